@@ -1,0 +1,1 @@
+"""What the operator says: values and their loading, nothing else."""

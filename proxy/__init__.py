@@ -1,0 +1,1 @@
+"""Everything that talks: the SIP stack, the stateful proxy, transports, status, the command."""

@@ -1,0 +1,1 @@
+"""What goes out about the daemon: MQTT, metrics, HTTP."""

@@ -1,0 +1,122 @@
+"""The line between the proxy and the rules: plain values, one small one per fact.
+
+The proxy asks one question, `Router.decide(call, now)`, and tells what became of the call. Neither side sees
+more of the other than what stands here: no SIP message goes in, no row comes out.
+All times are seconds since the epoch, UTC (wall clock), because they must outlive a restart.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+Direction = Literal["inbound", "outbound"]
+"""`inbound`: from a trunk to a PBX; `outbound`: the other way round."""
+
+Side = Literal["caller", "callee", "proxy", "lost"]
+"""Who ended a call. `proxy`: ourselves (timeout, refusal); `lost`: no sign of life, closed by the sweep."""
+
+
+class Identity(NamedTuple):
+    """One address in a header that may say who somebody is."""
+
+    header: str
+    """Header name, lower case, long form (`p-asserted-identity`)."""
+    user: str
+    """User part of the URI, unescaped; for a header that holds no URI (`X-Agent: 201`), its whole value."""
+    host: str
+    """Host of the URI, lower case; empty where the header holds no URI."""
+    display: str
+    """Display name without quotes, empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCall:
+    """A new call as it reached the proxy, before anything was decided."""
+
+    id: str
+    """Our own name of the call: UUID version 7 in text form. It stands in the log, the token and the call's row."""
+    direction: Direction
+    trunk: str
+    """Name of the trunk the call came from (inbound) or would go to (outbound)."""
+    pbx: str
+    """Name of the PBX the call would go to (inbound) or came from (outbound)."""
+    dialled: str
+    """User part of the Request-URI, unescaped, parameters removed: what was dialled."""
+    identities: tuple[Identity, ...]
+    """Every identity the INVITE carries in P-Asserted-Identity, Remote-Party-ID, From and the PBX's `agent_from`."""
+    withheld: bool
+    """The caller asked not to be shown (RFC 3323 Privacy, anonymous From)."""
+    sip_call_id: str
+    """The Call-ID header."""
+
+
+class Target(NamedTuple):
+    """One place to send the call to."""
+
+    user: str | None = None
+    """User part that replaces the Request-URI (`sip:USER@PBX`); None: the Request-URI stays as it came."""
+    ring_for: float | None = None
+    """Seconds until the next target is tried; None: until the caller or Timer C ends it."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Headers to add for this target only, (name, value)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where a call goes, and why."""
+
+    targets: tuple[Target, ...]
+    """In order; never empty. The last one is where the call was headed."""
+    peer: str
+    """Name of the PBX (inbound) or trunk (outbound) that the targets are at."""
+    reason: str
+    """One word for the log: `normal`, `direct`, `withheld`, ..."""
+    customer: str | None = None
+    """E.164 of the outside party with its `+`; None where it is withheld or unreadable."""
+    agent: str | None = None
+    """Outbound: the extension that calls. Inbound: the extension of the first target."""
+
+
+NORMAL_TARGETS = (Target(),)
+"""The targets of a call that passes as it came."""
+
+
+class Ending(NamedTuple):
+    """How a call ended."""
+
+    cause: int
+    """Final SIP status of the INVITE; 200 where the call was answered and then ended by a BYE."""
+    by: Side
+
+
+class Router(Protocol):
+    """What the proxy may ask of the rules and tell them.
+
+    None of these raises for a call it does not know. `decide` may raise: the proxy then sends the call its normal way.
+    """
+
+    def decide(self, call: NewCall, now: float) -> Decision:
+        """Say where a new call goes, and open its ledger entry."""
+
+    def ringing(self, call: str, target: int, now: float) -> None:
+        """Target number `target` (index into the decision) rings: first 180 or 183 of it."""
+
+    def target_failed(self, call: str, target: int, status: int, now: float) -> None:
+        """A target that is not the last was given up: its final status, or 408 when `ring_for` ran out."""
+
+    def answered(self, call: str, target: int, identities: tuple[Identity, ...], session: float | None,
+                 now: float) -> None:
+        """First 2xx of target `target`.
+
+        `identities`: P-Asserted-Identity and Remote-Party-ID of that 2xx. `session`: Session-Expires in seconds.
+        """
+
+    def alive(self, call: str, session: float | None, now: float) -> None:
+        """An in-dialog request of the call was answered 2xx: it lives. `session` as in `answered`."""
+
+    def ended(self, call: str, ending: Ending, now: float, stored: Callable[[], None] | None = None) -> None:
+        """Tell that the call is over.
+
+        `stored` is called once, in the proxy's thread, when everything that follows from this is committed, or at
+        once where it cannot be: the answer that the far end waits for leaves after that.
+        """
