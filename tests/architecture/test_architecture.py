@@ -1,0 +1,138 @@
+"""The house rules: who may import whom, which rooms do no I/O, what every file owes its reader.
+
+The table of rooms is complete: a module that stands in none of them fails until it is given a place.
+"""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+ROOMS = {
+    "config": 0,
+    "routing": 1,
+    "proxy.sip": 2,
+    "proxy.core": 3,
+    "proxy.agent": 3,
+    "proxy.transports": 4,
+    "proxy.media": 4,
+    "proxy.status": 4,
+    "proxy.app": 5,
+    "proxy.cli": 6,
+    "proxy.demo": 6,
+    "proxy.__main__": 7,
+}
+"""Room and its height. A room imports from lower ones and from itself; rooms of one height do not know each other."""
+
+BARE = {"proxy"}
+"""Packages that only hold rooms: their `__init__` imports nothing."""
+
+PURE = ("config", "routing", "proxy.sip", "proxy.core")
+"""Rooms without I/O, clock and chance: time comes in as an argument."""
+
+NOT_PURE = {"routing.store"}
+"""The exception: the database behind its interface."""
+
+IMPURE = {
+    "asyncio", "concurrent", "multiprocessing", "random", "select", "selectors", "signal", "socket", "socketserver",
+    "sqlite3", "sqlite_utils", "ssl", "subprocess", "threading", "time",
+}  # fmt: skip
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for top in ("config", "routing", "proxy"):
+        for path in sorted((ROOT / top).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+MODULES = dict(modules())
+
+
+def within(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+def room(module: str) -> str | None:
+    return next((name for name in ROOMS if within(module, name)), None)
+
+
+def imports(module: str, path: Path) -> Iterator[str]:
+    """Everything a file imports, inside functions too, as absolute names; type-only imports included."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, *([node.module] if node.module else [])])
+            # `from proxy import sip` names the room only in the alias.
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m not in BARE])
+def test_imports_point_one_way(module: str) -> None:
+    own = room(module)
+    assert own is not None, f"{module} stands in no room of the table"
+    for name in imports(module, MODULES[module]):
+        other = room(name)
+        if other is not None and other != own:
+            assert ROOMS[other] < ROOMS[own], f"{own} must not import {name}"
+        assert not within(name, "tests"), f"{module} imports its tests"
+
+
+@pytest.mark.parametrize("module", sorted(BARE))
+def test_a_package_of_rooms_imports_none(module: str) -> None:
+    assert [name for name in imports(module, MODULES[module]) if room(name)] == []
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m not in BARE and room(m) in PURE])
+def test_pure_rooms_do_no_io(module: str) -> None:
+    if any(within(module, exception) for exception in NOT_PURE):
+        return
+    found = {name.partition(".")[0] for name in imports(module, MODULES[module])} & IMPURE
+    assert not found, f"{module} is in a pure room and imports {', '.join(sorted(found))}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_says_what_it_is_for(module: str) -> None:
+    assert ast.get_docstring(ast.parse(MODULES[module].read_bytes())), f"{module} has no docstring"
+
+
+def tracked() -> list[Path]:
+    """Text files in git; outside a checkout (an unpacked archive) every file of the rooms and tests."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        return [p for top in ("config", "routing", "proxy", "tests", "docker") for p in (ROOT / top).rglob("*.*")]
+    return [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+
+
+PRIVATE = re.compile(r"(?<![\w.])/(?:home|Users|work)/\w+")
+"""Paths of somebody's machine."""
+
+REGISTRIES = re.compile(
+    r"pypi\.org|pythonhosted\.org|npmjs\.(?:org|com)|crates\.io|proxy\.golang\.org|docker\.io|ghcr\.io|quay\.io|"
+    r"deb\.debian\.org|snapshot\.debian\.org|archive\.ubuntu\.com|--(?:extra-)?index-url|PIP_INDEX_URL"
+)
+"""Hosts that hand out packages: which one is asked is the machine's choice, not the project's."""
+
+
+def test_no_file_knows_this_machine_or_a_registry() -> None:
+    found = []
+    for path in tracked():
+        if path == Path(__file__).resolve() or not path.is_file():
+            continue
+        text = path.read_bytes().decode("utf-8", "replace")
+        where = path.relative_to(ROOT)
+        found += [f"{where}: {hit[0]}" for hit in PRIVATE.finditer(text)]
+        found += [f"{where}: {hit[0]}" for hit in REGISTRIES.finditer(text)]
+        if str(ROOT) in text:
+            found.append(f"{where}: {ROOT}")
+    assert found == []

@@ -1,0 +1,1 @@
+"""Real peers: SIPp, Asterisk, baresip, PJSIP, Kamailio, mosquitto."""
