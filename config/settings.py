@@ -1,0 +1,82 @@
+"""The list of all settings, read from the models: a setting is a name, a type, a default and a sentence."""
+
+from collections.abc import Iterator, Sequence
+from types import NoneType, UnionType
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+ANY = "*"
+"""Stands in a key for a name that the operator chooses, or for the number of an array's element."""
+
+
+class Setting(NamedTuple):
+    """One setting of a file."""
+
+    key: tuple[str, ...]
+    """Path of names, `*` where the operator chooses one: `("trunk", "*", "peers")`."""
+    field: FieldInfo
+    """The model's field: its type, default and description."""
+    needed: bool
+    """It has no default."""
+    default: Any
+    """Default in the model's own type; None where there is none."""
+
+    @property
+    def kind(self) -> str:
+        """Type in the operator's words: `text`, `whole number`, `true or false`, `duration`, `list of text`."""
+        return _kind(self.field.annotation)
+
+    @property
+    def is_text(self) -> bool:
+        """The value stands in quotes in TOML."""
+        return self.kind in ("text", "duration")
+
+
+def settings(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Setting]:
+    """Yield every setting of a model and of the models below it, in the order in which they are declared."""
+    for name, field in model.model_fields.items():
+        key = (*above, name)
+        below, keyed = _below(field.annotation)
+        if below is not None:
+            yield from settings(below, (*key, ANY) if keyed else key)
+        else:
+            needed = field.is_required()
+            yield Setting(key, field, needed, None if needed else field.get_default(call_default_factory=True))
+
+
+def fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """Return the names of the settings and tables in the table at `path`; none where there is no such table."""
+    place: type[BaseModel] | None = model
+    keyed = False
+    for part in path:
+        if keyed:
+            keyed = False
+        elif place is not None and str(part) in place.model_fields:
+            place, keyed = _below(place.model_fields[str(part)].annotation)
+        else:
+            return []
+    return [] if place is None or keyed else list(place.model_fields)
+
+
+def _below(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """Model that a field's type holds, and whether it is held under a name or number of its own."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    arguments = [part for part in get_args(annotation) if part not in (NoneType, ...)]
+    for part in arguments:
+        found, keyed = _below(part)
+        if found is not None:
+            return found, keyed or get_origin(annotation) in (dict, tuple, list)
+    return None, False
+
+
+def _kind(annotation: Any) -> str:
+    """Name a type: Annotated, Optional and Literal are looked through."""
+    origin = get_origin(annotation)
+    if origin is tuple:
+        return "list of text"
+    if origin is Annotated or origin in (Union, UnionType):
+        return _kind(get_args(annotation)[0])
+    return {bool: "true or false", int: "whole number", float: "duration"}.get(annotation, "text")
