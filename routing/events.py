@@ -1,0 +1,42 @@
+"""Facts as they are told to the world: one value per fact, one JSON text per value (contract.md)."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, NamedTuple
+
+SCHEMA: Final = 1
+
+Kind = Literal[
+    "call.started", "call.answered", "call.ended",
+    "direct.created", "direct.refreshed", "direct.used", "direct.removed", "direct.expired",
+    "agent.state", "trunk.state", "pbx.state", "alarm.raised", "alarm.cleared",
+]
+
+write_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""Compact JSON, the same everywhere."""
+
+
+def rfc3339(at: float) -> str:
+    """Return a time in UTC to the millisecond, as RFC 3339 section 5.6 writes it."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+class Event(NamedTuple):
+    """One fact."""
+
+    kind: str
+    """One of `Kind`; plain text because later versions of the database may hold others."""
+    time: float
+    """When it happened, seconds since the epoch."""
+    id: str
+    """UUID version 7: the same fact told twice has the same one."""
+    data: dict[str, Any]
+    """Plain JSON values; numbers of customers and ours only here."""
+    node: str
+    seq: int = 0
+    """Position in the outbox, growing; 0 while it has none."""
+
+    def to_json(self) -> str:
+        """Return the text that is published."""
+        return write_json({"schema": SCHEMA, "id": self.id, "seq": self.seq, "time": rfc3339(self.time),
+                           "kind": self.kind, "node": self.node, "data": self.data})
