@@ -1,0 +1,46 @@
+"""Names under which transactions are kept and found: RFC 3261 sections 17.1.3, 17.2.3 and 9.2.
+
+Rules
+- A branch with the magic cookie names the transaction together with sent-by and method; the ACK of a non-2xx has
+  the branch of its INVITE and counts as one.
+- Without the cookie (RFC 2543 elements) the Request-URI, tags, Call-ID, CSeq number and top Via do. The To tag is no
+  part of it for INVITE and ACK, because the ACK has the tag that we put into the response.
+- Of the top Via only what its sender wrote is compared: `received` and `rport` are filled in by us.
+
+All raise SipError(400) where a header they need is missing or malformed.
+"""
+
+from typing import TypeAlias
+
+from proxy.sip.message import Message, Request, Response
+
+Key: TypeAlias = tuple[object, ...]
+
+
+def server_key(request: Request) -> Key:
+    """Name the server transaction that this request makes, repeats or acknowledges."""
+    return _key(request, b"INVITE" if request.method == b"ACK" else request.method)
+
+
+def cancel_key(request: Request) -> Key:
+    """Name the server transaction of the INVITE that this CANCEL is meant for (section 9.2)."""
+    return _key(request, b"INVITE")
+
+
+def client_key(response: Response) -> Key:
+    """Name the client transaction that this response belongs to."""
+    return branch_key(response)
+
+
+def branch_key(message: Message) -> Key:
+    """Name the client transaction by what its request and its responses share: the branch and the CSeq method."""
+    return (message.via.branch, message.cseq.method)
+
+
+def _key(request: Request, method: bytes) -> Key:
+    via = request.via
+    if via.is_rfc3261:
+        return (via.branch, via.sent_by, method)
+    to_tag = None if method == b"INVITE" else request.to.tag
+    return (via.branch, via.sent_by, method, via.transport, request.uri, to_tag, request.from_.tag, request.call_id,
+            request.cseq.number)

@@ -1,0 +1,63 @@
+"""Requests that we make: whole messages as bytes, ready to send."""
+
+from collections.abc import Iterable
+
+from proxy.sip.message import Request, Response
+from proxy.sip.text import value_end
+
+MAX_FORWARDS = 70
+"""RFC 3261 section 8.1.1.6."""
+
+
+def make_ack(invite: Request, response: Response) -> bytes:
+    """Make the ACK of a non-2xx (RFC 3261 section 17.1.1.3): the To of the response, all else from the INVITE."""
+    return _of_invite(b"ACK", invite, response)
+
+
+def make_cancel(invite: Request) -> bytes:
+    """Make the CANCEL of an INVITE as it was sent (RFC 3261 section 9.1)."""
+    return _of_invite(b"CANCEL", invite, invite)
+
+
+def build_request(method: bytes, uri: bytes, via_field: bytes, from_: bytes, to: bytes, call_id: bytes, cseq: int,
+                  fields: Iterable[bytes] = (), body: bytes = b"") -> bytes:
+    """Make a request of our own (RFC 3261 section 8.1.1).
+
+    `via_field` and `fields` are whole header fields without CRLF; `from_` and `to` are values with their tags.
+    Max-Forwards and Content-Length are added.
+    """
+    return b"\r\n".join((
+        b"%s %s SIP/2.0" % (method, uri),
+        via_field,
+        b"Max-Forwards: %d" % MAX_FORWARDS,
+        b"From: " + from_,
+        b"To: " + to,
+        b"Call-ID: " + call_id,
+        b"CSeq: %d %s" % (cseq, method),
+        *fields,
+        b"Content-Length: %d" % len(body),
+        b"",
+        body,
+    ))
+
+
+def _of_invite(method: bytes, invite: Request, to_from: Request | Response) -> bytes:
+    """Make a request that belongs to an INVITE's transaction; fields are copied as they stand."""
+    names, fields = invite.names, invite.fields
+    via = fields[names.index(b"via")]
+    if b"," in via:
+        # Ours is a field of its own, but an INVITE taken from elsewhere may hold several values in one.
+        via = via[:value_end(via, via.find(b":") + 1)]
+    return b"\r\n".join((
+        b"%s %s SIP/2.0" % (method, invite.uri),
+        via,
+        b"Max-Forwards: %d" % MAX_FORWARDS,
+        *[field for name, field in zip(names, fields, strict=True) if name == b"route"],
+        fields[names.index(b"from")],
+        to_from.fields[to_from.names.index(b"to")],
+        fields[names.index(b"call-id")],
+        b"CSeq: %d %s" % (invite.cseq.number, method),
+        b"Content-Length: 0",
+        b"",
+        b"",
+    ))

@@ -1,0 +1,7 @@
+"""The transactions of RFC 3261 section 17 and RFC 6026, all in one place to import from."""
+
+from proxy.sip.client import ClientOwner, ClientTransaction
+from proxy.sip.server import ServerOwner, ServerTransaction
+from proxy.sip.transaction_tables import State
+
+__all__ = ["ClientOwner", "ClientTransaction", "ServerOwner", "ServerTransaction", "State"]
