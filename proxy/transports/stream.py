@@ -1,0 +1,294 @@
+"""One TCP or TLS connection: bytes in, whole messages out; bytes out without ever waiting for the peer.
+
+connecting -> open -> ending -> closed. `connecting` queues what is to be sent, `open` reads and writes, `ending` has
+been told 400 and discards what comes until the peer has hung up. There is no way back, and no resync after a framing
+error: what follows it may be anything, also a request smuggled in a body.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Literal, NamedTuple, cast
+
+from proxy.sip.errors import SipError
+from proxy.sip.framing import Framer
+from proxy.sip.hop import Flow, Hop
+from proxy.sip.reply import build_response
+from proxy.transports.guard import Guard
+from proxy.transports.limits import StreamLimits
+from proxy.transports.tls import carries, certificate_names
+
+READ_SIZE = 64 * 1024
+"""Bytes read at a time, into one buffer that all connections share: nothing is kept in it between two calls."""
+PONG = b"\r\n"
+"""Answer to a CRLFCRLF keep-alive (RFC 5626 section 4.4.1)."""
+
+Failed = Callable[[str], None]
+State = Literal["connecting", "open", "ending", "closed"]
+
+
+class Unsent(NamedTuple):
+    """A message that waits for its connection to come up."""
+
+    data: bytes
+    failed: Failed | None
+
+
+class Port:
+    """What all connections of a network share: where messages go, limits, the read buffer."""
+
+    __slots__ = ("buffer", "closed", "guard", "limits", "loop", "opened", "receive")
+
+    def __init__(
+        self,
+        receive: Callable[[bytes, Flow], None],
+        opened: Callable[["Connection"], None],
+        closed: Callable[["Connection", str], None],
+        guard: Guard,
+        limits: StreamLimits,
+    ) -> None:
+        self.receive = receive
+        self.opened = opened
+        self.closed = closed
+        self.guard = guard
+        self.limits = limits
+        self.loop = asyncio.get_running_loop()
+        self.buffer = memoryview(bytearray(READ_SIZE))
+
+
+class Connection(asyncio.BufferedProtocol):
+    """A stream connection, ours or a peer's."""
+
+    __slots__ = (
+        "_deadline",
+        "_framer",
+        "_message_due",
+        "_overdue",
+        "_port",
+        "_queue",
+        "_reason",
+        "_timer",
+        "_transport",
+        "_unwritten",
+        "flow",
+        "names",
+        "outgoing",
+        "state",
+        "wanted",
+    )
+
+    def __init__(self, flow: Flow, port: Port, *, outgoing: bool, wanted: frozenset[str] = frozenset()) -> None:
+        self.flow = flow
+        self.outgoing = outgoing
+        self.wanted = wanted
+        """TLS: names of which the server's certificate must carry one."""
+        self.names: frozenset[str] = frozenset()
+        """TLS: names that the peer's verified certificate carries."""
+        self.state: State = "connecting"
+        self._port = port
+        self._framer = Framer()
+        self._transport: asyncio.Transport | None = None
+        self._queue: list[Unsent] = []
+        self._unwritten: list[Failed] = []
+        self._reason = ""
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
+        self._overdue = ""
+        self._message_due = 0.0
+        """When the message that is coming in must be complete; 0 between two messages."""
+
+    # -- for the owner ----------------------------------------------------------------------------------------------
+
+    @property
+    def usable(self) -> bool:
+        """Whether a message given to `send` has a chance to get out."""
+        if self._transport is None:
+            return self.state == "connecting"
+        return self.state == "open" and not self._transport.is_closing()
+
+    def speaks_for(self, name: str) -> bool:
+        """TLS: whether the far end has proved, or must prove, to be `name`."""
+        if self.state == "connecting":
+            return self.wanted == {name}
+        return carries(self.names, (name,))
+
+    def send(self, data: bytes, failed: Failed | None = None) -> None:
+        """Write, or queue while connecting. `failed` is called later if the connection goes before the bytes do.
+
+        Over TLS the last 64 KiB that OpenSSL has already encrypted count as written.
+        """
+        if self._transport is None:
+            self._send_later(Unsent(data, failed))
+            return
+        self._transport.write(data)
+        waiting = self._transport.get_write_buffer_size()
+        if waiting:
+            if failed is not None:
+                self._unwritten.append(failed)
+            if waiting > self._port.limits.buffer:
+                self.cut("peer does not read")
+        elif self.state == "open" and not self._message_due:
+            self._deadline = self._port.loop.time() + self._port.limits.idle
+
+    def cut(self, reason: str) -> None:
+        """End the connection at once; what is buffered is lost."""
+        self._reason = self._reason or reason
+        if self._transport is None:
+            self.ended(reason)
+        else:
+            self._transport.abort()
+
+    def finish(self) -> None:
+        """End the connection after what is buffered is written."""
+        if self._transport is None:
+            self.ended("closing")
+        else:
+            self._reason = self._reason or "closing"
+            self._transport.close()
+
+    def ended(self, reason: str) -> None:
+        """Note that the connection is gone, or never came up; everybody who is owed a word gets it."""
+        if self.state == "closed":
+            return
+        self.state = "closed"
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting = [unsent.failed for unsent in self._queue if unsent.failed is not None] + self._unwritten
+        self._queue.clear()
+        self._unwritten.clear()
+        for failed in waiting:
+            self._port.loop.call_soon(failed, reason)
+        self._port.closed(self, reason)
+
+    @property
+    def hop(self) -> Hop:
+        """The far end, as a hop."""
+        name = next(iter(self.wanted)) if len(self.wanted) == 1 else None
+        return Hop(self.flow.listener.transport, self.flow.host, self.flow.port, name)
+
+    # -- called by the event loop -----------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over a transport whose handshake, if any, is done."""
+        self._transport = cast(asyncio.Transport, transport)
+        if self.state == "closed":  # given up meanwhile
+            self._transport.abort()
+            return
+        # With a high-water mark of 0, resume_writing() means: every byte is with the kernel.
+        self._transport.set_write_buffer_limits(high=0)
+        session = transport.get_extra_info("ssl_object")
+        if session is not None:
+            self.names = certificate_names(session.getpeercert())
+            self.flow = self.flow._replace(names=self.names)
+        if self.wanted and not carries(self.names, self.wanted):
+            self.cut(f"certificate of {self.flow.host} is not for {' or '.join(sorted(self.wanted))}")
+            return
+        self.state = "open"
+        limits = self._port.limits
+        if self.outgoing:
+            self._due_in(limits.idle, "idle")
+        else:
+            self._due_in(limits.first_byte, "no byte came")
+        queue, self._queue = self._queue, []
+        self._port.opened(self)
+        for data, failed in queue:
+            self.send(data, failed)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Lend the shared read buffer."""
+        return self._port.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Cut what came into messages and hand them on."""
+        if self.state != "open":
+            return
+        framer, port, flow = self._framer, self._port, self.flow
+        pings = framer.pings
+        try:
+            messages = framer.feed(bytes(port.buffer[:nbytes]))
+        except SipError as error:
+            self._refuse(error)
+            return
+        if framer.pings != pings and self._transport is not None:
+            self._transport.write(PONG)
+        for message in messages:
+            try:
+                port.receive(message, flow)
+            except Exception as error:
+                port.guard.report(flow.listener.transport, error)
+        if framer.fault is not None:
+            self._refuse(framer.fault)
+        else:
+            self._set_deadline(bool(messages))
+
+    def eof_received(self) -> None:
+        """Let the transport close: half a SIP connection is of no use."""
+        self._reason = self._reason or "closed by the peer"
+
+    def resume_writing(self) -> None:
+        """Note that everything is written."""
+        self._unwritten.clear()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the connection is gone."""
+        self.ended(self._reason or str(exc or "") or "closed")
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _send_later(self, unsent: Unsent) -> None:
+        waiting = sum(len(data) for data, _ in self._queue)
+        if self.state != "connecting" or waiting + len(unsent.data) > self._port.limits.buffer:
+            if unsent.failed is not None:
+                self._port.loop.call_soon(unsent.failed, "send queue is full")
+            return
+        self._queue.append(unsent)
+
+    def _refuse(self, error: SipError) -> None:
+        """Answer a broken message if it can be answered, then hang up.
+
+        A close with unread bytes in our kernel would send RST, which can overtake the answer. So only our half is
+        closed, and what still comes is read and thrown away for `linger` seconds.
+        """
+        self._reason = f"framing error: {error}"
+        transport = self._transport
+        if transport is None or error.request is None or transport.is_closing():
+            self.cut(self._reason)
+            return
+        transport.write(build_response(error.request, error.status, error.reason))
+        self.state = "ending"
+        self._due_in(self._port.limits.linger, self._reason)
+        if transport.can_write_eof():
+            transport.write_eof()
+        else:  # TLS: its close_notify does the same
+            transport.close()
+
+    def _set_deadline(self, complete: bool) -> None:
+        """Choose the deadline after bytes came; `complete`: with them ended a message."""
+        if self.state != "open":
+            return
+        limits, now = self._port.limits, self._port.loop.time()
+        if not self._framer.pending:
+            self._message_due = 0.0
+            self._due_at(now + limits.idle, "idle")
+        elif complete or not self._message_due:
+            self._message_due = now + limits.message
+            self._due_at(self._message_due, "message not completed in time")
+
+    def _due_in(self, seconds: float, overdue: str) -> None:
+        self._due_at(self._port.loop.time() + seconds, overdue)
+
+    def _due_at(self, deadline: float, overdue: str) -> None:
+        """Set the one deadline. Its timer is replaced only by an earlier one; else it looks again when it rings."""
+        self._deadline, self._overdue = deadline, overdue
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+        self._timer = self._port.loop.call_at(deadline, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._port.loop.time() < self._deadline:
+            self._due_at(self._deadline, self._overdue)
+        else:
+            self.cut(self._overdue)

@@ -1,0 +1,216 @@
+"""One UDP socket, read in batches and written to directly: the hot path.
+
+No asyncio transport stands in between: `add_reader`, `recvfrom`, `sendto`. Nothing here raises into the loop.
+IP_RECVERR makes the kernel report ICMP errors on an unconnected socket (ip(7)). It reports them twice: as the error
+of whatever call comes next, whoever that was for, and in the error queue with the address they belong to. So an error
+of a call sends us to the queue first, and the call is made again.
+"""
+
+import asyncio
+import errno
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from proxy.sip.hop import Flow, Hop, Listener
+from proxy.transports.addresses import family_of, plain_host
+from proxy.transports.guard import Guard
+
+BATCH = 64
+"""Datagrams read in one wake-up, so that a flood leaves timers and streams their turn."""
+DATAGRAM_MAX = 65_535
+"""The largest UDP payload there can be, and more than the largest message we take."""
+KEEP_ALIVE_MAX = 4
+"""Datagrams up to this length (CRLFCRLF, four zero bytes) only keep a NAT open."""
+RECEIVE_BUFFER = 4 * 1024 * 1024
+"""Bytes asked of the kernel (SO_RCVBUF): some seconds of calls while the process is held up."""
+SEND_QUEUE_BYTES = 1024 * 1024
+"""Bytes of datagrams that wait for room in the socket."""
+NO_BUFFERS_PAUSE = 0.005
+"""Seconds to wait after ENOBUFS: the socket counts as writable all the while."""
+ERROR_BATCH = 64
+"""ICMP errors read in one go."""
+
+SO_RCVBUFFORCE = 33
+IP_RECVERR = 11
+IPV6_RECVERR = 25
+UNREACHABLE = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
+QUEUED = frozenset({errno.EAGAIN, errno.ENOBUFS})
+
+Failed = Callable[[str], None]
+
+
+class Waiting(NamedTuple):
+    """A datagram for which the socket had no room."""
+
+    data: bytes
+    address: tuple[str, int]
+    failed: Failed | None
+
+
+def bind_udp(host: str, port: int) -> socket.socket:
+    """Return a non-blocking socket bound to an IP address. Raises OSError."""
+    family = family_of(host)
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+        except OSError:  # needs CAP_NET_ADMIN; without it the kernel cuts the wish down to net.core.rmem_max
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        sock.setblocking(False)
+        sock.bind((host, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+class UdpSocket:
+    """A bound UDP socket of one listener."""
+
+    __slots__ = (
+        "_family",
+        "_guard",
+        "_loop",
+        "_queue",
+        "_queued_bytes",
+        "_receive",
+        "_retry",
+        "_sock",
+        "_unreachable",
+        "listener",
+    )
+
+    def __init__(
+        self,
+        listener: Listener,
+        sock: socket.socket,
+        receive: Callable[[bytes, Flow], None],
+        unreachable: Callable[[Hop], None] | None,
+        guard: Guard,
+    ) -> None:
+        self.listener = listener
+        self._sock = sock
+        self._family = sock.family
+        self._receive = receive
+        self._unreachable = unreachable
+        self._guard = guard
+        self._queue: deque[Waiting] = deque()
+        self._queued_bytes = 0
+        self._retry: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(sock.fileno(), self._readable)
+
+    def send(self, data: bytes, host: str, port: int, failed: Failed | None = None) -> None:
+        """Send one datagram to an IP address; `failed` hears later in the loop if that is known to be in vain."""
+        if self._queue:
+            self._enqueue(Waiting(data, (host, port), failed))
+            return
+        try:
+            # sendto() would ask DNS for anything that is no IP address, and the whole process would wait.
+            socket.inet_pton(self._family, host)
+            self._sock.sendto(data, (host, port))
+        except (OSError, ValueError, OverflowError) as error:
+            self._send_again(Waiting(data, (host, port), failed), error)
+
+    def close(self) -> None:
+        """Close the socket; datagrams that still wait are dropped."""
+        if self._sock.fileno() < 0:
+            return
+        if self._retry is not None:
+            self._retry.cancel()
+        self._loop.remove_reader(self._sock.fileno())
+        self._loop.remove_writer(self._sock.fileno())
+        self._queue.clear()
+        self._sock.close()
+
+    def _readable(self) -> None:
+        recvfrom, receive, listener = self._sock.recvfrom, self._receive, self.listener
+        ipv6 = self._family == socket.AF_INET6
+        for taken in range(BATCH):
+            try:
+                data, address = recvfrom(DATAGRAM_MAX)
+            except BlockingIOError:
+                if not taken:  # woken for nothing to read: the error queue is what keeps the socket readable
+                    self._read_errors()
+                return
+            except OSError:
+                if self._sock.fileno() < 0:  # closed by the receiver of the datagram before
+                    return
+                self._read_errors()
+                continue
+            if len(data) <= KEEP_ALIVE_MAX:
+                continue
+            try:
+                receive(data, Flow(listener, plain_host(address[0]) if ipv6 else address[0], address[1]))
+            except Exception as error:
+                self._guard.report("udp", error)
+
+    def _send_again(self, waiting: Waiting, error: Exception) -> None:
+        """Go on after an error of sendto(): it may be the echo of an earlier datagram to somebody else."""
+        code = error.errno if isinstance(error, OSError) else None
+        if code is not None and code not in QUEUED and self._read_errors():
+            try:
+                self._sock.sendto(waiting.data, waiting.address)
+                return
+            except OSError as second:
+                error = second
+        if isinstance(error, OSError) and error.errno in QUEUED:
+            self._enqueue(waiting)
+            self._wait_for_room(error)
+        elif waiting.failed is not None:
+            self._loop.call_soon(waiting.failed, f"udp to {waiting.address[0]} port {waiting.address[1]}: {error}")
+
+    def _enqueue(self, waiting: Waiting) -> None:
+        if self._queued_bytes + len(waiting.data) > SEND_QUEUE_BYTES:
+            if waiting.failed is not None:
+                self._loop.call_soon(waiting.failed, "udp: send queue is full")
+            return
+        self._queue.append(waiting)
+        self._queued_bytes += len(waiting.data)
+
+    def _wait_for_room(self, error: OSError) -> None:
+        if error.errno == errno.ENOBUFS:
+            self._loop.remove_writer(self._sock.fileno())
+            self._retry = self._loop.call_later(NO_BUFFERS_PAUSE, self._flush)
+        else:
+            self._loop.add_writer(self._sock.fileno(), self._flush)
+
+    def _flush(self) -> None:
+        queue = self._queue
+        while queue:
+            waiting = queue[0]
+            try:
+                self._sock.sendto(waiting.data, waiting.address)
+            except OSError as error:
+                if error.errno in QUEUED:
+                    self._wait_for_room(error)
+                    return
+                if self._read_errors():  # each error read is one less: this comes to an end
+                    continue
+                if waiting.failed is not None:
+                    self._loop.call_soon(waiting.failed, f"udp: {error}")
+            queue.popleft()
+            self._queued_bytes -= len(waiting.data)
+        self._loop.remove_writer(self._sock.fileno())
+
+    def _read_errors(self) -> int:
+        """Empty the error queue, report whom ICMP calls unreachable; return the number of errors read."""
+        for count in range(ERROR_BATCH):
+            try:
+                _, ancillary, _, address = self._sock.recvmsg(0, 512, socket.MSG_ERRQUEUE)
+            except OSError:
+                return count
+            if self._unreachable is None or not address:
+                continue
+            # struct sock_extended_err (ip(7)) begins with the errno.
+            if any(int.from_bytes(value[:4], sys.byteorder) in UNREACHABLE for _, _, value in ancillary):
+                self._loop.call_soon(self._unreachable, Hop("udp", plain_host(address[0]), address[1]))
+        return ERROR_BATCH
