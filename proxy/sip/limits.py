@@ -1,0 +1,30 @@
+"""How much of anything the parser accepts. Whatever is larger is refused before it is copied or counted further."""
+
+MAX_MESSAGE = 64 * 1024
+"""Octets of one message, start line to end of body."""
+
+MAX_HEADERS = 256
+"""Header fields of one message."""
+
+MAX_LINE = 8 * 1024
+"""Octets of the start line, and of one header field with its continuation lines."""
+
+MAX_HOPS = 70
+"""Values of Via, of Route or of Record-Route: the largest number of hops RFC 3261 section 8.1.1.6 reckons with."""
+
+MAX_CONTENT_LENGTH_DIGITS = 6
+"""Digits of Content-Length; leading zeros count."""
+
+MAX_CSEQ = 2**31
+"""CSeq numbers stay below this (RFC 3261 section 8.1.1.5)."""
+
+MAX_MAX_FORWARDS = 255
+"""Largest Max-Forwards (RFC 3261 section 20.22)."""
+
+MAX_PORT = 65535
+
+MAX_KNOWN_SPELLINGS = 2048
+"""Spellings of header names remembered; a sender who invents names cannot make the table grow beyond this."""
+
+MAX_KNOWN_SPELLING = 64
+"""Octets of the longest spelling that is remembered."""

@@ -1,0 +1,156 @@
+"""From octets to a message (RFC 3261 section 7), in linear time.
+
+Lines end with CRLF; a CR or LF alone is a fault, for it means different things to different parsers. The header
+section is cut into fields and their names are known; values are read later, by whoever needs them.
+"""
+
+import re
+
+from proxy.sip.errors import SipError
+from proxy.sip.limits import MAX_CONTENT_LENGTH_DIGITS, MAX_HEADERS, MAX_HOPS, MAX_LINE, MAX_MESSAGE
+from proxy.sip.message import Request, Response
+from proxy.sip.names import field_name, known_spellings
+from proxy.sip.text import TOKEN, field_value
+
+_MIN_DATAGRAM = 4
+"""Shorter datagrams are keep-alives of some kind (RFC 5626 section 4.4.1 knows CRLF; others send what they like)."""
+
+_REQUEST_LINE = re.compile(rb"(" + TOKEN + rb"++) ([^ \t]++) SIP/2\.0", re.IGNORECASE)
+_STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE | re.DOTALL)
+_ANY_REQUEST_LINE = re.compile(rb"(" + TOKEN + rb"++)[ \t]++(.*?)[ \t]*+", re.DOTALL)
+_OTHER_VERSION = re.compile(rb".*[ \t]SIP/[0-9]++\.[0-9]++[ \t]*+", re.IGNORECASE | re.DOTALL)
+_SAME_VERSION = re.compile(rb".*[ \t]SIP/2\.0[ \t]*+", re.IGNORECASE | re.DOTALL)
+
+
+def is_keepalive(data: bytes) -> bool:
+    """Say whether a datagram is no message but a keep-alive: line ends or NULs only, or next to nothing."""
+    return len(data) < _MIN_DATAGRAM or (data[0] in b"\r\n\x00" and not data.strip(b"\r\n\x00"))
+
+
+def parse(data: bytes, stream: bool = False) -> Request | Response:
+    """Read one datagram, or with `stream` one message as the Framer cut it.
+
+    A datagram's body is cut to Content-Length and what follows is ignored; without Content-Length the rest of the
+    datagram is the body (section 18.3). Raises SipError, with a view of the request where it can be answered.
+    """
+    if data[:1] == b"\r":
+        data = data.lstrip(b"\r\n")  # section 7.5: empty lines before the start line are ignored
+    if len(data) > MAX_MESSAGE:
+        raise SipError(513, "Message too large", tolerant_request(data))
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        raise SipError(400, "No end of header section", tolerant_request(data))
+    try:
+        start, *fields = split_lines(data[:end])
+        names = [known_spellings.get(field[: field.find(b":") + 1]) or field_name(field) for field in fields]
+        body = data[end + 4 :]
+        length = content_length(names, fields)
+        if length is not None and length != len(body):
+            if stream or length > len(body):
+                raise SipError(400, "Content-Length does not match body")
+            body = body[:length]
+        if names.count(b"via") > MAX_HOPS:
+            raise SipError(400, "Too many Via")
+        return _with_start_line(start, names, fields, body)
+    except SipError as error:
+        error.request = tolerant_request(data)
+        raise
+
+
+def _with_start_line(start: bytes, names: list[bytes], fields: list[bytes], body: bytes) -> Request | Response:
+    match = _REQUEST_LINE.fullmatch(start)
+    if match is not None:
+        return Request(match[1], match[2], start, names, fields, body)
+    match = _STATUS_LINE.fullmatch(start)
+    if match is not None:
+        return Response(int(match[1]), match[2] or b"", start, names, fields, body)
+    if _SAME_VERSION.fullmatch(start):
+        raise SipError(400, "White space or bad method in request line")
+    if _OTHER_VERSION.fullmatch(start):
+        raise SipError(505, "Version not supported")
+    raise SipError(400, "Bad start line")
+
+
+def split_lines(head: bytes) -> list[bytes]:
+    """Cut a header section, without the empty line that ends it, into start line and fields, folding joined.
+
+    Raises SipError(400) on a CR or LF alone and on what exceeds the limits.
+    """
+    lines = head.split(b"\r\n")
+    breaks = len(lines) - 1
+    if head.count(b"\r") != breaks or head.count(b"\n") != breaks:
+        raise SipError(400, "CR or LF alone in header section")
+    if b"\r\n " in head or b"\r\n\t" in head:
+        lines = _unfold(lines)
+    if len(lines) > MAX_HEADERS + 1:
+        raise SipError(400, "Too many header fields")
+    if len(head) > MAX_LINE and max(map(len, lines)) > MAX_LINE:
+        raise SipError(400, "Header line too long")
+    return lines
+
+
+def _unfold(lines: list[bytes]) -> list[bytes]:
+    """Join continuation lines to their field, CRLF and all."""
+    if len(lines) > 1 and lines[1][:1] in (b" ", b"\t"):
+        raise SipError(400, "Continuation of the start line")
+    groups: list[list[bytes]] = []
+    for line in lines:
+        if line[:1] in (b" ", b"\t") and groups:
+            groups[-1].append(line)
+        else:
+            groups.append([line])
+    return [group[0] if len(group) == 1 else b"\r\n".join(group) for group in groups]
+
+
+def content_length(names: list[bytes], fields: list[bytes]) -> int | None:
+    """Give the value of Content-Length, None where it is missing; the same value twice is tolerated.
+
+    Raises SipError(400) where it is no number of at most six digits, or two differ.
+    """
+    if b"content-length" not in names:
+        return None
+    found: int | None = None
+    for name, field in zip(names, fields, strict=True):
+        if name == b"content-length":
+            value = field_value(field)
+            if not value.isdigit() or len(value) > MAX_CONTENT_LENGTH_DIGITS:
+                raise SipError(400, "Bad Content-Length")
+            if found is not None and found != int(value):
+                raise SipError(400, "Differing Content-Length")
+            found = int(value)
+    return found
+
+
+def answerable(request: Request) -> Request | None:
+    """Give the request back if it may be answered: it has a Via and is no ACK (section 17.1.1.3)."""
+    return request if b"via" in request.names and request.method.upper() != b"ACK" else None
+
+
+def tolerant_request(data: bytes) -> Request | None:
+    """Make of a bad request what a response can be built from: the fields that can be read, no body.
+
+    None where it is no request or cannot be answered. Never raises.
+    """
+    head = data[:MAX_MESSAGE].lstrip(b"\r\n").partition(b"\r\n\r\n")[0]
+    start, *lines = _unfold_leniently(head)
+    match = _ANY_REQUEST_LINE.fullmatch(start)
+    if match is None or start[:4].upper() == b"SIP/":
+        return None
+    names, fields = [], []
+    for field in lines[:MAX_HEADERS]:
+        try:
+            name = field_name(field)
+        except SipError:
+            continue
+        bare = field.replace(b"\r\n", b"")
+        if b"\r" not in bare and b"\n" not in bare and len(field) <= MAX_LINE:
+            names.append(name)
+            fields.append(field)
+    return answerable(Request(match[1], match[2].rpartition(b" ")[0] or match[2], start, names, fields, b""))
+
+
+def _unfold_leniently(head: bytes) -> list[bytes]:
+    start, *lines = head.split(b"\r\n")
+    while lines and lines[0][:1] in (b" ", b"\t"):
+        del lines[0]
+    return [start, *(_unfold(lines) if lines else [])]

@@ -1,0 +1,103 @@
+"""What every header value is made of: white space, quoted strings, lists, parameters (RFC 3261 sections 7.3.1, 25.1).
+
+Rules of all patterns in this folder: linear time (possessive quantifiers, alternatives that differ in their first
+octet), bytes only, and digits are matched before `int` sees them: `int` itself takes `1_0`, ` +7 ` and digits of
+other scripts.
+"""
+
+import re
+
+from proxy.sip.errors import SipError
+
+WS = b" \t\r\n"
+"""What may stand around a value once folding is counted in."""
+
+TOKEN = rb"[-A-Za-z0-9.!%*_+`'~]"
+QUOTED = rb'"(?:[^"\\]|\\.)*+"'
+
+Params = dict[bytes, bytes | None]
+"""Parameter names in lower case -> value as it came (quoted strings with their quotes), None without `=`."""
+
+_FOLD = re.compile(rb"[ \t]*+\r\n[ \t]++")
+_UNIT = re.compile(rb'(?:[^",<]++|' + QUOTED + rb"|<[^<>]*+>)*+", re.DOTALL)
+_PARAM = re.compile(
+    rb"[ \t]*+;[ \t]*+(" + TOKEN + rb"++)(?:[ \t]*+=[ \t]*+(" + QUOTED + rb'|[^ \t\r\n;,"]*+))?+', re.DOTALL
+)
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
+
+
+def field_value(field: bytes) -> bytes:
+    """Give the value of a whole header field: after the colon, unfolded, trimmed."""
+    value = field[field.find(b":") + 1 :].strip(WS)
+    return _FOLD.sub(b" ", value) if b"\n" in value else value
+
+
+def value_end(value: bytes, start: int = 0) -> int:
+    """Give the index of the comma that ends the list value beginning at `start`, or the length of `value`.
+
+    Commas in quoted strings and in angle brackets do not count. Raises SipError(400) on a quote or bracket left open.
+    """
+    match = _UNIT.match(value, start)
+    end = match.end() if match else start
+    if end < len(value) and value[end] != 0x2C:
+        raise SipError(400, "Unbalanced quote or angle bracket")
+    return end
+
+
+def split_values(value: bytes) -> list[bytes]:
+    """Split a header value at its commas, trimmed; empty elements stay, as b"".
+
+    Raises SipError(400) on a quote or bracket left open.
+    """
+    if b"," not in value:
+        return [value.strip(WS)]
+    if b'"' not in value and b"<" not in value:
+        return [part.strip(WS) for part in value.split(b",")]
+    values = []
+    start = 0
+    while True:
+        end = value_end(value, start)
+        values.append(value[start:end].strip(WS))
+        if end == len(value):
+            return values
+        start = end + 1
+
+
+def parse_params(raw: bytes) -> Params:
+    """Read `;name=value;name` as of a header value (unfolded). The first of two parameters of one name counts.
+
+    A value may be empty and may hold any visible octet but `;`, `,` and `"`: what we do not use passes.
+    Raises SipError(400) on an empty parameter or a name that is no token.
+    """
+    params: Params = {}
+    end, size = 0, len(raw)
+    while end < size:
+        match = _PARAM.match(raw, end)
+        if match is None:
+            if raw[end:].strip(WS):
+                raise SipError(400, "Bad header parameter")
+            break
+        name, value = match.groups()
+        params.setdefault(name.lower(), value)
+        end = match.end()
+    return params
+
+
+def format_params(params: Params) -> bytes:
+    """Write parameters in the order they have, each with its semicolon."""
+    return b"".join(b";" + name if value is None else b";" + name + b"=" + value for name, value in params.items())
+
+
+def unquote(value: bytes) -> bytes:
+    """Give the text of a quoted string; anything else comes back as it is."""
+    if len(value) >= 2 and value[:1] == b'"' == value[-1:]:
+        return _QUOTED_PAIR.sub(rb"\1", value[1:-1])
+    return value
+
+
+def unescape(value: bytes) -> bytes:
+    """Resolve `%HH`; a percent sign without two hex digits stays (RFC 4475 section 3.1.1.7 wants no fault of it)."""
+    if b"%" not in value:
+        return value
+    return _ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), value)
