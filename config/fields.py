@@ -40,6 +40,12 @@ def _name(text: str) -> str:
     return text
 
 
+def _ascii_name(text: str) -> str:
+    if not text.isascii():
+        raise ValueError(f"{text!r} is not a name: letters without accents only")
+    return _name(text)
+
+
 def _e164(text: str) -> str:
     try:
         number = phonenumbers.parse(text, None)
@@ -81,6 +87,7 @@ def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:
 
 Extension = Annotated[str, AfterValidator(_extension)]
 Name = Annotated[str, AfterValidator(_name)]
+AsciiName = Annotated[str, AfterValidator(_ascii_name)]
 E164 = Annotated[str, AfterValidator(_e164)]
 
 Type = Annotated[int, Field(ge=0, le=4)]

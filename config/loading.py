@@ -40,6 +40,7 @@ _MUST_BE: Final[Mapping[str, str]] = {
     "float_type": 'must be a duration, such as "20s"',
     "int_type": "must be a whole number",
     "model_type": "must be a table",
+    "too_short": "must not be empty",
     "string_type": "must be text, in quotes",
     "tuple_type": 'must be a list, such as ["a", "b"]',
 }
@@ -113,7 +114,10 @@ def build(model: type[Model], raw: Mapping[str, Any], context: Mapping[str, Any]
     try:
         return model.model_validate(raw, context=dict(context)), []
     except ValidationError as error:
-        return None, [pair for detail in error.errors() for pair in _explain(model, detail)]
+        details = error.errors()
+        deeper = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
+        kept = [detail for detail in details if detail["type"] != "too_short" or detail["loc"] not in deeper]
+        return None, [pair for detail in kept for pair in _explain(model, detail)]
 
 
 def locate(found: Iterable[Found], text: str, name: str) -> list[Problem]:

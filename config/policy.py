@@ -5,7 +5,7 @@ global one; each key for itself.
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple
 
@@ -13,6 +13,7 @@ from pydantic import Field
 
 from config.fields import (
     E164,
+    AsciiName,
     Attempts,
     Expiry,
     Extension,
@@ -99,8 +100,10 @@ class Number(Section):
     )
     group: Name | None = Field(default=None, description="The group that this number belongs to.")
     agent: Extension | None = Field(default=None, description="The agent that a direct number belongs to.")
-    pbx: Name | None = Field(default=None, description="PBX that calls to this number go to; the first one unless set.")
-    trunk: Name | None = Field(
+    pbx: AsciiName | None = Field(
+        default=None, description="PBX that calls to this number go to; the first one unless set."
+    )
+    trunk: AsciiName | None = Field(
         default=None, description="Trunk that calls from this number go to; the first one unless set."
     )
 
@@ -195,8 +198,9 @@ def check_policy(raw: Mapping[str, Any]) -> tuple[Policy | None, list[Found]]:
     return (None if found else policy), found
 
 
-def unknown_names(policy: Policy, trunks: Mapping[str, object], pbxs: Mapping[str, object]) -> Iterator[Found]:
+def unknown_names(policy: Policy, trunks: Iterable[str], pbxs: Iterable[str]) -> Iterator[Found]:
     """Yield what a policy names that boomerang.toml does not have, as (path, text)."""
+    trunks, pbxs = set(trunks), set(pbxs)
     for e164, number in policy.number.items():
         if number.trunk is not None and number.trunk not in trunks:
             yield ("number", e164, "trunk"), f"there is no trunk {number.trunk!r}"

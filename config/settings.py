@@ -36,7 +36,7 @@ class Setting(NamedTuple):
 
 def settings(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Setting]:
     """Yield every setting of a model and of the models below it, in the order in which they are declared."""
-    for name, field in model.model_fields.items():
+    for name, field in _fields(model).items():
         key = (*above, name)
         below, keyed = _below(field.annotation)
         if below is not None:
@@ -53,11 +53,16 @@ def fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     for part in path:
         if keyed:
             keyed = False
-        elif place is not None and str(part) in place.model_fields:
-            place, keyed = _below(place.model_fields[str(part)].annotation)
+        elif place is not None and str(part) in _fields(place):
+            place, keyed = _below(_fields(place)[str(part)].annotation)
         else:
             return []
-    return [] if place is None or keyed else list(place.model_fields)
+    return [] if place is None or keyed else list(_fields(place))
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the fields of a model by the names that the operator writes."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _below(annotation: Any) -> tuple[type[BaseModel] | None, bool]:

@@ -1,0 +1,124 @@
+"""boomerang.toml, what a restart is needed for: reading it and checking it with everything it names."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from config.address import parse_listen, parse_peer, parse_source
+from config.loading import FOLDER, WRITTEN, Found, build, locate, parse_toml, read_text
+from config.policy import Policy, check_policy, unknown_names
+from config.problem import ConfigError, Problem
+from config.sections import Http, Listen, Log, Mqtt, Node, NodeConfig, Pbx, PolicySection, Trunk
+
+__all__ = [
+    "Http",
+    "Listen",
+    "Log",
+    "Mqtt",
+    "Node",
+    "NodeConfig",
+    "Pbx",
+    "PolicySection",
+    "Trunk",
+    "load_node",
+    "load_seed",
+]
+
+
+def load_node(path: str | Path) -> NodeConfig:
+    """Read boomerang.toml and check it with everything it names; ConfigError with every problem.
+
+    Paths in it start in its own folder. The seed policy is checked too, but not kept: see `load_seed`.
+    """
+    name = str(path)
+    text = read_text(Path(path))
+    raw = parse_toml(text, name)
+    folder = Path(path).resolve().parent
+    config, found = build(NodeConfig, raw, {FOLDER: folder, WRITTEN: True})
+    found += _contradictions(raw)
+    seed = _seed_of(raw, folder)
+    problems: list[Problem] = []
+    if seed is not None:
+        try:
+            problems = _read_seed(seed, _table(raw, "trunk"), _table(raw, "pbx"))[1]
+        except ConfigError as error:
+            found += [(("policy", "seed"), str(problem)) for problem in error.problems]
+    problems = [*locate(found, text, name), *problems]
+    if config is None or problems:
+        raise ConfigError(problems)
+    return config
+
+
+def load_seed(config: NodeConfig) -> Policy | None:
+    """Read the seed policy; None where none is named. ConfigError where it cannot be used."""
+    if config.policy.seed is None:
+        return None
+    policy, problems = _read_seed(config.policy.seed, config.trunk, config.pbx)
+    if policy is None or problems:
+        raise ConfigError(problems)
+    return policy
+
+
+def _seed_of(raw: dict[str, Any], folder: Path) -> Path | None:
+    """Seed that unchecked TOML names: its problems are told even where the rest is wrong too."""
+    seed = _table(raw, "policy").get("seed")
+    return folder / seed if isinstance(seed, str) and seed and "\0" not in seed else None
+
+
+def _read_seed(path: Path, trunks: Iterable[str], pbxs: Iterable[str]) -> tuple[Policy | None, list[Problem]]:
+    """Return the seed's policy and problems; ConfigError where it cannot even be parsed."""
+    name = str(path)
+    text = read_text(path)
+    policy, found = check_policy(parse_toml(text, name))
+    if policy is not None:
+        found = [*found, *unknown_names(policy, trunks, pbxs)]
+    return policy, locate(found, text, name)
+
+
+def _contradictions(raw: dict[str, Any]) -> Iterator[Found]:
+    """Find what no single section shows. Works on unchecked values, so that it adds to their problems."""
+    yield from _listeners_twice(raw.get("listen"))
+    seen: dict[object, str] = {}
+    for kind in ("trunk", "pbx"):
+        for name, peer in _table(raw, kind).items():
+            for key, parse in (("peers", parse_peer), ("sources", parse_source)):
+                items = peer.get(key) if isinstance(peer, dict) else None
+                for number, text in enumerate(items if isinstance(items, list) else ()):
+                    value = _quietly(parse, text)
+                    owner = seen.setdefault(value, f"{kind}.{name}")
+                    if value is not None and owner != f"{kind}.{name}":
+                        yield (kind, name, key, number), f"{text!r} is {owner} already: whose call is it?"
+
+
+def _listeners_twice(blocks: object) -> Iterator[Found]:
+    taken: list[tuple[bool, str, int]] = []
+    for number, block in enumerate(blocks if isinstance(blocks, list) else ()):
+        parsed = _quietly(parse_listen, block.get("uri") if isinstance(block, dict) else None)
+        if parsed is None:
+            continue
+        transport, host, port = parsed
+        if any(
+            (transport == "udp") == udp and port == other_port and _overlap(host, other)
+            for udp, other, other_port in taken
+        ):
+            yield ("listen", number, "uri"), "this address and port are taken by a listener above"
+        taken.append((transport == "udp", host, port))
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Two bind addresses that exclude each other: the same, or one of the same family is the wildcard."""
+    same_family = (":" in one) == (":" in other)
+    return one == other or (same_family and bool({one, other} & {"0.0.0.0", "::"}))
+
+
+def _quietly(parse: Any, text: object) -> Any:
+    """Parse what may be wrong: its own problem is told elsewhere."""
+    try:
+        return parse(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _table(raw: dict[str, Any], key: str) -> dict[str, Any]:
+    value = raw.get(key)
+    return value if isinstance(value, dict) else {}

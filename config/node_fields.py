@@ -1,0 +1,98 @@
+"""The types of boomerang.toml's settings: paths from the file's folder, secrets, addresses, patterns."""
+
+import re
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
+
+from config.address import parse_host_port, parse_listen, parse_peer, parse_source
+from config.broker import parse_broker
+from config.loading import FOLDER
+from config.secret import is_reference, read_secret
+
+_HEADER: Final = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,64}")
+_PREFIX: Final = re.compile(r"[^+#\x00-\x1f/$][^+#\x00-\x1f]{0,99}(?<!/)")
+
+
+def _folder(info: ValidationInfo) -> Path:
+    return Path((info.context or {}).get(FOLDER, "."))
+
+
+def _path(value: object, info: ValidationInfo) -> object:
+    """Resolve a path from the file's own folder."""
+    if isinstance(value, str):
+        if not value or "\0" in value:
+            raise ValueError("is not a path")
+        return _folder(info) / value
+    return value
+
+
+def _readable(path: Path) -> Path:
+    try:
+        with path.open("rb"):
+            return path
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _secret(value: object, info: ValidationInfo) -> object:
+    return SecretStr(read_secret(value, _folder(info))) if isinstance(value, str) else value
+
+
+def _user(value: object, info: ValidationInfo) -> object:
+    return read_secret(value, _folder(info)) if isinstance(value, str) and is_reference(value) else value
+
+
+def _as(parse: Callable[[str], object]) -> AfterValidator:
+    """Keep the text as it was written, once `parse` has accepted it."""
+
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return AfterValidator(check)
+
+
+def _pattern(text: str) -> str:
+    try:
+        with warnings.catch_warnings(action="error", category=FutureWarning):
+            re.compile(text, re.ASCII)
+    except (re.error, RecursionError, OverflowError, FutureWarning) as error:
+        raise ValueError(f"{text!r} is not a regular expression: {error}") from None
+    return text
+
+
+def _header(text: str) -> str:
+    if not _HEADER.fullmatch(text):
+        raise ValueError(f"{text!r} is not a header name")
+    return text
+
+
+def _topic(text: str) -> str:
+    if not _PREFIX.fullmatch(text):
+        raise ValueError(f"{text!r} is not a topic prefix: no + and #, no / or $ at its start, no / at its end")
+    return text
+
+
+def _http_listen(text: str) -> str:
+    if text != "off" and parse_host_port(text)[1] is None:
+        raise ValueError(f"{text!r} has no port: write address:port, or off")
+    return text
+
+
+FilePath = Annotated[Path, BeforeValidator(_path)]
+ReadablePath = Annotated[Path, BeforeValidator(_path), AfterValidator(_readable)]
+Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+User = Annotated[str, BeforeValidator(_user)]
+Peers = Annotated[tuple[Annotated[str, _as(parse_peer)], ...], Field(strict=False, min_length=1)]
+Sources = Annotated[tuple[Annotated[str, _as(parse_source)], ...], Field(strict=False)]
+Headers = Annotated[tuple[Annotated[str, AfterValidator(_header)], ...], Field(strict=False, min_length=1)]
+ListenUri = Annotated[str, _as(parse_listen)]
+HostPort = Annotated[str, _as(parse_host_port)]
+BrokerUrl = Annotated[str, _as(parse_broker)]
+HttpListen = Annotated[str, AfterValidator(_http_listen)]
+Topic = Annotated[str, AfterValidator(_topic)]
+Pattern = Annotated[str, AfterValidator(_pattern)]

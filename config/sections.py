@@ -1,0 +1,240 @@
+"""The sections of boomerang.toml as models: every setting with its type, default and sentence."""
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from config.address import SipPeer, Source, Transport, parse_host_port, parse_listen, parse_peer, parse_source
+from config.broker import BrokerAddress, parse_broker
+from config.fields import AsciiName
+from config.loading import Section, faults
+from config.node_fields import (
+    BrokerUrl,
+    FilePath,
+    Headers,
+    HostPort,
+    HttpListen,
+    ListenUri,
+    Pattern,
+    Peers,
+    ReadablePath,
+    Secret,
+    Sources,
+    Topic,
+    User,
+)
+
+
+class Node(Section):
+    """This process."""
+
+    name: AsciiName = Field(default="boomerang", description="Name of this node: a level of every MQTT topic.")
+    data: FilePath = Field(
+        default=Path("/var/lib/boomerang"), description="Folder of the database, the control socket and the keys."
+    )
+
+
+class Listen(Section):
+    """One listening socket."""
+
+    uri: ListenUri = Field(
+        description="Where to listen: udp://, tcp:// or tls:// and address:port (5060, for tls 5061 unless named)."
+    )
+    advertise: HostPort | None = Field(
+        default=None, description="host:port that others reach this listener by (behind NAT, or bound to 0.0.0.0)."
+    )
+    certificate: ReadablePath | None = Field(
+        default=None, description="tls: PEM file with our certificate and its chain."
+    )
+    private_key: ReadablePath | None = Field(default=None, description="tls: PEM file with the certificate's key.")
+    ca: ReadablePath | None = Field(
+        default=None,
+        description="tls: PEM file of authorities that peers' certificates must come from; else the system's.",
+    )
+    verify_client: bool = Field(default=False, description="tls: a client without a valid certificate is refused.")
+
+    @cached_property
+    def _parsed(self) -> tuple[Transport, str, int]:
+        return parse_listen(self.uri)
+
+    @property
+    def transport(self) -> Transport:
+        """`udp`, `tcp` or `tls`."""
+        return self._parsed[0]
+
+    @property
+    def host(self) -> str:
+        """Address to bind, IPv6 without brackets."""
+        return self._parsed[1]
+
+    @property
+    def port(self) -> int:
+        """Port to bind."""
+        return self._parsed[2]
+
+    @property
+    def advertised(self) -> tuple[str, int] | None:
+        """Host (IPv6 without brackets) and port that others reach us by; None where nothing was said."""
+        if self.advertise is None:
+            return None
+        host, port = parse_host_port(self.advertise)
+        return host, port or self.port
+
+    @model_validator(mode="after")
+    def _check(self) -> "Listen":
+        faults(self._faults())
+        return self
+
+    def _faults(self) -> Iterator[tuple[str, str]]:
+        files = {"certificate": self.certificate, "private_key": self.private_key, "ca": self.ca}
+        if self.transport == "tls":
+            for key in ("certificate", "private_key"):
+                if files[key] is None:
+                    yield key, "is missing: a tls listener needs a certificate and its key"
+        else:
+            for key in (
+                *(key for key, file in files.items() if file),
+                *(["verify_client"] if self.verify_client else []),
+            ):
+                yield key, "is for a tls listener"
+
+
+class _Peer(Section):
+    """What a trunk and a PBX have in common."""
+
+    peers: Peers = Field(description="SIP URIs that calls go to, tried in order; a name is resolved by RFC 3263.")
+    sources: Sources = Field(
+        default=(), description="Who else this is, beside its peers: address, address:port or network."
+    )
+
+    @cached_property
+    def sip_peers(self) -> tuple[SipPeer, ...]:
+        """The peers, parsed."""
+        return tuple(map(parse_peer, self.peers))
+
+    @cached_property
+    def source_networks(self) -> tuple[Source, ...]:
+        """The sources, parsed."""
+        return tuple(map(parse_source, self.sources))
+
+
+class Trunk(_Peer):
+    """One carrier."""
+
+    username: User | None = Field(default=None, description="User name for the carrier's digest challenges.")
+    password: Secret | None = Field(default=None, description="Password for them, as env:NAME or file:PATH.")
+    register_: bool = Field(
+        default=False, alias="register", description="Register with the carrier; needs username and password."
+    )
+    trusted: bool = Field(
+        default=True, description="Its P-Asserted-Identity is believed; false: it is removed and From counts."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "Trunk":
+        if (self.username is None) != (self.password is None):
+            missing = "password" if self.password is None else "username"
+            faults([(missing, "is missing: username and password go together")])
+        if self.register_ and self.username is None:
+            faults([("register", "needs username and password")])
+        return self
+
+
+class Pbx(_Peer):
+    """One PBX."""
+
+    extensions: Pattern = Field(
+        default="^[1-9][0-9]{1,4}$", description="Regular expression that a whole extension must match to be an agent."
+    )
+    agent_from: Headers = Field(
+        default=("X-Agent", "P-Asserted-Identity", "Remote-Party-ID", "From"),
+        description="Headers that may say which agent calls, the first that fits wins.",
+    )
+    answers: Literal["on_agent", "before_queue"] = Field(
+        default="on_agent",
+        description="on_agent: a call is answered when the agent does; before_queue: the PBX answers, then queues.",
+    )
+    pass_register: bool = Field(default=False, description="REGISTER from this PBX is passed to the trunk; else 405.")
+
+    @cached_property
+    def _extension(self) -> re.Pattern[str]:
+        return re.compile(self.extensions, re.ASCII)
+
+    def is_extension(self, user: str) -> bool:
+        """Say whether a user part is an agent of this PBX."""
+        return self._extension.fullmatch(user) is not None
+
+
+class Mqtt(Section):
+    """The broker that status goes to."""
+
+    url: BrokerUrl = Field(
+        default="off", description="mqtt://host:port, mqtts://host:port, embedded (a broker in this process) or off."
+    )
+    prefix: Topic = Field(default="boomerang", description="First level of every topic.")
+    username: User | None = Field(default=None, description="User name at the broker; env:NAME and file:PATH are read.")
+    password: Secret | None = Field(default=None, description="Password at the broker, as env:NAME or file:PATH.")
+    mask_numbers: bool = Field(default=False, description="Numbers in payloads show their last three digits only.")
+
+    @cached_property
+    def broker(self) -> BrokerAddress | None:
+        """Where the broker is; None where MQTT is off."""
+        return parse_broker(self.url)
+
+
+class Http(Section):
+    """The web server of health, metrics and API."""
+
+    listen: HttpListen = Field(
+        default="off", description="address:port to serve /healthz, /readyz and /metrics on, or off."
+    )
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host (IPv6 without brackets) and port; None where it is off."""
+        if self.listen == "off":
+            return None
+        host, port = parse_host_port(self.listen)
+        return host, port or 0
+
+
+class PolicySection(Section):
+    """Where the first policy comes from."""
+
+    seed: FilePath | None = Field(
+        default=None, description="policy.toml that is read into the database when it holds no policy yet."
+    )
+
+
+class Log(Section):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least important level that is written: debug, info, warning or error."
+    )
+    mask_numbers: bool = Field(default=True, description="Numbers in the log show their last three digits only.")
+    format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="console, json, or auto: console on a terminal, else json."
+    )
+
+
+class NodeConfig(Section):
+    """The whole of boomerang.toml."""
+
+    node: Node = Field(default=Node(), description="This process.")
+    listen: Annotated[tuple[Listen, ...], Field(strict=False, min_length=1)] = Field(description="Listening sockets.")
+    trunk: dict[AsciiName, Trunk] = Field(min_length=1, description="Carriers by name, the first one is the usual one.")
+    pbx: dict[AsciiName, Pbx] = Field(min_length=1, description="PBXs by name, the first one is the usual one.")
+    mqtt: Mqtt = Field(default=Mqtt(), description="The broker that status goes to.")
+    http: Http = Field(default=Http(), description="The web server of health, metrics and API.")
+    policy: PolicySection = Field(default=PolicySection(), description="Where the first policy comes from.")
+    log: Log = Field(default=Log(), description="What is logged, and how.")
+
+    @property
+    def socket(self) -> Path:
+        """The control socket."""
+        return self.node.data / "control.sock"
