@@ -44,6 +44,8 @@ def build_request(method: bytes, uri: bytes, via_field: bytes, from_: bytes, to:
 def _of_invite(method: bytes, invite: Request, to_from: Request | Response) -> bytes:
     """Make a request that belongs to an INVITE's transaction; fields are copied as they stand."""
     names, fields = invite.names, invite.fields
+    if not to_from.has(b"to"):
+        to_from = invite  # a response so broken must still be acknowledged, or it comes again for 32 s
     via = fields[names.index(b"via")]
     if b"," in via:
         # Ours is a field of its own, but an INVITE taken from elsewhere may hold several values in one.
