@@ -1,0 +1,97 @@
+"""The `embedded` broker: amqtt in the status thread's loop, for a first look without installing one.
+
+It speaks MQTT 3.1.1, keeps nothing on disk, and lets anybody in who reaches its address: loopback unless the
+configuration says otherwise. It dies with the process, so its readers see the connection end rather than a last will.
+"""
+
+import asyncio
+import logging
+from typing import Any, Final
+
+from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter  # type: ignore[import-untyped]
+from amqtt.broker import Broker  # type: ignore[import-untyped]
+from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType  # type: ignore[import-untyped]
+from amqtt.plugins.base import BaseAuthPlugin  # type: ignore[import-untyped]
+from amqtt.session import Session  # type: ignore[import-untyped]
+
+LISTENER: Final = "default"
+MAX_CONNECTIONS: Final = 64
+"""Connections at a time; more are closed at once."""
+SHUTDOWN_TIME: Final = 2.0
+
+for _noisy in ("amqtt", "transitions"):
+    # A reader that goes away is an error in their eyes.
+    logging.getLogger(_noisy).setLevel(logging.CRITICAL)
+
+
+class LetIn(BaseAuthPlugin):  # type: ignore[misc]
+    """Every client of the broker is welcome."""
+
+    async def authenticate(self, *, session: Session) -> bool:
+        """Say yes."""
+        session.is_anonymous = True
+        return True
+
+
+class EmbeddedBroker:
+    """One broker on one address."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = (host, port)
+        self._broker: Broker | None = None
+        self._server: asyncio.Server | None = None
+        self._connections = 0
+        self.port = port
+        """The port it listens on, once it was started."""
+
+    async def start(self) -> None:
+        """Listen. Raises OSError where the address cannot be had."""
+        self._server = await asyncio.start_server(self._serve, *self._address)
+        self.port = self._server.sockets[0].getsockname()[1]
+        broker = Broker(
+            BrokerConfig(
+                listeners={LISTENER: ListenerConfig(type=ListenerType.EXTERNAL)},
+                plugins={f"{__name__}.{LetIn.__name__}": {}},
+            )
+        )
+        # A client that comes before this is done waits in `_serve`: no await stands between here and its start.
+        self._broker = broker
+        await broker.start()
+
+    async def stop(self) -> None:
+        """Close the address and every connection; what was retained is gone."""
+        if self._server is not None:
+            self._server.close()
+        if self._broker is not None:
+            async with asyncio.timeout(SHUTDOWN_TIME):
+                await self._broker.shutdown()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._broker is None or self._connections >= MAX_CONNECTIONS:
+            writer.close()
+            return
+        self._connections += 1
+        try:
+            await self._broker.external_connected(StreamReaderAdapter(reader), StreamWriterAdapter(writer), LISTENER)
+        except Exception:
+            # Whatever a client sends, or does not send, is that client's matter alone.
+            logging.getLogger("amqtt").debug("connection failed", exc_info=True)
+        finally:
+            self._connections -= 1
+            writer.close()
+
+
+def silence(loop: asyncio.AbstractEventLoop) -> None:
+    """Keep asyncio from reporting tasks that amqtt leaves behind when a client goes away in the middle of a packet."""
+    usual = loop.get_exception_handler()
+
+    def handler(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        task = context.get("future") or context.get("task")
+        if task is not None and "amqtt" in repr(task):
+            return
+        if usual is None:
+            loop.default_exception_handler(context)
+        else:
+            usual(loop, context)
+
+    loop.set_exception_handler(handler)

@@ -1,0 +1,67 @@
+"""The API's description as one plain page: nothing is loaded from anywhere, no script runs."""
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any, Final
+
+STYLE: Final = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
+h2{margin-top:2rem;border-top:1px solid #ccc;padding-top:1rem}
+code{font-family:ui-monospace,monospace}
+table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0}
+@media(prefers-color-scheme:dark){body{color:#e8e8e8;background:#161616}a{color:#8ab4f8}}
+"""
+
+
+def render(openapi: Mapping[str, Any]) -> str:
+    """Render an OpenAPI document as HTML."""
+    info = openapi["info"]
+    title = f"{escape(info['title'])} API {escape(info['version'])}"
+    return "\n".join([
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>',
+        f'<h1>{title}</h1><p>The same for machines: <a href="openapi.json">openapi.json</a></p>',
+        *_paths(openapi.get("paths", {})),
+        *_schemas(openapi.get("components", {}).get("schemas", {})),
+        "</body></html>",
+    ])
+
+
+def _paths(paths: Mapping[str, Any]) -> Iterator[str]:
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            yield f"<h2><code>{escape(method.upper())} {escape(path)}</code></h2>"
+            yield f"<p>{escape(operation.get('summary', ''))}</p><table>"
+            for status, answer in operation.get("responses", {}).items():
+                yield f"<tr><th>{escape(status)}</th><td>{escape(answer.get('description', ''))}</td>"
+                yield f"<td>{_content(answer.get('content', {}))}</td></tr>"
+            yield "</table>"
+
+
+def _content(content: Mapping[str, Any]) -> str:
+    return ", ".join(f"<code>{escape(kind)}</code> {_type(part.get('schema', {}))}" for kind, part in content.items())
+
+
+def _schemas(schemas: Mapping[str, Any]) -> Iterator[str]:
+    for name, schema in schemas.items():
+        yield f'<h2 id="{escape(name)}">{escape(name)}</h2><p>{escape(schema.get("description", ""))}</p><table>'
+        for field, part in schema.get("properties", {}).items():
+            yield f"<tr><td><code>{escape(field)}</code></td><td>{_type(part)}</td>"
+            yield f"<td>{escape(part.get('description', ''))}</td></tr>"
+        yield "</table>"
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    if "$ref" in schema:
+        name = escape(schema["$ref"].rsplit("/", 1)[-1])
+        return f'<a href="#{name}">{name}</a>'
+    if "enum" in schema:
+        return " | ".join(f"<code>{escape(str(value))}</code>" for value in schema["enum"])
+    for key in ("anyOf", "oneOf"):
+        if key in schema:
+            return " | ".join(_type(part) for part in schema[key])
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    if isinstance(schema.get("additionalProperties"), Mapping):
+        return f"name to {_type(schema['additionalProperties'])}"
+    return escape(str(schema.get("format") or schema.get("type") or "anything"))

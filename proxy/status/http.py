@@ -1,0 +1,109 @@
+"""Health, metrics and the read-only API over HTTP, on the configured address alone.
+
+`/healthz` answers as long as this thread does, also while draining; `/readyz` says whether to send new calls here.
+The address is taken by ourselves, because uvicorn ends the whole process where a port is taken.
+"""
+
+import socket
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+
+from proxy.core.counters import Counters
+from proxy.status import docs_page, metrics
+from proxy.status.models import Health, StatusDocument, status_document
+from proxy.status.source import HttpSettings, StatusSource
+
+MAX_CONNECTIONS: Final = 64
+"""Connections and requests at a time; more are answered 503."""
+KEEP_ALIVE: Final = 5
+"""Seconds an idle connection is kept."""
+GOODBYE: Final = 1
+"""Seconds a request in progress gets when the server stops."""
+
+log = structlog.get_logger("boomerang.http")
+
+
+class HttpServer:
+    """One server on one address."""
+
+    def __init__(self, settings: HttpSettings, source: StatusSource, counters: Counters,
+                 connection: metrics.Connection, version: str) -> None:
+        self._settings = settings
+        self._app = build_app(source, counters, connection, version)
+        self._server: uvicorn.Server | None = None
+        self.port: int | None = None
+        """The port it listens on, None while it does not."""
+
+    async def run(self, listening: Callable[[], None]) -> None:
+        """Serve until `stop`; `listening` is called when the address is ours. Raises OSError where it is not."""
+        sock = listen(self._settings)
+        config = uvicorn.Config(
+            self._app, log_config=None, access_log=False, lifespan="off", ws="none", http="h11", server_header=False,
+            limit_concurrency=MAX_CONNECTIONS, timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=GOODBYE,
+        )
+        self._server = uvicorn.Server(config)
+        self.port = sock.getsockname()[1]
+        log.info("http_listening", host=self._settings.host, port=self.port)
+        listening()
+        try:
+            await self._server.serve(sockets=[sock])
+        finally:
+            self.port = None
+            sock.close()
+
+    def stop(self) -> None:
+        """Let `run` end."""
+        if self._server is not None:
+            self._server.should_exit = True
+
+
+def listen(settings: HttpSettings) -> socket.socket:
+    """Take the configured address. Raises OSError with a text that names it."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM,
+                                                      flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family)
+    except OSError as error:
+        raise OSError(f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}") from error
+
+
+def build_app(source: StatusSource, counters: Counters, connection: metrics.Connection, version: str) -> FastAPI:
+    """Build the application; every path answers from memory and touches no disk and no network."""
+    app = FastAPI(title="Boomerang", version=version, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    registry = metrics.registry(source, counters, connection, version)
+
+    @app.get("/healthz", summary="The process is alive", response_model=Health, tags=["health"])
+    async def healthz() -> Response:
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/readyz", summary="New calls are welcome", response_model=Health, tags=["health"],
+             responses={503: {"model": Health, "description": "Starting or draining"}})
+    async def readyz() -> Response:
+        state = source.snapshot().state
+        if state == "running":
+            return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": state}, status_code=503)
+
+    @app.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse, tags=["health"])
+    async def figures() -> Response:
+        return Response(metrics.text(registry), media_type=metrics.CONTENT_TYPE)
+
+    @app.get("/api/v1/status", summary="The daemon as it is now", tags=["status"])
+    async def status() -> StatusDocument:
+        return status_document(source.snapshot(), connection.mqtt_connected, version)
+
+    @app.get("/api/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(docs_page.render(app.openapi()))
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> Response:
+        log.error("http_request_failed", path=request.url.path, reason=repr(error))
+        return JSONResponse({"detail": "internal error"}, status_code=500)
+
+    return app

@@ -1,0 +1,154 @@
+"""Prometheus figures, read from the daemon's counters and snapshot at the moment of the scrape.
+
+Nothing is kept here and nothing is counted twice. Labels are words: methods, status classes, reasons, names from the
+configuration, addresses of configured peers; never a phone number, and never an extension.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from proxy.core.counters import Counters, Histogram
+from proxy.status.source import PeerState, Snapshot, StatusSource
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+Metric = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
+
+
+class Connection(Protocol):
+    """Whatever knows whether MQTT is connected."""
+
+    @property
+    def mqtt_connected(self) -> bool | None:
+        """None where MQTT is switched off."""
+
+
+class DaemonCollector(Collector):
+    """Turns counters and snapshot into metric families."""
+
+    def __init__(self, source: StatusSource, counters: Counters, connection: Connection, version: str) -> None:
+        self._source = source
+        self._counters = counters
+        self._connection = connection
+        self._version = version
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family; called once per scrape."""
+        yield from self._messages()
+        yield from self._calls()
+        snapshot = self._source.snapshot()
+        yield from self._state(snapshot)
+        yield from _peers("trunk", snapshot.trunks)
+        yield from _peers("pbx", snapshot.pbxs)
+        yield from _groups(snapshot)
+
+    def _messages(self) -> Iterator[Metric]:
+        c = self._counters
+        yield _counter("sip_requests_received", "SIP requests received", "method", c.received_requests)
+        yield _counter("sip_responses_received", "SIP responses received", "class", c.received_responses)
+        yield _counter("sip_requests_sent", "SIP requests sent", "method", c.sent_requests)
+        yield _counter("sip_responses_sent", "SIP responses sent", "class", c.sent_responses)
+        yield _counter("sip_parse_errors", "Messages that could not be read", "reason", c.parse_errors)
+        yield _counter("sip_refused", "Messages refused by the access rules", "reason", c.refused)
+        yield _plain("sip_retransmissions_absorbed", "Retransmissions that went no further",
+                     c.retransmissions_absorbed)
+        yield _plain("sip_retransmissions_sent", "Retransmissions of ours", c.retransmissions_sent)
+        yield _gauge("sip_transactions", "Transactions in progress", c.transactions)
+        breaker = GaugeMetricFamily("boomerang_circuit_breaker_open", "1 while an address of a peer is left out",
+                                    labels=["address"])
+        for address, is_open in c.breakers.copy().items():
+            breaker.add_metric([address], is_open)
+        yield breaker
+
+    def _calls(self) -> Iterator[Metric]:
+        c = self._counters
+        family = CounterMetricFamily("boomerang_calls", "Calls that are over", labels=["direction", "outcome"])
+        for label, count in c.calls.copy().items():
+            direction, _, outcome = label.partition(".")
+            family.add_metric([direction, outcome], count)
+        yield family
+        yield _plain("direct_callbacks_used", "Calls sent to an agent by direct callback", c.direct_used)
+        yield _counter("fail_open", "Calls sent their normal way because something of ours failed", "what",
+                       c.fail_open)
+        yield _histogram("decision_seconds", "Time one routing decision takes", c.decision_seconds)
+        yield _histogram("setup_seconds", "Time from an INVITE's arrival to its departure", c.setup_seconds)
+
+    def _state(self, snapshot: Snapshot) -> Iterator[Metric]:
+        info = GaugeMetricFamily("boomerang_info", "Always 1; says which node and version this is",
+                                 labels=["node", "version"])
+        info.add_metric([snapshot.node, self._version], 1)
+        yield info
+        yield _gauge("start_time_seconds", "When the daemon started, seconds since the epoch", snapshot.started)
+        yield _gauge("draining", "1 while new calls are refused", snapshot.state == "draining")
+        yield _gauge("calls_active", "Calls in progress", snapshot.calls.active)
+        yield _gauge("calls_today", "Calls since midnight", snapshot.calls.today)
+        if snapshot.direct_live is not None:
+            yield _gauge("direct_callbacks_live", "Live direct callbacks", snapshot.direct_live)
+        yield _gauge("alarms", "Standing alarms", len(snapshot.alarms))
+        yield _gauge("store_queue", "Writes that wait for the database", snapshot.store_queue)
+        yield _gauge("outbox_events", "Events that wait for the broker", snapshot.outbox)
+        connected = self._connection.mqtt_connected
+        if connected is not None:
+            yield _gauge("mqtt_connected", "1 while connected to the broker", connected)
+
+
+def registry(source: StatusSource, counters: Counters, connection: Connection, version: str) -> CollectorRegistry:
+    """Build a registry of our own: nothing that other code registers shows up in it."""
+    own = CollectorRegistry(auto_describe=False)
+    own.register(DaemonCollector(source, counters, connection, version))
+    return own
+
+
+def text(own: CollectorRegistry) -> bytes:
+    """Render the registry in the Prometheus text format."""
+    return generate_latest(own)
+
+
+def _plain(name: str, help_text: str, value: int) -> CounterMetricFamily:
+    return CounterMetricFamily(f"boomerang_{name}", help_text, value=value)
+
+
+def _gauge(name: str, help_text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"boomerang_{name}", help_text, value=value)
+
+
+def _counter(name: str, help_text: str, label: str, table: Mapping[str, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(f"boomerang_{name}", help_text, labels=[label])
+    for key, count in dict(table).items():
+        family.add_metric([key], count)
+    return family
+
+
+def _histogram(name: str, help_text: str, histogram: Histogram) -> HistogramMetricFamily:
+    buckets, running = [], 0
+    for bound, count in zip((*histogram.bounds, float("inf")), tuple(histogram.buckets), strict=True):
+        running += count
+        buckets.append(("+Inf" if bound == float("inf") else repr(bound), float(running)))
+    return HistogramMetricFamily(f"boomerang_{name}", help_text, buckets=buckets, sum_value=histogram.total)
+
+
+def _peers(side: str, peers: Mapping[str, PeerState]) -> Iterator[Metric]:
+    up = GaugeMetricFamily(f"boomerang_{side}_up", f"1 while the {side} answers", labels=[side])
+    latency = GaugeMetricFamily(f"boomerang_{side}_latency_seconds", "Of the last answered OPTIONS", labels=[side])
+    for name, peer in peers.items():
+        up.add_metric([name], peer.state == "up")
+        if peer.latency_ms is not None:
+            latency.add_metric([name], peer.latency_ms / 1000)
+    yield up
+    yield latency
+
+
+def _groups(snapshot: Snapshot) -> Iterator[Metric]:
+    calls = GaugeMetricFamily("boomerang_group_calls", "Calls in progress", labels=["group"])
+    agents = GaugeMetricFamily("boomerang_group_agents", "Agents by state", labels=["group", "state"])
+    for name, group in snapshot.groups.items():
+        calls.add_metric([name], group.calls)
+        agents.add_metric([name, "free"], group.agents_free)
+        agents.add_metric([name, "busy"], group.agents_busy)
+        agents.add_metric([name, "unknown"], group.agents_unknown)
+    yield calls
+    yield agents

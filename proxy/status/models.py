@@ -1,0 +1,119 @@
+"""Models of what the outside reads: retained MQTT topics and the API's answers. They are the documentation, and the
+API is built from them; the tests hold what is really published against them.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from proxy.status import payload
+from proxy.status.source import AgentWord, RunState, Snapshot
+from routing.events import rfc3339
+
+Time = Annotated[
+    str,
+    Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"),
+    WithJsonSchema({"type": "string", "format": "date-time", "description": "RFC 3339, UTC, milliseconds"}),
+]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Model(BaseModel):
+    """Base of all: a field that nobody described is a fault."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PeerStatus(Model):
+    """A trunk or a PBX, as its answers to OPTIONS show it."""
+
+    state: Literal["up", "down"]
+    since: Time
+    latency_ms: float | None = Field(description="Of the last answered OPTIONS; null before the first")
+
+
+class AgentStatus(Model):
+    """What an extension is doing."""
+
+    state: AgentWord = Field(description="unknown: no call of theirs passed yet that would show it")
+    since: Time
+
+
+class GroupStatus(Model):
+    """A group of agents."""
+
+    calls: Count = Field(description="Calls in progress to or from the group's numbers and agents")
+    agents_free: Count
+    agents_busy: Count = Field(description="Ringing, talking or wrapping up")
+    agents_unknown: Count
+
+
+class CallsStatus(Model):
+    """Calls now and since midnight in the policy's time zone."""
+
+    active: Count
+    today: Count
+    answered_today: Count
+    inbound_today: Count
+    outbound_today: Count
+    direct_today: Count = Field(description="Calls that went to an agent by direct callback, answered there or not")
+
+
+class AlarmStatus(Model):
+    """Something that needs a person."""
+
+    name: str = Field(description="One word: database, mqtt, ...")
+    text: str
+    since: Time
+
+
+class AlarmsStatus(Model):
+    """Every alarm that stands; an empty list is good news."""
+
+    alarms: list[AlarmStatus]
+
+
+class StatusDocument(Model):
+    """The daemon at one moment."""
+
+    node: str
+    version: str
+    state: RunState
+    started: Time
+    mqtt: Literal["up", "down", "off"]
+    calls: CallsStatus
+    direct_live: Count | None = Field(description="Live direct callbacks; null where nobody counted")
+    trunks: dict[str, PeerStatus]
+    pbxs: dict[str, PeerStatus]
+    groups: dict[str, GroupStatus]
+    agents: dict[str, AgentStatus]
+    alarms: list[AlarmStatus]
+    outbox: Count = Field(description="Events that wait for the broker")
+    store_queue: Count = Field(description="Writes that wait for the database")
+
+
+class Health(Model):
+    """Answer of the health checks."""
+
+    status: Literal["ok", "starting", "draining"]
+
+
+def status_document(snapshot: Snapshot, mqtt_connected: bool | None, version: str) -> StatusDocument:
+    """Build the answer of `/api/v1/status`."""
+    fields = payload.state_fields
+    return StatusDocument(
+        node=snapshot.node,
+        version=version,
+        state=snapshot.state,
+        started=rfc3339(snapshot.started),
+        mqtt="off" if mqtt_connected is None else "up" if mqtt_connected else "down",
+        calls=CallsStatus(**fields(snapshot.calls)),
+        direct_live=snapshot.direct_live,
+        trunks={name: PeerStatus(**fields(peer)) for name, peer in snapshot.trunks.items()},
+        pbxs={name: PeerStatus(**fields(peer)) for name, peer in snapshot.pbxs.items()},
+        groups={name: GroupStatus(**fields(group)) for name, group in snapshot.groups.items()},
+        agents={name: AgentStatus(**fields(agent)) for name, agent in snapshot.agents.items()},
+        alarms=[AlarmStatus(name=a.name, text=a.text, since=rfc3339(a.since)) for a in snapshot.alarms],
+        outbox=snapshot.outbox,
+        store_queue=snapshot.store_queue,
+    )

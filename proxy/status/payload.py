@@ -1,0 +1,83 @@
+"""From the daemon's values to topics and JSON: names of topics, shape of times, masking of numbers."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from proxy.status.source import AgentState, Alarm, CallFigures, GroupState, PeerState, Snapshot
+from routing.events import Event, rfc3339, write_json
+
+NUMBER: Final = re.compile(r"(?<![0-9A-Za-z-])(\+?[0-9]{2})([0-9]{3,})([0-9]{2})(?![0-9A-Za-z-])")
+"""Seven digits or more that stand alone: a phone number. Extensions are shorter; parts of a UUID touch a hyphen."""
+
+UNSAFE_IN_TOPIC: Final = re.compile(r"[/+#%\x00-\x1f\x7f]")
+"""Separator and wildcards (MQTT 5 section 4.7.1), control characters, and the sign they are escaped with."""
+
+
+class Outgoing(NamedTuple):
+    """A message to publish with QoS 1."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
+def level(name: str) -> str:
+    """`name` as one level of a topic; what may not stand there is percent-encoded."""
+    return UNSAFE_IN_TOPIC.sub(lambda match: f"%{ord(match[0]):02X}", name)
+
+
+def masked(value: Any) -> Any:
+    """`value` with every phone number in it reduced to its first and last two digits, however deep it stands."""
+    if isinstance(value, str):
+        return NUMBER.sub(lambda match: match[1] + "*" * len(match[2]) + match[3], value)
+    if isinstance(value, Mapping):
+        return {key: masked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(item) for item in value]
+    return value
+
+
+def event_message(base: str, event: Event, mask: bool) -> Outgoing:
+    """The message that carries `event`."""
+    if mask:
+        event = event._replace(data=masked(event.data))
+    return Outgoing(f"{base}/event/{event.kind}", event.to_json().encode())
+
+
+class Alarms(NamedTuple):
+    """The standing alarms, as one value."""
+
+    standing: tuple[Alarm, ...]
+
+
+State = PeerState | GroupState | AgentState | CallFigures | Alarms
+"""What a retained topic shows."""
+
+
+def retained_values(snapshot: Snapshot) -> dict[str, State]:
+    """Every retained topic but `status`, below the node's own, with its value."""
+    values: dict[str, State] = {"calls": snapshot.calls, "alarms": Alarms(tuple(snapshot.alarms))}
+    values.update((f"trunk/{level(name)}", state) for name, state in snapshot.trunks.items())
+    values.update((f"pbx/{level(name)}", state) for name, state in snapshot.pbxs.items())
+    values.update((f"group/{level(name)}", state) for name, state in snapshot.groups.items())
+    values.update((f"agent/{level(name)}", state) for name, state in snapshot.agents.items())
+    return values
+
+
+def state_fields(value: State) -> dict[str, Any]:
+    """The JSON object of one retained topic."""
+    if isinstance(value, Alarms):
+        return {"alarms": [{"name": n, "text": t, "since": rfc3339(s)} for n, t, s in value.standing]}
+    fields = value._asdict()
+    if "since" in fields:
+        fields["since"] = rfc3339(fields["since"])
+    if fields.get("latency_ms") is not None:
+        fields["latency_ms"] = round(fields["latency_ms"], 1)
+    return fields
+
+
+def encode_state(value: State, mask: bool = False) -> bytes:
+    """The payload of one retained topic."""
+    fields = state_fields(value)
+    return write_json(masked(fields) if mask else fields).encode()

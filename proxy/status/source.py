@@ -1,0 +1,128 @@
+"""What the status thread may see of the daemon: plain values and one Protocol.
+
+Every method of `StatusSource` is called from the status thread, so it must be thread-safe; and none may wait for the
+daemon's own loop. The status thread asks at most four times a second for a snapshot, and once per scrape.
+Times are seconds since the epoch, UTC.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+from routing.events import Event
+
+RunState = Literal["starting", "running", "draining"]
+AgentWord = Literal["free", "ringing", "busy", "wrap_up", "unknown"]
+
+
+class PeerState(NamedTuple):
+    """A trunk or a PBX as OPTIONS sees it: up while one of its addresses is."""
+
+    state: Literal["up", "down"]
+    since: float
+    latency_ms: float | None = None
+    """Of the last answered OPTIONS."""
+
+
+class AgentState(NamedTuple):
+    """What an extension is doing, as far as the calls that pass show it."""
+
+    state: AgentWord
+    since: float
+
+
+class GroupState(NamedTuple):
+    """A group as far as direct callback can know it."""
+
+    calls: int = 0
+    """Calls in progress to or from the group's numbers and agents."""
+    agents_free: int = 0
+    agents_busy: int = 0
+    agents_unknown: int = 0
+
+
+class CallFigures(NamedTuple):
+    """Calls now and since midnight in the policy's time zone."""
+
+    active: int = 0
+    today: int = 0
+    answered_today: int = 0
+    inbound_today: int = 0
+    outbound_today: int = 0
+    direct_today: int = 0
+    """Inbound calls that went to an agent by direct callback, whether they were answered there or not."""
+
+
+class Alarm(NamedTuple):
+    """Something that needs a person; it is in the list until it is over."""
+
+    name: str
+    text: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The daemon at one moment. Build a new one rather than change one that was handed out."""
+
+    node: str
+    state: RunState
+    started: float
+    calls: CallFigures = field(default_factory=CallFigures)
+    trunks: Mapping[str, PeerState] = field(default_factory=dict)
+    pbxs: Mapping[str, PeerState] = field(default_factory=dict)
+    groups: Mapping[str, GroupState] = field(default_factory=dict)
+    agents: Mapping[str, AgentState] = field(default_factory=dict)
+    alarms: Sequence[Alarm] = ()
+    direct_live: int | None = None
+    """Live direct callbacks; None where nobody counted."""
+    store_queue: int = 0
+    """Writes that wait for the database."""
+    outbox: int = 0
+    """Events that wait for the broker."""
+
+
+class StatusSource(Protocol):
+    """The daemon, seen from the status thread."""
+
+    def events_after(self, seq: int, limit: int) -> Sequence[Event]:
+        """Committed events with a greater `seq`, oldest first, at most `limit`."""
+
+    def delete_events_upto(self, seq: int) -> None:
+        """Forget events that the broker has acknowledged. May be done later: what is sent twice is told by its id."""
+
+    def snapshot(self) -> Snapshot:
+        """The daemon as it is now."""
+
+    def raise_alarm(self, name: str, text: str) -> None:
+        """Note an alarm under its name; the same name again only changes the text."""
+
+    def clear_alarm(self, name: str) -> None:
+        """The alarm is over; unknown names are ignored."""
+
+
+class MqttSettings(NamedTuple):
+    """Where to publish, with secrets already resolved."""
+
+    node: str
+    prefix: str = "boomerang"
+    host: str = "127.0.0.1"
+    port: int = 1883
+    """For `embedded` 0 means: any free port."""
+    tls: bool = False
+    ca_file: str | None = None
+    """PEM file with the certificate authorities to trust; None: the system's."""
+    username: str | None = None
+    password: str | None = None
+    mask_numbers: bool = False
+    """Show only the first and last digits of phone numbers in payloads."""
+    embedded: bool = False
+    """Start a broker of our own on `host` and `port` and publish there."""
+
+
+class HttpSettings(NamedTuple):
+    """Where health, metrics and API are served."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    """0: any free port; `StatusService.http_port` tells which."""
