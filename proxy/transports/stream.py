@@ -6,19 +6,22 @@ error: what follows it may be anything, also a request smuggled in a body.
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from typing import Literal, NamedTuple, cast
 
 from proxy.sip.errors import SipError
 from proxy.sip.framing import Framer
 from proxy.sip.hop import Flow, Hop
-from proxy.sip.reply import build_response
+from proxy.sip.reply import build_response, with_received
 from proxy.transports.guard import Guard
 from proxy.transports.limits import StreamLimits
 from proxy.transports.tls import carries, certificate_names
 
 READ_SIZE = 64 * 1024
 """Bytes read at a time, into one buffer that all connections share: nothing is kept in it between two calls."""
+TAG_BYTES = 8
+"""Random bytes in the To tag of an answer to a broken message."""
 PONG = b"\r\n"
 """Answer to a CRLFCRLF keep-alive (RFC 5626 section 4.4.1)."""
 
@@ -254,7 +257,9 @@ class Connection(asyncio.BufferedProtocol):
         if transport is None or error.request is None or transport.is_closing():
             self.cut(self._reason)
             return
-        transport.write(build_response(error.request, error.status, error.reason))
+        with_received(error.request, self.flow.host, self.flow.port)
+        to_tag = secrets.token_hex(TAG_BYTES).encode()
+        transport.write(build_response(error.request, error.status, error.reason, to_tag, error.fields))
         self.state = "ending"
         self._due_in(self._port.limits.linger, self._reason)
         if transport.can_write_eof():
