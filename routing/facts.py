@@ -89,6 +89,16 @@ class Ending(NamedTuple):
     by: Side
 
 
+class OpenCall(NamedTuple):
+    """A call of the ledger that has not ended."""
+
+    id: str
+    trunk: str
+    pbx: str
+    tried: str | None
+    """Extension of the agent that the call was sent to first; None where it went its normal way at once."""
+
+
 class Router(Protocol):
     """What the proxy may ask of the rules and tell them.
 
@@ -120,3 +130,6 @@ class Router(Protocol):
         `stored` is called once, in the proxy's thread, when everything that follows from this is committed, or at
         once where it cannot be: the answer that the far end waits for leaves after that.
         """
+
+    def open_call(self, sip_call_id: str) -> OpenCall | None:
+        """The open call with this Call-ID: how messages of a call that began before a restart find their entry."""

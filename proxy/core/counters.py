@@ -60,6 +60,7 @@ class Counters:
         "decision_seconds",
         "direct_used",
         "fail_open",
+        "orphans",
         "parse_errors",
         "received_requests",
         "received_responses",
@@ -89,6 +90,8 @@ class Counters:
         """By `DIRECTION.OUTCOME`: `inbound.answered`, `outbound.failed`, ..."""
         self.fail_open = Tally()
         """Calls that took their normal route because something of ours failed, by what failed."""
+        self.orphans = 0
+        """Responses and CANCELs of calls that a process before this one began."""
         self.breakers: dict[str, bool] = {}
         """Circuit breaker per next-hop address (`udp:10.0.0.10:5060`): True while it is open."""
         self.retransmissions_absorbed = 0

@@ -1,0 +1,99 @@
+"""What the proxy reads from and changes in the headers of a message that passes: identities, hygiene, hop limits."""
+
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+from proxy.sip.errors import SipError
+from proxy.sip.message import Message, Request, split_values
+from proxy.sip.uri import Uri
+from routing.facts import Identity
+
+MAX_FORWARDS = 70
+"""RFC 3261 section 8.1.1.6: set where a request has none."""
+OUR_PREFIX = b"x-boomerang"
+"""Headers that only we may write begin with this."""
+ASSERTED = (b"p-asserted-identity", b"remote-party-id", b"p-preferred-identity")
+"""Identities that are believed only from a trusted peer (RFC 3325)."""
+STANDARD = frozenset({b"from", b"contact", b"diversion", b"history-info", b"referred-by", b"reply-to", *ASSERTED})
+"""Headers that an `agent_from` list may name without making them private."""
+CONNECTED = (b"p-asserted-identity", b"remote-party-id")
+"""Where a 2xx shows who answered."""
+
+
+def private_names(agent_from: Iterable[str]) -> frozenset[bytes]:
+    """Names among `agent_from` that are a house's own: they stay on the PBX's side of us."""
+    return frozenset(name.lower().encode() for name in agent_from) - STANDARD
+
+
+def clean(message: Message, private: frozenset[bytes], *, trusted: bool) -> None:
+    """Drop what may not cross the proxy: private headers and our own always, asserted identities of the untrusted.
+
+    Names are compared in their canonical form, so case, compact form, white space and folding make no difference.
+    """
+    names = message.names
+    doomed = {name for name in names if name.startswith(OUR_PREFIX) or name in private}
+    if not trusted:
+        doomed.update(name for name in ASSERTED if name in names)
+    for name in doomed:
+        message.remove(name)
+
+
+def count_hop(request: Request) -> None:
+    """Lower Max-Forwards by one, or write one where there is none (RFC 3261 section 16.6 item 3)."""
+    left = request.max_forwards
+    if left is None:
+        request.append(b"max-forwards", b"Max-Forwards: %d" % MAX_FORWARDS)
+    else:
+        request.replace(b"max-forwards", b"Max-Forwards: %d" % (left - 1))
+
+
+def user_of(uri: bytes) -> tuple[str, str]:
+    """User and host of a URI as text, the user unescaped and without its parameters; empty where they cannot be read."""
+    try:
+        parsed = Uri.parse(uri)
+    except SipError:
+        return "", ""
+    user = unquote((parsed.user or b"").decode("utf-8", "replace")).partition(";")[0]
+    return user, (parsed.host or b"").decode("ascii", "replace").lower()
+
+
+def identities(message: Message, names: Iterable[bytes]) -> tuple[Identity, ...]:
+    """Every identity in the headers `names`, in that order. What cannot be read is left out."""
+    found: list[Identity] = []
+    for name in names:
+        if name == b"from":
+            address = message.from_
+            found.append(Identity("from", *user_of(address.uri), _text(address.display)))
+            continue
+        for field in message.values(name):
+            found.extend(_identity(name.decode(), value) for value in split_values(field))
+    return tuple(found)
+
+
+def _identity(header: str, value: bytes) -> Identity:
+    display, bracket, rest = value.partition(b"<")
+    uri = rest.partition(b">")[0] if bracket else value.partition(b";")[0]
+    if b":" not in uri:
+        return Identity(header, _text(value), "", "")
+    return Identity(header, *user_of(uri.strip()), _text(display))
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").strip().strip(b'"').decode("utf-8", "replace")
+
+
+def withheld(request: Request) -> bool:
+    """Whether the caller asked not to be shown: RFC 3323 Privacy, or an anonymous From (RFC 3323 section 4.1.1.3)."""
+    for field in request.values(b"privacy"):
+        levels = {level.strip().lower() for level in field.split(b";")}
+        if levels & {b"id", b"user", b"header"}:
+            return True
+    user, host = user_of(request.from_.uri)
+    return host == "anonymous.invalid" or user.lower() == "anonymous"
+
+
+def session_interval(message: Message) -> float | None:
+    """Session-Expires in seconds (RFC 4028), None where there is none that can be read."""
+    value = message.value(b"session-expires")
+    digits = (value or b"").partition(b";")[0].strip()
+    return float(digits) if digits.isascii() and digits.isdigit() and len(digits) < 8 else None

@@ -1,0 +1,83 @@
+"""Requests inside a dialog: routed from the Route alone (RFC 3261 section 16.4); no dialog is remembered for it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from proxy.core.relay import Relay
+from proxy.core.seals import Token
+from proxy.sip.errors import SipError
+from proxy.sip.hop import Flow, Hop
+from proxy.sip.message import Request
+from proxy.sip.uri import Uri
+
+if TYPE_CHECKING:
+    from proxy.core.engine import Proxy
+
+OWN_ROUTES = 2
+"""Route values of ours that one request may carry: two where the call changes transports (RFC 5658)."""
+
+
+def open_route(core: Proxy, request: Request) -> Token | None:
+    """Take our own Route values off a request and return what their token says.
+
+    None, and the request is to be refused, where none is ours or one is forged. Raises SipError on a bad Route.
+    """
+    from_strict_router = core.seals.read_token(Uri.parse(request.uri).user, request.call_id)
+    if from_strict_router is not None:
+        _undo_strict_routing(request)
+    token = from_strict_router
+    for route in request.routes[:OWN_ROUTES]:
+        uri = Uri.parse(route.uri)
+        if not core.is_own(uri.host.decode("ascii", "replace"), uri.port):
+            break
+        token = core.seals.read_token(uri.user, request.call_id)
+        if token is None:
+            return None
+        request.drop_first_value(b"route")
+    return token
+
+
+def _undo_strict_routing(request: Request) -> None:
+    """RFC 3261 section 16.4: a strict router put our URI where the target belongs, and the target last in the Route."""
+    routes = request.routes
+    if routes:
+        request.set_uri(routes[-1].uri)
+        kept = [b"Route: <%s>" % route.uri for route in routes[:-1]]
+        request.remove(b"route")
+        for field in reversed(kept):
+            request.insert_before(b"route", field)
+
+
+def _next_uri(request: Request) -> Uri:
+    """Where the request goes next (RFC 3261 section 16.6 items 6 and 7); serves a strict router its own way."""
+    routes = request.routes
+    if not routes:
+        return Uri.parse(request.uri)
+    first = Uri.parse(routes[0].uri)
+    if b"lr" not in first.params:
+        request.drop_first_value(b"route")
+        request.append(b"route", b"Route: <%s>" % request.uri)
+        request.set_uri(routes[0].uri)
+    return first
+
+
+def forward(core: Proxy, request: Request, flow: Flow, relay: Relay | None) -> None:
+    """Send a prepared in-dialog request on. `relay`: None for an ACK, which nothing answers."""
+    uri = _next_uri(request)
+    if uri.scheme not in (b"sip", b"sips"):
+        raise SipError(416, "Unsupported URI Scheme", request)
+    host = (uri.params.get(b"maddr") or uri.host).decode("ascii", "replace").strip("[]")
+    transport = (uri.params.get(b"transport") or b"").decode("ascii", "replace").lower() or None
+    if core.is_own(host, uri.port):
+        raise SipError(482, "Loop Detected", request)
+    core.locator.locate(host, uri.port, transport, uri.scheme == b"sips", partial(_located, core, request, flow, relay))
+
+
+def _located(core: Proxy, request: Request, flow: Flow, relay: Relay | None, hops: tuple[Hop, ...]) -> None:
+    now = core.clock()
+    if relay is None:
+        core.send_ack(request, flow, hops)
+    elif not relay.done and not relay.try_hops(0, None, core.health.order(hops, now), now):
+        relay.refuse(503, now)

@@ -1,0 +1,122 @@
+"""The configured neighbours: who a message comes from, and where one can be sent.
+
+Rules (the spec's "who may talk")
+- UDP: the source must be an address and port of a peer, or lie in its `sources`.
+- TCP and TLS: the source port means nothing, so the address alone counts. Where one address belongs to several peers,
+  the sent-by of the topmost Via chooses among just those.
+- TLS with a verified client certificate: a name in it that is a peer's host name counts wherever it comes from.
+"""
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from proxy.sip.hop import Flow, Hop
+
+Side = Literal["trunk", "pbx"]
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+CACHE_LIMIT = 10_000
+"""Sources whose verdict is kept; the table is emptied when it is full."""
+
+
+class SourceRule(NamedTuple):
+    """One entry of `sources`: a network (a single address is one of full length), perhaps with one port."""
+
+    network: IpNetwork
+    port: int | None = None
+
+
+class Address(NamedTuple):
+    """One address of a peer: where to send, and what the operator calls the host."""
+
+    hop: Hop
+    uri_host: bytes
+    """`host` or `host:port` for a Request-URI at this peer."""
+
+
+@dataclass(slots=True)
+class Peer:
+    """A trunk or a PBX."""
+
+    side: Side
+    name: str
+    sources: tuple[SourceRule, ...] = ()
+    host_names: frozenset[str] = frozenset()
+    """Host names of its peers, lower case: what a client certificate may prove."""
+    trusted: bool = True
+    """Whether the P-Asserted-Identity that it sends is believed."""
+    register_to: str | None = None
+    """PBX: the trunk that its REGISTER requests are passed to."""
+    addresses: tuple[Address, ...] = field(default=())
+    """In the order they are tried; replaced as a whole when names resolve anew."""
+
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """Its addresses without their names."""
+        return tuple(address.hop for address in self.addresses)
+
+
+class PeerTable:
+    """All peers, found by source."""
+
+    __slots__ = ("_cache", "_peers", "pbxs", "trunks")
+
+    def __init__(self, peers: Sequence[Peer]) -> None:
+        self._peers = tuple(peers)
+        self.trunks = {peer.name: peer for peer in peers if peer.side == "trunk"}
+        self.pbxs = {peer.name: peer for peer in peers if peer.side == "pbx"}
+        self._cache: dict[tuple[str, str, int], tuple[Peer, ...]] = {}
+
+    def __iter__(self) -> Iterator[Peer]:
+        return iter(self._peers)
+
+    def set_addresses(self, peer: Peer, addresses: tuple[Address, ...]) -> None:
+        """Replace the addresses of a peer."""
+        peer.addresses = addresses
+        self._cache.clear()
+
+    def candidates(self, flow: Flow) -> tuple[Peer, ...]:
+        """Peers that a message from this source may belong to; more than one only on streams."""
+        key = (flow.listener.transport, flow.host, flow.port)
+        found = self._cache.get(key)
+        if found is None:
+            found = self._search(flow)
+            if len(self._cache) >= CACHE_LIMIT:
+                self._cache.clear()
+            self._cache[key] = found
+        if not found and flow.names:
+            found = tuple(peer for peer in self._peers if not flow.names.isdisjoint(peer.host_names))
+        return found
+
+    def identify(self, flow: Flow, sent_by_port: int | None) -> Peer | None:
+        """Return the peer that a message came from, or None. `sent_by_port`: port in its topmost Via, if one is there."""
+        found = self.candidates(flow)
+        if len(found) < 2:
+            return found[0] if found else None
+        port = sent_by_port or (5061 if flow.listener.transport == "tls" else 5060)
+        address = ipaddress.ip_address(flow.host.partition("%")[0])
+        named = [peer for peer in found if _has_port(peer, address, flow.host, port)]
+        return named[0] if len(named) == 1 else None
+
+    def _search(self, flow: Flow) -> tuple[Peer, ...]:
+        address = ipaddress.ip_address(flow.host.partition("%")[0])
+        exact = tuple(peer for peer in self._peers if _has_port(peer, address, flow.host, flow.port))
+        if exact:
+            return exact[:1]
+        if flow.listener.transport == "udp":
+            return tuple(peer for peer in self._peers if _has_address(peer, address))[:1]
+        return tuple(peer for peer in self._peers if _has_address(peer, address)
+                     or any(hop.host == flow.host for hop in peer.hops)
+                     or any(address in rule.network for rule in peer.sources))
+
+
+def _has_port(peer: Peer, address: IpAddress, host: str, port: int) -> bool:
+    return (any(hop.host == host and hop.port == port for hop in peer.hops)
+            or any(rule.port == port and address in rule.network for rule in peer.sources))
+
+
+def _has_address(peer: Peer, address: IpAddress) -> bool:
+    return any(rule.port is None and address in rule.network for rule in peer.sources)

@@ -1,0 +1,122 @@
+"""What we write into messages so that a later one can be trusted: branch, Record-Route token, To tag.
+
+Rules
+- Everything is an HMAC-SHA256 under one key kept in the data folder. So nothing needs to be remembered: a restart cuts
+  no call, and what is forged opens nothing.
+- The branch (RFC 3261 sections 16.6 item 8 and 16.11) is computed from what the previous hop wrote, so a restarted
+  proxy that gets the same INVITE again sends the very same transaction on, and can tell from a response alone that the
+  request was its own.
+- The token names the call and is bound to the Call-ID: copied into another dialog it is worthless.
+"""
+
+import base64
+import hmac
+import re
+import uuid
+import zlib
+from typing import NamedTuple
+
+from proxy.sip.message import Message, split_values
+from proxy.sip.via import Via
+
+COOKIE = b"z9hG4bKbm"
+"""Magic cookie of RFC 3261 section 8.1.1.7, and our own mark behind it."""
+SEAL_BYTES = 12
+"""Length of every truncated HMAC: 96 bits."""
+TOKEN_MARK = b"bm-"
+_TOKEN = re.compile(rb"bm-([A-Za-z0-9_-]{40})\Z")
+_BRANCH = re.compile(rb"z9hG4bKbm([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{8})([0-9a-f]{24})\Z")
+
+
+class Token(NamedTuple):
+    """What a verified Record-Route token says."""
+
+    call: str
+    """Our name of the call (UUID in text form)."""
+    caller_tag: int
+    """Check sum of the caller's tag: tells who sent a BYE."""
+
+    def by_caller(self, from_tag: bytes | None) -> bool:
+        """Whether a request with this From tag was sent by the side that placed the call."""
+        return zlib.crc32(from_tag or b"") & 0xFFFF == self.caller_tag
+
+
+class Seals:
+    """Makes and checks all of them. `key`: at least 16 bytes, the same for the life of the data folder."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < 16:
+            raise ValueError("the signing key has fewer than 16 bytes")
+        self._key = key
+
+    def _mac(self, *parts: bytes) -> bytes:
+        return hmac.digest(self._key, b"\0".join(parts), "sha256")[:SEAL_BYTES]
+
+    def token(self, call: str, caller_tag: bytes | None, sip_call_id: bytes) -> bytes:
+        """User part of the Record-Route URI of a call."""
+        payload = uuid.UUID(call).bytes + (zlib.crc32(caller_tag or b"") & 0xFFFF).to_bytes(2, "big")
+        mac = self._mac(b"token", payload, sip_call_id)
+        return TOKEN_MARK + base64.urlsafe_b64encode(payload + mac)
+
+    def read_token(self, user: bytes | None, sip_call_id: bytes) -> Token | None:
+        """Return what a token says; None when it is not ours, was altered, or belongs to another Call-ID."""
+        match = _TOKEN.match(user or b"")
+        if match is None:
+            return None
+        raw = base64.urlsafe_b64decode(match[1])
+        payload, mac = raw[:18], raw[18:]
+        if not hmac.compare_digest(mac, self._mac(b"token", payload, sip_call_id)):
+            return None
+        return Token(str(uuid.UUID(bytes=payload[:16])), int.from_bytes(payload[16:], "big"))
+
+    def branch(self, message: Message, position: int, target: int, hop: int, loop: bytes) -> bytes:
+        """Branch for the request that goes out for `message`, to hop number `hop` of target number `target`.
+
+        `position`: index among the message's Via values of the one that the previous hop wrote: 0 for a request that
+        came in, 1 for a response that still carries ours. `loop`: from `loop_mark`.
+        """
+        return b"%s%02x%02x%s%s" % (COOKIE, target & 255, hop & 255, loop, self._origin(message, position, target, hop))
+
+    def _origin(self, message: Message, position: int, target: int, hop: int) -> bytes:
+        via = first_vias(message, position + 1)[position]
+        cseq = message.cseq
+        return self._mac(b"branch", via.branch or b"", via.sent_by, message.call_id, message.from_.tag or b"",
+                         b"%d/%d/%d" % (cseq.number, target, hop)).hex().encode()
+
+    def made(self, message: Message) -> bool:
+        """Whether the topmost Via of a response was written by us, before this process or an earlier one."""
+        vias = first_vias(message, 2)
+        match = _BRANCH.match(vias[0].branch or b"")
+        if match is None or len(vias) < 2:
+            return False
+        expected = self._origin(message, 1, int(match[1], 16), int(match[2], 16))
+        return hmac.compare_digest(expected, match[4])
+
+    def loop_mark(self, source: str, uri: bytes, message: Message) -> bytes:
+        """Eight hex digits over everything that our routing looks at (RFC 5393 section 4.2)."""
+        return b"%08x" % zlib.crc32(b"\0".join((
+            self._key, source.encode(), uri, message.call_id, message.from_.tag or b"", b"%d" % message.cseq.number)))
+
+    @staticmethod
+    def loop_mark_of(branch: bytes | None) -> bytes | None:
+        """The loop mark inside one of our branches; None for anybody else's branch."""
+        match = _BRANCH.match(branch or b"")
+        return match[3] if match else None
+
+    def tag(self, message: Message) -> bytes:
+        """To tag of an answer that we give ourselves; the same for every copy of the request."""
+        return self._mac(b"tag", message.call_id, message.from_.tag or b"").hex()[:16].encode()
+
+
+def first_vias(message: Message, count: int) -> list[Via]:
+    """Return the first `count` Via values, fewer where there are fewer. Raises SipError when one is malformed."""
+    if count == 1:
+        return [message.via]
+    found: list[Via] = []
+    for field in message.values(b"via"):
+        found.extend(Via.parse(value) for value in split_values(field)[:count - len(found)])
+        if len(found) >= count:
+            break
+    return found

@@ -1,0 +1,166 @@
+"""A new call on its way: the targets of one decision, one after another, and the ledger told of each fact.
+
+Rules
+- A target that is not the last shows the caller ringing and nothing else: 180 passes, and what is sent reliably
+  (RFC 3262), for it must be acknowledged; every other 1xx and every failure stays here.
+- Any failure of it (refusal, redirect, `ring_for` over, silence) sends the call on at once, without waiting for the
+  end of its CANCEL.
+- The final failure leaves when what follows from it is committed, or after `COMMIT_PATIENCE`: then the call goes first.
+- 401 and 407 end nothing: the same call is expected again with credentials.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from proxy.core.headers import CONNECTED, identities, session_interval
+from proxy.core.peers import Peer
+from proxy.core.relay import Attempt, Relay
+from proxy.sip.hop import Flow
+from proxy.sip.message import Request, Response
+from proxy.sip.transaction import ServerTransaction
+from routing.facts import Decision, Direction, Ending, Side
+
+if TYPE_CHECKING:
+    from proxy.core.engine import Proxy
+
+COMMIT_PATIENCE = 0.25
+"""Seconds that an answer waits for the store; then it leaves all the same."""
+CHALLENGES = (401, 407)
+
+
+class Held:
+    """A final response that waits until the facts behind it are stored."""
+
+    __slots__ = ("_data", "_server", "_status")
+
+    def __init__(self, core: Proxy, server: ServerTransaction, status: int, data: bytes, now: float) -> None:
+        self._server: ServerTransaction | None = server
+        self._status = status
+        self._data = data
+        core.timers.at(now + COMMIT_PATIENCE, self.release)
+
+    def release(self, now: float) -> None:
+        """Send it, the first time this is called."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.respond(self._data, self._status, now)
+
+
+class CallSetup(Relay):
+    """The INVITE of a new call."""
+
+    __slots__ = ("decision", "dialog", "direction", "peer", "position", "ringing")
+
+    def __init__(self, core: Proxy, request: Request, flow: Flow, call: str,
+                 decision: Decision, peer: Peer) -> None:
+        super().__init__(core, request, flow, call)
+        self.decision = decision
+        self.dialog = (request.call_id, request.from_.tag or b"")
+        self.peer = peer
+        self.direction: Direction = "inbound" if peer.side == "pbx" else "outbound"
+        self.position = 0
+        """Index of the target that is being tried."""
+        self.ringing = -1
+        """Index of the last target that was reported ringing."""
+
+    def start(self, now: float) -> None:
+        """Try the first target."""
+        self._try(now)
+
+    def _try(self, now: float) -> None:
+        target = self.decision.targets[self.position]
+        ordered = self.core.health.order(self.peer.hops, now)
+        uri = None
+        if target.user is not None and ordered:
+            host = next(a.uri_host for a in self.peer.addresses if a.hop == ordered[0])
+            uri = b"sip:%s@%s" % (target.user.encode(), host)
+        fields = tuple(f"{name}: {value}".encode() for name, value in target.headers)
+        if not self.try_hops(self.position, uri, ordered, now, fields):
+            self.core.journal.note("no_address", call=self.call, peer=self.peer.name)
+            self.refuse(503, now)
+            return
+        if target.ring_for is not None:
+            self.core.timers.at(now + target.ring_for, partial(self._rang_out, self.position))
+
+    def _is_last(self, attempt: Attempt) -> bool:
+        return attempt.target == len(self.decision.targets) - 1
+
+    def _rang_out(self, position: int, now: float) -> None:
+        if self.done or self.cancelled or position != self.position:
+            return
+        for attempt in self.attempts:
+            if attempt.target == position and not attempt.over:
+                self.cancel_attempt(attempt, now)
+        self._next_target(position, 408, now)
+
+    def _next_target(self, position: int, status: int, now: float) -> None:
+        self.core.tell(self.core.router.target_failed, self.call, position, status, self.core.wall(), call=self.call)
+        self.core.journal.note("target_failed", call=self.call, target=position, status=status)
+        self.position = position + 1
+        self._try(now)
+
+    def provisional(self, attempt: Attempt, response: Response, now: float) -> None:
+        if attempt.target != self.position:
+            return
+        status = response.status
+        if status in (180, 183) and self.ringing != attempt.target:
+            self.ringing = attempt.target
+            self.core.tell(self.core.router.ringing, self.call, attempt.target, self.core.wall(), call=self.call)
+        if self._is_last(attempt) or status == 180 or response.has(b"rseq"):
+            super().provisional(attempt, response, now)
+
+    def succeeded(self, attempt: Attempt, response: Response, data: bytes, now: float) -> None:
+        self.core.tell(self.core.router.answered, self.call, attempt.target, identities(response, CONNECTED),
+                       session_interval(response), self.core.wall(), call=self.call)
+        self.core.counters.call_ended(self.direction, "answered")
+        self.server.respond(data, response.status, now)
+
+    def attempt_failed(self, attempt: Attempt, status: int, response: Response | None, now: float) -> None:
+        if self.done:
+            return
+        if attempt.target != self.position:
+            return  # given up before; the next target is under way
+        if not (self.cancelled or self._is_last(attempt)):
+            self._next_target(attempt.target, status, now)
+            return
+        super().attempt_failed(attempt, status, response, now)
+
+    def deliver(self, status: int, data: bytes, by: Side, now: float) -> None:
+        if status in CHALLENGES:
+            self.core.expect_credentials(self.dialog, self.call, now)
+            self.server.respond(data, status, now)
+            return
+        self.core.counters.call_ended(self.direction, "cancelled" if self.cancelled else "failed")
+        self.core.call_over(self.call, Ending(status, "caller" if self.cancelled else by), self.server, status, data,
+                            now)
+
+
+class Bye(Relay):
+    """A BYE with a verified token: whatever its answer but a challenge, the call is over."""
+
+    __slots__ = ("by",)
+
+    def __init__(self, core: Proxy, request: Request, flow: Flow, call: str,
+                 by: Side) -> None:
+        super().__init__(core, request, flow, call)
+        self.by: Side = by
+
+    def succeeded(self, attempt: Attempt, response: Response, data: bytes, now: float) -> None:
+        self._over(response.status, data, now)
+
+    def deliver(self, status: int, data: bytes, by: Side, now: float) -> None:
+        if status in CHALLENGES:
+            self.server.respond(data, status, now)
+        else:
+            self._over(status, data, now)
+
+    def refuse(self, status: int, now: float, by: Side = "proxy") -> None:
+        """Nobody answered the BYE: the call is over all the same."""
+        if status == 408 and not self.done:
+            self.core.tell(self.core.router.ended, self.call, Ending(200, self.by), self.core.wall(), call=self.call)
+        super().refuse(status, now, by)
+
+    def _over(self, status: int, data: bytes, now: float) -> None:
+        self.core.call_over(self.call, Ending(200, self.by), self.server, status, data, now)
