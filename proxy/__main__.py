@@ -1,0 +1,5 @@
+"""`python -m proxy` is `boomerang`."""
+
+from proxy.cli import main
+
+main()

@@ -1,0 +1,290 @@
+"""The control socket: how the command asks and changes the running daemon.
+
+A Unix socket of mode 0600. One connection is one request: the client sends one JSON line, the daemon answers with one
+JSON line, or for a streaming verb with one line for each item until either side closes.
+
+    {"verb": "direct.list", "args": {"limit": 10}}
+    {"ok": true, "data": [...]}
+    {"ok": false, "error": "no such record", "problems": [{"file", "key", "line", "text"}]}     problems: policy only
+
+Times are float seconds since the epoch (UTC); what is not known is null.
+
+| verb | args | data |
+|---|---|---|
+| status | | {node, version, since, state: running or draining, calls: {active, today}, trunks: {name: {state: up or |
+| | | down, since, latency_ms}}, pbxs: {as trunks}, alarms: [{name, text, since}], direct: {live}} |
+| calls.list | limit, active | [{id, time, direction, customer, agent, dialled, trunk, pbx, state, cause, by, talk}] |
+| direct.list | limit | [{customer, agent, type, created, touched, expires}], the one touched last first |
+| direct.show | customer | as direct.list, of this customer only |
+| direct.remove | customer, agent or null | {removed: n} |
+| agents.list | | [{extension, name, group, type, state, since}] |
+| policy.show | | the policy as `config.policy.plain_policy` gives it |
+| policy.export | | {toml} |
+| policy.apply | toml, name | {changes: [{key, old, new}]} |
+| policy.set | key, value | {changes: as for apply} |
+| trace | of: a number, a call's id or Call-ID, or null for every call | stream: first {columns: [names from left to |
+| | | right]}, then {time, call, from, to, line, note}; from and to are columns, line is what the arrow says |
+
+`customer` is taken as the operator typed it; the handler reads it in the policy's region.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from config.problem import ConfigError
+
+REQUEST_BYTES: Final = 8 << 20
+"""Longest request line: a policy that is applied travels in it."""
+
+ANSWER_BYTES: Final = 64 << 20
+"""Longest answer line that a client takes."""
+
+MOST_CLIENTS: Final = 32
+"""Most connections at a time."""
+
+REQUEST_SECONDS: Final = 10.0
+"""How long a client may take to send its request."""
+
+ANSWER_SECONDS: Final = 30.0
+"""How long the command waits for an answer, or the daemon for a client that does not read."""
+
+PATH_BYTES: Final = 107
+"""Longest path of a Unix socket on Linux (unix(7))."""
+
+Handler = Callable[[dict[str, Any]], Any]
+"""Gets the request's args; returns data, an awaitable of data, or an async iterator of data. Runs on the event loop."""
+
+_log = structlog.get_logger()
+
+
+class ControlError(Exception):
+    """Raised by a handler: the request cannot be done, and why. Raised in the command: the daemon said so."""
+
+    def __init__(self, text: str, problems: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(text)
+        self.problems = problems or []
+
+
+class NotRunningError(ControlError):
+    """Nobody listens at the socket."""
+
+
+class ControlServer:
+    """The daemon's end."""
+
+    def __init__(self, path: str | Path, handlers: Mapping[str, Handler]) -> None:
+        self._path = Path(path)
+        self._handlers = handlers
+        self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.Task[None]] = set()
+        self._inode = 0
+
+    async def start(self) -> None:
+        """Listen. A socket file that nobody listens at any more is replaced; ControlError where somebody does."""
+        _clear(self._path)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.bind(_checked(self._path))
+            # Between bind and listen nobody can connect: the mode is right before the first client.
+            self._path.chmod(0o600)
+            self._inode = self._path.stat().st_ino
+            self._server = await asyncio.start_unix_server(self._accept, sock=sock, limit=REQUEST_BYTES)
+        except OSError as error:
+            sock.close()
+            raise ControlError(f"{self._path}: {error.strerror}") from error
+
+    async def close(self) -> None:
+        """Stop listening, end every stream, remove the socket file."""
+        if self._server is None:
+            return
+        self._server.close()
+        for task in self._clients:
+            task.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+        await self._server.wait_closed()
+        self._server = None
+        with contextlib.suppress(OSError):
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._clients.add(task)
+        try:
+            if len(self._clients) > MOST_CLIENTS:
+                await _send(writer, {"ok": False, "error": "too many clients"})
+            else:
+                await self._serve(reader, writer)
+        except (OSError, TimeoutError, asyncio.CancelledError):
+            pass  # the client went away, stopped reading, or we close: nobody is left to tell
+        finally:
+            self._clients.discard(task)
+            writer.transport.abort() if writer.transport.get_write_buffer_size() else writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                line = await reader.readline()
+        except ValueError:
+            await _send(writer, {"ok": False, "error": f"a request has at most {REQUEST_BYTES} bytes"})
+            return
+        if not line:
+            return
+        try:
+            answer = self._call(line)
+            if isinstance(answer, AsyncIterator):
+                await _stream(answer, reader, writer)
+                return
+            data = await answer if asyncio.iscoroutine(answer) or isinstance(answer, asyncio.Future) else answer
+            await _send(writer, {"ok": True, "data": data})
+        except OSError:
+            raise
+        except Exception as error:
+            await _send(writer, _failure(error))
+
+    def _call(self, line: bytes) -> Any:
+        try:
+            request = json.loads(line)
+        except (ValueError, RecursionError):
+            raise ControlError("a request is one line of JSON") from None
+        verb, args = (request.get("verb"), request.get("args", {})) if isinstance(request, dict) else (None, None)
+        if not isinstance(verb, str) or not isinstance(args, dict):
+            raise ControlError('a request is {"verb": "...", "args": {...}}')
+        handler = self._handlers.get(verb)
+        if handler is None:
+            raise ControlError(f"unknown verb {verb!r}")
+        return handler(args)
+
+
+class ControlClient:
+    """The command's end: plain blocking calls, one connection each."""
+
+    def __init__(self, path: str | Path, timeout: float = ANSWER_SECONDS) -> None:
+        self._path = Path(path)
+        self._timeout = timeout
+
+    def call(self, verb: str, **args: Any) -> Any:
+        """Return the answer's data; ControlError with what the daemon said, NotRunningError where there is none."""
+        for data in self.stream(verb, **args):
+            return data
+        raise ControlError("the daemon closed the connection without an answer")
+
+    def stream(self, verb: str, *, silence: float | None = None, **args: Any) -> Iterator[Any]:
+        """Yield the data of every answer line until the daemon closes.
+
+        `silence`: seconds after which TimeoutError is raised where nothing comes; None means the client's timeout.
+        """
+        with self._connect() as sock:
+            sock.settimeout(self._timeout if silence is None else silence)
+            with self._lost(), sock.makefile("rwb") as file:
+                file.write(json.dumps({"verb": verb, "args": args}).encode() + b"\n")
+                file.flush()
+                while line := file.readline(ANSWER_BYTES):
+                    yield _data(line)
+
+    def _connect(self) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(self._timeout)
+        try:
+            sock.connect(_checked(self._path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            sock.close()
+            raise NotRunningError(f"no daemon is running at {self._path}") from None
+        except OSError as error:
+            sock.close()
+            raise ControlError(f"{self._path}: {error.strerror or error}") from None
+        return sock
+
+    @contextlib.contextmanager
+    def _lost(self) -> Iterator[None]:
+        try:
+            yield
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise ControlError(f"the daemon went away: {error.strerror or error}") from None
+
+
+def _data(line: bytes) -> Any:
+    try:
+        answer = json.loads(line)
+        ok = answer["ok"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ControlError("the daemon's answer cannot be read") from None
+    if ok is not True:
+        raise ControlError(str(answer.get("error", "failed")), answer.get("problems"))
+    return answer.get("data")
+
+
+async def _send(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:
+    writer.write(json.dumps(answer, separators=(",", ":")).encode() + b"\n")
+    async with asyncio.timeout(ANSWER_SECONDS):
+        await writer.drain()
+
+
+async def _stream(items: AsyncIterator[Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send items until there are no more or the client leaves: an idle stream must notice that too."""
+
+    async def forward() -> None:
+        async for item in items:
+            await _send(writer, {"ok": True, "data": item})
+
+    sending = asyncio.ensure_future(forward())
+    leaving = asyncio.ensure_future(reader.read(1))
+    try:
+        await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (sending, leaving):
+            task.cancel()
+        results = await asyncio.gather(sending, leaving, return_exceptions=True)
+        if hasattr(items, "aclose"):
+            await items.aclose()
+    if isinstance(results[0], Exception):
+        raise results[0]
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    """Turn what a handler raised into an answer; what it did not mean to raise is logged with its trace."""
+    if isinstance(error, ConfigError):
+        problems = [problem._asdict() for problem in error.problems]
+        return {"ok": False, "error": str(error), "problems": problems}
+    if isinstance(error, ControlError):
+        return {"ok": False, "error": str(error)}
+    _log.error("control request failed", exc_info=error)
+    return {"ok": False, "error": f"internal error ({type(error).__name__}), see the log"}
+
+
+def _clear(path: Path) -> None:
+    """Remove a socket file that nobody listens at."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ControlError(f"{path} is there and is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(_checked(path))
+        except ConnectionRefusedError:
+            path.unlink()
+        except OSError as error:
+            raise ControlError(f"{path}: {error.strerror or error}") from None
+        else:
+            raise ControlError(f"another daemon is running at {path}")
+
+
+def _checked(path: Path) -> str:
+    if len(os.fsencode(path)) > PATH_BYTES:
+        raise ControlError(f"{path} is longer than {PATH_BYTES} bytes, which is all that a socket's path may have")
+    return str(path)
