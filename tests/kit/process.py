@@ -1,0 +1,162 @@
+"""A program that a test starts: its output is kept, its end is sure.
+
+Each is started in a session of its own, so that ending it ends its children; it is told to die with the test run
+(PR_SET_PDEATHSIG), so that a killed pytest leaves nothing behind.
+"""
+
+import contextlib
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+PATIENCE = 10.0
+"""Seconds that `wait_for` waits unless told otherwise."""
+GRACE = 3.0
+"""Seconds between SIGTERM and SIGKILL in `stop`."""
+TAIL = 60
+"""Lines of output that a failure shows."""
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+def _die_with_parent() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Process:
+    """One running program and everything it has said (stdout and stderr together)."""
+
+    def __init__(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        name: str | None = None,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.argv = [str(word) for word in argv]
+        self.name = name or Path(self.argv[0]).name
+        self.lines: list[str] = []
+        self._news = threading.Condition()
+        self._closed = False
+        self.child = subprocess.Popen(
+            self.argv,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+        self._reader = threading.Thread(target=self._read, name=f"output of {self.name}", daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.child.stdout is not None
+        for raw in self.child.stdout:
+            line = raw.decode("utf-8", "replace").rstrip("\r\n")
+            with self._news:
+                self.lines.append(line)
+                self._news.notify_all()
+        with self._news:
+            self._closed = True
+            self._news.notify_all()
+
+    def say(self, text: str) -> None:
+        """Write one line to its standard input."""
+        assert self.child.stdin is not None
+        self.child.stdin.write(text.encode() + b"\n")
+        self.child.stdin.flush()
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is that of its process group too."""
+        return self.child.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self.child.poll() is None
+
+    def wait_for(self, pattern: str, timeout: float = PATIENCE, *, after: int = 0) -> str:
+        """Wait for a line that matches; AssertionError with the output when it ends before or time runs out.
+
+        `after`: lines to leave out from the beginning, as `len(process.lines)` gave it before.
+        """
+        wanted = re.compile(pattern)
+        end = time.monotonic() + timeout
+        seen = after
+        with self._news:
+            while True:
+                for line in self.lines[seen:]:
+                    if wanted.search(line):
+                        return line
+                seen = len(self.lines)
+                left = end - time.monotonic()
+                if self._closed or left <= 0:
+                    break
+                self._news.wait(left)
+        why = "ended" if self._closed else f"was silent for {timeout:g} s"
+        raise AssertionError(f"{self.name} {why}, and said nothing like {pattern!r}\n{self.report()}")
+
+    def wait(self, timeout: float = PATIENCE) -> int:
+        """Wait for its end and give the exit status; AssertionError with the output when it goes on."""
+        try:
+            status = self.child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} goes on after {timeout:g} s\n{self.report()}") from None
+        self._close()
+        return status
+
+    def signal(self, number: int) -> None:
+        """Send a signal to its whole group; nothing where it has ended."""
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError:
+            return
+
+    def kill9(self) -> None:
+        """End it without a word, children too, and wait until the kernel has taken it away."""
+        self.signal(signal.SIGKILL)
+        self.child.wait(PATIENCE)
+        self._close()
+
+    def stop(self) -> None:
+        """End it: SIGTERM, and SIGKILL where that is not enough; children that it left go too."""
+        if self.running:
+            self.signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.child.wait(GRACE)
+        self.kill9()
+
+    def _close(self) -> None:
+        self._reader.join(PATIENCE)
+        for pipe in (self.child.stdin, self.child.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+    def report(self) -> str:
+        """The last of its output, for the message of a failure."""
+        last = "\n".join(f"    {line}" for line in self.lines[-TAIL:])
+        return f"--- {self.name}: {' '.join(self.argv)}\n{last}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        if isinstance(error, AssertionError):
+            error.add_note(self.report())
