@@ -37,7 +37,8 @@ class NameAddr(NamedTuple):
         match = _NAME_ADDR.fullmatch(value)
         if match is not None:
             display, uri, params = match.groups()
-            display = unquote(display.strip(b" \t"))
+            if display:
+                display = unquote(display.strip(b" \t"))
         else:
             match = _ADDR_SPEC.fullmatch(value)
             if match is None:

@@ -7,25 +7,23 @@ through the lists. What `routes` and the like return is shared: do not change it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Iterable
 
 from proxy.sip.address import NameAddr
 from proxy.sip.cseq import CSeq
 from proxy.sip.errors import SipError
 from proxy.sip.limits import MAX_HOPS, MAX_MAX_FORWARDS
 from proxy.sip.names import field_name
-from proxy.sip.text import field_value, split_values, value_end
+from proxy.sip.text import COMMA, SPACE, TAB, field_value, split_values, value_end
 from proxy.sip.via import Via
 
-_T = TypeVar("_T")
 _MAX_FORWARDS_DIGITS = 10
 
 
 class Message:
     """What requests and responses have in common."""
 
-    __slots__ = ("_read", "body", "fields", "names", "start")
+    __slots__ = ("_call_id", "_cseq", "_from", "_lists", "_to", "_via", "body", "fields", "names", "start")
 
     def __init__(self, start: bytes, names: list[bytes], fields: list[bytes], body: bytes) -> None:
         self.start = start
@@ -35,7 +33,22 @@ class Message:
         self.fields = fields
         """Each field as it came, from the first octet of its name to the last before its CRLF, folding included."""
         self.body = body
-        self._read: dict[str, object] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what was read of the fields."""
+        self._via: Via | None = None
+        self._from: NameAddr | None = None
+        self._to: NameAddr | None = None
+        self._call_id: bytes | None = None
+        self._cseq: CSeq | None = None
+        self._lists: dict[bytes, list[NameAddr]] | None = None
+
+    def _remember(self, other: Message) -> None:
+        """Take over what another message with the same fields has read."""
+        self._via, self._from, self._to = other._via, other._from, other._to
+        self._call_id, self._cseq = other._call_id, other._cseq
+        self._lists = None if other._lists is None else other._lists.copy()
 
     def to_bytes(self) -> bytes:
         """Write the message: what came, octet for octet, but for the edits."""
@@ -49,15 +62,18 @@ class Message:
 
     def value(self, name: bytes) -> bytes | None:
         """Give the value of the first field of this name, unfolded and trimmed; None where there is none."""
-        if name not in self.names:
+        try:
+            field = self.fields[self.names.index(name)]
+        except ValueError:
             return None
-        return field_value(self.fields[self.names.index(name)])
+        return field_value(field)
 
     def values(self, name: bytes) -> list[bytes]:
         """Give the value of every field of this name, unfolded and trimmed, commas left alone."""
         names = self.names
-        if name not in names:
-            return []
+        if names.count(name) < 2:
+            value = self.value(name)
+            return [] if value is None else [value]
         return [field_value(field) for field, each in zip(self.fields, names, strict=True) if each == name]
 
     # Edits
@@ -67,13 +83,13 @@ class Message:
         index = self.names.index(name) if name in self.names else 0
         self.names.insert(index, name)
         self.fields.insert(index, field)
-        self._read.clear()
+        self._forget()
 
     def append(self, field_name: bytes, field: bytes) -> None:
         """Put a field behind all others."""
         self.names.append(field_name)
         self.fields.append(field)
-        self._read.clear()
+        self._forget()
 
     def remove(self, name: bytes) -> int:
         """Remove every field of this name; says how many there were."""
@@ -83,7 +99,7 @@ class Message:
         removed = len(self.names) - len(kept)
         self.names = [self.names[index] for index in kept]
         self.fields = [self.fields[index] for index in kept]
-        self._read.clear()
+        self._forget()
         return removed
 
     def replace(self, name: bytes, field: bytes) -> None:
@@ -93,7 +109,7 @@ class Message:
             return
         index = self.names.index(name)
         self.fields[index] = field
-        self._read.clear()
+        self._forget()
         for later in range(len(self.names) - 1, index, -1):
             if self.names[later] == name:
                 del self.names[later], self.fields[later]
@@ -113,20 +129,14 @@ class Message:
             del self.names[index], self.fields[index]
         else:
             self.fields[index] = field[:colon] + field[end + 1 :]
-        self._read.clear()
+        self._forget()
 
     def set_via(self, field: bytes, via: Via) -> None:
         """Put a field in the place of the first Via, whose topmost value is known to read as `via`."""
         self.fields[self.names.index(b"via")] = field
-        self._read["via"] = via
+        self._via = via
 
     # Values, read once
-
-    def _once(self, key: str, read: Callable[[], _T]) -> _T:
-        found = self._read.get(key)
-        if found is None:
-            found = self._read[key] = read()
-        return found  # type: ignore[return-value]  # each key has one reader
 
     def _needed(self, name: bytes, shown: str) -> bytes:
         value = self.value(name)
@@ -135,17 +145,25 @@ class Message:
         return value
 
     def _address(self, name: bytes, shown: str) -> NameAddr:
+        value = self._needed(name, shown)
         try:
-            return NameAddr.parse(self._needed(name, shown))
-        except SipError as error:
-            raise SipError(400, error.reason if "Missing" in error.reason else "Bad " + shown) from None
-
-    def _addresses(self, name: bytes, shown: str) -> list[NameAddr]:
-        values = [each for value in self.values(name) for each in split_values(value)]
-        try:
-            return [NameAddr.parse(value) for value in values]
+            return NameAddr.parse(value)
         except SipError:
             raise SipError(400, "Bad " + shown) from None
+
+    def _addresses(self, name: bytes, shown: str) -> list[NameAddr]:
+        if self._lists is None:
+            self._lists = {}
+        elif name in self._lists:
+            return self._lists[name]
+        found: list[NameAddr] = []
+        try:
+            for value in self.values(name):
+                found += map(NameAddr.parse, split_values(value) if COMMA in value else (value,))
+        except SipError:
+            raise SipError(400, "Bad " + shown) from None
+        self._lists[name] = found
+        return found
 
     def _hops(self, name: bytes, shown: str) -> list[NameAddr]:
         hops = self._addresses(name, shown)
@@ -153,40 +171,44 @@ class Message:
             raise SipError(400, "Too many values of " + shown)
         return hops
 
-    def _read_via(self) -> Via:
-        value = self._needed(b"via", "Via")
-        return Via.parse(value[: value_end(value)].rstrip(b" \t") if b"," in value else value)
-
-    def _read_call_id(self) -> bytes:
-        value = self._needed(b"call-id", "Call-ID")
-        if not value or b" " in value or b"\t" in value:
-            raise SipError(400, "Bad Call-ID")
-        return value
-
     @property
     def via(self) -> Via:
         """The topmost Via value. This and the following raise SipError(400) where missing or malformed."""
-        return self._once("via", self._read_via)
+        if self._via is None:
+            value = self._needed(b"via", "Via")
+            self._via = Via.parse(value[: value_end(value)].rstrip(b" \t"))
+        return self._via
 
     @property
     def from_(self) -> NameAddr:
         """The From header."""
-        return self._once("from", lambda: self._address(b"from", "From"))
+        if self._from is None:
+            self._from = self._address(b"from", "From")
+        return self._from
 
     @property
     def to(self) -> NameAddr:
         """The To header."""
-        return self._once("to", lambda: self._address(b"to", "To"))
+        if self._to is None:
+            self._to = self._address(b"to", "To")
+        return self._to
 
     @property
     def call_id(self) -> bytes:
         """The Call-ID header."""
-        return self._once("call_id", self._read_call_id)
+        if self._call_id is None:
+            value = self._needed(b"call-id", "Call-ID")
+            if not value or SPACE in value or TAB in value:
+                raise SipError(400, "Bad Call-ID")
+            self._call_id = value
+        return self._call_id
 
     @property
     def cseq(self) -> CSeq:
         """The CSeq header."""
-        return self._once("cseq", lambda: CSeq.parse(self._needed(b"cseq", "CSeq")))
+        if self._cseq is None:
+            self._cseq = CSeq.parse(self._needed(b"cseq", "CSeq"))
+        return self._cseq
 
     @property
     def max_forwards(self) -> int | None:
@@ -201,19 +223,16 @@ class Message:
     @property
     def routes(self) -> list[NameAddr]:
         """All Route values, first hop first."""
-        return self._once("routes", lambda: self._hops(b"route", "Route"))
+        return self._hops(b"route", "Route")
 
     @property
     def record_routes(self) -> list[NameAddr]:
         """All Record-Route values, as they stand."""
-        return self._once("record_routes", lambda: self._hops(b"record-route", "Record-Route"))
+        return self._hops(b"record-route", "Record-Route")
 
     @property
     def contacts(self) -> list[NameAddr]:
         """All Contact values; empty where there is none, and for the `*` of a REGISTER."""
-        return self._once("contacts", self._read_contacts)
-
-    def _read_contacts(self) -> list[NameAddr]:
         if self.value(b"contact") == b"*":
             return []
         return self._addresses(b"contact", "Contact")
@@ -249,7 +268,7 @@ class Request(Message):
     def copy(self) -> Request:
         """Give a copy that can be edited without touching this one."""
         copy = Request(self.method, self.uri, self.start, self.names[:], self.fields[:], self.body)
-        copy._read = self._read.copy()
+        copy._remember(self)
         return copy
 
 
@@ -268,7 +287,7 @@ class Response(Message):
     def copy(self) -> Response:
         """Give a copy that can be edited without touching this one."""
         copy = Response(self.status, self.reason, self.start, self.names[:], self.fields[:], self.body)
-        copy._read = self._read.copy()
+        copy._remember(self)
         return copy
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from proxy.sip.errors import SipError
 from proxy.sip.limits import MAX_KNOWN_SPELLING, MAX_KNOWN_SPELLINGS
+from proxy.sip.text import TOKEN
 
 COMPACT: Final[dict[bytes, bytes]] = {
     b"a": b"accept-contact",
@@ -39,7 +40,7 @@ _COMMON = (
     b"Subject Organization MIME-Version Content-Disposition Content-Encoding X-Boomerang X-Agent"
 ).split()
 
-_FIELD_NAME = re.compile(rb"([-A-Za-z0-9.!%*_+`'~]+)[ \t]*:")
+_FIELD_NAME = re.compile(rb"((" + TOKEN + rb"++)[ \t]*+):")
 
 
 def canonical(name: bytes) -> bytes:
@@ -51,11 +52,11 @@ def canonical(name: bytes) -> bytes:
 def _starting_spellings() -> dict[bytes, bytes]:
     spellings = [*_COMMON, *COMPACT]
     spellings += [spelling.lower() for spelling in _COMMON] + [spelling.upper() for spelling in COMPACT]
-    return {spelling + b":": canonical(spelling) for spelling in spellings}
+    return {spelling: canonical(spelling) for spelling in spellings}
 
 
 known_spellings: Final[dict[bytes, bytes]] = _starting_spellings()
-"""Name with its colon, as it was seen -> canonical name. Filled by `field_name`, bounded; read it, never write it."""
+"""Name as it was seen, up to its colon -> canonical name. Filled by `field_name`, bounded; read it, never write it."""
 
 
 def field_name(field: bytes) -> bytes:
@@ -66,7 +67,7 @@ def field_name(field: bytes) -> bytes:
     match = _FIELD_NAME.match(field)
     if match is None:
         raise SipError(400, "Bad header name" if b":" in field else "Header line without colon")
-    name = canonical(match[1])
-    if len(known_spellings) < MAX_KNOWN_SPELLINGS and match.end() <= MAX_KNOWN_SPELLING:
-        known_spellings[match[0]] = name
+    name = canonical(match[2])
+    if len(known_spellings) < MAX_KNOWN_SPELLINGS and match.end(1) <= MAX_KNOWN_SPELLING:
+        known_spellings[match[1]] = name
     return name

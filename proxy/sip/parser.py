@@ -10,13 +10,14 @@ from proxy.sip.errors import SipError
 from proxy.sip.limits import MAX_CONTENT_LENGTH_DIGITS, MAX_HEADERS, MAX_HOPS, MAX_LINE, MAX_MESSAGE
 from proxy.sip.message import Request, Response
 from proxy.sip.names import field_name, known_spellings
-from proxy.sip.text import TOKEN, field_value
+from proxy.sip.text import COLON, TOKEN, field_value
 
+_spelled = known_spellings.get
 _MIN_DATAGRAM = 4
 """Shorter datagrams are keep-alives of some kind (RFC 5626 section 4.4.1 knows CRLF; others send what they like)."""
 
-_REQUEST_LINE = re.compile(rb"(" + TOKEN + rb"++) ([^ \t]++) SIP/2\.0", re.IGNORECASE)
-_STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE | re.DOTALL)
+_REQUEST_LINE = re.compile(rb"(" + TOKEN + rb"++) ([^ \t]++) [Ss][Ii][Pp]/2\.0")
+_STATUS_LINE = re.compile(rb"[Ss][Ii][Pp]/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.DOTALL)
 _ANY_REQUEST_LINE = re.compile(rb"(" + TOKEN + rb"++)[ \t]++(.*?)[ \t]*+", re.DOTALL)
 _OTHER_VERSION = re.compile(rb".*[ \t]SIP/[0-9]++\.[0-9]++[ \t]*+", re.IGNORECASE | re.DOTALL)
 _SAME_VERSION = re.compile(rb".*[ \t]SIP/2\.0[ \t]*+", re.IGNORECASE | re.DOTALL)
@@ -41,8 +42,7 @@ def parse(data: bytes, stream: bool = False) -> Request | Response:
     if end < 0:
         raise SipError(400, "No end of header section", tolerant_request(data))
     try:
-        start, *fields = split_lines(data[:end])
-        names = [known_spellings.get(field[: field.find(b":") + 1]) or field_name(field) for field in fields]
+        start, fields, names = _cut(data[:end])
         body = data[end + 4 :]
         length = content_length(names, fields)
         if length is not None and length != len(body):
@@ -71,35 +71,38 @@ def _with_start_line(start: bytes, names: list[bytes], fields: list[bytes], body
     raise SipError(400, "Bad start line")
 
 
-def split_lines(head: bytes) -> list[bytes]:
-    """Cut a header section, without the empty line that ends it, into start line and fields, folding joined.
+def _cut(head: bytes) -> tuple[bytes, list[bytes], list[bytes]]:
+    """Cut a header section, without the empty line that ends it, into start line, fields and their names.
 
-    Raises SipError(400) on a CR or LF alone and on what exceeds the limits.
+    Raises SipError(400) on a CR or LF alone, on what is no header field and on what exceeds the limits.
     """
     lines = head.split(b"\r\n")
     breaks = len(lines) - 1
     if head.count(b"\r") != breaks or head.count(b"\n") != breaks:
         raise SipError(400, "CR or LF alone in header section")
-    if b"\r\n " in head or b"\r\n\t" in head:
-        lines = _unfold(lines)
-    if len(lines) > MAX_HEADERS + 1:
+    start = lines.pop(0)
+    names = [_spelled(line.partition(b":")[0]) for line in lines]
+    if None in names or [None for line in lines if COLON not in line]:
+        lines = _unfold(lines)  # a continuation line begins with white space, so it has no name that is known
+        names = [field_name(line) for line in lines]
+    if len(lines) > MAX_HEADERS:
         raise SipError(400, "Too many header fields")
-    if len(head) > MAX_LINE and max(map(len, lines)) > MAX_LINE:
+    if len(head) > MAX_LINE and (len(start) > MAX_LINE or max(map(len, lines), default=0) > MAX_LINE):
         raise SipError(400, "Header line too long")
-    return lines
+    return start, lines, names  # type: ignore[return-value]  # no None left in names
 
 
 def _unfold(lines: list[bytes]) -> list[bytes]:
-    """Join continuation lines to their field, CRLF and all."""
-    if len(lines) > 1 and lines[1][:1] in (b" ", b"\t"):
-        raise SipError(400, "Continuation of the start line")
+    """Join continuation lines to their field, CRLF and all (section 7.3.1)."""
     groups: list[list[bytes]] = []
     for line in lines:
-        if line[:1] in (b" ", b"\t") and groups:
+        if line[:1] not in (b" ", b"\t"):
+            groups.append([line])
+        elif groups:
             groups[-1].append(line)
         else:
-            groups.append([line])
-    return [group[0] if len(group) == 1 else b"\r\n".join(group) for group in groups]
+            raise SipError(400, "Continuation of the start line")
+    return [b"\r\n".join(group) for group in groups]
 
 
 def content_length(names: list[bytes], fields: list[bytes]) -> int | None:
@@ -107,18 +110,20 @@ def content_length(names: list[bytes], fields: list[bytes]) -> int | None:
 
     Raises SipError(400) where it is no number of at most six digits, or two differ.
     """
-    if b"content-length" not in names:
+    count = names.count(b"content-length")
+    if count == 0:
         return None
-    found: int | None = None
-    for name, field in zip(names, fields, strict=True):
-        if name == b"content-length":
-            value = field_value(field)
-            if not value.isdigit() or len(value) > MAX_CONTENT_LENGTH_DIGITS:
-                raise SipError(400, "Bad Content-Length")
-            if found is not None and found != int(value):
-                raise SipError(400, "Differing Content-Length")
-            found = int(value)
-    return found
+    if count == 1:
+        value = field_value(fields[names.index(b"content-length")])
+        if value.isdigit() and len(value) <= MAX_CONTENT_LENGTH_DIGITS:
+            return int(value)
+    values = [field_value(field) for name, field in zip(names, fields, strict=True) if name == b"content-length"]
+    if not all(value.isdigit() and len(value) <= MAX_CONTENT_LENGTH_DIGITS for value in values):
+        raise SipError(400, "Bad Content-Length")
+    lengths = set(map(int, values))
+    if len(lengths) > 1:
+        raise SipError(400, "Differing Content-Length")
+    return lengths.pop()
 
 
 def answerable(request: Request) -> Request | None:
@@ -153,4 +158,4 @@ def _unfold_leniently(head: bytes) -> list[bytes]:
     start, *lines = head.split(b"\r\n")
     while lines and lines[0][:1] in (b" ", b"\t"):
         del lines[0]
-    return [start, *(_unfold(lines) if lines else [])]
+    return [start, *_unfold(lines)]

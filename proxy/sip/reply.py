@@ -6,7 +6,7 @@ from typing import Final
 
 from proxy.sip.errors import SipError
 from proxy.sip.message import Request
-from proxy.sip.text import QUOTED, TOKEN, WS, value_end
+from proxy.sip.text import QUOTE, QUOTED, TOKEN, WS, value_end
 
 REASONS: Final[dict[int, str]] = {
     100: "Trying",
@@ -79,6 +79,7 @@ REASONS: Final[dict[int, str]] = {
 
 _TAG = re.compile(rb";[ \t\r\n]*+tag[ \t\r\n]*+=", re.IGNORECASE)
 _LWS = rb"[ \t\r\n]*+"
+_BARE_RPORT = re.compile(rb";rport(?=;|\Z)")
 _VIA_PARAM = re.compile(
     rb";" + _LWS + rb"(" + TOKEN + rb"++)(?:" + _LWS + rb"=" + _LWS + rb"(?:" + QUOTED + rb'|[^ \t\r\n;,"]*+))?+',
     re.DOTALL,
@@ -142,15 +143,20 @@ def with_received(request: Request, host: str, port: int) -> None:
     if asked:
         params[b"rport"] = b"%d" % port
         added += b";rport=%d" % port
-    elif not forged and not added:
-        return
-    index = request.names.index(b"via")
-    field = request.fields[index]
+    field = request.fields[request.names.index(b"via")]
+    request.set_via(_with_source(field, added, asked and not forged), via._replace(params=params))
+
+
+def _with_source(field: bytes, added: bytes, replace_rport: bool) -> bytes:
+    """Put `added` into the first value of a Via field, in the place of its bare `;rport` where there is one."""
     end = value_end(field, field.find(b":") + 1)
-    value = field[:end]
-    kept = _VIA_PARAM.sub(_without_source, value) if asked or forged else value
-    rest = value[len(value.rstrip(WS)) :] if end < len(field) else b""
-    request.set_via(kept.rstrip(WS) + added + rest + field[end:], via._replace(params=params))
+    if replace_rport and QUOTE not in field:
+        match = _BARE_RPORT.search(field, 0, end)
+        if match is not None:
+            return field[: match.start()] + added + field[match.end() :]
+    value = _VIA_PARAM.sub(_without_source, field[:end])
+    kept = value.rstrip(WS)
+    return kept + added + value[len(kept) :] + field[end:]
 
 
 def _without_source(match: re.Match[bytes]) -> bytes:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from proxy.sip.errors import SipError
 from proxy.sip.limits import MAX_PORT
-from proxy.sip.text import Params, format_params, unescape
+from proxy.sip.text import PERCENT, Params, format_params, unescape
 
 HOST = rb"(?:[A-Za-z0-9_](?:[-A-Za-z0-9_.]*+)|\[[0-9A-Fa-f:.]{2,45}\])"
 """Host name (underscores as container names have them), IPv4, or IPv6 in brackets. Brackets are not looked into, so
@@ -21,11 +21,10 @@ HOST = rb"(?:[A-Za-z0-9_](?:[-A-Za-z0-9_.]*+)|\[[0-9A-Fa-f:.]{2,45}\])"
 _VISIBLE = rb'\x00-\x20\x7f"<>@'
 _PARAMS = rb"(?:;[^" + _VISIBLE + rb"?;=]++(?:=[^" + _VISIBLE + rb"?;=]*+)?+)*+"
 _SIP = re.compile(
-    rb"(sips?):(?:([^" + _VISIBLE + rb":]++)(?::([^" + _VISIBLE + rb":]*+))?+@)?(" + HOST + rb")(?::([0-9]{1,5}))?+"
-    rb"(" + _PARAMS + rb")(?:\?([^" + _VISIBLE + rb"]++))?+",
-    re.IGNORECASE,
+    rb"([Ss][Ii][Pp][Ss]?):(?:([^" + _VISIBLE + rb":]++)(?::([^" + _VISIBLE + rb":]*+))?+@)?(" + HOST + rb")"
+    rb"(?::([0-9]{1,5}))?+(" + _PARAMS + rb")(?:\?([^" + _VISIBLE + rb"]++))?+"
 )
-_TEL = re.compile(rb"(tel):([^" + _VISIBLE + rb";?]++)(" + _PARAMS + rb")", re.IGNORECASE)
+_TEL = re.compile(rb"([Tt][Ee][Ll]):([^" + _VISIBLE + rb";?]++)(" + _PARAMS + rb")")
 _OTHER = re.compile(rb"([A-Za-z][-A-Za-z0-9+.]*+):([^\x00-\x20\x7f\"<>]++)")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _RESERVED = frozenset(b";/?:@&=+$,")
@@ -122,6 +121,8 @@ def _parse_other(raw: bytes) -> Uri:
 
 def _uri_params(raw: bytes) -> Params:
     params: Params = {}
+    if not raw:
+        return params
     for part in raw.split(b";")[1:]:
         name, equals, value = part.partition(b"=")
         params.setdefault(name.lower(), value if equals else None)
@@ -135,7 +136,7 @@ def _normal_escape(match: re.Match[bytes]) -> bytes:
 
 def _normal(text: bytes) -> bytes:
     """Resolve the escapes that do not change the meaning: those of characters that are not reserved."""
-    return _ESCAPE.sub(_normal_escape, text) if b"%" in text else text
+    return _ESCAPE.sub(_normal_escape, text) if PERCENT in text else text
 
 
 def _normal_param(value: bytes | None) -> bytes | None:

@@ -12,9 +12,9 @@ MAGIC_COOKIE = b"z9hG4bK"
 """A branch that begins with it was made by an RFC 3261 element (section 8.1.1.7)."""
 
 _VIA = re.compile(
-    rb"SIP[ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+(" + TOKEN + rb"++)[ \t]++"
+    rb"[Ss][Ii][Pp][ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+(" + TOKEN + rb"++)[ \t]++"
     rb"(" + HOST + rb")(?:[ \t]*+:[ \t]*+([0-9]{1,5}))?+[ \t]*+(;.*)?",
-    re.IGNORECASE | re.DOTALL,
+    re.DOTALL,
 )
 
 
