@@ -1,0 +1,391 @@
+"""The ledger: every call that passes, what follows from it, and the facts that are told.
+
+The one object of the rules that lives: it holds the calls in progress, asks the pure rules, and hands what they say
+to the store. Everything runs in the proxy's thread; time always comes as an argument. A database in trouble makes
+calls pass their normal way, never fail.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from config.policy import Policy
+from routing import direct, identity, route
+from routing.agents import ELSEWHERE, NEVER_SEEN, AgentState, Board, State
+from routing.alarms import Alarms
+from routing.calls import Call
+from routing.direct import Change, Record
+from routing.events import Event, rfc3339
+from routing.facts import Decision, Ending, Identity, NewCall, Target
+from routing.identity import PbxFacts, Proof
+from routing.ids import RandomBytes, uuid7
+from routing.store.interface import Store, StoreError, Unit
+from routing.today import Today
+
+SWEEP_SLICE: Final = 500
+"""Expired records tidied in one turn."""
+
+NO_PBX: Final = PbxFacts.of("(?!)", ())
+"""A PBX that is not configured: nobody is its agent."""
+
+
+class Ledger:
+    """`facts.Router` over a store. Nothing here blocks."""
+
+    def __init__(self, store: Store, policy: Policy, pbxs: Mapping[str, PbxFacts], node: str,
+                 random_bytes: RandomBytes) -> None:
+        """`pbxs`: what is configured of each PBX, by name. `random_bytes`: os.urandom or the like."""
+        self.on_alarm: Callable[[Event], None] = lambda event: None
+        """Told of every alarm at once, with the event that also goes to the outbox: a broken database hides none."""
+        self._store, self._pbxs, self._node, self._random = store, pbxs, node, random_bytes
+        self._rules = route.Rules(policy)
+        self._calls: dict[str, Call] = {}
+        self._board = Board()
+        self._alarms = Alarms()
+        self._today = Today(policy.timezone)
+        self._in_use: dict[str, int] = {}
+        """Customers in a call that began with a live record, and how many such calls: their records are not tidied."""
+        self._to_restore = True
+        self._tidy_limit = SWEEP_SLICE
+        store.on_fault = lambda fault: self.alarm(fault.alarm, fault.text, fault.at)
+
+    # The questions and facts of the proxy
+
+    def decide(self, call: NewCall, now: float) -> Decision:
+        """See Router."""
+        entry = Call(call.id, _text(call.sip_call_id), call.direction, call.trunk, call.pbx, _text(call.dialled), now)
+        entry.customer = identity.customer(call, self._rules.numbers)
+        events: list[Event] = []
+        decision = self._outbound(entry, call) if call.direction == "outbound" else \
+            self._inbound(entry, call, now, events)
+        entry.reason, entry.targets = decision.reason, decision.targets
+        self._calls[call.id] = entry
+        self._today.started(entry, now)
+        events.insert(0, self._event("call.started", entry.data(), now))
+        if entry.direction == "outbound" and entry.agent is not None:
+            entry.held = entry.agent
+            self._move(entry.agent, 0, 1, now, events, entry.id)
+        self._store.put(Unit(calls=(entry.row(),), events=tuple(events)))
+        return decision
+
+    def ringing(self, call: str, target: int, now: float) -> None:
+        """See Router."""
+        entry = self._calls.get(call)
+        if entry is None or entry.direction == "outbound" or entry.rung is not None or entry.answered_at is not None:
+            return
+        expected = self._expected(entry, _target(entry, target))
+        if expected is not None:
+            entry.rung = expected.agent
+            self._tell_move(entry.rung, 1, 0, now, call)
+
+    def target_failed(self, call: str, target: int, status: int, now: float) -> None:
+        """See Router."""
+        entry = self._calls.get(call)
+        if entry is None:
+            return
+        if _target(entry, target).user == entry.tried:
+            entry.tried_status = status
+        agent, entry.rung = entry.rung, None
+        if agent is not None:
+            self._tell_move(agent, -1, 0, now, call, _idle(status))
+
+    def answered(self, call: str, target: int, identities: tuple[Identity, ...], session: float | None,
+                 now: float) -> None:
+        """See Router."""
+        entry = self._calls.get(call)
+        if entry is None or entry.answered_at is not None:
+            return
+        entry.answered_at = entry.alive_at = now
+        entry.session = session
+        self._today.answered(now)
+        events: list[Event] = []
+        if entry.direction == "inbound":
+            self._answering(entry, _target(entry, target), identities, now, events)
+        data = entry.data()
+        data["target"], data["wait_s"] = target, round(now - entry.started_at, 3)
+        events.insert(0, self._event("call.answered", data, now))
+        self._store.put(Unit(calls=(entry.row(),), events=tuple(events)))
+
+    def alive(self, call: str, session: float | None, now: float) -> None:
+        """See Router."""
+        entry = self._calls.get(call)
+        if entry is None:
+            return
+        entry.alive_at = now
+        if session is not None and session != entry.session:
+            entry.session = session
+            self._store.put(Unit(calls=(entry.row(),)))
+
+    def ended(self, call: str, ending: Ending, now: float, stored: Callable[[], None] | None = None) -> None:
+        """See Router."""
+        entry = self._calls.pop(call, None)
+        if entry is None:
+            if stored is not None:
+                stored()
+            return
+        data = entry.data()
+        talk = entry.talk(now)
+        data.update(cause=ending.cause, by=ending.by, talk_s=None if talk is None else round(talk, 3),
+                    duration_s=round(now - entry.started_at, 3), tried_status=entry.tried_status)
+        events = [self._event("call.ended", data, now)]
+        records: list[Record] = []
+        removed: list[Record] = []
+        for change, before in self._changes(entry, ending, now):
+            self._take_over(change, before, records, removed, events, call, now)
+        self._leave(entry, ending, now, events)
+        self._store.put(Unit((entry.row(now, ending.cause, ending.by),), tuple(records), tuple(removed),
+                             tuple(events)), stored)
+
+    # What the daemon asks and tells
+
+    def set_policy(self, policy: Policy) -> None:
+        """Put a policy in force, at once and for calls in progress too. Keeping it is `Store.save_policy`."""
+        self._rules = route.Rules(policy, self._rules.numbers)
+        self._today.timezone(policy.timezone)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._rules.policy
+
+    def restore(self, now: float) -> int:
+        """Read back the calls that went on while we were down, and today's counts; return how many calls.
+
+        Where the database cannot be read yet, `sweep` tries again.
+        """
+        try:
+            rows = self._store.open_calls()
+            counts = self._store.counts(self._today.begin(now))
+        except StoreError:
+            return 0
+        self._to_restore = False
+        rows = [row for row in rows if row.id not in self._calls]
+        self._today.restored(counts)
+        events: list[Event] = []
+        for row in rows:
+            entry = self._calls[row.id] = Call.restored(row, now)
+            if entry.number is not None:
+                entry.number_facts = self._rules.policy.number_for(entry.number)
+            if entry.agent is not None:
+                entry.held = entry.agent
+                self._move(entry.agent, 0, 1, now, events, row.id)
+            if entry.direction == "inbound" and entry.customer is not None:
+                self._begin_with(entry, [record for record in self._records(entry.customer)
+                                         if record.made_at <= row.started_at < record.expires_at])
+        if events:
+            self._store.put(Unit(events=tuple(events)))
+        return len(rows)
+
+    def sweep(self, now: float) -> None:
+        """End lost calls, tidy a slice of expired records, hold nobody for a slow disk. Call it every few seconds."""
+        if self._to_restore:
+            self.restore(now)
+        for entry in [entry for entry in self._calls.values() if entry.lost(now)]:
+            self.ended(entry.id, Ending(408 if entry.answered_at is None else 200, "lost"), now)
+        self._tidy(now)
+        self._store.release()
+
+    def calls(self) -> tuple[Call, ...]:
+        """Return the calls in progress, oldest first. Not to be changed."""
+        return tuple(self._calls.values())
+
+    def agents(self) -> dict[str, AgentState]:
+        """Return what each agent does: those that the policy lists and those that were seen."""
+        policy = self._rules.policy
+        found = dict.fromkeys(policy.agent, NEVER_SEEN)
+        for group in policy.group.values():
+            found.update(dict.fromkeys(group.agents, NEVER_SEEN))
+        found.update(self._board.seen())
+        return found
+
+    def counters(self, now: float) -> dict[str, int]:
+        """Return how many calls there are now and were today, in the policy's time zone."""
+        counts = self._today.counts(now)
+        return {"active": len(self._calls), "today": counts.calls, "inbound": counts.inbound,
+                "outbound": counts.outbound, "answered": counts.answered, "direct": counts.direct}
+
+    def alarm(self, name: str, text: str | None, now: float) -> None:
+        """Raise an alarm (`text` says what is wrong) or clear it (None). Said once, however often it is called."""
+        change = self._alarms.change(name, text, now)
+        if change is not None:
+            event = self._event(change, {"alarm": name, "text": text, "since": rfc3339(self._alarms.since(name, now))},
+                                now)
+            self.on_alarm(event)
+            self._store.put(Unit(events=(event,)))
+
+    def alarms(self) -> dict[str, str]:
+        """Return the alarms that are up, and what each says."""
+        return self._alarms.up()
+
+    def tell(self, kind: str, data: dict[str, Any], now: float) -> None:
+        """Publish a fact of somebody else's (`trunk.state`, `pbx.state`) in order with ours."""
+        self._store.put(Unit(events=(self._event(kind, data, now),)))
+
+    # Deciding
+
+    def _outbound(self, entry: Call, call: NewCall) -> Decision:
+        rules = self._rules
+        entry.number, entry.number_facts = route.shown_number(call, rules)
+        proof = identity.calling_agent(call, self._pbxs.get(call.pbx, NO_PBX), rules.targets)
+        if proof is not None:
+            entry.agent, entry.evidence = proof
+        entry.group = entry.number_facts.group or (rules.policy.group_of(proof.agent) if proof is not None else None)
+        decision = route.outbound(entry.number_facts, call, entry.customer, proof)
+        entry.trunk = decision.peer
+        return decision
+
+    def _inbound(self, entry: Call, call: NewCall, now: float, events: list[Event]) -> Decision:
+        entry.number, entry.number_facts = route.called_number(call, self._rules)
+        entry.group = entry.number_facts.group
+        named = entry.number_facts.pbx
+        if named is not None and named in self._pbxs:
+            entry.pbx = named
+        records = self._records(entry.customer) if entry.customer is not None else []
+        decision, record = route.inbound(call, entry.number_facts, entry.number, entry.pbx,
+                                         self._pbxs.get(entry.pbx, NO_PBX), entry.customer, records, self._rules, now)
+        if records:
+            self._begin_with(entry, [found for found in records if direct.live(found, now)])
+        if record is not None:
+            entry.tried = record.agent
+            data = self._record_data(record, entry.id)
+            data["type"] = self._rules.policy.direct_for(record.agent).type
+            data["dialled"] = entry.number or entry.dialled
+            events.append(self._event("direct.used", data, now))
+        return decision
+
+    def _begin_with(self, entry: Call, live: list[Record]) -> None:
+        """Remember whose records lived when the call began, and keep the sweep off them."""
+        entry.live = tuple(record.agent for record in live)
+        if live and entry.customer is not None:
+            self._in_use[entry.customer] = self._in_use.get(entry.customer, 0) + 1
+
+    def _records(self, customer: str) -> list[Record]:
+        """Return a customer's records; none where the database cannot be read (the store has raised the alarm)."""
+        try:
+            return self._store.records(customer)
+        except StoreError:
+            return []
+
+    # Answering and ending
+
+    def _expected(self, entry: Call, target: Target) -> Proof | None:
+        return identity.expected_agent(entry.dialled, target, entry.number_facts, self._pbxs.get(entry.pbx, NO_PBX),
+                                       self._rules.targets)
+
+    def _answering(self, entry: Call, target: Target, identities: tuple[Identity, ...], now: float,
+                   events: list[Event]) -> None:
+        """Find out who answered; the agent at whom it rang rings no longer."""
+        proof = identity.answering_agent(identities, self._expected(entry, target), target, entry.number_facts,
+                                         self._pbxs.get(entry.pbx, NO_PBX), self._rules.targets)
+        rung, entry.rung = entry.rung, None
+        if proof is not None:
+            entry.agent, entry.evidence = proof
+            entry.held = proof.agent
+            self._move(proof.agent, -1 if rung == proof.agent else 0, 1, now, events, entry.id)
+        if rung is not None and rung != entry.held:
+            self._move(rung, -1, 0, now, events, entry.id)
+
+    def _changes(self, entry: Call, ending: Ending, now: float) -> list[tuple[Change, Record | None]]:
+        """Say what follows for the direct callbacks, each with the record as it was."""
+        customer = entry.customer
+        if customer is None or ending.cause in direct.NOT_TRIED:
+            return []
+        outbound = entry.direction == "outbound"
+        agents = entry.live
+        if entry.agent is not None and entry.agent not in agents:
+            agents = (*agents, entry.agent)
+        if not agents:
+            return []
+        stored = {record.agent: record for record in self._records(customer)}
+        found: list[tuple[Change, Record | None]] = []
+        for agent in agents:
+            setting = self._rules.policy.direct_for(agent)
+            talked = entry.talked(setting.min_talk, ending, now)
+            record = stored.get(agent)
+            if outbound:
+                change = direct.agent_called(record, customer, agent, setting, talked, now)
+            else:
+                answered = agent == entry.agent
+                change = direct.customer_called(record, customer, agent, setting, direct.Called(
+                    agent in entry.live, agent == entry.tried, answered, answered and talked is True), now)
+            found.append((change, record))
+        return found
+
+    def _take_over(self, change: Change, before: Record | None, records: list[Record], removed: list[Record],
+                   events: list[Event], call: str, now: float) -> None:
+        """Turn a change into rows and facts."""
+        if change.record is None:
+            return
+        if change.kind == "removed":
+            removed.append(change.record)
+        else:
+            records.append(change.record)
+        if change.kind == "created" and before is not None:  # it had expired and was not tidied yet
+            events.append(self._event("direct.expired", self._record_data(before, None), now))
+        if change.kind != "touched":
+            events.append(self._event("direct." + change.kind, self._record_data(change.record, call), now))
+
+    def _leave(self, entry: Call, ending: Ending, now: float, events: list[Event]) -> None:
+        """The call is over: its agent is free, its customer's records may be tidied."""
+        if entry.rung is not None:
+            self._move(entry.rung, -1, 0, now, events, entry.id, _idle(ending.cause))
+        if entry.held is not None:
+            self._move(entry.held, 0, -1, now, events, entry.id)
+        if entry.live and entry.customer is not None:
+            left = self._in_use[entry.customer] - 1
+            if left:
+                self._in_use[entry.customer] = left
+            else:
+                del self._in_use[entry.customer]
+
+    def _tidy(self, now: float) -> None:
+        """Remove a slice of the expired records, save those that a call which began before may still restart."""
+        try:
+            expired = self._store.expired(now, self._tidy_limit)
+        except StoreError:
+            return
+        gone = [record for record in expired if record.customer not in self._in_use]
+        self._tidy_limit = SWEEP_SLICE + len(expired) - len(gone)
+        if gone:
+            self._store.put(Unit(removed=tuple(gone), events=tuple(
+                self._event("direct.expired", self._record_data(record, None), now) for record in gone)))
+
+    # Facts
+
+    def _event(self, kind: str, data: dict[str, Any], now: float) -> Event:
+        return Event(kind, now, uuid7(now, self._random), data, self._node)
+
+    def _record_data(self, record: Record, call: str | None) -> dict[str, Any]:
+        return {"call": call, "customer": record.customer, "agent": record.agent, "type": record.type,
+                "made_at": rfc3339(record.made_at), "touched_at": rfc3339(record.touched_at),
+                "expires_at": rfc3339(record.expires_at)}
+
+    def _move(self, agent: str, ringing: int, busy: int, now: float, events: list[Event], call: str,
+              idle: State = "free") -> None:
+        """Count a call at an agent, and tell where that changes their state."""
+        changed = self._board.change(agent, ringing, busy, now, idle)
+        if changed is not None:
+            known = self._rules.policy.agent.get(agent)
+            events.append(self._event("agent.state", {
+                "agent": agent, "name": known.name if known is not None else "", "state": changed.state,
+                "since": rfc3339(now), "call": call}, now))
+
+    def _tell_move(self, agent: str, ringing: int, busy: int, now: float, call: str, idle: State = "free") -> None:
+        events: list[Event] = []
+        self._move(agent, ringing, busy, now, events, call, idle)
+        if events:
+            self._store.put(Unit(events=tuple(events)))
+
+
+def _target(entry: Call, index: int) -> Target:
+    """Return a target of a call; of one that was read back nobody knows them any more."""
+    return entry.targets[index] if index < len(entry.targets) else Target()
+
+
+def _idle(status: int) -> State:
+    """Return what an agent is whose ringing ended so."""
+    return "unknown" if status in ELSEWHERE else "free"
+
+
+def _text(text: str) -> str:
+    """Make text that came over the wire fit for UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,265 @@
+"""The store on SQLite: WAL, one writing thread, one reading connection in the proxy's thread.
+
+What was put but is not committed yet lies over what is read, so a record is there the moment it was decided.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from routing.direct import Record
+from routing.events import Event
+from routing.ids import floor7
+from routing.store import schema
+from routing.store.database import Database, is_broken
+from routing.store.interface import CallRow, Counts, Fault, PolicyVersion, StoreError, Unit
+from routing.store.writer import Hooks, Queued, Writer
+
+READ_BUSY: Final = 0.005
+"""Seconds that a read may wait for a lock: a call waits with it. Readers in WAL mode hardly ever meet one."""
+
+Done = Callable[[], None]
+
+
+def _ignore(_: object) -> None:
+    """Take a notice that nobody asked for."""
+
+
+class SqliteStore:
+    """`interface.Store` on a file. Never raises on opening: a database in trouble heals behind us."""
+
+    def __init__(self, path: Path, post: Callable[[Done], object], clock: Callable[[], float], node: str,
+                 outbox: bool = True) -> None:
+        """`post` runs a function in the proxy's thread, from any thread; `clock` gives seconds since the epoch."""
+        self.outbox = outbox
+        self.on_fault: Callable[[Fault], None] = _ignore
+        self.on_events: Callable[[Sequence[Event]], None] = _ignore
+        self._post, self._clock, self._node = post, clock, node
+        self._database = Database(path)
+        self._reader: sqlite3.Connection | None = None
+        self._reader_of = -1
+        self._overlay: dict[str, dict[str, tuple[int, Record | None]]] = {}
+        self._waiting: dict[int, Done] = {}
+        self._serial = self._released = self._lost = 0
+        self._read_fault = self._write_fault = False
+        self._policy: str | None = None
+        self._writer = Writer(self._database, outbox, Hooks(
+            committed=lambda batch, events: self._tell(partial(self._committed, batch, events)),
+            trouble=lambda why: self._tell(partial(self._trouble, why)),
+            healed=lambda: self._tell(self._healed),
+            dropped=lambda why: self._tell(partial(self._fault, "database_unit", f"not written: {why}")),
+            outbox_full=lambda count: self._tell(
+                partial(self._fault, "outbox", f"nobody takes the events: the oldest {count} were dropped")),
+            outbox_drained=lambda: self._tell(partial(self._fault, "outbox", None)),
+        ))
+        try:
+            self._database.ready()
+        except (sqlite3.Error, OSError) as error:
+            self._begin_in_trouble(error)
+        self._writer.start()
+
+    def _begin_in_trouble(self, error: Exception) -> None:
+        broken = is_broken(error)
+        try:
+            why = self._database.failed(error)
+            if broken:
+                self._database.ready()
+        except (sqlite3.Error, OSError) as worse:
+            why = str(worse)
+        self._writer.failing = True
+        self._tell(partial(self._trouble, why))
+        self.put(Unit())  # its commit says that all is well again
+
+    # Reading
+
+    def _connect(self) -> sqlite3.Connection:
+        opened = self._database.opened
+        if self._reader is not None and self._reader_of == opened:
+            return self._reader
+        if not opened:
+            raise sqlite3.OperationalError("the database is not open yet")
+        self._close_reader()
+        uri = f"file:{quote(str(self._database.path))}?mode=ro"
+        self._reader = sqlite3.connect(uri, uri=True, timeout=READ_BUSY, isolation_level=None)
+        self._reader_of = opened
+        return self._reader
+
+    def _close_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
+
+    def _read(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        try:
+            rows = self._connect().execute(sql, parameters).fetchall()
+        except (sqlite3.Error, UnicodeError) as error:
+            self._read_failed(error)
+            raise StoreError(str(error)) from error
+        if self._read_fault:
+            self._read_fault = False
+            self._clear()
+        return rows
+
+    def _read_failed(self, error: Exception) -> None:
+        self._close_reader()
+        if is_broken(error):
+            self._writer.suspect(str(error))
+        if not self._read_fault:
+            self._read_fault = True
+            if not self._write_fault:
+                self._fault("database", f"{self._database.path}: {error}")
+
+    def records(self, customer: str) -> list[Record]:
+        """See Store."""
+        rows = self._read(schema.RECORDS, (customer,))
+        over = self._overlay.get(customer)
+        if over is None:
+            return [Record(*row) for row in rows] if rows else rows
+        found: dict[str, Record | None] = {row[1]: Record(*row) for row in rows}
+        found.update((agent, record) for agent, (_, record) in over.items())
+        return [record for record in found.values() if record is not None]
+
+    def record(self, customer: str, agent: str) -> Record | None:
+        """See Store."""
+        for record in self.records(customer):
+            if record.agent == agent:
+                return record
+        return None
+
+    def expired(self, now: float, limit: int) -> list[Record]:
+        """See Store."""
+        found = (Record(*row) for row in self._read(schema.EXPIRED, (now, limit)))
+        return [record for record in found if record.agent not in self._overlay.get(record.customer, ())]
+
+    def count_records(self) -> int:
+        """See Store."""
+        return int(self._read(schema.COUNT_RECORDS)[0][0])
+
+    def open_calls(self) -> list[CallRow]:
+        """See Store."""
+        return [CallRow(*row) for row in self._read(schema.OPEN_CALLS)]
+
+    def calls(self, limit: int, customer: str | None = None) -> list[CallRow]:
+        """See Store."""
+        found = self._read(schema.CALLS, (limit,)) if customer is None else \
+            self._read(schema.CALLS_OF, (customer, limit))
+        return [CallRow(*row) for row in found]
+
+    def counts(self, since: float) -> Counts:
+        """See Store."""
+        return Counts(*self._read(schema.COUNTS, (floor7(since), since))[0])
+
+    def events_after(self, seq: int, limit: int) -> list[Event]:
+        """See Store."""
+        return [Event(kind, time, name, json.loads(data), self._node, number)
+                for kind, time, name, data, number in self._read(schema.EVENTS, (seq, limit))]
+
+    def load_policy(self) -> str | None:
+        """See Store."""
+        if self._policy is None:
+            newest = self.policy_history(1)
+            self._policy = newest[0].text if newest else None
+        return self._policy
+
+    def policy_history(self, limit: int) -> list[PolicyVersion]:
+        """See Store."""
+        return [PolicyVersion(*row) for row in self._read(schema.POLICIES, (limit,))]
+
+    # Writing
+
+    def put(self, unit: Unit, done: Done | None = None) -> None:
+        """See Store."""
+        self._serial = serial = self._serial + 1
+        for record in unit.records:
+            self._overlay.setdefault(record.customer, {})[record.agent] = serial, record
+        for record in unit.removed:
+            self._overlay.setdefault(record.customer, {})[record.agent] = serial, None
+        wait = done is not None and not self._writer.failing
+        if wait and done is not None:
+            self._waiting[serial] = done
+        lost = self._writer.put(Queued(serial, unit), wait)
+        if lost is not None:
+            self._uncover((lost,))
+            self._lost += 1
+            if self._lost == 1:
+                self._fault("database_queue", "too much waits for the database: the oldest facts are dropped")
+        if done is not None and not wait:
+            done()
+
+    def release(self) -> None:
+        """See Store."""
+        self._let_go([serial for serial in self._waiting if serial <= self._released])
+        self.put(Unit())  # the writer looks at its file, also when no call passes
+        self._released = self._serial
+
+    def delete_events_upto(self, seq: int) -> None:
+        """See Store."""
+        self.put(Unit(published=seq))
+
+    def save_policy(self, text: str, now: float, done: Done | None = None) -> None:
+        """See Store."""
+        self._policy = text
+        self.put(Unit(policy=(text, now), durable=True), done)
+
+    def close(self) -> None:
+        """See Store."""
+        self._writer.close()
+        self._close_reader()
+
+    # Told by the writer
+
+    def _tell(self, notice: Done) -> None:
+        try:
+            self._post(notice)
+        except RuntimeError:
+            return  # the proxy's loop is closed: nobody is left to be told
+
+    def _committed(self, batch: Sequence[Queued], events: Sequence[Event]) -> None:
+        self._uncover(batch)
+        if events:
+            self.on_events(events)
+        self._let_go([queued.serial for queued in batch if queued.serial in self._waiting])
+
+    def _uncover(self, batch: Iterable[Queued]) -> None:
+        """Take out of the overlay what the database now says itself."""
+        for serial, unit in batch:
+            for record in (*unit.records, *unit.removed):
+                over = self._overlay.get(record.customer)
+                if over is not None and over.get(record.agent, (0,))[0] == serial:
+                    del over[record.agent]
+                    if not over:
+                        del self._overlay[record.customer]
+
+    def _let_go(self, serials: Iterable[int]) -> None:
+        waiting = [self._waiting.pop(serial) for serial in serials]
+        for index, done in enumerate(waiting):
+            try:
+                done()
+            except Exception:
+                for other in waiting[index + 1:]:
+                    self._tell(other)
+                raise
+
+    def _trouble(self, why: str) -> None:
+        self._write_fault = True
+        if not self._read_fault:
+            self._fault("database", why)
+        self._let_go(list(self._waiting))
+
+    def _healed(self) -> None:
+        self._write_fault = False
+        self._clear()
+        if self._lost:
+            self._lost = 0
+            self._fault("database_queue", None)
+
+    def _clear(self) -> None:
+        if not self._read_fault and not self._write_fault:
+            self._fault("database", None)
+
+    def _fault(self, alarm: str, text: str | None) -> None:
+        self.on_fault(Fault(alarm, text, self._clock()))

@@ -1,0 +1,239 @@
+"""The one thread that writes: it takes all that is queued, commits it as one, and tells the proxy's thread.
+
+Each transaction costs the same whether it holds one unit or a thousand, so units that nobody waits for linger a
+moment for company, and one that somebody waits for takes everything along.
+"""
+
+import contextlib
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from routing.direct import Record
+from routing.events import Event, write_json
+from routing.store import schema
+from routing.store.database import Database
+from routing.store.interface import CallRow, Unit
+
+LINGER: Final = 0.02
+"""Seconds that a unit nobody waits for may wait for others."""
+
+BATCH_MAX: Final = 1000
+"""Units in one transaction."""
+
+QUEUE_MAX: Final = 20_000
+"""Units that wait while the database is in trouble; then the oldest go. About 40 MB."""
+
+RETRY: Final = 0.5
+"""Seconds between two tries while the database is in trouble."""
+
+OUTBOX_MAX: Final = 1_000_000
+"""Events that wait for the broker; then the oldest go. About 400 MB."""
+
+_BAD_UNIT: Final = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, OverflowError, TypeError,
+                    ValueError)
+"""Errors of what was to be written, not of the database: trying again would never help. UnicodeError is one of them."""
+
+
+class Queued(NamedTuple):
+    """A unit on its way."""
+
+    serial: int
+    unit: Unit
+
+
+class Hooks(NamedTuple):
+    """What the writer tells; called in its own thread."""
+
+    committed: Callable[[Sequence[Queued], Sequence[Event]], None]
+    """These units are done; the events carry their seq."""
+    trouble: Callable[[str], None]
+    """The database cannot be written; said once."""
+    healed: Callable[[], None]
+    dropped: Callable[[str], None]
+    """A unit could not be written whatever the database: a fault of ours."""
+    outbox_full: Callable[[int], None]
+    """So many of the oldest events were dropped."""
+    outbox_drained: Callable[[], None]
+
+
+class Writer:
+    """Owns the thread and the queue."""
+
+    def __init__(self, database: Database, outbox: bool, hooks: Hooks) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._hooks = hooks
+        self._queue: deque[Queued] = deque()
+        self._wake = threading.Condition(threading.Lock())
+        self._stop = threading.Event()
+        self._hurry = False
+        self._suspect: str | None = None
+        self._overfull = False
+        self.failing = False
+        """The database is in trouble. Set by the thread, read by all."""
+        self._thread = threading.Thread(target=self._run, name="store", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def put(self, queued: Queued, hurry: bool) -> Queued | None:
+        """Queue a unit; return the one that had to go for it, if any."""
+        with self._wake:
+            lost = self._queue.popleft() if len(self._queue) >= QUEUE_MAX else None
+            self._queue.append(queued)
+            size = len(self._queue)
+            if (hurry and not self._hurry) or size == 1 or size == BATCH_MAX:
+                self._hurry = self._hurry or hurry
+                self._wake.notify()
+        return lost
+
+    def suspect(self, why: str) -> None:
+        """Tell that a reader found the file broken."""
+        with self._wake:
+            self._suspect = why
+            self._wake.notify()
+
+    def close(self) -> None:
+        """Write what is queued, as far as the database lets us, and end the thread."""
+        self._stop.set()
+        with self._wake:
+            self._wake.notify()
+        self._thread.join()
+        self._database.drop()
+
+    def _run(self) -> None:
+        while True:
+            batch = self._take()
+            if self._suspect is not None:
+                self._condemn(self._suspect)
+            if batch:
+                self._write(batch)
+            elif self._stop.is_set():
+                return
+
+    def _take(self) -> list[Queued]:
+        with self._wake:
+            self._wake.wait_for(lambda: self._queue or self._suspect or self._stop.is_set())
+            self._wake.wait_for(lambda: self._hurry or self._stop.is_set() or len(self._queue) >= BATCH_MAX, LINGER)
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
+            self._hurry = bool(self._queue)
+        return batch
+
+    def _condemn(self, why: str) -> None:
+        self._suspect = None
+        try:
+            self._fail(self._database.move_aside(why))
+            self._database.ready()
+        except (sqlite3.Error, OSError) as error:
+            self._fail(self._database.failed(error))
+        else:
+            self._succeed()
+
+    def _write(self, batch: list[Queued]) -> None:
+        """Commit a batch, trying again until the database lets us or we are to stop."""
+        while True:
+            try:
+                events = self._commit(batch)
+            except _BAD_UNIT as error:
+                if len(batch) > 1:
+                    for queued in batch:
+                        self._write([queued])
+                    return
+                self._hooks.dropped(f"{type(error).__name__}: {error}")
+                events = []
+            except (sqlite3.Error, OSError) as error:
+                if not self._again(error):
+                    return
+                continue
+            self._succeed()
+            self._hooks.committed(batch, events)
+            return
+
+    def _again(self, error: Exception) -> bool:
+        """After an error of the database: say so, pause; whether to try once more."""
+        try:
+            self._fail(self._database.failed(error))
+        except OSError as worse:
+            self._fail(str(worse))
+        return not self._stop.wait(RETRY)
+
+    def _fail(self, why: str) -> None:
+        if not self.failing:
+            self.failing = True
+            self._hooks.trouble(why)
+
+    def _succeed(self) -> None:
+        if self.failing:
+            self.failing = False
+            self._hooks.healed()
+
+    def _commit(self, batch: list[Queued]) -> list[Event]:
+        connection = self._database.ready(any(queued.unit.durable for queued in batch))
+        connection.execute("BEGIN IMMEDIATE")
+        first_seq = self._database.first_seq
+        try:
+            events = self._apply(connection, batch)
+            connection.execute("COMMIT")
+        except BaseException:
+            self._database.first_seq = first_seq
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+        if events:
+            self._database.seq = events[-1].seq
+        for queued in batch:
+            if queued.unit.policy is not None:
+                self._database.policy = queued.unit.policy
+        return events
+
+    def _apply(self, connection: sqlite3.Connection, batch: list[Queued]) -> list[Event]:
+        """Write a batch; of several states of one row only the last."""
+        calls: dict[str, CallRow] = {}
+        records: dict[tuple[str, str], Record | None] = {}
+        events: list[Event] = []
+        seq = self._database.seq
+        published = 0
+        for _, unit in batch:
+            for call in unit.calls:
+                calls[call.id] = call
+            for record in unit.records:
+                records[record[:2]] = record
+            for record in unit.removed:
+                records[record[:2]] = None
+            for event in unit.events:
+                seq += 1
+                events.append(Event(event.kind, event.time, event.id, event.data, event.node, seq))
+            if unit.policy is not None:
+                connection.execute(schema.PUT_POLICY, (unit.policy[1], unit.policy[0]))
+            if unit.published is not None:
+                published = max(published, unit.published)
+        if calls:
+            connection.executemany(schema.PUT_CALL, calls.values())
+        if records:
+            connection.executemany(schema.PUT_RECORD, [record for record in records.values() if record is not None])
+            connection.executemany(schema.REMOVE_RECORD, [key for key, record in records.items() if record is None])
+        if events and self._outbox:
+            connection.executemany(schema.PUT_EVENT, [(event.seq, event.id, event.time, event.kind,
+                                                       write_json(event.data)) for event in events])
+        self._tidy_outbox(connection, published, seq)
+        return events
+
+    def _tidy_outbox(self, connection: sqlite3.Connection, published: int, last: int) -> None:
+        """Forget what was delivered, and the oldest where too much waits."""
+        database = self._database
+        if published >= database.first_seq:
+            connection.execute(schema.DROP_EVENTS, (published,))
+            database.first_seq = published + 1
+            if self._overfull and last - published < OUTBOX_MAX // 2:
+                self._overfull = False
+                self._hooks.outbox_drained()
+        if self._outbox and last - database.first_seq >= OUTBOX_MAX:
+            upto = last - OUTBOX_MAX + OUTBOX_MAX // 100  # a little more, so that not every commit has to
+            connection.execute(schema.DROP_EVENTS, (upto,))
+            dropped, database.first_seq = upto - database.first_seq + 1, upto + 1
+            self._overfull = True
+            self._hooks.outbox_full(dropped)
