@@ -77,6 +77,8 @@ def parse_listen(uri: str) -> tuple[Transport, str, int]:
 def parse_peer(uri: str) -> SipPeer:
     """Read `sip:host:port;transport=tcp` or `sips:host` (RFC 3261 section 19.1); no user part, no other parameter."""
     match = _PEER.fullmatch(uri)
+    if "@" in uri:
+        raise ValueError("a peer has no user part: write sip:host:port")
     if match is None:
         raise ValueError(f"{uri!r} is not a peer: write sip:host:port, with ;transport=tcp or tls where needed")
     secure = match[1].lower() == "sips"

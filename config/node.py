@@ -8,7 +8,7 @@ from config.address import parse_listen, parse_peer, parse_source
 from config.loading import FOLDER, WRITTEN, Found, build, locate, parse_toml, read_text
 from config.policy import Policy, check_policy, unknown_names
 from config.problem import ConfigError, Problem
-from config.sections import Http, Listen, Log, Mqtt, Node, NodeConfig, Pbx, PolicySection, Trunk
+from config.sections import SOCKET_NAME, Http, Listen, Log, Mqtt, Node, NodeConfig, Pbx, PolicySection, Trunk
 
 __all__ = [
     "Http",
@@ -22,6 +22,7 @@ __all__ = [
     "Trunk",
     "load_node",
     "load_seed",
+    "read_socket",
 ]
 
 
@@ -47,6 +48,17 @@ def load_node(path: str | Path) -> NodeConfig:
     if config is None or problems:
         raise ConfigError(problems)
     return config
+
+
+def read_socket(path: str | Path) -> Path:
+    """Return the control socket that boomerang.toml says, without asking for secrets that only the daemon has."""
+    name = str(path)
+    text = read_text(Path(path))
+    section = _table(parse_toml(text, name), "node")
+    node, found = build(Node, section, {FOLDER: Path(path).resolve().parent, WRITTEN: True})
+    if node is None:
+        raise ConfigError(locate([(("node", *key), what) for key, what in found], text, name))
+    return node.data / SOCKET_NAME
 
 
 def load_seed(config: NodeConfig) -> Policy | None:

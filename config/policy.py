@@ -231,7 +231,7 @@ def export_policy(policy: Policy) -> str:
 
 def diff_policies(old: Policy, new: Policy) -> list[Change]:
     """Return every setting that differs, sorted by key."""
-    before, after = _flat(plain_policy(old)), _flat(plain_policy(new))
+    before, after = flat(plain_policy(old)), flat(plain_policy(new))
     keys = sorted(before.keys() | after.keys())
     return [
         Change(format_key(key), before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)
@@ -280,10 +280,11 @@ def _matches(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:
     return len(pattern) == len(path) and all(part in (ANY, name) for part, name in zip(pattern, path, strict=True))
 
 
-def _flat(table: Mapping[str, Any], above: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+def flat(table: Mapping[str, Any], above: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    """Return the settings of nested tables by their paths."""
     found: dict[tuple[str, ...], Any] = {}
     for name, value in table.items():
-        found |= _flat(value, (*above, name)) if isinstance(value, dict) else {(*above, name): value}
+        found |= flat(value, (*above, name)) if isinstance(value, dict) else {(*above, name): value}
     return found
 
 

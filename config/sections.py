@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -27,6 +27,9 @@ from config.node_fields import (
     Topic,
     User,
 )
+
+SOCKET_NAME: Final = "control.sock"
+"""Name of the control socket in the data folder."""
 
 
 class Node(Section):
@@ -237,4 +240,4 @@ class NodeConfig(Section):
     @property
     def socket(self) -> Path:
         """The control socket."""
-        return self.node.data / "control.sock"
+        return self.node.data / SOCKET_NAME

@@ -34,6 +34,7 @@ import json
 import os
 import socket
 import stat
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -56,6 +57,9 @@ REQUEST_SECONDS: Final = 10.0
 
 ANSWER_SECONDS: Final = 30.0
 """How long the command waits for an answer, or the daemon for a client that does not read."""
+
+SHORTEST_WAIT: Final = 0.001
+"""A socket's timeout must not be 0, which would mean not to wait at all."""
 
 PATH_BYTES: Final = 107
 """Longest path of a Unix socket on Linux (unix(7))."""
@@ -175,22 +179,22 @@ class ControlClient:
 
     def call(self, verb: str, **args: Any) -> Any:
         """Return the answer's data; ControlError with what the daemon said, NotRunningError where there is none."""
-        for data in self.stream(verb, **args):
+        for data in self.stream(verb, seconds=self._timeout, **args):
             return data
-        raise ControlError("the daemon closed the connection without an answer")
+        raise ControlError("the daemon gave no answer")
 
-    def stream(self, verb: str, *, silence: float | None = None, **args: Any) -> Iterator[Any]:
-        """Yield the data of every answer line until the daemon closes.
-
-        `silence`: seconds after which TimeoutError is raised where nothing comes; None means the client's timeout.
-        """
-        with self._connect() as sock:
-            sock.settimeout(self._timeout if silence is None else silence)
-            with self._lost(), sock.makefile("rwb") as file:
-                file.write(json.dumps({"verb": verb, "args": args}).encode() + b"\n")
-                file.flush()
-                while line := file.readline(ANSWER_BYTES):
-                    yield _data(line)
+    def stream(self, verb: str, *, seconds: float | None = None, **args: Any) -> Iterator[Any]:
+        """Yield the data of every answer line until the daemon closes or `seconds` are over (None: never)."""
+        end = None if seconds is None else time.monotonic() + seconds
+        with self._connect() as sock, self._lost(), sock.makefile("rwb") as file:
+            file.write(json.dumps({"verb": verb, "args": args}).encode() + b"\n")
+            file.flush()
+            while end is None or end > time.monotonic():
+                sock.settimeout(None if end is None else max(end - time.monotonic(), SHORTEST_WAIT))
+                line = file.readline(ANSWER_BYTES)
+                if not line:
+                    return
+                yield _data(line)
 
     def _connect(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -210,7 +214,7 @@ class ControlClient:
         try:
             yield
         except TimeoutError:
-            raise
+            pass
         except OSError as error:
             raise ControlError(f"the daemon went away: {error.strerror or error}") from None
 

@@ -1,0 +1,326 @@
+"""The command: `boomerang`, also `python -m proxy`.
+
+Exit codes: 0 good, 1 failed (also: no daemon is running), 2 wrong usage or configuration.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from config.lines import format_key
+from config.node import load_node, load_seed, read_socket
+from config.policy import check_policy, flat
+from config.problem import ConfigError, Problem
+from config.toml import to_value
+from proxy import render
+from proxy.control import ControlClient, ControlError
+from proxy.ladder import Ladder
+
+DEFAULT_CONFIGS: Final = (Path("boomerang.toml"), Path("/etc/boomerang/boomerang.toml"))
+"""Where the configuration is looked for, in this order."""
+
+FAILED: Final = 1
+WRONG: Final = 2
+
+Config = Annotated[
+    Path | None, typer.Option("-c", "--config", help="boomerang.toml of the node; else ./ and /etc/boomerang.")
+]
+Socket = Annotated[
+    Path | None, typer.Option("--socket", help="Control socket of the daemon; else that of boomerang.toml.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most so many.")]
+
+_HELP: Final = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    help="SIP callback proxy: a customer who calls back reaches the agent who tried to reach them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings=_HELP,
+)
+direct_app = typer.Typer(help="Direct callbacks: calls of this customer go to this agent.", no_args_is_help=True)
+policy_app = typer.Typer(help="The policy: what changes while the daemon runs.", no_args_is_help=True)
+app.add_typer(direct_app, name="direct")
+app.add_typer(policy_app, name="policy")
+
+
+def main() -> None:
+    """Run the command; never returns."""
+    app(prog_name="boomerang")
+
+
+@app.command()
+def demo() -> None:
+    """Show it: a carrier, a PBX and phones on loopback around a real Boomerang."""
+    from proxy.demo import main as play
+
+    raise typer.Exit(play())
+
+
+@app.command()
+def run(config: Config = None) -> None:
+    """Run the daemon in the foreground."""
+    from proxy.app import run as serve
+
+    with _told():
+        raise typer.Exit(serve(_config(config)))
+
+
+@app.command()
+def check(file: Path, json: Json = False) -> None:
+    """Check boomerang.toml and everything it names: every problem at once."""
+    try:
+        config = load_node(file)
+        policy = load_seed(config)
+    except ConfigError as error:
+        if json:
+            render.show_json([problem._asdict() for problem in error.problems])
+        else:
+            _tell(error.problems, sys.stdout)
+        raise typer.Exit(WRONG) from None
+    if json:
+        render.show_json([])
+        return
+    seed = f", {len(policy.agent)} agents and {len(policy.number)} numbers in the policy" if policy else ""
+    counts = f"listeners: {len(config.listen)}, trunks: {len(config.trunk)}, PBXs: {len(config.pbx)}{seed}"
+    render.show_line(f"{file} is good ({counts})")
+
+
+@app.command()
+def version(json: Json = False) -> None:
+    """Say which Boomerang this is."""
+    number = metadata.version("boomerang")
+    if json:
+        render.show_json({"version": number})
+    else:
+        render.show_line(f"boomerang {number}")
+
+
+@app.command()
+def status(config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """Show how the daemon and its peers are."""
+    data = _ask(config, socket, "status")
+    render.show_json(data) if json else render.show_status(data)
+
+
+@app.command()
+def calls(
+    active: Annotated[bool, typer.Option("--active", help="Only calls in progress.")] = False,
+    limit: Limit = 50,
+    config: Config = None,
+    socket: Socket = None,
+    json: Json = False,
+) -> None:
+    """List calls, the latest first."""
+    data = _ask(config, socket, "calls.list", limit=limit, active=active)
+    columns = {
+        "time": "time",
+        "direction": "direction",
+        "customer": "customer",
+        "agent": "agent",
+        "dialled": "dialled",
+        "state": "state",
+        "cause": "cause",
+        "by": "ended by",
+        "talk": "talk s",
+        "id": "id",
+    }
+    _list(data, columns, "no calls", json)
+
+
+@app.command()
+def agents(config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """List the agents that are known."""
+    columns = {
+        "extension": "extension",
+        "name": "name",
+        "group": "group",
+        "type": "type",
+        "state": "state",
+        "since": "since",
+    }
+    _list(_ask(config, socket, "agents.list"), columns, "no agents", json)
+
+
+_DIRECT_COLUMNS: Final = {
+    "customer": "customer",
+    "agent": "agent",
+    "type": "type",
+    "created": "created",
+    "touched": "touched",
+    "expires": "expires",
+}
+
+
+@direct_app.command("list")
+def direct_list(limit: Limit = 50, config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """List live records, the one touched last first."""
+    _list(_ask(config, socket, "direct.list", limit=limit), _DIRECT_COLUMNS, "no direct callbacks", json)
+
+
+@direct_app.command("show")
+def direct_show(customer: str, config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """Show the live records of a customer: the first one is where a call would go."""
+    _list(_ask(config, socket, "direct.show", customer=customer), _DIRECT_COLUMNS, f"nothing for {customer}", json)
+
+
+@direct_app.command("remove")
+def direct_remove(
+    customer: str,
+    agent: Annotated[str | None, typer.Option("--agent", help="Only this agent's record.")] = None,
+    config: Config = None,
+    socket: Socket = None,
+    json: Json = False,
+) -> None:
+    """Remove the live records of a customer."""
+    data = _ask(config, socket, "direct.remove", customer=customer, agent=agent)
+    render.show_json(data) if json else render.show_line(f"removed: {data['removed']}")
+    if not data["removed"]:
+        raise typer.Exit(FAILED)
+
+
+@policy_app.command("show")
+def policy_show(
+    agent: Annotated[str | None, typer.Option("--agent", help="What is in force for this extension.")] = None,
+    config: Config = None,
+    socket: Socket = None,
+    json: Json = False,
+) -> None:
+    """Show every setting, or what is in force for one agent."""
+    data = _ask(config, socket, "policy.show")
+    if agent is not None:
+        policy, _ = check_policy(data)
+        if policy is None:
+            raise _fail("the daemon's policy cannot be read by this version of the command")
+        data = policy.direct_for(agent).model_dump(mode="json")
+    if json:
+        render.show_json(data)
+        return
+    for key, value in flat(data).items():
+        render.show_line(f"{format_key(key)} = {to_value(value)}")
+
+
+@policy_app.command("export")
+def policy_export(config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """Print the policy as policy.toml."""
+    data = _ask(config, socket, "policy.export")
+    render.show_json(data) if json else sys.stdout.write(data["toml"])
+
+
+@policy_app.command("apply")
+def policy_apply(file: Path, config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """Make a policy.toml the policy, whole, and say what changed."""
+    from config.loading import read_text
+
+    with _told():
+        text = read_text(file)
+    _changes(_ask(config, socket, "policy.apply", toml=text, name=str(file)), json)
+
+
+@policy_app.command("set")
+def policy_set(key: str, value: str, config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """Change one setting, such as: direct_callback.type 3"""
+    _changes(_ask(config, socket, "policy.set", key=key, value=value), json)
+
+
+@app.command()
+def trace(
+    of: Annotated[str | None, typer.Argument(metavar="[NUMBER_OR_CALL]", help="Nothing: every call.")] = None,
+    seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="End after so many seconds.")] = None,
+    count: Annotated[int | None, typer.Option("--count", min=1, help="End after so many messages.")] = None,
+    config: Config = None,
+    socket: Socket = None,
+    json: Json = False,
+) -> None:
+    """Follow a number or a call as a ladder, until Ctrl-C."""
+    began = time.monotonic()
+    seen = 0
+    try:
+        with _told():
+            client = ControlClient(_socket(config, socket))
+            seen = _follow(client.stream("trace", seconds=seconds, of=of), count, json)
+    except KeyboardInterrupt:
+        return
+    over = seconds is not None and time.monotonic() - began >= seconds
+    if not over and (count is None or seen < count):
+        raise _fail("the daemon ended the trace")
+
+
+def _follow(items: Iterator[Any], count: int | None, json: bool) -> int:
+    """Draw messages as they come; return how many there were."""
+    ladder = Ladder(())
+    seen = 0
+    for item in items:
+        if "columns" in item:
+            ladder = Ladder(item["columns"])
+            if not json:
+                render.show_line(ladder.head())
+            continue
+        if json:
+            render.show_json_line(item)
+        else:
+            row = ladder.line(item["time"], item["from"], item["to"], item["line"], item.get("note") or "")
+            render.show_line(row)
+        seen += 1
+        if seen == count:
+            break
+    return seen
+
+
+def _list(rows: list[dict[str, Any]], columns: dict[str, str], empty: str, json: bool) -> None:
+    render.show_json(rows) if json else render.show_table(rows, columns, empty)
+
+
+def _changes(data: dict[str, Any], json: bool) -> None:
+    render.show_json(data) if json else render.show_changes(data["changes"])
+
+
+def _ask(config: Path | None, socket: Path | None, verb: str, **args: Any) -> Any:
+    with _told():
+        return ControlClient(_socket(config, socket)).call(verb, **args)
+
+
+def _socket(config: Path | None, socket: Path | None) -> Path:
+    return socket or read_socket(_config(config))
+
+
+def _config(config: Path | None) -> Path:
+    found = config or next((path for path in DEFAULT_CONFIGS if path.exists()), None)
+    if found is None:
+        names = " and no ".join(map(str, DEFAULT_CONFIGS))
+        raise ConfigError([Problem("boomerang", "", 0, f"there is no {names}: name one with -c")])
+    return found
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn errors that are the operator's to know into lines on standard error and an exit code."""
+    try:
+        yield
+    except ConfigError as error:
+        _tell(error.problems, sys.stderr)
+        raise typer.Exit(WRONG) from None
+    except ControlError as error:
+        problems = [Problem(**problem) for problem in error.problems]
+        if not problems:
+            raise _fail(str(error)) from None
+        _tell(problems, sys.stderr)
+        raise typer.Exit(WRONG) from None
+
+
+def _tell(problems: list[Problem], stream: Any) -> None:
+    for problem in problems:
+        stream.write(f"{problem}\n")
+
+
+def _fail(text: str) -> typer.Exit:
+    sys.stderr.write(f"boomerang: {text}\n")
+    return typer.Exit(FAILED)
