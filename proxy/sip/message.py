@@ -7,6 +7,7 @@ through the lists. What `routes` and the like return is shared: do not change it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from proxy.sip.address import NameAddr
@@ -14,10 +15,12 @@ from proxy.sip.cseq import CSeq
 from proxy.sip.errors import SipError
 from proxy.sip.limits import MAX_HOPS, MAX_MAX_FORWARDS
 from proxy.sip.names import field_name
-from proxy.sip.text import COMMA, SPACE, TAB, field_value, split_values, value_end
+from proxy.sip.text import COMMA, field_value, split_values, value_end
 from proxy.sip.via import Via
 
 _MAX_FORWARDS_DIGITS = 10
+_CALL_ID = re.compile(rb"[^\x00-\x20\x7f]++")
+_SLOTS = {b"via": "_via", b"from": "_from", b"to": "_to", b"call-id": "_call_id", b"cseq": "_cseq"}
 
 
 class Message:
@@ -33,16 +36,20 @@ class Message:
         self.fields = fields
         """Each field as it came, from the first octet of its name to the last before its CRLF, folding included."""
         self.body = body
-        self._forget()
-
-    def _forget(self) -> None:
-        """Forget what was read of the fields."""
         self._via: Via | None = None
         self._from: NameAddr | None = None
         self._to: NameAddr | None = None
         self._call_id: bytes | None = None
         self._cseq: CSeq | None = None
         self._lists: dict[bytes, list[NameAddr]] | None = None
+
+    def _changed(self, name: bytes) -> None:
+        """Forget what was read of the fields of this name."""
+        slot = _SLOTS.get(name)
+        if slot is not None:
+            setattr(self, slot, None)
+        elif self._lists is not None:
+            self._lists.pop(name, None)
 
     def _remember(self, other: Message) -> None:
         """Take over what another message with the same fields has read."""
@@ -83,13 +90,13 @@ class Message:
         index = self.names.index(name) if name in self.names else 0
         self.names.insert(index, name)
         self.fields.insert(index, field)
-        self._forget()
+        self._changed(name)
 
     def append(self, field_name: bytes, field: bytes) -> None:
         """Put a field behind all others."""
         self.names.append(field_name)
         self.fields.append(field)
-        self._forget()
+        self._changed(field_name)
 
     def remove(self, name: bytes) -> int:
         """Remove every field of this name; says how many there were."""
@@ -99,7 +106,7 @@ class Message:
         removed = len(self.names) - len(kept)
         self.names = [self.names[index] for index in kept]
         self.fields = [self.fields[index] for index in kept]
-        self._forget()
+        self._changed(name)
         return removed
 
     def replace(self, name: bytes, field: bytes) -> None:
@@ -109,7 +116,7 @@ class Message:
             return
         index = self.names.index(name)
         self.fields[index] = field
-        self._forget()
+        self._changed(name)
         for later in range(len(self.names) - 1, index, -1):
             if self.names[later] == name:
                 del self.names[later], self.fields[later]
@@ -129,7 +136,7 @@ class Message:
             del self.names[index], self.fields[index]
         else:
             self.fields[index] = field[:colon] + field[end + 1 :]
-        self._forget()
+        self._changed(name)
 
     def set_via(self, field: bytes, via: Via) -> None:
         """Put a field in the place of the first Via, whose topmost value is known to read as `via`."""
@@ -198,7 +205,7 @@ class Message:
         """The Call-ID header."""
         if self._call_id is None:
             value = self._needed(b"call-id", "Call-ID")
-            if not value or SPACE in value or TAB in value:
+            if _CALL_ID.fullmatch(value) is None:
                 raise SipError(400, "Bad Call-ID")
             self._call_id = value
         return self._call_id
