@@ -98,7 +98,7 @@ class Boomerang:
 
     def start(self, *, ready: bool = True) -> Self:
         """Start it, and wait until it answers unless `ready` is false."""
-        argv = [sys.executable, "-m", "proxy", "run", "-c", self.config]
+        argv = [sys.executable, "-m", "proxy", "run", "-c", str(self.config)]
         self.process = Process(argv, name="boomerang", cwd=self.folder, env={"PYTHONPATH": str(ROOT)})
         if ready:
             self.wait_ready()

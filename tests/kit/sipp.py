@@ -47,9 +47,10 @@ class Logged:
 
 
 class Sipp(Process):
-    """One SIPp process. Without `remote` it waits for calls until it is stopped; with it, it makes `calls` calls.
+    """One SIPp process: a callee until it is stopped, or with `remote` a caller of that port of `host`.
 
-    `contact`: the port that its Contact shows, where it sits behind a line of its own.
+    `calls`, `rate`: how many calls the caller makes, and how many a second. `pause_ms`: how long the scenario's pause
+    is. `contact`: the port that its Contact shows, where it sits behind a line of its own.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Sipp(Process):
         status: str = "486 Busy Here",
         calls: int = 1,
         rate: int = 10,
+        host: str = LOOPBACK,
         transport: str = "u1",
         pause_ms: int = 200,
         contact: int | None = None,
@@ -78,14 +80,24 @@ class Sipp(Process):
         (self.folder / "scenario.xml").write_text(text)
         argv = ["sipp", "-i", LOOPBACK, "-p", str(self.port), "-sf", "scenario.xml", "-t", transport, "-nostdin"]
         argv += ["-mi", LOOPBACK, "-mp", str(free_port()), "-cp", str(free_port()), "-s", service, "-d", str(pause_ms)]
-        argv += ["-timeout", str(GLOBAL_TIMEOUT), "-timeout_error", "-trace_stat", "-stf", "stat.csv", "-fd", "1"]
+        argv += [
+            "-aa",
+            "-timeout",
+            str(GLOBAL_TIMEOUT),
+            "-timeout_error",
+            "-trace_stat",
+            "-stf",
+            "stat.csv",
+            "-fd",
+            "1",
+        ]
         argv += ["-trace_msg", "-message_file", "messages.log", "-trace_err", "-error_file", "errors.log"]
         for key, value in (keys or {}).items():
             argv += ["-key", key, value]
         if remote:
             # A caller may be asked by OPTIONS whether it lives: that is a call outside its scenario.
             argv += ["-m", str(calls), "-r", str(rate), "-oocsf", str(SCENARIOS / "options.xml")]
-            argv.append(f"{LOOPBACK}:{remote}")
+            argv.append(f"{host}:{remote}")
         super().__init__(argv, name=f"sipp {scenario}", cwd=self.folder)
         if not remote:
             kind = "udp" if transport.startswith("u") else "tcp"

@@ -1,0 +1,138 @@
+"""A phone made of PJSIP (pjsua2), run as a program of its own: `python pjsip_phone.py '{...}'`.
+
+One thread only (threadCnt 0, mainThreadOnly, events polled here), one process per phone. The object that owns a
+vector or a struct (`getInfo()`) is kept while its members are read: pjsua2 frees what it owns with it.
+
+Settings (JSON): user, password, registrar (host:port), port, media (first RTP port), answer (`auto`, `silent`, or a
+final status to refuse with), after (seconds it rings). Commands, one a line on stdin: `call URI`, `hangup`, `answer
+CODE`, `quit`. It prints `phone EVENT key=value ...`, one a line.
+"""
+
+import json
+import select
+import sys
+import time
+from importlib import import_module
+from typing import Any
+
+pj: Any = import_module("pjsua2")
+"""Loaded by name: it has no types, and no build for every Python."""
+
+LOOPBACK = "127.0.0.1"
+POLL_MS = 20
+
+settings: dict[str, Any] = json.loads(sys.argv[1])
+calls: dict[int, "Call"] = {}
+due: list[tuple[float, int, int]] = []
+"""What is to be answered when: (monotonic time, call, status)."""
+
+
+def tell(event: str, **values: object) -> None:
+    print("phone", event, *(f"{key}={value}" for key, value in values.items()), flush=True)
+
+
+class Call(pj.Call):  # type: ignore[misc]
+    def onCallState(self, prm: Any) -> None:  # noqa: N802
+        info = self.getInfo()
+        tell("call", state=info.stateText, status=info.lastStatusCode, remote=info.remoteUri)
+        if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            calls.pop(self.getId(), None)
+
+
+class Account(pj.Account):  # type: ignore[misc]
+    def onRegState(self, prm: Any) -> None:  # noqa: N802
+        info = self.getInfo()
+        tell("registered" if info.regIsActive else "unregistered", status=prm.code)
+
+    def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
+        call = Call(self, prm.callId)
+        calls[prm.callId] = call
+        info = call.getInfo()
+        tell("ringing", remote=info.remoteUri)
+        answer(call, 180)
+        if settings["answer"] != "silent":
+            status = 200 if settings["answer"] == "auto" else int(settings["answer"])
+            due.append((time.monotonic() + settings.get("after", 0.3), prm.callId, status))
+
+
+def answer(call: Call, status: int) -> None:
+    prm = pj.CallOpParam()
+    prm.statusCode = status
+    call.answer(prm)
+
+
+def obey(line: str, account: Account) -> bool:
+    """Do one command; false for `quit`."""
+    word, _, rest = line.strip().partition(" ")
+    if word == "call":
+        call = Call(account)
+        call.makeCall(rest, pj.CallOpParam(True))
+        calls[call.getId()] = call
+    elif word == "hangup":
+        for call in list(calls.values()):
+            call.hangup(pj.CallOpParam(True))
+    elif word == "answer":
+        for call in list(calls.values()):
+            answer(call, int(rest))
+    elif word == "unregister":
+        account.setRegistration(False)
+    elif word == "register":
+        account.setRegistration(True)
+    return word != "quit"
+
+
+def endpoint() -> pj.Endpoint:
+    made = pj.Endpoint()
+    made.libCreate()
+    config = pj.EpConfig()
+    config.uaConfig.threadCnt = 0
+    config.uaConfig.mainThreadOnly = True
+    config.medConfig.noVad = True
+    config.logConfig.level = config.logConfig.consoleLevel = int(settings.get("log", 1))
+    made.libInit(config)
+    made.audDevManager().setNullDev()
+    transport = pj.TransportConfig()
+    transport.port, transport.boundAddress = settings["port"], LOOPBACK
+    made.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
+    made.libStart()
+    return made
+
+
+def account() -> Account:
+    config = pj.AccountConfig()
+    user, registrar = settings["user"], settings["registrar"]
+    config.idUri = f"sip:{user}@{registrar}"
+    config.regConfig.registrarUri = f"sip:{registrar}"
+    config.regConfig.timeoutSec = 300
+    config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, settings["password"]))
+    config.mediaConfig.transportConfig.port = settings["media"]
+    config.mediaConfig.transportConfig.boundAddress = LOOPBACK
+    made = Account()
+    made.create(config)
+    return made
+
+
+def main() -> None:
+    library = endpoint()
+    own = account()
+    going = True
+    while going:
+        library.libHandleEvents(POLL_MS)
+        now = time.monotonic()
+        for entry in [entry for entry in due if entry[0] <= now]:
+            due.remove(entry)
+            call = calls.get(entry[1])
+            if call is not None:
+                answer(call, entry[2])
+        while going and select.select([sys.stdin], [], [], 0)[0]:
+            line = sys.stdin.readline()
+            going = bool(line) and obey(line, own)
+    library.hangupAllCalls()
+    own.setRegistration(False)
+    end = time.monotonic() + 1
+    while time.monotonic() < end and own.getInfo().regIsActive:
+        library.libHandleEvents(POLL_MS)
+    library.libDestroy()
+
+
+main()
