@@ -46,6 +46,7 @@ def is_wildcard(host: str) -> bool:
 def address_towards(host: str) -> str | None:
     """Return the source address that the kernel would use towards `host`; None where it has no route."""
     try:
+        socket.inet_pton(family_of(host), host)  # connect() would ask DNS for a name, and wait
         with socket.socket(family_of(host), socket.SOCK_DGRAM) as probe:
             probe.connect((host, PROBE_PORT))
             return plain_host(str(probe.getsockname()[0]))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 import structlog
 
 from proxy.sip.hop import Flow, Hop, Listener, Transport
-from proxy.transports.addresses import is_wildcard, plain_host
+from proxy.transports.addresses import family_of, is_wildcard, plain_host
 from proxy.transports.guard import Guard
 from proxy.transports.limits import StreamLimits
 from proxy.transports.stream import Connection, Port
@@ -138,6 +138,8 @@ class Connections:
     async def _connect(self, connection: Connection, hop: Hop, tls: ssl.SSLContext | None) -> None:
         bound = connection.flow.listener.bound_host
         try:
+            # asyncio would look a name up in a thread of its pool, by rules that are not those of RFC 3263.
+            socket.inet_pton(family_of(hop.host), hop.host)
             async with asyncio.timeout(self._limits.connect):
                 await self._port.loop.create_connection(
                     lambda: connection,

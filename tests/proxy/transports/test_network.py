@@ -1,0 +1,181 @@
+"""Listeners: binding them, choosing one, what they advertise."""
+
+import asyncio
+import errno
+import socket
+
+import pytest
+
+from proxy.sip.hop import Hop
+from proxy.transports import addresses, network
+from proxy.transports.addresses import canonical, plain_host
+from proxy.transports.network import ListenSpec
+from tests.proxy.transports.support import options, peer_socket, run, running, tcp, udp, until
+
+
+def test_taken_port_is_named_and_nothing_stays_open() -> None:
+    async def scenario() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken, socket.socket() as free:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+            free.bind(("127.0.0.1", 0))
+            other = free.getsockname()[1]
+            free.close()
+            with pytest.raises(
+                OSError, match=rf"cannot listen on udp://127.0.0.1:{port}: Address already in use"
+            ) as info:
+                async with running(ListenSpec("tcp", "127.0.0.1", other), ListenSpec("udp", "127.0.0.1", port)):
+                    pass
+            assert info.value.errno == errno.EADDRINUSE
+            async with running(ListenSpec("tcp", "127.0.0.1", other)):
+                pass
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (ListenSpec("tls", "::1", 5061), r"tls://\[::1\]:5061: tls needs a certificate"),
+        (ListenSpec("tls", "127.0.0.1", 0, certificate="/nowhere.pem"), "/nowhere.pem|No such file"),
+        (ListenSpec("udp", "no such host", 0), "udp://no such host:0"),
+        (ListenSpec("udp", "192.0.2.1", 0), "udp://192.0.2.1:0: Cannot assign"),
+    ],
+)
+def test_what_cannot_be_listened_on_is_said(spec: ListenSpec, said: str) -> None:
+    async def scenario() -> None:
+        async with running(spec):
+            pass
+
+    with pytest.raises(OSError, match=said):
+        run(scenario())
+
+
+def test_listeners_in_order_with_what_they_advertise() -> None:
+    async def scenario() -> None:
+        shown = udp(advertise_host="203.0.113.5", advertise_port=5070)
+        async with running(shown, tcp("::1"), udp("localhost")) as (net, _):
+            first, second, third = net.listeners
+            assert (first.number, first.transport, first.host, first.port) == (0, "udp", "203.0.113.5", 5070)
+            assert first.bound_host == "127.0.0.1"
+            assert first.bound_port > 0
+            assert (second.number, second.host, second.bound_host) == (1, "[::1]", "::1")
+            assert second.port == second.bound_port > 0
+            assert third.bound_host in ("127.0.0.1", "::1")
+
+    run(scenario())
+
+
+def test_listener_for_transport_and_family() -> None:
+    async def scenario() -> None:
+        async with running(udp(), udp("::1"), tcp()) as (net, _):
+            four, six, stream = net.listeners
+            assert net.listener_for(Hop("udp", "127.0.0.1", 5060)) == four
+            assert net.listener_for(Hop("udp", "::1", 5060)) == six
+            assert net.listener_for(Hop("tcp", "127.0.0.1", 5060)) == stream
+            assert net.listener_for(Hop("tcp", "::1", 5060)) is None
+            assert net.listener_for(Hop("tls", "127.0.0.1", 5061, "a.test")) is None
+
+    run(scenario())
+
+
+def test_listener_for_is_the_one_the_kernel_would_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = {"10.0.0.10": "127.0.0.2", "198.51.100.10": "127.0.0.1", "192.0.2.1": "127.0.0.9"}
+    asked = []
+
+    def route(host: str) -> str | None:
+        asked.append(host)
+        return routes.get(host)
+
+    async def scenario() -> None:
+        async with running(udp(), udp("127.0.0.2")) as (net, _):
+            first, second = net.listeners
+            monkeypatch.setattr(network, "address_towards", route)
+            for _ in range(3):
+                assert net.listener_for(Hop("udp", "10.0.0.10", 5060)) == second
+                assert net.listener_for(Hop("udp", "198.51.100.10", 5060)) == first
+            assert asked == ["10.0.0.10", "198.51.100.10"]
+            assert net.listener_for(Hop("udp", "192.0.2.1", 5060)) == first
+            assert net.listener_for(Hop("udp", "203.0.113.1", 5060)) == first
+            net._forget_routes()
+            routes["10.0.0.10"] = "127.0.0.1"
+            assert net.listener_for(Hop("udp", "10.0.0.10", 5060)) == first
+
+    run(scenario())
+
+
+def test_remembered_routes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr(network, "ROUTES_MAX", 10)
+        async with running(udp()) as (net, _):
+            for last in range(30):
+                assert net.listener_for(Hop("udp", f"127.0.1.{last}", 5060)) == net.listeners[0]
+                assert len(net._routes) <= 10
+
+    run(scenario())
+
+
+def test_bound_to_all_shows_the_address_of_the_route() -> None:
+    async def scenario() -> None:
+        async with running(udp("0.0.0.0"), udp("::")) as (net, inbox):
+            assert net.listeners[0].host != "0.0.0.0"
+            assert net.listeners[1].host not in ("[::]", "::")
+            towards = net.listener_for(Hop("udp", "127.0.0.1", 5060))
+            assert towards is not None
+            assert (towards.number, towards.host) == (0, "127.0.0.1")
+            six = net.listener_for(Hop("udp", "::1", 5060))
+            assert six is not None
+            assert (six.number, six.host) == (1, "[::1]")
+            peer = peer_socket()
+            await asyncio.get_running_loop().sock_sendto(peer, b"message", ("127.0.0.1", net.listeners[0].port))
+            await until(lambda: inbox.messages)
+            assert inbox.messages[0][1].host == "127.0.0.1"
+            peer.close()
+
+    run(scenario())
+
+
+def test_bound_to_all_with_an_advertised_address_shows_that() -> None:
+    async def scenario() -> None:
+        async with running(udp("0.0.0.0", advertise_host="203.0.113.5")) as (net, _):
+            assert net.listener_for(Hop("udp", "127.0.0.1", 5060)) == net.listeners[0]
+            assert net.listeners[0].host == "203.0.113.5"
+            assert net.listeners[0].port == net.listeners[0].bound_port
+
+    run(scenario())
+
+
+def test_own_addresses() -> None:
+    async def scenario() -> None:
+        async with running(udp(advertise_host="203.0.113.5"), udp("::1")) as (net, _):
+            assert net.owns("127.0.0.1")
+            assert net.owns("203.0.113.5")
+            assert net.owns("::1")
+            assert not net.owns("198.51.100.77")
+            assert not net.owns("no address")
+
+    run(scenario())
+
+
+def test_streams_leave_from_the_bound_address() -> None:
+    async def scenario() -> None:
+        async with running(tcp("127.0.0.3")) as (net, inbox), running(tcp()) as (other, arrived):
+            net.send(options(), Hop("tcp", "127.0.0.1", other.listeners[0].port), inbox.failures.append)
+            await until(lambda: arrived.messages)
+            assert arrived.messages[0][1].host == "127.0.0.3"
+            assert not inbox.failures
+
+    run(scenario())
+
+
+def test_spellings_of_addresses() -> None:
+    assert plain_host("::ffff:192.0.2.1") == "192.0.2.1"
+    assert plain_host("fe80::1%eth0") == "fe80::1"
+    assert plain_host("2001:db8::1") == "2001:db8::1"
+    assert canonical("[2001:DB8::0001]") == "2001:db8::1"
+    assert canonical("::ffff:192.0.2.1") == "192.0.2.1"
+    assert canonical("192.0.2.1") == "192.0.2.1"
+    assert canonical("127.1") is None
+    assert canonical("[192.0.2.1") is None
+    assert canonical("peer.test") is None
+    assert addresses.address_towards("peer\0.test") is None
