@@ -7,6 +7,9 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from config.duration import format_duration
+from config.toml import to_value
+
 ANY = "*"
 """Stands in a key for a name that the operator chooses, or for the number of an array's element."""
 
@@ -32,6 +35,15 @@ class Setting(NamedTuple):
     def is_text(self) -> bool:
         """The value stands in quotes in TOML."""
         return self.kind in ("text", "duration")
+
+    @property
+    def shown_default(self) -> str:
+        """Default as TOML writes it; `required` where there is none, `not set` where the setting may be left out."""
+        if self.needed or self.default is None:
+            return "required" if self.needed else "not set"
+        if self.kind == "duration":
+            return to_value(format_duration(self.default))
+        return to_value(self.default if isinstance(self.default, bool | int | tuple) else str(self.default))
 
 
 def settings(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Setting]:
