@@ -27,7 +27,9 @@ STALE_AFTER = 1.8
 RETRY_PAUSE = 30.0
 """Seconds without another try after a failure that a stale answer has bridged (RFC 8767 section 5)."""
 FAILURE_PAUSE = 5.0
-"""Seconds for which a failure without any answer at hand is remembered (RFC 2308 section 7)."""
+"""Seconds for which a failure without any answer at hand is remembered, doubled with each one in a row."""
+FAILURE_PAUSE_MAX = 300.0
+"""Where that ends (RFC 2308 section 7). A server that is silent about one type, often AAAA, delays few calls so."""
 LIFETIME = 5.0
 """Seconds for one question, all servers and tries together."""
 TRY = 2.0
@@ -85,6 +87,7 @@ class Entry:
     fresh_until: float = 0.0
     stale_until: float = 0.0
     retry_at: float = 0.0
+    pause: float = 0.0
 
 
 class Questions:
@@ -175,7 +178,9 @@ class Questions:
         if entry is not None and now < entry.stale_until:
             entry.retry_at = now + RETRY_PAUSE
             return entry.outcome
-        self._keep(question, Entry(Outcome(failure=reason), retry_at=now + FAILURE_PAUSE))
+        last = entry.pause if entry is not None and entry.outcome.failure else 0.0
+        pause = min(max(FAILURE_PAUSE, 2 * last), FAILURE_PAUSE_MAX)
+        self._keep(question, Entry(Outcome(failure=reason), retry_at=now + pause, pause=pause))
         return Outcome(failure=reason)
 
     def _keep(self, question: Question, entry: Entry) -> None:
