@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 SCHEMA: Final = 1
@@ -18,7 +19,14 @@ write_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).
 
 def rfc3339(at: float) -> str:
     """Return a time in UTC to the millisecond, as RFC 3339 section 5.6 writes it."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    milliseconds = int(at * 1000)
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second(second: int) -> str:
+    """Return a second without its zone: many events share one."""
+    return datetime.fromtimestamp(second, UTC).isoformat()[:19]
 
 
 class Event(NamedTuple):

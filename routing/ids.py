@@ -1,19 +1,48 @@
-"""UUID version 7 (RFC 9562 section 5.7): names that sort by the time they were given."""
+"""UUID version 7 (RFC 9562 section 5.7): names that sort by the time they were given, to the millisecond."""
 
 from collections.abc import Callable
+from typing import Final
 
 RandomBytes = Callable[[int], bytes]
+
+_NOISE: Final = 10
+"""Random octets in one name; six bits of them make place for version and variant."""
+
+_STOCK: Final = 200 * _NOISE
+"""Octets fetched at a time: one call of the system for two hundred names."""
+
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def uuid7(now: float, random_bytes: RandomBytes) -> str:
     """Return a new UUID in text form. `now`: seconds since the epoch; `random_bytes(10)` must be unpredictable."""
-    noise = int.from_bytes(random_bytes(10), "big")
-    milliseconds = int(now * 1000) & 0xFFFF_FFFF_FFFF
-    value = milliseconds << 80 | 7 << 76 | (noise >> 62 & 0xFFF) << 64 | 0b10 << 62 | noise & 0x3FFF_FFFF_FFFF_FFFF
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return _write(now, random_bytes(_NOISE).hex())
 
 
 def floor7(now: float) -> str:
     """Return the smallest UUID version 7 of the millisecond that `now` is in: where a range of names begins."""
-    return uuid7(now, bytes)
+    return _write(now, "0" * 2 * _NOISE)
+
+
+def _write(now: float, noise: str) -> str:
+    time = f"{int(now * 1000) & 0xFFFF_FFFF_FFFF:012x}"
+    return f"{time[:8]}-{time[8:]}-7{noise[:3]}-{_VARIANT[noise[3]]}{noise[4:7]}-{noise[7:19]}"
+
+
+class Names:
+    """Gives names, with random octets in stock."""
+
+    __slots__ = ("_noise", "_random", "_used")
+
+    def __init__(self, random_bytes: RandomBytes) -> None:
+        self._random = random_bytes
+        self._noise = ""
+        self._used = 0
+
+    def new(self, now: float) -> str:
+        """Return a new UUID in text form."""
+        if self._used == len(self._noise):
+            self._noise, self._used = self._random(_STOCK).hex(), 0
+        begin = self._used
+        self._used = end = begin + 2 * _NOISE
+        return _write(now, self._noise[begin:end])

@@ -5,20 +5,21 @@ to the store. Everything runs in the proxy's thread; time always comes as an arg
 calls pass their normal way, never fail.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from config.policy import Policy
-from routing import direct, identity, route
-from routing.agents import ELSEWHERE, NEVER_SEEN, AgentState, Board, State
+from routing import direct, identity, outcome, route
+from routing.agents import NEVER_SEEN, AgentState, State
 from routing.alarms import Alarms
 from routing.calls import Call
 from routing.direct import Change, Record
 from routing.events import Event, rfc3339
-from routing.facts import Decision, Ending, Identity, NewCall, Target
+from routing.facts import Decision, Ending, Identity, NewCall, OpenCall, Target
 from routing.identity import PbxFacts, Proof
-from routing.ids import RandomBytes, uuid7
+from routing.ids import RandomBytes
 from routing.store.interface import Store, StoreError, Unit
+from routing.teller import Teller, idle, record_data
 from routing.today import Today
 
 SWEEP_SLICE: Final = 500
@@ -36,14 +37,16 @@ class Ledger:
         """`pbxs`: what is configured of each PBX, by name. `random_bytes`: os.urandom or the like."""
         self.on_alarm: Callable[[Event], None] = lambda event: None
         """Told of every alarm at once, with the event that also goes to the outbox: a broken database hides none."""
-        self._store, self._pbxs, self._node, self._random = store, pbxs, node, random_bytes
+        self._store, self._pbxs = store, pbxs
+        self._teller = Teller(node, random_bytes)
         self._rules = route.Rules(policy)
         self._calls: dict[str, Call] = {}
-        self._board = Board()
         self._alarms = Alarms()
         self._today = Today(policy.timezone)
         self._in_use: dict[str, int] = {}
         """Customers in a call that began with a live record, and how many such calls: their records are not tidied."""
+        self._restored: dict[str, str] = {}
+        """By Call-ID: calls that began before this process did."""
         self._to_restore = True
         self._tidy_limit = SWEEP_SLICE
         store.on_fault = lambda fault: self.alarm(fault.alarm, fault.text, fault.at)
@@ -60,10 +63,10 @@ class Ledger:
         entry.reason, entry.targets = decision.reason, decision.targets
         self._calls[call.id] = entry
         self._today.started(entry, now)
-        events.insert(0, self._event("call.started", entry.data(), now))
+        events.insert(0, self._teller.event("call.started", entry.data(), now))
         if entry.direction == "outbound" and entry.agent is not None:
             entry.held = entry.agent
-            self._move(entry.agent, 0, 1, now, events, entry.id)
+            events += self._move(entry.agent, 0, 1, now, entry.id)
         self._store.put(Unit(calls=(entry.row(),), events=tuple(events)))
         return decision
 
@@ -75,7 +78,7 @@ class Ledger:
         expected = self._expected(entry, _target(entry, target))
         if expected is not None:
             entry.rung = expected.agent
-            self._tell_move(entry.rung, 1, 0, now, call)
+            self._publish(self._move(entry.rung, 1, 0, now, call))
 
     def target_failed(self, call: str, target: int, status: int, now: float) -> None:
         """See Router."""
@@ -86,7 +89,7 @@ class Ledger:
             entry.tried_status = status
         agent, entry.rung = entry.rung, None
         if agent is not None:
-            self._tell_move(agent, -1, 0, now, call, _idle(status))
+            self._publish(self._move(agent, -1, 0, now, call, idle(status)))
 
     def answered(self, call: str, target: int, identities: tuple[Identity, ...], session: float | None,
                  now: float) -> None:
@@ -97,12 +100,10 @@ class Ledger:
         entry.answered_at = entry.alive_at = now
         entry.session = session
         self._today.answered(now)
-        events: list[Event] = []
-        if entry.direction == "inbound":
-            self._answering(entry, _target(entry, target), identities, now, events)
+        moves = self._answering(entry, _target(entry, target), identities, now) if entry.direction == "inbound" else ()
         data = entry.data()
         data["target"], data["wait_s"] = target, round(now - entry.started_at, 3)
-        events.insert(0, self._event("call.answered", data, now))
+        events = [self._teller.event("call.answered", data, now), *moves]
         self._store.put(Unit(calls=(entry.row(),), events=tuple(events)))
 
     def alive(self, call: str, session: float | None, now: float) -> None:
@@ -126,16 +127,28 @@ class Ledger:
         talk = entry.talk(now)
         data.update(cause=ending.cause, by=ending.by, talk_s=None if talk is None else round(talk, 3),
                     duration_s=round(now - entry.started_at, 3), tried_status=entry.tried_status)
-        events = [self._event("call.ended", data, now)]
+        events = [self._teller.event("call.ended", data, now)]
         records: list[Record] = []
         removed: list[Record] = []
         for change, before in self._changes(entry, ending, now):
-            self._take_over(change, before, records, removed, events, call, now)
-        self._leave(entry, ending, now, events)
+            if change.record is not None:
+                (removed if change.kind == "removed" else records).append(change.record)
+            events += self._teller.change(change, before, call, now)
+        events += self._leave(entry, ending, now)
         self._store.put(Unit((entry.row(now, ending.cause, ending.by),), tuple(records), tuple(removed),
                              tuple(events)), stored)
 
+    def open_call(self, sip_call_id: str) -> OpenCall | None:
+        """See Router. Only calls that began before this process did are looked for."""
+        entry = self._calls.get(self._restored.get(sip_call_id, ""))
+        return None if entry is None else OpenCall(entry.id, entry.trunk, entry.pbx, entry.tried)
+
     # What the daemon asks and tells
+
+    def remove(self, record: Record, now: float) -> None:
+        """Remove a direct callback because an operator says so."""
+        event = self._teller.event("direct.removed", record_data(record, None), now)
+        self._store.put(Unit(removed=(record,), events=(event,)))
 
     def set_policy(self, policy: Policy) -> None:
         """Put a policy in force, at once and for calls in progress too. Keeping it is `Store.save_policy`."""
@@ -163,16 +176,16 @@ class Ledger:
         events: list[Event] = []
         for row in rows:
             entry = self._calls[row.id] = Call.restored(row, now)
+            self._restored[row.sip_call_id] = row.id
             if entry.number is not None:
                 entry.number_facts = self._rules.policy.number_for(entry.number)
             if entry.agent is not None:
                 entry.held = entry.agent
-                self._move(entry.agent, 0, 1, now, events, row.id)
+                events += self._move(entry.agent, 0, 1, now, row.id)
             if entry.direction == "inbound" and entry.customer is not None:
                 self._begin_with(entry, [record for record in self._records(entry.customer)
                                          if record.made_at <= row.started_at < record.expires_at])
-        if events:
-            self._store.put(Unit(events=tuple(events)))
+        self._publish(events)
         return len(rows)
 
     def sweep(self, now: float) -> None:
@@ -194,7 +207,7 @@ class Ledger:
         found = dict.fromkeys(policy.agent, NEVER_SEEN)
         for group in policy.group.values():
             found.update(dict.fromkeys(group.agents, NEVER_SEEN))
-        found.update(self._board.seen())
+        found.update(self._teller.agents())
         return found
 
     def counters(self, now: float) -> dict[str, int]:
@@ -207,10 +220,10 @@ class Ledger:
         """Raise an alarm (`text` says what is wrong) or clear it (None). Said once, however often it is called."""
         change = self._alarms.change(name, text, now)
         if change is not None:
-            event = self._event(change, {"alarm": name, "text": text, "since": rfc3339(self._alarms.since(name, now))},
-                                now)
+            since = rfc3339(self._alarms.since(name, now))
+            event = self._teller.event(change, {"alarm": name, "text": text, "since": since}, now)
             self.on_alarm(event)
-            self._store.put(Unit(events=(event,)))
+            self._publish((event,))
 
     def alarms(self) -> dict[str, str]:
         """Return the alarms that are up, and what each says."""
@@ -218,7 +231,7 @@ class Ledger:
 
     def tell(self, kind: str, data: dict[str, Any], now: float) -> None:
         """Publish a fact of somebody else's (`trunk.state`, `pbx.state`) in order with ours."""
-        self._store.put(Unit(events=(self._event(kind, data, now),)))
+        self._publish((self._teller.event(kind, data, now),))
 
     # Deciding
 
@@ -246,10 +259,10 @@ class Ledger:
             self._begin_with(entry, [found for found in records if direct.live(found, now)])
         if record is not None:
             entry.tried = record.agent
-            data = self._record_data(record, entry.id)
+            data = record_data(record, entry.id)
             data["type"] = self._rules.policy.direct_for(record.agent).type
             data["dialled"] = entry.number or entry.dialled
-            events.append(self._event("direct.used", data, now))
+            events.append(self._teller.event("direct.used", data, now))
         return decision
 
     def _begin_with(self, entry: Call, live: list[Record]) -> None:
@@ -267,75 +280,45 @@ class Ledger:
 
     # Answering and ending
 
+    def _changes(self, entry: Call, ending: Ending, now: float) -> list[tuple[Change, Record | None]]:
+        agents = outcome.concerned(entry, ending)
+        if not agents or entry.customer is None:
+            return []
+        return outcome.changes(entry, entry.customer, agents, ending, self._records(entry.customer),
+                               self._rules.policy, now)
+
     def _expected(self, entry: Call, target: Target) -> Proof | None:
         return identity.expected_agent(entry.dialled, target, entry.number_facts, self._pbxs.get(entry.pbx, NO_PBX),
                                        self._rules.targets)
 
-    def _answering(self, entry: Call, target: Target, identities: tuple[Identity, ...], now: float,
-                   events: list[Event]) -> None:
+    def _answering(self, entry: Call, target: Target, identities: tuple[Identity, ...], now: float) -> list[Event]:
         """Find out who answered; the agent at whom it rang rings no longer."""
         proof = identity.answering_agent(identities, self._expected(entry, target), target, entry.number_facts,
                                          self._pbxs.get(entry.pbx, NO_PBX), self._rules.targets)
+        events: list[Event] = []
         rung, entry.rung = entry.rung, None
         if proof is not None:
             entry.agent, entry.evidence = proof
             entry.held = proof.agent
-            self._move(proof.agent, -1 if rung == proof.agent else 0, 1, now, events, entry.id)
+            events += self._move(proof.agent, -1 if rung == proof.agent else 0, 1, now, entry.id)
         if rung is not None and rung != entry.held:
-            self._move(rung, -1, 0, now, events, entry.id)
+            events += self._move(rung, -1, 0, now, entry.id)
+        return events
 
-    def _changes(self, entry: Call, ending: Ending, now: float) -> list[tuple[Change, Record | None]]:
-        """Say what follows for the direct callbacks, each with the record as it was."""
-        customer = entry.customer
-        if customer is None or ending.cause in direct.NOT_TRIED:
-            return []
-        outbound = entry.direction == "outbound"
-        agents = entry.live
-        if entry.agent is not None and entry.agent not in agents:
-            agents = (*agents, entry.agent)
-        if not agents:
-            return []
-        stored = {record.agent: record for record in self._records(customer)}
-        found: list[tuple[Change, Record | None]] = []
-        for agent in agents:
-            setting = self._rules.policy.direct_for(agent)
-            talked = entry.talked(setting.min_talk, ending, now)
-            record = stored.get(agent)
-            if outbound:
-                change = direct.agent_called(record, customer, agent, setting, talked, now)
-            else:
-                answered = agent == entry.agent
-                change = direct.customer_called(record, customer, agent, setting, direct.Called(
-                    agent in entry.live, agent == entry.tried, answered, answered and talked is True), now)
-            found.append((change, record))
-        return found
-
-    def _take_over(self, change: Change, before: Record | None, records: list[Record], removed: list[Record],
-                   events: list[Event], call: str, now: float) -> None:
-        """Turn a change into rows and facts."""
-        if change.record is None:
-            return
-        if change.kind == "removed":
-            removed.append(change.record)
-        else:
-            records.append(change.record)
-        if change.kind == "created" and before is not None:  # it had expired and was not tidied yet
-            events.append(self._event("direct.expired", self._record_data(before, None), now))
-        if change.kind != "touched":
-            events.append(self._event("direct." + change.kind, self._record_data(change.record, call), now))
-
-    def _leave(self, entry: Call, ending: Ending, now: float, events: list[Event]) -> None:
+    def _leave(self, entry: Call, ending: Ending, now: float) -> list[Event]:
         """The call is over: its agent is free, its customer's records may be tidied."""
+        events: list[Event] = []
         if entry.rung is not None:
-            self._move(entry.rung, -1, 0, now, events, entry.id, _idle(ending.cause))
+            events += self._move(entry.rung, -1, 0, now, entry.id, idle(ending.cause))
         if entry.held is not None:
-            self._move(entry.held, 0, -1, now, events, entry.id)
+            events += self._move(entry.held, 0, -1, now, entry.id)
         if entry.live and entry.customer is not None:
             left = self._in_use[entry.customer] - 1
             if left:
                 self._in_use[entry.customer] = left
             else:
                 del self._in_use[entry.customer]
+        return events
 
     def _tidy(self, now: float) -> None:
         """Remove a slice of the expired records, save those that a call which began before may still restart."""
@@ -343,35 +326,17 @@ class Ledger:
             expired = self._store.expired(now, self._tidy_limit)
         except StoreError:
             return
-        gone = [record for record in expired if record.customer not in self._in_use]
+        gone = tuple(record for record in expired if record.customer not in self._in_use)
         self._tidy_limit = SWEEP_SLICE + len(expired) - len(gone)
         if gone:
-            self._store.put(Unit(removed=tuple(gone), events=tuple(
-                self._event("direct.expired", self._record_data(record, None), now) for record in gone)))
+            self._store.put(Unit(removed=gone, events=tuple(self._teller.expired(record, now) for record in gone)))
 
-    # Facts
+    def _move(self, agent: str, ringing: int, busy: int, now: float, call: str,
+              rest: State = "free") -> tuple[Event, ...]:
+        known = self._rules.policy.agent.get(agent)
+        return self._teller.move(agent, ringing, busy, now, call, known.name if known is not None else "", rest)
 
-    def _event(self, kind: str, data: dict[str, Any], now: float) -> Event:
-        return Event(kind, now, uuid7(now, self._random), data, self._node)
-
-    def _record_data(self, record: Record, call: str | None) -> dict[str, Any]:
-        return {"call": call, "customer": record.customer, "agent": record.agent, "type": record.type,
-                "made_at": rfc3339(record.made_at), "touched_at": rfc3339(record.touched_at),
-                "expires_at": rfc3339(record.expires_at)}
-
-    def _move(self, agent: str, ringing: int, busy: int, now: float, events: list[Event], call: str,
-              idle: State = "free") -> None:
-        """Count a call at an agent, and tell where that changes their state."""
-        changed = self._board.change(agent, ringing, busy, now, idle)
-        if changed is not None:
-            known = self._rules.policy.agent.get(agent)
-            events.append(self._event("agent.state", {
-                "agent": agent, "name": known.name if known is not None else "", "state": changed.state,
-                "since": rfc3339(now), "call": call}, now))
-
-    def _tell_move(self, agent: str, ringing: int, busy: int, now: float, call: str, idle: State = "free") -> None:
-        events: list[Event] = []
-        self._move(agent, ringing, busy, now, events, call, idle)
+    def _publish(self, events: Sequence[Event]) -> None:
         if events:
             self._store.put(Unit(events=tuple(events)))
 
@@ -379,11 +344,6 @@ class Ledger:
 def _target(entry: Call, index: int) -> Target:
     """Return a target of a call; of one that was read back nobody knows them any more."""
     return entry.targets[index] if index < len(entry.targets) else Target()
-
-
-def _idle(status: int) -> State:
-    """Return what an agent is whose ringing ended so."""
-    return "unknown" if status in ELSEWHERE else "free"
 
 
 def _text(text: str) -> str:

@@ -81,6 +81,8 @@ PUT_POLICY: Final = "INSERT INTO policy (saved_at, text) VALUES (?,?)"
 
 RECORDS: Final = "SELECT * FROM direct WHERE customer=?"
 EXPIRED: Final = "SELECT * FROM direct WHERE expires_at<=? ORDER BY expires_at LIMIT ?"
+NEWEST: Final = "SELECT * FROM direct WHERE expires_at>? ORDER BY touched_at DESC LIMIT ?"
+COUNT_LIVE: Final = "SELECT count(*) FROM direct WHERE expires_at>?"
 COUNT_RECORDS: Final = "SELECT count(*) FROM direct"
 OPEN_CALLS: Final = "SELECT * FROM calls WHERE ended_at IS NULL ORDER BY id"
 CALLS: Final = "SELECT * FROM calls ORDER BY id DESC LIMIT ?"

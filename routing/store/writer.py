@@ -214,8 +214,11 @@ class Writer:
         if calls:
             connection.executemany(schema.PUT_CALL, calls.values())
         if records:
-            connection.executemany(schema.PUT_RECORD, [record for record in records.values() if record is not None])
-            connection.executemany(schema.REMOVE_RECORD, [key for key, record in records.items() if record is None])
+            kept = [record for record in records.values() if record is not None]
+            if kept:
+                connection.executemany(schema.PUT_RECORD, kept)
+            if len(kept) < len(records):
+                connection.executemany(schema.REMOVE_RECORD, [key for key, record in records.items() if record is None])
         if events and self._outbox:
             connection.executemany(schema.PUT_EVENT, [(event.seq, event.id, event.time, event.kind,
                                                        write_json(event.data)) for event in events])

@@ -1,0 +1,64 @@
+"""The database read from another thread: a connection of its own, so that neither waits for the other."""
+
+import contextlib
+import json
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+from routing.events import Event
+from routing.store.schema import COUNT_LIVE, EVENTS
+
+BUSY = 1.0
+"""Seconds to wait for a lock; WAL readers hardly ever meet one."""
+
+
+class Reader:
+    """Reads what is committed. Any thread, one at a time."""
+
+    def __init__(self, path: Path, node: str) -> None:
+        self._path = path
+        self._node = node
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+
+    def events_after(self, seq: int, limit: int) -> list[Event]:
+        """Return at most `limit` events after `seq`, in order; none while the database cannot be read."""
+        rows = self._read(EVENTS, (seq, limit))
+        return [Event(kind, time, ident, json.loads(data), self._node, number)
+                for kind, time, ident, data, number in rows]
+
+    def count_direct(self, now: float) -> int | None:
+        """Count the live direct callbacks; None while the database cannot be read. Slow with many."""
+        rows = self._read(COUNT_LIVE, (now,))
+        return int(rows[0][0]) if rows else None
+
+    def _read(self, sql: str, parameters: tuple[object, ...]) -> list[Any]:
+        with self._lock:
+            try:
+                return self._open().execute(sql, parameters).fetchall()
+            except (sqlite3.Error, OSError):
+                self._drop()
+                return []
+
+    def _open(self) -> sqlite3.Connection:
+        inode = self._path.stat().st_ino
+        if self._connection is None or inode != self._inode:
+            self._drop()
+            self._connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=BUSY,
+                                               check_same_thread=False)
+            self._inode = inode
+        return self._connection
+
+    def close(self) -> None:
+        """Give the connection back."""
+        with self._lock:
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None

@@ -1,0 +1,64 @@
+"""Turns what happened into events: gives them names, and knows when an agent's state has changed."""
+
+from typing import Any, Final
+
+from routing.agents import ELSEWHERE, AgentState, Board, State
+from routing.direct import Change, Record
+from routing.events import Event, rfc3339
+from routing.ids import Names, RandomBytes
+
+SILENT: Final = frozenset({"none", "touched"})
+"""Changes of a record that are no events."""
+
+
+def idle(status: int) -> State:
+    """Return what an agent is whose ringing ended with this status."""
+    return "unknown" if status in ELSEWHERE else "free"
+
+
+def record_data(record: Record, call: str | None) -> dict[str, Any]:
+    """Return what every event of a direct callback says; `call`: the one that caused it."""
+    return {"call": call, "customer": record.customer, "agent": record.agent, "type": record.type,
+            "made_at": rfc3339(record.made_at), "touched_at": rfc3339(record.touched_at),
+            "expires_at": rfc3339(record.expires_at)}
+
+
+class Teller:
+    """Makes events of one node."""
+
+    __slots__ = ("_board", "_names", "_node")
+
+    def __init__(self, node: str, random_bytes: RandomBytes) -> None:
+        self._node = node
+        self._names = Names(random_bytes)
+        self._board = Board()
+
+    def event(self, kind: str, data: dict[str, Any], now: float) -> Event:
+        """Make one event."""
+        return Event(kind, now, self._names.new(now), data, self._node)
+
+    def expired(self, record: Record, now: float) -> Event:
+        """Make the event of a record that has expired."""
+        return self.event("direct.expired", record_data(record, None), now)
+
+    def change(self, change: Change, before: Record | None, call: str, now: float) -> list[Event]:
+        """Make the events of a change. A record made in place of an expired one tells of both."""
+        if change.record is None or change.kind in SILENT:
+            return []
+        event = self.event("direct." + change.kind, record_data(change.record, call), now)
+        if change.kind == "created" and before is not None:
+            return [self.expired(before, now), event]
+        return [event]
+
+    def move(self, agent: str, ringing: int, busy: int, now: float, call: str, name: str,
+             rest: State = "free") -> tuple[Event, ...]:
+        """Count a call at an agent (Board.change); make an event where that changes their state."""
+        changed = self._board.change(agent, ringing, busy, now, rest)
+        if changed is None:
+            return ()
+        return (self.event("agent.state", {"agent": agent, "name": name, "state": changed.state,
+                                           "since": rfc3339(now), "call": call}, now),)
+
+    def agents(self) -> dict[str, AgentState]:
+        """Return every agent met so far and what they do."""
+        return self._board.seen()
