@@ -47,6 +47,10 @@ class Call:
     def bye(self, timeout: float = PATIENCE) -> Message:
         """Hang up and wait for the 200."""
         self.request("BYE")
+        return self.bye_answered(timeout)
+
+    def bye_answered(self, timeout: float = PATIENCE) -> Message:
+        """Wait for the 200 of the BYE that was sent last."""
         number = self.sent
         return self.socket.expect(200, self.call_id, timeout, lambda m: m.cseq == (number, "BYE"))
 
@@ -159,8 +163,14 @@ class Incoming(Call):
         self.reply("180 Ringing")
 
     def pick_up(self, headers: list[str] | None = None) -> None:
-        """Send 200 with SDP and wait for the ACK."""
+        """Send 200 with SDP and wait for the ACK, where another process plays the caller."""
         self.reply("200 OK", headers, SDP)
+        self.expect("ACK")
+
+    def pick_up_with(self, caller: Outgoing) -> None:
+        """Send 200 with SDP, let the caller (played by the same test) take it, and wait for the ACK."""
+        self.reply("200 OK", None, SDP)
+        caller.established()
         self.expect("ACK")
 
     def refuse(self, status: str = "486 Busy Here") -> None:
@@ -175,9 +185,9 @@ class Incoming(Call):
         self.refuse("487 Request Terminated")
 
 
-def incoming(socket: SipSocket, timeout: float = PATIENCE, *, user: str | None = None) -> Incoming:
-    """Wait for an INVITE that starts a call, to this user where one is named."""
-    invite = socket.expect(
-        "INVITE", timeout=timeout, where=lambda m: m.to_tag is None and (user is None or m.user == user)
-    )
+def incoming(
+    socket: SipSocket, timeout: float = PATIENCE, *, user: str | None = None, call_id: str | None = None
+) -> Incoming:
+    """Wait for an INVITE that starts a call: to this user, with this Call-ID, where they are named."""
+    invite = socket.expect("INVITE", call_id, timeout, lambda m: m.to_tag is None and (user is None or m.user == user))
     return Incoming(socket, invite)

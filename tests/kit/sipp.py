@@ -5,6 +5,7 @@ Debian's SIPp is built without TLS; where TLS is tested, Kamailio, Asterisk or `
 
 import csv
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,10 @@ class Logged:
         """First value of a header by its full name."""
         found = re.search(rf"(?im)^{re.escape(name)}[ \t]*:[ \t]*(.*?)\r?$", self.text)
         return found[1] if found else None
+
+
+def has_sipp() -> bool:
+    return shutil.which("sipp") is not None
 
 
 class Sipp(Process):
