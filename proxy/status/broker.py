@@ -5,6 +5,7 @@ configuration says otherwise. It dies with the process, so its readers see the c
 """
 
 import asyncio
+import contextlib
 import logging
 from typing import Any, Final
 
@@ -17,7 +18,9 @@ from amqtt.session import Session  # type: ignore[import-untyped]
 LISTENER: Final = "default"
 MAX_CONNECTIONS: Final = 64
 """Connections at a time; more are closed at once."""
-SHUTDOWN_TIME: Final = 2.0
+SHUTDOWN_TIME: Final = 0.5
+
+QUIET: Final = logging.getLogger("amqtt")
 
 for _noisy in ("amqtt", "transitions"):
     # A reader that goes away is an error in their eyes.
@@ -40,44 +43,57 @@ class EmbeddedBroker:
         self._address = (host, port)
         self._broker: Broker | None = None
         self._server: asyncio.Server | None = None
-        self._connections = 0
+        self._open: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
         self.port = port
         """The port it listens on, once it was started."""
 
     async def start(self) -> None:
         """Listen. Raises OSError where the address cannot be had."""
-        self._server = await asyncio.start_server(self._serve, *self._address)
-        self.port = self._server.sockets[0].getsockname()[1]
-        broker = Broker(
+        self._broker = Broker(
             BrokerConfig(
                 listeners={LISTENER: ListenerConfig(type=ListenerType.EXTERNAL)},
                 plugins={f"{__name__}.{LetIn.__name__}": {}},
             )
         )
-        # A client that comes before this is done waits in `_serve`: no await stands between here and its start.
-        self._broker = broker
-        await broker.start()
+        await self._broker.start()
+        try:
+            # The address is ours, not amqtt's: it can be any free port, and connections can be counted.
+            self._server = await asyncio.start_server(self._serve, *self._address)
+        except OSError:
+            await self.stop()
+            raise
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Close the address and every connection; what was retained is gone."""
         if self._server is not None:
             self._server.close()
         if self._broker is not None:
-            async with asyncio.timeout(SHUTDOWN_TIME):
-                await self._broker.shutdown()
+            # It waits for ever for a reader task that was cancelled before it ran for the first time.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SHUTDOWN_TIME):
+                    await self._broker.shutdown()
+        for writer in self._open.values():
+            writer.transport.abort()
+        if self._open:
+            await asyncio.wait(self._open, timeout=SHUTDOWN_TIME)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._broker is None or self._connections >= MAX_CONNECTIONS:
+        task = asyncio.current_task()
+        if self._broker is None or task is None or len(self._open) >= MAX_CONNECTIONS:
             writer.close()
             return
-        self._connections += 1
+        self._open[task] = writer
         try:
             await self._broker.external_connected(StreamReaderAdapter(reader), StreamWriterAdapter(writer), LISTENER)
+        except asyncio.CancelledError:
+            # The loop is ending. A task that ends as cancelled would make asyncio 3.11 print a trace.
+            QUIET.debug("connection cut")
         except Exception:
             # Whatever a client sends, or does not send, is that client's matter alone.
-            logging.getLogger("amqtt").debug("connection failed", exc_info=True)
+            QUIET.debug("connection failed", exc_info=True)
         finally:
-            self._connections -= 1
+            del self._open[task]
             writer.close()
 
 

@@ -55,6 +55,25 @@ class _Batch:
         return next((n for n, mid in enumerate(self.order) if mid in self.open), len(self.order))
 
 
+class _TidySocket(ssl.SSLSocket):
+    """Closes itself where the handshake fails; the library below would leave it to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        """See `ssl.SSLSocket`."""
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
+def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Certificate and name of the broker are checked. Raises OSError for a file that cannot be read."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.sslsocket_class = _TidySocket
+    return context
+
+
 class Link(aiomqtt.Client):
     """A connection that is used once: `open`, `deliver` as often as needed, then `close` or `abandon`."""
 
@@ -73,7 +92,7 @@ class Link(aiomqtt.Client):
             timeout=HANDSHAKE_TIMEOUT,
             keepalive=KEEPALIVE,
             max_inflight_messages=IN_FLIGHT,
-            tls_context=ssl.create_default_context(cafile=settings.ca_file) if settings.tls else None,
+            tls_context=_tls_context(settings.ca_file) if settings.tls else None,
             logger=QUIET,
         )
         self._client.connect_timeout = CONNECT_TIMEOUT

@@ -21,7 +21,7 @@ Count = Annotated[int, Field(ge=0)]
 class Model(BaseModel):
     """Base of all: a field that nobody described is a fault."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class PeerStatus(Model):
@@ -36,7 +36,7 @@ class AgentStatus(Model):
     """What an extension is doing."""
 
     state: AgentWord = Field(description="unknown: no call of theirs passed yet that would show it")
-    since: Time
+    since: Time | None = Field(description="null: never seen")
 
 
 class GroupStatus(Model):

@@ -70,11 +70,16 @@ def state_fields(value: State) -> dict[str, Any]:
     if isinstance(value, Alarms):
         return {"alarms": [{"name": n, "text": t, "since": rfc3339(s)} for n, t, s in value.standing]}
     fields = value._asdict()
-    if "since" in fields:
+    if fields.get("since") is not None:
         fields["since"] = rfc3339(fields["since"])
     if fields.get("latency_ms") is not None:
         fields["latency_ms"] = round(fields["latency_ms"], 1)
     return fields
+
+
+def peer_event_data(name: str, peer: PeerState) -> dict[str, Any]:
+    """The data of a `trunk.state` or `pbx.state` event."""
+    return {"name": name, **state_fields(peer)}
 
 
 def encode_state(value: State, mask: bool = False) -> bytes:

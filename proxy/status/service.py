@@ -181,6 +181,8 @@ class StatusService:
         if settings.embedded:
             settings = settings._replace(port=await self._start_broker(settings))
         self._publisher = Publisher(settings, self._source)
+        if self._stopping is not None and self._stopping.is_set():
+            self._publisher.stop()
         try:
             await self._publisher.run()
         finally:

@@ -28,7 +28,8 @@ class AgentState(NamedTuple):
     """What an extension is doing, as far as the calls that pass show it."""
 
     state: AgentWord
-    since: float
+    since: float | None
+    """None: no call of theirs was seen yet."""
 
 
 class GroupState(NamedTuple):

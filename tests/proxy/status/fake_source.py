@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from proxy.status.source import AgentState, Alarm, CallFigures, GroupState, PeerState, Snapshot
+from proxy.status.source import AgentState, CallFigures, GroupState, PeerState, Snapshot
 from routing.events import Event
 
 SNAPSHOT = Snapshot(
@@ -62,6 +62,3 @@ class FakeSource:
     def clear_alarm(self, name: str) -> None:
         if self.alarms.pop(name, None) is not None:
             self.alarm_log.append((name, None))
-
-
-__all__ = ["SNAPSHOT", "Alarm", "FakeSource"]

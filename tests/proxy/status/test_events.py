@@ -1,0 +1,161 @@
+"""What the rules really tell is what the models say, and what the committed description says."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pydantic
+import pytest
+
+from config.policy import parse_policy
+from proxy.status import asyncapi, payload
+from proxy.status.event_models import DATA, check_event
+from proxy.status.outbox import OutboxReader
+from proxy.status.source import PeerState
+from routing.events import Event, Kind
+from routing.facts import Ending, Identity, NewCall
+from routing.identity import PbxFacts
+from routing.ledger import Ledger
+from routing.store.sqlite import SqliteStore
+from tests.kit.waiting import eventually
+
+POLICY = parse_policy("""
+region = "HU"
+timezone = "Europe/Budapest"
+[direct_callback]
+type = 2
+expires_after = "8h"
+[agent.201]
+name = "Anna"
+[number."+3614445555"]
+kind = "shared"
+group = "sales"
+[group.sales]
+target = "600"
+agents = ["201", "202"]
+""")
+CUSTOMER = "+36301234567"
+NUMBER = "+3614445555"
+DAY = 1_700_000_000.0
+
+
+class Office:
+    """A ledger over a real database, and the calls of a morning."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.told: list[Event] = []
+        self.store = SqliteStore(path, lambda function: function(), lambda: DAY, "edge1")
+        self.store.on_events = self.told.extend
+        pbx = {"office": PbxFacts.of("[2-7][0-9]{2}", ("From",))}
+        self.ledger = Ledger(self.store, POLICY, pbx, "edge1", os.urandom)
+        self._calls = 0
+
+    def call(self, agent: str | None, answered_after: float | None, at: float, ending: Ending) -> None:
+        """One call; `agent` None: the customer calls."""
+        self._calls += 1
+        name = f"0190a0b0-0000-7000-8000-{self._calls:012d}"
+        user, dialled = (CUSTOMER, NUMBER) if agent is None else (agent, CUSTOMER)
+        call = NewCall(name, "inbound" if agent is None else "outbound", "main", "office", dialled,
+                       (Identity("from", user, "example.org", ""),), False, f"{name}@example.org")
+        self.ledger.decide(call, at)
+        self.ledger.ringing(name, 0, at + 1)
+        if answered_after is not None:
+            self.ledger.answered(name, 0, (), None, at + answered_after)
+        self.ledger.ended(name, ending, at + 60)
+
+    def one_call(self) -> None:
+        """A call that fails, committed."""
+        self.call("201", None, DAY, Ending(480, "callee"))
+        eventually(lambda: any(event.kind == "call.ended" for event in self.told), "it is committed")
+
+    def everything(self) -> None:
+        """Cause every kind of event."""
+        self.call("201", None, DAY, Ending(480, "callee"))
+        self.call("201", None, DAY + 100, Ending(486, "callee"))
+        self.call(None, 5, DAY + 200, Ending(200, "caller"))
+        self.call("202", None, DAY + 300, Ending(487, "caller"))
+        self.ledger.sweep(DAY + 10 * 3600)
+        eventually(lambda: any(event.kind == "direct.created" for event in self.told), "records are committed")
+        self.ledger.sweep(DAY + 11 * 3600)
+        for kind, peer in (("trunk.state", PeerState("up", DAY, 12.0)), ("pbx.state", PeerState("down", DAY))):
+            self.ledger.tell(kind, payload.peer_event_data("main", peer), DAY)
+        self.ledger.alarm("mqtt", "no MQTT connection", DAY)
+        self.ledger.alarm("mqtt", None, DAY + 5)
+        eventually(lambda: any(event.kind == "alarm.cleared" for event in self.told), "all is committed")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    office = Office(tmp_path / "boomerang.db")
+    yield office
+    office.store.close()
+
+
+def test_every_kind_has_a_model() -> None:
+    assert set(DATA) == set(get_args(Kind))
+
+
+def test_real_events_are_as_the_models_say(office: Office) -> None:
+    office.everything()
+    assert {event.kind for event in office.told} == set(DATA), "every kind was caused"
+    for event in office.told:
+        check_event(event)
+
+
+@pytest.mark.parametrize("change", [{"extra": 1}, {"direction": "sideways"}, {"cause": "486"}])
+def test_a_model_refuses_what_it_does_not_know(office: Office, change: dict[str, object]) -> None:
+    office.one_call()
+    event = next(event for event in office.told if event.kind == "call.ended")
+    check_event(event)
+    with pytest.raises(pydantic.ValidationError):
+        check_event(event._replace(data={**event.data, **change}))
+
+
+def test_the_reader_sees_what_was_committed_in_order(office: Office) -> None:
+    office.everything()
+    reader = OutboxReader(office.path, "edge1")
+    first = reader.events_after(0, 5)
+    rest = reader.events_after(first[-1].seq, 1000)
+    assert [*first, *rest] == office.told
+    office.store.delete_events_upto(rest[-1].seq)
+    eventually(lambda: not reader.events_after(0, 1000), "the outbox is empty")
+    reader.close()
+
+
+def test_the_reader_follows_a_database_that_was_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "boomerang.db"
+    reader = OutboxReader(path, "edge1")
+    with pytest.raises(FileNotFoundError):
+        reader.events_after(0, 1)
+    seen = []
+    for _ in range(2):
+        office = Office(path)
+        office.one_call()
+        seen.append([event.id for event in reader.events_after(0, 100)])
+        office.store.close()
+        for file in tmp_path.glob("boomerang.db*"):
+            file.rename(tmp_path / f"old-{len(seen)}-{file.name}")
+    reader.close()
+    assert seen[0]
+    assert seen[1]
+    assert not set(seen[0]) & set(seen[1])
+
+
+def test_the_committed_description_is_the_generated_one() -> None:
+    committed = Path(asyncapi.__file__).with_suffix(".json").read_text()
+    assert committed == asyncapi.text(), "run: python -m proxy.status.asyncapi > proxy/status/asyncapi.json"
+
+
+def test_the_description_names_every_topic_and_its_references_lead_somewhere() -> None:
+    document = asyncapi.document()
+    addresses = {channel["address"] for channel in document["channels"].values()}
+    assert addresses >= {f"{{prefix}}/{{node}}/event/{kind}" for kind in DATA}
+    assert "{prefix}/{node}/status" in addresses
+    text = json.dumps(document)
+    for part in text.split('"$ref": "#/')[1:]:
+        place = document
+        for key in part.partition('"')[0].split("/"):
+            place = place[key]

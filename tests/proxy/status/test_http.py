@@ -1,0 +1,126 @@
+"""Health, metrics and API over a real uvicorn on loopback."""
+
+import re
+import socket
+import threading
+from dataclasses import replace
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from proxy.core.counters import Counters
+from proxy.status.service import StatusService
+from proxy.status.source import HttpSettings
+from tests.kit.ports import free_port
+from tests.kit.waiting import eventually, stays
+from tests.proxy.status.conftest import Start
+from tests.proxy.status.fake_source import FakeSource
+
+
+def serving(service: StatusService) -> str:
+    port = eventually(lambda: service.http_port, "HTTP listens", 20)
+    return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def base(start: Start) -> str:
+    return serving(start(http=HttpSettings(port=0)))
+
+
+def test_alive_and_ready(base: str, source: FakeSource) -> None:
+    for state, status, word in (("running", 200, "ok"), ("draining", 503, "draining"), ("starting", 503, "starting")):
+        source.now = replace(source.now, state=state)  # type: ignore[arg-type]
+        health = httpx.get(f"{base}/healthz")
+        assert (health.status_code, health.json()) == (200, {"status": "ok"})
+        ready = httpx.get(f"{base}/readyz")
+        assert (ready.status_code, ready.json()) == (status, {"status": word})
+
+
+def test_status(base: str) -> None:
+    body = httpx.get(f"{base}/api/v1/status").json()
+    assert body["node"] == "edge1"
+    assert body["agents"] == {"201": {"state": "busy", "since": "2023-11-14T22:13:23.500Z"}}
+    assert body["mqtt"] == "off"
+
+
+def test_metrics(base: str, counters: Counters) -> None:
+    counters.received_requests.add("INVITE", 3)
+    counters.call_ended("inbound", "answered")
+    counters.breakers["udp:10.0.0.10:5060"] = True
+    for seconds in (0.00001, 0.00005, 0.003, 7.0):
+        counters.decision_seconds.observe(seconds)
+    answer = httpx.get(f"{base}/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    samples = {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.text) for sample in family.samples
+    }
+    assert samples["boomerang_sip_requests_received_total", (("method", "INVITE"),)] == 3
+    assert samples["boomerang_calls_total", (("direction", "inbound"), ("outcome", "answered"))] == 1
+    assert samples["boomerang_circuit_breaker_open", (("address", "udp:10.0.0.10:5060"),)] == 1
+    assert samples["boomerang_decision_seconds_bucket", (("le", "5e-05"),)] == 2
+    assert samples["boomerang_decision_seconds_bucket", (("le", "0.005"),)] == 3
+    assert samples["boomerang_decision_seconds_bucket", (("le", "+Inf"),)] == 4
+    assert samples["boomerang_decision_seconds_count", ()] == 4
+    assert samples["boomerang_trunk_up", (("trunk", "main"),)] == 1
+    assert samples["boomerang_pbx_up", (("pbx", "office"),)] == 0
+    assert samples["boomerang_direct_callbacks_live", ()] == 3
+    assert not re.search(r'"[^"]*[0-9]{6,}', "".join(
+        line.partition("}")[0] for line in answer.text.splitlines() if not line.startswith("#")))
+
+
+def test_the_api_describes_itself_without_the_internet(base: str) -> None:
+    page = httpx.get(f"{base}/api/docs").text
+    assert "/api/v1/status" in page
+    assert "StatusDocument" in page
+    assert not re.search(r"https?://|<script", page)
+    document = httpx.get(f"{base}/api/openapi.json").json()
+    assert set(document["paths"]) == {"/healthz", "/readyz", "/metrics", "/api/v1/status"}
+    assert all(set(methods) == {"get"} for methods in document["paths"].values())
+
+
+def test_nothing_else_is_there(base: str) -> None:
+    assert httpx.get(f"{base}/docs").status_code == 404
+    assert httpx.post(f"{base}/api/v1/status").status_code == 405
+
+
+def test_a_bug_in_a_page_is_an_answer_and_the_next_page_works(base: str, source: FakeSource) -> None:
+    good = source.now
+    source.now = None  # type: ignore[assignment]
+    assert httpx.get(f"{base}/api/v1/status").status_code == 500
+    assert httpx.get(f"{base}/metrics").status_code == 500
+    assert httpx.get(f"{base}/healthz").status_code == 200
+    source.now = good
+    assert httpx.get(f"{base}/api/v1/status").status_code == 200
+
+
+def test_a_taken_port_is_an_alarm_and_heals(
+    start: Start, source: FakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.status.service.RETRY", 0.2)
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        service = start(http=HttpSettings(port=port))
+        eventually(lambda: "http" in source.alarms, "the alarm is up", 20)
+        assert f"cannot listen on 127.0.0.1 port {port}" in source.alarms["http"]
+        stays(lambda: len(source.alarm_log) == 1, "it is told once", 0.6)
+    assert httpx.get(f"{serving(service)}/healthz").status_code == 200
+    assert source.alarms == {}
+
+
+def test_only_the_configured_address(start: Start) -> None:
+    base = serving(start(http=HttpSettings(host="127.0.0.1", port=0)))
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.2", int(base.rpartition(":")[2])), 1)
+
+
+def test_stop_ends_the_thread_while_a_client_hangs_on(start: Start) -> None:
+    service = start(http=HttpSettings(port=0))
+    base = serving(service)
+    with socket.create_connection(("127.0.0.1", int(base.rpartition(":")[2]))) as lazy:
+        lazy.sendall(b"GET /healthz HTT")
+        assert service.stop(5)
+    assert not [thread for thread in threading.enumerate() if thread.name == "status"]
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{base}/healthz")
