@@ -41,6 +41,7 @@ _MUST_BE: Final[Mapping[str, str]] = {
     "int_type": "must be a whole number",
     "model_type": "must be a table",
     "too_short": "must not be empty",
+    "is_instance_of": "must be text, in quotes",
     "string_type": "must be text, in quotes",
     "tuple_type": 'must be a list, such as ["a", "b"]',
 }

@@ -1,0 +1,402 @@
+"""boomerang.toml: what it says, and everything that can be wrong with it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from config.address import SipPeer
+from config.broker import BrokerAddress
+from config.loading import FILE_BYTES
+from config.node import load_node, load_seed, read_socket
+from config.problem import ConfigError
+
+DOCKER = Path(__file__).parents[2] / "docker"
+
+TEXT = """\
+[node]
+name = "edge1"
+data = "data"
+
+[[listen]]
+uri = "udp://0.0.0.0:5060"
+advertise = "203.0.113.5"
+
+[trunk.main]
+peers = ["sip:198.51.100.10:5060"]
+sources = ["198.51.100.0/24"]
+
+[pbx.office]
+peers = [
+    "sip:10.0.0.10:5060;transport=tcp",
+    "sip:10.0.0.11",
+]
+extensions = "^[2-7][0-9]{2}$"
+
+[policy]
+seed = "policy.toml"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "policy.toml").write_text('region = "HU"\n')
+    for name in ("certificate.pem", "key.pem", "ca.pem"):
+        (tmp_path / name).write_text("")
+    return tmp_path
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "boomerang.toml"
+    path.write_text(text)
+    return path
+
+
+def problems(folder: Path, text: str) -> list[tuple[str, str, int, str]]:
+    with pytest.raises(ConfigError) as caught:
+        load_node(write(folder, text))
+    return [(Path(item.file).name, item.key, item.line, item.text) for item in caught.value.problems]
+
+
+def test_what_it_says(folder: Path) -> None:
+    config = load_node(write(folder, TEXT))
+    assert config.node.name == "edge1"
+    assert config.socket == folder / "data" / "control.sock"
+    listen = config.listen[0]
+    assert (listen.transport, listen.host, listen.port, listen.advertised) == (
+        "udp",
+        "0.0.0.0",
+        5060,
+        ("203.0.113.5", 5060),
+    )
+    trunk, pbx = config.trunk["main"], config.pbx["office"]
+    assert trunk.sip_peers == (SipPeer(None, "198.51.100.10", 5060, False),)
+    assert trunk.trusted
+    assert not trunk.register_
+    assert [str(source.network) for source in trunk.source_networks] == ["198.51.100.0/24"]
+    assert [peer.transport for peer in pbx.sip_peers] == ["tcp", None]
+    assert pbx.agent_from == ("X-Agent", "P-Asserted-Identity", "Remote-Party-ID", "From")
+    assert pbx.answers == "on_agent"
+    assert config.mqtt.broker is None
+    assert config.http.address is None
+    seed = load_seed(config)
+    assert seed is not None
+    assert seed.region == "HU"
+
+
+def test_the_whole_extension_must_match(folder: Path) -> None:
+    pbx = load_node(write(folder, TEXT.replace('"^[2-7][0-9]{2}$"', r'"20\\d|x"'))).pbx["office"]
+    assert pbx.is_extension("201")
+    assert pbx.is_extension("x")
+    for user in ("2015", "1201", "201\n", "20٣", ""):
+        assert not pbx.is_extension(user)
+
+
+def test_everything_that_may_be_left_out(folder: Path) -> None:
+    text = '[[listen]]\nuri = "udp://0.0.0.0"\n[trunk.a]\npeers = ["sip:a"]\n[pbx.b]\npeers = ["sip:b"]\n'
+    config = load_node(write(folder, text))
+    assert load_seed(config) is None
+    assert config.node.data == Path("/var/lib/boomerang")
+    assert config.listen[0].advertised is None
+    assert (config.log.level, config.log.format, config.log.mask_numbers) == ("info", "auto", True)
+
+
+def test_everything_that_may_be_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUNK_PASSWORD", "s3cret")
+    (folder / "mqtt-password").write_text("mosquito\n")
+    text = TEXT.replace(
+        'sources = ["198', 'username = "acme"\npassword = "env:TRUNK_PASSWORD"\nregister = true\nsources = ["198'
+    )
+    text += """
+[[listen]]
+uri = "tls://[::1]"
+advertise = "[2001:db8::1]:5071"
+certificate = "certificate.pem"
+private_key = "key.pem"
+ca = "ca.pem"
+verify_client = true
+[mqtt]
+url = "mqtts://broker.example"
+username = "file:mqtt-password"
+password = "file:mqtt-password"
+[http]
+listen = "[::1]:8080"
+[log]
+format = "json"
+"""
+    config = load_node(write(folder, text))
+    trunk = config.trunk["main"]
+    assert trunk.register_
+    assert trunk.password is not None
+    assert trunk.password.get_secret_value() == "s3cret"
+    assert config.mqtt.username == "mosquito"
+    assert config.mqtt.broker == BrokerAddress("broker.example", 8883, tls=True, embedded=False)
+    assert config.http.address == ("::1", 8080)
+    assert config.listen[1].advertised == ("2001:db8::1", 5071)
+    assert config.listen[1].certificate == folder / "certificate.pem"
+    for shown in (repr(config), str(config), config.model_dump_json()):
+        assert "s3cret" not in shown
+
+
+TLS = '[[listen]]\nuri = "tls://0.0.0.0"\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('name = "edge1"', 'nam = "edge1"', ("node.nam", 2, "unknown key; did you mean name?")),
+        ('"edge1"', '"édge"', ("node.name", 2, "'édge' is not a name: letters without accents only")),
+        ('"edge1"', '"a/b"', ("node.name", 2, "'a/b' is not a name: up to 64 letters, digits and . _ -")),
+        ('"data"', '""', ("node.data", 3, "is not a path")),
+        ('"data"', "5", ("node.data", 3, "must be text, in quotes")),
+        (
+            "udp://0.0.0.0:5060",
+            "udp://a:5060",
+            ("listen[0].uri", 6, "'a' is a name: a listener is bound to an address, such as 0.0.0.0 or [::]"),
+        ),
+        ("[[listen]]\nuri", "[[listen]]\nurl", ("listen[0].uri", 5, "is missing and has no default")),
+        ("[[listen]]", "[listen]", ("listen", 5, 'must be a list, such as ["a", "b"]')),
+        ('"203.0.113.5"', '"203.0.113.500"', ("listen[0].advertise", 7, "'203.0.113.500' is not an IPv4 address")),
+        (
+            'advertise = "203.0.113.5"',
+            'ca = "ca.pem"\nverify_client = true',
+            ("listen[0].verify_client", 8, "is for a tls listener"),
+        ),
+        ('advertise = "203.0.113.5"', 'ca = "ca.pem"', ("listen[0].ca", 7, "is for a tls listener")),
+        (
+            "[policy]",
+            TLS + 'ca = "none.pem"\n[policy]',
+            ("listen[1].ca", 22, "none.pem cannot be read: No such file or directory"),
+        ),
+        (
+            "[policy]",
+            TLS + "[policy]",
+            ("listen[1].certificate", 20, "is missing: a tls listener needs a certificate and its key"),
+        ),
+        (
+            "[policy]",
+            '[[listen]]\nuri = "udp://10.0.0.1:5060"\n[policy]',
+            ("listen[1].uri", 21, "this address and port are taken by a listener above"),
+        ),
+        (
+            "[policy]",
+            '[[listen]]\nuri = "udp://0.0.0.0"\n[policy]',
+            ("listen[1].uri", 21, "this address and port are taken by a listener above"),
+        ),
+        ('["sip:198.51.100.10:5060"]', "[]", ("trunk.main.peers", 10, "must not be empty")),
+        (
+            "sip:198.51.100.10:5060",
+            "198.51.100.10",
+            (
+                "trunk.main.peers[0]",
+                10,
+                "'198.51.100.10' is not a peer: write sip:host:port, with ;transport=tcp or tls where needed",
+            ),
+        ),
+        (
+            "/24",
+            "/33",
+            (
+                "trunk.main.sources[0]",
+                11,
+                "'198.51.100.0/33' is not a source: write an address, address:port or a network",
+            ),
+        ),
+        (
+            "sources =",
+            'username = "x"\nsources =',
+            ("trunk.main.password", 9, "is missing: username and password go together"),
+        ),
+        (
+            "sources =",
+            'password = "env:HOME"\nsources =',
+            ("trunk.main.username", 9, "is missing: username and password go together"),
+        ),
+        ("sources =", "register = true\nsources =", ("trunk.main.register", 11, "needs username and password")),
+        (
+            "sources =",
+            'password = "s3cret"\nsources =',
+            ("trunk.main.password", 11, "a secret is never written here: name it as env:NAME or file:PATH"),
+        ),
+        (
+            "sources =",
+            'password = "env:NO_SUCH_VARIABLE"\nsources =',
+            ("trunk.main.password", 11, "environment variable NO_SUCH_VARIABLE is not set"),
+        ),
+        ("sources =", "password = 5\nsources =", ("trunk.main.password", 11, "must be text, in quotes")),
+        (
+            "sources =",
+            'username = "env:NO_SUCH_VARIABLE"\nsources =',
+            ("trunk.main.username", 11, "environment variable NO_SUCH_VARIABLE is not set"),
+        ),
+        (
+            '"sip:10.0.0.11"',
+            '"sip:198.51.100.10:5060"',
+            ("pbx.office.peers[1]", 16, "'sip:198.51.100.10:5060' is trunk.main already: whose call is it?"),
+        ),
+        (
+            "^[2-7]",
+            "(",
+            (
+                "pbx.office.extensions",
+                18,
+                "'([0-9]{2}$' is not a regular expression: missing ), unterminated subpattern at position 0",
+            ),
+        ),
+        (
+            "^[2-7]",
+            "[[a]",
+            (
+                "pbx.office.extensions",
+                18,
+                "'[[a][0-9]{2}$' is not a regular expression: Possible nested set at position 1",
+            ),
+        ),
+        (
+            "[policy]",
+            'agent_from = ["X Agent"]\n[policy]',
+            ("pbx.office.agent_from[0]", 20, "'X Agent' is not a header name"),
+        ),
+        ("[policy]", "agent_from = []\n[policy]", ("pbx.office.agent_from", 20, "must not be empty")),
+        (
+            "[policy]",
+            'answers = "never"\n[policy]',
+            ("pbx.office.answers", 20, "input should be 'on_agent' or 'before_queue'"),
+        ),
+        (
+            "[policy]",
+            '[mqtt]\nurl = "http://x"\n[policy]',
+            ("mqtt.url", 21, "not a broker: 'http://x'; write mqtt://host:port, mqtts://host:port, embedded or off"),
+        ),
+        (
+            "[policy]",
+            '[mqtt]\nprefix = "a/#"\n[policy]',
+            ("mqtt.prefix", 21, "'a/#' is not a topic prefix: no + and #, no / or $ at its start, no / at its end"),
+        ),
+        (
+            "[policy]",
+            '[http]\nlisten = "127.0.0.1"\n[policy]',
+            ("http.listen", 21, "'127.0.0.1' has no port: write address:port, or off"),
+        ),
+        (
+            "[policy]",
+            '[log]\nlevel = "loud"\n[policy]',
+            ("log.level", 21, "input should be 'debug', 'info', 'warning' or 'error'"),
+        ),
+        ("[policy]", "[htpp]\n[policy]", ("htpp", 20, "unknown key; did you mean http?")),
+        ('"policy.toml"', "5", ("policy.seed", 21, "must be text, in quotes")),
+        ('"policy.toml"', '"a\\u0000"', ("policy.seed", 21, "is not a path")),
+    ],
+)
+def test_each_fault_has_its_key_and_line(folder: Path, old: str, new: str, problem: tuple[str, int, str]) -> None:
+    text = TEXT.replace(old, new)
+    assert text != TEXT
+    found = [(key, line, reason.removeprefix(f"{folder}/")) for _, key, line, reason in problems(folder, text)]
+    assert problem in found
+
+
+def test_faults_of_all_sections_and_of_the_seed_at_once(folder: Path) -> None:
+    (folder / "policy.toml").write_text('region = "XX"\n[number."+3614445555"]\npbx = "home"\ngroup = "x"\n')
+    text = TEXT.replace("edge1", "").replace("udp:", "udb:").replace("sip:10.0.0.11", "10.0.0.11") + "x = 1\n"
+    assert [item[:3] for item in problems(folder, text)] == [
+        ("boomerang.toml", "node.name", 2),
+        ("boomerang.toml", "listen[0].uri", 6),
+        ("boomerang.toml", "pbx.office.peers[1]", 16),
+        ("boomerang.toml", "policy.x", 22),
+        ("policy.toml", "region", 1),
+        ("policy.toml", 'number."+3614445555".group', 4),
+    ]
+
+
+def test_names_in_the_seed(folder: Path) -> None:
+    (folder / "policy.toml").write_text('[number."+3614445555"]\npbx = "home"\n')
+    assert problems(folder, TEXT) == [("policy.toml", 'number."+3614445555".pbx', 2, "there is no PBX 'home'")]
+
+
+def test_a_seed_that_changed_since_the_check(folder: Path) -> None:
+    config = load_node(write(folder, TEXT))
+    (folder / "policy.toml").write_text("region = 5\n")
+    with pytest.raises(ConfigError, match=r"policy\.toml:1: region"):
+        load_seed(config)
+
+
+def test_a_seed_that_cannot_be_read(folder: Path) -> None:
+    path = folder / "policy.toml"
+    path.unlink()
+    assert problems(folder, TEXT) == [
+        ("boomerang.toml", "policy.seed", 21, f"{path}: cannot be read: No such file or directory")
+    ]
+    path.write_text("a = ]\n")
+    assert problems(folder, TEXT) == [("boomerang.toml", "policy.seed", 21, f"{path}:1: invalid value")]
+
+
+def test_nothing_there(folder: Path) -> None:
+    assert problems(folder, "") == [
+        ("boomerang.toml", key, 0, "is missing and has no default") for key in ("listen", "trunk", "pbx")
+    ]
+    assert problems(folder, "listen = []\n[trunk]\n[pbx]\n") == [
+        ("boomerang.toml", key, line, "must not be empty") for line, key in enumerate(("listen", "trunk", "pbx"), 1)
+    ]
+
+
+@pytest.mark.parametrize("text", ["listen = [5]", "listen = 5", "trunk = 5", "trunk = { a = 5 }", "policy = 5"])
+def test_what_is_no_table(folder: Path, text: str) -> None:
+    assert any(item[3].startswith("must be") for item in problems(folder, text))
+
+
+@pytest.mark.parametrize("text", ["trunk.a.peers = 5", "trunk.a.peers = [5]", "trunk.a.peers = 'sip:a'"])
+def test_what_is_no_list_of_text(folder: Path, text: str) -> None:
+    assert any(item[1].startswith("trunk.a.peers") and item[3].startswith("must be") for item in problems(folder, text))
+
+
+def test_two_listeners_that_do_not_meet(folder: Path) -> None:
+    more = "".join(
+        f'[[listen]]\nuri = "{uri}"\n'
+        for uri in ("tcp://0.0.0.0:5060", "udp://[::]:5060", "udp://10.0.0.1:5061", "udp://10.0.0.2:5061")
+    )
+    assert len(load_node(write(folder, TEXT + more)).listen) == 5
+
+
+def test_the_same_address_may_stand_twice_on_one_side(folder: Path) -> None:
+    text = TEXT.replace("sources = [", 'sources = ["198.51.100.10:5060", "198.51.100.10:5060", ')
+    assert len(load_node(write(folder, text)).trunk["main"].sources) == 3
+
+
+def test_files_that_are_no_text(folder: Path) -> None:
+    path = folder / "boomerang.toml"
+    for content, line, reason in [
+        (b"a = 1\nb = '\xff'\n", 2, "not UTF-8"),
+        (b"#" * (FILE_BYTES + 1), 0, "larger than"),
+    ]:
+        path.write_bytes(content)
+        with pytest.raises(ConfigError) as caught:
+            load_node(path)
+        [problem] = caught.value.problems
+        assert problem.line == line
+        assert problem.text.startswith(reason)
+    with pytest.raises(ConfigError, match="Is a directory"):
+        load_node(folder)
+    with pytest.raises(ConfigError, match="null byte"):
+        load_node("a\0b")
+
+
+def test_the_socket_needs_no_secrets(folder: Path) -> None:
+    path = write(folder, TEXT.replace("sources =", 'password = "env:NO_SUCH_VARIABLE"\nsources ='))
+    assert read_socket(path) == folder / "data" / "control.sock"
+    assert read_socket(write(folder, "")) == Path("/var/lib/boomerang/control.sock")
+    with pytest.raises(ConfigError, match=r"boomerang\.toml:2: node\.data: must be text, in quotes"):
+        read_socket(write(folder, "[node]\ndata = 5\n"))
+
+
+def test_paths_start_in_the_folder_of_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(folder, TEXT)
+    monkeypatch.chdir(folder.parent)
+    config = load_node(os.path.join(folder.name, "boomerang.toml"))
+    assert config.policy.seed == folder / "policy.toml"
+
+
+def test_the_examples_are_good() -> None:
+    config = load_node(DOCKER / "boomerang.toml")
+    policy = load_seed(config)
+    assert policy is not None
+    assert policy.direct_for("201").type == 3

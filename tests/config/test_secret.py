@@ -1,0 +1,40 @@
+"""Secrets stand elsewhere, and are never shown."""
+
+from pathlib import Path
+
+import pytest
+
+from config.secret import RULE, SECRET_BYTES, read_secret
+
+
+def test_from_the_environment() -> None:
+    assert read_secret("env:PASSWORD", environ={"PASSWORD": "s3cret "}) == "s3cret "
+
+
+def test_from_a_file_without_its_line_end(tmp_path: Path) -> None:
+    (tmp_path / "password").write_bytes(b" s3cret\r\n")
+    assert read_secret("file:password", tmp_path) == " s3cret"
+    assert read_secret(f"file:{tmp_path}/password") == " s3cret"
+
+
+@pytest.mark.parametrize("literal", ["s3cret", "", "env:", "file:", "ENV:X", "http://s3cret"])
+def test_a_literal_is_named_by_its_rule_and_not_shown(literal: str) -> None:
+    with pytest.raises(ValueError, match="env:NAME") as caught:
+        read_secret(literal, environ={})
+    assert str(caught.value) == RULE
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_bytes(b"\n")
+    (tmp_path / "long").write_bytes(b"x" * (SECRET_BYTES + 1))
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    for reference, reason in [
+        ("env:NOT_SET", "environment variable NOT_SET is not set"),
+        ("file:none", "cannot be read: No such file"),
+        ("file:a\0b", "cannot be read"),
+        ("file:empty", "empty is empty"),
+        ("file:long", "longer than"),
+        ("file:binary", "not UTF-8"),
+    ]:
+        with pytest.raises(ValueError, match=reason):
+            read_secret(reference, tmp_path, environ={})
