@@ -4,6 +4,7 @@ import ipaddress
 import socket
 
 MAPPED = "::ffff:"
+SOURCE_BYTES = 8
 PROBE_PORT = 5060
 """Any port does: a UDP connect() sends nothing, it only asks the kernel for a route."""
 
@@ -19,6 +20,12 @@ def plain_host(host: str) -> str:
     if host.startswith(MAPPED) and "." in host:
         return host[len(MAPPED) :]
     return host
+
+
+def source_of(host: str) -> bytes:
+    """Return what one sender cannot vary at will: all of an IPv4 address, the network part (/64) of an IPv6 one."""
+    family = family_of(host)
+    return socket.inet_pton(family, host)[:SOURCE_BYTES]
 
 
 def bracketed(host: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 import structlog
 
 from proxy.sip.hop import Flow, Hop, Listener, Transport
-from proxy.transports.addresses import family_of, is_wildcard, plain_host
+from proxy.transports.addresses import family_of, is_wildcard, plain_host, source_of
 from proxy.transports.guard import Guard
 from proxy.transports.limits import StreamLimits
 from proxy.transports.stream import Connection, Port
@@ -40,7 +40,8 @@ class Connections:
         self._numbers = itertools.count(1)
         self._by_number: dict[int, Connection] = {}
         self._by_peer: dict[Peer, list[Connection]] = {}
-        self._sources: Counter[str] = Counter()
+        self._replies = 0
+        self._sources: Counter[bytes] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self._empty = asyncio.Event()
@@ -54,12 +55,13 @@ class Connections:
     ) -> None:
         """Take an accepted socket, or close it if a cap says so."""
         host = plain_host(address[0])
-        if self._closing or self._inbound >= self._inbound_allowed or self._sources[host] >= self._limits.per_source:
+        source = source_of(host)
+        if self._closing or self._inbound >= self._inbound_allowed or self._sources[source] >= self._limits.per_source:
             self.refused += 1
             sock.close()
             return
         self._inbound += 1
-        self._sources[host] += 1
+        self._sources[source] += 1
         connection = Connection(Flow(listener, host, address[1], next(self._numbers)), self._port, outgoing=False)
         self._by_number[connection.flow.connection] = connection
         self._start(self._serve(connection, sock, tls), connection)
@@ -69,18 +71,23 @@ class Connections:
         connection = self._by_number.get(number)
         return connection if connection is not None and connection.usable else None
 
-    def towards(self, hop: Hop) -> Connection | None:
+    def towards(self, hop: Hop, wanted: frozenset[str]) -> Connection | None:
         """Return a connection to `hop`: ours, or one that came from that very address and port.
 
-        Over TLS the far end must have proved the name (RFC 5923 section 5 wants that of aliases).
+        Over TLS the far end must have proved one of the `wanted` names (RFC 5923 section 5 wants that of aliases).
         """
         for connection in self._by_peer.get((hop.transport, hop.host, hop.port), ()):
-            if connection.usable and (hop.transport == "tcp" or connection.speaks_for(hop.name or hop.host)):
+            if connection.usable and (hop.transport == "tcp" or connection.speaks_for(wanted)):
                 return connection
         return None
 
     def open(
-        self, listener: Listener, hop: Hop, tls: ssl.SSLContext | None, wanted: frozenset[str]
+        self,
+        listener: Listener,
+        hop: Hop,
+        tls: ssl.SSLContext | None,
+        wanted: frozenset[str],
+        for_reply: bool = False,
     ) -> Connection | None:
         """Begin a connection of our own to `hop` on behalf of `listener`; None when there are too many.
 
@@ -88,8 +95,12 @@ class Connections:
         """
         if self._closing or len(self._by_number) - self._inbound >= self._limits.outbound:
             return None
+        if for_reply and self._replies >= self._limits.replies:
+            return None
+        self._replies += for_reply
         flow = Flow(listener, hop.host, hop.port, next(self._numbers))
-        connection = Connection(flow, self._port, outgoing=True, wanted=wanted if tls is not None else frozenset())
+        names = wanted if tls is not None else frozenset()
+        connection = Connection(flow, self._port, outgoing=True, wanted=names, for_reply=for_reply)
         self._by_number[flow.connection] = connection
         self._by_peer.setdefault((hop.transport, hop.host, hop.port), []).append(connection)
         self._start(self._connect(connection, hop, tls), connection)
@@ -98,6 +109,7 @@ class Connections:
     async def close(self) -> None:
         """End all connections, after what is buffered is written or `close` seconds have passed."""
         self._closing = True
+        self._empty.clear()
         for connection in list(self._by_number.values()):
             connection.finish()
         if self._by_number:
@@ -173,13 +185,15 @@ class Connections:
             if not same:
                 del self._by_peer[peer]
         if connection.outgoing:
+            self._replies -= connection.for_reply
             if self._failed is not None and not self._closing:
                 self._port.loop.call_soon(self._failed, flow.connection, connection.hop, reason)
         else:
             self._inbound -= 1
-            self._sources[flow.host] -= 1
-            if not self._sources[flow.host]:
-                del self._sources[flow.host]
+            source = source_of(flow.host)
+            self._sources[source] -= 1
+            if not self._sources[source]:
+                del self._sources[source]
         log.debug("connection closed", transport=peer[0], host=peer[1], port=peer[2], reason=reason)
         if not self._by_number:
             self._empty.set()

@@ -26,11 +26,13 @@ class StreamLimits:
     close: float = 1.0
     """For what is still buffered when the daemon stops."""
     per_source: int = 100
-    """Open connections from one source address."""
+    """Open connections from one source: an IPv4 address, an IPv6 network of 64 bits."""
     inbound: int = 2_000
     """Open connections from all peers together; less where the process may not open that many files."""
     outbound: int = 500
     """Open connections of our own."""
+    replies: int = 50
+    """Those of them that were only made to deliver a response: whoever sends requests can make us open these."""
     buffer: int = 256 * 1024
     """Bytes that wait for one peer to read them; one more, and its connection is cut."""
 

@@ -164,16 +164,25 @@ class Network:
             connection.send(data)
             return
         # Whoever proved a name when it asked may prove the same one when it is answered.
-        self._stream(data, flow.listener, Hop(transport, via_host, via_port), flow.names | {via_host}, _forgotten)
+        hop, names = Hop(transport, via_host, via_port), flow.names | {via_host}
+        self._stream(data, flow.listener, hop, names, _forgotten, for_reply=True)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _stream(self, data: bytes, listener: Listener, hop: Hop, wanted: frozenset[str], failed: Failed) -> None:
-        connections = self.connections
-        connection = connections.towards(hop)
+    def _stream(
+        self,
+        data: bytes,
+        listener: Listener,
+        hop: Hop,
+        wanted: frozenset[str],
+        failed: Failed,
+        *,
+        for_reply: bool = False,
+    ) -> None:
+        connection = self.connections.towards(hop, wanted)
         if connection is None:
             tls = self._client_contexts[listener.number] if hop.transport == "tls" else None
-            connection = connections.open(listener, hop, tls, wanted)
+            connection = self.connections.open(listener, hop, tls, wanted, for_reply)
         if connection is None:
             self._loop.call_soon(failed, "too many connections")
         else:

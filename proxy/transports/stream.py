@@ -14,12 +14,13 @@ from proxy.sip.errors import SipError
 from proxy.sip.framing import Framer
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.reply import build_response, with_received
+from proxy.transports.deadline import Deadline
 from proxy.transports.guard import Guard
 from proxy.transports.limits import StreamLimits
 from proxy.transports.tls import carries, certificate_names
 
-READ_SIZE = 64 * 1024
-"""Bytes read at a time, into one buffer that all connections share: nothing is kept in it between two calls."""
+READ_SIZE = 16 * 1024
+"""Bytes read at a time, so that one flood leaves others their turn; into one buffer that all connections share."""
 TAG_BYTES = 8
 """Random bytes in the To tag of an answer to a broken message."""
 PONG = b"\r\n"
@@ -65,23 +66,32 @@ class Connection(asyncio.BufferedProtocol):
         "_deadline",
         "_framer",
         "_message_due",
-        "_overdue",
         "_port",
         "_queue",
         "_reason",
-        "_timer",
         "_transport",
         "_unwritten",
         "flow",
+        "for_reply",
         "names",
         "outgoing",
         "state",
         "wanted",
     )
 
-    def __init__(self, flow: Flow, port: Port, *, outgoing: bool, wanted: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        port: Port,
+        *,
+        outgoing: bool,
+        wanted: frozenset[str] = frozenset(),
+        for_reply: bool = False,
+    ) -> None:
         self.flow = flow
         self.outgoing = outgoing
+        self.for_reply = for_reply
+        """Opened only to deliver a response."""
         self.wanted = wanted
         """TLS: names of which the server's certificate must carry one."""
         self.names: frozenset[str] = frozenset()
@@ -93,9 +103,7 @@ class Connection(asyncio.BufferedProtocol):
         self._queue: list[Unsent] = []
         self._unwritten: list[Failed] = []
         self._reason = ""
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline = 0.0
-        self._overdue = ""
+        self._deadline = Deadline(port.loop, self.cut)
         self._message_due = 0.0
         """When the message that is coming in must be complete; 0 between two messages."""
 
@@ -108,11 +116,11 @@ class Connection(asyncio.BufferedProtocol):
             return self.state == "connecting"
         return self.state == "open" and not self._transport.is_closing()
 
-    def speaks_for(self, name: str) -> bool:
-        """TLS: whether the far end has proved, or must prove, to be `name`."""
+    def speaks_for(self, wanted: frozenset[str]) -> bool:
+        """TLS: whether the far end has proved to be one of `wanted`, or will have to."""
         if self.state == "connecting":
-            return self.wanted == {name}
-        return carries(self.names, (name,))
+            return self.wanted == wanted
+        return carries(self.names, wanted)
 
     def send(self, data: bytes, failed: Failed | None = None) -> None:
         """Write, or queue while connecting. `failed` is called later if the connection goes before the bytes do.
@@ -124,13 +132,16 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._transport.write(data)
         waiting = self._transport.get_write_buffer_size()
-        if waiting:
+        if self._transport.is_closing():  # this write found the connection broken
+            if failed is not None:
+                self._port.loop.call_soon(failed, "connection broke")
+        elif waiting:
             if failed is not None:
                 self._unwritten.append(failed)
             if waiting > self._port.limits.buffer:
                 self.cut("peer does not read")
         elif self.state == "open" and not self._message_due:
-            self._deadline = self._port.loop.time() + self._port.limits.idle
+            self._deadline.set(self._port.loop.time() + self._port.limits.idle, "idle")
 
     def cut(self, reason: str) -> None:
         """End the connection at once; what is buffered is lost."""
@@ -153,9 +164,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.state == "closed":
             return
         self.state = "closed"
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._deadline.cancel()
         waiting = [unsent.failed for unsent in self._queue if unsent.failed is not None] + self._unwritten
         self._queue.clear()
         self._unwritten.clear()
@@ -187,11 +196,11 @@ class Connection(asyncio.BufferedProtocol):
             self.cut(f"certificate of {self.flow.host} is not for {' or '.join(sorted(self.wanted))}")
             return
         self.state = "open"
-        limits = self._port.limits
+        limits, now = self._port.limits, self._port.loop.time()
         if self.outgoing:
-            self._due_in(limits.idle, "idle")
+            self._deadline.set(now + limits.idle, "idle")
         else:
-            self._due_in(limits.first_byte, "no byte came")
+            self._deadline.set(now + limits.first_byte, "no byte came")
         queue, self._queue = self._queue, []
         self._port.opened(self)
         for data, failed in queue:
@@ -212,8 +221,8 @@ class Connection(asyncio.BufferedProtocol):
         except SipError as error:
             self._refuse(error)
             return
-        if framer.pings != pings and self._transport is not None:
-            self._transport.write(PONG)
+        if framer.pings != pings:
+            self.send(PONG)
         for message in messages:
             try:
                 port.receive(message, flow)
@@ -257,11 +266,16 @@ class Connection(asyncio.BufferedProtocol):
         if transport is None or error.request is None or transport.is_closing():
             self.cut(self._reason)
             return
-        with_received(error.request, self.flow.host, self.flow.port)
-        to_tag = secrets.token_hex(TAG_BYTES).encode()
-        transport.write(build_response(error.request, error.status, error.reason, to_tag, error.fields))
+        try:
+            with_received(error.request, self.flow.host, self.flow.port)
+            to_tag = secrets.token_hex(TAG_BYTES).encode()
+            transport.write(build_response(error.request, error.status, error.reason, to_tag, error.fields))
+        except Exception as ours:
+            self._port.guard.report(self.flow.listener.transport, ours)
+            self.cut(self._reason)
+            return
         self.state = "ending"
-        self._due_in(self._port.limits.linger, self._reason)
+        self._deadline.set(self._port.loop.time() + self._port.limits.linger, self._reason)
         if transport.can_write_eof():
             transport.write_eof()
         else:  # TLS: its close_notify does the same
@@ -274,26 +288,7 @@ class Connection(asyncio.BufferedProtocol):
         limits, now = self._port.limits, self._port.loop.time()
         if not self._framer.pending:
             self._message_due = 0.0
-            self._due_at(now + limits.idle, "idle")
+            self._deadline.set(now + limits.idle, "idle")
         elif complete or not self._message_due:
             self._message_due = now + limits.message
-            self._due_at(self._message_due, "message not completed in time")
-
-    def _due_in(self, seconds: float, overdue: str) -> None:
-        self._due_at(self._port.loop.time() + seconds, overdue)
-
-    def _due_at(self, deadline: float, overdue: str) -> None:
-        """Set the one deadline. Its timer is replaced only by an earlier one; else it looks again when it rings."""
-        self._deadline, self._overdue = deadline, overdue
-        if self._timer is not None:
-            if self._timer.when() <= deadline:
-                return
-            self._timer.cancel()
-        self._timer = self._port.loop.call_at(deadline, self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        if self._port.loop.time() < self._deadline:
-            self._due_at(self._deadline, self._overdue)
-        else:
-            self.cut(self._overdue)
+            self._deadline.set(self._message_due, "message not completed in time")

@@ -178,4 +178,10 @@ def test_spellings_of_addresses() -> None:
     assert canonical("127.1") is None
     assert canonical("[192.0.2.1") is None
     assert canonical("peer.test") is None
+    assert (
+        addresses.source_of("2001:db8::1")
+        == addresses.source_of("2001:db8::ffff:2")
+        != addresses.source_of("2001:db9::")
+    )
+    assert addresses.source_of("192.0.2.1") != addresses.source_of("192.0.2.2")
     assert addresses.address_towards("peer\0.test") is None

@@ -19,7 +19,7 @@ from proxy.transports.resolver import ResolveError, Resolver
 from tests.proxy.transports.dns_server import NameServer, name_server
 from tests.proxy.transports.support import run, until
 
-LIFETIME = 0.3
+LIFETIME = 0.6
 
 
 class Clock:
@@ -71,11 +71,10 @@ def test_explicit_port_asks_for_addresses_only() -> None:
         async with resolving() as (resolver, server, _):
             server.add("pbx.test", "A", "192.0.2.1", "192.0.2.2")
             server.add("pbx.test", "AAAA", "2001:db8::1")
-            assert await resolver.resolve("PBX.test.", 5080, None, False) == [
-                Hop("udp", "192.0.2.1", 5080),
-                Hop("udp", "192.0.2.2", 5080),
-                Hop("udp", "2001:db8::1", 5080),
-            ]
+            hops = await resolver.resolve("PBX.test.", 5080, None, False)
+            # The order of the addresses in one answer is the server's, and servers change it.
+            assert set(hops[:2]) == {Hop("udp", "192.0.2.1", 5080), Hop("udp", "192.0.2.2", 5080)}
+            assert hops[2:] == [Hop("udp", "2001:db8::1", 5080)]
             assert set(server.asked) == {("pbx.test", "A"), ("pbx.test", "AAAA")}
 
     run(scenario())

@@ -34,6 +34,11 @@ async def client(
         writer.transport.abort()
 
 
+def _state(network: Network, hop: Hop) -> str:
+    connection = network.connections.towards(hop, frozenset())
+    return connection.state if connection is not None else "none"
+
+
 async def _eof(reader: asyncio.StreamReader) -> bytes:
     """Read until the far end hangs up, by FIN or RST."""
     kept = b""
@@ -182,22 +187,22 @@ def test_dripping_does_not_move_the_deadline_of_a_message() -> None:
 
 def test_complete_messages_move_the_deadline() -> None:
     async def scenario() -> None:
-        limits = StreamLimits(message=SHORT, first_byte=SHORT)
+        limits = StreamLimits(message=5 * SHORT, first_byte=5 * SHORT)
         async with running(tcp(), limits=limits) as (network, inbox), client(network) as (_, writer):
-            for number in range(20):
+            for number in range(15):
                 writer.write(options(number)[50:] if number else options())
                 writer.write(options(number + 1)[:50])
-                await asyncio.sleep(SHORT / 8)
-            assert len(inbox.messages) == 20
+                await asyncio.sleep(SHORT / 2)
+            await until(lambda: len(inbox.messages) == 15)
 
     run(scenario())
 
 
 def test_sending_keeps_a_connection_alive() -> None:
     async def scenario() -> None:
-        async with running(tcp(), limits=StreamLimits(idle=2 * SHORT)) as (network, inbox), server() as peer:
+        async with running(tcp(), limits=StreamLimits(idle=5 * SHORT)) as (network, inbox), server() as peer:
             hop = Hop("tcp", "127.0.0.1", peer.port)
-            for _ in range(12):
+            for _ in range(15):
                 network.send(options(), hop, inbox.failures.append)
                 await asyncio.sleep(SHORT / 2)
             assert len(peer.received) == 1
@@ -242,9 +247,9 @@ def test_message_stuck_in_the_buffer_fails_when_the_connection_goes() -> None:
             deaf.listen(1)
             hop = Hop("tcp", "127.0.0.1", deaf.getsockname()[1])
             network.send(b"first", hop, _nobody)
-            await until(lambda: network.connections.towards(hop) and network.connections.towards(hop).state == "open")  # type: ignore[union-attr]
+            await until(lambda: _state(network, hop) == "open")
             count = 0
-            own = network.connections.towards(hop)
+            own = network.connections.towards(hop, frozenset())
             assert own is not None
             while own.usable:  # the kernel takes some, the buffer the rest
                 network.send(bytes(256 * 1024), hop, inbox.failures.append)
@@ -424,6 +429,72 @@ def test_reply_after_the_connection_closed_goes_to_the_via() -> None:
             await until(lambda: not network.connections)
             network.reply(b"response", inbox.messages[0][1], "127.0.0.1", peer.port)
             await until(lambda: peer.received and peer.received[0] == b"response")
+
+    run(scenario())
+
+
+def test_replies_cannot_use_up_our_connections() -> None:
+    async def scenario() -> None:
+        limits = StreamLimits(replies=2)
+        async with running(tcp(), limits=limits) as (network, inbox), server() as peer:
+            async with client(network) as (_, writer):
+                writer.write(options())
+                await until(lambda: inbox.messages)
+            await until(lambda: not network.connections)
+            for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"):
+                network.reply(b"response", inbox.messages[0][1], host, peer.port)
+            assert len(network.connections) == 2
+            network.send(options(), Hop("tcp", "127.0.0.1", peer.port), _nobody)  # by the same connection
+            await until(lambda: len(network.connections) == 1 and peer.received)
+            await until(lambda: peer.received[0] == b"response" + options())
+            network.reply(b"response", inbox.messages[0][1], "127.0.0.5", peer.port)
+            assert len(network.connections) == 2
+
+    run(scenario())
+
+
+def test_keep_alives_of_a_peer_that_does_not_read_are_bounded() -> None:
+    async def scenario() -> None:
+        async with running(tcp(), limits=StreamLimits(buffer=100)) as (network, _), client(network) as (_, writer):
+            await until(lambda: len(network.connections) == 1)
+            (own,) = network.connections._by_number.values()
+            assert own._transport is not None
+            own._transport.get_write_buffer_size = lambda: 101  # type: ignore[method-assign]
+            writer.write(b"\r\n\r\n")
+            await until(lambda: not network.connections)
+
+    run(scenario())
+
+
+def test_our_own_fault_while_refusing_ends_one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> bytes:
+        raise ValueError("our own bug")
+
+    monkeypatch.setattr("proxy.transports.stream.build_response", broken)
+
+    async def scenario() -> None:
+        async with running(tcp()) as (network, _), client(network) as (reader, writer):
+            writer.write(options(length=b"x"))
+            assert await _eof(reader) == b""
+            assert network.guard.count == 1
+
+    with capture_logs():
+        run(scenario())
+
+
+def test_write_that_finds_the_connection_broken_fails() -> None:
+    async def scenario() -> None:
+        async with running(tcp()) as (network, inbox), server() as peer:
+            hop = Hop("tcp", "127.0.0.1", peer.port)
+            network.send(options(1), hop, _nobody)
+            await until(lambda: peer.received and peer.received[0])
+            own = network.connections.towards(hop, frozenset())
+            assert own is not None
+            assert own._transport is not None
+            own._transport.get_extra_info("socket")._sock.shutdown(socket.SHUT_WR)
+            network.send(options(2), hop, inbox.failures.append)
+            assert not inbox.failures
+            await until(lambda: inbox.failures)
 
     run(scenario())
 
