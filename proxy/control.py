@@ -90,17 +90,18 @@ class ControlServer:
         self._handlers = handlers
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
-        self._inode = 0
+        self._file = (0, 0)
 
     async def start(self) -> None:
         """Listen. A socket file that nobody listens at any more is replaced; ControlError where somebody does."""
         _clear(self._path)
+        address = _checked(self._path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            sock.bind(_checked(self._path))
+            sock.bind(address)
             # Between bind and listen nobody can connect: the mode is right before the first client.
             self._path.chmod(0o600)
-            self._inode = self._path.stat().st_ino
+            self._file = _identity(self._path)
             self._server = await asyncio.start_unix_server(self._accept, sock=sock, limit=REQUEST_BYTES)
         except OSError as error:
             sock.close()
@@ -117,7 +118,7 @@ class ControlServer:
         await self._server.wait_closed()
         self._server = None
         with contextlib.suppress(OSError):
-            if self._path.stat().st_ino == self._inode:
+            if _identity(self._path) == self._file:
                 self._path.unlink()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -197,10 +198,11 @@ class ControlClient:
                 yield _data(line)
 
     def _connect(self) -> socket.socket:
+        address = _checked(self._path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.settimeout(self._timeout)
         try:
-            sock.connect(_checked(self._path))
+            sock.connect(address)
         except (FileNotFoundError, ConnectionRefusedError):
             sock.close()
             raise NotRunningError(f"no daemon is running at {self._path}") from None
@@ -266,6 +268,12 @@ def _failure(error: Exception) -> dict[str, Any]:
         return {"ok": False, "error": str(error)}
     _log.error("control request failed", exc_info=error)
     return {"ok": False, "error": f"internal error ({type(error).__name__}), see the log"}
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """What tells a file from one that took its name, and perhaps its inode, later."""
+    found = path.lstat()
+    return found.st_ino, found.st_mtime_ns
 
 
 def _clear(path: Path) -> None:
