@@ -189,13 +189,12 @@ class Ledger:
         return len(rows)
 
     def sweep(self, now: float) -> None:
-        """End lost calls, tidy a slice of expired records, hold nobody for a slow disk. Call it every few seconds."""
+        """End lost calls, tidy a slice of expired records, have the store look at its file. For a timer of seconds."""
         if self._to_restore:
             self.restore(now)
         for entry in [entry for entry in self._calls.values() if entry.lost(now)]:
             self.ended(entry.id, Ending(408 if entry.answered_at is None else 200, "lost"), now)
         self._tidy(now)
-        self._store.release()
 
     def calls(self) -> tuple[Call, ...]:
         """Return the calls in progress, oldest first. Not to be changed."""
@@ -325,11 +324,10 @@ class Ledger:
         try:
             expired = self._store.expired(now, self._tidy_limit)
         except StoreError:
-            return
+            expired = []
         gone = tuple(record for record in expired if record.customer not in self._in_use)
         self._tidy_limit = SWEEP_SLICE + len(expired) - len(gone)
-        if gone:
-            self._store.put(Unit(removed=gone, events=tuple(self._teller.expired(record, now) for record in gone)))
+        self._store.put(Unit(removed=gone, events=tuple(self._teller.expired(record, now) for record in gone)))
 
     def _move(self, agent: str, ringing: int, busy: int, now: float, call: str,
               rest: State = "free") -> tuple[Event, ...]:

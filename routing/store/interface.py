@@ -1,8 +1,9 @@
 """The store as the rules see it: plain values in, plain values out, so that another engine can stand behind it.
 
 Writing is a queue. `put` never blocks and never raises; what was put is visible to `records` at once and is committed
-soon. All of one `Unit` is committed or none of it. While the database is in trouble units wait (bounded, the oldest
-are dropped), an alarm is up, and nobody is kept waiting for a commit.
+soon. All of one `Unit` is committed or none of it; an empty one makes the engine look whether its database is well.
+While the database is in trouble units wait (bounded, the oldest are dropped), an alarm is up, and nobody is kept
+waiting for a commit.
 Reading happens in the proxy's thread and raises `StoreError` where the database cannot be read now.
 """
 
@@ -120,7 +121,10 @@ class Store(Protocol):
         """Queue a unit; `done` is called once, after the commit, or at once while the store is in trouble."""
 
     def release(self) -> None:
-        """Call every `done` that has waited since the last time this was called: a disk that hangs holds no call."""
+        """Call every `done` that has waited since the last time this was called: a disk that hangs holds no call.
+
+        To be called by a timer; what it is set to is the longest that a `done` is waited for, twice over.
+        """
 
     def open_calls(self) -> list[CallRow]:
         """Return the calls that have not ended."""

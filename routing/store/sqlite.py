@@ -3,6 +3,7 @@
 What was put but is not committed yet lies over what is read, so a record is there the moment it was decided.
 """
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -197,7 +198,6 @@ class SqliteStore:
     def release(self) -> None:
         """See Store."""
         self._let_go([serial for serial in self._waiting if serial <= self._released])
-        self.put(Unit())  # the writer looks at its file, also when no call passes
         self._released = self._serial
 
     def delete_events_upto(self, seq: int) -> None:
@@ -211,8 +211,8 @@ class SqliteStore:
 
     def close(self) -> None:
         """See Store."""
+        self._close_reader()  # first, so that the writer is the last one, whose leaving empties the log into the file
         self._writer.close()
-        self._close_reader()
 
     # Told by the writer
 
@@ -256,7 +256,11 @@ class SqliteStore:
 
     def _healed(self) -> None:
         self._write_fault = False
-        self._clear()
+        if self._read_fault:
+            with contextlib.suppress(StoreError):
+                self._read(schema.POLICIES, (1,))  # clears the alarm where it succeeds
+        else:
+            self._clear()
         if self._lost:
             self._lost = 0
             self._fault("database_queue", None)

@@ -11,6 +11,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from config.policy import parse_policy
@@ -43,7 +44,7 @@ class Bench:
     """A ledger on a store, and a loop that runs what the store posts."""
 
     def __init__(self, path: Path) -> None:
-        self.posted: queue.SimpleQueue = queue.SimpleQueue()
+        self.posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.store = SqliteStore(path, self.posted.put, time.time, "bench")
         policy = parse_policy('region = "HU"\n[number."+3614445555"]\nkind = "shared"\n')
         pbx = PbxFacts.of("^[2-7][0-9]{2}$", ("X-Agent", "P-Asserted-Identity", "From"))
