@@ -191,7 +191,11 @@ class Boomerang:
         return self.process.report() if self.process else "(Boomerang never started)"
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException as error:
+            self.__exit__(None, error, None)
+            raise
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.stop()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -97,11 +98,12 @@ class Baresip(Process):
     """A baresip phone: answers by itself (`auto`) or rings for ever (`manual`)."""
 
     def __init__(self, folder: Path, user: str, password: str, registrar: int, *, answer: str = "auto") -> None:
-        self.user, self.port, media = user, free_port(), free_port()
+        self.user, self.registrar, self.port, self.control = user, registrar, free_port(), free_port()
+        media = free_port()
         home = folder / f"baresip-{user}-{self.port}"
         home.mkdir(parents=True)
         modules = next(Path("/usr/lib").glob("**/baresip/modules"))
-        settings = {"port": self.port, "media": media, "last": media + 1, "control": free_port(), "modules": modules}
+        settings = {"port": self.port, "media": media, "last": media + 1, "control": self.control, "modules": modules}
         (home / "config").write_text(_BARESIP_CONFIG.format(**settings))
         account = f"<sip:{user}@{LOOPBACK}:{registrar}>;auth_pass={password};answermode={answer};regint=300"
         (home / "accounts").write_text(account + ";audio_codecs=pcma\n")
@@ -109,6 +111,13 @@ class Baresip(Process):
         super().__init__(["baresip", "-f", home], name=f"baresip {user}")
         eventually(lambda: not self.running or bound(self.port), f"{self.name} on port {self.port}")
         self.wait_for("200 OK", REGISTERED_WITHIN)
+
+    def dial(self, number: str) -> None:
+        """Call a number through the registrar."""
+        command = json.dumps({"command": "dial", "params": f"sip:{number}@{LOOPBACK}:{self.registrar}"})
+        with socket.create_connection((LOOPBACK, self.control), timeout=5) as link:
+            link.sendall(f"{len(command)}:{command},".encode())
+            link.recv(65_535)
 
     def rings(self, timeout: float = 10.0, *, after: int = 0) -> str:
         """Wait until it rings; gives the line that says who calls."""

@@ -4,7 +4,7 @@ One thread only (threadCnt 0, mainThreadOnly, events polled here), one process p
 vector or a struct (`getInfo()`) is kept while its members are read: pjsua2 frees what it owns with it.
 
 Settings (JSON): user, password, registrar (host:port), port, media (first RTP port), answer (`auto`, `silent`, or a
-final status to refuse with), after (seconds it rings). Commands, one a line on stdin: `call URI`, `hangup`, `answer
+final status to refuse with), after (seconds it rings). It has one line: a second call gets 486 at once. Commands, one a line on stdin: `call URI`, `hangup`, `answer
 CODE`, `quit`. It prints `phone EVENT key=value ...`, one a line.
 """
 
@@ -48,6 +48,10 @@ class Account(pj.Account):  # type: ignore[misc]
         call = Call(self, prm.callId)
         calls[prm.callId] = call
         info = call.getInfo()
+        if len(calls) > 1:
+            tell("busy", remote=info.remoteUri)
+            answer(call, 486)
+            return
         tell("ringing", remote=info.remoteUri)
         answer(call, 180)
         if settings["answer"] != "silent":

@@ -86,8 +86,8 @@ class Site:
     def __enter__(self) -> Self:
         try:
             self.boomerang.start()
-        except BaseException:
-            self._close(None)
+        except BaseException as error:
+            self._close(error)
             raise
         return self
 
