@@ -11,7 +11,7 @@ from proxy.sip.errors import SipError
 from proxy.sip.limits import MAX_CONTENT_LENGTH_DIGITS, MAX_MESSAGE
 from proxy.sip.parser import tolerant_request
 
-_CONTENT_LENGTH = re.compile(rb"\r\n(?:Content-Length|l)[ \t]*+:([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)", re.IGNORECASE)
+_CONTENT_LENGTH = re.compile(rb"\r\n(?:Content-Length|l)[ \t]*+:([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*)", re.IGNORECASE)
 _WS = b" \t\r\n"
 _END = b"\r\n\r\n"
 

@@ -18,7 +18,7 @@ _MIN_DATAGRAM = 4
 
 _REQUEST_LINE = re.compile(rb"(" + TOKEN + rb"++) ([^ \t]++) [Ss][Ii][Pp]/2\.0")
 _STATUS_LINE = re.compile(rb"[Ss][Ii][Pp]/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.DOTALL)
-_ANY_REQUEST_LINE = re.compile(rb"(" + TOKEN + rb"++)[ \t]++(.*?)[ \t]*+", re.DOTALL)
+_ANY_REQUEST_LINE = re.compile(rb"(" + TOKEN + rb"++)[ \t]++(.*)", re.DOTALL)
 _OTHER_VERSION = re.compile(rb".*[ \t]SIP/[0-9]++\.[0-9]++[ \t]*+", re.IGNORECASE | re.DOTALL)
 _SAME_VERSION = re.compile(rb".*[ \t]SIP/2\.0[ \t]*+", re.IGNORECASE | re.DOTALL)
 
@@ -45,7 +45,10 @@ def parse(data: bytes, stream: bool = False) -> Request | Response:
         start, fields, names = _cut(data[:end])
         body = data[end + 4 :]
         length = content_length(names, fields)
-        if length is not None and length != len(body):
+        if length is None:
+            if stream:
+                raise SipError(400, "Missing Content-Length")
+        elif length != len(body):
             if stream or length > len(body):
                 raise SipError(400, "Content-Length does not match body")
             body = body[:length]
@@ -157,7 +160,8 @@ def tolerant_request(data: bytes) -> Request | None:
         if b"\r" not in bare and b"\n" not in bare and len(field) <= MAX_LINE:
             names.append(name)
             fields.append(field)
-    return answerable(Request(match[1], match[2].rpartition(b" ")[0] or match[2], start, names, fields, b""))
+    uri = match[2].rstrip(b" \t")
+    return answerable(Request(match[1], uri.rpartition(b" ")[0] or uri, start, names, fields, b""))
 
 
 def _unfold_leniently(head: bytes) -> list[bytes]:

@@ -81,7 +81,7 @@ _TAG = re.compile(rb";[ \t\r\n]*+tag[ \t\r\n]*+=", re.IGNORECASE)
 _LWS = rb"[ \t\r\n]*+"
 _BARE_RPORT = re.compile(rb";rport(?=;|\Z)")
 _VIA_PARAM = re.compile(
-    rb";" + _LWS + rb"(" + TOKEN + rb"++)(?:" + _LWS + rb"=" + _LWS + rb"(?:" + QUOTED + rb'|[^\x00-\x20\x7f;,"]*+))?+',
+    rb";" + _LWS + rb"(" + TOKEN + rb"++)(?:" + _LWS + rb"=" + _LWS + rb"(?:" + QUOTED + rb'|[^\x00-\x20\x7f;,"]*+))?',
     re.DOTALL,
 )
 

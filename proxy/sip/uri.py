@@ -19,10 +19,10 @@ HOST = rb"(?:[A-Za-z0-9_](?:[-A-Za-z0-9_.]*+)|\[[0-9A-Fa-f:.]{2,45}\])"
 `[2001:db8:::192.0.2.1]`, which the grammar of RFC 3261 produces by mistake, passes (RFC 5118 section 4.10)."""
 
 _VISIBLE = rb'\x00-\x20\x7f"<>@'
-_PARAMS = rb"(?:;[^" + _VISIBLE + rb"?;=]++(?:=[^" + _VISIBLE + rb"?;=]*+)?+)*+"
+_PARAMS = rb"(?:;[^" + _VISIBLE + rb"?;=]++(?:=[^" + _VISIBLE + rb"?;=]*+)?)*"
 _SIP = re.compile(
-    rb"([Ss][Ii][Pp][Ss]?):(?:([^" + _VISIBLE + rb":]++)(?::([^" + _VISIBLE + rb":]*+))?+@)?(" + HOST + rb")"
-    rb"(?::([0-9]{1,5}))?+(" + _PARAMS + rb")(?:\?([^" + _VISIBLE + rb"]++))?+"
+    rb"([Ss][Ii][Pp][Ss]?):(?:([^" + _VISIBLE + rb":]++)(?::([^" + _VISIBLE + rb":]*+))?@)?(" + HOST + rb")"
+    rb"(?::([0-9]{1,5}))?(" + _PARAMS + rb")(?:\?([^" + _VISIBLE + rb"]++))?"
 )
 _TEL = re.compile(rb"([Tt][Ee][Ll]):([^" + _VISIBLE + rb";?]++)(" + _PARAMS + rb")")
 _OTHER = re.compile(rb"([A-Za-z][-A-Za-z0-9+.]*+):([^\x00-\x20\x7f\"<>]++)")

@@ -13,7 +13,7 @@ MAGIC_COOKIE = b"z9hG4bK"
 
 _VIA = re.compile(
     rb"[Ss][Ii][Pp][ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+(" + TOKEN + rb"++)[ \t]++"
-    rb"(" + HOST + rb")(?:[ \t]*+:[ \t]*+([0-9]{1,5}))?+[ \t]*+(;.*)?",
+    rb"(" + HOST + rb")(?:[ \t]*+:[ \t]*+([0-9]{1,5}))?[ \t]*+(;.*)?",
     re.DOTALL,
 )
 
