@@ -35,7 +35,7 @@ import os
 import socket
 import stat
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -127,7 +127,7 @@ class ControlServer:
         self._clients.add(task)
         try:
             if len(self._clients) > MOST_CLIENTS:
-                await _send(writer, {"ok": False, "error": "too many clients"})
+                await _send(writer, _encoded({"ok": False, "error": "too many clients"}))
             else:
                 await self._serve(reader, writer)
         except (OSError, TimeoutError, asyncio.CancelledError):
@@ -141,7 +141,7 @@ class ControlServer:
             async with asyncio.timeout(REQUEST_SECONDS):
                 line = await reader.readline()
         except ValueError:
-            await _send(writer, {"ok": False, "error": f"a request has at most {REQUEST_BYTES} bytes"})
+            await _send(writer, _encoded({"ok": False, "error": f"a request has at most {REQUEST_BYTES} bytes"}))
             return
         if not line:
             return
@@ -151,11 +151,10 @@ class ControlServer:
                 await _stream(answer, reader, writer)
                 return
             data = await answer if asyncio.iscoroutine(answer) or isinstance(answer, asyncio.Future) else answer
-            await _send(writer, {"ok": True, "data": data})
-        except OSError:
-            raise
+            reply = _encoded({"ok": True, "data": data})
         except Exception as error:
-            await _send(writer, _failure(error))
+            reply = _encoded(_failure(error))
+        await _send(writer, reply)
 
     def _call(self, line: bytes) -> Any:
         try:
@@ -232,18 +231,29 @@ def _data(line: bytes) -> Any:
     return answer.get("data")
 
 
-async def _send(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:
-    writer.write(json.dumps(answer, separators=(",", ":")).encode() + b"\n")
+def _encoded(answer: dict[str, Any]) -> bytes:
+    return json.dumps(answer, separators=(",", ":")).encode() + b"\n"
+
+
+async def _send(writer: asyncio.StreamWriter, line: bytes) -> None:
+    writer.write(line)
     async with asyncio.timeout(ANSWER_SECONDS):
         await writer.drain()
 
 
 async def _stream(items: AsyncIterator[Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Send items until there are no more or the client leaves: an idle stream must notice that too."""
+    """Send items until there are no more or the client leaves: an idle stream must notice that too.
+
+    Raises what the iterator raised.
+    """
 
     async def forward() -> None:
         async for item in items:
-            await _send(writer, {"ok": True, "data": item})
+            line = _encoded({"ok": True, "data": item})
+            try:
+                await _send(writer, line)
+            except OSError:
+                return
 
     sending = asyncio.ensure_future(forward())
     leaving = asyncio.ensure_future(reader.read(1))
@@ -253,7 +263,7 @@ async def _stream(items: AsyncIterator[Any], reader: asyncio.StreamReader, write
         for task in (sending, leaving):
             task.cancel()
         results = await asyncio.gather(sending, leaving, return_exceptions=True)
-        if hasattr(items, "aclose"):
+        if isinstance(items, AsyncGenerator):
             await items.aclose()
     if isinstance(results[0], Exception):
         raise results[0]

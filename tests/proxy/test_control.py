@@ -28,6 +28,7 @@ class Handlers(dict[str, control.Handler]):
             future=lambda args: asyncio.ensure_future(self.later(args)),
             wrong=self.wrong,
             policy=self.policy,
+            disk=self.disk,
             bug=lambda args: args["missing"],
             odd=lambda _: {1, 2},
             count=self.count,
@@ -45,6 +46,9 @@ class Handlers(dict[str, control.Handler]):
 
     def policy(self, _args: dict[str, Any]) -> None:
         raise ConfigError([Problem("policy.toml", "region", 3, "is wrong")])
+
+    def disk(self, _args: dict[str, Any]) -> None:
+        raise OSError(28, "No space left on device")
 
     async def count(self, args: dict[str, Any]) -> AsyncIterator[int]:
         for number in range(args["to"]):
@@ -108,6 +112,7 @@ def test_faults_are_told_and_end_nothing(tmp_path: Path) -> None:
             ("wrong", "no such record"),
             ("none", "unknown verb 'none'"),
             ("bug", r"internal error \(KeyError\), see the log"),
+            ("disk", r"internal error \(OSError\), see the log"),
             ("odd", r"internal error \(TypeError\), see the log"),
         ]:
             with pytest.raises(ControlError, match=f"^{text}$"):

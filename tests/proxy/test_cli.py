@@ -1,0 +1,379 @@
+"""The command: what it asks the daemon, what it shows, its exit codes."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from config.policy import Policy, diff_policies, export_policy, parse_policy, plain_policy, set_key
+from config.problem import ConfigError, Problem
+from proxy.cli import app
+from proxy.control import ControlError, ControlServer
+
+NODE = '[node]\nname = "edge1"\ndata = "."\n'
+GOOD = NODE + '[[listen]]\nuri = "udp://127.0.0.1:5060"\n[trunk.a]\npeers = ["sip:a"]\n[pbx.b]\npeers = ["sip:b"]\n'
+
+RECORD = {"customer": "+36301234567", "agent": "201", "type": 2, "created": 0.0, "touched": 60.0, "expires": None}
+CALL = {
+    "id": "0193a2b4",
+    "time": 0.0,
+    "direction": "inbound",
+    "customer": "+36301234567",
+    "agent": "201",
+    "dialled": "+3614445555",
+    "trunk": "main",
+    "pbx": "office",
+    "state": "ended",
+    "cause": 200,
+    "by": "caller",
+    "talk": 12.34,
+}
+STATUS = {
+    "node": "edge1",
+    "version": "0.1.0",
+    "since": 0.0,
+    "state": "running",
+    "calls": {"active": 3, "today": 120},
+    "trunks": {"main": {"state": "up", "since": 0.0, "latency_ms": 1.25}},
+    "pbxs": {"office\x1b[2J": {"state": "down", "since": None, "latency_ms": None}},
+    "alarms": [{"name": "store", "text": "database is locked", "since": 0.0}],
+    "direct": {"live": 5},
+}
+
+
+class Daemon:
+    """The verbs of a daemon that holds a policy, one record and one call; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.policy = Policy()
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.verbs: Mapping[str, Callable[[dict[str, Any]], Any]] = {
+            "status": lambda _: STATUS,
+            "calls.list": lambda _: [CALL],
+            "agents.list": lambda _: [],
+            "direct.list": lambda _: [RECORD],
+            "direct.show": lambda args: [RECORD] if args["customer"] == RECORD["customer"] else [],
+            "direct.remove": self.remove,
+            "policy.show": lambda _: plain_policy(self.policy),
+            "policy.export": lambda _: {"toml": export_policy(self.policy)},
+            "policy.apply": lambda args: self.change(parse_policy(args["toml"], args["name"])),
+            "policy.set": lambda args: self.change(set_key(self.policy, args["key"], args["value"])),
+            "trace": self.trace,
+        }
+
+    def handlers(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
+        def handler(verb: str) -> Callable[[dict[str, Any]], Any]:
+            def handle(args: dict[str, Any]) -> Any:
+                self.asked.append((verb, args))
+                return self.verbs[verb](args)
+
+            return handle
+
+        return {verb: handler(verb) for verb in self.verbs}
+
+    def remove(self, args: dict[str, Any]) -> dict[str, int]:
+        if args["customer"] == "x":
+            raise ControlError("'x' is no number")
+        return {"removed": int(args["agent"] in (None, "201"))}
+
+    def change(self, policy: Policy) -> dict[str, Any]:
+        changes = diff_policies(self.policy, policy)
+        self.policy = policy
+        return {"changes": [change._asdict() for change in changes]}
+
+    async def trace(self, args: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        yield {"columns": ["main", "edge1", "office"]}
+        yield {"time": 0.0, "call": "x", "from": "main", "to": "edge1", "line": "INVITE \x1b[2J", "note": None}
+        yield {"time": 0.0, "call": "x", "from": "edge1", "to": "office", "line": "INVITE 201", "note": "direct"}
+        if args["of"] != "over":
+            await asyncio.Event().wait()
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    """A control server with these verbs, on a loop and thread of its own."""
+    daemon = Daemon()
+    ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def serve() -> None:
+        server = ControlServer(tmp_path / "control.sock", daemon.handlers())
+        await server.start()
+        stop = asyncio.Event()
+        ready.set_result((asyncio.get_running_loop(), stop))
+        await stop.wait()
+        await server.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    loop, stop = ready.result(10)
+    yield daemon
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(10)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run the command in a folder with a boomerang.toml."""
+    (tmp_path / "boomerang.toml").write_text(GOOD)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TZ", "UTC")
+
+    def command(*args: str) -> Result:
+        return CliRunner().invoke(app, list(args))
+
+    return command
+
+
+Run = Callable[..., Result]
+
+
+def test_status(run: Run, daemon: Daemon) -> None:
+    result = run("status")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("edge1 0.1.0: running since 1970-01-01 ")
+    assert lines[1:3] == ["calls: 3 in progress, 120 today", "direct callbacks: 5 live"]
+    assert lines[4].split() == ["trunk", "main", "up", "1970-01-01", lines[4].split()[4], "1.2"]
+    assert lines[5].split() == ["pbx", "office·[2J", "down", "-", "-"]
+    assert lines[6].startswith("ALARM store since 1970-01-01")
+    assert lines[6].endswith("database is locked")
+
+
+@pytest.mark.parametrize(
+    ("command", "data"),
+    [
+        (["status"], STATUS),
+        (["calls"], [CALL]),
+        (["agents"], []),
+        (["direct", "list"], [RECORD]),
+        (["direct", "show", "+36301234567"], [RECORD]),
+        (["direct", "remove", "+36301234567"], {"removed": 1}),
+        (["policy", "show"], plain_policy(Policy())),
+        (["policy", "export"], {"toml": export_policy(Policy())}),
+        (
+            ["policy", "set", "direct_callback.type", "3"],
+            {"changes": [{"key": "direct_callback.type", "old": 1, "new": 3}]},
+        ),
+        (["version"], {"version": "0.1.0"}),
+    ],
+)
+def test_json(run: Run, daemon: Daemon, command: list[str], data: Any) -> None:
+    result = run(*command, "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == data
+
+
+def test_calls(run: Run, daemon: Daemon) -> None:
+    result = run("calls", "--active", "--limit", "7")
+    assert daemon.asked == [("calls.list", {"limit": 7, "active": True})]
+    head, row = result.stdout.splitlines()
+    assert head.split()[:3] == ["time", "direction", "customer"]
+    assert row.split()[2:] == [
+        "inbound",
+        "+36301234567",
+        "201",
+        "+3614445555",
+        "ended",
+        "200",
+        "caller",
+        "12.3",
+        "0193a2b4",
+    ]
+
+
+def test_lists_that_are_empty(run: Run, daemon: Daemon) -> None:
+    assert run("agents").stdout == "no agents\n"
+    assert run("direct", "show", "+3611111111").stdout == "nothing for +3611111111\n"
+
+
+def test_direct(run: Run, daemon: Daemon) -> None:
+    assert "+36301234567  201    2" in run("direct", "list").stdout
+    assert run("direct", "remove", "+36301234567", "--agent", "201").stdout == "removed: 1\n"
+    assert daemon.asked[-1] == ("direct.remove", {"customer": "+36301234567", "agent": "201"})
+    nothing = run("direct", "remove", "+36301234567", "--agent", "202")
+    assert (nothing.exit_code, nothing.stdout) == (1, "removed: 0\n")
+    refused = run("direct", "remove", "x")
+    assert (refused.exit_code, refused.stderr) == (1, "boomerang: 'x' is no number\n")
+
+
+def test_policy_is_applied_twice_and_changes_once(run: Run, daemon: Daemon, tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('[direct_callback]\ntype = 3\nring_for = "7s"\n[agent.201]\nname = "Anna"\n')
+    assert run("policy", "apply", str(file)).stdout.splitlines() == [
+        'agent.201.name: (not set) -> "Anna"',
+        'direct_callback.ring_for: "20s" -> "7s"',
+        "direct_callback.type: 1 -> 3",
+    ]
+    assert run("policy", "apply", str(file)).stdout == "nothing changed\n"
+    exported = run("policy", "export")
+    assert parse_policy(exported.stdout) == parse_policy(file.read_text()) == daemon.policy
+
+
+def test_policy_show(run: Run, daemon: Daemon) -> None:
+    daemon.policy = set_key(Policy(), "agent.201.direct_callback.type", "4")
+    shown = run("policy", "show").stdout.splitlines()
+    assert 'direct_callback.expires_after = "8h"' in shown
+    assert "agent.201.direct_callback.type = 4" in shown
+    in_force = run("policy", "show", "--agent", "201").stdout.splitlines()
+    assert in_force[:2] == ["type = 4", 'expires_after = "8h"']
+    assert run("policy", "show", "--agent", "202").stdout.splitlines()[0] == "type = 1"
+
+
+def test_a_policy_of_another_version(run: Run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon.verbs = {**daemon.verbs, "policy.show": lambda _: {"new_key": 1}}
+    assert run("policy", "show").stdout == "new_key = 1\n"
+    result = run("policy", "show", "--agent", "201")
+    assert result.exit_code == 1
+    assert "cannot be read by this version" in result.stderr
+
+
+def test_problems_of_a_policy(run: Run, daemon: Daemon, tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("x = 1\n[direct_callback]\ntype = 9\n")
+    result = run("policy", "apply", "bad.toml")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "bad.toml:1: x: unknown key\nbad.toml:3: direct_callback.type: input should be less than or equal to 4\n",
+    )
+    result = run("policy", "set", "nothing.like.this", "1")
+    assert (result.exit_code, result.stderr) == (2, "policy: nothing.like.this: there is no such setting\n")
+    result = run("policy", "apply", "none.toml")
+    assert (result.exit_code, result.stderr) == (2, "none.toml: cannot be read: No such file or directory\n")
+    assert daemon.policy == Policy()
+
+
+def test_trace(run: Run, daemon: Daemon) -> None:
+    result = run("trace", "+36301234567", "--count", "2")
+    assert result.exit_code == 0
+    assert daemon.asked == [("trace", {"of": "+36301234567"})]
+    head, first, second = result.stdout.splitlines()
+    assert head.split() == ["main", "edge1", "office"]
+    assert "─ INVITE ·[2J ─" in first
+    assert "─ INVITE 201 ─" in second
+    assert second.endswith("direct")
+    assert run("trace", "--seconds", "0.2").stdout.splitlines()[1:] == [first, second]
+    lines = run("trace", "--count", "1", "--json").stdout.splitlines()
+    assert [json.loads(line)["from"] for line in lines] == ["main"]
+
+
+def test_a_trace_that_the_daemon_ends(run: Run, daemon: Daemon) -> None:
+    result = run("trace", "over")
+    assert (result.exit_code, result.stderr) == (1, "boomerang: the daemon ended the trace\n")
+
+
+def test_a_trace_ends_with_ctrl_c(run: Run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_text: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("proxy.render.show_line", interrupted)
+    result = run("trace")
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["status"],
+        ["calls"],
+        ["agents"],
+        ["direct", "list"],
+        ["policy", "export"],
+        ["policy", "set", "a", "b"],
+        ["trace"],
+    ],
+)
+def test_no_daemon_is_one_clear_line(run: Run, tmp_path: Path, command: list[str]) -> None:
+    result = run(*command)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"boomerang: no daemon is running at {tmp_path}/control.sock\n"
+
+
+def test_where_the_socket_is(run: Run, daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "b.toml").write_text('[node]\ndata = ".."\n')
+    assert run("status", "-c", "other/b.toml").exit_code == 0
+    (tmp_path / "boomerang.toml").unlink()
+    assert run("status", "--socket", "control.sock").exit_code == 0
+    monkeypatch.setattr("proxy.cli.DEFAULT_CONFIGS", (tmp_path / "a.toml", tmp_path / "other" / "b.toml"))
+    assert run("status").exit_code == 0
+    monkeypatch.setattr("proxy.cli.DEFAULT_CONFIGS", (Path("a.toml"),))
+    result = run("status")
+    assert (result.exit_code, result.stderr) == (2, "boomerang: there is no a.toml: name one with -c\n")
+
+
+def test_check(run: Run, tmp_path: Path) -> None:
+    good = run("check", "boomerang.toml")
+    assert (good.exit_code, good.stdout) == (0, "boomerang.toml is good (listeners: 1, trunks: 1, PBXs: 1)\n")
+    assert json.loads(run("check", "boomerang.toml", "--json").stdout) == []
+    (tmp_path / "policy.toml").write_text("[agent.201]\n")
+    (tmp_path / "boomerang.toml").write_text(GOOD + '[policy]\nseed = "policy.toml"\n')
+    assert "1 agents and 0 numbers" in run("check", "boomerang.toml").stdout
+    (tmp_path / "bad.toml").write_text(GOOD.replace("udp:", "udb:") + "x = 1\n")
+    bad = run("check", "bad.toml")
+    assert bad.exit_code == 2
+    assert [line.split(": ")[0] for line in bad.stdout.splitlines()] == ["bad.toml:5", "bad.toml:10"]
+    as_json = run("check", "bad.toml", "--json")
+    assert as_json.exit_code == 2
+    assert json.loads(as_json.stdout)[1] == {"file": "bad.toml", "key": "pbx.b.x", "line": 10, "text": "unknown key"}
+
+
+def test_the_examples_are_good(run: Run) -> None:
+    folder = Path(__file__).parents[2] / "docker"
+    assert run("check", str(folder / "boomerang.toml")).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["nothing"],
+        ["calls", "--limit", "0"],
+        ["policy", "set", "a"],
+        ["check"],
+        ["trace", "--count", "x"],
+        ["run", "x"],
+    ],
+)
+def test_wrong_usage(run: Run, command: list[str]) -> None:
+    result = run(*command)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+
+
+def test_the_daemon_s_exit_code_is_the_command_s(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[Path] = []
+
+    def serve(config: Path) -> int:
+        served.append(config)
+        if len(served) > 1:
+            raise ConfigError([Problem("boomerang.toml", "listen[0].uri", 4, "is taken")])
+        return 1
+
+    monkeypatch.setitem(sys.modules, "proxy.app", SimpleNamespace(run=serve))
+    assert run("run", "-c", "boomerang.toml").exit_code == 1
+    result = run("run")
+    assert (result.exit_code, result.stderr) == (2, "boomerang.toml:4: listen[0].uri: is taken\n")
+    assert served == [Path("boomerang.toml")] * 2
+
+
+def test_the_demo_s_exit_code_is_the_command_s(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "proxy.demo", SimpleNamespace(main=lambda: 1))
+    assert run("demo").exit_code == 1
+
+
+def test_both_names_of_the_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "proxy", "version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "boomerang 0.1.0\n"
+    beside = Path(sys.executable).with_name("boomerang")
+    assert (
+        subprocess.run([beside, "version"], capture_output=True, text=True, check=True, timeout=60).stdout
+        == done.stdout
+    )
