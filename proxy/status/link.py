@@ -25,7 +25,7 @@ CONNECT_TIMEOUT: Final = 3.0
 HANDSHAKE_TIMEOUT: Final = 5.0
 """Seconds from CONNECT to CONNACK, and from DISCONNECT to the end of the connection."""
 ACK_TIMEOUT: Final = 10.0
-"""Seconds until a batch must be acknowledged."""
+"""Seconds without a single acknowledgement until the connection is given up."""
 KEEPALIVE: Final = 15
 """Seconds between PINGREQs; a broker publishes our last will after one and a half of these."""
 IN_FLIGHT: Final = 20
@@ -94,6 +94,8 @@ class Link(aiomqtt.Client):
             max_inflight_messages=IN_FLIGHT,
             tls_context=_tls_context(settings.ca_file) if settings.tls else None,
             logger=QUIET,
+            # Else a small message waits until TCP has acknowledged the one before it.
+            socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
         )
         self._client.connect_timeout = CONNECT_TIMEOUT
         self._batches: dict[int, _Batch] = {}
@@ -164,12 +166,18 @@ class Link(aiomqtt.Client):
             batch.order.append(info.mid)
             batch.open.add(info.mid)
             self._batches[info.mid] = batch
-        if batch.open:
-            await asyncio.wait((batch.finished, self._disconnected), timeout=ACK_TIMEOUT,
-                               return_when=asyncio.FIRST_COMPLETED)
+        await self._acknowledged(batch)
         for mid in batch.open:
             self._batches.pop(mid, None)
         return batch.acknowledged_in_front()
+
+    async def _acknowledged(self, batch: _Batch) -> None:
+        """Wait for the batch, or until the connection failed, or no acknowledgement came for `ACK_TIMEOUT`."""
+        missing = len(batch.open) + 1
+        ends = (batch.finished, self._disconnected)
+        while 0 < len(batch.open) < missing and not any(end.done() for end in ends):
+            missing = len(batch.open)
+            await asyncio.wait(ends, timeout=ACK_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
 
     def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
         batch = self._batches.get(mid)

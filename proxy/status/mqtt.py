@@ -29,11 +29,13 @@ LONGEST_DELAY: Final = 30.0
 JITTER: Final = 0.3
 """Share of the delay that chance may add or take, so that many nodes do not come back in one moment."""
 STATE_INTERVAL: Final = 0.25
-BATCH: Final = 60
-"""Messages handed over together."""
+BATCH: Final = 500
+"""Messages handed over together. The last acknowledgement of a batch may come 40 ms late (TCP delays), so not few."""
 FLUSH_TIME: Final = 2.0
 """Seconds that a clean stop gives to events and state that are still to be sent."""
 
+GOODBYE_TIME: Final = 1.0
+"""Seconds that a clean stop then gives to `offline`; after that the last will must say it."""
 OUTBOX_INTERVAL: Final = 10.0
 """Seconds after which the outbox is looked into although nobody said that it holds something."""
 
@@ -156,7 +158,8 @@ class Publisher:
             for task in (*work, lost):
                 if task.done():
                     await task
-            await self._deliver(link, [Outgoing(self._status_topic, OFFLINE, retain=True)])
+            async with asyncio.timeout(GOODBYE_TIME):
+                await self._deliver(link, [Outgoing(self._status_topic, OFFLINE, retain=True)])
             return True
         finally:
             for each in everything:

@@ -52,6 +52,12 @@ class Mosquitto:
             self.process.kill9()
             self.process = None
 
+    def stop_cleanly(self) -> None:
+        """End it as an operator would: with `persistence true` it remembers sessions and what they are owed."""
+        if self.process is not None:
+            self.process.stop()
+            self.process = None
+
     def freeze(self) -> None:
         """Let the kernel go on accepting connections that nobody answers: a hung broker."""
         assert self.process is not None
