@@ -62,6 +62,6 @@ def test_lines_are_bounded() -> None:
     assert summary.media == ()
 
 
-@given(st.lists(st.sampled_from([b"v=0", b"m=", b"c=IN IP4 ", b"a=sendonly", b"\r\n", b"\n", b" ", b"9", b"\xff", b"/"])))
+@given(st.lists(st.sampled_from([b"v=0", b"m=", b"c=IN IP4 ", b"a=sendonly", b"\r\n", b"\n", b" ", b"9", b"\xff"])))
 def test_never_raises(parts: list[bytes]) -> None:
     describe(b"v=0" + b"".join(parts))
