@@ -132,7 +132,7 @@ def test_not_equal_to_anything_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("escaped", "plain"), [(b"a%2Bb", b"a+b"), (b"%00%fF", b"\0\xff"), (b"%Z%45%", b"%ZE%"), (b"%2541", b"%41"), (b"a+b", b"a+b")]
+    ("escaped", "plain"), [(b"a%2Bb", b"a+b"), (b"%00%fF", b"\0\xff"), (b"%Z%45%", b"%ZE%"), (b"a+b", b"a+b")]
 )
 def test_unescape(escaped: bytes, plain: bytes) -> None:
     assert unescape(escaped) == plain
