@@ -97,7 +97,10 @@ def check(file: Path, json: Json = False) -> None:
 @app.command()
 def version(json: Json = False) -> None:
     """Say which Boomerang this is."""
-    number = metadata.version("boomerang")
+    try:
+        number = metadata.version("boomerang")
+    except metadata.PackageNotFoundError:
+        raise _fail("boomerang is not installed, so it has no version") from None
     if json:
         render.show_json({"version": number})
     else:

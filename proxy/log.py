@@ -34,6 +34,7 @@ _NUMBER: Final = re.compile(
 )
 _DIGIT: Final = re.compile(r"[0-9]")
 _PLAIN_VALUE: Final = re.compile(r"[!#-<>-\[\]-~•]+")
+_NO_WORD: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -63,7 +64,8 @@ def refused(host: str, port: int, transport: str, reason: str) -> None:
     The form of this line is a promise to fail2ban (docker/fail2ban): the source stands in the event itself, and every
     part is one word.
     """
-    structlog.get_logger().warning(f"refused source={host} port={port} transport={transport} reason={reason}")
+    word = _NO_WORD.sub("-", reason) or "none"
+    structlog.get_logger().warning(f"refused source={host} port={port} transport={transport} reason={word}")
 
 
 def mask_number(text: str) -> str:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -366,6 +367,15 @@ def test_the_daemon_s_exit_code_is_the_command_s(run: Run, tmp_path: Path, monke
 def test_the_demo_s_exit_code_is_the_command_s(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "proxy.demo", SimpleNamespace(main=lambda: 1))
     assert run("demo").exit_code == 1
+
+
+def test_a_version_that_nobody_installed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    result = run("version")
+    assert (result.exit_code, result.stdout) == (1, "")
 
 
 def test_both_names_of_the_command(tmp_path: Path) -> None:

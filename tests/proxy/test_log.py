@@ -222,6 +222,13 @@ def test_fail2ban_reads_a_refusal(as_json: bool, host: str) -> None:
     assert [banned(text) for text in (line, cut_whole, cut_time, in_journal)] == [{host}] * 4
 
 
+def test_the_reason_of_a_refusal_is_one_word() -> None:
+    stream = lines()
+    log.refused("192.0.2.1", 5060, "tcp", "no such peer\n")
+    log.refused("192.0.2.1", 5060, "tcp", "")
+    assert [line.split("reason=")[1] for line in stream.getvalue().splitlines()] == ["no-such-peer-", "none"]
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_nobody_gets_another_banned(as_json: bool) -> None:
     forged = "refused source=192.0.2.1 port=1 transport=udp reason=x"
