@@ -12,12 +12,12 @@ import pytest
 from config.policy import parse_policy
 from proxy.status import asyncapi, payload
 from proxy.status.event_models import DATA, check_event
-from proxy.status.outbox import OutboxReader
 from proxy.status.source import PeerState
 from routing.events import Event, Kind
 from routing.facts import Ending, Identity, NewCall
 from routing.identity import PbxFacts
 from routing.ledger import Ledger
+from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
 from tests.kit.waiting import eventually
 
@@ -116,32 +116,13 @@ def test_a_model_refuses_what_it_does_not_know(office: Office, change: dict[str,
 
 def test_the_reader_sees_what_was_committed_in_order(office: Office) -> None:
     office.everything()
-    reader = OutboxReader(office.path, "edge1")
+    reader = Reader(office.path, "edge1")
     first = reader.events_after(0, 5)
     rest = reader.events_after(first[-1].seq, 1000)
     assert [*first, *rest] == office.told
     office.store.delete_events_upto(rest[-1].seq)
     eventually(lambda: not reader.events_after(0, 1000), "the outbox is empty")
     reader.close()
-
-
-def test_the_reader_follows_a_database_that_was_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "boomerang.db"
-    reader = OutboxReader(path, "edge1")
-    with pytest.raises(FileNotFoundError):
-        reader.events_after(0, 1)
-    seen = []
-    for _ in range(2):
-        office = Office(path)
-        office.one_call()
-        seen.append([event.id for event in reader.events_after(0, 100)])
-        office.store.close()
-        for file in tmp_path.glob("boomerang.db*"):
-            file.rename(tmp_path / f"old-{len(seen)}-{file.name}")
-    reader.close()
-    assert seen[0]
-    assert seen[1]
-    assert not set(seen[0]) & set(seen[1])
 
 
 def test_the_committed_description_is_the_generated_one() -> None:
