@@ -21,7 +21,12 @@ def install(source: Path, folder: Path) -> subprocess.CompletedProcess[str]:
         "PYTHON": sys.executable,
     }
     return subprocess.run(
-        [ROOT / "docker" / "install", source], env=env, capture_output=True, text=True, timeout=300, check=False
+        [str(ROOT / "docker" / "install"), str(source)],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 
@@ -34,7 +39,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, source / name)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, source]
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(source)]
     built = subprocess.run(build, capture_output=True, text=True, timeout=300, check=False)
     assert built.returncode == 0, built.stderr
     done = install(next(folder.glob("boomerang-*.whl")), folder)
