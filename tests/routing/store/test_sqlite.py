@@ -1,0 +1,243 @@
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from routing.direct import Record
+from routing.events import Event
+from routing.ids import uuid7
+from routing.store import schema, writer
+from routing.store.interface import Counts, Store, StoreError, Unit
+from routing.store.sqlite import SqliteStore
+from tests.routing.memory_store import MemoryStore
+from tests.routing.world import BEGIN, CUSTOMER, World
+
+Worlds = Callable[..., World]
+
+
+def record(agent: str = "201", expires: float = BEGIN + 100, touched: float = BEGIN, who: str = CUSTOMER) -> Record:
+    return Record(who, agent, 1, BEGIN, touched, expires)
+
+
+def event(kind: str = "call.started") -> Event:
+    return Event(kind, BEGIN, uuid7(BEGIN, lambda count: b"x" * count), {"customer": CUSTOMER, "text": "Zoë"}, "edge1")
+
+
+def test_both_engines_fit_the_interface(world: World) -> None:
+    engines: list[Store] = [world.store, MemoryStore()]
+    assert len(engines) == 2
+
+
+# Seen before it is committed
+
+
+def test_a_record_is_seen_the_moment_it_was_put(world: World) -> None:
+    world.store.put(Unit(records=(record("201"), record("202"))))
+    assert world.store.records(CUSTOMER) == [record("201"), record("202")]
+    world.commit()
+    assert not world.store._overlay
+    world.store.put(Unit(records=(record("201", touched=BEGIN + 1),), removed=(record("202"),)))
+    assert world.store.records(CUSTOMER) == [record("201", touched=BEGIN + 1)]
+    assert world.store.record(CUSTOMER, "202") is None
+    assert world.store.record(CUSTOMER, "201") == record("201", touched=BEGIN + 1)
+    world.commit()
+    assert not world.store._overlay
+    assert world.store.records(CUSTOMER) == [record("201", touched=BEGIN + 1)]
+
+
+def test_a_later_change_stays_in_sight_when_an_earlier_one_is_committed(world: World) -> None:
+    world.store.put(Unit(records=(record(),)))
+    done: list[bool] = []
+    world.store.put(Unit(), lambda: done.append(True))
+    deadline = time.monotonic() + 10
+    while not world.store._database.ready().execute("SELECT count(*) FROM direct").fetchone()[0]:
+        assert time.monotonic() < deadline
+    world.store.put(Unit(removed=(record(),)))
+    world.loop.until(lambda: done)
+    assert world.store.records(CUSTOMER) == []
+    world.commit()
+    assert world.store.records(CUSTOMER) == []
+
+
+def test_expired_ones_oldest_first_without_those_that_are_changing(world: World) -> None:
+    old = [record(str(agent), expires=BEGIN + agent) for agent in (203, 201, 202)]
+    world.store.put(Unit(records=(*old, record("204", expires=BEGIN + 999))))
+    world.commit()
+    assert [found.agent for found in world.store.expired(BEGIN + 500, 10)] == ["201", "202", "203"]
+    assert [found.agent for found in world.store.expired(BEGIN + 202, 10)] == ["201", "202"]
+    assert [found.agent for found in world.store.expired(BEGIN + 500, 1)] == ["201"]
+    world.store.put(Unit(records=(record("201"),)))
+    assert [found.agent for found in world.store.expired(BEGIN + 500, 10)] == ["202", "203"]
+    assert world.store.count_records() == 4
+    assert [found.agent for found in world.store.newest_records(BEGIN + 202, 5)] == ["203", "204"]
+
+
+# Commit
+
+
+def test_what_is_put_together_is_committed_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[int] = []
+    monkeypatch.setattr(writer, "LINGER", 5.0)
+    commit = world.store._writer._commit
+    monkeypatch.setattr(world.store._writer, "_commit", lambda batch: batches.append(len(batch)) or commit(batch))
+    for number in range(50):
+        world.store.put(Unit(records=(record(str(number)),)))
+    world.commit()
+    assert batches == [51], "one that somebody waits for takes the others along"
+
+
+def test_the_callback_comes_after_the_commit_and_in_the_proxys_thread(world: World) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def done() -> None:
+        with sqlite3.connect(world.path) as other:
+            seen.append((other.execute("SELECT count(*) FROM direct").fetchone()[0], threading.get_ident()))
+        other.close()
+
+    world.store.put(Unit(records=(record(),)), done)
+    assert seen == []
+    world.loop.until(lambda: seen)
+    assert seen == [(1, threading.get_ident())]
+
+
+def test_a_callback_that_raises_harms_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "LINGER", 5.0)
+    seen: list[str] = []
+
+    def bad() -> None:
+        seen.append("bad")
+        raise ZeroDivisionError
+
+    with world.store._writer._wake:
+        pass
+    world.store.put(Unit())
+    serials = [world.store._serial + 1, world.store._serial + 2]
+    world.store._waiting.update(zip(serials, (bad, lambda: seen.append("good")), strict=True))
+    with pytest.raises(ZeroDivisionError):
+        world.store._let_go(serials)
+    world.loop.until(lambda: "good" in seen)
+    assert seen == ["bad", "good"]
+
+
+@pytest.mark.parametrize(("durable", "level"), [(False, 1), (True, 2)])
+def test_durable_units_are_synced(world: World, durable: bool, level: int) -> None:
+    world.store.put(Unit(records=(record(),), durable=durable))
+    done: list[int] = []
+    hooks = world.store._writer._hooks
+    committed = hooks.committed
+
+    def look(batch: object, events: object) -> None:
+        done.append(world.store._database._connection.execute("PRAGMA synchronous").fetchone()[0])  # type: ignore[union-attr]
+        committed(batch, events)  # type: ignore[arg-type]
+
+    world.store._writer._hooks = hooks._replace(committed=look)
+    world.loop.until(lambda: done)
+    assert done[0] == level
+
+
+# Events
+
+
+def test_events_leave_after_their_commit_in_order_with_their_seq(world: World) -> None:
+    world.store.put(Unit(events=(event("call.started"), event("call.ended"))))
+    world.store.put(Unit(events=(event("agent.state"),)))
+    assert world.events == []
+    world.commit()
+    assert [(each.kind, each.seq) for each in world.events] == [("call.started", 1), ("call.ended", 2),
+                                                               ("agent.state", 3)]
+    assert world.store.events_after(0, 10) == world.events
+    assert world.store.events_after(1, 1) == world.events[1:2]
+    world.store.delete_events_upto(2)
+    world.commit()
+    assert world.store.events_after(0, 10) == world.events[2:]
+
+
+def test_a_seq_is_never_given_twice(worlds: Worlds) -> None:
+    world = worlds()
+    world.store.put(Unit(events=(event(), event())))
+    world.commit()
+    world.store.delete_events_upto(2)
+    world.commit()
+    world.close()
+    again = worlds()
+    again.store.put(Unit(events=(event(),)))
+    again.commit()
+    assert [each.seq for each in again.store.events_after(0, 10)] == [3]
+
+
+def test_without_outbox_events_only_go_to_listeners(worlds: Worlds) -> None:
+    world = worlds(outbox=False)
+    world.store.put(Unit(events=(event(),)))
+    world.commit()
+    assert [(each.kind, each.seq) for each in world.events] == [("call.started", 1)]
+    assert world.store.events_after(0, 10) == []
+
+
+# Policy, calls
+
+
+def test_policy_and_its_history(worlds: Worlds) -> None:
+    world = worlds()
+    assert world.store.load_policy() is None
+    world.store.save_policy("one", BEGIN)
+    assert world.store.load_policy() == "one"
+    done: list[bool] = []
+    world.store.save_policy("two", BEGIN + 1, lambda: done.append(True))
+    world.loop.until(lambda: done)
+    world.close()
+    again = worlds()
+    assert again.store.load_policy() == "two"
+    assert again.store.policy_history(5) == [(2, BEGIN + 1, "two"), (1, BEGIN, "one")]
+
+
+def test_calls_newest_first_of_all_or_one_customer(world: World) -> None:
+    for number in range(3):
+        world.dial("201", customer=f"+3620123456{number}")
+        world.now += 1
+    world.commit()
+    assert [row.customer for row in world.store.calls(2)] == ["+36201234562", "+36201234561"]
+    assert [row.customer for row in world.store.calls(2, "+36201234560")] == ["+36201234560"]
+    assert world.store.counts(BEGIN + 1) == Counts(calls=2, outbound=2)
+
+
+# The file
+
+
+def test_schema_is_made_by_named_steps_that_are_recorded(world: World) -> None:
+    db = Database(sqlite3.connect(world.path))
+    names = [step.name for step in schema.migrations.applied(db)]
+    assert names == ["m001_calls", "m002_direct", "m003_policy", "m004_outbox"]
+    assert {"calls", "direct", "policy", "outbox"} <= set(db.table_names())
+    assert db.journal_mode == "wal"
+    db.close()
+
+
+def test_a_closed_store_leaves_one_file(worlds: Worlds, tmp_path: Path) -> None:
+    world = worlds()
+    world.dial("201")
+    world.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["boomerang.db"]
+
+
+def test_closing_in_trouble_ends(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "missing" / "boomerang.db", lambda function: function(), lambda: BEGIN, "edge1")
+    with pytest.raises(StoreError):
+        store.records(CUSTOMER)
+    store.put(Unit(records=(record(),)))
+    store.close()
+
+
+def test_a_loop_that_is_closed_is_no_trouble(tmp_path: Path) -> None:
+    def closed(function: object) -> None:
+        raise RuntimeError("Event loop is closed")
+
+    store = SqliteStore(tmp_path / "boomerang.db", closed, lambda: BEGIN, "edge1")
+    store.put(Unit(records=(record(),)))
+    store.close()
+    with sqlite3.connect(tmp_path / "boomerang.db") as db:
+        assert db.execute("SELECT count(*) FROM direct").fetchone() == (1,)
+    db.close()

@@ -1,0 +1,143 @@
+"""Names, events, states, alarms and days: what the ledger is made of."""
+
+import json
+import os
+import uuid
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routing import agents
+from routing.agents import AgentState, Board
+from routing.alarms import Alarms
+from routing.calls import Call
+from routing.events import Event, rfc3339
+from routing.ids import Names, floor7, uuid7
+from routing.store.interface import Counts
+from routing.today import Today
+from tests.routing.world import BEGIN
+
+
+@given(st.floats(0, 2**40), st.binary(min_size=10, max_size=10))
+def test_uuid7_is_one_and_holds_its_time(now: float, noise: bytes) -> None:
+    name = uuid.UUID(uuid7(now, lambda count: noise))
+    assert str(name) == uuid7(now, lambda count: noise)
+    assert (name.version, name.variant) == (7, uuid.RFC_4122)
+    assert name.int >> 80 == int(now * 1000)
+
+
+def test_uuid7_of_rfc_9562_appendix_a_6() -> None:
+    noise = bytes.fromhex("cc3" + "18c4dc0c0c07398f" + "0")
+    assert uuid7(1645557742.000, lambda count: noise) == "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
+
+
+def test_uuid7_sorts_by_time_and_a_range_begins_at_its_floor() -> None:
+    names = [uuid7(BEGIN + step / 1000, os.urandom) for step in range(50)]
+    assert names == sorted(names)
+    assert floor7(BEGIN) <= names[0] < floor7(BEGIN + 0.001) <= names[1]
+
+
+def test_names_are_different_and_take_random_octets_in_stock() -> None:
+    taken: list[int] = []
+    names = Names(lambda count: taken.append(count) or os.urandom(count))  # type: ignore[func-returns-value]
+    made = {names.new(BEGIN) for _ in range(500)}
+    assert len(made) == 500
+    assert len(taken) == 3
+    assert all(uuid.UUID(name).version == 7 for name in made)
+
+
+def test_rfc3339() -> None:
+    assert rfc3339(0) == "1970-01-01T00:00:00.000Z"
+    assert rfc3339(1_790_000_000.0625) == "2026-09-21T14:13:20.062Z"
+
+
+def test_event_as_it_is_published() -> None:
+    event = Event("call.ended", 1.5, "id", {"customer": "+36201234567", "text": "Zoë"}, "edge1", 7)
+    text = event.to_json()
+    assert json.loads(text) == {"schema": 1, "id": "id", "seq": 7, "time": "1970-01-01T00:00:01.500Z",
+                                "kind": "call.ended", "node": "edge1",
+                                "data": {"customer": "+36201234567", "text": "Zoë"}}
+    assert "Zoë" in text
+    assert ": " not in text
+
+
+def test_board_counts_calls() -> None:
+    board = Board()
+    assert board.state("201") == AgentState("unknown", None)
+    assert board.change("201", 1, 0, 1.0) == AgentState("ringing", 1.0)
+    assert board.change("201", 1, 0, 2.0) is None
+    assert board.change("201", -1, 1, 3.0) == AgentState("busy", 3.0)
+    assert board.change("201", -1, 0, 4.0) is None
+    assert board.change("201", 0, -1, 5.0) == AgentState("free", 5.0)
+    assert board.change("201", 0, -1, 6.0) is None
+    assert board.change("201", 0, 0, 7.0, "unknown") == AgentState("unknown", 7.0)
+    assert board.state("201") == AgentState("unknown", 7.0)
+
+
+def test_board_is_bounded_and_forgets_the_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agents, "AGENTS_MAX", 3)
+    board = Board()
+    board.change("201", 0, 1, 1.0)
+    for agent in ("202", "203", "204", "205"):
+        board.change(agent, 1, 0, 1.0)
+        board.change(agent, -1, 0, 2.0)
+    assert set(board.seen()) == {"201", "204", "205"}
+    for agent in ("206", "207"):
+        board.change(agent, 0, 1, 3.0)
+    board.change("208", 0, 1, 3.0)
+    assert board.state("201").state == "busy"
+
+
+def test_alarms() -> None:
+    alarms = Alarms()
+    assert alarms.change("a", None, 1.0) is None
+    assert alarms.change("a", "why", 2.0) == "alarm.raised"
+    assert alarms.change("a", "more", 3.0) is None
+    assert (alarms.up(), alarms.since("a", 9.0)) == ({"a": "why"}, 2.0)
+    assert alarms.change("a", None, 4.0) == "alarm.cleared"
+    assert (alarms.up(), alarms.since("a", 9.0), alarms.since("b", 9.0)) == ({}, 2.0, 9.0)
+
+
+def new_call(direction: str = "inbound") -> Call:
+    call = Call("id", "cid", "inbound", "main", "office", "600", BEGIN)
+    call.direction = "outbound" if direction == "outbound" else "inbound"
+    return call
+
+
+def at(text: str, zone: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-06-01", 24)])
+def test_day_of_the_policys_clock(day: str, hours: int) -> None:
+    today = Today("Europe/Budapest")
+    start = at(f"{day}T00:00", "Europe/Budapest")
+    today.started(new_call(), start)
+    today.started(new_call("outbound"), start + hours * 3600 - 1)
+    today.answered(start + hours * 3600 - 1)
+    assert today.counts(start + hours * 3600 - 1) == Counts(2, 1, 1, 1, 0)
+    assert today.counts(start + hours * 3600) == Counts()
+    assert today.begin(start + hours * 3600) == start + hours * 3600
+
+
+def test_another_clock_counts_from_the_next_midnight_on() -> None:
+    today = Today("UTC")
+    noon = at("2026-06-01T12:00", "UTC")
+    today.started(new_call(), noon)
+    today.timezone("Asia/Tokyo")
+    assert today.counts(noon + 3600).calls == 1
+    assert today.counts(at("2026-06-02T00:00", "UTC")).calls == 0
+    assert today.begin(at("2026-06-02T00:00", "UTC")) == at("2026-06-02T00:00", "Asia/Tokyo")
+
+
+def test_what_the_database_counted_is_gone_on_from_unless_we_count_already() -> None:
+    today = Today("UTC")
+    today.begin(BEGIN)
+    today.restored(Counts(5, 3, 2, 1, 1))
+    today.started(new_call(), BEGIN)
+    assert today.counts(BEGIN) == Counts(6, 4, 2, 1, 1)
+    today.restored(Counts(9, 9, 0, 0, 0))
+    assert today.counts(BEGIN).calls == 6
