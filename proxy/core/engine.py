@@ -34,7 +34,7 @@ from proxy.sip.requests import make_cancel
 from proxy.sip.timers import Timers, TimerValues
 from proxy.sip.transaction import ClientOwner, ClientTransaction, ServerTransaction
 from proxy.sip.uri import Uri
-from proxy.sip.validate import validate
+from proxy.sip.validate import validate, validate_forwarding
 from routing.facts import NORMAL_TARGETS, Decision, Ending, NewCall, Router
 
 PENDING_LIMIT = 10_000
@@ -69,6 +69,8 @@ class Parts:
     """Seconds since the epoch, for what is remembered."""
     new_id: Callable[[], str]
     """A new UUID version 7 in text form."""
+    is_own: Callable[[str, int | None], bool]
+    """Whether a host (IPv6 without brackets) and port (None: the default one) are an address of ours."""
     private: frozenset[bytes] = frozenset()
     """Canonical names of headers that may not cross (`headers.private_names`)."""
     agent_from: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
@@ -107,7 +109,7 @@ class Proxy:
         """Requests without a final response."""
         self.draining = False
         self.overloaded = False
-        self._own: set[tuple[str, int]] = set()
+        self.is_own = parts.is_own
 
     # -- in
 
@@ -166,7 +168,7 @@ class Proxy:
             self._cancel(request, flow, now)
             return
         if request.method != b"ACK":
-            self._check(request)
+            validate_forwarding(request)
             if self._is_to_us(request, flow):
                 self._options(request, flow)
                 return
@@ -174,13 +176,6 @@ class Proxy:
             self._in_dialog(request, flow, now)
         elif request.method != b"ACK":
             self._new(request, flow, now)
-
-    def _check(self, request: Request) -> None:
-        if request.max_forwards == 0:
-            raise SipError(483, "Too Many Hops", request)
-        required = request.option_tags(b"proxy-require")
-        if required:
-            raise SipError(420, "Bad Extension", request, (b"Unsupported: " + b", ".join(required),))
 
     def _is_loop(self, request: Request, mark: bytes) -> bool:
         """RFC 5393 section 4.2: one of our own marks in a Via below the top, over the same routing facts."""
@@ -190,26 +185,13 @@ class Proxy:
 
     # -- requests to ourselves
 
-    def own_addresses(self) -> set[tuple[str, int]]:
-        """Every (host, port) that means us."""
-        return self._own
-
-    def set_own_addresses(self, own: set[tuple[str, int]]) -> None:
-        """Tell the proxy its own addresses: bound and advertised, IPv6 without brackets."""
-        self._own = own
-
-    def is_own(self, host: str, port: int | None) -> bool:
-        """Whether this host and port (None: the default) are ours."""
-        bare = host.strip("[]").lower()
-        return (bare, port or 5060) in self._own or (port is None and (bare, 5061) in self._own)
-
     def _is_to_us(self, request: Request, flow: Flow) -> bool:
         if request.method != b"OPTIONS":
             return False
         uri = Uri.parse(request.uri)
         if not uri.user:
             return True
-        return self.is_own(uri.host.decode("ascii", "replace"), uri.port)
+        return self.is_own(uri.host.decode("ascii", "replace").strip("[]"), uri.port)
 
     def _options(self, request: Request, flow: Flow) -> None:
         if self.draining:
@@ -285,8 +267,8 @@ class Proxy:
         """Give a relay its server transaction; an INVITE gets its 100 at once."""
         flow = relay.flow
         host, port = return_address(request, flow)
-        tx = ServerTransaction(request, partial(self.send_back, flow, host, port), flow.listener.transport != "udp",
-                               self.timers, relay, self.values)
+        relay.back = partial(self.send_back, flow, host, port)
+        tx = ServerTransaction(request, relay.back, flow.listener.transport != "udp", self.timers, relay, self.values)
         relay.server = tx
         self.relays[tx.key] = relay
         tx.start(now)

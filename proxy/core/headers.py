@@ -26,7 +26,7 @@ def private_names(agent_from: Iterable[str]) -> frozenset[bytes]:
 
 
 def clean(message: Message, private: frozenset[bytes], *, trusted: bool) -> None:
-    """Drop what may not cross the proxy: private headers and our own always, asserted identities of the untrusted.
+    """Drop what may not cross: private headers and ours always, asserted identities of the untrusted.
 
     Names are compared in their canonical form, so case, compact form, white space and folding make no difference.
     """

@@ -1,7 +1,7 @@
 """A circuit breaker for each address: what failed is not asked again for a while.
 
 Rules
-- Closed until `FAILURES_TO_OPEN` failures in a row; one is enough when it is a transport error or an unanswered OPTIONS.
+- Closed until `FAILURES_TO_OPEN` failures in a row; one is enough when it is a transport error or a lost OPTIONS.
 - Open for `FIRST_PAUSE`, doubled with every further failure up to `LONGEST_PAUSE`; then one call may try it again.
 - Any answer closes it, whatever its status but 503; so does an answered OPTIONS.
 - When every address of a peer is open, all are tried in their order: a breaker never makes a call fail.

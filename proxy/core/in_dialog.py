@@ -30,7 +30,7 @@ def open_route(core: Proxy, request: Request) -> Token | None:
     token = from_strict_router
     for route in request.routes[:OWN_ROUTES]:
         uri = Uri.parse(route.uri)
-        if not core.is_own(uri.host.decode("ascii", "replace"), uri.port):
+        if not core.is_own(uri.host.decode("ascii", "replace").strip("[]"), uri.port):
             break
         token = core.seals.read_token(uri.user, request.call_id)
         if token is None:

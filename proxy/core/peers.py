@@ -92,7 +92,7 @@ class PeerTable:
         return found
 
     def identify(self, flow: Flow, sent_by_port: int | None) -> Peer | None:
-        """Return the peer that a message came from, or None. `sent_by_port`: port in its topmost Via, if one is there."""
+        """Return the peer that a message came from. `sent_by_port`: port in its topmost Via, if one is there."""
         found = self.candidates(flow)
         if len(found) < 2:
             return found[0] if found else None

@@ -11,6 +11,7 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -73,11 +74,13 @@ class Attempt:
 class Relay:
     """Forwards one request to one target and its responses back."""
 
-    __slots__ = ("attempts", "call", "cancelled", "core", "done", "flow", "invite", "loop", "request", "server",
+    __slots__ = ("attempts", "back", "call", "cancelled", "core", "done", "flow", "invite", "loop", "request", "server",
                  "timer_c")
 
     server: ServerTransaction
     """Set by the proxy as soon as it is made."""
+    back: Callable[[bytes], None]
+    """Sends bytes to the previous hop, past the server transaction; set with it."""
 
     def __init__(self, core: Proxy, request: Request, flow: Flow, call: str) -> None:
         self.core = core
@@ -140,15 +143,17 @@ class Relay:
             self.core.health.succeeded(attempt.hop)
         if status < 300:
             self._success(attempt, response, now)
-            return
-        if attempt.over:
-            return
+        elif not attempt.over:
+            self._failure(attempt, response, now)
+        attempt.out = None  # four kilobytes that nobody needs while the transaction lingers
+
+    def _failure(self, attempt: Attempt, response: Response, now: float) -> None:
         attempt.over = True
-        if status == 503:
+        if response.status == 503:
             self.core.health.failed(attempt.hop, now)
             if self._next_address(attempt, now):
                 return
-        self.attempt_failed(attempt, status, response, now)
+        self.attempt_failed(attempt, response.status, response, now)
 
     def silent(self, attempt: Attempt, status: int, now: float) -> None:
         """An attempt got no answer (408) or could not be sent (503)."""
@@ -186,7 +191,7 @@ class Relay:
                     self.cancel_attempt(other, now)
             self.succeeded(attempt, response, data, now)
         elif self.invite:
-            self.server.respond(data, response.status, now)
+            self.back(data)
 
     # -- what the kinds of relay do differently
 

@@ -213,9 +213,12 @@ class World:
         proxy = Proxy(Parts(
             network=self.wire, locator=self.names, router=self.router, peers=self.table, seals=Seals(KEY),
             journal=self.notes, tracer=Deaf(), clock=lambda: self.now, wall=lambda: 1.7e9 + self.now,
-            new_id=self._new_id, private=frozenset({b"x-agent"}), agent_from={"office": (b"x-agent",)}))
-        proxy.set_own_addresses({PROXY, (PROXY[0], 5061), ("::1", PROXY[1])})
+            new_id=self._new_id, is_own=self._is_own, private=frozenset({b"x-agent"}), agent_from={"office": (b"x-agent",)}))
         return proxy
+
+    @staticmethod
+    def _is_own(host: str, port: int | None) -> bool:
+        return host in ("127.0.0.1", "::1") and (port or 5060) in (5060, 5061)
 
     def restart(self) -> None:
         """Forget everything that was only in memory."""

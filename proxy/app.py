@@ -1,0 +1,380 @@
+"""Builds the daemon, starts it in order, drains it, stops it: the only file that knows everything.
+
+Order: folder and key, store, policy, ledger, sockets, proxy, names of peers, status, control socket, READY=1. What is
+not the proxy path may fail at the start without stopping it; a wrong configuration or a port that is taken stops it.
+"""
+
+import asyncio
+import contextlib
+import gc
+import hashlib
+import os
+import signal
+import sys
+import time
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from config.node import NodeConfig, load_node, load_seed
+from config.policy import Policy, diff_policies, export_policy, parse_policy
+from config.problem import ConfigError
+from proxy import log
+from proxy.control import ControlError, ControlServer
+from proxy.core.engine import Parts, Proxy
+from proxy.core.peers import PeerTable
+from proxy.core.qualify import Qualifier
+from proxy.core.seals import Seals
+from proxy.daemon import building
+from proxy.daemon.journal import LogJournal
+from proxy.daemon.locating import LoopLocator, PeerAddresses
+from proxy.daemon.source import DaemonSource
+from proxy.daemon.tracing import MessageTracer
+from proxy.daemon.verbs import Verbs
+from proxy.notify import Notifier
+from proxy.sip.hop import Flow
+from proxy.status.service import StatusService
+from proxy.status.source import PeerState
+from proxy.transports.network import Network
+from proxy.transports.resolver import Resolver
+from routing.ids import uuid7
+from routing.ledger import Ledger
+from routing.store.interface import StoreError
+from routing.store.reader import Reader
+from routing.store.sqlite import SqliteStore
+
+TIMER_GRAIN: Final = 0.005
+"""Seconds; timers that are due closer together share one wake-up."""
+SNAPSHOT_PAUSE: Final = 0.25
+"""Seconds between two snapshots for the status thread."""
+COUNT_PAUSE: Final = 30.0
+"""Seconds between two counts of the direct callbacks."""
+SWEEP_PAUSE: Final = 2.0
+"""Seconds between two sweeps of the ledger."""
+RELEASE_PAUSE: Final = 0.25
+"""Seconds after which an answer that waits for a slow disk is let go."""
+LAG_PAUSE: Final = 0.1
+"""Seconds between two looks at how late the loop is."""
+LAG_OVERLOAD: Final = 0.4
+"""Seconds of lateness above which new calls get 503."""
+LAG_CALM: Final = 0.05
+DRAIN_REPORT: Final = 5.0
+"""Seconds between two lines that say what the drain waits for."""
+GC_THRESHOLD: Final = (20_000, 20, 50)
+"""Collections of the cycle collector are rare and small ones: a call leaves few cycles, and a pause is heard."""
+
+
+def version() -> str:
+    """Version of the installed package; `0` in a bare checkout."""
+    try:
+        return installed_version("boomerang")
+    except PackageNotFoundError:
+        return "0"
+
+
+class Daemon:
+    """One running Boomerang."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        self.config = config
+        self.loop = asyncio.get_running_loop()
+        self.log = structlog.get_logger()
+        self.notifier = Notifier()
+        self.journal = LogJournal()
+        self.stopping = asyncio.Event()
+        self.tasks: list[asyncio.Task[None]] = []
+        self.draining = False
+        self._armed: asyncio.TimerHandle | None = None
+        self._armed_at = 0.0
+        self._dirty = True
+        self._seed_hash = self._read_seed_hash()
+
+    # -- start
+
+    async def start(self) -> None:
+        """Start everything. Raises ConfigError, OSError or ControlError where it cannot."""
+        config = self.config
+        config.node.data.mkdir(parents=True, exist_ok=True)
+        key = building.signing_key(config.node.data)
+        mqtt, http = building.mqtt_settings(config), building.http_settings(config)
+        database = config.node.data / "boomerang.db"
+        self.store = SqliteStore(database, self.loop.call_soon_threadsafe, time.time, config.node.name,
+                                 outbox=mqtt is not None)
+        self.store.on_events = self._events
+        self.ledger = Ledger(self.store, self._first_policy(), building.pbx_facts(config), config.node.name, os.urandom)
+        self.source = DaemonSource(config.node.name, self.ledger, self.store,
+                                   Reader(database, config.node.name), self.loop.call_soon_threadsafe, time.time)
+        self.ledger.on_alarm = self.source.alarm_event
+        restored = self.ledger.restore(time.time())
+        if restored:
+            self.log.info("calls_went_on_while_we_were_down", count=restored)
+        await self._start_proxy(key)
+        self.status = StatusService(self.source, self.proxy.counters, mqtt, http, version())
+        self.status.start()
+        await self._start_control()
+        self.source.state = "running"
+        self._start_chores()
+        self.notifier.ready()
+        self.notifier.status("running")
+        self.log.info("running", node=config.node.name, version=version(),
+                      listen=" ".join(f"{one.transport}://{one.bound_host}:{one.bound_port}"
+                                      for one in self.network.listeners))
+
+    async def _start_proxy(self, key: bytes) -> None:
+        config = self.config
+        found = building.peers(config)
+        self.table = PeerTable([peer for peer, _ in found])
+        self.network = Network(building.listen_specs(config), self._receive)
+        transports = {listen.transport for listen in config.listen}
+        families = sorted({"AAAA" if ":" in listen.host else "A" for listen in config.listen})
+        resolver = Resolver(transports=transports, families=families)  # type: ignore[arg-type]  # A and AAAA only
+        self.addresses = PeerAddresses(resolver, self.table, found)
+        self.tracer = MessageTracer(config.node.name, self._name_of, time.time, self._call_named)
+        await self.network.start()
+        self.proxy = Proxy(Parts(
+            network=self.network, locator=LoopLocator(resolver), router=self.ledger, peers=self.table,
+            seals=Seals(key), journal=self.journal, tracer=self.tracer, clock=self.loop.time, wall=time.time,
+            new_id=lambda: uuid7(time.time(), os.urandom),
+            is_own=building.own_address_test(self.network.listeners, self.network.owns),
+            private=building.private_headers(config), agent_from=building.agent_headers(config)))
+        await self.addresses.refresh()
+        self.qualifier = Qualifier(self.proxy, self)
+        self.qualifier.start(self.loop.time())
+        self._arm()
+
+    async def _start_control(self) -> None:
+        columns = (*self.config.trunk, self.config.node.name, *self.config.pbx)
+        verbs = Verbs(self.ledger, self.store, self.source, self.tracer, version(), columns, time.time,
+                      self.put_policy)
+        self.control = ControlServer(self.config.socket, verbs.table())
+        try:
+            await self.control.start()
+        except ControlError as error:
+            self.ledger.alarm("control", str(error), time.time())
+            self.log.error("control_socket_failed", reason=str(error))
+
+    def _start_chores(self) -> None:
+        chores = [self._every(SNAPSHOT_PAUSE, self._snapshot), self._every(SWEEP_PAUSE, self._sweep),
+                  self._every(RELEASE_PAUSE, self.store.release), self._watch_lag(), self.notifier.watch(),
+                  self._count_direct(), self.addresses.run()]
+        self.tasks = [self.loop.create_task(chore) for chore in chores]
+        for number, what in ((signal.SIGTERM, self.terminate), (signal.SIGINT, self.terminate),
+                             (signal.SIGHUP, self.reload)):
+            self.loop.add_signal_handler(number, what)
+
+    # -- the proxy's one timer
+
+    def _receive(self, data: bytes, flow: Flow) -> None:
+        self.proxy.receive(data, flow)
+        self._arm()
+
+    def _arm(self) -> None:
+        due = self.proxy.timers.next()
+        if due is None or (self._armed is not None and self._armed_at <= due):
+            return
+        if self._armed is not None:
+            self._armed.cancel()
+        self._armed_at = max(due, self.loop.time() + TIMER_GRAIN)
+        self._armed = self.loop.call_at(self._armed_at, self._timers_due)
+
+    def _timers_due(self) -> None:
+        self._armed = None
+        try:
+            self.proxy.timers.run(self.loop.time())
+        except Exception as error:
+            self.journal.failure("timer", error)
+        self._arm()
+
+    # -- chores
+
+    async def _every(self, pause: float, chore: object) -> None:
+        assert callable(chore)
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                chore()
+            except Exception as error:
+                self.journal.failure(getattr(chore, "__name__", "chore"), error)
+
+    def _snapshot(self) -> None:
+        counters = self.proxy.counters
+        counters.transactions = len(self.proxy.clients) + len(self.proxy.relays)
+        now = self.loop.time()
+        counters.breakers = {f"{hop.transport}:{hop.host}:{hop.port}": self.proxy.health.is_open(hop, now)
+                             for peer in self.table for hop in peer.hops}
+        self.source.refresh()
+        self.status.changed()
+
+    def _sweep(self) -> None:
+        self.ledger.sweep(time.time())
+
+    async def _count_direct(self) -> None:
+        while True:
+            await self.source.count_direct()
+            await asyncio.sleep(COUNT_PAUSE)
+
+    async def _watch_lag(self) -> None:
+        """Overload: a loop that is late cannot take new calls (the spec's "what survives")."""
+        late = 0
+        while True:
+            before = self.loop.time()
+            await asyncio.sleep(LAG_PAUSE)
+            lag = self.loop.time() - before - LAG_PAUSE
+            late = late + 1 if lag > LAG_OVERLOAD else 0
+            if late > 1 and not self.proxy.overloaded:
+                self.proxy.overloaded = True
+                self.ledger.alarm("overload", f"the loop is {lag:.1f} s late: new calls get 503", time.time())
+            elif lag < LAG_CALM and self.proxy.overloaded:
+                self.proxy.overloaded = False
+                self.ledger.alarm("overload", None, time.time())
+
+    def _events(self, events: object) -> None:
+        self.journal.events(events)  # type: ignore[arg-type]  # the store gives a sequence of events
+        self.status.committed()
+
+    # -- what others ask
+
+    def peer_state(self, side: str, name: str, up: bool, latency_ms: float | None) -> None:
+        """See PeerWatch."""
+        before = self.source.peers.get((side, name))
+        state = "up" if up else "down"
+        now = time.time()
+        if before is None or before.state != state:
+            self.source.peers[(side, name)] = PeerState(state, now, latency_ms)  # type: ignore[arg-type]
+            self.ledger.tell(f"{side}.state", {"name": name, "state": state, "latency_ms": latency_ms}, now)
+        else:
+            self.source.peers[(side, name)] = before._replace(latency_ms=latency_ms)
+
+    def _name_of(self, transport: str, host: str, port: int) -> str:
+        flow = Flow(next(iter(self.network.listeners))._replace(transport=transport), host, port)  # type: ignore[arg-type]
+        found = self.table.candidates(flow)
+        return found[0].name if len(found) == 1 else f"{host}:{port}"
+
+    def _call_named(self, sip_call_id: bytes) -> str:
+        text = sip_call_id.decode("utf-8", "replace")
+        return next((call.id for call in self.ledger.calls() if call.sip_call_id == text), "")
+
+    # -- policy
+
+    def _first_policy(self) -> Policy:
+        """The policy in force: the database's, else the seed's, else the defaults."""
+        try:
+            text = self.store.load_policy()
+        except StoreError:
+            text = None
+        if text is not None:
+            try:
+                return parse_policy(text, "the policy in the database")
+            except ConfigError as error:
+                self.log.error("stored_policy_unusable", problems=str(error))
+        policy = load_seed(self.config)
+        if policy is None:
+            return Policy()
+        self.store.save_policy(export_policy(policy), time.time())
+        return policy
+
+    def put_policy(self, policy: Policy) -> None:
+        """Put a policy in force and keep it. No call is touched."""
+        self.ledger.set_policy(policy)
+        self.store.save_policy(export_policy(policy), time.time())
+
+    def _read_seed_hash(self) -> str | None:
+        seed = self.config.policy.seed
+        try:
+            return None if seed is None else hashlib.sha256(Path(seed).read_bytes()).hexdigest()
+        except OSError:
+            return None
+
+    def reload(self) -> None:
+        """SIGHUP: a seed file that was edited is applied, else the policy in the database is read again."""
+        self.notifier.reloading()
+        try:
+            self._reload()
+        except (ConfigError, StoreError, OSError) as error:
+            self.log.error("reload_failed", reason=str(error))
+        self.notifier.ready()
+
+    def _reload(self) -> None:
+        digest = self._read_seed_hash()
+        if digest is not None and digest != self._seed_hash:
+            policy = load_seed(self.config)
+            self._seed_hash = digest
+        else:
+            text = self.store.load_policy()
+            policy = None if text is None else parse_policy(text, "the policy in the database")
+        changes = [] if policy is None else diff_policies(self.ledger.policy, policy)
+        if policy is not None and changes:
+            self.put_policy(policy)
+        self.log.info("policy_reloaded", changes=len(changes),
+                      keys=" ".join(change.key for change in changes)[:1000])
+
+    # -- end
+
+    def terminate(self) -> None:
+        """SIGTERM: drain; the second time: stop."""
+        if self.draining:
+            self.log.warning("stopping_at_once", calls=len(self.ledger.calls()))
+            self.stopping.set()
+            return
+        self.draining = self.proxy.draining = True
+        self.tasks.append(self.loop.create_task(self._drain()))
+        self.source.state = "draining"
+        self.notifier.stopping()
+        self.source.refresh()
+        self.status.changed()
+
+    async def _drain(self) -> None:
+        while self.ledger.calls() or self.proxy.pending:
+            calls = self.ledger.calls()
+            oldest = f"{time.time() - calls[0].started_at:.0f}s" if calls else "-"
+            self.log.info("draining", waiting_for_calls=len(calls), requests=self.proxy.pending, oldest=oldest)
+            self.notifier.status(f"draining: {len(calls)} calls")
+            end = self.loop.time() + DRAIN_REPORT
+            while (self.ledger.calls() or self.proxy.pending) and self.loop.time() < end:
+                await asyncio.sleep(0.1)
+        self.stopping.set()
+
+    async def stop(self) -> None:
+        """Stop everything, in the opposite order."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        with contextlib.suppress(Exception):
+            await self.control.close()
+        await self.network.close()
+        self.store.close()
+        self.status.committed()
+        await asyncio.to_thread(self.status.stop)
+        self.notifier.close()
+        self.log.info("stopped")
+
+
+async def _serve(config: NodeConfig) -> int:
+    daemon = Daemon(config)
+    try:
+        await daemon.start()
+    except (OSError, ControlError) as error:
+        daemon.log.error("cannot_start", reason=str(error))
+        return 1
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
+    await daemon.stopping.wait()
+    await daemon.stop()
+    return 0
+
+
+def run(path: str | Path) -> int:
+    """Run the daemon in the foreground; exit code 0 after a clean stop, 1 where it could not start, 2 for bad files."""
+    try:
+        config = load_node(path)
+    except ConfigError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"{problem}\n")
+        return 2
+    console = config.log.format == "console" or (config.log.format == "auto" and sys.stderr.isatty())
+    log.configure(config.log.level, json=not console, mask=config.log.mask_numbers)
+    return asyncio.run(_serve(config))

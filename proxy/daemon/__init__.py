@@ -1,0 +1,1 @@
+"""The parts that only the running daemon needs: its journal, its ears for a trace, its answers to the operator."""

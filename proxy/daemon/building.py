@@ -1,0 +1,138 @@
+"""From configuration to the objects that the proxy is made of."""
+
+import functools
+import ipaddress
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from config.address import SipPeer
+from config.node import NodeConfig
+from proxy.core.headers import private_names
+from proxy.core.peers import Address, Peer, SourceRule
+from proxy.sip.hop import Hop, Listener
+from proxy.status.source import HttpSettings, MqttSettings
+from proxy.transports.network import ListenSpec
+from routing.identity import PbxFacts
+
+KEY_FILE: Final = "signing.key"
+KEY_BYTES: Final = 32
+OWN_CACHE: Final = 4_096
+"""Verdicts about hosts that are kept; they come from messages, so there must be an end."""
+
+
+def signing_key(folder: Path) -> bytes:
+    """Read the key behind tokens and branches, or make it. Raises OSError where the folder does not let us."""
+    path = folder / KEY_FILE
+    try:
+        key = path.read_bytes()
+        if len(key) == KEY_BYTES:
+            return key
+    except FileNotFoundError:
+        pass
+    key = os.urandom(KEY_BYTES)
+    fresh = path.with_suffix(".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    return key
+
+
+def listen_specs(config: NodeConfig) -> list[ListenSpec]:
+    """Return the sockets to open."""
+    return [ListenSpec(
+        listen.transport, listen.host, listen.port,
+        advertise_host=listen.advertised[0] if listen.advertised else None,
+        advertise_port=listen.advertised[1] if listen.advertised else None,
+        certificate=_text(listen.certificate), private_key=_text(listen.private_key), ca=_text(listen.ca),
+        verify_client=listen.verify_client) for listen in config.listen]
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def peers(config: NodeConfig) -> list[tuple[Peer, tuple[SipPeer, ...]]]:
+    """Return every peer without addresses yet, and the URIs that its addresses come from."""
+    first_trunk = next(iter(config.trunk))
+    found: list[tuple[Peer, tuple[SipPeer, ...]]] = []
+    for name, trunk in config.trunk.items():
+        rules = tuple(SourceRule(*source) for source in trunk.source_networks)
+        found.append((Peer("trunk", name, rules, _names(trunk.sip_peers), trunk.trusted), trunk.sip_peers))
+    for name, pbx in config.pbx.items():
+        rules = tuple(SourceRule(*source) for source in pbx.source_networks)
+        register_to = first_trunk if pbx.pass_register else None
+        found.append((Peer("pbx", name, rules, _names(pbx.sip_peers), True, register_to), pbx.sip_peers))
+    return found
+
+
+def _names(uris: tuple[SipPeer, ...]) -> frozenset[str]:
+    return frozenset(uri.host for uri in uris if not _is_address(uri.host))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def address_of(uri: SipPeer, hop: Hop) -> Address:
+    """Return one resolved address of a peer; its Request-URIs keep the host as the operator wrote it."""
+    host = f"[{uri.host}]" if ":" in uri.host else uri.host
+    return Address(hop, (host if uri.port is None and not _is_address(uri.host) else f"{host}:{hop.port}").encode())
+
+
+def pbx_facts(config: NodeConfig) -> dict[str, PbxFacts]:
+    """Return what the rules must know of each PBX."""
+    return {name: PbxFacts.of(pbx.extensions, pbx.agent_from, pbx.answers) for name, pbx in config.pbx.items()}
+
+
+def private_headers(config: NodeConfig) -> frozenset[bytes]:
+    """Return the canonical names of headers that may not cross the proxy."""
+    return frozenset[bytes]().union(*(private_names(pbx.agent_from) for pbx in config.pbx.values()))
+
+
+def agent_headers(config: NodeConfig) -> dict[str, tuple[bytes, ...]]:
+    """Return, for each PBX, the canonical names of the headers that may say which agent calls."""
+    return {name: tuple(header.lower().encode() for header in pbx.agent_from) for name, pbx in config.pbx.items()}
+
+
+def mqtt_settings(config: NodeConfig) -> MqttSettings | None:
+    """Return where to publish; None where MQTT is off."""
+    broker = config.mqtt.broker
+    if broker is None:
+        return None
+    password = config.mqtt.password
+    return MqttSettings(
+        node=config.node.name, prefix=config.mqtt.prefix, host=broker.host, port=broker.port, tls=broker.tls,
+        username=config.mqtt.username, password=None if password is None else password.get_secret_value(),
+        mask_numbers=config.mqtt.mask_numbers, embedded=broker.embedded)
+
+
+def http_settings(config: NodeConfig) -> HttpSettings | None:
+    """Return where to serve HTTP; None where it is off."""
+    address = config.http.address
+    return None if address is None else HttpSettings(*address)
+
+
+def own_address_test(listeners: tuple[Listener, ...],
+                     owns: Callable[[str], bool]) -> Callable[[str, int | None], bool]:
+    """Return the test whether a host and port are ours. `owns`: whether a host is this machine."""
+    ports = {one.port for one in listeners} | {one.bound_port for one in listeners}
+    names = {one.host.strip("[]").lower() for one in listeners}
+
+    @functools.lru_cache(OWN_CACHE)
+    def is_us(host: str) -> bool:
+        return host in names or (_is_address(host) and owns(host))
+
+    def is_own(host: str, port: int | None) -> bool:
+        known = port in ports if port is not None else bool(ports & {5060, 5061})
+        return known and is_us(host.lower())
+
+    return is_own

@@ -1,0 +1,51 @@
+"""The journal: what the proxy path and the ledger say, as log lines with one call id each."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from proxy import log
+from proxy.sip.hop import Flow
+from routing.events import Event
+
+QUIET: Final = frozenset({"call.started", "call.answered", "agent.state", "direct.expired"})
+"""Kinds of event that are only logged at level debug: the line at the end of a call says it all."""
+PLACES_LIMIT: Final = 1_000
+"""Places of caught bugs that are remembered, so that each trace is written once."""
+
+
+class LogJournal:
+    """`ports.Journal` on the log."""
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger()
+        self._seen: set[tuple[str, str, int]] = set()
+
+    def note(self, event: str, /, call: str = "", **facts: object) -> None:
+        """See Journal."""
+        if call:
+            facts["call"] = call
+        self._log.info(event, **facts)
+
+    def refused(self, flow: Flow, reason: str) -> None:
+        """See Journal."""
+        log.refused(flow.host, flow.port, flow.listener.transport, reason)
+
+    def failure(self, where: str, error: BaseException, call: str = "") -> None:
+        """See Journal."""
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        place = (where, type(error).__name__, trace.tb_lineno if trace is not None else 0)
+        known = place in self._seen
+        if not known and len(self._seen) < PLACES_LIMIT:
+            self._seen.add(place)
+        self._log.error("internal_error", call=call, where=where, error=repr(error), exc_info=None if known else error)
+
+    def events(self, events: Sequence[Event]) -> None:
+        """Write committed facts."""
+        for event in events:
+            write = self._log.debug if event.kind in QUIET else self._log.info
+            data = event.data
+            write(event.kind, **{key: value for key, value in data.items() if value is not None})

@@ -1,0 +1,79 @@
+"""Names to addresses, for requests inside a dialog and for the peers themselves."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import structlog
+
+from config.address import SipPeer
+from proxy.core.peers import Address, Peer, PeerTable
+from proxy.daemon.building import address_of
+from proxy.sip.hop import Hop
+from proxy.transports.resolver import ResolveError, Resolver
+
+REFRESH: Final = 60.0
+"""Seconds between two looks at the names of peers; the resolver's memory keeps to the records' own times."""
+RETRY: Final = 5.0
+"""Seconds until a peer that has no address yet is looked up again."""
+
+
+class LoopLocator:
+    """`ports.Locator` on the resolver."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def locate(self, host: str, port: int | None, transport: str | None, secure: bool,
+               done: Callable[[tuple[Hop, ...]], None]) -> None:
+        """See Locator."""
+        known = self._resolver.cached(host, port, transport, secure)
+        if known is not None:
+            done(tuple(known))
+            return
+        task = asyncio.get_running_loop().create_task(self._ask(host, port, transport, secure, done))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ask(self, host: str, port: int | None, transport: str | None, secure: bool,
+                   done: Callable[[tuple[Hop, ...]], None]) -> None:
+        try:
+            hops = tuple(await self._resolver.resolve(host, port, transport, secure))
+        except ResolveError as error:
+            structlog.get_logger().info("no_address", host=host, reason=str(error))
+            hops = ()
+        done(hops)
+
+
+class PeerAddresses:
+    """Keeps the addresses of the peers true."""
+
+    def __init__(self, resolver: Resolver, table: PeerTable, peers: Iterable[tuple[Peer, tuple[SipPeer, ...]]]) -> None:
+        self._resolver = resolver
+        self._table = table
+        self._peers = tuple(peers)
+        self._log = structlog.get_logger()
+
+    async def refresh(self) -> bool:
+        """Look every peer up; whether each has an address now. What cannot be resolved keeps its old addresses."""
+        for peer, uris in self._peers:
+            found = [address for uri in uris for address in await self._addresses(peer, uri)]
+            if found and tuple(found) != peer.addresses:
+                self._table.set_addresses(peer, tuple(found))
+        return all(peer.addresses for peer, _ in self._peers)
+
+    async def _addresses(self, peer: Peer, uri: SipPeer) -> list[Address]:
+        try:
+            hops = await self._resolver.resolve(uri.host, uri.port, uri.transport, uri.secure)
+        except ResolveError as error:
+            self._log.warning("peer_not_resolved", peer=peer.name, reason=str(error))
+            return [address for address in peer.addresses if address.uri_host.startswith(uri.host.encode())]
+        return [address_of(uri, hop) for hop in hops]
+
+    async def run(self) -> None:
+        """Refresh for ever."""
+        complete = all(peer.addresses for peer, _ in self._peers)
+        while True:
+            await asyncio.sleep(REFRESH if complete else RETRY)
+            complete = await self.refresh()

@@ -1,0 +1,93 @@
+"""What the status thread sees of the daemon: snapshots made in the daemon's thread, events from the database."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from proxy.status.source import AgentState, Alarm, CallFigures, GroupState, PeerState, RunState, Snapshot
+from routing.events import Event
+from routing.ledger import Ledger
+from routing.store.interface import Store
+from routing.store.reader import Reader
+
+
+class DaemonSource:
+    """`StatusSource` over ledger and store."""
+
+    def __init__(self, node: str, ledger: Ledger, store: Store, reader: Reader,
+                 post: Callable[[Callable[[], None]], object], wall: Callable[[], float]) -> None:
+        self.state: RunState = "starting"
+        self.peers: dict[tuple[str, str], PeerState] = {}
+        self.alarms: dict[str, Alarm] = {}
+        self._node = node
+        self._ledger = ledger
+        self._store = store
+        self._reader = reader
+        self._post = post
+        self._wall = wall
+        self._started = wall()
+        self._direct_live: int | None = None
+        self._snapshot = Snapshot(node, "starting", self._started)
+
+    # In the daemon's thread.
+
+    def refresh(self) -> None:
+        """Make a new snapshot."""
+        now = self._wall()
+        counts = self._ledger.counters(now)
+        self._snapshot = Snapshot(
+            self._node, self.state, self._started,
+            calls=CallFigures(counts["active"], counts["today"], counts["answered"], counts["inbound"],
+                              counts["outbound"], counts["direct"]),
+            trunks=self._side("trunk"), pbxs=self._side("pbx"), groups=self._groups(),
+            agents={name: AgentState(one.state, one.since) for name, one in self._ledger.agents().items()},
+            alarms=tuple(self.alarms.values()), direct_live=self._direct_live)
+
+    async def count_direct(self) -> int | None:
+        """Count the direct callbacks in another thread: slow with many, so not in every snapshot."""
+        self._direct_live = await asyncio.to_thread(self._reader.count_direct, self._wall())
+        return self._direct_live
+
+    def alarm_event(self, event: Event) -> None:
+        """Take an alarm of the ledger over into the list."""
+        name = str(event.data["alarm"])
+        if event.kind == "alarm.raised":
+            self.alarms[name] = Alarm(name, str(event.data["text"]), event.time)
+        else:
+            self.alarms.pop(name, None)
+
+    def _side(self, side: Literal["trunk", "pbx"]) -> dict[str, PeerState]:
+        return {name: state for (each, name), state in self.peers.items() if each == side}
+
+    def _groups(self) -> dict[str, GroupState]:
+        agents = self._ledger.agents()
+        calls = self._ledger.calls()
+        found: dict[str, GroupState] = {}
+        for name, group in self._ledger.policy.group.items():
+            states = [agents[agent].state for agent in group.agents if agent in agents]
+            found[name] = GroupState(
+                calls=sum(call.group == name for call in calls), agents_free=states.count("free"),
+                agents_busy=states.count("busy") + states.count("ringing"), agents_unknown=states.count("unknown"))
+        return found
+
+    # In the status thread.
+
+    def events_after(self, seq: int, limit: int) -> Sequence[Event]:
+        """See StatusSource."""
+        return self._reader.events_after(seq, limit)
+
+    def delete_events_upto(self, seq: int) -> None:
+        """See StatusSource."""
+        self._post(lambda: self._store.delete_events_upto(seq))
+
+    def snapshot(self) -> Snapshot:
+        """See StatusSource."""
+        return self._snapshot
+
+    def raise_alarm(self, name: str, text: str) -> None:
+        """See StatusSource."""
+        self._post(lambda: self._ledger.alarm(name, text, self._wall()))
+
+    def clear_alarm(self, name: str) -> None:
+        """See StatusSource."""
+        self._post(lambda: self._ledger.alarm(name, None, self._wall()))

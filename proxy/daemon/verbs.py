@@ -1,0 +1,156 @@
+"""What the daemon answers on its control socket; the shapes stand in `proxy.control`."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+from config.policy import Change, Policy, diff_policies, export_policy, parse_policy, plain_policy, set_key
+from proxy.control import ControlError, Handler
+from proxy.daemon.source import DaemonSource
+from proxy.daemon.tracing import MessageTracer
+from routing.direct import Record
+from routing.ledger import Ledger
+from routing.numbers import Numbers
+from routing.store.interface import CallRow, Store, StoreError
+
+DEFAULT_LIMIT: Final = 100
+MOST_ROWS: Final = 10_000
+"""Rows that one answer holds at the most."""
+
+
+class Verbs:
+    """All handlers."""
+
+    def __init__(self, ledger: Ledger, store: Store, source: DaemonSource, tracer: MessageTracer, version: str,
+                 columns: tuple[str, ...], wall: Callable[[], float], put_policy: Callable[[Policy], None]) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._source = source
+        self._tracer = tracer
+        self._version = version
+        self._columns = columns
+        self._wall = wall
+        self._put_policy = put_policy
+
+    def table(self) -> dict[str, Handler]:
+        """Every verb and its handler."""
+        return {
+            "status": self.status, "calls.list": self.calls, "direct.list": self.direct_list,
+            "direct.show": self.direct_show, "direct.remove": self.direct_remove, "agents.list": self.agents,
+            "policy.show": lambda args: plain_policy(self._ledger.policy),
+            "policy.export": lambda args: {"toml": export_policy(self._ledger.policy)},
+            "policy.apply": self.policy_apply, "policy.set": self.policy_set, "trace": self.trace,
+        }
+
+    async def status(self, args: dict[str, Any]) -> dict[str, Any]:
+        """The daemon in one look."""
+        self._source.refresh()
+        shot = self._source.snapshot()
+        return {
+            "node": shot.node, "version": self._version, "since": shot.started, "state": shot.state,
+            "calls": {"active": shot.calls.active, "today": shot.calls.today},
+            "trunks": {name: peer._asdict() for name, peer in shot.trunks.items()},
+            "pbxs": {name: peer._asdict() for name, peer in shot.pbxs.items()},
+            "alarms": [alarm._asdict() for alarm in shot.alarms],
+            "direct": {"live": await self._source.count_direct()},
+        }
+
+    def calls(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+        """Calls, newest first."""
+        rows = self._read(lambda: self._store.calls(_limit(args)))
+        active = {call.id: call.row() for call in self._ledger.calls()}
+        if args.get("active"):
+            rows = list(reversed(active.values()))[:_limit(args)]
+        else:
+            known = {row.id for row in rows}
+            rows = [row for row in reversed(active.values()) if row.id not in known] + rows
+        return [_call(row, row.id in active) for row in rows[:_limit(args)]]
+
+    def direct_list(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+        """Live direct callbacks, the one touched last first."""
+        now = self._wall()
+        return [_record(one) for one in self._read(lambda: self._store.newest_records(now, _limit(args)))]
+
+    def direct_show(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+        """Live direct callbacks of one customer."""
+        now = self._wall()
+        found = [one for one in self._read(lambda: self._store.records(self._customer(args))) if now < one.expires_at]
+        return [_record(one) for one in sorted(found, key=lambda one: one.touched_at, reverse=True)]
+
+    def direct_remove(self, args: dict[str, Any]) -> dict[str, int]:
+        """Remove a customer's direct callbacks, or the one with one agent."""
+        agent = args.get("agent")
+        found = [one for one in self._read(lambda: self._store.records(self._customer(args)))
+                 if agent is None or one.agent == agent]
+        for one in found:
+            self._ledger.remove(one, self._wall())
+        return {"removed": len(found)}
+
+    def agents(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+        """Every agent that the policy lists or that was seen."""
+        policy = self._ledger.policy
+        return [{
+            "extension": name, "name": policy.agent[name].name if name in policy.agent else None,
+            "group": policy.group_of(name), "type": policy.direct_for(name).type, "state": state.state,
+            "since": state.since,
+        } for name, state in sorted(self._ledger.agents().items())]
+
+    def policy_apply(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Put a whole policy in force."""
+        return self._change(parse_policy(str(args.get("toml", "")), str(args.get("name", "policy.toml"))))
+
+    def policy_set(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Change one key."""
+        return self._change(set_key(self._ledger.policy, str(args.get("key", "")), str(args.get("value", ""))))
+
+    def _change(self, policy: Policy) -> dict[str, Any]:
+        changes: list[Change] = diff_policies(self._ledger.policy, policy)
+        if changes:
+            self._put_policy(policy)
+        return {"changes": [change._asdict() for change in changes]}
+
+    async def trace(self, args: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """Follow one number, one call, or everything."""
+        of = str(args.get("of") or "")
+        yield {"columns": list(self._columns)}
+        digits, call_ids = "", set[bytes]()
+        if of:
+            call_ids = {call.sip_call_id.encode() for call in self._ledger.calls() if call.id == of}
+            if not call_ids:
+                number = Numbers(self._ledger.policy.region).e164(of)
+                digits = (number or of).lstrip("+") if of.lstrip("+").replace(" ", "").isdigit() else ""
+                call_ids = {of.encode()}
+        async for row in self._tracer.watch(digits, call_ids):
+            yield row
+
+    def _customer(self, args: dict[str, Any]) -> str:
+        typed = str(args.get("customer") or "")
+        customer = Numbers(self._ledger.policy.region).e164(typed)
+        if customer is None:
+            raise ControlError(f"{typed!r} cannot be read as a number; write it with + and country code")
+        return customer
+
+    @staticmethod
+    def _read(question: Callable[[], list[Any]]) -> list[Any]:
+        try:
+            return question()
+        except StoreError as error:
+            raise ControlError(f"the database cannot be read: {error}") from error
+
+
+def _limit(args: dict[str, Any]) -> int:
+    limit = args.get("limit")
+    return max(0, min(limit, MOST_ROWS)) if isinstance(limit, int) else DEFAULT_LIMIT
+
+
+def _record(one: Record) -> dict[str, Any]:
+    return {"customer": one.customer, "agent": one.agent, "type": one.type, "created": one.made_at,
+            "touched": one.touched_at, "expires": one.expires_at}
+
+
+def _call(row: CallRow, active: bool) -> dict[str, Any]:
+    state = "ended" if not active else "ringing" if row.answered_at is None else "talking"
+    return {"id": row.id, "time": row.started_at, "direction": row.direction, "customer": row.customer,
+            "agent": row.agent or row.tried, "dialled": row.dialled, "trunk": row.trunk, "pbx": row.pbx,
+            "state": state, "cause": row.cause, "by": row.ended_by, "talk": row.talk_s}
+
+
