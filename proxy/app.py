@@ -108,6 +108,9 @@ class Daemon:
         self.source = DaemonSource(config.node.name, self.ledger, self.store,
                                    Reader(database, config.node.name), self.loop.call_soon_threadsafe, time.time)
         self.ledger.on_alarm = self.source.alarm_event
+        for name, trunk in config.trunk.items():
+            if trunk.register_:
+                self.log.warning("registration_is_not_available", trunk=name)
         restored = self.ledger.restore(time.time())
         if restored:
             self.log.info("calls_went_on_while_we_were_down", count=restored)
@@ -147,8 +150,8 @@ class Daemon:
 
     async def _start_control(self) -> None:
         columns = (*self.config.trunk, self.config.node.name, *self.config.pbx)
-        verbs = Verbs(self.ledger, self.store, self.source, self.tracer, version(), columns, time.time,
-                      self.put_policy)
+        verbs = Verbs(self.ledger, self.store, self.source, self.tracer, version(), columns, self.config.trunk,
+                      self.config.pbx, time.time, self.put_policy)
         self.control = ControlServer(self.config.socket, verbs.table())
         try:
             await self.control.start()

@@ -48,7 +48,7 @@ def count_hop(request: Request) -> None:
 
 
 def user_of(uri: bytes) -> tuple[str, str]:
-    """User and host of a URI as text, the user unescaped and without its parameters; empty where they cannot be read."""
+    """User and host of a URI as text, the user unescaped and without its parameters; empty where unreadable."""
     try:
         parsed = Uri.parse(uri)
     except SipError:

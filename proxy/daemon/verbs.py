@@ -1,9 +1,9 @@
 """What the daemon answers on its control socket; the shapes stand in `proxy.control`."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any, Final
 
-from config.policy import Change, Policy, diff_policies, export_policy, parse_policy, plain_policy, set_key
+from config.policy import Change, Policy, diff_policies, export_policy, parse_policy, plain_policy, set_key, unknown_names
 from proxy.control import ControlError, Handler
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.tracing import MessageTracer
@@ -21,13 +21,15 @@ class Verbs:
     """All handlers."""
 
     def __init__(self, ledger: Ledger, store: Store, source: DaemonSource, tracer: MessageTracer, version: str,
-                 columns: tuple[str, ...], wall: Callable[[], float], put_policy: Callable[[Policy], None]) -> None:
+                 columns: tuple[str, ...], trunks: Collection[str], pbxs: Collection[str], wall: Callable[[], float], put_policy: Callable[[Policy], None]) -> None:
         self._ledger = ledger
         self._store = store
         self._source = source
         self._tracer = tracer
         self._version = version
         self._columns = columns
+        self._trunks = trunks
+        self._pbxs = pbxs
         self._wall = wall
         self._put_policy = put_policy
 
@@ -103,6 +105,10 @@ class Verbs:
         return self._change(set_key(self._ledger.policy, str(args.get("key", "")), str(args.get("value", ""))))
 
     def _change(self, policy: Policy) -> dict[str, Any]:
+        problems = [{"file": "", "key": ".".join(map(str, key)), "line": None, "text": text}
+                    for key, text in unknown_names(policy, self._trunks, self._pbxs)]
+        if problems:
+            raise ControlError("the policy names what boomerang.toml does not have", problems)
         changes: list[Change] = diff_policies(self._ledger.policy, policy)
         if changes:
             self._put_policy(policy)

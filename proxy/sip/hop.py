@@ -19,7 +19,7 @@ class Hop(NamedTuple):
 class Listener(NamedTuple):
     """One of our own listening sockets as the outside sees it."""
 
-    index: int
+    number: int
     """Position in the configuration; the key to the socket."""
     transport: Transport
     host: str

@@ -22,10 +22,16 @@ ROOMS = {
     "proxy.transports": 4,
     "proxy.media": 4,
     "proxy.status": 4,
-    "proxy.app": 5,
-    "proxy.cli": 6,
+    "proxy.log": 4,
+    "proxy.ladder": 4,
+    "proxy.control": 4,
+    "proxy.notify": 4,
+    "proxy.render": 5,
+    "proxy.daemon": 5,
+    "proxy.app": 6,
     "proxy.demo": 6,
-    "proxy.__main__": 7,
+    "proxy.cli": 7,
+    "proxy.__main__": 8,
 }
 """Room and its height. A room imports from lower ones and from itself; rooms of one height do not know each other."""
 
