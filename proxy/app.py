@@ -33,7 +33,7 @@ from proxy.daemon.journal import LogJournal
 from proxy.daemon.locating import LoopLocator, PeerAddresses
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.tracing import MessageTracer
-from proxy.daemon.verbs import Verbs
+from proxy.daemon.verbs import Sides, Verbs
 from proxy.notify import Notifier
 from proxy.sip.hop import Flow
 from proxy.status.service import StatusService
@@ -149,9 +149,8 @@ class Daemon:
         self._arm()
 
     async def _start_control(self) -> None:
-        columns = (*self.config.trunk, self.config.node.name, *self.config.pbx)
-        verbs = Verbs(self.ledger, self.store, self.source, self.tracer, version(), columns, self.config.trunk,
-                      self.config.pbx, time.time, self.put_policy)
+        sides = Sides(tuple(self.config.trunk), self.config.node.name, tuple(self.config.pbx))
+        verbs = Verbs(self.ledger, self.store, self.source, self.tracer, version(), sides, time.time, self.put_policy)
         self.control = ControlServer(self.config.socket, verbs.table())
         try:
             await self.control.start()

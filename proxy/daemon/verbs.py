@@ -1,9 +1,18 @@
 """What the daemon answers on its control socket; the shapes stand in `proxy.control`."""
 
-from collections.abc import AsyncIterator, Callable, Collection
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, NamedTuple
 
-from config.policy import Change, Policy, diff_policies, export_policy, parse_policy, plain_policy, set_key, unknown_names
+from config.policy import (
+    Change,
+    Policy,
+    diff_policies,
+    export_policy,
+    parse_policy,
+    plain_policy,
+    set_key,
+    unknown_names,
+)
 from proxy.control import ControlError, Handler
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.tracing import MessageTracer
@@ -17,19 +26,25 @@ MOST_ROWS: Final = 10_000
 """Rows that one answer holds at the most."""
 
 
+class Sides(NamedTuple):
+    """Who stands where, from left to right."""
+
+    trunks: tuple[str, ...]
+    node: str
+    pbxs: tuple[str, ...]
+
+
 class Verbs:
     """All handlers."""
 
     def __init__(self, ledger: Ledger, store: Store, source: DaemonSource, tracer: MessageTracer, version: str,
-                 columns: tuple[str, ...], trunks: Collection[str], pbxs: Collection[str], wall: Callable[[], float], put_policy: Callable[[Policy], None]) -> None:
+                 sides: Sides, wall: Callable[[], float], put_policy: Callable[[Policy], None]) -> None:
         self._ledger = ledger
         self._store = store
         self._source = source
         self._tracer = tracer
         self._version = version
-        self._columns = columns
-        self._trunks = trunks
-        self._pbxs = pbxs
+        self._sides = sides
         self._wall = wall
         self._put_policy = put_policy
 
@@ -106,7 +121,7 @@ class Verbs:
 
     def _change(self, policy: Policy) -> dict[str, Any]:
         problems = [{"file": "", "key": ".".join(map(str, key)), "line": None, "text": text}
-                    for key, text in unknown_names(policy, self._trunks, self._pbxs)]
+                    for key, text in unknown_names(policy, self._sides.trunks, self._sides.pbxs)]
         if problems:
             raise ControlError("the policy names what boomerang.toml does not have", problems)
         changes: list[Change] = diff_policies(self._ledger.policy, policy)
@@ -117,7 +132,7 @@ class Verbs:
     async def trace(self, args: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """Follow one number, one call, or everything."""
         of = str(args.get("of") or "")
-        yield {"columns": list(self._columns)}
+        yield {"columns": [*self._sides.trunks, self._sides.node, *self._sides.pbxs]}
         digits, call_ids = "", set[bytes]()
         if of:
             call_ids = {call.sip_call_id.encode() for call in self._ledger.calls() if call.id == of}

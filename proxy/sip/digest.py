@@ -23,9 +23,9 @@ from proxy.sip.errors import SipError
 _LWS = rb"[ \t\r\n]*+"
 _TOKEN = rb"[-A-Za-z0-9.!%*_+`'~]++"
 _ITEM = re.compile(
-    _LWS + rb"(?:(" + _TOKEN + rb")[ \t\r\n]++(?!=))?+"
+    _LWS + rb"(?:(" + _TOKEN + rb")[ \t\r\n]++(?!=))?"
     rb"(" + _TOKEN + rb")" + _LWS + rb"=" + _LWS
-    + rb'(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"|([^",\x00-\x20\x7f]++))' + _LWS + rb"(?:,|\Z)",
+    + rb'(?:"([^"\\]*+(?:\\.[^"\\]*+)*)"|([^",\x00-\x20\x7f]++))' + _LWS + rb"(?:,|\Z)",
     re.DOTALL,
 )
 """One parameter, with the scheme before it where a new challenge begins."""

@@ -18,6 +18,9 @@ from routing.store import schema
 BUSY: Final = 0.2
 """Seconds that a write waits for another process before the database counts as locked."""
 
+LOG_KEPT: Final = 64 * 1024 * 1024
+"""Octets of the write-ahead log that are kept for use again after it has grown."""
+
 COMPANIONS: Final = ("-wal", "-shm")
 """Files that SQLite keeps beside a database in WAL mode."""
 
@@ -105,6 +108,7 @@ class Database:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute(f"PRAGMA journal_size_limit={LOG_KEPT}")
             schema.migrate(connection)
             self._take_up(connection)
         except BaseException:

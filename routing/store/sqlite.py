@@ -108,7 +108,7 @@ class SqliteStore:
     def _read_failed(self, error: Exception) -> None:
         self._close_reader()
         if is_broken(error):
-            self._writer.suspect(str(error))
+            self._writer.suspect(str(error), self._reader_of)
         if not self._read_fault:
             self._read_fault = True
             if not self._write_fault:

@@ -70,7 +70,7 @@ class Writer:
         self._wake = threading.Condition(threading.Lock())
         self._stop = threading.Event()
         self._hurry = False
-        self._suspect: str | None = None
+        self._suspect: tuple[str, int] | None = None
         self._overfull = False
         self.failing = False
         """The database is in trouble. Set by the thread, read by all."""
@@ -91,10 +91,10 @@ class Writer:
                 self._wake.notify()
         return lost
 
-    def suspect(self, why: str) -> None:
-        """Tell that a reader found the file broken."""
+    def suspect(self, why: str, opened: int) -> None:
+        """Tell that a reader found the file broken that was the database's opening number `opened`."""
         with self._wake:
-            self._suspect = why
+            self._suspect = why, opened
             self._wake.notify()
 
     def close(self) -> None:
@@ -108,8 +108,9 @@ class Writer:
     def _run(self) -> None:
         while True:
             batch = self._take()
-            if self._suspect is not None:
-                self._condemn(self._suspect)
+            suspect, self._suspect = self._suspect, None
+            if suspect is not None and suspect[1] == self._database.opened:  # else it is out of the way already
+                self._condemn(suspect[0])
             if batch:
                 self._write(batch)
             elif self._stop.is_set():
@@ -124,7 +125,6 @@ class Writer:
         return batch
 
     def _condemn(self, why: str) -> None:
-        self._suspect = None
         try:
             self._fail(self._database.move_aside(why))
             self._database.ready()

@@ -10,7 +10,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from config.policy import Policy, parse_policy
 from routing.facts import Ending, Identity, NewCall, Side
 from routing.identity import PbxFacts
-from routing.ids import uuid7
 from routing.ledger import Ledger
 from routing.store.interface import Store
 from tests.routing.memory_store import MemoryStore
@@ -57,6 +56,7 @@ class Machine(RuleBasedStateMachine):
         self.ledger = Ledger(engine, self.read_policy(), {"office": pbx}, "edge1", os.urandom)
         self.records: dict[tuple[str, str], Entry] = {}
         self.going: dict[str, Going] = {}
+        self.named = 0
 
     def read_policy(self) -> Policy:
         lines = ['region = "HU"', "[direct_callback]", f'expires_after = "{E}s"', f'min_talk = "{MIN_TALK}s"']
@@ -80,7 +80,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule(inbound=st.booleans(), customer=st.sampled_from(CUSTOMERS), agent=st.sampled_from(AGENTS))
     def call(self, inbound: bool, customer: str, agent: str) -> None:
-        name = uuid7(self.now, os.urandom)
+        self.named += 1
+        name = f"call {self.named:03d}"
         going = self.going[name] = Going(inbound, customer, self.now)
         if inbound:
             new = NewCall(name, "inbound", "main", "office", "+3614445555", (Identity("from", customer, "c", ""),),

@@ -233,6 +233,7 @@ def test_events_and_row_of_a_redirected_call(worlds: Worlds) -> None:
     world = worlds()
     world.dial("201")
     world.told()
+    world.now += 60
     call = world.calls_in()
     world.ledger.decide(call, world.now)
     world.ledger.ringing(call.id, 0, world.now + 1)
@@ -255,7 +256,7 @@ def test_events_and_row_of_a_redirected_call(worlds: Worlds) -> None:
         "tried": "201", "talk_s": 60.0, "by": "caller", "cause": 200, "duration_s": 63.0, "tried_status": None,
         "reason": "direct"}
     row = world.store.calls(1)[0]
-    assert (row.id, row.cause, row.ended_by, row.talk_s, row.answered_at) == (call.id, 200, "caller", 60.0, BEGIN + 3)
+    assert (row.id, row.cause, row.ended_by, row.talk_s, row.answered_at) == (call.id, 200, "caller", 60.0, BEGIN + 63)
     assert world.store.open_calls() == []
 
 
@@ -290,6 +291,25 @@ def test_agents_are_unknown_until_seen(world: World) -> None:
     assert (world.ledger.agents()["205"].state, world.ledger.agents()["202"].state) == ("free", "busy")
     world.ledger.ended(call.id, Ending(200, "caller"), world.now)
     assert world.ledger.agents()["202"].state == "free"
+
+
+def test_a_queue_rings_at_nobody_known(world: World) -> None:
+    world.told()
+    world.dial("201")
+    call = world.calls_in()
+    world.ledger.decide(call, world.now)
+    world.ledger.target_failed(call.id, 0, 503, world.now)
+    world.ledger.ringing(call.id, 1, world.now)
+    world.ledger.ended(call.id, Ending(487, "caller"), world.now)
+    assert [data["state"] for kind, data in world.told("agent.state")] == ["busy", "free"]
+
+
+def test_another_target_that_fails_is_not_the_one_tried(world: World) -> None:
+    world.dial("201")
+    call = world.calls_in()
+    world.ledger.decide(call, world.now)
+    world.ledger.target_failed(call.id, 1, 503, world.now)
+    assert world.ledger.calls()[0].tried_status is None
 
 
 def test_caller_gives_up_while_it_rings(world: World) -> None:

@@ -48,7 +48,7 @@ def test_state_and_events_reach_a_reader(embedded: StatusService, source: FakeSo
         eventually(lambda: len(subscriber.of("/event/")) == 100, "all events", 20)
         assert [message.json()["seq"] for message in subscriber.of("/event/")] == list(range(1, 101))
         eventually(lambda: json.loads(subscriber.topics()[f"{BASE}/calls"])["active"] == 9, "the change")
-    assert source.events == []
+    eventually(lambda: not source.events, "the outbox is empty")
 
 
 def test_events_wait_until_the_broker_is_up(start: Start, source: FakeSource) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from config.policy import export_policy
+from routing.direct import Record
 from routing.facts import Ending
 from routing.store import writer
 from routing.store.interface import Unit
@@ -243,6 +244,24 @@ def test_garbage_while_running_is_moved_aside_and_the_policy_put_back(world: Wor
     with sqlite3.connect(world.path) as db:
         assert db.execute("SELECT text FROM policy").fetchall() == [(text,)]
     db.close()
+
+
+def test_only_the_reader_meets_the_broken_page(world: World) -> None:
+    for number in range(3000):
+        world.store.put(Unit(records=(Record(f"+3630{number:07d}", "201", 1, 0.0, 0.0, 2e9),)))
+    world.commit()
+    world.store._database.ready().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    world.store._close_reader()
+    with open(world.path, "r+b") as file:
+        file.seek(12 * 4096)
+        file.write(b"\xff" * (world.path.stat().st_size - 12 * 4096))
+    for number in range(3000):  # the reader says it again and again until the writer has acted
+        world.ledger.decide(world.calls_in(f"+3630{number:07d}"), world.now)
+    until_healed(world)
+    world.dial("201")
+    world.commit()
+    assert world.reaches() == "201"
+    assert len(list(world.path.parent.glob("boomerang.db.broken-*[Z]"))) == 1
 
 
 def test_no_folder_at_start(worlds: Worlds, tmp_path: Path) -> None:

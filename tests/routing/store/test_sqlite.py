@@ -12,6 +12,7 @@ from routing.events import Event
 from routing.ids import uuid7
 from routing.store import schema, writer
 from routing.store.interface import Counts, Store, StoreError, Unit
+from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
 from tests.routing.memory_store import MemoryStore
 from tests.routing.world import BEGIN, CUSTOMER, World
@@ -83,7 +84,12 @@ def test_what_is_put_together_is_committed_together(world: World, monkeypatch: p
     batches: list[int] = []
     monkeypatch.setattr(writer, "LINGER", 5.0)
     commit = world.store._writer._commit
-    monkeypatch.setattr(world.store._writer, "_commit", lambda batch: batches.append(len(batch)) or commit(batch))
+
+    def counted(batch: list[writer.Queued]) -> list[Event]:
+        batches.append(len(batch))
+        return commit(batch)
+
+    monkeypatch.setattr(world.store._writer, "_commit", counted)
     for number in range(50):
         world.store.put(Unit(records=(record(str(number)),)))
     world.commit()
@@ -104,17 +110,13 @@ def test_the_callback_comes_after_the_commit_and_in_the_proxys_thread(world: Wor
     assert seen == [(1, threading.get_ident())]
 
 
-def test_a_callback_that_raises_harms_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "LINGER", 5.0)
+def test_a_callback_that_raises_harms_no_other(world: World) -> None:
     seen: list[str] = []
 
     def bad() -> None:
         seen.append("bad")
         raise ZeroDivisionError
 
-    with world.store._writer._wake:
-        pass
-    world.store.put(Unit())
     serials = [world.store._serial + 1, world.store._serial + 2]
     world.store._waiting.update(zip(serials, (bad, lambda: seen.append("good")), strict=True))
     with pytest.raises(ZeroDivisionError):
@@ -241,3 +243,23 @@ def test_a_loop_that_is_closed_is_no_trouble(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "boomerang.db") as db:
         assert db.execute("SELECT count(*) FROM direct").fetchone() == (1,)
     db.close()
+
+
+# Another thread's reader
+
+
+def test_reader_sees_what_is_committed_and_finds_a_new_file(world: World) -> None:
+    reader = Reader(world.path, "edge1")
+    world.store.put(Unit(events=(event(),), records=(record(), record("202", expires=BEGIN))))
+    world.commit()
+    assert reader.events_after(0, 10) == world.events
+    assert reader.count_direct(BEGIN) == 1
+    for companion in ("", "-wal", "-shm"):
+        world.path.with_name(world.path.name + companion).unlink()
+    assert reader.events_after(0, 10) == []
+    assert reader.count_direct(BEGIN) is None
+    world.store.put(Unit(events=(event(),)))
+    world.commit()
+    assert [each.seq for each in reader.events_after(0, 10)] == [1, 2]
+    reader.close()
+    reader.close()
