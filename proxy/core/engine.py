@@ -240,14 +240,15 @@ class Proxy:
         if invite:
             self._new_call(request, flow, peer, mark, now)
         else:
-            self._pass(request, flow, self._other_side(peer), peer, mark, now)
+            self._pass(request, flow, self.other_side(peer), peer, mark, now)
 
     def _refuse(self, request: Request, flow: Flow, status: int, reason: str) -> None:
         self.counters.refused.add(reason)
         self.journal.refused(flow, reason)
         self.answer(request, flow, status)
 
-    def _other_side(self, peer: Peer) -> Peer:
+    def other_side(self, peer: Peer) -> Peer:
+        """Where calls of a peer go unless a number says otherwise: the first peer of the other side."""
         side = self.peers.pbxs if peer.side == "trunk" else self.peers.trunks
         return next(iter(side.values()))
 
@@ -278,9 +279,9 @@ class Proxy:
     def _new_call(self, request: Request, flow: Flow, source: Peer, mark: bytes, now: float) -> None:
         known = self.router.open_call(request.call_id.decode("utf-8", "replace"))
         call = self.challenged.pop(dialog_key(request), None) or (known.id if known else self.new_id())
-        decision = self._decide(self._describe(request, source, call), call)
+        decision = self._decide(self.describe(request, user_of(request.uri)[0], source, call), call)
         side = self.peers.pbxs if source.side == "trunk" else self.peers.trunks
-        relay = CallSetup(self, request, flow, call, decision, side.get(decision.peer) or self._other_side(source))
+        relay = CallSetup(self, request, flow, call, decision, side.get(decision.peer) or self.other_side(source))
         relay.loop = mark
         self._open(relay, request, now)
         request.remove(b"route")
@@ -290,8 +291,9 @@ class Proxy:
         relay.start(now)
         self.counters.setup_seconds.observe(self.clock() - now)
 
-    def _describe(self, request: Request, source: Peer, call: str) -> NewCall:
-        other = self._other_side(source)
+    def describe(self, request: Message, dialled: str, source: Peer, call: str) -> NewCall:
+        """What the rules may know of a call that came from `source`."""
+        other = self.other_side(source)
         inbound = source.side == "trunk"
         names: tuple[bytes, ...] = (b"p-asserted-identity", b"remote-party-id", b"from")
         if not inbound:
@@ -301,7 +303,7 @@ class Proxy:
             names = tuple(name for name in names if name not in ASSERTED)
         return NewCall(
             id=call, direction="inbound" if inbound else "outbound", trunk=source.name if inbound else other.name,
-            pbx=other.name if inbound else source.name, dialled=user_of(request.uri)[0],
+            pbx=other.name if inbound else source.name, dialled=dialled,
             identities=identities(request, names), withheld=withheld(request),
             sip_call_id=request.call_id.decode("utf-8", "replace"))
 

@@ -82,7 +82,7 @@ def _text(value: bytes | None) -> str:
     return (value or b"").strip().strip(b'"').decode("utf-8", "replace")
 
 
-def withheld(request: Request) -> bool:
+def withheld(request: Message) -> bool:
     """Whether the caller asked not to be shown: RFC 3323 Privacy, or an anonymous From (RFC 3323 section 4.1.1.3)."""
     for field in request.values(b"privacy"):
         levels = {level.strip().lower() for level in field.split(b";")}

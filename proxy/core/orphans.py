@@ -4,15 +4,18 @@ Rules
 - A response whose topmost Via bears our seal is sent on to the next Via, without a transaction; a failure of an INVITE
   is acknowledged here, because its client transaction is gone. RFC 6026 section 7 wants stray responses dropped so
   that nobody can use a proxy to send them; the seal is what makes this safe.
-- A CANCEL for a call that the ledger holds open goes to every target that the call may have been sent to: the
-  branch is computed again, and whoever does not know it says so.
+- A CANCEL from a peer goes to every target that its call may have been sent to: the branch is computed again, and
+  whoever does not know it says so.
+- A call that was lost before its row was written is opened again from what the response repeats of it (To, From), so
+  that an agent's failed call is remembered even then.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.core.headers import CONNECTED, clean, identities, session_interval
+from proxy.core.headers import CONNECTED, clean, identities, session_interval, user_of
+from proxy.core.peers import Peer
 from proxy.core.requests_out import authority
 from proxy.core.seals import first_vias
 from proxy.sip.hop import Flow, Hop
@@ -32,7 +35,7 @@ def response(core: Proxy, answer: Response, flow: Flow) -> None:
     if invite and answer.status >= 300:
         _send(core, _ack(answer, ours.to_bytes()), came_from)
     if invite and answer.status >= 200:
-        _report(core, answer)
+        _report(core, answer, core.peers.identify(flow, None))
     answer.drop_first_value(b"via")
     clean(answer, core.private, trusted=core.hop_trusted(came_from))
     host = (back.received or back.host.strip(b"[]")).decode("ascii", "replace")
@@ -55,43 +58,59 @@ def _ack(answer: Response, via: bytes) -> bytes:
     return Request.create(b"ACK", answer.to.uri, fields).to_bytes()
 
 
-def _report(core: Proxy, answer: Response) -> None:
+def _report(core: Proxy, answer: Response, came_from: Peer | None) -> None:
     known = core.router.open_call(answer.call_id.decode("utf-8", "replace"))
-    if known is None:
-        return
+    call = known.id if known is not None else None
+    if call is None:
+        if answer.status < 300 or came_from is None:
+            return  # its BYE will say that it is over; who answered cannot be known any more
+        call = _reopen(core, answer, came_from)
     if answer.status < 300:
-        target = 0 if known.tried else 1
-        core.tell(core.router.answered, known.id, target, identities(answer, CONNECTED), session_interval(answer),
-                  core.wall(), call=known.id)
+        target = 0 if known is not None and known.tried else 1
+        core.tell(core.router.answered, call, target, identities(answer, CONNECTED), session_interval(answer),
+                  core.wall(), call=call)
     else:
-        core.tell(core.router.ended, known.id, Ending(answer.status, "callee"), core.wall(), call=known.id)
+        core.tell(core.router.ended, call, Ending(answer.status, "callee"), core.wall(), call=call)
+
+
+def _reopen(core: Proxy, answer: Response, came_from: Peer) -> str:
+    """Open a ledger entry for a call that was lost before it was written: what a response repeats must do."""
+    call = core.new_id()
+    core.tell(core.router.decide, core.describe(answer, user_of(answer.to.uri)[0], core.other_side(came_from), call),
+              core.wall(), call=call)
+    return call
 
 
 def cancel(core: Proxy, request: Request, flow: Flow, now: float) -> bool:
-    """Pass on a CANCEL of a call that an earlier process sent on. False when the ledger knows no such call."""
-    known = core.router.open_call(request.call_id.decode("utf-8", "replace"))
+    """Pass on a CANCEL of a call that an earlier process sent on. False where it can be none."""
     source = core.peers.identify(flow, request.via.port)
-    if known is None or source is None or request.to.tag is not None:
+    if source is None or request.to.tag is not None:
+        return False
+    known = core.router.open_call(request.call_id.decode("utf-8", "replace"))
+    peer = core.other_side(source)
+    if known is not None:
+        side = core.peers.pbxs if source.side == "trunk" else core.peers.trunks
+        peer = side.get(known.pbx if source.side == "trunk" else known.trunk, peer)
+    if not peer.addresses:
         return False
     core.answer(request, flow, 200)
     core.counters.orphans += 1
-    peer = (core.peers.pbxs if source.side == "trunk" else core.peers.trunks).get(
-        known.pbx if source.side == "trunk" else known.trunk)
-    if peer is None or not peer.addresses:
-        return True
     hop, host = core.health.order(peer.hops, now)[0], peer.addresses[0].uri_host
     uris = [request.uri]
-    if known.tried:
+    if known is not None and known.tried:
         uris.insert(0, b"sip:%s@%s" % (known.tried.encode(), host))
     mark = core.seals.loop_mark(source.name, request.uri, request)
     for number, uri in enumerate(uris):
-        listener = core.network.listener_for(hop)
-        if listener is not None:
-            branch = core.seals.branch(request, 0, number, number, mark)
-            via = b"Via: SIP/2.0/%s %s;branch=%s;rport" % (
-                listener.transport.upper().encode(), authority(listener), branch)
-            kept = [field for name, field in zip(request.names, request.fields, strict=True)
-                    if name in (b"from", b"to", b"call-id", b"cseq")]
-            fields = [via, *kept, b"Max-Forwards: 70", b"Content-Length: 0"]
-            _send(core, Request.create(b"CANCEL", uri, fields).to_bytes(), hop)
+        _send_cancel(core, request, uri, hop, core.seals.branch(request, 0, number, number, mark))
     return True
+
+
+def _send_cancel(core: Proxy, request: Request, uri: bytes, hop: Hop, branch: bytes) -> None:
+    listener = core.network.listener_for(hop)
+    if listener is None:
+        return
+    via = b"Via: SIP/2.0/%s %s;branch=%s;rport" % (listener.transport.upper().encode(), authority(listener), branch)
+    kept = [field for name, field in zip(request.names, request.fields, strict=True)
+            if name in (b"from", b"to", b"call-id", b"cseq")]
+    fields = [via, *kept, b"Max-Forwards: 70", b"Content-Length: 0"]
+    _send(core, Request.create(b"CANCEL", uri, fields).to_bytes(), hop)
