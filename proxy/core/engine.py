@@ -460,7 +460,7 @@ class Proxy:
 
     # -- the ledger
 
-    def tell(self, what: Callable[..., None], *facts: object, call: str) -> None:
+    def tell(self, what: Callable[..., object], *facts: object, call: str) -> None:
         """Tell the router a fact; a bug in a rule must not cost a call."""
         try:
             what(*facts)
