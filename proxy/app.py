@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -40,6 +41,7 @@ from proxy.status.service import StatusService
 from proxy.status.source import PeerState
 from proxy.transports.network import Network
 from proxy.transports.resolver import Resolver
+from routing.events import Event
 from routing.ids import uuid7
 from routing.ledger import Ledger
 from routing.store.interface import StoreError
@@ -89,7 +91,7 @@ class Daemon:
         self.draining = False
         self._armed: asyncio.TimerHandle | None = None
         self._armed_at = 0.0
-        self._dirty = True
+        self._policy_unread = False
         self._seed_hash = self._read_seed_hash()
 
     # -- start
@@ -107,7 +109,7 @@ class Daemon:
         self.ledger = Ledger(self.store, self._first_policy(), building.pbx_facts(config), config.node.name, os.urandom)
         self.source = DaemonSource(config.node.name, self.ledger, self.store,
                                    Reader(database, config.node.name), self.loop.call_soon_threadsafe, time.time)
-        self.ledger.on_alarm = self.source.alarm_event
+        self.ledger.on_alarm = self._alarm
         for name, trunk in config.trunk.items():
             if trunk.register_:
                 self.log.warning("registration_is_not_available", trunk=name)
@@ -192,8 +194,7 @@ class Daemon:
 
     # -- chores
 
-    async def _every(self, pause: float, chore: object) -> None:
-        assert callable(chore)
+    async def _every(self, pause: float, chore: Callable[[], None]) -> None:
         while True:
             await asyncio.sleep(pause)
             try:
@@ -233,8 +234,8 @@ class Daemon:
                 self.proxy.overloaded = False
                 self.ledger.alarm("overload", None, time.time())
 
-    def _events(self, events: object) -> None:
-        self.journal.events(events)  # type: ignore[arg-type]  # the store gives a sequence of events
+    def _events(self, events: Sequence[Event]) -> None:
+        self.journal.events(events)
         self.status.committed()
 
     # -- what others ask
@@ -262,21 +263,48 @@ class Daemon:
     # -- policy
 
     def _first_policy(self) -> Policy:
-        """The policy in force: the database's, else the seed's, else the defaults."""
+        """The policy in force: the database's, else the seed's, else the defaults.
+
+        A database that cannot be read now may hold a newer policy than the seed: nothing is written over it, and it is
+        asked again when it is well (`_alarm`).
+        """
+        seed = load_seed(self.config) or Policy()
         try:
-            text = self.store.load_policy()
+            policy = self._stored_policy()
         except StoreError:
-            text = None
-        if text is not None:
-            try:
-                return parse_policy(text, "the policy in the database")
-            except ConfigError as error:
-                self.log.error("stored_policy_unusable", problems=str(error))
-        policy = load_seed(self.config)
-        if policy is None:
-            return Policy()
-        self.store.save_policy(export_policy(policy), time.time())
-        return policy
+            self._policy_unread = True
+            return seed
+        if policy is not None:
+            return policy
+        if self.config.policy.seed is not None:
+            self.store.save_policy(export_policy(seed), time.time())
+        return seed
+
+    def _stored_policy(self) -> Policy | None:
+        text = self.store.load_policy()
+        if text is None:
+            return None
+        try:
+            return parse_policy(text, "the policy in the database")
+        except ConfigError as error:
+            self.log.error("stored_policy_unusable", problems=str(error))
+            return None
+
+    def _alarm(self, event: Event) -> None:
+        self.source.alarm_event(event)
+        if self._policy_unread and event.kind == "alarm.cleared" and event.data["alarm"] == "database":
+            self.loop.call_soon(self._read_policy_late)
+
+    def _read_policy_late(self) -> None:
+        try:
+            policy = self._stored_policy()
+        except StoreError:
+            return
+        self._policy_unread = False
+        if policy is not None:
+            self.ledger.set_policy(policy)
+        else:
+            self.put_policy(self.ledger.policy)
 
     def put_policy(self, policy: Policy) -> None:
         """Put a policy in force and keep it. No call is touched."""
@@ -305,8 +333,7 @@ class Daemon:
             policy = load_seed(self.config)
             self._seed_hash = digest
         else:
-            text = self.store.load_policy()
-            policy = None if text is None else parse_policy(text, "the policy in the database")
+            policy = self._stored_policy()
         changes = [] if policy is None else diff_policies(self.ledger.policy, policy)
         if policy is not None and changes:
             self.put_policy(policy)
