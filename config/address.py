@@ -6,6 +6,7 @@ from typing import Final, Literal, NamedTuple
 
 DEFAULT_PORT: Final = {"udp": 5060, "tcp": 5060, "tls": 5061}
 """RFC 3261 section 19.1.2."""
+DNS_PORT: Final = 53
 
 Transport = Literal["udp", "tcp", "tls"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -107,6 +108,16 @@ def parse_source(text: str) -> Source:
             if hint
             else f"{text!r} is not a source: write an address, address:port or a network"
         ) from None
+
+
+def parse_server(text: str) -> tuple[str, int]:
+    """Read the address of a name server, `address` or `address:port` (IPv6 in brackets where a port follows)."""
+    if is_address(text):
+        return text, DNS_PORT
+    host, port = parse_host_port(text)
+    if not is_address(host):
+        raise ValueError(f"{text!r} is a name: a name server is an address, port 53 unless named")
+    return host, port or DNS_PORT
 
 
 def is_address(host: str) -> bool:

@@ -8,9 +8,10 @@ from config.address import parse_listen, parse_peer, parse_source
 from config.loading import FOLDER, WRITTEN, Found, build, locate, parse_toml, read_text
 from config.policy import Policy, check_policy, unknown_names
 from config.problem import ConfigError, Problem
-from config.sections import SOCKET_NAME, Http, Listen, Log, Mqtt, Node, NodeConfig, Pbx, PolicySection, Trunk
+from config.sections import SOCKET_NAME, Dns, Http, Listen, Log, Mqtt, Node, NodeConfig, Pbx, PolicySection, Trunk
 
 __all__ = [
+    "Dns",
     "Http",
     "Listen",
     "Log",

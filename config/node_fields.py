@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 
-from config.address import parse_host_port, parse_listen, parse_peer, parse_source
+from config.address import parse_host_port, parse_listen, parse_peer, parse_server, parse_source
 from config.broker import parse_broker
 from config.loading import FOLDER
 from config.secret import is_reference, read_secret
@@ -89,6 +89,7 @@ Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 User = Annotated[str, BeforeValidator(_user)]
 Peers = Annotated[tuple[Annotated[str, _as(parse_peer)], ...], Field(strict=False, min_length=1)]
 Sources = Annotated[tuple[Annotated[str, _as(parse_source)], ...], Field(strict=False)]
+Servers = Annotated[tuple[Annotated[str, _as(parse_server)], ...], Field(strict=False)]
 Headers = Annotated[tuple[Annotated[str, AfterValidator(_header)], ...], Field(strict=False, min_length=1)]
 ListenUri = Annotated[str, _as(parse_listen)]
 HostPort = Annotated[str, _as(parse_host_port)]

@@ -8,7 +8,16 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
-from config.address import SipPeer, Source, Transport, parse_host_port, parse_listen, parse_peer, parse_source
+from config.address import (
+    SipPeer,
+    Source,
+    Transport,
+    parse_host_port,
+    parse_listen,
+    parse_peer,
+    parse_server,
+    parse_source,
+)
 from config.broker import BrokerAddress, parse_broker
 from config.fields import AsciiName
 from config.loading import Section, faults
@@ -23,6 +32,7 @@ from config.node_fields import (
     Peers,
     ReadablePath,
     Secret,
+    Servers,
     Sources,
     Topic,
     User,
@@ -172,6 +182,19 @@ class Pbx(_Peer):
         return self._extension.fullmatch(user) is not None
 
 
+class Dns(Section):
+    """Where names are looked up."""
+
+    servers: Servers = Field(
+        default=(), description="Name servers, as address or address:port; none: those of /etc/resolv.conf."
+    )
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...] | None:
+        """Address and port of each; None where the system's are used."""
+        return tuple(map(parse_server, self.servers)) or None
+
+
 class Mqtt(Section):
     """The broker that status goes to."""
 
@@ -232,6 +255,7 @@ class NodeConfig(Section):
     listen: Annotated[tuple[Listen, ...], Field(strict=False, min_length=1)] = Field(description="Listening sockets.")
     trunk: dict[AsciiName, Trunk] = Field(min_length=1, description="Carriers by name, the first one is the usual one.")
     pbx: dict[AsciiName, Pbx] = Field(min_length=1, description="PBXs by name, the first one is the usual one.")
+    dns: Dns = Field(default=Dns(), description="Where names are looked up.")
     mqtt: Mqtt = Field(default=Mqtt(), description="The broker that status goes to.")
     http: Http = Field(default=Http(), description="The web server of health, metrics and API.")
     policy: PolicySection = Field(default=PolicySection(), description="Where the first policy comes from.")

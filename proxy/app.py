@@ -135,7 +135,8 @@ class Daemon:
         self.network = Network(building.listen_specs(config), self._receive)
         transports = {listen.transport for listen in config.listen}
         families = sorted({"AAAA" if ":" in listen.host else "A" for listen in config.listen})
-        resolver = Resolver(transports=transports, families=families)  # type: ignore[arg-type]  # A and AAAA only
+        resolver = Resolver(nameservers=config.dns.addresses, transports=transports,
+                            families=families)  # type: ignore[arg-type]  # A and AAAA only
         self.addresses = PeerAddresses(resolver, self.table, found)
         self.tracer = MessageTracer(config.node.name, self._name_of, time.time, self._call_named)
         await self.network.start()

@@ -13,6 +13,7 @@ from config.address import (
     parse_listen,
     parse_peer,
     parse_port,
+    parse_server,
     parse_source,
 )
 from config.broker import BrokerAddress, parse_broker
@@ -163,6 +164,19 @@ def test_a_port_is_ascii_digits(text: str) -> None:
     assert text.isascii()
     assert text.isdigit()
     assert 0 < port < 65536
+
+
+def test_name_servers() -> None:
+    assert parse_server("192.0.2.1") == ("192.0.2.1", 53)
+    assert parse_server("127.0.0.1:5353") == ("127.0.0.1", 5353)
+    assert parse_server("2001:db8::1") == ("2001:db8::1", 53)
+    assert parse_server("[2001:db8::1]:54") == ("2001:db8::1", 54)
+
+
+@pytest.mark.parametrize("text", ["", "dns.example", "dns.example:53", "192.0.2.1:0", "192.0.2.1:x", "[::1"])
+def test_no_name_server(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not|is a name"):
+        parse_server(text)
 
 
 def test_brokers() -> None:
