@@ -21,6 +21,7 @@ log_stderror=yes
 children=2
 tcp_children=2
 auto_aliases=no
+tcp_source_ipv4={address}
 enable_tls=yes
 listen=udp:{address}:{port}
 listen=tcp:{address}:{port}

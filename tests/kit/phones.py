@@ -67,6 +67,11 @@ class PjsipPhone(Process):
         """Wait until a call is over; gives the line with its status."""
         return self.wait_for("^phone call state=DISCONN", timeout, after=after)
 
+    def leave(self) -> None:
+        """Unregister and end."""
+        self.say("quit")
+        self.wait()
+
     def rang(self) -> int:
         """How many calls have reached it."""
         return sum(line.startswith("phone ringing") for line in self.lines)

@@ -176,7 +176,7 @@ def test_agent_who_does_not_answer_rings_for_a_while_and_the_queue_gets_the_call
 def test_agent_unregistered_the_queue_gets_the_call(office: Office) -> None:
     phone, colleague = office.phone("201"), office.phone("202")
     office.agent_misses(phone)
-    phone.stop()
+    phone.leave()
     eventually(lambda: not office.pbx.registered("201"), "201 is unregistered")
     caller = office.customer(talk_ms=1500)
     colleague.talks()
