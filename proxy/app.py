@@ -292,6 +292,7 @@ class Daemon:
             return None
 
     def _alarm(self, event: Event) -> None:
+        self.journal.alarm(event)
         self.source.alarm_event(event)
         if self._policy_unread and event.kind == "alarm.cleared" and event.data["alarm"] == "database":
             self.loop.call_soon(self._read_policy_late)

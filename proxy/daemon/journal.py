@@ -11,6 +11,8 @@ from routing.events import Event
 
 QUIET: Final = frozenset({"call.started", "call.answered", "agent.state", "direct.expired"})
 """Kinds of event that are only logged at level debug: the line at the end of a call says it all."""
+ALARMS: Final = frozenset({"alarm.raised", "alarm.cleared"})
+"""Kinds that are logged before their commit, which may be what the alarm is about."""
 PLACES_LIMIT: Final = 1_000
 """Places of caught bugs that are remembered, so that each trace is written once."""
 
@@ -43,9 +45,16 @@ class LogJournal:
             self._seen.add(place)
         self._log.error("internal_error", call=call, where=where, error=repr(error), exc_info=None if known else error)
 
+    def alarm(self, event: Event) -> None:
+        """Write an alarm that goes up or down, at once."""
+        write = self._log.warning if event.kind == "alarm.raised" else self._log.info
+        write(event.kind, **{key: value for key, value in event.data.items() if value is not None})
+
     def events(self, events: Sequence[Event]) -> None:
-        """Write committed facts."""
+        """Write committed facts; alarms were written already."""
         for event in events:
+            if event.kind in ALARMS:
+                continue
             write = self._log.debug if event.kind in QUIET else self._log.info
             data = event.data
             write(event.kind, **{key: value for key, value in data.items() if value is not None})
