@@ -103,7 +103,7 @@ def is_pure(module: str) -> bool:
     return room(module) in PURE and not any(within(module, exception) for exception in NOT_PURE)
 
 
-@pytest.mark.parametrize("module", filter(is_pure, MODULES))
+@pytest.mark.parametrize("module", [m for m in MODULES if is_pure(m)])
 def test_pure_rooms_do_no_io(module: str) -> None:
     found = {name.partition(".")[0] for name in imports(module, MODULES[module])} & IMPURE
     assert not found, f"{module} is in a pure room and imports {', '.join(sorted(found))}"
