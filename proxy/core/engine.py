@@ -31,7 +31,7 @@ from proxy.sip.message import Message, Request, Response
 from proxy.sip.parser import is_keepalive, parse
 from proxy.sip.reply import build_response, with_received
 from proxy.sip.requests import make_cancel
-from proxy.sip.timers import Timers, TimerValues
+from proxy.sip.timers import Timer, Timers, TimerValues
 from proxy.sip.transaction import ClientOwner, ClientTransaction, ServerTransaction
 from proxy.sip.uri import Uri
 from proxy.sip.validate import validate, validate_forwarding
@@ -103,8 +103,8 @@ class Proxy:
         """By the key of their server transaction."""
         self.strangers = Buckets(STRANGER_RATE, STRANGER_BURST)
         self.newcomers = Buckets(PEER_RATE, PEER_BURST)
-        self.challenged: dict[tuple[bytes, bytes], str] = {}
-        """Calls whose INVITE was answered 401 or 407, by Call-ID and From tag."""
+        self.challenged: dict[tuple[bytes, bytes], tuple[str, Timer]] = {}
+        """Calls whose INVITE was answered 401 or 407, by Call-ID and From tag; with each, the end of the wait."""
         self.pending = 0
         """Requests without a final response."""
         self.draining = False
@@ -278,7 +278,7 @@ class Proxy:
 
     def _new_call(self, request: Request, flow: Flow, source: Peer, mark: bytes, now: float) -> None:
         known = self.router.open_call(request.call_id.decode("utf-8", "replace"))
-        call = self.challenged.pop(dialog_key(request), None) or (known.id if known else self.new_id())
+        call = self._call_repeated(dialog_key(request)) or (known.id if known else self.new_id())
         decision = self._decide(self.describe(request, user_of(request.uri)[0], source, call), call)
         side = self.peers.pbxs if source.side == "trunk" else self.peers.trunks
         relay = CallSetup(self, request, flow, call, decision, side.get(decision.peer) or self.other_side(source))
@@ -325,7 +325,7 @@ class Proxy:
         self._open(relay, request, now)
         request.remove(b"route")
         self._prepare(request, source)
-        if not relay.try_hops(0, None, self.health.order(target.hops, now), now):
+        if not relay.try_hops(0, self.health.order(target.hops, now), now):
             relay.refuse(503, now)
 
     # -- requests inside a dialog
@@ -485,13 +485,18 @@ class Proxy:
 
     def expect_credentials(self, key: tuple[bytes, bytes], call: str, now: float) -> None:
         """Keep the name of a call that was answered 401 or 407; it ends with that cause if nothing follows."""
-        self.challenged[key] = call
-        self.timers.at(now + CREDENTIALS_PATIENCE, partial(self._credentials_missing, key, call))
+        self._call_repeated(key)
+        self.challenged[key] = call, self.timers.at(now + CREDENTIALS_PATIENCE, partial(self._credentials_missing, key))
 
-    def _credentials_missing(self, key: tuple[bytes, bytes], call: str, now: float) -> None:
-        if self.challenged.get(key) == call:
-            del self.challenged[key]
-            self.tell(self.router.ended, call, Ending(407, "callee"), self.wall(), call=call)
+    def _call_repeated(self, key: tuple[bytes, bytes]) -> str | None:
+        call, timer = self.challenged.pop(key, (None, None))
+        if timer is not None:
+            timer.cancel()
+        return call
+
+    def _credentials_missing(self, key: tuple[bytes, bytes], now: float) -> None:
+        call = self.challenged.pop(key)[0]
+        self.tell(self.router.ended, call, Ending(407, "callee"), self.wall(), call=call)
 
 
 class _Bystander:

@@ -79,5 +79,5 @@ def _located(core: Proxy, request: Request, flow: Flow, relay: Relay | None, hop
     now = core.clock()
     if relay is None:
         core.send_ack(request, flow, hops)
-    elif not relay.done and not relay.try_hops(0, None, core.health.order(hops, now), now):
+    elif not relay.done and not relay.try_hops(0, core.health.order(hops, now), now):
         relay.refuse(503, now)

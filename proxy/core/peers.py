@@ -58,6 +58,11 @@ class Peer:
         """Its addresses without their names."""
         return tuple(address.hop for address in self.addresses)
 
+    def uri_host(self, hop: Hop) -> bytes:
+        """What stands for one of its addresses in a Request-URI."""
+        own = (b"[%s]:%d" if ":" in hop.host else b"%s:%d") % (hop.host.encode(), hop.port)
+        return next((address.uri_host for address in self.addresses if address.hop == hop), own)
+
 
 class PeerTable:
     """All peers, found by source."""

@@ -71,7 +71,7 @@ class Qualifier:
                              1, (b"Contact: " + us, b"Accept: application/sdp"))
         request = parse(data)
         assert isinstance(request, Request)
-        out = Outgoing(request, data, address.hop, listener, None, ())
+        out = Outgoing(request, data, address.hop, listener)
         tx = self._core.start_client(out, _Question(self, peer, address.hop, now), now)
         tx.give_up_at(now + PATIENCE)
 

@@ -2,11 +2,12 @@
 
 Rules
 - The addresses of a target are tried in order; 503, silence and transport errors lead to the next one (RFC 3263
-  section 4.3).
+  section 4.3). An address that was only slow is cancelled when it speaks after all, and its 2xx still counts.
 - CANCEL goes out for an attempt only after its first 1xx (RFC 3261 section 9.1); a 2xx that crosses it is forwarded.
 - Every 2xx of an INVITE is forwarded, however late (RFC 3261 section 16.7 item 5, RFC 6026 section 7).
 - Timer C guards an INVITE and starts again with each 1xx but 100 (RFC 3261 section 16.7 item 2).
-- A request other than INVITE that nobody answers is not answered 408 either (RFC 4320 section 4.2).
+- A request other than INVITE gets no 1xx (RFC 4320 section 4.1) and no 408 (section 4.2): where nobody answers it,
+  nobody does.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.core.requests_out import Outgoing
+from proxy.core.seals import first_vias
+from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.reply import build_response
@@ -46,6 +49,7 @@ class Attempt:
         self.target = target
         self.hop = out.hop
         self.out: Outgoing | None = out
+        """What was sent; None after the final response and after the transaction's end."""
         self.hops_left = hops_left
         self.tx: ClientTransaction | None = None
         self.heard = False
@@ -53,12 +57,14 @@ class Attempt:
         self.cancel_wanted = False
         self.cancelled = False
         self.over = False
+        """Nothing but a 2xx of it counts any more."""
 
     def on_response(self, tx: ClientTransaction, response: Response, now: float) -> None:
         self.relay.response(self, response, now)
 
     def on_timeout(self, tx: ClientTransaction, now: float) -> None:
-        self.relay.core.health.failed(self.hop, now)
+        if not self.over:
+            self.relay.core.health.failed(self.hop, now)
         self.relay.silent(self, 408, now)
 
     def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
@@ -113,12 +119,16 @@ class Relay:
 
     # -- outwards
 
-    def try_hops(self, target: int, uri: bytes | None, hops: list[Hop], now: float,
-                 fields: tuple[bytes, ...] = ()) -> bool:
+    def shape(self, target: int, hop: Hop) -> tuple[bytes | None, tuple[bytes, ...]]:
+        """Request-URI (None: as it came) and additional header fields for a target at this hop."""
+        return None, ()
+
+    def try_hops(self, target: int, hops: list[Hop], now: float) -> bool:
         """Send the request to the first hop that we have a listener for. False when there is none."""
         assert self.request is not None
         while hops:
             hop, hops = hops[0], hops[1:]
+            uri, fields = self.shape(target, hop)
             out = self.core.outgoing(self.request, self.flow, hop, uri=uri, target=target, tried=len(self.attempts),
                                      loop=self.loop, call=self.call, fields=fields)
             if out is None:
@@ -127,11 +137,19 @@ class Relay:
             self.attempts.append(attempt)
             attempt.tx = self.core.start_client(out, attempt, now)
             if hops:
-                attempt.tx.give_up_at(now + NEXT_ADDRESS_AFTER)
-            if self.invite and self.timer_c is None:
+                self.core.timers.at(now + NEXT_ADDRESS_AFTER, partial(self._slow, attempt))
+            if self.invite:
                 self._restart_timer_c(now)
             return True
         return False
+
+    def _slow(self, attempt: Attempt, now: float) -> None:
+        if attempt.heard or attempt.over or not self._next_address(attempt, now):
+            return
+        self.core.health.failed(attempt.hop, now)
+        self.core.journal.note("no_answer_yet", call=self.call, hop=str(attempt.hop[:3]))
+        attempt.over = True
+        self.cancel_attempt(attempt, now)
 
     def response(self, attempt: Attempt, response: Response, now: float) -> None:
         """Take a response of an attempt."""
@@ -141,7 +159,9 @@ class Relay:
             return
         if status != 503:
             self.core.health.succeeded(attempt.hop)
-        if status < 300:
+        if not _leads_back(response):
+            self.silent(attempt, 502, now)
+        elif status < 300:
             self._success(attempt, response, now)
         elif not attempt.over:
             self._failure(attempt, response, now)
@@ -165,20 +185,20 @@ class Relay:
             self.attempt_failed(attempt, status, None, now)
 
     def _next_address(self, attempt: Attempt, now: float) -> bool:
-        if self.done or self.cancelled or attempt.cancelled or not attempt.hops_left or attempt.out is None:
+        if self.done or self.cancelled or attempt.cancel_wanted:
             return False
-        return self.try_hops(attempt.target, attempt.out.uri, attempt.hops_left, now, attempt.out.fields)
+        return self.try_hops(attempt.target, attempt.hops_left, now)
 
     def _provisional(self, attempt: Attempt, response: Response, now: float) -> None:
         attempt.heard = True
         if attempt.cancel_wanted and not attempt.cancelled:
             self._send_cancel(attempt, now)
-        if response.status == 100:
+        if response.status == 100 or not self.invite or self.done or attempt.over or attempt.cancelled:
             return
-        if self.invite and not self.done:
-            self._restart_timer_c(now)
-        if not (self.done or attempt.over or attempt.cancelled):
-            self.provisional(attempt, response, now)
+        if not _leads_back(response):
+            return
+        self._restart_timer_c(now)
+        self.provisional(attempt, response, now)
 
     def _success(self, attempt: Attempt, response: Response, now: float) -> None:
         first = not self.done
@@ -209,7 +229,7 @@ class Relay:
         """Nothing is left to try: pass the failure on. `response`: None where nobody answered."""
         if self.done:
             return
-        if response is None:
+        if response is None or (status == 408 and not self.invite):
             self.refuse(487 if self.cancelled else status, now)
         else:
             self.finish(status, self.core.upstream(response, attempt.hop), "callee", now)
@@ -257,8 +277,6 @@ class Relay:
             self.cancel_attempt(attempt, now)
         if not waiting:
             self.refuse(487, now)
-        else:
-            self.core.timers.at(now + CANCEL_PATIENCE, partial(self.refuse, 487))
 
     def cancel_attempt(self, attempt: Attempt, now: float) -> None:
         """Cancel one attempt, now or as soon as it has answered with a 1xx."""
@@ -272,6 +290,12 @@ class Relay:
         attempt.cancelled = True
         if attempt.out is not None:
             self.core.send_cancel(attempt.out, now)
+            self.core.timers.at(now + CANCEL_PATIENCE, partial(self._cancel_ignored, attempt))
+
+    def _cancel_ignored(self, attempt: Attempt, now: float) -> None:
+        if attempt.out is not None and attempt.tx is not None:
+            attempt.tx.terminate(now)
+            self.silent(attempt, 408, now)
 
     def _restart_timer_c(self, now: float) -> None:
         if self.timer_c is not None:
@@ -284,3 +308,13 @@ class Relay:
             if not attempt.over:
                 self.cancel_attempt(attempt, now)
         self.refuse(408, now)
+
+
+def _leads_back(response: Response) -> bool:
+    """Whether a Via is left below ours; without one a response goes no further (RFC 3261 section 16.7 item 3)."""
+    if response.names.count(b"via") > 1:
+        return True
+    try:
+        return len(first_vias(response, 2)) > 1
+    except SipError:
+        return False

@@ -17,10 +17,6 @@ class Outgoing(NamedTuple):
     data: bytes
     hop: Hop
     listener: Listener
-    uri: bytes | None
-    """Request-URI that routing chose; None where it stayed."""
-    fields: tuple[bytes, ...]
-    """Header fields that routing added."""
 
 
 def authority(listener: Listener) -> bytes:
@@ -60,7 +56,7 @@ def make_outgoing(request: Request, came_by: Listener, goes_by: Listener, hop: H
     for field in fields:
         copy.append(field.partition(b":")[0].lower(), field)
     add_via(copy, goes_by, branch)
-    return Outgoing(copy, copy.to_bytes(), hop, goes_by, uri, fields)
+    return Outgoing(copy, copy.to_bytes(), hop, goes_by)
 
 
 def token_for(seals: Seals, request: Request, call: str) -> bytes | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from proxy.core.headers import CONNECTED, identities, session_interval
 from proxy.core.peers import Peer
 from proxy.core.relay import Attempt, Relay
-from proxy.sip.hop import Flow
+from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.transaction import ServerTransaction
 from routing.facts import Decision, Direction, Ending, Side
@@ -71,18 +71,17 @@ class CallSetup(Relay):
 
     def _try(self, now: float) -> None:
         target = self.decision.targets[self.position]
-        ordered = self.core.health.order(self.peer.hops, now)
-        uri = None
-        if target.user is not None and ordered:
-            host = next(a.uri_host for a in self.peer.addresses if a.hop == ordered[0])
-            uri = b"sip:%s@%s" % (target.user.encode(), host)
-        fields = tuple(f"{name}: {value}".encode() for name, value in target.headers)
-        if not self.try_hops(self.position, uri, ordered, now, fields):
+        if not self.try_hops(self.position, self.core.health.order(self.peer.hops, now), now):
             self.core.journal.note("no_address", call=self.call, peer=self.peer.name)
             self.refuse(503, now)
             return
         if target.ring_for is not None:
             self.core.timers.at(now + target.ring_for, partial(self._rang_out, self.position))
+
+    def shape(self, target: int, hop: Hop) -> tuple[bytes | None, tuple[bytes, ...]]:
+        user, _, headers = self.decision.targets[target]
+        fields = tuple(f"{name}: {value}".encode() for name, value in headers)
+        return None if user is None else b"sip:%s@%s" % (user.encode(), self.peer.uri_host(hop)), fields
 
     def _is_last(self, attempt: Attempt) -> bool:
         return attempt.target == len(self.decision.targets) - 1

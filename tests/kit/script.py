@@ -7,7 +7,8 @@
 
 - Nothing behind the colon means that nothing may leave. `3x INVITE > pbx` stands for the same thing three times.
 - A response is named by its status, and its method where that is not INVITE: `200 BYE`.
-- `again` sends the last message once more. Options: `tag=x` (To tag), `branch=invite` (an ACK with the INVITE's branch).
+- `again` sends the last message once more. Options: `tag=x` (To tag), `branch=invite`
+  (an ACK with the INVITE's branch).
 - When a step does not go as written, the failure shows the whole ladder and the difference.
 """
 
@@ -77,9 +78,9 @@ class Script:
         if plain == ["again"]:
             data = actor.sent[-1]
         elif plain[0].isdigit():
-            data = actor.answer(int(plain[0]), *plain[1:], fields=fields, body=body, **options)
+            data = actor.answer(int(plain[0]), (*plain, "INVITE")[1], fields, body, tag=options.get("tag", ""))
         else:
-            data = actor.write(plain[0], fields, body, **options)
+            data = actor.write(plain[0], fields, body, tag=options.get("tag", ""), branch=options.get("branch", ""))
         return self.send(actor, data, " ".join(words))
 
     def send(self, actor: Actor, data: bytes, title: str = "") -> list[Sent]:
