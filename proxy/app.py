@@ -105,11 +105,12 @@ class Daemon:
         database = config.node.data / "boomerang.db"
         self.store = SqliteStore(database, self.loop.call_soon_threadsafe, time.time, config.node.name,
                                  outbox=mqtt is not None)
-        self.store.on_events = self._events
-        self.ledger = Ledger(self.store, self._first_policy(), building.pbx_facts(config), config.node.name, os.urandom)
+        self.store.on_events = self.journal.events
+        self.ledger = Ledger(self.store, Policy(), building.pbx_facts(config), config.node.name, os.urandom)
         self.source = DaemonSource(config.node.name, self.ledger, self.store,
                                    Reader(database, config.node.name), self.loop.call_soon_threadsafe, time.time)
-        self.ledger.on_alarm = self._alarm
+        self.ledger.on_alarm = self._alarm  # before the first look into the database, which may be in trouble
+        self.ledger.set_policy(self._first_policy())
         for name, trunk in config.trunk.items():
             if trunk.register_:
                 self.log.warning("registration_is_not_available", trunk=name)
@@ -119,6 +120,7 @@ class Daemon:
         await self._start_proxy(key)
         self.status = StatusService(self.source, self.proxy.counters, mqtt, http, version())
         self.status.start()
+        self.store.on_events = self._events
         await self._start_control()
         self.source.state = "running"
         self._start_chores()

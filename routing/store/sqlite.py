@@ -107,6 +107,8 @@ class SqliteStore:
 
     def _read_failed(self, error: Exception) -> None:
         self._close_reader()
+        if not self._database.opened:
+            return  # the writer tells what is wrong
         if is_broken(error):
             self._writer.suspect(str(error), self._reader_of)
         if not self._read_fault:

@@ -1,0 +1,1 @@
+"""What a running Boomerang survives: each fault is caused from outside, and calls go on."""

@@ -1,0 +1,97 @@
+"""The command with something wrong in it: `python -m tests.survival.faulty FAULTS run -c FILE`.
+
+FAULTS: a JSON object. `"package.module:NAME": value` replaces a named limit; `"decide"`, `"facts"`, `"clock"` and
+`"slow"` are the faults below. They wait for a file of that name in the working folder, so that a test says when.
+"""
+
+import importlib
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+BLOCKED = 0.6
+"""Seconds for which the loop is held up at a time."""
+
+
+class OurBugError(Exception):
+    """What a broken rule raises."""
+
+
+def broken(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+    """`work`, which raises while the file is there."""
+
+    def method(*args: Any, **keys: Any) -> Any:
+        if Path(name).exists():
+            raise OurBugError(name)
+        return work(*args, **keys)
+
+    return method
+
+
+def decide() -> None:
+    """The question how a call is routed ends in an exception."""
+    from routing.ledger import Ledger
+
+    Ledger.decide = broken("decide", Ledger.decide)  # type: ignore[method-assign]
+
+
+def facts() -> None:
+    """Whatever the ledger is told about a call ends in an exception."""
+    from routing.ledger import Ledger
+
+    for name in ("ringing", "target_failed", "answered", "alive", "ended"):
+        setattr(Ledger, name, broken("facts", getattr(Ledger, name)))
+
+
+def clock() -> None:
+    """The wall clock is off by the seconds in the file `clock`, from SIGUSR1 on; the monotonic one is not."""
+    true, offset = time.time, [0.0]
+
+    def jump(*_: object) -> None:
+        offset[0] = float(Path("clock").read_text())
+        Path("jumped").touch()
+
+    signal.signal(signal.SIGUSR1, jump)
+    time.time = lambda: true() + offset[0]
+
+
+def slow() -> None:
+    """The loop is held up again and again."""
+    from proxy import app
+
+    sweep = app.Daemon._sweep
+
+    def method(self: app.Daemon) -> None:
+        if Path("slow").exists():
+            time.sleep(BLOCKED)
+        sweep(self)
+
+    app.Daemon._sweep = method  # type: ignore[method-assign]
+    app.SWEEP_PAUSE = 0.01  # type: ignore[misc]
+
+
+FAULTS = {"decide": decide, "facts": facts, "clock": clock, "slow": slow}
+
+
+def main() -> None:
+    """Put the faults in and go on as the command."""
+    wanted: dict[str, Any] = json.loads(sys.argv.pop(1))
+    for name, value in wanted.items():
+        if name in FAULTS:
+            FAULTS[name]()
+        else:
+            module, _, attribute = name.partition(":")
+            target = importlib.import_module(module)
+            assert hasattr(target, attribute), name
+            setattr(target, attribute, value)
+    from proxy.cli import main as command
+
+    command()
+
+
+if __name__ == "__main__":
+    main()

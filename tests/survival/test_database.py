@@ -1,0 +1,215 @@
+"""The database locked, full or gone under a running daemon: calls pass, an alarm is up, it heals without a restart."""
+
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.kit.mosquitto import MISSING, Subscriber, broker, listening
+from tests.kit.site import SHARED
+from tests.kit.waiting import eventually
+from tests.survival.scene import AGENT, CUSTOMER, Scene, alarm_heard, hang_up, passes
+
+SLOWEST_CALL = 1.0
+"""Seconds for two whole calls while the database is in trouble: nobody waits for it."""
+
+pytestmark = pytest.mark.skipif(MISSING is not None, reason=MISSING or "")
+
+
+@contextmanager
+def watched(folder: Path, **keys: object) -> Iterator[tuple[Scene, Subscriber]]:
+    """A site with a broker, and somebody who listens."""
+    with broker(folder) as server, listening(server.port, "boomerang/#") as subscriber:
+        with Scene(folder / "site", mqtt=f"mqtt://127.0.0.1:{server.port}", **keys) as scene:  # type: ignore[arg-type]
+            subscriber.wait_for("boomerang/edge1/status", "online")
+            yield scene, subscriber
+
+
+def heals(scene: Scene, subscriber: Subscriber) -> None:
+    """The alarm goes down everywhere, calls are written again, and a record made now is used."""
+    alarm_heard(subscriber, "database", up=False)
+    scene.boomerang.logs("alarm.cleared", alarm="database")
+    subscriber.wait_for("boomerang/edge1/event/alarm.cleared")
+    scene.agent_misses(AGENT, "+36207654321")
+    assert scene.customer_reaches("+36207654321") == AGENT
+    eventually(lambda: scene.boomerang.sql("SELECT 1 FROM calls WHERE customer = '+36207654321' AND tried = ?", AGENT),
+               "the calls are in the database")  # fmt: skip
+
+
+def raised(scene: Scene, subscriber: Subscriber) -> None:
+    """The alarm is on MQTT and in the log."""
+    alarm_heard(subscriber, "database", up=True)
+    scene.boomerang.logs("alarm.raised", alarm="database")
+    assert "database" in scene.boomerang.alarms()
+
+
+def test_locked_by_another_process(tmp_path: Path) -> None:
+    with watched(tmp_path) as (scene, subscriber):
+        call, there = scene.talking()
+        eventually(lambda: scene.boomerang.sql("SELECT 1 FROM calls WHERE answered_at IS NOT NULL"), "the call's row")
+        with closing(sqlite3.connect(scene.boomerang.data / "boomerang.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            scene.both_ways()
+            raised(scene, subscriber)
+            scene.both_ways()
+            passes(call, there)
+            hang_up(call, there)
+            scene.agent_misses(AGENT, CUSTOMER)
+            assert scene.customer_reaches(CUSTOMER) in (AGENT, SHARED)
+            other.execute("ROLLBACK")
+        heals(scene, subscriber)
+        rows = scene.boomerang.sql("SELECT direction, cause FROM calls WHERE customer = ? ORDER BY id", CUSTOMER)
+        assert [tuple(row) for row in rows][:5] == [
+            ("inbound", 200), ("inbound", 200), ("outbound", 200), ("inbound", 200), ("outbound", 200)
+        ]  # fmt: skip
+        assert len(rows) == 7, "what happened meanwhile was written afterwards"
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A file system of its own with room for little; skips where it may not be mounted."""
+    disk = folder / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"no tmpfs may be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Leave no octet free."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        for size in (65_536, 4_096, 1):
+            try:
+                while file.write(b"\0" * size) == size:
+                    pass
+            except OSError:
+                continue
+    return filler
+
+
+def test_disk_full(tmp_path: Path) -> None:
+    with small_disk(tmp_path) as disk, watched(tmp_path, extra={"node": {"name": "edge1", "data": disk}}) as made:
+        scene, subscriber = made
+        scene.boomerang.data = disk
+        call, there = scene.talking()
+        filler = fill(disk)
+        for _ in range(20):
+            scene.both_ways()
+            if scene.boomerang.alarms():
+                break
+        raised(scene, subscriber)
+        scene.both_ways()
+        passes(call, there)
+        hang_up(call, there)
+        filler.unlink()
+        heals(scene, subscriber)
+
+
+def test_no_more_may_be_written(tmp_path: Path) -> None:
+    """The same without a file system of its own: the process may write no file beyond its first octet."""
+    with watched(tmp_path) as (scene, subscriber):
+        call, there = scene.talking()
+        pid = scene.boomerang.running.pid
+        before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, before[1]))
+        scene.both_ways()
+        raised(scene, subscriber)
+        scene.both_ways()
+        passes(call, there)
+        hang_up(call, there)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+        heals(scene, subscriber)
+
+
+def delete(file: Path) -> None:
+    for name in ("", "-wal", "-shm"):
+        Path(f"{file}{name}").unlink(missing_ok=True)
+
+
+def overwrite(file: Path) -> None:
+    """Garbage over the file that is open."""
+    with file.open("r+b") as inside:
+        inside.write(os.urandom(file.stat().st_size))
+
+
+def replace(file: Path) -> None:
+    """Another file in its place, which is no database."""
+    other = file.with_name("garbage")
+    other.write_bytes(os.urandom(20_000))
+    other.rename(file)
+
+
+@pytest.mark.parametrize("harm", [delete, overwrite, replace])
+def test_gone_or_garbage(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    with watched(tmp_path) as (scene, subscriber):
+        call, there = scene.talking()
+        scene.agent_misses(AGENT, CUSTOMER)
+        file = scene.boomerang.data / "boomerang.db"
+        eventually(lambda: scene.boomerang.sql("SELECT 1 FROM direct"), "the record is written")
+        with closing(sqlite3.connect(file)) as other:  # else the log still holds every page, and nothing is lost
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        harm(file)
+        scene.both_ways()
+        passes(call, there)
+        if harm is not delete:  # a deleted file is put back from what is still open: nothing is lost
+            scene.boomerang.logs("alarm.raised", alarm="database")
+            heals(scene, subscriber)
+        hang_up(call, there)
+        scene.agent_misses(AGENT, CUSTOMER)
+        eventually(lambda: file.exists() and scene.boomerang.sql("SELECT 1 FROM direct WHERE customer = ?",
+                                                                 CUSTOMER), "the new record is in a new file")  # fmt: skip
+        scene.boomerang.kill9()
+        scene.boomerang.restart()
+        assert scene.customer_reaches(CUSTOMER) == AGENT
+
+
+def test_a_deleted_database_comes_back_with_what_it_held(tmp_path: Path) -> None:
+    with Scene(tmp_path) as scene:
+        scene.agent_misses(AGENT, CUSTOMER)
+        eventually(lambda: scene.boomerang.sql("SELECT 1 FROM direct"), "the record is written")
+        delete(scene.boomerang.data / "boomerang.db")
+        eventually((scene.boomerang.data / "boomerang.db").exists, "the file is back")
+        scene.boomerang.kill9()
+        scene.boomerang.restart()
+        assert scene.customer_reaches(CUSTOMER) == AGENT
+
+
+def without_privileges() -> tuple[str, ...]:
+    """Program that makes root obey the modes of files, as everybody else does."""
+    if os.geteuid():
+        return ()
+    tool = shutil.which("setpriv")
+    if tool is None:
+        pytest.skip("setpriv is missing, and root may read every file")
+    return (tool, "--bounding-set=-dac_override,-dac_read_search")
+
+
+def test_not_to_be_read(tmp_path: Path) -> None:
+    """Its mode is taken away: what is open goes on; after a restart calls take their normal route until it is back."""
+    with Scene(tmp_path, before=without_privileges()) as scene:
+        scene.agent_misses(AGENT, CUSTOMER)
+        eventually(lambda: scene.boomerang.sql("SELECT 1 FROM direct"), "the record is written")
+        file = scene.boomerang.data / "boomerang.db"
+        file.chmod(0)
+        scene.both_ways()
+        scene.boomerang.kill9()
+        scene.boomerang.restart()
+        assert "unable to open" in scene.boomerang.logs("alarm.raised", alarm="database")["text"]
+        eventually(lambda: "database" in scene.boomerang.alarms(), "the alarm is in the status")
+        assert scene.customer_reaches("+36201112222") == SHARED
+        scene.both_ways()
+        file.chmod(0o600)
+        eventually(lambda: not scene.boomerang.alarms(), "the alarm is down")
+        scene.agent_misses(AGENT, CUSTOMER)
+        assert scene.customer_reaches(CUSTOMER) == AGENT
