@@ -35,7 +35,7 @@ from proxy.sip.timers import Timer, Timers, TimerValues
 from proxy.sip.transaction import ClientOwner, ClientTransaction, ServerTransaction
 from proxy.sip.uri import Uri
 from proxy.sip.validate import validate, validate_forwarding
-from routing.facts import NORMAL_TARGETS, Decision, Ending, NewCall, Router
+from routing.facts import NORMAL_TARGETS, Decision, Ending, NewCall, OpenCall, Router
 
 PENDING_LIMIT = 10_000
 """Requests that may wait for their final response at a time; above it new calls get 503."""
@@ -105,6 +105,7 @@ class Proxy:
         self.newcomers = Buckets(PEER_RATE, PEER_BURST)
         self.challenged: dict[tuple[bytes, bytes], tuple[str, Timer]] = {}
         """Calls whose INVITE was answered 401 or 407, by Call-ID and From tag; with each, the end of the wait."""
+        self.started = parts.clock()
         self.pending = 0
         """Requests without a final response."""
         self.draining = False
@@ -152,7 +153,7 @@ class Proxy:
         if tx is not None:
             tx.receive(response, now)
         elif self.seals.made(response):
-            orphans.response(self, response, flow)
+            orphans.response(self, response, flow, now)
         else:
             self.counters.refused.add("stray_response")
 
@@ -186,7 +187,7 @@ class Proxy:
     # -- requests to ourselves
 
     def _is_to_us(self, request: Request, flow: Flow) -> bool:
-        if request.method != b"OPTIONS":
+        if request.method != b"OPTIONS" or request.to.tag is not None:
             return False
         uri = Uri.parse(request.uri)
         if not uri.user:
@@ -224,14 +225,14 @@ class Proxy:
         if peer is None:
             self._refuse(request, flow, 403, "unknown_source")
             return
-        if request.method == b"REGISTER":
-            self._register(request, flow, peer, now)
-            return
         invite = request.method == b"INVITE"
-        if invite and (self.draining or self.overloaded or self.pending >= PENDING_LIMIT
-                       or not self.newcomers.admit(flow.host, now)):
+        if ((invite and self.draining) or self.overloaded or self.pending >= PENDING_LIMIT
+                or not self.newcomers.admit(flow.host, now)):
             self.counters.refused.add("draining" if self.draining else "overload")
             self.answer(request, flow, 503, None, (b"Retry-After: %d" % RETRY_AFTER,))
+            return
+        if request.method == b"REGISTER":
+            self._register(request, flow, peer, now)
             return
         mark = self.seals.loop_mark(peer.name, request.uri, request)
         if self._is_loop(request, mark):
@@ -261,7 +262,7 @@ class Proxy:
 
     def _prepare(self, request: Request, source: Peer | None) -> None:
         """Everything that is done once, whatever the target: RFC 3261 section 16.6 items 1 to 3, and hygiene."""
-        clean(request, self.private, trusted=source is None or source.trusted)
+        clean(request, self.private, trusted=self._believed([] if source is None else [source]))
         count_hop(request)
 
     def _open(self, relay: Relay, request: Request, now: float) -> None:
@@ -277,7 +278,7 @@ class Proxy:
             tx.respond(build_response(request, 100), 100, now)
 
     def _new_call(self, request: Request, flow: Flow, source: Peer, mark: bytes, now: float) -> None:
-        known = self.router.open_call(request.call_id.decode("utf-8", "replace"))
+        known = self.open_call(request)
         call = self._call_repeated(dialog_key(request)) or (known.id if known else self.new_id())
         decision = self._decide(self.describe(request, user_of(request.uri)[0], source, call), call)
         side = self.peers.pbxs if source.side == "trunk" else self.peers.trunks
@@ -311,6 +312,8 @@ class Proxy:
         began = self.clock()
         try:
             decision = self.router.decide(facts, self.wall())
+            if not decision.targets:
+                raise ValueError("a decision without targets")
             self.counters.decision_seconds.observe(self.clock() - began)
             return decision
         except Exception as error:  # a bug in a rule must not cost a call
@@ -361,11 +364,14 @@ class Proxy:
 
     def _cancel(self, request: Request, flow: Flow, now: float) -> None:
         relay = self.relays.get(cancel_key(request))
-        if relay is not None and relay.flow.host == flow.host:
+        if relay is None:
+            if not orphans.cancel(self, request, flow, now):
+                self.answer(request, flow, 481)
+        elif relay.flow.host != flow.host:
+            self.answer(request, flow, 481)
+        else:
             self.answer(request, flow, 200)
             relay.cancel(now)
-        elif not orphans.cancel(self, request, flow, now):
-            self.answer(request, flow, 481)
 
     # -- out: what relays ask for
 
@@ -448,7 +454,11 @@ class Proxy:
 
     def hop_trusted(self, hop: Hop) -> bool:
         """Whether what a hop asserts is believed."""
-        return all(peer.trusted for peer in self.peers if hop in peer.hops)
+        return self._believed([peer for peer in self.peers if hop in peer.hops])
+
+    def _believed(self, peers: list[Peer]) -> bool:
+        """Whether all of these are trusted; of somebody who is no peer nobody knows whose side it is, so all count."""
+        return all(peer.trusted for peer in peers or self.peers)
 
     def forget_client(self, tx: ClientTransaction) -> None:
         """Drop a client transaction that is over."""
@@ -467,6 +477,15 @@ class Proxy:
         except Exception as error:
             self.journal.failure("ledger", error, call)
             self.counters.fail_open.add("ledger")
+
+    def open_call(self, message: Message) -> OpenCall | None:
+        """The call that a process before this one began with this Call-ID."""
+        try:
+            return self.router.open_call(message.call_id.decode("utf-8", "replace"))
+        except Exception as error:
+            self.journal.failure("ledger", error)
+            self.counters.fail_open.add("ledger")
+            return None
 
     def call_over(self, call: str, ending: Ending, server: ServerTransaction, status: int, data: bytes,
                   now: float) -> None:

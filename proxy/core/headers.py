@@ -1,10 +1,11 @@
 """What the proxy reads from and changes in the headers of a message that passes: identities, hygiene, hop limits."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from urllib.parse import unquote
 
 from proxy.sip.errors import SipError
-from proxy.sip.message import Message, Request, split_values
+from proxy.sip.message import Message, NameAddr, Request, split_values
 from proxy.sip.uri import Uri
 from routing.facts import Identity
 
@@ -66,16 +67,16 @@ def identities(message: Message, names: Iterable[bytes]) -> tuple[Identity, ...]
             found.append(Identity("from", *user_of(address.uri), _text(address.display)))
             continue
         for field in message.values(name):
-            found.extend(_identity(name.decode(), value) for value in split_values(field))
+            with suppress(SipError):
+                found.extend(_identity(name.decode(), value) for value in split_values(field))
     return tuple(found)
 
 
 def _identity(header: str, value: bytes) -> Identity:
-    display, bracket, rest = value.partition(b"<")
-    uri = rest.partition(b">")[0] if bracket else value.partition(b";")[0]
-    if b":" not in uri:
+    if b":" not in value:
         return Identity(header, _text(value), "", "")
-    return Identity(header, *user_of(uri.strip()), _text(display))
+    address = NameAddr.parse(value)
+    return Identity(header, *user_of(address.uri), _text(address.display))
 
 
 def _text(value: bytes | None) -> str:

@@ -2,7 +2,9 @@
 
 Rules
 - Closed until `FAILURES_TO_OPEN` failures in a row; one is enough when it is a transport error or a lost OPTIONS.
-- Open for `FIRST_PAUSE`, doubled with every further failure up to `LONGEST_PAUSE`; then one call may try it again.
+- Open for `FIRST_PAUSE`; then one call may try it again, and the others go on to the next address until
+  `PROBE_PATIENCE` later. When that fails too the pause doubles, up to `LONGEST_PAUSE`.
+- Calls that were under way when it opened and fail now say nothing new.
 - Any answer closes it, whatever its status but 503; so does an answered OPTIONS.
 - When every address of a peer is open, all are tried in their order: a breaker never makes a call fail.
 """
@@ -14,15 +16,20 @@ from proxy.sip.hop import Hop
 FAILURES_TO_OPEN = 2
 FIRST_PAUSE = 10.0
 LONGEST_PAUSE = 120.0
+PROBE_PATIENCE = 5.0
+"""Seconds that the one call which tries an address again has it to itself."""
+CIRCUITS_LIMIT = 10_000
+"""Circuits kept: dialogs lead to addresses that are no peer's. The oldest goes first."""
 
 
 class _Circuit:
-    __slots__ = ("failures", "open_until", "pause")
+    __slots__ = ("failures", "open_until", "pause", "probed")
 
     def __init__(self) -> None:
         self.failures = 0
         self.pause = FIRST_PAUSE
         self.open_until: float | None = None
+        self.probed = False
 
 
 class Health:
@@ -41,12 +48,17 @@ class Health:
         """Record that the hop did not answer, or answered 503; `hard`: that alone opens the circuit."""
         circuit = self._circuits.get(hop)
         if circuit is None:
+            if len(self._circuits) >= CIRCUITS_LIMIT:
+                del self._circuits[next(iter(self._circuits))]
             circuit = self._circuits[hop] = _Circuit()
         circuit.failures += 1
         if not hard and circuit.failures < FAILURES_TO_OPEN:
             return
         if circuit.open_until is not None:
+            if now < circuit.open_until and not circuit.probed:
+                return
             circuit.pause = min(LONGEST_PAUSE, circuit.pause * 2)
+        circuit.probed = False
         circuit.open_until = now + circuit.pause
 
     def is_open(self, hop: Hop, now: float) -> bool:
@@ -55,11 +67,21 @@ class Health:
         return circuit is not None and circuit.open_until is not None and now < circuit.open_until
 
     def order(self, hops: Iterable[Hop], now: float) -> list[Hop]:
-        """Hops to try, in order: those with a closed circuit; all of them where none is closed."""
+        """Hops to try, in order: those with a closed circuit; all of them where none is closed.
+
+        The first of them is taken to be tried now: where its pause is just over, this is the one call that may.
+        """
         everything = list(hops)
         if not self._circuits:
             return everything
-        return [hop for hop in everything if not self.is_open(hop, now)] or everything
+        chosen = [hop for hop in everything if not self.is_open(hop, now)]
+        if not chosen:
+            return everything
+        circuit = self._circuits.get(chosen[0])
+        if circuit is not None and circuit.open_until is not None:
+            circuit.probed = True
+            circuit.open_until = now + PROBE_PATIENCE
+        return chosen
 
     def open_hops(self, now: float) -> list[Hop]:
         """Every hop whose circuit is open."""

@@ -24,6 +24,8 @@ def open_route(core: Proxy, request: Request) -> Token | None:
 
     None, and the request is to be refused, where none is ours or one is forged. Raises SipError on a bad Route.
     """
+    if request.method == b"ACK" and request.max_forwards == 0:
+        return None  # RFC 3261 section 16.3 item 3: it goes no further, and nobody answers an ACK
     from_strict_router = core.seals.read_token(Uri.parse(request.uri).user, request.call_id)
     if from_strict_router is not None:
         _undo_strict_routing(request)

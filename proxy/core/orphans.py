@@ -4,6 +4,7 @@ Rules
 - A response whose topmost Via bears our seal is sent on to the next Via, without a transaction; a failure of an INVITE
   is acknowledged here, because its client transaction is gone. RFC 6026 section 7 wants stray responses dropped so
   that nobody can use a proxy to send them; the seal is what makes this safe.
+- Where the caller's transaction lives in this process the response was only late: it is judged there like any other.
 - A CANCEL from a peer goes to every target that its call may have been sent to: the branch is computed again, and
   whoever does not know it says so.
 - A call that was lost before its row was written is opened again from what the response repeats of it (To, From), so
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from proxy.core.headers import CONNECTED, clean, identities, session_interval, user_of
 from proxy.core.peers import Peer
+from proxy.core.relay import CANCEL_PATIENCE, TIMER_C
 from proxy.core.requests_out import authority
-from proxy.core.seals import first_vias
+from proxy.core.seals import first_vias, sealed_numbers
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from routing.facts import Ending
@@ -26,22 +28,32 @@ if TYPE_CHECKING:
     from proxy.core.engine import Proxy
 
 
-def response(core: Proxy, answer: Response, flow: Flow) -> None:
+AGE = TIMER_C + CANCEL_PATIENCE
+"""Seconds that the last INVITE of a process before this one can still be answered in."""
+
+
+def response(core: Proxy, answer: Response, flow: Flow, now: float) -> None:
     """Send an orphaned response to the hop before us, and tell the ledger what it means."""
     ours, back = first_vias(answer, 2)
+    target, tried = sealed_numbers(ours.branch)
     invite = answer.cseq.method == b"INVITE"
     came_from = Hop(flow.listener.transport, flow.host, flow.port)
     core.counters.orphans += 1
     if invite and answer.status >= 300:
         _send(core, _ack(answer, ours.to_bytes()), came_from)
+    relay = core.relays.get((back.branch, back.sent_by, answer.cseq.method))
+    if relay is not None and tried < len(relay.attempts):
+        relay.response(relay.attempts[tried], answer, now)
+        return
     if invite and answer.status >= 200:
-        _report(core, answer, core.peers.identify(flow, None))
+        source = core.peers.identify(flow, None) if now - core.started < AGE else None
+        _report(core, answer, target, source)
     answer.drop_first_value(b"via")
     clean(answer, core.private, trusted=core.hop_trusted(came_from))
     host = (back.received or back.host.strip(b"[]")).decode("ascii", "replace")
     transport = back.transport.decode("ascii", "replace").lower()
     if transport in ("udp", "tcp", "tls"):
-        port = back.rport or back.port or (5061 if transport == "tls" else 5060)
+        port = (back.rport if transport == "udp" else None) or back.port or (5061 if transport == "tls" else 5060)
         _send(core, answer.to_bytes(), Hop(transport, host, port))  # type: ignore[arg-type]  # checked above
 
 
@@ -58,15 +70,14 @@ def _ack(answer: Response, via: bytes) -> bytes:
     return Request.create(b"ACK", answer.to.uri, fields).to_bytes()
 
 
-def _report(core: Proxy, answer: Response, came_from: Peer | None) -> None:
-    known = core.router.open_call(answer.call_id.decode("utf-8", "replace"))
+def _report(core: Proxy, answer: Response, target: int, came_from: Peer | None) -> None:
+    known = core.open_call(answer)
     call = known.id if known is not None else None
     if call is None:
         if answer.status < 300 or came_from is None:
             return  # its BYE will say that it is over; who answered cannot be known any more
         call = _reopen(core, answer, came_from)
     if answer.status < 300:
-        target = 0 if known is not None and known.tried else 1
         core.tell(core.router.answered, call, target, identities(answer, CONNECTED), session_interval(answer),
                   core.wall(), call=call)
     else:
@@ -86,7 +97,7 @@ def cancel(core: Proxy, request: Request, flow: Flow, now: float) -> bool:
     source = core.peers.identify(flow, request.via.port)
     if source is None or request.to.tag is not None:
         return False
-    known = core.router.open_call(request.call_id.decode("utf-8", "replace"))
+    known = core.open_call(request)
     peer = core.other_side(source)
     if known is not None:
         side = core.peers.pbxs if source.side == "trunk" else core.peers.trunks

