@@ -37,6 +37,7 @@ from proxy.daemon.tracing import MessageTracer
 from proxy.daemon.verbs import Sides, Verbs
 from proxy.notify import Notifier
 from proxy.sip.hop import Flow
+from proxy.status.payload import peer_event_data
 from proxy.status.service import StatusService
 from proxy.status.source import PeerState
 from proxy.transports.network import Network
@@ -246,13 +247,13 @@ class Daemon:
     def peer_state(self, side: str, name: str, up: bool, latency_ms: float | None) -> None:
         """See PeerWatch."""
         before = self.source.peers.get((side, name))
-        state = "up" if up else "down"
         now = time.time()
-        if before is None or before.state != state:
-            self.source.peers[(side, name)] = PeerState(state, now, latency_ms)  # type: ignore[arg-type]
-            self.ledger.tell(f"{side}.state", {"name": name, "state": state, "latency_ms": latency_ms}, now)
-        else:
+        state = PeerState("up" if up else "down", now, latency_ms)
+        if before is not None and before.state == state.state:
             self.source.peers[(side, name)] = before._replace(latency_ms=latency_ms)
+            return
+        self.source.peers[(side, name)] = state
+        self.ledger.tell(f"{side}.state", peer_event_data(name, state), now)
 
     def _name_of(self, transport: str, host: str, port: int) -> str:
         flow = Flow(next(iter(self.network.listeners))._replace(transport=transport), host, port)  # type: ignore[arg-type]

@@ -47,7 +47,7 @@ class Reader:
         inode = self._path.stat().st_ino
         if self._connection is None or inode != self._inode:
             self._drop()
-            self._connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=BUSY,
+            self._connection = sqlite3.connect(f"{self._path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY,
                                                check_same_thread=False)
             self._inode = inode
         return self._connection

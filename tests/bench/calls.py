@@ -1,0 +1,189 @@
+"""What a call costs: SIPp calls SIPp through Boomerang, and through Kamailio doing the same job by hand, in one run.
+
+    python -m tests.bench.calls [--rates 100,300] [--seconds 10] [--records 100000] [--hold 0] [--outbound] [--mqtt]
+
+Prints for each element and rate: calls, failures, retransmissions, CPU milliseconds a call of all its processes, and
+its memory. Machines differ and are noisy: compare figures of one run only. `--hold N`: N calls at a time, each of them
+kept for as long as it takes to have that many. `--outbound`: the PBX calls out and every customer is busy, so that
+each call is remembered. `--mqtt`: every event goes to a mosquitto. Not a test: nothing here fails on a slow machine.
+"""
+
+import argparse
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from routing.direct import Record
+from routing.store.interface import Unit
+from routing.store.sqlite import SqliteStore
+from tests.kit.boomerang import Boomerang
+from tests.kit.ports import LOOPBACK, free_port
+from tests.kit.process import Process
+from tests.kit.waiting import eventually
+
+SCENARIOS = Path(__file__).parents[1] / "peers" / "sipp"
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+CHUNK = 5_000
+"""Records written in one go."""
+TALK_MS = 200
+"""How long a call lasts unless `--hold` says otherwise."""
+
+
+class Ports:
+    """Who listens where."""
+
+    def __init__(self) -> None:
+        self.element, self.carrier, self.pbx = free_port(), free_port(), free_port()
+
+
+def processes(leader: int) -> Iterator[list[str]]:
+    """Fields of /proc/PID/stat, from the state on, of every process in the leader's session."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == leader:
+                yield fields
+
+
+def cpu_seconds(leader: int) -> float:
+    """CPU time that the element has spent."""
+    return sum(int(fields[11]) + int(fields[12]) for fields in processes(leader)) / TICKS
+
+
+def memory_mb(leader: int) -> float:
+    """Resident memory of the element, shared pages counted in each of its processes."""
+    return sum(int(fields[21]) for fields in processes(leader)) * PAGE / 1e6
+
+
+def fill(path: Path, records: int) -> None:
+    """Put live direct callbacks into a database; none of them belongs to a caller of this bench."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store = SqliteStore(path, lambda done: done(), time.time, "bench", outbox=False)
+    now = time.time()
+    for first in range(0, records, CHUNK):
+        store.put(Unit(records=tuple(
+            Record(f"+3630{number:08}", "201", 1, now, now, now + 8 * 3600)
+            for number in range(first, min(first + CHUNK, records)))))
+        store.count_records()
+    store.close()
+
+
+def boomerang(stack: ExitStack, folder: Path, ports: Ports, records: int, mqtt: bool) -> Process:
+    """Start Boomerang as its users do, with its log at level warning."""
+    fill(folder / "data" / "boomerang.db", records)
+    url = "off"
+    if mqtt:
+        broker = free_port()
+        (folder / "mosquitto.conf").write_text(f"listener {broker} {LOOPBACK}\nallow_anonymous true\n")
+        stack.enter_context(Process(["mosquitto", "-c", folder / "mosquitto.conf"]))
+        url = f"mqtt://{LOOPBACK}:{broker}"
+    element = Boomerang(
+        folder, port=ports.element, trunks={"main": {"peers": [f"sip:{LOOPBACK}:{ports.carrier}"]}},
+        pbxs={"office": {"peers": [f"sip:{LOOPBACK}:{ports.pbx}"], "extensions": "^[2-7][0-9]{2}$"}},
+        policy={"number": {"+3614445555": {"kind": "shared"}}}, mqtt=url, extra={"log": {"level": "warning"}})
+    stack.enter_context(element)
+    assert element.process is not None
+    return element.process
+
+
+def kamailio(stack: ExitStack, folder: Path, ports: Ports, records: int, mqtt: bool) -> Process:
+    """Start Kamailio with one worker and one look-up or one write in SQLite a call."""
+    database = folder / "sticky.db"
+    rows = "\n".join(f"insert into affinity values('+3630{number:08}','201',{int(time.time()) + 28800});"
+                     for number in range(records))
+    subprocess.run(["sqlite3", database], check=True, text=True, input=(
+        "pragma journal_mode=wal; create table affinity(customer text primary key, agent text, expires integer);"
+        f"begin;{rows}commit;"))
+    modules = next(Path("/usr/lib").glob("**/kamailio/modules"))
+    config = (Path(__file__).parent / "kamailio.cfg").read_text()
+    for key, value in (("MODULES", modules), ("DATABASE", database), ("ELEMENT", ports.element),
+                       ("CARRIER", ports.carrier), ("PBX", ports.pbx)):
+        config = config.replace(f"@{key}@", str(value))
+    (folder / "kamailio.cfg").write_text(config)
+    process = stack.enter_context(Process(["kamailio", "-DD", "-E", "-m", "256", "-f", folder / "kamailio.cfg",
+                                           "-Y", folder]))
+    eventually(lambda: not process.running or sum(1 for _ in processes(process.child.pid)) > 3, "Kamailio's workers")
+    time.sleep(1)
+    return process
+
+
+def sipp(folder: Path, scenario: str, port: int, *more: str) -> list[str]:
+    """Command line of one SIPp."""
+    text = (SCENARIOS / f"{scenario}.xml").read_text().replace("[status]", "486 Busy Here")
+    text = text.replace("[contact_port]", str(port)).replace("sip:[caller]@", "sip:[caller_number]@")
+    outbound = scenario == "caller_refused"
+    text = text.replace("[caller_number]", "201" if outbound else "+36201[call_number]")
+    text = text.replace("[service]", "+36201[call_number]" if outbound else "+3614445555")
+    (folder / f"{scenario}.xml").write_text(text)
+    return ["sipp", "-i", LOOPBACK, "-p", str(port), "-sf", str(folder / f"{scenario}.xml"), "-nostdin", "-aa",
+            "-mi", LOOPBACK, "-mp", str(free_port()), "-cp", str(free_port()), "-timeout", "900", *more]
+
+
+def measure(element: Process, folder: Path, ports: Ports, rate: int, options: argparse.Namespace) -> dict[str, object]:
+    """Run the callers once and say what it cost."""
+    count = options.hold or rate * options.seconds
+    pause = TALK_MS if not options.hold else int(1000 * options.hold / rate) + 5_000
+    scenario, port = ("caller_refused", ports.pbx) if options.outbound else ("caller", ports.carrier)
+    report = folder / f"{rate}.csv"
+    argv = sipp(folder, scenario, port, "-r", str(rate), "-m", str(count), "-d", str(pause), "-l", "100000",
+                "-trace_stat", "-stf", str(report), "-fd", "1", f"{LOOPBACK}:{ports.element}")
+    before = cpu_seconds(element.child.pid)
+    caller = subprocess.Popen(argv, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    most = 0.0
+    while caller.poll() is None:
+        most = max(most, memory_mb(element.child.pid))
+        time.sleep(0.25)
+    spent = cpu_seconds(element.child.pid) - before
+    with report.open() as file:
+        last = list(csv.DictReader(file, delimiter=";"))[-1]
+    good, bad = int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"])
+    return {"rate": rate, "calls": good + bad, "failed": bad, "retransmissions": int(last["Retransmissions(C)"]),
+            "cpu_ms_per_call": round(1000 * spent / max(1, good + bad), 3), "memory_mb": round(most, 1)}
+
+
+def run(name: str, begin: Callable[[ExitStack, Path, Ports, int, bool], Process], options: argparse.Namespace) -> None:
+    """Start one element and measure it at every rate."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    ports = Ports()
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        element = begin(stack, folder, ports, options.records, options.mqtt)
+        scenario, port = ("callee_refuses", ports.carrier) if options.outbound else ("callee", ports.pbx)
+        stack.enter_context(Process(sipp(folder, scenario, port), cwd=folder))
+        for rate in map(int, options.rates.split(",")):
+            figures = measure(element, folder, ports, rate, options)
+            sys.stdout.write(f"{name:10} " + "  ".join(f"{key}={value}" for key, value in figures.items()) + "\n")
+            sys.stdout.flush()
+
+
+def main() -> int:
+    """Read the options and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rates", default="100,300")
+    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--records", type=int, default=100_000)
+    parser.add_argument("--hold", type=int, default=0)
+    parser.add_argument("--outbound", action="store_true")
+    parser.add_argument("--mqtt", action="store_true")
+    parser.add_argument("--only", choices=["boomerang", "kamailio"])
+    options = parser.parse_args()
+    elements = {"kamailio": kamailio, "boomerang": boomerang}
+    for name, begin in elements.items():
+        if options.only in (None, name):
+            run(name, begin, options)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
