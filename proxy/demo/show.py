@@ -19,18 +19,19 @@ CARRIER: Final = "Customer, carrier"
 BOOMERANG: Final = "Boomerang"
 PBX: Final = "PBX, agents"
 
-WIDE: Final = 132
+WIDE: Final = 150
 """Columns from which notes stand beside the ladder."""
 INDENT: Final = " " * 9
 
 _STYLES: Final = {"bold": "1", "red": "31", "green": "32", "dim": "2"}
 _FACTS: Final = {
-    "call.started": ("direction", "customer", "agent", "reason"),
+    "call.started": ("direction", "customer", "agent"),
     "call.answered": ("direction", "customer", "agent", "evidence"),
     "call.ended": ("direction", "customer", "cause", "by", "talk_s"),
     "alarm.raised": ("alarm", "text"),
 }
 _FACTS_OF_ANY: Final = ("customer", "agent", "type", "alarm")
+_PLAIN: Final = {"direction": "{}", "customer": "{}", "text": "{}", "talk_s": "talk {:.1f} s"}
 
 
 class Proof(NamedTuple):
@@ -46,11 +47,14 @@ class Show:
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
+        self._gone = False
+        """The reader went away; nobody is told anything any more."""
         self._began = time.monotonic()
         terminal = out.isatty()
         self._colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self._beside = not terminal or shutil.get_terminal_size().columns >= WIDE
         self._ladder = Ladder((CARRIER, BOOMERANG, PBX), lambda seconds: f"{seconds:7.3f}s")
+        self._good, self._bad = ("✓", "✗") if _can_write("✓✗", out) else ("ok", "NOT PROVED")
         self.proofs: list[Proof] = []
 
     # -- lines
@@ -59,11 +63,13 @@ class Show:
         """Print one line."""
         if style and self._colour:
             text = f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
+        if self._gone:
+            return
         try:
             self._out.write(text + "\n")
             self._out.flush()
         except OSError:
-            self._out = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
+            self._gone = True
 
     def scene(self, number: int, title: str, text: str) -> None:
         """Begin a scene: its title, what to look for, the heads of the columns."""
@@ -74,7 +80,7 @@ class Show:
         self.say(self._ladder.head())
 
     def note(self, text: str) -> None:
-        """Print something that Boomerang does or that is done to it."""
+        """Print something that is no message."""
         self._row(BOOMERANG, BOOMERANG, "", text)
 
     def message(self, end: str, came_in: bool, message: Message) -> None:
@@ -86,14 +92,12 @@ class Show:
 
     def event(self, kind: str, data: Mapping[str, Any]) -> None:
         """Print an event of MQTT."""
-        self._row("", "", "", f"MQTT {kind} {_told(kind, data)}".rstrip())
+        self.note(f"MQTT {kind} {_told(kind, data)}".rstrip())
 
     def _row(self, source: str, destination: str, text: str, note: str) -> None:
         now = time.monotonic() - self._began
-        if source:
+        if text or self._beside:
             self.say(self._ladder.line(now, source, destination, text, note if self._beside else ""))
-        elif self._beside:
-            self.say(self._ladder.line(now, BOOMERANG, BOOMERANG, "", note))
         if note and not self._beside:
             self.say(f"{INDENT} {printable(note)}", "dim")
 
@@ -125,9 +129,9 @@ class Show:
         self.say("What was proved" if self.good else "What was proved, and what was not", "bold")
         for claim, reason in self.proofs:
             if reason is None:
-                self.say(f"  ✓ {claim}", "green")
+                self.say(f"  {self._good} {claim}", "green")
             else:
-                self.say(f"  ✗ {claim}: {printable(reason)}", "red")
+                self.say(f"  {self._bad} {claim}: {printable(reason)}", "red")
         for scene in left_out:
             self.say(f"  - not played: {scene}")
 
@@ -143,8 +147,15 @@ def title(message: Message) -> str:
     return f"{message.status} {reason}" if method == "INVITE" else f"{message.status} {reason} ({method})"
 
 
+def _can_write(signs: str, out: TextIO) -> bool:
+    try:
+        signs.encode(out.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
 def _told(kind: str, data: Mapping[str, Any]) -> str:
     """The facts of an event that are worth the room beside a ladder; what is not known is left out."""
     facts = ((key, data.get(key)) for key in _FACTS.get(kind, _FACTS_OF_ANY))
-    return " ".join(f"{key}={value:.1f}" if isinstance(value, float) else f"{key}={value}"
-                    for key, value in facts if value is not None)
+    return " ".join(_PLAIN.get(key, f"{key} {{}}").format(value) for key, value in facts if value is not None)
