@@ -49,7 +49,7 @@ from routing.store.interface import StoreError
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
 
-TIMER_GRAIN: Final = 0.005
+TIMER_GRAIN: Final = 0.02
 """Seconds; timers that are due closer together share one wake-up."""
 SNAPSHOT_PAUSE: Final = 0.25
 """Seconds between two snapshots for the status thread."""

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import lru_cache
 from urllib.parse import unquote
 
 from proxy.sip.errors import SipError
 from proxy.sip.message import Message, NameAddr, Request, split_values
+from proxy.sip.names import known_spellings
 from proxy.sip.uri import Uri
 from routing.facts import Identity
 
@@ -26,12 +28,21 @@ def private_names(agent_from: Iterable[str]) -> frozenset[bytes]:
     return frozenset(name.lower().encode() for name in agent_from) - STANDARD
 
 
+@lru_cache(16)
+def _harmless(private: frozenset[bytes], trusted: bool) -> frozenset[bytes]:
+    """Well-known names that `clean` leaves alone: most messages have no others, and are spared the search."""
+    known = frozenset(name for name in known_spellings.values() if not name.startswith(OUR_PREFIX))
+    return known - private if trusted else known - private - frozenset(ASSERTED)
+
+
 def clean(message: Message, private: frozenset[bytes], *, trusted: bool) -> None:
     """Drop what may not cross: private headers and ours always, asserted identities of the untrusted.
 
     Names are compared in their canonical form, so case, compact form, white space and folding make no difference.
     """
     names = message.names
+    if _harmless(private, trusted).issuperset(names):
+        return
     doomed = {name for name in names if name.startswith(OUR_PREFIX) or name in private}
     if not trusted:
         doomed.update(name for name in ASSERTED if name in names)
@@ -54,8 +65,10 @@ def user_of(uri: bytes) -> tuple[str, str]:
         parsed = Uri.parse(uri)
     except SipError:
         return "", ""
-    user = unquote((parsed.user or b"").decode("utf-8", "replace")).partition(";")[0]
-    return user, (parsed.host or b"").decode("ascii", "replace").lower()
+    user = parsed.user.decode("utf-8", "replace")
+    if "%" in user:
+        user = unquote(user)
+    return user.partition(";")[0], parsed.host.decode("ascii", "replace").lower()
 
 
 def identities(message: Message, names: Iterable[bytes]) -> tuple[Identity, ...]:

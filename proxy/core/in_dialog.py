@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.core.relay import Relay
-from proxy.core.seals import Token
+from proxy.core.seals import TOKEN_MARK, Token
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request
@@ -26,10 +26,11 @@ def open_route(core: Proxy, request: Request) -> Token | None:
     """
     if request.method == b"ACK" and request.max_forwards == 0:
         return None  # RFC 3261 section 16.3 item 3: it goes no further, and nobody answers an ACK
-    from_strict_router = core.seals.read_token(Uri.parse(request.uri).user, request.call_id)
-    if from_strict_router is not None:
-        _undo_strict_routing(request)
-    token = from_strict_router
+    token = None
+    if TOKEN_MARK in request.uri:
+        token = core.seals.read_token(Uri.parse(request.uri).user, request.call_id)
+        if token is not None:
+            _undo_strict_routing(request)
     for route in request.routes[:OWN_ROUTES]:
         uri = Uri.parse(route.uri)
         if not core.is_own(uri.host.decode("ascii", "replace").strip("[]"), uri.port):

@@ -53,10 +53,11 @@ class Peer:
     addresses: tuple[Address, ...] = field(default=())
     """In the order they are tried; replaced as a whole when names resolve anew."""
 
-    @property
-    def hops(self) -> tuple[Hop, ...]:
-        """Its addresses without their names."""
-        return tuple(address.hop for address in self.addresses)
+    hops: tuple[Hop, ...] = field(init=False)
+    """Its addresses without their names."""
+
+    def __post_init__(self) -> None:
+        self.hops = tuple(address.hop for address in self.addresses)
 
     def uri_host(self, hop: Hop) -> bytes:
         """What stands for one of its addresses in a Request-URI."""
@@ -81,6 +82,7 @@ class PeerTable:
     def set_addresses(self, peer: Peer, addresses: tuple[Address, ...]) -> None:
         """Replace the addresses of a peer."""
         peer.addresses = addresses
+        peer.hops = tuple(address.hop for address in addresses)
         self._cache.clear()
 
     def candidates(self, flow: Flow) -> tuple[Peer, ...]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from proxy.core.seals import Seals
 from proxy.sip.hop import Hop, Listener
-from proxy.sip.message import Request
+from proxy.sip.message import Request, Via
 
 
 class Outgoing(NamedTuple):
@@ -41,8 +41,9 @@ def add_record_route(request: Request, came_by: Listener, goes_by: Listener, tok
 
 def add_via(request: Request, listener: Listener, branch: bytes) -> None:
     """Write our Via on top (RFC 3261 section 16.6 item 8), asking for rport (RFC 3581 section 3)."""
-    request.insert_before(b"via", b"Via: SIP/2.0/%s %s;branch=%s;rport" % (
-        listener.transport.upper().encode(), authority(listener), branch))
+    transport, host = listener.transport.upper().encode(), listener.host.encode()
+    request.push_via(b"Via: SIP/2.0/%s %s:%d;branch=%s;rport" % (transport, host, listener.port, branch),
+                     Via(transport, host, listener.port, {b"branch": branch, b"rport": None}))
 
 
 def make_outgoing(request: Request, came_by: Listener, goes_by: Listener, hop: Hop, *, uri: bytes | None,

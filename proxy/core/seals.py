@@ -13,7 +13,6 @@ Rules
 import base64
 import hmac
 import re
-import uuid
 import zlib
 from hashlib import blake2b
 from typing import NamedTuple
@@ -62,9 +61,9 @@ class Seals:
 
     def token(self, call: str, caller_tag: bytes | None, sip_call_id: bytes) -> bytes:
         """User part of the Record-Route URI of a call."""
-        payload = uuid.UUID(call).bytes + (zlib.crc32(caller_tag or b"") & 0xFFFF).to_bytes(2, "big")
+        payload = bytes.fromhex(call.replace("-", "")) + (zlib.crc32(caller_tag or b"") & 0xFFFF).to_bytes(2, "big")
         mac = self._mac(b"token", payload, sip_call_id)
-        return TOKEN_MARK + base64.urlsafe_b64encode(payload + mac)
+        return TOKEN_MARK + base64.b64encode(payload + mac, b"-_")
 
     def read_token(self, user: bytes | None, sip_call_id: bytes) -> Token | None:
         """Return what a token says; None when it is not ours, was altered, or belongs to another Call-ID."""
@@ -75,7 +74,9 @@ class Seals:
         payload, mac = raw[:18], raw[18:]
         if not hmac.compare_digest(mac, self._mac(b"token", payload, sip_call_id)):
             return None
-        return Token(str(uuid.UUID(bytes=payload[:16])), int.from_bytes(payload[16:], "big"))
+        name = payload[:16].hex()
+        call = f"{name[:8]}-{name[8:12]}-{name[12:16]}-{name[16:20]}-{name[20:]}"
+        return Token(call, int.from_bytes(payload[16:], "big"))
 
     def branch(self, message: Message, position: int, target: int, hop: int, loop: bytes) -> bytes:
         """Branch for the request that goes out for `message`, to hop number `hop` of target number `target`.

@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from config.address import SipPeer
+from config.address import SipPeer, is_address
 from proxy.core.peers import Address, Peer, PeerTable
 from proxy.daemon.building import address_of
 from proxy.sip.hop import Hop
@@ -14,6 +14,8 @@ from proxy.transports.resolver import ResolveError, Resolver
 
 REFRESH: Final = 60.0
 """Seconds between two looks at the names of peers; the resolver's memory keeps to the records' own times."""
+NUMERIC_LIMIT: Final = 4_096
+"""Answers for plain addresses that are kept."""
 RETRY: Final = 5.0
 """Seconds until a peer that has no address yet is looked up again."""
 
@@ -23,13 +25,23 @@ class LoopLocator:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
+        self._numeric: dict[tuple[str, int | None, str | None, bool], tuple[Hop, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def locate(self, host: str, port: int | None, transport: str | None, secure: bool,
                done: Callable[[tuple[Hop, ...]], None]) -> None:
         """See Locator."""
-        known = self._resolver.cached(host, port, transport, secure)
+        question = (host, port, transport, secure)
+        hops = self._numeric.get(question)
+        if hops is not None:
+            done(hops)
+            return
+        known = self._resolver.cached(*question)
         if known is not None:
+            if is_address(host):  # the answer never changes
+                if len(self._numeric) >= NUMERIC_LIMIT:
+                    self._numeric.clear()
+                self._numeric[question] = tuple(known)
             done(tuple(known))
             return
         task = asyncio.get_running_loop().create_task(self._ask(host, port, transport, secure, done))

@@ -138,6 +138,13 @@ class Message:
             self.fields[index] = field[:colon] + field[end + 1 :]
         self._changed(name)
 
+    def push_via(self, field: bytes, via: Via) -> None:
+        """Put a field of one value, known to read as `via`, before the first Via."""
+        index = self.names.index(b"via") if b"via" in self.names else 0
+        self.names.insert(index, b"via")
+        self.fields.insert(index, field)
+        self._via = via
+
     def set_via(self, field: bytes, via: Via) -> None:
         """Put a field in the place of the first Via, whose topmost value is known to read as `via`."""
         self.fields[self.names.index(b"via")] = field
