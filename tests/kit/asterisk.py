@@ -23,7 +23,7 @@ SCRIPT = Path(__file__).parents[1] / "peers" / "asterisk-chroot"
 PASSWORD = "phone-of-a-test"
 BOOT = 30.0
 """Seconds that a start may take."""
-RTP_PORTS = 200
+RTP_PORTS = 100
 
 _BASE = {
     "modules.conf": """
@@ -141,11 +141,11 @@ class Asterisk:
         folders |= {"rundir": "run", "logdir": "log"}
         lines = [f"ast{key} => {self.inside / name}" for key, name in folders.items()]
         lines += [f"astmoddir => /{modules.relative_to(self.root)}", "astdatadir => /usr/share/asterisk"]
-        media = free_port()
+        media = free_port(RTP_PORTS)
         members = "".join(f"member => PJSIP/{phone}\n" for phone in self.phones)
         return {
             "asterisk.conf": "[directories]\n" + "\n".join(lines) + "\n[options]\nverbose=4\n",
-            "rtp.conf": f"[general]\nrtpstart={media}\nrtpend={media + RTP_PORTS}\n",
+            "rtp.conf": f"[general]\nrtpstart={media}\nrtpend={media + RTP_PORTS - 1}\n",
             "pjsip.conf": self._pjsip(),
             "queues.conf": _BASE["queues.conf"] + members,
         }
@@ -235,8 +235,7 @@ remove_existing=yes
                     self._mounted.append(place)
             argv = ["chroot", str(self.root), *argv]
         self._process = Process(argv, name="asterisk", cwd=self.folder)
-        eventually(lambda: not self._running.running or self._booted(), "an Asterisk that has booted", BOOT)
-        assert self._running.running, self.report()
+        self._process.started(self._booted, BOOT)
 
     @property
     def _running(self) -> Process:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from tests.kit.ports import LOOPBACK, bound, free_port
 from tests.kit.process import Process
-from tests.kit.waiting import eventually
 
 ADDRESS = "127.0.0.2"
 """Where it sits."""
@@ -117,5 +116,4 @@ class Kamailio(Process):
         config = own / "kamailio.cfg"
         config.write_text(text)
         super().__init__(["kamailio", "-DD", "-E", "-f", config, "-Y", own, "-w", own], name="kamailio", cwd=own)
-        eventually(lambda: not self.running or bound(self.port, "tcp"), f"Kamailio on port {self.port}")
-        assert self.running, self.report()
+        self.started(lambda: bound(self.port, "tcp"))

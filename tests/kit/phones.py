@@ -7,9 +7,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.kit.ports import LOOPBACK, bound, free_port
+from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.process import Process
-from tests.kit.waiting import eventually
 
 SCRIPT = Path(__file__).with_name("pjsip_phone.py")
 REGISTERED_WITHIN = 10.0
@@ -41,7 +40,7 @@ class PjsipPhone(Process):
             "log": log,
         }
         super().__init__([sys.executable, SCRIPT, json.dumps(settings)], name=f"PJSIP phone {user}")
-        self.wait_for("^phone registered", REGISTERED_WITHIN)
+        self.started(lambda: self.said("^phone registered"), REGISTERED_WITHIN)
 
     def dial(self, number: str) -> None:
         """Call a number through the registrar."""
@@ -114,8 +113,7 @@ class Baresip(Process):
         (home / "accounts").write_text(account + ";audio_codecs=pcma\n")
         (home / "contacts").write_text("")
         super().__init__(["baresip", "-f", home], name=f"baresip {user}")
-        eventually(lambda: not self.running or bound(self.port), f"{self.name} on port {self.port}")
-        self.wait_for("200 OK", REGISTERED_WITHIN)
+        self.started(lambda: self.said("200 OK"), REGISTERED_WITHIN)
 
     def dial(self, number: str) -> None:
         """Call a number through the registrar."""

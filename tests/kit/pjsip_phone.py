@@ -4,8 +4,9 @@ One thread only (threadCnt 0, mainThreadOnly, events polled here), one process p
 vector or a struct (`getInfo()`) is kept while its members are read: pjsua2 frees what it owns with it.
 
 Settings (JSON): user, password, registrar (host:port), port, media (first RTP port), answer (`auto`, `silent`, or a
-final status to refuse with), after (seconds it rings). It has one line: a second call gets 486 at once. Commands, one a line on stdin: `call URI`, `hangup`, `answer
-CODE`, `quit`. It prints `phone EVENT key=value ...`, one a line.
+final status to refuse with), after (seconds it rings). It has one line: a second call gets 486 at once. Commands, one a
+line on stdin: `call URI`, `hangup`, `answer CODE`, `register`, `unregister`, `quit`. It prints `phone EVENT key=value
+...`, one a line.
 """
 
 import json

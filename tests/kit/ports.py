@@ -15,13 +15,16 @@ TRIES = 500
 _given: set[int] = set()
 
 
-def free_port() -> int:
-    """Give a port of 127.0.0.1 that is free for UDP and TCP, with the next one free too (RTCP); never one twice."""
+def free_port(room: int = 2) -> int:
+    """Give an even port of 127.0.0.1 that is free for UDP and TCP; never one twice.
+
+    `room`: how many ports from it on are the asker's: two for RTP and RTCP.
+    """
     for _ in range(TRIES):
-        port = random.randrange(FIRST, LAST, 2)
-        if port not in _given and _is_free(port) and _is_free(port + 1):
-            _given.add(port)
-            return port
+        ports = range(start := random.randrange(FIRST, LAST, 2), start + room)
+        if _given.isdisjoint(ports) and all(map(_is_free, ports)):
+            _given.update(ports)
+            return start
     raise RuntimeError(f"no free port between {FIRST} and {LAST}")
 
 

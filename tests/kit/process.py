@@ -12,10 +12,12 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.kit.waiting import eventually
 
 PATIENCE = 10.0
 """Seconds that `wait_for` waits unless told otherwise."""
@@ -88,6 +90,10 @@ class Process:
         """Whether it has not ended."""
         return self.child.poll() is None
 
+    def said(self, pattern: str) -> bool:
+        """Whether a line that matches has come."""
+        return any(re.search(pattern, line) for line in list(self.lines))
+
     def wait_for(self, pattern: str, timeout: float = PATIENCE, *, after: int = 0) -> str:
         """Wait for a line that matches; AssertionError with the output when it ends before or time runs out.
 
@@ -108,6 +114,16 @@ class Process:
                 self._news.wait(left)
         why = "ended" if self._closed else f"was silent for {timeout:g} s"
         raise AssertionError(f"{self.name} {why}, and said nothing like {pattern!r}\n{self.report()}")
+
+    def started(self, look: Callable[[], object], timeout: float = PATIENCE) -> None:
+        """Wait until `look` says that it has started; where that does not come it is stopped, AssertionError."""
+        try:
+            eventually(lambda: not self.running or look(), f"{self.name} has started", timeout)
+            assert self.running, f"{self.name} ended at once"
+        except AssertionError as error:
+            self.stop()
+            error.add_note(self.report())
+            raise
 
     def wait(self, timeout: float = PATIENCE) -> int:
         """Wait for its end and give the exit status; AssertionError with the output when it goes on."""

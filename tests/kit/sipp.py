@@ -12,11 +12,12 @@ from pathlib import Path
 
 from tests.kit.ports import LOOPBACK, bound, free_port
 from tests.kit.process import Process
-from tests.kit.waiting import eventually
 
 SCENARIOS = Path(__file__).parents[1] / "peers" / "sipp"
 GLOBAL_TIMEOUT = 120
 """Seconds after which SIPp gives up by itself."""
+MEDIA_PORTS = 4
+"""Audio and video, which it binds whether it is used or not."""
 
 _LOGGED = re.compile(rb"^-{20,} \S+ .*\n(?:UDP|TCP|TLS) message (received|sent).*\n\n", re.MULTILINE)
 
@@ -83,19 +84,11 @@ class Sipp(Process):
         text = (SCENARIOS / f"{scenario}.xml").read_text().replace("[status]", status)
         text = text.replace("[contact_port]", str(contact or self.port))
         (self.folder / "scenario.xml").write_text(text)
-        argv = ["sipp", "-i", LOOPBACK, "-p", str(self.port), "-sf", "scenario.xml", "-t", transport, "-nostdin"]
-        argv += ["-mi", LOOPBACK, "-mp", str(free_port()), "-cp", str(free_port()), "-s", service, "-d", str(pause_ms)]
-        argv += [
-            "-aa",
-            "-timeout",
-            str(GLOBAL_TIMEOUT),
-            "-timeout_error",
-            "-trace_stat",
-            "-stf",
-            "stat.csv",
-            "-fd",
-            "1",
-        ]
+        kind = "udp" if transport.startswith("u") else "tcp"
+        media, control = str(free_port(MEDIA_PORTS)), str(free_port())
+        argv = ["sipp", "-i", LOOPBACK, "-p", str(self.port), "-sf", "scenario.xml", "-t", transport, "-nostdin", "-aa"]
+        argv += ["-mi", LOOPBACK, "-mp", media, "-cp", control, "-s", service, "-d", str(pause_ms)]
+        argv += ["-timeout", str(GLOBAL_TIMEOUT), "-timeout_error", "-trace_stat", "-stf", "stat.csv", "-fd", "1"]
         argv += ["-trace_msg", "-message_file", "messages.log", "-trace_err", "-error_file", "errors.log"]
         for key, value in (keys or {}).items():
             argv += ["-key", key, value]
@@ -105,9 +98,7 @@ class Sipp(Process):
             argv.append(f"{host}:{remote}")
         super().__init__(argv, name=f"sipp {scenario}", cwd=self.folder)
         if not remote:
-            kind = "udp" if transport.startswith("u") else "tcp"
-            eventually(lambda: not self.running or bound(self.port, kind), f"{self.name} on port {self.port}")
-            assert self.running, self.report()
+            self.started(lambda: bound(self.port, kind))
 
     def finish(self, timeout: float = 30.0) -> Stats:
         """Wait for the caller's end; AssertionError with the messages unless every call went by the scenario."""
