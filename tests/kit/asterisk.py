@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.kit.certificates import Certificate
 from tests.kit.ports import LOOPBACK, bound, free_port
 from tests.kit.process import Process
 from tests.kit.waiting import eventually
@@ -102,7 +103,11 @@ def asterisk_root() -> Path | None:
 
 
 class Asterisk:
-    """One Asterisk: `with Asterisk(...) as pbx:`; `hop` is where its trunk sends calls."""
+    """One Asterisk: `with Asterisk(...) as pbx:`; `hop` is where its trunk sends calls, by `transport`.
+
+    `address`: where it sits for TCP and TLS, whose connections come from any port; its phones are on 127.0.0.1.
+    `tls`: its certificate. `files`: further files of its configuration, or others instead of ours.
+    """
 
     def __init__(
         self,
@@ -112,12 +117,11 @@ class Asterisk:
         phones: Sequence[str] = ("201", "202"),
         transport: str = "udp",
         files: Mapping[str, str] | None = None,
-        tls: Mapping[str, Path] | None = None,
+        tls: Certificate | None = None,
+        address: str = LOOPBACK,
     ) -> None:
-        self.root, self.hop, self.phones, self.transport = root, hop, phones, transport
-        self.port = free_port()
-        self.tls = tls
-        self.tls_port = free_port()
+        self.root, self.hop, self.phones, self.transport, self.address = root, hop, phones, transport, address
+        self.port, self.tls_port, self.tls = free_port(), free_port(), tls
         (root / "tmp").mkdir(exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix="boomerang-", dir=root / "tmp"))
         self._mounted: list[Path] = []
@@ -132,6 +136,9 @@ class Asterisk:
     def _write(self, files: Mapping[str, str]) -> None:
         for name in ("etc", "lib", "spool", "run", "log", "moh"):
             (self.folder / name).mkdir()
+        if self.tls:
+            pem = {"own.pem": self.tls.certificate, "own.key": self.tls.key, "ca.pem": self.tls.ca}
+            files = {**files, **{name: path.read_text() for name, path in pem.items()}}
         for name, text in files.items():
             (self.folder / "etc" / name).write_text(text)
 
@@ -162,7 +169,7 @@ bind={LOOPBACK}:{self.port}
 [tcp]
 type=transport
 protocol=tcp
-bind={LOOPBACK}:{self.port}
+bind={self.address}:{self.port}
 [trunk]
 type=endpoint
 context=trunk
@@ -186,20 +193,18 @@ endpoint=trunk
 match={LOOPBACK}
 """
         if self.tls:
+            own = self.inside / "etc"
             text += f"""
 [tls]
 type=transport
 protocol=tls
-bind={LOOPBACK}:{self.tls_port}
-cert_file={self.inside / "etc" / "own.pem"}
-priv_key_file={self.inside / "etc" / "own.key"}
-ca_list_file={self.inside / "etc" / "ca.pem"}
+bind={self.address}:{self.tls_port}
+cert_file={own / "own.pem"}
+priv_key_file={own / "own.key"}
+ca_list_file={own / "ca.pem"}
 verify_server=yes
 method=tlsv1_2
 """
-            for name, source in self.tls.items():
-                (self.folder / "etc").mkdir(exist_ok=True)
-                shutil.copy(source, self.folder / "etc" / name)
         for phone in self.phones:
             text += f"""
 [{phone}]

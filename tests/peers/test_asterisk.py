@@ -3,6 +3,7 @@
 SIPp is the carrier. The phones are PJSIP's and baresip's, registered at Asterisk; 600 is its queue of both.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ import pytest
 
 from tests.kit.asterisk import PASSWORD, Asterisk
 from tests.kit.boomerang import Boomerang
+from tests.kit.certificates import Authority
 from tests.kit.phones import Baresip, PjsipPhone
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.sipp import Sipp
@@ -21,6 +23,8 @@ from tests.kit.waiting import eventually
 pytestmark = pytest.mark.usefixtures("sipp", "pjsip")
 
 CUSTOMER = "+36201234567"
+PBX_ADDRESS = "127.0.0.3"
+"""Where Asterisk sits when the port it calls from says nothing."""
 UNANSWERED = "+3614445556"
 """A number whose calls Asterisk queues without answering them first."""
 
@@ -229,3 +233,49 @@ def test_a_talk_through_boomerang_out_of_asterisk(office: Office) -> None:
         eventually(lambda: customer.received("BYE "), "the carrier got the BYE")
     row = office.call_row()
     assert (row["direction"], row["agent"], row["cause"], row["ended_by"]) == ("outbound", "201", 200, "caller")
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_a_pbx_over_a_connection(asterisk: Path, tmp_path: Path, authority: Authority, transport: str) -> None:
+    """Asterisk over TCP and TLS with names checked on both sides, the carrier over UDP: double Record-Route."""
+    hop, hop_tls, carrier, back = (free_port() for _ in range(4))
+    own, theirs = authority.issue("boomerang"), authority.issue("pbx", PBX_ADDRESS)
+    listen: dict[str, dict[str, object]] = {
+        "tcp": {"uri": f"tcp://{LOOPBACK}:{hop}"},
+        "tls": {
+            "uri": f"tls://{LOOPBACK}:{hop_tls}",
+            "certificate": own.certificate,
+            "private_key": own.key,
+            "ca": own.ca,
+            "verify_client": True,
+        },
+    }
+    secure = transport == "tls"
+    pbx = Asterisk(
+        asterisk, hop=f"{LOOPBACK}:{hop_tls if secure else hop}", transport=transport, tls=theirs, address=PBX_ADDRESS
+    )
+    office = peer(pbx.tls_port if secure else pbx.port, host=PBX_ADDRESS, transport=transport)
+    office["sources"] = [PBX_ADDRESS]
+    with (
+        pbx,
+        Boomerang(
+            tmp_path / "boomerang",
+            trunks={"main": peer(carrier, back)},
+            pbxs={"office": office},
+            port=hop,
+            listen=[listen[transport]],
+        ) as boomerang,
+        PjsipPhone("201", PASSWORD, pbx.port) as phone,
+    ):
+        with Sipp("callee", tmp_path, port=carrier, pause_ms=100) as customer:
+            phone.dial(CUSTOMER)
+            phone.talks()
+            phone.hang_up()
+            phone.ended()
+            eventually(lambda: customer.received("BYE "), "the carrier got the BYE")
+            invite = customer.received("INVITE ")[0]
+            assert len(re.findall(r"(?im)^Record-Route:", invite.text)) == 2
+        caller = Sipp("caller", tmp_path, port=back, remote=boomerang.port, keys={"caller": CUSTOMER}, pause_ms=1500)
+        with caller:
+            caller.finish()
+        assert 200 in noticed(caller)
