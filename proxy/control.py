@@ -275,7 +275,7 @@ def _failure(error: Exception) -> dict[str, Any]:
         problems = [problem._asdict() for problem in error.problems]
         return {"ok": False, "error": str(error), "problems": problems}
     if isinstance(error, ControlError):
-        return {"ok": False, "error": str(error)}
+        return {"ok": False, "error": str(error), "problems": error.problems}
     _log.error("control request failed", exc_info=error)
     return {"ok": False, "error": f"internal error ({type(error).__name__}), see the log"}
 

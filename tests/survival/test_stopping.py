@@ -1,0 +1,169 @@
+"""Signals and the service manager: drain, reload, READY and watchdog. No call is dropped by any of them."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.kit.call import Outgoing
+from tests.kit.sip_socket import SipSocket, unique
+from tests.kit.sip_text import build
+from tests.kit.site import SHARED
+from tests.kit.waiting import eventually
+from tests.survival.scene import AGENT, CUSTOMER, Scene, hang_up, passes
+
+WATCHDOG = 0.4
+"""Seconds after which the service manager would take the daemon for dead."""
+
+
+def options(by: SipSocket, hop: tuple[str, int]) -> int | None:
+    """Status that OPTIONS to the daemon gets."""
+    call_id = unique("options")
+    uri = f"sip:{hop[0]}:{hop[1]}"
+    lines = [by.via(), "Max-Forwards: 70", f"From: <sip:{by.at}>;tag=o", f"To: <{uri}>", f"Call-ID: {call_id}"]
+    by.send(build(f"OPTIONS {uri} SIP/2.0", [*lines, "CSeq: 1 OPTIONS"]), hop)
+    answers = eventually(lambda: [m for m in by.heard if m.status and m.call_id == call_id], "an answer to OPTIONS")
+    return answers[0].status
+
+
+def test_drain(tmp_path: Path) -> None:
+    """New calls get 503, calls in progress and calls that ring finish, and a line says what is awaited; then it ends."""
+    with Scene(tmp_path, faults={"proxy.app:DRAIN_REPORT": 0.2}) as scene:
+        call, there = scene.talking()
+        ringing, rung = scene.customer_dials("+36209999999")
+        rung.ring()
+        ringing.expect(180)
+        assert scene.boomerang.get("/readyz")[0] == 200
+        scene.boomerang.terminate()
+        line = scene.boomerang.logs("draining", waiting_for_calls=2)
+        assert line["oldest"].endswith("s")
+        refused = Outgoing(scene.carrier, scene.hop, SHARED, CUSTOMER)
+        assert int(refused.refused(503).header("Retry-After")) > 0
+        assert options(scene.carrier, scene.hop) == 503
+        assert scene.boomerang.get("/healthz")[0] == 200
+        eventually(lambda: scene.boomerang.get("/readyz")[0] == 503, "/readyz says no")
+        assert scene.boomerang.cli("status")["state"] == "draining"
+        passes(call, there)
+        rung.pick_up_with(ringing)
+        hang_up(ringing, rung)
+        scene.boomerang.logs("draining", waiting_for_calls=1)
+        hang_up(call, there)
+        assert scene.boomerang.running.wait() == 0
+        assert scene.boomerang.log[-1].find("stopped") > 0
+        rows = scene.boomerang.sql("SELECT cause FROM calls WHERE ended_at IS NOT NULL")
+        assert [row["cause"] for row in rows] == [200, 200]
+
+
+def test_a_second_signal_ends_the_drain(tmp_path: Path) -> None:
+    """It ends at once; the call goes on without it, and a new process takes it up."""
+    with Scene(tmp_path) as scene:
+        call, there = scene.talking()
+        scene.boomerang.terminate()
+        scene.boomerang.logs("draining", waiting_for_calls=1)
+        assert scene.boomerang.running.running
+        scene.boomerang.terminate()
+        assert scene.boomerang.running.wait() == 0
+        assert scene.boomerang.logged("stopping_at_once")[0]["calls"] == 1
+        scene.boomerang.restart()
+        passes(call, there)
+        hang_up(call, there)
+        eventually(lambda: [row["cause"] for row in scene.boomerang.sql("SELECT cause FROM calls")] == [200], "closed")
+
+
+def test_nothing_to_wait_for(tmp_path: Path) -> None:
+    with Scene(tmp_path) as scene:
+        scene.both_ways()
+        scene.boomerang.terminate()
+        assert scene.boomerang.running.wait() == 0
+        assert not list(scene.boomerang.data.glob("*.sock"))
+
+
+def test_reload_of_an_edited_policy(tmp_path: Path) -> None:
+    """SIGHUP applies the seed that was edited, names what changed, drops nothing; a bad file changes nothing."""
+    with Scene(tmp_path) as scene:
+        call, there = scene.talking()
+        scene.agent_misses(AGENT, CUSTOMER)
+        seed = scene.boomerang.folder / "policy.toml"
+        good = seed.read_text()
+        seed.write_text(good.replace('min_talk = "0s"', 'min_talk = "0s"\ntype = 0'))
+        scene.boomerang.running.signal(signal.SIGHUP)
+        assert "direct_callback.type" in scene.boomerang.logs("policy_reloaded", changes=1)["keys"]
+        scene.agent_misses("202", "+36201112222")
+        assert scene.customer_reaches("+36201112222") == SHARED
+        seed.write_text(good + "\nnonsense = 1\n")
+        scene.boomerang.running.signal(signal.SIGHUP)
+        assert "nonsense" in scene.boomerang.logs("reload_failed")["reason"]
+        passes(call, there)
+        hang_up(call, there)
+        assert scene.boomerang.cli("policy", "show")["direct_callback"]["type"] == 0
+        seed.write_text(good)
+        scene.boomerang.kill9()
+        scene.boomerang.restart()
+        assert scene.boomerang.cli("policy", "show")["direct_callback"]["type"] == 0
+
+
+@contextmanager
+def service_manager(folder: Path) -> Iterator[socket.socket]:
+    """The socket that systemd would listen at."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(folder / "notify"))
+        sock.settimeout(10)
+        yield sock
+
+
+def told(sock: socket.socket, what: str) -> list[str]:
+    """Read until this is told; everything that was told up to there."""
+    heard: list[str] = []
+    while not heard or not heard[-1].startswith(what):
+        heard.append(sock.recv(4096).decode())
+    return heard
+
+
+def test_the_service_manager_is_told(tmp_path: Path) -> None:
+    """READY=1 when calls are taken and not before, signs of life in time, reload and stop announced."""
+    with service_manager(tmp_path) as manager:
+        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": str(int(WATCHDOG * 1_000_000))}
+        scene = Scene(tmp_path / "site", environment=environment)
+        scene.boomerang.start(ready=False)
+        try:
+            told(manager, "READY=1")
+            scene.both_ways()
+            for _ in range(4):
+                manager.settimeout(WATCHDOG)
+                told(manager, "WATCHDOG=1")
+            manager.settimeout(10)
+            scene.boomerang.running.signal(signal.SIGHUP)
+            told(manager, "RELOADING=1")
+            told(manager, "READY=1")
+            call, there = scene.talking()
+            scene.boomerang.terminate()
+            told(manager, "STOPPING=1")
+            assert "1 call" in told(manager, "STATUS=")[-1]
+            told(manager, "WATCHDOG=1")
+            hang_up(call, there)
+            assert scene.boomerang.running.wait() == 0
+        finally:
+            scene.boomerang.stop()
+            scene.carrier.close()
+            scene.pbx.close()
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    """It says so and ends with 1: nothing half alive stays behind."""
+    with Scene(tmp_path / "one") as scene:
+        other = Scene(tmp_path / "two")
+        try:
+            text = other.boomerang.config.read_text()
+            taken, free = str(scene.boomerang.port), str(other.boomerang.port)
+            other.boomerang.config.write_text(text.replace(free, taken))
+            other.boomerang.start(ready=False)
+            assert other.boomerang.running.wait() == 1
+            assert taken in other.boomerang.logged("cannot_start")[0]["reason"]
+        finally:
+            other.boomerang.stop()
+            other.carrier.close()
+            other.pbx.close()
+        scene.both_ways()
+        assert os.path.exists(scene.boomerang.data / "control.sock")
