@@ -199,6 +199,7 @@ def test_a_caller_goes_through_the_queue_untouched(office: Office) -> None:
     assert noticed(caller) == [200]
     row = office.call_row()
     assert (row["reason"], row["tried"], row["cause"]) == ("normal", None, 200)
+    assert row["agent"] is None, "an UPDATE alone never proves who answered"
 
 
 def test_a_queue_that_does_not_answer_first_says_who_did(office: Office) -> None:
@@ -206,7 +207,8 @@ def test_a_queue_that_does_not_answer_first_says_who_did(office: Office) -> None
     caller = office.customer(talk_ms=1000, dialled=UNANSWERED)
     phone.talks()
     caller.finish()
-    assert office.call_row()["cause"] == 200
+    row = office.call_row()
+    assert (row["cause"], row["agent"], row["evidence"]) == (200, "201", "identity")
 
 
 def test_a_baresip_phone_calls_out_and_is_called_back(office: Office) -> None:
