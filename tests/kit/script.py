@@ -28,15 +28,16 @@ LONG = 300.0
 class Script:
     """Plays a call in a world with `trunk`, `pbx` and `agent` (extension 201 of that PBX)."""
 
-    def __init__(self, world: World | None = None, *, trunk: Transport = "udp", pbx: Transport = "udp") -> None:
+    def __init__(self, world: World | None = None, *, trunk: Transport = "udp", pbx: Transport = "udp",
+                 pbx_place: tuple[str, int] = PBX) -> None:
         self.world = world or World()
         self.actors: dict[str, Actor] = {}
         self.ladder: list[str] = []
         self.last: list[Sent] = []
         """What left at the last step."""
         self.add(Actor("trunk", TRUNK, transport=trunk))
-        self.add(Actor("agent", PBX, user="201", transport=pbx))
-        self.add(Actor("pbx", PBX, transport=pbx))
+        self.add(Actor("agent", pbx_place, user="201", transport=pbx))
+        self.add(Actor("pbx", pbx_place, transport=pbx))
 
     def add(self, actor: Actor) -> Actor:
         """Put one more phone on the wire."""
@@ -81,15 +82,14 @@ class Script:
             data = actor.answer(int(plain[0]), (*plain, "INVITE")[1], fields, body, tag=options.get("tag", ""))
         else:
             data = actor.write(plain[0], fields, body, tag=options.get("tag", ""), branch=options.get("branch", ""))
+        actor.check_route(data, actor.flow(self.world.wire.listeners).listener)
         return self.send(actor, data, " ".join(words))
 
     def send(self, actor: Actor, data: bytes, title: str = "") -> list[Sent]:
         """Have an actor send these very bytes; gives what leaves, which nobody has received yet."""
         actor.sent.append(data)
         self.ladder.append(f"{self.world.now:9.3f}  {actor.name} > {title or data.partition(b' SIP')[0].decode()}")
-        flow = actor.flow(self.world.wire.listeners)
-        actor.check_route(data, flow.listener)
-        self.world.proxy.receive(data, flow)
+        self.world.proxy.receive(data, actor.flow(self.world.wire.listeners))
         return self.world.taken()
 
     def _deliver(self, sent: Sent) -> str:
