@@ -104,8 +104,8 @@ class Scene(Site):
 
     def both_ways(self) -> None:
         """A call in each direction, from INVITE to the 200 of its BYE."""
-        for dial in (lambda: self.customer_dials(CUSTOMER), lambda: self.agent_dials(AGENT, CUSTOMER)):
-            call, there = dial()
+        for inbound in (True, False):
+            call, there = self.customer_dials(CUSTOMER) if inbound else self.agent_dials(AGENT, CUSTOMER)
             there.ring()
             there.pick_up_with(call)
             hang_up(call, there)

@@ -6,9 +6,10 @@ import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,18 +19,21 @@ from tests.kit.waiting import eventually
 from tests.survival.scene import AGENT, CUSTOMER, Scene, alarm_heard, hang_up, passes
 
 SLOWEST = 2.0
-"""Seconds for two whole calls while the database is in trouble: an answer waits for a commit a quarter second at most."""
+"""Seconds for two whole calls while the database is in trouble: an answer waits for a commit, but not for long."""
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=MISSING or "")
 
 
 @contextmanager
-def watched(folder: Path, **keys: object) -> Iterator[tuple[Scene, Subscriber]]:
+def watched(folder: Path, extra: Mapping[str, Any] | None = None) -> Iterator[tuple[Scene, Subscriber]]:
     """A site with a broker, and somebody who listens."""
-    with broker(folder) as server, listening(server.port, "boomerang/#") as subscriber:
-        with Scene(folder / "site", mqtt=f"mqtt://127.0.0.1:{server.port}", **keys) as scene:  # type: ignore[arg-type]
-            subscriber.wait_for("boomerang/edge1/status", "online")
-            yield scene, subscriber
+    with (
+        broker(folder) as server,
+        listening(server.port, "boomerang/#") as subscriber,
+        Scene(folder / "site", mqtt=f"mqtt://127.0.0.1:{server.port}", extra=extra) as scene,
+    ):
+        subscriber.wait_for("boomerang/edge1/status", "online")
+        yield scene, subscriber
 
 
 def heals(scene: Scene, subscriber: Subscriber) -> None:
@@ -172,8 +176,8 @@ def test_gone_or_garbage(tmp_path: Path, harm: Callable[[Path], None]) -> None:
             heals(scene, subscriber)
         hang_up(call, there)
         scene.agent_misses(AGENT, CUSTOMER)
-        eventually(lambda: file.exists() and scene.boomerang.sql("SELECT 1 FROM direct WHERE customer = ?",
-                                                                 CUSTOMER), "the new record is in a new file")  # fmt: skip
+        eventually(lambda: file.exists() and scene.boomerang.sql("SELECT 1 FROM direct WHERE customer = ?", CUSTOMER),
+                   "the new record is in a new file")  # fmt: skip
         scene.boomerang.kill9()
         scene.boomerang.restart()
         assert scene.customer_reaches(CUSTOMER) == AGENT

@@ -1,4 +1,5 @@
-"""What is ours fails: a bug in the rules, too many calls, a loop that cannot keep up. Calls pass or are told to wait."""
+"""What is ours fails: a bug in the rules, too many calls, a loop that cannot keep up. Calls pass, or are told to wait.
+"""
 
 from pathlib import Path
 

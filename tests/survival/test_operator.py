@@ -146,7 +146,7 @@ def test_trace_of_a_call(scene: Scene) -> None:
 
 
 def test_every_line_of_a_call_names_it_and_no_number(tmp_path: Path) -> None:
-    """With the setting as it is by default: one id per call in every line about it, and only three digits of anybody."""
+    """As it is by default: one id per call in every line about it, and only three digits of anybody's number."""
     extra = {"log": {"level": "debug", "mask_numbers": True}}
     with Scene(tmp_path, policy=POLICY, extra=extra) as scene:
         scene.agent_misses(AGENT, CUSTOMER)
@@ -171,6 +171,6 @@ def test_a_refused_source_is_ready_for_fail2ban(scene: Scene) -> None:
         line = scene.boomerang.running.wait_for(f"refused source=127.0.0.1 port={stranger.port} transport=udp")
     config = ConfigParser()
     config.read(FILTER)
-    patterns = [each.replace("<HOST>", "(?P<host>[0-9a-f.:]+)") for each in config["Definition"]["failregex"].split("\n")]
+    patterns = config["Definition"]["failregex"].replace("<HOST>", "(?P<host>[0-9a-f.:]+)").split("\n")
     found = [match for match in (re.search(pattern, line) for pattern in patterns) if match]
     assert [match["host"] for match in found] == ["127.0.0.1"]

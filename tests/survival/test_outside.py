@@ -31,23 +31,27 @@ STALE = 0.4
 def test_broker_down(tmp_path: Path) -> None:
     """Events wait in the database, also over a crash, and leave in order when the broker is back."""
     fast = {"proxy.status.mqtt:LONGEST_DELAY": 0.3, "proxy.status.mqtt:FIRST_DELAY": 0.1}
-    with broker(tmp_path) as server, listening(server.port, "boomerang/#") as heard, Gate(server.port) as gate:
-        with Scene(tmp_path / "site", mqtt=f"mqtt://127.0.0.1:{gate.port}", faults=fast) as scene:
-            heard.wait_for("boomerang/edge1/status", "online")
+    with (
+        broker(tmp_path) as server,
+        listening(server.port, "boomerang/#") as heard,
+        Gate(server.port) as gate,
+        Scene(tmp_path / "site", mqtt=f"mqtt://127.0.0.1:{gate.port}", faults=fast) as scene,
+    ):
+        heard.wait_for("boomerang/edge1/status", "online")
+        scene.both_ways()
+        eventually(lambda: len(heard.of("event/call.ended")) == 2, "the first calls are told")
+        gate.shut()
+        heard.wait_for("boomerang/edge1/status", "offline")
+        scene.boomerang.logs("alarm.raised", alarm="mqtt")
+        for _ in range(CALLS):
             scene.both_ways()
-            eventually(lambda: len(heard.of("event/call.ended")) == 2, "the first calls are told")
-            gate.shut()
-            heard.wait_for("boomerang/edge1/status", "offline")
-            scene.boomerang.logs("alarm.raised", alarm="mqtt")
-            for _ in range(CALLS):
-                scene.both_ways()
-            crash_when_written(scene)
-            scene.both_ways()
-            assert len(heard.of("event/call.ended")) == 2
-            gate.open()
-            eventually(lambda: len(heard.of("event/call.ended")) >= 2 * CALLS + 4, "all calls are told")
-            scene.boomerang.logs("alarm.cleared", alarm="mqtt")
-            told = [m.json() for m in heard.of("/event/")]
+        crash_when_written(scene)
+        scene.both_ways()
+        assert len(heard.of("event/call.ended")) == 2
+        gate.open()
+        eventually(lambda: len(heard.of("event/call.ended")) >= 2 * CALLS + 4, "all calls are told")
+        scene.boomerang.logs("alarm.cleared", alarm="mqtt")
+        told = [m.json() for m in heard.of("/event/")]
     first_seen = list(dict.fromkeys(event["seq"] for event in told))
     assert first_seen == list(range(1, len(first_seen) + 1)), "an event is missing or not in order"
     assert len({event["id"] for event in told}) == len(first_seen)

@@ -29,7 +29,7 @@ def options(by: SipSocket, hop: tuple[str, int]) -> int | None:
 
 
 def test_drain(tmp_path: Path) -> None:
-    """New calls get 503, calls in progress and calls that ring finish, and a line says what is awaited; then it ends."""
+    """New calls get 503, calls that talk or ring finish, a line says what is awaited; then it ends."""
     with Scene(tmp_path, faults={"proxy.app:DRAIN_REPORT": 0.2}) as scene:
         call, there = scene.talking()
         ringing, rung = scene.customer_dials("+36209999999")
