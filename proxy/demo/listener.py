@@ -58,7 +58,7 @@ class Listener:
     def _take(self, topic: list[str], payload: bytes) -> None:
         if topic == ["status"]:
             self.online = payload == b"online"
-        elif topic[0] == "event":
+        elif topic[:1] == ["event"]:
             event = json.loads(payload)
             if event["id"] in self._seen:
                 return

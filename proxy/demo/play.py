@@ -87,6 +87,8 @@ async def _scenes(stage: Stage, left: list[str]) -> None:
     """Play all; titles leave `left` as they are begun. DemoError where something was not proved."""
     show = stage.show
     listening = asyncio.create_task(stage.mqtt.run())
+    listening.add_done_callback(
+        lambda task: None if task.cancelled() else stage.news.odd(f"the reader of MQTT failed: {task.exception()!r}"))
     try:
         with show.proof("Boomerang starts, reaches carrier and PBX, and is online on MQTT"):
             pid = await stage.node.start()
