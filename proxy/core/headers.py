@@ -59,6 +59,7 @@ def count_hop(request: Request) -> None:
         request.replace(b"max-forwards", b"Max-Forwards: %d" % (left - 1))
 
 
+@lru_cache(1024)
 def user_of(uri: bytes) -> tuple[str, str]:
     """User and host of a URI as text, the user unescaped and without its parameters; empty where unreadable."""
     try:
@@ -81,15 +82,15 @@ def identities(message: Message, names: Iterable[bytes]) -> tuple[Identity, ...]
             continue
         for field in message.values(name):
             with suppress(SipError):
-                found.extend(_identity(name.decode(), value) for value in split_values(field))
+                found.extend(_identity(name, value) for value in split_values(field))
     return tuple(found)
 
 
-def _identity(header: str, value: bytes) -> Identity:
-    if b":" not in value:
-        return Identity(header, _text(value), "", "")
+def _identity(name: bytes, value: bytes) -> Identity:
+    if b":" not in value and name not in STANDARD:
+        return Identity(name.decode(), _text(value), "", "")
     address = NameAddr.parse(value)
-    return Identity(header, *user_of(address.uri), _text(address.display))
+    return Identity(name.decode(), *user_of(address.uri), _text(address.display))
 
 
 def _text(value: bytes | None) -> str:

@@ -1,4 +1,4 @@
-"""The way of a dialog: Record-Route on one or both sides, strict and loose routers around us, Routes that are not ours."""
+"""The way of a dialog: one Record-Route or two, strict and loose routers around us, Routes that are not ours."""
 
 import pytest
 
@@ -180,7 +180,7 @@ def test_cancel_while_a_name_is_looked_up(call: Script) -> None:
     waiting = []
     call["pbx"].contact = b"<sip:600@pbx.example>"
     call.play("trunk > INVITE : 100 > trunk, INVITE > pbx\npbx > 200 : 200 > trunk\n")
-    call.world.names.locate = lambda *question: waiting.append(question[-1])  # type: ignore[method-assign, assignment]
+    call.world.names.locate = lambda *question: waiting.append(question[-1])  # type: ignore[method-assign]
     call.play("""
         trunk > ACK
         trunk > INVITE    : 100 > trunk

@@ -10,19 +10,22 @@ OURS = (b"via", b"record-route", b"route", b"max-forwards")
 SDP = (b"v=0\r\no=- 1 1 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 8 101\r\n"
        b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n")
 FAX = b"v=0\r\no=- 1 2 IN IP4 198.51.100.1\r\ns=-\r\nt=0 0\r\nm=image 4002 udptl t38\r\na=T38FaxVersion:0\r\n"
-MULTIPART = (b"--b1\r\nContent-Type: application/sdp\r\n\r\n" + SDP + b"\r\n--b1\r\nContent-Type: application/pidf+xml\r\n\r\n"
+MULTIPART = (b"--b1\r\nContent-Type: application/sdp\r\n\r\n" + SDP +
+             b"\r\n--b1\r\nContent-Type: application/pidf+xml\r\n\r\n"
              b"<presence>\xc3\xa9\x00\xff</presence>\r\n--b1--\r\n")
 ODD = tuple(
     b"%s%s:%s%s" % (name, blank, fold, value)
     for number in range(15)
     for name, blank, fold, value in (
         (b"X-oDd-%d" % number, b"", b" ", b"plain"), (b"x-Odd-%d" % number, b" \t", b"\t", b"a,  b ;c=\"d,e\""),
-        (b"P-Thing.%d" % number, b"", b"\r\n  ", b"folded\r\n\tand\r\n   folded again"), (b"!%d" % number, b" ", b"", b"")))
+        (b"P-Thing.%d" % number, b"", b"\r\n  ", b"folded\r\n\tand\r\n   folded again"),
+        (b"!%d" % number, b" ", b"", b"")))
 KNOWN = (
     b"Identity: eyJhbGciOiJFUzI1NiJ9..sig;info=<https://cert.example/p.cer>;alg=ES256;ppt=shaken",
-    b"DATE: Sat, 13 Nov 2010 23:29:00 GMT", b"History-Info: <sip:a@b.example>;index=1", b"Diversion: <sip:+49@x>;reason=busy",
+    b"DATE: Sat, 13 Nov 2010 23:29:00 GMT", b"History-Info: <sip:a@b.example>;index=1",
+    b"Diversion: <sip:+49@x>;reason=busy", b"Subject:", b"s:  two ",
     b"Session-Expires : 1800;refresher=uac", b"x: 90", b"Min-SE:90", b"k: timer,100rel , replaces", b"Require: timer",
-    b"Privacy: none", b"P-Asserted-Identity: \"A, B\" <sip:+36201234567@x>, <tel:+36201234567>", b"Subject:", b"s:  two ",
+    b"Privacy: none", b"P-Asserted-Identity: \"A, B\" <sip:+36201234567@x>, <tel:+36201234567>",
     b"User-Agent: \xc3\x89t\xc3\xa9", b"Contact-Info: <sip:x>", b"o: presence", b"P-Charging-Vector: icid-value=1",
     b"Via-Info: no Via", b"Router: no Route",
 )
