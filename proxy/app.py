@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+import uvloop
 
 from config.node import NodeConfig, load_node, load_seed
 from config.policy import Policy, diff_policies, export_policy, parse_policy
@@ -30,7 +31,7 @@ from proxy.core.peers import PeerTable
 from proxy.core.qualify import Qualifier
 from proxy.core.seals import Seals
 from proxy.daemon import building
-from proxy.daemon.journal import LogJournal
+from proxy.daemon.journal import HEARD, LogJournal
 from proxy.daemon.locating import LoopLocator, PeerAddresses
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.tracing import MessageTracer
@@ -108,6 +109,8 @@ class Daemon:
                                  outbox=mqtt is not None)
         self.store.on_events = self.journal.events
         self.ledger = Ledger(self.store, Policy(), building.pbx_facts(config), config.node.name, os.urandom)
+        if mqtt is None:
+            self.ledger.listen_to(HEARD.get(config.log.level, frozenset()))
         self.source = DaemonSource(config.node.name, self.ledger, self.store,
                                    Reader(database, config.node.name), self.loop.call_soon_threadsafe, time.time)
         self.ledger.on_alarm = self._alarm  # before the first look into the database, which may be in trouble
@@ -145,7 +148,7 @@ class Daemon:
         await self.network.start()
         self.proxy = Proxy(Parts(
             network=self.network, locator=LoopLocator(resolver), router=self.ledger, peers=self.table,
-            seals=Seals(key), journal=self.journal, tracer=self.tracer, clock=self.loop.time, wall=time.time,
+            seals=Seals(key), journal=self.journal, tracer=self.tracer, clock=time.monotonic, wall=time.time,
             new_id=lambda: uuid7(time.time(), os.urandom),
             is_own=building.own_address_test(self.network.listeners, self.network.owns),
             private=building.private_headers(config), agent_from=building.agent_headers(config)))
@@ -411,4 +414,4 @@ def run(path: str | Path) -> int:
         return 2
     console = config.log.format == "console" or (config.log.format == "auto" and sys.stderr.isatty())
     log.configure(config.log.level, json=not console, mask=config.log.mask_numbers)
-    return asyncio.run(_serve(config))
+    return uvloop.run(_serve(config))

@@ -90,6 +90,13 @@ class Call:
             self.session, ended_at, cause, ended_by, None if ended_at is None else self.talk(ended_at),
         )
 
+    def end_data(self, ending: Ending, now: float) -> dict[str, Any]:
+        """Return what the event of its end says."""
+        talk = self.talk(now)
+        return {**self.data(), "cause": ending.cause, "by": ending.by,
+                "talk_s": None if talk is None else round(talk, 3), "duration_s": round(now - self.started_at, 3),
+                "tried_status": self.tried_status}
+
     def data(self) -> dict[str, Any]:
         """Return what every event of a call says."""
         return {

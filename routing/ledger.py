@@ -63,7 +63,8 @@ class Ledger:
         entry.reason, entry.targets = decision.reason, decision.targets
         self._calls[call.id] = entry
         self._today.started(entry, now)
-        events.insert(0, self._teller.event("call.started", entry.data(), now))
+        if self._teller.wants("call.started"):
+            events.insert(0, self._teller.event("call.started", entry.data(), now))
         if entry.direction == "outbound" and entry.agent is not None:
             entry.held = entry.agent
             events += self._move(entry.agent, 0, 1, now, entry.id)
@@ -101,10 +102,12 @@ class Ledger:
         entry.session = session
         self._today.answered(now)
         moves = self._answering(entry, _target(entry, target), identities, now) if entry.direction == "inbound" else ()
-        data = entry.data()
-        data["target"], data["wait_s"] = target, round(now - entry.started_at, 3)
-        events = [self._teller.event("call.answered", data, now), *moves]
-        self._store.put(Unit(calls=(entry.row(),), events=tuple(events)))
+        events = tuple(moves)
+        if self._teller.wants("call.answered"):
+            data = entry.data()
+            data["target"], data["wait_s"] = target, round(now - entry.started_at, 3)
+            events = (self._teller.event("call.answered", data, now), *moves)
+        self._store.put(Unit(calls=(entry.row(),), events=events))
 
     def alive(self, call: str, session: float | None, now: float) -> None:
         """See Router."""
@@ -123,11 +126,9 @@ class Ledger:
             if stored is not None:
                 stored()
             return
-        data = entry.data()
-        talk = entry.talk(now)
-        data.update(cause=ending.cause, by=ending.by, talk_s=None if talk is None else round(talk, 3),
-                    duration_s=round(now - entry.started_at, 3), tried_status=entry.tried_status)
-        events = [self._teller.event("call.ended", data, now)]
+        events: list[Event] = []
+        if self._teller.wants("call.ended"):
+            events.append(self._teller.event("call.ended", entry.end_data(ending, now), now))
         records: list[Record] = []
         removed: list[Record] = []
         for change, before in self._changes(entry, ending, now):
@@ -149,6 +150,10 @@ class Ledger:
         """Remove a direct callback because an operator says so."""
         event = self._teller.event("direct.removed", record_data(record, None), now)
         self._store.put(Unit(removed=(record,), events=(event,)))
+
+    def listen_to(self, kinds: frozenset[str] | None) -> None:
+        """Make events of these kinds only, of calls and agents at least; None: all. Others cost nothing then."""
+        self._teller.wanted = kinds
 
     def set_policy(self, policy: Policy) -> None:
         """Put a policy in force, at once and for calls in progress too. Keeping it is `Store.save_policy`."""

@@ -26,16 +26,22 @@ def record_data(record: Record, call: str | None) -> dict[str, Any]:
 class Teller:
     """Makes events of one node."""
 
-    __slots__ = ("_board", "_names", "_node")
+    __slots__ = ("_board", "_names", "_node", "wanted")
 
     def __init__(self, node: str, random_bytes: RandomBytes) -> None:
         self._node = node
         self._names = Names(random_bytes)
         self._board = Board()
+        self.wanted: frozenset[str] | None = None
+        """Kinds of event that somebody listens to; None: all."""
 
     def event(self, kind: str, data: dict[str, Any], now: float) -> Event:
         """Make one event."""
         return Event(kind, now, self._names.new(now), data, self._node)
+
+    def wants(self, kind: str) -> bool:
+        """Whether anybody listens to this kind: the others need not be made."""
+        return self.wanted is None or kind in self.wanted
 
     def expired(self, record: Record, now: float) -> Event:
         """Make the event of a record that has expired."""
@@ -54,7 +60,7 @@ class Teller:
              rest: State = "free") -> tuple[Event, ...]:
         """Count a call at an agent (Board.change); make an event where that changes their state."""
         changed = self._board.change(agent, ringing, busy, now, rest)
-        if changed is None:
+        if changed is None or not self.wants("agent.state"):
             return ()
         return (self.event("agent.state", {"agent": agent, "name": name, "state": changed.state,
                                            "since": rfc3339(now), "call": call}, now),)

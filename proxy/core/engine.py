@@ -25,7 +25,7 @@ from proxy.core.seals import Seals, first_vias
 from proxy.core.setup import Bye, CallSetup, Held
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop, Listener
-from proxy.sip.keys import cancel_key, client_key, server_key
+from proxy.sip.keys import cancel_key, client_key, likely_client_key, server_key
 from proxy.sip.limits import MAX_HOPS
 from proxy.sip.message import Message, Request, Response
 from proxy.sip.parser import is_keepalive, parse
@@ -142,14 +142,16 @@ class Proxy:
         request = error.request
         if request is None or request.method == b"ACK":
             return
+        tag = self.seals.mark(b"malformed", *request.fields)[:16]
+        with_received(request, flow.host, flow.port)
         try:
-            with_received(request, flow.host, flow.port)
-            self.answer(request, flow, error.status, error.reason, error.fields)
+            host, port = return_address(request, flow)
         except SipError:
-            return  # not even its Via can be read
+            host, port = flow.host, flow.port  # not even its Via can be read
+        self.send_back(flow, host, port, build_response(request, error.status, error.reason, tag, error.fields))
 
     def _response(self, response: Response, flow: Flow, now: float) -> None:
-        tx = self.clients.get(client_key(response))
+        tx = self.clients.get(likely_client_key(response)) or self.clients.get(client_key(response))
         if tx is not None:
             tx.receive(response, now)
         elif self.seals.made(response):

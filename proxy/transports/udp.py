@@ -139,12 +139,12 @@ class UdpSocket:
                 data, address = recvfrom(DATAGRAM_MAX)
             except BlockingIOError:
                 if not taken:  # woken for nothing to read: the error queue is what keeps the socket readable
-                    self._read_errors()
+                    self._after_error()
                 return
             except OSError:
                 if self._sock.fileno() < 0:  # closed by the receiver of the datagram before
                     return
-                self._read_errors()
+                self._after_error()
                 continue
             if len(data) <= KEEP_ALIVE_MAX:
                 continue
@@ -152,6 +152,16 @@ class UdpSocket:
                 receive(data, Flow(listener, plain_host(address[0]) if ipv6 else address[0], address[1]))
             except Exception as error:
                 self._guard.report("udp", error)
+
+    def _after_error(self) -> None:
+        """Empty the error queue. libuv takes an error for the end of a descriptor and watches it no more: ask anew."""
+        self._read_errors()
+        self._loop.call_soon(self._watch)
+
+    def _watch(self) -> None:
+        if self._sock.fileno() >= 0:
+            self._loop.remove_reader(self._sock.fileno())
+            self._loop.add_reader(self._sock.fileno(), self._readable)
 
     def _send_again(self, waiting: Waiting, error: Exception) -> None:
         """Go on after an error of sendto(): it may be the echo of an earlier datagram to somebody else."""

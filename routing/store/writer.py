@@ -7,6 +7,7 @@ moment for company, and one that somebody waits for takes everything along.
 import contextlib
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
@@ -19,6 +20,9 @@ from routing.store.interface import CallRow, Unit
 
 LINGER: Final = 0.02
 """Seconds that a unit nobody waits for may wait for others."""
+
+SPACING: Final = 0.02
+"""Seconds between two commits while somebody waits for each: under load many share one."""
 
 BATCH_MAX: Final = 1000
 """Units in one transaction."""
@@ -72,6 +76,7 @@ class Writer:
         self._hurry = False
         self._suspect: tuple[str, int] | None = None
         self._overfull = False
+        self._committed_at = 0.0
         self.failing = False
         """The database is in trouble. Set by the thread, read by all."""
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
@@ -119,10 +124,16 @@ class Writer:
     def _take(self) -> list[Queued]:
         with self._wake:
             self._wake.wait_for(lambda: self._queue or self._suspect or self._stop.is_set())
-            self._wake.wait_for(lambda: self._hurry or self._stop.is_set() or len(self._queue) >= BATCH_MAX, LINGER)
+            self._wake.wait_for(lambda: self._hurry or self._full(), LINGER)
+            pause = self._committed_at + SPACING - time.monotonic()
+            if pause > 0:
+                self._wake.wait_for(self._full, pause)
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
             self._hurry = bool(self._queue)
         return batch
+
+    def _full(self) -> bool:
+        return self._stop.is_set() or len(self._queue) >= BATCH_MAX
 
     def _condemn(self, why: str) -> None:
         try:
@@ -150,6 +161,7 @@ class Writer:
                     return
                 continue
             self._succeed()
+            self._committed_at = time.monotonic()
             self._hooks.committed(batch, events)
             return
 
