@@ -1,0 +1,1 @@
+"""What senders may do to a running Boomerang: nothing they send ends it, and others' calls go on."""
