@@ -41,7 +41,7 @@ def neighbour() -> Wire:
     """One at an address of 127.0.0.0/8 that nobody else has."""
     while True:
         try:
-            return Wire(f"127.{random.randrange(1, 255)}.{random.randrange(256)}.{random.randrange(1, 255)}", *VIA_PORTS)
+            return Wire(f"127.{random.randrange(1, 255)}.{random.randrange(1, 255)}.1", *VIA_PORTS)
         except OSError:
             continue
 

@@ -33,15 +33,21 @@ BAD = {
     505: "badvers",
 }
 OWED = {name: status for status, names in BAD.items() for name in names.split()}
-DROPPED = "bcast bigcode noreason scalarlg unreason".split()
+DROPPED = {"bcast", "bigcode", "noreason", "scalarlg", "unreason"}
 """Responses that nobody asked for."""
 OURS = {"via-received-param-no-delim": 200}
 """OPTIONS without a user part."""
-REGISTERS = "cparam01 cparam02 dblreq escnull ipv6-good port-ambiguous port-unambiguous regaut01 regescrt unksm2".split()
+# fmt: off
+REGISTERS = (
+    "cparam01", "cparam02", "dblreq", "escnull", "ipv6-good", "port-ambiguous", "port-unambiguous", "regaut01",
+    "regescrt", "unksm2",
+)
 PASSES = (
-    "badbranch esc01 esc02 intmeth inv2543 invut longreq lwsdisp mpart01 sdp01 semiuri transports ipv4-mapped-ipv6 "
-    "ipv6-bug-abnf-3-colons ipv6-correct-abnf-2-colons ipv6-in-sdp mult-ip-in-sdp"
-).split()
+    "badbranch", "esc01", "esc02", "intmeth", "inv2543", "invut", "longreq", "lwsdisp", "mpart01", "sdp01", "semiuri",
+    "transports", "ipv4-mapped-ipv6", "ipv6-bug-abnf-3-colons", "ipv6-correct-abnf-2-colons", "ipv6-in-sdp",
+    "mult-ip-in-sdp",
+)
+# fmt: on
 BEYOND = {"dblreq", "ipv4-mapped-ipv6", "ipv6-in-sdp", "mult-ip-in-sdp"}
 """Octets follow the length that they say: on a stream those are the beginning of something else."""
 SURPLUS = 5
