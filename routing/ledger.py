@@ -55,6 +55,10 @@ class Ledger:
 
     def decide(self, call: NewCall, now: float) -> Decision:
         """See Router."""
+        known = self._calls.get(call.id)
+        if known is not None:  # the INVITE again: with credentials, or from before a restart
+            return Decision(known.targets, known.trunk if known.direction == "outbound" else known.pbx, known.reason,
+                            known.customer, known.agent)
         entry = Call(call.id, _text(call.sip_call_id), call.direction, call.trunk, call.pbx, _text(call.dialled), now)
         entry.customer = identity.customer(call, self._rules.numbers)
         events: list[Event] = []

@@ -534,3 +534,13 @@ def test_a_record_is_made_although_the_database_cannot_be_read(worlds: Worlds, t
     ledger.decide(call, BEGIN)
     ledger.ended("a", Ending(486, "callee"), BEGIN)
     assert list(store.direct) == [(CUSTOMER, "201")]
+
+
+def test_the_invite_with_credentials_is_the_same_call(world: World) -> None:
+    call = NewCall("same", "outbound", "main", "office", CUSTOMER, (Identity("from", "201", "p", ""),), False, "cid")
+    first = world.ledger.decide(call, world.now)
+    again = world.ledger.decide(call, world.now + 1)
+    assert again == first
+    assert world.ledger.counters(world.now)["today"] == 1
+    world.ledger.ended("same", Ending(486, "callee"), world.now + 2)
+    assert world.ledger.agents()["201"].state == "free"
