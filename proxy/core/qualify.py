@@ -18,6 +18,7 @@ from proxy.sip.hop import Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
 from proxy.sip.requests import build_request
+from proxy.sip.timers import Timer
 from proxy.sip.transaction import ClientTransaction
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Qualifier:
         self._watch = watch
         self._alive: dict[Hop, bool] = {}
         self._up: dict[tuple[str, str], bool] = {}
+        self._next: dict[tuple[str, str], Timer] = {}
         self._serial = 0
 
     def start(self, now: float) -> None:
@@ -53,8 +55,13 @@ class Qualifier:
             del self._alive[hop]
         for address in peer.addresses:
             self._ask(peer, address, now)
-        interval = INTERVAL if self._up.get((peer.side, peer.name), False) else INTERVAL_DOWN
-        self._core.timers.at(now + interval, partial(self._round, peer))
+        self._ask_again(peer, now, INTERVAL if self._up.get((peer.side, peer.name), False) else INTERVAL_DOWN)
+
+    def _ask_again(self, peer: Peer, now: float, interval: float) -> None:
+        before = self._next.get((peer.side, peer.name))
+        if before is not None:
+            before.cancel()
+        self._next[(peer.side, peer.name)] = self._core.timers.at(now + interval, partial(self._round, peer))
 
     def _ask(self, peer: Peer, address: Address, now: float) -> None:
         listener = self._core.network.listener_for(address.hop)
@@ -84,6 +91,8 @@ class Qualifier:
             self._core.health.failed(hop, now, hard=True)
         up = any(self._alive.get(each, False) for each in peer.hops)
         before = self._up.get((peer.side, peer.name))
+        if before and not up:
+            self._ask_again(peer, now, INTERVAL_DOWN)
         if up != before or latency is not None:
             self._up[(peer.side, peer.name)] = up
             self._watch.peer_state(peer.side, peer.name, up, None if latency is None else round(latency * 1000, 1))

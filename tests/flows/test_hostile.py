@@ -27,8 +27,8 @@ def words(text: str) -> list[str]:
     return text.split()
 
 
-BAD = {400: words("badaspec baddate baddn badinv01 clerr escruri insuf ltgtruri lwsruri lwsstart mcl01 mismatch01 mismatch02 "
-                  "multi01 ncl quotbal regbadct scalar02 trws ipv6-bad"),
+BAD = {400: words("badaspec baddate baddn badinv01 clerr escruri insuf ltgtruri lwsruri lwsstart mcl01 mismatch01 "
+                  "mismatch02 multi01 ncl quotbal regbadct scalar02 trws ipv6-bad"),
        416: ["unkscm", "novelsc"], 420: ["bext01"], 483: ["zeromf"], 505: ["badvers"],
        481: ["wsinv", "mult-ip-in-header", "via-received-param-with-delim"]}
 REGISTERS = words("cparam01 cparam02 dblreq escnull ipv6-good port-ambiguous port-unambiguous regaut01 regescrt "

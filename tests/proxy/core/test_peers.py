@@ -1,0 +1,111 @@
+import ipaddress
+
+import pytest
+
+from proxy.core.peers import CACHE_LIMIT, Address, Peer, PeerTable, SourceRule
+from proxy.sip.hop import Flow, Hop, Listener, Transport
+
+TRUNK = Peer(
+    "trunk",
+    "main",
+    (SourceRule(ipaddress.ip_network("198.51.100.0/24")), SourceRule(ipaddress.ip_network("203.0.113.9/32"), 5066)),
+    frozenset({"sip.carrier.example"}),
+    addresses=(Address(Hop("udp", "192.0.2.10", 5060), b"carrier"),),
+)
+PBX = Peer(
+    "pbx",
+    "office",
+    (SourceRule(ipaddress.ip_network("2001:db8::/32")),),
+    addresses=(
+        Address(Hop("udp", "192.0.2.20", 5060), b"pbx:5060"),
+        Address(Hop("tcp", "192.0.2.20", 5070), b"pbx"),
+        Address(Hop("udp", "fe80::1", 5060), b"link"),
+    ),
+)
+LAB = Peer("pbx", "lab", addresses=(Address(Hop("tcp", "192.0.2.20", 5080), b"lab"),))
+TABLE = PeerTable([TRUNK, PBX, LAB])
+
+
+def flow(transport: Transport, host: str, port: int, names: frozenset[str] = frozenset()) -> Flow:
+    return Flow(
+        Listener(0, transport, "edge", 5060, "0.0.0.0", 5060), host, port, 0 if transport == "udp" else 1, names
+    )
+
+
+@pytest.mark.parametrize(
+    ("transport", "host", "port", "via", "name"),
+    [
+        ("udp", "192.0.2.10", 5060, None, "main"),
+        ("udp", "192.0.2.10", 5061, None, None),
+        ("udp", "192.0.2.20", 5060, None, "office"),
+        ("udp", "192.0.2.20", 5080, None, "lab"),
+        ("udp", "198.51.100.1", 1, None, "main"),
+        ("udp", "198.51.101.1", 5060, None, None),
+        ("udp", "203.0.113.9", 5066, None, "main"),
+        ("udp", "203.0.113.9", 5067, None, None),
+        ("udp", "2001:db8::7", 999, None, "office"),
+        ("udp", "fe80::1%eth0", 999, None, None),
+        ("tcp", "192.0.2.10", 41000, None, "main"),
+        ("tcp", "203.0.113.9", 41000, None, "main"),
+        ("tcp", "192.0.2.20", 41000, 5060, "office"),
+        ("tcp", "192.0.2.20", 41000, 5070, "office"),
+        ("tcp", "192.0.2.20", 41000, 5080, "lab"),
+        ("tcp", "192.0.2.20", 41000, None, "office"),
+        ("tcp", "192.0.2.20", 41000, 5099, None),
+        ("tcp", "192.0.2.20", 5080, 5099, "lab"),
+        ("tls", "192.0.2.20", 41000, None, None),
+        ("tls", "192.0.2.20", 41000, 5080, "lab"),
+        ("tcp", "192.0.2.99", 41000, 5060, None),
+    ],
+)
+def test_who_it_is(transport: Transport, host: str, port: int, via: int | None, name: str | None) -> None:
+    for _ in range(2):  # the second time from memory
+        peer = TABLE.identify(flow(transport, host, port), via)
+        assert (peer.name if peer else None) == name
+
+
+def test_name_of_a_client_certificate() -> None:
+    somewhere = flow("tls", "192.0.2.99", 41000, frozenset({"x.example", "sip.carrier.example"}))
+    assert TABLE.identify(somewhere, None) is TRUNK
+    assert TABLE.identify(somewhere._replace(names=frozenset({"x.example"})), None) is None
+
+
+def test_names_that_prove_two_peers() -> None:
+    both = [Peer(side, name, host_names=frozenset({"x.example"})) for side, name in (("trunk", "a"), ("pbx", "b"))]  # type: ignore[arg-type]
+    assert PeerTable(both).identify(flow("tls", "192.0.2.99", 41000, frozenset({"x.example"})), 5060) is None
+
+
+def test_addresses_change() -> None:
+    peer = Peer("trunk", "main")
+    table = PeerTable([peer])
+    source = flow("udp", "192.0.2.1", 5060)
+    assert table.identify(source, None) is None
+    table.set_addresses(peer, (Address(Hop("udp", "192.0.2.1", 5060), b"x"),))
+    assert table.identify(source, None) is peer
+    assert peer.hops == (Hop("udp", "192.0.2.1", 5060),)
+    table.set_addresses(peer, ())
+    assert table.identify(source, None) is None
+
+
+def test_memory_is_bounded() -> None:
+    table = PeerTable([TRUNK])
+    for port in range(CACHE_LIMIT + 10):
+        table.candidates(flow("udp", "192.0.2.99", port))
+    assert len(table._cache) <= CACHE_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("hop", "host"),
+    [
+        (PBX.hops[0], b"pbx:5060"),
+        (PBX.hops[1], b"pbx"),
+        (Hop("udp", "192.0.2.1", 5060), b"192.0.2.1:5060"),
+        (Hop("udp", "::1", 5062), b"[::1]:5062"),
+    ],
+)
+def test_host_of_a_request_uri(hop: Hop, host: bytes) -> None:
+    assert PBX.uri_host(hop) == host
+
+
+def test_sides() -> None:
+    assert (list(TABLE.trunks), list(TABLE.pbxs), list(TABLE)) == (["main"], ["office", "lab"], [TRUNK, PBX, LAB])
