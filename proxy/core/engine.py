@@ -204,14 +204,9 @@ class Proxy:
 
     def answer(self, request: Request, flow: Flow, status: int, reason: str | None = None,
                fields: tuple[bytes, ...] = ()) -> None:
-        """Answer a request without a transaction (RFC 3261 section 8.2.7): every copy of it gets the same answer."""
-        if request.method != b"ACK":
-            self.reply(build_response(request, status, reason, self.seals.tag(request), fields), request, flow)
-
-    def reply(self, data: bytes, request: Message, flow: Flow) -> None:
-        """Send a response where the topmost Via of its request says (RFC 3261 section 18.2.2, RFC 3581 section 4)."""
+        """Answer a request, but no ACK, without a transaction (RFC 3261 section 8.2.7): every copy gets the same."""
         host, port = return_address(request, flow)
-        self.send_back(flow, host, port, data)
+        self.send_back(flow, host, port, build_response(request, status, reason, self.seals.tag(request), fields))
 
     def send_back(self, flow: Flow, host: str, port: int, data: bytes) -> None:
         """Send a response by this flow."""
@@ -547,7 +542,7 @@ def dialog_key(request: Message) -> tuple[bytes, bytes]:
 
 
 def return_address(request: Message, flow: Flow) -> tuple[str, int]:
-    """Where a response goes on UDP: the source where rport was asked for, else the port in the Via."""
+    """Where a response goes (RFC 3261 section 18.2.2); on UDP the source where rport was asked for (RFC 3581)."""
     if flow.listener.transport == "udp":
         via = request.via
         if b"rport" in via.params:

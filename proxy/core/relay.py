@@ -241,9 +241,7 @@ class Relay:
     # -- ends
 
     def refuse(self, status: int, now: float, by: Side = "proxy") -> None:
-        """End with a final response of our own."""
-        if self.done:
-            return
+        """End with a final response of our own; only where there was none yet."""
         assert self.request is not None
         if status == 408 and not self.invite:
             self._settle()

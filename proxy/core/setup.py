@@ -101,8 +101,6 @@ class CallSetup(Relay):
         self._try(now)
 
     def provisional(self, attempt: Attempt, response: Response, now: float) -> None:
-        if attempt.target != self.position:
-            return
         status = response.status
         if status in (180, 183) and self.ringing != attempt.target:
             self.ringing = attempt.target
@@ -157,7 +155,7 @@ class Bye(Relay):
 
     def refuse(self, status: int, now: float, by: Side = "proxy") -> None:
         """Nobody answered the BYE: the call is over all the same."""
-        if status == 408 and not self.done:
+        if status == 408:
             self.core.tell(self.core.router.ended, self.call, Ending(200, self.by), self.core.wall(), call=self.call)
         super().refuse(status, now, by)
 

@@ -82,6 +82,21 @@ def test_agent_is_silent(call: Script) -> None:
     """ + TAKEN)
 
 
+def test_agent_speaks_when_all_is_forgotten(call: Script) -> None:
+    call.play(FIRST + """
+        wait 20           : 5x INVITE > agent, INVITE > pbx
+        pbx > 180         : 180 > trunk
+        wait 12.1         : INVITE > agent
+        agent > 180
+        agent > 180
+        agent > 404       : ACK > agent
+        agent > 200       : CANCEL > pbx, 200 > trunk
+        pbx > 200         : 200 > trunk
+        pbx > 481 CANCEL
+    """)
+    assert call.facts == ["target_failed 0 408", "ringing 1", "answered 0"]
+
+
 def test_agent_is_silent_for_ever(call: Script) -> None:
     call.direct_to_agent(ring_for=60.0)
     call.play(FIRST + """

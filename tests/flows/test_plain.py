@@ -123,6 +123,19 @@ def test_cancel_that_nobody_follows(call: Script) -> None:
     assert call.facts == ["ringing 0", "ended 487 caller"]
 
 
+def test_cancel_that_cannot_be_sent(call: Script) -> None:
+    call.play("""
+        trunk > INVITE    : 100 > trunk, INVITE > pbx
+        pbx > 180         : 180 > trunk
+    """)
+    call.world.wire.dead.add(call["pbx"].place)
+    call.play("""
+        trunk > CANCEL    : 200 CANCEL > trunk
+        wait 32           : 487 > trunk
+        trunk > ACK
+    """)
+
+
 def test_cancel_of_a_call_that_nobody_answers_at_all(call: Script) -> None:
     call.play("""
         trunk > INVITE    : 100 > trunk, INVITE > pbx

@@ -58,8 +58,9 @@ def test_sips_stays_sips() -> None:
 
 
 def test_large_request_takes_a_stream() -> None:
-    """RFC 3261 section 18.1.1: where the peer has one."""
-    call = Script(World(pbx=(address(PBX), address(("127.0.0.1", 5081), "tcp"))))
+    """RFC 3261 section 18.1.1: where the peer has one, and we have it too."""
+    call = Script(World(pbx=(address(PBX), address(("127.0.0.1", 5083), "tls"), address(("127.0.0.1", 5081), "tcp"))))
+    del call.world.wire.listeners[2]
     call.add(Actor("stream", ("127.0.0.1", 5081), transport="tcp"))
     call.step("trunk > INVITE : 100 > trunk, INVITE > stream", body=b"x" * 1400)
     assert len(call["stream"].request().record_routes) == 2
@@ -154,6 +155,11 @@ def test_target_that_cannot_be_reached(call: Script, target: bytes, status: int)
     assert call["trunk"].dialog is not None
     call["trunk"].dialog.target = target
     call.play(f"trunk > INFO : {status} INFO > trunk\ntrunk > ACK")
+
+
+def test_target_that_only_looks_like_a_token(call: Script) -> None:
+    call["pbx"].contact = b"<sip:bm-pbx@127.0.0.1:5080>"
+    call.play("trunk > INVITE : 100 > trunk, INVITE > pbx\npbx > 200 : 200 > trunk\ntrunk > ACK : ACK > pbx")
 
 
 def test_maddr_and_transport_of_the_target(call: Script) -> None:
