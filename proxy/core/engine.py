@@ -106,6 +106,8 @@ class Proxy:
         self.challenged: dict[tuple[bytes, bytes], tuple[str, Timer]] = {}
         """Calls whose INVITE was answered 401 or 407, by Call-ID and From tag; with each, the end of the wait."""
         self.started = parts.clock()
+        self.begun: set[bytes] = set()
+        """Call-IDs of this process, in its first minutes: no others can have been lost with the one before it."""
         self.pending = 0
         """Requests without a final response."""
         self.draining = False
@@ -275,6 +277,10 @@ class Proxy:
             tx.respond(build_response(request, 100), 100, now)
 
     def _new_call(self, request: Request, flow: Flow, source: Peer, mark: bytes, now: float) -> None:
+        if now - self.started < orphans.AGE:
+            self.begun.add(request.call_id)
+        else:
+            self.begun.clear()
         known = self.open_call(request)
         call = self._call_repeated(dialog_key(request)) or (known.id if known else self.new_id())
         decision = self._decide(self.describe(request, user_of(request.uri)[0], source, call), call)

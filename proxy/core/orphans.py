@@ -21,7 +21,7 @@ from proxy.core.relay import CANCEL_PATIENCE, TIMER_C
 from proxy.core.requests_out import authority
 from proxy.core.seals import first_vias, sealed_numbers
 from proxy.sip.hop import Flow, Hop
-from proxy.sip.message import Request, Response
+from proxy.sip.message import Message, Request, Response
 from routing.facts import Ending
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ def response(core: Proxy, answer: Response, flow: Flow, now: float) -> None:
         relay.response(relay.attempts[tried], answer, now)
         return
     if invite and answer.status >= 200:
-        source = core.peers.identify(flow, None) if now - core.started < AGE else None
-        _report(core, answer, target, source)
+        _report(core, answer, target, core.peers.identify(flow, None) if _may_be_lost(core, answer, now) else None)
     answer.drop_first_value(b"via")
     clean(answer, core.private, trusted=core.hop_trusted(came_from))
     host = (back.received or back.host.strip(b"[]")).decode("ascii", "replace")
@@ -55,6 +54,11 @@ def response(core: Proxy, answer: Response, flow: Flow, now: float) -> None:
     if transport in ("udp", "tcp", "tls"):
         port = (back.rport if transport == "udp" else None) or back.port or (5061 if transport == "tls" else 5060)
         _send(core, answer.to_bytes(), Hop(transport, host, port))  # type: ignore[arg-type]  # checked above
+
+
+def _may_be_lost(core: Proxy, message: Message, now: float) -> bool:
+    """Whether a call that the ledger does not know can have begun before this process did."""
+    return now - core.started < AGE and message.call_id not in core.begun
 
 
 def _send(core: Proxy, data: bytes, hop: Hop) -> None:
@@ -98,6 +102,8 @@ def cancel(core: Proxy, request: Request, flow: Flow, now: float) -> bool:
     if source is None or request.to.tag is not None:
         return False
     known = core.open_call(request)
+    if known is None and not _may_be_lost(core, request, now):
+        return False
     peer = core.other_side(source)
     if known is not None:
         side = core.peers.pbxs if source.side == "trunk" else core.peers.trunks

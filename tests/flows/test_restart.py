@@ -256,3 +256,24 @@ def test_two_processes_never_mix_up_their_keys(call: Script) -> None:
     other.received = [*call["pbx"].received]
     data = other.answer(200).replace(b"z9hG4bKbm00", b"z9hG4bKbm01")
     assert call.send(call["pbx"], data) == []
+
+
+def test_cancel_of_a_call_that_is_long_over(call: Script) -> None:
+    """Nothing of it can be lost: it began and ended in this process, or the process has run for long."""
+    call.play(RINGING + "pbx > 486 : ACK > pbx, 486 > trunk\ntrunk > ACK")
+    call.world.wait(40)
+    call.play("trunk > CANCEL : 481 CANCEL > trunk")
+    restart(call, stored=False)
+    call.play("trunk > CANCEL : 200 CANCEL > trunk, CANCEL > pbx")
+    call.world.wait(AGE)
+    call.play("trunk > CANCEL : 481 CANCEL > trunk")
+    call["trunk"].dialog = None
+    call.play("trunk > INVITE : 100 > trunk, INVITE > pbx\npbx > 486 : ACK > pbx, 486 > trunk\ntrunk > ACK")
+    assert call.world.proxy.begun == set()
+
+
+def test_failure_long_after_the_call_opens_nothing(call: Script) -> None:
+    call.play(RINGING + "pbx > 486 : ACK > pbx, 486 > trunk\ntrunk > ACK")
+    call.world.wait(40)
+    call.play("pbx > again : ACK > pbx, 486 > trunk")
+    assert call.facts == ["ringing 0", "ended 486 callee"]

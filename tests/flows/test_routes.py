@@ -171,7 +171,8 @@ def test_maddr_and_transport_of_the_target(call: Script) -> None:
 
 
 def test_names_are_looked_up(call: Script) -> None:
-    call.world.names.known["pbx.example"] = (Hop("udp", *PBX),)
+    call.world.wire.listeners = [one for one in call.world.wire.listeners if one.transport != "tls"]
+    call.world.names.known["pbx.example"] = (Hop("tls", "127.0.0.1", 5081), Hop("udp", *PBX))
     call["pbx"].contact = b"<sip:600@pbx.example>"
     call.play("""
         trunk > INVITE    : 100 > trunk, INVITE > pbx

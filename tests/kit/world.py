@@ -248,7 +248,12 @@ class World:
         return sent
 
     def wait(self, seconds: float) -> list[Sent]:
-        """Let time pass, timer by timer."""
+        """Let time pass, timer by timer, and take what has left."""
+        self.wait_into(seconds)
+        return self.taken()
+
+    def wait_into(self, seconds: float) -> None:
+        """Let time pass; what leaves stays on the wire."""
         end = self.now + seconds
         while True:
             due = self.proxy.timers.next()
@@ -259,4 +264,3 @@ class World:
             while self.wire.failures:
                 self.wire.failures.pop(0)()
         self.now = end
-        return self.taken()
