@@ -39,7 +39,9 @@ class Chaos:
         self.take()
         dice = self.rng.random()
         if dice < 0.35:
-            self.world.wait_into(self.rng.choice((0.1, 0.6, 2.0, 6.0, 30.0)))
+            for _ in range(self.rng.choice((1, 1, 1, 1, 4))):
+                self.world.wait_into(self.rng.choice((0.1, 0.6, 2.0, 6.0, 9.0)))
+                self.take()
         elif dice < 0.42:
             self.say(self.caller, self.caller.write("CANCEL"), self.caller.place)
         elif dice < 0.5 and self.world.now < 1_030.0:
@@ -77,7 +79,7 @@ class Chaos:
                 actor = Actor(f"leg{len(self.legs)}", sent.to)
                 actor.take(message)
                 self.legs[branch] = actor, sent.to
-                self.over[branch] = self.world.now + 30.0
+                self.over[branch] = self.world.now + 20.0
             elif message.method == b"CANCEL":
                 assert branch in self.spoke, "CANCEL before a 1xx"
                 self.over.setdefault(branch, self.world.now + 30.0)

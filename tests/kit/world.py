@@ -210,11 +210,11 @@ class World:
 
     def build(self) -> Proxy:
         """A new engine over the same wire, as after a restart."""
-        proxy = Proxy(Parts(
+        return Proxy(Parts(
             network=self.wire, locator=self.names, router=self.router, peers=self.table, seals=Seals(KEY),
             journal=self.notes, tracer=Deaf(), clock=lambda: self.now, wall=lambda: 1.7e9 + self.now,
-            new_id=self._new_id, is_own=self._is_own, private=frozenset({b"x-agent"}), agent_from={"office": (b"x-agent",)}))
-        return proxy
+            new_id=self._new_id, is_own=self._is_own, private=frozenset({b"x-agent"}),
+            agent_from={"office": (b"x-agent",)}))
 
     @staticmethod
     def _is_own(host: str, port: int | None) -> bool:
