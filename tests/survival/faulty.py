@@ -2,6 +2,7 @@
 
 FAULTS: a JSON object. `"package.module:NAME": value` replaces a named limit; `"decide"`, `"facts"`, `"clock"` and
 `"slow"` are the faults below. They wait for a file of that name in the working folder, so that a test says when.
+`"quick"` and `"impatient"` are none: they only make timers and deadlines short.
 """
 
 import importlib
@@ -10,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,26 @@ def slow() -> None:
     app.SWEEP_PAUSE = 0.01  # type: ignore[misc]
 
 
-FAULTS = {"decide": decide, "facts": facts, "clock": clock, "slow": slow}
+def quick() -> None:
+    """The protocol's timers run ten times as fast, so that a test sees what is left when all of them have run."""
+    from proxy import app
+    from proxy.sip.timers import TimerValues
+
+    names = vars(app)
+    names["Parts"] = partial(names["Parts"], values=TimerValues(T1=0.05, T2=0.4, T4=0.5))
+
+
+def impatient() -> None:
+    """The deadlines of stream connections are one second each."""
+    from proxy import app
+    from proxy.transports.limits import StreamLimits
+
+    limits = StreamLimits(handshake=1.0, first_byte=1.0, message=1.0, linger=0.5)
+    names = vars(app)
+    names["Network"] = partial(names["Network"], limits=limits)
+
+
+FAULTS = {"decide": decide, "facts": facts, "clock": clock, "slow": slow, "quick": quick, "impatient": impatient}
 
 
 def main() -> None:

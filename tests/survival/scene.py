@@ -46,8 +46,9 @@ class Faulty(Boomerang):
         return {alarm["name"]: alarm["text"] for alarm in json.loads(text)["alarms"]} if text else {}
 
     def figure(self, name: str) -> float:
-        """One figure of /metrics, by name and labels as they stand there; 0 where it is not there."""
+        """One figure of /metrics, by name and labels as they stand there; 0 where there is none with these labels."""
         _, text = self.get("/metrics")
+        assert name.partition("{")[0].removesuffix("_total") in text, f"no {name} in\n{text}"
         found = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
         return next((float(value) for key, _, value in found if key == name), 0.0)
 

@@ -61,7 +61,7 @@ def test_too_many_calls(tmp_path: Path) -> None:
             for each in refused:
                 assert int(each.refused(503).header("Retry-After")) > 0
         assert scene.boomerang.rss() - before < GROWTH
-        assert scene.boomerang.figure("boomerang_transactions") < 3 * ROOM
+        assert scene.boomerang.figure("boomerang_sip_transactions") < 3 * ROOM
         assert not any(m.call_id == each.call_id for each in refused for m in scene.pbx.heard)
         passes(call, there)
         for caller, far in ringing:
