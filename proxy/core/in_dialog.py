@@ -80,6 +80,8 @@ def forward(core: Proxy, request: Request, flow: Flow, relay: Relay | None) -> N
 
 def _located(core: Proxy, request: Request, flow: Flow, relay: Relay | None, hops: tuple[Hop, ...]) -> None:
     now = core.clock()
+    if hops and hops[0].transport == "tls":
+        hops = tuple(map(core.peers.proven, hops))
     if relay is None:
         core.send_ack(request, flow, hops)
     elif not relay.done and not relay.try_hops(0, core.health.order(hops, now), now):

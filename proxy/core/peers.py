@@ -85,6 +85,18 @@ class PeerTable:
         peer.hops = tuple(address.hop for address in addresses)
         self._cache.clear()
 
+    def proven(self, hop: Hop) -> Hop:
+        """Return the hop with the name that its certificate must carry.
+
+        A Contact often says the address of a peer that is configured, and certified, by name: its name counts then.
+        """
+        if hop.transport == "tls" and hop.name == hop.host:
+            for peer in self._peers:
+                for own in peer.hops:
+                    if own[:3] == hop[:3]:
+                        return own
+        return hop
+
     def candidates(self, flow: Flow) -> tuple[Peer, ...]:
         """Peers that a message from this source may belong to; more than one only on streams."""
         key = (flow.listener.transport, flow.host, flow.port)

@@ -3,7 +3,6 @@
 import shutil
 import socket
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture
-def strangers(tmp_path: Path) -> Iterator[Authority]:
+def strangers(tmp_path: Path) -> Authority:
     """An authority that nobody here believes."""
-    yield Authority(tmp_path / "strangers")
+    return Authority(tmp_path / "strangers")
 
 
 def listener(port: int, own: Certificate, **more: Any) -> dict[str, Any]:
@@ -46,13 +45,17 @@ def daemon(folder: Path, carrier: SipSocket, pbx: SipSocket, tls: dict[str, Any]
 
 @pytest.mark.parametrize("names", [("localhost",), ("127.0.0.1", "localhost")], ids=["name", "name and address"])
 def test_the_right_certificate(tmp_path: Path, authority: Authority, names: tuple[str, ...]) -> None:
+    """A PBX that is known by name answers with a Contact that says its address: it is still who it was."""
     own, theirs = authority.issue("boomerang"), authority.issue("pbx" + str(len(names)), *names)
-    with SipSocket() as carrier, SipSocket("tls", server=theirs.server(ask_client=True)) as pbx:
-        with daemon(tmp_path, carrier, pbx, listener(free_port(), own), "localhost") as boomerang:
-            call = Outgoing(carrier, boomerang.hop, SHARED, CUSTOMER)
-            there = incoming(pbx, call_id=call.call_id)
-            there.pick_up_with(call)
-            hang_up(call, there)
+    with (
+        SipSocket() as carrier,
+        SipSocket("tls", server=theirs.server(ask_client=True)) as pbx,
+        daemon(tmp_path, carrier, pbx, listener(free_port(), own), "localhost") as boomerang,
+    ):
+        call = Outgoing(carrier, boomerang.hop, SHARED, CUSTOMER)
+        there = incoming(pbx, call_id=call.call_id)
+        there.pick_up_with(call)
+        hang_up(call, there)
 
 
 @pytest.mark.parametrize("wrong", ["name", "authority"])
@@ -60,10 +63,13 @@ def test_a_wrong_certificate(tmp_path: Path, authority: Authority, strangers: Au
     """The call is refused with 503, and not one octet of it reaches whoever took the connection."""
     own = authority.issue("boomerang2")
     theirs = authority.issue("mallory", "elsewhere.example") if wrong == "name" else strangers.issue("pbx")
-    with SipSocket() as carrier, SipSocket("tls", server=theirs.server()) as pbx:
-        with daemon(tmp_path, carrier, pbx, listener(free_port(), own), "localhost") as boomerang:
-            Outgoing(carrier, boomerang.hop, SHARED, CUSTOMER).refused(503)
-            assert pbx.heard == []
+    with (
+        SipSocket() as carrier,
+        SipSocket("tls", server=theirs.server()) as pbx,
+        daemon(tmp_path, carrier, pbx, listener(free_port(), own), "localhost") as boomerang,
+    ):
+        Outgoing(carrier, boomerang.hop, SHARED, CUSTOMER).refused(503)
+        assert pbx.heard == []
 
 
 def test_mutual_tls(tmp_path: Path, authority: Authority, strangers: Authority) -> None:
@@ -72,18 +78,21 @@ def test_mutual_tls(tmp_path: Path, authority: Authority, strangers: Authority) 
     port = free_port()
     tls = listener(port, own, verify_client=True)
     context = theirs.client()
-    with SipSocket() as carrier, SipSocket("tls", server=theirs.server(), client=context) as pbx:
-        with daemon(tmp_path, carrier, pbx, tls, "localhost"):
-            assert not lets_in(port, ssl.create_default_context(cafile=str(authority.certificate)))
-            other = strangers.issue("pbx")
-            stranger = ssl.create_default_context(cafile=str(authority.certificate))
-            stranger.load_cert_chain(other.certificate, other.key)
-            assert not lets_in(port, stranger)
-            assert lets_in(port, context)
-            call = Outgoing(pbx, (LOOPBACK, port), CUSTOMER, "201")
-            there = incoming(carrier, call_id=call.call_id)
-            there.pick_up_with(call)
-            hang_up(call, there)
+    with (
+        SipSocket() as carrier,
+        SipSocket("tls", server=theirs.server(), client=context) as pbx,
+        daemon(tmp_path, carrier, pbx, tls, "localhost"),
+    ):
+        assert not lets_in(port, ssl.create_default_context(cafile=str(authority.certificate)))
+        other = strangers.issue("pbx")
+        stranger = ssl.create_default_context(cafile=str(authority.certificate))
+        stranger.load_cert_chain(other.certificate, other.key)
+        assert not lets_in(port, stranger)
+        assert lets_in(port, context)
+        call = Outgoing(pbx, (LOOPBACK, port), CUSTOMER, "201")
+        there = incoming(carrier, call_id=call.call_id)
+        there.pick_up_with(call)
+        hang_up(call, there)
 
 
 def lets_in(port: int, context: ssl.SSLContext) -> bool:

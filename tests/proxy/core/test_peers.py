@@ -75,6 +75,20 @@ def test_names_that_prove_two_peers() -> None:
     assert PeerTable(both).identify(flow("tls", "192.0.2.99", 41000, frozenset({"x.example"})), 5060) is None
 
 
+def test_name_that_a_server_must_prove() -> None:
+    """An address that is a configured peer's stands for the peer's name; nothing else changes."""
+    own = Hop("tls", "192.0.2.30", 5061, "pbx.example")
+    table = PeerTable([TRUNK, Peer("pbx", "sure", addresses=(Address(own, b"pbx.example"),))])
+    assert table.proven(Hop("tls", "192.0.2.30", 5061, "192.0.2.30")) == own
+    for other in (
+        Hop("tls", "192.0.2.30", 5062, "192.0.2.30"),
+        Hop("tls", "192.0.2.30", 5061, "elsewhere.example"),
+        Hop("tls", "192.0.2.31", 5061, "192.0.2.31"),
+        Hop("udp", "192.0.2.10", 5060),
+    ):
+        assert table.proven(other) == other
+
+
 def test_addresses_change() -> None:
     peer = Peer("trunk", "main")
     table = PeerTable([peer])
