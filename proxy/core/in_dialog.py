@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from proxy.core.relay import Relay
 from proxy.core.seals import TOKEN_MARK, Token
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
@@ -13,13 +12,14 @@ from proxy.sip.message import Request
 from proxy.sip.uri import Uri
 
 if TYPE_CHECKING:
-    from proxy.core.engine import Proxy
+    from proxy.core.newcomers import Newcomers
+    from proxy.core.relay import Relay
 
 OWN_ROUTES = 2
 """Route values of ours that one request may carry: two where the call changes transports (RFC 5658)."""
 
 
-def open_route(core: Proxy, request: Request) -> Token | None:
+def open_route(core: Newcomers, request: Request) -> Token | None:
     """Take our own Route values off a request and return what their token says.
 
     None, and the request is to be refused, where none is ours or one is forged. Raises SipError on a bad Route.
@@ -66,7 +66,7 @@ def _next_uri(request: Request) -> Uri:
     return first
 
 
-def forward(core: Proxy, request: Request, flow: Flow, relay: Relay | None) -> None:
+def forward(core: Newcomers, request: Request, flow: Flow, relay: Relay | None) -> None:
     """Send a prepared in-dialog request on. `relay`: None for an ACK, which nothing answers."""
     uri = _next_uri(request)
     if uri.scheme not in (b"sip", b"sips"):
@@ -78,7 +78,7 @@ def forward(core: Proxy, request: Request, flow: Flow, relay: Relay | None) -> N
     core.locator.locate(host, uri.port, transport, uri.scheme == b"sips", partial(_located, core, request, flow, relay))
 
 
-def _located(core: Proxy, request: Request, flow: Flow, relay: Relay | None, hops: tuple[Hop, ...]) -> None:
+def _located(core: Newcomers, request: Request, flow: Flow, relay: Relay | None, hops: tuple[Hop, ...]) -> None:
     now = core.clock()
     if hops and hops[0].transport == "tls":
         hops = tuple(map(core.peers.proven, hops))
@@ -86,3 +86,10 @@ def _located(core: Proxy, request: Request, flow: Flow, relay: Relay | None, hop
         core.send_ack(request, flow, hops)
     elif not relay.done and not relay.try_hops(0, core.health.order(hops, now), now):
         relay.refuse(503, now)
+
+
+def acknowledge(core: Newcomers, request: Request, flow: Flow) -> None:
+    """Forward an ACK to a 2xx that used the branch of its INVITE (RFC 6026 section 7.1)."""
+    if request.to.tag is not None and open_route(core, request) is not None:
+        core.prepare(request, None)
+        forward(core, request, flow, None)

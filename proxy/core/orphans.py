@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxy.core.headers import CONNECTED, clean, identities, session_interval, user_of
+from proxy.core.newcomers import AGE
 from proxy.core.peers import Peer
-from proxy.core.relay import CANCEL_PATIENCE, TIMER_C
 from proxy.core.requests_out import authority
 from proxy.core.seals import first_vias, sealed_numbers
 from proxy.sip.hop import Flow, Hop
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from proxy.core.engine import Proxy
 
 
-AGE = TIMER_C + CANCEL_PATIENCE
-"""Seconds that the last INVITE of a process before this one can still be answered in."""
 
 
 def response(core: Proxy, answer: Response, flow: Flow, now: float) -> None:

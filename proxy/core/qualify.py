@@ -22,7 +22,7 @@ from proxy.sip.timers import Timer
 from proxy.sip.transaction import ClientTransaction
 
 if TYPE_CHECKING:
-    from proxy.core.engine import Proxy
+    from proxy.core.outward import Outward
 
 INTERVAL = 30.0
 """Seconds between two OPTIONS to an address of a peer that is up."""
@@ -36,7 +36,7 @@ NOT_ALIVE = (408, 503)
 class Qualifier:
     """Asks all peers for ever, on the proxy's own timers."""
 
-    def __init__(self, core: Proxy, watch: PeerWatch) -> None:
+    def __init__(self, core: Outward, watch: PeerWatch) -> None:
         self._core = core
         self._watch = watch
         self._alive: dict[Hop, bool] = {}

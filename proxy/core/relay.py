@@ -16,8 +16,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from proxy.core import in_dialog
 from proxy.core.requests_out import Outgoing
-from proxy.core.seals import first_vias
+from proxy.core.seals import NO_LOOP_MARK, first_vias
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
@@ -27,14 +28,12 @@ from proxy.sip.transaction import ClientTransaction, ServerTransaction
 from routing.facts import Side
 
 if TYPE_CHECKING:
-    from proxy.core.engine import Proxy
+    from proxy.core.newcomers import Newcomers
 
 TIMER_C = 190.0
 """Seconds; RFC 3261 section 16.6 item 11 asks for more than three minutes."""
 NEXT_ADDRESS_AFTER = 4.0
 """Seconds without any response after which the next address of the peer is tried, where there is one."""
-NO_LOOP_MARK = b"00000000"
-"""Loop mark of requests inside a dialog, which are routed by their Route and not by us."""
 CANCEL_PATIENCE = 32.0
 """Seconds (64*T1) that an attempt may take to end after its CANCEL (RFC 3261 section 9.1)."""
 
@@ -88,7 +87,7 @@ class Relay:
     back: Callable[[bytes], None]
     """Sends bytes to the previous hop, past the server transaction; set with it."""
 
-    def __init__(self, core: Proxy, request: Request, flow: Flow, call: str) -> None:
+    def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str) -> None:
         self.core = core
         self.request: Request | None = request
         """The prepared request (see `requests_out`); dropped with the final response, to save memory."""
@@ -106,7 +105,7 @@ class Relay:
     # -- the server transaction
 
     def on_ack(self, tx: ServerTransaction, request: Request, now: float) -> None:
-        self.core.in_dialog_ack(request, self.flow)
+        in_dialog.acknowledge(self.core, request, self.flow)
 
     def on_timeout(self, tx: ServerTransaction, now: float) -> None:
         """Timer H: the ACK of a failure never came; nothing is left to do."""

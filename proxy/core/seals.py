@@ -24,6 +24,8 @@ COOKIE = b"z9hG4bKbm"
 """Magic cookie of RFC 3261 section 8.1.1.7, and our own mark behind it."""
 SEAL_BYTES = 12
 """Length of every MAC: 96 bits."""
+NO_LOOP_MARK = b"00000000"
+"""Loop mark of requests inside a dialog, which are routed by their Route and not by us."""
 TOKEN_MARK = b"bm-"
 _TOKEN = re.compile(rb"bm-([A-Za-z0-9_-]{40})\Z")
 _BRANCH = re.compile(rb"z9hG4bKbm([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{8})([0-9a-f]{24})\Z")

@@ -23,7 +23,8 @@ from proxy.sip.transaction import ServerTransaction
 from routing.facts import Decision, Direction, Ending, Side
 
 if TYPE_CHECKING:
-    from proxy.core.engine import Proxy
+    from proxy.core.newcomers import Newcomers
+    from proxy.core.outward import Outward
 
 COMMIT_PATIENCE = 0.25
 """Seconds that an answer waits for the store; then it leaves all the same."""
@@ -35,7 +36,7 @@ class Held:
 
     __slots__ = ("_data", "_server", "_status")
 
-    def __init__(self, core: Proxy, server: ServerTransaction, status: int, data: bytes, now: float) -> None:
+    def __init__(self, core: Outward, server: ServerTransaction, status: int, data: bytes, now: float) -> None:
         self._server: ServerTransaction | None = server
         self._status = status
         self._data = data
@@ -53,7 +54,7 @@ class CallSetup(Relay):
 
     __slots__ = ("decision", "dialog", "direction", "peer", "position", "ringing")
 
-    def __init__(self, core: Proxy, request: Request, flow: Flow, call: str,
+    def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str,
                  decision: Decision, peer: Peer) -> None:
         super().__init__(core, request, flow, call)
         self.decision = decision
@@ -139,7 +140,7 @@ class Bye(Relay):
 
     __slots__ = ("by",)
 
-    def __init__(self, core: Proxy, request: Request, flow: Flow, call: str,
+    def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str,
                  by: Side) -> None:
         super().__init__(core, request, flow, call)
         self.by: Side = by

@@ -4,8 +4,8 @@ import ipaddress
 
 import pytest
 
-from proxy.core.engine import PENDING_LIMIT
 from proxy.core.limiter import PEER_BURST, STRANGER_BURST
+from proxy.core.newcomers import PENDING_LIMIT
 from proxy.core.peers import Peer, SourceRule
 from proxy.sip.hop import Transport
 from tests.kit.actor import Actor

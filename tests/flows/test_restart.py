@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.core.orphans import AGE
+from proxy.core.newcomers import AGE
 from routing.facts import OpenCall
 from tests.kit.actor import Actor
 from tests.kit.script import Script

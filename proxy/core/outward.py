@@ -1,0 +1,227 @@
+"""The way out: what the layers above use to send, answer and keep transactions. The lowest layer of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from proxy.core.counters import OTHER, STATUS_CLASSES, Counters
+from proxy.core.headers import clean
+from proxy.core.health import Health
+from proxy.core.peers import Peer, PeerTable
+from proxy.core.ports import Journal, Locator, Network, Tracer
+from proxy.core.requests_out import Outgoing, make_outgoing, token_for
+from proxy.core.seals import NO_LOOP_MARK, Seals
+from proxy.sip.hop import Flow, Hop, Listener
+from proxy.sip.message import Message, Request, Response
+from proxy.sip.parser import parse
+from proxy.sip.reply import build_response
+from proxy.sip.requests import make_cancel
+from proxy.sip.timers import Timers, TimerValues
+from proxy.sip.transaction import ClientOwner, ClientTransaction, ServerTransaction
+from routing.facts import Router
+
+if TYPE_CHECKING:
+    from proxy.core.relay import Relay
+
+UDP_LIMIT = 1300
+"""Bytes: an MTU of 1500 less the 200 of RFC 3261 section 18.1.1. Larger requests prefer a stream."""
+METHODS = {name.encode(): name for name in (
+    "INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "PRACK", "UPDATE", "INFO", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE",
+    "REGISTER", "PUBLISH")}
+"""Methods that are counted by name."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the proxy is built from."""
+
+    network: Network
+    locator: Locator
+    router: Router
+    peers: PeerTable
+    seals: Seals
+    journal: Journal
+    tracer: Tracer
+    clock: Callable[[], float]
+    """Monotonic seconds, for every protocol timer."""
+    wall: Callable[[], float]
+    """Seconds since the epoch, for what is remembered."""
+    new_id: Callable[[], str]
+    """A new UUID version 7 in text form."""
+    is_own: Callable[[str, int | None], bool]
+    """Whether a host (IPv6 without brackets) and port (None: the default one) are an address of ours."""
+    private: frozenset[bytes] = frozenset()
+    """Canonical names of headers that may not cross (`headers.private_names`)."""
+    agent_from: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
+    """By PBX: canonical names of the headers that may say which agent calls."""
+    values: TimerValues = field(default_factory=TimerValues)
+
+
+class Outward:
+    """Everything that leaves, and the tables of what is under way."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.network = parts.network
+        self.locator = parts.locator
+        self.router = parts.router
+        self.peers = parts.peers
+        self.seals = parts.seals
+        self.journal = parts.journal
+        self.tracer = parts.tracer
+        self.clock = parts.clock
+        self.wall = parts.wall
+        self.new_id = parts.new_id
+        self.private = parts.private
+        self.agent_from = parts.agent_from
+        self.values = parts.values
+        self.is_own = parts.is_own
+        self._all_trusted = all(peer.trusted for peer in parts.peers)
+        self.timers = Timers()
+        self.health = Health()
+        self.counters = Counters()
+        self.clients: dict[tuple[Any, ...], ClientTransaction] = {}
+        self.relays: dict[tuple[Any, ...], Relay] = {}
+        """By the key of their server transaction."""
+        self.pending = 0
+        """Requests without a final response."""
+
+    def answer(self, request: Request, flow: Flow, status: int, reason: str | None = None,
+               fields: tuple[bytes, ...] = ()) -> None:
+        """Answer a request, but no ACK, without a transaction (RFC 3261 section 8.2.7): every copy gets the same."""
+        host, port = return_address(request, flow)
+        self.send_back(flow, host, port, build_response(request, status, reason, self.seals.tag(request), fields))
+
+    def send_back(self, flow: Flow, host: str, port: int, data: bytes) -> None:
+        """Send a response by this flow."""
+        self.counters.sent_responses.add(STATUS_CLASSES[data[8] - 48])
+        if self.tracer.active:
+            self.tracer.sent(data, flow.listener.transport, host, port)
+        self.network.reply(data, flow, host, port)
+
+    def outgoing(self, request: Request, flow: Flow, hop: Hop, *, uri: bytes | None, target: int, tried: int,
+                 loop: bytes, call: str, fields: tuple[bytes, ...]) -> Outgoing | None:
+        """Make the copy of a request for one hop; None where no listener of ours can reach it, or it is ourselves."""
+        if self.is_own(hop.host, hop.port):
+            self.journal.note("own_address_as_next_hop", call=call, hop=str(hop[:3]))
+            return None
+        listener = self.network.listener_for(hop)
+        if listener is None:
+            return None
+        branch = self.seals.branch(request, 0, target, tried, loop)
+        token = token_for(self.seals, request, call)
+        out = make_outgoing(request, flow.listener, listener, hop, uri=uri, branch=branch, token=token, fields=fields)
+        if len(out.data) <= UDP_LIMIT or hop.transport != "udp":
+            return out
+        twin = self._stream_twin(hop)
+        if twin is not None:
+            return make_outgoing(request, flow.listener, twin[1], twin[0], uri=uri, branch=branch, token=token,
+                                 fields=fields)
+        self.journal.note("larger_than_mtu", call=call, bytes=len(out.data), hop=str(hop[:3]))
+        return out
+
+    def _stream_twin(self, hop: Hop) -> tuple[Hop, Listener] | None:
+        """A stream to the host of a UDP hop, where its peer is configured with one (RFC 3261 section 18.1.1)."""
+        for peer in self.peers:
+            for other in peer.hops:
+                if other.transport != "udp" and other.host == hop.host and hop in peer.hops:
+                    listener = self.network.listener_for(other)
+                    if listener is not None:
+                        return other, listener
+        return None
+
+    def send_ack(self, request: Request, flow: Flow, hops: tuple[Hop, ...]) -> None:
+        """Forward an ACK to a 2xx: no transaction, nothing comes back (RFC 3261 section 16.6, 17.1)."""
+        for hop in hops:
+            out = self.outgoing(request, flow, hop, uri=None, target=0, tried=0, loop=NO_LOOP_MARK, call="",
+                                fields=())
+            if out is not None:
+                self.send(out.data, out.hop, lambda reason: self.journal.note("not_sent", reason=reason))
+                return
+        self.counters.refused.add("ack_without_next_hop")
+
+    def send(self, data: bytes, hop: Hop, failed: Callable[[str], None]) -> None:
+        """Send a request."""
+        self.counters.sent_requests.add(METHODS.get(data[:data.find(b" ")], OTHER))
+        if self.tracer.active:
+            self.tracer.sent(data, hop.transport, hop.host, hop.port)
+        self.network.send(data, hop, failed)
+
+    def start_client(self, out: Outgoing, owner: ClientOwner, now: float) -> ClientTransaction:
+        """Open a client transaction and send its request."""
+        holder: list[ClientTransaction] = []
+
+        def failed(reason: str) -> None:
+            self.journal.note("not_sent", hop=str(out.hop[:3]), reason=reason)
+            holder[0].transport_failed(self.clock())
+
+        hop = out.hop
+        tx = ClientTransaction(out.request, out.data, partial(self.send, hop=hop, failed=failed),
+                               hop.transport != "udp", self.timers, owner, self.values)
+        holder.append(tx)
+        self.clients[tx.key] = tx
+        tx.start(now)
+        return tx
+
+    def send_cancel(self, out: Outgoing, now: float) -> None:
+        """Cancel an INVITE that was sent (RFC 3261 section 9.1): same branch, its own transaction."""
+        data = make_cancel(out.request)
+        cancel = parse(data)
+        assert isinstance(cancel, Request)
+        self.start_client(out._replace(request=cancel, data=data), _Bystander(self), now)
+
+    def upstream(self, response: Response, hop: Hop) -> bytes:
+        """Bytes of a response for the previous hop: our Via taken off, what may not cross taken out."""
+        response.drop_first_value(b"via")
+        clean(response, self.private, trusted=self.hop_trusted(hop))
+        return response.to_bytes()
+
+    def hop_trusted(self, hop: Hop) -> bool:
+        """Whether what a hop asserts is believed."""
+        return self._all_trusted or self.believed([peer for peer in self.peers if hop in peer.hops])
+
+    def believed(self, peers: list[Peer]) -> bool:
+        """Whether all of these are trusted; of somebody who is no peer nobody knows whose side it is, so all count."""
+        return all(peer.trusted for peer in peers or self.peers)
+
+    def forget_client(self, tx: ClientTransaction) -> None:
+        """Drop a client transaction that is over."""
+        self.clients.pop(tx.key, None)
+
+    def forget_server(self, tx: ServerTransaction) -> None:
+        """Drop a server transaction that is over."""
+        self.relays.pop(tx.key, None)
+
+
+class _Bystander:
+    """Owner of a CANCEL: whatever becomes of it, the INVITE tells the rest."""
+
+    __slots__ = ("_core",)
+
+    def __init__(self, core: Outward) -> None:
+        self._core = core
+
+    def on_response(self, tx: ClientTransaction, response: Response, now: float) -> None:
+        pass
+
+    def on_timeout(self, tx: ClientTransaction, now: float) -> None:
+        pass
+
+    def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
+        pass
+
+    def on_terminated(self, tx: ClientTransaction, now: float) -> None:
+        self._core.forget_client(tx)
+
+
+def return_address(request: Message, flow: Flow) -> tuple[str, int]:
+    """Where a response goes (RFC 3261 section 18.2.2); on UDP the source where rport was asked for (RFC 3581)."""
+    if flow.listener.transport == "udp":
+        via = request.via
+        if b"rport" in via.params:
+            return flow.host, flow.port
+        return flow.host, via.port or 5060
+    port = request.via.port
+    return flow.host, port or (5061 if flow.listener.transport == "tls" else 5060)
