@@ -67,8 +67,8 @@ LAG_OVERLOAD: Final = 0.4
 LAG_CALM: Final = 0.05
 DRAIN_REPORT: Final = 5.0
 """Seconds between two lines that say what the drain waits for."""
-GC_THRESHOLD: Final = (20_000, 20, 50)
-"""Collections of the cycle collector are rare and small ones: a call leaves few cycles, and a pause is heard."""
+GC_THRESHOLD: Final = (50_000, 50, 100)
+"""The cycle collector has little to do and does it rarely: a call leaves no cycle, and a pause is heard."""
 
 
 def version() -> str:

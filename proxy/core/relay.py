@@ -115,6 +115,8 @@ class Relay:
 
     def on_terminated(self, tx: ServerTransaction, now: float) -> None:
         self.core.forget_server(tx)
+        if self.done:
+            self.attempts = []  # they lead back here: no ring is left for the collector
 
     # -- outwards
 

@@ -90,7 +90,9 @@ def _tell_transport_error(tx: ClientTransaction, message: None, now: float) -> N
 
 
 def _tell_terminated(tx: ClientTransaction, message: None, now: float) -> None:
-    tx._owner.on_terminated(tx, now)
+    owner = tx._owner
+    del tx._owner, tx._send  # each may lead back here: what is over goes at once, and leaves no ring to be collected
+    owner.on_terminated(tx, now)
 
 
 _ACTS: dict[Action, Act] = {

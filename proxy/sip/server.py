@@ -73,7 +73,9 @@ def _tell_transport_error(tx: ServerTransaction, message: None, now: float) -> N
 
 
 def _tell_terminated(tx: ServerTransaction, message: None, now: float) -> None:
-    tx._owner.on_terminated(tx, now)
+    owner = tx._owner
+    del tx._owner, tx._send  # as in client.py
+    owner.on_terminated(tx, now)
 
 
 _ACTS: dict[Action, Act] = {
