@@ -229,13 +229,13 @@ HOSTILE = [
 
 @pytest.mark.parametrize("data", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_shapes_cost_little(data: bytes) -> None:
-    """60 KiB that would take seconds where anything is quadratic."""
+    """60 KiB that would take many seconds where anything is quadratic; linear work is a hundredth of the bound."""
     started = time.process_time()
     with suppress(SipError):
         message = parse(data)
         for name in set(message.names):
             message.values(name)
-    assert time.process_time() - started < 0.1
+    assert time.process_time() - started < 2.0
 
 
 def test_response_is_a_response() -> None:
