@@ -52,6 +52,8 @@ class SipSocket:
         self._news = threading.Condition()
         self._server, self._client = server, client
         self._streams: dict[tuple[str, int], socket.socket] = {}
+        self._turn = threading.Lock()
+        """One thread at a time reads or writes a stream: OpenSSL's connections stand no two."""
         self._closed = False
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
@@ -78,7 +80,9 @@ class SipSocket:
         if self.transport == "udp":
             self._socket.sendto(data, to)
         else:
-            self._stream(to).sendall(data)
+            stream = self._stream(to)
+            with self._turn:
+                stream.sendall(data)
 
     def expect(
         self,
@@ -194,10 +198,9 @@ class SipSocket:
     def _read(self, stream: socket.socket, address: tuple[str, int]) -> None:
         buffer = bytearray()
         while self._readable(stream):
-            try:
-                data = stream.recv(DATAGRAM)
-            except (OSError, ssl.SSLError):
-                data = b""
+            data = self._receive(stream)
+            if data is None:
+                continue
             if not data:
                 break
             buffer += data
@@ -208,6 +211,19 @@ class SipSocket:
                 del self._streams[address]
         if not self._closed:
             stream.close()
+
+    def _receive(self, stream: socket.socket) -> bytes | None:
+        """What has come; nothing at the end of the stream, None where it was of no concern to us (TLS's own)."""
+        with self._turn:
+            stream.settimeout(0)
+            try:
+                return stream.recv(DATAGRAM)
+            except (ssl.SSLWantReadError, BlockingIOError):
+                return None
+            except OSError:
+                return b""
+            finally:
+                stream.settimeout(PATIENCE)
 
     def _take(self, message: Message) -> None:
         if self.alive and message.start.startswith("OPTIONS ") and "@" not in message.uri:
