@@ -55,7 +55,7 @@ def quick(tmp_path: Path) -> Iterator[Range]:
         pbxs={"office": {"peers": [f"sip:{pbx.host}"], "pass_register": True}},
         extra={"log": {"level": "warning"}},
     )
-    boomerang.faults = {"quick": True, "proxy.core.relay:TIMER_C": 3.0, "proxy.core.setup:COMMIT_PATIENCE": 0.05}
+    boomerang.faults = {"quick": True, "proxy.core:TIMER_C": 1.5, "proxy.core:COMMIT_PATIENCE": 0.05}
     with carrier, pbx, boomerang:
         made = Range(boomerang, carrier, pbx, boomerang.hop)
         made.settle()
@@ -133,7 +133,7 @@ def test_flood_of_another_trunk(two_trunks: tuple[Faulty, SipSocket, SipSocket, 
     """A known peer sends INVITEs that nobody wanted: those beyond its rate get 503, calls of the other trunk pass."""
     boomerang, carrier, pbx, other = two_trunks
     boomerang.stop()
-    boomerang.faults = {"proxy.core.engine:PEER_RATE": 100.0, "proxy.core.engine:PEER_BURST": 300.0}
+    boomerang.faults = {"proxy.core:PEER_RATE": 100.0, "proxy.core:PEER_BURST": 300.0}
     boomerang.start()
     with Calling(carrier, pbx, boomerang.hop, SHARED) as calling:
         flood(other, boomerang.hop, [invite(other, boomerang.hop) for _ in range(FLOOD)], calling)

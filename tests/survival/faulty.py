@@ -1,12 +1,14 @@
 """The command with something wrong in it: `python -m tests.survival.faulty FAULTS run -c FILE`.
 
-FAULTS: a JSON object. `"package.module:NAME": value` replaces a named limit; `"decide"`, `"facts"`, `"clock"` and
-`"slow"` are the faults below. They wait for a file of that name in the working folder, so that a test says when.
+FAULTS: a JSON object. `"package:NAME": value` replaces a named limit wherever the package uses it; `"decide"`,
+`"facts"`, `"clock"` and `"slow"` are the faults below. They wait for a file of that name in the working folder, so
+that a test says when.
 `"quick"` and `"impatient"` are none: they only make timers and deadlines short.
 """
 
 import importlib
 import json
+import pkgutil
 import signal
 import sys
 import time
@@ -77,12 +79,12 @@ def slow() -> None:
 
 
 def quick() -> None:
-    """The protocol's timers run ten times as fast, so that a test sees what is left when all of them have run."""
+    """The protocol's timers run 25 times as fast, so that a test sees what is left when all of them have run."""
     from proxy import app
     from proxy.sip.timers import TimerValues
 
     names = vars(app)
-    names["Parts"] = partial(names["Parts"], values=TimerValues(T1=0.05, T2=0.4, T4=0.5))
+    names["Parts"] = partial(names["Parts"], values=TimerValues(T1=0.02, T2=0.16, T4=0.2))
 
 
 def impatient() -> None:
@@ -98,6 +100,17 @@ def impatient() -> None:
 FAULTS = {"decide": decide, "facts": facts, "clock": clock, "slow": slow, "quick": quick, "impatient": impatient}
 
 
+def replace(where: str, limit: str, value: object) -> None:
+    """Give a limit another value in a module, or in every module of a package that uses it."""
+    top = importlib.import_module(where)
+    below = pkgutil.iter_modules(getattr(top, "__path__", ()))
+    modules = [top, *(importlib.import_module(f"{where}.{each.name}") for each in below)]
+    using = [module for module in modules if hasattr(module, limit)]
+    assert using, f"no {limit} in {where}"
+    for module in using:
+        setattr(module, limit, value)
+
+
 def main() -> None:
     """Put the faults in and go on as the command."""
     wanted: dict[str, Any] = json.loads(sys.argv.pop(1))
@@ -105,10 +118,8 @@ def main() -> None:
         if name in FAULTS:
             FAULTS[name]()
         else:
-            module, _, attribute = name.partition(":")
-            target = importlib.import_module(module)
-            assert hasattr(target, attribute), name
-            setattr(target, attribute, value)
+            where, _, limit = name.partition(":")
+            replace(where, limit, value)
     from proxy.cli import main as command
 
     command()

@@ -50,7 +50,7 @@ def test_a_bug_in_whatever_follows_from_a_call(tmp_path: Path) -> None:
 
 def test_too_many_calls(tmp_path: Path) -> None:
     """Above the limit new calls get 503 with Retry-After, those in progress live, and memory stays where it is."""
-    with Scene(tmp_path, faults={"proxy.core.engine:PENDING_LIMIT": ROOM}) as scene:
+    with Scene(tmp_path, faults={"proxy.core:PENDING_LIMIT": ROOM}) as scene:
         call, there = scene.talking()
         ringing = [scene.customer_dials(CUSTOMER) for _ in range(ROOM)]
         for _, far in ringing:
