@@ -67,6 +67,8 @@ LAG_OVERLOAD: Final = 0.4
 LAG_CALM: Final = 0.05
 DRAIN_REPORT: Final = 5.0
 """Seconds between two lines that say what the drain waits for."""
+DRAIN_GRACE: Final = 0.6
+"""Seconds (a little more than T1) after the last call in which the answer to its BYE may be asked for again."""
 GC_THRESHOLD: Final = (50_000, 50, 100)
 """The cycle collector has little to do and does it rarely: a call leaves no cycle, and a pause is heard."""
 
@@ -372,6 +374,8 @@ class Daemon:
             end = self.loop.time() + DRAIN_REPORT
             while (self.ledger.calls() or self.proxy.pending) and self.loop.time() < end:
                 await asyncio.sleep(0.1)
+            if not (self.ledger.calls() or self.proxy.pending):
+                await asyncio.sleep(DRAIN_GRACE)
         self.stopping.set()
 
     async def stop(self) -> None:

@@ -34,18 +34,22 @@ CHALLENGES = (401, 407)
 class Held:
     """A final response that waits until the facts behind it are stored."""
 
-    __slots__ = ("_data", "_server", "_status")
+    __slots__ = ("_core", "_data", "_server", "_status", "_timer")
 
     def __init__(self, core: Outward, server: ServerTransaction, status: int, data: bytes, now: float) -> None:
+        self._core = core
         self._server: ServerTransaction | None = server
         self._status = status
         self._data = data
-        core.timers.at(now + COMMIT_PATIENCE, self.release)
+        self._timer = core.timers.at(now + COMMIT_PATIENCE, self.release)
+        core.pending += 1
 
     def release(self, now: float) -> None:
         """Send it, the first time this is called."""
         server, self._server = self._server, None
         if server is not None:
+            self._timer.cancel()
+            self._core.pending -= 1
             server.respond(self._data, self._status, now)
 
 
