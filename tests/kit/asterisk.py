@@ -289,7 +289,8 @@ remove_existing=yes
         if self._process is not None:
             self._process.stop()
         for place in reversed(self._mounted):
-            subprocess.run(["umount", str(place)], check=True)
+            # Lazily: a process that is still ending may hold it.
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
         self._mounted.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
 

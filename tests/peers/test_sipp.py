@@ -126,7 +126,7 @@ def test_calls_on_lines_that_lose_and_double_on_both_sides(two: Two) -> None:
     hop = free_port()
     near = two.stack.enter_context(LossyLine(two.caller_port, hop, loss=0.1, double=0.05, seed=1))
     far = two.stack.enter_context(LossyLine(two.callee_port, hop, loss=0.1, double=0.05, seed=2))
-    callee = two.callee("callee", contact=far.port, pause_ms=100)
+    callee = two.callee("callee_at_once", contact=far.port)
     assert callee.running
     boomerang = Boomerang(
         two.folder / "boomerang",
