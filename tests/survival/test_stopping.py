@@ -3,8 +3,9 @@
 import os
 import signal
 import socket
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tests.kit.call import Outgoing
@@ -167,3 +168,17 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
             other.pbx.close()
         scene.both_ways()
         assert os.path.exists(scene.boomerang.data / "control.sock")
+
+
+def test_the_last_answer_leaves(tmp_path: Path) -> None:
+    """The call that the drain waited for is over when its BYE is answered, though the answer waits for a slow disk."""
+    with Scene(tmp_path) as scene:
+        call, there = scene.talking()
+        scene.boomerang.terminate()
+        scene.boomerang.logs("draining", waiting_for_calls=1)
+        with closing(sqlite3.connect(scene.boomerang.data / "boomerang.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            hang_up(call, there)
+        assert scene.boomerang.running.wait() == 0
+        (row,) = scene.boomerang.sql("SELECT cause, ended_by FROM calls")
+        assert (row["cause"], row["ended_by"]) == (200, "caller")
