@@ -7,14 +7,14 @@ from typing import Literal
 from proxy.status.source import AgentState, Alarm, CallFigures, GroupState, PeerState, RunState, Snapshot
 from routing.events import Event
 from routing.ledger import Ledger
-from routing.store.interface import Store
 from routing.store.reader import Reader
+from routing.store.sqlite import SqliteStore
 
 
 class DaemonSource:
     """`StatusSource` over ledger and store."""
 
-    def __init__(self, node: str, ledger: Ledger, store: Store, reader: Reader,
+    def __init__(self, node: str, ledger: Ledger, store: SqliteStore, reader: Reader,
                  post: Callable[[Callable[[], None]], object], wall: Callable[[], float]) -> None:
         self.state: RunState = "starting"
         self.peers: dict[tuple[str, str], PeerState] = {}
@@ -35,13 +35,15 @@ class DaemonSource:
         """Make a new snapshot."""
         now = self._wall()
         counts = self._ledger.counters(now)
+        queued, waiting = self._store.backlog()
         self._snapshot = Snapshot(
             self._node, self.state, self._started,
             calls=CallFigures(counts["active"], counts["today"], counts["answered"], counts["inbound"],
                               counts["outbound"], counts["direct"]),
             trunks=self._side("trunk"), pbxs=self._side("pbx"), groups=self._groups(),
             agents={name: AgentState(one.state, one.since) for name, one in self._ledger.agents().items()},
-            alarms=tuple(self.alarms.values()), direct_live=self._direct_live)
+            alarms=tuple(self.alarms.values()), direct_live=self._direct_live,
+            store_queue=queued, outbox=waiting)
 
     async def count_direct(self) -> int | None:
         """Count the direct callbacks in another thread: slow with many, so not in every snapshot."""

@@ -211,6 +211,11 @@ class SqliteStore:
         self._policy = text
         self.put(Unit(policy=(text, now), durable=True), done)
 
+    def backlog(self) -> tuple[int, int]:
+        """Return how many units wait for the database, and how many events in it for the broker. Cheap."""
+        waiting = self._database.seq - self._database.first_seq + 1 if self.outbox else 0
+        return len(self._writer), max(waiting, 0)
+
     def close(self) -> None:
         """See Store."""
         self._close_reader()  # first, so that the writer is the last one, whose leaving empties the log into the file

@@ -96,6 +96,10 @@ class Writer:
                 self._wake.notify()
         return lost
 
+    def __len__(self) -> int:
+        """Return how many units wait. Any thread."""
+        return len(self._queue)
+
     def suspect(self, why: str, opened: int) -> None:
         """Tell that a reader found the file broken that was the database's opening number `opened`."""
         with self._wake:

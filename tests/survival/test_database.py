@@ -69,6 +69,7 @@ def test_locked_by_another_process(tmp_path: Path) -> None:
             assert time.monotonic() - began < SLOWEST
             passes(call, there)
             hang_up(call, there)
+            eventually(lambda: scene.boomerang.figure("boomerang_store_queue") > 0, "what waits is counted")
             scene.agent_misses(AGENT, CUSTOMER)
             assert scene.customer_reaches(CUSTOMER) in (AGENT, SHARED)
             other.execute("ROLLBACK")

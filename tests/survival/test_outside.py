@@ -48,9 +48,11 @@ def test_broker_down(tmp_path: Path) -> None:
         crash_when_written(scene)
         scene.both_ways()
         assert len(heard.of("event/call.ended")) == 2
+        eventually(lambda: scene.boomerang.figure("boomerang_outbox_events") > 6 * CALLS, "what waits is counted")
         gate.open()
         eventually(lambda: len(heard.of("event/call.ended")) >= 2 * CALLS + 4, "all calls are told")
         scene.boomerang.logs("alarm.cleared", alarm="mqtt")
+        eventually(lambda: scene.boomerang.figure("boomerang_outbox_events") == 0, "nothing waits any more")
         told = [m.json() for m in heard.of("/event/")]
     first_seen = list(dict.fromkeys(event["seq"] for event in told))
     assert first_seen == list(range(1, len(first_seen) + 1)), "an event is missing or not in order"
