@@ -20,13 +20,14 @@ from proxy.sip.via import Via
 
 _MAX_FORWARDS_DIGITS = 10
 _CALL_ID = re.compile(rb"[^\x00-\x20\x7f]++")
-_SLOTS = {b"via": "_via", b"from": "_from", b"to": "_to", b"call-id": "_call_id", b"cseq": "_cseq"}
+_SLOTS = {b"via": "_via", b"from": "_from", b"to": "_to", b"call-id": "_call_id", b"cseq": "_cseq",
+          b"max-forwards": "_max_forwards"}
 
 
 class Message:
     """What requests and responses have in common."""
 
-    __slots__ = ("_call_id", "_cseq", "_from", "_lists", "_to", "_via", "body", "fields", "names", "start")
+    __slots__ = ("_call_id", "_cseq", "_from", "_lists", "_max_forwards", "_to", "_via", "body", "fields", "names", "start")
 
     def __init__(self, start: bytes, names: list[bytes], fields: list[bytes], body: bytes) -> None:
         self.start = start
@@ -41,6 +42,7 @@ class Message:
         self._to: NameAddr | None = None
         self._call_id: bytes | None = None
         self._cseq: CSeq | None = None
+        self._max_forwards: int | None = None
         self._lists: dict[bytes, list[NameAddr]] | None = None
 
     def _changed(self, name: bytes) -> None:
@@ -54,7 +56,7 @@ class Message:
     def _remember(self, other: Message) -> None:
         """Take over what another message with the same fields has read."""
         self._via, self._from, self._to = other._via, other._from, other._to
-        self._call_id, self._cseq = other._call_id, other._cseq
+        self._call_id, self._cseq, self._max_forwards = other._call_id, other._cseq, other._max_forwards
         self._lists = None if other._lists is None else other._lists.copy()
 
     def to_bytes(self) -> bytes:
@@ -227,12 +229,14 @@ class Message:
     @property
     def max_forwards(self) -> int | None:
         """The Max-Forwards header, None where it is missing, which is legal in requests of RFC 2543 elements."""
-        value = self.value(b"max-forwards")
-        if value is None:
-            return None
-        if not value.isdigit() or len(value) > _MAX_FORWARDS_DIGITS or int(value) > MAX_MAX_FORWARDS:
-            raise SipError(400, "Bad Max-Forwards")
-        return int(value)
+        if self._max_forwards is None:
+            value = self.value(b"max-forwards")
+            if value is None:
+                return None
+            if not value.isdigit() or len(value) > _MAX_FORWARDS_DIGITS or int(value) > MAX_MAX_FORWARDS:
+                raise SipError(400, "Bad Max-Forwards")
+            self._max_forwards = int(value)
+        return self._max_forwards
 
     @property
     def routes(self) -> list[NameAddr]:

@@ -21,7 +21,7 @@ from routing.store.interface import CallRow, Unit
 LINGER: Final = 0.02
 """Seconds that a unit nobody waits for may wait for others."""
 
-SPACING: Final = 0.02
+SPACING: Final = 0.03
 """Seconds between two commits while somebody waits for each: under load many share one."""
 
 BATCH_MAX: Final = 1000
