@@ -46,7 +46,7 @@ from proxy.transports.resolver import Resolver
 from routing.events import Event
 from routing.ids import uuid7
 from routing.ledger import Ledger
-from routing.store.interface import StoreError, Unit
+from routing.store.interface import StoreError
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
 
@@ -65,8 +65,6 @@ LAG_PAUSE: Final = 0.1
 LAG_OVERLOAD: Final = 0.4
 """Seconds of lateness above which new calls get 503."""
 LAG_CALM: Final = 0.05
-LAST_COMMIT: Final = 1.0
-"""Seconds that the stop waits for the database, so that no answer stays behind with it."""
 DRAIN_REPORT: Final = 5.0
 """Seconds between two lines that say what the drain waits for."""
 DRAIN_GRACE: Final = 0.6
@@ -380,17 +378,8 @@ class Daemon:
                 await asyncio.sleep(DRAIN_GRACE)
         self.stopping.set()
 
-    async def _last_answers(self) -> None:
-        """Wait until what hangs on a commit has left: the 200 of the BYE that the drain was waiting for."""
-        written = asyncio.Event()
-        self.store.put(Unit(), written.set)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LAST_COMMIT):
-                await written.wait()
-
     async def stop(self) -> None:
         """Stop everything, in the opposite order."""
-        await self._last_answers()
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
