@@ -66,7 +66,6 @@ class Counters:
         "received_responses",
         "refused",
         "retransmissions_absorbed",
-        "retransmissions_sent",
         "sent_requests",
         "sent_responses",
         "setup_seconds",
@@ -95,7 +94,6 @@ class Counters:
         self.breakers: dict[str, bool] = {}
         """Circuit breaker per next-hop address (`udp:10.0.0.10:5060`): True while it is open."""
         self.retransmissions_absorbed = 0
-        self.retransmissions_sent = 0
         self.direct_used = 0
         self.transactions = 0
         """In progress now: goes up and down."""

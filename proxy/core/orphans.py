@@ -35,7 +35,7 @@ def response(core: Proxy, answer: Response, flow: Flow, now: float) -> None:
     ours, back = first_vias(answer, 2)
     target, tried = sealed_numbers(ours.branch)
     invite = answer.cseq.method == b"INVITE"
-    came_from = Hop(flow.listener.transport, flow.host, flow.port)
+    came_from = _hop_to(core, flow.listener.transport, flow.host, flow.port)
     core.counters.orphans += 1
     if invite and answer.status >= 300:
         _send(core, _ack(answer, ours.to_bytes()), came_from)
@@ -51,12 +51,17 @@ def response(core: Proxy, answer: Response, flow: Flow, now: float) -> None:
     transport = back.transport.decode("ascii", "replace").lower()
     if transport in ("udp", "tcp", "tls"):
         port = (back.rport if transport == "udp" else None) or back.port or (5061 if transport == "tls" else 5060)
-        _send(core, answer.to_bytes(), Hop(transport, host, port))  # type: ignore[arg-type]  # checked above
+        _send(core, answer.to_bytes(), _hop_to(core, transport, host, port))
 
 
 def _may_be_lost(core: Proxy, message: Message, now: float) -> bool:
     """Whether a call that the ledger does not know can have begun before this process did."""
     return now - core.started < AGE and message.call_id not in core.begun
+
+
+def _hop_to(core: Proxy, transport: str, host: str, port: int) -> Hop:
+    name = host if transport == "tls" else None
+    return core.peers.proven(Hop(transport, host, port, name))  # type: ignore[arg-type]  # udp, tcp or tls
 
 
 def _send(core: Proxy, data: bytes, hop: Hop) -> None:

@@ -27,7 +27,8 @@ _SLOTS = {b"via": "_via", b"from": "_from", b"to": "_to", b"call-id": "_call_id"
 class Message:
     """What requests and responses have in common."""
 
-    __slots__ = ("_call_id", "_cseq", "_from", "_lists", "_max_forwards", "_to", "_via", "body", "fields", "names", "start")
+    __slots__ = ("_call_id", "_cseq", "_from", "_lists", "_max_forwards", "_to", "_via", "body", "fields", "names",
+                 "start")
 
     def __init__(self, start: bytes, names: list[bytes], fields: list[bytes], body: bytes) -> None:
         self.start = start
