@@ -27,10 +27,11 @@ __all__ = [
 ]
 
 
-def load_node(path: str | Path) -> NodeConfig:
+def load_node(path: str | Path, *, seeded: bool = True) -> NodeConfig:
     """Read boomerang.toml and check it with everything it names; ConfigError with every problem.
 
-    Paths in it start in its own folder. The seed policy is checked too, but not kept: see `load_seed`.
+    Paths in it start in its own folder. The seed policy is checked too (unless `seeded` is false), but not kept: see
+    `load_seed`.
     """
     name = str(path)
     text = read_text(Path(path))
@@ -38,7 +39,7 @@ def load_node(path: str | Path) -> NodeConfig:
     folder = Path(path).resolve().parent
     config, found = build(NodeConfig, raw, {FOLDER: folder, WRITTEN: True})
     found += _contradictions(raw)
-    seed = _seed_of(raw, folder)
+    seed = _seed_of(raw, folder) if seeded else None
     problems: list[Problem] = []
     if seed is not None:
         try:

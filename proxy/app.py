@@ -50,6 +50,7 @@ from routing.store.interface import StoreError
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
 
+DATABASE: Final = "boomerang.db"
 TIMER_GRAIN: Final = 0.02
 """Seconds; timers that are due closer together share one wake-up."""
 SNAPSHOT_PAUSE: Final = 0.25
@@ -106,7 +107,7 @@ class Daemon:
         config.node.data.mkdir(parents=True, exist_ok=True)
         key = building.signing_key(config.node.data)
         mqtt, http = building.mqtt_settings(config), building.http_settings(config)
-        database = config.node.data / "boomerang.db"
+        database = config.node.data / DATABASE
         self.store = SqliteStore(database, self.loop.call_soon_threadsafe, time.time, config.node.name,
                                  outbox=mqtt is not None)
         self.store.on_events = self.journal.events
@@ -277,17 +278,19 @@ class Daemon:
         A database that cannot be read now may hold a newer policy than the seed: nothing is written over it, and it is
         asked again when it is well (`_alarm`).
         """
-        seed = load_seed(self.config) or Policy()
         try:
             policy = self._stored_policy()
         except StoreError:
             self._policy_unread = True
-            return seed
+            with contextlib.suppress(ConfigError):
+                return load_seed(self.config) or Policy()
+            return Policy()
         if policy is not None:
             return policy
-        if self.config.policy.seed is not None:
+        seed = load_seed(self.config)
+        if seed is not None:
             self.store.save_policy(export_policy(seed), time.time())
-        return seed
+        return seed or Policy()
 
     def _stored_policy(self) -> Policy | None:
         text = self.store.load_policy()
@@ -397,6 +400,8 @@ async def _serve(config: NodeConfig) -> int:
     daemon = Daemon(config)
     try:
         await daemon.start()
+    except ConfigError as error:
+        return _explain(error)
     except (OSError, ControlError) as error:
         daemon.log.error("cannot_start", reason=str(error))
         return 1
@@ -408,14 +413,33 @@ async def _serve(config: NodeConfig) -> int:
     return 0
 
 
+def _explain(error: ConfigError) -> int:
+    for problem in error.problems:
+        sys.stderr.write(f"{problem}\n")
+    return 2
+
+
+def _without_seed(path: str | Path) -> NodeConfig | None:
+    """The configuration, where only its seed is at fault and a database is there: a typing error in a file that is not
+    needed any more must not keep calls from passing after a restart.
+    """
+    try:
+        config = load_node(path, seeded=False)
+    except ConfigError:
+        return None
+    return config if (config.node.data / DATABASE).exists() else None
+
+
 def run(path: str | Path) -> int:
     """Run the daemon in the foreground; exit code 0 after a clean stop, 1 where it could not start, 2 for bad files."""
     try:
         config = load_node(path)
     except ConfigError as error:
-        for problem in error.problems:
-            sys.stderr.write(f"{problem}\n")
-        return 2
+        _explain(error)
+        spared = _without_seed(path)
+        if spared is None:
+            return 2
+        config = spared
     console = config.log.format == "console" or (config.log.format == "auto" and sys.stderr.isatty())
     log.configure(config.log.level, json=not console, mask=config.log.mask_numbers)
     return uvloop.run(_serve(config))

@@ -182,3 +182,20 @@ def test_the_last_answer_leaves(tmp_path: Path) -> None:
         assert scene.boomerang.running.wait() == 0
         (row,) = scene.boomerang.sql("SELECT cause, ended_by FROM calls")
         assert (row["cause"], row["ended_by"]) == (200, "caller")
+
+
+def test_a_seed_that_was_spoilt_keeps_no_calls_from_passing(tmp_path: Path) -> None:
+    """The seed is not needed any more once the database holds a policy; without one its problems end the start."""
+    with Scene(tmp_path) as scene:
+        scene.agent_misses(AGENT, CUSTOMER)
+        seed = scene.boomerang.folder / "policy.toml"
+        seed.write_text("nonsense = [")
+        scene.boomerang.kill9()
+        scene.boomerang.restart()
+        assert any("policy.seed" in line for line in scene.boomerang.log)
+        assert scene.customer_reaches(CUSTOMER) == AGENT
+        scene.boomerang.kill9()
+        for file in scene.boomerang.data.glob("boomerang.db*"):
+            file.unlink()
+        scene.boomerang.start(ready=False)
+        assert scene.boomerang.running.wait(10) == 2
