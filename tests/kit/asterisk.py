@@ -24,7 +24,7 @@ SCRIPT = Path(__file__).parents[1] / "peers" / "asterisk-chroot"
 PASSWORD = "phone-of-a-test"
 BOOT = 30.0
 """Seconds that a start may take."""
-RTP_PORTS = 100
+RTP_PORTS = 40
 
 _BASE = {
     "modules.conf": """
