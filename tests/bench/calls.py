@@ -127,7 +127,7 @@ def sipp(folder: Path, scenario: str, port: int, *more: str) -> list[str]:
     text = text.replace("[service]", "+36201[call_number]" if outbound else "+3614445555")
     (folder / f"{scenario}.xml").write_text(text)
     return ["sipp", "-i", LOOPBACK, "-p", str(port), "-sf", str(folder / f"{scenario}.xml"), "-nostdin", "-aa",
-            "-mi", LOOPBACK, "-mp", str(free_port()), "-cp", str(free_port()), "-timeout", "900", *more]
+            "-mi", LOOPBACK, "-mp", str(free_port(room=8)), "-cp", str(free_port()), "-timeout", "900", *more]
 
 
 def measure(element: Process, folder: Path, ports: Ports, rate: int, options: argparse.Namespace) -> dict[str, object]:
