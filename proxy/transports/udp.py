@@ -28,6 +28,8 @@ RECEIVE_BUFFER = 4 * 1024 * 1024
 """Bytes asked of the kernel (SO_RCVBUF): some seconds of calls while the process is held up."""
 SEND_QUEUE_BYTES = 1024 * 1024
 """Bytes of datagrams that wait for room in the socket."""
+LOOKS = 8
+"""While datagrams come one by one: one wake-up in so many looks whether more are waiting."""
 NO_BUFFERS_PAUSE = 0.005
 """Seconds to wait after ENOBUFS: the socket counts as writable all the while."""
 ERROR_BATCH = 64
@@ -76,8 +78,10 @@ class UdpSocket:
     """A bound UDP socket of one listener."""
 
     __slots__ = (
+        "_crowded",
         "_family",
         "_guard",
+        "_looks",
         "_loop",
         "_queue",
         "_queued_bytes",
@@ -102,6 +106,9 @@ class UdpSocket:
         self._receive = receive
         self._unreachable = unreachable
         self._guard = guard
+        self._crowded = False
+        """The last wake-up that looked for more than one datagram found more."""
+        self._looks = 0
         self._queue: deque[Waiting] = deque()
         self._queued_bytes = 0
         self._retry: asyncio.TimerHandle | None = None
@@ -134,10 +141,15 @@ class UdpSocket:
     def _readable(self) -> None:
         recvfrom, receive, listener = self._sock.recvfrom, self._receive, self.listener
         ipv6 = self._family == socket.AF_INET6
-        for taken in range(BATCH):
+        # One look too many costs as much as a datagram: while they come one by one, only every `LOOKS`-th wake-up looks
+        # for a second one. What is left is told again, for the poll is level-triggered.
+        self._looks = looks = (self._looks + 1) % LOOKS
+        limit = BATCH if self._crowded or not looks else 1
+        for taken in range(limit):
             try:
                 data, address = recvfrom(DATAGRAM_MAX)
             except BlockingIOError:
+                self._crowded = taken > 1
                 if not taken:  # woken for nothing to read: the error queue is what keeps the socket readable
                     self._after_error()
                 return
@@ -152,6 +164,7 @@ class UdpSocket:
                 receive(data, Flow(listener, plain_host(address[0]) if ipv6 else address[0], address[1]))
             except Exception as error:
                 self._guard.report("udp", error)
+        self._crowded = limit > 1
 
     def _after_error(self) -> None:
         """Empty the error queue. libuv takes an error for the end of a descriptor and watches it no more: ask anew."""
