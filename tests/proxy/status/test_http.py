@@ -2,8 +2,10 @@
 
 import re
 import socket
+import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,6 +18,9 @@ from tests.kit.ports import free_port
 from tests.kit.waiting import eventually, stays
 from tests.proxy.status.conftest import Start
 from tests.proxy.status.fake_source import FakeSource
+
+LISTENING = "0A"
+"""State of a socket in the kernel's table (Linux)."""
 
 
 def serving(service: StatusService) -> str:
@@ -111,8 +116,11 @@ def test_a_taken_port_is_an_alarm_and_heals(
 
 def test_only_the_configured_address(start: Start) -> None:
     base = serving(start(http=HttpSettings(host="127.0.0.1", port=0)))
-    with pytest.raises(OSError, match="refused"):
-        socket.create_connection(("127.0.0.2", int(base.rpartition(":")[2])), 1)
+    port = int(base.rpartition(":")[2])
+    sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    bound = [local.split(":") for _, local, _, state, *_ in sockets if state == LISTENING]
+    own = int.from_bytes(socket.inet_aton("127.0.0.1"), sys.byteorder)
+    assert [int(address, 16) for address, number in bound if int(number, 16) == port] == [own]
 
 
 def test_stop_ends_the_thread_while_a_client_hangs_on(start: Start) -> None:

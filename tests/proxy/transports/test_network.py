@@ -80,7 +80,7 @@ def test_listener_for_transport_and_family() -> None:
 
 
 def test_listener_for_is_the_one_the_kernel_would_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    routes = {"10.0.0.10": "127.0.0.2", "198.51.100.10": "127.0.0.1", "192.0.2.1": "127.0.0.9"}
+    routes = {"10.0.0.10": "10.0.0.1", "198.51.100.10": "127.0.0.1", "192.0.2.1": "192.0.2.9"}
     asked = []
 
     def route(host: str) -> str | None:
@@ -88,8 +88,10 @@ def test_listener_for_is_the_one_the_kernel_would_use(monkeypatch: pytest.Monkey
         return routes.get(host)
 
     async def scenario() -> None:
-        async with running(udp(), udp("127.0.0.2")) as (net, _):
-            first, second = net.listeners
+        async with running(udp(), udp()) as (net, _):
+            # Nobody sends here, so the second may claim to be bound to another address of its family.
+            first, second = net.listeners[0], net.listeners[1]._replace(host="10.0.0.1", bound_host="10.0.0.1")
+            net.listeners = (first, second)
             monkeypatch.setattr(network, "address_towards", route)
             for _ in range(3):
                 assert net.listener_for(Hop("udp", "10.0.0.10", 5060)) == second
@@ -159,11 +161,19 @@ def test_own_addresses() -> None:
 
 def test_streams_leave_from_the_bound_address() -> None:
     async def scenario() -> None:
-        async with running(tcp("127.0.0.3")) as (net, inbox), running(tcp()) as (other, arrived):
-            net.send(options(), Hop("tcp", "127.0.0.1", other.listeners[0].port), inbox.failures.append)
+        async with running(tcp()) as (net, inbox), running(tcp()) as (other, arrived):
+            hop = Hop("tcp", "127.0.0.1", other.listeners[0].port)
+            # The kernel would choose 127.0.0.1 anyway; an address that is not this machine's it cannot give.
+            own, net.listeners = net.listeners, (net.listeners[0]._replace(bound_host="192.0.2.1"),)
+            net.send(options(1), hop, inbox.failures.append)
+            await until(lambda: inbox.failures)
+            assert "address ('192.0.2.1', 0): cannot assign" in inbox.failures[0].lower()
+            net.listeners = own
+            net._routes.clear()
+            net.send(options(2), hop, inbox.failures.append)
             await until(lambda: arrived.messages)
-            assert arrived.messages[0][1].host == "127.0.0.3"
-            assert not inbox.failures
+            assert (arrived.bodies, arrived.messages[0][1].host) == ([options(2)], "127.0.0.1")
+            assert len(inbox.failures) == 1
 
     run(scenario())
 

@@ -23,11 +23,10 @@ def _nobody(reason: str) -> None:
 
 @asynccontextmanager
 async def client(
-    network: Network, number: int = 0, source: str | None = None
+    network: Network, number: int = 0
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     listener = network.listeners[number]
-    local = (source, 0) if source is not None else None
-    reader, writer = await asyncio.open_connection(listener.bound_host, listener.bound_port, local_addr=local)
+    reader, writer = await asyncio.open_connection(listener.bound_host, listener.bound_port)
     try:
         yield reader, writer
     finally:
@@ -276,16 +275,17 @@ def test_written_messages_do_not_fail_when_the_connection_goes() -> None:
 def test_cap_per_source() -> None:
     async def scenario() -> None:
         async with (
-            running(tcp(), limits=StreamLimits(per_source=3)) as (network, inbox),
+            running(tcp(), tcp(), tcp("::1"), limits=StreamLimits(per_source=3)) as (network, inbox),
             client(network),
             client(network),
-            client(network) as (_, third),
+            client(network, 1) as (_, third),
         ):
             await until(lambda: len(network.connections) == 3)
-            async with client(network) as (reader, _):
-                assert await _eof(reader) == b""
-            assert network.connections.refused == 1
-            async with client(network, source="127.0.0.2") as (_, other):
+            for number in (0, 1):
+                async with client(network, number) as (reader, _):
+                    assert await _eof(reader) == b""
+            assert network.connections.refused == 2
+            async with client(network, 2) as (_, other):
                 other.write(options())
                 await until(lambda: inbox.messages)
             third.transport.abort()
@@ -299,9 +299,10 @@ def test_cap_per_source() -> None:
 
 def test_cap_in_all_spares_our_own() -> None:
     async def scenario() -> None:
-        async with running(tcp(), limits=StreamLimits(inbound=1)) as (network, _), server() as peer, client(network):
+        both = tcp(), tcp("::1")
+        async with running(*both, limits=StreamLimits(inbound=1)) as (network, _), server() as peer, client(network):
             await until(lambda: len(network.connections) == 1)
-            async with client(network, source="127.0.0.2") as (reader, _):
+            async with client(network, 1) as (reader, _):
                 assert await _eof(reader) == b""
             network.send(b"message", Hop("tcp", "127.0.0.1", peer.port), _nobody)
             await until(lambda: peer.received and peer.received[0] == b"message")
@@ -441,13 +442,13 @@ def test_replies_cannot_use_up_our_connections() -> None:
                 writer.write(options())
                 await until(lambda: inbox.messages)
             await until(lambda: not network.connections)
-            for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"):
-                network.reply(b"response", inbox.messages[0][1], host, peer.port)
+            for port in (peer.port, 1, 2, 3):  # nobody listens on those below
+                network.reply(b"response", inbox.messages[0][1], "127.0.0.1", port)
             assert len(network.connections) == 2
             network.send(options(), Hop("tcp", "127.0.0.1", peer.port), _nobody)  # by the same connection
             await until(lambda: len(network.connections) == 1 and peer.received)
             await until(lambda: peer.received[0] == b"response" + options())
-            network.reply(b"response", inbox.messages[0][1], "127.0.0.5", peer.port)
+            network.reply(b"response", inbox.messages[0][1], "127.0.0.1", 4)
             assert len(network.connections) == 2
 
     run(scenario())

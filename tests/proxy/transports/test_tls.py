@@ -128,7 +128,7 @@ def test_right_server_name(authority: Authority, certificate: tuple[str, ...], n
         (("*.test",), "peer.test"),
         ((), "common.name.test"),
         (("peer.test",), None),
-        (("127.0.0.2",), None),
+        (("192.0.2.1",), None),
     ],
 )
 def test_wrong_server_name(authority: Authority, certificate: tuple[str, ...], name: str | None) -> None:
