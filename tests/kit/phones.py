@@ -12,6 +12,8 @@ from tests.kit.process import Process
 
 SCRIPT = Path(__file__).with_name("pjsip_phone.py")
 REGISTERED_WITHIN = 10.0
+MEDIA_PORTS = 20
+"""RTP and RTCP of the calls that a phone has one after the other: it takes new ones for each."""
 
 
 def has_pjsip() -> bool:
@@ -34,7 +36,8 @@ class PjsipPhone(Process):
             "password": password,
             "registrar": f"{LOOPBACK}:{registrar}",
             "port": free_port(),
-            "media": free_port(),
+            "media": free_port(MEDIA_PORTS),
+            "media_ports": MEDIA_PORTS,
             "answer": answer,
             "after": after,
             "log": log,
@@ -103,11 +106,17 @@ class Baresip(Process):
 
     def __init__(self, folder: Path, user: str, password: str, registrar: int, *, answer: str = "auto") -> None:
         self.user, self.registrar, self.port, self.control = user, registrar, free_port(), free_port()
-        media = free_port()
+        media = free_port(MEDIA_PORTS)
         home = folder / f"baresip-{user}-{self.port}"
         home.mkdir(parents=True)
         modules = next(Path("/usr/lib").glob("**/baresip/modules"))
-        settings = {"port": self.port, "media": media, "last": media + 1, "control": self.control, "modules": modules}
+        settings = {
+            "port": self.port,
+            "media": media,
+            "last": media + MEDIA_PORTS - 1,
+            "control": self.control,
+            "modules": modules,
+        }
         (home / "config").write_text(_BARESIP_CONFIG.format(**settings))
         account = f"<sip:{user}@{LOOPBACK}:{registrar}>;auth_pass={password};answermode={answer};regint=300"
         (home / "accounts").write_text(account + ";audio_codecs=pcma\n")

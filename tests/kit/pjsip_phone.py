@@ -3,10 +3,10 @@
 One thread only (threadCnt 0, mainThreadOnly, events polled here), one process per phone. The object that owns a
 vector or a struct (`getInfo()`) is kept while its members are read: pjsua2 frees what it owns with it.
 
-Settings (JSON): user, password, registrar (host:port), port, media (first RTP port), answer (`auto`, `silent`, or a
-final status to refuse with), after (seconds it rings). It has one line: a second call gets 486 at once. Commands, one a
-line on stdin: `call URI`, `hangup`, `answer CODE`, `register`, `unregister`, `quit`. It prints `phone EVENT key=value
-...`, one a line.
+Settings (JSON): user, password, registrar (host:port), port, media (first RTP port), media_ports (how many), answer
+(`auto`, `silent`, or a final status to refuse with), after (seconds it rings). It has one line: a second call gets 486
+at once. Commands, one a line on stdin: `call URI`, `hangup`, `answer CODE`, `register`, `unregister`, `quit`. It prints
+`phone EVENT key=value ...`, one a line.
 """
 
 import json
@@ -111,6 +111,7 @@ def account() -> Account:
     config.regConfig.timeoutSec = 300
     config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, settings["password"]))
     config.mediaConfig.transportConfig.port = settings["media"]
+    config.mediaConfig.transportConfig.portRange = settings["media_ports"] - 2
     config.mediaConfig.transportConfig.boundAddress = LOOPBACK
     made = Account()
     made.create(config)
