@@ -105,7 +105,6 @@ def asterisk_root() -> Path | None:
 class Asterisk:
     """One Asterisk: `with Asterisk(...) as pbx:`; `hop` is where its trunk sends calls, by `transport`.
 
-    `address`: where it sits for TCP and TLS, whose connections come from any port; its phones are on 127.0.0.1.
     `tls`: its certificate. `files`: further files of its configuration, or others instead of ours.
     """
 
@@ -118,9 +117,8 @@ class Asterisk:
         transport: str = "udp",
         files: Mapping[str, str] | None = None,
         tls: Certificate | None = None,
-        address: str = LOOPBACK,
     ) -> None:
-        self.root, self.hop, self.phones, self.transport, self.address = root, hop, phones, transport, address
+        self.root, self.hop, self.phones, self.transport = root, hop, phones, transport
         self.port, self.tls_port, self.tls = free_port(), free_port(), tls
         (root / "tmp").mkdir(exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix="boomerang-", dir=root / "tmp"))
@@ -169,7 +167,7 @@ bind={LOOPBACK}:{self.port}
 [tcp]
 type=transport
 protocol=tcp
-bind={self.address}:{self.port}
+bind={LOOPBACK}:{self.port}
 [trunk]
 type=endpoint
 context=trunk
@@ -198,7 +196,7 @@ match={LOOPBACK}
 [tls]
 type=transport
 protocol=tls
-bind={self.address}:{self.tls_port}
+bind={LOOPBACK}:{self.tls_port}
 cert_file={own / "own.pem"}
 priv_key_file={own / "own.key"}
 ca_list_file={own / "ca.pem"}

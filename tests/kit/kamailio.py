@@ -1,7 +1,7 @@
 """A real Kamailio as carrier: it record-routes between its customers' side (SIPp) and Boomerang.
 
-It speaks UDP with SIPp and UDP, TCP or TLS with Boomerang. For TCP and TLS it sits on an address of its own within
-127.0.0.0/8, since the source port of a connection says nothing about who calls.
+It speaks UDP with SIPp and UDP, TCP or TLS with Boomerang. It shares 127.0.0.1 with every other peer: the source port
+of a connection says nothing about who calls, but the port in its Via, which is the one it listens on, does.
 """
 
 import shutil
@@ -11,16 +11,12 @@ from pathlib import Path
 from tests.kit.ports import LOOPBACK, bound, free_port
 from tests.kit.process import Process
 
-ADDRESS = "127.0.0.2"
-"""Where it sits."""
-
 _CONFIG = """#!KAMAILIO
 debug=1
 log_stderror=yes
 children=2
 tcp_children=2
 auto_aliases=no
-tcp_source_ipv4={address}
 enable_tls=yes
 listen=udp:{address}:{port}
 listen=tcp:{address}:{port}
@@ -47,12 +43,12 @@ request_route {{
   if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
   t_check_trans();
   if (is_method("INVITE")) record_route();
-  if ($si == "{customer_host}" && $sp == {customer}) {{
+  if ($si == "{address}" && $sp == {customer}) {{
     $du = "sip:{boomerang}";
     remove_hf("P-Asserted-Identity");
     append_hf("P-Asserted-Identity: <sip:$fU@carrier.example>\\r\\n");
   }} else {{
-    $du = "sip:{customer_host}:{customer}";
+    $du = "sip:{address}:{customer}";
   }}
   t_relay();
 }}
@@ -102,14 +98,13 @@ class Kamailio(Process):
         (own / "tls.cfg").write_text(_TLS.format(**tls) if tls else "")
         modules = next(Path("/usr/lib").glob("**/kamailio/modules/tls.so")).parent
         text = _CONFIG.format(
-            address=ADDRESS,
+            address=LOOPBACK,
             port=self.port,
             customer=customer,
-            customer_host=LOOPBACK,
             boomerang=boomerang,
             modules=modules,
             folder=own,
-            listen_tls=f"listen=tls:{ADDRESS}:{self.tls_port}" if tls else "",
+            listen_tls=f"listen=tls:{LOOPBACK}:{self.tls_port}" if tls else "",
         )
         if not tls:
             text = "\n".join(line for line in text.splitlines() if "tls" not in line)
