@@ -1,13 +1,12 @@
 """From configuration to the objects that the proxy is made of."""
 
 import functools
-import ipaddress
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from config.address import SipPeer
+from config.address import SipPeer, is_address
 from config.node import NodeConfig
 from proxy.core.headers import private_names
 from proxy.core.peers import Address, Peer, SourceRule
@@ -71,21 +70,13 @@ def peers(config: NodeConfig) -> list[tuple[Peer, tuple[SipPeer, ...]]]:
 
 
 def _names(uris: tuple[SipPeer, ...]) -> frozenset[str]:
-    return frozenset(uri.host for uri in uris if not _is_address(uri.host))
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return frozenset(uri.host for uri in uris if not is_address(uri.host))
 
 
 def address_of(uri: SipPeer, hop: Hop) -> Address:
     """Return one resolved address of a peer; its Request-URIs keep the host as the operator wrote it."""
     host = f"[{uri.host}]" if ":" in uri.host else uri.host
-    return Address(hop, (host if uri.port is None and not _is_address(uri.host) else f"{host}:{hop.port}").encode())
+    return Address(hop, (host if uri.port is None and not is_address(uri.host) else f"{host}:{hop.port}").encode())
 
 
 def pbx_facts(config: NodeConfig) -> dict[str, PbxFacts]:
@@ -129,7 +120,7 @@ def own_address_test(listeners: tuple[Listener, ...],
 
     @functools.lru_cache(OWN_CACHE)
     def is_us(host: str) -> bool:
-        return host in names or (_is_address(host) and owns(host))
+        return host in names or (is_address(host) and owns(host))
 
     def is_own(host: str, port: int | None) -> bool:
         known = port in ports if port is not None else bool(ports & {5060, 5061})
