@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 
 from proxy.sip.errors import SipError
-from proxy.sip.message import Request, Response
+from proxy.sip.message import Request
 from proxy.sip.parser import answerable
 from proxy.sip.uri import Uri
 
@@ -63,19 +63,6 @@ def validate_forwarding(request: Request, extensions: Collection[bytes] = ()) ->
         if missing:
             fields = (b"Unsupported: " + b", ".join(missing),)
             raise SipError(420, "Bad Extension", answerable(request), fields)
-
-
-def validate_response(response: Response) -> None:
-    """Check what a response is matched and routed by. Raises SipError(400): such a response is dropped."""
-    names = response.names
-    for name in _SINGLE:
-        if name not in names:
-            raise SipError(400, "Missing " + _SHOWN[name])
-    _ = response.via, response.cseq, response.from_, response.to, response.call_id
-    if b"contact" in names and 200 <= response.status < 300:
-        _ = response.contacts
-    if b"record-route" in names:
-        _ = response.record_routes
 
 
 def _check_counts(request: Request) -> None:
