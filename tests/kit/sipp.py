@@ -53,7 +53,7 @@ def has_sipp() -> bool:
 
 
 class Sipp(Process):
-    """One SIPp process: a callee until it is stopped, or with `remote` a caller of that port of `host`.
+    """One SIPp process: a callee until it is stopped, or with `remote` a caller of that port of 127.0.0.1.
 
     `calls`, `rate`: how many calls the caller makes, and how many a second. `pause_ms`: how long the scenario's pause
     is. `contact`: the port that its Contact shows, where it sits behind a line of its own.
@@ -71,7 +71,6 @@ class Sipp(Process):
         status: str = "486 Busy Here",
         calls: int = 1,
         rate: int = 10,
-        host: str = LOOPBACK,
         transport: str = "u1",
         pause_ms: int = 200,
         contact: int | None = None,
@@ -95,7 +94,7 @@ class Sipp(Process):
         if remote:
             # A caller may be asked by OPTIONS whether it lives: that is a call outside its scenario.
             argv += ["-m", str(calls), "-r", str(rate), "-oocsf", str(SCENARIOS / "options.xml")]
-            argv.append(f"{host}:{remote}")
+            argv.append(f"{LOOPBACK}:{remote}")
         super().__init__(argv, name=f"sipp {scenario}", cwd=self.folder)
         if not remote:
             self.started(lambda: bound(self.port, kind))

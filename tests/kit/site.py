@@ -8,16 +8,17 @@ from typing import Any, Self
 
 from tests.kit.boomerang import Boomerang
 from tests.kit.call import Incoming, Outgoing, incoming
+from tests.kit.ports import LOOPBACK
 from tests.kit.sip_socket import SipSocket
 
 SHARED = "+3614445555"
 """The number that every test's customer dials; it needs no entry in the policy to be shared."""
 
 
-def peer(port: int, *sources: int, host: str = "127.0.0.1", transport: str = "udp") -> dict[str, Any]:
+def peer(port: int, *sources: int, transport: str = "udp") -> dict[str, Any]:
     """Table of a trunk or PBX at this port that may also call from the ports `sources`."""
-    uri = f"sip:{host}:{port}" + ("" if transport == "udp" else f";transport={transport}")
-    return {"peers": [uri], "sources": [f"{host}:{source}" for source in sources]}
+    uri = f"sip:{LOOPBACK}:{port}" + ("" if transport == "udp" else f";transport={transport}")
+    return {"peers": [uri], "sources": [f"{LOOPBACK}:{source}" for source in sources]}
 
 
 class Site:
