@@ -5,9 +5,11 @@ tokens only), since what follows `<` stays unambiguous. A comma there is a fault
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from proxy.sip.errors import SipError
+from proxy.sip.limits import REMEMBERED_VALUES
 from proxy.sip.text import QUOTED, Params, format_params, parse_params, unquote
 from proxy.sip.uri import Uri
 
@@ -32,6 +34,7 @@ class NameAddr(NamedTuple):
     """Parameters of the header, behind the URI; those in the URI belong to `parsed_uri`."""
 
     @classmethod
+    @lru_cache(REMEMBERED_VALUES)
     def parse(cls, value: bytes) -> "NameAddr":
         """Read one unfolded value. Raises SipError(400)."""
         match = _NAME_ADDR.fullmatch(value)

@@ -1,10 +1,11 @@
 """CSeq: the number and method that order the requests of a dialog (RFC 3261 section 20.16)."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from proxy.sip.errors import SipError
-from proxy.sip.limits import MAX_CSEQ
+from proxy.sip.limits import MAX_CSEQ, REMEMBERED_VALUES
 from proxy.sip.text import TOKEN
 
 _CSEQ = re.compile(rb"0*+([0-9]{0,10})[ \t]++(" + TOKEN + rb"++)")
@@ -17,6 +18,7 @@ class CSeq(NamedTuple):
     method: bytes
 
     @classmethod
+    @lru_cache(REMEMBERED_VALUES)
     def parse(cls, value: bytes) -> "CSeq":
         """Read an unfolded value. Raises SipError(400), also for a number of 2**31 or more (section 8.1.1.5)."""
         match = _CSEQ.fullmatch(value)

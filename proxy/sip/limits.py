@@ -28,3 +28,6 @@ MAX_KNOWN_SPELLINGS = 2048
 
 MAX_KNOWN_SPELLING = 64
 """Octets of the longest spelling that is remembered."""
+
+REMEMBERED_VALUES = 1024
+"""Values of one kind whose reading is remembered: a dialog repeats its From, To, Route and Contact in every request."""

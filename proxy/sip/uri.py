@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from proxy.sip.errors import SipError
-from proxy.sip.limits import MAX_PORT
+from proxy.sip.limits import MAX_PORT, REMEMBERED_VALUES
 from proxy.sip.text import PERCENT, Params, format_params, unescape
 
 HOST = rb"(?:[A-Za-z0-9_](?:[-A-Za-z0-9_.]*+)|\[[0-9A-Fa-f:.]{2,45}\])"
@@ -50,6 +51,7 @@ class Uri:
     """What stands behind `?`, without it."""
 
     @classmethod
+    @lru_cache(REMEMBERED_VALUES)
     def parse(cls, raw: bytes) -> Uri:
         """Read a URI without angle brackets. Raises SipError(400) with a reason that names the part at fault."""
         match = _SIP.fullmatch(raw)
