@@ -1,9 +1,11 @@
 """What a call costs: SIPp calls SIPp through Boomerang, and through Kamailio doing the same job by hand, in one run.
 
-    python -m tests.bench.calls [--rates 100,300] [--seconds 10] [--records 100000] [--hold 0] [--outbound] [--mqtt]
+    python -m tests.bench.calls [--rates 100,300] [--seconds 10] [--records 100000] [--repeat 3] [--hold 0]
+                                [--outbound] [--mqtt] [--only boomerang]
 
 Prints for each element and rate: calls, failures, retransmissions, CPU milliseconds a call of all its processes, and
-its memory. Machines differ and are noisy: compare figures of one run only. `--hold N`: N calls at a time, each of them
+its memory; then the ratio of the medians. Machines differ and are noisy: the elements take turns, `--repeat` times, and
+only figures of one run are compared. `--hold N`: N calls at a time, each of them
 kept for as long as it takes to have that many. `--outbound`: the PBX calls out and every customer is busy, so that
 each call is remembered. `--mqtt`: every event goes to a mosquitto. Not a test: nothing here fails on a slow machine.
 """
@@ -19,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 
 from routing.direct import Record
 from routing.store.interface import Unit
@@ -152,10 +155,12 @@ def measure(element: Process, folder: Path, ports: Ports, rate: int, options: ar
             "cpu_ms_per_call": round(1000 * spent / max(1, good + bad), 3), "memory_mb": round(most, 1)}
 
 
-def run(name: str, begin: Callable[[ExitStack, Path, Ports, int, bool], Process], options: argparse.Namespace) -> None:
-    """Start one element and measure it at every rate."""
+def run(name: str, begin: Callable[[ExitStack, Path, Ports, int, bool], Process],
+        options: argparse.Namespace) -> dict[int, float]:
+    """Start one element and measure it at every rate; return its CPU milliseconds a call by rate."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     ports = Ports()
+    spent: dict[int, float] = {}
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         element = begin(stack, folder, ports, options.records, options.mqtt)
@@ -163,8 +168,10 @@ def run(name: str, begin: Callable[[ExitStack, Path, Ports, int, bool], Process]
         stack.enter_context(Process(sipp(folder, scenario, port), cwd=folder))
         for rate in map(int, options.rates.split(",")):
             figures = measure(element, folder, ports, rate, options)
+            spent[rate] = float(str(figures["cpu_ms_per_call"]))
             sys.stdout.write(f"{name:10} " + "  ".join(f"{key}={value}" for key, value in figures.items()) + "\n")
             sys.stdout.flush()
+    return spent
 
 
 def main() -> int:
@@ -173,15 +180,19 @@ def main() -> int:
     parser.add_argument("--rates", default="100,300")
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--records", type=int, default=100_000)
+    parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--hold", type=int, default=0)
     parser.add_argument("--outbound", action="store_true")
     parser.add_argument("--mqtt", action="store_true")
     parser.add_argument("--only", choices=["boomerang", "kamailio"])
     options = parser.parse_args()
     elements = {"kamailio": kamailio, "boomerang": boomerang}
-    for name, begin in elements.items():
-        if options.only in (None, name):
-            run(name, begin, options)
+    chosen = [name for name in elements if options.only in (None, name)]
+    rounds = [{name: run(name, elements[name], options) for name in chosen} for _ in range(options.repeat)]
+    if len(chosen) == len(elements):
+        for rate in rounds[0]["boomerang"]:
+            ours, theirs = (median(each[name][rate] for each in rounds) for name in ("boomerang", "kamailio"))
+            sys.stdout.write(f"rate={rate}  boomerang {ours:.2f} ms, kamailio {theirs:.2f} ms: {ours / theirs:.2f}\n")
     return 0
 
 
