@@ -156,7 +156,10 @@ class Ledger:
         self._store.put(Unit(removed=(record,), events=(event,)))
 
     def listen_to(self, kinds: frozenset[str] | None) -> None:
-        """Make events of these kinds only, of calls and agents at least; None: all. Others cost nothing then."""
+        """Make events of calls, agents and changes of records only where they are of these kinds; None: all.
+
+        The others cost nothing then.
+        """
         self._teller.wanted = kinds
 
     def set_policy(self, policy: Policy) -> None:

@@ -49,7 +49,7 @@ class Teller:
 
     def change(self, change: Change, before: Record | None, call: str, now: float) -> list[Event]:
         """Make the events of a change. A record made in place of an expired one tells of both."""
-        if change.record is None or change.kind in SILENT:
+        if change.record is None or change.kind in SILENT or not self.wants("direct." + change.kind):
             return []
         event = self.event("direct." + change.kind, record_data(change.record, call), now)
         if change.kind == "created" and before is not None:

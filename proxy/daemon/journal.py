@@ -13,8 +13,11 @@ QUIET: Final = frozenset({"call.started", "call.answered", "agent.state", "direc
 """Kinds of event that are only logged at level debug: the line at the end of a call says it all."""
 ALARMS: Final = frozenset({"alarm.raised", "alarm.cleared"})
 """Kinds that are logged before their commit, which may be what the alarm is about."""
-HEARD: Final[dict[str, frozenset[str] | None]] = {"debug": None, "info": frozenset({"call.ended"})}
-"""Kinds of event about calls and agents that a log level shows; None: all; a level that is missing: none."""
+HEARD: Final[dict[str, frozenset[str] | None]] = {
+    "debug": None,
+    "info": frozenset({"call.ended", "direct.created", "direct.refreshed", "direct.used", "direct.removed"}),
+}
+"""Kinds of event that a log level shows, alarms apart; None: all; a level that is missing: none."""
 PLACES_LIMIT: Final = 1_000
 """Places of caught bugs that are remembered, so that each trace is written once."""
 

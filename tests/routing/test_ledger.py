@@ -544,3 +544,14 @@ def test_the_invite_with_credentials_is_the_same_call(world: World) -> None:
     assert world.ledger.counters(world.now)["today"] == 1
     world.ledger.ended("same", Ending(486, "callee"), world.now + 2)
     assert world.ledger.agents()["201"].state == "free"
+
+
+def test_only_what_somebody_listens_to_is_told(world: World) -> None:
+    world.ledger.listen_to(frozenset({"direct.created"}))
+    world.dial("201")
+    assert [kind for kind, _ in world.told()] == ["direct.created"]
+    world.ledger.listen_to(frozenset())
+    world.customer_calls(talk=60)
+    assert world.told("call.started", "call.answered", "call.ended", "agent.state", "direct.removed") == []
+    assert world.store.records(CUSTOMER) == []
+    assert world.store.calls(1)[0].cause == 200
