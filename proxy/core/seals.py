@@ -2,7 +2,7 @@
 
 Rules
 - Everything is a MAC (keyed BLAKE2b, RFC 7693 section 2.9) under one key kept in the data folder. So nothing needs to
-  be remembered: a restart cuts no call, and what is forged opens nothing. An HMAC does the same at forty times the
+  be remembered: a restart cuts no call, and what is forged opens nothing. An HMAC does the same at four times the
   cost, six times a call.
 - The branch (RFC 3261 sections 16.6 item 8 and 16.11) is computed from what the previous hop wrote, so a restarted
   proxy that gets the same INVITE again sends the very same transaction on, and can tell from a response alone that the
