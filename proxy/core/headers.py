@@ -112,3 +112,8 @@ def session_interval(message: Message) -> float | None:
     value = message.value(b"session-expires")
     digits = (value or b"").partition(b";")[0].strip()
     return float(digits) if digits.isascii() and digits.isdigit() and len(digits) < 8 else None
+
+
+def dialog_key(request: Message) -> tuple[bytes, bytes]:
+    """Call-ID and From tag: the same in an INVITE and in its repetition with credentials."""
+    return request.call_id, request.from_.tag or b""

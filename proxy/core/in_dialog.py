@@ -32,7 +32,7 @@ def open_route(core: Newcomers, request: Request) -> Token | None:
         if token is not None:
             _undo_strict_routing(request)
     for route in request.routes[:OWN_ROUTES]:
-        uri = Uri.parse(route.uri)
+        uri = route.parsed_uri
         if not core.is_own(uri.host.decode("ascii", "replace").strip("[]"), uri.port):
             break
         token = core.seals.read_token(uri.user, request.call_id)
@@ -58,7 +58,7 @@ def _next_uri(request: Request) -> Uri:
     routes = request.routes
     if not routes:
         return Uri.parse(request.uri)
-    first = Uri.parse(routes[0].uri)
+    first = routes[0].parsed_uri
     if b"lr" not in first.params:
         request.drop_first_value(b"route")
         request.append(b"route", b"Route: <%s>" % request.uri)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from proxy.core.headers import ASSERTED, clean, count_hop, identities, user_of, withheld
+from proxy.core.headers import ASSERTED, clean, count_hop, dialog_key, identities, user_of, withheld
 from proxy.core.limiter import PEER_BURST, PEER_RATE, Buckets
 from proxy.core.outward import Parts, return_address
 from proxy.core.peers import Peer
 from proxy.core.relay import CANCEL_PATIENCE, TIMER_C, Relay
 from proxy.core.seals import first_vias
 from proxy.core.setup import CallSetup
-from proxy.core.told import Told, dialog_key
+from proxy.core.told import Told
 from proxy.sip.hop import Flow
 from proxy.sip.limits import MAX_HOPS
 from proxy.sip.message import Message, Request

@@ -220,8 +220,6 @@ def return_address(request: Message, flow: Flow) -> tuple[str, int]:
     """Where a response goes (RFC 3261 section 18.2.2); on UDP the source where rport was asked for (RFC 3581)."""
     if flow.listener.transport == "udp":
         via = request.via
-        if b"rport" in via.params:
-            return flow.host, flow.port
-        return flow.host, via.port or 5060
+        return flow.host, flow.port if via.wants_rport else via.port or 5060
     port = request.via.port
     return flow.host, port or (5061 if flow.listener.transport == "tls" else 5060)

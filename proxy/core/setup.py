@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from proxy.core.headers import CONNECTED, identities, session_interval
+from proxy.core.headers import CONNECTED, dialog_key, identities, session_interval
 from proxy.core.peers import Peer
 from proxy.core.relay import Attempt, Relay
 from proxy.sip.hop import Flow, Hop
@@ -62,7 +62,7 @@ class CallSetup(Relay):
                  decision: Decision, peer: Peer) -> None:
         super().__init__(core, request, flow, call)
         self.decision = decision
-        self.dialog = (request.call_id, request.from_.tag or b"")
+        self.dialog = dialog_key(request)
         self.peer = peer
         self.direction: Direction = "inbound" if peer.side == "pbx" else "outbound"
         self.position = 0

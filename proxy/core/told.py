@@ -72,8 +72,3 @@ class Told(Outward):
     def _credentials_missing(self, key: tuple[bytes, bytes], now: float) -> None:
         call = self.challenged.pop(key)[0]
         self.tell(self.router.ended, call, Ending(407, "callee"), self.wall(), call=call)
-
-
-def dialog_key(request: Message) -> tuple[bytes, bytes]:
-    """Call-ID and From tag: the same in an INVITE and in its repetition with credentials."""
-    return request.call_id, request.from_.tag or b""

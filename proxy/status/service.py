@@ -48,7 +48,6 @@ class StatusService:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._stop_asked = threading.Event()
-        self._looping = threading.Event()
         self._events_poked = False
         self._state_poked = False
         self._publisher: Publisher | None = None
