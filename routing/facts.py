@@ -59,6 +59,8 @@ class Target(NamedTuple):
     """Seconds until the next target is tried; None: until the caller or Timer C ends it."""
     headers: tuple[tuple[str, str], ...] = ()
     """Headers to add for this target only, (name, value)."""
+    local: str | None = None
+    """Name of the attempt that this call is to be joined with: the target is ourselves, and refuses like any other."""
 
 
 @dataclass(frozen=True, slots=True)

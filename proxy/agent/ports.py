@@ -79,7 +79,10 @@ class Incoming(Protocol):
     request: Request
     flow: Flow
     call: str
-    """Our name of the call, in the ledger already."""
+    """Our name of the call, in the ledger already. The core tells the ledger that it rings, is answered, or was never
+    answered here; its end after an answer is told by whoever owns the leg."""
+    on_cancel: Callable[[float], None]
+    """To be set by the leg: called when the caller gave up or this target's time is over; nothing may be sent then."""
 
     def respond(self, data: bytes, status: int, now: float) -> None:
         """Send a response: provisional, the final one, and the 2xx again until its ACK comes.
@@ -151,7 +154,7 @@ class MediaEars(Protocol):
 
 
 class Media(Protocol):
-    """Media sessions, one a leg, by the name of the leg. Nothing here blocks and nothing calls back before it returns."""
+    """Media sessions, one a leg, by its name. Nothing here blocks, and nothing calls back before it has returned."""
 
     def open(self, name: str, ears: MediaEars) -> None:
         """Open a session: `ears.media_opened` follows."""

@@ -78,7 +78,7 @@ class Proxy(Newcomers):
             tx.receive(response, now)
         elif self.seals.made(response):
             orphans.response(self, response, flow, now)
-        else:
+        elif not self.local.response(response, flow, now):
             self.counters.refused.add("stray_response")
 
     def _request(self, request: Request, flow: Flow, now: float) -> None:
@@ -88,6 +88,8 @@ class Proxy(Newcomers):
             if request.method != b"ACK":
                 self.counters.retransmissions_absorbed += 1
             relay.server.receive(request, now)
+            return
+        if self.servers and self._of_own_server(request, now):
             return
         if request.method == b"CANCEL":
             self._cancel(request, flow, now)
@@ -116,7 +118,17 @@ class Proxy(Newcomers):
         else:
             self.answer(request, flow, 200, None, (b"Allow: " + ALLOWED, b"Accept: application/sdp"))
 
+    def _of_own_server(self, request: Request, now: float) -> bool:
+        """Give a request to the server transaction that a dialog of ours has opened for it."""
+        tx = self.servers.get(server_key(request))
+        if tx is None:
+            return False
+        tx.receive(request, now)
+        return True
+
     def _in_dialog(self, request: Request, flow: Flow, now: float) -> None:
+        if self.local.request(request, flow, now):
+            return
         token = in_dialog.open_route(self, request)
         if token is None:
             if request.method == b"ACK":
@@ -142,7 +154,9 @@ class Proxy(Newcomers):
     def _cancel(self, request: Request, flow: Flow, now: float) -> None:
         relay = self.relays.get(cancel_key(request))
         if relay is None:
-            if not orphans.cancel(self, request, flow, now):
+            if cancel_key(request) in self.servers:
+                self.answer(request, flow, 200)  # a re-INVITE to a dialog of ours, which was answered at once
+            elif not orphans.cancel(self, request, flow, now):
                 self.answer(request, flow, 481)
         elif relay.flow.host != flow.host:
             self.answer(request, flow, 481)

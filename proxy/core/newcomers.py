@@ -10,6 +10,7 @@ from functools import partial
 
 from proxy.core.headers import ASSERTED, clean, count_hop, dialog_key, identities, user_of, withheld
 from proxy.core.limiter import PEER_BURST, PEER_RATE, Buckets
+from proxy.core.local import Local, Nobody
 from proxy.core.outward import Parts, return_address
 from proxy.core.peers import Peer
 from proxy.core.relay import CANCEL_PATIENCE, TIMER_C, Relay
@@ -43,6 +44,8 @@ class Newcomers(Told):
         """Call-IDs of this process, in its first minutes: no others can have been lost with the one before it."""
         self.draining = False
         self.overloaded = False
+        self.local: Local = Nobody()
+        """Who has dialogs of our own; set by whoever builds the user agent."""
 
     def new_request(self, request: Request, flow: Flow, now: float) -> None:
         """Take a request that is in no dialog and no transaction."""

@@ -85,6 +85,8 @@ class Outward:
         self.clients: dict[tuple[Any, ...], ClientTransaction] = {}
         self.relays: dict[tuple[Any, ...], Relay] = {}
         """By the key of their server transaction."""
+        self.servers: dict[tuple[Any, ...], ServerTransaction] = {}
+        """Of requests inside dialogs of our own, by their key."""
         self.pending = 0
         """Requests without a final response."""
 

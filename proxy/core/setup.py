@@ -7,6 +7,7 @@ Rules
   end of its CANCEL.
 - The final failure leaves when what follows from it is committed, or after `COMMIT_PATIENCE`: then the call goes first.
 - 401 and 407 end nothing: the same call is expected again with credentials.
+- A local target is offered to the user agent; what it refuses goes on to the next target like any other failure.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.core.headers import CONNECTED, dialog_key, identities, session_interval
+from proxy.core.local import Offer
 from proxy.core.peers import Peer
 from proxy.core.relay import Attempt, Relay
 from proxy.sip.hop import Flow, Hop
@@ -56,7 +58,7 @@ class Held:
 class CallSetup(Relay):
     """The INVITE of a new call."""
 
-    __slots__ = ("decision", "dialog", "direction", "peer", "position", "ringing")
+    __slots__ = ("decision", "dialog", "direction", "offer", "peer", "position", "ringing")
 
     def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str,
                  decision: Decision, peer: Peer) -> None:
@@ -69,6 +71,8 @@ class CallSetup(Relay):
         """Index of the target that is being tried."""
         self.ringing = -1
         """Index of the last target that was reported ringing."""
+        self.offer: Offer | None = None
+        """What the user agent holds of this call."""
 
     def start(self, now: float) -> None:
         """Try the first target."""
@@ -76,15 +80,63 @@ class CallSetup(Relay):
 
     def _try(self, now: float) -> None:
         target = self.decision.targets[self.position]
-        if not self.try_hops(self.position, self.core.health.order(self.peer.hops, now), now):
+        if target.local is not None:
+            self._offer_here(target.local, now)
+        elif not self.try_hops(self.position, self.core.health.order(self.peer.hops, now), now):
             self.core.journal.note("no_address", call=self.call, peer=self.peer.name)
             self.refuse(503, now)
             return
-        if target.ring_for is not None:
+        if target.ring_for is not None and not self.done:
             self.core.timers.at(now + target.ring_for, partial(self._rang_out, self.position))
 
+    # -- a target that is ourselves
+
+    def _offer_here(self, name: str, now: float) -> None:
+        assert self.request is not None
+        offer = self.offer = Offer(self, self.request.copy(), self.position)
+        if not self.core.local.take(name, offer, now) and self.offer is offer:
+            self.answer_here(self.position, b"", 480, now)
+
+    def answer_here(self, position: int, data: bytes, status: int, now: float) -> None:
+        """Take the user agent's response to the INVITE that it was offered as target number `position`."""
+        if self.offer is None or position != self.position or self.cancelled:
+            return
+        if status < 200:
+            if status in (180, 183) and self.ringing != position:
+                self.ringing = position
+                self.core.tell(self.core.router.ringing, self.call, position, self.core.wall(), call=self.call)
+            self.server.respond(data, status, now)
+        elif status < 300:
+            if not self.done:
+                self._settle()
+                self.core.tell(self.core.router.answered, self.call, position, (), None, self.core.wall(),
+                               call=self.call)
+                self.core.counters.call_ended(self.direction, "answered")
+            self.server.respond(data, status, now)
+        elif not self.done:
+            self.offer = None
+            if position + 1 < len(self.decision.targets):
+                self._next_target(position, status, now)
+            else:
+                self.refuse(status, now)
+
+    def on_ack(self, tx: ServerTransaction, request: Request, now: float) -> None:
+        if self.offer is None or not self.core.local.request(request, self.flow, now):
+            super().on_ack(tx, request, now)
+
+    def cancel(self, now: float) -> None:
+        offer = self.offer
+        if offer is not None and not self.done:
+            self._withdraw(offer, now)
+        super().cancel(now)
+
+    def _withdraw(self, offer: Offer, now: float) -> None:
+        """Take back what the user agent was offered: what it still answers is not heard."""
+        self.offer = None
+        offer.on_cancel(now)
+
     def shape(self, target: int, hop: Hop) -> tuple[bytes | None, tuple[bytes, ...]]:
-        user, _, headers = self.decision.targets[target]
+        user, headers = self.decision.targets[target].user, self.decision.targets[target].headers
         fields = tuple(f"{name}: {value}".encode() for name, value in headers)
         return None if user is None else b"sip:%s@%s" % (user.encode(), self.peer.uri_host(hop)), fields
 
@@ -94,6 +146,8 @@ class CallSetup(Relay):
     def _rang_out(self, position: int, now: float) -> None:
         if self.done or self.cancelled or position != self.position:
             return
+        if self.offer is not None:
+            self._withdraw(self.offer, now)
         for attempt in self.attempts:
             if attempt.target == position and not attempt.over:
                 self.cancel_attempt(attempt, now)

@@ -1,0 +1,148 @@
+"""The user agent's view of the proxy: one set of transactions, timers, sockets and peers for both."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from proxy.agent.ports import Account, PeerSide
+from proxy.core.engine import Proxy
+from proxy.core.outward import UDP_LIMIT, return_address
+from proxy.core.peers import Peer
+from proxy.core.requests_out import Outgoing
+from proxy.sip.client import ClientOwner, ClientTransaction
+from proxy.sip.hop import Flow, Hop, Listener
+from proxy.sip.message import Request, Response
+from proxy.sip.server import ServerOwner, ServerTransaction
+
+TOKEN_BYTES = 10
+
+
+class ProxyStack:
+    """`agent.ports.Stack` over the engine."""
+
+    def __init__(self, proxy: Proxy, accounts: Mapping[tuple[PeerSide, str], Account],
+                 random_bytes: Callable[[int], bytes]) -> None:
+        """`accounts`: our credentials, by side and name of the peer. `random_bytes`: os.urandom or the like."""
+        self.timers, self.values = proxy.timers, proxy.values
+        self._proxy = proxy
+        self._accounts = accounts
+        self._random = random_bytes
+
+    def clock(self) -> float:
+        """See Stack."""
+        return self._proxy.clock()
+
+    def wall(self) -> float:
+        """See Stack."""
+        return self._proxy.wall()
+
+    def token(self) -> bytes:
+        """See Stack."""
+        return self._random(TOKEN_BYTES).hex().encode()
+
+    def hops(self, side: PeerSide, name: str) -> tuple[Hop, ...]:
+        """See Stack."""
+        peer = self._peer(side, name)
+        return () if peer is None else tuple(self._proxy.health.order(peer.hops, self._proxy.clock()))
+
+    def report(self, hop: Hop, well: bool) -> None:
+        """See Stack."""
+        if well:
+            self._proxy.health.succeeded(hop)
+        else:
+            self._proxy.health.failed(hop, self._proxy.clock())
+
+    def uri_host(self, side: PeerSide, name: str, hop: Hop) -> bytes:
+        """See Stack."""
+        peer = self._peer(side, name)
+        return b"" if peer is None else peer.uri_host(hop)
+
+    def account(self, side: PeerSide, name: str) -> Account | None:
+        """See Stack."""
+        return self._accounts.get((side, name))
+
+    def locate(self, host: str, port: int | None, transport: str | None, secure: bool,
+               done: Callable[[tuple[Hop, ...]], None]) -> None:
+        """See Stack."""
+        proven = self._proxy.peers.proven
+        self._proxy.locator.locate(host, port, transport, secure, lambda hops: done(tuple(map(proven, hops))))
+
+    def listener_for(self, hop: Hop) -> Listener | None:
+        """See Stack."""
+        return self._proxy.network.listener_for(hop)
+
+    def start_client(self, request: Request, hop: Hop, owner: ClientOwner) -> ClientTransaction:
+        """See Stack. Raises ValueError where no listener of ours can reach the hop."""
+        listener = self._proxy.network.listener_for(hop)
+        if listener is None:
+            raise ValueError(f"no listener of ours reaches {hop[:3]}")
+        data = request.to_bytes()
+        if len(data) > UDP_LIMIT and hop.transport == "udp":
+            self._proxy.journal.note("larger_than_mtu", bytes=len(data), hop=str(hop[:3]))
+        return self._proxy.start_client(Outgoing(request, data, hop, listener), _ClientOwner(self._proxy, owner),
+                                        self._proxy.clock())
+
+    def send(self, data: bytes, hop: Hop) -> None:
+        """See Stack."""
+        self._proxy.send(data, hop, lambda reason: self.note("not_sent", hop=str(hop[:3]), reason=reason))
+
+    def open_server(self, request: Request, flow: Flow, owner: ServerOwner) -> ServerTransaction:
+        """See Stack."""
+        proxy = self._proxy
+        host, port = return_address(request, flow)
+        tx = ServerTransaction(request, partial(proxy.send_back, flow, host, port), flow.listener.transport != "udp",
+                               proxy.timers, _ServerOwner(proxy, owner), proxy.values)
+        proxy.servers[tx.key] = tx
+        tx.start(proxy.clock())
+        return tx
+
+    def note(self, event: str, /, call: str = "", **facts: object) -> None:
+        """See Stack."""
+        self._proxy.journal.note(event, call=call, **facts)
+
+    def _peer(self, side: PeerSide, name: str) -> Peer | None:
+        peers = self._proxy.peers
+        return (peers.trunks if side == "trunk" else peers.pbxs).get(name)
+
+
+class _ClientOwner:
+    """Passes everything on, and takes a transaction that is over out of the engine's table."""
+
+    __slots__ = ("_owner", "_proxy")
+
+    def __init__(self, proxy: Proxy, owner: ClientOwner) -> None:
+        self._proxy, self._owner = proxy, owner
+
+    def on_response(self, tx: ClientTransaction, response: Response, now: float) -> None:
+        self._owner.on_response(tx, response, now)
+
+    def on_timeout(self, tx: ClientTransaction, now: float) -> None:
+        self._owner.on_timeout(tx, now)
+
+    def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
+        self._owner.on_transport_error(tx, now)
+
+    def on_terminated(self, tx: ClientTransaction, now: float) -> None:
+        self._proxy.forget_client(tx)
+        self._owner.on_terminated(tx, now)
+
+
+class _ServerOwner:
+    """The same for a server transaction."""
+
+    __slots__ = ("_owner", "_proxy")
+
+    def __init__(self, proxy: Proxy, owner: ServerOwner) -> None:
+        self._proxy, self._owner = proxy, owner
+
+    def on_ack(self, tx: ServerTransaction, request: Request, now: float) -> None:
+        self._owner.on_ack(tx, request, now)
+
+    def on_timeout(self, tx: ServerTransaction, now: float) -> None:
+        self._owner.on_timeout(tx, now)
+
+    def on_transport_error(self, tx: ServerTransaction, now: float) -> None:
+        self._owner.on_transport_error(tx, now)
+
+    def on_terminated(self, tx: ServerTransaction, now: float) -> None:
+        self._proxy.servers.pop(tx.key, None)
+        self._owner.on_terminated(tx, now)
