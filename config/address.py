@@ -7,6 +7,7 @@ from typing import Final, Literal, NamedTuple
 DEFAULT_PORT: Final = {"udp": 5060, "tcp": 5060, "tls": 5061}
 """RFC 3261 section 19.1.2."""
 DNS_PORT: Final = 53
+LOWEST_MEDIA_PORT: Final = 1024
 
 Transport = Literal["udp", "tcp", "tls"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -108,6 +109,19 @@ def parse_source(text: str) -> Source:
             if hint
             else f"{text!r} is not a source: write an address, address:port or a network"
         ) from None
+
+
+def parse_range(text: str) -> tuple[int, int]:
+    """Read `FIRST-LAST`, ports from 1024 on with an even one and its next among them; ValueError otherwise."""
+    first, mark, last = text.partition("-")
+    if not mark:
+        raise ValueError(f"{text!r} is not a range of ports: write it as 16384-17383")
+    low, high = parse_port(first), parse_port(last)
+    if low < LOWEST_MEDIA_PORT:
+        raise ValueError(f"{text!r} begins below {LOWEST_MEDIA_PORT}: those ports belong to the system")
+    if low + low % 2 + 1 > high:
+        raise ValueError(f"{text!r} holds no even port and the next one")
+    return low, high
 
 
 def parse_server(text: str) -> tuple[str, int]:

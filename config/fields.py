@@ -1,12 +1,15 @@
 """The types of single settings: what a value must look like, and the limits of each."""
 
+import datetime
 import re
 import zoneinfo
 from typing import Annotated, Final
 
+import holidays
 import phonenumbers
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from config.duration import parse_duration
 from config.hours import parse_hours
 from config.loading import Duration
 
@@ -22,8 +25,23 @@ LONGEST_MIN_TALK: Final = 3600.0
 MOST_ATTEMPTS: Final = 10
 """Most `attempts` of a missed callback."""
 
+LONGEST_WINDOW: Final = 14 * 86_400.0
+"""Longest window of a missed call, seconds."""
+
+LONGEST_WAIT: Final = 86_400.0
+"""Longest time that an attempt is put off by one setting, seconds."""
+
+END_OF_DAY: Final = "end_of_day"
+"""The window that ends with the day."""
+
+PLACEHOLDERS: Final = ("number", "group", "agent", "time", "reason")
+"""What may stand between percent signs in the subject of a ticket."""
+
 _EXTENSION: Final = re.compile(r"[A-Za-z0-9_.*+-]{1,64}")
 _NAME: Final = re.compile(r"[\w.-]{1,64}")
+_CAMPAIGN: Final = re.compile(r"[0-9]{5}")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_PLACEHOLDER: Final = re.compile(r"%([a-z_]+)%")
 
 
 def _extension(text: str) -> str:
@@ -78,6 +96,59 @@ def _hours(text: str) -> str:
     return text
 
 
+def _campaign_id(text: str) -> str:
+    if not _CAMPAIGN.fullmatch(text):
+        raise ValueError(f"{text!r} is not the id of a campaign: five digits, such as 10001")
+    return text
+
+
+def _date_text(value: object) -> object:
+    """A date may be written without quotes: TOML has a type for it."""
+    return value.isoformat() if type(value) is datetime.date else value
+
+
+def _date(text: str) -> str:
+    try:
+        if _DATE.fullmatch(text):
+            datetime.date.fromisoformat(text)
+            return text
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is not a date: write it as 2026-11-30")
+
+
+def _holidays(text: str) -> str:
+    country, mark, subdivision = text.partition("/")
+    known = holidays.list_supported_countries(include_aliases=False)
+    if text and country not in known:
+        raise ValueError(f"{country!r} is not a country whose holidays are known: write its two letters, such as HU")
+    if mark and subdivision not in known[country]:
+        raise ValueError(f"{subdivision!r} is not a part of {country} that has holidays of its own")
+    return text
+
+
+def _window(text: str) -> str:
+    if text == END_OF_DAY:
+        return text
+    try:
+        seconds = parse_duration(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a window: write end_of_day, or a duration such as 24h or 48h") from None
+    if not 1 <= seconds <= LONGEST_WINDOW:
+        raise ValueError(f"{text!r} is not a window: 1s at least, 14d at most")
+    return text
+
+
+def _subject(text: str) -> str:
+    unknown = [f"%{name}%" for name in _PLACEHOLDER.findall(text) if name not in PLACEHOLDERS]
+    if unknown:
+        known = ", ".join(f"%{name}%" for name in PLACEHOLDERS)
+        raise ValueError(f"{', '.join(unknown)} stands for nothing: there are {known}")
+    if not text.isprintable():
+        raise ValueError("a subject is one line of text")
+    return text
+
+
 def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:
     twice = sorted({item for item in items if items.count(item) > 1})
     if twice:
@@ -102,3 +173,31 @@ Strings = Annotated[tuple[str, ...], Field(strict=False)]
 """A TOML array of strings."""
 Extensions = Annotated[Annotated[tuple[Extension, ...], Field(strict=False)], AfterValidator(_distinct)]
 Hours = Annotated[tuple[Annotated[str, AfterValidator(_hours)], ...], Field(strict=False)]
+
+CampaignId = Annotated[str, AfterValidator(_campaign_id)]
+Date = Annotated[str, BeforeValidator(_date_text), AfterValidator(_date)]
+Holidays = Annotated[str, AfterValidator(_holidays)]
+Window = Annotated[str, AfterValidator(_window)]
+Subject = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_subject)]
+
+Wait = Annotated[Duration, Field(ge=0, le=LONGEST_WAIT)]
+Pause = Annotated[Duration, Field(ge=1, le=LONGEST_WAIT)]
+"""A time between two tries: never none, or a busy line would be dialled without end."""
+Responsibility = Annotated[Duration, Field(ge=0, le=LONGEST_WINDOW)]
+Age = Annotated[Duration, Field(ge=0, le=LONGEST_EXPIRY)]
+CampaignAge = Annotated[Duration, Field(ge=1, le=LONGEST_WINDOW)]
+Accept = Annotated[Duration, Field(ge=1, le=120)]
+Preview = Annotated[Duration, Field(ge=0, le=LONGEST_RING)]
+WrapUp = Annotated[Duration, Field(ge=0, le=3600)]
+Percent = Annotated[int, Field(ge=1, le=100)]
+Some = Annotated[int, Field(ge=0, le=1_000_000)]
+Many = Annotated[int, Field(ge=1, le=1_000_000)]
+Weight = Annotated[int, Field(ge=1, le=1000)]
+Retries = Annotated[int, Field(ge=0, le=MOST_ATTEMPTS - 1)]
+ConfirmKey = Annotated[str, Field(pattern="^[0-9*#]?$")]
+MenuKey = Annotated[str, Field(pattern="^[0-9]$")]
+Regions = Annotated[
+    Annotated[tuple[Annotated[str, Field(min_length=1), AfterValidator(_region)], ...], Field(strict=False)],
+    AfterValidator(_distinct),
+]
+E164s = Annotated[Annotated[tuple[E164, ...], Field(strict=False)], AfterValidator(_distinct)]

@@ -5,6 +5,7 @@ two lines. Times are those of the policy's time zone.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -34,6 +35,11 @@ def parse_hours(text: str) -> tuple[Open, ...]:
         raise ValueError(f"{text!r} is not opening hours: write them as 'mon-fri 08:00-17:00'")
     spans = [_span(part) for part in match[2].split(",")]
     return tuple(sorted({Open(day, *span) for part in match[1].split(",") for day in _days(part) for span in spans}))
+
+
+def parse_all(lines: Iterable[str]) -> tuple[Open, ...]:
+    """Return the stretches that several lines name together, in the order of the week."""
+    return tuple(sorted({stretch for line in lines for stretch in parse_hours(line)}))
 
 
 def _days(text: str) -> list[int]:

@@ -6,20 +6,24 @@ from typing import Any
 
 from config.address import parse_listen, parse_peer, parse_source
 from config.loading import FOLDER, WRITTEN, Found, build, locate, parse_toml, read_text
+from config.media_section import Media
 from config.policy import Policy, check_policy, unknown_names
 from config.problem import ConfigError, Problem
 from config.sections import SOCKET_NAME, Dns, Http, Listen, Log, Mqtt, Node, NodeConfig, Pbx, PolicySection, Trunk
+from config.ticket_channels import TicketChannels
 
 __all__ = [
     "Dns",
     "Http",
     "Listen",
     "Log",
+    "Media",
     "Mqtt",
     "Node",
     "NodeConfig",
     "Pbx",
     "PolicySection",
+    "TicketChannels",
     "Trunk",
     "load_node",
     "load_seed",

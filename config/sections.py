@@ -20,7 +20,8 @@ from config.address import (
 )
 from config.broker import BrokerAddress, parse_broker
 from config.fields import AsciiName
-from config.loading import Section, faults
+from config.loading import Duration, Section, faults
+from config.media_section import Media
 from config.node_fields import (
     BrokerUrl,
     FilePath,
@@ -37,6 +38,7 @@ from config.node_fields import (
     Topic,
     User,
 )
+from config.ticket_channels import TicketChannels
 
 SOCKET_NAME: Final = "control.sock"
 """Name of the control socket in the data folder."""
@@ -143,6 +145,14 @@ class Trunk(_Peer):
     register_: bool = Field(
         default=False, alias="register", description="Register with the carrier; needs username and password."
     )
+    register_expires: Annotated[Duration, Field(ge=60, le=86_400)] = Field(
+        default=3600.0, description="How long a registration is asked for; the carrier may grant less."
+    )
+    realm: str = Field(
+        default="",
+        max_length=256,
+        description="The only realm whose challenges are answered; empty: the first one that the carrier asks with.",
+    )
     trusted: bool = Field(
         default=True, description="Its P-Asserted-Identity is believed; false: it is removed and From counts."
     )
@@ -172,6 +182,11 @@ class Pbx(_Peer):
         description="on_agent: a call is answered when the agent does; before_queue: the PBX answers, then queues.",
     )
     pass_register: bool = Field(default=False, description="REGISTER from this PBX is passed to the trunk; else 405.")
+
+    dialog_event: bool = Field(
+        default=True,
+        description="Ask this PBX what its agents' phones do (SUBSCRIBE, Event: dialog); one that has none is let be.",
+    )
 
     @cached_property
     def _extension(self) -> re.Pattern[str]:
@@ -258,6 +273,8 @@ class NodeConfig(Section):
     dns: Dns = Field(default=Dns(), description="Where names are looked up.")
     mqtt: Mqtt = Field(default=Mqtt(), description="The broker that status goes to.")
     http: Http = Field(default=Http(), description="The web server of health, metrics and API.")
+    media: Media = Field(default=Media(), description="The audio of calls that Boomerang places.")
+    tickets: TicketChannels = Field(default=TicketChannels(), description="Where tickets are sent on to.")
     policy: PolicySection = Field(default=PolicySection(), description="Where the first policy comes from.")
     log: Log = Field(default=Log(), description="What is logged, and how.")
 

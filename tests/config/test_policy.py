@@ -16,7 +16,7 @@ from config.policy import (
     DirectCallback,
     DirectCallbackOverride,
     Group,
-    MissedCallback,
+    MissedCallbackOverride,
     Number,
     Policy,
     check_policy,
@@ -83,7 +83,7 @@ def test_the_contract_s_example() -> None:
                 target="600",
                 agents=("201", "202"),
                 hours=("mon-fri 08:00-17:00",),
-                missed_callback=MissedCallback(enabled=True, window="24h", attempts=4),
+                missed_callback=MissedCallbackOverride(enabled=True, window="24h", attempts=4),
             )
         },
     )
@@ -290,7 +290,9 @@ POLICIES = st.builds(
             target=st.none() | EXTENSIONS,
             agents=st.lists(EXTENSIONS, unique=True, max_size=3).map(tuple),
             hours=st.sampled_from([(), ("mon-fri 08:00-17:00", "sat 09:00-10:00")]),
-            missed_callback=st.builds(MissedCallback, enabled=st.booleans(), attempts=st.integers(1, 10)),
+            missed_callback=st.builds(
+                MissedCallbackOverride, enabled=st.none() | st.just(False), attempts=st.none() | st.integers(1, 10)
+            ),
             direct_callback=OVERRIDES,
         ),
         max_size=3,

@@ -1,0 +1,91 @@
+"""What is wrong with a policy although each single value is right.
+
+Works on unchecked values, so that what is found here stands beside the problems of single values.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from config.loading import Found
+
+_NEEDS: Final = {"fixed": "responsible_agent", "group": "responsible_group"}
+"""The key that names whom `responsible` means."""
+
+
+def contradictions(raw: Mapping[str, Any]) -> list[Found]:
+    """Return everything that contradicts something else, as (path, text)."""
+    return [*_numbers(raw), *_missed(raw), *_groups(raw), *_campaigns(raw), *_channels(raw)]
+
+
+def _table(raw: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """Return the table at a path; an empty one where there is none."""
+    place: Any = raw
+    for name in path:
+        place = place.get(name) if isinstance(place, Mapping) else None
+    return place if isinstance(place, Mapping) else {}
+
+
+def _has_group(raw: Mapping[str, Any], name: object) -> bool:
+    """Say whether a group exists; what is no text at all is told elsewhere."""
+    return not isinstance(name, str) or name in _table(raw, "group")
+
+
+def _numbers(raw: Mapping[str, Any]) -> Iterator[Found]:
+    for e164 in _table(raw, "number"):
+        number = _table(raw, "number", e164)
+        group = number.get("group")
+        if not _has_group(raw, group):
+            yield ("number", e164, "group"), f"there is no group {group!r}"
+        if "agent" in number and number.get("kind", "shared") == "shared":
+            yield ("number", e164, "agent"), 'only a number of kind "direct" belongs to an agent'
+
+
+def _missed(raw: Mapping[str, Any]) -> Iterator[Found]:
+    yield from _responsible(raw, ("missed_callback",), ())
+    for name in _table(raw, "group"):
+        yield from _responsible(raw, ("group", name, "missed_callback"), (("missed_callback",),))
+
+
+def _responsible(raw: Mapping[str, Any], path: tuple[str, ...], above: tuple[tuple[str, ...], ...]) -> Iterator[Found]:
+    """Whoever is responsible must be named on the same level or above it."""
+    own = _table(raw, *path)
+    levels = [own, *(_table(raw, *level) for level in above)]
+    kind = own.get("responsible")
+    needed = _NEEDS.get(kind) if isinstance(kind, str) else None
+    if needed is not None and not any(needed in level for level in levels):
+        yield (*path, "responsible"), f'"{kind}" needs {needed}'
+    group = own.get("responsible_group")
+    if not _has_group(raw, group):
+        yield (*path, "responsible_group"), f"there is no group {group!r}"
+
+
+def _groups(raw: Mapping[str, Any]) -> Iterator[Found]:
+    for name in _table(raw, "group"):
+        group = _table(raw, "group", name)
+        enabled = _table(group, "missed_callback").get("enabled", _table(raw, "missed_callback").get("enabled"))
+        if enabled is True and not group.get("agents") and not group.get("target"):
+            yield ("group", name), "missed callers are called back here, but it has neither agents nor a target"
+
+
+def _campaigns(raw: Mapping[str, Any]) -> Iterator[Found]:
+    for key in _table(raw, "campaign"):
+        campaign = _table(raw, "campaign", key)
+        path = ("campaign", key)
+        group = campaign.get("group")
+        if not _has_group(raw, group):
+            yield (*path, "group"), f"there is no group {group!r}"
+        above = (("group", group, "missed_callback"),) if isinstance(group, str) else ()
+        yield from _responsible(raw, path, (*above, ("missed_callback",)))
+        first, last = str(campaign.get("from", "")), str(campaign.get("to", ""))
+        if len(first) == len(last) == len("2026-11-01") and last < first:
+            yield (*path, "to"), f"is before the first day, {first}"
+        if "add_prompt" in campaign and "add_key" not in campaign:
+            yield (*path, "add_prompt"), "tells of a key, but there is no add_key"
+
+
+def _channels(raw: Mapping[str, Any]) -> Iterator[Found]:
+    guard = _table(raw, "guard")
+    kept, channels = guard.get("trunk_kept", 0), guard.get("trunk_channels", 0)
+    if type(kept) is int and type(channels) is int and 0 <= channels <= kept and kept > 0:
+        text = f"keeps all {channels} channels" if channels else "needs trunk_channels"
+        yield ("guard", "trunk_kept"), f"{text}: none is left for a callback" if channels else text
