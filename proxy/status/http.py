@@ -1,4 +1,4 @@
-"""Health, metrics and the read-only API over HTTP, on the configured address alone.
+"""Health, metrics and the API over HTTP, on the configured address alone.
 
 `/healthz` answers as long as this thread does, also while draining; `/readyz` says whether to send new calls here.
 The address is taken by ourselves, because uvicorn ends the whole process where a port is taken.
@@ -14,7 +14,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 
 from proxy.core.counters import Counters
-from proxy.status import docs_page, metrics
+from proxy.status import api, docs_page, metrics
+from proxy.status.commands import Commands
 from proxy.status.models import Health, StatusDocument, status_document
 from proxy.status.source import HttpSettings, StatusSource
 
@@ -32,9 +33,11 @@ class HttpServer:
     """One server on one address."""
 
     def __init__(self, settings: HttpSettings, source: StatusSource, counters: Counters,
-                 connection: metrics.Connection, version: str) -> None:
+                 connection: metrics.Connection, version: str, commands: Commands | None = None) -> None:
         self._settings = settings
         self._app = build_app(source, counters, connection, version)
+        if commands is not None:
+            api.mount(self._app, commands, settings.token)
         self._server: uvicorn.Server | None = None
         self.port: int | None = None
         """The port it listens on, None while it does not."""

@@ -11,12 +11,15 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from proxy.status.commands import PATTERN, Message, Reply
 from proxy.status.payload import Outgoing
 from proxy.status.source import MqttSettings
 
@@ -30,6 +33,8 @@ KEEPALIVE: Final = 15
 """Seconds between PINGREQs; a broker publishes our last will after one and a half of these."""
 IN_FLIGHT: Final = 20
 """Messages sent and not acknowledged yet; brokers allow 20 unless told otherwise."""
+COMMANDS_QUEUED: Final = 1_000
+"""Commands that wait to be read; further ones are lost, as a flood should be."""
 
 OFFLINE: Final = b"offline"
 ONLINE: Final = b"online"
@@ -92,6 +97,7 @@ class Link(aiomqtt.Client):
             timeout=HANDSHAKE_TIMEOUT,
             keepalive=KEEPALIVE,
             max_inflight_messages=IN_FLIGHT,
+            max_queued_incoming_messages=COMMANDS_QUEUED,
             tls_context=_tls_context(settings.ca_file) if settings.tls else None,
             logger=QUIET,
             # Else a small message waits until TCP has acknowledged the one before it.
@@ -170,6 +176,25 @@ class Link(aiomqtt.Client):
         for mid in batch.open:
             self._batches.pop(mid, None)
         return batch.acknowledged_in_front()
+
+    async def commands(self, base: str) -> AsyncIterator[Message]:
+        """Subscribe to the command topics below `base` and yield what comes. Raises `aiomqtt.MqttError` at the end."""
+        topics = f"{base}/{PATTERN}"
+        await self.subscribe(topics, qos=1)
+        async for message in self.messages:
+            if message.retain or not isinstance(message.payload, bytes):
+                continue
+            properties = message.properties
+            yield Message(message.topic.value.rpartition("/")[2], message.payload,
+                          getattr(properties, "ResponseTopic", None), getattr(properties, "CorrelationData", None))
+
+    def reply(self, reply: Reply) -> None:
+        """Publish an answer; nobody waits for its acknowledgement."""
+        properties = None
+        if reply.correlation is not None:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # the library has no types here
+            properties.CorrelationData = reply.correlation
+        self._client.publish(reply.topic, reply.payload, 1, False, properties)
 
     async def _acknowledged(self, batch: _Batch) -> None:
         """Wait for the batch, or until the connection failed, or no acknowledgement came for `ACK_TIMEOUT`."""

@@ -6,6 +6,7 @@ Rules
 - `status` is `online` before anything else is said and `offline` after everything else; the last will says it for us.
 - After every connect the whole retained set is sent again: the broker may be a new one.
 - A retained topic is sent when its value changed, at most once in `STATE_INTERVAL`, and its last value always gets out.
+- Commands are taken while the connection stands; see `commands`.
 - An event leaves the outbox when the broker has acknowledged it and all before it, not sooner: at least once, in order.
 """
 
@@ -18,7 +19,8 @@ from typing import Any, Final
 import aiomqtt
 import structlog
 
-from proxy.status import payload
+from proxy.status import commands, payload
+from proxy.status.commands import Commands
 from proxy.status.link import OFFLINE, ONLINE, Link
 from proxy.status.payload import Outgoing
 from proxy.status.source import MqttSettings, StatusSource
@@ -51,9 +53,11 @@ log = structlog.get_logger("boomerang.mqtt")
 class Publisher:
     """Keeps the connection and feeds it; lives in the status thread's loop."""
 
-    def __init__(self, settings: MqttSettings, source: StatusSource) -> None:
+    def __init__(self, settings: MqttSettings, source: StatusSource, doer: Commands | None = None) -> None:
+        """`doer`: who does what `cmd/VERB` asks; None: nobody listens there."""
         self._settings = settings
         self._source = source
+        self._commands = doer
         self._base = f"{settings.prefix}/{payload.level(settings.node)}"
         self._status_topic = f"{self._base}/status"
         self._protocols = (V311,) if settings.embedded else (V5, V311)
@@ -150,12 +154,15 @@ class Publisher:
         work = {asyncio.ensure_future(self._send_state(link)), asyncio.ensure_future(self._send_events(link))}
         lost = asyncio.ensure_future(link.lost())
         stop = asyncio.ensure_future(self._stopping.wait())
-        everything: set[asyncio.Future[Any]] = {*work, lost, stop}
+        endless = {lost}
+        if self._commands is not None:
+            endless.add(asyncio.ensure_future(self._take_commands(link, self._commands)))
+        everything: set[asyncio.Future[Any]] = {*work, *endless, stop}
         try:
             await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)
             if self._stopping.is_set():
                 await asyncio.wait(work, timeout=FLUSH_TIME)
-            for task in (*work, lost):
+            for task in (*work, *endless):
                 if task.done():
                     await task
             async with asyncio.timeout(GOODBYE_TIME):
@@ -165,6 +172,10 @@ class Publisher:
             for each in everything:
                 each.cancel()
             await asyncio.gather(*everything, return_exceptions=True)
+
+    async def _take_commands(self, link: Link, doer: Commands) -> None:
+        async for reply in commands.serve(link.commands(self._base), doer):
+            link.reply(reply)
 
     async def _send_events(self, link: Link) -> None:
         while True:

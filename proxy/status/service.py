@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from proxy.core.counters import Counters
+from proxy.status.commands import Commands
 from proxy.status.source import HttpSettings, MqttSettings, StatusSource
 
 if TYPE_CHECKING:
@@ -37,8 +38,13 @@ class StatusService:
         mqtt: MqttSettings | None,
         http: HttpSettings | None,
         version: str,
+        commands: Commands | None = None,
     ) -> None:
-        """Take what to show and where; None switches a part off, and its libraries are then not even loaded."""
+        """Take what to show and where; None switches a part off, and its libraries are then not even loaded.
+
+        `commands`: who does what MQTT and the API ask; None: they only show.
+        """
+        self._commands = commands
         self._source = source
         self._counters = counters
         self._mqtt = mqtt
@@ -166,7 +172,7 @@ class StatusService:
         from proxy.status.http import HttpServer
 
         assert self._http is not None
-        self._server = HttpServer(self._http, self._source, self._counters, self, self._version)
+        self._server = HttpServer(self._http, self._source, self._counters, self, self._version, self._commands)
         try:
             await self._server.run(lambda: self._source.clear_alarm("http"))
         finally:
@@ -179,7 +185,7 @@ class StatusService:
         settings = self._mqtt
         if settings.embedded:
             settings = settings._replace(port=await self._start_broker(settings))
-        self._publisher = Publisher(settings, self._source)
+        self._publisher = Publisher(settings, self._source, self._commands)
         if self._stopping is not None and self._stopping.is_set():
             self._publisher.stop()
         try:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from proxy.core.counters import Counters
+from proxy.status.commands import Commands
 from proxy.status.service import StatusService
 from proxy.status.source import HttpSettings, MqttSettings
 from tests.proxy.status.fake_source import FakeSource
@@ -26,8 +27,9 @@ def counters() -> Counters:
 def start(source: FakeSource, counters: Counters) -> Iterator[Start]:
     running: list[StatusService] = []
 
-    def start(mqtt: MqttSettings | None = None, http: HttpSettings | None = None) -> StatusService:
-        service = StatusService(source, counters, mqtt, http, "0.1.0")
+    def start(mqtt: MqttSettings | None = None, http: HttpSettings | None = None,
+              commands: Commands | None = None) -> StatusService:
+        service = StatusService(source, counters, mqtt, http, "0.1.0", commands)
         service.start()
         running.append(service)
         return service

@@ -1,0 +1,184 @@
+"""The API under `/api/v1/`: callbacks, agents, do-not-call list, tickets and campaigns, each a command to the daemon.
+
+Who may
+- With a token (`http.token`) every request of this API needs `Authorization: Bearer TOKEN`.
+- Without one only whoever connects from this machine may, by a name of this machine: a page in somebody's browser
+  cannot (its Origin is another, and a name that was bent to 127.0.0.1 is no name of this machine).
+"""
+
+import hmac
+import ipaddress
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from proxy.status.commands import Commands, outcome
+
+HERE: Final = ("localhost", "127.0.0.1", "[::1]")
+"""Names of this machine in a Host header."""
+BEARER: Final = "bearer "
+
+
+Do = Callable[..., Awaitable[JSONResponse]]
+"""Does a command, its arguments by name, and makes a response of its answer."""
+
+
+class Body(BaseModel):
+    """The JSON body of a request: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NewCallback(Body):
+    """A callback task to add."""
+
+    customer: str = Field(description="Number of the customer, as +E.164 or as the policy's region writes it.")
+    group: str | None = Field(default=None, description="Group that calls; the only one where it is left out.")
+    number: str | None = Field(default=None, description="Our number to show; the group's where it is left out.")
+    campaign: str | None = Field(default=None, description="Five-digit id of the campaign it belongs to.")
+    responsible: str | None = Field(
+        default=None, description="Extension that it waits for (`current`), or `group:NAME`."
+    )
+    responsible_wait: float | None = Field(default=None, ge=0, description="Seconds that it waits for them.")
+    language: str | None = Field(default=None, description="Language of the prompts.")
+    preview: float | None = Field(default=None, ge=0, le=600, description="Seconds the agent sees the card.")
+    note: str = Field(default="", max_length=500, description="What the card says beside.")
+
+
+class Reason(Body):
+    """Why somebody does something."""
+
+    reason: str = Field(default="", max_length=200, description="For the journal.")
+
+
+class Bar(Body):
+    """A number for the do-not-call list."""
+
+    customer: str = Field(description="Number, as +E.164 or as the policy's region writes it.")
+    reason: str = Field(default="", max_length=200)
+
+
+class Comment(Body):
+    """A comment on a ticket."""
+
+    text: str = Field(min_length=1, max_length=4000)
+    author: str = Field(default="api", max_length=64)
+    internal: bool = Field(default=False, description="Not to be shown to the customer.")
+
+
+Limit = Annotated[int, Query(ge=1, le=10_000, description="At most so many.")]
+Ident = Annotated[str, Path(min_length=1, max_length=64)]
+_NO_REASON: Final = Reason()
+
+
+def mount(app: FastAPI, commands: Commands, token: str | None) -> None:
+    """Add every path of the API. `token`: what a caller must show; None: only this machine may."""
+
+    async def do(verb: str, **args: Any) -> JSONResponse:
+        said = await outcome(commands, verb, {key: value for key, value in args.items() if value is not None})
+        if said["ok"]:
+            return JSONResponse(said["data"])
+        return JSONResponse({"detail": said["error"], "problems": said["problems"]},
+                            status_code=404 if said.get("unknown") else 409)
+
+    async def allowed(request: Request) -> None:
+        _check(request, token)
+
+    api = APIRouter(prefix="/api/v1", dependencies=[Depends(allowed)], responses={
+        401: {"description": "No token, or a wrong one"}, 403: {"description": "Not from this machine"},
+        404: {"description": "Nothing of this name"}, 409: {"description": "It cannot be done; `detail` says why"}})
+    _callbacks(api, do)
+    _lists(api, do)
+    _tickets(api, do)
+    app.include_router(api)
+
+
+def _callbacks(api: APIRouter, do: Do) -> None:
+    @api.get("/callbacks", summary="Callback tasks, the newest first", tags=["callbacks"])
+    async def callbacks(limit: Limit = 100, state: str | None = None, customer: str | None = None,
+                        group: str | None = None) -> JSONResponse:
+        return await do("callbacks.list", limit=limit, state=state, customer=customer, group=group)
+
+    @api.post("/callbacks", summary="Promise a callback", tags=["callbacks"])
+    async def add(new: NewCallback) -> JSONResponse:
+        return await do("callbacks.add", **new.model_dump())
+
+    @api.get("/callbacks/{task}", summary="One task with its attempts and its journal", tags=["callbacks"])
+    async def show(task: Ident) -> JSONResponse:
+        return await do("callbacks.show", id=task)
+
+    def act(name: str, summary: str) -> None:
+        @api.post(f"/callbacks/{{task}}/{name}", summary=summary, tags=["callbacks"], name=f"callback_{name}")
+        async def change(task: Ident, body: Reason = _NO_REASON) -> JSONResponse:
+            return await do(f"callbacks.{name}", id=task, reason=body.reason or None)
+
+    act("cancel", "End a task for good")
+    act("hold", "Stop a task for now")
+    act("resume", "Let a held task go on")
+    act("call-now", "Make a task due at once")
+
+
+def _lists(api: APIRouter, do: Do) -> None:
+    @api.get("/agents", summary="Agents, what they do, and tasks they were not free for in time", tags=["agents"])
+    async def agents() -> JSONResponse:
+        return await do("agents.list")
+
+    @api.get("/campaigns", summary="Campaigns and how they go", tags=["campaigns"])
+    async def campaigns() -> JSONResponse:
+        return await do("campaigns.list")
+
+    @api.get("/dnc", summary="The do-not-call list, the newest first", tags=["do-not-call"])
+    async def barred(limit: Limit = 100) -> JSONResponse:
+        return await do("dnc.list", limit=limit)
+
+    @api.post("/dnc", summary="Never call a number back", tags=["do-not-call"])
+    async def bar(body: Bar) -> JSONResponse:
+        return await do("dnc.add", **body.model_dump())
+
+    @api.delete("/dnc/{customer}", summary="Take a number off the do-not-call list", tags=["do-not-call"])
+    async def unbar(customer: Ident) -> JSONResponse:
+        return await do("dnc.remove", customer=customer)
+
+
+def _tickets(api: APIRouter, do: Do) -> None:
+    @api.get("/tickets", summary="Tickets, the newest first", tags=["tickets"])
+    async def tickets(limit: Limit = 100, state: str | None = None, customer: str | None = None) -> JSONResponse:
+        return await do("tickets.list", limit=limit, state=state, customer=customer)
+
+    @api.get("/tickets/{ticket}", summary="One ticket with its comments", tags=["tickets"])
+    async def ticket_show(ticket: Ident) -> JSONResponse:
+        return await do("tickets.show", id=ticket)
+
+    @api.post("/tickets/{ticket}/comments", summary="Comment on a ticket", tags=["tickets"])
+    async def comment(ticket: Ident, body: Comment) -> JSONResponse:
+        return await do("tickets.comment", id=ticket, **body.model_dump())
+
+    @api.post("/tickets/{ticket}/close", summary="Close a ticket", tags=["tickets"])
+    async def close(ticket: Ident) -> JSONResponse:
+        return await do("tickets.close", id=ticket)
+
+
+def _check(request: Request, token: str | None) -> None:
+    """Raise HTTPException where this caller may not."""
+    if token is not None:
+        given = request.headers.get("authorization", "")
+        if given[:len(BEARER)].lower() != BEARER or not hmac.compare_digest(
+                given[len(BEARER):].strip().encode(), token.encode()):
+            raise HTTPException(401, "this API needs its token", {"WWW-Authenticate": "Bearer"})
+        return
+    host = request.headers.get("host", "")
+    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+    origin = request.headers.get("origin")
+    peer = request.client.host if request.client is not None else ""
+    if not _loopback(peer) or name.lower() not in HERE or (origin is not None and origin.partition("//")[2] != host):
+        raise HTTPException(403, "without http.token this API serves this machine only")
+
+
+def _loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

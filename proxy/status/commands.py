@@ -1,0 +1,147 @@
+"""Commands from outside: MQTT `cmd/VERB` and the API ask the daemon through one door.
+
+Rules
+- An answer is one JSON object: `{"ok": true, "data": ...}`, or `{"ok": false, "error": text, "problems": [...]}`.
+- It goes to the Response Topic with the Correlation Data (MQTT 5 section 4.10). On 3.1.1 the request says `reply_to`, a
+  topic, and `id`, which comes back in the answer; both are taken on 5 too where the properties are not used.
+- A retained message on a command topic is no command: it would be done again after every reconnect.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any, Final, NamedTuple, Protocol
+
+import structlog
+
+LONGEST: Final = 65_536
+"""Bytes of one command's payload."""
+AT_ONCE: Final = 16
+"""Commands that wait for their answer at a time; further ones wait at the broker."""
+PATIENCE: Final = 10.0
+"""Seconds that the daemon has for an answer."""
+PATTERN: Final = "cmd/+"
+"""Topic filter of commands, below `PREFIX/NODE/`."""
+
+log = structlog.get_logger("boomerang.commands")
+
+
+class CommandError(Exception):
+    """A command that cannot be done, and why."""
+
+    def __init__(self, text: str, problems: list[dict[str, Any]] | None = None, *, unknown: bool = False) -> None:
+        super().__init__(text)
+        self.problems = problems or []
+        self.unknown = unknown
+        """There is no such command, or nothing of that name."""
+
+
+class Commands(Protocol):
+    """The daemon as somebody outside may ask it."""
+
+    async def run(self, verb: str, args: dict[str, Any]) -> Any:
+        """Do a command and return its data, plain JSON values. Raises CommandError."""
+
+
+class Message(NamedTuple):
+    """A command as it came over MQTT."""
+
+    verb: str
+    payload: bytes
+    response_topic: str | None = None
+    correlation: bytes | None = None
+
+
+class Reply(NamedTuple):
+    """What is published because of a command."""
+
+    topic: str
+    payload: bytes
+    correlation: bytes | None
+
+
+async def serve(messages: AsyncIterator[Message], commands: Commands) -> AsyncIterator[Reply]:
+    """Do commands as they come, up to `AT_ONCE` at a time, and yield the answers that somebody waits for."""
+    under_way: set[asyncio.Task[Reply | None]] = set()
+    coming: asyncio.Task[Message] = asyncio.ensure_future(anext(messages))
+    try:
+        while True:
+            waits: set[asyncio.Task[Any]] = set(under_way)
+            if len(under_way) < AT_ONCE:
+                waits.add(coming)
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if coming in done:
+                try:
+                    message = coming.result()
+                except StopAsyncIteration:
+                    return
+                under_way.add(asyncio.ensure_future(answer(message, commands)))
+                coming = asyncio.ensure_future(anext(messages))
+            for task in done & under_way:
+                under_way.discard(task)
+                reply = task.result()
+                if reply is not None:
+                    yield reply
+    finally:
+        for task in (*under_way, coming):
+            task.cancel()
+        await asyncio.gather(*under_way, coming, return_exceptions=True)
+
+
+async def answer(message: Message, commands: Commands) -> Reply | None:
+    """Do one command; None where nobody asked for an answer."""
+    try:
+        args = _arguments(message.payload)
+    except CommandError as error:
+        return _reply(message, {}, _refused(error))
+    asked = {}
+    if "reply_to" in args and message.response_topic is None:  # else `id` is an argument of the command
+        asked = {"reply_to": args.pop("reply_to"), "id": args.pop("id", None)}
+    said = await outcome(commands, message.verb, args)
+    if not said["ok"]:
+        log.warning("command_refused", verb=message.verb, reason=said["error"])
+    return _reply(message, asked, said)
+
+
+async def outcome(commands: Commands, verb: str, args: dict[str, Any]) -> dict[str, Any]:
+    """Do a command and return its answer, whatever happens."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return {"ok": True, "data": await commands.run(verb, args)}
+    except CommandError as error:
+        return _refused(error)
+    except TimeoutError:
+        return {"ok": False, "error": f"no answer within {PATIENCE:g} s", "problems": []}
+    except Exception as error:
+        log.exception("command_failed", verb=verb)
+        return {"ok": False, "error": f"internal error: {type(error).__name__}", "problems": []}
+
+
+def _arguments(payload: bytes) -> dict[str, Any]:
+    if len(payload) > LONGEST:
+        raise CommandError(f"a command has at most {LONGEST} bytes")
+    if not payload.strip():
+        return {}
+    try:
+        args = json.loads(payload)
+    except (ValueError, RecursionError):
+        raise CommandError("the payload is no JSON") from None
+    if not isinstance(args, dict):
+        raise CommandError("the payload is no JSON object")
+    return args
+
+
+def _refused(error: CommandError) -> dict[str, Any]:
+    said = {"ok": False, "error": str(error), "problems": error.problems}
+    return {**said, "unknown": True} if error.unknown else said
+
+
+def _reply(message: Message, asked: dict[str, Any], said: dict[str, Any]) -> Reply | None:
+    reply_to = asked.get("reply_to")
+    topic = message.response_topic or (reply_to if isinstance(reply_to, str) else None)
+    if not topic or "+" in topic or "#" in topic or "\0" in topic:
+        return None
+    if asked.get("id") is not None:
+        said = {"id": asked["id"], **said}
+    payload = json.dumps(said, ensure_ascii=False, separators=(",", ":"), default=str).encode()
+    return Reply(topic, payload, message.correlation)

@@ -1,0 +1,88 @@
+"""The API: each path is a command; who may call it."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from proxy.status.source import HttpSettings
+from tests.kit.waiting import eventually
+from tests.proxy.status.conftest import Start
+from tests.proxy.status.fake_commands import FakeCommands
+
+
+@pytest.fixture
+def commands() -> FakeCommands:
+    return FakeCommands()
+
+
+def serving(start: Start, commands: FakeCommands, token: str | None = None) -> str:
+    service = start(http=HttpSettings(port=0, token=token), commands=commands)
+    port = eventually(lambda: service.http_port, "HTTP listens", 20)
+    return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def base(start: Start, commands: FakeCommands) -> str:
+    return serving(start, commands)
+
+
+@pytest.mark.parametrize(("method", "path", "body", "verb", "args"), [
+    ("GET", "/callbacks?limit=5&state=open", None, "callbacks.list", {"limit": 5, "state": "open"}),
+    ("POST", "/callbacks", {"customer": "+36201234567", "responsible": "201"}, "callbacks.add",
+     {"customer": "+36201234567", "responsible": "201", "note": ""}),
+    ("GET", "/callbacks/t1", None, "callbacks.show", {"id": "t1"}),
+    ("POST", "/callbacks/t1/cancel", {"reason": "asked to"}, "callbacks.cancel", {"id": "t1", "reason": "asked to"}),
+    ("POST", "/callbacks/t1/hold", None, "callbacks.hold", {"id": "t1"}),
+    ("POST", "/callbacks/t1/resume", None, "callbacks.resume", {"id": "t1"}),
+    ("POST", "/callbacks/t1/call-now", None, "callbacks.call-now", {"id": "t1"}),
+    ("GET", "/agents", None, "agents.list", {}),
+    ("GET", "/campaigns", None, "campaigns.list", {}),
+    ("GET", "/dnc", None, "dnc.list", {"limit": 100}),
+    ("POST", "/dnc", {"customer": "+36201234567"}, "dnc.add", {"customer": "+36201234567", "reason": ""}),
+    ("DELETE", "/dnc/+36201234567", None, "dnc.remove", {"customer": "+36201234567"}),
+    ("GET", "/tickets?state=open", None, "tickets.list", {"limit": 100, "state": "open"}),
+    ("GET", "/tickets/7", None, "tickets.show", {"id": "7"}),
+    ("POST", "/tickets/7/comments", {"text": "called"}, "tickets.comment",
+     {"id": "7", "text": "called", "author": "api", "internal": False}),
+    ("POST", "/tickets/7/close", None, "tickets.close", {"id": "7"}),
+])
+def test_each_path_is_a_command(base: str, commands: FakeCommands, method: str, path: str, body: Any, verb: str,
+                                args: dict[str, Any]) -> None:
+    said = httpx.request(method, f"{base}/api/v1{path}", json=body)
+    assert commands.asked == [(verb, args)]
+    assert said.status_code == 200
+    assert said.json() == {"verb": verb, "args": args}
+
+
+def test_what_cannot_be_done(base: str, commands: FakeCommands) -> None:
+    assert httpx.get(f"{base}/api/v1/callbacks/other").status_code == 404
+    refused = httpx.post(f"{base}/api/v1/callbacks", json={"customer": ""})
+    assert (refused.status_code, refused.json()["detail"]) == (409, "customer is missing")
+    for body in ({}, {"customer": 5}, {"customer": "+361", "unknown": 1}, []):
+        assert httpx.post(f"{base}/api/v1/callbacks", json=body).status_code == 422, body
+
+
+@pytest.mark.parametrize("headers", [
+    {"Host": "evil.example"}, {"Host": "evil.example:8080"}, {"Origin": "http://evil.example"}, {"Origin": "null"},
+])
+def test_a_page_in_a_browser_may_not(base: str, commands: FakeCommands, headers: dict[str, str]) -> None:
+    assert httpx.post(f"{base}/api/v1/callbacks/t1/cancel", headers=headers).status_code == 403
+    assert commands.asked == []
+
+
+def test_with_a_token(start: Start, commands: FakeCommands) -> None:
+    base = serving(start, commands, "s3cret")
+    for headers in ({}, {"Authorization": "Bearer s3cre"}, {"Authorization": "Basic s3cret"},
+                    {"Authorization": "Bearer s3cret2"}):
+        assert httpx.get(f"{base}/api/v1/agents", headers=headers).status_code == 401
+    assert commands.asked == []
+    good = httpx.get(f"{base}/api/v1/agents", headers={"Authorization": "Bearer s3cret"})
+    assert good.status_code == 200
+    assert httpx.get(f"{base}/healthz").status_code == 200
+
+
+def test_everything_is_described(base: str) -> None:
+    paths = httpx.get(f"{base}/api/openapi.json").json()["paths"]
+    assert "/api/v1/callbacks/{task}/call-now" in paths
+    assert "callbacks" in httpx.get(f"{base}/api/docs").text

@@ -1,0 +1,118 @@
+"""Commands over MQTT: 5 with a Response Topic, 3.1.1 with `reply_to`, against a real mosquitto."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.status.commands import LONGEST, Message, answer
+from proxy.status.source import MqttSettings
+from tests.kit.mosquitto import MISSING, Mosquitto, broker, listening
+from tests.kit.ports import LOOPBACK
+from tests.kit.process import Process
+from tests.kit.waiting import eventually
+from tests.proxy.status.conftest import Start
+from tests.proxy.status.fake_commands import FakeCommands
+
+BASE = "boomerang/edge1"
+MOSQUITTO_PUB = shutil.which("mosquitto_pub")
+MOSQUITTO_RR = shutil.which("mosquitto_rr")
+needs_broker = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    with broker(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def commands(start: Start, mosquitto: Mosquitto) -> FakeCommands:
+    doer = FakeCommands()
+    service = start(MqttSettings("edge1", port=mosquitto.port), commands=doer)
+    eventually(lambda: service.mqtt_connected, "connected", 20)
+    eventually(lambda: "Sending SUBACK to boomerang-edge1" in _log(mosquitto), "subscribed", 10)
+    return doer
+
+
+def _log(mosquitto: Mosquitto) -> str:
+    assert mosquitto.process is not None
+    return "\n".join(mosquitto.process.lines)
+
+
+def publish(mosquitto: Mosquitto, verb: str, payload: str, *more: str) -> None:
+    assert MOSQUITTO_PUB is not None
+    with Process([MOSQUITTO_PUB, "-h", LOOPBACK, "-p", str(mosquitto.port), "-q", "1", "-t", f"{BASE}/cmd/{verb}",
+                  "-m", payload, *more]) as process:
+        assert process.wait(10) == 0, process.report()
+
+
+@needs_broker
+def test_mqtt_5_answers_to_the_response_topic(mosquitto: Mosquitto, commands: FakeCommands) -> None:
+    assert MOSQUITTO_RR is not None
+    with Process([MOSQUITTO_RR, "-h", LOOPBACK, "-p", str(mosquitto.port), "-V", "5", "-q", "1",
+                  "-t", f"{BASE}/cmd/callbacks.show", "-e", "answers/me", "-m", '{"id":"t1"}',
+                  "-D", "publish", "correlation-data", "abc", "-F", "%D|%p", "-W", "10"]) as process:
+        assert process.wait(12) == 0, process.report()
+        correlation, _, payload = process.lines[-1].partition("|")
+    assert correlation == "abc"
+    assert json.loads(payload) == {"ok": True, "data": {"verb": "callbacks.show", "args": {"id": "t1"}}}
+
+
+@needs_broker
+def test_mqtt_3_answers_to_reply_to(mosquitto: Mosquitto, commands: FakeCommands) -> None:
+    with listening(mosquitto.port, "answers/#", version="311") as subscriber:
+        eventually(lambda: _log(mosquitto).count("Sending SUBACK") >= 2, "the listener has subscribed")
+        publish(mosquitto, "callbacks.add", '{"reply_to":"answers/x","id":7}', "-V", "311")
+        heard = subscriber.wait_for("answers/x").json()
+    assert heard == {"id": 7, "ok": False, "error": "customer is missing",
+                     "problems": [{"key": "customer", "text": "is missing"}]}
+
+
+@needs_broker
+def test_a_retained_command_is_not_done(mosquitto: Mosquitto, start: Start) -> None:
+    publish(mosquitto, "callbacks.cancel", '{"id":"old"}', "-r")
+    doer = FakeCommands()
+    service = start(MqttSettings("edge1", port=mosquitto.port), commands=doer)
+    eventually(lambda: service.mqtt_connected, "connected", 20)
+    eventually(lambda: "Sending SUBACK to boomerang-edge1" in _log(mosquitto), "subscribed", 10)
+    publish(mosquitto, "agents.list", "")
+    eventually(lambda: doer.asked, "a command came")
+    assert doer.asked == [("agents.list", {})]
+
+
+async def _said(payload: bytes, verb: str = "callbacks.list", **message: Any) -> Any:
+    reply = await answer(Message(verb, payload, response_topic="to", **message), FakeCommands())
+    assert reply is not None
+    return json.loads(reply.payload)
+
+
+@pytest.mark.parametrize(("payload", "text"), [
+    (b"{", "the payload is no JSON"), (b"[1]", "the payload is no JSON object"), (b"\xff", "the payload is no JSON"),
+    (b"[" * 50_000, "the payload is no JSON"), (b"1" * (LONGEST + 1), f"a command has at most {LONGEST} bytes"),
+])
+def test_bad_payloads_are_refused(payload: bytes, text: str) -> None:
+    assert _run(_said(payload)) == {"ok": False, "error": text, "problems": []}
+
+
+def test_a_bug_is_no_end() -> None:
+    assert _run(_said(b"", "broken")) == {"ok": False, "error": "internal error: ZeroDivisionError", "problems": []}
+
+
+def test_id_is_an_argument_where_nobody_asks_by_reply_to() -> None:
+    assert _run(_said(b'{"id":"t1"}', "callbacks.show"))["data"]["args"] == {"id": "t1"}
+
+
+@pytest.mark.parametrize("topic", ["a/#", "+/b", "", 5, None])
+def test_no_answer_to_what_is_no_topic(topic: object) -> None:
+    payload = json.dumps({"reply_to": topic, "id": 1}).encode()
+    assert _run(answer(Message("agents.list", payload), FakeCommands())) is None
+
+
+def _run(waiting: Any) -> Any:
+    import asyncio
+
+    return asyncio.run(waiting)
