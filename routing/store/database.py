@@ -45,6 +45,8 @@ class Database:
         self.path = path
         self.opened = 0
         """Grows with every opening: whoever reads on a connection of an older number opens theirs anew."""
+        self.anew = 0
+        """Grows when another or an empty database is opened in the place of one that was open."""
         self.seq = 0
         """The last seq given to an event."""
         self.first_seq = 1
@@ -114,7 +116,9 @@ class Database:
         except BaseException:
             connection.close()
             raise
-        self._connection, self._file, self._full = connection, self._identify(), False
+        found = self._identify()
+        self.anew += self.opened > 0 and found != self._file
+        self._connection, self._file, self._full = connection, found, False
         self.opened += 1
 
     def _take_up(self, connection: sqlite3.Connection) -> None:
@@ -147,3 +151,4 @@ class Database:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{self.path}{companion}")
         os.rename(fresh, self.path)
+        self._file = self._identify()

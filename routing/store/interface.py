@@ -4,15 +4,29 @@ Writing is a queue. `put` never blocks and never raises; what was put is visible
 soon. All of one `Unit` is committed or none of it; an empty one makes the engine look whether its database is well.
 While the database is in trouble units wait (bounded, the oldest are dropped), an alarm is up, and nobody is kept
 waiting for a commit.
-Reading happens in the proxy's thread and raises `StoreError` where the database cannot be read now.
+`put` fails open: calls pass whatever the disk does. `commit` and `claim` fail closed: what must not happen without a
+commit (dialling a customer) is told no in trouble.
+Reading happens in the proxy's thread and raises `StoreError` where the database cannot be read now. But for `records`
+it shows what is committed.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
+from routing.callbacks.facts import (
+    AttemptRow,
+    Barred,
+    Delivery,
+    JournalRow,
+    LegRow,
+    TaskRow,
+    Ticket,
+    TicketComment,
+)
 from routing.direct import Record
 from routing.events import Event
 from routing.facts import Direction, Side
+from routing.store.promises import Promises
 
 
 class StoreError(Exception):
@@ -72,6 +86,51 @@ class Unit(NamedTuple):
     """Outbox events up to this seq have been delivered and may go."""
     durable: bool = False
     """Must outlive a loss of power, not only of the process."""
+    tasks: tuple[TaskRow, ...] = ()
+    """Made or replaced, as all rows below."""
+    attempts: tuple[AttemptRow, ...] = ()
+    legs: tuple[LegRow, ...] = ()
+    legs_gone: tuple[str, ...] = ()
+    """Calls whose legs are over; after `legs`."""
+    journal: tuple[JournalRow, ...] = ()
+    """Lines to append."""
+    tickets: tuple[Ticket, ...] = ()
+    """A new one gets its number with the commit, and so does its `ticket.opened` (see `TICKET_NUMBER`)."""
+    comments: tuple[TicketComment, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    """New ones in the order in which they are to be delivered."""
+    barred: tuple[Barred, ...] = ()
+    unbarred: tuple[str, ...] = ()
+    """Customers who leave the do-not-call list; before `barred`."""
+
+    def joined(self, other: "Unit") -> "Unit":
+        """Return both as one: what belongs together though two have made it. `other` is the later one."""
+        return Unit(
+            self.calls + other.calls, self.records + other.records, self.removed + other.removed,
+            self.events + other.events, other.policy or self.policy,
+            self.published if other.published is None else other.published, self.durable or other.durable,
+            self.tasks + other.tasks, self.attempts + other.attempts, self.legs + other.legs,
+            self.legs_gone + other.legs_gone, self.journal + other.journal, self.tickets + other.tickets,
+            self.comments + other.comments, self.deliveries + other.deliveries, self.barred + other.barred,
+            self.unbarred + other.unbarred,
+        )
+
+    @property
+    def of_callbacks(self) -> bool:
+        """Whether there are rows of callbacks in it."""
+        return self[_OF_CALLBACKS] != _NO_ROWS
+
+    def without_callbacks(self) -> "Unit":
+        """Return what is left without rows and events of callbacks."""
+        events = tuple(event for event in self.events if not event.kind.startswith(("callback.", "ticket.")))
+        return Unit(self.calls, self.records, self.removed, events, self.policy, self.published, self.durable)
+
+
+_OF_CALLBACKS: Final = slice(Unit._fields.index("tasks"), None)
+_NO_ROWS: Final = Unit()[_OF_CALLBACKS]
+
+TICKET_NUMBER: Final = "ticket_number"
+"""What the engine adds to the data of a `ticket.opened` whose `ticket` is the id of one in the same unit."""
 
 
 class Counts(NamedTuple):
@@ -93,7 +152,7 @@ class Fault(NamedTuple):
     at: float
 
 
-class Store(Protocol):
+class Store(Promises, Protocol):
     """State behind one door. All methods are called in the proxy's thread; all callbacks come there."""
 
     outbox: bool
@@ -101,6 +160,13 @@ class Store(Protocol):
     on_fault: Callable[[Fault], None]
     on_events: Callable[[Sequence[Event]], None]
     """Told after their commit, in order, with their seq."""
+    on_anew: Callable[[], None]
+    """Told when another or an empty database stands in the place of the one that was open: whoever holds state that
+    lives (open tasks, attempts, legs) puts it again."""
+
+    @property
+    def well(self) -> bool:
+        """Whether the database can be read and written, as far as is known."""
 
     def records(self, customer: str) -> list[Record]:
         """Return every record of a customer, expired ones that were not tidied yet included."""
@@ -120,10 +186,26 @@ class Store(Protocol):
     def put(self, unit: Unit, done: Callable[[], None] | None = None) -> None:
         """Queue a unit; `done` is called once, after the commit, or at once while the store is in trouble."""
 
-    def release(self) -> None:
-        """Call every `done` that has waited since the last time this was called: a disk that hangs holds no call.
+    def commit(self, unit: Unit, done: Callable[[bool], None]) -> None:
+        """Queue a unit that is durable whatever it says, or do nothing of it. It holds no records.
 
-        To be called by a timer; what it is set to is the longest that a `done` is waited for, twice over.
+        `done` is called once, perhaps before this returns: True after the commit; False where it is refused, and
+        while the store is in trouble. Only where a disk hangs (see `release`) may what was answered False be committed
+        yet: whoever is told False puts what holds instead, and what is put later is committed later.
+        """
+
+    def claim(self, attempt: AttemptRow, unit: Unit, done: Callable[[bool], None]) -> None:
+        """Begin an attempt, and write the unit with it, or neither; `done` as for `commit`.
+
+        Refused where the task is not open, or an attempt of the task or for the customer has not ended: one atomic
+        statement, so that of several who claim, in whatever process, one wins.
+        """
+
+    def release(self) -> None:
+        """Answer everyone who has waited since the last time this was called: a disk that hangs holds no call.
+
+        Each `done` of `put` is called, each of `commit` and `claim` with False. To be called by a timer; what it is
+        set to is the longest that is waited for a commit, twice over.
         """
 
     def open_calls(self) -> list[CallRow]:

@@ -4,18 +4,20 @@ import contextlib
 import json
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from routing.events import Event
+from routing.store.callback_reads import CallbackReads
 from routing.store.schema import COUNT_LIVE, EVENTS
 
 BUSY = 1.0
 """Seconds to wait for a lock; WAL readers hardly ever meet one."""
 
 
-class Reader:
-    """Reads what is committed. Any thread, one at a time."""
+class Reader(CallbackReads):
+    """Reads what is committed; nothing while the database cannot be read. Any thread, one at a time."""
 
     def __init__(self, path: Path, node: str) -> None:
         self._path = path
@@ -35,10 +37,10 @@ class Reader:
         rows = self._read(COUNT_LIVE, (now,))
         return int(rows[0][0]) if rows else None
 
-    def _read(self, sql: str, parameters: tuple[object, ...]) -> list[Any]:
+    def _read(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
         with self._lock:
             try:
-                return self._open().execute(sql, parameters).fetchall()
+                return self._open().execute(statement, parameters).fetchall()
             except (sqlite3.Error, OSError):
                 self._drop()
                 return []

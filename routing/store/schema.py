@@ -59,6 +59,95 @@ def m004_outbox(db: Database) -> None:
     )
 
 
+@migrations()
+def m005_tasks(db: Database) -> None:
+    """Promises to call a customer; lists and details are JSON. One that is not final a customer and group."""
+    db.execute(
+        """CREATE TABLE tasks (
+            id TEXT PRIMARY KEY, customer TEXT NOT NULL, "group" TEXT NOT NULL, campaign TEXT, origin TEXT NOT NULL,
+            number TEXT, pbx TEXT NOT NULL, trunk TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
+            created_at REAL NOT NULL, missed_at REAL NOT NULL, missed INTEGER NOT NULL, expires_at REAL NOT NULL,
+            due_at REAL, attempts INTEGER NOT NULL, attempts_max INTEGER NOT NULL, responsible_kind TEXT NOT NULL,
+            responsible TEXT, responsible_since REAL, released_at REAL, declined TEXT NOT NULL, options TEXT NOT NULL,
+            ended_at REAL
+        ) WITHOUT ROWID"""
+    )
+    db.execute("""CREATE UNIQUE INDEX tasks_one ON tasks (customer, "group") WHERE state IN ('open', 'held')""")
+    db.execute("CREATE INDEX tasks_state ON tasks (state, id)")
+    db.execute("CREATE INDEX tasks_customer ON tasks (customer, id)")
+
+
+@migrations()
+def m006_attempts(db: Database) -> None:
+    """Tries to keep a promise, and the legs that may be up. One that has not ended a customer, and a task."""
+    db.execute(
+        """CREATE TABLE attempts (
+            id TEXT PRIMARY KEY, task TEXT NOT NULL, customer TEXT NOT NULL, serial INTEGER NOT NULL, agent TEXT,
+            node TEXT NOT NULL, step TEXT NOT NULL, claimed_at REAL NOT NULL, customer_at REAL, answered_at REAL,
+            ended_at REAL, result TEXT, cause INTEGER, talk_s REAL
+        ) WITHOUT ROWID"""
+    )
+    db.execute("CREATE UNIQUE INDEX attempts_one_customer ON attempts (customer) WHERE ended_at IS NULL")
+    db.execute("CREATE UNIQUE INDEX attempts_one_task ON attempts (task) WHERE ended_at IS NULL")
+    db.execute("CREATE INDEX attempts_task ON attempts (task, serial)")
+    db.execute("CREATE INDEX attempts_dialled ON attempts (customer_at, customer) WHERE customer_at IS NOT NULL")
+    db.execute(
+        """CREATE TABLE legs (
+            call TEXT PRIMARY KEY, attempt TEXT NOT NULL, role TEXT NOT NULL, memory TEXT NOT NULL
+        ) WITHOUT ROWID"""
+    )
+
+
+@migrations()
+def m007_journal(db: Database) -> None:
+    """What happened to a task, line by line; `data` is JSON."""
+    db.execute(
+        """CREATE TABLE journal (
+            seq INTEGER PRIMARY KEY, task TEXT NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL, agent TEXT,
+            data TEXT NOT NULL
+        )"""
+    )
+    db.execute("CREATE INDEX journal_task ON journal (task, seq)")
+    db.execute("CREATE INDEX journal_released ON journal (at, agent) WHERE kind='released'")
+
+
+@migrations()
+def m008_tickets(db: Database) -> None:
+    """Tickets, what was written under them, and their way to other systems in the order in which they go there."""
+    db.execute(
+        """CREATE TABLE tickets (
+            id TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, task TEXT, customer TEXT NOT NULL, "group" TEXT,
+            agent TEXT, subject TEXT NOT NULL, state TEXT NOT NULL, created_at REAL NOT NULL, closed_at REAL
+        ) WITHOUT ROWID"""
+    )
+    db.execute("CREATE INDEX tickets_customer ON tickets (customer, number)")
+    db.execute(
+        """CREATE TABLE comments (
+            seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, ticket TEXT NOT NULL, at REAL NOT NULL,
+            author TEXT NOT NULL, text TEXT NOT NULL, internal INTEGER NOT NULL
+        )"""
+    )
+    db.execute("CREATE INDEX comments_ticket ON comments (ticket, seq)")
+    db.execute(
+        """CREATE TABLE deliveries (
+            seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, ticket TEXT NOT NULL, comment TEXT,
+            channel TEXT NOT NULL, tries INTEGER NOT NULL, next_at REAL, delivered_at REAL, error TEXT NOT NULL
+        )"""
+    )
+    db.execute("CREATE INDEX deliveries_due ON deliveries (next_at) WHERE next_at IS NOT NULL")
+    db.execute("CREATE INDEX deliveries_ticket ON deliveries (ticket, channel, seq)")
+
+
+@migrations()
+def m009_do_not_call(db: Database) -> None:
+    """Customers who are never called back."""
+    db.execute(
+        """CREATE TABLE do_not_call (
+            customer TEXT PRIMARY KEY, added_at REAL NOT NULL, reason TEXT NOT NULL
+        ) WITHOUT ROWID"""
+    )
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Apply every step that is missing; `sqlite3.Error` where the database does not let us."""
     migrations.apply(Database(connection, execute_plugins=False))

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from routing.callbacks.facts import AttemptRow
 from routing.direct import Record
 from routing.events import Event
 from routing.ids import floor7
 from routing.store import schema
+from routing.store.callback_reads import CallbackReads
 from routing.store.database import Database, is_broken
 from routing.store.interface import CallRow, Counts, Fault, PolicyVersion, StoreError, Unit
 from routing.store.writer import Hooks, Queued, Writer
@@ -24,13 +26,18 @@ READ_BUSY: Final = 0.005
 """Seconds that a read may wait for a lock: a call waits with it. Readers in WAL mode hardly ever meet one."""
 
 Done = Callable[[], None]
+Told = Callable[[bool], None]
 
 
 def _ignore(_: object) -> None:
     """Take a notice that nobody asked for."""
 
 
-class SqliteStore:
+def _nothing() -> None:
+    """Hear what nobody asked for."""
+
+
+class SqliteStore(CallbackReads):
     """`interface.Store` on a file. Never raises on opening: a database in trouble heals behind us."""
 
     def __init__(self, path: Path, post: Callable[[Done], object], clock: Callable[[], float], node: str,
@@ -39,17 +46,21 @@ class SqliteStore:
         self.outbox = outbox
         self.on_fault: Callable[[Fault], None] = _ignore
         self.on_events: Callable[[Sequence[Event]], None] = _ignore
+        self.on_anew: Callable[[], None] = _nothing
         self._post, self._clock, self._node = post, clock, node
         self._database = Database(path)
         self._reader: sqlite3.Connection | None = None
         self._reader_of = -1
         self._overlay: dict[str, dict[str, tuple[int, Record | None]]] = {}
         self._waiting: dict[int, Done] = {}
+        self._promised: dict[int, Told] = {}
         self._serial = self._released = self._lost = 0
         self._read_fault = self._write_fault = False
         self._policy: str | None = None
         self._writer = Writer(self._database, outbox, Hooks(
-            committed=lambda batch, events: self._tell(partial(self._committed, batch, events)),
+            committed=lambda batch, events, refused: self._tell(partial(self._committed, batch, events, refused)),
+            withdrawn=lambda promises: self._tell(partial(self._settle, promises, None)),
+            anew=lambda: self._tell(lambda: self.on_anew()),
             trouble=lambda why: self._tell(partial(self._trouble, why)),
             healed=lambda: self._tell(self._healed),
             dropped=lambda why: self._tell(partial(self._fault, "database_unit", f"not written: {why}")),
@@ -75,6 +86,11 @@ class SqliteStore:
         self._tell(partial(self._trouble, why))
         self.put(Unit())  # its commit says that all is well again
 
+    @property
+    def well(self) -> bool:
+        """See Store."""
+        return self._database.opened > 0 and not (self._writer.failing or self._read_fault)
+
     # Reading
 
     def _connect(self) -> sqlite3.Connection:
@@ -94,9 +110,9 @@ class SqliteStore:
         if reader is not None:
             reader.close()
 
-    def _read(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+    def _read(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
         try:
-            rows = self._connect().execute(sql, parameters).fetchall()
+            rows = self._connect().execute(statement, parameters).fetchall()
         except (sqlite3.Error, UnicodeError) as error:
             self._read_failed(error)
             raise StoreError(str(error)) from error
@@ -188,18 +204,45 @@ class SqliteStore:
         wait = done is not None and not self._writer.failing
         if wait and done is not None:
             self._waiting[serial] = done
-        lost = self._writer.put(Queued(serial, unit), wait)
-        if lost is not None:
-            self._uncover((lost,))
-            self._lost += 1
-            if self._lost == 1:
-                self._fault("database_queue", "too much waits for the database: the oldest facts are dropped")
+        self._queue(Queued(serial, unit), wait)
         if done is not None and not wait:
             done()
 
+    def commit(self, unit: Unit, done: Told) -> None:
+        """See Store."""
+        self._promise(unit, None, done)
+
+    def claim(self, attempt: AttemptRow, unit: Unit, done: Told) -> None:
+        """See Store."""
+        self._promise(unit, attempt, done)
+
+    def _promise(self, unit: Unit, claim: AttemptRow | None, done: Told) -> None:
+        assert not unit.records, "what may be refused must not lie over what is read"
+        assert not unit.removed
+        if self._writer.failing:
+            done(False)
+            return
+        self._serial = serial = self._serial + 1
+        self._promised[serial] = done
+        self._queue(Queued(serial, unit, True, claim), True)
+
+    def _queue(self, queued: Queued, hurry: bool) -> None:
+        lost = self._writer.put(queued, hurry)
+        if lost is None:
+            return
+        self._uncover((lost,))
+        self._lost += 1
+        if self._lost == 1:
+            self._fault("database_queue", "too much waits for the database: the oldest facts are dropped")
+        self._settle((lost,), None)
+
     def release(self) -> None:
         """See Store."""
-        self._let_go([serial for serial in self._waiting if serial <= self._released])
+        late = {serial for serial in self._promised if serial <= self._released}
+        if late:
+            self._writer.withdraw(late)
+        told = [partial(self._promised.pop(serial), False) for serial in sorted(late)]
+        self._run_all([*told, *self._take_waiting([serial for serial in self._waiting if serial <= self._released])])
         self._released = self._serial
 
     def delete_events_upto(self, seq: int) -> None:
@@ -229,15 +272,21 @@ class SqliteStore:
         except RuntimeError:
             return  # the proxy's loop is closed: nobody is left to be told
 
-    def _committed(self, batch: Sequence[Queued], events: Sequence[Event]) -> None:
+    def _committed(self, batch: Sequence[Queued], events: Sequence[Event], refused: frozenset[int]) -> None:
         self._uncover(batch)
         if events:
             self.on_events(events)
-        self._let_go([queued.serial for queued in batch if queued.serial in self._waiting])
+        self._settle(batch, refused)
+
+    def _settle(self, batch: Sequence[Queued], refused: frozenset[int] | None) -> None:
+        """Tell those who wait for these units; `refused` None: all of them are."""
+        told = [partial(self._promised.pop(queued.serial), refused is not None and queued.serial not in refused)
+                for queued in batch if queued.serial in self._promised]
+        self._run_all([*told, *self._take_waiting(queued.serial for queued in batch)])
 
     def _uncover(self, batch: Iterable[Queued]) -> None:
         """Take out of the overlay what the database now says itself."""
-        for serial, unit in batch:
+        for serial, unit, *_ in batch:
             for record in (*unit.records, *unit.removed):
                 over = self._overlay.get(record.customer)
                 if over is not None and over.get(record.agent, (0,))[0] == serial:
@@ -245,8 +294,13 @@ class SqliteStore:
                     if not over:
                         del self._overlay[record.customer]
 
+    def _take_waiting(self, serials: Iterable[int]) -> list[Done]:
+        return [self._waiting.pop(serial) for serial in serials if serial in self._waiting]
+
     def _let_go(self, serials: Iterable[int]) -> None:
-        waiting = [self._waiting.pop(serial) for serial in serials]
+        self._run_all(self._take_waiting(serials))
+
+    def _run_all(self, waiting: Sequence[Done]) -> None:
         for index, done in enumerate(waiting):
             try:
                 done()

@@ -2,6 +2,9 @@
 
 Each transaction costs the same whether it holds one unit or a thousand, so units that nobody waits for linger a
 moment for company, and one that somebody waits for takes everything along.
+
+A promise (`Store.commit`, `Store.claim`) is committed at the first try or refused: it does not wait for a database in
+trouble.
 """
 
 import contextlib
@@ -9,14 +12,15 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Final, NamedTuple
 
-from routing.direct import Record
-from routing.events import Event, write_json
+from routing.callbacks.facts import AttemptRow
+from routing.events import Event
 from routing.store import schema
+from routing.store.batch import Batch, claim
 from routing.store.database import Database
-from routing.store.interface import CallRow, Unit
+from routing.store.interface import Unit
 
 LINGER: Final = 0.02
 """Seconds that a unit nobody waits for may wait for others."""
@@ -46,13 +50,21 @@ class Queued(NamedTuple):
 
     serial: int
     unit: Unit
+    promise: bool = False
+    """Whoever queued it must know whether it was committed."""
+    claim: AttemptRow | None = None
+    """An attempt to begin with it; only a promise has one."""
 
 
 class Hooks(NamedTuple):
     """What the writer tells; called in its own thread."""
 
-    committed: Callable[[Sequence[Queued], Sequence[Event]], None]
-    """These units are done; the events carry their seq."""
+    committed: Callable[[Sequence[Queued], Sequence[Event], frozenset[int]], None]
+    """These units are done but for the serials that were refused; the events carry their seq."""
+    withdrawn: Callable[[Sequence[Queued]], None]
+    """These promises are refused: the database is in trouble."""
+    anew: Callable[[], None]
+    """Another or an empty database is in the place of the one that was open."""
     trouble: Callable[[str], None]
     """The database cannot be written; said once."""
     healed: Callable[[], None]
@@ -75,6 +87,7 @@ class Writer:
         self._stop = threading.Event()
         self._hurry = False
         self._suspect: tuple[str, int] | None = None
+        self._anew = 0
         self._overfull = False
         self._committed_at = 0.0
         self.failing = False
@@ -99,6 +112,10 @@ class Writer:
     def __len__(self) -> int:
         """Return how many units wait. Any thread."""
         return len(self._queue)
+
+    def withdraw(self, serials: Set[int]) -> None:
+        """Forget these units, as far as they are not being written already."""
+        self._remove(lambda queued: queued.serial in serials)
 
     def suspect(self, why: str, opened: int) -> None:
         """Tell that a reader found the file broken that was the database's opening number `opened`."""
@@ -152,30 +169,55 @@ class Writer:
         """Commit a batch, trying again until the database lets us or we are to stop."""
         while True:
             try:
-                events = self._commit(batch)
+                events, refused = self._commit(batch)
             except _BAD_UNIT as error:
                 if len(batch) > 1:
                     for queued in batch:
                         self._write([queued])
                     return
                 self._hooks.dropped(f"{type(error).__name__}: {error}")
-                events = []
+                events, refused = self._rescue(batch[0])
             except (sqlite3.Error, OSError) as error:
-                if not self._again(error):
+                self._say(error)
+                batch = self._refuse_promises(batch)
+                if self._stop.wait(RETRY):
                     return
                 continue
             self._succeed()
             self._committed_at = time.monotonic()
-            self._hooks.committed(batch, events)
+            self._hooks.committed(batch, events, refused)
             return
 
-    def _again(self, error: Exception) -> bool:
-        """After an error of the database: say so, pause; whether to try once more."""
+    def _rescue(self, bad: Queued) -> tuple[list[Event], frozenset[int]]:
+        """Of a unit that cannot be written keep the call, where what it says of callbacks may be the reason."""
+        if not bad.promise and bad.unit.of_callbacks:
+            with contextlib.suppress(sqlite3.Error, OSError, *_BAD_UNIT):
+                return self._commit([bad._replace(unit=bad.unit.without_callbacks())])
+        return [], frozenset((bad.serial,))
+
+    def _say(self, error: Exception) -> None:
+        """After an error of the database: do what it calls for, and say so."""
         try:
             self._fail(self._database.failed(error))
         except OSError as worse:
             self._fail(str(worse))
-        return not self._stop.wait(RETRY)
+
+    def _refuse_promises(self, batch: list[Queued]) -> list[Queued]:
+        """Let nobody wait for a database in trouble; return what is left of the batch."""
+        promises = [queued for queued in batch if queued.promise] + self._remove(lambda queued: queued.promise)
+        if promises:
+            self._hooks.withdrawn(promises)
+        return [queued for queued in batch if not queued.promise]
+
+    def _remove(self, chosen: Callable[[Queued], bool]) -> list[Queued]:
+        """Take some out of the queue."""
+        with self._wake:
+            found = [queued for queued in self._queue if chosen(queued)]
+            if found:
+                kept = [queued for queued in self._queue if not chosen(queued)]
+                self._queue.clear()
+                self._queue.extend(kept)
+        return found
 
     def _fail(self, why: str) -> None:
         if not self.failing:
@@ -187,59 +229,42 @@ class Writer:
             self.failing = False
             self._hooks.healed()
 
-    def _commit(self, batch: list[Queued]) -> list[Event]:
-        connection = self._database.ready(any(queued.unit.durable for queued in batch))
+    def _commit(self, batch: list[Queued]) -> tuple[list[Event], frozenset[int]]:
+        connection = self._database.ready(any(queued.unit.durable or queued.promise for queued in batch))
+        if self._anew != self._database.anew:
+            self._anew = self._database.anew
+            self._hooks.anew()
+        gathered = Batch(self._database.seq, self._outbox)
         connection.execute("BEGIN IMMEDIATE")
         first_seq = self._database.first_seq
         try:
-            events = self._apply(connection, batch)
+            refused = self._apply(connection, batch, gathered)
+            self._tidy_outbox(connection, gathered.published, gathered.seq)
             connection.execute("COMMIT")
         except BaseException:
             self._database.first_seq = first_seq
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise
-        if events:
-            self._database.seq = events[-1].seq
+        self._database.seq = gathered.seq
         for queued in batch:
             if queued.unit.policy is not None:
                 self._database.policy = queued.unit.policy
-        return events
+        return gathered.events, refused
 
-    def _apply(self, connection: sqlite3.Connection, batch: list[Queued]) -> list[Event]:
-        """Write a batch; of several states of one row only the last."""
-        calls: dict[str, CallRow] = {}
-        records: dict[tuple[str, str], Record | None] = {}
-        events: list[Event] = []
-        seq = self._database.seq
-        published = 0
-        for _, unit in batch:
-            for call in unit.calls:
-                calls[call.id] = call
-            for record in unit.records:
-                records[record[:2]] = record
-            for record in unit.removed:
-                records[record[:2]] = None
-            for event in unit.events:
-                seq += 1
-                events.append(Event(event.kind, event.time, event.id, event.data, event.node, seq))
-            if unit.policy is not None:
-                connection.execute(schema.PUT_POLICY, (unit.policy[1], unit.policy[0]))
-            if unit.published is not None:
-                published = max(published, unit.published)
-        if calls:
-            connection.executemany(schema.PUT_CALL, calls.values())
-        if records:
-            kept = [record for record in records.values() if record is not None]
-            if kept:
-                connection.executemany(schema.PUT_RECORD, kept)
-            if len(kept) < len(records):
-                connection.executemany(schema.REMOVE_RECORD, [key for key, record in records.items() if record is None])
-        if events and self._outbox:
-            connection.executemany(schema.PUT_EVENT, [(event.seq, event.id, event.time, event.kind,
-                                                       write_json(event.data)) for event in events])
-        self._tidy_outbox(connection, published, seq)
-        return events
+    @staticmethod
+    def _apply(connection: sqlite3.Connection, batch: list[Queued], gathered: Batch) -> frozenset[int]:
+        """Write a batch; return the serials of those whose claim was refused."""
+        refused: set[int] = set()
+        for queued in batch:
+            if queued.claim is not None:
+                gathered.write(connection)  # a claim sees all that was queued before it
+                if not claim(connection, queued.claim):
+                    refused.add(queued.serial)
+                    continue
+            gathered.add(queued.unit)
+        gathered.write(connection)
+        return frozenset(refused)
 
     def _tidy_outbox(self, connection: sqlite3.Connection, published: int, last: int) -> None:
         """Forget what was delivered, and the oldest where too much waits."""

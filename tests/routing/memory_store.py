@@ -1,22 +1,182 @@
 """A second engine behind the store's interface: dictionaries, committed at once. Keeps the interface honest."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
 
+from routing.callbacks.facts import (
+    AttemptRow,
+    Barred,
+    Delivery,
+    JournalRow,
+    LegRow,
+    PastAttempt,
+    TaskRow,
+    TaskState,
+    Ticket,
+    TicketComment,
+)
 from routing.direct import Record
 from routing.events import Event
-from routing.store.interface import CallRow, Counts, Fault, PolicyVersion, StoreError, Unit
+from routing.store.interface import TICKET_NUMBER, CallRow, Counts, Fault, PolicyVersion, StoreError, Unit
+
+OPEN = ("open", "held")
 
 
-class MemoryStore:
+class Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+Row = TypeVar("Row", bound=Named)
+
+
+def by_id(rows: Sequence[Row]) -> dict[str, Row]:
+    return {row.id: row for row in rows}
+
+
+class MemoryCallbacks:
+    """The rows of callbacks. Refuses what the tables of a database would refuse."""
+
     def __init__(self) -> None:
+        self.all_tasks: dict[str, TaskRow] = {}
+        self.all_attempts: dict[str, AttemptRow] = {}
+        self.all_legs: dict[str, LegRow] = {}
+        self.all_journal: list[JournalRow] = []
+        self.all_tickets: dict[str, Ticket] = {}
+        self.all_comments: dict[str, TicketComment] = {}
+        self.all_deliveries: dict[str, Delivery] = {}
+        self.all_barred: dict[str, Barred] = {}
+
+    def _read(self) -> None:
+        raise NotImplementedError
+
+    def write(self, unit: Unit) -> None:
+        tasks, attempts = self.all_tasks | by_id(unit.tasks), self.all_attempts | by_id(unit.attempts)
+        pairs = [(task.customer, task.group) for task in tasks.values() if task.state in OPEN]
+        assert len(pairs) == len(set(pairs)), "two open tasks of one customer and group"
+        running = [attempt for attempt in attempts.values() if attempt.ended_at is None]
+        assert len(running) == len({attempt.customer for attempt in running}), "two attempts for one customer"
+        assert len(running) == len({attempt.task for attempt in running}), "two attempts of one task"
+        self.all_tasks, self.all_attempts = tasks, attempts
+        self.all_legs.update((leg.call, leg) for leg in unit.legs)
+        for call in unit.legs_gone:
+            self.all_legs.pop(call, None)
+        self.all_journal += unit.journal
+        for ticket in unit.tickets:
+            known = self.all_tickets.get(ticket.id)
+            self.all_tickets[ticket.id] = ticket._replace(number=known.number if known else len(self.all_tickets) + 1)
+        self.all_comments |= by_id(unit.comments)
+        self.all_deliveries |= by_id(unit.deliveries)
+        for customer in unit.unbarred:
+            self.all_barred.pop(customer, None)
+        self.all_barred.update((barred.customer, barred) for barred in unit.barred)
+
+    def may_claim(self, attempt: AttemptRow) -> bool:
+        task = self.all_tasks.get(attempt.task)
+        return task is not None and task.state == "open" and not any(
+            other.ended_at is None and (other.customer == attempt.customer or other.task == attempt.task)
+            for other in self.all_attempts.values())
+
+    def open_tasks(self) -> list[TaskRow]:
+        self._read()
+        return sorted(task for task in self.all_tasks.values() if task.state in OPEN)
+
+    def task(self, task: str) -> TaskRow | None:
+        self._read()
+        return self.all_tasks.get(task)
+
+    def tasks(self, limit: int, state: TaskState | None = None, customer: str | None = None,
+              group: str | None = None) -> list[TaskRow]:
+        self._read()
+        found = [task for task in self.all_tasks.values() if state in (None, task.state)
+                 and customer in (None, task.customer) and group in (None, task.group)]
+        return sorted(found, key=lambda task: task.id, reverse=True)[:limit]
+
+    def attempts_of(self, task: str) -> list[AttemptRow]:
+        self._read()
+        found = [attempt for attempt in self.all_attempts.values() if attempt.task == task]
+        return sorted(found, key=lambda attempt: attempt.serial)
+
+    def open_attempts(self) -> list[AttemptRow]:
+        self._read()
+        return sorted((each for each in self.all_attempts.values() if each.ended_at is None), key=lambda each: each.id)
+
+    def attempts_since(self, at: float) -> list[PastAttempt]:
+        self._read()
+        found = [PastAttempt(each.customer, each.customer_at) for each in self.all_attempts.values()
+                 if each.customer_at is not None and each.customer_at >= at]
+        return sorted(found, key=lambda past: past.at)
+
+    def journal(self, task: str) -> list[JournalRow]:
+        self._read()
+        return [line for line in self.all_journal if line.task == task]
+
+    def legs(self) -> list[LegRow]:
+        self._read()
+        return sorted(self.all_legs.values())
+
+    def tickets(self, limit: int, state: str | None = None, customer: str | None = None) -> list[Ticket]:
+        self._read()
+        found = [ticket for ticket in self.all_tickets.values() if state in (None, ticket.state)
+                 and customer in (None, ticket.customer)]
+        return sorted(found, key=lambda ticket: -ticket.number)[:limit]
+
+    def ticket(self, name: str | int) -> Ticket | None:
+        self._read()
+        return next((ticket for ticket in self.all_tickets.values() if str(name) in (ticket.id, str(ticket.number))),
+                    None)
+
+    def comments(self, ticket: str) -> list[TicketComment]:
+        self._read()
+        return [comment for comment in self.all_comments.values() if comment.ticket == ticket]
+
+    def _waiting_deliveries(self) -> list[Delivery]:
+        """The first of each ticket and channel that is not delivered."""
+        first: dict[tuple[str, str], Delivery] = {}
+        for delivery in self.all_deliveries.values():
+            if delivery.next_at is not None:
+                first.setdefault((delivery.ticket, delivery.channel), delivery)
+        return sorted(first.values(), key=lambda delivery: delivery.next_at or 0.0)
+
+    def deliveries_due(self, now: float, limit: int) -> list[Delivery]:
+        self._read()
+        return [each for each in self._waiting_deliveries() if each.next_at is not None and each.next_at <= now][:limit]
+
+    def next_delivery(self) -> float | None:
+        self._read()
+        waiting = [each.next_at for each in self.all_deliveries.values() if each.next_at is not None]
+        return min(waiting, default=None)
+
+    def deliveries_of(self, ticket: str) -> list[Delivery]:
+        self._read()
+        return [delivery for delivery in self.all_deliveries.values() if delivery.ticket == ticket]
+
+    def barred(self) -> list[Barred]:
+        self._read()
+        return sorted(self.all_barred.values(), key=lambda barred: (-barred.added_at, barred.customer))
+
+    def released_counts(self, since: float) -> dict[str, int]:
+        self._read()
+        found = [line.agent for line in self.all_journal if line.kind == "released" and line.at >= since]
+        return {agent: found.count(agent) for agent in found if agent is not None}
+
+
+class MemoryStore(MemoryCallbacks):
+    def __init__(self) -> None:
+        super().__init__()
         self.outbox = True
         self.on_fault: Callable[[Fault], None] = lambda fault: None
         self.on_events: Callable[[Sequence[Event]], None] = lambda events: None
+        self.on_anew: Callable[[], None] = lambda: None
         self.broken = False
         self.rows: dict[str, CallRow] = {}
         self.direct: dict[tuple[str, str], Record] = {}
         self.events: list[Event] = []
         self.policies: list[PolicyVersion] = []
+
+    @property
+    def well(self) -> bool:
+        return not self.broken
 
     def _read(self) -> None:
         if self.broken:
@@ -49,11 +209,35 @@ class MemoryStore:
         self.direct.update((record[:2], record) for record in unit.records)
         for record in unit.removed:
             self.direct.pop(record[:2], None)
-        self.events += [event._replace(seq=len(self.events) + 1 + index) for index, event in enumerate(unit.events)]
+        self.write(unit)
+        numbers = {ticket.id: self.all_tickets[ticket.id].number for ticket in unit.tickets}
+        for event in unit.events:
+            opened = event.kind == "ticket.opened" and event.data.get("ticket") in numbers
+            data = {**event.data, TICKET_NUMBER: numbers[event.data["ticket"]]} if opened else event.data
+            self.events.append(event._replace(seq=len(self.events) + 1, data=data))
         if unit.policy is not None:
             self.policies.append(PolicyVersion(len(self.policies) + 1, unit.policy[1], unit.policy[0]))
         if done is not None:
             done()
+
+    def commit(self, unit: Unit, done: Callable[[bool], None]) -> None:
+        if not self.broken:
+            self.put(unit)
+        done(not self.broken)
+
+    def claim(self, attempt: AttemptRow, unit: Unit, done: Callable[[bool], None]) -> None:
+        may = not self.broken and self.may_claim(attempt)
+        if may:
+            self.put(unit._replace(attempts=(attempt, *unit.attempts)))
+        done(may)
+
+    def last_talk(self, customer: str, min_talk: float) -> tuple[str, float] | None:
+        self._read()
+        for row in sorted(self.rows.values(), key=lambda row: row.id, reverse=True):
+            of_us = row.reason == "callback" and row.direction == "inbound"
+            if row.customer == customer and row.agent and not of_us and (row.talk_s or -1.0) >= min_talk:
+                return row.agent, row.answered_at or row.started_at
+        return None
 
     def release(self) -> None:
         pass

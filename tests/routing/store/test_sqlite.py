@@ -85,7 +85,7 @@ def test_what_is_put_together_is_committed_together(world: World, monkeypatch: p
     monkeypatch.setattr(writer, "LINGER", 5.0)
     commit = world.store._writer._commit
 
-    def counted(batch: list[writer.Queued]) -> list[Event]:
+    def counted(batch: list[writer.Queued]) -> tuple[list[Event], frozenset[int]]:
         batches.append(len(batch))
         return commit(batch)
 
@@ -132,9 +132,9 @@ def test_durable_units_are_synced(world: World, durable: bool, level: int) -> No
     hooks = world.store._writer._hooks
     committed = hooks.committed
 
-    def look(batch: object, events: object) -> None:
+    def look(batch: object, events: object, refused: object) -> None:
         done.append(world.store._database._connection.execute("PRAGMA synchronous").fetchone()[0])  # type: ignore[union-attr]
-        committed(batch, events)  # type: ignore[arg-type]
+        committed(batch, events, refused)  # type: ignore[arg-type]
 
     world.store._writer._hooks = hooks._replace(committed=look)
     world.loop.until(lambda: done)
@@ -212,8 +212,10 @@ def test_calls_newest_first_of_all_or_one_customer(world: World) -> None:
 def test_schema_is_made_by_named_steps_that_are_recorded(world: World) -> None:
     db = Database(sqlite3.connect(world.path))
     names = [step.name for step in schema.migrations.applied(db)]
-    assert names == ["m001_calls", "m002_direct", "m003_policy", "m004_outbox"]
-    assert {"calls", "direct", "policy", "outbox"} <= set(db.table_names())
+    assert names == ["m001_calls", "m002_direct", "m003_policy", "m004_outbox", "m005_tasks", "m006_attempts",
+                     "m007_journal", "m008_tickets", "m009_do_not_call"]
+    assert {"calls", "direct", "policy", "outbox", "tasks", "attempts", "legs", "journal", "tickets", "comments",
+            "deliveries", "do_not_call"} <= set(db.table_names())
     assert db.journal_mode == "wal"
     db.close()
 

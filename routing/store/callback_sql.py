@@ -1,0 +1,141 @@
+"""The statements about callbacks, and how their rows stand in the tables: lists and details as JSON text."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, Final
+
+from routing.callbacks.facts import (
+    AttemptRow,
+    Barred,
+    Delivery,
+    JournalRow,
+    LegRow,
+    TaskRow,
+    Ticket,
+    TicketComment,
+)
+from routing.events import write_json
+
+
+def _columns(fields: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in fields)
+
+
+def _upsert(table: str, fields: tuple[str, ...], fixed: tuple[str, ...] = (), **values: str) -> str:
+    """Return a statement that inserts a row, or changes the one with the key in the first field.
+
+    `fixed`: what never changes. `values`: expressions in place of the value that comes.
+    """
+    places = ", ".join(values.get(name, "?") for name in fields)
+    later = ", ".join(f'"{name}"=excluded."{name}"' for name in fields[1:] if name not in fixed)
+    return (f'INSERT INTO {table} ({_columns(fields)}) VALUES ({places}) '
+            f'ON CONFLICT ("{fields[0]}") DO UPDATE SET {later}')
+
+
+PUT_TASK: Final = _upsert("tasks", TaskRow._fields)
+PUT_ATTEMPT: Final = _upsert("attempts", AttemptRow._fields)
+PUT_LEG: Final = _upsert("legs", LegRow._fields)
+DROP_LEG: Final = "DELETE FROM legs WHERE call=?"
+PUT_JOURNAL: Final = f"INSERT INTO journal ({_columns(JournalRow._fields)}) VALUES (?,?,?,?,?)"
+PUT_TICKET: Final = _upsert("tickets", Ticket._fields, ("number",),
+                            number="(SELECT coalesce(max(number), 0) + 1 FROM tickets)")
+PUT_COMMENT: Final = _upsert("comments", TicketComment._fields)
+PUT_DELIVERY: Final = _upsert("deliveries", Delivery._fields)
+PUT_BARRED: Final = _upsert("do_not_call", Barred._fields)
+DROP_BARRED: Final = "DELETE FROM do_not_call WHERE customer=?"
+
+CLAIM: Final = (
+    f"INSERT INTO attempts ({_columns(AttemptRow._fields)}) SELECT {', '.join('?' * len(AttemptRow._fields))} "
+    "WHERE EXISTS (SELECT 1 FROM tasks WHERE id=? AND state='open') "
+    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND customer=?) "
+    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND task=?)"
+)
+
+_TASK: Final = f"SELECT {_columns(TaskRow._fields)} FROM tasks"
+_ATTEMPT: Final = f"SELECT {_columns(AttemptRow._fields)} FROM attempts"
+_TICKET: Final = f"SELECT {_columns(Ticket._fields)} FROM tickets"
+_DELIVERY: Final = f"SELECT {_columns(Delivery._fields)} FROM deliveries AS d"
+
+OPEN_TASKS: Final = f"{_TASK} WHERE state IN ('open', 'held') ORDER BY id"
+TASK: Final = f"{_TASK} WHERE id=?"
+ATTEMPTS_OF: Final = f"{_ATTEMPT} WHERE task=? ORDER BY serial"
+OPEN_ATTEMPTS: Final = f"{_ATTEMPT} WHERE ended_at IS NULL ORDER BY id"
+ATTEMPTS_SINCE: Final = "SELECT customer, customer_at FROM attempts WHERE customer_at>=? ORDER BY customer_at"
+JOURNAL: Final = f"SELECT {_columns(JournalRow._fields)} FROM journal WHERE task=? ORDER BY seq"
+LEGS: Final = f"SELECT {_columns(LegRow._fields)} FROM legs ORDER BY call"
+TICKET: Final = f"{_TICKET} WHERE id=?"
+TICKET_NUMBERED: Final = f"{_TICKET} WHERE number=?"
+COMMENTS: Final = f"SELECT {_columns(TicketComment._fields)} FROM comments WHERE ticket=? ORDER BY seq"
+DELIVERIES_DUE: Final = (
+    f"{_DELIVERY} WHERE next_at<=? AND NOT EXISTS (SELECT 1 FROM deliveries AS e WHERE e.ticket=d.ticket "
+    "AND e.channel=d.channel AND e.seq<d.seq AND e.next_at IS NOT NULL) ORDER BY next_at, seq LIMIT ?"
+)
+NEXT_DELIVERY: Final = "SELECT min(next_at) FROM deliveries WHERE next_at IS NOT NULL"
+DELIVERIES_OF: Final = f"{_DELIVERY} WHERE ticket=? ORDER BY seq"
+BARRED: Final = f"SELECT {_columns(Barred._fields)} FROM do_not_call ORDER BY added_at DESC, customer"
+LAST_TALK: Final = (
+    "SELECT agent, answered_at FROM calls WHERE customer=? AND talk_s>=? AND agent IS NOT NULL "
+    "AND NOT (reason='callback' AND direction='inbound') ORDER BY id DESC LIMIT 1"
+)
+"""Of a callback's two legs the one to the PBX (`inbound`) is a talk with the agent, not with the customer."""
+RELEASED: Final = (
+    "SELECT agent, count(*) FROM journal WHERE kind='released' AND at>=? AND agent IS NOT NULL GROUP BY agent"
+)
+
+
+def newest(select: str, order: str, filters: dict[str, str | None]) -> tuple[str, list[str]]:
+    """Return a query for the newest rows of those that the filters let pass, without its limit, and its parameters."""
+    given = {name: value for name, value in filters.items() if value is not None}
+    where = " AND ".join(f'"{name}"=?' for name in given)
+    return f"{select}{' WHERE ' + where if where else ''} ORDER BY {order} DESC LIMIT ?", list(given.values())
+
+
+def newest_tasks(filters: dict[str, str | None]) -> tuple[str, list[str]]:
+    """Return the query for the newest tasks, as `newest`."""
+    return newest(_TASK, "id", filters)
+
+
+def newest_tickets(filters: dict[str, str | None]) -> tuple[str, list[str]]:
+    """Return the query for the newest tickets, as `newest`."""
+    return newest(_TICKET, "number", filters)
+
+
+_DECLINED: Final = TaskRow._fields.index("declined")
+_OPTIONS: Final = TaskRow._fields.index("options")
+
+
+def from_task(task: TaskRow) -> list[object]:
+    """Return what stands in the table for a task."""
+    values: list[object] = list(task)
+    values[_DECLINED] = write_json(task.declined)
+    values[_OPTIONS] = write_json(task.options)
+    return values
+
+
+def to_task(row: tuple[Any, ...]) -> TaskRow:
+    """Return the task of a row."""
+    values = list(row)
+    values[_DECLINED] = tuple(json.loads(row[_DECLINED])) if row[_DECLINED] != "[]" else ()
+    values[_OPTIONS] = json.loads(row[_OPTIONS]) if row[_OPTIONS] != "{}" else {}
+    return TaskRow._make(values)
+
+
+def from_journal(line: JournalRow) -> tuple[object, ...]:
+    """Return what stands in the table for a line of a journal."""
+    return line.task, line.at, line.kind, line.agent, write_json(line.data)
+
+
+def to_journal(row: tuple[Any, ...]) -> JournalRow:
+    """Return the line of a journal of a row."""
+    task, at, kind, agent, data = row
+    return JournalRow(task, at, kind, agent, json.loads(data))
+
+
+def from_ticket(ticket: Ticket) -> tuple[object, ...]:
+    """Return what stands in the table for a ticket, without its number: that is the table's to give."""
+    return ticket.id, *ticket[2:]
+
+
+def to_comment(row: tuple[Any, ...]) -> TicketComment:
+    """Return the comment of a row."""
+    return TicketComment._make(row)._replace(internal=bool(row[-1]))
