@@ -18,6 +18,10 @@ PIPE_WIDTH: Final = 1000
 
 NOTHING: Final = "-"
 
+MOMENTS: Final = frozenset({"time", "since", "created", "touched", "expires", "missed_at", "due", "ended", "claimed",
+                            "delivered"})
+"""Keys whose values are seconds since the epoch."""
+
 _STYLES: Final = {"up": "green", "running": "green", "down": "red", "draining": "yellow"}
 
 
@@ -49,6 +53,16 @@ def show_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], em
     for row in rows:
         table.add_row(*(_cell(key, row.get(key)) for key in columns))
     _console().print(table)
+
+
+def show_pairs(data: Mapping[str, Any], keys: Sequence[str]) -> None:
+    """Print one thing as a line for each of its keys."""
+    wide = max(map(len, keys))
+    for key in keys:
+        value = data.get(key)
+        if isinstance(value, Mapping | list | tuple):
+            value = json.dumps(value, ensure_ascii=False)
+        _console().print(Text(f"{key:{wide}}  ", style="bold") + _cell(key, value))
 
 
 def show_status(status: Mapping[str, Any]) -> None:
@@ -92,7 +106,7 @@ def _peers(status: Mapping[str, Any]) -> Iterable[tuple[str, str, Mapping[str, A
 
 
 def _cell(key: str, value: Any) -> Text:
-    if key in ("time", "since", "created", "touched", "expires"):
+    if key in MOMENTS and isinstance(value, float | int | None):
         return Text(moment(value))
     if value is None or value == "":
         return Text(NOTHING)

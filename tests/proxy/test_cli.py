@@ -303,9 +303,9 @@ def test_where_the_socket_is(run: Run, daemon: Daemon, tmp_path: Path, monkeypat
     assert run("status", "-c", "other/b.toml").exit_code == 0
     (tmp_path / "boomerang.toml").unlink()
     assert run("status", "--socket", "control.sock").exit_code == 0
-    monkeypatch.setattr("proxy.cli.DEFAULT_CONFIGS", (tmp_path / "a.toml", tmp_path / "other" / "b.toml"))
+    monkeypatch.setattr("proxy.cli.asking.DEFAULT_CONFIGS", (tmp_path / "a.toml", tmp_path / "other" / "b.toml"))
     assert run("status").exit_code == 0
-    monkeypatch.setattr("proxy.cli.DEFAULT_CONFIGS", (Path("a.toml"),))
+    monkeypatch.setattr("proxy.cli.asking.DEFAULT_CONFIGS", (Path("a.toml"),))
     result = run("status")
     assert (result.exit_code, result.stderr) == (2, "boomerang: there is no a.toml: name one with -c\n")
 

@@ -1,12 +1,8 @@
-"""The command: `boomerang`, also `python -m proxy`.
-
-Exit codes: 0 good, 1 failed (also: no daemon is running), 2 wrong usage or configuration.
-"""
+"""The command's root: the daemon itself, what it does now, direct callbacks and the policy."""
 
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -14,42 +10,46 @@ from typing import Annotated, Any, Final
 import typer
 
 from config.lines import format_key
-from config.node import load_node, load_seed, read_socket
+from config.node import load_node, load_seed
 from config.policy import check_policy, flat
-from config.problem import ConfigError, Problem
+from config.problem import ConfigError
 from config.toml import to_value
 from proxy import render
-from proxy.control import ControlClient, ControlError
+from proxy.cli import callbacks, tickets
+from proxy.cli.asking import (
+    FAILED,
+    HELP,
+    WRONG,
+    Config,
+    Json,
+    Limit,
+    Socket,
+    ask,
+    config_of,
+    failure,
+    show_rows,
+    socket_of,
+    tell,
+    told,
+)
+from proxy.control import ControlClient
 from proxy.ladder import Ladder
-
-DEFAULT_CONFIGS: Final = (Path("boomerang.toml"), Path("/etc/boomerang/boomerang.toml"))
-"""Where the configuration is looked for, in this order."""
-
-FAILED: Final = 1
-WRONG: Final = 2
-
-Config = Annotated[
-    Path | None, typer.Option("-c", "--config", help="boomerang.toml of the node; else ./ and /etc/boomerang.")
-]
-Socket = Annotated[
-    Path | None, typer.Option("--socket", help="Control socket of the daemon; else that of boomerang.toml.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most so many.")]
-
-_HELP: Final = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     help="SIP callback proxy: a customer who calls back reaches the agent who tried to reach them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings=_HELP,
+    context_settings=HELP,
 )
 direct_app = typer.Typer(help="Direct callbacks: calls of this customer go to this agent.", no_args_is_help=True)
 policy_app = typer.Typer(help="The policy: what changes while the daemon runs.", no_args_is_help=True)
 app.add_typer(direct_app, name="direct")
 app.add_typer(policy_app, name="policy")
+app.add_typer(callbacks.app, name="callbacks")
+app.add_typer(callbacks.dnc_app, name="dnc")
+app.add_typer(callbacks.campaigns_app, name="campaigns")
+app.add_typer(tickets.app, name="tickets")
 
 
 def main() -> None:
@@ -70,8 +70,8 @@ def run(config: Config = None) -> None:
     """Run the daemon in the foreground."""
     from proxy.app import run as serve
 
-    with _told():
-        raise typer.Exit(serve(_config(config)))
+    with told():
+        raise typer.Exit(serve(config_of(config)))
 
 
 @app.command()
@@ -84,7 +84,7 @@ def check(file: Path, json: Json = False) -> None:
         if json:
             render.show_json([problem._asdict() for problem in error.problems])
         else:
-            _tell(error.problems, sys.stdout)
+            tell(error.problems, sys.stdout)
         raise typer.Exit(WRONG) from None
     if json:
         render.show_json([])
@@ -100,7 +100,7 @@ def version(json: Json = False) -> None:
     try:
         number = metadata.version("boomerang")
     except metadata.PackageNotFoundError:
-        raise _fail("boomerang is not installed, so it has no version") from None
+        raise failure("boomerang is not installed, so it has no version") from None
     if json:
         render.show_json({"version": number})
     else:
@@ -110,7 +110,7 @@ def version(json: Json = False) -> None:
 @app.command()
 def status(config: Config = None, socket: Socket = None, json: Json = False) -> None:
     """Show how the daemon and its peers are."""
-    data = _ask(config, socket, "status")
+    data = ask(config, socket, "status")
     render.show_json(data) if json else render.show_status(data)
 
 
@@ -123,7 +123,7 @@ def calls(
     json: Json = False,
 ) -> None:
     """List calls, the latest first."""
-    data = _ask(config, socket, "calls.list", limit=limit, active=active)
+    data = ask(config, socket, "calls.list", limit=limit, active=active)
     columns = {
         "time": "time",
         "direction": "direction",
@@ -136,7 +136,7 @@ def calls(
         "talk": "talk s",
         "id": "id",
     }
-    _list(data, columns, "no calls", json)
+    show_rows(data, columns, "no calls", json)
 
 
 @app.command()
@@ -149,8 +149,10 @@ def agents(config: Config = None, socket: Socket = None, json: Json = False) -> 
         "type": "type",
         "state": "state",
         "since": "since",
+        "callbacks": "callbacks",
+        "released": "released",
     }
-    _list(_ask(config, socket, "agents.list"), columns, "no agents", json)
+    show_rows(ask(config, socket, "agents.list"), columns, "no agents", json)
 
 
 _DIRECT_COLUMNS: Final = {
@@ -164,15 +166,15 @@ _DIRECT_COLUMNS: Final = {
 
 
 @direct_app.command("list")
-def direct_list(limit: Limit = 50, config: Config = None, socket: Socket = None, json: Json = False) -> None:
+def directshow_rows(limit: Limit = 50, config: Config = None, socket: Socket = None, json: Json = False) -> None:
     """List live records, the one touched last first."""
-    _list(_ask(config, socket, "direct.list", limit=limit), _DIRECT_COLUMNS, "no direct callbacks", json)
+    show_rows(ask(config, socket, "direct.list", limit=limit), _DIRECT_COLUMNS, "no direct callbacks", json)
 
 
 @direct_app.command("show")
 def direct_show(customer: str, config: Config = None, socket: Socket = None, json: Json = False) -> None:
     """Show the live records of a customer: the first one is where a call would go."""
-    _list(_ask(config, socket, "direct.show", customer=customer), _DIRECT_COLUMNS, f"nothing for {customer}", json)
+    show_rows(ask(config, socket, "direct.show", customer=customer), _DIRECT_COLUMNS, f"nothing for {customer}", json)
 
 
 @direct_app.command("remove")
@@ -184,7 +186,7 @@ def direct_remove(
     json: Json = False,
 ) -> None:
     """Remove the live records of a customer."""
-    data = _ask(config, socket, "direct.remove", customer=customer, agent=agent)
+    data = ask(config, socket, "direct.remove", customer=customer, agent=agent)
     render.show_json(data) if json else render.show_line(f"removed: {data['removed']}")
     if not data["removed"]:
         raise typer.Exit(FAILED)
@@ -198,11 +200,11 @@ def policy_show(
     json: Json = False,
 ) -> None:
     """Show every setting, or what is in force for one agent."""
-    data = _ask(config, socket, "policy.show")
+    data = ask(config, socket, "policy.show")
     if agent is not None:
         policy, _ = check_policy(data)
         if policy is None:
-            raise _fail("the daemon's policy cannot be read by this version of the command")
+            raise failure("the daemon's policy cannot be read by this version of the command")
         data = policy.direct_for(agent).model_dump(mode="json")
     if json:
         render.show_json(data)
@@ -214,7 +216,7 @@ def policy_show(
 @policy_app.command("export")
 def policy_export(config: Config = None, socket: Socket = None, json: Json = False) -> None:
     """Print the policy as policy.toml."""
-    data = _ask(config, socket, "policy.export")
+    data = ask(config, socket, "policy.export")
     render.show_json(data) if json else sys.stdout.write(data["toml"])
 
 
@@ -223,15 +225,15 @@ def policy_apply(file: Path, config: Config = None, socket: Socket = None, json:
     """Make a policy.toml the policy, whole, and say what changed."""
     from config.loading import read_text
 
-    with _told():
+    with told():
         text = read_text(file)
-    _changes(_ask(config, socket, "policy.apply", toml=text, name=str(file)), json)
+    _changes(ask(config, socket, "policy.apply", toml=text, name=str(file)), json)
 
 
 @policy_app.command("set")
 def policy_set(key: str, value: str, config: Config = None, socket: Socket = None, json: Json = False) -> None:
     """Change one setting, such as: direct_callback.type 3"""
-    _changes(_ask(config, socket, "policy.set", key=key, value=value), json)
+    _changes(ask(config, socket, "policy.set", key=key, value=value), json)
 
 
 @app.command()
@@ -247,14 +249,14 @@ def trace(
     began = time.monotonic()
     seen = 0
     try:
-        with _told():
-            client = ControlClient(_socket(config, socket))
+        with told():
+            client = ControlClient(socket_of(config, socket))
             seen = _follow(client.stream("trace", seconds=seconds, of=of), count, json)
     except KeyboardInterrupt:
         return
     over = seconds is not None and time.monotonic() - began >= seconds
     if not over and (count is None or seen < count):
-        raise _fail("the daemon ended the trace")
+        raise failure("the daemon ended the trace")
 
 
 def _follow(items: Iterator[Any], count: int | None, json: bool) -> int:
@@ -278,52 +280,5 @@ def _follow(items: Iterator[Any], count: int | None, json: bool) -> int:
     return seen
 
 
-def _list(rows: list[dict[str, Any]], columns: dict[str, str], empty: str, json: bool) -> None:
-    render.show_json(rows) if json else render.show_table(rows, columns, empty)
-
-
 def _changes(data: dict[str, Any], json: bool) -> None:
     render.show_json(data) if json else render.show_changes(data["changes"])
-
-
-def _ask(config: Path | None, socket: Path | None, verb: str, **args: Any) -> Any:
-    with _told():
-        return ControlClient(_socket(config, socket)).call(verb, **args)
-
-
-def _socket(config: Path | None, socket: Path | None) -> Path:
-    return socket or read_socket(_config(config))
-
-
-def _config(config: Path | None) -> Path:
-    found = config or next((path for path in DEFAULT_CONFIGS if path.exists()), None)
-    if found is None:
-        names = " and no ".join(map(str, DEFAULT_CONFIGS))
-        raise ConfigError([Problem("boomerang", "", 0, f"there is no {names}: name one with -c")])
-    return found
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn errors that are the operator's to know into lines on standard error and an exit code."""
-    try:
-        yield
-    except ConfigError as error:
-        _tell(error.problems, sys.stderr)
-        raise typer.Exit(WRONG) from None
-    except ControlError as error:
-        problems = [Problem(**problem) for problem in error.problems]
-        if not problems:
-            raise _fail(str(error)) from None
-        _tell(problems, sys.stderr)
-        raise typer.Exit(WRONG) from None
-
-
-def _tell(problems: list[Problem], stream: Any) -> None:
-    for problem in problems:
-        stream.write(f"{problem}\n")
-
-
-def _fail(text: str) -> typer.Exit:
-    sys.stderr.write(f"boomerang: {text}\n")
-    return typer.Exit(FAILED)

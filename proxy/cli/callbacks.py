@@ -1,0 +1,143 @@
+"""`boomerang callbacks`, `dnc` and `campaigns`: what was promised, who is never called, and the campaigns."""
+
+from typing import Annotated, Any, Final
+
+import typer
+
+from proxy import render
+from proxy.cli.asking import FAILED, Config, Json, Limit, Socket, ask, show_rows
+
+app = typer.Typer(help="Callback tasks: promises to call a customer.", no_args_is_help=True)
+dnc_app = typer.Typer(help="The do-not-call list: numbers that are never called back.", no_args_is_help=True)
+campaigns_app = typer.Typer(help="Callback campaigns.", no_args_is_help=True)
+
+Task = Annotated[str, typer.Argument(metavar="TASK", help="Id of the task, or as much of its end as is unique.")]
+Why = Annotated[str, typer.Option("--reason", help="For the journal.")]
+
+_COLUMNS: Final = {
+    "id": "id", "customer": "customer", "group": "group", "campaign": "campaign", "origin": "origin",
+    "state": "state", "reason": "reason", "missed_at": "missed at", "missed": "calls", "due": "due",
+    "attempts": "made", "attempts_max": "of", "responsible": "responsible", "expires": "expires",
+}
+_ATTEMPTS: Final = {
+    "serial": "no", "claimed": "begun", "agent": "agent", "step": "step", "result": "result", "cause": "cause",
+    "talk": "talk s", "ended": "ended",
+}
+_JOURNAL: Final = {"time": "time", "kind": "what", "agent": "agent", "text": "details"}
+
+
+@app.command("list")
+def callbacks_list(
+    state: Annotated[str | None, typer.Option("--state", help="open, held, done, failed, expired, cancelled.")] = None,
+    customer: Annotated[str | None, typer.Option("--customer", help="Only this customer's.")] = None,
+    group: Annotated[str | None, typer.Option("--group", help="Only this group's.")] = None,
+    limit: Limit = 50,
+    config: Config = None,
+    socket: Socket = None,
+    json: Json = False,
+) -> None:
+    """List tasks, the newest first."""
+    rows = ask(config, socket, "callbacks.list", state=state, customer=customer, group=group, limit=limit)
+    show_rows(rows, _COLUMNS, "no callbacks", json)
+
+
+@app.command("show")
+def callbacks_show(task: Task, config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """Show a task with its attempts and its journal."""
+    data = ask(config, socket, "callbacks.show", id=task)
+    if json:
+        render.show_json(data)
+        return
+    render.show_pairs(data, tuple(_COLUMNS))
+    render.show_table(data["tries"], _ATTEMPTS, "no attempts")
+    render.show_table(data["journal"], _JOURNAL, "an empty journal")
+
+
+@app.command("add")
+def callbacks_add(
+    customer: str,
+    group: Annotated[str | None, typer.Option("--group", help="Who calls; the only group where left out.")] = None,
+    number: Annotated[str | None, typer.Option("--number", help="Our number to show.")] = None,
+    responsible: Annotated[str | None, typer.Option("--responsible", help="Extension, or group:NAME.")] = None,
+    wait: Annotated[float | None, typer.Option("--wait", min=0, help="Seconds the task waits for them.")] = None,
+    note: Annotated[str, typer.Option("--note", help="What the agent's card says.")] = "",
+    config: Config = None,
+    socket: Socket = None,
+    json: Json = False,
+) -> None:
+    """Promise a callback to a customer."""
+    data = ask(config, socket, "callbacks.add", customer=customer, group=group, number=number,
+               responsible=responsible, responsible_wait=wait, note=note)
+    _said(data, json)
+
+
+@app.command("cancel")
+def callbacks_cancel(task: Task, reason: Why = "", config: Config = None, socket: Socket = None,
+                     json: Json = False) -> None:
+    """End a task for good."""
+    _said(ask(config, socket, "callbacks.cancel", id=task, reason=reason), json)
+
+
+@app.command("hold")
+def callbacks_hold(task: Task, reason: Why = "", config: Config = None, socket: Socket = None,
+                   json: Json = False) -> None:
+    """Stop a task for now."""
+    _said(ask(config, socket, "callbacks.hold", id=task, reason=reason), json)
+
+
+@app.command("resume")
+def callbacks_resume(task: Task, config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """Let a held task go on."""
+    _said(ask(config, socket, "callbacks.resume", id=task), json)
+
+
+@app.command("call-now")
+def callbacks_call_now(task: Task, config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """Make a task due at once, for the first free agent."""
+    _said(ask(config, socket, "callbacks.call-now", id=task), json)
+
+
+@dnc_app.command("list")
+def dnc_list(limit: Limit = 50, config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """List the numbers, the newest first."""
+    columns = {"customer": "customer", "since": "since", "reason": "reason"}
+    show_rows(ask(config, socket, "dnc.list", limit=limit), columns, "nobody", json)
+
+
+@dnc_app.command("add")
+def dnc_add(customer: str, reason: Why = "", config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """Never call a number back; its open tasks end."""
+    data = ask(config, socket, "dnc.add", customer=customer, reason=reason)
+    render.show_json(data) if json else render.show_line(f"{data['customer']} is never called back")
+
+
+@dnc_app.command("remove")
+def dnc_remove(customer: str, config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """Take a number off the list."""
+    data = ask(config, socket, "dnc.remove", customer=customer)
+    render.show_json(data) if json else render.show_line(f"removed: {data['removed']}")
+    if not data["removed"]:
+        raise typer.Exit(FAILED)
+
+
+@campaigns_app.command("list")
+def campaigns_list(config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """List the campaigns, those that go first first."""
+    columns = {"id": "id", "name": "name", "group": "group", "rank": "order", "parity": "parity", "active": "active",
+               "from": "from", "to": "to", "open": "open", "done": "done", "failed": "failed"}
+    show_rows(ask(config, socket, "campaigns.list"), columns, "no campaigns", json)
+
+
+@campaigns_app.command("show")
+def campaigns_show(campaign: str, config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """Show every setting of a campaign and how it goes."""
+    data = ask(config, socket, "campaigns.show", id=campaign)
+    render.show_json(data) if json else render.show_pairs(data, tuple(data))
+
+
+def _said(data: dict[str, Any], json: bool) -> None:
+    if json:
+        render.show_json(data)
+    else:
+        due = f", due {render.moment(data['due'])}" if data.get("due") is not None else ""
+        render.show_line(f"{data['id']} {data['customer']}: {data['state']}{due}")
