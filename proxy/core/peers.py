@@ -50,6 +50,8 @@ class Peer:
     """Whether the P-Asserted-Identity that it sends is believed."""
     register_to: str | None = None
     """PBX: the trunk that its REGISTER requests are passed to."""
+    allows: frozenset[bytes] = frozenset()
+    """Methods that it named in the Allow of its last answer to OPTIONS; empty where it named none."""
     addresses: tuple[Address, ...] = field(default=())
     """In the order they are tried; replaced as a whole when names resolve anew."""
 

@@ -116,6 +116,8 @@ class _Question:
     def on_response(self, tx: ClientTransaction, response: Response, now: float) -> None:
         if response.status >= 200:
             alive = response.status not in NOT_ALIVE
+            if response.has(b"allow"):
+                self._peer.allows = frozenset(method.upper() for method in response.option_tags(b"allow"))
             self._qualifier.heard(self._peer, self._hop, alive, now - self._asked if alive else None, now)
 
     def on_timeout(self, tx: ClientTransaction, now: float) -> None:

@@ -137,3 +137,11 @@ def test_address_that_is_gone_says_nothing_any_more() -> None:
     world.table.set_addresses(next(iter(world.table.pbxs.values())), (address(PBX),))
     both.call.play(f"wait {INTERVAL_DOWN - PATIENCE} : OPTIONS > pbx\nwait {PATIENCE} : 3x OPTIONS > pbx")
     assert both.told() == [("pbx", "office", False, None)]
+
+
+def test_what_a_peer_allows_is_kept(one: Asked) -> None:
+    pbx = one.call.world.pbx
+    one.call.step("wait 0 : OPTIONS > pbx")
+    assert pbx.allows == frozenset()
+    one.call.step("pbx > 200 OPTIONS", b"Allow: INVITE, ack", b"Allow: SUBSCRIBE")
+    assert pbx.allows == {b"INVITE", b"ACK", b"SUBSCRIBE"}
