@@ -140,7 +140,7 @@ def test_address_that_is_gone_says_nothing_any_more() -> None:
 
 
 def test_what_a_peer_allows_is_kept(one: Asked) -> None:
-    pbx = one.call.world.pbx
+    pbx = one.call.world.table.pbxs["office"]
     one.call.step("wait 0 : OPTIONS > pbx")
     assert pbx.allows == frozenset()
     one.call.step("pbx > 200 OPTIONS", b"Allow: INVITE, ack", b"Allow: SUBSCRIBE")
