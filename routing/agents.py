@@ -1,14 +1,30 @@
-"""Who is free, as far as the calls that pass show it. `unknown` is a state: an agent nobody saw yet is not free."""
+"""Who is free: what the calls that pass, our own legs, the card after a call and the dialog event say, joined.
 
+Rules
+- Busy before ringing before wrap-up before the rest. An agent nobody saw yet is `unknown`, and that is not free.
+- Where the PBX shows an agent's dialogs (RFC 4235), calls that we do not see count too, and `free` is certain.
+- Calls and dialogs are told apart in time: a call is counted before its NOTIFY comes and may end after it, so either
+  one makes an agent busy. Only what the dialogs have seen too, and have seen end, is no longer believed of the
+  calls: the agent passed it on to somebody else.
+"""
+
+from math import inf
 from typing import Final, Literal, NamedTuple
 
-State = Literal["free", "ringing", "busy", "unknown"]
+from routing.facts import Watched
+
+State = Literal["free", "ringing", "busy", "wrap_up", "unknown"]
+Rest = Literal["free", "unknown"]
+"""What an agent is whom no call engages."""
 
 AGENTS_MAX: Final = 20_000
 """Agents whose state is kept; then an idle one is forgotten for each new one."""
 
 ELSEWHERE: Final = frozenset({480, 486, 600})
 """Endings of a ringing that show an agent to be engaged or away by no call of ours: their state is unknown."""
+
+NOTIFY_LEAD: Final = 1.0
+"""Seconds by which a NOTIFY may be ahead of the call that it tells of."""
 
 
 class AgentState(NamedTuple):
@@ -23,23 +39,47 @@ NEVER_SEEN: Final = AgentState("unknown", None)
 
 
 class _Seen:
-    __slots__ = ("busy", "ringing", "state")
+    __slots__ = ("busy", "counted_at", "engaged_at", "rest", "ringing", "state", "watch", "watch_since", "wrapped")
 
     def __init__(self) -> None:
         self.ringing = self.busy = 0
+        self.counted_at = -inf
+        """When a call was last added."""
+        self.rest: Rest = "unknown"
+        self.watch: Watched | None = None
+        self.watch_since = inf
+        self.engaged_at = -inf
+        """When the dialogs last showed that something engages them."""
+        self.wrapped = False
         self.state = NEVER_SEEN
+
+    def joined(self) -> State:
+        calls = not (self.watch == "free" and self.counted_at <= self.engaged_at + NOTIFY_LEAD)
+        if self.watch == "busy" or (self.busy and calls):
+            return "busy"
+        if self.watch == "ringing" or (self.ringing and calls):
+            return "ringing"
+        if self.wrapped:
+            return "wrap_up"
+        return self.watch or self.rest
+
+    @property
+    def idle(self) -> bool:
+        return not (self.ringing or self.busy or self.watch or self.wrapped)
 
 
 class Board:
-    """Counts the calls that ring at and engage each agent."""
+    """What engages each agent. Each change gives the new state where that is another than before."""
 
-    __slots__ = ("_seen",)
+    __slots__ = ("_seen", "_wraps")
 
     def __init__(self) -> None:
         self._seen: dict[str, _Seen] = {}
+        self._wraps: dict[str, float] = {}
+        """Agents with a card, and until when."""
 
-    def change(self, agent: str, ringing: int, busy: int, now: float, idle: State = "free") -> AgentState | None:
-        """Add to an agent's ringing and busy calls (or take away); return the new state where it changed.
+    def change(self, agent: str, ringing: int, busy: int, now: float, idle: Rest = "free") -> AgentState | None:
+        """Add to an agent's ringing and busy calls (or take away).
 
         `idle` is what they are when no call is left.
         """
@@ -48,16 +88,50 @@ class Board:
             seen = self._admit(agent)
         seen.ringing = max(0, seen.ringing + ringing)
         seen.busy = max(0, seen.busy + busy)
-        state: State = "busy" if seen.busy else "ringing" if seen.ringing else idle
-        if state == seen.state.state:
-            return None
-        seen.state = AgentState(state, now)
-        return seen.state
+        seen.rest = idle
+        if ringing > 0 or busy > 0:
+            seen.counted_at = now
+        return _settle(seen, now)
+
+    def watched(self, agent: str, state: Watched | None, now: float) -> AgentState | None:
+        """Take what an agent's dialogs show; None: nobody watches them any more, so nobody knows."""
+        seen = self._seen.get(agent)
+        if seen is None:
+            if state is None:
+                return None
+            seen = self._admit(agent)
+        if seen.watch is None:
+            seen.watch_since = now
+        if state not in ("free", None):
+            seen.engaged_at = now
+        if state is None:
+            seen.watch_since, seen.engaged_at, seen.rest = inf, -inf, "unknown"
+        seen.watch = state
+        return _settle(seen, now)
+
+    def wrap_up(self, agent: str, until: float, now: float) -> AgentState | None:
+        """Count an agent as busy with a card until then; a time that is over ends it."""
+        seen = self._seen.get(agent) or self._admit(agent)
+        seen.wrapped = until > now
+        if seen.wrapped:
+            self._wraps[agent] = until
+        else:
+            self._wraps.pop(agent, None)
+        return _settle(seen, now)
+
+    def wrapped_until(self, now: float) -> list[str]:
+        """Return the agents whose time with the card is over."""
+        return [agent for agent, until in self._wraps.items() if until <= now] if self._wraps else []
 
     def state(self, agent: str) -> AgentState:
         """Return what one agent does."""
         seen = self._seen.get(agent)
         return NEVER_SEEN if seen is None else seen.state
+
+    def watched_since(self, agent: str) -> float:
+        """Return since when an agent's dialogs are shown without a gap; infinity: they are not."""
+        seen = self._seen.get(agent)
+        return inf if seen is None else seen.watch_since
 
     def seen(self) -> dict[str, AgentState]:
         """Return every agent met so far."""
@@ -66,8 +140,16 @@ class Board:
     def _admit(self, agent: str) -> _Seen:
         if len(self._seen) >= AGENTS_MAX:
             for name, other in self._seen.items():
-                if not other.ringing and not other.busy:
+                if other.idle:
                     del self._seen[name]
                     break
         seen = self._seen[agent] = _Seen()
         return seen
+
+
+def _settle(seen: _Seen, now: float) -> AgentState | None:
+    state = seen.joined()
+    if state == seen.state.state:
+        return None
+    seen.state = AgentState(state, now)
+    return seen.state

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from config.policy import SHARED, Number
+from routing.callbacks.facts import OwnCall
 from routing.facts import NORMAL_TARGETS, Direction, Ending, Side, Target
 from routing.store.interface import CallRow
 
@@ -11,6 +12,12 @@ LONGEST_CALL: Final = 24 * 3600.0
 
 RESTORED_UNANSWERED: Final = 3600.0
 """Seconds that a call that rang when we crashed may go on unseen: whether it was answered, only its BYE can tell."""
+
+OWN: Final = "callback"
+"""Reason of a leg of ours, and evidence of a customer's call that such a leg was joined with."""
+
+SIGNS_MAX: Final = 32
+"""Phones of one call that are remembered; a queue may try every agent of a house."""
 
 SESSION_FACTOR: Final = 1.5
 SESSION_GRACE: Final = 30.0
@@ -21,9 +28,10 @@ class Call:
     """What must be known of a call until it ends. Times in seconds since the epoch."""
 
     __slots__ = (
-        "agent", "alive_at", "answered_at", "customer", "dialled", "direction", "evidence", "group", "held", "id",
-        "live", "number", "number_facts", "pbx", "reason", "restored_at", "rung", "session", "sip_call_id",
-        "started_at", "targets", "tried", "tried_status", "trunk",
+        "agent", "alive_at", "answered_at", "attempt", "customer", "dialled", "direction", "evidence", "group", "held",
+        "id", "live", "number", "number_facts", "own", "pbx", "picked_at", "picked_by", "queued", "rang", "reason",
+        "restored_at", "rung", "session", "signs", "sip_call_id", "started_at", "targets", "tried", "tried_status",
+        "trunk", "waits",
     )
 
     def __init__(self, name: str, sip_call_id: str, direction: Direction, trunk: str, pbx: str, dialled: str,
@@ -52,6 +60,35 @@ class Call:
         self.session: float | None = None
         self.restored_at: float | None = None
         """When it was read back after a restart."""
+        self.own = False
+        """A leg of ours: it cannot outlive the process that placed it."""
+        self.attempt: str | None = None
+        """The attempt of ours that it belongs to."""
+        self.rang = False
+        self.queued = False
+        """What answered may be a queue: an agent takes the call later, or never."""
+        self.picked_at: float | None = None
+        """When an agent took it: with the answer, or where a queue answered, when that was seen."""
+        self.picked_by: str | None = None
+        """Who took it, seen before the answer came."""
+        self.signs: dict[str, float] | None = None
+        """Agents whose phones were shown as the ones that it is connected to, and when last."""
+        self.waits = False
+        """Counted among the callers who wait for an agent."""
+
+    @classmethod
+    def placed(cls, order: OwnCall, target: str | None, now: float) -> "Call":
+        """Make the entry of a leg of ours; `target`: extension of the group's queue."""
+        to_agent = order.direction == "inbound"
+        dialled = (order.agent or target or "") if to_agent else order.customer
+        call = cls(order.id, order.id, order.direction, order.trunk, order.pbx, dialled, now)
+        call.own, call.reason, call.attempt = True, OWN, order.attempt
+        call.customer, call.number, call.group = order.customer, order.number, order.group
+        if to_agent:
+            call.targets = (Target(order.agent),)
+        elif order.agent is not None:
+            call.agent, call.evidence = order.agent, OWN
+        return call
 
     @classmethod
     def restored(cls, row: CallRow, now: float) -> "Call":
@@ -61,7 +98,13 @@ class Call:
         call.agent, call.evidence, call.tried = row.agent, row.evidence, row.tried
         call.answered_at, call.session = row.answered_at, row.session_s
         call.alive_at = call.restored_at = now
+        call.own = OWN in (row.reason, row.evidence)
         return call
+
+    @property
+    def to_agent(self) -> bool:
+        """Whether it is our leg to an agent: a call of the customer's only in what the agent is shown."""
+        return self.own and self.direction == "inbound" and self.reason == OWN
 
     def lost(self, now: float) -> bool:
         """Whether it must be taken for over although nobody said so."""
@@ -72,8 +115,15 @@ class Call:
         return self.session is not None and now - self.alive_at >= self.session * SESSION_FACTOR + SESSION_GRACE
 
     def talk(self, now: float) -> float | None:
-        """Return the seconds since the answer; None where there was none that we saw."""
-        return None if self.answered_at is None else max(0.0, now - self.answered_at)
+        """Return the seconds since the answer, or since an agent had the call, where that was seen apart from it.
+
+        None where there was no answer that we saw, or nobody knows how long it lived on.
+        """
+        if self.answered_at is None or (self.own and self.restored_at is not None):
+            return None
+        if self.picked_at is not None:
+            return max(0.0, now - self.picked_at)
+        return 0.0 if self.own and not self.to_agent else max(0.0, now - self.answered_at)
 
     def talked(self, min_talk: float, ending: Ending, now: float) -> bool | None:
         """Whether it was a talk; None where only the answer can have been missed while we were down."""

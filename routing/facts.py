@@ -12,6 +12,10 @@ from typing import Literal, NamedTuple, Protocol
 Direction = Literal["inbound", "outbound"]
 """`inbound`: from a trunk to a PBX; `outbound`: the other way round."""
 
+Watched = Literal["free", "ringing", "busy"]
+"""What the dialogs of an agent, all together, show (RFC 4235): `ringing` while one is early, `busy` while one is
+confirmed."""
+
 Side = Literal["caller", "callee", "proxy", "lost"]
 """Who ended a call. `proxy`: ourselves (timeout, refusal); `lost`: no sign of life, closed by the sweep."""
 
@@ -125,6 +129,18 @@ class Router(Protocol):
 
     def alive(self, call: str, session: float | None, now: float) -> None:
         """An in-dialog request of the call was answered 2xx: it lives. `session` as in `answered`."""
+
+    def connected_line(self, call: str, identities: tuple[Identity, ...], now: float) -> None:
+        """The callee's side said, in an UPDATE or re-INVITE that was accepted, whom the caller is connected to now.
+
+        `identities`: its P-Asserted-Identity and Remote-Party-ID.
+        """
+
+    def dialog_event(self, agent: str, state: Watched | None, remote: str | None, now: float) -> None:
+        """What an agent's dialogs show, told with each change; None: nobody can see them any more.
+
+        `remote`: with `ringing`, the user part of whoever rings there; None where the PBX does not say.
+        """
 
     def ended(self, call: str, ending: Ending, now: float, stored: Callable[[], None] | None = None) -> None:
         """Tell that the call is over.

@@ -102,10 +102,21 @@ def answering_agent(identities: Collection[Identity], expected: Proof | None, ta
     `expected`: what `expected_agent` said of that target. A 2xx from a PBX that answers before it queues names at best
     the queue, so its identities count only where one agent was rung.
     """
-    if pbx.answers == "before_queue" and target.user is None and number.kind == "shared":
+    if may_queue(target, number, pbx):
         return None
+    shown = shown_agent(identities, pbx, targets)
+    return expected if shown is None else Proof(shown, "identity")
+
+
+def may_queue(target: Target, number: Number, pbx: PbxFacts) -> bool:
+    """Whether what answers may be a queue, and no agent yet."""
+    return pbx.answers == "before_queue" and target.user is None and number.kind == "shared"
+
+
+def shown_agent(identities: Collection[Identity], pbx: PbxFacts, targets: Collection[str]) -> str | None:
+    """Return the agent whom the callee's identities name, the better header first."""
     for header in ANSWERED_BY:
         for identity in identities:
             if identity.header == header and is_agent(identity.user, pbx, targets):
-                return Proof(identity.user, "identity")
-    return expected
+                return identity.user
+    return None

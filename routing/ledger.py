@@ -5,18 +5,19 @@ to the store. Everything runs in the proxy's thread; time always comes as an arg
 calls pass their normal way, never fail.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from config.policy import Policy
 from routing import direct, identity, outcome, route
-from routing.agents import NEVER_SEEN, AgentState, State
 from routing.alarms import Alarms
+from routing.attendance import NO_PBX, Attendance, target_of
+from routing.callbacks.facts import OwnCall
 from routing.calls import Call
 from routing.direct import Change, Record
 from routing.events import Event, rfc3339
-from routing.facts import Decision, Ending, Identity, NewCall, OpenCall, Target
-from routing.identity import PbxFacts, Proof
+from routing.facts import Decision, Ending, Identity, NewCall, OpenCall
+from routing.identity import PbxFacts
 from routing.ids import RandomBytes
 from routing.store.interface import Store, StoreError, Unit
 from routing.teller import Teller, idle, record_data
@@ -25,22 +26,16 @@ from routing.today import Today
 SWEEP_SLICE: Final = 500
 """Expired records tidied in one turn."""
 
-NO_PBX: Final = PbxFacts.of("(?!)", ())
-"""A PBX that is not configured: nobody is its agent."""
 
-
-class Ledger:
-    """`facts.Router` over a store. Nothing here blocks."""
+class Ledger(Attendance):
+    """`facts.Router`, `callbacks.facts.Books` and `callbacks.facts.Floor` over a store. Nothing here blocks."""
 
     def __init__(self, store: Store, policy: Policy, pbxs: Mapping[str, PbxFacts], node: str,
                  random_bytes: RandomBytes) -> None:
         """`pbxs`: what is configured of each PBX, by name. `random_bytes`: os.urandom or the like."""
+        super().__init__(store, route.Rules(policy), pbxs, Teller(node, random_bytes))
         self.on_alarm: Callable[[Event], None] = lambda event: None
         """Told of every alarm at once, with the event that also goes to the outbox: a broken database hides none."""
-        self._store, self._pbxs = store, pbxs
-        self._teller = Teller(node, random_bytes)
-        self._rules = route.Rules(policy)
-        self._calls: dict[str, Call] = {}
         self._alarms = Alarms()
         self._today = Today(policy.timezone)
         self._in_use: dict[str, int] = {}
@@ -65,32 +60,29 @@ class Ledger:
         decision = self._outbound(entry, call) if call.direction == "outbound" else \
             self._inbound(entry, call, now, events)
         entry.reason, entry.targets = decision.reason, decision.targets
-        self._calls[call.id] = entry
-        self._today.started(entry, now)
-        if self._teller.wants("call.started"):
-            events.insert(0, self._teller.event("call.started", entry.data(), now))
         if entry.direction == "outbound" and entry.agent is not None:
             entry.held = entry.agent
             events += self._move(entry.agent, 0, 1, now, entry.id)
-        self._store.put(Unit(calls=(entry.row(),), events=tuple(events)))
+        self._begin(entry, events, now)
         return decision
 
-    def ringing(self, call: str, target: int, now: float) -> None:
-        """See Router."""
-        entry = self._calls.get(call)
-        if entry is None or entry.direction == "outbound" or entry.rung is not None or entry.answered_at is not None:
+    def place(self, call: OwnCall, now: float) -> None:
+        """See Books. The agent's leg engages the agent from now on; the customer's is a call of that agent."""
+        if call.id in self._calls:
             return
-        expected = self._expected(entry, _target(entry, target))
-        if expected is not None:
-            entry.rung = expected.agent
-            self._publish(self._move(entry.rung, 1, 0, now, call))
+        policy = self._rules.policy
+        entry = Call.placed(call, policy.group[call.group].target if call.group in policy.group else None, now)
+        if call.number is not None:
+            entry.number_facts = policy.number_for(call.number)
+        self._begin(entry, self._placing(entry, call.agent, now), now)
 
     def target_failed(self, call: str, target: int, status: int, now: float) -> None:
         """See Router."""
         entry = self._calls.get(call)
         if entry is None:
             return
-        if _target(entry, target).user == entry.tried:
+        failed = target_of(entry, target)
+        if entry.tried is not None and failed.user == entry.tried:
             entry.tried_status = status
         agent, entry.rung = entry.rung, None
         if agent is not None:
@@ -105,12 +97,12 @@ class Ledger:
         entry.answered_at = entry.alive_at = now
         entry.session = session
         self._today.answered(now)
-        moves = self._answering(entry, _target(entry, target), identities, now) if entry.direction == "inbound" else ()
+        moves = self._answering(entry, target_of(entry, target), identities, now)
         events = tuple(moves)
-        if self._teller.wants("call.answered"):
+        if self.teller.wants("call.answered"):
             data = entry.data()
             data["target"], data["wait_s"] = target, round(now - entry.started_at, 3)
-            events = (self._teller.event("call.answered", data, now), *moves)
+            events = (self.teller.event("call.answered", data, now), *moves)
         self._store.put(Unit(calls=(entry.row(),), events=events))
 
     def alive(self, call: str, session: float | None, now: float) -> None:
@@ -131,14 +123,14 @@ class Ledger:
                 stored()
             return
         events: list[Event] = []
-        if self._teller.wants("call.ended"):
-            events.append(self._teller.event("call.ended", entry.end_data(ending, now), now))
+        if self.teller.wants("call.ended"):
+            events.append(self.teller.event("call.ended", entry.end_data(ending, now), now))
         records: list[Record] = []
         removed: list[Record] = []
         for change, before in self._changes(entry, ending, now):
             if change.record is not None:
                 (removed if change.kind == "removed" else records).append(change.record)
-            events += self._teller.change(change, before, call, now)
+            events += self.teller.change(change, before, call, now)
         events += self._leave(entry, ending, now)
         self._store.put(Unit((entry.row(now, ending.cause, ending.by),), tuple(records), tuple(removed),
                              tuple(events)), stored)
@@ -152,7 +144,7 @@ class Ledger:
 
     def remove(self, record: Record, now: float) -> None:
         """Remove a direct callback because an operator says so."""
-        event = self._teller.event("direct.removed", record_data(record, None), now)
+        event = self.teller.event("direct.removed", record_data(record, None), now)
         self._store.put(Unit(removed=(record,), events=(event,)))
 
     def listen_to(self, kinds: frozenset[str] | None) -> None:
@@ -160,7 +152,7 @@ class Ledger:
 
         The others cost nothing then.
         """
-        self._teller.wanted = kinds
+        self.teller.wanted = kinds
 
     def set_policy(self, policy: Policy) -> None:
         """Put a policy in force, at once and for calls in progress too. Keeping it is `Store.save_policy`."""
@@ -175,6 +167,7 @@ class Ledger:
     def restore(self, now: float) -> int:
         """Read back the calls that went on while we were down, and today's counts; return how many calls.
 
+        Legs of ours did not: they are closed.
         Where the database cannot be read yet, `sweep` tries again.
         """
         try:
@@ -191,6 +184,9 @@ class Ledger:
             self._restored[row.sip_call_id] = row.id
             if entry.number is not None:
                 entry.number_facts = self._rules.policy.number_for(entry.number)
+            self._open.enter(entry)
+            if entry.own:
+                continue
             if entry.agent is not None:
                 entry.held = entry.agent
                 events += self._move(entry.agent, 0, 1, now, row.id)
@@ -198,7 +194,10 @@ class Ledger:
                 self._begin_with(entry, [record for record in self._records(entry.customer)
                                          if record.made_at <= row.started_at < record.expires_at])
         self._publish(events)
-        return len(rows)
+        gone = [row for row in rows if self._calls[row.id].own]
+        for row in gone:  # who held them up is no more
+            self.ended(row.id, Ending(408 if row.answered_at is None else 200, "lost"), now)
+        return len(rows) - len(gone)
 
     def sweep(self, now: float) -> None:
         """End lost calls, tidy a slice of expired records, have the store look at its file. For a timer of seconds."""
@@ -212,15 +211,6 @@ class Ledger:
         """Return the calls in progress, oldest first. Not to be changed."""
         return tuple(self._calls.values())
 
-    def agents(self) -> dict[str, AgentState]:
-        """Return what each agent does: those that the policy lists and those that were seen."""
-        policy = self._rules.policy
-        found = dict.fromkeys(policy.agent, NEVER_SEEN)
-        for group in policy.group.values():
-            found.update(dict.fromkeys(group.agents, NEVER_SEEN))
-        found.update(self._teller.agents())
-        return found
-
     def counters(self, now: float) -> dict[str, int]:
         """Return how many calls there are now and were today, in the policy's time zone."""
         counts = self._today.counts(now)
@@ -232,7 +222,7 @@ class Ledger:
         change = self._alarms.change(name, text, now)
         if change is not None:
             since = rfc3339(self._alarms.since(name, now))
-            event = self._teller.event(change, {"alarm": name, "text": text, "since": since}, now)
+            event = self.teller.event(change, {"alarm": name, "text": text, "since": since}, now)
             self.on_alarm(event)
             self._publish((event,))
 
@@ -242,9 +232,18 @@ class Ledger:
 
     def tell(self, kind: str, data: dict[str, Any], now: float) -> None:
         """Publish a fact of somebody else's (`trunk.state`, `pbx.state`) in order with ours."""
-        self._publish((self._teller.event(kind, data, now),))
+        self._publish((self.teller.event(kind, data, now),))
 
     # Deciding
+
+    def _begin(self, entry: Call, events: list[Event], now: float) -> None:
+        """Open the entry of a call; `events`: what it has done already."""
+        self._calls[entry.id] = entry
+        self._open.enter(entry)
+        self._today.started(entry, now)
+        if self.teller.wants("call.started"):
+            events.insert(0, self.teller.event("call.started", entry.data(), now))
+        self._store.put(Unit(calls=(entry.row(),), events=tuple(events)))
 
     def _outbound(self, entry: Call, call: NewCall) -> Decision:
         rules = self._rules
@@ -273,7 +272,7 @@ class Ledger:
             data = record_data(record, entry.id)
             data["type"] = self._rules.policy.direct_for(record.agent).type
             data["dialled"] = entry.number or entry.dialled
-            events.append(self._teller.event("direct.used", data, now))
+            events.append(self.teller.event("direct.used", data, now))
         return decision
 
     def _begin_with(self, entry: Call, live: list[Record]) -> None:
@@ -292,32 +291,16 @@ class Ledger:
     # Answering and ending
 
     def _changes(self, entry: Call, ending: Ending, now: float) -> list[tuple[Change, Record | None]]:
-        agents = outcome.concerned(entry, ending)
+        agents = () if entry.to_agent else outcome.concerned(entry, ending)
         if not agents or entry.customer is None:
             return []
         return outcome.changes(entry, entry.customer, agents, ending, self._records(entry.customer),
                                self._rules.policy, now)
 
-    def _expected(self, entry: Call, target: Target) -> Proof | None:
-        return identity.expected_agent(entry.dialled, target, entry.number_facts, self._pbxs.get(entry.pbx, NO_PBX),
-                                       self._rules.targets)
-
-    def _answering(self, entry: Call, target: Target, identities: tuple[Identity, ...], now: float) -> list[Event]:
-        """Find out who answered; the agent at whom it rang rings no longer."""
-        proof = identity.answering_agent(identities, self._expected(entry, target), target, entry.number_facts,
-                                         self._pbxs.get(entry.pbx, NO_PBX), self._rules.targets)
-        events: list[Event] = []
-        rung, entry.rung = entry.rung, None
-        if proof is not None:
-            entry.agent, entry.evidence = proof
-            entry.held = proof.agent
-            events += self._move(proof.agent, -1 if rung == proof.agent else 0, 1, now, entry.id)
-        if rung is not None and rung != entry.held:
-            events += self._move(rung, -1, 0, now, entry.id)
-        return events
-
     def _leave(self, entry: Call, ending: Ending, now: float) -> list[Event]:
         """The call is over: its agent is free, its customer's records may be tidied."""
+        self._open.leave(entry)
+        self._forget(entry)
         events: list[Event] = []
         if entry.rung is not None:
             events += self._move(entry.rung, -1, 0, now, entry.id, idle(ending.cause))
@@ -339,21 +322,7 @@ class Ledger:
             expired = []
         gone = tuple(record for record in expired if record.customer not in self._in_use)
         self._tidy_limit = SWEEP_SLICE + len(expired) - len(gone)
-        self._store.put(Unit(removed=gone, events=tuple(self._teller.expired(record, now) for record in gone)))
-
-    def _move(self, agent: str, ringing: int, busy: int, now: float, call: str,
-              rest: State = "free") -> tuple[Event, ...]:
-        known = self._rules.policy.agent.get(agent)
-        return self._teller.move(agent, ringing, busy, now, call, known.name if known is not None else "", rest)
-
-    def _publish(self, events: Sequence[Event]) -> None:
-        if events:
-            self._store.put(Unit(events=tuple(events)))
-
-
-def _target(entry: Call, index: int) -> Target:
-    """Return a target of a call; of one that was read back nobody knows them any more."""
-    return entry.targets[index] if index < len(entry.targets) else Target()
+        self._store.put(Unit(removed=gone, events=tuple(self.teller.expired(record, now) for record in gone)))
 
 
 def _text(text: str) -> str:

@@ -1,8 +1,8 @@
-"""Turns what happened into events: gives them names, and knows when an agent's state has changed."""
+"""Turns what happened into events, and gives them names."""
 
 from typing import Any, Final
 
-from routing.agents import ELSEWHERE, AgentState, Board, State
+from routing.agents import ELSEWHERE, AgentState, Rest
 from routing.direct import Change, Record
 from routing.events import Event, rfc3339
 from routing.ids import Names, RandomBytes
@@ -11,7 +11,7 @@ SILENT: Final = frozenset({"none", "touched"})
 """Changes of a record that are no events."""
 
 
-def idle(status: int) -> State:
+def idle(status: int) -> Rest:
     """Return what an agent is whose ringing ended with this status."""
     return "unknown" if status in ELSEWHERE else "free"
 
@@ -26,12 +26,11 @@ def record_data(record: Record, call: str | None) -> dict[str, Any]:
 class Teller:
     """Makes events of one node."""
 
-    __slots__ = ("_board", "_names", "_node", "wanted")
+    __slots__ = ("_names", "_node", "wanted")
 
     def __init__(self, node: str, random_bytes: RandomBytes) -> None:
         self._node = node
         self._names = Names(random_bytes)
-        self._board = Board()
         self.wanted: frozenset[str] | None = None
         """Kinds of event that somebody listens to; None: all."""
 
@@ -56,15 +55,10 @@ class Teller:
             return [self.expired(before, now), event]
         return [event]
 
-    def move(self, agent: str, ringing: int, busy: int, now: float, call: str, name: str,
-             rest: State = "free") -> tuple[Event, ...]:
-        """Count a call at an agent (Board.change); make an event where that changes their state."""
-        changed = self._board.change(agent, ringing, busy, now, rest)
+    def state(self, agent: str, name: str, changed: AgentState | None, call: str | None,
+              now: float) -> tuple[Event, ...]:
+        """Make the event of an agent's new state, where there is one; `name`: the agent's."""
         if changed is None or not self.wants("agent.state"):
             return ()
         return (self.event("agent.state", {"agent": agent, "name": name, "state": changed.state,
                                            "since": rfc3339(now), "call": call}, now),)
-
-    def agents(self) -> dict[str, AgentState]:
-        """Return every agent met so far and what they do."""
-        return self._board.seen()

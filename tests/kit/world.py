@@ -12,7 +12,7 @@ from proxy.core.seals import Seals
 from proxy.sip.hop import Flow, Hop, Listener, Transport
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
-from routing.facts import NORMAL_TARGETS, Decision, Ending, Identity, NewCall, OpenCall
+from routing.facts import NORMAL_TARGETS, Decision, Ending, Identity, NewCall, OpenCall, Watched
 from routing.ids import uuid7
 
 PROXY = ("127.0.0.1", 5060)
@@ -141,6 +141,12 @@ class ObedientRouter:
 
     def alive(self, call: str, session: float | None, now: float) -> None:
         self.heard.append(Fact("alive", call, (session,)))
+
+    def connected_line(self, call: str, identities: tuple[Identity, ...], now: float) -> None:
+        self.heard.append(Fact("connected_line", call, (identities,)))
+
+    def dialog_event(self, agent: str, state: Watched | None, remote: str | None, now: float) -> None:
+        self.heard.append(Fact("dialog_event", agent, (state, remote)))
 
     def ended(self, call: str, ending: Ending, now: float, stored: Callable[[], None] | None = None) -> None:
         self.heard.append(Fact("ended", call, (ending,)))

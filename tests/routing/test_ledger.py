@@ -9,7 +9,7 @@ import pytest
 from config.policy import parse_policy
 from routing import ledger as ledger_module
 from routing.calls import LONGEST_CALL, RESTORED_UNANSWERED
-from routing.facts import Ending, Identity, NewCall
+from routing.facts import Ending, Identity, NewCall, Target
 from routing.identity import PbxFacts
 from routing.ledger import Ledger
 from routing.store.interface import Store
@@ -30,7 +30,7 @@ def test_redirected_call_says_why(worlds: Worlds) -> None:
     first, last = decision.targets
     assert (first.user, first.ring_for) == ("201", 25.0)
     assert first.headers == (("X-Boomerang", f"direct; agent=201; type=2; dialled={SHARED}"),)
-    assert last == (None, None, ())
+    assert last == Target()
 
 
 @pytest.mark.parametrize(("dialled", "told"), [

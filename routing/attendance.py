@@ -1,0 +1,283 @@
+"""Who attends to whom: agents and the calls that ring at them, wait for them and engage them.
+
+Rules
+- Who answered is proved by what `identity` says of the answer; else by an agent's dialogs, which showed the phone ring
+  for this customer and then taken up; else nobody did.
+- Several calls of one customer that wait at once: one of them was taken, nobody knows which, unless the PBX had said
+  which phone it rings for which call. The oldest counts as taken, and by nobody known.
+- A connected line alone says that a phone rings, not that somebody took it up.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from routing import identity, route
+from routing.agents import NEVER_SEEN, AgentState, Board, Rest
+from routing.calls import OWN, SIGNS_MAX, Call
+from routing.events import Event
+from routing.facts import Identity, Target, Watched
+from routing.floor import OpenCalls
+from routing.identity import PbxFacts, Proof
+from routing.store.interface import Store, Unit
+from routing.teller import Teller
+
+NO_PBX: Final = PbxFacts.of("(?!)", ())
+"""A PBX that is not configured: nobody is its agent."""
+
+DIALOG_EVENT: Final = "dialog_event"
+"""Evidence: the agent's dialogs (RFC 4235)."""
+
+NOTIFY_LATE: Final = 2.0
+"""Seconds after an answer in which the NOTIFY of who gave it is still on its way."""
+
+
+class Attendance:
+    """`callbacks.facts.Floor`, and the part of the ledger that knows who answers. The layer below the ledger."""
+
+    def __init__(self, store: Store, rules: route.Rules, pbxs: Mapping[str, PbxFacts], teller: Teller) -> None:
+        self.on_floor: Callable[[], None] = lambda: None
+        """Told when an agent's state has changed or a call is over: what waited for it may go on now."""
+        self.teller = teller
+        self._store, self._rules, self._pbxs = store, rules, pbxs
+        self._board = Board()
+        self._open = OpenCalls()
+        self._calls: dict[str, Call] = {}
+        self._rings_for: dict[str, str | None] = {}
+        """By agent whose dialogs show a phone ring: the customer; None: the PBX does not say, or not readably."""
+        self._shown: dict[str, str] = {}
+        """By agent: the last call that a connected line showed at their phone."""
+        self._legs: dict[str, str] = {}
+        """By attempt: our leg to the agent."""
+
+    # What goes on now
+
+    def agent_state(self, agent: str) -> str:
+        """See Floor."""
+        return self._board.state(agent).state
+
+    def agent_since(self, agent: str) -> float | None:
+        """See Floor."""
+        return self._board.state(agent).since
+
+    def engaged(self, customer: str) -> bool:
+        """See Floor."""
+        return any(call.attempt is None for call in self._open.of(customer))
+
+    def waiting(self, group: str) -> int:
+        """See Floor."""
+        return self._open.waiting(group)
+
+    def on_trunk(self, trunk: str) -> int:
+        """See Floor."""
+        return self._open.on_trunk(trunk)
+
+    def wrap_up(self, agent: str, until: float, now: float) -> None:
+        """See Floor. `turn` ends it."""
+        self._publish(self._say(agent, self._board.wrap_up(agent, until, now), None, now))
+
+    def turn(self, now: float) -> None:
+        """End what only time ends. For a timer of a second or less."""
+        for agent in self._board.wrapped_until(now):
+            self.wrap_up(agent, now, now)
+
+    def taken_by(self, call: str) -> str | None:
+        """Return the agent who has a call in progress, as far as that is proved."""
+        entry = self._calls.get(call)
+        return None if entry is None else entry.agent
+
+    def agents(self) -> dict[str, AgentState]:
+        """Return what each agent does: those that the policy lists and those that were seen."""
+        policy = self._rules.policy
+        found = dict.fromkeys(policy.agent, NEVER_SEEN)
+        for group in policy.group.values():
+            found.update(dict.fromkeys(group.agents, NEVER_SEEN))
+        found.update(self._board.seen())
+        return found
+
+    # What the proxy and the subscriptions tell
+
+    def ringing(self, call: str, target: int, now: float) -> None:
+        """See Router."""
+        entry = self._calls.get(call)
+        if entry is None:
+            return
+        entry.rang = True
+        if entry.direction == "outbound" or entry.rung is not None or entry.answered_at is not None:
+            return
+        expected = self._expected(entry, target_of(entry, target))
+        if expected is not None:
+            entry.rung = expected.agent
+            self._publish(self._move(entry.rung, 1, 0, now, call))
+
+    def connected_line(self, call: str, identities: tuple[Identity, ...], now: float) -> None:
+        """See Router. A sign that a phone rings, and no more."""
+        entry = self._calls.get(call)
+        if entry is None or entry.direction == "outbound" or entry.own or entry.agent is not None:
+            return
+        shown = identity.shown_agent(identities, self._pbxs.get(entry.pbx, NO_PBX), self._rules.targets)
+        if shown is None:
+            return
+        if entry.signs is None:
+            entry.signs = {}
+        if shown in entry.signs or len(entry.signs) < SIGNS_MAX:
+            entry.signs.pop(shown, None)
+            entry.signs[shown] = now
+        self._shown[shown] = call
+        if self._board.watched_since(shown) > now:
+            self._open.attended(entry)  # whether they took it, nobody will ever tell
+
+    def dialog_event(self, agent: str, state: Watched | None, remote: str | None, now: float) -> None:
+        """See Router."""
+        rows: tuple[Call, ...] = ()
+        events = list(self._say(agent, self._board.watched(agent, state, now), None, now))
+        if state == "ringing":
+            self._rings_for[agent] = None if remote is None else self._rules.numbers.e164(remote)
+        elif agent in self._rings_for:
+            customer = self._rings_for.pop(agent)
+            entry = self._taken(agent, customer, now) if state == "busy" else None
+            if entry is not None:
+                events += self._picked(entry, agent, now)
+                rows = (entry,)
+        if rows or events:
+            self._store.put(Unit(calls=tuple(entry.row() for entry in rows), events=tuple(events)))
+
+    # Who has it
+
+    def _taken(self, agent: str, customer: str | None, now: float) -> Call | None:
+        """Find the call that an agent's phone, which rang for this customer, has taken up."""
+        shown = self._calls.get(self._shown.get(agent, ""))
+        if shown is not None and (shown.agent is not None or shown.picked_at is not None):
+            shown = None
+        if customer is None:
+            return shown
+        if shown is not None and shown.customer == customer:
+            return shown
+        return next((call for call in self._open.of(customer)
+                     if call.picked_at is None and _may_be_taken(call, now)), None)
+
+    def _picked(self, entry: Call, agent: str, now: float) -> tuple[Event, ...]:
+        """An agent took a call up. Who it was is sure where no other call can have been meant."""
+        self._open.attended(entry)
+        entry.picked_at = now if entry.queued or entry.answered_at is None else entry.answered_at
+        sure = self._shown.get(agent) == entry.id or entry.customer is None or \
+            all(call is entry or not _may_be_taken(call, now) for call in self._open.of(entry.customer))
+        if not sure:
+            entry.evidence = DIALOG_EVENT
+            return ()
+        if entry.answered_at is None:
+            entry.picked_by = agent
+            return ()
+        entry.agent, entry.evidence = agent, DIALOG_EVENT
+        return self._hold(entry, agent, None, now)
+
+    def _answering(self, entry: Call, target: Target, identities: tuple[Identity, ...], now: float) -> list[Event]:
+        """Find out who answered; the agent at whom it rang rings no longer."""
+        if entry.direction == "outbound":
+            self._meet(entry, self._calls.get(self._legs.get(entry.attempt or "", "")), now)
+            return []
+        rung, entry.rung = entry.rung, None
+        if target.local is not None:
+            return self._joined(entry, target.local)
+        pbx = self._pbxs.get(entry.pbx, NO_PBX)
+        proof = identity.answering_agent(identities, self._expected(entry, target), target, entry.number_facts, pbx,
+                                         self._rules.targets)
+        if proof is None and entry.picked_by is not None:
+            proof = Proof(entry.picked_by, DIALOG_EVENT)
+        entry.queued = proof is None and identity.may_queue(target, entry.number_facts, pbx)
+        if proof is not None or entry.picked_at is not None:
+            entry.picked_at = now
+        if not entry.queued:
+            self._open.attended(entry)
+        events: list[Event] = []
+        if proof is not None:
+            entry.agent, entry.evidence = proof
+            events += self._hold(entry, proof.agent, rung, now)
+        elif entry.to_agent:
+            self._met(entry, now)
+        if rung is not None and rung != entry.held:
+            events += self._move(rung, -1, 0, now, entry.id)
+        return events
+
+    def _placing(self, entry: Call, agent: str | None, now: float) -> list[Event]:
+        """A leg of ours is about to be dialled: its agent is not free from now on."""
+        if not entry.to_agent:
+            return []
+        if entry.attempt is not None:
+            self._legs[entry.attempt] = entry.id
+        if agent is None:
+            return []
+        entry.rung = agent
+        return list(self._move(agent, 1, 0, now, entry.id))
+
+    def _meet(self, customer: Call, leg: Call | None, now: float) -> None:
+        """Both legs of an attempt are answered: from now on the customer's is a call of that agent."""
+        if leg is None or leg.answered_at is None or customer.answered_at is None or customer.to_agent:
+            return
+        if customer.picked_at is None:
+            customer.picked_at = now
+        if customer.agent is None and leg.agent is not None:
+            customer.agent, customer.evidence = leg.agent, OWN
+
+    def _met(self, leg: Call, now: float) -> None:
+        """Something is new of our leg to an agent: the customer who is there already has them."""
+        for call in self._open.of(leg.customer or ""):
+            if call.attempt == leg.attempt:
+                self._meet(call, leg, now)
+
+    def _forget(self, entry: Call) -> None:
+        """Drop what leads to a call that is over."""
+        if entry.to_agent and self._legs.get(entry.attempt or "") == entry.id:
+            del self._legs[entry.attempt or ""]
+        for agent in entry.signs or ():
+            if self._shown.get(agent) == entry.id:
+                del self._shown[agent]
+
+    def _joined(self, entry: Call, attempt: str) -> list[Event]:
+        """The customer rang in and was joined with the agent whom an attempt of ours has: our leg engages them."""
+        leg = self._calls.get(self._legs.get(attempt, ""))
+        entry.attempt, entry.evidence = attempt, OWN
+        entry.agent = None if leg is None else leg.agent
+        self._open.attended(entry)
+        return []
+
+    def _hold(self, entry: Call, agent: str, rung: str | None, now: float) -> tuple[Event, ...]:
+        entry.held = agent
+        if entry.to_agent:
+            self._met(entry, now)
+        return self._move(agent, -1 if rung == agent else 0, 1, now, entry.id)
+
+    def _expected(self, entry: Call, target: Target) -> Proof | None:
+        if target.local is not None:
+            return None
+        return identity.expected_agent(entry.dialled, target, entry.number_facts, self._pbxs.get(entry.pbx, NO_PBX),
+                                       self._rules.targets)
+
+    # Telling
+
+    def _move(self, agent: str, ringing: int, busy: int, now: float, call: str,
+              rest: Rest = "free") -> tuple[Event, ...]:
+        """Count a call at an agent."""
+        return self._say(agent, self._board.change(agent, ringing, busy, now, rest), call, now)
+
+    def _say(self, agent: str, changed: AgentState | None, call: str | None, now: float) -> tuple[Event, ...]:
+        if changed is None:
+            return ()
+        self.on_floor()
+        known = self._rules.policy.agent.get(agent)
+        return self.teller.state(agent, known.name if known is not None else "", changed, call, now)
+
+    def _publish(self, events: Sequence[Event]) -> None:
+        if events:
+            self._store.put(Unit(events=tuple(events)))
+
+
+def target_of(entry: Call, index: int) -> Target:
+    """Return a target of a call; of one that was read back nobody knows them any more."""
+    return entry.targets[index] if index < len(entry.targets) else Target()
+
+
+def _may_be_taken(call: Call, now: float) -> bool:
+    """Whether an agent's phone may ring for this call without its being known beforehand, or has just been taken up."""
+    return call.direction == "inbound" and call.agent is None and call.rung is None and \
+        (call.attempt is None or call.to_agent) and \
+        (call.answered_at is None or call.queued or now - call.answered_at <= NOTIFY_LATE)

@@ -1,0 +1,19 @@
+"""What the ledger tells whoever keeps the promises of callbacks, and asks of them."""
+
+from typing import Protocol
+
+from routing.callbacks.facts import Missed, Talk
+from routing.store.interface import Unit
+
+
+class Happenings(Protocol):
+    """The desk as the ledger sees it. What it gives back is committed together with the end of the call."""
+
+    def missed(self, missed: Missed, now: float) -> Unit:
+        """A customer reached nobody."""
+
+    def talked(self, talk: Talk, now: float) -> Unit:
+        """A customer and one of us have talked."""
+
+    def rang_in(self, customer: str, now: float) -> str | None:
+        """A customer calls: return the attempt that calls them at this moment, so that the two are joined."""
