@@ -1,0 +1,115 @@
+"""Prompts by name and language: an uploaded recording first, then the built-in one, then English, never silence."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from proxy.agent.ports import Clip, CodecName
+from proxy.media.sound import Sound
+from proxy.media.tones import beep, pause
+from proxy.media.wav import WavError, read_wav
+
+BUILT_IN: Final = Path(__file__).parent / "prompts"
+FALLBACK: Final = "en"
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""Names of prompts and languages: nothing that could lead out of a folder."""
+DIGITS: Final = "digits"
+DIGIT_NAMES: Final = {**{digit: digit for digit in "0123456789"}, "+": "plus"}
+DIGIT_PAUSE: Final = 0.06
+GROUP_PAUSE: Final = 0.3
+GROUP: Final = 3
+"""Digits read in one go."""
+REPEAT_PAUSE: Final = 1.0
+"""Seconds between two rounds of what is repeated."""
+KEPT: Final = 400
+"""Sounds in memory; a prompt has about 40 kB."""
+
+Stamp = tuple[int, int]
+Trouble = Callable[[Path, str], None]
+
+
+class Library:
+    """Finds and reads prompts. Reading happens in a thread: a long upload in another rate takes a second of CPU.
+
+    `trouble(file, text)` is told of a file that is there and cannot be read, once for each version of it; it may be
+    called in that thread.
+    """
+
+    def __init__(self, uploads: Path | None, trouble: Trouble, built_in: Path = BUILT_IN) -> None:
+        self._uploads = uploads
+        self._built_in = built_in
+        self._trouble = trouble
+        self._sounds: OrderedDict[tuple[Path, Stamp], Sound | None] = OrderedDict()
+        self._short, self._long = Sound(pause(DIGIT_PAUSE)), Sound(pause(GROUP_PAUSE))
+        self._repeat = Sound(pause(REPEAT_PAUSE))
+        self._pool = ThreadPoolExecutor(1, "prompts")
+
+    def close(self) -> None:
+        """End the thread."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def fetch(self, clips: Sequence[Clip], repeat: bool, name: CodecName) -> "Future[list[Sound]]":
+        """Begin to get the sounds of some clips, encoded for a codec; `repeat` puts the pause at their end."""
+        return self._pool.submit(self._fetch, clips, repeat, name)
+
+    def _fetch(self, clips: Sequence[Clip], repeat: bool, name: CodecName) -> list[Sound]:
+        sounds = [sound for clip in clips for sound in self.sounds(clip)]
+        if repeat:
+            sounds.append(self._repeat)
+        for sound in sounds:
+            sound.encoded(name)
+        return sounds
+
+    def sounds(self, clip: Clip) -> list[Sound]:
+        """Return the sounds of one clip; at least one."""
+        if clip.prompt != DIGITS:
+            return [self.sound(clip.prompt, clip.language)]
+        said = [self.sound(DIGIT_NAMES[sign], clip.language) for sign in clip.digits if sign in DIGIT_NAMES]
+        first = 1 if clip.digits.startswith("+") else 0
+        result: list[Sound] = []
+        for place, sound in enumerate(said):
+            result.append(sound)
+            result.append(self._long if place >= first and (place - first) % GROUP == GROUP - 1 else self._short)
+        return result or [self._short]
+
+    def sound(self, prompt: str, language: str) -> Sound:
+        """Return one prompt."""
+        if NAME.fullmatch(prompt):
+            for path in self._places(prompt, language):
+                sound = self._read(path)
+                if sound is not None:
+                    return sound
+        return beep()
+
+    def _places(self, prompt: str, language: str) -> Iterator[Path]:
+        file = prompt + ".wav"
+        languages = [language] if NAME.fullmatch(language) else []
+        for place in dict.fromkeys([*languages, FALLBACK]):
+            if self._uploads is not None:
+                yield self._uploads / place / file
+                if place in languages:
+                    yield self._uploads / file
+            yield self._built_in / place / file
+
+    def _read(self, path: Path) -> Sound | None:
+        """Return a file's sound; None where it is not there or cannot be read."""
+        try:
+            status = path.stat()
+        except OSError:
+            return None
+        known = (path, (status.st_mtime_ns, status.st_size))
+        if known in self._sounds:
+            self._sounds.move_to_end(known)
+            return self._sounds[known]
+        sound: Sound | None = None
+        try:
+            sound = Sound(read_wav(path))
+        except (OSError, WavError) as error:
+            self._trouble(path, str(error))
+        self._sounds[known] = sound
+        while len(self._sounds) > KEPT:
+            self._sounds.popitem(last=False)
+        return sound
