@@ -234,6 +234,12 @@ class Http(Section):
         default="off", description="address:port to serve /healthz, /readyz and /metrics on, or off."
     )
 
+    token: Secret | None = Field(
+        default=None,
+        description="Bearer token for calls of the API that change something, as env:NAME or file:PATH; without it "
+        "they are taken from loopback only.",
+    )
+
     @property
     def address(self) -> tuple[str, int] | None:
         """Host (IPv6 without brackets) and port; None where it is off."""

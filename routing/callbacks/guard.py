@@ -1,0 +1,238 @@
+"""What is dialled is guarded: a missed call's number can be forged, and dialling it costs money (product.md section 6).
+
+Every refusal has a reason, a text for the journal, and the moment from which it may be asked again.
+"""
+
+from bisect import bisect_right, insort
+from collections.abc import Container, Iterable
+from typing import Final, Literal, NamedTuple
+
+import phonenumbers
+from phonenumbers import timezone as phone_zones
+
+from config.policy import Policy
+from routing.callbacks.facts import PastAttempt
+from routing.callbacks.quiet import QuietHours
+
+HOUR: Final = 3600.0
+DAY: Final = 86_400.0
+
+STOPPED_PAUSE: Final = 30.0
+"""Seconds after which the stop switch is looked at again."""
+
+TRUNK_PAUSE: Final = 5.0
+"""Seconds after which a full trunk is asked again."""
+
+FUTURE: Final = DAY
+"""Seconds that a past attempt may lie ahead of the clock, which was set back, and still count."""
+
+CACHE_SIZE: Final = 20_000
+"""Numbers of which country, type and zones are remembered. A full cache is begun anew."""
+
+Reason = Literal[
+    "stop", "own_number", "do_not_call", "country", "number_type", "number_cap", "all_cap", "quiet_hours", "trunk_legs",
+    "trunk_channels", "open_tasks", "flood",
+]  # fmt: skip
+
+_TYPES: Final = {
+    value: name.lower() for name, value in vars(phonenumbers.PhoneNumberType).items() if isinstance(value, int)
+}
+"""phonenumbers' types by their numbers, in the policy's words."""
+
+
+class Refusal(NamedTuple):
+    """The guard says no."""
+
+    reason: Reason
+    text: str
+    """In words, for journal and event."""
+    until: float | None
+    """From when on it may be asked again; None: the answer stays the same while the policy does."""
+    scope: Literal["customer", "trunk", "all"] = "customer"
+    """Whom else it concerns at the moment: nobody, everybody by this trunk, or everybody."""
+
+
+class Times:
+    """How often something happened within the last so many seconds."""
+
+    __slots__ = ("_at", "_span")
+
+    def __init__(self, span: float) -> None:
+        self._span = span
+        self._at: list[float] = []
+
+    def add(self, at: float) -> None:
+        """Count one more."""
+        insort(self._at, at)
+
+    def count(self, now: float, span: float | None = None) -> int:
+        """Return how many there were within the last `span` seconds (the longest one unless said)."""
+        self._forget(now)
+        return len(self._at) - bisect_right(self._at, now - (span or self._span))
+
+    def below(self, limit: int, now: float, span: float | None = None) -> float:
+        """Return from when on there are fewer than `limit` within `span`; `now` where there are already."""
+        self._forget(now)
+        return now if len(self._at) < limit else max(now, self._at[-limit] + (span or self._span))
+
+    def _forget(self, now: float) -> None:
+        """Drop what is too old, and what a clock that was wrong put far into the future."""
+        del self._at[bisect_right(self._at, now + FUTURE) :]
+        del self._at[: bisect_right(self._at, now - self._span)]
+
+
+class Dialled:
+    """When customers were dialled within the last day."""
+
+    __slots__ = ("_by_number", "everybody")
+
+    def __init__(self) -> None:
+        self.everybody = Times(DAY)
+        self._by_number: dict[str, Times] = {}
+
+    def add(self, customer: str, at: float) -> None:
+        """An attempt dials this customer."""
+        self.everybody.add(at)
+        self._by_number.setdefault(customer, Times(DAY)).add(at)
+
+    def restore(self, past: Iterable[PastAttempt]) -> None:
+        """Begin with what the database remembers."""
+        for attempt in past:
+            self.add(attempt.customer, attempt.at)
+
+    def of(self, customer: str) -> Times:
+        """Return the times of one customer."""
+        return self._by_number.get(customer) or Times(DAY)
+
+    def tidy(self, now: float) -> None:
+        """Forget customers who were not dialled within a day."""
+        self._by_number = {customer: times for customer, times in self._by_number.items() if times.count(now)}
+
+
+class GuardFacts(NamedTuple):
+    """What the guard must know beside the policy."""
+
+    dialled: Dialled
+    barred: Container[str]
+    """The do-not-call list."""
+    on_trunk: int
+    """Calls that the trunk carries now, ours included."""
+    own_on_trunk: int
+    """Of them, ours: customers' legs."""
+    number: str | None = None
+    """Our number that the customer is shown."""
+    campaign: str | None = None
+
+
+class _Known(NamedTuple):
+    """What the numbering plan says of a number."""
+
+    region: str | None
+    """ISO 3166 country; `001` for a code of no country; None where the plan has no such number."""
+    type: str
+    zones: tuple[str, ...]
+
+
+class Gate:
+    """The guard under one policy; make a new one with each new policy."""
+
+    __slots__ = ("_countries", "_known", "_own", "_policy", "_quiet", "_refused")
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        guard = policy.guard
+        self._countries = frozenset(guard.countries or ((policy.region,) if policy.region else ()))
+        self._refused = frozenset(guard.refuse_types)
+        shown = (policy.callback.show, *(group.callback.show for group in policy.group.values()))
+        self._own = frozenset(policy.number) | {number for number in shown if number is not None}
+        self._known: dict[str, _Known] = {}
+        self._quiet = QuietHours(guard.quiet)
+
+    def check(self, customer: str, now: float, facts: GuardFacts) -> Refusal | None:
+        """Say whether a customer may be dialled now; None: yes. Asked before the claim, and again before the INVITE."""
+        if self._policy.guard.stop:
+            return Refusal("stop", "callbacks are stopped", now + STOPPED_PAUSE, "all")
+        return (
+            self.check_number(customer, facts.barred, facts.campaign, facts.number)
+            or self._all_cap(now, facts.dialled.everybody)
+            or self._trunk(now, facts)
+            or self._number_cap(now, facts.dialled.of(customer))
+            or self._quiet_now(customer, now)
+        )
+
+    def check_number(
+        self, customer: str, barred: Container[str], campaign: str | None = None, number: str | None = None
+    ) -> Refusal | None:
+        """Say whether a number may be dialled at all, whatever the time: asked when a task is made, too.
+
+        `barred`: the do-not-call list; `number`: our number that the customer is shown.
+        """
+        if customer in self._own or customer == number:
+            return Refusal("own_number", "the customer is a number of ours", None)
+        if customer in barred:
+            return Refusal("do_not_call", "the number is on the do-not-call list", None)
+        if campaign in self._policy.campaign and customer in self._policy.campaign[campaign].do_not_call:
+            return Refusal("do_not_call", "the number is on the campaign's do-not-call list", None)
+        known = self._plan(customer)
+        if self._countries and known.region not in self._countries:
+            return Refusal("country", f"country {known.region or 'unknown'} is not called back", None)
+        if known.type in self._refused:
+            return Refusal("number_type", f"numbers of type {known.type} are not dialled", None)
+        return None
+
+    def admit(self, open_tasks: int, made: Times, now: float) -> Refusal | None:
+        """Say whether one more missed caller may be promised a callback; `made`: when that was done lately."""
+        guard = self._policy.guard
+        if open_tasks >= guard.open_tasks:
+            return Refusal("open_tasks", f"{open_tasks} callbacks wait already", now + TRUNK_PAUSE, "all")
+        if made.count(now, HOUR) >= guard.tasks_per_hour:
+            until = made.below(guard.tasks_per_hour, now, HOUR)
+            return Refusal("flood", f"{guard.tasks_per_hour} callbacks were promised within an hour", until, "all")
+        return None
+
+    def _all_cap(self, now: float, times: Times) -> Refusal | None:
+        guard = self._policy.guard
+        for limit, span, words in ((guard.all_per_day, DAY, "24 hours"), (guard.all_per_hour, HOUR, "an hour")):
+            if times.count(now, span) >= limit:
+                text = f"{limit} attempts dialled within {words}"
+                return Refusal("all_cap", text, times.below(limit, now, span), "all")
+        return None
+
+    def _number_cap(self, now: float, times: Times) -> Refusal | None:
+        guard = self._policy.guard
+        for limit, span, words in ((guard.number_per_day, DAY, "24 hours"), (guard.number_per_hour, HOUR, "an hour")):
+            if times.count(now, span) >= limit:
+                return Refusal("number_cap", f"dialled {limit} times within {words}", times.below(limit, now, span))
+        return None
+
+    def _trunk(self, now: float, facts: GuardFacts) -> Refusal | None:
+        guard = self._policy.guard
+        if guard.trunk_legs and facts.own_on_trunk >= guard.trunk_legs:
+            text = f"{facts.own_on_trunk} callbacks are on the trunk already"
+            return Refusal("trunk_legs", text, now + TRUNK_PAUSE, "trunk")
+        if guard.trunk_channels and facts.on_trunk >= guard.trunk_channels - guard.trunk_kept:
+            text = f"{facts.on_trunk} of {guard.trunk_channels} channels in use, {guard.trunk_kept} kept for live calls"
+            return Refusal("trunk_channels", text, now + TRUNK_PAUSE, "trunk")
+        return None
+
+    def _quiet_now(self, customer: str, now: float) -> Refusal | None:
+        quiet = self._quiet.now(self._plan(customer).zones or (self._policy.timezone,), now)
+        return None if quiet is None else Refusal("quiet_hours", f"quiet hours in {quiet.zone}", quiet.until)
+
+    def _plan(self, customer: str) -> _Known:
+        found = self._known.get(customer)
+        if found is None:
+            if len(self._known) >= CACHE_SIZE:
+                self._known.clear()
+            found = self._known[customer] = _look_up(customer)
+        return found
+
+
+def _look_up(customer: str) -> _Known:
+    """Ask the numbering plans; a text that is no number is of no country and of unknown type."""
+    try:
+        number = phonenumbers.parse(customer, None)
+    except phonenumbers.NumberParseException:
+        return _Known(None, "unknown", ())
+    zones = tuple(zone for zone in phone_zones.time_zones_for_number(number) if zone != phone_zones.UNKNOWN_TIMEZONE)
+    return _Known(phonenumbers.region_code_for_number(number), _TYPES[phonenumbers.number_type(number)], zones)
