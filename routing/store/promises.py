@@ -60,7 +60,7 @@ class Promises(Protocol):
         """
 
     def next_delivery(self) -> float | None:
-        """Return when the next delivery is due; None: none waits."""
+        """Return when `deliveries_due` has something next; None: never."""
 
     def deliveries_of(self, ticket: str) -> list[Delivery]:
         """Return the deliveries of a ticket in order, the finished ones included."""

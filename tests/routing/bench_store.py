@@ -2,6 +2,7 @@
 
 Prints the time to start, the CPU of one decision with its look-up, and of a whole call (decide, answered, ended, with
 its row and events) in all threads together, at full speed and at a paced rate, where commits have less company.
+Then 10,000 open tasks: how long they take to write and to read, and a claim from the question to the answer.
 """
 
 import os
@@ -21,9 +22,12 @@ from routing.ids import uuid7
 from routing.ledger import Ledger
 from routing.store.interface import Unit
 from routing.store.sqlite import SqliteStore
+from tests.routing.store.rows import a_line, a_task, an_attempt
 
 CALLS = 5000
 PACE = 100
+TASKS = 10_000
+CLAIMS = 200
 DAY = 86_400.0
 
 
@@ -45,6 +49,7 @@ class Bench:
 
     def __init__(self, path: Path) -> None:
         self.posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.path = path
         self.store = SqliteStore(path, self.posted.put, time.time, "bench")
         policy = parse_policy('region = "HU"\n[number."+3614445555"]\nkind = "shared"\n')
         pbx = PbxFacts.of("^[2-7][0-9]{2}$", ("X-Agent", "P-Asserted-Identity", "From"))
@@ -75,6 +80,31 @@ class Bench:
         self.store.put(Unit(), lambda: done.append(True))
         while not done:
             self.posted.get()()
+
+
+def bench_tasks(bench: Bench) -> None:
+    tasks = [a_task(customer=customer(number)) for number in range(TASKS)]
+    began = time.process_time()
+    for task in tasks:
+        bench.store.put(Unit(tasks=(task,), journal=(a_line(task.id),)))
+    bench.drain()
+    print(f"a task with a line of its journal: {(time.process_time() - began) / TASKS * 1e6:.0f} us CPU")
+    bench.store.close()
+    again = Bench(bench.path)
+    began = time.perf_counter()
+    found = again.store.open_tasks()
+    print(f"{len(found)} open tasks read in {(time.perf_counter() - began) * 1e3:.0f} ms")
+    waits = []
+    for task in found[:CLAIMS]:
+        began, said = time.perf_counter(), list[bool]()
+        again.store.claim(an_attempt(task), Unit(journal=(a_line(task.id, "assigned"),)), said.append)
+        while not said:
+            again.posted.get()()
+        waits.append(time.perf_counter() - began)
+    waits.sort()
+    median, longest = waits[CLAIMS // 2] * 1e3, waits[-1] * 1e3
+    print(f"a claim, from question to answer: median {median:.1f} ms, longest {longest:.1f} ms")
+    again.store.close()
 
 
 def main(records: int) -> None:
@@ -122,7 +152,7 @@ def main(records: int) -> None:
             bench.pump()
         bench.drain()
         print(f"whole call at {PACE} a second: {(time.process_time() - began) / (PACE * 10) * 1e6:.0f} us CPU")
-        bench.store.close()
+        bench_tasks(bench)
 
 
 if __name__ == "__main__":

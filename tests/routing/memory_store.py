@@ -144,8 +144,7 @@ class MemoryCallbacks:
 
     def next_delivery(self) -> float | None:
         self._read()
-        waiting = [each.next_at for each in self.all_deliveries.values() if each.next_at is not None]
-        return min(waiting, default=None)
+        return next((delivery.next_at for delivery in self._waiting_deliveries()), None)
 
     def deliveries_of(self, ticket: str) -> list[Delivery]:
         self._read()

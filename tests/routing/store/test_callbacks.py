@@ -1,0 +1,302 @@
+"""What a store keeps of callbacks: both engines alike."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from routing.callbacks.facts import AttemptRow, Barred, LegRow, PastAttempt
+from routing.events import Event
+from routing.store.interface import TICKET_NUMBER, CallRow, Store, StoreError, Unit
+from routing.store.reader import Reader
+from tests.routing.memory_store import MemoryStore
+from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, an_attempt, name
+from tests.routing.world import BEGIN, CUSTOMER, World
+
+OTHER = "+36209999999"
+
+
+class Engine:
+    """A store, and how to have it finished with what was put."""
+
+    def __init__(self, store: Store, settle: Callable[[], None], events: Callable[[], list[Event]]) -> None:
+        self.store, self.settle, self.events = store, settle, events
+
+    def put(self, **rows: Any) -> None:
+        self.store.put(Unit(**rows))
+        self.settle()
+
+    def claim(self, attempt: AttemptRow, unit: Unit = Unit()) -> bool:  # noqa: B008 (a value)
+        said: list[bool] = []
+        self.store.claim(attempt, unit, said.append)
+        self.settle()
+        assert len(said) == 1
+        return said[0]
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    if request.param == "memory":
+        memory = MemoryStore()
+        return Engine(memory, lambda: None, lambda: memory.events)
+    world: World = request.getfixturevalue("world")
+    return Engine(world.store, world.commit, lambda: world.events)
+
+
+# Tasks
+
+
+def test_a_task_comes_back_as_it_was_put(engine: Engine) -> None:
+    task = a_task(campaign="10001", declined=("201", "202"), options={"note": "Zoë", "preview": 2.5}, due_at=None,
+                  responsible_kind="last_talk", responsible="201", responsible_since=BEGIN + 1.25)
+    engine.put(tasks=(task,))
+    assert engine.store.task(task.id) == task
+    assert engine.store.open_tasks() == [task]
+    changed = task._replace(state="done", reason="talked", ended_at=BEGIN + 9, declined=(), options={}, missed=3)
+    engine.put(tasks=(task._replace(missed=2), changed))
+    assert engine.store.task(task.id) == changed
+    assert engine.store.open_tasks() == []
+    assert engine.store.task("none") is None
+
+
+def test_open_tasks_are_those_open_or_held_oldest_first(engine: Engine) -> None:
+    tasks = [a_task(customer=f"+3620000000{index}", created_at=BEGIN + index, state=state)
+             for index, state in enumerate(("held", "done", "open", "failed", "expired", "cancelled"))]
+    engine.put(tasks=tuple(reversed(tasks)))
+    assert engine.store.open_tasks() == [tasks[0], tasks[2]]
+
+
+def test_tasks_newest_first_of_one_state_customer_and_group(engine: Engine) -> None:
+    tasks = [a_task(created_at=BEGIN + index, state=state, customer=customer, group=group)
+             for index, (state, customer, group) in enumerate((
+                 ("done", CUSTOMER, "sales"), ("open", CUSTOMER, "sales"), ("open", CUSTOMER, "care"),
+                 ("open", OTHER, "sales"), ("done", OTHER, "sales")))]
+    engine.put(tasks=tuple(tasks))
+
+    def found(limit: int = 9, **filters: Any) -> list[int]:
+        return [tasks.index(task) for task in engine.store.tasks(limit, **filters)]
+
+    assert found() == [4, 3, 2, 1, 0]
+    assert found(2) == [4, 3]
+    assert found(state="open") == [3, 2, 1]
+    assert found(customer=CUSTOMER) == [2, 1, 0]
+    assert found(group="sales", customer=CUSTOMER, state="done") == [0]
+
+
+def test_one_ends_and_the_next_begins_in_one_unit_in_whatever_order(engine: Engine) -> None:
+    first, second = a_task(), a_task()
+    engine.put(tasks=(first,))
+    engine.put(tasks=(second, first._replace(state="done")))
+    assert engine.store.open_tasks() == [second]
+
+
+def test_units_joined_are_one() -> None:
+    task, other = a_task(), a_task(customer=OTHER)
+    first = Unit(tasks=(task,), journal=(a_line(task.id),), policy=("one", 1.0), legs_gone=("a",))
+    second = Unit(tasks=(other,), durable=True, published=7, policy=("two", 2.0), unbarred=(CUSTOMER,))
+    both = first.joined(second)
+    assert both.tasks == (task, other)
+    assert (both.durable, both.published, both.policy, both.legs_gone) == (True, 7, ("two", 2.0), ("a",))
+    assert both.unbarred == (CUSTOMER,)
+    assert first.joined(Unit()) == first == Unit().joined(first)
+    assert first.of_callbacks
+    assert not Unit(events=(Event("callback.queued", BEGIN, name(), {}, "edge1"),)).of_callbacks
+
+
+# Attempts
+
+
+def test_a_claim_writes_the_attempt_and_its_unit(engine: Engine) -> None:
+    task = a_task()
+    engine.put(tasks=(task,))
+    attempt = an_attempt(task)
+    assert engine.claim(attempt, Unit(journal=(a_line(task.id, "assigned", "201"),),
+                                      events=(Event("callback.assigned", BEGIN, name(), {}, "edge1"),)))
+    assert engine.store.open_attempts() == engine.store.attempts_of(task.id) == [attempt]
+    assert [line.kind for line in engine.store.journal(task.id)] == ["assigned"]
+    assert [event.kind for event in engine.events()] == ["callback.assigned"]
+
+
+@pytest.mark.parametrize("state", ["held", "done", "failed", "expired", "cancelled", None])
+def test_no_claim_of_a_task_that_is_not_open_and_nothing_of_its_unit(engine: Engine, state: str | None) -> None:
+    task = a_task(state=state)
+    if state is not None:
+        engine.put(tasks=(task,))
+    unit = Unit(journal=(a_line(task.id, "assigned"),), tasks=(task._replace(missed=9),),
+                events=(Event("callback.assigned", BEGIN, name(), {}, "edge1"),))
+    assert not engine.claim(an_attempt(task), unit)
+    assert engine.store.open_attempts() == []
+    assert engine.store.journal(task.id) == []
+    assert engine.store.task(task.id) == (None if state is None else task)
+    assert engine.events() == []
+
+
+def test_no_claim_while_an_attempt_of_the_task_or_for_the_customer_runs(engine: Engine) -> None:
+    task, same_customer, other = a_task(), a_task(group="care"), a_task(customer=OTHER)
+    engine.put(tasks=(task, same_customer, other))
+    running = an_attempt(task)
+    assert engine.claim(running)
+    assert not engine.claim(an_attempt(task))
+    assert not engine.claim(an_attempt(same_customer))
+    assert not engine.claim(an_attempt(task, customer=OTHER)), "of the same task"
+    assert engine.claim(an_attempt(other))
+    engine.put(attempts=(running._replace(ended_at=BEGIN + 1, result="declined"),))
+    assert engine.claim(an_attempt(same_customer))
+
+
+def test_attempts_in_order_and_those_that_dialled(engine: Engine) -> None:
+    task = a_task()
+    engine.put(tasks=(task,))
+    attempts = [an_attempt(task, serial=serial, customer_at=at, ended_at=BEGIN + 500, result="customer_busy", cause=486,
+                           talk_s=None) for serial, at in ((2, BEGIN + 60), (1, BEGIN), (3, None))]
+    engine.put(attempts=tuple(attempts))
+    assert engine.store.attempts_of(task.id) == [attempts[1], attempts[0], attempts[2]]
+    assert engine.store.attempts_since(BEGIN) == [PastAttempt(CUSTOMER, BEGIN), PastAttempt(CUSTOMER, BEGIN + 60)]
+    assert engine.store.attempts_since(BEGIN + 0.5) == [PastAttempt(CUSTOMER, BEGIN + 60)]
+    assert engine.store.open_attempts() == []
+
+
+def test_legs_come_change_and_go(engine: Engine) -> None:
+    legs = [LegRow("a", "attempt", "agent", '{"x":1}'), LegRow("b", "attempt", "customer", "{}")]
+    engine.put(legs=tuple(legs))
+    engine.put(legs=(legs[0]._replace(memory='{"x":2}'),), legs_gone=("b", "unknown"))
+    assert engine.store.legs() == [legs[0]._replace(memory='{"x":2}')]
+    engine.put(legs=(legs[1],), legs_gone=("b",))
+    assert len(engine.store.legs()) == 1, "what is gone is gone, also where it came in the same unit"
+
+
+# Journal and KPI
+
+
+def test_the_journal_keeps_its_order_and_counts_who_let_wait(engine: Engine) -> None:
+    task = a_task()
+    lines = [a_line(task.id, "missed", call="c1", evidence=["no_answer"]),
+             a_line(task.id, "released", "201", BEGIN + 9), a_line(task.id, "released", "202", BEGIN + 5),
+             a_line(task.id, "released", "201", BEGIN + 20), a_line(task.id, "released", None, BEGIN + 30)]
+    engine.put(journal=tuple(lines[:3]))
+    engine.put(journal=(*lines[3:], a_line("another", "missed")))
+    assert engine.store.journal(task.id) == lines
+    assert engine.store.released_counts(BEGIN + 6) == {"201": 2}
+    assert engine.store.released_counts(BEGIN) == {"201": 2, "202": 1}
+
+
+# Tickets
+
+
+def test_tickets_are_numbered_when_they_are_stored(engine: Engine) -> None:
+    tickets = [a_ticket(), a_ticket(customer=OTHER), a_ticket(state="closed", closed_at=BEGIN + 1)]
+    opened = Event("ticket.opened", BEGIN, name(), {"ticket": tickets[1].id, "subject": "x"}, "edge1")
+    engine.put(tickets=(tickets[0],))
+    engine.put(tickets=tuple(tickets[1:]), events=(opened, opened._replace(id=name(), data={"ticket": "strange"})))
+    numbered = [ticket._replace(number=number) for number, ticket in enumerate(tickets, 1)]
+    assert engine.store.tickets(9) == numbered[::-1]
+    assert engine.store.tickets(1) == numbered[2:]
+    assert engine.store.tickets(9, state="open") == [numbered[1], numbered[0]]
+    assert engine.store.tickets(9, customer=OTHER) == [numbered[1]]
+    assert engine.store.ticket(2) == engine.store.ticket("2") == engine.store.ticket(tickets[1].id) == numbered[1]
+    assert engine.store.ticket(4) is None
+    assert engine.store.ticket("no such") is None
+    assert engine.events()[0].data == {"ticket": tickets[1].id, "subject": "x", TICKET_NUMBER: 2}
+    assert engine.events()[1].data == {"ticket": "strange"}
+    engine.put(tickets=(tickets[1]._replace(state="closed", number=77),))
+    assert engine.store.ticket(2) == numbered[1]._replace(state="closed"), "a number never changes"
+
+
+def test_comments_as_they_were_written(engine: Engine) -> None:
+    ticket = a_ticket()
+    comments = [a_comment(ticket, "one"), a_comment(ticket, "two", internal=False), a_comment(ticket, "three")]
+    engine.put(tickets=(ticket,), comments=(*comments, a_comment(a_ticket())))
+    assert engine.store.comments(ticket.id) == comments
+
+
+def test_deliveries_of_one_ticket_and_channel_keep_their_order(engine: Engine) -> None:
+    ticket, other = a_ticket(), a_ticket()
+    first, second = a_delivery(ticket, next_at=BEGIN + 5), a_delivery(ticket, comment="c", next_at=BEGIN)
+    mail, third = a_delivery(ticket, channel="smtp", next_at=BEGIN + 1), a_delivery(other, next_at=BEGIN + 2)
+    engine.put(deliveries=(first, second, mail, third))
+    assert engine.store.deliveries_of(ticket.id) == [first, second, mail]
+    assert engine.store.deliveries_due(BEGIN + 1, 9) == [mail], "what comes later waits for what came first"
+    assert engine.store.deliveries_due(BEGIN + 9, 9) == [mail, third, first]
+    assert engine.store.deliveries_due(BEGIN + 9, 1) == [mail]
+    assert engine.store.next_delivery() == BEGIN + 1
+    engine.put(deliveries=(first._replace(next_at=None, delivered_at=BEGIN + 6, tries=1),))
+    assert engine.store.deliveries_due(BEGIN, 9) == [second]
+    done = [each._replace(next_at=None) for each in (second, mail, third)]
+    engine.put(deliveries=tuple(done))
+    assert engine.store.deliveries_due(BEGIN + 9, 9) == []
+    assert engine.store.next_delivery() is None
+
+
+# Do not call
+
+
+def test_barred_and_unbarred(engine: Engine) -> None:
+    old, new = Barred(CUSTOMER, BEGIN, "asked"), Barred(OTHER, BEGIN + 1, "law")
+    engine.put(barred=(old, new))
+    assert engine.store.barred() == [new, old]
+    engine.put(unbarred=(CUSTOMER, "+1"), barred=(new._replace(reason="law again"),))
+    assert engine.store.barred() == [new._replace(reason="law again")]
+    engine.put(unbarred=(OTHER,), barred=(new,))
+    assert engine.store.barred() == [new]
+
+
+# The last talk
+
+
+def a_call(at: float, agent: str | None, talk_s: float | None, direction: str = "inbound", reason: str = "normal",
+           customer: str = CUSTOMER) -> CallRow:
+    return CallRow(name(at), "x@y", direction, "main", "office", customer, None, "1", agent, None, None,  # type: ignore[arg-type]
+                   reason, None, at, None if talk_s is None else at + 2, None, at + 90, 200, "caller", talk_s)
+
+
+def test_who_talked_last(engine: Engine) -> None:
+    assert engine.store.last_talk(CUSTOMER, 5.0) is None
+    engine.put(calls=(
+        a_call(BEGIN, "201", 60.0), a_call(BEGIN + 10, "202", 5.0), a_call(BEGIN + 20, "203", 4.9),
+        a_call(BEGIN + 30, None, 60.0), a_call(BEGIN + 40, "204", None),
+        a_call(BEGIN + 50, "205", 60.0, customer=OTHER), a_call(BEGIN + 60, "206", 60.0, reason="callback"),
+    ))
+    assert engine.store.last_talk(CUSTOMER, 5.0) == ("202", BEGIN + 12)
+    assert engine.store.last_talk(CUSTOMER, 5.1) == ("201", BEGIN + 2)
+    engine.put(calls=(a_call(BEGIN + 70, "207", 60.0, "outbound", "callback"),))
+    assert engine.store.last_talk(CUSTOMER, 5.0) == ("207", BEGIN + 72), "the customer's leg of a callback is a talk"
+
+
+# Commit
+
+
+def test_commit_says_that_it_is(engine: Engine) -> None:
+    said: list[bool] = []
+    task = a_task()
+    engine.store.commit(Unit(tasks=(task,)), said.append)
+    engine.settle()
+    assert said == [True]
+    assert engine.store.open_tasks() == [task]
+    assert engine.store.well
+
+
+def test_broken_memory_refuses_as_a_broken_database_does() -> None:
+    store, said, task = MemoryStore(), list[bool](), a_task()
+    store.put(Unit(tasks=(task,)))
+    store.broken = True
+    store.commit(Unit(tasks=(task._replace(missed=2),)), said.append)
+    store.claim(an_attempt(task), Unit(), said.append)
+    assert said == [False, False]
+    assert not store.well
+    with pytest.raises(StoreError):
+        store.open_tasks()
+    store.broken = False
+    assert store.open_tasks() == [task]
+    assert store.open_attempts() == []
+
+
+def test_the_other_threads_reader_reads_them_too(world: World) -> None:
+    task, ticket = a_task(), a_ticket()
+    world.store.put(Unit(tasks=(task,), tickets=(ticket,), journal=(a_line(task.id),)))
+    world.commit()
+    reader = Reader(world.path, "edge1")
+    assert reader.open_tasks() == [task]
+    assert reader.journal(task.id) == [a_line(task.id)]
+    assert reader.ticket(1) == ticket._replace(number=1)
+    assert reader.next_delivery() is None
+    reader.close()

@@ -1,0 +1,276 @@
+"""Claims and commits on the real database: of several who claim one wins, and trouble is a no that stays one."""
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from routing.store import writer
+from routing.store.interface import Unit
+from routing.store.sqlite import SqliteStore
+from tests.routing.store.rows import a_line, a_task, an_attempt
+from tests.routing.store.test_faults import held, until_healed, until_raised
+from tests.routing.store.test_sqlite import event
+from tests.routing.world import BEGIN, CUSTOMER, World
+
+ROOT = Path(__file__).parents[3]
+
+
+def count(path: Path, table: str) -> int:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+# One wins
+
+
+def test_many_claims_of_one_customer_in_one_transaction(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = [a_task(group=f"group{number}") for number in range(20)]
+    said: list[tuple[int, bool]] = []
+    gate = threading.Event()
+    commit = world.store._writer._commit
+    monkeypatch.setattr(world.store._writer, "_commit", lambda batch: (gate.wait(5), commit(batch))[1])
+    world.store.put(Unit(tasks=tuple(tasks)))
+    for number, task in enumerate(tasks):
+        world.store.claim(an_attempt(task), Unit(journal=(a_line(task.id, "assigned"),), events=(event(),)),
+                          lambda won, number=number: said.append((number, won)))  # type: ignore[misc]
+    gate.set()
+    world.loop.until(lambda: len(said) == 20)
+    assert said == [(0, True), *((number, False) for number in range(1, 20))]
+    assert count(world.path, "attempts") == count(world.path, "journal") == 1
+    assert len(world.events) == 1
+    assert world.alarms == [], "refused by the statement, not by an index that found a fault of ours"
+
+
+CLAIM = """
+import sys, threading, time
+from pathlib import Path
+from routing.store.interface import Unit
+from routing.store.sqlite import SqliteStore
+from tests.routing.store.rows import an_attempt
+store = SqliteStore(Path(sys.argv[1]), lambda function: function(), time.time, sys.argv[2])
+tasks = store.open_tasks()
+said = []
+sys.stdin.readline()
+for task in tasks:
+    store.claim(an_attempt(task, node=sys.argv[2]), Unit(), said.append)
+store.close()
+print(sum(said))
+"""
+
+
+def test_two_processes_claim_and_each_task_has_one_winner(worlds: Callable[..., World]) -> None:
+    world = worlds()
+    tasks = [a_task(customer=f"+3620{number:07d}") for number in range(200)]
+    world.store.put(Unit(tasks=tuple(tasks)))
+    world.commit()
+    world.close()
+    nodes = [subprocess.Popen([sys.executable, "-c", CLAIM, str(world.path), node], cwd=ROOT, text=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) for node in ("edge1", "edge2")]
+    for node in nodes:
+        assert node.stdin is not None
+        node.stdin.write("go\n")
+        node.stdin.flush()
+    won = [int(node.communicate(timeout=30)[0]) for node in nodes]
+    assert sum(won) == 200 == count(world.path, "attempts")
+
+
+# The truth
+
+
+def test_done_comes_after_a_commit_that_outlives_power(world: World) -> None:
+    task = a_task()
+    world.store.put(Unit(tasks=(task,)))
+    seen: list[tuple[bool, int, int, int]] = []
+
+    def done(won: bool) -> None:
+        level = world.store._database._connection.execute("PRAGMA synchronous").fetchone()[0]  # type: ignore[union-attr]
+        seen.append((won, count(world.path, "attempts"), level, threading.get_ident()))
+
+    world.store.claim(an_attempt(task), Unit(), done)
+    assert seen == []
+    world.loop.until(lambda: seen)
+    assert seen == [(True, 1, 2, threading.get_ident())]
+
+
+def test_trouble_refuses_and_what_was_refused_never_comes_true(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "RETRY", 0.05)
+    task = a_task()
+    world.store.put(Unit(tasks=(task,)))
+    world.commit()
+    said: list[bool] = []
+    with held(world.path):
+        world.store.claim(an_attempt(task), Unit(journal=(a_line(task.id),)), said.append)
+        world.store.commit(Unit(tasks=(task._replace(missed=2),)), said.append)
+        world.loop.until(lambda: len(said) == 2)
+        until_raised(world)
+        well = [world.store.well]
+        world.store.claim(an_attempt(task), Unit(), said.append)
+        world.store.put(Unit(tasks=(task._replace(missed=5),)))
+        assert said == [False, False, False], "at once while the store knows"
+    until_healed(world)
+    world.commit()
+    assert [*well, world.store.well] == [False, True]
+    assert count(world.path, "attempts") == count(world.path, "journal") == 0
+    assert world.store.task(task.id) == task._replace(missed=5)
+    world.store.claim(an_attempt(task), Unit(), said.append)
+    world.commit()
+    assert said[-1]
+
+
+def test_those_who_queued_behind_a_hanging_commit_are_refused_with_it(world: World,
+                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "RETRY", 0.05)
+    task, said, entered, gate = a_task(), list[bool](), threading.Event(), threading.Event()
+    world.store.put(Unit(tasks=(task,)))
+    world.commit()
+    commit = world.store._writer._commit
+
+    def once(batch: list[writer.Queued]) -> object:
+        entered.set()
+        assert gate.wait(5)
+        monkeypatch.setattr(world.store._writer, "_commit", commit)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(world.store._writer, "_commit", once)
+    world.store.put(Unit())
+    assert entered.wait(5)
+    world.store.claim(an_attempt(task), Unit(), said.append)
+    gate.set()
+    world.loop.until(lambda: said)
+    assert said == [False]
+    until_healed(world)
+    world.commit()
+    assert count(world.path, "attempts") == 0
+
+
+def test_a_hanging_disk_is_a_no_in_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is being written and may come true, one is still in the queue and may not; what is put later wins."""
+    task, other = a_task(), a_task(group="care", customer="+36201111111")
+    world.store.put(Unit(tasks=(task, other)))
+    world.commit()
+    said: list[bool] = []
+    entered, gate = threading.Event(), threading.Event()
+    commit = world.store._writer._commit
+
+    def hang(batch: list[writer.Queued]) -> object:
+        entered.set()
+        assert gate.wait(5)
+        return commit(batch)
+
+    monkeypatch.setattr(world.store._writer, "_commit", hang)
+    attempt = an_attempt(task)
+    world.store.claim(attempt, Unit(), said.append)
+    assert entered.wait(5)
+    world.store.claim(an_attempt(other), Unit(), said.append)
+    world.store.release()
+    assert said == []
+    world.store.release()
+    assert said == [False, False]
+    world.store.put(Unit(attempts=(attempt._replace(ended_at=BEGIN + 1, result="stopped"),)))
+    gate.set()
+    world.commit()
+    assert said == [False, False], "told once"
+    assert world.store.open_attempts() == []
+    assert world.store.attempts_of(other.id) == []
+
+
+def test_a_promise_that_cannot_be_written_is_refused(world: World) -> None:
+    said: list[bool] = []
+    task = a_task()
+    world.store.commit(Unit(tasks=(task, a_task())), said.append)
+    world.store.commit(Unit(tasks=(task,)), said.append)
+    world.loop.until(lambda: len(said) == 2)
+    assert said == [False, True], "two open tasks of one customer and group"
+
+
+def test_a_promise_that_is_crowded_out_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "QUEUE_MAX", 5)
+    entered, gate, said = threading.Event(), threading.Event(), list[bool]()
+    commit = world.store._writer._commit
+
+    def hang(batch: list[writer.Queued]) -> object:
+        entered.set()
+        assert gate.wait(5)
+        return commit(batch)
+
+    monkeypatch.setattr(world.store._writer, "_commit", hang)
+    world.store.put(Unit())
+    assert entered.wait(5)
+    world.store.commit(Unit(), said.append)
+    for _ in range(5):
+        world.store.put(Unit())
+    assert said == [False]
+    gate.set()
+    world.commit()
+
+
+def test_a_bad_task_costs_no_call(world: World) -> None:
+    """A fault in what callbacks put must not lose the entry of the call that it came with."""
+    world.dial("201")
+    world.commit()
+    row = world.store.calls(1)[0]._replace(cause=599)
+    kept, lost = event("call.ended"), event("callback.queued")
+    world.events.clear()
+    world.store.put(Unit(calls=(row,), tasks=(a_task(), a_task()), events=(kept, lost)))
+    world.commit()
+    assert world.store.calls(1) == [row]
+    assert world.store.open_tasks() == []
+    assert [told.kind for told in world.events if told.kind != "alarm.raised"] == ["call.ended"]
+    assert any(told.data["alarm"] == "database_unit" for told in world.alarms)
+
+
+# Another database in its place
+
+
+def test_a_new_database_in_its_place_is_told(world: World) -> None:
+    told: list[str] = []
+    world.store.on_anew = lambda: told.append("anew")
+    world.store.put(Unit(tasks=(a_task(),)))
+    world.commit()
+    assert told == []
+    for companion in ("", "-wal", "-shm"):
+        os.unlink(f"{world.path}{companion}")
+    world.commit()
+    assert told == [], "a deleted one is written anew with all it held"
+    assert len(world.store.open_tasks()) == 1
+    world.store._database.ready().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with open(world.path, "r+b") as file:
+        file.write(b"\xff" * world.path.stat().st_size)
+    world.store.put(Unit(tasks=(a_task(),)))
+    until_healed(world)
+    world.commit()
+    assert told == ["anew"]
+
+
+def test_an_old_database_gets_the_tables_and_keeps_its_rows(worlds: Callable[..., World], tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "boomerang.db", isolation_level=None)) as db:
+        from sqlite_utils import Database, Migrations
+
+        from routing.store import schema
+
+        old = Migrations("boomerang")
+        for step in (schema.m001_calls, schema.m002_direct, schema.m003_policy, schema.m004_outbox):
+            old()(step)
+        old.apply(Database(db, execute_plugins=False))
+        db.execute("INSERT INTO direct VALUES (?,'201',1,0,0,2e9)", (CUSTOMER,))
+    world = worlds()
+    assert [record.agent for record in world.store.records(CUSTOMER)] == ["201"]
+    task = a_task()
+    world.store.put(Unit(tasks=(task,)))
+    world.commit()
+    assert world.store.open_tasks() == [task]
+
+
+def test_closing_refuses_nobody_who_can_be_served(tmp_path: Path) -> None:
+    said: list[bool] = []
+    store = SqliteStore(tmp_path / "boomerang.db", lambda function: function(), lambda: BEGIN, "edge1")
+    store.commit(Unit(tasks=(a_task(),)), said.append)
+    store.close()
+    assert said == [True]
