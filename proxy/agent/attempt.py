@@ -15,15 +15,15 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Literal
 
-from proxy.agent import prompts, results
+from proxy.agent import calls, prompts, results
 from proxy.agent.own_leg import OwnLeg, Role, Tools
-from proxy.agent.ports import Clip, Incoming, LegEnd, LegOrder
+from proxy.agent.ports import Clip, Incoming, LegEnd
+from proxy.agent.talk import Talk
 from proxy.sip.timers import Timer
-from routing.callbacks.facts import Order, Outcome, OwnCall, Result, Step
+from routing.callbacks.facts import Order, Outcome, Result, Step
 
 Phase = Literal["preview", "agent_rings", "agent_asked", "customer_rings", "customer_asked", "customer_waits",
                 "customer_rings_in", "talking", "ending"]
@@ -34,10 +34,6 @@ FAREWELL: Final = 12.0
 """Seconds that the last words may take, where the end of their playing is not told."""
 END_PATIENCE: Final = 70.0
 """Seconds that legs may take to end, more than twice 64*T1; then the attempt is over without them."""
-SILENCE_STEP: Final = 20.0
-"""Seconds of silence after which a joined leg tells, again and again."""
-DEAD_AIR: Final = 120.0
-"""Seconds after which two joined legs of which nothing is heard, and which nobody holds, are ended."""
 
 CONNECTING: Final = 1
 WAITING: Final = 2
@@ -67,15 +63,10 @@ class Attempt:
         """The step that waits for its commit."""
         self._asked = 0
         self._timers: dict[str, Timer] = {}
-        self._joined_at: float | None = None
+        self._talk: Talk | None = None
+        """The two joined; kept when it is over."""
         self._answered_wall: float | None = None
         """When the customer answered, seconds since the epoch."""
-        self._talked = False
-        self._glare = False
-        """The one they talk with rang in."""
-        self._recording: str | None = None
-        self._silent: dict[str, tuple[float, float]] = {}
-        """By leg: when silence was told last, and how long it was then."""
         self._over = False
 
     # What the runner asks for
@@ -86,16 +77,19 @@ class Attempt:
         agent, customer = self._agent, self._customer
         if self.outcome is not None:
             return "ending"
-        if self._joined_at is not None:
+        if self._talk is not None:
             return "talking"
         if customer is not None and customer.role == "incoming":
             return "customer_rings_in"
         if agent is not None and not self._agent_ready:
             return "agent_rings" if agent.answered_at is None else "agent_asked"
-        if customer is not None:
-            asked = customer.answered_at is not None and not self._customer_ready
-            return "customer_asked" if asked else "customer_waits" if self._customer_ready else "customer_rings"
-        return "customer_rings" if self._dialled else "preview"
+        if self._customer_ready:
+            return "customer_waits"
+        if customer is not None and customer.answered_at is not None:
+            return "customer_asked"
+        if customer is not None or self._asking == "customer":
+            return "customer_rings"
+        return "agent_rings" if self._asking == "agent" else "preview"
 
     @property
     def begun(self) -> bool:
@@ -118,7 +112,9 @@ class Attempt:
     def take(self, incoming: Incoming, now: float) -> bool:
         """The customer rings in: let them take the place of the customer's leg; False: it cannot be joined."""
         old = self._customer
-        if self._talked or self._over or (old is not None and old.role == "incoming" and not old.over):
+        if self._over or (self._talk is not None and self._talk.lasted):
+            return False
+        if old is not None and old.role == "incoming" and not old.over:
             return False
         if self.outcome is not None and not self._may_reopen():
             return False
@@ -148,7 +144,7 @@ class Attempt:
 
     def hang_up(self, reason: str, now: float) -> None:
         """End it at once, a talk too, without last words."""
-        if self._joined_at is not None:
+        if self._talk is not None:
             self._talk_ends(now, text=reason)
         else:
             self._finish("stopped", now, text=reason)
@@ -160,7 +156,7 @@ class Attempt:
     def _advance(self, now: float) -> None:
         agent, customer = self._agent, self._customer
         rings_in = customer is not None and customer.role == "incoming"
-        if self.outcome is not None or self._asking is not None or self._joined_at is not None:
+        if self.outcome is not None or self._asking is not None or self._talk is not None:
             return
         if self._agent_ready and self._customer_ready:
             self._join(now)
@@ -202,29 +198,16 @@ class Attempt:
         self._stop_timer("commit")
 
     def _call_agent(self, now: float) -> None:
-        order = self.order
-        why = f"callback; task={order.task}; attempt={order.attempt}"
-        if order.number is not None:
-            why += f"; dialled={order.number}"
         own = self._agent = self._leg("agent", self._tools.new_id())
-        own.place(self._entry(own, order.agent), LegOrder(
-            own.call, "pbx", order.pbx, order.target, order.customer, asserted=order.customer,
-            headers=(("X-Boomerang", why),), ring_for=order.agent_ring_for), now)
+        entry = calls.entry_of(self.order, own.call, to_pbx=True, agent=self.order.agent)
+        own.place(entry, calls.to_agent(self.order, own.call), now)
 
     def _call_customer(self, now: float) -> None:
-        order = self.order
-        account = self._tools.stack.account("trunk", order.trunk)
-        shown = order.number or (account.username if account is not None else "anonymous")
+        account = self._tools.stack.account("trunk", self.order.trunk)
         self._dialled = True
         own = self._customer = self._leg("customer", self._tools.new_id())
-        own.place(self._entry(own, self.taken_by), LegOrder(
-            own.call, "trunk", order.trunk, order.customer, shown, asserted=order.number,
-            ring_for=order.customer_ring_for), now)
-
-    def _entry(self, own: OwnLeg, agent: str | None) -> OwnCall:
-        order = self.order
-        return OwnCall(own.call, "inbound" if own.role == "agent" else "outbound", order.trunk, order.pbx,
-                       order.customer, order.number, agent, order.group, order.attempt)
+        entry = calls.entry_of(self.order, own.call, to_pbx=False, agent=self.taken_by)
+        own.place(entry, calls.to_customer(self.order, own.call, account.username if account else None), now)
 
     # What the legs do
 
@@ -277,27 +260,20 @@ class Attempt:
         """See News."""
         if tag == LAST_WORDS:
             own.hang_up(now)
-        elif tag in (CONNECTING, WAITING) and self._joined_at is None and self.outcome is None:
+        elif tag in (CONNECTING, WAITING) and self._talk is None and self.outcome is None:
             self._tools.media.tone(own.call, "ringback")
 
     def leg_fell_silent(self, own: OwnLeg, seconds: float, now: float) -> None:
         """See News."""
-        self._silent[own.call] = now, seconds
-        pair = (self._agent, self._customer)
-        if self._joined_at is not None and self.outcome is None and all(
-                one is not None and not one.held and self._is_dead(one.call, now) for one in pair):
+        if self._talk is not None and self.outcome is None and self._talk.silent(own, seconds, now):
             self._talk_ends(now, text="silence on both sides")
-
-    def _is_dead(self, call: str, now: float) -> bool:
-        at, seconds = self._silent.get(call, (now, 0.0))
-        return seconds >= DEAD_AIR and now - at < 1.5 * SILENCE_STEP
 
     def leg_is_over(self, own: OwnLeg, end: LegEnd, now: float) -> None:
         """See News."""
         self._legs.remove(own)
         self._note("callback_leg_over", call=own.call, role=own.role, cause=end.cause, by=end.by)
         if self.outcome is None and own in (self._agent, self._customer):
-            if self._joined_at is not None:
+            if self._talk is not None:
                 self._talk_ends(now, end)
             elif own is self._agent:
                 self._agent_left(own, end, now)
@@ -329,43 +305,26 @@ class Attempt:
         agent, customer = self._agent, self._customer
         if agent is None or customer is None:
             return
-        self._joined_at = now
-        self._glare = customer.role == "incoming"
-        self._silent.clear()
         customer.talks()
-        self._note("callback_connected", call=customer.call, glare=self._glare)
-        media = self._tools.media
-        media.join(agent.call, customer.call)
-        if self.order.record:
-            self._recording = recording_name(self._tools.stack.wall(), self.order.attempt, agent.call)
-            media.record(agent.call, customer.call, self._recording)
-        for own in (agent, customer):
-            media.watch_silence(own.call, SILENCE_STEP)
-        self._timer("talk", now + self.order.min_talk, self._is_a_talk)
-
-    def _is_a_talk(self, now: float) -> None:
-        self._talked = True
-        self._step("talked")
+        self._talk = Talk(self.order, self._tools, agent, customer, now, partial(self._step, "talked"))
+        self._note("callback_connected", call=customer.call, glare=self._talk.glare)
 
     def _part(self) -> None:
         """The customer's leg gives way to another one."""
-        if self._joined_at is None or self._agent is None:
-            return
-        self._joined_at = None
-        self._stop_timer("talk")
-        if self._recording is not None:
-            self._tools.media.stop_recording(self._agent.call)
-        self._tools.media.part(self._agent.call)
-        self._tools.media.tone(self._agent.call, "ringback")
+        if self._talk is not None and self._agent is not None:
+            self._talk.stop()
+            self._talk = None
+            self._tools.media.part(self._agent.call)
+            self._tools.media.tone(self._agent.call, "ringback")
 
     def _talk_ends(self, now: float, end: LegEnd | None = None, text: str = "") -> None:
-        if self._joined_at is None:
+        talk = self._talk
+        if talk is None:
             return
-        seconds = now - self._joined_at
-        if self._recording is not None and self._agent is not None:
-            self._tools.media.stop_recording(self._agent.call)
-        talked = self._talked or seconds >= self.order.min_talk
-        result: Result = "short" if not talked else "glare" if self._glare else "talked"
+        talk.stop()
+        seconds = now - talk.began_at
+        talked = talk.lasted or seconds >= self.order.min_talk
+        result: Result = "short" if not talked else "glare" if talk.glare else "talked"
         self._finish(result, now, cause=200, talk=seconds, text=text or (end.reason if end is not None else ""))
 
     # Ending
@@ -378,15 +337,15 @@ class Attempt:
         """Settle how it ends, and end both sides."""
         if self.outcome is not None or self._over:
             return
-        self.outcome = Outcome(result, cause, self.taken_by, self._answered_wall, talk, retry_after, text,
-                               self._recording)
+        recording = None if self._talk is None else self._talk.recording
+        self.outcome = Outcome(result, cause, self.taken_by, self._answered_wall, talk, retry_after, text, recording)
         self._note("callback_ends", result=result, cause=cause)
         self._forget_question()
         self._stop_timer(*self._timers)
         self._timer("end", now + END_PATIENCE, lambda now: self._be_over())
         for own in tuple(self._legs):
             words: tuple[Clip, ...] = ()
-            if own.up and self._joined_at is None:
+            if own.up and self._talk is None:
                 if own is self._agent:
                     words = prompts.farewell(self.order, result)
                 elif own is self._customer and own.role == "customer" and self._customer_ready:
@@ -451,8 +410,3 @@ class Attempt:
 
     def _note(self, event: str, /, call: str = "", **facts: object) -> None:
         self._tools.stack.note(event, call, attempt=self.order.attempt, **facts)
-
-
-def recording_name(wall: float, attempt: str, call: str) -> str:
-    """Return the file name of a recording: its moment in UTC, attempt and leg; no number of anybody's."""
-    return f"{datetime.fromtimestamp(wall, UTC):%Y%m%dT%H%M%SZ}-{attempt}-{call[-6:]}.wav"

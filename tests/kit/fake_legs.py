@@ -256,6 +256,7 @@ class FakeBooks:
     endings: dict[str, Ending] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
     """Who took a call of a queue."""
+    broken: bool = False
 
     def name(self, call: str) -> str:
         entry = self.entries.get(call)
@@ -267,6 +268,8 @@ class FakeBooks:
         self.told.append(f"{self.name(call.id)} placed")
 
     def taken_by(self, call: str) -> str | None:
+        if self.broken:
+            raise ZeroDivisionError("a bug")
         return self.taken.get(call)
 
     def ringing(self, call: str, target: int, now: float) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from proxy.agent.attempt import COMMIT_PATIENCE, DEAD_AIR, END_PATIENCE, FAREWELL, SILENCE_STEP
+from proxy.agent.attempt import COMMIT_PATIENCE, END_PATIENCE, FAREWELL
 from proxy.agent.ports import Account
+from proxy.agent.talk import DEAD_AIR, SILENCE_STEP
 from routing.callbacks.facts import Result
 from tests.kit.fake_legs import CUSTOMER, EPOCH, NUMBER, Stage
 
@@ -485,14 +486,15 @@ def test_draining(stage: Stage) -> None:
 
 @pytest.mark.parametrize(("talking", "result"), [(True, "talked"), (False, "stopped")])
 def test_the_process_ends(stage: Stage, talking: bool, result: Result) -> None:
+    """At once: no last words."""
     if talking:
         stage.talk()
         stage.wait(6)
     else:
         stage.agent_answers()
-    stage.runner.hang_up(0.0)
-    assert stage.outcome.result == result
-    assert stage.agent.reason == ("" if talking else "shutting down") or stage.agent.done == ["hang_up"]
+    stage.runner.hang_up(stage.stack.now)
+    assert all(leg.over for leg in stage.legs.made)
+    assert (stage.outcome.result, stage.outcome.text) == (result, "shutting down")
 
 
 # Recording, silence, hold
@@ -500,7 +502,7 @@ def test_the_process_ends(stage: Stage, talking: bool, result: Result) -> None:
 
 def test_a_recording(stage: Stage) -> None:
     stage.talk(record=True)
-    file = f"20231114T223000Z-attempt-1-{stage.agent.call[-6:]}.wav"
+    file = f"20231114T223000Z-attempt-1-{stage.agent.call[-6:]}-{stage.customer.call[-6:]}.wav"
     assert f"record {stage.agent.call} {stage.customer.call} {file}" in stage.media.log
     assert CUSTOMER not in file
     stage.wait(9)
@@ -582,6 +584,62 @@ def test_media_gone(stage: Stage) -> None:
     assert stage.customer.done == ["hang_up"]
     assert stage.outcome.result == "talked"
     assert stage.books.told[-2:] == ["agent ended 200 lost", "customer ended 200 proxy"]
+
+
+def test_a_ledger_that_fails_leaves_no_leg_up(stage: Stage) -> None:
+    stage.books.broken = True
+    stage.agent_accepts(agent=None, target="600")
+    stage.customer.answers()
+    stage.wait(6)
+    stage.customer.ends()
+    assert (stage.outcome.result, stage.outcome.agent) == ("talked", None)
+    assert "asking_failed" in [event for event, _ in stage.stack.notes]
+
+
+# What an operator sees
+
+
+def test_phases(stage: Stage) -> None:
+    seen = []
+
+    def look() -> None:
+        seen.append(stage.runner.running()[0].phase)
+
+    stage.begin(preview=5.0, confirm_key="5")
+    look()
+    stage.wait(5)
+    look()
+    stage.agent.answers()
+    look()
+    stage.desk.hold = True
+    stage.agent.presses("1")
+    look()
+    stage.desk.commit()
+    look()
+    stage.customer.answers()
+    look()
+    stage.customer.presses("5")
+    look()
+    stage.legs.slow = True
+    stage.agent.ends()
+    look()
+    stage.customer.ends(200, "us")
+    assert seen == ["preview", "agent_rings", "agent_asked", "customer_rings", "customer_rings", "customer_asked",
+                    "talking", "ending"]
+
+
+def test_phases_customer_first(stage: Stage) -> None:
+    stage.begin(customer_first=True)
+    seen = [stage.runner.running()[0].phase]
+    stage.desk.hold = True
+    stage.customer.answers()
+    seen.append(stage.runner.running()[0].phase)
+    stage.desk.commit()
+    seen.append(stage.runner.running()[0].phase)
+    stage.rings_in()
+    seen.append(stage.runner.running()[0].phase)
+    assert seen == ["customer_rings", "customer_waits", "agent_rings", "customer_rings_in"]
+    stage.agent.ends(486)
 
 
 # After a crash
