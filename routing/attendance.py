@@ -36,7 +36,8 @@ class Attendance:
 
     def __init__(self, store: Store, rules: route.Rules, pbxs: Mapping[str, PbxFacts], teller: Teller) -> None:
         self.on_floor: Callable[[], None] = lambda: None
-        """Told when an agent's state has changed or a call is over: what waited for it may go on now."""
+        """Told when an agent's state has changed or a call is over: what waited for it may go on. Not to be acted upon
+        before it has returned."""
         self.teller = teller
         self._store, self._rules, self._pbxs = store, rules, pbxs
         self._board = Board()
@@ -197,6 +198,21 @@ class Attendance:
         if rung is not None and rung != entry.held:
             events += self._move(rung, -1, 0, now, entry.id)
         return events
+
+    def _all_watched(self, agents: Sequence[str], entry: Call) -> bool:
+        """Whether the dialogs of all of these were seen all through a call."""
+        return bool(agents) and all(self._board.watched_since(agent) <= entry.started_at for agent in agents)
+
+    def _sign(self, entry: Call) -> float | None:
+        """When a phone was last shown to ring for a call, and nobody saw whether it was taken up."""
+        return max((at for agent, at in (entry.signs or {}).items() if self._board.watched_since(agent) > at),
+                   default=None)
+
+    def _talks_elsewhere(self, entry: Call) -> bool:
+        """Whether the customer of a call is in another one with somebody of ours."""
+        return any(call is not entry and not call.to_agent and call.answered_at is not None
+                   and (not call.queued or call.picked_at is not None)
+                   for call in self._open.of(entry.customer or ""))
 
     def _placing(self, entry: Call, agent: str | None, now: float) -> list[Event]:
         """A leg of ours is about to be dialled: its agent is not free from now on."""

@@ -93,6 +93,8 @@ class Ending(NamedTuple):
     cause: int
     """Final SIP status of the INVITE; 200 where the call was answered and then ended by a BYE."""
     by: Side
+    elsewhere: bool = False
+    """The caller's side gave up because somebody else had answered (RFC 3326)."""
 
 
 class OpenCall(NamedTuple):

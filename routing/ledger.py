@@ -6,37 +6,38 @@ calls pass their normal way, never fail.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from config.policy import Policy
 from routing import direct, identity, outcome, route
-from routing.alarms import Alarms
-from routing.attendance import NO_PBX, Attendance, target_of
+from routing.aftermath import Aftermath
+from routing.attendance import NO_PBX, target_of
 from routing.callbacks.facts import OwnCall
 from routing.calls import Call
 from routing.direct import Change, Record
-from routing.events import Event, rfc3339
-from routing.facts import Decision, Ending, Identity, NewCall, OpenCall
+from routing.events import Event
+from routing.facts import Decision, Ending, Identity, NewCall, OpenCall, Target
 from routing.identity import PbxFacts
 from routing.ids import RandomBytes
 from routing.store.interface import Store, StoreError, Unit
 from routing.teller import Teller, idle, record_data
 from routing.today import Today
 
+GLARE_PATIENCE: Final = 90.0
+"""Seconds that a customer who rings in waits for the agent who is being rung for them; then their call goes on."""
+
 SWEEP_SLICE: Final = 500
 """Expired records tidied in one turn."""
 
 
-class Ledger(Attendance):
+class Ledger(Aftermath):
     """`facts.Router`, `callbacks.facts.Books` and `callbacks.facts.Floor` over a store. Nothing here blocks."""
 
     def __init__(self, store: Store, policy: Policy, pbxs: Mapping[str, PbxFacts], node: str,
                  random_bytes: RandomBytes) -> None:
         """`pbxs`: what is configured of each PBX, by name. `random_bytes`: os.urandom or the like."""
         super().__init__(store, route.Rules(policy), pbxs, Teller(node, random_bytes))
-        self.on_alarm: Callable[[Event], None] = lambda event: None
-        """Told of every alarm at once, with the event that also goes to the outbox: a broken database hides none."""
-        self._alarms = Alarms()
         self._today = Today(policy.timezone)
         self._in_use: dict[str, int] = {}
         """Customers in a call that began with a live record, and how many such calls: their records are not tidied."""
@@ -82,6 +83,8 @@ class Ledger(Attendance):
         if entry is None:
             return
         failed = target_of(entry, target)
+        if failed.local is not None:
+            self._not_joined(entry, now)
         if entry.tried is not None and failed.user == entry.tried:
             entry.tried_status = status
         agent, entry.rung = entry.rung, None
@@ -123,8 +126,11 @@ class Ledger(Attendance):
                 stored()
             return
         events: list[Event] = []
+        judged = self._judge(entry, ending, now)
         if self.teller.wants("call.ended"):
-            events.append(self.teller.event("call.ended", entry.end_data(ending, now), now))
+            events.append(self.teller.event("call.ended", {
+                **entry.end_data(ending, now), "verdict": judged.kind, "missed_why": judged.why,
+                "shown_by": list(judged.evidence), "weight": judged.weight}, now))
         records: list[Record] = []
         removed: list[Record] = []
         for change, before in self._changes(entry, ending, now):
@@ -132,8 +138,11 @@ class Ledger(Attendance):
                 (removed if change.kind == "removed" else records).append(change.record)
             events += self.teller.change(change, before, call, now)
         events += self._leave(entry, ending, now)
-        self._store.put(Unit((entry.row(now, ending.cause, ending.by),), tuple(records), tuple(removed),
-                             tuple(events)), stored)
+        unit = Unit((entry.row(now, ending.cause, ending.by),), tuple(records), tuple(removed), tuple(events))
+        if entry.customer is not None and self.desk is not None:
+            unit = unit.joined(self._happened(self.desk, entry, entry.customer, judged, now))
+        self._store.put(unit, stored)
+        self.on_floor()
 
     def open_call(self, sip_call_id: str) -> OpenCall | None:
         """See Router. Only calls that began before this process did are looked for."""
@@ -190,6 +199,8 @@ class Ledger(Attendance):
             if entry.agent is not None:
                 entry.held = entry.agent
                 events += self._move(entry.agent, 0, 1, now, row.id)
+            elif entry.direction == "inbound" and entry.answered_at is not None:
+                entry.queued = identity.may_queue(Target(), entry.number_facts, self._pbxs.get(entry.pbx, NO_PBX))
             if entry.direction == "inbound" and entry.customer is not None:
                 self._begin_with(entry, [record for record in self._records(entry.customer)
                                          if record.made_at <= row.started_at < record.expires_at])
@@ -216,19 +227,6 @@ class Ledger(Attendance):
         counts = self._today.counts(now)
         return {"active": len(self._calls), "today": counts.calls, "inbound": counts.inbound,
                 "outbound": counts.outbound, "answered": counts.answered, "direct": counts.direct}
-
-    def alarm(self, name: str, text: str | None, now: float) -> None:
-        """Raise an alarm (`text` says what is wrong) or clear it (None). Said once, however often it is called."""
-        change = self._alarms.change(name, text, now)
-        if change is not None:
-            since = rfc3339(self._alarms.since(name, now))
-            event = self.teller.event(change, {"alarm": name, "text": text, "since": since}, now)
-            self.on_alarm(event)
-            self._publish((event,))
-
-    def alarms(self) -> dict[str, str]:
-        """Return the alarms that are up, and what each says."""
-        return self._alarms.up()
 
     def tell(self, kind: str, data: dict[str, Any], now: float) -> None:
         """Publish a fact of somebody else's (`trunk.state`, `pbx.state`) in order with ours."""
@@ -267,13 +265,32 @@ class Ledger(Attendance):
                                          self._pbxs.get(entry.pbx, NO_PBX), entry.customer, records, self._rules, now)
         if records:
             self._begin_with(entry, [found for found in records if direct.live(found, now)])
+        attempt = None
+        if self.desk is not None and entry.customer is not None and entry.number_facts.kind == "shared":
+            attempt = self._ask(self.desk.rang_in, entry.customer, now)
         if record is not None:
             entry.tried = record.agent
-            data = record_data(record, entry.id)
-            data["type"] = self._rules.policy.direct_for(record.agent).type
-            data["dialled"] = entry.number or entry.dialled
-            events.append(self.teller.event("direct.used", data, now))
+            if attempt is None:
+                events.append(self._used(entry, record, now))
+        if attempt is not None:
+            entry.attempt = attempt
+            decision = replace(decision, reason="glare",
+                               targets=(Target(ring_for=GLARE_PATIENCE, local=attempt), *decision.targets))
         return decision
+
+    def _used(self, entry: Call, record: Record, now: float) -> Event:
+        data = record_data(record, entry.id)
+        data["type"] = self._rules.policy.direct_for(record.agent).type
+        data["dialled"] = entry.number or entry.dialled
+        return self.teller.event("direct.used", data, now)
+
+    def _not_joined(self, entry: Call, now: float) -> None:
+        """The attempt that calls this customer came to nothing: their call goes on as if there had been none."""
+        entry.attempt = None
+        if entry.tried is None or entry.customer is None:
+            return
+        used = [record for record in self._records(entry.customer) if record.agent == entry.tried]
+        self._publish([self._used(entry, record, now) for record in used])
 
     def _begin_with(self, entry: Call, live: list[Record]) -> None:
         """Remember whose records lived when the call began, and keep the sweep off them."""

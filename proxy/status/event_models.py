@@ -25,7 +25,8 @@ class CallStarted(Model):
     number: str | None = Field(description="Our number, E.164: dialled by the customer or shown by the agent")
     dialled: str = Field(description="What was dialled, as it stood in the request")
     agent: str | None = Field(description="Extension that calls (outbound) or answered (inbound); null: not known")
-    evidence: str | None = Field(description="What shows it: a header's name, dialled, number or identity")
+    evidence: str | None = Field(description="What shows it: a header's name, dialled, number, identity, dialog_event "
+                                 "or callback; connected_line without an agent: a phone rang, nobody knows more")
     group: str | None
     trunk: str
     pbx: str
@@ -48,6 +49,12 @@ class CallEnded(CallStarted):
     talk_s: float | None = Field(description="Seconds from answer to end; null: never answered")
     duration_s: float = Field(description="Seconds from the beginning to the end")
     tried_status: int | None = Field(description="How the try of direct callback failed, SIP status; 408: it rang out")
+    verdict: Literal["talked", "missed", "neither", "uncertain"] = Field(description="What it was to the customer")
+    missed_why: Literal["hung_up", "refused", "down", "abandoned"] | None = Field(
+        description="Of a missed one: hung up before the answer, refused by the PBX, no PBX answered, abandoned in a "
+        "queue that answers first")
+    shown_by: list[str] = Field(description="What shows it: rang, status_486, no_dialog_event, no_connected_line, ...")
+    weight: Literal["certain", "likely"] | None = Field(description="How sure it is that the call was missed")
 
 
 class DirectRecord(Model):

@@ -1,0 +1,99 @@
+"""What a call was once it is over, and who is told: the desk that keeps the promises of callbacks, alarms.
+
+A bug of the desk costs no call: it is an alarm, and the call ends as if there were no desk.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+from routing import route
+from routing.alarms import Alarms
+from routing.attendance import Attendance
+from routing.callbacks.facts import Missed, Talk
+from routing.callbacks.happenings import Happenings
+from routing.calls import Call
+from routing.events import Event, rfc3339
+from routing.facts import Ending
+from routing.identity import PbxFacts
+from routing.missed import NEITHER, Facts, Verdict, verdict
+from routing.store.interface import Store, Unit
+from routing.teller import Teller
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+
+CONNECTED_LINE: Final = "connected_line"
+"""Evidence of a call whose agent is not known: a phone was shown to ring, and may have been taken up."""
+
+
+class Aftermath(Attendance):
+    """The part of the ledger that judges calls. The layer between who attends and the ledger itself."""
+
+    def __init__(self, store: Store, rules: route.Rules, pbxs: Mapping[str, PbxFacts], teller: Teller) -> None:
+        super().__init__(store, rules, pbxs, teller)
+        self.on_alarm: Callable[[Event], None] = lambda event: None
+        """Told of every alarm at once, with the event that also goes to the outbox: a broken database hides none."""
+        self.desk: Happenings | None = None
+        """Who keeps the promises of callbacks."""
+        self.on_bug: Callable[[Exception], None] = lambda error: None
+        """Told of what the desk raised: the call went on without it."""
+        self._alarms = Alarms()
+
+    def alarm(self, name: str, text: str | None, now: float) -> None:
+        """Raise an alarm (`text` says what is wrong) or clear it (None). Said once, however often it is called."""
+        change = self._alarms.change(name, text, now)
+        if change is not None:
+            since = rfc3339(self._alarms.since(name, now))
+            event = self.teller.event(change, {"alarm": name, "text": text, "since": since}, now)
+            self.on_alarm(event)
+            self._publish((event,))
+
+    def alarms(self) -> dict[str, str]:
+        """Return the alarms that are up, and what each says."""
+        return self._alarms.up()
+
+    def _judge(self, entry: Call, ending: Ending, now: float) -> Verdict:
+        """Say what a call that ends now was to the customer; our leg to an agent is nothing to them."""
+        if entry.to_agent:
+            return NEITHER
+        judged = verdict(entry, ending, self._facts(entry), now)
+        if judged.kind == "uncertain" and entry.agent is None and entry.signs:
+            entry.evidence = CONNECTED_LINE
+        return judged
+
+    def _facts(self, entry: Call) -> Facts:
+        policy = self._rules.policy
+        setting = policy.direct_for(entry.agent) if entry.agent is not None else policy.direct_callback
+        if entry.direction == "outbound":
+            return Facts(0.0, setting.min_talk)
+        talking = self._talks_elsewhere(entry)
+        if not entry.queued or entry.group not in policy.group:
+            return Facts(policy.missed_callback.min_wait, setting.min_talk, False, self._sign(entry), talking)
+        return Facts(policy.missed_for(entry.group).min_wait, setting.min_talk,
+                     self._all_watched(policy.group[entry.group].agents, entry), self._sign(entry), talking)
+
+    def _happened(self, desk: Happenings, entry: Call, customer: str, judged: Verdict, now: float) -> Unit:
+        """Tell the desk what a call was, and return what follows. Legs of a process before this one are not told."""
+        if entry.own and entry.restored_at is not None:
+            return Unit()
+        if judged.kind == "talked":
+            seconds = entry.talk(now) or 0.0
+            talk = Talk(entry.id, customer, entry.agent, entry.group, entry.direction, now - seconds, seconds,
+                        entry.attempt)
+            return self._ask(desk.talked, talk, now) or Unit()
+        if judged.why is None or judged.weight is None or entry.group is None:
+            return Unit()
+        missed = Missed(entry.id, customer, entry.number, entry.group, entry.pbx, entry.trunk, entry.started_at, now,
+                        judged.why, judged.evidence, judged.weight)
+        return self._ask(desk.missed, missed, now) or Unit()
+
+    def _ask(self, question: Callable[[Asked, float], Answer], about: Asked, now: float) -> Answer | None:
+        """Ask the desk; a bug of it costs no call, and is an alarm until it answers again."""
+        try:
+            answer = question(about, now)
+        except Exception as error:
+            self.on_bug(error)
+            self.alarm("callbacks", f"a bug in the rules of callbacks: {error!r}", now)
+            return None
+        self.alarm("callbacks", None, now)
+        return answer
