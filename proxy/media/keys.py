@@ -1,7 +1,7 @@
 """Keys as telephone-events (RFC 4733): heard once a press whatever gets lost or comes twice, and sent."""
 
 from collections import deque
-from typing import Final, Protocol
+from typing import Final
 
 from proxy.media.outflow import Outflow
 from proxy.media.rtp import CLOCK, WORD, Event, build_event
@@ -50,13 +50,6 @@ class KeyListener:
         if (end - self._reach) & WORD < WORD // 2:
             self._reach = end
         self._ended = self._ended or event.end
-
-
-class Keys(Protocol):
-    """Keys on their way out, a step every `ticks`."""
-
-    def step(self, out: Outflow, ticks: int, now: float) -> bool:
-        """Send what is due; False once there is nothing more."""
 
 
 class EventKeys:

@@ -20,6 +20,8 @@ DIGITS: Final = "digits"
 DIGIT_NAMES: Final = {**{digit: digit for digit in "0123456789"}, "+": "plus"}
 DIGIT_PAUSE: Final = 0.06
 GROUP_PAUSE: Final = 0.3
+CLIP_PAUSE: Final = 0.15
+"""Seconds between two clips."""
 GROUP: Final = 3
 """Digits read in one go."""
 REPEAT_PAUSE: Final = 1.0
@@ -44,6 +46,7 @@ class Library:
         self._trouble = trouble
         self._sounds: OrderedDict[tuple[Path, Stamp], Sound | None] = OrderedDict()
         self._short, self._long = Sound(pause(DIGIT_PAUSE)), Sound(pause(GROUP_PAUSE))
+        self._between = Sound(pause(CLIP_PAUSE))
         self._repeat = Sound(pause(REPEAT_PAUSE))
         self._pool = ThreadPoolExecutor(1, "prompts")
 
@@ -56,9 +59,8 @@ class Library:
         return self._pool.submit(self._fetch, clips, repeat, name)
 
     def _fetch(self, clips: Sequence[Clip], repeat: bool, name: CodecName) -> list[Sound]:
-        sounds = [sound for clip in clips for sound in self.sounds(clip)]
-        if repeat:
-            sounds.append(self._repeat)
+        sounds = [sound for clip in clips for sound in (*self.sounds(clip), self._between)]
+        sounds[-1:] = [self._repeat] if repeat else []
         for sound in sounds:
             sound.encoded(name)
         return sounds

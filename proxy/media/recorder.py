@@ -132,10 +132,11 @@ class PartFile:
 
 
 class FileWriter:
-    """The thread that writes. `failed(path, text)` is called in it."""
+    """The thread that writes. `failed(path, text)` and `finished()` are called in it."""
 
-    def __init__(self, failed: Callable[[Path, str], None]) -> None:
+    def __init__(self, failed: Callable[[Path, str], None], finished: Callable[[], None]) -> None:
         self._failed = failed
+        self._finished = finished
         self._jobs: queue.SimpleQueue[tuple[PartFile, bytes, bool] | Callable[[], None] | None] = queue.SimpleQueue()
         self._bad: set[PartFile] = set()
         self._thread = threading.Thread(target=self._run, name="recordings", daemon=True)
@@ -170,8 +171,12 @@ class FileWriter:
                 self._finish(file)
 
     def _finish(self, file: PartFile) -> None:
+        bad = file in self._bad
         self._bad.discard(file)
         try:
             file.finish()
         except OSError as error:
             self._failed(file.path, str(error))
+        else:
+            if not bad:
+                self._finished()

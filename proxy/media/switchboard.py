@@ -8,20 +8,17 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from proxy.agent.ports import Clip, CodecName, Stream
-from proxy.media.leg import TICK, Leg
+from proxy.media.leg import Leg
 from proxy.media.library import Library
 from proxy.media.ports import PortRange
-from proxy.media.recorder import FileWriter, PartFile, Recording
-from proxy.media.retention import recording_path, rescue, sweep
+from proxy.media.recordings import SWEEP_PAUSE, WRITE_PAUSE, Recordings
 from proxy.media.settings import MediaSettings
 from proxy.media.sound import Player, Sound
-from proxy.media.tones import Tone, tone
+from proxy.media.speaker import TICK
+from proxy.media.tones import Tone, beep, tone
 
 REPORT_PAUSE: Final = 5.0
 """Seconds between two RTCP reports of a leg (RFC 3550 section 6.2)."""
-WRITE_PAUSE: Final = 1.0
-"""Seconds between two writes of a recording."""
-SWEEP_PAUSE: Final = 3600.0
 BEHIND_MAX: Final = 5
 """Steps made up for after the process was held up; what is older is left out."""
 
@@ -36,13 +33,11 @@ class Switchboard:
         self._loop = loop
         self._ports = PortRange(settings.listen, settings.first_port, settings.last_port)
         self._range = f"{settings.first_port}-{settings.last_port} of {settings.listen}"
-        self._folder = Path(settings.recordings) if settings.recordings else None
-        self._keep = settings.keep
         self._legs: dict[int, Leg] = {}
         self._numbers: dict[Leg, int] = {}
-        self._recordings: dict[Leg, tuple[Recording, Leg, Leg]] = {}
+        folder = Path(settings.recordings) if settings.recordings else None
+        self._recordings = Recordings(folder, settings.keep, tell, loop)
         self._library = Library(Path(settings.prompts) if settings.prompts else None, self._bad_prompt)
-        self._writer = FileWriter(self._bad_recording)
         self._timers: list[asyncio.TimerHandle] = []
         self._received = self._sent = 0
         """Packets of legs that are closed."""
@@ -50,12 +45,13 @@ class Switchboard:
 
     def start(self) -> None:
         """Begin to keep time."""
-        if self._folder is not None:
-            self._writer.do(self._rescue)
+        self._recordings.open()
         self._every(REPORT_PAUSE, self._report)
-        self._every(WRITE_PAUSE, self._write)
-        self._every(SWEEP_PAUSE, self._sweep)
-        self._sweep()
+        self._every(WRITE_PAUSE, self._recordings.write)
+        self._every(SWEEP_PAUSE, self._recordings.sweep)
+        for kind in get_args(Tone):
+            for name in get_args(CodecName):
+                tone(kind).encoded(name)  # now, so that no leg is held up later
         self._next = self._loop.time()
         self._step()
 
@@ -65,7 +61,7 @@ class Switchboard:
             timer.cancel()
         for number in list(self._legs):
             self.close_leg(number)
-        self._writer.close()
+        self._recordings.close()
         self._library.close()
 
     # Commands
@@ -94,16 +90,17 @@ class Switchboard:
         leg = self._legs.get(number)
         if leg is None:
             return
-        waiting = leg.player = Player([tone("silence")], repeat=True)
+        waiting = leg.speaker.player = Player([tone("silence")], repeat=True)
         name: CodecName = leg.stream.codec if leg.stream is not None else "PCMA"
 
         def begin(sounds: list[Sound]) -> None:
-            if leg.player is waiting:
-                leg.player = Player(sounds, repeat, lambda: self._played(leg, tag))
+            if leg.speaker.player is waiting:
+                leg.speaker.player = Player(sounds, repeat, lambda: self._played(leg, tag))
 
         def fetched(future: "Future[list[Sound]]") -> None:
             if not future.cancelled():
-                self._loop.call_soon_threadsafe(begin, future.result())
+                sounds = [beep()] if future.exception() is not None else future.result()
+                self._loop.call_soon_threadsafe(begin, sounds)
 
         self._library.fetch([Clip(*clip) for clip in clips], repeat, name).add_done_callback(fetched)
 
@@ -112,7 +109,7 @@ class Switchboard:
         if (leg := self._legs.get(number)) is None or kind not in get_args(Tone):
             return
         which: Tone = kind  # type: ignore[assignment]
-        leg.player = None if which == "silence" else Player([tone(which)], repeat=True)
+        leg.speaker.player = None if which == "silence" else Player([tone(which)], repeat=True)
 
     def press(self, number: int, digits: str) -> None:
         """Send keys."""
@@ -127,7 +124,7 @@ class Switchboard:
         for leg, partner in ((first, second), (second, first)):
             if leg.other is not partner:
                 self._part(leg)
-            leg.player = None
+            leg.speaker.player = None
         for leg, partner in ((first, second), (second, first)):
             leg.other = partner
         first.reroute()
@@ -141,28 +138,19 @@ class Switchboard:
     def record(self, number: int, other: int, file: str) -> None:
         """Record two sessions."""
         first, second = self._legs.get(number), self._legs.get(other)
-        if first is None or second is None:
-            return
-        path = recording_path(self._folder, file) if self._folder is not None else None
-        if path is None:
-            self._tell("log", "warning", "recording refused", {"file": file})
-            return
-        self._stop_recordings(first)
-        self._stop_recordings(second)
-        recording = Recording(PartFile(path), self._loop.time())
-        self._recordings[first] = (recording, first, second)
-        first.tap, second.tap = recording.left.put, recording.right.put
-        self._writer.write(recording.file, b"")
+        if first is not None and second is not None:
+            self._recordings.start(first, second, file)
 
     def stop_recording(self, number: int) -> None:
         """End a recording."""
         if (leg := self._legs.get(number)) is not None:
-            self._stop_recordings(leg)
+            self._recordings.stop(leg)
 
     def watch(self, number: int, seconds: float) -> None:
         """Have silence told."""
         if (leg := self._legs.get(number)) is not None:
-            leg.watch(seconds)
+            leg.silence.seconds = seconds
+            leg.silence.restart(self._loop.time())
 
     def close_leg(self, number: int) -> None:
         """End a session."""
@@ -171,7 +159,7 @@ class Switchboard:
             return
         del self._numbers[leg]
         self._part(leg)
-        self._stop_recordings(leg)
+        self._recordings.stop(leg)
         leg.close()
         self._received += leg.received
         self._sent += leg.out.packets
@@ -231,17 +219,6 @@ class Switchboard:
         for leg in self._legs.values():
             leg.report(now)
 
-    def _write(self) -> None:
-        now = self._loop.time()
-        for recording, _, _ in self._recordings.values():
-            self._writer.write(recording.file, recording.write(now))
-
-    def _sweep(self) -> None:
-        folder, keep = self._folder, self._keep
-        if folder is not None and keep > 0:
-            busy = [recording.file.part for recording, _, _ in self._recordings.values()]
-            self._writer.do(lambda: self._swept(sweep(folder, time.time() - keep, busy)))
-
     # Others
 
     def _part(self, leg: Leg) -> None:
@@ -251,33 +228,6 @@ class Switchboard:
             other.other = None
             other.reroute()
 
-    def _stop_recordings(self, leg: Leg) -> None:
-        """End every recording that this leg is in."""
-        for key, (recording, first, second) in list(self._recordings.items()):
-            if leg in (first, second):
-                del self._recordings[key]
-                first.tap = second.tap = None
-                self._writer.write(recording.file, recording.write(self._loop.time(), last=True), last=True)
-
-    def _rescue(self) -> None:
-        assert self._folder is not None
-        try:
-            found = rescue(self._folder)
-        except OSError as error:
-            self._from_thread("log", "warning", "recordings folder cannot be read", {"error": str(error)})
-            return
-        if found:
-            self._from_thread("log", "warning", "recordings rescued", {"files": len(found)})
-
-    def _swept(self, removed: int) -> None:
-        if removed:
-            self._from_thread("log", "info", "old recordings removed", {"files": removed})
-
     def _bad_prompt(self, path: Path, text: str) -> None:
-        self._from_thread("log", "warning", "prompt cannot be read", {"file": str(path), "error": text})
-
-    def _bad_recording(self, path: Path, text: str) -> None:
-        self._from_thread("alarm", "recordings", f"{path.name} cannot be written: {text}")
-
-    def _from_thread(self, *words: object) -> None:
-        self._loop.call_soon_threadsafe(self._tell, *words)
+        facts = {"file": str(path), "error": text}
+        self._loop.call_soon_threadsafe(self._tell, "log", "warning", "prompt cannot be read", facts)
