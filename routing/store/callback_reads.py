@@ -70,17 +70,22 @@ class CallbackReads:
         rows = self._read(sql.TICKET_NUMBERED if numbered else sql.TICKET, (int(name) if numbered else name,))
         return Ticket(*rows[0]) if rows else None
 
+    def ticket_of(self, task: str) -> Ticket | None:
+        """See Promises."""
+        rows = self._read(sql.TICKET_OF, (task,))
+        return Ticket(*rows[0]) if rows else None
+
     def comments(self, ticket: str) -> list[TicketComment]:
         """See Promises."""
         return [sql.to_comment(row) for row in self._read(sql.COMMENTS, (ticket,))]
 
-    def deliveries_due(self, now: float, limit: int) -> list[Delivery]:
+    def deliveries_due(self, now: float, limit: int, channel: str | None = None) -> list[Delivery]:
         """See Promises."""
-        return [Delivery(*row) for row in self._read(sql.DELIVERIES_DUE, (now, limit))]
+        return [Delivery(*row) for row in self._read(sql.DELIVERIES_DUE, (now, channel, limit))]
 
-    def next_delivery(self) -> float | None:
+    def next_delivery(self, channel: str | None = None) -> float | None:
         """See Promises."""
-        rows = self._read(sql.NEXT_DELIVERY)
+        rows = self._read(sql.NEXT_DELIVERY, (channel,))
         return rows[0][0] if rows else None
 
     def deliveries_of(self, ticket: str) -> list[Delivery]:

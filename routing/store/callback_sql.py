@@ -65,13 +65,15 @@ JOURNAL: Final = f"SELECT {_columns(JournalRow._fields)} FROM journal WHERE task
 LEGS: Final = f"SELECT {_columns(LegRow._fields)} FROM legs ORDER BY call"
 TICKET: Final = f"{_TICKET} WHERE id=?"
 TICKET_NUMBERED: Final = f"{_TICKET} WHERE number=?"
+TICKET_OF: Final = f"{_TICKET} WHERE task=? ORDER BY number DESC LIMIT 1"
 COMMENTS: Final = f"SELECT {_columns(TicketComment._fields)} FROM comments WHERE ticket=? ORDER BY seq"
 _FIRST: Final = (
     "next_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries AS e WHERE e.ticket=d.ticket "
     "AND e.channel=d.channel AND e.seq<d.seq AND e.next_at IS NOT NULL)"
 )
-DELIVERIES_DUE: Final = f"{_DELIVERY} WHERE next_at<=? AND {_FIRST} ORDER BY next_at, seq LIMIT ?"
-NEXT_DELIVERY: Final = f"SELECT min(next_at) FROM deliveries AS d WHERE {_FIRST}"
+_BY: Final = "channel=coalesce(?, channel)"
+DELIVERIES_DUE: Final = f"{_DELIVERY} WHERE next_at<=? AND {_BY} AND {_FIRST} ORDER BY next_at, seq LIMIT ?"
+NEXT_DELIVERY: Final = f"SELECT min(next_at) FROM deliveries AS d WHERE {_BY} AND {_FIRST}"
 DELIVERIES_OF: Final = f"{_DELIVERY} WHERE ticket=? ORDER BY seq"
 BARRED: Final = f"SELECT {_columns(Barred._fields)} FROM do_not_call ORDER BY added_at DESC, customer"
 LAST_TALK: Final = (

@@ -50,16 +50,19 @@ class Promises(Protocol):
     def ticket(self, name: str | int) -> Ticket | None:
         """Return one ticket by its id or its number (which may be text)."""
 
+    def ticket_of(self, task: str) -> Ticket | None:
+        """Return the newest ticket of a task."""
+
     def comments(self, ticket: str) -> list[TicketComment]:
         """Return the comments of a ticket (by its id), as they were written."""
 
-    def deliveries_due(self, now: float, limit: int) -> list[Delivery]:
-        """Return deliveries that are to be tried now, those that are due longest first.
+    def deliveries_due(self, now: float, limit: int, channel: str | None = None) -> list[Delivery]:
+        """Return deliveries that are to be tried now, by one channel where one is given; due longest first.
 
         Of the deliveries of one ticket by one channel only the first that is not delivered yet: they keep their order.
         """
 
-    def next_delivery(self) -> float | None:
+    def next_delivery(self, channel: str | None = None) -> float | None:
         """Return when `deliveries_due` has something next; None: never."""
 
     def deliveries_of(self, ticket: str) -> list[Delivery]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from routing.events import Event
 from routing.store.callback_reads import CallbackReads
+from routing.store.interface import StoreError
 from routing.store.schema import COUNT_LIVE, EVENTS
 
 BUSY = 1.0
@@ -17,10 +18,12 @@ BUSY = 1.0
 
 
 class Reader(CallbackReads):
-    """Reads what is committed; nothing while the database cannot be read. Any thread, one at a time."""
+    """Reads what is committed. Any thread, one at a time."""
 
-    def __init__(self, path: Path, node: str) -> None:
+    def __init__(self, path: Path, node: str, strict: bool = False) -> None:
+        """`strict`: raise StoreError while the database cannot be read, instead of finding nothing."""
         self._path = path
+        self._strict = strict
         self._node = node
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
@@ -41,8 +44,10 @@ class Reader(CallbackReads):
         with self._lock:
             try:
                 return self._open().execute(statement, parameters).fetchall()
-            except (sqlite3.Error, OSError):
+            except (sqlite3.Error, OSError) as error:
                 self._drop()
+                if self._strict:
+                    raise StoreError(str(error)) from error
                 return []
 
     def _open(self) -> sqlite3.Connection:

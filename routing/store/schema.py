@@ -121,6 +121,7 @@ def m008_tickets(db: Database) -> None:
         ) WITHOUT ROWID"""
     )
     db.execute("CREATE INDEX tickets_customer ON tickets (customer, number)")
+    db.execute("CREATE INDEX tickets_task ON tickets (task, number) WHERE task IS NOT NULL")
     db.execute(
         """CREATE TABLE comments (
             seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, ticket TEXT NOT NULL, at REAL NOT NULL,

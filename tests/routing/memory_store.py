@@ -126,25 +126,28 @@ class MemoryCallbacks:
         return next((ticket for ticket in self.all_tickets.values() if str(name) in (ticket.id, str(ticket.number))),
                     None)
 
+    def ticket_of(self, task: str) -> Ticket | None:
+        return next((ticket for ticket in self.tickets(len(self.all_tickets)) if ticket.task == task), None)
+
     def comments(self, ticket: str) -> list[TicketComment]:
         self._read()
         return [comment for comment in self.all_comments.values() if comment.ticket == ticket]
 
-    def _waiting_deliveries(self) -> list[Delivery]:
-        """The first of each ticket and channel that is not delivered."""
-        first: dict[tuple[str, str], Delivery] = {}
+    def _waiting_deliveries(self, channel: str | None) -> list[tuple[float, Delivery]]:
+        """The first of each ticket and channel that is not delivered, and when it is due."""
+        first: dict[tuple[str, str], tuple[float, Delivery]] = {}
         for delivery in self.all_deliveries.values():
-            if delivery.next_at is not None:
-                first.setdefault((delivery.ticket, delivery.channel), delivery)
-        return sorted(first.values(), key=lambda delivery: delivery.next_at or 0.0)
+            if delivery.next_at is not None and channel in (None, delivery.channel):
+                first.setdefault((delivery.ticket, delivery.channel), (delivery.next_at, delivery))
+        return sorted(first.values(), key=lambda due: due[0])
 
-    def deliveries_due(self, now: float, limit: int) -> list[Delivery]:
+    def deliveries_due(self, now: float, limit: int, channel: str | None = None) -> list[Delivery]:
         self._read()
-        return [each for each in self._waiting_deliveries() if each.next_at is not None and each.next_at <= now][:limit]
+        return [delivery for at, delivery in self._waiting_deliveries(channel) if at <= now][:limit]
 
-    def next_delivery(self) -> float | None:
+    def next_delivery(self, channel: str | None = None) -> float | None:
         self._read()
-        return next((delivery.next_at for delivery in self._waiting_deliveries()), None)
+        return next((at for at, _ in self._waiting_deliveries(channel)), None)
 
     def deliveries_of(self, ticket: str) -> list[Delivery]:
         self._read()

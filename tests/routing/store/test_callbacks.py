@@ -184,7 +184,7 @@ def test_the_journal_keeps_its_order_and_counts_who_let_wait(engine: Engine) -> 
 
 
 def test_tickets_are_numbered_when_they_are_stored(engine: Engine) -> None:
-    tickets = [a_ticket(), a_ticket(customer=OTHER), a_ticket(state="closed", closed_at=BEGIN + 1)]
+    tickets = [a_ticket(task="t"), a_ticket(customer=OTHER, task="t"), a_ticket(state="closed", closed_at=BEGIN + 1)]
     opened = Event("ticket.opened", BEGIN, name(), {"ticket": tickets[1].id, "subject": "x"}, "edge1")
     engine.put(tickets=(tickets[0],))
     engine.put(tickets=tuple(tickets[1:]), events=(opened, opened._replace(id=name(), data={"ticket": "strange"})))
@@ -194,6 +194,8 @@ def test_tickets_are_numbered_when_they_are_stored(engine: Engine) -> None:
     assert engine.store.tickets(9, state="open") == [numbered[1], numbered[0]]
     assert engine.store.tickets(9, customer=OTHER) == [numbered[1]]
     assert engine.store.ticket(2) == engine.store.ticket("2") == engine.store.ticket(tickets[1].id) == numbered[1]
+    assert engine.store.ticket_of("t") == numbered[1]
+    assert engine.store.ticket_of("u") is None
     assert engine.store.ticket(4) is None
     assert engine.store.ticket("no such") is None
     assert engine.events()[0].data == {"ticket": tickets[1].id, "subject": "x", TICKET_NUMBER: 2}
@@ -218,7 +220,10 @@ def test_deliveries_of_one_ticket_and_channel_keep_their_order(engine: Engine) -
     assert engine.store.deliveries_due(BEGIN + 1, 9) == [mail], "what comes later waits for what came first"
     assert engine.store.deliveries_due(BEGIN + 9, 9) == [mail, third, first]
     assert engine.store.deliveries_due(BEGIN + 9, 1) == [mail]
+    assert engine.store.deliveries_due(BEGIN + 9, 9, "webhook") == [third, first]
+    assert engine.store.deliveries_due(BEGIN + 9, 9, "smtp") == [mail]
     assert engine.store.next_delivery() == BEGIN + 1
+    assert engine.store.next_delivery("webhook") == BEGIN + 2
     engine.put(deliveries=(first._replace(next_at=None, delivered_at=BEGIN + 6, tries=1),))
     assert engine.store.deliveries_due(BEGIN, 9) == [second]
     done = [each._replace(next_at=None) for each in (second, mail, third)]
@@ -300,3 +305,6 @@ def test_the_other_threads_reader_reads_them_too(world: World) -> None:
     assert reader.ticket(1) == ticket._replace(number=1)
     assert reader.next_delivery() is None
     reader.close()
+    strict = Reader(world.path.with_name("no such"), "edge1", strict=True)
+    with pytest.raises(StoreError):
+        strict.open_tasks()
