@@ -7,7 +7,8 @@ What the desk asks is done at the next look at the timers, so that nothing calls
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from proxy.agent.attempt import Attempt, Phase
+from proxy.agent.attempt import Attempt
+from proxy.agent.attempt_state import Phase
 from proxy.agent.own_leg import LegBook, Tools
 from proxy.agent.ports import Incoming, Media, Stack, UserAgent
 from routing.callbacks.facts import Books, DeskFacts, LegRow, Order, Outcome
@@ -105,5 +106,5 @@ class Runner:
         tools.tell(tools.ledger.ended, row.call, LOST, tools.stack.wall(), call=row.call)
         tools.tell(tools.desk.leg_gone, row.call, call=row.call)
 
-    def _over(self, attempt: Attempt) -> None:
-        self._attempts.pop(attempt.order.attempt, None)
+    def _over(self, attempt: str) -> None:
+        self._attempts.pop(attempt, None)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from proxy.agent.attempt import COMMIT_PATIENCE, END_PATIENCE, FAREWELL
+from proxy.agent.attempt import COMMIT_PATIENCE
+from proxy.agent.attempt_state import END_PATIENCE, FAREWELL
 from proxy.agent.ports import Account
 from proxy.agent.talk import DEAD_AIR, SILENCE_STEP
 from routing.callbacks.facts import Result

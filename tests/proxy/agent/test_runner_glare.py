@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from proxy.agent.attempt import FAREWELL
+from proxy.agent.attempt_state import FAREWELL
 from tests.kit.fake_legs import CUSTOMER, FakeLeg, Stage
 
 
