@@ -38,7 +38,7 @@ LONGEST_PAUSE = 300.0
 RARELY = 900.0
 """Seconds between two tries at what was refused."""
 LIVED = 30.0
-"""A subscription that lived so many seconds was a good one: the pauses begin anew."""
+"""Seconds that a subscription must have told something, for the pauses to begin anew."""
 ENDS_AT_STOP = 200
 """Subscriptions that are ended properly when we stop; the others expire by themselves."""
 
@@ -57,7 +57,7 @@ class DialogWatch(Protocol):
 class _Agent:
     """One extension at one PBX."""
 
-    __slots__ = ("asked_at", "pause", "subscription", "timer", "user", "waits")
+    __slots__ = ("known_since", "pause", "subscription", "timer", "user", "waits")
 
     def __init__(self, user: str) -> None:
         self.user = user
@@ -67,7 +67,8 @@ class _Agent:
         self.waits = False
         """In the pacer's queue."""
         self.pause = 0.0
-        self.asked_at = 0.0
+        self.known_since: float | None = None
+        """When its present subscription first told something."""
 
 
 class _Pbx:
@@ -131,9 +132,12 @@ class Presence:
 
     def stop(self, now: float) -> None:
         """End what is watched, as far as there is time for it."""
-        going = [agent.subscription for pbx in self._pbxs.values() for agent in pbx.agents.values()]
-        for subscription in [each for each in going if each is not None][:ENDS_AT_STOP]:
-            subscription.end(now)
+        everybody = [agent for pbx in self._pbxs.values() for agent in pbx.agents.values()]
+        for number, agent in enumerate(everybody):
+            if agent.timer is not None:
+                agent.timer.cancel()
+            if agent.subscription is not None and number < ENDS_AT_STOP:
+                agent.subscription.end(now)
         self._pbxs.clear()
 
     def watched(self) -> dict[str, int]:
@@ -178,13 +182,15 @@ class Presence:
             return
         watched = sum(len(each.agents) for each in self._pbxs.values())
         expires = max(EXPIRES, int(4 * watched / self._rate))
-        agent.asked_at = now
+        agent.known_since = None
         agent.subscription = Subscription(pbx.site, agent.user, _Ears(self, pbx, agent), expires)
         self._by_call_id[agent.subscription.call_id] = agent.subscription
         agent.subscription.start(now)
 
     def changed(self, agent: _Agent, now: float) -> None:
         """Take note that a subscription tells something else."""
+        if agent.known_since is None:
+            agent.known_since = now
         self._tell(agent.user)
 
     def over(self, pbx: _Pbx, agent: _Agent, over: Over, now: float) -> None:
@@ -199,7 +205,7 @@ class Presence:
         agent.timer = self._stack.timers.at(now + wait, partial(self._queue, pbx, agent))
 
     def _pause(self, pbx: _Pbx, agent: _Agent, over: Over, now: float) -> float:
-        if now - agent.asked_at >= LIVED:
+        if agent.known_since is not None and now - agent.known_since >= LIVED:
             agent.pause = 0.0
         if over.again in (Again.RARELY, Again.NO_EVENT):
             if over.again is Again.NO_EVENT:
