@@ -34,6 +34,9 @@ LONGEST_WAIT: Final = 86_400.0
 END_OF_DAY: Final = "end_of_day"
 """The window that ends with the day."""
 
+NO_COUNTRY: Final = "001"
+"""The world as a country (UN M.49): country codes of satellites and international networks (+881, +883, ...)."""
+
 PLACEHOLDERS: Final = ("number", "group", "agent", "time", "reason")
 """What may stand between percent signs in the subject of a ticket."""
 
@@ -81,6 +84,10 @@ def _region(text: str) -> str:
     if text and text not in phonenumbers.SUPPORTED_REGIONS:
         raise ValueError(f"{text!r} is not a country: write its two letters (ISO 3166), such as HU")
     return text
+
+
+def _country(text: str) -> str:
+    return text if text == NO_COUNTRY else _region(text)
 
 
 def _timezone(text: str) -> str:
@@ -197,7 +204,7 @@ Retries = Annotated[int, Field(ge=0, le=MOST_ATTEMPTS - 1)]
 ConfirmKey = Annotated[str, Field(pattern="^[0-9*#]?$")]
 MenuKey = Annotated[str, Field(pattern="^[0-9]$")]
 Regions = Annotated[
-    Annotated[tuple[Annotated[str, Field(min_length=1), AfterValidator(_region)], ...], Field(strict=False)],
+    Annotated[tuple[Annotated[str, Field(min_length=1), AfterValidator(_country)], ...], Field(strict=False)],
     AfterValidator(_distinct),
 ]
 E164s = Annotated[Annotated[tuple[E164, ...], Field(strict=False)], AfterValidator(_distinct)]

@@ -24,7 +24,7 @@ class Guard(Section):
     countries: Regions = Field(
         default=(),
         description="Countries (ISO 3166) that are called back; none: the policy's region only, and every country "
-        "where no region is set.",
+        "where no region is set. Satellites and international networks (+881, +883, ...) only where 001 is listed.",
     )
     refuse_types: tuple[NumberType, ...] = Field(
         default=REFUSED,
