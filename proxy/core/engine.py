@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from proxy.core import in_dialog, orphans
 from proxy.core.counters import OTHER, status_class
+from proxy.core.headers import CONNECTED, answered_elsewhere, identities
 from proxy.core.limiter import STRANGER_BURST, STRANGER_RATE, Buckets
 from proxy.core.newcomers import ALLOWED, RETRY_AFTER, Newcomers
 from proxy.core.outward import METHODS, Parts, return_address
 from proxy.core.relay import Relay
-from proxy.core.setup import Bye
+from proxy.core.setup import REFRESHES, Bye, CallSetup, Refresh
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.keys import cancel_key, client_key, likely_client_key, server_key
@@ -140,11 +141,15 @@ class Proxy(Newcomers):
         if request.method == b"BYE":
             by_caller = token.by_caller(request.from_.tag)
             relay = Bye(self, request, flow, token.call, "caller" if by_caller else "callee")
+        elif request.method in REFRESHES:
+            relay = Refresh(self, request, flow, token.call)
         elif request.method != b"ACK":
             relay = Relay(self, request, flow, token.call)
         if relay is not None:
             self.open_relay(relay, request, now)
         self.prepare(request, self.peers.identify(flow, request.via.port))
+        if isinstance(relay, Refresh) and not token.by_caller(request.from_.tag):
+            relay.connected = identities(request, CONNECTED)
         try:
             in_dialog.forward(self, request, flow, relay)
         except SipError as error:
@@ -162,4 +167,6 @@ class Proxy(Newcomers):
             self.answer(request, flow, 481)
         else:
             self.answer(request, flow, 200)
+            if isinstance(relay, CallSetup):
+                relay.elsewhere = answered_elsewhere(request)
             relay.cancel(now)

@@ -1,5 +1,6 @@
 """What the proxy reads from and changes in the headers of a message that passes: identities, hygiene, hop limits."""
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
@@ -21,6 +22,10 @@ STANDARD = frozenset({b"from", b"contact", b"diversion", b"history-info", b"refe
 """Headers that an `agent_from` list may name without making them private."""
 CONNECTED = (b"p-asserted-identity", b"remote-party-id")
 """Where a 2xx shows who answered."""
+
+
+_ELSEWHERE = re.compile(rb"(?:SIP[ \t]*;.*cause[ \t]*=[ \t]*200|Q\.850[ \t]*;.*cause[ \t]*=[ \t]*26)\b", re.IGNORECASE)
+"""SIP cause 200, or its equal of ISDN, 26 (non-selected user clearing)."""
 
 
 def private_names(agent_from: Iterable[str]) -> frozenset[bytes]:
@@ -95,6 +100,11 @@ def _identity(name: bytes, value: bytes) -> Identity:
 
 def _text(value: bytes | None) -> str:
     return (value or b"").strip().strip(b'"').decode("utf-8", "replace")
+
+
+def answered_elsewhere(cancel: Message) -> bool:
+    """Whether a CANCEL says that somebody else has answered (RFC 3326 section 3.1)."""
+    return any(_ELSEWHERE.match(value.strip()) for field in cancel.values(b"reason") for value in split_values(field))
 
 
 def withheld(request: Message) -> bool:

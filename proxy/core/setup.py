@@ -22,7 +22,7 @@ from proxy.core.relay import Attempt, Relay
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.transaction import ServerTransaction
-from routing.facts import Decision, Direction, Ending, Side
+from routing.facts import Decision, Direction, Ending, Identity, Side
 
 if TYPE_CHECKING:
     from proxy.core.newcomers import Newcomers
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 COMMIT_PATIENCE = 0.25
 """Seconds that an answer waits for the store; then it leaves all the same."""
 CHALLENGES = (401, 407)
+REFRESHES = (b"INVITE", b"UPDATE")
+"""Methods that may change what a dialog has agreed on, and show somebody else (RFC 3311, RFC 5876)."""
 
 
 class Held:
@@ -58,7 +60,7 @@ class Held:
 class CallSetup(Relay):
     """The INVITE of a new call."""
 
-    __slots__ = ("decision", "dialog", "direction", "offer", "peer", "position", "ringing")
+    __slots__ = ("decision", "dialog", "direction", "elsewhere", "offer", "peer", "position", "ringing")
 
     def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str,
                  decision: Decision, peer: Peer) -> None:
@@ -73,6 +75,8 @@ class CallSetup(Relay):
         """Index of the last target that was reported ringing."""
         self.offer: Offer | None = None
         """What the user agent holds of this call."""
+        self.elsewhere = False
+        """The caller gave up because somebody else had answered."""
 
     def start(self, now: float) -> None:
         """Try the first target."""
@@ -189,8 +193,24 @@ class CallSetup(Relay):
             self.server.respond(data, status, now)
             return
         self.core.counters.call_ended(self.direction, "cancelled" if self.cancelled else "failed")
-        self.core.call_over(self.call, Ending(status, "caller" if self.cancelled else by), self.server, status, data,
-                            now)
+        ending = Ending(status, "caller" if self.cancelled else by, self.elsewhere)
+        self.core.call_over(self.call, ending, self.server, status, data, now)
+
+
+class Refresh(Relay):
+    """A re-INVITE or UPDATE inside a dialog: once accepted, whom it shows the caller to be connected to is told."""
+
+    __slots__ = ("connected",)
+
+    def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str) -> None:
+        super().__init__(core, request, flow, call)
+        self.connected: tuple[Identity, ...] = ()
+        """Identities of the callee's side, where that sent it."""
+
+    def succeeded(self, attempt: Attempt, response: Response, data: bytes, now: float) -> None:
+        super().succeeded(attempt, response, data, now)
+        if self.connected:
+            self.core.tell(self.core.router.connected_line, self.call, self.connected, self.core.wall(), call=self.call)
 
 
 class Bye(Relay):

@@ -115,7 +115,7 @@ class Actor:
         """
         name = method.encode()
         if method == "CANCEL":
-            return self._in_transaction(name, None)
+            return self._in_transaction(name, None, fields)
         if method == "ACK":
             final = next(one for one in reversed(self.received)
                          if isinstance(one, Response) and one.status >= 200 and one.cseq.method == b"INVITE")
@@ -152,13 +152,13 @@ class Actor:
                 return found
         raise AssertionError(f"{self.name} sent no INVITE")
 
-    def _in_transaction(self, method: bytes, final: Response | None) -> bytes:
+    def _in_transaction(self, method: bytes, final: Response | None, fields: Sequence[bytes] = ()) -> bytes:
         invite = self._invite()
         keep = [one for name, one in zip(invite.names, invite.fields, strict=True)
                 if name in (b"via", b"route", b"from", b"call-id", b"max-forwards")]
         to = (final or invite).value(b"to") or b""
         return finish(b"%s %s SIP/2.0" % (method, invite.uri),
-                      [*keep, b"To: " + to, b"CSeq: %d %s" % (invite.cseq.number, method)], b"")
+                      [*keep, b"To: " + to, b"CSeq: %d %s" % (invite.cseq.number, method), *fields], b"")
 
     def answer(self, status: int, method: str = "INVITE", fields: Sequence[bytes] = (), body: bytes = b"", *,
                tag: str = "") -> bytes:

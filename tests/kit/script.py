@@ -17,7 +17,7 @@ import difflib
 from proxy.sip.hop import Transport
 from proxy.sip.message import Message, Request
 from proxy.sip.uri import Uri
-from routing.facts import Decision, Target
+from routing.facts import Decision, Ending, Target
 from tests.kit.actor import Actor, title_of
 from tests.kit.world import PBX, TRUNK, Sent, World
 
@@ -132,9 +132,10 @@ class Script:
         """What the router was told, one line each: `ringing 0`, `target_failed 0 486`, `ended 200 caller`."""
         shown = []
         for fact in self.world.router.heard:
-            values = fact.facts[0] if fact.what == "ended" else fact.facts[:1] if fact.what == "answered" else \
-                () if fact.what == "alive" else fact.facts
-            assert isinstance(values, tuple)
+            values = fact.facts
+            if isinstance(values[0], Ending):
+                values = (*values[0][:2], *(("elsewhere",) if values[0].elsewhere else ()))
+            values = values[:1] if fact.what == "answered" else () if fact.what == "alive" else values
             shown.append(" ".join((fact.what, *map(str, values))))
         return shown
 
