@@ -17,7 +17,7 @@ FALLBACK: Final = "en"
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """Names of prompts and languages: nothing that could lead out of a folder."""
 DIGITS: Final = "digits"
-DIGIT_NAMES: Final = {**{digit: digit for digit in "0123456789"}, "+": "plus"}
+DIGIT_NAMES: Final = {**{digit: digit for digit in "0123456789"}, "+": "plus", "*": "star", "#": "hash"}
 DIGIT_PAUSE: Final = 0.06
 GROUP_PAUSE: Final = 0.3
 CLIP_PAUSE: Final = 0.15

@@ -33,6 +33,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "invalid_number": "This number is not possible.",
         "0": "zero", "1": "one", "2": "two", "3": "three", "4": "four", "5": "five", "6": "six", "7": "seven",
         "8": "eight", "9": "nine", "plus": "plus",
+        "star": "star", "hash": "hash",
     },
     "hu": {
         "callback_for": "Visszahívás a következő számra:",
@@ -55,6 +56,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "invalid_number": "Ez a szám nem lehetséges.",
         "0": "nulla", "1": "egy", "2": "kettő", "3": "három", "4": "négy", "5": "öt", "6": "hat", "7": "hét",
         "8": "nyolc", "9": "kilenc", "plus": "plusz",
+        "star": "csillag", "hash": "kettőskereszt",
     },
     "sk": {
         "callback_for": "Spätné volanie na číslo",
@@ -77,6 +79,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "invalid_number": "Toto číslo nie je možné.",
         "0": "nula", "1": "jeden", "2": "dva", "3": "tri", "4": "štyri", "5": "päť", "6": "šesť", "7": "sedem",
         "8": "osem", "9": "deväť", "plus": "plus",
+        "star": "hviezdička", "hash": "mriežka",
     },
     "pl": {
         "callback_for": "Oddzwonienie na numer",
@@ -99,6 +102,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "invalid_number": "Ten numer jest niemożliwy.",
         "0": "zero", "1": "jeden", "2": "dwa", "3": "trzy", "4": "cztery", "5": "pięć", "6": "sześć", "7": "siedem",
         "8": "osiem", "9": "dziewięć", "plus": "plus",
+        "star": "gwiazdka", "hash": "krzyżyk",
     },
     "de": {
         "callback_for": "Rückruf für die Nummer",
@@ -121,6 +125,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "invalid_number": "Diese Nummer ist nicht möglich.",
         "0": "null", "1": "eins", "2": "zwei", "3": "drei", "4": "vier", "5": "fünf", "6": "sechs", "7": "sieben",
         "8": "acht", "9": "neun", "plus": "plus",
+        "star": "Stern", "hash": "Raute",
     },
     "ru": {
         "callback_for": "Обратный звонок на номер",
@@ -143,5 +148,6 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "invalid_number": "Такой номер невозможен.",
         "0": "ноль", "1": "один", "2": "два", "3": "три", "4": "четыре", "5": "пять", "6": "шесть", "7": "семь",
         "8": "восемь", "9": "девять", "plus": "плюс",
+        "star": "звёздочка", "hash": "решётка",
     },
 }  # fmt: skip
