@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, Protocol
 
 TaskState = Literal["open", "held", "done", "failed", "expired", "cancelled"]
-"""`open`: promised; `held`: an operator stopped it for now; the others are final. `done`: they talked. `failed`: its
-attempts are used up, or its number can never be reached. `expired`: its window is over, or it was too old."""
+"""`open`: promised; `held`: an operator stopped it for now; the others are final. `done`: they talked, or a ticket was
+wanted instead (reason `ticket`). `failed`: its attempts are used up, or its number can never be reached. `expired`: its
+window is over, or it was too old."""
 
 Origin = Literal["missed", "campaign", "manual", "queue"]
-"""`missed`: missed_callback of a group; `campaign`; `manual`: an operator or the API; `queue`: asked for in the queue."""
+"""`missed`: missed_callback of a group; `campaign`; `manual`: an operator or the API; `queue`: asked for in a queue."""
 
 ResponsibleKind = Literal["none", "last_talk", "fixed", "current", "group"]
 
@@ -31,7 +32,8 @@ Result = Literal[
 in first and was joined. `stopped`: by an operator, a talk meanwhile, or the drain. `crashed`: we died in the middle."""
 
 COUNTED: frozenset[Result] = frozenset({
-    "talked", "short", "agent_left", "customer_no_answer", "customer_busy", "customer_failed", "customer_left", "no_key",
+    "talked", "short", "agent_left", "customer_no_answer", "customer_busy", "customer_failed", "customer_left",
+    "no_key",
 })
 """Results that use up an attempt; `agent_left`, `stopped`, `crashed` and `glare` do where the customer was dialled."""
 
@@ -290,8 +292,8 @@ class Missed(NamedTuple):
     began_at: float
     ended_at: float
     why: Literal["hung_up", "refused", "down", "abandoned"]
-    """`hung_up` before the answer; `refused` by the PBX, or it timed out; `down`: no PBX answered at all; `abandoned` in
-    the queue of a PBX that answers first."""
+    """`hung_up` before the answer; `refused` by the PBX, or it timed out; `down`: no PBX answered at all; `abandoned`
+    in the queue of a PBX that answers first."""
     evidence: tuple[str, ...]
     """What shows it, in words of the field: `no_answer`, `status_486`, `no_dialog_event`, `no_connected_line`, ..."""
     weight: Literal["certain", "likely"]

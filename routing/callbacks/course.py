@@ -1,0 +1,327 @@
+"""The course of attempts: claim, steps, end. What an attempt stands for is committed before it is sent."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from routing.callbacks.crews import Crews
+from routing.callbacks.draft import Draft
+from routing.callbacks.facts import AttemptRow, Floor, LegRow, Order, Orders, Outcome, Result, Step
+from routing.callbacks.keeper import Keeper
+from routing.callbacks.plan import later
+from routing.callbacks.retry import Never
+from routing.callbacks.screen import Screen
+from routing.callbacks.task import STEPS, Attempt, Task
+from routing.callbacks.terms import Terms
+from routing.ids import Names
+from routing.store.interface import Store, StoreError, Unit
+from routing.teller import Teller
+
+AGENT_SIDE: Final[frozenset[Result]] = frozenset({"agent_no_answer", "agent_busy", "agent_failed", "agent_silent"})
+"""Results after which that agent is left alone for a while."""
+
+NO_SUCH_AGENT: Final = frozenset({404, 410, 484, 604})
+WRONG_REST: Final = 600.0
+"""Seconds for which an extension that the PBX does not know is left alone."""
+
+REFUSED_REST: Final = 5.0
+"""Seconds after which a task whose claim was refused is looked at again."""
+
+
+class Course:
+    """Runs the attempts of a desk."""
+
+    def __init__(self, keeper: Keeper, screen: Screen, crews: Crews, floor: Floor, store: Store, teller: Teller,
+                 names: Names, node: str) -> None:
+        self._keeper, self._screen, self._crews, self._floor = keeper, screen, crews, floor
+        self._store, self._teller, self._names, self._node = store, teller, names, node
+        self.orders: Orders | None = None
+        self.legs: dict[str, LegRow] = {}
+        """Legs that may be up."""
+        self.now = 0.0
+        """The latest moment that anybody told us."""
+
+    # Beginning
+
+    def claim(self, task: Task, agent: str | None, terms: Terms, now: float) -> bool:
+        """Begin an attempt; False where the guard says no (the task has been put elsewhere) or nothing can be known."""
+        refusal = self._screen.refusal(task, terms, now)
+        if refusal is not None:
+            draft = self._draft(now)
+            self._screen.refused(task, terms, refusal, draft)
+            self._store.put(draft.unit())
+            return False
+        try:
+            serial = self._serial(task)
+        except StoreError:
+            self._keeper.rest(task, now + REFUSED_REST)
+            return False
+        row = AttemptRow(self._names.new(now), task.row.id, task.row.customer, serial, agent, self._node, "claimed",
+                         now, None, None, None, None, None, None)
+        attempt = Attempt(row, self._order(task, row, terms), task)
+        self._keeper.register.begin(attempt)
+        task.serial = serial
+        draft = self._draft(now)
+        draft.note(row.task, "assigned", agent, attempt=row.id, preview_s=attempt.order.preview or None)
+        draft.tell("callback.assigned", task.row, agent, attempt=row.id, preview_s=attempt.order.preview,
+                   missed=task.row.missed, note=attempt.order.note)
+        self._store.claim(row, draft.unit(), partial(self._claimed, attempt))
+        return True
+
+    def _serial(self, task: Task) -> int:
+        """Return the number of a task's next attempt; what a process before this one made is asked for once."""
+        if task.serial is None:
+            task.serial = max((attempt.serial for attempt in self._store.attempts_of(task.row.id)), default=0)
+        return task.serial + 1
+
+    def _order(self, task: Task, row: AttemptRow, terms: Terms) -> Order:
+        own, callback = task.row.options, terms.callback
+        return Order(
+            row.id, row.task, row.serial, row.customer, task.row.number or terms.number, task.row.group,
+            task.row.campaign, task.row.pbx, task.row.trunk, row.agent, row.agent or terms.target or "",
+            float(own.get("preview", callback.preview)), callback.agent_ring_for, callback.accept_within,
+            callback.customer_ring_for, callback.min_talk, callback.confirm_key, callback.customer_first,
+            str(own.get("language", callback.language)), callback.record, task.row.missed_at,
+            str(own.get("note", "")),
+        )
+
+    def _claimed(self, attempt: Attempt, committed: bool) -> None:
+        """Go on with an attempt once its claim is committed, or forget it."""
+        if not committed:
+            self._keeper.register.end(attempt)
+            draft = self._draft(self.now)
+            draft.attempt(attempt.row._replace(step="ended", ended_at=self.now, result="stopped"))
+            self._store.put(draft.unit())
+            self._after_refused_claim(attempt.task)
+            return
+        if attempt.stopping or not attempt.task.open or self.orders is None:
+            self.ended(attempt.row.id, Outcome("stopped", text=attempt.stopping or "not_open"), self.now)
+            return
+        attempt.begun = True
+        self.orders.begin(attempt.order, self.now)
+
+    def _after_refused_claim(self, task: Task) -> None:
+        """See whether the task is still ours to try: another node may have ended it."""
+        keeper = self._keeper
+        row = None
+        if self._store.well:
+            try:
+                row = self._store.task(task.row.id)
+            except StoreError:
+                row = None
+        if row is not None and row.state not in ("open", "held"):
+            keeper.lines.leave(task)
+            keeper.register.remove(task)
+            task.row = row
+        elif task.open and task.ready:
+            keeper.rest(task, self.now + REFUSED_REST)
+
+    # Steps
+
+    def step(self, name: str, step: Step, now: float, go: Callable[[bool], None] | None,
+             agent: str | None = None) -> None:
+        """See DeskFacts."""
+        attempt = self._keeper.register.attempts.get(name)
+        if attempt is None or (attempt.stopping and not attempt.joined):
+            if go is not None:
+                go(False)
+            return
+        draft = self._draft(now)
+        if step == "customer" and not self._may_dial(attempt, draft):
+            self._store.put(draft.unit())
+            if go is not None:
+                go(False)
+            return
+        before = attempt.row
+        row = before._replace(agent=agent or before.agent)
+        if STEPS[step] > STEPS[row.step]:
+            row = row._replace(step=step)
+        attempt.row = row
+        match step:
+            case "customer":
+                self._dial(attempt, draft)
+            case "accepted":
+                draft.note(row.task, "accepted", row.agent, attempt=row.id)
+                self._keeper.ticket(attempt.task, "started", draft, row.agent)
+            case "answered":
+                attempt.row = row._replace(answered_at=now)
+                draft.note(row.task, "answered", row.agent, attempt=row.id)
+                draft.tell("callback.connected", attempt.task.row, row.agent, attempt=row.id)
+            case "talked":
+                self._kept(attempt, draft)
+            case _:
+                draft.note(row.task, step, row.agent, attempt=row.id)
+        draft.attempt(attempt.row)
+        if go is None:
+            self._store.put(draft.unit(durable=step == "talked"))
+        else:
+            self._store.commit(draft.unit(durable=True), partial(self._stepped, attempt, step, now, go))
+
+    def _may_dial(self, attempt: Attempt, draft: Draft) -> bool:
+        """Look again, now that it comes to dialling: much may have happened while the agent was rung."""
+        task, terms = attempt.task, self._keeper.terms(attempt.task)
+        refusal = self._screen.refusal(task, terms, draft.now)
+        if refusal is None:
+            return True
+        attempt.why_not = refusal
+        self._screen.tell(task, refusal, draft, attempt.row.id)
+        return False
+
+    def _dial(self, attempt: Attempt, draft: Draft) -> None:
+        """Count the attempt: from now on the customer may be rung."""
+        keeper, row = self._keeper, attempt.row
+        if row.customer_at is not None:
+            return
+        attempt.row = row._replace(customer_at=draft.now)
+        self._screen.dialled.add(row.customer, draft.now)
+        keeper.change(attempt.task, draft, attempts=attempt.task.row.attempts + 1)
+        draft.note(row.task, "attempt", row.agent, attempt=row.id, number=attempt.order.number,
+                   count=attempt.task.row.attempts)
+
+    def _stepped(self, attempt: Attempt, step: Step, at: float, go: Callable[[bool], None], committed: bool) -> None:
+        """Let the runner go on once a step is committed."""
+        if not committed and step == "customer" and attempt.row.customer_at == at:
+            attempt.row = attempt.row._replace(customer_at=None)
+            draft = self._draft(self.now)
+            self._keeper.change(attempt.task, draft, attempts=attempt.task.row.attempts - 1)
+            draft.attempt(attempt.row)
+            self._store.put(draft.unit())
+        go(committed and not attempt.stopping and attempt.row.ended_at is None)
+
+    def _kept(self, attempt: Attempt, draft: Draft) -> None:
+        """They talk: the promise is kept, and every other one to this customer with it."""
+        row, keeper = attempt.row, self._keeper
+        if attempt.task.row.ended_at is None:
+            count, waited = keeper.kept.get(attempt.order.group, (0, 0.0))
+            since = (row.answered_at or draft.now) - attempt.order.missed_at
+            keeper.kept[attempt.order.group] = count + 1, waited + max(0.0, since)
+        for task in keeper.register.of_customer(row.customer):
+            keeper.end(task, "done", "talked", draft, agent=row.agent, attempt=row.id)
+
+    # Ending
+
+    def ended(self, name: str, outcome: Outcome, now: float) -> None:
+        """See DeskFacts."""
+        attempt = self._keeper.register.attempts.get(name)
+        if attempt is not None:
+            draft = self._draft(now)
+            self.close(attempt, outcome, draft)
+            self._store.put(draft.unit(durable=True))
+
+    def close(self, attempt: Attempt, outcome: Outcome, draft: Draft) -> None:
+        """Write down how an attempt ended, and say what becomes of its task."""
+        row, task, keeper = attempt.row, attempt.task, self._keeper
+        agent = outcome.agent or row.agent
+        row = attempt.row = row._replace(
+            agent=agent, step="ended", ended_at=draft.now, result=outcome.result, cause=outcome.cause,
+            answered_at=row.answered_at if outcome.answered_at is None else outcome.answered_at,
+            talk_s=outcome.talk_s)
+        draft.attempt(row)
+        keeper.register.end(attempt)
+        counted = row.customer_at is not None
+        draft.note(row.task, "result", agent, attempt=row.id, result=outcome.result, cause=outcome.cause,
+                   text=outcome.text or None, talk_s=outcome.talk_s, counted=counted, recording=outcome.recording)
+        draft.tell("callback.attempted", task.row, agent, attempt=row.id, result=outcome.result, cause=outcome.cause,
+                   talk_s=outcome.talk_s, counted=counted)
+        self._spare(attempt, outcome, draft.now)
+        if task.row.ended_at is not None:
+            return
+        joined = outcome.result == "glare" and (outcome.talk_s or 0.0) >= attempt.order.min_talk
+        if outcome.result == "talked" or joined:
+            self._kept(attempt, draft)
+        else:
+            self._go_on(attempt, outcome, draft)
+
+    def _spare(self, attempt: Attempt, outcome: Outcome, now: float) -> None:
+        """Leave the agent in peace for as long as they need after this."""
+        order, agent = attempt.order, attempt.row.agent
+        callback = self._keeper.terms(attempt.task).callback
+        if outcome.result in AGENT_SIDE or (order.agent is None and outcome.result == "declined"):
+            rest = WRONG_REST if outcome.cause in NO_SUCH_AGENT else callback.retry_agent
+            self._crews.spare(order.agent, order.group, now + rest)
+        elif agent is not None and callback.wrap_up > 0 and (attempt.dialled or outcome.result == "glare"):
+            self._floor.wrap_up(agent, now + callback.wrap_up, now)
+
+    def _go_on(self, attempt: Attempt, outcome: Outcome, draft: Draft) -> None:
+        """Say when a task whose attempt did not bring it to its end is tried again."""
+        task, keeper = attempt.task, self._keeper
+        if attempt.dialled:
+            self.after_dialling(task, outcome, attempt.row.agent, draft)
+        elif attempt.why_not is not None and task.open:
+            self._screen.refused(task, keeper.terms(task), attempt.why_not, draft, told=True)
+        elif outcome.result == "declined" and attempt.row.agent is not None:
+            self._declined(task, attempt.row.agent, draft)
+        else:
+            self._again(task)
+        if task.row.ended_at is None and task.row.expires_at <= draft.now:
+            keeper.agenda.note(draft.now, "expire", task)
+
+    def after_dialling(self, task: Task, outcome: Outcome, agent: str | None, draft: Draft) -> None:
+        """Say when a task is tried again after an attempt that counted."""
+        keeper = self._keeper
+        keeper.tried(task, outcome.result, agent, draft)
+        verdict = later(task.row, keeper.terms(task), outcome, draft.now)
+        if not isinstance(verdict, Never):
+            keeper.schedule(task, verdict.at, draft)
+        elif verdict.reason == "window":
+            keeper.end(task, "expired", "window", draft, "expired", agent, cause=outcome.cause)
+        else:
+            reason = "unreached" if verdict.reason == "attempts" else verdict.reason
+            keeper.end(task, "failed", reason, draft, "unreached", agent, cause=outcome.cause)
+
+    def _declined(self, task: Task, agent: str, draft: Draft) -> None:
+        """Remember who declined in this round; when everybody has, another round begins after a pause."""
+        keeper, terms = self._keeper, self._keeper.terms(task)
+        declined = tuple(dict.fromkeys((*task.row.declined, agent)))
+        draft.note(task.row.id, "declined", agent)
+        everybody = bool(terms.agents) and set(terms.agents) <= set(declined)
+        keeper.change(task, draft, declined=() if everybody else declined)
+        if task.responsible == agent:
+            keeper.release(task, "declined", draft)
+        if everybody and task.open and task.ready:
+            keeper.rest(task, draft.now + terms.callback.retry_agent)
+        else:
+            self._again(task)
+
+    def _again(self, task: Task) -> None:
+        """Let a task whose customer was not dialled wait for another agent: it is as due as before."""
+        if task.open and task.ready:
+            self._keeper.place(task)
+        elif task.open and task.row.due_at is not None:
+            self._keeper.agenda.note(task.row.due_at, "due", task)
+
+    # What a process before this one left
+
+    def recover(self, row: AttemptRow, draft: Draft) -> None:
+        """Close an attempt in whose middle a process before this one died.
+
+        Where the customer may have been dialled it counts, and is not made again before the next planned moment.
+        """
+        task = self._keeper.register.tasks.get(row.task)
+        counted, talked = row.customer_at is not None, row.step == "talked"
+        draft.attempt(row._replace(step="ended", ended_at=draft.now, result="talked" if talked else "crashed"))
+        draft.note(row.task, "recovered", row.agent, attempt=row.id, step=row.step, counted=counted)
+        if task is None:
+            return
+        draft.tell("callback.attempted", task.row, row.agent, attempt=row.id, result="talked" if talked else "crashed",
+                   cause=None, talk_s=None, counted=counted)
+        if talked:
+            self._keeper.end(task, "done", "talked", draft, agent=row.agent, attempt=row.id)
+        elif counted:
+            self.after_dialling(task, Outcome("crashed"), row.agent, draft)
+
+    # Legs
+
+    def leg(self, row: LegRow) -> None:
+        """See DeskFacts."""
+        self.legs[row.call] = row
+        self._store.put(Unit(legs=(row,)))
+
+    def leg_gone(self, call: str) -> None:
+        """See DeskFacts."""
+        self.legs.pop(call, None)
+        self._store.put(Unit(legs_gone=(call,)))
+
+    def _draft(self, now: float) -> Draft:
+        self.now = now
+        return Draft(self._teller, now)

@@ -1,0 +1,256 @@
+"""The desk: keeps every promise to call a customer, from the missed call to its end.
+
+The one object of the callback rules that lives: it holds all open tasks and running attempts, asks the pure rules
+beside it, and hands what they say to the store. All in the proxy's thread; time always comes as an argument.
+Nothing is dialled that was not committed before: a database in trouble makes callbacks wait.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from config.policy import Policy
+from routing.callbacks.course import Course
+from routing.callbacks.dispatch import Dispatcher
+from routing.callbacks.draft import Draft
+from routing.callbacks.facts import AttemptRow, Floor, LegRow, Missed, Orders, Outcome, Step, Talk
+from routing.callbacks.intake import Intake
+from routing.callbacks.keeper import Keeper
+from routing.callbacks.office import Office
+from routing.callbacks.screen import Screen
+from routing.callbacks.task import Task
+from routing.callbacks.terms import TermBook
+from routing.callbacks.tickets import TicketOffice
+from routing.ids import Names, RandomBytes
+from routing.store.interface import Store, StoreError, Unit
+from routing.teller import Teller
+
+MOMENTS: Final = 100
+"""Things of the agenda done in one turn; the others follow with the next."""
+
+EARLY: Final = 1000
+"""Calls that are remembered while the database cannot be read after the start."""
+
+ABANDONED: Final = 12 * 3600.0
+"""Seconds after which an attempt of another node that never ended is taken for lost."""
+
+LEGS_KEPT: Final = 64.0
+"""Seconds for which legs of a process before this one are kept after they were told to end: twice 64*T1."""
+
+DAY: Final = 86_400.0
+
+
+class Desk(Office):
+    """`facts.DeskFacts` for the runner, `happenings.Happenings` for the ledger, and the operator's verbs."""
+
+    def __init__(self, store: Store, policy: Policy, node: str, teller: Teller, floor: Floor,
+                 random_bytes: RandomBytes) -> None:
+        """`random_bytes`: os.urandom or the like. `orders` is to be set before the first turn."""
+        names = Names(random_bytes)
+        keeper = Keeper(TermBook(policy), lambda: int.from_bytes(random_bytes(7), "big") / (1 << 56),
+                        TicketOffice(teller, names.new))
+        screen = Screen(keeper, floor, policy)
+        dispatcher = Dispatcher(keeper, floor)
+        course = Course(keeper, screen, dispatcher.crews, floor, store, teller, names, node)
+        intake = Intake(keeper, screen, store, names)
+        super().__init__(keeper, screen, intake, store, teller)
+        self.on_alarm: Callable[[str, str | None, float], None] = lambda name, text, now: None
+        """Told of alarms that go up (text) and down (None): `Ledger.alarm`."""
+        self.draining = False
+        """No attempt begins any more; those that run go on."""
+        self._dispatcher, self._course = dispatcher, course
+        self._node = node
+        self._restored = self._more = self._flooded = False
+        self._early: list[Missed | Talk] = []
+        self._old_legs: tuple[LegRow, ...] = ()
+        self._forget_at: float | None = None
+        store.on_anew = self._anew
+
+    @property
+    def orders(self) -> Orders | None:
+        """Who runs the attempts."""
+        return self._course.orders
+
+    @orders.setter
+    def orders(self, orders: Orders) -> None:
+        self._course.orders = orders
+
+    # What the ledger tells
+
+    def missed(self, missed: Missed, now: float) -> Unit:
+        """See Happenings."""
+        return self._heard(missed, now)
+
+    def talked(self, talk: Talk, now: float) -> Unit:
+        """See Happenings: any talk ends every task of the customer, whatever its group."""
+        return self._heard(talk, now)
+
+    def rang_in(self, customer: str, now: float) -> str | None:
+        """See Happenings."""
+        attempt = self._keeper.register.calling(customer)
+        if attempt is None or not attempt.begun or attempt.joined or attempt.stopping:
+            return None
+        return attempt.row.id
+
+    def _heard(self, fact: Missed | Talk, now: float) -> Unit:
+        if not self._restored:
+            if len(self._early) < EARLY:
+                self._early.append(fact)
+            return Unit()
+        draft = self._draft(now)
+        if isinstance(fact, Missed):
+            self._intake.missed(fact, draft)
+            self._flood(now)
+        else:
+            for task in self._keeper.register.of_customer(fact.customer):
+                self._keeper.end(task, "done", "talk", draft, agent=fact.agent, call=fact.call,
+                                 direction=fact.direction, attempt=fact.attempt)
+        return draft.unit(durable=not draft.empty)
+
+    def _flood(self, now: float) -> None:
+        refusal = self._intake.flood
+        if (refusal is not None) != self._flooded:
+            self._flooded = refusal is not None
+            self.on_alarm("callbacks_flood", None if refusal is None else refusal.text, now)
+
+    # What the runner tells
+
+    def step(self, attempt: str, step: Step, now: float, go: Callable[[bool], None] | None = None,
+             agent: str | None = None) -> None:
+        """See DeskFacts."""
+        self._course.step(attempt, step, now, go, agent)
+
+    def leg(self, row: LegRow) -> None:
+        """See DeskFacts."""
+        self._course.leg(row)
+
+    def leg_gone(self, call: str) -> None:
+        """See DeskFacts."""
+        self._course.leg_gone(call)
+
+    def ended(self, attempt: str, outcome: Outcome, now: float) -> None:
+        """See DeskFacts."""
+        self._course.ended(attempt, outcome, now)
+
+    # Time
+
+    def turn(self, now: float) -> None:
+        """Do what is to be done now: about once a second, and soon after each fact that may free an agent."""
+        self._course.now = now
+        if not self._restored:
+            self.restore(now)
+        if not self._restored or self.orders is None:
+            return
+        self._recover(now)
+        self._stop(now)
+        draft = self._draft(now)
+        done = self._moments(draft)
+        self._keeper.tidy()
+        if not draft.empty:
+            self._store.put(draft.unit())
+        halted = self.draining or self._screen.halted(now) is not None or not self._store.well
+        more = False if halted else self._dispatcher.turn(
+            now, lambda task, agent, terms: self._course.claim(task, agent, terms, now))
+        self._more = more or done == MOMENTS
+
+    def next_turn(self) -> float | None:
+        """Return when there is something to do next, seconds since the epoch (0: at once); None: nothing is planned."""
+        return 0.0 if self._more or self._keeper.stops else self._keeper.agenda.first()
+
+    def set_policy(self, policy: Policy, now: float) -> None:
+        """Put a policy in force, for what is promised already too."""
+        self._keeper.set_book(TermBook(policy))
+        self._screen.set_policy(policy)
+        if policy.guard.stop:
+            for attempt in tuple(self._keeper.register.attempts.values()):
+                self._keeper.stop(attempt, "stop")
+
+    def _moments(self, draft: Draft) -> int:
+        """Do what the agenda says, as much as fits into a turn; return how much that was."""
+        for done in range(MOMENTS):
+            found = self._keeper.agenda.take(draft.now)
+            if found is None:
+                return done
+            what, task = found
+            if task.row.ended_at is None and task.attempt is None:
+                self._moment(what, task, draft)
+        return MOMENTS
+
+    def _moment(self, what: str, task: Task, draft: Draft) -> None:
+        row, keeper, now = task.row, self._keeper, draft.now
+        if row.expires_at <= now:
+            self._expire(task, draft)
+        elif not task.open:
+            return
+        elif what == "due" and not task.ready and row.due_at is not None and row.due_at <= now:
+            keeper.make_ready(task, draft)
+        elif what == "release" and task.ready and task.responsible is not None and \
+                row.responsible_since is not None and row.responsible_since + keeper.patience(task) <= now:
+            keeper.release(task, "waited", draft)
+        elif what == "wake" and task.ready and task.place is None:
+            keeper.place(task)
+
+    def _expire(self, task: Task, draft: Draft) -> None:
+        """The window of a task is over; say what kept it from being tried, if nobody ever was."""
+        halted = self._screen.halted(draft.now)
+        reason = halted or ("no_agent" if task.ready and not task.row.attempts else "window")
+        self._keeper.end(task, "expired", reason, draft, "guard" if halted else "expired")
+
+    def _stop(self, now: float) -> None:
+        """Tell the runner which attempts are to end."""
+        stops, self._keeper.stops = self._keeper.stops, []
+        for attempt in stops:
+            if attempt.begun and attempt.row.ended_at is None and self.orders is not None:
+                self.orders.stop(attempt.row.id, attempt.stopping, now)
+
+    # After a restart
+
+    def restore(self, now: float) -> bool:
+        """Read back what was promised, and close what the process before this one was in the middle of.
+
+        Where the database cannot be read yet, nothing is dialled and `turn` tries again.
+        """
+        self._course.now = now
+        try:
+            rows, attempts, legs = self._store.open_tasks(), self._store.open_attempts(), self._store.legs()
+            past, barred = self._store.attempts_since(now - DAY), self._store.barred()
+        except StoreError:
+            return False
+        self._restored = True
+        self._screen.dialled.restore(past)
+        self._screen.barred = {row.customer for row in barred}
+        for row in rows:
+            self._keeper.register.add(Task(row))
+        draft = self._draft(now)
+        for attempt in attempts:
+            if attempt.node == self._node or attempt.claimed_at < now - ABANDONED:
+                self._course.recover(attempt, draft)
+        for task in tuple(self._keeper.register.live()):
+            self._keeper.resume(task)
+        if not draft.empty:
+            self._store.put(draft.unit(durable=True))
+        self._old_legs = tuple(legs)
+        early, self._early = self._early, []
+        for fact in early:
+            self._store.put(self._heard(fact, now))
+        return True
+
+    def _recover(self, now: float) -> None:
+        """End the legs that a process before this one left up; forget them when that has had its time."""
+        if self._old_legs and self._forget_at is None and self.orders is not None:
+            self.orders.recover(self._old_legs, now)
+            self._forget_at = now + LEGS_KEPT
+        elif self._forget_at is not None and self._forget_at <= now:
+            gone = tuple(leg.call for leg in self._old_legs)
+            self._old_legs, self._forget_at = (), None
+            self._store.put(Unit(legs_gone=gone))
+
+    def _anew(self) -> None:
+        """Another database stands in the place of the one that was open: tell it everything that lives."""
+        running: dict[str, tuple[AttemptRow, ...]] = {}
+        for attempt in self._keeper.register.attempts.values():
+            running[attempt.row.task] = (attempt.row,)
+        for task in self._keeper.register.live():
+            self._store.put(Unit(tasks=(task.row,), attempts=running.pop(task.row.id, ())))
+        for rows in running.values():
+            self._store.put(Unit(attempts=rows))
+        self._store.put(Unit(legs=tuple(self._course.legs.values()) + self._old_legs))

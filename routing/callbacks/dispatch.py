@@ -1,0 +1,129 @@
+"""Who is rung next, for whom: joins the lines of tasks with the agents who may take one.
+
+Never more attempts than agents who may be rung, less the reserve; never more of a group's agents than their share; the
+group's priority over live calls holds. A task that nobody can take now rests for a moment, so that a long line of such
+tasks costs a turn no more than a short one.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from routing.callbacks import campaigns
+from routing.callbacks.crews import Crews
+from routing.callbacks.facts import Floor
+from routing.callbacks.keeper import Keeper
+from routing.callbacks.task import Task
+from routing.callbacks.terms import Terms
+
+CLAIMS: Final = 25
+"""Attempts begun in one turn: more follow with the next."""
+
+EXAMINED: Final = 100
+"""Tasks looked at in one turn."""
+
+REST: Final = 2.0
+"""Seconds after which a task that nobody could take is looked at again."""
+
+ENGAGED_REST: Final = 5.0
+"""Seconds after which a customer who is in a call with us is looked at again."""
+
+Claim = Callable[[Task, str | None, Terms], bool]
+"""Begins an attempt of a task with an agent (None: the queue extension); False: it could not be, and the task has been
+put elsewhere."""
+
+
+class Dispatcher:
+    """Brings tasks and agents together, one turn after the other."""
+
+    def __init__(self, keeper: Keeper, floor: Floor) -> None:
+        self._keeper, self._floor = keeper, floor
+        self.crews = Crews(keeper.register, floor)
+        self._credit: dict[str, Mapping[str, float]] = {}
+        """What each campaign of a group is owed."""
+        self._now = 0.0
+        self._turns = self._left = self._claims = 0
+
+    def turn(self, now: float, claim: Claim) -> bool:
+        """Begin what can begin now; return whether more is left for the length of the turn alone."""
+        self._now, self._left, self._claims = now, EXAMINED, CLAIMS
+        names = self._keeper.lines.names()
+        if not names:
+            return False
+        self.crews.begin(now)
+        self._turns += 1
+        first = self._turns % len(names)
+        names = names[first:] + names[:first]
+        for name in names:
+            if name[0] != "group":
+                self._held(name, claim)
+        for group in dict.fromkeys(name[1] for name in names if name[0] == "group"):
+            self._anybody(group, [name for name in names if name[:2] == ("group", group)], claim)
+        return self._left <= 0 or self._claims <= 0
+
+    def _held(self, name: tuple[str, ...], claim: Claim) -> None:
+        """Place tasks that are held for an agent, or for the agents of a group."""
+        kind, whose = name
+        agents = (whose,) if kind == "agent" else self._keeper.book.crew(whose)
+        while self._left > 0 and self._claims > 0 and self.crews.of(agents, True):
+            task = self._keeper.lines.take(name)
+            if task is None:
+                return
+            terms = self._keeper.terms(task)
+            self._offer(task, terms, self.crews.of(agents, terms.callback.ring_unknown), claim)
+
+    def _anybody(self, group: str, names: list[tuple[str, ...]], claim: Claim) -> None:
+        """Place tasks of a group's lines: campaigns by rank and parity."""
+        lines, book = self._keeper.lines, self._keeper.book
+        while self._left > 0 and self._claims > 0:
+            waiting = {name[2]: book.of(group, name[2] or None) for name in names if name in lines}
+            waiting = {campaign: terms for campaign, terms in waiting.items()
+                       if self._room(terms, campaign or None, next(iter(self._who(terms)), ""))}
+            if not waiting:
+                return
+            chosen, credit = campaigns.choose({name: terms.campaign for name, terms in waiting.items()},
+                                              self._credit.get(group, {}))
+            terms = waiting[chosen]
+            task = lines.take(("group", group, chosen))
+            if task is not None and self._offer(task, terms, self._who(terms), claim):
+                self._credit[group] = credit
+
+    def _offer(self, task: Task, terms: Terms, agents: Sequence[str | None], claim: Claim) -> bool:
+        """Begin an attempt of a task with the first of these agents who may; else let it rest."""
+        self._left -= 1
+        row = task.row
+        if self._keeper.register.calling(row.customer) is not None or self._floor.engaged(row.customer):
+            self._keeper.rest(task, self._now + ENGAGED_REST)
+            return False
+        agent = next((agent for agent in agents if agent is None or agent not in row.declined), "")
+        if agent == "" or not self._room(terms, row.campaign, agent):
+            self._keeper.rest(task, self._now + REST)
+            return False
+        if not claim(task, agent, terms):
+            return False
+        self._claims -= 1
+        if agent is not None:
+            self.crews.taken(agent)
+        return True
+
+    # What is allowed
+
+    def _who(self, terms: Terms) -> Sequence[str | None]:
+        """Return whom a group's tasks may ring now, in order; None stands for its queue extension."""
+        return self.crews.of(terms.agents, terms.callback.ring_unknown) if terms.agents else (None,)
+
+    def _room(self, terms: Terms, campaign: str | None, agent: str | None) -> bool:
+        """Whether one attempt more, with this agent (an empty name: nobody), keeps within every limit."""
+        group = terms.group
+        if agent == "" or (agent is None and (terms.target is None or self.crews.spared(None, group))):
+            return False
+        running, waiting = self._keeper.register.running, self._floor.waiting
+        free = len(self.crews.of(terms.agents, terms.callback.ring_unknown))
+        outsider = agent is not None and bool(terms.agents) and agent not in terms.agents
+        crowd = campaigns.Crowd(len(terms.agents) + outsider, free + outsider, running(group), waiting(group),
+                                sum(waiting(other) for other in terms.kin))
+        if campaign is not None:
+            shares = terms.callback.agents_share, self._keeper.book.of(group).callback.agents_share
+            if terms.agents and crowd.running >= campaigns.max_legs(crowd.agents, max(shares)):
+                return False
+            crowd = crowd._replace(running_share=running(group, campaign))
+        return campaigns.room(crowd, terms.callback) > 0

@@ -1,0 +1,62 @@
+"""What follows from one fact, gathered until it is put into the store as one unit."""
+
+from collections.abc import Callable
+from typing import Any
+
+from routing.callbacks.facts import AttemptRow, JournalRow, TaskRow
+from routing.callbacks.task import task_data
+from routing.events import Event
+from routing.store.interface import Unit
+from routing.teller import Teller
+
+
+class Draft:
+    """Rows, journal lines and events that belong together."""
+
+    __slots__ = ("_attempts", "_beside", "_events", "_journal", "_tasks", "_teller", "now")
+
+    def __init__(self, teller: Teller, now: float) -> None:
+        self.now = now
+        self._teller = teller
+        self._tasks: dict[str, TaskRow] = {}
+        self._attempts: dict[str, AttemptRow] = {}
+        self._journal: list[JournalRow] = []
+        self._events: list[Event] = []
+        self._beside: Unit | None = None
+
+    def task(self, row: TaskRow) -> None:
+        """Keep a task as it is now."""
+        self._tasks[row.id] = row
+
+    def attempt(self, row: AttemptRow) -> None:
+        """Keep an attempt as it is now."""
+        self._attempts[row.id] = row
+
+    def note(self, task: str, kind: str, agent: str | None = None, **data: Any) -> None:
+        """Write a line into a task's journal; details that are None say nothing and are left out."""
+        told = {name: value for name, value in data.items() if value is not None}
+        self._journal.append(JournalRow(task, self.now, kind, agent, told))
+
+    def tell(self, kind: str, row: TaskRow, agent: str | None = None, **more: Any) -> None:
+        """Tell the world of a task."""
+        self.say(kind, lambda: task_data(row, agent, **more))
+
+    def say(self, kind: str, data: Callable[[], dict[str, Any]]) -> None:
+        """Make an event of what `data()` returns, where anybody listens."""
+        if self._teller.wants(kind):
+            self._events.append(self._teller.event(kind, data(), self.now))
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing follows."""
+        return not (self._tasks or self._attempts or self._journal or self._events or self._beside)
+
+    def beside(self, unit: Unit) -> None:
+        """Add what somebody else has made of the same fact."""
+        self._beside = unit if self._beside is None else self._beside.joined(unit)
+
+    def unit(self, durable: bool = False) -> Unit:
+        """Return all of it. `durable`: a promise is given or taken back, so it must outlive a loss of power."""
+        own = Unit(tasks=tuple(self._tasks.values()), attempts=tuple(self._attempts.values()),
+                   journal=tuple(self._journal), events=tuple(self._events), durable=durable)
+        return own if self._beside is None else own.joined(self._beside)

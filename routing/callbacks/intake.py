@@ -1,0 +1,126 @@
+"""How a promise comes about: a missed call, or somebody who asks for one."""
+
+from typing import Any, Final, NamedTuple
+
+from routing.callbacks.campaigns import active, adds
+from routing.callbacks.draft import Draft
+from routing.callbacks.facts import Missed, Origin, TaskRow
+from routing.callbacks.keeper import Keeper
+from routing.callbacks.plan import first
+from routing.callbacks.responsible import responsible
+from routing.callbacks.schedule import window_end
+from routing.callbacks.screen import Screen
+from routing.callbacks.task import No, task_data
+from routing.callbacks.terms import Terms
+from routing.ids import Names
+from routing.store.interface import Store, StoreError
+
+LOST_ROW: Final = TaskRow("", "", "", None, "missed", None, "", "", "failed", "", 0, 0, 1, 0, None, 0, 0, "none", None,
+                          None, None, (), {}, None)
+"""What the event of a call says that is promised nothing."""
+
+
+class Wish(NamedTuple):
+    """A callback to be promised."""
+
+    customer: str
+    group: str
+    origin: Origin
+    campaign: str | None = None
+    number: str | None = None
+    pbx: str = ""
+    trunk: str = ""
+    current: str | None = None
+    """Whom its creator makes responsible."""
+    at: float | None = None
+    """When it is to be tried first; None: as the settings say."""
+    options: dict[str, Any] | None = None
+
+
+class Intake:
+    """Makes tasks."""
+
+    def __init__(self, keeper: Keeper, screen: Screen, store: Store, names: Names) -> None:
+        self._keeper, self._screen, self._store, self._names = keeper, screen, store, names
+        self.flood: No | None = None
+        """Why missed callers are promised nothing at the moment."""
+
+    def missed(self, fact: Missed, draft: Draft) -> None:
+        """A customer reached nobody: promise a callback where the policy says so."""
+        if fact.group is None:
+            return
+        known = self._keeper.register.of(fact.customer, fact.group)
+        if known is not None:
+            self._keeper.change(known, draft, missed=known.row.missed + 1)
+            self._note(known.row.id, fact, draft)
+            return
+        campaign = self._campaign(fact, draft.now)
+        if campaign is None and not self._keeper.book.of(fact.group).missed.enabled:
+            return
+        self.flood = self._screen.admit(draft.now)
+        wish = Wish(fact.customer, fact.group, "missed" if campaign is None else "campaign", campaign, fact.number,
+                    fact.pbx, fact.trunk, at=fact.ended_at)
+        if self.flood is not None:
+            text = self.flood.text
+            row = LOST_ROW._replace(customer=fact.customer, group=fact.group, campaign=campaign, number=fact.number,
+                                    reason=self.flood.reason, expires_at=draft.now)
+            draft.say("callback.failed", lambda: {**task_data(row), "task": None, "text": text})
+            return
+        self.promise(wish, draft, fact)
+
+    def promise(self, wish: Wish, draft: Draft, fact: Missed | None = None) -> TaskRow:
+        """Make a task, which may be at its end already: refused, closed all through its window, or a ticket."""
+        keeper, terms = self._keeper, self._keeper.book.of(wish.group, wish.campaign)
+        row = self._row(wish, terms, draft.now)
+        task = keeper.begin(row, draft)
+        if fact is not None:
+            self._note(row.id, fact, draft)
+        draft.note(row.id, "queued", row.responsible, origin=row.origin, expires_at=row.expires_at, due_at=row.due_at)
+        draft.tell("callback.queued", row)
+        refusal = self._screen.never(wish.customer, wish.campaign, wish.number or terms.number)
+        if refusal is not None:
+            self._screen.tell(task, refusal, draft)
+            keeper.end(task, "failed", refusal.reason, draft, "guard", text=refusal.text)
+        elif terms.campaign is not None and terms.campaign.as_ticket:
+            keeper.end(task, "done", "ticket", draft)
+            keeper.instead(task, terms.campaign.ticket_subject, draft)
+        elif row.due_at is None:
+            draft.note(row.id, "closed", None, until=terms.open_time.next_open(row.expires_at))
+            keeper.end(task, "expired", "closed", draft, "closed")
+        return task.row
+
+    def _row(self, wish: Wish, terms: Terms, now: float) -> TaskRow:
+        setting, open_time = terms.missed, terms.open_time
+        attempts = int((wish.options or {}).get("attempts", setting.attempts))
+        begin = now if wish.at is None else wish.at
+        window = (wish.options or {}).get("window", setting.window_s)
+        expires_at = window_end(begin, window, open_time)
+        if terms.callback.remove_after > 0:
+            expires_at = min(expires_at, begin + terms.callback.remove_after)
+        who = responsible(setting, lambda: self._last_talk(wish.customer, terms.callback.min_talk), wish.current)
+        due_at = first(begin, expires_at, attempts, terms)
+        return TaskRow(
+            self._names.new(now), wish.customer, wish.group, wish.campaign, wish.origin, wish.number, wish.pbx,
+            wish.trunk, "open", "", now, begin, 1 if wish.origin in ("missed", "campaign") else 0, expires_at, due_at,
+            0, attempts, who.kind, who.name, None, None, (), wish.options or {}, None,
+        )
+
+    def _campaign(self, fact: Missed, now: float) -> str | None:
+        """Return the first campaign, by rank, that takes this call."""
+        policy = self._keeper.book.policy
+        for name, campaign in policy.campaigns_of(fact.group or ""):
+            if active(campaign, now, policy.zone_for(campaign.group)) and adds(campaign, fact.ended_at - fact.began_at):
+                return name
+        return None
+
+    def _last_talk(self, customer: str, min_talk: float) -> str | None:
+        try:
+            found = self._store.last_talk(customer, min_talk)
+        except StoreError:
+            return None
+        return None if found is None else found[0]
+
+    def _note(self, task: str, fact: Missed, draft: Draft) -> None:
+        draft.note(task, "missed", None, call=fact.call, number=fact.number, why=fact.why, weight=fact.weight,
+                   evidence=list(fact.evidence), waited_s=round(fact.ended_at - fact.began_at, 3))
+

@@ -1,0 +1,207 @@
+"""What can happen to one task from its promise to its end. Each change is written into a draft, and nothing is sent."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+from routing.callbacks.agenda import Agenda
+from routing.callbacks.draft import Draft
+from routing.callbacks.facts import TaskRow, TaskState
+from routing.callbacks.lines import Lines
+from routing.callbacks.register import Register
+from routing.callbacks.task import Attempt, Task
+from routing.callbacks.terms import TermBook, Terms
+from routing.callbacks.tickets import TicketOffice, Why, attempt_note, story
+
+TOLD_AS: Final[dict[TaskState, str]] = {
+    "done": "callback.done", "failed": "callback.failed", "expired": "callback.expired",
+    "cancelled": "callback.cancelled",
+}
+"""The event of each final state."""
+
+AGENDA_SLACK: Final = 5000
+"""Stale moments that the agenda may hold beside four for each task, before it is made anew."""
+
+
+class Keeper:
+    """Keeps the tasks: who is due, in which line they stand, and what the store must know of it."""
+
+    def __init__(self, book: TermBook, random: Callable[[], float], tickets: TicketOffice) -> None:
+        """`random`: a number from 0 to 1."""
+        self.book, self.tickets = book, tickets
+        self.register = Register()
+        self.agenda = Agenda()
+        self.lines = Lines(random)
+        self.made: Counter[str] = Counter()
+        """Tasks made by this process, by group."""
+        self.kept: dict[str, tuple[int, float]] = {}
+        """By group: callbacks that were kept, and the seconds that their customers waited in all."""
+        self.stops: list[Attempt] = []
+        """Attempts that the runner must be told to stop."""
+
+    def terms(self, task: Task) -> Terms:
+        """Return the settings of a task."""
+        return self.book.of(task.row.group, task.row.campaign)
+
+    def set_book(self, book: TermBook) -> None:
+        """Put another policy in force: orders and waits may have changed."""
+        self.book = book
+        self.lines.clear()
+        self.agenda.clear()
+        for task in self.register.live():
+            self.resume(task)
+
+    # Beginning
+
+    def begin(self, row: TaskRow, draft: Draft) -> Task:
+        """Take up a new task."""
+        task = Task(row)
+        self.register.add(task)
+        self.made[row.group] += 1
+        draft.task(row)
+        self.resume(task)
+        return task
+
+    def resume(self, task: Task) -> None:
+        """Note what is to happen to a task that is as its row says."""
+        row = task.row
+        self.agenda.note(row.expires_at, "expire", task)
+        if task.attempt is not None or not task.open:
+            return
+        if task.ready:
+            self.place(task)
+        elif row.due_at is not None:
+            self.agenda.note(row.due_at, "due", task)
+
+    def change(self, task: Task, draft: Draft, **fields: Any) -> None:
+        """Change columns of a task's row."""
+        task.row = task.row._replace(**fields)
+        draft.task(task.row)
+
+    # Waiting
+
+    def schedule(self, task: Task, at: float | None, draft: Draft) -> None:
+        """Try a task at another time: a new round, in which nobody has declined yet."""
+        self.lines.leave(task)
+        task.ready = task.urgent = False
+        self.change(task, draft, due_at=at, declined=(), responsible_since=None)
+        if at is not None and task.open:
+            self.agenda.note(at, "due", task)
+
+    def make_ready(self, task: Task, draft: Draft) -> None:
+        """Say that a task is due: it waits for an agent from now on."""
+        task.ready = True
+        planned = task.row.due_at
+        if task.responsible is not None and task.row.responsible_since is None:
+            self.change(task, draft, responsible_since=draft.now)
+        draft.note(task.row.id, "due", task.responsible, planned=planned)
+        draft.tell("callback.due", task.row)
+        self.place(task)
+
+    def place(self, task: Task) -> None:
+        """Let a task that is due stand in the line where it belongs."""
+        row, terms = task.row, self.terms(task)
+        responsible = task.responsible
+        if responsible is not None and row.responsible_since is not None:
+            self.agenda.note(row.responsible_since + self.patience(task), "release", task)
+        name = ("group", row.group, row.campaign or "") if responsible is None else \
+            ("crew" if row.responsible_kind == "group" else "agent", responsible)
+        self.lines.join(task, name, terms.callback.order)
+
+    def rest(self, task: Task, until: float) -> None:
+        """Look at a task again later: it cannot be placed now."""
+        self.lines.leave(task)
+        self.agenda.note(until, "wake", task)
+
+    def patience(self, task: Task) -> float:
+        """Return how many seconds a task that is due waits for its responsible."""
+        own = task.row.options.get("responsible_wait")
+        return float(own) if own is not None else self.terms(task).missed.responsible_wait
+
+    def release(self, task: Task, why: str, draft: Draft) -> None:
+        """Give a task that waited for its responsible to anybody."""
+        row = task.row
+        who = row.responsible if row.responsible_kind != "group" else None
+        waited = None if row.responsible_since is None else round(draft.now - row.responsible_since, 3)
+        self.change(task, draft, released_at=draft.now)
+        draft.note(row.id, "released", who, responsible=row.responsible, waited_s=waited, why=why)
+        draft.tell("callback.released", task.row, waited_s=waited, why=why)
+        if task.ready and task.attempt is None and task.open:
+            self.lines.leave(task)
+            self.place(task)
+
+    def hold(self, task: Task, draft: Draft, by: str) -> None:
+        """Do not try a task for now; an attempt whose customer has not answered is stopped."""
+        self.lines.leave(task)
+        task.ready = False
+        self.change(task, draft, state="held", reason="operator", responsible_since=None)
+        draft.note(task.row.id, "held", None, by=by or None)
+        if task.attempt is not None:
+            self.stop(task.attempt, "held")
+
+    def unhold(self, task: Task, draft: Draft, by: str) -> None:
+        """Try a task that was held again, as soon as it is due."""
+        if task.open:
+            return
+        self.change(task, draft, state="open", reason="")
+        draft.note(task.row.id, "resumed", None, by=by or None)
+        if task.row.due_at is not None:
+            self.agenda.note(task.row.due_at, "due", task)
+
+    # Ending
+
+    def end(self, task: Task, state: TaskState, reason: str, draft: Draft, ticket: Why | None = None,
+            agent: str | None = None, **told: Any) -> None:
+        """Bring a task to its end; an attempt that runs for it is stopped unless the customer answered."""
+        self.lines.leave(task)
+        task.ready = False
+        self.register.remove(task)
+        self.change(task, draft, state=state, reason=reason, due_at=None, ended_at=draft.now)
+        draft.note(task.row.id, "ended", agent, state=state, reason=reason, **told)
+        draft.tell(TOLD_AS[state], task.row, agent, **told)
+        if ticket is not None:
+            self.ticket(task, ticket, draft, agent)
+        if task.attempt is not None:
+            self.stop(task.attempt, reason)
+
+    def stop(self, attempt: Attempt, reason: str) -> None:
+        """Have an attempt stopped with the next turn; one whose customer has answered goes on."""
+        if not attempt.joined and not attempt.stopping:
+            attempt.stopping = reason
+            self.stops.append(attempt)
+
+    # Tickets
+
+    def ticket(self, task: Task, why: Why, draft: Draft, agent: str | None = None) -> None:
+        """Open the ticket of a task where the policy wants one; where it has one, write what happened under that."""
+        terms = self.terms(task)
+        setting = terms.tickets
+        if not setting.enabled or not (setting.on_start if why == "started" else why in setting.on):
+            return
+        known = task.row.options.get("ticket")
+        if known is None:
+            self._open_ticket(task, why, setting.subject, draft, agent)
+        elif why != "started":
+            draft.beside(self.tickets.comment(str(known), story(task.row, why, terms.zone), draft.now))
+
+    def instead(self, task: Task, subject: str, draft: Draft) -> None:
+        """Open the ticket that a campaign wants instead of a call."""
+        self._open_ticket(task, "campaign", subject, draft, None)
+
+    def tried(self, task: Task, result: str, agent: str | None, draft: Draft) -> None:
+        """Write under the ticket of a task that a try was made and did not reach the customer."""
+        known = task.row.options.get("ticket")
+        if known is not None:
+            note = attempt_note(result, agent, draft.now, self.terms(task).zone)
+            draft.beside(self.tickets.comment(str(known), note, draft.now))
+
+    def _open_ticket(self, task: Task, why: Why, subject: str, draft: Draft, agent: str | None) -> None:
+        ticket, unit = self.tickets.open(task.row, why, subject, self.terms(task).zone, draft.now, agent)
+        draft.beside(unit)
+        draft.note(task.row.id, "ticket", agent, ticket=ticket.id, why=why)
+        self.change(task, draft, options={**task.row.options, "ticket": ticket.id})
+
+    def tidy(self) -> None:
+        """Make the agenda anew when most of what it holds is stale."""
+        if len(self.agenda) > 4 * len(self.register.tasks) + AGENDA_SLACK:
+            self.set_book(self.book)

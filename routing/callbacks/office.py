@@ -1,0 +1,223 @@
+"""What an operator, the console and the API ask of the desk and tell it."""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from config.campaign import Campaign
+from config.duration import parse_duration
+from routing.callbacks.draft import Draft
+from routing.callbacks.facts import AttemptRow, Barred, JournalRow, TaskRow, TaskState
+from routing.callbacks.intake import Intake, Wish
+from routing.callbacks.keeper import Keeper
+from routing.callbacks.screen import Screen
+from routing.callbacks.task import Attempt, Task
+from routing.callbacks.tickets import TicketOffice
+from routing.store.interface import Store, Unit
+from routing.teller import Teller
+
+ATTEMPTS_MOST: Final = 10
+"""Attempts that one callback may have (product.md section 2)."""
+
+
+class DeskError(Exception):
+    """What was asked for cannot be done; the text says why."""
+
+
+class Detail(NamedTuple):
+    """Everything about one task."""
+
+    task: TaskRow
+    running: AttemptRow | None
+    attempts: list[AttemptRow]
+    journal: list[JournalRow]
+    waits_until: float | None
+    """When it is taken from its responsible; None: nobody is waited for."""
+
+
+class Figures(NamedTuple):
+    """How the callbacks of a group stand."""
+
+    in_queue: int
+    """Open and held."""
+    due: int
+    """Of them, those that wait for an agent."""
+    running: int
+    total: int
+    """Promised since the start of the process."""
+    kept: int
+    """Of those that ended since then, those that were talked to by a callback."""
+    average_wait_s: float | None
+    """From the missed call to that talk; None: none was kept yet."""
+
+
+class Office:
+    """The operator's verbs. Each raises DeskError where it cannot be done, StoreError where it must read and cannot."""
+
+    def __init__(self, keeper: Keeper, screen: Screen, intake: Intake, store: Store, teller: Teller) -> None:
+        self._keeper, self._screen, self._intake, self._store, self._teller = keeper, screen, intake, store, teller
+        self.peers: Callable[[str | None], tuple[str, str]] = lambda number: ("", "")
+        """PBX and trunk that calls of a number of ours use (None: those of no number)."""
+
+    @property
+    def tickets(self) -> TicketOffice:
+        """Who writes tickets; its `channels` are to be set where they are sent on."""
+        return self._keeper.tickets
+
+    # Asking
+
+    def open_tasks(self) -> tuple[TaskRow, ...]:
+        """Return the tasks that are open or held, oldest first."""
+        return tuple(sorted((task.row for task in self._keeper.register.live()), key=lambda row: row.id))
+
+    def tasks(self, limit: int, state: TaskState | None = None, customer: str | None = None,
+              group: str | None = None) -> list[TaskRow]:
+        """Return the newest tasks, final ones too, newest first."""
+        return self._store.tasks(limit, state, customer, group)
+
+    def task(self, name: str) -> Detail | None:
+        """Return everything about a task, whatever its state; None: there is none."""
+        live = self._keeper.register.tasks.get(name)
+        row = live.row if live is not None else self._store.task(name)
+        if row is None:
+            return None
+        waits = None
+        if live is not None and live.responsible is not None and row.responsible_since is not None:
+            waits = row.responsible_since + self._keeper.patience(live)
+        running = live.attempt.row if live is not None and live.attempt is not None else None
+        return Detail(row, running, self._store.attempts_of(name), self._store.journal(name), waits)
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Return the attempts that run, oldest first. Not to be changed."""
+        return tuple(self._keeper.register.attempts.values())
+
+    def campaigns(self) -> list[tuple[str, Campaign, int, int]]:
+        """Return every campaign with its id, how many of its tasks are open, and how many attempts run."""
+        open_tasks = [task.row.campaign for task in self._keeper.register.live()]
+        return [(name, campaign, open_tasks.count(name), self._keeper.register.running(campaign.group, name))
+                for name, campaign in sorted(self._keeper.book.policy.campaign.items())]
+
+    def figures(self) -> dict[str, Figures]:
+        """Return how callbacks stand, by group: those of the policy and those that have any."""
+        register = self._keeper.register
+        found: dict[str, Figures] = {}
+        due: dict[str, int] = {}
+        for task in register.live():
+            due[task.row.group] = due.get(task.row.group, 0) + (task.ready and task.attempt is None)
+        for group in dict.fromkeys((*self._keeper.book.policy.group, *register.promised, *self._keeper.made)):
+            kept, waited = self._keeper.kept.get(group, (0, 0.0))
+            found[group] = Figures(register.promised[group], due.get(group, 0), register.running(group),
+                                   self._keeper.made[group], kept, round(waited / kept, 1) if kept else None)
+        return found
+
+    def barred(self) -> list[Barred]:
+        """Return the do-not-call list, newest first."""
+        return self._store.barred()
+
+    # Telling
+
+    def add(self, customer: str, group: str, now: float, *, campaign: str | None = None, number: str | None = None,
+            responsible: str | None = None, at: float | None = None, window: str | None = None,
+            attempts: int | None = None, note: str = "", key: str = "", by: str = "") -> TaskRow:
+        """Promise a callback because somebody asks for it; return the task, or the open one that there is already.
+
+        `customer`, `number`: E.164. `responsible`: the agent it is held for. `at`: when to try first. `window`: as in
+        the policy (`24h`). `by`: who asks.
+        """
+        policy = self._keeper.book.policy
+        if group not in policy.group:
+            raise DeskError(f"there is no group {group!r}")
+        if campaign is not None and (campaign not in policy.campaign or policy.campaign[campaign].group != group):
+            raise DeskError(f"group {group!r} has no campaign {campaign!r}")
+        options: dict[str, Any] = {"note": note} if note else {}
+        if window is not None:
+            options["window"] = _seconds(window)
+        if attempts is not None:
+            if not 1 <= attempts <= ATTEMPTS_MOST:
+                raise DeskError(f"attempts are 1 to {ATTEMPTS_MOST}")
+            options["attempts"] = attempts
+        draft = self._draft(now)
+        known = self._keeper.register.of(customer, group)
+        if known is not None:
+            draft.note(known.row.id, "asked", responsible, by=by or None, note=note or None)
+            self._store.put(draft.unit())
+            return known.row
+        pbx, trunk = self.peers(number)
+        row = self._intake.promise(Wish(customer, group, "manual", campaign, number, pbx, trunk, responsible,
+                                        None if at is None else max(at, now), options), draft)
+        draft.note(row.id, "asked", responsible, by=by or None, note=note or None)
+        self._store.put(draft.unit(durable=True))
+        return row
+
+    def cancel(self, name: str, now: float, by: str = "") -> TaskRow:
+        """Take a promise back; an attempt whose customer has not answered is stopped."""
+        task = self._live(name)
+        draft = self._draft(now)
+        self._keeper.end(task, "cancelled", "operator", draft, by=by or None)
+        self._store.put(draft.unit(durable=True))
+        return task.row
+
+    def hold(self, name: str, now: float, by: str = "") -> TaskRow:
+        """Do not try a task until it is resumed; its window goes on."""
+        task = self._live(name)
+        if task.row.state == "open":
+            draft = self._draft(now)
+            self._keeper.hold(task, draft, by)
+            self._store.put(draft.unit(durable=True))
+        return task.row
+
+    def resume(self, name: str, now: float, by: str = "") -> TaskRow:
+        """Try a task that is held again."""
+        task = self._live(name)
+        if task.row.state == "held":
+            draft = self._draft(now)
+            self._keeper.unhold(task, draft, by)
+            self._store.put(draft.unit(durable=True))
+        return task.row
+
+    def call_now(self, name: str, now: float, by: str = "") -> TaskRow:
+        """Try a task before all others, as soon as an agent is free. Opening hours and the guard hold all the same."""
+        task = self._live(name)
+        terms = self._keeper.terms(task)
+        if not terms.open_time.is_open(now):
+            raise DeskError("it is closed now")
+        if task.attempt is not None:
+            raise DeskError("it is being called")
+        draft = self._draft(now)
+        self._keeper.unhold(task, draft, by)
+        self._keeper.schedule(task, now, draft)
+        task.urgent = True
+        draft.note(name, "call_now", None, by=by or None)
+        self._store.put(draft.unit())
+        return task.row
+
+    def bar(self, customer: str, now: float, reason: str = "") -> None:
+        """Put a number on the do-not-call list; its open tasks end."""
+        draft = self._draft(now)
+        self._screen.barred.add(customer)
+        draft.beside(Unit(barred=(Barred(customer, now, reason),)))
+        for task in self._keeper.register.of_customer(customer):
+            self._keeper.end(task, "cancelled", "do_not_call", draft)
+        self._store.put(draft.unit(durable=True))
+
+    def unbar(self, customer: str, now: float) -> bool:
+        """Take a number from the do-not-call list; return whether it was there."""
+        known = customer in self._screen.barred
+        self._screen.barred.discard(customer)
+        self._store.put(Unit(unbarred=(customer,), durable=True))
+        return known
+
+    def _live(self, name: str) -> Task:
+        task = self._keeper.register.tasks.get(name)
+        if task is None:
+            raise DeskError(f"no callback {name!r} is open")
+        return task
+
+    def _draft(self, now: float) -> Draft:
+        return Draft(self._teller, now)
+
+
+def _seconds(window: str) -> float:
+    try:
+        return parse_duration(window)
+    except ValueError as error:
+        raise DeskError(str(error)) from None

@@ -1,0 +1,98 @@
+"""Tasks that are open or held and attempts that have not ended, by everything they are asked for by."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from routing.callbacks.task import Attempt, Task
+
+
+class Register:
+    """Who is promised a call, and who is being called. One task a customer and group, one attempt a customer."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, Task] = {}
+        self.attempts: dict[str, Attempt] = {}
+        self._of_customer: dict[str, dict[str, Task]] = {}
+        """By customer and group."""
+        self._calling: dict[str, Attempt] = {}
+        """By customer."""
+        self._agents: dict[str, Attempt] = {}
+        """By the extension that is rung."""
+        self._groups: Counter[str] = Counter()
+        self._campaigns: Counter[str] = Counter()
+        self._trunks: Counter[str] = Counter()
+        self.promised: Counter[str] = Counter()
+        """Tasks that are open or held, by group."""
+
+    def add(self, task: Task) -> None:
+        """Take a task up."""
+        row = task.row
+        self.tasks[row.id] = task
+        self._of_customer.setdefault(row.customer, {})[row.group] = task
+        self.promised[row.group] += 1
+
+    def remove(self, task: Task) -> None:
+        """Take a task that is final out."""
+        row = task.row
+        if self.tasks.pop(row.id, None) is None:
+            return
+        self.promised[row.group] -= 1
+        groups = self._of_customer[row.customer]
+        groups.pop(row.group, None)
+        if not groups:
+            del self._of_customer[row.customer]
+
+    def of(self, customer: str, group: str) -> Task | None:
+        """Return the one task of a customer and group."""
+        return self._of_customer.get(customer, {}).get(group)
+
+    def of_customer(self, customer: str) -> tuple[Task, ...]:
+        """Return every task of a customer."""
+        return tuple(self._of_customer.get(customer, {}).values())
+
+    def begin(self, attempt: Attempt) -> None:
+        """Take an attempt up."""
+        row, order = attempt.row, attempt.order
+        self.attempts[row.id] = attempt
+        self._calling[row.customer] = attempt
+        attempt.task.attempt = attempt
+        if row.agent is not None:
+            self._agents[row.agent] = attempt
+        self._groups[order.group] += 1
+        self._trunks[order.trunk] += 1
+        if order.campaign is not None:
+            self._campaigns[order.campaign] += 1
+
+    def end(self, attempt: Attempt) -> None:
+        """Take an attempt out."""
+        row, order = attempt.row, attempt.order
+        if self.attempts.pop(row.id, None) is None:
+            return
+        del self._calling[row.customer]
+        attempt.task.attempt = None
+        if order.agent is not None:
+            self._agents.pop(order.agent, None)
+        self._groups[order.group] -= 1
+        self._trunks[order.trunk] -= 1
+        if order.campaign is not None:
+            self._campaigns[order.campaign] -= 1
+
+    def calling(self, customer: str) -> Attempt | None:
+        """Return the attempt that runs for a customer."""
+        return self._calling.get(customer)
+
+    def occupied(self, agent: str) -> bool:
+        """Whether an attempt of ours rings or holds an agent."""
+        return agent in self._agents
+
+    def running(self, group: str, campaign: str | None = None) -> int:
+        """Return how many attempts of a group, or of one of its campaigns, run."""
+        return self._groups[group] if campaign is None else self._campaigns[campaign]
+
+    def on_trunk(self, trunk: str) -> int:
+        """Return how many attempts run that use a trunk."""
+        return self._trunks[trunk]
+
+    def live(self) -> Iterator[Task]:
+        """Iterate over all tasks."""
+        return iter(self.tasks.values())

@@ -1,0 +1,112 @@
+"""Whether a task may be tried now: opening hours, window and campaign, a call that goes on, and the guard.
+
+Asked when an attempt is about to begin, and again when it comes to dialling the customer.
+"""
+
+from typing import Final
+
+from config.policy import Policy
+from routing.callbacks.draft import Draft
+from routing.callbacks.facts import Floor
+from routing.callbacks.guard import HOUR, Dialled, Gate, GuardFacts, Times
+from routing.callbacks.keeper import Keeper
+from routing.callbacks.schedule import within
+from routing.callbacks.task import No, Task
+from routing.callbacks.terms import Terms
+
+ENGAGED_PAUSE: Final = 5.0
+"""Seconds after which a customer who is in a call with us is looked at again."""
+
+OUTSIDE_PAUSE: Final = 60.0
+"""Seconds after which a campaign that does not run today is looked at again."""
+
+
+class Screen:
+    """Says no, with a reason."""
+
+    def __init__(self, keeper: Keeper, floor: Floor, policy: Policy) -> None:
+        self._keeper, self._floor = keeper, floor
+        self._gate = Gate(policy)
+        self.dialled = Dialled()
+        self._made = Times(HOUR)
+        """When tasks were made of missed calls."""
+        self.barred: set[str] = set()
+        """The do-not-call list."""
+        self._halt: No | None = None
+        """Why nobody at all is dialled for now."""
+
+    def set_policy(self, policy: Policy) -> None:
+        """Put another policy in force."""
+        self._gate = Gate(policy)
+        self._halt = None
+
+    def halted(self, now: float) -> str | None:
+        """Return why nobody at all can be dialled for now; None: it may be asked for each."""
+        halt = self._halt
+        return halt.reason if halt is not None and halt.until is not None and halt.until > now else None
+
+    def never(self, customer: str, campaign: str | None, number: str | None) -> No | None:
+        """Return why a number is not called at all."""
+        found = self._gate.check_number(customer, self.barred, campaign, number)
+        return None if found is None else No(*found)
+
+    def admit(self, now: float) -> No | None:
+        """Return why no further caller is promised a callback; None: one is, and counted."""
+        found = self._gate.admit(len(self._keeper.register.tasks), self._made, now)
+        if found is not None:
+            return No(*found)
+        self._made.add(now)
+        return None
+
+    def refusal(self, task: Task, terms: Terms, now: float) -> No | None:
+        """Return why a task may not be tried now; None: it may."""
+        row = task.row
+        if not task.open:
+            return No("not_open", f"the callback is {row.state}", now)
+        if now >= row.expires_at:
+            return No("window", "its window is over", now)
+        if not terms.runs(now):
+            return No("campaign", "its campaign does not run now", now + OUTSIDE_PAUSE)
+        if not terms.open_time.is_open(now):
+            return No("closed", "it is closed now", terms.open_time.next_open(now))
+        if self._floor.engaged(row.customer):
+            return No("engaged", "the customer is in a call with us", now + ENGAGED_PAUSE)
+        return self._guarded(task, terms, now)
+
+    def _guarded(self, task: Task, terms: Terms, now: float) -> No | None:
+        row, register = task.row, self._keeper.register
+        mine = 1 if task.attempt is not None else 0
+        coming = sum(1 for attempt in register.attempts.values()
+                     if attempt.order.trunk == row.trunk and not attempt.dialled)
+        facts = GuardFacts(
+            dialled=self.dialled, barred=self.barred,
+            on_trunk=self._floor.on_trunk(row.trunk) + coming - mine,
+            own_on_trunk=register.on_trunk(row.trunk) - mine, number=row.number or terms.number, campaign=row.campaign,
+        )
+        found = self._gate.check(row.customer, now, facts)
+        return None if found is None else No(*found)
+
+    def refused(self, task: Task, terms: Terms, refusal: No, draft: Draft, told: bool = False) -> None:
+        """Put a task that was refused where it belongs: to its end, to another time, or to rest."""
+        row, now = task.row, draft.now
+        if not told and task.refused != refusal.reason:
+            self.tell(task, refusal, draft)
+        task.refused = refusal.reason
+        if refusal.scope == "all":
+            self._halt = refusal
+        if refusal.scope != "customer" or refusal.reason in ("not_open", "window", "engaged"):
+            self._keeper.rest(task, max(now, refusal.until or now))
+            return
+        until = None if refusal.until is None else within(refusal.until, row.expires_at, terms.open_time)
+        if until is not None:
+            self._keeper.schedule(task, until, draft)
+        elif refusal.reason in ("closed", "campaign"):
+            self._keeper.end(task, "expired", refusal.reason, draft, "expired")
+        else:
+            self._keeper.end(task, "failed" if refusal.until is None else "expired", refusal.reason, draft, "guard",
+                             text=refusal.text)
+
+    def tell(self, task: Task, refusal: No, draft: Draft, attempt: str | None = None) -> None:
+        """Write a refusal into the task's journal."""
+        draft.note(task.row.id, "refused", None, attempt=attempt, reason=refusal.reason, text=refusal.text,
+                   until=refusal.until)

@@ -1,0 +1,94 @@
+"""A task and an attempt while they live: their row, and what is not worth remembering across a restart."""
+
+from typing import Any, Final, Literal, NamedTuple
+
+from routing.callbacks.facts import AttemptRow, Order, Step, TaskRow
+from routing.events import rfc3339
+
+
+class No(NamedTuple):
+    """Why a task is not tried now."""
+
+    reason: str
+    """The guard's word, or `not_open`, `window`, `campaign`, `closed`, `engaged`."""
+    text: str
+    until: float | None
+    """From when on it may be asked again; None: never."""
+    scope: Literal["customer", "trunk", "all"] = "customer"
+    """Whom else it concerns."""
+
+
+STEPS: Final[dict[Step, int]] = {
+    "claimed": 0, "agent": 1, "accepted": 2, "customer": 3, "answered": 4, "talked": 5, "ended": 6,
+}
+"""How far each step is."""
+
+
+class Attempt:
+    """An attempt that has not ended."""
+
+    __slots__ = ("begun", "order", "row", "stopping", "task", "why_not")
+
+    def __init__(self, row: AttemptRow, order: Order, task: "Task") -> None:
+        self.row, self.order, self.task = row, order, task
+        self.begun = False
+        """Whether its claim is committed and the runner has it."""
+        self.stopping = ""
+        """Why it is to end before the customer answers; empty: it goes on."""
+        self.why_not: No | None = None
+        """Why the customer could not be dialled when it came to that: reason, text, and when it may be asked again."""
+
+    @property
+    def dialled(self) -> bool:
+        """Whether the customer's INVITE may have left: it counts from then on."""
+        return self.row.customer_at is not None
+
+    @property
+    def joined(self) -> bool:
+        """Whether the customer answered."""
+        return self.row.answered_at is not None
+
+
+class Task:
+    """A task that is open or held."""
+
+    __slots__ = ("attempt", "place", "ready", "refused", "row", "serial", "urgent")
+
+    def __init__(self, row: TaskRow) -> None:
+        self.row = row
+        self.attempt: Attempt | None = None
+        self.ready = False
+        """It is due, and waits for an agent."""
+        self.place: object = None
+        """Its entry in the line it stands in; None: it stands in none."""
+        self.urgent = False
+        """An operator wants it called before the others."""
+        self.refused = ""
+        """Why it was refused last: the same again is not told again."""
+        self.serial: int | None = None
+        """Attempts that were made, whether they counted or not; None: not known since the restart."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it may be tried."""
+        return self.row.state == "open"
+
+    @property
+    def responsible(self) -> str | None:
+        """Whom it is held for now: an extension, or a group's name where that is its kind."""
+        row = self.row
+        return row.responsible if row.released_at is None else None
+
+
+def task_data(row: TaskRow, agent: str | None = None, **more: Any) -> dict[str, Any]:
+    """Return what every event of a task says, and what is special to this one."""
+    return {
+        "task": row.id, "customer": row.customer, "number": row.number, "group": row.group, "campaign": row.campaign,
+        "origin": row.origin, "state": row.state, "reason": row.reason, "attempts": row.attempts,
+        "attempts_max": row.attempts_max, "due_at": _when(row.due_at), "expires_at": _when(row.expires_at),
+        "responsible": row.responsible, "agent": agent, **more,
+    }
+
+
+def _when(at: float | None) -> str | None:
+    return None if at is None else rfc3339(at)

@@ -1,0 +1,243 @@
+"""A desk with a store in memory, a floor that is told what goes on, and a runner whose attempts go as the test says."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from config.policy import parse_policy
+from routing.callbacks.desk import Desk
+from routing.callbacks.facts import JournalRow, LegRow, Missed, Order, Outcome, Result, Step, Talk, TaskRow
+from routing.callbacks.happenings import Happenings
+from routing.store.interface import Store
+from routing.teller import Teller
+from tests.routing.memory_store import MemoryStore
+
+ZONE = "Europe/Budapest"
+CUSTOMER = "+36201234567"
+OTHER = "+36207654321"
+OURS = "+3614445555"
+
+POLICY = """
+region = "HU"
+timezone = "Europe/Budapest"
+[number."+3614445555"]
+group = "sales"
+[number."+3614446666"]
+group = "support"
+[guard]
+number_per_hour = 100
+number_per_day = 100
+{guard}
+[tickets]
+enabled = {tickets}
+[group.sales]
+target = "600"
+agents = ["201", "202"]
+{sales}
+[group.sales.missed_callback]
+enabled = true
+{missed}
+[group.sales.callback]
+{callback}
+[group.support]
+target = "700"
+agents = ["301"]
+missed_callback = {{ enabled = true }}
+[group.queue]
+target = "800"
+missed_callback = {{ enabled = true }}
+{more}
+"""
+
+
+def at(text: str, zone: str = ZONE) -> float:
+    """Return a moment written as `2026-11-23 12:00`."""
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()
+
+
+def clock(moment: float, zone: str = ZONE) -> str:
+    return f"{datetime.fromtimestamp(moment, ZoneInfo(zone)):%a %H:%M}"
+
+
+MONDAY_NOON = at("2026-11-23 12:00")
+
+
+class Floor:
+    """What goes on, as the test says."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, str] = {}
+        self.since: dict[str, float] = {}
+        self.calls: set[str] = set()
+        self.queues: dict[str, int] = {}
+        self.trunk = 0
+        self.wraps: list[tuple[str, float]] = []
+
+    def agent_state(self, agent: str) -> str:
+        return self.states.get(agent, "free")
+
+    def agent_since(self, agent: str) -> float | None:
+        return self.since.get(agent)
+
+    def engaged(self, customer: str) -> bool:
+        return customer in self.calls
+
+    def waiting(self, group: str) -> int:
+        return self.queues.get(group, 0)
+
+    def on_trunk(self, trunk: str) -> int:
+        return self.trunk
+
+    def wrap_up(self, agent: str, until: float, now: float) -> None:
+        self.wraps.append((agent, until))
+
+
+class Runner:
+    """Takes orders down and stops what is to be stopped at once."""
+
+    def __init__(self, shop: "Shop") -> None:
+        self.shop = shop
+        self.orders: list[Order] = []
+        """Every order so far."""
+        self.running: dict[str, Order] = {}
+        self.stopped: list[tuple[str, str]] = []
+        self.recovered: tuple[LegRow, ...] = ()
+
+    def begin(self, order: Order, now: float) -> None:
+        self.orders.append(order)
+        self.running[order.attempt] = order
+
+    def stop(self, attempt: str, reason: str, now: float) -> None:
+        self.stopped.append((attempt, reason))
+        self.running.pop(attempt)
+        self.shop.desk.ended(attempt, Outcome("stopped", text=reason), now)
+
+    def recover(self, legs: tuple[LegRow, ...], now: float) -> None:
+        self.recovered = legs
+
+
+class Shop:
+    """One node. `policy` fills the places of POLICY."""
+
+    def __init__(self, now: float = MONDAY_NOON, store: MemoryStore | None = None, text: str | None = None,
+                 **policy: str) -> None:
+        self.now = now
+        self.store = store or MemoryStore()
+        engine: Store = self.store
+        self.floor = Floor()
+        self.runner = Runner(self)
+        self.alarms: dict[str, str | None] = {}
+        self.calls = 0
+        self.text = self.write(**policy) if text is None else text
+        self.desk = Desk(engine, parse_policy(self.text), "edge1", Teller("edge1", os.urandom), self.floor, os.urandom)
+        self.desk.on_alarm = lambda name, text, now: self.alarms.update({name: text})
+        happenings: Happenings = self.desk
+        assert happenings is self.desk
+        self.desk.orders = self.runner
+        self.desk.restore(self.now)
+
+    @staticmethod
+    def write(**policy: str) -> str:
+        names = ("guard", "sales", "missed", "callback", "more")
+        filled = dict.fromkeys(names, "") | {"tickets": "false"} | policy
+        return POLICY.format(**filled)
+
+    def reborn(self) -> "Shop":
+        """Return the shop after a crash: only what was committed is left, the world goes on."""
+        other = Shop(self.now, self.store, self.text)
+        other.floor = self.floor
+        other.desk = Desk(self.store, parse_policy(self.text), "edge1", Teller("edge1", os.urandom), self.floor,
+                          os.urandom)
+        other.desk.orders = other.runner
+        other.desk.restore(self.now)
+        return other
+
+    # What happens
+
+    def missed(self, customer: str = CUSTOMER, group: str | None = "sales", waited: float = 20.0) -> TaskRow | None:
+        self.calls += 1
+        fact = Missed(f"call {self.calls}", customer, OURS, group, "office", "main", self.now - waited, self.now,
+                      "hung_up", ("no_answer",), "certain")
+        self.store.put(self.desk.missed(fact, self.now))
+        return self.newest(customer)
+
+    def talked(self, customer: str = CUSTOMER, agent: str | None = "202", seconds: float = 30.0) -> None:
+        self.calls += 1
+        fact = Talk(f"call {self.calls}", customer, agent, "support", "inbound", self.now - seconds, seconds, None)
+        self.store.put(self.desk.talked(fact, self.now))
+
+    def turn(self) -> list[Order]:
+        """Take a turn; return the orders that it gave."""
+        before = len(self.runner.orders)
+        self.desk.turn(self.now)
+        return self.runner.orders[before:]
+
+    def wait(self, seconds: float) -> list[Order]:
+        self.now += seconds
+        return self.turn()
+
+    def until(self, moment: float, step: float = 60.0) -> list[Order]:
+        """Take turns until a moment."""
+        given = self.turn()
+        while self.now < moment:
+            given += self.wait(min(step, moment - self.now))
+        return given
+
+    def until_ordered(self, most: float = 14 * 86_400, step: float = 30.0) -> Order | None:
+        """Take turns until an order is given."""
+        end = self.now + most
+        given = self.turn()
+        while not given and self.now < end:
+            given = self.wait(step)
+        return given[0] if given else None
+
+    def step(self, order: Order, step: Step) -> bool | None:
+        """Tell a step; return the answer, None where none came."""
+        answers: list[bool] = []
+        self.desk.step(order.attempt, step, self.now, answers.append)
+        return answers[0] if answers else None
+
+    def dial(self, order: Order) -> bool | None:
+        """Bring an attempt to where the customer is dialled."""
+        for step in ("agent", "accepted"):
+            assert self.step(order, step)
+        return self.step(order, "customer")
+
+    def end(self, order: Order, result: Result, cause: int | None = None, **more: Any) -> None:
+        self.runner.running.pop(order.attempt, None)
+        self.desk.ended(order.attempt, Outcome(result, cause, **more), self.now)
+
+    def fails(self, order: Order, result: Result = "customer_no_answer", cause: int | None = 487, **more: Any) -> None:
+        """The customer is dialled and not reached."""
+        assert self.dial(order)
+        self.end(order, result, cause, **more)
+
+    def talks(self, order: Order, seconds: float = 30.0) -> None:
+        """The customer is dialled and talks."""
+        assert self.dial(order)
+        assert self.step(order, "answered")
+        self.now += seconds
+        self.step(order, "talked")
+        self.end(order, "talked", 200, talk_s=seconds, answered_at=self.now - seconds)
+
+    # What is known
+
+    def newest(self, customer: str = CUSTOMER, group: str | None = None) -> TaskRow | None:
+        found = self.store.tasks(1, None, customer, group)
+        return found[0] if found else None
+
+    def task(self, customer: str = CUSTOMER, group: str | None = None) -> TaskRow:
+        found = self.newest(customer, group)
+        assert found is not None
+        return found
+
+    def journal(self, kind: str | None = None, task: str | None = None) -> list[JournalRow]:
+        return [line for line in self.store.all_journal if kind in (None, line.kind) and task in (None, line.task)]
+
+    def events(self, *kinds: str) -> list[dict[str, Any]]:
+        return [event.data for event in self.store.events if not kinds or event.kind in kinds]
+
+
+Made = Callable[..., Shop]
