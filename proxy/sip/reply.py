@@ -92,10 +92,12 @@ def build_response(
     reason: str | None = None,
     to_tag: bytes | None = None,
     fields: Sequence[bytes] = (),
+    body: bytes = b"",
 ) -> bytes:
-    """Write a response without body (RFC 3261 section 8.2.6), the copied fields octet for octet.
+    """Write a response (RFC 3261 section 8.2.6), the copied fields octet for octet.
 
-    `to_tag` is added to To when it has no tag yet, never to a 100. `fields` are whole header fields without CRLF.
+    `to_tag` is added to To when it has no tag yet, never to a 100. `fields` are whole header fields without CRLF,
+    with the Content-Type where there is a body.
     Works for what `SipError.request` holds too: what is missing there is missing here.
     """
     phrase = REASONS.get(status, "Unknown") if reason is None else reason
@@ -109,7 +111,7 @@ def build_response(
     if to_tag is not None and status != 100 and b"to" in single and not _has_to_tag(request, single[b"to"]):
         single[b"to"] = single[b"to"].rstrip(WS) + b";tag=" + to_tag
     start = b"SIP/2.0 %d %s" % (status, phrase.encode("ascii", "replace"))
-    return b"\r\n".join((start, *vias, *single.values(), *fields, b"Content-Length: 0", b"", b""))
+    return b"\r\n".join((start, *vias, *single.values(), *fields, b"Content-Length: %d" % len(body), b"", body))
 
 
 def _has_to_tag(request: Request, field: bytes) -> bool:

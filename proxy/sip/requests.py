@@ -2,11 +2,28 @@
 
 from collections.abc import Iterable
 
+from proxy.sip.hop import Listener
 from proxy.sip.message import Request, Response
 from proxy.sip.text import value_end
 
 MAX_FORWARDS = 70
 """RFC 3261 section 8.1.1.6."""
+
+
+def authority(listener: Listener) -> bytes:
+    """`host:port` of a listener as the outside sees it."""
+    return b"%s:%d" % (listener.host.encode(), listener.port)
+
+
+def via_field(listener: Listener, branch: bytes) -> bytes:
+    """Via field of a request that leaves by this listener, asking for rport (RFC 3581)."""
+    return b"Via: SIP/2.0/%s %s;branch=%s;rport" % (listener.transport.upper().encode(), authority(listener), branch)
+
+
+def contact_field(user: bytes, listener: Listener) -> bytes:
+    """Contact field that leads back to this listener; `user` is escaped already."""
+    transport = b"" if listener.transport == "udp" else b";transport=" + listener.transport.encode()
+    return b"Contact: <sip:%s@%s%s>" % (user, authority(listener), transport)
 
 
 def make_ack(invite: Request, response: Response) -> bytes:

@@ -4,13 +4,14 @@ from typing import Literal, NamedTuple
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 
-_DIRECTIONS: dict[bytes, Direction] = {
+DIRECTIONS: dict[bytes, Direction] = {
     b"sendrecv": "sendrecv",
     b"sendonly": "sendonly",
     b"recvonly": "recvonly",
     b"inactive": "inactive",
 }
-_NOWHERE = ("0.0.0.0", "::")
+NOWHERE = ("0.0.0.0", "::")
+"""Addresses that mean hold, as RFC 2543 had it (RFC 3264 section 8.4)."""
 MAX_LINES = 2000
 """Lines looked at; what stands behind them is not seen."""
 
@@ -29,7 +30,7 @@ class SdpMedia(NamedTuple):
     @property
     def held(self) -> bool:
         """The sender of this description does not want to hear: hold (RFC 3264 section 8.4), old style included."""
-        return self.direction in ("sendonly", "inactive") or self.address in _NOWHERE
+        return self.direction in ("sendonly", "inactive") or self.address in NOWHERE
 
 
 class SdpSummary(NamedTuple):
@@ -61,16 +62,16 @@ def describe(body: bytes) -> SdpSummary | None:
             if section is not None:
                 media.append(section)
         elif kind == b"c=":
-            where = _address(value)
+            where = connection_address(value)
             if not media:
                 address = where
             elif where is not None:
                 media[-1] = media[-1]._replace(address=where)
-        elif kind == b"a=" and value in _DIRECTIONS:
+        elif kind == b"a=" and value in DIRECTIONS:
             if media:
-                media[-1] = media[-1]._replace(direction=_DIRECTIONS[value])
+                media[-1] = media[-1]._replace(direction=DIRECTIONS[value])
             else:
-                direction = _DIRECTIONS[value]
+                direction = DIRECTIONS[value]
     return SdpSummary(address, tuple(media))
 
 
@@ -84,7 +85,8 @@ def _media(value: bytes, address: str | None, direction: Direction) -> SdpMedia 
     return SdpMedia(parts[0].decode("ascii", "replace"), int(port), address, direction)
 
 
-def _address(value: bytes) -> str | None:
+def connection_address(value: bytes) -> str | None:
+    """Read the value of a `c=` line; None where it is none. A multicast TTL is left out."""
     parts = value.split()
     if len(parts) < 3 or parts[0] != b"IN":
         return None

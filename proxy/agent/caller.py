@@ -1,0 +1,340 @@
+"""A call that we place (RFC 3261 section 13.2), from the first INVITE to the 2xx that counts.
+
+Rules
+- One address after another: on 503 and on silence the next one, as long as nobody there has begun to work on the call
+  (no 1xx; before a 503 a 100 does not count). Each INVITE is a transaction of its own with the next CSeq.
+- Credentials and a larger session interval are each asked for once or twice, then the refusal stands.
+- Forks: each To tag is a dialog of its own. The first 2xx counts, every other one gets ACK and BYE.
+- Nothing is cancelled before a 1xx came (section 9.1). Whoever answers all the same gets ACK and BYE.
+- 3xx is not followed: where a customer's call goes is not for somebody else to say.
+"""
+
+import json
+
+from proxy.agent.leg import BaseLeg, LegKey, describe_dialog, identities_of, name_addr
+from proxy.agent.offer import Agreement
+from proxy.agent.ports import Ended, LegEnd, LegOrder, LegOwner
+from proxy.agent.provisional import EarlyDialogs
+from proxy.agent.session import Session, reason_text
+from proxy.agent.strays import Strays
+from proxy.agent.tried import Tried
+from proxy.agent.wiring import (
+    ALLOW,
+    SDP_FIELD,
+    SUPPORTED,
+    Far,
+    Wiring,
+    as_request,
+    clean,
+    escape_user,
+    reason_field,
+)
+from proxy.sip.errors import SipError
+from proxy.sip.hop import Flow, Hop, Listener
+from proxy.sip.message import Request, Response
+from proxy.sip.requests import authority, build_request, contact_field, via_field
+from proxy.sip.session_timer import INTERVAL, SessionExpires, agreed_by, min_se
+from proxy.sip.timers import Timer
+
+NEXT_ADDRESS_AFTER = 4.0
+"""Seconds of silence after which the next address is tried, where there is one."""
+GAVE_UP = 487
+MAX_INTERVAL_TRIES = 2
+"""Times that a 422 is answered with the interval that it asks for."""
+
+
+class Caller(BaseLeg):
+    """One call that we place."""
+
+    def __init__(self, wiring: Wiring, strays: Strays, order: LegOrder, owner: LegOwner) -> None:
+        super().__init__(wiring, order.call, owner)
+        self.tag = wiring.tag()
+        self.call_id = order.call.encode()
+        self.order = order
+        self._strays = strays
+        self._user = escape_user(order.from_user)
+        stack = wiring.stack
+        self._hops = [hop for hop in stack.hops(order.side, order.peer) if stack.listener_for(hop) is not None]
+        self._hop = self._hops[0] if self._hops else Hop("udp", "0.0.0.0", 0)
+        self._branch = wiring.branch()
+        """Of the INVITE that is sent next: fixed before it leaves, so that `memory` is true from the start."""
+        self._to = name_addr("", escape_user(order.user), stack.uri_host(order.side, order.peer, self._hop))
+        self._cseq = 1
+        self._login = wiring.accounts.login(order.side, order.peer)
+        self._interval, self._min_se, self._interval_tries = INTERVAL, 0, 0
+        self._early = EarlyDialogs(wiring, self)
+        self._tried: Tried | None = None
+        """The INVITE that is under way."""
+        self._end: LegEnd | None = None
+        """How it is to end, once somebody gave it up."""
+        self._reason: tuple[bytes, ...] = ()
+        self._ring_timer: Timer | None = None
+        self._told_ringing = self._told_early = False
+
+    @property
+    def key(self) -> LegKey:
+        """See BaseLeg."""
+        return self.call_id, self.tag
+
+    def start(self) -> None:
+        """Open the media session; the INVITE follows."""
+        self.wiring.media.open(self.call, self)
+
+    def _far(self) -> Far:
+        return Far(self.order.side, self.order.peer, self._hop, self._user)
+
+    # -- the INVITE
+
+    def _media_ready(self, now: float) -> None:
+        self._early.negotiation = self.negotiation
+        if self._end is not None:
+            self.finish(self._end, now)
+        elif not self._hops:
+            self.finish(LegEnd(503, "lost", reason="No address"), now)
+        else:
+            self._ring_timer = self.wiring.stack.timers.at(now + self.order.ring_for, self._rang_out)
+            self._hops.pop(0)
+            self._invite(now)
+
+    def _invite(self, now: float) -> None:
+        stack = self.wiring.stack
+        listener = stack.listener_for(self._hop)
+        if listener is None or self.negotiation is None:
+            self.finish(LegEnd(503, "lost", reason="No address"), now)
+            return
+        self._early.clear()
+        request = self._write(listener)
+        tried = self._tried = Tried(self, request, self._hop)
+        tried.tx = stack.start_client(request, self._hop, tried)
+        if self._hops:
+            tried.tx.give_up_at(now + NEXT_ADDRESS_AFTER)
+        self.owner.leg_sent(self, now)
+
+    def _write(self, listener: Listener) -> Request:
+        assert self.negotiation is not None
+        order = self.order
+        host = authority(listener)
+        from_ = name_addr(order.from_display, self._user, host) + b";tag=" + self.tag
+        fields = [contact_field(self._user, listener), ALLOW, SUPPORTED, SessionExpires(self._interval, None).field(),
+                  *((b"Min-SE: %d" % self._min_se,) if self._min_se else ())]
+        if order.asserted is not None:
+            fields.append(b"P-Asserted-Identity: " + name_addr(order.from_display, escape_user(order.asserted), host))
+        fields += [f"{name}: {clean(value)}".encode() for name, value in order.headers]
+        return as_request(build_request(
+            b"INVITE", self._uri(), via_field(listener, self._branch), from_, self._to, self.call_id, self._cseq,
+            (*fields, *self._login.fields, SDP_FIELD), self.negotiation.same()))
+
+    def _uri(self) -> bytes:
+        host = self.wiring.stack.uri_host(self.order.side, self.order.peer, self._hop)
+        return b"sip:%s@%s" % (escape_user(self.order.user), host)
+
+    def _again(self, now: float) -> None:
+        """Send the INVITE once more, as a new transaction."""
+        self._cseq += 1
+        self._branch = self.wiring.branch()
+        self._invite(now)
+
+    def _next_address(self, now: float) -> bool:
+        if self._end is not None or not self._hops:
+            return False
+        self._hop = self._hops.pop(0)
+        self._again(now)
+        return True
+
+    # -- what comes of it, told by Tried
+
+    def invite_provisional(self, tried: Tried, response: Response, now: float) -> None:
+        """A 1xx above 100."""
+        if self._end is not None or self.answered:
+            return
+        agreement = self._early.take(tried.request, response, self._far())
+        if agreement is not None and not self._told_early:
+            self._connect_early(agreement)
+        rings = response.status == 180 or agreement is not None
+        if (rings and not self._told_ringing) or (agreement is not None and not self._told_early):
+            self._told_ringing = True
+            self._told_early = self._told_early or agreement is not None
+            self.owner.leg_ringing(self, self._told_early, now)
+
+    def _connect_early(self, agreement: Agreement) -> None:
+        """Connect early media."""
+        if self._stream != agreement.stream:
+            self._stream = agreement.stream
+            self.wiring.media.connect(self.call, agreement.stream)
+
+    def invite_accepted(self, tried: Tried, response: Response, now: float) -> None:
+        """A 2xx, the first or another, of the INVITE that is under way or of one before it."""
+        tag = response.to.tag or b""
+        if self.session is not None and self.session.dialog.key.remote_tag == tag:
+            self._acknowledge(tried)
+            return
+        if self.session is not None or self.over or self._end is not None or tried is not self._tried:
+            self._strays.dismiss(response, self._far(), self._login.fields, self._reason)
+            if tried is self._tried and self.session is None and self._end is not None:
+                self.finish(self._end, now)
+            return
+        try:
+            session = self._early.confirm(tried.request, response, self._far())
+        except SipError as error:
+            self._strays.dismiss(response, self._far(), self._login.fields, self._reason)
+            self.finish(LegEnd(500, "us", reason=error.reason), now)
+            return
+        self._answered(session, tried, response, now)
+
+    def _answered(self, session: Session, tried: Tried, response: Response, now: float) -> None:
+        self.session = session
+        self._cancel_ring_timer()
+        self.identities = identities_of(response)
+        session.learn(response)
+        self._acknowledge(tried)
+        agreement = self._early.agreement_of(response)
+        if agreement is None:
+            self._hang_up_dialog(LegEnd(488, "us", reason="No common codec"), reason_field(488, "No common codec"))
+            return
+        session.settled = True
+        self.answered = True
+        session.start_timer(agreed_by(response), now)
+        self.session_agreed(session, agreement, now)
+        self.owner.leg_answered(self, now)
+
+    def _acknowledge(self, tried: Tried) -> None:
+        assert self.session is not None
+        self.wiring.send_ack(self.session.dialog, tried.cseq, self._far(), self._login.fields)
+
+    def invite_refused(self, tried: Tried, response: Response, now: float) -> None:
+        """A final response from 300 on to the INVITE that is under way."""
+        if self._end is not None:
+            self.finish(self._end, now)
+        elif not self._meet(tried, response, now):
+            status = response.status
+            retry = _seconds(response.value(b"retry-after"))
+            reason = reason_text(response) or response.reason.decode("utf-8", "replace")
+            self.finish(LegEnd(status, "far", retry, reason), now)
+
+    def _meet(self, tried: Tried, response: Response, now: float) -> bool:
+        """Try again, where what was refused can be put right."""
+        status = response.status
+        if status in (401, 407):
+            if not self._login.answer(response, b"INVITE", self._uri(), self.wiring.stack.token()):
+                return False
+        elif status == 422 and self._interval_tries < MAX_INTERVAL_TRIES:
+            self._interval_tries += 1
+            self._interval = self._min_se = max(self._interval, min_se(response))
+        else:
+            return status == 503 and not tried.working and self._next_address(now)
+        self._again(now)
+        return True
+
+    def invite_silent(self, tried: Tried, status: int, now: float) -> None:
+        """No answer at all (408), or it could not be sent (503)."""
+        if self.over:
+            return
+        if self._end is not None and tried.cancelled:
+            self.finish(self._end, now)
+        elif tried.heard or not self._next_address(now):
+            self.finish(LegEnd(status, "lost", reason="No answer" if status == 408 else "Not reachable"), now)
+
+    # -- giving up
+
+    def hang_up(self, now: float, cause: int = 0, reason: str = "") -> None:
+        """See Leg."""
+        self._reason = reason_field(cause, reason)
+        if self.over or self._bye_cause is not None:
+            return
+        if self.session is not None:
+            self._hang_up_dialog(LegEnd(200, "us", reason=reason), self._reason)
+            return
+        self._give_up(LegEnd(GAVE_UP, "us", reason=reason), now)
+
+    def _rang_out(self, now: float) -> None:
+        self._give_up(LegEnd(GAVE_UP, "us", reason="Rang too long"), now)
+
+    def _give_up(self, end: LegEnd, now: float) -> None:
+        if self._end is not None:
+            return
+        self._end = end
+        self._cancel_ring_timer()
+        if self._tried is None:
+            self.finish(end, now)
+        else:
+            self._tried.cancel(self._reason, now)
+
+    def _cancel_ring_timer(self) -> None:
+        if self._ring_timer is not None:
+            self._ring_timer.cancel()
+            self._ring_timer = None
+
+    def _release(self) -> None:
+        self._cancel_ring_timer()
+        self._early.close()
+        if self._tried is not None:
+            self._tried.forget()
+
+    def session_ended(self, session: Session, by: Ended, reason: str, now: float) -> None:
+        """See SessionOwner; a BYE in an early dialog of a fork ends nothing but that (RFC 3261 section 15)."""
+        if session is self.session:
+            super().session_ended(session, by, reason, now)
+
+    # -- what comes in a dialog of it
+
+    def request(self, request: Request, flow: Flow, now: float) -> None:
+        """See BaseLeg."""
+        tag = request.from_.tag or b""
+        session = self.session
+        if session is None or session.dialog.key.remote_tag != tag:
+            session = self._early.find(tag)
+        if session is not None:
+            session.request(request, flow, now)
+        else:
+            self._strays.refuse(request, flow, now)
+
+    def session_ack(self, session: Session, request: Request, now: float) -> None:
+        """See SessionOwner: nobody waits for an ACK here."""
+
+    def stray(self, response: Response, flow: Flow, now: float) -> None:
+        """See BaseLeg."""
+        if response.cseq.method != b"INVITE":
+            return
+        if response.status >= 300:
+            self._strays.acknowledge_refusal(response, flow)
+        elif response.status >= 200:
+            mine = self.session is not None and self.session.dialog.key.remote_tag == (response.to.tag or b"")
+            if mine and self.session is not None and not self.over:
+                self.wiring.send_ack(self.session.dialog, response.cseq.number, self._far(), self._login.fields)
+            else:
+                self._strays.dismiss(response, self._far(), self._login.fields, self._reason)
+
+    def ring(self, now: float) -> None:
+        """See Leg: nothing for a call that we place."""
+
+    def early(self, now: float) -> None:
+        """See Leg: nothing for a call that we place."""
+
+    def answer(self, now: float) -> None:
+        """See Leg: nothing for a call that we place."""
+
+    # -- memory
+
+    def memory(self) -> str:
+        """See Leg."""
+        listener = self.wiring.stack.listener_for(self._hop)
+        told: dict[str, object] = {
+            "side": self.order.side, "peer": self.order.peer, "hop": list(self._hop), "user": self._user.decode(),
+            "call_id": self.call, "tag": self.tag.decode(), "uri": self._uri().decode(), "to": self._to.decode(),
+            "branch": self._branch.decode(), "cseq": self._cseq,
+            "host": "" if listener is None else authority(listener).decode(),
+            "display": self.order.from_display,
+        }
+        if self.session is not None:
+            told["dialog"] = describe_dialog(self.session.dialog)
+        else:
+            told["early"] = [describe_dialog(one) for one in self._early.dialogs()]
+        return json.dumps(told)
+
+
+def _seconds(value: bytes | None) -> float | None:
+    """Read a Retry-After (RFC 3261 section 20.33): its number of seconds."""
+    digits = (value or b"").partition(b";")[0].partition(b"(")[0].strip()
+    return float(digits) if digits.isdigit() and len(digits) <= 6 else None
+
+

@@ -1,0 +1,87 @@
+"""One request of ours inside a dialog until its final answer, credentials and other addresses included."""
+
+from collections.abc import Callable
+
+from proxy.agent.login import CHALLENGES
+from proxy.agent.wiring import Far, Wiring, as_request
+from proxy.sip.client import ClientTransaction
+from proxy.sip.dialog import TARGET_REFRESH, Dialog
+from proxy.sip.hop import Hop
+from proxy.sip.message import Response
+from proxy.sip.requests import contact_field
+
+Done = Callable[[Response | None, float], None]
+
+
+class DialogRequest:
+    """Sends one request; `done(response, now)` is told its final answer once, None where none came."""
+
+    def __init__(self, wiring: Wiring, far: Far, dialog: Dialog, method: bytes, done: Done,
+                 fields: tuple[bytes, ...] = (), body: bytes = b"") -> None:
+        self._wiring, self._far, self._dialog = wiring, far, dialog
+        self._method, self._fields, self._body = method, fields, body
+        self._done = done
+        self._told = False
+        self._hops: tuple[Hop, ...] = ()
+        self._hop = far.hop
+        self._cseq = 0
+        self._login = wiring.accounts.login(far.side, far.name)
+
+    def start(self) -> None:
+        """Send it, as soon as its next hop is known."""
+        self._wiring.find(self._dialog, self._far, self._found)
+
+    def _found(self, hops: tuple[Hop, ...]) -> None:
+        self._hops = hops
+        self._next(self._wiring.stack.clock())
+
+    def _next(self, now: float) -> None:
+        if not self._hops:
+            self._finish(None, now)
+            return
+        self._hop, self._hops = self._hops[0], self._hops[1:]
+        self._send(now)
+
+    def _send(self, now: float) -> None:
+        listener = self._wiring.stack.listener_for(self._hop)
+        if listener is None:
+            self._next(now)
+            return
+        contact = (contact_field(self._far.user, listener),) if self._method in TARGET_REFRESH else ()
+        data = self._dialog.request(self._method, self._wiring.via(listener),
+                                    (*contact, *self._login.fields, *self._fields), self._body)
+        request = as_request(data)
+        self._cseq = request.cseq.number
+        self._wiring.stack.start_client(request, self._hop, self)
+
+    def _may_answer(self) -> bool:
+        """Whether the peer itself has challenged us (login.py's rule on dialogs)."""
+        return not self._dialog.route_set and self._wiring.accounts.is_address_of(
+            self._hop, self._far.side, self._far.name)
+
+    def _finish(self, response: Response | None, now: float) -> None:
+        if not self._told:
+            self._told = True
+            self._done(response, now)
+
+    # ClientOwner
+
+    def on_response(self, tx: ClientTransaction, response: Response, now: float) -> None:
+        if response.status < 200:
+            return
+        if self._method == b"INVITE" and response.status < 300:
+            self._wiring.send_ack(self._dialog, self._cseq, self._far, self._login.fields)
+        elif response.status in CHALLENGES and self._may_answer() and self._login.answer(
+                response, self._method, tx.request.uri, self._wiring.stack.token()):
+            self._send(now)
+            return
+        self._finish(response, now)
+
+    def on_timeout(self, tx: ClientTransaction, now: float) -> None:
+        self._finish(None, now)
+
+    def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
+        self._next(now)
+
+    def on_terminated(self, tx: ClientTransaction, now: float) -> None:
+        """Nothing is left to do."""

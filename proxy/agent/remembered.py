@@ -1,0 +1,122 @@
+"""A leg of a process before this one, known only from what `Leg.memory` said, on its way to its end.
+
+Rules
+- Where its dialog is known: BYE. Its CSeq goes on a good deal higher, for what was sent last may not be written down.
+- Where only its INVITE is known: CANCEL, whatever was heard then; the refusal that follows gets its ACK, and an answer
+  gets ACK and BYE. When neither comes the INVITE may have been answered and acknowledged just before the crash, so
+  each early dialog that is known gets a BYE too.
+"""
+
+import json
+from typing import Any
+
+from proxy.agent.dialog_request import DialogRequest
+from proxy.agent.leg import LegKey, name_addr
+from proxy.agent.ports import PeerSide
+from proxy.agent.strays import Strays
+from proxy.agent.wiring import Far, Wiring, as_request
+from proxy.sip.address import NameAddr
+from proxy.sip.client import ClientTransaction
+from proxy.sip.dialog import Dialog, DialogKey, DialogState
+from proxy.sip.errors import SipError
+from proxy.sip.hop import Flow, Hop
+from proxy.sip.message import Request, Response
+from proxy.sip.requests import make_ack, make_cancel
+
+CSEQ_AHEAD = 1000
+"""Added to the CSeq remembered: PRACK, UPDATE and the like were not written down each."""
+SETTLED_AFTER = 4.0
+"""Seconds after the answer to CANCEL until early dialogs are taken to be confirmed ones."""
+
+
+class Remembered:
+    """One such leg."""
+
+    def __init__(self, wiring: Wiring, strays: Strays, known: dict[str, Any]) -> None:
+        """Raises KeyError, TypeError, ValueError or SipError where `known` is not what `memory` writes."""
+        self._wiring, self._strays = wiring, strays
+        side: PeerSide | None = known["side"]
+        transport, host, port, name = known["hop"]
+        self._far = Far(side, known["peer"], Hop(transport, host, port, name), known["user"].encode())
+        self.key: LegKey = (_octets(known["call_id"]), known["tag"].encode())
+        self._dialog = None if known.get("dialog") is None else _dialog(known["dialog"])
+        self._early = [_dialog(one) for one in known.get("early", ())]
+        self._invite = None if self._dialog is not None or "branch" not in known else _invite(known)
+        self._settled = False
+        """The INVITE has its final response."""
+
+    @classmethod
+    def read(cls, memory: str, wiring: Wiring, strays: Strays) -> "Remembered | None":
+        """Read a memory; None where it cannot be used."""
+        try:
+            return cls(wiring, strays, json.loads(memory))
+        except (KeyError, TypeError, ValueError, SipError) as error:
+            wiring.stack.note("leg_memory_unreadable", reason=str(error))
+            return None
+
+    def end(self, now: float) -> None:
+        """End it."""
+        if self._dialog is not None:
+            self._bye(self._dialog)
+        elif self._invite is not None and self._wiring.stack.listener_for(self._far.hop) is not None:
+            self._wiring.stack.start_client(as_request(make_cancel(self._invite)), self._far.hop, self)
+
+    def _bye(self, dialog: Dialog) -> None:
+        reason = (b'Reason: SIP;cause=503;text="Restarted"',)
+        DialogRequest(self._wiring, self._far, dialog, b"BYE", lambda response, now: None, reason).start()
+
+    def stray(self, response: Response, flow: Flow, now: float) -> None:
+        """Take a response to its INVITE."""
+        if response.cseq.method != b"INVITE" or response.status < 200:
+            return
+        self._settled = True
+        if response.status < 300:
+            self._strays.dismiss(response, self._far)
+        elif self._invite is not None:
+            self._wiring.stack.send(make_ack(self._invite, response), self._far.hop)
+        else:
+            self._strays.acknowledge_refusal(response, flow)
+
+    # ClientOwner, of the CANCEL
+
+    def on_response(self, tx: ClientTransaction, response: Response, now: float) -> None:
+        if response.status >= 200:
+            self._wiring.stack.timers.at(now + SETTLED_AFTER, self._look)
+
+    def _look(self, now: float) -> None:
+        if not self._settled:
+            for dialog in self._early:
+                self._bye(dialog)
+
+    def on_timeout(self, tx: ClientTransaction, now: float) -> None:
+        self._look(now)
+
+    def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
+        self._look(now)
+
+    def on_terminated(self, tx: ClientTransaction, now: float) -> None:
+        """Nothing is left to do."""
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _dialog(known: dict[str, Any]) -> Dialog:
+    key = DialogKey(*(_octets(known[name]) for name in ("call_id", "local_tag", "remote_tag")))
+    return Dialog(key, _octets(known["local"]), _octets(known["remote"]), DialogState.CONFIRMED,
+                  _octets(known["target"]), tuple(NameAddr.parse(_octets(one)) for one in known["routes"]),
+                  int(known["cseq"]) + CSEQ_AHEAD, None)
+
+
+def _invite(known: dict[str, Any]) -> Request:
+    """As much of the INVITE as its CANCEL and ACK must repeat (RFC 3261 sections 9.1 and 17.1.1.3)."""
+    transport = known["hop"][0].upper().encode()
+    host, user = _octets(known["host"]), _octets(known["user"])
+    return Request.create(b"INVITE", _octets(known["uri"]), [
+        b"Via: SIP/2.0/%s %s;branch=%s;rport" % (transport, host, _octets(known["branch"])),
+        b"From: " + name_addr(known["display"], user, host) + b";tag=" + _octets(known["tag"]),
+        b"To: " + _octets(known["to"]),
+        b"Call-ID: " + _octets(known["call_id"]),
+        b"CSeq: %d INVITE" % int(known["cseq"]),
+    ])

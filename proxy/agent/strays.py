@@ -1,0 +1,97 @@
+"""What has no leg any more: a late 2xx, a refusal that is repeated, a request in a dialog that is over.
+
+Rules
+- A 2xx that nobody wants gets ACK, each time it comes, and one BYE (RFC 3261 sections 13.2.2.4 and 15).
+- A refusal that no transaction waits for gets its ACK, or it would come again for 32 s.
+- In a dialog that is over BYE is answered 200 (both hung up at once), anything else 481.
+- What a process before this one sent and nobody remembers goes back where it came from, never where it says: a forged
+  response makes us send nothing to third parties.
+"""
+
+from functools import partial
+
+from proxy.agent.dialog_request import DialogRequest
+from proxy.agent.wiring import Far, Wiring, way_back
+from proxy.sip.dialog import Dialog, DialogState, key_of_response
+from proxy.sip.hop import Flow, Hop
+from proxy.sip.message import Request, Response
+from proxy.sip.reply import build_response
+from proxy.sip.requests import make_ack
+from proxy.sip.server import ServerTransaction
+
+MAX_DISMISSED = 1000
+"""Dialogs remembered as dismissed; the oldest goes first."""
+
+_Key = tuple[bytes, bytes, bytes]
+
+
+class Strays:
+    """Answers them."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._dismissed: dict[_Key, tuple[bytes, Hop] | None] = {}
+        """ACK of each dialog that was dismissed, and where it went; None while its way is looked for."""
+
+    def dismiss(self, response: Response, far: Far, credentials: tuple[bytes, ...] = (),
+                reason: tuple[bytes, ...] = ()) -> None:
+        """Acknowledge a 2xx and hang up."""
+        key: _Key = key_of_response(response)
+        known = self._dismissed.get(key)
+        if known is not None:
+            self._wiring.stack.send(*known)
+        if key in self._dismissed:
+            return
+        if len(self._dismissed) >= MAX_DISMISSED:
+            del self._dismissed[next(iter(self._dismissed))]
+        self._dismissed[key] = None
+        dialog = dialog_of(response)
+        self._wiring.send_ack(dialog, response.cseq.number, far, credentials, partial(self._acked, key))
+        DialogRequest(self._wiring, far, dialog, b"BYE", lambda answer, now: None, reason).start()
+        stack = self._wiring.stack
+        stack.timers.at(stack.clock() + 2 * stack.values.timeout, lambda now: self._forget(key))
+
+    def _acked(self, key: _Key, data: bytes, hop: Hop) -> None:
+        if key in self._dismissed:
+            self._dismissed[key] = (data, hop)
+
+    def _forget(self, key: _Key) -> None:
+        self._dismissed.pop(key, None)
+
+    def acknowledge_refusal(self, response: Response, flow: Flow) -> None:
+        """Acknowledge a final response from 300 on (RFC 3261 section 17.1.1.3), back to where it came from."""
+        invite = Request.create(b"INVITE", response.to.uri, [
+            b"Via: " + response.via.to_bytes(),
+            *(field for name, field in zip(response.names, response.fields, strict=True)
+              if name in (b"from", b"to", b"call-id", b"cseq"))])
+        self._wiring.stack.send(make_ack(invite, response), way_back(flow))
+
+    def refuse(self, request: Request, flow: Flow, now: float) -> None:
+        """Answer a request in a dialog that is over, or that never was."""
+        if request.method == b"ACK":
+            return
+        tx = self._wiring.stack.open_server(request, flow, self)
+        status = 200 if request.method == b"BYE" else 481
+        tx.respond(build_response(request, status), status, now)
+
+    # ServerOwner
+
+    def on_ack(self, tx: ServerTransaction, request: Request, now: float) -> None:
+        """Nobody waits for it."""
+
+    def on_timeout(self, tx: ServerTransaction, now: float) -> None:
+        """Nobody waits for it."""
+
+    def on_transport_error(self, tx: ServerTransaction, now: float) -> None:
+        """Nobody waits for it."""
+
+    def on_terminated(self, tx: ServerTransaction, now: float) -> None:
+        """Nobody waits for it."""
+
+
+def dialog_of(response: Response) -> Dialog:
+    """Make the dialog of a 2xx to a request of ours from the 2xx alone (RFC 3261 section 12.1.2)."""
+    contacts = response.contacts
+    return Dialog(key_of_response(response), response.value(b"from") or b"", response.value(b"to") or b"",
+                  DialogState.CONFIRMED, contacts[0].uri if contacts else response.to.uri,
+                  tuple(reversed(response.record_routes)), response.cseq.number, None)

@@ -1,0 +1,173 @@
+"""A user agent in a test tube: the engine of `world.py` with an Agent behind it, phones by script, no sound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from proxy.agent.ports import Account, Incoming, Leg, LegEnd, LegOrder, PeerSide
+from proxy.agent.user_agent import Agent
+from proxy.daemon.stack import ProxyStack
+from proxy.sip.hop import Flow
+from proxy.sip.message import Request, Response
+from routing.facts import Decision, Target
+from tests.kit.fake_media import FakeMedia, FakeSession
+from tests.kit.script import Script
+from tests.kit.world import Sent, World
+
+NUMBER = "+3614445555"
+CUSTOMER = "+36201234567"
+
+
+def sdp(*formats: str, port: int = 40000, host: str = "127.0.0.1", direction: str = "sendrecv",
+        more: str = "") -> bytes:
+    """A description with these formats: `8 PCMA`, `101 telephone-event`."""
+    numbers = " ".join(one.split()[0] for one in formats)
+    maps = "".join("a=rtpmap:{} {}/8000\r\n".format(*one.split()) for one in formats)
+    return (f"v=0\r\no=- 7 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
+            f"m=audio {port} RTP/AVP {numbers}\r\n{maps}a={direction}\r\n{more}").encode()
+
+
+ANSWER = sdp("8 PCMA", "101 telephone-event")
+SDP_TYPE = b"Content-Type: application/sdp"
+
+
+@dataclass
+class Listener:
+    """An owner of legs that writes down what it is told."""
+
+    told: list[str] = field(default_factory=list)
+    ends: list[LegEnd] = field(default_factory=list)
+    then: dict[str, Callable[[Leg, float], None]] = field(default_factory=dict)
+    """What to do when it is told this."""
+    memories: list[str] = field(default_factory=list)
+
+    def _note(self, what: str, leg: Leg, now: float) -> None:
+        self.told.append(what)
+        act = self.then.get(what)
+        if act is not None:
+            act(leg, now)
+
+    def leg_sent(self, leg: Leg, now: float) -> None:
+        self.memories.append(leg.memory())
+        self._note("sent", leg, now)
+
+    def leg_ringing(self, leg: Leg, early_media: bool, now: float) -> None:
+        self._note("early" if early_media else "ringing", leg, now)
+
+    def leg_answered(self, leg: Leg, now: float) -> None:
+        self.memories.append(leg.memory())
+        self._note("answered", leg, now)
+
+    def leg_digit(self, leg: Leg, digit: str, now: float) -> None:
+        self._note(f"digit {digit}", leg, now)
+
+    def leg_held(self, leg: Leg, held: bool, now: float) -> None:
+        self._note("held" if held else "resumed", leg, now)
+
+    def leg_played(self, leg: Leg, tag: int, now: float) -> None:
+        self._note(f"played {tag}", leg, now)
+
+    def leg_silent(self, leg: Leg, seconds: float, now: float) -> None:
+        self._note(f"silent {seconds:g}", leg, now)
+
+    def leg_ended(self, leg: Leg, end: LegEnd, now: float) -> None:
+        self.ends.append(end)
+        self._note(f"ended {end.cause} {end.by}", leg, now)
+
+
+class Door:
+    """Between the engine and the agent, as the daemon has it."""
+
+    def __init__(self, legs: LegWorld) -> None:
+        self._legs = legs
+
+    def request(self, request: Request, flow: Flow, now: float) -> bool:
+        return self._legs.agent.request(request, flow, now)
+
+    def response(self, response: Response, flow: Flow, now: float) -> bool:
+        return self._legs.agent.response(response, flow, now)
+
+    def take(self, name: str, offer: Incoming, now: float) -> bool:
+        self._legs.incoming = self._legs.agent.take(offer, self._legs.listener, now)
+        return True
+
+
+class LegWorld(Script):
+    """A script with a user agent of ours between `trunk` and `pbx`."""
+
+    def __init__(self, world: World | None = None, *,
+                 accounts: dict[tuple[PeerSide, str], Account] | None = None) -> None:
+        super().__init__(world)
+        self.accounts = accounts or {}
+        self.serial = 0
+        self.listener = Listener()
+        self.incoming: Leg | None = None
+        self.start()
+
+    def start(self) -> None:
+        """A new user agent over the engine that is there: at first, and after a restart."""
+        proxy = self.world.proxy
+        self.stack = ProxyStack(proxy, self.accounts, self._random)
+        self.media = FakeMedia(proxy.timers, proxy.clock)
+        self.agent = Agent(self.stack, self.media)
+        proxy.local = Door(self)
+
+    def restart(self) -> None:
+        """Forget everything that was only in memory."""
+        self.world.restart()
+        self.start()
+
+    def _random(self, count: int) -> bytes:
+        self.serial += 1
+        return self.serial.to_bytes(count, "big")
+
+    @property
+    def now(self) -> float:
+        return self.world.now
+
+    @property
+    def told(self) -> list[str]:
+        return self.listener.told
+
+    def place(self, *, side: PeerSide = "trunk", call: str = "leg-1", user: str = CUSTOMER, ring_for: float = 60.0,
+              from_user: str = NUMBER, from_display: str = "", asserted: str | None = None,
+              headers: tuple[tuple[str, str], ...] = ()) -> Leg:
+        """Place a call to the trunk or PBX; its INVITE leaves at the next `wait 0`."""
+        order = LegOrder(call, side, "main" if side == "trunk" else "office", user, from_user, from_display, asserted,
+                         headers, ring_for)
+        return self.agent.place(order, self.listener, self.now)
+
+    def offered(self) -> None:
+        """From now on calls are handed to us first, and then go their normal way."""
+        self.world.router.decision = lambda call: Decision((Target(local="attempt"), Target()), "office", "glare")
+
+    def step(self, line: str, *fields: bytes, body: bytes = b"") -> list[Sent]:
+        """Play one line; nothing at all may stand behind its colon."""
+        return super().step(line.removesuffix(" :"), *fields, body=body)
+
+    def say(self, line: str, body: bytes = b"", *fields: bytes) -> None:
+        """One line of a script whose message has a description."""
+        self.step(line, *((SDP_TYPE,) if body else ()), *fields, body=body)
+
+    def up(self, *, side: PeerSide = "trunk", body: bytes = ANSWER, fields: tuple[bytes, ...] = (),
+           media: bool = True) -> Leg:
+        """A call that we placed and that was answered."""
+        leg = self.place(side=side)
+        who = "trunk" if side == "trunk" else "pbx"
+        self.play(f"wait 0 : INVITE > {who}")
+        self.say(f"{who} > 180 :")
+        self.say(f"{who} > 200 : ACK > {who}", body, *fields)
+        assert leg.answered
+        return leg
+
+    def sound(self, name: str = "leg-1") -> FakeSession:
+        """Media session of a leg."""
+        return self.media[name]
+
+    def assert_all_over(self) -> None:
+        """Let a long time pass: then no leg, transaction, timer or media session is left."""
+        self.assert_nothing_left()
+        assert self.media.sessions == {}
+        assert self.agent.legs == 0
+        assert self.world.proxy.servers == {}
