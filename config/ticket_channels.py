@@ -62,14 +62,13 @@ def _web(text: str) -> str:
     return text
 
 
-def _template(path: object) -> object:
-    if isinstance(path, Path):
-        try:
-            json.loads(read_text(path))
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path} is not JSON: {error}") from None
+def _template(path: Path) -> Path:
+    try:
+        json.loads(read_text(path))
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
     return path
 
 

@@ -301,6 +301,14 @@ def test_a_day_ends_where_the_next_one_begins(zone: str, moment: int) -> None:
     assert moment < end <= moment + 26 * H
 
 
+def test_what_is_known_of_days_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("routing.callbacks.schedule.DAYS_KEPT", 5)
+    open_time = OpenTime(WORK, BUDAPEST)
+    missed = at("2026-06-01T12:00")
+    assert open_time.open_seconds(missed, missed + 28 * 86_400) == 20 * 9 * H
+    assert len(open_time._days) <= 5
+
+
 def test_what_a_policy_says_of_a_group() -> None:
     policy = parse_policy("""
         timezone = "Europe/Budapest"
