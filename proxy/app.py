@@ -31,6 +31,7 @@ from proxy.core.peers import PeerTable
 from proxy.core.qualify import Qualifier
 from proxy.core.seals import Seals
 from proxy.daemon import building
+from proxy.daemon.callbacks import Callbacks
 from proxy.daemon.journal import HEARD, LogJournal
 from proxy.daemon.locating import LoopLocator, PeerAddresses
 from proxy.daemon.source import DaemonSource
@@ -59,6 +60,8 @@ COUNT_PAUSE: Final = 30.0
 """Seconds between two counts of the direct callbacks."""
 SWEEP_PAUSE: Final = 2.0
 """Seconds between two sweeps of the ledger."""
+TURN_PAUSE: Final = 0.25
+"""Seconds between two looks at what the callbacks have to do."""
 RELEASE_PAUSE: Final = 0.25
 """Seconds after which an answer that waits for a slow disk is let go."""
 LAG_PAUSE: Final = 0.1
@@ -96,6 +99,8 @@ class Daemon:
         self.draining = False
         self._armed: asyncio.TimerHandle | None = None
         self._armed_at = 0.0
+        self._started = False
+        self.callbacks: Callbacks | None = None
         self._policy_unread = False
         self._seed_hash = self._read_seed_hash()
 
@@ -108,7 +113,7 @@ class Daemon:
         key = building.signing_key(config.node.data)
         mqtt, http = building.mqtt_settings(config), building.http_settings(config)
         database = config.node.data / DATABASE
-        self.store = SqliteStore(database, self.loop.call_soon_threadsafe, time.time, config.node.name,
+        self.store = SqliteStore(database, self._post, time.time, config.node.name,
                                  outbox=mqtt is not None)
         self.store.on_events = self.journal.events
         self.ledger = Ledger(self.store, Policy(), building.pbx_facts(config), config.node.name, os.urandom)
@@ -118,13 +123,11 @@ class Daemon:
                                    Reader(database, config.node.name), self.loop.call_soon_threadsafe, time.time)
         self.ledger.on_alarm = self._alarm  # before the first look into the database, which may be in trouble
         self.ledger.set_policy(self._first_policy())
-        for name, trunk in config.trunk.items():
-            if trunk.register_:
-                self.log.warning("registration_is_not_available", trunk=name)
         restored = self.ledger.restore(time.time())
         if restored:
             self.log.info("calls_went_on_while_we_were_down", count=restored)
         await self._start_proxy(key)
+        self._start_callbacks()
         self.status = StatusService(self.source, self.proxy.counters, mqtt, http, version())
         self.status.start()
         self.store.on_events = self._events
@@ -158,7 +161,19 @@ class Daemon:
         await self.addresses.refresh()
         self.qualifier = Qualifier(self.proxy, self)
         self.qualifier.start(self.loop.time())
+        self._started = True
         self._arm()
+
+    def _start_callbacks(self) -> None:
+        """Callbacks stand beside the proxy path: without them calls pass all the same."""
+        try:
+            callbacks = Callbacks(self.config, self.proxy, self.network.listeners[0], self.ledger, self.store,
+                                  self._arm, os.urandom)
+            callbacks.start()
+            self.callbacks = callbacks
+        except Exception as error:
+            self.journal.failure("callbacks", error)
+            self.ledger.alarm("callbacks", f"callbacks cannot be started: {error}", time.time())
 
     async def _start_control(self) -> None:
         sides = Sides(tuple(self.config.trunk), self.config.node.name, tuple(self.config.pbx))
@@ -174,12 +189,23 @@ class Daemon:
         chores = [self._every(SNAPSHOT_PAUSE, self._snapshot), self._every(SWEEP_PAUSE, self._sweep),
                   self._every(RELEASE_PAUSE, self.store.release), self._watch_lag(), self.notifier.watch(),
                   self._count_direct(), self.addresses.run()]
+        if self.callbacks is not None:
+            chores.append(self._every(TURN_PAUSE, self.callbacks.turn))
         self.tasks = [self.loop.create_task(chore) for chore in chores]
         for number, what in ((signal.SIGTERM, self.terminate), (signal.SIGINT, self.terminate),
                              (signal.SIGHUP, self.reload)):
             self.loop.add_signal_handler(number, what)
 
     # -- the proxy's one timer
+
+    def _post(self, what: Callable[[], None]) -> None:
+        """Run something in the proxy's thread; what it does may set a timer. Any thread."""
+        self.loop.call_soon_threadsafe(self._posted, what)
+
+    def _posted(self, what: Callable[[], None]) -> None:
+        what()
+        if self._started:
+            self._arm()
 
     def _receive(self, data: bytes, flow: Flow) -> None:
         self.proxy.receive(data, flow)
@@ -252,6 +278,8 @@ class Daemon:
 
     def peer_state(self, side: str, name: str, up: bool, latency_ms: float | None) -> None:
         """See PeerWatch."""
+        if self.callbacks is not None:
+            self.callbacks.peer_state("trunk" if side == "trunk" else "pbx", name, up)
         before = self.source.peers.get((side, name))
         now = time.time()
         state = PeerState("up" if up else "down", now, latency_ms)
@@ -315,13 +343,18 @@ class Daemon:
             return
         self._policy_unread = False
         if policy is not None:
-            self.ledger.set_policy(policy)
+            self._set_policy(policy)
         else:
             self.put_policy(self.ledger.policy)
 
+    def _set_policy(self, policy: Policy) -> None:
+        self.ledger.set_policy(policy)
+        if self.callbacks is not None:
+            self.callbacks.set_policy(policy)
+
     def put_policy(self, policy: Policy) -> None:
         """Put a policy in force and keep it. No call is touched."""
-        self.ledger.set_policy(policy)
+        self._set_policy(policy)
         self.store.save_policy(export_policy(policy), time.time())
 
     def _read_seed_hash(self) -> str | None:
@@ -362,6 +395,8 @@ class Daemon:
             self.stopping.set()
             return
         self.draining = self.proxy.draining = True
+        if self.callbacks is not None:
+            self.callbacks.drain()
         self.tasks.append(self.loop.create_task(self._drain()))
         self.source.state = "draining"
         self.notifier.stopping()
@@ -388,6 +423,9 @@ class Daemon:
         await asyncio.gather(*self.tasks, return_exceptions=True)
         with contextlib.suppress(Exception):
             await self.control.close()
+        if self.callbacks is not None:
+            with contextlib.suppress(Exception):
+                await self.callbacks.stop()
         await self.network.close()
         self.store.close()
         self.status.committed()

@@ -1,0 +1,191 @@
+"""Callbacks around one proxy: desk, runner, user agent, media, presence, registration, delivery of tickets.
+
+Everything here fails open: what cannot be started is an alarm, and calls pass as if it were not there.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from config.node import NodeConfig
+from config.policy import Policy
+from proxy.agent.ports import Account, PeerSide
+from proxy.agent.presence import Presence
+from proxy.agent.runner import Runner
+from proxy.agent.user_agent import Agent
+from proxy.core.engine import Proxy
+from proxy.core.local import Offer
+from proxy.daemon.media import ArmedMedia
+from proxy.daemon.stack import ProxyStack
+from proxy.media.settings import MediaSettings
+from proxy.sip.hop import Flow, Listener
+from proxy.sip.message import Request, Response
+from routing.callbacks.desk import Desk
+from routing.ids import RandomBytes
+from routing.ledger import Ledger
+from routing.store.interface import Store
+
+RECORDINGS: Final = "recordings"
+PROMPTS: Final = "prompts"
+GOODBYE: Final = 0.5
+"""Seconds that a stop gives to the BYEs of our legs."""
+SUBSCRIBES: Final = b"SUBSCRIBE"
+
+
+def media_settings(config: NodeConfig, listener: Listener) -> MediaSettings:
+    """Return where media goes: as configured, else where the first listener is."""
+    media = config.media
+    first, last = media.port_range
+    return MediaSettings(
+        listen=media.bind or listener.bound_host, advertise=media.advertised or listener.host.strip("[]"),
+        first_port=first, last_port=last, recordings=str(config.node.data / RECORDINGS),
+        prompts=str(config.node.data / PROMPTS), keep=media.recordings_keep)
+
+
+def accounts(config: NodeConfig) -> dict[tuple[PeerSide, str], Account]:
+    """Return what we are at each trunk that knows us."""
+    return {("trunk", name): Account(trunk.username, trunk.password.get_secret_value(), trunk.realm or None)
+            for name, trunk in config.trunk.items() if trunk.username is not None and trunk.password is not None}
+
+
+def in_use(policy: Policy) -> bool:
+    """Whether anything is called back."""
+    return bool(policy.campaign) or any(policy.missed_for(group).enabled for group in policy.group)
+
+
+def _called_back(policy: Policy, group: str) -> bool:
+    return policy.missed_for(group).enabled or any(one.group == group for one in policy.campaign.values())
+
+
+class Callbacks:
+    """`core.local.Local`: all of it, built, started and stopped together. In the daemon's thread."""
+
+    def __init__(self, config: NodeConfig, proxy: Proxy, listener: Listener, ledger: Ledger, store: Store,
+                 arm: Callable[[], None], random_bytes: RandomBytes) -> None:
+        """`listener`: the first one, where media is too unless configured otherwise. `arm`: looks at the timers
+        again; to be called whenever something here may have set one.
+        """
+        self._config, self._proxy, self._ledger, self._arm = config, proxy, ledger, arm
+        self._journal = proxy.journal
+        self.stack = ProxyStack(proxy, accounts(config), random_bytes)
+        self.media = ArmedMedia(media_settings(config, listener), self._alarm, arm)
+        self.agent = Agent(self.stack, self.media)
+        self.presence = Presence(self.stack, ledger)
+        self.desk = Desk(store, ledger.policy, config.node.name, ledger.teller, ledger, random_bytes)
+        self.desk.on_alarm = ledger.alarm
+        self.runner = Runner(self.agent, self.media, self.desk, ledger, ledger, self.stack, proxy.new_id)
+        self.desk.orders = self.runner
+        self._watched: dict[str, frozenset[str]] = {}
+        self._media_wanted = False
+        self._starting: asyncio.Task[None] | None = None
+        self._poked = False
+
+    def start(self) -> None:
+        """Take up the promises of the process before this one, and begin."""
+        wall = self._proxy.wall()
+        self._ledger.desk = self.desk
+        self._ledger.on_bug = lambda error: self._journal.failure("callbacks", error)
+        self._ledger.on_floor = self.poke
+        self._proxy.local = self
+        self.desk.restore(wall)
+        self.set_policy(self._ledger.policy)
+
+    def set_policy(self, policy: Policy) -> None:
+        """Put a policy in force."""
+        self.desk.set_policy(policy, self._proxy.wall())
+        if in_use(policy):
+            self.want_media()
+        self.watch()
+        self.poke()
+
+    def want_media(self) -> None:
+        """Have a media process from now on: one that has nothing to call back does without."""
+        if not self._media_wanted:
+            self._media_wanted = True
+            self._starting = asyncio.get_running_loop().create_task(self.media.start())
+
+    def watch(self) -> None:
+        """Subscribe to those agents whose state matters for callbacks, at PBXs that offer it."""
+        policy = self._ledger.policy
+        wanted = {agent for name in policy.group if _called_back(policy, name) for agent in policy.group[name].agents}
+        found: dict[str, frozenset[str]] = {}
+        for name, pbx in self._config.pbx.items():
+            peer = self._proxy.peers.pbxs.get(name)
+            if pbx.dialog_event and peer is not None and SUBSCRIBES in peer.allows:
+                found[name] = frozenset(agent for agent in wanted if pbx.is_extension(agent))
+        if found != self._watched:
+            self._watched = found
+            self.presence.set_agents(found, self._proxy.clock())
+
+    def peer_state(self, side: PeerSide, name: str, up: bool) -> None:
+        """Take note that a peer went up or down."""
+        self.watch()
+        self.presence.peer_state(side, name, up, self._proxy.clock())
+
+    def poke(self) -> None:
+        """Have the desk look at its tasks soon: something has changed that may matter to it."""
+        if not self._poked:
+            self._poked = True
+            asyncio.get_running_loop().call_soon(self._poke)
+
+    def _poke(self) -> None:
+        self._poked = False
+        self.turn(always=True)
+
+    def turn(self, always: bool = False) -> None:
+        """Let the desk do what is due. For a timer, a few times a second."""
+        now = self._proxy.wall()
+        due = self.desk.next_turn()
+        if always or (due is not None and due <= now):
+            try:
+                self.desk.turn(now)
+            except Exception as error:
+                self._journal.failure("desk", error)
+                self._ledger.alarm("callbacks", f"the callbacks' turn failed: {type(error).__name__}", now)
+        self._arm()
+
+    def drain(self) -> None:
+        """Begin nothing new; what is under way goes on to its end."""
+        self.runner.drain(self._proxy.clock())
+        self._arm()
+
+    async def stop(self) -> None:
+        """End our legs, and everything else."""
+        now = self._proxy.clock()
+        if self.runner.running():
+            self.runner.hang_up(now)
+            self._arm()
+            await asyncio.sleep(GOODBYE)
+        self.presence.stop(now)
+        if self._starting is not None:
+            await self._starting
+            await self.media.stop()
+
+    def _alarm(self, name: str, text: str | None) -> None:
+        self._ledger.alarm(name, text, self._proxy.wall())
+
+    # The door of the core; nothing that a far end sends may end the process.
+
+    def request(self, request: Request, flow: Flow, now: float) -> bool:
+        """See core.local.Local."""
+        try:
+            return self.agent.request(request, flow, now) or self.presence.request(request, flow, now)
+        except Exception as error:
+            self._journal.failure("agent", error)
+            return False
+
+    def response(self, response: Response, flow: Flow, now: float) -> bool:
+        """See core.local.Local."""
+        try:
+            return self.agent.response(response, flow, now)
+        except Exception as error:
+            self._journal.failure("agent", error)
+            return False
+
+    def take(self, name: str, offer: Offer, now: float) -> bool:
+        """See core.local.Local."""
+        try:
+            return self.runner.take(name, offer, now)
+        except Exception as error:
+            self._journal.failure("runner", error)
+            return False
