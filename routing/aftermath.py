@@ -38,6 +38,8 @@ class Aftermath(Attendance):
         self.on_bug: Callable[[Exception], None] = lambda error: None
         """Told of what the desk raised: the call went on without it."""
         self._alarms = Alarms()
+        self._failing: set[object] = set()
+        """Questions that the desk could not answer the last time."""
 
     def alarm(self, name: str, text: str | None, now: float) -> None:
         """Raise an alarm (`text` says what is wrong) or clear it (None). Said once, however often it is called."""
@@ -88,12 +90,16 @@ class Aftermath(Attendance):
         return self._ask(desk.missed, missed, now) or Unit()
 
     def _ask(self, question: Callable[[Asked, float], Answer], about: Asked, now: float) -> Answer | None:
-        """Ask the desk; a bug of it costs no call, and is an alarm until it answers again."""
+        """Ask the desk; a bug of it costs no call, and is an alarm until it answers the like again."""
         try:
             answer = question(about, now)
         except Exception as error:
+            self._failing.add(question)
             self.on_bug(error)
             self.alarm("callbacks", f"a bug in the rules of callbacks: {error!r}", now)
             return None
-        self.alarm("callbacks", None, now)
+        if self._failing:
+            self._failing.discard(question)
+            if not self._failing:
+                self.alarm("callbacks", None, now)
         return answer

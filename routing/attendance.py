@@ -121,9 +121,8 @@ class Attendance:
         if entry.signs is None:
             entry.signs = {}
         if shown in entry.signs or len(entry.signs) < SIGNS_MAX:
-            entry.signs.pop(shown, None)
             entry.signs[shown] = now
-        self._shown[shown] = call
+            self._shown[shown] = call
         if self._board.watched_since(shown) > now:
             self._open.attended(entry)  # whether they took it, nobody will ever tell
 

@@ -1,0 +1,35 @@
+"""A desk that only listens, for tests of the ledger."""
+
+from routing.callbacks.facts import JournalRow, Missed, Talk
+from routing.store.interface import Unit
+
+
+class Ears:
+    """`Happenings` that writes down what it hears, and puts a line into the journal for each."""
+
+    def __init__(self) -> None:
+        self.missed_calls: list[Missed] = []
+        self.talks: list[Talk] = []
+        self.asked: list[str] = []
+        self.attempts: dict[str, str] = {}
+        """Customers whom an attempt calls now."""
+        self.broken = False
+
+    def missed(self, missed: Missed, now: float) -> Unit:
+        self.missed_calls.append(missed)
+        return self._line(missed.call, "missed", now)
+
+    def talked(self, talk: Talk, now: float) -> Unit:
+        self.talks.append(talk)
+        return self._line(talk.call, "talked", now)
+
+    def rang_in(self, customer: str, now: float) -> str | None:
+        if self.broken:
+            raise ZeroDivisionError("a bug of the desk")
+        self.asked.append(customer)
+        return self.attempts.get(customer)
+
+    def _line(self, call: str, kind: str, now: float) -> Unit:
+        if self.broken:
+            raise ZeroDivisionError("a bug of the desk")
+        return Unit(journal=(JournalRow(call, now, kind, None, {}),))
