@@ -4,7 +4,8 @@ The system's own Asterisk is used where it is new enough, else the one in the ch
 makes (root only). Every file it reads or writes is in a folder of this run. It is bound to 127.0.0.1.
 
 What is dialled from the trunk: 2XX rings that phone; +3614445555 is answered and then queued (600); +3614445556 is
-queued without an answer first; 600 is the queue itself. Phones call each other, and out with a leading +.
+queued without an answer first; 600 is the queue itself. Phones call each other, and out with a leading +. Its trunk may
+subscribe to the dialog event of 2XX, unless it has no hints.
 """
 
 import os
@@ -22,6 +23,8 @@ from tests.kit.waiting import eventually
 
 SCRIPT = Path(__file__).parents[1] / "peers" / "asterisk-chroot"
 PASSWORD = "phone-of-a-test"
+HINTS = "exten => _2XX,hint,PJSIP/${EXTEN}\n"
+"""What a phone does, for whoever subscribes to its extension."""
 BOOT = 30.0
 """Seconds that a start may take."""
 RTP_PORTS = 40
@@ -102,10 +105,53 @@ def asterisk_root() -> Path | None:
     return root if root == Path("/") or os.getuid() == 0 else None
 
 
+def transports(port: int) -> str:
+    """Sections of pjsip.conf: UDP and TCP on a port, and whose a request is."""
+    return f"""
+[global]
+type=global
+endpoint_identifier_order=username,ip
+[udp]
+type=transport
+protocol=udp
+bind={LOOPBACK}:{port}
+[tcp]
+type=transport
+protocol=tcp
+bind={LOOPBACK}:{port}
+"""
+
+
+def phone_endpoint(user: str, caller_id: str) -> str:
+    """Sections of pjsip.conf: a phone that may register, in the context `phones`."""
+    return f"""
+[{user}]
+type=endpoint
+context=phones
+disallow=all
+allow=alaw,ulaw
+auth={user}
+aors={user}
+callerid={caller_id}
+direct_media=no
+transport=udp
+[{user}]
+type=auth
+auth_type=userpass
+username={user}
+password={PASSWORD}
+[{user}]
+type=aor
+max_contacts=1
+remove_existing=yes
+"""
+
+
 class Asterisk:
     """One Asterisk: `with Asterisk(...) as pbx:`; `hop` is where its trunk sends calls, by `transport`.
 
-    `tls`: its certificate. `files`: further files of its configuration, or others instead of ours.
+    `tls`: its certificate. `files`: further files of its configuration, or others instead of ours. `hints`: whether
+    it tells its trunk what the phones do.
     """
 
     def __init__(
@@ -117,8 +163,9 @@ class Asterisk:
         transport: str = "udp",
         files: Mapping[str, str] | None = None,
         tls: Certificate | None = None,
+        hints: bool = True,
     ) -> None:
-        self.root, self.hop, self.phones, self.transport = root, hop, phones, transport
+        self.root, self.hop, self.phones, self.transport, self.hints = root, hop, phones, transport, hints
         self.port, self.tls_port, self.tls = free_port(), free_port(), tls
         (root / "tmp").mkdir(exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix="boomerang-", dir=root / "tmp"))
@@ -153,21 +200,11 @@ class Asterisk:
             "rtp.conf": f"[general]\nrtpstart={media}\nrtpend={media + RTP_PORTS - 1}\n",
             "pjsip.conf": self._pjsip(),
             "queues.conf": _BASE["queues.conf"] + members,
+            "extensions.conf": _BASE["extensions.conf"] + (f"[trunk](+)\n{HINTS}" if self.hints else ""),
         }
 
     def _pjsip(self) -> str:
-        text = f"""
-[global]
-type=global
-endpoint_identifier_order=username,ip
-[udp]
-type=transport
-protocol=udp
-bind={LOOPBACK}:{self.port}
-[tcp]
-type=transport
-protocol=tcp
-bind={LOOPBACK}:{self.port}
+        text = transports(self.port) + f"""
 [trunk]
 type=endpoint
 context=trunk
@@ -204,27 +241,7 @@ verify_server=yes
 method=tlsv1_2
 """
         for phone in self.phones:
-            text += f"""
-[{phone}]
-type=endpoint
-context=phones
-disallow=all
-allow=alaw,ulaw
-auth={phone}
-aors={phone}
-callerid=Agent {phone} <{phone}>
-direct_media=no
-transport=udp
-[{phone}]
-type=auth
-auth_type=userpass
-username={phone}
-password={PASSWORD}
-[{phone}]
-type=aor
-max_contacts=1
-remove_existing=yes
-"""
+            text += phone_endpoint(phone, f"Agent {phone} <{phone}>")
         return text
 
     def start(self) -> None:

@@ -4,14 +4,24 @@ import json
 import shutil
 import socket
 import sys
+import wave
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.process import Process
+from tests.kit.tones import loudness, power
+from tests.kit.waiting import eventually
 
 SCRIPT = Path(__file__).with_name("pjsip_phone.py")
 REGISTERED_WITHIN = 10.0
+AUDIBLE = 300.0
+"""Root mean square of 16 bit samples; comfort noise stays far below."""
+PURE = 0.8
+"""Share of the power that a tone has where it is what is heard."""
+WINDOW = 0.2
+"""Seconds of audio that are looked at together."""
 MEDIA_PORTS = 20
 """RTP and RTCP of the calls that a phone has one after the other: it takes new ones for each."""
 
@@ -24,11 +34,52 @@ def has_baresip() -> bool:
     return shutil.which("baresip") is not None
 
 
+@dataclass(frozen=True)
+class Recording:
+    """What a phone heard in one call, in stretches of WINDOW seconds."""
+
+    rate: int
+    windows: tuple[bytes, ...]
+
+    @classmethod
+    def read(cls, file: Path) -> "Recording | None":
+        """Read a WAV file of 16 bit; None while it has no whole header."""
+        try:
+            with wave.open(str(file)) as audio:
+                assert (audio.getnchannels(), audio.getsampwidth()) == (1, 2)
+                rate, pcm = audio.getframerate(), audio.readframes(audio.getnframes())
+        except (wave.Error, EOFError):
+            return None
+        size = 2 * round(rate * WINDOW)
+        return cls(rate, tuple(pcm[at:at + size] for at in range(0, len(pcm) - size + 1, size)))
+
+    def seconds_of(self, hertz: float) -> float:
+        """Seconds in which it is this tone that is heard."""
+        return WINDOW * sum(
+            loudness(window) > AUDIBLE and power(window, hertz, self.rate) > PURE for window in self.windows)
+
+    def seconds_of_sound(self) -> float:
+        """Seconds in which anything is heard."""
+        return WINDOW * sum(loudness(window) > AUDIBLE for window in self.windows)
+
+
 class PjsipPhone(Process):
-    """A phone that answers by itself (`auto`), rings for ever (`silent`) or refuses (a status), after `after` s."""
+    """A phone that answers by itself (`auto`), rings for ever (`silent`) or refuses (a status), after `after` s.
+
+    `tone`: what it speaks with, in Hz. `recordings`: an empty folder for what it hears, see `hears`.
+    """
 
     def __init__(
-        self, user: str, password: str, registrar: int, *, answer: str = "auto", after: float = 0.3, log: int = 1
+        self,
+        user: str,
+        password: str,
+        registrar: int,
+        *,
+        answer: str = "auto",
+        after: float = 0.3,
+        tone: int = 0,
+        recordings: Path | None = None,
+        log: int = 1,
     ) -> None:
         self.user, self.registrar = user, registrar
         settings = {
@@ -40,6 +91,8 @@ class PjsipPhone(Process):
             "media_ports": MEDIA_PORTS,
             "answer": answer,
             "after": after,
+            "tone": tone,
+            "recordings": str(recordings or ""),
             "log": log,
         }
         super().__init__([sys.executable, SCRIPT, json.dumps(settings)], name=f"PJSIP phone {user}")
@@ -56,6 +109,19 @@ class PjsipPhone(Process):
     def pick_up(self) -> None:
         """Answer what rings."""
         self.say("answer 200")
+
+    def press(self, digits: str) -> None:
+        """Press keys in the call: RFC 4733."""
+        self.say(f"digits {digits}")
+
+    def hears(self, *, after: int = 0, timeout: float = 10.0) -> Recording:
+        """Wait for the end of a call that was recorded, and give what it heard."""
+        line = self.wait_for("^phone recorded", timeout, after=after)
+        file = Path(line.partition("file=")[2])
+        # PJSIP writes the end of it when its bridge comes round to it.
+        recording = eventually(lambda: Recording.read(file), f"the recording of {self.name}", timeout)
+        assert recording is not None
+        return recording
 
     def rings(self, timeout: float = 10.0, *, after: int = 0) -> str:
         """Wait until it rings; gives the line that says who calls."""

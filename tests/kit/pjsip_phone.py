@@ -4,9 +4,10 @@ One thread only (threadCnt 0, mainThreadOnly, events polled here), one process p
 vector or a struct (`getInfo()`) is kept while its members are read: pjsua2 frees what it owns with it.
 
 Settings (JSON): user, password, registrar (host:port), port, media (first RTP port), media_ports (how many), answer
-(`auto`, `silent`, or a final status to refuse with), after (seconds it rings). It has one line: a second call gets 486
-at once. Commands, one a line on stdin: `call URI`, `hangup`, `answer CODE`, `register`, `unregister`, `quit`. It prints
-`phone EVENT key=value ...`, one a line.
+(`auto`, `silent`, or a final status to refuse with), after (seconds it rings), tone (Hz that it speaks with; 0: it is
+silent), recordings (folder of what it hears, a file for each call; empty: none). It has one line: a second call gets
+486 at once. Commands, one a line on stdin: `call URI`, `hangup`, `answer CODE`, `digits 12#` (RFC 4733), `register`,
+`unregister`, `quit`. It prints `phone EVENT key=value ...`, one a line.
 """
 
 import json
@@ -21,6 +22,10 @@ pj: Any = import_module("pjsua2")
 
 LOOPBACK = "127.0.0.1"
 POLL_MS = 20
+RATE = 16_000
+"""Samples a second inside PJSIP."""
+LOUD = 12_000
+"""Peak of the tone."""
 
 settings: dict[str, Any] = json.loads(sys.argv[1])
 calls: dict[int, "Call"] = {}
@@ -33,11 +38,35 @@ def tell(event: str, **values: object) -> None:
 
 
 class Call(pj.Call):  # type: ignore[misc]
+    recorder: Any = None
+    file = ""
+
+    def onCallMediaState(self, prm: Any) -> None:  # noqa: N802
+        info = self.getInfo()
+        if all(one.type != pj.PJMEDIA_TYPE_AUDIO or one.status != pj.PJSUA_CALL_MEDIA_ACTIVE for one in info.media):
+            return
+        audio = self.getAudioMedia(-1)
+        if settings.get("tone"):
+            speaker().startTransmit(audio)
+        if settings.get("recordings"):
+            if self.recorder is None:
+                self.file = f"{settings['recordings']}/{settings['user']}-{time.monotonic_ns()}.wav"
+                self.recorder = pj.AudioMediaRecorder()
+                self.recorder.createRecorder(self.file)
+            audio.startTransmit(self.recorder)
+        tell("media")
+
+    def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802
+        tell("digit", value=prm.digit)
+
     def onCallState(self, prm: Any) -> None:  # noqa: N802
         info = self.getInfo()
         tell("call", state=info.stateText, status=info.lastStatusCode, remote=info.remoteUri)
         if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             calls.pop(self.getId(), None)
+            if self.recorder is not None:
+                self.recorder = None  # its end writes the header
+                tell("recorded", file=self.file)
 
 
 class Account(pj.Account):  # type: ignore[misc]
@@ -60,6 +89,21 @@ class Account(pj.Account):  # type: ignore[misc]
             due.append((time.monotonic() + settings.get("after", 0.3), prm.callId, status))
 
 
+_speaker: list[Any] = []
+
+
+def speaker() -> Any:
+    """The tone that it speaks with, made when it is first needed."""
+    if not _speaker:
+        generator, tones, tone = pj.ToneGenerator(), pj.ToneDescVector(), pj.ToneDesc()
+        generator.createToneGenerator(RATE, 1)
+        tone.freq1, tone.freq2, tone.on_msec, tone.off_msec, tone.volume = int(settings["tone"]), 0, 1000, 0, LOUD
+        tones.append(tone)
+        generator.play(tones, True)
+        _speaker.append(generator)
+    return _speaker[0]
+
+
 def answer(call: Call, status: int) -> None:
     prm = pj.CallOpParam()
     prm.statusCode = status
@@ -79,6 +123,9 @@ def obey(line: str, account: Account) -> bool:
     elif word == "answer":
         for call in list(calls.values()):
             answer(call, int(rest))
+    elif word == "digits":
+        for call in list(calls.values()):
+            call.dialDtmf(rest)
     elif word == "unregister":
         account.setRegistration(False)
     elif word == "register":
@@ -138,6 +185,7 @@ def main() -> None:
     end = time.monotonic() + 1
     while time.monotonic() < end and own.getInfo().regIsActive:
         library.libHandleEvents(POLL_MS)
+    _speaker.clear()
     library.libDestroy()
 
 
