@@ -132,10 +132,7 @@ class Proxy(Newcomers):
             return
         token = in_dialog.open_route(self, request)
         if token is None:
-            if request.method == b"ACK":
-                self.counters.refused.add("ack_without_token")
-            else:
-                self.refuse(request, flow, 481, "no_token")
+            self._without_token(request, flow, now)
             return
         relay: Relay | None = None
         if request.method == b"BYE":
@@ -155,6 +152,17 @@ class Proxy(Newcomers):
         except SipError as error:
             if relay is not None:
                 relay.refuse(error.status, now)
+
+    def _without_token(self, request: Request, flow: Flow, now: float) -> None:
+        """Refuse a request inside a dialog that nothing proves. A peer may go on with what an earlier process began."""
+        if request.method == b"ACK":
+            self.counters.refused.add("ack_without_token")
+        elif self.peers.candidates(flow) and self.local.unknown(request, flow, now):
+            return
+        elif self.peers.candidates(flow) and request.method == b"NOTIFY":
+            self.answer(request, flow, 481)
+        else:
+            self.refuse(request, flow, 481, "no_token")
 
     def _cancel(self, request: Request, flow: Flow, now: float) -> None:
         relay = self.relays.get(cancel_key(request))

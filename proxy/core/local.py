@@ -24,6 +24,9 @@ class Local(Protocol):
     def request(self, request: Request, flow: Flow, now: float) -> bool:
         """Take a request with a To tag; False where it belongs to none of our dialogs."""
 
+    def unknown(self, request: Request, flow: Flow, now: float) -> bool:
+        """Answer a request for a dialog that a process before this one had; False where its tag is not ours."""
+
     def response(self, response: Response, flow: Flow, now: float) -> bool:
         """Take a response that no transaction waits for; False where it is no answer to a request of ours."""
 
@@ -35,6 +38,10 @@ class Nobody:
     """A proxy without a user agent."""
 
     def request(self, request: Request, flow: Flow, now: float) -> bool:
+        """See Local."""
+        return False
+
+    def unknown(self, request: Request, flow: Flow, now: float) -> bool:
         """See Local."""
         return False
 

@@ -174,6 +174,14 @@ class Callbacks:
             self._journal.failure("agent", error)
             return False
 
+    def unknown(self, request: Request, flow: Flow, now: float) -> bool:
+        """See core.local.Local."""
+        try:
+            return self.agent.unknown_dialog(request, flow, now)
+        except Exception as error:
+            self._journal.failure("agent", error)
+            return False
+
     def response(self, response: Response, flow: Flow, now: float) -> bool:
         """See core.local.Local."""
         try:

@@ -30,6 +30,9 @@ class Answerer:
         self.requests.append(request)
         return True
 
+    def unknown(self, request: Request, flow: Flow, now: float) -> bool:
+        return False
+
     def response(self, response: Response, flow: Flow, now: float) -> bool:
         return False
 

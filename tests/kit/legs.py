@@ -88,6 +88,9 @@ class Door:
     def response(self, response: Response, flow: Flow, now: float) -> bool:
         return self._legs.agent.response(response, flow, now)
 
+    def unknown(self, request: Request, flow: Flow, now: float) -> bool:
+        return False
+
     def take(self, name: str, offer: Incoming, now: float) -> bool:
         self._legs.incoming = self._legs.agent.take(offer, self._legs.listener, now)
         return True

@@ -43,6 +43,9 @@ class Scene:
     def response(self, response: Response, flow: Flow, now: float) -> bool:
         return False
 
+    def unknown(self, request: Request, flow: Flow, now: float) -> bool:
+        return False
+
     def take(self, name: str, offer: Offer, now: float) -> bool:
         return False
 
