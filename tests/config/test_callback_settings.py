@@ -155,7 +155,7 @@ def test_holidays_may_be_switched_off_for_a_group() -> None:
 
 
 def test_no_campaign_is_left() -> None:
-    every = {str(number): Campaign(group="a") for number in range(10_001, 100_000)}
+    every = dict.fromkeys(map(str, range(10_001, 100_000)), Campaign(group="a"))
     with pytest.raises(ValueError, match="no id"):
         Policy.model_construct(campaign=every).free_campaign()
 
@@ -338,3 +338,12 @@ def test_dates_are_exported_as_text() -> None:
     assert 'from = "2026-11-01"\n' in exported
     assert "from_" not in exported
     assert parse_policy(exported) == parse_policy(TEXT)
+
+
+@pytest.mark.parametrize("level", ["group.sales.missed_callback", "campaign.10001"])
+def test_who_is_responsible_may_be_named_above(level: str) -> None:
+    text = TEXT.replace('responsible = "fixed"\n', "").replace('responsible = "last_talk"\n', "")
+    policy = set_key(text, f"{level}.responsible", "fixed")
+    assert policy.missed_for("sales", "10001").responsible_agent == "201"
+    with pytest.raises(ConfigError, match='"fixed" needs responsible_agent'):
+        set_key(text.replace('responsible_agent = "201"\n', ""), f"{level}.responsible", "fixed")
