@@ -15,7 +15,7 @@ from functools import partial
 from typing import Protocol
 
 from proxy.agent.event_package import Again, Over
-from proxy.agent.exchange import Realms
+from proxy.agent.login import Accounts
 from proxy.agent.pacer import Pacer
 from proxy.agent.phone_state import Doing, Seen, joined
 from proxy.agent.ports import PeerSide, Stack
@@ -93,7 +93,7 @@ class Presence:
         self._watch = watch
         self._rate = rate
         self._pacer = Pacer(stack.timers, rate)
-        self._realms: Realms = {}
+        self._accounts = Accounts(stack)
         self._pbxs: dict[str, _Pbx] = {}
         self._by_call_id: dict[bytes, Subscription] = {}
         self._told: dict[str, Seen] = {}
@@ -104,7 +104,7 @@ class Presence:
     def set_agents(self, agents: Mapping[str, Iterable[str]], now: float) -> None:
         """Watch these extensions, by PBX, and no others."""
         for name in agents.keys() - self._pbxs.keys():
-            self._pbxs[name] = _Pbx(Site(self._stack, name, self._realms, self._pacer.put))
+            self._pbxs[name] = _Pbx(Site(self._stack, name, self._accounts, self._pacer.put))
         for name, pbx in self._pbxs.items():
             wanted = dict.fromkeys(agents.get(name, ()))
             for user in [user for user in pbx.agents if user not in wanted]:

@@ -20,13 +20,13 @@ from proxy.agent.event_package import (
     subscribe_fields,
     wanted_instead,
 )
-from proxy.agent.exchange import Exchange, authority, contact
+from proxy.agent.exchange import Exchange
 from proxy.agent.phone_state import PhoneState, Seen, joined
 from proxy.agent.watched_dialog import USER, Site, WatchedDialog
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Request, Response
-from proxy.sip.requests import build_request
+from proxy.sip.requests import authority, build_request, contact_field
 from proxy.sip.timers import Timer
 
 MAX_FORKS = 8
@@ -150,15 +150,15 @@ class Subscription:
 
     def _send(self, hop: Hop, listener: Listener) -> None:
         site = self._site
-        self._exchange = Exchange(site.stack, "pbx", site.pbx, site.realms, partial(self._answered, hop, listener))
-        self._exchange.send(hop, listener, partial(self._make, hop, listener))
+        self._exchange = Exchange(site.stack, partial(self._answered, hop, listener))
+        self._exchange.send(hop, listener, site.accounts.login("pbx", site.pbx), partial(self._make, hop, listener))
 
     def _make(self, hop: Hop, listener: Listener, via: bytes, fields: tuple[bytes, ...]) -> bytes:
         self._cseq += 1
         uri = b"sip:%s@%s" % (self.user.encode(), self._site.stack.uri_host("pbx", self._site.pbx, hop))
         from_ = b"<sip:%s@%s>;tag=%s" % (USER, authority(listener), self.tag)
         return build_request(b"SUBSCRIBE", uri, via, from_, b"<%s>" % uri, self.call_id, self._cseq,
-                             (contact(USER, listener), *subscribe_fields(self._expires), *fields))
+                             (contact_field(USER, listener), *subscribe_fields(self._expires), *fields))
 
     def _answered(self, hop: Hop, listener: Listener, response: Response | None, now: float) -> None:
         longer = wanted_instead(response, self._expires)

@@ -11,13 +11,15 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from proxy.agent.event_package import GONE, Again, Over, granted_by, retry_after, subscribe_fields, wanted_instead
-from proxy.agent.exchange import Exchange, Realms, contact
+from proxy.agent.exchange import Exchange
+from proxy.agent.login import Accounts
 from proxy.agent.phone_state import PhoneState
 from proxy.agent.ports import Stack
 from proxy.sip.dialog import Dialog, DialogState, key_of_request
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import NameAddr, Request, Response
+from proxy.sip.requests import contact_field
 from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
 
@@ -34,7 +36,7 @@ class Site(NamedTuple):
 
     stack: Stack
     pbx: str
-    realms: Realms
+    accounts: Accounts
     pace: Callable[[Callable[[float], None], float], None]
     """Has an action done when its turn comes: (action, now)."""
 
@@ -124,24 +126,29 @@ class WatchedDialog:
         except SipError:
             done(None, now)
             return
-        exchange = Exchange(self._site.stack, "pbx", self._site.pbx, self._site.realms, done)
+        exchange = Exchange(self._site.stack, done)
         if expires:
             self._exchange = exchange
         host = (uri.params.get(b"maddr") or uri.host).decode("ascii", "replace").strip("[]")
         transport = (uri.params.get(b"transport") or b"").decode("ascii", "replace").lower() or None
         self._site.stack.locate(host, uri.port, transport, uri.scheme == b"sips",
-                                partial(self._located, exchange, expires))
+                                partial(self._located, exchange, expires, not routes))
 
-    def _located(self, exchange: Exchange, expires: int, hops: tuple[Hop, ...]) -> None:
+    def _located(self, exchange: Exchange, expires: int, direct: bool, hops: tuple[Hop, ...]) -> None:
+        accounts = self._site.accounts
         for hop in hops:
             listener = self._site.stack.listener_for(hop)
             if listener is not None:
-                exchange.send(hop, listener, partial(self._make, listener, expires))
+                # Behind a proxy anybody may ask for the password.
+                known = direct and accounts.is_address_of(hop, "pbx", self._site.pbx)
+                login = accounts.login("pbx" if known else None, self._site.pbx)
+                exchange.send(hop, listener, login, partial(self._make, listener, expires))
                 return
         exchange.fail(self._site.stack.clock())
 
     def _make(self, listener: Listener, expires: int, via: bytes, fields: tuple[bytes, ...]) -> bytes:
-        return self.dialog.request(b"SUBSCRIBE", via, (contact(USER, listener), *subscribe_fields(expires), *fields))
+        own = (contact_field(USER, listener), *subscribe_fields(expires))
+        return self.dialog.request(b"SUBSCRIBE", via, (*own, *fields))
 
     def _refreshed(self, response: Response | None, now: float) -> None:
         self._exchange = None

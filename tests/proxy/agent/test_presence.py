@@ -363,6 +363,18 @@ def test_a_stale_nonce_gets_one_more_try_and_another_realm_none() -> None:
     assert scene.pbx.notify(watching, document()) == 200
 
 
+def test_behind_a_proxy_nobody_is_told_the_password() -> None:
+    scene = Scene({("pbx", "office"): Account("boomerang", "secret", "asterisk")})
+    watching = Watching(scene.watch("201")[0], b"n")
+    scene.pbx.answer(watching.request)
+    kind = b"Content-Type: application/dialog-info+xml"
+    scene.pbx.notify(watching, document(), fields=[b"Event: dialog", kind, b"Record-Route: <sip:127.0.0.1:5080;lr>"])
+    challenge = b'WWW-Authenticate: Digest realm="asterisk", nonce="n1", algorithm=SHA-256, qop="auth"'
+    scene.pbx.answer(scene.pbx.wait(226)[0], 401, (challenge,))
+    assert scene.pbx.look() == []
+    assert scene.presence.watched() == {"office": 1}, "until it expires"
+
+
 def test_an_interval_that_is_too_brief(scene: Scene) -> None:
     scene.pbx.answer(scene.watch("201")[0], 423, (b"Min-Expires: 1800",))
     longer = scene.pbx.look()[0]
