@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
 
+from routing.callbacks.aftermath import REFUSED_REST, Aftermath
 from routing.callbacks.crews import Crews
 from routing.callbacks.draft import Draft
-from routing.callbacks.facts import AttemptRow, Floor, LegRow, Order, Orders, Outcome, Result, Step
+from routing.callbacks.facts import AttemptRow, Floor, LegRow, Order, Orders, Outcome, Step
 from routing.callbacks.keeper import Keeper
-from routing.callbacks.plan import later
-from routing.callbacks.retry import Never
 from routing.callbacks.screen import Screen
 from routing.callbacks.task import STEPS, Attempt, Task
 from routing.callbacks.terms import Terms
@@ -17,24 +15,15 @@ from routing.ids import Names
 from routing.store.interface import Store, StoreError, Unit
 from routing.teller import Teller
 
-AGENT_SIDE: Final[frozenset[Result]] = frozenset({"agent_no_answer", "agent_busy", "agent_failed", "agent_silent"})
-"""Results after which that agent is left alone for a while."""
-
-NO_SUCH_AGENT: Final = frozenset({404, 410, 484, 604})
-WRONG_REST: Final = 600.0
-"""Seconds for which an extension that the PBX does not know is left alone."""
-
-REFUSED_REST: Final = 5.0
-"""Seconds after which a task whose claim was refused is looked at again."""
-
 
 class Course:
     """Runs the attempts of a desk."""
 
     def __init__(self, keeper: Keeper, screen: Screen, crews: Crews, floor: Floor, store: Store, teller: Teller,
                  names: Names, node: str) -> None:
-        self._keeper, self._screen, self._crews, self._floor = keeper, screen, crews, floor
+        self._keeper, self._screen = keeper, screen
         self._store, self._teller, self._names, self._node = store, teller, names, node
+        self.aftermath = Aftermath(keeper, screen, crews, floor)
         self.orders: Orders | None = None
         self.legs: dict[str, LegRow] = {}
         """Legs that may be up."""
@@ -49,7 +38,8 @@ class Course:
         if refusal is not None:
             draft = self._draft(now)
             self._screen.refused(task, terms, refusal, draft)
-            self._store.put(draft.unit())
+            if not draft.empty:
+                self._store.put(draft.unit())
             return False
         try:
             serial = self._serial(task)
@@ -60,7 +50,7 @@ class Course:
                          now, None, None, None, None, None, None)
         attempt = Attempt(row, self._order(task, row, terms), task)
         self._keeper.register.begin(attempt)
-        task.serial = serial
+        task.serial, task.refused = serial, ""
         draft = self._draft(now)
         draft.note(row.task, "assigned", agent, attempt=row.id, preview_s=attempt.order.preview or None)
         draft.tell("callback.assigned", task.row, agent, attempt=row.id, preview_s=attempt.order.preview,
@@ -122,7 +112,7 @@ class Course:
              agent: str | None = None) -> None:
         """See DeskFacts."""
         attempt = self._keeper.register.attempts.get(name)
-        if attempt is None or (attempt.stopping and not attempt.joined):
+        if attempt is None or (attempt.stopping and go is not None and STEPS[step] <= STEPS["customer"]):
             if go is not None:
                 go(False)
             return
@@ -148,7 +138,7 @@ class Course:
                 draft.note(row.task, "answered", row.agent, attempt=row.id)
                 draft.tell("callback.connected", attempt.task.row, row.agent, attempt=row.id)
             case "talked":
-                self._kept(attempt, draft)
+                self.aftermath.kept(attempt, draft)
             case _:
                 draft.note(row.task, step, row.agent, attempt=row.id)
         draft.attempt(attempt.row)
@@ -188,16 +178,6 @@ class Course:
             self._store.put(draft.unit())
         go(committed and not attempt.stopping and attempt.row.ended_at is None)
 
-    def _kept(self, attempt: Attempt, draft: Draft) -> None:
-        """They talk: the promise is kept, and every other one to this customer with it."""
-        row, keeper = attempt.row, self._keeper
-        if attempt.task.row.ended_at is None:
-            count, waited = keeper.kept.get(attempt.order.group, (0, 0.0))
-            since = (row.answered_at or draft.now) - attempt.order.missed_at
-            keeper.kept[attempt.order.group] = count + 1, waited + max(0.0, since)
-        for task in keeper.register.of_customer(row.customer):
-            keeper.end(task, "done", "talked", draft, agent=row.agent, attempt=row.id)
-
     # Ending
 
     def ended(self, name: str, outcome: Outcome, now: float) -> None:
@@ -205,110 +185,8 @@ class Course:
         attempt = self._keeper.register.attempts.get(name)
         if attempt is not None:
             draft = self._draft(now)
-            self.close(attempt, outcome, draft)
+            self.aftermath.close(attempt, outcome, draft)
             self._store.put(draft.unit(durable=True))
-
-    def close(self, attempt: Attempt, outcome: Outcome, draft: Draft) -> None:
-        """Write down how an attempt ended, and say what becomes of its task."""
-        row, task, keeper = attempt.row, attempt.task, self._keeper
-        agent = outcome.agent or row.agent
-        row = attempt.row = row._replace(
-            agent=agent, step="ended", ended_at=draft.now, result=outcome.result, cause=outcome.cause,
-            answered_at=row.answered_at if outcome.answered_at is None else outcome.answered_at,
-            talk_s=outcome.talk_s)
-        draft.attempt(row)
-        keeper.register.end(attempt)
-        counted = row.customer_at is not None
-        draft.note(row.task, "result", agent, attempt=row.id, result=outcome.result, cause=outcome.cause,
-                   text=outcome.text or None, talk_s=outcome.talk_s, counted=counted, recording=outcome.recording)
-        draft.tell("callback.attempted", task.row, agent, attempt=row.id, result=outcome.result, cause=outcome.cause,
-                   talk_s=outcome.talk_s, counted=counted)
-        self._spare(attempt, outcome, draft.now)
-        if task.row.ended_at is not None:
-            return
-        joined = outcome.result == "glare" and (outcome.talk_s or 0.0) >= attempt.order.min_talk
-        if outcome.result == "talked" or joined:
-            self._kept(attempt, draft)
-        else:
-            self._go_on(attempt, outcome, draft)
-
-    def _spare(self, attempt: Attempt, outcome: Outcome, now: float) -> None:
-        """Leave the agent in peace for as long as they need after this."""
-        order, agent = attempt.order, attempt.row.agent
-        callback = self._keeper.terms(attempt.task).callback
-        if outcome.result in AGENT_SIDE or (order.agent is None and outcome.result == "declined"):
-            rest = WRONG_REST if outcome.cause in NO_SUCH_AGENT else callback.retry_agent
-            self._crews.spare(order.agent, order.group, now + rest)
-        elif agent is not None and callback.wrap_up > 0 and (attempt.dialled or outcome.result == "glare"):
-            self._floor.wrap_up(agent, now + callback.wrap_up, now)
-
-    def _go_on(self, attempt: Attempt, outcome: Outcome, draft: Draft) -> None:
-        """Say when a task whose attempt did not bring it to its end is tried again."""
-        task, keeper = attempt.task, self._keeper
-        if attempt.dialled:
-            self.after_dialling(task, outcome, attempt.row.agent, draft)
-        elif attempt.why_not is not None and task.open:
-            self._screen.refused(task, keeper.terms(task), attempt.why_not, draft, told=True)
-        elif outcome.result == "declined" and attempt.row.agent is not None:
-            self._declined(task, attempt.row.agent, draft)
-        else:
-            self._again(task)
-        if task.row.ended_at is None and task.row.expires_at <= draft.now:
-            keeper.agenda.note(draft.now, "expire", task)
-
-    def after_dialling(self, task: Task, outcome: Outcome, agent: str | None, draft: Draft) -> None:
-        """Say when a task is tried again after an attempt that counted."""
-        keeper = self._keeper
-        keeper.tried(task, outcome.result, agent, draft)
-        verdict = later(task.row, keeper.terms(task), outcome, draft.now)
-        if not isinstance(verdict, Never):
-            keeper.schedule(task, verdict.at, draft)
-        elif verdict.reason == "window":
-            keeper.end(task, "expired", "window", draft, "expired", agent, cause=outcome.cause)
-        else:
-            reason = "unreached" if verdict.reason == "attempts" else verdict.reason
-            keeper.end(task, "failed", reason, draft, "unreached", agent, cause=outcome.cause)
-
-    def _declined(self, task: Task, agent: str, draft: Draft) -> None:
-        """Remember who declined in this round; when everybody has, another round begins after a pause."""
-        keeper, terms = self._keeper, self._keeper.terms(task)
-        declined = tuple(dict.fromkeys((*task.row.declined, agent)))
-        draft.note(task.row.id, "declined", agent)
-        everybody = bool(terms.agents) and set(terms.agents) <= set(declined)
-        keeper.change(task, draft, declined=() if everybody else declined)
-        if task.responsible == agent:
-            keeper.release(task, "declined", draft)
-        if everybody and task.open and task.ready:
-            keeper.rest(task, draft.now + terms.callback.retry_agent)
-        else:
-            self._again(task)
-
-    def _again(self, task: Task) -> None:
-        """Let a task whose customer was not dialled wait for another agent: it is as due as before."""
-        if task.open and task.ready:
-            self._keeper.place(task)
-        elif task.open and task.row.due_at is not None:
-            self._keeper.agenda.note(task.row.due_at, "due", task)
-
-    # What a process before this one left
-
-    def recover(self, row: AttemptRow, draft: Draft) -> None:
-        """Close an attempt in whose middle a process before this one died.
-
-        Where the customer may have been dialled it counts, and is not made again before the next planned moment.
-        """
-        task = self._keeper.register.tasks.get(row.task)
-        counted, talked = row.customer_at is not None, row.step == "talked"
-        draft.attempt(row._replace(step="ended", ended_at=draft.now, result="talked" if talked else "crashed"))
-        draft.note(row.task, "recovered", row.agent, attempt=row.id, step=row.step, counted=counted)
-        if task is None:
-            return
-        draft.tell("callback.attempted", task.row, row.agent, attempt=row.id, result="talked" if talked else "crashed",
-                   cause=None, talk_s=None, counted=counted)
-        if talked:
-            self._keeper.end(task, "done", "talked", draft, agent=row.agent, attempt=row.id)
-        elif counted:
-            self.after_dialling(task, Outcome("crashed"), row.agent, draft)
 
     # Legs
 

@@ -107,7 +107,10 @@ class Desk(Office):
         return draft.unit(durable=not draft.empty)
 
     def _flood(self, now: float) -> None:
+        """Raise the alarm of a flood, or clear it once it has passed."""
         refusal = self._intake.flood
+        if refusal is not None and refusal.until is not None and refusal.until <= now:
+            refusal = self._intake.flood = None
         if (refusal is not None) != self._flooded:
             self._flooded = refusal is not None
             self.on_alarm("callbacks_flood", None if refusal is None else refusal.text, now)
@@ -145,6 +148,7 @@ class Desk(Office):
         draft = self._draft(now)
         done = self._moments(draft)
         self._keeper.tidy()
+        self._flood(now)
         if not draft.empty:
             self._store.put(draft.unit())
         halted = self.draining or self._screen.halted(now) is not None or not self._store.well
@@ -181,25 +185,27 @@ class Desk(Office):
             self._expire(task, draft)
         elif not task.open:
             return
-        elif what == "due" and not task.ready and row.due_at is not None and row.due_at <= now:
-            keeper.make_ready(task, draft)
-        elif what == "release" and task.ready and task.responsible is not None and \
-                row.responsible_since is not None and row.responsible_since + keeper.patience(task) <= now:
+        elif not task.ready:
+            if row.due_at is not None and row.due_at <= now:
+                keeper.make_ready(task, draft)
+        elif task.responsible is not None and row.responsible_since is not None and \
+                row.responsible_since + keeper.patience(task) <= now:
             keeper.release(task, "waited", draft)
-        elif what == "wake" and task.ready and task.place is None:
+        elif what == "wake" and task.place is None:
             keeper.place(task)
 
     def _expire(self, task: Task, draft: Draft) -> None:
         """The window of a task is over; say what kept it from being tried, if nobody ever was."""
         halted = self._screen.halted(draft.now)
-        reason = halted or ("no_agent" if task.ready and not task.row.attempts else "window")
+        never = task.ready and not task.row.attempts
+        reason = halted or ((task.refused or "no_agent") if never else "window")
         self._keeper.end(task, "expired", reason, draft, "guard" if halted else "expired")
 
     def _stop(self, now: float) -> None:
         """Tell the runner which attempts are to end."""
         stops, self._keeper.stops = self._keeper.stops, []
         for attempt in stops:
-            if attempt.begun and attempt.row.ended_at is None and self.orders is not None:
+            if attempt.begun and not attempt.joined and attempt.row.ended_at is None and self.orders is not None:
                 self.orders.stop(attempt.row.id, attempt.stopping, now)
 
     # After a restart
@@ -223,7 +229,7 @@ class Desk(Office):
         draft = self._draft(now)
         for attempt in attempts:
             if attempt.node == self._node or attempt.claimed_at < now - ABANDONED:
-                self._course.recover(attempt, draft)
+                self._course.aftermath.recover(attempt, draft)
         for task in tuple(self._keeper.register.live()):
             self._keeper.resume(task)
         if not draft.empty:

@@ -94,13 +94,13 @@ class Screen:
         task.refused = refusal.reason
         if refusal.scope == "all":
             self._halt = refusal
-        if refusal.scope != "customer" or refusal.reason in ("not_open", "window", "engaged"):
+        if refusal.scope != "customer" or refusal.reason in ("not_open", "window", "engaged", "campaign"):
             self._keeper.rest(task, max(now, refusal.until or now))
             return
         until = None if refusal.until is None else within(refusal.until, row.expires_at, terms.open_time)
         if until is not None:
             self._keeper.schedule(task, until, draft)
-        elif refusal.reason in ("closed", "campaign"):
+        elif refusal.reason == "closed":
             self._keeper.end(task, "expired", refusal.reason, draft, "expired")
         else:
             self._keeper.end(task, "failed" if refusal.until is None else "expired", refusal.reason, draft, "guard",
