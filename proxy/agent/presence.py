@@ -76,10 +76,10 @@ class _Pbx:
 
     __slots__ = ("agents", "barred_until", "down", "site")
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, down: bool) -> None:
         self.site = site
         self.agents: dict[str, _Agent] = {}
-        self.down = False
+        self.down = down
         self.barred_until = 0.0
         """It has no such event; until then it is left alone."""
 
@@ -95,6 +95,8 @@ class Presence:
         self._pacer = Pacer(stack.timers, rate)
         self._accounts = Accounts(stack)
         self._pbxs: dict[str, _Pbx] = {}
+        self._down: set[str] = set()
+        """PBXs that are down, watched or not."""
         self._by_call_id: dict[bytes, Subscription] = {}
         self._told: dict[str, Seen] = {}
         """Agents whose state is known, with what was told of it."""
@@ -104,7 +106,7 @@ class Presence:
     def set_agents(self, agents: Mapping[str, Iterable[str]], now: float) -> None:
         """Watch these extensions, by PBX, and no others."""
         for name in agents.keys() - self._pbxs.keys():
-            self._pbxs[name] = _Pbx(Site(self._stack, name, self._accounts, self._pacer.put))
+            self._pbxs[name] = _Pbx(Site(self._stack, name, self._accounts, self._pacer.put), name in self._down)
         for name, pbx in self._pbxs.items():
             wanted = dict.fromkeys(agents.get(name, ()))
             for user in [user for user in pbx.agents if user not in wanted]:
@@ -116,7 +118,10 @@ class Presence:
 
     def peer_state(self, side: PeerSide, name: str, up: bool, now: float) -> None:
         """Take note that a peer went up or down; repeated news are none."""
-        pbx = self._pbxs.get(name) if side == "pbx" else None
+        if side != "pbx":
+            return
+        (self._down.discard if up else self._down.add)(name)
+        pbx = self._pbxs.get(name)
         if pbx is None or pbx.down is not up:
             return
         pbx.down = not up

@@ -83,9 +83,7 @@ class Subscription:
             dialog.refresh(now)
 
     def end(self, now: float) -> None:
-        """End it: `over` is not told. What the notifier still sends is for `notify`, 64*T1 at most."""
-        if self._over:
-            return
+        """End it before it is over: `over` is not told. What the notifier still sends is for `notify`."""
         self._close()
         for dialog in list(self._dialogs.values()):
             dialog.end(now)

@@ -8,11 +8,12 @@ from proxy.agent.phone_state import Doing
 from proxy.agent.ports import Account, PeerSide
 from proxy.agent.presence import EXPIRES, FIRST_PAUSE, LONGEST_PAUSE, RARELY, Presence
 from proxy.core.local import Offer
+from proxy.core.peers import Peer
 from proxy.daemon.stack import ProxyStack
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request, Response
 from tests.kit.notifier import Notifier, Watching, dialog, document
-from tests.kit.world import PBX, PBX_2, World, address
+from tests.kit.world import PBX, PBX_2, TRUNK, World, address
 
 CUSTOMER = "+36201234567"
 Told = tuple[str, Doing | None, str | None]
@@ -349,6 +350,15 @@ def test_a_challenge_is_met_once() -> None:
     assert scene.waits == [("401", RARELY)]
 
 
+def test_a_challenge_to_an_agent_who_has_gone_meets_silence() -> None:
+    scene = Scene({("pbx", "office"): Account("boomerang", "secret", None)})
+    request = scene.watch("201")[0]
+    scene.presence.set_agents({"office": []}, scene.world.now)
+    challenge = b'WWW-Authenticate: Digest realm="asterisk", nonce="n1", algorithm=MD5, qop="auth"'
+    scene.pbx.answer(request, 401, (challenge,))
+    assert scene.pbx.wait(10) == []
+
+
 def test_a_stale_nonce_gets_one_more_try_and_another_realm_none() -> None:
     scene = Scene({("pbx", "office"): Account("boomerang", "secret", None)})
     challenge = b'WWW-Authenticate: Digest realm="asterisk", nonce="n1", algorithm=SHA-256, qop="auth"'
@@ -404,12 +414,99 @@ def test_a_pbx_that_goes_and_comes_back(scene: Scene) -> None:
 
 
 def test_a_pbx_that_is_down_is_not_asked(scene: Scene) -> None:
-    scene.presence.set_agents({"office": []}, scene.world.now)
     scene.presence.peer_state("pbx", "office", False, scene.world.now)
     assert scene.watch("201") == []
+    assert scene.watch("201", "202") == []
     assert scene.pbx.wait(1000) == []
     scene.presence.peer_state("pbx", "office", True, scene.world.now)
-    assert len({each.call_id for each in scene.pbx.wait(1)}) == 1
+    assert len({each.call_id for each in scene.pbx.wait(1)}) == 2
+
+
+def test_back_before_it_was_asked_again(scene: Scene) -> None:
+    """The PBX goes and comes back while an extension already waits for its turn, or for its next try."""
+    scene.pbx.answer(scene.watch("201")[0], 500)
+    scene.presence.set_agents({"office": ["201", "202", "203"]}, scene.world.now)
+    for up in (False, True):
+        scene.presence.peer_state("pbx", "office", up, scene.world.now)
+    asked = scene.pbx.wait(1)
+    assert sorted(each.to.uri[:7] for each in asked) == [b"sip:201", b"sip:202", b"sip:203"]
+
+
+def test_a_refresh_under_way_is_not_doubled(scene: Scene) -> None:
+    scene.pbx.accept(scene.watch("201")[0])
+    refresh = scene.pbx.wait(226)[0]
+    for up in (False, True):
+        scene.presence.peer_state("pbx", "office", up, scene.world.now)
+    assert scene.pbx.wait(1) == []
+    scene.pbx.answer(refresh, 423, (b"Min-Expires: 600",))
+    longer = scene.pbx.wait(0.1)[0]
+    assert (longer.value(b"expires"), longer.to.tag) == (b"600", b"n")
+    scene.pbx.answer(longer, 200, (b"Expires: 600",))
+    assert scene.pbx.wait(440) == []
+    assert len(scene.pbx.wait(20)) == 1
+
+
+@pytest.mark.parametrize("contact", [
+    b"Contact: <sip:n@unknown.example>", b"Contact: <sips:n@127.0.0.9:1;transport=sctp>", b"Contact: <sip:n@[bad>"])
+def test_a_contact_that_leads_nowhere(scene: Scene, contact: bytes) -> None:
+    """An address nobody knows, one that no listener of ours reaches, one that is none."""
+    scene.world.wire.listeners = [one for one in scene.world.wire.listeners if one.transport == "udp"]
+    watching = Watching(scene.watch("201")[0], b"n")
+    kind = b"Content-Type: application/dialog-info+xml"
+    assert scene.pbx.notify(watching, document(), fields=[b"Event: dialog", kind, contact], contact=False) == 200
+    scene.pbx.answer(watching.request)
+    scene.pbx.wait(231)
+    assert scene.told() == [("201", "free", None), ("201", None, None)]
+
+
+def test_no_address_at_all() -> None:
+    scene = Scene(world=World(pbx=()))
+    assert scene.watch("201") == []
+    assert {why for why, _ in scene.waits} == {"no address"}
+    scene = Scene(world=World(pbx=(address(PBX, "tls"), address(PBX))))
+    scene.world.wire.listeners = [one for one in scene.world.wire.listeners if one.transport == "udp"]
+    assert len(scene.watch("201")) == 1, "the other address"
+
+
+def test_a_dropped_agent_takes_its_waiting_try_along(scene: Scene) -> None:
+    scene.pbx.answer(scene.watch("201")[0], 404)
+    scene.presence.set_agents({"office": []}, scene.world.now)
+    assert scene.pbx.wait(2 * RARELY) == []
+
+
+def test_only_so_many_are_ended_at_a_stop() -> None:
+    scene = Scene()
+    many = [str(number) for number in range(1000, 1250)]
+    scene.presence.set_agents({"office": many}, scene.world.now)
+    for request in scene.pbx.wait(20):
+        scene.pbx.accept(request)
+    scene.presence.stop(scene.world.now)
+    assert len(scene.pbx.look()) == 200
+
+
+def test_a_first_notify_that_is_wrong_makes_no_dialog(scene: Scene) -> None:
+    watching = Watching(scene.watch("201")[0], b"n")
+    assert scene.pbx.notify(watching, document(), fields=[b"Event: presence"]) == 489
+    scene.pbx.accept(watching.request, dialog("confirmed"), tag=b"m")
+    assert scene.told() == [("201", "busy", None)]
+
+
+def test_a_100_to_a_subscribe_says_nothing(scene: Scene) -> None:
+    request = scene.watch("201")[0]
+    scene.pbx.answer(request, 100)
+    scene.pbx.accept(request)
+    assert scene.told() == [("201", "free", None)]
+
+
+def test_an_agent_at_two_pbxs_is_busy_at_either() -> None:
+    second = Peer("pbx", "other", addresses=(address(PBX_2),))
+    world = World(peers=[Peer("trunk", "main", addresses=(address(TRUNK),)),
+                         Peer("pbx", "office", addresses=(address(PBX),)), second])
+    scene = Scene(world=world)
+    scene.presence.set_agents({"office": ["201"], "other": ["201"]}, scene.world.now)
+    scene.pbx.accept(scene.pbx.wait(1)[0], dialog("confirmed"))
+    assert scene.told() == [("201", "busy", None)]
+    assert scene.presence.watched() == {"office": 1, "other": 0}
 
 
 def test_agents_come_and_go(scene: Scene) -> None:
@@ -434,6 +531,28 @@ def test_an_agent_that_goes_before_anything_was_answered(scene: Scene) -> None:
     scene.pbx.answer(request)
     assert scene.pbx.notify(Watching(request, b"n"), document()) == 481, "the notifier forgets it then"
     assert scene.told() == []
+
+
+def test_forks_of_an_agent_who_has_gone(scene: Scene) -> None:
+    request = scene.watch("201")[0]
+    first, second = scene.pbx.accept(request, tag=b"one"), Watching(request, b"two")
+    scene.pbx.notify(second, document())
+    scene.told()
+    ends = scene.watch()
+    assert [each.value(b"expires") for each in ends] == [b"0", b"0"]
+    assert scene.told() == [("201", None, None)]
+    assert scene.pbx.notify(first, state="terminated") == 200
+    assert scene.pbx.notify(second, b"<presence/>") == 400
+    assert scene.told() == []
+
+
+def test_a_notify_of_what_is_refused_then(scene: Scene) -> None:
+    watching = Watching(scene.watch("201")[0], b"n")
+    assert scene.pbx.notify(watching, document()) == 200
+    scene.pbx.answer(watching.request, 403)
+    assert scene.told() == [("201", "free", None), ("201", None, None)]
+    assert scene.pbx.notify(watching, document()) == 481
+    assert scene.pbx.wait(300) == []
 
 
 def test_stopping_ends_the_subscriptions(scene: Scene) -> None:
