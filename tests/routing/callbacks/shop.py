@@ -154,6 +154,11 @@ class Shop:
         other.desk.restore(self.now)
         return other
 
+    def policy(self, **policy: str) -> None:
+        """Put another policy in force."""
+        self.text = self.write(**policy)
+        self.desk.set_policy(parse_policy(self.text), self.now)
+
     # What happens
 
     def missed(self, customer: str = CUSTOMER, group: str | None = "sales", waited: float = 20.0) -> TaskRow | None:
