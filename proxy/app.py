@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -25,16 +25,19 @@ from config.node import NodeConfig, load_node, load_seed
 from config.policy import Policy, diff_policies, export_policy, parse_policy
 from config.problem import ConfigError
 from proxy import log
-from proxy.control import ControlError, ControlServer
+from proxy.control import ControlError, ControlServer, Handler
 from proxy.core.engine import Parts, Proxy
 from proxy.core.peers import PeerTable
 from proxy.core.qualify import Qualifier
 from proxy.core.seals import Seals
 from proxy.daemon import building
+from proxy.daemon.callback_verbs import CallbackVerbs
 from proxy.daemon.callbacks import Callbacks
+from proxy.daemon.gate import Gate
 from proxy.daemon.journal import HEARD, LogJournal
 from proxy.daemon.locating import LoopLocator, PeerAddresses
 from proxy.daemon.source import DaemonSource
+from proxy.daemon.ticket_verbs import TicketVerbs
 from proxy.daemon.tracing import MessageTracer
 from proxy.daemon.verbs import Sides, Verbs
 from proxy.notify import Notifier
@@ -128,10 +131,11 @@ class Daemon:
             self.log.info("calls_went_on_while_we_were_down", count=restored)
         await self._start_proxy(key)
         self._start_callbacks()
-        self.status = StatusService(self.source, self.proxy.counters, mqtt, http, version())
+        handlers = self._handlers()
+        self.status = StatusService(self.source, self.proxy.counters, mqtt, http, version(), Gate(handlers, self.loop))
         self.status.start()
         self.store.on_events = self._events
-        await self._start_control()
+        await self._start_control(handlers)
         self.source.state = "running"
         self._start_chores()
         self.notifier.ready()
@@ -175,10 +179,19 @@ class Daemon:
             self.journal.failure("callbacks", error)
             self.ledger.alarm("callbacks", f"callbacks cannot be started: {error}", time.time())
 
-    async def _start_control(self) -> None:
+    def _handlers(self) -> dict[str, Handler]:
+        """Everything that can be asked of this process from outside."""
         sides = Sides(tuple(self.config.trunk), self.config.node.name, tuple(self.config.pbx))
-        verbs = Verbs(self.ledger, self.store, self.source, self.tracer, version(), sides, time.time, self.put_policy)
-        self.control = ControlServer(self.config.socket, verbs.table())
+        table = Verbs(self.ledger, self.store, self.source, self.tracer, version(), sides, time.time,
+                      self.put_policy).table()
+        if self.callbacks is not None:
+            table |= CallbackVerbs(self.callbacks, self.ledger, time.time).table()
+            table |= TicketVerbs(self.callbacks.desk.tickets, self.store, self.ledger, time.time,
+                                 self.callbacks.poke).table()
+        return table
+
+    async def _start_control(self, handlers: Mapping[str, Handler]) -> None:
+        self.control = ControlServer(self.config.socket, handlers)
         try:
             await self.control.start()
         except ControlError as error:

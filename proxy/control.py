@@ -17,11 +17,29 @@ Times are float seconds since the epoch (UTC); what is not known is null.
 | direct.list | limit | [{customer, agent, type, created, touched, expires}], the one touched last first |
 | direct.show | customer | as direct.list, of this customer only |
 | direct.remove | customer, agent or null | {removed: n} |
-| agents.list | | [{extension, name, group, type, state, since}] |
+| agents.list | | [{extension, name, group, type, state, since, released}]; released: tasks today that were taken |
+| | | from them because their time was over |
 | policy.show | | the policy as `config.policy.plain_policy` gives it |
 | policy.export | | {toml} |
 | policy.apply | toml, name | {changes: [{key, old, new}]} |
 | policy.set | key, value | {changes: as for apply} |
+| callbacks.list | limit, state, customer, group | [{id, customer, group, campaign, origin, number, pbx, trunk, state, |
+| | | reason, created, missed_at, missed, due, expires, attempts, attempts_max, responsible_kind, responsible, |
+| | | responsible_since, released, declined, options, ended}], the newest first |
+| callbacks.show | id | one of these with waits_until, tries: [{id, serial, agent, node, step, claimed, customer_at, |
+| | | answered, ended, result, cause, talk}] and journal: [{time, kind, agent, data}] |
+| callbacks.add | customer, group, number, campaign, responsible (extension or group:NAME), responsible_wait, |
+| | language, preview, note | as callbacks.list, of this one |
+| callbacks.cancel, .hold, .resume, .call-now | id, reason | as callbacks.list, of this one |
+| dnc.list | limit | [{customer, since, reason}], the newest first |
+| dnc.add | customer, reason | {customer} |
+| dnc.remove | customer | {customer, removed: 0 or 1} |
+| campaigns.list | | [{id, name, group, rank, parity, active, from, to, open, running}] |
+| campaigns.show | id | one of these with settings |
+| tickets.list | limit, state, customer | [{id, number, task, customer, group, agent, subject, state, created, ended}] |
+| tickets.show | id or number | one of these with comments and deliveries |
+| tickets.comment | id, text, author, internal | as tickets.list, of this one |
+| tickets.close | id | as tickets.list, of this one |
 | trace | of: a number, a call's id or Call-ID, or null for every call | stream: first {columns: [names from left to |
 | | | right]}, then {time, call, from, to, line, note}; from and to are columns, line is what the arrow says |
 

@@ -149,7 +149,6 @@ def agents(config: Config = None, socket: Socket = None, json: Json = False) -> 
         "type": "type",
         "state": "state",
         "since": "since",
-        "callbacks": "callbacks",
         "released": "released",
     }
     show_rows(ask(config, socket, "agents.list"), columns, "no agents", json)

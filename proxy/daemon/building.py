@@ -109,7 +109,8 @@ def mqtt_settings(config: NodeConfig) -> MqttSettings | None:
 def http_settings(config: NodeConfig) -> HttpSettings | None:
     """Return where to serve HTTP; None where it is off."""
     address = config.http.address
-    return None if address is None else HttpSettings(*address)
+    token = config.http.token
+    return None if address is None else HttpSettings(*address, None if token is None else token.get_secret_value())
 
 
 def own_address_test(listeners: tuple[Listener, ...],

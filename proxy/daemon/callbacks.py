@@ -73,6 +73,7 @@ class Callbacks:
         self.presence = Presence(self.stack, ledger)
         self.desk = Desk(store, ledger.policy, config.node.name, ledger.teller, ledger, random_bytes)
         self.desk.on_alarm = ledger.alarm
+        self.desk.peers = self._peers_of
         self.runner = Runner(self.agent, self.media, self.desk, ledger, ledger, self.stack, proxy.new_id)
         self.desk.orders = self.runner
         self._watched: dict[str, frozenset[str]] = {}
@@ -146,6 +147,7 @@ class Callbacks:
 
     def drain(self) -> None:
         """Begin nothing new; what is under way goes on to its end."""
+        self.desk.draining = True
         self.runner.drain(self._proxy.clock())
         self._arm()
 
@@ -160,6 +162,11 @@ class Callbacks:
         if self._starting is not None:
             await self._starting
             await self.media.stop()
+
+    def _peers_of(self, number: str | None) -> tuple[str, str]:
+        """PBX and trunk of a number of ours; the first ones where it says nothing."""
+        facts = self._ledger.policy.number_for(number or "")
+        return facts.pbx or next(iter(self._config.pbx)), facts.trunk or next(iter(self._config.trunk))
 
     def _alarm(self, name: str, text: str | None) -> None:
         self._ledger.alarm(name, text, self._proxy.wall())

@@ -20,6 +20,7 @@ from routing.direct import Record
 from routing.ledger import Ledger
 from routing.numbers import Numbers
 from routing.store.interface import CallRow, Store, StoreError
+from routing.today import Today
 
 DEFAULT_LIMIT: Final = 100
 MOST_ROWS: Final = 10_000
@@ -105,10 +106,15 @@ class Verbs:
     def agents(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Every agent that the policy lists or that was seen."""
         policy = self._ledger.policy
+        now = self._wall()
+        try:
+            released = self._store.released_counts(Today(policy.timezone).begin(now))
+        except StoreError:
+            released = {}
         return [{
             "extension": name, "name": policy.agent[name].name if name in policy.agent else None,
             "group": policy.group_of(name), "type": policy.direct_for(name).type, "state": state.state,
-            "since": state.since,
+            "since": state.since, "released": released.get(name, 0),
         } for name, state in sorted(self._ledger.agents().items())]
 
     def policy_apply(self, args: dict[str, Any]) -> dict[str, Any]:
@@ -173,5 +179,3 @@ def _call(row: CallRow, active: bool) -> dict[str, Any]:
     return {"id": row.id, "time": row.started_at, "direction": row.direction, "customer": row.customer,
             "agent": row.agent or row.tried, "dialled": row.dialled, "trunk": row.trunk, "pbx": row.pbx,
             "state": state, "cause": row.cause, "by": row.ended_by, "talk": row.talk_s}
-
-

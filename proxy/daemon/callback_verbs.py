@@ -1,0 +1,172 @@
+"""What an operator, MQTT and the API may ask about callbacks; the shapes stand in `proxy.control`."""
+
+from collections.abc import Callable
+from typing import Any, Final, get_args
+
+from proxy.control import ControlError, Handler
+from proxy.daemon.arguments import UnknownError, do, limit_of, number_of, read, word
+from proxy.daemon.callbacks import Callbacks
+from routing.callbacks.campaigns import active
+from routing.callbacks.desk import Desk
+from routing.callbacks.facts import AttemptRow, JournalRow, TaskRow, TaskState
+from routing.ledger import Ledger
+
+STATES: Final = get_args(TaskState)
+OWN_SETTINGS: Final = ("responsible_wait", "language", "preview")
+"""What a task may have otherwise than its group."""
+
+
+class CallbackVerbs:
+    """Handlers of `callbacks.*`, `dnc.*` and `campaigns.*`."""
+
+    def __init__(self, callbacks: Callbacks, ledger: Ledger, wall: Callable[[], float]) -> None:
+        self._callbacks, self._ledger, self._wall = callbacks, ledger, wall
+
+    @property
+    def _desk(self) -> Desk:
+        return self._callbacks.desk
+
+    def table(self) -> dict[str, Handler]:
+        """Every verb and its handler."""
+        return {
+            "callbacks.list": self.tasks, "callbacks.show": self.show, "callbacks.add": self.add,
+            "callbacks.cancel": lambda args: self._change(args, self._desk.cancel),
+            "callbacks.hold": lambda args: self._change(args, self._desk.hold),
+            "callbacks.resume": lambda args: self._change(args, self._desk.resume),
+            "callbacks.call-now": lambda args: self._change(args, self._desk.call_now),
+            "dnc.list": self.barred, "dnc.add": self.bar, "dnc.remove": self.unbar,
+            "campaigns.list": self.campaigns, "campaigns.show": self.campaign,
+        }
+
+    # Tasks
+
+    def tasks(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+        """Tasks, newest first; of those that are open the newest state, committed or not."""
+        state = word(args, "state")
+        if state is not None and state not in STATES:
+            raise ControlError(f"{state!r} is no state: {', '.join(STATES)}")
+        customer = number_of(args, "customer", self._ledger.policy.region) if args.get("customer") else None
+        group = word(args, "group")
+        live = {row.id: row for row in self._desk.open_tasks()}
+        rows = read(lambda: self._desk.tasks(limit_of(args), state, customer, group))  # type: ignore[arg-type]
+        found = {row.id: live.get(row.id, row) for row in rows}
+        for row in live.values():
+            if state in (None, row.state) and customer in (None, row.customer) and group in (None, row.group):
+                found[row.id] = row
+        newest = sorted(found.values(), key=lambda row: row.id, reverse=True)
+        return [task_json(row) for row in newest if state in (None, row.state)][:limit_of(args)]
+
+    def show(self, args: dict[str, Any]) -> dict[str, Any]:
+        """One task with its attempts and its journal."""
+        detail = read(lambda: self._desk.task(self._id(args)))
+        if detail is None:
+            raise UnknownError(f"there is no callback {args.get('id')!r}")
+        tries = {row.id: row for row in detail.attempts}
+        if detail.running is not None:
+            tries[detail.running.id] = detail.running
+        return {**task_json(detail.task), "waits_until": detail.waits_until,
+                "tries": [_attempt(row) for row in tries.values()],
+                "journal": [_line(row) for row in detail.journal]}
+
+    def add(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Promise a callback."""
+        policy = self._ledger.policy
+        group = word(args, "group") or next(iter(policy.group), None)
+        if word(args, "group") is None and len(policy.group) != 1:
+            raise ControlError("group is missing: name one of " + ", ".join(policy.group))
+        responsible = word(args, "responsible")
+        of_group = responsible is not None and responsible.startswith("group:")
+        options = {name: args[name] for name in OWN_SETTINGS if args.get(name) is not None}
+        if of_group and responsible is not None:
+            options["responsible_group"] = responsible.removeprefix("group:")
+        number = number_of(args, "number", self._ledger.policy.region) if args.get("number") else None
+        customer = number_of(args, "customer", self._ledger.policy.region)
+        self._callbacks.want_media()
+        row = do(lambda: self._desk.add(
+            customer, group or "", self._wall(), campaign=word(args, "campaign"), number=number,
+            responsible=None if of_group else responsible,
+            note=word(args, "note") or "", by=word(args, "by") or "operator", **options))
+        self._callbacks.poke()
+        return task_json(row)
+
+    def _change(self, args: dict[str, Any], act: Callable[..., TaskRow]) -> dict[str, Any]:
+        name = self._id(args)
+        row = do(lambda: act(name, self._wall(), word(args, "reason") or "operator"))
+        self._callbacks.poke()
+        return task_json(row)
+
+    def _id(self, args: dict[str, Any]) -> str:
+        """Return the id that is meant: itself, or as much of the end of an open task's as is unique."""
+        name = word(args, "id") or ""
+        if not name:
+            raise ControlError("id is missing")
+        found = [row.id for row in self._desk.open_tasks() if row.id.endswith(name)]
+        if len(found) > 1:
+            raise ControlError(f"{name!r} is the end of {len(found)} callbacks: name more of it")
+        return found[0] if found else name
+
+    # Do-not-call list
+
+    def barred(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+        """The list, newest first."""
+        rows = read(self._desk.barred)[:limit_of(args)]
+        return [{"customer": row.customer, "since": row.added_at, "reason": row.reason} for row in rows]
+
+    def bar(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Never call a number back."""
+        customer = number_of(args, "customer", self._ledger.policy.region)
+        do(lambda: self._desk.bar(customer, self._wall(), word(args, "reason") or ""))
+        self._callbacks.poke()
+        return {"customer": customer}
+
+    def unbar(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Take a number off the list."""
+        customer = number_of(args, "customer", self._ledger.policy.region)
+        return {"customer": customer, "removed": int(do(lambda: self._desk.unbar(customer, self._wall())))}
+
+    # Campaigns
+
+    def campaigns(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+        """Every campaign in short."""
+        return [self._campaign(name)[0] for name in sorted(self._ledger.policy.campaign)]
+
+    def campaign(self, args: dict[str, Any]) -> dict[str, Any]:
+        """One campaign with its settings."""
+        name = word(args, "id") or ""
+        if name not in self._ledger.policy.campaign:
+            raise UnknownError(f"there is no campaign {name!r}")
+        short, settings = self._campaign(name)
+        return {**short, "settings": settings}
+
+    def _campaign(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        policy = self._ledger.policy
+        campaign = policy.campaign[name]
+        counted = next((rest for known, *rest in self._desk.campaigns() if known == name), [campaign, 0, 0])
+        settings = campaign.model_dump(mode="json", exclude_none=True, by_alias=True)
+        begun = active(campaign, self._wall(), policy.zone_for(campaign.group))
+        return {"id": name, "name": campaign.name, "group": campaign.group, "rank": campaign.rank,
+                "parity": campaign.parity, "active": begun, "from": settings.get("from"), "to": settings.get("to"),
+                "open": counted[1], "running": counted[2]}, settings
+
+
+def task_json(row: TaskRow) -> dict[str, Any]:
+    """Return a task as commands, MQTT and the API show it."""
+    return {
+        "id": row.id, "customer": row.customer, "group": row.group, "campaign": row.campaign, "origin": row.origin,
+        "number": row.number, "pbx": row.pbx, "trunk": row.trunk, "state": row.state, "reason": row.reason,
+        "created": row.created_at, "missed_at": row.missed_at, "missed": row.missed, "due": row.due_at,
+        "expires": row.expires_at, "attempts": row.attempts, "attempts_max": row.attempts_max,
+        "responsible_kind": row.responsible_kind, "responsible": row.responsible,
+        "responsible_since": row.responsible_since, "released": row.released_at, "declined": [*row.declined],
+        "options": row.options, "ended": row.ended_at,
+    }
+
+
+def _attempt(row: AttemptRow) -> dict[str, Any]:
+    return {"id": row.id, "serial": row.serial, "agent": row.agent, "node": row.node, "step": row.step,
+            "claimed": row.claimed_at, "customer_at": row.customer_at, "answered": row.answered_at,
+            "ended": row.ended_at, "result": row.result, "cause": row.cause, "talk": row.talk_s}
+
+
+def _line(row: JournalRow) -> dict[str, Any]:
+    return {"time": row.at, "kind": row.kind, "agent": row.agent, "data": row.data}

@@ -1,0 +1,54 @@
+"""The door for commands from the status thread: MQTT and the API ask here what the control socket asks."""
+
+import asyncio
+import inspect
+from collections.abc import Mapping
+from typing import Any, Final
+
+from proxy.control import ControlError, Handler
+from proxy.daemon.arguments import UnknownError
+from proxy.status.commands import CommandError
+from routing.events import rfc3339
+
+WORDS: Final = ("callbacks", "dnc", "campaigns", "tickets", "agents", "calls", "direct")
+"""What commands from outside may be about. The policy stays with the operator of the machine."""
+MOMENTS: Final = frozenset({
+    "created", "missed_at", "due", "expires", "responsible_since", "released", "ended", "claimed", "customer_at",
+    "answered", "time", "since", "next", "delivered", "waits_until", "touched",
+})
+"""Keys whose values are seconds since the epoch on the control socket, and RFC 3339 here."""
+
+
+class Gate:
+    """`status.commands.Commands` over the daemon's handlers."""
+
+    def __init__(self, handlers: Mapping[str, Handler], loop: asyncio.AbstractEventLoop) -> None:
+        """`loop`: the daemon's own, where handlers run."""
+        self._handlers = {verb: handler for verb, handler in handlers.items() if verb.partition(".")[0] in WORDS}
+        self._loop = loop
+
+    async def run(self, verb: str, args: dict[str, Any]) -> Any:
+        """See Commands. In any loop but the daemon's."""
+        handler = self._handlers.get(verb)
+        if handler is None:
+            raise CommandError(f"there is no command {verb!r}: {', '.join(sorted(self._handlers))}", unknown=True)
+        return _written(await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_done(handler, args), self._loop)))
+
+
+async def _done(handler: Handler, args: dict[str, Any]) -> Any:
+    try:
+        found = handler(args)
+        return await found if inspect.isawaitable(found) else found
+    except ControlError as error:
+        raise CommandError(str(error), error.problems, unknown=isinstance(error, UnknownError)) from None
+
+
+def _written(data: Any, key: str = "") -> Any:
+    """Write moments as RFC 3339 does, however deep they stand."""
+    if isinstance(data, dict):
+        return {name: _written(value, name) for name, value in data.items()}
+    if isinstance(data, list):
+        return [_written(value, key) for value in data]
+    if key in MOMENTS and isinstance(data, float | int) and not isinstance(data, bool):
+        return rfc3339(float(data))
+    return data

@@ -1,0 +1,79 @@
+"""What an operator, MQTT and the API may ask about tickets; the shapes stand in `proxy.control`."""
+
+from collections.abc import Callable
+from typing import Any
+
+from proxy.control import ControlError, Handler
+from proxy.daemon.arguments import UnknownError, limit_of, number_of, read, word
+from routing.callbacks.facts import Delivery, Ticket, TicketComment
+from routing.callbacks.tickets import TicketOffice
+from routing.ledger import Ledger
+from routing.store.interface import Store
+
+
+class TicketVerbs:
+    """Handlers of `tickets.*`."""
+
+    def __init__(self, office: TicketOffice, store: Store, ledger: Ledger, wall: Callable[[], float],
+                 changed: Callable[[], None]) -> None:
+        """`changed`: told when there is something new to deliver."""
+        self._office, self._store, self._ledger, self._wall, self._changed = office, store, ledger, wall, changed
+
+    def table(self) -> dict[str, Handler]:
+        """Every verb and its handler."""
+        return {"tickets.list": self.tickets, "tickets.show": self.ticket, "tickets.comment": self.comment,
+                "tickets.close": self.close}
+
+    def tickets(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+        """Tickets, newest first."""
+        customer = number_of(args, "customer", self._ledger.policy.region) if args.get("customer") else None
+        rows = read(lambda: self._store.tickets(limit_of(args), word(args, "state"), customer))
+        return [ticket_json(row) for row in rows]
+
+    def ticket(self, args: dict[str, Any]) -> dict[str, Any]:
+        """One ticket, its comments and where it was sent."""
+        row = self._ticket(args)
+        comments = read(lambda: self._store.comments(row.id))
+        deliveries = read(lambda: self._store.deliveries_of(row.id))
+        return {**ticket_json(row), "comments": [_comment(one) for one in comments],
+                "deliveries": [_delivery(one) for one in deliveries]}
+
+    def comment(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Comment on a ticket; the comment is sent on like the ticket was."""
+        row, text = self._ticket(args), word(args, "text") or ""
+        if not text.strip():
+            raise ControlError("text is missing")
+        author, internal = word(args, "author") or "operator", bool(args.get("internal"))
+        self._store.put(self._office.comment(row.id, text, self._wall(), author, internal))
+        self._changed()
+        return ticket_json(row)
+
+    def close(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Close a ticket."""
+        row = self._ticket(args)
+        now = self._wall()
+        self._store.put(self._office.close(row, now))
+        return ticket_json(row if row.state == "closed" else row._replace(state="closed", closed_at=now))
+
+    def _ticket(self, args: dict[str, Any]) -> Ticket:
+        name = str(args.get("id") or "")
+        row = read(lambda: self._store.ticket(int(name) if name.isascii() and name.isdigit() else name))
+        if row is None:
+            raise UnknownError(f"there is no ticket {name!r}")
+        return row
+
+
+def ticket_json(row: Ticket) -> dict[str, Any]:
+    """Return a ticket as commands, MQTT and the API show it."""
+    return {"id": row.id, "number": row.number, "task": row.task, "customer": row.customer, "group": row.group,
+            "agent": row.agent, "subject": row.subject, "state": row.state, "created": row.created_at,
+            "ended": row.closed_at}
+
+
+def _comment(row: TicketComment) -> dict[str, Any]:
+    return {"id": row.id, "time": row.at, "author": row.author, "internal": row.internal, "text": row.text}
+
+
+def _delivery(row: Delivery) -> dict[str, Any]:
+    return {"id": row.id, "channel": row.channel, "comment": row.comment, "tries": row.tries, "next": row.next_at,
+            "delivered": row.delivered_at, "error": row.error}
