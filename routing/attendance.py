@@ -43,8 +43,9 @@ class Attendance:
         self._board = Board()
         self._open = OpenCalls()
         self._calls: dict[str, Call] = {}
-        self._rings_for: dict[str, str | None] = {}
-        """By agent whose dialogs show a phone ring: the customer; None: the PBX does not say, or not readably."""
+        self._rings_for: dict[str, tuple[str | None, float]] = {}
+        """By agent whose dialogs show a phone ring: since when, and for which customer; None: the PBX does not say, or
+        not readably."""
         self._shown: dict[str, str] = {}
         """By agent: the last call that a connected line showed at their phone."""
         self._legs: dict[str, str] = {}
@@ -131,10 +132,10 @@ class Attendance:
         rows: tuple[Call, ...] = ()
         events = list(self._say(agent, self._board.watched(agent, state, now), None, now))
         if state == "ringing":
-            self._rings_for[agent] = None if remote is None else self._rules.numbers.e164(remote)
+            self._rings_for[agent] = None if remote is None else self._rules.numbers.e164(remote), now
         elif agent in self._rings_for:
-            customer = self._rings_for.pop(agent)
-            entry = self._taken(agent, customer, now) if state == "busy" else None
+            customer, since = self._rings_for.pop(agent)
+            entry = self._taken(agent, customer, since, now) if state == "busy" else None
             if entry is not None:
                 events += self._picked(entry, agent, now)
                 rows = (entry,)
@@ -143,17 +144,16 @@ class Attendance:
 
     # Who has it
 
-    def _taken(self, agent: str, customer: str | None, now: float) -> Call | None:
-        """Find the call that an agent's phone, which rang for this customer, has taken up."""
+    def _taken(self, agent: str, customer: str | None, since: float, now: float) -> Call | None:
+        """Find the call that an agent's phone, which has rung since then for this customer, has taken up."""
         shown = self._calls.get(self._shown.get(agent, ""))
-        if shown is not None and (shown.agent is not None or shown.picked_at is not None):
-            shown = None
-        if customer is None:
-            return shown
-        if shown is not None and shown.customer == customer:
-            return shown
-        return next((call for call in self._open.of(customer)
-                     if call.picked_at is None and _may_be_taken(call, now)), None)
+        if shown is not None and shown.agent is None and shown.picked_at is None and shown.signs is not None:
+            if customer is not None and shown.customer == customer:
+                return shown
+            if customer is None and abs(shown.signs[agent] - since) <= NOTIFY_LATE:
+                return shown
+        return None if customer is None else next((call for call in self._open.of(customer)
+                                                  if call.picked_at is None and _may_be_taken(call, now)), None)
 
     def _picked(self, entry: Call, agent: str, now: float) -> tuple[Event, ...]:
         """An agent took a call up. Who it was is sure where no other call can have been meant."""
@@ -177,7 +177,7 @@ class Attendance:
             return []
         rung, entry.rung = entry.rung, None
         if target.local is not None:
-            return self._joined(entry, target.local)
+            return self._joined(entry, target.local, now)
         pbx = self._pbxs.get(entry.pbx, NO_PBX)
         proof = identity.answering_agent(identities, self._expected(entry, target), target, entry.number_facts, pbx,
                                          self._rules.targets)
@@ -215,11 +215,9 @@ class Attendance:
 
     def _placing(self, entry: Call, agent: str | None, now: float) -> list[Event]:
         """A leg of ours is about to be dialled: its agent is not free from now on."""
-        if not entry.to_agent:
-            return []
-        if entry.attempt is not None:
-            self._legs[entry.attempt] = entry.id
-        if agent is None:
+        if entry.to_agent:
+            self._legs[entry.attempt or ""] = entry.id
+        if not entry.to_agent or agent is None:
             return []
         entry.rung = agent
         return list(self._move(agent, 1, 0, now, entry.id))
@@ -247,11 +245,12 @@ class Attendance:
             if self._shown.get(agent) == entry.id:
                 del self._shown[agent]
 
-    def _joined(self, entry: Call, attempt: str) -> list[Event]:
+    def _joined(self, entry: Call, attempt: str, now: float) -> list[Event]:
         """The customer rang in and was joined with the agent whom an attempt of ours has: our leg engages them."""
         leg = self._calls.get(self._legs.get(attempt, ""))
         entry.attempt, entry.evidence = attempt, OWN
         entry.agent = None if leg is None else leg.agent
+        entry.picked_at = now
         self._open.attended(entry)
         return []
 

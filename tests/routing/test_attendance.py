@@ -84,6 +84,11 @@ def test_an_agent_who_refuses_our_leg_is_not_called_free(world: World) -> None:
     assert world.ledger.agent_state("201") == "unknown"
 
 
+def test_a_leg_without_a_number_of_ours(world: World) -> None:
+    world.ledger.place(own(world, "outbound")._replace(number=None, group="gone"), world.now)
+    assert (world.ledger.calls()[0].number, world.ledger.calls()[0].number_facts.kind) == (None, "shared")
+
+
 def test_the_same_leg_is_placed_once(world: World) -> None:
     leg = own(world, "inbound")
     world.ledger.place(leg, world.now)
@@ -173,6 +178,24 @@ def test_who_took_our_leg_to_a_queue_is_seen_in_the_dialogs(queue: World) -> Non
     assert queue.ledger.taken_by(leg.id) == "202"
     queue.ledger.dialog_event("202", "free", None, queue.now)
     assert queue.ledger.agent_state("202") == "free"
+
+
+def test_who_rings_in_meets_the_agent_of_a_queue_once_they_are_known(queue: World) -> None:
+    desk = queue.ledger.desk
+    assert isinstance(desk, Ears)
+    desk.attempts[CUSTOMER] = "a1"
+    leg, glare = own(queue, "inbound", None), queue.calls_in()
+    queue.ledger.place(leg, queue.now)
+    queue.ledger.answered(leg.id, 0, (), None, queue.now)
+    queue.ledger.decide(glare, queue.now)
+    queue.ledger.answered(glare.id, 0, (), None, queue.now)
+    queue.ledger.place(own(queue, "inbound", "203", "a2"), queue.now)
+    takes(queue, "202", CUSTOMER)
+    assert queue.ledger.taken_by(glare.id) == "202"
+    queue.now += 10
+    queue.ledger.ended(leg.id, Ending(200, "callee"), queue.now)
+    queue.ledger.ended(glare.id, Ending(200, "proxy"), queue.now)
+    assert [(talk.agent, talk.seconds) for talk in desk.talks] == [("202", 15.0)], "since they were joined"
 
 
 def test_legs_of_ours_end_with_the_process_that_placed_them(worlds: Worlds) -> None:
@@ -274,6 +297,28 @@ def test_a_pbx_that_does_not_say_who_rings_but_shows_the_connected_line(queue: W
     queue.ledger.connected_line(call.id, (pai("201"),), queue.now)
     takes(queue, "201", None)
     assert queue.ledger.taken_by(call.id) == "201"
+
+
+def test_a_connected_line_of_another_time_tells_nothing(queue: World) -> None:
+    call = in_queue(queue)
+    queue.ledger.connected_line(call.id, (pai("201"),), queue.now)
+    queue.ledger.dialog_event("201", "ringing", CUSTOMER, queue.now)
+    queue.ledger.dialog_event("201", "free", None, queue.now + 10)
+    queue.now += 60
+    takes(queue, "201", None)
+    assert queue.ledger.taken_by(call.id) is None, "an internal call, maybe"
+
+
+def test_a_connected_line_of_another_customers_call_does_not_mislead(queue: World) -> None:
+    other, call = in_queue(queue, OTHER), in_queue(queue)
+    queue.ledger.connected_line(other.id, (pai("201"),), queue.now)
+    takes(queue, "201", CUSTOMER)
+    assert [queue.ledger.taken_by(one.id) for one in (other, call)] == [None, "201"]
+    third = in_queue(queue, OTHER)
+    queue.ledger.connected_line(third.id, (pai("201"),), queue.now)
+    queue.ledger.ended(other.id, Ending(200, "caller"), queue.now)
+    takes(queue, "201", None)
+    assert queue.ledger.taken_by(third.id) == "201", "the phone is shown at the newer call still"
 
 
 def test_connected_lines_that_say_nothing(queue: World) -> None:
