@@ -63,6 +63,16 @@ class Refresher:
         else:
             self._at(self._over_at, self._expired)
 
+    def fields(self) -> tuple[bytes, ...]:
+        """What a request that is sent for another reason must say so that the timer stays as it is (section 7.4)."""
+        if self.agreed is None:
+            return ()
+        return (SessionExpires(self.agreed.seconds, "uac" if self.agreed.ours else "uas").field(),)
+
+    def refreshed_by(self, response: Response, now: float) -> None:
+        """Take the 2xx to such a request: it refreshes the session too."""
+        self.agree(agreed_by(response) or self.agreed, now)
+
     def stop(self) -> None:
         """The dialog is over."""
         if self._timer is not None:

@@ -106,7 +106,11 @@ class Session:
     def tell_identity(self, fields: tuple[bytes, ...], now: float, tries: int = MAX_PENDING_TRIES) -> None:
         """Tell the far end something about whom it is connected to: UPDATE, else re-INVITE."""
         def done(response: Response | None, at: float) -> None:
-            if response is not None and response.status in (491, 500) and tries > 1 and not self.over:
+            if response is None or self.over:
+                return
+            if response.status < 300:
+                self._timer.refreshed_by(response, at)
+            elif response.status in (491, 500) and tries > 1:
                 self._later(at, partial(self._tell_again, fields, tries - 1))
 
         if self.over:
@@ -114,7 +118,7 @@ class Session:
         if self._busy():
             self._later(now, partial(self._tell_again, fields, tries))
         else:
-            self._modify(fields, done)
+            self._modify((*fields, *self._timer.fields()), done)
 
     def _tell_again(self, fields: tuple[bytes, ...], tries: int, now: float) -> None:
         self.tell_identity(fields, now, tries)

@@ -89,7 +89,7 @@ class Door:
         return self._legs.agent.response(response, flow, now)
 
     def unknown(self, request: Request, flow: Flow, now: float) -> bool:
-        return False
+        return self._legs.agent.unknown_dialog(request, flow, now)
 
     def take(self, name: str, offer: Incoming, now: float) -> bool:
         self._legs.incoming = self._legs.agent.take(offer, self._legs.listener, now)
