@@ -8,7 +8,7 @@ from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at, clock
 
 def tried(shop: Shop, most: int = 20) -> list[str]:
     """Let every attempt fail and return when each was made."""
-    made = []
+    made: list[str] = []
     while len(made) < most and (order := shop.until_ordered(3 * 86_400)) is not None:
         made.append(clock(shop.now))
         shop.fails(order)

@@ -1,0 +1,544 @@
+"""Attempts: what is committed before what, what each end means for the task, the guard, glare, crashes, trouble."""
+
+import pytest
+
+from routing.callbacks.facts import LegRow, Missed, Order, Result, Step
+from routing.store.interface import Unit
+from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at, clock
+
+BEFORE: tuple[Step, ...] = ("claimed", "agent", "accepted")
+STEPS: tuple[Step, ...] = (*BEFORE, "customer", "answered", "talked")
+
+
+def to(shop: Shop, step: Step) -> str:
+    """Bring the only attempt as far as a step; return its name."""
+    shop.missed()
+    [order] = shop.turn()
+    for each in STEPS[1:STEPS.index(step) + 1]:
+        assert shop.step(order, each)
+    return order.attempt
+
+
+# One dial
+
+
+def test_the_claim_is_committed_before_anything_is_sent() -> None:
+    shop = Shop()
+    committed = []
+    shop.missed()
+
+    def begin(order: Order, now: float) -> None:
+        committed.append(shop.store.all_attempts[order.attempt].step)
+
+    shop.runner.begin = begin  # type: ignore[method-assign]
+    shop.turn()
+    assert committed == ["claimed"]
+
+
+def test_nothing_is_dialled_while_the_database_is_in_trouble() -> None:
+    shop = Shop()
+    shop.missed()
+    shop.store.broken = True
+    assert shop.until(shop.now + 600) == []
+    shop.store.broken = False
+    assert len(shop.until(shop.now + 10, 1)) == 1
+
+
+def test_a_step_that_cannot_be_committed_may_not_be_sent() -> None:
+    shop = Shop()
+    shop.missed()
+    [order] = shop.turn()
+    assert shop.step(order, "agent")
+    assert shop.step(order, "accepted")
+    shop.store.broken = True
+    assert shop.step(order, "customer") is False
+    shop.store.broken = False
+    shop.end(order, "stopped")
+    assert shop.task().attempts == 0
+    assert shop.store.all_attempts[order.attempt].customer_at is None
+    assert len(shop.until(shop.now + 30, 1)) == 1
+
+
+def test_the_count_is_committed_with_the_dialling() -> None:
+    shop = Shop()
+    name = to(shop, "customer")
+    assert shop.task().attempts == 1
+    assert shop.store.all_attempts[name].customer_at == shop.now
+
+
+def test_one_attempt_a_customer_at_a_time_whatever_the_group() -> None:
+    shop = Shop()
+    shop.missed()
+    shop.missed(group="support")
+    [order] = shop.turn()
+    assert shop.until(shop.now + 60, 5) == []
+    shop.fails(order)
+    [other] = shop.until(shop.now + 10, 1)
+    assert {order.group, other.group} == {"sales", "support"}
+
+
+def test_a_customer_who_is_in_a_call_with_us_is_not_dialled() -> None:
+    shop = Shop()
+    shop.floor.calls.add(CUSTOMER)
+    shop.missed()
+    assert shop.until(shop.now + 60, 5) == []
+    shop.floor.calls.clear()
+    assert len(shop.until(shop.now + 6, 1)) == 1
+
+
+def test_a_customer_who_is_in_a_call_when_the_agent_accepts_is_not_dialled() -> None:
+    shop = Shop()
+    shop.missed()
+    [order] = shop.turn()
+    assert shop.step(order, "agent")
+    shop.floor.calls.add(CUSTOMER)
+    assert shop.step(order, "customer") is False
+    shop.end(order, "stopped")
+    assert [line.data["reason"] for line in shop.journal("refused")] == ["engaged"]
+    shop.floor.calls.clear()
+    assert len(shop.until(shop.now + 10, 1)) == 1
+
+
+def test_not_dialled_outside_hours_though_the_agent_was_rung_within() -> None:
+    shop = Shop(at("2026-11-23 16:59"), sales='hours = ["mon-fri 08:00-17:00"]')
+    shop.missed()
+    [order] = shop.turn()
+    shop.now += 61
+    assert shop.dial(order) is False
+    shop.end(order, "refused")
+    assert shop.task().attempts == 0
+    assert shop.until_ordered() is not None
+    assert clock(shop.now) == "Tue 08:00"
+
+
+# Who is rung
+
+
+def test_never_more_legs_than_free_agents_less_the_reserve() -> None:
+    shop = Shop(sales="", callback="reserve = 1")
+    for number in range(5):
+        shop.missed(f"+3620111111{number}")
+    assert len(shop.until(shop.now + 20, 1)) == 1
+
+
+def test_agents_of_unknown_state_come_after_the_free_ones() -> None:
+    shop = Shop()
+    shop.floor.states = {"201": "unknown"}
+    shop.missed()
+    shop.missed(OTHER)
+    assert [order.agent for order in shop.turn()] == ["202", "201"]
+
+
+def test_agents_of_unknown_state_are_left_alone_where_that_is_set() -> None:
+    shop = Shop(callback="ring_unknown = false")
+    shop.floor.states = {"201": "unknown"}
+    shop.missed()
+    shop.missed(OTHER)
+    assert [order.agent for order in shop.turn()] == ["202"]
+
+
+def test_the_longest_idle_agent_first() -> None:
+    shop = Shop()
+    shop.floor.since = {"201": 500.0, "202": 100.0}
+    shop.missed()
+    assert [order.agent for order in shop.turn()] == ["202"]
+
+
+def test_an_agent_who_did_not_answer_is_not_rung_again_for_a_while() -> None:
+    shop = Shop(callback='retry_agent = "60s"')
+    shop.floor.states["202"] = "busy"
+    shop.missed()
+    [order] = shop.turn()
+    shop.end(order, "agent_no_answer", 487)
+    rung = shop.now
+    assert shop.until(rung + 59, 1) == []
+    assert [order.agent for order in shop.until(rung + 63, 1)] == ["201"]
+    assert shop.task().attempts == 0
+
+
+def test_a_group_without_agents_rings_its_queue_extension() -> None:
+    shop = Shop()
+    for customer in (CUSTOMER, OTHER):
+        shop.missed(customer, group="queue")
+    [order] = shop.until(shop.now + 10, 1)
+    assert (order.agent, order.target) == (None, "800")
+    shop.talks(order)
+    assert len(shop.until(shop.now + 10, 1)) == 1
+
+
+def test_the_queue_extension_rests_after_a_decline() -> None:
+    shop = Shop()
+    shop.missed(group="queue")
+    [order] = shop.turn()
+    shop.end(order, "declined", agent="501")
+    declined = shop.now
+    assert shop.task().declined == ("501",)
+    assert shop.until(declined + 59, 1) == []
+    assert len(shop.until(declined + 65, 1)) == 1
+
+
+# What follows from each end
+
+
+@pytest.mark.parametrize(("result", "cause", "again"), [
+    ("customer_busy", 486, "Mon 12:05"), ("customer_failed", 600, "Mon 12:05"),
+    ("customer_no_answer", 487, "Mon 18:00"),
+    ("customer_failed", 480, "Mon 18:00"), ("customer_failed", 503, "Mon 18:00"), ("short", 200, "Mon 18:00"),
+    ("no_key", 200, "Mon 18:00"), ("agent_left", 487, "Mon 18:00"), ("stopped", 487, "Mon 18:00"),
+    ("customer_failed", 603, "Tue 06:00"), ("customer_failed", 607, "Tue 06:00"),
+])
+def test_the_cause_decides_the_retry(result: Result, cause: int, again: str) -> None:
+    shop = Shop()
+    shop.missed()
+    [order] = shop.turn()
+    shop.fails(order, result, cause)
+    assert shop.task().attempts == 1
+    assert shop.until_ordered(step=10) is not None
+    assert clock(shop.now) == again
+
+
+@pytest.mark.parametrize("cause", [404, 410, 484, 604])
+def test_a_number_that_does_not_exist_is_not_tried_again(cause: int) -> None:
+    shop = Shop(tickets="true")
+    shop.missed()
+    [order] = shop.turn()
+    shop.fails(order, "customer_failed", cause)
+    assert (shop.task().state, shop.task().reason) == ("failed", "number")
+    assert [ticket.task for ticket in shop.store.tickets(9)] == [shop.task().id]
+
+
+def test_planned_moments_that_passed_without_a_free_agent_are_spread_anew() -> None:
+    shop = Shop(missed="attempts = 4")
+    shop.floor.states = {"201": "busy", "202": "busy"}
+    shop.missed()
+    shop.until(at("2026-11-24 07:00"), 600)
+    shop.floor.states.clear()
+    made = []
+    while (order := shop.until_ordered(86_400)) is not None:
+        made.append(clock(shop.now))
+        shop.fails(order)
+    assert len(made) == 4
+    assert made == ["Tue 07:00", "Tue 08:15", "Tue 09:30", "Tue 10:45"]
+
+
+def test_a_talk_ends_it_and_every_other_promise_to_them() -> None:
+    shop = Shop()
+    shop.missed()
+    shop.missed(group="support")
+    [order] = shop.turn()
+    shop.talks(order)
+    assert {(task.group, task.state, task.reason) for task in shop.store.tasks(9)} == \
+        {("sales", "done", "talked"), ("support", "done", "talked")}
+    row = shop.store.all_attempts[order.attempt]
+    assert (row.result, row.talk_s, row.step) == ("talked", 30.0, "ended")
+    assert [event["talk_s"] for event in shop.events("callback.attempted")] == [30.0]
+    assert len(shop.events("callback.connected")) == 1
+
+
+def test_customer_first_that_no_agent_took_waits_for_the_next_moment() -> None:
+    shop = Shop(callback="customer_first = true")
+    shop.missed()
+    [order] = shop.turn()
+    assert shop.step(order, "customer")
+    assert shop.step(order, "answered")
+    shop.end(order, "declined")
+    assert shop.task().attempts == 1
+    assert shop.until_ordered() is not None
+    assert clock(shop.now) == "Mon 18:00"
+
+
+def test_a_ticket_on_start_gets_a_note_when_the_customer_does_not_answer() -> None:
+    shop = Shop(tickets="true\non_start = true")
+    shop.missed()
+    [order] = shop.turn()
+    shop.fails(order)
+    [ticket] = shop.store.tickets(9)
+    assert (ticket.agent, ticket.subject) == (order.agent, f"Callback {CUSTOMER}")
+    comments = shop.store.comments(ticket.id)
+    assert len(comments) == 2
+    assert comments[1].internal
+    assert "customer no answer" in comments[1].text
+    for _ in range(3):
+        again = shop.until_ordered()
+        assert again is not None
+        shop.fails(again)
+    assert len(shop.store.tickets(9)) == 1
+    assert "not reached" in shop.store.comments(ticket.id)[-1].text
+
+
+# Talks, glare and operators meanwhile
+
+
+def test_a_talk_meanwhile_stops_the_attempt_and_nothing_is_dialled() -> None:
+    shop = Shop()
+    name = to(shop, "accepted")
+    shop.talked()
+    order = shop.runner.orders[0]
+    assert shop.step(order, "customer") is False
+    shop.turn()
+    assert shop.runner.stopped == [(name, "talk")]
+    assert shop.store.all_attempts[name].result == "stopped"
+    assert shop.task().attempts == 0
+
+
+def test_a_talk_of_its_own_does_not_stop_the_attempt() -> None:
+    shop = Shop()
+    to(shop, "answered")
+    shop.talked()
+    shop.turn()
+    assert shop.runner.stopped == []
+
+
+@pytest.mark.parametrize(("step", "found"), [
+    ("claimed", True), ("agent", True), ("accepted", True), ("customer", True), ("answered", False), ("talked", False),
+])
+def test_glare_finds_the_attempt_until_the_customer_has_answered(step: Step, found: bool) -> None:
+    shop = Shop()
+    name = to(shop, step)
+    assert shop.desk.rang_in(CUSTOMER, shop.now) == (name if found else None)
+    assert shop.desk.rang_in(OTHER, shop.now) is None
+
+
+def test_glare_that_becomes_a_talk_keeps_the_promise() -> None:
+    shop = Shop()
+    to(shop, "customer")
+    shop.end(shop.runner.orders[0], "glare", 200, talk_s=60.0)
+    assert shop.task().state == "done"
+
+
+def test_glare_too_short_for_a_talk_is_tried_again_in_a_while() -> None:
+    shop = Shop()
+    to(shop, "agent")
+    shop.end(shop.runner.orders[0], "glare", 200, talk_s=2.0)
+    assert (shop.task().state, shop.task().attempts) == ("open", 0)
+    assert shop.until_ordered(step=10) is not None
+    assert clock(shop.now) == "Mon 12:05"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_cancel_stops_what_has_not_been_answered(step: Step) -> None:
+    shop = Shop()
+    to(shop, step)
+    task = shop.task()
+    if step == "talked":
+        assert task.state == "done"
+        return
+    shop.desk.cancel(task.id, shop.now, "anna")
+    shop.turn()
+    assert [reason for _, reason in shop.runner.stopped] == ([] if step == "answered" else ["operator"])
+    assert (shop.task().state, shop.task().reason) == ("cancelled", "operator")
+    assert shop.until(shop.now + 86_400, 600) == []
+
+
+def test_held_is_not_tried_and_resumed_is() -> None:
+    shop = Shop()
+    to(shop, "agent")
+    name = shop.task().id
+    shop.desk.hold(name, shop.now)
+    shop.turn()
+    assert [reason for _, reason in shop.runner.stopped] == ["held"]
+    assert shop.until(shop.now + 3600) == []
+    shop.desk.resume(name, shop.now)
+    assert len(shop.until(shop.now + 10, 1)) == 1
+
+
+def test_held_and_resumed_before_the_runner_was_told() -> None:
+    shop = Shop()
+    to(shop, "agent")
+    name = shop.task().id
+    shop.desk.hold(name, shop.now)
+    shop.desk.resume(name, shop.now)
+    assert len(shop.until(shop.now + 10, 1)) == 1
+
+
+def test_a_held_task_expires_all_the_same() -> None:
+    shop = Shop(tickets="true")
+    shop.missed()
+    shop.desk.hold(shop.task().id, shop.now)
+    shop.until(shop.now + 86_401, 3600)
+    assert shop.task().state == "expired"
+    assert len(shop.store.tickets(9)) == 1
+
+
+# The guard
+
+
+def test_the_stop_switch_lets_nothing_begin_and_stops_what_has() -> None:
+    shop = Shop()
+    to(shop, "customer")
+    shop.policy(guard="stop = true")
+    shop.missed(OTHER)
+    assert shop.until(shop.now + 600) == []
+    assert [reason for _, reason in shop.runner.stopped] == ["stop"]
+    shop.policy()
+    assert [order.customer for order in shop.until(shop.now + 10, 1)] == [OTHER]
+
+
+@pytest.mark.parametrize(("customer", "reason"), [
+    (OURS, "own_number"), ("+4915112345678", "country"), ("+3690123456", "number_type"),
+])
+def test_what_must_never_be_dialled_is_refused_with_its_reason(customer: str, reason: str) -> None:
+    shop = Shop(tickets="true")
+    shop.missed(customer)
+    assert (shop.task(customer).state, shop.task(customer).reason) == ("failed", reason)
+    assert [line.data["reason"] for line in shop.journal("refused")] == [reason]
+    assert [event["reason"] for event in shop.events("callback.failed")] == [reason]
+    assert [event["reason"] for event in shop.events("ticket.opened")] == ["guard"]
+    assert shop.until(shop.now + 3600) == []
+
+
+def test_a_cap_makes_it_wait_and_says_so() -> None:
+    shop = Shop(guard="all_per_hour = 1")
+    shop.missed()
+    shop.missed(OTHER)
+    one, two = shop.turn()
+    shop.fails(one)
+    dialled = shop.now
+    assert shop.dial(two) is False
+    shop.end(two, "refused")
+    assert shop.task(two.customer).attempts == 0
+    assert [line.data["reason"] for line in shop.journal("refused")] == ["all_cap"]
+    assert shop.until(dialled + 3590, 60) == []
+    assert len(shop.until(dialled + 3660, 5)) == 1
+
+
+def test_a_flood_of_missed_calls_is_capped_and_an_alarm_goes_up_and_down() -> None:
+    shop = Shop(guard="tasks_per_hour = 20")
+    for number in range(1000):
+        shop.missed(f"+36201{number:06d}")
+    assert len(shop.store.all_tasks) == 20
+    assert "20 callbacks" in (shop.alarms["callbacks_flood"] or "")
+    assert len([event for event in shop.events("callback.failed") if event["reason"] == "flood"]) == 980
+    shop.now += 3700
+    shop.turn()
+    assert shop.alarms["callbacks_flood"] is None
+
+
+def test_the_do_not_call_list_ends_open_tasks_and_refuses_new_ones() -> None:
+    shop = Shop()
+    shop.missed()
+    shop.desk.bar(CUSTOMER, shop.now, "asked us")
+    assert (shop.task().state, shop.task().reason) == ("cancelled", "do_not_call")
+    shop.now += 1
+    shop.missed()
+    assert (shop.task().state, shop.task().reason) == ("failed", "do_not_call")
+    other = shop.reborn()
+    assert [row.customer for row in other.desk.barred()] == [CUSTOMER]
+    assert other.desk.unbar(CUSTOMER, other.now)
+    other.now += 1
+    other.missed()
+    assert other.task().state == "open"
+
+
+def test_legs_on_a_trunk_are_limited() -> None:
+    shop = Shop(guard="trunk_legs = 1")
+    shop.missed()
+    shop.missed(OTHER)
+    [order] = shop.turn()
+    assert shop.dial(order)
+    assert shop.until(shop.now + 20, 1) == []
+    shop.end(order, "customer_no_answer")
+    assert len(shop.until(shop.now + 10, 1)) == 1
+
+
+# Crashes
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_crash_at_each_step(step: Step) -> None:
+    shop = Shop()
+    name = to(shop, step)
+    leg = LegRow("leg 1", name, "agent", "{}")
+    shop.desk.leg(leg)
+    again = shop.reborn()
+    row, task = again.store.all_attempts[name], again.task()
+    assert (row.ended_at, row.result) == (again.now, "talked" if step == "talked" else "crashed")
+    assert task.attempts == (0 if step in BEFORE else 1)
+    given = again.until(again.now + 5, 1)
+    assert again.runner.recovered == (leg,)
+    if step == "talked":
+        assert (task.state, given) == ("done", [])
+    elif step in BEFORE:
+        assert [order.serial for order in given] == [2]
+    else:
+        assert given == []
+        assert again.until_ordered() is not None
+        assert clock(again.now) == "Mon 18:00"
+
+
+def test_legs_of_before_are_forgotten_after_they_had_their_time() -> None:
+    shop = Shop()
+    shop.desk.leg(LegRow("leg 1", to(shop, "agent"), "agent", "{}"))
+    again = shop.reborn()
+    again.floor.states = {"201": "busy", "202": "busy"}
+    again.until(again.now + 60, 1)
+    assert len(again.store.all_legs) == 1
+    again.until(again.now + 10, 1)
+    assert again.store.all_legs == {}
+
+
+def test_a_crash_loses_neither_count_nor_responsible_nor_decline() -> None:
+    shop = Shop(missed='responsible = "fixed"\nresponsible_agent = "202"\nresponsible_wait = "5m"')
+    shop.floor.states["202"] = "busy"
+    shop.missed()
+    shop.turn()
+    shop.wait(100)
+    again = shop.reborn()
+    assert again.until(shop.now + 198, 1) == []
+    [order] = again.until(again.now + 5, 1)
+    again.end(order, "declined")
+    third = again.reborn()
+    assert third.task().declined == (order.agent,)
+    assert third.until(third.now + 30, 1) == []
+
+
+def test_what_was_dialled_before_the_restart_counts_for_the_caps() -> None:
+    shop = Shop(guard="all_per_hour = 1")
+    shop.missed()
+    [order] = shop.turn()
+    shop.fails(order)
+    again = shop.reborn()
+    again.missed(OTHER)
+    assert again.until(again.now + 3000, 60) == []
+
+
+def test_calls_while_the_database_could_not_be_read_are_not_forgotten() -> None:
+    shop = Shop()
+    shop.missed(OTHER)
+    shop.store.broken = True
+    again = shop.reborn()
+    fact = Missed("call x", CUSTOMER, OURS, "sales", "office", "main", shop.now, shop.now, "hung_up", (), "certain")
+    assert again.desk.missed(fact, again.now) == Unit()
+    again.store.broken = False
+    assert [order.customer for order in again.until(again.now + 5, 1)] == [OTHER, CUSTOMER]
+
+
+def test_another_database_is_told_what_lives() -> None:
+    shop = Shop()
+    to(shop, "agent")
+    shop.missed(OTHER)
+    shop.desk.leg(LegRow("leg 1", shop.runner.orders[0].attempt, "agent", "{}"))
+    before = shop.store.open_tasks(), shop.store.open_attempts(), shop.store.legs()
+    shop.store.all_tasks.clear()
+    shop.store.all_attempts.clear()
+    shop.store.all_legs.clear()
+    shop.store.on_anew()
+    assert (shop.store.open_tasks(), shop.store.open_attempts(), shop.store.legs()) == before
+
+
+def test_draining_begins_nothing_and_lets_go_on_what_runs() -> None:
+    shop = Shop()
+    to(shop, "agent")
+    shop.missed(OTHER)
+    shop.desk.draining = True
+    assert shop.until(shop.now + 60) == []
+    assert shop.step(shop.runner.orders[0], "customer")
+
+
+def test_a_claim_that_another_process_was_faster_with() -> None:
+    shop = Shop()
+    shop.missed()
+    row = shop.task()
+    shop.store.all_tasks[row.id] = row._replace(state="done", ended_at=shop.now)
+    assert shop.until(shop.now + 60, 1) == []
+    assert shop.desk.open_tasks() == ()
