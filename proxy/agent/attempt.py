@@ -14,7 +14,6 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -90,48 +89,50 @@ class Attempt(AttemptState):
         if self._agent_ready and self._customer_ready:
             self._join(now)
         elif self._agent_ready and customer is None:
-            self._ask("customer", self._call_customer)
+            self._call_customer(now)
         elif self._agent_ready and customer is not None and rings_in and not customer.answering:
             customer.answer(now)
         elif agent is None and (rings_in or self._customer_ready or not self.order.customer_first):
-            self._ask("agent", self._call_agent)
+            self._call_agent(now)
         elif agent is None and customer is None:
-            self._ask("customer", self._call_customer)
+            self._call_customer(now)
 
-    def _ask(self, step: Step, then: Callable[[float], None]) -> None:
-        """Have a step committed, and go on then."""
+    def _call_agent(self, now: float) -> None:
+        own = self._agent = self._leg("agent", self._tools.new_id())
+        own.place(calls.to_agent(self.order, own.call), now)
+        self._ask("agent", own)
+
+    def _call_customer(self, now: float) -> None:
+        account = self._tools.stack.account("trunk", self.order.trunk)
+        own = self._customer = self._leg("customer", self._tools.new_id())
+        own.place(calls.to_customer(self.order, own.call, account.username if account else None), now)
+        self._ask("customer", own)
+
+    def _ask(self, step: Step, own: OwnLeg) -> None:
+        """Have a step committed, and let its leg go then."""
+        if own.over:
+            return
         clock = self._tools.stack.clock()
         self._asking = step
         self._asked += 1
         self._timer("commit", clock + COMMIT_PATIENCE, partial(self._answered_late, step))
         self._tools.desk.step(self.order.attempt, step, self._tools.stack.wall(),
-                              partial(self._told, self._asked, step, then), self.taken_by)
+                              partial(self._told, self._asked, step, own), self.taken_by)
 
-    def _told(self, question: int, step: Step, then: Callable[[float], None], go: bool) -> None:
+    def _told(self, question: int, step: Step, own: OwnLeg, go: bool) -> None:
         if question != self._asked or self._asking is None:
             return
         self._forget_question()
         now = self._tools.stack.clock()
-        if go:
-            then(now)
-        else:
+        if not go:
             self._finish("refused" if step == "customer" else "stopped", now, text=f"{step} not allowed")
+            return
+        self._dialled = self._dialled or step == "customer"
+        own.go(calls.entry_of(self.order, own.call, to_pbx=step == "agent", agent=self.taken_by), now)
 
     def _answered_late(self, step: Step, now: float) -> None:
         self._forget_question()
         self._finish("stopped", now, text=f"{step} not committed")
-
-    def _call_agent(self, now: float) -> None:
-        own = self._agent = self._leg("agent", self._tools.new_id())
-        entry = calls.entry_of(self.order, own.call, to_pbx=True, agent=self.order.agent)
-        own.place(entry, calls.to_agent(self.order, own.call), now)
-
-    def _call_customer(self, now: float) -> None:
-        account = self._tools.stack.account("trunk", self.order.trunk)
-        self._dialled = True
-        own = self._customer = self._leg("customer", self._tools.new_id())
-        entry = calls.entry_of(self.order, own.call, to_pbx=False, agent=self.taken_by)
-        own.place(entry, calls.to_customer(self.order, own.call, account.username if account else None), now)
 
     # What the legs do
 

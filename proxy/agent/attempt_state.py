@@ -16,8 +16,8 @@ from proxy.agent.talk import Talk
 from proxy.sip.timers import Timer
 from routing.callbacks.facts import Order, Outcome, Result, Step
 
-Phase = Literal["preview", "agent_rings", "agent_asked", "customer_rings", "customer_asked", "customer_waits",
-                "customer_rings_in", "talking", "ending"]
+Phase = Literal["preview", "agent_rings", "agent_asked", "customer_rings", "customer_asked", "customer_rings_in",
+                "talking", "ending"]
 
 FAREWELL: Final = 12.0
 """Seconds that the last words may take, where the end of their playing is not told."""
@@ -70,18 +70,14 @@ class AttemptState(News):
             return "customer_rings_in"
         if agent is not None and not self._agent_ready:
             return "agent_rings" if agent.answered_at is None else "agent_asked"
-        if self._customer_ready:
-            return "customer_waits"
         if customer is not None and customer.answered_at is not None:
             return "customer_asked"
-        if customer is not None or self._asking == "customer":
-            return "customer_rings"
-        return "agent_rings" if self._asking == "agent" else "preview"
+        return "preview" if customer is None else "customer_rings"
 
     @property
     def begun(self) -> bool:
         """Whether anything may have been sent."""
-        return self._agent is not None or self._customer is not None or self._asking is not None
+        return self._agent is not None or self._customer is not None
 
     @property
     def taken_by(self) -> str | None:

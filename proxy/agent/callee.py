@@ -128,6 +128,9 @@ class Callee(BaseLeg):
 
     # -- what the owner asks for
 
+    def go(self, now: float) -> None:
+        """See Leg: nothing for a call that came in."""
+
     def ring(self, now: float) -> None:
         """See Leg."""
         self._when_ready(lambda at: self._provisional(180, b"", at), now)

@@ -70,6 +70,7 @@ class Caller(BaseLeg):
         self._reason: tuple[bytes, ...] = ()
         self._ring_timer: Timer | None = None
         self._told_ringing = self._told_early = False
+        self._held, self._ready = order.held, False
 
     @property
     def key(self) -> LegKey:
@@ -79,6 +80,12 @@ class Caller(BaseLeg):
     def start(self) -> None:
         """Open the media session; the INVITE follows."""
         self.wiring.media.open(self.call, self)
+
+    def go(self, now: float) -> None:
+        """See Leg."""
+        held, self._held = self._held, False
+        if held and self._ready and not self.over:
+            self._begin(now)
 
     def _far(self) -> Far:
         return Far(self.order.side, self.order.peer, self._hop, self._user)
@@ -91,10 +98,15 @@ class Caller(BaseLeg):
             self.finish(self._end, now)
         elif not self._hops:
             self.finish(LegEnd(503, "lost", reason="No address"), now)
+        elif self._held:
+            self._ready = True
         else:
-            self._ring_timer = self.wiring.stack.timers.at(now + self.order.ring_for, self._rang_out)
-            self._hops.pop(0)
-            self._invite(now)
+            self._begin(now)
+
+    def _begin(self, now: float) -> None:
+        self._ring_timer = self.wiring.stack.timers.at(now + self.order.ring_for, self._rang_out)
+        self._hops.pop(0)
+        self._invite(now)
 
     def _invite(self, now: float) -> None:
         stack = self.wiring.stack

@@ -44,7 +44,7 @@ class BaseLeg(ABC):
         """Whether any RTP of the far end came."""
         self._presses = Presses()
         self._stream: Stream | None = None
-        self._held = False
+        self._on_hold = False
         self._bye_cause: LegEnd | None = None
 
     @property
@@ -76,6 +76,10 @@ class BaseLeg(ABC):
     @abstractmethod
     def _media_ready(self, now: float) -> None:
         """The media session is there: go on."""
+
+    @abstractmethod
+    def go(self, now: float) -> None:
+        """See Leg."""
 
     @abstractmethod
     def ring(self, now: float) -> None:
@@ -131,8 +135,8 @@ class BaseLeg(ABC):
         if agreement.stream != self._stream:
             self._stream = agreement.stream
             self.wiring.media.connect(self.call, agreement.stream)
-        if agreement.held != self._held:
-            self._held = agreement.held
+        if agreement.held != self._on_hold:
+            self._on_hold = agreement.held
             self.owner.leg_held(self, agreement.held, now)
 
     def session_key(self, session: Session, key: str, now: float) -> None:

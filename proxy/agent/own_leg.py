@@ -80,8 +80,8 @@ class News(Protocol):
 class OwnLeg:
     """Owner of one leg."""
 
-    __slots__ = ("_attempt", "_leg", "_news", "_rang", "_told", "_tools", "answered_at", "answering", "call", "held",
-                 "leaving", "over", "role")
+    __slots__ = ("_attempt", "_entered", "_leg", "_news", "_rang", "_told", "_tools", "answered_at", "answering",
+                 "call", "held", "leaving", "over", "role")
 
     def __init__(self, tools: Tools, news: News, attempt: str, role: Role, call: str) -> None:
         self._tools, self._news, self._attempt = tools, news, attempt
@@ -96,6 +96,8 @@ class OwnLeg:
         self.held = False
         self.over = False
         self._leg: Leg | None = None
+        self._entered = False
+        """Its end is for us to tell the ledger."""
         self._rang = False
         self._told = False
         """The ledger knows that it was answered."""
@@ -110,9 +112,8 @@ class OwnLeg:
         """See Leg."""
         return () if self._leg is None else self._leg.identities
 
-    def place(self, entry: OwnCall, order: LegOrder, now: float) -> None:
-        """Enter it into the ledger and call."""
-        self._tools.tell(self._tools.books.place, entry, self._tools.stack.wall(), call=self.call)
+    def place(self, order: LegOrder, now: float) -> None:
+        """Make it ready to go; what ends it after a crash is on its way to the disk then."""
         try:
             self._leg = self._tools.legs.place(order, self, now)
         except Exception as error:
@@ -120,6 +121,13 @@ class OwnLeg:
             self._end(LegEnd(500, "us"), now)
             return
         self._remember()
+
+    def go(self, entry: OwnCall, now: float) -> None:
+        """Enter it into the ledger and call."""
+        self._entered = True
+        self._tools.tell(self._tools.books.place, entry, self._tools.stack.wall(), call=self.call)
+        if self._leg is not None:
+            self._leg.go(now)
 
     def take(self, incoming: Incoming, now: float) -> bool:
         """Take over a call that was handed to us; False where that fails."""
@@ -139,6 +147,7 @@ class OwnLeg:
         """Incoming: answer it."""
         self.answering = True
         if self._leg is not None:
+            self._entered = True
             self._leg.answer(now)
             self._remember()
 
@@ -166,6 +175,7 @@ class OwnLeg:
 
     def leg_ringing(self, leg: Leg, early_media: bool, now: float) -> None:
         """See LegOwner."""
+        self._remember()
         if not self._rang:
             self._rang = True
             self._tools.tell(self._tools.ledger.ringing, self.call, 0, self._tools.stack.wall(), call=self.call)
@@ -207,7 +217,7 @@ class OwnLeg:
         if self.over:
             return
         self.over = True
-        if self.role != "incoming" or self.answering:
+        if self._entered:
             self._tools.tell(self._tools.ledger.ended, self.call, self._ending(end), self._tools.stack.wall(),
                              call=self.call)
         self._tools.tell(self._tools.desk.leg_gone, self.call, call=self.call)

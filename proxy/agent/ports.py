@@ -207,6 +207,8 @@ class LegOrder(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
     ring_for: float = 60.0
     """Seconds until it is given up (CANCEL), counted from the INVITE."""
+    held: bool = False
+    """Nothing leaves before `Leg.go`: what `memory` says can be written down first."""
 
 
 Ended = Literal["us", "far", "lost"]
@@ -274,6 +276,9 @@ class Leg(Protocol):
 
     def memory(self) -> str:
         """What must be remembered to end this leg after a crash (`UserAgent.forget_leg`), as JSON text."""
+
+    def go(self, now: float) -> None:
+        """Send the INVITE of a leg that was placed with `held`."""
 
     def hang_up(self, now: float, cause: int = 0, reason: str = "") -> None:
         """End it, whatever its state: CANCEL, BYE, or a refusal of an incoming one with `cause` (480 where 0).

@@ -29,8 +29,9 @@ def wait(order: Order) -> tuple[Clip, ...]:
 
 
 def press_key(order: Order) -> tuple[Clip, ...]:
-    """To whoever answered at the customer's number: press the key that proves a person."""
-    return (Clip("press_key_to_talk", order.language), Clip("digits", order.language, order.confirm_key))
+    """To whoever answered at the customer's number: why it rang, and the key that proves a person."""
+    return (Clip("this_is_callback", order.language), Clip("press_key_to_talk", order.language),
+            Clip("digits", order.language, order.confirm_key))
 
 
 def farewell(order: Order, result: Result) -> tuple[Clip, ...]:

@@ -61,7 +61,7 @@ class FakeLeg:
         self.answered = self.over = False
         self.identities: tuple[tuple[str, str], ...] = ()
         self.done: list[str] = []
-        """What the runner asked of it: `hang_up 480`, `ring`, `answer`."""
+        """What the runner asked of it: `go`, `hang_up 480`, `ring`, `answer`."""
         self.hung_up_at: float | None = None
         self.reason = ""
         self._state = "made"
@@ -127,6 +127,10 @@ class FakeLeg:
 
     def memory(self) -> str:
         return f"{self.call} {self._state}"
+
+    def go(self, now: float) -> None:
+        assert not self.over, "it is over"
+        self.done.append("go")
 
     def hang_up(self, now: float, cause: int = 0, reason: str = "") -> None:
         assert self.hung_up_at is None, "hung up twice"
@@ -350,7 +354,12 @@ class Stage:
     @property
     def dials(self) -> int:
         """How often the customer was dialled."""
-        return sum(1 for leg in self.legs.made if leg.order is not None and leg.order.side == "trunk")
+        return sum(leg.order is not None and leg.order.side == "trunk" for leg in self.called)
+
+    @property
+    def called(self) -> list[FakeLeg]:
+        """Legs whose INVITE may have left."""
+        return [leg for leg in self.legs.made if "go" in leg.done]
 
     def _newest(self, kind: Callable[[FakeLeg], bool]) -> FakeLeg:
         return next(leg for leg in reversed(self.legs.made) if kind(leg))

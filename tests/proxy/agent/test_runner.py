@@ -53,7 +53,7 @@ def test_the_whole_way(stage: Stage) -> None:
     assert agent.hears == f"joined {customer.call}"
     stage.wait(30)
     customer.ends()
-    assert agent.done == ["hang_up"]
+    assert agent.done == ["go", "hang_up"]
     assert stage.desk.steps == ["agent", "accepted", "customer", "answered", "talked"]
     assert stage.outcome.result == "talked"
     assert stage.outcome.talk_s == 30
@@ -69,7 +69,7 @@ def test_the_agent_hangs_up_after_the_talk(stage: Stage) -> None:
     stage.talk()
     stage.wait(5)
     stage.agent.ends()
-    assert stage.customer.done == ["hang_up"]
+    assert stage.customer.done == ["go", "hang_up"]
     assert stage.outcome.result == "talked"
     assert stage.books.told[-2:] == ["agent ended 200 callee", "customer ended 200 proxy"]
 
@@ -129,9 +129,9 @@ def test_a_declined_callback(stage: Stage) -> None:
     stage.agent_answers()
     stage.agent.presses("2")
     assert stage.agent.hears == "play declined goodbye"
-    assert stage.agent.done == []
+    assert stage.agent.done == ["go"]
     stage.agent.hears_out()
-    assert stage.agent.done == ["hang_up"]
+    assert stage.agent.done == ["go", "hang_up"]
     assert stage.outcome.result == "declined"
     assert stage.desk.steps == ["agent"]
     assert stage.dials == 0
@@ -141,9 +141,9 @@ def test_last_words_have_an_end(stage: Stage) -> None:
     stage.agent_answers()
     stage.agent.presses("2")
     stage.wait(FAREWELL - 0.1)
-    assert stage.agent.done == []
+    assert stage.agent.done == ["go"]
     stage.wait(0.1)
-    assert stage.agent.done == ["hang_up"]
+    assert stage.agent.done == ["go", "hang_up"]
 
 
 def test_another_key_asks_again(stage: Stage) -> None:
@@ -202,7 +202,7 @@ def test_the_agent_hangs_up_while_the_customer_rings(stage: Stage) -> None:
     stage.agent_accepts()
     stage.customer.rings()
     stage.agent.ends()
-    assert stage.customer.done == ["hang_up"]
+    assert stage.customer.done == ["go", "hang_up"]
     assert stage.outcome.result == "agent_left"
     assert stage.outcome.answered_at is None
 
@@ -254,7 +254,7 @@ def test_a_talk_of_min_talk_is_one(stage: Stage) -> None:
 def test_the_key_that_proves_a_person(stage: Stage) -> None:
     stage.agent_accepts(confirm_key="5")
     stage.customer.answers()
-    assert stage.customer.hears == "play press_key_to_talk digits:5"
+    assert stage.customer.hears == "play this_is_callback press_key_to_talk digits:5"
     assert stage.customer.session.repeat
     assert stage.agent.hears == "play connecting"
     stage.wait(3)
@@ -271,7 +271,7 @@ def test_a_voicemail_presses_nothing(stage: Stage) -> None:
     stage.agent_accepts(confirm_key="5")
     stage.customer.answers()
     stage.wait(20)
-    assert stage.customer.done == ["hang_up"]
+    assert stage.customer.done == ["go", "hang_up"]
     assert stage.agent.hears == "play customer_not_reached goodbye"
     stage.agent.hears_out()
     assert (stage.outcome.result, stage.outcome.cause, stage.outcome.talk_s) == ("no_key", 200, None)
@@ -314,7 +314,7 @@ def test_customer_first_asks_for_the_key_before_the_agent(stage: Stage) -> None:
     stage.begin(customer_first=True, confirm_key="1")
     stage.customer.answers()
     stage.wait(0)
-    assert len(stage.legs.made) == 1
+    assert len(stage.called) == 1
     stage.customer.presses("1")
     stage.wait(0)
     assert stage.customer.hears == "play please_wait"
@@ -330,7 +330,7 @@ def test_customer_first_and_no_agent(stage: Stage) -> None:
     stage.agent.ends(480)
     assert stage.customer.hears == "play goodbye"
     stage.customer.hears_out()
-    assert stage.customer.done == ["hang_up"]
+    assert stage.customer.done == ["go", "hang_up"]
     assert (stage.outcome.result, stage.outcome.cause) == ("agent_no_answer", 480)
     assert "customer answered" not in stage.books.told
 
@@ -349,7 +349,7 @@ def test_customer_first_and_the_customer_leaves(stage: Stage) -> None:
 def test_customer_first_not_reached(stage: Stage) -> None:
     stage.begin(customer_first=True)
     stage.customer.ends(486)
-    assert len(stage.legs.made) == 1
+    assert len(stage.called) == 1
     assert stage.outcome.result == "customer_busy"
 
 
@@ -360,7 +360,7 @@ def test_nothing_is_sent_before_its_commit(stage: Stage) -> None:
     stage.desk.hold = True
     stage.begin()
     stage.wait(1)
-    assert stage.legs.made == []
+    assert stage.called == []
     stage.desk.commit()
     stage.agent.answers()
     stage.agent.presses("1")
@@ -383,7 +383,7 @@ def test_a_step_that_is_not_allowed(stage: Stage, step: str, result: Result) -> 
     stage.desk.denied.add(step)  # type: ignore[arg-type]
     if step == "agent":
         stage.begin()
-        assert stage.legs.made == []
+        assert stage.called == []
     else:
         stage.agent_answers()
         stage.agent.presses("1")
@@ -432,7 +432,7 @@ def test_nothing_calls_back_before_it_returns(stage: Stage) -> None:
 def test_the_same_attempt_is_not_begun_twice(stage: Stage) -> None:
     stage.begin()
     stage.begin()
-    assert len(stage.legs.made) == 1
+    assert len(stage.called) == 1
     stage.agent.ends(486)
     assert stage.outcome.result == "agent_busy"
 
@@ -550,7 +550,7 @@ def test_a_desk_that_fails_leaves_no_leg_up(stage: Stage) -> None:
     stage.desk.broken = True
     stage.talk()
     stage.agent.ends()
-    assert stage.customer.done == ["hang_up"]
+    assert stage.customer.done == ["go", "hang_up"]
     assert "telling_failed" in [event for event, _ in stage.stack.notes]
 
 
@@ -562,7 +562,8 @@ def test_the_end_is_told_when_all_legs_are_over(stage: Stage) -> None:
     stage.wait(30)
     assert stage.desk.outcomes == []
     stage.customer.answers()
-    assert stage.customer.done == ["hang_up"], "a late answer joins nobody"
+    assert stage.customer.done == ["go", "hang_up"], "a late answer joins nobody"
+    assert "answered" not in stage.desk.steps
     stage.customer.ends(200, "us")
     assert stage.outcome.result == "agent_left"
 
@@ -582,7 +583,7 @@ def test_media_gone(stage: Stage) -> None:
     stage.wait(7)
     stage.agent.session.fail()
     stage.wait(0)
-    assert stage.customer.done == ["hang_up"]
+    assert stage.customer.done == ["go", "hang_up"]
     assert stage.outcome.result == "talked"
     assert stage.books.told[-2:] == ["agent ended 200 lost", "customer ended 200 proxy"]
 
@@ -630,20 +631,46 @@ def test_phases(stage: Stage) -> None:
 
 
 def test_phases_customer_first(stage: Stage) -> None:
-    stage.begin(customer_first=True)
+    stage.begin(customer_first=True, confirm_key="5")
     seen = [stage.runner.running()[0].phase]
-    stage.desk.hold = True
     stage.customer.answers()
     seen.append(stage.runner.running()[0].phase)
-    stage.desk.commit()
+    stage.customer.presses("5")
+    stage.wait(0)
     seen.append(stage.runner.running()[0].phase)
     stage.rings_in()
     seen.append(stage.runner.running()[0].phase)
-    assert seen == ["customer_rings", "customer_waits", "agent_rings", "customer_rings_in"]
+    assert seen == ["customer_rings", "customer_asked", "agent_rings", "customer_rings_in"]
     stage.agent.ends(486)
 
 
 # After a crash
+
+
+def test_what_ends_a_leg_is_kept_before_its_step(stage: Stage) -> None:
+    """The store writes in order: with the step on disk, the leg is too; and then the INVITE may leave."""
+    stage.desk.hold = True
+    stage.begin()
+    assert list(stage.desk.legs) == [stage.agent.call]
+    assert stage.agent.done == []
+    stage.desk.commit()
+    assert stage.agent.done == ["go"]
+    stage.agent.ends(486)
+
+
+def test_a_leg_that_never_went_is_no_call_of_the_ledger(stage: Stage) -> None:
+    stage.desk.denied.add("agent")
+    stage.begin()
+    assert stage.books.told == []
+
+
+def test_no_media_session_while_the_step_is_written(stage: Stage) -> None:
+    stage.desk.hold = True
+    stage.begin()
+    stage.agent.ends(503, "lost")
+    stage.desk.commit()
+    assert (stage.outcome.result, stage.outcome.cause) == ("agent_failed", 503)
+    assert stage.called == []
 
 
 def test_legs_of_a_process_before(stage: Stage) -> None:

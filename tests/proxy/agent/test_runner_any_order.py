@@ -45,9 +45,10 @@ class Chaos:
         self.look()
 
     def leg(self, leg: FakeLeg, what: str, rest: list[str]) -> None:
-        if what == "ring" and not leg.answered:
+        sent = leg.order is None or "go" in leg.done
+        if what == "ring" and not leg.answered and sent:
             leg.rings()
-        elif what == "answer" and not leg.answered and (leg.order is not None or "answer" in leg.done):
+        elif what == "answer" and not leg.answered and ("go" in leg.done or "answer" in leg.done):
             leg.answers()
         elif what == "press":
             leg.presses(rest[0])

@@ -116,7 +116,7 @@ def test_it_rings_until_the_agent_accepts(stage: Stage, phase: Phase) -> None:
     assert incoming.hears == f"joined {stage.agent.call}"
     stage.wait(10)
     incoming.ends()
-    assert stage.agent.done == ["hang_up"]
+    assert stage.agent.done == ["go", "hang_up"]
     assert (stage.outcome.result, stage.outcome.talk_s) == ("glare", 10)
     assert stage.desk.steps == ["agent", "accepted", "answered", "talked"]
     assert "incoming-1 ended 200 caller" in stage.books.told
@@ -130,7 +130,7 @@ def test_it_is_answered_at_once(stage: Stage, phase: Phase) -> None:
     incoming = ring_in(stage)
     assert incoming.done == ["ring", "answer"]
     assert all(leg.over for leg in stage.legs.made if leg not in (stage.agent, incoming))
-    assert stage.agent.done == []
+    assert stage.agent.done == ["go"]
     incoming.answers()
     assert stage.agent.hears == f"joined {incoming.call}"
     while stage.desk.held:
@@ -147,7 +147,7 @@ def test_it_is_answered_at_once(stage: Stage, phase: Phase) -> None:
 def test_customer_first(stage: Stage, phase: Phase) -> None:
     phase(stage)
     incoming = ring_in(stage)
-    assert stage.customer.done == ["hang_up"]
+    assert stage.customer.done == ["go", "hang_up"]
     assert incoming.done == ["ring"]
     bring_the_agent(stage)
     incoming.answers()
@@ -258,11 +258,22 @@ def test_a_customer_who_was_not_reached_is_there_after_all(stage: Stage) -> None
     incoming = ring_in(stage)
     assert stage.agent.hears == "tone ringback"
     stage.wait(FAREWELL)
-    assert stage.agent.done == [], "the last words were taken back"
+    assert stage.agent.done == ["go"], "the last words were taken back"
     incoming.answers()
     stage.wait(7)
     incoming.ends()
     assert stage.outcome.result == "glare"
+
+
+def test_nobody_is_joined_with_an_agent_who_has_left(stage: Stage) -> None:
+    stage.legs.slow = True
+    key_asked(stage)
+    stage.wait(20)
+    assert stage.agent.hears == "play customer_not_reached goodbye"
+    stage.agent.ends()
+    assert stage.rings_in() is None
+    stage.customer.ends(200, "us")
+    assert stage.outcome.result == "no_key"
 
 
 def test_an_attempt_that_is_over_takes_nobody(stage: Stage) -> None:
@@ -292,7 +303,7 @@ def test_a_leg_that_cannot_be_taken_disturbs_nothing(stage: Stage) -> None:
     stage.agent_accepts()
     stage.legs.broken = True
     assert stage.rings_in() is None
-    assert stage.customer.done == []
+    assert stage.customer.done == ["go"]
     stage.customer.answers()
     stage.wait(6)
     stage.agent.ends()
