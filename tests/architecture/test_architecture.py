@@ -21,6 +21,7 @@ ROOMS = {
     "proxy.agent": 3,
     "proxy.transports": 4,
     "proxy.media": 4,
+    "proxy.delivery": 4,
     "proxy.status": 4,
     "proxy.log": 4,
     "proxy.ladder": 4,
