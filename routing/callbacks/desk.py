@@ -36,6 +36,9 @@ ABANDONED: Final = 12 * 3600.0
 LEGS_KEPT: Final = 64.0
 """Seconds for which legs of a process before this one are kept after they were told to end: twice 64*T1."""
 
+TIDY: Final = 600.0
+"""Seconds between two looks at who was dialled too long ago to count."""
+
 DAY: Final = 86_400.0
 
 
@@ -63,6 +66,7 @@ class Desk(Office):
         self._early: list[Missed | Talk] = []
         self._old_legs: tuple[LegRow, ...] = ()
         self._forget_at: float | None = None
+        self._tidy_at = 0.0
         store.on_anew = self._anew
 
     @property
@@ -148,6 +152,9 @@ class Desk(Office):
         draft = self._draft(now)
         done = self._moments(draft)
         self._keeper.tidy()
+        if not now < self._tidy_at <= now + TIDY:
+            self._tidy_at = now + TIDY
+            self._screen.dialled.tidy(now)
         self._flood(now)
         if not draft.empty:
             self._store.put(draft.unit())

@@ -7,7 +7,7 @@ from routing.callbacks.draft import Draft
 from routing.callbacks.facts import Missed, Origin, TaskRow
 from routing.callbacks.keeper import Keeper
 from routing.callbacks.plan import first
-from routing.callbacks.responsible import responsible
+from routing.callbacks.responsible import Responsible, responsible
 from routing.callbacks.schedule import window_end
 from routing.callbacks.screen import Screen
 from routing.callbacks.task import No, task_data
@@ -30,8 +30,8 @@ class Wish(NamedTuple):
     number: str | None = None
     pbx: str = ""
     trunk: str = ""
-    current: str | None = None
-    """Whom its creator makes responsible."""
+    responsible: Responsible | None = None
+    """Whom its creator makes responsible; None: as the settings say."""
     at: float | None = None
     """When it is to be tried first; None: as the settings say."""
     options: dict[str, Any] | None = None
@@ -97,7 +97,8 @@ class Intake:
         expires_at = window_end(begin, window, open_time)
         if terms.callback.remove_after > 0:
             expires_at = min(expires_at, begin + terms.callback.remove_after)
-        who = responsible(setting, lambda: self._last_talk(wish.customer, terms.callback.min_talk), wish.current)
+        who = wish.responsible or responsible(
+            setting, lambda: self._last_talk(wish.customer, terms.callback.min_talk))
         due_at = first(begin, expires_at, attempts, terms)
         return TaskRow(
             self._names.new(now), wish.customer, wish.group, wish.campaign, wish.origin, wish.number, wish.pbx,

@@ -9,6 +9,7 @@ from routing.callbacks.draft import Draft
 from routing.callbacks.facts import TaskRow, TaskState
 from routing.callbacks.lines import Lines
 from routing.callbacks.register import Register
+from routing.callbacks.responsible import Responsible
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.terms import TermBook, Terms
 from routing.callbacks.tickets import TicketOffice, Why, attempt_note, story
@@ -112,6 +113,15 @@ class Keeper:
         """Look at a task again later: it cannot be placed now."""
         self.lines.leave(task)
         self.agenda.note(until, "wake", task)
+
+    def assign(self, task: Task, who: Responsible, wait: float | None, draft: Draft) -> None:
+        """Hold a task for somebody else from now on, for `wait` seconds where that is given."""
+        own = {} if wait is None else {"responsible_wait": wait}
+        since = draft.now if task.ready else None
+        self.change(task, draft, responsible_kind=who.kind, responsible=who.name, released_at=None,
+                    responsible_since=since, options={**task.row.options, **own})
+        if task.ready:
+            self.place(task)
 
     def patience(self, task: Task) -> float:
         """Return how many seconds a task that is due waits for its responsible."""

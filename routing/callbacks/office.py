@@ -1,14 +1,16 @@
 """What an operator, the console and the API ask of the desk and tell it."""
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
+from config.callbacks import Language
 from config.campaign import Campaign
 from config.duration import parse_duration
 from routing.callbacks.draft import Draft
 from routing.callbacks.facts import AttemptRow, Barred, JournalRow, TaskRow, TaskState
 from routing.callbacks.intake import Intake, Wish
 from routing.callbacks.keeper import Keeper
+from routing.callbacks.responsible import Responsible
 from routing.callbacks.screen import Screen
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.tickets import TicketOffice
@@ -116,33 +118,42 @@ class Office:
     # Telling
 
     def add(self, customer: str, group: str, now: float, *, campaign: str | None = None, number: str | None = None,
-            responsible: str | None = None, at: float | None = None, window: str | None = None,
-            attempts: int | None = None, note: str = "", key: str = "", by: str = "") -> TaskRow:
+            responsible: str | None = None, responsible_group: str | None = None, at: float | None = None,
+            window: str | None = None, attempts: int | None = None, responsible_wait: float | None = None,
+            language: str | None = None, preview: float | None = None, note: str = "", by: str = "") -> TaskRow:
         """Promise a callback because somebody asks for it; return the task, or the open one that there is already.
 
-        `customer`, `number`: E.164. `responsible`: the agent it is held for. `at`: when to try first. `window`: as in
-        the policy (`24h`). `by`: who asks.
+        `customer`, `number`: E.164. `responsible`: the agent it is held for, or `responsible_group` the group whose
+        agents it is held for, for `responsible_wait` seconds. `at`: when to try first. `window`: as in the policy
+        (`24h`). `preview`: seconds. `by`: who asks.
         """
         policy = self._keeper.book.policy
         if group not in policy.group:
             raise DeskError(f"there is no group {group!r}")
         if campaign is not None and (campaign not in policy.campaign or policy.campaign[campaign].group != group):
             raise DeskError(f"group {group!r} has no campaign {campaign!r}")
-        options: dict[str, Any] = {"note": note} if note else {}
-        if window is not None:
-            options["window"] = _seconds(window)
-        if attempts is not None:
-            if not 1 <= attempts <= ATTEMPTS_MOST:
-                raise DeskError(f"attempts are 1 to {ATTEMPTS_MOST}")
-            options["attempts"] = attempts
+        if responsible_group is not None and responsible_group not in policy.group:
+            raise DeskError(f"there is no group {responsible_group!r}")
+        if attempts is not None and not 1 <= attempts <= ATTEMPTS_MOST:
+            raise DeskError(f"attempts are 1 to {ATTEMPTS_MOST}")
+        if language is not None and language not in get_args(Language):
+            raise DeskError(f"{language!r} is none of {', '.join(get_args(Language))}")
+        options = {name: value for name, value in (
+            ("note", note or None), ("window", None if window is None else _seconds(window)), ("attempts", attempts),
+            ("responsible_wait", responsible_wait), ("language", language), ("preview", preview),
+        ) if value is not None}
+        who = Responsible("current", responsible) if responsible is not None else \
+            Responsible("group", responsible_group) if responsible_group is not None else None
         draft = self._draft(now)
         known = self._keeper.register.of(customer, group)
         if known is not None:
             draft.note(known.row.id, "asked", responsible, by=by or None, note=note or None)
+            if who is not None and known.attempt is None:
+                self._keeper.assign(known, who, responsible_wait, draft)
             self._store.put(draft.unit())
             return known.row
         pbx, trunk = self.peers(number)
-        row = self._intake.promise(Wish(customer, group, "manual", campaign, number, pbx, trunk, responsible,
+        row = self._intake.promise(Wish(customer, group, "manual", campaign, number, pbx, trunk, who,
                                         None if at is None else max(at, now), options), draft)
         draft.note(row.id, "asked", responsible, by=by or None, note=note or None)
         self._store.put(draft.unit(durable=True))

@@ -18,14 +18,12 @@ class Responsible(NamedTuple):
 NOBODY = Responsible("none", None)
 
 
-def responsible(setting: MissedCallback, last_talk: Callable[[], str | None], current: str | None) -> Responsible:
+def responsible(setting: MissedCallback, last_talk: Callable[[], str | None]) -> Responsible:
     """Return who is responsible where the setting says so and somebody fits.
 
-    `last_talk`: who talked last to this customer, asked only where it is wanted. `current`: whom the creator of the
-    task named, which wins over every setting.
+    `last_talk`: who talked last to this customer, asked only where it is wanted. `current` fits nobody here: whoever
+    makes the task names them, which wins over every setting.
     """
-    if current is not None:
-        return Responsible("current", current)
     match setting.responsible:
         case "last_talk":
             agent = last_talk()

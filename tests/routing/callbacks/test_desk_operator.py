@@ -1,0 +1,144 @@
+"""The operator's verbs, and the figures."""
+
+from collections.abc import Callable
+
+import pytest
+
+from routing.callbacks.desk import Desk
+from routing.callbacks.office import DeskError
+from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at
+
+
+def test_a_callback_made_by_hand() -> None:
+    shop = Shop()
+    shop.desk.peers = lambda number: ("branch", "second" if number == OURS else "main")
+    row = shop.desk.add(CUSTOMER, "sales", shop.now, number=OURS, responsible="202", responsible_wait=30.0, attempts=2,
+                        window="48h", language="sk", preview=7.0, note="ask for Eva", by="anna")
+    assert (row.origin, row.pbx, row.trunk, row.attempts_max, row.expires_at) == \
+        ("manual", "branch", "second", 2, shop.now + 48 * 3600)
+    assert (row.responsible_kind, row.responsible) == ("current", "202")
+    [order] = shop.turn()
+    assert (order.agent, order.language, order.preview, order.note) == ("202", "sk", 7.0, "ask for Eva")
+    assert [line.data["by"] for line in shop.journal("asked")] == ["anna"]
+
+
+def test_by_hand_for_a_group_and_for_later() -> None:
+    shop = Shop()
+    shop.desk.add(CUSTOMER, "sales", shop.now, responsible_group="support", at=shop.now + 3600)
+    begin = shop.now
+    order = shop.until_ordered(step=10)
+    assert order is not None
+    assert (order.agent, shop.now) == ("301", begin + 3600)
+
+
+def test_by_hand_where_one_is_open_gives_that_one_to_whoever_is_named() -> None:
+    shop = Shop()
+    shop.floor.states = {"201": "busy", "202": "busy"}
+    first = shop.missed()
+    shop.turn()
+    assert first is not None
+    assert shop.desk.add(CUSTOMER, "sales", shop.now, responsible="202").id == first.id
+    shop.floor.states = {}
+    assert [order.agent for order in shop.wait(3)] == ["202"]
+    assert len(shop.store.open_tasks()) == 1
+
+
+def test_the_number_that_is_shown() -> None:
+    shop = Shop(more='[group.bare]\nagents = ["211"]')
+    shop.desk.add(CUSTOMER, "support", shop.now)
+    shop.desk.add(OTHER, "bare", shop.now)
+    assert [order.number for order in shop.turn()] in (["+3614446666", None], [None, "+3614446666"])
+    shop = Shop(callback='show = "+3617777777"')
+    shop.desk.add(CUSTOMER, "sales", shop.now)
+    assert [order.number for order in shop.turn()] == ["+3617777777"]
+
+
+@pytest.mark.parametrize("wrong", [
+    lambda desk, now: desk.add(CUSTOMER, "nobody", now),
+    lambda desk, now: desk.add(CUSTOMER, "sales", now, campaign="10009"),
+    lambda desk, now: desk.add(CUSTOMER, "sales", now, attempts=11),
+    lambda desk, now: desk.add(CUSTOMER, "sales", now, window="soon"),
+    lambda desk, now: desk.add(CUSTOMER, "sales", now, language="fr"),
+    lambda desk, now: desk.add(CUSTOMER, "sales", now, responsible_group="nobody"),
+    lambda desk, now: desk.cancel("nothing", now),
+    lambda desk, now: desk.hold("nothing", now),
+])
+def test_what_cannot_be_done_is_said(wrong: Callable[[Desk, float], object]) -> None:
+    shop = Shop()
+    with pytest.raises(DeskError):
+        wrong(shop.desk, shop.now)
+    assert shop.store.tasks(9) == []
+
+
+def test_call_now_goes_before_all_others() -> None:
+    shop = Shop()
+    shop.floor.states = {"201": "busy", "202": "busy"}
+    shop.missed()
+    shop.now += 10
+    shop.missed(OTHER)
+    shop.turn()
+    shop.desk.call_now(shop.task(OTHER).id, shop.now)
+    shop.floor.states = {"201": "busy"}
+    assert [order.customer for order in shop.wait(3)] == [OTHER]
+    with pytest.raises(DeskError):
+        shop.desk.call_now(shop.task(OTHER).id, shop.now)
+
+
+def test_call_now_moves_what_is_due_later() -> None:
+    shop = Shop()
+    shop.missed()
+    [order] = shop.turn()
+    shop.fails(order)
+    assert shop.wait(60) == []
+    shop.desk.hold(shop.task().id, shop.now)
+    shop.desk.call_now(shop.task().id, shop.now)
+    assert len(shop.turn()) == 1
+
+
+def test_call_now_does_not_open_what_is_closed() -> None:
+    shop = Shop(at("2026-11-23 18:00"), sales='hours = ["mon-fri 08:00-17:00"]')
+    shop.missed()
+    with pytest.raises(DeskError, match="closed"):
+        shop.desk.call_now(shop.task().id, shop.now)
+
+
+def test_figures() -> None:
+    shop = Shop()
+    for number in range(4):
+        shop.missed(f"+3620111111{number}")
+    one, two = shop.turn()
+    shop.now += 10
+    shop.talks(one)
+    found = shop.desk.figures()["sales"]
+    assert (found.in_queue, found.due, found.running, found.total, found.kept, found.average_wait_s) == \
+        (3, 2, 1, 4, 1, 10.0)
+    assert [attempt.row.id for attempt in shop.desk.attempts()] == [two.attempt]
+    assert shop.desk.figures()["support"].total == 0
+
+
+def test_campaigns_are_listed_with_what_they_do() -> None:
+    shop = Shop(more='[campaign.10001]\ngroup = "sales"\nname = "Winter"\n[campaign.10002]\ngroup = "support"')
+    shop.missed()
+    shop.missed(OTHER)
+    shop.floor.states = {"202": "busy"}
+    shop.turn()
+    assert [(name, campaign.name, tasks, running) for name, campaign, tasks, running in shop.desk.campaigns()] == \
+        [("10001", "Winter", 2, 1), ("10002", "", 0, 0)]
+
+
+def test_next_turn_is_when_something_is_to_happen() -> None:
+    shop = Shop()
+    assert shop.desk.next_turn() is None
+    shop.missed()
+    assert shop.desk.next_turn() == shop.now
+    [order] = shop.turn()
+    shop.fails(order)
+    assert shop.desk.next_turn() == shop.now + 6 * 3600
+    for number in range(60):
+        shop.desk.add(f"+362011111{number:02d}", "sales", shop.now)
+        shop.floor.states = {"201": "busy", "202": "busy"}
+    shop.turn()
+    shop.floor.states = {}
+    shop.missed(OTHER)
+    shop.talked()
+    assert shop.desk.next_turn() is not None
