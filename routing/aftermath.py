@@ -75,9 +75,7 @@ class Aftermath(Attendance):
                      self._all_watched(policy.group[entry.group].agents, entry), self._sign(entry), talking)
 
     def _happened(self, desk: Happenings, entry: Call, customer: str, judged: Verdict, now: float) -> Unit:
-        """Tell the desk what a call was, and return what follows. Legs of a process before this one are not told."""
-        if entry.own and entry.restored_at is not None:
-            return Unit()
+        """Tell the desk what a call was, and return what follows."""
         if judged.kind == "talked":
             seconds = entry.talk(now) or 0.0
             talk = Talk(entry.id, customer, entry.agent, entry.group, entry.direction, now - seconds, seconds,

@@ -98,17 +98,21 @@ def test_the_same_leg_is_placed_once(world: World) -> None:
     assert world.ledger.on_trunk("main") == 0
 
 
-def test_the_leg_to_the_agent_is_no_talk_and_touches_no_record(worlds: Worlds) -> None:
-    world = worlds("type = 4")
+@pytest.mark.parametrize("direct", ["type = 1", "type = 4\ninbound_creates = true"])
+def test_the_leg_to_the_agent_is_no_talk_and_touches_no_record(worlds: Worlds, direct: str) -> None:
+    world = worlds(direct)
+    world.dial("201")
+    world.dial("202", customer=OTHER)
+    before = world.store.records(CUSTOMER)
     ears = world.ledger.desk = Ears()
     leg = own(world, "inbound")
     world.ledger.place(leg, world.now)
     world.ledger.answered(leg.id, 0, (), None, world.now)
     world.now += 60
     world.ledger.ended(leg.id, Ending(200, "callee"), world.now)
-    assert world.store.records(CUSTOMER) == []
+    assert world.store.records(CUSTOMER) == before
     assert (ears.talks, ears.missed_calls) == ([], [])
-    assert world.told("call.ended")[0][1]["verdict"] == "neither"
+    assert world.told("call.ended")[-1][1]["verdict"] == "neither"
 
 
 def test_the_leg_to_the_customer_is_a_call_of_the_agent(worlds: Worlds) -> None:
@@ -362,6 +366,7 @@ def test_a_queue_that_answers_with_the_agent_and_does_not_name_them(worlds: Worl
     assert world.ledger.taken_by(call.id) == "202", "another call rings there, of the same number"
     world.ledger.ended(call.id, Ending(200, "caller"), world.now)
     assert row(world, call.id) == ("202", "dialog_event")
+    assert world.store.calls(1)[0].talk_s == (60.5 if early else 61.0), "since the answer"
 
 
 def test_long_after_the_answer_a_phone_rings_for_another_call(world: World) -> None:
