@@ -175,6 +175,7 @@ class Daemon:
                                   self._arm, os.urandom)
             callbacks.start()
             self.callbacks = callbacks
+            self.source.callbacks = callbacks.desk.figures
         except Exception as error:
             self.journal.failure("callbacks", error)
             self.ledger.alarm("callbacks", f"callbacks cannot be started: {error}", time.time())

@@ -10,6 +10,9 @@ SCHEMA: Final = 1
 Kind = Literal[
     "call.started", "call.answered", "call.ended",
     "direct.created", "direct.refreshed", "direct.used", "direct.removed", "direct.expired",
+    "callback.queued", "callback.due", "callback.assigned", "callback.released", "callback.attempted",
+    "callback.connected", "callback.done", "callback.failed", "callback.expired", "callback.cancelled",
+    "ticket.opened",
     "agent.state", "trunk.state", "pbx.state", "alarm.raised", "alarm.cleared",
 ]
 

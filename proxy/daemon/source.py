@@ -1,14 +1,19 @@
 """What the status thread sees of the daemon: snapshots made in the daemon's thread, events from the database."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal
 
 from proxy.status.source import AgentState, Alarm, CallFigures, GroupState, PeerState, RunState, Snapshot
+from routing.callbacks.office import Figures
 from routing.events import Event
 from routing.ledger import Ledger
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
+
+FIGURES_PAUSE: Final = 1.0
+"""Seconds between two looks at all tasks."""
+NO_FIGURES: Final = Figures(0, 0, 0, 0, 0, None)
 
 
 class DaemonSource:
@@ -27,6 +32,10 @@ class DaemonSource:
         self._wall = wall
         self._started = wall()
         self._direct_live: int | None = None
+        self.callbacks: Callable[[], Mapping[str, Figures]] = dict
+        """How callbacks stand, by group; set by whoever has a desk. Looks at every task, so not for each snapshot."""
+        self._figures: Mapping[str, Figures] = {}
+        self._figured_at = 0.0
         self._snapshot = Snapshot(node, "starting", self._started)
 
     # In the daemon's thread.
@@ -65,11 +74,19 @@ class DaemonSource:
         agents = self._ledger.agents()
         calls = self._ledger.calls()
         found: dict[str, GroupState] = {}
+        now = self._wall()
+        if not 0 <= now - self._figured_at < FIGURES_PAUSE:
+            self._figures, self._figured_at = self.callbacks(), now
         for name, group in self._ledger.policy.group.items():
             states = [agents[agent].state for agent in group.agents if agent in agents]
+            figures = self._figures.get(name, NO_FIGURES)
             found[name] = GroupState(
-                calls=sum(call.group == name for call in calls), agents_free=states.count("free"),
-                agents_busy=states.count("busy") + states.count("ringing"), agents_unknown=states.count("unknown"))
+                calls=sum(call.group == name for call in calls), waiting=self._ledger.waiting(name),
+                agents_free=states.count("free"),
+                agents_busy=sum(states.count(busy) for busy in ("busy", "ringing", "wrap_up")),
+                agents_unknown=states.count("unknown"), callbacks_in_queue=figures.in_queue,
+                callbacks_due=figures.due, callbacks_running=figures.running, callbacks_total=figures.total,
+                callbacks_kept=figures.kept, average_callback_wait_s=figures.average_wait_s)
         return found
 
     # In the status thread.

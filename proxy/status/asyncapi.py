@@ -29,6 +29,7 @@ PARAMETERS: Final = {
     "node": "`node.name` of boomerang.toml",
     "name": "Name from the configuration or the policy; what may not stand in a topic is percent-encoded",
     "extension": "Extension on the PBX",
+    "verb": "What to do, as on the control socket: callbacks.add, dnc.list, ...",
 }
 
 REF: Final = "#/components/schemas/"
@@ -48,6 +49,8 @@ def document() -> dict[str, Any]:
     for kind, data in DATA.items():
         messages[kind] = _message((data.__doc__ or "").strip(), _event(kind, data))
         channels[kind] = _channel(f"event/{kind}", kind, "Not retained; in order, at least once")
+    channels["command"] = _channel("cmd/{verb}", "command", "Commands to this node; retained ones are not done")
+    messages["command"] = _command()
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -63,8 +66,9 @@ def document() -> dict[str, Any]:
                 "channel": {"$ref": f"#/channels/{name}"},
                 "bindings": {"mqtt": {"qos": 1, "retain": name not in DATA, "bindingVersion": "0.2.0"}},
             }
-            for name in channels
-        },
+            for name in channels if name != "command"
+        } | {"take.command": {"action": "receive", "channel": {"$ref": "#/channels/command"},
+                              "reply": {"address": {"location": "$message.header#/responseTopic"}}}},
         "components": {"messages": messages, "schemas": definitions["$defs"]},
     }
 
@@ -77,6 +81,14 @@ def text() -> str:
 def _status() -> dict[str, Any]:
     message = _message("Whether the node is there", {"type": "string", "enum": ["online", "offline"]})
     return {**message, "contentType": "text/plain"}
+
+
+def _command() -> dict[str, Any]:
+    arguments = {"type": "object", "properties": {
+        "reply_to": {"type": "string", "description": "On MQTT 3.1.1: the topic to answer to"},
+        "id": {"description": "On MQTT 3.1.1, beside `reply_to`: comes back in the answer"}}}
+    return _message("The arguments of a command; the answer goes to the Response Topic with the Correlation Data",
+                    arguments)
 
 
 def _message(summary: str, payload: Mapping[str, Any]) -> dict[str, Any]:

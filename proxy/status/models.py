@@ -43,9 +43,16 @@ class GroupStatus(Model):
     """A group of agents."""
 
     calls: Count = Field(description="Calls in progress to or from the group's numbers and agents")
+    waiting: Count = Field(description="Callers who wait for an agent")
     agents_free: Count
     agents_busy: Count = Field(description="Ringing, talking or wrapping up")
     agents_unknown: Count
+    callbacks_in_queue: Count = Field(description="Callback tasks that are open or held")
+    callbacks_due: Count = Field(description="Of them, those that wait for an agent now")
+    callbacks_running: Count = Field(description="Attempts under way")
+    callbacks_total: Count = Field(description="Tasks since the start of the process")
+    callbacks_kept: Count = Field(description="Of those, how many ended with a talk that a callback brought about")
+    average_callback_wait_s: float | None = Field(description="From the missed call to that talk; null: none yet")
 
 
 class CallsStatus(Model):

@@ -33,13 +33,27 @@ class AgentState(NamedTuple):
 
 
 class GroupState(NamedTuple):
-    """A group as far as direct callback can know it."""
+    """A group of agents, its callers and its callbacks."""
 
     calls: int = 0
     """Calls in progress to or from the group's numbers and agents."""
+    waiting: int = 0
+    """Callers who wait for an agent."""
     agents_free: int = 0
     agents_busy: int = 0
     agents_unknown: int = 0
+    callbacks_in_queue: int = 0
+    """Callback tasks that are open or held."""
+    callbacks_due: int = 0
+    """Of them, those that wait for an agent now."""
+    callbacks_running: int = 0
+    """Attempts under way."""
+    callbacks_total: int = 0
+    """Tasks since the start of the process."""
+    callbacks_kept: int = 0
+    """Of those, how many ended with a talk that a callback brought about."""
+    average_callback_wait_s: float | None = None
+    """From the missed call to that talk; None: none yet."""
 
 
 class CallFigures(NamedTuple):
