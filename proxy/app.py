@@ -32,7 +32,7 @@ from proxy.core.qualify import Qualifier
 from proxy.core.seals import Seals
 from proxy.daemon import building
 from proxy.daemon.callback_verbs import CallbackVerbs
-from proxy.daemon.callbacks import Callbacks
+from proxy.daemon.callbacks import DATABASE, Callbacks
 from proxy.daemon.gate import Gate
 from proxy.daemon.journal import HEARD, LogJournal
 from proxy.daemon.locating import LoopLocator, PeerAddresses
@@ -54,7 +54,6 @@ from routing.store.interface import StoreError
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
 
-DATABASE: Final = "boomerang.db"
 TIMER_GRAIN: Final = 0.02
 """Seconds; timers that are due closer together share one wake-up."""
 SNAPSHOT_PAUSE: Final = 0.25
@@ -172,7 +171,7 @@ class Daemon:
         """Callbacks stand beside the proxy path: without them calls pass all the same."""
         try:
             callbacks = Callbacks(self.config, self.proxy, self.network.listeners[0], self.ledger, self.store,
-                                  self._arm, os.urandom)
+                                  self._arm, self._post, os.urandom)
             callbacks.start()
             self.callbacks = callbacks
             self.source.callbacks = callbacks.desk.figures
@@ -287,6 +286,8 @@ class Daemon:
     def _events(self, events: Sequence[Event]) -> None:
         self.journal.events(events)
         self.status.committed()
+        if self.callbacks is not None:
+            self.callbacks.committed(events)
 
     # -- what others ask
 

@@ -4,27 +4,33 @@ Everything here fails open: what cannot be started is an alarm, and calls pass a
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from config.node import NodeConfig
 from config.policy import Policy
 from proxy.agent.ports import Account, PeerSide
 from proxy.agent.presence import Presence
+from proxy.agent.registration import Registrar, RegistrationState, TrunkRegistration
 from proxy.agent.runner import Runner
 from proxy.agent.user_agent import Agent
 from proxy.core.engine import Proxy
 from proxy.core.local import Offer
 from proxy.daemon.media import ArmedMedia
 from proxy.daemon.stack import ProxyStack
+from proxy.delivery.deliveries import Deliveries, channels_of
 from proxy.media.settings import MediaSettings
 from proxy.sip.hop import Flow, Listener
 from proxy.sip.message import Request, Response
 from routing.callbacks.desk import Desk
+from routing.events import Event
 from routing.ids import RandomBytes
 from routing.ledger import Ledger
 from routing.store.interface import Store
 
+DATABASE: Final = "boomerang.db"
+"""Name of the database in the data folder."""
 RECORDINGS: Final = "recordings"
 PROMPTS: Final = "prompts"
 GOODBYE: Final = 0.5
@@ -61,9 +67,10 @@ class Callbacks:
     """`core.local.Local`: all of it, built, started and stopped together. In the daemon's thread."""
 
     def __init__(self, config: NodeConfig, proxy: Proxy, listener: Listener, ledger: Ledger, store: Store,
-                 arm: Callable[[], None], random_bytes: RandomBytes) -> None:
+                 arm: Callable[[], None], post: Callable[[Callable[[], None]], object],
+                 random_bytes: RandomBytes) -> None:
         """`listener`: the first one, where media is too unless configured otherwise. `arm`: looks at the timers
-        again; to be called whenever something here may have set one.
+        again; to be called whenever something here may have set one. `post`: runs something in this thread, from any.
         """
         self._config, self._proxy, self._ledger, self._arm = config, proxy, ledger, arm
         self._journal = proxy.journal
@@ -76,6 +83,10 @@ class Callbacks:
         self.desk.peers = self._peers_of
         self.runner = Runner(self.agent, self.media, self.desk, ledger, ledger, self.stack, proxy.new_id)
         self.desk.orders = self.runner
+        self.registrar = Registrar(self.stack, [
+            TrunkRegistration(name, trunk.register_expires) for name, trunk in config.trunk.items() if trunk.register_],
+            self, self.agent.wiring.accounts)
+        self.deliveries = self._deliveries(config, store, post)
         self._watched: dict[str, frozenset[str]] = {}
         self._media_wanted = False
         self._starting: asyncio.Task[None] | None = None
@@ -90,6 +101,10 @@ class Callbacks:
         self._proxy.local = self
         self.desk.restore(wall)
         self.set_policy(self._ledger.policy)
+        self.registrar.start(self._proxy.clock())
+        if self.deliveries is not None:
+            self.deliveries.start()
+        self._arm()
 
     def set_policy(self, policy: Policy) -> None:
         """Put a policy in force."""
@@ -122,6 +137,19 @@ class Callbacks:
         """Take note that a peer went up or down."""
         self.watch()
         self.presence.peer_state(side, name, up, self._proxy.clock())
+        self.registrar.peer_state(side, name, up, self._proxy.clock())
+        self._arm()
+
+    def registration(self, trunk: str, state: RegistrationState, reason: str, now: float) -> None:
+        """See RegistrationWatch."""
+        self.stack.note(f"trunk_{state}", trunk=trunk, reason=reason)
+        text = f"trunk {trunk} does not know us: {reason}" if state == "failed" else None
+        self._ledger.alarm(f"registration_{trunk}", text, now)
+
+    def committed(self, events: Sequence[Event]) -> None:
+        """Take note of what was committed."""
+        if self.deliveries is not None and any(event.kind == "ticket.opened" for event in events):
+            self.deliveries.poke()
 
     def poke(self) -> None:
         """Have the desk look at its tasks soon: something has changed that may matter to it."""
@@ -159,9 +187,29 @@ class Callbacks:
             self._arm()
             await asyncio.sleep(GOODBYE)
         self.presence.stop(now)
+        if self.registrar.states():
+            left = asyncio.Event()
+            self.registrar.stop(now, left.set)
+            self._arm()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(left.wait(), GOODBYE)
+        if self.deliveries is not None:
+            self.deliveries.stop()
         if self._starting is not None:
             await self._starting
             await self.media.stop()
+
+    def _deliveries(self, config: NodeConfig, store: Store,
+                    post: Callable[[Callable[[], None]], object]) -> Deliveries | None:
+        """Make what sends tickets on; without it they stay here, and an alarm says why."""
+        self.desk.tickets.channels = channels_of(config.tickets)
+        if not self.desk.tickets.channels:
+            return None
+        try:
+            return Deliveries(config.node.data / DATABASE, config.node.name, config.tickets, store, post, self._alarm)
+        except (OSError, ValueError) as error:
+            self._alarm("tickets", f"tickets cannot be sent on: {error}")
+            return None
 
     def _peers_of(self, number: str | None) -> tuple[str, str]:
         """PBX and trunk of a number of ours; the first ones where it says nothing."""
