@@ -274,3 +274,36 @@ def test_closing_refuses_nobody_who_can_be_served(tmp_path: Path) -> None:
     store.commit(Unit(tasks=(a_task(),)), said.append)
     store.close()
     assert said == [True]
+
+
+CLAIM_AND_SAY = """
+import sys, time
+from pathlib import Path
+from routing.store.interface import Unit
+from routing.store.sqlite import SqliteStore
+from tests.routing.store.rows import a_line, a_task, an_attempt
+store = SqliteStore(Path(sys.argv[1]), lambda function: function(), time.time, "edge1")
+task = a_task()
+store.put(Unit(tasks=(task,)))
+attempt = an_attempt(task)
+store.claim(attempt, Unit(journal=(a_line(task.id, "assigned"),)), lambda won: print(attempt.id, won, flush=True))
+time.sleep(30)
+"""
+
+
+def test_killed_the_moment_a_claim_was_granted(worlds: Callable[..., World], tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", CLAIM_AND_SAY, str(tmp_path / "boomerang.db")], cwd=ROOT, text=True,
+                          stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline().split()
+        process.kill()
+    world = worlds()
+    store = world.store
+    assert said[1] == "True"
+    assert [attempt.id for attempt in store.open_attempts()] == [said[0]]
+    task = store.open_tasks()[0]
+    assert [line.kind for line in store.journal(task.id)] == ["assigned"]
+    again: list[bool] = []
+    store.claim(an_attempt(task), Unit(), again.append)
+    world.commit()
+    assert again == [False], "the customer is not dialled a second time"
