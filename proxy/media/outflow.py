@@ -19,6 +19,7 @@ class Outflow:
         "_at",
         "_length",
         "_relayed",
+        "_relayed_at",
         "_send",
         "_sequence",
         "_sequence_shift",
@@ -38,7 +39,8 @@ class Outflow:
         self._timestamp = timestamp
         self._length = 0
         """RTP ticks that the last packet stands for."""
-        self._at = now
+        self._at = self._relayed_at = now
+        """When the last timestamp began to hold, and when the last packet was relayed."""
         self._relayed = False
         """The last packet was relayed: the shifts below hold."""
         self._source = 0
@@ -56,8 +58,8 @@ class Outflow:
         return self._timestamp
 
     def quiet(self, now: float) -> float:
-        """Seconds since the last packet."""
-        return now - self._at
+        """Seconds since the last packet was relayed."""
+        return now - self._relayed_at
 
     def own(self, payload_type: int, payload: bytes, length: int, now: float, fresh: bool = False) -> int:
         """Send a packet of our own that stands for `length` ticks, after the one before; its timestamp.
@@ -70,6 +72,7 @@ class Outflow:
             self._resume(now)
         else:
             self._timestamp = (self._timestamp + self._length) & WORD
+        self._at = now
         self._length = length
         self._emit(payload_type | (MARKER if fresh else 0), payload, now)
         return self._timestamp
@@ -96,10 +99,12 @@ class Outflow:
             self._timestamp_shift = self._timestamp - timestamp
             second |= MARKER
         stamp = (timestamp + self._timestamp_shift) & WORD
+        self._relayed_at = now
         if step < HALF:
+            if stamp != self._timestamp:
+                self._at = now
             self._sequence, self._timestamp = number, stamp
             self._length = len(payload)
-            self._at = now
         self.packets += 1
         self.octets += len(payload)
         self._send(HEADER.pack(PLAIN, second, number, stamp, self._ssrc) + payload)
@@ -111,7 +116,6 @@ class Outflow:
 
     def _emit(self, second: int, payload: bytes, now: float) -> None:
         self._sequence = (self._sequence + 1) % TURN
-        self._at = now
         self.packets += 1
         self.octets += len(payload)
         self._send(HEADER.pack(PLAIN, second, self._sequence, self._timestamp, self._ssrc) + payload)

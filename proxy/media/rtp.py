@@ -14,7 +14,6 @@ from aiortp import (
     RtcpRrPacket,
     RtcpSdesPacket,
     RtcpSrPacket,
-    RtpPacket,
     StreamStatistics,
 )
 from aiortp.clock import current_ntp_time
@@ -30,6 +29,8 @@ HEADER: Final = struct.Struct("!BBHII")
 HEADER_BYTES: Final = 12
 PLAIN: Final = 0x80
 """First byte of a packet without padding, extension and contributing sources: all that phones send."""
+PADDING, EXTENSION, SOURCES = 0x20, 0x10, 0x0F
+"""Flags of the first byte, and the number of contributing sources in it."""
 MARKER: Final = 0x80
 CLOCK: Final = 8000
 """RTP ticks a second, and bytes a second of each codec."""
@@ -50,13 +51,18 @@ assert all(DTMF_EVENTS[digit] == code for code, digit in enumerate(DIGITS))
 
 
 def payload_of(data: bytes) -> bytes | None:
-    """Return the payload of an RTP packet; None where it is none."""
-    if data[0] == PLAIN:
-        return data[HEADER_BYTES:]
-    try:
-        return RtpPacket.parse(data).payload
-    except (ValueError, struct.error):
-        return None
+    """Return the payload of an RTP packet of version 2; None where its header says more than there is.
+
+    What stands in a header extension is nothing to us, so it is not read.
+    """
+    begin, end = HEADER_BYTES + 4 * (data[0] & SOURCES), len(data)
+    if data[0] & EXTENSION:
+        if end < begin + 4:
+            return None
+        begin += 4 + 4 * int.from_bytes(data[begin + 2 : begin + 4], "big")
+    if data[0] & PADDING:
+        end -= data[-1] or len(data)
+    return data[begin:end] if begin <= end else None
 
 
 def is_rtcp(data: bytes) -> bool:
@@ -113,7 +119,24 @@ class WideCodec:
         return decoded
 
 
-_G711: Final[dict[CodecName, Codec]] = {"PCMA": PcmaCodec(), "PCMU": PcmuCodec()}
+class ALaw:
+    """PCMA. The library takes for a minus what is a plus in G.711 table 1 (the sign bit): it is turned over here."""
+
+    TURNED: Final = bytes(code ^ 0x80 for code in range(256))
+
+    def __init__(self) -> None:
+        self._codec = PcmaCodec()
+
+    def encode(self, pcm: bytes) -> bytes:
+        """PCM to payload."""
+        return self._codec.encode(pcm).translate(self.TURNED)
+
+    def decode(self, payload: bytes) -> bytes:
+        """Payload to PCM."""
+        return self._codec.decode(payload.translate(self.TURNED))
+
+
+_G711: Final[dict[CodecName, Codec]] = {"PCMA": ALaw(), "PCMU": PcmuCodec()}
 
 
 def codec(name: CodecName) -> Codec:

@@ -2,8 +2,8 @@
 
     python -m tests.bench.media [--legs 100] [--seconds 10] [--codecs PCMA,PCMA] [--record] [--watch] [--play]
 
-Joined pairs on loopback, each leg's far end a socket here that sends 50 packets a second. `--codecs`: of the two legs of
-each pair. `--watch`: silence of every leg is watched. `--play`: nobody is joined, everybody hears a prompt instead.
+Joined pairs on loopback, each leg's far end a socket here that sends 50 packets a second. `--codecs`: of the two legs
+of each pair. `--watch`: silence of every leg is watched. `--play`: nobody is joined, everybody hears a prompt instead.
 Not a test: nothing here fails on a slow machine.
 """
 
@@ -103,7 +103,8 @@ async def run(arguments: argparse.Namespace, folder: str) -> None:
     settings = MediaSettings(LOOPBACK, LOOPBACK, first, first + 2 * arguments.legs - 1, recordings=folder)
     media = MediaClient(settings, lambda name, text: print(f"alarm {name}: {text}") if text else None)
     await media.start()
-    assert await media.wait_ready() and media.pid is not None
+    assert await media.wait_ready()
+    assert media.pid is not None
     codecs = cast("list[CodecName]", arguments.codecs.split(","))
     phones = [Phone(place, codecs[place % 2]) for place in range(arguments.legs)]
     ears = [Ears() for _ in phones]

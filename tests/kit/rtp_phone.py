@@ -9,7 +9,7 @@ from typing import NamedTuple
 from G722 import G722  # type: ignore[import-not-found]
 
 from tests.kit.ports import LOOPBACK
-from tests.kit.tones import RATE, alaw_decode, alaw_encode, sine, ulaw_decode, ulaw_encode
+from tests.kit.tones import PEAK, RATE, alaw_decode, alaw_encode, sine, ulaw_decode, ulaw_encode
 
 PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8, "G722": 9}
 KEYS = 101
@@ -39,11 +39,12 @@ def packet(payload_type: int, sequence: int, timestamp: int, ssrc: int, payload:
 class RtpPhone:
     """One end of a stream. In a running loop; `target` is where it sends."""
 
-    def __init__(self, codec: str = "PCMA", host: str = LOOPBACK, keys: int = KEYS) -> None:
+    def __init__(self, codec: str = "PCMA", host: str = LOOPBACK, keys: int = KEYS, port: int = 0) -> None:
         self.codec = codec
         self.keys = keys
+        self.peak = PEAK
         self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((host, 0))
+        self.sock.bind((host, port))
         self.sock.setblocking(False)
         self.host, self.port = host, int(self.sock.getsockname()[1])
         self.target: tuple[str, int] = (host, 9)
@@ -73,8 +74,8 @@ class RtpPhone:
     def encoded(self, hertz: float, seconds: float) -> bytes:
         """A tone in its codec; G.722 with all of its 16 kHz."""
         if self.codec == "G722":
-            return bytes(self._wide.encode(array("h", sine(hertz, seconds, rate=2 * RATE))))
-        return {"PCMA": alaw_encode, "PCMU": ulaw_encode}[self.codec](sine(hertz, seconds))
+            return bytes(self._wide.encode(array("h", sine(hertz, seconds, self.peak, 2 * RATE))))
+        return {"PCMA": alaw_encode, "PCMU": ulaw_encode}[self.codec](sine(hertz, seconds, self.peak))
 
     def send(self, payload: bytes, payload_type: int | None = None, marker: bool = False) -> None:
         """Send one packet and move on."""

@@ -1,4 +1,4 @@
-"""Tones to speak with and to listen for, and G.711 by its definition: without a line of the product or its libraries."""
+"""Tones to speak with and to listen for, and G.711 by its definition: without the product or its libraries."""
 
 import math
 from array import array
