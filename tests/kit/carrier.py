@@ -29,9 +29,14 @@ class Carrier(Asterisk):
         """User name of a customer's phone."""
         return "c" + customer.removeprefix("+")
 
-    def account(self) -> dict[str, str]:
-        """Keys of boomerang.toml's trunk that let Boomerang call."""
-        return {"username": USERNAME, "password": SECRET}
+    @staticmethod
+    def account(folder: Path) -> dict[str, str]:
+        """Keys of boomerang.toml's trunk that let Boomerang call; the password is kept in a file of this folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "trunk-password"
+        file.write_text(SECRET)
+        file.chmod(0o600)
+        return {"username": USERNAME, "password": f"file:{file}"}
 
     def _generated(self) -> dict[str, str]:
         return {**super()._generated(), "extensions.conf": self._extensions()}

@@ -114,10 +114,11 @@ class PjsipPhone(Process):
         """Press keys in the call: RFC 4733."""
         self.say(f"digits {digits}")
 
-    def hears(self, *, after: int = 0, timeout: float = 10.0) -> Recording:
-        """Wait for the end of a call that was recorded, and give what it heard."""
-        line = self.wait_for("^phone recorded", timeout, after=after)
-        file = Path(line.partition("file=")[2])
+    def hears(self, call: int = 1, timeout: float = 10.0) -> Recording:
+        """Wait for the end of its `call`th call that had audio, and give what it heard."""
+        lines = eventually(lambda: [line for line in self.lines if line.startswith("phone recorded")][call - 1 :],
+                           f"{call} recordings of {self.name}", timeout)
+        file = Path(lines[0].partition("file=")[2])
         # PJSIP writes the end of it when its bridge comes round to it.
         recording = eventually(lambda: Recording.read(file), f"the recording of {self.name}", timeout)
         assert recording is not None
