@@ -7,7 +7,6 @@ not the proxy path may fail at the start without stopping it; a wrong configurat
 import asyncio
 import contextlib
 import gc
-import hashlib
 import os
 import signal
 import sys
@@ -21,8 +20,8 @@ from typing import Final
 import structlog
 import uvloop
 
-from config.node import NodeConfig, load_node, load_seed
-from config.policy import Policy, diff_policies, export_policy, parse_policy
+from config.node import NodeConfig, load_node
+from config.policy import Policy
 from config.problem import ConfigError
 from proxy import log
 from proxy.control import ControlError, ControlServer, Handler
@@ -36,6 +35,7 @@ from proxy.daemon.callbacks import DATABASE, Callbacks
 from proxy.daemon.gate import Gate
 from proxy.daemon.journal import HEARD, LogJournal
 from proxy.daemon.locating import LoopLocator, PeerAddresses
+from proxy.daemon.policies import Policies
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.ticket_verbs import TicketVerbs
 from proxy.daemon.tracing import MessageTracer
@@ -50,7 +50,6 @@ from proxy.transports.resolver import Resolver
 from routing.events import Event
 from routing.ids import uuid7
 from routing.ledger import Ledger
-from routing.store.interface import StoreError
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
 
@@ -103,8 +102,6 @@ class Daemon:
         self._armed_at = 0.0
         self._started = False
         self.callbacks: Callbacks | None = None
-        self._policy_unread = False
-        self._seed_hash = self._read_seed_hash()
 
     # -- start
 
@@ -123,8 +120,9 @@ class Daemon:
             self.ledger.listen_to(HEARD.get(config.log.level, frozenset()))
         self.source = DaemonSource(config.node.name, self.ledger, self.store,
                                    Reader(database, config.node.name), self.loop.call_soon_threadsafe, time.time)
+        self.policies = Policies(config, self.store, self._set_policy)
         self.ledger.on_alarm = self._alarm  # before the first look into the database, which may be in trouble
-        self.ledger.set_policy(self._first_policy())
+        self._set_policy(self.policies.first())
         restored = self.ledger.restore(time.time())
         if restored:
             self.log.info("calls_went_on_while_we_were_down", count=restored)
@@ -183,7 +181,7 @@ class Daemon:
         """Everything that can be asked of this process from outside."""
         sides = Sides(tuple(self.config.trunk), self.config.node.name, tuple(self.config.pbx))
         table = Verbs(self.ledger, self.store, self.source, self.tracer, version(), sides, time.time,
-                      self.put_policy).table()
+                      self.policies.put).table()
         if self.callbacks is not None:
             table |= CallbackVerbs(self.callbacks, self.ledger, time.time).table()
             table |= TicketVerbs(self.callbacks.desk.tickets, self.store, self.ledger, time.time,
@@ -315,91 +313,22 @@ class Daemon:
 
     # -- policy
 
-    def _first_policy(self) -> Policy:
-        """The policy in force: the database's, else the seed's, else the defaults.
-
-        A database that cannot be read now may hold a newer policy than the seed: nothing is written over it, and it is
-        asked again when it is well (`_alarm`).
-        """
-        try:
-            policy = self._stored_policy()
-        except StoreError:
-            self._policy_unread = True
-            with contextlib.suppress(ConfigError):
-                return load_seed(self.config) or Policy()
-            return Policy()
-        if policy is not None:
-            return policy
-        seed = load_seed(self.config)
-        if seed is not None:
-            self.store.save_policy(export_policy(seed), time.time())
-        return seed or Policy()
-
-    def _stored_policy(self) -> Policy | None:
-        text = self.store.load_policy()
-        if text is None:
-            return None
-        try:
-            return parse_policy(text, "the policy in the database")
-        except ConfigError as error:
-            self.log.error("stored_policy_unusable", problems=str(error))
-            return None
-
     def _alarm(self, event: Event) -> None:
         self.journal.alarm(event)
         self.source.alarm_event(event)
-        if self._policy_unread and event.kind == "alarm.cleared" and event.data["alarm"] == "database":
-            self.loop.call_soon(self._read_policy_late)
-
-    def _read_policy_late(self) -> None:
-        try:
-            policy = self._stored_policy()
-        except StoreError:
-            return
-        self._policy_unread = False
-        if policy is not None:
-            self._set_policy(policy)
-        else:
-            self.put_policy(self.ledger.policy)
+        if event.kind == "alarm.cleared" and event.data["alarm"] == "database":
+            self.loop.call_soon(self.policies.read_late)
 
     def _set_policy(self, policy: Policy) -> None:
         self.ledger.set_policy(policy)
         if self.callbacks is not None:
             self.callbacks.set_policy(policy)
 
-    def put_policy(self, policy: Policy) -> None:
-        """Put a policy in force and keep it. No call is touched."""
-        self._set_policy(policy)
-        self.store.save_policy(export_policy(policy), time.time())
-
-    def _read_seed_hash(self) -> str | None:
-        seed = self.config.policy.seed
-        try:
-            return None if seed is None else hashlib.sha256(Path(seed).read_bytes()).hexdigest()
-        except OSError:
-            return None
-
     def reload(self) -> None:
         """SIGHUP: a seed file that was edited is applied, else the policy in the database is read again."""
         self.notifier.reloading()
-        try:
-            self._reload()
-        except (ConfigError, StoreError, OSError) as error:
-            self.log.error("reload_failed", reason=str(error))
+        self.policies.reload()
         self.notifier.ready()
-
-    def _reload(self) -> None:
-        digest = self._read_seed_hash()
-        if digest is not None and digest != self._seed_hash:
-            policy = load_seed(self.config)
-            self._seed_hash = digest
-        else:
-            policy = self._stored_policy()
-        changes = [] if policy is None else diff_policies(self.ledger.policy, policy)
-        if policy is not None and changes:
-            self.put_policy(policy)
-        self.log.info("policy_reloaded", changes=len(changes),
-                      keys=" ".join(change.key for change in changes)[:1000])
 
     # -- end
 
