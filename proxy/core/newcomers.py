@@ -22,6 +22,7 @@ from proxy.sip.limits import MAX_HOPS
 from proxy.sip.message import Message, Request
 from proxy.sip.reply import build_response
 from proxy.sip.transaction import ServerTransaction
+from proxy.sip.uri import Uri
 from routing.facts import NORMAL_TARGETS, Decision, Ending, NewCall
 
 AGE = TIMER_C + CANCEL_PATIENCE
@@ -133,6 +134,8 @@ class Newcomers(Told):
             self.begun.add(request.call_id)
         else:
             self.begun.clear()
+        if source.account is not None:
+            self._name_number(request, source.account)
         known = self.open_call(request)
         call = self.call_repeated(dialog_key(request)) or (known.id if known else self.new_id())
         decision = self._decide(self.describe(request, user_of(request.uri)[0], source, call), call)
@@ -146,6 +149,17 @@ class Newcomers(Told):
             self.counters.direct_used += 1
         relay.start(now)
         self.counters.setup_seconds.observe(self.clock() - now)
+
+    @staticmethod
+    def _name_number(request: Request, account: str) -> None:
+        """A call to the Contact that we registered shows the number in To alone: put it where it belongs.
+
+        The Contact is ours, so its Request-URI is ours to replace (RFC 3261 section 16.5).
+        """
+        uri = Uri.parse(request.uri)
+        called = request.to.parsed_uri
+        if uri.user == account.encode() and called.user and called.user != uri.user:
+            request.set_uri(Uri(uri.scheme, called.user, None, uri.host, uri.port).to_bytes())
 
     def describe(self, request: Message, dialled: str, source: Peer, call: str) -> NewCall:
         """What the rules may know of a call that came from `source`."""

@@ -48,6 +48,8 @@ class Peer:
     """Host names of its peers, lower case: what a client certificate may prove."""
     trusted: bool = True
     """Whether the P-Asserted-Identity that it sends is believed."""
+    account: str | None = None
+    """Trunk: user part of the Contact that we register with it; calls come in with it in their Request-URI."""
     register_to: str | None = None
     """PBX: the trunk that its REGISTER requests are passed to."""
     allows: frozenset[bytes] = frozenset()

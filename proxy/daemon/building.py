@@ -61,11 +61,12 @@ def peers(config: NodeConfig) -> list[tuple[Peer, tuple[SipPeer, ...]]]:
     found: list[tuple[Peer, tuple[SipPeer, ...]]] = []
     for name, trunk in config.trunk.items():
         rules = tuple(SourceRule(*source) for source in trunk.source_networks)
-        found.append((Peer("trunk", name, rules, _names(trunk.sip_peers), trunk.trusted), trunk.sip_peers))
+        account = trunk.username if trunk.register_ else None
+        found.append((Peer("trunk", name, rules, _names(trunk.sip_peers), trunk.trusted, account), trunk.sip_peers))
     for name, pbx in config.pbx.items():
         rules = tuple(SourceRule(*source) for source in pbx.source_networks)
         register_to = first_trunk if pbx.pass_register else None
-        found.append((Peer("pbx", name, rules, _names(pbx.sip_peers), True, register_to), pbx.sip_peers))
+        found.append((Peer("pbx", name, rules, _names(pbx.sip_peers), True, None, register_to), pbx.sip_peers))
     return found
 
 

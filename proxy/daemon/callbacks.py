@@ -35,6 +35,8 @@ RECORDINGS: Final = "recordings"
 PROMPTS: Final = "prompts"
 GOODBYE: Final = 0.5
 """Seconds that a stop gives to the BYEs of our legs."""
+LONGEST_PAUSE: Final = 1.0
+"""Seconds after which the desk looks at its tasks although nothing is due: agents' rests end without a word."""
 SUBSCRIBES: Final = b"SUBSCRIBE"
 
 
@@ -91,6 +93,7 @@ class Callbacks:
         self._media_wanted = False
         self._starting: asyncio.Task[None] | None = None
         self._poked = False
+        self._turned_at = 0.0
 
     def start(self) -> None:
         """Take up the promises of the process before this one, and begin."""
@@ -163,9 +166,10 @@ class Callbacks:
 
     def turn(self, always: bool = False) -> None:
         """Let the desk do what is due. For a timer, a few times a second."""
-        now = self._proxy.wall()
+        now, clock = self._proxy.wall(), self._proxy.clock()
         due = self.desk.next_turn()
-        if always or (due is not None and due <= now):
+        if always or (due is not None and due <= now) or clock - self._turned_at >= LONGEST_PAUSE:
+            self._turned_at = clock
             try:
                 self.desk.turn(now)
             except Exception as error:

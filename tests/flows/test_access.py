@@ -319,3 +319,16 @@ def test_answers_go_where_they_were_asked_for(call: Script) -> None:
 def test_keepalives(call: Script, data: bytes) -> None:
     assert call.send(call["trunk"], data, "keep-alive") == []
     assert call.world.proxy.counters.parse_errors == {}
+
+
+def test_a_call_to_the_registered_contact_shows_its_number_in_to(call: Script) -> None:
+    """Our Contact is the account; the number that was dialled goes where routing and PBX look for it."""
+    call.world.trunk.account = "acme"
+    trunk = call["trunk"]
+    trunk.dialled = b"sip:acme@127.0.0.1:5060"
+    data = trunk.write("INVITE").replace(b"To: <sip:acme@", b"To: <sip:+3614445555@", 1)
+    assert b"sip:acme@127.0.0.1:5060 SIP/2.0" in data
+    sent = call.send(trunk, data)[-1].request
+    assert sent.uri.startswith(b"sip:+3614445555@")
+    assert call.world.router.calls[-1].dialled == "+3614445555"
+    call.world.wait(400)
