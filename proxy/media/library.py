@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from proxy.agent.ports import Clip, CodecName
+from proxy.media.convert import load
 from proxy.media.sound import Sound
 from proxy.media.tones import beep, pause
-from proxy.media.wav import WavError, read_wav
+from proxy.media.wav import WavError
 
 BUILT_IN: Final = Path(__file__).parent / "prompts"
 FALLBACK: Final = "en"
@@ -34,7 +35,7 @@ Trouble = Callable[[Path, str], None]
 
 
 class Library:
-    """Finds and reads prompts. Reading happens in a thread: a long upload in another rate takes a second of CPU.
+    """Finds and reads prompts. Reading happens in a thread: the disk may be slow.
 
     `trouble(file, text)` is told of a file that is there and cannot be read, once for each version of it; it may be
     called in that thread.
@@ -108,7 +109,7 @@ class Library:
             return self._sounds[known]
         sound: Sound | None = None
         try:
-            sound = Sound(read_wav(path))
+            sound = Sound(load(path))
         except (OSError, WavError) as error:
             self._trouble(path, str(error))
         self._sounds[known] = sound

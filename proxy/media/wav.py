@@ -38,12 +38,7 @@ def header(size: int, channels: int = 1, rate: int = SAMPLE_RATE) -> bytes:
 
 def read_wav(path: Path) -> bytes:
     """Return a file's audio as 8 kHz 16 bit PCM, its channels mixed into one. Raises WavError, OSError."""
-    with path.open("rb") as file:
-        data = file.read(SIZE_MAX + 1)
-    if len(data) > SIZE_MAX:
-        raise WavError("it is larger than 64 MiB")
-    form, samples = _chunks(data)
-    code, channels, rate, width = form
+    (code, channels, rate, width), samples = _chunks(_content(path))
     if not 1 <= channels <= 8 or rate not in RATES:
         raise WavError(f"it has {channels} channels at {rate} Hz")
     values = _values(code, width, samples)
@@ -54,6 +49,22 @@ def read_wav(path: Path) -> bytes:
     if not values:
         raise WavError("there is no audio in it")
     return resampled(values[: SECONDS_MAX * rate], rate).tobytes()
+
+
+def plain_wav(path: Path) -> bytes | None:
+    """Return a file's audio where it is 8 kHz 16 bit PCM of one channel already, else None. Raises as `read_wav`."""
+    form, samples = _chunks(_content(path))
+    if form != (PCM, 1, SAMPLE_RATE, 16) or len(samples) < 2:
+        return None
+    return samples[: min(len(samples) // 2, SECONDS_MAX * SAMPLE_RATE) * 2]
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(SIZE_MAX + 1)
+    if len(data) > SIZE_MAX:
+        raise WavError("it is larger than 64 MiB")
+    return data
 
 
 def _chunks(data: bytes) -> tuple[tuple[int, int, int, int], bytes]:
