@@ -58,34 +58,35 @@ class Aftermath(Attendance):
         """Say what a call that ends now was to the customer; our leg to an agent is nothing to them."""
         if entry.to_agent:
             return NEITHER
-        judged = verdict(entry, ending, self._facts(entry), now)
+        policy = self._rules.policy
+        min_talk = (policy.direct_callback if entry.agent is None else policy.direct_for(entry.agent)).min_talk
+        if entry.direction == "outbound" or (entry.answered_at is not None and not entry.queued):  # most calls
+            return verdict(entry, ending, Facts(min_talk), now)
+        judged = verdict(entry, ending, self._facts(entry, min_talk), now)
         if judged.kind == "uncertain" and entry.agent is None and entry.signs:
             entry.evidence = CONNECTED_LINE
         return judged
 
-    def _facts(self, entry: Call) -> Facts:
-        policy = self._rules.policy
-        setting = policy.direct_for(entry.agent) if entry.agent is not None else policy.direct_callback
-        if entry.direction == "outbound":
-            return Facts(0.0, setting.min_talk)
-        talking = self._talks_elsewhere(entry)
+    def _facts(self, entry: Call, min_talk: float) -> Facts:
+        """Gather what shows whether a customer whom no agent is known to have answered was missed."""
+        policy, talking = self._rules.policy, self._talks_elsewhere(entry)
         if not entry.queued or entry.group not in policy.group:
-            return Facts(policy.missed_callback.min_wait, setting.min_talk, False, self._sign(entry), talking)
-        return Facts(policy.missed_for(entry.group).min_wait, setting.min_talk,
+            return Facts(min_talk, policy.missed_callback.min_wait, False, self._sign(entry), talking)
+        return Facts(min_talk, policy.missed_for(entry.group).min_wait,
                      self._all_watched(policy.group[entry.group].agents, entry), self._sign(entry), talking)
 
-    def _happened(self, desk: Happenings, entry: Call, customer: str, judged: Verdict, now: float) -> Unit:
-        """Tell the desk what a call was, and return what follows."""
+    def _happened(self, desk: Happenings, entry: Call, customer: str, judged: Verdict, now: float) -> Unit | None:
+        """Tell the desk what a call was, and return what follows, if anything does."""
         if judged.kind == "talked":
             seconds = entry.talk(now) or 0.0
             talk = Talk(entry.id, customer, entry.agent, entry.group, entry.direction, now - seconds, seconds,
                         entry.attempt)
-            return self._ask(desk.talked, talk, now) or Unit()
+            return self._ask(desk.talked, talk, now)
         if judged.why is None or judged.weight is None or entry.group is None:
-            return Unit()
+            return None
         missed = Missed(entry.id, customer, entry.number, entry.group, entry.pbx, entry.trunk, entry.started_at, now,
                         judged.why, judged.evidence, judged.weight)
-        return self._ask(desk.missed, missed, now) or Unit()
+        return self._ask(desk.missed, missed, now)
 
     def _ask(self, question: Callable[[Asked, float], Answer], about: Asked, now: float) -> Answer | None:
         """Ask the desk; a bug of it costs no call, and is an alarm until it answers the like again."""

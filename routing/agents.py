@@ -54,6 +54,8 @@ class _Seen:
         self.state = NEVER_SEEN
 
     def joined(self) -> State:
+        if self.watch is None and not self.wrapped:  # most agents
+            return "busy" if self.busy else "ringing" if self.ringing else self.rest
         calls = not (self.watch == "free" and self.counted_at <= self.engaged_at + NOTIFY_LEAD)
         if self.watch == "busy" or (self.busy and calls):
             return "busy"

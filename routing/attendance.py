@@ -173,7 +173,8 @@ class Attendance:
     def _answering(self, entry: Call, target: Target, identities: tuple[Identity, ...], now: float) -> list[Event]:
         """Find out who answered; the agent at whom it rang rings no longer."""
         if entry.direction == "outbound":
-            self._meet(entry, self._calls.get(self._legs.get(entry.attempt or "", "")), now)
+            if entry.own:
+                self._meet(entry, self._calls.get(self._legs.get(entry.attempt or "", "")), now)
             return []
         rung, entry.rung = entry.rung, None
         if target.local is not None:
@@ -271,7 +272,8 @@ class Attendance:
     def _move(self, agent: str, ringing: int, busy: int, now: float, call: str,
               rest: Rest = "free") -> tuple[Event, ...]:
         """Count a call at an agent."""
-        return self._say(agent, self._board.change(agent, ringing, busy, now, rest), call, now)
+        changed = self._board.change(agent, ringing, busy, now, rest)
+        return () if changed is None else self._say(agent, changed, call, now)
 
     def _say(self, agent: str, changed: AgentState | None, call: str | None, now: float) -> tuple[Event, ...]:
         if changed is None:

@@ -140,7 +140,9 @@ class Ledger(Aftermath):
         events += self._leave(entry, ending, now)
         unit = Unit((entry.row(now, ending.cause, ending.by),), tuple(records), tuple(removed), tuple(events))
         if entry.customer is not None and self.desk is not None:
-            unit = unit.joined(self._happened(self.desk, entry, entry.customer, judged, now))
+            follows = self._happened(self.desk, entry, entry.customer, judged, now)
+            if follows is not None:
+                unit = unit.joined(follows)
         self._store.put(unit, stored)
         self.on_floor()
 

@@ -36,9 +36,9 @@ NO_ANSWER: Final = frozenset({408, 502, 503, 504})
 class Facts(NamedTuple):
     """What is known beside the call."""
 
-    min_wait: float
-    """Seconds in a queue that make an abandoned call a missed one."""
     min_talk: float
+    min_wait: float = 0.0
+    """Seconds in a queue that make an abandoned call a missed one."""
     watched: bool = False
     """The dialogs of every agent of the group were seen all through the call."""
     sign_at: float | None = None
