@@ -93,6 +93,7 @@ class Door:
 
     def take(self, name: str, offer: Incoming, now: float) -> bool:
         self._legs.incoming = self._legs.agent.take(offer, self._legs.listener, now)
+        self._legs.taken.append(self._legs.incoming)
         return True
 
 
@@ -106,6 +107,8 @@ class LegWorld(Script):
         self.serial = 0
         self.listener = Listener()
         self.incoming: Leg | None = None
+        """The newest call that was handed to us."""
+        self.taken: list[Leg] = []
         self.start()
 
     def start(self) -> None:
