@@ -1,25 +1,39 @@
 """What an operator, MQTT and the API may ask about callbacks; the shapes stand in `proxy.control`."""
 
+import math
 from collections.abc import Callable
-from typing import Any, Final, get_args
+from typing import Any, Final, Protocol, get_args
 
+from config.callbacks import Language
 from proxy.control import ControlError, Handler
 from proxy.daemon.arguments import UnknownError, do, limit_of, number_of, read, word
-from proxy.daemon.callbacks import Callbacks
 from routing.callbacks.campaigns import active
 from routing.callbacks.desk import Desk
 from routing.callbacks.facts import AttemptRow, JournalRow, TaskRow, TaskState
 from routing.ledger import Ledger
 
 STATES: Final = get_args(TaskState)
-OWN_SETTINGS: Final = ("responsible_wait", "language", "preview")
-"""What a task may have otherwise than its group."""
+LANGUAGES: Final = get_args(Language)
+LONGEST_PREVIEW: Final = 600.0
+"""Seconds that an agent may see the card."""
+
+
+class DeskHolder(Protocol):
+    """Who has the desk."""
+
+    desk: Desk
+
+    def want_media(self) -> None:
+        """Have media from now on: something is to be called back."""
+
+    def poke(self) -> None:
+        """Have the desk look at its tasks soon."""
 
 
 class CallbackVerbs:
     """Handlers of `callbacks.*`, `dnc.*` and `campaigns.*`."""
 
-    def __init__(self, callbacks: Callbacks, ledger: Ledger, wall: Callable[[], float]) -> None:
+    def __init__(self, callbacks: DeskHolder, ledger: Ledger, wall: Callable[[], float]) -> None:
         self._callbacks, self._ledger, self._wall = callbacks, ledger, wall
 
     @property
@@ -76,7 +90,7 @@ class CallbackVerbs:
             raise ControlError("group is missing: name one of " + ", ".join(policy.group))
         responsible = word(args, "responsible")
         of_group = responsible is not None and responsible.startswith("group:")
-        options = {name: args[name] for name in OWN_SETTINGS if args.get(name) is not None}
+        options = _own_settings(args)
         if of_group and responsible is not None:
             options["responsible_group"] = responsible.removeprefix("group:")
         number = number_of(args, "number", self._ledger.policy.region) if args.get("number") else None
@@ -147,6 +161,22 @@ class CallbackVerbs:
         return {"id": name, "name": campaign.name, "group": campaign.group, "rank": campaign.rank,
                 "parity": campaign.parity, "active": begun, "from": settings.get("from"), "to": settings.get("to"),
                 "open": counted[1], "running": counted[2]}, settings
+
+
+def _own_settings(args: dict[str, Any]) -> dict[str, Any]:
+    """Return what a task is to have otherwise than its group. ControlError where it cannot have that."""
+    found: dict[str, Any] = {}
+    for name, most in (("responsible_wait", math.inf), ("preview", LONGEST_PREVIEW)):
+        value = args.get(name)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+            raise ControlError(f"{name}: {value!r} is no number of seconds that it can be")
+        found[name] = float(value)
+    language = word(args, "language")
+    if language is not None and language not in LANGUAGES:
+        raise ControlError(f"language: {language!r} is none of {', '.join(LANGUAGES)}")
+    return found | ({} if language is None else {"language": language})
 
 
 def task_json(row: TaskRow) -> dict[str, Any]:

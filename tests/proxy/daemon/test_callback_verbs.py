@@ -1,0 +1,207 @@
+"""What an operator, MQTT and the API can ask about callbacks and tickets, over a real desk and a real store."""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.policy import parse_policy
+from proxy.control import ControlError
+from proxy.daemon.callback_verbs import CallbackVerbs
+from proxy.daemon.gate import Gate
+from proxy.daemon.ticket_verbs import TicketVerbs
+from proxy.status.commands import CommandError
+from routing.callbacks.desk import Desk
+from routing.ledger import Ledger
+from routing.store.sqlite import SqliteStore
+from tests.kit.waiting import eventually
+
+NOW = 1_795_000_000.0
+CUSTOMER = "+36201234567"
+POLICY = """
+region = "HU"
+timezone = "Europe/Budapest"
+[tickets]
+enabled = true
+on_start = true
+[number."+3614445555"]
+group = "sales"
+[group.sales]
+agents = ["201", "202"]
+missed_callback = { enabled = true }
+[group.vip]
+agents = ["301"]
+[campaign.10001]
+name = "Winter"
+group = "sales"
+from = "2026-11-01"
+parity = 3
+"""
+
+
+class Node:
+    """Ledger, desk and verbs over one database."""
+
+    def __init__(self, path: Path) -> None:
+        self.store = SqliteStore(path, lambda function: function(), lambda: NOW, "edge1")
+        self.ledger = Ledger(self.store, parse_policy(POLICY), {}, "edge1", os.urandom)
+        self.desk = Desk(self.store, self.ledger.policy, "edge1", self.ledger.teller, self.ledger, os.urandom)
+        self.desk.peers = lambda number: ("office", "main")
+        self.desk.tickets.channels = ("webhook",)
+        assert self.desk.restore(NOW)
+        self.pokes = self.media = 0
+        verbs = CallbackVerbs(self, self.ledger, lambda: NOW).table()
+        verbs |= TicketVerbs(self.desk.tickets, self.store, self.ledger, lambda: NOW, self.poke).table()
+        self.verbs: dict[str, Callable[[dict[str, Any]], Any]] = verbs
+
+    def want_media(self) -> None:
+        self.media += 1
+
+    def poke(self) -> None:
+        self.pokes += 1
+
+    def ask(self, verb: str, **args: Any) -> Any:
+        answer = self.verbs[verb](args)
+        json.dumps(answer)
+        return answer
+
+    def stored(self, verb: str, good: Callable[[Any], bool], **args: Any) -> Any:
+        """Ask until what was put is committed."""
+        def look() -> Any:
+            try:
+                found = self.ask(verb, **args)
+            except ControlError:
+                return None
+            return found if good(found) else None
+
+        return eventually(look, verb)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    node = Node(tmp_path / "boomerang.db")
+    yield node
+    node.store.close()
+
+
+def test_a_promise_from_its_beginning_to_its_end(node: Node) -> None:
+    made = node.ask("callbacks.add", customer="06 20 123 4567", group="sales", note="asked by mail")
+    assert (made["customer"], made["state"], made["origin"], made["trunk"]) == (CUSTOMER, "open", "manual", "main")
+    assert (node.media, node.pokes) == (1, 1)
+    again = node.ask("callbacks.add", customer=CUSTOMER, group="sales")
+    assert again["id"] == made["id"], "one open task per customer and group"
+    assert [row["id"] for row in node.ask("callbacks.list")] == [made["id"]]
+    tail = made["id"][-6:]
+    assert node.ask("callbacks.hold", id=tail)["state"] == "held"
+    assert node.ask("callbacks.list", state="open") == []
+    assert node.ask("callbacks.list", state="held", customer=CUSTOMER, group="sales")[0]["id"] == made["id"]
+    assert node.ask("callbacks.resume", id=tail)["state"] == "open"
+    assert node.ask("callbacks.call-now", id=tail)["due"] == NOW
+    assert node.ask("callbacks.cancel", id=tail, reason="Anna")["state"] == "cancelled"
+    shown = node.stored("callbacks.show", lambda found: found["state"] == "cancelled", id=made["id"])
+    kinds = [line["kind"] for line in shown["journal"]]
+    assert "asked" in kinds
+    assert kinds[-1] == "ended"
+    assert shown["tries"] == []
+    assert node.ask("callbacks.list")[0]["state"] == "cancelled"
+
+
+def test_for_whom_and_how_it_is_held(node: Node) -> None:
+    one = node.ask("callbacks.add", customer=CUSTOMER, group="sales", responsible="202", responsible_wait=30,
+                   language="hu", preview=5)
+    assert (one["responsible_kind"], one["responsible"]) == ("current", "202")
+    assert one["options"] == {"responsible_wait": 30.0, "language": "hu", "preview": 5.0}
+    other = node.ask("callbacks.add", customer="+36301112222", group="sales", responsible="group:vip")
+    assert (other["responsible_kind"], other["responsible"]) == ("group", "vip")
+
+
+@pytest.mark.parametrize(("verb", "args", "text"), [
+    ("callbacks.add", {"customer": "12", "group": "sales"}, "customer: '12' cannot be read"),
+    ("callbacks.add", {"customer": CUSTOMER}, "group is missing: name one of sales, vip"),
+    ("callbacks.add", {"customer": CUSTOMER, "group": "other"}, "there is no group 'other'"),
+    ("callbacks.add", {"customer": CUSTOMER, "group": "vip", "campaign": "10001"}, "has no campaign '10001'"),
+    ("callbacks.add", {"customer": CUSTOMER, "group": "sales", "responsible_wait": "5"}, "responsible_wait: '5' is no"),
+    ("callbacks.add", {"customer": CUSTOMER, "group": "sales", "preview": -1}, "preview: -1 is no"),
+    ("callbacks.add", {"customer": CUSTOMER, "group": "sales", "preview": True}, "preview: True is no"),
+    ("callbacks.add", {"customer": CUSTOMER, "group": "sales", "language": "xx"}, "language: 'xx' is none of en"),
+    ("callbacks.add", {"customer": CUSTOMER, "group": "sales", "responsible": "group:none"}, "none"),
+    ("callbacks.add", {"customer": CUSTOMER, "group": 5}, "group is no text"),
+    ("callbacks.list", {"state": "opened"}, "'opened' is no state"),
+    ("callbacks.list", {"customer": "x"}, "customer: 'x' cannot be read"),
+    ("callbacks.show", {"id": "nothing"}, "there is no callback 'nothing'"),
+    ("callbacks.cancel", {"id": "nothing"}, "no callback 'nothing' is open"),
+    ("callbacks.cancel", {}, "id is missing"),
+    ("campaigns.show", {"id": "1"}, "there is no campaign '1'"),
+    ("tickets.show", {"id": "7"}, "there is no ticket '7'"),
+    ("tickets.comment", {"id": "x", "text": "t"}, "there is no ticket 'x'"),
+    ("dnc.add", {}, "customer: '' cannot be read"),
+])
+def test_what_cannot_be_done_says_why(node: Node, verb: str, args: dict[str, Any], text: str) -> None:
+    with pytest.raises(ControlError, match=text):
+        node.ask(verb, **args)
+
+
+def test_the_end_of_an_id_must_be_unique(node: Node) -> None:
+    ids = [node.ask("callbacks.add", customer=f"+3620123456{digit}", group="sales")["id"] for digit in range(9)]
+    ids += [node.ask("callbacks.add", customer=f"+3630123456{digit}", group="sales")["id"] for digit in range(9)]
+    tail = next(one[-1] for one in ids if sum(other.endswith(one[-1]) for other in ids) > 1)
+    with pytest.raises(ControlError, match="is the end of"):
+        node.ask("callbacks.hold", id=tail)
+
+
+def test_do_not_call(node: Node) -> None:
+    task = node.ask("callbacks.add", customer=CUSTOMER, group="sales")
+    assert node.ask("dnc.add", customer=CUSTOMER, reason="asked us") == {"customer": CUSTOMER}
+    assert node.stored("dnc.list", bool) == [{"customer": CUSTOMER, "since": NOW, "reason": "asked us"}]
+    ended = node.stored("callbacks.show", lambda found: found["state"] != "open", id=task["id"])
+    assert ended["reason"] == "do_not_call"
+    assert node.ask("dnc.remove", customer=CUSTOMER) == {"customer": CUSTOMER, "removed": 1}
+    assert node.ask("dnc.remove", customer=CUSTOMER) == {"customer": CUSTOMER, "removed": 0}
+
+
+def test_campaigns(node: Node) -> None:
+    node.ask("callbacks.add", customer=CUSTOMER, group="sales", campaign="10001")
+    assert node.ask("campaigns.list") == [{
+        "id": "10001", "name": "Winter", "group": "sales", "rank": 1, "parity": 3, "active": True,
+        "from": "2026-11-01", "to": None, "open": 1, "running": 0}]
+    assert node.ask("campaigns.show", id="10001")["settings"]["parity"] == 3
+
+
+def test_tickets(node: Node) -> None:
+    task = node.desk.add(CUSTOMER, "sales", NOW)
+    _, unit = node.desk.tickets.open(task, "unreached", "Callback %number%", "Europe/Budapest", NOW)
+    node.store.put(unit)
+    listed = node.stored("tickets.list", bool, state="open", customer=CUSTOMER)
+    assert (listed[0]["number"], listed[0]["subject"]) == (1, f"Callback {CUSTOMER}")
+    node.ask("tickets.comment", id="1", text="called by hand", author="Anna")
+    shown = node.stored("tickets.show", lambda found: len(found["comments"]) == 2, id=listed[0]["id"])
+    assert (shown["comments"][-1]["author"], shown["comments"][-1]["internal"]) == ("Anna", False)
+    assert [one["channel"] for one in shown["deliveries"]] == ["webhook", "webhook"]
+    assert node.ask("tickets.close", id="1")["state"] == "closed"
+    assert node.stored("tickets.list", bool, state="closed")[0]["ended"] == NOW
+    with pytest.raises(ControlError, match="text is missing"):
+        node.ask("tickets.comment", id="1", text=" ")
+
+
+def test_from_outside_times_are_rfc_3339_and_the_policy_is_not_to_be_had(node: Node) -> None:
+    task = node.ask("callbacks.add", customer=CUSTOMER, group="sales")
+    node.verbs["policy.set"] = lambda args: {}
+
+    async def play() -> None:
+        gate = Gate(node.verbs, asyncio.get_running_loop())
+        (row,) = await gate.run("callbacks.list", {})
+        assert (row["id"], row["created"]) == (task["id"], "2026-11-18T11:06:40.000Z")
+        assert row["missed"] == task["missed"]
+        for verb in ("policy.set", "nothing.at.all"):
+            with pytest.raises(CommandError, match="there is no command") as error:
+                await gate.run(verb, {})
+            assert error.value.unknown
+        with pytest.raises(CommandError, match="there is no callback") as error:
+            await gate.run("callbacks.show", {"id": "x"})
+        assert error.value.unknown
+
+    asyncio.run(play())
