@@ -50,7 +50,9 @@ def callbacks_show(task: Task, config: Config = None, socket: Socket = None, jso
         return
     render.show_pairs(data, tuple(_COLUMNS))
     render.show_table(data["tries"], _ATTEMPTS, "no attempts")
-    render.show_table(data["journal"], _JOURNAL, "an empty journal")
+    lines = [{**line, "text": "  ".join(f"{name}: {value}" for name, value in line["data"].items())}
+             for line in data["journal"]]
+    render.show_table(lines, _JOURNAL, "an empty journal")
 
 
 @app.command("add")

@@ -1,0 +1,132 @@
+"""`boomerang callbacks`, `dnc`, `campaigns` and `tickets` against a real desk behind a real control socket."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from proxy.cli import app
+from proxy.control import ControlServer
+from tests.kit.waiting import eventually
+from tests.proxy.daemon.test_callback_verbs import CUSTOMER, NOW, Node
+
+Run = Callable[..., Result]
+
+
+class Office:
+    """A desk and its verbs, served from a thread of their own, which alone may touch them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+        self._thread.start()
+        self._loop, self._stop = self._ready.result(10)
+
+    async def _serve(self) -> None:
+        self._node = Node(self.folder / "boomerang.db")
+        server = ControlServer(self.folder / "control.sock", self._node.verbs)
+        await server.start()
+        stop = asyncio.Event()
+        self._ready.set_result((asyncio.get_running_loop(), stop))
+        await stop.wait()
+        await server.close()
+        self._node.store.close()
+
+    def do(self, act: Callable[[Node], object]) -> None:
+        """Have something done in that thread."""
+        async def play() -> None:
+            act(self._node)
+
+        asyncio.run_coroutine_threadsafe(play(), self._loop).result(10)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    office = Office(tmp_path)
+    yield office
+    office.close()
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, office: Office) -> Run:
+    monkeypatch.setenv("TZ", "UTC")
+
+    def command(*args: str) -> Result:
+        return CliRunner().invoke(app, [*args, "--socket", str(office.folder / "control.sock")])
+
+    return command
+
+
+def shown(run: Run, text: str, *words: str) -> None:
+    """Ask until the answer holds a text: what was said is committed soon."""
+    eventually(lambda: text in run(*words).stdout, f"{' '.join(words)} shows {text}")
+
+
+def good(result: Result) -> str:
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_promise_look_and_take_back(run: Run) -> None:
+    said = good(run("callbacks", "add", CUSTOMER, "--group", "sales", "--responsible", "202", "--note", "by mail"))
+    task = said.split()[0]
+    assert said.startswith(f"{task} {CUSTOMER}: open, due 20")
+    listed = good(run("callbacks", "list"))
+    assert task in listed
+    assert CUSTOMER in listed
+    assert json.loads(good(run("callbacks", "list", "--json")))[0]["responsible"] == "202"
+    shown(run, "by mail", "callbacks", "show", task[-8:])
+    assert "no attempts" in good(run("callbacks", "show", task[-8:]))
+    assert ": held" in good(run("callbacks", "hold", task))
+    assert "no callbacks" in good(run("callbacks", "list", "--state", "open"))
+    assert ": open" in good(run("callbacks", "resume", task))
+    assert ": open, due" in good(run("callbacks", "call-now", task))
+    assert ": cancelled" in good(run("callbacks", "cancel", task, "--reason", "asked to"))
+    again = run("callbacks", "cancel", task)
+    assert (again.exit_code, again.stderr) == (1, f"boomerang: no callback {task!r} is open\n")
+
+
+def test_wrong_words(run: Run) -> None:
+    for words, text in ((("callbacks", "add", "12", "--group", "sales"), "cannot be read as a number"),
+                        (("callbacks", "show", "x"), "there is no callback 'x'"),
+                        (("tickets", "show", "9"), "there is no ticket '9'"),
+                        (("campaigns", "show", "9"), "there is no campaign '9'")):
+        result = run(*words)
+        assert result.exit_code == 1
+        assert text in result.stderr
+    assert run("callbacks").exit_code == 2
+
+
+def test_do_not_call(run: Run) -> None:
+    assert good(run("dnc", "add", CUSTOMER, "--reason", "asked us")) == f"{CUSTOMER} is never called back\n"
+    shown(run, "asked us", "dnc", "list")
+    assert good(run("dnc", "remove", CUSTOMER)) == "removed: 1\n"
+    assert run("dnc", "remove", CUSTOMER).exit_code == 1
+
+
+def test_campaigns(run: Run) -> None:
+    assert "Winter" in good(run("campaigns", "list"))
+    assert '"parity": 3' in good(run("campaigns", "show", "10001"))
+
+
+def opened(node: Node) -> None:
+    task = node.desk.add(CUSTOMER, "sales", NOW)
+    node.store.put(node.desk.tickets.open(task, "unreached", "Call %number%", "UTC", NOW)[1])
+
+
+def test_tickets(run: Run, office: Office) -> None:
+    office.do(opened)
+    shown(run, f"Call {CUSTOMER}", "tickets", "list")
+    assert good(run("tickets", "comment", "1", "called by hand")) == "commented on ticket 1\n"
+    shown(run, "called by hand", "tickets", "show", "1")
+    assert good(run("tickets", "close", "1")) == "ticket 1 is closed\n"
