@@ -25,7 +25,8 @@ CALM: Final = 30.0
 """Seconds that a process must have lived for the pause to be short again."""
 PING_PAUSE: Final = 2.0
 STUCK: Final = 10.0
-"""Seconds without an answer after which the process counts as stuck, and is killed."""
+START_PATIENCE: Final = 60.0
+"""Seconds without an answer after which the process counts as stuck, and is killed; longer while it starts."""
 END_PATIENCE: Final = 2.0
 """Seconds that a process has to end by itself once its connection is closed."""
 ALARM: Final = "media"
@@ -116,6 +117,7 @@ class MediaProcess:
                 self._answered = asyncio.get_running_loop().time()
                 self.figures = figures
             case ["ready", _]:
+                self._answered = asyncio.get_running_loop().time()
                 self._ready.set()
                 self._alarm(ALARM, None)
             case ["log", str(level), str(event), dict(facts)]:
@@ -127,7 +129,8 @@ class MediaProcess:
 
     def _ping(self) -> None:
         loop = asyncio.get_running_loop()
-        if loop.time() - self._answered > STUCK and self._child is not None:
+        patience = STUCK if self._ready.is_set() else START_PATIENCE
+        if loop.time() - self._answered > patience and self._child is not None:
             log.error("media process does not answer and is killed", id=self._child.pid)
             self._child.kill()
             return

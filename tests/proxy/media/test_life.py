@@ -1,0 +1,280 @@
+"""The life of the media process: it dies, hangs, is started again, ends with its parent and never before it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import wave
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from proxy.agent.ports import Clip
+from proxy.media import process
+from proxy.media.client import MediaClient
+from proxy.media.settings import MediaSettings
+from tests.kit.ports import LOOPBACK, free_port
+from tests.kit.tones import heard
+from tests.kit.waiting import eventually
+from tests.proxy.media.support import Ears, Studio, run, studio, until
+
+HERTZ = 700
+
+
+def lives(pid: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def kill_and_wait(it: Studio) -> None:
+    """Kill the media process and wait for the next one."""
+    assert it.media.pid is not None
+    before = it.media.pid
+    os.kill(before, signal.SIGKILL)
+    await until(lambda: it.media.pid not in (None, before), "a new process")
+    assert await it.media.wait_ready()
+
+
+def test_killed_in_a_conversation(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        with capture_logs():
+            async with studio(tmp_path) as it:
+                a, b = await it.session("a"), await it.session("b")
+                it.media.join("a", "b")
+                await a.phone.speak(HERTZ, 0.1)
+                await kill_and_wait(it)
+                assert (a.ears.failed, b.ears.failed) == (1, 1)
+                assert [text is None for name, text in it.alarms if name == "media"] == [True, False, True]
+                it.media.connect("a", a.stream())  # sessions that are gone: all of it is ignored
+                it.media.join("a", "b")
+                it.media.play("a", [Clip("1")], 1)
+                it.media.close("a")
+                c, d = await it.session("c"), await it.session("a")
+                it.media.join("c", "a")
+                await c.phone.speak(HERTZ, 0.3)
+                assert heard(d.phone.audio(5), HERTZ)
+                assert (a.ears.failed, a.ears.played) == (1, [])
+
+    run(scenario())
+
+
+def test_killed_before_a_session_is_open(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        with capture_logs():
+            async with studio(tmp_path) as it:
+                waiting, late, pid = Ears(), Ears(), it.media.pid
+                assert pid is not None
+                os.kill(pid, signal.SIGSTOP)  # it reads nothing more
+                it.media.open("waiting", waiting)
+                os.kill(pid, signal.SIGKILL)
+                await until(lambda: not it.media.up, "its end is seen")
+                it.media.open("late", late)
+                assert late.addresses == [], "nothing calls back before it returns"
+                await until(lambda: late.addresses, "an answer")
+                assert (waiting.addresses, late.addresses, waiting.failed) == ([None], [None], 0)
+
+    run(scenario())
+
+
+def test_a_bug_of_an_owner_harms_no_other(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        with capture_logs() as logs:
+            async with studio(tmp_path) as it:
+                a, b = await it.session("a"), await it.session("b")
+                a.ears.digits = None  # type: ignore[assignment]
+                a.phone.press("1")
+                b.phone.press("2")
+                await until(lambda: b.ears.digits == "2", "the other is told")
+                assert it.media.up
+            assert [line["event"] for line in logs] == ["media event failed"]
+
+    run(scenario())
+
+
+def test_a_recording_survives_the_kill(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        with capture_logs():
+            async with studio(tmp_path) as it:
+                a = await it.session("a")
+                await it.session("b", "PCMU")
+                it.media.join("a", "b")
+                it.media.record("a", "b", "day/one.wav")
+                part = it.recordings / "day" / "one.wav.part"
+                speaking = asyncio.create_task(a.phone.speak(HERTZ, 4.0))
+                await until(lambda: part.exists() and part.stat().st_size > 44 + 4 * 8000, "a second is written")
+                await kill_and_wait(it)
+                speaking.cancel()
+                whole = it.recordings / "day" / "one.wav"
+                await until(whole.exists, "the next process gives it its name")
+                with wave.open(str(whole)) as file:
+                    frames = file.readframes(file.getnframes())
+                    assert file.getnframes() >= 8000
+                assert heard(b"".join(frames[i : i + 2] for i in range(4000, 20_000, 4)), HERTZ)
+
+    run(scenario())
+
+
+def test_a_recording_has_each_leg_on_its_side(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with studio(tmp_path) as it:
+            a, b = await it.session("a", "G722"), await it.session("b", "PCMU")
+            it.media.join("a", "b")
+            it.media.record("a", "b", "two")
+            await asyncio.gather(a.phone.speak(HERTZ, 1.5), b.phone.speak(1100, 1.5))
+            it.media.stop_recording("a")
+            await until((it.recordings / "two.wav").exists, "the file")
+            with wave.open(str(it.recordings / "two.wav")) as file:
+                frames = file.readframes(file.getnframes())
+                assert 1.4 < file.getnframes() / 8000 < 1.8
+            left = b"".join(frames[i : i + 2] for i in range(3200, len(frames) - 1600, 4))
+            right = b"".join(frames[i : i + 2] for i in range(3202, len(frames) - 1600, 4))
+            assert heard(left, HERTZ, [1100])
+            assert heard(right, 1100, [HERTZ])
+            it.media.record("a", "b", "../outside")
+            it.media.record("a", "b", "closed")
+            await until((it.recordings / "closed.wav.part").exists, "the file")
+            it.media.close("b")
+            await until((it.recordings / "closed.wav").exists, "a leg that ends ends the recording")
+            assert not (tmp_path / "outside.wav").exists()
+
+    run(scenario())
+
+
+def test_old_recordings_are_removed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        old, new = tmp_path / "recordings" / "old.wav", tmp_path / "recordings" / "new.wav"
+        old.parent.mkdir()
+        for path in (old, new):
+            path.write_bytes(b"")
+        os.utime(old, (0, 0))
+        async with studio(tmp_path, keep=3600.0):
+            await until(lambda: not old.exists(), "it is removed")
+            assert new.exists()
+
+    run(scenario())
+
+
+def test_stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "PING_PAUSE", 0.1)
+    monkeypatch.setattr(process, "STUCK", 0.5)
+
+    async def scenario() -> None:
+        with capture_logs():
+            async with studio(tmp_path) as it:
+                a = await it.session("a")
+                await until(lambda: it.media.figures.get("sessions") == 1, "figures")
+                before = it.media.pid
+                assert before is not None
+                os.kill(before, signal.SIGSTOP)
+                await until(lambda: a.ears.failed, "it is killed")
+                await until(lambda: it.media.pid not in (None, before), "a new process")
+                assert await it.media.wait_ready()
+
+    run(scenario())
+
+
+def test_pauses_between_starts_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends at once is started again less and less often."""
+    started: list[float] = []
+    original = process.spawn
+
+    def spawn(theirs: object) -> subprocess.Popen[bytes]:
+        started.append(asyncio.get_running_loop().time())
+        if len(started) == 3:
+            raise OSError("no more processes")
+        return subprocess.Popen([sys.executable, "-c", ""])
+
+    monkeypatch.setattr(process, "spawn", spawn)
+
+    async def scenario() -> None:
+        with capture_logs():
+            it = Studio(tmp_path)
+            await it.media.start()
+            await until(lambda: len(started) >= 4, "four starts")
+            gaps = [b - a for a, b in pairwise(started)]
+            assert gaps[0] >= 0.2
+            assert gaps[1] >= 0.4
+            assert gaps[2] >= 0.8
+            assert len(it.alarms) >= 3
+            monkeypatch.setattr(process, "spawn", original)
+            await it.media.stop()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_of_the_group_are_its_parents_business(tmp_path: Path, number: signal.Signals) -> None:
+    async def scenario() -> None:
+        async with studio(tmp_path) as it:
+            a, pid = await it.session("a"), it.media.pid
+            assert pid is not None
+            os.kill(pid, number)
+            await asyncio.sleep(0.1)
+            a.phone.press("1")
+            await until(lambda: a.ears.digits == "1", "it goes on")
+            assert it.media.pid == pid
+
+    run(scenario())
+
+
+PARENT = """
+import asyncio, sys
+from proxy.media.client import MediaClient
+from proxy.media.settings import MediaSettings
+
+async def main():
+    media = MediaClient(MediaSettings("127.0.0.1", "127.0.0.1", {first}, {first} + 9), lambda *_: None)
+    await media.start()
+    await media.wait_ready()
+    print(media.pid, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def test_it_ends_with_its_parent() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT.format(first=free_port(room=10))], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    assert lives(pid)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    eventually(lambda: not lives(pid), "its end")
+
+
+def test_an_address_that_is_not_ours_is_an_alarm_and_no_leg(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        alarms: list[tuple[str, str | None]] = []
+        first = free_port(room=4)
+        media = MediaClient(MediaSettings("192.0.2.1", LOOPBACK, first, first + 3), lambda *words: alarms.append(words))
+        await media.start()
+        ears = Ears()
+        media.open("a", ears)
+        await until(lambda: ears.addresses, "an answer")
+        assert ears.addresses == [None]
+        assert ("media_ports", f"no free port in {first}-{first + 3} of 192.0.2.1") in alarms
+        await media.stop()
+
+    run(scenario())
+
+
+def test_stop_leaves_nothing_behind(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with studio(tmp_path) as it:
+            a, pid = await it.session("a"), it.media.pid
+            assert pid is not None
+            it.media.record("a", "a", "x")
+            await it.media.stop()
+            assert not lives(pid)
+            assert (it.media.up, it.media.pid, a.ears.failed) == (False, None, 0)
+            it.media.close("a")
+
+    run(scenario())
