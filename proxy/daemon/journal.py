@@ -9,15 +9,20 @@ from proxy import log
 from proxy.sip.hop import Flow
 from routing.events import Event
 
-QUIET: Final = frozenset({"call.started", "call.answered", "agent.state", "direct.expired"})
+QUIET: Final = frozenset({"call.started", "call.answered", "agent.state", "direct.expired", "callback.due"})
 """Kinds of event that are only logged at level debug: the line at the end of a call says it all."""
 ALARMS: Final = frozenset({"alarm.raised", "alarm.cleared"})
 """Kinds that are logged before their commit, which may be what the alarm is about."""
 HEARD: Final[dict[str, frozenset[str] | None]] = {
     "debug": None,
-    "info": frozenset({"call.ended", "direct.created", "direct.refreshed", "direct.used", "direct.removed"}),
+    "info": frozenset({
+        "call.ended", "direct.created", "direct.refreshed", "direct.used", "direct.removed", "callback.queued",
+        "callback.assigned", "callback.released", "callback.attempted", "callback.connected", "callback.done",
+        "callback.failed", "callback.expired", "callback.cancelled", "ticket.opened"}),
 }
 """Kinds of event that a log level shows, alarms apart; None: all; a level that is missing: none."""
+SILENT: Final[tuple[object, ...]] = (None, "", [], ())
+"""Values that say nothing in a line."""
 PLACES_LIMIT: Final = 1_000
 """Places of caught bugs that are remembered, so that each trace is written once."""
 
@@ -61,5 +66,8 @@ class LogJournal:
             if event.kind in ALARMS:
                 continue
             write = self._log.debug if event.kind in QUIET else self._log.info
-            data = event.data
-            write(event.kind, **{key: value for key, value in data.items() if value is not None})
+            write(event.kind, **{key: _plain(value) for key, value in event.data.items() if value not in SILENT})
+
+
+def _plain(value: object) -> object:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
