@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from routing.callbacks.aftermath import REFUSED_REST, Aftermath
 from routing.callbacks.crews import Crews
@@ -14,6 +15,9 @@ from routing.callbacks.terms import Terms
 from routing.ids import Names
 from routing.store.interface import Store, StoreError, Unit
 from routing.teller import Teller
+
+SENDS: Final[frozenset[Step]] = frozenset({"agent", "customer"})
+"""Steps after which an INVITE leaves, so that they are committed or do not happen. The others have happened."""
 
 
 class Course:
@@ -144,8 +148,10 @@ class Course:
         draft.attempt(attempt.row)
         if go is None:
             self._store.put(draft.unit(durable=step == "talked"))
-        else:
+        elif step in SENDS:
             self._store.commit(draft.unit(durable=True), partial(self._stepped, attempt, step, now, go))
+        else:
+            self._store.put(draft.unit(durable=True), partial(self._stepped, attempt, step, now, go, True))
 
     def _may_dial(self, attempt: Attempt, draft: Draft) -> bool:
         """Look again, now that it comes to dialling: much may have happened while the agent was rung."""

@@ -1,8 +1,8 @@
 """A desk with a store in memory, a floor that is told what goes on, and a runner whose attempts go as the test says."""
 
-import os
 from collections.abc import Callable
 from datetime import datetime
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -122,16 +122,18 @@ class Shop:
     """One node. `policy` fills the places of POLICY."""
 
     def __init__(self, now: float = MONDAY_NOON, store: MemoryStore | None = None, text: str | None = None,
-                 **policy: str) -> None:
+                 random: Random | None = None, floor: Floor | None = None, **policy: str) -> None:
         self.now = now
+        self.random = random or Random(1)
         self.store = store or MemoryStore()
         engine: Store = self.store
-        self.floor = Floor()
+        self.floor = floor or Floor()
         self.runner = Runner(self)
         self.alarms: dict[str, str | None] = {}
         self.calls = 0
         self.text = self.write(**policy) if text is None else text
-        self.desk = Desk(engine, parse_policy(self.text), "edge1", Teller("edge1", os.urandom), self.floor, os.urandom)
+        noise = self.random.randbytes
+        self.desk = Desk(engine, parse_policy(self.text), "edge1", Teller("edge1", noise), self.floor, noise)
         self.desk.on_alarm = lambda name, text, now: self.alarms.update({name: text})
         happenings: Happenings = self.desk
         assert happenings is self.desk
@@ -146,13 +148,7 @@ class Shop:
 
     def reborn(self) -> "Shop":
         """Return the shop after a crash: only what was committed is left, the world goes on."""
-        other = Shop(self.now, self.store, self.text)
-        other.floor = self.floor
-        other.desk = Desk(self.store, parse_policy(self.text), "edge1", Teller("edge1", os.urandom), self.floor,
-                          os.urandom)
-        other.desk.orders = other.runner
-        other.desk.restore(self.now)
-        return other
+        return Shop(self.now, self.store, self.text, self.random, self.floor)
 
     def policy(self, **policy: str) -> None:
         """Put another policy in force."""
