@@ -11,36 +11,26 @@ Rules
 
 import json
 
-from proxy.agent.leg import BaseLeg, LegKey, describe_dialog, identities_of, name_addr
+from proxy.agent.invite import Invite
+from proxy.agent.leg import BaseLeg, LegKey, describe_dialog, identities_of
+from proxy.agent.login import CHALLENGES
 from proxy.agent.offer import Agreement
 from proxy.agent.ports import Ended, LegEnd, LegOrder, LegOwner
 from proxy.agent.provisional import EarlyDialogs
 from proxy.agent.session import Session, reason_text
 from proxy.agent.strays import Strays
 from proxy.agent.tried import Tried
-from proxy.agent.wiring import (
-    ALLOW,
-    SDP_FIELD,
-    SUPPORTED,
-    Far,
-    Wiring,
-    as_request,
-    clean,
-    escape_user,
-    reason_field,
-)
+from proxy.agent.wiring import Wiring, reason_field
 from proxy.sip.errors import SipError
-from proxy.sip.hop import Flow, Hop, Listener
+from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
-from proxy.sip.requests import authority, build_request, contact_field, via_field
-from proxy.sip.session_timer import INTERVAL, SessionExpires, agreed_by, min_se
+from proxy.sip.session_timer import agreed_by
 from proxy.sip.timers import Timer
 
 NEXT_ADDRESS_AFTER = 4.0
 """Seconds of silence after which the next address is tried, where there is one."""
 GAVE_UP = 487
-MAX_INTERVAL_TRIES = 2
-"""Times that a 422 is answered with the interval that it asks for."""
+NOWHERE = Hop("udp", "0.0.0.0", 0)
 
 
 class Caller(BaseLeg):
@@ -48,20 +38,12 @@ class Caller(BaseLeg):
 
     def __init__(self, wiring: Wiring, strays: Strays, order: LegOrder, owner: LegOwner) -> None:
         super().__init__(wiring, order.call, owner)
-        self.tag = wiring.tag()
-        self.call_id = order.call.encode()
-        self.order = order
-        self._strays = strays
-        self._user = escape_user(order.from_user)
         stack = wiring.stack
+        self._strays = strays
         self._hops = [hop for hop in stack.hops(order.side, order.peer) if stack.listener_for(hop) is not None]
-        self._hop = self._hops[0] if self._hops else Hop("udp", "0.0.0.0", 0)
-        self._branch = wiring.branch()
-        """Of the INVITE that is sent next: fixed before it leaves, so that `memory` is true from the start."""
-        self._to = name_addr("", escape_user(order.user), stack.uri_host(order.side, order.peer, self._hop))
-        self._cseq = 1
-        self._login = wiring.accounts.login(order.side, order.peer)
-        self._interval, self._min_se, self._interval_tries = INTERVAL, 0, 0
+        """Addresses that were not tried yet."""
+        self._invite = Invite(wiring, order, self._hops[0] if self._hops else NOWHERE)
+        self._ring_for = order.ring_for
         self._early = EarlyDialogs(wiring, self)
         self._tried: Tried | None = None
         """The INVITE that is under way."""
@@ -75,7 +57,7 @@ class Caller(BaseLeg):
     @property
     def key(self) -> LegKey:
         """See BaseLeg."""
-        return self.call_id, self.tag
+        return self._invite.call_id, self._invite.tag
 
     def start(self) -> None:
         """Open the media session; the INVITE follows."""
@@ -86,9 +68,6 @@ class Caller(BaseLeg):
         held, self._held = self._held, False
         if held and self._ready and not self.over:
             self._begin(now)
-
-    def _far(self) -> Far:
-        return Far(self.order.side, self.order.peer, self._hop, self._user)
 
     # -- the INVITE
 
@@ -104,52 +83,33 @@ class Caller(BaseLeg):
             self._begin(now)
 
     def _begin(self, now: float) -> None:
-        self._ring_timer = self.wiring.stack.timers.at(now + self.order.ring_for, self._rang_out)
+        self._ring_timer = self.wiring.stack.timers.at(now + self._ring_for, self._rang_out)
         self._hops.pop(0)
-        self._invite(now)
+        self._send(now)
 
-    def _invite(self, now: float) -> None:
+    def _send(self, now: float) -> None:
         stack = self.wiring.stack
-        listener = stack.listener_for(self._hop)
+        listener = stack.listener_for(self._invite.hop)
         if listener is None or self.negotiation is None:
             self.finish(LegEnd(503, "lost", reason="No address"), now)
             return
         self._early.clear()
-        request = self._write(listener)
-        tried = self._tried = Tried(self, request, self._hop)
-        tried.tx = stack.start_client(request, self._hop, tried)
+        request = self._invite.write(listener, self.negotiation)
+        tried = self._tried = Tried(self, request, self._invite.hop)
+        tried.tx = stack.start_client(request, self._invite.hop, tried)
         if self._hops:
             tried.tx.give_up_at(now + NEXT_ADDRESS_AFTER)
         self.owner.leg_sent(self, now)
 
-    def _write(self, listener: Listener) -> Request:
-        assert self.negotiation is not None
-        order = self.order
-        host = authority(listener)
-        from_ = name_addr(order.from_display, self._user, host) + b";tag=" + self.tag
-        fields = [contact_field(self._user, listener), ALLOW, SUPPORTED, SessionExpires(self._interval, None).field(),
-                  *((b"Min-SE: %d" % self._min_se,) if self._min_se else ())]
-        if order.asserted is not None:
-            fields.append(b"P-Asserted-Identity: " + name_addr(order.from_display, escape_user(order.asserted), host))
-        fields += [f"{name}: {clean(value)}".encode() for name, value in order.headers]
-        return as_request(build_request(
-            b"INVITE", self._uri(), via_field(listener, self._branch), from_, self._to, self.call_id, self._cseq,
-            (*fields, *self._login.fields, SDP_FIELD), self.negotiation.same()))
-
-    def _uri(self) -> bytes:
-        host = self.wiring.stack.uri_host(self.order.side, self.order.peer, self._hop)
-        return b"sip:%s@%s" % (escape_user(self.order.user), host)
-
     def _again(self, now: float) -> None:
         """Send the INVITE once more, as a new transaction."""
-        self._cseq += 1
-        self._branch = self.wiring.branch()
-        self._invite(now)
+        self._invite.next()
+        self._send(now)
 
     def _next_address(self, now: float) -> bool:
         if self._end is not None or not self._hops:
             return False
-        self._hop = self._hops.pop(0)
+        self._invite.hop = self._hops.pop(0)
         self._again(now)
         return True
 
@@ -159,7 +119,7 @@ class Caller(BaseLeg):
         """A 1xx above 100."""
         if self._end is not None or self.answered:
             return
-        agreement = self._early.take(tried.request, response, self._far())
+        agreement = self._early.take(tried.request, response, self._invite.far)
         if agreement is not None and not self._told_early:
             self._connect_early(agreement)
         rings = response.status == 180 or agreement is not None
@@ -178,17 +138,17 @@ class Caller(BaseLeg):
         """A 2xx, the first or another, of the INVITE that is under way or of one before it."""
         tag = response.to.tag or b""
         if self.session is not None and self.session.dialog.key.remote_tag == tag:
-            self._acknowledge(tried)
+            self._send_ack(self.session, tried.cseq)
             return
         if self.session is not None or self.over or self._end is not None or tried is not self._tried:
-            self._strays.dismiss(response, self._far(), self._login.fields, self._reason)
+            self._strays.dismiss(response, self._invite.far, self._invite.credentials, self._reason)
             if tried is self._tried and self.session is None and self._end is not None:
                 self.finish(self._end, now)
             return
         try:
-            session = self._early.confirm(tried.request, response, self._far())
+            session = self._early.confirm(tried.request, response, self._invite.far)
         except SipError as error:
-            self._strays.dismiss(response, self._far(), self._login.fields, self._reason)
+            self._strays.dismiss(response, self._invite.far, self._invite.credentials, self._reason)
             self.finish(LegEnd(500, "us", reason=error.reason), now)
             return
         self._answered(session, tried, response, now)
@@ -198,7 +158,7 @@ class Caller(BaseLeg):
         self._cancel_ring_timer()
         self.identities = identities_of(response)
         session.learn(response)
-        self._acknowledge(tried)
+        self._send_ack(session, tried.cseq)
         agreement = self._early.agreement_of(response)
         if agreement is None:
             self._hang_up_dialog(LegEnd(488, "us", reason="No common codec"), reason_field(488, "No common codec"))
@@ -209,9 +169,8 @@ class Caller(BaseLeg):
         self.session_agreed(session, agreement, now)
         self.owner.leg_answered(self, now)
 
-    def _acknowledge(self, tried: Tried) -> None:
-        assert self.session is not None
-        self.wiring.send_ack(self.session.dialog, tried.cseq, self._far(), self._login.fields)
+    def _send_ack(self, session: Session, cseq: int) -> None:
+        self.wiring.send_ack(session.dialog, cseq, self._invite.far, self._invite.credentials)
 
     def invite_refused(self, tried: Tried, response: Response, now: float) -> None:
         """A final response from 300 on to the INVITE that is under way."""
@@ -226,16 +185,13 @@ class Caller(BaseLeg):
     def _meet(self, tried: Tried, response: Response, now: float) -> bool:
         """Try again, where what was refused can be put right."""
         status = response.status
-        if status in (401, 407):
-            if not self._login.answer(response, b"INVITE", self._uri(), self.wiring.stack.token()):
-                return False
-        elif status == 422 and self._interval_tries < MAX_INTERVAL_TRIES:
-            self._interval_tries += 1
-            self._interval = self._min_se = max(self._interval, min_se(response))
-        else:
-            return status == 503 and not tried.working and self._next_address(now)
-        self._again(now)
-        return True
+        if status == 503:
+            return not tried.working and self._next_address(now)
+        met = (status in CHALLENGES and self._invite.challenged(response)) or (
+            status == 422 and self._invite.too_short(response))
+        if met:
+            self._again(now)
+        return met
 
     def invite_silent(self, tried: Tried, status: int, now: float) -> None:
         """No answer at all (408), or it could not be sent (503)."""
@@ -310,11 +266,11 @@ class Caller(BaseLeg):
         if response.status >= 300:
             self._strays.acknowledge_refusal(response, flow)
         elif response.status >= 200:
-            mine = self.session is not None and self.session.dialog.key.remote_tag == (response.to.tag or b"")
-            if mine and self.session is not None and not self.over:
-                self.wiring.send_ack(self.session.dialog, response.cseq.number, self._far(), self._login.fields)
+            session = self.session
+            if session is not None and not self.over and session.dialog.key.remote_tag == (response.to.tag or b""):
+                self._send_ack(session, response.cseq.number)
             else:
-                self._strays.dismiss(response, self._far(), self._login.fields, self._reason)
+                self._strays.dismiss(response, self._invite.far, self._invite.credentials, self._reason)
 
     def ring(self, now: float) -> None:
         """See Leg: nothing for a call that we place."""
@@ -329,14 +285,7 @@ class Caller(BaseLeg):
 
     def memory(self) -> str:
         """See Leg."""
-        listener = self.wiring.stack.listener_for(self._hop)
-        told: dict[str, object] = {
-            "side": self.order.side, "peer": self.order.peer, "hop": list(self._hop), "user": self._user.decode(),
-            "call_id": self.call, "tag": self.tag.decode(), "uri": self._uri().decode(), "to": self._to.decode(),
-            "branch": self._branch.decode(), "cseq": self._cseq,
-            "host": "" if listener is None else authority(listener).decode(),
-            "display": self.order.from_display,
-        }
+        told = self._invite.known()
         if self.session is not None:
             told["dialog"] = describe_dialog(self.session.dialog)
         else:

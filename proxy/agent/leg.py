@@ -11,7 +11,7 @@ from proxy.agent.keys import Presses
 from proxy.agent.offer import Agreement, Negotiation
 from proxy.agent.ports import Ended, LegEnd, LegOwner, MediaAddress, Stream
 from proxy.agent.session import Session
-from proxy.agent.wiring import Wiring, escape_user, reason_field
+from proxy.agent.wiring import Wiring, escape_user, name_addr, reason_field
 from proxy.sip.dialog import Dialog
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
@@ -201,12 +201,6 @@ class BaseLeg(ABC):
             self._hang_up_dialog(LegEnd(200, "lost", reason="Media failed"), reason_field(503, "Media failed"))
         else:
             self.hang_up(now, 503, "Media failed")
-
-
-def name_addr(display: str, user: bytes, host: bytes) -> bytes:
-    """Write an address, the display name quoted."""
-    shown = "".join(one for one in display if one.isprintable()).replace("\\", "\\\\").replace('"', '\\"').encode()
-    return (b'"%s" ' % shown if shown else b"") + b"<sip:%s@%s>" % (user, host)
 
 
 def identities_of(message: Message) -> tuple[tuple[str, str], ...]:

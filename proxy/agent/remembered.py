@@ -11,10 +11,11 @@ import json
 from typing import Any
 
 from proxy.agent.dialog_request import DialogRequest
-from proxy.agent.leg import LegKey, name_addr
+from proxy.agent.invite import branch_of
+from proxy.agent.leg import LegKey
 from proxy.agent.ports import PeerSide
 from proxy.agent.strays import Strays
-from proxy.agent.wiring import Far, Wiring, as_request
+from proxy.agent.wiring import Far, Wiring, as_request, name_addr
 from proxy.sip.address import NameAddr
 from proxy.sip.client import ClientTransaction
 from proxy.sip.dialog import Dialog, DialogKey, DialogState
@@ -25,6 +26,9 @@ from proxy.sip.requests import make_ack, make_cancel
 
 CSEQ_AHEAD = 1000
 """Added to the CSeq remembered: PRACK, UPDATE and the like were not written down each."""
+LATER_FORMS = 2
+"""Forms of the INVITE behind the one written down that are cancelled too, where that one is unknown: it may have been
+sent again with credentials, or for another interval, just before the crash."""
 SETTLED_AFTER = 4.0
 """Seconds after the answer to CANCEL until early dialogs are taken to be confirmed ones."""
 
@@ -41,7 +45,10 @@ class Remembered:
         self.key: LegKey = (_octets(known["call_id"]), known["tag"].encode())
         self._dialog = None if known.get("dialog") is None else _dialog(known["dialog"])
         self._early = [_dialog(one) for one in known.get("early", ())]
-        self._invite = None if self._dialog is not None or "branch" not in known else _invite(known)
+        self._forms = [] if self._dialog is not None or "branch" not in known else [
+            _invite(known, int(known["cseq"]) + more) for more in range(LATER_FORMS + 1)]
+        """The INVITE as it was written down, and as it may have left after that: those to be cancelled yet."""
+        self._all_forms = {form.cseq.number: form for form in self._forms}
         self._settled = False
         """The INVITE has its final response."""
 
@@ -58,8 +65,15 @@ class Remembered:
         """End it."""
         if self._dialog is not None:
             self._bye(self._dialog)
-        elif self._invite is not None and self._wiring.stack.listener_for(self._far.hop) is not None:
-            self._wiring.stack.start_client(as_request(make_cancel(self._invite)), self._far.hop, self)
+        else:
+            self._cancel()
+
+    def _cancel(self) -> bool:
+        """Send the CANCEL of the next form; False where none is left."""
+        if not self._forms or self._wiring.stack.listener_for(self._far.hop) is None:
+            return False
+        self._wiring.stack.start_client(as_request(make_cancel(self._forms.pop(0))), self._far.hop, self)
+        return True
 
     def _bye(self, dialog: Dialog) -> None:
         reason = (b'Reason: SIP;cause=503;text="Restarted"',)
@@ -72,14 +86,16 @@ class Remembered:
         self._settled = True
         if response.status < 300:
             self._strays.dismiss(response, self._far)
-        elif self._invite is not None:
-            self._wiring.stack.send(make_ack(self._invite, response), self._far.hop)
+        elif (form := self._all_forms.get(response.cseq.number)) is not None:
+            self._wiring.stack.send(make_ack(form, response), self._far.hop)
         else:
             self._strays.acknowledge_refusal(response, flow)
 
     # ClientOwner, of the CANCEL
 
     def on_response(self, tx: ClientTransaction, response: Response, now: float) -> None:
+        if response.status == 481 and not self._settled and self._cancel():
+            return
         if response.status >= 200:
             self._wiring.stack.timers.at(now + SETTLED_AFTER, self._look)
 
@@ -109,14 +125,14 @@ def _dialog(known: dict[str, Any]) -> Dialog:
                   int(known["cseq"]) + CSEQ_AHEAD, None)
 
 
-def _invite(known: dict[str, Any]) -> Request:
+def _invite(known: dict[str, Any], cseq: int) -> Request:
     """As much of the INVITE as its CANCEL and ACK must repeat (RFC 3261 sections 9.1 and 17.1.1.3)."""
     transport = known["hop"][0].upper().encode()
     host, user = _octets(known["host"]), _octets(known["user"])
     return Request.create(b"INVITE", _octets(known["uri"]), [
-        b"Via: SIP/2.0/%s %s;branch=%s;rport" % (transport, host, _octets(known["branch"])),
+        b"Via: SIP/2.0/%s %s;branch=%s;rport" % (transport, host, branch_of(_octets(known["branch"]), cseq)),
         b"From: " + name_addr(known["display"], user, host) + b";tag=" + _octets(known["tag"]),
         b"To: " + _octets(known["to"]),
         b"Call-ID: " + _octets(known["call_id"]),
-        b"CSeq: %d INVITE" % int(known["cseq"]),
+        b"CSeq: %d INVITE" % cseq,
     ])

@@ -12,7 +12,9 @@ from functools import partial
 
 from proxy.agent.dialog_request import DialogRequest
 from proxy.agent.wiring import Far, Wiring, way_back
+from proxy.sip.address import NameAddr
 from proxy.sip.dialog import Dialog, DialogState, key_of_response
+from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.reply import build_response
@@ -90,8 +92,15 @@ class Strays:
 
 
 def dialog_of(response: Response) -> Dialog:
-    """Make the dialog of a 2xx to a request of ours from the 2xx alone (RFC 3261 section 12.1.2)."""
-    contacts = response.contacts
+    """Make the dialog of a 2xx to a request of ours from the 2xx alone (RFC 3261 section 12.1.2).
+
+    Where its Contact or Record-Route cannot be read its To stands for them: it is to be hung up all the same.
+    """
+    target, routes = response.to.uri, list[NameAddr]()
+    try:
+        routes = response.record_routes
+        target = response.contacts[0].uri if response.contacts else target
+    except SipError:
+        routes = []
     return Dialog(key_of_response(response), response.value(b"from") or b"", response.value(b"to") or b"",
-                  DialogState.CONFIRMED, contacts[0].uri if contacts else response.to.uri,
-                  tuple(reversed(response.record_routes)), response.cseq.number, None)
+                  DialogState.CONFIRMED, target, tuple(reversed(routes)), response.cseq.number, None)

@@ -112,6 +112,12 @@ def clean(text: str) -> str:
     return "".join(character for character in text if character.isprintable())
 
 
+def name_addr(display: str, user: bytes, host: bytes) -> bytes:
+    """Write an address, the display name quoted."""
+    shown = clean(display).replace("\\", "\\\\").replace('"', '\\"').encode()
+    return (b'"%s" ' % shown if shown else b"") + b"<sip:%s@%s>" % (user, host)
+
+
 def reason_field(cause: int, reason: str) -> tuple[bytes, ...]:
     """Write a Reason header (RFC 3326); none where there is no cause."""
     if not cause:

@@ -5,7 +5,7 @@ import pytest
 from proxy.sip.message import Response
 from tests.kit.actor import Actor
 from tests.kit.legs import ANSWER, SDP_TYPE, LegWorld, sdp
-from tests.kit.world import PBX, PBX_2, World, address
+from tests.kit.world import PBX, PBX_2, TRUNK, World, address
 
 REOFFER = sdp("0 PCMU", "101 telephone-event", port=41000)
 
@@ -77,11 +77,42 @@ def test_every_address_is_silent(two: LegWorld) -> None:
     two.assert_all_over()
 
 
+def test_the_breaker_hears_of_it(two: LegWorld) -> None:
+    for serial in range(2):
+        two.place(side="pbx", user="201", call=f"leg-{serial}")
+        two.play("wait 0 : INVITE > agent\nagent > 503 : ACK > agent, INVITE > second\nsecond > 486 : ACK > second")
+    two.place(side="pbx", user="201", call="leg-3")
+    two.play("wait 0 : INVITE > second\nsecond > 486 : ACK > second")
+    two.play("wait 11 :")
+    two.place(side="pbx", user="201", call="leg-4")
+    two.play("wait 0 : INVITE > agent\nagent > 486 : ACK > agent")
+    assert not two.world.proxy.health.open_hops(two.now)
+
+
 def test_unknown_peer_is_no_address(legs: LegWorld) -> None:
     legs.world.table.set_addresses(legs.world.trunk, ())
     legs.place()
     legs.play("wait 0 :")
     assert legs.told == ["ended 503 lost"]
+    legs.assert_all_over()
+
+
+def test_bye_that_cannot_be_sent(legs: LegWorld) -> None:
+    leg = legs.up()
+    legs.world.wire.dead.add(TRUNK)
+    leg.hang_up(legs.now)
+    legs.play("wait 0 :")
+    assert legs.told[-1] == "ended 200 us"
+    legs.assert_all_over()
+
+
+def test_2xx_whose_contact_cannot_be_read(legs: LegWorld) -> None:
+    legs.place()
+    legs.play("wait 0 : INVITE > trunk")
+    legs["trunk"].contact = b"<sip:bad"
+    legs.say("trunk > 200 : ACK > trunk, BYE > trunk", ANSWER)
+    legs.play("trunk > 200 BYE :")
+    assert legs.told[-1] == "ended 500 us"
     legs.assert_all_over()
 
 
@@ -175,6 +206,23 @@ def test_reliable_1xx_is_acknowledged_in_order(legs: LegWorld) -> None:
     assert legs.told == ["sent", "early", "answered"]
 
 
+def test_early_media_is_connected_once(legs: LegWorld) -> None:
+    legs.place()
+    legs.play("wait 0 : INVITE > trunk")
+    legs.say("trunk > 183 :", ANSWER)
+    legs.say("trunk > 183 tag=other :", REOFFER)
+    legs.say("trunk > 200 : ACK > trunk", ANSWER)
+    assert legs.media.log == ["open leg-1", "connect leg-1 PCMA 8"]
+
+
+def test_another_branch_of_the_fork_answers(legs: LegWorld) -> None:
+    legs.place()
+    legs.play("wait 0 : INVITE > trunk")
+    legs.say("trunk > 183 :", ANSWER)
+    legs.say("trunk > 200 tag=other : ACK > trunk", REOFFER)
+    assert legs.sound().stream.codec == "PCMU"
+
+
 def test_update_before_our_offer_is_answered(legs: LegWorld) -> None:
     legs.place()
     legs.play("wait 0 : INVITE > trunk\ntrunk > 180 :")
@@ -258,6 +306,13 @@ def test_glare_of_reinvites(legs: LegWorld) -> None:
     assert legs["trunk"].request().value(b"p-asserted-identity") == b'"Anna" <sip:201@127.0.0.1:5060>'
     legs.say("trunk > 200 : ACK > trunk", REOFFER)
     legs.play("wait 60 :")
+
+
+def test_connected_line_waits_for_their_ack(legs: LegWorld) -> None:
+    leg = legs.up()
+    legs.say("trunk > INVITE : 200 > trunk", REOFFER, b"Allow: INVITE, UPDATE")
+    leg.refresh_target("", "201", legs.now)
+    legs.play("wait 0.1 :\ntrunk > ACK :\nwait 2.1 : UPDATE > trunk\ntrunk > 200 UPDATE :")
 
 
 def test_connected_line_by_update(legs: LegWorld) -> None:

@@ -182,6 +182,15 @@ def test_reliable_where_it_is_required(legs: LegWorld) -> None:
     legs.assert_all_over()
 
 
+def test_answer_ends_a_reliable_ring(legs: LegWorld) -> None:
+    leg = ring_in(legs, OFFER, b"Require: 100rel")
+    leg.ring(legs.now)
+    legs.play("wait 0 : 180 > trunk")
+    leg.answer(legs.now)
+    legs.play("wait 0 : 200 > trunk\ntrunk > ACK :\nwait 40 :")
+    assert leg.answered
+
+
 def test_reliable_with_our_offer(legs: LegWorld) -> None:
     leg = ring_in(legs, b"", b"Require: 100rel")
     leg.ring(legs.now)
@@ -229,6 +238,8 @@ def test_their_timer_and_keys(legs: LegWorld) -> None:
     legs.play("wait 0 : UPDATE > trunk\ntrunk > 200 UPDATE :")
     assert legs.told == ["answered", "digit 7"]
     assert legs["trunk"].request("UPDATE").value(b"session-expires") == b"200;refresher=uas"
+    legs.play("wait 150 :")
+    legs.step("trunk > UPDATE : 200 UPDATE > trunk", b"Session-Expires: 200;refresher=uac", b"Supported: timer")
     legs.play("wait 167.9 :\nwait 0.2 : BYE > trunk\ntrunk > 481 BYE :")
     assert legs.told[-1] == "ended 200 lost"
 

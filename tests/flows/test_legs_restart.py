@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from proxy.agent.ports import Account
+from proxy.sip.digest import challenge
 from proxy.sip.message import Request
 from tests.kit.legs import ANSWER, LegWorld
 
@@ -70,6 +72,23 @@ def test_ringing_gets_cancel(legs: LegWorld, when: str) -> None:
     legs.assert_all_over()
 
 
+def test_sent_again_with_credentials_just_before_the_crash() -> None:
+    legs = LegWorld(accounts={("trunk", "main"): Account("acme", "secret", None)})
+    memory = legs.place().memory()
+    legs.play("wait 0 : INVITE > trunk")
+    legs.step("trunk > 407 : ACK > trunk, INVITE > trunk",
+              b"Proxy-Authenticate: " + challenge("carrier", "n", "MD5"))
+    legs.play("trunk > 180 :")
+    invite = legs["trunk"].request()
+    forget(legs, memory)
+    legs.play("wait 0 : CANCEL > trunk\ntrunk > 481 CANCEL : CANCEL > trunk")
+    cancel = legs["trunk"].request("CANCEL")
+    assert (cancel.via.branch, cancel.cseq.number) == (invite.via.branch, 2)
+    legs.play("trunk > 200 CANCEL :\ntrunk > 487 : ACK > trunk")
+    assert legs["trunk"].request("ACK").via.branch == invite.via.branch
+    legs.assert_all_over()
+
+
 def test_answered_while_we_were_gone_gets_ack_and_bye(legs: LegWorld) -> None:
     memory = legs.place().memory()
     legs.play("wait 0 : INVITE > trunk\ntrunk > 180 :")
@@ -86,7 +105,8 @@ def test_acknowledged_just_before_the_crash_gets_bye(legs: LegWorld) -> None:
     memory = leg.memory()
     legs.say("trunk > 200 : ACK > trunk", ANSWER)
     forget(legs, memory)
-    legs.play("wait 0 : CANCEL > trunk\ntrunk > 481 CANCEL :\nwait 4.1 : BYE > trunk\ntrunk > 200 BYE :")
+    legs.play("wait 0 : CANCEL > trunk" + 2 * "\ntrunk > 481 CANCEL : CANCEL > trunk")
+    legs.play("trunk > 481 CANCEL :\nwait 4.1 : BYE > trunk\ntrunk > 200 BYE :")
     assert legs["trunk"].request("BYE").to.tag == b"trunk"
     legs.assert_all_over()
 

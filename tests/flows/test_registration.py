@@ -131,6 +131,9 @@ def test_423_is_given_its_time_once(office: Office) -> None:
     assert office.asked.value(b"expires") == b"7200"
     office.step("trunk > 423 REGISTER :", b"Min-Expires: 9000")
     assert office.watch.told[-1] == ("main", "failed", "423 Interval Too Brief")
+    office.until_asked()
+    office.step("trunk > 423 REGISTER : REGISTER > trunk", b"Min-Expires: 9000")
+    assert office.asked.value(b"expires") == b"9000"
 
 
 def test_503_goes_to_the_next_address_and_stays_there(office: Office) -> None:

@@ -1,0 +1,97 @@
+"""The INVITE of a call that we place, in each form that it takes: with credentials, to another address, for longer.
+
+Call-ID, tag and branch are fixed before anything leaves, and the branch of a later form follows from the first: what
+`known` says ends the call after a crash even where the newest form was not written down yet.
+"""
+
+from typing import Any
+
+from proxy.agent.offer import Negotiation
+from proxy.agent.ports import LegOrder
+from proxy.agent.wiring import ALLOW, SDP_FIELD, SUPPORTED, Far, Wiring, as_request, clean, escape_user, name_addr
+from proxy.sip.hop import Hop, Listener
+from proxy.sip.message import Request, Response
+from proxy.sip.requests import authority, build_request, contact_field, via_field
+from proxy.sip.session_timer import INTERVAL, SessionExpires, min_se
+
+MAX_INTERVAL_TRIES = 2
+"""Times that a 422 is answered with the interval that it asks for."""
+
+
+class Invite:
+    """One call's INVITE."""
+
+    def __init__(self, wiring: Wiring, order: LegOrder, hop: Hop) -> None:
+        self.order = order
+        self.hop = hop
+        """Where it goes next."""
+        self.tag = wiring.tag()
+        self.call_id = order.call.encode()
+        self._wiring = wiring
+        self._user = escape_user(order.from_user)
+        self._to = name_addr("", escape_user(order.user), wiring.stack.uri_host(order.side, order.peer, hop))
+        self._branch = wiring.branch()
+        self._cseq = 1
+        self._login = wiring.accounts.login(order.side, order.peer)
+        self._interval, self._min_se, self._interval_tries = INTERVAL, 0, 0
+
+    @property
+    def credentials(self) -> tuple[bytes, ...]:
+        """Fields that an ACK to its 2xx repeats (RFC 3261 section 22.1)."""
+        return self._login.fields
+
+    @property
+    def far(self) -> Far:
+        """Whom it goes to."""
+        return Far(self.order.side, self.order.peer, self.hop, self._user)
+
+    @property
+    def _uri(self) -> bytes:
+        host = self._wiring.stack.uri_host(self.order.side, self.order.peer, self.hop)
+        return b"sip:%s@%s" % (escape_user(self.order.user), host)
+
+    def next(self) -> None:
+        """The next form of it: a transaction of its own."""
+        self._cseq += 1
+
+    def write(self, listener: Listener, negotiation: Negotiation) -> Request:
+        """Write it as it leaves by a listener."""
+        order = self.order
+        host = authority(listener)
+        from_ = name_addr(order.from_display, self._user, host) + b";tag=" + self.tag
+        fields = [contact_field(self._user, listener), ALLOW, SUPPORTED, SessionExpires(self._interval, None).field()]
+        if self._min_se:
+            fields.append(b"Min-SE: %d" % self._min_se)
+        if order.asserted is not None:
+            fields.append(b"P-Asserted-Identity: " + name_addr(order.from_display, escape_user(order.asserted), host))
+        fields += [f"{name}: {clean(value)}".encode() for name, value in order.headers]
+        return as_request(build_request(
+            b"INVITE", self._uri, via_field(listener, branch_of(self._branch, self._cseq)), from_, self._to,
+            self.call_id, self._cseq, (*fields, *self._login.fields, SDP_FIELD), negotiation.same()))
+
+    def challenged(self, response: Response) -> bool:
+        """Take a 401 or 407; True: its next form answers it."""
+        return self._login.answer(response, b"INVITE", self._uri, self._wiring.stack.token())
+
+    def too_short(self, response: Response) -> bool:
+        """Take a 422; True: its next form asks for as long an interval (RFC 4028 section 7.3)."""
+        if self._interval_tries >= MAX_INTERVAL_TRIES:
+            return False
+        self._interval_tries += 1
+        self._interval = self._min_se = max(self._interval, min_se(response))
+        return True
+
+    def known(self) -> dict[str, Any]:
+        """What there is to be remembered of it, as plain values (remembered.py)."""
+        listener = self._wiring.stack.listener_for(self.hop)
+        return {
+            "side": self.order.side, "peer": self.order.peer, "hop": list(self.hop), "user": self._user.decode(),
+            "call_id": self.order.call, "tag": self.tag.decode(), "uri": self._uri.decode(), "to": self._to.decode(),
+            "branch": self._branch.decode(), "cseq": self._cseq, "display": self.order.from_display,
+            "host": "" if listener is None else authority(listener).decode(),
+        }
+
+
+def branch_of(first: bytes, cseq: int) -> bytes:
+    """Branch of the form with this CSeq."""
+    return b"%s.%d" % (first, cseq)
