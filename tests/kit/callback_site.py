@@ -133,6 +133,7 @@ class Node:
         self.desk.restore(site.wall())
 
     def turn(self) -> None:
+        self.ledger.sweep(self.site.wall())
         self.ledger.turn(self.site.wall())
         self.desk.turn(self.site.wall())
 
@@ -643,6 +644,10 @@ class Site:
         """Attempts in order."""
         self.store.flush()
         return sorted(self.store.all_attempts.values(), key=lambda attempt: attempt.id)
+
+    def attempts_open(self) -> list[AttemptRow]:
+        """Attempts on disk that have not ended."""
+        return [attempt for attempt in self.store.all_attempts.values() if attempt.ended_at is None]
 
     def journal(self) -> list[str]:
         """Kinds of the lines of the only task's journal."""
