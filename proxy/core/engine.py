@@ -79,7 +79,7 @@ class Proxy(Newcomers):
             tx.receive(response, now)
         elif self.seals.made(response):
             orphans.response(self, response, flow, now)
-        elif not self.local.response(response, flow, now):
+        elif not (self.peers.candidates(flow) and self.local.response(response, flow, now)):
             self.counters.refused.add("stray_response")
 
     def _request(self, request: Request, flow: Flow, now: float) -> None:

@@ -8,6 +8,7 @@ from proxy.agent.ports import Account
 from proxy.sip.digest import challenge
 from proxy.sip.message import Request
 from tests.kit.legs import ANSWER, LegWorld
+from tests.kit.world import STRANGER
 
 
 @pytest.fixture
@@ -122,6 +123,15 @@ def test_nothing_remembered(legs: LegWorld) -> None:
     assert legs["trunk"].request("BYE").uri == b"sip:victim@10.7.7.7"
     legs.play("trunk > 200 BYE :")
     legs.assert_all_over()
+
+
+def test_a_stranger_cannot_make_us_send(legs: LegWorld) -> None:
+    """What looks like an answer to an INVITE of ours, from somebody who is no peer."""
+    legs.place()
+    legs.play("wait 0 : INVITE > trunk")
+    for status in (200, 486):
+        forged = legs["trunk"].answer(status).replace(b"Call-ID: leg-1", b"Call-ID: forged")
+        assert legs.world.give(forged.replace(b"z9hG4bKua", b"z9hG4bKua1"), STRANGER) == []
 
 
 def test_refusal_that_nobody_remembers_gets_its_ack(legs: LegWorld) -> None:
