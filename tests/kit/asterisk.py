@@ -151,7 +151,8 @@ class Asterisk:
     """One Asterisk: `with Asterisk(...) as pbx:`; `hop` is where its trunk sends calls, by `transport`.
 
     `tls`: its certificate. `files`: further files of its configuration, or others instead of ours. `hints`: whether
-    it tells its trunk what the phones do.
+    it tells its trunk what the phones do. `strategy`: the queue's; `ringall` shows a caller whose phone it is when that
+    is picked up, the others when it starts to ring.
     """
 
     def __init__(
@@ -164,9 +165,10 @@ class Asterisk:
         files: Mapping[str, str] | None = None,
         tls: Certificate | None = None,
         hints: bool = True,
+        strategy: str = "ringall",
     ) -> None:
         self.root, self.hop, self.phones, self.transport, self.hints = root, hop, phones, transport, hints
-        self.port, self.tls_port, self.tls = free_port(), free_port(), tls
+        self.port, self.tls_port, self.tls, self.strategy = free_port(), free_port(), tls, strategy
         (root / "tmp").mkdir(exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix="boomerang-", dir=root / "tmp"))
         self._mounted: list[Path] = []
@@ -199,7 +201,7 @@ class Asterisk:
             "asterisk.conf": "[directories]\n" + "\n".join(lines) + "\n[options]\nverbose=4\n",
             "rtp.conf": f"[general]\nrtpstart={media}\nrtpend={media + RTP_PORTS - 1}\n",
             "pjsip.conf": self._pjsip(),
-            "queues.conf": _BASE["queues.conf"] + members,
+            "queues.conf": _BASE["queues.conf"].replace("ringall", self.strategy) + members,
             "extensions.conf": _BASE["extensions.conf"] + (f"[trunk](+)\n{HINTS}" if self.hints else ""),
         }
 

@@ -25,7 +25,7 @@ class CallCenter:
     """`with CallCenter(root, folder, ...) as site:`; phones come with `agent` and `customer`, and go with it.
 
     `customers`: numbers that have a phone at the carrier. `pbx`: keys of boomerang.toml's PBX, `extra`: further tables.
-    `phones`, `files`, `hints`: see Asterisk.
+    `phones`, `files`, `hints`, `strategy`: see Asterisk.
     """
 
     def __init__(
@@ -39,11 +39,14 @@ class CallCenter:
         pbx: Mapping[str, Any] | None = None,
         files: Mapping[str, str] | None = None,
         hints: bool = True,
+        strategy: str = "ringall",
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder, self._stack = folder, ExitStack()
         hop, media = free_port(), free_port(MEDIA_PORTS)
-        self.pbx = Asterisk(root, hop=f"{LOOPBACK}:{hop}", phones=phones, files=files, hints=hints)
+        self.pbx = Asterisk(
+            root, hop=f"{LOOPBACK}:{hop}", phones=phones, files=files, hints=hints, strategy=strategy
+        )
         self.carrier = Carrier(root, hop=f"{LOOPBACK}:{hop}", customers=customers)
         self.boomerang = Boomerang(
             folder / "boomerang",
