@@ -214,6 +214,7 @@ class Ledger(Aftermath):
 
     def sweep(self, now: float) -> None:
         """End lost calls, tidy a slice of expired records, have the store look at its file. For a timer of seconds."""
+        self.turn(now)
         if self._to_restore:
             self.restore(now)
         for entry in [entry for entry in self._calls.values() if entry.lost(now)]:

@@ -451,6 +451,9 @@ def test_wrap_up_is_told_and_ends_by_itself(world: World) -> None:
     assert (world.ledger.agent_state("201"), world.ledger.agent_since("201")) == ("unknown", world.now + 30)
     assert [data["state"] for _, data in world.told("agent.state")] == ["wrap_up", "unknown"]
     assert told == [True, True]
+    world.ledger.wrap_up("201", world.now + 40, world.now)
+    world.ledger.sweep(world.now + 40)
+    assert world.ledger.agent_state("201") == "unknown", "at the latest with the sweep"
 
 
 def test_what_dialogs_show_is_told(world: World) -> None:
