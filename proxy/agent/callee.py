@@ -106,9 +106,9 @@ class Callee(BaseLeg):
                 raise SipError(488, "No common codec", invite, (NO_COMMON_CODEC,))
             self._content, self._agreement = found
         early = as_response(self._write(180))
-        hop = way_back(self._incoming.flow)
-        user = Uri.parse(invite.uri).user or b"boomerang"
-        self.session = Session(self.wiring, self, Far(None, "", hop, user), Dialog.as_callee(invite, early),
+        flow = self._incoming.flow
+        far = Far(None, "", way_back(flow), Uri.parse(invite.uri).user or b"boomerang", flow.listener)
+        self.session = Session(self.wiring, self, far, Dialog.as_callee(invite, early),
                                self.negotiation)
         self.session.learn(invite)
 

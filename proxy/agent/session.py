@@ -165,7 +165,7 @@ class Session(SessionOut):
 
     def own_fields(self) -> tuple[bytes, ...]:
         """Contact of a 2xx of ours."""
-        listener = self._wiring.stack.listener_for(self._far.hop)
+        listener = self._far.listener or self._wiring.stack.listener_for(self._far.hop)
         return () if listener is None else (contact_field(self._far.user, listener),)
 
     # ServerOwner

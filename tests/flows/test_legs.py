@@ -2,8 +2,12 @@
 
 import pytest
 
+from proxy.core.peers import Address
+from proxy.sip.hop import Hop
 from proxy.sip.message import Request
+from tests.kit.actor import Actor
 from tests.kit.legs import ANSWER, LegWorld, sdp
+from tests.kit.world import TRUNK, address
 
 
 @pytest.fixture
@@ -221,6 +225,60 @@ def test_both_hang_up_at_once(legs: LegWorld) -> None:
 def test_identities_of_the_answer(legs: LegWorld) -> None:
     leg = legs.up(fields=(b'P-Asserted-Identity: "A" <sip:202@pbx>', b"Remote-Party-ID: <sip:203@pbx>;party=called"))
     assert leg.identities == (("p-asserted-identity", "202"), ("remote-party-id", "203"))
+
+
+def test_held_until_it_may_go(legs: LegWorld) -> None:
+    leg = legs.place(held=True)
+    legs.play("wait 5 :")
+    leg.go(legs.now)
+    legs.play("wait 0 : INVITE > trunk")
+    leg.go(legs.now)
+    legs.say("trunk > 200 : ACK > trunk", ANSWER)
+    assert leg.answered
+
+
+def test_may_go_before_the_media_is_there(legs: LegWorld) -> None:
+    leg = legs.place(held=True)
+    leg.go(legs.now)
+    legs.play("wait 0 : INVITE > trunk")
+
+
+def test_held_and_given_up(legs: LegWorld) -> None:
+    leg = legs.place(held=True)
+    legs.play("wait 1 :")
+    leg.hang_up(legs.now)
+    leg.go(legs.now)
+    legs.play("wait 1 :")
+    assert legs.told == ["ended 487 us"]
+    legs.assert_all_over()
+
+
+def test_over_tcp() -> None:
+    legs = LegWorld(trunk="tcp")
+    legs.world.table.set_addresses(legs.world.trunk, (address(TRUNK, "tcp"),))
+    leg = legs.up()
+    invite = legs["trunk"].request()
+    assert invite.via.transport == b"TCP"
+    assert invite.contacts[0].uri == b"sip:+3614445555@127.0.0.1:5060;transport=tcp"
+    leg.hang_up(legs.now)
+    legs.play("wait 5 : BYE > trunk\ntrunk > 200 BYE :")
+    legs.assert_all_over()
+
+
+def test_over_ipv6(legs: LegWorld) -> None:
+    place = ("::1", 5071)
+    legs.add(Actor("six", place))
+    legs.world.table.set_addresses(legs.world.trunk, (Address(Hop("udp", *place), b"[::1]:5071"),))
+    leg = legs.place()
+    legs.play("wait 0 : INVITE > six")
+    invite = legs["six"].request()
+    assert invite.uri == b"sip:+36201234567@[::1]:5071"
+    assert invite.contacts[0].uri == b"sip:+3614445555@[::1]:5060"
+    legs.say("six > 200 : ACK > six", sdp("8 PCMA", host="::1").replace(b"IP4", b"IP6"))
+    assert legs.sound().stream.host == "::1"
+    leg.hang_up(legs.now)
+    legs.play("wait 0 : BYE > six\nsix > 200 BYE :")
+    legs.assert_all_over()
 
 
 def test_requests_follow_the_record_route(legs: LegWorld) -> None:

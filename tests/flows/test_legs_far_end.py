@@ -156,6 +156,7 @@ def test_we_refresh_by_reinvite_where_there_is_no_update(legs: LegWorld) -> None
     legs.play("wait 0 : INVITE > trunk")
     assert legs["trunk"].request().value(b"session-expires") == b"400;refresher=uac"
     legs.say("trunk > 200 : ACK > trunk", REOFFER, b"Session-Expires: 400;refresher=uas")
+    assert legs["trunk"].request("ACK").cseq.number == legs["trunk"].request().cseq.number == 4
     assert legs.sound().stream.codec == "PCMU"
     legs.play("trunk > again : ACK > trunk")
     legs.play("wait 367.9 :\nwait 0.2 : BYE > trunk\ntrunk > 200 BYE :")

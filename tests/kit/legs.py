@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from proxy.agent.ports import Account, Incoming, Leg, LegEnd, LegOrder, PeerSide
 from proxy.agent.user_agent import Agent
 from proxy.daemon.stack import ProxyStack
-from proxy.sip.hop import Flow
+from proxy.sip.hop import Flow, Transport
 from proxy.sip.message import Request, Response
 from routing.facts import Decision, Target
 from tests.kit.fake_media import FakeMedia, FakeSession
@@ -101,8 +101,8 @@ class LegWorld(Script):
     """A script with a user agent of ours between `trunk` and `pbx`."""
 
     def __init__(self, world: World | None = None, *,
-                 accounts: dict[tuple[PeerSide, str], Account] | None = None) -> None:
-        super().__init__(world)
+                 accounts: dict[tuple[PeerSide, str], Account] | None = None, trunk: Transport = "udp") -> None:
+        super().__init__(world, trunk=trunk)
         self.accounts = accounts or {}
         self.serial = 0
         self.listener = Listener()
@@ -138,10 +138,10 @@ class LegWorld(Script):
 
     def place(self, *, side: PeerSide = "trunk", call: str = "leg-1", user: str = CUSTOMER, ring_for: float = 60.0,
               from_user: str = NUMBER, from_display: str = "", asserted: str | None = None,
-              headers: tuple[tuple[str, str], ...] = ()) -> Leg:
+              headers: tuple[tuple[str, str], ...] = (), held: bool = False) -> Leg:
         """Place a call to the trunk or PBX; its INVITE leaves at the next `wait 0`."""
         order = LegOrder(call, side, "main" if side == "trunk" else "office", user, from_user, from_display, asserted,
-                         headers, ring_for)
+                         headers, ring_for, held)
         return self.agent.place(order, self.listener, self.now)
 
     def offered(self) -> None:
