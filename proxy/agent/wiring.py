@@ -39,7 +39,7 @@ class Far(NamedTuple):
     user: bytes
     """User part of our Contact, escaped."""
     listener: Listener | None = None
-    """Ours that an INVITE from there came by: our Contact leads to it. None: the one that a request to `hop` leaves by."""
+    """Ours that their INVITE came by: our Contact leads to it. None: the one that a request to `hop` leaves by."""
     only: bool = False
     """Nothing goes anywhere but to `hop`: nobody knows whether Contact and Record-Route can be believed."""
 
