@@ -76,6 +76,45 @@ def test_two_agents_one_declines() -> None:
     assert site.task.attempts == 1
 
 
+def test_a_voicemail_is_no_talk() -> None:
+    """It answers for long, and presses no key."""
+    site = Site(POLICY.replace("[group.sales]", '[callback]\nconfirm_key = "5"\n[group.sales]'))
+    site.pbx.plan("201", TAKES)
+    site.carrier.plan(CUSTOMER, Plan(answer=1.0), Plan(answer=1.0, keys=((3.0, "5"),), hang_up=20.0))
+    site.miss()
+    site.run(90)
+    assert [one.result for one in site.attempts()] == ["no_key"]
+    assert (site.task.state, site.task.attempts) == ("open", 1)
+    assert site.store.last_talk(CUSTOMER, 5.0) is None
+    site.run(24 * 3600)
+    assert [one.result for one in site.attempts()] == ["no_key", "talked"]
+    assert site.task.state == "done"
+    site.assert_nothing_left()
+
+
+def test_a_customer_who_talks_elsewhere_is_not_dialled() -> None:
+    """While the agent is asked: the step is refused, and the agent is told that nobody comes."""
+    site = Site(POLICY + '[number."+3614445599"]\nkind = "direct"\nagent = "205"\n')
+    site.pbx.plan("201", Plan(answer=1.0, keys=((8.0, "1"),)))
+    site.pbx.plan("+3614445599", Plan(answer=0.5))
+    site.carrier.plan(CUSTOMER, TALKS)
+    site.miss()
+    site.run(3)
+    call = site.carrier.dial("+3614445599", CUSTOMER)
+    site.run(8)
+    assert call.state == "up"
+    assert site.carrier.to(CUSTOMER) == []
+    agent = site.pbx.to("201")[0]
+    assert site.alive.media[agent.call_id].doing == "play customer_not_reached goodbye"
+    site.run(30)
+    call.hang_up()
+    site.run(100)
+    assert site.carrier.to(CUSTOMER) == []
+    assert site.task.state == "done", "they have talked"
+    site.run(300)
+    site.assert_nothing_left()
+
+
 # The customer rings in
 
 
@@ -99,6 +138,8 @@ def test_the_customer_rings_in(phase: str) -> None:
     call = rung_in(site)
     site.run(6)
     assert call.state == "up", site.shown()
+    if phase.startswith("agent"):
+        assert 180 in [message.status for message in call.heard], "they hear ringing until the agent is there"
     assert site.pbx.to(NUMBER) == site.pbx.to(NUMBER)[:1], "it went nowhere else"
     agent = site.pbx.to("201")[0]
     assert agent.state == "up"

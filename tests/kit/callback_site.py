@@ -46,6 +46,8 @@ DELAY = 0.01
 """Seconds that a message is under way."""
 FLUSH = 0.02
 """Seconds until what nobody waits for is on disk."""
+SYNC = 0.005
+"""Seconds until what somebody waits for is."""
 
 POLICY = """
 region = "HU"
@@ -64,33 +66,39 @@ missed_callback = { enabled = true, window = "24h", attempts = 4 }
 
 
 class LazyStore(MemoryStore):
-    """Writes like a real one: what nobody waits for comes to disk a little later, in order, and is lost in a crash."""
+    """Writes like a real one: everything comes to disk a little later, in order; what did not is lost in a crash."""
 
     def __init__(self) -> None:
         super().__init__()
         self.later: Callable[[float, Callable[[], None]], None] = lambda delay, action: action()
-        self._queued: list[Unit] = []
+        self._queued: list[Callable[[], None]] = []
 
     def put(self, unit: Unit, done: Callable[[], None] | None = None) -> None:
-        if done is None and not unit.durable:
-            self._queued.append(unit)
-            self.later(FLUSH, self.flush)
-            return
-        self.flush()
-        super().put(unit)
-        if done is not None:
-            self.later(0.0, done)
+        def write() -> None:
+            super(LazyStore, self).put(unit)
+            if done is not None:
+                self.later(0.0, done)
+
+        self._queue(write, done is not None or unit.durable)
 
     def commit(self, unit: Unit, done: Callable[[bool], None]) -> None:
-        self.flush()
-        super().commit(unit, lambda well: self.later(0.0, lambda: done(well)))
+        self._promise(unit, lambda: True, done)
 
     def claim(self, attempt: AttemptRow, unit: Unit, done: Callable[[bool], None]) -> None:
-        self.flush()
-        may = not self.broken and self.may_claim(attempt)
-        if may:
-            super().put(unit._replace(attempts=(attempt, *unit.attempts)))
-        self.later(0.0, lambda: done(may))
+        self._promise(unit._replace(attempts=(attempt, *unit.attempts)), lambda: self.may_claim(attempt), done)
+
+    def _promise(self, unit: Unit, may: Callable[[], bool], done: Callable[[bool], None]) -> None:
+        def write() -> None:
+            well = not self.broken and may()
+            if well:
+                super(LazyStore, self).put(unit)
+            self.later(0.0, lambda: done(well))
+
+        self._queue(write, True)
+
+    def _queue(self, write: Callable[[], None], hurry: bool) -> None:
+        self._queued.append(write)
+        self.later(SYNC if hurry else FLUSH, self.flush)
 
     def _read(self) -> None:
         self.flush()
@@ -98,8 +106,8 @@ class LazyStore(MemoryStore):
 
     def flush(self) -> None:
         queued, self._queued = self._queued, []
-        for unit in queued:
-            super().put(unit)
+        for write in queued:
+            write()
 
     def crash(self) -> None:
         """What was not on disk is gone."""
