@@ -35,6 +35,8 @@ RECORDINGS: Final = "recordings"
 PROMPTS: Final = "prompts"
 GOODBYE: Final = 0.5
 """Seconds that a stop gives to the BYEs of our legs."""
+POKE_PAUSE: Final = 0.05
+"""Seconds from a change on the floor to the desk's look at it: under load many share one."""
 LONGEST_PAUSE: Final = 1.0
 """Seconds after which the desk looks at its tasks although nothing is due: agents' rests end without a word."""
 SUBSCRIBES: Final = b"SUBSCRIBE"
@@ -158,7 +160,7 @@ class Callbacks:
         """Have the desk look at its tasks soon: something has changed that may matter to it."""
         if not self._poked:
             self._poked = True
-            asyncio.get_running_loop().call_soon(self._poke)
+            asyncio.get_running_loop().call_later(POKE_PAUSE, self._poke)
 
     def _poke(self) -> None:
         self._poked = False
@@ -167,6 +169,7 @@ class Callbacks:
     def turn(self, always: bool = False) -> None:
         """Let the desk do what is due. For a timer, a few times a second."""
         now, clock = self._proxy.wall(), self._proxy.clock()
+        self._ledger.turn(now)
         due = self.desk.next_turn()
         if always or (due is not None and due <= now) or clock - self._turned_at >= LONGEST_PAUSE:
             self._turned_at = clock
