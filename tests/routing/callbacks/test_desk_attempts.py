@@ -1,10 +1,13 @@
 """Attempts: what is committed before what, what each end means for the task, the guard, glare, crashes, trouble."""
 
+from collections.abc import Callable
+
 import pytest
 
-from routing.callbacks.facts import LegRow, Missed, Order, Result, Step
+from routing.callbacks.facts import AttemptRow, LegRow, Missed, Order, Result, Step, Talk
 from routing.store.interface import Unit
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at, clock
+from tests.routing.memory_store import MemoryStore
 
 BEFORE: tuple[Step, ...] = ("claimed", "agent", "accepted")
 STEPS: tuple[Step, ...] = (*BEFORE, "customer", "answered", "talked")
@@ -54,7 +57,7 @@ def test_a_step_that_cannot_be_committed_may_not_be_sent() -> None:
     assert shop.step(order, "customer") is False
     shop.store.broken = False
     shop.end(order, "stopped")
-    assert shop.task().attempts == 0
+    assert [row.attempts for row in shop.desk.open_tasks()] == [0]
     assert shop.store.all_attempts[order.attempt].customer_at is None
     assert len(shop.until(shop.now + 30, 1)) == 1
 
@@ -109,6 +112,95 @@ def test_not_dialled_outside_hours_though_the_agent_was_rung_within() -> None:
     assert shop.task().attempts == 0
     assert shop.until_ordered() is not None
     assert clock(shop.now) == "Tue 08:00"
+
+
+class SlowStore(MemoryStore):
+    """A store whose promises are kept only when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slow = False
+        self.waiting: list[Callable[[], None]] = []
+
+    def claim(self, attempt: AttemptRow, unit: Unit, done: Callable[[bool], None]) -> None:
+        self.later(lambda: super(SlowStore, self).claim(attempt, unit, done))
+
+    def commit(self, unit: Unit, done: Callable[[bool], None]) -> None:
+        self.later(lambda: super(SlowStore, self).commit(unit, done))
+
+    def later(self, act: Callable[[], None]) -> None:
+        if self.slow:
+            self.waiting.append(act)
+        else:
+            act()
+
+    def catch_up(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        for act in waiting:
+            act()
+
+
+def test_a_talk_between_the_claim_and_its_commit() -> None:
+    store = SlowStore()
+    shop = Shop(store=store)
+    shop.missed()
+    store.slow = True
+    assert shop.turn() == []
+    shop.floor.calls.add(CUSTOMER)
+    row = shop.task()
+    shop.desk.talked(Talk("call t", CUSTOMER, "202", None, "inbound", shop.now, 9.0, None), shop.now)
+    store.catch_up()
+    assert shop.runner.orders == []
+    assert [(attempt.task, attempt.result) for attempt in store.all_attempts.values()] == [(row.id, "stopped")]
+    assert shop.desk.attempts() == ()
+
+
+def test_a_talk_between_the_last_question_and_its_commit() -> None:
+    store = SlowStore()
+    shop = Shop(store=store)
+    to(shop, "accepted")
+    answers: list[bool] = []
+    store.slow = True
+    shop.desk.step(shop.runner.orders[0].attempt, "customer", shop.now, answers.append)
+    assert answers == []
+    shop.talked()
+    store.catch_up()
+    assert answers == [False]
+
+
+def test_not_dialled_when_the_window_ended_while_the_agent_was_rung() -> None:
+    shop = Shop(callback='remove_after = "10m"')
+    shop.missed()
+    [order] = shop.turn()
+    shop.now += 600
+    assert shop.dial(order) is False
+    shop.end(order, "refused")
+    shop.turn()
+    assert (shop.task().state, shop.task().reason, shop.task().attempts) == ("expired", "window", 0)
+
+
+def test_a_window_that_ends_during_an_attempt_ends_the_task_with_it() -> None:
+    shop = Shop(callback='remove_after = "10m"')
+    shop.missed()
+    [order] = shop.turn()
+    assert shop.wait(601) == []
+    assert shop.task().state == "open"
+    shop.end(order, "agent_no_answer")
+    shop.turn()
+    assert shop.task().state == "expired"
+
+
+def test_held_and_resumed_while_the_guard_had_said_no() -> None:
+    shop = Shop()
+    shop.missed()
+    [order] = shop.turn()
+    shop.floor.calls.add(CUSTOMER)
+    assert shop.dial(order) is False
+    shop.floor.calls.clear()
+    shop.desk.hold(shop.task().id, shop.now)
+    shop.desk.resume(shop.task().id, shop.now)
+    shop.end(order, "refused")
+    assert len(shop.until(shop.now + 30, 1)) == 1
 
 
 # Who is rung
@@ -175,6 +267,19 @@ def test_the_queue_extension_rests_after_a_decline() -> None:
     assert shop.task().declined == ("501",)
     assert shop.until(declined + 59, 1) == []
     assert len(shop.until(declined + 65, 1)) == 1
+
+
+def test_a_long_line_that_nobody_can_take_costs_a_turn_no_more_than_a_short_one() -> None:
+    shop = Shop(guard="tasks_per_hour = 1000")
+    looked_at: list[str] = []
+    shop.floor.engaged = lambda customer: not looked_at.append(customer)  # type: ignore[method-assign, func-returns-value]
+    for number in range(500):
+        shop.missed(f"+36201{number:06d}")
+    for _ in range(8):
+        before = len(looked_at)
+        assert shop.wait(1) == []
+        assert len(looked_at) - before <= 100
+    assert len(set(looked_at)) == 500
 
 
 # What follows from each end

@@ -30,7 +30,9 @@ FAILURES: tuple[tuple[Result, int], ...] = (
     ("customer_no_answer", 487), ("customer_busy", 486), ("customer_failed", 480), ("customer_failed", 404),
     ("customer_failed", 603), ("short", 200), ("no_key", 200), ("agent_left", 487),
 )
-AT_THE_AGENT: tuple[Result, ...] = ("agent_no_answer", "agent_busy", "agent_failed", "agent_silent", "declined", "declined")
+AT_THE_AGENT: tuple[Result, ...] = (
+    "agent_no_answer", "agent_busy", "agent_failed", "agent_silent", "declined", "declined",
+)
 NEXT: dict[Step, Step] = {"claimed": "agent", "agent": "accepted", "accepted": "customer", "customer": "answered",
                           "answered": "talked"}
 

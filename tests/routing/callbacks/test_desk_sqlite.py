@@ -1,0 +1,123 @@
+"""The desk on the real store: promises, claims, steps and a restart, all through the database."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from config.policy import parse_policy
+from routing.callbacks.desk import Desk
+from routing.callbacks.facts import LegRow, Missed, Order, Outcome, Step
+from routing.store.interface import Unit
+from routing.store.sqlite import SqliteStore
+from routing.teller import Teller
+from tests.routing.callbacks.shop import CUSTOMER, MONDAY_NOON, OTHER, OURS, Floor, Shop
+from tests.routing.world import Loop
+
+NOISE = Random(1).randbytes
+
+
+class Node:
+    """One process: a desk on a database file."""
+
+    def __init__(self, path: Path) -> None:
+        self.loop, self.now = Loop(), MONDAY_NOON
+        self.store = SqliteStore(path, self.loop.post, lambda: self.now, "edge1")
+        self.desk = Desk(self.store, parse_policy(Shop.write(tickets="true")), "edge1", Teller("edge1", NOISE), Floor(),
+                         NOISE)
+        self.orders: list[Order] = []
+        self.recovered: tuple[LegRow, ...] = ()
+        self.desk.orders = self
+        assert self.desk.restore(self.now)
+
+    def begin(self, order: Order, now: float) -> None:
+        self.orders.append(order)
+
+    def stop(self, attempt: str, reason: str, now: float) -> None:
+        self.desk.ended(attempt, Outcome("stopped", text=reason), now)
+
+    def recover(self, legs: tuple[LegRow, ...], now: float) -> None:
+        self.recovered = legs
+
+    def commit(self) -> None:
+        done: list[bool] = []
+        self.store.put(Unit(), lambda: done.append(True))
+        self.loop.until(lambda: done)
+
+    def missed(self, customer: str = CUSTOMER) -> None:
+        self.store.put(self.desk.missed(Missed("call 1", customer, OURS, "sales", "office", "main", self.now - 20,
+                                               self.now, "hung_up", ("no_answer",), "certain"), self.now))
+
+    def turn(self) -> list[Order]:
+        before = len(self.orders)
+        self.desk.turn(self.now)
+        self.commit()
+        return self.orders[before:]
+
+    def step(self, order: Order, step: Step) -> bool:
+        answers: list[bool] = []
+        self.desk.step(order.attempt, step, self.now, answers.append)
+        self.loop.until(lambda: answers)
+        return answers[0]
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[Callable[[], Node]]:
+    """Make nodes, one after the other, on one database."""
+    made: list[Node] = []
+
+    def make() -> Node:
+        if made:
+            made[-1].store.close()
+        made.append(Node(tmp_path / "boomerang.db"))
+        return made[-1]
+
+    yield make
+    made[-1].store.close()
+
+
+def test_from_the_missed_call_to_the_talk(nodes: Callable[[], Node]) -> None:
+    node = nodes()
+    node.missed()
+    [order] = node.turn()
+    for step in ("agent", "accepted", "customer", "answered", "talked"):
+        assert node.step(order, step)
+    node.desk.ended(order.attempt, Outcome("talked", 200, talk_s=30.0), node.now)
+    node.commit()
+    [row] = node.store.tasks(9)
+    assert (row.state, row.reason, row.attempts) == ("done", "talked", 1)
+    assert [line.kind for line in node.store.journal(row.id)] == [
+        "missed", "queued", "due", "assigned", "agent", "accepted", "attempt", "answered", "ended", "result"]
+    assert node.store.open_attempts() == []
+
+
+@pytest.mark.parametrize(("step", "counted"), [("agent", 0), ("accepted", 0), ("customer", 1), ("answered", 1)])
+def test_a_restart_in_the_middle(nodes: Callable[[], Node], step: Step, counted: int) -> None:
+    node = nodes()
+    node.missed()
+    [order] = node.turn()
+    for each in ("agent", "accepted", "customer", "answered"):
+        assert node.step(order, each)
+        if each == step:
+            break
+    node.desk.leg(LegRow("leg 1", order.attempt, "agent", "{}"))
+    node.commit()
+    again = nodes()
+    given = again.turn()
+    assert [leg.call for leg in again.recovered] == ["leg 1"]
+    assert [(other.customer, other.serial) for other in given] == ([] if counted else [(CUSTOMER, 2)])
+    [row] = again.store.open_tasks()
+    assert row.attempts == counted
+
+
+def test_two_processes_on_one_database_never_call_one_customer_twice(tmp_path: Path) -> None:
+    one = Node(tmp_path / "boomerang.db")
+    one.missed()
+    one.missed(OTHER)
+    one.commit()
+    two = Node(tmp_path / "boomerang.db")
+    given = [order for _ in range(3) for node in (one, two) for order in node.turn()]
+    assert sorted(order.customer for order in given) == [CUSTOMER, OTHER]
+    one.store.close()
+    two.store.close()
