@@ -22,6 +22,8 @@ QUIET: Final = 0.4
 """Seconds without a packet from the other leg after which comfort noise takes its place: a line that sends nothing at
 all counts as dead to many."""
 CNAME: Final = "boomerang"
+OFFERED_EVENTS: Final = 101
+"""What our offers call telephone-events. A far end may answer with a number of its own and send with ours."""
 
 Tap = Callable[[int, bytes, float], None]
 """Told what a leg says: RTP timestamp, PCM, now."""
@@ -70,6 +72,7 @@ class Leg:
         self._clock = loop.time
         self._far = FarEnd(pair.rtp.family)
         self._codecs: dict[int, CodecName] = {}
+        self._events: frozenset[int] = frozenset()
         self._routes: dict[int, Route] = {}
         self._decode: dict[CodecName, Convert] = {}
         self._keys = KeyListener()
@@ -95,6 +98,7 @@ class Leg:
             self._far.aim(stream.host, stream.port)
         # What else may be in our SDP is understood too: the far end may change its mind without a word (RFC 3264 7).
         self._codecs = {**rtp.STATIC_TYPES, stream.payload_type: stream.codec}
+        self._events = frozenset() if stream.dtmf is None else frozenset({stream.dtmf, OFFERED_EVENTS})
         self.silence.restart(self._clock())
         self.reroute()
         if self.other is not None:
@@ -154,7 +158,7 @@ class Leg:
         if reception is None or reception.ssrc != ssrc:
             reception = self._new_source(ssrc)
         reception.add(sequence, timestamp)
-        if number == self.stream.dtmf:
+        if number in self._events:
             self._key(ssrc, sequence, timestamp, second, payload, now)
             return
         name = self._codecs.get(number)

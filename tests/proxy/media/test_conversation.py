@@ -229,6 +229,9 @@ async def keys_are_told_once_and_cross(it: Room) -> None:
     await until(lambda: b.ears.digits == "*", "the other way")
     await until(lambda: len(a.phone.key_packets()) == 7, "the other way")
     assert a.ears.digits == "15#"
+    b.phone.keys = 101  # what our offer said, though its answer said 96
+    b.phone.press("0")
+    await until(lambda: b.ears.digits == "*0", "it is heard all the same")
 
 
 @scenario()
@@ -306,11 +309,21 @@ async def a_prompt_in_a_conversation_is_heard_by_one_and_then_it_goes_on(it: Roo
     a, b = await it.session("a"), await it.session("b")
     it.media.join("a", "b")
     await talk(a, b)
-    it.media.play("a", [Clip("5")], 1)
-    _, b_heard = await both_speak(a, b)
+    it.media.play("a", [Clip("connecting")], 1)
+    a_heard, b_heard = await both_speak(a, b)
     assert heard(b_heard, A_HZ, [B_HZ])
+    assert loudness(a_heard) > 300
+    assert power(a_heard, B_HZ) < 0.05
     await until(lambda: a.ears.played == [1], "the prompt ends")
     await talk(a, b)
+
+
+@scenario()
+async def a_prompt_to_one_who_holds_us_is_not_sent_and_ends_in_time(it: Room) -> None:
+    a = await it.session("a", sending=False)
+    it.media.play("a", [Clip("5")], 1)
+    await until(lambda: a.ears.played == [1], "the prompt ends")
+    assert a.phone.heard == []
 
 
 @scenario()
