@@ -32,8 +32,8 @@ class Guard(Section):
         description="Types of numbers that are never dialled: premium_rate, shared_cost, unknown, toll_free, voip, "
         "personal_number, pager, uan, voicemail, fixed_line, mobile, fixed_line_or_mobile.",
     )
-    number_per_hour: Many = Field(default=3, description="Attempts that dial one number in an hour, at most.")
-    number_per_day: Many = Field(default=10, description="Attempts that dial one number in 24 hours, at most.")
+    number_per_hour: Many = Field(default=10, description="Attempts that dial one number in an hour, at most.")
+    number_per_day: Many = Field(default=20, description="Attempts that dial one number in 24 hours, at most.")
     all_per_hour: Many = Field(default=500, description="Attempts that dial anybody in an hour, at most.")
     all_per_day: Many = Field(default=5000, description="Attempts that dial anybody in 24 hours, at most.")
     open_tasks: Many = Field(default=20_000, description="Callbacks that wait at a time, at most.")
