@@ -44,7 +44,8 @@ class CallbackScene:
     """`with CallbackScene(...) as scene:`. The PBX's agent takes every callback, nobody answers the front desk."""
 
     def __init__(self, folder: Path, *, policy: Mapping[str, Any], login: Login | None = LOGIN, mqtt: str = "off",
-                 media_ports: int = MEDIA_PORTS, extra: Mapping[str, Any] | None = None) -> None:
+                 media_ports: int = MEDIA_PORTS, extra: Mapping[str, Any] | None = None,
+                 daemon: type[Boomerang] = Boomerang) -> None:
         self.folder, self._stack = folder, ExitStack()
         self._loop = self._stack.enter_context(Loop())
         self.carrier, self.pbx = self._loop.open(login), self._loop.open()
@@ -54,7 +55,7 @@ class CallbackScene:
             (folder / "password").write_text(login.password)
             account = {"username": login.username, "password": f"file:{folder / 'password'}"}
         first = free_port(media_ports)
-        self.boomerang = Boomerang(
+        self.boomerang = daemon(
             folder, trunks={"main": {**peer(self.carrier.port), **account}}, pbxs={"office": peer(self.pbx.port)},
             policy=policy, mqtt=mqtt,
             extra={"media": {"ports": f"{first}-{first + media_ports - 1}"}, **(extra or {})})
@@ -73,12 +74,13 @@ class CallbackScene:
         """A phone hangs up, whatever the state of its call."""
         self._loop.do(call.hang_up)
 
-    def miss(self, customer: str = CUSTOMER, dialled: str = SHARED) -> FarCall:
-        """A customer calls, nobody answers, they hang up."""
+    def miss(self, customer: str = CUSTOMER, dialled: str = SHARED, *, answered: bool = True) -> FarCall:
+        """A customer calls, nobody answers, they hang up; `answered`: their CANCEL is, for the daemon lives on."""
         call = self.dial(customer, dialled)
         eventually(lambda: 180 in call.statuses, f"the call of {customer} rings", 5)
         self.hang_up(call)
-        eventually(lambda: call.state == "over", f"the call of {customer} is over", 5)
+        if answered:
+            eventually(lambda: call.state == "over", f"the call of {customer} is over", 5)
         return call
 
     def press(self, call: FarCall, key: str) -> None:
@@ -155,13 +157,23 @@ class CallbackScene:
 
     def kill9(self) -> None:
         """Kill the daemon alone, and see that its children go by themselves."""
+        left = self.media_processes()
+        assert self.boomerang.process is not None
+        os.kill(self.boomerang.process.pid, signal.SIGKILL)
+        self.died(left)
+
+    def died(self, left: list[int], timeout: float = 10.0) -> None:
+        """Wait for the end of a daemon that is killed from within, and of the children that it leaves."""
         process = self.boomerang.process
         assert process is not None
-        left = children(process.pid)
-        os.kill(process.pid, signal.SIGKILL)
-        process.child.wait(5)
+        assert process.wait(timeout) == -signal.SIGKILL, process.report()
         eventually(lambda: not any(map(alive, left)), f"children {left} of the killed daemon have ended", 5)
-        self.boomerang.kill9()
+
+    def restart(self) -> None:
+        """Start it again, and wait no longer than until it takes calls."""
+        self.boomerang.start(ready=False)
+        assert self.boomerang.process is not None
+        self.boomerang.process.wait_for('"event":"running"', 20)
 
     def ladder(self) -> str:
         """Every call at both ends, with how it went."""

@@ -68,6 +68,8 @@ class FarCall:
         self.hop: Address = invite.source
         self.cseq = 1
         self.acked = False
+        self.left = False
+        """It has hung up before the answer: whatever comes now, nobody listens."""
         self.login = ""
         """Algorithm of the credentials that it came with."""
         self.statuses: list[int] = []
@@ -164,6 +166,7 @@ class FarCall:
             self.request("BYE")
             self.over("us")
         elif self.state == "ringing" and self.caller:
+            self.left = True
             via = self.invite.header("Via")
             lines = [f"Via: {via}", "Max-Forwards: 70", f"From: {self.own}", f"To: {self.invite.header('To')}"]
             data = build(f"CANCEL {self.invite.uri} SIP/2.0", [*lines, f"Call-ID: {self.call_id}", "CSeq: 1 CANCEL"])

@@ -97,7 +97,8 @@ class FarEnd(asyncio.DatagramProtocol):
         return [call for call in list(self.calls) if not call.caller and call.user == user]
 
     def open_calls(self) -> list[FarCall]:
-        return [call for call in list(self.calls) if call.state != "over"]
+        """Calls with somebody at the phone."""
+        return [call for call in list(self.calls) if call.state != "over" and not call.left]
 
     def dial(self, user: str, caller: str, hop: Address, plan: Plan | None = None) -> FarCall:
         """Make a call. On the loop."""

@@ -1,16 +1,18 @@
 """The command with something wrong in it: `python -m tests.survival.faulty FAULTS run -c FILE`.
 
 FAULTS: a JSON object. `"package:NAME": value` replaces a named limit wherever the package uses it; `"decide"`,
-`"facts"`, `"clock"` and `"slow"` are the faults below. They wait for a file of that name in the working folder, so
+`"facts"`, `"clock"`, `"slow"` and `"die"` are the faults below. They wait for a file of that name in the working folder, so
 that a test says when.
 `"quick"` and `"impatient"` are none: they only make timers and deadlines short.
 """
 
 import importlib
 import json
+import os
 import pkgutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -97,7 +99,30 @@ def impatient() -> None:
     names["Network"] = partial(names["Network"], limits=limits)
 
 
-FAULTS = {"decide": decide, "facts": facts, "clock": clock, "slow": slow, "quick": quick, "impatient": impatient}
+def die() -> None:
+    """It is killed once the step of an attempt is on disk: the file says which, and how many seconds later.
+
+    At 0 seconds nobody has been told yet of that commit: nothing that stands on it has been sent.
+    """
+    from routing.store.writer import Queued, Writer
+
+    commit = Writer._commit
+
+    def method(self: Writer, batch: list[Queued]) -> Any:
+        done = commit(self, batch)
+        step, _, later = Path("die").read_text().partition(" ") if Path("die").exists() else ("", "", "")
+        rows = [row for queued in batch for row in (*queued.unit.attempts, queued.claim) if row is not None]
+        if step in [row.step for row in rows]:
+            if not float(later):
+                os.kill(os.getpid(), signal.SIGKILL)
+            threading.Timer(float(later), os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return done
+
+    Writer._commit = method  # type: ignore[method-assign]
+
+
+FAULTS = {"decide": decide, "facts": facts, "clock": clock, "slow": slow, "die": die, "quick": quick,
+          "impatient": impatient}
 
 
 def replace(where: str, limit: str, value: object) -> None:
