@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from proxy.agent.ports import Account
 from tests.kit.callback_site import CUSTOMER, NUMBER, POLICY, Call, Plan, Site
 
 DOWN = 0.5
@@ -37,6 +38,14 @@ def declined(site: Site) -> None:
     """The agent declines at first."""
     talk(site)
     site.pbx.plans["201"].insert(0, Plan(answer=1.0, keys=((1.0, "2"),)))
+
+
+def digest(site: Site) -> None:
+    """The carrier asks for a password: the INVITE leaves twice."""
+    talk(site)
+    site.accounts["trunk", "main"] = Account("acme", "secret", None)
+    site.carrier.plans[CUSTOMER][0].challenge = 'Digest realm="carrier", nonce="n", algorithm=MD5, qop="auth"'
+    site.carrier.plans[CUSTOMER][0].accepts = True
 
 
 class Watch:
@@ -72,7 +81,7 @@ class Watch:
 
 SCENES: list[tuple[str, str, Callable[[Site], None]]] = [
     ("talk", POLICY, talk), ("busy", POLICY, busy), ("nobody", POLICY, nobody), ("declined", POLICY, declined),
-    ("customer_first", CUSTOMER_FIRST, talk), ("confirm", CONFIRM, talk),
+    ("digest", POLICY, digest), ("customer_first", CUSTOMER_FIRST, talk), ("confirm", CONFIRM, talk),
 ]
 
 
