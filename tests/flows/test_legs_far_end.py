@@ -316,6 +316,19 @@ def test_connected_line_waits_for_their_ack(legs: LegWorld) -> None:
     legs.play("wait 0.1 :\ntrunk > ACK :\nwait 2.1 : UPDATE > trunk\ntrunk > 200 UPDATE :")
 
 
+@pytest.mark.parametrize("body", [b"", REOFFER])
+def test_an_update_of_theirs_says_what_they_can_and_moves_the_timer(legs: LegWorld, body: bytes) -> None:
+    leg = legs.up()
+    legs.say("trunk > UPDATE : 200 UPDATE > trunk", body, b"Allow: INVITE, UPDATE", b"Supported: timer",
+             b"Session-Expires: 200;refresher=uac")
+    leg.refresh_target("", "201", legs.now)
+    legs.play("wait 0 : UPDATE > trunk")
+    assert legs["trunk"].request("UPDATE").value(b"session-expires") == b"200;refresher=uas"
+    legs.play("trunk > 491 UPDATE :\nwait 2.2 : UPDATE > trunk\ntrunk > 200 UPDATE :")
+    legs.play("wait 167.9 :\nwait 0.2 : BYE > trunk\ntrunk > 200 BYE :")
+    assert legs.told[-1] == "ended 200 lost"
+
+
 def test_connected_line_by_update(legs: LegWorld) -> None:
     leg = legs.up(fields=(b"Allow: INVITE, UPDATE",))
     leg.refresh_target("", "+36201234567", legs.now)
