@@ -195,15 +195,17 @@ def test_pauses_between_starts_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     async def scenario() -> None:
         with capture_logs():
             it = Studio(tmp_path)
-            await it.media.start()
-            await until(lambda: len(started) >= 4, "four starts")
+            try:
+                await it.media.start()
+                await until(lambda: len(started) >= 4, "four starts")
+            finally:
+                monkeypatch.setattr(process, "spawn", original)
+                await it.media.stop()
             gaps = [b - a for a, b in pairwise(started)]
             assert gaps[0] >= 0.2
             assert gaps[1] >= 0.4
             assert gaps[2] >= 0.8
             assert len(it.alarms) >= 3
-            monkeypatch.setattr(process, "spawn", original)
-            await it.media.stop()
 
     run(scenario())
 
