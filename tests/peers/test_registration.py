@@ -29,7 +29,8 @@ class Registrar(Carrier):
 
 @pytest.fixture
 def carrier(asterisk: Path) -> Iterator[Registrar]:
-    with Registrar(asterisk, hop=f"{LOOPBACK}:{free_port()}", customers=("+36201234567",)) as carrier:
+    carrier = Registrar(asterisk, hop=f"{LOOPBACK}:{free_port()}", customers=("+36201234567",))
+    with carrier:
         yield carrier
 
 
