@@ -264,3 +264,50 @@ def test_talked_to_in_the_queue_is_not_missed(build: Build) -> None:
     assert (row["agent"], row["evidence"]) == ("202", "dialog_event")
     assert row["talk_s"] < row["ended_at"] - row["answered_at"], "the talk began when 202 picked up"
     stays(lambda: not site.tasks(), "they talked", 1)
+
+
+# kill -9
+
+
+@pytest.mark.parametrize("moment", ["agent rings", "prompt", "customer rings", "talk"])
+def test_killed_in_the_middle(build: Build, moment: str) -> None:
+    """What we left up at either Asterisk is ended by the next process; nobody is dialled twice, no promise is lost."""
+    site = build()
+    late = moment in ("customer rings", "talk")
+    customer = site.customer(CUSTOMER, answer="silent" if moment == "customer rings" else "auto")
+    gives_up(customer)
+    began = len(customer.lines)
+    agent = site.agent("201", answer="silent")
+    agent.rings(20)
+    if moment != "agent rings":
+        agent.pick_up()
+        agent.talks()
+    if late:
+        agent.press("1")
+        customer.rings(after=began)
+    if moment == "talk":
+        site.task(lambda row: row["state"] == "done", "they have talked")
+    stays(lambda: agent.running, "it lasts", 0.5)
+    site.boomerang.kill9()
+    seen = len(agent.lines)
+    site.boomerang.restart()
+    if late:
+        customer.ended(after=began)
+        agent.ended(after=seen)
+        quiet(site)
+        stays(lambda: customer.rang() == 1, "nobody is dialled twice", 3)
+        task = site.tasks()[0]
+        assert (task["state"], task["attempts"]) == ("done" if moment == "talk" else "open", 1)
+        return
+    agent.ended(after=seen)
+    seen = len(agent.lines)
+    agent.rings(20, after=seen)
+    agent.pick_up()
+    agent.talks(after=seen)
+    agent.press("1")
+    customer.talks(after=began)
+    site.task(lambda row: row["state"] == "done", "the promise is kept")
+    customer.hang_up()
+    agent.ended(after=seen)
+    assert customer.rang() == 1
+    assert len(site.tasks()) == 1
