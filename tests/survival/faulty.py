@@ -1,8 +1,8 @@
 """The command with something wrong in it: `python -m tests.survival.faulty FAULTS run -c FILE`.
 
 FAULTS: a JSON object. `"package:NAME": value` replaces a named limit wherever the package uses it; `"decide"`,
-`"facts"`, `"clock"`, `"slow"` and `"die"` are the faults below. They wait for a file of that name in the working folder, so
-that a test says when.
+`"facts"`, `"clock"`, `"slow"` and `"die"` are the faults below. They wait for a file of that name in the working
+folder, so that a test says when.
 `"quick"` and `"impatient"` are none: they only make timers and deadlines short.
 """
 
