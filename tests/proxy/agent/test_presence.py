@@ -163,6 +163,7 @@ def test_the_shortest_time_that_is_granted_counts(scene: Scene) -> None:
     scene.pbx.answer(scene.pbx.asked[-1][1])
     scene.pbx.notify(watching, document(), state="active;expires=0")
     assert scene.pbx.wait(3) == [], "no PBX keeps us busy"
+    assert scene.told() == [("201", "free", None)]
 
 
 def test_forgotten_by_the_pbx_it_is_asked_anew(scene: Scene) -> None:
