@@ -22,6 +22,8 @@ PCM, FLOAT, ALAW, MULAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 """Format codes (RFC 2361)."""
 TAPS: Final = 16
 """Zero crossings of the low-pass filter on each side of a sample."""
+PHASES_MAX: Final = 480
+"""Places between two samples that are told apart: all that usual rates have, the nearest one for rates beside them."""
 CUTOFF: Final = 0.92
 """Edge of the low-pass filter, as a part of the smaller of the two half rates."""
 
@@ -114,28 +116,32 @@ def resampled(samples: array[int], rate: int) -> array[int]:
         return samples
     common = math.gcd(rate, SAMPLE_RATE)
     up, down = SAMPLE_RATE // common, rate // common
-    filters = _filters(up, down)
+    phases = min(up, PHASES_MAX)
+    filters = _filters(phases, down / up)
     half = len(filters[0]) // 2
     padded = array("h", bytes(2 * half)) + samples + array("h", bytes(2 * half))
     result = array("h")
     for number in range(len(samples) * up // down):
         whole, phase = divmod(number * down, up)
-        weights = filters[phase]
+        weights = filters[phase * phases // up]
         value = sum(map(mul, padded[whole + 1 : whole + 1 + len(weights)], weights))
         result.append(max(-32768, min(32767, round(value))))
     return result
 
 
 @lru_cache(maxsize=8)
-def _filters(up: int, down: int) -> tuple[tuple[float, ...], ...]:
-    """Return a low-pass filter for each of the `up` places between two samples (Hann window)."""
-    edge = CUTOFF * min(1.0, up / down)
+def _filters(count: int, step: float) -> tuple[tuple[float, ...], ...]:
+    """Return a low-pass filter (Hann window) for each of `count` places between two samples.
+
+    `step`: samples that come for each that goes.
+    """
+    edge = CUTOFF * min(1.0, 1 / step)
     half = math.ceil(TAPS / edge)
     phases = []
-    for phase in range(up):
+    for phase in range(count):
         weights = []
         for place in range(1 - half, half + 1):
-            x = place - phase / up
+            x = place - phase / count
             window = 0.5 + 0.5 * math.cos(math.pi * x / half) if abs(x) < half else 0.0
             weights.append(window * edge * (math.sin(math.pi * edge * x) / (math.pi * edge * x) if x else 1.0))
         scale = sum(weights)

@@ -8,7 +8,7 @@ from array import array
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.media import wav as module
@@ -54,6 +54,7 @@ GOOD = {
     "44.1 kHz": file(1, 44_100, 16, tone(44_100).tobytes()),
     "22.05 kHz": file(1, 22_050, 16, tone(22_050).tobytes()),
     "48 kHz stereo": file(1, 48_000, 16, stereo(tone(48_000), tone(48_000)), channels=2),
+    "9,999 Hz": file(1, 9_999, 16, tone(9_999).tobytes()),
     "6 kHz": file(1, 6_000, 16, tone(6_000).tobytes()),
     "extensible": file(0xFFFE, 8000, 16, tone(8000).tobytes(), tail=struct.pack("<HHI", 22, 16, 4) + b"\1\0" + GUID),
     "chunks between": file(1, 8000, 16, tone(8000).tobytes(), between=chunk(b"LIST", b"odd") + chunk(b"fact", b"1234")),
@@ -111,6 +112,7 @@ def test_a_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         read_wav(path)
 
 
+@settings(deadline=None, max_examples=60)  # a rate beside the usual ones needs its own filters
 @given(st.binary(max_size=100), st.integers(0, 60))
 def test_damaged_files_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, noise: bytes, place: int) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged.wav"
