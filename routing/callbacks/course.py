@@ -16,6 +16,15 @@ from routing.ids import Names
 from routing.store.interface import Store, StoreError, Unit
 from routing.teller import Teller
 
+STUCK: Final = 120.0
+"""Seconds that an attempt may take beside what its rings and prompts may, until its customer answers."""
+
+GIVEN_UP: Final = 60.0
+"""Seconds in which an attempt has to end once its runner was told to stop it."""
+
+LONGEST_TALK: Final = 24 * 3600.0
+"""Seconds after which an attempt whose end nobody told is taken for over."""
+
 SENDS: Final[frozenset[Step]] = frozenset({"agent", "customer"})
 """Steps after which an INVITE leaves, so that they are committed or do not happen. The others have happened."""
 
@@ -109,6 +118,23 @@ class Course:
             task.row = row
         elif task.open and task.ready:
             keeper.rest(task, self.now + REFUSED_REST)
+
+    def look_after(self, now: float) -> None:
+        """Stop attempts that go on for longer than they can, and give up those that do not even end then.
+
+        Whatever went wrong in the runner, neither task nor customer may be blocked for ever.
+        """
+        for attempt in tuple(self._keeper.register.attempts.values()):
+            order, row = attempt.order, attempt.row
+            if attempt.stopped_at is not None and not attempt.joined:
+                over = now - attempt.stopped_at >= GIVEN_UP
+            else:
+                over = attempt.joined and now - row.claimed_at >= LONGEST_TALK
+            if over:
+                self.ended(row.id, Outcome("stopped", text="stuck"), now)
+            elif attempt.begun and now - row.claimed_at >= STUCK + order.preview + order.agent_ring_for + \
+                    order.accept_within + order.customer_ring_for:
+                self._keeper.stop(attempt, "stuck")
 
     # Steps
 

@@ -38,6 +38,10 @@ class Crews:
         """Whether an agent, or a group's queue extension, is not to be rung for now."""
         return self._rests.get(_seat(agent, group), self._now) > self._now
 
+    def forget(self) -> None:
+        """Let everybody be rung again."""
+        self._rests.clear()
+
     def may_ring(self, agent: str, unknown: bool) -> bool:
         """Whether an agent may be rung; `unknown`: also where nobody knows what they do."""
         if self._register.occupied(agent) or self._rests.get(agent, self._now) > self._now:

@@ -36,6 +36,9 @@ ABANDONED: Final = 12 * 3600.0
 LEGS_KEPT: Final = 64.0
 """Seconds for which legs of a process before this one are kept after they were told to end: twice 64*T1."""
 
+CLOCK_SLACK: Final = 1.0
+"""Seconds by which the clock may go back unnoticed."""
+
 TIDY: Final = 600.0
 """Seconds between two looks at who was dialled too long ago to count."""
 
@@ -66,7 +69,7 @@ class Desk(Office):
         self._early: list[Missed | Talk] = []
         self._old_legs: tuple[LegRow, ...] = ()
         self._forget_at: float | None = None
-        self._tidy_at = 0.0
+        self._tidy_at = self._turned_at = 0.0
         store.on_anew = self._anew
 
     @property
@@ -91,7 +94,7 @@ class Desk(Office):
     def rang_in(self, customer: str, now: float) -> str | None:
         """See Happenings."""
         attempt = self._keeper.register.calling(customer)
-        if attempt is None or not attempt.begun or attempt.joined or attempt.stopping:
+        if attempt is None or not attempt.begun or attempt.talked or attempt.stopping:
             return None
         return attempt.row.id
 
@@ -104,10 +107,10 @@ class Desk(Office):
         if isinstance(fact, Missed):
             self._intake.missed(fact, draft)
             self._flood(now)
-        else:
+        elif fact.attempt is None:  # what became of an attempt of ours is for its runner to say
             for task in self._keeper.register.of_customer(fact.customer):
                 self._keeper.end(task, "done", "talk", draft, agent=fact.agent, call=fact.call,
-                                 direction=fact.direction, attempt=fact.attempt)
+                                 direction=fact.direction)
         return draft.unit(durable=not draft.empty)
 
     def _flood(self, now: float) -> None:
@@ -147,7 +150,11 @@ class Desk(Office):
             self.restore(now)
         if not self._restored or self.orders is None:
             return
+        if now < self._turned_at - CLOCK_SLACK:
+            self._set_back()
+        self._turned_at = now
         self._recover(now)
+        self._course.look_after(now)
         self._stop(now)
         draft = self._draft(now)
         done = self._moments(draft)
@@ -174,6 +181,12 @@ class Desk(Office):
         if policy.guard.stop:
             for attempt in tuple(self._keeper.register.attempts.values()):
                 self._keeper.stop(attempt, "stop")
+
+    def _set_back(self) -> None:
+        """Look at everything anew: the clock was set back, and short rests would last as long as that."""
+        self._keeper.set_book(self._keeper.book)
+        self._screen.set_policy(self._keeper.book.policy)
+        self._dispatcher.crews.forget()
 
     def _moments(self, draft: Draft) -> int:
         """Do what the agenda says, as much as fits into a turn; return how much that was."""
@@ -213,6 +226,7 @@ class Desk(Office):
         stops, self._keeper.stops = self._keeper.stops, []
         for attempt in stops:
             if attempt.begun and not attempt.joined and attempt.row.ended_at is None and self.orders is not None:
+                attempt.stopped_at = now
                 self.orders.stop(attempt.row.id, attempt.stopping, now)
 
     # After a restart

@@ -27,7 +27,7 @@ STEPS: Final[dict[Step, int]] = {
 class Attempt:
     """An attempt that has not ended."""
 
-    __slots__ = ("begun", "order", "row", "stopping", "task", "why_not")
+    __slots__ = ("begun", "order", "row", "stopped_at", "stopping", "task", "why_not")
 
     def __init__(self, row: AttemptRow, order: Order, task: "Task") -> None:
         self.row, self.order, self.task = row, order, task
@@ -35,6 +35,8 @@ class Attempt:
         """Whether its claim is committed and the runner has it."""
         self.stopping = ""
         """Why it is to end before the customer answers; empty: it goes on."""
+        self.stopped_at: float | None = None
+        """When the runner was told so."""
         self.why_not: No | None = None
         """Why the customer could not be dialled when it came to that: reason, text, and when it may be asked again."""
 
@@ -47,6 +49,11 @@ class Attempt:
     def joined(self) -> bool:
         """Whether the customer answered."""
         return self.row.answered_at is not None
+
+    @property
+    def talked(self) -> bool:
+        """Whether they have talked for long enough: what answered before may be a voicemail."""
+        return STEPS[self.row.step] >= STEPS["talked"]
 
 
 class Task:

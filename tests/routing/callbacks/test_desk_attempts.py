@@ -180,10 +180,10 @@ def test_not_dialled_when_the_window_ended_while_the_agent_was_rung() -> None:
 
 
 def test_a_window_that_ends_during_an_attempt_ends_the_task_with_it() -> None:
-    shop = Shop(callback='remove_after = "10m"')
+    shop = Shop(callback='remove_after = "2m"')
     shop.missed()
     [order] = shop.turn()
-    assert shop.wait(601) == []
+    assert shop.wait(121) == []
     assert shop.task().state == "open"
     shop.end(order, "agent_no_answer")
     shop.turn()
@@ -395,9 +395,9 @@ def test_a_talk_of_its_own_does_not_stop_the_attempt() -> None:
 
 
 @pytest.mark.parametrize(("step", "found"), [
-    ("claimed", True), ("agent", True), ("accepted", True), ("customer", True), ("answered", False), ("talked", False),
+    ("claimed", True), ("agent", True), ("accepted", True), ("customer", True), ("answered", True), ("talked", False),
 ])
-def test_glare_finds_the_attempt_until_the_customer_has_answered(step: Step, found: bool) -> None:
+def test_glare_finds_the_attempt_until_they_have_talked(step: Step, found: bool) -> None:
     shop = Shop()
     name = to(shop, step)
     assert shop.desk.rang_in(CUSTOMER, shop.now) == (name if found else None)
@@ -463,6 +463,53 @@ def test_a_held_task_expires_all_the_same() -> None:
     shop.until(shop.now + 86_401, 3600)
     assert shop.task().state == "expired"
     assert len(shop.store.tickets(9)) == 1
+
+
+def test_a_conversation_of_our_own_is_judged_by_its_runner_alone() -> None:
+    """A voicemail of seven seconds is a talk for the ledger, and none for a callback that wants ten."""
+    shop = Shop(callback='min_talk = "10s"')
+    to(shop, "answered")
+    order = shop.runner.orders[0]
+    shop.store.put(shop.desk.talked(
+        Talk("call c", CUSTOMER, order.agent, "sales", "outbound", shop.now, 7.0, order.attempt), shop.now))
+    shop.end(order, "short", 200, talk_s=7.0)
+    assert (shop.task().state, shop.task().attempts) == ("open", 1)
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_an_attempt_that_does_not_end_blocks_nobody_for_ever(tells: bool) -> None:
+    shop = Shop()
+    name = to(shop, "customer")
+    if not tells:
+        shop.runner.stop = lambda attempt, reason, now: None  # type: ignore[method-assign]
+    shop.until(shop.now + 200, 10)
+    assert shop.store.all_attempts[name].ended_at is None
+    shop.until(shop.now + 100, 10)
+    assert shop.store.all_attempts[name].result == "stopped"
+    assert shop.until_ordered() is not None
+    assert clock(shop.now) == "Mon 18:00"
+
+
+def test_a_clock_that_was_set_back_lets_nobody_rest_for_so_long() -> None:
+    shop = Shop()
+    shop.missed()
+    [order] = shop.turn()
+    shop.end(order, "agent_no_answer")
+    shop.floor.states["202"] = "busy"
+    shop.wait(1)
+    shop.now -= 3600
+    assert len(shop.until(shop.now + 10, 1)) == 1
+
+
+def test_a_clock_that_was_put_forward_ends_an_attempt_before_another_begins() -> None:
+    shop = Shop()
+    name = to(shop, "customer")
+    shop.runner.stop = lambda attempt, reason, now: shop.runner.stopped.append((attempt, reason))  # type: ignore[method-assign]
+    assert shop.wait(7 * 3600) == []
+    assert shop.runner.stopped == [(name, "stuck")]
+    assert shop.wait(30) == []
+    shop.end(shop.runner.orders[0], "stopped")
+    assert shop.until(shop.now + 60, 10) == []
 
 
 # The guard

@@ -33,6 +33,8 @@ FAILURES: tuple[tuple[Result, int], ...] = (
 AT_THE_AGENT: tuple[Result, ...] = (
     "agent_no_answer", "agent_busy", "agent_failed", "agent_silent", "declined", "declined",
 )
+LONGEST = 60.0
+"""Seconds that an attempt takes at most until its customer answers."""
 NEXT: dict[Step, Step] = {"claimed": "agent", "agent": "accepted", "accepted": "customer", "customer": "answered",
                           "answered": "talked"}
 
@@ -44,6 +46,7 @@ class Going:
     order: Order
     step: Step = "claimed"
     dialled: bool = False
+    begun: float = 0.0
 
 
 @dataclass
@@ -102,7 +105,7 @@ class Machine(RuleBasedStateMachine):
     def ring_in(self, customer: str) -> None:
         found = self.shop.desk.rang_in(customer, self.shop.now)
         waiting = [name for name, going in self.going.items()
-                   if going.order.customer == customer and going.step not in ("answered", "talked")]
+                   if going.order.customer == customer and going.step != "talked"]
         assert found is None or [found] == waiting
 
     # What agents and attempts do
@@ -210,6 +213,9 @@ class Machine(RuleBasedStateMachine):
     def turn(self, seconds: float) -> None:
         shop = self.shop
         shop.now += seconds
+        for going in list(self.going.values()):
+            if going.step not in ("answered", "talked") and shop.now - going.begun > LONGEST:
+                self.over(going, "customer_no_answer" if going.dialled else "agent_no_answer", 487)
         ready = self.ready()
         given = shop.turn()
         for name, _ in shop.runner.stopped:
@@ -230,7 +236,7 @@ class Machine(RuleBasedStateMachine):
             assert not [going for going in self.going.values() if going.order.customer == order.customer]
             if order.agent is not None:
                 held.add(order.agent)
-            self.going[order.attempt] = Going(order)
+            self.going[order.attempt] = Going(order, begun=shop.now)
             shop.desk.leg(LegRow(order.attempt + " leg", order.attempt, "agent", "{}"))
 
     @rule()
