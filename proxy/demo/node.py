@@ -20,8 +20,8 @@ from proxy.demo.waiting import DemoError
 
 START_WITHIN: Final = 20.0
 """Seconds until it must be up, with both peers reachable."""
-STOP_WITHIN: Final = 8.0
-"""Seconds from SIGTERM to its end."""
+STOP_WITHIN: Final = (3.0, 5.0)
+"""Seconds from SIGTERM to its end; where it waits for a call to end, from the second one on, which ends calls."""
 LOOK_AGAIN: Final = 0.1
 ANSWER_WITHIN: Final = 5.0
 """Seconds for an answer on the control socket."""
@@ -130,11 +130,12 @@ class Node:
         process = self._process
         if process is None:
             return None
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP_WITHIN):
-                    await process.wait()
+        for patience in STOP_WITHIN:
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(patience):
+                        await process.wait()
         if process.returncode is None:
             await self.kill()
         return process.returncode

@@ -18,7 +18,7 @@ SDP: Final = (
     b"v=0\r\no=- 8 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     b"m=audio 40000 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
 )
-"""What both sides offer. Nobody speaks: the demo is about who rings."""
+"""What both sides offer where nobody speaks: those scenes are about who rings."""
 
 
 class Call:
@@ -140,23 +140,23 @@ class Incoming(Call):
         """Send a final failure."""
         self._respond(status)
 
-    def accept(self) -> Response:
+    def accept(self, sdp: bytes = SDP) -> Response:
         """Send 200 with SDP, again and again until the ACK comes (RFC 3261 section 13.3.1.4); return it."""
         built = build_response(self.invite, 200, to_tag=self._tag,
                                fields=(*self._dialog_fields(), b"Content-Type: application/sdp"))
         answer = parse(built)
         assert isinstance(answer, Response)
-        answer.replace(b"content-length", b"Content-Length: %d" % len(SDP))
-        answer.body = SDP
+        answer.replace(b"content-length", b"Content-Length: %d" % len(sdp))
+        answer.body = sdp
         self.dialog = Dialog.as_callee(self.invite, answer)
         data = answer.to_bytes()
         self._transaction.respond(data, 200, self.end.now())
         self._repeat(data, TIMERS.T1)
         return answer
 
-    async def answer(self) -> Response:
+    async def answer(self, sdp: bytes = SDP) -> Response:
         """Pick up and wait for the ACK."""
-        response = self.accept()
+        response = self.accept(sdp)
         await self.end.news.until(lambda: self.acknowledged, f"ACK at the {self.end.name}")
         return response
 

@@ -6,15 +6,16 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from proxy.demo.endpoint import LOOPBACK, Endpoint
 from proxy.demo.listener import Listener
 from proxy.demo.node import Node
-from proxy.demo.scenes import POLICY, SCENES, Stage
+from proxy.demo.scenes import SCENES, Scene
 from proxy.demo.show import CARRIER, PBX, Show
+from proxy.demo.stage import POLICY, Stage
 from proxy.demo.waiting import DemoError, News, expect
 
 GOOD: Final = 0
@@ -23,14 +24,14 @@ BETWEEN: Final = 1.0
 """Seconds between two scenes, for the reader."""
 
 
-def main(policy: str = POLICY) -> int:
+def main(policy: str = POLICY, scenes: Sequence[Scene] = SCENES) -> int:
     """Play it on standard output; return 0 where everything was proved, else 1. `policy`: text of policy.toml."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal without these signs gets question marks, not a crash
     show = Show(sys.stdout)
     try:
         with tempfile.TemporaryDirectory(prefix="boomerang-demo-") as folder:
-            asyncio.run(_perform(show, Path(folder), policy))
+            asyncio.run(_perform(show, Path(folder), policy, scenes))
     except (KeyboardInterrupt, asyncio.CancelledError):
         show.say()
         show.say("Interrupted: Boomerang was ended and its files were removed.")
@@ -48,17 +49,17 @@ def _let_go_of_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-async def _perform(show: Show, folder: Path, policy: str) -> None:
+async def _perform(show: Show, folder: Path, policy: str, scenes: Sequence[Scene]) -> None:
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     show.say("A real Boomerang between a carrier and a PBX, on 127.0.0.1. Carrier, PBX and phones are played by this")
-    show.say("command; the arrows are the SIP messages that they send and get. Beside them: what MQTT tells.")
-    left = [scene.title for scene in SCENES]
+    show.say("command; the arrows are what they send and get: SIP messages, at the end audio. Beside them: MQTT.")
+    left = [scene.title for scene in scenes]
     async with _stage(show, folder, policy) as stage:
         try:
-            await _scenes(stage, left)
+            await _scenes(stage, scenes, left)
         except DemoError as error:
             show.failed("it was played to the end", error)
             show.say()
@@ -83,7 +84,7 @@ async def _stage(show: Show, folder: Path, policy: str) -> AsyncIterator[Stage]:
         pbx.close()
 
 
-async def _scenes(stage: Stage, left: list[str]) -> None:
+async def _scenes(stage: Stage, scenes: Sequence[Scene], left: list[str]) -> None:
     """Play all; titles leave `left` as they are begun. DemoError where something was not proved."""
     show = stage.show
     listening = asyncio.create_task(stage.mqtt.run())
@@ -94,7 +95,7 @@ async def _scenes(stage: Stage, left: list[str]) -> None:
             pid = await stage.node.start()
             await stage.news.until(lambda: stage.mqtt.online, "status online on MQTT")
         show.say(f"It is process {pid}, at udp {LOOPBACK}:{stage.node.port}; MQTT at {LOOPBACK}:{stage.node.mqtt}.")
-        for number, scene in enumerate(SCENES, 1):
+        for number, scene in enumerate(scenes, 1):
             await asyncio.sleep(BETWEEN)
             left.remove(scene.title)
             show.scene(number, scene.title, scene.text)

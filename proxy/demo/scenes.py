@@ -2,81 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from proxy.demo.called import nobody_answered
 from proxy.demo.compare import difference
-from proxy.demo.endpoint import Endpoint
-from proxy.demo.listener import Listener
-from proxy.demo.node import Node
-from proxy.demo.phones import Incoming, Outgoing, incoming
-from proxy.demo.show import Show
-from proxy.demo.waiting import News, expect
+from proxy.demo.phones import Outgoing, incoming
+from proxy.demo.stage import BEAT, CALLER_MAY_SEE, CUSTOMER, FRONT_DESK, STRANGER, TALK, Stage
+from proxy.demo.waiting import expect
 from proxy.sip.message import Message
-
-FRONT_DESK: Final = "+3614445555"
-CUSTOMER: Final = "+3614441234"
-STRANGER: Final = "+3614449876"
-
-POLICY: Final = """\
-region = "HU"
-timezone = "Europe/Budapest"
-
-[direct_callback]
-type = 1
-expires_after = "8h"
-ring_for = "10s"
-min_talk = "1s"
-
-[agent.201]
-name = "Anna"
-
-[agent.202]
-name = "Ben"
-
-[number."+3614445555"]
-kind = "shared"
-group = "desk"
-
-[group.desk]
-target = "600"
-agents = ["201", "202"]
-"""
-"""What applies in the demo; a talk counts from one second, so that nobody waits."""
-
-BEAT: Final = 0.4
-"""Seconds that people take to act: nothing depends on it but that the ladder can be read."""
-TALK: Final = 1.5
-"""Seconds of a talk, longer than `min_talk`."""
-CALLER_MAY_SEE: Final = {100, 180, 200}
-"""What a caller gets whose call is answered: an attempt, ringing, the answer. Nothing of a first try that failed."""
-
-
-@dataclass(slots=True)
-class Stage:
-    """Everybody who plays."""
-
-    carrier: Endpoint
-    pbx: Endpoint
-    node: Node
-    mqtt: Listener
-    news: News
-    show: Show
-
-    async def agent_calls(self, agent: str, customer: str) -> tuple[Outgoing, Incoming]:
-        """An agent dials and the customer's phone rings."""
-        asserted = (b"P-Asserted-Identity: <sip:%s@pbx.example>" % agent.encode(), b"X-Agent: " + agent.encode())
-        call = Outgoing(self.pbx, FRONT_DESK, customer, asserted)
-        there = await incoming(self.carrier, customer)
-        there.ring()
-        await call.rings()
-        await asyncio.sleep(BEAT)
-        return call, there
-
-    async def record(self, customer: str) -> list[dict[str, Any]]:
-        """Direct callbacks of a customer, as `boomerang direct show` gives them."""
-        found: list[dict[str, Any]] = await self.node.ask("direct.show", customer=customer)
-        return found
 
 
 async def missed(stage: Stage) -> None:
@@ -227,4 +160,7 @@ SCENES: Final = (
           "202 missed the customer, and talks to somebody else when they call. The same call goes to the queue.", busy),
     Scene("Any other call", "Nobody tried to reach this caller. The call passes as if Boomerang were not there.",
           untouched),
+    Scene("A caller whom nobody reached is called back",
+          "They hang up before anybody answers. Boomerang calls an agent, then them. The audio is real.",
+          nobody_answered),
 )

@@ -5,6 +5,7 @@ beside the ladder gets a line of its own. A reader that goes away (`| head`) doe
 """
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, TextIO
 
 from proxy.demo.waiting import DemoError
-from proxy.ladder import Ladder, printable
+from proxy.ladder import ELLIPSIS, Ladder, printable
 from proxy.sip.message import Message, Request, Response
 
 CARRIER: Final = "Customer, carrier"
@@ -28,8 +29,12 @@ _FACTS: Final = {
     "call.started": ("direction", "customer", "agent"),
     "call.answered": ("direction", "customer", "agent", "evidence"),
     "call.ended": ("direction", "customer", "cause", "by", "talk_s"),
+    "callback.queued": ("customer", "number", "group"),
+    "callback.attempted": ("customer", "agent", "result", "talk_s"),
     "alarm.raised": ("alarm", "text"),
 }
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{6}(?=[0-9a-f]{6}\b)")
+"""A UUID but for its last six digits."""
 _FACTS_OF_ANY: Final = ("customer", "agent", "type", "alarm")
 _PLAIN: Final = {"direction": "{}", "customer": "{}", "text": "{}", "talk_s": "talk {:.1f} s"}
 
@@ -88,7 +93,12 @@ class Show:
         source, destination = (BOOMERANG, end) if came_in else (end, BOOMERANG)
         reason = message.value(b"x-boomerang")
         self._row(source, destination, title(message),
-                  "" if reason is None else "X-Boomerang: " + reason.decode("utf-8", "replace"))
+                  "" if reason is None else "X-Boomerang: " + _short(reason.decode("utf-8", "replace")))
+
+    def sound(self, end: str, came_in: bool, text: str, note: str = "") -> None:
+        """Draw what is heard between an end and Boomerang, in as many rows as it is worth and not packet by packet."""
+        source, destination = (BOOMERANG, end) if came_in else (end, BOOMERANG)
+        self._row(source, destination, f"RTP {text}", note)
 
     def event(self, kind: str, data: Mapping[str, Any]) -> None:
         """Print an event of MQTT."""
@@ -145,6 +155,11 @@ def title(message: Message) -> str:
     method = message.cseq.method.decode()
     reason = message.reason.decode("utf-8", "replace")
     return f"{message.status} {reason}" if method == "INVITE" else f"{message.status} {reason} ({method})"
+
+
+def _short(text: str) -> str:
+    """Leave of every UUID no more than its end, which is what tells one from the next."""
+    return _UUID.sub(ELLIPSIS, text)
 
 
 def _can_write(signs: str, out: TextIO) -> bool:

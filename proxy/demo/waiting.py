@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 PATIENCE: Final = 8.0
-"""Seconds that a wait may last unless it says otherwise."""
+"""Seconds that a wait may last."""
 
 Found = TypeVar("Found")
 
@@ -38,13 +38,13 @@ class News:
         self.oddities.append(text)
         self.happened()
 
-    async def until(self, look: Callable[[], Found | None], what: str, seconds: float = PATIENCE) -> Found:
-        """Wait until `look` gives something and return it; DemoError naming `what` when the time is over."""
+    async def until(self, look: Callable[[], Found | None], what: str) -> Found:
+        """Wait until `look` gives something and return it; DemoError naming `what` after `PATIENCE`."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(PATIENCE):
                 while not (found := look()):
                     await self._next.wait()
         except TimeoutError:
             odd = f" ({'; '.join(self.oddities)})" if self.oddities else ""
-            raise DemoError(f"{what} did not come within {seconds:g} s{odd}") from None
+            raise DemoError(f"{what} did not come within {PATIENCE:g} s{odd}") from None
         return found

@@ -13,11 +13,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 WITHIN = 60.0
 """Seconds for all of it on a busy machine; it says half a minute."""
-NO_RECORDS = """
-from proxy.demo import main
-from proxy.demo.scenes import POLICY
-raise SystemExit(main(POLICY.replace("type = 1", "type = 0")))
+PLAY = """
+from proxy.demo import main, waiting
+waiting.PATIENCE = 4.0
+from proxy.demo.scenes import SCENES
+from proxy.demo.stage import POLICY
+raise SystemExit(main({policy}, {scenes}))
 """
+NO_RECORDS = PLAY.format(policy='POLICY.replace("type = 1", "type = 0")', scenes="SCENES[:3]")
+FIRST = PLAY.format(policy="POLICY", scenes="SCENES[:1]")
+LAST = PLAY.format(policy="POLICY", scenes="SCENES[-1:]")
 
 pytestmark = pytest.mark.xdist_group("peers")
 
@@ -52,15 +57,16 @@ def finished(process: "subprocess.Popen[bytes]") -> tuple[int, str]:
 
 
 def processes_in(folder: Path) -> list[str]:
-    """Command lines of processes that name the folder."""
+    """Command lines of processes that name the folder, or got it in their environment."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
                 line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                known = str(folder) in line + (entry / "environ").read_bytes().decode("utf-8", "replace")
             except OSError:
                 continue
-            if str(folder) in line:
+            if known:
                 found.append(line)
     return found
 
@@ -77,6 +83,11 @@ def test_everything_is_proved(folder: Path) -> None:
         "✓ 202 is busy: the same call goes on to the front desk, where it was headed",
         "✓ the queue takes it, and the caller saw nothing but ringing",
         "✓ another caller's call goes to the front desk, headers and body byte for byte as they were sent",
+        "✓ Boomerang rings 201 by itself, and the phone shows the customer's number",
+        '✓ 201 picks up and hears "Callback for +3614442332": every word is there, byte for byte',
+        "✓ 201 presses 1 (RFC 4733), only now the customer's phone rings, from the number they dialled",
+        "✓ the customer picks up, and both hear each other: 1000 Hz arrive at the carrier's end, 600 Hz at 201's",
+        "✓ the promise is kept: MQTT told queued, due, assigned, connected, done, attempted",
         "✓ asked to end, Boomerang ends in order",
     ):
         assert claim in proved, output
@@ -99,12 +110,35 @@ def test_what_is_not_proved_is_said_with_its_reason_and_fails(folder: Path) -> N
     assert processes_in(folder) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_cleans_up(folder: Path, number: signal.Signals) -> None:
-    process = command(folder, "-m", "proxy", "demo")
+CHANGES = {
+    "nobody promises a callback": (
+        "enabled = true", "enabled = false", "a customer gives up while the front desk rings", "callback.queued"),
+    "another language is spoken": (
+        "[callback]", '[callback]\nlanguage = "sk"', "201 picks up and hears", '"Callback for"'),
+}
+"""What in the policy is changed, which claim then cannot be proved, and what is missing."""
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_callback_that_goes_otherwise_is_not_proved(folder: Path, change: str) -> None:
+    old, new, claim, missing = CHANGES[change]
+    play = PLAY.format(policy=f"POLICY.replace({old!r}, {new!r})", scenes="SCENES[-1:]")
+    code, output = finished(command(folder, "-c", play))
+    assert code == 1, output
+    failed = [line.strip() for line in output.splitlines() if line.strip().startswith("✗ ")]
+    assert len(failed) == 1, output
+    assert failed[0].startswith(f"✗ {claim}")
+    assert missing in failed[0].partition(": ")[2]
+    assert processes_in(folder) == []
+
+
+@pytest.mark.parametrize(("number", "play", "when"), [
+    (signal.SIGINT, FIRST, b"direct.created"), (signal.SIGTERM, LAST, b"RTP speech")])
+def test_interrupted_it_cleans_up(folder: Path, number: signal.Signals, play: str, when: bytes) -> None:
+    process = command(folder, "-c", play)
     assert process.stdout is not None
     seen = b""
-    while b"direct.created" not in seen:
+    while when not in seen:
         line = process.stdout.readline()
         assert line, seen.decode()
         seen += line
@@ -120,7 +154,7 @@ def test_interrupted_it_cleans_up(folder: Path, number: signal.Signals) -> None:
 
 def test_a_reader_that_goes_away_and_a_poor_terminal_do_not_stop_it(folder: Path) -> None:
     """`boomerang demo | head -1`, in an encoding without arrows and ticks."""
-    process = command(folder, "-m", "proxy", "demo", PYTHONIOENCODING="latin-1")
+    process = command(folder, "-c", FIRST, PYTHONIOENCODING="latin-1")
     assert process.stdout is not None
     process.stdout.readline()
     process.stdout.close()
