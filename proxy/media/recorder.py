@@ -161,14 +161,17 @@ class FileWriter:
                 job()
                 continue
             file, frames, last = job
-            try:
-                if file not in self._bad:
-                    file.append(frames)
-            except OSError as error:
-                self._bad.add(file)
-                self._failed(file.path, str(error))
+            if file not in self._bad:
+                self._append(file, frames)
             if last:
                 self._finish(file)
+
+    def _append(self, file: PartFile, frames: bytes) -> None:
+        try:
+            file.append(frames)
+        except OSError as error:
+            self._bad.add(file)
+            self._failed(file.path, str(error))
 
     def _finish(self, file: PartFile) -> None:
         bad = file in self._bad
