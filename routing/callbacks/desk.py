@@ -61,6 +61,8 @@ class Desk(Office):
         super().__init__(keeper, screen, intake, store, teller)
         self.on_alarm: Callable[[str, str | None, float], None] = lambda name, text, now: None
         """Told of alarms that go up (text) and down (None): `Ledger.alarm`."""
+        self.able: Callable[[], bool] = lambda: True
+        """Whether attempts can be made at all now: while there is no media, say, none begins."""
         self.draining = False
         """No attempt begins any more; those that run go on."""
         self._dispatcher, self._course = dispatcher, course
@@ -165,7 +167,7 @@ class Desk(Office):
         self._flood(now)
         if not draft.empty:
             self._store.put(draft.unit())
-        halted = self.draining or self._screen.halted(now) is not None or not self._store.well
+        halted = self.draining or not self.able() or not self._store.well or self._screen.halted(now) is not None
         more = False if halted else self._dispatcher.turn(
             now, lambda task, agent, terms: self._course.claim(task, agent, terms, now))
         self._more = more or done == MOMENTS

@@ -661,8 +661,10 @@ def test_calls_while_the_database_could_not_be_read_are_not_forgotten() -> None:
     again = shop.reborn()
     fact = Missed("call x", CUSTOMER, OURS, "sales", "office", "main", shop.now, shop.now, "hung_up", (), "certain")
     assert again.desk.missed(fact, again.now) == Unit()
+    again.now += 100
     again.store.broken = False
     assert [order.customer for order in again.until(again.now + 5, 1)] == [OTHER, CUSTOMER]
+    assert again.task().missed_at == fact.ended_at
 
 
 def test_another_database_is_told_what_lives() -> None:
@@ -685,6 +687,16 @@ def test_draining_begins_nothing_and_lets_go_on_what_runs() -> None:
     shop.desk.draining = True
     assert shop.until(shop.now + 60) == []
     assert shop.step(shop.runner.orders[0], "customer")
+
+
+def test_nothing_begins_while_attempts_cannot_be_made() -> None:
+    shop = Shop()
+    able = [False]
+    shop.desk.able = lambda: able[0]
+    shop.missed()
+    assert shop.until(shop.now + 60) == []
+    able[0] = True
+    assert len(shop.wait(1)) == 1
 
 
 def test_a_claim_that_another_process_was_faster_with() -> None:

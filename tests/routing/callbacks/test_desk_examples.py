@@ -177,6 +177,7 @@ def test_the_responsible_gets_it_although_others_are_free_longer() -> None:
 
 def test_a_responsible_outside_the_group_is_rung() -> None:
     shop = Shop(missed='responsible = "fixed"\nresponsible_agent = "301"')
+    shop.floor.states = {"201": "busy", "202": "busy"}
     shop.missed()
     assert [order.agent for order in shop.turn()] == ["301"]
 
