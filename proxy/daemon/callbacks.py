@@ -85,6 +85,7 @@ class Callbacks:
         self.desk = Desk(store, ledger.policy, config.node.name, ledger.teller, ledger, random_bytes)
         self.desk.on_alarm = ledger.alarm
         self.desk.peers = self._peers_of
+        self.desk.able = lambda: self.media.up
         self.runner = Runner(self.agent, self.media, self.desk, ledger, ledger, self.stack, proxy.new_id)
         self.desk.orders = self.runner
         self.registrar = Registrar(self.stack, [
@@ -225,6 +226,7 @@ class Callbacks:
 
     def _alarm(self, name: str, text: str | None) -> None:
         self._ledger.alarm(name, text, self._proxy.wall())
+        self.poke()
 
     # The door of the core; nothing that a far end sends may end the process.
 
