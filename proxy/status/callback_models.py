@@ -52,13 +52,16 @@ class CallbackReleased(CallbackQueued):
 
 
 class CallbackAttempted(CallbackQueued):
-    """An attempt is over."""
+    """An attempt is over, or was refused before it began."""
 
-    attempt: AttemptId
+    attempt: AttemptId | None = Field(description="The attempt; null: it was refused before it began")
     result: Result
     cause: int | None = Field(description="Final SIP status of the leg that decided it")
     talk_s: float | None = Field(description="Seconds that the two talked")
     counted: bool = Field(description="It used up one of the task's attempts")
+    refused: str | None = Field(default=None, description="Why it was refused: the guard's word")
+    text: str | None = Field(default=None, description="The same in words")
+    until: Time | None = Field(default=None, description="From when on it may be asked again")
 
 
 class CallbackConnected(CallbackQueued):

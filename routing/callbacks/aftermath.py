@@ -55,7 +55,8 @@ class Aftermath:
         draft.note(row.task, "result", agent, attempt=row.id, result=outcome.result, cause=outcome.cause,
                    text=outcome.text or None, talk_s=outcome.talk_s, counted=counted, recording=outcome.recording)
         draft.tell("callback.attempted", task.row, agent, attempt=row.id, result=outcome.result, cause=outcome.cause,
-                   talk_s=outcome.talk_s, counted=counted)
+                   talk_s=outcome.talk_s, counted=counted,
+                   **({} if attempt.why_not is None else attempt.why_not.data()))
         self._spare(attempt, outcome, draft.now)
         if task.row.ended_at is not None:
             return

@@ -55,7 +55,7 @@ class Desk(Office):
         keeper = Keeper(TermBook(policy), lambda: int.from_bytes(random_bytes(7), "big") / (1 << 56),
                         TicketOffice(teller, names.new))
         screen = Screen(keeper, floor, policy)
-        dispatcher = Dispatcher(keeper, floor)
+        dispatcher = Dispatcher(keeper, floor, screen.halted)
         course = Course(keeper, screen, dispatcher.crews, floor, store, teller, names, node)
         intake = Intake(keeper, screen, store, names)
         super().__init__(keeper, screen, intake, store, teller)
@@ -167,8 +167,7 @@ class Desk(Office):
         self._flood(now)
         if not draft.empty:
             self._store.put(draft.unit())
-        halted = self.draining or not self.able() or not self._store.well or self._screen.halted(now) is not None
-        more = False if halted else self._dispatcher.turn(
+        more = not self.draining and self.able() and self._store.well and self._dispatcher.turn(
             now, lambda task, agent, terms: self._course.claim(task, agent, terms, now))
         self._more = more or done == MOMENTS
 

@@ -35,8 +35,9 @@ put elsewhere."""
 class Dispatcher:
     """Brings tasks and agents together, one turn after the other."""
 
-    def __init__(self, keeper: Keeper, floor: Floor) -> None:
-        self._keeper, self._floor = keeper, floor
+    def __init__(self, keeper: Keeper, floor: Floor, halted: Callable[[float], object]) -> None:
+        """`halted`: whether nobody at all can be dialled at that moment."""
+        self._keeper, self._floor, self._halted = keeper, floor, halted
         self.crews = Crews(keeper.register, floor)
         self._credit: dict[str, Mapping[str, float]] = {}
         """What each campaign of a group is owed."""
@@ -47,7 +48,7 @@ class Dispatcher:
         """Begin what can begin now; return whether more is left for the length of the turn alone."""
         self._now, self._left, self._claims = now, EXAMINED, CLAIMS
         names = self._keeper.lines.names()
-        if not names:
+        if not names or self._halted(now):
             return False
         self.crews.begin(now)
         self._turns += 1
@@ -99,6 +100,8 @@ class Dispatcher:
             self._keeper.rest(task, self._now + REST)
             return False
         if not claim(task, agent, terms):
+            if self._halted(self._now):
+                self._left = 0
             return False
         self._claims -= 1
         if agent is not None:

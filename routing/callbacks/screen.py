@@ -21,6 +21,10 @@ OUTSIDE_PAUSE: Final = 60.0
 """Seconds after which a campaign that does not run today is looked at again."""
 
 
+OF_ITSELF: Final = frozenset({"not_open", "window", "campaign", "closed", "engaged"})
+"""Reasons that are no word of the guard: they pass by themselves, and are no event."""
+
+
 class Screen:
     """Says no, with a reason."""
 
@@ -91,6 +95,9 @@ class Screen:
         row, now = task.row, draft.now
         if not told and task.refused != refusal.reason:
             self.tell(task, refusal, draft)
+            if refusal.reason not in OF_ITSELF:
+                draft.tell("callback.attempted", row, attempt=None, result="refused", cause=None, talk_s=None,
+                           counted=False, **refusal.data())
         task.refused = refusal.reason
         if refusal.scope == "all":
             self._halt = refusal

@@ -17,6 +17,10 @@ class No(NamedTuple):
     scope: Literal["customer", "trunk", "all"] = "customer"
     """Whom else it concerns."""
 
+    def data(self) -> dict[str, Any]:
+        """Return what an event says of it."""
+        return {"refused": self.reason, "text": self.text, "until": _when(self.until)}
+
 
 STEPS: Final[dict[Step, int]] = {
     "claimed": 0, "agent": 1, "accepted": 2, "customer": 3, "answered": 4, "talked": 5, "ended": 6,

@@ -526,6 +526,19 @@ def test_the_stop_switch_lets_nothing_begin_and_stops_what_has() -> None:
     assert [order.customer for order in shop.until(shop.now + 10, 1)] == [OTHER]
 
 
+def test_a_guard_that_stops_everything_is_told_once_and_is_the_reason_in_the_end() -> None:
+    shop = Shop(guard="stop = true", tickets="true")
+    for number in range(5):
+        shop.missed(f"+3620111111{number}")
+    assert shop.until(shop.now + 20, 1) == []
+    assert [line.data["reason"] for line in shop.journal("refused")] == ["stop"]
+    [event] = shop.events("callback.attempted")
+    assert (event["result"], event["refused"], event["attempt"]) == ("refused", "stop", None)
+    shop.until(shop.now + 86_401, 3600)
+    assert {(row.state, row.reason) for row in shop.store.tasks(9)} == {("expired", "stop")}
+    assert {event["reason"] for event in shop.events("ticket.opened")} == {"guard"}
+
+
 @pytest.mark.parametrize(("customer", "reason"), [
     (OURS, "own_number"), ("+4915112345678", "country"), ("+3690123456", "number_type"),
 ])
@@ -550,6 +563,7 @@ def test_a_cap_makes_it_wait_and_says_so() -> None:
     shop.end(two, "refused")
     assert shop.task(two.customer).attempts == 0
     assert [line.data["reason"] for line in shop.journal("refused")] == ["all_cap"]
+    assert [event.get("refused") for event in shop.events("callback.attempted")] == [None, "all_cap"]
     assert shop.until(dialled + 3590, 60) == []
     assert len(shop.until(dialled + 3660, 5)) == 1
 

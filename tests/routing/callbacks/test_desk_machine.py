@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from proxy.status.event_models import check_event
 from routing.callbacks.facts import LegRow, Order, Result, Step
 from tests.routing.callbacks.shop import Shop, at
 
@@ -327,6 +328,8 @@ class Machine(RuleBasedStateMachine):
         assert self.shop.store.open_tasks() == []
         assert self.shop.store.open_attempts() == []
         self.whoever_is_done_has_a_reason()
+        for number, event in enumerate(self.shop.store.events, 1):
+            check_event(event._replace(seq=number))
 
 
 Machine.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None,
