@@ -125,7 +125,8 @@ def rung_in(site: Site) -> Call:
     return call
 
 
-@pytest.mark.parametrize("phase", ["agent rings", "agent asked", "customer rings", "customer is busy with us"])
+@pytest.mark.parametrize("phase", ["agent rings", "agent asked", "customer rings", "customer is busy with us",
+                                   "voicemail"])
 def test_the_customer_rings_in(phase: str) -> None:
     site = Site(POLICY.replace("[group.sales]", '[callback]\nconfirm_key = "5"\n[group.sales]')
                 if phase == "voicemail" else POLICY)
