@@ -26,6 +26,8 @@ class Again(Enum):
     """When a subscription that is over may be tried again."""
 
     AT_ONCE = "at once"
+    FORGOTTEN = "forgotten"
+    """At once: the peer knows it no more. It was started anew, and has forgotten the others too."""
     LATER = "later"
     """After a pause that grows."""
     RARELY = "rarely"

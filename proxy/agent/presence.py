@@ -1,12 +1,13 @@
 """Who is free, asked of the PBX itself: SUBSCRIBE to the dialog event (RFC 4235) of every agent's extension.
 
 Rules
-- Not more than RATE requests a second, first ones and refreshes together. What is granted is short enough that a PBX
-  that lost its memory is noticed, and grows with the number of agents so that refreshes keep within a quarter of RATE.
+- Not more than RATE requests a second, first ones and refreshes together. The time asked for grows with the number of
+  agents, so that refreshes keep within a quarter of RATE.
 - What is lost comes back: at once where the PBX says that it forgot us or the time was over, after a growing pause
   where it does not answer, rarely where it refused. One that has no such event is asked for one extension at a time.
 - A PBX that is down is not asked, and nothing is known of its agents. When it comes back every subscription is
-  refreshed: it may have been started anew.
+  refreshed: it may have been started anew. So quickly that nobody saw it down: that is why one subscription after the
+  other is refreshed all the time, and where one is forgotten all are.
 - Nothing known is told as None: an agent of an unwatched extension is not free, they are unknown.
 """
 
@@ -37,6 +38,8 @@ LONGEST_PAUSE = 300.0
 """Seconds between two tries at what does not answer; the pause doubles from the first to the longest."""
 RARELY = 900.0
 """Seconds between two tries at what was refused."""
+PROBE = 20.0
+"""Seconds between two subscriptions of a PBX that are refreshed before their time."""
 LIVED = 30.0
 """Seconds that a subscription must have told something, for the pauses to begin anew."""
 ENDS_AT_STOP = 200
@@ -74,7 +77,7 @@ class _Agent:
 class _Pbx:
     """One PBX and the extensions that are watched there."""
 
-    __slots__ = ("agents", "barred_until", "down", "site")
+    __slots__ = ("agents", "barred_until", "down", "probe", "probed", "site", "suspected")
 
     def __init__(self, site: Site, down: bool) -> None:
         self.site = site
@@ -82,16 +85,27 @@ class _Pbx:
         self.down = down
         self.barred_until = 0.0
         """It has no such event; until then it is left alone."""
+        self.probe: Timer
+        """The next probe."""
+        self.probed = 0
+        """How many probes there were."""
+        self.suspected: float | None = None
+        """When it was last found to have forgotten one."""
+
+    def known(self) -> list[Subscription]:
+        """Give its subscriptions that have told something."""
+        several = (agent.subscription for agent in self.agents.values())
+        return [each for each in several if each is not None and each.seen() is not None]
 
 
 class Presence:
     """All subscriptions of ours."""
 
-    def __init__(self, stack: Stack, watch: DialogWatch, rate: float = RATE) -> None:
-        """`rate`: requests a second."""
+    def __init__(self, stack: Stack, watch: DialogWatch, rate: float = RATE, probe: float = PROBE) -> None:
+        """`rate`: requests a second. `probe`: seconds between two probes of a PBX."""
         self._stack = stack
         self._watch = watch
-        self._rate = rate
+        self._rate, self._every = rate, probe
         self._pacer = Pacer(stack.timers, rate)
         self._accounts = Accounts(stack)
         self._pbxs: dict[str, _Pbx] = {}
@@ -106,7 +120,8 @@ class Presence:
     def set_agents(self, agents: Mapping[str, Iterable[str]], now: float) -> None:
         """Watch these extensions, by PBX, and no others."""
         for name in agents.keys() - self._pbxs.keys():
-            self._pbxs[name] = _Pbx(Site(self._stack, name, self._accounts, self._pacer.put), name in self._down)
+            pbx = self._pbxs[name] = _Pbx(Site(self._stack, name, self._accounts, self._pacer.put), name in self._down)
+            pbx.probe = self._stack.timers.at(now + self._every, partial(self._probe, pbx))
         for name, pbx in self._pbxs.items():
             wanted = dict.fromkeys(agents.get(name, ()))
             for user in [user for user in pbx.agents if user not in wanted]:
@@ -138,6 +153,8 @@ class Presence:
     def stop(self, now: float) -> None:
         """End what is watched, as far as there is time for it."""
         everybody = [agent for pbx in self._pbxs.values() for agent in pbx.agents.values()]
+        for pbx in self._pbxs.values():
+            pbx.probe.cancel()
         for number, agent in enumerate(everybody):
             if agent.timer is not None:
                 agent.timer.cancel()
@@ -149,6 +166,20 @@ class Presence:
         """Count, by PBX, the extensions whose state is known."""
         return {name: sum(_seen(pbx, agent) is not None for agent in pbx.agents.values())
                 for name, pbx in self._pbxs.items()}
+
+    def _probe(self, pbx: _Pbx, now: float) -> None:
+        pbx.probe = self._stack.timers.at(now + self._every, partial(self._probe, pbx))
+        known = [] if pbx.down else pbx.known()
+        if known:
+            pbx.probed += 1
+            self._pacer.put(known[pbx.probed % len(known)].refresh, now)
+
+    def _suspect(self, pbx: _Pbx, now: float) -> None:
+        """One was forgotten: ask for all the others."""
+        if pbx.suspected is None or now - pbx.suspected >= LIVED:
+            pbx.suspected = now
+            for subscription in pbx.known():
+                self._pacer.put(subscription.refresh, now)
 
     # What comes in
 
@@ -205,7 +236,9 @@ class Presence:
         agent.subscription = None
         self._tell(agent.user)
         wait = self._pause(pbx, agent, over, now)
-        if over.again is not Again.AT_ONCE or wait:
+        if over.again is Again.FORGOTTEN:
+            self._suspect(pbx, now)
+        if wait:
             self._stack.note("unwatched", pbx=pbx.site.pbx, agent=agent.user, why=over.why, again_in=round(wait))
         agent.timer = self._stack.timers.at(now + wait, partial(self._queue, pbx, agent))
 
@@ -216,7 +249,7 @@ class Presence:
             if over.again is Again.NO_EVENT:
                 pbx.barred_until = now + RARELY
             return RARELY
-        if over.again is Again.AT_ONCE and not agent.pause:
+        if over.again in (Again.AT_ONCE, Again.FORGOTTEN) and not agent.pause:
             agent.pause = FIRST_PAUSE
             return 0.0
         agent.pause = min(LONGEST_PAUSE, 2 * agent.pause) if agent.pause else FIRST_PAUSE

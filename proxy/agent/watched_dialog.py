@@ -154,8 +154,7 @@ class WatchedDialog:
         self._exchange = None
         longer = wanted_instead(response, self._asked)
         if response is None or response.status in GONE:
-            # A notifier that knows it no more was started anew: there is nothing to wait for.
-            again = Again.LATER if response is None else Again.AT_ONCE
+            again = Again.LATER if response is None else Again.FORGOTTEN
             self._over(Over(again, "no answer" if response is None else str(response.status)), now)
         elif longer is not None:
             self._asked = longer

@@ -23,12 +23,12 @@ class Scene:
     """Presence over the engine of a World, a notifier at the PBX, and what was told."""
 
     def __init__(self, accounts: Mapping[tuple[PeerSide, str], Account] | None = None,
-                 world: World | None = None) -> None:
+                 world: World | None = None, probe: float = 1e9) -> None:
         self.world = world or World()
         self.serial = 0
         self.stack = ProxyStack(self.world.proxy, accounts or {}, self._random)
         self.heard: list[Told] = []
-        self.presence = Presence(self.stack, self)
+        self.presence = Presence(self.stack, self, probe=probe)
         self.world.proxy.local = self
         self.pbx = Notifier(self.world)
 
@@ -176,6 +176,36 @@ def test_forgotten_by_the_pbx_it_is_asked_anew(scene: Scene) -> None:
     assert again.to.tag is None
     scene.pbx.accept(again)
     assert scene.told() == [("201", "busy", None), ("201", None, None), ("201", "free", None)]
+
+
+def test_a_pbx_that_forgot_all_is_found_out_soon() -> None:
+    """Started anew within a second: no OPTIONS ever failed. One subscription after the other is looked after."""
+    scene = Scene(probe=20)
+    agents = [str(number) for number in range(200, 230)]
+    for request in scene.watch(*agents):
+        scene.pbx.accept(request, dialog("confirmed"))
+    first = {request.call_id for _, request in scene.pbx.asked}
+    probes = []
+    for _ in range(3):
+        probes += scene.pbx.wait(20)
+        scene.pbx.answer(probes[-1])
+    assert len({each.call_id for each in probes}) == len(probes) == 3
+    scene.told()
+    scene.pbx.answer(scene.pbx.wait(20)[0], 481)
+    for _ in range(60):
+        for request in scene.pbx.wait(0.1):
+            if request.call_id in first:
+                scene.pbx.answer(request, 481)
+            else:
+                scene.pbx.accept(request)
+    assert {agent for agent, state, _ in scene.told() if state == "free"} == set(agents)
+    asked = [request for _, request in scene.pbx.asked if request.call_id in first and request.to.tag]
+    assert len(asked) <= 30 + 4, "each is asked once whether it is forgotten"
+    assert len(asked) >= 30
+    scene.presence.peer_state("pbx", "office", False, scene.world.now)
+    assert scene.pbx.wait(100) == [], "who is down is not asked"
+    scene.presence.stop(scene.world.now)
+    assert scene.pbx.wait(100)[30:] == []
 
 
 def test_no_answer_to_a_refresh(scene: Scene) -> None:
