@@ -153,6 +153,10 @@ class Trunk(_Peer):
         max_length=256,
         description="The only realm whose challenges are answered; empty: the first one that the carrier asks with.",
     )
+    from_domain: HostPort | None = Field(
+        default=None,
+        description="Domain in From and P-Asserted-Identity of calls that Boomerang places; else its own address.",
+    )
     trusted: bool = Field(
         default=True, description="Its P-Asserted-Identity is believed; false: it is removed and From counts."
     )

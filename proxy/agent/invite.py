@@ -57,7 +57,7 @@ class Invite:
     def write(self, listener: Listener, negotiation: Negotiation) -> Request:
         """Write it as it leaves by a listener."""
         order = self.order
-        host = authority(listener)
+        host = self._host(listener)
         from_ = name_addr(order.from_display, self._user, host) + b";tag=" + self.tag
         fields = [contact_field(self._user, listener), ALLOW, SUPPORTED, SessionExpires(self._interval, None).field()]
         if self._min_se:
@@ -68,6 +68,9 @@ class Invite:
         return as_request(build_request(
             b"INVITE", self._uri, via_field(listener, branch_of(self._branch, self._cseq)), from_, self._to,
             self.call_id, self._cseq, (*fields, *self._login.fields, SDP_FIELD), negotiation.same()))
+
+    def _host(self, listener: Listener) -> bytes:
+        return self._wiring.stack.from_host(self.order.side, self.order.peer) or authority(listener)
 
     def challenged(self, response: Response) -> bool:
         """Take a 401 or 407; True: its next form answers it."""
@@ -88,7 +91,7 @@ class Invite:
             "side": self.order.side, "peer": self.order.peer, "hop": list(self.hop), "user": self._user.decode(),
             "call_id": self.order.call, "tag": self.tag.decode(), "uri": self._uri.decode(), "to": self._to.decode(),
             "branch": self._branch.decode(), "cseq": self._cseq, "display": self.order.from_display,
-            "host": "" if listener is None else authority(listener).decode(),
+            "host": "" if listener is None else self._host(listener).decode(),
         }
 
 

@@ -50,6 +50,9 @@ class Stack(Protocol):
     def uri_host(self, side: PeerSide, name: str, hop: Hop) -> bytes:
         """What stands for an address of a peer in a Request-URI."""
 
+    def from_host(self, side: PeerSide, name: str) -> bytes | None:
+        """Host that a peer wants to see in From and P-Asserted-Identity of our calls; None: our own address."""
+
     def account(self, side: PeerSide, name: str) -> Account | None:
         """Our credentials at a peer; None where it has none for us."""
 

@@ -58,6 +58,11 @@ def accounts(config: NodeConfig) -> dict[tuple[PeerSide, str], Account]:
             for name, trunk in config.trunk.items() if trunk.username is not None and trunk.password is not None}
 
 
+def from_hosts(config: NodeConfig) -> dict[tuple[PeerSide, str], bytes]:
+    """Return the domains that trunks want to see in our calls."""
+    return {("trunk", name): trunk.from_domain.encode() for name, trunk in config.trunk.items() if trunk.from_domain}
+
+
 def in_use(policy: Policy) -> bool:
     """Whether anything is called back."""
     return bool(policy.campaign) or any(policy.missed_for(group).enabled for group in policy.group)
@@ -78,7 +83,7 @@ class Callbacks:
         """
         self._config, self._proxy, self._ledger, self._arm = config, proxy, ledger, arm
         self._journal = proxy.journal
-        self.stack = ProxyStack(proxy, accounts(config), random_bytes)
+        self.stack = ProxyStack(proxy, accounts(config), random_bytes, from_hosts(config))
         self.media = ArmedMedia(media_settings(config, listener), self._alarm, arm)
         self.agent = Agent(self.stack, self.media)
         self.presence = Presence(self.stack, ledger)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from proxy.agent.ports import Account, PeerSide
 from proxy.core.engine import Proxy
@@ -20,11 +21,16 @@ class ProxyStack:
     """`agent.ports.Stack` over the engine."""
 
     def __init__(self, proxy: Proxy, accounts: Mapping[tuple[PeerSide, str], Account],
-                 random_bytes: Callable[[int], bytes]) -> None:
-        """`accounts`: our credentials, by side and name of the peer. `random_bytes`: os.urandom or the like."""
+                 random_bytes: Callable[[int], bytes],
+                 from_hosts: Mapping[tuple[PeerSide, str], bytes] = MappingProxyType({})) -> None:
+        """`accounts`: our credentials, by side and name of the peer. `random_bytes`: os.urandom or the like.
+
+        `from_hosts`: what stands behind the @ of From where a peer wants a domain of its own there.
+        """
         self.timers, self.values = proxy.timers, proxy.values
         self._proxy = proxy
         self._accounts = accounts
+        self._from_hosts = from_hosts
         self._random = random_bytes
 
     def clock(self) -> float:
@@ -55,6 +61,10 @@ class ProxyStack:
         """See Stack."""
         peer = self._peer(side, name)
         return b"" if peer is None else peer.uri_host(hop)
+
+    def from_host(self, side: PeerSide, name: str) -> bytes | None:
+        """See Stack."""
+        return self._from_hosts.get((side, name))
 
     def account(self, side: PeerSide, name: str) -> Account | None:
         """See Stack."""

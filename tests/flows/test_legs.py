@@ -47,6 +47,18 @@ def test_the_invite_says_what_it_must(legs: LegWorld) -> None:
     assert (invite.via.branch or b"").startswith(b"z9hG4bKua")
 
 
+def test_a_carrier_sees_its_own_domain() -> None:
+    legs = LegWorld(from_hosts={("trunk", "main"): b"sip.carrier.example"})
+    leg = legs.up()
+    invite = legs["trunk"].request()
+    assert invite.from_.parsed_uri.host == b"sip.carrier.example"
+    assert invite.contacts[0].parsed_uri.host == b"127.0.0.1"
+    leg.hang_up(legs.now)
+    legs.play("wait 0 : BYE > trunk\ntrunk > 200 BYE")
+    assert legs["trunk"].request("BYE").from_.parsed_uri.host == b"sip.carrier.example"
+    legs.assert_all_over()
+
+
 def test_far_end_hangs_up(legs: LegWorld) -> None:
     legs.up()
     legs.step("trunk > BYE : 200 BYE > trunk", b'Reason: Q.850;cause=16;text="Normal call clearing"')

@@ -101,9 +101,10 @@ class LegWorld(Script):
     """A script with a user agent of ours between `trunk` and `pbx`."""
 
     def __init__(self, world: World | None = None, *,
-                 accounts: dict[tuple[PeerSide, str], Account] | None = None, trunk: Transport = "udp") -> None:
+                 accounts: dict[tuple[PeerSide, str], Account] | None = None, trunk: Transport = "udp",
+                 from_hosts: dict[tuple[PeerSide, str], bytes] | None = None) -> None:
         super().__init__(world, trunk=trunk)
-        self.accounts = accounts or {}
+        self.accounts, self.from_hosts = accounts or {}, from_hosts or {}
         self.serial = 0
         self.listener = Listener()
         self.incoming: Leg | None = None
@@ -114,7 +115,7 @@ class LegWorld(Script):
     def start(self) -> None:
         """A new user agent over the engine that is there: at first, and after a restart."""
         proxy = self.world.proxy
-        self.stack = ProxyStack(proxy, self.accounts, self._random)
+        self.stack = ProxyStack(proxy, self.accounts, self._random, self.from_hosts)
         self.media = FakeMedia(proxy.timers, proxy.clock)
         self.agent = Agent(self.stack, self.media)
         proxy.local = Door(self)
