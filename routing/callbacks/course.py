@@ -222,10 +222,10 @@ class Course:
 
     # Legs
 
-    def leg(self, row: LegRow) -> None:
+    def leg(self, row: LegRow, done: Callable[[], None] | None = None) -> None:
         """See DeskFacts."""
         self.legs[row.call] = row
-        self._store.put(Unit(legs=(row,)))
+        self._store.put(Unit(legs=(row,)), done)
 
     def leg_gone(self, call: str) -> None:
         """See DeskFacts."""

@@ -131,9 +131,9 @@ class Desk(Office):
         """See DeskFacts."""
         self._course.step(attempt, step, now, go, agent)
 
-    def leg(self, row: LegRow) -> None:
-        """See DeskFacts."""
-        self._course.leg(row)
+    def leg(self, row: LegRow, done: Callable[[], None] | None = None) -> None:
+        """See DeskFacts. `done` is called once this is committed, or at once while the database is in trouble."""
+        self._course.leg(row, done)
 
     def leg_gone(self, call: str) -> None:
         """See DeskFacts."""
