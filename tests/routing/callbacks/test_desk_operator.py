@@ -134,11 +134,16 @@ def test_next_turn_is_when_something_is_to_happen() -> None:
     [order] = shop.turn()
     shop.fails(order)
     assert shop.desk.next_turn() == shop.now + 6 * 3600
-    for number in range(60):
-        shop.desk.add(f"+362011111{number:02d}", "sales", shop.now)
-        shop.floor.states = {"201": "busy", "202": "busy"}
+
+
+def test_next_turn_is_at_once_while_a_turn_was_too_short_for_all() -> None:
+    shop = Shop()
+    shop.floor.states = {"201": "busy", "202": "busy"}
+    for number in range(150):
+        shop.desk.add(f"+3620111{number:04d}", "sales", shop.now)
     shop.turn()
-    shop.floor.states = {}
-    shop.missed(OTHER)
-    shop.talked()
-    assert shop.desk.next_turn() is not None
+    assert shop.desk.next_turn() == 0.0
+    assert len(shop.journal("due")) == 100
+    shop.turn()
+    assert len(shop.journal("due")) == 150
+    assert shop.desk.next_turn() == shop.now + 86_400
