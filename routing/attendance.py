@@ -96,6 +96,11 @@ class Attendance:
         found.update(self._board.seen())
         return found
 
+    def is_agent(self, extension: str) -> bool:
+        """Whether somebody may be rung there: listed, seen, or of a PBX's pattern."""
+        return extension in self.agents() or any(identity.is_agent(extension, pbx, self._rules.targets)
+                                                 for pbx in self._pbxs.values())
+
     # What the proxy and the subscriptions tell
 
     def ringing(self, call: str, target: int, now: float) -> None:

@@ -1,5 +1,6 @@
 """What the handlers of commands do alike: read arguments, turn what the rules raise into what an operator reads."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -11,6 +12,7 @@ from routing.store.interface import StoreError
 DEFAULT_LIMIT: Final = 100
 MOST_ROWS: Final = 10_000
 """Rows that one answer holds at the most."""
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 T = TypeVar("T")
 
 
@@ -44,9 +46,12 @@ def number_of(args: dict[str, Any], key: str, region: str) -> str:
 
 
 def word(args: dict[str, Any], key: str) -> str | None:
-    """Return a text argument; None where it is left out or empty. ControlError where it is no text."""
+    """Return a text argument; None where it is left out or empty. ControlError where it is no text.
+
+    Half of a surrogate pair, which JSON can hold, is none: the database would refuse all that is written with it.
+    """
     value = args.get(key)
-    if value is None or isinstance(value, str):
+    if value is None or (isinstance(value, str) and not _SURROGATE.search(value)):
         return value or None
     raise ControlError(f"{key} is no text")
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, Final, Protocol, get_args
 
 from config.callbacks import Language
@@ -60,15 +61,14 @@ class CallbackVerbs:
         if state is not None and state not in STATES:
             raise ControlError(f"{state!r} is no state: {', '.join(STATES)}")
         customer = number_of(args, "customer", self._ledger.policy.region) if args.get("customer") else None
-        group = word(args, "group")
+        group, limit = word(args, "group"), limit_of(args)
+        rows = read(lambda: self._desk.tasks(limit, state, customer, group))  # type: ignore[arg-type]
         live = {row.id: row for row in self._desk.open_tasks()}
-        rows = read(lambda: self._desk.tasks(limit_of(args), state, customer, group))  # type: ignore[arg-type]
-        found = {row.id: live.get(row.id, row) for row in rows}
-        for row in live.values():
-            if state in (None, row.state) and customer in (None, row.customer) and group in (None, row.group):
-                found[row.id] = row
+        fitting = (row for row in reversed(live.values())
+                   if state in (None, row.state) and customer in (None, row.customer) and group in (None, row.group))
+        found = {row.id: live.get(row.id, row) for row in rows} | {row.id: row for row in islice(fitting, limit)}
         newest = sorted(found.values(), key=lambda row: row.id, reverse=True)
-        return [task_json(row) for row in newest if state in (None, row.state)][:limit_of(args)]
+        return [task_json(row) for row in islice((row for row in newest if state in (None, row.state)), limit)]
 
     def show(self, args: dict[str, Any]) -> dict[str, Any]:
         """One task with its attempts and its journal."""
@@ -93,6 +93,8 @@ class CallbackVerbs:
         options = _own_settings(args)
         if of_group and responsible is not None:
             options["responsible_group"] = responsible.removeprefix("group:")
+        elif responsible is not None and not self._ledger.is_agent(responsible):
+            raise ControlError(f"responsible: {responsible!r} is no extension of an agent")
         number = number_of(args, "number", self._ledger.policy.region) if args.get("number") else None
         customer = number_of(args, "customer", self._ledger.policy.region)
         self._callbacks.want_media()

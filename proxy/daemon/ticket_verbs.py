@@ -56,8 +56,9 @@ class TicketVerbs:
         return ticket_json(row if row.state == "closed" else row._replace(state="closed", closed_at=now))
 
     def _ticket(self, args: dict[str, Any]) -> Ticket:
-        name = str(args.get("id") or "")
-        row = read(lambda: self._store.ticket(int(name) if name.isascii() and name.isdigit() else name))
+        given = args.get("id")
+        name = str(given) if isinstance(given, int) else word(args, "id") or ""
+        row = read(lambda: self._store.ticket(name))
         if row is None:
             raise UnknownError(f"there is no ticket {name!r}")
         return row

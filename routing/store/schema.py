@@ -149,6 +149,12 @@ def m009_do_not_call(db: Database) -> None:
     )
 
 
+@migrations()
+def m010_tasks_of_a_group(db: Database) -> None:
+    """The newest tasks of one group among many others, without reading those."""
+    db.execute('CREATE INDEX tasks_group ON tasks ("group", id)')
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Apply every step that is missing; `sqlite3.Error` where the database does not let us."""
     migrations.apply(Database(connection, execute_plugins=False))

@@ -129,7 +129,13 @@ def test_for_whom_and_how_it_is_held(node: Node) -> None:
     ("callbacks.add", {"customer": CUSTOMER, "group": "sales", "preview": True}, "preview: True is no"),
     ("callbacks.add", {"customer": CUSTOMER, "group": "sales", "language": "xx"}, "language: 'xx' is none of en"),
     ("callbacks.add", {"customer": CUSTOMER, "group": "sales", "responsible": "group:none"}, "none"),
+    ("callbacks.add", {"customer": CUSTOMER, "group": "sales", "responsible": "0036901234567"}, "is no extension"),
     ("callbacks.add", {"customer": CUSTOMER, "group": 5}, "group is no text"),
+    ("callbacks.add", {"customer": CUSTOMER, "group": "sales", "note": "half \ud800"}, "note is no text"),
+    ("dnc.add", {"customer": CUSTOMER, "reason": "\udfff"}, "reason is no text"),
+    ("tickets.show", {"id": "9" * 25}, "there is no ticket '999"),
+    ("tickets.show", {"id": 7}, "there is no ticket '7'"),
+    ("tickets.show", {"id": "\ud800"}, "id is no text"),
     ("callbacks.list", {"state": "opened"}, "'opened' is no state"),
     ("callbacks.list", {"customer": "x"}, "customer: 'x' cannot be read"),
     ("callbacks.show", {"id": "nothing"}, "there is no callback 'nothing'"),
@@ -143,6 +149,16 @@ def test_for_whom_and_how_it_is_held(node: Node) -> None:
 def test_what_cannot_be_done_says_why(node: Node, verb: str, args: dict[str, Any], text: str) -> None:
     with pytest.raises(ControlError, match=text):
         node.ask(verb, **args)
+
+
+def test_as_many_tasks_are_listed_as_are_asked_for_the_newest_first(node: Node) -> None:
+    added = [node.desk.add(f"+3620123450{number}", "vip" if number % 2 else "sales", NOW + number).id
+             for number in range(6)]
+    node.desk.cancel(added[5], NOW)
+    assert [row["id"] for row in node.ask("callbacks.list", state="open", limit=2)] == [added[4], added[3]]
+    assert [row["id"] for row in node.ask("callbacks.list", state="open", group="vip")] == [added[3], added[1]]
+    listed = node.stored("callbacks.list", lambda rows: rows[0]["state"] == "cancelled", limit=3)
+    assert [row["id"] for row in listed] == added[5:2:-1]
 
 
 def test_the_end_of_an_id_must_be_unique(node: Node) -> None:
