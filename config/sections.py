@@ -223,7 +223,9 @@ class Mqtt(Section):
     prefix: Topic = Field(default="boomerang", description="First level of every topic.")
     username: User | None = Field(default=None, description="User name at the broker; env:NAME and file:PATH are read.")
     password: Secret | None = Field(default=None, description="Password at the broker, as env:NAME or file:PATH.")
-    mask_numbers: bool = Field(default=False, description="Numbers in payloads show their last three digits only.")
+    mask_numbers: bool = Field(
+        default=False, description="Numbers in events and states show their first and last two digits only."
+    )
 
     @cached_property
     def broker(self) -> BrokerAddress | None:
@@ -240,8 +242,8 @@ class Http(Section):
 
     token: Secret | None = Field(
         default=None,
-        description="Bearer token for calls of the API that change something, as env:NAME or file:PATH; without it "
-        "they are taken from loopback only.",
+        description="Bearer token for the API of callbacks and tickets, as env:NAME or file:PATH; without it only "
+        "whoever connects from this machine itself may use it.",
     )
 
     @property

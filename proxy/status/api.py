@@ -3,7 +3,8 @@
 Who may
 - With a token (`http.token`) every request of this API needs `Authorization: Bearer TOKEN`.
 - Without one only whoever connects from this machine may, by a name of this machine: a page in somebody's browser
-  cannot (its Origin is another, and a name that was bent to 127.0.0.1 is no name of this machine).
+  cannot (its Origin is another, and a name that was bent to 127.0.0.1 is no name of this machine), nor can whoever
+  comes through a proxy on this machine that says so. One that does not must not be put before an API without a token.
 """
 
 import hmac
@@ -20,6 +21,8 @@ from proxy.status.commands import Commands, outcome
 HERE: Final = ("localhost", "127.0.0.1", "[::1]")
 """Names of this machine in a Host header."""
 BEARER: Final = "bearer "
+PASSED_ON: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+"""Headers with which a reverse proxy says that somebody else is asking (RFC 7239, and what was there before it)."""
 
 
 Do = Callable[..., Awaitable[JSONResponse]]
@@ -173,7 +176,8 @@ def _check(request: Request, token: str | None) -> None:
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
     origin = request.headers.get("origin")
     peer = request.client.host if request.client is not None else ""
-    if not _loopback(peer) or name.lower() not in HERE or (origin is not None and origin.partition("//")[2] != host):
+    if not _loopback(peer) or name.lower() not in HERE or (origin is not None and origin.partition("//")[2] != host) \
+            or any(header in request.headers for header in PASSED_ON):
         raise HTTPException(403, "without http.token this API serves this machine only")
 
 

@@ -66,6 +66,8 @@ def test_what_cannot_be_done(base: str, commands: FakeCommands) -> None:
 
 @pytest.mark.parametrize("headers", [
     {"Host": "evil.example"}, {"Host": "evil.example:8080"}, {"Origin": "http://evil.example"}, {"Origin": "null"},
+    {"X-Forwarded-For": "198.51.100.7"}, {"X-Real-IP": "198.51.100.7"}, {"Forwarded": "for=198.51.100.7"},
+    {"Via": "1.1 x"},
 ])
 def test_a_page_in_a_browser_may_not(base: str, commands: FakeCommands, headers: dict[str, str]) -> None:
     assert httpx.post(f"{base}/api/v1/callbacks/t1/cancel", headers=headers).status_code == 403
