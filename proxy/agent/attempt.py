@@ -153,9 +153,12 @@ class Attempt(AttemptState):
             else:
                 self._customer_is_ready(own, now)
 
-    def leg_pressed(self, own: OwnLeg, digit: str, now: float) -> None:
+    def leg_pressed(self, own: OwnLeg, digit: str, info: bool, now: float) -> None:
         """See News."""
         if self.outcome is not None or own.answered_at is None:
+            return
+        if self._talk is not None:
+            self._talk.pressed(own, digit, info)
             return
         if own is self._agent and not self._agent_ready:
             self._agent_chose(own, digit, now)

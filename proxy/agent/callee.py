@@ -172,6 +172,12 @@ class Callee(BaseLeg):
         assert self.session is not None
         if self._reliable.holds_back:
             self._wanted = self._accept
+        elif self._then is None:
+            self._once_written(self._send_answer, now)
+
+    def _send_answer(self, now: float) -> None:
+        """Send the 2xx: from here on the caller is in a call with us, and whoever comes after us must know of it."""
+        if self.session is None or self._sent_answer or self.over:
             return
         self._reliable.stop()
         fields = (*self.session.own_fields(), ALLOW, SUPPORTED, *self._timer_fields)
@@ -291,10 +297,10 @@ class Callee(BaseLeg):
         """See BaseLeg: it placed no INVITE."""
 
     def memory(self) -> str:
-        """See Leg: before the 2xx there is nothing to be ended, for the INVITE is the core's."""
+        """See Leg: before it is to be answered there is nothing to end, for the INVITE is the core's."""
         told: dict[str, object] = {"side": None, "peer": "", "hop": list(way_back(self._incoming.flow)), "user": "",
                                    "call_id": self._invite.call_id.decode("utf-8", "surrogateescape"),
                                    "tag": self.tag.decode()}
-        if self.session is not None and self._sent_answer:
+        if self.session is not None and (self._sent_answer or self._then is not None):
             told["dialog"] = describe_dialog(self.session.dialog)
         return json.dumps(told)

@@ -10,6 +10,7 @@ Rules
 """
 
 import json
+from functools import partial
 
 from proxy.agent.invite import Invite
 from proxy.agent.leg import BaseLeg, LegKey, describe_dialog, identities_of
@@ -24,7 +25,7 @@ from proxy.agent.wiring import Wiring, reason_field
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
-from proxy.sip.session_timer import agreed_by
+from proxy.sip.session_timer import Agreed, agreed_by
 from proxy.sip.timers import Timer
 
 NEXT_ADDRESS_AFTER = 4.0
@@ -138,7 +139,8 @@ class Caller(BaseLeg):
         """A 2xx, the first or another, of the INVITE that is under way or of one before it."""
         tag = response.to.tag or b""
         if self.session is not None and self.session.dialog.key.remote_tag == tag:
-            self._send_ack(self.session, tried.cseq)
+            if self._then is None:
+                self._send_ack(self.session, tried.cseq)
             return
         if self.session is not None or self.over or self._end is not None or tried is not self._tried:
             self._strays.dismiss(response, self._invite.far, self._invite.credentials, self._reason)
@@ -158,15 +160,22 @@ class Caller(BaseLeg):
         self._cancel_ring_timer()
         self.identities = identities_of(response)
         session.learn(response)
-        self._send_ack(session, tried.cseq)
         agreement = self._early.agreement_of(response)
         if agreement is None:
+            self._send_ack(session, tried.cseq)
             self._hang_up_dialog(LegEnd(488, "us", reason="No common codec"), reason_field(488, "No common codec"))
+            return
+        self.session_agreed(session, agreement, now)
+        self._once_written(partial(self._acknowledge, session, tried.cseq, agreed_by(response)), now)
+
+    def _acknowledge(self, session: Session, cseq: int, timer: Agreed | None, now: float) -> None:
+        """Send the ACK: from here on the far end is in a call with us, and whoever comes after us must know of it."""
+        self._send_ack(session, cseq)
+        if self.over:
             return
         session.settled = True
         self.answered = True
-        session.start_timer(agreed_by(response), now)
-        self.session_agreed(session, agreement, now)
+        session.start_timer(timer, now)
         self.owner.leg_answered(self, now)
 
     def _send_ack(self, session: Session, cseq: int) -> None:
@@ -210,6 +219,7 @@ class Caller(BaseLeg):
         if self.over or self._bye_cause is not None:
             return
         if self.session is not None:
+            self._written(now)
             self._hang_up_dialog(LegEnd(200, "us", reason=reason), self._reason)
             return
         self._give_up(LegEnd(GAVE_UP, "us", reason=reason), now)
@@ -241,6 +251,7 @@ class Caller(BaseLeg):
     def session_ended(self, session: Session, by: Ended, reason: str, now: float) -> None:
         """See SessionOwner; a BYE in an early dialog of a fork ends nothing but that (RFC 3261 section 15)."""
         if session is self.session:
+            self._written(now)
             super().session_ended(session, by, reason, now)
 
     # -- what comes in a dialog of it
@@ -268,7 +279,8 @@ class Caller(BaseLeg):
         elif response.status >= 200:
             session = self.session
             if session is not None and not self.over and session.dialog.key.remote_tag == (response.to.tag or b""):
-                self._send_ack(session, response.cseq.number)
+                if self._then is None:
+                    self._send_ack(session, response.cseq.number)
             else:
                 self._strays.dismiss(response, self._invite.far, self._invite.credentials, self._reason)
 

@@ -6,6 +6,7 @@ Rules
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from proxy.agent.keys import Presses
 from proxy.agent.offer import Agreement, Negotiation
@@ -17,11 +18,14 @@ from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.message import Message, Request, Response
 from proxy.sip.server import ServerTransaction
+from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
 
 LegKey = tuple[bytes, bytes]
 """Call-ID and our tag."""
 _IDENTITIES = ((b"p-asserted-identity", "p-asserted-identity"), (b"remote-party-id", "remote-party-id"))
+WRITING_PATIENCE = 0.25
+"""Seconds that the answer to a call waits for what ends it after a crash to be written down; then it goes first."""
 NO_MEDIA = LegEnd(503, "lost", reason="No media session")
 
 
@@ -46,6 +50,9 @@ class BaseLeg(ABC):
         self._stream: Stream | None = None
         self._on_hold = False
         self._bye_cause: LegEnd | None = None
+        self._then: Callable[[float], None] | None = None
+        """What follows when the owner has written down that it is answered."""
+        self._then_timer: Timer | None = None
 
     @property
     def over(self) -> bool:
@@ -116,6 +123,22 @@ class BaseLeg(ABC):
         self.wiring.media.close(self.call)
         self.owner.leg_ended(self, end, now)
 
+    # -- written down before it counts
+
+    def _once_written(self, then: Callable[[float], None], now: float) -> None:
+        """Let the owner write down what `memory` says by now, and go on then, or after WRITING_PATIENCE."""
+        self._then = then
+        self._then_timer = self.wiring.stack.timers.at(now + WRITING_PATIENCE, self._written)
+        self.owner.leg_accepted(self, self._written, now)
+
+    def _written(self, now: float) -> None:
+        """Go on, once."""
+        then, self._then = self._then, None
+        if then is not None:
+            if self._then_timer is not None:
+                self._then_timer.cancel()
+            then(now)
+
     @abstractmethod
     def _release(self) -> None:
         """Let go of what the kind of leg holds."""
@@ -155,7 +178,7 @@ class BaseLeg(ABC):
 
     def _pressed(self, key: str, way: str, now: float) -> None:
         if not self.over and self._presses.is_new(key, way, now):
-            self.owner.leg_digit(self, key, now)
+            self.owner.leg_digit(self, key, way == "info", now)
 
     # MediaEars
 

@@ -64,8 +64,8 @@ class News(Protocol):
     def leg_is_answered(self, own: OwnLeg, now: float) -> None:
         """Told once."""
 
-    def leg_pressed(self, own: OwnLeg, digit: str, now: float) -> None:
-        """A key, once for each press."""
+    def leg_pressed(self, own: OwnLeg, digit: str, info: bool, now: float) -> None:
+        """A key, once for each press; `info`: it came in signalling, and no other leg hears it."""
 
     def leg_heard_out(self, own: OwnLeg, tag: int, now: float) -> None:
         """What was played with this tag has been played."""
@@ -149,7 +149,6 @@ class OwnLeg:
         if self._leg is not None:
             self._entered = True
             self._leg.answer(now)
-            self._remember()
 
     def hang_up(self, now: float, cause: int = 0, reason: str = "") -> None:
         """End it, whatever its state; once is enough."""
@@ -180,20 +179,27 @@ class OwnLeg:
             self._rang = True
             self._tools.tell(self._tools.ledger.ringing, self.call, 0, self._tools.stack.wall(), call=self.call)
 
+    def leg_accepted(self, leg: Leg, go: Callable[[float], None], now: float) -> None:
+        """See LegOwner: nobody may be in a call with us that the next process would not know of."""
+        try:
+            self._tools.desk.leg(self._row(leg), lambda: go(self._tools.stack.clock()))
+        except Exception as error:
+            self._tools.stack.note("telling_failed", call=self.call, what="leg", error=repr(error))
+            go(now)
+
     def leg_answered(self, leg: Leg, now: float) -> None:
         """See LegOwner."""
         if self.leaving or self.answered_at is not None:
             return
         self.answered_at = now
-        self._remember()
         if self.role == "agent":
             self.talks()
         self._news.leg_is_answered(self, now)
 
-    def leg_digit(self, leg: Leg, digit: str, now: float) -> None:
+    def leg_digit(self, leg: Leg, digit: str, info: bool, now: float) -> None:
         """See LegOwner."""
         if not self.leaving:
-            self._news.leg_pressed(self, digit, now)
+            self._news.leg_pressed(self, digit, info, now)
 
     def leg_held(self, leg: Leg, held: bool, now: float) -> None:
         """See LegOwner."""
@@ -234,5 +240,7 @@ class OwnLeg:
 
     def _remember(self) -> None:
         if self._leg is not None and not self.over:
-            row = LegRow(self.call, self._attempt, self.role, self._leg.memory())
-            self._tools.tell(self._tools.desk.leg, row, call=self.call)
+            self._tools.tell(self._tools.desk.leg, self._row(self._leg), call=self.call)
+
+    def _row(self, leg: Leg) -> LegRow:
+        return LegRow(self.call, self._attempt, self.role, leg.memory())

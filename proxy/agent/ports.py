@@ -171,6 +171,9 @@ class Media(Protocol):
     def tone(self, name: str, kind: Literal["ringback", "comfort", "busy", "silence"]) -> None:
         """Play a tone until something else is asked for; `silence` stops whatever is played."""
 
+    def press(self, name: str, digits: str) -> None:
+        """Send keys to the far end, as RFC 4733 where it has that, else as tones."""
+
     def join(self, first: str, second: str) -> None:
         """Let two legs hear each other: audio and keys cross in both directions; stops what is played on them."""
 
@@ -240,11 +243,15 @@ class LegOwner(Protocol):
     def leg_ringing(self, leg: "Leg", early_media: bool, now: float) -> None:
         """The far end rings (180, or 183 with media); told once, and once more when early media begins."""
 
+    def leg_accepted(self, leg: "Leg", go: Callable[[float], None], now: float) -> None:
+        """It is about to be answered: `memory` has the dialog, and the ACK to their 2xx, or our own 2xx, leaves with
+        `go(now)`, which is to be called when that is written down. A leg does not wait for it for long."""
+
     def leg_answered(self, leg: "Leg", now: float) -> None:
         """It is answered, its media agreed on: a 2xx of theirs that we have acknowledged, or the ACK to ours."""
 
-    def leg_digit(self, leg: "Leg", digit: str, now: float) -> None:
-        """A key was pressed, heard as RFC 4733 or in an INFO request; the same press is told once."""
+    def leg_digit(self, leg: "Leg", digit: str, info: bool, now: float) -> None:
+        """A key was pressed, heard as RFC 4733 or in an INFO request (`info`); the same press is told once."""
 
     def leg_held(self, leg: "Leg", held: bool, now: float) -> None:
         """The far end put us on hold or took us back."""

@@ -100,11 +100,11 @@ class Runner:
             found.stop(reason, self._tools.stack.clock())
 
     def _recover(self, row: LegRow) -> None:
+        """End a leg; the desk forgets it after a while, for this process may die before its far end has heard."""
         tools = self._tools
         tools.stack.note("leg_recovered", call=row.call, attempt=row.attempt, role=row.role)
         tools.tell(tools.legs.forget_leg, row.memory, tools.stack.clock(), call=row.call)
         tools.tell(tools.ledger.ended, row.call, LOST, tools.stack.wall(), call=row.call)
-        tools.tell(tools.desk.leg_gone, row.call, call=row.call)
 
     def _over(self, attempt: str) -> None:
         self._attempts.pop(attempt, None)

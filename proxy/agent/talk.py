@@ -47,6 +47,12 @@ class Talk:
 
         self._timer = tools.stack.timers.at(now + order.min_talk, lasts)
 
+    def pressed(self, own: OwnLeg, digit: str, info: bool) -> None:
+        """A key of one leg is for the other; as RFC 4733 it went across with the audio."""
+        if info and own in (self._agent, self._customer):
+            other = self._customer if own is self._agent else self._agent
+            self._tools.media.press(other.call, digit)
+
     def silent(self, own: OwnLeg, seconds: float, now: float) -> bool:
         """One of the legs was silent for so long; return whether nobody is there any more."""
         self._silent[own.call] = now, seconds

@@ -204,8 +204,11 @@ class DeskFacts(Protocol):
         step stands for; `go(False)`: it must not (the database is in trouble, a talk meanwhile, the guard says no);
         the runner then ends the attempt with result `stopped` or `refused`."""
 
-    def leg(self, row: LegRow) -> None:
-        """Keep what is needed to end a leg after a crash; again with each change."""
+    def leg(self, row: LegRow, done: Callable[[], None] | None = None) -> None:
+        """Keep what is needed to end a leg after a crash; again with each change.
+
+        `done`: called once this is committed, or at once where it cannot be.
+        """
 
     def leg_gone(self, call: str) -> None:
         """A leg is over."""

@@ -48,6 +48,12 @@ def digest(site: Site) -> None:
     site.carrier.plans[CUSTOMER][0].accepts = True
 
 
+def at_once(site: Site) -> None:
+    """Both answer without a word before: a queue that answers first, a voicemail."""
+    site.pbx.plan("201", Plan(trying=False, ring=None, answer=0.0, keys=((2.0, "1"),)))
+    site.carrier.plan(CUSTOMER, Plan(trying=False, ring=None, answer=0.0, hang_up=15.0))
+
+
 class Watch:
     """Looks after each event."""
 
@@ -81,7 +87,8 @@ class Watch:
 
 SCENES: list[tuple[str, str, Callable[[Site], None]]] = [
     ("talk", POLICY, talk), ("busy", POLICY, busy), ("nobody", POLICY, nobody), ("declined", POLICY, declined),
-    ("digest", POLICY, digest), ("customer_first", CUSTOMER_FIRST, talk), ("confirm", CONFIRM, talk),
+    ("digest", POLICY, digest), ("at_once", POLICY, at_once),
+    ("customer_first", CUSTOMER_FIRST, talk), ("confirm", CONFIRM, talk),
 ]
 
 

@@ -613,7 +613,7 @@ class Site:
         self.store.flush()
         waits = any(task.state == "open" and task.due_at is not None and task.due_at <= wall
                     for task in self.store.all_tasks.values())
-        if waits or node.runner.running() or node.ledger.calls():
+        if waits or self.store.all_legs or node.runner.running() or node.ledger.calls():
             return self.now + 1.0
         due = node.desk.next_turn()
         return self.now + (3600.0 if due is None else min(max(due - wall, 1.0), 3600.0))

@@ -79,12 +79,17 @@ class FakeLeg:
 
     def answers(self, *identities: tuple[str, str]) -> None:
         """A 2xx of theirs (or their ACK to ours)."""
-        self.answered, self.identities, self._state = True, identities, "answered"
-        self.owner.leg_answered(self, self._now)
+        self.identities, self._state = identities, "answered"
+        self.owner.leg_accepted(self, self._acknowledge, self._now)
 
-    def presses(self, digits: str) -> None:
+    def _acknowledge(self, now: float) -> None:
+        self.answered = True
+        if not self.over:
+            self.owner.leg_answered(self, now)
+
+    def presses(self, digits: str, info: bool = False) -> None:
         for digit in digits:
-            self.owner.leg_digit(self, digit, self._now)
+            self.owner.leg_digit(self, digit, info, self._now)
 
     def holds(self, held: bool = True) -> None:
         self.owner.leg_held(self, held, self._now)
@@ -157,7 +162,7 @@ class FakeLeg:
         pass
 
     def media_digit(self, digit: str) -> None:
-        self.owner.leg_digit(self, digit, self._now)
+        self.owner.leg_digit(self, digit, False, self._now)
 
     def media_heard(self) -> None:
         pass
@@ -239,10 +244,12 @@ class FakeDesk:
         """The oldest question is answered."""
         self.held.pop(0)(well)
 
-    def leg(self, row: LegRow) -> None:
+    def leg(self, row: LegRow, done: Callable[[], None] | None = None) -> None:
         if self.broken:
             raise ZeroDivisionError("a bug")
         self.legs[row.call] = row
+        if done is not None:
+            done()
 
     def leg_gone(self, call: str) -> None:
         self.legs.pop(call, None)

@@ -120,6 +120,9 @@ class FakeMedia:
         session.doing = "" if kind == "silence" else f"tone {kind}"
         self.log.append(f"tone {name} {kind}")
 
+    def press(self, name: str, digits: str) -> None:
+        self.log.append(f"press {name} {digits}")
+
     def join(self, first: str, second: str) -> None:
         for name, other in ((first, second), (second, first)):
             session = self.sessions[name]

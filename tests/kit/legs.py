@@ -41,6 +41,9 @@ class Listener:
     then: dict[str, Callable[[Leg, float], None]] = field(default_factory=dict)
     """What to do when it is told this."""
     memories: list[str] = field(default_factory=list)
+    slow: bool = False
+    """What is written down waits for the test, in `written`."""
+    written: list[Callable[[float], None]] = field(default_factory=list)
 
     def _note(self, what: str, leg: Leg, now: float) -> None:
         self.told.append(what)
@@ -55,11 +58,21 @@ class Listener:
     def leg_ringing(self, leg: Leg, early_media: bool, now: float) -> None:
         self._note("early" if early_media else "ringing", leg, now)
 
+    def leg_accepted(self, leg: Leg, go: Callable[[float], None], now: float) -> None:
+        self.memories.append(leg.memory())
+        act = self.then.get("accepted")
+        if act is not None:
+            act(leg, now)
+        if self.slow:
+            self.written.append(go)
+        else:
+            go(now)
+
     def leg_answered(self, leg: Leg, now: float) -> None:
         self.memories.append(leg.memory())
         self._note("answered", leg, now)
 
-    def leg_digit(self, leg: Leg, digit: str, now: float) -> None:
+    def leg_digit(self, leg: Leg, digit: str, info: bool, now: float) -> None:
         self._note(f"digit {digit}", leg, now)
 
     def leg_held(self, leg: Leg, held: bool, now: float) -> None:

@@ -536,6 +536,28 @@ def test_silence_that_ends_nothing(stage: Stage, why: str) -> None:
     stage.agent.ends()
 
 
+def test_keys_cross_between_joined_legs(stage: Stage) -> None:
+    """As RFC 4733 the media passes them on; what came in INFO is pressed anew."""
+    stage.talk()
+    stage.agent.presses("4")
+    stage.customer.presses("5")
+    assert not any(line.startswith("press") for line in stage.media.log)
+    stage.agent.presses("7", info=True)
+    stage.customer.presses("#", info=True)
+    assert [line for line in stage.media.log if line.startswith("press")] == [
+        f"press {stage.customer.call} 7", f"press {stage.agent.call} #"]
+    stage.agent.ends()
+
+
+def test_a_key_in_info_accepts_too(stage: Stage) -> None:
+    stage.agent_answers()
+    stage.agent.presses("1", info=True)
+    stage.wait(0)
+    assert stage.dials == 1
+    assert not any(line.startswith("press") for line in stage.media.log)
+    stage.agent.ends()
+
+
 # Our own bugs, and far ends that never end
 
 
@@ -678,8 +700,11 @@ def test_legs_of_a_process_before(stage: Stage) -> None:
     rows = tuple(stage.desk.legs.values())
     after = Stage()
     after.runner.recover(rows, after.stack.wall())
+    after.desk.legs = {row.call: row for row in rows}
     assert after.legs.forgotten == []
     after.wait(0)
+    assert list(after.desk.legs) == [row.call for row in rows], "kept: we may die again before they have heard of it"
+    after.desk.legs.clear()
     assert after.legs.forgotten == [row.memory for row in rows]
     assert after.books.told == [f"{row.call} ended 408 lost" for row in rows]
     after.assert_nothing_left()
