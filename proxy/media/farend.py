@@ -1,7 +1,8 @@
 """Where the far end of a leg is: what it signalled, and where its packets really come from (symmetric RTP, RFC 4961).
 
-The first source of packets is believed, once. After that only the very address that the far end signalled may still
-take its place; everything else is ignored, so that nobody can take a conversation over by sending into it.
+The first source of packets is believed. After that only one that fits what the far end signalled better may still take
+its place: a stranger gives way to the signalled host, any port of that to the signalled one. Everything else is
+ignored, so that nobody can take a conversation over by sending into it, or keep one by having been first.
 """
 
 import ipaddress
@@ -11,10 +12,14 @@ Address = tuple[str, int] | tuple[str, int, int, int]
 """As sockets give and take it: host and port, for IPv6 flow and scope too."""
 
 
+NOBODY, STRANGER, HOST, EXACT = range(4)
+"""How well a source fits what was signalled: none came, another host, the host, host and port."""
+
+
 class FarEnd:
     """Where packets may come from and where ours go."""
 
-    __slots__ = ("_family", "_final", "_signalled", "reports_to", "source", "target")
+    __slots__ = ("_family", "_fit", "_signalled", "reports_to", "source", "target")
 
     def __init__(self, family: socket.AddressFamily) -> None:
         self.source: Address | None = None
@@ -25,25 +30,31 @@ class FarEnd:
         """Where RTCP goes."""
         self._family = family
         self._signalled: Address | None = None
-        self._final = False
-        """No other source can be believed any more."""
+        self._fit = NOBODY
+        """Of the source that is believed."""
 
     def aim(self, host: str, port: int) -> None:
         """Take over what the far end signalled; whatever was learned before is forgotten."""
         self.source = None
-        self._final = False
+        self._fit = NOBODY
         self._signalled = self.target = _resolved(self._family, host, port)
         self.reports_to = _next(self.target)
 
     def believe(self, address: Address) -> bool:
         """Say whether a packet from a source that is not `source` is the far end's, and follow it if so."""
-        exact = address == self._signalled
-        if self._final or (self.source is not None and not exact):
+        fit = self._fit_of(address)
+        if fit <= self._fit:
             return False
-        self._final = exact
+        self._fit = fit
         self.source = self.target = address
         self.reports_to = _next(address)
         return True
+
+    def _fit_of(self, address: Address) -> int:
+        signalled = self._signalled
+        if signalled is None or address[0] != signalled[0]:
+            return STRANGER
+        return EXACT if address[1] == signalled[1] else HOST
 
     def reports_from(self, address: Address) -> bool:
         """Say whether RTCP from there can be the far end's: its port may be any."""
@@ -54,6 +65,7 @@ def _resolved(family: socket.AddressFamily, host: str, port: int) -> Address | N
     """Return an address for a socket; None for a name (a look-up would hold all legs up) and for the other family."""
     try:
         address = ipaddress.ip_address(host)
+        host = str(address)  # as sockets write it
     except ValueError:
         return None
     if not 0 < port < 65536 or address.is_unspecified or address.is_multicast:

@@ -1,4 +1,4 @@
-"""Who is believed: the first source, once, and the signalled address instead of it."""
+"""Who is believed: the first source, and instead of it one that fits better what was signalled."""
 
 import socket
 
@@ -7,6 +7,7 @@ import pytest
 from proxy.media.farend import FarEnd
 
 SIGNALLED = ("192.0.2.1", 4000)
+OTHER_PORT = ("192.0.2.1", 4002)
 NAT = ("198.51.100.7", 1111)
 STRANGER = ("203.0.113.9", 2222)
 
@@ -28,6 +29,9 @@ def test_before_anything_came_we_send_where_was_signalled() -> None:
     pytest.param([NAT, STRANGER], [True, False], id="behind a NAT, a stranger later"),
     pytest.param([NAT, ("198.51.100.7", 1112)], [True, False], id="another port of the same host"),
     pytest.param([STRANGER, SIGNALLED, STRANGER], [True, True, False], id="a stranger first"),
+    pytest.param([STRANGER, OTHER_PORT, STRANGER, NAT], [True, True, False, False], id="a stranger, then another port"),
+    pytest.param([OTHER_PORT, ("192.0.2.1", 4004), SIGNALLED, OTHER_PORT], [True, False, True, False],
+                 id="ports of the signalled host"),
 ])
 def test_sources(order: list[tuple[str, int]], believed: list[bool]) -> None:
     end = far()
@@ -67,6 +71,9 @@ def test_version_6() -> None:
     assert end.reports_to == ("2001:db8::1", 4001, 0, 0)
     end.aim("192.0.2.1", 4000)
     assert end.target is None
+    end.aim("2001:DB8:0:0::1", 4000)
+    assert end.believe(("2001:db8::2", 1, 0, 0))
+    assert end.believe(("2001:db8::1", 4000, 0, 0))
 
 
 def test_reports_may_come_from_any_port_of_the_far_end() -> None:
