@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
-READMES = [ROOT / name for name in ("README.md", "proxy/README.md", "tests/README.md")]
+READMES = sorted(path for path in ROOT.rglob("README.md")
+                 if not any(part.startswith(".") or part == "node_modules" for part in path.relative_to(ROOT).parts))
 SUBJECTS = {"boomerang.toml": "[node]", "policy.toml": "region"}
 """The files that README shows, and what their block begins with."""
 
@@ -55,7 +56,7 @@ def test_every_command_it_shows_exists(arguments: list[str], tmp_path: Path) -> 
 
 
 def test_commands_are_found() -> None:
-    assert [each[0] for each in commands()] == ["demo", "check", "run", "status"]
+    assert [each[0] for each in commands()] == ["demo", "check", "run", "status", "callbacks"]
 
 
 @pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
