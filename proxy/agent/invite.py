@@ -92,6 +92,7 @@ class Invite:
             "call_id": self.order.call, "tag": self.tag.decode(), "uri": self._uri.decode(), "to": self._to.decode(),
             "branch": self._branch.decode(), "cseq": self._cseq, "display": self.order.from_display,
             "host": "" if listener is None else self._host(listener).decode(),
+            "sent_by": "" if listener is None else authority(listener).decode(),
         }
 
 

@@ -129,8 +129,9 @@ def _invite(known: dict[str, Any], cseq: int) -> Request:
     """As much of the INVITE as its CANCEL and ACK must repeat (RFC 3261 sections 9.1 and 17.1.1.3)."""
     transport = known["hop"][0].upper().encode()
     host, user = _octets(known["host"]), _octets(known["user"])
+    branch = branch_of(_octets(known["branch"]), cseq)
     return Request.create(b"INVITE", _octets(known["uri"]), [
-        b"Via: SIP/2.0/%s %s;branch=%s;rport" % (transport, host, branch_of(_octets(known["branch"]), cseq)),
+        b"Via: SIP/2.0/%s %s;branch=%s;rport" % (transport, _octets(known["sent_by"]), branch),
         b"From: " + name_addr(known["display"], user, host) + b";tag=" + _octets(known["tag"]),
         b"To: " + _octets(known["to"]),
         b"Call-ID: " + _octets(known["call_id"]),
