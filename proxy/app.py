@@ -224,11 +224,14 @@ class Daemon:
 
     def _arm(self) -> None:
         due = self.proxy.timers.next()
-        if due is None or (self._armed is not None and self._armed_at <= due):
+        if due is None:
             return
+        at = max(due, self.loop.time() + TIMER_GRAIN)
         if self._armed is not None:
+            if self._armed_at <= at:
+                return  # not put off: under load this is asked more often than once a grain
             self._armed.cancel()
-        self._armed_at = max(due, self.loop.time() + TIMER_GRAIN)
+        self._armed_at = at
         self._armed = self.loop.call_at(self._armed_at, self._timers_due)
 
     def _timers_due(self) -> None:
