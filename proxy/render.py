@@ -19,8 +19,9 @@ PIPE_WIDTH: Final = 1000
 NOTHING: Final = "-"
 
 MOMENTS: Final = frozenset({"time", "since", "created", "touched", "expires", "missed_at", "due", "ended", "claimed",
-                            "delivered"})
-"""Keys whose values are seconds since the epoch."""
+                            "delivered", "responsible_since", "waits_until", "released", "expires_at", "due_at",
+                            "planned", "until"})
+"""Keys whose values are seconds since the epoch where they are floats; an agent's `released` is a count."""
 
 _STYLES: Final = {"up": "green", "running": "green", "down": "red", "draining": "yellow"}
 
@@ -88,6 +89,14 @@ def show_changes(changes: Iterable[Mapping[str, Any]]) -> None:
         show_line(line)
 
 
+def details(data: Mapping[str, Any]) -> str:
+    """Write a line's details one after the other."""
+    def word(name: str, value: Any) -> str:
+        return ", ".join(map(str, value)) if isinstance(value, list) else _cell(name, value).plain
+
+    return "  ".join(f"{name}: {word(name, value)}" for name, value in data.items())
+
+
 def moment(seconds: float | None) -> str:
     """Write seconds since the epoch as local date and time."""
     if seconds is None:
@@ -106,7 +115,7 @@ def _peers(status: Mapping[str, Any]) -> Iterable[tuple[str, str, Mapping[str, A
 
 
 def _cell(key: str, value: Any) -> Text:
-    if key in MOMENTS and isinstance(value, float | int | None):
+    if key in MOMENTS and isinstance(value, float | None):
         return Text(moment(value))
     if value is None or value == "":
         return Text(NOTHING)

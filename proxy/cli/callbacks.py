@@ -19,6 +19,7 @@ _COLUMNS: Final = {
     "state": "state", "reason": "reason", "missed_at": "missed at", "missed": "calls", "due": "due",
     "attempts": "made", "attempts_max": "of", "responsible": "responsible", "expires": "expires",
 }
+_HELD: Final = ("responsible_kind", "responsible_since", "waits_until", "released")
 _ATTEMPTS: Final = {
     "serial": "no", "claimed": "begun", "agent": "agent", "step": "step", "result": "result", "cause": "cause",
     "talk": "talk s", "ended": "ended",
@@ -48,10 +49,9 @@ def callbacks_show(task: Task, config: Config = None, socket: Socket = None, jso
     if json:
         render.show_json(data)
         return
-    render.show_pairs(data, tuple(_COLUMNS))
+    render.show_pairs(data, (*_COLUMNS, *_HELD))
     render.show_table(data["tries"], _ATTEMPTS, "no attempts")
-    lines = [{**line, "text": "  ".join(f"{name}: {value}" for name, value in line["data"].items())}
-             for line in data["journal"]]
+    lines = [{**line, "text": render.details(line["data"])} for line in data["journal"]]
     render.show_table(lines, _JOURNAL, "an empty journal")
 
 
@@ -126,7 +126,7 @@ def dnc_remove(customer: str, config: Config = None, socket: Socket = None, json
 def campaigns_list(config: Config = None, socket: Socket = None, json: Json = False) -> None:
     """List the campaigns, those that go first first."""
     columns = {"id": "id", "name": "name", "group": "group", "rank": "order", "parity": "parity", "active": "active",
-               "from": "from", "to": "to", "open": "open", "done": "done", "failed": "failed"}
+               "from": "from", "to": "to", "open": "open", "running": "running"}
     show_rows(ask(config, socket, "campaigns.list"), columns, "no campaigns", json)
 
 

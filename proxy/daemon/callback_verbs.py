@@ -143,8 +143,9 @@ class CallbackVerbs:
     # Campaigns
 
     def campaigns(self, args: dict[str, Any]) -> list[dict[str, Any]]:
-        """Every campaign in short."""
-        return [self._campaign(name)[0] for name in sorted(self._ledger.policy.campaign)]
+        """Every campaign in short, those that go first first."""
+        found = [self._campaign(name)[0] for name in sorted(self._ledger.policy.campaign)]
+        return sorted(found, key=lambda one: int(one["rank"]))
 
     def campaign(self, args: dict[str, Any]) -> dict[str, Any]:
         """One campaign with its settings."""

@@ -14,9 +14,11 @@ WORDS: Final = ("callbacks", "dnc", "campaigns", "tickets", "agents", "calls", "
 """What commands from outside may be about. The policy stays with the operator of the machine."""
 MOMENTS: Final = frozenset({
     "created", "missed_at", "due", "expires", "responsible_since", "released", "ended", "claimed", "customer_at",
-    "answered", "time", "since", "next", "delivered", "waits_until", "touched",
+    "answered", "time", "since", "next", "delivered", "waits_until", "touched", "expires_at", "due_at", "planned",
+    "until",
 })
-"""Keys whose values are seconds since the epoch on the control socket, and RFC 3339 here."""
+"""Keys whose values are seconds since the epoch on the control socket where they are floats, and RFC 3339 here; an
+agent's `released` is a count."""
 
 
 class Gate:
@@ -49,6 +51,6 @@ def _written(data: Any, key: str = "") -> Any:
         return {name: _written(value, name) for name, value in data.items()}
     if isinstance(data, list):
         return [_written(value, key) for value in data]
-    if key in MOMENTS and isinstance(data, float | int) and not isinstance(data, bool):
-        return rfc3339(float(data))
+    if key in MOMENTS and isinstance(data, float):
+        return rfc3339(data)
     return data

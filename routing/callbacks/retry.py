@@ -131,4 +131,7 @@ def _next(rule: str, outcome: Outcome, now: float, plan: Plan) -> float | None:
         return within(max(earliest, now + plan.retry_after), plan.expires_at, plan.open_time)
     if rule == "soon":
         return within(max(earliest, now + plan.retry_busy), plan.expires_at, plan.open_time)
-    return next_slot(earliest, plan.planned, plan.expires_at, plan.open_time)
+    slot = next_slot(earliest, plan.planned, plan.expires_at, plan.open_time)
+    if slot is None and earliest > now:  # every planned moment lies before it; the promise runs to the window's end
+        return within(earliest, plan.expires_at, plan.open_time)
+    return slot

@@ -115,7 +115,9 @@ def test_do_not_call(run: Run) -> None:
 
 
 def test_campaigns(run: Run) -> None:
-    assert "Winter" in good(run("campaigns", "list"))
+    listed = good(run("campaigns", "list"))
+    assert "Winter" in listed
+    assert "running" in listed
     assert '"parity": 3' in good(run("campaigns", "show", "10001"))
 
 

@@ -206,12 +206,19 @@ def test_tickets(node: Node) -> None:
 def test_from_outside_times_are_rfc_3339_and_the_policy_is_not_to_be_had(node: Node) -> None:
     task = node.ask("callbacks.add", customer=CUSTOMER, group="sales")
     node.verbs["policy.set"] = lambda args: {}
+    node.stored("callbacks.show", lambda found: found["journal"], id=task["id"])
 
     async def play() -> None:
         gate = Gate(node.verbs, asyncio.get_running_loop())
         (row,) = await gate.run("callbacks.list", {})
         assert (row["id"], row["created"]) == (task["id"], "2026-11-18T11:06:40.000Z")
         assert row["missed"] == task["missed"]
+        shown = await gate.run("callbacks.show", {"id": task["id"]})
+        queued = next(line for line in shown["journal"] if line["kind"] == "queued")
+        assert queued["data"]["expires_at"] == shown["expires"]
+        node.verbs["agents.list"] = lambda args: [{"extension": "201", "since": NOW, "released": 1}]
+        (agent,) = await Gate(node.verbs, asyncio.get_running_loop()).run("agents.list", {})
+        assert (agent["released"], agent["since"]) == (1, "2026-11-18T11:06:40.000Z")  # how many, and when
         for verb in ("policy.set", "nothing.at.all"):
             with pytest.raises(CommandError, match="there is no command") as error:
                 await gate.run(verb, {})

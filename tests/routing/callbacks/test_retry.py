@@ -83,6 +83,10 @@ def test_a_customer_who_was_not_dialled_is_due_at_once(result: Result) -> None:
 def test_declined_means_not_again_today() -> None:
     """The first planned moment after midnight; midnight itself is one here."""
     assert after(Outcome("customer_failed", 603), MISSED + 13 * H, PLAN) == Never("window")
+    today = PLAN._replace(planned=PLAN.planned[:3])  # all of it lies before midnight, the window does not
+    assert after(Outcome("customer_failed", 603), NOW, today) == Again(MIDNIGHT)
+    assert after(Outcome("customer_failed", 503, retry_after=10 * H), NOW, today) == Again(NOW + 10 * H)
+    assert after(Outcome("customer_no_answer", 480), MISSED + 9 * H, today) == Never("window")
     campaign = PLAN._replace(retry_after=1800.0, planned=())
     assert after(Outcome("customer_failed", 607), NOW, campaign) == Again(MIDNIGHT)
     assert after(Outcome("customer_failed", 607), MIDNIGHT - 60, campaign) == Again(MIDNIGHT + 1740)

@@ -1,0 +1,251 @@
+"""One real Boomerang and as many groups as tests want, each with a number, agents and customers of its own.
+
+A test file declares its groups (`Floor.group`), starts the daemon once with all of them, and each
+test plays with its own: nothing that one does is seen by another, so they may share a daemon and its start.
+What Boomerang says is read where its users read it: the API, MQTT, the wire.
+"""
+
+import itertools
+import json
+import urllib.request
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from tests.kit.boomerang import Boomerang
+from tests.kit.far_call import FarCall, Plan
+from tests.kit.far_end import FarEnd, Loop
+from tests.kit.mosquitto import Subscriber, broker, listening
+from tests.kit.ports import LOOPBACK, free_port
+from tests.kit.site import peer
+from tests.kit.waiting import eventually
+
+AGENT_TONE, CUSTOMER_TONE = 440.0, 1000.0
+ACCEPTS = Plan(keys=((0.05, "1"),), tone=AGENT_TONE)
+"""An agent who takes every callback."""
+DECLINES = Plan(keys=((0.05, "2"),))
+LISTENS = Plan(tone=AGENT_TONE)
+"""An agent who answers and presses nothing."""
+NOBODY = Plan(answer=None)
+TALKS = Plan(tone=CUSTOMER_TONE, hang_up=1.3)
+"""A customer who answers, talks for longer than `MIN_TALK` and hangs up."""
+STAYS = Plan(tone=CUSTOMER_TONE)
+"""A customer who leaves it to the other side to hang up."""
+MIN_TALK = "1s"
+MEDIA_PORTS = 80
+
+SHARED: Mapping[str, Any] = {
+    "direct_callback": {"type": 0, "min_talk": MIN_TALK},
+    "missed_callback": {"enabled": True, "window": "24h", "attempts": 4, "min_wait": "1s"},
+    "callback": {"min_talk": MIN_TALK, "retry_agent": "2s", "retry_busy": "2s", "agent_ring_for": "2s",
+                 "customer_ring_for": "2s"},
+}
+"""What is in force where a group says nothing else: short times."""
+
+
+def refuses(status: int) -> Plan:
+    """A phone that answers with this."""
+    return Plan(answer=0.05, status=status)
+
+
+@dataclass
+class Group:
+    """A group of the policy, and whom the test plays with."""
+
+    name: str
+    number: str
+    agents: tuple[str, ...]
+    customer: str
+    """One who is called back in this test alone; `others` has more."""
+    others: tuple[str, ...]
+    table: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def agent(self) -> str:
+        return self.agents[0]
+
+
+class Floor:
+    """The policy that a file's tests collect, and the daemon with it: `with floor.running(folder) as it:`."""
+
+    def __init__(self, **tables: Mapping[str, Any]) -> None:
+        """`tables`: further ones of policy.toml; they win over `SHARED` key by key."""
+        self._tables = {name: {**SHARED.get(name, {}), **tables.get(name, {})} for name in {**SHARED, **tables}}
+        self._groups: dict[str, Group] = {}
+        self._numbers: dict[str, dict[str, Any]] = {}
+        self._campaigns: dict[str, dict[str, Any]] = {}
+        self._serial = itertools.count(1)
+
+    def group(self, name: str, agents: int = 1, pbx: str = "office", **table: Any) -> Group:
+        """Declare a group; `table`: its keys beside agents."""
+        serial = next(self._serial)
+        numbers = [f"+3620{serial:03d}{each:04d}" for each in range(1, 7)]
+        found = Group(name, f"+3614{serial:03d}000", tuple(str(1000 + 10 * serial + each) for each in range(agents)),
+                      numbers[0], tuple(numbers[1:]), table)
+        self._groups[name] = found
+        self._numbers[found.number] = {"group": name, "pbx": pbx}
+        return found
+
+    def direct(self, agent: str) -> str:
+        """Declare a number that belongs to one agent."""
+        number = f"+3614{next(self._serial):03d}999"
+        self._numbers[number] = {"kind": "direct", "agent": agent}
+        return number
+
+    def campaign(self, ident: str, group: Group, **table: Any) -> str:
+        """Declare a campaign of a group."""
+        self._campaigns[ident] = {"group": group.name, **table}
+        return ident
+
+    @property
+    def policy(self) -> dict[str, Any]:
+        """Everything that was declared."""
+        groups = {one.name: {"agents": list(one.agents), **one.table} for one in self._groups.values()}
+        found = {**self._tables, "number": self._numbers, "group": groups}
+        return {**found, "campaign": self._campaigns} if self._campaigns else found
+
+    def running(self, folder: Path, extra: Mapping[str, Any] | None = None) -> "Running":
+        """Return the daemon with all of it, to be entered."""
+        return Running(folder, self, extra)
+
+
+class Running:
+    """The daemon, its broker, and everybody around it."""
+
+    def __init__(self, folder: Path, floor: Floor, extra: Mapping[str, Any] | None) -> None:
+        self._folder, self._floor, self._extra, self._stack = folder, floor, extra or {}, ExitStack()
+        self._loop: Loop
+        self.carrier: FarEnd
+        self.pbx: FarEnd
+        """Answers when an agent does: `office`."""
+        self.queue: FarEnd
+        """Answers before it queues: `queue`."""
+        self.boomerang: Boomerang
+        self.mqtt: Subscriber
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def _start(self) -> None:
+        self._loop = self._stack.enter_context(Loop())
+        self.carrier, self.pbx, self.queue = self._loop.open(), self._loop.open(), self._loop.open()
+        server = self._stack.enter_context(broker(self._folder))
+        self.mqtt = self._stack.enter_context(listening(server.port))
+        first = free_port(MEDIA_PORTS)
+        pbxs = {"office": peer(self.pbx.port), "queue": {**peer(self.queue.port), "answers": "before_queue"},
+                "dead": peer(free_port())}
+        self.boomerang = self._stack.enter_context(Boomerang(
+            self._folder / "node", trunks={"main": peer(self.carrier.port)}, pbxs=pbxs, policy=self._floor.policy,
+            mqtt=f"mqtt://127.0.0.1:{server.port}",
+            extra={"media": {"ports": f"{first}-{first + MEDIA_PORTS - 1}"}, **self._extra}))
+        self.mqtt.wait_for("boomerang/edge1/status", "online")
+        eventually(lambda: self.boomerang.get("/api/v1/callbacks")[0] == 200, "the API answers")
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._stack.__exit__(type(error) if error else None, error, None)
+
+    # What happens
+
+    def dial(self, customer: str, number: str, *, plan: Plan | None = None) -> FarCall:
+        """A customer calls one of our numbers."""
+        return self._loop.do(lambda: self.carrier.dial(number, customer, self.boomerang.hop, plan or Plan(media=False)))
+
+    def agent_dials(self, agent: str, customer: str) -> FarCall:
+        """An agent calls a customer."""
+        return self._loop.do(lambda: self.pbx.dial(customer, agent, self.boomerang.hop, Plan(media=False)))
+
+    def hang_up(self, call: FarCall) -> None:
+        """A phone hangs up, whatever the state of its call."""
+        self._loop.do(call.hang_up)
+
+    def press(self, call: FarCall, key: str) -> None:
+        self._loop.do(lambda: call.press(key))
+
+    def miss(self, group: Group, customer: str | None = None, number: str | None = None) -> FarCall:
+        """A customer calls the group's number, nobody answers, they hang up."""
+        call = self.dial(customer or group.customer, number or group.number)
+        eventually(lambda: 180 in call.statuses, f"the call of {call.shown} rings", 5)
+        self.hang_up(call)
+        return self.over(call)
+
+    # What is waited for
+
+    def over(self, call: FarCall, timeout: float = 10.0) -> FarCall:
+        return self._until(call, "over", timeout)
+
+    def up(self, call: FarCall, timeout: float = 10.0) -> FarCall:
+        return self._until(call, "up", timeout)
+
+    def _until(self, call: FarCall, state: str, timeout: float) -> FarCall:
+        eventually(lambda: call.state == state, f"the call of {call.shown} to {call.user} is {state}", timeout)
+        return call
+
+    def rings(self, agent: str, number: int = 1, timeout: float = 10.0) -> FarCall:
+        """The n-th call to an agent."""
+        return eventually(lambda: self.pbx.to(agent)[number - 1 : number], f"call {number} to {agent}", timeout)[0]
+
+    def reaches(self, customer: str, number: int = 1, timeout: float = 10.0) -> FarCall:
+        """The n-th call to a customer."""
+        return eventually(lambda: self.carrier.to(customer)[number - 1 : number], f"call {number} to {customer}",
+                          timeout)[0]
+
+    def heard(self, call: FarCall, seconds: float = 0.4) -> bytes:
+        """What the phone hears from now on, as PCM."""
+        rtp = call.rtp
+        assert rtp is not None
+        begin = len(rtp.heard)
+        eventually(lambda: len(rtp.heard) >= begin + seconds * 50, f"{seconds} s of audio at {call.user}", 5)
+        return self._loop.do(lambda: rtp.audio(begin))
+
+    # What Boomerang says
+
+    def api(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Ask its API; with a body, POST."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://{LOOPBACK}:{self.boomerang.http}/api/v1/{path}", data,
+                                         {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return json.loads(answer.read())
+
+    def tasks(self, customer: str) -> list[dict[str, Any]]:
+        """Tasks of a customer, the oldest first."""
+        return list(reversed(self.api(f"callbacks?customer=%2B{customer[1:]}")))
+
+    def task(self, customer: str, timeout: float = 10.0, **wanted: Any) -> dict[str, Any]:
+        """Wait until the newest task of a customer has these values, and give all that is known of it."""
+        def found() -> dict[str, Any] | None:
+            rows = self.tasks(customer)
+            return rows[-1] if rows and all(rows[-1][key] == value for key, value in wanted.items()) else None
+
+        try:
+            row = eventually(found, f"a callback of {customer} with {wanted}", timeout)
+        except AssertionError as error:
+            error.add_note(json.dumps([self.api(f"callbacks/{one['id']}") for one in self.tasks(customer)], indent=1))
+            raise
+        assert row is not None
+        return dict(self.api(f"callbacks/{row['id']}"))
+
+    def events(self, kind: str, customer: str) -> list[dict[str, Any]]:
+        """Data of the events of a kind about a customer so far."""
+        told = (one.json()["data"] for one in self.mqtt.of(f"boomerang/edge1/event/{kind}"))
+        return [data for data in told if data.get("customer") == customer]
+
+    def event(self, kind: str, customer: str, timeout: float = 5.0) -> dict[str, Any]:
+        """Wait for the first such event."""
+        return eventually(lambda: self.events(kind, customer), f"{kind} about {customer}", timeout)[0]
+
+    def state(self, agent: str) -> dict[str, Any]:
+        """One line of the agents' list."""
+        return next(one for one in self.api("agents") if one["extension"] == agent)
+
+
+def kinds(detail: Mapping[str, Any]) -> list[str]:
+    """Kinds of the lines of a task's journal."""
+    return [line["kind"] for line in detail["journal"]]
