@@ -7,6 +7,7 @@ import sys
 import wave
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 
 from tests.kit.ports import LOOPBACK, free_port
@@ -55,12 +56,15 @@ class Recording:
 
     def seconds_of(self, hertz: float) -> float:
         """Seconds in which it is this tone that is heard."""
-        return WINDOW * sum(
-            loudness(window) > AUDIBLE and power(window, hertz, self.rate) > PURE for window in self.windows)
+        return WINDOW * sum(self._is(window, hertz) for window in self.windows)
 
-    def seconds_of_sound(self) -> float:
-        """Seconds in which anything is heard."""
-        return WINDOW * sum(loudness(window) > AUDIBLE for window in self.windows)
+    def seconds_before(self, hertz: float) -> float:
+        """Seconds in which anything is heard before the tone begins."""
+        before = takewhile(lambda window: not self._is(window, hertz), self.windows)
+        return WINDOW * sum(loudness(window) > AUDIBLE for window in before)
+
+    def _is(self, window: bytes, hertz: float) -> bool:
+        return loudness(window) > AUDIBLE and power(window, hertz, self.rate) > PURE
 
 
 class PjsipPhone(Process):
