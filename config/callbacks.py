@@ -177,7 +177,7 @@ class Tickets(Section):
         description="Subject of a ticket; %number%, %group%, %agent%, %time% and %reason% are filled in.",
     )
     on: Endings = Field(
-        default=ENDINGS,
+        default=("closed", "unreached", "expired"),
         strict=False,
         description="Ends of a callback that open one: closed (closed all through its window), unreached, expired, "
         "guard.",

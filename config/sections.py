@@ -187,9 +187,10 @@ class Pbx(_Peer):
     )
     pass_register: bool = Field(default=False, description="REGISTER from this PBX is passed to the trunk; else 405.")
 
-    dialog_event: bool = Field(
-        default=True,
-        description="Ask this PBX what its agents' phones do (SUBSCRIBE, Event: dialog); one that has none is let be.",
+    dialog_event: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Ask this PBX what its agents' phones do (SUBSCRIBE, Event: dialog): auto, where its answer to "
+        "OPTIONS names SUBSCRIBE in Allow; always; never.",
     )
 
     @cached_property

@@ -26,7 +26,7 @@ Socket = Annotated[
     Path | None, typer.Option("--socket", help="Control socket of the daemon; else that of boomerang.toml.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most so many.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="At most so many.")]
 
 HELP: Final = {"help_option_names": ["-h", "--help"]}
 """Context settings of every command."""

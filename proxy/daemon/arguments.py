@@ -10,8 +10,8 @@ from routing.numbers import Numbers
 from routing.store.interface import StoreError
 
 DEFAULT_LIMIT: Final = 100
-MOST_ROWS: Final = 10_000
-"""Rows that one answer holds at the most."""
+MOST_ROWS: Final = 1_000
+"""Rows that one answer holds at the most: they are read beside the calls."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 T = TypeVar("T")
 

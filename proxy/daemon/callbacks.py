@@ -138,7 +138,8 @@ class Callbacks:
         found: dict[str, frozenset[str]] = {}
         for name, pbx in self._config.pbx.items():
             peer = self._proxy.peers.pbxs.get(name)
-            if pbx.dialog_event and peer is not None and SUBSCRIBES in peer.allows:
+            offered = peer is not None and SUBSCRIBES in peer.allows
+            if pbx.dialog_event == "always" or (pbx.dialog_event == "auto" and offered):
                 found[name] = frozenset(agent for agent in wanted if pbx.is_extension(agent))
         if found != self._watched:
             self._watched = found

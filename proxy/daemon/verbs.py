@@ -23,7 +23,7 @@ from routing.store.interface import CallRow, Store, StoreError
 from routing.today import Today
 
 DEFAULT_LIMIT: Final = 100
-MOST_ROWS: Final = 10_000
+MOST_ROWS: Final = 1_000
 """Rows that one answer holds at the most."""
 
 

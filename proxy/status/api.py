@@ -72,7 +72,7 @@ class Comment(Body):
     internal: bool = Field(default=False, description="Not to be shown to the customer.")
 
 
-Limit = Annotated[int, Query(ge=1, le=10_000, description="At most so many.")]
+Limit = Annotated[int, Query(ge=1, le=1_000, description="At most so many.")]
 Ident = Annotated[str, Path(min_length=1, max_length=64)]
 _NO_REASON: Final = Reason()
 

@@ -4,6 +4,7 @@ Rules
 - An answer is one JSON object: `{"ok": true, "data": ...}`, or `{"ok": false, "error": text, "problems": [...]}`.
 - It goes to the Response Topic with the Correlation Data (MQTT 5 section 4.10). On 3.1.1 the request says `reply_to`, a
   topic, and `id`, which comes back in the answer; both are taken on 5 too where the properties are not used.
+- No answer goes to a topic of this node: whoever may send commands may not write its state.
 - A retained message on a command topic is no command: it would be done again after every reconnect.
 """
 
@@ -60,7 +61,7 @@ class Reply(NamedTuple):
     correlation: bytes | None
 
 
-async def serve(messages: AsyncIterator[Message], commands: Commands) -> AsyncIterator[Reply]:
+async def serve(messages: AsyncIterator[Message], commands: Commands, base: str = "") -> AsyncIterator[Reply]:
     """Do commands as they come, up to `AT_ONCE` at a time, and yield the answers that somebody waits for."""
     under_way: set[asyncio.Task[Reply | None]] = set()
     coming: asyncio.Task[Message] = asyncio.ensure_future(anext(messages))
@@ -75,7 +76,7 @@ async def serve(messages: AsyncIterator[Message], commands: Commands) -> AsyncIt
                     message = coming.result()
                 except StopAsyncIteration:
                     return
-                under_way.add(asyncio.ensure_future(answer(message, commands)))
+                under_way.add(asyncio.ensure_future(answer(message, commands, base)))
                 coming = asyncio.ensure_future(anext(messages))
             for task in done & under_way:
                 under_way.discard(task)
@@ -88,19 +89,19 @@ async def serve(messages: AsyncIterator[Message], commands: Commands) -> AsyncIt
         await asyncio.gather(*under_way, coming, return_exceptions=True)
 
 
-async def answer(message: Message, commands: Commands) -> Reply | None:
-    """Do one command; None where nobody asked for an answer."""
+async def answer(message: Message, commands: Commands, base: str = "") -> Reply | None:
+    """Do one command; None where nobody asked for an answer. `base`: our own topics, where no answer goes."""
     try:
         args = _arguments(message.payload)
     except CommandError as error:
-        return _reply(message, {}, _refused(error))
+        return _reply(message, {}, _refused(error), base)
     asked = {}
     if "reply_to" in args and message.response_topic is None:  # else `id` is an argument of the command
         asked = {"reply_to": args.pop("reply_to"), "id": args.pop("id", None)}
     said = await outcome(commands, message.verb, args)
     if not said["ok"]:
         log.warning("command_refused", verb=message.verb, reason=said["error"])
-    return _reply(message, asked, said)
+    return _reply(message, asked, said, base)
 
 
 async def outcome(commands: Commands, verb: str, args: dict[str, Any]) -> dict[str, Any]:
@@ -136,10 +137,10 @@ def _refused(error: CommandError) -> dict[str, Any]:
     return {**said, "unknown": True} if error.unknown else said
 
 
-def _reply(message: Message, asked: dict[str, Any], said: dict[str, Any]) -> Reply | None:
+def _reply(message: Message, asked: dict[str, Any], said: dict[str, Any], base: str) -> Reply | None:
     reply_to = asked.get("reply_to")
     topic = message.response_topic or (reply_to if isinstance(reply_to, str) else None)
-    if not topic or "+" in topic or "#" in topic or "\0" in topic:
+    if not topic or "+" in topic or "#" in topic or "\0" in topic or (base and f"{topic}/".startswith(f"{base}/")):
         return None
     if asked.get("id") is not None:
         said = {"id": asked["id"], **said}

@@ -174,7 +174,7 @@ class Publisher:
             await asyncio.gather(*everything, return_exceptions=True)
 
     async def _take_commands(self, link: Link, doer: Commands) -> None:
-        async for reply in commands.serve(link.commands(self._base), doer):
+        async for reply in commands.serve(link.commands(self._base), doer, self._base):
             link.reply(reply)
 
     async def _send_events(self, link: Link) -> None:

@@ -17,7 +17,7 @@ register_expires = "10m"
 realm = "carrier.example"
 [pbx.office]
 peers = ["sip:10.0.0.10"]
-dialog_event = false
+dialog_event = "never"
 [media]
 ports = "20001-20011"
 listen = "[::1]"
@@ -66,7 +66,7 @@ def test_what_it_says(folder: Path) -> None:
         assert secret is not None
         assert secret.get_secret_value() == "s3cret"
     assert (config.trunk["main"].register_expires, config.trunk["main"].realm) == (600.0, "carrier.example")
-    assert not config.pbx["office"].dialog_event
+    assert config.pbx["office"].dialog_event == "never"
 
 
 def test_everything_that_may_be_left_out(folder: Path) -> None:

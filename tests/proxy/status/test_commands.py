@@ -116,3 +116,11 @@ def _run(waiting: Any) -> Any:
     import asyncio
 
     return asyncio.run(waiting)
+
+
+@pytest.mark.parametrize(("topic", "goes"), [
+    ("boomerang/edge1/status", False), ("boomerang/edge1", False), ("boomerang/edge1/agent/201", False),
+    ("boomerang/edge10/x", True), ("answers/me", True)])
+def test_no_answer_goes_to_our_own_topics(topic: str, goes: bool) -> None:
+    reply = _run(answer(Message("agents.list", b"", response_topic=topic), FakeCommands(), BASE))
+    assert (reply is not None) is goes

@@ -32,6 +32,7 @@ number_per_day = 100
 {guard}
 [tickets]
 enabled = {tickets}
+on = ["closed", "unreached", "expired", "guard"]
 [group.sales]
 target = "600"
 agents = ["201", "202"]
