@@ -45,10 +45,12 @@ class CallbackScene:
 
     def __init__(self, folder: Path, *, policy: Mapping[str, Any], login: Login | None = LOGIN, mqtt: str = "off",
                  media_ports: int = MEDIA_PORTS, extra: Mapping[str, Any] | None = None,
+                 trunks: Mapping[str, Any] | None = None, pbxs: Mapping[str, Any] | None = None,
                  daemon: type[Boomerang] = Boomerang) -> None:
+        """`trunks`, `pbxs`: further ones. `daemon`: how it is started."""
         self.folder, self._stack = folder, ExitStack()
-        self._loop = self._stack.enter_context(Loop())
-        self.carrier, self.pbx = self._loop.open(login), self._loop.open()
+        self.loop = self._stack.enter_context(Loop())
+        self.carrier, self.pbx = self.loop.open(login), self.loop.open()
         account: dict[str, Any] = {}
         if login is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -56,8 +58,8 @@ class CallbackScene:
             account = {"username": login.username, "password": f"file:{folder / 'password'}"}
         first = free_port(media_ports)
         self.boomerang = daemon(
-            folder, trunks={"main": {**peer(self.carrier.port), **account}}, pbxs={"office": peer(self.pbx.port)},
-            policy=policy, mqtt=mqtt,
+            folder, trunks={"main": {**peer(self.carrier.port), **account}, **(trunks or {})},
+            pbxs={"office": peer(self.pbx.port), **(pbxs or {})}, policy=policy, mqtt=mqtt,
             extra={"media": {"ports": f"{first}-{first + media_ports - 1}"}, **(extra or {})})
         self.pbx.plans[SHARED] = NOBODY
         self.pbx.plans[AGENT] = ACCEPTS
@@ -68,11 +70,11 @@ class CallbackScene:
     def dial(self, customer: str = CUSTOMER, dialled: str = SHARED, tone: float = 0.0) -> FarCall:
         """A customer calls, and speaks with a tone where one is given."""
         plan = Plan(tone=tone, media=bool(tone))
-        return self._loop.do(lambda: self.carrier.dial(dialled, customer, self.boomerang.hop, plan))
+        return self.loop.do(lambda: self.carrier.dial(dialled, customer, self.boomerang.hop, plan))
 
     def hang_up(self, call: FarCall) -> None:
         """A phone hangs up, whatever the state of its call."""
-        self._loop.do(call.hang_up)
+        self.loop.do(call.hang_up)
 
     def miss(self, customer: str = CUSTOMER, dialled: str = SHARED, *, answered: bool = True) -> FarCall:
         """A customer calls, nobody answers, they hang up; `answered`: their CANCEL is, for the daemon lives on."""
@@ -84,7 +86,7 @@ class CallbackScene:
         return call
 
     def press(self, call: FarCall, key: str) -> None:
-        self._loop.do(lambda: call.press(key))
+        self.loop.do(lambda: call.press(key))
 
     # What is waited for
 
@@ -108,7 +110,7 @@ class CallbackScene:
         assert call.rtp is not None
         rtp, begin = call.rtp, len(call.rtp.heard)
         eventually(lambda: len(rtp.heard) >= begin + seconds * 50, f"{seconds} s of audio at {call.user}", 5)
-        return self._loop.do(lambda: rtp.audio(begin))
+        return self.loop.do(lambda: rtp.audio(begin))
 
     def all_quiet(self, timeout: float = 10.0) -> None:
         """Wait until no phone is in a call."""

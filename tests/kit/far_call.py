@@ -6,17 +6,25 @@ import re
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 from tests.kit.ports import LOOPBACK
-from tests.kit.rtp_phone import RtpPhone
+from tests.kit.rtp_phone import FRAME, PTIME, RtpPhone
 from tests.kit.sip_socket import reply, unique
 from tests.kit.sip_text import Message, build, uri_in
+from tests.kit.tones import alaw_encode, sine
 
 BREATH = 1.0
-"""Seconds of a tone that are spoken in one go."""
+"""Seconds after which a tone begins anew: whole waves of every whole number of Hz."""
 
 Address = tuple[str, int]
+
+
+@cache
+def tone(hertz: float) -> bytes:
+    """A tone in A-law, BREATH long."""
+    return alaw_encode(sine(hertz, BREATH))
 
 
 class End(Protocol):
@@ -152,9 +160,15 @@ class FarCall:
             self.end.keep(self._speak(self.rtp))
 
     async def _speak(self, rtp: RtpPhone) -> None:
+        """Send the tone in real time; after a pause of the machine go on from there."""
+        data, loop = tone(self.plan.tone), asyncio.get_running_loop()
+        due = loop.time()
         with contextlib.suppress(OSError):  # it hangs up in the middle of a word
             while self.state == "up":
-                await rtp.speak(self.plan.tone, BREATH)
+                for place in range(0, len(data), FRAME):
+                    rtp.send(data[place : place + FRAME])
+                    due = max(due + PTIME, loop.time() - PTIME)
+                    await asyncio.sleep(max(0.0, due - loop.time()))
 
     def press(self, key: str) -> None:
         if self.state == "up" and self.rtp is not None:
