@@ -77,13 +77,13 @@ class _Agent:
 class _Pbx:
     """One PBX and the extensions that are watched there."""
 
-    __slots__ = ("agents", "barred_until", "down", "probe", "probed", "site", "suspected")
+    __slots__ = ("agents", "left_alone_until", "down", "probe", "probed", "site", "suspected")
 
     def __init__(self, site: Site, down: bool) -> None:
         self.site = site
         self.agents: dict[str, _Agent] = {}
         self.down = down
-        self.barred_until = 0.0
+        self.left_alone_until = 0.0
         """It has no such event; until then it is left alone."""
         self.probe: Timer
         """The next probe."""
@@ -213,8 +213,8 @@ class Presence:
         agent.waits = False
         if pbx.agents.get(agent.user) is not agent or agent.subscription is not None or pbx.down:
             return
-        if now < pbx.barred_until:
-            agent.timer = self._stack.timers.at(pbx.barred_until, partial(self._queue, pbx, agent))
+        if now < pbx.left_alone_until:
+            agent.timer = self._stack.timers.at(pbx.left_alone_until, partial(self._queue, pbx, agent))
             return
         watched = sum(len(each.agents) for each in self._pbxs.values())
         expires = max(EXPIRES, int(4 * watched / self._rate))
@@ -247,7 +247,7 @@ class Presence:
             agent.pause = 0.0
         if over.again in (Again.RARELY, Again.NO_EVENT):
             if over.again is Again.NO_EVENT:
-                pbx.barred_until = now + RARELY
+                pbx.left_alone_until = now + RARELY
             return RARELY
         if over.again in (Again.AT_ONCE, Again.FORGOTTEN) and not agent.pause:
             agent.pause = FIRST_PAUSE
