@@ -77,7 +77,7 @@ class _Agent:
 class _Pbx:
     """One PBX and the extensions that are watched there."""
 
-    __slots__ = ("agents", "left_alone_until", "down", "probe", "probed", "site", "suspected")
+    __slots__ = ("agents", "down", "left_alone_until", "probe", "probed", "site", "suspected")
 
     def __init__(self, site: Site, down: bool) -> None:
         self.site = site
