@@ -155,7 +155,7 @@ class Attempt(AttemptState):
 
     def leg_pressed(self, own: OwnLeg, digit: str, info: bool, now: float) -> None:
         """See News."""
-        if self.outcome is not None or own.answered_at is None:
+        if self.outcome is not None:
             return
         if self._talk is not None:
             self._talk.pressed(own, digit, info)

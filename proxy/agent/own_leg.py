@@ -21,6 +21,8 @@ Role = Literal["agent", "customer", "incoming"]
 
 NOBODY_TALKED = 480
 """What the ledger is told of a customer's leg that was answered and never joined: nobody was reached."""
+KEYS_KEPT = 8
+"""Keys that are kept until a leg is answered."""
 
 
 class LegBook(Router, Protocol):
@@ -80,8 +82,8 @@ class News(Protocol):
 class OwnLeg:
     """Owner of one leg."""
 
-    __slots__ = ("_attempt", "_entered", "_leg", "_news", "_rang", "_told", "_tools", "answered_at", "answering",
-                 "call", "held", "leaving", "over", "role")
+    __slots__ = ("_accepted", "_attempt", "_entered", "_keys", "_leg", "_news", "_rang", "_told", "_tools",
+                 "answered_at", "answering", "call", "held", "leaving", "over", "role")
 
     def __init__(self, tools: Tools, news: News, attempt: str, role: Role, call: str) -> None:
         self._tools, self._news, self._attempt = tools, news, attempt
@@ -95,6 +97,10 @@ class OwnLeg:
         """We have hung up."""
         self.held = False
         self.over = False
+        self._accepted = False
+        """Its 2xx is there; the ACK waits for the disk."""
+        self._keys: list[tuple[str, bool]] = []
+        """Pressed meanwhile."""
         self._leg: Leg | None = None
         self._entered = False
         """Its end is for us to tell the ledger."""
@@ -181,6 +187,7 @@ class OwnLeg:
 
     def leg_accepted(self, leg: Leg, go: Callable[[float], None], now: float) -> None:
         """See LegOwner: nobody may be in a call with us that the next process would not know of."""
+        self._accepted = True
         try:
             self._tools.desk.leg(self._row(leg), lambda: go(self._tools.stack.clock()))
         except Exception as error:
@@ -195,11 +202,16 @@ class OwnLeg:
         if self.role == "agent":
             self.talks()
         self._news.leg_is_answered(self, now)
+        keys, self._keys = self._keys, []
+        for digit, info in keys:
+            self.leg_digit(leg, digit, info, now)
 
     def leg_digit(self, leg: Leg, digit: str, info: bool, now: float) -> None:
-        """See LegOwner."""
-        if not self.leaving:
+        """See LegOwner. Behind a PBX a phone is in the call before our ACK leaves: its keys wait for that."""
+        if self.answered_at is not None and not self.leaving:
             self._news.leg_pressed(self, digit, info, now)
+        elif self._accepted and len(self._keys) < KEYS_KEPT:
+            self._keys.append((digit, info))
 
     def leg_held(self, leg: Leg, held: bool, now: float) -> None:
         """See LegOwner."""

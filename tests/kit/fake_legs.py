@@ -221,6 +221,9 @@ class FakeDesk:
     """What was asked for and written, in order."""
     agents: list[str | None] = field(default_factory=list)
     held: list[Callable[[bool], None]] = field(default_factory=list)
+    slow_disk: bool = False
+    """Rows of legs wait for the test, in `written`."""
+    written: list[Callable[[], None]] = field(default_factory=list)
     legs: dict[str, LegRow] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
     broken: bool = False
@@ -249,7 +252,10 @@ class FakeDesk:
             raise ZeroDivisionError("a bug")
         self.legs[row.call] = row
         if done is not None:
-            done()
+            if self.slow_disk:
+                self.written.append(done)
+            else:
+                done()
 
     def leg_gone(self, call: str) -> None:
         self.legs.pop(call, None)

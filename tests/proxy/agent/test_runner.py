@@ -549,6 +549,33 @@ def test_keys_cross_between_joined_legs(stage: Stage) -> None:
     stage.agent.ends()
 
 
+def test_a_key_pressed_before_the_ack_counts(stage: Stage) -> None:
+    """The PBX has put the agent through already, while we still write down that they answered."""
+    stage.begin()
+    stage.agent.rings()
+    stage.agent.presses("2")
+    stage.desk.slow_disk = True
+    stage.agent.answers()
+    stage.agent.presses("1")
+    assert stage.desk.steps == ["agent"]
+    stage.desk.written.pop()()
+    stage.wait(0)
+    assert stage.dials == 1, "what was pressed while it rang is not an answer"
+    stage.agent.ends()
+
+
+def test_keys_before_the_ack_do_not_outlive_a_refusal(stage: Stage) -> None:
+    stage.begin()
+    stage.desk.slow_disk = True
+    stage.agent.answers()
+    stage.agent.presses("2111111111")
+    stage.desk.written.pop()()
+    assert stage.agent.hears == "play declined goodbye"
+    stage.agent.hears_out()
+    assert stage.outcome.result == "declined"
+    assert stage.dials == 0
+
+
 def test_a_key_in_info_accepts_too(stage: Stage) -> None:
     stage.agent_answers()
     stage.agent.presses("1", info=True)
