@@ -56,7 +56,9 @@ class Campaign(Section):
         description="Callers who hung up after at least so long in the queue are added; not set, and no add_key: "
         "every missed caller.",
     )
-    add_key: MenuKey | None = Field(default=None, description="Callers who pressed this key are added; no key of a waiting caller is heard yet.")
+    add_key: MenuKey | None = Field(
+        default=None, description="Callers who pressed this key are added; no key of a waiting caller is heard yet."
+    )
     add_prompt: Name | None = Field(default=None, description="Recording that tells them of the key.")
     as_ticket: bool = Field(default=False, description="Instead of a call, a ticket is opened.")
     ticket_subject: Subject = Field(default="Callback %number%", description="Subject of that ticket, as for tickets.")

@@ -32,6 +32,7 @@ from proxy.core.seals import Seals
 from proxy.daemon import building
 from proxy.daemon.callback_verbs import CallbackVerbs
 from proxy.daemon.callbacks import DATABASE, Callbacks
+from proxy.daemon.campaign_verbs import CampaignVerbs
 from proxy.daemon.gate import Gate
 from proxy.daemon.journal import HEARD, LogJournal
 from proxy.daemon.locating import LoopLocator, PeerAddresses
@@ -184,6 +185,7 @@ class Daemon:
                       self.policies.put).table()
         if self.callbacks is not None:
             table |= CallbackVerbs(self.callbacks, self.ledger, time.time).table()
+            table |= CampaignVerbs(self.callbacks.desk, self.ledger, time.time, self.policies.put).table()
             table |= TicketVerbs(self.callbacks.desk.tickets, self.store, self.ledger, time.time,
                                  self.callbacks.poke).table()
         return table

@@ -29,13 +29,15 @@ Times are float seconds since the epoch (UTC); what is not known is null.
 | callbacks.show | id | one of these with waits_until, tries: [{id, serial, agent, node, step, claimed, customer_at, |
 | | | answered, ended, result, cause, talk}] and journal: [{time, kind, agent, data}] |
 | callbacks.add | customer, group, number, campaign, responsible (extension or group:NAME), responsible_wait, |
-| | language, preview, note | as callbacks.list, of this one |
+| | language, preview, at, window, attempts, note | as callbacks.list, of this one |
 | callbacks.cancel, .hold, .resume, .call-now | id, reason | as callbacks.list, of this one |
 | dnc.list | limit | [{customer, since, reason}], the newest first |
 | dnc.add | customer, reason | {customer} |
 | dnc.remove | customer | {customer, removed: 0 or 1} |
 | campaigns.list | | [{id, name, group, rank, parity, active, from, to, open, running}] |
 | campaigns.show | id | one of these with settings |
+| campaigns.add | name, group, id, from, to and any other setting | as campaigns.list, of this one |
+| campaigns.remove | id | {id} |
 | tickets.list | limit, state, customer | [{id, number, task, customer, group, agent, subject, state, created, ended}] |
 | tickets.show | id or number | one of these with comments and deliveries |
 | tickets.comment | id, text, author, internal | as tickets.list, of this one |

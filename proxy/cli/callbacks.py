@@ -62,6 +62,9 @@ def callbacks_add(
     number: Annotated[str | None, typer.Option("--number", help="Our number to show.")] = None,
     responsible: Annotated[str | None, typer.Option("--responsible", help="Extension, or group:NAME.")] = None,
     wait: Annotated[float | None, typer.Option("--wait", min=0, help="Seconds the task waits for them.")] = None,
+    at: Annotated[str | None, typer.Option("--at", help="First try, such as 2026-11-23T12:00:00+01:00.")] = None,
+    window: Annotated[str | None, typer.Option("--window", help="How long it is tried, such as 24h.")] = None,
+    attempts: Annotated[int | None, typer.Option("--attempts", min=1, max=10, help="How often at most.")] = None,
     note: Annotated[str, typer.Option("--note", help="What the agent's card says.")] = "",
     config: Config = None,
     socket: Socket = None,
@@ -69,7 +72,7 @@ def callbacks_add(
 ) -> None:
     """Promise a callback to a customer."""
     data = ask(config, socket, "callbacks.add", customer=customer, group=group, number=number,
-               responsible=responsible, responsible_wait=wait, note=note)
+               responsible=responsible, responsible_wait=wait, at=at, window=window, attempts=attempts, note=note)
     _said(data, json)
 
 
@@ -135,6 +138,29 @@ def campaigns_show(campaign: str, config: Config = None, socket: Socket = None, 
     """Show every setting of a campaign and how it goes."""
     data = ask(config, socket, "campaigns.show", id=campaign)
     render.show_json(data) if json else render.show_pairs(data, tuple(data))
+
+
+@campaigns_app.command("add")
+def campaigns_add(
+    name: str,
+    group: Annotated[str, typer.Option("--group", help="Whose agents call.")],
+    ident: Annotated[str | None, typer.Option("--id", help="Five digits; the next free ones where left out.")] = None,
+    begin: Annotated[str | None, typer.Option("--from", help="First day, YYYY-MM-DD; today where left out.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Last day; no end where left out.")] = None,
+    config: Config = None,
+    socket: Socket = None,
+    json: Json = False,
+) -> None:
+    """Begin a campaign; its further settings are set with `policy set campaign.ID.KEY VALUE`."""
+    data = ask(config, socket, "campaigns.add", **{"id": ident, "name": name, "group": group, "from": begin, "to": to})
+    render.show_json(data) if json else render.show_line(f"campaign {data['id']} {data['name']}: from {data['from']}")
+
+
+@campaigns_app.command("remove")
+def campaigns_remove(campaign: str, config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """End a campaign for good; its open tasks go on by the settings of their group."""
+    data = ask(config, socket, "campaigns.remove", id=campaign)
+    render.show_json(data) if json else render.show_line(f"campaign {data['id']} is gone")
 
 
 def _said(data: dict[str, Any], json: bool) -> None:

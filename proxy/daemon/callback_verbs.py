@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable
+from datetime import datetime
 from itertools import islice
 from typing import Any, Final, Protocol, get_args
 
 from config.callbacks import Language
 from proxy.control import ControlError, Handler
 from proxy.daemon.arguments import UnknownError, do, limit_of, number_of, read, word
-from routing.callbacks.campaigns import active
 from routing.callbacks.desk import Desk
 from routing.callbacks.facts import AttemptRow, JournalRow, TaskRow, TaskState
 from routing.ledger import Ledger
@@ -32,7 +32,7 @@ class DeskHolder(Protocol):
 
 
 class CallbackVerbs:
-    """Handlers of `callbacks.*`, `dnc.*` and `campaigns.*`."""
+    """Handlers of `callbacks.*` and `dnc.*`."""
 
     def __init__(self, callbacks: DeskHolder, ledger: Ledger, wall: Callable[[], float]) -> None:
         self._callbacks, self._ledger, self._wall = callbacks, ledger, wall
@@ -50,7 +50,6 @@ class CallbackVerbs:
             "callbacks.resume": lambda args: self._change(args, self._desk.resume),
             "callbacks.call-now": lambda args: self._change(args, self._desk.call_now),
             "dnc.list": self.barred, "dnc.add": self.bar, "dnc.remove": self.unbar,
-            "campaigns.list": self.campaigns, "campaigns.show": self.campaign,
         }
 
     # Tasks
@@ -140,31 +139,6 @@ class CallbackVerbs:
         customer = number_of(args, "customer", self._ledger.policy.region)
         return {"customer": customer, "removed": int(do(lambda: self._desk.unbar(customer, self._wall())))}
 
-    # Campaigns
-
-    def campaigns(self, args: dict[str, Any]) -> list[dict[str, Any]]:
-        """Every campaign in short, those that go first first."""
-        found = [self._campaign(name)[0] for name in sorted(self._ledger.policy.campaign)]
-        return sorted(found, key=lambda one: int(one["rank"]))
-
-    def campaign(self, args: dict[str, Any]) -> dict[str, Any]:
-        """One campaign with its settings."""
-        name = word(args, "id") or ""
-        if name not in self._ledger.policy.campaign:
-            raise UnknownError(f"there is no campaign {name!r}")
-        short, settings = self._campaign(name)
-        return {**short, "settings": settings}
-
-    def _campaign(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        policy = self._ledger.policy
-        campaign = policy.campaign[name]
-        counted = next((rest for known, *rest in self._desk.campaigns() if known == name), [campaign, 0, 0])
-        settings = campaign.model_dump(mode="json", exclude_none=True, by_alias=True)
-        begun = active(campaign, self._wall(), policy.zone_for(campaign.group))
-        return {"id": name, "name": campaign.name, "group": campaign.group, "rank": campaign.rank,
-                "parity": campaign.parity, "active": begun, "from": settings.get("from"), "to": settings.get("to"),
-                "open": counted[1], "running": counted[2]}, settings
-
 
 def _own_settings(args: dict[str, Any]) -> dict[str, Any]:
     """Return what a task is to have otherwise than its group. ControlError where it cannot have that."""
@@ -176,10 +150,36 @@ def _own_settings(args: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
             raise ControlError(f"{name}: {value!r} is no number of seconds that it can be")
         found[name] = float(value)
+    window = word(args, "window")
+    if window is not None:
+        found["window"] = window
+    attempts = args.get("attempts")
+    if attempts is not None:
+        if isinstance(attempts, bool) or not isinstance(attempts, int):
+            raise ControlError(f"attempts: {attempts!r} is no whole number")
+        found["attempts"] = attempts
+    at = _moment(args.get("at"))
+    if at is not None:
+        found["at"] = at
     language = word(args, "language")
     if language is not None and language not in LANGUAGES:
         raise ControlError(f"language: {language!r} is none of {', '.join(LANGUAGES)}")
     return found | ({} if language is None else {"language": language})
+
+
+def _moment(value: object) -> float | None:
+    """Read a moment: seconds since the epoch, or RFC 3339 with its zone. ControlError where it is neither."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    try:
+        read_as = datetime.fromisoformat(str(value))
+    except ValueError:
+        read_as = None
+    if read_as is None or read_as.tzinfo is None:
+        raise ControlError(f"at: {value!r} is no moment: write it as 2026-11-23T12:00:00+01:00")
+    return read_as.timestamp()
 
 
 def task_json(row: TaskRow) -> dict[str, Any]:

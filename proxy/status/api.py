@@ -48,6 +48,9 @@ class NewCallback(Body):
     responsible_wait: float | None = Field(default=None, ge=0, description="Seconds that it waits for them.")
     language: str | None = Field(default=None, description="Language of the prompts.")
     preview: float | None = Field(default=None, ge=0, le=600, description="Seconds the agent sees the card.")
+    at: str | None = Field(default=None, description="When to try first, RFC 3339 with its zone; at once if left out.")
+    window: str | None = Field(default=None, description="How long it is tried, such as 24h; the group's if left out.")
+    attempts: int | None = Field(default=None, ge=1, le=10, description="How often at most; the group's if left out.")
     note: str = Field(default="", max_length=500, description="What the card says beside.")
 
 

@@ -119,6 +119,8 @@ def test_campaigns(run: Run) -> None:
     assert "Winter" in listed
     assert "running" in listed
     assert '"parity": 3' in good(run("campaigns", "show", "10001"))
+    assert good(run("campaigns", "add", "Spring", "--group", "sales")) == "campaign 10002 Spring: from 2026-11-18\n"
+    assert good(run("campaigns", "remove", "10002")) == "campaign 10002 is gone\n"
 
 
 def opened(node: Node) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from config.policy import parse_policy
+from config.policy import Policy, parse_policy
 from proxy.control import ControlError
 from proxy.daemon.callback_verbs import CallbackVerbs
+from proxy.daemon.campaign_verbs import CampaignVerbs
 from proxy.daemon.gate import Gate
 from proxy.daemon.ticket_verbs import TicketVerbs
 from proxy.status.commands import CommandError
@@ -55,8 +56,13 @@ class Node:
         assert self.desk.restore(NOW)
         self.pokes = self.media = 0
         verbs = CallbackVerbs(self, self.ledger, lambda: NOW).table()
+        verbs |= CampaignVerbs(self.desk, self.ledger, lambda: NOW, self.put_policy).table()
         verbs |= TicketVerbs(self.desk.tickets, self.store, self.ledger, lambda: NOW, self.poke).table()
         self.verbs: dict[str, Callable[[dict[str, Any]], Any]] = verbs
+
+    def put_policy(self, policy: Policy) -> None:
+        self.ledger.set_policy(policy)
+        self.desk.set_policy(policy, NOW)
 
     def want_media(self) -> None:
         self.media += 1
@@ -136,6 +142,11 @@ def test_for_whom_and_how_it_is_held(node: Node) -> None:
     ("tickets.show", {"id": "9" * 25}, "there is no ticket '999"),
     ("tickets.show", {"id": 7}, "there is no ticket '7'"),
     ("tickets.show", {"id": "\ud800"}, "id is no text"),
+    ("callbacks.add", {"customer": CUSTOMER, "group": "sales", "at": "tomorrow"}, "at: 'tomorrow' is no moment"),
+    ("callbacks.add", {"customer": CUSTOMER, "group": "sales", "at": "2026-11-18T13:00:00"}, "is no moment"),
+    ("callbacks.add", {"customer": CUSTOMER, "group": "sales", "attempts": 11}, "attempts are 1 to 10"),
+    ("callbacks.add", {"customer": CUSTOMER, "group": "sales", "attempts": "3"}, "is no whole number"),
+    ("callbacks.add", {"customer": CUSTOMER, "group": "sales", "window": "soon"}, "soon"),
     ("callbacks.list", {"state": "opened"}, "'opened' is no state"),
     ("callbacks.list", {"customer": "x"}, "customer: 'x' cannot be read"),
     ("callbacks.show", {"id": "nothing"}, "there is no callback 'nothing'"),
@@ -185,6 +196,28 @@ def test_campaigns(node: Node) -> None:
         "id": "10001", "name": "Winter", "group": "sales", "rank": 1, "parity": 3, "active": True,
         "from": "2026-11-01", "to": None, "open": 1, "running": 0}]
     assert node.ask("campaigns.show", id="10001")["settings"]["parity"] == 3
+
+
+def test_a_campaign_gets_the_next_free_id_and_begins_today(node: Node) -> None:
+    made = node.ask("campaigns.add", name="Spring", group="sales", retries=1, delay="10s")
+    assert (made["id"], made["from"], made["active"]) == ("10002", "2026-11-18", True)
+    assert node.ledger.policy.campaign["10002"].delay == 10.0
+    assert node.ask("campaigns.add", id="20000", name="Other", group="vip")["id"] == "20000"
+    for args, text in (({"id": "20000", "name": "x", "group": "vip"}, "there is a campaign '20000' already"),
+                       ({"name": "x", "group": "none"}, "campaign.10003.group: there is no group 'none'"),
+                       ({"name": "x", "group": "vip", "retrys": 1}, "retrys"), ({"name": "x"}, "group")):
+        with pytest.raises(ControlError, match=text):
+            node.ask("campaigns.add", **args)
+    assert node.ask("campaigns.remove", id="20000") == {"id": "20000"}
+    assert [one["id"] for one in node.ask("campaigns.list")] == ["10001", "10002"]
+    with pytest.raises(ControlError, match="there is no campaign '20000'"):
+        node.ask("campaigns.remove", id="20000")
+
+
+def test_when_and_how_often(node: Node) -> None:
+    made = node.ask("callbacks.add", customer=CUSTOMER, group="sales", at="2026-11-18T13:00:00+01:00", window="2h",
+                    attempts=2)
+    assert (made["due"], made["attempts_max"]) == (NOW + 3200, 2)
 
 
 def test_tickets(node: Node) -> None:

@@ -1,0 +1,82 @@
+"""What an operator, MQTT and the API may ask about campaigns; the shapes stand in `proxy.control`."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from config.lines import format_key
+from config.policy import Policy, check_policy, plain_policy
+from proxy.control import ControlError, Handler
+from proxy.daemon.arguments import UnknownError, word
+from routing.callbacks.campaigns import active
+from routing.callbacks.desk import Desk
+from routing.ledger import Ledger
+
+
+class CampaignVerbs:
+    """Handlers of `campaigns.*`. Campaigns are part of the policy: their settings are changed with `policy.set`."""
+
+    def __init__(self, desk: Desk, ledger: Ledger, wall: Callable[[], float],
+                 put_policy: Callable[[Policy], None]) -> None:
+        self._desk, self._ledger, self._wall, self._put_policy = desk, ledger, wall, put_policy
+
+    def table(self) -> dict[str, Handler]:
+        """Every verb and its handler."""
+        return {"campaigns.list": self.campaigns, "campaigns.show": self.campaign, "campaigns.add": self.add,
+                "campaigns.remove": self.remove}
+
+    def campaigns(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+        """Every campaign in short, those that go first first."""
+        found = [self._campaign(name)[0] for name in sorted(self._ledger.policy.campaign)]
+        return sorted(found, key=lambda one: int(one["rank"]))
+
+    def campaign(self, args: dict[str, Any]) -> dict[str, Any]:
+        """One campaign with its settings."""
+        name = word(args, "id") or ""
+        if name not in self._ledger.policy.campaign:
+            raise UnknownError(f"there is no campaign {name!r}")
+        short, settings = self._campaign(name)
+        return {**short, "settings": settings}
+
+    def _campaign(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        policy = self._ledger.policy
+        campaign = policy.campaign[name]
+        counted = next((rest for known, *rest in self._desk.campaigns() if known == name), [campaign, 0, 0])
+        settings = campaign.model_dump(mode="json", exclude_none=True, by_alias=True)
+        begun = active(campaign, self._wall(), policy.zone_for(campaign.group))
+        return {"id": name, "name": campaign.name, "group": campaign.group, "rank": campaign.rank,
+                "parity": campaign.parity, "active": begun, "from": settings.get("from"), "to": settings.get("to"),
+                "open": counted[1], "running": counted[2]}, settings
+
+    def add(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Begin a campaign: the next free id unless one is given, from today unless a date is given."""
+        policy = self._ledger.policy
+        settings = {key: value for key, value in args.items() if key != "id" and value is not None}
+        name = word(args, "id") or policy.free_campaign()
+        if name in policy.campaign:
+            raise ControlError(f"there is a campaign {name!r} already")
+        group = settings.get("group")
+        zone = policy.zone_for(group if isinstance(group, str) else "")
+        settings.setdefault("from", f"{datetime.fromtimestamp(self._wall(), ZoneInfo(zone)):%Y-%m-%d}")
+        raw = plain_policy(policy)
+        raw.setdefault("campaign", {})[name] = settings
+        self._put(raw)
+        return self._campaign(name)[0]
+
+    def remove(self, args: dict[str, Any]) -> dict[str, Any]:
+        """End a campaign for good; its open tasks go on by the settings of their group."""
+        name = word(args, "id") or ""
+        raw = plain_policy(self._ledger.policy)
+        if name not in raw.get("campaign", {}):
+            raise UnknownError(f"there is no campaign {name!r}")
+        del raw["campaign"][name]
+        self._put(raw)
+        return {"id": name}
+
+    def _put(self, raw: dict[str, Any]) -> None:
+        changed, found = check_policy(raw)
+        if changed is None:
+            said = "; ".join(f"{format_key(tuple(map(str, key)))}: {text}" for key, text in found)
+            raise ControlError(said)
+        self._put_policy(changed)
