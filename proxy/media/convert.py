@@ -4,6 +4,7 @@ A thread that computes takes the interpreter's lock from the packets, at each of
 another rate or form is converted by a process of its own: `python -m proxy.media.convert FILE`, PCM on its output.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -36,7 +37,8 @@ def load(path: Path) -> bytes:
 
 def main(arguments: Sequence[str]) -> int:
     """Convert one file; 1 where it cannot be read, with the reason on standard error."""
-    os.nice(NICE)
+    with contextlib.suppress(OSError):  # a hardened service may not; it is only a courtesy
+        os.nice(NICE)
     try:
         pcm = read_wav(Path(arguments[0]))
     except (WavError, OSError) as error:
