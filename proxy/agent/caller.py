@@ -6,6 +6,7 @@ Rules
 - Credentials and a larger session interval are each asked for once or twice, then the refusal stands.
 - Forks: each To tag is a dialog of its own. The first 2xx counts, every other one gets ACK and BYE.
 - Nothing is cancelled before a 1xx came (section 9.1). Whoever answers all the same gets ACK and BYE.
+- An address that was given up for its silence and rings after all is cancelled then: nobody is rung in two places.
 - 3xx is not followed: where a customer's call goes is not for somebody else to say.
 """
 
@@ -48,6 +49,8 @@ class Caller(BaseLeg):
         self._early = EarlyDialogs(wiring, self)
         self._tried: Tried | None = None
         """The INVITE that is under way."""
+        self._silent: dict[int, Tried] = {}
+        """By CSeq: those that were given up without an answer."""
         self._end: LegEnd | None = None
         """How it is to end, once somebody gave it up."""
         self._reason: tuple[bytes, ...] = ()
@@ -89,15 +92,15 @@ class Caller(BaseLeg):
         self._send(now)
 
     def _send(self, now: float) -> None:
-        stack = self.wiring.stack
-        listener = stack.listener_for(self._invite.hop)
-        if listener is None or self.negotiation is None:
+        request = None if self.negotiation is None else self._invite.write(self.negotiation)
+        if request is None:
             self.finish(LegEnd(503, "lost", reason="No address"), now)
             return
         self._early.clear()
-        request = self._invite.write(listener, self.negotiation)
-        tried = self._tried = Tried(self, request, self._invite.hop)
-        tried.tx = stack.start_client(request, self._invite.hop, tried)
+        hop = self._invite.way.taken
+        self._hops = [other for other in self._hops if other != hop]  # nobody is called twice at one address
+        tried = self._tried = Tried(self, request, hop)
+        tried.tx = self.wiring.stack.start_client(request, hop, tried)
         if self._hops:
             tried.tx.give_up_at(now + NEXT_ADDRESS_AFTER)
         self.owner.leg_sent(self, now)
@@ -110,7 +113,7 @@ class Caller(BaseLeg):
     def _next_address(self, now: float) -> bool:
         if self._end is not None or not self._hops:
             return False
-        self._invite.hop = self._hops.pop(0)
+        self._invite.to(self._hops.pop(0))
         self._again(now)
         return True
 
@@ -204,10 +207,13 @@ class Caller(BaseLeg):
 
     def invite_silent(self, tried: Tried, status: int, now: float) -> None:
         """No answer at all (408), or it could not be sent (503)."""
+        self._silent[tried.cseq] = tried
         if self.over:
             return
         if self._end is not None and tried.cancelled:
             self.finish(self._end, now)
+        elif status == 503 and self._end is None and not tried.heard and self._invite.way.give_up_stream():
+            self._again(now)
         elif tried.heard or not self._next_address(now):
             self.finish(LegEnd(status, "lost", reason="No answer" if status == 408 else "Not reachable"), now)
 
@@ -276,7 +282,11 @@ class Caller(BaseLeg):
             return
         if response.status >= 300:
             self._strays.acknowledge_refusal(response, flow)
-        elif response.status >= 200:
+        elif response.status < 200:
+            tried = self._silent.get(response.cseq.number)
+            if tried is not None:
+                tried.works_after_all(response, self._reason)
+        else:
             session = self.session
             if session is not None and not self.over and session.dialog.key.remote_tag == (response.to.tag or b""):
                 if self._then is None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from proxy.agent.login import CHALLENGES
+from proxy.agent.way import Way
 from proxy.agent.wiring import Far, Wiring, as_request
 from proxy.sip.client import ClientTransaction
 from proxy.sip.dialog import TARGET_REFRESH, Dialog
@@ -23,7 +24,7 @@ class DialogRequest:
         self._done = done
         self._told = False
         self._hops: tuple[Hop, ...] = ()
-        self._hop = far.hop
+        self._way = Way(wiring.stack, far.hop)
         self._cseq = 0
         self._login = wiring.accounts.login(far.side, far.name)
 
@@ -39,11 +40,11 @@ class DialogRequest:
         if not self._hops:
             self._finish(None, now)
             return
-        self._hop, self._hops = self._hops[0], self._hops[1:]
+        self._way, self._hops = Way(self._wiring.stack, self._hops[0]), self._hops[1:]
         self._send(now)
 
     def _send(self, now: float) -> None:
-        listener = self._wiring.stack.listener_for(self._hop)
+        listener = self._wiring.stack.listener_for(self._way.hop)
         if listener is None:
             self._next(now)
             return
@@ -52,12 +53,13 @@ class DialogRequest:
                                     (*contact, *self._login.fields, *self._fields), self._body)
         request = as_request(data)
         self._cseq = request.cseq.number
-        self._wiring.stack.start_client(request, self._hop, self)
+        hop = self._way.choose(request, self._far.user if contact else None)
+        self._wiring.stack.start_client(request, hop, self)
 
     def _may_answer(self) -> bool:
         """Whether the peer itself has challenged us (login.py's rule on dialogs)."""
         return not self._dialog.route_set and self._wiring.accounts.is_address_of(
-            self._hop, self._far.side, self._far.name)
+            self._way.hop, self._far.side, self._far.name)
 
     def _finish(self, response: Response | None, now: float) -> None:
         if not self._told:
@@ -81,7 +83,10 @@ class DialogRequest:
         self._finish(None, now)
 
     def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
-        self._next(now)
+        if self._way.give_up_stream():
+            self._send(now)
+        else:
+            self._next(now)
 
     def on_terminated(self, tx: ClientTransaction, now: float) -> None:
         """Nothing is left to do."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from proxy.agent.login import CHALLENGES, Login
 from proxy.agent.ports import Stack
+from proxy.agent.way import Way
 from proxy.sip.client import ClientTransaction
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Request, Response
@@ -17,20 +18,23 @@ Make = Callable[[bytes, tuple[bytes, ...]], bytes]
 class Exchange:
     """Owner of the transactions of one request (see proxy.sip.client.ClientOwner)."""
 
-    __slots__ = ("_done", "_hop", "_listener", "_login", "_make", "_over", "_stack")
+    __slots__ = ("_done", "_listener", "_login", "_make", "_over", "_stack", "_way")
 
     def __init__(self, stack: Stack, done: Callable[[Response | None, float], None]) -> None:
         """`done` is told the final response that counts, or None where none came; once, and after `send` returned."""
         self._stack, self._done = stack, done
         self._over = False
-        self._hop: Hop
+        self._way: Way
         self._listener: Listener
         self._login: Login
         self._make: Make
 
     def send(self, hop: Hop, listener: Listener, login: Login, make: Make) -> None:
-        """Send the request to a hop by a listener of ours that reaches it; `login` answers its challenges."""
-        self._hop, self._listener, self._login, self._make = hop, listener, login, make
+        """Send the request to a hop by a listener of ours that reaches it; `login` answers its challenges.
+
+        Its Contact stays, whatever way it takes: that is where we are registered, or want to be told.
+        """
+        self._way, self._listener, self._login, self._make = Way(self._stack, hop), listener, login, make
         self._send()
 
     def _send(self) -> None:
@@ -39,7 +43,7 @@ class Exchange:
         via = via_field(self._listener, b"z9hG4bK" + self._stack.token())
         request = parse(self._make(via, self._login.fields))
         assert isinstance(request, Request)
-        self._stack.start_client(request, self._hop, self)
+        self._stack.start_client(request, self._way.choose(request), self)
 
     def fail(self, now: float) -> None:
         """Give up: there is nowhere to send it."""
@@ -54,7 +58,7 @@ class Exchange:
     def on_response(self, tx: ClientTransaction, response: Response, now: float) -> None:
         if response.status < 200:
             return
-        self._stack.report(self._hop, response.status != 503)
+        self._stack.report(self._way.taken, response.status != 503)
         request = tx.request
         if response.status in CHALLENGES and self._login.answer(response, request.method, request.uri,
                                                                 self._stack.token()):
@@ -66,13 +70,18 @@ class Exchange:
         self._failed(now)
 
     def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
-        self._failed(now)
+        taken = self._way.taken
+        if self._way.give_up_stream():
+            self._stack.report(taken, False)
+            self._send()
+        else:
+            self._failed(now)
 
     def on_terminated(self, tx: ClientTransaction, now: float) -> None:
         """Nothing is left to do."""
 
     def _failed(self, now: float) -> None:
-        self._stack.report(self._hop, False)
+        self._stack.report(self._way.taken, False)
         self._finish(None, now)
 
     def _finish(self, response: Response | None, now: float) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from proxy.agent.offer import Negotiation
 from proxy.agent.ports import LegOrder
+from proxy.agent.way import Way
 from proxy.agent.wiring import ALLOW, SDP_FIELD, SUPPORTED, Far, Wiring, as_request, clean, escape_user, name_addr
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Request, Response
@@ -23,8 +24,8 @@ class Invite:
 
     def __init__(self, wiring: Wiring, order: LegOrder, hop: Hop) -> None:
         self.order = order
-        self.hop = hop
-        """Where it goes next."""
+        self.way = Way(wiring.stack, hop)
+        """Where it goes next, and how."""
         self.tag = wiring.tag()
         self.call_id = order.call.encode()
         self._wiring = wiring
@@ -43,19 +44,31 @@ class Invite:
     @property
     def far(self) -> Far:
         """Whom it goes to."""
-        return Far(self.order.side, self.order.peer, self.hop, self._user)
+        return Far(self.order.side, self.order.peer, self.way.taken, self._user)
 
     @property
     def _uri(self) -> bytes:
-        host = self._wiring.stack.uri_host(self.order.side, self.order.peer, self.hop)
+        host = self._wiring.stack.uri_host(self.order.side, self.order.peer, self.way.hop)
         return b"sip:%s@%s" % (escape_user(self.order.user), host)
 
     def next(self) -> None:
         """The next form of it: a transaction of its own."""
         self._cseq += 1
 
-    def write(self, listener: Listener, negotiation: Negotiation) -> Request:
-        """Write it as it leaves by a listener."""
+    def to(self, hop: Hop) -> None:
+        """Another address: its next form goes there."""
+        self.way = Way(self._wiring.stack, hop)
+
+    def write(self, negotiation: Negotiation) -> Request | None:
+        """Write it as it leaves, and settle by which way; None: no listener of ours reaches the address."""
+        listener = self._wiring.stack.listener_for(self.way.hop)
+        if listener is None:
+            return None
+        request = self._written(listener, negotiation)
+        self.way.choose(request, self._user)
+        return request
+
+    def _written(self, listener: Listener, negotiation: Negotiation) -> Request:
         order = self.order
         host = self._host(listener)
         from_ = name_addr(order.from_display, self._user, host) + b";tag=" + self.tag
@@ -86,13 +99,14 @@ class Invite:
 
     def known(self) -> dict[str, Any]:
         """What there is to be remembered of it, as plain values (remembered.py)."""
-        listener = self._wiring.stack.listener_for(self.hop)
+        stack = self._wiring.stack
+        listener, sender = stack.listener_for(self.way.hop), stack.listener_for(self.way.taken)
         return {
-            "side": self.order.side, "peer": self.order.peer, "hop": list(self.hop), "user": self._user.decode(),
+            "side": self.order.side, "peer": self.order.peer, "hop": list(self.way.taken), "user": self._user.decode(),
             "call_id": self.order.call, "tag": self.tag.decode(), "uri": self._uri.decode(), "to": self._to.decode(),
             "branch": self._branch.decode(), "cseq": self._cseq, "display": self.order.from_display,
             "host": "" if listener is None else self._host(listener).decode(),
-            "sent_by": "" if listener is None else authority(listener).decode(),
+            "sent_by": "" if sender is None else authority(sender).decode(),
         }
 
 

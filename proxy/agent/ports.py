@@ -63,6 +63,10 @@ class Stack(Protocol):
     def listener_for(self, hop: Hop) -> Listener | None:
         """Our listener that a message to this hop leaves by."""
 
+    def way(self, hop: Hop, size: int) -> Hop:
+        """How a request of so many bytes goes to a hop: where it is too large for UDP, by a stream to the same peer
+        (RFC 3261 section 18.1.1), as long as there is one that is not known to be down."""
+
     def start_client(self, request: Request, hop: Hop, owner: ClientOwner) -> ClientTransaction:
         """Open a client transaction and send its request, whose top Via names our listener. It starts at once."""
 

@@ -58,13 +58,21 @@ class Tried:
         if self.heard:
             self._send_cancel(now)
 
-    def _send_cancel(self, now: float) -> None:
-        stack = self._inviter.wiring.stack
+    def works_after_all(self, response: Response, fields: tuple[bytes, ...]) -> None:
+        """A 1xx came when it had been given up, and its transaction with it: nobody is to ring there."""
+        if self._over and not self.cancelled and response.via.branch == self.request.via.branch:
+            self._write_cancel(fields)
+
+    def _write_cancel(self, fields: tuple[bytes, ...]) -> None:
         self.cancelled = True
         request = as_request(make_cancel(self.request))
-        for field in self._wanted or ():
+        for field in fields:
             request.insert_before(b"content-length", field)
-        stack.start_client(request, self.hop, _Bystander())
+        self._inviter.wiring.stack.start_client(request, self.hop, _Bystander())
+
+    def _send_cancel(self, now: float) -> None:
+        stack = self._inviter.wiring.stack
+        self._write_cancel(self._wanted or ())
         self._patience = stack.timers.at(now + stack.values.timeout, self._unanswered)
 
     def _unanswered(self, now: float) -> None:

@@ -117,14 +117,14 @@ class Outward:
         out = make_outgoing(request, flow.listener, listener, hop, uri=uri, branch=branch, token=token, fields=fields)
         if len(out.data) <= UDP_LIMIT or hop.transport != "udp":
             return out
-        twin = self._stream_twin(hop)
+        twin = self.stream_twin(hop)
         if twin is not None:
             return make_outgoing(request, flow.listener, twin[1], twin[0], uri=uri, branch=branch, token=token,
                                  fields=fields)
         self.journal.note("larger_than_mtu", call=call, bytes=len(out.data), hop=str(hop[:3]))
         return out
 
-    def _stream_twin(self, hop: Hop) -> tuple[Hop, Listener] | None:
+    def stream_twin(self, hop: Hop) -> tuple[Hop, Listener] | None:
         """A stream to the host of a UDP hop, where its peer is configured with one (RFC 3261 section 18.1.1)."""
         for peer in self.peers:
             for other in peer.hops:

@@ -80,6 +80,13 @@ class ProxyStack:
         """See Stack."""
         return self._proxy.network.listener_for(hop)
 
+    def way(self, hop: Hop, size: int) -> Hop:
+        """See Stack."""
+        if size <= UDP_LIMIT or hop.transport != "udp":
+            return hop
+        twin = self._proxy.stream_twin(hop)
+        return hop if twin is None or self._proxy.health.is_open(twin[0], self._proxy.clock()) else twin[0]
+
     def start_client(self, request: Request, hop: Hop, owner: ClientOwner) -> ClientTransaction:
         """See Stack. Raises ValueError where no listener of ours can reach the hop."""
         listener = self._proxy.network.listener_for(hop)

@@ -55,6 +55,42 @@ def test_silence_goes_to_the_next_address(two: LegWorld) -> None:
     two.assert_all_over()
 
 
+@pytest.mark.parametrize("status", [100, 180, 183])
+def test_a_phone_that_rings_late_is_cancelled(two: LegWorld, status: int) -> None:
+    """The address was given up for its silence: while the next one works on the call nobody rings there."""
+    leg = two.place(side="pbx", user="201")
+    two.play("wait 4.1 : 4x INVITE > agent, INVITE > second\nsecond > 180 :")
+    first, second = two["agent"].request(), two["second"].request()
+    two.play(f"agent > {status} : CANCEL > agent\nagent > 180 :\nagent > again :")
+    cancel = two["agent"].request("CANCEL")
+    assert (cancel.uri, cancel.value(b"via"), cancel.cseq.number) == (first.uri, first.value(b"via"), 1)
+    assert second.via.branch != first.via.branch
+    two.play("agent > 200 CANCEL :\nagent > 487 : ACK > agent")
+    two.say("second > 200 : ACK > second", ANSWER)
+    assert leg.answered
+    assert two.told == ["sent", "sent", "ringing", "answered"]
+    leg.hang_up(two.now)
+    two.play("wait 0 : BYE > second\nsecond > 200 BYE :")
+    two.assert_all_over()
+
+
+def test_late_phone_that_is_answered_all_the_same(two: LegWorld) -> None:
+    two.place(side="pbx", user="201")
+    two.play("wait 4.1 : 4x INVITE > agent, INVITE > second\nagent > 180 : CANCEL > agent")
+    two.say("agent > 200 : ACK > agent, BYE > agent", ANSWER)
+    two.play("agent > 200 CANCEL :\nagent > 200 BYE :\nsecond > 486 : ACK > second")
+    assert two.told[-1] == "ended 486 far"
+    two.assert_all_over()
+
+
+def test_a_phone_that_rings_when_all_is_over_is_cancelled(legs: LegWorld) -> None:
+    legs.place()
+    legs.play("wait 31.9 : 7x INVITE > trunk\nwait 0.2 :")
+    assert legs.told == ["sent", "ended 408 lost"]
+    legs.play("trunk > 180 : CANCEL > trunk\ntrunk > 200 CANCEL :\ntrunk > 487 : ACK > trunk")
+    legs.assert_all_over()
+
+
 def test_refused_connection_goes_to_the_next_address(two: LegWorld) -> None:
     two.world.wire.dead.add(PBX)
     two.place(side="pbx", user="201")
