@@ -235,6 +235,8 @@ class Attempt(AttemptState):
             return
         customer.talks()
         self._talk = Talk(self.order, self._tools, agent, customer, now, partial(self._step, "talked"))
+        self._tools.tell(self._tools.desk.connected, self.order.attempt, self._tools.stack.wall(), self.taken_by,
+                         call="")
         self._note("callback_connected", call=customer.call, glare=self._talk.glare)
 
     def _part(self) -> None:

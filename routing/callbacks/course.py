@@ -166,7 +166,6 @@ class Course:
             case "answered":
                 attempt.row = row._replace(answered_at=now)
                 draft.note(row.task, "answered", row.agent, attempt=row.id)
-                draft.tell("callback.connected", attempt.task.row, row.agent, attempt=row.id)
             case "talked":
                 self.aftermath.kept(attempt, draft)
             case _:
@@ -178,6 +177,16 @@ class Course:
             self._store.commit(draft.unit(durable=True), partial(self._stepped, attempt, step, now, go))
         else:
             self._store.put(draft.unit(durable=True), partial(self._stepped, attempt, step, now, go, True))
+
+    def connected(self, name: str, now: float, agent: str | None) -> None:
+        """See DeskFacts. Told once: whoever rings in while they talk is joined anew."""
+        attempt = self._keeper.register.attempts.get(name)
+        if attempt is not None and not attempt.connected:
+            attempt.connected = True
+            draft = self._draft(now)
+            draft.tell("callback.connected", attempt.task.row, agent or attempt.row.agent, attempt=attempt.row.id)
+            if not draft.empty:
+                self._store.put(draft.unit())
 
     def _may_dial(self, attempt: Attempt, draft: Draft) -> bool:
         """Look again, now that it comes to dialling: much may have happened while the agent was rung."""

@@ -131,6 +131,10 @@ class Desk(Office):
         """See DeskFacts."""
         self._course.step(attempt, step, now, go, agent)
 
+    def connected(self, attempt: str, now: float, agent: str | None = None) -> None:
+        """See DeskFacts."""
+        self._course.connected(attempt, now, agent)
+
     def leg(self, row: LegRow, done: Callable[[], None] | None = None) -> None:
         """See DeskFacts. `done` is called once this is committed, or at once while the database is in trouble."""
         self._course.leg(row, done)

@@ -204,6 +204,9 @@ class DeskFacts(Protocol):
         step stands for; `go(False)`: it must not (the database is in trouble, a talk meanwhile, the guard says no);
         the runner then ends the attempt with result `stopped` or `refused`."""
 
+    def connected(self, attempt: str, now: float, agent: str | None = None) -> None:
+        """Agent and customer hear each other: after `answered`, and later than that where one waits for the other."""
+
     def leg(self, row: LegRow, done: Callable[[], None] | None = None) -> None:
         """Keep what is needed to end a leg after a crash; again with each change.
 

@@ -1,5 +1,7 @@
 """A missed call is called back: the whole node on a virtual wire, from the first INVITE to the last BYE."""
 
+from typing import Any
+
 import pytest
 
 from proxy.agent.ports import Account
@@ -76,6 +78,11 @@ def test_two_agents_one_declines() -> None:
     assert site.task.attempts == 1
 
 
+def connected(site: Site) -> list[dict[str, Any]]:
+    """What was told of agents and customers who hear each other."""
+    return [event.data for event in site.store.events if event.kind == "callback.connected"]
+
+
 def test_a_voicemail_is_no_talk() -> None:
     """It answers for long, and presses no key."""
     site = Site(POLICY.replace("[group.sales]", '[callback]\nconfirm_key = "5"\n[group.sales]'))
@@ -84,10 +91,13 @@ def test_a_voicemail_is_no_talk() -> None:
     site.miss()
     site.run(90)
     assert [one.result for one in site.attempts()] == ["no_key"]
+    assert connected(site) == []
     assert (site.task.state, site.task.attempts) == ("open", 1)
     assert site.store.last_talk(CUSTOMER, 5.0) is None
     site.run(24 * 3600)
     assert [one.result for one in site.attempts()] == ["no_key", "talked"]
+    [event] = connected(site)
+    assert event["attempt"] == site.attempts()[-1].id
     assert site.task.state == "done"
     site.assert_nothing_left()
 

@@ -225,6 +225,8 @@ class FakeDesk:
     """Rows of legs wait for the test, in `written`."""
     written: list[Callable[[], None]] = field(default_factory=list)
     legs: dict[str, LegRow] = field(default_factory=dict)
+    connections: list[str | None] = field(default_factory=list)
+    """Agents who were told to hear the customer."""
     outcomes: list[Outcome] = field(default_factory=list)
     broken: bool = False
 
@@ -242,6 +244,10 @@ class FakeDesk:
             go(allowed)
         else:
             self.stack.timers.at(self.stack.now, lambda now: go(allowed))
+
+    def connected(self, attempt: str, now: float, agent: str | None = None) -> None:
+        assert not self.outcomes, "connected after the end"
+        self.connections.append(agent)
 
     def commit(self, well: bool = True) -> None:
         """The oldest question is answered."""

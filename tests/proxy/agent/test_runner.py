@@ -51,6 +51,7 @@ def test_the_whole_way(stage: Stage) -> None:
     assert agent.hears == "tone ringback"
     customer.answers()
     assert agent.hears == f"joined {customer.call}"
+    assert stage.desk.connections == ["201"]
     stage.wait(30)
     customer.ends()
     assert agent.done == ["go", "hang_up"]
@@ -260,8 +261,10 @@ def test_the_key_that_proves_a_person(stage: Stage) -> None:
     stage.wait(3)
     stage.customer.presses("4")
     assert "joined" not in stage.customer.hears
+    assert stage.desk.connections == []
     stage.customer.presses("5")
     assert stage.customer.hears == f"joined {stage.agent.call}"
+    assert stage.desk.connections == ["201"]
     stage.wait(5)
     stage.customer.ends()
     assert (stage.outcome.result, stage.outcome.talk_s) == ("talked", 5)
@@ -302,8 +305,10 @@ def test_customer_first(stage: Stage) -> None:
     stage.wait(0)
     stage.agent.answers()
     assert stage.agent.hears == ASK
+    assert stage.desk.connections == []
     stage.agent.presses("1")
     assert customer.hears == f"joined {stage.agent.call}"
+    assert stage.desk.connections == ["201"]
     stage.wait(8)
     stage.agent.ends()
     assert stage.desk.steps == ["customer", "answered", "agent", "accepted", "talked"]

@@ -220,6 +220,7 @@ class Shop:
         """The customer is dialled and talks."""
         assert self.dial(order)
         assert self.step(order, "answered")
+        self.desk.connected(order.attempt, self.now, order.agent)
         self.now += seconds
         self.step(order, "talked")
         self.end(order, "talked", 200, talk_s=seconds, answered_at=self.now - seconds)

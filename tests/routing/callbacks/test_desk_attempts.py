@@ -340,6 +340,23 @@ def test_a_talk_ends_it_and_every_other_promise_to_them() -> None:
     assert len(shop.events("callback.connected")) == 1
 
 
+def test_connected_is_told_when_they_hear_each_other() -> None:
+    """A customer who answered may wait for the agent, or be a voicemail; whoever rings in is joined anew."""
+    shop = Shop(callback="customer_first = true")
+    shop.missed()
+    [order] = shop.turn()
+    for step in ("customer", "answered", "agent", "accepted"):
+        assert shop.step(order, step)
+        assert shop.events("callback.connected") == []
+    for _ in range(2):
+        shop.desk.connected(order.attempt, shop.now, "202")
+    [event] = shop.events("callback.connected")
+    assert (event["attempt"], event["agent"], event["customer"]) == (order.attempt, "202", CUSTOMER)
+    shop.end(order, "talked", 200, talk_s=30.0)
+    shop.desk.connected(order.attempt, shop.now, "202")
+    assert len(shop.events("callback.connected")) == 1, "of an attempt that is over nobody is told"
+
+
 def test_customer_first_that_no_agent_took_waits_for_the_next_moment() -> None:
     shop = Shop(callback="customer_first = true")
     shop.missed()
