@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from config.address import (
     SipPeer,
@@ -44,12 +44,26 @@ SOCKET_NAME: Final = "control.sock"
 """Name of the control socket in the data folder."""
 
 
+DAY: Final = 86_400.0
+"""Seconds."""
+
+
+def _forever_or_a_day(seconds: float) -> float:
+    if 0 < seconds < DAY:
+        raise ValueError("keeps too little for today's figures and limits: write 1d or more, or 0s for ever")
+    return seconds
+
+
 class Node(Section):
     """This process."""
 
     name: AsciiName = Field(default="boomerang", description="Name of this node: a level of every MQTT topic.")
     data: FilePath = Field(
         default=Path("/var/lib/boomerang"), description="Folder of the database, the control socket and the keys."
+    )
+    history_keep: Annotated[Duration, Field(le=3660 * DAY), AfterValidator(_forever_or_a_day)] = Field(
+        default=400 * DAY,
+        description="How long calls and callbacks that ended, and closed tickets, are kept; 0s: for ever.",
     )
 
 

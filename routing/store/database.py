@@ -110,6 +110,7 @@ class Database:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA secure_delete=ON")  # what is removed is not left in the file
             connection.execute(f"PRAGMA journal_size_limit={LOG_KEPT}")
             schema.migrate(connection)
             self._take_up(connection)

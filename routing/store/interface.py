@@ -143,6 +143,16 @@ class Counts(NamedTuple):
     direct: int = 0
 
 
+class Forgotten(NamedTuple):
+    """What one slice removed."""
+
+    calls: int = 0
+    tasks: int = 0
+    tickets: int = 0
+    more: bool = False
+    """Whether the look through everything goes on; else the next slice begins a new one."""
+
+
 class Fault(NamedTuple):
     """An alarm of the store going up (`text`) or down (`text` None)."""
 
@@ -206,6 +216,13 @@ class Store(Promises, Protocol):
 
         Each `done` of `put` is called, each of `commit` and `claim` with False. To be called by a timer; what it is
         set to is the longest that is waited for a commit, twice over.
+        """
+
+    def forget(self, before: float, rows: int, told: Callable[[Forgotten], None]) -> None:
+        """Remove some of the calls, tasks and tickets that ended before then, with all that belongs to them.
+
+        Looks at about `rows` rows at most, on from where it came the last time. Open ones stay, and what is still to
+        be delivered. `told` after the commit; never, while the database is in trouble: to be asked again by a timer.
         """
 
     def open_calls(self) -> list[CallRow]:

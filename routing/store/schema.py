@@ -155,6 +155,17 @@ def m010_tasks_of_a_group(db: Database) -> None:
     db.execute('CREATE INDEX tasks_group ON tasks ("group", id)')
 
 
+@migrations()
+def m011_history(db: Database) -> None:
+    """What ended, by when, so that what is too old is found without reading the rest. The last ticket number that was
+    removed: none is given twice.
+    """
+    db.execute("CREATE INDEX tasks_ended ON tasks (ended_at, id) WHERE ended_at IS NOT NULL")
+    db.execute("CREATE INDEX tickets_closed ON tickets (closed_at, id) WHERE closed_at IS NOT NULL")
+    db.execute("CREATE TABLE ticket_numbers (last INTEGER NOT NULL)")
+    db.execute("INSERT INTO ticket_numbers VALUES (0)")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Apply every step that is missing; `sqlite3.Error` where the database does not let us."""
     migrations.apply(Database(connection, execute_plugins=False))

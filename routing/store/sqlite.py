@@ -19,8 +19,8 @@ from routing.ids import floor7
 from routing.store import schema
 from routing.store.callback_reads import CallbackReads
 from routing.store.database import Database, is_broken
-from routing.store.interface import CallRow, Counts, Fault, PolicyVersion, StoreError, Unit
-from routing.store.writer import Hooks, Queued, Writer
+from routing.store.interface import CallRow, Counts, Fault, Forgotten, PolicyVersion, StoreError, Unit
+from routing.store.writer import Hooks, Queued, Wish, Writer
 
 READ_BUSY: Final = 0.005
 """Seconds that a read may wait for a lock: a call waits with it. Readers in WAL mode hardly ever meet one."""
@@ -244,6 +244,10 @@ class SqliteStore(CallbackReads):
         told = [partial(self._promised.pop(serial), False) for serial in sorted(late)]
         self._run_all([*told, *self._take_waiting([serial for serial in self._waiting if serial <= self._released])])
         self._released = self._serial
+
+    def forget(self, before: float, rows: int, told: Callable[[Forgotten], None]) -> None:
+        """See Store."""
+        self._writer.forget(Wish(before, rows, lambda gone: self._tell(partial(told, gone))))
 
     def delete_events_upto(self, seq: int) -> None:
         """See Store."""

@@ -19,8 +19,9 @@ from routing.callbacks.facts import AttemptRow
 from routing.events import Event
 from routing.store import schema
 from routing.store.batch import Batch, claim
-from routing.store.database import Database
-from routing.store.interface import Unit
+from routing.store.database import Database, is_broken
+from routing.store.interface import Forgotten, Unit
+from routing.store.retention import Retention
 
 LINGER: Final = 0.02
 """Seconds that a unit nobody waits for may wait for others."""
@@ -75,6 +76,15 @@ class Hooks(NamedTuple):
     outbox_drained: Callable[[], None]
 
 
+class Wish(NamedTuple):
+    """A slice of history to remove."""
+
+    before: float
+    rows: int
+    told: Callable[[Forgotten], None]
+    """Called in the writer's thread."""
+
+
 class Writer:
     """Owns the thread and the queue."""
 
@@ -87,6 +97,8 @@ class Writer:
         self._stop = threading.Event()
         self._hurry = False
         self._suspect: tuple[str, int] | None = None
+        self._wish: Wish | None = None
+        self._retention = Retention()
         self._anew = 0
         self._overfull = False
         self._committed_at = 0.0
@@ -123,6 +135,12 @@ class Writer:
             self._suspect = why, opened
             self._wake.notify()
 
+    def forget(self, wish: Wish) -> None:
+        """Remove a slice of history after what is being written; in place of one that waits."""
+        with self._wake:
+            self._wish = wish
+            self._wake.notify()
+
     def close(self) -> None:
         """Write what is queued, as far as the database lets us, and end the thread."""
         self._stop.set()
@@ -141,10 +159,13 @@ class Writer:
                 self._write(batch)
             elif self._stop.is_set():
                 return
+            wish, self._wish = self._wish, None
+            if wish is not None and not self.failing:
+                self._forget(wish)
 
     def _take(self) -> list[Queued]:
         with self._wake:
-            self._wake.wait_for(lambda: self._queue or self._suspect or self._stop.is_set())
+            self._wake.wait_for(lambda: self._queue or self._suspect or self._wish or self._stop.is_set())
             self._wake.wait_for(lambda: self._hurry or self._full(), LINGER)
             pause = self._committed_at + SPACING - time.monotonic()
             if pause > 0:
@@ -164,6 +185,20 @@ class Writer:
             self._fail(self._database.failed(error))
         else:
             self._succeed()
+
+    def _forget(self, wish: Wish) -> None:
+        """Remove a slice, as a transaction of its own. It can wait: what is wrong with the database is told by what
+        cannot, but for a file that is broken."""
+        try:
+            gone = self._retention.slice(self._database.ready(), wish.before, wish.rows)
+        except (sqlite3.Error, OSError) as error:
+            if is_broken(error):
+                self._condemn(str(error))
+            else:
+                with contextlib.suppress(OSError):
+                    self._database.failed(error)
+        else:
+            wish.told(gone)
 
     def _write(self, batch: list[Queued]) -> None:
         """Commit a batch, trying again until the database lets us or we are to stop."""

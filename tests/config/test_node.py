@@ -400,3 +400,24 @@ def test_the_examples_are_good() -> None:
     policy = load_seed(config)
     assert policy is not None
     assert policy.direct_for("201").type == 3
+
+
+@pytest.mark.parametrize(("text", "days"), [(None, 400), ("0s", 0), ("1d", 1), ("3660d", 3660)])
+def test_how_long_history_is_kept(folder: Path, text: str | None, days: int) -> None:
+    line = "" if text is None else f'history_keep = "{text}"\n'
+    config = load_node(write(folder, TEXT.replace('data = "data"\n', f'data = "data"\n{line}')))
+    assert config.node.history_keep == days * 86_400
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('"23h"', "keeps too little for today's figures and limits: write 1d or more, or 0s for ever"),
+        ('"1ms"', "keeps too little for today's figures and limits: write 1d or more, or 0s for ever"),
+        ('"3661d"', "input should be less than or equal to 316224000"),
+        ("400", 'write a duration as text with its unit, such as "20s" or "8h"'),
+    ],
+)
+def test_history_that_cannot_be_kept_so(folder: Path, text: str, what: str) -> None:
+    found = problems(folder, TEXT.replace('data = "data"\n', f'data = "data"\nhistory_keep = {text}\n'))
+    assert found == [("boomerang.toml", "node.history_keep", 4, what)]

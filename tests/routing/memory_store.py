@@ -17,7 +17,7 @@ from routing.callbacks.facts import (
 )
 from routing.direct import Record
 from routing.events import Event
-from routing.store.interface import TICKET_NUMBER, CallRow, Counts, Fault, PolicyVersion, StoreError, Unit
+from routing.store.interface import TICKET_NUMBER, CallRow, Counts, Fault, Forgotten, PolicyVersion, StoreError, Unit
 
 OPEN = ("open", "held")
 
@@ -43,6 +43,7 @@ class MemoryCallbacks:
         self.all_legs: dict[str, LegRow] = {}
         self.all_journal: list[JournalRow] = []
         self.all_tickets: dict[str, Ticket] = {}
+        self.last_number = 0
         self.all_comments: dict[str, TicketComment] = {}
         self.all_deliveries: dict[str, Delivery] = {}
         self.all_barred: dict[str, Barred] = {}
@@ -64,12 +65,31 @@ class MemoryCallbacks:
         self.all_journal += unit.journal
         for ticket in unit.tickets:
             known = self.all_tickets.get(ticket.id)
-            self.all_tickets[ticket.id] = ticket._replace(number=known.number if known else len(self.all_tickets) + 1)
+            self.last_number += known is None
+            self.all_tickets[ticket.id] = ticket._replace(number=known.number if known else self.last_number)
         self.all_comments |= by_id(unit.comments)
         self.all_deliveries |= by_id(unit.deliveries)
         for customer in unit.unbarred:
             self.all_barred.pop(customer, None)
         self.all_barred.update((barred.customer, barred) for barred in unit.barred)
+
+    def forget_promises(self, before: float) -> tuple[int, int]:
+        """How many tasks and tickets went; all that may, at once."""
+        stuck = {delivery.ticket for delivery in self.all_deliveries.values() if delivery.next_at is not None}
+        needed = {self.all_tickets[ticket].task for ticket in stuck if ticket in self.all_tickets} | {
+            each.task for each in self.all_attempts.values() if each.ended_at is None or each.ended_at >= before}
+        stuck |= {comment.ticket for comment in self.all_comments.values() if comment.at >= before}
+        tasks = {task.id for task in self.all_tasks.values() if task.state not in OPEN and task.id not in needed
+                 and task.ended_at is not None and task.ended_at < before}
+        tickets = {ticket.id for ticket in self.all_tickets.values() if ticket.state == "closed"
+                   and ticket.id not in stuck and ticket.closed_at is not None and ticket.closed_at < before}
+        self.all_journal = [line for line in self.all_journal if line.task not in tasks]
+        self.all_attempts = {each.id: each for each in self.all_attempts.values() if each.task not in tasks}
+        self.all_comments = {each.id: each for each in self.all_comments.values() if each.ticket not in tickets}
+        self.all_deliveries = {each.id: each for each in self.all_deliveries.values() if each.ticket not in tickets}
+        self.all_tasks = {each.id: each for each in self.all_tasks.values() if each.id not in tasks}
+        self.all_tickets = {each.id: each for each in self.all_tickets.values() if each.id not in tickets}
+        return len(tasks), len(tickets)
 
     def may_claim(self, attempt: AttemptRow) -> bool:
         task = self.all_tasks.get(attempt.task)
@@ -240,6 +260,12 @@ class MemoryStore(MemoryCallbacks):
             if row.customer == customer and row.agent and not of_us and (row.talk_s or -1.0) >= min_talk:
                 return row.agent, row.answered_at or row.started_at
         return None
+
+    def forget(self, before: float, rows: int, told: Callable[[Forgotten], None]) -> None:
+        old = [row.id for row in self.rows.values() if row.ended_at is not None and row.ended_at < before]
+        for name in old:
+            del self.rows[name]
+        told(Forgotten(len(old), *self.forget_promises(before)))
 
     def release(self) -> None:
         pass

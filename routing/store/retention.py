@@ -1,0 +1,134 @@
+"""What is removed because it is older than it is to be kept: in slices, so that no commit waits long for one.
+
+- Calls, tasks and tickets that ended; a task goes with its attempts and its journal, a ticket with its comments and
+  deliveries, the parts first: what a crash leaves half removed is removed by the next slice that comes there.
+- Never what is open, nor a task of which an attempt ended later, nor a ticket with a later comment or one that is
+  still to be delivered, nor the task that such a ticket tells of.
+- A look goes through everything once, each slice on from where the last one ended: rows that must stay are passed by
+  once a look, and not by every slice.
+"""
+
+import contextlib
+import sqlite3
+from typing import Final, NamedTuple
+
+from routing.ids import floor7
+from routing.store.interface import Forgotten
+
+CALLS: Final = "SELECT count(*), max(id) FROM (SELECT id FROM calls WHERE id>? AND id<? ORDER BY id LIMIT ?)"
+"""A call's id says when it began, and none ended before."""
+DROP_CALLS: Final = "DELETE FROM calls WHERE id>? AND id<=? AND ended_at<?"
+
+
+class Family(NamedTuple):
+    """A table and those whose rows go with one of its own. Parameters by name."""
+
+    old: str
+    """Finds at most `limit` ended before `before`, after `at` and `id`: when, and the id."""
+    kept: str
+    """Says whether the row `id` must stay all the same."""
+    parts: tuple[str, ...]
+    """Each removes at most `limit` rows of others that belong to `id`."""
+    drop: tuple[str, ...]
+    """Remove the row itself."""
+
+
+TASKS: Final = Family(
+    "SELECT ended_at, id FROM tasks WHERE ended_at<:before AND (ended_at, id)>(:at, :id) "
+    "ORDER BY ended_at, id LIMIT :limit",
+    "SELECT EXISTS (SELECT 1 FROM tasks WHERE id=:id AND state IN ('open', 'held')) "
+    "OR EXISTS (SELECT 1 FROM attempts WHERE task=:id AND (ended_at IS NULL OR ended_at>=:before)) "
+    # CROSS: SQLite keeps this order, and does not begin with all that waits for delivery.
+    "OR EXISTS (SELECT 1 FROM tickets AS t CROSS JOIN deliveries AS d ON d.ticket=t.id "
+    "WHERE t.task=:id AND d.next_at IS NOT NULL)",
+    ("DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE task=:id LIMIT :limit)",
+     "DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE task=:id LIMIT :limit)"),
+    ("DELETE FROM tasks WHERE id=:id",),
+)
+
+TICKETS: Final = Family(
+    "SELECT closed_at, id FROM tickets WHERE closed_at<:before AND (closed_at, id)>(:at, :id) "
+    "ORDER BY closed_at, id LIMIT :limit",
+    "SELECT EXISTS (SELECT 1 FROM tickets WHERE id=:id AND state='open') "
+    "OR EXISTS (SELECT 1 FROM deliveries WHERE ticket=:id AND next_at IS NOT NULL) "
+    "OR EXISTS (SELECT 1 FROM comments WHERE ticket=:id AND at>=:before)",
+    ("DELETE FROM comments WHERE seq IN (SELECT seq FROM comments WHERE ticket=:id LIMIT :limit)",
+     "DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries WHERE ticket=:id LIMIT :limit)"),
+    ("UPDATE ticket_numbers SET last=max(last, (SELECT number FROM tickets WHERE id=:id))",
+     "DELETE FROM tickets WHERE id=:id"),
+)
+
+_START: Final = 0.0, ""
+"""Before every row that has ended."""
+
+
+class Retention:
+    """Remembers how far the look has come. Used by the thread that writes."""
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._call = ""
+        self._task = self._ticket = _START
+        self._left = 0
+
+    def slice(self, connection: sqlite3.Connection, before: float, rows: int) -> Forgotten:
+        """Remove some of what ended before `before`, as one transaction that looks at about `rows` rows at most.
+
+        Raises sqlite3.Error, and then nothing was removed; what it would have is left to the next look.
+        """
+        self._left = rows
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            calls = self._calls(connection, before)
+            tasks, self._task = self._family(connection, TASKS, before, self._task)
+            tickets, self._ticket = self._family(connection, TICKETS, before, self._ticket)
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+        more = self._left <= 0
+        if not more:
+            self._begin()
+        return Forgotten(calls, tasks, tickets, more)
+
+    def _calls(self, connection: sqlite3.Connection, before: float) -> int:
+        seen, last = connection.execute(CALLS, (self._call, floor7(before), self._left)).fetchone()
+        if not seen:
+            return 0
+        removed = connection.execute(DROP_CALLS, (self._call, last, before)).rowcount
+        self._left -= seen
+        self._call = last
+        return removed
+
+    def _family(self, connection: sqlite3.Connection, family: Family, before: float,
+                after: tuple[float, str]) -> tuple[int, tuple[float, str]]:
+        """Return how many went, and the last one that was looked at."""
+        removed = 0
+        if self._left <= 0:
+            return removed, after
+        where = {"before": before, "at": after[0], "id": after[1], "limit": self._left}
+        for at, name in connection.execute(family.old, where).fetchall():
+            if self._left <= 0:
+                break
+            self._left -= 1
+            if not connection.execute(family.kept, {"id": name, "before": before}).fetchone()[0]:
+                if not self._parts(connection, family, name):
+                    break
+                for statement in family.drop:
+                    connection.execute(statement, {"id": name})
+                removed += 1
+            after = at, name
+        return removed, after
+
+    def _parts(self, connection: sqlite3.Connection, family: Family, name: str) -> bool:
+        """Remove what belongs to a row; whether nothing of it is left."""
+        for statement in family.parts:
+            limit = max(self._left, 1)  # so that the last row of a slice may be one without parts
+            removed = connection.execute(statement, {"id": name, "limit": limit}).rowcount
+            self._left -= removed
+            if removed == limit:
+                return False
+        return True
