@@ -197,7 +197,8 @@ class Pbx(_Peer):
     )
     answers: Literal["on_agent", "before_queue"] = Field(
         default="on_agent",
-        description="on_agent: a call is answered when the agent does; before_queue: the PBX answers, then queues.",
+        description="on_agent: a call is answered when the agent does; before_queue: the PBX answers, then queues: "
+        "it must show its agents, or talks count as missed.",
     )
     pass_register: bool = Field(default=False, description="REGISTER from this PBX is passed to the trunk; else 405.")
 

@@ -4,16 +4,17 @@ A bug of the desk costs no call: it is an alarm, and the call ends as if there w
 """
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Final, TypeVar
 
-from routing import route
+from routing import blind_queues, route
 from routing.alarms import Alarms
 from routing.attendance import Attendance
 from routing.callbacks.facts import Missed, Talk
 from routing.callbacks.happenings import Happenings
 from routing.calls import Call
 from routing.events import Event, rfc3339
-from routing.facts import Ending
+from routing.facts import Ending, Identity
 from routing.identity import PbxFacts
 from routing.missed import NEITHER, Facts, Verdict, verdict
 from routing.store.interface import Store, Unit
@@ -38,6 +39,7 @@ class Aftermath(Attendance):
         self.on_bug: Callable[[Exception], None] = lambda error: None
         """Told of what the desk raised: the call went on without it."""
         self._alarms = Alarms()
+        self._blind = blind_queues.BlindQueues()
         self._failing: set[object] = set()
         """Questions that the desk could not answer the last time."""
 
@@ -53,6 +55,25 @@ class Aftermath(Attendance):
     def alarms(self) -> dict[str, str]:
         """Return the alarms that are up, and what each says."""
         return self._alarms.up()
+
+    def turn(self, now: float) -> None:
+        """See Attendance. Clears the alarm of a queue whose agents are watched by now, or which is not called back."""
+        super().turn(now)
+        for pbx in self._blind.cured(self._is_blind):
+            self.alarm(blind_queues.ALARM.format(pbx), None, now)
+
+    def connected_line(self, call: str, identities: tuple[Identity, ...], now: float) -> None:
+        """See Router."""
+        super().connected_line(call, identities, now)
+        entry = self._calls.get(call)
+        if entry is not None and entry.signs and self._blind.shows(entry.pbx):
+            self.alarm(blind_queues.ALARM.format(entry.pbx), None, now)
+
+    def _is_blind(self, group: str) -> bool:
+        """Whether a group is called back, and nobody would see one of its agents take a call."""
+        policy = self._rules.policy
+        return group in policy.group and policy.missed_for(group).enabled and \
+            not any(self._board.watched_since(agent) < inf for agent in policy.group[group].agents)
 
     def _judge(self, entry: Call, ending: Ending, now: float) -> Verdict:
         """Say what a call that ends now was to the customer; our leg to an agent is nothing to them."""
@@ -84,6 +105,8 @@ class Aftermath(Attendance):
             return self._ask(desk.talked, talk, now)
         if judged.why is None or judged.weight is None or entry.group is None:
             return None
+        if judged.why == "abandoned" and self._is_blind(entry.group) and self._blind.abandoned(entry.pbx, entry.group):
+            self.alarm(blind_queues.ALARM.format(entry.pbx), blind_queues.TEXT.format(entry.pbx), now)
         missed = Missed(entry.id, customer, entry.number, entry.group, entry.pbx, entry.trunk, entry.started_at, now,
                         judged.why, judged.evidence, judged.weight)
         return self._ask(desk.missed, missed, now)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from routing.facts import Ending, Side, Target
+from routing.facts import Ending, Side, Target, Watched
 from routing.ledger import GLARE_PATIENCE
 from tests.routing.listening import Ears
 from tests.routing.test_attendance import in_queue, own, takes
@@ -137,6 +137,95 @@ def test_dialogs_that_were_not_seen_all_the_time_prove_nothing_by_silence(worlds
     world.now += 60
     world.ledger.ended(call.id, Ending(200, "caller"), world.now)
     assert (ears.missed_calls, ears.talks) == ([], [])
+
+
+# A PBX that shows nothing
+
+CALLED_BACK = POLICY.replace('target = "600"', 'target = "600"\nmissed_callback = { enabled = true }')
+BLIND = "pbx office answers before it queues and shows no agent: talks count as missed"
+
+
+def abandons(world: World, customer: str = CUSTOMER, wait: float = 60.0) -> None:
+    call = in_queue(world, customer)
+    world.now += wait
+    world.ledger.ended(call.id, Ending(200, "caller"), world.now)
+
+
+def blind(world: World) -> list[tuple[str, str, str | None]]:
+    """Alarms that were told since the last look."""
+    told = [(alarm.kind, alarm.data["alarm"], alarm.data["text"]) for alarm in world.alarms]
+    world.alarms.clear()
+    return told
+
+
+def test_a_pbx_that_shows_nothing_is_an_alarm(worlds: Worlds) -> None:
+    world, ears = queue(worlds, watched=False, policy=CALLED_BACK)
+    abandons(world, wait=4.0)
+    assert blind(world) == [], "who hangs up at once is not called back"
+    for serial in range(3):
+        abandons(world, f"+3620123456{serial}")
+    assert blind(world) == [("alarm.raised", "blind_queue_office", BLIND)], "said once"
+    assert [missed.weight for missed in ears.missed_calls] == ["likely"] * 3
+    world.ledger.turn(world.now)
+    assert world.ledger.alarms() == {"blind_queue_office": BLIND}
+
+
+def test_the_first_connected_line_clears_it_for_good(worlds: Worlds) -> None:
+    world, _ = queue(worlds, watched=False, policy=CALLED_BACK)
+    abandons(world)
+    call = in_queue(world, "+36201234500")
+    world.ledger.connected_line(call.id, (pai("+36201234500"),), world.now)
+    assert len(blind(world)) == 1, "that is nobody of ours"
+    world.ledger.connected_line(call.id, (pai("201"),), world.now)
+    assert blind(world) == [("alarm.cleared", "blind_queue_office", None)]
+    abandons(world)
+    assert blind(world) == [], "it shows who rings: that caller was left alone"
+
+
+def test_agents_that_are_watched_clear_it_as_long_as_they_are(worlds: Worlds) -> None:
+    world, _ = queue(worlds, watched=False, policy=CALLED_BACK)
+    abandons(world)
+    world.ledger.dialog_event("309", "free", None, world.now)
+    world.ledger.turn(world.now)
+    assert [kind for kind, _, _ in blind(world)] == ["alarm.raised"], "that is no agent of the group"
+    states: tuple[tuple[Watched | None, list[str]], ...] = (("free", ["alarm.cleared"]), (None, ["alarm.raised"]))
+    for state, told in states:
+        world.ledger.dialog_event("202", state, None, world.now)
+        world.ledger.turn(world.now)
+        abandons(world)
+        assert [kind for kind, _, _ in blind(world)] == told
+
+
+def test_a_group_that_is_called_back_no_more_clears_it(worlds: Worlds) -> None:
+    world, _ = queue(worlds, watched=False, policy=CALLED_BACK)
+    abandons(world)
+    world.policy(policy=POLICY)
+    world.ledger.turn(world.now)
+    assert [kind for kind, _, _ in blind(world)] == ["alarm.raised", "alarm.cleared"]
+    abandons(world)
+    assert blind(world) == []
+
+
+@pytest.mark.parametrize(("watched", "policy", "by"), [
+    (True, CALLED_BACK, "caller"), (False, POLICY, "caller"), (False, CALLED_BACK, "callee")])
+def test_where_nothing_is_taken_for_missed_there_is_no_alarm(worlds: Worlds, watched: bool, policy: str,
+                                                             by: Side) -> None:
+    """The agents are watched; nobody is called back; the far end hung up, so that nobody knows."""
+    world, _ = queue(worlds, watched=watched, policy=policy)
+    call = in_queue(world)
+    world.now += 60
+    world.ledger.ended(call.id, Ending(200, by), world.now)
+    assert blind(world) == []
+
+
+def test_a_pbx_that_answers_with_the_agent_is_not_blind(worlds: Worlds) -> None:
+    world = worlds(policy=CALLED_BACK)
+    world.ledger.desk = Ears()
+    world.customer_calls(rings=20.0)
+    assert blind(world) == []
+
+
+# Of a group
 
 
 def test_min_wait_is_the_groups_own(worlds: Worlds) -> None:
