@@ -149,6 +149,9 @@ class Running:
         eventually(lambda: self.boomerang.get("/api/v1/callbacks")[0] == 200, "the API answers")
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        for end in (self.carrier, self.pbx, self.queue):
+            for call in end.open_calls():
+                self.hang_up(call)  # nothing is left to wait for
         self._stack.__exit__(type(error) if error else None, error, None)
 
     # What happens

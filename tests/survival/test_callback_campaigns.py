@@ -1,4 +1,4 @@
-"""What product.md promises of campaigns (section 5) and of placing the call (section 6): real calls, a short clock."""
+"""What product.md promises of campaigns (section 5): real calls, a short clock."""
 
 import time
 from collections.abc import Iterator
@@ -10,25 +10,21 @@ import pytest
 
 from tests.kit.callback_floor import (
     ACCEPTS,
-    AGENT_TONE,
-    CUSTOMER_TONE,
     LISTENS,
-    STAYS,
     TALKS,
     Floor,
     Group,
     Running,
     refuses,
 )
-from tests.kit.far_call import FarCall, Plan
+from tests.kit.far_call import Plan
 from tests.kit.mosquitto import MISSING
-from tests.kit.tones import heard, loudness, power
 from tests.kit.waiting import eventually, stays
 
-pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+pytestmark = [pytest.mark.skipif(MISSING is not None, reason=str(MISSING)),
+              pytest.mark.xdist_group("callback_campaigns")]  # one daemon for the file
 
-FLOOR = Floor(tickets={"enabled": True}, callback={"agent_ring_for": "5s", "customer_ring_for": "10s"},
-              guard={"number_per_hour": 6, "quiet_hours": []})
+FLOOR = Floor(tickets={"enabled": True}, callback={"agent_ring_for": "5s", "customer_ring_for": "10s"})
 BRIEF = replace(ACCEPTS, hang_up=1.2)
 """An agent who takes it and hangs up soon, as when nobody answers."""
 
@@ -45,8 +41,6 @@ def campaign(ident: str, agents: int = 1, group: dict[str, Any] | None = None, *
     FLOOR.campaign(ident, made, **table)
     return made
 
-
-# Section 5
 
 DELAY = campaign("10001", delay="2s")
 
@@ -229,145 +223,49 @@ def test_campaigns_of_one_order_share_by_parity(it: Running) -> None:
         "10020": True, "10021": True, "10022": False, "10023": False}
 
 
-# Section 6
-
-PLACED = FLOOR.group("placed", callback={"record": True, "show": "+3614999999"})
-
-
-def test_agent_first_ringing_meanwhile_from_the_right_number_recorded(it: Running) -> None:
-    it.pbx.plans[PLACED.agent] = LISTENS
-    it.carrier.plans[PLACED.customer] = replace(STAYS, answer=1.5)
-    it.miss(PLACED)
-    agent = it.up(it.rings(PLACED.agent))
-    eventually(lambda: loudness(it.heard(agent, 0.2)) > 300, "the agent hears who it is about")
-    assert agent.shown == PLACED.customer
-    assert it.carrier.to(PLACED.customer) == []
-    it.press(agent, "1")
-    customer = it.reaches(PLACED.customer)
-    assert customer.shown == PLACED.number
-    eventually(lambda: power(it.heard(agent, 0.2), 425) > 0.5, "the agent hears ringing", 1.4)
-    assert customer.state == "ringing"
-    it.up(customer)
-    for call, hears, says in ((agent, CUSTOMER_TONE, AGENT_TONE), (customer, AGENT_TONE, CUSTOMER_TONE)):
-        eventually(lambda: heard(it.heard(call), hears, [says]), f"{call.user} hears {hears:g} Hz", 5)  # noqa: B023
-    time.sleep(1.0)
-    it.hang_up(agent)
-    it.over(customer)
-    it.task(PLACED.customer, state="done")
-    assert list((it.boomerang.data / "recordings").rglob("*.wav"))
+RANKED = FLOOR.group("ranked")
+RANKED_DIRECT = FLOOR.direct(RANKED.agent)
+FLOOR.campaign("10030", RANKED, rank=2)
+FLOOR.campaign("10031", RANKED, rank=1)
 
 
-SHOWN = FLOOR.group("shown", callback={"show": "+3614999998"})
+def test_the_smaller_rank_first_as_lists_show_it(it: Running) -> None:
+    it.pbx.plans[RANKED_DIRECT] = Plan(answer=0.02)
+    it.pbx.plans[RANKED.agent] = LISTENS
+    live = it.up(it.dial(RANKED.others[4], RANKED_DIRECT))
+    for customer, ident in zip(RANKED.others, ("10030", "10031"), strict=False):
+        it.api("callbacks", {"customer": customer, "group": RANKED.name, "campaign": ident})
+    it.hang_up(live)
+    assert it.rings(RANKED.agent).shown == RANKED.others[1]
+    assert [one["id"] for one in it.api("campaigns") if one["group"] == RANKED.name] == ["10031", "10030"]
 
 
-def test_the_customer_is_shown_the_number_of_the_group_where_they_dialled_none(it: Running) -> None:
-    it.pbx.plans[SHOWN.agent] = ACCEPTS
-    it.carrier.plans[SHOWN.customer] = TALKS
-    it.api("callbacks", {"customer": SHOWN.customer, "group": SHOWN.name})
-    assert it.reaches(SHOWN.customer).shown == "+3614999998"
+SHUT = campaign("10032", hours=["mon-sun 00:00-00:01"], remove_after="1m")
+HELD = FLOOR.group("of_10033", agents=2)
+FLOOR.campaign("10033", HELD, delay="1s", record=True, responsible="fixed", responsible_agent="7011",
+               responsible_wait="2s")
 
 
-TWICE, TWICE_TOO = FLOOR.group("twice"), FLOOR.group("twice_too")
+def test_working_hours_of_the_campaign(it: Running) -> None:
+    it.pbx.plans[SHUT.agent] = ACCEPTS
+    it.miss(SHUT)
+    assert it.task(SHUT.customer, state="expired")["reason"] == "closed"
+    assert it.pbx.to(SHUT.agent) == []
 
 
-def test_a_customer_is_never_in_two_attempts_at_once(it: Running) -> None:
-    it.pbx.plans[TWICE.agent] = it.pbx.plans[TWICE_TOO.agent] = LISTENS
-    customer = TWICE.customer
-    it.miss(TWICE)
-    it.miss(TWICE_TOO, customer)
-    eventually(lambda: len(it.tasks(customer)) == 2, "two promises")
+def test_a_campaigns_own_responsible_and_recording(it: Running) -> None:
+    for agent in HELD.agents:
+        it.pbx.plans[agent] = ACCEPTS
+    it.carrier.plans[HELD.customer] = TALKS
+    it.miss(HELD)
+    it.rings("7011")
+    assert not any(it.pbx.to(agent) for agent in HELD.agents)
+    assert it.event("callback.released", HELD.customer, 10)["responsible"] == "7011"
+    row = it.task(HELD.customer, state="done")
+    assert row["tries"][0]["agent"] == "7011"
 
-    def rung() -> list[FarCall]:
-        return [call for call in it.pbx.to(TWICE.agent) + it.pbx.to(TWICE_TOO.agent) if call.state != "over"]
+    def recordings() -> list[Any]:
+        lines = it.task(HELD.customer)["journal"]
+        return [line["data"]["recording"] for line in lines if line["kind"] == "result" and "recording" in line["data"]]
 
-    eventually(rung, "one agent is rung")
-    stays(lambda: len(rung()) == 1, "the other is not", 1.5)
-    it.carrier.plans[customer] = TALKS
-    it.press(rung()[0], "1")
-    eventually(lambda: {one["state"] for one in it.tasks(customer)} == {"done"}, "the talk keeps both")
-    assert len(it.carrier.to(customer)) == 1
-
-
-RESERVE = FLOOR.group("reserve", agents=3, callback={"reserve": 1})
-RESERVE_DIRECT = FLOOR.direct(RESERVE.agents[0])
-
-
-def test_never_more_legs_than_free_agents_less_the_reserve(it: Running) -> None:
-    for agent in RESERVE.agents:
-        it.pbx.plans[agent] = LISTENS
-    it.pbx.plans[RESERVE_DIRECT] = Plan(answer=0.02)
-    it.up(it.dial(RESERVE.others[4], RESERVE_DIRECT))
-    eventually(lambda: it.state(RESERVE.agents[0])["state"] == "busy", "one talks")
-    for customer in RESERVE.others[:3]:
-        it.miss(RESERVE, customer)
-
-    def rung() -> int:
-        return sum(len(it.pbx.to(agent)) for agent in RESERVE.agents)
-
-    eventually(lambda: rung() == 1, "one of the two free ones is rung")
-    stays(lambda: rung() == 1, "the other is kept", 1.5)
-
-
-CAUSES = {status: FLOOR.group(f"cause_{status}", missed_callback={"window": "1h", "attempts": 4})
-          for status in (486, 480, 503, 404, 484, 604, 603, 607)}
-
-
-def test_the_cause_decides_the_retry(it: Running) -> None:
-    for status, group in CAUSES.items():
-        it.pbx.plans[group.agent] = BRIEF
-        it.carrier.plans[group.customer] = refuses(status)
-        it.miss(group)
-    for status, group in CAUSES.items():
-        it.event("callback.attempted", group.customer, 10)
-        if status in (404, 484, 604):
-            row = it.task(group.customer, state="failed")
-            assert row["reason"] == "number", (status, row)
-    soon = CAUSES[486]
-    it.reaches(soon.customer, 2, timeout=6)
-    for status in (480, 503, 404, 484, 604, 603, 607):
-        assert len(it.carrier.to(CAUSES[status].customer)) == 1, status
-    for status in (480, 503):
-        assert it.task(CAUSES[status].customer)["state"] == "open"
-
-
-MAILBOX = FLOOR.group("mailbox", callback={"min_talk": "2s", "retry_busy": "60s"})
-
-
-def test_a_voicemail_that_picks_up_shortly_is_no_success(it: Running) -> None:
-    it.pbx.plans[MAILBOX.agent] = ACCEPTS
-    it.carrier.plans[MAILBOX.customer] = Plan(tone=CUSTOMER_TONE, hang_up=0.7)
-    it.miss(MAILBOX)
-    attempted = it.event("callback.attempted", MAILBOX.customer, 10)
-    assert (attempted["result"], attempted["counted"]) == ("short", True)
-    row = it.task(MAILBOX.customer)
-    assert (row["state"], row["attempts"]) == ("open", 1)
-
-
-PROOF = FLOOR.group("proof", callback={"confirm_key": "5"})
-
-
-def test_a_key_that_the_customer_must_press(it: Running) -> None:
-    for customer, keys in zip(PROOF.others, ((), ((0.4, "5"),)), strict=False):
-        agent = len(it.pbx.to(PROOF.agent)) + 1
-        it.pbx.plans[PROOF.agent] = ACCEPTS
-        it.carrier.plans[customer] = Plan(tone=CUSTOMER_TONE, hang_up=2.5, keys=keys)
-        it.miss(PROOF, customer)
-        it.over(it.rings(PROOF.agent, agent))
-    assert it.task(PROOF.others[0])["state"] == "open"
-    it.task(PROOF.others[1], state="done")
-
-
-GUARDED = FLOOR.group("guarded")
-
-
-@pytest.mark.parametrize(("customer", "word"), [
-    ("+36901234567", "type"), ("+37120000000", "country"), ("+88216123456", "country"), ("+3614445", "type"),
-    (GUARDED.number, "own"),
-])
-def test_the_guard_says_no_with_a_reason(it: Running, customer: str, word: str) -> None:
-    it.pbx.plans[GUARDED.agent] = ACCEPTS
-    it.miss(GUARDED, customer)
-    failed = it.event("callback.failed", customer)
-    assert word in failed["reason"], failed
-    assert failed["text"]
-    assert it.carrier.to(customer) == []
+    assert (it.boomerang.data / "recordings" / eventually(recordings, "its recording is named")[0]).exists()

@@ -26,11 +26,11 @@ from tests.kit.far_call import Plan
 from tests.kit.mosquitto import MISSING
 from tests.kit.waiting import eventually
 
-pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+pytestmark = [pytest.mark.skipif(MISSING is not None, reason=str(MISSING)),
+              pytest.mark.xdist_group("callback_examples")]  # one daemon for the file
 
 ZONE = zoneinfo.ZoneInfo("Europe/Budapest")
 FLOOR = Floor(tickets={"enabled": True})
-SHORT = {"enabled": True, "window": "8s", "attempts": 4}
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +46,16 @@ def weekday(days: int) -> str:
 
 # Section 2
 
-SPREAD = FLOOR.group("spread", missed_callback=SHORT)
+SPREAD = FLOOR.group("spread", missed_callback={"window": "12s", "attempts": 4})
 
 
 def test_attempts_are_spread_evenly_over_the_window_the_first_at_once(it: Running) -> None:
     it.pbx.plans[SPREAD.agent] = replace(ACCEPTS, hang_up=1.2)
     it.carrier.plans[SPREAD.customer] = refuses(480)
     missed = it.miss(SPREAD).over_at or 0
-    it.reaches(SPREAD.customer, 4, timeout=12)
+    it.reaches(SPREAD.customer, 4, timeout=15)
     after = [call.began_at - missed for call in it.carrier.to(SPREAD.customer)]
-    assert [round(at / 2) * 2 for at in after] == [0, 2, 4, 6], after
+    assert all(0.0 < at - 3.0 * place < 1.4 for place, at in enumerate(after)), after
     done = it.task(SPREAD.customer, state="failed")
     assert (done["attempts"], done["attempts_max"]) == (4, 4)
     assert [one["cause"] for one in done["tries"]] == [480] * 4
