@@ -28,6 +28,8 @@ Times are float seconds since the epoch (UTC); what is not known is null.
 | | | responsible_since, released, declined, options, ended}], the newest first |
 | callbacks.show | id | one of these with waits_until, tries: [{id, serial, agent, node, step, claimed, customer_at, |
 | | | answered, ended, result, cause, talk}] and journal: [{time, kind, agent, data}] |
+| callbacks.running | | [{attempt, task, customer, number, group, campaign, agent, phase, serial, preview, claimed, |
+| | | missed_at, note}], the oldest first: the agents' cards |
 | callbacks.add | customer, group, number, campaign, responsible (extension or group:NAME), responsible_wait, |
 | | language, preview, at, window, attempts, note | as callbacks.list, of this one |
 | callbacks.cancel, .hold, .resume, .call-now | id, reason | as callbacks.list, of this one |

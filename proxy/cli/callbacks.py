@@ -42,6 +42,14 @@ def callbacks_list(
     show_rows(rows, _COLUMNS, "no callbacks", json)
 
 
+@app.command("running")
+def callbacks_running(config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """List the attempts under way: the agents' cards."""
+    columns = {"claimed": "begun", "customer": "customer", "agent": "agent", "group": "group", "campaign": "campaign",
+               "phase": "phase", "preview": "preview s", "note": "note", "task": "task"}
+    show_rows(ask(config, socket, "callbacks.running"), columns, "nothing is under way", json)
+
+
 @app.command("show")
 def callbacks_show(task: Task, config: Config = None, socket: Socket = None, json: Json = False) -> None:
     """Show a task with its attempts and its journal."""

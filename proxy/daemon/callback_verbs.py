@@ -30,6 +30,9 @@ class DeskHolder(Protocol):
     def poke(self) -> None:
         """Have the desk look at its tasks soon."""
 
+    def phases(self) -> dict[str, tuple[str, str | None]]:
+        """How far each attempt under way is, and which agent took it."""
+
 
 class CallbackVerbs:
     """Handlers of `callbacks.*` and `dnc.*`."""
@@ -45,6 +48,7 @@ class CallbackVerbs:
         """Every verb and its handler."""
         return {
             "callbacks.list": self.tasks, "callbacks.show": self.show, "callbacks.add": self.add,
+            "callbacks.running": self.running,
             "callbacks.cancel": lambda args: self._change(args, self._desk.cancel),
             "callbacks.hold": lambda args: self._change(args, self._desk.hold),
             "callbacks.resume": lambda args: self._change(args, self._desk.resume),
@@ -80,6 +84,20 @@ class CallbackVerbs:
         return {**task_json(detail.task), "waits_until": detail.waits_until,
                 "tries": [_attempt(row) for row in tries.values()],
                 "journal": [_line(row) for row in detail.journal]}
+
+    def running(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+        """Attempts under way, oldest first: the agents' cards, from the preview to the end of the talk."""
+        phases = self._callbacks.phases()
+        found = []
+        for one in self._desk.attempts():
+            order = one.order
+            phase, agent = phases.get(order.attempt, ("claimed", order.agent))
+            found.append({
+                "attempt": order.attempt, "task": order.task, "customer": order.customer, "number": order.number,
+                "group": order.group, "campaign": order.campaign, "agent": agent or order.agent, "phase": phase,
+                "serial": order.serial, "preview": order.preview, "claimed": one.row.claimed_at,
+                "missed_at": order.missed_at, "note": order.note})
+        return found
 
     def add(self, args: dict[str, Any]) -> dict[str, Any]:
         """Promise a callback."""

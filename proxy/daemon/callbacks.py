@@ -169,6 +169,10 @@ class Callbacks:
             self._poked = True
             asyncio.get_running_loop().call_later(POKE_PAUSE, self._poke)
 
+    def phases(self) -> dict[str, tuple[str, str | None]]:
+        """Return how far each attempt under way is, and which agent took it."""
+        return {one.attempt: (one.phase, one.agent) for one in self.runner.running()}
+
     def _poke(self) -> None:
         self._poked = False
         self.turn(always=True)

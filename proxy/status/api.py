@@ -108,6 +108,10 @@ def _callbacks(api: APIRouter, do: Do) -> None:
                         group: str | None = None) -> JSONResponse:
         return await do("callbacks.list", limit=limit, state=state, customer=customer, group=group)
 
+    @api.get("/callbacks/running", summary="Attempts under way: the agents' cards", tags=["callbacks"])
+    async def running() -> JSONResponse:
+        return await do("callbacks.running")
+
     @api.post("/callbacks", summary="Promise a callback", tags=["callbacks"])
     async def add(new: NewCallback) -> JSONResponse:
         return await do("callbacks.add", **new.model_dump())

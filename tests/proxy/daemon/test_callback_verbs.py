@@ -17,6 +17,7 @@ from proxy.daemon.gate import Gate
 from proxy.daemon.ticket_verbs import TicketVerbs
 from proxy.status.commands import CommandError
 from routing.callbacks.desk import Desk
+from routing.callbacks.facts import LegRow, Order
 from routing.ledger import Ledger
 from routing.store.sqlite import SqliteStore
 from tests.kit.waiting import eventually
@@ -54,6 +55,8 @@ class Node:
         self.desk.peers = lambda number: ("office", "main")
         self.desk.tickets.channels = ("webhook",)
         assert self.desk.restore(NOW)
+        self.orders: list[Order] = []
+        self.desk.orders = self
         self.pokes = self.media = 0
         verbs = CallbackVerbs(self, self.ledger, lambda: NOW).table()
         verbs |= CampaignVerbs(self.desk, self.ledger, lambda: NOW, self.put_policy).table()
@@ -69,6 +72,20 @@ class Node:
 
     def poke(self) -> None:
         self.pokes += 1
+
+    def phases(self) -> dict[str, tuple[str, str | None]]:
+        return {order.attempt: ("preview", order.agent) for order in self.orders}
+
+    # The runner: takes orders down.
+
+    def begin(self, order: Order, now: float) -> None:
+        self.orders.append(order)
+
+    def stop(self, attempt: str, reason: str, now: float) -> None:
+        raise AssertionError(reason)
+
+    def recover(self, legs: tuple[LegRow, ...], now: float) -> None:
+        assert not legs
 
     def ask(self, verb: str, **args: Any) -> Any:
         answer = self.verbs[verb](args)
@@ -178,6 +195,16 @@ def test_the_end_of_an_id_must_be_unique(node: Node) -> None:
     tail = next(one[-1] for one in ids if sum(other.endswith(one[-1]) for other in ids) > 1)
     with pytest.raises(ControlError, match="is the end of"):
         node.ask("callbacks.hold", id=tail)
+
+
+def test_the_card_of_an_attempt(node: Node) -> None:
+    task = node.ask("callbacks.add", customer=CUSTOMER, group="sales", preview=5, note="asked by mail")
+    assert node.ask("callbacks.running") == []
+    node.desk.turn(NOW)
+    eventually(lambda: node.orders, "the claim is committed")
+    (card,) = node.ask("callbacks.running")
+    assert (card["task"], card["agent"], card["phase"]) == (task["id"], "201", "preview")
+    assert (card["preview"], card["note"], card["customer"]) == (5.0, "asked by mail", CUSTOMER)
 
 
 def test_do_not_call(node: Node) -> None:

@@ -31,6 +31,7 @@ def base(start: Start, commands: FakeCommands) -> str:
     ("GET", "/callbacks?limit=5&state=open", None, "callbacks.list", {"limit": 5, "state": "open"}),
     ("POST", "/callbacks", {"customer": "+36201234567", "responsible": "201"}, "callbacks.add",
      {"customer": "+36201234567", "responsible": "201", "note": ""}),
+    ("GET", "/callbacks/running", None, "callbacks.running", {}),
     ("GET", "/callbacks/t1", None, "callbacks.show", {"id": "t1"}),
     ("POST", "/callbacks/t1/cancel", {"reason": "asked to"}, "callbacks.cancel", {"id": "t1", "reason": "asked to"}),
     ("POST", "/callbacks/t1/hold", None, "callbacks.hold", {"id": "t1"}),
