@@ -12,7 +12,8 @@ Times are float seconds since the epoch (UTC); what is not known is null.
 | verb | args | data |
 |---|---|---|
 | status | | {node, version, since, state: running or draining, calls: {active, today}, trunks: {name: {state: up or |
-| | | down, since, latency_ms}}, pbxs: {as trunks}, alarms: [{name, text, since}], direct: {live}} |
+| | | down, since, latency_ms}}, pbxs: {as trunks}, alarms: [{name, text, since}], direct: {live}, callbacks: |
+| | | {in_queue, due, running}} |
 | calls.list | limit, active | [{id, time, direction, customer, agent, dialled, trunk, pbx, state, cause, by, talk}] |
 | direct.list | limit | [{customer, agent, type, created, touched, expires}], the one touched last first |
 | direct.show | customer | as direct.list, of this customer only |

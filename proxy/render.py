@@ -74,6 +74,9 @@ def show_status(status: Mapping[str, Any]) -> None:
     console.print(Text(printable(head), style="bold"))
     show_line(f"calls: {calls.get('active')} in progress, {calls.get('today')} today")
     show_line(f"direct callbacks: {direct.get('live')} live")
+    callbacks = status.get("callbacks", {})
+    show_line(f"callbacks: {callbacks.get('in_queue')} in the queue, {callbacks.get('due')} due, "
+              f"{callbacks.get('running')} running")
     peers = [{"kind": kind, "name": name, **peer} for kind, name, peer in _peers(status)]
     columns = {"kind": "", "name": "name", "state": "state", "since": "since", "latency_ms": "ms"}
     show_table(peers, columns, "no peers")

@@ -70,6 +70,10 @@ class Verbs:
             "pbxs": {name: peer._asdict() for name, peer in shot.pbxs.items()},
             "alarms": [alarm._asdict() for alarm in shot.alarms],
             "direct": {"live": await self._source.count_direct()},
+            "callbacks": {
+                "in_queue": sum(group.callbacks_in_queue for group in shot.groups.values()),
+                "due": sum(group.callbacks_due for group in shot.groups.values()),
+                "running": sum(group.callbacks_running for group in shot.groups.values())},
         }
 
     def calls(self, args: dict[str, Any]) -> list[dict[str, Any]]:

@@ -48,6 +48,7 @@ STATUS = {
     "pbxs": {"office\x1b[2J": {"state": "down", "since": None, "latency_ms": None}},
     "alarms": [{"name": "store", "text": "database is locked", "since": 0.0}],
     "direct": {"live": 5},
+    "callbacks": {"in_queue": 7, "due": 2, "running": 1},
 }
 
 
@@ -142,11 +143,12 @@ def test_status(run: Run, daemon: Daemon) -> None:
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0].startswith("edge1 0.1.0: running since 1970-01-01 ")
-    assert lines[1:3] == ["calls: 3 in progress, 120 today", "direct callbacks: 5 live"]
-    assert lines[4].split() == ["trunk", "main", "up", "1970-01-01", lines[4].split()[4], "1.2"]
-    assert lines[5].split() == ["pbx", "office·[2J", "down", "-", "-"]
-    assert lines[6].startswith("ALARM store since 1970-01-01")
-    assert lines[6].endswith("database is locked")
+    assert lines[1:4] == ["calls: 3 in progress, 120 today", "direct callbacks: 5 live",
+                          "callbacks: 7 in the queue, 2 due, 1 running"]
+    assert lines[5].split() == ["trunk", "main", "up", "1970-01-01", lines[5].split()[4], "1.2"]
+    assert lines[6].split() == ["pbx", "office·[2J", "down", "-", "-"]
+    assert lines[7].startswith("ALARM store since 1970-01-01")
+    assert lines[7].endswith("database is locked")
 
 
 @pytest.mark.parametrize(
