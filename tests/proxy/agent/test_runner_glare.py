@@ -112,8 +112,10 @@ def test_it_rings_until_the_agent_accepts(stage: Stage, phase: Phase) -> None:
     bring_the_agent(stage)
     assert incoming.done == ["ring", "answer"]
     assert stage.dials == 0
+    assert stage.desk.connections == []
     incoming.answers()
     assert incoming.hears == f"joined {stage.agent.call}"
+    assert stage.desk.connections == ["201"]
     stage.wait(10)
     incoming.ends()
     assert stage.agent.done == ["go", "hang_up"]
