@@ -34,7 +34,7 @@ from proxy.daemon.callback_verbs import CallbackVerbs
 from proxy.daemon.callbacks import DATABASE, Callbacks
 from proxy.daemon.campaign_verbs import CampaignVerbs
 from proxy.daemon.gate import Gate
-from proxy.daemon.history import History
+from proxy.daemon.history import SLICE_PAUSE, History
 from proxy.daemon.journal import HEARD, LogJournal
 from proxy.daemon.locating import LoopLocator, PeerAddresses
 from proxy.daemon.policies import Policies
@@ -65,8 +65,6 @@ SWEEP_PAUSE: Final = 2.0
 """Seconds between two sweeps of the ledger."""
 TURN_PAUSE: Final = 0.25
 """Seconds between two looks at what the callbacks have to do."""
-HISTORY_PAUSE: Final = 1.0
-"""Seconds between two slices of what is too old to be kept."""
 RELEASE_PAUSE: Final = 0.25
 """Seconds after which an answer that waits for a slow disk is let go."""
 LAG_PAUSE: Final = 0.1
@@ -209,7 +207,7 @@ class Daemon:
             chores.append(self._every(TURN_PAUSE, self.callbacks.turn))
         if self.config.node.history_keep:
             history = History(self.store, self.config.node.history_keep, time.time, time.monotonic)
-            chores.append(self._every(HISTORY_PAUSE, history.turn))
+            chores.append(self._every(SLICE_PAUSE, history.turn))
         self.tasks = [self.loop.create_task(chore) for chore in chores]
         for number, what in ((signal.SIGTERM, self.terminate), (signal.SIGINT, self.terminate),
                              (signal.SIGHUP, self.reload)):

@@ -20,6 +20,10 @@ CALLS: Final = "SELECT count(*), max(id) FROM (SELECT id FROM calls WHERE id>? A
 DROP_CALLS: Final = "DELETE FROM calls WHERE id>? AND id<=? AND ended_at<?"
 
 
+CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
+"""What a slice wrote goes into the file with it, else the commit of somebody who waits pays for ten slices at once."""
+
+
 class Family(NamedTuple):
     """A table and those whose rows go with one of its own. Parameters by name."""
 
@@ -89,10 +93,13 @@ class Retention:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise
-        more = self._left <= 0
-        if not more:
+        gone = Forgotten(calls, tasks, tickets, self._left <= 0)
+        if not gone.more:
             self._begin()
-        return Forgotten(calls, tasks, tickets, more)
+        if gone != Forgotten():
+            with contextlib.suppress(sqlite3.Error):  # it is committed; the log goes into the file some other time
+                connection.execute(CHECKPOINT)
+        return gone
 
     def _calls(self, connection: sqlite3.Connection, before: float) -> int:
         seen, last = connection.execute(CALLS, (self._call, floor7(before), self._left)).fetchone()
