@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("install")
-"""One worker, so that what takes a minute to install is installed once."""
-
 ROOT = Path(__file__).resolve().parents[2]
 
 

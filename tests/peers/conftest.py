@@ -17,14 +17,6 @@ from tests.kit.mosquitto import MISSING as MOSQUITTO_MISSING
 from tests.kit.phones import has_baresip, has_pjsip
 from tests.kit.sipp import has_sipp
 
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("peers"))
-
 
 def lacking(what: str) -> NoReturn:
     """A peer that is not here: a skip that says so, and in continuous integration a failure."""

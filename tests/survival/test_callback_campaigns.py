@@ -21,8 +21,7 @@ from tests.kit.far_call import Plan
 from tests.kit.mosquitto import MISSING
 from tests.kit.waiting import eventually, stays
 
-pytestmark = [pytest.mark.skipif(MISSING is not None, reason=str(MISSING)),
-              pytest.mark.xdist_group("callback_campaigns")]  # one daemon for the file
+pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
 FLOOR = Floor(tickets={"enabled": True}, callback={"agent_ring_for": "5s", "customer_ring_for": "10s"})
 BRIEF = replace(ACCEPTS, hang_up=1.2)

@@ -26,8 +26,7 @@ from tests.kit.far_call import Plan
 from tests.kit.mosquitto import MISSING
 from tests.kit.waiting import eventually
 
-pytestmark = [pytest.mark.skipif(MISSING is not None, reason=str(MISSING)),
-              pytest.mark.xdist_group("callback_examples")]  # one daemon for the file
+pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
 ZONE = zoneinfo.ZoneInfo("Europe/Budapest")
 FLOOR = Floor(tickets={"enabled": True})

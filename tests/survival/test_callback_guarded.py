@@ -18,8 +18,7 @@ from tests.kit.mosquitto import MISSING
 from tests.kit.waiting import eventually, stays
 from tests.proxy.delivery.receivers import Hook, Post, mail_server, web_server
 
-pytestmark = [pytest.mark.skipif(MISSING is not None, reason=str(MISSING)),
-              pytest.mark.xdist_group("callback_guarded")]  # one daemon for the file
+pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
 SECRET = "a key that both know"
 FLOOR = Floor(tickets={"enabled": True, "subject": "%group%: call %number%",

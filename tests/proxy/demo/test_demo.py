@@ -24,8 +24,6 @@ NO_RECORDS = PLAY.format(policy='POLICY.replace("type = 1", "type = 0")', scenes
 FIRST = PLAY.format(policy="POLICY", scenes="SCENES[:1]")
 LAST = PLAY.format(policy="POLICY", scenes="SCENES[-1:]")
 
-pytestmark = pytest.mark.xdist_group("peers")
-
 
 @pytest.fixture
 def folder() -> Iterator[Path]:

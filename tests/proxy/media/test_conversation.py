@@ -419,7 +419,6 @@ async def nothing_is_told_after_close_and_names_can_be_used_again(it: Room) -> N
     assert (a.ears.digits, a.ears.played) == ("", [])
 
 
-@pytest.mark.xdist_group("media")
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_conversation(played: dict[str, BaseException | None], name: str) -> None:
     failure = played[name]
