@@ -1,7 +1,4 @@
-"""What the tests with real peers share: which peers there are, and one of each per test.
-
-They keep time with real phones and share the machine's loopback, so all of them run in one xdist worker.
-"""
+"""What the tests with real peers share: which peers there are, and one of each per test."""
 
 import os
 from collections.abc import Callable, Iterator
