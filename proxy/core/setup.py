@@ -83,15 +83,17 @@ class CallSetup(Relay):
         self._try(now)
 
     def _try(self, now: float) -> None:
-        target = self.decision.targets[self.position]
+        position = self.position
+        target = self.decision.targets[position]
         if target.local is not None:
             self._offer_here(target.local, now)
         elif not self.try_hops(self.position, self.core.health.order(self.peer.hops, now), now):
             self.core.journal.note("no_address", call=self.call, peer=self.peer.name)
             self.refuse(503, now)
             return
-        if target.ring_for is not None and not self.done:
-            self.core.timers.at(now + target.ring_for, partial(self._rang_out, self.position))
+        # A target that is refused at once has sent the call on already: its time is not the next one's.
+        if target.ring_for is not None and not self.done and position == self.position:
+            self.core.timers.at(now + target.ring_for, partial(self._rang_out, position))
 
     # -- a target that is ourselves
 

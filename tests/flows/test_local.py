@@ -105,6 +105,21 @@ def test_not_taken_goes_on(call: Script, here: Answerer) -> None:
     call.assert_nothing_left()
 
 
+def test_the_time_of_a_target_that_was_not_taken_ends_with_it(call: Script, here: Answerer) -> None:
+    here.willing = False
+    call.play("""
+        trunk > INVITE    : 100 > trunk, INVITE > pbx
+        pbx > 180         : 180 > trunk
+        wait 40
+        pbx > 200         : 200 > trunk
+        trunk > ACK       : ACK > pbx
+        trunk > BYE       : BYE > pbx
+        pbx > 200 BYE     : 200 BYE > trunk
+    """)
+    assert call.facts == ["target_failed 0 480", "ringing 1", "answered 1", "ended 200 caller"]
+    call.assert_nothing_left()
+
+
 def test_rings_too_long_goes_on(call: Script, here: Answerer) -> None:
     call.play("""
         trunk > INVITE    : 100 > trunk
