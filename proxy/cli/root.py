@@ -165,7 +165,7 @@ _DIRECT_COLUMNS: Final = {
 
 
 @direct_app.command("list")
-def directshow_rows(limit: Limit = 50, config: Config = None, socket: Socket = None, json: Json = False) -> None:
+def direct_list(limit: Limit = 50, config: Config = None, socket: Socket = None, json: Json = False) -> None:
     """List live records, the one touched last first."""
     show_rows(ask(config, socket, "direct.list", limit=limit), _DIRECT_COLUMNS, "no direct callbacks", json)
 

@@ -12,7 +12,7 @@ app = typer.Typer(help="Tickets that callbacks have opened.", no_args_is_help=Tr
 Number = Annotated[str, typer.Argument(metavar="TICKET", help="Number or id of the ticket.")]
 
 _COLUMNS: Final = {"number": "no", "created": "created", "state": "state", "customer": "customer", "group": "group",
-                   "agent": "agent", "subject": "subject", "waiting": "to be sent"}
+                   "agent": "agent", "subject": "subject"}
 
 
 @app.command("list")

@@ -165,7 +165,7 @@ class Callbacks:
 
     def poke(self) -> None:
         """Have the desk look at its tasks soon: something has changed that may matter to it."""
-        if not self._poked:
+        if not self._poked and not self.desk.idle:
             self._poked = True
             asyncio.get_running_loop().call_later(POKE_PAUSE, self._poke)
 

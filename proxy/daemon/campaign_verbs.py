@@ -1,6 +1,6 @@
 """What an operator, MQTT and the API may ask about campaigns; the shapes stand in `proxy.control`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,7 +28,8 @@ class CampaignVerbs:
 
     def campaigns(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Every campaign in short, those that go first first."""
-        found = [self._campaign(name)[0] for name in sorted(self._ledger.policy.campaign)]
+        counts = self._counts()
+        found = [self._campaign(name, counts)[0] for name in sorted(self._ledger.policy.campaign)]
         return sorted(found, key=lambda one: int(one["rank"]))
 
     def campaign(self, args: dict[str, Any]) -> dict[str, Any]:
@@ -36,18 +37,22 @@ class CampaignVerbs:
         name = word(args, "id") or ""
         if name not in self._ledger.policy.campaign:
             raise UnknownError(f"there is no campaign {name!r}")
-        short, settings = self._campaign(name)
+        short, settings = self._campaign(name, self._counts())
         return {**short, "settings": settings}
 
-    def _campaign(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _counts(self) -> dict[str, tuple[int, int]]:
+        """Open tasks and running attempts of each campaign."""
+        return {name: (opened, running) for name, _, opened, running in self._desk.campaigns()}
+
+    def _campaign(self, name: str, counts: Mapping[str, tuple[int, int]]) -> tuple[dict[str, Any], dict[str, Any]]:
         policy = self._ledger.policy
         campaign = policy.campaign[name]
-        counted = next((rest for known, *rest in self._desk.campaigns() if known == name), [campaign, 0, 0])
+        opened, running = counts.get(name, (0, 0))
         settings = campaign.model_dump(mode="json", exclude_none=True, by_alias=True)
         begun = active(campaign, self._wall(), policy.zone_for(campaign.group))
         return {"id": name, "name": campaign.name, "group": campaign.group, "rank": campaign.rank,
                 "parity": campaign.parity, "active": begun, "from": settings.get("from"), "to": settings.get("to"),
-                "open": counted[1], "running": counted[2]}, settings
+                "open": opened, "running": running}, settings
 
     def add(self, args: dict[str, Any]) -> dict[str, Any]:
         """Begin a campaign: the next free id unless one is given, from today unless a date is given."""
@@ -62,7 +67,7 @@ class CampaignVerbs:
         raw = plain_policy(policy)
         raw.setdefault("campaign", {})[name] = settings
         self._put(raw)
-        return self._campaign(name)[0]
+        return self._campaign(name, self._counts())[0]
 
     def remove(self, args: dict[str, Any]) -> dict[str, Any]:
         """End a campaign for good; its open tasks go on by the settings of their group."""

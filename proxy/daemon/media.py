@@ -1,8 +1,8 @@
 """The media client whose every word has the engine's timers looked at again: a leg that hears something may set one."""
 
 from collections.abc import Callable
+from typing import Any
 
-from proxy.agent.ports import MediaAddress, MediaEars
 from proxy.media.client import MediaClient
 from proxy.media.settings import MediaSettings
 
@@ -15,45 +15,14 @@ class ArmedMedia(MediaClient):
         super().__init__(settings, alarm)
         self._arm = arm
 
-    def open(self, name: str, ears: MediaEars) -> None:
-        """See MediaClient."""
-        super().open(name, ArmedEars(ears, self._arm))
-
-
-class ArmedEars:
-    """Ears of a leg; the engine's timers are looked at after each thing heard."""
-
-    __slots__ = ("_arm", "_ears")
-
-    def __init__(self, ears: MediaEars, arm: Callable[[], None]) -> None:
-        self._ears, self._arm = ears, arm
-
-    def media_opened(self, address: MediaAddress | None) -> None:
-        """See MediaEars."""
-        self._ears.media_opened(address)
+    def _heard(self, words: list[Any]) -> None:
+        super()._heard(words)
         self._arm()
 
-    def media_digit(self, digit: str) -> None:
-        """See MediaEars."""
-        self._ears.media_digit(digit)
+    def _opened(self, number: int, port: int) -> None:
+        super()._opened(number, port)
         self._arm()
 
-    def media_heard(self) -> None:
-        """See MediaEars."""
-        self._ears.media_heard()
-        self._arm()
-
-    def media_played(self, tag: int) -> None:
-        """See MediaEars."""
-        self._ears.media_played(tag)
-        self._arm()
-
-    def media_silent(self, seconds: float) -> None:
-        """See MediaEars."""
-        self._ears.media_silent(seconds)
-        self._arm()
-
-    def media_failed(self) -> None:
-        """See MediaEars."""
-        self._ears.media_failed()
+    def _lost(self) -> None:
+        super()._lost()
         self._arm()

@@ -1,7 +1,7 @@
 """What the daemon answers on its control socket; the shapes stand in `proxy.control`."""
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from config.policy import (
     Change,
@@ -14,6 +14,7 @@ from config.policy import (
     unknown_names,
 )
 from proxy.control import ControlError, Handler
+from proxy.daemon.arguments import limit_of, number_of, read
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.tracing import MessageTracer
 from routing.direct import Record
@@ -21,10 +22,6 @@ from routing.ledger import Ledger
 from routing.numbers import Numbers
 from routing.store.interface import CallRow, Store, StoreError
 from routing.today import Today
-
-DEFAULT_LIMIT: Final = 100
-MOST_ROWS: Final = 1_000
-"""Rows that one answer holds at the most."""
 
 
 class Sides(NamedTuple):
@@ -78,30 +75,35 @@ class Verbs:
 
     def calls(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Calls, newest first."""
-        rows = self._read(lambda: self._store.calls(_limit(args)))
+        rows = read(lambda: self._store.calls(limit_of(args)))
         active = {call.id: call.row() for call in self._ledger.calls()}
         if args.get("active"):
-            rows = list(reversed(active.values()))[:_limit(args)]
+            rows = list(reversed(active.values()))[:limit_of(args)]
         else:
             known = {row.id for row in rows}
             rows = [row for row in reversed(active.values()) if row.id not in known] + rows
-        return [_call(row, row.id in active) for row in rows[:_limit(args)]]
+        return [_call(row, row.id in active) for row in rows[:limit_of(args)]]
 
     def direct_list(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Live direct callbacks, the one touched last first."""
         now = self._wall()
-        return [_record(one) for one in self._read(lambda: self._store.newest_records(now, _limit(args)))]
+        return [_record(one) for one in read(lambda: self._store.newest_records(now, limit_of(args)))]
 
     def direct_show(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Live direct callbacks of one customer."""
         now = self._wall()
-        found = [one for one in self._read(lambda: self._store.records(self._customer(args))) if now < one.expires_at]
+        found = [one for one in self._records(args) if now < one.expires_at]
         return [_record(one) for one in sorted(found, key=lambda one: one.touched_at, reverse=True)]
+
+    def _records(self, args: dict[str, Any]) -> list[Record]:
+        """Every record of the customer who is meant, expired ones too."""
+        customer = number_of(args, "customer", self._ledger.policy.region)
+        return read(lambda: self._store.records(customer))
 
     def direct_remove(self, args: dict[str, Any]) -> dict[str, int]:
         """Remove a customer's direct callbacks, or the one with one agent."""
         agent = args.get("agent")
-        found = [one for one in self._read(lambda: self._store.records(self._customer(args)))
+        found = [one for one in self._records(args)
                  if agent is None or one.agent == agent]
         for one in found:
             self._ledger.remove(one, self._wall())
@@ -152,25 +154,6 @@ class Verbs:
                 call_ids = {of.encode()}
         async for row in self._tracer.watch(digits, call_ids):
             yield row
-
-    def _customer(self, args: dict[str, Any]) -> str:
-        typed = str(args.get("customer") or "")
-        customer = Numbers(self._ledger.policy.region).e164(typed)
-        if customer is None:
-            raise ControlError(f"{typed!r} cannot be read as a number; write it with + and country code")
-        return customer
-
-    @staticmethod
-    def _read(question: Callable[[], list[Any]]) -> list[Any]:
-        try:
-            return question()
-        except StoreError as error:
-            raise ControlError(f"the database cannot be read: {error}") from error
-
-
-def _limit(args: dict[str, Any]) -> int:
-    limit = args.get("limit")
-    return max(0, min(limit, MOST_ROWS)) if isinstance(limit, int) else DEFAULT_LIMIT
 
 
 def _record(one: Record) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What an operator, the console and the API ask of the desk and tell it."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final, NamedTuple, get_args
 
@@ -67,6 +68,11 @@ class Office:
 
     # Asking
 
+    @property
+    def idle(self) -> bool:
+        """Whether no task is open or held: nothing that goes on can matter."""
+        return not self._keeper.register.tasks
+
     def open_tasks(self) -> tuple[TaskRow, ...]:
         """Return the tasks that are open or held, oldest first."""
         return tuple(sorted((task.row for task in self._keeper.register.live()), key=lambda row: row.id))
@@ -94,8 +100,8 @@ class Office:
 
     def campaigns(self) -> list[tuple[str, Campaign, int, int]]:
         """Return every campaign with its id, how many of its tasks are open, and how many attempts run."""
-        open_tasks = [task.row.campaign for task in self._keeper.register.live()]
-        return [(name, campaign, open_tasks.count(name), self._keeper.register.running(campaign.group, name))
+        open_tasks = Counter(task.row.campaign for task in self._keeper.register.live())
+        return [(name, campaign, open_tasks[name], self._keeper.register.running(campaign.group, name))
                 for name, campaign in sorted(self._keeper.book.policy.campaign.items())]
 
     def figures(self) -> dict[str, Figures]:
