@@ -125,9 +125,11 @@ def _date(text: str) -> str:
 
 
 def _holidays(text: str) -> str:
+    if not text:
+        return text  # the list of countries takes a tenth of a second to make, and most name none
     country, mark, subdivision = text.partition("/")
     known = holidays.list_supported_countries(include_aliases=False)
-    if text and country not in known:
+    if country not in known:
         raise ValueError(f"{country!r} is not a country whose holidays are known: write its two letters, such as HU")
     if mark and subdivision not in known[country]:
         raise ValueError(f"{subdivision!r} is not a part of {country} that has holidays of its own")

@@ -20,7 +20,7 @@ from routing.events import Event
 from routing.facts import Decision, Ending, Identity, NewCall, OpenCall, Target
 from routing.identity import PbxFacts
 from routing.ids import RandomBytes
-from routing.store.interface import Store, StoreError, Unit
+from routing.store.interface import NOTHING, Store, StoreError, Unit
 from routing.teller import Teller, idle, record_data
 from routing.today import Today
 
@@ -128,9 +128,10 @@ class Ledger(Aftermath):
         events: list[Event] = []
         judged = self._judge(entry, ending, now)
         if self.teller.wants("call.ended"):
-            events.append(self.teller.event("call.ended", {
-                **entry.end_data(ending, now), "verdict": judged.kind, "missed_why": judged.why,
-                "shown_by": list(judged.evidence), "weight": judged.weight}, now))
+            data = entry.end_data(ending, now)
+            data.update(verdict=judged.kind, missed_why=judged.why, shown_by=list(judged.evidence),
+                        weight=judged.weight)
+            events.append(self.teller.event("call.ended", data, now))
         records: list[Record] = []
         removed: list[Record] = []
         for change, before in self._changes(entry, ending, now):
@@ -141,7 +142,7 @@ class Ledger(Aftermath):
         unit = Unit((entry.row(now, ending.cause, ending.by),), tuple(records), tuple(removed), tuple(events))
         if entry.customer is not None and self.desk is not None:
             follows = self._happened(self.desk, entry, entry.customer, judged, now)
-            if follows is not None:
+            if follows is not None and follows is not NOTHING:
                 unit = unit.joined(follows)
         self._store.put(unit, stored)
         self.on_floor()

@@ -84,13 +84,16 @@ class Proxy(Newcomers):
 
     def _request(self, request: Request, flow: Flow, now: float) -> None:
         with_received(request, flow.host, flow.port)
-        relay = self.relays.get(server_key(request))
+        key = server_key(request)
+        relay = self.relays.get(key)
         if relay is not None:
             if request.method != b"ACK":
                 self.counters.retransmissions_absorbed += 1
             relay.server.receive(request, now)
             return
-        if self.servers and self._of_own_server(request, now):
+        own = self.servers.get(key)
+        if own is not None:
+            own.receive(request, now)
             return
         if request.method == b"CANCEL":
             self._cancel(request, flow, now)
@@ -118,14 +121,6 @@ class Proxy(Newcomers):
             self.answer(request, flow, 503, None, (b"Retry-After: %d" % RETRY_AFTER,))
         else:
             self.answer(request, flow, 200, None, (b"Allow: " + ALLOWED, b"Accept: application/sdp"))
-
-    def _of_own_server(self, request: Request, now: float) -> bool:
-        """Give a request to the server transaction that a dialog of ours has opened for it."""
-        tx = self.servers.get(server_key(request))
-        if tx is None:
-            return False
-        tx.receive(request, now)
-        return True
 
     def _in_dialog(self, request: Request, flow: Flow, now: float) -> None:
         if self.local.request(request, flow, now):

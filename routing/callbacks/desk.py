@@ -21,7 +21,7 @@ from routing.callbacks.task import Task
 from routing.callbacks.terms import TermBook
 from routing.callbacks.tickets import TicketOffice
 from routing.ids import Names, RandomBytes
-from routing.store.interface import Store, StoreError, Unit
+from routing.store.interface import NOTHING, Store, StoreError, Unit
 from routing.teller import Teller
 
 MOMENTS: Final = 100
@@ -104,12 +104,15 @@ class Desk(Office):
         if not self._restored:
             if len(self._early) < EARLY:
                 self._early.append(fact)
-            return Unit()
+            return NOTHING
+        if isinstance(fact, Talk) and (fact.attempt is not None
+                                       or not self._keeper.register.of_customer(fact.customer)):
+            return NOTHING  # nearly every talk that passes; what became of an attempt of ours is for its runner to say
         draft = self._draft(now)
         if isinstance(fact, Missed):
             self._intake.missed(fact, draft)
             self._flood(now)
-        elif fact.attempt is None:  # what became of an attempt of ours is for its runner to say
+        else:
             for task in self._keeper.register.of_customer(fact.customer):
                 self._keeper.end(task, "done", "talk", draft, agent=fact.agent, call=fact.call,
                                  direction=fact.direction)

@@ -133,6 +133,10 @@ TICKET_NUMBER: Final = "ticket_number"
 """What the engine adds to the data of a `ticket.opened` whose `ticket` is the id of one in the same unit."""
 
 
+NOTHING: Final = Unit()
+"""What belongs to a fact that changes nothing; whoever gets this very one need not join it."""
+
+
 class Counts(NamedTuple):
     """Calls of a stretch of time."""
 

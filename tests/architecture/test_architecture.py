@@ -39,7 +39,7 @@ ROOMS = {
 BARE = {"proxy"}
 """Packages that only hold rooms: their `__init__` imports nothing."""
 
-PURE = ("config", "routing", "proxy.sip", "proxy.core")
+PURE = ("config", "routing", "proxy.sip", "proxy.core", "proxy.agent")
 """Rooms without I/O, clock and chance: time comes in as an argument."""
 
 NOT_PURE = {"routing.store"}
