@@ -253,7 +253,7 @@ class Http(Section):
     """The web server of health, metrics and API."""
 
     listen: HttpListen = Field(
-        default="off", description="address:port to serve /healthz, /readyz and /metrics on, or off."
+        default="off", description="address:port to serve health, metrics and the API on, or off."
     )
 
     token: Secret | None = Field(

@@ -1,7 +1,8 @@
 """Builds the daemon, starts it in order, drains it, stops it: the only file that knows everything.
 
-Order: folder and key, store, policy, ledger, sockets, proxy, names of peers, status, control socket, READY=1. What is
-not the proxy path may fail at the start without stopping it; a wrong configuration or a port that is taken stops it.
+Order: folder and key, store, policy, ledger, sockets, proxy, names of peers, callbacks, status, control socket,
+READY=1. What is not the proxy path may fail at the start without stopping it; a wrong configuration or a port that is
+taken stops it.
 """
 
 import asyncio

@@ -32,7 +32,7 @@ Times are float seconds since the epoch (UTC); what is not known is null.
 | callbacks.running | | [{attempt, task, customer, number, group, campaign, agent, phase, serial, preview, claimed, |
 | | | missed_at, note}], the oldest first: the agents' cards |
 | callbacks.add | customer, group, number, campaign, responsible (extension or group:NAME), responsible_wait, |
-| | language, preview, at, window, attempts, note | as callbacks.list, of this one |
+| | language, preview, at, window, attempts, note, by | as callbacks.list, of this one |
 | callbacks.cancel, .hold, .resume, .call-now | id, reason | as callbacks.list, of this one |
 | dnc.list | limit | [{customer, since, reason}], the newest first |
 | dnc.add | customer, reason | {customer} |
@@ -42,7 +42,7 @@ Times are float seconds since the epoch (UTC); what is not known is null.
 | campaigns.add | name, group, id, from, to and any other setting | as campaigns.list, of this one |
 | campaigns.remove | id | {id} |
 | tickets.list | limit, state, customer | [{id, number, task, customer, group, agent, subject, state, created, ended}] |
-| tickets.show | id or number | one of these with comments and deliveries |
+| tickets.show | id: of the ticket, or its number | one of these with comments and deliveries |
 | tickets.comment | id, text, author, internal | as tickets.list, of this one |
 | tickets.close | id | as tickets.list, of this one |
 | trace | of: a number, a call's id or Call-ID, or null for every call | stream: first {columns: [names from left to |

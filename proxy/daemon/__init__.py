@@ -1,1 +1,1 @@
-"""The parts that only the running daemon needs: its journal, its ears for a trace, its answers to the operator."""
+"""The parts that only the running daemon needs: callbacks around the proxy, its journal, its ears, its answers."""

@@ -11,7 +11,7 @@ from proxy.status.commands import CommandError
 from routing.events import rfc3339
 
 WORDS: Final = ("callbacks", "dnc", "campaigns", "tickets", "agents", "calls", "direct")
-"""What commands from outside may be about. The policy stays with the operator of the machine."""
+"""What commands from outside may be about. Of the policy only campaigns: the rest is for the machine's operator."""
 MOMENTS: Final = frozenset({
     "created", "missed_at", "due", "expires", "responsible_since", "released", "ended", "claimed", "customer_at",
     "answered", "time", "since", "next", "delivered", "waits_until", "touched", "expires_at", "due_at", "planned",
