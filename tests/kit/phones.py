@@ -141,7 +141,11 @@ class PjsipPhone(Process):
         return self.wait_for("^phone call state=DISCONN", timeout, after=after)
 
     def leave(self) -> None:
-        """Unregister and end."""
+        """Hang up, unregister and end.
+
+        Not `stop` after `hang_up`: PJSIP calls a call ended as soon as its BYE has left, and a PBX that challenges the
+        BYE still waits for the one with credentials.
+        """
         self.say("quit")
         self.wait()
 
