@@ -40,8 +40,8 @@ def response(core: Proxy, answer: Response, flow: Flow, now: float) -> None:
     if invite and answer.status >= 300:
         _send(core, _ack(answer, ours.to_bytes()), came_from)
     relay = core.relays.get((back.branch, back.sent_by, answer.cseq.method))
-    if relay is not None and tried < len(relay.attempts):
-        relay.response(relay.attempts[tried], answer, now)
+    if relay is not None and tried < len(relay.branches):
+        relay.response(relay.branches[tried], answer, now)
         return
     if invite and answer.status >= 200:
         _report(core, answer, target, core.peers.identify(flow, None) if _may_be_lost(core, answer, now) else None)

@@ -3,7 +3,7 @@
 Rules
 - The addresses of a target are tried in order; 503, silence and transport errors lead to the next one (RFC 3263
   section 4.3). An address that was only slow is cancelled when it speaks after all, and its 2xx still counts.
-- CANCEL goes out for an attempt only after its first 1xx (RFC 3261 section 9.1); a 2xx that crosses it is forwarded.
+- CANCEL goes out for a branch only after its first 1xx (RFC 3261 section 9.1); a 2xx that crosses it is forwarded.
 - Every 2xx of an INVITE is forwarded, however late (RFC 3261 section 16.7 item 5, RFC 6026 section 7).
 - Timer C guards an INVITE and starts again with each 1xx but 100 (RFC 3261 section 16.7 item 2).
 - A request other than INVITE gets no 1xx (RFC 4320 section 4.1) and no 408 (section 4.2): where nobody answers it,
@@ -17,14 +17,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.core import in_dialog
-from proxy.core.requests_out import Outgoing
+from proxy.core.branch import Branch
 from proxy.core.seals import NO_LOOP_MARK, first_vias
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.reply import build_response
 from proxy.sip.timers import Timer
-from proxy.sip.transaction import ClientTransaction, ServerTransaction
+from proxy.sip.transaction import ServerTransaction
 from routing.facts import Side
 
 if TYPE_CHECKING:
@@ -35,51 +35,13 @@ TIMER_C = 190.0
 NEXT_ADDRESS_AFTER = 4.0
 """Seconds without any response after which the next address of the peer is tried, where there is one."""
 CANCEL_PATIENCE = 32.0
-"""Seconds (64*T1) that an attempt may take to end after its CANCEL (RFC 3261 section 9.1)."""
-
-
-class Attempt:
-    """The request sent to one address: owner of its client transaction."""
-
-    __slots__ = ("cancel_wanted", "cancelled", "heard", "hop", "hops_left", "out", "over", "relay", "target", "tx")
-
-    def __init__(self, relay: Relay, target: int, out: Outgoing, hops_left: list[Hop]) -> None:
-        self.relay = relay
-        self.target = target
-        self.hop = out.hop
-        self.out: Outgoing | None = out
-        """What was sent; None after the final response and after the transaction's end."""
-        self.hops_left = hops_left
-        self.tx: ClientTransaction | None = None
-        self.heard = False
-        """A provisional response came."""
-        self.cancel_wanted = False
-        self.cancelled = False
-        self.over = False
-        """Nothing but a 2xx of it counts any more."""
-
-    def on_response(self, tx: ClientTransaction, response: Response, now: float) -> None:
-        self.relay.response(self, response, now)
-
-    def on_timeout(self, tx: ClientTransaction, now: float) -> None:
-        if not self.over:
-            self.relay.core.health.failed(self.hop, now)
-        self.relay.silent(self, 408, now)
-
-    def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
-        self.relay.core.health.failed(self.hop, now, hard=True)
-        self.relay.silent(self, 503, now)
-
-    def on_terminated(self, tx: ClientTransaction, now: float) -> None:
-        self.relay.core.forget_client(tx)
-        self.tx = None
-        self.out = None
+"""Seconds (64*T1) that a branch may take to end after its CANCEL (RFC 3261 section 9.1)."""
 
 
 class Relay:
     """Forwards one request to one target and its responses back."""
 
-    __slots__ = ("attempts", "back", "call", "cancelled", "core", "done", "flow", "invite", "loop", "request", "server",
+    __slots__ = ("back", "branches", "call", "cancelled", "core", "done", "flow", "invite", "loop", "request", "server",
                  "timer_c")
 
     server: ServerTransaction
@@ -94,7 +56,7 @@ class Relay:
         self.flow = flow
         self.call = call
         self.invite = request.method == b"INVITE"
-        self.attempts: list[Attempt] = []
+        self.branches: list[Branch] = []
         self.cancelled = False
         self.done = False
         """A final response was chosen."""
@@ -116,7 +78,7 @@ class Relay:
     def on_terminated(self, tx: ServerTransaction, now: float) -> None:
         self.core.forget_server(tx)
         if self.done:
-            self.attempts = []  # they lead back here: no ring is left for the collector
+            self.branches = []  # they lead back here: no ring is left for the collector
 
     # -- outwards
 
@@ -130,110 +92,110 @@ class Relay:
         while hops:
             hop, hops = hops[0], hops[1:]
             uri, fields = self.shape(target, hop)
-            out = self.core.outgoing(self.request, self.flow, hop, uri=uri, target=target, tried=len(self.attempts),
+            out = self.core.outgoing(self.request, self.flow, hop, uri=uri, target=target, tried=len(self.branches),
                                      loop=self.loop, call=self.call, fields=fields)
             if out is None:
                 continue
-            attempt = Attempt(self, target, out, hops)
-            self.attempts.append(attempt)
-            attempt.tx = self.core.start_client(out, attempt, now)
+            branch = Branch(self, target, out, hops)
+            self.branches.append(branch)
+            branch.tx = self.core.start_client(out, branch, now)
             if hops:
-                self.core.timers.at(now + NEXT_ADDRESS_AFTER, partial(self._slow, attempt))
+                self.core.timers.at(now + NEXT_ADDRESS_AFTER, partial(self._slow, branch))
             if self.invite:
                 self._restart_timer_c(now)
             return True
         return False
 
-    def _slow(self, attempt: Attempt, now: float) -> None:
-        if attempt.heard or attempt.over or not self._next_address(attempt, now):
+    def _slow(self, branch: Branch, now: float) -> None:
+        if branch.heard or branch.over or not self._next_address(branch, now):
             return
-        self.core.health.failed(attempt.hop, now)
-        self.core.journal.note("no_answer_yet", call=self.call, hop=str(attempt.hop[:3]))
-        attempt.over = True
-        self.cancel_attempt(attempt, now)
+        self.core.health.failed(branch.hop, now)
+        self.core.journal.note("no_answer_yet", call=self.call, hop=str(branch.hop[:3]))
+        branch.over = True
+        self.cancel_branch(branch, now)
 
-    def response(self, attempt: Attempt, response: Response, now: float) -> None:
-        """Take a response of an attempt."""
+    def response(self, branch: Branch, response: Response, now: float) -> None:
+        """Take a response of a branch."""
         status = response.status
         if status < 200:
-            self._provisional(attempt, response, now)
+            self._provisional(branch, response, now)
             return
         if status != 503:
-            self.core.health.succeeded(attempt.hop)
+            self.core.health.succeeded(branch.hop)
         if not _leads_back(response):
-            self.silent(attempt, 502, now)
+            self.silent(branch, 502, now)
         elif status < 300:
-            self._success(attempt, response, now)
-        elif not attempt.over:
-            self._failure(attempt, response, now)
-        attempt.out = None  # four kilobytes that nobody needs while the transaction lingers
+            self._success(branch, response, now)
+        elif not branch.over:
+            self._failure(branch, response, now)
+        branch.out = None  # four kilobytes that nobody needs while the transaction lingers
 
-    def _failure(self, attempt: Attempt, response: Response, now: float) -> None:
-        attempt.over = True
+    def _failure(self, branch: Branch, response: Response, now: float) -> None:
+        branch.over = True
         if response.status == 503:
-            self.core.health.failed(attempt.hop, now)
-            if self._next_address(attempt, now):
+            self.core.health.failed(branch.hop, now)
+            if self._next_address(branch, now):
                 return
-        self.attempt_failed(attempt, response.status, response, now)
+        self.branch_failed(branch, response.status, response, now)
 
-    def silent(self, attempt: Attempt, status: int, now: float) -> None:
-        """An attempt got no answer (408) or could not be sent (503)."""
-        if attempt.over:
+    def silent(self, branch: Branch, status: int, now: float) -> None:
+        """A branch got no answer (408) or could not be sent (503)."""
+        if branch.over:
             return
-        attempt.over = True
-        self.core.journal.note("no_answer_from_peer", call=self.call, status=status, hop=str(attempt.hop[:3]))
-        if not self._next_address(attempt, now):
-            self.attempt_failed(attempt, status, None, now)
+        branch.over = True
+        self.core.journal.note("no_answer_from_peer", call=self.call, status=status, hop=str(branch.hop[:3]))
+        if not self._next_address(branch, now):
+            self.branch_failed(branch, status, None, now)
 
-    def _next_address(self, attempt: Attempt, now: float) -> bool:
-        if self.done or self.cancelled or attempt.cancel_wanted:
+    def _next_address(self, branch: Branch, now: float) -> bool:
+        if self.done or self.cancelled or branch.cancel_wanted:
             return False
-        return self.try_hops(attempt.target, attempt.hops_left, now)
+        return self.try_hops(branch.target, branch.hops_left, now)
 
-    def _provisional(self, attempt: Attempt, response: Response, now: float) -> None:
-        attempt.heard = True
-        if attempt.cancel_wanted and not attempt.cancelled:
-            self._send_cancel(attempt, now)
-        if response.status == 100 or not self.invite or self.done or attempt.over or attempt.cancelled:
+    def _provisional(self, branch: Branch, response: Response, now: float) -> None:
+        branch.heard = True
+        if branch.cancel_wanted and not branch.cancelled:
+            self._send_cancel(branch, now)
+        if response.status == 100 or not self.invite or self.done or branch.over or branch.cancelled:
             return
         if not _leads_back(response):
             return
         self._restart_timer_c(now)
-        self.provisional(attempt, response, now)
+        self.provisional(branch, response, now)
 
-    def _success(self, attempt: Attempt, response: Response, now: float) -> None:
+    def _success(self, branch: Branch, response: Response, now: float) -> None:
         first = not self.done
-        attempt.over = True
-        data = self.core.upstream(response, attempt.hop)
+        branch.over = True
+        data = self.core.upstream(response, branch.hop)
         if first:
             self._settle()
-            for other in self.attempts:
+            for other in self.branches:
                 if not other.over:
-                    self.cancel_attempt(other, now)
-            self.succeeded(attempt, response, data, now)
+                    self.cancel_branch(other, now)
+            self.succeeded(branch, response, data, now)
         elif self.invite:
             self.back(data)
 
     # -- what the kinds of relay do differently
 
-    def provisional(self, attempt: Attempt, response: Response, now: float) -> None:
+    def provisional(self, branch: Branch, response: Response, now: float) -> None:
         """Pass a 1xx on."""
-        self.server.respond(self.core.upstream(response, attempt.hop), response.status, now)
+        self.server.respond(self.core.upstream(response, branch.hop), response.status, now)
 
-    def succeeded(self, attempt: Attempt, response: Response, data: bytes, now: float) -> None:
+    def succeeded(self, branch: Branch, response: Response, data: bytes, now: float) -> None:
         """Pass the first 2xx on. `data`: it, as it goes to the caller."""
         if self.invite or response.cseq.method == b"UPDATE":
             self.core.alive(self.call, response, now)
         self.server.respond(data, response.status, now)
 
-    def attempt_failed(self, attempt: Attempt, status: int, response: Response | None, now: float) -> None:
+    def branch_failed(self, branch: Branch, status: int, response: Response | None, now: float) -> None:
         """Nothing is left to try: pass the failure on. `response`: None where nobody answered."""
         if self.done:
             return
         if response is None or (status == 408 and not self.invite):
             self.refuse(487 if self.cancelled else status, now)
         else:
-            self.finish(status, self.core.upstream(response, attempt.hop), "callee", now)
+            self.finish(status, self.core.upstream(response, branch.hop), "callee", now)
 
     def deliver(self, status: int, data: bytes, by: Side, now: float) -> None:
         """Give the final failure to the server transaction."""
@@ -271,30 +233,30 @@ class Relay:
         if self.done or self.cancelled:
             return
         self.cancelled = True
-        waiting = [attempt for attempt in self.attempts if not attempt.over]
-        for attempt in waiting:
-            self.cancel_attempt(attempt, now)
+        waiting = [branch for branch in self.branches if not branch.over]
+        for branch in waiting:
+            self.cancel_branch(branch, now)
         if not waiting:
             self.refuse(487, now)
 
-    def cancel_attempt(self, attempt: Attempt, now: float) -> None:
-        """Cancel one attempt, now or as soon as it has answered with a 1xx."""
-        if not self.invite or attempt.cancelled:
+    def cancel_branch(self, branch: Branch, now: float) -> None:
+        """Cancel one branch, now or as soon as it has answered with a 1xx."""
+        if not self.invite or branch.cancelled:
             return
-        attempt.cancel_wanted = True
-        if attempt.heard:
-            self._send_cancel(attempt, now)
+        branch.cancel_wanted = True
+        if branch.heard:
+            self._send_cancel(branch, now)
 
-    def _send_cancel(self, attempt: Attempt, now: float) -> None:
-        attempt.cancelled = True
-        if attempt.out is not None:
-            self.core.send_cancel(attempt.out, now)
-            self.core.timers.at(now + CANCEL_PATIENCE, partial(self._cancel_ignored, attempt))
+    def _send_cancel(self, branch: Branch, now: float) -> None:
+        branch.cancelled = True
+        if branch.out is not None:
+            self.core.send_cancel(branch.out, now)
+            self.core.timers.at(now + CANCEL_PATIENCE, partial(self._cancel_ignored, branch))
 
-    def _cancel_ignored(self, attempt: Attempt, now: float) -> None:
-        if attempt.out is not None and attempt.tx is not None:
-            attempt.tx.terminate(now)
-            self.silent(attempt, 408, now)
+    def _cancel_ignored(self, branch: Branch, now: float) -> None:
+        if branch.out is not None and branch.tx is not None:
+            branch.tx.terminate(now)
+            self.silent(branch, 408, now)
 
     def _restart_timer_c(self, now: float) -> None:
         if self.timer_c is not None:
@@ -303,9 +265,9 @@ class Relay:
 
     def _timer_c_fired(self, now: float) -> None:
         self.timer_c = None
-        for attempt in self.attempts:
-            if not attempt.over:
-                self.cancel_attempt(attempt, now)
+        for branch in self.branches:
+            if not branch.over:
+                self.cancel_branch(branch, now)
         self.refuse(408, now)
 
 

@@ -15,10 +15,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from proxy.core.branch import Branch
 from proxy.core.headers import CONNECTED, dialog_key, identities, session_interval
 from proxy.core.local import Offer
 from proxy.core.peers import Peer
-from proxy.core.relay import Attempt, Relay
+from proxy.core.relay import Relay
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.transaction import ServerTransaction
@@ -146,17 +147,17 @@ class CallSetup(Relay):
         fields = tuple(f"{name}: {value}".encode() for name, value in headers)
         return None if user is None else b"sip:%s@%s" % (user.encode(), self.peer.uri_host(hop)), fields
 
-    def _is_last(self, attempt: Attempt) -> bool:
-        return attempt.target == len(self.decision.targets) - 1
+    def _is_last(self, branch: Branch) -> bool:
+        return branch.target == len(self.decision.targets) - 1
 
     def _rang_out(self, position: int, now: float) -> None:
         if self.done or self.cancelled or position != self.position:
             return
         if self.offer is not None:
             self._withdraw(self.offer, now)
-        for attempt in self.attempts:
-            if attempt.target == position and not attempt.over:
-                self.cancel_attempt(attempt, now)
+        for branch in self.branches:
+            if branch.target == position and not branch.over:
+                self.cancel_branch(branch, now)
         self._next_target(position, 408, now)
 
     def _next_target(self, position: int, status: int, now: float) -> None:
@@ -165,29 +166,29 @@ class CallSetup(Relay):
         self.position = position + 1
         self._try(now)
 
-    def provisional(self, attempt: Attempt, response: Response, now: float) -> None:
+    def provisional(self, branch: Branch, response: Response, now: float) -> None:
         status = response.status
-        if status in (180, 183) and self.ringing != attempt.target:
-            self.ringing = attempt.target
-            self.core.tell(self.core.router.ringing, self.call, attempt.target, self.core.wall(), call=self.call)
-        if self._is_last(attempt) or status == 180 or response.has(b"rseq"):
-            super().provisional(attempt, response, now)
+        if status in (180, 183) and self.ringing != branch.target:
+            self.ringing = branch.target
+            self.core.tell(self.core.router.ringing, self.call, branch.target, self.core.wall(), call=self.call)
+        if self._is_last(branch) or status == 180 or response.has(b"rseq"):
+            super().provisional(branch, response, now)
 
-    def succeeded(self, attempt: Attempt, response: Response, data: bytes, now: float) -> None:
-        self.core.tell(self.core.router.answered, self.call, attempt.target, identities(response, CONNECTED),
+    def succeeded(self, branch: Branch, response: Response, data: bytes, now: float) -> None:
+        self.core.tell(self.core.router.answered, self.call, branch.target, identities(response, CONNECTED),
                        session_interval(response), self.core.wall(), call=self.call)
         self.core.counters.call_ended(self.direction, "answered")
         self.server.respond(data, response.status, now)
 
-    def attempt_failed(self, attempt: Attempt, status: int, response: Response | None, now: float) -> None:
+    def branch_failed(self, branch: Branch, status: int, response: Response | None, now: float) -> None:
         if self.done:
             return
-        if attempt.target != self.position:
+        if branch.target != self.position:
             return  # given up before; the next target is under way
-        if not (self.cancelled or self._is_last(attempt)):
-            self._next_target(attempt.target, status, now)
+        if not (self.cancelled or self._is_last(branch)):
+            self._next_target(branch.target, status, now)
             return
-        super().attempt_failed(attempt, status, response, now)
+        super().branch_failed(branch, status, response, now)
 
     def deliver(self, status: int, data: bytes, by: Side, now: float) -> None:
         if status in CHALLENGES:
@@ -209,8 +210,8 @@ class Refresh(Relay):
         self.connected: tuple[Identity, ...] = ()
         """Identities of the callee's side, where that sent it."""
 
-    def succeeded(self, attempt: Attempt, response: Response, data: bytes, now: float) -> None:
-        super().succeeded(attempt, response, data, now)
+    def succeeded(self, branch: Branch, response: Response, data: bytes, now: float) -> None:
+        super().succeeded(branch, response, data, now)
         if self.connected:
             self.core.tell(self.core.router.connected_line, self.call, self.connected, self.core.wall(), call=self.call)
 
@@ -225,7 +226,7 @@ class Bye(Relay):
         super().__init__(core, request, flow, call)
         self.by: Side = by
 
-    def succeeded(self, attempt: Attempt, response: Response, data: bytes, now: float) -> None:
+    def succeeded(self, branch: Branch, response: Response, data: bytes, now: float) -> None:
         self._over(response.status, data, now)
 
     def deliver(self, status: int, data: bytes, by: Side, now: float) -> None:
