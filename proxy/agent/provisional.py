@@ -13,6 +13,7 @@ from proxy.agent.offer import Agreement, Negotiation
 from proxy.agent.session import Session, SessionOwner
 from proxy.agent.wiring import Far, Wiring
 from proxy.sip.dialog import Dialog
+from proxy.sip.errors import SipError
 from proxy.sip.message import Request, Response
 from proxy.sip.sdp_audio import session_of
 
@@ -58,7 +59,10 @@ class EarlyDialogs:
         if session is None:
             if len(self._sessions) >= MAX_EARLY:
                 return None
-            session = self._open(tag, Dialog.as_caller(invite, response), far)
+            try:
+                session = self._open(tag, Dialog.as_caller(invite, response), far)
+            except SipError:
+                return None  # it rings all the same; the 2xx will say where to
         session.learn(response)
         rseq = response.value(b"rseq") or b""
         reliable = b"100rel" in response.option_tags(b"require") and _RSEQ.fullmatch(rseq) is not None

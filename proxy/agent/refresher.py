@@ -97,7 +97,7 @@ class Refresher:
             self._dialog.lost("Session refresh failed", now)
         elif response.status < 300:
             self.agree(agreed_by(response), now)
-        elif response.status == 422 and min_se(response) > self._seconds:
+        elif response.status == 422 and min_se(response) > max(self._seconds, self._min_se):
             self._min_se = min_se(response)
             self._again(now, 0.0)
         else:

@@ -18,7 +18,7 @@ from proxy.agent.ports import Stack
 from proxy.sip.dialog import Dialog, DialogState, key_of_request
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Hop, Listener
-from proxy.sip.message import NameAddr, Request, Response
+from proxy.sip.message import Request, Response
 from proxy.sip.requests import contact_field
 from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
@@ -121,26 +121,22 @@ class WatchedDialog:
     def _ask(self, expires: int, done: Callable[[Response | None, float], None], now: float) -> None:
         """Find the next hop and send a SUBSCRIBE there; a name may take its time."""
         try:
-            target, routes = self.dialog.route()
-            uri = Uri.parse(NameAddr.parse(routes[0]).uri if routes else target)
+            where = Uri.parse(self.dialog.next_hop()).destination()
         except SipError:
             done(None, now)
             return
         exchange = Exchange(self._site.stack, done)
         if expires:
             self._exchange = exchange
-        host = (uri.params.get(b"maddr") or uri.host).decode("ascii", "replace").strip("[]")
-        transport = (uri.params.get(b"transport") or b"").decode("ascii", "replace").lower() or None
-        self._site.stack.locate(host, uri.port, transport, uri.scheme == b"sips",
-                                partial(self._located, exchange, expires, not routes))
+        self._site.stack.locate(*where, partial(self._located, exchange, expires))
 
-    def _located(self, exchange: Exchange, expires: int, direct: bool, hops: tuple[Hop, ...]) -> None:
+    def _located(self, exchange: Exchange, expires: int, hops: tuple[Hop, ...]) -> None:
         accounts = self._site.accounts
         for hop in hops:
             listener = self._site.stack.listener_for(hop)
             if listener is not None:
                 # Behind a proxy anybody may ask for the password.
-                known = direct and accounts.is_address_of(hop, "pbx", self._site.pbx)
+                known = not self.dialog.route_set and accounts.is_address_of(hop, "pbx", self._site.pbx)
                 login = accounts.login("pbx" if known else None, self._site.pbx)
                 exchange.send(hop, listener, login, partial(self._make, listener, expires))
                 return

@@ -75,16 +75,11 @@ class Wiring:
             found(())
             return
         try:
-            uri = Uri.parse(dialog.route_set[0].uri if dialog.route_set else dialog.remote_target)
+            where = Uri.parse(dialog.next_hop()).destination()
         except SipError:
             found(())
             return
-        if uri.scheme not in (b"sip", b"sips"):
-            found(())
-            return
-        host = (uri.params.get(b"maddr") or uri.host).decode("ascii", "replace").strip("[]")
-        transport = (uri.params.get(b"transport") or b"").decode("ascii", "replace").lower() or None
-        self.stack.locate(host, uri.port, transport, uri.scheme == b"sips", found)
+        self.stack.locate(*where, found)
 
     def send_ack(self, dialog: Dialog, cseq: int, far: Far, fields: tuple[bytes, ...] = (),
                  sent: Callable[[bytes, Hop], None] = lambda data, hop: None) -> None:

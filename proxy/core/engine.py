@@ -114,7 +114,7 @@ class Proxy(Newcomers):
         uri = Uri.parse(request.uri)
         if not uri.user:
             return True
-        return self.is_own(uri.host.decode("ascii", "replace").strip("[]"), uri.port)
+        return self.is_own(uri.plain_host, uri.port)
 
     def _options(self, request: Request, flow: Flow) -> None:
         if self.draining:

@@ -4,16 +4,15 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
-from urllib.parse import unquote
 
 from proxy.sip.errors import SipError
 from proxy.sip.message import Message, NameAddr, Request, split_values
 from proxy.sip.names import known_spellings
+from proxy.sip.requests import MAX_FORWARDS
+from proxy.sip.session_timer import SessionExpires
 from proxy.sip.uri import Uri
 from routing.facts import Identity
 
-MAX_FORWARDS = 70
-"""RFC 3261 section 8.1.1.6: set where a request has none."""
 OUR_PREFIX = b"x-boomerang"
 """Headers that only we may write begin with this."""
 ASSERTED = (b"p-asserted-identity", b"remote-party-id", b"p-preferred-identity")
@@ -71,10 +70,7 @@ def user_of(uri: bytes) -> tuple[str, str]:
         parsed = Uri.parse(uri)
     except SipError:
         return "", ""
-    user = parsed.user.decode("utf-8", "replace")
-    if "%" in user:
-        user = unquote(user)
-    return user.partition(";")[0], parsed.host.decode("ascii", "replace").lower()
+    return parsed.unescaped_user().decode("utf-8", "replace"), parsed.host.decode("ascii", "replace")
 
 
 def identities(message: Message, names: Iterable[bytes]) -> tuple[Identity, ...]:
@@ -119,9 +115,8 @@ def withheld(request: Message) -> bool:
 
 def session_interval(message: Message) -> float | None:
     """Session-Expires in seconds (RFC 4028), None where there is none that can be read."""
-    value = message.value(b"session-expires")
-    digits = (value or b"").partition(b";")[0].strip()
-    return float(digits) if digits.isascii() and digits.isdigit() and len(digits) < 8 else None
+    expires = SessionExpires.of(message)
+    return None if expires is None else float(expires.seconds)
 
 
 def dialog_key(request: Message) -> tuple[bytes, bytes]:

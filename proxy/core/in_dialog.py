@@ -9,6 +9,7 @@ from proxy.core.seals import TOKEN_MARK, Token
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request
+from proxy.sip.parser import answerable
 from proxy.sip.uri import Uri
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ OWN_ROUTES = 2
 def open_route(core: Newcomers, request: Request) -> Token | None:
     """Take our own Route values off a request and return what their token says.
 
-    None, and the request is to be refused, where none is ours or one is forged. Raises SipError on a bad Route.
+    None, and the request is to be refused, where none is ours or one is forged. Raises SipError(400) on a bad Route.
     """
     if request.method == b"ACK" and request.max_forwards == 0:
         return None  # RFC 3261 section 16.3 item 3: it goes no further, and nobody answers an ACK
@@ -32,8 +33,11 @@ def open_route(core: Newcomers, request: Request) -> Token | None:
         if token is not None:
             _undo_strict_routing(request)
     for route in request.routes[:OWN_ROUTES]:
-        uri = route.parsed_uri
-        if not core.is_own(uri.host.decode("ascii", "replace").strip("[]"), uri.port):
+        try:
+            uri = route.parsed_uri
+        except SipError:
+            raise SipError(400, "Bad Route", answerable(request)) from None
+        if not core.is_own(uri.plain_host, uri.port):
             break
         token = core.seals.read_token(uri.user, request.call_id)
         if token is None:
@@ -68,14 +72,10 @@ def _next_uri(request: Request) -> Uri:
 
 def forward(core: Newcomers, request: Request, flow: Flow, relay: Relay | None) -> None:
     """Send a prepared in-dialog request on. `relay`: None for an ACK, which nothing answers."""
-    uri = _next_uri(request)
-    if uri.scheme not in (b"sip", b"sips"):
-        raise SipError(416, "Unsupported URI Scheme", request)
-    host = (uri.params.get(b"maddr") or uri.host).decode("ascii", "replace").strip("[]")
-    transport = (uri.params.get(b"transport") or b"").decode("ascii", "replace").lower() or None
-    if core.is_own(host, uri.port):
+    host, port, transport, secure = _next_uri(request).destination()
+    if core.is_own(host, port):
         raise SipError(482, "Loop Detected", request)
-    core.locator.locate(host, uri.port, transport, uri.scheme == b"sips", partial(_located, core, request, flow, relay))
+    core.locator.locate(host, port, transport, secure, partial(_located, core, request, flow, relay))
 
 
 def _located(core: Newcomers, request: Request, flow: Flow, relay: Relay | None, hops: tuple[Hop, ...]) -> None:

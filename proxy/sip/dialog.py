@@ -105,7 +105,7 @@ class Dialog:
         """Make a request within the dialog (section 12.2.1.1); counts CSeq up.
 
         `cseq` is given for an ACK to a 2xx only: that of its INVITE. `via_field` and `fields` are whole fields; add
-        Contact to a target refresh. Raises SipError(400) where the far end is a strict router with a broken URI.
+        Contact to a target refresh.
         """
         if cseq is None:
             cseq = FIRST_CSEQ if self.local_cseq is None else self.local_cseq + 1
@@ -115,14 +115,24 @@ class Dialog:
                              (*(b"Route: " + route for route in routes), *fields), body)
 
     def route(self) -> tuple[bytes, list[bytes]]:
-        """Give the Request-URI and the Route values of a request: loose routing, else strict (section 12.2.1.1)."""
+        """Give the Request-URI and the Route values of a request: loose routing, else strict (section 12.2.1.1).
+
+        A first Route that cannot be read is taken for a loose one: a dialog must be able to end whatever it says.
+        """
         if not self.route_set:
             return self.remote_target, []
         routes = [route.to_bytes() for route in self.route_set]
-        first = Uri.parse(self.route_set[0].uri)
+        try:
+            first = Uri.parse(self.route_set[0].uri)
+        except SipError:
+            return self.remote_target, routes
         if b"lr" in first.params:
             return self.remote_target, routes
         return _as_request_uri(first), [*routes[1:], b"<" + self.remote_target + b">"]
+
+    def next_hop(self) -> bytes:
+        """Give the URI that a request goes to: the first Route, loose or strict, else the target (section 8.1.2)."""
+        return self.route_set[0].uri if self.route_set else self.remote_target
 
     def receive_request(self, request: Request) -> None:
         """Take a request of the far end (section 12.2.2): CSeq, target refresh, BYE.

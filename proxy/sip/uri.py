@@ -90,6 +90,22 @@ class Uri:
         """Give the user part with its escapes resolved and its parameters (`;phone-context=`...) removed."""
         return unescape(self.user.partition(b";")[0])
 
+    @property
+    def plain_host(self) -> str:
+        """The host as text, IPv6 without its brackets."""
+        return _plain(self.host)
+
+    def destination(self) -> tuple[str, int | None, str | None, bool]:
+        """Give what RFC 3263 section 4 asks of it: host (that of `maddr` first), port, transport, whether it is sips.
+
+        Raises SipError(416) where it is neither sip nor sips: only these lead anywhere.
+        """
+        if self.scheme not in (b"sip", b"sips"):
+            raise SipError(416, "Unsupported URI Scheme")
+        params = self.params
+        transport = (params.get(b"transport") or b"").decode("ascii", "replace").lower() or None
+        return _plain(params.get(b"maddr") or self.host), self.port, transport, self.scheme == b"sips"
+
     def __eq__(self, other: object) -> bool:
         """Compare as RFC 3261 section 19.1.4 says. Not transitive, as the RFC itself notes."""
         if not isinstance(other, Uri):
@@ -106,6 +122,10 @@ class Uri:
 
     def __hash__(self) -> int:
         return hash((self.scheme, _normal(self.user), self.host, self.port))
+
+
+def _plain(host: bytes) -> str:
+    return host.decode("ascii", "replace").strip("[]")
 
 
 def _parse_other(raw: bytes) -> Uri:

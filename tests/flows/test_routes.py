@@ -162,6 +162,18 @@ def test_target_that_only_looks_like_a_token(call: Script) -> None:
     call.play("trunk > INVITE : 100 > trunk, INVITE > pbx\npbx > 200 : 200 > trunk\ntrunk > ACK : ACK > pbx")
 
 
+@pytest.mark.parametrize("route", [b"<sip:127.0.0.1:99999;lr>", b"<sip:@;lr>"])
+@pytest.mark.parametrize("ours", [True, False])
+def test_route_that_cannot_be_read(call: Script, route: bytes, ours: bool) -> None:
+    """It is answered, whether one of ours stands before it or not."""
+    call.play("trunk > INVITE : 100 > trunk, INVITE > pbx\npbx > 200 : 200 > trunk\ntrunk > ACK : ACK > pbx")
+    dialog = call["trunk"].dialog
+    assert dialog is not None
+    dialog.route = [*dialog.route, route] if ours else [route]
+    call["trunk"].minds_its_route = False
+    call.play("trunk > BYE : 400 BYE > trunk\ntrunk > ACK :")
+
+
 def test_maddr_and_transport_of_the_target(call: Script) -> None:
     call.play("trunk > INVITE : 100 > trunk, INVITE > pbx\npbx > 200 : 200 > trunk")
     assert call["trunk"].dialog is not None

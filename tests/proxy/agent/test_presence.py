@@ -613,3 +613,14 @@ def test_routed_as_the_notify_says(scene: Scene) -> None:
     refresh = scene.pbx.wait(226)[0]
     assert [each.uri for each in refresh.routes] == [b"sip:127.0.0.1:5080;lr;x=1", b"sip:10.9.9.9;lr"]
     assert refresh.uri == b"sip:n@127.0.0.1:5080"
+
+
+def test_routed_by_a_strict_router(scene: Scene) -> None:
+    """RFC 3261 section 12.2.1.1: it stands in the Request-URI, and the request goes to it."""
+    request = scene.watch("201")[0]
+    scene.pbx.answer(request)
+    fields = [b"Event: dialog", b"Content-Type: application/dialog-info+xml", b"Record-Route: <sip:10.9.9.9:5090>"]
+    scene.pbx.notify(Watching(request, b"n"), document(), fields=fields)
+    sent = [one for one in scene.world.wait(226) if one.to == ("10.9.9.9", 5090)]
+    assert [one.request.uri for one in sent[:1]] == [b"sip:10.9.9.9:5090"]
+    assert [one.uri for one in sent[0].request.routes] == [b"sip:n@127.0.0.1:5080"]

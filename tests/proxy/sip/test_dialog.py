@@ -88,6 +88,21 @@ def test_a_strict_router_goes_into_the_request_uri() -> None:
     assert [route.uri for route in bye.routes] == [b"sip:p2.example;lr", b"sip:600@10.0.0.10"]
 
 
+@pytest.mark.parametrize(("recorded", "goes_to"), [
+    (b"Record-Route: <sip:p2.example;lr>, <sip:p1.example;lr>", b"sip:p1.example;lr"),
+    (b"Record-Route: <sip:p2.example;lr>, <sip:p1.example>", b"sip:p1.example"),
+    (b"X-None: 1", b"sip:600@10.0.0.10"),
+])
+def test_where_a_request_goes_to(recorded: bytes, goes_to: bytes) -> None:
+    assert caller(200, recorded, b"Contact: <sip:600@10.0.0.10>").next_hop() == goes_to
+
+
+def test_a_route_that_cannot_be_read_is_sent_back_as_it_came() -> None:
+    dialog = caller(200, b"Record-Route: <sip:p1.example:99999>", b"Contact: <sip:600@10.0.0.10>")
+    bye = read(dialog.request(b"BYE", VIA))
+    assert (bye.uri, bye.value(b"route")) == (b"sip:600@10.0.0.10", b"<sip:p1.example:99999>")
+
+
 def test_an_early_dialog_is_confirmed_by_the_2xx_which_sets_the_routes_again() -> None:
     dialog = caller(180, *RECORDED)
     assert state(dialog) == "early"

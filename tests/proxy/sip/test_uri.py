@@ -136,3 +136,18 @@ def test_not_equal_to_anything_else() -> None:
 )
 def test_unescape(escaped: bytes, plain: bytes) -> None:
     assert unescape(escaped) == plain
+
+
+@pytest.mark.parametrize(("raw", "asked"), [
+    (b"sip:201@PBX.example", ("pbx.example", None, None, False)),
+    (b"sip:201@[2001:db8::1]:5070;transport=TCP", ("2001:db8::1", 5070, "tcp", False)),
+    (b"sips:pbx.example;maddr=192.0.2.1;transport", ("192.0.2.1", None, None, True)),
+])
+def test_what_is_asked_to_find_it(raw: bytes, asked: tuple[str, int | None, str | None, bool]) -> None:
+    assert Uri.parse(raw).destination() == asked
+
+
+@pytest.mark.parametrize("raw", [b"tel:+3612345", b"urn:service:sos"])
+def test_what_leads_nowhere(raw: bytes) -> None:
+    with pytest.raises(SipError, match="416"):
+        Uri.parse(raw).destination()
