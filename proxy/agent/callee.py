@@ -12,7 +12,7 @@ Rules
 import json
 from collections.abc import Callable
 
-from proxy.agent.leg import BaseLeg, LegKey, describe_dialog
+from proxy.agent.leg import NO_MEDIA, BaseLeg, LegKey, describe_dialog
 from proxy.agent.offer import Agreement
 from proxy.agent.ports import Ended, Incoming, LegEnd, LegOwner
 from proxy.agent.reliable import ReliableResponses
@@ -28,7 +28,6 @@ from proxy.agent.wiring import (
     Wiring,
     as_response,
     reason_field,
-    way_back,
 )
 from proxy.sip.dialog import Dialog
 from proxy.sip.errors import SipError
@@ -64,6 +63,7 @@ class Callee(BaseLeg):
         self._repeater: Repeater | None = None
         self._end: LegEnd | None = None
         self._reason: tuple[bytes, ...] = ()
+        self._came_from = wiring.stack.way_back(incoming.flow)
         incoming.on_cancel = self._cancelled
 
     @property
@@ -106,10 +106,9 @@ class Callee(BaseLeg):
                 raise SipError(488, "No common codec", invite, (NO_COMMON_CODEC,))
             self._content, self._agreement = found
         early = as_response(self._write(180))
-        flow = self._incoming.flow
-        far = Far(None, "", way_back(flow), Uri.parse(invite.uri).user or b"boomerang", flow.listener)
-        self.session = Session(self.wiring, self, far, Dialog.as_callee(invite, early),
-                               self.negotiation)
+        listener = self._incoming.flow.listener
+        far = Far(None, "", self._came_from, Uri.parse(invite.uri).user or b"boomerang", listener)
+        self.session = Session(self.wiring, self, far, Dialog.as_callee(invite, early), self.negotiation)
         self.session.learn(invite)
 
     def _write(self, status: int, fields: tuple[bytes, ...] = (), body: bytes = b"") -> bytes:
@@ -119,7 +118,7 @@ class Callee(BaseLeg):
         return build_response(self._invite, status, None, self.tag, (*routes, *fields, *content), body)
 
     def _without_media(self, now: float) -> None:
-        self._refuse(503, (), LegEnd(503, "lost", reason="No media session"), now)
+        self._refuse(NO_MEDIA.cause, (), NO_MEDIA, now)
 
     def _refuse(self, status: int, fields: tuple[bytes, ...], end: LegEnd, now: float) -> None:
         self._reliable.stop()
@@ -298,7 +297,7 @@ class Callee(BaseLeg):
 
     def memory(self) -> str:
         """See Leg: before it is to be answered there is nothing to end, for the INVITE is the core's."""
-        told: dict[str, object] = {"side": None, "peer": "", "hop": list(way_back(self._incoming.flow)), "user": "",
+        told: dict[str, object] = {"side": None, "peer": "", "hop": list(self._came_from), "user": "",
                                    "call_id": self._invite.call_id.decode("utf-8", "surrogateescape"),
                                    "tag": self.tag.decode()}
         if self.session is not None and (self._sent_answer or self._then is not None):

@@ -63,6 +63,9 @@ class Stack(Protocol):
     def listener_for(self, hop: Hop) -> Listener | None:
         """Our listener that a message to this hop leaves by."""
 
+    def way_back(self, flow: Flow) -> Hop:
+        """Where a message came from, as a hop: over TLS with the name that its peer has proved, or must prove."""
+
     def way(self, hop: Hop, size: int) -> Hop:
         """How a request of so many bytes goes to a hop: where it is too large for UDP, by a stream to the same peer
         (RFC 3261 section 18.1.1), as long as there is one that is not known to be down."""

@@ -11,7 +11,7 @@ Rules
 from functools import partial
 
 from proxy.agent.dialog_request import DialogRequest
-from proxy.agent.wiring import Far, Wiring, way_back
+from proxy.agent.wiring import Far, Wiring
 from proxy.sip.address import NameAddr
 from proxy.sip.dialog import Dialog, DialogState, key_of_response
 from proxy.sip.errors import SipError
@@ -66,7 +66,7 @@ class Strays:
             b"Via: " + response.via.to_bytes(),
             *(field for name, field in zip(response.names, response.fields, strict=True)
               if name in (b"from", b"to", b"call-id", b"cseq"))])
-        self._wiring.stack.send(make_ack(invite, response), way_back(flow))
+        self._wiring.stack.send(make_ack(invite, response), self._wiring.stack.way_back(flow))
 
     def refuse(self, request: Request, flow: Flow, now: float) -> None:
         """Answer a request in a dialog that is over, or that never was."""

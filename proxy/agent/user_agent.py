@@ -13,7 +13,7 @@ from proxy.agent.leg import BaseLeg, LegKey
 from proxy.agent.ports import Incoming, Leg, LegOrder, LegOwner, Media, Stack
 from proxy.agent.remembered import Remembered
 from proxy.agent.strays import Strays
-from proxy.agent.wiring import BRANCH_MARK, TAG_MARK, Far, Wiring, way_back
+from proxy.agent.wiring import BRANCH_MARK, TAG_MARK, Far, Wiring
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request, Response
 
@@ -107,7 +107,7 @@ class Agent:
         elif response.cseq.method == b"INVITE" and response.status >= 300:
             self._strays.acknowledge_refusal(response, flow)
         elif response.cseq.method == b"INVITE" and response.status >= 200:
-            self._strays.dismiss(response, Far(None, "", way_back(flow), b"boomerang", only=True))
+            self._strays.dismiss(response, Far(None, "", self._stack.way_back(flow), b"boomerang", only=True))
         return True
 
     def unknown_dialog(self, request: Request, flow: Flow, now: float) -> bool:

@@ -7,7 +7,7 @@ from proxy.agent.login import Accounts
 from proxy.agent.ports import Media, PeerSide, Stack
 from proxy.sip.dialog import Dialog
 from proxy.sip.errors import SipError
-from proxy.sip.hop import Flow, Hop, Listener
+from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
 from proxy.sip.requests import via_field
@@ -121,11 +121,6 @@ def reason_field(cause: int, reason: str) -> tuple[bytes, ...]:
         return ()
     text = clean(reason).replace("\\", "").replace('"', "'").encode()
     return (b"Reason: SIP;cause=%d%s" % (cause, b';text="%s"' % text if text else b""),)
-
-
-def way_back(flow: Flow) -> Hop:
-    """The address that a message came from, as a hop."""
-    return Hop(flow.listener.transport, flow.host, flow.port)
 
 
 def as_request(data: bytes) -> Request:

@@ -35,7 +35,7 @@ def response(core: Proxy, answer: Response, flow: Flow, now: float) -> None:
     ours, back = first_vias(answer, 2)
     target, tried = sealed_numbers(ours.branch)
     invite = answer.cseq.method == b"INVITE"
-    came_from = _hop_to(core, flow.listener.transport, flow.host, flow.port)
+    came_from = core.peers.way_back(flow)
     core.counters.orphans += 1
     if invite and answer.status >= 300:
         _send(core, _ack(answer, ours.to_bytes()), came_from)

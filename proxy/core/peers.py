@@ -101,6 +101,15 @@ class PeerTable:
                         return own
         return hop
 
+    def way_back(self, flow: Flow) -> Hop:
+        """Return where a message came from as a hop. TLS: with the peer's name that it has proved, or must prove."""
+        transport = flow.listener.transport
+        if transport != "tls":
+            return Hop(transport, flow.host, flow.port)
+        hop = self.proven(Hop(transport, flow.host, flow.port, flow.host))
+        shown = [name for peer in self.candidates(flow) for name in sorted(peer.host_names & flow.names)]
+        return hop._replace(name=shown[0]) if shown and hop.name == flow.host else hop
+
     def candidates(self, flow: Flow) -> tuple[Peer, ...]:
         """Peers that a message from this source may belong to; more than one only on streams."""
         key = (flow.listener.transport, flow.host, flow.port)

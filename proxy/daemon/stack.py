@@ -76,6 +76,10 @@ class ProxyStack:
         proven = self._proxy.peers.proven
         self._proxy.locator.locate(host, port, transport, secure, lambda hops: done(tuple(map(proven, hops))))
 
+    def way_back(self, flow: Flow) -> Hop:
+        """See Stack."""
+        return self._proxy.peers.way_back(flow)
+
     def listener_for(self, hop: Hop) -> Listener | None:
         """See Stack."""
         return self._proxy.network.listener_for(hop)

@@ -89,6 +89,17 @@ def test_name_that_a_server_must_prove() -> None:
         assert table.proven(other) == other
 
 
+def test_the_way_back_of_a_message() -> None:
+    """Over TLS a connection that is used or made again must be the peer's: by the name it proved, or has to prove."""
+    own = Hop("tls", "192.0.2.30", 5061, "pbx.example")
+    table = PeerTable([TRUNK, Peer("pbx", "sure", addresses=(Address(own, b"pbx.example"),))])
+    assert table.way_back(flow("udp", "192.0.2.30", 5061)) == Hop("udp", "192.0.2.30", 5061)
+    assert table.way_back(flow("tls", "192.0.2.30", 5061)) == own
+    assert table.way_back(flow("tls", "192.0.2.99", 41000)) == Hop("tls", "192.0.2.99", 41000, "192.0.2.99")
+    named = flow("tls", "192.0.2.99", 41000, frozenset({"x.example", "sip.carrier.example"}))
+    assert table.way_back(named) == Hop("tls", "192.0.2.99", 41000, "sip.carrier.example")
+
+
 def test_addresses_change() -> None:
     peer = Peer("trunk", "main")
     table = PeerTable([peer])
