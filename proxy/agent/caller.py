@@ -27,6 +27,7 @@ from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.session_timer import Agreed, agreed_by
+from proxy.sip.text import delta_seconds
 from proxy.sip.timers import Timer
 
 NEXT_ADDRESS_AFTER = 4.0
@@ -190,7 +191,7 @@ class Caller(BaseLeg):
             self.finish(self._end, now)
         elif not self._meet(tried, response, now):
             status = response.status
-            retry = _seconds(response.value(b"retry-after"))
+            retry = delta_seconds(response.value(b"retry-after"))
             reason = reason_text(response) or response.reason.decode("utf-8", "replace")
             self.finish(LegEnd(status, "far", retry, reason), now)
 
@@ -313,11 +314,3 @@ class Caller(BaseLeg):
         else:
             told["early"] = [describe_dialog(one) for one in self._early.dialogs()]
         return json.dumps(told)
-
-
-def _seconds(value: bytes | None) -> float | None:
-    """Read a Retry-After (RFC 3261 section 20.33): its number of seconds."""
-    digits = (value or b"").partition(b";")[0].partition(b"(")[0].strip()
-    return float(digits) if digits.isdigit() and len(digits) <= 6 else None
-
-

@@ -1,6 +1,5 @@
 """What SUBSCRIBE and NOTIFY of the dialog event carry, and what their answers mean (RFC 6665, RFC 4235)."""
 
-import re
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -8,18 +7,20 @@ from proxy.sip.dialog_info import CONTENT_TYPE, DialogInfo, parse_dialog_info
 from proxy.sip.errors import SipError
 from proxy.sip.message import Message, Request, Response
 from proxy.sip.reply import REASONS
-from proxy.sip.text import parse_params
+from proxy.sip.text import delta_seconds, parse_params
 
 EVENT: Final = b"dialog"
 MIN_EXPIRES: Final = 5
 MAX_EXPIRES: Final = 86_400
 """Seconds: what is granted beyond these is taken as these, so that no PBX keeps us busy and none is forgotten."""
 
+MAX_RETRY_AFTER: Final = 900.0
+"""Seconds: the longest that a peer's wish to be left alone is heeded."""
+
 GONE: Final = frozenset((404, 405, 408, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604))
 """Answers to a refresh that end the subscription (RFC 6665 section 4.1.2.2); others leave it until it expires."""
 _NO_EVENT: Final = frozenset((405, 489, 501))
 _REFUSED: Final = frozenset((401, 402, 403, 404, 407, 410, 416, 484, 485, 603, 604, 606, 607))
-_SECONDS: Final = re.compile(rb"[0-9]{1,9}")
 
 
 class Again(Enum):
@@ -80,14 +81,14 @@ def read_notify(request: Request) -> Notice:
     if state.strip().lower() == b"terminated":
         reason = (params.get(b"reason") or b"").lower()
         why = "terminated " + reason.decode("ascii", "replace")
-        over = Over(_REASONS.get(reason, Again.LATER), why.strip(), _seconds(params.get(b"retry-after")))
+        over = Over(_REASONS.get(reason, Again.LATER), why.strip(), _pause(params.get(b"retry-after")))
         return Notice(over, None, None)
-    return Notice(None, granted(_seconds(params.get(b"expires"))), _document(request))
+    return Notice(None, granted(delta_seconds(params.get(b"expires"))), _document(request))
 
 
 def granted_by(response: Response, asked: int) -> float:
     """Give the seconds that a 2xx to a SUBSCRIBE grants."""
-    return granted(_seconds(response.value(b"expires"))) or float(asked)
+    return granted(delta_seconds(response.value(b"expires"))) or float(asked)
 
 
 def granted(seconds: float | None) -> float | None:
@@ -99,7 +100,7 @@ def wanted_instead(response: Response | None, asked: int) -> int | None:
     """Give what a 423 wants to be asked for instead; None where it is none, or wants no more than was asked for."""
     if response is None or response.status != 423:
         return None
-    least = _seconds(response.value(b"min-expires"))
+    least = delta_seconds(response.value(b"min-expires"))
     return int(least) if least is not None and asked < least <= MAX_EXPIRES else None
 
 
@@ -111,10 +112,13 @@ def refusal(response: Response) -> Over:
 
 
 def retry_after(message: Message) -> float | None:
-    """Give the seconds of a Retry-After field (RFC 3261 section 20.33)."""
-    value = message.value(b"retry-after")
-    found = None if value is None else _SECONDS.match(value)
-    return None if found is None else float(found[0])
+    """Give the seconds of a Retry-After field (RFC 3261 section 20.33), MAX_RETRY_AFTER at most."""
+    return _pause(message.value(b"retry-after"))
+
+
+def _pause(value: bytes | None) -> float | None:
+    seconds = delta_seconds(value)
+    return None if seconds is None else min(seconds, MAX_RETRY_AFTER)
 
 
 def _document(request: Request) -> DialogInfo | None:
@@ -124,9 +128,3 @@ def _document(request: Request) -> DialogInfo | None:
     if kind != CONTENT_TYPE:
         raise SipError(415, REASONS[415], request, (b"Accept: " + CONTENT_TYPE,))
     return parse_dialog_info(request.body)
-
-
-def _seconds(value: bytes | None) -> float | None:
-    return float(value) if value is not None and _SECONDS.fullmatch(value) else None
-
-

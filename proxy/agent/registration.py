@@ -6,12 +6,11 @@ Rules
   not what was asked for.
 - 423 asks for more time: it is given, once a round. 5xx, silence and a dead address: the next address of the trunk.
   When all have failed, a pause that doubles each time, shortened by chance so that not everybody comes back at once.
-  Retry-After counts where it is longer.
+  Retry-After counts where it is longer, up to LONGEST_PAUSE.
 - A refusal (wrong password, unknown user) is no reason to ask quickly: it waits like any other failure.
 - `failed` is told with the first round that fails, although the binding before it may still stand for a while.
 """
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
@@ -23,7 +22,7 @@ from proxy.sip.errors import SipError
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Response
 from proxy.sip.requests import build_request, contact_field
-from proxy.sip.text import field_value
+from proxy.sip.text import delta_seconds, field_value
 from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
 
@@ -36,7 +35,6 @@ EARLY = 600.0
 MIN_EXPIRES = 30.0
 """Less than this is not believed: it would make us ask all the time."""
 MAX_EXPIRES = 86_400.0
-_DIGITS = re.compile(rb"[0-9]{1,9}")
 
 RegistrationState = Literal["registered", "failed", "gone"]
 
@@ -182,10 +180,11 @@ class Registration:
             self._registered(response, now)
         elif response.status == 423 and not self._longer and self._hop is not None:
             self._longer = True
-            self._expires = min(max(self._expires, _number(response.value(b"min-expires")) or 0.0), MAX_EXPIRES)
+            self._expires = min(max(self._expires, delta_seconds(response.value(b"min-expires")) or 0.0), MAX_EXPIRES)
             self._ask(self._hop, self._expires, self._answered)
         else:
-            self._retry_after = max(self._retry_after, _number(response.value(b"retry-after")) or 0.0)
+            wanted = delta_seconds(response.value(b"retry-after")) or 0.0
+            self._retry_after = max(self._retry_after, min(wanted, LONGEST_PAUSE))
             reason = f"{response.status} {response.reason.decode('utf-8', 'replace')}".strip()
             if 500 <= response.status < 600:
                 self._next(reason, now)
@@ -259,15 +258,10 @@ def _granted(response: Response, own: bytes, asked: float) -> float:
     """Read for how long we are known (RFC 3261 section 10.2.4): our Contact's own time, else Expires, else as asked."""
     try:
         for contact in response.contacts:
-            seconds = _number(contact.params.get(b"expires"))
+            seconds = delta_seconds(contact.params.get(b"expires"))
             if seconds is not None and Uri.parse(contact.uri) == Uri.parse(own.strip(b"<>")):
                 return seconds
     except SipError:
         pass  # somebody else's binding, written badly, changes nothing for ours
-    general = _number(response.value(b"expires"))
+    general = delta_seconds(response.value(b"expires"))
     return asked if general is None else general
-
-
-def _number(value: bytes | None) -> float | None:
-    match = _DIGITS.match(value or b"")
-    return None if match is None else float(match[0])

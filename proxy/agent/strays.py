@@ -18,7 +18,7 @@ from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.reply import build_response
-from proxy.sip.requests import make_ack
+from proxy.sip.requests import make_stray_ack
 from proxy.sip.server import ServerTransaction
 
 MAX_DISMISSED = 1000
@@ -62,11 +62,7 @@ class Strays:
 
     def acknowledge_refusal(self, response: Response, flow: Flow) -> None:
         """Acknowledge a final response from 300 on (RFC 3261 section 17.1.1.3), back to where it came from."""
-        invite = Request.create(b"INVITE", response.to.uri, [
-            b"Via: " + response.via.to_bytes(),
-            *(field for name, field in zip(response.names, response.fields, strict=True)
-              if name in (b"from", b"to", b"call-id", b"cseq"))])
-        self._wiring.stack.send(make_ack(invite, response), self._wiring.stack.way_back(flow))
+        self._wiring.stack.send(make_stray_ack(response), self._wiring.stack.way_back(flow))
 
     def refuse(self, request: Request, flow: Flow, now: float) -> None:
         """Answer a request in a dialog that is over, or that never was."""

@@ -18,16 +18,14 @@ from typing import TYPE_CHECKING
 from proxy.core.headers import CONNECTED, clean, identities, session_interval, user_of
 from proxy.core.newcomers import AGE
 from proxy.core.peers import Peer
-from proxy.core.requests_out import authority
 from proxy.core.seals import first_vias, sealed_numbers
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Message, Request, Response
+from proxy.sip.requests import make_cancel, make_stray_ack, via_field
 from routing.facts import Ending
 
 if TYPE_CHECKING:
     from proxy.core.engine import Proxy
-
-
 
 
 def response(core: Proxy, answer: Response, flow: Flow, now: float) -> None:
@@ -38,7 +36,7 @@ def response(core: Proxy, answer: Response, flow: Flow, now: float) -> None:
     came_from = core.peers.way_back(flow)
     core.counters.orphans += 1
     if invite and answer.status >= 300:
-        _send(core, _ack(answer, ours.to_bytes()), came_from)
+        _send(core, make_stray_ack(answer), came_from)
     relay = core.relays.get((back.branch, back.sent_by, answer.cseq.method))
     if relay is not None and tried < len(relay.branches):
         relay.response(relay.branches[tried], answer, now)
@@ -66,15 +64,6 @@ def _hop_to(core: Proxy, transport: str, host: str, port: int) -> Hop:
 
 def _send(core: Proxy, data: bytes, hop: Hop) -> None:
     core.send(data, hop, lambda reason: core.journal.note("not_sent", hop=str(hop[:3]), reason=reason))
-
-
-def _ack(answer: Response, via: bytes) -> bytes:
-    """ACK of a failure without its INVITE: only the branch matters to who gets it (RFC 3261 section 17.2.3)."""
-    fields = [b"Via: " + via]
-    fields += [field for name, field in zip(answer.names, answer.fields, strict=True)
-               if name in (b"from", b"to", b"call-id")]
-    fields += [b"CSeq: %d ACK" % answer.cseq.number, b"Max-Forwards: 70", b"Content-Length: 0"]
-    return Request.create(b"ACK", answer.to.uri, fields).to_bytes()
 
 
 def _report(core: Proxy, answer: Response, target: int, came_from: Peer | None) -> None:
@@ -129,8 +118,8 @@ def _send_cancel(core: Proxy, request: Request, uri: bytes, hop: Hop, branch: by
     listener = core.network.listener_for(hop)
     if listener is None:
         return
-    via = b"Via: SIP/2.0/%s %s;branch=%s;rport" % (listener.transport.upper().encode(), authority(listener), branch)
-    kept = [field for name, field in zip(request.names, request.fields, strict=True)
-            if name in (b"from", b"to", b"call-id", b"cseq")]
-    fields = [via, *kept, b"Max-Forwards: 70", b"Content-Length: 0"]
-    _send(core, Request.create(b"CANCEL", uri, fields).to_bytes(), hop)
+    sent = request.copy()
+    sent.set_uri(uri)
+    sent.remove(b"route")  # it led to us
+    sent.insert_before(b"via", via_field(listener, branch))
+    _send(core, make_cancel(sent), hop)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from proxy.core.peers import Address, Peer
 from proxy.core.ports import PeerWatch
-from proxy.core.requests_out import Outgoing, authority
+from proxy.core.requests_out import Outgoing
 from proxy.sip.hop import Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
-from proxy.sip.requests import build_request
+from proxy.sip.requests import authority, build_request, via_field
 from proxy.sip.timers import Timer
 from proxy.sip.transaction import ClientTransaction
 
@@ -71,11 +71,9 @@ class Qualifier:
         seals = self._core.seals
         mark = seals.mark(b"options", b"%d" % self._serial, b"%f" % now)
         us = b"<sip:%s>" % authority(listener)
-        via = b"Via: SIP/2.0/%s %s;branch=z9hG4bKq%s;rport" % (
-            listener.transport.upper().encode(), authority(listener), mark)
         uri = b"sip:" + address.uri_host
-        data = build_request(b"OPTIONS", uri, via, us + b";tag=" + mark[:12], b"<%s>" % uri, mark + b"@qualify",
-                             1, (b"Contact: " + us, b"Accept: application/sdp"))
+        data = build_request(b"OPTIONS", uri, via_field(listener, b"z9hG4bKq" + mark), us + b";tag=" + mark[:12],
+                             b"<%s>" % uri, mark + b"@qualify", 1, (b"Contact: " + us, b"Accept: application/sdp"))
         request = parse(data)
         assert isinstance(request, Request)
         out = Outgoing(request, data, address.hop, listener)

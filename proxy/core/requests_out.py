@@ -8,6 +8,7 @@ from typing import NamedTuple
 from proxy.core.seals import Seals
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Request, Via
+from proxy.sip.requests import authority, via_field
 
 
 class Outgoing(NamedTuple):
@@ -17,11 +18,6 @@ class Outgoing(NamedTuple):
     data: bytes
     hop: Hop
     listener: Listener
-
-
-def authority(listener: Listener) -> bytes:
-    """`host:port` of a listener as the outside sees it."""
-    return b"%s:%d" % (listener.host.encode(), listener.port)
 
 
 def record_route(listener: Listener, token: bytes, secure: bool) -> bytes:
@@ -41,9 +37,8 @@ def add_record_route(request: Request, came_by: Listener, goes_by: Listener, tok
 
 def add_via(request: Request, listener: Listener, branch: bytes) -> None:
     """Write our Via on top (RFC 3261 section 16.6 item 8), asking for rport (RFC 3581 section 3)."""
-    transport, host = listener.transport.upper().encode(), listener.host.encode()
-    request.push_via(b"Via: SIP/2.0/%s %s:%d;branch=%s;rport" % (transport, host, listener.port, branch),
-                     Via(transport, host, listener.port, {b"branch": branch, b"rport": None}))
+    request.push_via(via_field(listener, branch), Via(listener.transport.upper().encode(), listener.host.encode(),
+                                                      listener.port, {b"branch": branch, b"rport": None}))
 
 
 def make_outgoing(request: Request, came_by: Listener, goes_by: Listener, hop: Hop, *, uri: bytes | None,

@@ -31,6 +31,21 @@ def make_ack(invite: Request, response: Response) -> bytes:
     return _of_invite(b"ACK", invite, response)
 
 
+def make_stray_ack(refusal: Response) -> bytes:
+    """Make the ACK of a non-2xx whose INVITE nobody has any more: branch and tags are what counts (section 17.2.3)."""
+    names = refusal.names
+    return b"\r\n".join((
+        b"ACK %s SIP/2.0" % refusal.to.uri,
+        b"Via: " + refusal.via.to_bytes(),
+        b"Max-Forwards: %d" % MAX_FORWARDS,
+        *(refusal.fields[names.index(name)] for name in (b"from", b"to", b"call-id")),
+        b"CSeq: %d ACK" % refusal.cseq.number,
+        b"Content-Length: 0",
+        b"",
+        b"",
+    ))
+
+
 def make_cancel(invite: Request) -> bytes:
     """Make the CANCEL of an INVITE as it was sent (RFC 3261 section 9.1)."""
     return _of_invite(b"CANCEL", invite, invite)

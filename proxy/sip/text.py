@@ -29,6 +29,7 @@ _PARAM = re.compile(
     rb"[ \t]*+;[ \t]*+(" + TOKEN + rb"++)(?:[ \t]*+=[ \t]*+(" + QUOTED + rb"|" + _PLAIN + rb"*+))?", re.DOTALL
 )
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_SECONDS = re.compile(rb"([0-9]{1,10})(?=[ \t;(]|\Z)")
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 
 
@@ -121,3 +122,12 @@ def unescape(value: bytes) -> bytes:
     if PERCENT not in value:
         return value
     return _ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), value)
+
+
+def delta_seconds(value: bytes | None) -> float | None:
+    """Read the seconds that a value begins with (RFC 3261 section 25.1), as of Expires, Min-Expires or Retry-After.
+
+    What may stand behind them (white space, a comment, parameters) does not count. None where there are none.
+    """
+    match = None if value is None else _SECONDS.match(value)
+    return None if match is None else float(match[1])

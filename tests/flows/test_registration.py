@@ -178,6 +178,15 @@ def test_retry_after_counts_where_it_is_longer(office: Office) -> None:
     assert office.until_asked() == 500
 
 
+def test_nobody_is_left_alone_for_ever(office: Office) -> None:
+    """A Retry-After of years would leave us unregistered for years."""
+    office.world.table.set_addresses(office.world.trunk, (address(TRUNK),))
+    office.registrar.start(office.now)
+    office.play("wait 0 : REGISTER > trunk")
+    office.step("trunk > 503 REGISTER :", b"Retry-After: 4294967295 (gone fishing)")
+    assert office.until_asked() == LONGEST_PAUSE
+
+
 def test_a_peer_that_is_back_is_asked_at_once(office: Office) -> None:
     office.world.table.set_addresses(office.world.trunk, (address(TRUNK),))
     office.registrar.start(office.now)

@@ -272,6 +272,7 @@ def test_a_pbx_without_the_event_is_left_alone(scene: Scene, status: int) -> Non
     ("deactivated", 0), ("timeout", 0), ("probation", FIRST_PAUSE), ("giveup", FIRST_PAUSE), ("rejected", RARELY),
     ("noresource", RARELY), ("invariant", RARELY), ("", FIRST_PAUSE), ("something", FIRST_PAUSE),
     ("probation;retry-after=77", 77), ("GiveUp;Retry-After=77", 77),
+    ("probation;retry-after=4294967295", RARELY),
 ])
 def test_the_pbx_ends_it(scene: Scene, reason: str, wait: float) -> None:
     watching = scene.pbx.accept(scene.watch("201")[0])

@@ -1,6 +1,6 @@
 import pytest
 
-from proxy.core.requests_out import authority, make_outgoing, token_for
+from proxy.core.requests_out import make_outgoing, token_for
 from proxy.core.seals import Seals
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Request
@@ -92,7 +92,3 @@ def test_token_for_what_makes_a_dialog(method: bytes, to: bytes, made: bool) -> 
     assert (token is not None) == made
     if token is not None:
         assert seals.read_token(token, b"c") is not None
-
-
-def test_authority() -> None:
-    assert [authority(each) for each in (UDP, SIX)] == [b"203.0.113.5:5060", b"[2001:db8::5]:5060"]

@@ -1,6 +1,6 @@
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
-from proxy.sip.requests import build_request, make_ack, make_cancel
+from proxy.sip.requests import build_request, make_ack, make_cancel, make_stray_ack
 from tests.proxy.sip.transaction_kit import request, response
 
 ROUTES = "route:  <sip:a.example;lr> ,\r\n\t<sip:b.example;lr>\r\nRoute: <sip:c.example>\r\n"
@@ -55,6 +55,14 @@ def test_only_the_top_via_is_taken_from_a_field_with_several() -> None:
 def test_a_refusal_without_to_is_acknowledged_all_the_same() -> None:
     broken = Response(486, b"Busy", b"SIP/2.0 486 Busy", [], [], b"")
     assert make_ack(invite(), broken) == expected(b"ACK", b"t: <sip:600@pbx.example>")
+
+
+def test_the_ack_of_a_refusal_whose_invite_is_gone() -> None:
+    ack = parse(make_stray_ack(response(invite(), 486)))
+    assert isinstance(ack, Request)
+    assert (ack.method, ack.uri, ack.cseq) == (b"ACK", b"sip:600@pbx.example", (7, b"ACK"))
+    assert (ack.via.branch, ack.names.count(b"via"), ack.to.tag) == (b"z9hG4bK1", 1, b"t1")
+    assert (ack.from_.tag, ack.call_id, ack.max_forwards) == (b"f1", b"c1@trunk.example", 70)
 
 
 def test_a_request_of_our_own() -> None:
