@@ -187,9 +187,9 @@ def test_params_with_and_without_white_space(pairs: list[tuple[bytes, bytes | No
 
 
 @pytest.mark.parametrize(("value", "seconds"), [
-    (b"120", 120.0), (b"120 (busy);duration=3", 120.0), (b"5;duration=3", 5.0), (b"0", 0.0), (b"4294967295", 2.0**32 - 1),
-    (b"", None), (None, None), (b"12345678901", None), (b"1_0", None), (b"+7", None), (b"7s", None),
-    (b"\xd9\xa3", None),
+    (b"120", 120.0), (b"120 (busy);duration=3", 120.0), (b"5;duration=3", 5.0), (b"0", 0.0),
+    (b"4294967295", 2.0**32 - 1), (b"", None), (None, None), (b"12345678901", None), (b"1_0", None), (b"+7", None),
+    (b"7s", None), (b"\xd9\xa3", None),
 ])
 def test_delta_seconds(value: bytes | None, seconds: float | None) -> None:
     assert delta_seconds(value) == seconds
