@@ -76,6 +76,8 @@ class Leg:
         self._routes: dict[int, Route] = {}
         self._decode: dict[CodecName, Convert] = {}
         self._keys = KeyListener()
+        self._pressed_to: Leg | None = None
+        """The leg it was joined with when the press heard last began."""
         self._reception: rtp.Reception | None = None
         loop.add_reader(pair.rtp.fileno(), self._readable)
         loop.add_reader(pair.rtcp.fileno(), self._report_readable)
@@ -182,16 +184,20 @@ class Leg:
         return self._reception
 
     def _key(self, ssrc: int, sequence: int, timestamp: int, second: int, payload: bytes, now: float) -> None:
-        """Take a telephone-event: told once a press, passed on as it is, or as a tone where that is all there is."""
+        """Take a telephone-event: told once a press, passed on as it is, or as a tone where that is all there is.
+
+        A key that was down before the legs were joined was meant for us: nothing of it passes.
+        """
         event = rtp.parse_event(payload)
         if event is None:
             return
         self.silence.restart(now)
         digit = self._keys.hear(timestamp, second >= rtp.MARKER, event)
-        if digit is not None:
-            self._told.digit(self, digit)
         other = self.other
-        if other is None or other.stream is None:
+        if digit is not None:
+            self._pressed_to = other
+            self._told.digit(self, digit)
+        if other is None or other is not self._pressed_to or other.stream is None:
             return
         if other.stream.dtmf is None:
             if digit is not None:

@@ -12,7 +12,7 @@ from aiortp import RtcpPacket, RtcpSdesPacket, RtcpSrPacket
 
 from proxy.agent.ports import Clip, CodecName
 from tests.kit.ports import LOOPBACK, free_port
-from tests.kit.rtp_phone import RtpPhone
+from tests.kit.rtp_phone import FRAME, RtpPhone
 from tests.kit.tones import heard, loudness, power
 from tests.proxy.media.support import Ears, Room, Scenario, Session, play_all, run, studio, until
 
@@ -232,6 +232,22 @@ async def keys_are_told_once_and_cross(it: Room) -> None:
     b.phone.keys = 101  # what our offer said, though its answer said 96
     b.phone.press("0")
     await until(lambda: b.ears.digits == "*0", "it is heard all the same")
+
+
+@scenario()
+async def a_key_that_was_down_when_legs_are_joined_does_not_cross(it: Room) -> None:
+    """1 accepts a callback and may join at once: the customer must not get the rest of that press."""
+    a, b = await it.session("a"), await it.session("b")
+    a.phone.event("1", FRAME, marker=True)
+    await until(lambda: a.ears.digits == "1", "the key is told")
+    it.media.join("a", "b")
+    for down in (2, 3, 4):
+        a.phone.event("1", down * FRAME)
+    a.phone.event("1", 5 * FRAME, end=True)
+    a.phone.timestamp += 20 * FRAME
+    a.phone.press("7")
+    await until(lambda: len(b.phone.key_packets()) == 7, "the next press crosses")
+    assert {p.payload[0] for p in b.phone.key_packets()} == {7}
 
 
 @scenario()
