@@ -5,7 +5,7 @@ from collections.abc import Callable
 from proxy.agent.login import CHALLENGES
 from proxy.agent.way import Way
 from proxy.agent.wiring import Far, Wiring, as_request
-from proxy.sip.client import ClientTransaction
+from proxy.sip.client import ClientBystander, ClientTransaction
 from proxy.sip.dialog import TARGET_REFRESH, Dialog
 from proxy.sip.hop import Hop
 from proxy.sip.message import Response
@@ -14,7 +14,7 @@ from proxy.sip.requests import contact_field
 Done = Callable[[Response | None, float], None]
 
 
-class DialogRequest:
+class DialogRequest(ClientBystander):
     """Sends one request; `done(response, now)` is told its final answer once, None where none came."""
 
     def __init__(self, wiring: Wiring, far: Far, dialog: Dialog, method: bytes, done: Done,
@@ -87,6 +87,3 @@ class DialogRequest:
             self._send(now)
         else:
             self._next(now)
-
-    def on_terminated(self, tx: ClientTransaction, now: float) -> None:
-        """Nothing is left to do."""

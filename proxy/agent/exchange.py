@@ -5,17 +5,17 @@ from collections.abc import Callable
 from proxy.agent.login import CHALLENGES, Login
 from proxy.agent.ports import Stack
 from proxy.agent.way import Way
-from proxy.sip.client import ClientTransaction
+from proxy.agent.wiring import BRANCH_MARK, as_request
+from proxy.sip.client import ClientBystander, ClientTransaction
 from proxy.sip.hop import Hop, Listener
-from proxy.sip.message import Request, Response
-from proxy.sip.parser import parse
+from proxy.sip.message import Response
 from proxy.sip.requests import via_field
 
 Make = Callable[[bytes, tuple[bytes, ...]], bytes]
 """Writes a request: (Via field, further fields); each time with the next CSeq."""
 
 
-class Exchange:
+class Exchange(ClientBystander):
     """Owner of the transactions of one request (see proxy.sip.client.ClientOwner)."""
 
     __slots__ = ("_done", "_listener", "_login", "_make", "_over", "_stack", "_way")
@@ -40,9 +40,8 @@ class Exchange:
     def _send(self) -> None:
         if self._over:
             return
-        via = via_field(self._listener, b"z9hG4bK" + self._stack.token())
-        request = parse(self._make(via, self._login.fields))
-        assert isinstance(request, Request)
+        via = via_field(self._listener, BRANCH_MARK + self._stack.token())
+        request = as_request(self._make(via, self._login.fields))
         self._stack.start_client(request, self._way.choose(request), self)
 
     def fail(self, now: float) -> None:
@@ -76,9 +75,6 @@ class Exchange:
             self._send()
         else:
             self._failed(now)
-
-    def on_terminated(self, tx: ClientTransaction, now: float) -> None:
-        """Nothing is left to do."""
 
     def _failed(self, now: float) -> None:
         self._stack.report(self._way.taken, False)

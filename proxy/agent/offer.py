@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, cast
 
 from proxy.agent.ports import CodecName, MediaAddress, Stream
-from proxy.sip.sdp import Direction
 from proxy.sip.sdp_audio import (
     PLAIN_RTP,
     TELEPHONE_EVENT,
+    Direction,
     Format,
     Section,
     read_sections,

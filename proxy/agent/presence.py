@@ -26,7 +26,7 @@ from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request
 from proxy.sip.reply import REASONS, build_response
-from proxy.sip.server import ServerTransaction
+from proxy.sip.server import ServerBystander
 from proxy.sip.timers import Timer
 
 RATE = 20.0
@@ -188,7 +188,7 @@ class Presence:
         subscription = self._by_call_id.get(request.call_id)
         if subscription is None or request.to.tag != subscription.tag or request.method == b"ACK":
             return False
-        tx = self._stack.open_server(request, flow, _Answers())
+        tx = self._stack.open_server(request, flow, ServerBystander())
         try:
             if request.method != b"NOTIFY":
                 raise SipError(405, REASONS[405], request, (b"Allow: NOTIFY",))
@@ -302,21 +302,3 @@ class _Ears:
 
     def over(self, over: Over, now: float) -> None:
         self._presence.over(self._pbx, self._agent, over, now)
-
-
-class _Answers:
-    """Owner of the server transaction of a request that was answered at once (see ServerOwner)."""
-
-    __slots__ = ()
-
-    def on_ack(self, tx: ServerTransaction, request: Request, now: float) -> None:
-        """No INVITE comes here."""
-
-    def on_timeout(self, tx: ServerTransaction, now: float) -> None:
-        """Only an INVITE waits."""
-
-    def on_transport_error(self, tx: ServerTransaction, now: float) -> None:
-        """The notifier repeats its request, or gives the subscription up."""
-
-    def on_terminated(self, tx: ServerTransaction, now: float) -> None:
-        """Nothing is left to do."""

@@ -17,7 +17,7 @@ from proxy.agent.ports import PeerSide
 from proxy.agent.strays import Strays
 from proxy.agent.wiring import Far, Wiring, as_request, name_addr
 from proxy.sip.address import NameAddr
-from proxy.sip.client import ClientTransaction
+from proxy.sip.client import ClientBystander, ClientTransaction
 from proxy.sip.dialog import Dialog, DialogKey, DialogState
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
@@ -33,7 +33,7 @@ SETTLED_AFTER = 4.0
 """Seconds after the answer to CANCEL until early dialogs are taken to be confirmed ones."""
 
 
-class Remembered:
+class Remembered(ClientBystander):
     """One such leg."""
 
     def __init__(self, wiring: Wiring, strays: Strays, known: dict[str, Any]) -> None:
@@ -109,9 +109,6 @@ class Remembered:
 
     def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
         self._look(now)
-
-    def on_terminated(self, tx: ClientTransaction, now: float) -> None:
-        """Nothing is left to do."""
 
 
 def _octets(text: str) -> bytes:

@@ -19,7 +19,7 @@ from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.reply import build_response
 from proxy.sip.requests import make_stray_ack
-from proxy.sip.server import ServerTransaction
+from proxy.sip.server import ServerBystander
 
 MAX_DISMISSED = 1000
 """Dialogs remembered as dismissed; the oldest goes first."""
@@ -68,23 +68,9 @@ class Strays:
         """Answer a request in a dialog that is over, or that never was."""
         if request.method == b"ACK":
             return
-        tx = self._wiring.stack.open_server(request, flow, self)
+        tx = self._wiring.stack.open_server(request, flow, ServerBystander())
         status = 200 if request.method == b"BYE" else 481
         tx.respond(build_response(request, status), status, now)
-
-    # ServerOwner
-
-    def on_ack(self, tx: ServerTransaction, request: Request, now: float) -> None:
-        """Nobody waits for it."""
-
-    def on_timeout(self, tx: ServerTransaction, now: float) -> None:
-        """Nobody waits for it."""
-
-    def on_transport_error(self, tx: ServerTransaction, now: float) -> None:
-        """Nobody waits for it."""
-
-    def on_terminated(self, tx: ServerTransaction, now: float) -> None:
-        """Nobody waits for it."""
 
 
 def dialog_of(response: Response) -> Dialog:

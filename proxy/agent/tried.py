@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from proxy.agent.wiring import Wiring, as_request
-from proxy.sip.client import ClientTransaction
+from proxy.sip.client import ClientBystander, ClientTransaction
 from proxy.sip.hop import Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.requests import make_cancel
@@ -68,7 +68,7 @@ class Tried:
         request = as_request(make_cancel(self.request))
         for field in fields:
             request.insert_before(b"content-length", field)
-        self._inviter.wiring.stack.start_client(request, self.hop, _Bystander())
+        self._inviter.wiring.stack.start_client(request, self.hop, ClientBystander())  # the INVITE tells the rest
 
     def _send_cancel(self, now: float) -> None:
         stack = self._inviter.wiring.stack
@@ -132,19 +132,3 @@ class Tried:
 
     def on_terminated(self, tx: ClientTransaction, now: float) -> None:
         self.tx = None
-
-
-class _Bystander:
-    """Owner of a CANCEL: whatever becomes of it, the INVITE tells the rest."""
-
-    def on_response(self, tx: ClientTransaction, response: Response, now: float) -> None:
-        pass
-
-    def on_timeout(self, tx: ClientTransaction, now: float) -> None:
-        pass
-
-    def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
-        pass
-
-    def on_terminated(self, tx: ClientTransaction, now: float) -> None:
-        pass

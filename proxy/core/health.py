@@ -82,7 +82,3 @@ class Health:
             circuit.probed = True
             circuit.open_until = now + PROBE_PATIENCE
         return chosen
-
-    def open_hops(self, now: float) -> list[Hop]:
-        """Every hop whose circuit is open."""
-        return [hop for hop in self._circuits if self.is_open(hop, now)]

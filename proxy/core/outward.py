@@ -20,7 +20,7 @@ from proxy.sip.parser import parse
 from proxy.sip.reply import build_response
 from proxy.sip.requests import make_cancel
 from proxy.sip.timers import Timers, TimerValues
-from proxy.sip.transaction import ClientOwner, ClientTransaction, ServerTransaction
+from proxy.sip.transaction import ClientBystander, ClientOwner, ClientTransaction, ServerTransaction
 from routing.facts import Router
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class Outward:
         data = make_cancel(out.request)
         cancel = parse(data)
         assert isinstance(cancel, Request)
-        self.start_client(out._replace(request=cancel, data=data), _Bystander(self), now)
+        self.start_client(out._replace(request=cancel, data=data), _Canceller(self), now)
 
     def upstream(self, response: Response, hop: Hop) -> bytes:
         """Bytes of a response for the previous hop: our Via taken off, what may not cross taken out."""
@@ -197,22 +197,13 @@ class Outward:
         self.relays.pop(tx.key, None)
 
 
-class _Bystander:
+class _Canceller(ClientBystander):
     """Owner of a CANCEL: whatever becomes of it, the INVITE tells the rest."""
 
     __slots__ = ("_core",)
 
     def __init__(self, core: Outward) -> None:
         self._core = core
-
-    def on_response(self, tx: ClientTransaction, response: Response, now: float) -> None:
-        pass
-
-    def on_timeout(self, tx: ClientTransaction, now: float) -> None:
-        pass
-
-    def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
-        pass
 
     def on_terminated(self, tx: ClientTransaction, now: float) -> None:
         self._core.forget_client(tx)

@@ -9,13 +9,24 @@ Rules
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from proxy.sip.message import Message
-from proxy.sip.sdp import DIRECTIONS, MAX_LINES, NOWHERE, Direction, connection_address
 from proxy.sip.text import split_values, unquote
 
+Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+
 SDP = b"application/sdp"
+DIRECTIONS: dict[bytes, Direction] = {
+    b"sendrecv": "sendrecv",
+    b"sendonly": "sendonly",
+    b"recvonly": "recvonly",
+    b"inactive": "inactive",
+}
+NOWHERE = ("0.0.0.0", "::")
+"""Addresses that mean hold, as RFC 2543 had it (RFC 3264 section 8.4)."""
+MAX_LINES = 2000
+"""Lines looked at; what stands behind them is not seen."""
 PLAIN_RTP = ("RTP/AVP", "RTP/AVPF")
 """Profiles that are spoken: audio in the clear."""
 TELEPHONE_EVENT = "TELEPHONE-EVENT"
@@ -93,7 +104,7 @@ def read_sections(body: bytes) -> list[Section] | None:
         if kind == b"m=":
             sections.append(_section(value, address, direction))
         elif kind == b"c=":
-            where = connection_address(value)
+            where = _connection_address(value)
             if not sections:
                 address = where
             elif where is not None:
@@ -103,6 +114,14 @@ def read_sections(body: bytes) -> list[Section] | None:
         elif kind == b"a=" and value in DIRECTIONS:
             direction = DIRECTIONS[value]
     return sections
+
+
+def _connection_address(value: bytes) -> str | None:
+    """Read the value of a `c=` line; None where it is none. A multicast TTL is left out."""
+    parts = value.split()
+    if len(parts) < 3 or parts[0] != b"IN":
+        return None
+    return parts[2].partition(b"/")[0].decode("ascii", "replace")
 
 
 def _section(value: bytes, address: str | None, direction: Direction) -> Section:

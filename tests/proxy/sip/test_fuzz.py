@@ -12,7 +12,7 @@ from proxy.sip.framing import Framer
 from proxy.sip.message import NameAddr, Request, Response
 from proxy.sip.parser import is_keepalive, parse, tolerant_request
 from proxy.sip.reply import build_response, with_received
-from proxy.sip.sdp import describe
+from proxy.sip.sdp_audio import read_sections
 from proxy.sip.validate import validate, validate_forwarding
 from tests.proxy.sip.samples import HEADERS, raw, torture
 
@@ -41,7 +41,7 @@ def look_at_everything(message: Request | Response) -> None:
                     assert address.parsed_uri == address.parsed_uri
     with suppress(SipError):
         message.option_tags(b"supported")
-    describe(message.body)
+    read_sections(message.body)
 
 
 def swallow(data: bytes) -> bool:

@@ -3,8 +3,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.sip.parser import parse
-from proxy.sip.sdp import MAX_LINES
-from proxy.sip.sdp_audio import Format, Section, read_sections, session_of, write_audio, write_refused, write_session
+from proxy.sip.sdp_audio import (
+    MAX_LINES,
+    Format,
+    Section,
+    read_sections,
+    session_of,
+    write_audio,
+    write_refused,
+    write_session,
+)
 from tests.proxy.sip.transaction_kit import request
 
 HEAD = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
