@@ -22,7 +22,7 @@ from proxy.sip.message import Message, Request
 from proxy.sip.reply import build_response
 from proxy.sip.requests import contact_field
 from proxy.sip.sdp_audio import session_of
-from proxy.sip.server import ServerTransaction
+from proxy.sip.server import ServerBystander, ServerTransaction
 from proxy.sip.session_timer import answer
 
 __all__ = ["NO_COMMON_CODEC", "Session", "SessionOwner", "reason_text"]
@@ -30,7 +30,7 @@ __all__ = ["NO_COMMON_CODEC", "Session", "SessionOwner", "reason_text"]
 NO_COMMON_CODEC = b'Warning: 304 boomerang "Media type not available"'
 
 
-class Session(SessionOut):
+class Session(SessionOut, ServerBystander):
     """One dialog, early or confirmed."""
 
     def _agree(self, agreement: Agreement, now: float) -> None:
@@ -80,8 +80,7 @@ class Session(SessionOut):
         self._ended("far", reason_text(request), now)
 
     def _invite(self, request: Request, tx: ServerTransaction, now: float) -> None:
-        if self._offering or not self.settled or (self._late_offer and self._busy()):
-            raise SipError(491, "Request Pending", request)
+        self._must_not_cross(request)
         agreed, timer_fields = answer(request, self._timer.agreed)
         body = session_of(request)
         agreement: Agreement | None = None
@@ -111,14 +110,18 @@ class Session(SessionOut):
             self.learn(request)
             self.reply(tx, request, 200, now, (*self.own_fields(), ALLOW, SUPPORTED, *timer_fields))
             return
-        if self._offering or not self.settled or (self._late_offer and self._busy()):
-            raise SipError(491, "Request Pending", request)
+        self._must_not_cross(request)
         content, agreement = self._answer(request, body)
         self.learn(request)
         fields = (*self.own_fields(), ALLOW, SUPPORTED, *timer_fields, SDP_FIELD)
         self.reply(tx, request, 200, now, fields, content)
         self._timer.agree(agreed, now)
         self._agree(agreement, now)
+
+    def _must_not_cross(self, request: Request) -> None:
+        """Refuse an offer while one of ours is open (RFC 3261 section 14.2, RFC 3311 section 5.2)."""
+        if self._offering or not self.settled or (self._late_offer and self._busy()):
+            raise SipError(491, "Request Pending", request)
 
     def _answer(self, request: Request, body: bytes) -> tuple[bytes, Agreement]:
         found = self._negotiation.answer(body)
@@ -172,15 +175,6 @@ class Session(SessionOut):
 
     def on_ack(self, tx: ServerTransaction, request: Request, now: float) -> None:
         self._ack(request, now)
-
-    def on_timeout(self, tx: ServerTransaction, now: float) -> None:
-        """The ACK of a refused re-INVITE never came: nothing is left to do."""
-
-    def on_transport_error(self, tx: ServerTransaction, now: float) -> None:
-        """The far end repeats its request, or its timers end the session."""
-
-    def on_terminated(self, tx: ServerTransaction, now: float) -> None:
-        """Nothing is left to do."""
 
 
 def reason_text(message: Message) -> str:

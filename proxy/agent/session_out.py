@@ -27,6 +27,8 @@ from proxy.sip.session_timer import Agreed
 if TYPE_CHECKING:
     from proxy.agent.session import Session
 
+UNKNOWN_METHOD = (405, 501)
+"""Answers to an UPDATE of a far end that has none, whatever its Allow said."""
 MAX_PENDING_TRIES = 3
 """Times that a request of ours which met 491 is made again."""
 OURS_WAIT, THEIRS_WAIT = (2.1, 4.0), (0.0, 2.0)
@@ -111,11 +113,13 @@ class SessionOut(ABC):
     def tell_identity(self, fields: tuple[bytes, ...], now: float, tries: int = MAX_PENDING_TRIES) -> None:
         """Tell the far end something about whom it is connected to: UPDATE, else re-INVITE."""
         def done(response: Response | None, at: float) -> None:
-            if response is None or self.over:
+            if self.over:
                 return
-            if response.status < 300:
+            if response is None or response.status in ENDS_DIALOG:
+                self.lost("Dialog unknown to the far end", at)
+            elif response.status < 300:
                 self._timer.refreshed_by(response, at)
-            elif response.status in (491, 500) and tries > 1:
+            elif response.status in (*UNKNOWN_METHOD, 491, 500) and tries > 1:
                 self._later(at, partial(self._tell_again, fields, tries - 1))
 
         if self.over:
@@ -137,25 +141,27 @@ class SessionOut(ABC):
         return self._offering or (self._repeater is not None and self._repeater.live)
 
     def _modify(self, fields: tuple[bytes, ...], done: Done) -> None:
-        if b"UPDATE" in self._allowed:
-            self.ask(b"UPDATE", done, (ALLOW, SUPPORTED, *fields))
-            return
-        self._offering = True
-
         def answered(response: Response | None, now: float) -> None:
             self._offering = False
-            if response is not None and response.status < 300 and not self.over:
+            if response is not None and not self.over:
                 self._take_answer(response, now)
             done(response, now)
 
-        self.ask(b"INVITE", answered, (ALLOW, SUPPORTED, *fields, SDP_FIELD), self._negotiation.same())
+        if b"UPDATE" in self._allowed:
+            self.ask(b"UPDATE", answered, (ALLOW, SUPPORTED, *fields))
+        else:
+            self._offering = True
+            self.ask(b"INVITE", answered, (ALLOW, SUPPORTED, *fields, SDP_FIELD), self._negotiation.same())
 
     def _take_answer(self, response: Response, now: float) -> None:
-        self.dialog.receive_response(response)
-        body = session_of(response)
-        agreement = None if body is None else self._negotiation.accept(body)
-        if agreement is not None:
-            self._agree(agreement, now)
+        if response.status in UNKNOWN_METHOD:
+            self._allowed -= {b"UPDATE"}
+        elif response.status < 300:
+            self.dialog.receive_response(response)
+            body = session_of(response)
+            agreement = None if body is None or response.cseq.method != b"INVITE" else self._negotiation.accept(body)
+            if agreement is not None:
+                self._agree(agreement, now)
 
     # Refreshed
 
@@ -167,13 +173,8 @@ class SessionOut(ABC):
         return True
 
     def _refreshed(self, done: Done, response: Response | None, now: float) -> None:
-        if self.over:
-            return
-        if response is not None and response.status in (405, 501):
-            self._allowed -= {b"UPDATE"}
-        if response is not None and response.status not in ENDS_DIALOG:
-            self.dialog.receive_response(response)
-        done(response, now)
+        if not self.over:
+            done(response, now)
 
     def probe(self, done: Done, now: float) -> None:
         """See Refreshed."""

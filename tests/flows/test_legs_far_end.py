@@ -373,6 +373,35 @@ def test_connected_line_by_update(legs: LegWorld) -> None:
     assert legs["trunk"].request("UPDATE").value(b"p-asserted-identity") == b"<sip:+36201234567@127.0.0.1:5060>"
 
 
+@pytest.mark.parametrize("status", [405, 501])
+def test_connected_line_where_update_is_not_known_after_all(legs: LegWorld, status: int) -> None:
+    leg = legs.up(fields=(b"Allow: INVITE, UPDATE",))
+    leg.refresh_target("", "201", legs.now)
+    legs.play(f"wait 0 : UPDATE > trunk\ntrunk > {status} UPDATE :\nwait 2.2 : INVITE > trunk")
+    legs.say("trunk > 200 : ACK > trunk", REOFFER)
+
+
+def test_connected_line_moves_the_target(legs: LegWorld) -> None:
+    leg = legs.up(fields=(b"Allow: INVITE, UPDATE",))
+    leg.refresh_target("", "201", legs.now)
+    legs.play("wait 0 : UPDATE > trunk")
+    legs["trunk"].contact = b"<sip:moved@127.0.0.1:5070>"
+    legs.play("trunk > 200 UPDATE :")
+    leg.hang_up(legs.now)
+    legs.play("wait 0 : BYE > trunk")
+    assert legs["trunk"].request("BYE").uri == b"sip:moved@127.0.0.1:5070"
+
+
+@pytest.mark.parametrize("status", [408, 481])
+def test_a_dialog_that_is_not_known_any_more(legs: LegWorld, status: int) -> None:
+    """RFC 3261 section 12.2.1.2: whatever was asked in it, it is over."""
+    leg = legs.up(fields=(b"Allow: INVITE, UPDATE",))
+    leg.refresh_target("", "201", legs.now)
+    legs.play(f"wait 0 : UPDATE > trunk\ntrunk > {status} UPDATE : BYE > trunk\ntrunk > 481 BYE :")
+    assert legs.told[-1] == "ended 200 lost"
+    legs.assert_all_over()
+
+
 @pytest.mark.parametrize(("method", "fields", "body", "status"), [
     ("OPTIONS", (), b"", 200),
     ("REFER", (b"Refer-To: <sip:900@evil>",), b"", 603),
