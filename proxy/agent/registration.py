@@ -63,6 +63,7 @@ class Registrar:
         """`accounts`: the user agent's, so that a trunk's realm is learned once; None: its own."""
         shared = accounts or Accounts(stack)
         self._all = {one.trunk: Registration(stack, one, watch, shared) for one in trunks}
+        self._up: set[str] = set()
 
     def start(self, now: float) -> None:
         """Register everywhere."""
@@ -70,10 +71,13 @@ class Registrar:
             one.begin(now)
 
     def peer_state(self, side: str, name: str, up: bool, now: float) -> None:
-        """A peer went up or down: one that is back is asked at once."""
+        """A peer went up or down: one that is back is asked at once; repeated news are none."""
         one = self._all.get(name) if side == "trunk" else None
-        if one is not None and up:
+        if one is None:
+            return
+        if up and name not in self._up:
             one.hurry(now)
+        (self._up.add if up else self._up.discard)(name)
 
     def stop(self, now: float, done: Callable[[], None] = lambda: None) -> None:
         """Leave everywhere; `done` is called when every registrar has answered, or has not."""

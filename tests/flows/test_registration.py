@@ -204,6 +204,16 @@ def test_a_peer_that_is_back_is_asked_at_once(office: Office) -> None:
     assert [state for _, state, _ in office.watch.told] == ["failed", "registered"]
 
 
+def test_a_peer_that_stays_up_does_not_shorten_the_pauses(office: Office) -> None:
+    """Each OPTIONS that it answers is told as up again: a wrong password is no reason to ask that often."""
+    office.registrar.peer_state("trunk", "main", True, office.now)
+    office.registrar.start(office.now)
+    office.play("wait 0 : REGISTER > trunk\ntrunk > 403 REGISTER :\nwait 1 :")
+    for _ in range(3):
+        office.registrar.peer_state("trunk", "main", True, office.now)
+        office.play("wait 1 :")
+
+
 def test_no_address(office: Office) -> None:
     office.world.table.set_addresses(office.world.trunk, ())
     office.registrar.start(office.now)
