@@ -7,6 +7,7 @@ Rules
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 
 from proxy.agent.keys import Presses
 from proxy.agent.offer import Agreement, Negotiation
@@ -16,14 +17,13 @@ from proxy.agent.wiring import Wiring, escape_user, name_addr, reason_field
 from proxy.sip.dialog import Dialog
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
-from proxy.sip.message import Message, Request, Response
+from proxy.sip.message import Message, NameAddr, Request, Response, split_values
 from proxy.sip.server import ServerTransaction
 from proxy.sip.timers import Timer
-from proxy.sip.uri import Uri
 
 LegKey = tuple[bytes, bytes]
 """Call-ID and our tag."""
-_IDENTITIES = ((b"p-asserted-identity", "p-asserted-identity"), (b"remote-party-id", "remote-party-id"))
+_IDENTITIES = (b"p-asserted-identity", b"remote-party-id")
 WRITING_PATIENCE = 0.25
 """Seconds that the answer to a call waits for what ends it after a crash to be written down; then it goes first."""
 NO_MEDIA = LegEnd(503, "lost", reason="No media session")
@@ -229,20 +229,12 @@ class BaseLeg(ABC):
 def identities_of(message: Message) -> tuple[tuple[str, str], ...]:
     """Who a message says is there: (header in lower case, user part); what cannot be read is left out."""
     found = []
-    for name, shown in _IDENTITIES:
-        for value in message.values(name):
-            uri = value.partition(b"<")[2].partition(b">")[0] or value
-            user = _user_of(uri)
-            if user:
-                found.append((shown, user))
+    for name in _IDENTITIES:
+        for field in message.values(name):
+            with suppress(SipError):
+                users = [NameAddr.parse(value).parsed_uri.unescaped_user() for value in split_values(field)]
+                found += [(name.decode(), user.decode("utf-8", "replace")) for user in users if user]
     return tuple(found)
-
-
-def _user_of(uri: bytes) -> str:
-    try:
-        return Uri.parse(uri.strip()).unescaped_user().decode("utf-8", "replace")
-    except SipError:
-        return ""
 
 
 def describe_dialog(dialog: Dialog) -> dict[str, object]:

@@ -239,6 +239,14 @@ def test_identities_of_the_answer(legs: LegWorld) -> None:
     assert leg.identities == (("p-asserted-identity", "202"), ("remote-party-id", "203"))
 
 
+def test_identities_as_they_may_be_written(legs: LegWorld) -> None:
+    """Two in one field (RFC 3325 section 9.1), a display name with brackets in it, and one that cannot be read."""
+    leg = legs.up(fields=(b'P-Asserted-Identity: "Anna <b>, A" <sip:202@pbx>, <tel:+3614445555>',
+                          b"Remote-Party-ID: nobody", b"Remote-Party-ID: sip:203@pbx"))
+    assert leg.identities == (("p-asserted-identity", "202"), ("p-asserted-identity", "+3614445555"),
+                              ("remote-party-id", "203"))
+
+
 def test_held_until_it_may_go(legs: LegWorld) -> None:
     leg = legs.place(held=True)
     legs.play("wait 5 :")
