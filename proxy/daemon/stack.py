@@ -1,5 +1,6 @@
 """The user agent's view of the proxy: one set of transactions, timers, sockets and peers for both."""
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from proxy.sip.message import Request, Response
 from proxy.sip.server import ServerOwner, ServerTransaction
 
 TOKEN_BYTES = 10
+BROADCAST = "255.255.255.255"
 
 
 class ProxyStack:
@@ -72,9 +74,13 @@ class ProxyStack:
 
     def locate(self, host: str, port: int | None, transport: str | None, secure: bool,
                done: Callable[[tuple[Hop, ...]], None]) -> None:
-        """See Stack."""
-        proven = self._proxy.peers.proven
-        self._proxy.locator.locate(host, port, transport, secure, lambda hops: done(tuple(map(proven, hops))))
+        """See Stack. What a far end names may be ourselves, or nobody in particular: no message of ours goes there."""
+        proven, is_own = self._proxy.peers.proven, self._proxy.is_own
+
+        def found(hops: tuple[Hop, ...]) -> None:
+            done(tuple(proven(hop) for hop in hops if not is_own(hop.host, hop.port) and _is_somebody(hop.host)))
+
+        self._proxy.locator.locate(host, port, transport, secure, found)
 
     def way_back(self, flow: Flow) -> Hop:
         """See Stack."""
@@ -123,6 +129,12 @@ class ProxyStack:
     def _peer(self, side: PeerSide, name: str) -> Peer | None:
         peers = self._proxy.peers
         return (peers.trunks if side == "trunk" else peers.pbxs).get(name)
+
+
+def _is_somebody(host: str) -> bool:
+    """Whether an IP address is that of one host."""
+    address = ipaddress.ip_address(host)
+    return not (address.is_multicast or address.is_unspecified or host == BROADCAST)
 
 
 class _ClientOwner:

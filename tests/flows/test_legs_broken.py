@@ -36,6 +36,19 @@ def test_a_2xx_with_a_route_that_leads_nowhere(legs: LegWorld, route: bytes) -> 
     legs.assert_all_over()
 
 
+@pytest.mark.parametrize("contact", [b"<sip:boomerang@127.0.0.1:5060>", b"<sip:x@255.255.255.255>",
+                                     b"<sip:x@239.1.2.3:5060>", b"<sip:x@0.0.0.0>", b"<sip:x@[ff02::1]>"])
+def test_a_2xx_whose_contact_is_ourselves_or_nobody_in_particular(legs: LegWorld, contact: bytes) -> None:
+    """ACK and BYE go where the INVITE went: our own address is never a next hop, and no crowd is spoken to."""
+    leg = legs.place()
+    legs.play("wait 0 : INVITE > trunk")
+    legs["trunk"].contact = contact
+    legs.say("trunk > 200 : ACK > trunk", ANSWER)
+    leg.hang_up(legs.now)
+    legs.play("wait 0 : BYE > trunk\ntrunk > 200 BYE :")
+    legs.assert_all_over()
+
+
 def test_a_late_2xx_with_such_a_route(legs: LegWorld) -> None:
     leg = legs.place()
     legs.play("wait 0 : INVITE > trunk\ntrunk > 180 :")
