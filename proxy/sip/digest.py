@@ -1,11 +1,11 @@
-"""Digest access authentication, both sides: RFC 7616 and RFC 8760, as SIP uses it (RFC 3261 section 22).
+"""Digest access authentication, the client's side: RFC 7616 and RFC 8760, as SIP uses it (RFC 3261 section 22).
 
 Rules
 - SHA-512-256 and SHA-256 go before MD5, whatever the order of the challenges (a man in the middle may put MD5 first);
   among the SHA-2 ones, and among the MD5 ones, the topmost wins (RFC 8760 section 2.4).
 - `qop=auth` always, but for one case: a server that offers no qop at all is answered as in RFC 2069, with MD5 only.
 - A challenge of a realm that is not ours is never answered: the answer would let a stranger guess the password.
-- No clock and no random numbers here: nonce and cnonce come from the caller, who also knows how old a nonce is.
+- No clock and no random numbers here: the cnonce comes from the caller.
 - Text is UTF-8; octets that are not pass unharmed (surrogateescape). Realm, nonce and opaque are kept as they stand
   between their quotes, backslashes included, and go back like that.
 """
@@ -14,11 +14,6 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from enum import Enum
-from hmac import compare_digest
-from typing import TypeAlias
-
-from proxy.sip.errors import SipError
 
 _LWS = rb"[ \t\r\n]*+"
 _TOKEN = rb"[-A-Za-z0-9.!%*_+`'~]++"
@@ -30,9 +25,7 @@ _ITEM = re.compile(
 )
 """One parameter, with the scheme before it where a new challenge begins."""
 _EMPTY = re.compile(_LWS + rb",")
-_NC = re.compile(r"[0-9A-Fa-f]{8}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 _HASHES: dict[str, Callable[[bytes], str]] = {
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
@@ -42,10 +35,6 @@ _HASHES: dict[str, Callable[[bytes], str]] = {
 ALGORITHMS = (*_HASHES, *(name + "-sess" for name in _HASHES))
 """Every algorithm known here, in the RFC's spelling; it is compared without case."""
 _BY_UPPER = {name.upper(): name for name in ALGORITHMS}
-
-Secret: TypeAlias = Callable[["Credentials"], str | None]
-"""Looks up HA1 = H(username:realm:password), lower-case hex, of the user and algorithm in the credentials. None where
-there is no such user, and for an algorithm that was not offered. For userhash the username is H(username:realm)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +78,6 @@ class Credentials:
     opaque: str | None = None
     userhash: bool = False
 
-    @classmethod
-    def parse(cls, value: bytes) -> "Credentials | None":
-        """Read a field value; None for another scheme than Digest. Raises SipError(400) where it is malformed."""
-        try:
-            params = next(_digests(value), None)
-        except ValueError:
-            raise SipError(400, "Bad credentials") from None
-        if params is None:
-            return None
-        nc = params.get("nc")
-        missing = {"username", "realm", "nonce", "uri", "response"} - params.keys()
-        if missing or (nc is not None and not _NC.fullmatch(nc)):
-            raise SipError(400, "Bad credentials")
-        return cls(
-            _QUOTED_PAIR.sub(r"\1", params["username"]), params["realm"], params["nonce"], params["uri"],
-            params["response"].lower(), _algorithm(params), _lower(params.get("qop")), params.get("cnonce"),
-            int(nc, 16) if nc is not None else 0, params.get("opaque"), _lower(params.get("userhash")) == "true",
-        )
-
     def to_bytes(self) -> bytes:
         """Write the field value. Raises ValueError when the username holds control characters."""
         if _CONTROL.search(self.username):
@@ -122,15 +92,6 @@ class Credentials:
         if self.userhash:
             parts.append("userhash=true")
         return ", ".join(parts).encode("utf-8", "surrogateescape")
-
-
-class Verdict(Enum):
-    """What a server makes of credentials."""
-
-    GOOD = "good"
-    STALE = "stale"
-    """Right, but the nonce is too old or its count was used: challenge again with `stale`."""
-    BAD = "bad"
 
 
 def parse_challenges(values: Iterable[bytes]) -> list[Challenge]:
@@ -158,7 +119,7 @@ def answer(challenges: Iterable[Challenge], username: str, password: str, method
     if not usable:
         return None
     challenge = min(usable, key=lambda each: each.algorithm.startswith("MD5"))  # the first of the smallest
-    secret = ha1(challenge.algorithm, username, challenge.realm, password)
+    secret = _hash(challenge.algorithm, username, challenge.realm, password)
     if challenge.userhash:
         username = _hash(challenge.algorithm, username, challenge.realm)
     qop = "auth" if challenge.qop else None
@@ -184,46 +145,6 @@ class NonceCount:
         self._count = self._count + 1 if nonce == self._nonce else 1
         self._nonce = nonce
         return self._count
-
-
-def challenge(realm: str, nonce: str, algorithm: str, stale: bool = False) -> bytes:
-    """Write the value of a WWW-Authenticate or Proxy-Authenticate field; `algorithm` is one of ALGORITHMS.
-
-    Raises ValueError on a quote, backslash or control character in realm or nonce.
-    """
-    for text in (realm, nonce):
-        if _CONTROL.search(text) or '"' in text or "\\" in text:
-            raise ValueError("realm and nonce must do without quotes, backslashes and control characters")
-    end = ", stale=true" if stale else ""
-    return f'Digest realm="{realm}", nonce="{nonce}", algorithm={algorithm}, qop="auth"{end}'.encode()
-
-
-def check(credentials: Credentials, method: bytes, uri: bytes, realm: str, secret: Secret,
-          fresh: Callable[[str, int], bool | None]) -> Verdict:
-    """Judge the credentials of a request.
-
-    `uri`: what they must have been made for. `fresh(nonce, nc)`: True for a nonce of ours that may be used with this
-    count, False for one of ours that is too old or whose count was seen, None for one that is not ours.
-    """
-    known = secret(credentials) if credentials.algorithm in ALGORITHMS else None
-    # Someone unknown costs the same time as someone known.
-    algorithm = credentials.algorithm if credentials.algorithm in ALGORITHMS else "MD5"
-    expected = _response(algorithm, known or "", credentials.nonce, credentials.qop, credentials.cnonce or "",
-                         credentials.count, method, credentials.uri)
-    right = compare_digest(expected.encode(), credentials.response.encode("utf-8", "surrogateescape"))
-    if not right or known is None or credentials.qop != "auth" or not credentials.cnonce or not credentials.count:
-        return Verdict.BAD
-    if credentials.realm != realm or credentials.uri != uri.decode("utf-8", "surrogateescape"):
-        return Verdict.BAD
-    age = fresh(credentials.nonce, credentials.count)
-    if age is None:
-        return Verdict.BAD
-    return Verdict.GOOD if age else Verdict.STALE
-
-
-def ha1(algorithm: str, username: str, realm: str, password: str) -> str:
-    """H(username:realm:password) as it may be stored; `-sess` makes no difference here."""
-    return _hash(algorithm, username, realm, password)
 
 
 def _response(algorithm: str, secret: str, nonce: str, qop: str | None, cnonce: str, count: int, method: bytes,

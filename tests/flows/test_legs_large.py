@@ -7,11 +7,11 @@ import pytest
 from proxy.agent.exchange import Exchange
 from proxy.agent.login import Accounts
 from proxy.agent.ports import Account, Leg, LegOrder, PeerSide
-from proxy.sip.digest import challenge
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Response
 from proxy.sip.requests import build_request
 from tests.kit.actor import Actor
+from tests.kit.digest_server import challenge
 from tests.kit.legs import ANSWER, LegWorld
 from tests.kit.world import PBX, World, address
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from proxy.agent.ports import Account
-from proxy.sip.digest import challenge
 from proxy.sip.message import Request
+from tests.kit.digest_server import challenge
 from tests.kit.legs import ANSWER, LegWorld
 from tests.kit.world import STRANGER
 

@@ -7,9 +7,9 @@ import pytest
 
 from proxy.agent.ports import Account
 from proxy.agent.registration import FIRST_PAUSE, LONGEST_PAUSE, Registrar, TrunkRegistration
-from proxy.sip.digest import challenge
 from proxy.sip.message import Request
 from tests.kit.actor import Actor
+from tests.kit.digest_server import challenge
 from tests.kit.legs import LegWorld
 from tests.kit.world import PBX_2, TRUNK, World, address
 

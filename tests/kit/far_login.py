@@ -1,10 +1,9 @@
 """A carrier's demand for credentials, checked without the product."""
 
-import hashlib
-import re
 import secrets
 from dataclasses import dataclass, field
 
+from tests.kit.digest_server import challenge, is_good, read
 from tests.kit.sip_text import Message
 
 
@@ -19,24 +18,14 @@ class Login:
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def challenges(self) -> list[str]:
-        return [f'Proxy-Authenticate: Digest realm="{self.realm}", nonce="{self.nonce}", algorithm={name}, qop="auth"'
-                for name in self.algorithms]
+        return ["Proxy-Authenticate: " + challenge(self.realm, self.nonce, name).decode() for name in self.algorithms]
 
     def accepts(self, request: Message) -> str | None:
         """Return the algorithm of good credentials; None where there are none."""
         for value in request.all("Proxy-Authorization"):
-            said = {key: quoted or plain for key, quoted, plain in re.findall(r'(\w+)=(?:"([^"]*)"|([^\s,]+))', value)}
-            if said.get("nonce") != self.nonce or said.get("realm") != self.realm:
-                continue
-            how = said.get("algorithm", "MD5")
-            ha1 = _digest(how, f"{self.username}:{self.realm}:{self.password}")
-            ha2 = _digest(how, f"{request.method}:{said['uri']}")
-            middle = f"{said['nonce']}:{said['nc']}:{said['cnonce']}:{said['qop']}"
-            if said["response"] == _digest(how, f"{ha1}:{middle}:{ha2}"):
-                return str(how)
+            said = read(value.encode())
+            if said.get("nonce") == self.nonce and said.get("realm") == self.realm and is_good(
+                    value.encode(), request.method.encode(), said["uri"].encode(), username=self.username,
+                    password=self.password, realm=self.realm, nonce=self.nonce):
+                return said.get("algorithm", "MD5")
         return None
-
-
-def _digest(algorithm: str, text: str) -> str:
-    made = hashlib.sha256 if algorithm == "SHA-256" else hashlib.md5
-    return made(text.encode()).hexdigest()
