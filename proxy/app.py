@@ -51,27 +51,23 @@ from proxy.status.source import PeerState
 from proxy.transports.network import Network
 from proxy.transports.resolver import Resolver
 from routing.events import Event
-from routing.ids import uuid7
+from routing.ids import Names
 from routing.ledger import Ledger
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
 
-TIMER_GRAIN: Final = 0.02
-"""Seconds; timers that are due closer together share one wake-up."""
-SNAPSHOT_PAUSE: Final = 0.25
-"""Seconds between two snapshots for the status thread."""
+TIMER_GRAIN: Final = 0.05
+"""Seconds; timers that are due closer together share one wake-up. A tenth of T1: no far end can tell."""
+TICK: Final = 0.25
+"""Seconds between two rounds of what is looked at all the time. One round, because waking up costs more than most of
+what there is to do."""
 COUNT_PAUSE: Final = 30.0
 """Seconds between two counts of the direct callbacks."""
 SWEEP_PAUSE: Final = 2.0
 """Seconds between two sweeps of the ledger."""
-TURN_PAUSE: Final = 0.25
-"""Seconds between two looks at what the callbacks have to do."""
-RELEASE_PAUSE: Final = 0.25
-"""Seconds after which an answer that waits for a slow disk is let go."""
-LAG_PAUSE: Final = 0.1
-"""Seconds between two looks at how late the loop is."""
-LAG_OVERLOAD: Final = 0.4
-"""Seconds of lateness above which new calls get 503."""
+LAG_OVERLOAD: Final = 0.25
+"""Seconds by which two rounds must come too late for new calls to get 503: the loop is held up for half a second at a
+time."""
 LAG_CALM: Final = 0.05
 DRAIN_REPORT: Final = 5.0
 """Seconds between two lines that say what the drain waits for."""
@@ -156,10 +152,11 @@ class Daemon:
         self.addresses = PeerAddresses(resolver, self.table, found)
         self.tracer = MessageTracer(config.node.name, self._name_of, time.time, self._call_named)
         await self.network.start()
+        names = Names(os.urandom)
         self.proxy = Proxy(Parts(
             network=self.network, locator=LoopLocator(resolver), router=self.ledger, peers=self.table,
             seals=Seals(key), journal=self.journal, tracer=self.tracer, clock=time.monotonic, wall=time.time,
-            new_id=lambda: uuid7(time.time(), os.urandom),
+            new_id=lambda: names.new(time.time()),
             is_own=building.own_address_test(self.network.listeners, self.network.owns),
             private=building.private_headers(config), agent_from=building.agent_headers(config)))
         await self.addresses.refresh()
@@ -201,11 +198,8 @@ class Daemon:
             self.log.error("control_socket_failed", reason=str(error))
 
     def _start_chores(self) -> None:
-        chores = [self._every(SNAPSHOT_PAUSE, self._snapshot), self._every(SWEEP_PAUSE, self._sweep),
-                  self._every(RELEASE_PAUSE, self.store.release), self._watch_lag(), self.notifier.watch(),
-                  self._count_direct(), self.addresses.run()]
-        if self.callbacks is not None:
-            chores.append(self._every(TURN_PAUSE, self.callbacks.turn))
+        chores = [self._tick(), self._every(SWEEP_PAUSE, self._sweep), self.notifier.watch(), self._count_direct(),
+                  self.addresses.run()]
         if self.config.node.history_keep:
             history = History(self.store, self.config.node.history_keep, time.time, time.monotonic)
             chores.append(self._every(SLICE_PAUSE, history.turn))
@@ -231,7 +225,7 @@ class Daemon:
 
     def _arm(self) -> None:
         due = self.proxy.timers.next()
-        if due is None:
+        if due is None or (self._armed is not None and self._armed_at <= due):
             return
         at = max(due, self.loop.time() + TIMER_GRAIN)
         if self._armed is not None:
@@ -254,10 +248,26 @@ class Daemon:
     async def _every(self, pause: float, chore: Callable[[], None]) -> None:
         while True:
             await asyncio.sleep(pause)
-            try:
-                chore()
-            except Exception as error:
-                self.journal.failure(getattr(chore, "__name__", "chore"), error)
+            self._do(chore)
+
+    async def _tick(self) -> None:
+        """Measure how late the loop is, let go what waits for a slow disk, show how things stand, turn the desk."""
+        chores = [self.store.release, self._snapshot]
+        if self.callbacks is not None:
+            chores.append(self.callbacks.turn)
+        late = False
+        while True:
+            before = self.loop.time()
+            await asyncio.sleep(TICK)
+            late = self._overload(self.loop.time() - before - TICK, late)
+            for chore in chores:
+                self._do(chore)
+
+    def _do(self, chore: Callable[[], None]) -> None:
+        try:
+            chore()
+        except Exception as error:
+            self.journal.failure(getattr(chore, "__name__", "chore"), error)
 
     def _snapshot(self) -> None:
         counters = self.proxy.counters
@@ -276,20 +286,19 @@ class Daemon:
             await self.source.count_direct()
             await asyncio.sleep(COUNT_PAUSE)
 
-    async def _watch_lag(self) -> None:
-        """Overload: a loop that is late cannot take new calls (the spec's "what survives")."""
-        late = 0
-        while True:
-            before = self.loop.time()
-            await asyncio.sleep(LAG_PAUSE)
-            lag = self.loop.time() - before - LAG_PAUSE
-            late = late + 1 if lag > LAG_OVERLOAD else 0
-            if late > 1 and not self.proxy.overloaded:
-                self.proxy.overloaded = True
-                self.ledger.alarm("overload", f"the loop is {lag:.1f} s late: new calls get 503", time.time())
-            elif lag < LAG_CALM and self.proxy.overloaded:
-                self.proxy.overloaded = False
-                self.ledger.alarm("overload", None, time.time())
+    def _overload(self, lag: float, before: bool) -> bool:
+        """Refuse new calls while the loop is late (the spec's "what survives"); return whether it is this time.
+
+        `lag` in seconds; `before`: whether it was the time before.
+        """
+        late = lag > LAG_OVERLOAD
+        if late and before and not self.proxy.overloaded:
+            self.proxy.overloaded = True
+            self.ledger.alarm("overload", f"the loop is {lag:.1f} s late: new calls get 503", time.time())
+        elif lag < LAG_CALM and self.proxy.overloaded:
+            self.proxy.overloaded = False
+            self.ledger.alarm("overload", None, time.time())
+        return late
 
     def _events(self, events: Sequence[Event]) -> None:
         self.journal.events(events)

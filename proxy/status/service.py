@@ -77,13 +77,13 @@ class StatusService:
 
     def committed(self) -> None:
         """New events stand in the outbox. Cheap; any thread."""
-        if not self._events_poked:
+        if self._mqtt is not None and not self._events_poked:
             self._events_poked = True
             self._call(self._wake_events)
 
     def changed(self) -> None:
-        """The snapshot is another one. Cheap; any thread."""
-        if not self._state_poked:
+        """The snapshot is another one: MQTT is to look; HTTP looks when somebody asks. Cheap; any thread."""
+        if self._mqtt is not None and not self._state_poked:
             self._state_poked = True
             self._call(self._wake_state)
 
