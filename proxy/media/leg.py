@@ -50,9 +50,9 @@ class Route(NamedTuple):
 
 
 class Leg:
-    """A media session. `pair` are its sockets, which it closes."""
+    """A media session. `pair` are its sockets, which it closes; `ours`: the SSRCs of all sessions, kept by them."""
 
-    def __init__(self, name: str, pair: PortPair, told: Told, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, name: str, pair: PortPair, told: Told, ours: set[int], loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
         self.name = name
         self.stream: Stream | None = None
@@ -66,6 +66,8 @@ class Leg:
         self.silence = SilenceWatch(now)
         self.out = Outflow(self._send, random.getrandbits(32), random.getrandbits(16), random.getrandbits(32), now)
         self.speaker = Speaker(self.out)
+        self._ours = ours
+        ours.add(self.out.ssrc)
         self._pair = pair
         self._told = told
         self._loop = loop
@@ -87,6 +89,7 @@ class Leg:
         self._loop.remove_reader(self._pair.rtp.fileno())
         self._loop.remove_reader(self._pair.rtcp.fileno())
         self._pair.close()
+        self._ours.discard(self.out.ssrc)
 
     @property
     def sending(self) -> bool:
@@ -150,6 +153,8 @@ class Leg:
             self._report(data, address)
             return
         _, second, sequence, timestamp, ssrc = rtp.HEADER.unpack_from(data)
+        if ssrc in self._ours:  # a loop (RFC 3550 section 8.2): an address that was signalled to us is our own
+            return
         number = second & 0x7F
         payload = data[rtp.HEADER_BYTES :] if data[0] == rtp.PLAIN else rtp.payload_of(data)
         if payload is None or (address != self._far.source and not self._far.believe(address)):

@@ -35,6 +35,7 @@ class Switchboard:
         self._range = f"{settings.first_port}-{settings.last_port} of {settings.listen}"
         self._legs: dict[int, Leg] = {}
         self._numbers: dict[Leg, int] = {}
+        self._ssrcs: set[int] = set()
         folder = Path(settings.recordings) if settings.recordings else None
         self._recordings = Recordings(folder, settings.keep, tell, loop)
         self._library = Library(Path(settings.prompts) if settings.prompts else None, self._bad_prompt)
@@ -75,7 +76,7 @@ class Switchboard:
         if pair is None:
             self._tell("opened", number, 0)
             return
-        leg = Leg(name, pair, self, self._loop)
+        leg = Leg(name, pair, self, self._ssrcs, self._loop)
         self._legs[number] = leg
         self._numbers[leg] = number
         self._tell("opened", number, pair.port)
