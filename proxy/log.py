@@ -1,8 +1,8 @@
 """Logging: one line a fact, on standard error, for people (console) or machines (JSON).
 
 Rules: an event is a constant sentence, what varies stands in keys; no positional arguments; every line about a call
-carries `call=` (`for_call`). A level that is not written costs nothing but the call. Nothing here raises into the
-caller. Numbers show their last three digits unless `mask` is off.
+carries `call=`. A level that is not written costs nothing but the call. Nothing here raises into the caller. Numbers
+show their last three digits unless `mask` is off.
 
 Values that came from the network cannot forge a line: control signs are escaped and anything with a space is quoted.
 """
@@ -50,12 +50,6 @@ def configure(level: Level = "info", json: bool = False, mask: bool = True, stre
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Bridge()], level=_LEVELS[level] if level == "debug" else logging.WARNING, force=True)
-
-
-def for_call(call: str) -> structlog.typing.FilteringBoundLogger:
-    """Return a logger whose every line carries the call's id."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(call=call)
-    return logger
 
 
 def refused(host: str, port: int, transport: str, reason: str) -> None:
