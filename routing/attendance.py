@@ -137,7 +137,7 @@ class Attendance:
         rows: tuple[Call, ...] = ()
         events = list(self._say(agent, self._board.watched(agent, state, now), None, now))
         if state == "ringing":
-            self._rings_for[agent] = None if remote is None else self._rules.numbers.e164(remote), now
+            self._rings_for[agent] = None if remote is None else self._meant(remote, now), now
         elif agent in self._rings_for:
             customer, since = self._rings_for.pop(agent)
             entry = self._taken(agent, customer, since, now) if state == "busy" else None
@@ -148,6 +148,13 @@ class Attendance:
             self._store.put(Unit(calls=tuple(entry.row() for entry in rows), events=tuple(events)))
 
     # Who has it
+
+    def _meant(self, shown: str, now: float) -> str | None:
+        """Return the customer whose number a phone shows: of its readings the one who waits."""
+        numbers = self._rules.numbers
+        waits = (each for each in numbers.readings(shown)
+                 if any(_may_be_taken(call, now) for call in self._open.of(each)))
+        return next(waits, numbers.e164(shown))
 
     def _taken(self, agent: str, customer: str | None, since: float, now: float) -> Call | None:
         """Find the call that an agent's phone, which has rung since then for this customer, has taken up."""

@@ -7,6 +7,7 @@
 """
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 import phonenumbers
@@ -16,6 +17,9 @@ CACHE_SIZE: Final = 50_000
 
 LONGEST_TEXT: Final = 128
 """Characters; a longer text is no number."""
+
+OUTSIDE_LINE: Final = 4
+"""Digits that a PBX may put before a number, at most, so that it can be dialled back from a phone."""
 
 WITHHELD: Final = frozenset({"anonymous", "unknown", "unavailable", "restricted", "private", "withheld"})
 """User parts that PBXs and carriers write where there is no number to show, lower case."""
@@ -122,3 +126,13 @@ class Numbers:
         if len(text) <= LONGEST_TEXT:
             self._cache[text] = found
         return found
+
+    def readings(self, shown: str) -> Iterator[str]:
+        """Give what a number on a phone's display may mean in E.164: as it stands, then without its first characters.
+
+        Dialplans put the digits for an outside line before it. Which reading is meant, who waits must tell.
+        """
+        for start in range(OUTSIDE_LINE + 1):
+            found = self.e164(shown[start:])
+            if found is not None:
+                yield found

@@ -244,6 +244,22 @@ def test_ringing_for_this_customer_and_then_taken_up_is_proof(queue: World) -> N
     assert queue.ledger.agent_state("201") == "free"
 
 
+@pytest.mark.parametrize("shown", ["906201234567", "0201234567", "0006201234567", "9006201234567", "0+36201234567"])
+def test_a_number_made_to_be_dialled_back_is_the_customers(queue: World, shown: str) -> None:
+    """The dialplan has put the digits for an outside line before it: whoever talked is not called back for that."""
+    in_queue(queue, OTHER)
+    call = in_queue(queue)
+    takes(queue, "201", shown)
+    assert queue.ledger.taken_by(call.id) == "201"
+
+
+@pytest.mark.parametrize("shown", ["90201234567", "9906301112233", "201", "99999906201234567"])
+def test_digits_before_it_prove_nobody_who_does_not_wait(queue: World, shown: str) -> None:
+    call = in_queue(queue, "+36209999999")
+    takes(queue, "201", shown)
+    assert queue.ledger.taken_by(call.id) is None
+
+
 @pytest.mark.parametrize(("ring", "then"), [
     (CUSTOMER, "free"), (OTHER, "busy"), ("anonymous", "busy"), ("gr\udcff", "busy"), (None, "busy"), (CUSTOMER, None),
 ])
