@@ -95,7 +95,7 @@ class Writer:
         self._queue: deque[Queued] = deque()
         self._wake = threading.Condition(threading.Lock())
         self._stop = threading.Event()
-        self._hurry = False
+        self._hurry = self._resting = False
         self._suspect: tuple[str, int] | None = None
         self._wish: Wish | None = None
         self._retention = Retention()
@@ -116,9 +116,9 @@ class Writer:
             lost = self._queue.popleft() if len(self._queue) >= QUEUE_MAX else None
             self._queue.append(queued)
             size = len(self._queue)
-            if (hurry and not self._hurry) or size == 1 or size == BATCH_MAX:
-                self._hurry = self._hurry or hurry
+            if size == BATCH_MAX or (not self._resting and (size == 1 or (hurry and not self._hurry))):
                 self._wake.notify()
+            self._hurry = self._hurry or hurry
         return lost
 
     def __len__(self) -> int:
@@ -165,14 +165,21 @@ class Writer:
 
     def _take(self) -> list[Queued]:
         with self._wake:
-            self._wake.wait_for(lambda: self._queue or self._suspect or self._wish or self._stop.is_set())
-            self._wake.wait_for(lambda: self._hurry or self._full(), LINGER)
-            pause = self._committed_at + SPACING - time.monotonic()
-            if pause > 0:
-                self._wake.wait_for(self._full, pause)
+            self._rest()
+            if not self._queue:
+                self._wake.wait_for(lambda: self._queue or self._suspect or self._wish or self._stop.is_set())
+                self._wake.wait_for(lambda: self._hurry or self._full(), LINGER)
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
             self._hurry = bool(self._queue)
         return batch
+
+    def _rest(self) -> None:
+        """Let what comes after a commit gather: nobody wakes us for it, and most of it finds us at it."""
+        pause = self._committed_at + SPACING - time.monotonic()
+        if pause > 0:
+            self._resting = True
+            self._wake.wait_for(self._full, pause)
+            self._resting = False
 
     def _full(self) -> bool:
         return self._stop.is_set() or len(self._queue) >= BATCH_MAX
