@@ -4,6 +4,7 @@ Rules
 - A response whose topmost Via bears our seal is sent on to the next Via, without a transaction; a failure of an INVITE
   is acknowledged here, because its client transaction is gone. RFC 6026 section 7 wants stray responses dropped so
   that nobody can use a proxy to send them; the seal is what makes this safe.
+- A failure of an INVITE is passed on when what follows from it is stored, or after COMMIT_PATIENCE, as any other is.
 - Where the caller's transaction lives in this process the response was only late: it is judged there like any other.
 - A CANCEL from a peer goes to every target that its call may have been sent to: the branch is computed again, and
   whoever does not know it says so.
@@ -13,15 +14,19 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.core.headers import CONNECTED, clean, identities, session_interval, user_of
 from proxy.core.newcomers import AGE
 from proxy.core.peers import Peer
 from proxy.core.seals import first_vias, sealed_numbers
+from proxy.core.setup import COMMIT_PATIENCE
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Message, Request, Response
 from proxy.sip.requests import make_cancel, make_stray_ack, via_field
+from proxy.sip.via import Via
 from routing.facts import Ending
 
 if TYPE_CHECKING:
@@ -41,8 +46,34 @@ def response(core: Proxy, answer: Response, flow: Flow, now: float) -> None:
     if relay is not None and tried < len(relay.branches):
         relay.response(relay.branches[tried], answer, now)
         return
+    source = core.peers.identify(flow, None) if _may_be_lost(core, answer, now) else None
+    if invite and answer.status >= 300:
+        _once(core, partial(_pass_back, core, answer, back, came_from), partial(_report, core, answer, target, source),
+              now)
+        return
     if invite and answer.status >= 200:
-        _report(core, answer, target, core.peers.identify(flow, None) if _may_be_lost(core, answer, now) else None)
+        _report(core, answer, target, source)
+    _pass_back(core, answer, back, came_from)
+
+
+def _once(core: Proxy, send: Callable[[], None], report: Callable[[Callable[[], None]], None], now: float) -> None:
+    """Report, and send when that is stored or has taken too long: once."""
+    waits = True
+
+    def release(at: float = now) -> None:
+        nonlocal waits
+        if waits:
+            waits = False
+            core.pending -= 1
+            timer.cancel()
+            send()
+
+    core.pending += 1
+    timer = core.timers.at(now + COMMIT_PATIENCE, release)
+    report(release)
+
+
+def _pass_back(core: Proxy, answer: Response, back: Via, came_from: Hop) -> None:
     answer.drop_first_value(b"via")
     clean(answer, core.private, trusted=core.hop_trusted(came_from))
     host = (back.received or back.host.strip(b"[]")).decode("ascii", "replace")
@@ -66,18 +97,20 @@ def _send(core: Proxy, data: bytes, hop: Hop) -> None:
     core.send(data, hop, lambda reason: core.journal.note("not_sent", hop=str(hop[:3]), reason=reason))
 
 
-def _report(core: Proxy, answer: Response, target: int, came_from: Peer | None) -> None:
+def _report(core: Proxy, answer: Response, target: int, came_from: Peer | None,
+            stored: Callable[[], None] = lambda: None) -> None:
     known = core.open_call(answer)
     call = known.id if known is not None else None
     if call is None:
         if answer.status < 300 or came_from is None:
+            stored()
             return  # its BYE will say that it is over; who answered cannot be known any more
         call = _reopen(core, answer, came_from)
     if answer.status < 300:
         core.tell(core.router.answered, call, target, identities(answer, CONNECTED), session_interval(answer),
                   core.wall(), call=call)
     else:
-        core.tell(core.router.ended, call, Ending(answer.status, "callee"), core.wall(), call=call)
+        core.end(call, Ending(answer.status, "callee"), stored)
 
 
 def _reopen(core: Proxy, answer: Response, came_from: Peer) -> str:

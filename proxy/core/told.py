@@ -46,12 +46,16 @@ class Told(Outward):
                   now: float) -> None:
         """Report the end of a call, and answer when it is stored."""
         held = Held(self, server, status, data, now)
+        self.end(call, ending, lambda: held.release(self.clock()))
+
+    def end(self, call: str, ending: Ending, stored: Callable[[], None]) -> None:
+        """Report the end of a call. `stored` is called once that is stored; at once where it fails."""
         try:
-            self.router.ended(call, ending, self.wall(), lambda: held.release(self.clock()))
+            self.router.ended(call, ending, self.wall(), stored)
         except Exception as error:
             self.journal.failure("ledger", error, call)
             self.counters.fail_open.add("ledger")
-            held.release(now)
+            stored()
 
     def alive(self, call: str, response: Response, now: float) -> None:
         """Report a sign of life of a call."""

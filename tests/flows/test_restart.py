@@ -56,6 +56,27 @@ def test_failure_is_passed_on_and_acknowledged(call: Script, status: int) -> Non
     assert (ack.via.branch, ack.to.tag) == (invite.via.branch, b"pbx")
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_failure_is_passed_on_when_it_is_stored(call: Script, known: bool) -> None:
+    """Whoever has seen the refusal can rely on what follows from it, also where the process is killed once more."""
+    call.play(RINGING)
+    restart(call, stored=known)
+    call.world.router.hold = True
+    call.play("pbx > 487 : ACK > pbx")
+    assert call.facts == ["ended 487 callee"]
+    call.world.router.held.pop()()
+    call.play("wait 0 : 487 > trunk\nwait 1 :")
+
+
+def test_a_store_that_hangs_holds_no_failure_for_long(call: Script) -> None:
+    call.play(RINGING)
+    restart(call)
+    call.world.router.hold = True
+    call.play("pbx > 487 : ACK > pbx\nwait 0.2 :\nwait 0.1 : 487 > trunk")
+    call.world.router.held.pop()()
+    call.play("wait 0 :")
+
+
 @pytest.mark.parametrize(("speaker", "target"), [("agent", 0), ("pbx", 1)])
 def test_who_of_two_targets_answered(call: Script, speaker: str, target: int) -> None:
     call.direct_to_agent()
