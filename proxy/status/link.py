@@ -33,6 +33,8 @@ KEEPALIVE: Final = 15
 """Seconds between PINGREQs; a broker publishes our last will after one and a half of these."""
 IN_FLIGHT: Final = 20
 """Messages sent and not acknowledged yet; brokers allow 20 unless told otherwise."""
+READ_AHEAD: Final = 65_536
+"""Octets read from the connection at a time."""
 COMMANDS_QUEUED: Final = 1_000
 """Commands that wait to be read; further ones are lost, as a flood should be."""
 
@@ -58,6 +60,30 @@ class _Batch:
     def acknowledged_in_front(self) -> int:
         """How many messages, counted from the first, are acknowledged without a gap."""
         return next((n for n, mid in enumerate(self.order) if mid in self.open), len(self.order))
+
+
+class Gathered:
+    """A socket that is read in large pieces; the library below asks for a single octet at a time.
+
+    `pending` tells it what is here already, as with TLS.
+    """
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self._came = b""
+
+    def recv(self, count: int) -> bytes:
+        """See `socket.socket`. Raises BlockingIOError where nothing is here."""
+        came = self._came or self._sock.recv(READ_AHEAD)
+        self._came = came[count:]
+        return bytes(came[:count])
+
+    def pending(self) -> int:
+        """How many octets were read from the connection and not asked for yet."""
+        return len(self._came) or (self._sock.pending() if isinstance(self._sock, ssl.SSLSocket) else 0)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
 
 
 class _TidySocket(ssl.SSLSocket):
@@ -136,8 +162,8 @@ class Link(aiomqtt.Client):
 
     async def abandon(self) -> None:
         """Let go without a goodbye: the broker sends our last will."""
-        sock = self._client.socket()
-        if sock is not None and isinstance(sock, socket.socket):
+        sock: Any = self._client.socket()
+        if sock is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         if self._misc_task is not None:
@@ -217,6 +243,10 @@ class Link(aiomqtt.Client):
         batch.open.discard(mid)
         if not batch.open and not batch.finished.done():
             batch.finished.set_result(None)
+
+    def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
+        client._sock = Gathered(sock)
+        super()._on_socket_open(client, userdata, client._sock)
 
     def _on_disconnect(self, client: Any, userdata: Any, flags: Any, reason_code: ReasonCode,
                        properties: Any = None) -> None:

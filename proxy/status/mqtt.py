@@ -31,6 +31,8 @@ LONGEST_DELAY: Final = 30.0
 JITTER: Final = 0.3
 """Share of the delay that chance may add or take, so that many nodes do not come back in one moment."""
 STATE_INTERVAL: Final = 0.25
+EVENTS_INTERVAL: Final = 0.1
+"""Seconds between two looks into the outbox while events come all the time: what each look costs is shared by many."""
 BATCH: Final = 500
 """Messages handed over together. The last acknowledgement of a batch may come 40 ms late (TCP delays), so not few."""
 FLUSH_TIME: Final = 2.0
@@ -194,6 +196,8 @@ class Publisher:
                 self._source.delete_events_upto(self._cursor)
             if sent < len(events):
                 raise aiomqtt.MqttError(link.reason())
+            if len(events) < BATCH and not self._stopping.is_set():
+                await asyncio.sleep(EVENTS_INTERVAL)
 
     def _next_events(self) -> Sequence[Event]:
         """What the outbox holds; nothing while it cannot be read, because state and alarms must still get out."""
