@@ -22,7 +22,7 @@ from proxy.agent.provisional import EarlyDialogs
 from proxy.agent.session import Session, reason_text
 from proxy.agent.strays import Strays
 from proxy.agent.tried import Tried
-from proxy.agent.wiring import Wiring, reason_field
+from proxy.agent.wiring import Far, Wiring, reason_field
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
@@ -141,23 +141,27 @@ class Caller(BaseLeg):
 
     def invite_accepted(self, tried: Tried, response: Response, now: float) -> None:
         """A 2xx, the first or another, of the INVITE that is under way or of one before it."""
-        tag = response.to.tag or b""
+        tag, far = response.to.tag or b"", self._far(tried)
         if self.session is not None and self.session.dialog.key.remote_tag == tag:
             if self._then is None:
                 self._send_ack(self.session, tried.cseq)
             return
         if self.session is not None or self.over or self._end is not None or tried is not self._tried:
-            self._strays.dismiss(response, self._invite.far, self._invite.credentials, self._reason)
+            self._strays.dismiss(response, far, self._invite.credentials, self._reason)
             if tried is self._tried and self.session is None and self._end is not None:
                 self.finish(self._end, now)
             return
         try:
-            session = self._early.confirm(tried.request, response, self._invite.far)
+            session = self._early.confirm(tried.request, response, far)
         except SipError as error:
-            self._strays.dismiss(response, self._invite.far, self._invite.credentials, self._reason)
+            self._strays.dismiss(response, far, self._invite.credentials, self._reason)
             self.finish(LegEnd(500, "us", reason=error.reason), now)
             return
         self._answered(session, tried, response, now)
+
+    def _far(self, tried: Tried | None) -> Far:
+        """Whom one INVITE went to; None: the newest."""
+        return self._invite.far if tried is None else self._invite.far._replace(hop=tried.hop)
 
     def _answered(self, session: Session, tried: Tried, response: Response, now: float) -> None:
         self.session = session
@@ -281,10 +285,10 @@ class Caller(BaseLeg):
         """See BaseLeg."""
         if response.cseq.method != b"INVITE":
             return
+        tried = self._silent.get(response.cseq.number)
         if response.status >= 300:
             self._strays.acknowledge_refusal(response, flow)
         elif response.status < 200:
-            tried = self._silent.get(response.cseq.number)
             if tried is not None:
                 tried.works_after_all(response, self._reason)
         else:
@@ -293,7 +297,7 @@ class Caller(BaseLeg):
                 if self._then is None:
                     self._send_ack(session, response.cseq.number)
             else:
-                self._strays.dismiss(response, self._invite.far, self._invite.credentials, self._reason)
+                self._strays.dismiss(response, self._far(tried), self._invite.credentials, self._reason)
 
     def ring(self, now: float) -> None:
         """See Leg: nothing for a call that we place."""

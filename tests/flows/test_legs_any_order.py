@@ -15,16 +15,28 @@ from tests.kit.world import PBX_2, TRUNK, World, address
 
 RELIABLE = (b"Require: 100rel", b"RSeq: 5")
 ASKS = b"WWW-Authenticate: " + challenge("carrier", "n1", "SHA-256")
+ODD = (
+    b"Record-Route: <sip:127.0.0.1:99999;lr>", b"Record-Route: <sip:strict@127.0.0.1:5070>", b"Record-Route: nonsense",
+    b"Contact: <sip:other@127.0.0.1:5070>", b"Require: nonsense", b"Require: 100rel", b"RSeq: 99999999999",
+    b"Allow: UPDATE", b"Session-Expires: 1", b"Session-Expires: none", b"Min-SE: 99999999999", b"Reason: ;;text=",
+    b"Retry-After: 99999999999", b"WWW-Authenticate: Digest", b"WWW-Authenticate: Digest realm=\"r\", nonce=\"\"",
+    b"P-Asserted-Identity: <<", b"Content-Type: multipart/mixed", b"RAck: 1 1 BYE", b"Supported: timer",
+)
+"""Header fields that a far end may send, and should not have."""
+CONTACTS = (b"<sip:trunk@127.0.0.1:5070>", b"*", b"<tel:+361>", b"nonsense", b"<sip:x@nowhere.example>",
+            b"<sip:x@127.0.0.1:99999>")
 BODIES = {"none": b"", "good": ANSWER, "hold": sdp("8 PCMA", direction="sendonly"), "bad": sdp("18 G729")}
 
+EXTRA = st.booleans() | st.sampled_from(ODD)
+"""True: what asks for something more of us."""
 RESPONSES = st.tuples(
     st.sampled_from(["100", "180", "183", "200", "302", "401", "422", "486", "487", "503", "200 CANCEL", "200 BYE",
                      "407 BYE", "200 PRACK", "491", "200 OPTIONS", "481 UPDATE", "200 UPDATE"]),
-    st.sampled_from(["none", "good", "bad"]), st.sampled_from(["", " tag=other"]), st.booleans())
+    st.sampled_from(["none", "good", "bad"]), st.sampled_from(["", " tag=other"]), EXTRA)
 REQUESTS = st.tuples(st.sampled_from(["BYE", "INVITE", "UPDATE", "INFO", "OPTIONS", "PRACK", "ACK", "CANCEL", "REFER"]),
-                     st.sampled_from(list(BODIES)), st.just(""), st.booleans())
+                     st.sampled_from(list(BODIES)), st.just(""), EXTRA)
 OURS = st.sampled_from(["hang up", "answer", "early", "ring", "target", "media fails", "again", "restart"])
-STEPS = st.lists(st.one_of(RESPONSES, REQUESTS, OURS, st.floats(0.0, 40.0)), max_size=14)
+STEPS = st.lists(st.one_of(RESPONSES, REQUESTS, OURS, st.floats(0.0, 40.0), st.sampled_from(CONTACTS)), max_size=14)
 
 
 class Storm(LegWorld):
@@ -33,15 +45,18 @@ class Storm(LegWorld):
     def __init__(self) -> None:
         super().__init__(World(), accounts={("trunk", "main"): Account("acme", "secret", None)})
         self.world.table.set_addresses(self.world.trunk, (address(TRUNK), address(PBX_2)))
+        self["trunk"].minds_its_route = False
         self.gone = False
 
     def deliver(self) -> None:
         for sent in self.world.taken():
             self._deliver(sent)
 
-    def far(self, title: str, body: bytes, tag: str, extra: bool) -> None:
+    def far(self, title: str, body: bytes, tag: str, extra: bool | bytes) -> None:
         fields: list[bytes] = [SDP_TYPE] if body else []
-        if extra:
+        if isinstance(extra, bytes):
+            fields.append(extra)
+        elif extra:
             fields += RELIABLE if title[:1] == "1" else [ASKS, b"Session-Expires: 90;refresher=uas", b"Min-SE: 2000"]
         try:
             self.last = self._send(self["trunk"], (title + tag).split(), tuple(fields), body)
@@ -81,6 +96,8 @@ class Storm(LegWorld):
                 self.deliver()
             elif isinstance(step, str):
                 self.ours(step)
+            elif isinstance(step, bytes):
+                self["trunk"].contact = step
             elif isinstance(step, tuple):
                 title, body, tag, extra = step
                 self.far(title, BODIES[body], tag, extra)
@@ -160,6 +177,7 @@ def test_taken(steps: list[object], body: str, reliable: bool) -> None:
     [("200", "good", "", False), ("200", "good", " tag=other", False), "hang up", ("401", "none", "", True)],
     [("401", "none", "", True), ("100", "none", "", False), "hang up", ("200", "good", "", False)],
     [("183", "good", "", True), "restart", ("200", "good", "", False), ("200 BYE", "none", "", False)],
+    [4.1, ("200", "none", "", ODD[0])],
 ])
 def test_examples(steps: list[object]) -> None:
     storm = Storm()

@@ -71,7 +71,8 @@ class Actor:
         if isinstance(message, Request):
             if message.method in (b"INVITE", b"SUBSCRIBE", b"REFER") and message.to.tag is None:
                 self.dialog = Dialog(message.call_id, b"%s;tag=%s" % (message.value(b"to") or b"", self.tag),
-                                     message.value(b"from") or b"", message.contacts[0].uri,
+                                     message.value(b"from") or b"",
+                                     message.contacts[0].uri if message.contacts else message.uri,
                                      [b"<%s%s>" % (one.uri, b"") for one in message.record_routes])
             elif message.method in (b"INVITE", b"UPDATE") and self.dialog is not None and message.contacts:
                 self.dialog.target = message.contacts[0].uri
