@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from config.address import is_address
 from proxy.core.engine import Parts, Proxy
 from proxy.core.peers import Address, Peer, PeerTable
 from proxy.core.seals import Seals
@@ -96,7 +97,7 @@ class Names:
             done(self.known[host])
             return
         kind: Transport = "tls" if secure or transport == "tls" else "tcp" if transport == "tcp" else "udp"
-        done((Hop(kind, host, port or 5060),) if host[0].isdigit() or ":" in host else ())
+        done((Hop(kind, host, port or 5060),) if is_address(host) else ())
 
 
 @dataclass
