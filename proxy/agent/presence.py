@@ -155,6 +155,7 @@ class Presence:
         everybody = [agent for pbx in self._pbxs.values() for agent in pbx.agents.values()]
         for pbx in self._pbxs.values():
             pbx.probe.cancel()
+            pbx.agents.clear()  # who waits for their turn is not asked for any more
         for number, agent in enumerate(everybody):
             if agent.timer is not None:
                 agent.timer.cancel()

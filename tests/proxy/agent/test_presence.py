@@ -625,3 +625,10 @@ def test_routed_by_a_strict_router(scene: Scene) -> None:
     sent = [one for one in scene.world.wait(226) if one.to == ("10.9.9.9", 5090)]
     assert [one.request.uri for one in sent[:1]] == [b"sip:10.9.9.9:5090"]
     assert [one.uri for one in sent[0].request.routes] == [b"sip:n@127.0.0.1:5080"]
+
+
+def test_who_waits_for_their_turn_when_it_ends_is_not_asked_for(scene: Scene) -> None:
+    scene.presence.set_agents({"office": ["201", "202", "203"]}, scene.world.now)
+    assert len(scene.pbx.wait(0)) == 1
+    scene.presence.stop(scene.world.now)
+    assert scene.pbx.wait(10) == []
