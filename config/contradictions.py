@@ -3,8 +3,8 @@
 Works on unchecked values, so that what is found here stands beside the problems of single values.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from config.loading import Found
 
@@ -12,9 +12,17 @@ _NEEDS: Final = {"fixed": "responsible_agent", "group": "responsible_group"}
 """The key that names whom `responsible` means."""
 
 
-def contradictions(raw: Mapping[str, Any]) -> list[Found]:
-    """Return everything that contradicts something else, as (path, text)."""
-    return [*_numbers(raw), *_missed(raw), *_groups(raw), *_campaigns(raw), *_channels(raw)]
+class Peers(NamedTuple):
+    """What boomerang.toml calls its trunks and PBXs: a policy can name no others."""
+
+    trunks: Collection[str]
+    pbxs: Collection[str]
+
+
+def contradictions(raw: Mapping[str, Any], peers: Peers | None = None) -> list[Found]:
+    """Return everything that contradicts something else, as (path, text). `peers`: None where they are not known."""
+    found = [*_numbers(raw), *_missed(raw), *_groups(raw), *_campaigns(raw), *_channels(raw)]
+    return found if peers is None else [*found, *_strangers(raw, peers)]
 
 
 def _table(raw: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
@@ -38,6 +46,14 @@ def _numbers(raw: Mapping[str, Any]) -> Iterator[Found]:
             yield ("number", e164, "group"), f"there is no group {group!r}"
         if "agent" in number and number.get("kind", "shared") == "shared":
             yield ("number", e164, "agent"), 'only a number of kind "direct" belongs to an agent'
+
+
+def _strangers(raw: Mapping[str, Any], peers: Peers) -> Iterator[Found]:
+    for e164 in _table(raw, "number"):
+        for key, kind, known in (("trunk", "trunk", peers.trunks), ("pbx", "PBX", peers.pbxs)):
+            name = _table(raw, "number", e164).get(key)
+            if isinstance(name, str) and name not in known:
+                yield ("number", e164, key), f"there is no {kind} {name!r}"
 
 
 def _missed(raw: Mapping[str, Any]) -> Iterator[Found]:

@@ -109,7 +109,8 @@ class _Walk:
             self._counts[table] = number + 1
             self._note(table)
             table = (*table, number)
-        self._note(table)
+        for depth in range(1, len(table) + 1):
+            self._note(table[:depth])
         return table
 
     def _resolve(self, name: tuple[str, ...]) -> Path:

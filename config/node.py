@@ -1,13 +1,13 @@
 """boomerang.toml, what a restart is needed for: reading it and checking it with everything it names."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from config.address import parse_listen, parse_peer, parse_source
 from config.loading import FOLDER, WRITTEN, Found, build, locate, parse_toml, read_text
 from config.media_section import Media
-from config.policy import Policy, check_policy, unknown_names
+from config.policy import Peers, Policy, check_policy
 from config.problem import ConfigError, Problem
 from config.sections import SOCKET_NAME, Dns, Http, Listen, Log, Mqtt, Node, NodeConfig, Pbx, PolicySection, Trunk
 from config.ticket_channels import TicketChannels
@@ -83,13 +83,11 @@ def _seed_of(raw: dict[str, Any], folder: Path) -> Path | None:
     return folder / seed if isinstance(seed, str) and seed and "\0" not in seed else None
 
 
-def _read_seed(path: Path, trunks: Iterable[str], pbxs: Iterable[str]) -> tuple[Policy | None, list[Problem]]:
+def _read_seed(path: Path, trunks: Collection[str], pbxs: Collection[str]) -> tuple[Policy | None, list[Problem]]:
     """Return the seed's policy and problems; ConfigError where it cannot even be parsed."""
     name = str(path)
     text = read_text(path)
-    policy, found = check_policy(parse_toml(text, name))
-    if policy is not None:
-        found = [*found, *unknown_names(policy, trunks, pbxs)]
+    policy, found = check_policy(parse_toml(text, name), Peers(trunks, pbxs))
     return policy, locate(found, text, name)
 
 

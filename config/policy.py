@@ -4,7 +4,7 @@ Its models stand in policy_sections.py; here it is read, written, compared and c
 """
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from config.callbacks import (
@@ -16,7 +16,7 @@ from config.callbacks import (
     TicketsOverride,
 )
 from config.campaign import Campaign
-from config.contradictions import contradictions
+from config.contradictions import Peers, contradictions
 from config.direct import TYPES, DirectCallback, DirectCallbackOverride
 from config.guard import Guard
 from config.lines import format_key, split_key
@@ -41,6 +41,7 @@ __all__ = [
     "MissedCallback",
     "MissedCallbackOverride",
     "Number",
+    "Peers",
     "Policy",
     "Tickets",
     "TicketsOverride",
@@ -51,37 +52,26 @@ __all__ = [
     "parse_policy",
     "plain_policy",
     "set_key",
-    "unknown_names",
 ]
 
 _SET: Final = "policy"
 """What problems of a single change name in place of a file."""
 
 
-def parse_policy(text: str, name: str = "policy.toml") -> Policy:
-    """Read policy.toml; ConfigError with every problem where it cannot be used."""
+def parse_policy(text: str, name: str = "policy.toml", peers: Peers | None = None) -> Policy:
+    """Read policy.toml; ConfigError with every problem where it cannot be used. `peers`: what it may name."""
     raw = parse_toml(text, name)
-    policy, found = check_policy(raw)
+    policy, found = check_policy(raw, peers)
     if policy is None:
         raise ConfigError(locate(found, text, name))
     return policy
 
 
-def check_policy(raw: Mapping[str, Any]) -> tuple[Policy | None, list[Found]]:
+def check_policy(raw: Mapping[str, Any], peers: Peers | None = None) -> tuple[Policy | None, list[Found]]:
     """Return the policy of parsed TOML or JSON, or None and what is wrong as (path, text)."""
     policy, found = build(Policy, raw, {WRITTEN: True})
-    found += contradictions(raw)
+    found += contradictions(raw, peers)
     return (None if found else policy), found
-
-
-def unknown_names(policy: Policy, trunks: Iterable[str], pbxs: Iterable[str]) -> Iterator[Found]:
-    """Yield what a policy names that boomerang.toml does not have, as (path, text)."""
-    trunks, pbxs = set(trunks), set(pbxs)
-    for e164, number in policy.number.items():
-        if number.trunk is not None and number.trunk not in trunks:
-            yield ("number", e164, "trunk"), f"there is no trunk {number.trunk!r}"
-        if number.pbx is not None and number.pbx not in pbxs:
-            yield ("number", e164, "pbx"), f"there is no PBX {number.pbx!r}"
 
 
 class Change(NamedTuple):
@@ -114,26 +104,25 @@ def diff_policies(old: Policy, new: Policy) -> list[Change]:
     ]
 
 
-def set_key(policy: Policy | str, key: str, value: str) -> Policy:
+def set_key(policy: Policy, key: str, value: str, peers: Peers | None = None) -> Policy:
     """Return the policy with one setting changed.
 
     `key` is dotted, names with other signs than letters and digits in quotes (`number."+3614445555".kind`); agents,
     numbers and groups that it names come into being. `value` is text as TOML writes it, or a bare word where the
     setting is text. ConfigError where there is no such setting or the policy would not hold together.
     """
-    base = parse_policy(policy) if isinstance(policy, str) else policy
     try:
         path = split_key(key)
     except ValueError as error:
         raise ConfigError([Problem(_SET, "", 0, str(error))]) from None
-    raw = plain_policy(base)
+    raw = plain_policy(policy)
     place = raw
     for name in path[:-1]:
         place = place.setdefault(name, {})
         if not isinstance(place, dict):
             raise ConfigError([Problem(_SET, key, 0, "there is no such setting")])
     place[path[-1]] = _read_value(path, value)
-    changed, found = check_policy(raw)
+    changed, found = check_policy(raw, peers)
     if changed is None:
         raise ConfigError([Problem(_SET, format_key(at), 0, text) for at, text in found])
     return changed

@@ -34,7 +34,7 @@ from proxy.daemon import building
 from proxy.daemon.callback_verbs import CallbackVerbs
 from proxy.daemon.callbacks import DATABASE, Callbacks
 from proxy.daemon.campaign_verbs import CampaignVerbs
-from proxy.daemon.gate import Gate
+from proxy.daemon.gate import API_WORDS, MQTT_WORDS, Gate
 from proxy.daemon.history import SLICE_PAUSE, History
 from proxy.daemon.journal import HEARD, LogJournal
 from proxy.daemon.locating import LoopLocator, PeerAddresses
@@ -128,7 +128,8 @@ class Daemon:
         await self._start_proxy(key)
         self._start_callbacks()
         handlers = self._handlers()
-        self.status = StatusService(self.source, self.proxy.counters, mqtt, http, version(), Gate(handlers, self.loop))
+        self.status = StatusService(self.source, self.proxy.counters, mqtt, http, version(),
+                                    Gate(handlers, self.loop, MQTT_WORDS), Gate(handlers, self.loop, API_WORDS))
         self.status.start()
         self.store.on_events = self._events
         await self._start_control(handlers)

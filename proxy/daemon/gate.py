@@ -1,17 +1,19 @@
-"""The door for commands from the status thread: MQTT and the API ask here what the control socket asks."""
+"""The doors for commands from the status thread: MQTT and the API ask here what the control socket asks."""
 
 import asyncio
 import inspect
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Final
 
+from config.problem import ConfigError
 from proxy.control import ControlError, Handler
 from proxy.daemon.arguments import UnknownError
 from proxy.status.commands import CommandError
 from routing.events import rfc3339
 
-WORDS: Final = ("callbacks", "dnc", "campaigns", "tickets", "agents", "calls", "direct")
-"""What commands from outside may be about. Of the policy only campaigns: the rest is for the machine's operator."""
+MQTT_WORDS: Final = frozenset({"callbacks", "dnc", "campaigns", "tickets", "agents", "calls", "direct"})
+"""What commands over MQTT may be about. Of the policy only campaigns: the rest is for operators."""
+API_WORDS: Final = MQTT_WORDS | {"policy"}
 MOMENTS: Final = frozenset({
     "created", "missed_at", "due", "expires", "responsible_since", "released", "ended", "claimed", "customer_at",
     "answered", "time", "since", "next", "delivered", "waits_until", "touched", "expires_at", "due_at", "planned",
@@ -24,9 +26,10 @@ agent's `released` is a count."""
 class Gate:
     """`status.commands.Commands` over the daemon's handlers."""
 
-    def __init__(self, handlers: Mapping[str, Handler], loop: asyncio.AbstractEventLoop) -> None:
-        """`loop`: the daemon's own, where handlers run."""
-        self._handlers = {verb: handler for verb, handler in handlers.items() if verb.partition(".")[0] in WORDS}
+    def __init__(self, handlers: Mapping[str, Handler], loop: asyncio.AbstractEventLoop,
+                 words: Container[str]) -> None:
+        """`loop`: the daemon's own, where handlers run. `words`: what may be asked for here."""
+        self._handlers = {verb: handler for verb, handler in handlers.items() if verb.partition(".")[0] in words}
         self._loop = loop
 
     async def run(self, verb: str, args: dict[str, Any]) -> Any:
@@ -41,6 +44,8 @@ async def _done(handler: Handler, args: dict[str, Any]) -> Any:
     try:
         found = handler(args)
         return await found if inspect.isawaitable(found) else found
+    except ConfigError as error:
+        raise CommandError(str(error), [problem._asdict() for problem in error.problems]) from None
     except ControlError as error:
         raise CommandError(str(error), error.problems, unknown=isinstance(error, UnknownError)) from None
 

@@ -49,10 +49,15 @@ class Policies:
             self._store.save_policy(export_policy(seed), time.time())
         return seed or Policy()
 
-    def put(self, policy: Policy) -> None:
-        """Put a policy in force and keep it. No call is touched."""
+    def put(self, policy: Policy, kept: Callable[[], None] | None = None) -> None:
+        """Put a policy in force and keep it. No call is touched.
+
+        `kept` is called once it is committed, or at once while the database is in trouble.
+        """
+        changes = diff_policies(self._now, policy)
+        self._log.info("policy_changed", changes=len(changes), keys=" ".join(change.key for change in changes)[:1000])
         self._in_force(policy)
-        self._store.save_policy(export_policy(policy), time.time())
+        self._store.save_policy(export_policy(policy), time.time(), kept)
 
     def read_late(self) -> None:
         """Read the policy that could not be read at the start, now that the database is well again."""
@@ -85,8 +90,7 @@ class Policies:
         changes = [] if policy is None else diff_policies(self._now, policy)
         if policy is not None and changes:
             self.put(policy)
-        self._log.info("policy_reloaded", changes=len(changes),
-                       keys=" ".join(change.key for change in changes)[:1000])
+        self._log.info("policy_reloaded", changes=len(changes))
 
     def _in_force(self, policy: Policy) -> None:
         self._now = policy

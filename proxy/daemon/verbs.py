@@ -1,19 +1,11 @@
 """What the daemon answers on its control socket; the shapes stand in `proxy.control`."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
-from config.policy import (
-    Change,
-    Policy,
-    diff_policies,
-    export_policy,
-    parse_policy,
-    plain_policy,
-    set_key,
-    unknown_names,
-)
-from proxy.control import ControlError, Handler
+from config.policy import Peers, Policy, diff_policies, export_policy, parse_policy, plain_policy, set_key
+from proxy.control import Handler
 from proxy.daemon.arguments import limit_of, number_of, read
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.tracing import MessageTracer
@@ -32,11 +24,15 @@ class Sides(NamedTuple):
     pbxs: tuple[str, ...]
 
 
+PutPolicy = Callable[[Policy, Callable[[], None]], None]
+"""Puts a policy in force and keeps it; the second argument is called once it is committed, or while it cannot be."""
+
+
 class Verbs:
     """All handlers."""
 
     def __init__(self, ledger: Ledger, store: Store, source: DaemonSource, tracer: MessageTracer, version: str,
-                 sides: Sides, wall: Callable[[], float], put_policy: Callable[[Policy], None]) -> None:
+                 sides: Sides, wall: Callable[[], float], put_policy: PutPolicy) -> None:
         self._ledger = ledger
         self._store = store
         self._source = source
@@ -45,6 +41,7 @@ class Verbs:
         self._sides = sides
         self._wall = wall
         self._put_policy = put_policy
+        self._peers = Peers(sides.trunks, sides.pbxs)
 
     def table(self) -> dict[str, Handler]:
         """Every verb and its handler."""
@@ -123,22 +120,22 @@ class Verbs:
             "since": state.since, "released": released.get(name, 0),
         } for name, state in sorted(self._ledger.agents().items())]
 
-    def policy_apply(self, args: dict[str, Any]) -> dict[str, Any]:
-        """Put a whole policy in force."""
-        return self._change(parse_policy(str(args.get("toml", "")), str(args.get("name", "policy.toml"))))
+    async def policy_apply(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Put a whole policy in force. Raises ConfigError, and nothing has changed."""
+        name = str(args.get("name", "policy.toml"))
+        return await self._change(parse_policy(str(args.get("toml", "")), name, self._peers))
 
-    def policy_set(self, args: dict[str, Any]) -> dict[str, Any]:
-        """Change one key."""
-        return self._change(set_key(self._ledger.policy, str(args.get("key", "")), str(args.get("value", ""))))
+    async def policy_set(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Change one key. Raises ConfigError, and nothing has changed."""
+        key, value = str(args.get("key", "")), str(args.get("value", ""))
+        return await self._change(set_key(self._ledger.policy, key, value, self._peers))
 
-    def _change(self, policy: Policy) -> dict[str, Any]:
-        problems = [{"file": "", "key": ".".join(map(str, key)), "line": None, "text": text}
-                    for key, text in unknown_names(policy, self._sides.trunks, self._sides.pbxs)]
-        if problems:
-            raise ControlError("the policy names what boomerang.toml does not have", problems)
-        changes: list[Change] = diff_policies(self._ledger.policy, policy)
+    async def _change(self, policy: Policy) -> dict[str, Any]:
+        changes = diff_policies(self._ledger.policy, policy)
         if changes:
-            self._put_policy(policy)
+            kept = asyncio.Event()
+            self._put_policy(policy, kept.set)
+            await kept.wait()
         return {"changes": [change._asdict() for change in changes]}
 
     async def trace(self, args: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:

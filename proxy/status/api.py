@@ -1,4 +1,4 @@
-"""The API under `/api/v1/`: callbacks, agents, do-not-call list, tickets and campaigns, each a command to the daemon.
+"""The API under `/api/v1/`: callbacks, agents, do-not-call list, tickets, campaigns and policy, each a command.
 
 Who may
 - With a token (`http.token`) every request of this API needs `Authorization: Bearer TOKEN`.
@@ -9,13 +9,15 @@ Who may
 
 import hmac
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from proxy.status import policy_api
+from proxy.status.api_base import Body, Do
 from proxy.status.commands import Commands, outcome
 
 HERE: Final = ("localhost", "127.0.0.1", "[::1]")
@@ -23,16 +25,6 @@ HERE: Final = ("localhost", "127.0.0.1", "[::1]")
 BEARER: Final = "bearer "
 PASSED_ON: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 """Headers with which a reverse proxy says that somebody else is asking (RFC 7239, and what was there before it)."""
-
-
-Do = Callable[..., Awaitable[JSONResponse]]
-"""Does a command, its arguments by name, and makes a response of its answer."""
-
-
-class Body(BaseModel):
-    """The JSON body of a request: unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class NewCallback(Body):
@@ -83,12 +75,12 @@ _NO_REASON: Final = Reason()
 def mount(app: FastAPI, commands: Commands, token: str | None) -> None:
     """Add every path of the API. `token`: what a caller must show; None: only this machine may."""
 
-    async def do(verb: str, **args: Any) -> JSONResponse:
+    async def do(verb: str, write: Callable[[Any], Response] = JSONResponse, **args: Any) -> Response:
         said = await outcome(commands, verb, {key: value for key, value in args.items() if value is not None})
         if said["ok"]:
-            return JSONResponse(said["data"])
-        return JSONResponse({"detail": said["error"], "problems": said["problems"]},
-                            status_code=404 if said.get("unknown") else 409)
+            return write(said["data"])
+        status = 404 if said.get("unknown") else 422 if said["problems"] else 409
+        return JSONResponse({"detail": said["error"], "problems": said["problems"]}, status_code=status)
 
     async def allowed(request: Request) -> None:
         _check(request, token)
@@ -99,30 +91,31 @@ def mount(app: FastAPI, commands: Commands, token: str | None) -> None:
     _callbacks(api, do)
     _lists(api, do)
     _tickets(api, do)
+    policy_api.mount(api, do)
     app.include_router(api)
 
 
 def _callbacks(api: APIRouter, do: Do) -> None:
     @api.get("/callbacks", summary="Callback tasks, the newest first", tags=["callbacks"])
     async def callbacks(limit: Limit = 100, state: str | None = None, customer: str | None = None,
-                        group: str | None = None) -> JSONResponse:
+                        group: str | None = None) -> Response:
         return await do("callbacks.list", limit=limit, state=state, customer=customer, group=group)
 
     @api.get("/callbacks/running", summary="Attempts under way: the agents' cards", tags=["callbacks"])
-    async def running() -> JSONResponse:
+    async def running() -> Response:
         return await do("callbacks.running")
 
     @api.post("/callbacks", summary="Promise a callback", tags=["callbacks"])
-    async def add(new: NewCallback) -> JSONResponse:
+    async def add(new: NewCallback) -> Response:
         return await do("callbacks.add", **new.model_dump())
 
     @api.get("/callbacks/{task}", summary="One task with its attempts and its journal", tags=["callbacks"])
-    async def show(task: Ident) -> JSONResponse:
+    async def show(task: Ident) -> Response:
         return await do("callbacks.show", id=task)
 
     def act(name: str, summary: str) -> None:
         @api.post(f"/callbacks/{{task}}/{name}", summary=summary, tags=["callbacks"], name=f"callback_{name}")
-        async def change(task: Ident, body: Reason = _NO_REASON) -> JSONResponse:
+        async def change(task: Ident, body: Reason = _NO_REASON) -> Response:
             return await do(f"callbacks.{name}", id=task, reason=body.reason or None)
 
     act("cancel", "End a task for good")
@@ -133,41 +126,41 @@ def _callbacks(api: APIRouter, do: Do) -> None:
 
 def _lists(api: APIRouter, do: Do) -> None:
     @api.get("/agents", summary="Agents, what they do, and tasks they were not free for in time", tags=["agents"])
-    async def agents() -> JSONResponse:
+    async def agents() -> Response:
         return await do("agents.list")
 
     @api.get("/campaigns", summary="Campaigns and how they go", tags=["campaigns"])
-    async def campaigns() -> JSONResponse:
+    async def campaigns() -> Response:
         return await do("campaigns.list")
 
     @api.get("/dnc", summary="The do-not-call list, the newest first", tags=["do-not-call"])
-    async def barred(limit: Limit = 100) -> JSONResponse:
+    async def barred(limit: Limit = 100) -> Response:
         return await do("dnc.list", limit=limit)
 
     @api.post("/dnc", summary="Never call a number back", tags=["do-not-call"])
-    async def bar(body: Bar) -> JSONResponse:
+    async def bar(body: Bar) -> Response:
         return await do("dnc.add", **body.model_dump())
 
     @api.delete("/dnc/{customer}", summary="Take a number off the do-not-call list", tags=["do-not-call"])
-    async def unbar(customer: Ident) -> JSONResponse:
+    async def unbar(customer: Ident) -> Response:
         return await do("dnc.remove", customer=customer)
 
 
 def _tickets(api: APIRouter, do: Do) -> None:
     @api.get("/tickets", summary="Tickets, the newest first", tags=["tickets"])
-    async def tickets(limit: Limit = 100, state: str | None = None, customer: str | None = None) -> JSONResponse:
+    async def tickets(limit: Limit = 100, state: str | None = None, customer: str | None = None) -> Response:
         return await do("tickets.list", limit=limit, state=state, customer=customer)
 
     @api.get("/tickets/{ticket}", summary="One ticket with its comments", tags=["tickets"])
-    async def ticket_show(ticket: Ident) -> JSONResponse:
+    async def ticket_show(ticket: Ident) -> Response:
         return await do("tickets.show", id=ticket)
 
     @api.post("/tickets/{ticket}/comments", summary="Comment on a ticket", tags=["tickets"])
-    async def comment(ticket: Ident, body: Comment) -> JSONResponse:
+    async def comment(ticket: Ident, body: Comment) -> Response:
         return await do("tickets.comment", id=ticket, **body.model_dump())
 
     @api.post("/tickets/{ticket}/close", summary="Close a ticket", tags=["tickets"])
-    async def close(ticket: Ident) -> JSONResponse:
+    async def close(ticket: Ident) -> Response:
         return await do("tickets.close", id=ticket)
 
 

@@ -342,7 +342,7 @@ def test_dates_are_exported_as_text() -> None:
 @pytest.mark.parametrize("level", ["group.sales.missed_callback", "campaign.10001"])
 def test_who_is_responsible_may_be_named_above(level: str) -> None:
     text = TEXT.replace('responsible = "fixed"\n', "").replace('responsible = "last_talk"\n', "")
-    policy = set_key(text, f"{level}.responsible", "fixed")
+    policy = set_key(parse_policy(text), f"{level}.responsible", "fixed")
     assert policy.missed_for("sales", "10001").responsible_agent == "201"
     with pytest.raises(ConfigError, match='"fixed" needs responsible_agent'):
-        set_key(text.replace('responsible_agent = "201"\n', ""), f"{level}.responsible", "fixed")
+        set_key(parse_policy(text.replace('responsible_agent = "201"\n', "")), f"{level}.responsible", "fixed")

@@ -92,8 +92,7 @@ def leaves(value: Any, path: Path = ()) -> Iterator[Path]:
 
 def test_every_value_that_tomllib_finds_has_a_line() -> None:
     named = {path for path in leaves(tomllib.loads(TEXT)) if path}
-    implied: set[Path] = {("number",), ("group",)}
-    assert named - index_lines(TEXT).keys() == implied
+    assert named <= index_lines(TEXT).keys()
 
 
 def test_nested_arrays_of_tables() -> None:

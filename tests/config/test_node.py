@@ -304,6 +304,7 @@ def test_faults_of_all_sections_and_of_the_seed_at_once(folder: Path) -> None:
         ("boomerang.toml", "pbx.office.peers[1]", 16),
         ("boomerang.toml", "policy.x", 22),
         ("policy.toml", "region", 1),
+        ("policy.toml", 'number."+3614445555".pbx', 3),
         ("policy.toml", 'number."+3614445555".group', 4),
     ]
 

@@ -13,7 +13,7 @@ from config.policy import Policy, parse_policy
 from proxy.control import ControlError
 from proxy.daemon.callback_verbs import CallbackVerbs
 from proxy.daemon.campaign_verbs import CampaignVerbs
-from proxy.daemon.gate import Gate
+from proxy.daemon.gate import MQTT_WORDS, Gate
 from proxy.daemon.ticket_verbs import TicketVerbs
 from proxy.status.commands import CommandError
 from routing.callbacks.desk import Desk
@@ -269,7 +269,7 @@ def test_from_outside_times_are_rfc_3339_and_the_policy_is_not_to_be_had(node: N
     node.stored("callbacks.show", lambda found: found["journal"], id=task["id"])
 
     async def play() -> None:
-        gate = Gate(node.verbs, asyncio.get_running_loop())
+        gate = Gate(node.verbs, asyncio.get_running_loop(), MQTT_WORDS)
         (row,) = await gate.run("callbacks.list", {})
         assert (row["id"], row["created"]) == (task["id"], "2026-11-18T11:06:40.000Z")
         assert row["missed"] == task["missed"]
@@ -277,7 +277,7 @@ def test_from_outside_times_are_rfc_3339_and_the_policy_is_not_to_be_had(node: N
         queued = next(line for line in shown["journal"] if line["kind"] == "queued")
         assert queued["data"]["expires_at"] == shown["expires"]
         node.verbs["agents.list"] = lambda args: [{"extension": "201", "since": NOW, "released": 1}]
-        (agent,) = await Gate(node.verbs, asyncio.get_running_loop()).run("agents.list", {})
+        (agent,) = await Gate(node.verbs, asyncio.get_running_loop(), MQTT_WORDS).run("agents.list", {})
         assert (agent["released"], agent["since"]) == (1, "2026-11-18T11:06:40.000Z")  # how many, and when
         for verb in ("policy.set", "nothing.at.all"):
             with pytest.raises(CommandError, match="there is no command") as error:

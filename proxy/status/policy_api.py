@@ -1,0 +1,97 @@
+"""`/api/v1/policy`: the policy as one text of TOML, read, put whole, or changed by one setting.
+
+What is wrong with a policy comes back as 422 with every problem at once, each with its key and line; nothing has
+changed then. An answer that says what changed is given once the new policy is in the database.
+"""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from pydantic import BaseModel, Field
+
+from config.loading import FILE_BYTES
+from config.toml import to_value
+from proxy.status.api_base import Body, Do
+
+TOML: Final = "application/toml"
+TOML_TEXT: Final[dict[str, Any]] = {TOML: {"schema": {"type": "string"}}}
+NAME: Final = "policy.toml"
+"""What problems call the text that was put."""
+
+
+class OneSetting(Body):
+    """One setting of the policy."""
+
+    key: str = Field(min_length=1, max_length=500, description='Dotted key, such as `number."+3614445555".kind`.')
+    value: bool | int | list[str] | Annotated[str, Field(max_length=5000)] = Field(
+        description='The value, or its text as TOML writes it: `3` or `"3"`, `8h`, `["201"]`.')
+
+
+class Change(BaseModel):
+    """A setting that is another now."""
+
+    key: str = Field(description="Dotted key as TOML writes it")
+    old: bool | int | str | list[str] | None = Field(description="null: it was not set")
+    new: bool | int | str | list[str] | None = Field(description="null: it is not set any more")
+
+
+class Changes(BaseModel):
+    """Everything that is in force otherwise than before; nothing where the policy was the same."""
+
+    changes: list[Change]
+
+
+class Problem(BaseModel):
+    """One thing that is wrong."""
+
+    file: str
+    key: str = Field(description="Dotted key as TOML writes it; empty: the whole text")
+    line: int = Field(description="Line of the text, from 1; 0: of no line")
+    text: str
+
+
+class Problems(BaseModel):
+    """Why nothing has changed."""
+
+    detail: str
+    problems: list[Problem]
+
+
+CHANGED: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"model": Changes, "description": "What changed"},
+    422: {"model": Problems, "description": "Nothing has changed; `problems` says why"},
+}
+
+
+def mount(api: APIRouter, do: Do) -> None:
+    """Add the paths."""
+
+    @api.get("/policy", summary="The policy as TOML", tags=["policy"], response_class=Response,
+             responses={200: {"content": TOML_TEXT, "description": "policy.toml"}})
+    async def policy() -> Response:
+        return await do("policy.export", lambda data: Response(data["toml"], media_type=f"{TOML}; charset=utf-8"))
+
+    @api.put("/policy", summary="Make a policy.toml the policy, whole", tags=["policy"], responses=CHANGED | {
+        413: {"description": "Larger than a policy may be"}},
+        openapi_extra={"requestBody": {"required": True, "content": TOML_TEXT}})
+    async def put(request: Request) -> Response:
+        return await do("policy.apply", toml=await _body(request), name=NAME)
+
+    @api.patch("/policy", summary="Change one setting", tags=["policy"], responses=CHANGED)
+    async def patch(one: OneSetting) -> Response:
+        value = one.value if isinstance(one.value, str) else to_value(one.value)
+        return await do("policy.set", key=one.key, value=value)
+
+
+async def _body(request: Request) -> str:
+    """Return the text that was sent. Raises HTTPException where it is too long or no text."""
+    read = bytearray()
+    async for part in request.stream():
+        read += part
+        if len(read) > FILE_BYTES:
+            raise HTTPException(413, f"a policy has at most {FILE_BYTES} bytes")
+    try:
+        return read.decode()
+    except UnicodeDecodeError as error:
+        line = read.count(b"\n", 0, error.start) + 1
+        raise HTTPException(422, f"{NAME}:{line}: not UTF-8") from None

@@ -1,0 +1,176 @@
+"""The policy over HTTP: read, put whole, one setting changed; over a real ledger and a real store."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from config.loading import FILE_BYTES
+from config.policy import Policy, export_policy, parse_policy
+from proxy.daemon.gate import API_WORDS, MQTT_WORDS, Gate
+from proxy.daemon.source import DaemonSource
+from proxy.daemon.tracing import MessageTracer
+from proxy.daemon.verbs import Sides, Verbs
+from proxy.status import api
+from proxy.status.commands import CommandError
+from routing.ledger import Ledger
+from routing.store.sqlite import SqliteStore
+from tests.kit.waiting import eventually
+
+NOW = 1_795_000_000.0
+TOKEN = "s3cret"
+TEXT = """
+region = "HU"
+[agent.201]
+name = "Anna"
+[number."+3614445555"]
+group = "sales"
+[group.sales]
+agents = ["201"]
+"""
+Ask = Callable[[httpx.AsyncClient], Coroutine[Any, Any, None]]
+
+
+class Node:
+    """A daemon's policy with the API before it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.store = SqliteStore(path, self.post, lambda: NOW, "edge1")
+        eventually(lambda: self.store.well, "the database is open")
+        self.ledger = Ledger(self.store, parse_policy(TEXT), {}, "edge1", os.urandom)
+        self.puts = 0
+        self.verbs = Verbs(self.ledger, self.store, cast(DaemonSource, None), cast(MessageTracer, None), "0",
+                           Sides(("main",), "edge1", ("office",)), lambda: NOW, self.put).table()
+
+    def post(self, what: Callable[[], None]) -> None:
+        what() if self.loop is None else self.loop.call_soon_threadsafe(what)
+
+    def put(self, policy: Policy, kept: Callable[[], None]) -> None:
+        self.puts += 1
+        self.ledger.set_policy(policy)
+        self.store.save_policy(export_policy(policy), NOW, kept)
+
+    def play(self, scene: Ask, token: str = TOKEN) -> None:
+        async def run() -> None:
+            self.loop = asyncio.get_running_loop()
+            app = FastAPI()
+            api.mount(app, Gate(self.verbs, self.loop, API_WORDS), TOKEN)
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost/api/v1",
+                                         headers={"Authorization": f"Bearer {token}"}) as client:
+                await scene(client)
+            self.loop = None
+
+        asyncio.run(run())
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    node = Node(tmp_path / "boomerang.db")
+    yield node
+    node.store.close()
+
+
+def test_what_is_read_may_be_put_back(node: Node) -> None:
+    async def scene(client: httpx.AsyncClient) -> None:
+        got = await client.get("/policy")
+        assert (got.status_code, got.headers["content-type"]) == (200, "application/toml; charset=utf-8")
+        assert parse_policy(got.text) == node.ledger.policy
+        same = await client.put("/policy", content=got.text)
+        assert (same.status_code, same.json(), node.puts) == (200, {"changes": []}, 0)
+        changed = got.text.replace("Anna", "Zoë")
+        for changes in ([{"key": "agent.201.name", "old": "Anna", "new": "Zoë"}], []):
+            put = await client.put("/policy", content=changed.encode(), headers={"Content-Type": "application/toml"})
+            assert (put.status_code, put.json()) == (200, {"changes": changes})
+        assert (await client.get("/policy")).text == changed
+        fresh = SqliteStore(node.path, lambda what: what(), lambda: NOW, "edge1")
+        try:
+            eventually(lambda: fresh.well, "the database is open")
+            assert fresh.load_policy() == changed, "an answer is given once it is kept"
+        finally:
+            fresh.close()
+
+    node.play(scene)
+
+
+def test_a_bad_policy_changes_nothing_and_every_problem_is_told(node: Node) -> None:
+    bad = '[direct_callback]\ntype = 9\n[number."+3614445555"]\npbx = "nowhere"\ngroup = "x"\n[grup.a]\n'
+
+    async def scene(client: httpx.AsyncClient) -> None:
+        before = (await client.get("/policy")).text
+        said = await client.put("/policy", content=bad)
+        assert said.status_code == 422
+        assert [(one["file"], one["line"], one["key"]) for one in said.json()["problems"]] == [
+            ("policy.toml", 2, "direct_callback.type"), ("policy.toml", 4, 'number."+3614445555".pbx'),
+            ("policy.toml", 5, 'number."+3614445555".group'), ("policy.toml", 6, "grup")]
+        assert said.json()["problems"][1]["text"] == "there is no PBX 'nowhere'"
+        for body, status in ((b"a = = 1", 422), (b"a\xff", 422), (b"#" * (FILE_BYTES + 1), 413)):
+            assert (await client.put("/policy", content=body)).status_code == status
+        assert (await client.get("/policy")).text == before
+        assert node.puts == 0
+
+    node.play(scene)
+
+
+@pytest.mark.parametrize(("key", "value", "old", "new"), [
+    ("direct_callback.type", 3, 1, 3), ("direct_callback.type", "3", 1, 3),
+    ("direct_callback.expires_after", "2h", "8h", "2h"), ("missed_callback.enabled", True, False, True),
+    ("agent.202.name", "Béla", None, "Béla"), ('number."+3614445555".trunk', "main", None, "main"),
+    ("group.sales.agents", ["201", "202"], ["201"], ["201", "202"])])
+def test_one_setting(node: Node, key: str, value: object, old: object, new: object) -> None:
+    async def scene(client: httpx.AsyncClient) -> None:
+        said = await client.patch("/policy", json={"key": key, "value": value})
+        assert (said.status_code, said.json()) == (200, {"changes": [{"key": key, "old": old, "new": new}]})
+        again = await client.patch("/policy", json={"key": key, "value": value})
+        assert again.json() == {"changes": []}
+
+    node.play(scene)
+
+
+@pytest.mark.parametrize(("key", "value", "problem"), [
+    ("direct_callback.typ", "3", "there is no such setting"), ("region..x", "3", "'region..x' is not a key"),
+    ('number."+3614445555".trunk', "other", "there is no trunk 'other'"),
+    ("direct_callback.type", True, "whole number")])
+def test_a_setting_that_cannot_be(node: Node, key: str, value: object, problem: str) -> None:
+    async def scene(client: httpx.AsyncClient) -> None:
+        said = await client.patch("/policy", json={"key": key, "value": value})
+        (found,) = said.json()["problems"]
+        assert said.status_code == 422
+        assert problem in found["text"]
+
+    node.play(scene)
+
+
+def test_without_the_token_nothing_is_told_or_done(node: Node) -> None:
+    async def scene(client: httpx.AsyncClient) -> None:
+        for asked in (client.get("/policy"), client.put("/policy", content="# nothing"),
+                      client.patch("/policy", json={"key": "region", "value": "SK"})):
+            assert (await asked).status_code == 401
+
+    node.play(scene, token="other")
+    assert node.puts == 0
+
+
+def test_mqtt_has_no_policy(node: Node) -> None:
+    async def play() -> None:
+        gate = Gate(node.verbs, asyncio.get_running_loop(), MQTT_WORDS)
+        for verb in ("policy.export", "policy.show", "policy.apply", "policy.set", "status", "trace"):
+            with pytest.raises(CommandError, match="there is no command"):
+                await gate.run(verb, {})
+
+    asyncio.run(play())
+
+
+def test_it_is_described(node: Node) -> None:
+    app = FastAPI()
+    api.mount(app, Gate(node.verbs, cast(asyncio.AbstractEventLoop, None), API_WORDS), None)
+    paths = app.openapi()["paths"]["/api/v1/policy"]
+    assert "application/toml" in paths["get"]["responses"]["200"]["content"]
+    assert "application/toml" in paths["put"]["requestBody"]["content"]
+    assert paths["patch"]["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith("/Problems")
