@@ -17,6 +17,7 @@ from proxy.core.relay import CANCEL_PATIENCE, TIMER_C, Relay
 from proxy.core.seals import first_vias
 from proxy.core.setup import CallSetup
 from proxy.core.told import Told
+from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.limits import MAX_HOPS
 from proxy.sip.message import Message, Request
@@ -84,7 +85,7 @@ class Newcomers(Told):
             return
         self.turned_away.add(request.call_id)
         call = self.new_id()
-        self._decide(self.describe(request, user_of(request.uri)[0], source, call), call)
+        self._decide(self.describe(request, user_of(_called(request, source))[0], source, call), call)
         self.tell(self.router.ended, call, Ending(503, "proxy"), self.wall(), call=call)
 
     def refuse(self, request: Request, flow: Flow, status: int, reason: str) -> None:
@@ -134,32 +135,22 @@ class Newcomers(Told):
             self.begun.add(request.call_id)
         else:
             self.begun.clear()
-        if source.account is not None:
-            self._name_number(request, source.account)
+        uri = _called(request, source)
         known = self.open_call(request)
         call = self.call_repeated(dialog_key(request)) or (known.id if known else self.new_id())
-        decision = self._decide(self.describe(request, user_of(request.uri)[0], source, call), call)
+        decision = self._decide(self.describe(request, user_of(uri)[0], source, call), call)
         side = self.peers.pbxs if source.side == "trunk" else self.peers.trunks
         relay = CallSetup(self, request, flow, call, decision, side.get(decision.peer) or self.other_side(source))
         relay.loop = mark
         self.open_relay(relay, request, now)
+        if uri != request.uri:
+            request.set_uri(uri)  # not before: without the magic cookie the URI that came names the transaction
         request.remove(b"route")
         self.prepare(request, source)
         if decision.reason == "direct":
             self.counters.direct_used += 1
         relay.start(now)
         self.counters.setup_seconds.observe(self.clock() - now)
-
-    @staticmethod
-    def _name_number(request: Request, account: str) -> None:
-        """A call to the Contact that we registered shows the number in To alone: put it where it belongs.
-
-        The Contact is ours, so its Request-URI is ours to replace (RFC 3261 section 16.5).
-        """
-        uri = Uri.parse(request.uri)
-        called = request.to.parsed_uri
-        if uri.user == account.encode() and called.user and called.user != uri.user:
-            request.set_uri(Uri(uri.scheme, called.user, None, uri.host, uri.port).to_bytes())
 
     def describe(self, request: Message, dialled: str, source: Peer, call: str) -> NewCall:
         """What the rules may know of a call that came from `source`."""
@@ -199,3 +190,21 @@ class Newcomers(Told):
         self.prepare(request, source)
         if not relay.try_hops(0, self.health.order(target.hops, now), now):
             relay.refuse(503, now)
+
+
+def _called(request: Request, source: Peer) -> bytes:
+    """Give the Request-URI of a call as it goes on.
+
+    A call to the Contact that we registered shows the number in To alone: it is put where it belongs. The Contact is
+    ours, so the URI is ours to replace (RFC 3261 section 16.5).
+    """
+    if source.account is None:
+        return request.uri
+    uri = Uri.parse(request.uri)
+    try:
+        number = request.to.parsed_uri.user
+    except SipError:
+        return request.uri
+    if not number or number == uri.user or uri.unescaped_user() != source.account.encode():
+        return request.uri
+    return Uri(uri.scheme, number, None, uri.host, uri.port).to_bytes()

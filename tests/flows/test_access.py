@@ -321,14 +321,41 @@ def test_keepalives(call: Script, data: bytes) -> None:
     assert call.world.proxy.counters.parse_errors == {}
 
 
-def test_a_call_to_the_registered_contact_shows_its_number_in_to(call: Script) -> None:
-    """Our Contact is the account; the number that was dialled goes where routing and PBX look for it."""
-    call.world.trunk.account = "acme"
-    trunk = call["trunk"]
-    trunk.dialled = b"sip:acme@127.0.0.1:5060"
-    data = trunk.write("INVITE").replace(b"To: <sip:acme@", b"To: <sip:+3614445555@", 1)
-    assert b"sip:acme@127.0.0.1:5060 SIP/2.0" in data
-    sent = call.send(trunk, data)[-1].request
+# Calls to the Contact that we registered: it is the account, and the number that was dialled stands in To
+
+
+def registered(call: Script, account: str = "acme", *, user: bytes = b"acme",
+               to: bytes = b"<sip:+3614445555@") -> bytes:
+    """An INVITE to our Contact."""
+    call.world.trunk.account = account
+    call["trunk"].dialled = b"sip:%s@127.0.0.1:5060" % user
+    return call["trunk"].write("INVITE").replace(b"To: <sip:%s@" % user, b"To: " + to, 1)
+
+
+@pytest.mark.parametrize(("account", "user"), [("acme", b"acme"), ("acme@carrier.example", b"acme%40carrier.example")])
+def test_a_call_to_the_registered_contact(call: Script, account: str, user: bytes) -> None:
+    sent = call.send(call["trunk"], registered(call, account, user=user))[-1].request
     assert sent.uri.startswith(b"sip:+3614445555@")
     assert call.world.router.calls[-1].dialled == "+3614445555"
     call.world.wait(400)
+
+
+def test_its_copy_is_no_second_call(call: Script) -> None:
+    """RFC 3261 section 17.2.3: without the magic cookie the Request-URI that came names the transaction."""
+    data = registered(call).replace(b"z9hG4bK", b"old")
+    assert [one.title for one in call.send(call["trunk"], data)] == ["100 INVITE", "INVITE"]
+    assert [one.title for one in call.send(call["trunk"], data)] == ["100 INVITE"]
+    assert len(call.world.router.calls) == 1
+
+
+def test_its_number_is_known_while_we_stop(call: Script) -> None:
+    call.world.proxy.draining = True
+    assert [one.title for one in call.send(call["trunk"], registered(call))] == ["503 INVITE"]
+    assert call.world.router.calls[-1].dialled == "+3614445555"
+
+
+def test_a_number_that_cannot_be_read(call: Script) -> None:
+    """It is a call all the same."""
+    data = registered(call, to=b"<sip:+3614445555@127.0.0.1:99999>;x=").replace(b";x=127.0.0.1:5060>", b"", 1)
+    assert [one.title for one in call.send(call["trunk"], data)] == ["100 INVITE", "INVITE"]
+    assert call.world.router.calls[-1].dialled == "acme"
