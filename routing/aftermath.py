@@ -23,6 +23,12 @@ from routing.teller import Teller
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
+LOGIN_REFUSED: Final = frozenset({401, 407})
+LOGIN_ALARM: Final = "login_{}"
+"""Name of the alarm of a trunk."""
+
+LOGIN_TEXT: Final = "trunk {} refuses our login ({}): no callback reaches its customer"
+
 CONNECTED_LINE: Final = "connected_line"
 """Evidence of a call whose agent is not known: a phone was shown to ring, and may have been taken up."""
 
@@ -59,6 +65,18 @@ class Aftermath(Attendance):
     def turn(self, now: float) -> None:
         """See Attendance. Clears the alarm of a queue whose agents are watched by now, or which is not called back."""
         super().turn(now)
+    def _heed_login(self, leg: Call, ending: Ending, now: float) -> None:
+        """Raise the alarm where our leg to a customer is refused for want of credentials; one that rings clears it.
+
+        Else every callback would use its attempts up there, unnoticed.
+        """
+        if leg.to_agent or leg.direction != "outbound":
+            return
+        if ending.cause in LOGIN_REFUSED:
+            self.alarm(LOGIN_ALARM.format(leg.trunk), LOGIN_TEXT.format(leg.trunk, ending.cause), now)
+        elif leg.rang or leg.answered_at is not None:
+            self.alarm(LOGIN_ALARM.format(leg.trunk), None, now)
+
         for pbx in self._blind.cured(self._is_blind):
             self.alarm(blind_queues.ALARM.format(pbx), None, now)
 

@@ -384,3 +384,35 @@ def test_who_calls_a_direct_number_or_is_not_known_is_not_joined(world: World, e
     assert world.customer_calls(customer="anonymous").reason == "normal"
     assert ears.asked == []
     assert world.customer_calls(dialled="+3614440000").reason == "glare"
+
+
+# A trunk that does not know us
+
+
+def customers_leg_ends(world: World, cause: int, rings: bool = False) -> None:
+    leg = own(world, "outbound")
+    world.ledger.place(leg, world.now)
+    if rings:
+        world.ledger.ringing(leg.id, 0, world.now)
+    world.now += 1
+    world.ledger.ended(leg.id, Ending(cause, "callee"), world.now)
+
+
+@pytest.mark.parametrize("cause", [401, 407])
+def test_a_trunk_that_refuses_our_login_is_an_alarm(world: World, cause: int) -> None:
+    for _ in range(2):
+        customers_leg_ends(world, cause)
+    text = f"trunk main refuses our login ({cause}): no callback reaches its customer"
+    assert blind(world) == [("alarm.raised", "login_main", text)], "said once"
+    customers_leg_ends(world, 503)
+    assert blind(world) == [], "of our login that says nothing"
+    customers_leg_ends(world, 486, rings=True)
+    assert blind(world) == [("alarm.cleared", "login_main", None)]
+
+
+def test_the_login_of_somebody_else_is_no_alarm(world: World) -> None:
+    world.dial(cause=401)
+    leg = own(world, "inbound")
+    world.ledger.place(leg, world.now)
+    world.ledger.ended(leg.id, Ending(401, "callee"), world.now)
+    assert blind(world) == []
