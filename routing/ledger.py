@@ -127,10 +127,10 @@ class Ledger(Aftermath):
             return
         events: list[Event] = []
         judged = self._judge(entry, ending, now)
-        if self.teller.wants("call.ended"):
-            data = entry.end_data(ending, now)
         if entry.own:
             self._heed_login(entry, ending, now)
+        if self.teller.wants("call.ended"):
+            data = entry.end_data(ending, now)
             data.update(verdict=judged.kind, missed_why=judged.why, shown_by=list(judged.evidence),
                         weight=judged.weight)
             events.append(self.teller.event("call.ended", data, now))
