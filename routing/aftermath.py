@@ -62,9 +62,6 @@ class Aftermath(Attendance):
         """Return the alarms that are up, and what each says."""
         return self._alarms.up()
 
-    def turn(self, now: float) -> None:
-        """See Attendance. Clears the alarm of a queue whose agents are watched by now, or which is not called back."""
-        super().turn(now)
     def _heed_login(self, leg: Call, ending: Ending, now: float) -> None:
         """Raise the alarm where our leg to a customer is refused for want of credentials; one that rings clears it.
 
@@ -77,6 +74,9 @@ class Aftermath(Attendance):
         elif leg.rang or leg.answered_at is not None:
             self.alarm(LOGIN_ALARM.format(leg.trunk), None, now)
 
+    def turn(self, now: float) -> None:
+        """See Attendance. Clears the alarm of a queue whose agents are watched by now, or which is not called back."""
+        super().turn(now)
         for pbx in self._blind.cured(self._is_blind):
             self.alarm(blind_queues.ALARM.format(pbx), None, now)
 
