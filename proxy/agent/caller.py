@@ -23,6 +23,7 @@ from proxy.agent.session import Session, reason_text
 from proxy.agent.strays import Strays
 from proxy.agent.tried import Tried
 from proxy.agent.wiring import Far, Wiring, reason_field
+from proxy.sip.dialog import key_of_response
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
@@ -141,7 +142,12 @@ class Caller(BaseLeg):
 
     def invite_accepted(self, tried: Tried, response: Response, now: float) -> None:
         """A 2xx, the first or another, of the INVITE that is under way or of one before it."""
-        tag, far = response.to.tag or b"", self._far(tried)
+        try:
+            tag, far = key_of_response(response).remote_tag, self._far(tried)
+        except SipError as error:  # it names no dialog to acknowledge: whoever sent it hangs up for want of an ACK
+            if tried is self._tried and self.session is None:
+                self.finish(self._end or LegEnd(500, "us", reason=error.reason), now)
+            return
         if self.session is not None and self.session.dialog.key.remote_tag == tag:
             if self._then is None:
                 self._send_ack(self.session, tried.cseq)

@@ -1,6 +1,7 @@
 """One request of ours inside a dialog until its final answer, credentials and other addresses included."""
 
 from collections.abc import Callable
+from functools import partial
 
 from proxy.agent.login import CHALLENGES
 from proxy.agent.way import Way
@@ -10,6 +11,7 @@ from proxy.sip.dialog import TARGET_REFRESH, Dialog
 from proxy.sip.hop import Hop
 from proxy.sip.message import Response
 from proxy.sip.requests import contact_field
+from proxy.sip.timers import Timer
 
 Done = Callable[[Response | None, float], None]
 
@@ -27,6 +29,7 @@ class DialogRequest(ClientBystander):
         self._way = Way(wiring.stack, far.hop)
         self._cseq = 0
         self._login = wiring.accounts.login(far.side, far.name)
+        self._patience: Timer | None = None
 
     def start(self) -> None:
         """Send it, as soon as its next hop is known."""
@@ -54,14 +57,29 @@ class DialogRequest(ClientBystander):
         request = as_request(data)
         self._cseq = request.cseq.number
         hop = self._way.choose(request, self._far.user if contact else None)
-        self._wiring.stack.start_client(request, hop, self)
+        tx = self._wiring.stack.start_client(request, hop, self)
+        self._rest()
+        if self._method == b"INVITE":
+            stack = self._wiring.stack
+            self._patience = stack.timers.at(now + stack.values.timeout, partial(self._give_up, tx))
+
+    def _give_up(self, tx: ClientTransaction, now: float) -> None:
+        """A 1xx and then nothing: a re-INVITE rings no phone, and would have no end of its own."""
+        tx.terminate(now)
+        self._finish(None, now)
 
     def _may_answer(self) -> bool:
         """Whether the peer itself has challenged us (login.py's rule on dialogs)."""
         return not self._dialog.route_set and self._wiring.accounts.is_address_of(
             self._way.hop, self._far.side, self._far.name)
 
+    def _rest(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
     def _finish(self, response: Response | None, now: float) -> None:
+        self._rest()
         if not self._told:
             self._told = True
             self._done(response, now)

@@ -184,9 +184,9 @@ class Relay:
 
     def succeeded(self, branch: Branch, response: Response, data: bytes, now: float) -> None:
         """Pass the first 2xx on. `data`: it, as it goes to the caller."""
+        self.server.respond(data, response.status, now)  # before what may be unreadable is looked at
         if self.invite or response.cseq.method == b"UPDATE":
             self.core.alive(self.call, response, now)
-        self.server.respond(data, response.status, now)
 
     def branch_failed(self, branch: Branch, status: int, response: Response | None, now: float) -> None:
         """Nothing is left to try: pass the failure on. `response`: None where nobody answered."""

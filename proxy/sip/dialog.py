@@ -11,6 +11,7 @@ Rules
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple
 
@@ -151,7 +152,11 @@ class Dialog:
             self.state = DialogState.TERMINATED
 
     def receive_response(self, response: Response) -> None:
-        """Take a response to a request of ours: one that makes it go on, one that refreshes it, one that ends it."""
+        """Take a response to a request of ours: one that makes it go on, one that refreshes it, one that ends it.
+
+        Raises SipError(400) where Contact or Record-Route of one that makes it go on cannot be used; a Contact of a
+        refresh that cannot be read leaves the target as it is.
+        """
         if self.state is DialogState.EARLY and response.cseq.method == b"INVITE":
             if 200 <= response.status < 300:
                 self._answered(response)
@@ -160,7 +165,8 @@ class Dialog:
         elif response.status in ENDS_DIALOG:
             self.state = DialogState.TERMINATED
         elif 200 <= response.status < 300 and response.cseq.method in TARGET_REFRESH:
-            self._refresh(response.contacts)
+            with suppress(SipError):
+                self._refresh(response.contacts)
 
     def confirm(self) -> None:
         """Take note that we sent a 2xx: an early dialog of the callee is confirmed."""

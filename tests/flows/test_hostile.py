@@ -98,6 +98,14 @@ def test_torture_on_a_stream(source: tuple[str, int]) -> None:
         assert (world.proxy.clients, world.proxy.relays, world.proxy.pending) == ({}, {}, 0)
 
 
+def test_a_2xx_without_a_readable_cseq_leaves_nothing_behind() -> None:
+    script = Script()
+    script.play("trunk > MESSAGE : MESSAGE > pbx")
+    data = script["pbx"].answer(200, "MESSAGE").replace(b"CSeq: 1 MESSAGE", b"CSeq: MESSAGE")
+    script.world.give(data, PBX)
+    script.assert_nothing_left()
+
+
 def test_what_passes_is_unharmed() -> None:
     for name in (*INVITES, *OTHERS):
         out = World().give(MESSAGES[name], TRUNK)[-1].request
