@@ -1,6 +1,7 @@
 """What the status thread sees of the daemon: snapshots made in the daemon's thread, events from the database."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
@@ -72,7 +73,7 @@ class DaemonSource:
 
     def _groups(self) -> dict[str, GroupState]:
         agents = self._ledger.agents()
-        calls = self._ledger.calls()
+        calls = Counter(call.group for call in self._ledger.calls())  # once for all groups: there may be many of both
         found: dict[str, GroupState] = {}
         now = self._wall()
         if not 0 <= now - self._figured_at < FIGURES_PAUSE:
@@ -81,7 +82,7 @@ class DaemonSource:
             states = [agents[agent].state for agent in group.agents if agent in agents]
             figures = self._figures.get(name, NO_FIGURES)
             found[name] = GroupState(
-                calls=sum(call.group == name for call in calls), waiting=self._ledger.waiting(name),
+                calls=calls[name], waiting=self._ledger.waiting(name),
                 agents_free=states.count("free"),
                 agents_busy=sum(states.count(busy) for busy in ("busy", "ringing", "wrap_up")),
                 agents_unknown=states.count("unknown"), callbacks_in_queue=figures.in_queue,
