@@ -5,12 +5,12 @@ from functools import partial
 
 from proxy.agent.login import CHALLENGES
 from proxy.agent.way import Way
-from proxy.agent.wiring import Far, Wiring, as_request
+from proxy.agent.wiring import Far, Wiring
 from proxy.sip.client import ClientBystander, ClientTransaction
 from proxy.sip.dialog import TARGET_REFRESH, Dialog
 from proxy.sip.hop import Hop
 from proxy.sip.message import Response
-from proxy.sip.requests import contact_field
+from proxy.sip.requests import as_request, contact_field
 from proxy.sip.timers import Timer
 
 Done = Callable[[Response | None, float], None]

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from proxy.agent.login import CHALLENGES, Login
 from proxy.agent.ports import Stack
 from proxy.agent.way import Way
-from proxy.agent.wiring import BRANCH_MARK, as_request
+from proxy.agent.wiring import BRANCH_MARK
 from proxy.sip.client import ClientBystander, ClientTransaction
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Response
-from proxy.sip.requests import via_field
+from proxy.sip.requests import as_request, via_field
 
 Make = Callable[[bytes, tuple[bytes, ...]], bytes]
 """Writes a request: (Via field, further fields); each time with the next CSeq."""

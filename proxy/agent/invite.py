@@ -9,10 +9,10 @@ from typing import Any
 from proxy.agent.offer import Negotiation
 from proxy.agent.ports import LegOrder
 from proxy.agent.way import Way
-from proxy.agent.wiring import ALLOW, SDP_FIELD, SUPPORTED, Far, Wiring, as_request, clean, escape_user, name_addr
+from proxy.agent.wiring import ALLOW, SDP_FIELD, SUPPORTED, Far, Wiring, clean, escape_user, name_addr
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Request, Response
-from proxy.sip.requests import authority, build_request, contact_field, via_field
+from proxy.sip.requests import as_request, authority, build_request, contact_field, via_field
 from proxy.sip.session_timer import INTERVAL, SessionExpires, min_se
 
 MAX_INTERVAL_TRIES = 2

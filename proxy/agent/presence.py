@@ -22,6 +22,7 @@ from proxy.agent.phone_state import Doing, Seen, joined
 from proxy.agent.ports import PeerSide, Stack
 from proxy.agent.subscription import Subscription
 from proxy.agent.watched_dialog import Site
+from proxy.agent.wiring import chance
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request
@@ -254,8 +255,7 @@ class Presence:
             agent.pause = FIRST_PAUSE
             return 0.0
         agent.pause = min(LONGEST_PAUSE, 2 * agent.pause) if agent.pause else FIRST_PAUSE
-        # Between half of it and all: what was lost at one moment does not come back at one moment.
-        spread = agent.pause * (0.5 + int(self._stack.token()[:4], 16) / 0x20000)
+        spread = agent.pause * (0.5 + 0.5 * chance(self._stack))
         return max(spread, over.retry_after or 0.0)
 
     def _drop(self, pbx: _Pbx, agent: _Agent, now: float) -> None:

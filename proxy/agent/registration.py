@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple, Protocol
 from proxy.agent.exchange import Exchange
 from proxy.agent.login import Accounts
 from proxy.agent.ports import Stack
-from proxy.agent.wiring import SUPPORTED, TAG_MARK, escape_user
+from proxy.agent.wiring import SUPPORTED, TAG_MARK, chance, escape_user
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Response
@@ -198,7 +198,7 @@ class Registration:
     def _registered(self, response: Response, now: float) -> None:
         granted = self._bound(response, now)
         ahead = granted - EARLY if granted > SHORT else granted / 2
-        self._at(now + ahead * (0.9 + 0.1 * self._random()))
+        self._at(now + ahead * (0.9 + 0.1 * chance(self._stack)))
         self._tell("registered", "", now)
 
     def _bound(self, response: Response, now: float) -> float:
@@ -212,7 +212,7 @@ class Registration:
     def _failed(self, reason: str, now: float) -> None:
         pause = min(FIRST_PAUSE * 2.0 ** min(self._failures, 16), LONGEST_PAUSE)
         self._failures += 1
-        self._at(now + max(pause * (0.5 + 0.5 * self._random()), self._retry_after))
+        self._at(now + max(pause * (0.5 + 0.5 * chance(self._stack)), self._retry_after))
         self._tell("failed", reason, now)
 
     # -- leaving
@@ -248,9 +248,6 @@ class Registration:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def _random(self) -> float:
-        return int(self._stack.token()[:8], 16) / 0xFFFFFFFF
 
     def _tell(self, state: RegistrationState, reason: str, now: float) -> None:
         if (state, reason) != (self.state, self.reason):

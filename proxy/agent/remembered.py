@@ -15,14 +15,14 @@ from proxy.agent.invite import branch_of
 from proxy.agent.leg import LegKey
 from proxy.agent.ports import PeerSide
 from proxy.agent.strays import Strays
-from proxy.agent.wiring import Far, Wiring, as_request, name_addr
+from proxy.agent.wiring import Far, Wiring, name_addr
 from proxy.sip.address import NameAddr
 from proxy.sip.client import ClientBystander, ClientTransaction
 from proxy.sip.dialog import Dialog, DialogKey, DialogState
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
-from proxy.sip.requests import make_ack, make_cancel
+from proxy.sip.requests import as_request, make_ack, make_cancel
 
 CSEQ_AHEAD = 1000
 """Added to the CSeq remembered: PRACK, UPDATE and the like were not written down each."""

@@ -2,11 +2,11 @@
 
 from typing import Protocol
 
-from proxy.agent.wiring import Wiring, as_request
+from proxy.agent.wiring import Wiring
 from proxy.sip.client import ClientBystander, ClientTransaction
 from proxy.sip.hop import Hop
 from proxy.sip.message import Request, Response
-from proxy.sip.requests import make_cancel
+from proxy.sip.requests import as_request, make_cancel
 from proxy.sip.timers import Timer
 
 

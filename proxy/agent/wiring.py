@@ -8,7 +8,7 @@ from proxy.agent.ports import Media, PeerSide, Stack
 from proxy.sip.dialog import Dialog
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Hop, Listener
-from proxy.sip.message import Request, Response
+from proxy.sip.message import Response
 from proxy.sip.parser import parse
 from proxy.sip.requests import via_field
 from proxy.sip.uri import Uri
@@ -61,8 +61,8 @@ class Wiring:
         return TAG_MARK + self.stack.token()
 
     def random(self) -> float:
-        """A random number from 0 to 1, for back-off."""
-        return int(self.stack.token()[:8], 16) / 0xFFFFFFFF
+        """See `chance`."""
+        return chance(self.stack)
 
     def find(self, dialog: Dialog, far: Far, done: Callable[[tuple[Hop, ...]], None]) -> None:
         """Find where a request of a dialog goes: its first Route, else its target (RFC 3261 section 12.2.1.1)."""
@@ -99,6 +99,11 @@ class Wiring:
         return via_field(listener, self.branch())
 
 
+def chance(stack: Stack) -> float:
+    """A random number from 0 to 1, for back-off: what failed at one moment is not tried again at one moment."""
+    return int(stack.token()[:8], 16) / 0xFFFFFFFF
+
+
 def escape_user(text: str) -> bytes:
     """Write the user part of a URI."""
     return b"".join(bytes((octet,)) if octet in _SAFE else b"%%%02X" % octet for octet in text.encode())
@@ -121,13 +126,6 @@ def reason_field(cause: int, reason: str) -> tuple[bytes, ...]:
         return ()
     text = clean(reason).replace("\\", "").replace('"', "'").encode()
     return (b"Reason: SIP;cause=%d%s" % (cause, b';text="%s"' % text if text else b""),)
-
-
-def as_request(data: bytes) -> Request:
-    """Read a request of our own."""
-    message = parse(data)
-    assert isinstance(message, Request)
-    return message
 
 
 def as_response(data: bytes) -> Response:

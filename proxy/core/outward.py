@@ -16,9 +16,8 @@ from proxy.core.requests_out import Outgoing, make_outgoing, token_for
 from proxy.core.seals import NO_LOOP_MARK, Seals
 from proxy.sip.hop import Flow, Hop, Listener
 from proxy.sip.message import Message, Request, Response
-from proxy.sip.parser import parse
 from proxy.sip.reply import build_response
-from proxy.sip.requests import make_cancel
+from proxy.sip.requests import as_request, make_cancel
 from proxy.sip.timers import Timers, TimerValues
 from proxy.sip.transaction import ClientBystander, ClientOwner, ClientTransaction, ServerTransaction
 from routing.facts import Router
@@ -170,9 +169,7 @@ class Outward:
     def send_cancel(self, out: Outgoing, now: float) -> None:
         """Cancel an INVITE that was sent (RFC 3261 section 9.1): same branch, its own transaction."""
         data = make_cancel(out.request)
-        cancel = parse(data)
-        assert isinstance(cancel, Request)
-        self.start_client(out._replace(request=cancel, data=data), _Canceller(self), now)
+        self.start_client(out._replace(request=as_request(data), data=data), _Canceller(self), now)
 
     def upstream(self, response: Response, hop: Hop) -> bytes:
         """Bytes of a response for the previous hop: our Via taken off, what may not cross taken out."""

@@ -15,9 +15,8 @@ from proxy.core.peers import Address, Peer
 from proxy.core.ports import PeerWatch
 from proxy.core.requests_out import Outgoing
 from proxy.sip.hop import Hop
-from proxy.sip.message import Request, Response
-from proxy.sip.parser import parse
-from proxy.sip.requests import authority, build_request, via_field
+from proxy.sip.message import Response
+from proxy.sip.requests import as_request, authority, build_request, via_field
 from proxy.sip.timers import Timer
 from proxy.sip.transaction import ClientTransaction
 
@@ -74,9 +73,7 @@ class Qualifier:
         uri = b"sip:" + address.uri_host
         data = build_request(b"OPTIONS", uri, via_field(listener, b"z9hG4bKq" + mark), us + b";tag=" + mark[:12],
                              b"<%s>" % uri, mark + b"@qualify", 1, (b"Contact: " + us, b"Accept: application/sdp"))
-        request = parse(data)
-        assert isinstance(request, Request)
-        out = Outgoing(request, data, address.hop, listener)
+        out = Outgoing(as_request(data), data, address.hop, listener)
         tx = self._core.start_client(out, _Question(self, peer, address.hop, now), now)
         tx.give_up_at(now + PATIENCE)
 

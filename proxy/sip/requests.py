@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from proxy.sip.hop import Listener
 from proxy.sip.message import Request, Response
+from proxy.sip.parser import parse
 from proxy.sip.text import value_end
 
 MAX_FORWARDS = 70
@@ -24,6 +25,13 @@ def contact_field(user: bytes, listener: Listener) -> bytes:
     """Contact field that leads back to this listener; `user` is escaped already."""
     transport = b"" if listener.transport == "udp" else b";transport=" + listener.transport.encode()
     return b"Contact: <sip:%s@%s%s>" % (user, authority(listener), transport)
+
+
+def as_request(data: bytes) -> Request:
+    """Read a request of our own, for its transaction."""
+    message = parse(data)
+    assert isinstance(message, Request)
+    return message
 
 
 def make_ack(invite: Request, response: Response) -> bytes:
