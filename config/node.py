@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from config.address import parse_listen, parse_peer, parse_source
+from config.address import is_address, parse_listen, parse_peer, parse_source
 from config.loading import FOLDER, WRITTEN, Found, build, locate, parse_toml, read_text
 from config.media_section import Media
 from config.policy import Peers, Policy, check_policy
@@ -94,16 +94,23 @@ def _read_seed(path: Path, trunks: Collection[str], pbxs: Collection[str]) -> tu
 def _contradictions(raw: dict[str, Any]) -> Iterator[Found]:
     """Find what no single section shows. Works on unchecked values, so that it adds to their problems."""
     yield from _listeners_twice(raw.get("listen"))
+    yield from _unreached(raw)
     seen: dict[object, str] = {}
+    for key, parse in (("peers", parse_peer), ("sources", parse_source)):
+        for kind, name, number, text in _written(raw, key):
+            value = _quietly(parse, text)
+            owner = seen.setdefault(value, f"{kind}.{name}")
+            if value is not None and owner != f"{kind}.{name}":
+                yield (kind, name, key, number), f"{text!r} is {owner} already: whose call is it?"
+
+
+def _written(raw: dict[str, Any], key: str) -> Iterator[tuple[str, str, int, object]]:
+    """Give what stands in a list of each trunk and PBX: kind, name, place in the list, value."""
     for kind in ("trunk", "pbx"):
-        for name, peer in _table(raw, kind).items():
-            for key, parse in (("peers", parse_peer), ("sources", parse_source)):
-                items = peer.get(key) if isinstance(peer, dict) else None
-                for number, text in enumerate(items if isinstance(items, list) else ()):
-                    value = _quietly(parse, text)
-                    owner = seen.setdefault(value, f"{kind}.{name}")
-                    if value is not None and owner != f"{kind}.{name}":
-                        yield (kind, name, key, number), f"{text!r} is {owner} already: whose call is it?"
+        for name, section in _table(raw, kind).items():
+            items = section.get(key) if isinstance(section, dict) else None
+            for number, value in enumerate(items if isinstance(items, list) else ()):
+                yield kind, name, number, value
 
 
 def _listeners_twice(blocks: object) -> Iterator[Found]:
@@ -119,6 +126,29 @@ def _listeners_twice(blocks: object) -> Iterator[Found]:
         ):
             yield ("listen", number, "uri"), "this address and port are taken by a listener above"
         taken.append((transport == "udp", host, port))
+
+
+def _unreached(raw: dict[str, Any]) -> Iterator[Found]:
+    """Find peers for which no listener fits: what leaves goes out of a listener of the same transport and family.
+
+    Of a name the family is not known; where RFC 3263 chooses the transport it takes one that we have.
+    """
+    blocks = raw.get("listen")
+    uris = [block.get("uri") for block in (blocks if isinstance(blocks, list) else ()) if isinstance(block, dict)]
+    listeners = [(transport, _family(host)) for transport, host, _ in filter(None, (_quietly(parse_listen, uri)
+                                                                                   for uri in uris))]
+    for kind, name, number, text in _written(raw, "peers") if listeners else ():
+        peer = _quietly(parse_peer, text)
+        if peer is None:
+            continue
+        family = _family(peer.host) if is_address(peer.host) else None
+        if not any(peer.transport in (None, speaks) and family in (None, own) for speaks, own in listeners):
+            way = " over ".join(filter(None, (peer.transport, family)))
+            yield (kind, name, "peers", number), f"{text!r} is reached by {way}: there is no listener for that"
+
+
+def _family(address: str) -> str:
+    return "IPv6" if ":" in address else "IPv4"
 
 
 def _overlap(one: str, other: str) -> bool:

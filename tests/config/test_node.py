@@ -28,7 +28,7 @@ sources = ["198.51.100.0/24"]
 
 [pbx.office]
 peers = [
-    "sip:10.0.0.10:5060;transport=tcp",
+    "sip:10.0.0.10:5060;transport=udp",
     "sip:10.0.0.11",
 ]
 extensions = "^[2-7][0-9]{2}$"
@@ -74,7 +74,7 @@ def test_what_it_says(folder: Path) -> None:
     assert trunk.trusted
     assert not trunk.register_
     assert [str(source.network) for source in trunk.source_networks] == ["198.51.100.0/24"]
-    assert [peer.transport for peer in pbx.sip_peers] == ["tcp", None]
+    assert [peer.transport for peer in pbx.sip_peers] == ["udp", None]
     assert pbx.agent_from == ("X-Agent", "P-Asserted-Identity", "Remote-Party-ID", "From")
     assert pbx.answers == "on_agent"
     assert config.mqtt.broker is None
@@ -422,3 +422,28 @@ def test_how_long_history_is_kept(folder: Path, text: str | None, days: int) -> 
 def test_history_that_cannot_be_kept_so(folder: Path, text: str, what: str) -> None:
     found = problems(folder, TEXT.replace('data = "data"\n', f'data = "data"\nhistory_keep = {text}\n'))
     assert found == [("boomerang.toml", "node.history_keep", 4, what)]
+
+
+@pytest.mark.parametrize(
+    ("peer", "text"),
+    [
+        ("sip:10.0.0.11;transport=tcp", "is reached by tcp over IPv4: there is no listener for that"),
+        ("sips:pbx.example", "is reached by tls: there is no listener for that"),
+        ("sip:[2001:db8::1]", "is reached by IPv6: there is no listener for that"),
+        ("sip:[2001:db8::1];transport=tls", "is reached by tls over IPv6: there is no listener for that"),
+    ],
+)
+def test_a_peer_that_no_listener_reaches(folder: Path, peer: str, text: str) -> None:
+    wrong = TEXT.replace("sip:10.0.0.11", peer)
+    assert problems(folder, wrong) == [("boomerang.toml", "pbx.office.peers[1]", 16, f"'{peer}' {text}")]
+
+
+@pytest.mark.parametrize("peer", ["sip:pbx.example", "sip:[2001:db8::1]", "sips:pbx.example", "sip:10.0.0.11"])
+def test_a_peer_that_some_listener_reaches(folder: Path, peer: str) -> None:
+    tls = '\n[[listen]]\nuri = "tls://[::]"\ncertificate = "certificate.pem"\nprivate_key = "key.pem"\n'
+    assert load_node(write(folder, TEXT.replace("sip:10.0.0.11", peer) + tls)).pbx["office"].peers[1] == peer
+
+
+def test_where_no_listener_can_be_read_peers_are_not_judged(folder: Path) -> None:
+    wrong = TEXT.replace("udp://0.0.0.0:5060", "0.0.0.0").replace("sip:10.0.0.11", "sips:pbx.example")
+    assert [key for _, key, _, _ in problems(folder, wrong)] == ["listen[0].uri"]
