@@ -65,9 +65,8 @@ COUNT_PAUSE: Final = 30.0
 """Seconds between two counts of the direct callbacks."""
 SWEEP_PAUSE: Final = 2.0
 """Seconds between two sweeps of the ledger."""
-LAG_OVERLOAD: Final = 0.25
-"""Seconds by which two rounds must come too late for new calls to get 503: the loop is held up for half a second at a
-time."""
+LAG_OVERLOAD: Final = 0.4
+"""Seconds by which two rounds must come too late for new calls to get 503."""
 LAG_CALM: Final = 0.05
 DRAIN_REPORT: Final = 5.0
 """Seconds between two lines that say what the drain waits for."""

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-BLOCKED = 0.6
+BLOCKED = 0.8
 """Seconds for which the loop is held up at a time."""
 
 
