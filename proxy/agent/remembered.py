@@ -84,10 +84,11 @@ class Remembered(ClientBystander):
         if response.cseq.method != b"INVITE" or response.status < 200:
             return
         self._settled = True
+        came_from = self._wiring.stack.way_back(flow)  # one of several addresses may be late
         if response.status < 300:
-            self._strays.dismiss(response, self._far)
+            self._strays.dismiss(response, self._far._replace(hop=came_from))
         elif (form := self._all_forms.get(response.cseq.number)) is not None:
-            self._wiring.stack.send(make_ack(form, response), self._far.hop)
+            self._wiring.stack.send(make_ack(form, response), came_from)
         else:
             self._strays.acknowledge_refusal(response, flow)
 

@@ -178,6 +178,7 @@ def test_taken(steps: list[object], body: str, reliable: bool) -> None:
     [("401", "none", "", True), ("100", "none", "", False), "hang up", ("200", "good", "", False)],
     [("183", "good", "", True), "restart", ("200", "good", "", False), ("200 BYE", "none", "", False)],
     [4.1, ("200", "none", "", ODD[0])],
+    [4.1, ("100", "none", "", False), "restart", CONTACTS[2], ("200", "none", "", False)],
 ])
 def test_examples(steps: list[object]) -> None:
     storm = Storm()
