@@ -258,7 +258,7 @@ class Http(Section):
 
     token: Secret | None = Field(
         default=None,
-        description="Bearer token for the API of callbacks and tickets, as env:NAME or file:PATH; without it only "
+        description="Bearer token for the API (but for status), as env:NAME or file:PATH; without it only "
         "whoever connects from this machine itself may use it.",
     )
 

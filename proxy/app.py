@@ -181,12 +181,13 @@ class Daemon:
     def _handlers(self) -> dict[str, Handler]:
         """Everything that can be asked of this process from outside."""
         sides = Sides(tuple(self.config.trunk), self.config.node.name, tuple(self.config.pbx))
-        table = Verbs(self.ledger, self.store, self.source, self.tracer, version(), sides, time.time,
+        reader = Reader(self.config.node.data / DATABASE, self.config.node.name, strict=True)
+        table = Verbs(self.ledger, self.store, reader, self.source, self.tracer, version(), sides, time.time,
                       self.policies.put).table()
         if self.callbacks is not None:
-            table |= CallbackVerbs(self.callbacks, self.ledger, time.time).table()
-            table |= CampaignVerbs(self.callbacks.desk, self.ledger, time.time, self.policies.put).table()
-            table |= TicketVerbs(self.callbacks.desk.tickets, self.store, self.ledger, time.time,
+            table |= CallbackVerbs(self.callbacks, self.ledger, self.store, reader, time.time).table()
+            table |= CampaignVerbs(self.callbacks.desk, self.ledger, self.store, time.time, self.policies.put).table()
+            table |= TicketVerbs(self.callbacks.desk.tickets, self.store, reader, self.ledger, time.time,
                                  self.callbacks.poke).table()
         return table
 

@@ -65,6 +65,7 @@ from typing import Any, Final
 import structlog
 
 from config.problem import ConfigError
+from routing.events import write_answer
 
 REQUEST_BYTES: Final = 8 << 20
 """Longest request line: a policy that is applied travels in it."""
@@ -174,7 +175,7 @@ class ControlServer:
                 await _stream(answer, reader, writer)
                 return
             data = await answer if asyncio.iscoroutine(answer) or isinstance(answer, asyncio.Future) else answer
-            reply = _encoded({"ok": True, "data": data})
+            reply = await asyncio.to_thread(_encoded, {"ok": True, "data": data})  # a long list takes a while
         except Exception as error:
             reply = _encoded(_failure(error))
         await _send(writer, reply)
@@ -255,7 +256,7 @@ def _data(line: bytes) -> Any:
 
 
 def _encoded(answer: dict[str, Any]) -> bytes:
-    return json.dumps(answer, separators=(",", ":")).encode() + b"\n"
+    return write_answer(answer).encode(errors="surrogatepass") + b"\n"
 
 
 async def _send(writer: asyncio.StreamWriter, line: bytes) -> None:

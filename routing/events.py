@@ -20,6 +20,15 @@ write_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).
 """Compact JSON, the same everywhere."""
 
 
+def write_answer(value: Any) -> str:
+    """Write what a command answers. A list row by row: one call for a thousand rows keeps other threads waiting."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{write_json(key)}:{write_answer(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(write_json, value)) + "]"
+    return write_json(value)
+
+
 def rfc3339(at: float) -> str:
     """Return a time in UTC to the millisecond, as RFC 3339 section 5.6 writes it."""
     milliseconds = int(at * 1000)

@@ -1,17 +1,22 @@
-"""What the handlers of commands do alike: read arguments, turn what the rules raise into what an operator reads."""
+"""What the handlers of commands do alike: read arguments, ask the database, keep what they did.
 
+Lists and details are read by a connection of their own in another thread: no command holds up a call. A command that
+changes something is answered once that is committed, so what was accepted survives everything that a commit does.
+"""
+
+import asyncio
 import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from proxy.control import ControlError
+from proxy.control import ControlError, Handler
 from routing.callbacks.office import DeskError
 from routing.numbers import Numbers
-from routing.store.interface import StoreError
+from routing.store.interface import NOTHING, Store, StoreError
 
 DEFAULT_LIMIT: Final = 100
 MOST_ROWS: Final = 1_000
-"""Rows that one answer holds at the most: they are read beside the calls."""
+"""Rows that one answer holds at the most."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 T = TypeVar("T")
 
@@ -21,11 +26,28 @@ class UnknownError(ControlError):
 
 
 def read(question: Callable[[], T]) -> T:
-    """Ask the database. ControlError where it cannot be read."""
+    """Ask the database for what has a key. ControlError where it cannot be read."""
     try:
         return question()
     except StoreError as error:
         raise ControlError(f"the database cannot be read: {error}") from error
+
+
+async def look_up(question: Callable[[], T]) -> T:
+    """Ask a reader of the database, in another thread. ControlError where it cannot be read."""
+    return await asyncio.to_thread(read, question)
+
+
+def kept(handler: Callable[[dict[str, Any]], T], store: Store) -> Handler:
+    """Return a handler that answers once what it did is committed, or at once while the database is in trouble."""
+    async def run(args: dict[str, Any]) -> T:
+        answer = handler(args)
+        committed = asyncio.Event()
+        store.put(NOTHING, committed.set)  # units are committed in their order
+        await committed.wait()
+        return answer
+
+    return run
 
 
 def do(act: Callable[[], T]) -> T:

@@ -8,10 +8,12 @@ from typing import Any, Final, Protocol, get_args
 
 from config.callbacks import Language
 from proxy.control import ControlError, Handler
-from proxy.daemon.arguments import UnknownError, do, limit_of, number_of, read, word
+from proxy.daemon.arguments import UnknownError, do, kept, limit_of, look_up, number_of, read, word
 from routing.callbacks.desk import Desk
 from routing.callbacks.facts import AttemptRow, JournalRow, TaskRow, TaskState
 from routing.ledger import Ledger
+from routing.store.interface import Store
+from routing.store.reader import Reader
 
 STATES: Final = get_args(TaskState)
 LANGUAGES: Final = get_args(Language)
@@ -37,8 +39,10 @@ class DeskHolder(Protocol):
 class CallbackVerbs:
     """Handlers of `callbacks.*` and `dnc.*`."""
 
-    def __init__(self, callbacks: DeskHolder, ledger: Ledger, wall: Callable[[], float]) -> None:
+    def __init__(self, callbacks: DeskHolder, ledger: Ledger, store: Store, reader: Reader,
+                 wall: Callable[[], float]) -> None:
         self._callbacks, self._ledger, self._wall = callbacks, ledger, wall
+        self._store, self._reader = store, reader
 
     @property
     def _desk(self) -> Desk:
@@ -46,32 +50,38 @@ class CallbackVerbs:
 
     def table(self) -> dict[str, Handler]:
         """Every verb and its handler."""
-        return {
-            "callbacks.list": self.tasks, "callbacks.show": self.show, "callbacks.add": self.add,
-            "callbacks.running": self.running,
+        changing: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "callbacks.add": self.add, "dnc.add": self.bar, "dnc.remove": self.unbar,
             "callbacks.cancel": lambda args: self._change(args, self._desk.cancel),
             "callbacks.hold": lambda args: self._change(args, self._desk.hold),
             "callbacks.resume": lambda args: self._change(args, self._desk.resume),
             "callbacks.call-now": lambda args: self._change(args, self._desk.call_now),
-            "dnc.list": self.barred, "dnc.add": self.bar, "dnc.remove": self.unbar,
+        }
+        return {
+            "callbacks.list": self.tasks, "callbacks.show": self.show, "callbacks.running": self.running,
+            "dnc.list": self.barred, **{verb: kept(handler, self._store) for verb, handler in changing.items()},
         }
 
     # Tasks
 
-    def tasks(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+    async def tasks(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Tasks, newest first; of those that are open the newest state, committed or not."""
         state = word(args, "state")
         if state is not None and state not in STATES:
             raise ControlError(f"{state!r} is no state: {', '.join(STATES)}")
         customer = number_of(args, "customer", self._ledger.policy.region) if args.get("customer") else None
-        group, limit = word(args, "group"), limit_of(args)
-        rows = read(lambda: self._desk.tasks(limit, state, customer, group))  # type: ignore[arg-type]
-        live = {row.id: row for row in self._desk.open_tasks()}
-        fitting = (row for row in reversed(live.values())
-                   if state in (None, row.state) and customer in (None, row.customer) and group in (None, row.group))
-        found = {row.id: live.get(row.id, row) for row in rows} | {row.id: row for row in islice(fitting, limit)}
-        newest = sorted(found.values(), key=lambda row: row.id, reverse=True)
-        return [task_json(row) for row in islice((row for row in newest if state in (None, row.state)), limit)]
+        group, limit, opened = word(args, "group"), limit_of(args), self._desk.open_tasks()
+
+        def newest() -> list[dict[str, Any]]:
+            rows = self._reader.tasks(limit, state, customer, group)  # type: ignore[arg-type]  # one of STATES
+            live = {row.id: row for row in opened}
+            fitting = (row for row in reversed(opened) if state in (None, row.state)
+                       and customer in (None, row.customer) and group in (None, row.group))
+            found = {row.id: live.get(row.id, row) for row in rows} | {row.id: row for row in islice(fitting, limit)}
+            ordered = sorted(found.values(), key=lambda row: row.id, reverse=True)
+            return [task_json(row) for row in islice((row for row in ordered if state in (None, row.state)), limit)]
+
+        return await look_up(newest)
 
     def show(self, args: dict[str, Any]) -> dict[str, Any]:
         """One task with its attempts and its journal."""
@@ -140,9 +150,10 @@ class CallbackVerbs:
 
     # Do-not-call list
 
-    def barred(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+    async def barred(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """The list, newest first."""
-        rows = read(self._desk.barred)[:limit_of(args)]
+        limit = limit_of(args)
+        rows = await look_up(lambda: self._reader.barred(limit))
         return [{"customer": row.customer, "since": row.added_at, "reason": row.reason} for row in rows]
 
     def bar(self, args: dict[str, Any]) -> dict[str, Any]:

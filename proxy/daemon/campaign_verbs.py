@@ -8,23 +8,25 @@ from zoneinfo import ZoneInfo
 from config.lines import format_key
 from config.policy import Policy, check_policy, plain_policy
 from proxy.control import ControlError, Handler
-from proxy.daemon.arguments import UnknownError, word
+from proxy.daemon.arguments import UnknownError, kept, word
 from routing.callbacks.campaigns import active
 from routing.callbacks.desk import Desk
 from routing.ledger import Ledger
+from routing.store.interface import Store
 
 
 class CampaignVerbs:
     """Handlers of `campaigns.*`. Campaigns are part of the policy: their settings are changed with `policy.set`."""
 
-    def __init__(self, desk: Desk, ledger: Ledger, wall: Callable[[], float],
+    def __init__(self, desk: Desk, ledger: Ledger, store: Store, wall: Callable[[], float],
                  put_policy: Callable[[Policy], None]) -> None:
-        self._desk, self._ledger, self._wall, self._put_policy = desk, ledger, wall, put_policy
+        self._desk, self._ledger, self._store = desk, ledger, store
+        self._wall, self._put_policy = wall, put_policy
 
     def table(self) -> dict[str, Handler]:
         """Every verb and its handler."""
-        return {"campaigns.list": self.campaigns, "campaigns.show": self.campaign, "campaigns.add": self.add,
-                "campaigns.remove": self.remove}
+        return {"campaigns.list": self.campaigns, "campaigns.show": self.campaign,
+                "campaigns.add": kept(self.add, self._store), "campaigns.remove": kept(self.remove, self._store)}
 
     def campaigns(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Every campaign in short, those that go first first."""

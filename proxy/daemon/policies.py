@@ -49,15 +49,12 @@ class Policies:
             self._store.save_policy(export_policy(seed), time.time())
         return seed or Policy()
 
-    def put(self, policy: Policy, kept: Callable[[], None] | None = None) -> None:
-        """Put a policy in force and keep it. No call is touched.
-
-        `kept` is called once it is committed, or at once while the database is in trouble.
-        """
+    def put(self, policy: Policy) -> None:
+        """Put a policy in force and keep it. No call is touched."""
         changes = diff_policies(self._now, policy)
         self._log.info("policy_changed", changes=len(changes), keys=" ".join(change.key for change in changes)[:1000])
         self._in_force(policy)
-        self._store.save_policy(export_policy(policy), time.time(), kept)
+        self._store.save_policy(export_policy(policy), time.time())
 
     def read_late(self) -> None:
         """Read the policy that could not be read at the start, now that the database is well again."""

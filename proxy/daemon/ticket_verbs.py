@@ -4,30 +4,33 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy.control import ControlError, Handler
-from proxy.daemon.arguments import UnknownError, limit_of, number_of, read, word
+from proxy.daemon.arguments import UnknownError, kept, limit_of, look_up, number_of, read, word
 from routing.callbacks.facts import Delivery, Ticket, TicketComment
 from routing.callbacks.tickets import TicketOffice
 from routing.ledger import Ledger
 from routing.store.interface import Store
+from routing.store.reader import Reader
 
 
 class TicketVerbs:
     """Handlers of `tickets.*`."""
 
-    def __init__(self, office: TicketOffice, store: Store, ledger: Ledger, wall: Callable[[], float],
+    def __init__(self, office: TicketOffice, store: Store, reader: Reader, ledger: Ledger, wall: Callable[[], float],
                  changed: Callable[[], None]) -> None:
         """`changed`: told when there is something new to deliver."""
-        self._office, self._store, self._ledger, self._wall, self._changed = office, store, ledger, wall, changed
+        self._office, self._store, self._reader = office, store, reader
+        self._ledger, self._wall, self._changed = ledger, wall, changed
 
     def table(self) -> dict[str, Handler]:
         """Every verb and its handler."""
-        return {"tickets.list": self.tickets, "tickets.show": self.ticket, "tickets.comment": self.comment,
-                "tickets.close": self.close}
+        return {"tickets.list": self.tickets, "tickets.show": self.ticket,
+                "tickets.comment": kept(self.comment, self._store), "tickets.close": kept(self.close, self._store)}
 
-    def tickets(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+    async def tickets(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Tickets, newest first."""
         customer = number_of(args, "customer", self._ledger.policy.region) if args.get("customer") else None
-        rows = read(lambda: self._store.tickets(limit_of(args), word(args, "state"), customer))
+        state, limit = word(args, "state"), limit_of(args)
+        rows = await look_up(lambda: self._reader.tickets(limit, state, customer))
         return [ticket_json(row) for row in rows]
 
     def ticket(self, args: dict[str, Any]) -> dict[str, Any]:

@@ -1,18 +1,18 @@
 """What the daemon answers on its control socket; the shapes stand in `proxy.control`."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 from config.policy import Peers, Policy, diff_policies, export_policy, parse_policy, plain_policy, set_key
-from proxy.control import Handler
-from proxy.daemon.arguments import limit_of, number_of, read
+from proxy.control import ControlError, Handler
+from proxy.daemon.arguments import kept, limit_of, look_up, number_of, read
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.tracing import MessageTracer
 from routing.direct import Record
 from routing.ledger import Ledger
 from routing.numbers import Numbers
-from routing.store.interface import CallRow, Store, StoreError
+from routing.store.interface import CallRow, Store
+from routing.store.reader import Reader
 from routing.today import Today
 
 
@@ -24,17 +24,18 @@ class Sides(NamedTuple):
     pbxs: tuple[str, ...]
 
 
-PutPolicy = Callable[[Policy, Callable[[], None]], None]
-"""Puts a policy in force and keeps it; the second argument is called once it is committed, or while it cannot be."""
+PutPolicy = Callable[[Policy], None]
+"""Puts a policy in force and keeps it."""
 
 
 class Verbs:
     """All handlers."""
 
-    def __init__(self, ledger: Ledger, store: Store, source: DaemonSource, tracer: MessageTracer, version: str,
-                 sides: Sides, wall: Callable[[], float], put_policy: PutPolicy) -> None:
+    def __init__(self, ledger: Ledger, store: Store, reader: Reader, source: DaemonSource, tracer: MessageTracer,
+                 version: str, sides: Sides, wall: Callable[[], float], put_policy: PutPolicy) -> None:
         self._ledger = ledger
         self._store = store
+        self._reader = reader
         self._source = source
         self._tracer = tracer
         self._version = version
@@ -47,10 +48,12 @@ class Verbs:
         """Every verb and its handler."""
         return {
             "status": self.status, "calls.list": self.calls, "direct.list": self.direct_list,
-            "direct.show": self.direct_show, "direct.remove": self.direct_remove, "agents.list": self.agents,
+            "direct.show": self.direct_show, "direct.remove": kept(self.direct_remove, self._store),
+            "agents.list": self.agents,
             "policy.show": lambda args: plain_policy(self._ledger.policy),
             "policy.export": lambda args: {"toml": export_policy(self._ledger.policy)},
-            "policy.apply": self.policy_apply, "policy.set": self.policy_set, "trace": self.trace,
+            "policy.apply": kept(self.policy_apply, self._store), "policy.set": kept(self.policy_set, self._store),
+            "trace": self.trace,
         }
 
     async def status(self, args: dict[str, Any]) -> dict[str, Any]:
@@ -70,21 +73,22 @@ class Verbs:
                 "running": sum(group.callbacks_running for group in shot.groups.values())},
         }
 
-    def calls(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+    async def calls(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Calls, newest first."""
-        rows = read(lambda: self._store.calls(limit_of(args)))
-        active = {call.id: call.row() for call in self._ledger.calls()}
-        if args.get("active"):
-            rows = list(reversed(active.values()))[:limit_of(args)]
-        else:
-            known = {row.id for row in rows}
-            rows = [row for row in reversed(active.values()) if row.id not in known] + rows
-        return [_call(row, row.id in active) for row in rows[:limit_of(args)]]
+        limit = limit_of(args)
+        calls = self._ledger.calls()
+        active = {call.id: call.row() for call in calls[max(0, len(calls) - limit):]}
+        rows = list(reversed(active.values()))
+        if not args.get("active"):
+            ids = {call.id for call in calls}
+            ended = await look_up(lambda: self._reader.calls(limit))
+            rows = [*rows, *(row for row in ended if row.id not in ids)]
+        return [_call(row, row.id in active) for row in rows[:limit]]
 
-    def direct_list(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+    async def direct_list(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Live direct callbacks, the one touched last first."""
-        now = self._wall()
-        return [_record(one) for one in read(lambda: self._store.newest_records(now, limit_of(args)))]
+        now, limit = self._wall(), limit_of(args)
+        return [_record(one) for one in await look_up(lambda: self._reader.newest_records(now, limit))]
 
     def direct_show(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Live direct callbacks of one customer."""
@@ -106,13 +110,13 @@ class Verbs:
             self._ledger.remove(one, self._wall())
         return {"removed": len(found)}
 
-    def agents(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+    async def agents(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Every agent that the policy lists or that was seen."""
         policy = self._ledger.policy
-        now = self._wall()
+        midnight = Today(policy.timezone).begin(self._wall())
         try:
-            released = self._store.released_counts(Today(policy.timezone).begin(now))
-        except StoreError:
+            released = await look_up(lambda: self._reader.released_counts(midnight))
+        except ControlError:
             released = {}
         return [{
             "extension": name, "name": policy.agent[name].name if name in policy.agent else None,
@@ -120,22 +124,20 @@ class Verbs:
             "since": state.since, "released": released.get(name, 0),
         } for name, state in sorted(self._ledger.agents().items())]
 
-    async def policy_apply(self, args: dict[str, Any]) -> dict[str, Any]:
+    def policy_apply(self, args: dict[str, Any]) -> dict[str, Any]:
         """Put a whole policy in force. Raises ConfigError, and nothing has changed."""
         name = str(args.get("name", "policy.toml"))
-        return await self._change(parse_policy(str(args.get("toml", "")), name, self._peers))
+        return self._change(parse_policy(str(args.get("toml", "")), name, self._peers))
 
-    async def policy_set(self, args: dict[str, Any]) -> dict[str, Any]:
+    def policy_set(self, args: dict[str, Any]) -> dict[str, Any]:
         """Change one key. Raises ConfigError, and nothing has changed."""
         key, value = str(args.get("key", "")), str(args.get("value", ""))
-        return await self._change(set_key(self._ledger.policy, key, value, self._peers))
+        return self._change(set_key(self._ledger.policy, key, value, self._peers))
 
-    async def _change(self, policy: Policy) -> dict[str, Any]:
+    def _change(self, policy: Policy) -> dict[str, Any]:
         changes = diff_policies(self._ledger.policy, policy)
         if changes:
-            kept = asyncio.Event()
-            self._put_policy(policy, kept.set)
-            await kept.wait()
+            self._put_policy(policy)
         return {"changes": [change._asdict() for change in changes]}
 
     async def trace(self, args: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:

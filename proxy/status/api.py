@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from proxy.status import policy_api
-from proxy.status.api_base import Body, Do
+from proxy.status.api_base import Body, Do, answer
 from proxy.status.commands import Commands, outcome
 
 HERE: Final = ("localhost", "127.0.0.1", "[::1]")
@@ -75,7 +75,7 @@ _NO_REASON: Final = Reason()
 def mount(app: FastAPI, commands: Commands, token: str | None) -> None:
     """Add every path of the API. `token`: what a caller must show; None: only this machine may."""
 
-    async def do(verb: str, write: Callable[[Any], Response] = JSONResponse, **args: Any) -> Response:
+    async def do(verb: str, write: Callable[[Any], Response] = answer, **args: Any) -> Response:
         said = await outcome(commands, verb, {key: value for key, value in args.items() if value is not None})
         if said["ok"]:
             return write(said["data"])

@@ -15,6 +15,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
 
+from routing.events import write_answer
+
 LONGEST: Final = 65_536
 """Bytes of one command's payload."""
 AT_ONCE: Final = 16
@@ -144,5 +146,4 @@ def _reply(message: Message, asked: dict[str, Any], said: dict[str, Any], base: 
         return None
     if asked.get("id") is not None:
         said = {"id": asked["id"], **said}
-    payload = json.dumps(said, ensure_ascii=False, separators=(",", ":"), default=str).encode()
-    return Reply(topic, payload, message.correlation)
+    return Reply(topic, write_answer(said).encode(), message.correlation)

@@ -92,9 +92,9 @@ class CallbackReads:
         """See Promises."""
         return [Delivery(*row) for row in self._read(sql.DELIVERIES_OF, (ticket,))]
 
-    def barred(self) -> list[Barred]:
+    def barred(self, limit: int = -1) -> list[Barred]:
         """See Promises."""
-        return [Barred(*row) for row in self._read(sql.BARRED)]
+        return [Barred(*row) for row in self._read(sql.BARRED, (limit,))]
 
     def last_talk(self, customer: str, min_talk: float) -> tuple[str, float] | None:
         """See Promises."""

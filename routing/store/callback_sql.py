@@ -77,7 +77,7 @@ _BY: Final = "channel=coalesce(?, channel)"
 DELIVERIES_DUE: Final = f"{_DELIVERY} WHERE next_at<=? AND {_BY} AND {_FIRST} ORDER BY next_at, seq LIMIT ?"
 NEXT_DELIVERY: Final = f"SELECT min(next_at) FROM deliveries AS d WHERE {_BY} AND {_FIRST}"
 DELIVERIES_OF: Final = f"{_DELIVERY} WHERE ticket=? ORDER BY seq"
-BARRED: Final = f"SELECT {_columns(Barred._fields)} FROM do_not_call ORDER BY added_at DESC, customer"
+BARRED: Final = f"SELECT {_columns(Barred._fields)} FROM do_not_call ORDER BY added_at DESC, customer LIMIT ?"
 LAST_TALK: Final = (
     "SELECT agent, answered_at FROM calls WHERE customer=? AND talk_s>=? AND agent IS NOT NULL "
     "AND NOT (reason='callback' AND direction='inbound') ORDER BY id DESC LIMIT 1"

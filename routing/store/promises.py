@@ -68,8 +68,8 @@ class Promises(Protocol):
     def deliveries_of(self, ticket: str) -> list[Delivery]:
         """Return the deliveries of a ticket in order, the finished ones included."""
 
-    def barred(self) -> list[Barred]:
-        """Return the do-not-call list, newest first."""
+    def barred(self, limit: int = -1) -> list[Barred]:
+        """Return the do-not-call list, newest first; `limit`: the newest so many, -1: all."""
 
     def last_talk(self, customer: str, min_talk: float) -> tuple[str, float] | None:
         """Return the agent who last talked to a customer, and when that began: `min_talk` seconds at least."""

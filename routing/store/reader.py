@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from routing.direct import Record
 from routing.events import Event
 from routing.store.callback_reads import CallbackReads
-from routing.store.interface import StoreError
-from routing.store.schema import COUNT_LIVE, EVENTS
+from routing.store.interface import CallRow, StoreError
+from routing.store.schema import CALLS, COUNT_LIVE, EVENTS, NEWEST
 
 BUSY = 1.0
 """Seconds to wait for a lock; WAL readers hardly ever meet one."""
@@ -39,6 +40,14 @@ class Reader(CallbackReads):
         """Count the live direct callbacks; None while the database cannot be read. Slow with many."""
         rows = self._read(COUNT_LIVE, (now,))
         return int(rows[0][0]) if rows else None
+
+    def calls(self, limit: int) -> list[CallRow]:
+        """Return the newest calls, newest first."""
+        return [CallRow(*row) for row in self._read(CALLS, (limit,))]
+
+    def newest_records(self, now: float, limit: int) -> list[Record]:
+        """Return the live records touched last, the latest first. Slow with many."""
+        return [Record(*row) for row in self._read(NEWEST, (now, limit))]
 
     def _read(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
         with self._lock:

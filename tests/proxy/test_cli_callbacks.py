@@ -30,6 +30,7 @@ class Office:
 
     async def _serve(self) -> None:
         self._node = Node(self.folder / "boomerang.db")
+        self._node.loop = asyncio.get_running_loop()
         server = ControlServer(self.folder / "control.sock", self._node.verbs)
         await server.start()
         stop = asyncio.Event()

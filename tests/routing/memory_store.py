@@ -173,9 +173,10 @@ class MemoryCallbacks:
         self._read()
         return [delivery for delivery in self.all_deliveries.values() if delivery.ticket == ticket]
 
-    def barred(self) -> list[Barred]:
+    def barred(self, limit: int = -1) -> list[Barred]:
         self._read()
-        return sorted(self.all_barred.values(), key=lambda barred: (-barred.added_at, barred.customer))
+        found = sorted(self.all_barred.values(), key=lambda barred: (-barred.added_at, barred.customer))
+        return found[:limit] if limit >= 0 else found
 
     def released_counts(self, since: float) -> dict[str, int]:
         self._read()

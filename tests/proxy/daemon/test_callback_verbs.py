@@ -1,6 +1,7 @@
 """What an operator, MQTT and the API can ask about callbacks and tickets, over a real desk and a real store."""
 
 import asyncio
+import inspect
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -17,8 +18,10 @@ from proxy.daemon.gate import MQTT_WORDS, Gate
 from proxy.daemon.ticket_verbs import TicketVerbs
 from proxy.status.commands import CommandError
 from routing.callbacks.desk import Desk
-from routing.callbacks.facts import LegRow, Order
+from routing.callbacks.facts import Barred, LegRow, Order
 from routing.ledger import Ledger
+from routing.store.interface import Unit
+from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
 from tests.kit.waiting import eventually
 
@@ -49,7 +52,10 @@ class Node:
     """Ledger, desk and verbs over one database."""
 
     def __init__(self, path: Path) -> None:
-        self.store = SqliteStore(path, lambda function: function(), lambda: NOW, "edge1")
+        self.path = path
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.store = SqliteStore(path, self.post, lambda: NOW, "edge1")
+        eventually(lambda: self.store.well, "the database is open")
         self.ledger = Ledger(self.store, parse_policy(POLICY), {}, "edge1", os.urandom)
         self.desk = Desk(self.store, self.ledger.policy, "edge1", self.ledger.teller, self.ledger, os.urandom)
         self.desk.peers = lambda number: ("office", "main")
@@ -58,10 +64,14 @@ class Node:
         self.orders: list[Order] = []
         self.desk.orders = self
         self.pokes = self.media = 0
-        verbs = CallbackVerbs(self, self.ledger, lambda: NOW).table()
-        verbs |= CampaignVerbs(self.desk, self.ledger, lambda: NOW, self.put_policy).table()
-        verbs |= TicketVerbs(self.desk.tickets, self.store, self.ledger, lambda: NOW, self.poke).table()
+        reader = Reader(path, "edge1", strict=True)
+        verbs = CallbackVerbs(self, self.ledger, self.store, reader, lambda: NOW).table()
+        verbs |= CampaignVerbs(self.desk, self.ledger, self.store, lambda: NOW, self.put_policy).table()
+        verbs |= TicketVerbs(self.desk.tickets, self.store, reader, self.ledger, lambda: NOW, self.poke).table()
         self.verbs: dict[str, Callable[[dict[str, Any]], Any]] = verbs
+
+    def post(self, what: Callable[[], None]) -> None:
+        what() if self.loop is None else self.loop.call_soon_threadsafe(what)
 
     def put_policy(self, policy: Policy) -> None:
         self.ledger.set_policy(policy)
@@ -88,7 +98,15 @@ class Node:
         assert not legs
 
     def ask(self, verb: str, **args: Any) -> Any:
-        answer = self.verbs[verb](args)
+        async def run() -> Any:
+            self.loop = asyncio.get_running_loop()
+            try:
+                answer = self.verbs[verb](args)
+                return await answer if inspect.isawaitable(answer) else answer
+            finally:
+                self.loop = None
+
+        answer = asyncio.run(run())
         json.dumps(answer)
         return answer
 
@@ -109,6 +127,29 @@ def node(tmp_path: Path) -> Iterator[Node]:
     node = Node(tmp_path / "boomerang.db")
     yield node
     node.store.close()
+
+
+def test_what_was_answered_is_in_the_database(node: Node) -> None:
+    """A process that is killed after its answer has kept it."""
+    disk = Reader(node.path, "edge1", strict=True)
+    made = node.ask("callbacks.add", customer=CUSTOMER, group="sales")
+    found = disk.task(made["id"])
+    assert found is not None
+    assert (found.customer, found.state) == (CUSTOMER, "open")
+    node.ask("callbacks.hold", id=made["id"])
+    assert [row.state for row in disk.tasks(1)] == ["held"]
+    node.ask("dnc.add", customer="+36201111111", reason="law")
+    assert [row.customer for row in disk.barred()] == ["+36201111111"]
+    assert node.ask("dnc.remove", customer="+36201111111")["removed"] == 1
+    assert disk.barred() == []
+    disk.close()
+
+
+def test_a_list_is_no_longer_than_it_was_asked_for(node: Node) -> None:
+    for last in range(5):
+        node.store.put(Unit(barred=(Barred(f"+3620111111{last}", NOW + last, ""),)))
+    found = node.stored("dnc.list", lambda rows: len(rows) == 2, limit=2)
+    assert [row["customer"] for row in found] == ["+36201111114", "+36201111113"]
 
 
 def test_a_promise_from_its_beginning_to_its_end(node: Node) -> None:

@@ -19,6 +19,7 @@ from proxy.daemon.verbs import Sides, Verbs
 from proxy.status import api
 from proxy.status.commands import CommandError
 from routing.ledger import Ledger
+from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
 from tests.kit.waiting import eventually
 
@@ -46,16 +47,17 @@ class Node:
         eventually(lambda: self.store.well, "the database is open")
         self.ledger = Ledger(self.store, parse_policy(TEXT), {}, "edge1", os.urandom)
         self.puts = 0
-        self.verbs = Verbs(self.ledger, self.store, cast(DaemonSource, None), cast(MessageTracer, None), "0",
-                           Sides(("main",), "edge1", ("office",)), lambda: NOW, self.put).table()
+        reader = Reader(path, "edge1", strict=True)
+        self.verbs = Verbs(self.ledger, self.store, reader, cast(DaemonSource, None), cast(MessageTracer, None),
+                           "0", Sides(("main",), "edge1", ("office",)), lambda: NOW, self.put).table()
 
     def post(self, what: Callable[[], None]) -> None:
         what() if self.loop is None else self.loop.call_soon_threadsafe(what)
 
-    def put(self, policy: Policy, kept: Callable[[], None]) -> None:
+    def put(self, policy: Policy) -> None:
         self.puts += 1
         self.ledger.set_policy(policy)
-        self.store.save_policy(export_policy(policy), NOW, kept)
+        self.store.save_policy(export_policy(policy), NOW)
 
     def play(self, scene: Ask, token: str = TOKEN) -> None:
         async def run() -> None:
