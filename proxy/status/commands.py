@@ -4,7 +4,8 @@ Rules
 - An answer is one JSON object: `{"ok": true, "data": ...}`, or `{"ok": false, "error": text, "problems": [...]}`.
 - It goes to the Response Topic with the Correlation Data (MQTT 5 section 4.10). On 3.1.1 the request says `reply_to`, a
   topic, and `id`, which comes back in the answer; both are taken on 5 too where the properties are not used.
-- No answer goes to a topic of this node: whoever may send commands may not write its state.
+- No answer goes to a topic of state, events or commands, of this node or another one: whoever may send commands may
+  not write these.
 - A retained message on a command topic is no command: it would be done again after every reconnect.
 """
 
@@ -25,6 +26,8 @@ PATIENCE: Final = 10.0
 """Seconds that the daemon has for an answer."""
 PATTERN: Final = "cmd/+"
 """Topic filter of commands, below `PREFIX/NODE/`."""
+OURS: Final = frozenset({"status", "calls", "alarms", "trunk", "pbx", "group", "agent", "event", "cmd"})
+"""First levels below `PREFIX/NODE/` that say something."""
 
 log = structlog.get_logger("boomerang.commands")
 
@@ -92,7 +95,7 @@ async def serve(messages: AsyncIterator[Message], commands: Commands, base: str 
 
 
 async def answer(message: Message, commands: Commands, base: str = "") -> Reply | None:
-    """Do one command; None where nobody asked for an answer. `base`: our own topics, where no answer goes."""
+    """Do one command; None where nobody asked for an answer. `base`: `PREFIX/NODE`."""
     try:
         args = _arguments(message.payload)
     except CommandError as error:
@@ -142,8 +145,19 @@ def _refused(error: CommandError) -> dict[str, Any]:
 def _reply(message: Message, asked: dict[str, Any], said: dict[str, Any], base: str) -> Reply | None:
     reply_to = asked.get("reply_to")
     topic = message.response_topic or (reply_to if isinstance(reply_to, str) else None)
-    if not topic or "+" in topic or "#" in topic or "\0" in topic or (base and f"{topic}/".startswith(f"{base}/")):
+    if not topic or "+" in topic or "#" in topic or "\0" in topic:
+        return None
+    if _is_ours(topic, base.rpartition("/")[0]):
+        log.warning("no_answer_there", verb=message.verb, topic=topic)
         return None
     if asked.get("id") is not None:
         said = {"id": asked["id"], **said}
     return Reply(topic, write_answer(said).encode(), message.correlation)
+
+
+def _is_ours(topic: str, prefix: str) -> bool:
+    """Whether the contract says what stands at a topic."""
+    if not prefix or not topic.startswith(f"{prefix}/"):
+        return False
+    levels = topic[len(prefix) + 1:].split("/")
+    return len(levels) > 1 and levels[1] in OURS

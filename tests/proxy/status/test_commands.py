@@ -119,8 +119,10 @@ def _run(waiting: Any) -> Any:
 
 
 @pytest.mark.parametrize(("topic", "goes"), [
-    ("boomerang/edge1/status", False), ("boomerang/edge1", False), ("boomerang/edge1/agent/201", False),
-    ("boomerang/edge10/x", True), ("answers/me", True)])
-def test_no_answer_goes_to_our_own_topics(topic: str, goes: bool) -> None:
+    ("boomerang/edge1/status", False), ("boomerang/edge1/agent/201", False), ("boomerang/edge2/status", False),
+    ("boomerang/edge2/cmd/callbacks.add", False), ("boomerang/edge1/event/call.ended", False),
+    ("boomerang/edge1/answers/me", True), ("boomerang/answers", True), ("answers/me", True),
+    ("other/edge1/status", True)])
+def test_no_answer_goes_where_a_node_speaks_or_listens(topic: str, goes: bool) -> None:
     reply = _run(answer(Message("agents.list", b"", response_topic=topic), FakeCommands(), BASE))
     assert (reply is not None) is goes
