@@ -139,7 +139,7 @@ class Proxy(Newcomers):
             relay = Relay(self, request, flow, token.call)
         if relay is not None:
             self.open_relay(relay, request, now)
-        self.prepare(request, self.peers.identify(flow, request.via.port))
+        self.prepare(request, None if self._all_trusted else self.peers.identify(flow, request.via.port))
         if isinstance(relay, Refresh) and not token.by_caller(request.from_.tag):
             relay.connected = identities(request, CONNECTED)
         try:

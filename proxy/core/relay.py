@@ -41,8 +41,8 @@ CANCEL_PATIENCE = 32.0
 class Relay:
     """Forwards one request to one target and its responses back."""
 
-    __slots__ = ("back", "branches", "call", "cancelled", "core", "done", "flow", "invite", "loop", "request", "server",
-                 "timer_c")
+    __slots__ = ("back", "branches", "call", "cancelled", "core", "done", "flow", "invite", "loop", "patient_until",
+                 "request", "server", "timer_c")
 
     server: ServerTransaction
     """Set by the proxy as soon as it is made."""
@@ -61,6 +61,8 @@ class Relay:
         self.done = False
         """A final response was chosen."""
         self.timer_c: Timer | None = None
+        self.patient_until = 0.0
+        """When Timer C is over: 1xx move this and leave the timer alone."""
         self.loop = NO_LOOP_MARK
         core.pending += 1
 
@@ -259,12 +261,15 @@ class Relay:
             self.silent(branch, 408, now)
 
     def _restart_timer_c(self, now: float) -> None:
-        if self.timer_c is not None:
-            self.timer_c.cancel()
-        self.timer_c = self.core.timers.at(now + TIMER_C, self._timer_c_fired)
+        self.patient_until = now + TIMER_C
+        if self.timer_c is None:
+            self.timer_c = self.core.timers.at(self.patient_until, self._timer_c_fired)
 
     def _timer_c_fired(self, now: float) -> None:
         self.timer_c = None
+        if now < self.patient_until:  # started again meanwhile
+            self.timer_c = self.core.timers.at(self.patient_until, self._timer_c_fired)
+            return
         for branch in self.branches:
             if not branch.over:
                 self.cancel_branch(branch, now)

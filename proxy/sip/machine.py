@@ -19,12 +19,13 @@ Act: TypeAlias = Callable[[Any, Any, float], None]
 """Does one action: (transaction, the message or data that came with the input, now)."""
 Machine: TypeAlias = dict[tuple[State, Input], tuple[State, tuple[Act, ...]]]
 
-_KINDS = (Input.PROVISIONAL, Input.SUCCESS, Input.FAILURE)
+_KINDS = (Input.PROVISIONAL, Input.PROVISIONAL, Input.SUCCESS, *[Input.FAILURE] * 4)
+"""By the first digit of a status."""
 
 
 def kind(status: int) -> Input:
     """Say which input a response of this status is; 300 and above are failures to a transaction."""
-    return _KINDS[min(status // 100, 3) - 1]
+    return _KINDS[status // 100]
 
 
 def machine(table: Table, acts: Mapping[Action, Act]) -> Machine:

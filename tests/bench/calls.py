@@ -1,13 +1,14 @@
 """What a call costs: SIPp calls SIPp through Boomerang, and through Kamailio doing the same job by hand, in one run.
 
     python -m tests.bench.calls [--rates 100,300] [--seconds 10] [--records 100000] [--repeat 3] [--hold 0]
-                                [--outbound] [--mqtt] [--only boomerang]
+                                [--outbound] [--callbacks] [--mqtt] [--only boomerang]
 
 Prints for each element and rate: calls, failures, retransmissions, CPU milliseconds a call of all its processes, and
 its memory; then the ratio of the medians. Machines differ and are noisy: the elements take turns, `--repeat` times, and
-only figures of one run are compared. `--hold N`: N calls at a time, each of them
-kept for as long as it takes to have that many. `--outbound`: the PBX calls out and every customer is busy, so that
-each call is remembered. `--mqtt`: every event goes to a mosquitto. Not a test: nothing here fails on a slow machine.
+only figures of one run are compared. `--hold N`: N calls at a time, each of them kept for as long as it takes to have
+that many. `--outbound`: the PBX calls out and every customer is busy, so that each call is remembered. `--callbacks`:
+the number belongs to a group whose missed calls are called back. `--mqtt`: every event goes to a mosquitto. Not a test:
+nothing here fails on a slow machine.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from routing.direct import Record
 from routing.store.interface import Unit
@@ -36,6 +38,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 CHUNK = 5_000
 """Records written in one go."""
+NUMBER = "+3614445555"
+"""Our number, which customers call."""
 TALK_MS = 200
 """How long a call lasts unless `--hold` says otherwise."""
 
@@ -82,11 +86,20 @@ def fill(path: Path, records: int) -> None:
     store.close()
 
 
-def boomerang(stack: ExitStack, folder: Path, ports: Ports, records: int, mqtt: bool) -> Process:
+def policy(callbacks: bool) -> dict[str, Any]:
+    """Our number, shared; or one of a group that is called back."""
+    if not callbacks:
+        return {"number": {NUMBER: {"kind": "shared"}}}
+    missed = {"enabled": True, "window": "24h", "attempts": 4}
+    return {"number": {NUMBER: {"kind": "shared", "group": "sales"}},
+            "group": {"sales": {"target": "600", "agents": ["201", "202"], "missed_callback": missed}}}
+
+
+def boomerang(stack: ExitStack, folder: Path, ports: Ports, options: argparse.Namespace) -> Process:
     """Start Boomerang as its users do, with its log at level warning."""
-    fill(folder / "data" / "boomerang.db", records)
+    fill(folder / "data" / "boomerang.db", options.records)
     url = "off"
-    if mqtt:
+    if options.mqtt:
         broker = free_port()
         (folder / "mosquitto.conf").write_text(f"listener {broker} {LOOPBACK}\nallow_anonymous true\n")
         stack.enter_context(Process(["mosquitto", "-c", folder / "mosquitto.conf"]))
@@ -94,17 +107,17 @@ def boomerang(stack: ExitStack, folder: Path, ports: Ports, records: int, mqtt: 
     element = Boomerang(
         folder, port=ports.element, trunks={"main": {"peers": [f"sip:{LOOPBACK}:{ports.carrier}"]}},
         pbxs={"office": {"peers": [f"sip:{LOOPBACK}:{ports.pbx}"], "extensions": "^[2-7][0-9]{2}$"}},
-        policy={"number": {"+3614445555": {"kind": "shared"}}}, mqtt=url, extra={"log": {"level": "warning"}})
+        policy=policy(options.callbacks), mqtt=url, extra={"log": {"level": "warning"}})
     stack.enter_context(element)
     assert element.process is not None
     return element.process
 
 
-def kamailio(stack: ExitStack, folder: Path, ports: Ports, records: int, mqtt: bool) -> Process:
+def kamailio(stack: ExitStack, folder: Path, ports: Ports, options: argparse.Namespace) -> Process:
     """Start Kamailio with one worker and one look-up or one write in SQLite a call."""
     database = folder / "sticky.db"
     rows = "\n".join(f"insert into affinity values('+3630{number:08}','201',{int(time.time()) + 28800});"
-                     for number in range(records))
+                     for number in range(options.records))
     subprocess.run(["sqlite3", database], check=True, text=True, input=(
         "pragma journal_mode=wal; create table affinity(customer text primary key, agent text, expires integer);"
         f"begin;{rows}commit;"))
@@ -127,7 +140,7 @@ def sipp(folder: Path, scenario: str, port: int, *more: str) -> list[str]:
     text = text.replace("[contact_port]", str(port)).replace("sip:[caller]@", "sip:[caller_number]@")
     outbound = scenario == "caller_refused"
     text = text.replace("[caller_number]", "201" if outbound else "+36201[call_number]")
-    text = text.replace("[service]", "+36201[call_number]" if outbound else "+3614445555")
+    text = text.replace("[service]", "+36201[call_number]" if outbound else NUMBER)
     (folder / f"{scenario}.xml").write_text(text)
     return ["sipp", "-i", LOOPBACK, "-p", str(port), "-sf", str(folder / f"{scenario}.xml"), "-nostdin", "-aa",
             "-mi", LOOPBACK, "-mp", str(free_port(room=8)), "-cp", str(free_port()), "-timeout", "900", *more]
@@ -155,7 +168,7 @@ def measure(element: Process, folder: Path, ports: Ports, rate: int, options: ar
             "cpu_ms_per_call": round(1000 * spent / max(1, good + bad), 3), "memory_mb": round(most, 1)}
 
 
-def run(name: str, begin: Callable[[ExitStack, Path, Ports, int, bool], Process],
+def run(name: str, begin: Callable[[ExitStack, Path, Ports, argparse.Namespace], Process],
         options: argparse.Namespace) -> dict[int, float]:
     """Start one element and measure it at every rate; return its CPU milliseconds a call by rate."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
@@ -163,7 +176,7 @@ def run(name: str, begin: Callable[[ExitStack, Path, Ports, int, bool], Process]
     spent: dict[int, float] = {}
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        element = begin(stack, folder, ports, options.records, options.mqtt)
+        element = begin(stack, folder, ports, options)
         scenario, port = ("callee_refuses", ports.carrier) if options.outbound else ("callee", ports.pbx)
         stack.enter_context(Process(sipp(folder, scenario, port), cwd=folder))
         for rate in map(int, options.rates.split(",")):
@@ -183,6 +196,7 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--hold", type=int, default=0)
     parser.add_argument("--outbound", action="store_true")
+    parser.add_argument("--callbacks", action="store_true")
     parser.add_argument("--mqtt", action="store_true")
     parser.add_argument("--only", choices=["boomerang", "kamailio"])
     options = parser.parse_args()
