@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from proxy.core.seals import Seals
 from proxy.sip.hop import Hop, Listener
-from proxy.sip.message import Request, Via
-from proxy.sip.requests import authority, via_field
+from proxy.sip.message import Request
+from proxy.sip.requests import authority, own_via
 
 
 class Outgoing(NamedTuple):
@@ -37,8 +37,7 @@ def add_record_route(request: Request, came_by: Listener, goes_by: Listener, tok
 
 def add_via(request: Request, listener: Listener, branch: bytes) -> None:
     """Write our Via on top (RFC 3261 section 16.6 item 8), asking for rport (RFC 3581 section 3)."""
-    request.push_via(via_field(listener, branch), Via(listener.transport.upper().encode(), listener.host.encode(),
-                                                      listener.port, {b"branch": branch, b"rport": None}))
+    request.push_via(*own_via(listener, branch))
 
 
 def make_outgoing(request: Request, came_by: Listener, goes_by: Listener, hop: Hop, *, uri: bytes | None,

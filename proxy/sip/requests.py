@@ -1,12 +1,16 @@
 """Requests that we make: whole messages as bytes, ready to send."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from proxy.sip.hop import Listener
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
 from proxy.sip.text import value_end
+from proxy.sip.via import Via
 
+REMEMBERED_LISTENERS = 64
+"""Listeners whose Via is kept; one that is bound to all addresses is a listener for each of ours."""
 MAX_FORWARDS = 70
 """RFC 3261 section 8.1.1.6."""
 
@@ -18,7 +22,20 @@ def authority(listener: Listener) -> bytes:
 
 def via_field(listener: Listener, branch: bytes) -> bytes:
     """Via field of a request that leaves by this listener, asking for rport (RFC 3581)."""
-    return b"Via: SIP/2.0/%s %s;branch=%s;rport" % (listener.transport.upper().encode(), authority(listener), branch)
+    return b"%s%s;rport" % (_via_start(listener)[0], branch)
+
+
+def own_via(listener: Listener, branch: bytes) -> tuple[bytes, Via]:
+    """Give the same with what it reads as."""
+    start, transport, host = _via_start(listener)
+    return b"%s%s;rport" % (start, branch), Via(transport, host, listener.port, {b"branch": branch, b"rport": None})
+
+
+@lru_cache(REMEMBERED_LISTENERS)
+def _via_start(listener: Listener) -> tuple[bytes, bytes, bytes]:
+    """Via of a listener up to its branch; its transport and host."""
+    transport = listener.transport.upper().encode()
+    return b"Via: SIP/2.0/%s %s;branch=" % (transport, authority(listener)), transport, listener.host.encode()
 
 
 def contact_field(user: bytes, listener: Listener) -> bytes:
