@@ -3,6 +3,8 @@
 Rules
 - The addresses of a target are tried in order; 503, silence and transport errors lead to the next one (RFC 3263
   section 4.3). An address that was only slow is cancelled when it speaks after all, and its 2xx still counts.
+- A 503 of the last address is passed on as it came, Retry-After and all. RFC 3261 section 16.7 item 6 would rather have
+  a 500, unless the next request would fare no better: on the other side there is one peer, so it would not.
 - CANCEL goes out for a branch only after its first 1xx (RFC 3261 section 9.1); a 2xx that crosses it is forwarded.
 - Every 2xx of an INVITE is forwarded, however late (RFC 3261 section 16.7 item 5, RFC 6026 section 7).
 - Timer C guards an INVITE and starts again with each 1xx but 100 (RFC 3261 section 16.7 item 2).
