@@ -3,7 +3,7 @@
 Each has a global section, and one of a group's whose keys win, each for itself.
 """
 
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -42,8 +42,6 @@ Language = Literal["en", "hu", "sk", "pl", "de", "ru"]
 """Languages of the prompts that are shipped."""
 Ending = Literal["closed", "unreached", "expired", "guard"]
 """Ends of a task that open a ticket: closed all through its window, attempts used up, too old, refused by the guard."""
-
-ENDINGS: Final[tuple[Ending, ...]] = ("closed", "unreached", "expired", "guard")
 
 
 class MissedCallback(Section):

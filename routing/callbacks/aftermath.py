@@ -99,8 +99,6 @@ class Aftermath:
         """Say when a task is tried again after an attempt that counted."""
         keeper = self._keeper
         keeper.tried(task, outcome.result, agent, draft)
-        if outcome.result == "declined" or outcome.result in AGENT_SIDE:
-            outcome = outcome._replace(result="customer_left")  # customer first: not at once again for another agent
         verdict = later(task.row, keeper.terms(task), outcome, draft.now)
         if not isinstance(verdict, Never):
             keeper.schedule(task, verdict.at, draft)

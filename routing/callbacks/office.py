@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Final, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 from config.callbacks import Language
 from config.campaign import Campaign
 from config.duration import parse_duration
+from config.fields import MOST_ATTEMPTS
 from routing.callbacks.draft import Draft
 from routing.callbacks.facts import AttemptRow, Barred, JournalRow, TaskRow, TaskState
 from routing.callbacks.intake import Intake, Wish
@@ -17,9 +18,6 @@ from routing.callbacks.task import Attempt, Task
 from routing.callbacks.tickets import TicketOffice
 from routing.store.interface import Store, Unit
 from routing.teller import Teller
-
-ATTEMPTS_MOST: Final = 10
-"""Attempts that one callback may have (product.md section 2)."""
 
 
 class DeskError(Exception):
@@ -140,8 +138,8 @@ class Office:
             raise DeskError(f"group {group!r} has no campaign {campaign!r}")
         if responsible_group is not None and responsible_group not in policy.group:
             raise DeskError(f"there is no group {responsible_group!r}")
-        if attempts is not None and not 1 <= attempts <= ATTEMPTS_MOST:
-            raise DeskError(f"attempts are 1 to {ATTEMPTS_MOST}")
+        if attempts is not None and not 1 <= attempts <= MOST_ATTEMPTS:
+            raise DeskError(f"attempts are 1 to {MOST_ATTEMPTS}")
         if language is not None and language not in get_args(Language):
             raise DeskError(f"{language!r} is none of {', '.join(get_args(Language))}")
         options = {name: value for name, value in (

@@ -23,4 +23,4 @@ def later(task: TaskRow, terms: Terms, outcome: Outcome, now: float) -> Again | 
         # Nobody was free for so long that the planned moments have passed: what is left is spread over the rest.
         planned = slots(now, task.expires_at, left + 1, terms.open_time)
     return after(outcome, now, Plan(terms.open_time, task.expires_at, planned, left, terms.callback.retry_busy,
-                                    retry_after, True))
+                                    retry_after))

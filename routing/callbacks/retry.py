@@ -1,4 +1,4 @@
-"""After an attempt: whether the customer is called again, and when. The cause decides (product.md section 6).
+"""After an attempt that dialled: whether the customer is called again, and when (product.md section 6).
 
 | outcome | next |
 |---|---|
@@ -7,16 +7,15 @@
 | 480, 503, 408 and every other failure | later, and not before a Retry-After is over |
 | 404, 484, 604, 410 | never: there is no such number |
 | 603, 607, 608 | not again today: they declined |
-| the agent's side failed or declined | at once, with another agent: it was no attempt |
 
-A campaign's own time between tries (`retry_after`) stands for soon and for later alike. Nothing is due outside open
-time or after the window.
+An attempt that dialled nobody is none: its task stays as due as it was (`aftermath.py`). A campaign's own time between
+tries (`retry_after`) stands for soon and for later alike. Nothing is due outside open time or after the window.
 """
 
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
-from routing.callbacks.facts import COUNTED, Outcome, Result
+from routing.callbacks.facts import Outcome, Result
 from routing.callbacks.schedule import OpenTime, next_slot, within
 
 Rule = Literal["soon", "later", "never", "tomorrow"]
@@ -38,45 +37,22 @@ CAUSES: Final[Mapping[int, Rule]] = {
 LONGEST_RETRY_AFTER: Final = 86_400.0
 """Longest Retry-After that is believed, seconds."""
 
-REFUSED_PAUSE: Final = 60.0
-"""Seconds until the guard is asked again where it named no time."""
-
-_RESULTS: Final[Mapping[Result, Literal["done", "cause", "later", "soon", "now", "dialled", "refused"]]] = {
-    "talked": "done",
-    "short": "later",
-    "declined": "now",
-    "agent_no_answer": "now",
-    "agent_busy": "now",
-    "agent_failed": "now",
-    "agent_silent": "now",
-    "agent_left": "dialled",
-    "customer_no_answer": "cause",
-    "customer_busy": "soon",
-    "customer_failed": "cause",
-    "customer_left": "later",
-    "no_key": "later",
-    "refused": "refused",
-    "glare": "dialled",
-    "stopped": "dialled",
-    "crashed": "dialled",
-}
-"""Every result; `dialled`: later where the customer was dialled, else at once."""
+BY_CAUSE: Final[frozenset[Result]] = frozenset({"customer_no_answer", "customer_failed"})
+"""Results whose cause says what is next."""
 
 
 class Plan(NamedTuple):
-    """What there is to know of a task when one of its attempts has ended."""
+    """What there is to know of a task when one of its attempts has dialled and ended."""
 
     open_time: OpenTime
     expires_at: float
     planned: tuple[float, ...]
     """`schedule.slots` of the task; a campaign with `retry_after` needs none."""
     left: int
-    """Counted attempts that are left, this one already taken off where it counted."""
+    """Attempts that are left, this one already taken off."""
     retry_busy: float
     retry_after: float | None = None
     """A campaign's seconds between tries; None: the planned moments."""
-    dialled: bool = True
-    """Whether the customer's INVITE may have left."""
 
 
 class Again(NamedTuple):
@@ -88,20 +64,15 @@ class Again(NamedTuple):
 class Never(NamedTuple):
     """It is not tried again."""
 
-    reason: Literal["talked", "attempts", "number", "window"]
-    """`talked`: the promise is kept; `attempts` are used up; the `number` cannot be reached; the `window` is over."""
-
-
-def counts(result: Result, dialled: bool) -> bool:
-    """Say whether an attempt uses up one of the task's attempts."""
-    return dialled if _RESULTS[result] == "dialled" else result in COUNTED
+    reason: Literal["attempts", "number", "window"]
+    """`attempts` are used up; the `number` cannot be reached; the `window` is over."""
 
 
 def after(outcome: Outcome, now: float, plan: Plan) -> Again | Never:
-    """Say whether and when the customer is called again, `now` being the end of the attempt."""
-    rule = _rule(outcome, plan.dialled)
-    if rule == "done":
-        return Never("talked")
+    """Say whether and when the customer is called again, `now` being the end of an attempt that did not reach them."""
+    rule: Rule = "soon" if outcome.result == "customer_busy" else "later"
+    if outcome.result in BY_CAUSE:
+        rule = CAUSES.get(outcome.cause or 0, "later")
     if rule == "never":
         return Never("number")
     if plan.left <= 0:
@@ -110,22 +81,9 @@ def after(outcome: Outcome, now: float, plan: Plan) -> Again | Never:
     return Never("window") if at is None else Again(at)
 
 
-def _rule(outcome: Outcome, dialled: bool) -> Rule | Literal["done", "now", "refused"]:
-    kind = _RESULTS[outcome.result]
-    if kind == "cause":
-        return CAUSES.get(outcome.cause or 0, "later")
-    if kind == "dialled":
-        return "later" if dialled else "now"
-    return kind
-
-
-def _next(rule: str, outcome: Outcome, now: float, plan: Plan) -> float | None:
+def _next(rule: Rule, outcome: Outcome, now: float, plan: Plan) -> float | None:
     """The next moment by a rule, inside open time and window."""
     wait = min(max(outcome.retry_after or 0.0, 0.0), LONGEST_RETRY_AFTER)
-    if rule == "now":
-        return within(now, plan.expires_at, plan.open_time)
-    if rule == "refused":
-        return within(now + (wait or REFUSED_PAUSE), plan.expires_at, plan.open_time)
     earliest = plan.open_time.day_end(now) if rule == "tomorrow" else now + wait
     if plan.retry_after is not None:
         return within(max(earliest, now + plan.retry_after), plan.expires_at, plan.open_time)

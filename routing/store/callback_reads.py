@@ -70,11 +70,6 @@ class CallbackReads:
         rows = self._read(sql.TICKET_NUMBERED if numbered else sql.TICKET, (int(name) if numbered else name,))
         return Ticket(*rows[0]) if rows else None
 
-    def ticket_of(self, task: str) -> Ticket | None:
-        """See Promises."""
-        rows = self._read(sql.TICKET_OF, (task,))
-        return Ticket(*rows[0]) if rows else None
-
     def comments(self, ticket: str) -> list[TicketComment]:
         """See Promises."""
         return [sql.to_comment(row) for row in self._read(sql.COMMENTS, (ticket,))]

@@ -67,7 +67,6 @@ JOURNAL: Final = f"SELECT {_columns(JournalRow._fields)} FROM journal WHERE task
 LEGS: Final = f"SELECT {_columns(LegRow._fields)} FROM legs ORDER BY call"
 TICKET: Final = f"{_TICKET} WHERE id=?"
 TICKET_NUMBERED: Final = f"{_TICKET} WHERE number=?"
-TICKET_OF: Final = f"{_TICKET} WHERE task=? ORDER BY number DESC LIMIT 1"
 COMMENTS: Final = f"SELECT {_columns(TicketComment._fields)} FROM comments WHERE ticket=? ORDER BY seq"
 _FIRST: Final = (
     "next_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries AS e WHERE e.ticket=d.ticket "

@@ -50,9 +50,6 @@ class Promises(Protocol):
     def ticket(self, name: str | int) -> Ticket | None:
         """Return one ticket by its id or its number (which may be text)."""
 
-    def ticket_of(self, task: str) -> Ticket | None:
-        """Return the newest ticket of a task."""
-
     def comments(self, ticket: str) -> list[TicketComment]:
         """Return the comments of a ticket (by its id), as they were written."""
 

@@ -146,9 +146,6 @@ class MemoryCallbacks:
         return next((ticket for ticket in self.all_tickets.values() if str(name) in (ticket.id, str(ticket.number))),
                     None)
 
-    def ticket_of(self, task: str) -> Ticket | None:
-        return next((ticket for ticket in self.tickets(len(self.all_tickets)) if ticket.task == task), None)
-
     def comments(self, ticket: str) -> list[TicketComment]:
         self._read()
         return [comment for comment in self.all_comments.values() if comment.ticket == ticket]

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.hours import parse_all
-from routing.callbacks.facts import COUNTED, Outcome, Result
-from routing.callbacks.retry import LONGEST_RETRY_AFTER, REFUSED_PAUSE, Again, Never, Plan, after, counts
+from routing.callbacks.facts import Outcome, Result
+from routing.callbacks.retry import LONGEST_RETRY_AFTER, Again, Never, Plan, after
 from routing.callbacks.schedule import OpenTime, slots
 
 H = 3600.0
@@ -22,13 +22,11 @@ PLAN = Plan(ALWAYS, END, slots(MISSED, END, 6, ALWAYS), 5, 300.0)
 NOW = MISSED + 60
 LATER = Again(MISSED + 4 * H)
 SOON = Again(NOW + 300)
-AT_ONCE = Again(NOW)
 
 
 @pytest.mark.parametrize(
     ("result", "cause", "expected"),
     [
-        ("talked", 200, Never("talked")),
         ("short", 200, LATER),
         ("no_key", 200, LATER),
         ("customer_left", 200, LATER),
@@ -52,32 +50,19 @@ AT_ONCE = Again(NOW)
         ("customer_no_answer", 404, Never("number")),
         ("customer_failed", 603, Again(MISSED + 16 * H)),
         ("customer_failed", 607, Again(MISSED + 16 * H)),
-        ("declined", None, AT_ONCE),
-        ("agent_no_answer", 487, AT_ONCE),
-        ("agent_busy", 486, AT_ONCE),
-        ("agent_failed", 404, AT_ONCE),
-        ("agent_silent", 200, AT_ONCE),
+        ("declined", None, LATER),
+        ("agent_no_answer", 487, LATER),
+        ("agent_busy", 486, LATER),
+        ("agent_failed", 404, LATER),
+        ("agent_silent", 200, LATER),
         ("agent_left", None, LATER),
         ("stopped", None, LATER),
         ("crashed", None, LATER),
         ("glare", 200, LATER),
-        ("refused", None, Again(NOW + REFUSED_PAUSE)),
     ],
 )
 def test_the_cause_decides(result: Result, cause: int | None, expected: Again | Never) -> None:
     assert after(Outcome(result, cause), NOW, PLAN) == expected
-
-
-def test_every_result_has_a_rule() -> None:
-    for result in get_args(Result):
-        assert after(Outcome(result, 480), NOW, PLAN) is not None
-        assert counts(result, dialled=True) == (result in COUNTED or result in ("stopped", "crashed", "glare"))
-        assert counts(result, dialled=False) == (result in COUNTED and result != "agent_left")
-
-
-@pytest.mark.parametrize("result", ["agent_left", "stopped", "crashed", "glare"])
-def test_a_customer_who_was_not_dialled_is_due_at_once(result: Result) -> None:
-    assert after(Outcome(result), NOW, PLAN._replace(dialled=False)) == AT_ONCE
 
 
 def test_declined_means_not_again_today() -> None:
@@ -96,7 +81,6 @@ def test_retry_after_is_kept() -> None:
     outcome = Outcome("customer_failed", 503, retry_after=5 * H)
     assert after(outcome, NOW, PLAN) == Again(MISSED + 8 * H)
     assert after(Outcome("customer_busy", 486, retry_after=1000.0), NOW, PLAN) == Again(NOW + 1000)
-    assert after(Outcome("refused", retry_after=100.0), NOW, PLAN) == Again(NOW + 100)
     assert after(Outcome("customer_failed", 503, retry_after=1e12), NOW, PLAN) == Never("window")
     assert after(Outcome("customer_failed", 503, retry_after=-1e12), NOW, PLAN) == LATER
     wide = PLAN._replace(expires_at=1e12, planned=(MISSED, MISSED + 2 * LONGEST_RETRY_AFTER))
@@ -113,7 +97,6 @@ def test_a_campaign_has_its_own_time_between_tries() -> None:
 
 def test_the_last_attempt_and_the_end_of_the_window() -> None:
     assert after(Outcome("customer_no_answer"), NOW, PLAN._replace(left=0)) == Never("attempts")
-    assert after(Outcome("talked"), NOW, PLAN._replace(left=0)) == Never("talked")
     assert after(Outcome("customer_failed", 404), NOW, PLAN._replace(left=0)) == Never("number")
     assert after(Outcome("customer_busy"), END - 200, PLAN) == Never("window")
     assert after(Outcome("declined"), END, PLAN) == Never("window")
@@ -123,13 +106,13 @@ RESULTS = st.sampled_from(get_args(Result))
 CAUSES = st.none() | st.integers(100, 699)
 
 
-@given(RESULTS, CAUSES, st.floats(0, 24 * H), st.none() | st.floats(-1, 1e9), st.booleans(), st.integers(-1, 6),
+@given(RESULTS, CAUSES, st.floats(0, 24 * H), st.none() | st.floats(-1, 1e9), st.integers(-1, 6),
        st.none() | st.floats(1, 7200))
 def test_what_is_due_is_open_inside_the_window_and_not_past(
-    result: Result, cause: int | None, ago: float, wait: float | None, dialled: bool, left: int, own: float | None
+    result: Result, cause: int | None, ago: float, wait: float | None, left: int, own: float | None
 ) -> None:
     open_time = OpenTime(parse_all(["mon-fri 08:00-12:00,13:00-17:00"]), "Europe/Budapest")
-    plan = Plan(open_time, END, slots(MISSED, END, 6, open_time), left, 300.0, own, dialled)
+    plan = Plan(open_time, END, slots(MISSED, END, 6, open_time), left, 300.0, own)
     found = after(Outcome(result, cause, retry_after=wait), MISSED + ago, plan)
     if isinstance(found, Again):
         assert MISSED + ago <= found.at < END

@@ -194,8 +194,6 @@ def test_tickets_are_numbered_when_they_are_stored(engine: Engine) -> None:
     assert engine.store.tickets(9, state="open") == [numbered[1], numbered[0]]
     assert engine.store.tickets(9, customer=OTHER) == [numbered[1]]
     assert engine.store.ticket(2) == engine.store.ticket("2") == engine.store.ticket(tickets[1].id) == numbered[1]
-    assert engine.store.ticket_of("t") == numbered[1]
-    assert engine.store.ticket_of("u") is None
     assert engine.store.ticket(4) is None
     assert engine.store.ticket("no such") is None
     assert engine.events()[0].data == {"ticket": tickets[1].id, "subject": "x", TICKET_NUMBER: 2}
