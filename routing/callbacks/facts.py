@@ -31,12 +31,6 @@ Result = Literal[
 `no_key`: the customer did not press the key that proves a person. `refused`: by the guard. `glare`: the customer rang
 in first and was joined. `stopped`: by an operator, a talk meanwhile, or the drain. `crashed`: we died in the middle."""
 
-COUNTED: frozenset[Result] = frozenset({
-    "talked", "short", "agent_left", "customer_no_answer", "customer_busy", "customer_failed", "customer_left",
-    "no_key",
-})
-"""Results that use up an attempt; `agent_left`, `stopped`, `crashed` and `glare` do where the customer was dialled."""
-
 
 class TaskRow(NamedTuple):
     """A promise to call a customer."""
