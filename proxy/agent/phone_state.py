@@ -69,8 +69,8 @@ class PhoneState:
             return
         direction = dialog.direction or (before.direction if before is not None else None)
         state: Doing = "busy" if dialog.state == "confirmed" or direction == "initiator" else "ringing"
-        remote = dialog.remote.user
-        if remote is None and dialog.remote.identity is None and before is not None:
+        remote = dialog.remote_user
+        if dialog.remote is None and before is not None:
             remote = before.seen.remote
         seen = Seen(state, None if direction == "initiator" else remote)
         self._dialogs[dialog.id] = _Known(seen, dialog.state, direction)

@@ -35,42 +35,29 @@ _DIRECTIONS: Final = {str(word): word for word in get_args(Direction)}
 _VERSION: Final = re.compile(r"[0-9]{1,10}")
 
 
-class Party(NamedTuple):
-    """One end of a dialog, as far as it is told."""
+class PhoneDialog(NamedTuple):
+    """One dialog of the watched phone, as much of it as says what the phone does and with whom."""
 
-    identity: str | None = None
-    """URI of who that is; the only part that names a caller."""
-    display: str = ""
-    target: str | None = None
-    """URI where that end is reached: no identity."""
+    id: str
+    """Its name within the documents of one subscription."""
+    state: DialogState
+    direction: Direction | None
+    """`recipient`: the phone was called."""
+    remote: str | None
+    """Identity of the other end, a URI. A target is none: it is where that end is reached."""
 
     @property
-    def user(self) -> str | None:
-        """User part of the identity (a number or an extension), unescaped; None where there is none."""
-        if self.identity is None:
+    def remote_user(self) -> str | None:
+        """User part of that identity (a number or an extension), unescaped; None where there is none."""
+        if self.remote is None:
             return None
         try:
-            uri = Uri.parse(self.identity.encode())
+            uri = Uri.parse(self.remote.encode())
         except SipError:
             return None
         if uri.scheme not in (b"sip", b"sips", b"tel"):
             return None
         return uri.unescaped_user().decode("utf-8", "replace") or None
-
-
-class PhoneDialog(NamedTuple):
-    """One dialog of the watched phone."""
-
-    id: str
-    """Its name within the documents of one subscription."""
-    state: DialogState
-    event: str
-    """Why it is terminated (`cancelled`, `rejected`, `local-bye`, `remote-bye`, ...); empty where nothing says so."""
-    direction: Direction | None
-    """`recipient`: the phone was called."""
-    call_id: str | None
-    local: Party
-    remote: Party
 
 
 class DialogInfo(NamedTuple):
@@ -79,7 +66,6 @@ class DialogInfo(NamedTuple):
     version: int
     full: bool
     """All dialogs there are; else only those that changed since the version before."""
-    entity: str
     dialogs: tuple[PhoneDialog, ...]
 
 
@@ -116,9 +102,8 @@ class _Reader:
         self._root: dict[str, str] | None = None
         self._dialogs: list[PhoneDialog] = []
         self._dialog: dict[str, str] = {}
-        self._state = self._event = ""
-        self._ends: dict[str, Party] = {}
-        self._value = ""
+        self._state = self._value = ""
+        self._remote: str | None = None
 
     def doctype(self, *declared: object) -> None:
         raise _bad("document type declaration")
@@ -138,14 +123,7 @@ class _Reader:
             case ["dialog-info", "dialog"]:
                 if len(self._dialogs) >= MAX_DIALOGS:
                     raise _bad("too many dialogs")
-                self._dialog, self._ends = attributes, {}
-                self._state = self._event = ""
-            case ["dialog-info", "dialog", "state"]:
-                self._event = attributes.get("event", "").strip().lower()[:MAX_TEXT]
-            case ["dialog-info", "dialog", ("local" | "remote") as end, "identity"]:
-                self._ends[end] = self._end(end)._replace(display=attributes.get("display", "")[:MAX_TEXT])
-            case ["dialog-info", "dialog", ("local" | "remote") as end, "target"]:
-                self._ends[end] = self._end(end)._replace(target=attributes.get("uri", "")[:MAX_TEXT] or None)
+                self._dialog, self._state, self._remote = attributes, "", None
 
     def text(self, text: str) -> None:
         if not self._skip and len(self._value) <= MAX_TEXT:
@@ -158,15 +136,12 @@ class _Reader:
         match self._path:
             case ["dialog-info", "dialog", "state"]:
                 self._state = self._value.strip().lower()
-            case ["dialog-info", "dialog", ("local" | "remote") as end, "identity"]:
-                self._ends[end] = self._end(end)._replace(identity=self._value.strip()[:MAX_TEXT] or None)
+            case ["dialog-info", "dialog", "remote", "identity"]:
+                self._remote = self._value.strip()[:MAX_TEXT] or None
             case ["dialog-info", "dialog"]:
                 self._dialogs.append(self._finished())
         self._path.pop()
         self._value = ""
-
-    def _end(self, end: str) -> Party:
-        return self._ends.get(end, Party())
 
     def _finished(self) -> PhoneDialog:
         told, state = self._dialog, _STATES.get(self._state)
@@ -174,9 +149,8 @@ class _Reader:
             raise _bad("dialog without a known state")
         if not told.get("id"):
             raise _bad("dialog without id")
-        return PhoneDialog(told["id"][:MAX_TEXT], state, self._event,
-                           _DIRECTIONS.get(told.get("direction", "").strip().lower()),
-                           told.get("call-id", "")[:MAX_TEXT] or None, self._end("local"), self._end("remote"))
+        direction = _DIRECTIONS.get(told.get("direction", "").strip().lower())
+        return PhoneDialog(told["id"][:MAX_TEXT], state, direction, self._remote)
 
     def document(self) -> DialogInfo:
         """Give what was read. Raises SipError(400) where it is no dialog-info."""
@@ -186,4 +160,4 @@ class _Reader:
         version, state = root.get("version", "0").strip(), root.get("state", "full").strip().lower()
         if _VERSION.fullmatch(version) is None or state not in ("full", "partial"):
             raise _bad("version or state")
-        return DialogInfo(int(version), state == "full", root.get("entity", "")[:MAX_TEXT], tuple(self._dialogs))
+        return DialogInfo(int(version), state == "full", tuple(self._dialogs))

@@ -5,22 +5,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.agent.phone_state import FREE, PhoneState, Seen, joined
-from proxy.sip.dialog_info import DialogInfo, DialogState, Direction, Party, PhoneDialog
+from proxy.sip.dialog_info import DialogInfo, DialogState, Direction, PhoneDialog
 
 CUSTOMER, OTHER = "+36201234567", "+36301112233"
 
 
 def one(state: DialogState, who: str | None = None, name: str = "1",
         way: Direction | None = "recipient") -> PhoneDialog:
-    return PhoneDialog(name, state, "", way, None, Party(), Party(who and f"sip:{who}@pbx"))
+    return PhoneDialog(name, state, way, who and f"sip:{who}@pbx")
 
 
 def full(*dialogs: PhoneDialog, version: int = 0) -> DialogInfo:
-    return DialogInfo(version, True, "sip:201@pbx", dialogs)
+    return DialogInfo(version, True, dialogs)
 
 
 def partial(version: int, *dialogs: PhoneDialog) -> DialogInfo:
-    return DialogInfo(version, False, "sip:201@pbx", dialogs)
+    return DialogInfo(version, False, dialogs)
 
 
 @pytest.mark.parametrize(("dialogs", "seen"), [
@@ -70,7 +70,7 @@ def test_who_rings_may_change() -> None:
 def test_an_identity_that_nobody_can_read_is_nobody() -> None:
     state = PhoneState()
     state.take(full(one("early", CUSTOMER)))
-    unreadable = one("confirmed")._replace(remote=Party("urn:x:y"))
+    unreadable = one("confirmed")._replace(remote="urn:x:y")
     state.take(full(unreadable))
     assert state.seen() == Seen("busy")
 
