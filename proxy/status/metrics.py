@@ -5,7 +5,7 @@ configuration, addresses of configured peers; never a phone number, and never an
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -17,6 +17,17 @@ from proxy.status.source import PeerState, Snapshot, StatusSource
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Metric = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
+
+GROUP_FIGURES: Final[tuple[tuple[type[CounterMetricFamily | GaugeMetricFamily], str, str, str], ...]] = (
+    (GaugeMetricFamily, "group_calls", "Calls in progress", "calls"),
+    (GaugeMetricFamily, "group_waiting", "Callers who wait for an agent", "waiting"),
+    (GaugeMetricFamily, "callbacks_in_queue", "Callbacks that are open or held", "callbacks_in_queue"),
+    (GaugeMetricFamily, "callbacks_due", "Callbacks that wait for an agent now", "callbacks_due"),
+    (GaugeMetricFamily, "callbacks_running", "Attempts under way", "callbacks_running"),
+    (CounterMetricFamily, "callbacks", "Callbacks promised", "callbacks_total"),
+    (CounterMetricFamily, "callbacks_kept", "Callbacks that ended with a talk", "callbacks_kept"),
+)
+"""Figures of each group: kind, name, help, field of its state."""
 
 
 class Connection(Protocol):
@@ -143,12 +154,18 @@ def _peers(side: str, peers: Mapping[str, PeerState]) -> Iterator[Metric]:
 
 
 def _groups(snapshot: Snapshot) -> Iterator[Metric]:
-    calls = GaugeMetricFamily("boomerang_group_calls", "Calls in progress", labels=["group"])
     agents = GaugeMetricFamily("boomerang_group_agents", "Agents by state", labels=["group", "state"])
+    waits = GaugeMetricFamily("boomerang_callback_wait_average_seconds", "From missed call to talk", labels=["group"])
     for name, group in snapshot.groups.items():
-        calls.add_metric([name], group.calls)
         agents.add_metric([name, "free"], group.agents_free)
         agents.add_metric([name, "busy"], group.agents_busy)
         agents.add_metric([name, "unknown"], group.agents_unknown)
-    yield calls
+        if group.average_callback_wait_s is not None:
+            waits.add_metric([name], group.average_callback_wait_s)
     yield agents
+    yield waits
+    for family, metric, help_text, figure in GROUP_FIGURES:
+        counted = family(f"boomerang_{metric}", help_text, labels=["group"])
+        for name, group in snapshot.groups.items():
+            counted.add_metric([name], getattr(group, figure))
+        yield counted

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from proxy.core.counters import Counters
 from proxy.status.service import StatusService
-from proxy.status.source import HttpSettings
+from proxy.status.source import GroupState, HttpSettings
 from tests.kit.ports import free_port
 from tests.kit.waiting import eventually, stays
 from tests.proxy.status.conftest import Start
@@ -73,6 +73,25 @@ def test_metrics(base: str, counters: Counters) -> None:
     assert samples["boomerang_direct_callbacks_live", ()] == 3
     assert not re.search(r'"[^"]*[0-9]{6,}', "".join(
         line.partition("}")[0] for line in answer.text.splitlines() if not line.startswith("#")))
+
+
+def test_metrics_of_callbacks(base: str, source: FakeSource) -> None:
+    """The figures that dashboards draw for a group, here as on MQTT."""
+    sales = GroupState(waiting=2, callbacks_in_queue=5, callbacks_due=3, callbacks_running=1, callbacks_total=9,
+                       callbacks_kept=4, average_callback_wait_s=61.5)
+    source.now = replace(source.now, groups={"sales": sales, "service": GroupState()})
+    samples = {
+        (sample.name, sample.labels.get("group")): sample.value
+        for family in text_string_to_metric_families(httpx.get(f"{base}/metrics").text) for sample in family.samples
+    }
+    shown = {name: value for (name, group), value in samples.items() if group == "sales" and "agents" not in name}
+    assert shown == {
+        "boomerang_group_calls": 0, "boomerang_group_waiting": 2, "boomerang_callbacks_in_queue": 5,
+        "boomerang_callbacks_due": 3, "boomerang_callbacks_running": 1, "boomerang_callbacks_total": 9,
+        "boomerang_callbacks_kept_total": 4, "boomerang_callback_wait_average_seconds": 61.5,
+    }
+    assert samples["boomerang_callbacks_total", "service"] == 0
+    assert ("boomerang_callback_wait_average_seconds", "service") not in samples, "none was kept yet"
 
 
 def test_the_api_describes_itself_without_the_internet(base: str) -> None:
