@@ -88,6 +88,14 @@ SHORTEST_WAIT: Final = 0.001
 PATH_BYTES: Final = 107
 """Longest path of a Unix socket on Linux (unix(7))."""
 
+MOMENTS: Final = frozenset({
+    "created", "missed_at", "due", "expires", "responsible_since", "released", "ended", "claimed", "customer_at",
+    "answered", "time", "since", "next", "delivered", "waits_until", "touched", "expires_at", "due_at", "planned",
+    "until",
+})
+"""Keys of answers whose values are moments where they are floats: seconds since the epoch. An agent's `released` is a
+count."""
+
 Handler = Callable[[dict[str, Any]], Any]
 """Gets the request's args; returns data, an awaitable of data, or an async iterator of data. Runs on the event loop."""
 

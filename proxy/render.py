@@ -11,17 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from config.toml import to_value
+from proxy.control import MOMENTS
 from proxy.ladder import printable
 
 PIPE_WIDTH: Final = 1000
 """Columns where the output is no terminal: nothing is cut."""
 
 NOTHING: Final = "-"
-
-MOMENTS: Final = frozenset({"time", "since", "created", "touched", "expires", "missed_at", "due", "ended", "claimed",
-                            "delivered", "responsible_since", "waits_until", "released", "expires_at", "due_at",
-                            "planned", "until"})
-"""Keys whose values are seconds since the epoch where they are floats; an agent's `released` is a count."""
 
 _STYLES: Final = {"up": "green", "running": "green", "down": "red", "draining": "yellow"}
 

@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 from typing import Any, Final
 
 from config.problem import ConfigError
-from proxy.control import ControlError, Handler
+from proxy.control import MOMENTS, ControlError, Handler
 from proxy.daemon.arguments import UnknownError
 from proxy.status.commands import CommandError
 from routing.events import rfc3339
@@ -14,13 +14,6 @@ from routing.events import rfc3339
 MQTT_WORDS: Final = frozenset({"callbacks", "dnc", "campaigns", "tickets", "agents", "calls", "direct"})
 """What commands over MQTT may be about. Of the policy only campaigns: the rest is for operators."""
 API_WORDS: Final = MQTT_WORDS | {"policy"}
-MOMENTS: Final = frozenset({
-    "created", "missed_at", "due", "expires", "responsible_since", "released", "ended", "claimed", "customer_at",
-    "answered", "time", "since", "next", "delivered", "waits_until", "touched", "expires_at", "due_at", "planned",
-    "until",
-})
-"""Keys whose values are seconds since the epoch on the control socket where they are floats, and RFC 3339 here; an
-agent's `released` is a count."""
 
 
 class Gate:

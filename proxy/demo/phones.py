@@ -142,14 +142,11 @@ class Incoming(Call):
 
     def accept(self, sdp: bytes = SDP) -> Response:
         """Send 200 with SDP, again and again until the ACK comes (RFC 3261 section 13.3.1.4); return it."""
-        built = build_response(self.invite, 200, to_tag=self._tag,
-                               fields=(*self._dialog_fields(), b"Content-Type: application/sdp"))
-        answer = parse(built)
+        data = build_response(self.invite, 200, to_tag=self._tag, body=sdp,
+                              fields=(*self._dialog_fields(), b"Content-Type: application/sdp"))
+        answer = parse(data)
         assert isinstance(answer, Response)
-        answer.replace(b"content-length", b"Content-Length: %d" % len(sdp))
-        answer.body = sdp
         self.dialog = Dialog.as_callee(self.invite, answer)
-        data = answer.to_bytes()
         self._transaction.respond(data, 200, self.end.now())
         self._repeat(data, TIMERS.T1)
         return answer

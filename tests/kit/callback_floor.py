@@ -17,6 +17,7 @@ from typing import Any, Self
 from tests.kit.boomerang import Boomerang
 from tests.kit.far_call import FarCall, Plan
 from tests.kit.far_end import FarEnd, Loop
+from tests.kit.far_phones import FarPhones
 from tests.kit.mosquitto import Subscriber, broker, listening
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.site import peer
@@ -111,17 +112,13 @@ class Floor:
         return Running(folder, self, extra)
 
 
-class Running:
+class Running(FarPhones):
     """The daemon, its broker, and everybody around it."""
 
     def __init__(self, folder: Path, floor: Floor, extra: Mapping[str, Any] | None) -> None:
         self._folder, self._floor, self._extra, self._stack = folder, floor, extra or {}, ExitStack()
-        self._loop: Loop
-        self.carrier: FarEnd
-        self.pbx: FarEnd
-        """Answers when an agent does: `office`."""
         self.queue: FarEnd
-        """Answers before it queues: `queue`."""
+        """Answers before it queues: `queue`; `pbx` when an agent does: `office`."""
         self.boomerang: Boomerang
         self.mqtt: Subscriber
 
@@ -134,8 +131,8 @@ class Running:
         return self
 
     def _start(self) -> None:
-        self._loop = self._stack.enter_context(Loop())
-        self.carrier, self.pbx, self.queue = self._loop.open(), self._loop.open(), self._loop.open()
+        self.loop = self._stack.enter_context(Loop())
+        self.carrier, self.pbx, self.queue = self.loop.open(), self.loop.open(), self.loop.open()
         server = self._stack.enter_context(broker(self._folder))
         self.mqtt = self._stack.enter_context(listening(server.port))
         first = free_port(MEDIA_PORTS)
@@ -158,18 +155,11 @@ class Running:
 
     def dial(self, customer: str, number: str, *, plan: Plan | None = None) -> FarCall:
         """A customer calls one of our numbers."""
-        return self._loop.do(lambda: self.carrier.dial(number, customer, self.boomerang.hop, plan or Plan(media=False)))
+        return self.loop.do(lambda: self.carrier.dial(number, customer, self.boomerang.hop, plan or Plan(media=False)))
 
     def agent_dials(self, agent: str, customer: str) -> FarCall:
         """An agent calls a customer."""
-        return self._loop.do(lambda: self.pbx.dial(customer, agent, self.boomerang.hop, Plan(media=False)))
-
-    def hang_up(self, call: FarCall) -> None:
-        """A phone hangs up, whatever the state of its call."""
-        self._loop.do(call.hang_up)
-
-    def press(self, call: FarCall, key: str) -> None:
-        self._loop.do(lambda: call.press(key))
+        return self.loop.do(lambda: self.pbx.dial(customer, agent, self.boomerang.hop, Plan(media=False)))
 
     def miss(self, group: Group, customer: str | None = None, number: str | None = None) -> FarCall:
         """A customer calls the group's number, nobody answers, they hang up."""
@@ -181,31 +171,10 @@ class Running:
     # What is waited for
 
     def over(self, call: FarCall, timeout: float = 10.0) -> FarCall:
-        return self._until(call, "over", timeout)
+        return self.until(call, "over", timeout)
 
     def up(self, call: FarCall, timeout: float = 10.0) -> FarCall:
-        return self._until(call, "up", timeout)
-
-    def _until(self, call: FarCall, state: str, timeout: float) -> FarCall:
-        eventually(lambda: call.state == state, f"the call of {call.shown} to {call.user} is {state}", timeout)
-        return call
-
-    def rings(self, agent: str, number: int = 1, timeout: float = 10.0) -> FarCall:
-        """The n-th call to an agent."""
-        return eventually(lambda: self.pbx.to(agent)[number - 1 : number], f"call {number} to {agent}", timeout)[0]
-
-    def reaches(self, customer: str, number: int = 1, timeout: float = 10.0) -> FarCall:
-        """The n-th call to a customer."""
-        return eventually(lambda: self.carrier.to(customer)[number - 1 : number], f"call {number} to {customer}",
-                          timeout)[0]
-
-    def heard(self, call: FarCall, seconds: float = 0.4) -> bytes:
-        """What the phone hears from now on, as PCM."""
-        rtp = call.rtp
-        assert rtp is not None
-        begin = len(rtp.heard)
-        eventually(lambda: len(rtp.heard) >= begin + seconds * 50, f"{seconds} s of audio at {call.user}", 5)
-        return self._loop.do(lambda: rtp.audio(begin))
+        return self.until(call, "up", timeout)
 
     # What Boomerang says
 

@@ -11,6 +11,7 @@ from tests.kit.boomerang import Boomerang
 from tests.kit.far_call import FarCall, Plan
 from tests.kit.far_end import Loop
 from tests.kit.far_login import Login
+from tests.kit.far_phones import FarPhones
 from tests.kit.ports import free_port
 from tests.kit.site import SHARED, peer
 from tests.kit.waiting import eventually
@@ -40,7 +41,7 @@ def policy(agents: tuple[str, ...] = (AGENT,), missed: Mapping[str, Any] | None 
     }
 
 
-class CallbackScene:
+class CallbackScene(FarPhones):
     """`with CallbackScene(...) as scene:`. The PBX's agent takes every callback, nobody answers the front desk."""
 
     def __init__(self, folder: Path, *, policy: Mapping[str, Any], login: Login | None = LOGIN, mqtt: str = "off",
@@ -72,10 +73,6 @@ class CallbackScene:
         plan = Plan(tone=tone, media=bool(tone))
         return self.loop.do(lambda: self.carrier.dial(dialled, customer, self.boomerang.hop, plan))
 
-    def hang_up(self, call: FarCall) -> None:
-        """A phone hangs up, whatever the state of its call."""
-        self.loop.do(call.hang_up)
-
     def miss(self, customer: str = CUSTOMER, dialled: str = SHARED, *, answered: bool = True) -> FarCall:
         """A customer calls, nobody answers, they hang up; `answered`: their CANCEL is, for the daemon lives on."""
         call = self.dial(customer, dialled)
@@ -85,32 +82,15 @@ class CallbackScene:
             eventually(lambda: call.state == "over", f"the call of {customer} is over", 5)
         return call
 
-    def press(self, call: FarCall, key: str) -> None:
-        self.loop.do(lambda: call.press(key))
-
     # What is waited for
 
     def agent_call(self, number: int = 1, agent: str = AGENT, timeout: float = 10.0) -> FarCall:
         """The n-th call to an agent."""
-        found = eventually(lambda: self.pbx.to(agent)[number - 1 : number], f"call {number} to {agent}", timeout)
-        return found[0]
+        return self.rings(agent, number, timeout)
 
     def customer_call(self, number: int = 1, customer: str = CUSTOMER, timeout: float = 10.0) -> FarCall:
         """The n-th call to a customer."""
-        found = eventually(lambda: self.carrier.to(customer)[number - 1 : number], f"call {number} to {customer}",
-                           timeout)
-        return found[0]
-
-    def until(self, call: FarCall, state: str, timeout: float = 10.0) -> FarCall:
-        eventually(lambda: call.state == state, f"the call to {call.user} is {state}", timeout)
-        return call
-
-    def heard(self, call: FarCall, seconds: float = 0.4) -> bytes:
-        """What the phone hears from now on, as PCM."""
-        assert call.rtp is not None
-        rtp, begin = call.rtp, len(call.rtp.heard)
-        eventually(lambda: len(rtp.heard) >= begin + seconds * 50, f"{seconds} s of audio at {call.user}", 5)
-        return self.loop.do(lambda: rtp.audio(begin))
+        return self.reaches(customer, number, timeout)
 
     def all_quiet(self, timeout: float = 10.0) -> None:
         """Wait until no phone is in a call."""

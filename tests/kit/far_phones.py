@@ -1,0 +1,41 @@
+"""What a test does with the phones at both far ends, and what it waits for from them."""
+
+from tests.kit.far_call import FarCall
+from tests.kit.far_end import FarEnd, Loop
+from tests.kit.waiting import eventually
+
+
+class FarPhones:
+    """A carrier with customers and a PBX with agents, whose loop runs in a thread of its own."""
+
+    loop: Loop
+    carrier: FarEnd
+    pbx: FarEnd
+
+    def hang_up(self, call: FarCall) -> None:
+        """A phone hangs up, whatever the state of its call."""
+        self.loop.do(call.hang_up)
+
+    def press(self, call: FarCall, key: str) -> None:
+        self.loop.do(lambda: call.press(key))
+
+    def until(self, call: FarCall, state: str, timeout: float = 10.0) -> FarCall:
+        eventually(lambda: call.state == state, f"the call of {call.shown} to {call.user} is {state}", timeout)
+        return call
+
+    def rings(self, agent: str, number: int = 1, timeout: float = 10.0) -> FarCall:
+        """The n-th call to an agent."""
+        return eventually(lambda: self.pbx.to(agent)[number - 1 : number], f"call {number} to {agent}", timeout)[0]
+
+    def reaches(self, customer: str, number: int = 1, timeout: float = 10.0) -> FarCall:
+        """The n-th call to a customer."""
+        return eventually(lambda: self.carrier.to(customer)[number - 1 : number], f"call {number} to {customer}",
+                          timeout)[0]
+
+    def heard(self, call: FarCall, seconds: float = 0.4) -> bytes:
+        """What the phone hears from now on, as PCM."""
+        rtp = call.rtp
+        assert rtp is not None
+        begin = len(rtp.heard)
+        eventually(lambda: len(rtp.heard) >= begin + seconds * 50, f"{seconds} s of audio at {call.user}", 5)
+        return self.loop.do(lambda: rtp.audio(begin))
