@@ -57,9 +57,11 @@ class Campaign(Section):
         "every missed caller.",
     )
     add_key: MenuKey | None = Field(
-        default=None, description="Callers who pressed this key are added; no key of a waiting caller is heard yet."
+        default=None, description="Callers who press this key while they wait are added, told so, and let go."
     )
-    add_prompt: Name | None = Field(default=None, description="Recording that tells them of the key.")
+    add_prompt: Name | None = Field(
+        default=None, description="Recording that tells who waits of the key, once; not set: what the PBX plays does."
+    )
     as_ticket: bool = Field(default=False, description="Instead of a call, a ticket is opened.")
     ticket_subject: Subject = Field(default="Callback %number%", description="Subject of that ticket, as for tickets.")
     record: bool | None = Field(default=None, description="Overrides callback.record.")

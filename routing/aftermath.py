@@ -10,14 +10,14 @@ from typing import Final, TypeVar
 from routing import blind_queues, route
 from routing.alarms import Alarms
 from routing.attendance import Attendance
-from routing.callbacks.facts import Missed, Talk
+from routing.callbacks.facts import Missed, Talk, Waiter, Waits
 from routing.callbacks.happenings import Happenings
 from routing.calls import Call
 from routing.events import Event, rfc3339
 from routing.facts import Ending, Identity
 from routing.identity import PbxFacts
 from routing.missed import NEITHER, Facts, Verdict, verdict
-from routing.store.interface import Store, Unit
+from routing.store.interface import NOTHING, Store, Unit
 from routing.teller import Teller
 
 Asked = TypeVar("Asked")
@@ -31,6 +31,9 @@ LOGIN_TEXT: Final = "trunk {} refuses our login ({}): no callback reaches its cu
 
 CONNECTED_LINE: Final = "connected_line"
 """Evidence of a call whose agent is not known: a phone was shown to ring, and may have been taken up."""
+
+
+ASKED: Final = Verdict("neither", evidence=("asked_for_a_callback",))
 
 
 class Aftermath(Attendance):
@@ -87,6 +90,49 @@ class Aftermath(Attendance):
         if entry is not None and entry.signs and self._blind.shows(entry.pbx):
             self.alarm(blind_queues.ALARM.format(entry.pbx), None, now)
 
+    # Who waits
+
+    def pbx_of(self, call: str) -> str | None:
+        """Return the PBX of a call in progress."""
+        entry = self._calls.get(call)
+        return None if entry is None else entry.pbx
+
+    def waits(self, call: str, now: float) -> Waits | None:
+        """Return what the caller of a call in progress may press while they wait; None: nothing, or no more."""
+        entry = self._calls.get(call)
+        return None if entry is None else self._may_press(entry, now)
+
+    def pressed(self, call: str, key: str, now: float, told: Callable[[bool], None]) -> None:
+        """Take a key of a caller who waits.
+
+        `told` is called once, maybe before this returns: True when a callback is promised and on disk, and only then
+        may they be let go; False: they wait on.
+        """
+        entry = self._calls.get(call)
+        may = None if entry is None else self._may_press(entry, now)
+        if entry is None or may is None or key not in may.keys or entry.customer is None or self.desk is None:
+            told(False)
+            return
+        missed = Missed(entry.id, entry.customer, entry.number, entry.group, entry.pbx, entry.trunk, entry.started_at,
+                        now, "key", (f"key_{key}",), "certain", key)
+        promised, follows = self._ask(self.desk.pressed, missed, now) or (False, NOTHING)
+        if promised:
+            entry.asked = True
+            self._open.attended(entry)
+        if follows is not NOTHING:
+            self._store.put(follows, lambda: told(promised))
+        else:
+            told(promised)
+
+    def _may_press(self, entry: Call, now: float) -> Waits | None:
+        """Ask what a caller may press; nothing as soon as an agent may have taken the call."""
+        if self.desk is None or entry.customer is None or entry.group is None or entry.asked or \
+                entry.agent is not None or entry.picked_at is not None or self._sign(entry) is not None or \
+                (entry.answered_at is not None and not entry.queued) or entry.number_facts.kind != "shared" or \
+                not self._rules.policy.campaign:
+            return None
+        return self._ask(self.desk.waits, Waiter(entry.customer, entry.group, entry.number), now)
+
     def _is_blind(self, group: str) -> bool:
         """Whether a group is called back, and nobody would see one of its agents take a call."""
         policy = self._rules.policy
@@ -97,6 +143,8 @@ class Aftermath(Attendance):
         """Say what a call that ends now was to the customer; our leg to an agent is nothing to them."""
         if entry.to_agent:
             return NEITHER
+        if entry.asked:
+            return ASKED
         policy = self._rules.policy
         min_talk = (policy.direct_callback if entry.agent is None else policy.direct_for(entry.agent)).min_talk
         if entry.direction == "outbound" or (entry.answered_at is not None and not entry.queued):  # most calls

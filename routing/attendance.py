@@ -15,11 +15,14 @@ from routing import identity, route
 from routing.agents import NEVER_SEEN, AgentState, Board, Rest
 from routing.calls import OWN, SIGNS_MAX, Call
 from routing.events import Event
-from routing.facts import Identity, Target, Watched
+from routing.facts import WAITING_ROOM, Identity, Target, Watched
 from routing.floor import OpenCalls
 from routing.identity import PbxFacts, Proof
 from routing.store.interface import Store, Unit
 from routing.teller import Teller
+
+_HEADED: Final = Target()
+"""Where a call was headed."""
 
 NO_PBX: Final = PbxFacts.of("(?!)", ())
 """A PBX that is not configured: nobody is its agent."""
@@ -300,8 +303,9 @@ class Attendance:
 
 
 def target_of(entry: Call, index: int) -> Target:
-    """Return a target of a call; of one that was read back nobody knows them any more."""
-    return entry.targets[index] if index < len(entry.targets) else Target()
+    """Return a target of a call as the PBX sees it; of one that was read back nobody knows them any more."""
+    found = entry.targets[index] if index < len(entry.targets) else _HEADED
+    return _HEADED if found.local == WAITING_ROOM else found
 
 
 def _may_be_taken(call: Call, now: float) -> bool:

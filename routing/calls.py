@@ -28,10 +28,10 @@ class Call:
     """What must be known of a call until it ends. Times in seconds since the epoch."""
 
     __slots__ = (
-        "agent", "alive_at", "answered_at", "attempt", "customer", "dialled", "direction", "evidence", "group", "held",
-        "id", "live", "number", "number_facts", "own", "pbx", "picked_at", "picked_by", "queued", "rang", "reason",
-        "restored_at", "rung", "session", "signs", "sip_call_id", "started_at", "targets", "tried", "tried_status",
-        "trunk", "waits",
+        "agent", "alive_at", "answered_at", "asked", "attempt", "customer", "dialled", "direction", "evidence",
+        "group", "held", "id", "live", "number", "number_facts", "own", "pbx", "picked_at", "picked_by", "queued",
+        "rang", "reason", "restored_at", "rung", "session", "signs", "sip_call_id", "started_at", "targets", "tried",
+        "tried_status", "trunk", "waits",
     )
 
     def __init__(self, name: str, sip_call_id: str, direction: Direction, trunk: str, pbx: str, dialled: str,
@@ -73,6 +73,8 @@ class Call:
         """Who took it, seen before the answer came."""
         self.signs: dict[str, float] | None = None
         """Agents whose phones were shown as the ones that it is connected to, and when last."""
+        self.asked = False
+        """The customer was promised a callback by the key they pressed."""
         self.waits = False
         """Counted among the callers who wait for an agent."""
 

@@ -7,7 +7,7 @@ All times are seconds since the epoch, UTC (wall clock), because they must outli
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 Direction = Literal["inbound", "outbound"]
 """`inbound`: from a trunk to a PBX; `outbound`: the other way round."""
@@ -54,6 +54,10 @@ class NewCall:
     """The Call-ID header."""
 
 
+WAITING_ROOM: Final = "waiting room"
+"""The local target that takes a call to where it was headed through ourselves, so that the caller's keys are heard."""
+
+
 class Target(NamedTuple):
     """One place to send the call to."""
 
@@ -64,7 +68,8 @@ class Target(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
     """Headers to add for this target only, (name, value)."""
     local: str | None = None
-    """Name of the attempt that this call is to be joined with: the target is ourselves, and refuses like any other."""
+    """The target is ourselves, and refuses like any other: name of the attempt that this call is to be joined with, or
+    WAITING_ROOM."""
 
 
 @dataclass(frozen=True, slots=True)

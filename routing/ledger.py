@@ -17,7 +17,7 @@ from routing.callbacks.facts import OwnCall
 from routing.calls import Call
 from routing.direct import Change, Record
 from routing.events import Event
-from routing.facts import Decision, Ending, Identity, NewCall, OpenCall, Target
+from routing.facts import WAITING_ROOM, Decision, Ending, Identity, NewCall, OpenCall, Target
 from routing.identity import PbxFacts
 from routing.ids import RandomBytes
 from routing.store.interface import NOTHING, Store, StoreError, Unit
@@ -26,6 +26,8 @@ from routing.today import Today
 
 GLARE_PATIENCE: Final = 90.0
 """Seconds that a customer who rings in waits for the agent who is being rung for them; then their call goes on."""
+
+WAITS_HERE: Final = Target(local=WAITING_ROOM)
 
 SWEEP_SLICE: Final = 500
 """Expired records tidied in one turn."""
@@ -282,6 +284,8 @@ class Ledger(Aftermath):
             entry.attempt = attempt
             decision = replace(decision, reason="glare",
                                targets=(Target(ring_for=GLARE_PATIENCE, local=attempt), *decision.targets))
+        if self._may_press(entry, now) is not None:
+            decision = replace(decision, targets=(*decision.targets[:-1], WAITS_HERE, decision.targets[-1]))
         return decision
 
     def _used(self, entry: Call, record: Record, now: float) -> Event:

@@ -165,6 +165,11 @@ class BaseLeg(ABC):
     def session_key(self, session: Session, key: str, now: float) -> None:
         self._pressed(key, "info", now)
 
+    def session_accepted(self, session: Session, request: Request, now: float) -> None:
+        shown = identities_of(request)
+        if shown and session is self.session and not self.over:
+            self.owner.leg_connected(self, shown, now)
+
     def session_ended(self, session: Session, by: Ended, reason: str, now: float) -> None:
         if session is self.session:
             self.finish(self._bye_cause or LegEnd(200, by, reason=reason), now)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
 from proxy.agent.ports import Incoming, Leg, LegEnd, LegOrder, Media, Stack, UserAgent
-from routing.callbacks.facts import Books, DeskFacts, LegRow, OwnCall
+from routing.callbacks.facts import Books, DeskFacts, LegRow, OwnCall, Waits
 from routing.facts import Ending, Identity, Router, Side
 
 Role = Literal["agent", "customer", "incoming"]
@@ -30,6 +30,16 @@ class LegBook(Router, Protocol):
 
     def taken_by(self, call: str) -> str | None:
         """Who took an agent's leg that went to a queue, as far as it is proved by now."""
+
+    def pbx_of(self, call: str) -> str | None:
+        """The PBX of a call in progress."""
+
+    def waits(self, call: str, now: float) -> Waits | None:
+        """What the caller may press while they wait; None: nothing, or no more."""
+
+    def pressed(self, call: str, key: str, now: float, told: Callable[[bool], None]) -> None:
+        """A caller who waits pressed a key. `told` is called once, maybe at once: True when what they are promised is
+        on disk; False: they wait on."""
 
 
 class Tools(NamedTuple):
@@ -216,6 +226,9 @@ class OwnLeg:
     def leg_held(self, leg: Leg, held: bool, now: float) -> None:
         """See LegOwner."""
         self.held = held
+
+    def leg_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], now: float) -> None:
+        """See LegOwner: whom an agent's phone or a customer's line is connected to now changes nothing here."""
 
     def leg_played(self, leg: Leg, tag: int, now: float) -> None:
         """See LegOwner."""

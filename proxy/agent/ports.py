@@ -91,13 +91,17 @@ class Incoming(Protocol):
     call: str
     """Our name of the call, in the ledger already. The core tells the ledger that it rings, is answered, or was never
     answered here; its end after an answer is told by whoever owns the leg."""
+    final: bool
+    """To be set where a failure is that of the place where the call was headed: from then on the caller gets it."""
+    identities: tuple[tuple[str, str], ...]
+    """To be set before the answer: who answers behind us, as `Leg.identities`."""
     on_cancel: Callable[[float], None]
     """To be set by the leg: called when the caller gave up or this target's time is over; nothing may be sent then."""
 
     def respond(self, data: bytes, status: int, now: float) -> None:
         """Send a response: provisional, the final one, and the 2xx again until its ACK comes.
 
-        A 3xx to 6xx of ours sends the call on to its next target; the caller never sees it.
+        A 3xx to 6xx of ours sends the call on to its next target, and the caller never sees it, unless it is `final`.
         """
 
 
@@ -262,6 +266,9 @@ class LegOwner(Protocol):
 
     def leg_held(self, leg: "Leg", held: bool, now: float) -> None:
         """The far end put us on hold or took us back."""
+
+    def leg_connected(self, leg: "Leg", identities: tuple[tuple[str, str], ...], now: float) -> None:
+        """The far end says, in a re-INVITE or UPDATE, whom we are connected to now: as `Leg.identities`."""
 
     def leg_played(self, leg: "Leg", tag: int, now: float) -> None:
         """See MediaEars.media_played."""

@@ -35,7 +35,7 @@ class Runner:
     def __init__(self, legs: UserAgent, media: Media, desk: DeskFacts, books: Books, ledger: LegBook, stack: Stack,
                  new_id: Callable[[], str]) -> None:
         """`ledger` is told of legs as of proxied calls; `new_id`: a fresh UUID version 7 each time."""
-        self._tools = Tools(legs, media, desk, books, ledger, stack, new_id)
+        self.tools: Final = Tools(legs, media, desk, books, ledger, stack, new_id)
         self._attempts: dict[str, Attempt] = {}
         self._draining = False
 
@@ -43,15 +43,15 @@ class Runner:
 
     def begin(self, order: Order, now: float) -> None:
         """See Orders. While draining it is told as `stopped` at once; the one that runs already goes on."""
-        clock = self._tools.stack.clock()
+        clock = self.tools.stack.clock()
         if order.attempt in self._attempts:
-            self._tools.stack.note("attempt_runs_already", attempt=order.attempt)
+            self.tools.stack.note("attempt_runs_already", attempt=order.attempt)
             return
         if self._draining:
             outcome = Outcome("stopped", agent=order.agent, text="draining")
-            self._later(lambda: self._tools.desk.ended(order.attempt, outcome, self._tools.stack.wall()))
+            self._later(lambda: self.tools.desk.ended(order.attempt, outcome, self.tools.stack.wall()))
             return
-        attempt = self._attempts[order.attempt] = Attempt(order, self._tools, self._over)
+        attempt = self._attempts[order.attempt] = Attempt(order, self.tools, self._over)
         attempt.preview(clock)
 
     def stop(self, attempt: str, reason: str, now: float) -> None:
@@ -91,17 +91,17 @@ class Runner:
     # Inside
 
     def _later(self, what: Callable[[], None]) -> None:
-        stack = self._tools.stack
+        stack = self.tools.stack
         stack.timers.at(stack.clock(), lambda now: what())
 
     def _stop(self, attempt: str, reason: str) -> None:
         found = self._attempts.get(attempt)
         if found is not None:
-            found.stop(reason, self._tools.stack.clock())
+            found.stop(reason, self.tools.stack.clock())
 
     def _recover(self, row: LegRow) -> None:
         """End a leg; the desk forgets it after a while, for this process may die before its far end has heard."""
-        tools = self._tools
+        tools = self.tools
         tools.stack.note("leg_recovered", call=row.call, attempt=row.attempt, role=row.role)
         tools.tell(tools.legs.forget_leg, row.memory, tools.stack.clock(), call=row.call)
         tools.tell(tools.ledger.ended, row.call, LOST, tools.stack.wall(), call=row.call)

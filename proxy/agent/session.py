@@ -29,6 +29,9 @@ __all__ = ["NO_COMMON_CODEC", "Session", "SessionOwner", "reason_text"]
 
 NO_COMMON_CODEC = b'Warning: 304 boomerang "Media type not available"'
 
+REFRESHES = (b"INVITE", b"UPDATE")
+"""Methods that may change what a dialog has agreed on, and show somebody else (RFC 3311, RFC 5876)."""
+
 
 class Session(SessionOut, ServerBystander):
     """One dialog, early or confirmed."""
@@ -73,6 +76,8 @@ class Session(SessionOut, ServerBystander):
         if handler is None:
             raise SipError(405, "Method Not Allowed", request, (ALLOW,))
         handler(self, request, tx, now)
+        if request.method in REFRESHES:
+            self._owner.session_accepted(self, request, now)
 
     def _bye(self, request: Request, tx: ServerTransaction, now: float) -> None:
         self.close()

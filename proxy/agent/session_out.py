@@ -47,6 +47,9 @@ class SessionOwner(Protocol):
     def session_ended(self, session: "Session", by: Ended, reason: str, now: float) -> None:
         """The far end hung up (`far`) or is gone (`lost`; its BYE is on the way). Told once."""
 
+    def session_accepted(self, session: "Session", request: Request, now: float) -> None:
+        """A re-INVITE or UPDATE of the far end was accepted."""
+
     def session_prack(self, session: "Session", request: Request, tx: ServerTransaction, now: float) -> None:
         """A PRACK came: answer it."""
 

@@ -3,7 +3,8 @@
 Rules
 - What belongs to a dialog of ours is known by its Call-ID and our tag, which nobody can guess: it needs no token.
 - A target may be local. Its INVITE stays a call setup like any other: refused here, it goes on to its next target,
-  and the caller never learns of it; cancelled by the caller, it ends here.
+  and the caller never learns of it, unless what refused it is where the call was headed; cancelled by the caller, it
+  ends here.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Nobody:
 class Offer:
     """An INVITE that was handed over: answered from elsewhere, by the server transaction of its setup."""
 
-    __slots__ = ("_position", "_setup", "call", "flow", "on_cancel", "request")
+    __slots__ = ("_position", "_setup", "call", "final", "flow", "identities", "on_cancel", "request")
 
     def __init__(self, setup: CallSetup, request: Request, position: int) -> None:
         self.request = request
@@ -65,6 +66,10 @@ class Offer:
         self.call = setup.call
         self.on_cancel: Callable[[float], None] = _nothing
         """Called when the caller gave up, or the time of this target is over; set by whoever takes the INVITE."""
+        self.final = False
+        """A failure from now on is that of the place where the call was headed: the caller gets it."""
+        self.identities: tuple[tuple[str, str], ...] = ()
+        """Who answers behind us, for the rules: (P-Asserted-Identity or Remote-Party-ID in lower case, user part)."""
         self._setup = setup
         self._position = position
 

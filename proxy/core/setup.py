@@ -100,6 +100,9 @@ class CallSetup(Relay):
 
     def _offer_here(self, name: str, now: float) -> None:
         assert self.request is not None
+        if self.timer_c is not None:  # how long it rings here is for the user agent to say
+            self.timer_c.cancel()
+            self.timer_c = None
         offer = self.offer = Offer(self, self.request.copy(), self.position)
         if not self.core.local.take(name, offer, now) and self.offer is offer:
             self.answer_here(self.position, b"", 480, now)
@@ -116,13 +119,16 @@ class CallSetup(Relay):
         elif status < 300:
             if not self.done:
                 self._settle()
-                self.core.tell(self.core.router.answered, self.call, position, (), None, self.core.wall(),
+                shown = tuple(Identity(header, user, "", "") for header, user in self.offer.identities)
+                self.core.tell(self.core.router.answered, self.call, position, shown, None, self.core.wall(),
                                call=self.call)
                 self.core.counters.call_ended(self.direction, "answered")
             self.server.respond(data, status, now)
         elif not self.done:
-            self.offer = None
-            if position + 1 < len(self.decision.targets):
+            offer, self.offer = self.offer, None
+            if offer.final:
+                self.finish(status, data, "callee", now)
+            elif position + 1 < len(self.decision.targets):
                 self._next_target(position, status, now)
             else:
                 self.refuse(status, now)

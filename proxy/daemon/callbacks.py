@@ -15,6 +15,7 @@ from proxy.agent.presence import Presence
 from proxy.agent.registration import Registrar, RegistrationState, TrunkRegistration
 from proxy.agent.runner import Runner
 from proxy.agent.user_agent import Agent
+from proxy.agent.waiting import WaitingRoom
 from proxy.core.engine import Proxy
 from proxy.core.local import Offer
 from proxy.daemon.media import ArmedMedia
@@ -25,6 +26,7 @@ from proxy.sip.hop import Flow, Listener
 from proxy.sip.message import Request, Response
 from routing.callbacks.desk import Desk
 from routing.events import Event
+from routing.facts import WAITING_ROOM
 from routing.ids import RandomBytes
 from routing.ledger import Ledger
 from routing.store.interface import Store
@@ -92,6 +94,7 @@ class Callbacks:
         self.desk.peers = self._peers_of
         self.desk.able = lambda: self.media.up
         self.runner = Runner(self.agent, self.media, self.desk, ledger, ledger, self.stack, proxy.new_id)
+        self.waiting = WaitingRoom(self.runner.tools)
         self.desk.orders = self.runner
         self.registrar = Registrar(self.stack, [
             TrunkRegistration(name, trunk.register_expires) for name, trunk in config.trunk.items() if trunk.register_],
@@ -200,8 +203,9 @@ class Callbacks:
     async def stop(self) -> None:
         """End our legs, and everything else."""
         now = self._proxy.clock()
-        if self.runner.running():
+        if self.runner.running() or self.waiting:
             self.runner.hang_up(now)
+            self.waiting.hang_up(now)
             self._arm()
             await asyncio.sleep(GOODBYE)
         self.presence.stop(now)
@@ -267,6 +271,8 @@ class Callbacks:
     def take(self, name: str, offer: Offer, now: float) -> bool:
         """See core.local.Local."""
         try:
+            if name == WAITING_ROOM:
+                return self.media.up and self.waiting.take(offer, now)
             return self.runner.take(name, offer, now)
         except Exception as error:
             self._journal.failure("runner", error)

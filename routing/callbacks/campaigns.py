@@ -29,10 +29,11 @@ def active(campaign: Campaign, now: float, zone: str) -> bool:
 def adds(campaign: Campaign, waited: float, key: str | None = None) -> bool:
     """Say whether a caller joins a campaign: who waited long enough, or pressed its key; without either, everybody.
 
-    `waited`: seconds in the queue until they hung up.
+    `waited`: seconds in the queue until they hung up. `key`: what they pressed, which is for the campaign of that key
+    and no other.
     """
-    if campaign.add_key is not None and key == campaign.add_key:
-        return True
+    if key is not None:
+        return key == campaign.add_key
     if campaign.add_after is not None:
         return waited >= campaign.add_after
     return campaign.add_key is None

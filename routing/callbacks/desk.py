@@ -12,7 +12,7 @@ from config.policy import Policy
 from routing.callbacks.course import Course
 from routing.callbacks.dispatch import Dispatcher
 from routing.callbacks.draft import Draft
-from routing.callbacks.facts import AttemptRow, Floor, LegRow, Missed, Orders, Outcome, Step, Talk
+from routing.callbacks.facts import AttemptRow, Floor, LegRow, Missed, Orders, Outcome, Step, Talk, Waiter, Waits
 from routing.callbacks.intake import Intake
 from routing.callbacks.keeper import Keeper
 from routing.callbacks.office import Office
@@ -99,6 +99,19 @@ class Desk(Office):
         if attempt is None or not attempt.begun or attempt.talked or attempt.stopping:
             return None
         return attempt.row.id
+
+    def waits(self, waiter: Waiter, now: float) -> Waits | None:
+        """See Happenings."""
+        return self._intake.waits(waiter, now) if self._restored else None
+
+    def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
+        """See Happenings."""
+        if not self._restored or not self._store.well:
+            return False, NOTHING
+        draft = self._draft(now)
+        promised = self._intake.missed(missed, draft)
+        self._flood(now)
+        return promised, draft.unit(durable=True)
 
     def _heard(self, fact: Missed | Talk, now: float) -> Unit:
         if not self._restored:

@@ -106,7 +106,8 @@ class LegRow(NamedTuple):
     call: str
     """Our name of it, as in the ledger."""
     attempt: str
-    role: Literal["agent", "customer", "incoming"]
+    role: Literal["agent", "customer", "incoming", "waiting", "place"]
+    """`waiting`: a caller whose keys are heard; `place`: theirs at the PBX. These belong to no attempt (empty)."""
     memory: str
     """What the user agent needs to find it again; not read here."""
 
@@ -291,12 +292,34 @@ class Missed(NamedTuple):
     trunk: str
     began_at: float
     ended_at: float
-    why: Literal["hung_up", "refused", "down", "abandoned"]
+    why: Literal["hung_up", "refused", "down", "abandoned", "key"]
     """`hung_up` before the answer; `refused` by the PBX, or it timed out; `down`: no PBX answered at all; `abandoned`
-    in the queue of a PBX that answers first."""
+    in the queue of a PBX that answers first; `key`: they asked for a callback with the key of a campaign."""
     evidence: tuple[str, ...]
     """What shows it, in words of the field: `no_answer`, `status_486`, `no_dialog_event`, `no_connected_line`, ..."""
     weight: Literal["certain", "likely"]
+    key: str | None = None
+    """The key that they pressed."""
+
+
+class Waiter(NamedTuple):
+    """A customer who waits for an agent."""
+
+    customer: str
+    group: str
+    number: str | None
+    """Our number that they dialled."""
+
+
+class Waits(NamedTuple):
+    """What a caller who waits for an agent may do beside waiting."""
+
+    keys: str
+    """Each asks for a callback."""
+    prompt: str | None
+    """Recording that tells them so; None: nothing is said."""
+    language: str
+    """In which we speak to them."""
 
 
 class Talk(NamedTuple):

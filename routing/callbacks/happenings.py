@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from routing.callbacks.facts import Missed, Talk
+from routing.callbacks.facts import Missed, Talk, Waiter, Waits
 from routing.store.interface import Unit
 
 
@@ -17,3 +17,9 @@ class Happenings(Protocol):
 
     def rang_in(self, customer: str, now: float) -> str | None:
         """A customer calls: return the attempt that calls them at this moment, so that the two are joined."""
+
+    def waits(self, waiter: Waiter, now: float) -> Waits | None:
+        """Return what a customer who waits may press; None: nothing."""
+
+    def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
+        """A customer who waits pressed a key: return whether they are promised a callback, and what follows."""

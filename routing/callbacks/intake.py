@@ -4,7 +4,7 @@ from typing import Any, Final, NamedTuple
 
 from routing.callbacks.campaigns import active, adds
 from routing.callbacks.draft import Draft
-from routing.callbacks.facts import Missed, Origin, TaskRow
+from routing.callbacks.facts import Missed, Origin, TaskRow, Waiter, Waits
 from routing.callbacks.keeper import Keeper
 from routing.callbacks.plan import first
 from routing.callbacks.responsible import Responsible, responsible
@@ -45,18 +45,18 @@ class Intake:
         self.flood: No | None = None
         """Why missed callers are promised nothing at the moment."""
 
-    def missed(self, fact: Missed, draft: Draft) -> None:
-        """A customer reached nobody: promise a callback where the policy says so."""
+    def missed(self, fact: Missed, draft: Draft) -> bool:
+        """A customer reached nobody: promise a callback where the policy says so; return whether there is a promise."""
         if fact.group is None:
-            return
+            return False
         known = self._keeper.register.of(fact.customer, fact.group)
         if known is not None:
             self._keeper.change(known, draft, missed=known.row.missed + 1)
             self._note(known.row.id, fact, draft)
-            return
+            return known.open
         campaign = self._campaign(fact, draft.now)
-        if campaign is None and not self._keeper.book.of(fact.group).missed.enabled:
-            return
+        if campaign is None and (fact.key is not None or not self._keeper.book.of(fact.group).missed.enabled):
+            return False
         self.flood = self._screen.admit(draft.now)
         wish = Wish(fact.customer, fact.group, "missed" if campaign is None else "campaign", campaign, fact.number,
                     fact.pbx, fact.trunk, at=fact.ended_at)
@@ -65,8 +65,22 @@ class Intake:
             row = LOST_ROW._replace(customer=fact.customer, group=fact.group, campaign=campaign, number=fact.number,
                                     reason=self.flood.reason, expires_at=draft.now)
             draft.say("callback.failed", lambda: {**task_data(row), "task": None, "text": text})
-            return
-        self.promise(wish, draft, fact)
+            return False
+        return self.promise(wish, draft, fact).state in ("open", "done")
+
+    def waits(self, waiter: Waiter, now: float) -> Waits | None:
+        """Return what a customer who waits may press; None: nothing that would be kept."""
+        book, found = self._keeper.book, []
+        for name, campaign in book.policy.campaigns_of(waiter.group):
+            if campaign.add_key is not None and active(campaign, now, book.policy.zone_for(waiter.group)):
+                terms = book.of(waiter.group, name)
+                if self._screen.never(waiter.customer, name, waiter.number or terms.number) is None:
+                    found.append((campaign, terms.callback.language))
+        if not found:
+            return None
+        prompts = [(campaign.add_prompt, language) for campaign, language in found if campaign.add_prompt is not None]
+        prompt, language = prompts[0] if prompts else (None, found[0][1])
+        return Waits("".join(dict.fromkeys(campaign.add_key or "" for campaign, _ in found)), prompt, language)
 
     def promise(self, wish: Wish, draft: Draft, fact: Missed | None = None) -> TaskRow:
         """Make a task, which may be at its end already: refused, closed all through its window, or a ticket."""
@@ -110,7 +124,8 @@ class Intake:
         """Return the first campaign, by rank, that takes this call."""
         policy = self._keeper.book.policy
         for name, campaign in policy.campaigns_of(fact.group or ""):
-            if active(campaign, now, policy.zone_for(campaign.group)) and adds(campaign, fact.ended_at - fact.began_at):
+            if active(campaign, now, policy.zone_for(campaign.group)) and \
+                    adds(campaign, fact.ended_at - fact.began_at, fact.key):
                 return name
         return None
 

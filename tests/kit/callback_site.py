@@ -17,6 +17,7 @@ from config.policy import parse_policy
 from proxy.agent.ports import Account, PeerSide
 from proxy.agent.runner import Runner
 from proxy.agent.user_agent import Agent
+from proxy.agent.waiting import WaitingRoom
 from proxy.core.engine import Parts, Proxy
 from proxy.core.local import Offer
 from proxy.core.peers import Peer, PeerTable
@@ -27,7 +28,8 @@ from proxy.sip.message import Request, Response
 from proxy.sip.timers import Timers
 from routing.callbacks.desk import Desk
 from routing.callbacks.facts import AttemptRow, TaskRow
-from routing.identity import PbxFacts
+from routing.facts import WAITING_ROOM
+from routing.identity import Answers, PbxFacts
 from routing.ids import uuid7
 from routing.ledger import Ledger
 from routing.store.interface import Unit
@@ -124,7 +126,7 @@ class Node:
             journal=site.notes, tracer=Deaf(), clock=lambda: site.now, wall=site.wall, new_id=site.new_id,
             is_own=lambda host, port: host == PROXY[0] and (port or 5060) == PROXY[1]))
         policy = parse_policy(site.policy)
-        self.ledger = Ledger(site.store, policy, {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",), "on_agent")},
+        self.ledger = Ledger(site.store, policy, {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",), site.answers)},
                              "edge1", site.random)
         self.proxy.router = self.ledger
         self.stack = ProxyStack(self.proxy, site.accounts, site.random)
@@ -132,6 +134,7 @@ class Node:
         self.agent = Agent(self.stack, self.media)
         self.desk = Desk(site.store, policy, "edge1", self.ledger.teller, self.ledger, site.random)
         self.runner = Runner(self.agent, self.media, self.desk, self.ledger, self.ledger, self.stack, site.new_id)
+        self.waiting = WaitingRoom(self.runner.tools)
         self.desk.orders = self.runner
         self.bugs: list[Exception] = []
         self.ledger.desk = self.desk
@@ -154,7 +157,7 @@ class Node:
         return self.agent.response(response, flow, now)
 
     def take(self, name: str, offer: Offer, now: float) -> bool:
-        return self.runner.take(name, offer, now)
+        return self.waiting.take(offer, now) if name == WAITING_ROOM else self.runner.take(name, offer, now)
 
     def unknown(self, request: Request, flow: Flow, now: float) -> bool:
         return self.agent.unknown_dialog(request, flow, now)
@@ -447,15 +450,15 @@ class Phone:
 
     # -- what it does by itself
 
-    def dial(self, user: str, caller: str) -> Call:
+    def dial(self, user: str, caller: str, fields: Sequence[str] = (), body: bytes = SDP) -> Call:
         """Make a call through the node."""
         self.site.serial += 1
         call_id = f"in-{self.site.serial}@kit"
         own = f"<sip:{caller}@carrier.example>;tag=f{self.site.serial}"
         uri = f"sip:{user}@{PROXY[0]}:{PROXY[1]}"
         lines = [self.via(), "Max-Forwards: 70", f"From: {own}", f"To: <{uri}>", f"Call-ID: {call_id}",
-                 "CSeq: 1 INVITE", f"Contact: <sip:{caller}@{self.at}>", "Content-Type: application/sdp"]
-        data = build(f"INVITE {uri} SIP/2.0", lines, SDP)
+                 "CSeq: 1 INVITE", f"Contact: <sip:{caller}@{self.at}>", "Content-Type: application/sdp", *fields]
+        data = build(f"INVITE {uri} SIP/2.0", lines, body)
         call = Call(self, call_id, Message(data), caller=True)
         call.own = own
         self.calls.append(call)
@@ -476,8 +479,8 @@ class Phone:
 class Site:
     """The node between its far ends, and the clock."""
 
-    def __init__(self, policy: str = POLICY, account: Account | None = None) -> None:
-        self.policy = policy
+    def __init__(self, policy: str = POLICY, account: Account | None = None, answers: Answers = "on_agent") -> None:
+        self.policy, self.answers = policy, answers
         self.now = 1_000.0
         self.serial = 0
         self._noise = 0
@@ -669,6 +672,7 @@ class Site:
         assert [(phone.at, call.invite.user, call.state) for phone in (self.pbx, self.carrier)
                 for call in phone.calls if call.open] == [], self.shown()
         assert node.runner.running() == (), self.shown()
+        assert not len(node.waiting), self.shown()
         assert node.media.sessions == {}, self.shown()
         assert self.store.all_legs == {}, self.shown()
         assert [attempt for attempt in self.attempts() if attempt.ended_at is None] == [], self.shown()

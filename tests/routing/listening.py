@@ -1,6 +1,6 @@
 """A desk that only listens, for tests of the ledger."""
 
-from routing.callbacks.facts import JournalRow, Missed, Talk
+from routing.callbacks.facts import JournalRow, Missed, Talk, Waiter, Waits
 from routing.store.interface import Unit
 
 
@@ -14,6 +14,8 @@ class Ears:
         self.attempts: dict[str, str] = {}
         """Customers whom an attempt calls now."""
         self.broken = False
+        self.may_press: Waits | None = None
+        self.promises = True
 
     def missed(self, missed: Missed, now: float) -> Unit:
         self.missed_calls.append(missed)
@@ -28,6 +30,13 @@ class Ears:
             raise ZeroDivisionError("a bug of the desk")
         self.asked.append(customer)
         return self.attempts.get(customer)
+
+    def waits(self, waiter: Waiter, now: float) -> Waits | None:
+        return self.may_press
+
+    def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
+        self.missed_calls.append(missed)
+        return self.promises, self._line(missed.call, "missed", now)
 
     def _line(self, call: str, kind: str, now: float) -> Unit:
         if self.broken:

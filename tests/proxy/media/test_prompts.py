@@ -20,7 +20,7 @@ NAMES = sorted(TEXTS["en"])
 NEEDED = {
     "callback_for", "press_1_or_2", "connecting", "customer_not_reached", "press_key_to_talk", "this_is_callback",
     "goodbye", "not_understood", "please_wait", "declined", "offer_callback", "menu", "type_number", "number_is",
-    "confirm", "confirmed", "invalid_number", *"0123456789", "plus", "star", "hash",
+    "confirm", "confirmed", "invalid_number", "will_call_back", *"0123456789", "plus", "star", "hash",
 }  # fmt: skip
 
 

@@ -1,0 +1,270 @@
+"""The waiting room: a caller's way into the PBX's queue through ourselves, so that their keys are heard.
+
+Rules
+- Two legs, the caller's and their place at the PBX, which see each other as they would without us: ringing, early
+  media, the answer, whom the caller is connected to, the failure, the end. Their audio and keys cross.
+- What cannot be served here goes its normal way untouched: an offer without a codec of ours, no media process, a PBX
+  that refuses before it has rung anybody. After that its failure is the caller's.
+- A key counts as soon as it is promised on disk what it stands for. Then the place is given up, the caller is told, and
+  their leg ends. Whoever is promised nothing waits on.
+- Nobody is in a call with us that the next process would not know of: both legs are written down first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from proxy.agent.own_leg import Tools
+from proxy.agent.ports import Clip, Incoming, Leg, LegEnd, LegOrder, LegOwner
+from proxy.sip.errors import SipError
+from proxy.sip.message import Request
+from proxy.sip.timers import Timer
+from proxy.sip.uri import Uri
+from routing.callbacks.facts import LegRow, Waits
+from routing.facts import Ending, Identity, Side
+
+LONGEST_WAIT: Final = 24 * 3600.0
+"""Seconds that a place may ring: how long is for the PBX to say, and for the caller."""
+FAREWELL: Final = 15.0
+"""Seconds that the last words may take, where the end of their playing is not told."""
+OFFERED: Final = 1
+LAST_WORDS: Final = 2
+"""Tags of what is played."""
+UNAVAILABLE: Final = 480
+"""What the caller gets where the PBX's failure is nothing they could act on."""
+FOR_US: Final = frozenset({401, 407, 422, 491})
+"""Failures that only who made the INVITE can act on: the place's was ours."""
+OWN_FIELDS: Final = frozenset(name.encode() for name in (
+    "via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "route", "record-route", "require",
+    "proxy-require", "supported", "allow", "allow-events", "session-expires", "min-se", "rack", "rseq", "authorization",
+    "proxy-authorization", "accept", "accept-encoding", "content-type", "content-length", "content-encoding",
+    "content-disposition", "content-language", "mime-version", "user-agent", "timestamp", "path", "replaces", "join",
+))
+"""Headers that are about the leg itself; all others of the caller pass, as they do on the proxy path."""
+
+
+class WaitingRoom:
+    """Everybody who waits."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._waiting: dict[str, Waiting] = {}
+
+    def take(self, incoming: Incoming, now: float) -> bool:
+        """Take a caller to where they were headed. False: their call must go its normal way."""
+        pbx = self._tools.ledger.pbx_of(incoming.call)
+        waits = self._tools.ledger.waits(incoming.call, self._tools.stack.wall())
+        if pbx is None or waits is None or incoming.call in self._waiting:
+            return False
+        waiting = Waiting(self._tools, incoming, waits, lambda: self._waiting.pop(incoming.call, None))
+        self._waiting[incoming.call] = waiting
+        if not waiting.begin(pbx, now):
+            del self._waiting[incoming.call]
+            return False
+        return True
+
+    def hang_up(self, now: float) -> None:
+        """End everything: the process ends."""
+        for waiting in tuple(self._waiting.values()):
+            waiting.hang_up("shutting down", now)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+
+class Waiting(LegOwner):
+    """One caller and their place."""
+
+    def __init__(self, tools: Tools, incoming: Incoming, waits: Waits, over: Callable[[], object]) -> None:
+        """`over`: told when nothing of it is left."""
+        self._tools, self._incoming, self._waits, self._over = tools, incoming, waits, over
+        self._media = tools.media
+        self._caller: Leg | None = None
+        self._place: Leg | None = None
+        self._joined = self._told = False
+        """Whether they hear each other; whether the caller was told of the key."""
+        self._asking = False
+        """A key waits for the disk."""
+        self._leaving = False
+        """They were promised a callback, or everything ends: what the place does is nothing to the caller."""
+        self._by_place = False
+        """The PBX ended it."""
+        self._timer: Timer | None = None
+
+    def begin(self, pbx: str, now: float) -> bool:
+        """Call the PBX as the caller did; False where that fails at once."""
+        incoming, legs = self._incoming, self._tools.legs
+        try:
+            order = place_order(incoming.request, self._tools.new_id(), pbx)
+            place = self._place = legs.place(order, self, now)
+            self._caller = legs.take(incoming, self, now)
+            self._tools.desk.leg(self._row(place), lambda: place.go(self._tools.stack.clock()))
+        except Exception as error:
+            self._tools.stack.note("leg_failed", incoming.call, error=repr(error))
+            self.hang_up("", now)
+            return self._caller is not None
+        return True
+
+    def hang_up(self, reason: str, now: float) -> None:
+        """End both legs."""
+        self._leaving = True
+        for leg in (self._place, self._caller):
+            if leg is not None and not leg.over:
+                leg.hang_up(now, reason=reason)
+
+    # LegOwner
+
+    def leg_sent(self, leg: Leg, now: float) -> None:
+        """See LegOwner."""
+        self._remember(leg)
+
+    def leg_ringing(self, leg: Leg, early_media: bool, now: float) -> None:
+        """See LegOwner."""
+        self._remember(leg)
+        if self._caller is None or self._leaving:
+            return
+        self._incoming.final = True
+        if early_media:
+            self._caller.early(now)
+            self._join()
+            self._offer()
+        else:
+            self._caller.ring(now)
+
+    def leg_accepted(self, leg: Leg, go: Callable[[float], None], now: float) -> None:
+        """See LegOwner."""
+        try:
+            self._tools.desk.leg(self._row(leg), lambda: go(self._tools.stack.clock()))
+        except Exception as error:
+            self._tools.stack.note("telling_failed", leg.call, what="leg", error=repr(error))
+            go(now)
+
+    def leg_answered(self, leg: Leg, now: float) -> None:
+        """See LegOwner."""
+        if self._caller is None or self._leaving:
+            return
+        if leg is self._place:
+            self._incoming.final = True
+            self._incoming.identities = leg.identities
+            self._caller.answer(now)
+            self._join()
+        else:
+            self._offer()
+
+    def leg_digit(self, leg: Leg, digit: str, info: bool, now: float) -> None:
+        """See LegOwner. As RFC 4733 a key went across with the audio; one in signalling is passed on here."""
+        if leg is self._caller and digit in self._waits.keys and not self._leaving and not self._asking:
+            self._asking = True
+            self._tools.tell(self._tools.ledger.pressed, leg.call, digit, self._tools.stack.wall(), self._promised,
+                             call=leg.call)
+        other = self._place if leg is self._caller else self._caller
+        if info and self._joined and other is not None:
+            self._media.press(other.call, digit)
+
+    def leg_held(self, leg: Leg, held: bool, now: float) -> None:
+        """See LegOwner: what the media session does with it is enough."""
+
+    def leg_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], now: float) -> None:
+        """See LegOwner. What the PBX says of whom it rings is for the caller's display, and for the rules."""
+        if leg is not self._place or self._caller is None or self._leaving:
+            return
+        shown = tuple(Identity(header, user, "", "") for header, user in identities)
+        self._tools.tell(self._tools.ledger.connected_line, self._caller.call, shown, self._tools.stack.wall(),
+                         call=self._caller.call)
+        self._caller.refresh_target("", identities[0][1], now)
+
+    def leg_played(self, leg: Leg, tag: int, now: float) -> None:
+        """See LegOwner."""
+        if tag == LAST_WORDS and not leg.over:
+            leg.hang_up(now)
+
+    def leg_silent(self, leg: Leg, seconds: float, now: float) -> None:
+        """See LegOwner: who waits is silent."""
+
+    def leg_ended(self, leg: Leg, end: LegEnd, now: float) -> None:
+        """See LegOwner."""
+        self._tools.tell(self._tools.desk.leg_gone, leg.call, call=leg.call)
+        caller, place = self._caller, self._place
+        if leg is caller:
+            if end.cause == 200:
+                ending = Ending(200, self._who(end))
+                self._tools.tell(self._tools.ledger.ended, leg.call, ending, self._tools.stack.wall(), call=leg.call)
+            if place is not None and not place.over:
+                place.hang_up(now, reason=end.reason)
+        elif caller is not None and not caller.over and not self._leaving:
+            self._by_place = True
+            cause = UNAVAILABLE if end.cause in FOR_US or end.cause < 300 else end.cause
+            caller.hang_up(now, cause, end.reason)
+        if all(one is None or one.over for one in (caller, place)):
+            if self._timer is not None:
+                self._timer.cancel()
+            self._over()
+
+    # Inside
+
+    def _who(self, end: LegEnd) -> Side:
+        if end.by == "far":
+            return "caller"
+        if end.by == "lost":
+            return "lost"
+        return "callee" if self._by_place else "proxy"
+
+    def _join(self) -> None:
+        if not self._joined and self._caller is not None and self._place is not None:
+            self._joined = True
+            self._media.join(self._caller.call, self._place.call)
+
+    def _offer(self) -> None:
+        """Tell the caller of the key, once."""
+        if self._told or self._waits.prompt is None or self._caller is None or not self._joined:
+            return
+        self._told = True
+        self._media.play(self._caller.call, (Clip(self._waits.prompt, self._waits.language),), OFFERED)
+
+    def _promised(self, kept: bool) -> None:
+        """What became of a key; at the next look at the timers, for it may be told at once."""
+        stack = self._tools.stack
+        stack.timers.at(stack.clock(), lambda now: self._let_go(now) if kept else self._wait_on())
+
+    def _wait_on(self) -> None:
+        self._asking = False
+
+    def _let_go(self, now: float) -> None:
+        caller, place = self._caller, self._place
+        if caller is None or caller.over:
+            return
+        self._leaving = True
+        self._tools.stack.note("callback_asked_for", caller.call)
+        self._media.part(caller.call)
+        words = (Clip("will_call_back", self._waits.language), Clip("goodbye", self._waits.language))
+        self._media.play(caller.call, words, LAST_WORDS)
+        self._timer = self._tools.stack.timers.at(now + FAREWELL, caller.hang_up)
+        if place is not None and not place.over:
+            place.hang_up(now, reason="the caller is called back")
+
+    def _remember(self, leg: Leg) -> None:
+        if not leg.over:
+            self._tools.tell(self._tools.desk.leg, self._row(leg), call=leg.call)
+
+    def _row(self, leg: Leg) -> LegRow:
+        return LegRow(leg.call, "", "waiting" if leg is self._caller else "place", leg.memory())
+
+
+def place_order(request: Request, call: str, pbx: str) -> LegOrder:
+    """Return the call to the PBX that stands for a caller's. Raises SipError where their INVITE names nobody."""
+    dialled = Uri.parse(request.uri).unescaped_user().decode("utf-8", "replace")
+    from_ = request.from_
+    caller = Uri.parse(from_.uri).unescaped_user().decode("utf-8", "replace")
+    if not dialled:
+        raise SipError(404, "Not Found", request)
+    headers = tuple(
+        (field.partition(b":")[0].strip().decode("ascii", "replace"), field.partition(b":")[2].strip().decode(
+            "utf-8", "replace"))
+        for name, field in zip(request.names, request.fields, strict=True) if name not in OWN_FIELDS)
+    return LegOrder(call, "pbx", pbx, dialled, caller or "anonymous", _text(from_.display), headers=headers,
+                    ring_for=LONGEST_WAIT, held=True)
+
+
+def _text(display: bytes | None) -> str:
+    return (display or b"").strip().strip(b'"').replace(b"\\", b"").decode("utf-8", "replace")

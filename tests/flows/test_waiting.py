@@ -1,0 +1,230 @@
+"""A caller who waits presses a key: their way through the waiting room, on a virtual wire and clock."""
+
+from typing import Any
+
+import pytest
+
+from routing.identity import Answers
+from tests.kit.callback_site import CUSTOMER, NUMBER, POLICY, Call, Plan, Site
+from tests.kit.sip_text import SDP
+
+CAMPAIGN = '''
+[campaign.10001]
+name = "Winter"
+group = "sales"
+from = "2026-01-01"
+add_key = "5"
+language = "hu"
+'''
+QUEUE = Plan(ring=0.2, answer=1.0)
+"""A queue that answers."""
+
+
+def site_of(more: str = "", answers: Answers = "before_queue", policy: str = POLICY) -> Site:
+    site = Site(policy + CAMPAIGN + more, answers=answers)
+    site.pbx.plan("201", Plan(answer=2.0, keys=((2.0, "1"),)))
+    site.carrier.plan(CUSTOMER, Plan(answer=2.0, hang_up=20.0))
+    return site
+
+
+def calls_in(site: Site, plan: Plan = QUEUE, seconds: float = 4.0, customer: str = CUSTOMER) -> Call:
+    site.pbx.plan(NUMBER, plan)
+    call = site.carrier.dial(NUMBER, customer)
+    site.run(seconds)
+    return call
+
+
+def media_of(site: Site) -> Any:
+    """The media session of the only caller who waits."""
+    [row] = [row for row in site.alive.ledger.calls() if not row.own and row.direction == "inbound"]
+    return site.alive.media[row.id]
+
+
+def test_the_key_of_the_campaign() -> None:
+    site = site_of()
+    call = calls_in(site)
+    assert call.state == "up"
+    [place] = site.pbx.to(NUMBER)
+    assert place.shown == CUSTOMER
+    assert media_of(site).peer == place.call_id
+    media_of(site).press("5")
+    site.run(0.5)
+    assert site.task.campaign == "10001"
+    assert [place.open for place in site.pbx.to(NUMBER)] == [False], "the place is given up"
+    assert "BYE" not in [one.method for one in call.heard], "the caller is told first"
+    assert media_of(site).doing == "play will_call_back goodbye"
+    site.run(20)
+    assert "BYE" in [one.method for one in call.heard]
+    assert site.journal()[:2] == ["missed", "queued"]
+    site.skip()
+    site.run(60)
+    assert site.task.state == "done"
+    assert site.pbx.to("201")[0].shown == CUSTOMER
+    assert len(site.carrier.to(CUSTOMER)) == 1
+    [row] = [row for row in site.store.rows.values() if row.direction == "inbound" and row.reason == "normal"]
+    assert row.ended_by == "proxy"
+    site.run(200)
+    site.assert_nothing_left()
+
+
+def test_whoever_presses_nothing_is_in_a_call_like_any_other() -> None:
+    site = site_of()
+    call = calls_in(site)
+    media_of(site).press("4")
+    site.run(30)
+    assert call.state == "up"
+    site.pbx.to(NUMBER)[0].hang_up()
+    site.run(2)
+    assert not call.open
+    [row] = [row for row in site.store.rows.values() if row.direction == "inbound"]
+    assert (row.ended_by, row.cause) == ("callee", 200)
+    assert not [task for task in site.store.all_tasks.values() if task.campaign is not None]
+
+
+def test_who_hangs_up_is_missed_as_ever() -> None:
+    site = site_of()
+    call = calls_in(site, seconds=10)
+    call.hang_up()
+    site.run(2)
+    assert not site.pbx.to(NUMBER)[0].open
+    assert site.task.campaign is None
+    assert site.task.origin == "missed"
+
+
+def test_they_are_told_of_the_key_once() -> None:
+    site = site_of('add_prompt = "winter"')
+    calls_in(site)
+    assert media_of(site).doing == "play winter"
+    media_of(site).played()
+    site.run(5)
+    assert media_of(site).doing != "play winter"
+
+
+@pytest.mark.parametrize("plan", [Plan(ring=0.2, early=True, answer=30.0), Plan(ring=0.2, answer=30.0)])
+def test_a_pbx_that_rings_first(plan: Plan) -> None:
+    """Early media is heard, and the key in it."""
+    site = site_of(answers="on_agent")
+    call = calls_in(site, plan)
+    assert call.state == "ringing"
+    ringing = {message.status for message in call.heard}
+    assert ringing == ({100, 183} if plan.early else {100, 180})
+    if not plan.early:
+        site.run(40)
+        assert call.state == "up"
+        return
+    media_of(site).press("5")
+    site.run(1)
+    assert site.task.campaign == "10001"
+    site.run(20)
+    assert not call.open
+    site.skip()
+    site.run(100)
+    assert site.task.state == "done"
+
+
+def test_a_caller_who_gives_up_takes_their_place_along() -> None:
+    site = site_of(answers="on_agent")
+    call = calls_in(site, Plan(answer=None))
+    call.hang_up()
+    site.run(2)
+    assert not site.pbx.to(NUMBER)[0].open
+    site.skip()
+    site.run(60)
+    assert site.task.reason == "talked"
+
+
+def test_a_refusal_after_ringing_is_the_callers() -> None:
+    """And the PBX is not asked a second time."""
+    site = site_of(answers="on_agent")
+    call = calls_in(site, Plan(ring=0.2, status=486, answer=2.0))
+    assert [message.status for message in call.heard][-1] == 486
+    assert len(site.pbx.to(NUMBER)) == 1
+    assert site.task.origin == "missed"
+
+
+def test_a_refusal_at_once_sends_the_call_its_normal_way() -> None:
+    site = site_of()
+    call = calls_in(site, Plan(ring=None, status=503, answer=0.1, fields=("X-Why: full",)))
+    assert call.heard[-1].header("X-Why") == "full", "the PBX's own answer"
+    assert len(site.pbx.to(NUMBER)) == 2
+
+
+def test_without_a_codec_of_ours_the_call_passes_untouched() -> None:
+    site = site_of()
+    site.pbx.plan(NUMBER, QUEUE)
+    body = SDP.replace(b"RTP/AVP 8", b"RTP/SAVP 8")
+    assert body != SDP
+    call = site.carrier.dial(NUMBER, CUSTOMER, body=body)
+    site.run(4)
+    assert call.state == "up"
+    assert [place.invite.body for place in site.pbx.to(NUMBER) if place.open] == [body]
+
+
+def test_an_agent_who_took_the_call_ends_the_offer() -> None:
+    site = site_of()
+    call = calls_in(site)
+    ledger, now = site.alive.ledger, site.wall()
+    ledger.dialog_event("201", "ringing", CUSTOMER, now)
+    ledger.dialog_event("201", "busy", None, now + 1)
+    media_of(site).press("5")
+    site.run(5)
+    assert call.state == "up"
+    assert not site.store.all_tasks
+    call.hang_up()
+    site.run(2)
+    [row] = [row for row in site.store.rows.values() if row.direction == "inbound"]
+    assert (row.agent, row.evidence) == ("201", "dialog_event")
+
+
+def test_whoever_the_guard_refuses_is_offered_nothing() -> None:
+    """Their call passes as if there were no campaign."""
+    site = site_of()
+    calls_in(site, customer="+4915112345678")
+    assert site.alive.agent.legs == 0
+
+
+def test_the_database_in_trouble_promises_nothing() -> None:
+    site = site_of()
+    call = calls_in(site)
+    site.store.broken = True
+    media_of(site).press("5")
+    site.run(5)
+    assert call.state == "up"
+
+
+def test_killed_while_they_wait_both_legs_are_ended() -> None:
+    site = site_of()
+    call = calls_in(site)
+    site.crash()
+    site.run(1)
+    site.start()
+    site.run(5)
+    assert not call.open
+    assert not site.pbx.to(NUMBER)[0].open
+    site.run(100)
+    assert [row for row in site.store.rows.values() if row.ended_at is None] == []
+
+
+def test_killed_after_the_key_the_promise_is_kept() -> None:
+    site = site_of()
+    calls_in(site)
+    media_of(site).press("5")
+    site.run(0.3)
+    site.crash()
+    site.run(1)
+    site.start()
+    site.run(100)
+    assert site.task.state == "done"
+    assert len(site.carrier.to(CUSTOMER)) == 1
+
+
+def test_headers_of_the_caller_reach_the_pbx() -> None:
+    site = site_of()
+    site.pbx.plan(NUMBER, QUEUE)
+    site.carrier.dial(NUMBER, CUSTOMER, fields=("X-Skill: wine", "Diversion: <sip:+3612223344@c.example>",
+                                                "X-Boomerang: forged"))
+    site.run(4)
+    invite = site.pbx.to(NUMBER)[0].invite
+    assert invite.header("X-Skill") == "wine"
+    assert invite.header("Diversion") == "<sip:+3612223344@c.example>"
+    assert invite.all("X-Boomerang") == []
