@@ -126,10 +126,12 @@ class Aftermath(Attendance):
 
     def _may_press(self, entry: Call, now: float) -> Waits | None:
         """Ask what a caller may press; nothing as soon as an agent may have taken the call."""
-        if self.desk is None or entry.customer is None or entry.group is None or entry.asked or \
-                entry.agent is not None or entry.picked_at is not None or self._sign(entry) is not None or \
-                (entry.answered_at is not None and not entry.queued) or entry.number_facts.kind != "shared" or \
-                not self._rules.policy.campaign:
+        if self.desk is None or not self._rules.policy.campaign:  # most houses
+            return None
+        if entry.customer is None or entry.group is None or entry.number_facts.kind != "shared" or entry.asked:
+            return None
+        if entry.agent is not None or entry.picked_at is not None or self._sign(entry) is not None or \
+                (entry.answered_at is not None and not entry.queued):
             return None
         return self._ask(self.desk.waits, Waiter(entry.customer, entry.group, entry.number), now)
 

@@ -26,9 +26,14 @@ UNANSWERED = "+3614445556"
 """Asterisk queues it without an answer."""
 
 
-def policy(talk: str, **callback: object) -> dict[str, object]:
-    """Group `sales` with both agents and both numbers. `talk`: seconds that make a talk of somebody else's call."""
+def policy(talk: str, key: str | None = None, **callback: object) -> dict[str, object]:
+    """Group `sales` with both agents and both numbers.
+
+    `talk`: seconds that make a talk of somebody else's call. `key`: of a campaign, for callers who wait.
+    """
+    campaign = {"name": "Key", "group": "sales", "from": "2020-01-01", "add_key": key}
     return {
+        "campaign": {} if key is None else {"10001": campaign},
         "direct_callback": {"type": 0, "min_talk": talk},
         "number": {NUMBER: {"group": "sales"}, UNANSWERED: {"group": "sales"}},
         "group": {
@@ -209,6 +214,52 @@ def test_whoever_rings_in_meanwhile_is_joined(build: Build) -> None:
     assert customer.hears(2).seconds_of(AGENT_TONE) > 1.5
     site.task(lambda row: row["state"] == "done", "the task is done")
     quiet(site)
+
+
+# The key of a waiting caller
+
+
+def test_a_waiting_caller_presses_the_key(build: Build) -> None:
+    """Their leg ends with a word of ours, their place in the queue is given up, and an agent calls them."""
+    site = build(key="5")
+    customer = site.customer(CUSTOMER)
+    customer.dial(NUMBER)
+    customer.talks()
+    eventually(lambda: site.pbx.channels() == 1, "they are in the queue")
+    stays(lambda: customer.running, "they wait", 1)
+    customer.press("5")
+    task = site.task(lambda row: row["campaign"] == "10001", "a task of the campaign")
+    assert customer.said("^phone call state=DISCONN") is False, "they are told first"
+    customer.ended()
+    quiet(site)
+    kind, _, data = journal(site, task["id"])[0]
+    assert (kind, data["why"]) == ("missed", "key")
+    began = len(customer.lines)
+    accepts(site.agent("201"), 0)
+    customer.talks(after=began)
+    site.task(lambda row: row["state"] == "done", "the promise is kept")
+    customer.hang_up()
+    quiet(site)
+
+
+def test_a_waiting_caller_who_is_taken_up_hears_the_agent(build: Build) -> None:
+    """Their audio goes through us, and the key is the agent's then."""
+    site = build(key="5")
+    agent, customer = site.agent("201"), site.customer(CUSTOMER)
+    customer.dial(NUMBER)
+    agent.talks()
+    site.agent_becomes("201", "busy")
+    customer.press("5")
+    stays(lambda: agent.running, "they talk", 2)
+    agent.hang_up()
+    customer.ended()
+    quiet(site)
+    assert agent.hears().seconds_of(CUSTOMER_TONE) > 1.5
+    assert customer.hears().seconds_of(AGENT_TONE) > 1.5
+    row = eventually(
+        lambda: [dict(row) for row in site.boomerang.sql("SELECT * FROM calls") if row["ended_at"]], "a closed call")[0]
+    assert (row["agent"], row["evidence"], row["ended_by"]) == ("201", "dialog_event", "callee")
+    assert not site.tasks()
 
 
 # Who was missed
