@@ -9,7 +9,7 @@ from config.campaign import Campaign
 from config.duration import parse_duration
 from config.fields import MOST_ATTEMPTS
 from routing.callbacks.draft import Draft
-from routing.callbacks.facts import AttemptRow, Barred, JournalRow, TaskRow, TaskState
+from routing.callbacks.facts import AttemptRow, Barred, JournalRow, TaskRow
 from routing.callbacks.intake import Intake, Wish
 from routing.callbacks.keeper import Keeper
 from routing.callbacks.responsible import Responsible
@@ -75,11 +75,6 @@ class Office:
         """Return the tasks that are open or held, oldest first."""
         return tuple(sorted((task.row for task in self._keeper.register.live()), key=lambda row: row.id))
 
-    def tasks(self, limit: int, state: TaskState | None = None, customer: str | None = None,
-              group: str | None = None) -> list[TaskRow]:
-        """Return the newest tasks, final ones too, newest first."""
-        return self._store.tasks(limit, state, customer, group)
-
     def task(self, name: str) -> Detail | None:
         """Return everything about a task, whatever its state; None: there is none."""
         live = self._keeper.register.tasks.get(name)
@@ -114,10 +109,6 @@ class Office:
             found[group] = Figures(register.promised[group], due.get(group, 0), register.running(group),
                                    self._keeper.made[group], kept, round(waited / kept, 1) if kept else None)
         return found
-
-    def barred(self) -> list[Barred]:
-        """Return the do-not-call list, newest first."""
-        return self._store.barred()
 
     # Telling
 

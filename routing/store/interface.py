@@ -191,9 +191,6 @@ class Store(Promises, Protocol):
     def expired(self, now: float, limit: int) -> list[Record]:
         """Return some records that have expired, oldest expiry first."""
 
-    def newest_records(self, now: float, limit: int) -> list[Record]:
-        """Return live records, the one touched last first, as far as they are committed. Slow: for the operator."""
-
     def count_records(self) -> int:
         """Return how many records there are, expired ones that were not tidied yet included. Slow: for status."""
 

@@ -154,10 +154,6 @@ class SqliteStore(CallbackReads):
         found = (Record(*row) for row in self._read(schema.EXPIRED, (now, limit)))
         return [record for record in found if record.agent not in self._overlay.get(record.customer, ())]
 
-    def newest_records(self, now: float, limit: int) -> list[Record]:
-        """See Store."""
-        return [Record(*row) for row in self._read(schema.NEWEST, (now, limit))]
-
     def count_records(self) -> int:
         """See Store."""
         return int(self._read(schema.COUNT_RECORDS)[0][0])

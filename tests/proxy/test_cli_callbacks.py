@@ -37,6 +37,7 @@ class Office:
         self._ready.set_result((asyncio.get_running_loop(), stop))
         await stop.wait()
         await server.close()
+        self._node.reader.close()
         self._node.store.close()
 
     def do(self, act: Callable[[Node], object]) -> None:

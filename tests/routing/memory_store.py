@@ -216,11 +216,6 @@ class MemoryStore(MemoryCallbacks):
                        key=lambda record: record.expires_at)
         return found[:limit]
 
-    def newest_records(self, now: float, limit: int) -> list[Record]:
-        found = sorted((record for record in self.direct.values() if record.expires_at > now),
-                       key=lambda record: -record.touched_at)
-        return found[:limit]
-
     def count_records(self) -> int:
         return len(self.direct)
 

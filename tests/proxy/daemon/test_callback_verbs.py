@@ -64,7 +64,7 @@ class Node:
         self.orders: list[Order] = []
         self.desk.orders = self
         self.pokes = self.media = 0
-        reader = Reader(path, "edge1", strict=True)
+        self.reader = reader = Reader(path, "edge1", strict=True)
         verbs = CallbackVerbs(self, self.ledger, self.store, reader, lambda: NOW).table()
         verbs |= CampaignVerbs(self.desk, self.ledger, self.store, lambda: NOW, self.put_policy).table()
         verbs |= TicketVerbs(self.desk.tickets, self.store, reader, self.ledger, lambda: NOW, self.poke).table()
@@ -126,6 +126,7 @@ class Node:
 def node(tmp_path: Path) -> Iterator[Node]:
     node = Node(tmp_path / "boomerang.db")
     yield node
+    node.reader.close()
     node.store.close()
 
 

@@ -47,8 +47,8 @@ class Node:
         eventually(lambda: self.store.well, "the database is open")
         self.ledger = Ledger(self.store, parse_policy(TEXT), {}, "edge1", os.urandom)
         self.puts = 0
-        reader = Reader(path, "edge1", strict=True)
-        self.verbs = Verbs(self.ledger, self.store, reader, cast(DaemonSource, None), cast(MessageTracer, None),
+        self.reader = Reader(path, "edge1", strict=True)
+        self.verbs = Verbs(self.ledger, self.store, self.reader, cast(DaemonSource, None), cast(MessageTracer, None),
                            "0", Sides(("main",), "edge1", ("office",)), lambda: NOW, self.put).table()
 
     def post(self, what: Callable[[], None]) -> None:
@@ -76,6 +76,7 @@ class Node:
 def node(tmp_path: Path) -> Iterator[Node]:
     node = Node(tmp_path / "boomerang.db")
     yield node
+    node.reader.close()
     node.store.close()
 
 

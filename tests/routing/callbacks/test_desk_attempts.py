@@ -607,7 +607,7 @@ def test_the_do_not_call_list_ends_open_tasks_and_refuses_new_ones() -> None:
     shop.missed()
     assert (shop.task().state, shop.task().reason) == ("failed", "do_not_call")
     other = shop.reborn()
-    assert [row.customer for row in other.desk.barred()] == [CUSTOMER]
+    assert [row.customer for row in other.store.barred()] == [CUSTOMER]
     assert other.desk.unbar(CUSTOMER, other.now)
     other.now += 1
     other.missed()

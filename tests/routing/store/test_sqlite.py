@@ -74,7 +74,9 @@ def test_expired_ones_oldest_first_without_those_that_are_changing(world: World)
     world.store.put(Unit(records=(record("201"),)))
     assert [found.agent for found in world.store.expired(BEGIN + 500, 10)] == ["202", "203"]
     assert world.store.count_records() == 4
-    assert [found.agent for found in world.store.newest_records(BEGIN + 202, 5)] == ["203", "204"]
+    reader = Reader(world.path, "edge1", strict=True)
+    assert [found.agent for found in reader.newest_records(BEGIN + 202, 5)] == ["203", "204"]
+    reader.close()
 
 
 # Commit
