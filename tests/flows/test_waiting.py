@@ -228,3 +228,47 @@ def test_headers_of_the_caller_reach_the_pbx() -> None:
     assert invite.header("X-Skill") == "wine"
     assert invite.header("Diversion") == "<sip:+3612223344@c.example>"
     assert invite.all("X-Boomerang") == []
+
+
+def test_a_crash_before_each_event_of_it() -> None:
+    """Nobody stays up, nobody is dialled twice, and whoever was told that they are called back is."""
+    def begun(crash_at: int | None) -> Site:
+        site = site_of()
+        site.pbx.plan(NUMBER, QUEUE)
+        site.crash_at = crash_at
+        site.carrier.dial(NUMBER, CUSTOMER)
+        return site
+
+    def goes_on(site: Site) -> bool:
+        """Up to the end of the call; says whether they were told of their callback."""
+        site.run(3, until=lambda: site.node is None)
+        if site.node is not None:
+            media_of(site).press("5")
+        site.run(20, until=lambda: site.node is None)
+        return site.node is not None
+
+    whole = begun(None)
+    assert goes_on(whole)
+    assert whole.events > 15
+    promised = 0
+    for number in range(whole.events + 1):
+        site = begun(number)
+        told = goes_on(site)
+        site.crash_at = None
+        if site.node is None:
+            site.run(0.5)
+            site.start()
+        site.run(80)
+        for call in site.carrier.calls:
+            if call.caller and call.open:
+                call.hang_up()  # what rang when it died has no final answer
+        site.run(80)
+        site.run(25 * 3600)
+        tasks = list(site.store.all_tasks.values())
+        assert len(tasks) <= 1
+        assert [task.campaign for task in tasks] == ["10001"] or not told
+        assert all(task.state == "done" for task in tasks), site.shown()
+        assert len(site.carrier.to(CUSTOMER)) == len(tasks)
+        site.assert_nothing_left()
+        promised += sum(task.campaign == "10001" for task in tasks)
+    assert 3 < promised < whole.events
