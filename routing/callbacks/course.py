@@ -106,18 +106,22 @@ class Course:
     def _after_refused_claim(self, task: Task) -> None:
         """See whether the task is still ours to try: another node may have ended it."""
         keeper = self._keeper
-        row = None
         if self._store.well:
             try:
                 row = self._store.task(task.row.id)
             except StoreError:
-                row = None
-        if row is not None and row.state not in ("open", "held"):
-            keeper.lines.leave(task)
-            keeper.register.remove(task)
-            task.row = row
-        elif task.open and task.ready:
+                row = task.row
+            if row is None:  # it was crowded out while the database was in trouble
+                self._store.put(Unit(tasks=(task.row,), durable=True))
+            elif row.state not in ("open", "held"):
+                keeper.lines.leave(task)
+                keeper.register.remove(task)
+                task.row = row
+                return
+        if task.open and task.ready:
             keeper.rest(task, self.now + REFUSED_REST)
+        elif task.row.ended_at is None:  # held meanwhile, and maybe resumed
+            keeper.resume(task)
 
     def look_after(self, now: float) -> None:
         """Stop attempts that go on for longer than they can, and give up those that do not even end then.

@@ -12,7 +12,19 @@ from config.policy import Policy
 from routing.callbacks.course import Course
 from routing.callbacks.dispatch import Dispatcher
 from routing.callbacks.draft import Draft
-from routing.callbacks.facts import AttemptRow, Floor, LegRow, Missed, Orders, Outcome, Step, Talk, Waiter, Waits
+from routing.callbacks.facts import (
+    AttemptRow,
+    Barred,
+    Floor,
+    LegRow,
+    Missed,
+    Orders,
+    Outcome,
+    Step,
+    Talk,
+    Waiter,
+    Waits,
+)
 from routing.callbacks.intake import Intake
 from routing.callbacks.keeper import Keeper
 from routing.callbacks.office import Office
@@ -302,3 +314,14 @@ class Desk(Office):
         for rows in running.values():
             self._store.put(Unit(attempts=rows))
         self._store.put(Unit(legs=tuple(self._course.legs.values()) + self._old_legs))
+        self._bar_again()
+
+    def _bar_again(self) -> None:
+        """Write who is never called into the new database, and heed whom it names itself."""
+        barred = self._screen.barred
+        try:
+            there = {row.customer for row in self._store.barred()}
+        except StoreError:
+            there = set()
+        self._store.put(Unit(barred=tuple(Barred(customer, self._course.now, "") for customer in barred - there)))
+        barred |= there

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from routing.callbacks.facts import AttemptRow, LegRow, Missed, Order, Result, Step, Talk
+from routing.callbacks.facts import AttemptRow, Barred, LegRow, Missed, Order, Result, Step, Talk
 from routing.store.interface import Unit
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at, clock
 from tests.routing.memory_store import MemoryStore
@@ -153,6 +153,31 @@ def test_a_talk_between_the_claim_and_its_commit() -> None:
     assert shop.runner.orders == []
     assert [(attempt.task, attempt.result) for attempt in store.all_attempts.values()] == [(row.id, "stopped")]
     assert shop.desk.attempts() == ()
+
+
+def test_held_and_resumed_between_a_claim_and_its_refusal() -> None:
+    store = SlowStore()
+    shop = Shop(store=store)
+    shop.missed()
+    store.slow = True
+    shop.turn()
+    task = shop.task().id
+    shop.desk.hold(task, shop.now)
+    shop.desk.resume(task, shop.now)
+    shop.wait(1)
+    store.broken = True
+    store.catch_up()
+    store.slow = store.broken = False
+    assert len(shop.until(shop.now + 60, 1)) == 1
+
+
+def test_a_task_that_the_database_lost_is_written_again() -> None:
+    """While the database was in trouble too much had waited for it, and the oldest had to go."""
+    shop = Shop()
+    shop.missed()
+    shop.store.all_tasks.clear()
+    shop.turn()
+    assert len(shop.until(shop.now + 60, 1)) == 1
 
 
 def test_a_talk_between_the_last_question_and_its_commit() -> None:
@@ -710,6 +735,22 @@ def test_another_database_is_told_what_lives() -> None:
     shop.store.all_legs.clear()
     shop.store.on_anew()
     assert (shop.store.open_tasks(), shop.store.open_attempts(), shop.store.legs()) == before
+
+
+def test_another_database_is_told_who_is_never_called() -> None:
+    """What is known of a number that stands in it stays."""
+    shop = Shop()
+    shop.desk.bar(CUSTOMER, shop.now, "asked us to")
+    shop.desk.bar(OTHER, shop.now, "lawyer")
+    shop.store.all_barred = {OTHER: Barred(OTHER, 7.0, "older"), "+36209999999": Barred("+36209999999", 8.0, "")}
+    shop.store.on_anew()
+    assert set(shop.store.all_barred) == {CUSTOMER, OTHER, "+36209999999"}
+    assert shop.store.all_barred[OTHER].reason == "older"
+    again = shop.reborn()
+    again.missed()
+    assert again.task().reason == "do_not_call"
+    assert shop.missed("+36209999999") is not None
+    assert shop.task("+36209999999").reason == "do_not_call"
 
 
 def test_draining_begins_nothing_and_lets_go_on_what_runs() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from proxy.status.event_models import check_event
+from routing.callbacks.course import LONGEST_TALK
 from routing.callbacks.facts import LegRow, Order, Result, Step
 from tests.routing.callbacks.shop import Shop, at
 
@@ -221,6 +222,9 @@ class Machine(RuleBasedStateMachine):
         given = shop.turn()
         for name, _ in shop.runner.stopped:
             self.going.pop(name, None)
+        for name, going in list(self.going.items()):
+            if going.step in ("answered", "talked") and shop.now - going.begun >= LONGEST_TALK:
+                del self.going[name]  # nobody told its end
         held = {going.order.agent for going in self.going.values() if going.order.agent is not None}
         queued = [going for going in self.going.values() if going.order.agent is None]
         assert len(queued) + sum(order.agent is None for order in given) <= 1
