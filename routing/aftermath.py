@@ -118,11 +118,25 @@ class Aftermath(Attendance):
         promised, follows = self._ask(self.desk.pressed, missed, now) or (False, NOTHING)
         if promised:
             entry.asked = True
-            self._open.attended(entry)
-        if follows is not NOTHING:
-            self._store.put(follows, lambda: told(promised))
-        else:
+        if follows is NOTHING:
             told(promised)
+            return
+        self._store.put(follows)
+        self._store.commit(NOTHING, lambda well: told(promised and self._let_go(entry, well)))  # committed after it
+
+    def _let_go(self, entry: Call, kept: bool) -> bool:
+        """Whether a caller who is promised a callback leaves: it is on disk, and nobody has taken their call meanwhile.
+
+        Else their call is judged like any other: what was promised ends with a talk.
+        """
+        entry.asked = kept and not self._may_be_talking(entry)
+        if entry.asked:
+            self._open.attended(entry)
+        return entry.asked
+
+    def _may_be_talking(self, entry: Call) -> bool:
+        return entry.agent is not None or entry.picked_at is not None or self._sign(entry) is not None or \
+            (entry.answered_at is not None and not entry.queued)
 
     def _may_press(self, entry: Call, now: float) -> Waits | None:
         """Ask what a caller may press; nothing as soon as an agent may have taken the call."""
@@ -130,8 +144,7 @@ class Aftermath(Attendance):
             return None
         if entry.customer is None or entry.group is None or entry.number_facts.kind != "shared" or entry.asked:
             return None
-        if entry.agent is not None or entry.picked_at is not None or self._sign(entry) is not None or \
-                (entry.answered_at is not None and not entry.queued):
+        if self._may_be_talking(entry):
             return None
         return self._ask(self.desk.waits, Waiter(entry.customer, entry.group, entry.number), now)
 

@@ -37,9 +37,12 @@ from proxy.sip.reply import build_response
 from proxy.sip.sdp_audio import session_of
 from proxy.sip.server import ServerTransaction
 from proxy.sip.session_timer import Agreed, answer
+from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
 
 REFUSED = 480
+REMINDED_EVERY = 60.0
+"""Seconds after which a 1xx is sent again, or proxies on the way give the call up (RFC 3261 section 13.3.1.1)."""
 
 
 class Callee(BaseLeg):
@@ -61,6 +64,7 @@ class Callee(BaseLeg):
         self._wanted: Callable[[float], None] | None = None
         """What the owner asked for before the media session was there, or before the PRACK came."""
         self._repeater: Repeater | None = None
+        self._reminder: Timer | None = None
         self._end: LegEnd | None = None
         self._reason: tuple[bytes, ...] = ()
         self._came_from = wiring.stack.way_back(incoming.flow)
@@ -166,6 +170,14 @@ class Callee(BaseLeg):
         content = self._content if first_reliable else body  # RFC 3262 section 5: the first one holds our offer
         fields = (*self.session.own_fields(), ALLOW, SUPPORTED)
         self._reliable.send(lambda more: self._write(status, (*fields, *more), content), status, bool(content), now)
+        self._stop_reminder()
+        again = b"" if self._reliable.required else body
+        self._reminder = self.wiring.stack.timers.at(
+            now + REMINDED_EVERY, lambda at: self._provisional(status, again, at))
+
+    def _stop_reminder(self) -> None:
+        if self._reminder is not None:
+            self._reminder.cancel()
 
     def _accept(self, now: float) -> None:
         assert self.session is not None
@@ -179,6 +191,7 @@ class Callee(BaseLeg):
         if self.session is None or self._sent_answer or self.over:
             return
         self._reliable.stop()
+        self._stop_reminder()
         fields = (*self.session.own_fields(), ALLOW, SUPPORTED, *self._timer_fields)
         settled = self.session.settled and self._agreement is None
         data = self._write(200, fields, b"" if settled else self._content)
@@ -281,6 +294,7 @@ class Callee(BaseLeg):
 
     def _release(self) -> None:
         self._reliable.stop()
+        self._stop_reminder()
         if self._repeater is not None:
             self._repeater.stop()
 

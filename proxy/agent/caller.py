@@ -47,7 +47,7 @@ class Caller(BaseLeg):
         self._hops = [hop for hop in stack.hops(order.side, order.peer) if stack.listener_for(hop) is not None]
         """Addresses that were not tried yet."""
         self._invite = Invite(wiring, order, self._hops[0] if self._hops else NOWHERE)
-        self._ring_for = order.ring_for
+        self._ring_for, self._patient = order.ring_for, order.patient
         self._early = EarlyDialogs(wiring, self)
         self._tried: Tried | None = None
         """The INVITE that is under way."""
@@ -89,7 +89,7 @@ class Caller(BaseLeg):
             self._begin(now)
 
     def _begin(self, now: float) -> None:
-        self._ring_timer = self.wiring.stack.timers.at(now + self._ring_for, self._rang_out)
+        self._start_ring_timer(now)
         self._hops.pop(0)
         self._send(now)
 
@@ -125,6 +125,8 @@ class Caller(BaseLeg):
         """A 1xx above 100."""
         if self._end is not None or self.answered:
             return
+        if self._patient and self._ring_timer is not None:
+            self._start_ring_timer(now)
         agreement = self._early.take(tried.request, response, self._invite.far)
         if agreement is not None and not self._told_early:
             self._connect_early(agreement)
@@ -253,6 +255,10 @@ class Caller(BaseLeg):
             self.finish(end, now)
         else:
             self._tried.cancel(self._reason, now)
+
+    def _start_ring_timer(self, now: float) -> None:
+        self._cancel_ring_timer()
+        self._ring_timer = self.wiring.stack.timers.at(now + self._ring_for, self._rang_out)
 
     def _cancel_ring_timer(self) -> None:
         if self._ring_timer is not None:

@@ -80,7 +80,7 @@ class Invite:
         fields += [f"{name}: {clean(value)}".encode() for name, value in order.headers]
         return as_request(build_request(
             b"INVITE", self._uri, via_field(listener, branch_of(self._branch, self._cseq)), from_, self._to,
-            self.call_id, self._cseq, (*fields, *self._login.fields, SDP_FIELD), negotiation.same()))
+            self.call_id, self._cseq, (*fields, *self._login.fields, SDP_FIELD), negotiation.same(), order.forwards))
 
     def _host(self, listener: Listener) -> bytes:
         return self._wiring.stack.from_host(self.order.side, self.order.peer) or authority(listener)

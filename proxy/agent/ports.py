@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 from proxy.sip.client import ClientOwner, ClientTransaction
 from proxy.sip.hop import Flow, Hop, Listener
 from proxy.sip.message import Request
+from proxy.sip.requests import MAX_FORWARDS
 from proxy.sip.server import ServerOwner, ServerTransaction
 from proxy.sip.timers import Timers, TimerValues
 
@@ -226,6 +227,10 @@ class LegOrder(NamedTuple):
     """Seconds until it is given up (CANCEL), counted from the INVITE."""
     held: bool = False
     """Nothing leaves before `Leg.go`: what `memory` says can be written down first."""
+    patient: bool = False
+    """`ring_for` begins anew with each 1xx above 100: the far end says how long it rings, as long as it is alive."""
+    forwards: int = MAX_FORWARDS
+    """Max-Forwards: of a call that stands for another, what is left of that one's."""
 
 
 Ended = Literal["us", "far", "lost"]

@@ -19,13 +19,17 @@ from proxy.agent.own_leg import Tools
 from proxy.agent.ports import Clip, Incoming, Leg, LegEnd, LegOrder, LegOwner
 from proxy.sip.errors import SipError
 from proxy.sip.message import Request
+from proxy.sip.requests import MAX_FORWARDS
+from proxy.sip.sdp_audio import session_of
 from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
 from routing.callbacks.facts import LegRow, Waits
 from routing.facts import Ending, Identity, Side
 
-LONGEST_WAIT: Final = 24 * 3600.0
-"""Seconds that a place may ring: how long is for the PBX to say, and for the caller."""
+RINGS_ON: Final = 190.0
+"""Seconds that a place may ring without a word of the PBX, as on the proxy path (Timer C)."""
+DISK_PATIENCE: Final = 0.25
+"""Seconds that the call to the PBX waits to be written down; then it goes first."""
 FAREWELL: Final = 15.0
 """Seconds that the last words may take, where the end of their playing is not told."""
 OFFERED: Final = 1
@@ -33,8 +37,9 @@ LAST_WORDS: Final = 2
 """Tags of what is played."""
 UNAVAILABLE: Final = 480
 """What the caller gets where the PBX's failure is nothing they could act on."""
-FOR_US: Final = frozenset({401, 407, 422, 491})
+FOR_US: Final = frozenset({401, 407, 422, 487, 491})
 """Failures that only who made the INVITE can act on: the place's was ours."""
+SILENCE: Final = 408
 OWN_FIELDS: Final = frozenset(name.encode() for name in (
     "via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "route", "record-route", "require",
     "proxy-require", "supported", "allow", "allow-events", "session-expires", "min-se", "rack", "rseq", "authorization",
@@ -60,7 +65,7 @@ class WaitingRoom:
         waiting = Waiting(self._tools, incoming, waits, lambda: self._waiting.pop(incoming.call, None))
         self._waiting[incoming.call] = waiting
         if not waiting.begin(pbx, now):
-            del self._waiting[incoming.call]
+            self._waiting.pop(incoming.call, None)
             return False
         return True
 
@@ -99,6 +104,7 @@ class Waiting(LegOwner):
             order = place_order(incoming.request, self._tools.new_id(), pbx)
             place = self._place = legs.place(order, self, now)
             self._caller = legs.take(incoming, self, now)
+            self._tools.stack.timers.at(now + DISK_PATIENCE, place.go)
             self._tools.desk.leg(self._row(place), lambda: place.go(self._tools.stack.clock()))
         except Exception as error:
             self._tools.stack.note("leg_failed", incoming.call, error=repr(error))
@@ -125,7 +131,7 @@ class Waiting(LegOwner):
         if self._caller is None or self._leaving:
             return
         self._incoming.final = True
-        if early_media:
+        if early_media and session_of(self._incoming.request) is not None:  # else they hear nothing before the ACK
             self._caller.early(now)
             self._join()
             self._offer()
@@ -194,14 +200,22 @@ class Waiting(LegOwner):
                 place.hang_up(now, reason=end.reason)
         elif caller is not None and not caller.over and not self._leaving:
             self._by_place = True
-            cause = UNAVAILABLE if end.cause in FOR_US or end.cause < 300 else end.cause
-            caller.hang_up(now, cause, end.reason)
+            caller.hang_up(now, self._failure(end), end.reason)
         if all(one is None or one.over for one in (caller, place)):
             if self._timer is not None:
                 self._timer.cancel()
             self._over()
 
     # Inside
+
+    def _failure(self, end: LegEnd) -> int:
+        """What the caller gets for how their place ended; 0: it was answered."""
+        if end.cause < 300:
+            return 0
+        if end.cause == SILENCE or (end.cause == 487 and end.by == "us"):  # a second time would be as long again
+            self._incoming.final = True
+            return SILENCE
+        return UNAVAILABLE if end.cause < 400 or end.cause in FOR_US else end.cause
 
     def _who(self, end: LegEnd) -> Side:
         if end.by == "far":
@@ -263,7 +277,8 @@ def place_order(request: Request, call: str, pbx: str) -> LegOrder:
             "utf-8", "replace"))
         for name, field in zip(request.names, request.fields, strict=True) if name not in OWN_FIELDS)
     return LegOrder(call, "pbx", pbx, dialled, caller or "anonymous", _text(from_.display), headers=headers,
-                    ring_for=LONGEST_WAIT, held=True)
+                    ring_for=RINGS_ON, held=True,
+                    patient=True, forwards=MAX_FORWARDS if request.max_forwards is None else request.max_forwards)
 
 
 def _text(display: bytes | None) -> str:

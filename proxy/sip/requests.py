@@ -77,16 +77,16 @@ def make_cancel(invite: Request) -> bytes:
 
 
 def build_request(method: bytes, uri: bytes, via_field: bytes, from_: bytes, to: bytes, call_id: bytes, cseq: int,
-                  fields: Iterable[bytes] = (), body: bytes = b"") -> bytes:
+                  fields: Iterable[bytes] = (), body: bytes = b"", forwards: int = MAX_FORWARDS) -> bytes:
     """Make a request of our own (RFC 3261 section 8.1.1).
 
     `via_field` and `fields` are whole header fields without CRLF; `from_` and `to` are values with their tags.
-    Max-Forwards and Content-Length are added.
+    Max-Forwards (`forwards`) and Content-Length are added.
     """
     return b"\r\n".join((
         b"%s %s SIP/2.0" % (method, uri),
         via_field,
-        b"Max-Forwards: %d" % MAX_FORWARDS,
+        b"Max-Forwards: %d" % forwards,
         b"From: " + from_,
         b"To: " + to,
         b"Call-ID: " + call_id,

@@ -37,6 +37,15 @@ class Wish(NamedTuple):
     options: dict[str, Any] | None = None
 
 
+class Times(NamedTuple):
+    """When a callback is tried."""
+
+    attempts: int
+    expires_at: float
+    due_at: float | None
+    """None: closed all through its window."""
+
+
 class Intake:
     """Makes tasks."""
 
@@ -74,7 +83,8 @@ class Intake:
         for name, campaign in book.policy.campaigns_of(waiter.group):
             if campaign.add_key is not None and active(campaign, now, book.policy.zone_for(waiter.group)):
                 terms = book.of(waiter.group, name)
-                if self._screen.never(waiter.customer, name, waiter.number or terms.number) is None:
+                if (campaign.as_ticket or _times(terms, now, {}).due_at is not None) and \
+                        self._screen.never(waiter.customer, name, waiter.number or terms.number) is None:
                     found.append((campaign, terms.callback.language))
         if not found:
             return None
@@ -104,16 +114,10 @@ class Intake:
         return task.row
 
     def _row(self, wish: Wish, terms: Terms, now: float) -> TaskRow:
-        setting, open_time = terms.missed, terms.open_time
-        attempts = int((wish.options or {}).get("attempts", setting.attempts))
         begin = now if wish.at is None else wish.at
-        window = (wish.options or {}).get("window", setting.window_s)
-        expires_at = window_end(begin, window, open_time)
-        if terms.callback.remove_after > 0:
-            expires_at = min(expires_at, begin + terms.callback.remove_after)
+        attempts, expires_at, due_at = _times(terms, begin, wish.options or {})
         who = wish.responsible or responsible(
-            setting, lambda: self._last_talk(wish.customer, terms.callback.min_talk))
-        due_at = first(begin, expires_at, attempts, terms)
+            terms.missed, lambda: self._last_talk(wish.customer, terms.callback.min_talk))
         return TaskRow(
             self._names.new(now), wish.customer, wish.group, wish.campaign, wish.origin, wish.number, wish.pbx,
             wish.trunk, "open", "", now, begin, 1 if wish.origin in ("missed", "campaign") else 0, expires_at, due_at,
@@ -140,3 +144,10 @@ class Intake:
         draft.note(task, "missed", None, call=fact.call, number=fact.number, why=fact.why, weight=fact.weight,
                    evidence=list(fact.evidence), waited_s=round(fact.ended_at - fact.began_at, 3))
 
+
+def _times(terms: Terms, begin: float, options: dict[str, Any]) -> Times:
+    attempts = int(options.get("attempts", terms.missed.attempts))
+    expires_at = window_end(begin, options.get("window", terms.missed.window_s), terms.open_time)
+    if terms.callback.remove_after > 0:
+        expires_at = min(expires_at, begin + terms.callback.remove_after)
+    return Times(attempts, expires_at, first(begin, expires_at, attempts, terms))

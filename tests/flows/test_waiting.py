@@ -272,3 +272,120 @@ def test_a_crash_before_each_event_of_it() -> None:
         site.assert_nothing_left()
         promised += sum(task.campaign == "10001" for task in tasks)
     assert 3 < promised < whole.events
+
+
+def statuses(call: Call) -> list[int]:
+    return [message.status for message in call.heard if message.status is not None]
+
+
+def test_a_call_that_goes_round_in_circles_ends() -> None:
+    """RFC 7332: the place's Max-Forwards is what is left of the caller's."""
+    site = site_of()
+    site.pbx.plan(NUMBER, QUEUE)
+    site.carrier.dial(NUMBER, CUSTOMER)
+    site.run(4)
+    assert site.pbx.to(NUMBER)[0].invite.header("Max-Forwards") == "69"
+
+
+def test_a_pbx_that_hangs_up_gives_no_cause() -> None:
+    site = site_of()
+    call = calls_in(site)
+    site.pbx.to(NUMBER)[0].hang_up()
+    site.run(2)
+    [bye] = [message for message in call.heard if message.method == "BYE"]
+    assert bye.all("Reason") == []
+
+
+def test_a_redirection_after_ringing_is_no_answer_for_the_caller() -> None:
+    site = site_of(answers="on_agent")
+    call = calls_in(site, Plan(ring=0.2, status=302, answer=1.0))
+    assert statuses(call) == [100, 180, 480]
+
+
+def test_a_silent_pbx_costs_no_more_time_than_without_us() -> None:
+    site = site_of()
+    call = calls_in(site, Plan(dead=True), seconds=33)
+    assert statuses(call) == [100, 408]
+    assert len(site.pbx.to(NUMBER)) == 1
+    site.run(100)
+    site.assert_nothing_left()
+
+
+def test_a_pbx_that_stops_talking_is_given_up() -> None:
+    """Timer C, as on the proxy path."""
+    site = site_of()
+    call = calls_in(site, Plan(ring=None, answer=None), seconds=195)
+    assert statuses(call) == [100, 408]
+    assert not site.pbx.to(NUMBER)[0].open
+    assert len(site.pbx.to(NUMBER)) == 1
+
+
+def test_it_rings_as_long_as_the_pbx_says_so() -> None:
+    """And proxies on the way hear of it every minute (RFC 3261 section 13.3.1.1)."""
+    site = site_of(answers="on_agent")
+    call = calls_in(site, Plan(answer=None), seconds=0)
+    for _ in range(4):
+        site.run(100)
+        site.pbx.to(NUMBER)[0].ring()
+    assert call.state == "ringing"
+    assert statuses(call) == [100] + 7 * [180]
+    site.run(200)
+    assert statuses(call)[-1] == 408
+    site.run(100)
+    site.assert_nothing_left()
+
+
+def test_a_disk_that_hangs_holds_no_caller() -> None:
+    site = site_of()
+    soon = site.store.later
+    site.store.later = lambda delay, action: soon(20.0, action)
+    assert calls_in(site, seconds=2).state == "up"
+
+
+def test_an_agent_who_takes_the_call_before_the_key_is_on_disk_keeps_it() -> None:
+    site = site_of()
+    call = calls_in(site)
+    soon = site.store.later
+    site.store.later = lambda delay, action: soon(3.0, action)
+    media_of(site).press("5")
+    site.run(1)
+    ledger, now = site.alive.ledger, site.wall()
+    ledger.dialog_event("201", "ringing", CUSTOMER, now)
+    ledger.dialog_event("201", "busy", None, now + 1)
+    site.run(30)
+    assert call.state == "up"
+    assert site.pbx.to(NUMBER)[0].open
+    call.hang_up()
+    site.store.later = soon
+    site.run(5)
+    assert (site.task.state, site.task.reason) == ("done", "talk")
+    assert site.carrier.to(CUSTOMER) == []
+
+
+def test_the_database_fails_as_the_key_is_written() -> None:
+    """Nothing is promised that is not on disk."""
+    site = site_of()
+    call = calls_in(site)
+    media_of(site).press("5")
+    site.run(0.02, until=lambda: site.store.all_tasks or site.alive.ledger.calls()[0].asked)
+    site.store.broken = True
+    site.run(20)
+    assert call.state == "up"
+
+
+def test_where_a_campaign_is_closed_there_is_no_key() -> None:
+    site = site_of(policy=POLICY + 'hours = ["sat 10:00-11:00"]\n')
+    call = calls_in(site)
+    assert site.alive.agent.legs == 0
+    assert call.state == "up"
+    assert not site.store.all_tasks
+
+
+def test_without_an_offer_the_prompt_comes_with_the_answer() -> None:
+    """An offer of ours is answered in the ACK: nothing is heard before."""
+    site = site_of('add_prompt = "winter"', answers="on_agent")
+    site.pbx.plan(NUMBER, Plan(ring=0.2, early=True, answer=3.0))
+    call = site.carrier.dial(NUMBER, CUSTOMER, body=b"")
+    site.run(2)
+    assert statuses(call) == [100, 180]
+    assert media_of(site).doing == ""
