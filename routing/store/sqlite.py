@@ -224,13 +224,13 @@ class SqliteStore(CallbackReads):
 
     def _queue(self, queued: Queued, hurry: bool) -> None:
         lost = self._writer.put(queued, hurry)
-        if lost is None:
+        if not lost:
             return
-        self._uncover((lost,))
-        self._lost += 1
-        if self._lost == 1:
+        self._uncover(lost)
+        if not self._lost:
             self._fault("database_queue", "too much waits for the database: the oldest facts are dropped")
-        self._settle((lost,), None)
+        self._lost += len(lost)
+        self._settle(lost, None)
 
     def release(self) -> None:
         """See Store."""

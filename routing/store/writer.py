@@ -33,7 +33,11 @@ BATCH_MAX: Final = 1000
 """Units in one transaction."""
 
 QUEUE_MAX: Final = 20_000
-"""Units that wait while the database is in trouble; then the oldest go. About 40 MB."""
+"""Units that wait while the database is in trouble; then the oldest go, but for what promises and policies say, which
+goes last. About 40 MB."""
+
+CROWD: Final = 100
+"""Part of the queue that goes at once when it is full: whom to spare is not looked for with each unit."""
 
 RETRY: Final = 0.5
 """Seconds between two tries while the database is in trouble."""
@@ -55,6 +59,11 @@ class Queued(NamedTuple):
     """Whoever queued it must know whether it was committed."""
     claim: AttemptRow | None = None
     """An attempt to begin with it; only a promise has one."""
+
+
+def _dear(queued: Queued) -> bool:
+    """Whether losing it would break a promise. Who asked for one that is not given yet is told no."""
+    return not queued.promise and (queued.unit.of_callbacks or queued.unit.policy is not None)
 
 
 class Hooks(NamedTuple):
@@ -110,16 +119,25 @@ class Writer:
         """Begin to write."""
         self._thread.start()
 
-    def put(self, queued: Queued, hurry: bool) -> Queued | None:
-        """Queue a unit; return the one that had to go for it, if any."""
+    def put(self, queued: Queued, hurry: bool) -> list[Queued]:
+        """Queue a unit; return those that had to go for it."""
         with self._wake:
-            lost = self._queue.popleft() if len(self._queue) >= QUEUE_MAX else None
+            lost = self._make_room() if len(self._queue) >= QUEUE_MAX else []
             self._queue.append(queued)
             size = len(self._queue)
             if size == BATCH_MAX or (not self._resting and (size == 1 or (hurry and not self._hurry))):
                 self._wake.notify()
             self._hurry = self._hurry or hurry
         return lost
+
+    def _make_room(self) -> list[Queued]:
+        """Take the oldest ones out of the full queue that cost no promise; where there are none, the oldest."""
+        queue, kept, lost = self._queue, list[Queued](), list[Queued]()
+        while queue and len(lost) < max(1, QUEUE_MAX // CROWD):
+            queued = queue.popleft()
+            (kept if _dear(queued) else lost).append(queued)
+        queue.extendleft(reversed(kept))
+        return lost or [queue.popleft()]
 
     def __len__(self) -> int:
         """Return how many units wait. Any thread."""

@@ -15,7 +15,7 @@ from routing.store import writer
 from routing.store.interface import Unit
 from routing.store.sqlite import SqliteStore
 from tests.routing.store.rows import a_line, a_task, an_attempt
-from tests.routing.store.test_faults import held, until_healed, until_raised
+from tests.routing.store.test_faults import alarms, held, until_healed, until_raised
 from tests.routing.store.test_sqlite import event
 from tests.routing.world import BEGIN, CUSTOMER, World
 
@@ -209,6 +209,33 @@ def test_a_promise_that_is_crowded_out_is_refused(world: World, monkeypatch: pyt
     assert said == [False]
     gate.set()
     world.commit()
+
+
+def test_a_promise_given_is_the_last_to_be_crowded_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long outage under load may cost rows of calls, and no customer their callback."""
+    monkeypatch.setattr(writer, "QUEUE_MAX", 20)
+    first, last = a_task(), a_task(group="care")
+    with held(world.path):
+        world.dial("201")
+        until_raised(world)
+        world.store.put(Unit(tasks=(first,)))
+        for number in range(40):
+            world.dial("202", customer=f"+3630{number:07d}")
+        world.store.put(Unit(tasks=(last,)))
+        assert ("alarm.raised", "database_queue") in alarms(world)
+    until_healed(world)
+    world.commit()
+    assert world.store.open_tasks() == [first, last]
+    world.alarms.clear()
+    with held(world.path):
+        world.store.put(Unit())
+        until_raised(world)
+        for number in range(40):
+            world.store.put(Unit(tasks=(a_task(customer=f"+3630{number:07d}"),)))
+        assert len(world.store._writer) <= 20
+    until_healed(world)
+    world.commit()
+    assert world.store.tasks(1, customer="+36300000039") != []
 
 
 def test_a_bad_task_costs_no_call(world: World) -> None:
