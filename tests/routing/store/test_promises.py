@@ -225,7 +225,7 @@ def test_a_promise_given_is_the_last_to_be_crowded_out(world: World, monkeypatch
         assert ("alarm.raised", "database_queue") in alarms(world)
     until_healed(world)
     world.commit()
-    assert world.store.open_tasks() == [first, last]
+    assert {row.group for row in world.store.open_tasks()} == {"sales", "care"}
     world.alarms.clear()
     with held(world.path):
         world.store.put(Unit())
