@@ -126,8 +126,8 @@ class Callee(BaseLeg):
 
     def _refuse(self, status: int, fields: tuple[bytes, ...], end: LegEnd, now: float) -> None:
         self._reliable.stop()
+        self.finish(end, now)  # first: the next target may be a leg of ours by the same name
         self._incoming.respond(self._write(status, fields), status, now)
-        self.finish(end, now)
 
     # -- what the owner asks for
 
@@ -271,9 +271,11 @@ class Callee(BaseLeg):
 
     def session_ended(self, session: Session, by: Ended, reason: str, now: float) -> None:
         """See SessionOwner; a BYE may overtake the ACK, and may come before our answer (RFC 3261 section 15)."""
-        if not self._sent_answer and not self.over:
-            self._incoming.respond(self._write(487), 487, now)
+        unanswered = not self._sent_answer and not self.over
         self.finish(self._bye_cause or self._end or LegEnd(200 if self._sent_answer else 487, by, reason=reason), now)
+        if unanswered:
+            self._incoming.final = True
+            self._incoming.respond(self._write(487), 487, now)
 
     # -- the end
 

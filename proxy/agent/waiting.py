@@ -20,7 +20,7 @@ from proxy.agent.ports import Clip, Incoming, Leg, LegEnd, LegOrder, LegOwner
 from proxy.sip.errors import SipError
 from proxy.sip.message import Request
 from proxy.sip.requests import MAX_FORWARDS
-from proxy.sip.sdp_audio import session_of
+from proxy.sip.sdp_audio import SDP, session_of
 from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
 from routing.callbacks.facts import LegRow, Waits
@@ -40,11 +40,12 @@ UNAVAILABLE: Final = 480
 FOR_US: Final = frozenset({401, 407, 422, 487, 491})
 """Failures that only who made the INVITE can act on: the place's was ours."""
 SILENCE: Final = 408
+MEDIA_PATIENCE: Final = 1.0
+"""Seconds until the call to the PBX has left; else the media process hangs, and the call goes its normal way."""
 OWN_FIELDS: Final = frozenset(name.encode() for name in (
     "via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "route", "record-route", "require",
     "proxy-require", "supported", "allow", "allow-events", "session-expires", "min-se", "rack", "rseq", "authorization",
-    "proxy-authorization", "accept", "accept-encoding", "content-type", "content-length", "content-encoding",
-    "content-disposition", "content-language", "mime-version", "user-agent", "timestamp", "path", "replaces", "join",
+    "proxy-authorization", "accept", "accept-encoding", "mime-version", "user-agent", "timestamp", "path",
 ))
 """Headers that are about the leg itself; all others of the caller pass, as they do on the proxy path."""
 
@@ -60,7 +61,7 @@ class WaitingRoom:
         """Take a caller to where they were headed. False: their call must go its normal way."""
         pbx = self._tools.ledger.pbx_of(incoming.call)
         waits = self._tools.ledger.waits(incoming.call, self._tools.stack.wall())
-        if pbx is None or waits is None or incoming.call in self._waiting:
+        if pbx is None or waits is None or incoming.call in self._waiting or not is_ours(incoming.request):
             return False
         waiting = Waiting(self._tools, incoming, waits, lambda: self._waiting.pop(incoming.call, None))
         self._waiting[incoming.call] = waiting
@@ -87,8 +88,8 @@ class Waiting(LegOwner):
         self._media = tools.media
         self._caller: Leg | None = None
         self._place: Leg | None = None
-        self._joined = self._told = False
-        """Whether they hear each other; whether the caller was told of the key."""
+        self._joined = self._told = self._sent = False
+        """Whether they hear each other; whether the caller was told of the key; whether the PBX was called."""
         self._asking = False
         """A key waits for the disk."""
         self._leaving = False
@@ -105,6 +106,7 @@ class Waiting(LegOwner):
             place = self._place = legs.place(order, self, now)
             self._caller = legs.take(incoming, self, now)
             self._tools.stack.timers.at(now + DISK_PATIENCE, place.go)
+            self._tools.stack.timers.at(now + MEDIA_PATIENCE, self._has_left)
             self._tools.desk.leg(self._row(place), lambda: place.go(self._tools.stack.clock()))
         except Exception as error:
             self._tools.stack.note("leg_failed", incoming.call, error=repr(error))
@@ -123,6 +125,7 @@ class Waiting(LegOwner):
 
     def leg_sent(self, leg: Leg, now: float) -> None:
         """See LegOwner."""
+        self._sent = True
         self._remember(leg)
 
     def leg_ringing(self, leg: Leg, early_media: bool, now: float) -> None:
@@ -208,6 +211,10 @@ class Waiting(LegOwner):
 
     # Inside
 
+    def _has_left(self, now: float) -> None:
+        if not self._sent:
+            self.hang_up("", now)
+
     def _failure(self, end: LegEnd) -> int:
         """What the caller gets for how their place ended; 0: it was answered."""
         if end.cause < 300:
@@ -265,6 +272,12 @@ class Waiting(LegOwner):
         return LegRow(leg.call, "", "waiting" if leg is self._caller else "place", leg.memory())
 
 
+def is_ours(request: Request) -> bool:
+    """Whether a call of our own can stand for it: nothing but a description, no call replaced, no TLS demanded."""
+    kind = (request.value(b"content-type") or SDP).partition(b";")[0].strip().lower()
+    return kind == SDP and not any(map(request.has, (b"replaces", b"join"))) and request.uri[:5].lower() != b"sips:"
+
+
 def place_order(request: Request, call: str, pbx: str) -> LegOrder:
     """Return the call to the PBX that stands for a caller's. Raises SipError where their INVITE names nobody."""
     dialled = Uri.parse(request.uri).unescaped_user().decode("utf-8", "replace")
@@ -273,9 +286,10 @@ def place_order(request: Request, call: str, pbx: str) -> LegOrder:
     if not dialled:
         raise SipError(404, "Not Found", request)
     headers = tuple(
-        (field.partition(b":")[0].strip().decode("ascii", "replace"), field.partition(b":")[2].strip().decode(
-            "utf-8", "replace"))
-        for name, field in zip(request.names, request.fields, strict=True) if name not in OWN_FIELDS)
+        (field.partition(b":")[0].strip().decode("ascii", "replace"),
+         b" ".join(field.partition(b":")[2].split()).decode("utf-8", "replace"))
+        for name, field in zip(request.names, request.fields, strict=True)
+        if name not in OWN_FIELDS and not name.startswith(b"content-"))
     return LegOrder(call, "pbx", pbx, dialled, caller or "anonymous", _text(from_.display), headers=headers,
                     ring_for=RINGS_ON, held=True,
                     patient=True, forwards=MAX_FORWARDS if request.max_forwards is None else request.max_forwards)

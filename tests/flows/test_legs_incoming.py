@@ -223,7 +223,7 @@ def test_no_prack(legs: LegWorld) -> None:
 def test_bye_before_our_answer(legs: LegWorld) -> None:
     leg = ring_in(legs)
     leg.ring(legs.now)
-    legs.play("wait 0 : 180 > trunk\ntrunk > BYE : 200 BYE > trunk, INVITE > pbx")
+    legs.play("wait 0 : 180 > trunk\ntrunk > BYE : 200 BYE > trunk, 487 > trunk")
     assert legs.told == ["ended 487 far"]
 
 

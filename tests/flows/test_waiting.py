@@ -389,3 +389,58 @@ def test_without_an_offer_the_prompt_comes_with_the_answer() -> None:
     site.run(2)
     assert statuses(call) == [100, 180]
     assert media_of(site).doing == ""
+
+
+def test_a_customer_who_is_being_called_waits_once_that_came_to_nothing() -> None:
+    """Their leg that waited for the agent is over before their leg in the queue begins."""
+    site = site_of()
+    site.miss()
+    site.pbx.plan("201", Plan(answer=None))
+    site.skip()
+    site.run(3)
+    call = calls_in(site, seconds=40)
+    assert call.state == "up"
+    assert media_of(site).peer == site.pbx.to(NUMBER)[-1].call_id
+    assert len([leg for leg in site.store.all_legs.values() if leg.role in ("waiting", "place")]) == 2
+
+
+@pytest.mark.parametrize("fields", [("Replaces: a;to-tag=1;from-tag=2",), ("Join: a;to-tag=1;from-tag=2",)])
+def test_a_call_that_replaces_another_passes_untouched(fields: tuple[str, ...]) -> None:
+    site = site_of()
+    site.pbx.plan(NUMBER, QUEUE)
+    site.carrier.dial(NUMBER, CUSTOMER, fields=fields)
+    site.run(4)
+    assert site.alive.agent.legs == 0
+    assert site.pbx.to(NUMBER)[0].open
+
+
+@pytest.mark.parametrize(("theirs", "other"), [
+    (b"INVITE sip:", b"INVITE sips:"),
+    (b"Content-Type: application/sdp", b"Content-Type: multipart/mixed;boundary=x"),
+])
+def test_tls_on_the_whole_way_and_other_bodies_pass_untouched(theirs: bytes, other: bytes) -> None:
+    site = site_of()
+    site.pbx.plan(NUMBER, QUEUE)
+    send = site.carrier.send
+    site.carrier.send = lambda data: send(data.replace(theirs, other))  # type: ignore[method-assign]
+    site.carrier.dial(NUMBER, CUSTOMER)
+    site.run(4)
+    assert site.alive.agent.legs == 0
+
+
+def test_a_media_process_that_hangs_holds_no_caller() -> None:
+    site = site_of()
+    site.alive.media.dead = True
+    call = calls_in(site)
+    assert call.state == "up"
+    assert len(site.pbx.to(NUMBER)) == 1
+
+
+def test_white_space_in_headers_stays_white_space() -> None:
+    site = site_of()
+    site.pbx.plan(NUMBER, QUEUE)
+    site.carrier.dial(NUMBER, CUSTOMER, fields=("X-Skill: red\twine,\r\n\twhite", "Content-Language: hu"))
+    site.run(4)
+    invite = site.pbx.to(NUMBER)[0].invite
+    assert invite.header("X-Skill") == "red wine, white"
+    assert invite.all("Content-Language") == []
