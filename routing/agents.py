@@ -5,7 +5,7 @@ Rules
 - Where the PBX shows an agent's dialogs (RFC 4235), calls that we do not see count too, and `free` is certain.
 - Calls and dialogs are told apart in time: a call is counted before its NOTIFY comes and may end after it, so either
   one makes an agent busy. Only what the dialogs have seen too, and have seen end, is no longer believed of the
-  calls: the agent passed it on to somebody else.
+  calls: the agent passed it on to somebody else. Nor is what began before this process did, once dialogs are free.
 """
 
 from math import inf
@@ -93,6 +93,12 @@ class Board:
         seen.rest = idle
         if ringing > 0 or busy > 0:
             seen.counted_at = now
+        return _settle(seen, now)
+
+    def restored(self, agent: str, now: float) -> AgentState | None:
+        """Count a call from before this process did anything: dialogs that are free show that it is over."""
+        seen = self._seen.get(agent) or self._admit(agent)
+        seen.busy += 1
         return _settle(seen, now)
 
     def watched(self, agent: str, state: Watched | None, now: float) -> AgentState | None:

@@ -13,6 +13,10 @@ LONGEST_CALL: Final = 24 * 3600.0
 RESTORED_UNANSWERED: Final = 3600.0
 """Seconds that a call that rang when we crashed may go on unseen: whether it was answered, only its BYE can tell."""
 
+RESTORED_ANSWERED: Final = 4 * 3600.0
+"""Seconds that a call that was answered when we crashed may go on unseen where no session timer tells: its BYE may have
+come while nobody was there, and until then its customer is not called back and its agent not rung."""
+
 OWN: Final = "callback"
 """Reason of a leg of ours, and evidence of a customer's call that such a leg was joined with."""
 
@@ -114,7 +118,9 @@ class Call:
             return True
         if self.answered_at is None:
             return self.restored_at is not None and now - self.restored_at >= RESTORED_UNANSWERED
-        return self.session is not None and now - self.alive_at >= self.session * SESSION_FACTOR + SESSION_GRACE
+        if self.session is None:
+            return self.restored_at is not None and now - self.alive_at >= RESTORED_ANSWERED
+        return now - self.alive_at >= self.session * SESSION_FACTOR + SESSION_GRACE
 
     def talk(self, now: float) -> float | None:
         """Return the seconds since the answer, or since an agent had the call, where that was seen apart from it.

@@ -205,7 +205,7 @@ class Ledger(Aftermath):
                 continue
             if entry.agent is not None:
                 entry.held = entry.agent
-                events += self._move(entry.agent, 0, 1, now, row.id)
+                events += self._say(entry.agent, self._board.restored(entry.agent, now), row.id, now)
             elif entry.direction == "inbound" and entry.answered_at is not None:
                 entry.queued = identity.may_queue(Target(), entry.number_facts, self._pbxs.get(entry.pbx, NO_PBX))
             if entry.direction == "inbound" and entry.customer is not None:

@@ -46,6 +46,21 @@ def test_a_call_and_its_dialog_may_begin_and_end_in_any_order(end: str, dialogs_
     assert board.state("201") == AgentState("free", 20.1 if dialogs_last else 20.0)
 
 
+def test_a_call_from_before_the_process_is_believed_until_the_dialogs_say_otherwise() -> None:
+    board = Board()
+    assert board.restored("201", 5.0) == AgentState("busy", 5.0)
+    assert board.watched("201", "free", 6.0) == AgentState("free", 6.0)
+    board.change("201", 0, 1, 20.0)
+    board.watched("201", "busy", 20.1)
+    board.change("201", 0, -1, 30.0)
+    assert board.watched("201", "free", 30.1) == AgentState("free", 30.1)
+    assert Board().restored("202", 5.0) == AgentState("busy", 5.0)
+    board.restored("203", 5.0)
+    assert board.watched("203", "busy", 6.0) is None
+    assert board.change("203", 0, -1, 9.0) is None
+    assert board.watched("203", "free", 9.1) == AgentState("free", 9.1)
+
+
 def test_the_end_of_one_call_in_the_dialogs_does_not_hide_the_next() -> None:
     board = Board()
     board.watched("201", "free", 0.0)

@@ -8,7 +8,7 @@ import pytest
 
 from config.policy import parse_policy
 from routing import ledger as ledger_module
-from routing.calls import LONGEST_CALL, RESTORED_UNANSWERED
+from routing.calls import LONGEST_CALL, RESTORED_ANSWERED, RESTORED_UNANSWERED
 from routing.facts import Ending, Identity, NewCall, Target
 from routing.identity import PbxFacts
 from routing.ledger import Ledger
@@ -501,6 +501,33 @@ def test_restored_call_that_nobody_hears_of_is_lost(worlds: Worlds) -> None:
     again.ledger.sweep(again.now + RESTORED_UNANSWERED)
     assert again.ledger.calls() == ()
     assert again.store.records(CUSTOMER) == []
+
+
+def test_restored_talk_without_session_timer_lives_for_some_hours(worlds: Worlds) -> None:
+    """Its BYE may have come while nobody was there: nobody is engaged for a day by that."""
+    world = worlds()
+    call = world.calls_in()
+    world.ledger.decide(call, world.now)
+    world.ledger.answered(call.id, 0, (), None, world.now)
+    world.commit()
+    again = worlds()
+    again.ledger.restore(again.now)
+    again.ledger.alive(call.id, None, again.now + 600)
+    again.ledger.sweep(again.now + 599 + RESTORED_ANSWERED)
+    assert again.ledger.engaged(CUSTOMER)
+    again.ledger.sweep(again.now + 600 + RESTORED_ANSWERED)
+    assert not again.ledger.engaged(CUSTOMER)
+
+
+def test_an_agent_whose_call_ended_while_we_were_down_is_free_as_soon_as_their_dialogs_say_so(worlds: Worlds) -> None:
+    world = worlds()
+    world.ledger.decide(world.calls_out("202"), world.now)
+    world.commit()
+    again = worlds()
+    again.ledger.restore(again.now)
+    assert again.ledger.agent_state("202") == "busy"
+    again.ledger.dialog_event("202", "free", None, again.now + 1)
+    assert again.ledger.agent_state("202") == "free"
 
 
 def test_restore_waits_for_the_database() -> None:
