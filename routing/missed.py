@@ -11,6 +11,7 @@ Rules
   rings. Whoever hangs up before any sign, and after `min_wait`, is missed. After a mere sign at a phone whose dialogs
   nobody sees, only who hangs up so soon after it that it cannot have been a talk; for the others nothing is claimed.
 - A queue that gives up is a refusal, where it is certain that nobody took the call.
+- Whoever waited in a queue through ourselves and was cut off by us, before any sign, is missed.
 - What was lost, or answered while we were down, is not judged.
 """
 
@@ -89,7 +90,7 @@ def _unanswered(call: Call, ending: Ending, facts: Facts) -> Verdict:
 
 
 def _queued(call: Call, since: float, ending: Ending, facts: Facts, now: float) -> Verdict:
-    if call.restored_at is not None or ending.by not in ("caller", "callee"):
+    if call.restored_at is not None or ending.by == "lost":
         return UNCERTAIN
     if facts.talking:
         return Verdict("neither", evidence=("talks_in_another_call",))
@@ -99,6 +100,8 @@ def _queued(call: Call, since: float, ending: Ending, facts: Facts, now: float) 
             return Verdict("missed", "abandoned", ("connected_line", "hung_up_at_once"), "likely")
         return Verdict("uncertain", evidence=("connected_line",))
     shown = ("no_dialog_event",) if facts.watched else ("no_connected_line", "dialogs_not_seen")
+    if ending.by == "proxy":
+        return Verdict("missed", "down", (*shown, "cut_off_here"), "certain" if facts.watched else "likely")
     if not gave_up:
         if not facts.watched:
             return Verdict("uncertain", evidence=shown)

@@ -27,6 +27,8 @@ _IDENTITIES = (b"p-asserted-identity", b"remote-party-id")
 WRITING_PATIENCE = 0.25
 """Seconds that the answer to a call waits for what ends it after a crash to be written down; then it goes first."""
 NO_MEDIA = LegEnd(503, "lost", reason="No media session")
+MEDIA_FAILED = "Media failed"
+"""Reason of a leg whose media process ended."""
 
 
 class BaseLeg(ABC):
@@ -226,9 +228,9 @@ class BaseLeg(ABC):
         if self.over:
             return
         if self.session is not None and self.answered:
-            self._hang_up_dialog(LegEnd(200, "lost", reason="Media failed"), reason_field(503, "Media failed"))
+            self._hang_up_dialog(LegEnd(200, "lost", reason=MEDIA_FAILED), reason_field(503, MEDIA_FAILED))
         else:
-            self.hang_up(now, 503, "Media failed")
+            self.hang_up(now, 503, MEDIA_FAILED)
 
 
 def identities_of(message: Message) -> tuple[tuple[str, str], ...]:

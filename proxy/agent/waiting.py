@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from proxy.agent.leg import MEDIA_FAILED
 from proxy.agent.own_leg import Tools
 from proxy.agent.ports import Clip, Incoming, Leg, LegEnd, LegOrder, LegOwner
 from proxy.sip.errors import SipError
@@ -228,7 +229,7 @@ class Waiting(LegOwner):
         if end.by == "far":
             return "caller"
         if end.by == "lost":
-            return "lost"
+            return "proxy" if end.reason == MEDIA_FAILED else "lost"
         return "callee" if self._by_place else "proxy"
 
     def _join(self) -> None:

@@ -444,3 +444,20 @@ def test_white_space_in_headers_stays_white_space() -> None:
     invite = site.pbx.to(NUMBER)[0].invite
     assert invite.header("X-Skill") == "red wine, white"
     assert invite.all("Content-Language") == []
+
+
+@pytest.mark.parametrize("what", ["media", "stopped"])
+def test_whom_we_cut_off_while_they_wait_is_called_back(what: str) -> None:
+    site = site_of()
+    call = calls_in(site)
+    if what == "media":
+        for session in tuple(site.alive.media.sessions.values()):
+            session.fail()
+    else:
+        site.alive.waiting.hang_up(site.now)
+    site.run(5)
+    assert not call.open
+    assert not site.pbx.to(NUMBER)[0].open
+    assert site.task.origin == "missed"
+    line = next(line for line in site.store.all_journal if line.kind == "missed")
+    assert "cut_off_here" in line.data["evidence"]
