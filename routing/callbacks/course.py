@@ -217,6 +217,7 @@ class Course:
         """Let the runner go on once a step is committed."""
         if not committed and step == "customer" and attempt.row.customer_at == at:
             attempt.row = attempt.row._replace(customer_at=None)
+            self._screen.dialled.remove(attempt.row.customer, at)
             draft = self._draft(self.now)
             self._keeper.change(attempt.task, draft, attempts=attempt.task.row.attempts - 1)
             draft.attempt(attempt.row)

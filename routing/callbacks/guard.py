@@ -5,6 +5,7 @@ Every refusal has a reason, a text for the journal, and the moment from which it
 
 from bisect import bisect_right, insort
 from collections.abc import Container, Iterable
+from contextlib import suppress
 from typing import Final, Literal, NamedTuple
 
 import phonenumbers
@@ -66,6 +67,11 @@ class Times:
         """Count one more."""
         insort(self._at, at)
 
+    def remove(self, at: float) -> None:
+        """Take one back that was added."""
+        with suppress(ValueError):
+            self._at.remove(at)
+
     def count(self, now: float, span: float | None = None) -> int:
         """Return how many there were within the last `span` seconds (the longest one unless said)."""
         self._forget(now)
@@ -95,6 +101,11 @@ class Dialled:
         """An attempt dials this customer."""
         self.everybody.add(at)
         self._by_number.setdefault(customer, Times(DAY)).add(at)
+
+    def remove(self, customer: str, at: float) -> None:
+        """That attempt dials nobody after all."""
+        self.everybody.remove(at)
+        self.of(customer).remove(at)
 
     def restore(self, past: Iterable[PastAttempt]) -> None:
         """Begin with what the database remembers."""

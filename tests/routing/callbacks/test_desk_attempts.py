@@ -155,6 +155,22 @@ def test_a_talk_between_the_claim_and_its_commit() -> None:
     assert shop.desk.attempts() == ()
 
 
+def test_a_dial_that_could_not_be_written_counts_for_no_cap() -> None:
+    shop = Shop(guard="all_per_hour = 1")
+    to(shop, "accepted")
+    [order] = shop.runner.orders
+    shop.store.broken = True
+    assert shop.step(order, "customer") is False
+    shop.store.broken = False
+    shop.end(order, "stopped")
+    again = shop.until_ordered(600)
+    assert again is not None
+    assert shop.dial(again)
+    shop.end(again, "customer_no_answer")
+    shop.missed(OTHER)
+    assert shop.until(shop.now + 600) == []
+
+
 def test_held_and_resumed_between_a_claim_and_its_refusal() -> None:
     store = SlowStore()
     shop = Shop(store=store)
