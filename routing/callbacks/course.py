@@ -208,6 +208,7 @@ class Course:
         if row.customer_at is not None:
             return
         attempt.row = row._replace(customer_at=draft.now)
+        attempt.dialling = True
         self._screen.dialled.add(row.customer, draft.now)
         keeper.change(attempt.task, draft, attempts=attempt.task.row.attempts + 1)
         draft.note(row.task, "attempt", row.agent, attempt=row.id, number=attempt.order.number,
@@ -215,14 +216,24 @@ class Course:
 
     def _stepped(self, attempt: Attempt, step: Step, at: float, go: Callable[[bool], None], committed: bool) -> None:
         """Let the runner go on once a step is committed."""
-        if not committed and step == "customer" and attempt.row.customer_at == at:
-            attempt.row = attempt.row._replace(customer_at=None)
-            self._screen.dialled.remove(attempt.row.customer, at)
-            draft = self._draft(self.now)
-            self._keeper.change(attempt.task, draft, attempts=attempt.task.row.attempts - 1)
-            draft.attempt(attempt.row)
-            self._store.put(draft.unit())
-        go(committed and not attempt.stopping and attempt.row.ended_at is None)
+        goes = committed and not attempt.stopping and attempt.row.ended_at is None
+        if step == "customer" and attempt.dialling and attempt.row.customer_at == at:
+            if not goes:
+                draft = self._draft(self.now)
+                self._undialled(attempt, draft)
+                self._store.put(draft.unit())
+            attempt.dialling = False
+        go(goes)
+
+    def _undialled(self, attempt: Attempt, draft: Draft) -> None:
+        """Take back what was counted: nothing has left."""
+        row, task = attempt.row, attempt.task
+        if row.customer_at is not None:
+            self._screen.dialled.remove(row.customer, row.customer_at)
+        attempt.dialling = False
+        attempt.row = row._replace(customer_at=None)
+        self._keeper.change(task, draft, attempts=task.row.attempts - 1)
+        draft.attempt(attempt.row)
 
     # Ending
 
@@ -231,6 +242,8 @@ class Course:
         attempt = self._keeper.register.attempts.get(name)
         if attempt is not None:
             draft = self._draft(now)
+            if attempt.dialling:
+                self._undialled(attempt, draft)
             self.aftermath.close(attempt, outcome, draft)
             self._store.put(draft.unit(durable=True))
 

@@ -31,12 +31,14 @@ STEPS: Final[dict[Step, int]] = {
 class Attempt:
     """An attempt that has not ended."""
 
-    __slots__ = ("begun", "connected", "order", "row", "stopped_at", "stopping", "task", "why_not")
+    __slots__ = ("begun", "connected", "dialling", "order", "row", "stopped_at", "stopping", "task", "why_not")
 
     def __init__(self, row: AttemptRow, order: Order, task: "Task") -> None:
         self.row, self.order, self.task = row, order, task
         self.begun = False
         """Whether its claim is committed and the runner has it."""
+        self.dialling = False
+        """Whether the step that dials waits for its commit: nothing has left yet."""
         self.connected = False
         """Whether agent and customer hear each other, or did."""
         self.stopping = ""

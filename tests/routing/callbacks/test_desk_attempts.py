@@ -155,6 +155,25 @@ def test_a_talk_between_the_claim_and_its_commit() -> None:
     assert shop.desk.attempts() == ()
 
 
+def test_an_agent_who_hangs_up_before_the_dialling_is_refused_costs_no_attempt() -> None:
+    store = SlowStore()
+    shop = Shop(store=store, missed="attempts = 1", guard="all_per_hour = 1")
+    name = to(shop, "accepted")
+    answers: list[bool] = []
+    store.slow = True
+    shop.desk.step(name, "customer", shop.now, answers.append)
+    shop.end(shop.runner.orders[0], "agent_left")
+    store.broken = True
+    store.catch_up()
+    store.slow = store.broken = False
+    assert answers == [False], "nothing was sent"
+    assert (shop.task().state, shop.task().attempts) == ("open", 0)
+    assert store.all_attempts[name].customer_at is None
+    again = shop.until_ordered(600)
+    assert again is not None
+    assert shop.dial(again)
+
+
 def test_a_dial_that_could_not_be_written_counts_for_no_cap() -> None:
     shop = Shop(guard="all_per_hour = 1")
     to(shop, "accepted")
@@ -207,6 +226,7 @@ def test_a_talk_between_the_last_question_and_its_commit() -> None:
     shop.talked()
     store.catch_up()
     assert answers == [False]
+    assert shop.task().attempts == 0, "nothing was sent"
 
 
 def test_not_dialled_when_the_window_ended_while_the_agent_was_rung() -> None:

@@ -111,6 +111,24 @@ def test_a_restart_in_the_middle(nodes: Callable[[], Node], step: Step, counted:
     assert row.attempts == counted
 
 
+def test_an_agent_who_hangs_up_before_the_dialling_is_written_costs_no_attempt(nodes: Callable[[], Node]) -> None:
+    node = nodes()
+    node.missed()
+    [order] = node.turn()
+    assert node.step(order, "agent")
+    assert node.step(order, "accepted")
+    answers: list[bool] = []
+    node.desk.step(order.attempt, "customer", node.now, answers.append)
+    node.desk.ended(order.attempt, Outcome("agent_left"), node.now)
+    node.loop.until(lambda: answers)
+    assert answers == [False], "nothing was sent"
+    node.commit()
+    [row], [attempt] = node.store.open_tasks(), node.store.attempts_of(order.task)
+    assert (row.attempts, attempt.customer_at, attempt.result) == (0, None, "agent_left")
+    node.now += 60
+    assert [other.serial for other in node.turn()] == [2]
+
+
 def test_two_processes_on_one_database_never_call_one_customer_twice(tmp_path: Path) -> None:
     one = Node(tmp_path / "boomerang.db")
     one.missed()
