@@ -170,7 +170,7 @@ class BaseLeg(ABC):
     def session_accepted(self, session: Session, request: Request, now: float) -> None:
         shown = identities_of(request)
         if shown and session is self.session and not self.over:
-            self.owner.leg_connected(self, shown, now)
+            self.owner.leg_connected(self, shown, is_private(request), now)
 
     def session_ended(self, session: Session, by: Ended, reason: str, now: float) -> None:
         if session is self.session:
@@ -242,6 +242,14 @@ def identities_of(message: Message) -> tuple[tuple[str, str], ...]:
                 users = [NameAddr.parse(value).parsed_uri.unescaped_user() for value in split_values(field)]
                 found += [(name.decode(), user.decode("utf-8", "replace")) for user in users if user]
     return tuple(found)
+
+
+def is_private(message: Message) -> bool:
+    """Whether whom a message names is not to be shown (RFC 3323 section 4.2; Remote-Party-ID has a parameter)."""
+    levels = {level.strip().lower() for field in message.values(b"privacy") for level in field.split(b";")}
+    return bool(levels & {b"id", b"user", b"header"}) or any(
+        b"privacy=" in field.lower() and b"privacy=off" not in field.lower()
+        for field in message.values(b"remote-party-id"))
 
 
 def describe_dialog(dialog: Dialog) -> dict[str, object]:

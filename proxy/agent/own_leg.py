@@ -227,7 +227,8 @@ class OwnLeg:
         """See LegOwner."""
         self.held = held
 
-    def leg_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], now: float) -> None:
+    def leg_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], private: bool,
+                      now: float) -> None:
         """See LegOwner: whom an agent's phone or a customer's line is connected to now changes nothing here."""
 
     def leg_played(self, leg: Leg, tag: int, now: float) -> None:

@@ -272,8 +272,12 @@ class LegOwner(Protocol):
     def leg_held(self, leg: "Leg", held: bool, now: float) -> None:
         """The far end put us on hold or took us back."""
 
-    def leg_connected(self, leg: "Leg", identities: tuple[tuple[str, str], ...], now: float) -> None:
-        """The far end says, in a re-INVITE or UPDATE, whom we are connected to now: as `Leg.identities`."""
+    def leg_connected(self, leg: "Leg", identities: tuple[tuple[str, str], ...], private: bool,
+                      now: float) -> None:
+        """The far end says, in a re-INVITE or UPDATE, whom we are connected to now: as `Leg.identities`.
+
+        `private`: they are not to be shown to anybody (RFC 3323).
+        """
 
     def leg_played(self, leg: "Leg", tag: int, now: float) -> None:
         """See MediaEars.media_played."""

@@ -175,14 +175,16 @@ class Waiting(LegOwner):
     def leg_held(self, leg: Leg, held: bool, now: float) -> None:
         """See LegOwner: what the media session does with it is enough."""
 
-    def leg_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], now: float) -> None:
+    def leg_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], private: bool,
+                      now: float) -> None:
         """See LegOwner. What the PBX says of whom it rings is for the caller's display, and for the rules."""
         if leg is not self._place or self._caller is None or self._leaving:
             return
         shown = tuple(Identity(header, user, "", "") for header, user in identities)
         self._tools.tell(self._tools.ledger.connected_line, self._caller.call, shown, self._tools.stack.wall(),
                          call=self._caller.call)
-        self._caller.refresh_target("", identities[0][1], now)
+        if not private:
+            self._caller.refresh_target("", identities[0][1], now)
 
     def leg_played(self, leg: Leg, tag: int, now: float) -> None:
         """See LegOwner."""

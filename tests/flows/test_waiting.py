@@ -461,3 +461,16 @@ def test_whom_we_cut_off_while_they_wait_is_called_back(what: str) -> None:
     assert site.task.origin == "missed"
     line = next(line for line in site.store.all_journal if line.kind == "missed")
     assert "cut_off_here" in line.data["evidence"]
+
+
+@pytest.mark.parametrize(("fields", "shown"), [
+    (("P-Asserted-Identity: <sip:201@pbx>",), True),
+    (("P-Asserted-Identity: <sip:201@pbx>", "Privacy: id"), False),
+    (("Remote-Party-ID: <sip:201@pbx>;privacy=full",), False),
+])
+def test_whom_the_pbx_rings_is_shown_unless_it_is_private(fields: tuple[str, ...], shown: bool) -> None:
+    site = site_of()
+    call = calls_in(site)
+    site.pbx.to(NUMBER)[0].request("UPDATE", fields=fields)
+    site.run(1)
+    assert any(message.method == "INVITE" and message.all("P-Asserted-Identity") for message in call.heard) is shown

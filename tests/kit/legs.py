@@ -78,7 +78,8 @@ class Listener:
     def leg_held(self, leg: Leg, held: bool, now: float) -> None:
         self._note("held" if held else "resumed", leg, now)
 
-    def leg_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], now: float) -> None:
+    def leg_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], private: bool,
+                      now: float) -> None:
         self._note("connected " + " ".join(user for _, user in identities), leg, now)
 
     def leg_played(self, leg: Leg, tag: int, now: float) -> None:
