@@ -423,8 +423,9 @@ def test_tls_on_the_whole_way_and_other_bodies_pass_untouched(theirs: bytes, oth
     site.pbx.plan(NUMBER, QUEUE)
     send = site.carrier.send
     site.carrier.send = lambda data: send(data.replace(theirs, other))  # type: ignore[method-assign]
-    site.carrier.dial(NUMBER, CUSTOMER)
+    call = site.carrier.dial(NUMBER, CUSTOMER)
     site.run(4)
+    assert call.state == "up"
     assert site.alive.agent.legs == 0
 
 
