@@ -29,8 +29,10 @@ CSEQ_AHEAD = 1000
 LATER_FORMS = 2
 """Forms of the INVITE behind the one written down that are cancelled too, where that one is unknown: it may have been
 sent again with credentials, or for another interval, just before the crash."""
-SETTLED_AFTER = 4.0
-"""Seconds after the answer to CANCEL until early dialogs are taken to be confirmed ones."""
+SETTLED_AFTER = 1.0
+"""How long after the answer to CANCEL early dialogs are taken to be confirmed ones, in units of T1: whoever was cancelled
+sends 487 at once, and to one whose 487 was lost a BYE does no harm. Who answered repeats their 2xx every T2 at the end:
+too long to stay up, for this process may end before that too."""
 
 
 class Remembered(ClientBystander):
@@ -98,7 +100,8 @@ class Remembered(ClientBystander):
         if response.status == 481 and not self._settled and self._cancel():
             return
         if response.status >= 200:
-            self._wiring.stack.timers.at(now + SETTLED_AFTER, self._look)
+            stack = self._wiring.stack
+            stack.timers.at(now + SETTLED_AFTER * stack.values.T1, self._look)
 
     def _look(self, now: float) -> None:
         if not self._settled:

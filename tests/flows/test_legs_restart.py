@@ -109,9 +109,17 @@ def test_acknowledged_just_before_the_crash_gets_bye(legs: LegWorld) -> None:
     legs.say("trunk > 200 : ACK > trunk", ANSWER)
     forget(legs, memory)
     legs.play("wait 0 : CANCEL > trunk" + 2 * "\ntrunk > 481 CANCEL : CANCEL > trunk")
-    legs.play("trunk > 481 CANCEL :\nwait 4.1 : BYE > trunk\ntrunk > 200 BYE :")
+    legs.play("trunk > 481 CANCEL :\nwait 0.4 :\nwait 0.2 : BYE > trunk\ntrunk > 200 BYE :")
     assert legs["trunk"].request("BYE").to.tag == b"trunk"
     legs.assert_all_over()
+
+
+def test_answered_just_before_the_crash_does_not_wait_for_the_2xx_again(legs: LegWorld) -> None:
+    """Its CANCEL is answered, and changes nothing: RFC 3261 section 9.2."""
+    leg = legs.place()
+    legs.play("wait 0 : INVITE > trunk\ntrunk > 180 :")
+    forget(legs, leg.memory())
+    legs.play("wait 0 : CANCEL > trunk\ntrunk > 200 CANCEL :\nwait 0.4 :\nwait 0.2 : BYE > trunk\ntrunk > 200 BYE :")
 
 
 def test_nothing_remembered(legs: LegWorld) -> None:
