@@ -31,8 +31,8 @@ LATER_FORMS = 2
 sent again with credentials, or for another interval, just before the crash."""
 SETTLED_AFTER = 1.0
 """How long after the answer to CANCEL early dialogs are taken to be confirmed ones, in units of T1: whoever was
-cancelled sends 487 at once, and to one whose 487 was lost a BYE does no harm. Who answered repeats their 2xx every T2 at
-the end: too long to stay up, for this process may end before that too."""
+cancelled sends 487 at once, and to one whose 487 was lost a BYE does no harm. Who answered repeats their 2xx every T2
+in the end: too long to stay up, for this process may end before that too."""
 
 
 class Remembered(ClientBystander):
