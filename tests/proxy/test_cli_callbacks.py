@@ -13,7 +13,8 @@ from typer.testing import CliRunner, Result
 from proxy.cli import app
 from proxy.control import ControlServer
 from tests.kit.waiting import eventually
-from tests.proxy.daemon.test_callback_verbs import CUSTOMER, NOW, Node
+from tests.proxy.daemon.on_disk import NOW
+from tests.proxy.daemon.test_callback_verbs import CUSTOMER, Node
 
 Run = Callable[..., Result]
 

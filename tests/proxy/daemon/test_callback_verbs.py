@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from config.policy import Policy, parse_policy
+from config.policy import Policy
 from proxy.control import ControlError
 from proxy.daemon.callback_verbs import CallbackVerbs
 from proxy.daemon.campaign_verbs import CampaignVerbs
@@ -19,13 +19,11 @@ from proxy.daemon.ticket_verbs import TicketVerbs
 from proxy.status.commands import CommandError
 from routing.callbacks.desk import Desk
 from routing.callbacks.facts import Barred, LegRow, Order
-from routing.ledger import Ledger
 from routing.store.interface import Unit
 from routing.store.reader import Reader
-from routing.store.sqlite import SqliteStore
 from tests.kit.waiting import eventually
+from tests.proxy.daemon.on_disk import NOW, OnDisk
 
-NOW = 1_795_000_000.0
 CUSTOMER = "+36201234567"
 POLICY = """
 region = "HU"
@@ -48,15 +46,11 @@ parity = 3
 """
 
 
-class Node:
+class Node(OnDisk):
     """Ledger, desk and verbs over one database."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.store = SqliteStore(path, self.post, lambda: NOW, "edge1")
-        eventually(lambda: self.store.well, "the database is open")
-        self.ledger = Ledger(self.store, parse_policy(POLICY), {}, "edge1", os.urandom)
+        super().__init__(path, POLICY)
         self.desk = Desk(self.store, self.ledger.policy, "edge1", self.ledger.teller, self.ledger, os.urandom)
         self.desk.peers = lambda number: ("office", "main")
         self.desk.tickets.channels = ("webhook",)
@@ -64,14 +58,11 @@ class Node:
         self.orders: list[Order] = []
         self.desk.orders = self
         self.pokes = self.media = 0
-        self.reader = reader = Reader(path, "edge1", strict=True)
+        reader = self.reader
         verbs = CallbackVerbs(self, self.ledger, self.store, reader, lambda: NOW).table()
         verbs |= CampaignVerbs(self.desk, self.ledger, self.store, lambda: NOW, self.put_policy).table()
         verbs |= TicketVerbs(self.desk.tickets, self.store, reader, self.ledger, lambda: NOW, self.poke).table()
         self.verbs: dict[str, Callable[[dict[str, Any]], Any]] = verbs
-
-    def post(self, what: Callable[[], None]) -> None:
-        what() if self.loop is None else self.loop.call_soon_threadsafe(what)
 
     def put_policy(self, policy: Policy) -> None:
         self.ledger.set_policy(policy)
@@ -126,8 +117,7 @@ class Node:
 def node(tmp_path: Path) -> Iterator[Node]:
     node = Node(tmp_path / "boomerang.db")
     yield node
-    node.reader.close()
-    node.store.close()
+    node.close()
 
 
 def test_what_was_answered_is_in_the_database(node: Node) -> None:

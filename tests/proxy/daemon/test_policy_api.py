@@ -1,7 +1,6 @@
 """The policy over HTTP: read, put whole, one setting changed; over a real ledger and a real store."""
 
 import asyncio
-import os
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -18,12 +17,10 @@ from proxy.daemon.tracing import MessageTracer
 from proxy.daemon.verbs import Sides, Verbs
 from proxy.status import api
 from proxy.status.commands import CommandError
-from routing.ledger import Ledger
-from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
 from tests.kit.waiting import eventually
+from tests.proxy.daemon.on_disk import NOW, OnDisk
 
-NOW = 1_795_000_000.0
 TOKEN = "s3cret"
 TEXT = """
 region = "HU"
@@ -37,22 +34,14 @@ agents = ["201"]
 Ask = Callable[[httpx.AsyncClient], Coroutine[Any, Any, None]]
 
 
-class Node:
+class Node(OnDisk):
     """A daemon's policy with the API before it."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.store = SqliteStore(path, self.post, lambda: NOW, "edge1")
-        eventually(lambda: self.store.well, "the database is open")
-        self.ledger = Ledger(self.store, parse_policy(TEXT), {}, "edge1", os.urandom)
+        super().__init__(path, TEXT)
         self.puts = 0
-        self.reader = Reader(path, "edge1", strict=True)
         self.verbs = Verbs(self.ledger, self.store, self.reader, cast(DaemonSource, None), cast(MessageTracer, None),
                            "0", Sides(("main",), "edge1", ("office",)), lambda: NOW, self.put).table()
-
-    def post(self, what: Callable[[], None]) -> None:
-        what() if self.loop is None else self.loop.call_soon_threadsafe(what)
 
     def put(self, policy: Policy) -> None:
         self.puts += 1
@@ -76,8 +65,7 @@ class Node:
 def node(tmp_path: Path) -> Iterator[Node]:
     node = Node(tmp_path / "boomerang.db")
     yield node
-    node.reader.close()
-    node.store.close()
+    node.close()
 
 
 def test_what_is_read_may_be_put_back(node: Node) -> None:
