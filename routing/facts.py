@@ -5,7 +5,7 @@ more of the other than what stands here: no SIP message goes in, no row comes ou
 All times are seconds since the epoch, UTC (wall clock), because they must outlive a restart.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, Protocol
 
@@ -31,6 +31,11 @@ class Identity(NamedTuple):
     """Host of the URI, lower case; empty where the header holds no URI."""
     display: str
     """Display name without quotes, empty where there is none."""
+
+
+def bare_identities(shown: Iterable[tuple[str, str]]) -> tuple[Identity, ...]:
+    """Give identities of which only header and user part are known."""
+    return tuple(Identity(header, user, "", "") for header, user in shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ LegKey = tuple[bytes, bytes]
 """Call-ID and our tag."""
 _IDENTITIES = (b"p-asserted-identity", b"remote-party-id")
 WRITING_PATIENCE = 0.25
-"""Seconds that the answer to a call waits for what ends it after a crash to be written down; then it goes first."""
+"""Seconds that a call, or the answer to one, waits for what ends it after a crash to be written down; then it goes."""
 NO_MEDIA = LegEnd(503, "lost", reason="No media session")
 MEDIA_FAILED = "Media failed"
 """Reason of a leg whose media process ended."""

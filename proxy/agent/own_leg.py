@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from proxy.agent.ports import Incoming, Leg, LegEnd, LegOrder, Media, Stack, UserAgent
 from routing.callbacks.facts import Books, DeskFacts, LegRow, OwnCall, Waits
-from routing.facts import Ending, Identity, Router, Side
+from routing.facts import Ending, Router, Side, bare_identities
 
 Role = Literal["agent", "customer", "incoming"]
 
@@ -60,6 +60,21 @@ class Tools(NamedTuple):
             what(*facts)
         except Exception as error:
             self.stack.note("telling_failed", call=call, what=getattr(what, "__name__", ""), error=repr(error))
+
+    def keep(self, row: LegRow) -> None:
+        """Have written down what ends a leg after a crash."""
+        self.tell(self.desk.leg, row, call=row.call)
+
+    def once_kept(self, row: LegRow, go: Callable[[float], None]) -> None:
+        """Have it written down, and go on then; where the desk fails the call goes first.
+
+        Nobody may be in a call with us that the next process would not know of.
+        """
+        try:
+            self.desk.leg(row, lambda: go(self.stack.clock()))
+        except Exception as error:
+            self.stack.note("telling_failed", call=row.call, what="leg", error=repr(error))
+            go(self.stack.clock())
 
     def taken_by(self, call: str) -> str | None:
         """Ask the ledger who took a leg that went to a queue."""
@@ -177,7 +192,7 @@ class OwnLeg:
     def talks(self) -> None:
         """Tell the ledger that it is answered, once."""
         if not self._told and self.role != "incoming":
-            identities = tuple(Identity(header, user, "", "") for header, user in self.identities)
+            identities = bare_identities(self.identities)
             self._tools.tell(self._tools.ledger.answered, self.call, 0, identities, None, self._tools.stack.wall(),
                              call=self.call)
         self._told = True
@@ -196,13 +211,9 @@ class OwnLeg:
             self._tools.tell(self._tools.ledger.ringing, self.call, 0, self._tools.stack.wall(), call=self.call)
 
     def leg_accepted(self, leg: Leg, go: Callable[[float], None], now: float) -> None:
-        """See LegOwner: nobody may be in a call with us that the next process would not know of."""
+        """See LegOwner."""
         self._accepted = True
-        try:
-            self._tools.desk.leg(self._row(leg), lambda: go(self._tools.stack.clock()))
-        except Exception as error:
-            self._tools.stack.note("telling_failed", call=self.call, what="leg", error=repr(error))
-            go(now)
+        self._tools.once_kept(self._row(leg), go)
 
     def leg_answered(self, leg: Leg, now: float) -> None:
         """See LegOwner."""
@@ -266,7 +277,7 @@ class OwnLeg:
 
     def _remember(self) -> None:
         if self._leg is not None and not self.over:
-            self._tools.tell(self._tools.desk.leg, self._row(self._leg), call=self.call)
+            self._tools.keep(self._row(self._leg))
 
     def _row(self, leg: Leg) -> LegRow:
         return LegRow(self.call, self._attempt, self.role, leg.memory())

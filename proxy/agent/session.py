@@ -15,7 +15,7 @@ from proxy.agent.ports import Ended
 from proxy.agent.repeater import Repeater
 from proxy.agent.session_out import SessionOut, SessionOwner
 from proxy.agent.wiring import ALLOW, KNOWN_OPTIONS, SDP_FIELD, SUPPORTED
-from proxy.sip.dialog import DialogState
+from proxy.sip.dialog import REFRESHES, DialogState
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.message import Message, Request
@@ -29,8 +29,6 @@ __all__ = ["NO_COMMON_CODEC", "Session", "SessionOwner", "reason_text"]
 
 NO_COMMON_CODEC = b'Warning: 304 boomerang "Media type not available"'
 
-REFRESHES = (b"INVITE", b"UPDATE")
-"""Methods that may change what a dialog has agreed on, and show somebody else (RFC 3311, RFC 5876)."""
 
 
 class Session(SessionOut, ServerBystander):

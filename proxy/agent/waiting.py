@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from proxy.agent.leg import MEDIA_FAILED
+from proxy.agent.leg import MEDIA_FAILED, WRITING_PATIENCE
 from proxy.agent.own_leg import Tools
 from proxy.agent.ports import Clip, Incoming, Leg, LegEnd, LegOrder, LegOwner
 from proxy.sip.errors import SipError
@@ -25,12 +25,10 @@ from proxy.sip.sdp_audio import SDP, session_of
 from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
 from routing.callbacks.facts import LegRow, Waits
-from routing.facts import Ending, Identity, Side
+from routing.facts import Ending, Side, bare_identities
 
 RINGS_ON: Final = 190.0
 """Seconds that a place may ring without a word of the PBX, as on the proxy path (Timer C)."""
-DISK_PATIENCE: Final = 0.25
-"""Seconds that the call to the PBX waits to be written down; then it goes first."""
 FAREWELL: Final = 15.0
 """Seconds that the last words may take, where the end of their playing is not told."""
 OFFERED: Final = 1
@@ -106,7 +104,7 @@ class Waiting(LegOwner):
             order = place_order(incoming.request, self._tools.new_id(), pbx)
             place = self._place = legs.place(order, self, now)
             self._caller = legs.take(incoming, self, now)
-            self._tools.stack.timers.at(now + DISK_PATIENCE, place.go)
+            self._tools.stack.timers.at(now + WRITING_PATIENCE, place.go)
             self._tools.stack.timers.at(now + MEDIA_PATIENCE, self._has_left)
             self._tools.desk.leg(self._row(place), lambda: place.go(self._tools.stack.clock()))
         except Exception as error:
@@ -144,11 +142,7 @@ class Waiting(LegOwner):
 
     def leg_accepted(self, leg: Leg, go: Callable[[float], None], now: float) -> None:
         """See LegOwner."""
-        try:
-            self._tools.desk.leg(self._row(leg), lambda: go(self._tools.stack.clock()))
-        except Exception as error:
-            self._tools.stack.note("telling_failed", leg.call, what="leg", error=repr(error))
-            go(now)
+        self._tools.once_kept(self._row(leg), go)
 
     def leg_answered(self, leg: Leg, now: float) -> None:
         """See LegOwner."""
@@ -180,7 +174,7 @@ class Waiting(LegOwner):
         """See LegOwner. What the PBX says of whom it rings is for the caller's display, and for the rules."""
         if leg is not self._place or self._caller is None or self._leaving:
             return
-        shown = tuple(Identity(header, user, "", "") for header, user in identities)
+        shown = bare_identities(identities)
         self._tools.tell(self._tools.ledger.connected_line, self._caller.call, shown, self._tools.stack.wall(),
                          call=self._caller.call)
         if not private:
@@ -269,7 +263,7 @@ class Waiting(LegOwner):
 
     def _remember(self, leg: Leg) -> None:
         if not leg.over:
-            self._tools.tell(self._tools.desk.leg, self._row(leg), call=leg.call)
+            self._tools.keep(self._row(leg))
 
     def _row(self, leg: Leg) -> LegRow:
         return LegRow(leg.call, "", "waiting" if leg is self._caller else "place", leg.memory())

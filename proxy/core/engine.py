@@ -17,7 +17,8 @@ from proxy.core.limiter import STRANGER_BURST, STRANGER_RATE, Buckets
 from proxy.core.newcomers import ALLOWED, RETRY_AFTER, Newcomers
 from proxy.core.outward import METHODS, Parts, return_address
 from proxy.core.relay import Relay
-from proxy.core.setup import REFRESHES, Bye, CallSetup, Refresh
+from proxy.core.setup import Bye, CallSetup, Refresh
+from proxy.sip.dialog import REFRESHES
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.keys import cancel_key, client_key, likely_client_key, server_key

@@ -23,7 +23,7 @@ from proxy.core.relay import Relay
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.transaction import ServerTransaction
-from routing.facts import Decision, Direction, Ending, Identity, Side
+from routing.facts import Decision, Direction, Ending, Identity, Side, bare_identities
 
 if TYPE_CHECKING:
     from proxy.core.newcomers import Newcomers
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 COMMIT_PATIENCE = 0.25
 """Seconds that an answer waits for the store; then it leaves all the same."""
 CHALLENGES = (401, 407)
-REFRESHES = (b"INVITE", b"UPDATE")
-"""Methods that may change what a dialog has agreed on, and show somebody else (RFC 3311, RFC 5876)."""
 
 
 class Held:
@@ -119,7 +117,7 @@ class CallSetup(Relay):
         elif status < 300:
             if not self.done:
                 self._settle()
-                shown = tuple(Identity(header, user, "", "") for header, user in self.offer.identities)
+                shown = bare_identities(self.offer.identities)
                 self.core.tell(self.core.router.answered, self.call, position, shown, None, self.core.wall(),
                                call=self.call)
                 self.core.counters.call_ended(self.direction, "answered")

@@ -22,6 +22,8 @@ from proxy.sip.uri import Uri
 
 TARGET_REFRESH = frozenset((b"INVITE", b"UPDATE", b"SUBSCRIBE", b"NOTIFY"))
 """Methods whose Contact moves the remote target (RFC 3261 section 12.2, RFC 3311, RFC 6665)."""
+REFRESHES = (b"INVITE", b"UPDATE")
+"""Methods that may change what a dialog has agreed on, and show somebody else (RFC 3311, RFC 5876)."""
 ENDS_DIALOG = frozenset((408, 481))
 """Responses to a request in a dialog that end it (section 12.2.1.2)."""
 FIRST_CSEQ = 1
