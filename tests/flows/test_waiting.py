@@ -176,6 +176,16 @@ def test_an_agent_who_took_the_call_ends_the_offer() -> None:
     assert (row.agent, row.evidence) == ("201", "dialog_event")
 
 
+def test_who_answers_behind_us_is_known() -> None:
+    """By what the PBX's answer says of them, as on the proxy path."""
+    site = site_of(answers="on_agent")
+    call = calls_in(site, Plan(ring=0.2, answer=1.0, fields=("P-Asserted-Identity: <sip:202@pbx.example>",)))
+    call.hang_up()
+    site.run(2)
+    [row] = [row for row in site.store.rows.values() if row.direction == "inbound"]
+    assert (row.agent, row.evidence) == ("202", "p-asserted-identity")
+
+
 def test_whoever_the_guard_refuses_is_offered_nothing() -> None:
     """Their call passes as if there were no campaign."""
     site = site_of()
