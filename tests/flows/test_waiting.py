@@ -183,7 +183,7 @@ def test_who_answers_behind_us_is_known() -> None:
     call.hang_up()
     site.run(2)
     [row] = [row for row in site.store.rows.values() if row.direction == "inbound"]
-    assert (row.agent, row.evidence) == ("202", "p-asserted-identity")
+    assert (row.agent, row.evidence) == ("202", "identity")
 
 
 def test_whoever_the_guard_refuses_is_offered_nothing() -> None:
