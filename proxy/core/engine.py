@@ -115,7 +115,7 @@ class Proxy(Newcomers):
         uri = Uri.parse(request.uri)
         if not uri.user:
             return True
-        return self.is_own(uri.plain_host, uri.port)
+        return self.is_own(uri.plain_host, uri.port, uri.transport or flow.listener.transport)
 
     def _options(self, request: Request, flow: Flow) -> None:
         if self.draining:

@@ -37,7 +37,7 @@ def open_route(core: Newcomers, request: Request) -> Token | None:
             uri = route.parsed_uri
         except SipError:
             raise SipError(400, "Bad Route", answerable(request)) from None
-        if not core.is_own(uri.plain_host, uri.port):
+        if not core.is_own(uri.plain_host, uri.port, uri.transport):
             break
         token = core.seals.read_token(uri.user, request.call_id)
         if token is None:
@@ -72,8 +72,9 @@ def _next_uri(request: Request) -> Uri:
 
 def forward(core: Newcomers, request: Request, flow: Flow, relay: Relay | None) -> None:
     """Send a prepared in-dialog request on. `relay`: None for an ACK, which nothing answers."""
-    host, port, transport, secure = _next_uri(request).destination()
-    if core.is_own(host, port):
+    uri = _next_uri(request)
+    host, port, transport, secure = uri.destination()
+    if core.is_own(host, port, uri.transport):
         raise SipError(482, "Loop Detected", request)
     core.locator.locate(host, port, transport, secure, partial(_located, core, request, flow, relay))
 

@@ -50,8 +50,8 @@ class Parts:
     """Seconds since the epoch, for what is remembered."""
     new_id: Callable[[], str]
     """A new UUID version 7 in text form."""
-    is_own: Callable[[str, int | None], bool]
-    """Whether a host (IPv6 without brackets) and port (None: the default one) are an address of ours."""
+    is_own: Callable[[str, int | None, str | None], bool]
+    """Whether host (IPv6 without brackets), port and transport (None: the usual ones) are an address of ours."""
     private: frozenset[bytes] = frozenset()
     """Canonical names of headers that may not cross (`headers.private_names`)."""
     agent_from: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
@@ -105,7 +105,7 @@ class Outward:
     def outgoing(self, request: Request, flow: Flow, hop: Hop, *, uri: bytes | None, target: int, tried: int,
                  loop: bytes, call: str, fields: tuple[bytes, ...]) -> Outgoing | None:
         """Make the copy of a request for one hop; None where no listener of ours can reach it, or it is ourselves."""
-        if self.is_own(hop.host, hop.port):
+        if self.is_own(hop.host, hop.port, hop.transport):
             self.journal.note("own_address_as_next_hop", call=call, hop=str(hop[:3]))
             return None
         listener = self.network.listener_for(hop)

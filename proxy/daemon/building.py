@@ -1,8 +1,6 @@
 """From configuration to the objects that the proxy is made of."""
 
-import functools
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -10,15 +8,13 @@ from config.address import SipPeer, is_address
 from config.node import NodeConfig
 from proxy.core.headers import private_names
 from proxy.core.peers import Address, Peer, SourceRule
-from proxy.sip.hop import Hop, Listener
+from proxy.sip.hop import Hop
 from proxy.status.source import HttpSettings, MqttSettings
 from proxy.transports.network import ListenSpec
 from routing.identity import PbxFacts
 
 KEY_FILE: Final = "signing.key"
 KEY_BYTES: Final = 32
-OWN_CACHE: Final = 4_096
-"""Verdicts about hosts that are kept; they come from messages, so there must be an end."""
 
 
 def signing_key(folder: Path) -> bytes:
@@ -112,20 +108,3 @@ def http_settings(config: NodeConfig) -> HttpSettings | None:
     address = config.http.address
     token = config.http.token
     return None if address is None else HttpSettings(*address, None if token is None else token.get_secret_value())
-
-
-def own_address_test(listeners: tuple[Listener, ...],
-                     owns: Callable[[str], bool]) -> Callable[[str, int | None], bool]:
-    """Return the test whether a host and port are ours. `owns`: whether a host is this machine."""
-    ports = {one.port for one in listeners} | {one.bound_port for one in listeners}
-    names = {one.host.strip("[]").lower() for one in listeners}
-
-    @functools.lru_cache(OWN_CACHE)
-    def is_us(host: str) -> bool:
-        return host in names or (is_address(host) and owns(host))
-
-    def is_own(host: str, port: int | None) -> bool:
-        known = port in ports if port is not None else bool(ports & {5060, 5061})
-        return known and is_us(host.lower())
-
-    return is_own

@@ -78,7 +78,8 @@ class ProxyStack:
         proven, is_own = self._proxy.peers.proven, self._proxy.is_own
 
         def found(hops: tuple[Hop, ...]) -> None:
-            done(tuple(proven(hop) for hop in hops if not is_own(hop.host, hop.port) and _is_somebody(hop.host)))
+            done(tuple(proven(hop) for hop in hops
+                       if not is_own(hop.host, hop.port, hop.transport) and _is_somebody(hop.host)))
 
         self._proxy.locator.locate(host, port, transport, secure, found)
 

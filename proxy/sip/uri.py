@@ -95,6 +95,15 @@ class Uri:
         """The host as text, IPv6 without its brackets."""
         return _plain(self.host)
 
+    @property
+    def transport(self) -> str | None:
+        """The transport it asks for, in lower case: `tls` for sips; None where it leaves the choice (RFC 3263)."""
+        return "tls" if self.scheme == b"sips" else self._named_transport
+
+    @property
+    def _named_transport(self) -> str | None:
+        return (self.params.get(b"transport") or b"").decode("ascii", "replace").lower() or None
+
     def destination(self) -> tuple[str, int | None, str | None, bool]:
         """Give what RFC 3263 section 4 asks of it: host (that of `maddr` first), port, transport, whether it is sips.
 
@@ -103,8 +112,7 @@ class Uri:
         if self.scheme not in (b"sip", b"sips"):
             raise SipError(416, "Unsupported URI Scheme")
         params = self.params
-        transport = (params.get(b"transport") or b"").decode("ascii", "replace").lower() or None
-        return _plain(params.get(b"maddr") or self.host), self.port, transport, self.scheme == b"sips"
+        return _plain(params.get(b"maddr") or self.host), self.port, self._named_transport, self.scheme == b"sips"
 
     def __eq__(self, other: object) -> bool:
         """Compare as RFC 3261 section 19.1.4 says. Not transitive, as the RFC itself notes."""

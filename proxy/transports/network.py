@@ -19,6 +19,7 @@ from proxy.transports.addresses import address_towards, bracketed, is_wildcard
 from proxy.transports.connections import Connections
 from proxy.transports.guard import Guard
 from proxy.transports.limits import StreamLimits
+from proxy.transports.own import OwnAddresses
 from proxy.transports.stream import Failed
 from proxy.transports.tls import client_context, server_context
 from proxy.transports.udp import UdpSocket, bind_udp
@@ -90,6 +91,7 @@ class Network:
         self._server_contexts: dict[int, ssl.SSLContext] = {}
         self._client_contexts: dict[int, ssl.SSLContext] = {}
         self._routes: dict[tuple[Transport, str], Listener] = {}
+        self._own = OwnAddresses(())
         self._forget: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -110,6 +112,7 @@ class Network:
                 sock.close()
             raise
         self.listeners = tuple(listener for _, listener, _ in bound)
+        self._own = OwnAddresses(self.listeners)
         for _, listener, sock in bound:
             self._serve(listener, sock)
         self._forget_routes()
@@ -137,11 +140,9 @@ class Network:
         listener = self._routes.get((hop.transport, hop.host))
         return listener if listener is not None else self._choose(hop)
 
-    def owns(self, host: str) -> bool:
-        """Say whether `host` (an IP address) is an address of this machine or one that a listener advertises."""
-        if any(host in (listener.host.strip("[]"), listener.bound_host) for listener in self.listeners):
-            return True
-        return address_towards(host) == host
+    def is_own(self, host: str, port: int | None, transport: str | None) -> bool:
+        """Say whether host and port are ours on a transport (see `OwnAddresses.holds`)."""
+        return self._own.holds(host, port, transport)
 
     def send(self, data: bytes, hop: Hop, failed: Failed) -> None:
         """Send a request. `failed(reason)` is called later if it is known not to have left."""
@@ -210,6 +211,7 @@ class Network:
 
     def _forget_routes(self) -> None:
         self._routes.clear()
+        self._own.forget()
         self._forget = self._loop.call_later(ROUTES_PAUSE, self._forget_routes)
 
     def _load_contexts(self, number: int, spec: ListenSpec) -> None:

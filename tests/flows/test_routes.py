@@ -3,10 +3,10 @@
 import pytest
 
 from proxy.core.peers import Address, Peer
-from proxy.sip.hop import Hop, Transport
+from proxy.sip.hop import Hop, Listener, Transport
 from tests.kit.actor import Actor
 from tests.kit.script import Script
-from tests.kit.world import PBX, TRUNK, World, address
+from tests.kit.world import PBX, PROXY, TRUNK, World, address
 
 TALK = """
     trunk > INVITE    : 100 > trunk, INVITE > pbx
@@ -235,3 +235,14 @@ def test_options_inside_a_dialog_is_the_peers(call: Script) -> None:
         trunk > OPTIONS    : OPTIONS > pbx
         pbx > 200 OPTIONS  : 200 OPTIONS > trunk
     """)
+
+
+def test_neighbour_with_our_port_on_the_other_transport() -> None:
+    """A PBX on this very machine that speaks TCP at the port where we speak UDP is not ourselves."""
+    world = World(pbx=(address(PROXY, "tcp"),))
+    del world.wire.listeners[1]
+    world.wire.listeners.append(Listener(1, "tcp", PROXY[0], 5090, PROXY[0], 5090))
+    world.restart()
+    call = Script(world, pbx="tcp", pbx_place=PROXY)
+    call.play(TALK)
+    call.assert_nothing_left()

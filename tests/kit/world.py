@@ -13,6 +13,7 @@ from proxy.core.seals import Seals
 from proxy.sip.hop import Flow, Hop, Listener, Transport
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
+from proxy.transports.own import OwnAddresses
 from routing.facts import NORMAL_TARGETS, Decision, Ending, Identity, NewCall, OpenCall, Watched
 from routing.ids import uuid7
 
@@ -220,12 +221,8 @@ class World:
         return Proxy(Parts(
             network=self.wire, locator=self.names, router=self.router, peers=self.table, seals=Seals(KEY),
             journal=self.notes, tracer=Deaf(), clock=lambda: self.now, wall=lambda: 1.7e9 + self.now,
-            new_id=self._new_id, is_own=self._is_own, private=frozenset({b"x-agent"}),
+            new_id=self._new_id, is_own=OwnAddresses(self.wire.listeners).holds, private=frozenset({b"x-agent"}),
             agent_from={"office": (b"x-agent",)}))
-
-    @staticmethod
-    def _is_own(host: str, port: int | None) -> bool:
-        return host in ("127.0.0.1", "::1") and (port or 5060) in (5060, 5061)
 
     def restart(self) -> None:
         """Forget everything that was only in memory."""

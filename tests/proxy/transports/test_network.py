@@ -147,18 +147,6 @@ def test_bound_to_all_with_an_advertised_address_shows_that() -> None:
     run(scenario())
 
 
-def test_own_addresses() -> None:
-    async def scenario() -> None:
-        async with running(udp(advertise_host="203.0.113.5"), udp("::1")) as (net, _):
-            assert net.owns("127.0.0.1")
-            assert net.owns("203.0.113.5")
-            assert net.owns("::1")
-            assert not net.owns("198.51.100.77")
-            assert not net.owns("no address")
-
-    run(scenario())
-
-
 def test_streams_leave_from_the_bound_address() -> None:
     async def scenario() -> None:
         async with running(tcp()) as (net, inbox), running(tcp()) as (other, arrived):
