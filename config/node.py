@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from config.address import is_address, parse_listen, parse_peer, parse_source
+from config.address import DEFAULT_PORT, SipPeer, Source, is_address, parse_listen, parse_peer, parse_source
 from config.loading import FOLDER, WRITTEN, Found, build, locate, parse_toml, read_text
 from config.media_section import Media
 from config.policy import Peers, Policy, check_policy
@@ -96,12 +96,33 @@ def _contradictions(raw: dict[str, Any]) -> Iterator[Found]:
     yield from _listeners_twice(raw.get("listen"))
     yield from _unreached(raw)
     seen: dict[object, str] = {}
-    for key, parse in (("peers", parse_peer), ("sources", parse_source)):
+    for key, claims, way_out in (("peers", _peer_claims, "Leave it to one of the two"),
+                                 ("sources", _source_claims, "Leave it to one of the two, or write a narrower one")):
         for kind, name, number, text in _written(raw, key):
-            value = _quietly(parse, text)
-            owner = seen.setdefault(value, f"{kind}.{name}")
-            if value is not None and owner != f"{kind}.{name}":
-                yield (kind, name, key, number), f"{text!r} is {owner} already: whose call is it?"
+            owners = [seen.setdefault(claim, f"{kind}.{name}") for claim in claims(text)]
+            other = next((owner for owner in owners if owner != f"{kind}.{name}"), None)
+            if other is not None:
+                yield (kind, name, key, number), f"{text!r} is {other} already: whose call is it? {way_out}"
+
+
+def _peer_claims(text: object) -> list[object]:
+    """Say what a peer claims for itself: a name as it is written, or an address with port and transport."""
+    peer: SipPeer | None = _quietly(parse_peer, text)
+    if peer is None or not is_address(peer.host):
+        return [peer] if peer is not None else []
+    transport = peer.transport or "udp"
+    return [(transport, parse_source(peer.host).network, peer.port or DEFAULT_PORT[transport])]
+
+
+def _source_claims(text: object) -> list[object]:
+    """Say what a source claims: a network whatever the port, or an address and port on every transport.
+
+    A narrower network of somebody else is no contradiction: who calls from there is them.
+    """
+    source: Source | None = _quietly(parse_source, text)
+    if source is None or source.port is None:
+        return [source] if source is not None else []
+    return [(transport, source.network, source.port) for transport in DEFAULT_PORT]
 
 
 def _written(raw: dict[str, Any], key: str) -> Iterator[tuple[str, str, int, object]]:

@@ -4,7 +4,10 @@ Rules (the spec's "who may talk")
 - UDP: the source must be an address and port of a peer, or lie in its `sources`.
 - TCP and TLS: the source port means nothing, so the address alone counts. Where one address belongs to several peers,
   the sent-by of the topmost Via chooses among just those.
-- TLS with a verified client certificate: a name in it that is a peer's host name counts wherever it comes from.
+- Where networks of several peers hold a source the narrowest wins. A peer's own address is the narrowest there is, so
+  a PBX inside a trunk's network is never taken for the trunk, whatever port it calls from.
+- TLS with a verified client certificate: a name in it that is a peer's host name counts wherever it comes from, and
+  before any network.
 """
 
 import ipaddress
@@ -119,8 +122,9 @@ class PeerTable:
             if len(self._cache) >= CACHE_LIMIT:
                 self._cache.clear()
             self._cache[key] = found
-        if not found and flow.names:
-            found = tuple(peer for peer in self._peers if not flow.names.isdisjoint(peer.host_names))
+        if flow.names:
+            named = tuple(peer for peer in self._peers if not flow.names.isdisjoint(peer.host_names))
+            found = tuple(peer for peer in named if peer in found) or named or found
         return found
 
     def identify(self, flow: Flow, sent_by_port: int | None) -> Peer | None:
@@ -131,18 +135,29 @@ class PeerTable:
         port = sent_by_port or (5061 if flow.listener.transport == "tls" else 5060)
         address = ipaddress.ip_address(flow.host.partition("%")[0])
         named = [peer for peer in found if _has_port(peer, address, flow.host, port)]
+        if len(named) > 1:  # on one port, but on different transports
+            place = (flow.listener.transport, flow.host, port)
+            named = [peer for peer in named if any(hop[:3] == place for hop in peer.hops)]
         return named[0] if len(named) == 1 else None
 
     def _search(self, flow: Flow) -> tuple[Peer, ...]:
         address = ipaddress.ip_address(flow.host.partition("%")[0])
-        exact = tuple(peer for peer in self._peers if _has_port(peer, address, flow.host, flow.port))
+        exact = [peer for peer in self._peers if _has_port(peer, address, flow.host, flow.port)]
         if exact:
-            return exact[:1]
+            place = (flow.listener.transport, flow.host, flow.port)
+            return tuple(peer for peer in exact if any(hop[:3] == place for hop in peer.hops))[:1] or tuple(exact[:1])
+        lengths = [_prefix(peer, address, flow) for peer in self._peers]
+        longest = max(lengths, default=-1)
+        inside = [peer for peer, length in zip(self._peers, lengths, strict=True) if length == longest >= 0]
+        at_home = [peer for peer in self._peers if any(hop.host == flow.host for hop in peer.hops)]
+        narrow = longest == address.max_prefixlen
         if flow.listener.transport == "udp":
-            return tuple(peer for peer in self._peers if _has_address(peer, address))[:1]
-        return tuple(peer for peer in self._peers if _has_address(peer, address)
-                     or any(hop.host == flow.host for hop in peer.hops)
-                     or any(address in rule.network for rule in peer.sources))
+            if inside and not narrow:  # from another port of a peer's own address
+                inside = [peer for peer in inside if peer in at_home] or at_home or inside
+            return tuple(inside[:1])
+        if narrow or not at_home:
+            at_home += [peer for peer in inside if peer not in at_home]
+        return tuple(at_home)
 
 
 def _has_port(peer: Peer, address: IpAddress, host: str, port: int) -> bool:
@@ -150,5 +165,8 @@ def _has_port(peer: Peer, address: IpAddress, host: str, port: int) -> bool:
             or any(rule.port == port and address in rule.network for rule in peer.sources))
 
 
-def _has_address(peer: Peer, address: IpAddress) -> bool:
-    return any(rule.port is None and address in rule.network for rule in peer.sources)
+def _prefix(peer: Peer, address: IpAddress, flow: Flow) -> int:
+    """Give the length of a peer's narrowest network that holds an address; -1 where none does."""
+    any_port = flow.listener.transport != "udp"
+    return max((rule.network.prefixlen for rule in peer.sources
+                if (any_port or rule.port is None) and address in rule.network), default=-1)

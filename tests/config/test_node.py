@@ -58,6 +58,19 @@ def problems(folder: Path, text: str) -> list[tuple[str, str, int, str]]:
     return [(Path(item.file).name, item.key, item.line, item.text) for item in caught.value.problems]
 
 
+@pytest.mark.parametrize("sources", [
+    '["198.51.0.0/16", "198.51.100.128/25"]', '["198.51.100.10"]', '["198.51.100.10:5066"]', '["10.0.0.10:5060"]'])
+def test_networks_that_overlap_are_fine_where_one_is_narrower(folder: Path, sources: str) -> None:
+    config = load_node(write(folder, TEXT.replace("extensions =", f"sources = {sources}\nextensions =")))
+    assert config.pbx["office"].source_networks
+
+
+def test_one_address_with_two_transports_is_two_peers(folder: Path) -> None:
+    text = TEXT.replace('"sip:10.0.0.11"', '"sip:198.51.100.10:5060;transport=tcp"')
+    tcp = '[[listen]]\nuri = "tcp://0.0.0.0:5060"\n\n[trunk.main]'
+    assert load_node(write(folder, text.replace("[trunk.main]", tcp))).pbx["office"].sip_peers[1].transport == "tcp"
+
+
 def test_what_it_says(folder: Path) -> None:
     config = load_node(write(folder, TEXT))
     assert config.node.name == "edge1"
@@ -232,7 +245,26 @@ TLS = '[[listen]]\nuri = "tls://0.0.0.0"\n'
         (
             '"sip:10.0.0.11"',
             '"sip:198.51.100.10:5060"',
-            ("pbx.office.peers[1]", 16, "'sip:198.51.100.10:5060' is trunk.main already: whose call is it?"),
+            ("pbx.office.peers[1]", 16, "'sip:198.51.100.10:5060' is trunk.main already: whose call is it? "
+             "Leave it to one of the two"),
+        ),
+        (
+            '"sip:10.0.0.11"',
+            '"sip:198.51.100.10;transport=udp"',
+            ("pbx.office.peers[1]", 16, "'sip:198.51.100.10;transport=udp' is trunk.main already: whose call is it? "
+             "Leave it to one of the two"),
+        ),
+        (
+            "extensions =",
+            'sources = ["198.51.100.0/24"]\nextensions =',
+            ("pbx.office.sources[0]", 18, "'198.51.100.0/24' is trunk.main already: whose call is it? "
+             "Leave it to one of the two, or write a narrower one"),
+        ),
+        (
+            '"198.51.100.0/24"',
+            '"10.0.0.11:5060"',
+            ("trunk.main.sources[0]", 11, "'10.0.0.11:5060' is pbx.office already: whose call is it? "
+             "Leave it to one of the two, or write a narrower one"),
         ),
         (
             "^[2-7]",

@@ -64,6 +64,60 @@ def test_who_it_is(transport: Transport, host: str, port: int, via: int | None, 
         assert (peer.name if peer else None) == name
 
 
+NETWORK = ipaddress.ip_network
+WIDE = Peer("trunk", "wide", (SourceRule(NETWORK("10.0.0.0/8")), SourceRule(NETWORK("10.9.9.9/32"))),
+            frozenset({"sip.wide.example"}), addresses=(Address(Hop("udp", "192.0.2.10", 5060), b"wide"),))
+INNER = Peer("pbx", "inner", (SourceRule(NETWORK("10.1.0.0/16")), SourceRule(NETWORK("10.9.9.9/32"), 5062)),
+             frozenset({"pbx.inner.example"}),
+             addresses=(Address(Hop("udp", "10.2.0.1", 5060), b"inner"), Address(Hop("udp", "10.9.9.9", 5064), b"in")))
+DESK = Peer("pbx", "desk", (SourceRule(NETWORK("10.1.2.0/24")),),
+            addresses=(Address(Hop("tcp", "10.2.0.1", 5060), b"desk"), Address(Hop("tcp", "10.2.0.1", 5070), b"desk")))
+OVERLAPPING = (WIDE, INNER, DESK)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+@pytest.mark.parametrize(
+    ("transport", "host", "port", "via", "name"),
+    [
+        ("udp", "10.0.0.1", 5060, None, "wide"),
+        ("udp", "10.1.0.1", 5060, None, "inner"),  # the PBX's network lies in the trunk's: its calls go out
+        ("udp", "10.1.2.1", 5060, None, "desk"),
+        ("tcp", "10.1.0.1", 41000, 5060, "inner"),
+        ("tcp", "10.1.2.1", 41000, 5060, "desk"),
+        ("udp", "10.2.0.1", 5060, None, "inner"),
+        ("tcp", "10.2.0.1", 5060, 5099, "desk"),  # one host and port, two transports: two peers
+        ("tcp", "10.2.0.1", 41000, 5070, "desk"),  # at the address of peers the trunk's network says nothing
+        ("tcp", "10.2.0.1", 41000, 5060, "desk"),
+        ("tcp", "10.2.0.1", 41000, 5099, None),
+        ("udp", "10.9.9.9", 5062, None, "inner"),
+        ("udp", "10.9.9.9", 5064, None, "inner"),
+        ("udp", "10.9.9.9", 5066, None, "wide"),  # named to the last bit by the trunk
+        ("tcp", "10.9.9.9", 41000, 5064, "inner"),
+    ],
+)
+def test_the_narrower_network_wins(order: tuple[int, ...], transport: Transport, host: str, port: int, via: int | None,
+                                   name: str | None) -> None:
+    table = PeerTable([OVERLAPPING[number] for number in order])
+    peer = table.identify(flow(transport, host, port), via)
+    assert (peer.name if peer else None) == name
+
+
+def test_a_pbx_in_the_trunks_network_from_another_port() -> None:
+    table = PeerTable([WIDE, Peer("pbx", "lone", addresses=(Address(Hop("udp", "10.3.0.1", 5060), b"lone"),))])
+    for transport, via in (("udp", None), ("tcp", 5060)):
+        peer = table.identify(flow(transport, "10.3.0.1", 41000), via)  # type: ignore[arg-type]
+        assert peer is not None
+        assert peer.name == "lone"
+
+
+def test_a_proved_name_goes_before_a_network() -> None:
+    table = PeerTable([WIDE, INNER])
+    proved = flow("tls", "10.0.0.1", 41000, frozenset({"pbx.inner.example"}))
+    assert table.identify(proved, 5061) is INNER
+    assert table.identify(proved._replace(names=frozenset({"sip.wide.example"})), 5061) is WIDE
+    assert table.identify(proved._replace(names=frozenset({"else.example"})), 5061) is WIDE
+
+
 def test_name_of_a_client_certificate() -> None:
     somewhere = flow("tls", "192.0.2.99", 41000, frozenset({"x.example", "sip.carrier.example"}))
     assert TABLE.identify(somewhere, None) is TRUNK
