@@ -1,8 +1,8 @@
 """Builds the daemon, starts it in order, drains it, stops it: the only file that knows everything.
 
-Order: folder and key, store, policy, ledger, sockets, proxy, names of peers, callbacks, status, control socket,
-READY=1. What is not the proxy path may fail at the start without stopping it; a wrong configuration or a port that is
-taken stops it.
+Order: lock of the folder, key, store, policy, ledger, sockets, proxy, names of peers, callbacks, status, control
+socket, READY=1. What is not the proxy path may fail at the start without stopping it; a wrong configuration, a folder
+that another process works in, or a port that is taken stops it.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ import uvloop
 from config.node import NodeConfig, load_node
 from config.policy import Policy
 from config.problem import ConfigError
-from proxy import log
+from proxy import folder, log
 from proxy.control import ControlError, ControlServer, Handler
 from proxy.core.engine import Parts, Proxy
 from proxy.core.peers import PeerTable
@@ -58,6 +58,8 @@ from routing.store.sqlite import SqliteStore
 
 TIMER_GRAIN: Final = 0.05
 """Seconds; timers that are due closer together share one wake-up. A tenth of T1: no far end can tell."""
+LOCK_PATIENCE: Final = 1.0
+"""Seconds that a start waits for the process before it to be gone: one that was killed takes a moment."""
 TICK: Final = 0.25
 """Seconds between two rounds of what is looked at all the time. One round, because waking up costs more than most of
 what there is to do."""
@@ -65,6 +67,8 @@ COUNT_PAUSE: Final = 30.0
 """Seconds between two counts of the direct callbacks."""
 SWEEP_PAUSE: Final = 2.0
 """Seconds between two sweeps of the ledger."""
+CONTROL_PAUSE: Final = 2.0
+"""Seconds between two looks whether the control socket is still there."""
 LAG_OVERLOAD: Final = 0.4
 """Seconds by which two rounds must come too late for new calls to get 503."""
 LAG_CALM: Final = 0.05
@@ -105,9 +109,10 @@ class Daemon:
     # -- start
 
     async def start(self) -> None:
-        """Start everything. Raises ConfigError, OSError or ControlError where it cannot."""
+        """Start everything, in a folder that is ours. Raises ConfigError, OSError or ControlError where it cannot."""
         config = self.config
-        config.node.data.mkdir(parents=True, exist_ok=True)
+        for reason in folder.close_to_others(config.node.data):
+            self.log.warning("data_folder_open", reason=reason)
         key = building.signing_key(config.node.data)
         mqtt, http = building.mqtt_settings(config), building.http_settings(config)
         database = config.node.data / DATABASE
@@ -121,11 +126,13 @@ class Daemon:
                                    Reader(database, config.node.name), self.loop.call_soon_threadsafe, time.time)
         self.policies = Policies(config, self.store, self._set_policy)
         self.ledger.on_alarm = self._alarm  # before the first look into the database, which may be in trouble
+        if key.replaced is not None:
+            self.ledger.alarm("signing_key", key.replaced, time.time())
         self._set_policy(self.policies.first())
         restored = self.ledger.restore(time.time())
         if restored:
             self.log.info("calls_went_on_while_we_were_down", count=restored)
-        await self._start_proxy(key)
+        await self._start_proxy(key.value)
         self._start_callbacks()
         handlers = self._handlers()
         self.status = StatusService(self.source, self.proxy.counters, mqtt, http, version(),
@@ -193,15 +200,27 @@ class Daemon:
 
     async def _start_control(self, handlers: Mapping[str, Handler]) -> None:
         self.control = ControlServer(self.config.socket, handlers)
+        await self._look_after_control()
+
+    async def _look_after_control(self) -> None:
+        """Have the control socket where commands look for it: made at the start, made again where it was removed."""
         try:
-            await self.control.start()
+            made = await self.control.stand()
         except ControlError as error:
             self.ledger.alarm("control", str(error), time.time())
-            self.log.error("control_socket_failed", reason=str(error))
+            return
+        if made and self.source.state != "starting":
+            self.log.warning("control_socket_made_again", path=str(self.config.socket))
+        self.ledger.alarm("control", None, time.time())
+
+    async def _keep_control(self) -> None:
+        while True:
+            await asyncio.sleep(CONTROL_PAUSE)
+            await self._look_after_control()
 
     def _start_chores(self) -> None:
         chores = [self._tick(), self._every(SWEEP_PAUSE, self._sweep), self.notifier.watch(), self._count_direct(),
-                  self.addresses.run()]
+                  self.addresses.run(), self._keep_control()]
         if self.config.node.history_keep:
             history = History(self.store, self.config.node.history_keep, time.time, time.monotonic)
             chores.append(self._every(SLICE_PAUSE, history.turn))
@@ -445,4 +464,12 @@ def run(path: str | Path) -> int:
         config = spared
     console = config.log.format == "console" or (config.log.format == "auto" and sys.stderr.isatty())
     log.configure(config.log.level, json=not console, mask=config.log.mask_numbers)
-    return uvloop.run(_serve(config))
+    os.umask(folder.UMASK)
+    try:
+        folder.make(config.node.data)
+        lock = folder.FolderLock.take(config.node.data, LOCK_PATIENCE)
+    except (OSError, folder.FolderHeldError) as error:
+        sys.stderr.write(f"boomerang: cannot start: {error}\n")
+        return 1
+    with lock:
+        return uvloop.run(_serve(config))

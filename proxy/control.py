@@ -124,9 +124,15 @@ class ControlServer:
         self._clients: set[asyncio.Task[None]] = set()
         self._file = (0, 0)
 
-    async def start(self) -> None:
-        """Listen. A socket file that nobody listens at any more is replaced; ControlError where somebody does."""
-        _clear(self._path)
+    async def stand(self) -> bool:
+        """Listen, if nobody does at the path: at the start, and again where the socket file was removed.
+
+        Returns whether it was made now. A socket file that nobody listens at any more is replaced; ControlError where
+        somebody else does, or where it cannot be made. Requests that came by a file that was removed are answered.
+        """
+        if self._server is not None and self._is_ours():
+            return False
+        await asyncio.to_thread(_clear, self._path)
         address = _checked(self._path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -134,10 +140,24 @@ class ControlServer:
             # Between bind and listen nobody can connect: the mode is right before the first client.
             self._path.chmod(0o600)
             self._file = _identity(self._path)
-            self._server = await asyncio.start_unix_server(self._accept, sock=sock, limit=REQUEST_BYTES)
+            server = await asyncio.start_unix_server(self._accept, sock=sock, limit=REQUEST_BYTES)
         except OSError as error:
             sock.close()
             raise ControlError(f"{self._path}: {error.strerror}") from error
+        gone, self._server = self._server, server
+        if gone is not None:
+            gone.close()
+        return True
+
+    async def start(self) -> None:
+        """Listen. Raises as `stand` does."""
+        await self.stand()
+
+    def _is_ours(self) -> bool:
+        try:
+            return _identity(self._path) == self._file
+        except OSError:
+            return False
 
     async def close(self) -> None:
         """Stop listening, end every stream, remove the socket file."""
@@ -149,8 +169,8 @@ class ControlServer:
         await asyncio.gather(*self._clients, return_exceptions=True)
         await self._server.wait_closed()
         self._server = None
-        with contextlib.suppress(OSError):
-            if _identity(self._path) == self._file:
+        if self._is_ours():
+            with contextlib.suppress(OSError):
                 self._path.unlink()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,8 +1,9 @@
 """From configuration to the objects that the proxy is made of."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from config.address import SipPeer, is_address
 from config.node import NodeConfig
@@ -17,15 +18,32 @@ KEY_FILE: Final = "signing.key"
 KEY_BYTES: Final = 32
 
 
-def signing_key(folder: Path) -> bytes:
-    """Read the key behind tokens and branches, or make it. Raises OSError where the folder does not let us."""
+class SigningKey(NamedTuple):
+    """The key behind tokens and branches."""
+
+    value: bytes
+    replaced: str | None
+    """What an operator must know: the key that was there could not be used, and calls in progress hang on it."""
+
+
+def signing_key(folder: Path) -> SigningKey:
+    """Read the key, or make it. One that is no key is put aside and said: without any no new call could pass.
+
+    Raises OSError where the folder does not let us.
+    """
     path = folder / KEY_FILE
+    replaced = None
     try:
         key = path.read_bytes()
-        if len(key) == KEY_BYTES:
-            return key
     except FileNotFoundError:
         pass
+    else:
+        if len(key) == KEY_BYTES:
+            return SigningKey(key, None)
+        aside = path.with_name(f"{KEY_FILE}.broken-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+        path.rename(aside)
+        replaced = (f"{path} holds {len(key)} bytes instead of {KEY_BYTES}: it is kept as {aside.name} and a new key "
+                    "is in its place, so calls from before cannot be changed or ended through Boomerang")
     key = os.urandom(KEY_BYTES)
     fresh = path.with_suffix(".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -34,7 +52,7 @@ def signing_key(folder: Path) -> bytes:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
-    return key
+    return SigningKey(key, replaced)
 
 
 def listen_specs(config: NodeConfig) -> list[ListenSpec]:

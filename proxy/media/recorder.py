@@ -103,8 +103,8 @@ class PartFile:
     def append(self, frames: bytes) -> None:
         """Add frames. Raises OSError; the file is given up then, what was written stays."""
         if self._descriptor is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self.part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._descriptor = os.open(self.part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             self._write(header(0, channels=2), 0)
         frames = frames[: max(0, SIZE_MAX - self._size)]
         self._write(frames, HEADER_BYTES + self._size)

@@ -27,6 +27,7 @@ ROOMS = {
     "proxy.ladder": 4,
     "proxy.control": 4,
     "proxy.notify": 4,
+    "proxy.folder": 4,
     "proxy.render": 5,
     "proxy.daemon": 5,
     "proxy.app": 6,
