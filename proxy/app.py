@@ -24,8 +24,9 @@ import uvloop
 from config.node import NodeConfig, load_node
 from config.policy import Policy
 from config.problem import ConfigError
-from proxy import folder, log
+from proxy import folder, log, output
 from proxy.control import ControlError, ControlServer, Handler
+from proxy.core.counters import Counters
 from proxy.core.engine import Parts, Proxy
 from proxy.core.peers import PeerTable
 from proxy.core.qualify import Qualifier
@@ -72,6 +73,8 @@ CONTROL_PAUSE: Final = 2.0
 LAG_OVERLOAD: Final = 0.4
 """Seconds by which two rounds must come too late for new calls to get 503."""
 LAG_CALM: Final = 0.05
+LOG_CALM: Final = 5.0
+"""Seconds without a lost line after which the log counts as read again."""
 DRAIN_REPORT: Final = 5.0
 """Seconds between two lines that say what the drain waits for."""
 DRAIN_GRACE: Final = 0.6
@@ -104,6 +107,7 @@ class Daemon:
         self._armed: asyncio.TimerHandle | None = None
         self._armed_at = 0.0
         self._started = False
+        self._log_calm_at = 0.0
         self.callbacks: Callbacks | None = None
 
     # -- start
@@ -292,12 +296,24 @@ class Daemon:
 
     def _snapshot(self) -> None:
         counters = self.proxy.counters
+        self._look_at_log(counters)
         counters.transactions = len(self.proxy.clients) + len(self.proxy.relays)
         now = self.loop.time()
         counters.breakers = {f"{hop.transport}:{hop.host}:{hop.port}": self.proxy.health.is_open(hop, now)
                              for peer in self.table for hop in peer.hops}
         self.source.refresh()
         self.status.changed()
+
+    def _look_at_log(self, counters: Counters) -> None:
+        """Count the lines that nobody read; the alarm goes down when some time has passed without."""
+        lost, now = output.lost_lines(), self.loop.time()
+        if lost > counters.log_lines_lost:
+            counters.log_lines_lost = lost
+            self._log_calm_at = now + LOG_CALM
+            self.ledger.alarm("log", "nobody reads the log: lines are lost", time.time())
+        elif self._log_calm_at and now >= self._log_calm_at:
+            self._log_calm_at = 0.0
+            self.ledger.alarm("log", None, time.time())
 
     def _sweep(self) -> None:
         self.ledger.sweep(time.time())
@@ -463,7 +479,9 @@ def run(path: str | Path) -> int:
             return 2
         config = spared
     console = config.log.format == "console" or (config.log.format == "auto" and sys.stderr.isatty())
+    output.shield(log.lost_notice(json=not console))
     log.configure(config.log.level, json=not console, mask=config.log.mask_numbers)
+    log.catch_strays()
     os.umask(folder.UMASK)
     try:
         folder.make(config.node.data)

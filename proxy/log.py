@@ -5,14 +5,17 @@ carries `call=`. A level that is not written costs nothing but the call. Nothing
 show their last three digits unless `mask` is off.
 
 Values that came from the network cannot forge a line: control signs are escaped and anything with a space is quoted.
+
+Lines go to `sys.stderr`, which in the daemon never waits for its reader (`proxy.output`).
 """
 
 import json
 import logging
 import re
 import sys
+import threading
 import traceback
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TextIO
 
@@ -50,6 +53,37 @@ def configure(level: Level = "info", json: bool = False, mask: bool = True, stre
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Bridge()], level=_LEVELS[level] if level == "debug" else logging.WARNING, force=True)
+
+
+def catch_strays() -> None:
+    """Write what nobody caught, in any thread, and warnings as log lines; they would go to standard error as they are.
+
+    For the whole process, for good.
+    """
+    def thread_hook(args: threading.ExceptHookArgs) -> None:
+        if args.exc_type is not SystemExit:
+            name = args.thread.name if args.thread is not None else "?"
+            _uncaught(f"thread {name}", args.exc_value or args.exc_type())
+
+    def unraisable_hook(args: Any) -> None:
+        _uncaught(f"{args.err_msg or 'ignored in'} {args.object!r}", args.exc_value or args.exc_type())
+
+    def hook(kind: type[BaseException], error: BaseException, trace: object) -> None:
+        if not issubclass(kind, KeyboardInterrupt):
+            _uncaught("main", error)
+
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hook, unraisable_hook, thread_hook
+    logging.captureWarnings(True)
+
+
+def _uncaught(where: str, error: BaseException) -> None:
+    structlog.get_logger().error("uncaught", where=where, error=repr(error), exc_info=error)
+
+
+def lost_notice(json: bool = False) -> Callable[[int], str]:
+    """Return what makes the line that says how many lines were lost, in the form of the others."""
+    render = _Renderer(json, mask=False)
+    return lambda count: render(None, "warning", {"event": "log_lines_lost", "count": count})
 
 
 def refused(host: str, port: int, transport: str, reason: str) -> None:

@@ -60,6 +60,7 @@ class Counters:
         "decision_seconds",
         "direct_used",
         "fail_open",
+        "log_lines_lost",
         "orphans",
         "parse_errors",
         "received_requests",
@@ -94,6 +95,8 @@ class Counters:
         self.breakers: dict[str, bool] = {}
         """Circuit breaker per next-hop address (`udp:10.0.0.10:5060`): True while it is open."""
         self.retransmissions_absorbed = 0
+        self.log_lines_lost = 0
+        """Lines that nobody read in time."""
         self.direct_used = 0
         self.transactions = 0
         """In progress now: goes up and down."""

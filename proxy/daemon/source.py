@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
 from typing import Final, Literal
 
 from proxy.status.source import AgentState, Alarm, CallFigures, GroupState, PeerState, RunState, Snapshot
@@ -38,6 +40,7 @@ class DaemonSource:
         self._figures: Mapping[str, Figures] = {}
         self._figured_at = 0.0
         self._snapshot = Snapshot(node, "starting", self._started)
+        self._asked: Future[None] | None = None
 
     # In the daemon's thread.
 
@@ -103,6 +106,15 @@ class DaemonSource:
     def snapshot(self) -> Snapshot:
         """See StatusSource."""
         return self._snapshot
+
+    def ask_loop(self) -> "Future[None]":
+        """See StatusSource. One question at a time: whoever asks meanwhile waits for the same answer."""
+        asked = self._asked
+        if asked is None or asked.done():
+            self._asked = asked = Future()
+            asked.set_running_or_notify_cancel()  # from now on nobody who loses patience takes it from the others
+            self._post(partial(asked.set_result, None))
+        return asked
 
     def raise_alarm(self, name: str, text: str) -> None:
         """See StatusSource."""

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import uvloop
 
+from proxy import output
 from proxy.media.settings import MediaSettings
 from proxy.media.switchboard import Switchboard
 from proxy.media.wire import LineProtocol
@@ -85,6 +86,7 @@ def more_files() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run until the parent is gone."""
+    output.shield("media process: {} lines lost".format)
     gc.set_threshold(*GC_THRESHOLD)
     more_files()
     uvloop.run(serve(int(arguments[0])))

@@ -1,9 +1,10 @@
 """Health, metrics and the API over HTTP, on the configured address alone.
 
-`/healthz` answers as long as this thread does, also while draining; `/readyz` says whether to send new calls here.
+`/healthz` asks the loop that carries the calls, also while draining; `/readyz` says whether to send new calls here.
 The address is taken by ourselves, because uvicorn ends the whole process where a port is taken.
 """
 
+import asyncio
 import socket
 from collections.abc import Callable
 from typing import Final
@@ -23,6 +24,8 @@ MAX_CONNECTIONS: Final = 64
 """Connections and requests at a time; more are answered 503."""
 KEEP_ALIVE: Final = 5
 """Seconds an idle connection is kept."""
+PATIENCE: Final = 2.0
+"""Seconds in which the loop that carries the calls must answer; whoever probes waits three or more."""
 GOODBYE: Final = 1
 """Seconds a request in progress gets when the server stops."""
 
@@ -80,9 +83,14 @@ def build_app(source: StatusSource, counters: Counters, connection: metrics.Conn
     app = FastAPI(title="Boomerang", version=version, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     registry = metrics.registry(source, counters, connection, version)
 
-    @app.get("/healthz", summary="The process is alive", response_model=Health, tags=["health"])
+    @app.get("/healthz", summary="Calls are carried", response_model=Health, tags=["health"],
+             responses={503: {"model": Health, "description": "What carries the calls does not answer"}})
     async def healthz() -> Response:
-        return JSONResponse({"status": "ok"})
+        # `wait` and not `wait_for`: the question is one for all who ask, and must not be cancelled by one of them.
+        answered, _ = await asyncio.wait({asyncio.wrap_future(source.ask_loop())}, timeout=PATIENCE)
+        if answered:
+            return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "stuck"}, status_code=503)
 
     @app.get("/readyz", summary="New calls are welcome", response_model=Health, tags=["health"],
              responses={503: {"model": Health, "description": "Starting or draining"}})

@@ -102,7 +102,7 @@ class StatusDocument(Model):
 class Health(Model):
     """Answer of the health checks."""
 
-    status: Literal["ok", "starting", "draining"]
+    status: Literal["ok", "starting", "draining", "stuck"]
 
 
 def status_document(snapshot: Snapshot, mqtt_connected: bool | None, version: str) -> StatusDocument:

@@ -6,6 +6,7 @@ Times are seconds since the epoch, UTC.
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
@@ -108,6 +109,9 @@ class StatusSource(Protocol):
 
     def snapshot(self) -> Snapshot:
         """The daemon as it is now."""
+
+    def ask_loop(self) -> "Future[None]":
+        """Ask the loop that carries the calls for a sign of life: done as soon as it gets to it."""
 
     def raise_alarm(self, name: str, text: str) -> None:
         """Note an alarm under its name; the same name again only changes the text."""

@@ -17,6 +17,7 @@ ROOMS = {
     "config": 0,
     "routing": 1,
     "proxy.sip": 2,
+    "proxy.output": 2,
     "proxy.core": 3,
     "proxy.agent": 3,
     "proxy.transports": 4,

@@ -1,8 +1,8 @@
 """The command with something wrong in it: `python -m tests.survival.faulty FAULTS run -c FILE`.
 
 FAULTS: a JSON object. `"package:NAME": value` replaces a named limit wherever the package uses it; `"decide"`,
-`"facts"`, `"clock"`, `"slow"` and `"die"` are the faults below. They wait for a file of that name in the working
-folder, so that a test says when.
+`"facts"`, `"clock"`, `"slow"`, `"hang"` and `"die"` are the faults below. They wait for a file of that name in the
+working folder, so that a test says when.
 `"quick"` and `"impatient"` are none: they only make timers and deadlines short.
 """
 
@@ -80,6 +80,17 @@ def slow() -> None:
     app.SWEEP_PAUSE = 0.01  # type: ignore[misc]
 
 
+def hang() -> None:
+    """The loop stands still from the next SIGHUP on, for as long as the file `hang` is there."""
+    from proxy import app
+
+    def method(_self: app.Daemon) -> None:
+        while Path("hang").exists():
+            time.sleep(0.01)
+
+    app.Daemon.reload = method  # type: ignore[method-assign,assignment]
+
+
 def quick() -> None:
     """The protocol's timers run 25 times as fast, so that a test sees what is left when all of them have run."""
     from proxy import app
@@ -121,7 +132,7 @@ def die() -> None:
     Writer._commit = method  # type: ignore[method-assign]
 
 
-FAULTS = {"decide": decide, "facts": facts, "clock": clock, "slow": slow, "die": die, "quick": quick,
+FAULTS = {"decide": decide, "facts": facts, "clock": clock, "slow": slow, "hang": hang, "die": die, "quick": quick,
           "impatient": impatient}
 
 

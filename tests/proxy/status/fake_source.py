@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from proxy.status.source import AgentState, CallFigures, GroupState, PeerState, Snapshot
@@ -30,6 +31,7 @@ class FakeSource:
         self.alarms: dict[str, str] = {}
         self.alarm_log: list[tuple[str, str | None]] = []
         self.broken: Exception | None = None
+        self.hung = False
         self._lock = threading.Lock()
         self._seq = 0
 
@@ -54,6 +56,12 @@ class FakeSource:
 
     def snapshot(self) -> Snapshot:
         return self.now
+
+    def ask_loop(self) -> "Future[None]":
+        asked: Future[None] = Future()
+        if not self.hung:
+            asked.set_result(None)
+        return asked
 
     def raise_alarm(self, name: str, text: str) -> None:
         self.alarms[name] = text

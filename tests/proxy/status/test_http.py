@@ -42,6 +42,12 @@ def test_alive_and_ready(base: str, source: FakeSource) -> None:
         assert (ready.status_code, ready.json()) == (status, {"status": word})
 
 
+def test_alive_means_that_calls_are_carried(base: str, source: FakeSource) -> None:
+    source.hung = True
+    health = httpx.get(f"{base}/healthz")
+    assert (health.status_code, health.json()) == (503, {"status": "stuck"})
+
+
 def test_status(base: str) -> None:
     body = httpx.get(f"{base}/api/v1/status").json()
     assert body["node"] == "edge1"
