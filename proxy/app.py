@@ -35,6 +35,7 @@ from proxy.daemon import building
 from proxy.daemon.callback_verbs import CallbackVerbs
 from proxy.daemon.callbacks import DATABASE, Callbacks
 from proxy.daemon.campaign_verbs import CampaignVerbs
+from proxy.daemon.figure_verbs import FigureVerbs
 from proxy.daemon.gate import API_WORDS, MQTT_WORDS, Gate
 from proxy.daemon.history import SLICE_PAUSE, History
 from proxy.daemon.journal import HEARD, LogJournal
@@ -195,6 +196,8 @@ class Daemon:
         reader = Reader(self.config.node.data / DATABASE, self.config.node.name, strict=True)
         table = Verbs(self.ledger, self.store, reader, self.source, self.tracer, version(), sides, time.time,
                       self.policies.put).table()
+        open_tasks = tuple if self.callbacks is None else self.callbacks.desk.open_tasks
+        table |= FigureVerbs(self.source, self.ledger, open_tasks, time.time).table()
         if self.callbacks is not None:
             table |= CallbackVerbs(self.callbacks, self.ledger, self.store, reader, time.time).table()
             table |= CampaignVerbs(self.callbacks.desk, self.ledger, self.store, time.time, self.policies.put).table()
@@ -224,7 +227,7 @@ class Daemon:
 
     def _start_chores(self) -> None:
         chores = [self._tick(), self._every(SWEEP_PAUSE, self._sweep), self.notifier.watch(), self._count_direct(),
-                  self.addresses.run(), self._keep_control()]
+                  self._count_day(), self.addresses.run(), self._keep_control()]
         if self.config.node.history_keep:
             history = History(self.store, self.config.node.history_keep, time.time, time.monotonic)
             chores.append(self._every(SLICE_PAUSE, history.turn))
@@ -317,6 +320,10 @@ class Daemon:
 
     def _sweep(self) -> None:
         self.ledger.sweep(time.time())
+
+    async def _count_day(self) -> None:
+        while True:
+            await asyncio.sleep(await self.source.count_day())
 
     async def _count_direct(self) -> None:
         while True:

@@ -11,15 +11,24 @@ Times are float seconds since the epoch (UTC); what is not known is null.
 
 | verb | args | data |
 |---|---|---|
-| status | | {node, version, since, state: running or draining, calls: {active, today}, trunks: {name: {state: up or |
-| | | down, since, latency_ms}}, pbxs: {as trunks}, alarms: [{name, text, since}], direct: {live}, callbacks: |
-| | | {in_queue, due, running}} |
+| status | | {node, version, since, state: running or draining, calls: {active, today, answered_today, |
+| | | inbound_today, outbound_today, direct_today, callbacks_active, callbacks_dialled_today, |
+| | | callbacks_answered_today}, trunks: {name: {state: up or down, since, latency_ms}}, pbxs: {as trunks}, |
+| | | alarms: [{name, text, since}], direct: {live}, callbacks: {in_queue, due, running}} |
 | calls.list | limit, active | [{id, time, direction, customer, agent, dialled, trunk, pbx, state, cause, by, talk}] |
 | direct.list | limit | [{customer, agent, type, created, touched, expires}], the one touched last first |
 | direct.show | customer | as direct.list, of this customer only |
 | direct.remove | customer, agent or null | {removed: n} |
-| agents.list | | [{extension, name, group, type, state, since, released}]; released: tasks today that were taken |
-| | | from them because their time was over |
+| agents.list | | [{extension, name, groups, type, state, since, with, released_today}]; with: the |
+| | | customer whom a call engages them with or rings them for; released_today: tasks that were taken from them |
+| queues.list | | [{group, target, calls, waiting, longest_wait_s, agents_free, agents_busy, agents_unknown, |
+| | | callbacks_in_queue, callbacks_due, callbacks_running, callbacks_total, callbacks_dialled, callbacks_kept, |
+| | | average_callback_wait_s}]; from callbacks_total on: of today, in the policy's time zone |
+| queues.show | group, limit | one of these with callers: [{call, customer, number, since, wait_s}], |
+| | | the first first, agents: as agents.list, and callbacks: as callbacks.list, the one due first first |
+| callbacks.figures | | {day, timezone, since, total, groups, numbers, campaigns}: of today; each of |
+| | | these by name, and total: {promised, dialled, kept, called_meanwhile, tickets, failed, |
+| | | expired, cancelled, average_wait_s} |
 | policy.show | | the policy as `config.policy.plain_policy` gives it |
 | policy.export | | {toml} |
 | policy.apply | toml, name | {changes: [{key, old, new}]} |

@@ -68,11 +68,13 @@ def show_status(status: Mapping[str, Any]) -> None:
     console = _console()
     head = f"{status.get('node')} {status.get('version')}: {status.get('state')} since {moment(status.get('since'))}"
     console.print(Text(printable(head), style="bold"))
-    show_line(f"calls: {calls.get('active')} in progress, {calls.get('today')} today")
+    show_line(f"calls: {calls.get('active')} in progress, {calls.get('today')} today, "
+              f"{calls.get('answered_today')} answered")
     show_line(f"direct callbacks: {direct.get('live')} live")
     callbacks = status.get("callbacks", {})
     show_line(f"callbacks: {callbacks.get('in_queue')} in the queue, {callbacks.get('due')} due, "
-              f"{callbacks.get('running')} running")
+              f"{callbacks.get('running')} running; today {calls.get('callbacks_dialled_today')} dialled, "
+              f"{calls.get('callbacks_answered_today')} answered")
     peers = [{"kind": kind, "name": name, **peer} for kind, name, peer in _peers(status)]
     columns = {"kind": "", "name": "name", "state": "state", "since": "since", "latency_ms": "ms"}
     show_table(peers, columns, "no peers")
@@ -118,6 +120,8 @@ def _cell(key: str, value: Any) -> Text:
         return Text(moment(value))
     if value is None or value == "":
         return Text(NOTHING)
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
     text = f"{value:.1f}" if isinstance(value, float) else str(value)
     return Text(printable(text), style=_STYLES.get(text, ""))
 

@@ -72,6 +72,23 @@ class Attendance:
         """See Floor."""
         return self._open.waiting(group)
 
+    def waiters(self, group: str) -> tuple[Call, ...]:
+        """Return the calls whose callers wait for an agent of a group, oldest first. Not to be changed."""
+        return self._open.waiters(group)
+
+    def customers(self) -> dict[str, str | None]:
+        """Return whom each agent talks to or is rung for, as far as the calls that pass show it.
+
+        None: somebody who is withheld or unreadable. An agent whom no call engages is not there.
+        """
+        found: dict[str, str | None] = {}
+        for call in self._calls.values():
+            if call.held is not None:
+                found[call.held] = call.customer
+            elif call.rung is not None:
+                found.setdefault(call.rung, call.customer)
+        return found
+
     def on_trunk(self, trunk: str) -> int:
         """See Floor."""
         return self._open.on_trunk(trunk)

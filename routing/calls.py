@@ -108,6 +108,11 @@ class Call:
         return call
 
     @property
+    def leg(self) -> bool:
+        """Whether it is a leg of ours and no call of a customer's or an agent's; also of one that was read back."""
+        return self.reason == OWN
+
+    @property
     def to_agent(self) -> bool:
         """Whether it is our leg to an agent: a call of the customer's only in what the agent is shown."""
         return self.own and self.direction == "inbound" and self.reason == OWN

@@ -11,7 +11,8 @@ class OpenCalls:
     def __init__(self) -> None:
         self._by_customer: dict[str, dict[str, Call]] = {}
         self._on_trunk: dict[str, int] = {}
-        self._waiting: dict[str, int] = {}
+        self._waiting: dict[str, dict[str, Call]] = {}
+        """By group and call."""
 
     def enter(self, call: Call) -> None:
         """A call began. An agent's leg of ours is on no trunk, and nobody waits in it."""
@@ -21,13 +22,16 @@ class OpenCalls:
             self._on_trunk[call.trunk] = self._on_trunk.get(call.trunk, 0) + 1
             if call.direction == "inbound" and call.group is not None and call.answered_at is None:
                 call.waits = True
-                self._waiting[call.group] = self._waiting.get(call.group, 0) + 1
+                self._waiting.setdefault(call.group, {})[call.id] = call
 
     def attended(self, call: Call) -> None:
         """An agent has it now: it waits no longer."""
         if call.waits and call.group is not None:
             call.waits = False
-            self._less(self._waiting, call.group)
+            waiting = self._waiting[call.group]
+            del waiting[call.id]
+            if not waiting:
+                del self._waiting[call.group]
 
     def leave(self, call: Call) -> None:
         """It is over."""
@@ -37,7 +41,11 @@ class OpenCalls:
             if calls is not None and calls.pop(call.id, None) is not None and not calls:
                 del self._by_customer[call.customer]
         if not call.to_agent:
-            self._less(self._on_trunk, call.trunk)
+            left = self._on_trunk.get(call.trunk, 0) - 1
+            if left > 0:
+                self._on_trunk[call.trunk] = left
+            else:
+                self._on_trunk.pop(call.trunk, None)
 
     def of(self, customer: str) -> tuple[Call, ...]:
         """Return the calls of a customer, oldest first, legs of ours included."""
@@ -46,16 +54,12 @@ class OpenCalls:
 
     def waiting(self, group: str) -> int:
         """Return how many callers of a group wait for an agent."""
-        return self._waiting.get(group, 0)
+        return len(self._waiting.get(group, ()))
+
+    def waiters(self, group: str) -> tuple[Call, ...]:
+        """Return the calls whose callers wait for an agent of a group, the one that began first first."""
+        return tuple(sorted(self._waiting.get(group, {}).values(), key=lambda call: call.started_at))
 
     def on_trunk(self, trunk: str) -> int:
         """Return how many calls a trunk carries, ours included."""
         return self._on_trunk.get(trunk, 0)
-
-    @staticmethod
-    def _less(counts: dict[str, int], name: str) -> None:
-        left = counts.get(name, 0) - 1
-        if left > 0:
-            counts[name] = left
-        else:
-            counts.pop(name, None)

@@ -6,6 +6,7 @@ calls pass their normal way, never fail.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -26,6 +27,9 @@ from routing.today import Today
 
 GLARE_PATIENCE: Final = 90.0
 """Seconds that a customer who rings in waits for the agent who is being rung for them; then their call goes on."""
+
+COMMITTED: Final = 1.0
+"""Seconds after which what was put is committed, so that the database counts it."""
 
 WAITS_HERE: Final = Target(local=WAITING_ROOM)
 
@@ -101,7 +105,7 @@ class Ledger(Aftermath):
             return
         entry.answered_at = entry.alive_at = now
         entry.session = session
-        self._today.answered(now)
+        self._today.answered(entry, now)
         moves = self._answering(entry, target_of(entry, target), identities, now)
         events = tuple(moves)
         if self.teller.wants("call.answered"):
@@ -188,12 +192,11 @@ class Ledger(Aftermath):
         """
         try:
             rows = self._store.open_calls()
-            counts = self._store.counts(self._today.begin(now))
+            self._count_missing(now)
         except StoreError:
             return 0
         self._to_restore = False
         rows = [row for row in rows if row.id not in self._calls]
-        self._today.restored(counts)
         events: list[Event] = []
         for row in rows:
             entry = self._calls[row.id] = Call.restored(row, now)
@@ -222,6 +225,10 @@ class Ledger(Aftermath):
         self.turn(now)
         if self._to_restore:
             self.restore(now)
+        missing = self._today.missing(now)
+        if missing is not None and not 0 <= now - missing[1] < COMMITTED:
+            with suppress(StoreError):
+                self._count_missing(now)
         for entry in [entry for entry in self._calls.values() if entry.lost(now)]:
             self.ended(entry.id, Ending(408 if entry.answered_at is None else 200, "lost"), now)
         self._tidy(now)
@@ -231,10 +238,22 @@ class Ledger(Aftermath):
         return tuple(self._calls.values())
 
     def counters(self, now: float) -> dict[str, int]:
-        """Return how many calls there are now and were today, in the policy's time zone."""
+        """Return how many calls there are now and were today, in the policy's time zone.
+
+        Callbacks are counted apart: each once, however many legs of ours it has; `dialled`: those that came to dial
+        their customer.
+        """
         counts = self._today.counts(now)
-        return {"active": len(self._calls), "today": counts.calls, "inbound": counts.inbound,
-                "outbound": counts.outbound, "answered": counts.answered, "direct": counts.direct}
+        legs = [call.attempt for call in self._calls.values() if call.leg]
+        return {"active": len(self._calls) - len(legs), "today": counts.calls, "inbound": counts.inbound,
+                "outbound": counts.outbound, "answered": counts.answered, "direct": counts.direct,
+                "callbacks": len(set(legs)), "dialled": counts.dialled, "dialled_answered": counts.dialled_answered}
+
+    def _count_missing(self, now: float) -> None:
+        """Have the database count what is missing of today. Raises StoreError."""
+        missing = self._today.missing(now)
+        if missing is not None:
+            self._today.add(self._store.counts(*missing))
 
     def tell(self, kind: str, data: dict[str, Any], now: float) -> None:
         """Publish a fact of somebody else's (`trunk.state`, `pbx.state`) in order with ours."""

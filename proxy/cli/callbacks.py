@@ -50,6 +50,22 @@ def callbacks_running(config: Config = None, socket: Socket = None, json: Json =
     show_rows(ask(config, socket, "callbacks.running"), columns, "nothing is under way", json)
 
 
+@app.command("figures")
+def callbacks_figures(config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """Show what became of callbacks today: of all, and by group, number and campaign."""
+    data = ask(config, socket, "callbacks.figures")
+    if json:
+        render.show_json(data)
+        return
+    rows = [{"of": "all", **data["total"]}]
+    for kind in ("groups", "numbers", "campaigns"):
+        rows += [{"of": f"{kind[:-1]} {name}", **one} for name, one in data[kind].items()]
+    render.show_line(f"{data['day']} ({data['timezone']})")
+    render.show_table(rows, {"of": "", "promised": "promised", "dialled": "dialled", "kept": "kept",
+                             "called_meanwhile": "called", "tickets": "ticket", "failed": "failed",
+                             "expired": "expired", "cancelled": "cancelled", "average_wait_s": "avg s"}, "")
+
+
 @app.command("show")
 def callbacks_show(task: Task, config: Config = None, socket: Socket = None, json: Json = False) -> None:
     """Show a task with its attempts and its journal."""

@@ -145,14 +145,46 @@ def agents(config: Config = None, socket: Socket = None, json: Json = False) -> 
     columns = {
         "extension": "extension",
         "name": "name",
-        "group": "group",
+        "groups": "groups",
         "type": "type",
         "state": "state",
         "since": "since",
-        "released": "released",
+        "with": "with",
+        "released_today": "released",
     }
     show_rows(ask(config, socket, "agents.list"), columns, "no agents", json)
 
+
+@app.command()
+def queues(
+    group: Annotated[str | None, typer.Argument(help="Show this group's callers, agents and callbacks.")] = None,
+    limit: Limit = 20,
+    config: Config = None,
+    socket: Socket = None,
+    json: Json = False,
+) -> None:
+    """Show who waits in each group, how long, for whom, and how its callbacks stand."""
+    if group is None:
+        show_rows(ask(config, socket, "queues.list"), _QUEUES, "no groups", json)
+        return
+    data = ask(config, socket, "queues.show", group=group, limit=limit)
+    if json:
+        render.show_json(data)
+        return
+    render.show_table([data], _QUEUES, "")
+    render.show_table(data["callers"], {"customer": "caller", "number": "dialled", "since": "since",
+                                        "wait_s": "waits s"}, "nobody waits")
+    render.show_table(data["agents"], {"extension": "agent", "name": "name", "state": "state", "since": "since",
+                                       "with": "with"}, "no agents")
+    render.show_table(data["callbacks"], {"customer": "callback", "state": "state", "due": "due", "attempts": "made",
+                                          "attempts_max": "of", "id": "id"}, "no callbacks")
+
+
+_QUEUES: Final = {
+    "group": "group", "waiting": "wait", "longest_wait_s": "longest", "agents_free": "free", "agents_busy": "busy",
+    "agents_unknown": "?", "callbacks_in_queue": "queued", "callbacks_due": "due", "callbacks_running": "run",
+    "callbacks_total": "today", "callbacks_kept": "kept", "average_callback_wait_s": "avg s",
+}
 
 _DIRECT_COLUMNS: Final = {
     "customer": "customer",

@@ -11,7 +11,7 @@ from proxy.daemon.arguments import UnknownError
 from proxy.status.commands import CommandError
 from routing.events import rfc3339
 
-MQTT_WORDS: Final = frozenset({"callbacks", "dnc", "campaigns", "tickets", "agents", "calls", "direct"})
+MQTT_WORDS: Final = frozenset({"callbacks", "dnc", "campaigns", "tickets", "agents", "calls", "direct", "queues"})
 """What commands over MQTT may be about. Of the policy only campaigns: the rest is for operators."""
 API_WORDS: Final = MQTT_WORDS | {"policy"}
 

@@ -1,22 +1,34 @@
 """What the status thread sees of the daemon: snapshots made in the daemon's thread, events from the database."""
 
 import asyncio
+import contextlib
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Final, Literal
 
+from config.policy import Policy
 from proxy.status.source import AgentState, Alarm, CallFigures, GroupState, PeerState, RunState, Snapshot
+from routing.callbacks.figures import NONE, DayFigures, Tally
 from routing.callbacks.office import Figures
 from routing.events import Event
 from routing.ledger import Ledger
+from routing.store.interface import StoreError
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
+from routing.today import day_of
 
 FIGURES_PAUSE: Final = 1.0
 """Seconds between two looks at all tasks."""
-NO_FIGURES: Final = Figures(0, 0, 0, 0, 0, None)
+NO_FIGURES: Final = Figures(0, 0, 0, 0, 0)
+WAIT_STEP: Final = 5
+"""Seconds in which the longest wait is told: a topic is not sent anew for each one."""
+DAY_PAUSE: Final = 1.0
+"""Seconds between two counts of today's callbacks in the database, at the least."""
+DAY_SHARE: Final = 50
+"""How many times as long as a count took is waited for the next one: it has a fiftieth of a core at the most."""
 
 
 class DaemonSource:
@@ -39,6 +51,8 @@ class DaemonSource:
         """How callbacks stand, by group; set by whoever has a desk. Looks at every task, so not for each snapshot."""
         self._figures: Mapping[str, Figures] = {}
         self._figured_at = 0.0
+        self._day = DayFigures()
+        self._listed: tuple[Policy | None, dict[str, tuple[str, ...]]] = None, {}
         self._snapshot = Snapshot(node, "starting", self._started)
         self._asked: Future[None] | None = None
 
@@ -52,11 +66,44 @@ class DaemonSource:
         self._snapshot = Snapshot(
             self._node, self.state, self._started,
             calls=CallFigures(counts["active"], counts["today"], counts["answered"], counts["inbound"],
-                              counts["outbound"], counts["direct"]),
-            trunks=self._side("trunk"), pbxs=self._side("pbx"), groups=self._groups(),
-            agents={name: AgentState(one.state, one.since) for name, one in self._ledger.agents().items()},
-            alarms=tuple(self.alarms.values()), direct_live=self._direct_live,
-            store_queue=queued, outbox=waiting)
+                              counts["outbound"], counts["direct"], counts["callbacks"], counts["dialled"],
+                              counts["dialled_answered"]),
+            trunks=self._side("trunk"), pbxs=self._side("pbx"), groups=self._groups(now), agents=self.agents(),
+            alarms=tuple(self.alarms.values()), campaigns=self._campaigns(),
+            callbacks_made={name: one.total for name, one in self._figures.items()},
+            callbacks_kept={name: one.kept for name, one in self._figures.items()},
+            direct_live=self._direct_live, store_queue=queued, outbox=waiting)
+
+    @property
+    def day(self) -> DayFigures:
+        """What became of callbacks today, as last counted; nothing yet where another day has begun since."""
+        since, _ = day_of(self._wall(), self._ledger.policy.timezone)
+        return self._day if self._day.since == since else DayFigures(since)
+
+    async def count_day(self) -> float:
+        """Count today's callbacks in another thread; return how many seconds to wait until the next time.
+
+        While the database cannot be read the last count stands.
+        """
+        since, _ = day_of(self._wall(), self._ledger.policy.timezone)
+        began = time.monotonic()
+        with contextlib.suppress(StoreError):
+            self._day = await asyncio.to_thread(self._reader.day, since)
+        return max(DAY_PAUSE, DAY_SHARE * (time.monotonic() - began))
+
+    def agents(self) -> dict[str, AgentState]:
+        """Return each agent that the policy lists or that was seen, as they are now."""
+        policy, customers, released = self._ledger.policy, self._ledger.customers(), self.day.released
+        if self._listed[0] is not policy:
+            listed: dict[str, tuple[str, ...]] = {}
+            for name, group in policy.group.items():
+                for agent in group.agents:
+                    listed[agent] = (*listed.get(agent, ()), name)
+            self._listed = policy, listed
+        groups = self._listed[1]
+        return {name: AgentState(
+            seen.state, seen.since, policy.agent[name].name if name in policy.agent else "", groups.get(name, ()),
+            customers.get(name), released.get(name, 0)) for name, seen in self._ledger.agents().items()}
 
     async def count_direct(self) -> int | None:
         """Count the direct callbacks in another thread: slow with many, so not in every snapshot."""
@@ -74,23 +121,30 @@ class DaemonSource:
     def _side(self, side: Literal["trunk", "pbx"]) -> dict[str, PeerState]:
         return {name: state for (each, name), state in self.peers.items() if each == side}
 
-    def _groups(self) -> dict[str, GroupState]:
-        agents = self._ledger.agents()
-        calls = Counter(call.group for call in self._ledger.calls())  # once for all groups: there may be many of both
+    def _campaigns(self) -> dict[str, Tally]:
+        campaigns = self.day.campaigns
+        return {name: campaigns.get(name, NONE) for name in self._ledger.policy.campaign}
+
+    def _groups(self, now: float) -> dict[str, GroupState]:
+        agents, today = self._ledger.agents(), self.day.groups
+        # once for all groups: there may be many of both
+        calls = Counter(call.group for call in self._ledger.calls() if not call.leg)
         found: dict[str, GroupState] = {}
-        now = self._wall()
         if not 0 <= now - self._figured_at < FIGURES_PAUSE:
             self._figures, self._figured_at = self.callbacks(), now
         for name, group in self._ledger.policy.group.items():
             states = [agents[agent].state for agent in group.agents if agent in agents]
-            figures = self._figures.get(name, NO_FIGURES)
+            figures, tally = self._figures.get(name, NO_FIGURES), today.get(name, NONE)
+            waiters = self._ledger.waiters(name)
             found[name] = GroupState(
-                calls=calls[name], waiting=self._ledger.waiting(name),
+                calls=calls[name], waiting=len(waiters),
+                longest_wait_s=int(max(0.0, now - waiters[0].started_at) // WAIT_STEP * WAIT_STEP) if waiters else 0,
                 agents_free=states.count("free"),
                 agents_busy=sum(states.count(busy) for busy in ("busy", "ringing", "wrap_up")),
                 agents_unknown=states.count("unknown"), callbacks_in_queue=figures.in_queue,
-                callbacks_due=figures.due, callbacks_running=figures.running, callbacks_total=figures.total,
-                callbacks_kept=figures.kept, average_callback_wait_s=figures.average_wait_s)
+                callbacks_due=figures.due, callbacks_running=figures.running, callbacks_total=tally.promised,
+                callbacks_dialled=tally.dialled, callbacks_kept=tally.kept,
+                average_callback_wait_s=tally.average_wait_s)
         return found
 
     # In the status thread.

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 from config.policy import Peers, Policy, diff_policies, export_policy, parse_policy, plain_policy, set_key
-from proxy.control import ControlError, Handler
+from proxy.control import Handler
 from proxy.daemon.arguments import kept, limit_of, look_up, number_of, read
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.tracing import MessageTracer
@@ -13,7 +13,6 @@ from routing.ledger import Ledger
 from routing.numbers import Numbers
 from routing.store.interface import CallRow, Store
 from routing.store.reader import Reader
-from routing.today import Today
 
 
 class Sides(NamedTuple):
@@ -49,7 +48,6 @@ class Verbs:
         return {
             "status": self.status, "calls.list": self.calls, "direct.list": self.direct_list,
             "direct.show": self.direct_show, "direct.remove": kept(self.direct_remove, self._store),
-            "agents.list": self.agents,
             "policy.show": lambda args: plain_policy(self._ledger.policy),
             "policy.export": lambda args: {"toml": export_policy(self._ledger.policy)},
             "policy.apply": kept(self.policy_apply, self._store), "policy.set": kept(self.policy_set, self._store),
@@ -62,7 +60,7 @@ class Verbs:
         shot = self._source.snapshot()
         return {
             "node": shot.node, "version": self._version, "since": shot.started, "state": shot.state,
-            "calls": {"active": shot.calls.active, "today": shot.calls.today},
+            "calls": shot.calls._asdict(),
             "trunks": {name: peer._asdict() for name, peer in shot.trunks.items()},
             "pbxs": {name: peer._asdict() for name, peer in shot.pbxs.items()},
             "alarms": [alarm._asdict() for alarm in shot.alarms],
@@ -109,20 +107,6 @@ class Verbs:
         for one in found:
             self._ledger.remove(one, self._wall())
         return {"removed": len(found)}
-
-    async def agents(self, args: dict[str, Any]) -> list[dict[str, Any]]:
-        """Every agent that the policy lists or that was seen."""
-        policy = self._ledger.policy
-        midnight = Today(policy.timezone).begin(self._wall())
-        try:
-            released = await look_up(lambda: self._reader.released_counts(midnight))
-        except ControlError:
-            released = {}
-        return [{
-            "extension": name, "name": policy.agent[name].name if name in policy.agent else None,
-            "group": policy.group_of(name), "type": policy.direct_for(name).type, "state": state.state,
-            "since": state.since, "released": released.get(name, 0),
-        } for name, state in sorted(self._ledger.agents().items())]
 
     def policy_apply(self, args: dict[str, Any]) -> dict[str, Any]:
         """Put a whole policy in force. Raises ConfigError, and nothing has changed."""

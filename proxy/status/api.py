@@ -129,6 +129,19 @@ def _lists(api: APIRouter, do: Do) -> None:
     async def agents() -> Response:
         return await do("agents.list")
 
+    @api.get("/groups", summary="Groups: their callers, agents and callbacks", tags=["groups"])
+    async def queues() -> Response:
+        return await do("queues.list")
+
+    @api.get("/groups/{group}", summary="One group with each caller and agent, and the callbacks that come first",
+             tags=["groups"])
+    async def queue(group: Ident, limit: Limit = 100) -> Response:
+        return await do("queues.show", group=group, limit=limit)
+
+    @api.get("/figures", summary="What became of callbacks today, by group, number and campaign", tags=["callbacks"])
+    async def figures() -> Response:
+        return await do("callbacks.figures")
+
     @api.get("/campaigns", summary="Campaigns and how they go", tags=["campaigns"])
     async def campaigns() -> Response:
         return await do("campaigns.list")

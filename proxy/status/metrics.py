@@ -18,16 +18,26 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Metric = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
-GROUP_FIGURES: Final[tuple[tuple[type[CounterMetricFamily | GaugeMetricFamily], str, str, str], ...]] = (
-    (GaugeMetricFamily, "group_calls", "Calls in progress", "calls"),
-    (GaugeMetricFamily, "group_waiting", "Callers who wait for an agent", "waiting"),
-    (GaugeMetricFamily, "callbacks_in_queue", "Callbacks that are open or held", "callbacks_in_queue"),
-    (GaugeMetricFamily, "callbacks_due", "Callbacks that wait for an agent now", "callbacks_due"),
-    (GaugeMetricFamily, "callbacks_running", "Attempts under way", "callbacks_running"),
-    (CounterMetricFamily, "callbacks", "Callbacks promised", "callbacks_total"),
-    (CounterMetricFamily, "callbacks_kept", "Callbacks that ended with a talk", "callbacks_kept"),
+GROUP_FIGURES: Final = (
+    ("group_calls", "Calls in progress", "calls"),
+    ("group_waiting", "Callers who wait for an agent", "waiting"),
+    ("group_longest_wait_seconds", "How long the first of them has waited", "longest_wait_s"),
+    ("callbacks_in_queue", "Callbacks that are open or held", "callbacks_in_queue"),
+    ("callbacks_due", "Callbacks that wait for an agent now", "callbacks_due"),
+    ("callbacks_running", "Attempts under way", "callbacks_running"),
+    ("callbacks_today", "Callbacks promised since midnight", "callbacks_total"),
+    ("callbacks_dialled_today", "Attempts that dialled a customer since midnight",
+     "callbacks_dialled"),
+    ("callbacks_kept_today", "Callbacks that ended with a talk since midnight", "callbacks_kept"),
 )
-"""Figures of each group: kind, name, help, field of its state."""
+"""Figures of each group: name, help, field of its state."""
+
+CAMPAIGN_FIGURES: Final = (
+    ("callbacks_today", "Callbacks promised since midnight", "promised"),
+    ("callbacks_dialled_today", "Attempts that dialled a customer since midnight", "dialled"),
+    ("callbacks_kept_today", "Callbacks that ended with a talk since midnight", "kept"),
+)
+"""Figures of each campaign: name, help, field of its tally."""
 
 
 class Connection(Protocol):
@@ -96,8 +106,14 @@ class DaemonCollector(Collector):
         yield info
         yield _gauge("start_time_seconds", "When the daemon started, seconds since the epoch", snapshot.started)
         yield _gauge("draining", "1 while new calls are refused", snapshot.state == "draining")
-        yield _gauge("calls_active", "Calls in progress", snapshot.calls.active)
-        yield _gauge("calls_today", "Calls since midnight", snapshot.calls.today)
+        calls = snapshot.calls
+        yield _gauge("calls_active", "Calls of customers in progress", calls.active)
+        yield _gauge("calls_today", "Calls of customers since midnight", calls.today)
+        yield _gauge("callback_calls_active", "Callbacks of which a leg is up", calls.callbacks_active)
+        yield _gauge("callback_calls_today", "Times that a callback dialled its customer since midnight",
+                     calls.callbacks_dialled_today)
+        yield _gauge("callback_calls_answered_today", "Of those, how many the customer answered",
+                     calls.callbacks_answered_today)
         if snapshot.direct_live is not None:
             yield _gauge("direct_callbacks_live", "Live direct callbacks", snapshot.direct_live)
         yield _gauge("alarms", "Standing alarms", len(snapshot.alarms))
@@ -165,8 +181,21 @@ def _groups(snapshot: Snapshot) -> Iterator[Metric]:
             waits.add_metric([name], group.average_callback_wait_s)
     yield agents
     yield waits
-    for family, metric, help_text, figure in GROUP_FIGURES:
-        counted = family(f"boomerang_{metric}", help_text, labels=["group"])
+    for metric, help_text, figure in GROUP_FIGURES:
+        counted = GaugeMetricFamily(f"boomerang_{metric}", help_text, labels=["group"])
         for name, group in snapshot.groups.items():
             counted.add_metric([name], getattr(group, figure))
         yield counted
+    for metric, help_text, column in CAMPAIGN_FIGURES:
+        of_campaign = GaugeMetricFamily(f"boomerang_campaign_{metric}", help_text, labels=["campaign"])
+        for name, tally in snapshot.campaigns.items():
+            of_campaign.add_metric([name], getattr(tally, column))
+        yield of_campaign
+    for metric, help_text, counts in (
+            ("callbacks", "Callbacks promised since the start of the process", snapshot.callbacks_made),
+            ("callbacks_kept", "Of those that ended since then, those that brought about a talk",
+             snapshot.callbacks_kept)):
+        since_start = CounterMetricFamily(f"boomerang_{metric}", help_text, labels=["group"])
+        for name in snapshot.groups:
+            since_start.add_metric([name], counts.get(name, 0))
+        yield since_start

@@ -37,26 +37,37 @@ class AgentStatus(Model):
 
     state: AgentWord = Field(description="unknown: no call of theirs passed yet that would show it")
     since: Time | None = Field(description="null: never seen")
+    name: str = Field(description="From the policy; empty where the extension is not listed")
+    groups: list[str] = Field(description="Groups that list the extension")
+    with_: str | None = Field(alias="with", description="E.164 of the customer whom a call engages them with, or rings "
+                              "them for; null: nobody, withheld, or not known")
+    released_today: Count = Field(description="Callbacks that were taken from them today because they let them wait")
 
 
 class GroupStatus(Model):
     """A group of agents."""
 
-    calls: Count = Field(description="Calls in progress to or from the group's numbers and agents")
+    calls: Count = Field(description="Calls in progress to or from the group's numbers and agents; no legs of ours")
     waiting: Count = Field(description="Callers who wait for an agent")
+    longest_wait_s: Count = Field(description="How long the first of them has waited, rounded down to 5 s; 0: nobody "
+                                  "waits")
     agents_free: Count
     agents_busy: Count = Field(description="Ringing, talking or wrapping up")
     agents_unknown: Count
     callbacks_in_queue: Count = Field(description="Callback tasks that are open or held")
     callbacks_due: Count = Field(description="Of them, those that wait for an agent now")
     callbacks_running: Count = Field(description="Attempts under way")
-    callbacks_total: Count = Field(description="Tasks since the start of the process")
-    callbacks_kept: Count = Field(description="Of those, how many ended with a talk that a callback brought about")
-    average_callback_wait_s: float | None = Field(description="From the missed call to that talk; null: none yet")
+    callbacks_total: Count = Field(description="Callbacks promised today: since midnight in the policy's time zone, "
+                                   "over restarts; as the figures that follow")
+    callbacks_dialled: Count = Field(description="Attempts that came to dial their customer")
+    callbacks_kept: Count = Field(description="Callbacks that ended with a talk that they brought about, whenever they "
+                                  "were promised")
+    average_callback_wait_s: float | None = Field(description="Of those: seconds from the missed call to that talk; "
+                                                  "null: none yet")
 
 
 class CallsStatus(Model):
-    """Calls now and since midnight in the policy's time zone."""
+    """Calls of customers now and since midnight in the policy's time zone; callbacks are counted apart from them."""
 
     active: Count
     today: Count
@@ -64,6 +75,9 @@ class CallsStatus(Model):
     inbound_today: Count
     outbound_today: Count
     direct_today: Count = Field(description="Calls that went to an agent by direct callback, answered there or not")
+    callbacks_active: Count = Field(description="Callbacks of which a leg is up, each once")
+    callbacks_dialled_today: Count = Field(description="Times that a callback dialled its customer")
+    callbacks_answered_today: Count = Field(description="Of those, how many the customer answered")
 
 
 class AlarmStatus(Model):

@@ -70,6 +70,8 @@ def state_fields(value: State) -> dict[str, Any]:
     if isinstance(value, Alarms):
         return {"alarms": [{"name": n, "text": t, "since": rfc3339(s)} for n, t, s in value.standing]}
     fields = value._asdict()
+    if isinstance(value, AgentState):
+        fields["with"], fields["groups"] = fields.pop("customer"), list(value.groups)
     if fields.get("since") is not None:
         fields["since"] = rfc3339(fields["since"])
     if fields.get("latency_ms") is not None:

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+from routing.callbacks.figures import Tally
 from routing.events import Event
 
 RunState = Literal["starting", "running", "draining"]
@@ -31,15 +32,24 @@ class AgentState(NamedTuple):
     state: AgentWord
     since: float | None
     """None: no call of theirs was seen yet."""
+    name: str = ""
+    """From the policy; empty where the extension is not listed."""
+    groups: tuple[str, ...] = ()
+    customer: str | None = None
+    """With whom: E.164 of the customer of the call that engages them; None: nobody, withheld, or not known."""
+    released_today: int = 0
+    """Callbacks that were taken from them today because they let them wait."""
 
 
 class GroupState(NamedTuple):
     """A group of agents, its callers and its callbacks."""
 
     calls: int = 0
-    """Calls in progress to or from the group's numbers and agents."""
+    """Calls in progress to or from the group's numbers and agents, legs of ours apart."""
     waiting: int = 0
     """Callers who wait for an agent."""
+    longest_wait_s: int = 0
+    """How long the first of them has waited, in whole steps; 0: nobody waits."""
     agents_free: int = 0
     agents_busy: int = 0
     agents_unknown: int = 0
@@ -50,15 +60,17 @@ class GroupState(NamedTuple):
     callbacks_running: int = 0
     """Attempts under way."""
     callbacks_total: int = 0
-    """Tasks since the start of the process."""
+    """Callbacks promised today, in the policy's time zone, over restarts; as all that follows."""
+    callbacks_dialled: int = 0
+    """Attempts that came to dial their customer."""
     callbacks_kept: int = 0
-    """Of those, how many ended with a talk that a callback brought about."""
+    """Callbacks that ended with a talk that they brought about, whenever they were promised."""
     average_callback_wait_s: float | None = None
-    """From the missed call to that talk; None: none yet."""
+    """Of those: from the missed call to that talk; None: none yet."""
 
 
 class CallFigures(NamedTuple):
-    """Calls now and since midnight in the policy's time zone."""
+    """Calls of customers now and since midnight in the policy's time zone, and callbacks, apart from them."""
 
     active: int = 0
     today: int = 0
@@ -67,6 +79,12 @@ class CallFigures(NamedTuple):
     outbound_today: int = 0
     direct_today: int = 0
     """Inbound calls that went to an agent by direct callback, whether they were answered there or not."""
+    callbacks_active: int = 0
+    """Callbacks of which a leg is up, each once."""
+    callbacks_dialled_today: int = 0
+    """Times that a callback dialled its customer."""
+    callbacks_answered_today: int = 0
+    """Of those, how many the customer answered."""
 
 
 class Alarm(NamedTuple):
@@ -90,6 +108,12 @@ class Snapshot:
     groups: Mapping[str, GroupState] = field(default_factory=dict)
     agents: Mapping[str, AgentState] = field(default_factory=dict)
     alarms: Sequence[Alarm] = ()
+    campaigns: Mapping[str, Tally] = field(default_factory=dict)
+    """What became of each campaign's callbacks today."""
+    callbacks_made: Mapping[str, int] = field(default_factory=dict)
+    """Callbacks promised since the start of the process, by group."""
+    callbacks_kept: Mapping[str, int] = field(default_factory=dict)
+    """Of those that ended since then, how many with a talk that they brought about, by group."""
     direct_live: int | None = None
     """Live direct callbacks; None where nobody counted."""
     store_queue: int = 0

@@ -35,9 +35,7 @@ class Aftermath:
         """They talk: the promise is kept, and every other one to this customer with it."""
         row, keeper = attempt.row, self._keeper
         if attempt.task.row.ended_at is None:
-            count, waited = keeper.kept.get(attempt.order.group, (0, 0.0))
-            since = (row.answered_at or draft.now) - attempt.order.missed_at
-            keeper.kept[attempt.order.group] = count + 1, waited + max(0.0, since)
+            keeper.kept[attempt.order.group] += 1
         for task in keeper.register.of_customer(row.customer):
             keeper.end(task, "done", "talked", draft, agent=row.agent, attempt=row.id)
 

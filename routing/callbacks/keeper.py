@@ -35,8 +35,8 @@ class Keeper:
         self.lines = Lines(random)
         self.made: Counter[str] = Counter()
         """Tasks made by this process, by group."""
-        self.kept: dict[str, tuple[int, float]] = {}
-        """By group: callbacks that were kept, and the seconds that their customers waited in all."""
+        self.kept: Counter[str] = Counter()
+        """Callbacks that were kept, by group."""
         self.stops: list[Attempt] = []
         """Attempts that the runner must be told to stop."""
 

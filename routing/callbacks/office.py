@@ -47,8 +47,6 @@ class Figures(NamedTuple):
     """Promised since the start of the process."""
     kept: int
     """Of those that ended since then, those that were talked to by a callback."""
-    average_wait_s: float | None
-    """From the missed call to that talk; None: none was kept yet."""
 
 
 class Office:
@@ -105,9 +103,8 @@ class Office:
         for task in register.live():
             due[task.row.group] = due.get(task.row.group, 0) + (task.ready and task.attempt is None)
         for group in dict.fromkeys((*self._keeper.book.policy.group, *register.promised, *self._keeper.made)):
-            kept, waited = self._keeper.kept.get(group, (0, 0.0))
             found[group] = Figures(register.promised[group], due.get(group, 0), register.running(group),
-                                   self._keeper.made[group], kept, round(waited / kept, 1) if kept else None)
+                                   self._keeper.made[group], self._keeper.kept[group])
         return found
 
     # Telling

@@ -86,6 +86,25 @@ RELEASED: Final = (
     "SELECT agent, count(*) FROM journal WHERE kind='released' AND at>=? AND agent IS NOT NULL GROUP BY agent"
 )
 
+_OWNER: Final = 't."group", t.number, t.campaign'
+PROMISED: Final = (
+    f"SELECT {_OWNER}, count(*) FROM tasks AS t WHERE t.id>=:first AND t.created_at>=:since GROUP BY 1, 2, 3"
+)
+DIALLED: Final = (
+    f"SELECT {_OWNER}, count(*) FROM attempts AS a JOIN tasks AS t ON t.id=a.task WHERE a.customer_at>=:since "
+    "GROUP BY 1, 2, 3"
+)
+ENDED: Final = (
+    f"SELECT {_OWNER}, t.state, t.reason, count(*) FROM tasks AS t WHERE t.ended_at>=:since GROUP BY 1, 2, 3, 4, 5"
+)
+KEPT: Final = (
+    f"SELECT {_OWNER}, count(*), sum(max(0.0, t.at-t.missed_at)) FROM (SELECT t.*, "
+    "max(coalesce(a.answered_at, t.ended_at)) AS at FROM tasks AS t JOIN attempts AS a ON a.task=t.id "
+    "WHERE t.ended_at>=:since AND t.state='done' AND t.reason='talked' "
+    "AND (a.step='talked' OR a.result IN ('talked', 'glare')) GROUP BY t.id) AS t GROUP BY 1, 2, 3"
+)
+"""Of the tasks of a customer whom a callback reached only the one that it was made for: it has the attempt."""
+
 
 def newest(select: str, order: str, filters: dict[str, str | None]) -> tuple[str, list[str]]:
     """Return a query for the newest rows of those that the filters let pass, without its limit, and its parameters."""

@@ -138,13 +138,16 @@ NOTHING: Final = Unit()
 
 
 class Counts(NamedTuple):
-    """Calls of a stretch of time."""
+    """Calls of a stretch of time: those of customers, and apart from them the callbacks that dialled one."""
 
     calls: int = 0
     inbound: int = 0
     outbound: int = 0
     answered: int = 0
     direct: int = 0
+    dialled: int = 0
+    """Legs of ours to a customer."""
+    dialled_answered: int = 0
 
 
 class Forgotten(NamedTuple):
@@ -232,8 +235,8 @@ class Store(Promises, Protocol):
     def calls(self, limit: int, customer: str | None = None) -> list[CallRow]:
         """Return the newest calls, newest first, of one customer where one is given."""
 
-    def counts(self, since: float) -> Counts:
-        """Count the calls that began at or after `since`."""
+    def counts(self, since: float, before: float) -> Counts:
+        """Count the calls that began at or after `since`, and before `before`; answers before then only."""
 
     def events_after(self, seq: int, limit: int) -> list[Event]:
         """Return events of the outbox in order."""

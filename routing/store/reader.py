@@ -4,12 +4,15 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from routing.callbacks.figures import DayFigures, gather
 from routing.direct import Record
 from routing.events import Event
+from routing.ids import floor7
+from routing.store import callback_sql as sql
 from routing.store.callback_reads import CallbackReads
 from routing.store.interface import CallRow, StoreError
 from routing.store.schema import CALLS, COUNT_LIVE, EVENTS, NEWEST
@@ -49,15 +52,28 @@ class Reader(CallbackReads):
         """Return the live records touched last, the latest first. Slow with many."""
         return [Record(*row) for row in self._read(NEWEST, (now, limit))]
 
+    def day(self, since: float) -> DayFigures:
+        """Return what became of callbacks since a midnight. Raises StoreError, strict or not. Slow with many."""
+        args = {"first": floor7(since), "since": since}
+        promised, dialled, ended, kept = (
+            self._ask(statement, args) for statement in (sql.PROMISED, sql.DIALLED, sql.ENDED, sql.KEPT))
+        return gather(since, promised, dialled, ended, kept, dict(self._ask(sql.RELEASED, (since,))))
+
     def _read(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
+        try:
+            return self._ask(statement, parameters)
+        except StoreError:
+            if self._strict:
+                raise
+            return []
+
+    def _ask(self, statement: str, parameters: Sequence[object] | Mapping[str, object]) -> list[Any]:
         with self._lock:
             try:
                 return self._open().execute(statement, parameters).fetchall()
             except (sqlite3.Error, OSError) as error:
                 self._drop()
-                if self._strict:
-                    raise StoreError(str(error)) from error
-                return []
+                raise StoreError(str(error)) from error
 
     def _open(self) -> sqlite3.Connection:
         inode = self._path.stat().st_ino

@@ -6,7 +6,7 @@ What was put but is not committed yet lies over what is read, so a record is the
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -110,7 +110,7 @@ class SqliteStore(CallbackReads):
         if reader is not None:
             reader.close()
 
-    def _read(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
+    def _read(self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
         try:
             rows = self._connect().execute(statement, parameters).fetchall()
         except (sqlite3.Error, UnicodeError) as error:
@@ -168,9 +168,9 @@ class SqliteStore(CallbackReads):
             self._read(schema.CALLS_OF, (customer, limit))
         return [CallRow(*row) for row in found]
 
-    def counts(self, since: float) -> Counts:
+    def counts(self, since: float, before: float) -> Counts:
         """See Store."""
-        return Counts(*self._read(schema.COUNTS, (floor7(since), since))[0])
+        return Counts(*self._read(schema.COUNTS, {"first": floor7(since), "since": since, "before": before})[0])
 
     def events_after(self, seq: int, limit: int) -> list[Event]:
         """See Store."""

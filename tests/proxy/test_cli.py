@@ -43,7 +43,8 @@ STATUS = {
     "version": "0.1.0",
     "since": 0.0,
     "state": "running",
-    "calls": {"active": 3, "today": 120},
+    "calls": {"active": 3, "today": 120, "answered_today": 90, "callbacks_dialled_today": 8,
+              "callbacks_answered_today": 6},
     "trunks": {"main": {"state": "up", "since": 0.0, "latency_ms": 1.25}},
     "pbxs": {"office\x1b[2J": {"state": "down", "since": None, "latency_ms": None}},
     "alarms": [{"name": "store", "text": "database is locked", "since": 0.0}],
@@ -143,8 +144,8 @@ def test_status(run: Run, daemon: Daemon) -> None:
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0].startswith("edge1 0.1.0: running since 1970-01-01 ")
-    assert lines[1:4] == ["calls: 3 in progress, 120 today", "direct callbacks: 5 live",
-                          "callbacks: 7 in the queue, 2 due, 1 running"]
+    assert lines[1:4] == ["calls: 3 in progress, 120 today, 90 answered", "direct callbacks: 5 live",
+                          "callbacks: 7 in the queue, 2 due, 1 running; today 8 dialled, 6 answered"]
     assert lines[5].split() == ["trunk", "main", "up", "1970-01-01", lines[5].split()[4], "1.2"]
     assert lines[6].split() == ["pbx", "office·[2J", "down", "-", "-"]
     assert lines[7].startswith("ALARM store since 1970-01-01")

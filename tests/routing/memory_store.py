@@ -270,12 +270,18 @@ class MemoryStore(MemoryCallbacks):
     def calls(self, limit: int, customer: str | None = None) -> list[CallRow]:
         return [row for row in reversed(self.rows.values()) if customer in (None, row.customer)][:limit]
 
-    def counts(self, since: float) -> Counts:
+    def counts(self, since: float, before: float) -> Counts:
         self._read()
-        rows = [row for row in self.rows.values() if row.started_at >= since]
+        rows = [row for row in self.rows.values() if since <= row.started_at < before]
+        legs = [row for row in rows if row.reason == "callback" and row.direction == "outbound"]
+        rows = [row for row in rows if row.reason != "callback"]
+
+        def answered(of: list[CallRow]) -> int:
+            return sum(row.answered_at is not None and row.answered_at < before for row in of)
+
         return Counts(len(rows), sum(row.direction == "inbound" for row in rows),
-                      sum(row.direction == "outbound" for row in rows),
-                      sum(row.answered_at is not None for row in rows), sum(row.tried is not None for row in rows))
+                      sum(row.direction == "outbound" for row in rows), answered(rows),
+                      sum(row.tried is not None for row in rows), len(legs), answered(legs))
 
     def events_after(self, seq: int, limit: int) -> list[Event]:
         return self.events[seq:seq + limit]

@@ -346,7 +346,7 @@ def test_counters_of_the_day(world: World) -> None:
     call = world.calls_in()
     world.ledger.decide(call, world.now)
     assert world.ledger.counters(world.now) == {"active": 1, "today": 5, "inbound": 3, "outbound": 2, "answered": 1,
-                                                "direct": 2}
+                                                "direct": 2, "callbacks": 0, "dialled": 0, "dialled_answered": 0}
     assert world.ledger.counters(world.now + 86_400)["today"] == 0
 
 
@@ -457,10 +457,11 @@ def test_calls_go_on_after_a_restart(worlds: Worlds) -> None:
     world.ledger.decide(outbound, world.now)
     world.commit()
     again = worlds("type = 4")
+    again.now = world.now + 1
     assert again.ledger.restore(again.now) == 2
     assert {agent: seen.state for agent, seen in again.ledger.agents().items()} == {"201": "busy", "202": "busy"}
     assert again.ledger.counters(again.now) == {"active": 2, "today": 3, "inbound": 1, "outbound": 2, "answered": 1,
-                                                "direct": 1}
+                                                "direct": 1, "callbacks": 0, "dialled": 0, "dialled_answered": 0}
     found = again.ledger.open_call(inbound.sip_call_id)
     assert found is not None
     assert (found.id, found.tried) == (inbound.id, "201")
@@ -471,7 +472,7 @@ def test_calls_go_on_after_a_restart(worlds: Worlds) -> None:
     assert again.reaches("+36301111111") == "202"
     again.commit()
     assert again.store.open_calls() == []
-    assert {row.id: row.talk_s for row in again.store.calls(5, CUSTOMER)}[inbound.id] == 60.0
+    assert {row.id: row.talk_s for row in again.store.calls(5, CUSTOMER)}[inbound.id] == 61.0
 
 
 def test_answer_missed_while_down_changes_nothing_for_types_that_ask(worlds: Worlds) -> None:
@@ -539,16 +540,17 @@ def test_restore_waits_for_the_database() -> None:
     Ledger(engine, policy, facts, "edge1", os.urandom).decide(call, BEGIN)
     store.broken = True
     again = Ledger(engine, policy, facts, "edge1", os.urandom)
-    assert again.restore(BEGIN) == 0
+    assert again.restore(BEGIN + 1) == 0
     inbound = NewCall("b", "inbound", "main", "office", SHARED, (Identity("from", CUSTOMER, "c", ""),), False, "cid2")
-    assert again.decide(inbound, BEGIN).reason == "normal"
-    again.ended("b", Ending(487, "caller"), BEGIN)
-    again.sweep(BEGIN)
+    assert again.decide(inbound, BEGIN + 1).reason == "normal"
+    again.ended("b", Ending(487, "caller"), BEGIN + 1)
+    again.sweep(BEGIN + 1)
     assert again.calls() == ()
+    assert again.counters(BEGIN + 1)["today"] == 1
     store.broken = False
-    again.sweep(BEGIN)
+    again.sweep(BEGIN + 2)
     assert [entry.id for entry in again.calls()] == ["a"]
-    assert again.counters(BEGIN)["today"] == 1
+    assert again.counters(BEGIN + 2)["today"] == 2, "the one of before the restart, and the one since"
 
 
 def test_a_record_is_made_although_the_database_cannot_be_read(worlds: Worlds, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from routing import agents
 from routing.agents import AgentState, Board
 from routing.alarms import Alarms
-from routing.calls import Call
+from routing.calls import OWN, Call
 from routing.events import Event, rfc3339
 from routing.ids import Names, floor7, uuid7
 from routing.store.interface import Counts
@@ -115,29 +115,62 @@ def at(text: str, zone: str) -> float:
 def test_day_of_the_policys_clock(day: str, hours: int) -> None:
     today = Today("Europe/Budapest")
     start = at(f"{day}T00:00", "Europe/Budapest")
-    today.started(new_call(), start)
+    call = new_call()
+    call.started_at = start
+    today.started(call, start)
     today.started(new_call("outbound"), start + hours * 3600 - 1)
-    today.answered(start + hours * 3600 - 1)
+    today.answered(call, start + hours * 3600 - 1)
     assert today.counts(start + hours * 3600 - 1) == Counts(2, 1, 1, 1, 0)
     assert today.counts(start + hours * 3600) == Counts()
     assert today.begin(start + hours * 3600) == start + hours * 3600
 
 
-def test_another_clock_counts_from_the_next_midnight_on() -> None:
+def test_another_clock_has_another_day_at_once_and_lacks_what_was_counted_by_the_old_one() -> None:
     today = Today("UTC")
     noon = at("2026-06-01T12:00", "UTC")
-    today.started(new_call(), noon)
+    today.started(new_call(), noon - 60)
+    assert today.missing(noon - 60) == (at("2026-06-01T00:00", "UTC"), noon - 60)
+    today.add(Counts())
     today.timezone("Asia/Tokyo")
-    assert today.counts(noon + 3600).calls == 1
-    assert today.counts(at("2026-06-02T00:00", "UTC")).calls == 0
-    assert today.begin(at("2026-06-02T00:00", "UTC")) == at("2026-06-02T00:00", "Asia/Tokyo")
+    assert today.missing(noon) == (at("2026-06-01T00:00", "Asia/Tokyo"), noon)
+    assert today.counts(noon) == Counts()
+    today.started(new_call(), noon)
+    today.add(Counts(1, 1))
+    assert (today.counts(noon).calls, today.missing(noon)) == (2, None)
+    midnight = at("2026-06-02T00:00", "Asia/Tokyo")
+    assert (today.counts(midnight - 0.001).calls, today.counts(midnight)) == (2, Counts())
+    assert today.missing(midnight) is None, "we were there all the time"
 
 
-def test_what_the_database_counted_is_gone_on_from_unless_we_count_already() -> None:
+def test_the_same_clock_again_changes_nothing() -> None:
     today = Today("UTC")
-    today.begin(BEGIN)
-    today.restored(Counts(5, 3, 2, 1, 1))
     today.started(new_call(), BEGIN)
-    assert today.counts(BEGIN) == Counts(6, 4, 2, 1, 1)
-    today.restored(Counts(9, 9, 0, 0, 0))
-    assert today.counts(BEGIN).calls == 6
+    today.timezone("UTC")
+    assert today.counts(BEGIN).calls == 1
+
+
+def test_a_day_that_comes_again_is_counted_again() -> None:
+    today = Today("UTC")
+    noon = at("2026-06-02T12:00", "UTC")
+    today.begin(noon)
+    today.add(Counts(5))
+    assert today.missing(noon - 86_400) == (at("2026-06-01T00:00", "UTC"), noon - 86_400)
+
+
+def test_a_callback_is_no_call_and_its_leg_to_the_agent_no_callback() -> None:
+    today = Today("UTC")
+    for direction in ("inbound", "outbound"):
+        call = new_call(direction)
+        call.own, call.reason = True, OWN
+        today.started(call, BEGIN)
+        today.answered(call, BEGIN)
+    assert today.counts(BEGIN) == Counts(dialled=1, dialled_answered=1)
+
+
+def test_an_answer_counts_for_the_day_of_its_call() -> None:
+    today = Today("UTC")
+    call = new_call()
+    call.started_at = at("2026-06-01T23:59", "UTC")
+    today.started(call, call.started_at)
+    today.answered(call, at("2026-06-02T00:01", "UTC"))
+    assert today.counts(at("2026-06-02T00:01", "UTC")) == Counts()

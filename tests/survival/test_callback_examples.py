@@ -292,7 +292,7 @@ def test_a_responsible_who_is_not_free_loses_it_after_the_wait(it: Running) -> N
     released = it.event("callback.released", FIXED.customer)
     assert released["responsible"] == FIXED.agents[2]
     assert 2.8 < released["waited_s"] < 4.5
-    assert it.state(FIXED.agents[2])["released"] == 1
+    assert it.state(FIXED.agents[2])["released_today"] == 1
     it.hang_up(live)
 
 

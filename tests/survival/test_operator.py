@@ -105,7 +105,8 @@ def test_calls_agents_and_status(scene: Scene) -> None:
     (active,) = cli("calls", "--active")
     assert (active["state"], active["agent"], active["customer"]) == ("talking", AGENT, CUSTOMER)
     agents = {agent["extension"]: agent for agent in cli("agents")}
-    assert (agents[AGENT]["name"], agents[AGENT]["group"], agents[AGENT]["state"]) == ("Anna", "sales", "busy")
+    assert (agents[AGENT]["name"], agents[AGENT]["groups"], agents[AGENT]["state"]) == ("Anna", ["sales"], "busy")
+    assert (agents[AGENT]["with"], agents[AGENT]["released_today"]) == (CUSTOMER, 0)
     status = cli("status")
     assert (status["node"], status["state"], status["calls"]["active"], status["alarms"]) == ("edge1", "running", 1, [])
     assert status["trunks"]["main"]["state"] == status["pbxs"]["office"]["state"] == "up"

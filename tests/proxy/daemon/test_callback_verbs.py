@@ -308,9 +308,9 @@ def test_from_outside_times_are_rfc_3339_and_the_policy_is_not_to_be_had(node: N
         shown = await gate.run("callbacks.show", {"id": task["id"]})
         queued = next(line for line in shown["journal"] if line["kind"] == "queued")
         assert queued["data"]["expires_at"] == shown["expires"]
-        node.verbs["agents.list"] = lambda args: [{"extension": "201", "since": NOW, "released": 1}]
+        node.verbs["agents.list"] = lambda args: [{"extension": "201", "since": NOW, "released_today": 1}]
         (agent,) = await Gate(node.verbs, asyncio.get_running_loop(), MQTT_WORDS).run("agents.list", {})
-        assert (agent["released"], agent["since"]) == (1, "2026-11-18T11:06:40.000Z")  # how many, and when
+        assert (agent["released_today"], agent["since"]) == (1, "2026-11-18T11:06:40.000Z")  # how many, and when
         for verb in ("policy.set", "nothing.at.all"):
             with pytest.raises(CommandError, match="there is no command") as error:
                 await gate.run(verb, {})

@@ -12,11 +12,12 @@ SNAPSHOT = Snapshot(
     node="edge1",
     state="running",
     started=1_700_000_000.0,
-    calls=CallFigures(active=2, today=7, answered_today=5, inbound_today=4, outbound_today=3, direct_today=1),
+    calls=CallFigures(active=2, today=7, answered_today=5, inbound_today=4, outbound_today=3, direct_today=1,
+                      callbacks_active=1, callbacks_dialled_today=6, callbacks_answered_today=4),
     trunks={"main": PeerState("up", 1_700_000_001.0, 12.34)},
     pbxs={"office": PeerState("down", 1_700_000_002.0)},
     groups={"sales": GroupState(calls=1, agents_free=1, agents_busy=1)},
-    agents={"201": AgentState("busy", 1_700_000_003.5)},
+    agents={"201": AgentState("busy", 1_700_000_003.5, "Anna", ("sales", "service"), "+36301234567", 2)},
     direct_live=3,
 )
 

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from proxy.core.counters import Counters
 from proxy.status.service import StatusService
 from proxy.status.source import GroupState, HttpSettings
+from routing.callbacks.figures import Tally
 from tests.kit.ports import free_port
 from tests.kit.waiting import eventually, stays
 from tests.proxy.status.conftest import Start
@@ -51,7 +52,9 @@ def test_alive_means_that_calls_are_carried(base: str, source: FakeSource) -> No
 def test_status(base: str) -> None:
     body = httpx.get(f"{base}/api/v1/status").json()
     assert body["node"] == "edge1"
-    assert body["agents"] == {"201": {"state": "busy", "since": "2023-11-14T22:13:23.500Z"}}
+    assert body["agents"] == {"201": {
+        "state": "busy", "since": "2023-11-14T22:13:23.500Z", "name": "Anna", "groups": ["sales", "service"],
+        "with": "+36301234567", "released_today": 2}}
     assert body["mqtt"] == "off"
 
 
@@ -84,8 +87,9 @@ def test_metrics(base: str, counters: Counters) -> None:
 def test_metrics_of_callbacks(base: str, source: FakeSource) -> None:
     """The figures that dashboards draw for a group, here as on MQTT."""
     sales = GroupState(waiting=2, callbacks_in_queue=5, callbacks_due=3, callbacks_running=1, callbacks_total=9,
-                       callbacks_kept=4, average_callback_wait_s=61.5)
-    source.now = replace(source.now, groups={"sales": sales, "service": GroupState()})
+                       callbacks_dialled=7, callbacks_kept=4, average_callback_wait_s=61.5, longest_wait_s=35)
+    source.now = replace(source.now, groups={"sales": sales, "service": GroupState()}, callbacks_made={"sales": 6},
+                         callbacks_kept={"sales": 3}, campaigns={"10001": Tally(promised=5, dialled=4, kept=2)})
     samples = {
         (sample.name, sample.labels.get("group")): sample.value
         for family in text_string_to_metric_families(httpx.get(f"{base}/metrics").text) for sample in family.samples
@@ -93,10 +97,19 @@ def test_metrics_of_callbacks(base: str, source: FakeSource) -> None:
     shown = {name: value for (name, group), value in samples.items() if group == "sales" and "agents" not in name}
     assert shown == {
         "boomerang_group_calls": 0, "boomerang_group_waiting": 2, "boomerang_callbacks_in_queue": 5,
-        "boomerang_callbacks_due": 3, "boomerang_callbacks_running": 1, "boomerang_callbacks_total": 9,
-        "boomerang_callbacks_kept_total": 4, "boomerang_callback_wait_average_seconds": 61.5,
+        "boomerang_callbacks_due": 3, "boomerang_callbacks_running": 1, "boomerang_callbacks_total": 6,
+        "boomerang_callbacks_kept_total": 3, "boomerang_callback_wait_average_seconds": 61.5,
+        "boomerang_group_longest_wait_seconds": 35, "boomerang_callbacks_today": 9,
+        "boomerang_callbacks_dialled_today": 7, "boomerang_callbacks_kept_today": 4,
     }
     assert samples["boomerang_callbacks_total", "service"] == 0
+    campaigns = {name: value for (name, _), value in samples.items() if "_campaign_" in name}
+    assert campaigns == {"boomerang_campaign_callbacks_today": 5, "boomerang_campaign_callbacks_dialled_today": 4,
+                         "boomerang_campaign_callbacks_kept_today": 2}
+    apart = {name: value for (name, _), value in samples.items() if name.startswith(("boomerang_callback_calls",
+                                                                                     "boomerang_calls_"))}
+    assert apart == {"boomerang_calls_active": 2, "boomerang_calls_today": 7, "boomerang_callback_calls_active": 1,
+                     "boomerang_callback_calls_today": 6, "boomerang_callback_calls_answered_today": 4}
     assert ("boomerang_callback_wait_average_seconds", "service") not in samples, "none was kept yet"
 
 

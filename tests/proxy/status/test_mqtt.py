@@ -55,7 +55,9 @@ def test_the_retained_set_is_there_for_whoever_comes_later(
     assert topics[f"{BASE}/status"] == "online"
     assert json.loads(topics[f"{BASE}/trunk/main"]) == {
         "state": "up", "since": "2023-11-14T22:13:21.000Z", "latency_ms": 12.3}
-    assert json.loads(topics[f"{BASE}/agent/201"]) == {"state": "busy", "since": "2023-11-14T22:13:23.500Z"}
+    assert json.loads(topics[f"{BASE}/agent/201"]) == {
+        "state": "busy", "since": "2023-11-14T22:13:23.500Z", "name": "Anna", "groups": ["sales", "service"],
+        "with": "+36301234567", "released_today": 2}
     assert json.loads(topics[f"{BASE}/calls"])["active"] == 2
     assert service._publisher is not None
     assert service._publisher.protocol is mqtt.V5

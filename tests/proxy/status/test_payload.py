@@ -63,6 +63,12 @@ def test_every_retained_value_is_as_its_model_says() -> None:
         by_word[topic.partition("/")[0]].model_validate_json(payload.encode_state(value))
 
 
+def test_the_topic_of_an_agent_is_as_the_contract_has_it() -> None:
+    topic = json.loads(payload.encode_state(SNAPSHOT.agents["201"], True))
+    assert topic == {"state": "busy", "since": "2023-11-14T22:13:23.500Z", "name": "Anna",
+                     "groups": ["sales", "service"], "with": "+36*******67", "released_today": 2}
+
+
 def test_the_status_document() -> None:
     document = models.status_document(SNAPSHOT, False, "0.1.0").model_dump()
     assert document["mqtt"] == "down"

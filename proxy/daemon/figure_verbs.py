@@ -1,0 +1,97 @@
+"""Who waits, who is there, and what became of callbacks today; the shapes stand in `proxy.control`."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from proxy.control import Handler
+from proxy.daemon.arguments import UnknownError, limit_of, word
+from proxy.daemon.callback_verbs import task_json
+from proxy.daemon.source import DaemonSource
+from routing.callbacks.facts import TaskRow
+from routing.callbacks.figures import Tally
+from routing.ledger import Ledger
+
+NEVER: Final = float("inf")
+
+
+class FigureVerbs:
+    """Handlers of `agents.list`, `queues.*` and `callbacks.figures`."""
+
+    def __init__(self, source: DaemonSource, ledger: Ledger, open_tasks: Callable[[], tuple[TaskRow, ...]],
+                 wall: Callable[[], float]) -> None:
+        """`open_tasks`: the callbacks that are open or held, oldest first."""
+        self._source, self._ledger, self._open_tasks, self._wall = source, ledger, open_tasks, wall
+
+    def table(self) -> dict[str, Handler]:
+        """Every verb and its handler."""
+        return {"agents.list": self.agents, "queues.list": self.queues, "queues.show": self.queue,
+                "callbacks.figures": self.figures}
+
+    async def agents(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+        """Every agent that the policy lists or that was seen."""
+        await self._source.count_day()
+        return self._agents()
+
+    def _agents(self) -> list[dict[str, Any]]:
+        policy = self._ledger.policy
+        return [{
+            "extension": name, "name": one.name or None, "groups": [*one.groups], "type": policy.direct_for(name).type,
+            "state": one.state, "since": one.since, "with": one.customer, "released_today": one.released_today,
+        } for name, one in sorted(self._source.agents().items())]
+
+    async def queues(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+        """Every group: its callers, agents and callbacks."""
+        await self._source.count_day()
+        return self._queues()
+
+    def _queues(self) -> list[dict[str, Any]]:
+        self._source.refresh()
+        policy, now = self._ledger.policy, self._wall()
+        found = []
+        for name, state in self._source.snapshot().groups.items():
+            waits = [wait for _, wait in self._waits(name, now)]
+            found.append({"group": name, "target": policy.group[name].target, **state._asdict(),
+                          "longest_wait_s": max(waits, default=0.0)})
+        return found
+
+    async def queue(self, args: dict[str, Any]) -> dict[str, Any]:
+        """One group with each of its callers and agents, and the callbacks that come first."""
+        name, limit = word(args, "group"), limit_of(args)
+        if name is None or name not in self._ledger.policy.group:
+            raise UnknownError(f"there is no group {name!r}")
+        await self._source.count_day()
+        short = next((one for one in self._queues() if one["group"] == name), None)
+        if short is None:  # the policy was changed meanwhile
+            raise UnknownError(f"there is no group {name!r}")
+        tasks = sorted((row for row in self._open_tasks() if row.group == name),
+                       key=lambda row: (row.state, NEVER if row.due_at is None else row.due_at, row.id))
+        waits = self._waits(name, self._wall())
+        return {**short,
+                "callers": [{"call": call.id, "customer": call.customer, "number": call.number,
+                             "since": call.started_at, "wait_s": wait} for call, wait in waits],
+                "agents": [agent for agent in self._agents() if name in agent["groups"]],
+                "callbacks": [task_json(row) for row in tasks[:limit]]}
+
+    def _waits(self, group: str, now: float) -> list[tuple[Any, float]]:
+        return [(call, round(max(0.0, now - call.started_at), 1)) for call in self._ledger.waiters(group)]
+
+    async def figures(self, args: dict[str, Any]) -> dict[str, Any]:
+        """What became of callbacks today: of all, and by group, number of ours and campaign."""
+        await self._source.count_day()
+        day, policy = self._source.day, self._ledger.policy
+        date = datetime.fromtimestamp(day.since, ZoneInfo(policy.timezone))
+        groups = {name: day.groups.get(name, Tally()) for name in (*policy.group, *day.groups)}
+        campaigns = {name: day.campaigns.get(name, Tally()) for name in (*policy.campaign, *day.campaigns)}
+        return {"day": f"{date:%Y-%m-%d}", "timezone": policy.timezone, "since": day.since,
+                "total": _tally(day.total),
+                "groups": {name: _tally(one) for name, one in groups.items()},
+                "numbers": {name: _tally(one) for name, one in sorted(day.numbers.items())},
+                "campaigns": {name: _tally(one) for name, one in sorted(campaigns.items())}}
+
+
+def _tally(one: Tally) -> dict[str, Any]:
+    return {"promised": one.promised, "dialled": one.dialled, "kept": one.kept,
+            "called_meanwhile": one.called_meanwhile, "tickets": one.tickets, "failed": one.failed,
+            "expired": one.expired, "cancelled": one.cancelled, "average_wait_s": one.average_wait_s}

@@ -1,0 +1,102 @@
+"""What became of callbacks in one day: of all, and by group, by our number and by campaign. Read from the database, so
+a restart changes nothing."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from routing.callbacks.facts import TaskState
+
+
+class Tally(NamedTuple):
+    """Callbacks of one day."""
+
+    promised: int = 0
+    """Tasks made."""
+    dialled: int = 0
+    """Attempts that came to dial the customer."""
+    kept: int = 0
+    """Tasks that ended with a talk that a callback brought about, whenever they were promised."""
+    called_meanwhile: int = 0
+    """Tasks that ended because customer and house talked in another call."""
+    tickets: int = 0
+    """Tasks in whose place a ticket was opened."""
+    failed: int = 0
+    expired: int = 0
+    cancelled: int = 0
+    waited_s: float = 0.0
+    """Of those kept: from the missed call to the talk, in all."""
+
+    @property
+    def average_wait_s(self) -> float | None:
+        """Seconds from the missed call to the talk; None: none was kept."""
+        return round(self.waited_s / self.kept, 1) if self.kept else None
+
+    def plus(self, other: "Tally") -> "Tally":
+        """Return the sum of both."""
+        return Tally._make(one + more for one, more in zip(self, other, strict=True))
+
+
+NONE: Final = Tally()
+
+Owner = tuple[str, str | None, str | None]
+"""Group, number of ours and campaign of a task; None: of none."""
+
+
+class DayFigures(NamedTuple):
+    """One day of callbacks."""
+
+    since: float = 0.0
+    """When the day began, seconds since the epoch."""
+    total: Tally = NONE
+    groups: Mapping[str, Tally] = {}
+    numbers: Mapping[str, Tally] = {}
+    campaigns: Mapping[str, Tally] = {}
+    released: Mapping[str, int] = {}
+    """By agent: tasks that were taken from them because they let them wait."""
+
+
+def gather(since: float, promised: Iterable[tuple[Any, ...]], dialled: Iterable[tuple[Any, ...]],
+           ended: Iterable[tuple[Any, ...]], kept: Iterable[tuple[Any, ...]],
+           released: Mapping[str, int]) -> DayFigures:
+    """Add up what the database counted.
+
+    Each row begins with an Owner. Then `promised`, `dialled`: how many; `ended`: state, reason, how many; `kept`: how
+    many, and the seconds that they waited in all.
+    """
+    tallies: dict[Owner, Tally] = {}
+
+    def add(owner: tuple[Any, ...], tally: Tally) -> None:
+        group, number, campaign = owner
+        tallies[group, number, campaign] = tallies.get((group, number, campaign), NONE).plus(tally)
+
+    for *owner, count in promised:
+        add(tuple(owner), Tally(promised=count))
+    for *owner, count in dialled:
+        add(tuple(owner), Tally(dialled=count))
+    for *owner, state, reason, count in ended:
+        field = _field(state, reason)
+        if field is not None:
+            add(tuple(owner), Tally(**{field: count}))
+    for *owner, count, waited in kept:
+        add(tuple(owner), Tally(kept=count, waited_s=waited))
+    total = NONE
+    for tally in tallies.values():
+        total = total.plus(tally)
+    return DayFigures(since, total, _by(tallies, lambda owner: owner[0]), _by(tallies, lambda owner: owner[1]),
+                      _by(tallies, lambda owner: owner[2]), released)
+
+
+def _field(state: TaskState, reason: str) -> str | None:
+    """Return the field of a tally that counts a task which ended so; of those that callbacks kept `kept` tells."""
+    if state == "done":
+        return {"talk": "called_meanwhile", "ticket": "tickets"}.get(reason)
+    return state if state in ("failed", "expired", "cancelled") else None
+
+
+def _by(tallies: Mapping[Owner, Tally], of: Callable[[Owner], str | None]) -> dict[str, Tally]:
+    found: dict[str, Tally] = {}
+    for owner, tally in tallies.items():
+        name = of(owner)
+        if name is not None:
+            found[name] = found.get(name, NONE).plus(tally)
+    return found
