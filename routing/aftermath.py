@@ -83,9 +83,10 @@ class Aftermath(Attendance):
         for pbx in self._blind.cured(self._is_blind):
             self.alarm(blind_queues.ALARM.format(pbx), None, now)
 
-    def connected_line(self, call: str, identities: tuple[Identity, ...], now: float) -> None:
+    def connected_line(self, call: str, identities: tuple[Identity, ...], now: float,
+                       dialog: str | None = None) -> None:
         """See Router."""
-        super().connected_line(call, identities, now)
+        super().connected_line(call, identities, now, dialog)
         entry = self._calls.get(call)
         if entry is not None and entry.signs and self._blind.shows(entry.pbx):
             self.alarm(blind_queues.ALARM.format(entry.pbx), None, now)

@@ -14,6 +14,7 @@ from typing import Final
 from routing import identity, route
 from routing.agents import NEVER_SEEN, AgentState, Board, Rest
 from routing.calls import OWN, SIGNS_MAX, Call
+from routing.dialogs import Dialog
 from routing.events import Event
 from routing.facts import WAITING_ROOM, Identity, Target, Watched
 from routing.floor import OpenCalls
@@ -136,10 +137,13 @@ class Attendance:
             entry.rung = expected.agent
             self._publish(self._move(entry.rung, 1, 0, now, call))
 
-    def connected_line(self, call: str, identities: tuple[Identity, ...], now: float) -> None:
+    def connected_line(self, call: str, identities: tuple[Identity, ...], now: float,
+                       dialog: str | None = None) -> None:
         """See Router. A sign that a phone rings, and no more."""
         entry = self._calls.get(call)
         if entry is None or entry.direction == "outbound" or entry.own or entry.agent is not None:
+            return
+        if entry.answered_at is not None and not entry.dialogs.goes_on_in(dialog):
             return
         shown = identity.shown_agent(identities, self._pbxs.get(entry.pbx, NO_PBX), self._rules.targets)
         if shown is None:
@@ -202,7 +206,14 @@ class Attendance:
         entry.agent, entry.evidence = agent, DIALOG_EVENT
         return self._hold(entry, agent, None, now)
 
-    def _answering(self, entry: Call, target: Target, identities: tuple[Identity, ...], now: float) -> list[Event]:
+    def _proof(self, entry: Call, target: Target, identities: tuple[Identity, ...]) -> Proof | None:
+        """Say who gave an answer to a customer's call."""
+        if entry.direction == "outbound" or target.local is not None:
+            return None
+        return identity.answering_agent(identities, self._expected(entry, target), target, entry.number_facts,
+                                        self._pbxs.get(entry.pbx, NO_PBX), self._rules.targets)
+
+    def _answering(self, entry: Call, target: Target, answer: Dialog, now: float) -> list[Event]:
         """Find out who answered; the agent at whom it rang rings no longer."""
         if entry.direction == "outbound":
             if entry.own:
@@ -211,12 +222,11 @@ class Attendance:
         rung, entry.rung = entry.rung, None
         if target.local is not None:
             return self._joined(entry, target.local, now)
-        pbx = self._pbxs.get(entry.pbx, NO_PBX)
-        proof = identity.answering_agent(identities, self._expected(entry, target), target, entry.number_facts, pbx,
-                                         self._rules.targets)
-        if proof is None and entry.picked_by is not None:
-            proof = Proof(entry.picked_by, DIALOG_EVENT)
-        entry.queued = proof is None and identity.may_queue(target, entry.number_facts, pbx)
+        if answer.proof is None and entry.picked_by is not None:
+            answer.proof = Proof(entry.picked_by, DIALOG_EVENT)
+        proof = answer.proof
+        entry.queued = proof is None and identity.may_queue(target, entry.number_facts,
+                                                            self._pbxs.get(entry.pbx, NO_PBX))
         if proof is not None or entry.picked_at is not None:
             entry.picked_at = now
         if not entry.queued:
@@ -230,6 +240,17 @@ class Attendance:
         if rung is not None and rung != entry.held:
             events += self._move(rung, -1, 0, now, entry.id)
         return events
+
+    def _keep(self, entry: Call, ended: Dialog, kept: Dialog, now: float) -> None:
+        """The caller has let go of one answer and kept another: the call is of whoever gave that."""
+        if ended.proof is None or ended.proof.agent != entry.agent or ended.proof == kept.proof:
+            return
+        events = () if entry.held is None else self._move(entry.held, 0, -1, now, entry.id)
+        entry.agent, entry.evidence, entry.held = None, None, None
+        if kept.proof is not None:
+            entry.agent, entry.evidence = kept.proof
+            events += self._hold(entry, kept.proof.agent, None, now)
+        self._store.put(Unit(calls=(entry.row(),), events=events))
 
     def _all_watched(self, agents: Sequence[str], entry: Call) -> bool:
         """Whether the dialogs of all of these were seen all through a call."""

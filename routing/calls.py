@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from config.policy import SHARED, Number
 from routing.callbacks.facts import OwnCall
+from routing.dialogs import Dialog, Dialogs
 from routing.facts import NORMAL_TARGETS, Direction, Ending, Side, Target
 from routing.store.interface import CallRow
 
@@ -13,28 +14,20 @@ LONGEST_CALL: Final = 24 * 3600.0
 RESTORED_UNANSWERED: Final = 3600.0
 """Seconds that a call that rang when we crashed may go on unseen: whether it was answered, only its BYE can tell."""
 
-RESTORED_ANSWERED: Final = 4 * 3600.0
-"""Seconds that a call that was answered when we crashed may go on unseen where no session timer tells: its BYE may have
-come while nobody was there, and until then its customer is not called back and its agent not rung."""
-
 OWN: Final = "callback"
 """Reason of a leg of ours, and evidence of a customer's call that such a leg was joined with."""
 
 SIGNS_MAX: Final = 32
 """Phones of one call that are remembered; a queue may try every agent of a house."""
 
-SESSION_FACTOR: Final = 1.5
-SESSION_GRACE: Final = 30.0
-"""A session is refreshed at half its interval (RFC 4028 section 10); this much without a sign of life is too long."""
-
 
 class Call:
     """What must be known of a call until it ends. Times in seconds since the epoch."""
 
     __slots__ = (
-        "agent", "alive_at", "answered_at", "asked", "attempt", "customer", "dialled", "direction", "evidence",
-        "group", "held", "id", "live", "number", "number_facts", "own", "pbx", "picked_at", "picked_by", "queued",
-        "rang", "reason", "restored_at", "rung", "session", "signs", "sip_call_id", "started_at", "targets", "tried",
+        "agent", "answered_at", "asked", "attempt", "customer", "dialled", "dialogs", "direction", "evidence",
+        "group", "held", "hung_up", "id", "live", "number", "number_facts", "own", "pbx", "picked_at", "picked_by",
+        "queued", "rang", "reason", "restored_at", "rung", "signs", "sip_call_id", "started_at", "targets", "tried",
         "tried_status", "trunk", "waits",
     )
 
@@ -42,7 +35,7 @@ class Call:
                  now: float) -> None:
         self.id, self.sip_call_id, self.direction = name, sip_call_id, direction
         self.trunk, self.pbx, self.dialled = trunk, pbx, dialled
-        self.started_at = self.alive_at = now
+        self.started_at = now
         self.customer: str | None = None
         self.number: str | None = None
         self.number_facts: Number = SHARED
@@ -61,7 +54,10 @@ class Call:
         self.held: str | None = None
         """The agent whom it engages, as the board counts it."""
         self.answered_at: float | None = None
-        self.session: float | None = None
+        self.dialogs = Dialogs()
+        """Its answers: one for most calls, more where one was forked."""
+        self.hung_up: tuple[Side, float] | None = None
+        """Who ended one of several dialogs last, and when."""
         self.restored_at: float | None = None
         """When it was read back after a restart."""
         self.own = False
@@ -102,8 +98,8 @@ class Call:
         call = cls(row.id, row.sip_call_id, row.direction, row.trunk, row.pbx, row.dialled, row.started_at)
         call.customer, call.number, call.group, call.reason = row.customer, row.number, row.group, row.reason
         call.agent, call.evidence, call.tried = row.agent, row.evidence, row.tried
-        call.answered_at, call.session = row.answered_at, row.session_s
-        call.alive_at = call.restored_at = now
+        call.answered_at, call.restored_at = row.answered_at, now
+        call.dialogs = Dialogs(() if row.answered_at is None else (Dialog.read_back(row.session_s, now),), known=False)
         call.own = OWN in (row.reason, row.evidence)
         return call
 
@@ -123,9 +119,11 @@ class Call:
             return True
         if self.answered_at is None:
             return self.restored_at is not None and now - self.restored_at >= RESTORED_UNANSWERED
-        if self.session is None:
-            return self.restored_at is not None and now - self.alive_at >= RESTORED_ANSWERED
-        return now - self.alive_at >= self.session * SESSION_FACTOR + SESSION_GRACE
+        return self.dialogs.silent(now)
+
+    def left(self, now: float) -> bool:
+        """Whether nothing is up any more of what a fork answered, since somebody hung one of it up."""
+        return self.hung_up is not None and self.dialogs.up(now) is None
 
     def talk(self, now: float) -> float | None:
         """Return the seconds since the answer, or since an agent had the call, where that was seen apart from it.
@@ -150,7 +148,7 @@ class Call:
         return CallRow(
             self.id, self.sip_call_id, self.direction, self.trunk, self.pbx, self.customer, self.number, self.dialled,
             self.agent, self.evidence, self.group, self.reason, self.tried, self.started_at, self.answered_at,
-            self.session, ended_at, cause, ended_by, None if ended_at is None else self.talk(ended_at),
+            self.dialogs.session, ended_at, cause, ended_by, None if ended_at is None else self.talk(ended_at),
         )
 
     def end_data(self, ending: Ending, now: float) -> dict[str, Any]:

@@ -105,6 +105,9 @@ class Ending(NamedTuple):
     by: Side
     elsewhere: bool = False
     """The caller's side gave up because somebody else had answered (RFC 3326)."""
+    dialog: str | None = None
+    """After a BYE: the callee's tag in the dialog that it ended. The call is over when none of its dialogs is up. None:
+    the call is over."""
 
 
 class OpenCall(NamedTuple):
@@ -133,19 +136,28 @@ class Router(Protocol):
         """A target that is not the last was given up: its final status, or 408 when `ring_for` ran out."""
 
     def answered(self, call: str, target: int, identities: tuple[Identity, ...], session: float | None,
-                 now: float) -> None:
+                 now: float, dialog: str | None = None) -> None:
         """First 2xx of target `target`.
 
         `identities`: P-Asserted-Identity and Remote-Party-ID of that 2xx. `session`: Session-Expires in seconds.
+        `dialog`: the callee's tag; None: the dialog is our own, and its end is the end of the call.
         """
 
-    def alive(self, call: str, session: float | None, now: float) -> None:
-        """An in-dialog request of the call was answered 2xx: it lives. `session` as in `answered`."""
+    def answered_again(self, call: str, target: int, identities: tuple[Identity, ...], session: float | None,
+                       now: float, dialog: str) -> None:
+        """Another 2xx of a call: of another phone, or a repetition. The rest as in `answered`."""
 
-    def connected_line(self, call: str, identities: tuple[Identity, ...], now: float) -> None:
+    def acknowledged(self, call: str, dialog: str) -> None:
+        """The caller has acknowledged the 2xx in which the callee has this tag."""
+
+    def alive(self, call: str, session: float | None, now: float, dialog: str | None = None) -> None:
+        """A re-INVITE or UPDATE of the call was answered 2xx: it lives. `session`, `dialog` as in `answered`."""
+
+    def connected_line(self, call: str, identities: tuple[Identity, ...], now: float,
+                       dialog: str | None = None) -> None:
         """The callee's side said, in an UPDATE or re-INVITE that was accepted, whom the caller is connected to now.
 
-        `identities`: its P-Asserted-Identity and Remote-Party-ID.
+        `identities`: its P-Asserted-Identity and Remote-Party-ID. `dialog` as in `answered`.
         """
 
     def dialog_event(self, agent: str, state: Watched | None, remote: str | None, now: float) -> None:

@@ -16,6 +16,7 @@ from routing.aftermath import Aftermath
 from routing.attendance import NO_PBX, target_of
 from routing.callbacks.facts import OwnCall
 from routing.calls import Call
+from routing.dialogs import Dialog
 from routing.direct import Change, Record
 from routing.events import Event
 from routing.facts import WAITING_ROOM, Decision, Ending, Identity, NewCall, OpenCall, Target
@@ -98,15 +99,16 @@ class Ledger(Aftermath):
             self._publish(self._move(agent, -1, 0, now, call, idle(status)))
 
     def answered(self, call: str, target: int, identities: tuple[Identity, ...], session: float | None,
-                 now: float) -> None:
+                 now: float, dialog: str | None = None) -> None:
         """See Router."""
         entry = self._calls.get(call)
         if entry is None or entry.answered_at is not None:
             return
-        entry.answered_at = entry.alive_at = now
-        entry.session = session
+        answer = Dialog(dialog, self._proof(entry, target_of(entry, target), identities), session, now)
+        entry.dialogs.add(answer)
+        entry.answered_at = now
         self._today.answered(entry, now)
-        moves = self._answering(entry, target_of(entry, target), identities, now)
+        moves = self._answering(entry, target_of(entry, target), answer, now)
         events = tuple(moves)
         if self.teller.wants("call.answered"):
             data = entry.data()
@@ -114,23 +116,40 @@ class Ledger(Aftermath):
             events = (self.teller.event("call.answered", data, now), *moves)
         self._store.put(Unit(calls=(entry.row(),), events=events))
 
-    def alive(self, call: str, session: float | None, now: float) -> None:
+    def answered_again(self, call: str, target: int, identities: tuple[Identity, ...], session: float | None,
+                       now: float, dialog: str) -> None:
         """See Router."""
         entry = self._calls.get(call)
-        if entry is None:
+        if entry is not None and entry.answered_at is not None:
+            proof = self._proof(entry, target_of(entry, target), identities)
+            entry.dialogs.add(Dialog(dialog, proof, session, now))
+
+    def acknowledged(self, call: str, dialog: str) -> None:
+        """See Router."""
+        entry = self._calls.get(call)
+        found = None if entry is None else entry.dialogs.find(dialog)
+        if found is not None:
+            found.acknowledged = True
+
+    def alive(self, call: str, session: float | None, now: float, dialog: str | None = None) -> None:
+        """See Router."""
+        entry = self._calls.get(call)
+        found = None if entry is None else entry.dialogs.find(dialog)
+        if entry is None or found is None or found.over:
             return
-        entry.alive_at = now
-        if session is not None and session != entry.session:
-            entry.session = session
+        found.alive_at = now
+        if session is not None and session != found.session:
+            found.session = session
             self._store.put(Unit(calls=(entry.row(),)))
 
     def ended(self, call: str, ending: Ending, now: float, stored: Callable[[], None] | None = None) -> None:
         """See Router."""
-        entry = self._calls.pop(call, None)
-        if entry is None:
+        entry = self._calls.get(call)
+        if entry is None or not self._is_over(entry, ending, now):
             if stored is not None:
                 stored()
             return
+        del self._calls[call]
         events: list[Event] = []
         judged = self._judge(entry, ending, now)
         if entry.own:
@@ -229,8 +248,12 @@ class Ledger(Aftermath):
         if missing is not None and not 0 <= now - missing[1] < COMMITTED:
             with suppress(StoreError):
                 self._count_missing(now)
-        for entry in [entry for entry in self._calls.values() if entry.lost(now)]:
-            self.ended(entry.id, Ending(408 if entry.answered_at is None else 200, "lost"), now)
+        for entry in [entry for entry in self._calls.values() if entry.left(now) or entry.lost(now)]:
+            if entry.hung_up is not None and entry.left(now):
+                by, at = entry.hung_up
+                self.ended(entry.id, Ending(200, by), at)
+            else:
+                self.ended(entry.id, Ending(408 if entry.answered_at is None else 200, "lost"), now)
         self._tidy(now)
 
     def calls(self) -> tuple[Call, ...]:
@@ -342,6 +365,20 @@ class Ledger(Aftermath):
             return []
         return outcome.changes(entry, entry.customer, agents, ending, self._records(entry.customer),
                                self._rules.policy, now)
+
+    def _is_over(self, entry: Call, ending: Ending, now: float) -> bool:
+        """Whether a call is over with what ended: the whole of it, or the last dialog that was up."""
+        if ending.dialog is None or not entry.dialogs.known:
+            return True
+        ended = entry.dialogs.hang_up(ending.dialog)
+        if ended is None:  # an early dialog, or none of this call
+            return False
+        kept = entry.dialogs.up(now)
+        if kept is None:
+            return True
+        entry.hung_up = ending.by, now
+        self._keep(entry, ended, kept, now)
+        return False
 
     def _leave(self, entry: Call, ending: Ending, now: float) -> list[Event]:
         """The call is over: its agent is free, its customer's records may be tidied."""

@@ -130,18 +130,22 @@ class Proxy(Newcomers):
         if token is None:
             self._without_token(request, flow, now)
             return
+        sender = token.sender(request.from_.tag, request.to.tag)
         relay: Relay | None = None
-        if request.method == b"BYE":
-            by_caller = token.by_caller(request.from_.tag)
-            relay = Bye(self, request, flow, token.call, "caller" if by_caller else "callee")
+        if request.method == b"ACK":
+            self.acknowledged(token.call, sender)
+        elif sender is None:  # in no dialog of this call: what becomes of it says nothing of the call
+            relay = Relay(self, request, flow, token.call)
+        elif request.method == b"BYE":
+            relay = Bye(self, request, flow, token.call, sender)
         elif request.method in REFRESHES:
-            relay = Refresh(self, request, flow, token.call)
-        elif request.method != b"ACK":
+            relay = Refresh(self, request, flow, token.call, sender)
+        else:
             relay = Relay(self, request, flow, token.call)
         if relay is not None:
             self.open_relay(relay, request, now)
         self.prepare(request, None if self._all_trusted else self.peers.identify(flow, request.via.port))
-        if isinstance(relay, Refresh) and not token.by_caller(request.from_.tag):
+        if isinstance(relay, Refresh) and relay.sender.side == "callee":
             relay.connected = identities(request, CONNECTED)
         try:
             in_dialog.forward(self, request, flow, relay)

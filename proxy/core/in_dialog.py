@@ -91,6 +91,8 @@ def _located(core: Newcomers, request: Request, flow: Flow, relay: Relay | None,
 
 def acknowledge(core: Newcomers, request: Request, flow: Flow) -> None:
     """Forward an ACK to a 2xx that used the branch of its INVITE (RFC 6026 section 7.1)."""
-    if request.to.tag is not None and open_route(core, request) is not None:
+    token = open_route(core, request) if request.to.tag is not None else None
+    if token is not None:
+        core.acknowledged(token.call, token.sender(request.from_.tag, request.to.tag))
         core.prepare(request, None)
         forward(core, request, flow, None)

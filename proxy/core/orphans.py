@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from proxy.core.headers import CONNECTED, clean, identities, session_interval, user_of
+from proxy.core.headers import clean, user_of
 from proxy.core.newcomers import AGE
 from proxy.core.peers import Peer
 from proxy.core.seals import first_vias, sealed_numbers
@@ -107,8 +107,8 @@ def _report(core: Proxy, answer: Response, target: int, came_from: Peer | None,
             return  # its BYE will say that it is over; who answered cannot be known any more
         call = _reopen(core, answer, came_from)
     if answer.status < 300:
-        core.tell(core.router.answered, call, target, identities(answer, CONNECTED), session_interval(answer),
-                  core.wall(), call=call)
+        core.answered(call, target, answer)
+        core.answered(call, target, answer, first=False)  # where the first one was seen before
     else:
         core.end(call, Ending(answer.status, "callee"), stored)
 

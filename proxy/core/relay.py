@@ -179,6 +179,7 @@ class Relay:
             self.succeeded(branch, response, data, now)
         elif self.invite:
             self.back(data)
+            self.answered_again(branch, response)
 
     # -- what the kinds of relay do differently
 
@@ -188,9 +189,10 @@ class Relay:
 
     def succeeded(self, branch: Branch, response: Response, data: bytes, now: float) -> None:
         """Pass the first 2xx on. `data`: it, as it goes to the caller."""
-        self.server.respond(data, response.status, now)  # before what may be unreadable is looked at
-        if self.invite or response.cseq.method == b"UPDATE":
-            self.core.alive(self.call, response, now)
+        self.server.respond(data, response.status, now)
+
+    def answered_again(self, branch: Branch, response: Response) -> None:
+        """Take note of a 2xx that is not the first one: another phone's, or a repetition."""
 
     def branch_failed(self, branch: Branch, status: int, response: Response | None, now: float) -> None:
         """Nothing is left to try: pass the failure on. `response`: None where nobody answered."""

@@ -15,7 +15,7 @@ import hmac
 import re
 import zlib
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from proxy.sip.message import Message, split_values
 from proxy.sip.via import Via
@@ -31,6 +31,14 @@ _TOKEN = re.compile(rb"bm-([A-Za-z0-9_-]{40})\Z")
 _BRANCH = re.compile(rb"z9hG4bKbm([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{8})([0-9a-f]{24})\Z")
 
 
+class Sender(NamedTuple):
+    """Whose request it is, and in which dialog."""
+
+    side: Literal["caller", "callee"]
+    dialog: str | None
+    """The callee's tag; None: which of the two tags that is cannot be told."""
+
+
 class Token(NamedTuple):
     """What a verified Record-Route token says."""
 
@@ -42,6 +50,18 @@ class Token(NamedTuple):
     def by_caller(self, from_tag: bytes | None) -> bool:
         """Whether a request with this From tag was sent by the side that placed the call."""
         return zlib.crc32(from_tag or b"") & 0xFFFF == self.caller_tag
+
+    def sender(self, from_tag: bytes | None, to_tag: bytes | None) -> Sender | None:
+        """Say who sent a request with these tags, and in which dialog of the call.
+
+        None: neither tag is the caller's, so the request is in no dialog of this call.
+        """
+        caller_sent, caller_receives = self.by_caller(from_tag), self.by_caller(to_tag)
+        if caller_sent and caller_receives:  # two tags with one check sum: once in 65,536 calls
+            return Sender("caller", None)
+        if caller_sent:
+            return Sender("caller", tag_text(to_tag))
+        return Sender("callee", tag_text(from_tag)) if caller_receives else None
 
 
 class Seals:
@@ -117,6 +137,11 @@ class Seals:
     def tag(self, message: Message) -> bytes:
         """To tag of an answer that we give ourselves; the same for every copy of the request."""
         return self._mac(b"tag", message.call_id, message.from_.tag or b"").hex()[:16].encode()
+
+
+def tag_text(tag: bytes | None) -> str:
+    """Write a tag as text, one for each; empty where there is none (RFC 2543)."""
+    return (tag or b"").decode("latin-1")
 
 
 def sealed_numbers(branch: bytes | None) -> tuple[int, int]:

@@ -16,10 +16,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.core.branch import Branch
-from proxy.core.headers import CONNECTED, dialog_key, identities, session_interval
+from proxy.core.headers import dialog_key
 from proxy.core.local import Offer
 from proxy.core.peers import Peer
 from proxy.core.relay import Relay
+from proxy.core.seals import Sender
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.transaction import ServerTransaction
@@ -179,10 +180,12 @@ class CallSetup(Relay):
             super().provisional(branch, response, now)
 
     def succeeded(self, branch: Branch, response: Response, data: bytes, now: float) -> None:
-        self.core.tell(self.core.router.answered, self.call, branch.target, identities(response, CONNECTED),
-                       session_interval(response), self.core.wall(), call=self.call)
+        self.core.answered(self.call, branch.target, response)
         self.core.counters.call_ended(self.direction, "answered")
         self.server.respond(data, response.status, now)
+
+    def answered_again(self, branch: Branch, response: Response) -> None:
+        self.core.answered(self.call, branch.target, response, first=False)
 
     def branch_failed(self, branch: Branch, status: int, response: Response | None, now: float) -> None:
         if self.done:
@@ -205,30 +208,33 @@ class CallSetup(Relay):
 
 
 class Refresh(Relay):
-    """A re-INVITE or UPDATE inside a dialog: once accepted, whom it shows the caller to be connected to is told."""
+    """A re-INVITE or UPDATE inside a dialog: once accepted it is a sign of life, and whom it shows the caller to be
+    connected to is told."""
 
-    __slots__ = ("connected",)
+    __slots__ = ("connected", "sender")
 
-    def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str) -> None:
+    def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str, sender: Sender) -> None:
         super().__init__(core, request, flow, call)
+        self.sender = sender
         self.connected: tuple[Identity, ...] = ()
         """Identities of the callee's side, where that sent it."""
 
     def succeeded(self, branch: Branch, response: Response, data: bytes, now: float) -> None:
-        super().succeeded(branch, response, data, now)
+        super().succeeded(branch, response, data, now)  # before what may be unreadable is looked at
+        self.core.alive(self.call, response, self.sender)
         if self.connected:
-            self.core.tell(self.core.router.connected_line, self.call, self.connected, self.core.wall(), call=self.call)
+            self.core.tell(self.core.router.connected_line, self.call, self.connected, self.core.wall(),
+                           self.sender.dialog, call=self.call)
 
 
 class Bye(Relay):
-    """A BYE with a verified token: whatever its answer but a challenge, the call is over."""
+    """A BYE with a verified token: whatever its answer but a challenge, its dialog is over."""
 
-    __slots__ = ("by",)
+    __slots__ = ("ending",)
 
-    def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str,
-                 by: Side) -> None:
+    def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str, sender: Sender) -> None:
         super().__init__(core, request, flow, call)
-        self.by: Side = by
+        self.ending = Ending(200, sender.side, dialog=sender.dialog)
 
     def succeeded(self, branch: Branch, response: Response, data: bytes, now: float) -> None:
         self._over(response.status, data, now)
@@ -240,10 +246,10 @@ class Bye(Relay):
             self._over(status, data, now)
 
     def refuse(self, status: int, now: float, by: Side = "proxy") -> None:
-        """Nobody answered the BYE: the call is over all the same."""
+        """Nobody answered the BYE: its dialog is over all the same."""
         if status == 408:
-            self.core.tell(self.core.router.ended, self.call, Ending(200, self.by), self.core.wall(), call=self.call)
+            self.core.tell(self.core.router.ended, self.call, self.ending, self.core.wall(), call=self.call)
         super().refuse(status, now, by)
 
     def _over(self, status: int, data: bytes, now: float) -> None:
-        self.core.call_over(self.call, Ending(200, self.by), self.server, status, data, now)
+        self.core.call_over(self.call, self.ending, self.server, status, data, now)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from proxy.core.headers import session_interval
+from proxy.core.headers import CONNECTED, identities, session_interval
 from proxy.core.outward import Outward, Parts
+from proxy.core.seals import Sender, tag_text
 from proxy.core.setup import Held
 from proxy.sip.message import Message, Response
 from proxy.sip.timers import Timer
@@ -57,9 +58,20 @@ class Told(Outward):
             self.counters.fail_open.add("ledger")
             stored()
 
-    def alive(self, call: str, response: Response, now: float) -> None:
+    def answered(self, call: str, target: int, answer: Response, *, first: bool = True) -> None:
+        """Report a 2xx to the INVITE of a call. `first`: the call had none before."""
+        self.tell(self.router.answered if first else self.router.answered_again, call, target,
+                  identities(answer, CONNECTED), session_interval(answer), self.wall(), tag_text(answer.to.tag),
+                  call=call)
+
+    def acknowledged(self, call: str, sender: Sender | None) -> None:
+        """Report the ACK to a 2xx."""
+        if sender is not None and sender.side == "caller" and sender.dialog is not None:
+            self.tell(self.router.acknowledged, call, sender.dialog, call=call)
+
+    def alive(self, call: str, response: Response, sender: Sender) -> None:
         """Report a sign of life of a call."""
-        self.tell(self.router.alive, call, session_interval(response), self.wall(), call=call)
+        self.tell(self.router.alive, call, session_interval(response), self.wall(), sender.dialog, call=call)
 
     def expect_credentials(self, key: tuple[bytes, bytes], call: str, now: float) -> None:
         """Keep the name of a call that was answered 401 or 407; it ends with that cause if nothing follows."""

@@ -1,32 +1,14 @@
 """Missed calls, talks and glare as the ledger learns them from whole calls on the virtual wire."""
 
-import os
-from collections.abc import Callable, Iterator
-
 import pytest
 
-from config.policy import parse_policy
 from proxy.core.local import Nobody, Offer
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request
 from proxy.sip.reply import build_response
 from routing.facts import Ending
-from routing.identity import Answers, PbxFacts
-from routing.ledger import Ledger
-from tests.kit.actor import CUSTOMER, DIALLED
-from tests.kit.script import Script
-from tests.kit.world import World
-from tests.routing.listening import Ears
-from tests.routing.memory_store import MemoryStore
-
-POLICY = f"""
-region = "HU"
-[number."{DIALLED}"]
-group = "sales"
-[group.sales]
-target = "600"
-agents = ["201", "202"]
-"""
+from tests.kit.actor import CUSTOMER
+from tests.kit.house import House
 
 TALKING = """
     trunk > INVITE    : 100 > trunk, INVITE > pbx
@@ -35,60 +17,6 @@ TALKING = """
 """
 BYE = "trunk > BYE : BYE > pbx\npbx > 200 BYE : 200 BYE > trunk"
 PAI = b"P-Asserted-Identity: <sip:201@pbx.example>"
-
-
-class House:
-    """A proxy over a real ledger, whose desk listens."""
-
-    def __init__(self, answers: Answers) -> None:
-        self.world = World()
-        self.ears = Ears()
-        facts = {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",), answers)}
-        self.ledger = Ledger(MemoryStore(), parse_policy(POLICY), facts, "edge1", os.urandom)
-        self.ledger.desk = self.ears
-        self.world.proxy.router = self.ledger
-        self.call = Script(self.world)
-
-    @property
-    def wall(self) -> float:
-        return self.world.proxy.wall()
-
-    def watched(self) -> None:
-        for agent in ("201", "202"):
-            self.ledger.dialog_event(agent, "free", None, self.wall)
-
-    def missed(self) -> list[tuple[str, str]]:
-        """Why each missed call was one, and how sure that is."""
-        assert all(missed.customer == CUSTOMER for missed in self.ears.missed_calls)
-        return [(missed.why, missed.weight) for missed in self.ears.missed_calls]
-
-    def talks(self) -> list[tuple[str | None, float]]:
-        return [(talk.agent, round(talk.seconds, 3)) for talk in self.ears.talks]
-
-
-@pytest.fixture
-def houses() -> Iterator[Callable[[Answers], House]]:
-    made: list[House] = []
-
-    def make(answers: Answers) -> House:
-        made.append(House(answers))
-        return made[-1]
-
-    yield make
-    for house in made:
-        house.call.assert_nothing_left()
-        assert house.ledger.calls() == ()
-        assert house.ledger.alarms() == {}
-
-
-@pytest.fixture
-def house(houses: Callable[[Answers], House]) -> House:
-    return houses("on_agent")
-
-
-@pytest.fixture
-def queue(houses: Callable[[Answers], House]) -> House:
-    return houses("before_queue")
 
 
 @pytest.mark.parametrize(("play", "why"), [

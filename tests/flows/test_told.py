@@ -20,7 +20,7 @@ def test_connected_line_of_the_callee_is_told_when_it_is_accepted(call: Script, 
     assert call.world.router.told("connected_line") == []
     call.play(f"trunk > 200 {method} : 200{' UPDATE' if method == 'UPDATE' else ''} > pbx")
     anna = Identity("p-asserted-identity", "202", "pbx.example", "Anna")
-    assert call.world.router.told("connected_line") == [((anna,),)]
+    assert call.world.router.told("connected_line") == [((anna,), "pbx")]
     assert call.world.router.heard[-1].call == call.world.router.calls[0].id
 
 

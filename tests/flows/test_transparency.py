@@ -149,7 +149,8 @@ def test_signs_of_life(call: Script) -> None:
     both(call, "pbx", "trunk", "INFO", (), b"")
     both(call, "pbx", "trunk", "INVITE", (), b"")
     heard = call.world.router.heard
-    assert [(one.what, one.facts[-1]) for one in heard] == [("answered", 1800.0), ("alive", 90.0), ("alive", None)]
+    assert [(one.what, *one.facts[-2:]) for one in heard] == \
+        [("answered", 1800.0, "pbx"), ("alive", 90.0, "pbx"), ("alive", None, "pbx")]
 
 
 def test_nobody_gets_a_1xx_or_a_408_but_for_an_invite(call: Script) -> None:

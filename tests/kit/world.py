@@ -117,6 +117,10 @@ class ObedientRouter:
     decision: Callable[[NewCall], Decision] | None = None
     calls: list[NewCall] = field(default_factory=list)
     heard: list[Fact] = field(default_factory=list)
+    later: list[tuple[str, int, str]] = field(default_factory=list)
+    """Call, target and callee's tag of each 2xx after the first one."""
+    acknowledgements: list[tuple[str, str]] = field(default_factory=list)
+    """Call and callee's tag of each ACK."""
     hold: bool = False
     """Keep `stored` callbacks back, as a slow store would."""
     held: list[Callable[[], None]] = field(default_factory=list)
@@ -138,14 +142,22 @@ class ObedientRouter:
         self.heard.append(Fact("target_failed", call, (target, status)))
 
     def answered(self, call: str, target: int, identities: tuple[Identity, ...], session: float | None,
-                 now: float) -> None:
-        self.heard.append(Fact("answered", call, (target, identities, session)))
+                 now: float, dialog: str | None = None) -> None:
+        self.heard.append(Fact("answered", call, (target, identities, session, dialog)))
 
-    def alive(self, call: str, session: float | None, now: float) -> None:
-        self.heard.append(Fact("alive", call, (session,)))
+    def answered_again(self, call: str, target: int, identities: tuple[Identity, ...], session: float | None,
+                       now: float, dialog: str) -> None:
+        self.later.append((call, target, dialog))
 
-    def connected_line(self, call: str, identities: tuple[Identity, ...], now: float) -> None:
-        self.heard.append(Fact("connected_line", call, (identities,)))
+    def acknowledged(self, call: str, dialog: str) -> None:
+        self.acknowledgements.append((call, dialog))
+
+    def alive(self, call: str, session: float | None, now: float, dialog: str | None = None) -> None:
+        self.heard.append(Fact("alive", call, (session, dialog)))
+
+    def connected_line(self, call: str, identities: tuple[Identity, ...], now: float,
+                       dialog: str | None = None) -> None:
+        self.heard.append(Fact("connected_line", call, (identities, dialog)))
 
     def dialog_event(self, agent: str, state: Watched | None, remote: str | None, now: float) -> None:
         self.heard.append(Fact("dialog_event", agent, (state, remote)))

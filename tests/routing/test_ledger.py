@@ -8,7 +8,8 @@ import pytest
 
 from config.policy import parse_policy
 from routing import ledger as ledger_module
-from routing.calls import LONGEST_CALL, RESTORED_ANSWERED, RESTORED_UNANSWERED
+from routing.calls import LONGEST_CALL, RESTORED_UNANSWERED
+from routing.dialogs import RESTORED_ANSWERED
 from routing.facts import Ending, Identity, NewCall, Target
 from routing.identity import PbxFacts
 from routing.ledger import Ledger
