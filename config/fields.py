@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from config.duration import parse_duration
 from config.hours import parse_hours
 from config.loading import Duration
+from config.numbering import read as read_number
 
 LONGEST_EXPIRY: Final = 366 * 86_400.0
 """Longest `expires_after`, seconds."""
@@ -68,14 +69,12 @@ def _ascii_name(text: str) -> str:
 
 
 def _e164(text: str) -> str:
-    try:
-        number = phonenumbers.parse(text, None)
-    except phonenumbers.NumberParseException:
-        raise ValueError(f"{text!r} is not a number in the form +COUNTRY NUMBER, such as +3614445555") from None
-    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    written = read_number(text, "")
+    if written is None:
+        raise ValueError(f"{text!r} is not a number in the form +COUNTRY NUMBER, such as +3614445555")
     if written != text:
         raise ValueError(f"write this number as {written}")
-    if not phonenumbers.is_possible_number(number):
+    if not phonenumbers.is_possible_number(phonenumbers.parse(text, None)):
         raise ValueError(f"{text!r} is too short or too long for its country")
     return text
 

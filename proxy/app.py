@@ -170,7 +170,7 @@ class Daemon:
             network=self.network, locator=LoopLocator(resolver), router=self.ledger, peers=self.table,
             seals=Seals(key), journal=self.journal, tracer=self.tracer, clock=time.monotonic, wall=time.time,
             new_id=lambda: names.new(time.time()),
-            is_own=self.network.is_own,
+            is_own=self.network.is_own, domains=building.own_domains(config, self.network.listeners),
             private=building.private_headers(config), agent_from=building.agent_headers(config)))
         await self.addresses.refresh()
         self.qualifier = Qualifier(self.proxy, self)

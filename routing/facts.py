@@ -26,11 +26,25 @@ class Identity(NamedTuple):
     header: str
     """Header name, lower case, long form (`p-asserted-identity`)."""
     user: str
-    """User part of the URI, unescaped; for a header that holds no URI (`X-Agent: 201`), its whole value."""
+    """User part of the URI, unescaped; for a header that holds no URI (`X-Agent: 201`), its whole value.
+
+    A local number of somebody else's domain keeps that as `;phone-context=DOMAIN`, so that it is nobody's here."""
     host: str
     """Host of the URI, lower case; empty where the header holds no URI."""
     display: str
     """Display name without quotes, empty where there is none."""
+
+
+WITHHELD: Final = frozenset({"anonymous", "unknown", "unavailable", "restricted", "private", "withheld"})
+"""User parts that PBXs and carriers write where there is no number to show, lower case."""
+
+
+def names_nobody(identity: Identity) -> bool:
+    """Whether an identity stands for somebody who is not to be known (RFC 3323 section 4.1.1.3; RFC 2606: `.invalid`
+    is nobody's domain)."""
+    host = identity.host.rstrip(".").lower()
+    return (identity.user.partition(";")[0].strip().lower() in WITHHELD
+            or host == "invalid" or host.endswith(".invalid"))
 
 
 def bare_identities(shown: Iterable[tuple[str, str]]) -> tuple[Identity, ...]:
@@ -50,11 +64,11 @@ class NewCall:
     pbx: str
     """Name of the PBX the call would go to (inbound) or came from (outbound)."""
     dialled: str
-    """User part of the Request-URI, unescaped, parameters removed: what was dialled."""
+    """User part of the Request-URI: what was dialled. As `Identity.user`."""
     identities: tuple[Identity, ...]
     """Every identity the INVITE carries in P-Asserted-Identity, Remote-Party-ID, From and the PBX's `agent_from`."""
     withheld: bool
-    """The caller asked not to be shown (RFC 3323 Privacy, anonymous From)."""
+    """The caller asked not to be shown (Privacy, Remote-Party-ID, a From that names nobody)."""
     sip_call_id: str
     """The Call-ID header."""
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from config.policy import Number
-from routing.facts import Identity, NewCall, Target
-from routing.numbers import WITHHELD, Numbers
+from routing.facts import Identity, NewCall, Target, names_nobody
+from routing.numbers import Numbers
 
 Answers = Literal["on_agent", "before_queue"]
 
@@ -64,7 +64,7 @@ def customer(call: NewCall, numbers: Numbers) -> str | None:
         for identity in call.identities:
             if identity.header != header:
                 continue
-            if identity.user.lower() in WITHHELD:
+            if names_nobody(identity):
                 return None
             found = numbers.e164(identity.user)
             if found is not None:

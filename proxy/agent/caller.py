@@ -14,7 +14,7 @@ import json
 from functools import partial
 
 from proxy.agent.invite import Invite
-from proxy.agent.leg import BaseLeg, LegKey, describe_dialog, identities_of
+from proxy.agent.leg import BaseLeg, LegKey, describe_dialog
 from proxy.agent.login import CHALLENGES
 from proxy.agent.offer import Agreement
 from proxy.agent.ports import Ended, LegEnd, LegOrder, LegOwner
@@ -174,7 +174,7 @@ class Caller(BaseLeg):
     def _answered(self, session: Session, tried: Tried, response: Response, now: float) -> None:
         self.session = session
         self._cancel_ring_timer()
-        self.identities = identities_of(response)
+        self.identities = self._identities_of(response)
         session.learn(response)
         agreement = self._early.agreement_of(response)
         if agreement is None:

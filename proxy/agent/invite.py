@@ -29,8 +29,9 @@ class Invite:
         self.tag = wiring.tag()
         self.call_id = order.call.encode()
         self._wiring = wiring
-        self._user = escape_user(order.from_user)
-        self._to = name_addr("", escape_user(order.user), wiring.stack.uri_host(order.side, order.peer, hop))
+        self._user = escape_user(order.from_user) + order.from_params.encode()
+        self._called = escape_user(order.user) + order.user_params.encode()
+        self._to = name_addr("", self._called, wiring.stack.uri_host(order.side, order.peer, hop))
         self._branch = wiring.branch()
         self._cseq = 1
         self._login = wiring.accounts.login(order.side, order.peer)
@@ -49,7 +50,7 @@ class Invite:
     @property
     def _uri(self) -> bytes:
         host = self._wiring.stack.uri_host(self.order.side, self.order.peer, self.way.hop)
-        return b"sip:%s@%s" % (escape_user(self.order.user), host)
+        return b"sip:%s@%s" % (self._called, host)
 
     def next(self) -> None:
         """The next form of it: a transaction of its own."""

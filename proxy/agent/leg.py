@@ -7,7 +7,6 @@ Rules
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import suppress
 
 from proxy.agent.keys import Presses
 from proxy.agent.offer import Agreement, Negotiation
@@ -15,15 +14,14 @@ from proxy.agent.ports import Ended, LegEnd, LegOwner, MediaAddress, Stream
 from proxy.agent.session import Session
 from proxy.agent.wiring import Wiring, escape_user, name_addr, reason_field
 from proxy.sip.dialog import Dialog
-from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
-from proxy.sip.message import Message, NameAddr, Request, Response, split_values
+from proxy.sip.identities import CONNECTED, hides_identity, identities
+from proxy.sip.message import Message, Request, Response
 from proxy.sip.server import ServerTransaction
 from proxy.sip.timers import Timer
 
 LegKey = tuple[bytes, bytes]
 """Call-ID and our tag."""
-_IDENTITIES = (b"p-asserted-identity", b"remote-party-id")
 WRITING_PATIENCE = 0.25
 """Seconds that a call, or the answer to one, waits for what ends it after a crash to be written down; then it goes."""
 NO_MEDIA = LegEnd(503, "lost", reason="No media session")
@@ -168,9 +166,14 @@ class BaseLeg(ABC):
         self._pressed(key, "info", now)
 
     def session_accepted(self, session: Session, request: Request, now: float) -> None:
-        shown = identities_of(request)
+        shown = self._identities_of(request)
         if shown and session is self.session and not self.over:
-            self.owner.leg_connected(self, shown, is_private(request), now)
+            self.owner.leg_connected(self, shown, hides_identity(request), now)
+
+    def _identities_of(self, message: Message) -> tuple[tuple[str, str], ...]:
+        """Who a message says is there: (header in lower case, user part)."""
+        shown = identities(message, CONNECTED, self.wiring.stack.domains)
+        return tuple((one.header, one.user) for one in shown if one.user)
 
     def session_ended(self, session: Session, by: Ended, reason: str, now: float) -> None:
         if session is self.session:
@@ -231,25 +234,6 @@ class BaseLeg(ABC):
             self._hang_up_dialog(LegEnd(200, "lost", reason=MEDIA_FAILED), reason_field(503, MEDIA_FAILED))
         else:
             self.hang_up(now, 503, MEDIA_FAILED)
-
-
-def identities_of(message: Message) -> tuple[tuple[str, str], ...]:
-    """Who a message says is there: (header in lower case, user part); what cannot be read is left out."""
-    found = []
-    for name in _IDENTITIES:
-        for field in message.values(name):
-            with suppress(SipError):
-                users = [NameAddr.parse(value).parsed_uri.unescaped_user() for value in split_values(field)]
-                found += [(name.decode(), user.decode("utf-8", "replace")) for user in users if user]
-    return tuple(found)
-
-
-def is_private(message: Message) -> bool:
-    """Whether whom a message names is not to be shown (RFC 3323 section 4.2; Remote-Party-ID has a parameter)."""
-    levels = {level.strip().lower() for field in message.values(b"privacy") for level in field.split(b";")}
-    return bool(levels & {b"id", b"user", b"header"}) or any(
-        b"privacy=" in field.lower() and b"privacy=off" not in field.lower()
-        for field in message.values(b"remote-party-id"))
 
 
 def describe_dialog(dialog: Dialog) -> dict[str, object]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from proxy.sip.dialog_info import MAX_DIALOGS, DialogInfo, DialogState, Direction, PhoneDialog
+from proxy.sip.identities import Domains
 
 Doing = Literal["free", "ringing", "busy"]
 
@@ -37,9 +38,11 @@ class _Known(NamedTuple):
 class PhoneState:
     """The dialogs of one phone as one subscription knows them."""
 
-    __slots__ = ("_dialogs", "_version")
+    __slots__ = ("_dialogs", "_domains", "_version")
 
-    def __init__(self) -> None:
+    def __init__(self, domains: Domains) -> None:
+        """`domains`: those that mean ourselves, as for `user_of`."""
+        self._domains = domains
         self._version: int | None = None
         self._dialogs: dict[str, _Known] = {}
         """By id; those that changed last are last."""
@@ -69,7 +72,7 @@ class PhoneState:
             return
         direction = dialog.direction or (before.direction if before is not None else None)
         state: Doing = "busy" if dialog.state == "confirmed" or direction == "initiator" else "ringing"
-        remote = dialog.remote_user
+        remote = dialog.remote_user(self._domains)
         if dialog.remote is None and before is not None:
             remote = before.seen.remote
         seen = Seen(state, None if direction == "initiator" else remote)

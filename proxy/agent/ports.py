@@ -32,6 +32,8 @@ class Stack(Protocol):
     timers: Timers
     """On the monotonic clock."""
     values: TimerValues
+    domains: frozenset[str]
+    """Domains that mean ourselves (`sip.identities`)."""
 
     def clock(self) -> float:
         """Monotonic seconds."""
@@ -231,6 +233,10 @@ class LegOrder(NamedTuple):
     """`ring_for` begins anew with each 1xx above 100: the far end says how long it rings, as long as it is alive."""
     forwards: int = MAX_FORWARDS
     """Max-Forwards: of a call that stands for another, what is left of that one's."""
+    user_params: str = ""
+    """What stands behind the user part of Request-URI and To, with its semicolons, as it is to be written."""
+    from_params: str = ""
+    """The same in From and Contact."""
 
 
 Ended = Literal["us", "far", "lost"]

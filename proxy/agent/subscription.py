@@ -107,7 +107,7 @@ class Subscription:
         except SipError:
             if dialog is not None:
                 # What it does now was in there: nobody knows it any more.
-                dialog.state = PhoneState()
+                dialog.state = PhoneState(self._site.stack.domains)
                 self._changed(now)
             raise
         if dialog is None:

@@ -277,9 +277,9 @@ def is_ours(request: Request) -> bool:
 
 def place_order(request: Request, call: str, pbx: str) -> LegOrder:
     """Return the call to the PBX that stands for a caller's. Raises SipError where their INVITE names nobody."""
-    dialled = Uri.parse(request.uri).unescaped_user().decode("utf-8", "replace")
-    from_ = request.from_
-    caller = Uri.parse(from_.uri).unescaped_user().decode("utf-8", "replace")
+    called, from_ = Uri.parse(request.uri), request.from_
+    caller = from_.parsed_uri
+    dialled = _text(called.unescaped_user())
     if not dialled:
         raise SipError(404, "Not Found", request)
     headers = tuple(
@@ -287,10 +287,15 @@ def place_order(request: Request, call: str, pbx: str) -> LegOrder:
          b" ".join(field.partition(b":")[2].split()).decode("utf-8", "replace"))
         for name, field in zip(request.names, request.fields, strict=True)
         if name not in OWN_FIELDS and not name.startswith(b"content-"))
-    return LegOrder(call, "pbx", pbx, dialled, caller or "anonymous", _text(from_.display), headers=headers,
-                    ring_for=RINGS_ON, held=True,
-                    patient=True, forwards=MAX_FORWARDS if request.max_forwards is None else request.max_forwards)
+    return LegOrder(call, "pbx", pbx, dialled, _text(caller.unescaped_user()) or "anonymous",
+                    _shown(from_.display), headers=headers, ring_for=RINGS_ON, held=True, patient=True,
+                    forwards=MAX_FORWARDS if request.max_forwards is None else request.max_forwards,
+                    user_params=_text(called.user_params), from_params=_text(caller.user_params))
 
 
-def _text(display: bytes | None) -> str:
-    return (display or b"").strip().strip(b'"').replace(b"\\", b"").decode("utf-8", "replace")
+def _shown(display: bytes) -> str:
+    return _text(display.strip().strip(b'"').replace(b"\\", b""))
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")

@@ -64,7 +64,7 @@ class WatchedDialog:
         self.dialog = Dialog(key_of_request(notify), notify.value(b"to") or b"", notify.value(b"from") or b"",
                              DialogState.CONFIRMED, notify.contacts[0].uri, tuple(notify.record_routes), cseq,
                              notify.cseq.number)
-        self.state = PhoneState()
+        self.state = PhoneState(site.stack.domains)
         self._exchange: Exchange | None = None
         self._timer: Timer | None = None
         self._expires_at = now

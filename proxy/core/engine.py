@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from proxy.core import in_dialog, orphans
 from proxy.core.counters import OTHER, status_class
-from proxy.core.headers import CONNECTED, answered_elsewhere, identities
+from proxy.core.headers import answered_elsewhere
 from proxy.core.limiter import STRANGER_BURST, STRANGER_RATE, Buckets
 from proxy.core.newcomers import ALLOWED, RETRY_AFTER, Newcomers
 from proxy.core.outward import METHODS, Parts, return_address
@@ -21,6 +21,7 @@ from proxy.core.setup import Bye, CallSetup, Refresh
 from proxy.sip.dialog import REFRESHES
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
+from proxy.sip.identities import CONNECTED, identities
 from proxy.sip.keys import cancel_key, client_key, likely_client_key, server_key
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import is_keepalive, parse
@@ -146,7 +147,7 @@ class Proxy(Newcomers):
             self.open_relay(relay, request, now)
         self.prepare(request, None if self._all_trusted else self.peers.identify(flow, request.via.port))
         if isinstance(relay, Refresh) and relay.sender.side == "callee":
-            relay.connected = identities(request, CONNECTED)
+            relay.connected = identities(request, CONNECTED, self.domains)
         try:
             in_dialog.forward(self, request, flow, relay)
         except SipError as error:

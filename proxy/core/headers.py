@@ -1,17 +1,13 @@
-"""What the proxy reads from and changes in the headers of a message that passes: identities, hygiene, hop limits."""
+"""What the proxy reads from and changes in the headers of a message that passes: hygiene, hop limits."""
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import lru_cache
 
-from proxy.sip.errors import SipError
-from proxy.sip.message import Message, NameAddr, Request, split_values
+from proxy.sip.message import Message, Request, split_values
 from proxy.sip.names import known_spellings
 from proxy.sip.requests import MAX_FORWARDS
 from proxy.sip.session_timer import SessionExpires
-from proxy.sip.uri import Uri
-from routing.facts import Identity
 
 OUR_PREFIX = b"x-boomerang"
 """Headers that only we may write begin with this."""
@@ -19,9 +15,6 @@ ASSERTED = (b"p-asserted-identity", b"remote-party-id", b"p-preferred-identity")
 """Identities that are believed only from a trusted peer (RFC 3325)."""
 STANDARD = frozenset({b"from", b"contact", b"diversion", b"history-info", b"referred-by", b"reply-to", *ASSERTED})
 """Headers that an `agent_from` list may name without making them private."""
-CONNECTED = (b"p-asserted-identity", b"remote-party-id")
-"""Where a 2xx shows who answered."""
-
 
 _ELSEWHERE = re.compile(rb"(?:SIP[ \t]*;.*cause[ \t]*=[ \t]*200|Q\.850[ \t]*;.*cause[ \t]*=[ \t]*26)\b", re.IGNORECASE)
 """SIP cause 200, or its equal of ISDN, 26 (non-selected user clearing)."""
@@ -63,54 +56,9 @@ def count_hop(request: Request) -> None:
         request.replace(b"max-forwards", b"Max-Forwards: %d" % (left - 1))
 
 
-@lru_cache(1024)
-def user_of(uri: bytes) -> tuple[str, str]:
-    """User and host of a URI as text, the user unescaped and without its parameters; empty where unreadable."""
-    try:
-        parsed = Uri.parse(uri)
-    except SipError:
-        return "", ""
-    return parsed.unescaped_user().decode("utf-8", "replace"), parsed.host.decode("ascii", "replace")
-
-
-def identities(message: Message, names: Iterable[bytes]) -> tuple[Identity, ...]:
-    """Every identity in the headers `names`, in that order. What cannot be read is left out."""
-    found: list[Identity] = []
-    for name in names:
-        if name == b"from":
-            address = message.from_
-            found.append(Identity("from", *user_of(address.uri), _text(address.display)))
-            continue
-        for field in message.values(name):
-            with suppress(SipError):
-                found.extend(_identity(name, value) for value in split_values(field))
-    return tuple(found)
-
-
-def _identity(name: bytes, value: bytes) -> Identity:
-    if b":" not in value and name not in STANDARD:
-        return Identity(name.decode(), _text(value), "", "")
-    address = NameAddr.parse(value)
-    return Identity(name.decode(), *user_of(address.uri), _text(address.display))
-
-
-def _text(value: bytes | None) -> str:
-    return (value or b"").strip().strip(b'"').decode("utf-8", "replace")
-
-
 def answered_elsewhere(cancel: Message) -> bool:
     """Whether a CANCEL says that somebody else has answered (RFC 3326 section 3.1)."""
     return any(_ELSEWHERE.match(value.strip()) for field in cancel.values(b"reason") for value in split_values(field))
-
-
-def withheld(request: Message) -> bool:
-    """Whether the caller asked not to be shown: RFC 3323 Privacy, or an anonymous From (RFC 3323 section 4.1.1.3)."""
-    for field in request.values(b"privacy"):
-        levels = {level.strip().lower() for level in field.split(b";")}
-        if levels & {b"id", b"user", b"header"}:
-            return True
-    user, host = user_of(request.from_.uri)
-    return host == "anonymous.invalid" or user.lower() == "anonymous"
 
 
 def session_interval(message: Message) -> float | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from proxy.core.headers import ASSERTED, clean, count_hop, dialog_key, identities, user_of, withheld
+from proxy.core.headers import ASSERTED, clean, count_hop, dialog_key
 from proxy.core.limiter import PEER_BURST, PEER_RATE, Buckets
 from proxy.core.local import Local, Nobody
 from proxy.core.outward import Parts, return_address
@@ -19,6 +19,7 @@ from proxy.core.setup import CallSetup
 from proxy.core.told import Told
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
+from proxy.sip.identities import identities, user_of, withheld
 from proxy.sip.limits import MAX_HOPS
 from proxy.sip.message import Message, Request
 from proxy.sip.reply import build_response
@@ -85,7 +86,7 @@ class Newcomers(Told):
             return
         self.turned_away.add(request.call_id)
         call = self.new_id()
-        self._decide(self.describe(request, user_of(_called(request, source))[0], source, call), call)
+        self._decide(self.describe(request, user_of(_called(request, source), self.domains)[0], source, call), call)
         self.tell(self.router.ended, call, Ending(503, "proxy"), self.wall(), call=call)
 
     def refuse(self, request: Request, flow: Flow, status: int, reason: str) -> None:
@@ -138,7 +139,7 @@ class Newcomers(Told):
         uri = _called(request, source)
         known = self.open_call(request)
         call = self.call_repeated(dialog_key(request)) or (known.id if known else self.new_id())
-        decision = self._decide(self.describe(request, user_of(uri)[0], source, call), call)
+        decision = self._decide(self.describe(request, user_of(uri, self.domains)[0], source, call), call)
         side = self.peers.pbxs if source.side == "trunk" else self.peers.trunks
         relay = CallSetup(self, request, flow, call, decision, side.get(decision.peer) or self.other_side(source))
         relay.loop = mark
@@ -165,7 +166,7 @@ class Newcomers(Told):
         return NewCall(
             id=call, direction="inbound" if inbound else "outbound", trunk=source.name if inbound else other.name,
             pbx=other.name if inbound else source.name, dialled=dialled,
-            identities=identities(request, names), withheld=withheld(request),
+            identities=identities(request, names, self.domains), withheld=withheld(request),
             sip_call_id=request.call_id.decode("utf-8", "replace"))
 
     def _decide(self, facts: NewCall, call: str) -> Decision:
@@ -202,9 +203,9 @@ def _called(request: Request, source: Peer) -> bytes:
         return request.uri
     uri = Uri.parse(request.uri)
     try:
-        number = request.to.parsed_uri.user
+        called = request.to.parsed_uri
     except SipError:
         return request.uri
-    if not number or number == uri.user or uri.unescaped_user() != source.account.encode():
+    if not called.user or called.user == uri.user or uri.unescaped_user() != source.account.encode():
         return request.uri
-    return Uri(uri.scheme, number, None, uri.host, uri.port).to_bytes()
+    return Uri(uri.scheme, called.name + called.user_params, None, uri.host, uri.port).to_bytes()

@@ -15,15 +15,17 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from proxy.core.headers import clean, user_of
+from proxy.core.headers import clean
 from proxy.core.newcomers import AGE
 from proxy.core.peers import Peer
 from proxy.core.seals import first_vias, sealed_numbers
 from proxy.core.setup import COMMIT_PATIENCE
 from proxy.sip.hop import Flow, Hop
+from proxy.sip.identities import identities, user_of
 from proxy.sip.message import Message, Request, Response
 from proxy.sip.requests import make_cancel, make_stray_ack, via_field
 from proxy.sip.via import Via
@@ -114,10 +116,16 @@ def _report(core: Proxy, answer: Response, target: int, came_from: Peer | None,
 
 
 def _reopen(core: Proxy, answer: Response, came_from: Peer) -> str:
-    """Open a ledger entry for a call that was lost before it was written: what a response repeats must do."""
+    """Open a ledger entry for a call that was lost before it was written: what a response repeats must do.
+
+    It repeats the caller's From, and neither who was asserted nor whether they wanted to be known: a customer who calls
+    stays unknown then. Other identities in it, and its own privacy, are the callee's.
+    """
     call = core.new_id()
-    core.tell(core.router.decide, core.describe(answer, user_of(answer.to.uri)[0], core.other_side(came_from), call),
-              core.wall(), call=call)
+    facts = core.describe(answer, user_of(answer.to.uri, core.domains)[0], core.other_side(came_from), call)
+    core.tell(core.router.decide, replace(
+        facts, identities=identities(answer, (b"from",), core.domains), withheld=facts.direction == "inbound"),
+        core.wall(), call=call)
     return call
 
 

@@ -52,6 +52,8 @@ class Parts:
     """A new UUID version 7 in text form."""
     is_own: Callable[[str, int | None, str | None], bool]
     """Whether host (IPv6 without brackets), port and transport (None: the usual ones) are an address of ours."""
+    domains: frozenset[str] = frozenset()
+    """Domains that mean ourselves, lower case: local numbers in their context are ours to read (RFC 3966)."""
     private: frozenset[bytes] = frozenset()
     """Canonical names of headers that may not cross (`headers.private_names`)."""
     agent_from: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
@@ -73,6 +75,7 @@ class Outward:
         self.clock = parts.clock
         self.wall = parts.wall
         self.new_id = parts.new_id
+        self.domains = parts.domains
         self.private = parts.private
         self.agent_from = parts.agent_from
         self.values = parts.values

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from proxy.core.headers import CONNECTED, identities, session_interval
+from proxy.core.headers import session_interval
 from proxy.core.outward import Outward, Parts
 from proxy.core.seals import Sender, tag_text
 from proxy.core.setup import Held
+from proxy.sip.identities import CONNECTED, identities
 from proxy.sip.message import Message, Response
 from proxy.sip.timers import Timer
 from proxy.sip.transaction import ServerTransaction
@@ -60,9 +61,9 @@ class Told(Outward):
 
     def answered(self, call: str, target: int, answer: Response, *, first: bool = True) -> None:
         """Report a 2xx to the INVITE of a call. `first`: the call had none before."""
-        self.tell(self.router.answered if first else self.router.answered_again, call, target,
-                  identities(answer, CONNECTED), session_interval(answer), self.wall(), tag_text(answer.to.tag),
-                  call=call)
+        shown = identities(answer, CONNECTED, self.domains)
+        self.tell(self.router.answered if first else self.router.answered_again, call, target, shown,
+                  session_interval(answer), self.wall(), tag_text(answer.to.tag), call=call)
 
     def acknowledged(self, call: str, sender: Sender | None) -> None:
         """Report the ACK to a 2xx."""

@@ -9,7 +9,7 @@ from config.address import SipPeer, is_address
 from config.node import NodeConfig
 from proxy.core.headers import private_names
 from proxy.core.peers import Address, Peer, SourceRule
-from proxy.sip.hop import Hop
+from proxy.sip.hop import Hop, Listener
 from proxy.status.source import HttpSettings, MqttSettings
 from proxy.transports.network import ListenSpec
 from routing.identity import PbxFacts
@@ -97,6 +97,14 @@ def address_of(uri: SipPeer, hop: Hop) -> Address:
 def pbx_facts(config: NodeConfig) -> dict[str, PbxFacts]:
     """Return what the rules must know of each PBX."""
     return {name: PbxFacts.of(pbx.extensions, pbx.agent_from, pbx.answers) for name, pbx in config.pbx.items()}
+
+
+def own_domains(config: NodeConfig, listeners: tuple[Listener, ...]) -> frozenset[str]:
+    """Return the domains that mean ourselves: our own hosts, the PBXs', and those that trunks know us by."""
+    own = {one.host.strip("[]") for one in listeners}
+    own |= {uri.host for pbx in config.pbx.values() for uri in pbx.sip_peers}
+    own |= {trunk.from_domain.partition(":")[0] for trunk in config.trunk.values() if trunk.from_domain}
+    return frozenset(host.lower().rstrip(".") for host in own)
 
 
 def private_headers(config: NodeConfig) -> frozenset[bytes]:

@@ -29,7 +29,7 @@ class ProxyStack:
 
         `from_hosts`: what stands behind the @ of From where a peer wants a domain of its own there.
         """
-        self.timers, self.values = proxy.timers, proxy.values
+        self.timers, self.values, self.domains = proxy.timers, proxy.values, proxy.domains
         self._proxy = proxy
         self._accounts = accounts
         self._from_hosts = from_hosts

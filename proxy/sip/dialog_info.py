@@ -14,8 +14,8 @@ from typing import Final, Literal, NamedTuple, get_args
 from xml.parsers import expat
 
 from proxy.sip.errors import SipError
+from proxy.sip.identities import Domains, user_of
 from proxy.sip.limits import MAX_MESSAGE
-from proxy.sip.uri import Uri
 
 CONTENT_TYPE: Final = b"application/dialog-info+xml"
 NAMESPACE: Final = "urn:ietf:params:xml:ns:dialog-info"
@@ -46,18 +46,9 @@ class PhoneDialog(NamedTuple):
     remote: str | None
     """Identity of the other end, a URI. A target is none: it is where that end is reached."""
 
-    @property
-    def remote_user(self) -> str | None:
-        """User part of that identity (a number or an extension), unescaped; None where there is none."""
-        if self.remote is None:
-            return None
-        try:
-            uri = Uri.parse(self.remote.encode())
-        except SipError:
-            return None
-        if uri.scheme not in (b"sip", b"sips", b"tel"):
-            return None
-        return uri.unescaped_user().decode("utf-8", "replace") or None
+    def remote_user(self, domains: Domains) -> str | None:
+        """User part of that identity (a number or an extension) as `user_of` gives it; None where there is none."""
+        return None if self.remote is None else user_of(self.remote.encode(), domains)[0] or None
 
 
 class DialogInfo(NamedTuple):

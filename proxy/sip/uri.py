@@ -91,6 +91,17 @@ class Uri:
         return unescape(self.user.partition(b";")[0])
 
     @property
+    def name(self) -> bytes:
+        """The user part without its parameters, escapes in place."""
+        return self.user.partition(b";")[0]
+
+    @property
+    def user_params(self) -> bytes:
+        """Parameters of the user part with their semicolons, as they came; those of a tel URI, for a SIP URI made of it
+        has them there (RFC 3261 section 19.1.6)."""
+        return format_params(self.params) if self.scheme == b"tel" else self.user[len(self.name):]
+
+    @property
     def plain_host(self) -> str:
         """The host as text, IPv6 without its brackets."""
         return _plain(self.host)

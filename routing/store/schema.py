@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlite_utils import Database, Migrations
 
+from config.numbering import read
 from routing.store.interface import CallRow
 
 migrations: Final = Migrations("boomerang")
@@ -164,6 +165,17 @@ def m011_history(db: Database) -> None:
     db.execute("CREATE INDEX tickets_closed ON tickets (closed_at, id) WHERE closed_at IS NOT NULL")
     db.execute("CREATE TABLE ticket_numbers (last INTEGER NOT NULL)")
     db.execute("INSERT INTO ticket_numbers VALUES (0)")
+
+
+@migrations()
+def m012_spellings(db: Database) -> None:
+    """The do-not-call list as numbers are read now, so that nobody on it is called under another spelling."""
+    rows = db.execute("SELECT customer, added_at, reason FROM do_not_call").fetchall()
+    for customer, added_at, reason in rows:
+        written = read(customer, "")
+        if written is not None and written != customer:
+            db.execute("INSERT OR IGNORE INTO do_not_call VALUES (?,?,?)", (written, added_at, reason))
+            db.execute("DELETE FROM do_not_call WHERE customer=?", (customer,))
 
 
 def migrate(connection: sqlite3.Connection) -> None:

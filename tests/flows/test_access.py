@@ -340,6 +340,16 @@ def test_a_call_to_the_registered_contact(call: Script, account: str, user: byte
     call.world.wait(400)
 
 
+@pytest.mark.parametrize(("to", "uri"), [
+    (b"<tel:14445555;phone-context=+49>;x=\"", b"sip:14445555;phone-context=+49@"),
+    (b"<sip:14445555;phone-context=+49@", b"sip:14445555;phone-context=+49@"),
+])
+def test_a_number_in_a_context_keeps_it(call: Script, to: bytes, uri: bytes) -> None:
+    data = registered(call, to=to).replace(b'x="127.0.0.1:5060>', b"x=1", 1)
+    assert call.send(call["trunk"], data)[-1].request.uri.startswith(uri)
+    assert call.world.router.calls[-1].dialled == "+4914445555"
+
+
 def test_its_copy_is_no_second_call(call: Script) -> None:
     """RFC 3261 section 17.2.3: without the magic cookie the Request-URI that came names the transaction."""
     data = registered(call).replace(b"z9hG4bK", b"old")

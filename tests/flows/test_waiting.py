@@ -485,3 +485,26 @@ def test_whom_the_pbx_rings_is_shown_unless_it_is_private(fields: tuple[str, ...
     site.pbx.to(NUMBER)[0].request("UPDATE", fields=fields)
     site.run(1)
     assert any(message.method == "INVITE" and message.all("P-Asserted-Identity") for message in call.heard) is shown
+
+
+def test_a_number_in_a_context_goes_on_as_it_came() -> None:
+    """Else the PBX would show, and call, somebody else."""
+    site = site_of()
+    site.pbx.plan("14445555;phone-context=+36", QUEUE)
+    call = site.carrier.dial("14445555;phone-context=+36", "201234567;phone-context=+49")
+    site.run(4)
+    assert call.state == "up"
+    [place] = site.pbx.calls
+    assert place.invite.user == "14445555;phone-context=+36"
+    assert place.shown == "201234567;phone-context=+49"
+    [row] = [row for row in site.alive.ledger.calls() if row.direction == "inbound"]
+    assert (row.customer, row.number) == ("+49201234567", NUMBER)
+
+
+def test_whom_the_pbx_rings_in_a_context_of_somebody_else_is_no_agent() -> None:
+    site = site_of()
+    calls_in(site)
+    place = site.pbx.to(NUMBER)[0]
+    place.request("UPDATE", fields=("P-Asserted-Identity: <tel:201;phone-context=+49>",))
+    site.run(1)
+    assert "connected_line" not in [row.evidence for row in site.alive.ledger.calls()]

@@ -216,7 +216,8 @@ class World:
     """A proxy between the trunk `main` (127.0.0.1:5070) and the PBX `office` (127.0.0.1:5080)."""
 
     def __init__(self, *, pbx: tuple[Address, ...] = (address(PBX),), trusted: bool = True,
-                 register_to: str | None = None, peers: list[Peer] | None = None, start: float = 1_000.0) -> None:
+                 register_to: str | None = None, peers: list[Peer] | None = None, start: float = 1_000.0,
+                 domains: frozenset[str] = frozenset()) -> None:
         self.now = start
         self.wire = Wire()
         self.router = ObedientRouter()
@@ -225,6 +226,7 @@ class World:
         self.serial = 0
         self.trunk = Peer("trunk", "main", trusted=trusted, addresses=(address(TRUNK),))
         self.pbx = Peer("pbx", "office", register_to=register_to, addresses=pbx)
+        self.domains = domains
         self.table = PeerTable(peers or [self.trunk, self.pbx])
         self.proxy = self.build()
 
@@ -233,8 +235,8 @@ class World:
         return Proxy(Parts(
             network=self.wire, locator=self.names, router=self.router, peers=self.table, seals=Seals(KEY),
             journal=self.notes, tracer=Deaf(), clock=lambda: self.now, wall=lambda: 1.7e9 + self.now,
-            new_id=self._new_id, is_own=OwnAddresses(self.wire.listeners).holds, private=frozenset({b"x-agent"}),
-            agent_from={"office": (b"x-agent",)}))
+            new_id=self._new_id, is_own=OwnAddresses(self.wire.listeners).holds, domains=self.domains,
+            private=frozenset({b"x-agent"}), agent_from={"office": (b"x-agent",)}))
 
     def restart(self) -> None:
         """Forget everything that was only in memory."""

@@ -55,6 +55,11 @@ def test_an_identity_that_says_it_is_withheld_is_nobody_whatever_from_says() -> 
     assert customer(call(pai("Anonymous"), sender("+36201111111")), HU) is None
 
 
+def test_a_domain_that_is_nobodys_is_withheld_too() -> None:
+    hidden = Identity("p-asserted-identity", "+36202222222", "anonymous.invalid", "")
+    assert customer(call(hidden, sender("+36201111111")), HU) is None
+
+
 def test_unreadable_is_nobody() -> None:
     assert customer(call(sender("alice")), HU) is None
     assert customer(call(), HU) is None

@@ -37,14 +37,14 @@ def partial(version: int, *dialogs: PhoneDialog) -> DialogInfo:
     ((one("early", CUSTOMER), one("terminated", name="2")), Seen("ringing", CUSTOMER)),
 ])
 def test_joined_over_the_dialogs_of_a_phone(dialogs: tuple[PhoneDialog, ...], seen: Seen) -> None:
-    state = PhoneState()
+    state = PhoneState(frozenset())
     assert state.take(full(*dialogs))
     assert state.seen() == seen
 
 
 def test_the_one_who_rang_is_the_one_who_is_talked_to() -> None:
     """Asterisk leaves the identity out once the call is taken."""
-    state = PhoneState()
+    state = PhoneState(frozenset())
     state.take(full(one("early", CUSTOMER)))
     state.take(full(one("confirmed", way=None)))
     assert state.seen() == Seen("busy", CUSTOMER)
@@ -54,21 +54,21 @@ def test_the_one_who_rang_is_the_one_who_is_talked_to() -> None:
 
 
 def test_a_placed_call_stays_one() -> None:
-    state = PhoneState()
+    state = PhoneState(frozenset())
     state.take(full(one("early", CUSTOMER, way="initiator")))
     state.take(full(one("confirmed", CUSTOMER, way=None)))
     assert state.seen() == Seen("busy")
 
 
 def test_who_rings_may_change() -> None:
-    state = PhoneState()
+    state = PhoneState(frozenset())
     state.take(full(one("early", CUSTOMER)))
     state.take(full(one("early", OTHER)))
     assert state.seen() == Seen("ringing", OTHER)
 
 
 def test_an_identity_that_nobody_can_read_is_nobody() -> None:
-    state = PhoneState()
+    state = PhoneState(frozenset())
     state.take(full(one("early", CUSTOMER)))
     unreadable = one("confirmed")._replace(remote="urn:x:y")
     state.take(full(unreadable))
@@ -76,14 +76,14 @@ def test_an_identity_that_nobody_can_read_is_nobody() -> None:
 
 
 def test_the_newest_of_two_talks_counts() -> None:
-    state = PhoneState()
+    state = PhoneState(frozenset())
     state.take(full(one("confirmed", OTHER), one("early", CUSTOMER, "2")))
     state.take(full(one("confirmed", name="2"), one("confirmed")))
     assert state.seen() == Seen("busy", CUSTOMER)
 
 
 def test_partial_documents_follow_each_other() -> None:
-    state = PhoneState()
+    state = PhoneState(frozenset())
     assert not state.take(partial(1, one("early", CUSTOMER)))
     assert not state.known
     assert state.take(full(one("early", CUSTOMER), version=4))
@@ -97,14 +97,14 @@ def test_partial_documents_follow_each_other() -> None:
 
 
 def test_a_notifier_that_never_counts_is_understood() -> None:
-    state = PhoneState()
+    state = PhoneState(frozenset())
     state.take(full(one("early", CUSTOMER), version=0))
     state.take(full(one("confirmed"), version=0))
     assert state.seen().state == "busy"
 
 
 def test_dialogs_are_bounded() -> None:
-    state = PhoneState()
+    state = PhoneState(frozenset())
     state.take(full())
     for number in range(1, 1000):
         state.take(partial(number, one("confirmed", name=str(number))))
@@ -120,7 +120,7 @@ DIALOGS = st.lists(DIALOG, max_size=3, unique_by=lambda each: each.id)
 @given(st.lists(DIALOGS, max_size=6))
 def test_full_documents_leave_nothing_of_before(documents: list[list[PhoneDialog]]) -> None:
     """Free, ringing or busy is what the last document alone says, unless a direction was told once and left out."""
-    state = PhoneState()
+    state = PhoneState(frozenset())
     for dialogs in documents:
         state.take(full(*dialogs))
         alive = [each for each in dialogs if each.state != "terminated"]

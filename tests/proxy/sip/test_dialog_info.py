@@ -51,7 +51,7 @@ def test_a_ringing_phone_as_asterisk_tells_it() -> None:
     assert (found.version, found.full) == (4, True)
     dialog = found.dialogs[0]
     assert (dialog.id, dialog.state, dialog.direction) == ("201", "early", "recipient")
-    assert (dialog.remote, dialog.remote_user) == ("sip:%2B36201234567@127.0.0.1", "+36201234567")
+    assert (dialog.remote, dialog.remote_user(frozenset())) == ("sip:%2B36201234567@127.0.0.1", "+36201234567")
 
 
 def test_prefixes_partial_documents_and_what_others_put_in() -> None:
@@ -63,12 +63,14 @@ def test_prefixes_partial_documents_and_what_others_put_in() -> None:
 
 @pytest.mark.parametrize(("identity", "user"), [
     ("sip:201@pbx", "201"), ("sips:201@pbx", "201"), ("tel:+36201234567", "+36201234567"),
-    ("sip:+36201234567;phone-context=x@pbx", "+36201234567"), ("sip:pbx.example", None), ("", None),
+    ("sip:+36201234567;phone-context=x@pbx", "+36201234567"),
+    ("sip:201234567;phone-context=+49@pbx", "+49201234567"), ("tel:201;phone-context=pbx", "201"),
+    ("tel:201;phone-context=x", "201;phone-context=x"), ("sip:pbx.example", None), ("", None),
     ("urn:service:sos", None), ("nonsense", None), ("sip:%ff@pbx", "\ufffd"), ("sip:a b@pbx", None),
 ])
 def test_the_user_of_an_identity(identity: str, user: str | None) -> None:
     inside = f'<dialog id="1"><remote><identity>{identity}</identity></remote><state>early</state></dialog>'
-    assert parse_dialog_info(document(inside)).dialogs[0].remote_user == user
+    assert parse_dialog_info(document(inside)).dialogs[0].remote_user(frozenset({"pbx"})) == user
 
 
 def test_a_target_is_no_identity() -> None:

@@ -295,6 +295,25 @@ def test_an_old_database_gets_the_tables_and_keeps_its_rows(worlds: Callable[...
     assert world.store.open_tasks() == [task]
 
 
+def test_the_do_not_call_list_is_written_as_numbers_are_read_now(
+    worlds: Callable[..., World], tmp_path: Path
+) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "boomerang.db", isolation_level=None)) as db:
+        from sqlite_utils import Database, Migrations
+
+        from routing.store import schema
+
+        old = Migrations("boomerang")
+        for step in (schema.m001_calls, schema.m002_direct, schema.m003_policy, schema.m004_outbox, schema.m005_tasks,
+                     schema.m006_attempts, schema.m007_journal, schema.m008_tickets, schema.m009_do_not_call):
+            old()(step)
+        old.apply(Database(db, execute_plugins=False))
+        for number, customer in enumerate(("+480221234567", "+5215512345678", "+525512345678", CUSTOMER, "no number")):
+            db.execute("INSERT INTO do_not_call VALUES (?,?,'')", (customer, float(number)))
+    assert {(row.customer, row.added_at) for row in worlds().store.barred()} == {
+        ("+48221234567", 0.0), ("+525512345678", 2.0), (CUSTOMER, 3.0), ("no number", 4.0)}
+
+
 def test_closing_refuses_nobody_who_can_be_served(tmp_path: Path) -> None:
     said: list[bool] = []
     store = SqliteStore(tmp_path / "boomerang.db", lambda function: function(), lambda: BEGIN, "edge1")
