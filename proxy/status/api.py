@@ -1,30 +1,17 @@
 """The API under `/api/v1/`: callbacks, agents, do-not-call list, tickets, campaigns and policy, each a command.
 
-Who may
-- With a token (`http.token`) every request of this API needs `Authorization: Bearer TOKEN`.
-- Without one only whoever connects from this machine may, by a name of this machine: a page in somebody's browser
-  cannot (its Origin is another, and a name that was bent to 127.0.0.1 is no name of this machine), nor can whoever
-  comes through a proxy on this machine that says so. One that does not must not be put before an API without a token.
+Who may is asked before any of it, by `door.py`: `access.py` has the rules.
 """
 
-import hmac
-import ipaddress
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Path, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, FastAPI, Path, Query, Response
 from pydantic import Field
 
 from proxy.status import policy_api
-from proxy.status.api_base import Body, Do, answer
+from proxy.status.api_base import Body, Do, JsonRoute, answer
 from proxy.status.commands import Commands, outcome
-
-HERE: Final = ("localhost", "127.0.0.1", "[::1]")
-"""Names of this machine in a Host header."""
-BEARER: Final = "bearer "
-PASSED_ON: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
-"""Headers with which a reverse proxy says that somebody else is asking (RFC 7239, and what was there before it)."""
 
 
 class NewCallback(Body):
@@ -72,20 +59,17 @@ Ident = Annotated[str, Path(min_length=1, max_length=64)]
 _NO_REASON: Final = Reason()
 
 
-def mount(app: FastAPI, commands: Commands, token: str | None) -> None:
-    """Add every path of the API. `token`: what a caller must show; None: only this machine may."""
+def mount(app: FastAPI, commands: Commands) -> None:
+    """Add every path of the API."""
 
     async def do(verb: str, write: Callable[[Any], Response] = answer, **args: Any) -> Response:
         said = await outcome(commands, verb, {key: value for key, value in args.items() if value is not None})
         if said["ok"]:
             return write(said["data"])
         status = 404 if said.get("unknown") else 422 if said["problems"] else 409
-        return JSONResponse({"detail": said["error"], "problems": said["problems"]}, status_code=status)
+        return answer({"detail": said["error"], "problems": said["problems"]}, status)
 
-    async def allowed(request: Request) -> None:
-        _check(request, token)
-
-    api = APIRouter(prefix="/api/v1", dependencies=[Depends(allowed)], responses={
+    api = APIRouter(prefix="/api/v1", route_class=JsonRoute, responses={
         401: {"description": "No token, or a wrong one"}, 403: {"description": "Not from this machine"},
         404: {"description": "Nothing of this name"}, 409: {"description": "It cannot be done; `detail` says why"}})
     _callbacks(api, do)
@@ -175,27 +159,3 @@ def _tickets(api: APIRouter, do: Do) -> None:
     @api.post("/tickets/{ticket}/close", summary="Close a ticket", tags=["tickets"])
     async def close(ticket: Ident) -> Response:
         return await do("tickets.close", id=ticket)
-
-
-def _check(request: Request, token: str | None) -> None:
-    """Raise HTTPException where this caller may not."""
-    if token is not None:
-        given = request.headers.get("authorization", "")
-        if given[:len(BEARER)].lower() != BEARER or not hmac.compare_digest(
-                given[len(BEARER):].strip().encode(), token.encode()):
-            raise HTTPException(401, "this API needs its token", {"WWW-Authenticate": "Bearer"})
-        return
-    host = request.headers.get("host", "")
-    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-    origin = request.headers.get("origin")
-    peer = request.client.host if request.client is not None else ""
-    if not _loopback(peer) or name.lower() not in HERE or (origin is not None and origin.partition("//")[2] != host) \
-            or any(header in request.headers for header in PASSED_ON):
-        raise HTTPException(403, "without http.token this API serves this machine only")
-
-
-def _loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False

@@ -7,21 +7,26 @@ The address is taken by ourselves, because uvicorn ends the whole process where 
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 import structlog
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from proxy.core.counters import Counters
-from proxy.status import api, docs_page, metrics
+from proxy.status import api, docs_page, metrics, policy_api
+from proxy.status.api_base import unfit
 from proxy.status.commands import Commands
+from proxy.status.connections import Connections
+from proxy.status.door import Door
 from proxy.status.models import Health, StatusDocument, status_document
 from proxy.status.source import HttpSettings, StatusSource
 
-MAX_CONNECTIONS: Final = 64
-"""Connections and requests at a time; more are answered 503."""
+BACKLOG: Final = 64
+"""Connections that wait to be taken."""
 KEEP_ALIVE: Final = 5
 """Seconds an idle connection is kept."""
 PATIENCE: Final = 2.0
@@ -38,9 +43,11 @@ class HttpServer:
     def __init__(self, settings: HttpSettings, source: StatusSource, counters: Counters,
                  connection: metrics.Connection, version: str, commands: Commands | None = None) -> None:
         self._settings = settings
-        self._app = build_app(source, counters, connection, version)
+        app = build_app(source, counters, connection, version)
         if commands is not None:
-            api.mount(self._app, commands, settings.token)
+            api.mount(app, commands)
+        self._connections = Connections()
+        self._app = Door(app, self._connections, settings.token, policy_api.UPLOADS)
         self._server: uvicorn.Server | None = None
         self.port: int | None = None
         """The port it listens on, None while it does not."""
@@ -49,8 +56,9 @@ class HttpServer:
         """Serve until `stop`; `listening` is called when the address is ours. Raises OSError where it is not."""
         sock = listen(self._settings)
         config = uvicorn.Config(
-            self._app, log_config=None, access_log=False, lifespan="off", ws="none", http="h11", server_header=False,
-            limit_concurrency=MAX_CONNECTIONS, timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=GOODBYE,
+            self._app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False,
+            http=cast(type[asyncio.Protocol], self._connections.watch(H11Protocol)), backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=GOODBYE,
         )
         self._server = uvicorn.Server(config)
         self.port = sock.getsockname()[1]
@@ -60,6 +68,7 @@ class HttpServer:
             await self._server.serve(sockets=[sock])
         finally:
             self.port = None
+            self._connections.cut_all()
             sock.close()
 
     def stop(self) -> None:
@@ -116,5 +125,9 @@ def build_app(source: StatusSource, counters: Counters, connection: metrics.Conn
     async def failed(request: Request, error: Exception) -> Response:
         log.error("http_request_failed", path=request.url.path, reason=repr(error))
         return JSONResponse({"detail": "internal error"}, status_code=500)
+
+    @app.exception_handler(RequestValidationError)
+    async def refused(request: Request, error: RequestValidationError) -> Response:
+        return unfit(error)
 
     return app

@@ -13,6 +13,8 @@ from config.loading import FILE_BYTES
 from config.toml import to_value
 from proxy.status.api_base import Body, Do
 
+UPLOADS: Final = {("PUT", "/api/v1/policy"): FILE_BYTES}
+"""Paths whose bodies may be larger than others, and how large."""
 TOML: Final = "application/toml"
 TOML_TEXT: Final[dict[str, Any]] = {TOML: {"schema": {"type": "string"}}}
 NAME: Final = "policy.toml"
@@ -84,12 +86,8 @@ def mount(api: APIRouter, do: Do) -> None:
 
 
 async def _body(request: Request) -> str:
-    """Return the text that was sent. Raises HTTPException where it is too long or no text."""
-    read = bytearray()
-    async for part in request.stream():
-        read += part
-        if len(read) > FILE_BYTES:
-            raise HTTPException(413, f"a policy has at most {FILE_BYTES} bytes")
+    """Return the text that was sent. Raises HTTPException where it is no text."""
+    read = await request.body()
     try:
         return read.decode()
     except UnicodeDecodeError as error:

@@ -17,6 +17,9 @@ from proxy.daemon.tracing import MessageTracer
 from proxy.daemon.verbs import Sides, Verbs
 from proxy.status import api
 from proxy.status.commands import CommandError
+from proxy.status.connections import Connections
+from proxy.status.door import Door
+from proxy.status.policy_api import UPLOADS
 from routing.store.sqlite import SqliteStore
 from tests.kit.waiting import eventually
 from tests.proxy.daemon.on_disk import NOW, OnDisk
@@ -52,8 +55,9 @@ class Node(OnDisk):
         async def run() -> None:
             self.loop = asyncio.get_running_loop()
             app = FastAPI()
-            api.mount(app, Gate(self.verbs, self.loop, API_WORDS), TOKEN)
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost/api/v1",
+            api.mount(app, Gate(self.verbs, self.loop, API_WORDS))
+            door = Door(app, Connections(), TOKEN, UPLOADS)
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://localhost/api/v1",
                                          headers={"Authorization": f"Bearer {token}"}) as client:
                 await scene(client)
             self.loop = None
@@ -160,7 +164,7 @@ def test_mqtt_has_no_policy(node: Node) -> None:
 
 def test_it_is_described(node: Node) -> None:
     app = FastAPI()
-    api.mount(app, Gate(node.verbs, cast(asyncio.AbstractEventLoop, None), API_WORDS), None)
+    api.mount(app, Gate(node.verbs, cast(asyncio.AbstractEventLoop, None), API_WORDS))
     paths = app.openapi()["paths"]["/api/v1/policy"]
     assert "application/toml" in paths["get"]["responses"]["200"]["content"]
     assert "application/toml" in paths["put"]["requestBody"]["content"]
