@@ -8,7 +8,7 @@ resync, every further `feed` raises the same error, and the connection is to be 
 import re
 
 from proxy.sip.errors import SipError
-from proxy.sip.limits import MAX_CONTENT_LENGTH_DIGITS, MAX_MESSAGE
+from proxy.sip.limits import MAX_CONTENT_LENGTH_DIGITS, MAX_MESSAGE, OWN_OCTETS
 from proxy.sip.parser import tolerant_request
 
 _CONTENT_LENGTH = re.compile(rb"\r\n(?:Content-Length|l)[ \t]*+:([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*)", re.IGNORECASE)
@@ -65,7 +65,7 @@ class Framer:
             end = buffer.find(_END, max(0, self._searched - len(_END) + 1))
             if end < 0:
                 self._searched = len(buffer)
-                if len(buffer) > MAX_MESSAGE:
+                if len(buffer) > MAX_MESSAGE and len(buffer) > self._limit():
                     raise SipError(513, "Header section too large", tolerant_request(bytes(buffer)))
                 return None
             self._needed = self._size(end)
@@ -75,6 +75,9 @@ class Framer:
         del buffer[: self._needed]
         self._needed = self._searched = 0
         return message
+
+    def _limit(self) -> int:
+        return MAX_MESSAGE + (OWN_OCTETS if self._buffer[:4].upper() == b"SIP/" else 0)
 
     def _skip_line_ends(self) -> None:
         """Drop line ends between messages and count the double ones, also where they arrive in pieces."""
@@ -101,6 +104,6 @@ class Framer:
             reason = "Differing Content-Length" if lengths else "Missing Content-Length"
             raise SipError(400, reason, tolerant_request(head))
         size = end + len(_END) + lengths.pop()
-        if size > MAX_MESSAGE:
+        if size > MAX_MESSAGE and size > self._limit():
             raise SipError(513, "Message too large", tolerant_request(head))
         return size

@@ -12,6 +12,16 @@ MAX_LINE = 8 * 1024
 MAX_HOPS = 70
 """Values of Via, of Route or of Record-Route: the largest number of hops RFC 3261 section 8.1.1.6 reckons with."""
 
+OWN_HOPS = 2
+"""Values that we add to Via (one) and Record-Route (two, RFC 5658) of what passes: a response, and the Route of what
+follows in the dialog, may hold so many more than a request. Else we would take a request and lose its answer."""
+
+OWN_FIELDS = 3
+"""The same in header fields."""
+
+OWN_OCTETS = 1024
+"""The same in octets, in all or in one line where the far end folds them together."""
+
 MAX_CONTENT_LENGTH_DIGITS = 6
 """Digits of Content-Length; leading zeros count."""
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from proxy.sip.address import NameAddr
 from proxy.sip.cseq import CSeq
 from proxy.sip.errors import SipError
-from proxy.sip.limits import MAX_HOPS, MAX_MAX_FORWARDS
+from proxy.sip.limits import MAX_HOPS, MAX_MAX_FORWARDS, OWN_HOPS
 from proxy.sip.names import field_name
 from proxy.sip.text import COMMA, field_value, split_values, value_end
 from proxy.sip.via import Via
@@ -182,9 +182,9 @@ class Message:
         self._lists[name] = found
         return found
 
-    def _hops(self, name: bytes, shown: str) -> list[NameAddr]:
+    def _hops(self, name: bytes, shown: str, own: int) -> list[NameAddr]:
         hops = self._addresses(name, shown)
-        if len(hops) > MAX_HOPS:
+        if len(hops) > MAX_HOPS + own:
             raise SipError(400, "Too many values of " + shown)
         return hops
 
@@ -242,12 +242,12 @@ class Message:
     @property
     def routes(self) -> list[NameAddr]:
         """All Route values, first hop first."""
-        return self._hops(b"route", "Route")
+        return self._hops(b"route", "Route", OWN_HOPS)
 
     @property
     def record_routes(self) -> list[NameAddr]:
         """All Record-Route values, as they stand."""
-        return self._hops(b"record-route", "Record-Route")
+        return self._hops(b"record-route", "Record-Route", 0 if isinstance(self, Request) else OWN_HOPS)
 
     @property
     def contacts(self) -> list[NameAddr]:

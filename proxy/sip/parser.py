@@ -7,7 +7,16 @@ section is cut into fields and their names are known; values are read later, by 
 import re
 
 from proxy.sip.errors import SipError
-from proxy.sip.limits import MAX_CONTENT_LENGTH_DIGITS, MAX_HEADERS, MAX_HOPS, MAX_LINE, MAX_MESSAGE
+from proxy.sip.limits import (
+    MAX_CONTENT_LENGTH_DIGITS,
+    MAX_HEADERS,
+    MAX_HOPS,
+    MAX_LINE,
+    MAX_MESSAGE,
+    OWN_FIELDS,
+    OWN_HOPS,
+    OWN_OCTETS,
+)
 from proxy.sip.message import Request, Response
 from proxy.sip.names import field_name, known_spellings
 from proxy.sip.text import COLON, TOKEN, field_value
@@ -36,7 +45,7 @@ def parse(data: bytes, stream: bool = False) -> Request | Response:
     """
     if data[:1] == b"\r":
         data = data.lstrip(b"\r\n")  # section 7.5: empty lines before the start line are ignored
-    if len(data) > MAX_MESSAGE:
+    if len(data) > MAX_MESSAGE and (len(data) > MAX_MESSAGE + OWN_OCTETS or not _is_response(data)):
         raise SipError(513, "Message too large", tolerant_request(data))
     end = data.find(b"\r\n\r\n")
     if end < 0:
@@ -53,7 +62,7 @@ def parse(data: bytes, stream: bool = False) -> Request | Response:
                 raise SipError(400, "Content-Length does not match body")
             body = body[:length]
         vias = names.count(b"via")
-        if vias + data.count(b",", 0, end) > MAX_HOPS and _via_values(names, fields) > MAX_HOPS:
+        if vias + data.count(b",", 0, end) > MAX_HOPS and _via_values(names, fields) > MAX_HOPS + _own(start, OWN_HOPS):
             raise SipError(400, "Too many Via")
         return _with_start_line(start, names, fields, body)
     except SipError as error:
@@ -89,11 +98,20 @@ def _cut(head: bytes) -> tuple[bytes, list[bytes], list[bytes]]:
     if None in names or [None for line in lines if COLON not in line]:
         lines = _unfold(lines)  # a continuation line begins with white space, so it has no name that is known
         names = [field_name(line) for line in lines]
-    if len(lines) > MAX_HEADERS:
+    if len(lines) > MAX_HEADERS and len(lines) > MAX_HEADERS + _own(start, OWN_FIELDS):
         raise SipError(400, "Too many header fields")
-    if len(head) > MAX_LINE and (len(start) > MAX_LINE or max(map(len, lines), default=0) > MAX_LINE):
+    if len(head) > MAX_LINE and max(len(start), *map(len, lines)) > MAX_LINE + _own(start, OWN_OCTETS):
         raise SipError(400, "Header line too long")
     return start, lines, names  # type: ignore[return-value]  # no None left in names
+
+
+def _is_response(data: bytes) -> bool:
+    return data[:4].upper() == b"SIP/"
+
+
+def _own(start: bytes, more: int) -> int:
+    """Give how much more than a request a message may hold: a response brings back what we added."""
+    return more if _is_response(start) else 0
 
 
 def _unfold(lines: list[bytes]) -> list[bytes]:

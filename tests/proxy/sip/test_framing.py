@@ -4,7 +4,7 @@ import pytest
 
 from proxy.sip.errors import SipError
 from proxy.sip.framing import Framer
-from proxy.sip.limits import MAX_MESSAGE
+from proxy.sip.limits import MAX_MESSAGE, OWN_OCTETS
 from proxy.sip.parser import parse
 from tests.proxy.sip.samples import HEADERS, raw, refusal
 
@@ -120,6 +120,18 @@ def test_too_large_before_the_body_comes() -> None:
         Framer().feed(raw(*HEADERS, b"Content-Length: 999999"))
     assert caught.value.status == 513
     assert caught.value.request is not None
+
+
+def test_an_answer_may_be_larger_than_its_request_by_what_we_added() -> None:
+    answer = raw(*HEADERS, b"Content-Length: 64000", start=b"SIP/2.0 200 OK", body=b"x" * 64_000)
+    assert len(answer) < MAX_MESSAGE
+    larger = raw(*HEADERS, b"Content-Length: 65300", start=b"SIP/2.0 200 OK", body=b"x" * 65_300)
+    assert MAX_MESSAGE < len(larger) < MAX_MESSAGE + OWN_OCTETS
+    assert Framer().feed(answer + larger) == [answer, larger]
+    with pytest.raises(SipError):
+        Framer().feed(raw(*HEADERS, b"Content-Length: 65300"))
+    with pytest.raises(SipError):
+        Framer().feed(raw(*HEADERS, b"Content-Length: 66560", start=b"SIP/2.0 200 OK"))
 
 
 def test_octet_by_octet_is_linear() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from proxy.sip.errors import SipError
-from proxy.sip.limits import MAX_HOPS
+from proxy.sip.limits import MAX_HOPS, OWN_HOPS
 from proxy.sip.message import CSeq, Message, Request, split_values
 from proxy.sip.parser import parse
 from tests.proxy.sip.samples import HEADERS, raw, request, response
@@ -163,7 +163,7 @@ def test_copy_is_apart(message: Message) -> None:
         ("contacts", b"Contact: <sip:a"),
         ("contacts", b'Contact: <sip:a>, "x'),
         ("routes", b"Route: <sip:a>,,<sip:b>"),
-        ("routes", b"Route: " + b",".join([b"<sip:a>"] * (MAX_HOPS + 1))),
+        ("routes", b"Route: " + b",".join([b"<sip:a>"] * (MAX_HOPS + OWN_HOPS + 1))),
         ("record_routes", b"Record-Route: "),
     ],
 )

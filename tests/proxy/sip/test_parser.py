@@ -4,7 +4,16 @@ from contextlib import suppress
 import pytest
 
 from proxy.sip.errors import SipError
-from proxy.sip.limits import MAX_HEADERS, MAX_HOPS, MAX_KNOWN_SPELLINGS, MAX_LINE, MAX_MESSAGE
+from proxy.sip.limits import (
+    MAX_HEADERS,
+    MAX_HOPS,
+    MAX_KNOWN_SPELLINGS,
+    MAX_LINE,
+    MAX_MESSAGE,
+    OWN_FIELDS,
+    OWN_HOPS,
+    OWN_OCTETS,
+)
 from proxy.sip.message import Request, Response
 from proxy.sip.names import known_spellings
 from proxy.sip.parser import is_keepalive, parse, tolerant_request
@@ -175,6 +184,23 @@ def test_within_the_limits() -> None:
     more = MAX_HEADERS - len(HEADERS)
     assert len(request(*(b"X: y,,,,,,,," for _ in range(more))).fields) == MAX_HEADERS
     assert len(request(*(HEADERS[0] for _ in range(MAX_HOPS - 1))).values(b"via")) == MAX_HOPS
+
+
+ANSWER = b"SIP/2.0 200 OK"
+
+
+def test_the_answer_to_what_is_within_the_limits() -> None:
+    """It brings back what we added to the request, and so may hold so much more."""
+    more = MAX_HEADERS - len(HEADERS) + OWN_FIELDS
+    assert len(response(*(b"X: y" for _ in range(more)), start=ANSWER).fields) == MAX_HEADERS + OWN_FIELDS
+    assert len(response(*(HEADERS[0] for _ in range(MAX_HOPS)), start=ANSWER).values(b"via")) == MAX_HOPS + 1
+    folded = b"v: " + b", ".join([b"SIP/2.0/UDP a;x=" + b"y" * 100] * 69) + b";z=" + b"y" * 300
+    assert MAX_LINE < len(folded) < MAX_LINE + OWN_OCTETS
+    assert response(folded, start=ANSWER).value(b"via")
+    assert response(*(b"Subject: " + b"y" * 8000 for _ in range(8)), b"X: " + b"y" * 2000, start=ANSWER).status == 200
+    for too_much in ([b"X: y"] * (more + 1), [HEADERS[0]] * (MAX_HOPS + OWN_HOPS), [b"X: " + b"y" * (MAX_LINE + 1024)],
+                     [b"Subject: " + b"y" * 8000] * 9):
+        assert refusal(raw(*HEADERS, *too_much, start=ANSWER)).request is None
 
 
 def test_spellings_remembered_are_bounded() -> None:
