@@ -130,6 +130,8 @@ class Newcomers(Told):
         tx.start(now)
         if request.method == b"INVITE":
             tx.respond(build_response(request, 100), 100, now)
+        else:
+            relay.expect_answer(now)
 
     def _new_call(self, request: Request, flow: Flow, source: Peer, mark: bytes, now: float) -> None:
         if now - self.started < AGE:

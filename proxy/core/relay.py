@@ -8,8 +8,8 @@ Rules
 - CANCEL goes out for a branch only after its first 1xx (RFC 3261 section 9.1); a 2xx that crosses it is forwarded.
 - Every 2xx of an INVITE is forwarded, however late (RFC 3261 section 16.7 item 5, RFC 6026 section 7).
 - Timer C guards an INVITE and starts again with each 1xx but 100 (RFC 3261 section 16.7 item 2).
-- A request other than INVITE gets no 1xx (RFC 4320 section 4.1) and no 408 (section 4.2): where nobody answers it,
-  nobody does.
+- A request other than INVITE gets no 1xx but our own 100, and that only once its sender's Timer E has come to T2 (RFC
+  4320 section 4.1); and no 408 (section 4.2): where nobody answers it, nobody does.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Relay:
     """Forwards one request to one target and its responses back."""
 
     __slots__ = ("back", "branches", "call", "cancelled", "core", "done", "flow", "invite", "loop", "patient_until",
-                 "request", "server", "timer_c")
+                 "request", "server", "timer")
 
     server: ServerTransaction
     """Set by the proxy as soon as it is made."""
@@ -62,13 +62,23 @@ class Relay:
         self.cancelled = False
         self.done = False
         """A final response was chosen."""
-        self.timer_c: Timer | None = None
+        self.timer: Timer | None = None
+        """Timer C; for a request other than INVITE, when its 100 is due."""
         self.patient_until = 0.0
         """When Timer C is over: 1xx move this and leave the timer alone."""
         self.loop = NO_LOOP_MARK
         core.pending += 1
 
     # -- the server transaction
+
+    def expect_answer(self, now: float) -> None:
+        """Promise a 100 to the sender of a request other than INVITE that stays without an answer."""
+        self.timer = self.core.timers.at(now + self.core.values.e_at_t2, self._still_trying)
+
+    def _still_trying(self, now: float) -> None:
+        self.timer = None
+        if self.request is not None:
+            self.server.respond(build_response(self.request, 100), 100, now)
 
     def on_ack(self, tx: ServerTransaction, request: Request, now: float) -> None:
         in_dialog.acknowledge(self.core, request, self.flow)
@@ -228,9 +238,9 @@ class Relay:
         self.done = True
         self.core.pending -= 1
         self.request = None
-        if self.timer_c is not None:
-            self.timer_c.cancel()
-            self.timer_c = None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
 
     # -- CANCEL and Timer C
 
@@ -266,13 +276,13 @@ class Relay:
 
     def _restart_timer_c(self, now: float) -> None:
         self.patient_until = now + TIMER_C
-        if self.timer_c is None:
-            self.timer_c = self.core.timers.at(self.patient_until, self._timer_c_fired)
+        if self.timer is None:
+            self.timer = self.core.timers.at(self.patient_until, self._timer_c_fired)
 
     def _timer_c_fired(self, now: float) -> None:
-        self.timer_c = None
+        self.timer = None
         if now < self.patient_until:  # started again meanwhile
-            self.timer_c = self.core.timers.at(self.patient_until, self._timer_c_fired)
+            self.timer = self.core.timers.at(self.patient_until, self._timer_c_fired)
             return
         for branch in self.branches:
             if not branch.over:

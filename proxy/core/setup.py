@@ -99,9 +99,9 @@ class CallSetup(Relay):
 
     def _offer_here(self, name: str, now: float) -> None:
         assert self.request is not None
-        if self.timer_c is not None:  # how long it rings here is for the user agent to say
-            self.timer_c.cancel()
-            self.timer_c = None
+        if self.timer is not None:  # how long it rings here is for the user agent to say
+            self.timer.cancel()
+            self.timer = None
         offer = self.offer = Offer(self, self.request.copy(), self.position)
         if not self.core.local.take(name, offer, now) and self.offer is offer:
             self.answer_here(self.position, b"", 480, now)

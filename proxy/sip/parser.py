@@ -100,7 +100,7 @@ def _cut(head: bytes) -> tuple[bytes, list[bytes], list[bytes]]:
         names = [field_name(line) for line in lines]
     if len(lines) > MAX_HEADERS and len(lines) > MAX_HEADERS + _own(start, OWN_FIELDS):
         raise SipError(400, "Too many header fields")
-    if len(head) > MAX_LINE and max(len(start), *map(len, lines)) > MAX_LINE + _own(start, OWN_OCTETS):
+    if len(head) > MAX_LINE and (len(start) > MAX_LINE or _too_long(start, names, lines)):  # type: ignore[arg-type]
         raise SipError(400, "Header line too long")
     return start, lines, names  # type: ignore[return-value]  # no None left in names
 
@@ -112,6 +112,15 @@ def _is_response(data: bytes) -> bool:
 def _own(start: bytes, more: int) -> int:
     """Give how much more than a request a message may hold: a response brings back what we added."""
     return more if _is_response(start) else 0
+
+
+def _too_long(start: bytes, names: list[bytes], lines: list[bytes]) -> bool:
+    """Say whether a field is too long; of those that we add to, only where a single value is, or all in a request."""
+    for name, line in zip(names, lines, strict=True):
+        if len(line) > MAX_LINE and (name not in (b"via", b"record-route") or len(line) > MAX_LINE + _own(
+                start, OWN_OCTETS) or max(map(len, line.split(b","))) > MAX_LINE - OWN_OCTETS):
+            return True
+    return False
 
 
 def _unfold(lines: list[bytes]) -> list[bytes]:

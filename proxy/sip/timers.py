@@ -127,6 +127,15 @@ class TimerValues:
         return self.timeout
 
     @property
+    def e_at_t2(self) -> float:
+        """When the Timer E of a non-INVITE client that hears nothing has come to T2: 3.5 s (RFC 4320 section 4.1)."""
+        spent, interval = 0.0, self.T1
+        while interval < self.T2:
+            spent += interval
+            interval *= 2
+        return spent
+
+    @property
     def f(self) -> float:
         """Non-INVITE client: wait for the final response."""
         return self.timeout

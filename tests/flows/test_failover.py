@@ -204,7 +204,7 @@ def test_connection_lost_while_ringing(call: Script) -> None:
 def test_other_requests_fail_over_too(call: Script) -> None:
     call.play("""
         trunk > MESSAGE    : MESSAGE > pbx
-        wait 4.1           : 3x MESSAGE > pbx, MESSAGE > spare
+        wait 4.1           : 2x MESSAGE > pbx, 100 MESSAGE > trunk, MESSAGE > pbx, MESSAGE > spare
         pbx > 100 MESSAGE
         spare > 200 MESSAGE : 200 MESSAGE > trunk
         pbx > 200 MESSAGE

@@ -42,7 +42,7 @@ def test_as_many_via_as_are_accepted(folded: bool) -> None:
     """The far end may write all of them in one line."""
     world = World()
     below = [b"SIP/2.0/UDP 192.0.2.%d;branch=z9hG4bK%d" % (number, number) for number in range(1, MAX_HOPS)]
-    trying, forwarded = world.give(invite(*(b"Via: " + one for one in below)), TRUNK)
+    _, forwarded = world.give(invite(*(b"Via: " + one for one in below)), TRUNK)
     assert len(lines_of(forwarded.data, b"Via")) == MAX_HOPS + 1
     answer = answered(forwarded.data)
     if folded:

@@ -154,16 +154,30 @@ def test_signs_of_life(call: Script) -> None:
 
 
 def test_nobody_gets_a_1xx_or_a_408_but_for_an_invite(call: Script) -> None:
-    """RFC 4320 sections 4.1 and 4.2."""
+    """RFC 4320 sections 4.1 and 4.2. The 100 is ours, and comes when the sender's Timer E has come to T2."""
     call.play("""
         trunk > MESSAGE     : MESSAGE > pbx
         pbx > 100 MESSAGE
         pbx > 180 MESSAGE
         pbx > 408 MESSAGE
         trunk > INFO        : INFO > pbx
-        wait 31.9           : 10x INFO > pbx
+        wait 3.4            : 2x INFO > pbx
+        trunk > again
+        wait 0.2            : 100 INFO > trunk, INFO > pbx
+        trunk > again       : 100 INFO > trunk
+        pbx > 100 INFO
+        wait 28.3           : 7x INFO > pbx
         wait 0.2
         pbx > 200 INFO      : 200 INFO > trunk
+    """)
+
+
+def test_a_request_that_is_answered_in_time_gets_no_100(call: Script) -> None:
+    call.play("""
+        trunk > MESSAGE     : MESSAGE > pbx
+        wait 3.4            : 2x MESSAGE > pbx
+        pbx > 200 MESSAGE   : 200 MESSAGE > trunk
+        wait 5
     """)
 
 
