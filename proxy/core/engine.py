@@ -22,7 +22,7 @@ from proxy.sip.dialog import REFRESHES
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.identities import CONNECTED, identities
-from proxy.sip.keys import cancel_key, client_key, likely_client_key, server_key
+from proxy.sip.keys import client_key, likely_client_key
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import is_keepalive, parse
 from proxy.sip.reply import build_response, with_received
@@ -86,7 +86,7 @@ class Proxy(Newcomers):
 
     def _request(self, request: Request, flow: Flow, now: float) -> None:
         with_received(request, flow.host, flow.port)
-        key = server_key(request)
+        key = self.find_server(request, flow, b"INVITE" if request.method == b"ACK" else request.method)
         relay = self.relays.get(key)
         if relay is not None:
             if request.method != b"ACK":
@@ -166,13 +166,14 @@ class Proxy(Newcomers):
             self.refuse(request, flow, 481, "no_token")
 
     def _cancel(self, request: Request, flow: Flow, now: float) -> None:
-        relay = self.relays.get(cancel_key(request))
+        key = self.find_server(request, flow, b"INVITE")
+        relay = self.relays.get(key)
         if relay is None:
-            if cancel_key(request) in self.servers:
+            if key in self.servers:
                 self.answer(request, flow, 200)  # a re-INVITE to a dialog of ours, which was answered at once
             elif not orphans.cancel(self, request, flow, now):
                 self.answer(request, flow, 481)
-        elif relay.flow.host != flow.host:
+        elif not self.peers.are_one(relay.flow, flow):
             self.answer(request, flow, 481)
         else:
             self.answer(request, flow, 200)

@@ -126,7 +126,7 @@ class Newcomers(Told):
         relay.back = partial(self.send_back, flow, host, port)
         tx = ServerTransaction(request, relay.back, flow.listener.transport != "udp", self.timers, relay, self.values)
         relay.server = tx
-        self.relays[tx.key] = relay
+        self.keep_server(tx, flow, relay)
         tx.start(now)
         if request.method == b"INVITE":
             tx.respond(build_response(request, 100), 100, now)

@@ -15,6 +15,7 @@ from proxy.core.ports import Journal, Locator, Network, Tracer
 from proxy.core.requests_out import Outgoing, make_outgoing, token_for
 from proxy.core.seals import NO_LOOP_MARK, Seals
 from proxy.sip.hop import Flow, Hop, Listener
+from proxy.sip.keys import kin_key, named_key
 from proxy.sip.message import Message, Request, Response
 from proxy.sip.reply import build_response
 from proxy.sip.requests import as_request, make_cancel
@@ -89,6 +90,8 @@ class Outward:
         """By the key of their server transaction."""
         self.servers: dict[tuple[Any, ...], ServerTransaction] = {}
         """Of requests inside dialogs of our own, by their key."""
+        self.kin: dict[tuple[Any, ...], tuple[tuple[Any, ...], Flow]] = {}
+        """The keys of both, and where each request came from, by the names that do without sent-by."""
         self.pending = 0
         """Requests without a final response."""
 
@@ -192,9 +195,34 @@ class Outward:
         """Drop a client transaction that is over."""
         self.clients.pop(tx.key, None)
 
+    def keep_server(self, tx: ServerTransaction, flow: Flow, relay: Relay | None) -> None:
+        """Keep a server transaction where its request finds it when it comes again.
+
+        `relay`: its owner on the proxy path; None for a request in a dialog of our own.
+        """
+        if relay is None:
+            self.servers[tx.key] = tx
+        else:
+            self.relays[tx.key] = relay
+        self.kin[tx.kin] = tx.key, flow
+
+    def find_server(self, request: Request, flow: Flow, method: bytes) -> tuple[Any, ...]:
+        """Give the key of the server transaction of `method` that a request belongs to; it may name none.
+
+        RFC 3261 section 17.2.3 first; then the same branch, Call-ID, From tag and CSeq number from the same peer.
+        """
+        key = named_key(request, method)
+        if key in self.relays or key in self.servers:
+            return key
+        found = self.kin.get(kin_key(request, method))
+        return found[0] if found is not None and self.peers.are_one(found[1], flow) else key
+
     def forget_server(self, tx: ServerTransaction) -> None:
         """Drop a server transaction that is over."""
         self.relays.pop(tx.key, None)
+        self.servers.pop(tx.key, None)
+        if self.kin.get(tx.kin, (None,))[0] == tx.key:
+            del self.kin[tx.kin]
 
 
 class _Canceller(ClientBystander):

@@ -127,6 +127,13 @@ class PeerTable:
             found = tuple(peer for peer in named if peer in found) or named or found
         return found
 
+    def are_one(self, one: Flow, other: Flow) -> bool:
+        """Say whether two sources are the same neighbour: one address, or addresses of one peer."""
+        if one.host == other.host:
+            return True
+        others = self.candidates(other)
+        return any(peer in others for peer in self.candidates(one))
+
     def identify(self, flow: Flow, sent_by_port: int | None) -> Peer | None:
         """Return the peer that a message came from. `sent_by_port`: port in its topmost Via, if one is there."""
         found = self.candidates(flow)

@@ -119,7 +119,7 @@ class ProxyStack:
         host, port = return_address(request, flow)
         tx = ServerTransaction(request, partial(proxy.send_back, flow, host, port), flow.listener.transport != "udp",
                                proxy.timers, _ServerOwner(proxy, owner), proxy.values)
-        proxy.servers[tx.key] = tx
+        proxy.keep_server(tx, flow, None)
         tx.start(proxy.clock())
         return tx
 
@@ -178,5 +178,5 @@ class _ServerOwner:
         self._owner.on_transport_error(tx, now)
 
     def on_terminated(self, tx: ServerTransaction, now: float) -> None:
-        self._proxy.servers.pop(tx.key, None)
+        self._proxy.forget_server(tx)
         self._owner.on_terminated(tx, now)

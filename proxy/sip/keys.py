@@ -5,6 +5,8 @@ Rules
   the branch of its INVITE and counts as one.
 - Without the cookie (RFC 2543 elements) the Request-URI, tags, Call-ID, CSeq number and top Via do. The To tag is no
   part of it for INVITE and ACK, because the ACK has the tag that we put into the response.
+- Where sent-by differs the dialog's own marks may stand in for it (`kin_key`), towards whoever is known to be the
+  same: some write another port, or the default one once and once not, into the Via of a CANCEL or a repeat.
 - Of the top Via only what its sender wrote is compared: `received` and `rport` are filled in by us.
 
 All raise SipError(400) where a header they need is missing or malformed.
@@ -19,12 +21,19 @@ Key: TypeAlias = tuple[object, ...]
 
 def server_key(request: Request) -> Key:
     """Name the server transaction that this request makes, repeats or acknowledges."""
-    return _key(request, b"INVITE" if request.method == b"ACK" else request.method)
+    return named_key(request, b"INVITE" if request.method == b"ACK" else request.method)
 
 
 def cancel_key(request: Request) -> Key:
     """Name the server transaction of the INVITE that this CANCEL is meant for (section 9.2)."""
-    return _key(request, b"INVITE")
+    return named_key(request, b"INVITE")
+
+
+def kin_key(request: Request, method: bytes) -> Key:
+    """Name what this request shares with a transaction of `method` whatever their sent-by: branch, Call-ID, From tag
+    and CSeq number.
+    """
+    return (request.via.branch, method, request.call_id, request.from_.tag, request.cseq.number)
 
 
 def client_key(response: Response) -> Key:
@@ -49,7 +58,8 @@ def branch_key(message: Message) -> Key:
     return (message.via.branch, message.cseq.method)
 
 
-def _key(request: Request, method: bytes) -> Key:
+def named_key(request: Request, method: bytes) -> Key:
+    """Name the server transaction of this method that a request belongs to (section 17.2.3)."""
     via = request.via
     if via.is_rfc3261:
         return (via.branch, via.sent_by, method)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from proxy.sip.keys import server_key
+from proxy.sip.keys import kin_key, server_key
 from proxy.sip.machine import SHARED_ACTS, Act, Transaction, kind, machine
 from proxy.sip.message import Request
 from proxy.sip.timers import Timers, TimerValues
@@ -47,7 +47,7 @@ class ServerBystander:
 class ServerTransaction(Transaction):
     """One request from outside until its final response is settled. The owner sends the 100 itself."""
 
-    __slots__ = ("_owner",)
+    __slots__ = ("_owner", "kin")
 
     def __init__(self, request: Request, send: Callable[[bytes], None], reliable: bool, timers: Timers,
                  owner: ServerOwner, values: TimerValues) -> None:
@@ -59,6 +59,8 @@ class ServerTransaction(Transaction):
         super().__init__(request, server_key(request), None, send, reliable, timers, values,
                          State.PROCEEDING if invite else State.TRYING, _INVITE_MACHINE if invite else _MACHINE)
         self._owner = owner
+        self.kin = kin_key(request, request.method)
+        """Its other name (keys.py)."""
 
     def receive(self, request: Request, now: float) -> None:
         """Take a request that matches (keys.server_key): the same one again, or the ACK of an INVITE."""

@@ -194,4 +194,4 @@ class LegWorld(Script):
         self.assert_nothing_left()
         assert self.media.sessions == {}
         assert self.agent.legs == 0
-        assert self.world.proxy.servers == {}
+        assert (self.world.proxy.servers, self.world.proxy.kin) == ({}, {})
