@@ -173,10 +173,17 @@ def test_a_repeated_answer_of_what_was_hung_up_opens_nothing(house: House) -> No
     assert (house.ledger.calls(), house.talks()) == ((), [(None, 8.0)])
 
 
+UNANSWERED = """
+    wait 3.4   : 2x BYE > pbx
+    wait 0.2   : 100 BYE > trunk, BYE > pbx
+    wait 29.4  : 7x BYE > pbx
+"""
+
+
 def test_a_bye_that_nobody_answers_ends_its_own_dialog(house: House) -> None:
-    house.call.play(BOTH_ANSWER + "trunk > BYE tag=pbx-b : BYE > pbx\nwait 33 : 10x BYE > pbx")
+    house.call.play(BOTH_ANSWER + "trunk > BYE tag=pbx-b : BYE > pbx\n" + UNANSWERED)
     assert len(house.ledger.calls()) == 1
-    house.call.play("trunk > BYE tag=pbx-a : BYE > pbx\nwait 33 : 10x BYE > pbx")
+    house.call.play("trunk > BYE tag=pbx-a : BYE > pbx\n" + UNANSWERED)
     assert house.ledger.calls() == ()
 
 
