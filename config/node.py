@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from config.address import DEFAULT_PORT, SipPeer, Source, is_address, parse_listen, parse_peer, parse_source
+from config.control_socket import SOCKET_NAME
 from config.loading import FOLDER, WRITTEN, Found, build, locate, parse_toml, read_text
 from config.media_section import Media
 from config.policy import Peers, Policy, check_policy
 from config.problem import ConfigError, Problem
-from config.sections import SOCKET_NAME, Dns, Http, Listen, Log, Mqtt, Node, NodeConfig, Pbx, PolicySection, Trunk
+from config.sections import Dns, Http, Listen, Log, Mqtt, Node, NodeConfig, Pbx, PolicySection, Trunk
 from config.ticket_channels import TicketChannels
 
 __all__ = [

@@ -19,6 +19,7 @@ from config.address import (
     parse_source,
 )
 from config.broker import BrokerAddress, parse_broker
+from config.control_socket import DATA, SOCKET_NAME
 from config.fields import AsciiName
 from config.loading import Duration, Section, faults
 from config.media_section import Media
@@ -40,10 +41,6 @@ from config.node_fields import (
 )
 from config.ticket_channels import TicketChannels
 
-SOCKET_NAME: Final = "control.sock"
-"""Name of the control socket in the data folder."""
-
-
 DAY: Final = 86_400.0
 """Seconds."""
 
@@ -59,7 +56,7 @@ class Node(Section):
 
     name: AsciiName = Field(default="boomerang", description="Name of this node: a level of every MQTT topic.")
     data: FilePath = Field(
-        default=Path("/var/lib/boomerang"), description="Folder of the database, the control socket and the keys."
+        default=Path(DATA), description="Folder of the database, the control socket and the keys."
     )
     history_keep: Annotated[Duration, Field(le=3660 * DAY), AfterValidator(_forever_or_a_day)] = Field(
         default=400 * DAY,

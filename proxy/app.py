@@ -206,7 +206,7 @@ class Daemon:
         return table
 
     async def _start_control(self, handlers: Mapping[str, Handler]) -> None:
-        self.control = ControlServer(self.config.socket, handlers)
+        self.control = ControlServer(self.config.socket, handlers, lambda: self.ledger.policy.timezone)
         await self._look_after_control()
 
     async def _look_after_control(self) -> None:

@@ -4,10 +4,11 @@ A Unix socket of mode 0600. One connection is one request: the client sends one 
 JSON line, or for a streaming verb with one line for each item until either side closes.
 
     {"verb": "direct.list", "args": {"limit": 10}}
-    {"ok": true, "data": [...]}
+    {"ok": true, "data": [...], "zone": "Europe/Budapest"}
     {"ok": false, "error": "no such record", "problems": [{"file", "key", "line", "text"}]}     problems: policy only
 
-Times are float seconds since the epoch (UTC); what is not known is null.
+Moments are RFC 3339 in UTC; `zone` says in which time zone a person is to be shown them: the policy's. What is not
+known is null.
 
 | verb | args | data |
 |---|---|---|
@@ -15,7 +16,8 @@ Times are float seconds since the epoch (UTC); what is not known is null.
 | | | inbound_today, outbound_today, direct_today, callbacks_active, callbacks_dialled_today, |
 | | | callbacks_answered_today}, trunks: {name: {state: up or down, since, latency_ms}}, pbxs: {as trunks}, |
 | | | alarms: [{name, text, since}], direct: {live}, callbacks: {in_queue, due, running}} |
-| calls.list | limit, active | [{id, time, direction, customer, agent, dialled, trunk, pbx, state, cause, by, talk}] |
+| calls.list | limit, active | [{id, time, kind, direction, customer, agent, dialled, trunk, pbx, state, cause, |
+| | | by, talk}]; kind: call, or callback for a leg of ours (inbound: to its agent, outbound: to its customer) |
 | direct.list | limit | [{customer, agent, type, created, touched, expires}], the one touched last first |
 | direct.show | customer | as direct.list, of this customer only |
 | direct.remove | customer, agent or null | {removed: n} |
@@ -63,39 +65,26 @@ Times are float seconds since the epoch (UTC); what is not known is null.
 import asyncio
 import contextlib
 import json
-import os
 import socket
 import stat
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
 from config.problem import ConfigError
-from routing.events import write_answer
+from proxy.control_client import ANSWER_SECONDS, ControlError, NotRunningError, socket_address
+from routing.events import rfc3339, write_answer
 
 REQUEST_BYTES: Final = 8 << 20
 """Longest request line: a policy that is applied travels in it."""
-
-ANSWER_BYTES: Final = 64 << 20
-"""Longest answer line that a client takes."""
 
 MOST_CLIENTS: Final = 32
 """Most connections at a time."""
 
 REQUEST_SECONDS: Final = 10.0
 """How long a client may take to send its request."""
-
-ANSWER_SECONDS: Final = 30.0
-"""How long the command waits for an answer, or the daemon for a client that does not read."""
-
-SHORTEST_WAIT: Final = 0.001
-"""A socket's timeout must not be 0, which would mean not to wait at all."""
-
-PATH_BYTES: Final = 107
-"""Longest path of a Unix socket on Linux (unix(7))."""
 
 MOMENTS: Final = frozenset({
     "created", "missed_at", "due", "expires", "responsible_since", "released", "ended", "claimed", "customer_at",
@@ -105,30 +94,24 @@ MOMENTS: Final = frozenset({
 """Keys of answers whose values are moments where they are floats: seconds since the epoch. An agent's `released` is a
 count."""
 
+__all__ = [
+    "ANSWER_SECONDS", "MOMENTS", "ControlError", "ControlServer", "Handler", "NotRunningError", "with_moments",
+]
+
 Handler = Callable[[dict[str, Any]], Any]
 """Gets the request's args; returns data, an awaitable of data, or an async iterator of data. Runs on the event loop."""
 
 _log = structlog.get_logger()
 
 
-class ControlError(Exception):
-    """Raised by a handler: the request cannot be done, and why. Raised in the command: the daemon said so."""
-
-    def __init__(self, text: str, problems: list[dict[str, Any]] | None = None) -> None:
-        super().__init__(text)
-        self.problems = problems or []
-
-
-class NotRunningError(ControlError):
-    """Nobody listens at the socket."""
-
-
 class ControlServer:
     """The daemon's end."""
 
-    def __init__(self, path: str | Path, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, path: str | Path, handlers: Mapping[str, Handler], zone: Callable[[], str]) -> None:
+        """`zone`: gives the time zone (IANA name) in which people are shown times."""
         self._path = Path(path)
         self._handlers = handlers
+        self._zone = zone
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
         self._file = (0, 0)
@@ -142,7 +125,7 @@ class ControlServer:
         if self._server is not None and self._is_ours():
             return False
         await asyncio.to_thread(_clear, self._path)
-        address = _checked(self._path)
+        address = socket_address(self._path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.bind(address)
@@ -209,13 +192,16 @@ class ControlServer:
         try:
             answer = self._call(line)
             if isinstance(answer, AsyncIterator):
-                await _stream(answer, reader, writer)
+                await _stream(answer, self._answered, reader, writer)
                 return
             data = await answer if asyncio.iscoroutine(answer) or isinstance(answer, asyncio.Future) else answer
-            reply = await asyncio.to_thread(_encoded, {"ok": True, "data": data})  # a long list takes a while
+            reply = await asyncio.to_thread(self._answered, data)  # a long list takes a while
         except Exception as error:
             reply = _encoded(_failure(error))
         await _send(writer, reply)
+
+    def _answered(self, data: Any) -> bytes:
+        return _encoded({"ok": True, "data": with_moments(data), "zone": self._zone()})
 
     def _call(self, line: bytes) -> Any:
         try:
@@ -231,65 +217,15 @@ class ControlServer:
         return handler(args)
 
 
-class ControlClient:
-    """The command's end: plain blocking calls, one connection each."""
-
-    def __init__(self, path: str | Path, timeout: float = ANSWER_SECONDS) -> None:
-        self._path = Path(path)
-        self._timeout = timeout
-
-    def call(self, verb: str, **args: Any) -> Any:
-        """Return the answer's data; ControlError with what the daemon said, NotRunningError where there is none."""
-        for data in self.stream(verb, seconds=self._timeout, **args):
-            return data
-        raise ControlError("the daemon gave no answer")
-
-    def stream(self, verb: str, *, seconds: float | None = None, **args: Any) -> Iterator[Any]:
-        """Yield the data of every answer line until the daemon closes or `seconds` are over (None: never)."""
-        end = None if seconds is None else time.monotonic() + seconds
-        with self._connect() as sock, self._lost(), sock.makefile("rwb") as file:
-            file.write(json.dumps({"verb": verb, "args": args}).encode() + b"\n")
-            file.flush()
-            while end is None or end > time.monotonic():
-                sock.settimeout(None if end is None else max(end - time.monotonic(), SHORTEST_WAIT))
-                line = file.readline(ANSWER_BYTES)
-                if not line:
-                    return
-                yield _data(line)
-
-    def _connect(self) -> socket.socket:
-        address = _checked(self._path)
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.settimeout(self._timeout)
-        try:
-            sock.connect(address)
-        except (FileNotFoundError, ConnectionRefusedError):
-            sock.close()
-            raise NotRunningError(f"no daemon is running at {self._path}") from None
-        except OSError as error:
-            sock.close()
-            raise ControlError(f"{self._path}: {error.strerror or error}") from None
-        return sock
-
-    @contextlib.contextmanager
-    def _lost(self) -> Iterator[None]:
-        try:
-            yield
-        except TimeoutError:
-            pass
-        except OSError as error:
-            raise ControlError(f"the daemon went away: {error.strerror or error}") from None
-
-
-def _data(line: bytes) -> Any:
-    try:
-        answer = json.loads(line)
-        ok = answer["ok"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise ControlError("the daemon's answer cannot be read") from None
-    if ok is not True:
-        raise ControlError(str(answer.get("error", "failed")), answer.get("problems"))
-    return answer.get("data")
+def with_moments(data: Any, key: str = "") -> Any:
+    """Return an answer with its moments as RFC 3339 has them, however deep they stand."""
+    if isinstance(data, dict):
+        return {name: with_moments(value, name) for name, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [with_moments(value, key) for value in data]
+    if key in MOMENTS and isinstance(data, float):
+        return rfc3339(data)
+    return data
 
 
 def _encoded(answer: dict[str, Any]) -> bytes:
@@ -302,7 +238,8 @@ async def _send(writer: asyncio.StreamWriter, line: bytes) -> None:
         await writer.drain()
 
 
-async def _stream(items: AsyncIterator[Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _stream(items: AsyncIterator[Any], write: Callable[[Any], bytes], reader: asyncio.StreamReader,
+                  writer: asyncio.StreamWriter) -> None:
     """Send items until there are no more or the client leaves: an idle stream must notice that too.
 
     Raises what the iterator raised.
@@ -310,7 +247,7 @@ async def _stream(items: AsyncIterator[Any], reader: asyncio.StreamReader, write
 
     async def forward() -> None:
         async for item in items:
-            line = _encoded({"ok": True, "data": item})
+            line = write(item)
             try:
                 await _send(writer, line)
             except OSError:
@@ -358,16 +295,10 @@ def _clear(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:
-            probe.connect(_checked(path))
+            probe.connect(socket_address(path))
         except ConnectionRefusedError:
             path.unlink()
         except OSError as error:
             raise ControlError(f"{path}: {error.strerror or error}") from None
         else:
             raise ControlError(f"another daemon is running at {path}")
-
-
-def _checked(path: Path) -> str:
-    if len(os.fsencode(path)) > PATH_BYTES:
-        raise ControlError(f"{path} is longer than {PATH_BYTES} bytes, which is all that a socket's path may have")
-    return str(path)

@@ -1,6 +1,5 @@
 """The ladder: messages between parties as one arrow a row, in fixed columns of plain text."""
 
-import time as clock
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -19,16 +18,11 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(sign if sign.isprintable() else "·" for sign in text)
 
 
-def time_of_day(time: float) -> str:
-    """Write seconds since the epoch as local time of day with milliseconds."""
-    milliseconds = int(time * 1000)
-    return f"{clock.strftime('%H:%M:%S', clock.localtime(milliseconds // 1000))}.{milliseconds % 1000:03d}"
-
-
 class Ladder:
     """Draws rows; keeps no state but its columns."""
 
-    def __init__(self, columns: Sequence[str], show_time: Callable[[float], str] = time_of_day) -> None:
+    def __init__(self, columns: Sequence[str], show_time: Callable[[float], str]) -> None:
+        """`columns`: the parties from left to right. `show_time`: writes the time of a message, always as wide."""
         self._columns = [printable(column) for column in columns]
         self._show_time = show_time
         self._places = {column: COLUMN // 2 + number * COLUMN for number, column in enumerate(columns)}

@@ -1,25 +1,58 @@
-"""How the command shows what the daemon answered: tables for people, JSON for machines."""
+"""How the command shows what the daemon answered: tables for people, JSON for machines.
+
+A person reads times in the policy's time zone, with its offset; JSON has them as they came, RFC 3339 in UTC.
+"""
 
 import json
+import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, tzinfo
 from typing import Any, Final
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from config.toml import to_value
-from proxy.control import MOMENTS
 from proxy.ladder import printable
-
-PIPE_WIDTH: Final = 1000
-"""Columns where the output is no terminal: nothing is cut."""
+from proxy.tables import Cell, blocks, layout
 
 NOTHING: Final = "-"
+SHORT: Final = 8
+"""Signs at the end of an id that are shown in lists: commands take as much of the end as is unique."""
 
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _STYLES: Final = {"up": "green", "running": "green", "down": "red", "draining": "yellow"}
+_CODES: Final = {"bold": "1", "green": "32", "red": "31", "yellow": "33"}
+"""SGR parameters (ECMA-48 section 8.3.117)."""
+
+
+class _Clock:
+    """In which time zone times are shown."""
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """None: that of this machine."""
+        if self.name is None:
+            return None
+        from zoneinfo import ZoneInfo
+
+        try:
+            return ZoneInfo(self.name)
+        except (ValueError, OSError):  # the daemon's zone is not known here (ZoneInfoNotFoundError is a KeyError)
+            return None
+        except KeyError:
+            return None
+
+
+_clock: Final = _Clock()
+
+
+def show_times_in(zone: str | None) -> None:
+    """Show times in a zone (IANA name) from now on; None: in that of this machine."""
+    _clock.name = zone
 
 
 def show_json(data: Any) -> None:
@@ -40,16 +73,23 @@ def show_line(text: str) -> None:
 
 
 def show_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], empty: str) -> None:
-    """Print rows as a table; `columns`: key of the row to heading. `empty` is said where there are no rows."""
+    """Print rows as a table; `columns`: key of the row to heading. `empty` is said where there are no rows.
+
+    Ids are short, times of today without their day; the offset of times stands in the heading.
+    """
     if not rows:
         show_line(empty)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in columns.values():
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(key, row.get(key)) for key in columns))
-    _console().print(table)
+    headings, table = [], [list[Cell]() for _ in rows]
+    for key, heading in columns.items():
+        values = [row.get(key) for row in rows]
+        offset = next((_offset(value) for value in values if _is_moment(value)), "")
+        headings.append(f"{heading} {offset}".strip())
+        for line, value in zip(table, values, strict=True):
+            line.append(_short(value, offset))
+    width = _width()
+    for cells in layout(headings, table, width) or blocks(headings, table, width):
+        _show(cells)
 
 
 def show_pairs(data: Mapping[str, Any], keys: Sequence[str]) -> None:
@@ -59,15 +99,14 @@ def show_pairs(data: Mapping[str, Any], keys: Sequence[str]) -> None:
         value = data.get(key)
         if isinstance(value, Mapping | list | tuple):
             value = json.dumps(value, ensure_ascii=False)
-        _console().print(Text(f"{key:{wide}}  ", style="bold") + _cell(key, value))
+        _show([Cell(f"{key:{wide}}  ", "bold"), _cell(value)])
 
 
 def show_status(status: Mapping[str, Any]) -> None:
     """Print what `status` answers."""
     calls, direct = status.get("calls", {}), status.get("direct", {})
-    console = _console()
     head = f"{status.get('node')} {status.get('version')}: {status.get('state')} since {moment(status.get('since'))}"
-    console.print(Text(printable(head), style="bold"))
+    _show([Cell(printable(head), "bold")])
     show_line(f"calls: {calls.get('active')} in progress, {calls.get('today')} today, "
               f"{calls.get('answered_today')} answered")
     show_line(f"direct callbacks: {direct.get('live')} live")
@@ -80,7 +119,7 @@ def show_status(status: Mapping[str, Any]) -> None:
     show_table(peers, columns, "no peers")
     for alarm in status.get("alarms", ()):
         text = f"ALARM {alarm.get('name')} since {moment(alarm.get('since'))}: {alarm.get('text')}"
-        console.print(Text(printable(text), style="red"))
+        _show([Cell(printable(text), "red")])
 
 
 def show_changes(changes: Iterable[Mapping[str, Any]]) -> None:
@@ -92,20 +131,34 @@ def show_changes(changes: Iterable[Mapping[str, Any]]) -> None:
 
 def details(data: Mapping[str, Any]) -> str:
     """Write a line's details one after the other."""
-    def word(name: str, value: Any) -> str:
-        return ", ".join(map(str, value)) if isinstance(value, list) else _cell(name, value).plain
-
-    return "  ".join(f"{name}: {word(name, value)}" for name, value in data.items())
+    return "  ".join(f"{name}: {_cell(value).text}" for name, value in data.items())
 
 
-def moment(seconds: float | None) -> str:
-    """Write seconds since the epoch as local date and time."""
-    if seconds is None:
-        return NOTHING
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+def moment(text: str | None) -> str:
+    """Write a moment (RFC 3339) as date and time of the zone in force, with its offset."""
+    return NOTHING if text is None else f"{_local(text):%Y-%m-%d %H:%M:%S}{_offset(text)}"
+
+
+def time_of_day(seconds: float) -> str:
+    """Write seconds since the epoch as the time of day in the zone in force, with milliseconds."""
+    return f"{datetime.fromtimestamp(seconds, _clock.zone):%H:%M:%S.%f}"[:-3]
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, str) and _MOMENT.fullmatch(value) is not None
+
+
+def _local(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(_clock.zone)
+
+
+def _offset(text: Any) -> str:
+    return _local(str(text)).isoformat()[-6:]
 
 
 def _toml(value: Any) -> str:
+    from config.toml import to_value
+
     return "(not set)" if value is None else to_value(value)
 
 
@@ -115,16 +168,43 @@ def _peers(status: Mapping[str, Any]) -> Iterable[tuple[str, str, Mapping[str, A
             yield kind, name, peer
 
 
-def _cell(key: str, value: Any) -> Text:
-    if key in MOMENTS and isinstance(value, float | None):
-        return Text(moment(value))
-    if value is None or value == "":
-        return Text(NOTHING)
+def _short(value: Any, offset: str) -> Cell:
+    """Return a cell of a table; a time whose offset is another than that in the heading says its own."""
+    if _is_moment(value):
+        at, today = _local(value), datetime.fromtimestamp(time.time(), _clock.zone)
+        form = "%H:%M:%S" if at.date() == today.date() else "%m-%d %H:%M" if at.year == today.year else "%Y-%m-%d"
+        own = _offset(value)
+        return Cell(f"{at:{form}}{own if own != offset else ''}", whole=True)
+    if isinstance(value, str) and _UUID.fullmatch(value):
+        return Cell(value[-SHORT:], whole=True)
+    cell = _cell(value)
+    return cell._replace(whole=not isinstance(value, str | list) or cell.text == NOTHING)
+
+
+def _cell(value: Any) -> Cell:
+    if _is_moment(value):
+        return Cell(moment(value))
+    if value is None or value in ("", []):
+        return Cell(NOTHING)
     if isinstance(value, list):
         value = ", ".join(map(str, value))
     text = f"{value:.1f}" if isinstance(value, float) else str(value)
-    return Text(printable(text), style=_STYLES.get(text, ""))
+    return Cell(printable(text), _STYLES.get(text, ""))
 
 
-def _console() -> Console:
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, markup=False)
+def _show(cells: Sequence[Cell]) -> None:
+    plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
+    sys.stdout.write("".join(
+        cell.text if plain or not cell.style else f"\x1b[{_CODES[cell.style]}m{cell.text}\x1b[0m"
+        for cell in cells) + "\n")
+
+
+def _width() -> int | None:
+    """Return the places of a line: of the terminal, or as COLUMNS says; None where nobody says, and nothing is cut."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None if sys.stdout.isatty() else None
+    except (OSError, ValueError):
+        return None

@@ -15,14 +15,17 @@ Task = Annotated[str, typer.Argument(metavar="TASK", help="Id of the task, or as
 Why = Annotated[str, typer.Option("--reason", help="For the journal.")]
 
 _COLUMNS: Final = {
-    "id": "id", "customer": "customer", "group": "group", "campaign": "campaign", "origin": "origin",
-    "state": "state", "reason": "reason", "missed_at": "missed at", "missed": "calls", "due": "due",
-    "attempts": "made", "attempts_max": "of", "responsible": "responsible", "expires": "expires",
+    "customer": "customer", "group": "group", "state": "state", "reason": "reason", "due": "due", "attempts": "made",
+    "attempts_max": "of", "responsible": "for", "id": "id",
 }
+_DETAILS: Final = (
+    "id", "customer", "number", "group", "campaign", "origin", "state", "reason", "missed_at", "missed", "due",
+    "attempts", "attempts_max", "responsible", "expires", "ended",
+)
 _HELD: Final = ("responsible_kind", "responsible_since", "waits_until", "released")
 _ATTEMPTS: Final = {
-    "serial": "no", "claimed": "begun", "agent": "agent", "step": "step", "result": "result", "cause": "cause",
-    "talk": "talk s", "ended": "ended",
+    "serial": "no", "claimed": "begun", "agent": "agent", "became": "result", "cause": "cause", "talk": "s",
+    "ended": "ended",
 }
 _JOURNAL: Final = {"time": "time", "kind": "what", "agent": "agent", "text": "details"}
 
@@ -45,8 +48,8 @@ def callbacks_list(
 @app.command("running")
 def callbacks_running(config: Config = None, socket: Socket = None, json: Json = False) -> None:
     """List the attempts under way: the agents' cards."""
-    columns = {"claimed": "begun", "customer": "customer", "agent": "agent", "group": "group", "campaign": "campaign",
-               "phase": "phase", "preview": "preview s", "note": "note", "task": "task"}
+    columns = {"claimed": "begun", "customer": "customer", "agent": "agent", "group": "group", "phase": "phase",
+               "note": "note", "task": "task"}
     show_rows(ask(config, socket, "callbacks.running"), columns, "nothing is under way", json)
 
 
@@ -73,8 +76,9 @@ def callbacks_show(task: Task, config: Config = None, socket: Socket = None, jso
     if json:
         render.show_json(data)
         return
-    render.show_pairs(data, (*_COLUMNS, *_HELD))
-    render.show_table(data["tries"], _ATTEMPTS, "no attempts")
+    render.show_pairs(data, (*_DETAILS, *_HELD))
+    tries = [{**one, "became": one["result"] or one["step"]} for one in data["tries"]]
+    render.show_table(tries, _ATTEMPTS, "no attempts")
     lines = [{**line, "text": render.details(line["data"])} for line in data["journal"]]
     render.show_table(lines, _JOURNAL, "an empty journal")
 
@@ -152,8 +156,8 @@ def dnc_remove(customer: str, config: Config = None, socket: Socket = None, json
 @campaigns_app.command("list")
 def campaigns_list(config: Config = None, socket: Socket = None, json: Json = False) -> None:
     """List the campaigns, those that go first first."""
-    columns = {"id": "id", "name": "name", "group": "group", "rank": "order", "parity": "parity", "active": "active",
-               "from": "from", "to": "to", "open": "open", "running": "running"}
+    columns = {"id": "id", "name": "name", "group": "group", "rank": "order", "active": "active", "to": "to",
+               "open": "open", "running": "running"}
     show_rows(ask(config, socket, "campaigns.list"), columns, "no campaigns", json)
 
 

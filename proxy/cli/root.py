@@ -1,21 +1,14 @@
 """The command's root: the daemon itself, what it does now, direct callbacks and the policy."""
 
 import sys
-import time
-from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from config.lines import format_key
-from config.node import load_node, load_seed
-from config.policy import check_policy, flat
 from config.problem import ConfigError
-from config.toml import to_value
 from proxy import render
-from proxy.cli import callbacks, tickets
+from proxy.cli import callbacks, calls, tickets
 from proxy.cli.asking import (
     FAILED,
     HELP,
@@ -25,25 +18,25 @@ from proxy.cli.asking import (
     Limit,
     Socket,
     ask,
+    before_the_command,
     config_of,
     failure,
     show_rows,
-    socket_of,
     tell,
     told,
 )
-from proxy.control import ControlClient
-from proxy.ladder import Ladder
 
 app = typer.Typer(
     help="SIP callback proxy: a customer who calls back reaches the agent who tried to reach them.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings=HELP,
 )
 direct_app = typer.Typer(help="Direct callbacks: calls of this customer go to this agent.", no_args_is_help=True)
 policy_app = typer.Typer(help="The policy: what changes while the daemon runs.", no_args_is_help=True)
+app.add_typer(calls.app, name="calls")
+app.command("trace")(calls.trace)
 app.add_typer(direct_app, name="direct")
 app.add_typer(policy_app, name="policy")
 app.add_typer(callbacks.app, name="callbacks")
@@ -55,6 +48,23 @@ app.add_typer(tickets.app, name="tickets")
 def main() -> None:
     """Run the command; never returns."""
     app(prog_name="boomerang")
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    config: Config = None,
+    socket: Socket = None,
+    show_version: Annotated[bool, typer.Option("--version", help="Say which Boomerang this is.", is_eager=True,
+                                               callback=_say_version)] = False,
+) -> None:
+    """SIP callback proxy: a customer who calls back reaches the agent who tried to reach them."""
+    before_the_command(config, socket)
 
 
 @app.command()
@@ -75,11 +85,19 @@ def run(config: Config = None) -> None:
 
 
 @app.command()
-def check(file: Path, json: Json = False) -> None:
+def check(
+    file: Annotated[Path | None, typer.Argument(help="boomerang.toml; else that of -c, ./ and /etc/boomerang.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
     """Check boomerang.toml and everything it names: every problem at once."""
+    from config.node import load_node, load_seed
+
+    with told():
+        file = config_of(file or config)
     try:
-        config = load_node(file)
-        policy = load_seed(config)
+        node = load_node(file)
+        policy = load_seed(node)
     except ConfigError as error:
         if json:
             render.show_json([problem._asdict() for problem in error.problems])
@@ -90,13 +108,15 @@ def check(file: Path, json: Json = False) -> None:
         render.show_json([])
         return
     seed = f", {len(policy.agent)} agents and {len(policy.number)} numbers in the policy" if policy else ""
-    counts = f"listeners: {len(config.listen)}, trunks: {len(config.trunk)}, PBXs: {len(config.pbx)}{seed}"
+    counts = f"listeners: {len(node.listen)}, trunks: {len(node.trunk)}, PBXs: {len(node.pbx)}{seed}"
     render.show_line(f"{file} is good ({counts})")
 
 
 @app.command()
 def version(json: Json = False) -> None:
     """Say which Boomerang this is."""
+    from importlib import metadata
+
     try:
         number = metadata.version("boomerang")
     except metadata.PackageNotFoundError:
@@ -115,33 +135,12 @@ def status(config: Config = None, socket: Socket = None, json: Json = False) -> 
 
 
 @app.command()
-def calls(
-    active: Annotated[bool, typer.Option("--active", help="Only calls in progress.")] = False,
-    limit: Limit = 50,
-    config: Config = None,
-    socket: Socket = None,
-    json: Json = False,
-) -> None:
-    """List calls, the latest first."""
-    data = ask(config, socket, "calls.list", limit=limit, active=active)
-    columns = {
-        "time": "time",
-        "direction": "direction",
-        "customer": "customer",
-        "agent": "agent",
-        "dialled": "dialled",
-        "state": "state",
-        "cause": "cause",
-        "by": "ended by",
-        "talk": "talk s",
-        "id": "id",
-    }
-    show_rows(data, columns, "no calls", json)
-
-
-@app.command()
 def agents(config: Config = None, socket: Socket = None, json: Json = False) -> None:
-    """List the agents that are known."""
+    """List the agents that are known.
+
+    with: the customer whom a call engages them with; rel: callbacks that were taken from them today because they let
+    them wait.
+    """
     columns = {
         "extension": "extension",
         "name": "name",
@@ -150,7 +149,7 @@ def agents(config: Config = None, socket: Socket = None, json: Json = False) -> 
         "state": "state",
         "since": "since",
         "with": "with",
-        "released_today": "released",
+        "released_today": "rel",
     }
     show_rows(ask(config, socket, "agents.list"), columns, "no agents", json)
 
@@ -163,7 +162,12 @@ def queues(
     socket: Socket = None,
     json: Json = False,
 ) -> None:
-    """Show who waits in each group, how long, for whom, and how its callbacks stand."""
+    """Show who waits in each group, how long, who is there, and how its callbacks stand.
+
+    wait: callers who wait for an agent; first s: seconds that the first of them has; open, due, run: callbacks that
+    are promised, that wait for an agent, that are under way; today, kept, avg s: promised today, kept today, and the
+    seconds from the missed call to the talk.
+    """
     if group is None:
         show_rows(ask(config, socket, "queues.list"), _QUEUES, "no groups", json)
         return
@@ -181,8 +185,8 @@ def queues(
 
 
 _QUEUES: Final = {
-    "group": "group", "waiting": "wait", "longest_wait_s": "longest", "agents_free": "free", "agents_busy": "busy",
-    "agents_unknown": "?", "callbacks_in_queue": "queued", "callbacks_due": "due", "callbacks_running": "run",
+    "group": "group", "waiting": "wait", "longest_wait_s": "first s", "agents_free": "free", "agents_busy": "busy",
+    "agents_unknown": "?", "callbacks_in_queue": "open", "callbacks_due": "due", "callbacks_running": "run",
     "callbacks_total": "today", "callbacks_kept": "kept", "average_callback_wait_s": "avg s",
 }
 
@@ -190,7 +194,6 @@ _DIRECT_COLUMNS: Final = {
     "customer": "customer",
     "agent": "agent",
     "type": "type",
-    "created": "created",
     "touched": "touched",
     "expires": "expires",
 }
@@ -231,6 +234,10 @@ def policy_show(
     json: Json = False,
 ) -> None:
     """Show every setting, or what is in force for one agent."""
+    from config.lines import format_key
+    from config.policy import check_policy, flat
+    from config.toml import to_value
+
     data = ask(config, socket, "policy.show")
     if agent is not None:
         policy, _ = check_policy(data)
@@ -265,50 +272,6 @@ def policy_apply(file: Path, config: Config = None, socket: Socket = None, json:
 def policy_set(key: str, value: str, config: Config = None, socket: Socket = None, json: Json = False) -> None:
     """Change one setting, such as: direct_callback.type 3"""
     _changes(ask(config, socket, "policy.set", key=key, value=value), json)
-
-
-@app.command()
-def trace(
-    of: Annotated[str | None, typer.Argument(metavar="[NUMBER_OR_CALL]", help="Nothing: every call.")] = None,
-    seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="End after so many seconds.")] = None,
-    count: Annotated[int | None, typer.Option("--count", min=1, help="End after so many messages.")] = None,
-    config: Config = None,
-    socket: Socket = None,
-    json: Json = False,
-) -> None:
-    """Follow a number or a call as a ladder, until Ctrl-C."""
-    began = time.monotonic()
-    seen = 0
-    try:
-        with told():
-            client = ControlClient(socket_of(config, socket))
-            seen = _follow(client.stream("trace", seconds=seconds, of=of), count, json)
-    except KeyboardInterrupt:
-        return
-    over = seconds is not None and time.monotonic() - began >= seconds
-    if not over and (count is None or seen < count):
-        raise failure("the daemon ended the trace")
-
-
-def _follow(items: Iterator[Any], count: int | None, json: bool) -> int:
-    """Draw messages as they come; return how many there were."""
-    ladder = Ladder(())
-    seen = 0
-    for item in items:
-        if "columns" in item:
-            ladder = Ladder(item["columns"])
-            if not json:
-                render.show_line(ladder.head())
-            continue
-        if json:
-            render.show_json_line(item)
-        else:
-            row = ladder.line(item["time"], item["from"], item["to"], item["line"], item.get("note") or "")
-            render.show_line(row)
-        seen += 1
-        if seen == count:
-            break
-    return seen
 
 
 def _changes(data: dict[str, Any], json: bool) -> None:

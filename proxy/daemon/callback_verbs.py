@@ -17,6 +17,8 @@ from routing.store.reader import Reader
 
 STATES: Final = get_args(TaskState)
 LANGUAGES: Final = get_args(Language)
+UUID_SIGNS: Final = 36
+"""Signs of a whole id."""
 LONGEST_PREVIEW: Final = 600.0
 """Seconds that an agent may see the card."""
 
@@ -83,9 +85,12 @@ class CallbackVerbs:
 
         return await look_up(newest)
 
-    def show(self, args: dict[str, Any]) -> dict[str, Any]:
+    async def show(self, args: dict[str, Any]) -> dict[str, Any]:
         """One task with its attempts and its journal."""
-        detail = read(lambda: self._desk.task(self._id(args)))
+        name = self._id(args)
+        if len(name) < UUID_SIGNS:
+            name = await self._past(name)
+        detail = read(lambda: self._desk.task(name))
         if detail is None:
             raise UnknownError(f"there is no callback {args.get('id')!r}")
         tries = {row.id: row for row in detail.attempts}
@@ -147,6 +152,13 @@ class CallbackVerbs:
         if len(found) > 1:
             raise ControlError(f"{name!r} is the end of {len(found)} callbacks: name more of it")
         return found[0] if found else name
+
+    async def _past(self, end: str) -> str:
+        """Return the id, of a task in whatever state, whose end is given."""
+        found = await look_up(lambda: self._reader.tasks_ending(end))
+        if len(found) > 1:
+            raise ControlError(f"{end!r} is the end of several callbacks: name more of it")
+        return found[0] if found else end
 
     # Do-not-call list
 

@@ -6,10 +6,9 @@ from collections.abc import Container, Mapping
 from typing import Any, Final
 
 from config.problem import ConfigError
-from proxy.control import MOMENTS, ControlError, Handler
+from proxy.control import ControlError, Handler, with_moments
 from proxy.daemon.arguments import UnknownError
 from proxy.status.commands import CommandError
-from routing.events import rfc3339
 
 MQTT_WORDS: Final = frozenset({"callbacks", "dnc", "campaigns", "tickets", "agents", "calls", "direct", "queues"})
 """What commands over MQTT may be about. Of the policy only campaigns: the rest is for operators."""
@@ -30,7 +29,8 @@ class Gate:
         handler = self._handlers.get(verb)
         if handler is None:
             raise CommandError(f"there is no command {verb!r}: {', '.join(sorted(self._handlers))}", unknown=True)
-        return _written(await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_done(handler, args), self._loop)))
+        doing = asyncio.run_coroutine_threadsafe(_done(handler, args), self._loop)
+        return with_moments(await asyncio.wrap_future(doing))
 
 
 async def _done(handler: Handler, args: dict[str, Any]) -> Any:
@@ -41,14 +41,3 @@ async def _done(handler: Handler, args: dict[str, Any]) -> Any:
         raise CommandError(str(error), [problem._asdict() for problem in error.problems]) from None
     except ControlError as error:
         raise CommandError(str(error), error.problems, unknown=isinstance(error, UnknownError)) from None
-
-
-def _written(data: Any, key: str = "") -> Any:
-    """Write moments as RFC 3339 does, however deep they stand."""
-    if isinstance(data, dict):
-        return {name: _written(value, name) for name, value in data.items()}
-    if isinstance(data, list):
-        return [_written(value, key) for value in data]
-    if key in MOMENTS and isinstance(data, float):
-        return rfc3339(data)
-    return data

@@ -8,6 +8,7 @@ from proxy.control import Handler
 from proxy.daemon.arguments import kept, limit_of, look_up, number_of, read
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.tracing import MessageTracer
+from routing.calls import OWN
 from routing.direct import Record
 from routing.ledger import Ledger
 from routing.numbers import Numbers
@@ -146,6 +147,7 @@ def _record(one: Record) -> dict[str, Any]:
 
 def _call(row: CallRow, active: bool) -> dict[str, Any]:
     state = "ended" if not active else "ringing" if row.answered_at is None else "talking"
-    return {"id": row.id, "time": row.started_at, "direction": row.direction, "customer": row.customer,
+    return {"id": row.id, "time": row.started_at, "kind": "callback" if row.reason == OWN else "call",
+            "direction": row.direction, "customer": row.customer,
             "agent": row.agent or row.tried, "dialled": row.dialled, "trunk": row.trunk, "pbx": row.pbx,
             "state": state, "cause": row.cause, "by": row.ended_by, "talk": row.talk_s}

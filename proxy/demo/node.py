@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import proxy
-from proxy.control import ControlClient, ControlError, NotRunningError
+from proxy.control_client import ControlClient, ControlError, NotRunningError
 from proxy.demo.endpoint import LOOPBACK
 from proxy.demo.waiting import DemoError
 

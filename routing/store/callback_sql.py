@@ -59,6 +59,7 @@ _DELIVERY: Final = f"SELECT {_columns(Delivery._fields)} FROM deliveries AS d"
 
 OPEN_TASKS: Final = f"{_TASK} WHERE state IN ('open', 'held') ORDER BY id"
 TASK: Final = f"{_TASK} WHERE id=?"
+TASKS_ENDING: Final = "SELECT id FROM tasks WHERE substr(id, -length(?))=? LIMIT 2"
 ATTEMPTS_OF: Final = f"{_ATTEMPT} WHERE task=? ORDER BY serial"
 OPEN_ATTEMPTS: Final = f"{_ATTEMPT} WHERE ended_at IS NULL ORDER BY +id"
 """The sign keeps SQLite from reading all attempts in their order instead of the few that its index has."""

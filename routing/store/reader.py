@@ -52,6 +52,10 @@ class Reader(CallbackReads):
         """Return the live records touched last, the latest first. Slow with many."""
         return [Record(*row) for row in self._read(NEWEST, (now, limit))]
 
+    def tasks_ending(self, end: str) -> list[str]:
+        """Return the ids of at most two tasks that end so: one is the one that is meant. Looks at every id."""
+        return [row[0] for row in self._read(sql.TASKS_ENDING, (end, end))]
+
     def day(self, since: float) -> DayFigures:
         """Return what became of callbacks since a midnight. Raises StoreError, strict or not. Slow with many."""
         args = {"first": floor7(since), "since": since}

@@ -18,15 +18,18 @@ from typer.testing import CliRunner, Result
 from config.policy import Policy, diff_policies, export_policy, parse_policy, plain_policy, set_key
 from config.problem import ConfigError, Problem
 from proxy.cli import app
-from proxy.control import ControlError, ControlServer
+from proxy.control import ControlError, ControlServer, with_moments
 
 NODE = '[node]\nname = "edge1"\ndata = "."\n'
 GOOD = NODE + '[[listen]]\nuri = "udp://127.0.0.1:5060"\n[trunk.a]\npeers = ["sip:a"]\n[pbx.b]\npeers = ["sip:b"]\n'
 
+ROOT = Path(__file__).resolve().parents[2]
+
 RECORD = {"customer": "+36301234567", "agent": "201", "type": 2, "created": 0.0, "touched": 60.0, "expires": None}
 CALL = {
-    "id": "0193a2b4",
+    "id": "0193a2b4-0000-7000-8000-0123456789ab",
     "time": 0.0,
+    "kind": "call",
     "direction": "inbound",
     "customer": "+36301234567",
     "agent": "201",
@@ -108,7 +111,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
-        server = ControlServer(tmp_path / "control.sock", daemon.handlers())
+        server = ControlServer(tmp_path / "control.sock", daemon.handlers(), lambda: "Europe/Budapest")
         await server.start()
         stop = asyncio.Event()
         ready.set_result((asyncio.get_running_loop(), stop))
@@ -128,7 +131,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
     """Run the command in a folder with a boomerang.toml."""
     (tmp_path / "boomerang.toml").write_text(GOOD)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TZ", "UTC")
 
     def command(*args: str) -> Result:
         return CliRunner().invoke(app, list(args))
@@ -143,23 +145,24 @@ def test_status(run: Run, daemon: Daemon) -> None:
     result = run("status")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("edge1 0.1.0: running since 1970-01-01 ")
+    assert lines[0] == "edge1 0.1.0: running since 1970-01-01 01:00:00+01:00"
     assert lines[1:4] == ["calls: 3 in progress, 120 today, 90 answered", "direct callbacks: 5 live",
                           "callbacks: 7 in the queue, 2 due, 1 running; today 8 dialled, 6 answered"]
-    assert lines[5].split() == ["trunk", "main", "up", "1970-01-01", lines[5].split()[4], "1.2"]
+    assert lines[4].split() == ["name", "state", "since", "+01:00", "ms"]
+    assert lines[5].split() == ["trunk", "main", "up", "1970-01-01", "1.2"]
     assert lines[6].split() == ["pbx", "office·[2J", "down", "-", "-"]
-    assert lines[7].startswith("ALARM store since 1970-01-01")
-    assert lines[7].endswith("database is locked")
+    assert lines[7] == "ALARM store since 1970-01-01 01:00:00+01:00: database is locked"
 
 
 @pytest.mark.parametrize(
     ("command", "data"),
     [
-        (["status"], STATUS),
-        (["calls"], [CALL]),
+        (["status"], with_moments(STATUS)),
+        (["calls"], [CALL | {"time": "1970-01-01T00:00:00.000Z"}]),
+        (["calls", "list"], [CALL | {"time": "1970-01-01T00:00:00.000Z"}]),
         (["agents"], []),
-        (["direct", "list"], [RECORD]),
-        (["direct", "show", "+36301234567"], [RECORD]),
+        (["direct", "list"], with_moments([RECORD])),
+        (["direct", "show", "+36301234567"], with_moments([RECORD])),
         (["direct", "remove", "+36301234567"], {"removed": 1}),
         (["policy", "show"], plain_policy(Policy())),
         (["policy", "export"], {"toml": export_policy(Policy())}),
@@ -180,18 +183,15 @@ def test_calls(run: Run, daemon: Daemon) -> None:
     result = run("calls", "--active", "--limit", "7")
     assert daemon.asked == [("calls.list", {"limit": 7, "active": True})]
     head, row = result.stdout.splitlines()
-    assert head.split()[:3] == ["time", "direction", "customer"]
-    assert row.split()[2:] == [
-        "inbound",
-        "+36301234567",
-        "201",
-        "+3614445555",
-        "ended",
-        "200",
-        "caller",
-        "12.3",
-        "0193a2b4",
-    ]
+    assert head == "time +01:00  dir  customer      agent  dialled      state  s   id"
+    assert row == "1970-01-01   in   +36301234567  201    +3614445555  200    12  456789ab"
+
+
+def test_the_legs_of_a_callback_are_told_from_calls(run: Run, daemon: Daemon) -> None:
+    legs = [CALL | {"kind": "callback"}, CALL | {"kind": "callback", "direction": "outbound", "state": "talking"}]
+    daemon.verbs = {**daemon.verbs, "calls.list": lambda _: legs}
+    rows = [line.split() for line in run("calls").stdout.splitlines()[1:]]
+    assert [(row[1], row[5]) for row in rows] == [("agent", "200"), ("cust", "talking")]
 
 
 def test_lists_that_are_empty(run: Run, daemon: Daemon) -> None:
@@ -313,6 +313,54 @@ def test_where_the_socket_is(run: Run, daemon: Daemon, tmp_path: Path, monkeypat
     assert (result.exit_code, result.stderr) == (2, "boomerang: there is no a.toml: name one with -c\n")
 
 
+def test_options_stand_before_the_command_or_behind_it(run: Run, daemon: Daemon, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "b.toml").write_text('[node]\ndata = ".."\n')
+    (tmp_path / "boomerang.toml").unlink()
+    assert run("-c", "other/b.toml", "status").exit_code == 0
+    assert run("--socket", "control.sock", "calls", "--limit", "1").exit_code == 0
+    assert run("-c", "none.toml", "status", "-c", "other/b.toml").exit_code == 0
+    assert run("status").exit_code == 2, "it held for that one command"
+
+
+def test_check_finds_its_file_like_the_others(run: Run, tmp_path: Path) -> None:
+    for words in ([], ["-c", "boomerang.toml"], ["boomerang.toml"]):
+        result = run("check", *words)
+        assert (result.exit_code, result.stdout) == (0, "boomerang.toml is good (listeners: 1, trunks: 1, PBXs: 1)\n")
+    assert run("-c", "boomerang.toml", "check").exit_code == 0
+
+
+def test_version_as_an_option(run: Run) -> None:
+    result = run("--version")
+    assert (result.exit_code, result.stdout) == (0, run("version").stdout)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str) -> None:
+    """The script that a shell loads, and what it then asks the command."""
+    asked = subprocess.run([sys.executable, "-m", "proxy"], capture_output=True, text=True, check=False, timeout=60,
+                           env={"_BOOMERANG_COMPLETE": f"source_{shell}", "PATH": "/bin"})
+    assert "_BOOMERANG_COMPLETE" in asked.stdout
+    words = {"bash": {"COMP_WORDS": "boomerang callb", "COMP_CWORD": "1"},
+             "zsh": {"_TYPER_COMPLETE_ARGS": "boomerang callb"},
+             "fish": {"_TYPER_COMPLETE_ARGS": "boomerang callb", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}}[shell]
+    answered = subprocess.run([sys.executable, "-m", "proxy"], capture_output=True, text=True, check=False, timeout=60,
+                              env={"_BOOMERANG_COMPLETE": f"complete_{shell}", "PATH": "/bin", **words})
+    assert "callbacks" in answered.stdout
+
+
+def test_a_command_loads_nothing_that_is_slow(daemon: Daemon, run: Run, tmp_path: Path) -> None:
+    """What takes the time of a command is what it imports."""
+    slow = {"config.policy", "config.sections", "asyncio", "rich", "structlog", "fastapi", "phonenumbers", "holidays",
+            "sqlite_utils", "aiomqtt"}
+    code = ("import sys; from proxy.cli import app; app(sys.argv[1:], standalone_mode=False); "
+            f"print(*sorted({slow!r} & set(sys.modules)), file=sys.stderr)")
+    for words in (["status"], ["calls"], ["direct", "list"], ["policy", "export"]):
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True,
+                              timeout=60, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)})
+        assert done.stderr == "\n", words
+
+
 def test_check(run: Run, tmp_path: Path) -> None:
     good = run("check", "boomerang.toml")
     assert (good.exit_code, good.stdout) == (0, "boomerang.toml is good (listeners: 1, trunks: 1, PBXs: 1)\n")
@@ -340,7 +388,7 @@ def test_the_examples_are_good(run: Run) -> None:
         ["nothing"],
         ["calls", "--limit", "0"],
         ["policy", "set", "a"],
-        ["check"],
+        ["-c"],
         ["trace", "--count", "x"],
         ["run", "x"],
     ],

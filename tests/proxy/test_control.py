@@ -13,7 +13,8 @@ import pytest
 
 from config.problem import ConfigError, Problem
 from proxy import control
-from proxy.control import ControlClient, ControlError, ControlServer, NotRunningError
+from proxy.control import ControlError, ControlServer, NotRunningError
+from proxy.control_client import ControlClient
 
 Scene = Callable[[ControlServer, Path], Awaitable[None]]
 
@@ -71,7 +72,7 @@ def play(tmp_path: Path, scene: Callable[[Handlers, Path], Awaitable[None]]) -> 
 
     async def run() -> None:
         handlers = Handlers()
-        server = ControlServer(tmp_path / "control.sock", handlers)
+        server = ControlServer(tmp_path / "control.sock", handlers, lambda: "UTC")
         await server.start()
         try:
             async with asyncio.timeout(20):
@@ -101,7 +102,7 @@ def test_answers(tmp_path: Path) -> None:
         assert await call(path, "echo", a="é", b=[1, None]) == {"a": "é", "b": [1, None]}
         assert await call(path, "later", a=1) == {"a": 1}
         assert await call(path, "future", a=1) == {"a": 1}
-        assert await raw(path, b'{"verb": "echo"}\n') == {"ok": True, "data": {}}
+        assert await raw(path, b'{"verb": "echo"}\n') == {"ok": True, "data": {}, "zone": "UTC"}
 
     play(tmp_path, scene)
 
@@ -189,7 +190,7 @@ def test_an_idle_stream_notices_that_its_client_left(tmp_path: Path) -> None:
     async def scene(handlers: Handlers, path: Path) -> None:
         reader, writer = await asyncio.open_unix_connection(path)
         writer.write(b'{"verb": "idle"}\n')
-        assert json.loads(await reader.readline()) == {"ok": True, "data": 1}
+        assert json.loads(await reader.readline()) == {"ok": True, "data": 1, "zone": "UTC"}
         writer.close()
         await handlers.left.wait()
 
@@ -199,7 +200,7 @@ def test_an_idle_stream_notices_that_its_client_left(tmp_path: Path) -> None:
 def test_closing_ends_streams(tmp_path: Path) -> None:
     async def run() -> None:
         handlers = Handlers()
-        server = ControlServer(tmp_path / "s", handlers)
+        server = ControlServer(tmp_path / "s", handlers, lambda: "UTC")
         await server.close()
         await server.start()
         reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
@@ -234,7 +235,7 @@ def test_a_stale_socket_is_replaced_and_a_live_one_is_not(tmp_path: Path) -> Non
 
     async def scene(_handlers: Handlers, path: Path) -> None:
         with pytest.raises(ControlError, match="another daemon is running"):
-            await ControlServer(path, {}).start()
+            await ControlServer(path, {}, lambda: "UTC").start()
         assert await call(path, "echo") == {}
 
     play(tmp_path, scene)
@@ -249,14 +250,14 @@ def test_what_is_in_the_way(tmp_path: Path) -> None:
         (tmp_path / ("x" * 200), "longer than"),
     ]:
         with pytest.raises(ControlError, match=text):
-            asyncio.run(ControlServer(path, {}).start())
+            asyncio.run(ControlServer(path, {}, lambda: "UTC").start())
     assert file.exists()
 
 
 def test_the_socket_of_another_is_left_alone(tmp_path: Path) -> None:
     async def run() -> None:
         path = tmp_path / "s"
-        server = ControlServer(path, {})
+        server = ControlServer(path, {}, lambda: "UTC")
         await server.start()
         path.unlink()
         path.write_text("another's")

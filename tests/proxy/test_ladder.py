@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.ladder import COLUMN, LINE, Ladder, printable, time_of_day
+from proxy.ladder import COLUMN, LINE, Ladder, printable
 
 NAMES = ("carrier", "edge1", "office")
 LADDER = Ladder(NAMES, show_time="{:06.3f}".format)
@@ -49,8 +49,3 @@ def test_nothing_that_a_terminal_obeys(text: str) -> None:
 
 def test_a_ladder_without_columns_says_it_in_words() -> None:
     assert Ladder((), show_time=str).line(1.0, "a", "b", "BYE") == "1.0  a → b: BYE"
-
-
-def test_time_of_day() -> None:
-    assert time_of_day(0.1239).endswith(":00.123")
-    assert len(time_of_day(1_700_000_000.0)) == len("00:00:00.000")
