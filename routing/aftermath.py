@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from routing import blind_queues, route
 from routing.alarms import Alarms
-from routing.attendance import Attendance
+from routing.attendance import DIALOG_EVENT, Attendance
 from routing.callbacks.facts import Missed, Talk, Waiter, Waits
 from routing.callbacks.happenings import Happenings
 from routing.calls import Call
@@ -172,11 +172,13 @@ class Aftermath(Attendance):
 
     def _facts(self, entry: Call, min_talk: float) -> Facts:
         """Gather what shows whether a customer whom no agent is known to have answered was missed."""
-        policy, talking = self._rules.policy, self._talks_elsewhere(entry)
-        if not entry.queued or entry.group not in policy.group:
-            return Facts(min_talk, policy.missed_callback.min_wait, False, self._sign(entry), talking)
-        return Facts(min_talk, policy.missed_for(entry.group).min_wait,
-                     self._all_watched(policy.group[entry.group].agents, entry), self._sign(entry), talking)
+        policy = self._rules.policy
+        min_wait, watched = policy.missed_callback.min_wait, False
+        if entry.queued and entry.group in policy.group:
+            min_wait = policy.missed_for(entry.group).min_wait
+            watched = self._all_watched(policy.group[entry.group].agents, entry)
+        return Facts(min_talk, min_wait, watched, self._sign(entry), self._talks_elsewhere(entry),
+                     CONNECTED_LINE if entry.signs else DIALOG_EVENT)
 
     def _happened(self, desk: Happenings, entry: Call, customer: str, judged: Verdict, now: float) -> Unit | None:
         """Tell the desk what a call was, and return what follows, if anything does."""

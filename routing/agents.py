@@ -136,6 +136,11 @@ class Board:
         seen = self._seen.get(agent)
         return NEVER_SEEN if seen is None else seen.state
 
+    def counted(self, agent: str) -> bool:
+        """Whether a call that we see engages an agent, or rings there."""
+        seen = self._seen.get(agent)
+        return seen is not None and (seen.busy > 0 or seen.ringing > 0)
+
     def watched_since(self, agent: str) -> float:
         """Return since when an agent's dialogs are shown without a gap; infinity: they are not."""
         seen = self._seen.get(agent)

@@ -6,6 +6,10 @@ Rules
 - Several calls of one customer that wait at once: one of them was taken, nobody knows which, unless the PBX had said
   which phone it rings for which call. The oldest counts as taken, and by nobody known.
 - A connected line alone says that a phone rings, not that somebody took it up.
+- Who takes a call from a colleague's ringing phone (call pickup) is proved by dialogs that are busy without having rung
+  and the connected line in the customer's own dialog, within a moment of each other. Either of them without the other
+  is a sign that somebody may have the call.
+- An answer that only says where was dialled is not believed of a phone that fell silent in that moment.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +23,7 @@ from routing.events import Event
 from routing.facts import WAITING_ROOM, Identity, Target, Watched
 from routing.floor import OpenCalls
 from routing.identity import PbxFacts, Proof
+from routing.pickups import AT_ONCE, MOMENT, Pickups
 from routing.store.interface import Store, Unit
 from routing.teller import Teller
 
@@ -30,6 +35,12 @@ NO_PBX: Final = PbxFacts.of("(?!)", ())
 
 DIALOG_EVENT: Final = "dialog_event"
 """Evidence: the agent's dialogs (RFC 4235)."""
+
+PICKUP: Final = "pickup"
+"""Evidence: the agent's dialogs are busy without having rung, and the call's connected line names them."""
+
+WHERE_DIALLED: Final = frozenset({"dialled", "number"})
+"""Evidence that says where it rang, not who was there."""
 
 NOTIFY_LATE: Final = 2.0
 """Seconds after an answer in which the NOTIFY of who gave it is still on its way."""
@@ -52,6 +63,7 @@ class Attendance:
         not readably."""
         self._shown: dict[str, str] = {}
         """By agent: the last call that a connected line showed at their phone."""
+        self._pickups = Pickups()
         self._legs: dict[str, str] = {}
         """By attempt: our leg to the agent."""
 
@@ -141,9 +153,9 @@ class Attendance:
                        dialog: str | None = None) -> None:
         """See Router. A sign that a phone rings, and no more."""
         entry = self._calls.get(call)
-        if entry is None or entry.direction == "outbound" or entry.own or entry.agent is not None:
+        if entry is None or entry.direction == "outbound" or (entry.own and not entry.to_agent):
             return
-        if entry.answered_at is not None and not entry.dialogs.goes_on_in(dialog):
+        if entry.agent is not None or (entry.answered_at is not None and not entry.dialogs.goes_on_in(dialog)):
             return
         shown = identity.shown_agent(identities, self._pbxs.get(entry.pbx, NO_PBX), self._rules.targets)
         if shown is None:
@@ -155,21 +167,91 @@ class Attendance:
             self._shown[shown] = call
         if self._board.watched_since(shown) > now:
             self._open.attended(entry)  # whether they took it, nobody will ever tell
+        elif self._pickups.unrung(shown, now) and entry.picked_at is None:
+            self._store.put(Unit(events=self._picked(entry, shown, now, PICKUP), calls=(entry.row(),)))
+        elif self._pickups.engaged(shown) and shown not in self._rings_for:
+            entry.sign_at = now
 
     def dialog_event(self, agent: str, state: Watched | None, remote: str | None, now: float) -> None:
         """See Router."""
-        rows: tuple[Call, ...] = ()
         events = list(self._say(agent, self._board.watched(agent, state, now), None, now))
+        rang_for = self._rings_for.pop(agent, None)
+        self._pickups.shows(agent, state, rang_for, now)
+        entry: Call | None = None
         if state == "ringing":
             self._rings_for[agent] = None if remote is None else self._meant(remote, now), now
-        elif agent in self._rings_for:
-            customer, since = self._rings_for.pop(agent)
-            entry = self._taken(agent, customer, since, now) if state == "busy" else None
+        elif state == "busy" and rang_for is not None:
+            entry = self._taken(agent, *rang_for, now)
             if entry is not None:
                 events += self._picked(entry, agent, now)
-                rows = (entry,)
-        if rows or events:
-            self._store.put(Unit(calls=tuple(entry.row() for entry in rows), events=tuple(events)))
+            else:
+                entry = self._forwarded(agent, rang_for[0], now)
+                if entry is not None:
+                    events += self._is_of(entry, Proof(agent, DIALOG_EVENT), now)
+        elif state == "busy" and self._pickups.unrung(agent, now):
+            entry = self._picks_up(agent, now)
+            if entry is not None:
+                events += self._picked(entry, agent, now, PICKUP)
+        elif state == "free" and rang_for is not None:
+            entry = self._fell_silent(agent, rang_for[0], now)
+            if entry is not None:
+                events += self._is_of(entry, self._who_else(now), now)
+        if entry is not None or events:
+            self._store.put(Unit(calls=() if entry is None else (entry.row(),), events=tuple(events)))
+
+    # Pickup
+
+    def _picks_up(self, agent: str, now: float) -> Call | None:
+        """An agent's phone is in a call without having rung: find the one that they took from a colleague's.
+
+        Where only the time says which it is, that is noted as a sign.
+        """
+        shown = self._calls.get(self._shown.get(agent, ""))
+        if shown is not None and shown.signs is not None and _may_be_taken(shown, now) and shown.picked_at is None:
+            since = now - shown.signs[agent]
+            if since <= MOMENT:
+                return shown
+            if since <= NOTIFY_LATE:
+                shown.sign_at = now
+        if not self._board.counted(agent):
+            for customer in self._pickups.silenced(now):
+                self._note_sign(customer, now)
+        return None
+
+    def _fell_silent(self, agent: str, customer: str | None, now: float) -> Call | None:
+        """An agent's phone has ceased to ring: find the call that is not theirs, although it was dialled to them."""
+        for call in self._open.of(customer or ""):
+            if call.agent == agent and call.evidence in WHERE_DIALLED and call.answered_at is not None and \
+                    now - call.answered_at <= MOMENT:
+                return call
+        if customer is not None and any(not self._board.counted(one) for one in self._pickups.all_unrung(now, AT_ONCE)):
+            self._note_sign(customer, now)
+        return None
+
+    def _note_sign(self, customer: str, now: float) -> None:
+        """Somebody may have taken the call of a customer who waits."""
+        for call in self._open.of(customer):
+            if call.picked_at is None and _may_be_taken(call, now):
+                call.sign_at = now
+
+    def _forwarded(self, agent: str, customer: str | None, now: float) -> Call | None:
+        """An agent has taken up a phone that rang for a customer: find the call of theirs that was dialled to another.
+
+        That one's phone forwards: their dialogs are not busy.
+        """
+        return next((call for call in self._open.of(customer or "")
+                     if call.agent not in (None, agent) and call.evidence in WHERE_DIALLED
+                     and call.answered_at is not None and now - call.answered_at <= NOTIFY_LATE
+                     and self._idle_since(call.agent or "", call.started_at)), None)
+
+    def _idle_since(self, agent: str, begun: float) -> bool:
+        """Whether an agent's dialogs were seen all the time since then, and are not busy."""
+        return self._board.watched_since(agent) <= begun and not self._pickups.engaged(agent)
+
+    def _who_else(self, now: float) -> Proof | None:
+        """Say who took a call in this moment from the phone that it was dialled to; None: nobody, or one of several."""
+        found = [agent for agent in self._pickups.all_unrung(now) if not self._board.counted(agent)]
+        return Proof(found[0], PICKUP) if len(found) == 1 else None
 
     # Who has it
 
@@ -191,19 +273,19 @@ class Attendance:
         return None if customer is None else next((call for call in self._open.of(customer)
                                                   if call.picked_at is None and _may_be_taken(call, now)), None)
 
-    def _picked(self, entry: Call, agent: str, now: float) -> tuple[Event, ...]:
+    def _picked(self, entry: Call, agent: str, now: float, evidence: str = DIALOG_EVENT) -> tuple[Event, ...]:
         """An agent took a call up. Who it was is sure where no other call can have been meant."""
         self._open.attended(entry)
         entry.picked_at = now if entry.queued or entry.answered_at is None else entry.answered_at
         sure = self._shown.get(agent) == entry.id or entry.customer is None or \
             all(call is entry or not _may_be_taken(call, now) for call in self._open.of(entry.customer))
         if not sure:
-            entry.evidence = DIALOG_EVENT
+            entry.evidence = evidence
             return ()
         if entry.answered_at is None:
-            entry.picked_by = agent
+            entry.picked_by = Proof(agent, evidence)
             return ()
-        entry.agent, entry.evidence = agent, DIALOG_EVENT
+        entry.agent, entry.evidence = agent, evidence
         return self._hold(entry, agent, None, now)
 
     def _proof(self, entry: Call, target: Target, identities: tuple[Identity, ...]) -> Proof | None:
@@ -222,9 +304,7 @@ class Attendance:
         rung, entry.rung = entry.rung, None
         if target.local is not None:
             return self._joined(entry, target.local, now)
-        if answer.proof is None and entry.picked_by is not None:
-            answer.proof = Proof(entry.picked_by, DIALOG_EVENT)
-        proof = answer.proof
+        proof = answer.proof = self._doubted(entry, answer.proof, now) or entry.picked_by
         entry.queued = proof is None and identity.may_queue(target, entry.number_facts,
                                                             self._pbxs.get(entry.pbx, NO_PBX))
         if proof is not None or entry.picked_at is not None:
@@ -241,25 +321,35 @@ class Attendance:
             events += self._move(rung, -1, 0, now, entry.id)
         return events
 
+    def _doubted(self, entry: Call, proof: Proof | None, now: float) -> Proof | None:
+        """Look whether the dialogs of whom was dialled say that somebody else has just taken the call."""
+        if proof is None or proof.evidence not in WHERE_DIALLED or not self._idle_since(proof.agent, entry.started_at):
+            return proof
+        return self._who_else(now) if self._pickups.fell_silent(proof.agent, now) else proof
+
     def _keep(self, entry: Call, ended: Dialog, kept: Dialog, now: float) -> None:
         """The caller has let go of one answer and kept another: the call is of whoever gave that."""
         if ended.proof is None or ended.proof.agent != entry.agent or ended.proof == kept.proof:
             return
+        self._store.put(Unit(events=self._is_of(entry, kept.proof, now), calls=(entry.row(),)))
+
+    def _is_of(self, entry: Call, proof: Proof | None, now: float) -> tuple[Event, ...]:
+        """A call that was taken for one agent's is another's, or nobody's that is known."""
         events = () if entry.held is None else self._move(entry.held, 0, -1, now, entry.id)
         entry.agent, entry.evidence, entry.held = None, None, None
-        if kept.proof is not None:
-            entry.agent, entry.evidence = kept.proof
-            events += self._hold(entry, kept.proof.agent, None, now)
-        self._store.put(Unit(calls=(entry.row(),), events=events))
+        if proof is None:
+            return events
+        entry.agent, entry.evidence = proof
+        return events + self._hold(entry, proof.agent, None, now)
 
     def _all_watched(self, agents: Sequence[str], entry: Call) -> bool:
         """Whether the dialogs of all of these were seen all through a call."""
         return bool(agents) and all(self._board.watched_since(agent) <= entry.started_at for agent in agents)
 
     def _sign(self, entry: Call) -> float | None:
-        """When a phone was last shown to ring for a call, and nobody saw whether it was taken up."""
-        return max((at for agent, at in (entry.signs or {}).items() if self._board.watched_since(agent) > at),
-                   default=None)
+        """When a phone was last shown to ring for a call, or to take it, and nobody saw whether it was taken up."""
+        rings = [at for agent, at in (entry.signs or {}).items() if self._board.watched_since(agent) > at]
+        return max(rings if entry.sign_at is None else [*rings, entry.sign_at], default=None)
 
     def _talks_elsewhere(self, entry: Call) -> bool:
         """Whether the customer of a call is in another one with somebody of ours."""
@@ -282,7 +372,7 @@ class Attendance:
             return
         if customer.picked_at is None:
             customer.picked_at = now
-        if customer.agent is None and leg.agent is not None:
+        if leg.agent is not None:
             customer.agent, customer.evidence = leg.agent, OWN
 
     def _met(self, leg: Call, now: float) -> None:

@@ -6,6 +6,7 @@ from config.policy import SHARED, Number
 from routing.callbacks.facts import OwnCall
 from routing.dialogs import Dialog, Dialogs
 from routing.facts import NORMAL_TARGETS, Direction, Ending, Side, Target
+from routing.identity import Proof
 from routing.store.interface import CallRow
 
 LONGEST_CALL: Final = 24 * 3600.0
@@ -27,8 +28,8 @@ class Call:
     __slots__ = (
         "agent", "answered_at", "asked", "attempt", "customer", "dialled", "dialogs", "direction", "evidence",
         "group", "held", "hung_up", "id", "live", "number", "number_facts", "own", "pbx", "picked_at", "picked_by",
-        "queued", "rang", "reason", "restored_at", "rung", "signs", "sip_call_id", "started_at", "targets", "tried",
-        "tried_status", "trunk", "waits",
+        "queued", "rang", "reason", "restored_at", "rung", "sign_at", "signs", "sip_call_id", "started_at", "targets",
+        "tried", "tried_status", "trunk", "waits",
     )
 
     def __init__(self, name: str, sip_call_id: str, direction: Direction, trunk: str, pbx: str, dialled: str,
@@ -69,10 +70,12 @@ class Call:
         """What answered may be a queue: an agent takes the call later, or never."""
         self.picked_at: float | None = None
         """When an agent took it: with the answer, or where a queue answered, when that was seen."""
-        self.picked_by: str | None = None
+        self.picked_by: Proof | None = None
         """Who took it, seen before the answer came."""
         self.signs: dict[str, float] | None = None
         """Agents whose phones were shown as the ones that it is connected to, and when last."""
+        self.sign_at: float | None = None
+        """When dialogs last showed that somebody may have taken it from the phone that rang for it."""
         self.asked = False
         """The customer was promised a callback by the key they pressed."""
         self.waits = False

@@ -7,9 +7,10 @@ Rules
   call.
 - After the answer of an agent nobody is missed, however short it was.
 - Behind a PBX that answers before it queues the answer is no sign of an agent. Signs are: an agent's dialogs that were
-  seen to ring for this customer and to be taken up, which prove it; and a connected line, which shows that a phone
-  rings. Whoever hangs up before any sign, and after `min_wait`, is missed. After a mere sign at a phone whose dialogs
-  nobody sees, only who hangs up so soon after it that it cannot have been a talk; for the others nothing is claimed.
+  seen to ring for this customer and to be taken up, or to pick the call up, which prove it; a connected line, which
+  shows that a phone rings; and half of what proves a pickup. Whoever hangs up before any sign, and after `min_wait`, is
+  missed. After a mere sign, only who hangs up so soon after it that it cannot have been a talk; for the others nothing
+  is claimed.
 - A queue that gives up is a refusal, where it is certain that nobody took the call.
 - Whoever waited in a queue through ourselves and was cut off by us, before any sign, is missed.
 - What was lost, or answered while we were down, is not judged.
@@ -43,9 +44,12 @@ class Facts(NamedTuple):
     watched: bool = False
     """The dialogs of every agent of the group were seen all through the call."""
     sign_at: float | None = None
-    """When a phone whose dialogs nobody sees was last shown to ring for this call; None: it never was."""
+    """When there was last a sign that an agent may have the call: a phone whose dialogs nobody sees was shown to ring
+    for it, or a call pickup was half seen; None: there was none."""
     talking: bool = False
     """The customer is in another call with us that was answered."""
+    sign: str = "connected_line"
+    """What showed that: `connected_line` or `dialog_event`."""
 
 
 class Verdict(NamedTuple):
@@ -97,8 +101,8 @@ def _queued(call: Call, since: float, ending: Ending, facts: Facts, now: float) 
     gave_up = ending.by == "caller"
     if facts.sign_at is not None:
         if gave_up and now - facts.sign_at < facts.min_talk:
-            return Verdict("missed", "abandoned", ("connected_line", "hung_up_at_once"), "likely")
-        return Verdict("uncertain", evidence=("connected_line",))
+            return Verdict("missed", "abandoned", (facts.sign, "hung_up_at_once"), "likely")
+        return Verdict("uncertain", evidence=(facts.sign,))
     shown = ("no_dialog_event",) if facts.watched else ("no_connected_line", "dialogs_not_seen")
     if ending.by == "proxy":
         return Verdict("missed", "down", (*shown, "cut_off_here"), "certain" if facts.watched else "likely")

@@ -45,7 +45,8 @@ class AttemptState(News):
         self._agent: OwnLeg | None = None
         self._customer: OwnLeg | None = None
         self._agent_ready = self._customer_ready = False
-        self._queue_agent: str | None = None
+        self._taker: str | None = None
+        """Who has taken the agent's leg, as far as that was proved when it was last up."""
         self._dialled = False
         """The customer's INVITE may have left."""
         self._asking: Step | None = None
@@ -81,12 +82,11 @@ class AttemptState(News):
 
     @property
     def taken_by(self) -> str | None:
-        """Extension of the agent; where a queue was rung, who is proved to have taken it."""
-        if self.order.agent is not None or self._agent is None:
-            return self.order.agent
-        if self._queue_agent is None:
-            self._queue_agent = self._tools.taken_by(self._agent.call)
-        return self._queue_agent
+        """Extension of the agent: who is proved to have taken the leg, be it a queue's, or another's phone that they
+        picked up or that is forwarded to them; else who was rung."""
+        if self._agent is not None and self._agent.answered_at is not None:
+            self._taker = self._tools.taken_by(self._agent.call) or self._taker
+        return self._taker or self.order.agent
 
     # Its end
 

@@ -77,7 +77,7 @@ class Tools(NamedTuple):
             go(self.stack.clock())
 
     def taken_by(self, call: str) -> str | None:
-        """Ask the ledger who took a leg that went to a queue."""
+        """Ask the ledger who took a leg to the PBX."""
         try:
             return self.ledger.taken_by(call)
         except Exception as error:
@@ -240,7 +240,10 @@ class OwnLeg:
 
     def leg_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], private: bool,
                       now: float) -> None:
-        """See LegOwner: whom an agent's phone or a customer's line is connected to now changes nothing here."""
+        """See LegOwner. Who is at the PBX's end now is for the rules; at the customer's it changes nothing."""
+        if self.role == "agent" and self._told and not self.over:
+            self._tools.tell(self._tools.ledger.connected_line, self.call, bare_identities(identities),
+                             self._tools.stack.wall(), call=self.call)
 
     def leg_played(self, leg: Leg, tag: int, now: float) -> None:
         """See LegOwner."""

@@ -26,8 +26,8 @@ class CallStarted(Model):
     number: str | None = Field(description="Our number, E.164: dialled by the customer or shown by the agent")
     dialled: str = Field(description="What was dialled, as it stood in the request")
     agent: str | None = Field(description="Extension that calls (outbound) or answered (inbound); null: not known")
-    evidence: str | None = Field(description="What shows it: a header's name, dialled, number, identity, dialog_event "
-                                 "or callback; connected_line without an agent: a phone rang, nobody knows more")
+    evidence: str | None = Field(description="What shows it: a header's name, dialled, number, identity, dialog_event, "
+                                 "pickup or callback; connected_line without an agent: a phone rang, nobody knows more")
     group: str | None
     trunk: str
     pbx: str

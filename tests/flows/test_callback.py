@@ -302,3 +302,46 @@ def test_both_sides_reinvite_at_once() -> None:
     site.run(300)
     assert site.task.state == "done"
     site.assert_nothing_left()
+
+
+PICKED_UP = ("P-Asserted-Identity: \"Bela\" <sip:202@pbx.example>",)
+"""In the PBX's 200: a colleague has taken the call from the ringing phone, or the phone forwards to theirs."""
+
+
+@pytest.mark.parametrize("customer_first", [False, True])
+def test_a_colleague_takes_the_phone_that_a_callback_rings(customer_first: bool) -> None:
+    """Journal, events, attempt, last talk and time with the card are theirs, not of whoever was rung."""
+    setting = f'[callback]\ncustomer_first = {str(customer_first).lower()}\nwrap_up = "30s"\n'
+    site = Site(POLICY.replace("[group.sales]", setting + "[group.sales]"))
+    site.pbx.plan("201", Plan(answer=3.0, keys=((4.0, "1"),), fields=PICKED_UP))
+    site.carrier.plan(CUSTOMER, TALKS)
+    site.miss()
+    ledger = site.alive.ledger
+    site.run(20)
+    assert (ledger.agent_state("201"), ledger.agent_state("202")) == ("free", "busy")
+    site.run(60, lambda: site.task.state == "done" and not site.attempts_open())
+    assert (ledger.agent_state("201"), ledger.agent_state("202")) == ("free", "wrap_up")
+    [attempt] = site.attempts()
+    assert (attempt.agent, attempt.result) == ("202", "talked")
+    by_kind = {line.kind: line.agent for line in site.store.journal(site.task.id)}
+    assert {by_kind[kind] for kind in ("accepted", "result", "ended")} == {"202"}
+    told = {event.kind: event.data["agent"] for event in site.store.events if event.kind.startswith("callback.")}
+    assert (told["callback.connected"], told["callback.attempted"], told["callback.done"]) == ("202", "202", "202")
+    found = site.store.last_talk(CUSTOMER, 5.0)
+    assert found is not None
+    assert found[0] == "202"
+    site.run(200)
+    site.assert_nothing_left()
+
+
+def test_a_colleague_who_declines_has_declined() -> None:
+    site = Site(POLICY.replace('agents = ["201"]', 'agents = ["201", "202"]'))
+    site.pbx.plan("201", Plan(answer=1.0, keys=((1.0, "2"),), fields=PICKED_UP), TAKES)
+    site.pbx.plan("202", TAKES)
+    site.carrier.plan(CUSTOMER, TALKS)
+    site.miss()
+    site.run(90)
+    first = site.attempts()[0]
+    assert (first.agent, first.result) == ("202", "declined")
+    assert site.attempts()[-1].agent == "201", "whoever has not declined is asked"
+    assert site.task.state == "done"

@@ -4,8 +4,8 @@ The system's own Asterisk is used where it is new enough, else the one in the ch
 makes (root only). Every file it reads or writes is in a folder of this run. It is bound to 127.0.0.1.
 
 What is dialled from the trunk: 2XX rings that phone; +3614445555 is answered and then queued (600); +3614445556 is
-queued without an answer first; 600 is the queue itself. Phones call each other, and out with a leading +. Its trunk may
-subscribe to the dialog event of 2XX, unless it has no hints.
+queued without an answer first; 600 is the queue itself. Phones call each other, and out with a leading +; *8 picks up
+whatever rings, and **2XX what rings there. Its trunk may subscribe to the dialog event of 2XX, unless it has no hints.
 """
 
 import os
@@ -50,6 +50,10 @@ dateformat=%T.%3q
 [logfiles]
 full => notice,warning,error,verbose
 """,
+    "features.conf": """
+[general]
+pickupexten=*8
+""",
     "musiconhold.conf": """
 [default]
 mode=files
@@ -60,6 +64,7 @@ directory=moh
 static=yes
 [phones]
 exten => _2XX,1,Gosub(ring,s,1(${EXTEN}))
+exten => _**2XX,1,PickupChan(PJSIP/${EXTEN:2})
 exten => _+X.,1,Dial(PJSIP/${EXTEN}@trunk,60)
  same => n,Hangup(${HANGUPCAUSE})
 exten => 600,1,Goto(queue,600,1)
@@ -134,6 +139,8 @@ auth={user}
 aors={user}
 callerid={caller_id}
 direct_media=no
+call_group=1
+pickup_group=1
 transport=udp
 [{user}]
 type=auth

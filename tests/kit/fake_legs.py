@@ -302,6 +302,10 @@ class FakeBooks:
                  now: float) -> None:
         self.told.append(f"{self.name(call)} answered")
 
+    def connected_line(self, call: str, identities: tuple[Identity, ...], now: float,
+                       dialog: str | None = None) -> None:
+        self.told.append(f"{self.name(call)} shows {' '.join(one.user for one in identities)}")
+
     def ended(self, call: str, ending: Ending, now: float, stored: Callable[[], None] | None = None) -> None:
         assert call not in self.endings, "ended twice"
         self.endings[call] = ending

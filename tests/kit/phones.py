@@ -68,7 +68,8 @@ class Recording:
 
 
 class PjsipPhone(Process):
-    """A phone that answers by itself (`auto`), rings for ever (`silent`) or refuses (a status), after `after` s.
+    """A phone that answers by itself (`auto`), rings for ever (`silent`), refuses (a status) or forwards (`302 202`, to
+    that extension), after `after` s.
 
     `tone`: what it speaks with, in Hz. `recordings`: an empty folder for what it hears, see `hears`.
     """

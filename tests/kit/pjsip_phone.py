@@ -4,10 +4,10 @@ One thread only (threadCnt 0, mainThreadOnly, events polled here), one process p
 vector or a struct (`getInfo()`) is kept while its members are read: pjsua2 frees what it owns with it.
 
 Settings (JSON): user, password, registrar (host:port), port, media (first RTP port), media_ports (how many), answer
-(`auto`, `silent`, or a final status to refuse with), after (seconds it rings), tone (Hz that it speaks with; 0: it is
-silent), recordings (folder of what it hears, a file for each call; empty: none). It has one line: a second call gets
-486 at once. Commands, one a line on stdin: `call URI`, `hangup`, `answer CODE`, `digits 12#` (RFC 4733), `register`,
-`unregister`, `quit`. It prints `phone EVENT key=value ...`, one a line.
+(`auto`, `silent`, or a final status to refuse with; `302 202` forwards to 202), after (seconds it rings), tone (Hz
+that it speaks with; 0: it is silent), recordings (folder of what it hears, a file for each call; empty: none). It has
+one line: a second call gets 486 at once. Commands, one a line on stdin: `call URI`, `hangup`, `answer CODE`,
+`digits 12#` (RFC 4733), `register`, `unregister`, `quit`. It prints `phone EVENT key=value ...`, one a line.
 """
 
 import json
@@ -85,7 +85,7 @@ class Account(pj.Account):  # type: ignore[misc]
         tell("ringing", remote=info.remoteUri)
         answer(call, 180)
         if settings["answer"] != "silent":
-            status = 200 if settings["answer"] == "auto" else int(settings["answer"])
+            status = 200 if settings["answer"] == "auto" else int(settings["answer"].split()[0])
             due.append((time.monotonic() + settings.get("after", 0.3), prm.callId, status))
 
 
@@ -107,6 +107,12 @@ def speaker() -> Any:
 def answer(call: Call, status: int) -> None:
     prm = pj.CallOpParam()
     prm.statusCode = status
+    if status == 302:
+        contact = pj.SipHeader()
+        contact.hName, contact.hValue = "Contact", f"<sip:{settings['answer'].split()[1]}@{settings['registrar']}>"
+        headers = pj.SipHeaderVector()
+        headers.append(contact)
+        prm.txOption.headers = headers
     call.answer(prm)
 
 
