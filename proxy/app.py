@@ -36,9 +36,10 @@ from proxy.daemon.callback_verbs import CallbackVerbs
 from proxy.daemon.callbacks import DATABASE, Callbacks
 from proxy.daemon.campaign_verbs import CampaignVerbs
 from proxy.daemon.figure_verbs import FigureVerbs
+from proxy.daemon.following import EventFollowing
 from proxy.daemon.gate import API_WORDS, MQTT_WORDS, Gate
 from proxy.daemon.history import SLICE_PAUSE, History
-from proxy.daemon.journal import HEARD, LogJournal
+from proxy.daemon.journal import LogJournal
 from proxy.daemon.locating import LoopLocator, PeerAddresses
 from proxy.daemon.policies import Policies
 from proxy.daemon.source import DaemonSource
@@ -125,8 +126,7 @@ class Daemon:
                                  outbox=mqtt is not None)
         self.store.on_events = self.journal.events
         self.ledger = Ledger(self.store, Policy(), building.pbx_facts(config), config.node.name, os.urandom)
-        if mqtt is None:
-            self.ledger.listen_to(HEARD.get(config.log.level, frozenset()))
+        self.following = EventFollowing(config.log.level, mqtt is not None, self.ledger.listen_to)
         self.source = DaemonSource(config.node.name, self.ledger, self.store,
                                    Reader(database, config.node.name), self.loop.call_soon_threadsafe, time.time)
         self.policies = Policies(config, self.store, self._set_policy)
@@ -197,6 +197,7 @@ class Daemon:
         table = Verbs(self.ledger, self.store, reader, self.source, self.tracer, version(), sides, time.time,
                       self.policies.put).table()
         open_tasks = tuple if self.callbacks is None else self.callbacks.desk.open_tasks
+        table |= self.following.table()
         table |= FigureVerbs(self.source, self.ledger, open_tasks, time.time).table()
         if self.callbacks is not None:
             table |= CallbackVerbs(self.callbacks, self.ledger, self.store, reader, time.time).table()
@@ -346,6 +347,7 @@ class Daemon:
 
     def _events(self, events: Sequence[Event]) -> None:
         self.journal.events(events)
+        self.following.told(events)
         self.status.committed()
         if self.callbacks is not None:
             self.callbacks.committed(events)

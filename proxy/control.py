@@ -56,6 +56,9 @@ known is null.
 | tickets.show | id: of the ticket, or its number | one of these with comments and deliveries |
 | tickets.comment | id, text, author, internal | as tickets.list, of this one |
 | tickets.close | id | as tickets.list, of this one |
+| events | kinds: list of kinds (`call.ended`) or of their first words (`call`); none: all | stream: first {following: |
+| | | [kinds]}, then events as on MQTT, as they are committed; missed: so many were left out before this one |
+| log.level | level: debug, info, warning or error; none: only tell | {level} |
 | trace | of: a number, a call's id or Call-ID, or null for every call | stream: first {columns: [names from left to |
 | | | right]}, then {time, call, from, to, line, note}; from and to are columns, line is what the arrow says |
 

@@ -41,6 +41,18 @@ _NO_WORD: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
+class _Threshold:
+    """Below which level nothing is written. One for the process, as the log is."""
+
+    __slots__ = ("level",)
+
+    def __init__(self) -> None:
+        self.level = _LEVELS["info"]
+
+
+_threshold: Final = _Threshold()
+
+
 def configure(level: Level = "info", json: bool = False, mask: bool = True, stream: TextIO | None = None) -> None:
     """Set the log up for the whole process; other libraries' logging goes the same way.
 
@@ -48,11 +60,18 @@ def configure(level: Level = "info", json: bool = False, mask: bool = True, stre
     """
     structlog.configure(
         processors=[_Renderer(json, mask)],
-        wrapper_class=_guarded(_LEVELS[level]),
+        wrapper_class=_GuardedLogger,
         logger_factory=lambda *_: _Writer(stream or sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(handlers=[_Bridge()], level=_LEVELS[level] if level == "debug" else logging.WARNING, force=True)
+    logging.basicConfig(handlers=[_Bridge()], force=True)
+    set_level(level)
+
+
+def set_level(level: Level) -> None:
+    """Write lines of this level and above from now on, in the whole process."""
+    _threshold.level = _LEVELS[level]
+    logging.getLogger().setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
 
 
 def catch_strays() -> None:
@@ -189,14 +208,17 @@ def _trace(exc_info: Any) -> str:
     return "".join(traceback.format_exception(*exc_info))[-10 * VALUE_SIGNS :]
 
 
-def _guarded(level: int) -> Any:
-    """Make the logger class of a level: what fails inside a line costs that line only."""
-    base = structlog.make_filtering_bound_logger(level)
+def _guarded(base: Any) -> Any:
+    """Make a logger class of one that writes everything: what fails inside a line costs that line only, and what is
+    below the threshold costs a comparison.
+    """
 
-    def guard(name: str) -> Any:
+    def guard(name: str, number: int) -> Any:
         write = getattr(base, name)
 
         def method(self: Any, event: str, *args: Any, **keys: Any) -> None:
+            if number < _threshold.level:
+                return
             try:
                 write(self, event, *args, **keys)
             except Exception as error:
@@ -204,8 +226,11 @@ def _guarded(level: int) -> Any:
 
         return method
 
-    names = [name for name, number in _LEVELS.items() if number >= level] + ["exception", "critical"]
-    return type("GuardedLogger", (base,), {name: guard(name) for name in names})
+    names = {**_LEVELS, "exception": _LEVELS["error"], "critical": _LEVELS["error"]}
+    return type("GuardedLogger", (base,), {name: guard(name, number) for name, number in names.items()})
+
+
+_GuardedLogger: Final = _guarded(structlog.make_filtering_bound_logger(_LEVELS["debug"]))
 
 
 class _Bridge(logging.Handler):

@@ -22,6 +22,10 @@ _DETAILS: Final = (
     "id", "customer", "number", "group", "campaign", "origin", "state", "reason", "missed_at", "missed", "due",
     "attempts", "attempts_max", "responsible", "expires", "ended",
 )
+_FIGURES: Final = {
+    "of": "", "promised": "made", "dialled": "tried", "kept": "kept", "called_meanwhile": "talk", "tickets": "tick",
+    "failed": "fail", "expired": "exp", "cancelled": "canc", "average_wait_s": "avg s",
+}
 _HELD: Final = ("responsible_kind", "responsible_since", "waits_until", "released")
 _ATTEMPTS: Final = {
     "serial": "no", "claimed": "begun", "agent": "agent", "became": "result", "cause": "cause", "talk": "s",
@@ -55,7 +59,12 @@ def callbacks_running(config: Config = None, socket: Socket = None, json: Json =
 
 @app.command("figures")
 def callbacks_figures(config: Config = None, socket: Socket = None, json: Json = False) -> None:
-    """Show what became of callbacks today: of all, and by group, number and campaign."""
+    """Show what became of callbacks today: of all, and by group, number and campaign.
+
+    made: promised; tried: times that a customer was dialled; kept: ended with a talk by a callback; talk: they talked
+    in another call; tick: a ticket was opened instead; fail, exp, canc: failed, expired, cancelled; avg s: seconds from
+    the missed call to the talk.
+    """
     data = ask(config, socket, "callbacks.figures")
     if json:
         render.show_json(data)
@@ -64,9 +73,7 @@ def callbacks_figures(config: Config = None, socket: Socket = None, json: Json =
     for kind in ("groups", "numbers", "campaigns"):
         rows += [{"of": f"{kind[:-1]} {name}", **one} for name, one in data[kind].items()]
     render.show_line(f"{data['day']} ({data['timezone']})")
-    render.show_table(rows, {"of": "", "promised": "promised", "dialled": "dialled", "kept": "kept",
-                             "called_meanwhile": "called", "tickets": "ticket", "failed": "failed",
-                             "expired": "expired", "cancelled": "cancelled", "average_wait_s": "avg s"}, "")
+    render.show_table(rows, _FIGURES, "")
 
 
 @app.command("show")

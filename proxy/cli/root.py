@@ -8,7 +8,7 @@ import typer
 
 from config.problem import ConfigError
 from proxy import render
-from proxy.cli import callbacks, calls, tickets
+from proxy.cli import callbacks, calls, following, tickets
 from proxy.cli.asking import (
     FAILED,
     HELP,
@@ -37,6 +37,8 @@ direct_app = typer.Typer(help="Direct callbacks: calls of this customer go to th
 policy_app = typer.Typer(help="The policy: what changes while the daemon runs.", no_args_is_help=True)
 app.add_typer(calls.app, name="calls")
 app.command("trace")(calls.trace)
+app.command("events")(following.events)
+app.add_typer(following.log_app, name="log")
 app.add_typer(direct_app, name="direct")
 app.add_typer(policy_app, name="policy")
 app.add_typer(callbacks.app, name="callbacks")

@@ -74,6 +74,8 @@ class Daemon:
             "policy.apply": lambda args: self.change(parse_policy(args["toml"], args["name"])),
             "policy.set": lambda args: self.change(set_key(self.policy, args["key"], args["value"])),
             "trace": self.trace,
+            "events": self.events,
+            "log.level": lambda args: {"level": args["level"] or "info"},
         }
 
     def handlers(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
@@ -95,6 +97,14 @@ class Daemon:
         changes = diff_policies(self.policy, policy)
         self.policy = policy
         return {"changes": [change._asdict() for change in changes]}
+
+    async def events(self, args: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        yield {"following": args["kinds"]}
+        for number in (1, 2):
+            yield {"schema": 1, "id": "x", "seq": number, "time": 0.0, "kind": "call.ended", "node": "edge1",
+                   "data": {"customer": "+36301234567\x1b[2J", "agent": None, "cause": 200}}
+        if args["kinds"] != ["over"]:
+            await asyncio.Event().wait()
 
     async def trace(self, args: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         yield {"columns": ["main", "edge1", "office"]}
@@ -266,6 +276,24 @@ def test_trace(run: Run, daemon: Daemon) -> None:
     assert run("trace", "--seconds", "0.2").stdout.splitlines()[1:] == [first, second]
     lines = run("trace", "--count", "1", "--json").stdout.splitlines()
     assert [json.loads(line)["from"] for line in lines] == ["main"]
+
+
+def test_events(run: Run, daemon: Daemon) -> None:
+    shown = run("events", "call", "ticket.opened", "--count", "2")
+    assert shown.exit_code == 0
+    assert daemon.asked == [("events", {"kinds": ["call", "ticket.opened"]})]
+    assert shown.stdout.splitlines() == [
+        "1970-01-01 01:00:00+01:00  call.ended  customer: +36301234567·[2J  cause: 200"] * 2
+    lines = run("events", "--json", "--seconds", "0.2").stdout.splitlines()
+    assert [(json.loads(line)["seq"], json.loads(line)["time"]) for line in lines] == [
+        (1, "1970-01-01T00:00:00.000Z"), (2, "1970-01-01T00:00:00.000Z")]
+    ended = run("events", "over")
+    assert (ended.exit_code, ended.stderr) == (1, "boomerang: the daemon ended the stream of events\n")
+
+
+def test_log_level(run: Run, daemon: Daemon) -> None:
+    assert run("log", "level", "debug").stdout == "the log's level is debug\n"
+    assert json.loads(run("log", "level", "--json").stdout) == {"level": "info"}
 
 
 def test_a_trace_that_the_daemon_ends(run: Run, daemon: Daemon) -> None:
