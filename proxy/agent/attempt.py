@@ -40,7 +40,7 @@ class Attempt(AttemptState):
     def take(self, incoming: Incoming, now: float) -> bool:
         """The customer rings in: let them take the place of the customer's leg; False: it cannot be joined."""
         old = self._customer
-        if self._over or (self._talk is not None and self._talk.lasted):
+        if self._told_desk or (self._talk is not None and self._talk.lasted):
             return False
         if old is not None and old.role == "incoming" and not old.over:
             return False
@@ -200,6 +200,14 @@ class Attempt(AttemptState):
         """See News."""
         self._legs.remove(own)
         self._note("callback_leg_over", call=own.call, role=own.role, cause=end.cause, by=end.by)
+        self._side_ended(own, end, now)
+        self._look_around()
+
+    def leg_is_given_up(self, own: OwnLeg, end: LegEnd, now: float) -> None:
+        """See News: whoever waits for this side waits no longer."""
+        self._side_ended(own, end, now)
+
+    def _side_ended(self, own: OwnLeg, end: LegEnd, now: float) -> None:
         if self.outcome is None and own in (self._agent, self._customer):
             if self._talk is not None:
                 self._talk_ends(now, end)
@@ -207,7 +215,6 @@ class Attempt(AttemptState):
                 self._agent_left(own, end, now)
             else:
                 self._customer_left(own, end, now)
-        self._look_around()
 
     def _agent_left(self, own: OwnLeg, end: LegEnd, now: float) -> None:
         if own.answered_at is None:

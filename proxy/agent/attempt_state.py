@@ -1,7 +1,8 @@
 """What an attempt knows, and how it ends; what goes on in between is in `attempt.py`, the layer above.
 
 The outcome is settled once, by what happened first. Then both sides hear the last words that are due to them and are
-hung up, and when every leg is over the desk is told. Only a customer who rings in after all takes an outcome back.
+hung up, and when every leg but the agent's is over the desk is told. Only a customer who rings in after all takes an
+outcome back, and while they may the desk is not told.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class AttemptState(News):
     """The two sides of an attempt. All moments are monotonic seconds."""
 
     def __init__(self, order: Order, tools: Tools, over: Callable[[str], None]) -> None:
-        """`over`: told with its name when nothing of it is left, before the desk is."""
+        """`over`: told with its name when nothing of it is left."""
         self.order = order
         self.outcome: Outcome | None = None
         """How it ends, as soon as that is settled."""
@@ -58,6 +59,8 @@ class AttemptState(News):
         self._answered_wall: float | None = None
         """When the customer answered, seconds since the epoch."""
         self._over = False
+        self._told_desk = self._agent_gone = False
+        """What the desk knows: the outcome; that the agent is free again while the customer's leg still ends."""
 
     @property
     def phase(self) -> Phase:
@@ -119,8 +122,16 @@ class AttemptState(News):
         self._look_around()
 
     def _look_around(self) -> None:
-        if self.outcome is not None and not self._legs:
+        if self.outcome is None:
+            return
+        if not self._legs:
             self._be_over()
+        elif all(own is self._agent and (own.up or own.given_up) for own in self._legs):
+            if not self._may_reopen():  # the next colleague waits for nobody's last words, and for no silent phone
+                self._tell_desk(self.outcome)
+        elif self._agent is not None and self._agent.over and not self._agent_gone:
+            self._agent_gone = True
+            self._tools.tell(self._tools.desk.let_go, self.order.attempt, self._tools.stack.wall(), call="")
 
     def _be_over(self) -> None:
         if self._over or self.outcome is None:
@@ -130,7 +141,12 @@ class AttemptState(News):
         for own in self._legs:
             self._note("leg_stays", call=own.call)
         self._on_over(self.order.attempt)
-        self._tools.tell(self._tools.desk.ended, self.order.attempt, self.outcome, self._tools.stack.wall(), call="")
+        self._tell_desk(self.outcome)
+
+    def _tell_desk(self, outcome: Outcome) -> None:
+        if not self._told_desk:
+            self._told_desk = True
+            self._tools.tell(self._tools.desk.ended, self.order.attempt, outcome, self._tools.stack.wall(), call="")
 
     def _may_reopen(self) -> bool:
         """Whether only the customer's leg came to an end, and the agent still hears the last words."""

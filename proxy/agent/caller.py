@@ -244,7 +244,10 @@ class Caller(BaseLeg):
         self._give_up(LegEnd(GAVE_UP, "us", reason=reason), now)
 
     def _rang_out(self, now: float) -> None:
-        self._give_up(LegEnd(GAVE_UP, "us", reason="Rang too long"), now)
+        end = LegEnd(GAVE_UP, "us", reason="Rang too long")
+        self._give_up(end, now)
+        if not self.over and self._end is end:
+            self.owner.leg_given_up(self, end, now)
 
     def _give_up(self, end: LegEnd, now: float) -> None:
         if self._end is not None:

@@ -100,6 +100,9 @@ class News(Protocol):
     def leg_fell_silent(self, own: OwnLeg, seconds: float, now: float) -> None:
         """See MediaEars.media_silent."""
 
+    def leg_is_given_up(self, own: OwnLeg, end: LegEnd, now: float) -> None:
+        """Nobody answers there any more; how it ends is known, and `leg_is_over` follows."""
+
     def leg_is_over(self, own: OwnLeg, end: LegEnd, now: float) -> None:
         """Told once, and last."""
 
@@ -108,7 +111,7 @@ class OwnLeg:
     """Owner of one leg."""
 
     __slots__ = ("_accepted", "_attempt", "_entered", "_keys", "_leg", "_news", "_rang", "_told", "_tools",
-                 "answered_at", "answering", "call", "held", "leaving", "over", "role")
+                 "answered_at", "answering", "call", "given_up", "held", "leaving", "over", "role")
 
     def __init__(self, tools: Tools, news: News, attempt: str, role: Role, call: str) -> None:
         self._tools, self._news, self._attempt = tools, news, attempt
@@ -120,6 +123,8 @@ class OwnLeg:
         """Incoming: our 200 has left, or leaves."""
         self.leaving = False
         """We have hung up."""
+        self.given_up = False
+        """Its time was over before anybody answered; its end is still to come."""
         self.held = False
         self.over = False
         self._accepted = False
@@ -249,6 +254,12 @@ class OwnLeg:
         """See LegOwner."""
         if not self.leaving:
             self._news.leg_heard_out(self, tag, now)
+
+    def leg_given_up(self, leg: Leg, end: LegEnd, now: float) -> None:
+        """See LegOwner."""
+        if not self.leaving:
+            self.leaving = self.given_up = True
+            self._news.leg_is_given_up(self, end, now)
 
     def leg_silent(self, leg: Leg, seconds: float, now: float) -> None:
         """See LegOwner."""

@@ -288,6 +288,10 @@ class LegOwner(Protocol):
     def leg_played(self, leg: "Leg", tag: int, now: float) -> None:
         """See MediaEars.media_played."""
 
+    def leg_given_up(self, leg: "Leg", end: LegEnd, now: float) -> None:
+        """`ring_for` is over, and nobody waits for an answer any more; `leg_ended` follows with this end as soon as the
+        far end lets us: nothing may be cancelled before it has said a word (RFC 3261 section 9.1)."""
+
     def leg_silent(self, leg: "Leg", seconds: float, now: float) -> None:
         """See MediaEars.media_silent."""
 

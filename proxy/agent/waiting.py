@@ -185,6 +185,10 @@ class Waiting(LegOwner):
         if tag == LAST_WORDS and not leg.over:
             leg.hang_up(now)
 
+    def leg_given_up(self, leg: Leg, end: LegEnd, now: float) -> None:
+        """See LegOwner."""
+        self._give_back(end, now)
+
     def leg_silent(self, leg: Leg, seconds: float, now: float) -> None:
         """See LegOwner: who waits is silent."""
 
@@ -198,15 +202,21 @@ class Waiting(LegOwner):
                 self._tools.tell(self._tools.ledger.ended, leg.call, ending, self._tools.stack.wall(), call=leg.call)
             if place is not None and not place.over:
                 place.hang_up(now, reason=end.reason)
-        elif caller is not None and not caller.over and not self._leaving:
-            self._by_place = True
-            caller.hang_up(now, self._failure(end), end.reason)
+        else:
+            self._give_back(end, now)
         if all(one is None or one.over for one in (caller, place)):
             if self._timer is not None:
                 self._timer.cancel()
             self._over()
 
     # Inside
+
+    def _give_back(self, end: LegEnd, now: float) -> None:
+        """The place is lost: the caller gets how."""
+        caller = self._caller
+        if caller is not None and not caller.over and not self._leaving:
+            self._by_place = True
+            caller.hang_up(now, self._failure(end), end.reason)
 
     def _has_left(self, now: float) -> None:
         if not self._sent:

@@ -48,6 +48,7 @@ class Aftermath:
             answered_at=row.answered_at if outcome.answered_at is None else outcome.answered_at,
             talk_s=outcome.talk_s)
         draft.attempt(row)
+        self._spare(attempt, outcome, draft.now)
         keeper.register.end(attempt)
         counted = row.customer_at is not None
         draft.note(row.task, "result", agent, attempt=row.id, result=outcome.result, cause=outcome.cause,
@@ -55,7 +56,6 @@ class Aftermath:
         draft.tell("callback.attempted", task.row, agent, attempt=row.id, result=outcome.result, cause=outcome.cause,
                    talk_s=outcome.talk_s, counted=counted,
                    **({} if attempt.why_not is None else attempt.why_not.data()))
-        self._spare(attempt, outcome, draft.now)
         if task.row.ended_at is not None:
             return
         joined = outcome.result == "glare" and (outcome.talk_s or 0.0) >= attempt.order.min_talk
@@ -72,8 +72,17 @@ class Aftermath:
         if at_agent and not attempt.dialled:
             rest = WRONG_REST if outcome.cause in NO_SUCH_AGENT else callback.retry_agent
             self._crews.spare(order.agent, order.group, now + rest)
-        elif agent is not None and callback.wrap_up > 0 and (attempt.dialled or outcome.result == "glare"):
-            self._floor.wrap_up(agent, now + callback.wrap_up, now)
+        elif agent is not None and (attempt.dialled or outcome.result == "glare") and not attempt.let_go:
+            self._wrap_up(agent, callback.wrap_up, now)
+
+    def wrap_up(self, attempt: Attempt, now: float) -> None:
+        """Let the agent finish with an attempt that goes on without them: their time begins now."""
+        if attempt.row.agent is not None and attempt.dialled:
+            self._wrap_up(attempt.row.agent, self._keeper.terms(attempt.task).callback.wrap_up, now)
+
+    def _wrap_up(self, agent: str, seconds: float, now: float) -> None:
+        if seconds > 0:
+            self._floor.wrap_up(agent, now + seconds, now)
 
     def _go_on(self, attempt: Attempt, outcome: Outcome, draft: Draft) -> None:
         """Say when a task whose attempt did not bring it to its end is tried again."""

@@ -237,6 +237,13 @@ class Course:
 
     # Ending
 
+    def let_go(self, name: str, now: float) -> None:
+        """See DeskFacts."""
+        attempt = self._keeper.register.attempts.get(name)
+        if attempt is not None and not attempt.let_go:
+            self.aftermath.wrap_up(attempt, now)
+            self._keeper.register.let_go(attempt)
+
     def ended(self, name: str, outcome: Outcome, now: float) -> None:
         """See DeskFacts."""
         attempt = self._keeper.register.attempts.get(name)

@@ -171,6 +171,10 @@ class Desk(Office):
         """See DeskFacts."""
         self._course.leg_gone(call)
 
+    def let_go(self, attempt: str, now: float) -> None:
+        """See DeskFacts."""
+        self._course.let_go(attempt, now)
+
     def ended(self, attempt: str, outcome: Outcome, now: float) -> None:
         """See DeskFacts."""
         self._course.ended(attempt, outcome, now)

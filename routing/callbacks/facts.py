@@ -211,8 +211,11 @@ class DeskFacts(Protocol):
     def leg_gone(self, call: str) -> None:
         """A leg is over."""
 
+    def let_go(self, attempt: str, now: float) -> None:
+        """The agent has nothing to do with the attempt any more; it ends when the customer's leg does."""
+
     def ended(self, attempt: str, outcome: Outcome, now: float) -> None:
-        """The attempt is over: every leg of it is down, or going down by itself."""
+        """The attempt is over: every leg of it is down or going down by itself, but the agent's may hear last words."""
 
 
 class Ticket(NamedTuple):

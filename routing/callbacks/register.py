@@ -70,10 +70,18 @@ class Register:
             return
         del self._calling[row.customer]
         attempt.task.attempt = None
+        self.let_go(attempt)
+        self._trunks[order.trunk] -= 1
+
+    def let_go(self, attempt: Attempt) -> None:
+        """Let its agent be rung by other attempts: it goes on without them."""
+        order = attempt.order
+        if attempt.let_go:
+            return
+        attempt.let_go = True
         if order.agent is not None:
             self._agents.pop(order.agent, None)
         self._groups[order.group] -= 1
-        self._trunks[order.trunk] -= 1
         if order.campaign is not None:
             self._campaigns[order.campaign] -= 1
 
@@ -86,7 +94,7 @@ class Register:
         return agent in self._agents
 
     def running(self, group: str, campaign: str | None = None) -> int:
-        """Return how many attempts of a group, or of one of its campaigns, run."""
+        """Return how many attempts of a group, or of one of its campaigns, run with an agent."""
         return self._groups[group] if campaign is None else self._campaigns[campaign]
 
     def on_trunk(self, trunk: str) -> int:

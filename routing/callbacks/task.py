@@ -31,7 +31,8 @@ STEPS: Final[dict[Step, int]] = {
 class Attempt:
     """An attempt that has not ended."""
 
-    __slots__ = ("begun", "connected", "dialling", "order", "row", "stopped_at", "stopping", "task", "why_not")
+    __slots__ = ("begun", "connected", "dialling", "let_go", "order", "row", "stopped_at", "stopping", "task",
+                 "why_not")
 
     def __init__(self, row: AttemptRow, order: Order, task: "Task") -> None:
         self.row, self.order, self.task = row, order, task
@@ -41,6 +42,8 @@ class Attempt:
         """Whether the step that dials waits for its commit: nothing has left yet."""
         self.connected = False
         """Whether agent and customer hear each other, or did."""
+        self.let_go = False
+        """Whether the agent has nothing to do with it any more."""
         self.stopping = ""
         """Why it is to end before the customer answers; empty: it goes on."""
         self.stopped_at: float | None = None

@@ -345,3 +345,61 @@ def test_a_colleague_who_declines_has_declined() -> None:
     assert (first.agent, first.result) == ("202", "declined")
     assert site.attempts()[-1].agent == "201", "whoever has not declined is asked"
     assert site.task.state == "done"
+
+
+# Nobody waits for somebody else's silence
+
+
+def test_an_agent_is_let_go_when_the_carrier_says_nothing() -> None:
+    """And is rung for the next customer, while the first one's leg waits until it may be cancelled."""
+    site = Site(POLICY.replace("[group.sales]", '[callback]\ncustomer_ring_for = "10s"\nwrap_up = "0s"\n[group.sales]'))
+    site.pbx.plan("201", TAKES)
+    site.carrier.plan(CUSTOMER, Plan(dead=True))
+    site.carrier.plan("+36207654321", TALKS)
+    site.miss()
+    site.miss("+36207654321")
+    site.run(90)
+    [first, second] = site.pbx.to("201")[:2]
+    [dead] = site.carrier.to(CUSTOMER)
+    assert first.over_at is not None
+    assert first.over_at <= dead.began_at + 10 + 12.5, "ring_for and the last words"
+    assert second.shown == "+36207654321"
+    assert second.began_at < dead.began_at + 32, "before the INVITE has timed out"
+    assert site.carrier.to("+36207654321")[0].up_at is not None
+    results = [(one.customer, one.result) for one in site.attempts()]
+    assert sorted(results) == [(CUSTOMER, "customer_no_answer"), ("+36207654321", "talked")]
+    site.run(300)
+    site.assert_nothing_left()
+
+
+def test_who_answers_after_the_agent_was_let_go_is_hung_up() -> None:
+    site = Site(POLICY.replace("[group.sales]", '[callback]\ncustomer_ring_for = "10s"\n[group.sales]'))
+    site.pbx.plan("201", TAKES)
+    site.carrier.plan(CUSTOMER, Plan(trying=False, ring=None, answer=25.0))
+    site.miss()
+    site.run(60)
+    [late] = site.carrier.to(CUSTOMER)
+    assert late.up_at is not None
+    assert not late.open
+    assert [one.result for one in site.attempts()] == ["customer_no_answer"]
+    site.run(300)
+    assert len(site.carrier.to(CUSTOMER)) == 1
+    site.assert_nothing_left()
+
+
+def test_the_next_colleague_does_not_wait_for_the_last_words() -> None:
+    site = Site(POLICY.replace('agents = ["201"]', 'agents = ["201", "202"]'))
+    site.pbx.plan("201", Plan(answer=1.0, keys=((1.0, "2"),)))
+    site.pbx.plan("202", TAKES)
+    site.carrier.plan(CUSTOMER, TALKS)
+    site.alive.ledger.dialog_event("201", "free", None, site.wall())
+    site.miss()
+    site.run(90)
+    [declines], [takes] = site.pbx.to("201"), site.pbx.to("202")
+    assert declines.up_at is not None
+    assert declines.over_at is not None
+    assert takes.began_at < declines.up_at + 1.0 + 1.5
+    assert takes.began_at < declines.over_at - 5, "the last words are still played"
+    assert site.task.state == "done"
+    site.run(300)
+    site.assert_nothing_left()

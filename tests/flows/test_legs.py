@@ -88,7 +88,30 @@ def test_rings_too_long(legs: LegWorld) -> None:
         trunk > 200 CANCEL :
         trunk > 487       : ACK > trunk
     """)
-    assert legs.told == ["sent", "ringing", "ended 487 us"]
+    assert legs.told == ["sent", "ringing", "given up 487", "ended 487 us"]
+
+
+def test_a_far_end_without_a_word_is_given_up_in_time_and_cancelled_when_it_may_be(legs: LegWorld) -> None:
+    """RFC 3261 section 9.1: no CANCEL before a 1xx; whoever waits for an answer waits no longer than `ring_for`."""
+    legs.place(ring_for=10)
+    legs.play("""
+        wait 0            : INVITE > trunk
+        wait 9.9          : 4x INVITE > trunk
+        wait 0.2          :
+    """)
+    assert legs.told == ["sent", "given up 487"]
+    legs.play("""
+        trunk > 180       : CANCEL > trunk
+        trunk > 200 CANCEL :
+        trunk > 487       : ACK > trunk
+    """)
+    assert legs.told == ["sent", "given up 487", "ended 487 us"]
+
+
+def test_a_far_end_that_never_says_a_word(legs: LegWorld) -> None:
+    legs.place(ring_for=10)
+    legs.play("wait 0 : INVITE > trunk\nwait 40 : 6x INVITE > trunk")
+    assert legs.told == ["sent", "given up 487", "ended 408 lost"]
     legs.assert_all_over()
 
 

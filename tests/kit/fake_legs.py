@@ -102,6 +102,10 @@ class FakeLeg:
         self.session.played()
         self.legs.stack.timers.run(self._now)
 
+    def rings_out(self) -> None:
+        """Its time is over, and the far end has not said a word."""
+        self.owner.leg_given_up(self, LegEnd(487, "us"), self._now)
+
     def ends(self, cause: int = 200, by: Ended = "far", retry_after: float | None = None, reason: str = "") -> None:
         """It is over."""
         assert not self.over, "told twice"
@@ -228,6 +232,8 @@ class FakeDesk:
     connections: list[str | None] = field(default_factory=list)
     """Agents who were told to hear the customer."""
     outcomes: list[Outcome] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    """Attempts whose agent was let go before their end."""
     broken: bool = False
 
     def step(self, attempt: str, step: Step, now: float, go: Callable[[bool], None] | None = None,
@@ -265,6 +271,10 @@ class FakeDesk:
 
     def leg_gone(self, call: str) -> None:
         self.legs.pop(call, None)
+
+    def let_go(self, attempt: str, now: float) -> None:
+        assert not self.outcomes, "let go after the end"
+        self.gone.append(attempt)
 
     def ended(self, attempt: str, outcome: Outcome, now: float) -> None:
         self.outcomes.append(outcome)

@@ -85,6 +85,9 @@ class Listener:
     def leg_played(self, leg: Leg, tag: int, now: float) -> None:
         self._note(f"played {tag}", leg, now)
 
+    def leg_given_up(self, leg: Leg, end: LegEnd, now: float) -> None:
+        self._note(f"given up {end.cause}", leg, now)
+
     def leg_silent(self, leg: Leg, seconds: float, now: float) -> None:
         self._note(f"silent {seconds:g}", leg, now)
 

@@ -131,11 +131,66 @@ def test_a_declined_callback(stage: Stage) -> None:
     stage.agent.presses("2")
     assert stage.agent.hears == "play declined goodbye"
     assert stage.agent.done == ["go"]
+    assert stage.outcome.result == "declined", "the next one need not wait for the last words"
     stage.agent.hears_out()
     assert stage.agent.done == ["go", "hang_up"]
     assert stage.outcome.result == "declined"
+    stage.assert_nothing_left()
     assert stage.desk.steps == ["agent"]
     assert stage.dials == 0
+
+
+def test_a_customer_who_waits_is_over_before_the_next_colleague_is_rung(stage: Stage) -> None:
+    """Nobody is called by two attempts at once."""
+    stage.begin(customer_first=True)
+    stage.customer.sends()
+    stage.customer.answers()
+    stage.wait(0)
+    stage.agent.answers()
+    stage.agent.presses("2")
+    assert stage.customer.hears == "play goodbye"
+    assert stage.desk.outcomes == []
+    stage.customer.hears_out()
+    assert not stage.agent.over
+    assert stage.outcome.result == "declined"
+    stage.agent.hears_out()
+    stage.assert_nothing_left()
+
+
+def test_a_carrier_without_a_word_holds_no_agent(stage: Stage) -> None:
+    """The customer's leg may not be cancelled yet; the attempt ends with it."""
+    stage.agent_accepts()
+    stage.customer.rings_out()
+    assert stage.agent.hears == "play customer_not_reached goodbye"
+    stage.agent.hears_out()
+    assert stage.agent.over
+    assert (stage.desk.gone, stage.desk.outcomes) == (["attempt-1"], [])
+    stage.customer.ends(487, "us")
+    assert stage.outcome.result == "customer_no_answer"
+    stage.assert_nothing_left()
+
+
+def test_a_customer_rings_in_while_their_leg_waits_for_a_word(stage: Stage) -> None:
+    stage.agent_accepts()
+    stage.customer.rings_out()
+    incoming = stage.rings_in()
+    assert incoming is not None
+    assert incoming.done == ["ring", "answer"]
+    incoming.answers()
+    assert stage.agent.hears.startswith("joined")
+    stage.customer.ends(487, "us")
+    stage.agent.ends()
+    assert stage.desk.gone == []
+    stage.assert_nothing_left()
+
+
+def test_an_agents_phone_without_a_word(stage: Stage) -> None:
+    stage.begin()
+    stage.agent.sends()
+    stage.agent.rings_out()
+    assert stage.outcome.result == "agent_no_answer"
+    stage.agent.ends(487, "us")
+    stage.assert_nothing_left()
 
 
 def test_last_words_have_an_end(stage: Stage) -> None:

@@ -7,7 +7,7 @@ from tests.kit.fake_legs import FakeLeg, Stage
 
 DEED = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([0.0, 0.5, 5.0, 12.0, 20.0, 46.0])),
-    st.tuples(st.sampled_from(["ring", "answer", "hear_out", "hold"]), st.integers(0, 3)),
+    st.tuples(st.sampled_from(["ring", "answer", "hear_out", "hold", "ring_out"]), st.integers(0, 3)),
     st.tuples(st.just("press"), st.integers(0, 3), st.sampled_from("1125")),
     st.tuples(st.just("end"), st.integers(0, 3), st.sampled_from([200, 302, 408, 486, 487, 503, 603]),
               st.sampled_from(["far", "lost"])),
@@ -21,6 +21,7 @@ class Chaos:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.calls = 0
+        self.given_up: list[FakeLeg] = []
 
     def do(self, deed: tuple[object, ...]) -> None:
         what, *rest = deed
@@ -48,8 +49,13 @@ class Chaos:
         sent = leg.order is None or "go" in leg.done
         if what == "ring" and not leg.answered and sent:
             leg.rings()
-        elif what == "answer" and not leg.answered and ("go" in leg.done or "answer" in leg.done):
+        elif what == "answer" and not leg.answered and leg not in self.given_up and \
+                ("go" in leg.done or "answer" in leg.done):
             leg.answers()
+        elif what == "ring_out" and leg not in self.given_up and "go" in leg.done and not leg.answered \
+                and leg.hung_up_at is None:
+            self.given_up.append(leg)
+            leg.rings_out()
         elif what == "press":
             leg.presses(rest[0])
         elif what == "hold":
@@ -62,8 +68,8 @@ class Chaos:
     def look(self) -> None:
         stage = self.stage
         assert stage.dials <= 1
-        customers = [leg for leg in stage.legs.made if not leg.over and leg.hung_up_at is None
-                     and (leg.order is None or leg.order.side == "trunk")]
+        up = [leg for leg in stage.legs.made if not leg.over and leg.hung_up_at is None and leg not in self.given_up]
+        customers = [leg for leg in up if (leg.order is None or leg.order.side == "trunk")]
         assert len(customers) <= 1, "two legs of one customer"
         assert sum(leg.order is not None and leg.order.side == "pbx" for leg in stage.legs.made) <= 1
         assert stage.dials <= stage.desk.steps.count("customer")
@@ -72,7 +78,8 @@ class Chaos:
             assert len(joined) == 2
             assert "accepted" in stage.desk.steps
         if stage.desk.outcomes:
-            assert [leg.call for leg in stage.legs.made if not leg.over and leg.hung_up_at is None] == []
+            assert [leg.call for leg in up if not leg.hears.startswith("play ")] == [], "but for last words"
+            assert customers == []
 
 
 @settings(max_examples=400, deadline=None)
