@@ -12,7 +12,7 @@ LOWEST_MEDIA_PORT: Final = 1024
 Transport = Literal["udp", "tcp", "tls"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_HOST_PORT: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]{1,253}))(?::([0-9]{1,5}))?")
+_HOST_PORT: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]{1,253}))(?::([0-9]{1,9}))?")
 _LABEL: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _PEER: Final = re.compile(r"(sips?):([^;@?]+)((?:;[^;?]*)*)", re.IGNORECASE)
 _LISTEN: Final = re.compile(r"(udp|tcp|tls)://([^/?#@]+)")
@@ -44,7 +44,7 @@ def parse_port(text: str) -> int:
     """Read a port number, 1 to 65535; ValueError otherwise."""
     port = int(text) if re.fullmatch("[0-9]{1,5}", text) else 0
     if not 0 < port < 65536:
-        raise ValueError(f"{text!r} is not a port")
+        raise ValueError(f"{text!r} is not a port: those are 1 to 65535")
     return port
 
 
@@ -66,6 +66,8 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
 
 def parse_listen(uri: str) -> tuple[Transport, str, int]:
     """Read `udp://0.0.0.0:5060` into transport, address to bind (IPv6 without brackets) and port."""
+    if "://*" in uri:
+        raise ValueError(f"{uri!r}: every address of this machine is 0.0.0.0, or [::] with IPv6")
     match = _LISTEN.fullmatch(uri)
     if match is None:
         raise ValueError(f"{uri!r} is not a listener: write udp://, tcp:// or tls:// and address:port")
@@ -81,8 +83,9 @@ def parse_peer(uri: str) -> SipPeer:
     match = _PEER.fullmatch(uri)
     if "@" in uri:
         raise ValueError("a peer has no user part: write sip:host:port")
-    if match is None:
-        raise ValueError(f"{uri!r} is not a peer: write sip:host:port, with ;transport=tcp or tls where needed")
+    if match is None or match[2].startswith("//"):
+        form = "sip:host:port (without //)" if "//" in uri else "sip:host:port"
+        raise ValueError(f"{uri!r} is not a peer: write {form}, with ;transport=tcp or tls where needed")
     secure = match[1].lower() == "sips"
     host, port = parse_host_port(match[2])
     transport: Transport | None = "tls" if secure else None
@@ -103,12 +106,24 @@ def parse_source(text: str) -> Source:
     try:
         return Source(ipaddress.ip_network(address), port)
     except ValueError as error:
-        hint = "host bits" in str(error)
-        raise ValueError(
-            f"{text!r} is not a network: bits are set beyond its mask"
-            if hint
-            else f"{text!r} is not a source: write an address, address:port or a network"
-        ) from None
+        raise ValueError(_no_source(text, "host bits" in str(error))) from None
+
+
+def _no_source(text: str, host_bits: bool) -> str:
+    """Say why `text` is no source, and what was meant."""
+    if host_bits:
+        return f"{text!r} is not a network: bits are set beyond its mask; " \
+            f"write {ipaddress.ip_network(text, strict=False)}, or the address without a mask"
+    text_only = f"{text!r} is not a source: write an address, address:port or a network"
+    star = re.fullmatch(r"((?:[0-9]{1,3}\.){1,3})\*(?:\.\*)*", text)
+    if star is not None:
+        parts = star[1].count(".")
+        return f"{text_only}, such as {star[1]}{'.'.join(['0'] * (4 - parts))}/{8 * parts}"
+    if re.fullmatch(r"[0-9.]+\s*-\s*[0-9.]+", text):
+        return f"{text_only}; a range is written as the networks that it is made of"
+    if re.fullmatch(r"(?=.*[A-Za-z])[A-Za-z0-9.-]+", text):
+        return f"{text_only}; names are not looked up here, only in peers"
+    return text_only
 
 
 def parse_range(text: str) -> tuple[int, int]:
@@ -117,6 +132,8 @@ def parse_range(text: str) -> tuple[int, int]:
     if not mark:
         raise ValueError(f"{text!r} is not a range of ports: write it as 16384-17383")
     low, high = parse_port(first), parse_port(last)
+    if low > high:
+        raise ValueError(f"{text!r} begins above its end: write the lower port first, {high}-{low}")
     if low < LOWEST_MEDIA_PORT:
         raise ValueError(f"{text!r} begins below {LOWEST_MEDIA_PORT}: those ports belong to the system")
     if low + low % 2 + 1 > high:

@@ -3,6 +3,7 @@
 Works on unchecked values, so that what is found here stands beside the problems of single values.
 """
 
+import difflib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -11,18 +12,46 @@ from config.loading import Found
 _NEEDS: Final = {"fixed": "responsible_agent", "group": "responsible_group"}
 """The key that names whom `responsible` means."""
 
+NO_COUNTRY_SAID: Final = (
+    "customers are called back, but neither region nor guard.countries says in which countries, so whoever forges a "
+    'number chooses whom you pay for: write region = "HU", or guard.countries = ["HU"]'
+)
+
 
 class Peers(NamedTuple):
     """What boomerang.toml calls its trunks and PBXs: a policy can name no others."""
 
     trunks: Collection[str]
     pbxs: Collection[str]
+    extensions: Collection[str] = ()
+    """The pattern of each PBX that says what an agent is."""
 
 
 def contradictions(raw: Mapping[str, Any], peers: Peers | None = None) -> list[Found]:
     """Return everything that contradicts something else, as (path, text). `peers`: None where they are not known."""
     found = [*_numbers(raw), *_missed(raw), *_groups(raw), *_campaigns(raw), *_channels(raw)]
     return found if peers is None else [*found, *_strangers(raw, peers)]
+
+
+def unbounded(raw: Mapping[str, Any]) -> list[Found]:
+    """Return where missed callers are called back although nothing says in which countries, as (path, text).
+
+    Apart from the other contradictions, because a policy that was kept before this was one must stay in force: its
+    calls pass, and the guard dials nobody.
+    """
+    if raw.get("region") or _table(raw, "guard").get("countries"):
+        return []
+    places: list[tuple[str, ...]] = [("missed_callback", "enabled")]
+    places += [("group", name, "missed_callback", "enabled") for name in _table(raw, "group")]
+    calling = next((path for path in places if _table(raw, *path[:-1]).get("enabled") is True), None) or next(
+        (("campaign", key) for key in _table(raw, "campaign") if not _rests(_table(raw, "campaign", key))), None)
+    return [] if calling is None else [(calling, NO_COUNTRY_SAID)]
+
+
+def _rests(campaign: Mapping[str, Any]) -> bool:
+    """Say whether a campaign dials nobody: it is off, opens tickets instead, or is wrong in itself."""
+    return campaign.get("enabled") is False or campaign.get("as_ticket") is True or \
+        not isinstance(campaign.get("group"), str)
 
 
 def _table(raw: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
@@ -38,12 +67,17 @@ def _has_group(raw: Mapping[str, Any], name: object) -> bool:
     return not isinstance(name, str) or name in _table(raw, "group")
 
 
+def _no_group(raw: Mapping[str, Any], name: object) -> str:
+    near = difflib.get_close_matches(str(name), _table(raw, "group"), n=1)
+    return f"there is no group {name!r}" + (f"; did you mean {near[0]}?" if near else "")
+
+
 def _numbers(raw: Mapping[str, Any]) -> Iterator[Found]:
     for e164 in _table(raw, "number"):
         number = _table(raw, "number", e164)
         group = number.get("group")
         if not _has_group(raw, group):
-            yield ("number", e164, "group"), f"there is no group {group!r}"
+            yield ("number", e164, "group"), _no_group(raw, group)
         if "agent" in number and number.get("kind", "shared") == "shared":
             yield ("number", e164, "agent"), 'only a number of kind "direct" belongs to an agent'
 
@@ -72,7 +106,7 @@ def _responsible(raw: Mapping[str, Any], path: tuple[str, ...], above: tuple[tup
         yield (*path, "responsible"), f'"{kind}" needs {needed}'
     group = own.get("responsible_group")
     if not _has_group(raw, group):
-        yield (*path, "responsible_group"), f"there is no group {group!r}"
+        yield (*path, "responsible_group"), _no_group(raw, group)
 
 
 def _groups(raw: Mapping[str, Any]) -> Iterator[Found]:
@@ -89,7 +123,7 @@ def _campaigns(raw: Mapping[str, Any]) -> Iterator[Found]:
         path = ("campaign", key)
         group = campaign.get("group")
         if not _has_group(raw, group):
-            yield (*path, "group"), f"there is no group {group!r}"
+            yield (*path, "group"), _no_group(raw, group)
         above = (("group", group, "missed_callback"),) if isinstance(group, str) else ()
         yield from _responsible(raw, path, (*above, ("missed_callback",)))
         first, last = str(campaign.get("from", "")), str(campaign.get("to", ""))

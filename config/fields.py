@@ -13,6 +13,7 @@ from config.duration import parse_duration
 from config.hours import parse_hours
 from config.loading import Duration
 from config.numbering import read as read_number
+from config.patterns import is_range
 
 LONGEST_EXPIRY: Final = 366 * 86_400.0
 """Longest `expires_after`, seconds."""
@@ -41,6 +42,11 @@ NO_COUNTRY: Final = "001"
 PLACEHOLDERS: Final = ("number", "group", "agent", "time", "reason")
 """What may stand between percent signs in the subject of a ticket."""
 
+ONE_BY_ONE: Final = (
+    "agents are listed one by one, without ranges and patterns, and whoever pbx.*.extensions matches is an agent "
+    "without being listed"
+)
+
 _EXTENSION: Final = re.compile(r"[A-Za-z0-9_.*+-]{1,64}")
 _NAME: Final = re.compile(r"[\w.-]{1,64}")
 _CAMPAIGN: Final = re.compile(r"[0-9]{5}")
@@ -51,7 +57,8 @@ _PLACEHOLDER: Final = re.compile(r"%([a-z_]+)%")
 def _extension(text: str) -> str:
     """An extension becomes the user part of a SIP URI and a parameter of X-Boomerang, so it needs no escaping."""
     if not _EXTENSION.fullmatch(text):
-        raise ValueError(f"{text!r} is not an extension: up to 64 letters, digits and . _ * + -")
+        listed = f"; {ONE_BY_ONE}" if is_range(text) else ""
+        raise ValueError(f"{text!r} is not an extension: up to 64 letters, digits and . _ * + -{listed}")
     return text
 
 
@@ -69,6 +76,11 @@ def _ascii_name(text: str) -> str:
 
 
 def _e164(text: str) -> str:
+    if is_range(text):
+        raise ValueError(
+            f"{text!r} is not a number: each is listed by itself, without ranges and patterns, and one that is not "
+            "listed is shared and in no group"
+        )
     written = read_number(text, "")
     if written is None:
         raise ValueError(f"{text!r} is not a number in the form +COUNTRY NUMBER, such as +3614445555")

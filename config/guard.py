@@ -23,8 +23,8 @@ class Guard(Section):
     stop: bool = Field(default=False, description="The stop switch: while true, no callback is attempted.")
     countries: Regions = Field(
         default=(),
-        description="Countries (ISO 3166) that are called back; none: the policy's region only, and every country "
-        "where no region is set. Satellites and international networks (+881, +883, ...) only where 001 is listed.",
+        description="Countries (ISO 3166) that are called back; none: the policy's region only, and nobody where no "
+        "region is set. Satellites and international networks (+881, +883, ...) only where 001 is listed.",
     )
     refuse_types: tuple[NumberType, ...] = Field(
         default=REFUSED,

@@ -52,5 +52,8 @@ def _days(text: str) -> list[int]:
 def _span(text: str) -> tuple[int, int]:
     start, end = (int(part[:2]) * 60 + int(part[3:]) for part in text.split("-"))
     if not start < end <= MINUTES_A_DAY:
-        raise ValueError(f"{text!r} does not end after it starts: hours that pass midnight are two lines")
+        raise ValueError(
+            f"{text!r} does not end after it starts: hours that pass midnight are two lines, {text[:5]}-24:00 of one "
+            f"day and 00:00-{text[-5:]} of the next"
+        )
     return start, end

@@ -16,6 +16,7 @@ Path = tuple[str | int, ...]
 _SPACE: Final = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _INLINE_SPACE: Final = re.compile(r"[ \t]*")
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+_NUMBER: Final = re.compile(r"((?:^|\.)\s*)(\+[0-9]+)(?=\s*(?:\.|$))")
 _SCALAR: Final = re.compile(r"[^,\]}#\n]*")
 _STRING: Final = re.compile(
     r'"""(?:[^\\]|\\.)*?"{3,5}(?!")' r"|'''.*?'{3,5}(?!')" r'|"(?:[^"\\]|\\.)*"' r"|'[^']*'", re.DOTALL
@@ -43,13 +44,16 @@ def line_of(lines: Mapping[Path, int], path: Sequence[str | int]) -> int:
 
 
 def split_key(text: str) -> tuple[str, ...]:
-    """Read a dotted key with its quotes (`number."+36".kind`) into its names; ValueError where it is none."""
-    walk = _Walk(text)
+    """Read a dotted key with its quotes (`number."+36".kind`) into its names; ValueError where it is none.
+
+    A number may stand without quotes: a shell takes them away.
+    """
+    walk = _Walk(_NUMBER.sub(r'\1"\2"', text))
     try:
         path = walk.key()
     except (IndexError, ValueError):
         path = ()
-    if not path or walk.at != len(text):
+    if not path or walk.at != len(walk.text):
         raise ValueError(f"{text!r} is not a key")
     return path
 

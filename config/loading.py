@@ -7,7 +7,7 @@ must be written with their unit) reaches their validators through the validation
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
@@ -16,16 +16,26 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from config.duration import format_duration, parse_duration
 from config.lines import format_key, index_lines, line_of
-from config.problem import ConfigError, Problem
-from config.settings import fields_at
+from config.problem import ConfigError, Level, Problem
+from config.settings import ANY, fields_at, kind_at
+from config.syntax import explain
 
 Model = TypeVar("Model", bound=BaseModel)
 
 Found = tuple[tuple[str | int, ...], str]
 """One problem before its line is known: path of the key, what is wrong."""
 
+Belongs = Callable[[tuple[str | int, ...]], str | None]
+"""Says where a key that is unknown here belongs; None: nowhere."""
+
+FEW_KEYS: Final = 6
+"""Most keys of a table that are named where another one stands in it."""
+
 FILE_BYTES: Final = 4 << 20
 """Largest configuration file that is read."""
+
+BYTE_ORDER_MARK: Final = "\ufeff"
+"""What some editors put before UTF-8."""
 
 FOLDER: Final = "folder"
 """Context key: folder that relative paths start in."""
@@ -44,6 +54,12 @@ _MUST_BE: Final[Mapping[str, str]] = {
     "is_instance_of": "must be text, in quotes",
     "string_type": "must be text, in quotes",
     "tuple_type": 'must be a list, such as ["a", "b"]',
+}
+_LIMITS: Final[Mapping[str, str]] = {
+    "greater_than": "must be more than {}",
+    "greater_than_equal": "must be {} at least",
+    "less_than": "must be less than {}",
+    "less_than_equal": "must be {} at most",
 }
 _TOO_DEEP: Final = "nested too deep"
 
@@ -77,7 +93,8 @@ Duration = Annotated[float, BeforeValidator(_duration), PlainSerializer(format_d
 
 
 def parse_toml(text: str, name: str) -> dict[str, Any]:
-    """Parse TOML; ConfigError with the line of the first syntax error."""
+    """Parse TOML, whether or not it begins with a byte order mark; ConfigError with the line of the first error."""
+    text = text.removeprefix(BYTE_ORDER_MARK)
     try:
         return tomllib.loads(text)
     except RecursionError:
@@ -89,7 +106,7 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
         if place:
             line = int(place[1]) if place[1] else text.count("\n") + (not text.endswith("\n"))
             message = message[: place.start()]
-        raise ConfigError([Problem(name, "", line, message[:1].lower() + message[1:])]) from None
+        raise ConfigError([Problem(name, "", line, explain(text, line, message))]) from None
 
 
 def read_text(path: Path, name: str | None = None) -> str:
@@ -110,41 +127,74 @@ def read_text(path: Path, name: str | None = None) -> str:
         raise ConfigError([Problem(shown, "", line, "not UTF-8")]) from None
 
 
-def build(model: type[Model], raw: Mapping[str, Any], context: Mapping[str, Any]) -> tuple[Model | None, list[Found]]:
-    """Return the model of parsed TOML, or None and what is wrong as (path, text)."""
+def build(
+    model: type[Model], raw: Mapping[str, Any], context: Mapping[str, Any], belongs: Belongs | None = None
+) -> tuple[Model | None, list[Found]]:
+    """Return the model of parsed TOML, or None and what is wrong as (path, text).
+
+    `belongs`: says of a key that is unknown here where it belongs.
+    """
     try:
         return model.model_validate(raw, context=dict(context)), []
     except ValidationError as error:
         details = error.errors()
         deeper = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
         kept = [detail for detail in details if detail["type"] != "too_short" or detail["loc"] not in deeper]
-        return None, [pair for detail in kept for pair in _explain(model, detail)]
+        return None, [pair for detail in kept for pair in _explain(model, detail, belongs)]
 
 
-def locate(found: Iterable[Found], text: str, name: str) -> list[Problem]:
+def marked(text: str, name: str) -> list[Problem]:
+    """Say that a text begins with a byte order mark: it is read, but other programs may stumble over it."""
+    said = "the file begins with a byte order mark (BOM): save it as UTF-8 without one"
+    return [Problem(name, "", 1, said, "warning")] if text.startswith(BYTE_ORDER_MARK) else []
+
+
+def locate(found: Iterable[Found], text: str, name: str, level: Level = "error") -> list[Problem]:
     """Give each (path, text) its line in the TOML text."""
-    lines = index_lines(text)
-    return [Problem(name, format_key(path), line_of(lines, path), what) for path, what in found]
+    lines = index_lines(text.removeprefix(BYTE_ORDER_MARK))
+    return [Problem(name, format_key(path), line_of(lines, path), what, level) for path, what in found]
 
 
-def _explain(model: type[BaseModel], detail: ErrorDetails) -> list[Found]:
+def _explain(model: type[BaseModel], detail: ErrorDetails, belongs: Belongs | None) -> list[Found]:
     path = tuple(part for part in detail["loc"] if part != "[key]")
     context = detail.get("ctx", {})
     kind = detail["type"]
     if kind == "faults":
         return [((*path, *key.split(".")) if key else path, text) for key, text in context["faults"]]
     if kind == "extra_forbidden":
-        return [(path, _unknown(model, path))]
+        home = None if belongs is None else belongs(path)
+        return [(path, _unknown(model, path) if home is None else f"does not belong here: {home}")]
     if kind == "missing":
         return [(path, "is missing and has no default")]
     if kind == "value_error":
         return [(path, str(context["error"]))]
-    message = _MUST_BE.get(kind, detail["msg"])
-    return [(path, message[:1].lower() + message[1:])]
+    if kind in ("dict_type", "model_type") and len(path) > 1 and path[-1] in fields_at(model, (*path[:-1], ANY)):
+        return [(path, f"is no name: write [{format_key(path[:-1])}.NAME], with a name of your choice, above it")]
+    return [(path, _sentence(kind, detail, kind_at(model, path) == "duration"))]
+
+
+def _sentence(kind: str, detail: ErrorDetails, is_duration: bool) -> str:
+    """Say what a value must be. The value itself is never repeated: it may be a secret in the wrong place."""
+    given = detail["input"]
+    if kind == "tuple_type" and isinstance(given, str):
+        return 'must be a list, such as ["a", "b"]: put what stands here into square brackets'
+    if kind == "tuple_type" and isinstance(given, dict):
+        name = detail["loc"][-1]
+        return f"write [[{name}]] in double brackets, for there may be several"
+    if kind in ("dict_type", "model_type") and isinstance(given, list):
+        return f"write [{detail['loc'][-1]}.NAME] with a name in place of double brackets"
+    if kind in _LIMITS:
+        limit = next(iter(detail.get("ctx", {}).values()))
+        return _LIMITS[kind].format(format_duration(limit) if is_duration else limit)
+    message = _MUST_BE.get(kind) or detail["msg"].replace("Input should be", "must be", 1)
+    return message[:1].lower() + message[1:]
 
 
 def _unknown(model: type[BaseModel], path: tuple[str | int, ...]) -> str:
     """Say that a key is unknown, and which known one of the same table it resembles."""
 
-    near = difflib.get_close_matches(str(path[-1]), fields_at(model, path[:-1]), n=1)
-    return f"unknown key; did you mean {near[0]}?" if near else "unknown key"
+    known = fields_at(model, path[:-1])
+    near = difflib.get_close_matches(str(path[-1]), known, n=1)
+    if near:
+        return f"unknown key; did you mean {near[0]}?"
+    return f"unknown key; here stand {', '.join(known)}" if 0 < len(known) <= FEW_KEYS else "unknown key"

@@ -1,20 +1,44 @@
 """boomerang.toml, what a restart is needed for: reading it and checking it with everything it names."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from config.address import DEFAULT_PORT, SipPeer, Source, is_address, parse_listen, parse_peer, parse_source
+from config.address import (
+    DEFAULT_PORT,
+    SipPeer,
+    Source,
+    is_address,
+    parse_host_port,
+    parse_listen,
+    parse_peer,
+    parse_source,
+)
+from config.cautions import cautions
 from config.control_socket import SOCKET_NAME
-from config.loading import FOLDER, WRITTEN, Found, build, locate, parse_toml, read_text
+from config.loading import FOLDER, WRITTEN, Found, build, locate, marked, parse_toml, read_text
 from config.media_section import Media
-from config.policy import Peers, Policy, check_policy
+from config.node_fields import is_pattern
+from config.policy import Peers, Policy, check_policy, in_policy
 from config.problem import ConfigError, Problem
-from config.sections import Dns, Http, Listen, Log, Mqtt, Node, NodeConfig, Pbx, PolicySection, Trunk
+from config.sections import (
+    DEFAULT_EXTENSIONS,
+    Dns,
+    Http,
+    Listen,
+    Log,
+    Mqtt,
+    Node,
+    NodeConfig,
+    Pbx,
+    PolicySection,
+    Trunk,
+)
 from config.ticket_channels import TicketChannels
 
 __all__ = [
     "Dns",
+    "Examined",
     "Http",
     "Listen",
     "Log",
@@ -26,35 +50,61 @@ __all__ = [
     "PolicySection",
     "TicketChannels",
     "Trunk",
+    "examine",
     "load_node",
     "load_seed",
+    "peers_of",
     "read_socket",
 ]
 
 
+class Examined(NamedTuple):
+    """What there is to say about boomerang.toml and everything it names."""
+
+    config: NodeConfig | None
+    """None where it cannot be used."""
+    seed: Policy | None
+    """The seed policy; None where none is named, or it cannot be used."""
+    problems: list[Problem]
+    """Errors and warnings, in the order of the lines."""
+
+    @property
+    def errors(self) -> list[Problem]:
+        """What keeps it from being used."""
+        return [problem for problem in self.problems if problem.level == "error"]
+
+
 def load_node(path: str | Path, *, seeded: bool = True) -> NodeConfig:
-    """Read boomerang.toml and check it with everything it names; ConfigError with every problem.
+    """Read boomerang.toml and check it with everything it names; ConfigError with every problem that is no warning.
 
     Paths in it start in its own folder. The seed policy is checked too (unless `seeded` is false), but not kept: see
     `load_seed`.
     """
+    found = examine(path, seeded=seeded)
+    if found.config is None or found.errors:
+        raise ConfigError(found.errors)
+    return found.config
+
+
+def examine(path: str | Path, *, seeded: bool = True) -> Examined:
+    """Say everything about boomerang.toml and what it names. ConfigError where it cannot even be parsed."""
     name = str(path)
     text = read_text(Path(path))
     raw = parse_toml(text, name)
     folder = Path(path).resolve().parent
-    config, found = build(NodeConfig, raw, {FOLDER: folder, WRITTEN: True})
+    config, found = build(NodeConfig, raw, {FOLDER: folder, WRITTEN: True}, _home)
     found += _contradictions(raw)
-    seed = _seed_of(raw, folder) if seeded else None
-    problems: list[Problem] = []
-    if seed is not None:
+    seed_file = _seed_of(raw, folder) if seeded else None
+    seed, problems = None, list[Problem]()
+    if seed_file is not None:
         try:
-            problems = _read_seed(seed, _table(raw, "trunk"), _table(raw, "pbx"))[1]
+            data = None if config is None else config.node.data
+            seed, problems = _read_seed(seed_file, _raw_peers(raw), data)
         except ConfigError as error:
-            found += [(("policy", "seed"), str(problem)) for problem in error.problems]
-    problems = [*locate(found, text, name), *problems]
-    if config is None or problems:
-        raise ConfigError(problems)
-    return config
+            problems = [problem for problem in error.problems if problem.line]
+            found += [(("policy", "seed"), str(problem)) for problem in error.problems if not problem.line]
+    problems += marked(text, name)
+    return Examined(config, seed, ConfigError([*locate(found, text, name), *problems]).problems)
 
 
 def read_socket(path: str | Path) -> Path:
@@ -72,10 +122,22 @@ def load_seed(config: NodeConfig) -> Policy | None:
     """Read the seed policy; None where none is named. ConfigError where it cannot be used."""
     if config.policy.seed is None:
         return None
-    policy, problems = _read_seed(config.policy.seed, config.trunk, config.pbx)
-    if policy is None or problems:
+    policy, problems = _read_seed(config.policy.seed, peers_of(config))
+    if policy is None:
         raise ConfigError(problems)
     return policy
+
+
+def peers_of(config: NodeConfig) -> Peers:
+    """Return what a policy may name."""
+    return Peers(tuple(config.trunk), tuple(config.pbx), tuple(pbx.extensions for pbx in config.pbx.values()))
+
+
+def _raw_peers(raw: Mapping[str, Any]) -> Peers:
+    """What a policy may name, of unchecked TOML; a pattern that is none is left out: its own problem is told."""
+    patterns = [section.get("extensions", DEFAULT_EXTENSIONS)
+                for section in _table(raw, "pbx").values() if isinstance(section, dict)]
+    return Peers(_table(raw, "trunk"), _table(raw, "pbx"), tuple(filter(is_pattern, patterns)))
 
 
 def _seed_of(raw: dict[str, Any], folder: Path) -> Path | None:
@@ -84,18 +146,26 @@ def _seed_of(raw: dict[str, Any], folder: Path) -> Path | None:
     return folder / seed if isinstance(seed, str) and seed and "\0" not in seed else None
 
 
-def _read_seed(path: Path, trunks: Collection[str], pbxs: Collection[str]) -> tuple[Policy | None, list[Problem]]:
-    """Return the seed's policy and problems; ConfigError where it cannot even be parsed."""
+def _read_seed(path: Path, peers: Peers, data: Path | None = None) -> tuple[Policy | None, list[Problem]]:
+    """Return the seed's policy (None: there are errors) and all problems; ConfigError where it cannot be parsed."""
     name = str(path)
     text = read_text(path)
-    policy, found = check_policy(parse_toml(text, name), Peers(trunks, pbxs))
-    return policy, locate(found, text, name)
+    policy, found = check_policy(parse_toml(text, name), peers)
+    doubts = [] if policy is None else cautions(policy, peers, data)
+    return policy, [*marked(text, name), *locate(found, text, name), *locate(doubts, text, name, "warning")]
+
+
+def _home(path: tuple[str | int, ...]) -> str | None:
+    """Say where a key belongs that boomerang.toml does not know."""
+    meant = path[1:] if path[0] == "policy" else path
+    return "it stands in policy.toml, the file that policy.seed names" if meant and in_policy(meant) else None
 
 
 def _contradictions(raw: dict[str, Any]) -> Iterator[Found]:
     """Find what no single section shows. Works on unchecked values, so that it adds to their problems."""
     yield from _listeners_twice(raw.get("listen"))
     yield from _unreached(raw)
+    yield from _ourselves(raw)
     seen: dict[object, str] = {}
     for key, claims, way_out in (("peers", _peer_claims, "Leave it to one of the two"),
                                  ("sources", _source_claims, "Leave it to one of the two, or write a narrower one")):
@@ -169,6 +239,34 @@ def _unreached(raw: dict[str, Any]) -> Iterator[Found]:
             yield (kind, name, "peers", number), f"{text!r} is reached by {way}: there is no listener for that"
 
 
+def _ourselves(raw: dict[str, Any]) -> Iterator[Found]:
+    """Find peers that are a listener of ours: what is sent there comes back, and is refused as a loop."""
+    own: dict[tuple[str, str, int], str] = {}
+    blocks = raw.get("listen")
+    for number, block in enumerate(blocks if isinstance(blocks, list) else ()):
+        parsed = _quietly(parse_listen, block.get("uri") if isinstance(block, dict) else None)
+        if parsed is None:
+            continue
+        transport, host, port = parsed
+        own[transport, host, port] = f"listen[{number}]"
+        if host in ("0.0.0.0", "::"):
+            own |= {(transport, loopback, port): f"listen[{number}]" for loopback in ("127.0.0.1", "::1")}
+        advertised = _quietly(parse_host_port, block.get("advertise"))
+        if advertised is not None:
+            own[transport, advertised[0], advertised[1] or port] = f"what listen[{number}] advertises"
+    for kind, name, number, text in _written(raw, "peers"):
+        peer = _quietly(parse_peer, text)
+        if peer is None:
+            continue
+        transport = peer.transport or "udp"
+        found = own.get((transport, peer.host, peer.port or DEFAULT_PORT[transport]))
+        if found is not None:
+            yield (kind, name, "peers", number), (
+                f"{text!r} is Boomerang itself, {found}: calls would come back in a circle; write the address of the "
+                f"{'carrier' if kind == 'trunk' else 'PBX'}"
+            )
+
+
 def _family(address: str) -> str:
     return "IPv6" if ":" in address else "IPv4"
 
@@ -187,6 +285,6 @@ def _quietly(parse: Any, text: object) -> Any:
         return None
 
 
-def _table(raw: dict[str, Any], key: str) -> dict[str, Any]:
+def _table(raw: Mapping[str, Any], key: str) -> dict[str, Any]:
     value = raw.get(key)
     return value if isinstance(value, dict) else {}

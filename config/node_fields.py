@@ -1,5 +1,6 @@
 """The types of boomerang.toml's settings: paths from the file's folder, secrets, addresses, patterns."""
 
+import os
 import re
 import warnings
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from config.address import parse_host_port, parse_listen, parse_peer, parse_server, parse_source
 from config.broker import parse_broker
 from config.loading import FOLDER
+from config.patterns import foreign_pattern
 from config.secret import is_reference, read_secret
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,64}")
@@ -28,6 +30,17 @@ def _path(value: object, info: ValidationInfo) -> object:
             raise ValueError("is not a path")
         return _folder(info) / value
     return value
+
+
+def _no_file(path: Path) -> Path:
+    """A folder that is there, or can be made: no part of the path is a file."""
+    for place in (path, *path.parents):
+        if place.is_dir():
+            break
+        if os.path.lexists(place):
+            what = "it is" if place == path else f"{place} is"
+            raise ValueError(f"{path} is no folder: {what} a file; name a folder, which is made where it is not there")
+    return path
 
 
 def _readable(path: Path) -> Path:
@@ -57,12 +70,24 @@ def _as(parse: Callable[[str], object]) -> AfterValidator:
 
 
 def _pattern(text: str) -> str:
+    """A regular expression; what another notation means is refused, for it would match no extension at all."""
+    hint = foreign_pattern(text)
+    if hint is not None:
+        raise ValueError(f"{text!r} is no regular expression but {hint}")
     try:
         with warnings.catch_warnings(action="error", category=FutureWarning):
             re.compile(text, re.ASCII)
     except (re.error, RecursionError, OverflowError, FutureWarning) as error:
         raise ValueError(f"{text!r} is not a regular expression: {error}") from None
     return text
+
+
+def is_pattern(value: object) -> bool:
+    """Say whether an unchecked value can stand where a pattern is asked for."""
+    try:
+        return isinstance(value, str) and _pattern(value) == value
+    except ValueError:
+        return False
 
 
 def _header(text: str) -> str:
@@ -84,6 +109,7 @@ def _http_listen(text: str) -> str:
 
 
 FilePath = Annotated[Path, BeforeValidator(_path)]
+FolderPath = Annotated[Path, BeforeValidator(_path), AfterValidator(_no_file)]
 ReadablePath = Annotated[Path, BeforeValidator(_path), AfterValidator(_readable)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 User = Annotated[str, BeforeValidator(_user)]

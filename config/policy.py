@@ -3,8 +3,9 @@
 Its models stand in policy_sections.py; here it is read, written, compared and changed.
 """
 
+import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from config.callbacks import (
@@ -16,14 +17,14 @@ from config.callbacks import (
     TicketsOverride,
 )
 from config.campaign import Campaign
-from config.contradictions import Peers, contradictions
+from config.contradictions import Peers, contradictions, unbounded
 from config.direct import TYPES, DirectCallback, DirectCallbackOverride
 from config.guard import Guard
 from config.lines import format_key, split_key
 from config.loading import WRITTEN, Found, build, locate, parse_toml
 from config.policy_sections import SHARED, Agent, Group, Number, Policy
 from config.problem import ConfigError, Problem
-from config.settings import ANY, settings
+from config.settings import ANY, Setting, fields_at, settings
 from config.toml import to_toml
 
 __all__ = [
@@ -49,29 +50,65 @@ __all__ = [
     "diff_policies",
     "export_policy",
     "flat",
+    "in_policy",
+    "means",
     "parse_policy",
     "plain_policy",
     "set_key",
+    "unset_key",
 ]
+
+NODE_SECTIONS: Final = ("node", "listen", "trunk", "pbx", "dns", "mqtt", "http", "media", "policy", "log", "console")
+"""Sections of the other file."""
+
+LEVELS: Final = ("direct_callback", "missed_callback", "callback", "tickets")
+"""Sections that groups, and of the first one agents too, have for themselves."""
+
+NAMED: Final = ("agent", "number", "group", "campaign")
+"""Tables whose keys are names that the operator chooses."""
 
 _SET: Final = "policy"
 """What problems of a single change name in place of a file."""
 
 
-def parse_policy(text: str, name: str = "policy.toml", peers: Peers | None = None) -> Policy:
-    """Read policy.toml; ConfigError with every problem where it cannot be used. `peers`: what it may name."""
+def parse_policy(text: str, name: str = "policy.toml", peers: Peers | None = None, kept: bool = False) -> Policy:
+    """Read policy.toml; ConfigError with every problem where it cannot be used.
+
+    `peers`: what it may name. `kept`: it was accepted once, by a version that may have asked for less.
+    """
     raw = parse_toml(text, name)
-    policy, found = check_policy(raw, peers)
+    policy, found = check_policy(raw, peers, kept)
     if policy is None:
         raise ConfigError(locate(found, text, name))
     return policy
 
 
-def check_policy(raw: Mapping[str, Any], peers: Peers | None = None) -> tuple[Policy | None, list[Found]]:
+def check_policy(
+    raw: Mapping[str, Any], peers: Peers | None = None, kept: bool = False
+) -> tuple[Policy | None, list[Found]]:
     """Return the policy of parsed TOML or JSON, or None and what is wrong as (path, text)."""
-    policy, found = build(Policy, raw, {WRITTEN: True})
+    policy, found = build(Policy, raw, {WRITTEN: True}, _home)
     found += contradictions(raw, peers)
+    if not kept:
+        found += unbounded(raw)
     return (None if found else policy), found
+
+
+def in_policy(path: Sequence[str | int]) -> bool:
+    """Say whether policy.toml has a section or setting at that path."""
+    return str(path[-1]) in fields_at(Policy, path[:-1])
+
+
+def _home(path: tuple[str | int, ...]) -> str | None:
+    """Say where a key belongs that policy.toml does not know."""
+    section, name = str(path[0]), str(path[-1])
+    if len(path) == 1 and section in NODE_SECTIONS:
+        return f"[{section}] stands in boomerang.toml"
+    if len(path) == 2 and section in LEVELS and name not in fields_at(Policy, ("group", ANY, section)):
+        kind = "agent" if section == "direct_callback" and name[:1].isdigit() else "group"
+        if kind == "agent" or difflib.get_close_matches(name, fields_at(Policy, (section,)), n=1) == []:
+            return f"what one {kind} has for itself stands with it, [{kind}.{name}.{section}]"
+    return None
 
 
 class Change(NamedTuple):
@@ -104,35 +141,93 @@ def diff_policies(old: Policy, new: Policy) -> list[Change]:
     ]
 
 
-def set_key(policy: Policy, key: str, value: str, peers: Peers | None = None) -> Policy:
+def set_key(policy: Policy, key: str, value: str, peers: Peers | None = None, new: bool = False) -> Policy:
     """Return the policy with one setting changed.
 
-    `key` is dotted, names with other signs than letters and digits in quotes (`number."+3614445555".kind`); agents,
-    numbers and groups that it names come into being. `value` is text as TOML writes it, or a bare word where the
-    setting is text. ConfigError where there is no such setting or the policy would not hold together.
+    `key` is dotted, names with other signs than letters and digits in quotes (`number."+3614445555".kind`). `value` is
+    text as TOML writes it, or a bare word where the setting is text. `new`: an agent, number, group or campaign that
+    the policy does not list comes into being; else it is taken for a typing error. ConfigError where there is no such
+    setting or the policy would not hold together.
     """
-    try:
-        path = split_key(key)
-    except ValueError as error:
-        raise ConfigError([Problem(_SET, "", 0, str(error))]) from None
+    path = _split(key)
+    setting = _setting_at(path)
     raw = plain_policy(policy)
+    if not new:
+        _must_be_listed(raw, path)
     place = raw
     for name in path[:-1]:
         place = place.setdefault(name, {})
-        if not isinstance(place, dict):
-            raise ConfigError([Problem(_SET, key, 0, "there is no such setting")])
-    place[path[-1]] = _read_value(path, value)
+    place[path[-1]] = _read_value(setting, value)
+    return _checked(raw, peers)
+
+
+def unset_key(policy: Policy, key: str, peers: Peers | None = None) -> Policy:
+    """Return the policy without one setting, or without all of an agent, number, group or campaign (`group.sales`).
+
+    What has a default falls back to it. ConfigError where it is not set or the policy would not hold together.
+    """
+    path = _split(key)
+    raw = plain_policy(policy)
+    if not (len(path) == 2 and path[0] in NAMED):
+        _setting_at(path)
+    _must_be_listed(raw, path)
+    place = raw
+    for name in path[:-1]:
+        place = place.get(name, {})
+    if path[-1] not in place:
+        raise ConfigError([Problem(_SET, format_key(path), 0, "is not set")])
+    del place[path[-1]]
+    return _checked(raw, peers)
+
+
+def means(key: str, value: object) -> str | None:
+    """Say in a sentence what the value of a setting does; None where it says so itself."""
+    path = split_key(key)
+    return TYPES.get(value) if path[-2:] == ("direct_callback", "type") and isinstance(value, int) else None
+
+
+def _checked(raw: Mapping[str, Any], peers: Peers | None) -> Policy:
     changed, found = check_policy(raw, peers)
     if changed is None:
         raise ConfigError([Problem(_SET, format_key(at), 0, text) for at, text in found])
     return changed
 
 
-def _read_value(path: tuple[str, ...], value: str) -> Any:
-    """Read the text of a value as the type of its setting asks for."""
+def _split(key: str) -> tuple[str, ...]:
+    try:
+        return split_key(key)
+    except ValueError as error:
+        raise ConfigError([Problem(_SET, "", 0, str(error))]) from None
+
+
+def _must_be_listed(raw: Mapping[str, Any], path: tuple[str, ...]) -> None:
+    """Raise ConfigError where the path goes through a name that the policy does not list."""
+    kind, name = path[0], path[1] if len(path) > 1 else ""
+    if kind not in NAMED or name in raw.get(kind, {}):
+        return
+    near = difflib.get_close_matches(name, raw.get(kind, {}), n=1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    text = f"the policy lists no {kind} {name!r}{meant}: to make a new one, say so with --new, or new in the API"
+    raise ConfigError([Problem(_SET, format_key(path), 0, text)])
+
+
+def _setting_at(path: tuple[str, ...]) -> Setting:
+    """Return the setting that a path means; ConfigError where there is none."""
     setting = next((setting for setting in settings(Policy) if _matches(setting.key, path)), None)
     if setting is None:
-        raise ConfigError([Problem(_SET, format_key(path), 0, "there is no such setting")])
+        inside = fields_at(Policy, path)
+        if inside:
+            text = f"is a section: name one of its settings, such as {format_key((*path, inside[0]))}"
+            raise ConfigError([Problem(_SET, format_key(path), 0, text)])
+        known = fields_at(Policy, path[:-1])
+        near = difflib.get_close_matches(path[-1], known, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigError([Problem(_SET, format_key(path), 0, f"there is no such setting{meant}")])
+    return setting
+
+
+def _read_value(setting: Setting, value: str) -> Any:
+    """Read the text of a value as the type of its setting asks for."""
     try:
         read = tomllib.loads(f"value = {value}")
     except (ValueError, RecursionError):

@@ -1,7 +1,10 @@
 """What is wrong with a file: one value per problem, one error for all of them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Level = Literal["error", "warning"]
+"""error: it cannot be used; warning: it can, but hardly anybody wants it so."""
 
 
 class Problem(NamedTuple):
@@ -15,10 +18,13 @@ class Problem(NamedTuple):
     """Line of the file, from 1; 0 where no line can be named."""
     text: str
     """What is wrong, in a sentence without a full stop."""
+    level: Level = "error"
 
     def __str__(self) -> str:
-        """One line: `boomerang.toml:12: trunk.main.peers[0]: not a SIP URI`."""
+        """One line: `boomerang.toml:12: trunk.main.peers[0]: not a SIP URI`; a warning says so before the key."""
         place = f"{self.file}:{self.line}" if self.line else self.file
+        if self.level == "warning":
+            place += ": warning"
         return f"{place}: {self.key}: {self.text}" if self.key else f"{place}: {self.text}"
 
 

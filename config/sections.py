@@ -26,6 +26,7 @@ from config.media_section import Media
 from config.node_fields import (
     BrokerUrl,
     FilePath,
+    FolderPath,
     Headers,
     HostPort,
     HttpListen,
@@ -41,6 +42,12 @@ from config.node_fields import (
 )
 from config.ticket_channels import TicketChannels
 
+DATABASE_NAME: Final = "boomerang.db"
+"""Name of the database in the data folder."""
+
+DEFAULT_EXTENSIONS: Final = "^[1-9][0-9]{1,4}$"
+"""What an agent is where a PBX does not say."""
+
 DAY: Final = 86_400.0
 """Seconds."""
 
@@ -55,7 +62,7 @@ class Node(Section):
     """This process."""
 
     name: AsciiName = Field(default="boomerang", description="Name of this node: a level of every MQTT topic.")
-    data: FilePath = Field(
+    data: FolderPath = Field(
         default=Path(DATA), description="Folder of the database, the control socket and the keys."
     )
     history_keep: Annotated[Duration, Field(le=3660 * DAY), AfterValidator(_forever_or_a_day)] = Field(
@@ -186,7 +193,7 @@ class Pbx(_Peer):
     """One PBX."""
 
     extensions: Pattern = Field(
-        default="^[1-9][0-9]{1,4}$", description="Regular expression that a whole extension must match to be an agent."
+        default=DEFAULT_EXTENSIONS, description="Regular expression that a whole extension must match to be an agent."
     )
     agent_from: Headers = Field(
         default=("X-Agent", "P-Asserted-Identity", "Remote-Party-ID", "From"),
@@ -307,3 +314,8 @@ class NodeConfig(Section):
     def socket(self) -> Path:
         """The control socket."""
         return self.node.data / SOCKET_NAME
+
+    @property
+    def database(self) -> Path:
+        """The database."""
+        return self.node.data / DATABASE_NAME

@@ -60,6 +60,18 @@ def settings(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Se
 
 def fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     """Return the names of the settings and tables in the table at `path`; none where there is no such table."""
+    place = _model_at(model, path)
+    return [] if place is None else list(_fields(place))
+
+
+def kind_at(model: type[BaseModel], path: Sequence[str | int]) -> str | None:
+    """Return the type of the setting at `path` in the operator's words; None where there is no such setting."""
+    place = _model_at(model, path[:-1])
+    field = None if place is None else _fields(place).get(str(path[-1]))
+    return None if field is None else _kind(field.annotation)
+
+
+def _model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseModel] | None:
     place: type[BaseModel] | None = model
     keyed = False
     for part in path:
@@ -68,8 +80,8 @@ def fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
         elif place is not None and str(part) in _fields(place):
             place, keyed = _below(_fields(place)[str(part)].annotation)
         else:
-            return []
-    return [] if place is None or keyed else list(_fields(place))
+            return None
+    return None if keyed else place
 
 
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:

@@ -21,9 +21,9 @@ from typing import Final
 import structlog
 import uvloop
 
-from config.node import NodeConfig, load_node
+from config.node import NodeConfig, examine, load_node, peers_of
 from config.policy import Policy
-from config.problem import ConfigError
+from config.problem import ConfigError, Problem
 from proxy import folder, log, output
 from proxy.control import ControlError, ControlServer, Handler
 from proxy.core.counters import Counters
@@ -42,6 +42,7 @@ from proxy.daemon.history import SLICE_PAUSE, History
 from proxy.daemon.journal import LogJournal
 from proxy.daemon.locating import LoopLocator, PeerAddresses
 from proxy.daemon.policies import Policies
+from proxy.daemon.policy_verbs import PolicyVerbs
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.ticket_verbs import TicketVerbs
 from proxy.daemon.tracing import MessageTracer
@@ -194,8 +195,10 @@ class Daemon:
         """Everything that can be asked of this process from outside."""
         sides = Sides(tuple(self.config.trunk), self.config.node.name, tuple(self.config.pbx))
         reader = Reader(self.config.node.data / DATABASE, self.config.node.name, strict=True)
-        table = Verbs(self.ledger, self.store, reader, self.source, self.tracer, version(), sides, time.time,
-                      self.policies.put).table()
+        table = Verbs(self.ledger, self.store, reader, self.source, self.tracer, version(), sides,
+                      time.time).table()
+        table |= PolicyVerbs(self.ledger, self.store, peers_of(self.config), self.config.node.data,
+                             self.policies.put).table()
         open_tasks = tuple if self.callbacks is None else self.callbacks.desk.open_tasks
         table |= self.following.table()
         table |= FigureVerbs(self.source, self.ledger, open_tasks, time.time).table()
@@ -479,8 +482,12 @@ def _without_seed(path: str | Path) -> NodeConfig | None:
 
 def run(path: str | Path) -> int:
     """Run the daemon in the foreground; exit code 0 after a clean stop, 1 where it could not start, 2 for bad files."""
+    doubts: list[Problem] = []
     try:
-        config = load_node(path)
+        found = examine(path)
+        if found.config is None or found.errors:
+            raise ConfigError(found.errors)
+        config, doubts = found.config, [problem for problem in found.problems if problem.file == str(path)]
     except ConfigError as error:
         _explain(error)
         spared = _without_seed(path)
@@ -491,6 +498,8 @@ def run(path: str | Path) -> int:
     output.shield(log.lost_notice(json=not console))
     log.configure(config.log.level, json=not console, mask=config.log.mask_numbers)
     log.catch_strays()
+    for doubt in doubts:  # what is doubtful about a policy is told of the one in force
+        structlog.get_logger().warning("config_doubtful", key=doubt.key, line=doubt.line, text=doubt.text)
     os.umask(folder.UMASK)
     try:
         folder.make(config.node.data)

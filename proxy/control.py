@@ -5,7 +5,7 @@ JSON line, or for a streaming verb with one line for each item until either side
 
     {"verb": "direct.list", "args": {"limit": 10}}
     {"ok": true, "data": [...], "zone": "Europe/Budapest"}
-    {"ok": false, "error": "no such record", "problems": [{"file", "key", "line", "text"}]}     problems: policy only
+    {"ok": false, "error": "no such record", "problems": [{"file", "key", "line", "text", "level"}]}     policy only
 
 Moments are RFC 3339 in UTC; `zone` says in which time zone a person is to be shown them: the policy's. What is not
 known is null.
@@ -33,8 +33,10 @@ known is null.
 | | | expired, cancelled, average_wait_s} |
 | policy.show | | the policy as `config.policy.plain_policy` gives it |
 | policy.export | | {toml} |
-| policy.apply | toml, name | {changes: [{key, old, new}]} |
-| policy.set | key, value | {changes: as for apply} |
+| policy.apply | toml, name | {changes: [{key, old, new, means}], warnings: [{file, key, line, text, level}]}; means: |
+| | | what the new value does, where it does not say so itself; warnings: where there are any |
+| policy.set | key, value, new | as policy.apply; new: an agent, number, group or campaign that is not listed is made |
+| policy.unset | key | as policy.apply; the key of a setting, or of an agent, number, group or campaign |
 | callbacks.list | limit, state, customer, group | [{id, customer, group, campaign, origin, number, pbx, trunk, state, |
 | | | reason, created, missed_at, missed, due, expires, attempts, attempts_max, responsible_kind, responsible, |
 | | | responsible_since, released, declined, options, ended}], the newest first |

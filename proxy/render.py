@@ -124,7 +124,11 @@ def show_status(status: Mapping[str, Any]) -> None:
 
 def show_changes(changes: Iterable[Mapping[str, Any]]) -> None:
     """Print what a change of the policy changed."""
-    lines = [f"{change['key']}: {_toml(change['old'])} -> {_toml(change['new'])}" for change in changes]
+    lines: list[str] = []
+    for change in changes:
+        lines.append(f"{change['key']}: {_toml(change['old'])} -> {_toml(change['new'])}")
+        if change.get("means"):
+            lines.append(f"  {change['new']}: {change['means']}")
     for line in lines or ["nothing changed"]:
         show_line(line)
 

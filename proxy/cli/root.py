@@ -1,18 +1,14 @@
-"""The command's root: the daemon itself, what it does now, direct callbacks and the policy."""
+"""The command's root: the daemon itself, what it does now, and direct callbacks."""
 
-import sys
-from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
-from config.problem import ConfigError
 from proxy import render
-from proxy.cli import callbacks, calls, following, tickets
+from proxy.cli import callbacks, calls, check, following, policy, tickets
 from proxy.cli.asking import (
     FAILED,
     HELP,
-    WRONG,
     Config,
     Json,
     Limit,
@@ -22,7 +18,6 @@ from proxy.cli.asking import (
     config_of,
     failure,
     show_rows,
-    tell,
     told,
 )
 
@@ -34,13 +29,13 @@ app = typer.Typer(
     context_settings=HELP,
 )
 direct_app = typer.Typer(help="Direct callbacks: calls of this customer go to this agent.", no_args_is_help=True)
-policy_app = typer.Typer(help="The policy: what changes while the daemon runs.", no_args_is_help=True)
 app.add_typer(calls.app, name="calls")
 app.command("trace")(calls.trace)
 app.command("events")(following.events)
 app.add_typer(following.log_app, name="log")
 app.add_typer(direct_app, name="direct")
-app.add_typer(policy_app, name="policy")
+app.command("check")(check.check)
+app.add_typer(policy.app, name="policy")
 app.add_typer(callbacks.app, name="callbacks")
 app.add_typer(callbacks.dnc_app, name="dnc")
 app.add_typer(callbacks.campaigns_app, name="campaigns")
@@ -84,34 +79,6 @@ def run(config: Config = None) -> None:
 
     with told():
         raise typer.Exit(serve(config_of(config)))
-
-
-@app.command()
-def check(
-    file: Annotated[Path | None, typer.Argument(help="boomerang.toml; else that of -c, ./ and /etc/boomerang.")] = None,
-    config: Config = None,
-    json: Json = False,
-) -> None:
-    """Check boomerang.toml and everything it names: every problem at once."""
-    from config.node import load_node, load_seed
-
-    with told():
-        file = config_of(file or config)
-    try:
-        node = load_node(file)
-        policy = load_seed(node)
-    except ConfigError as error:
-        if json:
-            render.show_json([problem._asdict() for problem in error.problems])
-        else:
-            tell(error.problems, sys.stdout)
-        raise typer.Exit(WRONG) from None
-    if json:
-        render.show_json([])
-        return
-    seed = f", {len(policy.agent)} agents and {len(policy.number)} numbers in the policy" if policy else ""
-    counts = f"listeners: {len(node.listen)}, trunks: {len(node.trunk)}, PBXs: {len(node.pbx)}{seed}"
-    render.show_line(f"{file} is good ({counts})")
 
 
 @app.command()
@@ -226,55 +193,3 @@ def direct_remove(
     render.show_json(data) if json else render.show_line(f"removed: {data['removed']}")
     if not data["removed"]:
         raise typer.Exit(FAILED)
-
-
-@policy_app.command("show")
-def policy_show(
-    agent: Annotated[str | None, typer.Option("--agent", help="What is in force for this extension.")] = None,
-    config: Config = None,
-    socket: Socket = None,
-    json: Json = False,
-) -> None:
-    """Show every setting, or what is in force for one agent."""
-    from config.lines import format_key
-    from config.policy import check_policy, flat
-    from config.toml import to_value
-
-    data = ask(config, socket, "policy.show")
-    if agent is not None:
-        policy, _ = check_policy(data)
-        if policy is None:
-            raise failure("the daemon's policy cannot be read by this version of the command")
-        data = policy.direct_for(agent).model_dump(mode="json")
-    if json:
-        render.show_json(data)
-        return
-    for key, value in flat(data).items():
-        render.show_line(f"{format_key(key)} = {to_value(value)}")
-
-
-@policy_app.command("export")
-def policy_export(config: Config = None, socket: Socket = None, json: Json = False) -> None:
-    """Print the policy as policy.toml."""
-    data = ask(config, socket, "policy.export")
-    render.show_json(data) if json else sys.stdout.write(data["toml"])
-
-
-@policy_app.command("apply")
-def policy_apply(file: Path, config: Config = None, socket: Socket = None, json: Json = False) -> None:
-    """Make a policy.toml the policy, whole, and say what changed."""
-    from config.loading import read_text
-
-    with told():
-        text = read_text(file)
-    _changes(ask(config, socket, "policy.apply", toml=text, name=str(file)), json)
-
-
-@policy_app.command("set")
-def policy_set(key: str, value: str, config: Config = None, socket: Socket = None, json: Json = False) -> None:
-    """Change one setting, such as: direct_callback.type 3"""
-    _changes(ask(config, socket, "policy.set", key=key, value=value), json)
-
-
-def _changes(data: dict[str, Any], json: bool) -> None:
-    render.show_json(data) if json else render.show_changes(data["changes"])

@@ -10,6 +10,7 @@ from typing import Final
 
 from config.node import NodeConfig
 from config.policy import Policy
+from config.sections import DATABASE_NAME
 from proxy.agent.ports import Account, PeerSide
 from proxy.agent.presence import Presence
 from proxy.agent.registration import Registrar, RegistrationState, TrunkRegistration
@@ -31,7 +32,7 @@ from routing.ids import RandomBytes
 from routing.ledger import Ledger
 from routing.store.interface import Store
 
-DATABASE: Final = "boomerang.db"
+DATABASE: Final = DATABASE_NAME
 """Name of the database in the data folder."""
 RECORDINGS: Final = "recordings"
 PROMPTS: Final = "prompts"

@@ -3,15 +3,30 @@
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 import structlog
 
-from config.node import NodeConfig, load_seed
-from config.policy import Policy, diff_policies, export_policy, parse_policy
+from config.cautions import cautions
+from config.contradictions import unbounded
+from config.lines import format_key
+from config.loading import Found
+from config.node import NodeConfig, load_seed, peers_of
+from config.policy import Policy, diff_policies, export_policy, parse_policy, plain_policy
 from config.problem import ConfigError
 from routing.store.interface import Store, StoreError
+
+NAMED_KEYS: Final = 5
+"""Most settings that are named where the policy in the database differs from its file."""
+
+
+def differs(name: str, keys: Sequence[str]) -> str:
+    """Say in which settings the file `name` differs from the policy in force, and what to do."""
+    shown = ", ".join(keys[:NAMED_KEYS]) + (f" and {len(keys) - NAMED_KEYS} more" if keys[NAMED_KEYS:] else "")
+    return (f"differs from the policy in the database, which is the one in force, in {shown}: `boomerang policy apply "
+            f"{name}` puts the file in force, `boomerang policy export` shows what is")
 
 
 class Policies:
@@ -32,7 +47,12 @@ class Policies:
         asked again when it is well (`read_late`). Raises ConfigError where the seed is needed and wrong.
         """
         self._now = self._first()
+        for path, text in (*unbounded(plain_policy(self._now)), *self._doubts()):
+            self._log.warning("policy_doubtful", key=format_key(path), text=text)
         return self._now
+
+    def _doubts(self) -> list[Found]:
+        return cautions(self._now, peers_of(self._config), self._config.node.data)
 
     def _first(self) -> Policy:
         try:
@@ -43,11 +63,22 @@ class Policies:
                 return load_seed(self._config) or Policy()
             return Policy()
         if policy is not None:
+            self._compare(policy)
             return policy
         seed = load_seed(self._config)
         if seed is not None:
             self._store.save_policy(export_policy(seed), time.time())
         return seed or Policy()
+
+    def _compare(self, policy: Policy) -> None:
+        """Say that a seed file says something else than the database: who edited it may think that it is in force."""
+        with contextlib.suppress(ConfigError):
+            seed = load_seed(self._config)
+            changes = [] if seed is None else diff_policies(policy, seed)
+            if changes:
+                name = str(self._config.policy.seed)
+                self._log.warning("policy_file_differs", file=name, settings=len(changes),
+                                  text=differs(name, [change.key for change in changes]))
 
     def put(self, policy: Policy) -> None:
         """Put a policy in force and keep it. No call is touched."""
@@ -98,7 +129,7 @@ class Policies:
         if text is None:
             return None
         try:
-            return parse_policy(text, "the policy in the database")
+            return parse_policy(text, "the policy in the database", kept=True)
         except ConfigError as error:
             self._log.error("stored_policy_unusable", problems=str(error))
             return None

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
-from config.policy import Peers, Policy, diff_policies, export_policy, parse_policy, plain_policy, set_key
 from proxy.control import Handler
 from proxy.daemon.arguments import kept, limit_of, look_up, number_of, read
 from proxy.daemon.source import DaemonSource
@@ -24,15 +23,11 @@ class Sides(NamedTuple):
     pbxs: tuple[str, ...]
 
 
-PutPolicy = Callable[[Policy], None]
-"""Puts a policy in force and keeps it."""
-
-
 class Verbs:
     """All handlers."""
 
     def __init__(self, ledger: Ledger, store: Store, reader: Reader, source: DaemonSource, tracer: MessageTracer,
-                 version: str, sides: Sides, wall: Callable[[], float], put_policy: PutPolicy) -> None:
+                 version: str, sides: Sides, wall: Callable[[], float]) -> None:
         self._ledger = ledger
         self._store = store
         self._reader = reader
@@ -41,17 +36,12 @@ class Verbs:
         self._version = version
         self._sides = sides
         self._wall = wall
-        self._put_policy = put_policy
-        self._peers = Peers(sides.trunks, sides.pbxs)
 
     def table(self) -> dict[str, Handler]:
         """Every verb and its handler."""
         return {
             "status": self.status, "calls.list": self.calls, "direct.list": self.direct_list,
             "direct.show": self.direct_show, "direct.remove": kept(self.direct_remove, self._store),
-            "policy.show": lambda args: plain_policy(self._ledger.policy),
-            "policy.export": lambda args: {"toml": export_policy(self._ledger.policy)},
-            "policy.apply": kept(self.policy_apply, self._store), "policy.set": kept(self.policy_set, self._store),
             "trace": self.trace,
         }
 
@@ -109,21 +99,6 @@ class Verbs:
             self._ledger.remove(one, self._wall())
         return {"removed": len(found)}
 
-    def policy_apply(self, args: dict[str, Any]) -> dict[str, Any]:
-        """Put a whole policy in force. Raises ConfigError, and nothing has changed."""
-        name = str(args.get("name", "policy.toml"))
-        return self._change(parse_policy(str(args.get("toml", "")), name, self._peers))
-
-    def policy_set(self, args: dict[str, Any]) -> dict[str, Any]:
-        """Change one key. Raises ConfigError, and nothing has changed."""
-        key, value = str(args.get("key", "")), str(args.get("value", ""))
-        return self._change(set_key(self._ledger.policy, key, value, self._peers))
-
-    def _change(self, policy: Policy) -> dict[str, Any]:
-        changes = diff_policies(self._ledger.policy, policy)
-        if changes:
-            self._put_policy(policy)
-        return {"changes": [change._asdict() for change in changes]}
 
     async def trace(self, args: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """Follow one number, one call, or everything."""

@@ -4,7 +4,7 @@ What is wrong with a policy comes back as 422 with every problem at once, each w
 changed then. An answer that says what changed is given once the new policy is in the database.
 """
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, Field
@@ -27,6 +27,15 @@ class OneSetting(Body):
     key: str = Field(min_length=1, max_length=500, description='Dotted key, such as `number."+3614445555".kind`.')
     value: bool | int | list[str] | Annotated[str, Field(max_length=5000)] = Field(
         description='The value, or its text as TOML writes it: `3` or `"3"`, `8h`, `["201"]`.')
+    new: bool = Field(default=False, description="An agent, number, group or campaign that is not listed is made; "
+                                                 "else it is taken for a typing error.")
+
+
+class OneKey(Body):
+    """What is taken out of the policy."""
+
+    key: str = Field(min_length=1, max_length=500,
+                     description="Dotted key of a setting, or of an agent, number, group or campaign: `group.sales`.")
 
 
 class Change(BaseModel):
@@ -35,21 +44,24 @@ class Change(BaseModel):
     key: str = Field(description="Dotted key as TOML writes it")
     old: bool | int | str | list[str] | None = Field(description="null: it was not set")
     new: bool | int | str | list[str] | None = Field(description="null: it is not set any more")
+    means: str | None = Field(default=None, description="What the new value does, where it does not say so itself")
+
+
+class Problem(BaseModel):
+    """One thing that is wrong, or doubtful."""
+
+    file: str
+    key: str = Field(description="Dotted key as TOML writes it; empty: the whole text")
+    line: int = Field(description="Line of the text, from 1; 0: of no line")
+    text: str
+    level: Literal["error", "warning"] = Field(description="warning: it is in force, but hardly anybody wants it so")
 
 
 class Changes(BaseModel):
     """Everything that is in force otherwise than before; nothing where the policy was the same."""
 
     changes: list[Change]
-
-
-class Problem(BaseModel):
-    """One thing that is wrong."""
-
-    file: str
-    key: str = Field(description="Dotted key as TOML writes it; empty: the whole text")
-    line: int = Field(description="Line of the text, from 1; 0: of no line")
-    text: str
+    warnings: list[Problem] = Field(default=[], description="What is doubtful; left out where nothing is")
 
 
 class Problems(BaseModel):
@@ -82,7 +94,12 @@ def mount(api: APIRouter, do: Do) -> None:
     @api.patch("/policy", summary="Change one setting", tags=["policy"], responses=CHANGED)
     async def patch(one: OneSetting) -> Response:
         value = one.value if isinstance(one.value, str) else to_value(one.value)
-        return await do("policy.set", key=one.key, value=value)
+        return await do("policy.set", key=one.key, value=value, new=one.new)
+
+    @api.post("/policy/unset", summary="Take a setting, or an agent, number, group or campaign, out", tags=["policy"],
+              responses=CHANGED)
+    async def unset(one: OneKey) -> Response:
+        return await do("policy.unset", key=one.key)
 
 
 async def _body(request: Request) -> str:

@@ -11,7 +11,6 @@ from typing import Final, Literal, NamedTuple
 import phonenumbers
 from phonenumbers import timezone as phone_zones
 
-from config.fields import NO_COUNTRY
 from config.policy import Policy
 from routing.callbacks.facts import PastAttempt
 from routing.callbacks.quiet import QuietHours
@@ -186,8 +185,9 @@ class Gate:
         if campaign in self._policy.campaign and customer in self._policy.campaign[campaign].do_not_call:
             return Refusal("do_not_call", "the number is on the campaign's do-not-call list", None)
         known = self._plan(customer)
-        if (self._countries or known.region == NO_COUNTRY) and known.region not in self._countries:
-            return Refusal("country", f"country {known.region or 'unknown'} is not called back", None)
+        if known.region not in self._countries:
+            unsaid = "" if self._countries else ": neither region nor guard.countries is set"
+            return Refusal("country", f"country {known.region or 'unknown'} is not called back{unsaid}", None)
         if known.type in self._refused:
             return Refusal("number_type", f"numbers of type {known.type} are not dialled", None)
         return None

@@ -15,7 +15,7 @@ from routing.ids import floor7
 from routing.store import callback_sql as sql
 from routing.store.callback_reads import CallbackReads
 from routing.store.interface import CallRow, StoreError
-from routing.store.schema import CALLS, COUNT_LIVE, EVENTS, NEWEST
+from routing.store.schema import CALLS, COUNT_LIVE, EVENTS, NEWEST, POLICIES
 
 BUSY = 1.0
 """Seconds to wait for a lock; WAL readers hardly ever meet one."""
@@ -62,6 +62,11 @@ class Reader(CallbackReads):
         promised, dialled, ended, kept = (
             self._ask(statement, args) for statement in (sql.PROMISED, sql.DIALLED, sql.ENDED, sql.KEPT))
         return gather(since, promised, dialled, ended, kept, dict(self._ask(sql.RELEASED, (since,))))
+
+    def newest_policy(self) -> str | None:
+        """Return the text of the policy in force; None where there is none, or the database cannot be read."""
+        rows = self._read(POLICIES, (1,))
+        return str(rows[0][2]) if rows else None
 
     def _read(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
         try:

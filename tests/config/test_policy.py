@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.duration import format_duration
 from config.fields import LONGEST_EXPIRY
 from config.policy import (
     SHARED,
@@ -28,6 +29,7 @@ from config.policy import (
     set_key,
 )
 from config.problem import ConfigError, Problem
+from config.syntax import QUOTES
 
 TEXT = """
 region = "HU"
@@ -149,7 +151,7 @@ def test_looking_settings_up_changes_no_policy() -> None:
     ("old", "new", "problem"),
     [
         ("type = 1", "typ = 1", ("direct_callback.typ", 6, "unknown key; did you mean type?")),
-        ("type = 1", "type = 5", ("direct_callback.type", 6, "input should be less than or equal to 4")),
+        ("type = 1", "type = 5", ("direct_callback.type", 6, "must be 4 at most")),
         ("type = 1", "type = true", ("direct_callback.type", 6, "must be a whole number")),
         ("type = 1", "type = 1.0", ("direct_callback.type", 6, "must be a whole number")),
         ("type = 1", 'type = "1"', ("direct_callback.type", 6, "must be a whole number")),
@@ -158,11 +160,11 @@ def test_looking_settings_up_changes_no_policy() -> None:
             "8",
             ("direct_callback.expires_after", 7, 'write a duration as text with its unit, such as "20s" or "8h"'),
         ),
-        ('"8h"', '"0s"', ("direct_callback.expires_after", 7, "input should be greater than 0")),
+        ('"8h"', '"0s"', ("direct_callback.expires_after", 7, "must be more than 0s")),
         (
             '"8h"',
             '"400d"',
-            ("direct_callback.expires_after", 7, f"input should be less than or equal to {LONGEST_EXPIRY:.0f}"),
+            ("direct_callback.expires_after", 7, f"must be {format_duration(LONGEST_EXPIRY)} at most"),
         ),
         (
             "20s",
@@ -173,7 +175,15 @@ def test_looking_settings_up_changes_no_policy() -> None:
                 "'20' is not a duration: write a whole number and ms, s, m, h or d, such as 20s or 8h",
             ),
         ),
-        ("{ type = 3 }", "{ type = 3, x = 1 }", ("agent.201.direct_callback.x", 13, "unknown key")),
+        (
+            "{ type = 3 }",
+            "{ type = 3, x = 1 }",
+            (
+                "agent.201.direct_callback.x",
+                13,
+                "unknown key; here stand type, expires_after, ring_for, min_talk, inbound_creates",
+            ),
+        ),
         ('"Anna"', "5", ("agent.201.name", 12, "must be text, in quotes")),
         (
             "agent.201",
@@ -188,7 +198,7 @@ def test_looking_settings_up_changes_no_policy() -> None:
             '"shared"',
             ('number."+3614445599".agent', 21, 'only a number of kind "direct" belongs to an agent'),
         ),
-        ('"direct"', '"private"', ('number."+3614445599".kind', 20, "input should be 'shared' or 'direct'")),
+        ('"direct"', '"private"', ('number."+3614445599".kind', 20, "must be 'shared' or 'direct'")),
         ("+3614445599", "+36 1 444 5599", ('number."+36 1 444 5599"', 19, "write this number as +3614445599")),
         (
             "+3614445599",
@@ -202,7 +212,15 @@ def test_looking_settings_up_changes_no_policy() -> None:
         ),
         ('"201", "202"', '"201", "201"', ("group.sales.agents", 25, "201 stands here twice")),
         ('"201", "202"', '"201", 202', ("group.sales.agents[1]", 25, "must be text, in quotes")),
-        ('["201", "202"]', '"201"', ("group.sales.agents", 25, 'must be a list, such as ["a", "b"]')),
+        (
+            '["201", "202"]',
+            '"201"',
+            (
+                "group.sales.agents",
+                25,
+                'must be a list, such as ["a", "b"]: put what stands here into square brackets',
+            ),
+        ),
         (
             "mon-fri",
             "mon-fry",
@@ -215,7 +233,7 @@ def test_looking_settings_up_changes_no_policy() -> None:
         (
             "attempts = 4",
             "attempts = 11",
-            ("group.sales.missed_callback.attempts", 27, "input should be less than or equal to 10"),
+            ("group.sales.missed_callback.attempts", 27, "must be 10 at most"),
         ),
         ("group.sales", 'group."a/b"', ('group."a/b"', 23, "'a/b' is not a name: up to 64 letters, digits and . _ -")),
     ],
@@ -241,11 +259,12 @@ def test_all_faults_at_once() -> None:
 
 @pytest.mark.parametrize("text", ["group = 5", "number = 5", 'number = { "+3614445555" = 5 }', "agent = []"])
 def test_a_table_that_is_none(text: str) -> None:
-    assert [reason for _, _, reason in problems(text)] == ["must be a table"]
+    said = "write [agent.NAME] with a name in place of double brackets" if "[]" in text else "must be a table"
+    assert [reason for _, _, reason in problems(text)] == [said]
 
 
 def test_syntax_errors_have_their_line() -> None:
-    assert problems("a = 1\nb = = 2\n") == [("", 2, "invalid value")]
+    assert problems("a = 1\nb = = 2\n") == [("", 2, QUOTES)]
     assert [line for _, line, _ in problems("a = 1\nb = '")] == [2]
     assert [line for _, line, _ in problems("a = 1\nb = '\n")] == [2]
     assert problems("a = " + "[" * 100_000) == [("", 0, "nested too deep")]
@@ -260,7 +279,7 @@ def test_names_of_the_other_file() -> None:
     assert [(problem.key, problem.line, problem.text) for problem in caught.value.problems] == [
         ('number."+3614445555".trunk', 2, "there is no trunk 'a'"),
         ('number."+3614445555".pbx', 3, "there is no PBX 'b'"),
-        ('number."+3614445556".kind', 5, "input should be 'shared' or 'direct'"),
+        ('number."+3614445556".kind', 5, "must be 'shared' or 'direct'"),
     ]
     with pytest.raises(ConfigError, match=r'number\."\+3614445556"\.trunk: there is no trunk'):
         set_key(good, 'number."+3614445556".trunk', "other", Peers({"a"}, {"b"}))
@@ -354,7 +373,7 @@ def test_what_a_difference_says() -> None:
 )
 def test_one_setting_is_changed(key: str, value: str, new: Any) -> None:
     policy = parse_policy(TEXT)
-    changed = set_key(policy, key, value)
+    changed = set_key(policy, key, value, new=True)
     assert (key, new) in [(change.key, change.new) for change in diff_policies(policy, changed)]
     assert diff_policies(changed, set_key(changed, key, value)) == []
 
@@ -363,13 +382,15 @@ def test_one_setting_is_changed(key: str, value: str, new: Any) -> None:
     ("key", "value", "problem"),
     [
         ("", "3", Problem("policy", "", 0, "'' is not a key")),
-        ("direct_callback.typ", "3", Problem("policy", "direct_callback.typ", 0, "there is no such setting")),
-        ("direct_callback", "3", Problem("policy", "direct_callback", 0, "there is no such setting")),
+        ("direct_callback.typ", "3", Problem("policy", "direct_callback.typ", 0,
+                                              "there is no such setting; did you mean type?")),
+        ("direct_callback", "3", Problem("policy", "direct_callback", 0, "is a section: name one of its settings, "
+                                         "such as direct_callback.type")),
         ("region.x", "3", Problem("policy", "region.x", 0, "there is no such setting")),
         (
             "direct_callback.type",
             "9",
-            Problem("policy", "direct_callback.type", 0, "input should be less than or equal to 4"),
+            Problem("policy", "direct_callback.type", 0, "must be 4 at most"),
         ),
         ("direct_callback.type", "x", Problem("policy", "direct_callback.type", 0, "must be a whole number")),
         ("direct_callback.type", "1\ny = 2", Problem("policy", "direct_callback.type", 0, "must be a whole number")),

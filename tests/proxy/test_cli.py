@@ -15,10 +15,21 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from config.policy import Policy, diff_policies, export_policy, parse_policy, plain_policy, set_key
+from config.policy import (
+    TYPES,
+    Policy,
+    diff_policies,
+    export_policy,
+    means,
+    parse_policy,
+    plain_policy,
+    set_key,
+    unset_key,
+)
 from config.problem import ConfigError, Problem
 from proxy.cli import app
 from proxy.control import ControlError, ControlServer, with_moments
+from routing.store.sqlite import SqliteStore
 
 NODE = '[node]\nname = "edge1"\ndata = "."\n'
 GOOD = NODE + '[[listen]]\nuri = "udp://127.0.0.1:5060"\n[trunk.a]\npeers = ["sip:a"]\n[pbx.b]\npeers = ["sip:b"]\n'
@@ -72,7 +83,8 @@ class Daemon:
             "policy.show": lambda _: plain_policy(self.policy),
             "policy.export": lambda _: {"toml": export_policy(self.policy)},
             "policy.apply": lambda args: self.change(parse_policy(args["toml"], args["name"])),
-            "policy.set": lambda args: self.change(set_key(self.policy, args["key"], args["value"])),
+            "policy.set": lambda args: self.change(set_key(self.policy, args["key"], args["value"], new=args["new"])),
+            "policy.unset": lambda args: self.change(unset_key(self.policy, args["key"])),
             "trace": self.trace,
             "events": self.events,
             "log.level": lambda args: {"level": args["level"] or "info"},
@@ -96,7 +108,7 @@ class Daemon:
     def change(self, policy: Policy) -> dict[str, Any]:
         changes = diff_policies(self.policy, policy)
         self.policy = policy
-        return {"changes": [change._asdict() for change in changes]}
+        return {"changes": [{**change._asdict(), "means": means(change.key, change.new)} for change in changes]}
 
     async def events(self, args: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         yield {"following": args["kinds"]}
@@ -178,7 +190,7 @@ def test_status(run: Run, daemon: Daemon) -> None:
         (["policy", "export"], {"toml": export_policy(Policy())}),
         (
             ["policy", "set", "direct_callback.type", "3"],
-            {"changes": [{"key": "direct_callback.type", "old": 1, "new": 3}]},
+            {"changes": [{"key": "direct_callback.type", "old": 1, "new": 3, "means": TYPES[3]}]},
         ),
         (["version"], {"version": "0.1.0"}),
     ],
@@ -226,20 +238,42 @@ def test_policy_is_applied_twice_and_changes_once(run: Run, daemon: Daemon, tmp_
         'agent.201.name: (not set) -> "Anna"',
         'direct_callback.ring_for: "20s" -> "7s"',
         "direct_callback.type: 1 -> 3",
+        f"  3: {TYPES[3]}",
     ]
     assert run("policy", "apply", str(file)).stdout == "nothing changed\n"
     exported = run("policy", "export")
     assert parse_policy(exported.stdout) == parse_policy(file.read_text()) == daemon.policy
 
 
+def test_one_setting_is_changed_and_taken_out(run: Run, daemon: Daemon) -> None:
+    assert run("policy", "set", "direct_callback.type", "3").stdout.splitlines() == [
+        "direct_callback.type: 1 -> 3", f"  3: {TYPES[3]}"]
+    refused = run("policy", "set", "agent.201.name", "Anna")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "the policy lists no agent '201': to make a new one, say so with --new" in refused.stderr
+    assert run("policy", "set", "--new", "agent.201.name", "Anna").stdout == 'agent.201.name: (not set) -> "Anna"\n'
+    assert run("policy", "unset", "agent.201").stdout == 'agent.201.name: "Anna" -> (not set)\n'
+    assert run("policy", "unset", "agent.201").exit_code == 2
+    assert daemon.asked[-1] == ("policy.unset", {"key": "agent.201"})
+
+
+def test_warnings_of_a_policy_stand_apart(run: Run, daemon: Daemon) -> None:
+    warning = {"file": "p.toml", "key": "group.a", "line": 2, "text": "is doubtful", "level": "warning"}
+    daemon.verbs = {**daemon.verbs, "policy.set": lambda _: {"changes": [], "warnings": [warning]}}
+    shown = run("policy", "set", "a", "b")
+    assert (shown.exit_code, shown.stdout, shown.stderr) == (
+        0, "nothing changed\n", "p.toml:2: warning: group.a: is doubtful\n")
+    assert json.loads(run("policy", "set", "a", "b", "--json").stdout)["warnings"] == [warning]
+
+
 def test_policy_show(run: Run, daemon: Daemon) -> None:
-    daemon.policy = set_key(Policy(), "agent.201.direct_callback.type", "4")
+    daemon.policy = set_key(Policy(), "agent.201.direct_callback.type", "4", new=True)
     shown = run("policy", "show").stdout.splitlines()
     assert 'direct_callback.expires_after = "8h"' in shown
-    assert "agent.201.direct_callback.type = 4" in shown
+    assert f"agent.201.direct_callback.type = 4  # {TYPES[4]}" in shown
     in_force = run("policy", "show", "--agent", "201").stdout.splitlines()
-    assert in_force[:2] == ["type = 4", 'expires_after = "8h"']
-    assert run("policy", "show", "--agent", "202").stdout.splitlines()[0] == "type = 1"
+    assert in_force[:2] == [f"type = 4  # {TYPES[4]}", 'expires_after = "8h"']
+    assert run("policy", "show", "--agent", "202").stdout.splitlines()[0] == f"type = 1  # {TYPES[1]}"
 
 
 def test_a_policy_of_another_version(run: Run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +289,7 @@ def test_problems_of_a_policy(run: Run, daemon: Daemon, tmp_path: Path) -> None:
     result = run("policy", "apply", "bad.toml")
     assert (result.exit_code, result.stderr) == (
         2,
-        "bad.toml:1: x: unknown key\nbad.toml:3: direct_callback.type: input should be less than or equal to 4\n",
+        "bad.toml:1: x: unknown key\nbad.toml:3: direct_callback.type: must be 4 at most\n",
     )
     result = run("policy", "set", "nothing.like.this", "1")
     assert (result.exit_code, result.stderr) == (2, "policy: nothing.like.this: there is no such setting\n")
@@ -402,12 +436,45 @@ def test_check(run: Run, tmp_path: Path) -> None:
     assert [line.split(": ")[0] for line in bad.stdout.splitlines()] == ["bad.toml:5", "bad.toml:10"]
     as_json = run("check", "bad.toml", "--json")
     assert as_json.exit_code == 2
-    assert json.loads(as_json.stdout)[1] == {"file": "bad.toml", "key": "pbx.b.x", "line": 10, "text": "unknown key"}
+    assert json.loads(as_json.stdout)[1] == {
+        "file": "bad.toml", "key": "pbx.b.x", "line": 10, "text": "unknown key", "level": "error"}
+
+
+def test_a_warning_is_shown_and_is_an_error_only_where_that_is_asked_for(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text('region = "HU"\n[group.a]\ntarget = "6"\nmissed_callback.enabled = true\n')
+    (tmp_path / "boomerang.toml").write_text(GOOD + '[policy]\nseed = "policy.toml"\n')
+    shown = run("check", "boomerang.toml")
+    first, last = shown.stdout.splitlines()
+    assert shown.exit_code == 0
+    assert first.startswith(f"{tmp_path}/policy.toml:2: warning: group.a: neither hours nor guard.quiet_hours are set")
+    assert last.endswith("with 1 to think about")
+    (told,) = json.loads(run("check", "boomerang.toml", "--json").stdout)
+    assert (told["level"], told["key"], told["line"]) == ("warning", "group.a", 2)
+    for json_too in ([], ["--json"]):
+        assert run("check", "boomerang.toml", "--strict", *json_too).exit_code == 2
+
+
+def test_a_policy_file_that_is_not_in_force_is_named(run: Run, tmp_path: Path) -> None:
+    text = '[direct_callback]\ntype = 2\n'
+    (tmp_path / "policy.toml").write_text(text)
+    (tmp_path / "boomerang.toml").write_text(GOOD + '[policy]\nseed = "policy.toml"\n')
+    store = SqliteStore(tmp_path / "boomerang.db", lambda what: what(), lambda: 0.0, "edge1")
+    store.save_policy(text, 1.0)
+    store.close()
+    assert json.loads(run("check", "boomerang.toml", "--json").stdout) == []
+    (tmp_path / "policy.toml").write_text(text.replace("2", "3") + '[agent.201]\nname = "Anna"\n')
+    (told,) = json.loads(run("check", "boomerang.toml", "--json").stdout)
+    assert told["level"] == "warning"
+    assert told["file"] == str(tmp_path / "policy.toml")
+    assert "in agent.201.name, direct_callback.type: `boomerang policy apply" in told["text"]
+    (tmp_path / "boomerang.db").write_text("no database")
+    (told,) = json.loads(run("check", "boomerang.toml", "--json").stdout)
+    assert "cannot be read" in told["text"]
 
 
 def test_the_examples_are_good(run: Run) -> None:
     folder = Path(__file__).parents[2] / "docker"
-    assert run("check", str(folder / "boomerang.toml")).exit_code == 0
+    assert run("check", "--strict", str(folder / "boomerang.toml")).exit_code == 0
 
 
 @pytest.mark.parametrize(

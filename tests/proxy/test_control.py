@@ -120,7 +120,8 @@ def test_faults_are_told_and_end_nothing(tmp_path: Path) -> None:
                 await call(path, verb)
         with pytest.raises(ControlError, match="region: is wrong") as caught:
             await call(path, "policy")
-        assert caught.value.problems == [{"file": "policy.toml", "key": "region", "line": 3, "text": "is wrong"}]
+        assert caught.value.problems == [
+            {"file": "policy.toml", "key": "region", "line": 3, "text": "is wrong", "level": "error"}]
         assert await call(path, "echo") == {}
 
     play(tmp_path, scene)

@@ -10,8 +10,9 @@ import pytest
 from fastapi import FastAPI
 
 from config.loading import FILE_BYTES
-from config.policy import Policy, export_policy, parse_policy
+from config.policy import TYPES, Peers, Policy, export_policy, parse_policy
 from proxy.daemon.gate import API_WORDS, MQTT_WORDS, Gate
+from proxy.daemon.policy_verbs import PolicyVerbs
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.tracing import MessageTracer
 from proxy.daemon.verbs import Sides, Verbs
@@ -44,7 +45,9 @@ class Node(OnDisk):
         super().__init__(path, TEXT)
         self.puts = 0
         self.verbs = Verbs(self.ledger, self.store, self.reader, cast(DaemonSource, None), cast(MessageTracer, None),
-                           "0", Sides(("main",), "edge1", ("office",)), lambda: NOW, self.put).table()
+                           "0", Sides(("main",), "edge1", ("office",)), lambda: NOW).table()
+        peers = Peers(("main",), ("office",), ("^[23]..$",))
+        self.verbs |= PolicyVerbs(self.ledger, self.store, peers, path.parent, self.put).table()
 
     def put(self, policy: Policy) -> None:
         self.puts += 1
@@ -115,13 +118,14 @@ def test_a_bad_policy_changes_nothing_and_every_problem_is_told(node: Node) -> N
 
 @pytest.mark.parametrize(("key", "value", "old", "new"), [
     ("direct_callback.type", 3, 1, 3), ("direct_callback.type", "3", 1, 3),
-    ("direct_callback.expires_after", "2h", "8h", "2h"), ("missed_callback.enabled", True, False, True),
-    ("agent.202.name", "Béla", None, "Béla"), ('number."+3614445555".trunk', "main", None, "main"),
+    ("direct_callback.expires_after", "2h", "8h", "2h"), ("callback.record", True, False, True),
+    ("agent.201.name", "Béla", "Anna", "Béla"), ('number."+3614445555".trunk', "main", None, "main"),
     ("group.sales.agents", ["201", "202"], ["201"], ["201", "202"])])
 def test_one_setting(node: Node, key: str, value: object, old: object, new: object) -> None:
     async def scene(client: httpx.AsyncClient) -> None:
         said = await client.patch("/policy", json={"key": key, "value": value})
-        assert (said.status_code, said.json()) == (200, {"changes": [{"key": key, "old": old, "new": new}]})
+        means = {"means": TYPES[3]} if key == "direct_callback.type" else {}
+        assert (said.status_code, said.json()) == (200, {"changes": [{"key": key, "old": old, "new": new, **means}]})
         again = await client.patch("/policy", json={"key": key, "value": value})
         assert again.json() == {"changes": []}
 
@@ -142,6 +146,66 @@ def test_a_setting_that_cannot_be(node: Node, key: str, value: object, problem: 
     node.play(scene)
 
 
+@pytest.mark.parametrize(("key", "value", "meant"), [
+    ("agent.202.name", "Béla", "'202'"), ("group.slaes.target", "600", "did you mean sales?"),
+    ('number."+3614445556".kind', "shared", "did you mean +3614445555?"), ("campaign.10001.group", "sales", "'10001'")])
+def test_a_name_that_is_not_listed_is_made_where_that_is_said(node: Node, key: str, value: str, meant: str) -> None:
+    async def scene(client: httpx.AsyncClient) -> None:
+        said = await client.patch("/policy", json={"key": key, "value": value})
+        (found,) = said.json()["problems"]
+        assert (said.status_code, found["key"], node.puts) == (422, key, 0)
+        assert meant in found["text"]
+        made = await client.patch("/policy", json={"key": key, "value": value, "new": True})
+        assert made.status_code == 200
+        assert {"key": key, "old": None, "new": value} in made.json()["changes"]
+
+    node.play(scene)
+
+
+def test_what_is_taken_out(node: Node) -> None:
+    async def unset(client: httpx.AsyncClient, key: str) -> httpx.Response:
+        return await client.post("/policy/unset", json={"key": key})
+
+    async def scene(client: httpx.AsyncClient) -> None:
+        await client.patch("/policy", json={"key": "direct_callback.type", "value": 4})
+        default = {"key": "direct_callback.type", "old": 4, "new": 1, "means": TYPES[1]}
+        assert (await unset(client, "direct_callback.type")).json() == {"changes": [default]}
+        assert (await unset(client, "direct_callback.type")).json() == {"changes": []}
+        assert (await unset(client, "agent.201")).json() == {
+            "changes": [{"key": "agent.201.name", "old": "Anna", "new": None}]}
+        for key, problem in (("agent.201", "lists no agent '201'"), ("agent.201.name", "lists no agent '201'"),
+                             ("group.sales.target", "is not set"), ("group.sales", "there is no group 'sales'"),
+                             ("group.sales.hour", "there is no such setting; did you mean hours?"),
+                             ("nothing", "no such setting"), ("group", "no such setting"), ("a..b", "not a key")):
+            said = await unset(client, key)
+            assert said.status_code == 422, key
+            assert problem in said.json()["problems"][0]["text"]
+
+    node.play(scene)
+
+
+def test_what_is_doubtful_is_said_once_and_what_is_dangerous_refused(node: Node) -> None:
+    async def scene(client: httpx.AsyncClient) -> None:
+        on = await client.patch("/policy", json={"key": "missed_callback.enabled", "value": True})
+        (warning,) = on.json()["warnings"]
+        assert (on.status_code, warning["level"], warning["key"]) == (200, "warning", "group.sales")
+        assert "00:00 and 04:00" in warning["text"]
+        other = await client.patch("/policy", json={"key": "direct_callback.type", "value": 2})
+        assert "warnings" not in other.json(), "what was so before is not told again"
+        text = (await client.get("/policy")).text
+        whole = (await client.put("/policy", content=text)).json()
+        assert [(one["key"], one["line"] > 0) for one in whole["warnings"]] == [("group.sales", True)]
+        for refused in (await client.post("/policy/unset", json={"key": "region"}),
+                        await client.put("/policy", content=text.replace('region = "HU"', ""))):
+            assert refused.status_code == 422
+            assert "neither region nor guard.countries" in refused.json()["problems"][0]["text"]
+        countries = await client.patch("/policy", json={"key": "guard.countries", "value": ["HU"]})
+        assert countries.status_code == 200
+        assert (await client.post("/policy/unset", json={"key": "region"})).status_code == 200
+
+    node.play(scene)
+
+
 def test_without_the_token_nothing_is_told_or_done(node: Node) -> None:
     async def scene(client: httpx.AsyncClient) -> None:
         for asked in (client.get("/policy"), client.put("/policy", content="# nothing"),
@@ -155,7 +219,7 @@ def test_without_the_token_nothing_is_told_or_done(node: Node) -> None:
 def test_mqtt_has_no_policy(node: Node) -> None:
     async def play() -> None:
         gate = Gate(node.verbs, asyncio.get_running_loop(), MQTT_WORDS)
-        for verb in ("policy.export", "policy.show", "policy.apply", "policy.set", "status", "trace"):
+        for verb in ("policy.export", "policy.show", "policy.apply", "policy.set", "policy.unset", "status", "trace"):
             with pytest.raises(CommandError, match="there is no command"):
                 await gate.run(verb, {})
 

@@ -169,7 +169,7 @@ def test_never_more_legs_than_free_agents(
 
 
 def test_campaigns_of_a_policy() -> None:
-    policy = parse_policy("[group.a]\n[group.b]\n" + "".join(
+    policy = parse_policy('region = "HU"\n[group.a]\n[group.b]\n' + "".join(
         f'[campaign.{key}]\ngroup = "{group}"\nrank = {rank}\n'
         for key, group, rank in (("10003", "a", 1), ("10001", "a", 2), ("10002", "a", 1), ("10005", "b", 1))
     ))

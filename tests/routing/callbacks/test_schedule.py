@@ -311,6 +311,7 @@ def test_what_is_known_of_days_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_what_a_policy_says_of_a_group() -> None:
     policy = parse_policy("""
+        region = "HU"
         timezone = "Europe/Budapest"
         holidays = "HU"
         [group.sales]

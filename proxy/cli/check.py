@@ -1,0 +1,42 @@
+"""`boomerang check`: everything that is wrong with the configuration, or doubtful, without starting anything."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.problem import ConfigError
+from proxy import render
+from proxy.cli.asking import WRONG, Config, Json, config_of, tell, told
+
+
+def check(
+    file: Annotated[Path | None, typer.Argument(help="boomerang.toml; else that of -c, ./ and /etc/boomerang.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Check boomerang.toml and everything it names: every problem at once. Exit code 2 where it cannot be used."""
+    from proxy.daemon.examination import examine_all
+
+    with told():
+        file = config_of(file or config)
+    try:
+        found = examine_all(file)
+        problems = found.problems
+    except ConfigError as error:
+        found, problems = None, error.problems
+    if json:
+        render.show_json([problem._asdict() for problem in problems])
+    else:
+        tell(problems, sys.stdout)
+    bad = [problem for problem in problems if strict or problem.level == "error"]
+    if bad or found is None or found.config is None:
+        raise typer.Exit(WRONG)
+    if json:
+        return
+    node, seed = found.config, found.seed
+    counted = f", {len(seed.agent)} agents and {len(seed.number)} numbers in the policy" if seed else ""
+    counts = f"listeners: {len(node.listen)}, trunks: {len(node.trunk)}, PBXs: {len(node.pbx)}{counted}"
+    render.show_line(f"{file} is good ({counts})" + (f", with {len(problems)} to think about" if problems else ""))
