@@ -7,7 +7,7 @@ from routing.callbacks.draft import Draft
 from routing.callbacks.facts import AttemptRow, Floor, Outcome, Result
 from routing.callbacks.keeper import Keeper
 from routing.callbacks.plan import later
-from routing.callbacks.retry import Never
+from routing.callbacks.retry import Again, Never
 from routing.callbacks.schedule import within
 from routing.callbacks.screen import Screen
 from routing.callbacks.task import Attempt, Task
@@ -105,15 +105,24 @@ class Aftermath:
     def _after_dialling(self, task: Task, outcome: Outcome, agent: str | None, draft: Draft) -> None:
         """Say when a task is tried again after an attempt that counted."""
         keeper = self._keeper
+        task.last = outcome, draft.now
         keeper.tried(task, outcome.result, agent, draft)
         verdict = later(task.row, keeper.terms(task), outcome, draft.now)
-        if not isinstance(verdict, Never):
-            keeper.schedule(task, verdict.at, draft)
-        elif verdict.reason == "window":
-            keeper.end(task, "expired", "window", draft, "expired", agent, cause=outcome.cause)
+        at = self.follow(task, verdict, draft, agent, outcome.cause)
+        if at is not None:
+            keeper.schedule(task, at, draft)
+
+    def follow(self, task: Task, verdict: Again | Never, draft: Draft, agent: str | None,
+               cause: int | None) -> float | None:
+        """Return when a task is tried again by a verdict; None: never, and the task is at its end."""
+        if isinstance(verdict, Again):
+            return verdict.at
+        if verdict.reason == "window":
+            self._keeper.end(task, "expired", "window", draft, "expired", agent, cause=cause)
         else:
             reason = "unreached" if verdict.reason == "attempts" else verdict.reason
-            keeper.end(task, "failed", reason, draft, "unreached", agent, cause=outcome.cause)
+            self._keeper.end(task, "failed", reason, draft, "unreached", agent, cause=cause)
+        return None
 
     def _soon(self, task: Task, draft: Draft) -> None:
         """Try a customer again in a while who rang in themselves and was gone before it was a talk."""
@@ -122,6 +131,7 @@ class Aftermath:
         if at is None:
             self._keeper.end(task, "expired", "window", draft, "expired")
         else:
+            task.not_before = at
             self._keeper.schedule(task, at, draft)
 
     def _declined(self, task: Task, agent: str, draft: Draft) -> None:

@@ -28,6 +28,7 @@ from routing.callbacks.facts import (
 from routing.callbacks.intake import Intake
 from routing.callbacks.keeper import Keeper
 from routing.callbacks.office import Office
+from routing.callbacks.replan import Replanner
 from routing.callbacks.screen import Screen
 from routing.callbacks.task import Task
 from routing.callbacks.terms import TermBook
@@ -78,6 +79,7 @@ class Desk(Office):
         self.draining = False
         """No attempt begins any more; those that run go on."""
         self._dispatcher, self._course = dispatcher, course
+        self._replanner = Replanner(keeper, course.aftermath, store)
         self._node = node
         self._restored = self._more = self._flooded = False
         self._early: list[Missed | Talk] = []
@@ -195,6 +197,7 @@ class Desk(Office):
         self._course.look_after(now)
         self._stop(now)
         draft = self._draft(now)
+        replanning = self._replanner.turn(draft)
         done = self._moments(draft)
         self._keeper.tidy()
         if not now < self._tidy_at <= now + TIDY:
@@ -205,7 +208,7 @@ class Desk(Office):
             self._store.put(draft.unit())
         more = not self.draining and self.able() and self._store.well and self._dispatcher.turn(
             now, lambda task, agent, terms: self._course.claim(task, agent, terms, now))
-        self._more = more or done == MOMENTS
+        self._more = more or replanning or done == MOMENTS
 
     def next_turn(self) -> float | None:
         """Return when there is something to do next, seconds since the epoch (0: at once); None: nothing is planned."""
@@ -213,8 +216,10 @@ class Desk(Office):
 
     def set_policy(self, policy: Policy, now: float) -> None:
         """Put a policy in force, for what is promised already too."""
+        old = self._keeper.book
         self._keeper.set_book(TermBook(policy))
         self._screen.set_policy(policy)
+        self._replanner.begin(old, self._keeper.book)
         if policy.guard.stop:
             for attempt in tuple(self._keeper.register.attempts.values()):
                 self._keeper.stop(attempt, "stop")
@@ -237,7 +242,10 @@ class Desk(Office):
         return MOMENTS
 
     def _moment(self, what: str, task: Task, draft: Draft) -> None:
+        self._replanner.one(task, draft)
         row, keeper, now = task.row, self._keeper, draft.now
+        if row.ended_at is not None:
+            return
         if row.expires_at <= now:
             self._expire(task, draft)
         elif not task.open:

@@ -119,7 +119,7 @@ class JournalRow(NamedTuple):
     at: float
     kind: str
     """`missed`, `due`, `assigned`, `preview`, `declined`, `attempt`, `result`, `refused`, `released`, `closed`,
-    `held`, `resumed`, `recovered`, `ticket`, `ended`, ..."""
+    `held`, `resumed`, `recovered`, `replanned`, `moved`, `ticket`, `ended`, ..."""
     agent: str | None
     data: dict[str, Any]
     """Details: status, text, planned time, call ids, evidence and its weight."""

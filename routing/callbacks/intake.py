@@ -6,9 +6,8 @@ from routing.callbacks.campaigns import active, adds
 from routing.callbacks.draft import Draft
 from routing.callbacks.facts import Missed, Origin, TaskRow, Waiter, Waits
 from routing.callbacks.keeper import Keeper
-from routing.callbacks.plan import first
+from routing.callbacks.plan import times
 from routing.callbacks.responsible import Responsible, responsible
-from routing.callbacks.schedule import window_end
 from routing.callbacks.screen import Screen
 from routing.callbacks.task import No, task_data
 from routing.callbacks.terms import Terms
@@ -35,15 +34,6 @@ class Wish(NamedTuple):
     at: float | None = None
     """When it is to be tried first; None: as the settings say."""
     options: dict[str, Any] | None = None
-
-
-class Times(NamedTuple):
-    """When a callback is tried."""
-
-    attempts: int
-    expires_at: float
-    due_at: float | None
-    """None: closed all through its window."""
 
 
 class Intake:
@@ -83,7 +73,7 @@ class Intake:
         for name, campaign in book.policy.campaigns_of(waiter.group):
             if campaign.add_key is not None and active(campaign, now, book.policy.zone_for(waiter.group)):
                 terms = book.of(waiter.group, name)
-                if (campaign.as_ticket or _times(terms, now, {}).due_at is not None) and \
+                if (campaign.as_ticket or times(terms, now, {}).due_at is not None) and \
                         self._screen.never(waiter.customer, name, waiter.number or terms.number) is None:
                     found.append((campaign, terms.callback.language))
         if not found:
@@ -115,7 +105,7 @@ class Intake:
 
     def _row(self, wish: Wish, terms: Terms, now: float) -> TaskRow:
         begin = now if wish.at is None else wish.at
-        attempts, expires_at, due_at = _times(terms, begin, wish.options or {})
+        attempts, expires_at, due_at = times(terms, begin, wish.options or {})
         who = wish.responsible or responsible(
             terms.missed, lambda: self._last_talk(wish.customer, terms.callback.min_talk))
         return TaskRow(
@@ -143,11 +133,3 @@ class Intake:
     def _note(self, task: str, fact: Missed, draft: Draft) -> None:
         draft.note(task, "missed", None, call=fact.call, number=fact.number, why=fact.why, weight=fact.weight,
                    evidence=list(fact.evidence), waited_s=round(fact.ended_at - fact.began_at, 3))
-
-
-def _times(terms: Terms, begin: float, options: dict[str, Any]) -> Times:
-    attempts = int(options.get("attempts", terms.missed.attempts))
-    expires_at = window_end(begin, options.get("window", terms.missed.window_s), terms.open_time)
-    if terms.callback.remove_after > 0:
-        expires_at = min(expires_at, begin + terms.callback.remove_after)
-    return Times(attempts, expires_at, first(begin, expires_at, attempts, terms))

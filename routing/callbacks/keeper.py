@@ -79,6 +79,17 @@ class Keeper:
         task.row = task.row._replace(**fields)
         draft.task(task.row)
 
+    def move(self, task: Task, group: str, draft: Draft) -> None:
+        """Give a task that is in no attempt to another group, which has none for its customer."""
+        before = task.row.group
+        self.lines.leave(task)
+        self.register.remove(task)
+        self.change(task, draft, group=group, campaign=None)
+        self.register.add(task)
+        draft.note(task.row.id, "moved", None, group=group, before=before)
+        if task.ready:
+            self.place(task)
+
     # Waiting
 
     def schedule(self, task: Task, at: float | None, draft: Draft) -> None:

@@ -1,9 +1,30 @@
 """When a task is tried first, and when again after an attempt."""
 
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
 from routing.callbacks.facts import Outcome, TaskRow
 from routing.callbacks.retry import Again, Never, Plan, after
-from routing.callbacks.schedule import slots, within
+from routing.callbacks.schedule import slots, window_end, within
 from routing.callbacks.terms import Terms
+
+
+class Times(NamedTuple):
+    """When a callback is tried."""
+
+    attempts: int
+    expires_at: float
+    due_at: float | None
+    """When first; None: closed all through its window."""
+
+
+def times(terms: Terms, begin: float, options: Mapping[str, Any]) -> Times:
+    """Return when a callback is tried that is promised from `begin` on; `options`: what this one has of its own."""
+    attempts = int(options.get("attempts", terms.missed.attempts))
+    expires_at = window_end(begin, options.get("window", terms.missed.window_s), terms.open_time)
+    if terms.callback.remove_after > 0:
+        expires_at = min(expires_at, begin + terms.callback.remove_after)
+    return Times(attempts, expires_at, first(begin, expires_at, attempts, terms))
 
 
 def first(missed_at: float, expires_at: float, attempts: int, terms: Terms) -> float | None:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, Literal, NamedTuple
 
-from routing.callbacks.facts import AttemptRow, Order, Step, TaskRow
+from routing.callbacks.facts import AttemptRow, Order, Outcome, Step, TaskRow
 from routing.events import rfc3339
 
 
@@ -70,7 +70,7 @@ class Attempt:
 class Task:
     """A task that is open or held."""
 
-    __slots__ = ("attempt", "place", "ready", "refused", "row", "serial", "urgent")
+    __slots__ = ("attempt", "last", "not_before", "place", "ready", "refused", "row", "serial", "urgent")
 
     def __init__(self, row: TaskRow) -> None:
         self.row = row
@@ -81,6 +81,10 @@ class Task:
         """Its entry in the line it stands in; None: it stands in none."""
         self.urgent = False
         """An operator wants it called before the others."""
+        self.last: tuple[Outcome, float] | None = None
+        """How the last attempt that counted ended, and when; None: not known since the restart, or there was none."""
+        self.not_before = 0.0
+        """Until when the customer is left alone, whatever the plan says: they have just rung in."""
         self.refused = ""
         """Why it was refused last: the same again is not told again."""
         self.serial: int | None = None

@@ -53,6 +53,14 @@ class TermBook:
             known = self._found[group, campaign] = self._make(group, campaign)
         return known
 
+    def timing(self, group: str, campaign: str | None) -> tuple[object, ...]:
+        """Return everything that says when tasks are tried: where two are equal, no task has another plan."""
+        terms, policy = self.of(group, campaign), self.policy
+        own = terms.campaign
+        return (policy.hours_for(group, campaign), terms.zone, policy.holidays_for(group), terms.missed.window_s,
+                terms.missed.attempts, terms.callback.remove_after, terms.callback.retry_busy,
+                policy.guard.quiet_hours, None if own is None else (own.delay, own.retry_after))
+
     def crew(self, group: str) -> tuple[str, ...]:
         """Return the agents of a group; none where it is unknown or a queue extension."""
         found = self.policy.group.get(group)

@@ -154,6 +154,10 @@ class Shop:
     def policy(self, **policy: str) -> None:
         """Put another policy in force."""
         self.text = self.write(**policy)
+        self.renew()
+
+    def renew(self) -> None:
+        """Put `text` in force."""
         self.desk.set_policy(parse_policy(self.text), self.now)
 
     # What happens

@@ -1,0 +1,115 @@
+"""Another policy is in force: what waits is planned anew, as if it had been so when the call was missed.
+
+Window, number of attempts and the next moment follow from the new settings; what has happened stays: attempts that were
+made count, and after each of them the customer is left alone for as long as its cause asks for. A task whose group is
+gone goes to the group that its number belongs to now.
+"""
+
+from typing import Final
+
+from routing.callbacks.aftermath import Aftermath
+from routing.callbacks.draft import Draft
+from routing.callbacks.facts import Outcome
+from routing.callbacks.keeper import Keeper
+from routing.callbacks.plan import Times, later, times
+from routing.callbacks.schedule import within
+from routing.callbacks.task import Task
+from routing.callbacks.terms import TermBook, Terms
+from routing.store.interface import Store, StoreError
+
+MOST: Final = 25
+"""Tasks that are planned anew in one turn; the others follow with the next."""
+
+
+class Replanner:
+    """Plans tasks anew, some in each turn."""
+
+    def __init__(self, keeper: Keeper, aftermath: Aftermath, store: Store) -> None:
+        self._keeper, self._aftermath, self._store = keeper, aftermath, store
+        self._waiting: dict[str, Task] = {}
+
+    def begin(self, old: TermBook, new: TermBook) -> None:
+        """Note the tasks whose time is another under the new policy."""
+        found: dict[tuple[str, str | None], bool] = {}
+        for task in self._keeper.register.live():
+            key = task.row.group, task.row.campaign
+            if key not in found:
+                found[key] = key[0] not in new.policy.group or old.timing(*key) != new.timing(*key)
+            if found[key]:
+                self._waiting[task.row.id] = task
+
+    def turn(self, draft: Draft) -> bool:
+        """Plan some tasks anew; return whether others are left."""
+        for task in tuple(self._waiting.values())[:MOST]:
+            self.one(task, draft)
+        return bool(self._waiting)
+
+    def one(self, task: Task, draft: Draft) -> None:
+        """Plan a task anew if that is still to be done."""
+        if self._waiting.pop(task.row.id, None) is None or task.row.ended_at is not None:
+            return
+        if task.attempt is None and not self._has_group(task, draft):
+            return
+        keeper, row = self._keeper, task.row
+        terms = keeper.terms(task)
+        plan = times(terms, row.missed_at, row.options)
+        if (plan.attempts, plan.expires_at) != (row.attempts_max, row.expires_at):
+            keeper.change(task, draft, attempts_max=plan.attempts, expires_at=plan.expires_at)
+            keeper.agenda.note(plan.expires_at, "expire", task)
+        if task.attempt is None and plan.expires_at > draft.now:
+            self._due(task, terms, plan, draft)
+        after = task.row
+        if after.ended_at is None and after != row:
+            draft.note(row.id, "replanned", None, due_at=after.due_at, expires_at=after.expires_at,
+                       attempts_max=after.attempts_max)
+
+    def _due(self, task: Task, terms: Terms, plan: Times, draft: Draft) -> None:
+        """Say when a task that is in no attempt is tried next."""
+        row, now, last = task.row, draft.now, self._last(task)
+        if task.ready:
+            at = now if terms.open_time.is_open(now) else within(now, row.expires_at, terms.open_time)
+            if at == now:
+                return
+        elif row.attempts == 0:
+            at = plan.due_at
+        elif last is not None:
+            verdict = later(row, terms, *last)
+            at = self._aftermath.follow(task, verdict, draft, last[0].agent, last[0].cause)
+            if at is None:
+                return
+        else:
+            at = row.due_at if row.due_at is not None else now
+        if at is not None:
+            at = within(max(at, now, task.not_before), row.expires_at, terms.open_time)
+        if at is None:
+            draft.note(row.id, "closed", None, until=terms.open_time.next_open(row.expires_at))
+            self._keeper.end(task, "expired", "closed", draft, "closed")
+        elif at != row.due_at and not (row.due_at is not None and row.due_at <= now == at):
+            self._keeper.schedule(task, at, draft)
+
+    def _last(self, task: Task) -> tuple[Outcome, float] | None:
+        """How the last attempt that counted ended, and when; None: there was none, or nobody can say now."""
+        if not task.row.attempts or task.last is not None:
+            return task.last
+        try:
+            made = self._store.attempts_of(task.row.id)
+        except StoreError:
+            return None
+        for attempt in sorted(made, key=lambda one: one.serial, reverse=True):
+            if attempt.customer_at is not None and attempt.ended_at is not None and attempt.result is not None:
+                return Outcome(attempt.result, attempt.cause, attempt.agent), attempt.ended_at
+        return None
+
+    def _has_group(self, task: Task, draft: Draft) -> bool:
+        """Bring a task whose group is gone to the group of its number; False where that has one for this customer."""
+        keeper, policy = self._keeper, self._keeper.book.policy
+        if task.row.group in policy.group or task.row.number is None:
+            return True
+        group = policy.number_for(task.row.number).group
+        if group is None:
+            return True
+        if keeper.register.of(task.row.customer, group) is not None:
+            keeper.end(task, "cancelled", "group", draft, into=group)
+            return False
+        keeper.move(task, group, draft)
+        return True
