@@ -56,9 +56,9 @@ class ControlClient:
     def stream(self, verb: str, *, seconds: float | None = None, **args: Any) -> Iterator[Any]:
         """Yield the data of every answer line until the daemon closes or `seconds` are over (None: never)."""
         end = None if seconds is None else time.monotonic() + seconds
-        with self._connect() as sock, self._lost(), sock.makefile("rwb") as file:
-            file.write(json.dumps({"verb": verb, "args": args}).encode() + b"\n")
-            file.flush()
+        with self._connect() as sock, self._lost(), sock.makefile("rb") as file:
+            with contextlib.suppress(BrokenPipeError):  # refused before we asked: the answer that says so is there
+                sock.sendall(json.dumps({"verb": verb, "args": args}).encode() + b"\n")
             while end is None or end > time.monotonic():
                 sock.settimeout(None if end is None else max(end - time.monotonic(), SHORTEST_WAIT))
                 line = file.readline(ANSWER_BYTES)
