@@ -12,7 +12,7 @@ from routing.alarms import Alarms
 from routing.attendance import DIALOG_EVENT, Attendance
 from routing.callbacks.facts import Missed, Talk, Waiter, Waits
 from routing.callbacks.happenings import Happenings
-from routing.calls import Call
+from routing.calls import ON_BEHALF, Call
 from routing.events import Event, rfc3339
 from routing.facts import Ending, Identity
 from routing.identity import PbxFacts
@@ -91,6 +91,11 @@ class Aftermath(Attendance):
         if entry is not None and entry.signs and self._blind.shows(entry.pbx):
             self.alarm(blind_queues.ALARM.format(entry.pbx), None, now)
 
+    def _taken_outside(self, leg: Call, now: float) -> None:
+        super()._taken_outside(leg, now)
+        if self._blind.shows(leg.pbx):
+            self.alarm(blind_queues.ALARM.format(leg.pbx), None, now)
+
     # Who waits
 
     def pbx_of(self, call: str) -> str | None:
@@ -156,8 +161,9 @@ class Aftermath(Attendance):
             not any(self._board.watched_since(agent) < inf for agent in policy.group[group].agents)
 
     def _judge(self, entry: Call, ending: Ending, now: float) -> Verdict:
-        """Say what a call that ends now was to the customer; our leg to an agent is nothing to them."""
-        if entry.to_agent:
+        """Say what a call that ends now was to the customer; our leg to an agent, or a call that the PBX placed for
+        another customer, is nothing to them."""
+        if entry.to_agent or entry.reason == ON_BEHALF:
             return NEITHER
         if entry.asked:
             return ASKED
@@ -177,7 +183,8 @@ class Aftermath(Attendance):
         if entry.queued and entry.group in policy.group:
             min_wait = policy.missed_for(entry.group).min_wait
             watched = self._all_watched(policy.group[entry.group].agents, entry)
-        return Facts(min_talk, min_wait, watched, self._sign(entry), self._talks_elsewhere(entry),
+        sign = entry.sign_at if entry.answered_at is None else self._sign(entry)
+        return Facts(min_talk, min_wait, watched, sign, self._talks_elsewhere(entry),
                      CONNECTED_LINE if entry.signs else DIALOG_EVENT)
 
     def _happened(self, desk: Happenings, entry: Call, customer: str, judged: Verdict, now: float) -> Unit | None:

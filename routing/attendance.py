@@ -9,6 +9,8 @@ Rules
 - Who takes a call from a colleague's ringing phone (call pickup) is proved by dialogs that are busy without having rung
   and the connected line in the customer's own dialog, within a moment of each other. Either of them without the other
   is a sign that somebody may have the call.
+- A call that the PBX places through us for a customer who waits (their number is its caller) and that is answered has
+  them: a member of the queue who has no extension. Who that is, nobody knows.
 - An answer that only says where was dialled is not believed of a phone that fell silent in that moment.
 """
 
@@ -38,6 +40,9 @@ DIALOG_EVENT: Final = "dialog_event"
 
 PICKUP: Final = "pickup"
 """Evidence: the agent's dialogs are busy without having rung, and the call's connected line names them."""
+
+OUTSIDE_PHONE: Final = "outside_phone"
+"""Evidence of a call whose agent is not known: a call that the PBX placed for its customer was answered."""
 
 WHERE_DIALLED: Final = frozenset({"dialled", "number"})
 """Evidence that says where it rang, not who was there."""
@@ -253,6 +258,46 @@ class Attendance:
         found = [agent for agent in self._pickups.all_unrung(now) if not self._board.counted(agent)]
         return Proof(found[0], PICKUP) if len(found) == 1 else None
 
+    # Phones outside
+
+    def _waits_for(self, pbx: str, identities: Sequence[Identity], dialled: str | None) -> Call | None:
+        """Find the customer's call that a PBX places another one for: its caller is that customer, not who is dialled.
+
+        Of several the one that may still be taken. Numbers of ours are what agents show: they are no customers here.
+        """
+        found: Call | None = None
+        for shown in dict.fromkeys(one.user for one in identities):
+            customer = self._rules.numbers.e164(shown)
+            if customer is None or customer == dialled or customer in self._rules.policy.number:
+                continue
+            for call in self._open.of(customer):
+                if call.direction == "inbound" and call.pbx == pbx:
+                    if _may_be_taken(call, call.started_at):
+                        return call
+                    found = found or call
+        return found
+
+    def _taken_outside(self, leg: Call, now: float) -> None:
+        """A call that the PBX has placed for a customer is answered: they are no longer waiting."""
+        entry = self._calls.get(leg.behalf_of or "")
+        if entry is None or entry.picked_at is not None or not _may_be_taken(entry, now):
+            return
+        if entry.answered_at is None:  # the PBX answers with it, or asks that phone first
+            entry.sign_at = now
+            return
+        self._open.attended(entry)
+        entry.picked_at, entry.evidence = now, OUTSIDE_PHONE
+        self._store.put(Unit(calls=(entry.row(),)))
+
+    def _left_outside(self, leg: Call, min_talk: float, now: float) -> None:
+        """That call is over. One that was too short for a talk was a phone that declined: the customer waits again."""
+        entry = self._calls.get(leg.behalf_of or "")
+        if entry is None or leg.answered_at is None or entry.agent is not None or entry.picked_at != leg.answered_at:
+            return
+        if now - leg.answered_at < min_talk:
+            entry.picked_at, entry.evidence, entry.sign_at = None, None, now
+            self._store.put(Unit(calls=(entry.row(),)))
+
     # Who has it
 
     def _meant(self, shown: str, now: float) -> str | None:
@@ -300,6 +345,8 @@ class Attendance:
         if entry.direction == "outbound":
             if entry.own:
                 self._meet(entry, self._calls.get(self._legs.get(entry.attempt or "", "")), now)
+            elif entry.behalf_of is not None:
+                self._taken_outside(entry, now)
             return []
         rung, entry.rung = entry.rung, None
         if target.local is not None:

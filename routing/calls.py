@@ -18,6 +18,10 @@ RESTORED_UNANSWERED: Final = 3600.0
 OWN: Final = "callback"
 """Reason of a leg of ours, and evidence of a customer's call that such a leg was joined with."""
 
+ON_BEHALF: Final = "on_behalf"
+"""Reason of a call that a PBX places for a customer who is in a call with it: to a member of its queue who is reached
+through the trunk, or wherever a phone forwards. It is no agent's call, and no call of the number that is dialled."""
+
 SIGNS_MAX: Final = 32
 """Phones of one call that are remembered; a queue may try every agent of a house."""
 
@@ -26,10 +30,10 @@ class Call:
     """What must be known of a call until it ends. Times in seconds since the epoch."""
 
     __slots__ = (
-        "agent", "answered_at", "asked", "attempt", "customer", "dialled", "dialogs", "direction", "evidence",
-        "group", "held", "hung_up", "id", "live", "number", "number_facts", "own", "pbx", "picked_at", "picked_by",
-        "queued", "rang", "reason", "restored_at", "rung", "sign_at", "signs", "sip_call_id", "started_at", "targets",
-        "tried", "tried_status", "trunk", "waits",
+        "agent", "answered_at", "asked", "attempt", "behalf_of", "customer", "dialled", "dialogs", "direction",
+        "evidence", "group", "held", "hung_up", "id", "live", "number", "number_facts", "own", "pbx", "picked_at",
+        "picked_by", "queued", "rang", "reason", "restored_at", "rung", "sign_at", "signs", "sip_call_id", "started_at",
+        "targets", "tried", "tried_status", "trunk", "waits",
     )
 
     def __init__(self, name: str, sip_call_id: str, direction: Direction, trunk: str, pbx: str, dialled: str,
@@ -65,6 +69,8 @@ class Call:
         """A leg of ours: it cannot outlive the process that placed it."""
         self.attempt: str | None = None
         """The attempt of ours that it belongs to."""
+        self.behalf_of: str | None = None
+        """The customer's call that it is placed for (`ON_BEHALF`)."""
         self.rang = False
         self.queued = False
         """What answered may be a queue: an agent takes the call later, or never."""

@@ -15,7 +15,7 @@ from routing import direct, identity, outcome, route
 from routing.aftermath import Aftermath
 from routing.attendance import NO_PBX, target_of
 from routing.callbacks.facts import OwnCall
-from routing.calls import Call
+from routing.calls import ON_BEHALF, Call
 from routing.dialogs import Dialog
 from routing.direct import Change, Record
 from routing.events import Event
@@ -151,6 +151,8 @@ class Ledger(Aftermath):
             return
         del self._calls[call]
         events: list[Event] = []
+        if entry.behalf_of is not None:
+            self._left_outside(entry, self._rules.policy.direct_callback.min_talk, now)
         judged = self._judge(entry, ending, now)
         if entry.own:
             self._heed_login(entry, ending, now)
@@ -296,6 +298,12 @@ class Ledger(Aftermath):
     def _outbound(self, entry: Call, call: NewCall) -> Decision:
         rules = self._rules
         entry.number, entry.number_facts = route.shown_number(call, rules)
+        customers = self._waits_for(call.pbx, call.identities, entry.customer)
+        if customers is not None:
+            entry.behalf_of, entry.group = customers.id, customers.group
+            decision = route.outbound(entry.number_facts, call, entry.customer, None)
+            entry.trunk = decision.peer
+            return replace(decision, reason=ON_BEHALF)
         proof = identity.calling_agent(call, self._pbxs.get(call.pbx, NO_PBX), rules.targets)
         if proof is not None:
             entry.agent, entry.evidence = proof

@@ -84,7 +84,7 @@ def _unanswered(call: Call, ending: Ending, facts: Facts) -> Verdict:
     if ending.by == "caller":
         if ending.elsewhere:
             return Verdict("neither", evidence=("completed_elsewhere",))
-        return Verdict("missed", "hung_up", ("no_answer", rang), "certain")
+        return Verdict("missed", "hung_up", ("no_answer", rang), "certain" if facts.sign_at is None else "likely")
     status = f"status_{ending.cause}"
     if ending.cause in NO_REFUSAL or 300 <= ending.cause < 400:
         return Verdict("neither", evidence=(status,))

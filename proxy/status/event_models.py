@@ -27,11 +27,13 @@ class CallStarted(Model):
     dialled: str = Field(description="What was dialled, as it stood in the request")
     agent: str | None = Field(description="Extension that calls (outbound) or answered (inbound); null: not known")
     evidence: str | None = Field(description="What shows it: a header's name, dialled, number, identity, dialog_event, "
-                                 "pickup or callback; connected_line without an agent: a phone rang, nobody knows more")
+                                 "pickup or callback; connected_line without an agent: a phone rang, nobody knows "
+                                 "more; outside_phone: somebody whom the PBX called through us")
     group: str | None
     trunk: str
     pbx: str
-    reason: str = Field(description="Why it goes where it goes: normal, direct, withheld, ...")
+    reason: str = Field(description="Why it goes where it goes: normal, direct, withheld, on_behalf (the PBX calls "
+                                    "a member of its queue for a customer who waits), ...")
     tried: str | None = Field(description="Extension that direct callback tries first")
 
 

@@ -157,7 +157,8 @@ remove_existing=yes
 class Asterisk:
     """One Asterisk: `with Asterisk(...) as pbx:`; `hop` is where its trunk sends calls, by `transport`.
 
-    `tls`: its certificate. `files`: further files of its configuration, or others instead of ours. `hints`: whether
+    `login`: user name and password for the carrier's challenges. `members`: of the queue, beside the phones. `tls`: its
+    certificate. `files`: further files of its configuration, or others instead of ours. `hints`: whether
     it tells its trunk what the phones do. `strategy`: the queue's; `ringall` shows a caller whose phone it is when that
     is picked up, the others when it starts to ring.
     """
@@ -173,8 +174,11 @@ class Asterisk:
         tls: Certificate | None = None,
         hints: bool = True,
         strategy: str = "ringall",
+        members: Sequence[str] = (),
+        login: tuple[str, str] | None = None,
     ) -> None:
         self.root, self.hop, self.phones, self.transport, self.hints = root, hop, phones, transport, hints
+        self.members, self.login = [*(f"PJSIP/{phone}" for phone in phones), *members], login
         self.port, self.tls_port, self.tls, self.strategy = free_port(), free_port(), tls, strategy
         (root / "tmp").mkdir(exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix="boomerang-", dir=root / "tmp"))
@@ -203,7 +207,7 @@ class Asterisk:
         lines = [f"ast{key} => {self.inside / name}" for key, name in folders.items()]
         lines += [f"astmoddir => /{modules.relative_to(self.root)}", "astdatadir => /usr/share/asterisk"]
         media = free_port(RTP_PORTS)
-        members = "".join(f"member => PJSIP/{phone}\n" for phone in self.phones)
+        members = "".join(f"member => {member}\n" for member in self.members)
         return {
             "asterisk.conf": "[directories]\n" + "\n".join(lines) + "\n[options]\nverbose=4\n",
             "rtp.conf": f"[general]\nrtpstart={media}\nrtpend={media + RTP_PORTS - 1}\n",
@@ -235,6 +239,16 @@ contact=sip:{self.hop};transport={self.transport}
 type=identify
 endpoint=trunk
 match={LOOPBACK}
+"""
+        if self.login:
+            text += f"""
+[trunk](+)
+outbound_auth=carrier
+[carrier]
+type=auth
+auth_type=userpass
+username={self.login[0]}
+password={self.login[1]}
 """
         if self.tls:
             own = self.inside / "etc"

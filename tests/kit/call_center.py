@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from tests.kit.asterisk import PASSWORD, Asterisk
 from tests.kit.boomerang import Boomerang
-from tests.kit.carrier import Carrier
+from tests.kit.carrier import SECRET, USERNAME, Carrier
 from tests.kit.phones import PjsipPhone
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.site import peer
@@ -25,7 +25,7 @@ class CallCenter:
     """`with CallCenter(root, folder, ...) as site:`; phones come with `agent` and `customer`, and go with it.
 
     `customers`: numbers that have a phone at the carrier. `pbx`: keys of boomerang.toml's PBX, `extra`: further tables.
-    `phones`, `files`, `hints`, `strategy`: see Asterisk.
+    `phones`, `files`, `hints`, `strategy`, `members`: see Asterisk.
     """
 
     def __init__(
@@ -40,13 +40,15 @@ class CallCenter:
         files: Mapping[str, str] | None = None,
         hints: bool = True,
         strategy: str = "ringall",
+        members: Sequence[str] = (),
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder, self._stack = folder, ExitStack()
         hop, media = free_port(), free_port(MEDIA_PORTS)
         self.pbx = Asterisk(
-            root, hop=f"{LOOPBACK}:{hop}", phones=phones, files=files, hints=hints, strategy=strategy
-        )
+            root, hop=f"{LOOPBACK}:{hop}", phones=phones, files=files, hints=hints, strategy=strategy, members=members,
+            login=(USERNAME, SECRET),
+        )  # fmt: skip
         self.carrier = Carrier(root, hop=f"{LOOPBACK}:{hop}", customers=customers)
         self.boomerang = Boomerang(
             folder / "boomerang",
