@@ -23,9 +23,10 @@ known is null.
 | direct.remove | customer, agent or null | {removed: n} |
 | agents.list | | [{extension, name, groups, type, state, since, with, released_today}]; with: the |
 | | | customer whom a call engages them with or rings them for; released_today: tasks that were taken from them |
-| queues.list | | [{group, target, calls, waiting, longest_wait_s, agents_free, agents_busy, agents_unknown, |
-| | | callbacks_in_queue, callbacks_due, callbacks_running, callbacks_total, callbacks_dialled, callbacks_kept, |
-| | | average_callback_wait_s}]; from callbacks_total on: of today, in the policy's time zone |
+| queues.list | | [{group, target, calls, waiting, longest_wait_s, agents_free, agents_busy, agents_away, |
+| | | agents_unknown, callbacks_in_queue, callbacks_due, callbacks_running, callbacks_total, |
+| | | callbacks_dialled, callbacks_kept, average_callback_wait_s}]; from callbacks_total on: of today in |
+| | | the policy's time zone |
 | queues.show | group, limit | one of these with callers: [{call, customer, number, since, wait_s}], |
 | | | the first first, agents: as agents.list, and callbacks: as callbacks.list, the one due first first |
 | callbacks.figures | | {day, timezone, since, total, groups, numbers, campaigns}: of today; each of |

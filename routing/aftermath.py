@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Final, TypeVar
 
-from routing import blind_queues, route
+from routing import absence, blind_queues, route
 from routing.alarms import Alarms
 from routing.attendance import DIALOG_EVENT, Attendance
 from routing.callbacks.facts import Missed, Talk, Waiter, Waits
@@ -49,6 +49,7 @@ class Aftermath(Attendance):
         """Told of what the desk raised: the call went on without it."""
         self._alarms = Alarms()
         self._blind = blind_queues.BlindQueues()
+        self._unknown = absence.UnknownExtensions()
         self._failing: set[object] = set()
         """Questions that the desk could not answer the last time."""
 
@@ -77,11 +78,40 @@ class Aftermath(Attendance):
         elif leg.rang or leg.answered_at is not None:
             self.alarm(LOGIN_ALARM.format(leg.trunk), None, now)
 
+    def _heed_extension(self, extension: str, pbx: str, status: int, q850: int | None, now: float) -> None:
+        """Raise the alarm of an extension that was called because a rule says so, and that its PBX does not know."""
+        if absence.is_unknown(status, q850) and self._unknown.found(extension):
+            self.alarm(absence.ALARM.format(extension), absence.TEXT.format(pbx, extension, status), now)
+
+    def _listed(self) -> set[str]:
+        """Return the extensions that the policy has anybody rung at."""
+        policy = self._rules.policy
+        found = set(policy.agent)
+        for group in policy.group.values():
+            found.update(group.agents)
+            found.add(group.target or "")
+        return found
+
+    def ringing(self, call: str, target: int, now: float) -> None:
+        """See Router."""
+        super().ringing(call, target, now)
+        entry = self._calls.get(call)
+        if entry is not None:
+            self._reached(entry.dialled if entry.to_agent else entry.rung, now)
+
+    def _reached(self, extension: str | None, now: float) -> None:
+        """A phone rang there, or somebody answered: the PBX knows it."""
+        if extension is not None and self._unknown.known(extension):
+            self.alarm(absence.ALARM.format(extension), None, now)
+
     def turn(self, now: float) -> None:
         """See Attendance. Clears the alarm of a queue whose agents are watched by now, or which is not called back."""
         super().turn(now)
         for pbx in self._blind.cured(self._is_blind):
             self.alarm(blind_queues.ALARM.format(pbx), None, now)
+        if self._unknown:
+            for extension in self._unknown.unlisted(self._listed()):
+                self.alarm(absence.ALARM.format(extension), None, now)
 
     def connected_line(self, call: str, identities: tuple[Identity, ...], now: float,
                        dialog: str | None = None) -> None:

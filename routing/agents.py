@@ -2,6 +2,9 @@
 
 Rules
 - Busy before ringing before wrap-up before the rest. An agent nobody saw yet is `unknown`, and that is not free.
+- Whose phone was called and is not there is `away`, whatever its dialogs show: a PBX tells of a phone that is not
+  registered as of one that is free (`terminated`). Any sign of the phone ends that, and so does time, for a phone that
+  comes back may give none.
 - Where the PBX shows an agent's dialogs (RFC 4235), calls that we do not see count too, and `free` is certain.
 - Calls and dialogs are told apart in time: a call is counted before its NOTIFY comes and may end after it, so either
   one makes an agent busy. Only what the dialogs have seen too, and have seen end, is no longer believed of the
@@ -13,9 +16,12 @@ from typing import Final, Literal, NamedTuple
 
 from routing.facts import Watched
 
-State = Literal["free", "ringing", "busy", "wrap_up", "unknown"]
-Rest = Literal["free", "unknown"]
+State = Literal["free", "ringing", "busy", "wrap_up", "away", "unknown"]
+Rest = Literal["free", "unknown", "away"]
 """What an agent is whom no call engages."""
+
+AWAY_FOR: Final = 600.0
+"""Seconds after which an agent who is away is unknown again, and may be tried, though no sign of them came."""
 
 AGENTS_MAX: Final = 20_000
 """Agents whose state is kept; then an idle one is forgotten for each new one."""
@@ -39,7 +45,8 @@ NEVER_SEEN: Final = AgentState("unknown", None)
 
 
 class _Seen:
-    __slots__ = ("busy", "counted_at", "engaged_at", "rest", "ringing", "state", "watch", "watch_since", "wrapped")
+    __slots__ = ("away", "busy", "counted_at", "engaged_at", "rest", "ringing", "state", "watch", "watch_since",
+                 "wrapped")
 
     def __init__(self) -> None:
         self.ringing = self.busy = 0
@@ -50,11 +57,11 @@ class _Seen:
         self.watch_since = inf
         self.engaged_at = -inf
         """When the dialogs last showed that something engages them."""
-        self.wrapped = False
+        self.wrapped = self.away = False
         self.state = NEVER_SEEN
 
     def joined(self) -> State:
-        if self.watch is None and not self.wrapped:  # most agents
+        if self.watch is None and not self.wrapped and not self.away:  # most agents
             return "busy" if self.busy else "ringing" if self.ringing else self.rest
         calls = not (self.watch == "free" and self.counted_at <= self.engaged_at + NOTIFY_LEAD)
         if self.watch == "busy" or (self.busy and calls):
@@ -63,20 +70,22 @@ class _Seen:
             return "ringing"
         if self.wrapped:
             return "wrap_up"
-        return self.watch or self.rest
+        return "away" if self.away else self.watch or self.rest
 
     @property
     def idle(self) -> bool:
-        return not (self.ringing or self.busy or self.watch or self.wrapped)
+        return not (self.ringing or self.busy or self.watch or self.wrapped or self.away)
 
 
 class Board:
     """What engages each agent. Each change gives the new state where that is another than before."""
 
-    __slots__ = ("_seen", "_wraps")
+    __slots__ = ("_aways", "_seen", "_wraps")
 
     def __init__(self) -> None:
         self._seen: dict[str, _Seen] = {}
+        self._aways: dict[str, float] = {}
+        """Agents who are away, and until when that is believed."""
         self._wraps: dict[str, float] = {}
         """Agents with a card, and until when."""
 
@@ -90,10 +99,31 @@ class Board:
             seen = self._admit(agent)
         seen.ringing = max(0, seen.ringing + ringing)
         seen.busy = max(0, seen.busy + busy)
-        seen.rest = idle
+        seen.rest = "unknown" if idle == "away" else idle
         if ringing > 0 or busy > 0:
             seen.counted_at = now
+        if idle == "away" and not seen.busy and seen.watch in ("free", None):
+            seen.away = True
+            self._aways[agent] = now + AWAY_FOR
+        elif busy > 0:
+            self._back(agent, seen)
         return _settle(seen, now)
+
+    def here(self, agent: str, now: float) -> AgentState | None:
+        """Take a sign of an agent's phone, or the end of the time that they are taken for away."""
+        seen = self._seen.get(agent)
+        if seen is None or not seen.away:
+            return None
+        self._back(agent, seen)
+        return _settle(seen, now)
+
+    def away_until(self, now: float) -> list[str]:
+        """Return the agents of whom it is not believed any more that they are away."""
+        return [agent for agent, until in self._aways.items() if until <= now] if self._aways else []
+
+    def _back(self, agent: str, seen: _Seen) -> None:
+        seen.away = False
+        self._aways.pop(agent, None)
 
     def restored(self, agent: str, now: float) -> AgentState | None:
         """Count a call from before this process did anything: dialogs that are free show that it is over."""
@@ -115,6 +145,8 @@ class Board:
         if state is None:
             seen.watch_since, seen.engaged_at, seen.rest = inf, -inf, "unknown"
         seen.watch = state
+        if state is not None:
+            self._back(agent, seen)
         return _settle(seen, now)
 
     def wrap_up(self, agent: str, until: float, now: float) -> AgentState | None:

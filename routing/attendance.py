@@ -119,6 +119,8 @@ class Attendance:
         """End what only time ends. For a timer of a second or less."""
         for agent in self._board.wrapped_until(now):
             self.wrap_up(agent, now, now)
+        for agent in self._board.away_until(now):
+            self._publish(self._say(agent, self._board.here(agent, now), None, now))
 
     def taken_by(self, call: str) -> str | None:
         """Return the agent who has a call in progress, as far as that is proved."""
@@ -147,11 +149,14 @@ class Attendance:
         if entry is None:
             return
         entry.rang = True
+        if entry.rung is not None:  # rung by a leg of ours, whose phone is known to be there from now on
+            self._publish(self._say(entry.rung, self._board.here(entry.rung, now), call, now))
         if entry.direction == "outbound" or entry.rung is not None or entry.answered_at is not None:
             return
         expected = self._expected(entry, target_of(entry, target))
         if expected is not None:
             entry.rung = expected.agent
+            self._board.here(entry.rung, now)
             self._publish(self._move(entry.rung, 1, 0, now, call))
 
     def connected_line(self, call: str, identities: tuple[Identity, ...], now: float,

@@ -122,6 +122,8 @@ class Ending(NamedTuple):
     dialog: str | None = None
     """After a BYE: the callee's tag in the dialog that it ended. The call is over when none of its dialogs is up. None:
     the call is over."""
+    q850: int | None = None
+    """Cause of Q.850 in a Reason header of the final response (RFC 3326); None: it has none."""
 
 
 class OpenCall(NamedTuple):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from config.policy import Policy
-from routing import direct, identity, outcome, route
+from routing import absence, direct, identity, outcome, route
 from routing.aftermath import Aftermath
 from routing.attendance import NO_PBX, target_of
 from routing.callbacks.facts import OwnCall
@@ -92,9 +92,12 @@ class Ledger(Aftermath):
         failed = target_of(entry, target)
         if failed.local is not None:
             self._not_joined(entry, now)
+        agent, entry.rung = entry.rung, None
         if entry.tried is not None and failed.user == entry.tried:
             entry.tried_status = status
-        agent, entry.rung = entry.rung, None
+            self._heed_extension(entry.tried, entry.pbx, status, None, now)
+            if agent is None and absence.is_absent(status, None, False):
+                self._publish(self._move(entry.tried, 0, 0, now, call, "away"))
         if agent is not None:
             self._publish(self._move(agent, -1, 0, now, call, idle(status)))
 
@@ -108,6 +111,7 @@ class Ledger(Aftermath):
         entry.dialogs.add(answer)
         entry.answered_at = now
         self._today.answered(entry, now)
+        self._reached(entry.dialled if entry.to_agent else answer.proof.agent if answer.proof else None, now)
         moves = self._answering(entry, target_of(entry, target), answer, now)
         events = tuple(moves)
         if self.teller.wants("call.answered"):
@@ -156,6 +160,8 @@ class Ledger(Aftermath):
         judged = self._judge(entry, ending, now)
         if entry.own:
             self._heed_login(entry, ending, now)
+        if entry.to_agent and entry.answered_at is None:
+            self._heed_extension(entry.dialled, entry.pbx, ending.cause, ending.q850, now)
         if self.teller.wants("call.ended"):
             data = entry.end_data(ending, now)
             data.update(verdict=judged.kind, missed_why=judged.why, shown_by=list(judged.evidence),
@@ -394,7 +400,8 @@ class Ledger(Aftermath):
         self._forget(entry)
         events: list[Event] = []
         if entry.rung is not None:
-            events += self._move(entry.rung, -1, 0, now, entry.id, idle(ending.cause))
+            away = absence.is_absent(ending.cause, ending.q850, entry.rang) and not entry.answered_at
+            events += self._move(entry.rung, -1, 0, now, entry.id, "away" if away else idle(ending.cause))
         if entry.held is not None:
             events += self._move(entry.held, 0, -1, now, entry.id)
         if entry.live and entry.customer is not None:

@@ -19,7 +19,7 @@ from proxy.agent.login import CHALLENGES
 from proxy.agent.offer import Agreement
 from proxy.agent.ports import Ended, LegEnd, LegOrder, LegOwner
 from proxy.agent.provisional import EarlyDialogs
-from proxy.agent.session import Session, reason_text
+from proxy.agent.session import Session, q850_cause, reason_text
 from proxy.agent.strays import Strays
 from proxy.agent.tried import Tried
 from proxy.agent.wiring import Far, Wiring, reason_field
@@ -205,7 +205,7 @@ class Caller(BaseLeg):
             status = response.status
             retry = delta_seconds(response.value(b"retry-after"))
             reason = reason_text(response) or response.reason.decode("utf-8", "replace")
-            self.finish(LegEnd(status, "far", retry, reason), now)
+            self.finish(LegEnd(status, "far", retry, reason, q850_cause(response)), now)
 
     def _meet(self, tried: Tried, response: Response, now: float) -> bool:
         """Try again, where what was refused can be put right."""

@@ -287,7 +287,7 @@ class OwnLeg:
             by = "caller" if self.role == "incoming" else "callee"
         elif end.by == "lost" and self._told:
             by = "lost"
-        return Ending(NOBODY_TALKED if end.cause == 200 and not self._told else end.cause, by)
+        return Ending(NOBODY_TALKED if end.cause == 200 and not self._told else end.cause, by, q850=end.q850)
 
     def _remember(self) -> None:
         if self._leg is not None and not self.over:

@@ -254,6 +254,8 @@ class LegEnd(NamedTuple):
     """Seconds from a Retry-After header."""
     reason: str = ""
     """Text of a Reason header (RFC 3326) or of the status line, for the journal."""
+    q850: int | None = None
+    """Cause of Q.850 in a Reason header of the final response."""
 
 
 class LegOwner(Protocol):

@@ -18,7 +18,7 @@ from typing import Protocol
 from proxy.agent.event_package import Again, Over
 from proxy.agent.login import Accounts
 from proxy.agent.pacer import Pacer
-from proxy.agent.phone_state import Doing, Seen, joined
+from proxy.agent.phone_state import FREE, Doing, Seen, joined
 from proxy.agent.ports import PeerSide, Stack
 from proxy.agent.subscription import Subscription
 from proxy.agent.watched_dialog import Site
@@ -51,7 +51,8 @@ class DialogWatch(Protocol):
     """Hears what the agents' phones do."""
 
     def dialog_event(self, agent: str, state: Doing | None, remote: str | None, now: float) -> None:
-        """What an agent's phone does, told at each change of anything here; `now` in seconds since the epoch.
+        """What an agent's phone does, told at each change of anything here, and of a free phone once more where the PBX
+        says so unasked: it may have registered; `now` in seconds since the epoch.
 
         `state` None: nobody knows. `remote`: user part of who rings there, or of whom the agent talks to where the PBX
         named them while that very dialog rang: the proof of who answered. Calls that the phone placed have none.
@@ -225,11 +226,11 @@ class Presence:
         self._by_call_id[agent.subscription.call_id] = agent.subscription
         agent.subscription.start(now)
 
-    def changed(self, agent: _Agent, now: float) -> None:
-        """Take note that a subscription tells something else."""
+    def changed(self, agent: _Agent, now: float, unasked: bool = False) -> None:
+        """Take note that a subscription tells something; `unasked`: because something has changed."""
         if agent.known_since is None:
             agent.known_since = now
-        self._tell(agent.user)
+        self._tell(agent.user, unasked)
 
     def over(self, pbx: _Pbx, agent: _Agent, over: Over, now: float) -> None:
         """Take note that a subscription is over, and have it tried again in time."""
@@ -271,12 +272,16 @@ class Presence:
     def _forget(self, call_id: bytes, now: float) -> None:
         self._by_call_id.pop(call_id, None)
 
-    def _tell(self, user: str) -> None:
-        """Tell what an agent does where that is something new."""
+    def _tell(self, user: str, unasked: bool = False) -> None:
+        """Tell what an agent does where that is something new.
+
+        `unasked`: the PBX says so of its own accord. Of a phone that is as free as before it does that when it has
+        registered, or does so no longer.
+        """
         several = [_seen(pbx, pbx.agents[user]) for pbx in self._pbxs.values() if user in pbx.agents]
         known = [seen for seen in several if seen is not None]
         seen = joined(known) if known else None
-        if seen == self._told.get(user):
+        if seen == self._told.get(user) and not (unasked and seen == FREE):
             return
         if seen is None:
             del self._told[user]
@@ -298,8 +303,8 @@ class _Ears:
     def __init__(self, presence: Presence, pbx: _Pbx, agent: _Agent) -> None:
         self._presence, self._pbx, self._agent = presence, pbx, agent
 
-    def changed(self, now: float) -> None:
-        self._presence.changed(self._agent, now)
+    def changed(self, now: float, unasked: bool = False) -> None:
+        self._presence.changed(self._agent, now, unasked)
 
     def over(self, over: Over, now: float) -> None:
         self._presence.over(self._pbx, self._agent, over, now)

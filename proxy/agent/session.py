@@ -7,7 +7,9 @@ Rules
 - REFER is declined: where a leg of ours goes nobody else decides.
 """
 
+import re
 from collections.abc import Callable
+from typing import Final
 
 from proxy.agent import keys
 from proxy.agent.offer import Agreement
@@ -25,7 +27,7 @@ from proxy.sip.sdp_audio import session_of
 from proxy.sip.server import ServerBystander, ServerTransaction
 from proxy.sip.session_timer import answer
 
-__all__ = ["NO_COMMON_CODEC", "Session", "SessionOwner", "reason_text"]
+__all__ = ["NO_COMMON_CODEC", "Session", "SessionOwner", "q850_cause", "reason_text"]
 
 NO_COMMON_CODEC = b'Warning: 304 boomerang "Media type not available"'
 
@@ -185,6 +187,18 @@ def reason_text(message: Message) -> str:
     value = message.value(b"reason") or b""
     found = value.partition(b'text="')[2].partition(b'"')[0] or value
     return found.decode("utf-8", "replace")
+
+
+_Q850: Final = re.compile(rb"(?i)(?:^|,)\s*Q\.850\s*;[^,]*?\bcause\s*=\s*([0-9]{1,3})(?![0-9])")
+
+
+def q850_cause(message: Message) -> int | None:
+    """Cause of Q.850 in a Reason header (RFC 3326 section 2); None where none says one."""
+    for value in message.values(b"reason"):
+        found = _Q850.search(value)
+        if found is not None:
+            return int(found[1])
+    return None
 
 
 _Handler = Callable[[Session, Request, ServerTransaction, float], None]

@@ -36,8 +36,8 @@ MAX_FORKS = 8
 class SubscriptionOwner(Protocol):
     """Whoever asked for a subscription."""
 
-    def changed(self, now: float) -> None:
-        """`seen` may say something else."""
+    def changed(self, now: float, unasked: bool = False) -> None:
+        """`seen` may say something else. `unasked`: the notifier says so because something has changed."""
 
     def over(self, over: Over, now: float) -> None:
         """It is over, and tells nothing any more."""
@@ -126,9 +126,11 @@ class Subscription:
         if notice.expires is not None:
             dialog.lives(notice.expires, now)
         if notice.document is not None:
-            if not dialog.state.take(notice.document):
+            unasked, dialog.awaited = not dialog.awaited, False
+            whole = dialog.state.take(notice.document)
+            if not whole:
                 self._site.pace(dialog.refresh, now)
-            self._changed(now)
+            self._changed(now, unasked and whole)
 
     def _takes_more(self, now: float) -> bool:
         still = self._open_until is None or now <= self._open_until
@@ -185,9 +187,9 @@ class Subscription:
 
     # Its end
 
-    def _changed(self, now: float) -> None:
+    def _changed(self, now: float, unasked: bool = False) -> None:
         if not self._over:
-            self._owner.changed(now)
+            self._owner.changed(now, unasked)
 
     def _finish(self, over: Over, now: float) -> None:
         if self._over:

@@ -51,7 +51,7 @@ class DialogOwner(Protocol):
 class WatchedDialog:
     """One dialog of a subscription, with what it tells of the phone."""
 
-    __slots__ = ("_asked", "_exchange", "_expires_at", "_owner", "_site", "_timer", "dialog", "state")
+    __slots__ = ("_asked", "_exchange", "_expires_at", "_owner", "_site", "_timer", "awaited", "dialog", "state")
 
     def __init__(self, site: Site, owner: DialogOwner, notify: Request, cseq: int, asked: int, now: float) -> None:
         """Make it of its first NOTIFY. `cseq`: of our SUBSCRIBE. `asked`: seconds that we asked for.
@@ -65,6 +65,9 @@ class WatchedDialog:
                              DialogState.CONFIRMED, notify.contacts[0].uri, tuple(notify.record_routes), cseq,
                              notify.cseq.number)
         self.state = PhoneState(site.stack.domains)
+        self.awaited = True
+        """A NOTIFY answers a SUBSCRIBE of ours (RFC 6665 section 4.2.1.2) and has not come yet; the others are sent
+        because something has changed."""
         self._exchange: Exchange | None = None
         self._timer: Timer | None = None
         self._expires_at = now
@@ -83,6 +86,7 @@ class WatchedDialog:
     def refresh(self, now: float) -> None:
         """Send a SUBSCRIBE in it, unless one is under way or it is over."""
         if self._exchange is None and self.dialog.state is not DialogState.TERMINATED:
+            self.awaited = True
             self._ask(self._asked, self._refreshed, now)
 
     def end(self, now: float) -> None:

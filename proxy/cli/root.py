@@ -155,8 +155,9 @@ def queues(
 
 _QUEUES: Final = {
     "group": "group", "waiting": "wait", "longest_wait_s": "first s", "agents_free": "free", "agents_busy": "busy",
-    "agents_unknown": "?", "callbacks_in_queue": "open", "callbacks_due": "due", "callbacks_running": "run",
-    "callbacks_total": "today", "callbacks_kept": "kept", "average_callback_wait_s": "avg s",
+    "agents_away": "away", "agents_unknown": "?", "callbacks_in_queue": "open", "callbacks_due": "due",
+    "callbacks_running": "run", "callbacks_total": "today", "callbacks_kept": "kept",
+    "average_callback_wait_s": "avg s",
 }
 
 _DIRECT_COLUMNS: Final = {

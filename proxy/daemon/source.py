@@ -141,7 +141,8 @@ class DaemonSource:
                 longest_wait_s=int(max(0.0, now - waiters[0].started_at) // WAIT_STEP * WAIT_STEP) if waiters else 0,
                 agents_free=states.count("free"),
                 agents_busy=sum(states.count(busy) for busy in ("busy", "ringing", "wrap_up")),
-                agents_unknown=states.count("unknown"), callbacks_in_queue=figures.in_queue,
+                agents_away=states.count("away"), agents_unknown=states.count("unknown"),
+                callbacks_in_queue=figures.in_queue,
                 callbacks_due=figures.due, callbacks_running=figures.running, callbacks_total=tally.promised,
                 callbacks_dialled=tally.dialled, callbacks_kept=tally.kept,
                 average_callback_wait_s=tally.average_wait_s)

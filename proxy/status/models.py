@@ -35,7 +35,8 @@ class PeerStatus(Model):
 class AgentStatus(Model):
     """What an extension is doing."""
 
-    state: AgentWord = Field(description="unknown: no call of theirs passed yet that would show it")
+    state: AgentWord = Field(description="away: their phone was called and is not there; unknown: no call of theirs "
+                             "passed yet that would show it")
     since: Time | None = Field(description="null: never seen")
     name: str = Field(description="From the policy; empty where the extension is not listed")
     groups: list[str] = Field(description="Groups that list the extension")
@@ -53,6 +54,7 @@ class GroupStatus(Model):
                                   "waits")
     agents_free: Count
     agents_busy: Count = Field(description="Ringing, talking or wrapping up")
+    agents_away: Count = Field(description="Their phones are not there: not registered")
     agents_unknown: Count
     callbacks_in_queue: Count = Field(description="Callback tasks that are open or held")
     callbacks_due: Count = Field(description="Of them, those that wait for an agent now")

@@ -14,7 +14,7 @@ from routing.callbacks.figures import Tally
 from routing.events import Event
 
 RunState = Literal["starting", "running", "draining"]
-AgentWord = Literal["free", "ringing", "busy", "wrap_up", "unknown"]
+AgentWord = Literal["free", "ringing", "busy", "wrap_up", "away", "unknown"]
 
 
 class PeerState(NamedTuple):
@@ -52,6 +52,7 @@ class GroupState(NamedTuple):
     """How long the first of them has waited, in whole steps; 0: nobody waits."""
     agents_free: int = 0
     agents_busy: int = 0
+    agents_away: int = 0
     agents_unknown: int = 0
     callbacks_in_queue: int = 0
     """Callback tasks that are open or held."""

@@ -359,7 +359,7 @@ class Floor(Protocol):
     """What goes on now, as the dispatcher must know it."""
 
     def agent_state(self, agent: str) -> str:
-        """`free`, `ringing`, `busy`, `wrap_up` or `unknown`."""
+        """`free`, `ringing`, `busy`, `wrap_up`, `away` or `unknown`."""
 
     def agent_since(self, agent: str) -> float | None:
         """Since when; None: never seen."""

@@ -62,7 +62,8 @@ ROWS = {
     "direct": (root._DIRECT_COLUMNS, {"customer": NUMBER, "agent": "201", "type": 2, "touched": MOMENT,
                                       "expires": MOMENT}),
     "queues": (root._QUEUES, {"group": "support", "waiting": 12, "longest_wait_s": 1234.5, "agents_free": 10,
-                              "agents_busy": 10, "agents_unknown": 0, "callbacks_in_queue": 100, "callbacks_due": 20,
+                              "agents_busy": 10, "agents_away": 2, "agents_unknown": 0, "callbacks_in_queue": 100,
+                              "callbacks_due": 20,
                               "callbacks_running": 5, "callbacks_total": 1000, "callbacks_kept": 900,
                               "average_callback_wait_s": 1234.5}),
 }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.agents import AgentState, Board
+from routing.agents import AWAY_FOR, AgentState, Board
 from routing.facts import Watched
 
 
@@ -156,3 +156,38 @@ def test_nobody_is_free_while_any_source_that_is_believed_says_otherwise(steps: 
             assert state == "free"
         else:
             assert state in ("free", "unknown")
+
+
+def test_who_was_called_and_is_not_there_is_away_whatever_the_dialogs_say() -> None:
+    board = Board()
+    board.watched("201", "free", 0.0)
+    board.change("201", 1, 0, 10.0)
+    assert board.change("201", -1, 0, 10.2, "away") == AgentState("away", 10.2)
+    assert board.watched("201", "free", 60.0) == AgentState("free", 60.0), "told anew: the phone registered"
+    board.change("202", 1, 0, 10.0)
+    assert board.change("202", -1, 0, 10.2, "away") == AgentState("away", 10.2)
+    assert board.change("202", 1, 0, 20.0) == AgentState("ringing", 20.0)
+    assert board.change("202", -1, 0, 20.1, "away") == AgentState("away", 20.1), "tried once more"
+
+
+def test_signs_of_a_phone_and_time_end_that_somebody_is_away() -> None:
+    board = Board()
+    for agent in ("201", "202", "203", "204"):
+        board.change(agent, 0, 0, 0.0, "away")
+    assert board.here("201", 1.0) == AgentState("unknown", 1.0)
+    assert board.here("201", 2.0) is None
+    assert board.change("202", 0, 1, 3.0) == AgentState("busy", 3.0)
+    assert board.change("202", 0, -1, 4.0) == AgentState("free", 4.0)
+    assert board.watched("203", "ringing", 5.0) == AgentState("ringing", 5.0)
+    assert board.away_until(AWAY_FOR - 0.1) == []
+    assert board.away_until(AWAY_FOR) == ["204"]
+    assert board.here("204", AWAY_FOR) == AgentState("unknown", AWAY_FOR)
+    assert board.away_until(2 * AWAY_FOR) == []
+    assert board.here("nobody", 0.0) is None
+
+
+def test_a_phone_that_talks_is_there_whatever_the_pbx_answers() -> None:
+    board = Board()
+    board.change("201", 0, 1, 0.0)
+    assert board.change("201", 0, 0, 1.0, "away") is None
+    assert board.change("201", 0, -1, 2.0) == AgentState("free", 2.0)

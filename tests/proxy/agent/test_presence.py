@@ -106,6 +106,21 @@ def test_a_phone_rings_is_taken_up_and_hung_up(scene: Scene) -> None:
     assert scene.told() == [("201", "ringing", CUSTOMER), ("201", "busy", CUSTOMER), ("201", "free", None)]
 
 
+def test_a_free_phone_is_told_again_where_the_pbx_says_so_unasked(scene: Scene) -> None:
+    """A phone that registers is as free as it was: PBXs send the same document again."""
+    watching = scene.pbx.accept(scene.watch("201")[0])
+    assert scene.told() == [("201", "free", None)]
+    assert scene.pbx.notify(watching, document()) == 200
+    assert scene.told() == [("201", "free", None)]
+    assert scene.pbx.wait(224) == []
+    scene.pbx.answer(scene.pbx.wait(2)[0])
+    assert scene.pbx.notify(watching, document()) == 200
+    assert scene.told() == [], "asked for"
+    for _ in range(2):
+        assert scene.pbx.notify(watching, document(dialog("confirmed"))) == 200
+    assert scene.told() == [("201", "busy", None)], "what is not free is told once"
+
+
 def test_the_notify_may_come_before_the_answer(scene: Scene) -> None:
     request = scene.watch("201")[0]
     watching = Watching(request, b"n")
