@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-Level = Literal["error", "warning"]
-"""error: it cannot be used; warning: it can, but hardly anybody wants it so."""
+Level = Literal["error", "warning", "ok"]
+"""error: it cannot be used; warning: it can, but hardly anybody wants it so; ok: it was tried and is as it should be."""
 
 
 class Problem(NamedTuple):
@@ -21,10 +21,10 @@ class Problem(NamedTuple):
     level: Level = "error"
 
     def __str__(self) -> str:
-        """One line: `boomerang.toml:12: trunk.main.peers[0]: not a SIP URI`; a warning says so before the key."""
+        """One line: `boomerang.toml:12: trunk.main.peers[0]: not a SIP URI`; what is no error says so before it."""
         place = f"{self.file}:{self.line}" if self.line else self.file
-        if self.level == "warning":
-            place += ": warning"
+        if self.level != "error":
+            place += f": {self.level}"
         return f"{place}: {self.key}: {self.text}" if self.key else f"{place}: {self.text}"
 
 

@@ -13,24 +13,28 @@ from proxy.cli.asking import WRONG, Config, Json, config_of, tell, told
 
 def check(
     file: Annotated[Path | None, typer.Argument(help="boomerang.toml; else that of -c, ./ and /etc/boomerang.")] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Also resolve names, ask OPTIONS, try ports, folders and the broker.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Check boomerang.toml and everything it names: every problem at once. Exit code 2 where it cannot be used."""
-    from proxy.daemon.examination import examine_all
+    from proxy.daemon.examination import examine_all, look
 
     with told():
         file = config_of(file or config)
     try:
         found = examine_all(file)
-        problems = found.problems
+        problems = [*found.problems, *(look(file, found.config) if live and found.config is not None else ())]
     except ConfigError as error:
         found, problems = None, error.problems
     if json:
         render.show_json([problem._asdict() for problem in problems])
     else:
         tell(problems, sys.stdout)
+    problems = [problem for problem in problems if problem.level != "ok"]
     bad = [problem for problem in problems if strict or problem.level == "error"]
     if bad or found is None or found.config is None:
         raise typer.Exit(WRONG)

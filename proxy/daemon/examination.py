@@ -1,19 +1,38 @@
-"""What `boomerang check` looks at: the files, and the policy that the database holds."""
+"""What `boomerang check` looks at: the files, the policy that the database holds, and the world."""
 
+import asyncio
 from pathlib import Path
+from typing import Final
 
-from config.node import Examined, examine
+from config.loading import locate, read_text
+from config.node import Examined, NodeConfig, examine
 from config.policy import Policy, diff_policies, parse_policy
 from config.problem import ConfigError, Problem
+from proxy.control_client import ControlClient, ControlError
+from proxy.daemon.live import look_around
 from proxy.daemon.policies import differs
 from routing.store.interface import StoreError
 from routing.store.reader import Reader
+
+CONTROL_PATIENCE: Final = 2.0
+"""Seconds in which a daemon that runs says so."""
 
 
 def examine_all(file: Path) -> Examined:
     """Say everything about a boomerang.toml and what it names. ConfigError where it cannot even be parsed."""
     found = examine(file)
     return found._replace(problems=[*found.problems, *_differing(found)])
+
+
+def look(file: Path, config: NodeConfig) -> list[Problem]:
+    """Say whether the world is as the file says, what is well too; a few seconds. ConfigError where it is gone."""
+    try:
+        running = bool(ControlClient(config.socket, timeout=CONTROL_PATIENCE).call("status"))
+    except ControlError:
+        running = False
+    name, text = str(file), read_text(file)
+    looks = asyncio.run(look_around(config, running))
+    return [problem for one in looks for problem in locate([(one.key, one.text)], text, name, one.level)]
 
 
 def _differing(found: Examined) -> list[Problem]:
