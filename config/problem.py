@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 Level = Literal["error", "warning", "ok"]
-"""error: it cannot be used; warning: it can, but hardly anybody wants it so; ok: it was tried and is as it should be."""
+"""error: it cannot be used; warning: it can, but hardly anybody wants it so; ok: tried, and as it should be."""
 
 
 class Problem(NamedTuple):
