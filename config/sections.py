@@ -65,6 +65,11 @@ class Node(Section):
     data: FolderPath = Field(
         default=Path(DATA), description="Folder of the database, the control socket and the keys."
     )
+    drain: Annotated[Duration, Field(le=DAY)] = Field(
+        default=300.0,
+        description="How long a stop waits for conversations of our own (callbacks, callers who wait) to end; calls "
+        "that only pass go on without us and are not waited for.",
+    )
     history_keep: Annotated[Duration, Field(le=3660 * DAY), AfterValidator(_forever_or_a_day)] = Field(
         default=400 * DAY,
         description="How long calls and callbacks that ended, and closed tickets, are kept; 0s: for ever.",

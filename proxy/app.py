@@ -1,7 +1,9 @@
 """Builds the daemon, starts it in order, drains it, stops it: the only file that knows everything.
 
 Order: lock of the folder, key, store, policy, ledger, sockets, proxy, names of peers, callbacks, status, control
-socket, READY=1. What is not the proxy path may fail at the start without stopping it; a wrong configuration, a folder
+socket, READY=1. Nothing is read from a socket before it can be answered. A stop waits for conversations of our own
+alone: calls that pass go on with the next process, which gets the sockets (`proxy.handover`). What is not the proxy
+path may fail at the start without stopping it; a wrong configuration, a folder
 that another process works in, or a port that is taken stops it.
 """
 
@@ -24,7 +26,7 @@ import uvloop
 from config.node import NodeConfig, examine, load_node, peers_of
 from config.policy import Policy
 from config.problem import ConfigError, Problem
-from proxy import folder, log, output
+from proxy import folder, handover, log, output
 from proxy.control import ControlError, ControlServer, Handler
 from proxy.core.counters import Counters
 from proxy.core.engine import Parts, Proxy
@@ -51,7 +53,7 @@ from proxy.notify import Notifier
 from proxy.sip.hop import Flow
 from proxy.status.payload import peer_event_data
 from proxy.status.service import StatusService
-from proxy.status.source import PeerState
+from proxy.status.source import PeerState, RunState
 from proxy.transports.network import Network
 from proxy.transports.resolver import Resolver
 from routing.events import Event
@@ -81,7 +83,12 @@ LOG_CALM: Final = 5.0
 DRAIN_REPORT: Final = 5.0
 """Seconds between two lines that say what the drain waits for."""
 DRAIN_GRACE: Final = 0.6
-"""Seconds (a little more than T1) after the last call in which the answer to its BYE may be asked for again."""
+"""Seconds (a little more than T1) after the last conversation of ours in which the answer to its BYE may be asked for
+again, and in which, where nobody has the sockets next, requests that are under way may be answered."""
+HANDOVER_PATIENCE: Final = 60.0
+"""Seconds that a start waits for the folder once the process before it has given its sockets."""
+NAMES_PATIENCE: Final = 3.0
+"""Seconds for which a start waits for the addresses of peers, so that nobody is taken for a stranger."""
 GC_THRESHOLD: Final = (10_000, 500, 100)
 """The cycle collector has little to do, for a call leaves no cycle. It looks at the youngest objects often enough that
 a look is short (2 ms where all of them live; the loop stands still meanwhile), and at the older ones hardly ever."""
@@ -98,8 +105,10 @@ def version() -> str:
 class Daemon:
     """One running Boomerang."""
 
-    def __init__(self, config: NodeConfig) -> None:
+    def __init__(self, config: NodeConfig, offered: handover.Offered) -> None:
+        """`offered`: sockets of the process before this one."""
         self.config = config
+        self.offered = offered
         self.loop = asyncio.get_running_loop()
         self.log = structlog.get_logger()
         self.notifier = Notifier()
@@ -107,6 +116,11 @@ class Daemon:
         self.stopping = asyncio.Event()
         self.tasks: list[asyncio.Task[None]] = []
         self.draining = False
+        self.told_to_stop = False
+        """By a signal, and not only by a process that wants our place."""
+        self.for_restart = False
+        """The service manager said that another process comes at once."""
+        self._drainer: asyncio.Task[None] | None = None
         self._armed: asyncio.TimerHandle | None = None
         self._armed_at = 0.0
         self._started = False
@@ -146,6 +160,7 @@ class Daemon:
         self.status.start()
         self.store.on_events = self._events
         await self._start_control(handlers)
+        self._open_door()
         self.source.state = "running"
         self._start_chores()
         self.notifier.ready()
@@ -165,7 +180,10 @@ class Daemon:
                             families=families)  # type: ignore[arg-type]  # A and AAAA only
         self.addresses = PeerAddresses(resolver, self.table, found)
         self.tracer = MessageTracer(config.node.name, self._name_of, time.time, self._call_named)
-        await self.network.start()
+        self._adopt()
+        await self.network.start(reading=False)
+        for sock in self.network.sockets:
+            self.notifier.keep(handover.name_of(sock), sock)
         names = Names(os.urandom)
         self.proxy = Proxy(Parts(
             network=self.network, locator=LoopLocator(resolver), router=self.ledger, peers=self.table,
@@ -173,11 +191,33 @@ class Daemon:
             new_id=lambda: names.new(time.time()),
             is_own=self.network.is_own, domains=building.own_domains(config, self.network.listeners),
             private=building.private_headers(config), agent_from=building.agent_headers(config)))
-        await self.addresses.refresh()
+        looking = self.loop.create_task(self._look_up_peers())
+        self.tasks.append(looking)
+        await asyncio.wait({looking}, timeout=NAMES_PATIENCE)
         self.qualifier = Qualifier(self.proxy, self)
         self.qualifier.start(self.loop.time())
         self._started = True
         self._arm()
+        self.network.resume()
+
+    def _adopt(self) -> None:
+        """Use the sockets that the process before this one had; those that the configuration no longer names go."""
+        self.network.adopt(self.offered.take)
+        for sock in self.offered.rest:
+            self.notifier.forget(handover.name_of(sock))
+        if self.offered.rest:
+            self.notifier.barrier()  # or its address could still be taken
+        self.offered.close()
+
+    async def _look_up_peers(self) -> None:
+        await self.addresses.refresh()
+
+    def _open_door(self) -> None:
+        self.door = handover.Door(self.config.node.data, self._wants_our_place, self._successor_gone)
+        try:
+            self.door.open()
+        except (OSError, ValueError) as error:  # calls pass without it
+            self.log.warning("no_hand_over", reason=str(error))
 
     def _start_callbacks(self) -> None:
         """Callbacks stand beside the proxy path: without them calls pass all the same."""
@@ -235,9 +275,9 @@ class Daemon:
         if self.config.node.history_keep:
             history = History(self.store, self.config.node.history_keep, time.time, time.monotonic)
             chores.append(self._every(SLICE_PAUSE, history.turn))
-        self.tasks = [self.loop.create_task(chore) for chore in chores]
+        self.tasks += [self.loop.create_task(chore) for chore in chores]
         for number, what in ((signal.SIGTERM, self.terminate), (signal.SIGINT, self.terminate),
-                             (signal.SIGHUP, self.reload)):
+                             (signal.SIGUSR2, self.make_room), (signal.SIGHUP, self.reload)):
             self.loop.add_signal_handler(number, what)
 
     # -- the proxy's one timer
@@ -401,53 +441,109 @@ class Daemon:
     # -- end
 
     def terminate(self) -> None:
-        """SIGTERM: drain; the second time: stop."""
-        if self.draining:
-            self.log.warning("stopping_at_once", calls=len(self.ledger.calls()))
+        """SIGTERM: let our own conversations end, then stop; the second time: stop."""
+        if self.told_to_stop:
+            self.log.warning("stopping_at_once", conversations=self._conversations())
             self.stopping.set()
+            return
+        self.told_to_stop = True
+        self._begin_drain()
+
+    def make_room(self) -> None:
+        """SIGUSR2: as SIGTERM, but another process comes at once, and the carriers are not told that we leave."""
+        self.for_restart = True
+        self.terminate()
+
+    def _wants_our_place(self, insists: bool) -> bool:
+        """Somebody asks for our sockets: they get them as our last act, if we are to stop."""
+        if insists or self.draining:
+            self.log.info("another_process_takes_over")
+            self._begin_drain()
+            return True
+        return False
+
+    def _successor_gone(self) -> None:
+        """Who wanted our place is no more: unless we were told to stop, we go on."""
+        self.log.warning("take_over_given_up", goes_on=not self.told_to_stop)
+        if self.told_to_stop or self.stopping.is_set():
+            return
+        if self._drainer is not None:
+            self._drainer.cancel()
+        self.draining = self.proxy.draining = False
+        if self.callbacks is not None:
+            self.callbacks.resume()
+        self._show_state("running")
+        self.notifier.ready()
+
+    def _begin_drain(self) -> None:
+        if self.draining:
             return
         self.draining = self.proxy.draining = True
         if self.callbacks is not None:
             self.callbacks.drain()
-        self.tasks.append(self.loop.create_task(self._drain()))
-        self.source.state = "draining"
+        self._drainer = self.loop.create_task(self._drain())
         self.notifier.stopping()
+        self._show_state("draining")
+
+    def _show_state(self, state: RunState) -> None:
+        self.source.state = state
         self.source.refresh()
         self.status.changed()
 
+    def _conversations(self) -> int:
+        """How many conversations of our own are under way: they end with us, calls that only pass do not."""
+        return 0 if self.callbacks is None else self.callbacks.under_way()
+
     async def _drain(self) -> None:
-        while self.ledger.calls() or self.proxy.pending:
-            calls = self.ledger.calls()
-            oldest = f"{time.time() - calls[0].started_at:.0f}s" if calls else "-"
-            self.log.info("draining", waiting_for_calls=len(calls), requests=self.proxy.pending, oldest=oldest)
-            self.notifier.status(f"draining: {len(calls)} calls")
-            end = self.loop.time() + DRAIN_REPORT
-            while (self.ledger.calls() or self.proxy.pending) and self.loop.time() < end:
+        """Wait for our own conversations, for `node.drain` at most. Calls pass meanwhile, new ones too."""
+        end, waited = self.loop.time() + self.config.node.drain, False
+        while (count := self._conversations()) and (left := end - self.loop.time()) > 0:
+            waited = True
+            self.log.info("draining", waiting_for_conversations=count, at_most=f"{left:.0f}s")
+            self.notifier.status(f"draining: {count} conversations of our own, {left:.0f} s at most")
+            report = min(end, self.loop.time() + DRAIN_REPORT)
+            while self._conversations() and self.loop.time() < report:
                 await asyncio.sleep(0.1)
-            if not (self.ledger.calls() or self.proxy.pending):
-                await asyncio.sleep(DRAIN_GRACE)
+        if waited and not self._conversations():
+            await asyncio.sleep(DRAIN_GRACE)
+        if not self._hands_over:
+            grace = self.loop.time() + DRAIN_GRACE
+            while self.proxy.pending and self.loop.time() < grace:
+                await asyncio.sleep(0.02)
         self.stopping.set()
 
+    @property
+    def _hands_over(self) -> bool:
+        """Whether another process is known to come."""
+        return self.for_restart or self.door.successor
+
     async def stop(self) -> None:
-        """Stop everything, in the opposite order."""
-        for task in self.tasks:
+        """Stop everything, in the opposite order. What can wait for long comes first where calls have a successor."""
+        for task in (*self.tasks, *filter(None, [self._drainer])):
             task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+            await asyncio.gather(task, return_exceptions=True)
+        handing_over = self._hands_over
+        if handing_over:
+            await asyncio.to_thread(self.status.stop)  # what it has not told the next process will
         with contextlib.suppress(Exception):
             await self.control.close()
         if self.callbacks is not None:
             with contextlib.suppress(Exception):
-                await self.callbacks.stop()
-        await self.network.close()
+                await self.callbacks.stop(leave=not handing_over)
+        self.network.pause()
         self.store.close()
-        self.status.committed()
-        await asyncio.to_thread(self.status.stop)
+        await asyncio.sleep(0)  # answers that waited for the disk leave now
+        self.door.give(list(self.network.sockets))
+        await self.network.close()
+        if not handing_over:
+            self.status.committed()
+            await asyncio.to_thread(self.status.stop)
         self.notifier.close()
-        self.log.info("stopped")
+        self.log.info("stopped", sockets="handed over" if handing_over else "closed")
 
 
-async def _serve(config: NodeConfig) -> int:
-    daemon = Daemon(config)
+async def _serve(config: NodeConfig, offered: handover.Offered) -> int:
+    daemon = Daemon(config, offered)
     try:
         await daemon.start()
     except ConfigError as error:
@@ -480,8 +576,12 @@ def _without_seed(path: str | Path) -> NodeConfig | None:
     return config if (config.node.data / DATABASE).exists() else None
 
 
-def run(path: str | Path) -> int:
-    """Run the daemon in the foreground; exit code 0 after a clean stop, 1 where it could not start, 2 for bad files."""
+def run(path: str | Path, take_over: bool = False) -> int:
+    """Run the daemon in the foreground; exit code 0 after a clean stop, 1 where it could not start, 2 for bad files.
+
+    `take_over`: in the place of the one that works in the same folder. Without it, that one is only followed if it is
+    stopping.
+    """
     doubts: list[Problem] = []
     try:
         found = examine(path)
@@ -503,9 +603,12 @@ def run(path: str | Path) -> int:
     os.umask(folder.UMASK)
     try:
         folder.make(config.node.data)
-        lock = folder.FolderLock.take(config.node.data, LOCK_PATIENCE)
+        offered = handover.from_manager(os.environ)
+        given = handover.ask(config.node.data, take_over)
+        lock = folder.FolderLock.take(config.node.data, LOCK_PATIENCE if given is None else HANDOVER_PATIENCE)
     except (OSError, folder.FolderHeldError) as error:
-        sys.stderr.write(f"boomerang: cannot start: {error}\n")
+        hint = " (--take-over takes its place)" if isinstance(error, folder.FolderHeldError) and not take_over else ""
+        sys.stderr.write(f"boomerang: cannot start: {error}{hint}\n")
         return 1
     with lock:
-        return uvloop.run(_serve(config))
+        return uvloop.run(_serve(config, handover.Offered([*offered, *(given or ())])))

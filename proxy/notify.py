@@ -1,18 +1,23 @@
-"""Telling systemd how the daemon is (sd_notify(3), sd_watchdog_enabled(3)).
+"""Telling systemd how the daemon is (sd_notify(3), sd_watchdog_enabled(3)), and having it keep our sockets.
 
 Without systemd nothing happens. Nothing here raises or blocks: a service manager that does not listen must not stop
 calls.
 """
 
+import array
 import asyncio
 import contextlib
 import os
+import select
 import socket
 import time
 from collections.abc import Mapping
 from typing import Final
 
 MICROSECONDS: Final = 1_000_000
+
+BARRIER: Final = 1.0
+"""Seconds that the service manager has to read what it was told."""
 
 STATUS_SIGNS: Final = 200
 """Longest status text."""
@@ -47,6 +52,31 @@ class Notifier:
         """Give a sign of life to the watchdog."""
         self._send("WATCHDOG=1")
 
+    def keep(self, name: str, sock: socket.socket) -> None:
+        """Have a socket kept for the process after this one, however this one ends.
+
+        Done where the unit has FileDescriptorStoreMax. FDPOLL=0: an ICMP error is no reason to throw it away.
+        """
+        self._send(f"FDSTORE=1\nFDNAME={name}\nFDPOLL=0", sock.fileno())
+
+    def forget(self, name: str) -> None:
+        """Have a socket that was kept closed."""
+        self._send(f"FDSTOREREMOVE=1\nFDNAME={name}")
+
+    def barrier(self) -> None:
+        """Wait until what was told so far is done (sd_notify_barrier(3)), a second at most."""
+        if not self._address:
+            return
+        ours, theirs = os.pipe()
+        try:
+            self._send("BARRIER=1", theirs)
+        finally:
+            os.close(theirs)
+        poll = select.poll()
+        poll.register(ours, 0)  # POLLHUP is always told
+        poll.poll(BARRIER * 1000)
+        os.close(ours)
+
     async def watch(self) -> None:
         """Give signs of life for ever: run from the loop that carries the calls, so that a stuck loop is noticed."""
         while self.interval is not None:
@@ -59,13 +89,15 @@ class Notifier:
             self._socket.close()
             self._socket = None
 
-    def _send(self, message: str) -> None:
+    def _send(self, message: str, descriptor: int | None = None) -> None:
         if not self._address:
             return
         with contextlib.suppress(OSError):
             if self._socket is None:
                 self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-            self._socket.sendto(message.encode(), self._address)
+            rights = [] if descriptor is None else [
+                (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
+            self._socket.sendmsg([message.encode()], rights, 0, self._address)
 
 
 def _address(path: str) -> str:

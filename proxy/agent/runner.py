@@ -77,6 +77,10 @@ class Runner:
             if not attempt.begun:
                 attempt.stop("draining", now)
 
+    def resume(self) -> None:
+        """Begin attempts again."""
+        self._draining = False
+
     def hang_up(self, now: float) -> None:
         """End everything at once, talks too: the process ends."""
         self._draining = True

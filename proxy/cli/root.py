@@ -73,12 +73,17 @@ def demo() -> None:
 
 
 @app.command()
-def run(config: Config = None) -> None:
+def run(
+    config: Config = None,
+    take_over: Annotated[bool, typer.Option(
+        "--take-over", help="Take the place of the daemon that runs on the same data folder: no call is refused.",
+    )] = False,
+) -> None:
     """Run the daemon in the foreground."""
     from proxy.app import run as serve
 
     with told():
-        raise typer.Exit(serve(config_of(config)))
+        raise typer.Exit(serve(config_of(config), take_over))
 
 
 @app.command()

@@ -25,14 +25,12 @@ from proxy.sip.message import Message, Request
 from proxy.sip.reply import build_response
 from proxy.sip.transaction import ServerTransaction
 from proxy.sip.uri import Uri
-from routing.facts import NORMAL_TARGETS, Decision, Ending, NewCall
+from routing.facts import NORMAL_TARGETS, Decision, NewCall
 
 AGE = TIMER_C + CANCEL_PATIENCE
 """Seconds that the last INVITE of a process before this one can still be answered in."""
 PENDING_LIMIT = 10_000
 """Requests that may wait for their final response at a time; above it new calls get 503."""
-TURNED_AWAY_MAX = 10_000
-"""Calls that are written down while we are stopping; the others are only refused."""
 RETRY_AFTER = 10
 """Seconds written into the Retry-After of a 503."""
 ALLOWED = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, SUBSCRIBE, MESSAGE"
@@ -47,9 +45,9 @@ class Newcomers(Told):
         self.started = parts.clock()
         self.begun: set[bytes] = set()
         """Call-IDs of this process, in its first minutes: no others can have been lost with the one before it."""
-        self.turned_away: set[bytes] = set()
-        """Call-IDs of the calls that came while we were stopping."""
         self.draining = False
+        """We are stopping: OPTIONS get 503, so that who asks sends new calls elsewhere; those that come all the same
+        pass, for calls outlive this process."""
         self.overloaded = False
         self.local: Local = Nobody()
         """Who has dialogs of our own; set by whoever builds the user agent."""
@@ -61,11 +59,8 @@ class Newcomers(Told):
             self.refuse(request, flow, 403, "unknown_source")
             return
         invite = request.method == b"INVITE"
-        if ((invite and self.draining) or self.overloaded or self.pending >= PENDING_LIMIT
-                or not self.newcomers.admit(flow.host, now)):
-            self.counters.refused.add("draining" if self.draining else "overload")
-            if invite and self.draining and not self.overloaded and peer.side == "trunk":
-                self._turned_away(request, peer)
+        if self.overloaded or self.pending >= PENDING_LIMIT or not self.newcomers.admit(flow.host, now):
+            self.counters.refused.add("overload")
             self.answer(request, flow, 503, None, (b"Retry-After: %d" % RETRY_AFTER,))
             return
         if request.method == b"REGISTER":
@@ -79,15 +74,6 @@ class Newcomers(Told):
             self._new_call(request, flow, peer, mark, now)
         else:
             self._pass(request, flow, self.other_side(peer), peer, mark, now)
-
-    def _turned_away(self, request: Request, source: Peer) -> None:
-        """Write down a customer's call that came while we were stopping: nobody was reached."""
-        if request.call_id in self.turned_away or len(self.turned_away) >= TURNED_AWAY_MAX:
-            return
-        self.turned_away.add(request.call_id)
-        call = self.new_id()
-        self._decide(self.describe(request, user_of(_called(request, source), self.domains)[0], source, call), call)
-        self.tell(self.router.ended, call, Ending(503, "proxy"), self.wall(), call=call)
 
     def refuse(self, request: Request, flow: Flow, status: int, reason: str) -> None:
         """Turn a request away, with a line for fail2ban."""

@@ -201,8 +201,18 @@ class Callbacks:
         self.runner.drain(self._proxy.clock())
         self._arm()
 
-    async def stop(self) -> None:
-        """End our legs, and everything else."""
+    def resume(self) -> None:
+        """Go on after a drain that came to nothing."""
+        self.desk.draining = False
+        self.runner.resume()
+        self.poke()
+
+    def under_way(self) -> int:
+        """How many conversations of our own there are, those that are being set up counted."""
+        return len(self.runner.running()) + len(self.waiting)
+
+    async def stop(self, leave: bool) -> None:
+        """End our legs, and everything else. `leave`: tell the carriers that we are not there any more."""
         now = self._proxy.clock()
         if self.runner.running() or self.waiting:
             self.runner.hang_up(now)
@@ -210,7 +220,7 @@ class Callbacks:
             self._arm()
             await asyncio.sleep(GOODBYE)
         self.presence.stop(now)
-        if self.registrar.states():
+        if leave and self.registrar.states():
             left = asyncio.Event()
             self.registrar.stop(now, left.set)
             self._arm()
@@ -273,7 +283,7 @@ class Callbacks:
         """See core.local.Local."""
         try:
             if name == WAITING_ROOM:
-                return self.media.up and self.waiting.take(offer, now)
+                return self.media.up and not self.desk.draining and self.waiting.take(offer, now)
             return self.runner.take(name, offer, now)
         except Exception as error:
             self._journal.failure("runner", error)

@@ -69,11 +69,13 @@ class PeerAddresses:
 
     async def refresh(self) -> bool:
         """Look every peer up; whether each has an address now. What cannot be resolved keeps its old addresses."""
-        for peer, uris in self._peers:
-            found = [address for uri in uris for address in await self._addresses(peer, uri)]
-            if found and tuple(found) != peer.addresses:
-                self._table.set_addresses(peer, tuple(found))
+        await asyncio.gather(*(self._refresh(peer, uris) for peer, uris in self._peers))
         return all(peer.addresses for peer, _ in self._peers)
+
+    async def _refresh(self, peer: Peer, uris: tuple[SipPeer, ...]) -> None:
+        found = [address for uri in uris for address in await self._addresses(peer, uri)]
+        if found and tuple(found) != peer.addresses:
+            self._table.set_addresses(peer, tuple(found))
 
     async def _addresses(self, peer: Peer, uri: SipPeer) -> list[Address]:
         try:

@@ -105,7 +105,7 @@ class DaemonCollector(Collector):
         info.add_metric([snapshot.node, self._version], 1)
         yield info
         yield _gauge("start_time_seconds", "When the daemon started, seconds since the epoch", snapshot.started)
-        yield _gauge("draining", "1 while new calls are refused", snapshot.state == "draining")
+        yield _gauge("draining", "1 while the process is stopping", snapshot.state == "draining")
         calls = snapshot.calls
         yield _gauge("calls_active", "Calls of customers in progress", calls.active)
         yield _gauge("calls_today", "Calls of customers since midnight", calls.today)

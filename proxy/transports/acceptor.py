@@ -33,15 +33,20 @@ def bind_stream(host: str, port: int) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        # Accepted sockets inherit it. asyncio would set it only on sockets made with an explicit protocol number.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setblocking(False)
+        prepare_stream(sock)
         sock.bind((host, port))
         sock.listen(BACKLOG)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def prepare_stream(sock: socket.socket) -> None:
+    """Set what every listening socket here has, also one that another process has bound. Raises OSError."""
+    # Accepted sockets inherit it. asyncio would set it only on sockets made with an explicit protocol number.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setblocking(False)
 
 
 class Acceptor:
@@ -54,7 +59,16 @@ class Acceptor:
         self._taken = taken
         self._retry: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(sock.fileno(), self._readable)
+
+    def resume(self) -> None:
+        """Accept from now on."""
+        self._loop.add_reader(self._sock.fileno(), self._readable)
+
+    def pause(self) -> None:
+        """Accept no more; whoever connects waits in the socket."""
+        if self._retry is not None:
+            self._retry.cancel()
+        self._loop.remove_reader(self._sock.fileno())
 
     def close(self) -> None:
         """Stop listening."""
@@ -72,13 +86,13 @@ class Acceptor:
                 return
             except OSError as error:
                 if error.errno in EXHAUSTED:
-                    self._pause(error)
+                    self._exhausted(error)
                     return
                 continue  # that connection was gone before we took it
             sock.setblocking(False)
             self._taken(sock, (address[0], address[1]))
 
-    def _pause(self, error: OSError) -> None:
+    def _exhausted(self, error: OSError) -> None:
         log.warning("cannot accept connections", error=str(error), again_in=FILES_PAUSE)
         self._loop.remove_reader(self._sock.fileno())
         self._retry = self._loop.call_later(FILES_PAUSE, self._resume)

@@ -10,11 +10,12 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 
 from proxy.sip.hop import Flow, Hop, Listener, Transport
-from proxy.transports.acceptor import Acceptor, bind_stream
+from proxy.transports.acceptor import Acceptor, bind_stream, prepare_stream
 from proxy.transports.addresses import address_towards, bracketed, is_wildcard
 from proxy.transports.connections import Connections
 from proxy.transports.guard import Guard
@@ -22,7 +23,7 @@ from proxy.transports.limits import StreamLimits
 from proxy.transports.own import OwnAddresses
 from proxy.transports.stream import Failed
 from proxy.transports.tls import client_context, server_context
-from proxy.transports.udp import UdpSocket, bind_udp
+from proxy.transports.udp import UdpSocket, bind_udp, prepare_udp
 
 ROUTES_MAX = 4_096
 """Destinations whose listener is remembered; all are forgotten together."""
@@ -80,6 +81,9 @@ class Network:
         `unreachable(hop)`: ICMP says that a datagram to this hop was in vain. A hint: anyone on the path can forge it.
         """
         self.listeners: tuple[Listener, ...] = ()
+        self.sockets: tuple[socket.socket, ...] = ()
+        """Of the listeners, in their order."""
+        self._adopted: dict[int, socket.socket] = {}
         self.guard = Guard()
         self._specs = tuple(listen)
         self._receive = receive
@@ -94,8 +98,21 @@ class Network:
         self._own = OwnAddresses(())
         self._forget: asyncio.TimerHandle | None = None
 
-    async def start(self) -> None:
-        """Bind every listener. Raises OSError naming the uri that cannot be had; nothing stays open then."""
+    def adopt(self, take: Callable[[Literal["datagram", "stream"], str, int], socket.socket | None]) -> None:
+        """Use sockets that another process has bound. `take(kind, address, port)`: gives the one that fits, or None.
+
+        To be called before `start`, which binds the others.
+        """
+        for number, spec in enumerate(self._specs):
+            sock = take("datagram" if spec.transport == "udp" else "stream", spec.host, spec.port)
+            if sock is not None:
+                self._adopted[number] = sock
+
+    async def start(self, *, reading: bool = True) -> None:
+        """Bind every listener. Raises OSError naming the uri that cannot be had; nothing stays open then.
+
+        Without `reading` what comes waits until `resume`.
+        """
         self._loop = asyncio.get_running_loop()
         self.connections = Connections(self._receive, self._failed, self.guard, self._limits)
         bound: list[tuple[ListenSpec, Listener, socket.socket]] = []
@@ -103,19 +120,40 @@ class Network:
             for number, spec in enumerate(self._specs):
                 try:
                     self._load_contexts(number, spec)
-                    sock = await self._bind(spec)
+                    sock = self._adopted.pop(number, None) or await self._bind(spec)
+                    _prepare(sock)
                 except OSError as error:
                     raise OSError(error.errno, f"cannot listen on {spec.uri}: {error.strerror or error}") from error
                 bound.append((spec, _listener(number, spec, sock), sock))
         except BaseException:
-            for _, _, sock in bound:
+            for sock in (*(sock for _, _, sock in bound), *self._adopted.values()):
                 sock.close()
             raise
         self.listeners = tuple(listener for _, listener, _ in bound)
         self._own = OwnAddresses(self.listeners)
+        self.sockets = tuple(sock for _, _, sock in bound)
         for _, listener, sock in bound:
             self._serve(listener, sock)
         self._forget_routes()
+        if reading:
+            self.resume()
+
+    def resume(self) -> None:
+        """Read and accept from now on."""
+        for udp in self._udp.values():
+            udp.resume()
+        for acceptor in self._acceptors:
+            acceptor.resume()
+
+    def pause(self) -> None:
+        """Read no datagram and accept no connection any more: they wait for whoever has the sockets next.
+
+        Sending goes on, and so do the connections that are open.
+        """
+        for udp in self._udp.values():
+            udp.pause()
+        for acceptor in self._acceptors:
+            acceptor.pause()
 
     async def close(self) -> None:
         """Stop listening, write what is buffered for at most `StreamLimits.close` seconds, close everything."""
@@ -234,6 +272,13 @@ class Network:
             return
         tls = self._server_contexts.get(listener.number)
         self._acceptors.append(Acceptor(sock, functools.partial(self.connections.accept, listener, tls=tls)))
+
+
+def _prepare(sock: socket.socket) -> None:
+    if sock.type == socket.SOCK_DGRAM:
+        prepare_udp(sock)
+    else:
+        prepare_stream(sock)
 
 
 def _listener(number: int, spec: ListenSpec, sock: socket.socket) -> Listener:

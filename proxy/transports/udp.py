@@ -59,19 +59,26 @@ def bind_udp(host: str, port: int) -> socket.socket:
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
-        else:
-            sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
-        except OSError:  # needs CAP_NET_ADMIN; without it the kernel cuts the wish down to net.core.rmem_max
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        sock.setblocking(False)
+        prepare_udp(sock)
         sock.bind((host, port))
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def prepare_udp(sock: socket.socket) -> None:
+    """Set what every socket here has, also one that another process has bound. Raises OSError."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) < RECEIVE_BUFFER:
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+        except OSError:  # needs CAP_NET_ADMIN; without it the kernel cuts the wish down to net.core.rmem_max
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    sock.setblocking(False)
 
 
 class UdpSocket:
@@ -85,6 +92,7 @@ class UdpSocket:
         "_loop",
         "_queue",
         "_queued_bytes",
+        "_reading",
         "_receive",
         "_retry",
         "_sock",
@@ -109,11 +117,21 @@ class UdpSocket:
         self._crowded = False
         """The last wake-up that looked for more than one datagram found more."""
         self._looks = 0
+        self._reading = False
         self._queue: deque[Waiting] = deque()
         self._queued_bytes = 0
         self._retry: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(sock.fileno(), self._readable)
+
+    def resume(self) -> None:
+        """Read from now on."""
+        self._reading = True
+        self._loop.add_reader(self._sock.fileno(), self._readable)
+
+    def pause(self) -> None:
+        """Read no more; what comes waits in the socket. Sending goes on."""
+        self._reading = False
+        self._loop.remove_reader(self._sock.fileno())
 
     def send(self, data: bytes, host: str, port: int, failed: Failed | None = None) -> None:
         """Send one datagram to an IP address; `failed` hears later in the loop if that is known to be in vain."""
@@ -146,6 +164,8 @@ class UdpSocket:
         self._looks = looks = (self._looks + 1) % LOOKS
         limit = BATCH if self._crowded or not looks else 1
         for taken in range(limit):
+            if not self._reading:  # the receiver of the datagram before had us pause
+                return
             try:
                 data, address = recvfrom(DATAGRAM_MAX)
             except BlockingIOError:
@@ -172,7 +192,7 @@ class UdpSocket:
         self._loop.call_soon(self._watch)
 
     def _watch(self) -> None:
-        if self._sock.fileno() >= 0:
+        if self._sock.fileno() >= 0 and self._reading:
             self._loop.remove_reader(self._sock.fileno())
             self._loop.add_reader(self._sock.fileno(), self._readable)
 

@@ -28,6 +28,7 @@ ROOMS = {
     "proxy.ladder": 4,
     "proxy.control_client": 3,
     "proxy.control": 4,
+    "proxy.handover": 4,
     "proxy.notify": 4,
     "proxy.folder": 4,
     "proxy.tables": 4,

@@ -47,12 +47,6 @@ def test_not_refused(house: House, status: int) -> None:
     assert (house.missed(), house.talks()) == ([], [])
 
 
-def test_while_we_stop(house: House) -> None:
-    house.world.proxy.draining = True
-    house.call.play("trunk > INVITE : 503 > trunk\ntrunk > again : 503 > trunk")
-    assert house.missed() == [("down", "certain")]
-
-
 def test_answered_by_an_agent(house: House) -> None:
     house.call.play("trunk > INVITE : 100 > trunk, INVITE > pbx")
     house.call.step("pbx > 200 : 200 > trunk", PAI)

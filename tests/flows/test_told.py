@@ -48,22 +48,3 @@ def test_answered_elsewhere(call: Script, reason: bytes, elsewhere: bool) -> Non
     call.step("trunk > CANCEL : 200 CANCEL > trunk, CANCEL > pbx", reason)
     call.play("pbx > 200 CANCEL\npbx > 487 : ACK > pbx, 487 > trunk\ntrunk > ACK")
     assert call.facts[-1] == "ended 487 caller" + " elsewhere" * elsewhere
-
-
-def test_a_call_that_comes_while_we_stop_is_written_down_once(call: Script) -> None:
-    call.world.proxy.draining = True
-    call.play("trunk > INVITE : 503 > trunk\ntrunk > again : 503 > trunk")
-    assert call.facts == ["ended 503 proxy"]
-    assert [new.direction for new in call.world.router.calls] == ["inbound"]
-    call.play("pbx > INVITE : 503 > pbx")
-    call.world.proxy.overloaded = True
-    call["trunk"].dialog = None
-    call.play("trunk > INVITE : 503 > trunk")
-    assert call.facts == ["ended 503 proxy"]
-
-
-def test_a_bug_in_the_rules_costs_no_call_that_is_turned_away(call: Script) -> None:
-    call.world.proxy.draining = call.world.router.broken = True
-    call.play("trunk > INVITE : 503 > trunk")
-    assert [where for where, _ in call.world.notes.failures] == ["decide"]
-    call.world.notes.failures.clear()

@@ -6,6 +6,7 @@ Each is started in a session of its own, so that ending it ends its children; it
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,12 +28,20 @@ GRACE = 3.0
 TAIL = 60
 """Lines of output that a failure shows."""
 
+FIRST = 3
+"""The first descriptor that a child may be given."""
+
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
-def _die_with_parent() -> None:
+def _begin(descriptors: tuple[int, ...]) -> None:
+    """In the child: die with the parent, and have the descriptors where they are looked for."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Twice, for one of them may stand where another one belongs.
+    safe = [fcntl.fcntl(each, fcntl.F_DUPFD, FIRST + 2 * len(descriptors) + 100) for each in descriptors]
+    for number, each in enumerate(safe, FIRST):
+        os.dup2(each, number)
 
 
 class Process:
@@ -44,7 +54,9 @@ class Process:
         name: str | None = None,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
+        descriptors: Sequence[int] = (),
     ) -> None:
+        """`descriptors`: open files that it gets as its descriptors 3 and following."""
         self.argv = [str(word) for word in argv]
         self.name = name or Path(self.argv[0]).name
         self.lines: list[str] = []
@@ -58,7 +70,8 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            pass_fds=tuple(range(FIRST, FIRST + len(descriptors))),
+            preexec_fn=partial(_begin, tuple(descriptors)),
         )
         self._reader = threading.Thread(target=self._read, name=f"output of {self.name}", daemon=True)
         self._reader.start()

@@ -495,19 +495,19 @@ def test_wrong_usage(run: Run, command: list[str]) -> None:
 
 
 def test_the_daemon_s_exit_code_is_the_command_s(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    served: list[Path] = []
+    served: list[tuple[Path, bool]] = []
 
-    def serve(config: Path) -> int:
-        served.append(config)
+    def serve(config: Path, take_over: bool) -> int:
+        served.append((config, take_over))
         if len(served) > 1:
             raise ConfigError([Problem("boomerang.toml", "listen[0].uri", 4, "is taken")])
         return 1
 
     monkeypatch.setitem(sys.modules, "proxy.app", SimpleNamespace(run=serve))
     assert run("run", "-c", "boomerang.toml").exit_code == 1
-    result = run("run")
+    result = run("run", "--take-over")
     assert (result.exit_code, result.stderr) == (2, "boomerang.toml:4: listen[0].uri: is taken\n")
-    assert served == [Path("boomerang.toml")] * 2
+    assert served == [(Path("boomerang.toml"), False), (Path("boomerang.toml"), True)]
 
 
 def test_the_demo_s_exit_code_is_the_command_s(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from proxy import notify
 from proxy.notify import STATUS_SIGNS, Notifier
+from tests.kit.service_manager import ServiceManager
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -87,4 +89,35 @@ def test_a_manager_that_does_not_read_stops_nothing(manager: tuple[socket.socket
     notifier = Notifier({"NOTIFY_SOCKET": name})
     for _ in range(5000):
         notifier.alive()
+    notifier.close()
+
+
+def test_sockets_are_kept_and_forgotten(tmp_path: Path) -> None:
+    """The manager gets the very socket; after the barrier it has done what it was told."""
+    with ServiceManager(tmp_path) as service, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
+        ours.bind(("127.0.0.1", 0))
+        notifier = Notifier(service.environment)
+        notifier.keep("udp_127.0.0.1_5060", ours)
+        notifier.barrier()
+        assert service.told[0] == {"FDSTORE": "1", "FDNAME": "udp_127.0.0.1_5060", "FDPOLL": "0"}
+        assert service.kept["udp_127.0.0.1_5060"].getsockname() == ours.getsockname()
+        notifier.forget("udp_127.0.0.1_5060")
+        notifier.barrier()
+        assert service.kept == {}
+        notifier.close()
+
+
+def test_without_a_service_manager_nothing_waits() -> None:
+    notifier = Notifier({})
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
+        notifier.keep("x", ours)
+    notifier.forget("x")
+    notifier.barrier()
+
+
+def test_a_manager_that_reads_nothing_holds_nobody_up(manager: tuple[socket.socket, str],
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "BARRIER", 0.01)
+    notifier = Notifier({"NOTIFY_SOCKET": manager[1]})
+    notifier.barrier()
     notifier.close()

@@ -4,16 +4,18 @@ import os
 import signal
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from tests.kit.call import Outgoing
+from tests.kit.callback_scene import CUSTOMER as CALLED_BACK
+from tests.kit.callback_scene import CallbackScene, policy
+from tests.kit.far_call import FarCall
 from tests.kit.sip_socket import SipSocket, unique
 from tests.kit.sip_text import build
 from tests.kit.site import SHARED
 from tests.kit.waiting import eventually
-from tests.survival.scene import AGENT, CUSTOMER, Scene, hang_up, passes
+from tests.survival.scene import AGENT, CUSTOMER, Faulty, Scene, hang_up, passes
 
 WATCHDOG = 0.4
 """Seconds after which the service manager would take the daemon for dead."""
@@ -29,56 +31,95 @@ def options(by: SipSocket, hop: tuple[str, int]) -> int | None:
     return answers[0].status
 
 
+class OnCall:
+    """A daemon with a conversation of its own: an agent and a customer whom it has called back."""
+
+    def __init__(self, folder: Path, drain: str = "5m", environment: Mapping[str, str] | None = None) -> None:
+        class Quick(Faulty):
+            faults = {"proxy.app:DRAIN_REPORT": 0.2}
+
+        Quick.environment = environment or {}
+        self.scene = CallbackScene(folder, policy=policy(callback={"min_talk": "0s"}), login=None, daemon=Quick, extra={
+            "node": {"name": "edge1", "data": str(folder / "data"), "drain": drain}})
+
+    @property
+    def daemon(self) -> Faulty:
+        assert isinstance(self.scene.boomerang, Faulty)
+        return self.scene.boomerang
+
+    def talk(self) -> tuple[FarCall, FarCall]:
+        """Have the customer called back; gives the two ends."""
+        self.scene.miss()
+        return self.scene.until(self.scene.agent_call(), "up"), self.scene.until(self.scene.customer_call(), "up")
+
+
 def test_drain(tmp_path: Path) -> None:
-    """New calls get 503, calls that talk or ring finish, a line says what is awaited; then it ends."""
-    with Scene(tmp_path, faults={"proxy.app:DRAIN_REPORT": 0.2}) as scene:
+    """A conversation of ours is waited for, and a line says so; calls pass meanwhile, new ones too; then it ends."""
+    on_call = OnCall(tmp_path)
+    with on_call.scene as scene:
+        agent, customer = on_call.talk()
+        daemon = on_call.daemon
+        assert daemon.get("/readyz")[0] == 200
+        daemon.terminate()
+        line = daemon.logs("draining", waiting_for_conversations=1)
+        assert line["at_most"].endswith("s")
+        eventually(lambda: daemon.get("/readyz")[0] == 503, "/readyz says no")
+        assert daemon.get("/healthz")[0] == 200
+        assert daemon.cli("status")["state"] == "draining"
+        with SipSocket() as stranger:
+            assert options(stranger, daemon.hop) == 503
+        other = scene.dial("+36209998888")
+        eventually(lambda: 180 in other.statuses, "a new call rings", 5)
+        scene.hang_up(other)
+        assert daemon.running.running
+        assert (agent.state, customer.state) == ("up", "up")
+        scene.hang_up(customer)
+        scene.until(agent, "over")
+        assert daemon.running.wait() == 0
+        assert daemon.log[-1].find("stopped") > 0
+        assert scene.tasks(CALLED_BACK)[0]["state"] == "done"
+
+
+def test_the_drain_comes_to_an_end(tmp_path: Path) -> None:
+    """After `node.drain` the conversation is ended in order."""
+    on_call = OnCall(tmp_path, drain="300ms")
+    with on_call.scene as scene:
+        agent, customer = on_call.talk()
+        on_call.daemon.terminate()
+        on_call.daemon.logs("draining", waiting_for_conversations=1)
+        assert on_call.daemon.running.wait() == 0
+        assert (scene.until(agent, "over").ended_by, scene.until(customer, "over").ended_by) == ("far", "far")
+
+
+def test_a_second_signal_ends_the_drain(tmp_path: Path) -> None:
+    on_call = OnCall(tmp_path)
+    with on_call.scene as scene:
+        agent, customer = on_call.talk()
+        on_call.daemon.terminate()
+        on_call.daemon.logs("draining", waiting_for_conversations=1)
+        on_call.daemon.terminate()
+        assert on_call.daemon.running.wait() == 0
+        assert on_call.daemon.logged("stopping_at_once")[0]["conversations"] == 1
+        assert (scene.until(agent, "over").ended_by, scene.until(customer, "over").ended_by) == ("far", "far")
+
+
+def test_calls_that_pass_are_not_waited_for(tmp_path: Path) -> None:
+    """They go on without us, and a new process takes them up: one that talks and one that rings."""
+    with Scene(tmp_path) as scene:
         call, there = scene.talking()
         ringing, rung = scene.customer_dials("+36209999999")
         rung.ring()
         ringing.expect(180)
-        assert scene.boomerang.get("/readyz")[0] == 200
-        scene.boomerang.terminate()
-        line = scene.boomerang.logs("draining", waiting_for_calls=2)
-        assert line["oldest"].endswith("s")
-        refused = Outgoing(scene.carrier, scene.hop, SHARED, CUSTOMER)
-        assert int(refused.refused(503).header("Retry-After")) > 0
-        assert options(scene.carrier, scene.hop) == 503
-        assert scene.boomerang.get("/healthz")[0] == 200
-        eventually(lambda: scene.boomerang.get("/readyz")[0] == 503, "/readyz says no")
-        assert scene.boomerang.cli("status")["state"] == "draining"
-        passes(call, there)
-        rung.pick_up_with(ringing)
-        hang_up(ringing, rung)
-        scene.boomerang.logs("draining", waiting_for_calls=1)
-        hang_up(call, there)
-        assert scene.boomerang.running.wait() == 0
-        assert scene.boomerang.log[-1].find("stopped") > 0
-        rows = scene.boomerang.sql("SELECT cause FROM calls WHERE ended_at IS NOT NULL")
-        assert sorted(row["cause"] for row in rows) == [200, 200, 503]  # a customer who was turned away is remembered
-
-
-def test_a_second_signal_ends_the_drain(tmp_path: Path) -> None:
-    """It ends at once; the call goes on without it, and a new process takes it up."""
-    with Scene(tmp_path) as scene:
-        call, there = scene.talking()
-        scene.boomerang.terminate()
-        scene.boomerang.logs("draining", waiting_for_calls=1)
-        assert scene.boomerang.running.running
-        scene.boomerang.terminate()
-        assert scene.boomerang.running.wait() == 0
-        assert scene.boomerang.logged("stopping_at_once")[0]["calls"] == 1
-        scene.boomerang.restart()
-        passes(call, there)
-        hang_up(call, there)
-        eventually(lambda: [row["cause"] for row in scene.boomerang.sql("SELECT cause FROM calls")] == [200], "closed")
-
-
-def test_nothing_to_wait_for(tmp_path: Path) -> None:
-    with Scene(tmp_path) as scene:
-        scene.both_ways()
         scene.boomerang.terminate()
         assert scene.boomerang.running.wait() == 0
         assert not list(scene.boomerang.data.glob("*.sock"))
+        scene.boomerang.restart()
+        passes(call, there)
+        rung.pick_up_with(ringing)
+        hang_up(ringing, rung)
+        hang_up(call, there)
+        rows = "SELECT cause FROM calls WHERE ended_at IS NOT NULL"
+        eventually(lambda: [row["cause"] for row in scene.boomerang.sql(rows)] == [200, 200], "both are closed")
 
 
 def test_reload_of_an_edited_policy(tmp_path: Path) -> None:
@@ -127,29 +168,23 @@ def test_the_service_manager_is_told(tmp_path: Path) -> None:
     """READY=1 when calls are taken and not before, signs of life in time, reload and stop announced."""
     with service_manager(tmp_path) as manager:
         environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": str(int(WATCHDOG * 1_000_000))}
-        scene = Scene(tmp_path / "site", environment=environment)
-        scene.boomerang.start(ready=False)
-        try:
+        on_call = OnCall(tmp_path / "site", environment=environment)
+        with on_call.scene as scene:
             told(manager, "READY=1")
-            scene.both_ways()
             for _ in range(4):
                 manager.settimeout(WATCHDOG)
                 told(manager, "WATCHDOG=1")
             manager.settimeout(10)
-            scene.boomerang.running.signal(signal.SIGHUP)
+            on_call.daemon.running.signal(signal.SIGHUP)
             told(manager, "RELOADING=1")
             told(manager, "READY=1")
-            call, there = scene.talking()
-            scene.boomerang.terminate()
+            _, customer = on_call.talk()
+            on_call.daemon.terminate()
             told(manager, "STOPPING=1")
-            assert "1 call" in told(manager, "STATUS=")[-1]
+            assert "1 conversation" in told(manager, "STATUS=")[-1]
             told(manager, "WATCHDOG=1")
-            hang_up(call, there)
-            assert scene.boomerang.running.wait() == 0
-        finally:
-            scene.boomerang.stop()
-            scene.carrier.close()
-            scene.pbx.close()
+            scene.hang_up(customer)
+            assert on_call.daemon.running.wait() == 0
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
@@ -172,14 +207,16 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 
 
 def test_the_last_answer_leaves(tmp_path: Path) -> None:
-    """The call that the drain waited for is over when its BYE is answered, though the answer waits for a slow disk."""
+    """What was answered while it stops is answered, though the answer waits for a slow disk."""
     with Scene(tmp_path) as scene:
         call, there = scene.talking()
-        scene.boomerang.terminate()
-        scene.boomerang.logs("draining", waiting_for_calls=1)
         with closing(sqlite3.connect(scene.boomerang.data / "boomerang.db", isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
-            hang_up(call, there)
+            call.request("BYE")
+            there.hung_up()
+            scene.boomerang.terminate()
+            eventually(lambda: scene.boomerang.get("/readyz")[0] != 200, "it stops")
+        call.bye_answered()
         assert scene.boomerang.running.wait() == 0
         (row,) = scene.boomerang.sql("SELECT cause, ended_by FROM calls")
         assert (row["cause"], row["ended_by"]) == (200, "caller")

@@ -10,7 +10,7 @@ from proxy.sip.hop import Hop
 from proxy.transports import addresses, network
 from proxy.transports.addresses import canonical, plain_host
 from proxy.transports.network import ListenSpec
-from tests.proxy.transports.support import options, peer_socket, run, running, tcp, udp, until
+from tests.proxy.transports.support import Inbox, options, peer_socket, run, running, tcp, udp, until
 
 
 def test_taken_port_is_named_and_nothing_stays_open() -> None:
@@ -183,3 +183,100 @@ def test_spellings_of_addresses() -> None:
     )
     assert addresses.source_of("192.0.2.1") != addresses.source_of("192.0.2.2")
     assert addresses.address_towards("peer\0.test") is None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_what_comes_during_a_pause_waits(host: str) -> None:
+    """Datagrams and connections; sending goes on."""
+    async def scenario() -> None:
+        async with running(udp(host), tcp(host)) as (net, inbox):
+            loop = asyncio.get_running_loop()
+            datagrams, streams = net.listeners
+            net.pause()
+            peer = peer_socket(host)
+            await loop.sock_sendto(peer, b"waits", (host, datagrams.port))
+            _, writer = await asyncio.open_connection(host, streams.port)
+            writer.write(options())
+            net.send(b"leaves", Hop("udp", host, peer.getsockname()[1]), lambda reason: pytest.fail(reason))
+            assert await loop.sock_recv(peer, 100) == b"leaves"
+            assert inbox.messages == []
+            net.resume()
+            await until(lambda: len(inbox.messages) == 2)
+            assert {flow.listener.transport for _, flow in inbox.messages} == {"udp", "tcp"}
+            writer.close()
+            peer.close()
+
+    run(scenario())
+
+
+def test_a_pause_begins_with_the_very_next_datagram() -> None:
+    async def scenario() -> None:
+        async with running(udp()) as (net, inbox):
+            loop = asyncio.get_running_loop()
+            inbox.answer = lambda data, flow: net.pause()
+            peer = peer_socket()
+            for number in range(20):
+                await loop.sock_sendto(peer, b"datagram %02d" % number, ("127.0.0.1", net.listeners[0].port))
+            await until(lambda: inbox.messages)
+            await asyncio.sleep(0.02)
+            assert inbox.bodies == [b"datagram 00"]
+            inbox.answer = None
+            net.resume()
+            await until(lambda: len(inbox.messages) == 20)
+            peer.close()
+
+    run(scenario())
+
+
+def test_sockets_of_another_process_are_used() -> None:
+    """What came while nobody read is read; the options that every socket has are set; the rest is bound anew."""
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        async with running(udp(), tcp()) as (old, _):
+            specs = [ListenSpec(each.transport, each.bound_host, each.bound_port) for each in old.listeners]
+            old.pause()
+            given = {(sock.type, sock.getsockname()[1]): sock.dup() for sock in old.sockets}
+            peer = peer_socket()
+            await loop.sock_sendto(peer, b"came early", ("127.0.0.1", specs[0].port))
+            _, writer = await asyncio.open_connection("127.0.0.1", specs[1].port)
+        for sock in given.values():
+            sock.setblocking(True)
+        seen: list[tuple[str, str]] = []
+
+        def take(kind: str, host: str, port: int) -> socket.socket | None:
+            seen.append((kind, host))
+            return given.pop((socket.SOCK_DGRAM if kind == "datagram" else socket.SOCK_STREAM, port), None)
+
+        inbox = Inbox()
+        new = network.Network([*specs, udp()], inbox.receive)
+        new.adopt(take)
+        await new.start(reading=False)
+        assert (given, seen) == ({}, [("datagram", "127.0.0.1"), ("stream", "127.0.0.1"), ("datagram", "127.0.0.1")])
+        assert [sock.getblocking() for sock in new.sockets] == [False] * 3
+        writer.write(options())
+        await asyncio.sleep(0.02)
+        assert inbox.messages == []
+        new.resume()
+        await until(lambda: len(inbox.messages) == 2)
+        assert b"came early" in inbox.bodies
+        writer.close()
+        peer.close()
+        await new.close()
+
+    run(scenario())
+
+
+def test_what_was_adopted_is_closed_with_the_rest() -> None:
+    async def scenario() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+            taken.bind(("127.0.0.1", 0))
+            ours = peer_socket()
+            net = network.Network([ListenSpec("udp", "127.0.0.1", taken.getsockname()[1]),
+                                   ListenSpec("udp", "127.0.0.1", ours.getsockname()[1])], Inbox().receive)
+            port = ours.getsockname()[1]
+            net.adopt(lambda kind, host, wanted: ours if wanted == port else None)
+            with pytest.raises(OSError, match="already in use"):
+                await net.start()
+            assert ours.fileno() == -1
+
+    run(scenario())
