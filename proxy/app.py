@@ -34,6 +34,7 @@ from proxy.core.peers import PeerTable
 from proxy.core.qualify import Qualifier
 from proxy.core.seals import Seals
 from proxy.daemon import building
+from proxy.daemon.alarm_verbs import KEY_REPLACED, AlarmVerbs
 from proxy.daemon.callback_verbs import CallbackVerbs
 from proxy.daemon.callbacks import DATABASE, Callbacks
 from proxy.daemon.campaign_verbs import CampaignVerbs
@@ -147,7 +148,7 @@ class Daemon:
         self.policies = Policies(config, self.store, self._set_policy)
         self.ledger.on_alarm = self._alarm  # before the first look into the database, which may be in trouble
         if key.replaced is not None:
-            self.ledger.alarm("signing_key", key.replaced, time.time())
+            self.ledger.stand(KEY_REPLACED, key.replaced, time.time())
         self._set_policy(self.policies.first())
         restored = self.ledger.restore(time.time())
         if restored:
@@ -242,6 +243,7 @@ class Daemon:
         open_tasks = tuple if self.callbacks is None else self.callbacks.desk.open_tasks
         table |= self.following.table()
         table |= FigureVerbs(self.source, self.ledger, open_tasks, time.time).table()
+        table |= AlarmVerbs(self.ledger, self.store, self.source, time.time).table()
         if self.callbacks is not None:
             table |= CallbackVerbs(self.callbacks, self.ledger, self.store, reader, time.time).table()
             table |= CampaignVerbs(self.callbacks.desk, self.ledger, self.store, time.time, self.policies.put).table()

@@ -62,6 +62,8 @@ known is null.
 | events | kinds: list of kinds (`call.ended`) or of their first words (`call`); none: all | stream: first {following: |
 | | | [kinds]}, then events as on MQTT, as they are committed; missed: so many were left out before this one |
 | log.level | level: debug, info, warning or error; none: only tell | {level} |
+| alarms.list | | [{name, text, since, by_hand}]; by_hand: it stays until it is cleared |
+| alarms.clear | name | {name} |
 | trace | of: a number, a call's id or Call-ID, or null for every call | stream: first {columns: [names from left to |
 | | | right]}, then {time, call, from, to, line, note}; from and to are columns, line is what the arrow says |
 

@@ -17,7 +17,7 @@ from routing.events import Event, rfc3339
 from routing.facts import Ending, Identity
 from routing.identity import PbxFacts
 from routing.missed import NEITHER, Facts, Verdict, verdict
-from routing.store.interface import NOTHING, Store, Unit
+from routing.store.interface import NOTHING, StandingAlarm, Store, Unit
 from routing.teller import Teller
 
 Asked = TypeVar("Asked")
@@ -61,6 +61,16 @@ class Aftermath(Attendance):
             event = self.teller.event(change, {"alarm": name, "text": text, "since": since}, now)
             self.on_alarm(event)
             self._publish((event,))
+
+    def stand(self, name: str, text: str, now: float) -> None:
+        """Raise an alarm that stays up, over restarts too, until an operator takes it down."""
+        self._store.put(Unit(alarms=(StandingAlarm(name, text, now),)))
+        self.alarm(name, text, now)
+
+    def take_down(self, name: str, now: float) -> None:
+        """Take an alarm down because an operator says so: one that stands does not go by itself."""
+        self._store.put(Unit(alarms_gone=(name,)))
+        self.alarm(name, None, now)
 
     def alarms(self) -> dict[str, str]:
         """Return the alarms that are up, and what each says."""

@@ -212,7 +212,8 @@ class Ledger(Aftermath):
         return self._rules.policy
 
     def restore(self, now: float) -> int:
-        """Read back the calls that went on while we were down, and today's counts; return how many calls.
+        """Read back the calls that went on while we were down, today's counts and the alarms that stand; return how
+        many calls.
 
         Legs of ours did not: they are closed.
         Where the database cannot be read yet, `sweep` tries again.
@@ -220,9 +221,12 @@ class Ledger(Aftermath):
         try:
             rows = self._store.open_calls()
             self._count_missing(now)
+            standing = self._store.standing()
         except StoreError:
             return 0
         self._to_restore = False
+        for alarm in standing:
+            self.alarm(alarm.name, alarm.text, alarm.raised_at)
         rows = [row for row in rows if row.id not in self._calls]
         events: list[Event] = []
         for row in rows:

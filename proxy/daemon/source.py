@@ -72,7 +72,8 @@ class DaemonSource:
             alarms=tuple(self.alarms.values()), campaigns=self._campaigns(),
             callbacks_made={name: one.total for name, one in self._figures.items()},
             callbacks_kept={name: one.kept for name, one in self._figures.items()},
-            direct_live=self._direct_live, store_queue=queued, outbox=waiting)
+            direct_live=self._direct_live, store_queue=queued,
+            store_log_bytes=self._store.log_bytes, outbox=waiting)
 
     @property
     def day(self) -> DayFigures:

@@ -118,6 +118,7 @@ class DaemonCollector(Collector):
             yield _gauge("direct_callbacks_live", "Live direct callbacks", snapshot.direct_live)
         yield _gauge("alarms", "Standing alarms", len(snapshot.alarms))
         yield _gauge("store_queue", "Writes that wait for the database", snapshot.store_queue)
+        yield _gauge("store_log_bytes", "Length of the database's write-ahead log", snapshot.store_log_bytes)
         yield _gauge("outbox_events", "Events that wait for the broker", snapshot.outbox)
         connected = self._connection.mqtt_connected
         if connected is not None:

@@ -119,6 +119,8 @@ class Snapshot:
     """Live direct callbacks; None where nobody counted."""
     store_queue: int = 0
     """Writes that wait for the database."""
+    store_log_bytes: int = 0
+    """Length of the database's write-ahead log."""
     outbox: int = 0
     """Events that wait for the broker."""
 

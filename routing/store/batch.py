@@ -7,7 +7,7 @@ from routing.direct import Record
 from routing.events import Event, write_json
 from routing.store import callback_sql as sql
 from routing.store import schema
-from routing.store.interface import TICKET_NUMBER, CallRow, Unit
+from routing.store.interface import TICKET_NUMBER, CallRow, StandingAlarm, Unit
 
 
 def claim(connection: sqlite3.Connection, attempt: AttemptRow) -> bool:
@@ -31,6 +31,7 @@ class Batch:
         self._records: dict[tuple[str, str], Record | None] = {}
         self._new_events: list[Event] = []
         self._policies: list[tuple[str, float]] = []
+        self._alarms: dict[str, StandingAlarm | None] = {}
         self._callbacks = _Callbacks()
 
     def add(self, unit: Unit) -> None:
@@ -44,6 +45,8 @@ class Batch:
         self._new_events += unit.events
         if unit.policy is not None:
             self._policies.append(unit.policy)
+        self._alarms.update((name, None) for name in unit.alarms_gone)
+        self._alarms.update((alarm.name, alarm) for alarm in unit.alarms)
         if unit.published is not None:
             self.published = max(self.published, unit.published)
         if unit.of_callbacks:
@@ -53,6 +56,9 @@ class Batch:
         """Write what was gathered since the last time."""
         for text, saved_at in self._policies:
             connection.execute(schema.PUT_POLICY, (saved_at, text))
+        if self._alarms:
+            connection.executemany(schema.DROP_ALARM, [(name,) for name in self._alarms])
+            connection.executemany(schema.PUT_ALARM, [alarm for alarm in self._alarms.values() if alarm is not None])
         if self._calls:
             connection.executemany(schema.PUT_CALL, self._calls.values())
         if self._records:

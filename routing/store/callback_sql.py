@@ -37,9 +37,11 @@ PUT_ATTEMPT: Final = _upsert("attempts", AttemptRow._fields)
 PUT_LEG: Final = _upsert("legs", LegRow._fields)
 DROP_LEG: Final = "DELETE FROM legs WHERE call=?"
 PUT_JOURNAL: Final = f"INSERT INTO journal ({_columns(JournalRow._fields)}) VALUES (?,?,?,?,?)"
-_LAST_NUMBER: Final = "max(last, coalesce((SELECT max(number) FROM tickets), 0))"
+_LAST_NUMBER: Final = (
+    "max(coalesce((SELECT max(last) FROM ticket_numbers), 0), coalesce((SELECT max(number) FROM tickets), 0))"
+)
 PUT_TICKET: Final = _upsert("tickets", Ticket._fields, ("number",),
-                            number=f"(SELECT {_LAST_NUMBER} + 1 FROM ticket_numbers)")
+                            number=f"(SELECT {_LAST_NUMBER} + 1)")
 PUT_COMMENT: Final = _upsert("comments", TicketComment._fields)
 PUT_DELIVERY: Final = _upsert("deliveries", Delivery._fields)
 PUT_BARRED: Final = _upsert("do_not_call", Barred._fields)

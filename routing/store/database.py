@@ -1,19 +1,27 @@
 """The writer's connection: opening, and what to do when the file is not what it was.
 
-- Gone (deleted while we run): what the open connection still holds is copied into a new file in its place.
+- Gone (deleted while we run): what the open connection still holds is copied into a new file in its place, tried again
+  until there is room for it.
 - Another file in its place: that one is opened.
-- No database, or a broken one: moved aside under a name with the time, and a new one is begun.
-A new database begins with the policy in force, and its outbox goes on counting where the old one was.
+- Looks broken: nothing is given up before it was looked at again for a while (`salvage.examine`). What is broken is
+  kept under a name with the time, and what can be read of it is in the new one.
+- Tables that somebody removed are made anew.
+- Of a later version: it is left alone.
+A new database begins with the policy in force, and its outbox goes on counting where the old one was. What was lost is
+an alarm that stands in the database until an operator takes it down.
 """
 
 import contextlib
 import os
 import sqlite3
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from routing.store import schema
+from routing.store import salvage, schema
+from routing.store.interface import LOSS
 
 BUSY: Final = 0.2
 """Seconds that a write waits for another process before the database counts as locked."""
@@ -24,48 +32,79 @@ LOG_KEPT: Final = 64 * 1024 * 1024
 COMPANIONS: Final = ("-wal", "-shm")
 """Files that SQLite keeps beside a database in WAL mode."""
 
-_BROKEN: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+DOUBT: Final = 5.0
+"""Seconds for which a file that can be read must look broken whenever it is looked at, before it counts as broken."""
+
+DISK_DOUBT: Final = 60.0
+"""Seconds for which a disk may refuse to read a part of the file, before that part counts as lost."""
+
+TEXT_MAX: Final = 4000
+"""Signs of what is said of all losses together."""
+
 _PASSING: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
 """Faults that leave the connection good."""
 
 
-def _code(error: Exception) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
 def is_broken(error: Exception) -> bool:
-    """Whether the file itself is no good."""
-    return _code(error) in _BROKEN
+    """Whether the file itself seems to be no good."""
+    return salvage.code_of(error) in salvage.BROKEN
+
+
+def is_odd(error: Exception) -> bool:
+    """Whether a table or a column is not there."""
+    return salvage.code_of(error) == sqlite3.SQLITE_ERROR
+
+
+class Doubt(NamedTuple):
+    """The file seems to be broken."""
+
+    why: str
+    since: float
+    """Steady clock."""
+    certain: bool = False
+    """No disk that fails for a moment looks like that."""
 
 
 class Database:
     """The one connection that writes. Used by one thread at a time; every method may raise sqlite3.Error, OSError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wall: Callable[[], float] = time.time,
+                 steady: Callable[[], float] = time.monotonic) -> None:
+        """`wall`: seconds since the epoch; `steady`: of a clock that is never set."""
         self.path = path
         self.opened = 0
         """Grows with every opening: whoever reads on a connection of an older number opens theirs anew."""
         self.anew = 0
-        """Grows when another or an empty database is opened in the place of one that was open."""
+        """Grows when another or an empty database, or one that lacked a table, is opened in the place of one that was
+        open."""
         self.seq = 0
         """The last seq given to an event."""
         self.first_seq = 1
         """The oldest event that may still be there."""
         self.policy: tuple[str, float] | None = None
         """The policy in force, and when it was saved: what a new database begins with."""
+        self._wall, self._steady = wall, steady
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
-        self._full = False
+        self._full = self._orphan = False
+        self._doubt: Doubt | None = None
+        self._loss = ""
+        """What was lost and does not stand in the database yet."""
+        self._losses: list[str] = []
 
     def ready(self, durable: bool = False) -> sqlite3.Connection:
         """Return a connection to the file that is at the path now, opened or healed as needs be.
 
         `durable`: the next commit must outlive a loss of power (synchronous=FULL).
         """
+        if self._doubt is not None:
+            self._look_again(self._doubt)
         if self._connection is not None and self._file != self._identify():
-            if self._identify() is None:
+            self._orphan = self._identify() is None
+            if self._orphan:
                 self._copy_into_place(self._connection)
             self.drop()
+        self._orphan = False
         if self._connection is None:
             self._open()
         assert self._connection is not None
@@ -75,21 +114,31 @@ class Database:
         return self._connection
 
     def failed(self, error: Exception) -> str:
-        """Do what an error calls for, so that the next `ready` may succeed; return what to say of it."""
-        if is_broken(error):
-            return self.move_aside(str(error))
-        if _code(error) not in _PASSING:
+        """Do what an error calls for, so that a `ready` to come may succeed; return what to say of it."""
+        text = f"{self.path}: {error}"
+        if self._orphan:
+            return f"{text}: the file is gone, and what it held cannot be written to a new one yet"
+        if isinstance(error, schema.OddSchemaError):
+            self._doubt = Doubt(str(error), self._steady(), certain=True)
+        elif is_broken(error):
+            if self._doubt is None:
+                self._doubt = Doubt(str(error), self._steady())
+            text += ": it is looked at again before anything is given up"
+        if salvage.code_of(error) not in _PASSING:
             self.drop()
-        return f"{self.path}: {error}"
+        return text
 
-    def move_aside(self, why: str) -> str:
-        """Put a broken database out of the way; return what to say of it."""
-        self.drop()
-        aside = f"{self.path}.broken-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
-        for companion in ("", *COMPANIONS):
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(f"{self.path}{companion}", f"{aside}{companion}")
-        return f"{self.path}: {why}: moved to {aside}, a new database is begun"
+    def log_bytes(self) -> int:
+        """Return how long the write-ahead log is."""
+        try:
+            return os.stat(f"{self.path}-wal").st_size
+        except FileNotFoundError:
+            return 0
+
+    def take_losses(self) -> list[str]:
+        """Return what was lost since this was asked the last time, in words; it stands in the database."""
+        losses, self._losses = self._losses, []
+        return losses
 
     def drop(self) -> None:
         """Close the connection."""
@@ -105,28 +154,102 @@ class Database:
             return None
         return found.st_dev, found.st_ino
 
+    # A file that seems to be broken
+
+    def _look_again(self, doubt: Doubt) -> None:
+        """Find out whether it is, and heal it then. Raises while that is not certain."""
+        self.drop()
+        age = self._steady() - doubt.since
+        try:
+            verdict = salvage.Verdict(doubt.why) if doubt.certain else salvage.examine(self.path)
+        except FileNotFoundError:
+            self._doubt = None
+            return
+        except OSError as error:
+            if age < DISK_DOUBT:
+                raise
+            verdict = salvage.Verdict(f"the disk does not read it ({error.strerror})")
+        if verdict.fault is not None:
+            if not verdict.certain and age < DOUBT:
+                raise sqlite3.DatabaseError(f"{verdict.fault}: it is looked at again before anything is given up")
+            self._begin_anew(verdict.fault)
+        self._doubt = None
+
+    def _begin_anew(self, fault: str) -> None:
+        """Put a new database with what can be read of a broken one in its place."""
+        fresh = Path(f"{self.path}.new")
+        found = salvage.salvage(self.path, fresh)
+        aside = Path(f"{self.path}.broken-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+        for companion in COMPANIONS:  # first: a log left behind would be replayed into the new one
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(f"{self.path}{companion}", f"{aside}{companion}")
+        try:
+            os.link(self.path, aside)  # so that there is one at the path whenever we are killed
+        except OSError:
+            os.rename(self.path, aside)
+        os.rename(fresh, self.path)
+        self._lose(f"{self.path} was broken ({fault}) and is kept as {aside}; {salvage.describe(found)}")
+        salvage.sync(self.path.parent)
+
+    def _lose(self, text: str) -> None:
+        when = datetime.fromtimestamp(self._wall(), UTC)
+        self._loss = "; ".join(filter(None, (f"{when:%Y-%m-%d %H:%M:%S}Z {text}", self._loss)))
+
+    # Opening
+
     def _open(self) -> None:
+        there = self._identify() is not None
         connection = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute("PRAGMA secure_delete=ON")  # what is removed is not left in the file
             connection.execute(f"PRAGMA journal_size_limit={LOG_KEPT}")
+            emptied = there and not connection.execute(schema.ANY_TABLE).fetchall()
             schema.migrate(connection)
+            if emptied:  # whoever made it did not leave it so
+                self._lose(f"{self.path} was empty: nothing of it is left")
+            gone = self._mend(connection) or emptied
             self._take_up(connection)
         except BaseException:
             connection.close()
+            if not there:
+                self._unmake()
             raise
         found = self._identify()
-        self.anew += self.opened > 0 and found != self._file
+        self.anew += self.opened > 0 and (found != self._file or gone)
         self._connection, self._file, self._full = connection, found, False
         self.opened += 1
+
+    def _unmake(self) -> None:
+        """Leave no empty file behind: it would look like one that was truncated."""
+        with contextlib.suppress(OSError):
+            if os.stat(self.path).st_size == 0:
+                os.unlink(self.path)
+
+    def _mend(self, connection: sqlite3.Connection) -> bool:
+        """Make anew what was removed; whether that was a table."""
+        if not schema.lacks(connection):
+            return False
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            gone = schema.mend(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+        if gone:
+            self._lose(f"{self.path} had no {', '.join(gone)} any more: made anew, empty")
+        return bool(gone)
 
     def _take_up(self, connection: sqlite3.Connection) -> None:
         """Read where the outbox is, and give a new database what we know."""
         first, last = connection.execute(schema.EVENT_RANGE).fetchone()
         if last is None and self.seq:
             connection.execute(schema.START_EVENTS_AT, (self.seq,))
+        elif self.seq > (last or 0):
+            schema.raise_sequence(connection, "outbox", self.seq)
         self.seq = max(last or 0, self.seq)
         self.first_seq = first or self.seq + 1
         newest = connection.execute(schema.POLICIES, (1,)).fetchone()
@@ -134,9 +257,19 @@ class Database:
             self.policy = newest[2], newest[1]
         elif self.policy is not None:
             connection.execute(schema.PUT_POLICY, (self.policy[1], self.policy[0]))
+        if self._loss:
+            self._stand(connection)
+
+    def _stand(self, connection: sqlite3.Connection) -> None:
+        """Write down what was lost, beside what was lost before."""
+        before = [text for name, text, _ in connection.execute(schema.ALARMS) if name == LOSS]
+        text = "; before that: ".join((self._loss, *before))[:TEXT_MAX]
+        connection.execute(schema.PUT_ALARM, (LOSS, text, self._wall()))
+        self._loss = ""
+        self._losses.append(text)
 
     def _copy_into_place(self, connection: sqlite3.Connection) -> None:
-        """Write what a deleted file held to a new one. Where that fails a new, empty database is begun."""
+        """Write what a deleted file held to a new one. Where that fails the connection is all that holds it."""
         fresh = f"{self.path}.new"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(fresh)
@@ -146,7 +279,7 @@ class Database:
         except sqlite3.Error:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(fresh)
-            return
+            raise
         self.drop()
         for companion in COMPANIONS:  # a log left behind would be replayed into the copy
             with contextlib.suppress(FileNotFoundError):

@@ -72,6 +72,18 @@ class PolicyVersion(NamedTuple):
     text: str
 
 
+class StandingAlarm(NamedTuple):
+    """An alarm that stands, over restarts too, until an operator takes it down."""
+
+    name: str
+    text: str
+    raised_at: float
+
+
+LOSS: Final = "database_loss"
+"""Standing alarm: something that was in the database is lost."""
+
+
 class Unit(NamedTuple):
     """What belongs together: committed as one."""
 
@@ -86,6 +98,10 @@ class Unit(NamedTuple):
     """Outbox events up to this seq have been delivered and may go."""
     durable: bool = False
     """Must outlive a loss of power, not only of the process."""
+    alarms: tuple[StandingAlarm, ...] = ()
+    """Raised, or said anew."""
+    alarms_gone: tuple[str, ...] = ()
+    """Taken down by an operator; before `alarms`."""
     tasks: tuple[TaskRow, ...] = ()
     """Made or replaced, as all rows below."""
     attempts: tuple[AttemptRow, ...] = ()
@@ -109,6 +125,7 @@ class Unit(NamedTuple):
             self.calls + other.calls, self.records + other.records, self.removed + other.removed,
             self.events + other.events, other.policy or self.policy,
             self.published if other.published is None else other.published, self.durable or other.durable,
+            self.alarms + other.alarms, self.alarms_gone + other.alarms_gone,
             self.tasks + other.tasks, self.attempts + other.attempts, self.legs + other.legs,
             self.legs_gone + other.legs_gone, self.journal + other.journal, self.tickets + other.tickets,
             self.comments + other.comments, self.deliveries + other.deliveries, self.barred + other.barred,
@@ -123,7 +140,8 @@ class Unit(NamedTuple):
     def without_callbacks(self) -> "Unit":
         """Return what is left without rows and events of callbacks."""
         events = tuple(event for event in self.events if not event.kind.startswith(("callback.", "ticket.")))
-        return Unit(self.calls, self.records, self.removed, events, self.policy, self.published, self.durable)
+        return Unit(self.calls, self.records, self.removed, events, self.policy, self.published, self.durable,
+                    self.alarms, self.alarms_gone)
 
 
 _OF_CALLBACKS: Final = slice(Unit._fields.index("tasks"), None)
@@ -164,7 +182,7 @@ class Fault(NamedTuple):
     """An alarm of the store going up (`text`) or down (`text` None)."""
 
     alarm: str
-    """`database`, `database_queue` or `outbox`."""
+    """`database`, `database_loss`, `database_log`, `database_queue`, `database_unit` or `outbox`."""
     text: str | None
     at: float
 
@@ -228,6 +246,9 @@ class Store(Promises, Protocol):
         Looks at about `rows` rows at most, on from where it came the last time. Open ones stay, and what is still to
         be delivered. `told` after the commit; never, while the database is in trouble: to be asked again by a timer.
         """
+
+    def standing(self) -> list[StandingAlarm]:
+        """Return the alarms that stand until an operator takes them down, the oldest first."""
 
     def open_calls(self) -> list[CallRow]:
         """Return the calls that have not ended."""

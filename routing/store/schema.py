@@ -4,8 +4,10 @@ Times are REAL, seconds since the epoch, UTC. Tables that are looked up by their
 look-up walks one tree.
 """
 
+import contextlib
+import functools
 import sqlite3
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlite_utils import Database, Migrations
 
@@ -178,9 +180,129 @@ def m012_spellings(db: Database) -> None:
             db.execute("DELETE FROM do_not_call WHERE customer=?", (customer,))
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Apply every step that is missing; `sqlite3.Error` where the database does not let us."""
-    migrations.apply(Database(connection, execute_plugins=False))
+@migrations()
+def m013_alarms(db: Database) -> None:
+    """Alarms that stand until an operator takes them down."""
+    db.execute(
+        """CREATE TABLE alarms (
+            name TEXT PRIMARY KEY, text TEXT NOT NULL, raised_at REAL NOT NULL
+        ) WITHOUT ROWID"""
+    )
+
+
+class LaterVersionError(sqlite3.DatabaseError):
+    """The database was changed by a later version than this one, which must not write to it."""
+
+
+class OddSchemaError(sqlite3.DatabaseError):
+    """Its tables are not as the steps made them: somebody changed them from outside."""
+
+
+def migrate(connection: sqlite3.Connection, like: list[str] | None = None) -> None:
+    """Apply every step that is missing; `sqlite3.Error` where the database does not let us. `like`: only as far as a
+    database that has had these steps is.
+
+    LaterVersionError where steps were applied that are not known here; OddSchemaError where a step does not fit.
+    """
+    later = later_steps(connection)
+    if later:
+        raise LaterVersionError(f"it is of a later version (it has {later[-1]}, this one ends with "
+                                f"{_names()[-1]}): go back to that version, or restore a backup from before it")
+    stop = None if not like else next((name for name in _names() if name not in like), None)
+    try:
+        migrations.apply(Database(connection, execute_plugins=False), stop_before=stop)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_ERROR:
+            raise
+        raise OddSchemaError(f"its tables are not as they were made: {error}") from error
+
+
+@functools.cache
+def _names() -> tuple[str, ...]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as empty:
+        return tuple(step.name for step in migrations.pending(Database(empty, execute_plugins=False)))
+
+
+def later_steps(connection: sqlite3.Connection) -> list[str]:
+    """Return the steps that a later version has applied."""
+    known = set(_names())
+    return [name for name in applied_steps(connection) if name not in known]
+
+
+def applied_steps(connection: sqlite3.Connection) -> list[str]:
+    """Return the steps that were applied, in their order."""
+    return [step.name for step in migrations.applied(Database(connection, execute_plugins=False))]
+
+
+class _Made(NamedTuple):
+    """Something that the steps make."""
+
+    kind: str
+    name: str
+    table: str
+    sql: str
+
+
+@functools.cache
+def _made() -> tuple[tuple[_Made, ...], dict[str, frozenset[str]]]:
+    """Return what all steps come to: tables, indexes and the like, and the columns of each table."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as pristine:
+        migrations.apply(Database(pristine, execute_plugins=False))
+        made = tuple(_Made(*row) for row in pristine.execute(
+            "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL "
+            "AND substr(tbl_name, 1, 7) <> 'sqlite_' AND substr(tbl_name, 1, 8) <> '_sqlite_' ORDER BY rowid"))
+        return made, {each.name: _columns(pristine, each.name) for each in made if each.kind == "table"}
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> frozenset[str]:
+    return frozenset(row[1] for row in connection.execute(f'PRAGMA table_info("{table}")'))
+
+
+def tables() -> tuple[str, ...]:
+    """Return the names of all tables."""
+    return tuple(_made()[1])
+
+
+def _gone(connection: sqlite3.Connection) -> list[_Made]:
+    """Return what the steps made and is not there. OddSchemaError where a table lacks columns."""
+    made, columns = _made()
+    there = {(kind, name) for kind, name in connection.execute("SELECT type, name FROM sqlite_schema")}
+    for table, wanted in columns.items():
+        missing = wanted - _columns(connection, table) if ("table", table) in there else None
+        if missing:
+            raise OddSchemaError(f"its table {table} has no {', '.join(sorted(missing))}")
+    return [each for each in made if (each.kind, each.name) not in there]
+
+
+_NO_NUMBER: Final = "SELECT NOT EXISTS (SELECT 1 FROM ticket_numbers)"
+
+
+def lacks(connection: sqlite3.Connection) -> bool:
+    """Whether something is missing that `mend` makes. OddSchemaError as there."""
+    return bool(_gone(connection)) or bool(connection.execute(_NO_NUMBER).fetchone()[0])
+
+
+def mend(connection: sqlite3.Connection) -> list[str]:
+    """Make anew what was removed from a database that has every step; return the tables among it.
+
+    OddSchemaError where a table lacks columns, or holds rows that its indexes would refuse.
+    """
+    gone = _gone(connection)
+    try:
+        for each in gone:
+            connection.execute(each.sql)
+    except sqlite3.IntegrityError as error:
+        raise OddSchemaError(f"its {gone[0].table} holds what cannot be: {error}") from error
+    if connection.execute(_NO_NUMBER).fetchone()[0]:
+        connection.execute("INSERT INTO ticket_numbers VALUES (0)")
+    return [each.name for each in gone if each.kind == "table"]
+
+
+def raise_sequence(connection: sqlite3.Connection, table: str, last: int) -> None:
+    """Have an AUTOINCREMENT go on after `last` at least."""
+    changed = connection.execute("UPDATE sqlite_sequence SET seq=max(seq, ?) WHERE name=?", (last, table))
+    if not changed.rowcount:
+        connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
 
 
 _LATER: Final = ("agent", "evidence", "answered_at", "session_s", "ended_at", "cause", "ended_by", "talk_s")
@@ -219,4 +341,11 @@ POLICIES: Final = "SELECT version, saved_at, text FROM policy ORDER BY version D
 EVENT_RANGE: Final = (
     "SELECT (SELECT min(seq) FROM outbox), (SELECT seq FROM sqlite_sequence WHERE name='outbox')"
 )
+ANY_TABLE: Final = "SELECT 1 FROM sqlite_schema WHERE type='table' AND substr(name, 1, 7) <> 'sqlite_' LIMIT 1"
+ALARMS: Final = "SELECT name, text, raised_at FROM alarms ORDER BY raised_at"
+PUT_ALARM: Final = (
+    "INSERT INTO alarms VALUES (?,?,?) ON CONFLICT (name) DO UPDATE SET text=excluded.text, "
+    "raised_at=excluded.raised_at"
+)
+DROP_ALARM: Final = "DELETE FROM alarms WHERE name=?"
 START_EVENTS_AT: Final = "INSERT INTO sqlite_sequence (name, seq) VALUES ('outbox', ?)"

@@ -6,6 +6,7 @@ What was put but is not committed yet lies over what is read, so a record is the
 import contextlib
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,12 +19,31 @@ from routing.events import Event
 from routing.ids import floor7
 from routing.store import schema
 from routing.store.callback_reads import CallbackReads
-from routing.store.database import Database, is_broken
-from routing.store.interface import CallRow, Counts, Fault, Forgotten, PolicyVersion, StoreError, Unit
+from routing.store.database import LOG_KEPT, Database, is_broken, is_odd
+from routing.store.interface import (
+    LOSS,
+    CallRow,
+    Counts,
+    Fault,
+    Forgotten,
+    PolicyVersion,
+    StandingAlarm,
+    StoreError,
+    Unit,
+)
 from routing.store.writer import Hooks, Queued, Wish, Writer
 
 READ_BUSY: Final = 0.005
 """Seconds that a read may wait for a lock: a call waits with it. Readers in WAL mode hardly ever meet one."""
+
+CALM: Final = 3.0
+"""Seconds for which a database must have been well before the alarm goes down: a lock that comes and goes is one."""
+
+HANG: Final = 2.0
+"""Seconds that the database may take for one thing before the disk counts as one that hangs."""
+
+LOG_MAX: Final = 2 * LOG_KEPT
+"""Octets of the write-ahead log above which somebody must be reading in a transaction that does not end."""
 
 Done = Callable[[], None]
 Told = Callable[[bool], None]
@@ -41,33 +61,39 @@ class SqliteStore(CallbackReads):
     """`interface.Store` on a file. Never raises on opening: a database in trouble heals behind us."""
 
     def __init__(self, path: Path, post: Callable[[Done], object], clock: Callable[[], float], node: str,
-                 outbox: bool = True) -> None:
-        """`post` runs a function in the proxy's thread, from any thread; `clock` gives seconds since the epoch."""
+                 outbox: bool = True, steady: Callable[[], float] = time.monotonic) -> None:
+        """`post` runs a function in the proxy's thread, from any thread; `clock` gives seconds since the epoch,
+        `steady` seconds of a clock that is never set.
+        """
         self.outbox = outbox
         self.on_fault: Callable[[Fault], None] = _ignore
         self.on_events: Callable[[Sequence[Event]], None] = _ignore
         self.on_anew: Callable[[], None] = _nothing
         self._post, self._clock, self._node = post, clock, node
-        self._database = Database(path)
+        self._steady = steady
+        self._database = Database(path, clock, steady)
         self._reader: sqlite3.Connection | None = None
         self._reader_of = -1
         self._overlay: dict[str, dict[str, tuple[int, Record | None]]] = {}
         self._waiting: dict[int, Done] = {}
         self._promised: dict[int, Told] = {}
         self._serial = self._released = self._lost = 0
-        self._read_fault = self._write_fault = False
+        self._read_fault = self._write_fault = self._hangs = self._log_grown = False
+        self._well_since: float | None = None
+        """Since when all is well though the alarm is still up."""
         self._policy: str | None = None
         self._writer = Writer(self._database, outbox, Hooks(
             committed=lambda batch, events, refused: self._tell(partial(self._committed, batch, events, refused)),
             withdrawn=lambda promises: self._tell(partial(self._settle, promises, None)),
             anew=lambda: self._tell(lambda: self.on_anew()),
+            lost=lambda text: self._tell(partial(self._lose, text)),
             trouble=lambda why: self._tell(partial(self._trouble, why)),
             healed=lambda: self._tell(self._healed),
             dropped=lambda why: self._tell(partial(self._fault, "database_unit", f"not written: {why}")),
             outbox_full=lambda count: self._tell(
                 partial(self._fault, "outbox", f"nobody takes the events: the oldest {count} were dropped")),
             outbox_drained=lambda: self._tell(partial(self._fault, "outbox", None)),
-        ))
+        ), steady)
         try:
             self._database.ready()
         except (sqlite3.Error, OSError) as error:
@@ -75,13 +101,7 @@ class SqliteStore(CallbackReads):
         self._writer.start()
 
     def _begin_in_trouble(self, error: Exception) -> None:
-        broken = is_broken(error)
-        try:
-            why = self._database.failed(error)
-            if broken:
-                self._database.ready()
-        except (sqlite3.Error, OSError) as worse:
-            why = str(worse)
+        why = self._database.failed(error)
         self._writer.failing = True
         self._tell(partial(self._trouble, why))
         self.put(Unit())  # its commit says that all is well again
@@ -89,7 +109,12 @@ class SqliteStore(CallbackReads):
     @property
     def well(self) -> bool:
         """See Store."""
-        return self._database.opened > 0 and not (self._writer.failing or self._read_fault)
+        return self._database.opened > 0 and not (self._refusing or self._read_fault)
+
+    @property
+    def _refusing(self) -> bool:
+        """Whether nobody is to wait for a commit."""
+        return self._writer.failing or self._hangs
 
     # Reading
 
@@ -125,12 +150,11 @@ class SqliteStore(CallbackReads):
         self._close_reader()
         if not self._database.opened:
             return  # the writer tells what is wrong
-        if is_broken(error):
-            self._writer.suspect(str(error), self._reader_of)
+        if is_broken(error) or is_odd(error):
+            self._writer.suspect(error, self._reader_of)
         if not self._read_fault:
             self._read_fault = True
-            if not self._write_fault:
-                self._fault("database", f"{self._database.path}: {error}")
+            self._raise(f"{self._database.path}: {error}")
 
     def records(self, customer: str) -> list[Record]:
         """See Store."""
@@ -157,6 +181,10 @@ class SqliteStore(CallbackReads):
     def count_records(self) -> int:
         """See Store."""
         return int(self._read(schema.COUNT_RECORDS)[0][0])
+
+    def standing(self) -> list[StandingAlarm]:
+        """See Store."""
+        return [StandingAlarm(*row) for row in self._read(schema.ALARMS)]
 
     def open_calls(self) -> list[CallRow]:
         """See Store."""
@@ -197,7 +225,7 @@ class SqliteStore(CallbackReads):
             self._overlay.setdefault(record.customer, {})[record.agent] = serial, record
         for record in unit.removed:
             self._overlay.setdefault(record.customer, {})[record.agent] = serial, None
-        wait = done is not None and not self._writer.failing
+        wait = done is not None and not self._refusing
         if wait and done is not None:
             self._waiting[serial] = done
         self._queue(Queued(serial, unit), wait)
@@ -215,7 +243,7 @@ class SqliteStore(CallbackReads):
     def _promise(self, unit: Unit, claim: AttemptRow | None, done: Told) -> None:
         assert not unit.records, "what may be refused must not lie over what is read"
         assert not unit.removed
-        if self._writer.failing:
+        if self._refusing:
             done(False)
             return
         self._serial = serial = self._serial + 1
@@ -233,7 +261,8 @@ class SqliteStore(CallbackReads):
         self._settle(lost, None)
 
     def release(self) -> None:
-        """See Store."""
+        """See Store. Also looks how long the writer has been at what it does: it cannot say so where a disk hangs."""
+        self._watch()
         late = {serial for serial in self._promised if serial <= self._released}
         if late:
             self._writer.withdraw(late)
@@ -253,6 +282,11 @@ class SqliteStore(CallbackReads):
         """See Store."""
         self._policy = text
         self.put(Unit(policy=(text, now), durable=True), done)
+
+    @property
+    def log_bytes(self) -> int:
+        """How long the write-ahead log is, in octets."""
+        return self._writer.log_bytes
 
     def backlog(self) -> tuple[int, int]:
         """Return how many units wait for the database, and how many events in it for the broker. Cheap."""
@@ -311,9 +345,31 @@ class SqliteStore(CallbackReads):
 
     def _trouble(self, why: str) -> None:
         self._write_fault = True
-        if not self._read_fault:
-            self._fault("database", why)
+        self._raise(why)
         self._let_go(list(self._waiting))
+
+    def _watch(self) -> None:
+        """Raise and clear the alarms that are told by time alone."""
+        hangs = not self._writer.failing and self._writer.busy_for() > HANG
+        if hangs and not self._hangs:
+            self._hangs = True
+            self._raise(f"{self._database.path}: a write has taken more than {HANG:g} s: the disk hangs")
+            self._let_go(list(self._waiting))
+        elif not hangs and self._hangs:
+            self._hangs = False
+            self._clear()
+        if self._well_since is not None and self._steady() - self._well_since >= CALM:
+            self._well_since = None
+            self._fault("database", None)
+        log = self._writer.log_bytes
+        if (log > LOG_MAX and not self._log_grown) or (log <= LOG_KEPT and self._log_grown):
+            self._log_grown = not self._log_grown
+            self._fault("database_log", f"{self._database.path}-wal has {log >> 20} MiB and grows: another program "
+                        "reads in a transaction that does not end" if self._log_grown else None)
+
+    def _lose(self, text: str) -> None:
+        self._fault(LOSS, None)  # one that is up says less
+        self._fault(LOSS, text)
 
     def _healed(self) -> None:
         self._write_fault = False
@@ -327,8 +383,16 @@ class SqliteStore(CallbackReads):
             self._fault("database_queue", None)
 
     def _clear(self) -> None:
-        if not self._read_fault and not self._write_fault:
-            self._fault("database", None)
+        if self._read_fault or self._write_fault or self._hangs:
+            return
+        self._well_since = self._steady()
+        if CALM <= 0:
+            self._watch()
+
+    def _raise(self, why: str) -> None:
+        """Say that something is wrong, if nothing was until now. An alarm that is still up stays up."""
+        self._well_since = None
+        self._fault("database", why)
 
     def _fault(self, alarm: str, text: str | None) -> None:
         self.on_fault(Fault(alarm, text, self._clock()))

@@ -19,7 +19,7 @@ from routing.callbacks.facts import AttemptRow
 from routing.events import Event
 from routing.store import schema
 from routing.store.batch import Batch, claim
-from routing.store.database import Database, is_broken
+from routing.store.database import Database, is_broken, is_odd
 from routing.store.interface import Forgotten, Unit
 from routing.store.retention import Retention
 
@@ -42,6 +42,12 @@ CROWD: Final = 100
 RETRY: Final = 0.5
 """Seconds between two tries while the database is in trouble."""
 
+CLOSE_PATIENCE: Final = 10.0
+"""Seconds that the end waits for a disk that hangs."""
+
+LOOK: Final = 1.0
+"""Seconds between two looks at how long the write-ahead log is."""
+
 OUTBOX_MAX: Final = 1_000_000
 """Events that wait for the broker; then the oldest go. About 400 MB."""
 
@@ -63,7 +69,8 @@ class Queued(NamedTuple):
 
 def _dear(queued: Queued) -> bool:
     """Whether losing it would break a promise. Who asked for one that is not given yet is told no."""
-    return not queued.promise and (queued.unit.of_callbacks or queued.unit.policy is not None)
+    unit = queued.unit
+    return not queued.promise and (unit.of_callbacks or unit.policy is not None or bool(unit.alarms))
 
 
 class Hooks(NamedTuple):
@@ -74,7 +81,9 @@ class Hooks(NamedTuple):
     withdrawn: Callable[[Sequence[Queued]], None]
     """These promises are refused: the database is in trouble."""
     anew: Callable[[], None]
-    """Another or an empty database is in the place of the one that was open."""
+    """Another or an empty database is in the place of the one that was open, or a table of it is empty."""
+    lost: Callable[[str], None]
+    """Something that was in the database is lost; the words stand in the database as an alarm."""
     trouble: Callable[[str], None]
     """The database cannot be written; said once."""
     healed: Callable[[], None]
@@ -97,7 +106,13 @@ class Wish(NamedTuple):
 class Writer:
     """Owns the thread and the queue."""
 
-    def __init__(self, database: Database, outbox: bool, hooks: Hooks) -> None:
+    def __init__(self, database: Database, outbox: bool, hooks: Hooks, steady: Callable[[], float]) -> None:
+        """`steady`: seconds of a clock that is never set."""
+        self._steady = steady
+        self._busy_since: float | None = None
+        self._looked_at = -LOOK
+        self.log_bytes = 0
+        """How long the write-ahead log was a moment ago. Set by the thread, read by all."""
         self._database = database
         self._outbox = outbox
         self._hooks = hooks
@@ -105,7 +120,7 @@ class Writer:
         self._wake = threading.Condition(threading.Lock())
         self._stop = threading.Event()
         self._hurry = self._resting = False
-        self._suspect: tuple[str, int] | None = None
+        self._suspect: tuple[Exception, int] | None = None
         self._wish: Wish | None = None
         self._retention = Retention()
         self._anew = 0
@@ -147,10 +162,10 @@ class Writer:
         """Forget these units, as far as they are not being written already."""
         self._remove(lambda queued: queued.serial in serials)
 
-    def suspect(self, why: str, opened: int) -> None:
-        """Tell that a reader found the file broken that was the database's opening number `opened`."""
+    def suspect(self, error: Exception, opened: int) -> None:
+        """Tell what a reader met in the file that was the database's opening number `opened`."""
         with self._wake:
-            self._suspect = why, opened
+            self._suspect = error, opened
             self._wake.notify()
 
     def forget(self, wish: Wish) -> None:
@@ -164,22 +179,42 @@ class Writer:
         self._stop.set()
         with self._wake:
             self._wake.notify()
-        self._thread.join()
-        self._database.drop()
+        while self._thread.is_alive() and self.busy_for() < CLOSE_PATIENCE:
+            self._thread.join(LOOK)
+        if not self._thread.is_alive():
+            self._database.drop()
+
+    def busy_for(self) -> float:
+        """Return for how long the database has been at work on one thing, in seconds; 0 where it is not. Any thread.
+
+        A disk that hangs is seen by this only: the thread that waits for it can say nothing.
+        """
+        since = self._busy_since
+        return 0.0 if since is None else self._steady() - since
 
     def _run(self) -> None:
         while True:
+            self._busy_since = None
             batch = self._take()
+            self._busy_since = self._steady()
             suspect, self._suspect = self._suspect, None
             if suspect is not None and suspect[1] == self._database.opened:  # else it is out of the way already
-                self._condemn(suspect[0])
-            if batch:
+                self._say(suspect[0])
+                self._write(self._refuse_promises(batch))
+            elif batch:
                 self._write(batch)
             elif self._stop.is_set():
                 return
             wish, self._wish = self._wish, None
             if wish is not None and not self.failing:
                 self._forget(wish)
+            self._look_at_log()
+
+    def _look_at_log(self) -> None:
+        if self._steady() - self._looked_at >= LOOK:
+            self._looked_at = self._steady()
+            with contextlib.suppress(OSError):
+                self.log_bytes = self._database.log_bytes()
 
     def _take(self) -> list[Queued]:
         with self._wake:
@@ -202,31 +237,22 @@ class Writer:
     def _full(self) -> bool:
         return self._stop.is_set() or len(self._queue) >= BATCH_MAX
 
-    def _condemn(self, why: str) -> None:
-        try:
-            self._fail(self._database.move_aside(why))
-            self._database.ready()
-        except (sqlite3.Error, OSError) as error:
-            self._fail(self._database.failed(error))
-        else:
-            self._succeed()
-
     def _forget(self, wish: Wish) -> None:
         """Remove a slice, as a transaction of its own. It can wait: what is wrong with the database is told by what
         cannot, but for a file that is broken."""
         try:
             gone = self._retention.slice(self._database.ready(), wish.before, wish.rows)
         except (sqlite3.Error, OSError) as error:
-            if is_broken(error):
-                self._condemn(str(error))
+            if is_broken(error) or is_odd(error):
+                self._say(error)
+                self._write([])
             else:
-                with contextlib.suppress(OSError):
-                    self._database.failed(error)
+                self._database.failed(error)
         else:
             wish.told(gone)
 
     def _write(self, batch: list[Queued]) -> None:
-        """Commit a batch, trying again until the database lets us or we are to stop."""
+        """Commit a batch (an empty one: heal the database), trying again until it lets us or we are to stop."""
         while True:
             try:
                 events, refused = self._commit(batch)
@@ -240,8 +266,10 @@ class Writer:
             except (sqlite3.Error, OSError) as error:
                 self._say(error)
                 batch = self._refuse_promises(batch)
+                self._busy_since = None
                 if self._stop.wait(RETRY):
                     return
+                self._busy_since = self._steady()
                 continue
             self._succeed()
             self._committed_at = time.monotonic()
@@ -257,10 +285,7 @@ class Writer:
 
     def _say(self, error: Exception) -> None:
         """After an error of the database: do what it calls for, and say so."""
-        try:
-            self._fail(self._database.failed(error))
-        except OSError as worse:
-            self._fail(str(worse))
+        self._fail(self._database.failed(error))
 
     def _refuse_promises(self, batch: list[Queued]) -> list[Queued]:
         """Let nobody wait for a database in trouble; return what is left of the batch."""
@@ -291,6 +316,8 @@ class Writer:
 
     def _commit(self, batch: list[Queued]) -> tuple[list[Event], frozenset[int]]:
         connection = self._database.ready(any(queued.unit.durable or queued.promise for queued in batch))
+        for loss in self._database.take_losses():
+            self._hooks.lost(loss)
         if self._anew != self._database.anew:
             self._anew = self._database.anew
             self._hooks.anew()

@@ -17,7 +17,17 @@ from routing.callbacks.facts import (
 )
 from routing.direct import Record
 from routing.events import Event
-from routing.store.interface import TICKET_NUMBER, CallRow, Counts, Fault, Forgotten, PolicyVersion, StoreError, Unit
+from routing.store.interface import (
+    TICKET_NUMBER,
+    CallRow,
+    Counts,
+    Fault,
+    Forgotten,
+    PolicyVersion,
+    StandingAlarm,
+    StoreError,
+    Unit,
+)
 
 OPEN = ("open", "held")
 
@@ -188,6 +198,7 @@ class MemoryStore(MemoryCallbacks):
         self.on_fault: Callable[[Fault], None] = lambda fault: None
         self.on_events: Callable[[Sequence[Event]], None] = lambda events: None
         self.on_anew: Callable[[], None] = lambda: None
+        self.alarms: dict[str, StandingAlarm] = {}
         self.broken = False
         self.rows: dict[str, CallRow] = {}
         self.direct: dict[tuple[str, str], Record] = {}
@@ -224,6 +235,9 @@ class MemoryStore(MemoryCallbacks):
         self.direct.update((record[:2], record) for record in unit.records)
         for record in unit.removed:
             self.direct.pop(record[:2], None)
+        for gone in unit.alarms_gone:
+            self.alarms.pop(gone, None)
+        self.alarms.update((alarm.name, alarm) for alarm in unit.alarms)
         self.write(unit)
         numbers = {ticket.id: self.all_tickets[ticket.id].number for ticket in unit.tickets}
         for event in unit.events:
@@ -262,6 +276,10 @@ class MemoryStore(MemoryCallbacks):
 
     def release(self) -> None:
         pass
+
+    def standing(self) -> list[StandingAlarm]:
+        self._read()
+        return sorted(self.alarms.values(), key=lambda alarm: alarm.raised_at)
 
     def open_calls(self) -> list[CallRow]:
         self._read()

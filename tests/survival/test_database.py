@@ -223,3 +223,40 @@ def test_not_to_be_read(tmp_path: Path) -> None:
         eventually(lambda: not scene.boomerang.alarms(), "the alarm is down")
         scene.agent_misses(AGENT, CUSTOMER)
         assert scene.customer_reaches(CUSTOMER) == AGENT
+
+
+def test_what_was_lost_is_an_alarm_until_an_operator_takes_it_down(tmp_path: Path) -> None:
+    """A page is no good: everything else is there, calls pass meanwhile, and the alarm outlives restarts."""
+    with Scene(tmp_path) as scene:
+        for number in ("+36207650001", "+36207650002", "+36207650003"):
+            scene.boomerang.cli("dnc", "add", number)
+        scene.agent_misses(AGENT, "+36207654321")
+        eventually(lambda: scene.boomerang.sql("SELECT 1 FROM direct"), "the record is written")
+        scene.boomerang.terminate()
+        assert scene.boomerang.running.wait() == 0
+        file = scene.boomerang.data / "boomerang.db"
+        with closing(sqlite3.connect(file)) as other:
+            (page,) = other.execute("SELECT rootpage FROM sqlite_schema WHERE name='calls'").fetchone()
+        with file.open("r+b") as inside:
+            inside.seek((page - 1) * 4096)
+            inside.write(os.urandom(4096))
+        scene.boomerang.restart()
+        scene.both_ways()
+        loss = eventually(lambda: scene.boomerang.alarms().get("database_loss"), "the loss is said") or ""
+        assert "rows lost: calls" in loss
+        assert "do_not_call 3" in loss
+        assert list(scene.boomerang.data.glob("boomerang.db.broken-*"))
+        eventually(lambda: "database" not in scene.boomerang.alarms(), "it is well again")
+        assert scene.customer_reaches("+36207654321") == AGENT
+        assert len(scene.boomerang.cli("dnc", "list")) == 3
+        scene.boomerang.kill9()
+        scene.boomerang.restart()
+        assert scene.boomerang.alarms() == {"database_loss": loss}
+        assert scene.boomerang.cli("alarms", "list")[0]["by_hand"]
+        with pytest.raises(AssertionError, match="no alarm 'database' is up"):
+            scene.boomerang.cli("alarms", "clear", "database")
+        assert scene.boomerang.cli("alarms", "clear", "database_loss") == {"name": "database_loss"}
+        assert scene.boomerang.cli("alarms", "list") == []
+        scene.boomerang.kill9()
+        scene.boomerang.restart()
+        assert scene.boomerang.alarms() == {}

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from routing.callbacks.facts import AttemptRow, Delivery, JournalRow, TaskRow, Ticket, TicketComment
+from routing.callbacks.facts import AttemptRow, Barred, Delivery, JournalRow, TaskRow, Ticket, TicketComment
 from routing.ids import uuid7
 from tests.routing.world import BEGIN, CUSTOMER, SHARED
 
@@ -46,3 +46,7 @@ def a_comment(ticket: Ticket, text: str = "noted", internal: bool = True) -> Tic
 
 def a_delivery(ticket: Ticket, **changes: Any) -> Delivery:
     return Delivery(name(), ticket.id, None, "webhook", 0, BEGIN, None, "")._replace(**changes)
+
+
+def barred(customer: str = CUSTOMER) -> Barred:
+    return Barred(customer, BEGIN, "asked for it")

@@ -17,8 +17,8 @@ import pytest
 from config.policy import export_policy
 from routing.direct import Record
 from routing.facts import Ending
-from routing.store import writer
-from routing.store.interface import Unit
+from routing.store import database, writer
+from routing.store.interface import LOSS, Unit
 from tests.routing.world import CUSTOMER, SHARED, World
 
 Worlds = Callable[..., World]
@@ -37,6 +37,7 @@ sys.stdin.read()
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "RETRY", 0.05)
+    monkeypatch.setattr(database, "DOUBT", 0.1)
 
 
 @contextmanager
@@ -224,7 +225,8 @@ def test_garbage_at_start_is_moved_aside(worlds: Worlds, tmp_path: Path) -> None
     aside = list(tmp_path.glob("boomerang.db.broken-*"))
     assert len(aside) == 1
     assert aside[0].read_bytes().startswith(b"this is no database")
-    assert str(aside[0]) in world.alarms[0].data["text"]
+    assert "not a database" in world.alarms[0].data["text"]
+    assert str(aside[0]) in world.ledger.alarms()[LOSS]
 
 
 def test_garbage_while_running_is_moved_aside_and_the_policy_put_back(world: World) -> None:
