@@ -3,6 +3,7 @@
 import datetime
 import re
 import zoneinfo
+from collections import Counter
 from typing import Annotated, Final
 
 import holidays
@@ -147,15 +148,21 @@ def _holidays(text: str) -> str:
     return text
 
 
-def _window(text: str) -> str:
+def parse_window(text: str) -> float | None:
+    """Return the seconds of a window; None for `end_of_day`. ValueError where it is none, or out of its bounds."""
     if text == END_OF_DAY:
-        return text
+        return None
     try:
         seconds = parse_duration(text)
     except ValueError:
         raise ValueError(f"{text!r} is not a window: write end_of_day, or a duration such as 24h or 48h") from None
     if not 1 <= seconds <= LONGEST_WINDOW:
         raise ValueError(f"{text!r} is not a window: 1s at least, 14d at most")
+    return seconds
+
+
+def _window(text: str) -> str:
+    parse_window(text)
     return text
 
 
@@ -170,7 +177,7 @@ def _subject(text: str) -> str:
 
 
 def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:
-    twice = sorted({item for item in items if items.count(item) > 1})
+    twice = sorted(item for item, count in Counter(items).items() if count > 1)
     if twice:
         raise ValueError(f"{', '.join(twice)} stands here twice")
     return items

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from config.duration import format_duration, parse_duration
 from config.lines import format_key, index_lines, line_of
-from config.problem import ConfigError, Level, Problem
+from config.problem import ConfigError, Level, Problem, shorten
 from config.settings import ANY, fields_at, kind_at
 from config.syntax import explain
 
@@ -140,7 +140,7 @@ def build(
         details = error.errors()
         deeper = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
         kept = [detail for detail in details if detail["type"] != "too_short" or detail["loc"] not in deeper]
-        return None, [pair for detail in kept for pair in _explain(model, detail, belongs)]
+        return None, [(path, shorten(text)) for detail in kept for path, text in _explain(model, detail, belongs)]
 
 
 def marked(text: str, name: str) -> list[Problem]:
@@ -152,7 +152,7 @@ def marked(text: str, name: str) -> list[Problem]:
 def locate(found: Iterable[Found], text: str, name: str, level: Level = "error") -> list[Problem]:
     """Give each (path, text) its line in the TOML text."""
     lines = index_lines(text.removeprefix(BYTE_ORDER_MARK))
-    return [Problem(name, format_key(path), line_of(lines, path), what, level) for path, what in found]
+    return [Problem(name, shorten(format_key(path)), line_of(lines, path), what, level) for path, what in found]
 
 
 def _explain(model: type[BaseModel], detail: ErrorDetails, belongs: Belongs | None) -> list[Found]:

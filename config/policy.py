@@ -23,7 +23,7 @@ from config.guard import Guard
 from config.lines import format_key, split_key
 from config.loading import WRITTEN, Found, build, locate, parse_toml
 from config.policy_sections import SHARED, Agent, Group, Number, Policy
-from config.problem import ConfigError, Problem
+from config.problem import ConfigError, Problem, shorten
 from config.settings import ANY, Setting, fields_at, settings
 from config.toml import to_toml
 
@@ -88,7 +88,7 @@ def check_policy(
 ) -> tuple[Policy | None, list[Found]]:
     """Return the policy of parsed TOML or JSON, or None and what is wrong as (path, text)."""
     policy, found = build(Policy, raw, {WRITTEN: True}, _home)
-    found += contradictions(raw, peers)
+    found += [(path, shorten(text)) for path, text in contradictions(raw, peers)]
     if not kept:
         found += unbounded(raw)
     return (None if found else policy), found

@@ -1,7 +1,7 @@
 """What is wrong with a file: one value per problem, one error for all of them."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 Level = Literal["error", "warning", "ok"]
 """error: it cannot be used; warning: it can, but hardly anybody wants it so; ok: tried, and as it should be."""
@@ -26,6 +26,15 @@ class Problem(NamedTuple):
         if self.level != "error":
             place += f": {self.level}"
         return f"{place}: {self.key}: {self.text}" if self.key else f"{place}: {self.text}"
+
+
+LONGEST: Final = 500
+"""Characters of what a problem says: a wrong value may have any length."""
+
+
+def shorten(text: str) -> str:
+    """Return a text with its middle left out where it is too long to be read."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST // 2]} ... {text[-(LONGEST // 2):]}"
 
 
 class ConfigError(ValueError):

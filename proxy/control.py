@@ -77,7 +77,7 @@ import socket
 import stat
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import structlog
 
@@ -93,6 +93,9 @@ MOST_CLIENTS: Final = 32
 
 REQUEST_SECONDS: Final = 10.0
 """How long a client may take to send its request."""
+
+LONGEST_VERB: Final = 64
+"""Characters of an unknown verb that its refusal repeats."""
 
 MOMENTS: Final = frozenset({
     "created", "missed_at", "due", "expires", "responsible_since", "released", "ended", "claimed", "customer_at",
@@ -213,7 +216,7 @@ class ControlServer:
 
     def _call(self, line: bytes) -> Any:
         try:
-            request = json.loads(line)
+            request = json.loads(line, parse_constant=_no_number)
         except (ValueError, RecursionError):
             raise ControlError("a request is one line of JSON") from None
         verb, args = (request.get("verb"), request.get("args", {})) if isinstance(request, dict) else (None, None)
@@ -221,8 +224,13 @@ class ControlServer:
             raise ControlError('a request is {"verb": "...", "args": {...}}')
         handler = self._handlers.get(verb)
         if handler is None:
-            raise ControlError(f"unknown verb {verb!r}")
+            raise ControlError(f"unknown verb {verb[:LONGEST_VERB]!r}")
         return handler(args)
+
+
+def _no_number(word: str) -> NoReturn:
+    """JSON has no NaN and no infinity (RFC 8259 section 6), though Python reads them."""
+    raise ValueError(f"{word} is no number")
 
 
 def with_moments(data: Any, key: str = "") -> Any:

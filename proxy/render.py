@@ -153,7 +153,11 @@ def _is_moment(value: Any) -> bool:
 
 
 def _local(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(_clock.zone)
+    found = datetime.fromisoformat(text)
+    try:
+        return found.astimezone(_clock.zone)
+    except (ValueError, OverflowError):  # in that zone it is not in the years that there are
+        return found
 
 
 def _offset(text: Any) -> str:

@@ -29,8 +29,18 @@ def write_answer(value: Any) -> str:
     return write_json(value)
 
 
+FIRST: Final = -62_135_596_800.0
+"""The beginning of the year 1, seconds since the epoch."""
+LAST: Final = 253_402_300_799.0
+"""The last second of the year 9999: RFC 3339 writes no later one."""
+
+
 def rfc3339(at: float) -> str:
-    """Return a time in UTC to the millisecond, as RFC 3339 section 5.6 writes it."""
+    """Return a time in UTC to the millisecond, as RFC 3339 section 5.6 writes it.
+
+    A time that it cannot write becomes the nearest one that it can: an absurd value does not hide what is beside it.
+    """
+    at = min(max(FIRST, at), LAST)
     milliseconds = int(at * 1000)
     return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
 

@@ -85,8 +85,8 @@ def told() -> Iterator[None]:
         tell(error.problems, sys.stderr)
         raise typer.Exit(WRONG) from None
     except ControlError as error:
-        problems = [Problem(**problem) for problem in error.problems]
-        if not problems:
+        problems = [Problem(**problem) for problem in error.problems if problem["file"]]
+        if not problems:  # none, or one of the arguments: the error says it
             raise failure(str(error)) from None
         tell(problems, sys.stderr)
         raise typer.Exit(WRONG) from None

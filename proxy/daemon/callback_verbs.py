@@ -1,14 +1,32 @@
 """What an operator, MQTT and the API may ask about callbacks; the shapes stand in `proxy.control`."""
 
-import math
 from collections.abc import Callable
-from datetime import datetime
 from itertools import islice
 from typing import Any, Final, Protocol, get_args
 
 from config.callbacks import Language
+from config.fields import LONGEST_RING, LONGEST_WINDOW, MOST_ATTEMPTS
 from proxy.control import ControlError, Handler
-from proxy.daemon.arguments import UnknownError, do, kept, limit_of, look_up, number_of, read, word
+from proxy.daemon.arguments import (
+    LINE,
+    NOTE,
+    SENTENCE,
+    ArgumentError,
+    UnknownError,
+    do,
+    kept,
+    limit_of,
+    lines,
+    look_up,
+    moment,
+    number_of,
+    one_of,
+    read,
+    seconds,
+    whole,
+    window,
+    word,
+)
 from routing.callbacks.desk import Desk
 from routing.callbacks.facts import AttemptRow, JournalRow, TaskRow, TaskState
 from routing.ledger import Ledger
@@ -19,8 +37,6 @@ STATES: Final = get_args(TaskState)
 LANGUAGES: Final = get_args(Language)
 UUID_SIGNS: Final = 36
 """Signs of a whole id."""
-LONGEST_PREVIEW: Final = 600.0
-"""Seconds that an agent may see the card."""
 
 
 class DeskHolder(Protocol):
@@ -68,9 +84,7 @@ class CallbackVerbs:
 
     async def tasks(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Tasks, newest first; of those that are open the newest state, committed or not."""
-        state = word(args, "state")
-        if state is not None and state not in STATES:
-            raise ControlError(f"{state!r} is no state: {', '.join(STATES)}")
+        state = one_of(args, "state", STATES)
         customer = number_of(args, "customer", self._ledger.policy.region) if args.get("customer") else None
         group, limit, opened = word(args, "group"), limit_of(args), self._desk.open_tasks()
 
@@ -119,27 +133,27 @@ class CallbackVerbs:
         policy = self._ledger.policy
         group = word(args, "group") or next(iter(policy.group), None)
         if word(args, "group") is None and len(policy.group) != 1:
-            raise ControlError("group is missing: name one of " + ", ".join(policy.group))
-        responsible = word(args, "responsible")
+            raise ArgumentError("group", "group is missing: name one of " + ", ".join(policy.group))
+        responsible = word(args, "responsible", len("group:") + LINE)
         of_group = responsible is not None and responsible.startswith("group:")
-        options = _own_settings(args)
+        options = _own_settings(args, self._wall())
         if of_group and responsible is not None:
             options["responsible_group"] = responsible.removeprefix("group:")
         elif responsible is not None and not self._ledger.is_agent(responsible):
-            raise ControlError(f"responsible: {responsible!r} is no extension of an agent")
+            raise ArgumentError("responsible", f"responsible: {responsible!r} is no extension of an agent")
         number = number_of(args, "number", self._ledger.policy.region) if args.get("number") else None
         customer = number_of(args, "customer", self._ledger.policy.region)
         self._callbacks.want_media()
         row = do(lambda: self._desk.add(
             customer, group or "", self._wall(), campaign=word(args, "campaign"), number=number,
             responsible=None if of_group else responsible,
-            note=word(args, "note") or "", by=word(args, "by") or "operator", **options))
+            note=lines(args, "note", NOTE) or "", by=word(args, "by") or "operator", **options))
         self._callbacks.poke()
         return task_json(row)
 
     def _change(self, args: dict[str, Any], act: Callable[..., TaskRow]) -> dict[str, Any]:
         name = self._id(args)
-        row = do(lambda: act(name, self._wall(), word(args, "reason") or "operator"))
+        row = do(lambda: act(name, self._wall(), word(args, "reason", SENTENCE) or "operator"))
         self._callbacks.poke()
         return task_json(row)
 
@@ -147,7 +161,7 @@ class CallbackVerbs:
         """Return the id that is meant: itself, or as much of the end of an open task's as is unique."""
         name = word(args, "id") or ""
         if not name:
-            raise ControlError("id is missing")
+            raise ArgumentError("id", "id is missing")
         found = [row.id for row in self._desk.open_tasks() if row.id.endswith(name)]
         if len(found) > 1:
             raise ControlError(f"{name!r} is the end of {len(found)} callbacks: name more of it")
@@ -171,7 +185,7 @@ class CallbackVerbs:
     def bar(self, args: dict[str, Any]) -> dict[str, Any]:
         """Never call a number back."""
         customer = number_of(args, "customer", self._ledger.policy.region)
-        do(lambda: self._desk.bar(customer, self._wall(), word(args, "reason") or ""))
+        do(lambda: self._desk.bar(customer, self._wall(), word(args, "reason", SENTENCE) or ""))
         self._callbacks.poke()
         return {"customer": customer}
 
@@ -181,46 +195,15 @@ class CallbackVerbs:
         return {"customer": customer, "removed": int(do(lambda: self._desk.unbar(customer, self._wall())))}
 
 
-def _own_settings(args: dict[str, Any]) -> dict[str, Any]:
-    """Return what a task is to have otherwise than its group. ControlError where it cannot have that."""
-    found: dict[str, Any] = {}
-    for name, most in (("responsible_wait", math.inf), ("preview", LONGEST_PREVIEW)):
-        value = args.get(name)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
-            raise ControlError(f"{name}: {value!r} is no number of seconds that it can be")
-        found[name] = float(value)
-    window = word(args, "window")
-    if window is not None:
-        found["window"] = window
-    attempts = args.get("attempts")
-    if attempts is not None:
-        if isinstance(attempts, bool) or not isinstance(attempts, int):
-            raise ControlError(f"attempts: {attempts!r} is no whole number")
-        found["attempts"] = attempts
-    at = _moment(args.get("at"))
-    if at is not None:
-        found["at"] = at
-    language = word(args, "language")
-    if language is not None and language not in LANGUAGES:
-        raise ControlError(f"language: {language!r} is none of {', '.join(LANGUAGES)}")
-    return found | ({} if language is None else {"language": language})
-
-
-def _moment(value: object) -> float | None:
-    """Read a moment: seconds since the epoch, or RFC 3339 with its zone. ControlError where it is neither."""
-    if value is None or value == "":
-        return None
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    try:
-        read_as = datetime.fromisoformat(str(value))
-    except ValueError:
-        read_as = None
-    if read_as is None or read_as.tzinfo is None:
-        raise ControlError(f"at: {value!r} is no moment: write it as 2026-11-23T12:00:00+01:00")
-    return read_as.timestamp()
+def _own_settings(args: dict[str, Any], now: float) -> dict[str, Any]:
+    """Return what a task is to have otherwise than its group. ArgumentError where it cannot have that."""
+    own = {
+        "responsible_wait": seconds(args, "responsible_wait", LONGEST_WINDOW),
+        "preview": seconds(args, "preview", LONGEST_RING), "window": window(args, "window"),
+        "attempts": whole(args, "attempts", 1, MOST_ATTEMPTS), "at": moment(args, "at", now),
+        "language": one_of(args, "language", LANGUAGES),
+    }
+    return {name: value for name, value in own.items() if value is not None}
 
 
 def task_json(row: TaskRow) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from config.lines import format_key
 from config.policy import Policy, check_policy, plain_policy
+from config.problem import Problem, shorten
 from proxy.control import ControlError, Handler
 from proxy.daemon.arguments import UnknownError, kept, word
 from routing.callbacks.campaigns import active
@@ -84,6 +85,7 @@ class CampaignVerbs:
     def _put(self, raw: dict[str, Any]) -> None:
         changed, found = check_policy(raw)
         if changed is None:
-            said = "; ".join(f"{format_key(tuple(map(str, key)))}: {text}" for key, text in found)
-            raise ControlError(said)
+            problems = [Problem("", shorten(format_key(tuple(map(str, key)))), 0, text) for key, text in found]
+            said = "; ".join(f"{problem.key}: {problem.text}" for problem in problems)
+            raise ControlError(said, [problem._asdict() for problem in problems])
         self._put_policy(changed)

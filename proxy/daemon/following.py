@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 
 from proxy import log
 from proxy.control import ControlError, Handler
-from proxy.daemon.arguments import word
+from proxy.daemon.arguments import shown, word
 from proxy.daemon.journal import HEARD
 from routing.events import SCHEMA, Event, Kind
 
@@ -102,6 +102,6 @@ def _kinds(named: object) -> frozenset[str]:
     for one in named:
         fitting = {kind for kind in KINDS if kind == one or kind.partition(".")[0] == one.removesuffix(".*")}
         if not fitting:
-            raise ControlError(f"kinds: there is no event {one!r}: {', '.join(KINDS)}")
+            raise ControlError(f"kinds: there is no event {shown(one)}: {', '.join(KINDS)}")
         found |= fitting
     return frozenset(found)

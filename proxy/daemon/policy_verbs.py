@@ -1,12 +1,13 @@
 """What an operator may ask and change of the policy; the shapes stand in `proxy.control`."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from config.cautions import cautions
 from config.lines import format_key
-from config.loading import Found, locate
+from config.loading import FILE_BYTES, Found, locate
 from config.policy import (
     Peers,
     Policy,
@@ -19,10 +20,17 @@ from config.policy import (
     unset_key,
 )
 from config.problem import Problem
-from proxy.control import ControlError, Handler
-from proxy.daemon.arguments import kept
+from proxy.control import Handler
+from proxy.daemon.arguments import flag, kept, text, word
 from routing.ledger import Ledger
 from routing.store.interface import Store
+
+PATH: Final = 4096
+"""Characters of a file's name."""
+KEY: Final = 500
+"""Characters of a setting's key."""
+VALUE: Final = 65_536
+"""Characters of a setting's value."""
 
 PutPolicy = Callable[[Policy], None]
 """Puts a policy in force and keeps it."""
@@ -45,23 +53,20 @@ class PolicyVerbs:
             "policy.unset": kept(self.unset, self._store),
         }
 
-    def apply(self, args: dict[str, Any]) -> dict[str, Any]:
+    async def apply(self, args: dict[str, Any]) -> dict[str, Any]:
         """Put a whole policy in force, and say everything that is doubtful about it."""
-        text, name = str(args.get("toml", "")), str(args.get("name", "policy.toml"))
-        policy = parse_policy(text, name, self._peers)
-        return self._change(policy, locate(self._doubts(policy), text, name, "warning"))
+        toml, name = text(args, "toml", FILE_BYTES), word(args, "name", PATH) or "policy.toml"
+        policy = await asyncio.to_thread(parse_policy, toml, name, self._peers)  # a large one takes seconds
+        return self._change(policy, locate(self._doubts(policy), toml, name, "warning"))
 
     def set(self, args: dict[str, Any]) -> dict[str, Any]:
         """Change one key."""
-        new = args.get("new")
-        if not isinstance(new, bool | None):
-            raise ControlError("new is true or false")
-        key, value = str(args.get("key", "")), str(args.get("value", ""))
-        return self._one(set_key(self._ledger.policy, key, value, self._peers, bool(new)))
+        key, value, new = word(args, "key", KEY) or "", text(args, "value", VALUE), flag(args, "new")
+        return self._one(set_key(self._ledger.policy, key, value, self._peers, new))
 
     def unset(self, args: dict[str, Any]) -> dict[str, Any]:
         """Take one key, or all of an agent, number, group or campaign, out of the policy."""
-        return self._one(unset_key(self._ledger.policy, str(args.get("key", "")), self._peers))
+        return self._one(unset_key(self._ledger.policy, word(args, "key", KEY) or "", self._peers))
 
     def _doubts(self, policy: Policy) -> list[Found]:
         return cautions(policy, self._peers, self._data)
@@ -82,5 +87,5 @@ class PolicyVerbs:
 
 
 def _doubt(found: Found) -> Problem:
-    path, text = found
-    return Problem("policy", format_key(path), 0, text, "warning")
+    path, said = found
+    return Problem("policy", format_key(path), 0, said, "warning")

@@ -1,15 +1,32 @@
 """What an operator, MQTT and the API may ask about tickets; the shapes stand in `proxy.control`."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from proxy.control import ControlError, Handler
-from proxy.daemon.arguments import UnknownError, kept, limit_of, look_up, number_of, read, word
+from proxy.control import Handler
+from proxy.daemon.arguments import (
+    COMMENT,
+    ArgumentError,
+    UnknownError,
+    flag,
+    kept,
+    limit_of,
+    lines,
+    look_up,
+    number_of,
+    one_of,
+    read,
+    word,
+)
 from routing.callbacks.facts import Delivery, Ticket, TicketComment
 from routing.callbacks.tickets import TicketOffice
 from routing.ledger import Ledger
 from routing.store.interface import Store
 from routing.store.reader import Reader
+
+STATES: Final = ("open", "closed")
+MOST_NUMBERS: Final = 10 ** 15
+"""Numbers that tickets may have."""
 
 
 class TicketVerbs:
@@ -29,7 +46,7 @@ class TicketVerbs:
     async def tickets(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Tickets, newest first."""
         customer = number_of(args, "customer", self._ledger.policy.region) if args.get("customer") else None
-        state, limit = word(args, "state"), limit_of(args)
+        state, limit = one_of(args, "state", STATES), limit_of(args)
         rows = await look_up(lambda: self._reader.tickets(limit, state, customer))
         return [ticket_json(row) for row in rows]
 
@@ -43,10 +60,11 @@ class TicketVerbs:
 
     def comment(self, args: dict[str, Any]) -> dict[str, Any]:
         """Comment on a ticket; the comment is sent on like the ticket was."""
-        row, text = self._ticket(args), word(args, "text") or ""
+        text = lines(args, "text", COMMENT) or ""
+        author, internal = word(args, "author") or "operator", flag(args, "internal")
+        row = self._ticket(args)
         if not text.strip():
-            raise ControlError("text is missing")
-        author, internal = word(args, "author") or "operator", bool(args.get("internal"))
+            raise ArgumentError("text", "text is missing")
         self._store.put(self._office.comment(row.id, text, self._wall(), author, internal))
         self._changed()
         return ticket_json(row)
@@ -60,7 +78,9 @@ class TicketVerbs:
 
     def _ticket(self, args: dict[str, Any]) -> Ticket:
         given = args.get("id")
-        name = str(given) if isinstance(given, int) else word(args, "id") or ""
+        if isinstance(given, int) and not isinstance(given, bool) and 0 <= given < MOST_NUMBERS:
+            given = str(given)
+        name = word({"id": given}, "id") or ""
         row = read(lambda: self._store.ticket(name))
         if row is None:
             raise UnknownError(f"there is no ticket {name!r}")

@@ -1,10 +1,10 @@
 """What the daemon answers on its control socket; the shapes stand in `proxy.control`."""
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from proxy.control import Handler
-from proxy.daemon.arguments import kept, limit_of, look_up, number_of, read
+from proxy.daemon.arguments import flag, kept, limit_of, look_up, number_of, read, word
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.tracing import MessageTracer
 from routing.calls import OWN
@@ -13,6 +13,9 @@ from routing.ledger import Ledger
 from routing.numbers import Numbers
 from routing.store.interface import CallRow, Store
 from routing.store.reader import Reader
+
+CALL_ID: Final = 256
+"""Characters of a Call-ID that is followed."""
 
 
 class Sides(NamedTuple):
@@ -68,7 +71,7 @@ class Verbs:
         calls = self._ledger.calls()
         active = {call.id: call.row() for call in calls[max(0, len(calls) - limit):]}
         rows = list(reversed(active.values()))
-        if not args.get("active"):
+        if not flag(args, "active"):
             ids = {call.id for call in calls}
             ended = await look_up(lambda: self._reader.calls(limit))
             rows = [*rows, *(row for row in ended if row.id not in ids)]
@@ -92,7 +95,7 @@ class Verbs:
 
     def direct_remove(self, args: dict[str, Any]) -> dict[str, int]:
         """Remove a customer's direct callbacks, or the one with one agent."""
-        agent = args.get("agent")
+        agent = word(args, "agent")
         found = [one for one in self._records(args)
                  if agent is None or one.agent == agent]
         for one in found:
@@ -102,7 +105,7 @@ class Verbs:
 
     async def trace(self, args: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """Follow one number, one call, or everything."""
-        of = str(args.get("of") or "")
+        of = word(args, "of", CALL_ID) or ""
         yield {"columns": [*self._sides.trunks, self._sides.node, *self._sides.pbxs]}
         digits, call_ids = "", set[bytes]()
         if of:

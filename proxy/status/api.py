@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, FastAPI, Path, Query, Response
 from pydantic import Field
 
+from config.fields import LONGEST_RING, LONGEST_WINDOW
 from proxy.status import policy_api
 from proxy.status.api_base import Body, Do, JsonRoute, answer
 from proxy.status.commands import Commands, outcome
@@ -17,18 +18,20 @@ from proxy.status.commands import Commands, outcome
 class NewCallback(Body):
     """A callback task to add."""
 
-    customer: str = Field(description="Number of the customer, as +E.164 or as the policy's region writes it.")
+    customer: str = Field(max_length=64, description="Number of the customer, as +E.164 or as the region writes it.")
     group: str | None = Field(default=None, description="Group that calls; the only one where it is left out.")
     number: str | None = Field(default=None, description="Our number to show; the group's where it is left out.")
     campaign: str | None = Field(default=None, description="Five-digit id of the campaign it belongs to.")
     responsible: str | None = Field(
         default=None, description="Extension that it waits for (`current`), or `group:NAME`."
     )
-    responsible_wait: float | None = Field(default=None, ge=0, description="Seconds that it waits for them.")
+    responsible_wait: float | None = Field(default=None, ge=0, le=LONGEST_WINDOW,
+                                           description="Seconds that it waits for them.")
     language: str | None = Field(default=None, description="Language of the prompts.")
-    preview: float | None = Field(default=None, ge=0, le=600, description="Seconds the agent sees the card.")
+    preview: float | None = Field(default=None, ge=0, le=LONGEST_RING, description="Seconds the agent sees it.")
     at: str | None = Field(default=None, description="When to try first, RFC 3339 with its zone; at once if left out.")
-    window: str | None = Field(default=None, description="How long it is tried, such as 24h; the group's if left out.")
+    window: str | None = Field(default=None, description="How long it is tried: end_of_day, or 1s to 14d.",
+                               examples=["24h"])
     attempts: int | None = Field(default=None, ge=1, le=10, description="How often at most; the group's if left out.")
     note: str = Field(default="", max_length=500, description="What the card says beside.")
 
@@ -42,7 +45,7 @@ class Reason(Body):
 class Bar(Body):
     """A number for the do-not-call list."""
 
-    customer: str = Field(description="Number, as +E.164 or as the policy's region writes it.")
+    customer: str = Field(max_length=64, description="Number, as +E.164 or as the policy's region writes it.")
     reason: str = Field(default="", max_length=200)
 
 

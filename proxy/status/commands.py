@@ -12,7 +12,7 @@ Rules
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 import structlog
 
@@ -129,12 +129,16 @@ def _arguments(payload: bytes) -> dict[str, Any]:
     if not payload.strip():
         return {}
     try:
-        args = json.loads(payload)
+        args = json.loads(payload, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise CommandError("the payload is no JSON") from None
     if not isinstance(args, dict):
         raise CommandError("the payload is no JSON object")
     return args
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number")
 
 
 def _refused(error: CommandError) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class OneSetting(Body):
     """One setting of the policy."""
 
     key: str = Field(min_length=1, max_length=500, description='Dotted key, such as `number."+3614445555".kind`.')
-    value: bool | int | list[str] | Annotated[str, Field(max_length=5000)] = Field(
+    value: bool | int | list[str] | Annotated[str, Field(max_length=65_536)] = Field(
         description='The value, or its text as TOML writes it: `3` or `"3"`, `8h`, `["201"]`.')
     new: bool = Field(default=False, description="An agent, number, group or campaign that is not listed is made; "
                                                  "else it is taken for a typing error.")

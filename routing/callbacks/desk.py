@@ -30,7 +30,7 @@ from routing.callbacks.keeper import Keeper
 from routing.callbacks.office import Office
 from routing.callbacks.replan import Replanner
 from routing.callbacks.screen import Screen
-from routing.callbacks.task import Task
+from routing.callbacks.task import Task, within_reach
 from routing.callbacks.terms import TermBook
 from routing.callbacks.tickets import TicketOffice
 from routing.ids import Names, RandomBytes
@@ -291,7 +291,7 @@ class Desk(Office):
         self._screen.dialled.restore(past)
         self._screen.barred = {row.customer for row in barred}
         for row in rows:
-            self._keeper.register.add(Task(row))
+            self._keeper.register.add(Task(within_reach(row, now)))
         draft = self._draft(now)
         for attempt in attempts:
             if attempt.node == self._node or attempt.claimed_at < now - ABANDONED:

@@ -2,12 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 from config.callbacks import Language
 from config.campaign import Campaign
-from config.duration import parse_duration
-from config.fields import MOST_ATTEMPTS
+from config.fields import MOST_ATTEMPTS, parse_window
 from routing.callbacks.draft import Draft
 from routing.callbacks.facts import AttemptRow, Barred, JournalRow, TaskRow
 from routing.callbacks.intake import Intake, Wish
@@ -130,10 +129,12 @@ class Office:
             raise DeskError(f"attempts are 1 to {MOST_ATTEMPTS}")
         if language is not None and language not in get_args(Language):
             raise DeskError(f"{language!r} is none of {', '.join(get_args(Language))}")
-        options = {name: value for name, value in (
-            ("note", note or None), ("window", None if window is None else _seconds(window)), ("attempts", attempts),
-            ("responsible_wait", responsible_wait), ("language", language), ("preview", preview),
+        options: dict[str, Any] = {name: value for name, value in (
+            ("note", note or None), ("attempts", attempts), ("responsible_wait", responsible_wait),
+            ("language", language), ("preview", preview),
         ) if value is not None}
+        if window is not None:
+            options["window"] = _seconds(window)
         who = Responsible("current", responsible) if responsible is not None else \
             Responsible("group", responsible_group) if responsible_group is not None else None
         draft = self._draft(now)
@@ -219,8 +220,8 @@ class Office:
         return Draft(self._teller, now)
 
 
-def _seconds(window: str) -> float:
+def _seconds(window: str) -> float | None:
     try:
-        return parse_duration(window)
+        return parse_window(window)
     except ValueError as error:
         raise DeskError(str(error)) from None

@@ -5,6 +5,9 @@ from typing import Any, Final, Literal, NamedTuple
 from routing.callbacks.facts import AttemptRow, Order, Outcome, Step, TaskRow
 from routing.events import rfc3339
 
+FURTHEST: Final = 32_503_680_000.0
+"""The year 3000, seconds since the epoch: a calendar reckons that far from any moment before it."""
+
 
 class No(NamedTuple):
     """Why a task is not tried now."""
@@ -110,6 +113,22 @@ def task_data(row: TaskRow, agent: str | None = None, **more: Any) -> dict[str, 
         "attempts_max": row.attempts_max, "due_at": _when(row.due_at), "expires_at": _when(row.expires_at),
         "responsible": row.responsible, "agent": agent, **more,
     }
+
+
+def within_reach(row: TaskRow, now: float) -> TaskRow:
+    """Return the row of a task as it can be lived with: one whose moments no calendar can reckon with ends now.
+
+    So it is told and seen as one that has expired, and the tasks beside it are not held up by it.
+    """
+    if all(_reachable(at) for at in (row.created_at, row.missed_at, row.expires_at, row.due_at or 0.0)):
+        return row
+    return row._replace(created_at=row.created_at if _reachable(row.created_at) else now,
+                        missed_at=row.missed_at if _reachable(row.missed_at) else now, expires_at=now,
+                        due_at=row.due_at if _reachable(row.due_at or 0.0) else now)
+
+
+def _reachable(at: object) -> bool:
+    return isinstance(at, int | float) and 0 <= at < FURTHEST
 
 
 def _when(at: float | None) -> str | None:

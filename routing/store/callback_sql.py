@@ -1,8 +1,8 @@
 """The statements about callbacks, and how their rows stand in the tables: lists and details as JSON text."""
 
 import json
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
 
 from routing.callbacks.facts import (
     AttemptRow,
@@ -15,6 +15,8 @@ from routing.callbacks.facts import (
     TicketComment,
 )
 from routing.events import write_json
+
+T = TypeVar("T")
 
 
 def _columns(fields: Iterable[str]) -> str:
@@ -130,6 +132,15 @@ _DECLINED: Final = TaskRow._fields.index("declined")
 _OPTIONS: Final = TaskRow._fields.index("options")
 
 
+def read_json(text: Any, kind: Callable[[], T]) -> T:
+    """Return what a column holds; an empty `kind` where that cannot be read: one bad row does not hide the others."""
+    try:
+        found = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return kind()
+    return found if isinstance(found, type(kind())) else kind()
+
+
 def from_task(task: TaskRow) -> list[object]:
     """Return what stands in the table for a task."""
     values: list[object] = list(task)
@@ -141,8 +152,8 @@ def from_task(task: TaskRow) -> list[object]:
 def to_task(row: tuple[Any, ...]) -> TaskRow:
     """Return the task of a row."""
     values = list(row)
-    values[_DECLINED] = tuple(json.loads(row[_DECLINED])) if row[_DECLINED] != "[]" else ()
-    values[_OPTIONS] = json.loads(row[_OPTIONS]) if row[_OPTIONS] != "{}" else {}
+    values[_DECLINED] = tuple(read_json(row[_DECLINED], list)) if row[_DECLINED] != "[]" else ()
+    values[_OPTIONS] = read_json(row[_OPTIONS], dict) if row[_OPTIONS] != "{}" else {}
     return TaskRow._make(values)
 
 
@@ -154,7 +165,7 @@ def from_journal(line: JournalRow) -> tuple[object, ...]:
 def to_journal(row: tuple[Any, ...]) -> JournalRow:
     """Return the line of a journal of a row."""
     task, at, kind, agent, data = row
-    return JournalRow(task, at, kind, agent, json.loads(data))
+    return JournalRow(task, at, kind, agent, read_json(data, dict))
 
 
 def from_ticket(ticket: Ticket) -> tuple[object, ...]:

@@ -1,7 +1,6 @@
 """The database read from another thread: a connection of its own, so that neither waits for the other."""
 
 import contextlib
-import json
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
@@ -36,7 +35,7 @@ class Reader(CallbackReads):
     def events_after(self, seq: int, limit: int) -> list[Event]:
         """Return at most `limit` events after `seq`, in order; none while the database cannot be read."""
         rows = self._read(EVENTS, (seq, limit))
-        return [Event(kind, time, ident, json.loads(data), self._node, number)
+        return [Event(kind, time, ident, sql.read_json(data, dict), self._node, number)
                 for kind, time, ident, data, number in rows]
 
     def count_direct(self, now: float) -> int | None:

@@ -4,7 +4,6 @@ What was put but is not committed yet lies over what is read, so a record is the
 """
 
 import contextlib
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +16,7 @@ from routing.callbacks.facts import AttemptRow
 from routing.direct import Record
 from routing.events import Event
 from routing.ids import floor7
-from routing.store import schema
+from routing.store import callback_sql, schema
 from routing.store.callback_reads import CallbackReads
 from routing.store.database import LOG_KEPT, Database, is_broken, is_odd
 from routing.store.interface import (
@@ -202,7 +201,7 @@ class SqliteStore(CallbackReads):
 
     def events_after(self, seq: int, limit: int) -> list[Event]:
         """See Store."""
-        return [Event(kind, time, name, json.loads(data), self._node, number)
+        return [Event(kind, time, name, callback_sql.read_json(data, dict), self._node, number)
                 for kind, time, name, data, number in self._read(schema.EVENTS, (seq, limit))]
 
     def load_policy(self) -> str | None:
