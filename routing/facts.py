@@ -136,6 +136,11 @@ class OpenCall(NamedTuple):
     """Extension of the agent that the call was sent to first; None where it went its normal way at once."""
 
 
+Standing = Literal["open", "over", "long_over", "unknown"]
+"""How a call stands: in progress; ended lately, so that messages of its end are still under way; ended before that;
+not written down, or given up as lost: it may go on."""
+
+
 class Router(Protocol):
     """What the proxy may ask of the rules and tell them.
 
@@ -188,6 +193,9 @@ class Router(Protocol):
         `stored` is called once, in the proxy's thread, when everything that follows from this is committed, or at
         once where it cannot be: the answer that the far end waits for leaves after that.
         """
+
+    def standing(self, call: str, now: float) -> Standing:
+        """Say how a call stands; it may have begun in a process before this one."""
 
     def open_call(self, sip_call_id: str) -> OpenCall | None:
         """The open call with this Call-ID: how messages of a call that began before a restart find their entry."""

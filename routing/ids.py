@@ -24,6 +24,11 @@ def floor7(now: float) -> str:
     return _write(now, "0" * 2 * _NOISE)
 
 
+def time7(name: str) -> float:
+    """Return the moment that a UUID version 7 was given, seconds since the epoch."""
+    return int(name[:8] + name[9:13], 16) / 1000
+
+
 def _write(now: float, noise: str) -> str:
     time = f"{int(now * 1000) & 0xFFFF_FFFF_FFFF:012x}"
     return f"{time[:8]}-{time[8:]}-7{noise[:3]}-{_VARIANT[noise[3]]}{noise[4:7]}-{noise[7:19]}"

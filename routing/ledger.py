@@ -19,9 +19,9 @@ from routing.calls import ON_BEHALF, Call
 from routing.dialogs import Dialog
 from routing.direct import Change, Record
 from routing.events import Event
-from routing.facts import WAITING_ROOM, Decision, Ending, Identity, NewCall, OpenCall, Target
+from routing.facts import WAITING_ROOM, Decision, Ending, Identity, NewCall, OpenCall, Standing, Target
 from routing.identity import PbxFacts
-from routing.ids import RandomBytes
+from routing.ids import RandomBytes, time7
 from routing.store.interface import NOTHING, Store, StoreError, Unit
 from routing.teller import Teller, idle, record_data
 from routing.today import Today
@@ -37,6 +37,14 @@ WAITS_HERE: Final = Target(local=WAITING_ROOM)
 SWEEP_SLICE: Final = 500
 """Expired records tidied in one turn."""
 
+ENDS_WITHIN: Final = 300.0
+"""Seconds after its end in which a call's last messages may be under way: more than Timer C and 64*T1 (a 2xx that
+crossed its CANCEL is acknowledged and hung up after the end)."""
+ENDED_MAX: Final = 10_000
+"""Ends that are known without asking the database."""
+LONGEST_UNSEEN: Final = 7 * 86_400.0
+"""Seconds for which a call may go on that is not written down."""
+
 
 class Ledger(Aftermath):
     """`facts.Router`, `callbacks.facts.Books` and `callbacks.facts.Floor` over a store. Nothing here blocks."""
@@ -50,6 +58,8 @@ class Ledger(Aftermath):
         """Customers in a call that began with a live record, and how many such calls: their records are not tidied."""
         self._restored: dict[str, str] = {}
         """By Call-ID: calls that began before this process did."""
+        self._ended: dict[str, float] = {}
+        """When the last ones of this process ended, by name."""
         self._to_restore = True
         self._tidy_limit = SWEEP_SLICE
         store.on_fault = lambda fault: self.alarm(fault.alarm, fault.text, fault.at)
@@ -154,6 +164,8 @@ class Ledger(Aftermath):
                 stored()
             return
         del self._calls[call]
+        if ending.by != "lost":
+            self._remember_end(call, now)
         events: list[Event] = []
         if entry.behalf_of is not None:
             self._left_outside(entry, self._rules.policy.direct_callback.min_talk, now)
@@ -181,6 +193,26 @@ class Ledger(Aftermath):
                 unit = unit.joined(follows)
         self._store.put(unit, stored)
         self.on_floor()
+
+    def standing(self, call: str, now: float) -> Standing:
+        """See Router. Asks the database where a call did not end in this process, or a while ago."""
+        if call in self._calls:
+            return "open"
+        ended_at = self._ended.get(call)
+        if ended_at is None:
+            try:
+                row = self._store.call(call)
+            except StoreError:
+                row = None
+            if row is None or row.ended_at is None or row.ended_by == "lost":
+                return "unknown" if now - time7(call) < LONGEST_UNSEEN else "long_over"
+            ended_at = row.ended_at
+        return "over" if now - ended_at < ENDS_WITHIN else "long_over"
+
+    def _remember_end(self, call: str, now: float) -> None:
+        if len(self._ended) >= ENDED_MAX:
+            del self._ended[next(iter(self._ended))]
+        self._ended[call] = now
 
     def open_call(self, sip_call_id: str) -> OpenCall | None:
         """See Router. Only calls that began before this process did are looked for."""

@@ -131,11 +131,14 @@ class Proxy(Newcomers):
         if token is None:
             self._without_token(request, flow, now)
             return
-        sender = token.sender(request.from_.tag, request.to.tag)
+        sender, why = token.sender(request.from_.tag, request.to.tag), in_dialog.refusal(self, request, token, flow)
+        if sender is None or why is not None:
+            self._not_inside(request, flow, why or "another_dialog")
+            return
         relay: Relay | None = None
         if request.method == b"ACK":
             self.acknowledged(token.call, sender)
-        elif sender is None:  # in no dialog of this call: what becomes of it says nothing of the call
+        elif not token.is_call:
             relay = Relay(self, request, flow, token.call)
         elif request.method == b"BYE":
             relay = Bye(self, request, flow, token.call, sender)
@@ -145,7 +148,7 @@ class Proxy(Newcomers):
             relay = Relay(self, request, flow, token.call)
         if relay is not None:
             self.open_relay(relay, request, now)
-        self.prepare(request, None if self._all_trusted else self.peers.identify(flow, request.via.port))
+        self.prepare(request, trusted=self.flow_trusted(flow))
         if isinstance(relay, Refresh) and relay.sender.side == "callee":
             relay.connected = identities(request, CONNECTED, self.domains)
         try:
@@ -153,6 +156,15 @@ class Proxy(Newcomers):
         except SipError as error:
             if relay is not None:
                 relay.refuse(error.status, now)
+
+    def _not_inside(self, request: Request, flow: Flow, why: str) -> None:
+        """Refuse a request whose token verifies and opens nothing for it. A peer's is late, and no attack."""
+        if request.method == b"ACK" or self.peers.candidates(flow):
+            self.counters.refused.add(why)
+            if request.method != b"ACK":
+                self.answer(request, flow, 481)
+        else:
+            self.refuse(request, flow, 481, why)
 
     def _without_token(self, request: Request, flow: Flow, now: float) -> None:
         """Refuse a request inside a dialog that nothing proves. A peer may go on with what an earlier process began."""

@@ -1,4 +1,13 @@
-"""Requests inside a dialog: routed from the Route alone (RFC 3261 section 16.4); no dialog is remembered for it."""
+"""Requests inside a dialog: routed from the Route alone (RFC 3261 section 16.4); no dialog is remembered for it.
+
+Who may send one: whoever saw a token once knows it for ever, so it opens nothing by itself.
+- One of the two tags is the caller's, which the token knows, and the Call-ID is its own.
+- The call is in progress. Once it is over, only what ends transactions and dialogs passes, ACK and BYE, and that for a
+  while. A call that nobody wrote down, or that was given up as lost, may go on: peers may speak in it.
+- The sender is a peer, or is where Contact or Record-Route of this very call say that its requests come from. What
+  somebody who is no peer asserts is never believed.
+- In a subscription that passes, which nobody writes down, only peers speak.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +25,8 @@ if TYPE_CHECKING:
     from proxy.core.newcomers import Newcomers
     from proxy.core.relay import Relay
 
+ENDS = frozenset((b"ACK", b"BYE"))
+"""What may still be under way when a call is over: a 2xx that crossed its CANCEL is acknowledged and hung up."""
 OWN_ROUTES = 2
 """Route values of ours that one request may carry: two where the call changes transports (RFC 5658)."""
 
@@ -44,6 +55,21 @@ def open_route(core: Newcomers, request: Request) -> Token | None:
             return None
         request.drop_first_value(b"route")
     return token
+
+
+def refusal(core: Newcomers, request: Request, token: Token, flow: Flow) -> str | None:
+    """Say why a request with a token that verifies may not pass; None: it may."""
+    if token.sender(request.from_.tag, request.to.tag) is None:
+        return "another_dialog"
+    is_peer = bool(core.peers.candidates(flow))
+    if not token.is_call:
+        return None if is_peer else "stranger_in_subscription"
+    standing = core.standing(token.call)
+    if standing == "long_over" or (standing == "over" and request.method not in ENDS):
+        return "call_is_over"
+    if is_peer or core.named.holds(token.call, flow):
+        return None
+    return "stranger_in_dialog"
 
 
 def _undo_strict_routing(request: Request) -> None:
@@ -92,7 +118,7 @@ def _located(core: Newcomers, request: Request, flow: Flow, relay: Relay | None,
 def acknowledge(core: Newcomers, request: Request, flow: Flow) -> None:
     """Forward an ACK to a 2xx that used the branch of its INVITE (RFC 6026 section 7.1)."""
     token = open_route(core, request) if request.to.tag is not None else None
-    if token is not None:
+    if token is not None and refusal(core, request, token, flow) is None:
         core.acknowledged(token.call, token.sender(request.from_.tag, request.to.tag))
-        core.prepare(request, None)
+        core.prepare(request, trusted=core.flow_trusted(flow))
         forward(core, request, flow, None)

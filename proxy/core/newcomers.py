@@ -99,9 +99,11 @@ class Newcomers(Told):
             return False
         return any(self.seals.loop_mark_of(via.branch) == mark for via in first_vias(request, MAX_HOPS))
 
-    def prepare(self, request: Request, source: Peer | None) -> None:
-        """Everything that is done once, whatever the target: RFC 3261 section 16.6 items 1 to 3, and hygiene."""
-        trusted = self._all_trusted or self.believed([] if source is None else [source])
+    def prepare(self, request: Request, *, trusted: bool) -> None:
+        """Everything that is done once, whatever the target: RFC 3261 section 16.6 items 1 to 3, and hygiene.
+
+        `trusted`: what the sender asserts is believed.
+        """
         clean(request, self.private, trusted=trusted)
         count_hop(request)
 
@@ -135,7 +137,7 @@ class Newcomers(Told):
         if uri != request.uri:
             request.set_uri(uri)  # not before: without the magic cookie the URI that came names the transaction
         request.remove(b"route")
-        self.prepare(request, source)
+        self.prepare(request, trusted=source.trusted)
         if decision.reason == "direct":
             self.counters.direct_used += 1
         relay.start(now)
@@ -176,7 +178,7 @@ class Newcomers(Told):
         relay.loop = mark
         self.open_relay(relay, request, now)
         request.remove(b"route")
-        self.prepare(request, source)
+        self.prepare(request, trusted=source.trusted)
         if not relay.try_hops(0, self.health.order(target.hops, now), now):
             relay.refuse(503, now)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from proxy.core.counters import OTHER, STATUS_CLASSES, Counters
 from proxy.core.headers import clean
 from proxy.core.health import Health
-from proxy.core.peers import Peer, PeerTable
+from proxy.core.named import NamedAddresses
+from proxy.core.peers import PeerTable
 from proxy.core.ports import Journal, Locator, Network, Tracer
 from proxy.core.requests_out import Outgoing, make_outgoing, token_for
 from proxy.core.seals import NO_LOOP_MARK, Seals
@@ -92,6 +93,7 @@ class Outward:
         """Of requests inside dialogs of our own, by their key."""
         self.kin: dict[tuple[Any, ...], tuple[tuple[Any, ...], Flow]] = {}
         """The keys of both, and where each request came from, by the names that do without sent-by."""
+        self.named = NamedAddresses(parts.peers)
         self.pending = 0
         """Requests without a final response."""
 
@@ -184,12 +186,14 @@ class Outward:
         return response.to_bytes()
 
     def hop_trusted(self, hop: Hop) -> bool:
-        """Whether what a hop asserts is believed."""
-        return self._all_trusted or self.believed([peer for peer in self.peers if hop in peer.hops])
+        """Whether what a hop asserts is believed; nothing is of one that is no peer's."""
+        found = self.peers.at(hop)
+        return bool(found) and (self._all_trusted or all(peer.trusted for peer in found))
 
-    def believed(self, peers: list[Peer]) -> bool:
-        """Whether all of these are trusted; of somebody who is no peer nobody knows whose side it is, so all count."""
-        return all(peer.trusted for peer in peers or self.peers)
+    def flow_trusted(self, flow: Flow) -> bool:
+        """Whether what a source asserts is believed; nothing is of one that is no peer's."""
+        found = self.peers.candidates(flow)
+        return bool(found) and (self._all_trusted or all(peer.trusted for peer in found))
 
     def forget_client(self, tx: ClientTransaction) -> None:
         """Drop a client transaction that is over."""

@@ -75,13 +75,15 @@ class Peer:
 class PeerTable:
     """All peers, found by source."""
 
-    __slots__ = ("_cache", "_peers", "pbxs", "trunks")
+    __slots__ = ("_cache", "_peers", "pbxs", "places", "trunks")
 
     def __init__(self, peers: Sequence[Peer]) -> None:
         self._peers = tuple(peers)
         self.trunks = {peer.name: peer for peer in peers if peer.side == "trunk"}
         self.pbxs = {peer.name: peer for peer in peers if peer.side == "pbx"}
         self._cache: dict[tuple[str, str, int], tuple[Peer, ...]] = {}
+        self.places = self._places()
+        """Addresses of the peers as `host:port`, IPv6 in brackets: as a URI names them."""
 
     def __iter__(self) -> Iterator[Peer]:
         return iter(self._peers)
@@ -91,6 +93,11 @@ class PeerTable:
         peer.addresses = addresses
         peer.hops = tuple(address.hop for address in addresses)
         self._cache.clear()
+        self.places = self._places()
+
+    def _places(self) -> tuple[bytes, ...]:
+        return tuple({(b"[%s]:%d" if ":" in hop.host else b"%s:%d") % (hop.host.encode(), hop.port)
+                      for peer in self._peers for hop in peer.hops})
 
     def proven(self, hop: Hop) -> Hop:
         """Return the hop with the name that its certificate must carry.
@@ -115,16 +122,27 @@ class PeerTable:
 
     def candidates(self, flow: Flow) -> tuple[Peer, ...]:
         """Peers that a message from this source may belong to; more than one only on streams."""
-        key = (flow.listener.transport, flow.host, flow.port)
-        found = self._cache.get(key)
-        if found is None:
-            found = self._search(flow)
-            if len(self._cache) >= CACHE_LIMIT:
-                self._cache.clear()
-            self._cache[key] = found
+        found = self._at(flow.listener.transport, flow.host, flow.port)
         if flow.names:
             named = tuple(peer for peer in self._peers if not flow.names.isdisjoint(peer.host_names))
             found = tuple(peer for peer in named if peer in found) or named or found
+        return found
+
+    def at(self, hop: Hop) -> tuple[Peer, ...]:
+        """Peers that an address where we send to may belong to; on TLS also by the name that was proved there."""
+        found = self._at(hop.transport, hop.host, hop.port)
+        if hop.name is not None and hop.name != hop.host:
+            found = tuple(peer for peer in self._peers if hop.name in peer.host_names) or found
+        return found
+
+    def _at(self, transport: str, host: str, port: int) -> tuple[Peer, ...]:
+        key = (transport, host, port)
+        found = self._cache.get(key)
+        if found is None:
+            found = self._search(*key)
+            if len(self._cache) >= CACHE_LIMIT:
+                self._cache.clear()
+            self._cache[key] = found
         return found
 
     def are_one(self, one: Flow, other: Flow) -> bool:
@@ -147,18 +165,21 @@ class PeerTable:
             named = [peer for peer in named if any(hop[:3] == place for hop in peer.hops)]
         return named[0] if len(named) == 1 else None
 
-    def _search(self, flow: Flow) -> tuple[Peer, ...]:
-        address = ipaddress.ip_address(flow.host.partition("%")[0])
-        exact = [peer for peer in self._peers if _has_port(peer, address, flow.host, flow.port)]
+    def _search(self, transport: str, host: str, port: int) -> tuple[Peer, ...]:
+        try:
+            address = ipaddress.ip_address(host.partition("%")[0])
+        except ValueError:  # a name that a Via holds
+            return ()
+        exact = [peer for peer in self._peers if _has_port(peer, address, host, port)]
         if exact:
-            place = (flow.listener.transport, flow.host, flow.port)
+            place = (transport, host, port)
             return tuple(peer for peer in exact if any(hop[:3] == place for hop in peer.hops))[:1] or tuple(exact[:1])
-        lengths = [_prefix(peer, address, flow) for peer in self._peers]
+        lengths = [_prefix(peer, address, transport) for peer in self._peers]
         longest = max(lengths, default=-1)
         inside = [peer for peer, length in zip(self._peers, lengths, strict=True) if length == longest >= 0]
-        at_home = [peer for peer in self._peers if any(hop.host == flow.host for hop in peer.hops)]
+        at_home = [peer for peer in self._peers if any(hop.host == host for hop in peer.hops)]
         narrow = longest == address.max_prefixlen
-        if flow.listener.transport == "udp":
+        if transport == "udp":
             if inside and not narrow:  # from another port of a peer's own address
                 inside = [peer for peer in inside if peer in at_home] or at_home or inside
             return tuple(inside[:1])
@@ -172,8 +193,8 @@ def _has_port(peer: Peer, address: IpAddress, host: str, port: int) -> bool:
             or any(rule.port == port and address in rule.network for rule in peer.sources))
 
 
-def _prefix(peer: Peer, address: IpAddress, flow: Flow) -> int:
+def _prefix(peer: Peer, address: IpAddress, transport: str) -> int:
     """Give the length of a peer's narrowest network that holds an address; -1 where none does."""
-    any_port = flow.listener.transport != "udp"
+    any_port = transport != "udp"
     return max((rule.network.prefixlen for rule in peer.sources
                 if (any_port or rule.port is None) and address in rule.network), default=-1)

@@ -61,4 +61,4 @@ def token_for(seals: Seals, request: Request, call: str) -> bytes | None:
     """
     if request.method not in (b"INVITE", b"SUBSCRIBE", b"REFER") or request.to.tag is not None:
         return None
-    return seals.token(call, request.from_.tag, request.call_id)
+    return seals.token(call, request.from_.tag, request.call_id, is_call=request.method == b"INVITE")

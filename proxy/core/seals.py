@@ -7,7 +7,8 @@ Rules
 - The branch (RFC 3261 sections 16.6 item 8 and 16.11) is computed from what the previous hop wrote, so a restarted
   proxy that gets the same INVITE again sends the very same transaction on, and can tell from a response alone that the
   request was its own.
-- The token names the call and is bound to the Call-ID: copied into another dialog it is worthless.
+- The token names the call and is bound to the Call-ID and the caller's tag: copied into another dialog it is
+  worthless. What it opens, and to whom, is for `in_dialog` to say: whoever saw it once knows it for ever.
 """
 
 import base64
@@ -27,6 +28,8 @@ SEAL_BYTES = 12
 NO_LOOP_MARK = b"00000000"
 """Loop mark of requests inside a dialog, which are routed by their Route and not by us."""
 TOKEN_MARK = b"bm-"
+CALL_LABEL, SUBSCRIPTION_LABEL = b"token", b"subscription"
+"""What a token's MAC is made over besides: a token of the one kind is none of the other."""
 _TOKEN = re.compile(rb"bm-([A-Za-z0-9_-]{40})\Z")
 _BRANCH = re.compile(rb"z9hG4bKbm([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{8})([0-9a-f]{24})\Z")
 
@@ -46,6 +49,8 @@ class Token(NamedTuple):
     """Our name of the call (UUID in text form)."""
     caller_tag: int
     """Check sum of the caller's tag: tells who sent a BYE."""
+    is_call: bool = True
+    """Of an INVITE; else of a subscription (SUBSCRIBE, REFER), which nobody writes down."""
 
     def by_caller(self, from_tag: bytes | None) -> bool:
         """Whether a request with this From tag was sent by the side that placed the call."""
@@ -81,10 +86,10 @@ class Seals:
         """A word of 24 hex digits that nobody can guess, made of what it stands for."""
         return self._mac(b"mark", *parts).hex().encode()
 
-    def token(self, call: str, caller_tag: bytes | None, sip_call_id: bytes) -> bytes:
-        """User part of the Record-Route URI of a call."""
+    def token(self, call: str, caller_tag: bytes | None, sip_call_id: bytes, *, is_call: bool = True) -> bytes:
+        """User part of the Record-Route URI of a call, or of a subscription."""
         payload = bytes.fromhex(call.replace("-", "")) + (zlib.crc32(caller_tag or b"") & 0xFFFF).to_bytes(2, "big")
-        mac = self._mac(b"token", payload, sip_call_id)
+        mac = self._mac(CALL_LABEL if is_call else SUBSCRIPTION_LABEL, payload, sip_call_id)
         return TOKEN_MARK + base64.b64encode(payload + mac, b"-_")
 
     def read_token(self, user: bytes | None, sip_call_id: bytes) -> Token | None:
@@ -94,11 +99,12 @@ class Seals:
             return None
         raw = base64.urlsafe_b64decode(match[1])
         payload, mac = raw[:18], raw[18:]
-        if not hmac.compare_digest(mac, self._mac(b"token", payload, sip_call_id)):
+        is_call = hmac.compare_digest(mac, self._mac(CALL_LABEL, payload, sip_call_id))
+        if not is_call and not hmac.compare_digest(mac, self._mac(SUBSCRIPTION_LABEL, payload, sip_call_id)):
             return None
         name = payload[:16].hex()
         call = f"{name[:8]}-{name[8:12]}-{name[12:16]}-{name[16:20]}-{name[20:]}"
-        return Token(call, int.from_bytes(payload[16:], "big"))
+        return Token(call, int.from_bytes(payload[16:], "big"), is_call)
 
     def branch(self, message: Message, position: int, target: int, hop: int, loop: bytes) -> bytes:
         """Branch for the request that goes out for `message`, to hop number `hop` of target number `target`.

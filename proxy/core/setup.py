@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from proxy.core.branch import Branch
 from proxy.core.headers import dialog_key
 from proxy.core.local import Offer
+from proxy.core.named import naming_fields
 from proxy.core.peers import Peer
 from proxy.core.relay import Relay
 from proxy.core.seals import Sender
@@ -80,6 +81,8 @@ class CallSetup(Relay):
 
     def start(self, now: float) -> None:
         """Try the first target."""
+        if self.request is not None:
+            self.core.named.learn(self.call, naming_fields(self.request))
         self._try(now)
 
     def _try(self, now: float) -> None:
@@ -173,6 +176,7 @@ class CallSetup(Relay):
 
     def provisional(self, branch: Branch, response: Response, now: float) -> None:
         status = response.status
+        self.core.named.learn(self.call, naming_fields(response))
         if status in (180, 183) and self.ringing != branch.target:
             self.ringing = branch.target
             self.core.tell(self.core.router.ringing, self.call, branch.target, self.core.wall(), call=self.call)
@@ -181,11 +185,13 @@ class CallSetup(Relay):
 
     def succeeded(self, branch: Branch, response: Response, data: bytes, now: float) -> None:
         self.core.answered(self.call, branch.target, response)
+        self.core.named.learn(self.call, naming_fields(response))
         self.core.counters.call_ended(self.direction, "answered")
         self.server.respond(data, response.status, now)
 
     def answered_again(self, branch: Branch, response: Response) -> None:
         self.core.answered(self.call, branch.target, response, first=False)
+        self.core.named.learn(self.call, naming_fields(response))
 
     def branch_failed(self, branch: Branch, status: int, response: Response | None, now: float) -> None:
         if self.done:
@@ -203,6 +209,7 @@ class CallSetup(Relay):
             self.server.respond(data, status, now)
             return
         self.core.counters.call_ended(self.direction, "cancelled" if self.cancelled else "failed")
+        self.core.named.forget(self.call)
         ending = Ending(status, "caller" if self.cancelled else by, self.elsewhere)
         self.core.call_over(self.call, ending, self.server, status, data, now)
 
@@ -211,17 +218,19 @@ class Refresh(Relay):
     """A re-INVITE or UPDATE inside a dialog: once accepted it is a sign of life, and whom it shows the caller to be
     connected to is told."""
 
-    __slots__ = ("connected", "sender")
+    __slots__ = ("connected", "named", "sender")
 
     def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str, sender: Sender) -> None:
         super().__init__(core, request, flow, call)
         self.sender = sender
+        self.named = naming_fields(request)
         self.connected: tuple[Identity, ...] = ()
         """Identities of the callee's side, where that sent it."""
 
     def succeeded(self, branch: Branch, response: Response, data: bytes, now: float) -> None:
         super().succeeded(branch, response, data, now)  # before what may be unreadable is looked at
         self.core.alive(self.call, response, self.sender)
+        self.core.named.learn(self.call, (*self.named, *naming_fields(response)))
         if self.connected:
             self.core.tell(self.core.router.connected_line, self.call, self.connected, self.core.wall(),
                            self.sender.dialog, call=self.call)
@@ -249,7 +258,13 @@ class Bye(Relay):
         """Nobody answered the BYE: its dialog is over all the same."""
         if status == 408:
             self.core.tell(self.core.router.ended, self.call, self.ending, self.core.wall(), call=self.call)
+            self._forget()
         super().refuse(status, now, by)
 
     def _over(self, status: int, data: bytes, now: float) -> None:
         self.core.call_over(self.call, self.ending, self.server, status, data, now)
+        self._forget()
+
+    def _forget(self) -> None:
+        if self.core.standing(self.call) != "open":
+            self.core.named.forget(self.call)

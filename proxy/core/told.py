@@ -13,7 +13,7 @@ from proxy.sip.identities import CONNECTED, identities
 from proxy.sip.message import Message, Response
 from proxy.sip.timers import Timer
 from proxy.sip.transaction import ServerTransaction
-from routing.facts import Ending, OpenCall
+from routing.facts import Ending, OpenCall, Standing
 
 CREDENTIALS_PATIENCE = 10.0
 """Seconds after a 401 or 407 in which the same call is expected again."""
@@ -69,6 +69,15 @@ class Told(Outward):
         """Report the ACK to a 2xx."""
         if sender is not None and sender.side == "caller" and sender.dialog is not None:
             self.tell(self.router.acknowledged, call, sender.dialog, call=call)
+
+    def standing(self, call: str) -> Standing:
+        """How a call stands; unknown where a bug in a rule hides it."""
+        try:
+            return self.router.standing(call, self.wall())
+        except Exception as error:
+            self.journal.failure("ledger", error, call)
+            self.counters.fail_open.add("ledger")
+            return "unknown"
 
     def alive(self, call: str, response: Response, sender: Sender) -> None:
         """Report a sign of life of a call."""

@@ -253,6 +253,9 @@ class Store(Promises, Protocol):
     def open_calls(self) -> list[CallRow]:
         """Return the calls that have not ended."""
 
+    def call(self, name: str) -> CallRow | None:
+        """Return one call; what waits to be written may be missing."""
+
     def calls(self, limit: int, customer: str | None = None) -> list[CallRow]:
         """Return the newest calls, newest first, of one customer where one is given."""
 

@@ -326,6 +326,7 @@ NEWEST: Final = "SELECT * FROM direct WHERE expires_at>? ORDER BY touched_at DES
 COUNT_LIVE: Final = "SELECT count(*) FROM direct WHERE expires_at>?"
 COUNT_RECORDS: Final = "SELECT count(*) FROM direct"
 OPEN_CALLS: Final = "SELECT * FROM calls WHERE ended_at IS NULL ORDER BY id"
+CALL: Final = "SELECT * FROM calls WHERE id=?"
 CALLS: Final = "SELECT * FROM calls ORDER BY id DESC LIMIT ?"
 CALLS_OF: Final = "SELECT * FROM calls WHERE customer=? ORDER BY id DESC LIMIT ?"
 COUNTS: Final = (

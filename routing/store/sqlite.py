@@ -189,6 +189,11 @@ class SqliteStore(CallbackReads):
         """See Store."""
         return [CallRow(*row) for row in self._read(schema.OPEN_CALLS)]
 
+    def call(self, name: str) -> CallRow | None:
+        """See Store."""
+        found = self._read(schema.CALL, (name,))
+        return CallRow(*found[0]) if found else None
+
     def calls(self, limit: int, customer: str | None = None) -> list[CallRow]:
         """See Store."""
         found = self._read(schema.CALLS, (limit,)) if customer is None else \

@@ -112,7 +112,7 @@ def test_a_bye_with_another_tag_of_the_callers_ends_no_call(house: House) -> Non
     dialog = house.call["trunk"].dialog
     assert dialog is not None
     house.call["trunk"].dialog = replace(dialog, local=dialog.local + b"x")
-    house.call.play(bye("pbx", "481"))
+    house.call.play("trunk > BYE : 481 BYE > trunk")
     house.call["trunk"].dialog = dialog
     assert len(house.ledger.calls()) == 1
     house.call.play("wait 9\n" + bye("pbx"))

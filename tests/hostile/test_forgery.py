@@ -104,6 +104,29 @@ def test_a_route_to_somebody_else(scene: Scene) -> None:
     hang_up(call, there)
 
 
+def test_a_token_that_somebody_else_has_seen(scene: Scene) -> None:
+    """All of the call is known to them, and nothing of it opens: neither in it nor to a third party."""
+    call, there = scene.talking()
+    with SipSocket() as stranger, SipSocket() as third:
+        theirs, real = call.socket, call.target
+        for target in (real, f"sip:+3690123456@{third.at}"):
+            call.socket, call.target = stranger, target
+            for method in ("INFO", "INVITE", "REFER", "MESSAGE", "BYE"):
+                call.request(method)
+                number = call.sent
+                stranger.expect(481, call.call_id, where=lambda m, number=number: m.cseq[0] == number)  # type: ignore[misc]
+            call.request("ACK", cseq=call.sent)
+        call.socket, call.target = theirs, real
+        settled(scene, scene.carrier)
+        assert third.heard == []
+    assert not any(m.call_id == call.call_id and m.method in ("INFO", "BYE", "REFER") for m in scene.pbx.heard)
+    scene.boomerang.running.wait_for("reason=stranger_in_dialog")
+    passes(call, there)
+    hang_up(call, there)
+    call.request("INFO")
+    call.expect(481)
+
+
 def test_no_open_relay(scene: Scene) -> None:
     """A new INVITE with Routes, or with a Request-URI elsewhere, goes to the PBX and nowhere else."""
     with SipSocket() as third:

@@ -14,7 +14,7 @@ from proxy.sip.hop import Flow, Hop, Listener, Transport
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
 from proxy.transports.own import OwnAddresses
-from routing.facts import NORMAL_TARGETS, Decision, Ending, Identity, NewCall, OpenCall, Watched
+from routing.facts import NORMAL_TARGETS, Decision, Ending, Identity, NewCall, OpenCall, Standing, Watched
 from routing.ids import uuid7
 
 PROXY = ("127.0.0.1", 5060)
@@ -125,6 +125,8 @@ class ObedientRouter:
     """Keep `stored` callbacks back, as a slow store would."""
     held: list[Callable[[], None]] = field(default_factory=list)
     open: dict[str, OpenCall] = field(default_factory=dict)
+    standings: dict[str, Standing] = field(default_factory=dict)
+    """How calls stand; who is not named is in progress, as nobody counts dialogs here."""
     broken: bool = False
 
     def decide(self, call: NewCall, now: float) -> Decision:
@@ -169,6 +171,9 @@ class ObedientRouter:
                 self.held.append(stored)
             else:
                 stored()
+
+    def standing(self, call: str, now: float) -> Standing:
+        return self.standings.get(call, "open")
 
     def open_call(self, sip_call_id: str) -> OpenCall | None:
         return self.open.get(sip_call_id)

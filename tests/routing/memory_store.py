@@ -285,6 +285,10 @@ class MemoryStore(MemoryCallbacks):
         self._read()
         return [row for row in self.rows.values() if row.ended_at is None]
 
+    def call(self, name: str) -> CallRow | None:
+        self._read()
+        return self.rows.get(name)
+
     def calls(self, limit: int, customer: str | None = None) -> list[CallRow]:
         return [row for row in reversed(self.rows.values()) if customer in (None, row.customer)][:limit]
 

@@ -1,0 +1,83 @@
+"""Addresses of calls in progress that are no peer's: whom a Contact or Record-Route of the call itself named.
+
+Kept as the octets that came, and read only when somebody who is no peer claims to be there. Only messages that passed
+are learnt from, so an address changes by what its dialog says and never by what a stranger says of himself.
+"""
+
+import ipaddress
+
+from proxy.core.peers import PeerTable
+from proxy.sip.errors import SipError
+from proxy.sip.hop import Flow
+from proxy.sip.message import Message, NameAddr, split_values
+
+FIELDS = (b"contact", b"record-route")
+CALLS_LIMIT = 20_000
+"""Calls whose addresses are kept; the oldest gives way."""
+VALUES_LIMIT = 16
+"""Values kept of one call, the newest."""
+
+
+def naming_fields(message: Message) -> tuple[bytes, ...]:
+    """Return the values of a message that name addresses of its dialog."""
+    return tuple(value for name in FIELDS if message.has(name) for value in message.values(name))
+
+
+class NamedAddresses:
+    """By call, what was said of where its requests may come from."""
+
+    __slots__ = ("_calls", "_peers")
+
+    def __init__(self, peers: PeerTable) -> None:
+        """`peers`: what names one of their addresses need not be kept."""
+        self._calls: dict[str, tuple[bytes, ...]] = {}
+        self._peers = peers
+
+    def learn(self, call: str, fields: tuple[bytes, ...]) -> None:
+        """Keep what a message of a call named (`naming_fields`)."""
+        known = self._calls.get(call, ())
+        new = tuple(value for value in fields
+                    if value not in known and not any(_stands_alone(peer, value) for peer in self._peers.places))
+        if new:
+            if call not in self._calls and len(self._calls) >= CALLS_LIMIT:
+                del self._calls[next(iter(self._calls))]
+            self._calls[call] = (*known, *new)[-VALUES_LIMIT:]
+
+    def forget(self, call: str) -> None:
+        """Drop a call that is over."""
+        self._calls.pop(call, None)
+
+    def holds(self, call: str, flow: Flow) -> bool:
+        """Whether the call named this source. On streams the source port means nothing, so the host alone counts."""
+        return any(_is_there(place, flow) for field in self._calls.get(call, ()) for place in _places(field))
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+
+def _stands_alone(peer: bytes, value: bytes) -> bool:
+    """Whether the only address in a value is this one, written out; a value that holds more is kept."""
+    at = value.find(peer)
+    return at >= 0 and b"," not in value and b"maddr" not in value and \
+        value[at - 1:at] in (b"@", b":") and value[at + len(peer):at + len(peer) + 1] in (b"", b">", b";", b"?", b" ")
+
+
+def _places(field: bytes) -> list[tuple[str, int]]:
+    found = []
+    try:
+        for value in split_values(field):
+            host, port, transport, secure = NameAddr.parse(value).parsed_uri.destination()
+            found.append((host, port or (5061 if secure or transport == "tls" else 5060)))
+    except SipError:  # `Contact: *`, or nothing that leads anywhere
+        pass
+    return found
+
+
+def _is_there(place: tuple[str, int], flow: Flow) -> bool:
+    host, port = place
+    if flow.listener.transport == "udp" and port != flow.port:
+        return False
+    try:
+        return ipaddress.ip_address(host) == ipaddress.ip_address(flow.host.partition("%")[0])
+    except ValueError:  # a name: where it leads nobody has asked
+        return False
