@@ -204,10 +204,11 @@ class Pbx(_Peer):
         default=("X-Agent", "P-Asserted-Identity", "Remote-Party-ID", "From"),
         description="Headers that may say which agent calls, the first that fits wins.",
     )
-    answers: Literal["on_agent", "before_queue"] = Field(
+    answers: Literal["on_agent", "before_queue", "auto"] = Field(
         default="on_agent",
         description="on_agent: a call is answered when the agent does; before_queue: the PBX answers, then queues: "
-        "it must show its agents, or talks count as missed.",
+        "it must show its agents, or talks count as missed; auto: as on_agent where an answer names an agent and did "
+        "not come within a second, else as before_queue.",
     )
     pass_register: bool = Field(default=False, description="REGISTER from this PBX is passed to the trunk; else 405.")
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Final, TypeVar
 
-from routing import absence, blind_queues, route
+from routing import absence, blind_queues, early_answers, route
 from routing.alarms import Alarms
-from routing.attendance import DIALOG_EVENT, Attendance
+from routing.attendance import DIALOG_EVENT, NO_PBX, Attendance
 from routing.callbacks.facts import Missed, Talk, Waiter, Waits
 from routing.callbacks.happenings import Happenings
 from routing.calls import ON_BEHALF, Call
@@ -50,6 +50,7 @@ class Aftermath(Attendance):
         self._alarms = Alarms()
         self._blind = blind_queues.BlindQueues()
         self._unknown = absence.UnknownExtensions()
+        self._early = early_answers.EarlyAnswers()
         self._failing: set[object] = set()
         """Questions that the desk could not answer the last time."""
 
@@ -113,6 +114,18 @@ class Aftermath(Attendance):
         """A phone rang there, or somebody answered: the PBX knows it."""
         if extension is not None and self._unknown.known(extension):
             self.alarm(absence.ALARM.format(extension), None, now)
+
+    def _heed_answer(self, entry: Call, now: float) -> None:
+        """Raise the alarm where a PBX that is said to answer when the agent does answers before anybody can have."""
+        if entry.direction == "outbound" or entry.answered_at is None or entry.restored_at is not None or \
+                entry.attempt is not None or entry.number_facts.kind != "shared":
+            return
+        if self._pbxs.get(entry.pbx, NO_PBX).answers != "on_agent":
+            return
+        known = entry.agent is not None or entry.evidence is not None
+        text = self._early.count(entry.pbx, entry.number or entry.dialled, entry.answered_at - entry.started_at, known)
+        if text is not None:
+            self.alarm(early_answers.ALARM.format(entry.pbx), text or None, now)
 
     def turn(self, now: float) -> None:
         """See Attendance. Clears the alarm of a queue whose agents are watched by now, or which is not called back."""

@@ -338,12 +338,12 @@ class Attendance:
         entry.agent, entry.evidence = agent, evidence
         return self._hold(entry, agent, None, now)
 
-    def _proof(self, entry: Call, target: Target, identities: tuple[Identity, ...]) -> Proof | None:
+    def _proof(self, entry: Call, target: Target, identities: tuple[Identity, ...], now: float) -> Proof | None:
         """Say who gave an answer to a customer's call."""
         if entry.direction == "outbound" or target.local is not None:
             return None
         return identity.answering_agent(identities, self._expected(entry, target), target, entry.number_facts,
-                                        self._pbxs.get(entry.pbx, NO_PBX), self._rules.targets)
+                                        self._pbxs.get(entry.pbx, NO_PBX), self._rules.targets, now - entry.started_at)
 
     def _answering(self, entry: Call, target: Target, answer: Dialog, now: float) -> list[Event]:
         """Find out who answered; the agent at whom it rang rings no longer."""

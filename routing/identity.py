@@ -3,7 +3,8 @@
 - The customer is the outside party: in the trusted P-Asserted-Identity, else in From; outbound: who was dialled.
 - The calling agent stands in the first of the PBX's `agent_from` headers that holds an extension.
 - The answering agent is proved by an identity in the 2xx, else by the extension that was dialled, else by the owner
-  of the direct number. A PBX that answers before it queues proves nothing by answering.
+  of the direct number. A PBX that answers before it queues proves nothing by answering; one of which nobody said
+  (`auto`) only by an identity, and not within a second.
 """
 
 import re
@@ -15,7 +16,11 @@ from config.policy import Number
 from routing.facts import Identity, NewCall, Target, names_nobody
 from routing.numbers import Numbers
 
-Answers = Literal["on_agent", "before_queue"]
+Answers = Literal["on_agent", "before_queue", "auto"]
+"""`auto`: an answer is an agent's where it says so and a person can have given it, else it may be a queue's."""
+
+AT_ONCE: Final = 1.0
+"""Seconds after the call in which no person answers: a queue, a menu, an announcement does."""
 
 ASSERTED: Final = "p-asserted-identity"
 ANSWERED_BY: Final = (ASSERTED, "remote-party-id")
@@ -86,7 +91,7 @@ def expected_agent(dialled: str, target: Target, number: Number, pbx: PbxFacts,
     """Return the agent whose phone a target of an inbound call rings, as far as that is known beforehand."""
     if target.user is not None:
         return Proof(target.user, "dialled")
-    if pbx.answers == "before_queue":
+    if pbx.answers != "on_agent":
         return None
     if is_agent(dialled, pbx, targets):
         return Proof(dialled, "dialled")
@@ -96,13 +101,14 @@ def expected_agent(dialled: str, target: Target, number: Number, pbx: PbxFacts,
 
 
 def answering_agent(identities: Collection[Identity], expected: Proof | None, target: Target, number: Number,
-                    pbx: PbxFacts, targets: Collection[str]) -> Proof | None:
-    """Return who answered an inbound call.
+                    pbx: PbxFacts, targets: Collection[str], waited: float) -> Proof | None:
+    """Return who answered an inbound call, `waited` seconds after it came.
 
     `expected`: what `expected_agent` said of that target. A 2xx from a PBX that answers before it queues names at best
-    the queue, so its identities count only where one agent was rung.
+    the queue, so its identities count only where one agent was rung; where nobody said what it does (`auto`), also
+    where a person can have answered.
     """
-    if may_queue(target, number, pbx):
+    if may_queue(target, number, pbx) and (pbx.answers == "before_queue" or waited < AT_ONCE):
         return None
     shown = shown_agent(identities, pbx, targets)
     return expected if shown is None else Proof(shown, "identity")
@@ -110,7 +116,7 @@ def answering_agent(identities: Collection[Identity], expected: Proof | None, ta
 
 def may_queue(target: Target, number: Number, pbx: PbxFacts) -> bool:
     """Whether what answers may be a queue, and no agent yet."""
-    return pbx.answers == "before_queue" and target.user is None and number.kind == "shared"
+    return pbx.answers != "on_agent" and target.user is None and number.kind == "shared"
 
 
 def shown_agent(identities: Collection[Identity], pbx: PbxFacts, targets: Collection[str]) -> str | None:

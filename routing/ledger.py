@@ -117,7 +117,7 @@ class Ledger(Aftermath):
         entry = self._calls.get(call)
         if entry is None or entry.answered_at is not None:
             return
-        answer = Dialog(dialog, self._proof(entry, target_of(entry, target), identities), session, now)
+        answer = Dialog(dialog, self._proof(entry, target_of(entry, target), identities, now), session, now)
         entry.dialogs.add(answer)
         entry.answered_at = now
         self._today.answered(entry, now)
@@ -135,7 +135,7 @@ class Ledger(Aftermath):
         """See Router."""
         entry = self._calls.get(call)
         if entry is not None and entry.answered_at is not None:
-            proof = self._proof(entry, target_of(entry, target), identities)
+            proof = self._proof(entry, target_of(entry, target), identities, now)
             entry.dialogs.add(Dialog(dialog, proof, session, now))
 
     def acknowledged(self, call: str, dialog: str) -> None:
@@ -172,6 +172,8 @@ class Ledger(Aftermath):
         judged = self._judge(entry, ending, now)
         if entry.own:
             self._heed_login(entry, ending, now)
+        else:
+            self._heed_answer(entry, now)
         if entry.to_agent and entry.answered_at is None:
             self._heed_extension(entry.dialled, entry.pbx, ending.cause, ending.q850, now)
         if self.teller.wants("call.ended"):

@@ -294,7 +294,7 @@ TLS = '[[listen]]\nuri = "tls://0.0.0.0"\n'
         (
             "[policy]",
             'answers = "never"\n[policy]',
-            ("pbx.office.answers", 20, "must be 'on_agent' or 'before_queue'"),
+            ("pbx.office.answers", 20, "must be 'on_agent', 'before_queue' or 'auto'"),
         ),
         (
             "[policy]",

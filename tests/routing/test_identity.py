@@ -103,22 +103,23 @@ def test_an_extension_is_whole_and_plain() -> None:
 
 def test_identity_in_the_answer_proves_it() -> None:
     expected = expected_agent("+3614445555", Target("201"), SHARED, ON_AGENT, TARGETS)
-    assert answering_agent([rpid("203"), pai("202")], expected, Target("201"), SHARED, ON_AGENT, TARGETS) == \
+    assert answering_agent([rpid("203"), pai("202")], expected, Target("201"), SHARED, ON_AGENT, TARGETS, 5.0) == \
         Proof("202", "identity")
-    assert answering_agent([rpid("203")], expected, Target("201"), SHARED, ON_AGENT, TARGETS) == \
+    assert answering_agent([rpid("203")], expected, Target("201"), SHARED, ON_AGENT, TARGETS, 5.0) == \
         Proof("203", "identity")
-    assert answering_agent([pai("600"), pai("+36201111111")], expected, Target("201"), SHARED, ON_AGENT, TARGETS) == \
-        Proof("201", "dialled")
+    others = [pai("600"), pai("+36201111111")]
+    assert answering_agent(others, expected, Target("201"), SHARED, ON_AGENT, TARGETS, 5.0) == Proof("201", "dialled")
 
 
 def test_other_headers_of_the_answer_prove_nothing() -> None:
-    assert answering_agent([sender("202")], None, HERE, SHARED, ON_AGENT, TARGETS) is None
+    assert answering_agent([sender("202")], None, HERE, SHARED, ON_AGENT, TARGETS, 5.0) is None
 
 
 def test_the_extension_we_dialled_is_proof_also_where_the_pbx_answers_queues_first() -> None:
     expected = expected_agent("+3614445555", Target("201"), SHARED, QUEUES, TARGETS)
-    assert answering_agent([], expected, Target("201"), SHARED, QUEUES, TARGETS) == Proof("201", "dialled")
-    assert answering_agent([pai("202")], expected, Target("201"), SHARED, QUEUES, TARGETS) == Proof("202", "identity")
+    assert answering_agent([], expected, Target("201"), SHARED, QUEUES, TARGETS, 5.0) == Proof("201", "dialled")
+    assert answering_agent([pai("202")], expected, Target("201"), SHARED, QUEUES, TARGETS, 5.0) == \
+        Proof("202", "identity")
 
 
 def test_an_extension_that_the_trunk_dialled() -> None:
@@ -134,10 +135,10 @@ def test_the_owner_of_a_direct_number() -> None:
 
 
 def test_a_queue_that_answers_first_proves_nothing_whatever_it_says() -> None:
-    assert answering_agent([pai("650")], None, HERE, SHARED, QUEUES, TARGETS) is None
-    assert answering_agent([pai("202")], None, HERE, DIRECT, QUEUES, TARGETS) == Proof("202", "identity")
+    assert answering_agent([pai("650")], None, HERE, SHARED, QUEUES, TARGETS, 5.0) is None
+    assert answering_agent([pai("202")], None, HERE, DIRECT, QUEUES, TARGETS, 5.0) == Proof("202", "identity")
 
 
 def test_a_shared_number_where_the_agent_answers_needs_an_identity() -> None:
-    assert answering_agent([], None, HERE, SHARED, ON_AGENT, TARGETS) is None
-    assert answering_agent([pai("202")], None, HERE, SHARED, ON_AGENT, TARGETS) == Proof("202", "identity")
+    assert answering_agent([], None, HERE, SHARED, ON_AGENT, TARGETS, 5.0) is None
+    assert answering_agent([pai("202")], None, HERE, SHARED, ON_AGENT, TARGETS, 5.0) == Proof("202", "identity")
