@@ -19,7 +19,7 @@ from config.address import (
     parse_source,
 )
 from config.broker import BrokerAddress, parse_broker
-from config.control_socket import DATA, SOCKET_NAME
+from config.control_socket import DATA, DATABASE_NAME, SOCKET_NAME
 from config.fields import AsciiName
 from config.loading import Duration, Section, faults
 from config.media_section import Media
@@ -41,9 +41,6 @@ from config.node_fields import (
     User,
 )
 from config.ticket_channels import TicketChannels
-
-DATABASE_NAME: Final = "boomerang.db"
-"""Name of the database in the data folder."""
 
 DEFAULT_EXTENSIONS: Final = "^[1-9][0-9]{1,4}$"
 """What an agent is where a PBX does not say."""

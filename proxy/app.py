@@ -60,6 +60,7 @@ from proxy.transports.resolver import Resolver
 from routing.events import Event
 from routing.ids import Names
 from routing.ledger import Ledger
+from routing.store import backup
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
 
@@ -603,6 +604,10 @@ def run(path: str | Path, take_over: bool = False) -> int:
     for doubt in doubts:  # what is doubtful about a policy is told of the one in force
         structlog.get_logger().warning("config_doubtful", key=doubt.key, line=doubt.line, text=doubt.text)
     os.umask(folder.UMASK)
+    later = backup.later(config.node.data / DATABASE)
+    if later is not None:  # before anybody gives way to us
+        sys.stderr.write(f"boomerang: cannot start: {later}\n")
+        return 1
     try:
         folder.make(config.node.data)
         offered = handover.from_manager(os.environ)

@@ -95,6 +95,8 @@ def _lock(folder: Path) -> tuple[int, ...]:
         found = [each for each in (file, _opened(folder, os.O_RDONLY | os.O_DIRECTORY)) if each is not None]
         for each in found:
             undo.callback(os.close, each)
+        if file is not None:
+            _give(file, folder)
         try:
             locked = [each for each in found if _flock(each)]
         except BlockingIOError:
@@ -112,6 +114,14 @@ def _opened(path: Path, flags: int) -> int | None:
         return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError:
         return None
+
+
+def _give(file: int, folder: Path) -> None:
+    """Let whoever the folder belongs to have what root makes there."""
+    with contextlib.suppress(OSError):
+        if os.geteuid() == 0:
+            owner = folder.stat()
+            os.fchown(file, owner.st_uid, owner.st_gid)
 
 
 def _flock(descriptor: int) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from proxy import render
-from proxy.cli import alarms, callbacks, calls, check, following, policy, tickets
+from proxy.cli import alarms, callbacks, calls, check, following, operations, policy, tickets
 from proxy.cli.asking import (
     FAILED,
     HELP,
@@ -41,6 +41,8 @@ app.add_typer(callbacks.dnc_app, name="dnc")
 app.add_typer(callbacks.campaigns_app, name="campaigns")
 app.add_typer(tickets.app, name="tickets")
 app.add_typer(alarms.app, name="alarms")
+app.command("backup")(operations.backup)
+app.command("restore")(operations.restore)
 
 
 def main() -> None:

@@ -8,9 +8,9 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from config.control_socket import DATABASE_NAME
 from config.node import NodeConfig
 from config.policy import Policy
-from config.sections import DATABASE_NAME
 from proxy.agent.ports import Account, PeerSide
 from proxy.agent.presence import Presence
 from proxy.agent.registration import Registrar, RegistrationState, TrunkRegistration

@@ -29,9 +29,6 @@ BUSY: Final = 0.2
 LOG_KEPT: Final = 64 * 1024 * 1024
 """Octets of the write-ahead log that are kept for use again after it has grown."""
 
-COMPANIONS: Final = ("-wal", "-shm")
-"""Files that SQLite keeps beside a database in WAL mode."""
-
 DOUBT: Final = 5.0
 """Seconds for which a file that can be read must look broken whenever it is looked at, before it counts as broken."""
 
@@ -147,6 +144,13 @@ class Database:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
 
+    def close(self) -> None:
+        """Close the connection for good, with everything in the one file, whoever else still reads it."""
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.drop()
+
     def _identify(self) -> tuple[int, int] | None:
         try:
             found = os.stat(self.path)
@@ -180,7 +184,7 @@ class Database:
         fresh = Path(f"{self.path}.new")
         found = salvage.salvage(self.path, fresh)
         aside = Path(f"{self.path}.broken-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
-        for companion in COMPANIONS:  # first: a log left behind would be replayed into the new one
+        for companion in salvage.COMPANIONS:  # first: a log left behind would be replayed into the new one
             with contextlib.suppress(FileNotFoundError):
                 os.rename(f"{self.path}{companion}", f"{aside}{companion}")
         try:
@@ -281,7 +285,7 @@ class Database:
                 os.unlink(fresh)
             raise
         self.drop()
-        for companion in COMPANIONS:  # a log left behind would be replayed into the copy
+        for companion in salvage.COMPANIONS:  # a log left behind would be replayed into the copy
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{self.path}{companion}")
         os.rename(fresh, self.path)

@@ -24,6 +24,9 @@ FIRST: Final = ("do_not_call", "policy", "tasks", "attempts", "legs", "journal",
 LAST: Final = ("outbox", "calls")
 """What is only history comes after all others."""
 
+COMPANIONS: Final = ("-wal", "-shm")
+"""Files that SQLite keeps beside a database in WAL mode."""
+
 CHUNK: Final = 1000
 """Rows that are written at a time."""
 BLOCK: Final = 1 << 20

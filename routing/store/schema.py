@@ -204,10 +204,7 @@ def migrate(connection: sqlite3.Connection, like: list[str] | None = None) -> No
 
     LaterVersionError where steps were applied that are not known here; OddSchemaError where a step does not fit.
     """
-    later = later_steps(connection)
-    if later:
-        raise LaterVersionError(f"it is of a later version (it has {later[-1]}, this one ends with "
-                                f"{_names()[-1]}): go back to that version, or restore a backup from before it")
+    refuse_later(connection)
     stop = None if not like else next((name for name in _names() if name not in like), None)
     try:
         migrations.apply(Database(connection, execute_plugins=False), stop_before=stop)
@@ -215,6 +212,14 @@ def migrate(connection: sqlite3.Connection, like: list[str] | None = None) -> No
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_ERROR:
             raise
         raise OddSchemaError(f"its tables are not as they were made: {error}") from error
+
+
+def refuse_later(connection: sqlite3.Connection) -> None:
+    """LaterVersionError where a later version than this one has changed the database."""
+    later = later_steps(connection)
+    if later:
+        raise LaterVersionError(f"it is of a later version (it has {later[-1]}, this one ends with "
+                                f"{_names()[-1]}): go back to that version, or restore a backup from before it")
 
 
 @functools.cache

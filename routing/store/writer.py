@@ -182,7 +182,7 @@ class Writer:
         while self._thread.is_alive() and self.busy_for() < CLOSE_PATIENCE:
             self._thread.join(LOOK)
         if not self._thread.is_alive():
-            self._database.drop()
+            self._database.close()
 
     def busy_for(self) -> float:
         """Return for how long the database has been at work on one thing, in seconds; 0 where it is not. Any thread.
