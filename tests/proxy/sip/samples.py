@@ -1,14 +1,10 @@
-"""Messages that the tests of the grammar share, and the torture messages of RFC 4475 and RFC 5118."""
-
-from pathlib import Path
+"""Messages that the tests of the grammar share."""
 
 import pytest
 
 from proxy.sip.errors import SipError
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
-
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 HEADERS = (
     b"Via: SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bKa1",
@@ -45,9 +41,3 @@ def refusal(data: bytes, stream: bool = False) -> SipError:
     assert caught.value.reason.isascii()
     assert not set(caught.value.reason) & set("\r\n")
     return caught.value
-
-
-def torture(folder: str) -> list[Path]:
-    """Give the torture messages of one RFC, in order; empty where the folder is absent."""
-    found = sorted((DATA / folder).iterdir()) if (DATA / folder).is_dir() else []
-    return [path for path in found if not path.name.startswith(".")]

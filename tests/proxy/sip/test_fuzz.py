@@ -14,12 +14,14 @@ from proxy.sip.parser import is_keepalive, parse, tolerant_request
 from proxy.sip.reply import build_response, with_received
 from proxy.sip.sdp_audio import read_sections
 from proxy.sip.validate import validate, validate_forwarding
-from tests.proxy.sip.samples import HEADERS, raw, torture
+from tests.kit.twisted import MESSAGES
+from tests.proxy.sip.samples import HEADERS, raw
 
 MUTATED_MESSAGES = 100_000
 SEED = 3261
 
-CORPUS = [path.read_bytes() for folder in ("rfc4475", "rfc5118") for path in torture(folder)] + [
+CORPUS = [
+    *MESSAGES.values(),
     raw(*HEADERS, b"Route: <sip:a;lr>, <sip:b>", b"Date: Sat, 13 Nov 2010 23:29:00 GMT", b"l: 5", body=b"v=0\r\n"),
     raw(*HEADERS, b"Record-Route: <sip:a;lr>", b"Content-Length: 0", start=b"SIP/2.0 200 OK"),
 ]

@@ -1,4 +1,6 @@
-"""What the grammar says of every message of RFC 4475 and RFC 5118 (sip.md, "what is owed").
+"""What the grammar says of every kind of twisted message: ours, and those of RFC 4475 and RFC 5118 where they are here.
+
+Lists name the kinds by the RFCs' own messages.
 
 Tolerated of RFC 5118: a port inside the brackets that reads as a part of the address (port-ambiguous), three colons
 (ipv6-bug-abnf-3-colons), `received` with and without brackets. Not tolerated of RFC 4475: trws, lwsstart.
@@ -12,9 +14,7 @@ from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
 from proxy.sip.reply import build_response, with_received
 from proxy.sip.validate import validate, validate_forwarding
-from tests.proxy.sip.samples import DATA, torture
-
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"torture messages are not here: {DATA}")
+from tests.kit.twisted import KINDS, MESSAGES, MISSING, OWN, RFCS, SDP, of_kinds
 
 # fmt: off
 GOOD = (
@@ -53,8 +53,6 @@ BAD = {
 DROPPED = {"bigcode": "400 Bad start line", "scalarlg": "400 Bad CSeq"}
 LONGER_THAN_THEIR_LENGTH = {"dblreq", "ipv4-mapped-ipv6", "ipv6-in-sdp", "mult-ip-in-sdp"}
 
-MESSAGES = {path.stem: path.read_bytes() for folder in ("rfc4475", "rfc5118") for path in torture(folder)}
-
 
 def judge(data: bytes) -> Request | Response:
     message = parse(data)
@@ -65,28 +63,36 @@ def judge(data: bytes) -> Request | Response:
     return message
 
 
-def test_every_message_has_a_verdict() -> None:
-    assert set(MESSAGES) == {*GOOD, *BAD, *DROPPED}
-    assert len(MESSAGES) == 61
+def test_every_kind_has_a_verdict_and_a_message_of_ours() -> None:
+    kinds = {one.like for one in OWN}
+    assert kinds == {*GOOD, *BAD, *DROPPED}
+    assert len(OWN) == len(kinds) == len({one.name for one in OWN}) == 61
+    assert not {one.name for one in OWN} & kinds
 
 
-@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.skipif(not RFCS, reason=MISSING)
+def test_the_rfcs_own_messages_are_here() -> None:
+    assert {one.like for one in RFCS} == {one.like for one in OWN}
+    assert not {one.data for one in RFCS} & {one.data for one in OWN}
+
+
+@pytest.mark.parametrize("name", of_kinds(GOOD))
 def test_good(name: str) -> None:
     data = MESSAGES[name]
     message = judge(data)
     kept = message.to_bytes()
     assert data.startswith(kept)
-    assert (kept == data) == (name not in LONGER_THAN_THEIR_LENGTH)
+    assert (kept == data) == (KINDS[name] not in LONGER_THAN_THEIR_LENGTH)
     if isinstance(message, Request):
         assert judge(build_response(message, 200, to_tag=b"t")).cseq == message.cseq
 
 
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", of_kinds(BAD))
 def test_bad_is_answered(name: str) -> None:
     with pytest.raises(SipError) as caught:
         judge(MESSAGES[name])
     error = caught.value
-    assert str(error) == BAD[name]
+    assert str(error) == BAD[KINDS[name]]
     assert error.request is not None
     with_received(error.request, "192.0.2.99", 5060)
     answer = parse(build_response(error.request, error.status, error.reason, b"t"), stream=True)
@@ -95,25 +101,26 @@ def test_bad_is_answered(name: str) -> None:
     assert answer.has(b"via")
 
 
-@pytest.mark.parametrize("name", DROPPED)
+@pytest.mark.parametrize("name", of_kinds(DROPPED))
 def test_bad_response_is_dropped(name: str) -> None:
     with pytest.raises(SipError) as caught:
         judge(MESSAGES[name])
-    assert str(caught.value) == DROPPED[name]
+    assert str(caught.value) == DROPPED[KINDS[name]]
     assert caught.value.request is None
 
 
-@pytest.mark.parametrize(("name", "status"), [("zeromf", 483), ("bext01", 420)])
-def test_good_but_not_forwarded(name: str, status: int) -> None:
+@pytest.mark.parametrize("name", of_kinds(["zeromf", "bext01"]))
+def test_good_but_not_forwarded(name: str) -> None:
     message = judge(MESSAGES[name])
     assert isinstance(message, Request)
     with pytest.raises(SipError) as caught:
         validate_forwarding(message)
-    assert caught.value.status == status
+    assert caught.value.status == {"zeromf": 483, "bext01": 420}[KINDS[name]]
 
 
-def test_dblreq_on_a_stream_is_two_messages() -> None:
-    data = MESSAGES["dblreq"][:-5]  # its second body is longer than it says: those octets are the next message
+@pytest.mark.parametrize("name", of_kinds(["dblreq"]))
+def test_two_in_one_are_two_messages_on_a_stream(name: str) -> None:
+    data = MESSAGES[name][:-5]  # its second body is longer than it says: those octets are the next message
     for step in (1, len(data)):
         framer = Framer()
         messages = [each for at in range(0, len(data), step) for each in framer.feed(data[at : at + step])]
@@ -121,10 +128,10 @@ def test_dblreq_on_a_stream_is_two_messages() -> None:
         parse(messages[1], stream=True)
 
 
-@pytest.mark.parametrize("name", ["clerr", "ncl", "mcl01"])
+@pytest.mark.parametrize("name", of_kinds(["clerr", "ncl", "mcl01"]))
 def test_bad_length_on_a_stream(name: str) -> None:
     framer = Framer()
-    if name == "clerr":  # the octets it promises never come: a matter for the deadline
+    if KINDS[name] == "clerr":  # the octets it promises never come: a matter for the deadline
         assert framer.feed(MESSAGES[name]) == []
         assert framer.pending
     else:
@@ -132,7 +139,36 @@ def test_bad_length_on_a_stream(name: str) -> None:
             framer.feed(MESSAGES[name])
 
 
-def test_what_the_valid_ones_say() -> None:
+def test_what_our_valid_ones_say() -> None:
+    folded = judge(MESSAGES["folded-everywhere"])
+    assert isinstance(folded, Request)
+    assert folded.via == (b"UDP", b"quay7.example", None, {b"branch": b"z9hG4bKfolded-1"})
+    assert folded.from_.display == b'Ilona \\ "the crane" '
+    assert (folded.to.tag, folded.from_.tag) == (b"far-end-77", b"inland-5")
+    assert (folded.max_forwards, folded.cseq) == (59, (41, b"INVITE"))
+    assert folded.body == SDP
+    assert folded.routes[0].parsed_uri.params[b"lr"] is None
+    assert folded.contacts[0].params == {b"fresh": b"paint", b"dry": None, b"q": b"0.7"}
+
+    odd = judge(MESSAGES["odd-signs"])
+    assert isinstance(odd, Request)
+    assert odd.method == odd.cseq.method
+    assert odd.from_.tag == b".!%*_+`'~t"
+    assert odd.to.display == b"tab\x09 null\x00 end\x7f"
+
+    semicolon = judge(MESSAGES["semicolon-in-user"])
+    assert isinstance(semicolon, Request)
+    assert semicolon.uri == b"sip:600;dock=b%40sea@harbour.example"
+    assert judge(MESSAGES["cookie-and-no-branch"]).via.branch is None
+    assert len(judge(MESSAGES["long-all-over"]).values(b"via")) == 28
+    assert judge(MESSAGES["every-transport"]).via.host == b"quay7.example"
+    assert judge(MESSAGES["percent-is-no-escape"]).contacts[1].uri == b"sip:third@quay7.example"
+    assert judge(MESSAGES["received-with-brackets"]).via.received == b"2001:db8:77::8"
+    assert judge(MESSAGES["received-without-brackets"]).via.received == b"2001:db8:77::8"
+
+
+@pytest.mark.skipif(not RFCS, reason=MISSING)
+def test_what_the_valid_ones_of_the_rfcs_say() -> None:
     wsinv = judge(MESSAGES["wsinv"])
     assert isinstance(wsinv, Request)
     assert not wsinv.via.is_rfc3261
