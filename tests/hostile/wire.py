@@ -54,6 +54,16 @@ def answer(request: bytes, line: bytes) -> bytes:
     return b"\r\n".join([b"SIP/2.0 " + line, *kept, b"Content-Length: 0", b"", b""])
 
 
+def acknowledgement(request: bytes, response: bytes) -> bytes:
+    """The ACK for a final response to an INVITE that may be in any spelling (RFC 3261 section 17.1.1.3)."""
+    kept = [text for name, text in fields(request) if name in ("via", "from", "call-id")]
+    kept += [text for name, text in fields(response) if name == "to"]
+    number = b"".join(value(request, "cseq").split()[:1])
+    start = request.split(b"\r\n")[0].replace(b"INVITE", b"ACK", 1)
+    kept += [b"CSeq: " + number + b" ACK", b"Max-Forwards: 70", b"Content-Length: 0"]
+    return b"\r\n".join([start, *kept, b"", b""])
+
+
 def options(at: str, hop: tuple[str, int], transport: str = "UDP") -> tuple[bytes, bytes]:
     """A valid OPTIONS to the daemon itself, and its Call-ID."""
     call_id, uri = unique("options"), f"sip:{hop[0]}:{hop[1]}"
