@@ -177,6 +177,11 @@ class Trunk(_Peer):
         default=None,
         description="Domain in From and P-Asserted-Identity of calls that Boomerang places; else its own address.",
     )
+    request_host: HostPort | None = Field(
+        default=None,
+        description="Host in the Request-URI of what goes to this trunk, for a carrier that checks it; else what the "
+        "PBX wrote stays, and calls that Boomerang places have the peer's.",
+    )
     trusted: bool = Field(
         default=True, description="Its P-Asserted-Identity is believed; false: it is removed and From counts."
     )

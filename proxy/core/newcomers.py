@@ -24,7 +24,7 @@ from proxy.sip.limits import MAX_HOPS
 from proxy.sip.message import Message, Request
 from proxy.sip.reply import build_response
 from proxy.sip.transaction import ServerTransaction
-from proxy.sip.uri import Uri
+from proxy.sip.uri import Uri, at_host
 from routing.facts import NORMAL_TARGETS, Decision, NewCall
 
 AGE = TIMER_C + CANCEL_PATIENCE
@@ -136,6 +136,7 @@ class Newcomers(Told):
         self.open_relay(relay, request, now)
         if uri != request.uri:
             request.set_uri(uri)  # not before: without the magic cookie the URI that came names the transaction
+        _name_host(request, relay.peer)
         request.remove(b"route")
         self.prepare(request, trusted=source.trusted)
         if decision.reason == "direct":
@@ -177,10 +178,18 @@ class Newcomers(Told):
         relay = Relay(self, request, flow, self.new_id())
         relay.loop = mark
         self.open_relay(relay, request, now)
+        if request.method != b"REGISTER":  # its Request-URI is the domain that it registers with
+            _name_host(request, target)
         request.remove(b"route")
         self.prepare(request, trusted=source.trusted)
         if not relay.try_hops(0, self.health.order(target.hops, now), now):
             relay.refuse(503, now)
+
+
+def _name_host(request: Request, target: Peer) -> None:
+    """Write the host that a carrier wants to see into the Request-URI. After the server transaction has been made."""
+    if target.request_host is not None:
+        request.set_uri(at_host(request.uri, target.request_host))
 
 
 def _called(request: Request, source: Peer) -> bytes:

@@ -55,6 +55,9 @@ class Peer:
     """Trunk: user part of the Contact that we register with it; calls come in with it in their Request-URI."""
     register_to: str | None = None
     """PBX: the trunk that its REGISTER requests are passed to."""
+    request_host: bytes | None = None
+    """Trunk: what its Request-URIs have for a host, with a port where one is wanted; None: what they came with, and of
+    requests of our own its address."""
     allows: frozenset[bytes] = frozenset()
     """Methods that it named in the Allow of its last answer to OPTIONS; empty where it named none."""
     addresses: tuple[Address, ...] = field(default=())
@@ -68,6 +71,8 @@ class Peer:
 
     def uri_host(self, hop: Hop) -> bytes:
         """What stands for one of its addresses in a Request-URI."""
+        if self.request_host is not None:
+            return self.request_host
         own = (b"[%s]:%d" if ":" in hop.host else b"%s:%d") % (hop.host.encode(), hop.port)
         return next((address.uri_host for address in self.addresses if address.hop == hop), own)
 

@@ -76,7 +76,9 @@ def peers(config: NodeConfig) -> list[tuple[Peer, tuple[SipPeer, ...]]]:
     for name, trunk in config.trunk.items():
         rules = tuple(SourceRule(*source) for source in trunk.source_networks)
         account = trunk.username if trunk.register_ else None
-        found.append((Peer("trunk", name, rules, _names(trunk.sip_peers), trunk.trusted, account), trunk.sip_peers))
+        host = None if trunk.request_host is None else trunk.request_host.encode()
+        found.append((Peer("trunk", name, rules, _names(trunk.sip_peers), trunk.trusted, account, request_host=host),
+                      trunk.sip_peers))
     for name, pbx in config.pbx.items():
         rules = tuple(SourceRule(*source) for source in pbx.source_networks)
         register_to = first_trunk if pbx.pass_register else None

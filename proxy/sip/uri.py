@@ -25,6 +25,7 @@ _SIP = re.compile(
     rb"([Ss][Ii][Pp][Ss]?):(?:([^" + _VISIBLE + rb":]++)(?::([^" + _VISIBLE + rb":]*+))?@)?(" + HOST + rb")"
     rb"(?::([0-9]{1,5}))?(" + _PARAMS + rb")(?:\?([^" + _VISIBLE + rb"]++))?"
 )
+_AT = re.compile(rb"(sips?:(?:[^@]*@)?)(?:\[[^\]]*\]|[^:;?\[\]]*)(?::[0-9]+)?([;?].*)?", re.IGNORECASE)
 _TEL = re.compile(rb"([Tt][Ee][Ll]):([^" + _VISIBLE + rb";?]++)(" + _PARAMS + rb")")
 _OTHER = re.compile(rb"([A-Za-z][-A-Za-z0-9+.]*+):([^\x00-\x20\x7f\"<>]++)")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -141,6 +142,12 @@ class Uri:
 
     def __hash__(self) -> int:
         return hash((self.scheme, _normal(self.user), self.host, self.port))
+
+
+def at_host(uri: bytes, host: bytes) -> bytes:
+    """Put another `host` or `host:port` into a SIP URI and leave the rest as it came; other URIs have none."""
+    match = _AT.fullmatch(uri)
+    return uri if match is None else match[1] + host + (match[2] or b"")
 
 
 def _plain(host: bytes) -> str:
