@@ -1,4 +1,4 @@
-"""`trunk.NAME.request_host`: a carrier that checks it sees the host it wants in the Request-URI, and nothing else changes."""
+"""`trunk.NAME.request_host`: a carrier that checks it sees its host in the Request-URI, and nothing else changes."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def sent(call: Script, method: str, uri: str, source: tuple[str, int] = PBX) -> 
     """What leaves when such a request comes; an INVITE's 100 left out."""
     name = "pbx" if source == PBX else "trunk"
     data = call[name].write(method)
-    start, _, rest = data.partition(b"\r\n")
+    _, _, rest = data.partition(b"\r\n")
     return [one.request for one in call.world.give(f"{method} {uri} SIP/2.0".encode() + b"\r\n" + rest, source)
             if isinstance(one.message, Request)]
 
