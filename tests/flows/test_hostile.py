@@ -138,7 +138,7 @@ def call_messages() -> list[bytes]:
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_mutations(transport: str) -> None:
     rng = random.Random(4475)
-    corpus = [data for data in CORPUS if len(data) < 3000] + call_messages() * 20
+    corpus = [data for data in CORPUS if len(data) < 3000] + call_messages() * 40
     world = World()
     direct = Script(world)
     sources = (TRUNK, PBX, STRANGER)

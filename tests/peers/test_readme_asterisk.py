@@ -1,6 +1,7 @@
 """The Asterisk and Boomerang configuration that README.md shows, on a real Asterisk with real phones.
 
-Only addresses and ports are put in the place of those shown, and the phones' own endpoints are added.
+Only addresses and ports are put in the place of those shown, the phones' own endpoints are added, and the quiet hours
+are left out: the tests run at night too.
 """
 
 import re
@@ -16,6 +17,7 @@ from tests.kit.asterisk import PASSWORD, Asterisk
 from tests.kit.boomerang import ROOT, Boomerang
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.site import SHARED
+from tests.kit.waiting import eventually
 from tests.peers.test_asterisk import CUSTOMER, Office, noticed
 
 pytestmark = pytest.mark.usefixtures("sipp", "pjsip")
@@ -23,6 +25,11 @@ pytestmark = pytest.mark.usefixtures("sipp", "pjsip")
 README = (ROOT / "README.md").read_text()
 BOOMERANG, PBX, CARRIER = "203.0.113.5", "203.0.113.10", "198.51.100.10"
 """Addresses in README."""
+
+NATIONAL = f"06{CUSTOMER.removeprefix('+36')}"
+"""The customer's number as it is dialled in Hungary."""
+MISSED_MS = 6_500
+"""Longer than `missed_callback.min_wait`."""
 
 PHONE = """
 [{user}]
@@ -82,8 +89,13 @@ class ShownOffice(Office):
             trunks={"main": self._moved(node["trunk"]["main"], CARRIER, self.carrier, [f"{LOOPBACK}:{self.back}"])},
             pbxs={"office": self._moved(node["pbx"]["office"], PBX, self.pbx.port, [])},
             port=hop,
-            policy=tomllib.loads(shown("toml", "region")),
+            policy=self._awake(tomllib.loads(shown("toml", "region"))),
         )
+
+    @staticmethod
+    def _awake(policy: dict[str, Any]) -> dict[str, Any]:
+        assert policy["guard"].pop("quiet_hours")
+        return policy
 
     @staticmethod
     def _moved(table: dict[str, Any], shown_at: str, port: int, sources: list[str]) -> dict[str, Any]:
@@ -124,3 +136,24 @@ def test_the_queue_gets_the_call_of_an_agent_who_cannot(office: ShownOffice, why
     assert set(noticed(caller)) <= {180, 183, 200}
     row = office.call_row()
     assert (row["tried"], row["cause"], row["dialled"]) == ("201", 200, SHARED)
+
+
+def test_a_number_dialled_as_people_do_is_the_same_customer(office: ShownOffice) -> None:
+    phone = office.phone("201", answer="486")
+    with office.carrier_refuses() as carrier:
+        phone.dial(NATIONAL)
+        phone.ended()
+        assert carrier.received("INVITE ")[0].start_line.startswith(f"INVITE sip:{NATIONAL}@")
+    eventually(lambda: office.records() == [(CUSTOMER, "201")], "the record of the customer")
+
+
+def test_a_caller_is_answered_at_once_and_called_back_if_they_give_up(office: ShownOffice) -> None:
+    phone = office.phone("201", answer="silent")
+    caller = office.customer(talk_ms=MISSED_MS)
+    phone.rings()
+    caller.finish()
+    assert noticed(caller) == [200], "they hear the queue"
+    seen = len(phone.lines)
+    assert CUSTOMER in phone.rings(after=seen), "the callback, which shows the customer"
+    [task] = office.boomerang.sql("SELECT customer, \"group\" FROM tasks")
+    assert tuple(task) == (CUSTOMER, "sales")
