@@ -3,6 +3,9 @@
 The first source of packets is believed. After that only one that fits what the far end signalled better may still take
 its place: a stranger gives way to the signalled host, any port of that to the signalled one. Everything else is
 ignored, so that nobody can take a conversation over by sending into it, or keep one by having been first.
+
+A key decides something, and a phone that says nothing leaves its place to the first who comes: a key counts from the
+very address that was signalled, or from a source that audio has come from. Behind a NAT audio comes first.
 """
 
 import ipaddress
@@ -19,7 +22,7 @@ NOBODY, STRANGER, HOST, EXACT = range(4)
 class FarEnd:
     """Where packets may come from and where ours go."""
 
-    __slots__ = ("_family", "_fit", "_signalled", "reports_to", "source", "target")
+    __slots__ = ("_family", "_fit", "_signalled", "_spoke", "reports_to", "source", "target")
 
     def __init__(self, family: socket.AddressFamily) -> None:
         self.source: Address | None = None
@@ -32,11 +35,13 @@ class FarEnd:
         self._signalled: Address | None = None
         self._fit = NOBODY
         """Of the source that is believed."""
+        self._spoke = False
+        """Whether audio has come from it."""
 
     def aim(self, host: str, port: int) -> None:
         """Take over what the far end signalled; whatever was learned before is forgotten."""
         self.source = None
-        self._fit = NOBODY
+        self._fit, self._spoke = NOBODY, False
         self._signalled = self.target = _resolved(self._family, host, port)
         self.reports_to = _next(self.target)
 
@@ -45,10 +50,18 @@ class FarEnd:
         fit = self._fit_of(address)
         if fit <= self._fit:
             return False
-        self._fit = fit
+        self._fit, self._spoke = fit, False
         self.source = self.target = address
         self.reports_to = _next(address)
         return True
+
+    def speaks(self) -> None:
+        """Take note that audio has come from `source`."""
+        self._spoke = True
+
+    def may_press(self, address: Address) -> bool:
+        """Say whether a key from there counts."""
+        return (self._spoke and address == self.source) or self._fit_of(address) == EXACT
 
     def _fit_of(self, address: Address) -> int:
         signalled = self._signalled

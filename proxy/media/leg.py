@@ -157,7 +157,9 @@ class Leg:
             return
         number = second & 0x7F
         payload = data[rtp.HEADER_BYTES :] if data[0] == rtp.PLAIN else rtp.payload_of(data)
-        if payload is None or (address != self._far.source and not self._far.believe(address)):
+        if payload is None or (number in self._events and not self._far.may_press(address)):
+            return
+        if address != self._far.source and not self._far.believe(address):
             return
         now = self._clock()
         self.received += 1
@@ -171,6 +173,7 @@ class Leg:
         name = self._codecs.get(number)
         if name is None or not payload:
             return
+        self._far.speaks()
         if self.silence.seconds:
             self.silence.hear(name, payload, now)
         if self.tap is not None:

@@ -248,6 +248,37 @@ async def keys_are_told_once_and_cross(it: Room) -> None:
 
 
 @scenario()
+async def keys_from_a_third_host_press_nothing(it: Room) -> None:
+    """The phone is silent; whoever guesses the port presses 1, and takes no place either."""
+    a = await it.session("a")
+    stranger = RtpPhone()
+    stranger.target = a.phone.target
+    for _ in range(3):
+        stranger.press("1")
+    stranger.press("1")
+    a.phone.press("2")
+    await until(lambda: a.ears.digits, "the phone's own key is heard")
+    assert a.ears.digits == "2"
+    stranger.press("1")
+    a.phone.press("3")
+    await until(lambda: a.ears.digits.endswith("3"), "and the next")
+    assert a.ears.digits == "23"
+    stranger.close()
+
+
+@scenario()
+async def keys_from_behind_a_nat(it: Room) -> None:
+    """What was signalled leads nowhere: keys count once the phone has been heard from where it really is."""
+    a = await it.session("a", port=9)
+    a.phone.press("1")
+    await a.phone.speak(A_HZ, 0.1)
+    await until(lambda: a.ears.heard, "it is heard")
+    assert a.ears.digits == ""
+    a.phone.press("2")
+    await until(lambda: a.ears.digits == "2", "its key counts")
+
+
+@scenario()
 async def a_key_that_was_down_when_legs_are_joined_does_not_cross(it: Room) -> None:
     """1 accepts a callback and may join at once: the customer must not get the rest of that press."""
     a, b = await it.session("a"), await it.session("b")

@@ -40,6 +40,40 @@ def test_sources(order: list[tuple[str, int]], believed: list[bool]) -> None:
     assert (end.source, end.target, end.reports_to) == (last, last, (last[0], last[1] + 1))
 
 
+@pytest.mark.parametrize("address", [NAT, STRANGER, OTHER_PORT])
+def test_a_key_needs_the_signalled_address_or_audio_before_it(address: tuple[str, int]) -> None:
+    end = far()
+    assert end.may_press(SIGNALLED)
+    assert not end.may_press(address)
+    assert end.believe(address)
+    assert not end.may_press(address), "packets of any kind are not enough"
+    end.speaks()
+    assert end.may_press(address)
+    assert end.may_press(SIGNALLED)
+    assert not end.may_press(("203.0.113.10", 2222))
+
+
+def test_who_takes_the_place_has_not_spoken() -> None:
+    end = far()
+    end.believe(STRANGER)
+    end.speaks()
+    end.believe(OTHER_PORT)
+    assert not end.may_press(OTHER_PORT)
+    assert not end.may_press(STRANGER)
+    end.speaks()
+    end.aim("192.0.2.2", 5000)
+    assert not end.may_press(OTHER_PORT)
+    assert end.may_press(("192.0.2.2", 5000))
+
+
+def test_where_nothing_is_signalled_audio_comes_first() -> None:
+    end = far("0.0.0.0")
+    assert not end.may_press(NAT)
+    end.believe(NAT)
+    end.speaks()
+    assert end.may_press(NAT)
+
+
 def test_a_new_address_is_learned_anew() -> None:
     end = far()
     assert end.believe(NAT)
