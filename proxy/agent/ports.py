@@ -4,7 +4,7 @@ Two clocks, as everywhere: `now` is monotonic seconds for every protocol timer; 
 in seconds since the epoch (`Stack.wall`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from proxy.sip.client import ClientOwner, ClientTransaction
@@ -65,6 +65,10 @@ class Stack(Protocol):
 
     def listener_for(self, hop: Hop) -> Listener | None:
         """Our listener that a message to this hop leaves by."""
+
+    def may_speak(self, flow: Flow, named: Iterable[bytes]) -> bool:
+        """Whether a request from there may be our far end's: a peer's, or from where the dialog itself said (`named`:
+        its Contact and Route, as values)."""
 
     def way_back(self, flow: Flow) -> Hop:
         """Where a message came from, as a hop: over TLS with the name that its peer has proved, or must prove."""

@@ -193,6 +193,8 @@ class Presence:
             return False
         tx = self._stack.open_server(request, flow, ServerBystander())
         try:
+            if not self._stack.may_speak(flow, ()):
+                raise SipError(481, REASONS[481], request)
             if request.method != b"NOTIFY":
                 raise SipError(405, REASONS[405], request, (b"Allow: NOTIFY",))
             subscription.notify(request, now)

@@ -45,7 +45,12 @@ class Session(SessionOut, ServerBystander):
     # -- what the far end asks
 
     def request(self, request: Request, flow: Flow, now: float) -> None:
-        """Take a request of the far end."""
+        """Take a request of the far end; of anybody else it gets 481, whatever they know of the dialog."""
+        dialog = self.dialog
+        named = (b"<%s>" % dialog.remote_target, *(route.to_bytes() for route in dialog.route_set))
+        if not self._wiring.stack.may_speak(flow, named):
+            self._refuse_stranger(request, flow, now)
+            return
         if request.method == b"ACK":
             self._ack(request, now)
             return
@@ -63,6 +68,12 @@ class Session(SessionOut, ServerBystander):
         except SipError as error:
             self.dialog.remote_target = target
             self.reply(tx, request, error.status, now, error.fields)
+
+    def _refuse_stranger(self, request: Request, flow: Flow, now: float) -> None:
+        self._wiring.stack.note("stranger_in_dialog", source=flow.host, port=flow.port)
+        if request.method != b"ACK":
+            tx = self._wiring.stack.open_server(request, flow, ServerBystander())
+            self.reply(tx, request, 481, now)
 
     def reply(self, tx: ServerTransaction, request: Request, status: int, now: float,
               fields: tuple[bytes, ...] = (), body: bytes = b"") -> bytes:

@@ -4,8 +4,9 @@ Who may send one: whoever saw a token once knows it for ever, so it opens nothin
 - One of the two tags is the caller's, which the token knows, and the Call-ID is its own.
 - The call is in progress. Once it is over, only what ends transactions and dialogs passes, ACK and BYE, and that for a
   while. A call that nobody wrote down, or that was given up as lost, may go on: peers may speak in it.
-- The sender is a peer, or is where Contact or Record-Route of this very call say that its requests come from. What
-  somebody who is no peer asserts is never believed.
+- The sender is a peer, at an address that it has or had (names may lead elsewhere by now), or is where Contact or
+  Record-Route of this very call say that its requests come from. What somebody who is no peer asserts is never
+  believed.
 - In a subscription that passes, which nobody writes down, only peers speak.
 """
 
@@ -67,7 +68,7 @@ def refusal(core: Newcomers, request: Request, token: Token, flow: Flow) -> str 
     standing = core.standing(token.call)
     if standing == "long_over" or (standing == "over" and request.method not in ENDS):
         return "call_is_over"
-    if is_peer or core.named.holds(token.call, flow):
+    if is_peer or core.named.holds(token.call, flow) or core.peers.was_at(flow):
         return None
     return "stranger_in_dialog"
 

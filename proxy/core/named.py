@@ -5,6 +5,7 @@ are learnt from, so an address changes by what its dialog says and never by what
 """
 
 import ipaddress
+from collections.abc import Iterable
 
 from proxy.core.peers import PeerTable
 from proxy.sip.errors import SipError
@@ -49,10 +50,15 @@ class NamedAddresses:
 
     def holds(self, call: str, flow: Flow) -> bool:
         """Whether the call named this source. On streams the source port means nothing, so the host alone counts."""
-        return any(_is_there(place, flow) for field in self._calls.get(call, ()) for place in _places(field))
+        return name_source(self._calls.get(call, ()), flow)
 
     def __len__(self) -> int:
         return len(self._calls)
+
+
+def name_source(fields: Iterable[bytes], flow: Flow) -> bool:
+    """Whether one of these values of Contact or Record-Route names a source."""
+    return any(_is_there(place, flow) for field in fields for place in _places(field))
 
 
 def _stands_alone(peer: bytes, value: bytes) -> bool:

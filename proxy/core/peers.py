@@ -21,6 +21,8 @@ Side = Literal["trunk", "pbx"]
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+LEFT_LIMIT = 100
+"""Addresses kept that peers have left."""
 CACHE_LIMIT = 10_000
 """Sources whose verdict is kept; the table is emptied when it is full."""
 
@@ -80,13 +82,15 @@ class Peer:
 class PeerTable:
     """All peers, found by source."""
 
-    __slots__ = ("_cache", "_peers", "pbxs", "places", "trunks")
+    __slots__ = ("_cache", "_left", "_peers", "pbxs", "places", "trunks")
 
     def __init__(self, peers: Sequence[Peer]) -> None:
         self._peers = tuple(peers)
         self.trunks = {peer.name: peer for peer in peers if peer.side == "trunk"}
         self.pbxs = {peer.name: peer for peer in peers if peer.side == "pbx"}
         self._cache: dict[tuple[str, str, int], tuple[Peer, ...]] = {}
+        self._left: dict[tuple[str, str, int], None] = {}
+        """Addresses that peers had before their names led elsewhere, the oldest first."""
         self.places = self._places()
         """Addresses of the peers as `host:port`, IPv6 in brackets: as a URI names them."""
 
@@ -94,7 +98,12 @@ class PeerTable:
         return iter(self._peers)
 
     def set_addresses(self, peer: Peer, addresses: tuple[Address, ...]) -> None:
-        """Replace the addresses of a peer."""
+        """Replace the addresses of a peer. Those it had stay known: calls that go on were begun there."""
+        for hop in peer.hops:
+            if hop not in (address.hop for address in addresses):
+                if len(self._left) >= LEFT_LIMIT:
+                    del self._left[next(iter(self._left))]
+                self._left[hop[:3]] = None
         peer.addresses = addresses
         peer.hops = tuple(address.hop for address in addresses)
         self._cache.clear()
@@ -103,6 +112,12 @@ class PeerTable:
     def _places(self) -> tuple[bytes, ...]:
         return tuple({(b"[%s]:%d" if ":" in hop.host else b"%s:%d") % (hop.host.encode(), hop.port)
                       for peer in self._peers for hop in peer.hops})
+
+    def was_at(self, flow: Flow) -> bool:
+        """Whether a source is an address that a peer had, and has no more. On streams the port means nothing."""
+        transport = flow.listener.transport
+        return any(place[:2] == (transport, flow.host) and (transport != "udp" or place[2] == flow.port)
+                   for place in self._left)
 
     def proven(self, hop: Hop) -> Hop:
         """Return the hop with the name that its certificate must carry.

@@ -1,12 +1,13 @@
 """The user agent's view of the proxy: one set of transactions, timers, sockets and peers for both."""
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
 
 from proxy.agent.ports import Account, PeerSide
 from proxy.core.engine import Proxy
+from proxy.core.named import name_source
 from proxy.core.outward import UDP_LIMIT, return_address
 from proxy.core.peers import Peer
 from proxy.core.requests_out import Outgoing
@@ -82,6 +83,11 @@ class ProxyStack:
                        if not is_own(hop.host, hop.port, hop.transport) and _is_somebody(hop.host)))
 
         self._proxy.locator.locate(host, port, transport, secure, found)
+
+    def may_speak(self, flow: Flow, named: Iterable[bytes]) -> bool:
+        """See Stack."""
+        peers = self._proxy.peers
+        return bool(peers.candidates(flow)) or name_source(named, flow) or peers.was_at(flow)
 
     def way_back(self, flow: Flow) -> Hop:
         """See Stack."""

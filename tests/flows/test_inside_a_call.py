@@ -11,7 +11,7 @@ from routing.ledger import ENDS_WITHIN, LONGEST_UNSEEN, Ledger
 from tests.kit.actor import Actor
 from tests.kit.house import POLICY, House
 from tests.kit.script import Script
-from tests.kit.world import STRANGER, World
+from tests.kit.world import STRANGER, World, address
 
 TALK = """
     trunk > INVITE : 100 > trunk, INVITE > pbx
@@ -113,6 +113,19 @@ def test_an_answer_names_addresses_too(call: Script) -> None:
     eavesdropper(call, ELSEWHERE, of="pbx")
     call.actors.pop("phone")
     call.play("eve > BYE : BYE > trunk\ntrunk > 200 BYE : 200 BYE > eve")
+
+
+def test_a_peer_whose_name_leads_elsewhere_by_now(call: Script) -> None:
+    """Its calls go on from where they were begun."""
+    call.play(TALK)
+    call.world.table.set_addresses(call.world.trunk, (address(("192.0.2.50", 5060)),))
+    call.step("trunk > INFO : INFO > pbx", ASSERTED)
+    assert not call["pbx"].request("INFO").has(b"p-asserted-identity")
+    eavesdropper(call)
+    call.play("pbx > 200 INFO : 200 INFO > trunk\neve > INFO : 481 INFO > eve\n" + HANG_UP)
+    call.play("trunk > again : 200 BYE > trunk")
+    call["trunk"].dialog = None
+    call.play("trunk > INVITE : 403 > trunk")
 
 
 def test_other_tags_are_another_dialog(call: Script) -> None:

@@ -2,11 +2,12 @@
 
 import pytest
 
+from proxy.agent.ports import PeerSide
 from proxy.sip.hop import Hop
 from proxy.sip.message import Response
 from tests.kit.actor import Actor
 from tests.kit.legs import ANSWER, SDP_TYPE, LegWorld, sdp
-from tests.kit.world import PBX, PBX_2, TRUNK, World, address
+from tests.kit.world import PBX, PBX_2, STRANGER, TRUNK, World, address
 
 REOFFER = sdp("0 PCMU", "101 telephone-event", port=41000)
 
@@ -493,3 +494,35 @@ def test_sdp_type_is_not_needed(legs: LegWorld) -> None:
     legs.play("wait 0 : INVITE > trunk")
     legs.step("trunk > 200 : ACK > trunk", body=ANSWER)
     assert leg.answered
+
+
+# Whoever has seen a call of ours and speaks in it
+
+
+@pytest.mark.parametrize("side", ["trunk", "pbx"])
+def test_a_third_host_hangs_up_nothing_and_presses_nothing(legs: LegWorld, side: PeerSide) -> None:
+    leg = legs.up(side=side)
+    eve = legs.add(Actor("eve", STRANGER))
+    eve.dialog, eve.cseq = legs[side].dialog, 50
+    relay = b"Content-Type: application/dtmf-relay"
+    legs.step("eve > INFO : 481 INFO > eve", relay, body=b"Signal=1\r\n")
+    legs.play("eve > BYE : 481 BYE > eve\neve > OPTIONS : 481 OPTIONS > eve")
+    legs.say("eve > INVITE : 481 > eve", REOFFER)
+    legs.play("eve > ACK")
+    assert not leg.over
+    assert not any(told.startswith("digit") for told in legs.told)
+    legs.step(f"{side} > INFO : 200 INFO > {side}", relay, body=b"Signal=2\r\n")
+    assert legs.told[-1] == "digit 2"
+    legs.play(f"{side} > BYE : 200 BYE > {side}")
+    legs.assert_all_over()
+
+
+def test_where_its_contact_says_it_is(legs: LegWorld) -> None:
+    legs["trunk"].contact = b"<sip:gateway@192.0.2.9:5070>"
+    gateway = legs.add(Actor("gateway", ("192.0.2.9", 5070)))
+    leg = legs.place(side="trunk")
+    legs.play("wait 0 : INVITE > trunk")
+    legs.say("trunk > 200 : ACK > gateway", ANSWER)
+    gateway.dialog, gateway.cseq = legs["trunk"].dialog, 50
+    legs.play("gateway > BYE : 200 BYE > gateway")
+    assert leg.over

@@ -13,7 +13,7 @@ from proxy.daemon.stack import ProxyStack
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request, Response
 from tests.kit.notifier import Notifier, Watching, dialog, document
-from tests.kit.world import PBX, PBX_2, TRUNK, World, address
+from tests.kit.world import PBX, PBX_2, STRANGER, TRUNK, World, address
 
 CUSTOMER = "+36201234567"
 Told = tuple[str, Doing | None, str | None]
@@ -104,6 +104,23 @@ def test_a_phone_rings_is_taken_up_and_hung_up(scene: Scene) -> None:
     for told in (dialog("early", CUSTOMER), dialog("early", CUSTOMER), dialog("confirmed"), dialog("terminated")):
         assert scene.pbx.notify(watching, document(told)) == 200
     assert scene.told() == [("201", "ringing", CUSTOMER), ("201", "busy", CUSTOMER), ("201", "free", None)]
+
+
+def test_a_third_host_tells_nothing_of_a_phone(scene: Scene) -> None:
+    """Whatever it has seen of the subscription."""
+    watching = scene.pbx.accept(scene.watch("201")[0])
+    scene.told()
+    asked, body = watching.request, document(dialog("early", CUSTOMER))
+    lines = [b"NOTIFY sip:boomerang@127.0.0.1:5060 SIP/2.0", b"Via: SIP/2.0/UDP 127.0.0.1:5999;branch=z9hG4bKeve",
+             b"From: <%s>;tag=%s" % (asked.to.uri, watching.tag),
+             b"To: <%s>;tag=%s" % (asked.from_.uri, asked.from_.tag or b""), b"Call-ID: " + asked.call_id,
+             b"CSeq: 9 NOTIFY", b"Contact: <sip:x@127.0.0.1:5080>", b"Subscription-State: active;expires=300",
+             b"Event: dialog", b"Content-Type: application/dialog-info+xml", b"Content-Length: %d" % len(body), b"",
+             body]
+    assert [one.title for one in scene.world.give(b"\r\n".join(lines), STRANGER)] == ["481 NOTIFY"]
+    assert scene.told() == []
+    assert scene.pbx.notify(watching, body) == 200
+    assert scene.told() == [("201", "ringing", CUSTOMER)]
 
 
 def test_a_free_phone_is_told_again_where_the_pbx_says_so_unasked(scene: Scene) -> None:
