@@ -20,6 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.core.headers import clean
+from proxy.core.named import naming_fields
 from proxy.core.newcomers import AGE
 from proxy.core.peers import Peer
 from proxy.core.seals import first_vias, sealed_numbers
@@ -109,6 +110,7 @@ def _report(core: Proxy, answer: Response, target: int, came_from: Peer | None,
             return  # its BYE will say that it is over; who answered cannot be known any more
         call = _reopen(core, answer, came_from)
     if answer.status < 300:
+        core.named.learn(call, naming_fields(answer))
         core.answered(call, target, answer)
         core.answered(call, target, answer, first=False)  # where the first one was seen before
     else:

@@ -246,6 +246,16 @@ def test_a_call_goes_on_over_a_restart(house: House, lost: bool) -> None:
         house.call.play("trunk > INFO : 481 INFO > trunk")
 
 
+def test_what_is_answered_after_a_restart_names_addresses(house: House) -> None:
+    house.call["pbx"].contact = b"<sip:phone@192.0.2.9>"
+    house.call.play("trunk > INVITE : 100 > trunk, INVITE > pbx\npbx > 180 : 180 > trunk")
+    restart(house)
+    house.call.play("pbx > 200 : 200 > trunk\ntrunk > ACK : ACK > udp:192.0.2.9:5060")
+    eavesdropper(house.call, ELSEWHERE, of="pbx")
+    house.call.play("eve > BYE : BYE > trunk\ntrunk > 200 BYE : 200 BYE > eve")
+    assert house.ledger.calls() == ()
+
+
 def test_a_call_that_was_over_before_a_restart_is_over(house: House) -> None:
     house.call.play(TALK + HANG_UP)
     restart(house)
