@@ -80,6 +80,8 @@ CONTROL_PAUSE: Final = 2.0
 LAG_OVERLOAD: Final = 0.4
 """Seconds by which two rounds must come too late for new calls to get 503."""
 LAG_CALM: Final = 0.05
+OVERLOAD_CALM: Final = 5.0
+"""Seconds without a refused call after which there are no longer too many."""
 LOG_CALM: Final = 5.0
 """Seconds without a lost line after which the log counts as read again."""
 DRAIN_REPORT: Final = 5.0
@@ -126,7 +128,8 @@ class Daemon:
         self._armed: asyncio.TimerHandle | None = None
         self._armed_at = 0.0
         self._started = False
-        self._log_calm_at = 0.0
+        self._log_calm_at = self._overload_until = 0.0
+        self._refused_for_overload = 0
         self.callbacks: Callbacks | None = None
 
     # -- start
@@ -294,8 +297,8 @@ class Daemon:
         if self._started:
             self._arm()
 
-    def _receive(self, data: bytes, flow: Flow) -> None:
-        self.proxy.receive(data, flow)
+    def _receive(self, data: bytes, flow: Flow, waited: float) -> None:
+        self.proxy.receive(data, flow, waited)
         self._arm()
 
     def _arm(self) -> None:
@@ -313,7 +316,9 @@ class Daemon:
     def _timers_due(self) -> None:
         self._armed = None
         try:
-            self.proxy.timers.run(self.loop.time())
+            # What has arrived before a timer was due is heard before the timer: nothing is repeated, and nobody given
+            # up, whose answer only waits to be read.
+            self.proxy.timers.run(self.loop.time() - self.network.behind)
         except Exception as error:
             self.journal.failure("timer", error)
         self._arm()
@@ -380,14 +385,21 @@ class Daemon:
     def _overload(self, lag: float, before: bool) -> bool:
         """Refuse new calls while the loop is late (the spec's "what survives"); return whether it is this time.
 
-        `lag` in seconds; `before`: whether it was the time before.
+        That is the last resort: what waits in the sockets tells of too many calls before (`core/overload.py`). The
+        alarm is for both. `lag` in seconds; `before`: whether it was the time before.
         """
         late = lag > LAG_OVERLOAD
         if late and before and not self.proxy.overloaded:
             self.proxy.overloaded = True
             self.ledger.alarm("overload", f"the loop is {lag:.1f} s late: new calls get 503", time.time())
-        elif lag < LAG_CALM and self.proxy.overloaded:
+        elif lag < LAG_CALM:
             self.proxy.overloaded = False
+        now, refused = self.loop.time(), self.proxy.counters.refused.get("overload", 0)
+        if refused > self._refused_for_overload:
+            self._refused_for_overload = refused
+            self._overload_until = now + OVERLOAD_CALM
+            self.ledger.alarm("overload", "more calls come than can be carried: new ones get 503", time.time())
+        elif not self.proxy.overloaded and now >= self._overload_until:
             self.ledger.alarm("overload", None, time.time())
         return late
 

@@ -22,7 +22,7 @@ from proxy.sip.dialog import REFRESHES
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.identities import CONNECTED, identities
-from proxy.sip.keys import client_key, likely_client_key
+from proxy.sip.keys import client_key, likely_client_key, named_key
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import is_keepalive, parse
 from proxy.sip.reply import build_response, with_received
@@ -39,12 +39,18 @@ class Proxy(Newcomers):
         super().__init__(parts)
         self.strangers = Buckets(STRANGER_RATE, STRANGER_BURST)
 
-    def receive(self, data: bytes, flow: Flow) -> None:
-        """Take one datagram or one framed message. Raises nothing that a sender can cause."""
+    def receive(self, data: bytes, flow: Flow, waited: float = 0.0) -> None:
+        """Take one datagram or one framed message. Raises nothing that a sender can cause.
+
+        `waited`: seconds since it had arrived, as far as that is known.
+        """
         now = self.clock()
-        if not self.peers.candidates(flow) and not self.strangers.admit(flow.host, now):
-            self.counters.refused.add("flood")
-            return
+        late = self.overload.late(waited, now) or self.overloaded
+        if not self.peers.candidates(flow):
+            if not self.strangers.admit(flow.host, now):
+                self.counters.refused.add("flood")
+                return
+            late = False  # who is not to call is told so
         if self.tracer.active:
             self.tracer.received(data, flow)
         try:
@@ -53,6 +59,8 @@ class Proxy(Newcomers):
             message = parse(data, flow.connection != 0)
             if isinstance(message, Request):
                 self.counters.received_requests.add(METHODS.get(message.method, OTHER))
+                if (late or self.refusals) and self._turned_away(message, flow, now, late):
+                    return
                 validate(message)
                 self._request(message, flow, now)
             else:
@@ -60,6 +68,36 @@ class Proxy(Newcomers):
                 self._response(message, flow, now)
         except SipError as error:
             self._malformed(error, flow)
+
+    def _turned_away(self, request: Request, flow: Flow, now: float, late: bool) -> bool:
+        """Refuse a new call, or what repeats or acknowledges one that was refused; False: it is to be served.
+
+        This is the cheap way, for when there are more calls than can be served: nothing is looked at that the answer
+        does not need.
+        """
+        try:
+            return self._turn_away(request, flow, now, late)
+        except SipError:
+            return False  # who validates it says what is wrong
+
+    def _turn_away(self, request: Request, flow: Flow, now: float, late: bool) -> bool:
+        method = request.method
+        if method == b"INVITE":
+            key = self.find_server(request, flow, method)
+            if not self.refusals.has(key, now) and not (
+                    late and request.to.tag is None and key not in self.relays and key not in self.servers):
+                return False
+            with_received(request, flow.host, flow.port)
+            self.turn_away(request, flow, key, now)
+            return True
+        if method == b"ACK" and self.refusals.has(named_key(request, b"INVITE"), now):
+            self.counters.retransmissions_absorbed += 1
+            return True
+        if method == b"CANCEL" and self.refusals.has(named_key(request, b"INVITE"), now):
+            with_received(request, flow.host, flow.port)
+            self.answer(request, flow, 200)  # the INVITE has its answer
+            return True
+        return False
 
     def _malformed(self, error: SipError, flow: Flow) -> None:
         self.counters.parse_errors.add(error.reason)

@@ -12,6 +12,7 @@ from proxy.core.headers import ASSERTED, clean, count_hop, dialog_key
 from proxy.core.limiter import PEER_BURST, PEER_RATE, Buckets
 from proxy.core.local import Local, Nobody
 from proxy.core.outward import Parts, return_address
+from proxy.core.overload import Overload, Refusals
 from proxy.core.peers import Peer
 from proxy.core.relay import CANCEL_PATIENCE, TIMER_C, Relay
 from proxy.core.seals import first_vias
@@ -20,6 +21,7 @@ from proxy.core.told import Told
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.identities import identities, user_of, withheld
+from proxy.sip.keys import Key, named_key
 from proxy.sip.limits import MAX_HOPS
 from proxy.sip.message import Message, Request
 from proxy.sip.reply import build_response
@@ -43,12 +45,15 @@ class Newcomers(Told):
         super().__init__(parts)
         self.newcomers = Buckets(PEER_RATE, PEER_BURST)
         self.started = parts.clock()
+        self.overload = Overload(self.started)
+        self.refusals = Refusals()
         self.begun: set[bytes] = set()
         """Call-IDs of this process, in its first minutes: no others can have been lost with the one before it."""
         self.draining = False
         """We are stopping: OPTIONS get 503, so that who asks sends new calls elsewhere; those that come all the same
         pass, for calls outlive this process."""
         self.overloaded = False
+        """The loop is late: see `Overload` for how that is mostly known before."""
         self.local: Local = Nobody()
         """Who has dialogs of our own; set by whoever builds the user agent."""
 
@@ -60,8 +65,7 @@ class Newcomers(Told):
             return
         invite = request.method == b"INVITE"
         if self.overloaded or self.pending >= PENDING_LIMIT or not self.newcomers.admit(flow.host, now):
-            self.counters.refused.add("overload")
-            self.answer(request, flow, 503, None, (b"Retry-After: %d" % RETRY_AFTER,))
+            self.turn_away(request, flow, named_key(request, request.method) if invite else None, now)
             return
         if request.method == b"REGISTER":
             self._register(request, flow, peer, now)
@@ -74,6 +78,13 @@ class Newcomers(Told):
             self._new_call(request, flow, peer, mark, now)
         else:
             self._pass(request, flow, self.other_side(peer), peer, mark, now)
+
+    def turn_away(self, request: Request, flow: Flow, key: Key | None, now: float) -> None:
+        """Answer 503 because there is too much to do. `key`: of an INVITE, which is remembered."""
+        self.counters.refused.add("overload")
+        if key is not None:
+            self.refusals.add(key, now)
+        self.answer(request, flow, 503, None, (b"Retry-After: %d" % RETRY_AFTER,))
 
     def refuse(self, request: Request, flow: Flow, status: int, reason: str) -> None:
         """Turn a request away, with a line for fail2ban."""

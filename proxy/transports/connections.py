@@ -25,7 +25,7 @@ class Connections:
 
     def __init__(
         self,
-        receive: Callable[[bytes, Flow], None],
+        receive: Callable[[bytes, Flow, float], None],
         failed: Callable[[int, Hop, str], None] | None,
         guard: Guard,
         limits: StreamLimits,

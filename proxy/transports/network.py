@@ -1,7 +1,8 @@
 """The adapter between sockets and the engine: owns every socket, knows nothing of SIP but where a message goes.
 
-In: `receive(data, flow)`, one call a message, in the loop. Out: `send` for requests, `reply` for responses; neither
-blocks, awaits or raises. Whatever goes wrong comes back later, as a call of `failed`.
+In: `receive(data, flow, waited)`, one call a message, in the loop; `waited`: the seconds until it was read. Out: `send`
+for requests, `reply` for responses; neither blocks, awaits or raises. Whatever goes wrong comes back later, as a call
+of `failed`.
 """
 
 import asyncio
@@ -69,7 +70,7 @@ class Network:
     def __init__(
         self,
         listen: Sequence[ListenSpec],
-        receive: Callable[[bytes, Flow], None],
+        receive: Callable[[bytes, Flow, float], None],
         *,
         failed: Callable[[int, Hop, str], None] | None = None,
         unreachable: Callable[[Hop], None] | None = None,
@@ -166,6 +167,12 @@ class Network:
         await self.connections.close()
         for udp in self._udp.values():
             udp.close()
+
+    @property
+    def behind(self) -> float:
+        """By how many seconds what is read is older than now, where datagrams wait: what came before may be among them.
+        """
+        return max((udp.behind for udp in self._udp.values()), default=0.0)
 
     def listener_for(self, hop: Hop) -> Listener | None:
         """Return the listener that a message to `hop` names in Via and Record-Route; None where there is none.

@@ -40,11 +40,11 @@ class Unsent(NamedTuple):
 class Port:
     """What all connections of a network share: where messages go, limits, the read buffer."""
 
-    __slots__ = ("buffer", "closed", "guard", "limits", "loop", "opened", "receive")
+    __slots__ = ("_turn", "buffer", "closed", "guard", "limits", "loop", "opened", "receive")
 
     def __init__(
         self,
-        receive: Callable[[bytes, Flow], None],
+        receive: Callable[[bytes, Flow, float], None],
         opened: Callable[["Connection"], None],
         closed: Callable[["Connection", str], None],
         guard: Guard,
@@ -57,6 +57,20 @@ class Port:
         self.limits = limits
         self.loop = asyncio.get_running_loop()
         self.buffer = memoryview(bytearray(READ_SIZE))
+        self._turn: float | None = None
+        """When the first connection was read in this turn of the loop."""
+
+    def turn_seconds(self, now: float) -> float:
+        """Return how long this turn of the loop has lasted since its first read: so long, at least, has waited what is
+        read now.
+        """
+        if self._turn is None:
+            self._turn = now
+            self.loop.call_soon(self._turn_over)
+        return now - self._turn
+
+    def _turn_over(self) -> None:
+        self._turn = None
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -64,6 +78,7 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_deadline",
+        "_filled_since",
         "_framer",
         "_message_due",
         "_port",
@@ -104,6 +119,8 @@ class Connection(asyncio.BufferedProtocol):
         self._unwritten: list[Failed] = []
         self._reason = ""
         self._deadline = Deadline(port.loop, self.cut)
+        self._filled_since: float | None = None
+        """Since when each read has filled the buffer: more was waiting."""
         self._message_due = 0.0
         """When the message that is coming in must be complete; 0 between two messages."""
 
@@ -215,6 +232,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.state != "open":
             return
         framer, port, flow = self._framer, self._port, self.flow
+        waited = self._waited(nbytes)
         pings = framer.pings
         try:
             messages = framer.feed(bytes(port.buffer[:nbytes]))
@@ -225,13 +243,23 @@ class Connection(asyncio.BufferedProtocol):
             self.send(PONG)
         for message in messages:
             try:
-                port.receive(message, flow)
+                port.receive(message, flow, waited)
             except Exception as error:
                 port.guard.report(flow.listener.transport, error)
         if framer.fault is not None:
             self._refuse(framer.fault)
         else:
             self._set_deadline(bool(messages))
+
+    def _waited(self, nbytes: int) -> float:
+        """Return how many seconds, at least, what was read now has waited."""
+        now = self._port.loop.time()
+        if nbytes < READ_SIZE:
+            self._filled_since = None
+            return self._port.turn_seconds(now)
+        if self._filled_since is None:
+            self._filled_since = now
+        return max(now - self._filled_since, self._port.turn_seconds(now))
 
     def eof_received(self) -> None:
         """Let the transport close: half a SIP connection is of no use."""

@@ -1,6 +1,8 @@
 """One UDP socket, read in batches and written to directly: the hot path.
 
 No asyncio transport stands in between: `add_reader`, `recvfrom`, `sendto`. Nothing here raises into the loop.
+How long a datagram has waited is asked of the kernel (SO_TIMESTAMPNS, socket(7)) while several wait at a time; else it
+was read as soon as it came.
 IP_RECVERR makes the kernel report ICMP errors on an unconnected socket (ip(7)). It reports them twice: as the error
 of whatever call comes next, whoever that was for, and in the error queue with the address they belong to. So an error
 of a call sends us to the queue first, and the call is made again.
@@ -9,7 +11,9 @@ of a call sends us to the queue first, and the call is made again.
 import asyncio
 import errno
 import socket
+import struct
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
@@ -35,7 +39,21 @@ NO_BUFFERS_PAUSE = 0.005
 ERROR_BATCH = 64
 """ICMP errors read in one go."""
 
+FULL_WAIT = 0.2
+"""Seconds that a datagram counts as having waited at least where the socket's buffer is full, and half of them where it
+is half full: a small one is full, and loses what comes, before anything in it is old."""
+BEHIND_MAX = 4.0
+"""Seconds by which a socket counts as behind at the most."""
+STALE = 0.25
+"""Seconds after a read in which what was left is read, if anything was."""
+
 SO_RCVBUFFORCE = 33
+SO_TIMESTAMPNS = 35
+SO_MEMINFO = 55
+TIMESPEC = struct.Struct("@ll")
+MEMINFO = struct.Struct("@9I")
+"""The first is what the buffer holds, the second what it may hold (SK_MEMINFO_RMEM_ALLOC, SK_MEMINFO_RCVBUF)."""
+ANCILLARY = socket.CMSG_SPACE(TIMESPEC.size)
 IP_RECVERR = 11
 IPV6_RECVERR = 25
 UNREACHABLE = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
@@ -73,6 +91,7 @@ def prepare_udp(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
     else:
         sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     if sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) < RECEIVE_BUFFER:
         try:
             sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
@@ -92,11 +111,13 @@ class UdpSocket:
         "_loop",
         "_queue",
         "_queued_bytes",
+        "_read_at",
         "_reading",
         "_receive",
         "_retry",
         "_sock",
         "_unreachable",
+        "_waited",
         "listener",
     )
 
@@ -104,11 +125,14 @@ class UdpSocket:
         self,
         listener: Listener,
         sock: socket.socket,
-        receive: Callable[[bytes, Flow], None],
+        receive: Callable[[bytes, Flow, float], None],
         unreachable: Callable[[Hop], None] | None,
         guard: Guard,
     ) -> None:
         self.listener = listener
+        self._waited = 0.0
+        """Seconds that the last datagram of a crowd had waited; 0 once nothing was left."""
+        self._read_at = 0.0
         self._sock = sock
         self._family = sock.family
         self._receive = receive
@@ -122,6 +146,11 @@ class UdpSocket:
         self._queued_bytes = 0
         self._retry: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
+
+    @property
+    def behind(self) -> float:
+        """By how many seconds what is read here is older than now; 0 where nothing waits."""
+        return self._waited if self._waited and self._loop.time() - self._read_at < STALE else 0.0
 
     def resume(self) -> None:
         """Read from now on."""
@@ -157,20 +186,37 @@ class UdpSocket:
         self._sock.close()
 
     def _readable(self) -> None:
-        recvfrom, receive, listener = self._sock.recvfrom, self._receive, self.listener
-        ipv6 = self._family == socket.AF_INET6
         # One look too many costs as much as a datagram: while they come one by one, only every `LOOKS`-th wake-up looks
         # for a second one. What is left is told again, for the poll is level-triggered.
         self._looks = looks = (self._looks + 1) % LOOKS
-        limit = BATCH if self._crowded or not looks else 1
-        for taken in range(limit):
+        if self._crowded or not looks:
+            self._read_batch()
+        else:
+            self._read_one()
+
+    def _read_one(self) -> None:
+        """Read a datagram that was told as soon as it came."""
+        try:
+            data, address = self._sock.recvfrom(DATAGRAM_MAX)
+        except OSError:  # also where there is nothing to read: the error queue is what keeps the socket readable
+            self._after_error()
+            return
+        self._hand_on(data, address, 0.0)
+
+    def _read_batch(self) -> None:
+        """Read those that wait, each with its age."""
+        recvmsg = self._sock.recvmsg
+        self._read_at = self._loop.time()
+        least = FULL_WAIT * self._fill()
+        for taken in range(BATCH):
             if not self._reading:  # the receiver of the datagram before had us pause
                 return
             try:
-                data, address = recvfrom(DATAGRAM_MAX)
+                data, ancillary, _, address = recvmsg(DATAGRAM_MAX, ANCILLARY)
             except BlockingIOError:
                 self._crowded = taken > 1
-                if not taken:  # woken for nothing to read: the error queue is what keeps the socket readable
+                self._waited = 0.0
+                if not taken:
                     self._after_error()
                 return
             except OSError:
@@ -178,13 +224,27 @@ class UdpSocket:
                     return
                 self._after_error()
                 continue
-            if len(data) <= KEEP_ALIVE_MAX:
-                continue
-            try:
-                receive(data, Flow(listener, plain_host(address[0]) if ipv6 else address[0], address[1]))
-            except Exception as error:
-                self._guard.report("udp", error)
-        self._crowded = limit > 1
+            waited = _age(ancillary)
+            self._waited = min(waited, BEHIND_MAX)
+            self._hand_on(data, address, max(waited, least))
+        self._crowded = True
+
+    def _hand_on(self, data: bytes, address: tuple[str, int], waited: float) -> None:
+        if len(data) <= KEEP_ALIVE_MAX:
+            return
+        host = plain_host(address[0]) if self._family == socket.AF_INET6 else address[0]
+        try:
+            self._receive(data, Flow(self.listener, host, address[1]), waited)
+        except Exception as error:
+            self._guard.report("udp", error)
+
+    def _fill(self) -> float:
+        """Return how full the socket's buffer is, 0 to 1."""
+        try:
+            held, allowed, *_ = MEMINFO.unpack(self._sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMINFO.size))
+        except (OSError, struct.error):  # before Linux 4.12
+            return 0.0
+        return float(held) / float(allowed)
 
     def _after_error(self) -> None:
         """Empty the error queue. libuv takes an error for the end of a descriptor and watches it no more: ask anew."""
@@ -257,3 +317,12 @@ class UdpSocket:
             if any(int.from_bytes(value[:4], sys.byteorder) in UNREACHABLE for _, _, value in ancillary):
                 self._loop.call_soon(self._unreachable, Hop("udp", plain_host(address[0]), address[1]))
         return ERROR_BATCH
+
+
+def _age(ancillary: list[tuple[int, int, bytes]]) -> float:
+    """Seconds since the kernel took a datagram in, by its own clock; 0 where that is not known or was set back."""
+    for level, kind, value in ancillary:
+        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(value) == TIMESPEC.size:
+            seconds, nanoseconds = TIMESPEC.unpack(value)
+            return max(time.time() - float(seconds) - float(nanoseconds) * 1e-9, 0.0)
+    return 0.0

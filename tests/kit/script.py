@@ -89,7 +89,7 @@ class Script:
         """Have an actor send these very bytes; gives what leaves, which nobody has received yet."""
         actor.sent.append(data)
         self.ladder.append(f"{self.world.now:9.3f}  {actor.name} > {title or data.partition(b' SIP')[0].decode()}")
-        self.world.proxy.receive(data, actor.flow(self.world.wire.listeners))
+        self.world.proxy.receive(data, actor.flow(self.world.wire.listeners), self.world.waited)
         return self.world.taken()
 
     def _deliver(self, sent: Sent) -> str:

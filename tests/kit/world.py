@@ -224,6 +224,8 @@ class World:
                  register_to: str | None = None, peers: list[Peer] | None = None, start: float = 1_000.0,
                  domains: frozenset[str] = frozenset()) -> None:
         self.now = start
+        self.waited = 0.0
+        """Seconds that messages of scripts have waited when they are read."""
         self.wire = Wire()
         self.router = ObedientRouter()
         self.notes = Notes()

@@ -24,6 +24,7 @@ def test_a_bug_in_a_decision(tmp_path: Path) -> None:
         assert scene.customer_reaches(CUSTOMER) == SHARED
         scene.both_ways()
         scene.both_ways()
+        eventually(lambda: len(scene.boomerang.logged("internal_error")) >= 5, "each call is in the log")
         lines = scene.boomerang.logged("internal_error")
         assert len(lines) == 5
         assert all(line["call"] and line["where"] == "decide" for line in lines)
@@ -43,6 +44,7 @@ def test_a_bug_in_whatever_follows_from_a_call(tmp_path: Path) -> None:
         scene.agent_misses(AGENT, CUSTOMER)
         passes(call, there)
         hang_up(call, there)
+        eventually(lambda: scene.boomerang.logged("internal_error"), "it is in the log")
         assert sum("trace" in line for line in scene.boomerang.logged("internal_error")) == 1
         bug.unlink()
         scene.both_ways()
@@ -61,6 +63,8 @@ def test_too_many_calls(tmp_path: Path) -> None:
             for each in refused:
                 assert int(each.refused(503).header("Retry-After")) > 0
         assert scene.boomerang.rss() - before < GROWTH
+        assert "overload" in scene.boomerang.alarms()
+        assert scene.boomerang.figure('boomerang_sip_refused_total{reason="overload"}') >= FLOOD
         assert scene.boomerang.figure("boomerang_sip_transactions") < 3 * ROOM
         assert not any(m.call_id == each.call_id for each in refused for m in scene.pbx.heard)
         passes(call, there)

@@ -50,10 +50,13 @@ class Inbox:
     lost: list[tuple[int, Hop, str]] = field(default_factory=list)
     unreachable: list[Hop] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
+    """Of each message, in seconds."""
     answer: Callable[[bytes, Flow], None] | None = None
 
-    def receive(self, data: bytes, flow: Flow) -> None:
+    def receive(self, data: bytes, flow: Flow, waited: float) -> None:
         self.messages.append((data, flow))
+        self.waited.append(waited)
         if self.answer is not None:
             self.answer(data, flow)
 

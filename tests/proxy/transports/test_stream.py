@@ -1,7 +1,9 @@
 """TCP over real loopback sockets: framing, deadlines, caps, peers that misbehave."""
 
 import asyncio
+import os
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,6 +13,7 @@ from structlog.testing import capture_logs
 from proxy.sip.hop import Flow, Hop
 from proxy.transports.limits import StreamLimits
 from proxy.transports.network import Network
+from proxy.transports.stream import READ_SIZE
 from tests.proxy.transports.support import free_port, options, peer_socket, run, running, server, tcp, udp, until
 
 SHORT = 0.08
@@ -600,5 +603,51 @@ def test_udp_goes_on_beside_a_broken_stream() -> None:
             await until(lambda: inbox.messages)
             assert inbox.bodies == [b"datagram"]
             peer.close()
+
+    run(scenario())
+
+
+def test_how_long_a_message_has_waited_at_least() -> None:
+    """More than one read could take was there: what comes with the next reads has waited since the first one."""
+    async def scenario() -> None:
+        async with running(tcp()) as (network, inbox):
+            held_up = 0.06
+            inbox.answer = lambda data, flow: time.sleep(held_up) if len(inbox.messages) == 1 else None
+            _, writer = await asyncio.open_connection("127.0.0.1", network.listeners[0].port)
+            count = 4 * READ_SIZE // len(options())
+            writer.write(options() * count)
+            await until(lambda: len(inbox.messages) == count)
+            assert inbox.waited[0] == 0.0
+            assert max(inbox.waited) >= held_up
+            del inbox.messages[:], inbox.waited[:]
+            inbox.answer = None
+            await asyncio.sleep(0.01)
+            writer.write(options())
+            await until(lambda: inbox.messages)
+            assert inbox.waited == [0.0]  # it came alone
+            writer.close()
+
+    run(scenario())
+
+
+def test_one_connection_waits_for_another() -> None:
+    """In one turn of the loop: what is read after the others has waited as long as they took."""
+    async def scenario() -> None:
+        async with running(tcp()) as (network, inbox):
+            held_up = 0.06
+            port = network.listeners[0].port
+            writers = [(await asyncio.open_connection("127.0.0.1", port))[1] for _ in range(2)]
+            for writer in writers:  # both are served already
+                writer.write(options())
+            await until(lambda: len(inbox.messages) == 2)
+            del inbox.messages[:], inbox.waited[:]
+            inbox.answer = lambda data, flow: time.sleep(held_up)
+            for writer in writers:
+                os.write(writer.get_extra_info("socket").fileno(), options())
+            await until(lambda: len(inbox.messages) == 2)
+            assert inbox.waited[0] == 0.0
+            assert inbox.waited[1] >= held_up
+            for writer in writers:
+                writer.close()
 
     run(scenario())

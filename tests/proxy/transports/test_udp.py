@@ -258,3 +258,65 @@ def test_closing_from_within_the_receiver() -> None:
             peer.close()
 
     run(scenario())
+
+
+async def send_all(loop: asyncio.AbstractEventLoop, peer: socket.socket, count: int, port: int) -> None:
+    for number in range(count):
+        await loop.sock_sendto(peer, b"datagram %05d" % number, ("127.0.0.1", port))
+
+
+HELD_UP = 0.12
+"""Seconds for which the loop is held up, so that what comes has waited at least as long."""
+
+
+def test_how_long_they_have_waited() -> None:
+    """The kernel says it of those that wait together; one that comes alone is read at once."""
+    async def scenario() -> None:
+        async with running(udp()) as (network, inbox):
+            loop = asyncio.get_running_loop()
+            peer, port = peer_socket(), network.listeners[0].port
+            behind: list[float] = []
+            inbox.answer = lambda data, flow: behind.append(network.behind)
+            await send_all(loop, peer, 300, port)
+            time.sleep(HELD_UP)
+            await until(lambda: len(inbox.messages) == 300)
+            assert max(inbox.waited) >= HELD_UP
+            assert sum(waited >= HELD_UP for waited in inbox.waited) > 200
+            assert max(behind) >= HELD_UP
+            await until(lambda: network.behind == 0)
+            await loop.sock_sendto(peer, b"alone", ("127.0.0.1", port))
+            await until(lambda: len(inbox.messages) == 301)
+            peer.close()
+
+    run(scenario())
+
+
+def test_a_clock_that_was_set_back_makes_nothing_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        async with running(udp()) as (network, inbox):
+            wall = time.time
+            monkeypatch.setattr(time, "time", lambda: wall() - 3600)
+            peer = peer_socket()
+            await send_all(asyncio.get_running_loop(), peer, 200, network.listeners[0].port)
+            await until(lambda: len(inbox.messages) == 200)
+            assert max(inbox.waited) < HELD_UP
+            peer.close()
+
+    run(scenario())
+
+
+def test_a_full_buffer_counts_as_a_wait() -> None:
+    """A small one loses what comes before anything in it is old."""
+    async def scenario() -> None:
+        async with running(udp()) as (network, inbox):
+            loop = asyncio.get_running_loop()
+            peer, port = peer_socket(), network.listeners[0].port
+            network.pause()
+            network.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 262_144)
+            for _ in range(400):
+                await loop.sock_sendto(peer, b"x" * 1_000, ("127.0.0.1", port))
+            network.resume()
+            await until(lambda: max(inbox.waited, default=0) > module.FULL_WAIT / 2)
+            peer.close()
+
+    run(scenario())
