@@ -131,8 +131,8 @@ class Call:
         return self.dialogs.silent(now)
 
     def left(self, now: float) -> bool:
-        """Whether nothing is up any more of what a fork answered, since somebody hung one of it up."""
-        return self.hung_up is not None and self.dialogs.up(now) is None
+        """Whether it ended when one of its answers was hung up: the others turn out to be nobody's."""
+        return self.hung_up is not None and self.dialogs.only_unacknowledged(now)
 
     def talk(self, now: float) -> float | None:
         """Return the seconds since the answer, or since an agent had the call, where that was seen apart from it.

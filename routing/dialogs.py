@@ -95,6 +95,11 @@ class Dialogs:
         """Return the first one in which the call goes on."""
         return next((dialog for dialog in self._all if dialog.holds(now)), None)
 
+    def only_unacknowledged(self, now: float) -> bool:
+        """Whether, of what has not ended, nothing was acknowledged, and all of it too long ago."""
+        left = [dialog for dialog in self._all if not dialog.over]
+        return not any(dialog.acknowledged or dialog.holds(now) for dialog in left)
+
     def goes_on_in(self, tag: str | None) -> bool:
         """Whether what is said in the dialog with this tag is said of the call."""
         dialog = self.find(tag)

@@ -310,11 +310,12 @@ class Ledger(Aftermath):
         """Return how many calls there are now and were today, in the policy's time zone.
 
         Callbacks are counted apart: each once, however many legs of ours it has; `dialled`: those that came to dial
-        their customer.
+        their customer. What a PBX places for a customer is a part of that customer's call.
         """
         counts = self._today.counts(now)
         legs = [call.attempt for call in self._calls.values() if call.leg]
-        return {"active": len(self._calls) - len(legs), "today": counts.calls, "inbound": counts.inbound,
+        parts = sum(call.reason == ON_BEHALF for call in self._calls.values())
+        return {"active": len(self._calls) - len(legs) - parts, "today": counts.calls, "inbound": counts.inbound,
                 "outbound": counts.outbound, "answered": counts.answered, "direct": counts.direct,
                 "callbacks": len(set(legs)), "dialled": counts.dialled, "dialled_answered": counts.dialled_answered}
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from routing.calls import Call
+from routing.calls import ON_BEHALF, Call
 from routing.store.interface import Counts
 
 
@@ -43,8 +43,11 @@ class Today:
         return self._begin
 
     def started(self, call: Call, now: float) -> None:
-        """Count a new call; of the legs of a callback only the one to the customer."""
+        """Count a new call; of the legs of a callback only the one to the customer; what a PBX places for a customer
+        is a part of that customer's call."""
         self.begin(now)
+        if call.reason == ON_BEHALF:
+            return
         counts = self._counts
         if call.leg:
             if call.direction == "outbound":
@@ -56,7 +59,7 @@ class Today:
 
     def answered(self, call: Call, now: float) -> None:
         """Count an answer, where the call was counted too."""
-        if call.started_at < self.begin(now):
+        if call.started_at < self.begin(now) or call.reason == ON_BEHALF:
             return
         counts = self._counts
         if not call.leg:

@@ -340,7 +340,7 @@ COUNTS: Final = (
     "count(tried) FILTER (WHERE NOT leg), count(*) FILTER (WHERE leg AND direction='outbound'), "
     "count(*) FILTER (WHERE leg AND direction='outbound' AND answered) FROM (SELECT direction, tried, "
     "reason='callback' AS leg, coalesce(answered_at<:before, 0) AS answered FROM calls "
-    "WHERE id>=:first AND started_at>=:since AND started_at<:before)"
+    "WHERE id>=:first AND started_at>=:since AND started_at<:before AND reason<>'on_behalf')"
 )
 EVENTS: Final = "SELECT kind, time, id, data, seq FROM outbox WHERE seq>? ORDER BY seq LIMIT ?"
 POLICIES: Final = "SELECT version, saved_at, text FROM policy ORDER BY version DESC LIMIT ?"

@@ -229,6 +229,19 @@ def test_each_dialog_has_its_own_session_timer(house: House) -> None:
     assert house.ledger.calls() == ()
 
 
+def test_what_is_kept_and_lost_is_lost_then(house: House) -> None:
+    """Not since the other one was hung up: they talked in between."""
+    house.call.play("trunk > INVITE : 100 > trunk, INVITE > pbx")
+    for tag in ("pbx-a", "pbx-b"):
+        house.call.step(f"pbx > 200 tag={tag} : 200 > trunk", b"Session-Expires: 1800")
+        house.call.play(f"trunk > ACK tag={tag} : ACK > pbx")
+    house.call.play(bye("pbx-b") + "\nwait 2700")
+    house.ledger.sweep(house.wall)
+    house.call.play("wait 31")
+    house.ledger.sweep(house.wall)
+    assert house.talks() == [(None, 2731.0)]
+
+
 def test_a_sign_of_life_counts_in_its_dialog(house: House) -> None:
     house.call.play("trunk > INVITE : 100 > trunk, INVITE > pbx")
     house.call.step("pbx > 200 : 200 > trunk", b"Session-Expires: 90")

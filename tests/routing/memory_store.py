@@ -294,7 +294,7 @@ class MemoryStore(MemoryCallbacks):
 
     def counts(self, since: float, before: float) -> Counts:
         self._read()
-        rows = [row for row in self.rows.values() if since <= row.started_at < before]
+        rows = [row for row in self.rows.values() if since <= row.started_at < before and row.reason != "on_behalf"]
         legs = [row for row in rows if row.reason == "callback" and row.direction == "outbound"]
         rows = [row for row in rows if row.reason != "callback"]
 

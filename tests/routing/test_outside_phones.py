@@ -221,6 +221,21 @@ def test_our_leg_into_a_queue_is_taken_by_a_mobile(queue: World) -> None:
     assert (ears(queue).talks, ears(queue).missed_calls) == ([], [])
 
 
+def test_it_is_counted_as_a_part_of_the_customers_call(queue: World, worlds: Worlds) -> None:
+    in_queue(queue)
+    leg = rings_the_mobile(queue)
+    queue.ledger.answered(leg.id, 0, (), None, queue.now)
+    counts = queue.ledger.counters(queue.now)
+    assert (counts["active"], counts["today"], counts["inbound"], counts["outbound"], counts["answered"]) == \
+        (1, 1, 1, 0, 1)
+    queue.commit()
+    queue.close()
+    again = house(worlds, "before_queue")
+    again.now = queue.now + 10
+    again.ledger.restore(again.now)
+    assert again.ledger.counters(again.now) == counts
+
+
 def test_after_a_restart_it_is_no_talk_of_the_mobiles_number(queue: World, worlds: Worlds) -> None:
     in_queue(queue)
     leg = rings_the_mobile(queue)
