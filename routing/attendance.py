@@ -265,7 +265,7 @@ class Attendance:
 
     # Phones outside
 
-    def _waits_for(self, pbx: str, identities: Sequence[Identity], dialled: str | None) -> Call | None:
+    def _waits_for(self, pbx: str, identities: Sequence[Identity], dialled: str | None, now: float) -> Call | None:
         """Find the customer's call that a PBX places another one for: its caller is that customer, not who is dialled.
 
         Of several the one that may still be taken. Numbers of ours are what agents show: they are no customers here.
@@ -277,7 +277,7 @@ class Attendance:
                 continue
             for call in self._open.of(customer):
                 if call.direction == "inbound" and call.pbx == pbx:
-                    if _may_be_taken(call, call.started_at):
+                    if _may_be_taken(call, now):
                         return call
                     found = found or call
         return found

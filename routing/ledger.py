@@ -343,7 +343,7 @@ class Ledger(Aftermath):
     def _outbound(self, entry: Call, call: NewCall) -> Decision:
         rules = self._rules
         entry.number, entry.number_facts = route.shown_number(call, rules)
-        customers = self._waits_for(call.pbx, call.identities, entry.customer)
+        customers = self._waits_for(call.pbx, call.identities, entry.customer, entry.started_at)
         if customers is not None:
             entry.behalf_of, entry.group = customers.id, customers.group
             decision = route.outbound(entry.number_facts, call, entry.customer, None)

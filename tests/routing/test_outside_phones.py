@@ -153,6 +153,20 @@ def test_a_customer_whom_an_agent_passes_on_outside(queue: World) -> None:
     assert row(queue, call.id) == ("201", "dialog_event")
 
 
+def test_of_two_calls_of_one_customer_the_one_that_waits_is_meant(queue: World) -> None:
+    """The other was taken before."""
+    first = in_queue(queue)
+    queue.ledger.dialog_event("201", "ringing", CUSTOMER, queue.now)
+    queue.ledger.dialog_event("201", "busy", None, queue.now)
+    queue.now += 10
+    second = in_queue(queue)
+    leg = rings_the_mobile(queue)
+    queue.ledger.answered(leg.id, 0, (), None, queue.now)
+    for call in (first, second):
+        queue.ledger.ended(call.id, Ending(200, "caller"), queue.now + 30)
+    assert [row(queue, call.id) for call in (first, second)] == [("201", "dialog_event"), (None, "outside_phone")]
+
+
 def test_the_invite_with_credentials_is_the_same_call(queue: World) -> None:
     call = in_queue(queue)
     leg = rings_the_mobile(queue)
