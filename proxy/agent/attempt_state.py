@@ -140,6 +140,7 @@ class AttemptState(News):
         self._stop_timer(*self._timers)
         for own in self._legs:
             self._note("leg_stays", call=own.call)
+        self._agent = self._customer = self._talk = None  # they know us
         self._on_over(self.order.attempt)
         self._tell_desk(self.outcome)
 

@@ -16,7 +16,7 @@ from proxy.agent.leg import NO_MEDIA, BaseLeg, LegKey, describe_dialog
 from proxy.agent.offer import Agreement
 from proxy.agent.ports import Ended, Incoming, LegEnd, LegOwner
 from proxy.agent.reliable import ReliableResponses
-from proxy.agent.repeater import Repeater
+from proxy.agent.repeater import Repeater, nothing
 from proxy.agent.session import NO_COMMON_CODEC, Session
 from proxy.agent.strays import Strays
 from proxy.agent.wiring import (
@@ -295,6 +295,7 @@ class Callee(BaseLeg):
             self._hang_up_dialog(end, self._reason)
 
     def _release(self) -> None:
+        self._incoming.on_cancel = nothing
         self._reliable.stop()
         self._stop_reminder()
         if self._repeater is not None:

@@ -48,7 +48,7 @@ class Caller(BaseLeg):
         """Addresses that were not tried yet."""
         self._invite = Invite(wiring, order, self._hops[0] if self._hops else NOWHERE)
         self._ring_for, self._patient = order.ring_for, order.patient
-        self._early = EarlyDialogs(wiring, self)
+        self._early = EarlyDialogs(wiring)
         self._tried: Tried | None = None
         """The INVITE that is under way."""
         self._silent: dict[int, Tried] = {}
@@ -127,7 +127,7 @@ class Caller(BaseLeg):
             return
         if self._patient and self._ring_timer is not None:
             self._start_ring_timer(now)
-        agreement = self._early.take(tried.request, response, self._invite.far)
+        agreement = self._early.take(tried.request, response, self._invite.far, self)
         if agreement is not None and not self._told_early:
             self._connect_early(agreement)
         rings = response.status == 180 or agreement is not None
@@ -160,7 +160,7 @@ class Caller(BaseLeg):
                 self.finish(self._end, now)
             return
         try:
-            session = self._early.confirm(tried.request, response, far)
+            session = self._early.confirm(tried.request, response, far, self)
         except SipError as error:
             self._strays.dismiss(response, far, self._invite.credentials, self._reason)
             self.finish(LegEnd(500, "us", reason=error.reason), now)
@@ -273,6 +273,13 @@ class Caller(BaseLeg):
         self._early.close()
         if self._tried is not None:
             self._tried.forget()
+
+    def let_go(self) -> None:
+        """See BaseLeg."""
+        super().let_go()
+        self._early.clear()
+        self._tried = None
+        self._silent.clear()
 
     def session_ended(self, session: Session, by: Ended, reason: str, now: float) -> None:
         """See SessionOwner; a BYE in an early dialog of a fork ends nothing but that (RFC 3261 section 15)."""

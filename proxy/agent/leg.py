@@ -123,6 +123,13 @@ class BaseLeg(ABC):
         self.wiring.media.close(self.call)
         self.owner.leg_ended(self, end, now)
 
+    def let_go(self) -> None:
+        """Nobody gives it a message any more: forget what knows it, or the two would keep each other alive.
+
+        What ends leaves no cycle for the collector to find: its thresholds are hardly ever reached.
+        """
+        self.session = None
+
     # -- written down before it counts
 
     def _once_written(self, then: Callable[[float], None], now: float) -> None:

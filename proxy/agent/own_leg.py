@@ -278,6 +278,7 @@ class OwnLeg:
             self._tools.tell(self._tools.ledger.ended, self.call, self._ending(end), self._tools.stack.wall(),
                              call=self.call)
         self._tools.tell(self._tools.desk.leg_gone, self.call, call=self.call)
+        self._leg = None  # it knows us
         self._news.leg_is_over(self, end, now)
 
     def _ending(self, end: LegEnd) -> Ending:

@@ -24,8 +24,8 @@ _RSEQ = re.compile(rb"[0-9]{1,10}")
 class EarlyDialogs:
     """The early dialogs of one INVITE."""
 
-    def __init__(self, wiring: Wiring, leg: SessionOwner) -> None:
-        self._wiring, self._leg = wiring, leg
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
         self.negotiation: Negotiation | None = None
         """Set before the first INVITE leaves."""
         self._sessions: dict[bytes, Session] = {}
@@ -50,8 +50,8 @@ class EarlyDialogs:
         """All of them."""
         return [session.dialog for session in self._sessions.values()]
 
-    def take(self, invite: Request, response: Response, far: Far) -> Agreement | None:
-        """Take a 1xx; gives what is agreed on in its dialog so far, None: nothing."""
+    def take(self, invite: Request, response: Response, far: Far, leg: SessionOwner) -> Agreement | None:
+        """Take a 1xx of a leg; gives what is agreed on in its dialog so far, None: nothing."""
         tag = response.to.tag
         if not tag:
             return self._read(b"", response)
@@ -60,7 +60,7 @@ class EarlyDialogs:
             if len(self._sessions) >= MAX_EARLY:
                 return None
             try:
-                session = self._open(tag, Dialog.as_caller(invite, response), far)
+                session = self._open(tag, Dialog.as_caller(invite, response), far, leg)
             except SipError:
                 return None  # it rings all the same; the 2xx will say where to
         session.learn(response)
@@ -72,9 +72,9 @@ class EarlyDialogs:
         session.settled = session.settled or (reliable and agreement is not None)
         return agreement
 
-    def _open(self, tag: bytes, dialog: Dialog, far: Far) -> Session:
+    def _open(self, tag: bytes, dialog: Dialog, far: Far, leg: SessionOwner) -> Session:
         assert self.negotiation is not None
-        session = self._sessions[tag] = Session(self._wiring, self._leg, far, dialog, self.negotiation)
+        session = self._sessions[tag] = Session(self._wiring, leg, far, dialog, self.negotiation)
         return session
 
     def _acknowledge(self, session: Session, tag: bytes, rseq: int, response: Response) -> bool:
@@ -95,12 +95,12 @@ class EarlyDialogs:
                 self._agreements[tag] = agreement
         return self._agreements.get(tag)
 
-    def confirm(self, invite: Request, response: Response, far: Far) -> Session:
+    def confirm(self, invite: Request, response: Response, far: Far, leg: SessionOwner) -> Session:
         """Make the dialog of a 2xx the one that counts. Raises SipError(400) where its headers cannot be used."""
         tag = response.to.tag or b""
         session = self._sessions.pop(tag, None)
         if session is None:
-            session = self._open(tag, Dialog.as_caller(invite, response), far)
+            session = self._open(tag, Dialog.as_caller(invite, response), far, leg)
             del self._sessions[tag]
         else:
             session.dialog.receive_response(response)

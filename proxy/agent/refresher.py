@@ -41,7 +41,9 @@ class Refresher:
     """The session timer of one dialog."""
 
     def __init__(self, stack: Stack, dialog: Refreshed) -> None:
-        self._stack, self._dialog = stack, dialog
+        self._stack = stack
+        self._dialog: Refreshed | None = dialog
+        """None: the dialog is over."""
         self._timer: Timer | None = None
         self.agreed: Agreed | None = None
         """What holds now; None: no timer."""
@@ -53,6 +55,8 @@ class Refresher:
         """Take what the newest 2xx has settled, and begin anew."""
         self.stop()
         self.agreed = agreed
+        if self._dialog is None:
+            return
         if agreed is None:
             self._at(now + PROBE_EVERY, self._probe)
             return
@@ -73,8 +77,13 @@ class Refresher:
         """Take the 2xx to such a request: it refreshes the session too."""
         self.agree(agreed_by(response) or self.agreed, now)
 
+    def end(self) -> None:
+        """The dialog is over: forget it, for it knows us."""
+        self.stop()
+        self._dialog = None
+
     def stop(self) -> None:
-        """The dialog is over."""
+        """Do nothing until `agree`."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -83,18 +92,22 @@ class Refresher:
         self._timer = self._stack.timers.at(when, what)
 
     def _expired(self, now: float) -> None:
-        self._dialog.lost("Session expired", now)
+        self._lost("Session expired", now)
+
+    def _lost(self, reason: str, now: float) -> None:
+        if self._dialog is not None:
+            self._dialog.lost(reason, now)
 
     def _refresh(self, now: float) -> None:
         asked = SessionExpires(max(self._seconds, self._min_se), "uac").field()
         smallest = (b"Min-SE: %d" % self._min_se,) if self._min_se else ()
         self.stop()
-        if not self._dialog.refresh((asked, *smallest), self._refreshed, now):
+        if self._dialog is not None and not self._dialog.refresh((asked, *smallest), self._refreshed, now):
             self._again(now, 2.0)
 
     def _refreshed(self, response: Response | None, now: float) -> None:
         if response is None or response.status in ENDS_DIALOG:
-            self._dialog.lost("Session refresh failed", now)
+            self._lost("Session refresh failed", now)
         elif response.status < 300:
             self.agree(agreed_by(response), now)
         elif response.status == 422 and min_se(response) > max(self._seconds, self._min_se):
@@ -105,6 +118,8 @@ class Refresher:
 
     def _again(self, now: float, seconds: float) -> None:
         self.stop()
+        if self._dialog is None:
+            return
         if now + seconds < self._over_at:
             self._at(now + seconds, self._refresh)
         else:
@@ -112,10 +127,11 @@ class Refresher:
 
     def _probe(self, now: float) -> None:
         self.stop()
-        self._dialog.probe(self._probed, now)
+        if self._dialog is not None:
+            self._dialog.probe(self._probed, now)
 
     def _probed(self, response: Response | None, now: float) -> None:
         if response is None or response.status in ENDS_DIALOG:
-            self._dialog.lost("No answer from the far end", now)
+            self._lost("No answer from the far end", now)
         else:
             self.agree(None, now)

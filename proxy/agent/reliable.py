@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from proxy.agent.ports import Incoming, Stack
-from proxy.agent.repeater import Repeater
+from proxy.agent.repeater import Repeater, nothing
 from proxy.sip.message import Request
 
 FIRST_RSEQ = 1
@@ -68,6 +68,7 @@ class ReliableResponses:
     def stop(self) -> None:
         """The final response is on its way."""
         self._next = None
+        self._unacknowledged = nothing
         if self._repeater is not None:
             self._repeater.stop()
             self._repeater = None

@@ -6,6 +6,10 @@ from proxy.agent.ports import Stack
 from proxy.sip.timers import Timer
 
 
+def nothing(now: float) -> None:
+    """Stands for what is told nobody any more."""
+
+
 class Repeater:
     """One response on its way.
 
@@ -32,15 +36,21 @@ class Repeater:
         """It is acknowledged, or wanted no more."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """It is over: forget whom it would tell, who knows it in turn."""
+        self._timer = None
+        self._send = self._gave_up = nothing
 
     def _plan(self, now: float) -> None:
         self._timer = self._stack.timers.at(min(now + self._interval, self._end), self._due)
 
     def _due(self, now: float) -> None:
         if now >= self._end:
-            self._timer = None
-            self._gave_up(now)
+            gave_up = self._gave_up
+            self._let_go()
+            gave_up(now)
             return
         self._interval = min(2 * self._interval, self._limit)
         self._plan(now)

@@ -109,7 +109,7 @@ class SessionOut(ABC):
     def close(self) -> None:
         """End everything that is timed here: the dialog is over, or another one of its fork goes on."""
         self.over = True
-        self._timer.stop()
+        self._timer.end()
         if self._repeater is not None:
             self._repeater.stop()
 

@@ -75,6 +75,7 @@ class Agent:
             return
         if leg.over_at is not None and now >= leg.over_at + self._lifetime():
             del self._legs[key]
+            leg.let_go()
         else:
             self._stack.timers.at((now if leg.over_at is None else leg.over_at) + self._lifetime(),
                                   lambda at: self._sweep(key, at))

@@ -207,6 +207,7 @@ class Waiting(LegOwner):
         if all(one is None or one.over for one in (caller, place)):
             if self._timer is not None:
                 self._timer.cancel()
+            self._caller = self._place = None  # they know us
             self._over()
 
     # Inside

@@ -139,6 +139,11 @@ class CallSetup(Relay):
         if self.offer is None or not self.core.local.request(request, self.flow, now):
             super().on_ack(tx, request, now)
 
+    def on_terminated(self, tx: ServerTransaction, now: float) -> None:
+        super().on_terminated(tx, now)
+        if self.done:
+            self.offer = None  # it leads back here, too
+
     def cancel(self, now: float) -> None:
         offer = self.offer
         if offer is not None and not self.done:
