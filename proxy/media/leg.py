@@ -85,7 +85,10 @@ class Leg:
         loop.add_reader(pair.rtcp.fileno(), self._report_readable)
 
     def close(self) -> None:
-        """Give the sockets back."""
+        """Give the sockets back, and forget what knows it: nothing is left for the collector of cycles."""
+        self.tap = self._pressed_to = None
+        self.speaker.player = None
+        self.out.close()
         self._loop.remove_reader(self._pair.rtp.fileno())
         self._loop.remove_reader(self._pair.rtcp.fileno())
         self._pair.close()

@@ -47,6 +47,10 @@ class Outflow:
         self._sequence_shift = self._timestamp_shift = 0
         self.packets = self.octets = 0
 
+    def close(self) -> None:
+        """Send nothing any more."""
+        self._send = _nowhere
+
     @property
     def ssrc(self) -> int:
         """Our synchronization source."""
@@ -119,3 +123,7 @@ class Outflow:
         self.packets += 1
         self.octets += len(payload)
         self._send(HEADER.pack(PLAIN, second, self._sequence, self._timestamp, self._ssrc) + payload)
+
+
+def _nowhere(packet: bytes) -> None:
+    """Where what is sent goes once it is closed."""
