@@ -19,6 +19,7 @@ from proxy.agent.user_agent import Agent
 from proxy.agent.waiting import WaitingRoom
 from proxy.core.engine import Proxy
 from proxy.core.local import Offer
+from proxy.daemon.clock_watch import ClockWatch
 from proxy.daemon.media import ArmedMedia
 from proxy.daemon.stack import ProxyStack
 from proxy.delivery.deliveries import Deliveries, channels_of
@@ -106,6 +107,7 @@ class Callbacks:
         self._starting: asyncio.Task[None] | None = None
         self._poked = False
         self._turned_at = 0.0
+        self._clock_watch = ClockWatch(proxy.wall, proxy.clock)
 
     def start(self) -> None:
         """Take up the promises of the process before this one, and begin."""
@@ -184,6 +186,10 @@ class Callbacks:
     def turn(self, always: bool = False) -> None:
         """Let the desk do what is due. For a timer, a few times a second."""
         now, clock = self._proxy.wall(), self._proxy.clock()
+        set_by = self._clock_watch.look()
+        if set_by:
+            self._journal.note("clock_set", seconds=round(set_by, 3))
+            self.desk.clock_set(set_by)
         self._ledger.turn(now)
         due = self.desk.next_turn()
         if always or (due is not None and due <= now) or clock - self._turned_at >= LONGEST_PAUSE:

@@ -25,6 +25,7 @@ from routing.callbacks.facts import (
     Waiter,
     Waits,
 )
+from routing.callbacks.guard import HOUR
 from routing.callbacks.intake import Intake
 from routing.callbacks.keeper import Keeper
 from routing.callbacks.office import Office
@@ -202,7 +203,7 @@ class Desk(Office):
         self._keeper.tidy()
         if not now < self._tidy_at <= now + TIDY:
             self._tidy_at = now + TIDY
-            self._screen.dialled.tidy(now)
+            self._screen.tidy(now)
         self._flood(now)
         if not draft.empty:
             self._store.put(draft.unit())
@@ -223,6 +224,13 @@ class Desk(Office):
         if policy.guard.stop:
             for attempt in tuple(self._keeper.register.attempts.values()):
                 self._keeper.stop(attempt, "stop")
+
+    def clock_set(self, seconds: float) -> None:
+        """The wall clock was set forward by so many seconds (back: negative), as a clock that only goes on has shown.
+
+        The caps of the guard keep what they have counted: otherwise a wrong time server would lift them.
+        """
+        self._screen.shift(seconds)
 
     def _set_back(self) -> None:
         """Look at everything anew: the clock was set back, and short rests would last as long as that."""
@@ -285,10 +293,11 @@ class Desk(Office):
         try:
             rows, attempts, legs = self._store.open_tasks(), self._store.open_attempts(), self._store.legs()
             past, barred = self._store.attempts_since(now - DAY), self._store.barred()
+            made = self._store.tasks_since(now - HOUR)
         except StoreError:
             return False
         self._restored = True
-        self._screen.dialled.restore(past)
+        self._screen.restore(past, made, now)
         self._screen.barred = {row.customer for row in barred}
         for row in rows:
             self._keeper.register.add(Task(within_reach(row, now)))

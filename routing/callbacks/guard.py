@@ -24,9 +24,6 @@ STOPPED_PAUSE: Final = 30.0
 TRUNK_PAUSE: Final = 5.0
 """Seconds after which a full trunk is asked again."""
 
-FUTURE: Final = DAY
-"""Seconds that a past attempt may lie ahead of the clock, which was set back, and still count."""
-
 CACHE_SIZE: Final = 20_000
 """Numbers of which country, type and zones are remembered. A full cache is begun anew."""
 
@@ -54,7 +51,11 @@ class Refusal(NamedTuple):
 
 
 class Times:
-    """How often something happened within the last so many seconds."""
+    """How often something happened within the last so many seconds.
+
+    Where the clock is set, forward or back, `shift` takes along what was counted: an hour ago stays an hour ago. What
+    lies ahead all the same was counted by a clock that was wrong, in a process before this one, and counts as of now.
+    """
 
     __slots__ = ("_at", "_span")
 
@@ -73,18 +74,20 @@ class Times:
 
     def count(self, now: float, span: float | None = None) -> int:
         """Return how many there were within the last `span` seconds (the longest one unless said)."""
-        self._forget(now)
         return len(self._at) - bisect_right(self._at, now - (span or self._span))
 
     def below(self, limit: int, now: float, span: float | None = None) -> float:
         """Return from when on there are fewer than `limit` within `span`; `now` where there are already."""
-        self._forget(now)
-        return now if len(self._at) < limit else max(now, self._at[-limit] + (span or self._span))
+        return now if len(self._at) < limit else max(now, min(now, self._at[-limit]) + (span or self._span))
 
-    def _forget(self, now: float) -> None:
-        """Drop what is too old, and what a clock that was wrong put far into the future."""
-        del self._at[bisect_right(self._at, now + FUTURE) :]
-        del self._at[: bisect_right(self._at, now - self._span)]
+    def shift(self, seconds: float) -> None:
+        """The clock was set forward by so many seconds (back: negative)."""
+        self._at = [at + seconds for at in self._at]
+
+    def tidy(self, now: float) -> None:
+        """Drop what is too old. Not done while counting: the clock may be wrong just then."""
+        ahead = len(self._at) - bisect_right(self._at, now)
+        self._at = self._at[bisect_right(self._at, now - self._span) : len(self._at) - ahead] + [now] * ahead
 
 
 class Dialled:
@@ -106,17 +109,24 @@ class Dialled:
         self.everybody.remove(at)
         self.of(customer).remove(at)
 
-    def restore(self, past: Iterable[PastAttempt]) -> None:
-        """Begin with what the database remembers."""
+    def restore(self, past: Iterable[PastAttempt], now: float) -> None:
+        """Begin with what the database remembers: what is ahead of the clock was dialled just now."""
         for attempt in past:
-            self.add(attempt.customer, attempt.at)
+            self.add(attempt.customer, min(attempt.at, now))
 
     def of(self, customer: str) -> Times:
         """Return the times of one customer."""
         return self._by_number.get(customer) or Times(DAY)
 
+    def shift(self, seconds: float) -> None:
+        """See Times."""
+        for times in (self.everybody, *self._by_number.values()):
+            times.shift(seconds)
+
     def tidy(self, now: float) -> None:
         """Forget customers who were not dialled within a day."""
+        for times in (self.everybody, *self._by_number.values()):
+            times.tidy(now)
         self._by_number = {customer: times for customer, times in self._by_number.items() if times.count(now)}
 
 

@@ -114,6 +114,8 @@ class Office:
             language: str | None = None, preview: float | None = None, note: str = "", by: str = "") -> TaskRow:
         """Promise a callback because somebody asks for it; return the task, or the open one that there is already.
 
+        It counts for `guard.tasks_per_hour` and `guard.open_tasks` like a missed call, and is refused with them.
+
         `customer`, `number`: E.164. `responsible`: the agent it is held for, or `responsible_group` the group whose
         agents it is held for, for `responsible_wait` seconds. `at`: when to try first. `window`: as in the policy
         (`24h`). `preview`: seconds. `by`: who asks.
@@ -145,6 +147,9 @@ class Office:
                 self._keeper.assign(known, who, responsible_wait, draft)
             self._store.put(draft.unit())
             return known.row
+        refusal = self._screen.admit(now)
+        if refusal is not None:
+            raise DeskError(refusal.text)
         pbx, trunk = self.peers(number)
         row = self._intake.promise(Wish(customer, group, "manual", campaign, number, pbx, trunk, who,
                                         None if at is None else max(at, now), options), draft)

@@ -3,11 +3,12 @@
 Asked when an attempt is about to begin, and again when it comes to dialling the customer.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from config.policy import Policy
 from routing.callbacks.draft import Draft
-from routing.callbacks.facts import Floor
+from routing.callbacks.facts import Floor, PastAttempt
 from routing.callbacks.guard import HOUR, Dialled, Gate, GuardFacts, Times
 from routing.callbacks.keeper import Keeper
 from routing.callbacks.schedule import within
@@ -33,7 +34,7 @@ class Screen:
         self._gate = Gate(policy)
         self.dialled = Dialled()
         self._made = Times(HOUR)
-        """When tasks were made of missed calls."""
+        """When tasks were made, whoever asked for them."""
         self.barred: set[str] = set()
         """The do-not-call list."""
         self._halt: No | None = None
@@ -54,8 +55,25 @@ class Screen:
         found = self._gate.check_number(customer, self.barred, campaign, number)
         return None if found is None else No(*found)
 
+    def restore(self, past: Iterable[PastAttempt], made: Iterable[float], now: float) -> None:
+        """Begin with what the database remembers: whom attempts dialled, and when tasks were made."""
+        self.dialled.restore(past, now)
+        for at in made:
+            self._made.add(min(at, now))
+
+    def shift(self, seconds: float) -> None:
+        """The clock was set forward by so many seconds (back: negative): what was counted goes along."""
+        self.dialled.shift(seconds)
+        self._made.shift(seconds)
+        self._halt = None
+
+    def tidy(self, now: float) -> None:
+        """Forget what is too old to count."""
+        self.dialled.tidy(now)
+        self._made.tidy(now)
+
     def admit(self, now: float) -> No | None:
-        """Return why no further caller is promised a callback; None: one is, and counted."""
+        """Return why nobody else is promised a callback; None: one is, and counted."""
         found = self._gate.admit(len(self._keeper.register.tasks), self._made, now)
         if found is not None:
             return No(*found)

@@ -15,6 +15,7 @@ from routing.callbacks.facts import (
     Ticket,
     TicketComment,
 )
+from routing.ids import floor7
 from routing.store import callback_sql as sql
 
 
@@ -50,6 +51,10 @@ class CallbackReads:
     def attempts_since(self, at: float) -> list[PastAttempt]:
         """See Promises."""
         return [PastAttempt(*row) for row in self._read(sql.ATTEMPTS_SINCE, (at,))]
+
+    def tasks_since(self, at: float) -> list[float]:
+        """See Promises."""
+        return [row[0] for row in self._read(sql.TASKS_SINCE, (floor7(at),))]
 
     def journal(self, task: str) -> list[JournalRow]:
         """See Promises."""

@@ -38,6 +38,9 @@ class Promises(Protocol):
     def attempts_since(self, at: float) -> list[PastAttempt]:
         """Return the attempts that dialled a customer at `at` or later, in that order."""
 
+    def tasks_since(self, at: float) -> list[float]:
+        """Return when the tasks were made that were made at `at` or later, in any order."""
+
     def journal(self, task: str) -> list[JournalRow]:
         """Return the journal of a task, as it was written."""
 

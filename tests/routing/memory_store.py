@@ -137,6 +137,10 @@ class MemoryCallbacks:
                  if each.customer_at is not None and each.customer_at >= at]
         return sorted(found, key=lambda past: past.at)
 
+    def tasks_since(self, at: float) -> list[float]:
+        self._read()
+        return [task.created_at for task in self.all_tasks.values() if task.created_at >= at]
+
     def journal(self, task: str) -> list[JournalRow]:
         self._read()
         return [line for line in self.all_journal if line.task == task]

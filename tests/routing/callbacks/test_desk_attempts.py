@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from routing.callbacks.facts import AttemptRow, Barred, LegRow, Missed, Order, Result, Step, Talk
+from routing.callbacks.office import DeskError
 from routing.store.interface import Unit
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at, clock
 from tests.routing.memory_store import MemoryStore
@@ -657,6 +658,38 @@ def test_a_flood_of_missed_calls_is_capped_and_an_alarm_goes_up_and_down() -> No
     shop.now += 3700
     shop.turn()
     assert shop.alarms["callbacks_flood"] is None
+
+
+def test_who_is_added_counts_like_who_is_missed() -> None:
+    shop = Shop(guard="tasks_per_hour = 3")
+    shop.missed(CUSTOMER)
+    for number in range(2):
+        shop.desk.add(f"+3620111111{number}", "sales", shop.now)
+    shop.desk.add(CUSTOMER, "sales", shop.now)  # there is one already
+    with pytest.raises(DeskError, match="3 callbacks were promised within an hour"):
+        shop.desk.add(OTHER, "sales", shop.now)
+    shop.missed(OTHER)
+    assert len(shop.store.all_tasks) == 3
+    again = shop.reborn()
+    with pytest.raises(DeskError, match="3 callbacks were promised within an hour"):
+        again.desk.add(OTHER, "sales", again.now)
+    again.now += 3601
+    assert again.desk.add(OTHER, "sales", again.now).state == "open"
+
+
+@pytest.mark.parametrize("by", [-400 * 86_400.0, -7200.0, 7200.0, 400 * 86_400.0])
+def test_a_clock_that_is_set_lifts_no_cap(by: float) -> None:
+    """Forward and back again: as many may be promised as before, and an hour is an hour."""
+    shop = Shop(guard="tasks_per_hour = 2")
+    for number in range(2):
+        shop.desk.add(f"+3620111111{number}", "sales", shop.now)
+    for step in (by, -by, by):
+        shop.now += step
+        shop.desk.clock_set(step)
+        with pytest.raises(DeskError, match="within an hour"):
+            shop.desk.add(OTHER, "sales", shop.now)
+    shop.now += 3601
+    assert shop.desk.add(OTHER, "sales", shop.now).state == "open"
 
 
 def test_the_do_not_call_list_ends_open_tasks_and_refuses_new_ones() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from config.policy import Policy, parse_policy
 from routing.callbacks.facts import PastAttempt
-from routing.callbacks.guard import DAY, FUTURE, HOUR, STOPPED_PAUSE, TRUNK_PAUSE, Dialled, Gate, GuardFacts, Times
+from routing.callbacks.guard import DAY, HOUR, STOPPED_PAUSE, TRUNK_PAUSE, Dialled, Gate, GuardFacts, Times
 
 CUSTOMER = "+36301234567"
 NOW = datetime(2026, 6, 1, 12, tzinfo=ZoneInfo("Europe/Budapest")).timestamp()
@@ -35,7 +35,7 @@ def gate(keys: str = "", region: str = "HU") -> Gate:
 
 def facts(*dialled: tuple[str, float], **keys: object) -> GuardFacts:
     past = Dialled()
-    past.restore(PastAttempt(*each) for each in dialled)
+    past.restore((PastAttempt(*each) for each in dialled), NOW)
     return GuardFacts(past, frozenset(), 0, 0)._replace(**keys)  # type: ignore[arg-type]  # names are the test's
 
 
@@ -248,9 +248,12 @@ def test_times_are_counted_in_any_order(times: list[int], now: int, limit: int) 
     counted = Times(DAY)
     for at in times:
         counted.add(at)
-    expected = [at for at in times if now - HOUR < at <= now + FUTURE]
+    expected = [at for at in times if now - HOUR < at]
     assert counted.count(now, HOUR) == len(expected)
     again = counted.below(limit, now, HOUR)
+    assert again <= now + HOUR
+    counted.tidy(now)
+    assert counted.count(now, HOUR) == len(expected)
     assert again >= now
     if len(expected) < limit:
         assert again == now
@@ -258,11 +261,36 @@ def test_times_are_counted_in_any_order(times: list[int], now: int, limit: int) 
         assert counted.count(again, HOUR) < limit <= counted.count(again - 1, HOUR)
 
 
-def test_a_clock_that_was_wrong_for_a_while_blocks_nobody() -> None:
+@pytest.mark.parametrize("by", [-400 * DAY, -DAY, -HOUR, HOUR, 3 * DAY, 400 * DAY])
+def test_a_clock_that_is_set_takes_along_what_was_counted(by: float) -> None:
     times = Times(DAY)
-    times.add(NOW + 400 * DAY)
-    assert times.count(NOW) == 0
-    assert times.below(1, NOW) == NOW
+    for ago in (7200, 1800, 60):
+        times.add(NOW - ago)
+    times.shift(by)
+    assert (times.count(NOW + by), times.count(NOW + by, HOUR)) == (3, 2)
+    assert times.below(2, NOW + by, HOUR) == NOW + by + HOUR - 1800
+    times.shift(-by)
+    times.tidy(NOW)
+    assert (times.count(NOW), times.count(NOW, HOUR), times.count(NOW + DAY)) == (3, 2, 0)
+
+
+@pytest.mark.parametrize("by", [-400 * DAY, 3 * DAY])
+def test_counting_by_a_wrong_clock_forgets_nothing(by: float) -> None:
+    """Before anybody knows that the clock was set, and after it was set right again."""
+    times = Times(DAY)
+    times.add(NOW)
+    times.count(NOW + by)
+    times.below(1, NOW + by)
+    assert times.count(NOW) == 1
+
+
+def test_what_a_process_with_a_wrong_clock_dialled_counts_as_of_now() -> None:
+    """And for no longer: nobody is blocked for as long as that clock was ahead."""
+    dialled = Dialled()
+    dialled.restore([PastAttempt(CUSTOMER, NOW + 400 * DAY), PastAttempt(CUSTOMER, NOW - HOUR)], NOW)
+    assert dialled.of(CUSTOMER).count(NOW) == 2
+    assert dialled.of(CUSTOMER).count(NOW, HOUR) == 1
+    assert dialled.of(CUSTOMER).count(NOW + DAY) == 0
 
 
 def test_customers_are_forgotten() -> None:

@@ -1,5 +1,6 @@
 """What a store keeps of callbacks: both engines alike."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from routing.callbacks.facts import AttemptRow, Barred, LegRow, PastAttempt
 from routing.events import Event
+from routing.ids import uuid7
 from routing.store.interface import TICKET_NUMBER, CallRow, Store, StoreError, Unit
 from routing.store.reader import Reader
 from tests.routing.memory_store import MemoryStore
@@ -154,6 +156,14 @@ def test_attempts_in_order_and_those_that_dialled(engine: Engine) -> None:
     assert engine.store.attempts_since(BEGIN) == [PastAttempt(CUSTOMER, BEGIN), PastAttempt(CUSTOMER, BEGIN + 60)]
     assert engine.store.attempts_since(BEGIN + 0.5) == [PastAttempt(CUSTOMER, BEGIN + 60)]
     assert engine.store.open_attempts() == []
+
+
+def test_when_tasks_were_made(engine: Engine) -> None:
+    made = [a_task(created_at=BEGIN + seconds, id=uuid7(BEGIN + seconds, os.urandom), customer=f"+3620123456{serial}")
+            for serial, seconds in enumerate((0, 60, 120))]
+    engine.put(tasks=tuple(made))
+    assert sorted(engine.store.tasks_since(BEGIN + 30)) == [BEGIN + 60, BEGIN + 120]
+    assert engine.store.tasks_since(BEGIN + 121) == []
 
 
 def test_legs_come_change_and_go(engine: Engine) -> None:
