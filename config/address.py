@@ -52,7 +52,7 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
     """Read `host`, `host:port` or `[IPv6]:port`; ValueError otherwise. The host comes back in lower case, bare."""
     match = _HOST_PORT.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not an address: write host:port, IPv6 in brackets")
+        raise ValueError(f"{_without_rest(text)!r} is not an address: write host:port, IPv6 in brackets")
     bracketed, plain, port = match.groups()
     host = str(bracketed or plain).lower()
     if bracketed:
@@ -62,6 +62,14 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
     elif not all(_LABEL.fullmatch(label) for label in plain.removesuffix(".").split(".")):
         raise ValueError(f"{plain!r} is not a host name")
     return host, None if port is None else parse_port(port)
+
+
+def _without_rest(text: str) -> str:
+    """Return an address that is none as its refusal repeats it: what is no port after a colon may be a password."""
+    host, colon, rest = text.partition(":")
+    if not colon or re.fullmatch(r"[0-9A-Fa-f:.\[\]]*", text) or re.fullmatch(r"[0-9]*", rest):
+        return text
+    return f"{host}:***"
 
 
 def parse_listen(uri: str) -> tuple[Transport, str, int]:

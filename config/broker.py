@@ -1,5 +1,6 @@
 """Where the MQTT broker is: `mqtt://host:port`, `mqtts://host:port`, `embedded`, `off`."""
 
+import ipaddress
 import re
 from typing import Final, NamedTuple
 
@@ -20,6 +21,14 @@ class BrokerAddress(NamedTuple):
     tls: bool
     embedded: bool
     """The broker is ours, started in this process, listening at `host` and `port`."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def parse_broker(url: str) -> BrokerAddress | None:

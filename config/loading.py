@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from config.duration import format_duration, parse_duration
 from config.lines import format_key, index_lines, line_of
 from config.problem import ConfigError, Level, Problem, shorten
+from config.secret import hide
 from config.settings import ANY, fields_at, kind_at
 from config.syntax import explain
 
@@ -140,7 +141,8 @@ def build(
         details = error.errors()
         deeper = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
         kept = [detail for detail in details if detail["type"] != "too_short" or detail["loc"] not in deeper]
-        return None, [(path, shorten(text)) for detail in kept for path, text in _explain(model, detail, belongs)]
+        return None, [(path, shorten(hide(text, detail["input"])))
+                      for detail in kept for path, text in _explain(model, detail, belongs)]
 
 
 def marked(text: str, name: str) -> list[Problem]:

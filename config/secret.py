@@ -1,12 +1,22 @@
 """Passwords stand outside the configuration: in an environment variable or in a file of their own."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 SECRET_BYTES: Final = 4096
 """Longest secret file that is read."""
+
+HIDDEN: Final = "***"
+"""What stands in the place of a secret that was written where none may be."""
+
+_NAME: Final = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+_SCHEME: Final = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*://|sips?:)")
+_HOST: Final = re.compile(r"[\w.-]*")
+_PORT_OR_ADDRESS: Final = re.compile(r"[0-9]+(?![\w!])|[/\[]|[0-9A-Fa-f:.]*$")
+_USER_INFO: Final = re.compile(r"[^\s'\"]*:[^\s'\"]*@")
 
 RULE: Final = "a secret is never written here: name it as env:NAME or file:PATH"
 
@@ -14,6 +24,30 @@ RULE: Final = "a secret is never written here: name it as env:NAME or file:PATH"
 def is_reference(text: str) -> bool:
     """Say whether `text` names a secret instead of being one."""
     return text.startswith(("env:", "file:"))
+
+
+def hide(text: str, written: object) -> str:
+    """Return what is said of a value without what may be a secret in it.
+
+    That is what stands before the last `@`, where a URL has user name and password (RFC 3986 section 3.2.1), and what
+    stands after a host's colon and is no port. `written`: the value that it is said of.
+    """
+    if isinstance(written, str):
+        for secret in _secrets(written):
+            for form in (secret, repr(secret)[1:-1]):
+                text = text.replace(form, HIDDEN)
+    return _USER_INFO.sub(f"{HIDDEN}@", text)
+
+
+def _secrets(written: str) -> Iterator[str]:
+    before, mark, _ = written.rpartition("@")
+    if mark and ":" in before:
+        yield before
+    if written.startswith("file:") or (written.startswith("env:") and _NAME.fullmatch(written[len("env:"):])):
+        return
+    rest = _SCHEME.sub("", written).partition(":")
+    if _HOST.fullmatch(rest[0]) and rest[2] and not _PORT_OR_ADDRESS.match(rest[2]):
+        yield rest[2]
 
 
 def read_secret(reference: str, folder: Path | None = None, environ: Mapping[str, str] = os.environ) -> str:
@@ -25,6 +59,8 @@ def read_secret(reference: str, folder: Path | None = None, environ: Mapping[str
     kind, _, name = reference.partition(":")
     if not is_reference(reference) or not name:
         raise ValueError(RULE)
+    if kind == "env" and not _NAME.fullmatch(name):
+        raise ValueError("what follows env: is no name of an environment variable: letters, digits and _")
     secret = environ.get(name, "") if kind == "env" else _read_file(Path(folder or ".", name))
     if not secret:
         raise ValueError(f"environment variable {name} is not set" if kind == "env" else f"{name} is empty")

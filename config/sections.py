@@ -18,7 +18,7 @@ from config.address import (
     parse_server,
     parse_source,
 )
-from config.broker import BrokerAddress, parse_broker
+from config.broker import BrokerAddress, is_loopback, parse_broker
 from config.control_socket import DATA, DATABASE_NAME, SOCKET_NAME
 from config.fields import AsciiName
 from config.loading import Duration, Section, faults
@@ -254,6 +254,15 @@ class Mqtt(Section):
     mask_numbers: bool = Field(
         default=False, description="Numbers in events and states show their first and last two digits only."
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> "Mqtt":
+        broker = self.broker
+        if broker is not None and broker.embedded and not is_loopback(broker.host) and not (
+                self.username and self.password):
+            faults([("url", f"the broker at {broker.host} would let in whoever reaches it, to read and to command: set "
+                     "username and password, or write embedded (this machine only)")])
+        return self
 
     @cached_property
     def broker(self) -> BrokerAddress | None:

@@ -71,24 +71,39 @@ class MessageTracer:
 
     def received(self, data: bytes, flow: Flow) -> None:
         """See Tracer."""
-        self._seen(data, self._name_of(flow.listener.transport, flow.host, flow.port), self._node)
+        self._seen(data, lambda: (self._name_of(flow.listener.transport, flow.host, flow.port), self._node))
 
     def sent(self, data: bytes, transport: str, host: str, port: int) -> None:
         """See Tracer."""
-        self._seen(data, self._node, self._name_of(transport, host, port))
+        self._seen(data, lambda: (self._node, self._name_of(transport, host, port)))
 
-    def _seen(self, data: bytes, source: str, destination: str) -> None:
+    def _seen(self, data: bytes, way: Callable[[], tuple[str, str]]) -> None:
+        """Show a message to those who want it; whatever it is, the message itself goes its way."""
+        source = destination = self._node
         try:
-            message = parse(data)
-        except SipError as error:
-            message_id, title, wanted = "", f"malformed: {error.reason}", [w for w in self._watchers if w.everything]
-        else:
-            title = _title(message)
-            wanted = [watcher for watcher in self._watchers if watcher.wants(message)]
-            message_id = self._call_named(message.call_id) if wanted else ""
+            source, destination = way()
+            wanted, title, message_id = self._read(data)
+        except Exception as error:
+            wanted, title, message_id = self._all(), f"unreadable: {type(error).__name__}", ""
         for watcher in wanted:
             watcher.add({"time": self._wall(), "call": message_id, "from": source, "to": destination, "line": title,
                          "note": ""})
+
+    def _read(self, data: bytes) -> tuple[list[Watcher], str, str]:
+        """Return who wants a message, what its arrow says, and the name of its call."""
+        try:
+            message = parse(data)
+        except SipError as error:
+            return self._all(), f"malformed: {error.reason}", ""
+        wanted = [watcher for watcher in self._watchers if watcher.wants(message)]
+        try:
+            return wanted, _title(message), self._call_named(message.call_id) if wanted else ""
+        except SipError:  # no Call-ID, or several
+            return wanted, _title(message), ""
+
+    def _all(self) -> list[Watcher]:
+        """Return who follows everything."""
+        return [watcher for watcher in self._watchers if watcher.everything]
 
     async def watch(self, digits: str, call_ids: set[bytes]) -> AsyncIterator[dict[str, Any]]:
         """Yield rows {time, call, from, to, line, note} for ever. Empty arguments: every message."""

@@ -1,12 +1,15 @@
 """The `embedded` broker: amqtt in the status thread's loop, for a first look without installing one.
 
-It speaks MQTT 3.1.1, keeps nothing on disk, and lets anybody in who reaches its address: loopback unless the
-configuration says otherwise. It dies with the process, so its readers see the connection end rather than a last will.
+It speaks MQTT 3.1.1 and keeps nothing on disk. It lets in who shows the user name and password of the configuration;
+where that has none its address is loopback, and whoever reaches it comes in. It dies with the process, so its readers
+see the connection end rather than a last will.
 """
 
 import asyncio
 import contextlib
+import hmac
 import logging
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter  # type: ignore[import-untyped]
@@ -14,6 +17,8 @@ from amqtt.broker import Broker  # type: ignore[import-untyped]
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType  # type: ignore[import-untyped]
 from amqtt.plugins.base import BaseAuthPlugin  # type: ignore[import-untyped]
 from amqtt.session import Session  # type: ignore[import-untyped]
+
+from config.broker import is_loopback
 
 LISTENER: Final = "default"
 MAX_CONNECTIONS: Final = 64
@@ -28,19 +33,33 @@ for _noisy in ("amqtt", "transitions"):
 
 
 class LetIn(BaseAuthPlugin):  # type: ignore[misc]
-    """Every client of the broker is welcome."""
+    """Who may come in: whoever shows the password, or everybody where there is none."""
+
+    @dataclass
+    class Config:
+        """What a client must show; an empty password: nothing."""
+
+        username: str = ""
+        password: str = field(default="", repr=False)
 
     async def authenticate(self, *, session: Session) -> bool:
-        """Say yes."""
-        session.is_anonymous = True
-        return True
+        """Say whether a client may come in."""
+        if not self.config.password:
+            session.is_anonymous = True
+            return True
+        shown = f"{session.username}\0{session.password}".encode(errors="replace")
+        return hmac.compare_digest(shown, f"{self.config.username}\0{self.config.password}".encode())
 
 
 class EmbeddedBroker:
     """One broker on one address."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, username: str | None = None, password: str | None = None) -> None:
+        """`username`, `password`: what clients must show. Raises ValueError where anybody outside could come in."""
+        if not is_loopback(host) and not (username and password):
+            raise ValueError(f"a broker at {host} needs a user name and a password")
         self._address = (host, port)
+        self._wanted = {"username": username or "", "password": password or ""}
         self._broker: Broker | None = None
         self._server: asyncio.Server | None = None
         self._open: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
@@ -52,7 +71,7 @@ class EmbeddedBroker:
         self._broker = Broker(
             BrokerConfig(
                 listeners={LISTENER: ListenerConfig(type=ListenerType.EXTERNAL)},
-                plugins={f"{__name__}.{LetIn.__name__}": {}},
+                plugins={f"{__name__}.{LetIn.__name__}": self._wanted},
             )
         )
         await self._broker.start()

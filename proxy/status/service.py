@@ -201,7 +201,7 @@ class StatusService:
         from proxy.status.broker import EmbeddedBroker, silence
 
         silence(asyncio.get_running_loop())
-        self._broker = EmbeddedBroker(settings.host, settings.port)
+        self._broker = EmbeddedBroker(settings.host, settings.port, settings.username, settings.password)
         try:
             await self._broker.start()
         except BaseException:

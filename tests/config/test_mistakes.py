@@ -228,6 +228,53 @@ def test_a_secret_is_never_repeated(folder: Path) -> None:
         assert "hunter2" not in "".join(map(str, found))
 
 
+URLS = ("mqtt://acme:hunter2@b:1883", "mqtts://acme:hunter2@b", "embedded://acme:hunter2@0.0.0.0", "mqtt://b:hunter2",
+        "acme:hunter2@b:1", "amqp://acme:hunter2@b", "sip:acme:hunter2@b", "sip:b:hunter2", "udp://acme:hunter2@b:5060",
+        "https://acme:hunter2@b/x", "ftp://acme:hunter2@b/x", "smtp://acme:hunter2@b", "b:hunter2", "acme:hunter2@",
+        "mqtt://acme:hun'ter2\"x@b", "mqtt://acme:hunter2 @b", "mqtt://acme:p@hunter2@b", "env:hunter2!",
+        "env:hunt-er2")
+LITERAL = "'''"
+PLACES = {"mqtt": ("url", "password", "username"), "http": ("listen", "token"), "dns": ("servers",),
+          "tickets": ("webhook", "webhook_secret", "smtp", "smtp_password", "smtp_from"),
+          "trunk.main": ("peers", "sources", "password", "from_domain", "realm"), "pbx.office": ("peers", "agent_from"),
+          "listen": ("uri", "advertise"), "media": ("listen", "advertise", "ports")}
+
+
+@pytest.mark.parametrize("section", PLACES)
+@pytest.mark.parametrize("url", URLS)
+def test_no_url_gives_its_password_away(folder: Path, section: str, url: str) -> None:
+    """Wherever it was typed by mistake, and whatever is wrong with it besides."""
+    for key in PLACES[section]:
+        quoted = f"{LITERAL}{url}{LITERAL}"
+        for value in (quoted, f"[{quoted}]"):
+            head = "[[listen]]" if section == "listen" else f"[{section}]"
+            lines = [line for line in NODE.splitlines() if line.partition(" =")[0] != key or section not in head]
+            text = "\n".join(lines) + "\n"
+            text = text.replace(head + "\n", f"{head}\n{key} = {value}\n", 1) if head in text else \
+                f"{text}{head}\n{key} = {value}\n"
+            said = "".join(map(str, told(folder, text, POLICY)))
+            for part in ("hunter2", "hun'ter2", "hunt-er2", "ter2"):
+                assert part not in said, (key, value, said)
+
+
+@pytest.mark.parametrize(("url", "more", "good"), [
+    ("embedded", "", True), ("embedded://127.0.0.1:1884", "", True), ("embedded://[::1]:1884", "", True),
+    ("embedded://localhost", "", True), ("embedded://0.0.0.0", "", False), ("embedded://[::]:1883", "", False),
+    ("embedded://198.51.100.7", "", False), ("embedded://broker.example", "", False),
+    ("embedded://0.0.0.0", 'username = "reader"', False), ("embedded://0.0.0.0", 'password = "file:secret"', False),
+    ("embedded://0.0.0.0", 'username = "reader"\npassword = "file:secret"', True), ("mqtt://198.51.100.7", "", True),
+])
+def test_a_broker_of_ours_lets_nobody_in(folder: Path, url: str, more: str, good: bool) -> None:
+    (folder / "secret").write_text("s3cret")
+    found = told(folder, NODE.replace('url = "embedded"', f'url = "{url}"\n{more}'), POLICY)
+    if good:
+        assert found == []
+    else:
+        (problem,) = found
+        assert (problem.key, problem.level) == ("mqtt.url", "error")
+        assert "set username and password" in problem.text
+
+
 @pytest.mark.parametrize(("hours", "quiet", "key", "part"), [
     ([], [], "group.sales", "at 00:00 and 04:00"),
     ([], ["mon-sun 21:00-24:00"], "group.sales", "mon 00:00"),

@@ -3,12 +3,14 @@
 import json
 import logging
 import socket
+import subprocess
 import threading
 from dataclasses import replace
 
 import pytest
 
 from proxy.status import mqtt
+from proxy.status.broker import EmbeddedBroker
 from proxy.status.service import StatusService
 from proxy.status.source import CallFigures, MqttSettings
 from tests.kit.mosquitto import MISSING, listening
@@ -126,3 +128,24 @@ def test_nothing_is_left_after_the_stop(start: Start) -> None:
     assert threading.active_count() == before
     with socket.create_server(("127.0.0.1", held)):
         pass
+
+
+def test_with_a_password_only_who_shows_it_comes_in(start: Start) -> None:
+    service = start(EMBEDDED._replace(username="reader", password="s3cret"))
+    eventually(lambda: service.mqtt_connected, "we ourselves show it", 20)
+    with listening(port(service), version="311", arguments=("-u", "reader", "-P", "s3cret")) as subscriber:
+        subscriber.wait_for(f"{BASE}/status", "online")
+    for wrong in ((), ("-u", "reader"), ("-u", "reader", "-P", "s3cre"), ("-u", "other", "-P", "s3cret")):
+        refused = subprocess.run(["mosquitto_sub", "-p", str(port(service)), "-V", "311", "-t", "#", "-W", "5", *wrong],
+                                 capture_output=True, text=True, timeout=20)
+        assert refused.returncode != 0
+        assert refused.stdout == ""
+        assert "efused" in refused.stderr or "uthori" in refused.stderr, refused.stderr
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "198.51.100.7", "broker.example"])
+def test_nobody_outside_comes_in_without_a_password(host: str) -> None:
+    for who in ((None, None), ("reader", None), (None, "s3cret"), ("", "")):
+        with pytest.raises(ValueError, match="needs a user name and a password"):
+            EmbeddedBroker(host, 0, *who)
+    EmbeddedBroker(host, 0, "reader", "s3cret")
