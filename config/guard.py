@@ -38,7 +38,7 @@ class Guard(Section):
     all_per_day: Many = Field(default=5000, description="Attempts that dial anybody in 24 hours, at most.")
     open_tasks: Many = Field(default=20_000, description="Callbacks that wait at a time, at most.")
     tasks_per_hour: Many = Field(
-        default=500, description="Callbacks promised in an hour, at most, to missed callers and by hand: a flood is forged."
+        default=500, description="Callbacks promised in an hour, at most, by hand too: a flood is forged."
     )
     quiet_hours: Hours = Field(
         default=(), description='Times when nobody is dialled, in their own time zone, such as "mon-sun 21:00-24:00".'
