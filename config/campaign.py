@@ -62,6 +62,10 @@ class Campaign(Section):
     add_prompt: Name | None = Field(
         default=None, description="Recording that tells who waits of the key, once; not set: what the PBX plays does."
     )
+    confirm_prompt: Name | None = Field(
+        default=None, description="Recording that tells who pressed the key that they are called back; not set: the "
+        "built-in one."
+    )
     as_ticket: bool = Field(default=False, description="Instead of a call, a ticket is opened.")
     ticket_subject: Subject = Field(default="Callback %number%", description="Subject of that ticket, as for tickets.")
     record: bool | None = Field(default=None, description="Overrides callback.record.")

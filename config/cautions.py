@@ -43,19 +43,19 @@ def cautions(policy: Policy, peers: Peers | None = None, data: Path | None = Non
 def _mute_prompts(policy: Policy, folder: Path) -> Iterator[Found]:
     """Find recordings that are named and not there: callers would hear a beep."""
     for key, campaign in policy.campaign.items():
-        name = campaign.add_prompt
-        if name is None:
-            continue
         language = policy.callback_for(campaign.group, key).language
-        places = [folder / language / f"{name}.wav", folder / f"{name}.wav"]
-        try:
-            there = any(place.exists() for place in places)
-        except OSError:
-            there = True  # not ours to look at: whoever runs the daemon may
-        if not there:
-            yield ("campaign", key, "add_prompt"), (
-                f"there is no recording {name!r}, so who waits hears a beep in its place: put it at {places[0]}"
-            )
+        for setting, name in (("add_prompt", campaign.add_prompt), ("confirm_prompt", campaign.confirm_prompt)):
+            if name is None:
+                continue
+            places = [folder / language / f"{name}.wav", folder / f"{name}.wav"]
+            try:
+                there = any(place.exists() for place in places)
+            except OSError:
+                there = True  # not ours to look at: whoever runs the daemon may
+            if not there:
+                yield ("campaign", key, setting), (
+                    f"there is no recording {name!r}, so who waits hears a beep in its place: put it at {places[0]}"
+                )
 
 
 def _nights(policy: Policy) -> Iterator[Found]:

@@ -129,8 +129,9 @@ def _campaigns(raw: Mapping[str, Any]) -> Iterator[Found]:
         first, last = str(campaign.get("from", "")), str(campaign.get("to", ""))
         if len(first) == len(last) == len("2026-11-01") and last < first:
             yield (*path, "to"), f"is before the first day, {first}"
-        if "add_prompt" in campaign and "add_key" not in campaign:
-            yield (*path, "add_prompt"), "tells of a key, but there is no add_key"
+        for prompt in ("add_prompt", "confirm_prompt"):
+            if prompt in campaign and "add_key" not in campaign:
+                yield (*path, prompt), "tells of a key, but there is no add_key"
 
 
 def _channels(raw: Mapping[str, Any]) -> Iterator[Found]:

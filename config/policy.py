@@ -71,6 +71,13 @@ _SET: Final = "policy"
 """What problems of a single change name in place of a file."""
 
 
+def heeds_missed(policy: Policy, group: str) -> bool:
+    """Whether anything follows from a missed call of a group, so that it matters who was missed."""
+    return group in policy.group and (
+        policy.missed_for(group).enabled or policy.group[group].on_missed == "ticket"
+        or any(one.group == group for one in policy.campaign.values()))
+
+
 def parse_policy(text: str, name: str = "policy.toml", peers: Peers | None = None, kept: bool = False) -> Policy:
     """Read policy.toml; ConfigError with every problem where it cannot be used.
 

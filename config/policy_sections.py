@@ -79,6 +79,10 @@ class Group(Section):
     )
     timezone: TimeZone | None = Field(default=None, description="Overrides timezone for the group's hours and days.")
     holidays: Holidays | None = Field(default=None, description="Overrides holidays for the group's hours.")
+    on_missed: Literal["nothing", "ticket"] = Field(
+        default="nothing", description="Where a missed caller is not called back (no missed_callback, and no campaign "
+        "takes the call): nothing, or a ticket is opened."
+    )
     missed_callback: MissedCallbackOverride = Field(
         default=MissedCallbackOverride(), description="The group's own missed_callback settings."
     )

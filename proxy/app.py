@@ -36,7 +36,7 @@ from proxy.core.seals import Seals
 from proxy.daemon import building
 from proxy.daemon.alarm_verbs import KEY_REPLACED, AlarmVerbs
 from proxy.daemon.callback_verbs import CallbackVerbs
-from proxy.daemon.callbacks import DATABASE, Callbacks
+from proxy.daemon.callbacks import DATABASE, RECORDINGS, Callbacks
 from proxy.daemon.campaign_verbs import CampaignVerbs
 from proxy.daemon.figure_verbs import FigureVerbs
 from proxy.daemon.following import EventFollowing
@@ -46,6 +46,7 @@ from proxy.daemon.journal import LogJournal
 from proxy.daemon.locating import LoopLocator, PeerAddresses
 from proxy.daemon.policies import Policies
 from proxy.daemon.policy_verbs import PolicyVerbs
+from proxy.daemon.recording_verbs import RecordingVerbs
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.ticket_verbs import TicketVerbs
 from proxy.daemon.tracing import MessageTracer
@@ -246,13 +247,13 @@ class Daemon:
                              self.policies.put).table()
         open_tasks = tuple if self.callbacks is None else self.callbacks.desk.open_tasks
         table |= self.following.table()
+        table |= RecordingVerbs(self.config.node.data / RECORDINGS, reader, lambda: self.ledger.policy.region).table()
         table |= FigureVerbs(self.source, self.ledger, open_tasks, time.time).table()
         table |= AlarmVerbs(self.ledger, self.store, self.source, time.time).table()
         if self.callbacks is not None:
             table |= CallbackVerbs(self.callbacks, self.ledger, self.store, reader, time.time).table()
             table |= CampaignVerbs(self.callbacks.desk, self.ledger, self.store, time.time, self.policies.put).table()
-            table |= TicketVerbs(self.callbacks.desk.tickets, self.store, reader, self.ledger, time.time,
-                                 self.callbacks.poke).table()
+            table |= TicketVerbs(self.callbacks, self.store, reader, self.ledger, time.time).table()
         return table
 
     async def _start_control(self, handlers: Mapping[str, Handler]) -> None:

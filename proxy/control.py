@@ -47,7 +47,8 @@ known is null.
 | | | missed_at, note}], the oldest first: the agents' cards |
 | callbacks.add | customer, group, number, campaign, responsible (extension or group:NAME), responsible_wait, |
 | | language, preview, at, window, attempts, note, by | as callbacks.list, of this one |
-| callbacks.cancel, .hold, .resume, .call-now | id, reason | as callbacks.list, of this one |
+| callbacks.cancel, .hold, .resume | id, reason | as callbacks.list, of this one |
+| callbacks.call-now | id, reason, force: although it is closed | as callbacks.list, of this one |
 | dnc.list | limit | [{customer, since, reason}], the newest first |
 | dnc.add | customer, reason | {customer} |
 | dnc.remove | customer | {customer, removed: 0 or 1} |
@@ -55,10 +56,14 @@ known is null.
 | campaigns.show | id | one of these with settings |
 | campaigns.add | name, group, id, from, to and any other setting | as campaigns.list, of this one |
 | campaigns.remove | id | {id} |
+| campaigns.renumber | id, to | as campaigns.list, of this one |
 | tickets.list | limit, state, customer | [{id, number, task, customer, group, agent, subject, state, created, ended}] |
 | tickets.show | id: of the ticket, or its number | one of these with comments and deliveries |
 | tickets.comment | id, text, author, internal | as tickets.list, of this one |
 | tickets.close | id | as tickets.list, of this one |
+| tickets.call | id, group: the ticket's where left out, note, by | as callbacks.list, of what is promised |
+| recordings.list | limit, customer | [{name, time, bytes, customer, agent, task, talk}], the newest first |
+| recordings.get | name, offset | {name, bytes, offset, data: base64, next_offset: null with the last part} |
 | events | kinds: list of kinds (`call.ended`) or of their first words (`call`); none: all | stream: first {following: |
 | | | [kinds]}, then events as on MQTT, as they are committed; missed: so many were left out before this one |
 | log.level | level: debug, info, warning or error; none: only tell | {level} |

@@ -210,8 +210,10 @@ class Aftermath(Attendance):
     def _is_blind(self, group: str) -> bool:
         """Whether a group is called back, and nobody would see one of its agents take a call."""
         policy = self._rules.policy
-        return group in policy.group and policy.missed_for(group).enabled and \
-            not any(self._board.watched_since(agent) < inf for agent in policy.group[group].agents)
+        if group not in policy.group:
+            return False
+        heeds = policy.missed_for(group).enabled or policy.group[group].on_missed == "ticket"
+        return heeds and not any(self._board.watched_since(agent) < inf for agent in policy.group[group].agents)
 
     def _judge(self, entry: Call, ending: Ending, now: float) -> Verdict:
         """Say what a call that ends now was to the customer; our leg to an agent, or a call that the PBX placed for

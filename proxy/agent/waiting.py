@@ -91,6 +91,8 @@ class Waiting(LegOwner):
         """Whether they hear each other; whether the caller was told of the key; whether the PBX was called."""
         self._asking = False
         """A key waits for the disk."""
+        self._pressed = ""
+        """The key that was pressed last."""
         self._leaving = False
         """They were promised a callback, or everything ends: what the place does is nothing to the caller."""
         self._by_place = False
@@ -159,7 +161,7 @@ class Waiting(LegOwner):
     def leg_digit(self, leg: Leg, digit: str, info: bool, now: float) -> None:
         """See LegOwner. As RFC 4733 a key went across with the audio; one in signalling is passed on here."""
         if leg is self._caller and digit in self._waits.keys and not self._leaving and not self._asking:
-            self._asking = True
+            self._asking, self._pressed = True, digit
             self._tools.tell(self._tools.ledger.pressed, leg.call, digit, self._tools.stack.wall(), self._promised,
                              call=leg.call)
         other = self._place if leg is self._caller else self._caller
@@ -266,7 +268,8 @@ class Waiting(LegOwner):
         self._leaving = True
         self._tools.stack.note("callback_asked_for", caller.call)
         self._media.part(caller.call)
-        words = (Clip("will_call_back", self._waits.language), Clip("goodbye", self._waits.language))
+        confirmed = dict(self._waits.confirmations).get(self._pressed, "will_call_back")
+        words = (Clip(confirmed, self._waits.language), Clip("goodbye", self._waits.language))
         self._media.play(caller.call, words, LAST_WORDS)
         self._timer = self._tools.stack.timers.at(now + FAREWELL, caller.hang_up)
         if place is not None and not place.over:

@@ -132,9 +132,16 @@ def callbacks_resume(task: Task, config: Config = None, socket: Socket = None, j
 
 
 @app.command("call-now")
-def callbacks_call_now(task: Task, config: Config = None, socket: Socket = None, json: Json = False) -> None:
+def callbacks_call_now(
+    task: Task,
+    force: Annotated[bool, typer.Option("--force", help="Although it is closed. The do-not-call list, quiet hours, "
+                                        "caps and the stop switch hold all the same.")] = False,
+    config: Config = None,
+    socket: Socket = None,
+    json: Json = False,
+) -> None:
     """Make a task due at once, for the first free agent."""
-    _said(ask(config, socket, "callbacks.call-now", id=task), json)
+    _said(ask(config, socket, "callbacks.call-now", id=task, force=force), json)
 
 
 @dnc_app.command("list")
@@ -196,6 +203,14 @@ def campaigns_remove(campaign: str, config: Config = None, socket: Socket = None
     """End a campaign for good; its open tasks go on by the settings of their group."""
     data = ask(config, socket, "campaigns.remove", id=campaign)
     render.show_json(data) if json else render.show_line(f"campaign {data['id']} is gone")
+
+
+@campaigns_app.command("renumber")
+def campaigns_renumber(campaign: str, to: Annotated[str, typer.Argument(help="Five digits.")], config: Config = None,
+                       socket: Socket = None, json: Json = False) -> None:
+    """Give a campaign another id; its open callbacks go with it, what has ended keeps the old one."""
+    data = ask(config, socket, "campaigns.renumber", id=campaign, to=to)
+    render.show_json(data) if json else render.show_line(f"campaign {campaign} is {data['id']} now")
 
 
 def _said(data: dict[str, Any], json: bool) -> None:

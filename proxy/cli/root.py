@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from proxy import render
-from proxy.cli import alarms, callbacks, calls, check, following, operations, policy, tickets
+from proxy.cli import alarms, callbacks, calls, check, following, operations, policy, recordings, tickets
 from proxy.cli.asking import (
     FAILED,
     HELP,
@@ -43,6 +43,7 @@ app.add_typer(tickets.app, name="tickets")
 app.add_typer(alarms.app, name="alarms")
 app.command("backup")(operations.backup)
 app.command("restore")(operations.restore)
+app.add_typer(recordings.app, name="recordings")
 
 
 def main() -> None:

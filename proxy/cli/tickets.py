@@ -63,3 +63,21 @@ def tickets_close(ticket: Number, config: Config = None, socket: Socket = None, 
     """Close a ticket."""
     data = ask(config, socket, "tickets.close", id=ticket)
     render.show_json(data) if json else render.show_line(f"ticket {data['number']} is {data['state']}")
+
+
+@app.command("call")
+def tickets_call(
+    ticket: Number,
+    group: Annotated[str | None, typer.Option("--group", help="Who calls; the ticket's group where left out.")] = None,
+    note: Annotated[str | None, typer.Option("--note", help="What the agent's card says; else the subject.")] = None,
+    config: Config = None,
+    socket: Socket = None,
+    json: Json = False,
+) -> None:
+    """Promise the customer of a ticket a callback; what comes of it is written under the ticket."""
+    data = ask(config, socket, "tickets.call", id=ticket, group=group, note=note)
+    if json:
+        render.show_json(data)
+    else:
+        due = f", due {render.moment(data['due'])}" if data.get("due") is not None else ""
+        render.show_line(f"{data['id']} {data['customer']}: {data['state']}{due}")

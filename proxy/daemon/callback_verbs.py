@@ -1,6 +1,7 @@
 """What an operator, MQTT and the API may ask about callbacks; the shapes stand in `proxy.control`."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from typing import Any, Final, Protocol, get_args
 
@@ -14,6 +15,7 @@ from proxy.daemon.arguments import (
     ArgumentError,
     UnknownError,
     do,
+    flag,
     kept,
     limit_of,
     lines,
@@ -73,7 +75,8 @@ class CallbackVerbs:
             "callbacks.cancel": lambda args: self._change(args, self._desk.cancel),
             "callbacks.hold": lambda args: self._change(args, self._desk.hold),
             "callbacks.resume": lambda args: self._change(args, self._desk.resume),
-            "callbacks.call-now": lambda args: self._change(args, self._desk.call_now),
+            "callbacks.call-now": lambda args: self._change(
+                args, partial(self._desk.call_now, force=flag(args, "force"))),
         }
         return {
             "callbacks.list": self.tasks, "callbacks.show": self.show, "callbacks.running": self.running,

@@ -10,7 +10,7 @@ from typing import Final
 
 from config.control_socket import DATABASE_NAME
 from config.node import NodeConfig
-from config.policy import Policy
+from config.policy import Policy, heeds_missed
 from proxy.agent.ports import Account, PeerSide
 from proxy.agent.presence import Presence
 from proxy.agent.registration import Registrar, RegistrationState, TrunkRegistration
@@ -70,10 +70,6 @@ def from_hosts(config: NodeConfig) -> dict[tuple[PeerSide, str], bytes]:
 def in_use(policy: Policy) -> bool:
     """Whether anything is called back."""
     return bool(policy.campaign) or any(policy.missed_for(group).enabled for group in policy.group)
-
-
-def _called_back(policy: Policy, group: str) -> bool:
-    return policy.missed_for(group).enabled or any(one.group == group for one in policy.campaign.values())
 
 
 class Callbacks:
@@ -140,7 +136,7 @@ class Callbacks:
     def watch(self) -> None:
         """Subscribe to those agents whose state matters for callbacks, at PBXs that offer it."""
         policy = self._ledger.policy
-        wanted = {agent for name in policy.group if _called_back(policy, name) for agent in policy.group[name].agents}
+        wanted = {agent for name in policy.group if heeds_missed(policy, name) for agent in policy.group[name].agents}
         found: dict[str, frozenset[str]] = {}
         for name, pbx in self._config.pbx.items():
             peer = self._proxy.peers.pbxs.get(name)

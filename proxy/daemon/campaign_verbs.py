@@ -27,7 +27,8 @@ class CampaignVerbs:
     def table(self) -> dict[str, Handler]:
         """Every verb and its handler."""
         return {"campaigns.list": self.campaigns, "campaigns.show": self.campaign,
-                "campaigns.add": kept(self.add, self._store), "campaigns.remove": kept(self.remove, self._store)}
+                "campaigns.add": kept(self.add, self._store), "campaigns.remove": kept(self.remove, self._store),
+                "campaigns.renumber": kept(self.renumber, self._store)}
 
     def campaigns(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Every campaign in short, those that go first first."""
@@ -81,6 +82,22 @@ class CampaignVerbs:
         del raw["campaign"][name]
         self._put(raw)
         return {"id": name}
+
+    def renumber(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Give a campaign another id; its open tasks go with it, what has ended keeps the old one."""
+        name, to = word(args, "id") or "", word(args, "to") or ""
+        raw = plain_policy(self._ledger.policy)
+        if name not in raw.get("campaign", {}):
+            raise UnknownError(f"there is no campaign {name!r}")
+        if to in raw["campaign"]:
+            raise ControlError(f"there is a campaign {to!r} already")
+        # Both for a moment: no task is ever of a campaign that there is not, and none is planned anew.
+        raw["campaign"][to] = raw["campaign"][name]
+        self._put(raw)
+        self._desk.renumber(name, to, self._wall())
+        del raw["campaign"][name]
+        self._put(raw)
+        return self._campaign(to, self._counts())[0]
 
     def _put(self, raw: dict[str, Any]) -> None:
         changed, found = check_policy(raw)

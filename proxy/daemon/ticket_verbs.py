@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from proxy.control import Handler
+from proxy.control import ControlError, Handler
 from proxy.daemon.arguments import (
     COMMENT,
+    NOTE,
     ArgumentError,
     UnknownError,
+    do,
     flag,
     kept,
     limit_of,
@@ -18,6 +20,7 @@ from proxy.daemon.arguments import (
     read,
     word,
 )
+from proxy.daemon.callback_verbs import DeskHolder, task_json
 from routing.callbacks.facts import Delivery, Ticket, TicketComment
 from routing.callbacks.tickets import TicketOffice
 from routing.ledger import Ledger
@@ -32,16 +35,20 @@ MOST_NUMBERS: Final = 10 ** 15
 class TicketVerbs:
     """Handlers of `tickets.*`."""
 
-    def __init__(self, office: TicketOffice, store: Store, reader: Reader, ledger: Ledger, wall: Callable[[], float],
-                 changed: Callable[[], None]) -> None:
-        """`changed`: told when there is something new to deliver."""
-        self._office, self._store, self._reader = office, store, reader
-        self._ledger, self._wall, self._changed = ledger, wall, changed
+    def __init__(self, callbacks: DeskHolder, store: Store, reader: Reader, ledger: Ledger,
+                 wall: Callable[[], float]) -> None:
+        self._callbacks, self._store, self._reader = callbacks, store, reader
+        self._ledger, self._wall = ledger, wall
+
+    @property
+    def _office(self) -> TicketOffice:
+        return self._callbacks.desk.tickets
 
     def table(self) -> dict[str, Handler]:
         """Every verb and its handler."""
         return {"tickets.list": self.tickets, "tickets.show": self.ticket,
-                "tickets.comment": kept(self.comment, self._store), "tickets.close": kept(self.close, self._store)}
+                "tickets.comment": kept(self.comment, self._store), "tickets.close": kept(self.close, self._store),
+                "tickets.call": kept(self.call, self._store)}
 
     async def tickets(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """Tickets, newest first."""
@@ -66,7 +73,7 @@ class TicketVerbs:
         if not text.strip():
             raise ArgumentError("text", "text is missing")
         self._store.put(self._office.comment(row.id, text, self._wall(), author, internal))
-        self._changed()
+        self._callbacks.poke()
         return ticket_json(row)
 
     def close(self, args: dict[str, Any]) -> dict[str, Any]:
@@ -75,6 +82,21 @@ class TicketVerbs:
         now = self._wall()
         self._store.put(self._office.close(row, now))
         return ticket_json(row if row.state == "closed" else row._replace(state="closed", closed_at=now))
+
+    def call(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Promise the customer of a ticket a callback; what comes of it is written under the ticket."""
+        row, now = self._ticket(args), self._wall()
+        if row.state == "closed":
+            raise ControlError(f"ticket {row.number} is closed")
+        group, note = word(args, "group") or row.group, lines(args, "note", NOTE) or row.subject
+        if group is None:
+            raise ControlError(f"group is missing: ticket {row.number} is of none")
+        by = word(args, "by") or "operator"
+        self._callbacks.want_media()
+        task = do(lambda: self._callbacks.desk.add(row.customer, group, now, by=by, ticket=row.id, note=note))
+        self._store.put(self._office.comment(row.id, f"Callback asked for by {by}: {task.state}.", now))
+        self._callbacks.poke()
+        return task_json(task)
 
     def _ticket(self, args: dict[str, Any]) -> Ticket:
         given = args.get("id")

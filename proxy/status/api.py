@@ -3,10 +3,12 @@
 Who may is asked before any of it, by `door.py`: `access.py` has the rules.
 """
 
-from collections.abc import Callable
+import base64
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, FastAPI, Path, Query, Response
+from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from config.fields import LONGEST_RING, LONGEST_WINDOW
@@ -42,6 +44,25 @@ class Reason(Body):
     reason: str = Field(default="", max_length=200, description="For the journal.")
 
 
+class CallNow(Reason):
+    """How a task is made due."""
+
+    force: bool = Field(default=False, description="Although it is closed.")
+
+
+class CallTicket(Body):
+    """How the customer of a ticket is called back."""
+
+    group: str | None = Field(default=None, description="Who calls; the ticket's group where it is left out.")
+    note: str | None = Field(default=None, max_length=500, description="What the card says; else the subject.")
+
+
+class Renumber(Body):
+    """Another id for a campaign."""
+
+    to: str = Field(min_length=1, max_length=16, description="Five digits.")
+
+
 class Bar(Body):
     """A number for the do-not-call list."""
 
@@ -59,7 +80,10 @@ class Comment(Body):
 
 Limit = Annotated[int, Query(ge=1, le=1_000, description="At most so many.")]
 Ident = Annotated[str, Path(min_length=1, max_length=64)]
+WAV: Final = "audio/wav"
 _NO_REASON: Final = Reason()
+_AS_USUAL: Final = CallNow()
+_AS_IT_IS: Final = CallTicket()
 
 
 def mount(app: FastAPI, commands: Commands) -> None:
@@ -78,6 +102,7 @@ def mount(app: FastAPI, commands: Commands) -> None:
     _callbacks(api, do)
     _lists(api, do)
     _tickets(api, do)
+    _recordings(api, do, commands)
     policy_api.mount(api, do)
     app.include_router(api)
 
@@ -108,7 +133,10 @@ def _callbacks(api: APIRouter, do: Do) -> None:
     act("cancel", "End a task for good")
     act("hold", "Stop a task for now")
     act("resume", "Let a held task go on")
-    act("call-now", "Make a task due at once")
+
+    @api.post("/callbacks/{task}/call-now", summary="Make a task due at once", tags=["callbacks"])
+    async def call_now(task: Ident, body: CallNow = _AS_USUAL) -> Response:
+        return await do("callbacks.call-now", id=task, reason=body.reason or None, force=body.force)
 
 
 def _lists(api: APIRouter, do: Do) -> None:
@@ -132,6 +160,14 @@ def _lists(api: APIRouter, do: Do) -> None:
     @api.get("/campaigns", summary="Campaigns and how they go", tags=["campaigns"])
     async def campaigns() -> Response:
         return await do("campaigns.list")
+
+    @api.get("/campaigns/{campaign}", summary="One campaign with its settings", tags=["campaigns"])
+    async def campaign_show(campaign: Ident) -> Response:
+        return await do("campaigns.show", id=campaign)
+
+    @api.post("/campaigns/{campaign}/renumber", summary="Give a campaign another id", tags=["campaigns"])
+    async def renumber(campaign: Ident, body: Renumber) -> Response:
+        return await do("campaigns.renumber", id=campaign, to=body.to)
 
     @api.get("/dnc", summary="The do-not-call list, the newest first", tags=["do-not-call"])
     async def barred(limit: Limit = 100) -> Response:
@@ -159,6 +195,31 @@ def _tickets(api: APIRouter, do: Do) -> None:
     async def comment(ticket: Ident, body: Comment) -> Response:
         return await do("tickets.comment", id=ticket, **body.model_dump())
 
+    @api.post("/tickets/{ticket}/call", summary="Promise the customer of a ticket a callback", tags=["tickets"])
+    async def call(ticket: Ident, body: CallTicket = _AS_IT_IS) -> Response:
+        return await do("tickets.call", id=ticket, **body.model_dump())
+
     @api.post("/tickets/{ticket}/close", summary="Close a ticket", tags=["tickets"])
     async def close(ticket: Ident) -> Response:
         return await do("tickets.close", id=ticket)
+
+
+def _recordings(api: APIRouter, do: Do, commands: Commands) -> None:
+    @api.get("/recordings", summary="Recordings that are whole, the newest first", tags=["recordings"])
+    async def recordings(limit: Limit = 100, customer: str | None = None) -> Response:
+        return await do("recordings.list", limit=limit, customer=customer)
+
+    @api.get("/recordings/{name}", summary="A recording: the agent left, the customer right", tags=["recordings"],
+             response_class=Response, responses={200: {"content": {WAV: {}}}})
+    async def recording(name: Annotated[str, Path(min_length=1, max_length=255)]) -> Response:
+        return await do("recordings.get", lambda first: StreamingResponse(
+            _parts(commands, first), media_type=WAV, headers={"Content-Length": str(first["bytes"])}), name=name)
+
+
+async def _parts(commands: Commands, part: dict[str, Any]) -> AsyncIterator[bytes]:
+    """Give a recording from its first part on."""
+    while True:
+        yield base64.b64decode(part["data"])
+        if part["next_offset"] is None:
+            return
+        part = await commands.run("recordings.get", {"name": part["name"], "offset": part["next_offset"]})

@@ -109,7 +109,7 @@ class TicketOpened(Model):
     group: str | None
     agent: str | None
     subject: str
-    reason: Literal["closed", "unreached", "expired", "guard", "started", "campaign"]
+    reason: Literal["closed", "unreached", "expired", "guard", "started", "campaign", "missed"]
     created_at: Time
 
 

@@ -323,6 +323,8 @@ class Waits(NamedTuple):
     """Recording that tells them so; None: nothing is said."""
     language: str
     """In which we speak to them."""
+    confirmations: tuple[tuple[str, str], ...] = ()
+    """Key, and the recording that confirms it; of a key that is not among them the built-in one does."""
 
 
 class Talk(NamedTuple):

@@ -34,6 +34,8 @@ class Wish(NamedTuple):
     at: float | None = None
     """When it is to be tried first; None: as the settings say."""
     options: dict[str, Any] | None = None
+    instead: bool = False
+    """A ticket is opened in its place."""
 
 
 class Intake:
@@ -54,11 +56,15 @@ class Intake:
             self._note(known.row.id, fact, draft)
             return known.open
         campaign = self._campaign(fact, draft.now)
+        instead = False
         if campaign is None and (fact.key is not None or not self._keeper.book.of(fact.group).missed.enabled):
-            return False
+            known_group = self._keeper.book.policy.group.get(fact.group)
+            if fact.key is not None or known_group is None or known_group.on_missed != "ticket":
+                return False
+            instead = True
         self.flood = self._screen.admit(draft.now)
         wish = Wish(fact.customer, fact.group, "missed" if campaign is None else "campaign", campaign, fact.number,
-                    fact.pbx, fact.trunk, at=fact.ended_at)
+                    fact.pbx, fact.trunk, at=fact.ended_at, instead=instead)
         if self.flood is not None:
             text = self.flood.text
             row = LOST_ROW._replace(customer=fact.customer, group=fact.group, campaign=campaign, number=fact.number,
@@ -80,7 +86,11 @@ class Intake:
             return None
         prompts = [(campaign.add_prompt, language) for campaign, language in found if campaign.add_prompt is not None]
         prompt, language = prompts[0] if prompts else (None, found[0][1])
-        return Waits("".join(dict.fromkeys(campaign.add_key or "" for campaign, _ in found)), prompt, language)
+        confirmed: dict[str, str | None] = {}
+        for campaign, _ in found:  # the first by rank takes the call
+            confirmed.setdefault(campaign.add_key or "", campaign.confirm_prompt)
+        return Waits("".join(confirmed), prompt, language,
+                     tuple((key, name) for key, name in confirmed.items() if name is not None))
 
     def promise(self, wish: Wish, draft: Draft, fact: Missed | None = None) -> TaskRow:
         """Make a task, which may be at its end already: refused, closed all through its window, or a ticket."""
@@ -97,7 +107,10 @@ class Intake:
             keeper.end(task, "failed", refusal.reason, draft, "guard", text=refusal.text)
         elif terms.campaign is not None and terms.campaign.as_ticket:
             keeper.end(task, "done", "ticket", draft)
-            keeper.instead(task, terms.campaign.ticket_subject, draft)
+            keeper.instead(task, "campaign", terms.campaign.ticket_subject, draft)
+        elif wish.instead:
+            keeper.end(task, "done", "ticket", draft)
+            keeper.instead(task, "missed", terms.tickets.subject, draft)
         elif row.due_at is None:
             draft.note(row.id, "closed", None, until=terms.open_time.next_open(row.expires_at))
             keeper.end(task, "expired", "closed", draft, "closed")

@@ -90,12 +90,22 @@ class Keeper:
         if task.ready:
             self.place(task)
 
+    def renumber(self, task: Task, campaign: str, draft: Draft) -> None:
+        """Count a task among those of a campaign with other id and the same settings."""
+        before = task.row.campaign
+        stood = task.place is not None
+        self.lines.leave(task)
+        self.change(task, draft, campaign=campaign)
+        draft.note(task.row.id, "renumbered", None, campaign=campaign, before=before)
+        if stood:
+            self.place(task)
+
     # Waiting
 
     def schedule(self, task: Task, at: float | None, draft: Draft) -> None:
         """Try a task at another time: a new round, in which nobody has declined yet."""
         self.lines.leave(task)
-        task.ready = task.urgent = False
+        task.ready = task.urgent = task.forced = False
         self.change(task, draft, due_at=at, declined=(), responsible_since=None)
         if at is not None and task.open:
             self.agenda.note(at, "due", task)
@@ -205,9 +215,9 @@ class Keeper:
         elif why != "started":
             draft.beside(self.tickets.comment(str(known), story(task.row, why, terms.zone), draft.now))
 
-    def instead(self, task: Task, subject: str, draft: Draft) -> None:
-        """Open the ticket that a campaign wants instead of a call."""
-        self._open_ticket(task, "campaign", subject, draft, None)
+    def instead(self, task: Task, why: Why, subject: str, draft: Draft) -> None:
+        """Open the ticket that a campaign or a group wants instead of a call."""
+        self._open_ticket(task, why, subject, draft, None)
 
     def tried(self, task: Task, result: str, agent: str | None, draft: Draft) -> None:
         """Write under the ticket of a task that a try was made and did not reach the customer."""

@@ -111,14 +111,15 @@ class Office:
     def add(self, customer: str, group: str, now: float, *, campaign: str | None = None, number: str | None = None,
             responsible: str | None = None, responsible_group: str | None = None, at: float | None = None,
             window: str | None = None, attempts: int | None = None, responsible_wait: float | None = None,
-            language: str | None = None, preview: float | None = None, note: str = "", by: str = "") -> TaskRow:
+            language: str | None = None, preview: float | None = None, note: str = "", by: str = "",
+            ticket: str | None = None) -> TaskRow:
         """Promise a callback because somebody asks for it; return the task, or the open one that there is already.
 
         It counts for `guard.tasks_per_hour` and `guard.open_tasks` like a missed call, and is refused with them.
 
         `customer`, `number`: E.164. `responsible`: the agent it is held for, or `responsible_group` the group whose
         agents it is held for, for `responsible_wait` seconds. `at`: when to try first. `window`: as in the policy
-        (`24h`). `preview`: seconds. `by`: who asks.
+        (`24h`). `preview`: seconds. `by`: who asks. `ticket`: id of the one under which it is written what comes of it.
         """
         policy = self._keeper.book.policy
         if group not in policy.group:
@@ -133,7 +134,7 @@ class Office:
             raise DeskError(f"{language!r} is none of {', '.join(get_args(Language))}")
         options: dict[str, Any] = {name: value for name, value in (
             ("note", note or None), ("attempts", attempts), ("responsible_wait", responsible_wait),
-            ("language", language), ("preview", preview),
+            ("language", language), ("preview", preview), ("ticket", ticket),
         ) if value is not None}
         if window is not None:
             options["window"] = _seconds(window)
@@ -145,6 +146,8 @@ class Office:
             draft.note(known.row.id, "asked", responsible, by=by or None, note=note or None)
             if who is not None and known.attempt is None:
                 self._keeper.assign(known, who, responsible_wait, draft)
+            if ticket is not None and "ticket" not in known.row.options:
+                self._keeper.change(known, draft, options={**known.row.options, "ticket": ticket})
             self._store.put(draft.unit())
             return known.row
         refusal = self._screen.admit(now)
@@ -183,21 +186,38 @@ class Office:
             self._store.put(draft.unit(durable=True))
         return task.row
 
-    def call_now(self, name: str, now: float, by: str = "") -> TaskRow:
-        """Try a task before all others, as soon as an agent is free. Opening hours and the guard hold all the same."""
+    def call_now(self, name: str, now: float, by: str = "", force: bool = False) -> TaskRow:
+        """Try a task before all others, as soon as an agent is free.
+
+        `force`: although it is closed, this once. What guards customers and money holds all the same: the do-not-call
+        list, quiet hours, caps, the stop switch.
+        """
         task = self._live(name)
         terms = self._keeper.terms(task)
-        if not terms.open_time.is_open(now):
-            raise DeskError("it is closed now")
+        if not force and not terms.open_time.is_open(now):
+            raise DeskError("it is closed now; with force it is called all the same")
         if task.attempt is not None:
             raise DeskError("it is being called")
         draft = self._draft(now)
         self._keeper.unhold(task, draft, by)
         self._keeper.schedule(task, now, draft)
-        task.urgent = True
-        draft.note(name, "call_now", None, by=by or None)
+        task.urgent, task.forced = True, force
+        draft.note(name, "call_now", None, by=by or None, force=force or None)
         self._store.put(draft.unit())
         return task.row
+
+    def renumber(self, old: str, new: str, now: float) -> int:
+        """Give the open tasks of a campaign to one with the same settings and another id; return how many there were.
+
+        What has ended keeps the id under which it was done.
+        """
+        draft = self._draft(now)
+        tasks = [task for task in self._keeper.register.live() if task.row.campaign == old]
+        for task in tasks:
+            self._keeper.renumber(task, new, draft)
+        if tasks:
+            self._store.put(draft.unit(durable=True))
+        return len(tasks)
 
     def bar(self, customer: str, now: float, reason: str = "") -> None:
         """Put a number on the do-not-call list; its open tasks end."""

@@ -89,7 +89,7 @@ class Screen:
             return No("window", "its window is over", now)
         if not terms.runs(now):
             return No("campaign", "its campaign does not run now", now + OUTSIDE_PAUSE)
-        if not terms.open_time.is_open(now):
+        if not task.forced and not terms.open_time.is_open(now):
             return No("closed", "it is closed now", terms.open_time.next_open(now))
         if self._floor.engaged(row.customer):
             return No("engaged", "the customer is in a call with us", now + ENGAGED_PAUSE)

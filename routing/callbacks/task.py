@@ -73,7 +73,7 @@ class Attempt:
 class Task:
     """A task that is open or held."""
 
-    __slots__ = ("attempt", "last", "not_before", "place", "ready", "refused", "row", "serial", "urgent")
+    __slots__ = ("attempt", "forced", "last", "not_before", "place", "ready", "refused", "row", "serial", "urgent")
 
     def __init__(self, row: TaskRow) -> None:
         self.row = row
@@ -84,6 +84,8 @@ class Task:
         """Its entry in the line it stands in; None: it stands in none."""
         self.urgent = False
         """An operator wants it called before the others."""
+        self.forced = False
+        """And although it is closed."""
         self.last: tuple[Outcome, float] | None = None
         """How the last attempt that counted ended, and when; None: not known since the restart, or there was none."""
         self.not_before = 0.0

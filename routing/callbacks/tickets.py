@@ -18,9 +18,9 @@ from routing.teller import Teller
 
 Channel = Literal["webhook", "smtp"]
 
-Why = Literal["closed", "unreached", "expired", "guard", "started", "campaign"]
+Why = Literal["closed", "unreached", "expired", "guard", "started", "campaign", "missed"]
 """Why a ticket is opened: the ends that `tickets.on` names, an agent who started a callback, a campaign that opens
-tickets instead of calling."""
+tickets instead of calling, a group that calls nobody back but wants to know of missed calls."""
 
 REASONS: Final[dict[Why, str]] = {
     "closed": "closed all through the window",
@@ -29,6 +29,7 @@ REASONS: Final[dict[Why, str]] = {
     "guard": "must not be called",
     "started": "an agent is calling back",
     "campaign": "to be called by hand",
+    "missed": "missed",
 }
 """What `%reason%` says."""
 
@@ -69,7 +70,7 @@ def story(row: TaskRow, why: Why, zone: str) -> str:
              "queue": "asked for a callback in the queue", "manual": "callback asked for by an operator"}[row.origin]
     lines = [f"{row.customer}, {clock_text(row.missed_at, zone)}: {begun}.",
              f"Group {row.group}: {REASONS[why]}{f' ({row.reason})' if row.reason else ''}."]
-    if why not in ("closed", "campaign"):
+    if why not in ("closed", "campaign", "missed"):
         lines.append(f"Attempts: {row.attempts} of {row.attempts_max}.")
     return "\n".join(lines)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from routing.callbacks.facts import AttemptRow
 from routing.callbacks.figures import DayFigures, gather
 from routing.direct import Record
 from routing.events import Event
@@ -54,6 +55,11 @@ class Reader(CallbackReads):
     def tasks_ending(self, end: str) -> list[str]:
         """Return the ids of at most two tasks that end so: one is the one that is meant. Looks at every id."""
         return [row[0] for row in self._read(sql.TASKS_ENDING, (end, end))]
+
+    def attempt(self, name: str) -> AttemptRow | None:
+        """Return one attempt."""
+        rows = self._read(sql.ATTEMPT, (name,))
+        return AttemptRow(*rows[0]) if rows else None
 
     def day(self, since: float) -> DayFigures:
         """Return what became of callbacks since a midnight. Raises StoreError, strict or not. Slow with many."""

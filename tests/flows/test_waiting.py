@@ -91,6 +91,14 @@ def test_who_hangs_up_is_missed_as_ever() -> None:
     assert site.task.origin == "missed"
 
 
+def test_a_campaign_says_in_its_own_words_that_they_are_called_back() -> None:
+    site = site_of('confirm_prompt = "winter_thanks"')
+    calls_in(site)
+    media_of(site).press("5")
+    site.run(0.5)
+    assert media_of(site).doing == "play winter_thanks goodbye"
+
+
 def test_they_are_told_of_the_key_once() -> None:
     site = site_of('add_prompt = "winter"')
     calls_in(site)

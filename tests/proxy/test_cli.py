@@ -1,6 +1,7 @@
 """The command: what it asks the daemon, what it shows, its exit codes."""
 
 import asyncio
+import base64
 import json
 import subprocess
 import sys
@@ -87,6 +88,9 @@ class Daemon:
             "policy.unset": lambda args: self.change(unset_key(self.policy, args["key"])),
             "trace": self.trace,
             "events": self.events,
+            "recordings.list": lambda _: [{"name": name, "time": 0.0, "bytes": 6, "customer": "+36301234567",
+                                           "agent": "201", "task": None, "talk": 5.0} for name in ("ab.wav", "ac.wav")],
+            "recordings.get": self.recording,
             "log.level": lambda args: {"level": args["level"] or "info"},
         }
 
@@ -117,6 +121,13 @@ class Daemon:
                    "data": {"customer": "+36301234567\x1b[2J", "agent": None, "cause": 200}}
         if args["kinds"] != ["over"]:
             await asyncio.Event().wait()
+
+    def recording(self, args: dict[str, Any]) -> dict[str, Any]:
+        if args["name"] not in ("ab.wav", "ac.wav"):
+            raise ControlError(f"there is no recording {args['name']!r}")
+        offset = args.get("offset", 0)
+        return {"name": args["name"], "bytes": 6, "offset": offset, "next_offset": offset + 3 if offset < 3 else None,
+                "data": base64.b64encode(b"abcdef"[offset:offset + 3]).decode()}
 
     async def trace(self, args: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         yield {"columns": ["main", "edge1", "office"]}
@@ -323,6 +334,20 @@ def test_events(run: Run, daemon: Daemon) -> None:
         (1, "1970-01-01T00:00:00.000Z"), (2, "1970-01-01T00:00:00.000Z")]
     ended = run("events", "over")
     assert (ended.exit_code, ended.stderr) == (1, "boomerang: the daemon ended the stream of events\n")
+
+
+def test_recordings(run: Run, daemon: Daemon, tmp_path: Path) -> None:
+    assert "ab.wav" in run("recordings", "list").stdout
+    fetched = run("recordings", "get", "b.w")
+    assert (fetched.exit_code, fetched.stdout) == (0, "ab.wav: 6 bytes\n")
+    assert (tmp_path / "ab.wav").read_bytes() == b"abcdef"
+    assert run("recordings", "get", "ac.wav", "-o", "-").stdout_bytes == b"abcdef"
+    there = run("recordings", "get", "ab.wav")
+    assert (there.exit_code, there.stderr) == (1, "boomerang: ab.wav: File exists\n")
+    for name, text in (("a", "'a' is in the names of 2 recordings: name more of it"),
+                       ("x", "there is no recording 'x'")):
+        result = run("recordings", "get", name)
+        assert (result.exit_code, result.stderr) == (1, f"boomerang: {text}\n")
 
 
 def test_log_level(run: Run, daemon: Daemon) -> None:

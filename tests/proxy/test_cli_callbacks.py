@@ -95,6 +95,7 @@ def test_promise_look_and_take_back(run: Run) -> None:
     assert "no callbacks" in good(run("callbacks", "list", "--state", "open"))
     assert ": open" in good(run("callbacks", "resume", task))
     assert ": open, due" in good(run("callbacks", "call-now", task))
+    assert ": open, due" in good(run("callbacks", "call-now", task, "--force"))
     assert ": cancelled" in good(run("callbacks", "cancel", task, "--reason", "asked to"))
     shown(run, "cancelled", "callbacks", "show", task[-8:])
     again = run("callbacks", "cancel", task)
@@ -125,7 +126,8 @@ def test_campaigns(run: Run) -> None:
     assert "running" in listed
     assert '"parity": 3' in good(run("campaigns", "show", "10001"))
     assert good(run("campaigns", "add", "Spring", "--group", "sales")) == "campaign 10002 Spring: from 2026-11-18\n"
-    assert good(run("campaigns", "remove", "10002")) == "campaign 10002 is gone\n"
+    assert good(run("campaigns", "renumber", "10002", "20002")) == "campaign 10002 is 20002 now\n"
+    assert good(run("campaigns", "remove", "20002")) == "campaign 20002 is gone\n"
 
 
 def opened(node: Node) -> None:
@@ -138,4 +140,5 @@ def test_tickets(run: Run, office: Office) -> None:
     shown(run, f"Call {CUSTOMER}", "tickets", "list")
     assert good(run("tickets", "comment", "1", "called by hand")) == "commented on ticket 1\n"
     shown(run, "called by hand", "tickets", "show", "1")
+    assert f"{CUSTOMER}: open" in good(run("tickets", "call", "1", "--note", "ask for Eva"))
     assert good(run("tickets", "close", "1")) == "ticket 1 is closed\n"

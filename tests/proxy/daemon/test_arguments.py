@@ -16,6 +16,7 @@ from proxy.control_client import ControlClient
 from proxy.daemon.arguments import MOST_ROWS
 from proxy.daemon.gate import API_WORDS, Gate
 from proxy.daemon.policy_verbs import PolicyVerbs
+from proxy.daemon.recording_verbs import RecordingVerbs
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.tracing import MessageTracer
 from proxy.daemon.verbs import Sides, Verbs
@@ -42,7 +43,7 @@ VALID: Final[dict[str, dict[str, Any]]] = {
     "callbacks.cancel": {"id": "nothing", "reason": "r"},
     "callbacks.hold": {"id": "TASK", "reason": "r"},
     "callbacks.resume": {"id": "TASK", "reason": "r"},
-    "callbacks.call-now": {"id": "TASK", "reason": "r"},
+    "callbacks.call-now": {"id": "TASK", "reason": "r", "force": True},
     "dnc.list": {"limit": 5},
     "dnc.add": {"customer": "+36207777777", "reason": "r"},
     "dnc.remove": {"customer": "+36207777777"},
@@ -51,10 +52,14 @@ VALID: Final[dict[str, dict[str, Any]]] = {
                       "delay": "10s", "wrap_up": "10s", "remove_after": "10m", "retries": 1, "parity": 1, "rank": 1,
                       "do_not_call": ["+36201111111"], "hours": ["mon-fri 08:00-17:00"], "record": True},
     "campaigns.remove": {"id": "39999"},
+    "campaigns.renumber": {"id": "10001", "to": "10009"},
     "tickets.list": {"limit": 5, "state": "open", "customer": CUSTOMER},
     "tickets.show": {"id": "1"},
     "tickets.comment": {"id": "1", "text": "t", "author": "Anna", "internal": True},
+    "tickets.call": {"id": "1", "group": "sales", "note": "n", "by": "Anna"},
     "tickets.close": {"id": "2"},
+    "recordings.list": {"limit": 5, "customer": CUSTOMER},
+    "recordings.get": {"name": "one.wav", "offset": 0},
 }
 """Every verb that takes arguments, with good ones; TASK stands for the id of a task that is there."""
 WITHOUT: Final = {"policy.show", "policy.export", "callbacks.running", "campaigns.list"}
@@ -86,6 +91,10 @@ class Whole(Node):
         self.verbs |= {verb: handler for verb, handler in Verbs(
             self.ledger, self.store, self.reader, cast(DaemonSource, None), cast(MessageTracer, None), "0",
             Sides(("main",), "edge1", ("office",)), lambda: NOW).table().items() if verb not in APART}
+        folder = path.parent / "recordings"
+        folder.mkdir()
+        (folder / "one.wav").write_bytes(b"RIFF")
+        self.verbs |= RecordingVerbs(folder, self.reader, lambda: "HU").table()
         self.verbs |= PolicyVerbs(self.ledger, self.store, PEERS, path.parent, self.put_policy).table()
         self.task = self.ask("callbacks.add", customer=CUSTOMER, group="sales", note="the good one")["id"]
         row = self.desk.open_tasks()[0]

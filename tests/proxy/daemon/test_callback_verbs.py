@@ -18,7 +18,7 @@ from proxy.daemon.gate import MQTT_WORDS, Gate
 from proxy.daemon.ticket_verbs import TicketVerbs
 from proxy.status.commands import CommandError
 from routing.callbacks.desk import Desk
-from routing.callbacks.facts import Barred, LegRow, Order
+from routing.callbacks.facts import Barred, LegRow, Order, TaskRow
 from routing.store.interface import Unit
 from routing.store.reader import Reader
 from tests.kit.waiting import eventually
@@ -61,7 +61,7 @@ class Node(OnDisk):
         reader = self.reader
         verbs = CallbackVerbs(self, self.ledger, self.store, reader, lambda: NOW).table()
         verbs |= CampaignVerbs(self.desk, self.ledger, self.store, lambda: NOW, self.put_policy).table()
-        verbs |= TicketVerbs(self.desk.tickets, self.store, reader, self.ledger, lambda: NOW, self.poke).table()
+        verbs |= TicketVerbs(self, self.store, reader, self.ledger, lambda: NOW).table()
         self.verbs: dict[str, Callable[[dict[str, Any]], Any]] = verbs
 
     def put_policy(self, policy: Policy) -> None:
@@ -320,3 +320,60 @@ def test_from_outside_times_are_rfc_3339_and_the_policy_is_not_to_be_had(node: N
         assert error.value.unknown
 
     asyncio.run(play())
+
+
+def test_a_ticket_is_called_back_and_says_what_came_of_it(node: Node) -> None:
+    node.ask("callbacks.add", customer=CUSTOMER, group="sales")
+    other = "+36207654321"
+    ticket, unit = node.desk.tickets.open(node.desk.open_tasks()[0]._replace(customer=other, group="vip"), "unreached",
+                                          "Call %number%", "UTC", NOW)
+    node.store.put(unit)
+    shown = node.stored("tickets.show", lambda one: bool(one), id=ticket.id)
+    task = node.ask("tickets.call", id=str(shown["number"]), by="anna")
+    assert (task["customer"], task["group"], task["origin"], task["state"]) == (other, "vip", "manual", "open")
+    assert (task["options"]["ticket"], task["options"]["note"]) == (ticket.id, f"Call {other}")
+    texts = node.stored("tickets.show", lambda one: len(one["comments"]) == 2, id=ticket.id)["comments"]
+    assert texts[-1]["text"] == "Callback asked for by anna: open."
+    again = node.ask("tickets.call", id=ticket.id)
+    assert again["id"] == task["id"], "one promise a customer and group"
+    elsewhere = node.ask("tickets.call", id=ticket.id, group="sales", note="ask for Eva")
+    assert (elsewhere["group"], elsewhere["options"]["note"]) == ("sales", "ask for Eva")
+    with pytest.raises(ControlError, match="there is no group 'gone'"):
+        node.ask("tickets.call", id=ticket.id, group="gone")
+    node.ask("tickets.close", id=ticket.id)
+    node.stored("tickets.show", lambda one: one["state"] == "closed", id=ticket.id)
+    with pytest.raises(ControlError, match=f"ticket {shown['number']} is closed"):
+        node.ask("tickets.call", id=ticket.id)
+    with pytest.raises(ControlError, match="there is no ticket 'x'"):
+        node.ask("tickets.call", id="x")
+
+
+def test_who_is_never_called_is_not_called_because_of_a_ticket(node: Node) -> None:
+    ticket, unit = node.desk.tickets.open(
+        TaskRow("t", CUSTOMER, "sales", None, "missed", None, "office", "main", "failed", "", NOW, NOW, 1, NOW, None,
+                0, 1, "none", None, None, None, (), {}, NOW), "unreached", "Call", "UTC", NOW)
+    node.store.put(unit)
+    node.stored("tickets.show", lambda one: bool(one), id=ticket.id)
+    node.ask("dnc.add", customer=CUSTOMER)
+    assert (node.ask("tickets.call", id=ticket.id)["state"]) == "failed"
+
+
+def test_call_now_by_force_is_for_the_desk_to_say(node: Node) -> None:
+    task = node.ask("callbacks.add", customer=CUSTOMER, group="sales")["id"]
+    assert node.ask("callbacks.call-now", id=task, force=True)["state"] == "open"
+    assert node.desk.task(task) is not None
+    with pytest.raises(ControlError, match="force: 'yes' is neither true nor false"):
+        node.ask("callbacks.call-now", id=task, force="yes")
+
+
+def test_a_campaign_gets_another_id_with_its_callbacks(node: Node) -> None:
+    task = node.ask("callbacks.add", customer=CUSTOMER, group="sales", campaign="10001")["id"]
+    renumbered = node.ask("campaigns.renumber", id="10001", to="20000")
+    assert (renumbered["id"], renumbered["name"], renumbered["open"], renumbered["parity"]) == ("20000", "Winter", 1, 3)
+    assert list(node.ledger.policy.campaign) == ["20000"]
+    assert node.stored("callbacks.show", lambda one: one["campaign"] == "20000", id=task)["state"] == "open"
+    for old, new, text in (("10001", "30000", "there is no campaign '10001'"), ("20000", "7", "campaign"),
+                           ("20000", "20000", "there is a campaign '20000' already"), ("20000", "", "campaign")):
+        with pytest.raises(ControlError, match=text):
+            node.ask("campaigns.renumber", id=old, to=new)
+    assert list(node.ledger.policy.campaign) == ["20000"]

@@ -36,7 +36,18 @@ def base(start: Start, commands: FakeCommands) -> str:
     ("POST", "/callbacks/t1/cancel", {"reason": "asked to"}, "callbacks.cancel", {"id": "t1", "reason": "asked to"}),
     ("POST", "/callbacks/t1/hold", None, "callbacks.hold", {"id": "t1"}),
     ("POST", "/callbacks/t1/resume", None, "callbacks.resume", {"id": "t1"}),
-    ("POST", "/callbacks/t1/call-now", None, "callbacks.call-now", {"id": "t1"}),
+    ("POST", "/callbacks/t1/call-now", None, "callbacks.call-now", {"id": "t1", "force": False}),
+    ("POST", "/callbacks/t1/call-now", {"force": True, "reason": "promised"}, "callbacks.call-now",
+     {"id": "t1", "reason": "promised", "force": True}),
+    ("GET", "/figures", None, "callbacks.figures", {}),
+    ("GET", "/groups", None, "queues.list", {}),
+    ("GET", "/groups/sales?limit=5", None, "queues.show", {"group": "sales", "limit": 5}),
+    ("GET", "/campaigns/10001", None, "campaigns.show", {"id": "10001"}),
+    ("POST", "/campaigns/10001/renumber", {"to": "10007"}, "campaigns.renumber", {"id": "10001", "to": "10007"}),
+    ("GET", "/recordings?customer=%2B36201234567", None, "recordings.list",
+     {"limit": 100, "customer": "+36201234567"}),
+    ("POST", "/tickets/7/call", {"group": "vip"}, "tickets.call", {"id": "7", "group": "vip"}),
+    ("POST", "/tickets/7/call", None, "tickets.call", {"id": "7"}),
     ("GET", "/agents", None, "agents.list", {}),
     ("GET", "/campaigns", None, "campaigns.list", {}),
     ("GET", "/dnc", None, "dnc.list", {"limit": 100}),
@@ -54,6 +65,14 @@ def test_each_path_is_a_command(base: str, commands: FakeCommands, method: str, 
     assert commands.asked == [(verb, args)]
     assert said.status_code == 200
     assert said.json() == {"verb": verb, "args": args}
+
+
+def test_a_recording_comes_whole(base: str, commands: FakeCommands) -> None:
+    sound = bytes(range(256)) * 5
+    commands.recording = sound
+    said = httpx.get(f"{base}/api/v1/recordings/one.wav")
+    assert (said.status_code, said.headers["content-type"], said.content) == (200, "audio/wav", sound)
+    assert [args.get("offset") for _, args in commands.asked] == [None, 500, 1000]
 
 
 def test_what_cannot_be_done(base: str, commands: FakeCommands) -> None:

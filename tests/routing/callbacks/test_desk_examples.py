@@ -294,6 +294,40 @@ def test_as_a_ticket() -> None:
     assert (shop.task().state, shop.task().reason) == ("done", "ticket")
 
 
+def called_by_nobody(**policy: str) -> str:
+    """A policy whose group sales calls nobody back."""
+    on = "[group.sales.missed_callback]\nenabled = true"
+    return Shop.write(**policy).replace(on, on.replace("true", "false"))
+
+
+def test_a_group_that_calls_nobody_back_opens_a_ticket_for_a_missed_caller() -> None:
+    for on_missed, subjects in (("", []), ('on_missed = "nothing"', []),
+                                ('on_missed = "ticket"', [f"Callback {CUSTOMER}"] * 2)):
+        shop = Shop(text=called_by_nobody(sales=on_missed))
+        for _ in range(2):
+            shop.missed()
+            shop.wait(60)
+        assert shop.until(shop.now + 3600) == []
+        assert [ticket.subject for ticket in shop.store.tickets(9)] == subjects
+        if subjects:
+            assert (shop.task().state, shop.task().reason) == ("done", "ticket")
+            assert [event["reason"] for event in shop.events("ticket.opened")] == ["missed", "missed"]
+
+
+def test_a_group_that_calls_back_opens_no_ticket_beside() -> None:
+    shop = Shop(sales='on_missed = "ticket"')
+    shop.missed()
+    assert len(shop.turn()) == 1
+    assert shop.store.tickets(9) == []
+
+
+def test_callers_whom_the_flood_guard_turns_away_get_no_ticket_either() -> None:
+    shop = Shop(text=called_by_nobody(sales='on_missed = "ticket"', guard="tasks_per_hour = 3"))
+    for number in range(5):
+        shop.missed(f"+3620111111{number}")
+    assert len(shop.store.tickets(9)) == 3
+
+
 @pytest.mark.parametrize(("order", "expected"), [("oldest", ["1", "2", "3"]), ("newest", ["3", "2", "1"])])
 def test_order(order: str, expected: list[str]) -> None:
     shop = Shop(more=campaign(f'order = "{order}"', "agents_share = 1"))

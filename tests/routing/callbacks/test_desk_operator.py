@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from config.policy import parse_policy
 from routing.callbacks.desk import Desk
 from routing.callbacks.office import DeskError
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at
@@ -100,6 +101,47 @@ def test_call_now_does_not_open_what_is_closed() -> None:
     shop.missed()
     with pytest.raises(DeskError, match="closed"):
         shop.desk.call_now(shop.task().id, shop.now)
+
+
+def test_call_now_by_force_opens_what_is_closed_once() -> None:
+    shop = Shop(at("2026-11-23 18:00"), sales='hours = ["mon-fri 08:00-17:00"]')
+    shop.missed()
+    shop.desk.call_now(shop.task().id, shop.now, "boss", force=True)
+    [order] = shop.turn()
+    assert shop.dial(order)
+    shop.end(order, "customer_no_answer", 480)
+    assert shop.until(at("2026-11-24 07:59")) == [], "closed as ever after that"
+    assert [line.data.get("force") for line in shop.journal("call_now")] == [True]
+
+
+def test_force_is_stronger_than_opening_hours_and_nothing_else() -> None:
+    closed = 'hours = ["mon-fri 08:00-17:00"]'
+    shop = Shop(at("2026-11-23 18:00"), sales=closed, guard='quiet_hours = ["mon-sun 17:30-24:00"]')
+    shop.missed()
+    shop.desk.call_now(shop.task().id, shop.now, force=True)
+    assert shop.turn() == [], "the customer's night"
+    shop = Shop(at("2026-11-23 18:00"), sales=closed, guard="stop = true")
+    shop.missed()
+    shop.desk.call_now(shop.task().id, shop.now, force=True)
+    assert shop.turn() == []
+
+
+def test_a_campaign_with_another_id_keeps_its_callbacks_as_they_were_planned() -> None:
+    winter = '[campaign.{}]\ngroup = "sales"\nname = "Winter"\ndelay = "1h"\n'
+    shop = Shop(more=winter.format("10001"))
+    shop.missed()
+    shop.missed(OTHER)
+    shop.desk.hold(shop.task(OTHER).id, shop.now)
+    before = shop.task().due_at
+    for more in (winter.format("10001") + winter.format("10007"), winter.format("10007")):
+        shop.desk.set_policy(parse_policy(shop.text.replace(winter.format("10001"), more)), shop.now)
+        shop.desk.renumber("10001", "10007", shop.now)
+    assert [(row.campaign, row.due_at) for row in (shop.task(), shop.task(OTHER))] == [("10007", before)] * 2
+    assert shop.turn() == []
+    [order] = shop.until(shop.now + 3700)
+    assert (order.campaign, order.customer) == ("10007", CUSTOMER)
+    assert [line.data["before"] for line in shop.journal("renumbered")] == ["10001"] * 2
+    assert shop.journal("replanned") == []
 
 
 def test_figures() -> None:
