@@ -35,6 +35,7 @@ from proxy.core.qualify import Qualifier
 from proxy.core.seals import Seals
 from proxy.daemon import building
 from proxy.daemon.alarm_verbs import KEY_REPLACED, AlarmVerbs
+from proxy.daemon.call_verbs import CallVerbs
 from proxy.daemon.callback_verbs import CallbackVerbs
 from proxy.daemon.callbacks import DATABASE, RECORDINGS, Callbacks
 from proxy.daemon.campaign_verbs import CampaignVerbs
@@ -251,6 +252,7 @@ class Daemon:
         table |= FigureVerbs(self.source, self.ledger, open_tasks, time.time).table()
         table |= AlarmVerbs(self.ledger, self.store, self.source, time.time).table()
         if self.callbacks is not None:
+            table |= CallVerbs(self.ledger.calls, self.callbacks.end_call).table()
             table |= CallbackVerbs(self.callbacks, self.ledger, self.store, reader, time.time).table()
             table |= CampaignVerbs(self.callbacks.desk, self.ledger, self.store, time.time, self.policies.put).table()
             table |= TicketVerbs(self.callbacks, self.store, reader, self.ledger, time.time).table()

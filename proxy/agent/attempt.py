@@ -70,6 +70,10 @@ class Attempt(AttemptState):
             return
         self._finish("stopped", now, text=reason)
 
+    def has(self, call: str) -> bool:
+        """Whether a call is one of its legs, or the customer's who rang in."""
+        return any(own.call == call for own in self._legs)
+
     def hang_up(self, reason: str, now: float) -> None:
         """End it at once, a talk too, without last words."""
         if self._talk is not None:

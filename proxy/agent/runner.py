@@ -87,6 +87,14 @@ class Runner:
         for attempt in tuple(self._attempts.values()):
             attempt.hang_up("shutting down", now)
 
+    def end_call(self, call: str, reason: str, now: float) -> bool:
+        """End the attempt that a call belongs to, a talk too; False where it belongs to none."""
+        for attempt in tuple(self._attempts.values()):
+            if attempt.has(call):
+                attempt.hang_up(reason, now)
+                return True
+        return False
+
     def running(self) -> tuple[Running, ...]:
         """Return the attempts under way, oldest first."""
         return tuple(Running(one.order.attempt, one.order.task, one.order.customer, one.taken_by, one.order.group,

@@ -74,6 +74,14 @@ class WaitingRoom:
         for waiting in tuple(self._waiting.values()):
             waiting.hang_up("shutting down", now)
 
+    def end_call(self, call: str, reason: str, now: float) -> bool:
+        """End a caller's call and their place; False where they do not wait through us."""
+        waiting = self._waiting.get(call)
+        if waiting is None:
+            return False
+        waiting.hang_up(reason, now)
+        return True
+
     def __len__(self) -> int:
         return len(self._waiting)
 

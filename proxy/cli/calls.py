@@ -48,6 +48,18 @@ def calls_list(active: Active = False, limit: Limit = 50, config: Config = None,
     show_rows(rows, _COLUMNS, "no calls", json)
 
 
+@app.command("end")
+def calls_end(
+    call: Annotated[str, typer.Argument(metavar="CALL", help="Id of the call, or as much of its end as is unique.")],
+    config: Config = None,
+    socket: Socket = None,
+    json: Json = False,
+) -> None:
+    """End a call of ours: a callback with both its legs, or a caller who waits through us."""
+    data = ask(config, socket, "calls.end", id=call)
+    render.show_json(data) if json else render.show_line(f"call {data['id']} is being ended")
+
+
 def _direction(row: dict[str, Any]) -> str:
     inbound = row["direction"] == "inbound"
     if row.get("kind") == "callback":

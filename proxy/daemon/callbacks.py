@@ -37,6 +37,8 @@ DATABASE: Final = DATABASE_NAME
 """Name of the database in the data folder."""
 RECORDINGS: Final = "recordings"
 PROMPTS: Final = "prompts"
+ENDED_BY: Final = "ended by an operator"
+"""What the far ends and the journal are told of a call that was ended from here."""
 GOODBYE: Final = 0.5
 """Seconds that a stop gives to the BYEs of our legs."""
 POKE_PAUSE: Final = 0.05
@@ -170,6 +172,13 @@ class Callbacks:
         if not self._poked and not self.desk.idle:
             self._poked = True
             asyncio.get_running_loop().call_later(POKE_PAUSE, self._poke)
+
+    def end_call(self, call: str) -> bool:
+        """End a call that is ours: a callback with both its legs, or a caller who waits through us."""
+        now = self._proxy.clock()
+        ended = self.runner.end_call(call, ENDED_BY, now) or self.waiting.end_call(call, ENDED_BY, now)
+        self._arm()
+        return ended
 
     def phases(self) -> dict[str, tuple[str, str | None]]:
         """Return how far each attempt under way is, and which agent took it."""

@@ -140,6 +140,15 @@ def _callbacks(api: APIRouter, do: Do) -> None:
 
 
 def _lists(api: APIRouter, do: Do) -> None:
+    @api.get("/calls", summary="Calls, the latest first", tags=["calls"])
+    async def calls(limit: Limit = 100, active: bool = False) -> Response:
+        return await do("calls.list", limit=limit, active=active)
+
+    @api.post("/calls/{call}/end", summary="End a call of ours: a callback, or a caller who waits through us",
+              tags=["calls"])
+    async def end_call(call: Ident) -> Response:
+        return await do("calls.end", id=call)
+
     @api.get("/agents", summary="Agents, what they do, and tasks they were not free for in time", tags=["agents"])
     async def agents() -> Response:
         return await do("agents.list")

@@ -44,6 +44,22 @@ def test_the_agent_hangs_up_and_both_legs_end() -> None:
     site.assert_nothing_left()
 
 
+@pytest.mark.parametrize(("after", "leg"), [(1.0, "agent"), (9.0, "customer"), (20.0, "agent"), (20.0, "customer")])
+def test_an_operator_ends_a_callback_with_both_its_legs(after: float, leg: str) -> None:
+    """While the agent's phone rings, while the customer's does, and in the middle of the talk."""
+    site = Site()
+    site.pbx.plan("201", TAKES)
+    site.carrier.plan(CUSTOMER, Plan(ring=1.0, answer=5.0))
+    site.miss()
+    site.run(after)
+    calls = {("agent" if call.direction == "inbound" else "customer"): call.id for call in site.alive.ledger.calls()}
+    assert site.alive.runner.end_call(calls[leg], "ended by an operator", site.now)
+    site.run(5)
+    assert not any(call.open for call in (*site.pbx.calls, *site.carrier.calls))
+    assert site.alive.ledger.calls() == ()
+    assert not site.alive.runner.end_call(calls[leg], "ended by an operator", site.now), "it is over"
+
+
 def test_our_calls_are_calls_like_any_other() -> None:
     """Both legs stand in the ledger, and the talk is the agent's talk with this customer."""
     site = Site()

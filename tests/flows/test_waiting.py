@@ -99,6 +99,17 @@ def test_a_campaign_says_in_its_own_words_that_they_are_called_back() -> None:
     assert media_of(site).doing == "play winter_thanks goodbye"
 
 
+def test_an_operator_ends_the_call_of_one_who_waits() -> None:
+    site = site_of()
+    call = calls_in(site)
+    [entry] = site.alive.ledger.calls()
+    assert not site.alive.waiting.end_call("another", "ended by an operator", site.now)
+    assert site.alive.waiting.end_call(entry.id, "ended by an operator", site.now)
+    site.run(2)
+    assert "BYE" in [one.method for one in call.heard]
+    assert [place.open for place in site.pbx.to(NUMBER)] == [False]
+
+
 def test_they_are_told_of_the_key_once() -> None:
     site = site_of('add_prompt = "winter"')
     calls_in(site)

@@ -77,6 +77,7 @@ class Daemon:
         self.verbs: Mapping[str, Callable[[dict[str, Any]], Any]] = {
             "status": lambda _: STATUS,
             "calls.list": lambda _: [CALL],
+            "calls.end": lambda args: {"id": args["id"]},
             "agents.list": lambda _: [],
             "direct.list": lambda _: [RECORD],
             "direct.show": lambda args: [RECORD] if args["customer"] == RECORD["customer"] else [],
@@ -218,6 +219,11 @@ def test_calls(run: Run, daemon: Daemon) -> None:
     head, row = result.stdout.splitlines()
     assert head == "time +01:00  dir  customer      agent  dialled      state  s   id"
     assert row == "1970-01-01   in   +36301234567  201    +3614445555  200    12  456789ab"
+
+
+def test_a_call_is_ended(run: Run, daemon: Daemon) -> None:
+    assert run("calls", "end", "456789ab").stdout == "call 456789ab is being ended\n"
+    assert daemon.asked == [("calls.end", {"id": "456789ab"})]
 
 
 def test_the_legs_of_a_callback_are_told_from_calls(run: Run, daemon: Daemon) -> None:

@@ -48,6 +48,8 @@ def base(start: Start, commands: FakeCommands) -> str:
      {"limit": 100, "customer": "+36201234567"}),
     ("POST", "/tickets/7/call", {"group": "vip"}, "tickets.call", {"id": "7", "group": "vip"}),
     ("POST", "/tickets/7/call", None, "tickets.call", {"id": "7"}),
+    ("GET", "/calls?active=true", None, "calls.list", {"limit": 100, "active": True}),
+    ("POST", "/calls/c1/end", None, "calls.end", {"id": "c1"}),
     ("GET", "/agents", None, "agents.list", {}),
     ("GET", "/campaigns", None, "campaigns.list", {}),
     ("GET", "/dnc", None, "dnc.list", {"limit": 100}),

@@ -1,0 +1,57 @@
+"""Ending a call: one that is ours is ended, one that only passes is not, and both are said."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from proxy.control import ControlError
+from proxy.daemon.arguments import UnknownError
+from proxy.daemon.call_verbs import CallVerbs
+from tests.routing.world import World
+
+
+class Ender:
+    """Whoever has calls of ours: one of them."""
+
+    def __init__(self, ours: str) -> None:
+        self.ours = ours
+        self.ended: list[str] = []
+
+    def end(self, call: str) -> bool:
+        self.ended += [call] * (call == self.ours)
+        return call == self.ours
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path)
+    yield world
+    world.close()
+
+
+def test_a_call_is_ended_by_its_id_or_the_end_of_it(world: World) -> None:
+    ours, passes = world.calls_in(), world.calls_out()
+    for call in (ours, passes):
+        world.ledger.decide(call, world.now)
+    ender = Ender(ours.id)
+    verb = CallVerbs(world.ledger.calls, ender.end).table()["calls.end"]
+    assert verb({"id": ours.id[-8:]}) == verb({"id": ours.id}) == {"id": ours.id}
+    assert ender.ended == [ours.id] * 2
+    with pytest.raises(ControlError, match="between trunk and PBX"):
+        verb({"id": passes.id})
+    for name in ("", "nobody"):
+        with pytest.raises(UnknownError, match="is in progress"):
+            verb({"id": name})
+
+
+def test_an_end_that_two_calls_have_is_none(world: World) -> None:
+    for name in ("one-77", "two-77", "77"):
+        call = world.calls_in()
+        object.__setattr__(call, "id", name)
+        world.ledger.decide(call, world.now)
+    ender = Ender("77")
+    verb = CallVerbs(world.ledger.calls, ender.end).table()["calls.end"]
+    with pytest.raises(ControlError, match="the end of 3 calls"):
+        verb({"id": "7"})
+    assert verb({"id": "77"}) == {"id": "77"}, "the whole of one"
