@@ -35,16 +35,14 @@ DOUBT: Final = 5.0
 DISK_DOUBT: Final = 60.0
 """Seconds for which a disk may refuse to read a part of the file, before that part counts as lost."""
 
+SOUND: Final = 3
+"""Looks that may find a file sound that cannot be opened, before it counts as broken all the same."""
+
 TEXT_MAX: Final = 4000
 """Signs of what is said of all losses together."""
 
 _PASSING: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
 """Faults that leave the connection good."""
-
-
-def is_broken(error: Exception) -> bool:
-    """Whether the file itself seems to be no good."""
-    return salvage.code_of(error) in salvage.BROKEN
 
 
 def is_odd(error: Exception) -> bool:
@@ -63,7 +61,9 @@ class Doubt(NamedTuple):
 
 
 class Database:
-    """The one connection that writes. Used by one thread at a time; every method may raise sqlite3.Error, OSError."""
+    """The one connection that writes. Used by one thread at a time; every method may raise sqlite3.Error, OSError, and
+    UnicodeDecodeError where the file is broken.
+    """
 
     def __init__(self, path: Path, wall: Callable[[], float] = time.time,
                  steady: Callable[[], float] = time.monotonic) -> None:
@@ -85,6 +85,8 @@ class Database:
         self._file: tuple[int, int] | None = None
         self._full = self._orphan = False
         self._doubt: Doubt | None = None
+        self._sound = 0
+        """Looks in a row that found nothing though it cannot be opened."""
         self._loss = ""
         """What was lost and does not stand in the database yet."""
         self._losses: list[str] = []
@@ -104,6 +106,7 @@ class Database:
         self._orphan = False
         if self._connection is None:
             self._open()
+            self._sound = 0
         assert self._connection is not None
         if durable != self._full:
             self._connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
@@ -117,9 +120,9 @@ class Database:
             return f"{text}: the file is gone, and what it held cannot be written to a new one yet"
         if isinstance(error, schema.OddSchemaError):
             self._doubt = Doubt(str(error), self._steady(), certain=True)
-        elif is_broken(error):
+        elif salvage.is_broken(error):
             if self._doubt is None:
-                self._doubt = Doubt(str(error), self._steady())
+                self._doubt = Doubt(str(error), self._steady(), certain=salvage.is_garbled(error))
             text += ": it is looked at again before anything is given up"
         if salvage.code_of(error) not in _PASSING:
             self.drop()
@@ -173,10 +176,14 @@ class Database:
             if age < DISK_DOUBT:
                 raise
             verdict = salvage.Verdict(f"the disk does not read it ({error.strerror})")
+        self._sound = self._sound + 1 if verdict.fault is None else 0
+        if self._sound > SOUND:  # the check finds nothing, and yet it cannot be opened
+            verdict = salvage.Verdict(doubt.why)
         if verdict.fault is not None:
             if not verdict.certain and age < DOUBT:
                 raise sqlite3.DatabaseError(f"{verdict.fault}: it is looked at again before anything is given up")
             self._begin_anew(verdict.fault)
+            self._sound = 0
         self._doubt = None
 
     def _begin_anew(self, fault: str) -> None:
@@ -215,20 +222,24 @@ class Database:
                 self._lose(f"{self.path} was empty: nothing of it is left")
             gone = self._mend(connection) or emptied
             self._take_up(connection)
+        except sqlite3.OperationalError as error:
+            self._unopen(connection, there)
+            if is_odd(error):  # something that every statement of ours finds is not there
+                raise schema.OddSchemaError(f"its tables are not as they were made: {error}") from error
+            raise
         except BaseException:
-            connection.close()
-            if not there:
-                self._unmake()
+            self._unopen(connection, there)
             raise
         found = self._identify()
         self.anew += self.opened > 0 and (found != self._file or gone)
         self._connection, self._file, self._full = connection, found, False
         self.opened += 1
 
-    def _unmake(self) -> None:
-        """Leave no empty file behind: it would look like one that was truncated."""
+    def _unopen(self, connection: sqlite3.Connection, there: bool) -> None:
+        """Close what could not be opened. An empty file is not left behind: it would look like a truncated one."""
+        connection.close()
         with contextlib.suppress(OSError):
-            if os.stat(self.path).st_size == 0:
+            if not there and os.stat(self.path).st_size == 0:
                 os.unlink(self.path)
 
     def _mend(self, connection: sqlite3.Connection) -> bool:

@@ -37,9 +37,23 @@ _WAIT: Final = 1.0
 """Seconds to wait for a lock."""
 
 
+DATABASE_ERRORS: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What a broken file raises: also what should be text and is none, the text of an error among it."""
+
+
 def code_of(error: Exception) -> int:
     """Return the primary result code of SQLite; 0 for other errors."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def is_broken(error: Exception) -> bool:
+    """Whether the file itself seems to be no good."""
+    return code_of(error) in BROKEN or is_garbled(error)
+
+
+def is_garbled(error: Exception) -> bool:
+    """Whether something that should be text was read and is none: no disk that fails for a moment gives that."""
+    return isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode to UTF-8")
 
 
 class Verdict(NamedTuple):
@@ -68,8 +82,8 @@ def examine(path: Path) -> Verdict:
     try:
         with contextlib.closing(connect(path, "rw")) as connection:
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        if code_of(error) not in BROKEN:
+    except DATABASE_ERRORS as error:
+        if not is_broken(error):
             raise
         found = str(error)
     return Verdict(None) if found == "ok" else Verdict(str(found).replace("\n", " "), certain=False)
@@ -132,7 +146,7 @@ def _steps(old: sqlite3.Connection) -> list[str] | None:
     """Return the steps of the schema that a database has had; None: that cannot be read."""
     try:
         return schema.applied_steps(old)
-    except sqlite3.DatabaseError as error:
+    except DATABASE_ERRORS as error:
         _only_unreadable(error)
         return None
 
@@ -179,7 +193,7 @@ def _copy_sequences(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
     """A number that was given once is not given again, though its row is gone."""
     try:
         rows = old.execute("SELECT name, seq FROM sqlite_sequence").fetchall()
-    except sqlite3.DatabaseError as error:
+    except DATABASE_ERRORS as error:
         _only_unreadable(error)
         return
     for name, last in rows:
@@ -187,9 +201,9 @@ def _copy_sequences(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
             schema.raise_sequence(new, name, last)
 
 
-def _only_unreadable(error: sqlite3.DatabaseError) -> None:
-    """Take an error for what a broken file answers, or raise it."""
-    if code_of(error) not in _UNREADABLE and code_of(error) != sqlite3.SQLITE_ERROR:  # the latter: no such table
+def _only_unreadable(error: sqlite3.DatabaseError | UnicodeDecodeError) -> None:
+    """Take an error for what a broken file answers, or raise it. SQLITE_ERROR: there is no such table."""
+    if not is_garbled(error) and code_of(error) not in (*_UNREADABLE, sqlite3.SQLITE_ERROR):
         raise error
 
 
@@ -202,7 +216,7 @@ class _Table:
         wanted = new.execute(f'PRAGMA table_info("{name}")').fetchall()
         try:
             there = {row[1] for row in old.execute(f'PRAGMA table_info("{name}")')}
-        except sqlite3.DatabaseError as error:
+        except DATABASE_ERRORS as error:
             _only_unreadable(error)
             there = set()
         columns = [row[1] for row in wanted if row[1] in there or not there]
@@ -233,10 +247,10 @@ class _Table:
         try:
             indexes = self._old.execute("SELECT name FROM sqlite_schema WHERE type='index' AND tbl_name=? AND "
                                         "sql NOT LIKE '% WHERE %'", (self._name,)).fetchall()
-        except sqlite3.DatabaseError:
+        except DATABASE_ERRORS:
             return None
         for by in ("", *(f' INDEXED BY "{index}"' for (index,) in indexes)):
-            with contextlib.suppress(sqlite3.DatabaseError):
+            with contextlib.suppress(*DATABASE_ERRORS):
                 return int(self._old.execute(f'SELECT count(*) FROM "{self._name}"{by}').fetchone()[0])
         return None
 
@@ -258,9 +272,9 @@ class _Table:
             for row in self._old.execute(f"{select} ORDER BY {by}"):
                 last = last if row[0] is _NoTextError else row[0]
                 self._take(row[1:], chunk)
-        except sqlite3.DatabaseError as error:
+        except DATABASE_ERRORS as error:
             _only_unreadable(error)
-            with contextlib.suppress(sqlite3.DatabaseError):  # the module steps ahead, and loses the row before the bad
+            with contextlib.suppress(*DATABASE_ERRORS):  # the module steps ahead, and loses the row before the bad
                 where = "" if last is None else f" WHERE {self._keys[0]} {'<' if order else '>'} ?"
                 for row in self._old.execute(f"{select}{where} ORDER BY {by} LIMIT 1", () if last is None else (last,)):
                     self._take(row[1:], chunk)
@@ -276,7 +290,7 @@ class _Table:
             for name, page in self._old.execute("SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 1"):
                 roots.append(page)
                 root = page if name == self._name else root
-        except sqlite3.DatabaseError as error:
+        except DATABASE_ERRORS as error:
             _only_unreadable(error)
         chunk: list[tuple[Any, ...]] = []
         for row in () if root is None else pages.rows(root, self._layout(self._old)):
@@ -286,8 +300,10 @@ class _Table:
         self._write(chunk)
 
     def _layout(self, of: sqlite3.Connection) -> Layout:
-        (sql,) = of.execute("SELECT sql FROM sqlite_schema WHERE type='table' AND name=?", (self._name,)).fetchone()
-        return layout(of.execute(f'PRAGMA table_info("{self._name}")').fetchall(), sql)
+        found = of.execute("SELECT sql FROM sqlite_schema WHERE type='table' AND name=?", (self._name,)).fetchone()
+        if of is not self._new and (found is None or not isinstance(found[0], str)):
+            return self._layout(self._new)
+        return layout(of.execute(f'PRAGMA table_info("{self._name}")').fetchall(), found[0])
 
     def _take(self, row: tuple[Any, ...], chunk: list[tuple[Any, ...]]) -> None:
         if any(value is _NoTextError for value in row):

@@ -205,7 +205,9 @@ def migrate(connection: sqlite3.Connection, like: list[str] | None = None) -> No
     LaterVersionError where steps were applied that are not known here; OddSchemaError where a step does not fit.
     """
     refuse_later(connection)
-    stop = None if not like else next((name for name in _names() if name not in like), None)
+    stop = None
+    if like and list(_names()[:len(like)]) == like:  # else the list itself is broken
+        stop = next(iter(_names()[len(like):]), None)
     try:
         migrations.apply(Database(connection, execute_plugins=False), stop_before=stop)
     except sqlite3.OperationalError as error:
@@ -249,7 +251,7 @@ class _Made(NamedTuple):
 
 
 @functools.cache
-def _made() -> tuple[tuple[_Made, ...], dict[str, frozenset[str]]]:
+def _made() -> tuple[tuple[_Made, ...], dict[str, tuple[str, ...]]]:
     """Return what all steps come to: tables, indexes and the like, and the columns of each table."""
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as pristine:
         migrations.apply(Database(pristine, execute_plugins=False))
@@ -259,8 +261,8 @@ def _made() -> tuple[tuple[_Made, ...], dict[str, frozenset[str]]]:
         return made, {each.name: _columns(pristine, each.name) for each in made if each.kind == "table"}
 
 
-def _columns(connection: sqlite3.Connection, table: str) -> frozenset[str]:
-    return frozenset(row[1] for row in connection.execute(f'PRAGMA table_info("{table}")'))
+def _columns(connection: sqlite3.Connection, table: str) -> tuple[str, ...]:
+    return tuple(row[1] for row in connection.execute(f'PRAGMA table_info("{table}")'))
 
 
 def tables() -> tuple[str, ...]:
@@ -269,13 +271,13 @@ def tables() -> tuple[str, ...]:
 
 
 def _gone(connection: sqlite3.Connection) -> list[_Made]:
-    """Return what the steps made and is not there. OddSchemaError where a table lacks columns."""
+    """Return what the steps made and is not there. OddSchemaError where a table has other columns."""
     made, columns = _made()
     there = {(kind, name) for kind, name in connection.execute("SELECT type, name FROM sqlite_schema")}
     for table, wanted in columns.items():
-        missing = wanted - _columns(connection, table) if ("table", table) in there else None
-        if missing:
-            raise OddSchemaError(f"its table {table} has no {', '.join(sorted(missing))}")
+        found = _columns(connection, table) if ("table", table) in there else wanted
+        if found != wanted:
+            raise OddSchemaError(f"its table {table} has other columns: {', '.join(found)}")
     return [each for each in made if (each.kind, each.name) not in there]
 
 
@@ -290,7 +292,7 @@ def lacks(connection: sqlite3.Connection) -> bool:
 def mend(connection: sqlite3.Connection) -> list[str]:
     """Make anew what was removed from a database that has every step; return the tables among it.
 
-    OddSchemaError where a table lacks columns, or holds rows that its indexes would refuse.
+    OddSchemaError where a table has other columns, or holds rows that its indexes would refuse.
     """
     gone = _gone(connection)
     try:

@@ -18,7 +18,7 @@ from routing.events import Event
 from routing.ids import floor7
 from routing.store import callback_sql, schema
 from routing.store.callback_reads import CallbackReads
-from routing.store.database import LOG_KEPT, Database, is_broken, is_odd
+from routing.store.database import LOG_KEPT, Database, is_odd
 from routing.store.interface import (
     LOSS,
     CallRow,
@@ -30,6 +30,7 @@ from routing.store.interface import (
     StoreError,
     Unit,
 )
+from routing.store.salvage import is_broken
 from routing.store.writer import Hooks, Queued, Wish, Writer
 
 READ_BUSY: Final = 0.005
@@ -95,7 +96,7 @@ class SqliteStore(CallbackReads):
         ), steady)
         try:
             self._database.ready()
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             self._begin_in_trouble(error)
         self._writer.start()
 

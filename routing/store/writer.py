@@ -19,9 +19,10 @@ from routing.callbacks.facts import AttemptRow
 from routing.events import Event
 from routing.store import schema
 from routing.store.batch import Batch, claim
-from routing.store.database import Database, is_broken, is_odd
+from routing.store.database import Database, is_odd
 from routing.store.interface import Forgotten, Unit
 from routing.store.retention import Retention
+from routing.store.salvage import is_broken
 
 LINGER: Final = 0.02
 """Seconds that a unit nobody waits for may wait for others."""
@@ -54,6 +55,14 @@ OUTBOX_MAX: Final = 1_000_000
 _BAD_UNIT: Final = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, OverflowError, TypeError,
                     ValueError)
 """Errors of what was to be written, not of the database: trying again would never help. UnicodeError is one of them."""
+
+
+_BAD_DATABASE: Final = (sqlite3.Error, OSError, UnicodeDecodeError)
+
+
+def _is_of_unit(error: Exception) -> bool:
+    """Whether it was what was to be written: text that is none can only have been read."""
+    return isinstance(error, _BAD_UNIT) and not isinstance(error, UnicodeDecodeError)
 
 
 class Queued(NamedTuple):
@@ -242,7 +251,7 @@ class Writer:
         cannot, but for a file that is broken."""
         try:
             gone = self._retention.slice(self._database.ready(), wish.before, wish.rows)
-        except (sqlite3.Error, OSError) as error:
+        except _BAD_DATABASE as error:
             if is_broken(error) or is_odd(error):
                 self._say(error)
                 self._write([])
@@ -256,21 +265,21 @@ class Writer:
         while True:
             try:
                 events, refused = self._commit(batch)
-            except _BAD_UNIT as error:
+            except (*_BAD_UNIT, *_BAD_DATABASE) as error:
+                if not _is_of_unit(error):
+                    self._say(error)
+                    batch = self._refuse_promises(batch)
+                    self._busy_since = None
+                    if self._stop.wait(RETRY):
+                        return
+                    self._busy_since = self._steady()
+                    continue
                 if len(batch) > 1:
                     for queued in batch:
                         self._write([queued])
                     return
                 self._hooks.dropped(f"{type(error).__name__}: {error}")
                 events, refused = self._rescue(batch[0])
-            except (sqlite3.Error, OSError) as error:
-                self._say(error)
-                batch = self._refuse_promises(batch)
-                self._busy_since = None
-                if self._stop.wait(RETRY):
-                    return
-                self._busy_since = self._steady()
-                continue
             self._succeed()
             self._committed_at = time.monotonic()
             self._hooks.committed(batch, events, refused)
@@ -279,7 +288,7 @@ class Writer:
     def _rescue(self, bad: Queued) -> tuple[list[Event], frozenset[int]]:
         """Of a unit that cannot be written keep the call, where what it says of callbacks may be the reason."""
         if not bad.promise and bad.unit.of_callbacks:
-            with contextlib.suppress(sqlite3.Error, OSError, *_BAD_UNIT):
+            with contextlib.suppress(*_BAD_DATABASE, *_BAD_UNIT):
                 return self._commit([bad._replace(unit=bad.unit.without_callbacks())])
         return [], frozenset((bad.serial,))
 

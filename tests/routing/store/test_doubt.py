@@ -189,6 +189,8 @@ CHANGES = {
     "an index": "DROP INDEX tasks_one; DROP INDEX calls_open",
     "a column": "ALTER TABLE tickets DROP COLUMN subject",
     "a name": "ALTER TABLE direct RENAME COLUMN touched_at TO touched",
+    "a column more": "ALTER TABLE calls ADD COLUMN note TEXT",
+    "the list of what was given": "PRAGMA writable_schema=ON; DELETE FROM sqlite_schema WHERE name='sqlite_sequence'",
     "the steps": "DELETE FROM _sqlite_migrations",
     "the list of steps": "DROP TABLE _sqlite_migrations",
     "the ticket numbers": "DELETE FROM ticket_numbers",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from routing.store import database, salvage, schema, writer
-from routing.store.interface import LOSS, Unit
+from routing.store.interface import LOSS, StoreError, Unit
 from routing.store.salvage import Kept
 from tests.routing.store.pages import PAGE, ROWS, call, counts, fill, leaves, number, spoil
 from tests.routing.world import World
@@ -237,6 +237,22 @@ def test_a_broken_file_is_salvaged_at_the_start(worlds: Worlds, tmp_path: Path) 
     assert len(world.store.calls(3 * ROWS)) == ROWS + before["calls"] - pages[page]
     assert "rows lost: calls " in world.ledger.alarms()[LOSS]
     assert len(world.store.open_tasks()) == before["tasks"]
+
+
+def test_a_row_that_was_garbled_hides_no_other(worlds: Worlds, tmp_path: Path) -> None:
+    """A check of the file finds nothing in it, and every list that it is in could not be read."""
+    first = worlds()
+    before = fill(first, 20)
+    first.close()
+    with contextlib.closing(sqlite3.connect(first.path)) as db:
+        db.execute("UPDATE tasks SET reason=CAST(X'FFFE41' AS TEXT) WHERE customer=?", (number(3),))
+        db.commit()
+    world = worlds()
+    with pytest.raises(StoreError):
+        world.store.open_tasks()
+    world.loop.until(lambda: set(world.ledger.alarms()) == {LOSS})
+    assert len(world.store.open_tasks()) == before["tasks"] - 1
+    assert "rows lost: tasks 1;" in world.ledger.alarms()[LOSS]
 
 
 def test_without_room_for_a_new_one_nothing_is_given_up(worlds: Worlds, tmp_path: Path) -> None:
