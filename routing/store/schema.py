@@ -231,9 +231,9 @@ def _names() -> tuple[str, ...]:
 
 
 def later_steps(connection: sqlite3.Connection) -> list[str]:
-    """Return the steps that a later version has applied."""
-    known = set(_names())
-    return [name for name in applied_steps(connection) if name not in known]
+    """Return the steps that a later version has applied: it has applied all of ours, or the list is broken."""
+    known, applied = set(_names()), applied_steps(connection)
+    return [name for name in applied if name not in known] if known <= set(applied) else []
 
 
 def applied_steps(connection: sqlite3.Connection) -> list[str]:

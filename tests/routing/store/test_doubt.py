@@ -191,6 +191,7 @@ CHANGES = {
     "a name": "ALTER TABLE direct RENAME COLUMN touched_at TO touched",
     "a column more": "ALTER TABLE calls ADD COLUMN note TEXT",
     "the list of what was given": "PRAGMA writable_schema=ON; DELETE FROM sqlite_schema WHERE name='sqlite_sequence'",
+    "the name of a step": "UPDATE _sqlite_migrations SET name='m002_direcp' WHERE name='m002_direct'",
     "the steps": "DELETE FROM _sqlite_migrations",
     "the list of steps": "DROP TABLE _sqlite_migrations",
     "the ticket numbers": "DELETE FROM ticket_numbers",
