@@ -230,7 +230,7 @@ def test_a_seed_that_was_spoilt_keeps_no_calls_from_passing(tmp_path: Path) -> N
         seed.write_text("nonsense = [")
         scene.boomerang.kill9()
         scene.boomerang.restart()
-        assert any("policy.seed" in line for line in scene.boomerang.log)
+        assert any("policy.toml" in line for line in scene.boomerang.log)
         assert scene.customer_reaches(CUSTOMER) == AGENT
         scene.boomerang.kill9()
         for file in scene.boomerang.data.glob("boomerang.db*"):
