@@ -134,6 +134,7 @@ class OpenCall(NamedTuple):
     pbx: str
     tried: str | None
     """Extension of the agent that the call was sent to first; None where it went its normal way at once."""
+    direction: Direction
 
 
 Standing = Literal["open", "over", "long_over", "unknown"]

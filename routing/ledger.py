@@ -219,7 +219,8 @@ class Ledger(Aftermath):
     def open_call(self, sip_call_id: str) -> OpenCall | None:
         """See Router. Only calls that began before this process did are looked for."""
         entry = self._calls.get(self._restored.get(sip_call_id, ""))
-        return None if entry is None else OpenCall(entry.id, entry.trunk, entry.pbx, entry.tried)
+        return None if entry is None else OpenCall(
+            entry.id, entry.trunk, entry.pbx, entry.tried, entry.direction)
 
     # What the daemon asks and tells
 

@@ -6,6 +6,7 @@ Rules
   that nobody can use a proxy to send them; the seal is what makes this safe.
 - A failure of an INVITE is passed on when what follows from it is stored, or after COMMIT_PATIENCE, as any other is.
 - Where the caller's transaction lives in this process the response was only late: it is judged there like any other.
+- The answer to a BYE ends its call, which nobody else will: the BYE itself came to the process before.
 - A CANCEL from a peer goes to every target that its call may have been sent to: the branch is computed again, and
   whoever does not know it says so.
 - A call that was lost before its row was written is opened again from what the response repeats of it (To, From), so
@@ -23,8 +24,8 @@ from proxy.core.headers import clean
 from proxy.core.named import naming_fields
 from proxy.core.newcomers import AGE
 from proxy.core.peers import Peer
-from proxy.core.seals import first_vias, sealed_numbers
-from proxy.core.setup import COMMIT_PATIENCE
+from proxy.core.seals import first_vias, sealed_numbers, tag_text
+from proxy.core.setup import CHALLENGES, COMMIT_PATIENCE
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.identities import identities, user_of
 from proxy.sip.message import Message, Request, Response
@@ -56,7 +57,20 @@ def response(core: Proxy, answer: Response, flow: Flow, now: float) -> None:
         return
     if invite and answer.status >= 200:
         _report(core, answer, target, source)
+    elif answer.cseq.method == b"BYE" and answer.status >= 200 and answer.status not in CHALLENGES:
+        _hung_up(core, answer, flow)
     _pass_back(core, answer, back, came_from)
+
+
+def _hung_up(core: Proxy, answer: Response, flow: Flow) -> None:
+    """End the call whose BYE an earlier process has passed on; who answers it is not who hung up."""
+    known, answering = core.open_call(answer), core.peers.identify(flow, None)
+    if known is None or answering is None:
+        return
+    called = (answering.side == "pbx") == (known.direction == "inbound")
+    dialog = tag_text(answer.to.tag if called else answer.from_.tag)
+    ending = Ending(200, "caller" if called else "callee", dialog=dialog or None)
+    core.tell(core.router.ended, known.id, ending, core.wall(), call=known.id)
 
 
 def _once(core: Proxy, send: Callable[[], None], report: Callable[[Callable[[], None]], None], now: float) -> None:

@@ -133,6 +133,7 @@ class UdpSocket:
         self._waited = 0.0
         """Seconds that the last datagram of a crowd had waited; 0 once nothing was left."""
         self._read_at = 0.0
+        """When the last batch was over."""
         self._sock = sock
         self._family = sock.family
         self._receive = receive
@@ -206,7 +207,6 @@ class UdpSocket:
     def _read_batch(self) -> None:
         """Read those that wait, each with its age."""
         recvmsg = self._sock.recvmsg
-        self._read_at = self._loop.time()
         least = FULL_WAIT * self._fill()
         for taken in range(BATCH):
             if not self._reading:  # the receiver of the datagram before had us pause
@@ -228,6 +228,7 @@ class UdpSocket:
             self._waited = min(waited, BEHIND_MAX)
             self._hand_on(data, address, max(waited, least))
         self._crowded = True
+        self._read_at = self._loop.time()
 
     def _hand_on(self, data: bytes, address: tuple[str, int], waited: float) -> None:
         if len(data) <= KEEP_ALIVE_MAX:

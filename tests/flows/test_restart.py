@@ -20,7 +20,7 @@ def restart(call: Script, tried: str | None = None, *, stored: bool = True) -> N
     call.world.router.heard.clear()
     call.world.router.calls.clear()
     if stored:
-        call.world.router.open["call-1@trunk"] = OpenCall(ID, "main", "office", tried)
+        call.world.router.open["call-1@trunk"] = OpenCall(ID, "main", "office", tried, "inbound")
 
 
 @pytest.mark.parametrize("status", [180, 183])
@@ -41,6 +41,40 @@ def test_answer(call: Script) -> None:
         trunk > 200 BYE   : 200 BYE > pbx
     """)
     assert call.facts == ["answered 0", "ended 200 callee"]
+
+
+TALK = """
+    trunk > INVITE    : 100 > trunk, INVITE > pbx
+    pbx > 200         : 200 > trunk
+    trunk > ACK       : ACK > pbx
+"""
+
+
+@pytest.mark.parametrize(("by", "other", "side"), [("trunk", "pbx", "caller"), ("pbx", "trunk", "callee")])
+@pytest.mark.parametrize("status", [200, 481])
+def test_the_answer_to_a_bye_ends_the_call(call: Script, by: str, other: str, side: str, status: int) -> None:
+    call.play(TALK)
+    call.play(f"{by} > BYE : BYE > {other}")
+    restart(call)
+    call.play(f"{other} > {status} BYE : {status} BYE > {by}")
+    assert call.facts == [f"ended 200 {side}"]
+
+
+@pytest.mark.parametrize("status", [100, 401, 407])
+def test_what_does_not_answer_a_bye_ends_nothing(call: Script, status: int) -> None:
+    call.play(TALK)
+    call.play("trunk > BYE : BYE > pbx")
+    restart(call)
+    call.step(f"pbx > {status} BYE : {status} BYE > trunk")
+    assert call.facts == []
+
+
+def test_the_answer_to_a_bye_of_a_call_that_is_over(call: Script) -> None:
+    call.play(TALK)
+    call.play("trunk > BYE : BYE > pbx")
+    restart(call, stored=False)
+    call.play("pbx > 200 BYE : 200 BYE > trunk")
+    assert call.facts == []
 
 
 @pytest.mark.parametrize("status", [302, 404, 486, 503, 603])

@@ -25,6 +25,8 @@ CALLS: Final = 400
 RESTART_AT: Final = 100
 """Calls that have begun when it is restarted."""
 TALK_MS: Final = 1_000
+PATIENT: Final = '{"proxy.core.overload:PATIENCE": 600}'
+"""What has waited is worked off, however slow the machine is with it: what is refused then is tested elsewhere."""
 
 
 class Stand:
@@ -41,7 +43,8 @@ class Stand:
     def start(self, *arguments: str, before: tuple[str, ...] = (), descriptors: tuple[int, ...] = (),
               environment: dict[str, str] | None = None) -> Process:
         """Start a daemon, and take it for the present one."""
-        argv = [*before, sys.executable, "-m", "proxy", "run", "-c", str(self.boomerang.config), *arguments]
+        argv = [*before, sys.executable, "-m", "tests.survival.faulty", PATIENT, "run", "-c",
+                str(self.boomerang.config), *arguments]
         process = Process(argv, name="boomerang", cwd=self.boomerang.folder, descriptors=descriptors,
                           env={"PYTHONPATH": str(ROOT), **(environment or {})})
         self.stack.callback(process.stop)
