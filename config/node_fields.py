@@ -13,7 +13,7 @@ from config.address import parse_host_port, parse_listen, parse_peer, parse_serv
 from config.broker import parse_broker
 from config.loading import FOLDER
 from config.patterns import foreign_pattern
-from config.secret import is_reference, read_secret
+from config.secret import expand_credentials, is_reference, read_secret
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,64}")
 _PREFIX: Final = re.compile(r"[^+#\x00-\x1f/$][^+#\x00-\x1f]{0,99}(?<!/)")
@@ -28,7 +28,7 @@ def _path(value: object, info: ValidationInfo) -> object:
     if isinstance(value, str):
         if not value or "\0" in value:
             raise ValueError("is not a path")
-        return _folder(info) / value
+        return _folder(info) / expand_credentials(value)
     return value
 
 

@@ -18,6 +18,10 @@ _HOST: Final = re.compile(r"[\w.-]*")
 _PORT_OR_ADDRESS: Final = re.compile(r"[0-9]+(?![\w!])|[/\[]|[0-9A-Fa-f:.]*$")
 _USER_INFO: Final = re.compile(r"[^\s'\"]*:[^\s'\"]*@")
 
+CREDENTIALS_VARIABLE: Final = "CREDENTIALS_DIRECTORY"
+"""Environment variable in which systemd names the folder of a unit's credentials (systemd.exec(5))."""
+CREDENTIALS: Final = f"${{{CREDENTIALS_VARIABLE}}}"
+
 RULE: Final = "a secret is never written here: name it as env:NAME or file:PATH"
 
 
@@ -53,7 +57,8 @@ def _secrets(written: str) -> Iterator[str]:
 def read_secret(reference: str, folder: Path | None = None, environ: Mapping[str, str] = os.environ) -> str:
     """Return the secret that `env:NAME` or `file:PATH` names; a relative path starts in `folder`.
 
-    The line end of a file is not part of the secret. ValueError where there is none, or where `reference` is a literal;
+    `PATH` may begin with `${CREDENTIALS_DIRECTORY}`, where systemd puts what a unit's LoadCredential= names. The line
+    end of a file is not part of the secret. ValueError where there is none, or where `reference` is a literal;
     the message never shows what was written, because that may be the secret itself.
     """
     kind, _, name = reference.partition(":")
@@ -61,10 +66,27 @@ def read_secret(reference: str, folder: Path | None = None, environ: Mapping[str
         raise ValueError(RULE)
     if kind == "env" and not _NAME.fullmatch(name):
         raise ValueError("what follows env: is no name of an environment variable: letters, digits and _")
-    secret = environ.get(name, "") if kind == "env" else _read_file(Path(folder or ".", name))
+    secret = environ.get(name, "") if kind == "env" else \
+        _read_file(Path(folder or ".", expand_credentials(name, environ)))
     if not secret:
         raise ValueError(f"environment variable {name} is not set" if kind == "env" else f"{name} is empty")
     return secret
+
+
+def expand_credentials(path: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Put systemd's folder of credentials in the place of `${CREDENTIALS_DIRECTORY}` at the beginning of a path.
+
+    ValueError where there is no such folder: this process is not the unit that has them.
+    """
+    if not path.startswith(CREDENTIALS):
+        return path
+    folder = environ.get(CREDENTIALS_VARIABLE)
+    if not folder:
+        raise ValueError(
+            f"{CREDENTIALS_VARIABLE} is not set: systemd sets it for a unit with LoadCredential=, so only that unit "
+            "can read this"
+        )
+    return folder + path.removeprefix(CREDENTIALS)
 
 
 def _read_file(path: Path) -> str:

@@ -17,6 +17,16 @@ def test_from_a_file_without_its_line_end(tmp_path: Path) -> None:
     assert read_secret(f"file:{tmp_path}/password") == " s3cret"
 
 
+def test_from_systemds_credentials(tmp_path: Path) -> None:
+    (tmp_path / "trunk-password").write_text("s3cret\n")
+    reference = "file:${CREDENTIALS_DIRECTORY}/trunk-password"
+    assert read_secret(reference, Path("/etc"), {"CREDENTIALS_DIRECTORY": str(tmp_path)}) == "s3cret"
+    with pytest.raises(ValueError, match="CREDENTIALS_DIRECTORY is not set: systemd sets it"):
+        read_secret(reference, Path("/etc"), {})
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_secret("file:${HOME}/trunk-password", tmp_path, {"HOME": str(tmp_path)})
+
+
 @pytest.mark.parametrize("literal", ["s3cret", "", "env:", "file:", "ENV:X", "http://s3cret"])
 def test_a_literal_is_named_by_its_rule_and_not_shown(literal: str) -> None:
     with pytest.raises(ValueError, match="env:NAME") as caught:

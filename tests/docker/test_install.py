@@ -1,6 +1,8 @@
 """docker/install does on a folder of this test what it does in the image: a daemon that runs, and keeps its files."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,7 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.ports import LOOPBACK, free_port
+from tests.kit.process import Process
+from tests.kit.waiting import eventually
+
 ROOT = Path(__file__).resolve().parents[2]
+
+
+LEFT = shutil.ignore_patterns(".git", ".venv*", ".*_cache", "__pycache__", "*.egg-info", "build", "dist", ".hypothesis")
+
+
+def copy_source(folder: Path) -> Path:
+    """The project as it is in a clone: building writes beside the source."""
+    return shutil.copytree(ROOT, folder, ignore=LEFT)
 
 
 def install(source: Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -34,11 +48,7 @@ def install(source: Path, folder: Path) -> subprocess.CompletedProcess[str]:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with `prefix`, `config` and `data`, installed from the project's wheel as the image is."""
     folder = tmp_path_factory.mktemp("install")
-    source = folder / "source"
-    for name in ("config", "routing", "proxy"):
-        shutil.copytree(ROOT / name, source / name)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
+    source = copy_source(folder / "source")
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(source)]
     built = subprocess.run(build, capture_output=True, text=True, timeout=300, check=False)
     assert built.returncode == 0, built.stderr
@@ -60,6 +70,32 @@ def test_everything_the_daemon_loads_is_in_the_wheel(installed: Path, tmp_path: 
     told = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr
     assert told.stdout.startswith(str(installed))
+
+
+def test_the_images_health_follows_the_configuration(installed: Path) -> None:
+    """The HEALTHCHECK of the Dockerfile, beside a daemon whose web server is at another port, or off."""
+    dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
+    [words] = re.findall(r"^HEALTHCHECK .*\n +CMD (\[.*\])$", dockerfile, re.MULTILINE)
+    command = [str(installed / "prefix") + word.removeprefix("/opt/boomerang") if word.startswith("/opt") else word
+               for word in json.loads(words)]
+
+    def healthy() -> bool:
+        done = subprocess.run(command, cwd=installed / "live", capture_output=True, timeout=5, check=False)
+        return done.returncode == 0
+
+    config = installed / "live" / "boomerang.toml"
+    config.parent.mkdir()
+    shown = (ROOT / "docker" / "boomerang.toml").read_text()
+    for listen in (f'"{LOOPBACK}:{free_port()}"', '"off"'):
+        text = re.sub(r'uri = "(\w+)://.*"', rf'uri = "\1://{LOOPBACK}:{free_port()}"', shown)
+        text = re.sub(r'(?m)^data = .*$', f'data = "{installed / "live"}"', text).replace('"127.0.0.1:8080"', listen)
+        text = text.replace('url = "mqtt://127.0.0.1:1883"', 'url = "off"').replace('seed = "policy.toml"', "")
+        config.write_text(text)
+        assert not healthy(), "nothing runs"
+        with Process([installed / "prefix" / "bin" / "boomerang", "run", "-c", config]) as daemon:
+            eventually(lambda: healthy() or not daemon.running, "the daemon is healthy", 30)
+            assert healthy(), daemon.report()
+        assert not healthy(), "nothing runs any more"
 
 
 def test_what_the_operator_wrote_stays_and_is_checked(installed: Path) -> None:
