@@ -21,7 +21,7 @@ DOCKER = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docker").rglob(
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with both, built from a copy of the project by the setuptools that is here."""
     folder = tmp_path_factory.mktemp("package")
-    code = "import sys, setuptools.build_meta as b; b.build_sdist(sys.argv[1]); b.build_wheel(sys.argv[1])"
+    code = "import sys, setuptools.build_meta as b; to = sys.argv[1]; b.build_sdist(to); b.build_wheel(to)"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code, str(folder)],
         cwd=copy_source(folder / "source"),
