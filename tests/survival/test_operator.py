@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from config.policy import TYPES
 from tests.kit.boomerang import ROOT
 from tests.kit.call import Outgoing
 from tests.kit.process import Process
@@ -42,7 +43,7 @@ def test_policy_without_dropping_a_call(scene: Scene, tmp_path: Path) -> None:
     call, there = scene.talking()
     before = cli("policy", "export")["toml"]
     changes = cli("policy", "set", "direct_callback.type", "0")["changes"]
-    assert changes == [{"key": "direct_callback.type", "old": 1, "new": 0}]
+    assert changes == [{"key": "direct_callback.type", "old": 1, "new": 0, "means": TYPES[0]}]
     assert cli("policy", "show")["direct_callback"]["type"] == 0
     assert cli("policy", "show", "--agent", AGENT)["type"] == 0
     scene.agent_misses(AGENT, OTHER)
@@ -74,13 +75,13 @@ def test_policy_over_http(scene: Scene) -> None:
     before = ask("GET")
     assert before.decode() == scene.boomerang.cli("policy", "export")["toml"]
     changed = json.loads(ask("PATCH", b'{"key": "direct_callback.type", "value": 3}'))
-    assert changed == {"changes": [{"key": "direct_callback.type", "old": 1, "new": 3}]}
+    assert changed == {"changes": [{"key": "direct_callback.type", "old": 1, "new": 3, "means": TYPES[3]}]}
     newest = scene.boomerang.sql("SELECT text FROM policy ORDER BY version DESC LIMIT 1")[0]["text"]
     assert newest == ask("GET").decode() == before.decode().replace("type = 1", "type = 3", 1)
     with pytest.raises(urllib.error.HTTPError, match="422") as refused:
         ask("PUT", before + b"\nregon = 5\n")
     refused.value.close()
-    assert json.loads(ask("PUT", before)) == {"changes": [{"key": "direct_callback.type", "old": 3, "new": 1}]}
+    assert json.loads(ask("PUT", before)) == {"changes": [{"key": "direct_callback.type", "old": 3, "new": 1, "means": TYPES[1]}]}
 
 
 def test_direct_callbacks(scene: Scene) -> None:
