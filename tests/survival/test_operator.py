@@ -81,7 +81,8 @@ def test_policy_over_http(scene: Scene) -> None:
     with pytest.raises(urllib.error.HTTPError, match="422") as refused:
         ask("PUT", before + b"\nregon = 5\n")
     refused.value.close()
-    assert json.loads(ask("PUT", before)) == {"changes": [{"key": "direct_callback.type", "old": 3, "new": 1, "means": TYPES[1]}]}
+    assert json.loads(ask("PUT", before)) == {
+        "changes": [{"key": "direct_callback.type", "old": 3, "new": 1, "means": TYPES[1]}]}
 
 
 def test_direct_callbacks(scene: Scene) -> None:
