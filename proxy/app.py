@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import random
 import signal
 import sys
 import time
@@ -195,7 +196,7 @@ class Daemon:
         self.proxy = Proxy(Parts(
             network=self.network, locator=LoopLocator(resolver), router=self.ledger, peers=self.table,
             seals=Seals(key), journal=self.journal, tracer=self.tracer, clock=time.monotonic, wall=time.time,
-            new_id=lambda: names.new(time.time()),
+            new_id=lambda: names.new(time.time()), draw=random.random,
             is_own=self.network.is_own, domains=building.own_domains(config, self.network.listeners),
             private=building.private_headers(config), agent_from=building.agent_headers(config)))
         looking = self.loop.create_task(self._look_up_peers())

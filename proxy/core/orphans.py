@@ -161,13 +161,13 @@ def cancel(core: Proxy, request: Request, flow: Flow, now: float) -> bool:
         return False
     core.answer(request, flow, 200)
     core.counters.orphans += 1
-    hop, host = core.health.order(peer.hops, now)[0], peer.addresses[0].uri_host
-    uris = [request.uri]
-    if known is not None and known.tried:
-        uris.insert(0, b"sip:%s@%s" % (known.tried.encode(), host))
     mark = core.seals.loop_mark(source.name, request.uri, request)
-    for number, uri in enumerate(uris):
-        _send_cancel(core, request, uri, hop, core.seals.branch(request, 0, number, number, mark))
+    for hop in peer.hops:  # which of them was drawn is not known any more
+        uris = [request.uri]
+        if known is not None and known.tried:
+            uris.insert(0, b"sip:%s@%s" % (known.tried.encode(), peer.uri_host(hop)))
+        for number, uri in enumerate(uris):
+            _send_cancel(core, request, uri, hop, core.seals.branch(request, 0, number, number, mark))
     return True
 
 

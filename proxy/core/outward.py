@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from proxy.core.challengers import Challengers
 from proxy.core.counters import OTHER, STATUS_CLASSES, Counters
 from proxy.core.headers import clean
 from proxy.core.health import Health
@@ -52,6 +53,8 @@ class Parts:
     """Seconds since the epoch, for what is remembered."""
     new_id: Callable[[], str]
     """A new UUID version 7 in text form."""
+    draw: Callable[[], float]
+    """A random number in [0, 1): the choice among servers of equal rank."""
     is_own: Callable[[str, int | None, str | None], bool]
     """Whether host (IPv6 without brackets), port and transport (None: the usual ones) are an address of ours."""
     domains: frozenset[str] = frozenset()
@@ -85,6 +88,8 @@ class Outward:
         self._all_trusted = all(peer.trusted for peer in parts.peers)
         self.timers = Timers()
         self.health = Health()
+        self.challengers = Challengers()
+        self._draw = parts.draw
         self.counters = Counters()
         self.clients: dict[tuple[Any, ...], ClientTransaction] = {}
         self.relays: dict[tuple[Any, ...], Relay] = {}
@@ -130,6 +135,15 @@ class Outward:
                                  fields=fields)
         self.journal.note("larger_than_mtu", call=call, bytes=len(out.data), hop=str(hop[:3]))
         return out
+
+    def ways(self, request: Request, to: Peer | Sequence[Hop], now: float) -> list[Hop]:
+        """Give the addresses of a peer, or those that a name stands for, in the order in which a request tries them."""
+        hops = to.drawn(self._draw) if isinstance(to, Peer) else to
+        return self.challengers.first(request, self.health.order(hops, now))
+
+    def ways_of_ours(self, peer: Peer, now: float) -> list[Hop]:
+        """The same for a request of the user agent, which sees to its credentials itself."""
+        return self.health.order(peer.drawn(self._draw), now)
 
     def stream_twin(self, hop: Hop) -> tuple[Hop, Listener] | None:
         """A stream to the host of a UDP hop, where its peer is configured with one (RFC 3261 section 18.1.1)."""

@@ -11,10 +11,11 @@ Rules (the spec's "who may talk")
 """
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from proxy.sip.choices import Choice, drawn
 from proxy.sip.hop import Flow, Hop
 
 Side = Literal["trunk", "pbx"]
@@ -67,9 +68,15 @@ class Peer:
 
     hops: tuple[Hop, ...] = field(init=False)
     """Its addresses without their names."""
+    choices: tuple[Choice, ...] = ()
+    """Where some of them are of equal rank: which of them is tried first is drawn for each request."""
 
     def __post_init__(self) -> None:
         self.hops = tuple(address.hop for address in self.addresses)
+
+    def drawn(self, draw: Callable[[], float]) -> Sequence[Hop]:
+        """Give its addresses in the order for one request. `draw` gives numbers in [0, 1)."""
+        return drawn(self.choices, draw) if self.choices else self.hops
 
     def uri_host(self, hop: Hop) -> bytes:
         """What stands for one of its addresses in a Request-URI."""
@@ -97,14 +104,18 @@ class PeerTable:
     def __iter__(self) -> Iterator[Peer]:
         return iter(self._peers)
 
-    def set_addresses(self, peer: Peer, addresses: tuple[Address, ...]) -> None:
-        """Replace the addresses of a peer. Those it had stay known: calls that go on were begun there."""
+    def set_addresses(self, peer: Peer, addresses: tuple[Address, ...], choices: tuple[Choice, ...] = ()) -> None:
+        """Replace the addresses of a peer. Those it had stay known: calls that go on were begun there.
+
+        `choices`: the same, where chance has a say in their order.
+        """
         for hop in peer.hops:
             if hop not in (address.hop for address in addresses):
                 if len(self._left) >= LEFT_LIMIT:
                     del self._left[next(iter(self._left))]
                 self._left[hop[:3]] = None
         peer.addresses = addresses
+        peer.choices = choices
         peer.hops = tuple(address.hop for address in addresses)
         self._cache.clear()
         self.places = self._places()

@@ -32,6 +32,7 @@ from routing.facts import Side
 if TYPE_CHECKING:
     from proxy.core.newcomers import Newcomers
 
+CHALLENGES = (401, 407)
 TIMER_C = 190.0
 """Seconds; RFC 3261 section 16.6 item 11 asks for more than three minutes."""
 NEXT_ADDRESS_AFTER = 4.0
@@ -136,6 +137,8 @@ class Relay:
             return
         if status != 503:
             self.core.health.succeeded(branch.hop)
+        if status in CHALLENGES:
+            self.core.challengers.note(response, branch.hop)
         if not _leads_back(response):
             self.silent(branch, 502, now)
         elif status < 300:

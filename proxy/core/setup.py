@@ -20,7 +20,7 @@ from proxy.core.headers import dialog_key
 from proxy.core.local import Offer
 from proxy.core.named import naming_fields
 from proxy.core.peers import Peer
-from proxy.core.relay import Relay
+from proxy.core.relay import CHALLENGES, Relay
 from proxy.core.seals import Sender
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 COMMIT_PATIENCE = 0.25
 """Seconds that an answer waits for the store; then it leaves all the same."""
-CHALLENGES = (401, 407)
 
 
 class Held:
@@ -90,13 +89,17 @@ class CallSetup(Relay):
         target = self.decision.targets[position]
         if target.local is not None:
             self._offer_here(target.local, now)
-        elif not self.try_hops(self.position, self.core.health.order(self.peer.hops, now), now):
+        elif not self._try_peer(now):
             self.core.journal.note("no_address", call=self.call, peer=self.peer.name)
             self.refuse(503, now)
             return
         # A target that is refused at once has sent the call on already: its time is not the next one's.
         if target.ring_for is not None and not self.done and position == self.position:
             self.core.timers.at(now + target.ring_for, partial(self._rang_out, position))
+
+    def _try_peer(self, now: float) -> bool:
+        assert self.request is not None
+        return self.try_hops(self.position, self.core.ways(self.request, self.peer, now), now)
 
     # -- a target that is ourselves
 

@@ -9,6 +9,7 @@ import structlog
 from config.address import SipPeer, is_address
 from proxy.core.peers import Address, Peer, PeerTable
 from proxy.daemon.building import address_of
+from proxy.sip.choices import Choice, rivals
 from proxy.sip.hop import Hop
 from proxy.transports.resolver import ResolveError, Resolver
 
@@ -65,6 +66,8 @@ class PeerAddresses:
         self._resolver = resolver
         self._table = table
         self._peers = tuple(peers)
+        self._last: dict[tuple[str, str, SipPeer], list[Choice]] = {}
+        """What each URI of each peer was resolved to when that last worked."""
         self._log = structlog.get_logger()
 
     async def refresh(self) -> bool:
@@ -73,17 +76,26 @@ class PeerAddresses:
         return all(peer.addresses for peer, _ in self._peers)
 
     async def _refresh(self, peer: Peer, uris: tuple[SipPeer, ...]) -> None:
-        found = [address for uri in uris for address in await self._addresses(peer, uri)]
-        if found and tuple(found) != peer.addresses:
-            self._table.set_addresses(peer, tuple(found))
+        addresses: dict[Hop, Address] = {}
+        choices: list[Choice] = []
+        for uri in uris:
+            found = await self._choices(peer, uri)
+            above = choices[-1].rank + 1 if choices else 0
+            choices += [choice._replace(rank=above + choice.rank) for choice in found]
+            addresses = {hop: address_of(uri, hop) for choice in found for hop in choice.hops} | addresses
+        ordered = tuple(addresses[hop] for choice in choices for hop in choice.hops)
+        known = (tuple(dict.fromkeys(ordered)), rivals(choices))
+        if addresses and known != (peer.addresses, peer.choices):
+            self._table.set_addresses(peer, *known)
 
-    async def _addresses(self, peer: Peer, uri: SipPeer) -> list[Address]:
+    async def _choices(self, peer: Peer, uri: SipPeer) -> list[Choice]:
         try:
-            hops = await self._resolver.resolve(uri.host, uri.port, uri.transport, uri.secure)
+            found = await self._resolver.choices(uri.host, uri.port, uri.transport, uri.secure)
         except ResolveError as error:
             self._log.warning("peer_not_resolved", peer=peer.name, reason=str(error))
-            return [address for address in peer.addresses if address.uri_host.startswith(uri.host.encode())]
-        return [address_of(uri, hop) for hop in hops]
+            return self._last.get((peer.side, peer.name, uri), [])
+        self._last[peer.side, peer.name, uri] = found
+        return found
 
     async def run(self) -> None:
         """Refresh for ever."""

@@ -51,7 +51,7 @@ class ProxyStack:
     def hops(self, side: PeerSide, name: str) -> tuple[Hop, ...]:
         """See Stack."""
         peer = self._peer(side, name)
-        return () if peer is None else tuple(self._proxy.health.order(peer.hops, self._proxy.clock()))
+        return () if peer is None else tuple(self._proxy.ways_of_ours(peer, self._proxy.clock()))
 
     def report(self, hop: Hop, well: bool) -> None:
         """See Stack."""

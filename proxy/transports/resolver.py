@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from proxy.sip.choices import Choice, drawn
 from proxy.sip.hop import Hop, Transport
 from proxy.transports.addresses import canonical
 from proxy.transports.questions import LIFETIME, Naptr, Outcome, Question, Questions, RecordType, Srv
@@ -31,7 +32,7 @@ HOPS_MAX = 32
 NAME_MAX = 253
 """Characters of a host name."""
 
-Walk = Generator[tuple[Question, ...], list[Outcome], list[Hop]]
+Walk = Generator[tuple[Question, ...], list[Outcome], list[Choice]]
 
 
 class ResolveError(Exception):
@@ -44,11 +45,13 @@ class ResolveError(Exception):
 
 
 class Target(NamedTuple):
-    """A name whose addresses are wanted."""
+    """A name whose addresses are wanted, and when it is tried (see Choice)."""
 
     transport: Transport
     name: str
     port: int
+    rank: int = 0
+    weight: int = 0
 
 
 class Resolver:
@@ -79,8 +82,12 @@ class Resolver:
     async def resolve(self, host: str, port: int | None, transport: str | None, secure: bool) -> list[Hop]:
         """Return where to send a message for a URI with this host, port, transport parameter and scheme (`sips:`).
 
-        In the order to try. Never empty. Raises ResolveError.
+        In the order to try it this time. Never empty. Raises ResolveError.
         """
+        return self._drawn(await self.choices(host, port, transport, secure))
+
+    async def choices(self, host: str, port: int | None, transport: str | None, secure: bool) -> list[Choice]:
+        """Return the same before it is drawn, for whoever sends many messages. Raises ResolveError."""
         walk = self._walk(host, port, transport, secure)
         try:
             questions = next(walk)
@@ -88,7 +95,7 @@ class Resolver:
                 outcomes = await asyncio.gather(*(self._questions.ask(question) for question in questions))
                 questions = walk.send(list(outcomes))
         except StopIteration as end:
-            return cast(list[Hop], end.value)
+            return cast(list[Choice], end.value)
 
     def cached(self, host: str, port: int | None, transport: str | None, secure: bool) -> list[Hop] | None:
         """Return what `resolve` would, if that needs no question to a server; None if it does or would raise."""
@@ -104,7 +111,7 @@ class Resolver:
                     outcomes.append(outcome)
                 questions = walk.send(outcomes)
         except StopIteration as end:
-            return cast(list[Hop], end.value)
+            return self._drawn(cast(list[Choice], end.value))
         except ResolveError:
             return None
 
@@ -119,7 +126,8 @@ class Resolver:
         default = fixed or self._default(secure)
         address = canonical(host)
         if address is not None:
-            return [Hop(default, address, port or PORTS[default], address if default == "tls" else None)]
+            hop = Hop(default, address, port or PORTS[default], address if default == "tls" else None)
+            return [Choice(0, 0, (hop,))]
         name = _checked(host)
         if port is not None or name in self._hosts:
             return (yield from self._addresses(host, name, [Target(default, name, port or PORTS[default])], []))
@@ -130,9 +138,12 @@ class Resolver:
             answers = yield tuple(Question(service, "SRV") for _, service in services)
             for (speaks, _), answer in zip(services, answers, strict=True):
                 failures.append(answer.failure)
-                ordered = self._weighted([record for record in answer.records if isinstance(record, Srv)])
-                targets += [Target(speaks, srv.target, srv.port) for srv in ordered if srv.target]
-                refused = refused or any(not srv.target for srv in ordered)
+                records = sorted((record for record in answer.records if isinstance(record, Srv)),
+                                 key=lambda srv: (srv.priority, -srv.weight, srv))
+                above = len(targets)  # where NAPTR or our preference puts a service first, all of it comes first
+                targets += [Target(speaks, srv.target, srv.port, above + _rank(records, srv), srv.weight)
+                            for srv in records if srv.target]
+                refused = refused or any(not srv.target for srv in records)
         if not targets and refused:  # the target "." (RFC 2782): decidedly no such service
             raise ResolveError(host, "offers no SIP service")
         targets = targets[:TARGETS_MAX] or [Target(default, name, PORTS[default])]
@@ -164,14 +175,16 @@ class Resolver:
             failures.append(answer.failure)
             found = [record for record in answer.records if isinstance(record, str)]
             known[question.name] = known.get(question.name, []) + found
-        hops: dict[Hop, None] = {}
+        choices = []
         for target in targets:
-            for address in known[target.name]:
-                # What the certificate must carry is the name that was asked for, not what DNS made of it.
-                hops[Hop(target.transport, address, target.port, name if target.transport == "tls" else None)] = None
-        if not hops:
+            # What the certificate must carry is the name that was asked for, not what DNS made of it.
+            proved = name if target.transport == "tls" else None
+            hops = tuple(Hop(target.transport, address, target.port, proved) for address in known[target.name])
+            if hops:
+                choices.append(Choice(target.rank, target.weight, hops[:HOPS_MAX]))
+        if not choices:
             raise ResolveError(host, next(filter(None, failures), "no address"))
-        return list(hops)[:HOPS_MAX]
+        return choices
 
     def _spoken(self, addresses: list[str]) -> list[str]:
         return [address for address in addresses if ("AAAA" if ":" in address else "A") in self._families]
@@ -191,22 +204,13 @@ class Resolver:
                 return speaks
         raise ResolveError(host, f"transport {transport} cannot be used{' with sips' if secure else ''}")
 
-    def _weighted(self, records: list[Srv]) -> list[Srv]:
-        """Order by priority, and by chance within one priority, as heavy records more often first (RFC 2782)."""
-        left = sorted(records)
-        ordered: list[Srv] = []
-        while left:
-            group = [record for record in left if record.priority == left[0].priority]
-            mark = self._draw() * sum(record.weight for record in group)
-            chosen = group[0]
-            for record in group:
-                mark -= record.weight
-                if mark < 0:
-                    chosen = record
-                    break
-            ordered.append(chosen)
-            left.remove(chosen)
-        return ordered
+    def _drawn(self, choices: list[Choice]) -> list[Hop]:
+        return drawn(choices, self._draw)[:HOPS_MAX]
+
+
+def _rank(records: list[Srv], record: Srv) -> int:
+    """Give the place of a record's priority among records that are sorted by it."""
+    return next(place for place, each in enumerate(records) if each.priority == record.priority)
 
 
 def _checked(host: str) -> str:

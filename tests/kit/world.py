@@ -231,6 +231,8 @@ class World:
         self.notes = Notes()
         self.names = Names()
         self.serial = 0
+        self.draw = 0.0
+        """What chance says."""
         self.trunk = Peer("trunk", "main", trusted=trusted, addresses=(address(TRUNK),))
         self.pbx = Peer("pbx", "office", register_to=register_to, addresses=pbx)
         self.domains = domains
@@ -242,7 +244,8 @@ class World:
         return Proxy(Parts(
             network=self.wire, locator=self.names, router=self.router, peers=self.table, seals=Seals(KEY),
             journal=self.notes, tracer=Deaf(), clock=lambda: self.now, wall=lambda: 1.7e9 + self.now,
-            new_id=self._new_id, is_own=OwnAddresses(self.wire.listeners).holds, domains=self.domains,
+            new_id=self._new_id, draw=lambda: self.draw,
+            is_own=OwnAddresses(self.wire.listeners).holds, domains=self.domains,
             private=frozenset({b"x-agent"}), agent_from={"office": (b"x-agent",)}))
 
     def restart(self) -> None:
