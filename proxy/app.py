@@ -130,7 +130,6 @@ class Daemon:
         self._drainer: asyncio.Task[None] | None = None
         self._armed: asyncio.TimerHandle | None = None
         self._armed_at = 0.0
-        self._started = False
         self._log_calm_at = self._overload_until = 0.0
         self._refused_for_overload = 0
         self.callbacks: Callbacks | None = None
@@ -197,6 +196,7 @@ class Daemon:
             network=self.network, locator=LoopLocator(resolver), router=self.ledger, peers=self.table,
             seals=Seals(key), journal=self.journal, tracer=self.tracer, clock=time.monotonic, wall=time.time,
             new_id=lambda: names.new(time.time()), draw=random.random,
+            wake_at=self._wake_at,
             is_own=self.network.is_own, domains=building.own_domains(config, self.network.listeners),
             private=building.private_headers(config), agent_from=building.agent_headers(config)))
         looking = self.loop.create_task(self._look_up_peers())
@@ -204,8 +204,6 @@ class Daemon:
         await asyncio.wait({looking}, timeout=NAMES_PATIENCE)
         self.qualifier = Qualifier(self.proxy, self)
         self.qualifier.start(self.loop.time())
-        self._started = True
-        self._arm()
         self.network.resume()
 
     def _adopt(self) -> None:
@@ -231,7 +229,7 @@ class Daemon:
         """Callbacks stand beside the proxy path: without them calls pass all the same."""
         try:
             callbacks = Callbacks(self.config, self.proxy, self.network.listeners[0], self.ledger, self.store,
-                                  self._arm, self._post, os.urandom)
+                                  self._post, os.urandom)
             callbacks.start()
             self.callbacks = callbacks
             self.source.callbacks = callbacks.desk.figures
@@ -293,21 +291,15 @@ class Daemon:
     # -- the proxy's one timer
 
     def _post(self, what: Callable[[], None]) -> None:
-        """Run something in the proxy's thread; what it does may set a timer. Any thread."""
-        self.loop.call_soon_threadsafe(self._posted, what)
-
-    def _posted(self, what: Callable[[], None]) -> None:
-        what()
-        if self._started:
-            self._arm()
+        """Run something in the proxy's thread. Any thread."""
+        self.loop.call_soon_threadsafe(what)
 
     def _receive(self, data: bytes, flow: Flow, waited: float) -> None:
         self.proxy.receive(data, flow, waited)
-        self._arm()
 
-    def _arm(self) -> None:
-        due = self.proxy.timers.next()
-        if due is None or (self._armed is not None and self._armed_at <= due):
+    def _wake_at(self, due: float) -> None:
+        """Have the timers run at a moment, or with others that are due before it."""
+        if self._armed is not None and self._armed_at <= due:
             return
         at = max(due, self.loop.time() + TIMER_GRAIN)
         if self._armed is not None:
@@ -325,7 +317,9 @@ class Daemon:
             self.proxy.timers.run(self.loop.time() - self.network.behind)
         except Exception as error:
             self.journal.failure("timer", error)
-        self._arm()
+        due = self.proxy.timers.next()
+        if due is not None:
+            self._wake_at(due)
 
     # -- chores
 

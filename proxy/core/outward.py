@@ -55,6 +55,8 @@ class Parts:
     """A new UUID version 7 in text form."""
     draw: Callable[[], float]
     """A random number in [0, 1): the choice among servers of equal rank."""
+    wake_at: Callable[[float], None]
+    """Called when the first moment at which a timer is due has become this one: `timers.run` is wanted then."""
     is_own: Callable[[str, int | None, str | None], bool]
     """Whether host (IPv6 without brackets), port and transport (None: the usual ones) are an address of ours."""
     domains: frozenset[str] = frozenset()
@@ -86,7 +88,7 @@ class Outward:
         self.values = parts.values
         self.is_own = parts.is_own
         self._all_trusted = all(peer.trusted for peer in parts.peers)
-        self.timers = Timers()
+        self.timers = Timers(parts.wake_at)
         self.health = Health()
         self.challengers = Challengers()
         self._draw = parts.draw

@@ -20,9 +20,9 @@ from proxy.agent.waiting import WaitingRoom
 from proxy.core.engine import Proxy
 from proxy.core.local import Offer
 from proxy.daemon.clock_watch import ClockWatch
-from proxy.daemon.media import ArmedMedia
 from proxy.daemon.stack import ProxyStack
 from proxy.delivery.deliveries import Deliveries, channels_of
+from proxy.media.client import MediaClient
 from proxy.media.settings import MediaSettings
 from proxy.sip.hop import Flow, Listener
 from proxy.sip.message import Request, Response
@@ -78,15 +78,14 @@ class Callbacks:
     """`core.local.Local`: all of it, built, started and stopped together. In the daemon's thread."""
 
     def __init__(self, config: NodeConfig, proxy: Proxy, listener: Listener, ledger: Ledger, store: Store,
-                 arm: Callable[[], None], post: Callable[[Callable[[], None]], object],
-                 random_bytes: RandomBytes) -> None:
-        """`listener`: the first one, where media is too unless configured otherwise. `arm`: looks at the timers
-        again; to be called whenever something here may have set one. `post`: runs something in this thread, from any.
+                 post: Callable[[Callable[[], None]], object], random_bytes: RandomBytes) -> None:
+        """`listener`: the first one, where media is too unless configured otherwise. `post`: runs something in this
+        thread, from any.
         """
-        self._config, self._proxy, self._ledger, self._arm = config, proxy, ledger, arm
+        self._config, self._proxy, self._ledger = config, proxy, ledger
         self._journal = proxy.journal
         self.stack = ProxyStack(proxy, accounts(config), random_bytes, from_hosts(config))
-        self.media = ArmedMedia(media_settings(config, listener), self._alarm, arm)
+        self.media = MediaClient(media_settings(config, listener), self._alarm)
         self.agent = Agent(self.stack, self.media)
         self.presence = Presence(self.stack, ledger)
         self.desk = Desk(store, ledger.policy, config.node.name, ledger.teller, ledger, random_bytes)
@@ -119,7 +118,6 @@ class Callbacks:
         self.registrar.start(self._proxy.clock())
         if self.deliveries is not None:
             self.deliveries.start()
-        self._arm()
 
     def set_policy(self, policy: Policy) -> None:
         """Put a policy in force."""
@@ -154,7 +152,6 @@ class Callbacks:
         self.watch()
         self.presence.peer_state(side, name, up, self._proxy.clock())
         self.registrar.peer_state(side, name, up, self._proxy.clock())
-        self._arm()
 
     def registration(self, trunk: str, state: RegistrationState, reason: str, now: float) -> None:
         """See RegistrationWatch."""
@@ -177,7 +174,6 @@ class Callbacks:
         """End a call that is ours: a callback with both its legs, or a caller who waits through us."""
         now = self._proxy.clock()
         ended = self.runner.end_call(call, ENDED_BY, now) or self.waiting.end_call(call, ENDED_BY, now)
-        self._arm()
         return ended
 
     def phases(self) -> dict[str, tuple[str, str | None]]:
@@ -204,13 +200,11 @@ class Callbacks:
             except Exception as error:
                 self._journal.failure("desk", error)
                 self._ledger.alarm("callbacks", f"the callbacks' turn failed: {type(error).__name__}", now)
-        self._arm()
 
     def drain(self) -> None:
         """Begin nothing new; what is under way goes on to its end."""
         self.desk.draining = True
         self.runner.drain(self._proxy.clock())
-        self._arm()
 
     def resume(self) -> None:
         """Go on after a drain that came to nothing."""
@@ -228,13 +222,11 @@ class Callbacks:
         if self.runner.running() or self.waiting:
             self.runner.hang_up(now)
             self.waiting.hang_up(now)
-            self._arm()
             await asyncio.sleep(GOODBYE)
         self.presence.stop(now)
         if leave and self.registrar.states():
             left = asyncio.Event()
             self.registrar.stop(now, left.set)
-            self._arm()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(left.wait(), GOODBYE)
         if self.deliveries is not None:

@@ -49,9 +49,14 @@ class Timer:
 class Timers:
     """All timers of one engine."""
 
-    __slots__ = ("_dead", "_heap", "_serial")
+    __slots__ = ("_dead", "_earlier", "_heap", "_serial")
 
-    def __init__(self) -> None:
+    def __init__(self, earlier: Callable[[float], None] | None = None) -> None:
+        """`earlier(when)` is called whenever a timer is set that comes before all others: its owner wakes up then.
+
+        None: the owner looks at `next` by itself.
+        """
+        self._earlier = earlier
         self._heap: list[tuple[float, int, Timer]] = []
         self._serial = 0
         self._dead = 0
@@ -65,6 +70,8 @@ class Timers:
         timer = Timer(when, action, self)
         self._serial += 1
         heappush(self._heap, (when, self._serial, timer))
+        if self._earlier is not None and self._heap[0][2] is timer:
+            self._earlier(when)
         return timer
 
     def next(self) -> float | None:

@@ -124,7 +124,8 @@ class Node:
         self.proxy = Proxy(Parts(
             network=site.wire, locator=Names(), router=cast(Ledger, None), peers=site.table, seals=Seals(KEY),
             journal=site.notes, tracer=Deaf(), clock=lambda: site.now, wall=site.wall, new_id=site.new_id,
-            draw=lambda: 0.0, is_own=lambda host, port, transport: host == PROXY[0] and (port or 5060) == PROXY[1]))
+            draw=lambda: 0.0, wake_at=lambda when: None,
+            is_own=lambda host, port, transport: host == PROXY[0] and (port or 5060) == PROXY[1]))
         policy = parse_policy(site.policy)
         self.ledger = Ledger(site.store, policy, {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",), site.answers)},
                              "edge1", site.random)

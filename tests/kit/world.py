@@ -244,7 +244,7 @@ class World:
         return Proxy(Parts(
             network=self.wire, locator=self.names, router=self.router, peers=self.table, seals=Seals(KEY),
             journal=self.notes, tracer=Deaf(), clock=lambda: self.now, wall=lambda: 1.7e9 + self.now,
-            new_id=self._new_id, draw=lambda: self.draw,
+            new_id=self._new_id, draw=lambda: self.draw, wake_at=lambda when: None,
             is_own=OwnAddresses(self.wire.listeners).holds, domains=self.domains,
             private=frozenset({b"x-agent"}), agent_from={"office": (b"x-agent",)}))
 

@@ -131,3 +131,19 @@ def test_values_are_those_of_the_rfc() -> None:
     assert (values.b, values.d, values.f, values.h, values.j, values.l, values.m) == (32.0,) * 7
     assert (values.i, values.k) == (5.0, 5.0)
     assert TimerValues(T1=0.1, T4=1.0).b == pytest.approx(6.4)
+
+
+def test_the_owner_hears_of_each_earlier_moment() -> None:
+    """Whoever sets a timer, from wherever: its owner wakes up in time."""
+    heard: list[float] = []
+    timers = Timers(heard.append)
+    for when in (5.0, 7.0, 3.0, 3.0, 4.0):
+        timers.at(when, lambda now: None)
+    assert heard == [5.0, 3.0]
+
+    def again(now: float) -> None:
+        timers.at(now + 1.0, lambda later: None)
+
+    timers.at(1.0, again)
+    timers.run(1.0)
+    assert heard == [5.0, 3.0, 1.0, 2.0]
