@@ -145,6 +145,10 @@ class _Peer(Section):
     sources: Sources = Field(
         default=(), description="Who else this is, beside its peers: address, address:port or network."
     )
+    qualify: bool = Field(
+        default=True,
+        description="Ask it with OPTIONS whether it is alive; false: it is not asked, and calls alone show it.",
+    )
 
     @cached_property
     def sip_peers(self) -> tuple[SipPeer, ...]:

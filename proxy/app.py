@@ -29,6 +29,7 @@ from config.policy import Policy
 from config.problem import ConfigError, Problem
 from proxy import folder, handover, log, output
 from proxy.control import ControlError, ControlServer, Handler
+from proxy.core.broken import Breaks
 from proxy.core.counters import Counters
 from proxy.core.engine import Parts, Proxy
 from proxy.core.peers import PeerTable
@@ -54,7 +55,7 @@ from proxy.daemon.ticket_verbs import TicketVerbs
 from proxy.daemon.tracing import MessageTracer
 from proxy.daemon.verbs import Sides, Verbs
 from proxy.notify import Notifier
-from proxy.sip.hop import Flow
+from proxy.sip.hop import Flow, Hop
 from proxy.status.payload import peer_event_data
 from proxy.status.service import StatusService
 from proxy.status.source import PeerState, RunState
@@ -180,7 +181,8 @@ class Daemon:
         config = self.config
         found = building.peers(config)
         self.table = PeerTable([peer for peer, _ in found])
-        self.network = Network(building.listen_specs(config), self._receive)
+        self.network = Network(building.listen_specs(config), self._receive, failed=self._connection_failed,
+                               unreachable=self._unreachable)
         transports = {listen.transport for listen in config.listen}
         families = sorted({"AAAA" if ":" in listen.host else "A" for listen in config.listen})
         resolver = Resolver(nameservers=config.dns.addresses, transports=transports,
@@ -199,10 +201,11 @@ class Daemon:
             wake_at=self._wake_at,
             is_own=self.network.is_own, domains=building.own_domains(config, self.network.listeners),
             private=building.private_headers(config), agent_from=building.agent_headers(config)))
+        self.qualifier = Qualifier(self.proxy, self)
+        self.breaks = Breaks(self.proxy, self.qualifier)
         looking = self.loop.create_task(self._look_up_peers())
         self.tasks.append(looking)
         await asyncio.wait({looking}, timeout=NAMES_PATIENCE)
-        self.qualifier = Qualifier(self.proxy, self)
         self.qualifier.start(self.loop.time())
         self.network.resume()
 
@@ -296,6 +299,12 @@ class Daemon:
 
     def _receive(self, data: bytes, flow: Flow, waited: float) -> None:
         self.proxy.receive(data, flow, waited)
+
+    def _connection_failed(self, number: int, hop: Hop, reason: str) -> None:
+        self.breaks.connection_failed(number, hop, self.loop.time())
+
+    def _unreachable(self, hop: Hop) -> None:
+        self.breaks.unreachable(hop, self.loop.time())
 
     def _wake_at(self, due: float) -> None:
         """Have the timers run at a moment, or with others that are due before it."""
@@ -421,6 +430,8 @@ class Daemon:
             self.source.peers[(side, name)] = before._replace(latency_ms=latency_ms)
             return
         self.source.peers[(side, name)] = state
+        text = None if up else f"no address of {side}.{name} answers: its calls get 503"
+        self.ledger.alarm(f"{side}_{name}", text, now)
         self.ledger.tell(f"{side}.state", peer_event_data(name, state), now)
 
     def _name_of(self, transport: str, host: str, port: int) -> str:

@@ -6,7 +6,9 @@ Rules
   `PROBE_PATIENCE` later. When that fails too the pause doubles, up to `LONGEST_PAUSE`.
 - Calls that were under way when it opened and fail now say nothing new.
 - Any answer closes it, whatever its status but 503; so does an answered OPTIONS.
-- When every address of a peer is open, all are tried in their order: a breaker never makes a call fail.
+- When every address of a peer is open, all are tried in their order: a breaker never makes a call fail. But nobody
+  waits long for an address that is in doubt (it was opened, and has not answered since): see `Relay`.
+- A sign of life is any answer to a request that is no OPTIONS: it tells of a peer that ignores those.
 """
 
 from collections.abc import Iterable
@@ -35,14 +37,36 @@ class _Circuit:
 class Health:
     """The circuits of all addresses, on injected monotonic time."""
 
-    __slots__ = ("_circuits",)
+    __slots__ = ("_circuits", "_signs")
 
     def __init__(self) -> None:
         self._circuits: dict[Hop, _Circuit] = {}
+        self._signs: dict[Hop, float] = {}
 
     def succeeded(self, hop: Hop) -> None:
         """Record that the hop answered."""
-        self._circuits.pop(hop, None)
+        if self._circuits:
+            self._circuits.pop(hop, None)
+
+    def sign(self, hop: Hop, now: float) -> None:
+        """Record that the hop answered a request of a call or the like."""
+        if hop not in self._signs and len(self._signs) >= CIRCUITS_LIMIT:
+            del self._signs[next(iter(self._signs))]
+        self._signs[hop] = now
+        self.succeeded(hop)
+
+    def last_sign(self, hop: Hop) -> float | None:
+        """When the hop last answered such a request; None: not yet."""
+        return self._signs.get(hop)
+
+    def has_failed(self, hop: Hop) -> bool:
+        """Whether something failed there since it last answered."""
+        return hop in self._circuits
+
+    def in_doubt(self, hop: Hop) -> bool:
+        """Whether the circuit was opened, and nothing has closed it since."""
+        circuit = self._circuits.get(hop)
+        return circuit is not None and circuit.open_until is not None
 
     def failed(self, hop: Hop, now: float, *, hard: bool = False) -> None:
         """Record that the hop did not answer, or answered 503; `hard`: that alone opens the circuit."""

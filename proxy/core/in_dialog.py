@@ -112,7 +112,7 @@ def _located(core: Newcomers, request: Request, flow: Flow, relay: Relay | None,
         hops = tuple(map(core.peers.proven, hops))
     if relay is None:
         core.send_ack(request, flow, hops)
-    elif not relay.done and not relay.try_hops(0, core.ways(request, hops, now), now):
+    elif not relay.done and not relay.set_out(0, hops, now):
         relay.refuse(503, now)
 
 

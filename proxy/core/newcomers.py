@@ -193,7 +193,7 @@ class Newcomers(Told):
             _name_host(request, target)
         request.remove(b"route")
         self.prepare(request, trusted=source.trusted)
-        if not relay.try_hops(0, self.ways(request, target, now), now):
+        if not relay.set_out(0, target, now):
             relay.refuse(503, now)
 
 

@@ -12,7 +12,7 @@ from proxy.core.counters import OTHER, STATUS_CLASSES, Counters
 from proxy.core.headers import clean
 from proxy.core.health import Health
 from proxy.core.named import NamedAddresses
-from proxy.core.peers import PeerTable
+from proxy.core.peers import Peer, PeerTable
 from proxy.core.ports import Journal, Locator, Network, Tracer
 from proxy.core.requests_out import Outgoing, make_outgoing, token_for
 from proxy.core.seals import NO_LOOP_MARK, Seals
@@ -94,6 +94,10 @@ class Outward:
         self._draw = parts.draw
         self.counters = Counters()
         self.clients: dict[tuple[Any, ...], ClientTransaction] = {}
+        self.places: dict[tuple[Any, ...], Hop] = {}
+        """Where each of these was sent."""
+        self.carriers: dict[tuple[Any, ...], int] = {}
+        """The stream connection that each of these left by, where it did."""
         self.relays: dict[tuple[Any, ...], Relay] = {}
         """By the key of their server transaction."""
         self.servers: dict[tuple[Any, ...], ServerTransaction] = {}
@@ -167,12 +171,12 @@ class Outward:
                 return
         self.counters.refused.add("ack_without_next_hop")
 
-    def send(self, data: bytes, hop: Hop, failed: Callable[[str], None]) -> None:
-        """Send a request."""
+    def send(self, data: bytes, hop: Hop, failed: Callable[[str], None]) -> int:
+        """Send a request. Gives the number of the stream connection that it takes; 0 on UDP."""
         self.counters.sent_requests.add(METHODS.get(data[:data.find(b" ")], OTHER))
         if self.tracer.active:
             self.tracer.sent(data, hop.transport, hop.host, hop.port)
-        self.network.send(data, hop, failed)
+        return self.network.send(data, hop, failed)
 
     def start_client(self, out: Outgoing, owner: ClientOwner, now: float) -> ClientTransaction:
         """Open a client transaction and send its request."""
@@ -183,12 +187,22 @@ class Outward:
             holder[0].transport_failed(self.clock())
 
         hop = out.hop
-        tx = ClientTransaction(out.request, out.data, partial(self.send, hop=hop, failed=failed),
-                               hop.transport != "udp", self.timers, owner, self.values)
+        stream = hop.transport != "udp"
+        send = (partial(self._send_by_stream, holder, hop, failed) if stream
+                else partial(self._send_datagram, hop, failed))
+        tx = ClientTransaction(out.request, out.data, send, stream, self.timers, owner, self.values)
         holder.append(tx)
         self.clients[tx.key] = tx
+        self.places[tx.key] = hop
         tx.start(now)
         return tx
+
+    def _send_datagram(self, hop: Hop, failed: Callable[[str], None], data: bytes) -> None:
+        self.send(data, hop, failed)
+
+    def _send_by_stream(self, holder: list[ClientTransaction], hop: Hop, failed: Callable[[str], None],
+                        data: bytes) -> None:
+        self.carriers[holder[0].key] = self.send(data, hop, failed)
 
     def send_cancel(self, out: Outgoing, now: float) -> None:
         """Cancel an INVITE that was sent (RFC 3261 section 9.1): same branch, its own transaction."""
@@ -214,6 +228,8 @@ class Outward:
     def forget_client(self, tx: ClientTransaction) -> None:
         """Drop a client transaction that is over."""
         self.clients.pop(tx.key, None)
+        self.places.pop(tx.key, None)
+        self.carriers.pop(tx.key, None)
 
     def keep_server(self, tx: ServerTransaction, flow: Flow, relay: Relay | None) -> None:
         """Keep a server transaction where its request finds it when it comes again.

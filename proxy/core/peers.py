@@ -61,6 +61,8 @@ class Peer:
     request_host: bytes | None = None
     """Trunk: what its Request-URIs have for a host, with a port where one is wanted; None: what they came with, and of
     requests of our own its address."""
+    qualify: bool = True
+    """Whether it is asked with OPTIONS if it is alive."""
     allows: frozenset[bytes] = frozenset()
     """Methods that it named in the Allow of its last answer to OPTIONS; empty where it named none."""
     addresses: tuple[Address, ...] = field(default=())

@@ -15,8 +15,11 @@ class Network(Protocol):
     def reply(self, data: bytes, flow: Flow, via_host: str, via_port: int) -> None:
         """Send a response back the way its request came (RFC 3261 section 18.2.2)."""
 
-    def send(self, data: bytes, hop: Hop, failed: Callable[[str], None]) -> None:
-        """Send a message to a hop; `failed(reason)` is called later if it could not be."""
+    def send(self, data: bytes, hop: Hop, failed: Callable[[str], None]) -> int:
+        """Send a message to a hop; `failed(reason)` is called later if it could not be.
+
+        Gives the number of the stream connection that it takes, by which its end is told; 0 on UDP.
+        """
 
 
 class Locator(Protocol):

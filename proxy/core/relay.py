@@ -3,6 +3,10 @@
 Rules
 - The addresses of a target are tried in order; 503, silence and transport errors lead to the next one (RFC 3263
   section 4.3). An address that was only slow is cancelled when it speaks after all, and its 2xx still counts.
+- Where every address is in doubt (see `health`), or ICMP says that nobody is there, nobody waits for Timer B: all of
+  them get `DOWN_PATIENCE` together, then the sender gets 503.
+- A connection that breaks before any response, or ICMP, leads to the next address at once; after a 1xx the response may
+  still come, so the peer is asked (see `broken`).
 - A 503 of the last address is passed on as it came, Retry-After and all. RFC 3261 section 16.7 item 6 would rather have
   a 500, unless the next request would fare no better: on the other side there is one peer, so it would not.
 - CANCEL goes out for a branch only after its first 1xx (RFC 3261 section 9.1); a 2xx that crosses it is forwarded.
@@ -14,7 +18,7 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -31,12 +35,16 @@ from routing.facts import Side
 
 if TYPE_CHECKING:
     from proxy.core.newcomers import Newcomers
+    from proxy.core.peers import Peer
 
 CHALLENGES = (401, 407)
 TIMER_C = 190.0
 """Seconds; RFC 3261 section 16.6 item 11 asks for more than three minutes."""
 NEXT_ADDRESS_AFTER = 4.0
 """Seconds without any response after which the next address of the peer is tried, where there is one."""
+DOWN_PATIENCE = 3.5
+"""Seconds in which one of the addresses must begin to answer, where all are in doubt."""
+LEAST_PATIENCE = 0.1
 CANCEL_PATIENCE = 32.0
 """Seconds (64*T1) that a branch may take to end after its CANCEL (RFC 3261 section 9.1)."""
 
@@ -44,8 +52,8 @@ CANCEL_PATIENCE = 32.0
 class Relay:
     """Forwards one request to one target and its responses back."""
 
-    __slots__ = ("back", "branches", "call", "cancelled", "core", "done", "flow", "invite", "loop", "patient_until",
-                 "request", "server", "timer")
+    __slots__ = ("back", "branches", "call", "cancelled", "core", "done", "flow", "hurry_until", "invite", "loop",
+                 "patient_until", "request", "server", "timer")
 
     server: ServerTransaction
     """Set by the proxy as soon as it is made."""
@@ -65,6 +73,8 @@ class Relay:
         """A final response was chosen."""
         self.timer: Timer | None = None
         """Timer C; for a request other than INVITE, when its 100 is due."""
+        self.hurry_until: float | None = None
+        """When it is given up, where every address is in doubt; None: not so."""
         self.patient_until = 0.0
         """When Timer C is over: 1xx move this and leave the timer alone."""
         self.loop = NO_LOOP_MARK
@@ -114,14 +124,39 @@ class Relay:
             branch = Branch(self, target, out, hops)
             self.branches.append(branch)
             branch.tx = self.core.start_client(out, branch, now)
-            if hops:
-                self.core.timers.at(now + NEXT_ADDRESS_AFTER, partial(self._slow, branch))
+            if self.hurry_until is not None:
+                patience = max(LEAST_PATIENCE, (self.hurry_until - now) / (len(hops) + 1))
+                self.core.timers.at(now + patience, partial(self._given_up, branch))
+            elif hops:
+                self.core.timers.at(now + NEXT_ADDRESS_AFTER, partial(self.slow, branch))
             if self.invite:
                 self._restart_timer_c(now)
             return True
         return False
 
-    def _slow(self, branch: Branch, now: float) -> None:
+    def set_out(self, target: int, to: Peer | Sequence[Hop], now: float) -> bool:
+        """Send the request to a peer, or to where a name leads. False where there is no address that we can reach."""
+        assert self.request is not None
+        hops = self.core.ways(self.request, to, now)
+        if hops and all(self.core.health.in_doubt(hop) for hop in hops):
+            self.hurry_until = self.hurry_until or now + DOWN_PATIENCE
+        else:
+            self.hurry_until = None
+        return self.try_hops(target, hops, now)
+
+    def _given_up(self, branch: Branch, now: float) -> None:
+        """Nobody has begun to answer at an address that is in doubt."""
+        if branch.heard or branch.over:
+            return
+        self.core.health.failed(branch.hop, now)
+        branch.over = True
+        self.cancel_branch(branch, now)
+        if not self._next_address(branch, now):
+            self.core.journal.note("no_answer_from_peer", call=self.call, status=503, hop=str(branch.hop[:3]))
+            self.branch_failed(branch, 503, None, now)
+
+    def slow(self, branch: Branch, now: float) -> None:
+        """Go on to the next address, where there is one, and nobody has begun to answer at this one."""
         if branch.heard or branch.over or not self._next_address(branch, now):
             return
         self.core.health.failed(branch.hop, now)
@@ -132,11 +167,11 @@ class Relay:
     def response(self, branch: Branch, response: Response, now: float) -> None:
         """Take a response of a branch."""
         status = response.status
+        if status != 503:
+            self.core.health.sign(branch.hop, now)
         if status < 200:
             self._provisional(branch, response, now)
             return
-        if status != 503:
-            self.core.health.succeeded(branch.hop)
         if status in CHALLENGES:
             self.core.challengers.note(response, branch.hop)
         if not _leads_back(response):

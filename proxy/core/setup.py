@@ -89,17 +89,13 @@ class CallSetup(Relay):
         target = self.decision.targets[position]
         if target.local is not None:
             self._offer_here(target.local, now)
-        elif not self._try_peer(now):
+        elif not self.set_out(self.position, self.peer, now):
             self.core.journal.note("no_address", call=self.call, peer=self.peer.name)
             self.refuse(503, now)
             return
         # A target that is refused at once has sent the call on already: its time is not the next one's.
         if target.ring_for is not None and not self.done and position == self.position:
             self.core.timers.at(now + target.ring_for, partial(self._rang_out, position))
-
-    def _try_peer(self, now: float) -> bool:
-        assert self.request is not None
-        return self.try_hops(self.position, self.core.ways(self.request, self.peer, now), now)
 
     # -- a target that is ourselves
 

@@ -77,12 +77,13 @@ def peers(config: NodeConfig) -> list[tuple[Peer, tuple[SipPeer, ...]]]:
         rules = tuple(SourceRule(*source) for source in trunk.source_networks)
         account = trunk.username if trunk.register_ else None
         host = None if trunk.request_host is None else trunk.request_host.encode()
-        found.append((Peer("trunk", name, rules, _names(trunk.sip_peers), trunk.trusted, account, request_host=host),
-                      trunk.sip_peers))
+        found.append((Peer("trunk", name, rules, _names(trunk.sip_peers), trunk.trusted, account, request_host=host,
+                           qualify=trunk.qualify), trunk.sip_peers))
     for name, pbx in config.pbx.items():
         rules = tuple(SourceRule(*source) for source in pbx.source_networks)
         register_to = first_trunk if pbx.pass_register else None
-        found.append((Peer("pbx", name, rules, _names(pbx.sip_peers), True, None, register_to), pbx.sip_peers))
+        found.append((Peer("pbx", name, rules, _names(pbx.sip_peers), True, None, register_to, qualify=pbx.qualify),
+                      pbx.sip_peers))
     return found
 
 

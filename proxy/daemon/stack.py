@@ -56,7 +56,7 @@ class ProxyStack:
     def report(self, hop: Hop, well: bool) -> None:
         """See Stack."""
         if well:
-            self._proxy.health.succeeded(hop)
+            self._proxy.health.sign(hop, self._proxy.clock())
         else:
             self._proxy.health.failed(hop, self._proxy.clock())
 

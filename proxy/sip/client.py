@@ -67,6 +67,11 @@ class ClientTransaction(Transaction):
         """Take a response that matches (keys.client_key)."""
         self._step(kind(response.status), response, now)
 
+    def send_again(self) -> None:
+        """Send the request once more, where no response came yet: what carried it is known to be lost."""
+        if self._data is not None and self.state in (State.CALLING, State.TRYING):
+            self._send(self._data)
+
     def give_up_at(self, when: float) -> None:
         """Move timer B or F to `when`, to try another address sooner; of no effect once a response came.
 

@@ -26,7 +26,7 @@ class Connections:
     def __init__(
         self,
         receive: Callable[[bytes, Flow, float], None],
-        failed: Callable[[int, Hop, str], None] | None,
+        failed: Callable[[int, Hop, str], None],
         guard: Guard,
         limits: StreamLimits,
     ) -> None:
@@ -186,14 +186,14 @@ class Connections:
                 del self._by_peer[peer]
         if connection.outgoing:
             self._replies -= connection.for_reply
-            if self._failed is not None and not self._closing:
-                self._port.loop.call_soon(self._failed, flow.connection, connection.hop, reason)
         else:
             self._inbound -= 1
             source = source_of(flow.host)
             self._sources[source] -= 1
             if not self._sources[source]:
                 del self._sources[source]
+        if (connection.outgoing or connection.carries_ours) and not self._closing:
+            self._port.loop.call_soon(self._failed, flow.connection, connection.hop, reason)
         log.debug("connection closed", transport=peer[0], host=peer[1], port=peer[2], reason=reason)
         if not self._by_number:
             self._empty.set()

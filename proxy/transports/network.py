@@ -1,8 +1,8 @@
 """The adapter between sockets and the engine: owns every socket, knows nothing of SIP but where a message goes.
 
 In: `receive(data, flow, waited)`, one call a message, in the loop; `waited`: the seconds until it was read. Out: `send`
-for requests, `reply` for responses; neither blocks, awaits or raises. Whatever goes wrong comes back later, as a call
-of `failed`.
+for requests, `reply` for responses; neither blocks, awaits or raises. Whatever goes wrong comes back later: a message
+that did not leave to whoever sent it, the end of a connection and what ICMP says to whoever owns all this.
 """
 
 import asyncio
@@ -72,13 +72,14 @@ class Network:
         listen: Sequence[ListenSpec],
         receive: Callable[[bytes, Flow, float], None],
         *,
-        failed: Callable[[int, Hop, str], None] | None = None,
-        unreachable: Callable[[Hop], None] | None = None,
+        failed: Callable[[int, Hop, str], None],
+        unreachable: Callable[[Hop], None],
         limits: StreamLimits | None = None,
     ) -> None:
         """Note what to listen on; nothing happens before `start`.
 
-        `failed(connection, hop, reason)`: a connection of ours broke or never came up, also an idle one.
+        `failed(connection, hop, reason)`: a connection of ours broke or never came up, also an idle one; so did one
+        that a peer opened and that carried requests of ours.
         `unreachable(hop)`: ICMP says that a datagram to this hop was in vain. A hint: anyone on the path can forge it.
         """
         self.listeners: tuple[Listener, ...] = ()
@@ -189,15 +190,19 @@ class Network:
         """Say whether host and port are ours on a transport (see `OwnAddresses.holds`)."""
         return self._own.holds(host, port, transport)
 
-    def send(self, data: bytes, hop: Hop, failed: Failed) -> None:
-        """Send a request. `failed(reason)` is called later if it is known not to have left."""
+    def send(self, data: bytes, hop: Hop, failed: Failed) -> int:
+        """Send a request. `failed(reason)` is called later if it is known not to have left.
+
+        Gives the number of the stream connection that it takes; 0 on UDP, and where it cannot leave.
+        """
         listener = self.listener_for(hop)
         if listener is None:
             self._loop.call_soon(failed, f"no {hop.transport} listener for {hop.host}")
         elif hop.transport == "udp":
             self._udp[listener.number].send(data, hop.host, hop.port, failed)
         else:
-            self._stream(data, listener, hop, frozenset((hop.name or hop.host,)), failed)
+            return self._stream(data, listener, hop, frozenset((hop.name or hop.host,)), failed)
+        return 0
 
     def reply(self, data: bytes, flow: Flow, via_host: str, via_port: int) -> None:
         """Send a response the way its request came, or to the Via's address if that stream is gone (18.2.2)."""
@@ -224,15 +229,17 @@ class Network:
         failed: Failed,
         *,
         for_reply: bool = False,
-    ) -> None:
+    ) -> int:
         connection = self.connections.towards(hop, wanted)
         if connection is None:
             tls = self._client_contexts[listener.number] if hop.transport == "tls" else None
             connection = self.connections.open(listener, hop, tls, wanted, for_reply)
         if connection is None:
             self._loop.call_soon(failed, "too many connections")
-        else:
-            connection.send(data, failed)
+            return 0
+        connection.carries_ours = connection.carries_ours or not for_reply
+        connection.send(data, failed)
+        return connection.flow.connection
 
     def _choose(self, hop: Hop) -> Listener | None:
         ipv6 = ":" in hop.host

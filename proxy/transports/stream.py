@@ -86,6 +86,7 @@ class Connection(asyncio.BufferedProtocol):
         "_reason",
         "_transport",
         "_unwritten",
+        "carries_ours",
         "flow",
         "for_reply",
         "names",
@@ -111,6 +112,8 @@ class Connection(asyncio.BufferedProtocol):
         """TLS: names of which the server's certificate must carry one."""
         self.names: frozenset[str] = frozenset()
         """TLS: names that the peer's verified certificate carries."""
+        self.carries_ours = False
+        """Requests of ours went by it."""
         self.state: State = "connecting"
         self._port = port
         self._framer = Framer()

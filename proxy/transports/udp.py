@@ -126,7 +126,7 @@ class UdpSocket:
         listener: Listener,
         sock: socket.socket,
         receive: Callable[[bytes, Flow, float], None],
-        unreachable: Callable[[Hop], None] | None,
+        unreachable: Callable[[Hop], None],
         guard: Guard,
     ) -> None:
         self.listener = listener
@@ -312,7 +312,7 @@ class UdpSocket:
                 _, ancillary, _, address = self._sock.recvmsg(0, 512, socket.MSG_ERRQUEUE)
             except OSError:
                 return count
-            if self._unreachable is None or not address:
+            if not address:
                 continue
             # struct sock_extended_err (ip(7)) begins with the errno.
             if any(int.from_bytes(value[:4], sys.byteorder) in UNREACHABLE for _, _, value in ancillary):

@@ -34,8 +34,9 @@ class Asked:
         self.qualifier.start(self.call.world.now)
 
     def told(self) -> list[tuple[str, str, bool, float | None]]:
+        """What was told of the PBX."""
         told, self.watch.told = self.watch.told, []
-        return told
+        return [one for one in told if one[1] == "office"]
 
 
 @pytest.fixture

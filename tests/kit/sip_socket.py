@@ -125,6 +125,12 @@ class SipSocket:
         """Start lines of what was heard last."""
         return "\n".join(f"    {m.source[1]} -> {self.port}  {m.start}" for m in self.heard[-40:])
 
+    def break_streams(self) -> None:
+        """Hang every connection up; it goes on listening."""
+        with self._news:
+            for stream in self._streams.values():
+                stream.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Close every socket and wait for its threads."""
         self._closed = True
@@ -211,8 +217,7 @@ class SipSocket:
         with self._news:
             if self._streams.get(address) is stream:
                 del self._streams[address]
-        if not self._closed:
-            stream.close()
+        stream.close()
 
     def _receive(self, stream: socket.socket) -> bytes | None:
         """What has come; nothing at the end of the stream, None where it was of no concern to us (TLS's own)."""

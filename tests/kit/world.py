@@ -71,6 +71,8 @@ class Wire:
         self.dead: set[tuple[str, int]] = set()
         """Addresses where sending fails at once."""
         self.failures: list[Callable[[], None]] = []
+        self.connections: dict[tuple[str, int], int] = {}
+        """Numbers of the stream connections, by where they lead; 1 where nothing is said."""
 
     def listener_for(self, hop: Hop) -> Listener | None:
         return next((one for one in self.listeners
@@ -79,11 +81,12 @@ class Wire:
     def reply(self, data: bytes, flow: Flow, via_host: str, via_port: int) -> None:
         self.sent.append(Sent(data, flow.listener.transport, (via_host, via_port)))
 
-    def send(self, data: bytes, hop: Hop, failed: Callable[[str], None]) -> None:
+    def send(self, data: bytes, hop: Hop, failed: Callable[[str], None]) -> int:
         if (hop.host, hop.port) in self.dead:
             self.failures.append(lambda: failed("refused"))
-        else:
-            self.sent.append(Sent(data, hop.transport, (hop.host, hop.port)))
+            return 0
+        self.sent.append(Sent(data, hop.transport, (hop.host, hop.port)))
+        return 0 if hop.transport == "udp" else self.connections.get((hop.host, hop.port), 1)
 
 
 class Names:

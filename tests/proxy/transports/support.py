@@ -60,6 +60,11 @@ class Inbox:
         if self.answer is not None:
             self.answer(data, flow)
 
+    def network(self, *specs: ListenSpec, limits: StreamLimits | None = None) -> Network:
+        """A network, not started, that tells everything to this."""
+        return Network(specs, self.receive, failed=lambda number, hop, reason: self.lost.append((number, hop, reason)),
+                       unreachable=self.unreachable.append, limits=limits)
+
     @property
     def bodies(self) -> list[bytes]:
         return [data for data, _ in self.messages]
@@ -68,13 +73,7 @@ class Inbox:
 @asynccontextmanager
 async def running(*specs: ListenSpec, limits: StreamLimits | None = None) -> AsyncIterator[tuple[Network, Inbox]]:
     inbox = Inbox()
-    network = Network(
-        specs,
-        inbox.receive,
-        failed=lambda number, hop, reason: inbox.lost.append((number, hop, reason)),
-        unreachable=inbox.unreachable.append,
-        limits=limits,
-    )
+    network = inbox.network(*specs, limits=limits)
     await network.start()
     try:
         yield network, inbox

@@ -248,7 +248,7 @@ def test_sockets_of_another_process_are_used() -> None:
             return given.pop((socket.SOCK_DGRAM if kind == "datagram" else socket.SOCK_STREAM, port), None)
 
         inbox = Inbox()
-        new = network.Network([*specs, udp()], inbox.receive)
+        new = inbox.network(*specs, udp())
         new.adopt(take)
         await new.start(reading=False)
         assert (given, seen) == ({}, [("datagram", "127.0.0.1"), ("stream", "127.0.0.1"), ("datagram", "127.0.0.1")])
@@ -271,8 +271,8 @@ def test_what_was_adopted_is_closed_with_the_rest() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
             taken.bind(("127.0.0.1", 0))
             ours = peer_socket()
-            net = network.Network([ListenSpec("udp", "127.0.0.1", taken.getsockname()[1]),
-                                   ListenSpec("udp", "127.0.0.1", ours.getsockname()[1])], Inbox().receive)
+            net = Inbox().network(ListenSpec("udp", "127.0.0.1", taken.getsockname()[1]),
+                                  ListenSpec("udp", "127.0.0.1", ours.getsockname()[1]))
             port = ours.getsockname()[1]
             net.adopt(lambda kind, host, wanted: ours if wanted == port else None)
             with pytest.raises(OSError, match="already in use"):
