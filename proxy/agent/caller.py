@@ -3,7 +3,8 @@
 Rules
 - One address after another: on 503 and on silence the next one, as long as nobody there has begun to work on the call
   (no 1xx; before a 503 a 100 does not count). Each INVITE is a transaction of its own with the next CSeq.
-- Credentials and a larger session interval are each asked for once or twice, then the refusal stands.
+- Credentials and a larger session interval are each asked for once or twice, an extension that we know (421) once;
+  then the refusal stands.
 - Forks: each To tag is a dialog of its own. The first 2xx counts, every other one gets ACK and BYE.
 - Nothing is cancelled before a 1xx came (section 9.1). Whoever answers all the same gets ACK and BYE.
 - An address that was given up for its silence and rings after all is cancelled then: nobody is rung in two places.
@@ -213,7 +214,8 @@ class Caller(BaseLeg):
         if status == 503:
             return not tried.working and self._next_address(now)
         met = (status in CHALLENGES and self._invite.challenged(response)) or (
-            status == 422 and self._invite.too_short(response))
+            status == 422 and self._invite.too_short(response)) or (
+            status == 421 and self._invite.extension_required(response))
         if met:
             self._again(now)
         return met

@@ -14,6 +14,8 @@ from proxy.sip.requests import as_request, contact_field
 from proxy.sip.timers import Timer
 
 Done = Callable[[Response | None, float], None]
+HUNG_UP = (*range(200, 300), 408, 481)
+"""Answers to a BYE after which there is no call (RFC 3261 section 15.1.1: 408 and 481 end it too)."""
 
 
 class DialogRequest(ClientBystander):
@@ -53,7 +55,7 @@ class DialogRequest(ClientBystander):
             return
         contact = (contact_field(self._far.user, listener),) if self._method in TARGET_REFRESH else ()
         data = self._dialog.request(self._method, self._wiring.via(listener),
-                                    (*contact, *self._login.fields, *self._fields), self._body)
+                                    (*contact, *self._credentials(), *self._fields), self._body)
         request = as_request(data)
         self._cseq = request.cseq.number
         hop = self._way.choose(request, self._far.user if contact else None)
@@ -63,6 +65,15 @@ class DialogRequest(ClientBystander):
             stack = self._wiring.stack
             self._patience = stack.timers.at(now + stack.values.timeout, partial(self._give_up, tx))
 
+    def _credentials(self) -> tuple[bytes, ...]:
+        """Those that were asked for; for a BYE behind the peer's own Record-Route, those that may be asked for."""
+        if self._login.fields or self._method != b"BYE" or not self._dialog.route_set or not self._is_peers():
+            return self._login.fields
+        return self._wiring.accounts.unasked(self._far.side, self._far.name, self._method, self._dialog.route()[0])
+
+    def _is_peers(self) -> bool:
+        return self._wiring.accounts.is_address_of(self._way.hop, self._far.side, self._far.name)
+
     def _give_up(self, tx: ClientTransaction, now: float) -> None:
         """A 1xx and then nothing: a re-INVITE rings no phone, and would have no end of its own."""
         tx.terminate(now)
@@ -70,8 +81,7 @@ class DialogRequest(ClientBystander):
 
     def _may_answer(self) -> bool:
         """Whether the peer itself has challenged us (login.py's rule on dialogs)."""
-        return not self._dialog.route_set and self._wiring.accounts.is_address_of(
-            self._way.hop, self._far.side, self._far.name)
+        return not self._dialog.route_set and self._is_peers()
 
     def _rest(self) -> None:
         if self._patience is not None:
@@ -82,6 +92,11 @@ class DialogRequest(ClientBystander):
         self._rest()
         if not self._told:
             self._told = True
+            if self._method == b"BYE" and (response is None or response.status not in HUNG_UP):
+                # Nothing more can be done: the far end may stay in the call until its own timers end it.
+                self._wiring.stack.note("bye_given_up", call=self._dialog.key.call_id.decode("utf-8", "replace"),
+                                        status=None if response is None else response.status,
+                                        hop=str(self._way.taken[:3]))
             self._done(response, now)
 
     # ClientOwner

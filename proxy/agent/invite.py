@@ -9,7 +9,7 @@ from typing import Any
 from proxy.agent.offer import Negotiation
 from proxy.agent.ports import LegOrder
 from proxy.agent.way import Way
-from proxy.agent.wiring import ALLOW, SDP_FIELD, SUPPORTED, Far, Wiring, clean, escape_user, name_addr
+from proxy.agent.wiring import ALLOW, KNOWN_OPTIONS, SDP_FIELD, SUPPORTED, Far, Wiring, clean, escape_user, name_addr
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Request, Response
 from proxy.sip.requests import as_request, authority, build_request, contact_field, via_field
@@ -36,6 +36,8 @@ class Invite:
         self._cseq = 1
         self._login = wiring.accounts.login(order.side, order.peer)
         self._interval, self._min_se, self._interval_tries = INTERVAL, 0, 0
+        self._required: tuple[bytes, ...] = ()
+        """Option tags that the far end wants to see required of it."""
 
     @property
     def credentials(self) -> tuple[bytes, ...]:
@@ -76,6 +78,8 @@ class Invite:
         fields = [contact_field(self._user, listener), ALLOW, SUPPORTED, SessionExpires(self._interval, None).field()]
         if self._min_se:
             fields.append(b"Min-SE: %d" % self._min_se)
+        if self._required:
+            fields.append(b"Require: " + b", ".join(self._required))
         if order.asserted is not None:
             fields.append(b"P-Asserted-Identity: " + name_addr(order.from_display, escape_user(order.asserted), host))
         fields += [f"{name}: {clean(value)}".encode() for name, value in order.headers]
@@ -96,6 +100,14 @@ class Invite:
             return False
         self._interval_tries += 1
         self._interval = self._min_se = max(self._interval, min_se(response))
+        return True
+
+    def extension_required(self, response: Response) -> bool:
+        """Take a 421; True: its next form requires what is asked for (RFC 3261 section 21.4.16). Once."""
+        wanted = response.option_tags(b"require") or [b"100rel"]  # what nearly all of them mean
+        if self._required or not KNOWN_OPTIONS.issuperset(wanted):
+            return False
+        self._required = tuple(wanted)
         return True
 
     def known(self) -> dict[str, Any]:

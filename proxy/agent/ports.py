@@ -47,6 +47,9 @@ class Stack(Protocol):
     def hops(self, side: PeerSide, name: str) -> tuple[Hop, ...]:
         """Addresses of a peer in the order they are to be tried, those that are down last; none: no such address."""
 
+    def is_address_of(self, hop: Hop, side: PeerSide, name: str) -> bool:
+        """Whether a hop is one of a peer's own addresses."""
+
     def report(self, hop: Hop, well: bool) -> None:
         """Tell how an address did: feeds the circuit breaker that the proxy path uses too."""
 

@@ -53,6 +53,11 @@ class ProxyStack:
         peer = self._peer(side, name)
         return () if peer is None else tuple(self._proxy.ways_of_ours(peer, self._proxy.clock()))
 
+    def is_address_of(self, hop: Hop, side: PeerSide, name: str) -> bool:
+        """See Stack."""
+        peer = self._peer(side, name)
+        return peer is not None and any(hop[:3] == one[:3] for one in peer.hops)
+
     def report(self, hop: Hop, well: bool) -> None:
         """See Stack."""
         if well:

@@ -119,3 +119,86 @@ def test_in_a_dialog_with_somebody_behind_the_trunk(legs: LegWorld, fields: tupl
     legs.step("trunk > 407 BYE :", asks())
     assert legs.told[-1] == "ended 200 us"
     legs.assert_all_over()
+
+
+BEHIND = b"Record-Route: <sip:127.0.0.1:5070;lr>"
+
+
+def talking_behind(legs: LegWorld, *fields: bytes) -> None:
+    """A leg that was challenged, and whose trunk stays on the way."""
+    leg = legs.place()
+    legs.play("wait 0 : INVITE > trunk")
+    legs.step("trunk > 407 : ACK > trunk, INVITE > trunk", asks())
+    legs.say("trunk > 200 : ACK > trunk", sdp("8 PCMA"), *fields)
+    leg.hang_up(legs.now)
+
+
+def test_a_bye_behind_the_trunks_own_record_route_carries_credentials_unasked(legs: LegWorld) -> None:
+    """A challenge to it could not be answered: the customer would stay in a call with nobody."""
+    talking_behind(legs, BEHIND)
+    legs.play("wait 0 : BYE > trunk")
+    bye = legs["trunk"].request("BYE")
+    assert accepted(bye)
+    said = read(bye.value(b"proxy-authorization") or b"")
+    assert (said["nc"], said["uri"]) == ("00000002", bye.uri.decode())
+    legs.play("trunk > 200 BYE :")
+    assert legs.told[-1] == "ended 200 us"
+    assert not [line for line in legs.world.notes.lines if line[0] == "bye_given_up"]
+
+
+def test_a_bye_that_is_challenged_again_is_given_up_and_logged(legs: LegWorld) -> None:
+    """A nonce from behind the trunk is anybody's: never answered."""
+    talking_behind(legs, BEHIND)
+    legs.play("wait 0 : BYE > trunk")
+    legs.step("trunk > 407 BYE :", asks(nonce="n2", stale=True))
+    assert legs.told[-1] == "ended 200 us"
+    (line,) = [facts for event, facts in legs.world.notes.lines if event == "bye_given_up"]
+    assert (line["call"], line["status"]) == ("leg-1", 407)
+    legs.assert_all_over()
+
+
+@pytest.mark.parametrize("fields", [(b"Record-Route: <sip:127.0.0.1:5082;lr>",),
+                                    (b"Record-Route: <sip:127.0.0.1:5070;lr>, <sip:127.0.0.1:5082;lr>",)])
+def test_nobody_else_gets_credentials_unasked(legs: LegWorld, fields: tuple[bytes, ...]) -> None:
+    """The first hop of the BYE is somebody else's, though the trunk may be behind it."""
+    leg = legs.place()
+    legs.play("wait 0 : INVITE > trunk")
+    legs.step("trunk > 407 : ACK > trunk, INVITE > trunk", asks())
+    legs.say("trunk > 200 : ACK > udp:127.0.0.1:5082", sdp("8 PCMA"), *fields)
+    leg.hang_up(legs.now)
+    legs.play("wait 0 : BYE > udp:127.0.0.1:5082")
+    assert not legs.last[0].request.has(b"proxy-authorization")
+
+
+def test_a_trunk_that_never_asked_gets_none(legs: LegWorld) -> None:
+    leg = legs.place()
+    legs.play("wait 0 : INVITE > trunk")
+    legs.say("trunk > 200 : ACK > trunk", sdp("8 PCMA"), BEHIND)
+    leg.hang_up(legs.now)
+    legs.play("wait 0 : BYE > trunk")
+    assert not legs["trunk"].request("BYE").has(b"proxy-authorization")
+
+
+@pytest.mark.parametrize("fields", [(b"Require: 100rel",), ()])
+def test_an_extension_that_is_required_is_promised_once(legs: LegWorld, fields: tuple[bytes, ...]) -> None:
+    leg = legs.place()
+    legs.play("wait 0 : INVITE > trunk")
+    assert not legs["trunk"].request("INVITE").has(b"require")
+    legs.step("trunk > 421 : ACK > trunk, INVITE > trunk", *fields)
+    invite = legs["trunk"].request("INVITE")
+    assert invite.option_tags(b"require") == [b"100rel"]
+    legs.step("trunk > 180 : PRACK > trunk", b"Require: 100rel", b"RSeq: 7")
+    legs.say("trunk > 200 PRACK :")
+    legs.say("trunk > 200 : ACK > trunk", ANSWER)
+    assert leg.answered
+
+
+@pytest.mark.parametrize("again", [b"Require: 100rel", b"Require: precondition", b"Require: 100rel, precondition"])
+def test_an_extension_that_is_required_again_or_unknown_ends_it(legs: LegWorld, again: bytes) -> None:
+    legs.place()
+    legs.play("wait 0 : INVITE > trunk")
+    if again == b"Require: 100rel":
+        legs.step("trunk > 421 : ACK > trunk, INVITE > trunk", again)
+    legs.step("trunk > 421 : ACK > trunk", again)
+    assert legs.told[-1] == "ended 421 far"
+    legs.assert_all_over()
