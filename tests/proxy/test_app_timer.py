@@ -44,6 +44,7 @@ def daemon() -> tuple[Daemon, Loop, Timers]:
     made, loop = object.__new__(Daemon), Loop()
     timers = Timers(made._wake_at)
     made.loop, made.proxy = cast("object", loop), SimpleNamespace(timers=timers)  # type: ignore[assignment]
+    made.network = SimpleNamespace(behind=0.0)  # type: ignore[assignment]
     made._armed, made._armed_at = None, 0.0
     return made, loop, timers
 
