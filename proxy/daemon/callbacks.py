@@ -173,8 +173,7 @@ class Callbacks:
     def end_call(self, call: str) -> bool:
         """End a call that is ours: a callback with both its legs, or a caller who waits through us."""
         now = self._proxy.clock()
-        ended = self.runner.end_call(call, ENDED_BY, now) or self.waiting.end_call(call, ENDED_BY, now)
-        return ended
+        return self.runner.end_call(call, ENDED_BY, now) or self.waiting.end_call(call, ENDED_BY, now)
 
     def phases(self) -> dict[str, tuple[str, str | None]]:
         """Return how far each attempt under way is, and which agent took it."""
