@@ -24,8 +24,9 @@ from proxy.core.headers import clean
 from proxy.core.named import naming_fields
 from proxy.core.newcomers import AGE
 from proxy.core.peers import Peer
+from proxy.core.relay import CHALLENGES
 from proxy.core.seals import first_vias, sealed_numbers, tag_text
-from proxy.core.setup import CHALLENGES, COMMIT_PATIENCE
+from proxy.core.setup import COMMIT_PATIENCE
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.identities import identities, user_of
 from proxy.sip.message import Message, Request, Response
