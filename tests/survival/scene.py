@@ -57,6 +57,11 @@ class Faulty(Boomerang):
         lines = (json.loads(line) for line in self.log if line.startswith("{"))
         return [line for line in lines if line["event"] == event]
 
+    def logged_times(self, event: str, times: int) -> list[dict[str, Any]]:
+        """Wait for as many lines with this event, and give all there are: the log is written beside the calls."""
+        eventually(lambda: len(self.logged(event)) >= times, f"{times} times {event} in the log")
+        return self.logged(event)
+
     def logs(self, event: str, **keys: object) -> dict[str, Any]:
         """Wait for a line with this event and these keys, and give the last such."""
         def found() -> dict[str, Any] | None:
