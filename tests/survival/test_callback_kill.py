@@ -117,7 +117,8 @@ def check(rounds: Rounds) -> None:
     assert [row for row in attempts if row["ended_at"] is None] == []
     cut_off = {row["id"] for row in attempts if row["result"] in ("crashed", "talked")}
     cut_off |= {row["attempt"] for row in scene.boomerang.sql(  # whoever declined still heard the last words
-        "SELECT legs.attempt FROM legs LEFT JOIN calls ON calls.id=legs.call WHERE calls.id IS NULL OR ended_by='lost'")}
+        "SELECT legs.attempt FROM legs LEFT JOIN calls ON calls.id=legs.call WHERE calls.id IS NULL"
+        " OR ended_by='lost'")}
     kept = {row["attempt"] for row in scene.boomerang.sql("SELECT attempt FROM legs")}
     assert kept <= cut_off, "legs that a crash left are remembered for a minute after their end, and no others"
     assert scene.boomerang.sql("SELECT * FROM calls WHERE ended_at IS NULL AND reason='callback'") == []
