@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.kit.call import Outgoing, incoming
 from tests.kit.site import SHARED
+from tests.kit.waiting import eventually
 from tests.survival.scene import AGENT, CUSTOMER, Scene, hang_up, passes
 
 ROOM = 5
@@ -42,9 +43,9 @@ def test_a_bug_in_whatever_follows_from_a_call(tmp_path: Path) -> None:
         scene.agent_misses(AGENT, CUSTOMER)
         passes(call, there)
         hang_up(call, there)
+        assert sum("trace" in line for line in scene.boomerang.logged_times("internal_error", 1)) == 1
         bug.unlink()
         scene.both_ways()
-        assert sum("trace" in line for line in scene.boomerang.logged_times("internal_error", 1)) == 1
 
 
 def test_too_many_calls(tmp_path: Path) -> None:
@@ -60,6 +61,8 @@ def test_too_many_calls(tmp_path: Path) -> None:
             for each in refused:
                 assert int(each.refused(503).header("Retry-After")) > 0
         assert scene.boomerang.rss() - before < GROWTH
+        assert "overload" in scene.boomerang.alarms()
+        assert scene.boomerang.figure('boomerang_sip_refused_total{reason="overload"}') >= FLOOD
         assert scene.boomerang.figure("boomerang_sip_transactions") < 3 * ROOM
         assert not any(m.call_id == each.call_id for each in refused for m in scene.pbx.heard)
         passes(call, there)
