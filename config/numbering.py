@@ -93,8 +93,16 @@ def read_slowly(number: str, region: str) -> str | None:
         in_region = found.country_code_source == phonenumbers.CountryCodeSource.FROM_DEFAULT_COUNTRY
         if in_region and country.has_trunk_prefix:
             return None
+        written = f"+{code}{national[1:]}"
         abroad = country.abroad.match(national)
-        written = f"+{national[abroad.end():]}" if abroad else f"+{code}{national[1:]}"
+        if abroad is None and number.endswith(f"0{national}"):  # half of a 00 was taken for the trunk prefix
+            abroad = country.abroad.match(f"0{national}")
+        if abroad is not None:  # one zero too many, or a number of another country: where both could be, nobody's
+            readings = {reading for reading in (read(written, ""), read(f"+{abroad.string[abroad.end():]}", ""))
+                        if reading is not None and _is_whole(reading)}
+            if len(readings) != 1:
+                return None
+            written = readings.pop()
     if written != number:  # a prefix may stand there twice; each time it is shorter
         again = read_quickly(written) or read_slowly(written, "")
         if again is None or (not international and not _is_whole(again)):

@@ -47,6 +47,11 @@ def names_nobody(identity: Identity) -> bool:
             or host == "invalid" or host.endswith(".invalid"))
 
 
+def is_elsewhere(identity: Identity) -> bool:
+    """Whether an identity is a local number of somebody else's (RFC 3966 section 5.1.5)."""
+    return ";" in identity.user
+
+
 def bare_identities(shown: Iterable[tuple[str, str]]) -> tuple[Identity, ...]:
     """Give identities of which only header and user part are known."""
     return tuple(Identity(header, user, "", "") for header, user in shown)

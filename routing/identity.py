@@ -1,6 +1,7 @@
 """Who is who in a call. Pure: facts in, a name and its evidence out. Where nothing proves it, nobody.
 
-- The customer is the outside party: in the trusted P-Asserted-Identity, else in From; outbound: who was dialled.
+- The customer is the outside party: in the trusted P-Asserted-Identity, else in From; outbound: who was dialled. An
+  asserted number that only somebody else's domain can read is not made good by what From says beside it.
 - The calling agent stands in the first of the PBX's `agent_from` headers that holds an extension.
 - The answering agent is proved by an identity in the 2xx, else by the extension that was dialled, else by the owner
   of the direct number. A PBX that answers before it queues proves nothing by answering; one of which nobody said
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from config.policy import Number
-from routing.facts import Identity, NewCall, Target, names_nobody
+from routing.facts import Identity, NewCall, Target, is_elsewhere, names_nobody
 from routing.numbers import Numbers
 
 Answers = Literal["on_agent", "before_queue", "auto"]
@@ -66,14 +67,15 @@ def customer(call: NewCall, numbers: Numbers) -> str | None:
     if call.withheld:
         return None
     for header in (ASSERTED, "from"):
-        for identity in call.identities:
-            if identity.header != header:
-                continue
-            if names_nobody(identity):
-                return None
+        shown = [identity for identity in call.identities if identity.header == header]
+        if any(map(names_nobody, shown)):
+            return None
+        for identity in shown:
             found = numbers.e164(identity.user)
             if found is not None:
                 return found
+        if any(map(is_elsewhere, shown)):
+            return None
     return None
 
 

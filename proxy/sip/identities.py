@@ -6,8 +6,8 @@ Rules
   changes nothing, or nobody's: the user keeps the context then and is no number and no extension to anybody.
 - Lenient where a context stands: it counts behind the user, behind the host, and behind an address without angle
   brackets. Two that differ are nobody's.
-- Lenient towards whoever wants not to be shown, for the harm is one-sided: levels of Privacy divided by commas or in
-  quotes, the privacy of Remote-Party-ID, any From that names nobody.
+- Lenient towards whoever wants not to be shown, for the harm is one-sided: levels of Privacy divided by whatever, in
+  quotes or unknown, the privacy of Remote-Party-ID, any From and any asserted identity that names nobody.
 """
 
 import re
@@ -36,9 +36,10 @@ _SEPARATORS: Final = re.compile(r"[-.() ]+")
 """Visual separators of RFC 3966, and spaces."""
 _DIGITS: Final = re.compile(r"[0-9]+")
 _PREFIX: Final = re.compile(r"\+[0-9]{1,15}")
-_PRIVATE_LEVELS: Final = frozenset((b"id", b"user", b"header", b"full", b"uri"))
-"""RFC 3323 section 4.2 and RFC 3325 section 9.3; `full` and `uri` are what Remote-Party-ID and old drafts say."""
-_LEVEL_ENDS: Final = re.compile(rb"[;,\s]+")
+_LEVEL: Final = re.compile(rb"[a-z0-9-]+")
+_SHOWN_LEVELS: Final = frozenset((b"none", b"session", b"history", b"critical", b"off", b"no"))
+"""Values of Privacy that do not hide the number (RFC 3323 section 4.2, RFC 7044 section 10.1); any other asks for it:
+`id`, `user`, `header`, and what old drafts and old gateways say instead."""
 _RPID_PRIVACY: Final = re.compile(rb";\s*privacy\s*=\s*\"?\s*([a-z]+)", re.IGNORECASE)
 _RPID_SHOWN: Final = frozenset((b"off", b"none", b"no", b"name", b"ipaddr"))
 """Values of Remote-Party-ID's privacy that do not hide the number."""
@@ -118,21 +119,20 @@ def _text(value: bytes) -> str:
 
 
 def withheld(request: Message) -> bool:
-    """Whether a caller asked not to be shown: in Privacy or Remote-Party-ID, or by a From that names nobody.
+    """Whether a caller asked not to be shown: in Privacy or Remote-Party-ID, or by an address that names nobody.
 
     RFC 3323 sections 4.1.1.3 and 4.2; draft-ietf-sip-privacy-04 section 4 for Remote-Party-ID.
     """
     if hides_identity(request):
         return True
-    from_, *shown = identities(request, (b"from", b"remote-party-id"), frozenset())
+    from_, *shown = identities(request, (b"from", *CONNECTED), frozenset())
     return from_.display.lower() == "anonymous" or any(map(names_nobody, (from_, *shown)))
 
 
 def hides_identity(message: Message) -> bool:
     """Whether whoever a message names is not to be shown."""
     for field in message.values(b"privacy"):
-        levels = {level.strip(b'"') for level in _LEVEL_ENDS.split(field.lower())}
-        if levels & _PRIVATE_LEVELS:
+        if not _SHOWN_LEVELS.issuperset(_LEVEL.findall(field.lower())):
             return True
     return any(_is_private(value) for field in message.values(b"remote-party-id") for value in _values(field))
 
