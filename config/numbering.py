@@ -97,8 +97,11 @@ def read_slowly(number: str, region: str) -> str | None:
         abroad = country.abroad.match(national)
         if abroad is None and number.endswith(f"0{national}"):  # half of a 00 was taken for the trunk prefix
             abroad = country.abroad.match(f"0{national}")
-        if abroad is not None:  # one zero too many, or a number of another country: where both could be, nobody's
-            readings = {reading for reading in (read(written, ""), read(f"+{abroad.string[abroad.end():]}", ""))
+        if abroad is not None:
+            meant = [f"+{abroad.string[abroad.end():]}"]
+            if abroad[0] == "00":  # or zeros too many: where both could be, it is nobody's
+                meant.append(written)
+            readings = {reading for reading in (read(one, "") for one in meant)
                         if reading is not None and _is_whole(reading)}
             if len(readings) != 1:
                 return None
