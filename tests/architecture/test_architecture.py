@@ -150,3 +150,24 @@ def test_no_file_knows_this_machine_or_a_registry() -> None:
         if str(ROOT) in text:
             found.append(f"{where}: {ROOT}")
     assert found == []
+
+
+LISTED = ("config", "routing", "routing/store", "routing/callbacks", "proxy", "proxy/sip", "proxy/core", "proxy/agent",
+          "proxy/media", "proxy/transports", "proxy/status", "proxy/delivery", "proxy/daemon")
+"""Folders each of whose files a README has in a table: the folder's own, else that of the folder above."""
+
+
+@pytest.mark.parametrize("folder", LISTED)
+def test_a_readme_that_lists_files_lists_them_all(folder: str) -> None:
+    page = ROOT / folder / "README.md"
+    text = (page if page.is_file() else page.parents[1] / "README.md").read_text()
+    missing = [path.name for path in sorted((ROOT / folder).glob("*.py"))
+               if path.name != "__init__.py" and not re.search(rf"(?<!\w){re.escape(path.name)}`", text)]
+    assert missing == []
+
+
+def test_every_file_that_a_page_names_is_there() -> None:
+    files = [f"/{path.relative_to(ROOT)}" for path in tracked()]
+    named = [(page.relative_to(ROOT), name) for page in tracked() if page.suffix == ".md"
+             for name in re.findall(r"`(\w[\w/-]*\.(?:py|md|json|service))`", page.read_text())]
+    assert [(page, name) for page, name in named if not any(path.endswith(f"/{name}") for path in files)] == []
