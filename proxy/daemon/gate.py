@@ -12,7 +12,7 @@ from proxy.status.commands import CommandError
 
 MQTT_WORDS: Final = frozenset({"callbacks", "dnc", "campaigns", "tickets", "agents", "calls", "direct", "queues"})
 """What commands over MQTT may be about. Of the policy only campaigns: the rest is for operators."""
-API_WORDS: Final = MQTT_WORDS | {"policy", "recordings"}
+API_WORDS: Final = MQTT_WORDS | {"policy", "recordings", "alarms"}
 
 
 class Gate:

@@ -1,4 +1,4 @@
-"""The API under `/api/v1/`: callbacks, agents, do-not-call list, tickets, campaigns and policy, each a command.
+"""The API under `/api/v1/`: each path is a command.
 
 Who may is asked before any of it, by `door.py`: `access.py` has the rules.
 """
@@ -148,6 +148,29 @@ def _lists(api: APIRouter, do: Do) -> None:
               tags=["calls"])
     async def end_call(call: Ident) -> Response:
         return await do("calls.end", id=call)
+
+    @api.get("/direct", summary="Live direct callbacks, the one touched last first", tags=["direct callbacks"])
+    async def records(limit: Limit = 100) -> Response:
+        return await do("direct.list", limit=limit)
+
+    @api.get("/direct/{customer}", summary="Those of one customer: the first one is where a call would go",
+             tags=["direct callbacks"])
+    async def records_of(customer: Ident) -> Response:
+        return await do("direct.show", customer=customer)
+
+    @api.delete("/direct/{customer}", summary="Remove those of one customer, or the one with one agent",
+                tags=["direct callbacks"])
+    async def remove_records(customer: Ident, agent: str | None = None) -> Response:
+        return await do("direct.remove", customer=customer, agent=agent)
+
+    @api.get("/alarms", summary="Alarms that are up, and whether each waits for an operator", tags=["alarms"])
+    async def alarms() -> Response:
+        return await do("alarms.list")
+
+    @api.post("/alarms/{alarm}/clear", summary="Take down an alarm that stays until somebody has seen it",
+              tags=["alarms"])
+    async def clear_alarm(alarm: Ident) -> Response:
+        return await do("alarms.clear", name=alarm)
 
     @api.get("/agents", summary="Agents, what they do, and tasks they were not free for in time", tags=["agents"])
     async def agents() -> Response:
