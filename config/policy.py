@@ -160,7 +160,7 @@ def set_key(policy: Policy, key: str, value: str, peers: Peers | None = None, ne
     setting = _setting_at(path)
     raw = plain_policy(policy)
     if not new:
-        _must_be_listed(raw, path)
+        _must_be_listed(raw, path, ": to make a new one, say so with --new, or new in the API")
     place = raw
     for name in path[:-1]:
         place = place.setdefault(name, {})
@@ -207,15 +207,14 @@ def _split(key: str) -> tuple[str, ...]:
         raise ConfigError([Problem(_SET, "", 0, str(error))]) from None
 
 
-def _must_be_listed(raw: Mapping[str, Any], path: tuple[str, ...]) -> None:
-    """Raise ConfigError where the path goes through a name that the policy does not list."""
+def _must_be_listed(raw: Mapping[str, Any], path: tuple[str, ...], remedy: str = "") -> None:
+    """Raise ConfigError where the path goes through a name that the policy does not list; `remedy` ends its text."""
     kind, name = path[0], path[1] if len(path) > 1 else ""
     if kind not in NAMED or name in raw.get(kind, {}):
         return
     near = difflib.get_close_matches(name, raw.get(kind, {}), n=1)
     meant = f" (did you mean {near[0]}?)" if near else ""
-    text = f"the policy lists no {kind} {name!r}{meant}: to make a new one, say so with --new, or new in the API"
-    raise ConfigError([Problem(_SET, format_key(path), 0, text)])
+    raise ConfigError([Problem(_SET, format_key(path), 0, f"the policy lists no {kind} {name!r}{meant}{remedy}")])
 
 
 def _setting_at(path: tuple[str, ...]) -> Setting:

@@ -194,6 +194,8 @@ def _cell(value: Any) -> Cell:
         return Cell(moment(value))
     if value is None or value in ("", []):
         return Cell(NOTHING)
+    if isinstance(value, bool):
+        return Cell("yes" if value else "no")
     if isinstance(value, list):
         value = ", ".join(map(str, value))
     text = f"{value:.1f}" if isinstance(value, float) else str(value)

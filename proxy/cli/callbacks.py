@@ -179,7 +179,12 @@ def campaigns_list(config: Config = None, socket: Socket = None, json: Json = Fa
 def campaigns_show(campaign: str, config: Config = None, socket: Socket = None, json: Json = False) -> None:
     """Show every setting of a campaign and how it goes."""
     data = ask(config, socket, "campaigns.show", id=campaign)
-    render.show_json(data) if json else render.show_pairs(data, tuple(data))
+    if json:
+        render.show_json(data)
+        return
+    pairs = {**data, **data["settings"], "active": data["active"]}
+    del pairs["settings"]
+    render.show_pairs(pairs, tuple(pairs))
 
 
 @campaigns_app.command("add")
@@ -218,4 +223,5 @@ def _said(data: dict[str, Any], json: bool) -> None:
         render.show_json(data)
     else:
         due = f", due {render.moment(data['due'])}" if data.get("due") is not None else ""
-        render.show_line(f"{data['id']} {data['customer']}: {data['state']}{due}")
+        reason = f" ({data['reason']})" if data.get("reason") else ""
+        render.show_line(f"{data['id']} {data['customer']}: {data['state']}{reason}{due}")

@@ -41,6 +41,6 @@ def check(
     if json:
         return
     node, seed = found.config, found.seed
-    counted = f", {len(seed.agent)} agents and {len(seed.number)} numbers in the policy" if seed else ""
+    counted = f", policy: agents {len(seed.agent)}, numbers {len(seed.number)}" if seed else ""
     counts = f"listeners: {len(node.listen)}, trunks: {len(node.trunk)}, PBXs: {len(node.pbx)}{counted}"
     render.show_line(f"{file} is good ({counts})" + (f", with {len(problems)} to think about" if problems else ""))

@@ -37,7 +37,7 @@ def make(database: Path, file: Path, replace: bool = False) -> dict[str, int]:
     if file.exists() and (not file.is_file() or file.samefile(database)):
         raise BackupError(f"{file} is there already, and is no backup")
     if file.exists() and not replace:
-        raise BackupError(f"{file} is there already")
+        raise BackupError(f"{file} is there already: --force replaces it")
     part = file.with_name(f".{file.name}.part")
     with _told(file), _made(part):
         with _told(database), contextlib.closing(connect(database, "ro")) as source:
@@ -288,6 +288,6 @@ def _name_first(part: Path, file: Path) -> None:
     try:
         os.link(part, file)
     except FileExistsError:
-        raise BackupError(f"{file} is there already") from None
+        raise BackupError(f"{file} is there already: --force replaces it") from None
     except OSError:  # a file system without links
         part.rename(file)

@@ -113,6 +113,12 @@ def test_wrong_words(run: Run) -> None:
     assert run("callbacks").exit_code == 2
 
 
+def test_a_callback_that_fails_at_once_says_why(run: Run) -> None:
+    good(run("dnc", "add", CUSTOMER))
+    said = run("callbacks", "add", CUSTOMER, "--group", "sales")
+    assert said.stdout.endswith(f"{CUSTOMER}: failed (do_not_call)\n"), (said.stdout, said.stderr)
+
+
 def test_do_not_call(run: Run) -> None:
     assert good(run("dnc", "add", CUSTOMER, "--reason", "asked us")) == f"{CUSTOMER} is never called back\n"
     shown(run, "asked us", "dnc", "list")
@@ -124,7 +130,8 @@ def test_campaigns(run: Run) -> None:
     listed = good(run("campaigns", "list"))
     assert "Winter" in listed
     assert "running" in listed
-    assert '"parity": 3' in good(run("campaigns", "show", "10001"))
+    settings = dict(line.split(maxsplit=1) for line in good(run("campaigns", "show", "10001")).splitlines())
+    assert (settings["parity"], settings["enabled"], settings["delay"]) == ("3", "yes", "0s")
     assert good(run("campaigns", "add", "Spring", "--group", "sales")) == "campaign 10002 Spring: from 2026-11-18\n"
     assert good(run("campaigns", "renumber", "10002", "20002")) == "campaign 10002 is 20002 now\n"
     assert good(run("campaigns", "remove", "20002")) == "campaign 20002 is gone\n"

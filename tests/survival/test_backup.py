@@ -34,7 +34,7 @@ def test_backup_beside_a_running_daemon_and_restore_after_a_disaster(tmp_path: P
         passes(call, there)
         hang_up(call, there)
         code, text = run(scene, "backup", str(file))
-        assert (code, "is there already" in text) == (1, True)
+        assert (code, "is there already: --force replaces it" in text) == (1, True)
         assert run(scene, "backup", str(file), "--force")[0] == 0
         code, text = run(scene, "restore", str(file))
         assert code == 1
