@@ -89,10 +89,11 @@ class FolderLock:
 def _lock(folder: Path) -> tuple[int, ...]:
     """Lock what can be locked; return the open files that carry it. FolderHeldError, and then nothing is locked."""
     with contextlib.ExitStack() as undo:
-        file = _opened(folder / LOCK, os.O_RDWR | os.O_CREAT)
+        file = _opened(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW)
         if file is None:  # a full or a read-only disk: what is there can be locked all the same
-            file = _opened(folder / LOCK, os.O_RDONLY)
-        found = [each for each in (file, _opened(folder, os.O_RDONLY | os.O_DIRECTORY)) if each is not None]
+            file = _opened(folder / LOCK, os.O_RDONLY | os.O_NOFOLLOW)
+        itself = _opened(folder, os.O_RDONLY | os.O_DIRECTORY)  # by whatever name: one that is linked to is the same
+        found = [each for each in (file, itself) if each is not None]
         for each in found:
             undo.callback(os.close, each)
         if file is not None:
@@ -111,7 +112,7 @@ def _lock(folder: Path) -> tuple[int, ...]:
 
 def _opened(path: Path, flags: int) -> int | None:
     try:
-        return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
     except OSError:
         return None
 

@@ -30,12 +30,15 @@ def make(database: Path, file: Path, replace: bool = False) -> dict[str, int]:
     """Copy a database, which may be in use, into one file; return how many rows of each table are in it.
 
     The file is its user's only, and on disk when this returns. `replace`: one that is there gives way, at the last
-    moment. Raises BackupError, and then nothing is there that was not.
+    moment, where it is empty or a SQLite database too. Raises BackupError, and then nothing is there that was not.
     """
     if not database.exists():
         raise BackupError(f"there is no database {database}")
-    if file.exists() and (not file.is_file() or file.samefile(database)):
-        raise BackupError(f"{file} is there already, and is no backup")
+    with _told(file):
+        if file.parent.resolve() / file.name in _own_files(database):
+            raise BackupError(f"{file} belongs to the database itself: name a file elsewhere")
+        if file.exists() and (not file.is_file() or file.samefile(database) or not _may_give_way(file)):
+            raise BackupError(f"{file} is there already, and is no backup")
     if file.exists() and not replace:
         raise BackupError(f"{file} is there already: --force replaces it")
     part = file.with_name(f".{file.name}.part")
@@ -49,6 +52,17 @@ def make(database: Path, file: Path, replace: bool = False) -> dict[str, int]:
             _name_first(part, file)
         sync(file.parent)
     return rows
+
+
+def _own_files(database: Path) -> list[Path]:
+    """Give the names that SQLite knows a database and its companions by."""
+    whole = database.resolve()
+    return [Path(f"{whole}{ending}") for ending in ("", "-journal", *COMPANIONS)]
+
+
+def _may_give_way(file: Path) -> bool:
+    with file.open("rb") as raw:
+        return raw.read(len(MAGIC)) in (b"", MAGIC)
 
 
 def check(file: Path) -> dict[str, int]:

@@ -60,6 +60,16 @@ def test_a_removed_lock_file_lets_nobody_in(tmp_path: Path) -> None:
             FolderLock.take(tmp_path)
 
 
+def test_a_folder_by_another_name_is_the_same(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    with other(tmp_path / "link"):
+        (tmp_path / "data" / LOCK).unlink()
+        for name in ("link", "data"):
+            with pytest.raises(FolderHeldError):
+                FolderLock.take(tmp_path / name)
+
+
 def test_it_waits_for_one_that_ends(tmp_path: Path) -> None:
     with other(tmp_path) as process:
         assert process.stdin is not None

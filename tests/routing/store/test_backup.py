@@ -94,10 +94,18 @@ def test_nothing_is_overwritten_unasked(worlds: Worlds, tmp_path: Path) -> None:
     file.write_text("somebody's letters")
     with pytest.raises(BackupError, match="is there already"):
         backup.make(world.path, file)
-    assert file.read_text() == "somebody's letters"
-    assert backup.make(world.path, file, replace=True)["direct"] == 1
     with pytest.raises(BackupError, match="is no backup"):
-        backup.make(world.path, world.path, replace=True)
+        backup.make(world.path, file, replace=True)
+    assert file.read_text() == "somebody's letters"
+    file.write_bytes(b"")
+    assert backup.make(world.path, file, replace=True)["direct"] == 1
+    assert backup.make(world.path, file, replace=True)["direct"] == 1
+    for ending in ("", "-journal", "-wal", "-shm"):
+        with pytest.raises(BackupError, match="belongs to the database itself"):
+            backup.make(world.path, Path(f"{world.path}{ending}"), replace=True)
+    (tmp_path / "link.db").symlink_to(world.path)
+    with pytest.raises(BackupError, match="is no backup"):
+        backup.make(world.path, tmp_path / "link.db", replace=True)
     with pytest.raises(BackupError, match="is no backup"):
         backup.make(world.path, tmp_path, replace=True)
     with pytest.raises(BackupError, match="no database"):
