@@ -5,7 +5,7 @@ Its thresholds are hardly ever reached by what a callback leaves, so cycles woul
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -131,16 +131,6 @@ SCENES: dict[str, tuple[Callable[[], Site], Callable[[Site], None]]] = {
     "waited in vain": (lambda: site_of(POLICY + CAMPAIGN, answers="before_queue"), waited_in_vain),
     "passed": (site_of, passed),
 }
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.set_debug(0)
-    gc.garbage.clear()
-    gc.enable()
 
 
 @pytest.mark.usefixtures("no_collector")

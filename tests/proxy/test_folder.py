@@ -14,6 +14,7 @@ import pytest
 from proxy import folder
 from proxy.folder import LOCK, FolderHeldError, FolderLock
 from tests.kit.boomerang import ROOT
+from tests.kit.small_disk import small_disk
 
 HOLD = """
 import sys
@@ -96,12 +97,7 @@ def test_a_child_does_not_inherit_it(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_has_become_read_only_or_full_keeps_nobody_from_starting(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True,
-                      check=False).returncode:
-        pytest.skip("no tmpfs may be mounted here")
-    try:
+    with small_disk(tmp_path, "64k") as disk:
         (disk / "filler").write_bytes(b"x" * 65_536)
         with FolderLock.take(disk) as lock:
             assert lock.held
@@ -114,8 +110,6 @@ def test_a_disk_that_has_become_read_only_or_full_keeps_nobody_from_starting(tmp
             with pytest.raises(FolderHeldError):
                 FolderLock.take(disk)
         assert folder.close_to_others(disk) != []
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 @contextmanager

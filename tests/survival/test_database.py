@@ -4,7 +4,6 @@ import os
 import resource
 import shutil
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -15,6 +14,7 @@ import pytest
 
 from tests.kit.mosquitto import MISSING, Subscriber, broker, listening
 from tests.kit.site import SHARED
+from tests.kit.small_disk import small_disk
 from tests.kit.waiting import eventually
 from tests.survival.scene import AGENT, CUSTOMER, Scene, alarm_heard, hang_up, passes
 
@@ -81,20 +81,6 @@ def test_locked_by_another_process(tmp_path: Path) -> None:
         assert len(rows) == 7, "what happened meanwhile was written afterwards"
 
 
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system of its own with room for little; skips where it may not be mounted."""
-    disk = folder / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no tmpfs may be mounted here: {mounted.stderr.decode().strip()}")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
-
-
 def fill(disk: Path) -> Path:
     """Leave no octet free."""
     filler = disk / "filler"
@@ -109,7 +95,7 @@ def fill(disk: Path) -> Path:
 
 
 def test_disk_full(tmp_path: Path) -> None:
-    with small_disk(tmp_path) as disk, watched(tmp_path, extra={"node": {"name": "edge1", "data": disk}}) as made:
+    with small_disk(tmp_path, "1m") as disk, watched(tmp_path, extra={"node": {"name": "edge1", "data": disk}}) as made:
         scene, subscriber = made
         scene.boomerang.data = disk
         call, there = scene.talking()

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,6 @@ from tests.kit.rtp_phone import KEYS, PAYLOAD_TYPES, RtpPhone
 from tests.proxy.media.support import run, until
 
 ROUNDS = 6
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.set_debug(0)
-    gc.garbage.clear()
-    gc.enable()
 
 
 async def conversation(board: Switchboard, told: list[tuple[Any, ...]], number: int) -> None:

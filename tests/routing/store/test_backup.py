@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from routing.store import backup
 from routing.store.backup import BackupError
 from routing.store.interface import Unit
+from tests.kit.small_disk import small_disk
 from tests.routing.store.pages import counts, fill, leaves, number, spoil
 from tests.routing.store.rows import a_task, an_attempt, barred
 from tests.routing.world import BEGIN, CUSTOMER, World
@@ -118,17 +118,10 @@ def test_nothing_is_overwritten_unasked(worlds: Worlds, tmp_path: Path) -> None:
 def test_without_room_nothing_is_left(worlds: Worlds, tmp_path: Path) -> None:
     world = worlds()
     fill(world)
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "boomerang-test", disk], capture_output=True,
-                      check=False).returncode:
-        pytest.skip("no tmpfs may be mounted here")
-    try:
+    with small_disk(tmp_path, "128k") as disk:
         with pytest.raises(BackupError, match=r"full|space"):
             backup.make(world.path, disk / "copy.db")
         assert list(disk.iterdir()) == []
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_a_broken_database_makes_no_backup(worlds: Worlds, tmp_path: Path) -> None:

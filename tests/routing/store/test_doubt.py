@@ -3,7 +3,6 @@
 import contextlib
 import os
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from routing.store import database, writer
 from routing.store.interface import LOSS, StoreError, Unit
 from tests.kit.sick_disk import LIBRARY, SickDisk, sick_disk
+from tests.kit.small_disk import small_disk
 from tests.kit.waiting import eventually
 from tests.routing.store.pages import ROWS, call, counts, fill, number
 from tests.routing.store.rows import a_task, a_ticket
@@ -134,12 +134,7 @@ def _malformed(path: Path) -> sqlite3.DatabaseError:
 
 
 def test_a_deleted_file_whose_copy_finds_no_room_is_tried_again(worlds: Worlds, tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "boomerang-test", disk], capture_output=True,
-                      check=False).returncode:
-        pytest.skip("no tmpfs may be mounted here")
-    try:
+    with small_disk(tmp_path, "3m") as disk:
         world = worlds(folder=disk)
         before = fill(world)
         assert world.reaches(number(0)) == "201"
@@ -163,8 +158,6 @@ def test_a_deleted_file_whose_copy_finds_no_room_is_tried_again(worlds: Worlds, 
         assert ("+36301112222", "202") in stored(world.path)
         assert LOSS not in world.ledger.alarms()
         world.close()
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_a_file_that_was_emptied_is_said(worlds: Worlds, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from routing.store import database, salvage, schema, writer
 from routing.store.interface import LOSS, StoreError, Unit
 from routing.store.salvage import Kept
+from tests.kit.small_disk import small_disk
 from tests.routing.store.pages import PAGE, ROWS, call, counts, fill, leaves, number, spoil
 from tests.routing.world import World
 
@@ -257,12 +257,7 @@ def test_a_row_that_was_garbled_hides_no_other(worlds: Worlds, tmp_path: Path) -
 
 def test_without_room_for_a_new_one_nothing_is_given_up(worlds: Worlds, tmp_path: Path) -> None:
     """The broken one stays where it is, and is tried again."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "boomerang-test", disk], capture_output=True,
-                      check=False).returncode:
-        pytest.skip("no tmpfs may be mounted here")
-    try:
+    with small_disk(tmp_path, "4m") as disk:
         world = worlds(folder=disk)
         before = fill(world)
         spoil(world.path, [sorted(leaves(world.path, "calls"))[1]])
@@ -286,5 +281,3 @@ def test_without_room_for_a_new_one_nothing_is_given_up(worlds: Worlds, tmp_path
         assert counts(world.path)["do_not_call"] == before["do_not_call"]
         assert not list(disk.glob("*.new*"))
         world.close()
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
