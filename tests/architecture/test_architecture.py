@@ -171,3 +171,14 @@ def test_every_file_that_a_page_names_is_there() -> None:
     named = [(page.relative_to(ROOT), name) for page in tracked() if page.suffix == ".md"
              for name in re.findall(r"`(\w[\w/-]*\.(?:py|md|json|service))`", page.read_text())]
     assert [(page, name) for page, name in named if not any(path.endswith(f"/{name}") for path in files)] == []
+
+
+RAISED = re.compile(r'(?:alarm\(|_fault\(|_fault, |(?:ALARM|LOSS|KEY_REPLACED): Final = )f?"([a-z_]+)[{"]')
+"""An alarm's name, or as much of it as stands in the code, where it is raised."""
+
+
+def test_every_alarm_is_explained() -> None:
+    text = (ROOT / "docker/operations.md").read_text()
+    names = {name for path in MODULES.values() for name in RAISED.findall(path.read_text())}
+    assert len(names) > 15, "they are still found in the code"
+    assert [name for name in sorted(names) if f"`{name}" not in text] == []
