@@ -18,7 +18,7 @@ known is null.
 | | | alarms: [{name, text, since}], direct: {live}, callbacks: {in_queue, due, running}} |
 | calls.list | limit, active | [{id, time, kind, direction, customer, agent, dialled, trunk, pbx, state, cause, |
 | | | by, talk}]; kind: call, or callback for a leg of ours (inbound: to its agent, outbound: to its customer) |
-| calls.end | id: of a callback's leg or of a caller who waits through us | {id} |
+| calls.end | id: or as much of its end as is unique | {id} |
 | direct.list | limit | [{customer, agent, type, created, touched, expires}], the one touched last first |
 | direct.show | customer | as direct.list, of this customer only |
 | direct.remove | customer, agent or null | {removed: n} |

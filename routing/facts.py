@@ -16,8 +16,9 @@ Watched = Literal["free", "ringing", "busy"]
 """What the dialogs of an agent, all together, show (RFC 4235): `ringing` while one is early, `busy` while one is
 confirmed."""
 
-Side = Literal["caller", "callee", "proxy", "lost"]
-"""Who ended a call. `proxy`: ourselves (timeout, refusal); `lost`: no sign of life, closed by the sweep."""
+Side = Literal["caller", "callee", "proxy", "operator", "lost"]
+"""Who ended a call. `proxy`: ourselves (timeout, refusal, the end of a leg of ours); `operator`: ourselves, because
+somebody said that a call that passes is to end; `lost`: no sign of life, closed by the sweep."""
 
 
 class Identity(NamedTuple):

@@ -13,6 +13,7 @@ Rules
   is claimed.
 - A queue that gives up is a refusal, where it is certain that nobody took the call.
 - Whoever waited in a queue through ourselves and was cut off by us, before any sign, is missed.
+- Whoever was cut off because an operator said so is not missed: who ends a call on purpose calls nobody back.
 - What was lost, or answered while we were down, is not judged.
 """
 
@@ -65,6 +66,7 @@ class Verdict(NamedTuple):
 TALKED: Final = Verdict("talked")
 NEITHER: Final = Verdict("neither")
 UNCERTAIN: Final = Verdict("uncertain")
+ENDED_BY_OPERATOR: Final = Verdict("neither", evidence=("ended_by_operator",))
 
 
 def verdict(call: Call, ending: Ending, facts: Facts, now: float) -> Verdict:
@@ -80,6 +82,8 @@ def verdict(call: Call, ending: Ending, facts: Facts, now: float) -> Verdict:
 def _unanswered(call: Call, ending: Ending, facts: Facts) -> Verdict:
     if facts.talking:
         return Verdict("neither", evidence=("talks_in_another_call",))
+    if ending.by == "operator":
+        return ENDED_BY_OPERATOR
     rang = "rang" if call.rang else "did_not_ring"
     if ending.by == "caller":
         if ending.elsewhere:
@@ -103,6 +107,8 @@ def _queued(call: Call, since: float, ending: Ending, facts: Facts, now: float) 
         if gave_up and now - facts.sign_at < facts.min_talk:
             return Verdict("missed", "abandoned", (facts.sign, "hung_up_at_once"), "likely")
         return Verdict("uncertain", evidence=(facts.sign,))
+    if ending.by == "operator":
+        return ENDED_BY_OPERATOR
     shown = ("no_dialog_event",) if facts.watched else ("no_connected_line", "dialogs_not_seen")
     if ending.by == "proxy":
         return Verdict("missed", "down", (*shown, "cut_off_here"), "certain" if facts.watched else "likely")

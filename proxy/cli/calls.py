@@ -55,7 +55,12 @@ def calls_end(
     socket: Socket = None,
     json: Json = False,
 ) -> None:
-    """End a call of ours: a callback with both its legs, or a caller who waits through us."""
+    """End a call in progress.
+
+    A callback ends with both its legs. A call between trunk and PBX that was answered is hung up on both sides; one
+    that rings is cancelled, its caller gets 480, and nobody is called back for it. Of a call that began before the last
+    restart too little is known: the PBX or a phone ends it.
+    """
     data = ask(config, socket, "calls.end", id=call)
     render.show_json(data) if json else render.show_line(f"call {data['id']} is being ended")
 

@@ -17,6 +17,7 @@ from proxy.core.limiter import STRANGER_BURST, STRANGER_RATE, Buckets
 from proxy.core.newcomers import ALLOWED, RETRY_AFTER, Newcomers
 from proxy.core.outward import METHODS, Parts, return_address
 from proxy.core.relay import Relay
+from proxy.core.seals import Sender
 from proxy.core.setup import Bye, CallSetup, Refresh
 from proxy.sip.dialog import REFRESHES
 from proxy.sip.errors import SipError
@@ -178,12 +179,8 @@ class Proxy(Newcomers):
             self.acknowledged(token.call, sender)
         elif not token.is_call:
             relay = Relay(self, request, flow, token.call)
-        elif request.method == b"BYE":
-            relay = Bye(self, request, flow, token.call, sender)
-        elif request.method in REFRESHES:
-            relay = Refresh(self, request, flow, token.call, sender)
         else:
-            relay = Relay(self, request, flow, token.call)
+            relay = self._in_call(request, flow, token.call, sender)
         if relay is not None:
             self.open_relay(relay, request, now)
         self.prepare(request, trusted=self.flow_trusted(flow))
@@ -194,6 +191,14 @@ class Proxy(Newcomers):
         except SipError as error:
             if relay is not None:
                 relay.refuse(error.status, now)
+
+    def _in_call(self, request: Request, flow: Flow, call: str, sender: Sender) -> Relay:
+        self.passing.count(call, sender, request.cseq.number)
+        if request.method == b"BYE":
+            return Bye(self, request, flow, call, sender)
+        if request.method in REFRESHES:
+            return Refresh(self, request, flow, call, sender)
+        return Relay(self, request, flow, call)
 
     def _not_inside(self, request: Request, flow: Flow, why: str) -> None:
         """Refuse a request whose token verifies and opens nothing for it. A peer's is late, and no attack."""

@@ -12,6 +12,7 @@ from proxy.core.counters import OTHER, STATUS_CLASSES, Counters
 from proxy.core.headers import clean
 from proxy.core.health import Health
 from proxy.core.named import NamedAddresses
+from proxy.core.passing import PassingCalls
 from proxy.core.peers import Peer, PeerTable
 from proxy.core.ports import Journal, Locator, Network, Tracer
 from proxy.core.requests_out import Outgoing, make_outgoing, token_for
@@ -105,6 +106,7 @@ class Outward:
         self.kin: dict[tuple[Any, ...], tuple[tuple[Any, ...], Flow]] = {}
         """The keys of both, and where each request came from, by the names that do without sent-by."""
         self.named = NamedAddresses(parts.peers)
+        self.passing = PassingCalls()
         self.pending = 0
         """Requests without a final response."""
 

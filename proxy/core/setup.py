@@ -7,23 +7,28 @@ Rules
   end of its CANCEL.
 - The final failure leaves when what follows from it is committed, or after `COMMIT_PATIENCE`: then the call goes first.
 - 401 and 407 end nothing: the same call is expected again with credentials.
+- Ended by an operator it is cancelled, and the caller gets 480 with a Reason when the far end has let go; a 2xx that
+  crosses the CANCEL is forwarded, and the call that it makes is ended then.
 - A local target is offered to the user agent; what it refuses goes on to the next target like any other failure.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxy.core.branch import Branch
 from proxy.core.headers import dialog_key
 from proxy.core.local import Offer
 from proxy.core.named import naming_fields
+from proxy.core.passing import contact_of
 from proxy.core.peers import Peer
 from proxy.core.relay import CHALLENGES, Relay
 from proxy.core.seals import Sender
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
+from proxy.sip.reply import build_response
 from proxy.sip.transaction import ServerTransaction
 from routing.facts import Decision, Direction, Ending, Identity, Side, bare_identities
 
@@ -33,6 +38,19 @@ if TYPE_CHECKING:
 
 COMMIT_PATIENCE = 0.25
 """Seconds that an answer waits for the store; then it leaves all the same."""
+ENDED_STATUS = 480
+"""What the caller gets whose call an operator ends: others may be tried, and nobody is said to have declined."""
+ACK_PATIENCE = 1.0
+"""Seconds from a 2xx to the BYE of a call that was to be ended: its ACK comes first (RFC 3261 section 15)."""
+
+
+class OperatorsEnd(NamedTuple):
+    """An operator ends a call that nobody has answered."""
+
+    fields: tuple[bytes, ...]
+    """Header fields of what the caller gets."""
+    answered: Callable[[float], None]
+    """Called where it was answered all the same: both ends are to be hung up."""
 
 
 class Held:
@@ -60,7 +78,7 @@ class Held:
 class CallSetup(Relay):
     """The INVITE of a new call."""
 
-    __slots__ = ("decision", "dialog", "direction", "elsewhere", "offer", "peer", "position", "ringing")
+    __slots__ = ("decision", "dialog", "direction", "elsewhere", "ended", "offer", "peer", "position", "ringing")
 
     def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str,
                  decision: Decision, peer: Peer) -> None:
@@ -77,6 +95,7 @@ class CallSetup(Relay):
         """What the user agent holds of this call."""
         self.elsewhere = False
         """The caller gave up because somebody else had answered."""
+        self.ended: OperatorsEnd | None = None
 
     def start(self, now: float) -> None:
         """Try the first target."""
@@ -149,6 +168,12 @@ class CallSetup(Relay):
             self._withdraw(offer, now)
         super().cancel(now)
 
+    def end(self, how: OperatorsEnd, now: float) -> None:
+        """End it because an operator says so; nothing where its caller has given up already."""
+        if not (self.done or self.cancelled):
+            self.ended = how
+            self.cancel(now)
+
     def _withdraw(self, offer: Offer, now: float) -> None:
         """Take back what the user agent was offered: what it still answers is not heard."""
         self.offer = None
@@ -192,10 +217,14 @@ class CallSetup(Relay):
         self.core.named.learn(self.call, naming_fields(response))
         self.core.counters.call_ended(self.direction, "answered")
         self.server.respond(data, response.status, now)
+        self.core.passing.answered(self.call, response, branch.hop, self.flow, branch.out and branch.out.request)
+        if self.ended is not None:
+            self.core.timers.at(now + ACK_PATIENCE, self.ended.answered)
 
     def answered_again(self, branch: Branch, response: Response) -> None:
         self.core.answered(self.call, branch.target, response, first=False)
         self.core.named.learn(self.call, naming_fields(response))
+        self.core.passing.answered(self.call, response, branch.hop, self.flow, None)
 
     def branch_failed(self, branch: Branch, status: int, response: Response | None, now: float) -> None:
         if self.done:
@@ -207,6 +236,14 @@ class CallSetup(Relay):
             return
         super().branch_failed(branch, status, response, now)
 
+    def finish(self, status: int, data: bytes, by: Side, now: float) -> None:
+        if self.ended is not None:
+            assert self.request is not None
+            status, by = ENDED_STATUS, "operator"
+            tag = self.core.seals.tag(self.request)
+            data = build_response(self.request, status, to_tag=tag, fields=self.ended.fields)
+        super().finish(status, data, by, now)
+
     def deliver(self, status: int, data: bytes, by: Side, now: float) -> None:
         if status in CHALLENGES:
             self.core.expect_credentials(self.dialog, self.call, now)
@@ -214,7 +251,8 @@ class CallSetup(Relay):
             return
         self.core.counters.call_ended(self.direction, "cancelled" if self.cancelled else "failed")
         self.core.named.forget(self.call)
-        ending = Ending(status, "caller" if self.cancelled else by, self.elsewhere)
+        self.core.passing.forget(self.call)
+        ending = Ending(status, "caller" if self.cancelled and by != "operator" else by, self.elsewhere)
         self.core.call_over(self.call, ending, self.server, status, data, now)
 
 
@@ -222,12 +260,13 @@ class Refresh(Relay):
     """A re-INVITE or UPDATE inside a dialog: once accepted it is a sign of life, and whom it shows the caller to be
     connected to is told."""
 
-    __slots__ = ("connected", "named", "sender")
+    __slots__ = ("connected", "contact", "named", "sender")
 
     def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str, sender: Sender) -> None:
         super().__init__(core, request, flow, call)
         self.sender = sender
         self.named = naming_fields(request)
+        self.contact = contact_of(request)
         self.connected: tuple[Identity, ...] = ()
         """Identities of the callee's side, where that sent it."""
 
@@ -235,6 +274,7 @@ class Refresh(Relay):
         super().succeeded(branch, response, data, now)  # before what may be unreadable is looked at
         self.core.alive(self.call, response, self.sender)
         self.core.named.learn(self.call, (*self.named, *naming_fields(response)))
+        self.core.passing.refreshed(self.call, self.sender, self.contact, response)
         if self.connected:
             self.core.tell(self.core.router.connected_line, self.call, self.connected, self.core.wall(),
                            self.sender.dialog, call=self.call)
@@ -270,5 +310,7 @@ class Bye(Relay):
         self._forget()
 
     def _forget(self) -> None:
+        self.core.passing.hung_up(self.call, self.ending.dialog)
         if self.core.standing(self.call) != "open":
             self.core.named.forget(self.call)
+            self.core.passing.forget(self.call)

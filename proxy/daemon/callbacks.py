@@ -20,6 +20,7 @@ from proxy.agent.waiting import WaitingRoom
 from proxy.core.engine import Proxy
 from proxy.core.local import Offer
 from proxy.daemon.clock_watch import ClockWatch
+from proxy.daemon.passing_ends import PassingEnds
 from proxy.daemon.stack import ProxyStack
 from proxy.delivery.deliveries import Deliveries, channels_of
 from proxy.media.client import MediaClient
@@ -27,6 +28,7 @@ from proxy.media.settings import MediaSettings
 from proxy.sip.hop import Flow, Listener
 from proxy.sip.message import Request, Response
 from routing.callbacks.desk import Desk
+from routing.calls import Call
 from routing.events import Event
 from routing.facts import WAITING_ROOM
 from routing.ids import RandomBytes
@@ -94,6 +96,7 @@ class Callbacks:
         self.desk.able = lambda: self.media.up
         self.runner = Runner(self.agent, self.media, self.desk, ledger, ledger, self.stack, proxy.new_id)
         self.waiting = WaitingRoom(self.runner.tools)
+        self.passing = PassingEnds(proxy, self.agent.wiring)
         self.desk.orders = self.runner
         self.registrar = Registrar(self.stack, [
             TrunkRegistration(name, trunk.register_expires) for name, trunk in config.trunk.items() if trunk.register_],
@@ -170,10 +173,14 @@ class Callbacks:
             self._poked = True
             asyncio.get_running_loop().call_later(POKE_PAUSE, self._poke)
 
-    def end_call(self, call: str) -> bool:
-        """End a call that is ours: a callback with both its legs, or a caller who waits through us."""
+    def end_call(self, call: Call) -> bool:
+        """End a call in progress: a callback with both its legs, a caller who waits through us, or a call that passes.
+
+        False where it is none of ours and nothing is known of its dialogs.
+        """
         now = self._proxy.clock()
-        return self.runner.end_call(call, ENDED_BY, now) or self.waiting.end_call(call, ENDED_BY, now)
+        return (self.runner.end_call(call.id, ENDED_BY, now) or self.waiting.end_call(call.id, ENDED_BY, now)
+                or self.passing.end_call(call, ENDED_BY, now))
 
     def phases(self) -> dict[str, tuple[str, str | None]]:
         """Return how far each attempt under way is, and which agent took it."""

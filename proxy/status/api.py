@@ -144,8 +144,8 @@ def _lists(api: APIRouter, do: Do) -> None:
     async def calls(limit: Limit = 100, active: bool = False) -> Response:
         return await do("calls.list", limit=limit, active=active)
 
-    @api.post("/calls/{call}/end", summary="End a call of ours: a callback, or a caller who waits through us",
-              tags=["calls"])
+    @api.post("/calls/{call}/end", tags=["calls"],
+              summary="End a call: a callback with both its legs, a caller who waits, or a call that passes")
     async def end_call(call: Ident) -> Response:
         return await do("calls.end", id=call)
 

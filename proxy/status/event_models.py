@@ -48,7 +48,8 @@ class CallEnded(CallStarted):
     """A call is over, reached or not."""
 
     cause: int = Field(ge=100, le=699, description="Final SIP status; 200: answered and ended by a BYE")
-    by: Side = Field(description="Who ended it; lost: no sign of life any more")
+    by: Side = Field(description="Who ended it; proxy: ourselves; operator: ourselves, because somebody said so; "
+                                 "lost: no sign of life any more")
     talk_s: float | None = Field(description="Seconds from answer to end; null: never answered")
     duration_s: float = Field(description="Seconds from the beginning to the end")
     tried_status: int | None = Field(description="How the try of direct callback failed, SIP status; 408: it rang out")

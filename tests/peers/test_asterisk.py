@@ -246,6 +246,29 @@ def test_a_talk_through_boomerang_out_of_asterisk(office: Office) -> None:
     assert (row["direction"], row["agent"], row["cause"], row["ended_by"]) == ("outbound", "201", 200, "caller")
 
 
+@pytest.mark.parametrize("direction", ["outbound", "inbound"])
+def test_an_operator_ends_a_talk_through_boomerang(office: Office, direction: str) -> None:
+    """Asterisk and SIPp both take the BYE for the other one's, whoever has called whom; Asterisk's UPDATE or re-INVITE
+    right after the ACK has raised a number."""
+    phone = office.phone("201", after=0.3)
+    if direction == "outbound":
+        customer = office.stack.enter_context(Sipp("callee", office.folder, port=office.carrier, pause_ms=300))
+        phone.dial(CUSTOMER)
+    else:
+        customer = office.customer("caller_waits", dialled=UNANSWERED)
+    phone.talks()
+    eventually(lambda: [row for row in office.boomerang.cli("calls", "--active") if row["state"] == "talking"],
+               "the call is answered")
+    [call] = office.boomerang.cli("calls", "--active")
+    assert office.boomerang.cli("calls", "end", call["id"]) == {"id": call["id"]}
+    phone.ended()
+    eventually(lambda: customer.received("BYE "), "the carrier got the BYE")
+    eventually(lambda: office.pbx.channels() == 0, "no channel is left in Asterisk")
+    row = office.call_row()
+    assert (row["direction"], row["cause"], row["ended_by"]) == (direction, 200, "operator")
+    assert not [line for line in office.boomerang.log if "bye_given_up" in line]
+
+
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
 def test_a_pbx_over_a_connection(asterisk: Path, tmp_path: Path, authority: Authority, transport: str) -> None:
     """Asterisk over TCP and TLS with names checked on both sides, the carrier over UDP: double Record-Route."""

@@ -61,6 +61,14 @@ def test_who_was_answered_elsewhere_is_not_missed() -> None:
     assert queued(60, "caller", WATCHED._replace(talking=True)).kind == "neither"
 
 
+def test_who_was_cut_off_by_an_operator_is_not_missed() -> None:
+    for cause in (480, 408):
+        assert unanswered(cause, "operator") == ("neither", None, ("ended_by_operator",), None)
+    assert queued(60, "operator", WATCHED) == ("neither", None, ("ended_by_operator",), None)
+    assert queued(60, "operator", WATCHED, picked=110.0).kind == "talked"
+    assert queued(60, "operator", WATCHED._replace(sign_at=150.0)).kind == "uncertain"
+
+
 def test_lost_calls_are_not_judged() -> None:
     assert unanswered(408, "lost").kind == "uncertain"
     assert unanswered(200, "caller").kind == "uncertain", "answered while we were down"

@@ -1,4 +1,4 @@
-"""Ending a call: one that is ours is ended, one that only passes is not, and both are said."""
+"""Ending a call: one whose dialogs are known is ended, another is not, and both are said."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,19 +8,20 @@ import pytest
 from proxy.control import ControlError
 from proxy.daemon.arguments import UnknownError
 from proxy.daemon.call_verbs import CallVerbs
+from routing.calls import Call
 from tests.routing.world import World
 
 
 class Ender:
-    """Whoever has calls of ours: one of them."""
+    """Whoever knows dialogs: those of one call."""
 
     def __init__(self, ours: str) -> None:
         self.ours = ours
         self.ended: list[str] = []
 
-    def end(self, call: str) -> bool:
-        self.ended += [call] * (call == self.ours)
-        return call == self.ours
+    def end(self, call: Call) -> bool:
+        self.ended += [call.id] * (call.id == self.ours)
+        return call.id == self.ours
 
 
 @pytest.fixture
@@ -31,15 +32,15 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def test_a_call_is_ended_by_its_id_or_the_end_of_it(world: World) -> None:
-    ours, passes = world.calls_in(), world.calls_out()
-    for call in (ours, passes):
+    ours, older = world.calls_in(), world.calls_out()
+    for call in (ours, older):
         world.ledger.decide(call, world.now)
     ender = Ender(ours.id)
     verb = CallVerbs(world.ledger.calls, ender.end).table()["calls.end"]
     assert verb({"id": ours.id[-8:]}) == verb({"id": ours.id}) == {"id": ours.id}
     assert ender.ended == [ours.id] * 2
-    with pytest.raises(ControlError, match="between trunk and PBX"):
-        verb({"id": passes.id})
+    with pytest.raises(ControlError, match="before a restart"):
+        verb({"id": older.id})
     for name in ("", "nobody"):
         with pytest.raises(UnknownError, match="is in progress"):
             verb({"id": name})
