@@ -13,8 +13,8 @@ from proxy.transports.addresses import address_towards, canonical, family_of, is
 
 NONLOCAL_BIND = Path("/proc/sys/net/ipv4/ip_nonlocal_bind")
 """Where it says 1 (hosts that take over addresses), a bind succeeds with an address that is not here."""
-LOCAL_MAX = 4_096
-"""Verdicts about hosts that are kept; they come from messages, so there must be an end."""
+VERDICTS_MAX = 4_096
+"""Verdicts that are kept; what they are about comes from messages, so there must be an end."""
 
 
 class OwnAddresses:
@@ -26,7 +26,8 @@ class OwnAddresses:
         self._any = {(one.transport, ":" in one.bound_host, one.bound_port) for one in listeners
                      if is_wildcard(one.bound_host)}
         self._transports = tuple(dict.fromkeys(one.transport for one in listeners))
-        self._local: dict[str, bool] = {}
+        self._verdicts: dict[tuple[str, int | None, str | None], bool] = {}
+        """By what was asked: every message that passes asks several times, and nearly always the same."""
 
     def holds(self, host: str, port: int | None, transport: str | None) -> bool:
         """Say whether host and port are ours on a transport.
@@ -34,6 +35,15 @@ class OwnAddresses:
         `host`: name or IP address, brackets or none. `port` None: the transport's own. `transport` None: what
         RFC 3263 section 4.1 takes for an address, UDP where we have it; a name may mean any.
         """
+        asked = (host, port, transport)
+        known = self._verdicts.get(asked)
+        if known is None:
+            if len(self._verdicts) >= VERDICTS_MAX:
+                self._verdicts.clear()
+            known = self._verdicts[asked] = self._holds(host, port, transport)
+        return known
+
+    def _holds(self, host: str, port: int | None, transport: str | None) -> bool:
         address = canonical(host)
         if transport is not None:
             return self._is(transport, host, address, port)
@@ -43,21 +53,13 @@ class OwnAddresses:
 
     def forget(self) -> None:
         """Forget which addresses are this machine's: they come and go."""
-        self._local.clear()
+        self._verdicts.clear()
 
     def _is(self, transport: str, host: str, address: str | None, port: int | None) -> bool:
         port = port or (5061 if transport == "tls" else 5060)
         if (transport, address or host.lower(), port) in self._exact:
             return True
-        return address is not None and (transport, ":" in address, port) in self._any and self._is_local(address)
-
-    def _is_local(self, address: str) -> bool:
-        known = self._local.get(address)
-        if known is None:
-            if len(self._local) >= LOCAL_MAX:
-                self._local.clear()
-            known = self._local[address] = is_local(address)
-        return known
+        return address is not None and (transport, ":" in address, port) in self._any and is_local(address)
 
 
 def is_local(address: str) -> bool:

@@ -62,10 +62,10 @@ def test_addresses_of_this_machine_come_and_go(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_verdicts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own, "LOCAL_MAX", 10)
+    monkeypatch.setattr(own, "VERDICTS_MAX", 10)
     for last in range(30):
         assert not ALL.holds(f"198.51.100.{last}", 5060, "udp")
-        assert len(ALL._local) <= 10
+        assert len(ALL._verdicts) <= 10
 
 
 def test_a_machine_that_binds_to_anything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
