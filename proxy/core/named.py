@@ -21,7 +21,7 @@ VALUES_LIMIT = 16
 
 def naming_fields(message: Message) -> tuple[bytes, ...]:
     """Return the values of a message that name addresses of its dialog."""
-    return tuple(value for name in FIELDS if message.has(name) for value in message.values(name))
+    return tuple([value for name in FIELDS for value in message.values(name)])
 
 
 class NamedAddresses:
@@ -37,12 +37,14 @@ class NamedAddresses:
     def learn(self, call: str, fields: tuple[bytes, ...]) -> None:
         """Keep what a message of a call named (`naming_fields`)."""
         known = self._calls.get(call, ())
-        new = tuple(value for value in fields
-                    if value not in known and not any(_stands_alone(peer, value) for peer in self._peers.places))
+        new = [value for value in fields if value not in known and not self._is_peers(value)]
         if new:
             if call not in self._calls and len(self._calls) >= CALLS_LIMIT:
                 del self._calls[next(iter(self._calls))]
             self._calls[call] = (*known, *new)[-VALUES_LIMIT:]
+
+    def _is_peers(self, value: bytes) -> bool:
+        return any(peer in value and _stands_alone(peer, value) for peer in self._peers.places)
 
     def forget(self, call: str) -> None:
         """Drop a call that is over."""
@@ -62,9 +64,9 @@ def name_source(fields: Iterable[bytes], flow: Flow) -> bool:
 
 
 def _stands_alone(peer: bytes, value: bytes) -> bool:
-    """Whether the only address in a value is this one, written out; a value that holds more is kept."""
+    """Whether the only address in a value is this one, which it holds, written out; a value that holds more is kept."""
     at = value.find(peer)
-    return at >= 0 and b"," not in value and b"maddr" not in value and \
+    return b"," not in value and b"maddr" not in value and \
         value[at - 1:at] in (b"@", b":") and value[at + len(peer):at + len(peer) + 1] in (b"", b">", b";", b"?", b" ")
 
 
