@@ -15,6 +15,7 @@ All raise SipError(400) where a header they need is missing or malformed.
 from typing import TypeAlias
 
 from proxy.sip.message import Message, Request, Response
+from proxy.sip.via import MAGIC_COOKIE
 
 Key: TypeAlias = tuple[object, ...]
 
@@ -61,8 +62,9 @@ def branch_key(message: Message) -> Key:
 def named_key(request: Request, method: bytes) -> Key:
     """Name the server transaction of this method that a request belongs to (section 17.2.3)."""
     via = request.via
-    if via.is_rfc3261:
-        return (via.branch, via.sent_by, method)
+    branch = via.branch
+    if branch is not None and branch.startswith(MAGIC_COOKIE):
+        return (branch, via.sent_by, method)
     to_tag = None if method == b"INVITE" else request.to.tag
-    return (via.branch, via.sent_by, method, via.transport, request.uri, to_tag, request.from_.tag, request.call_id,
+    return (branch, via.sent_by, method, via.transport, request.uri, to_tag, request.from_.tag, request.call_id,
             request.cseq.number)

@@ -81,9 +81,11 @@ class Message:
     def values(self, name: bytes) -> list[bytes]:
         """Give the value of every field of this name, unfolded and trimmed, commas left alone."""
         names = self.names
-        if names.count(name) < 2:
-            value = self.value(name)
-            return [] if value is None else [value]
+        count = names.count(name)
+        if not count:
+            return []
+        if count == 1:
+            return [field_value(self.fields[names.index(name)])]
         return [field_value(field) for field, each in zip(self.fields, names, strict=True) if each == name]
 
     # Edits
