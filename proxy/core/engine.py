@@ -170,7 +170,8 @@ class Proxy(Newcomers):
         if token is None:
             self._without_token(request, flow, now)
             return
-        sender, why = token.sender(request.from_.tag, request.to.tag), in_dialog.refusal(self, request, token, flow)
+        sender = token.sender(request.from_.tag, request.to.tag)
+        why = in_dialog.refusal(self, request, token, sender, flow)
         if sender is None or why is not None:
             self._not_inside(request, flow, why or "another_dialog")
             return

@@ -15,7 +15,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from proxy.core.seals import TOKEN_MARK, Token
+from proxy.core.seals import TOKEN_MARK, Sender, Token
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request
@@ -58,9 +58,9 @@ def open_route(core: Newcomers, request: Request) -> Token | None:
     return token
 
 
-def refusal(core: Newcomers, request: Request, token: Token, flow: Flow) -> str | None:
-    """Say why a request with a token that verifies may not pass; None: it may."""
-    if token.sender(request.from_.tag, request.to.tag) is None:
+def refusal(core: Newcomers, request: Request, token: Token, sender: Sender | None, flow: Flow) -> str | None:
+    """Say why a request with a token that verifies may not pass; None: it may. `sender`: whose it says that it is."""
+    if sender is None:
         return "another_dialog"
     is_peer = bool(core.peers.candidates(flow))
     if not token.is_call:
@@ -119,7 +119,10 @@ def _located(core: Newcomers, request: Request, flow: Flow, relay: Relay | None,
 def acknowledge(core: Newcomers, request: Request, flow: Flow) -> None:
     """Forward an ACK to a 2xx that used the branch of its INVITE (RFC 6026 section 7.1)."""
     token = open_route(core, request) if request.to.tag is not None else None
-    if token is not None and refusal(core, request, token, flow) is None:
-        core.acknowledged(token.call, token.sender(request.from_.tag, request.to.tag))
+    if token is None:
+        return
+    sender = token.sender(request.from_.tag, request.to.tag)
+    if refusal(core, request, token, sender, flow) is None:
+        core.acknowledged(token.call, sender)
         core.prepare(request, trusted=core.flow_trusted(flow))
         forward(core, request, flow, None)
