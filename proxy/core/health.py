@@ -68,6 +68,10 @@ class Health:
         circuit = self._circuits.get(hop)
         return circuit is not None and circuit.open_until is not None
 
+    def all_in_doubt(self, hops: Iterable[Hop]) -> bool:
+        """Whether that is so of every one of these."""
+        return bool(self._circuits) and all(self.in_doubt(hop) for hop in hops)
+
     def failed(self, hop: Hop, now: float, *, hard: bool = False) -> None:
         """Record that the hop did not answer, or answered 503; `hard`: that alone opens the circuit."""
         circuit = self._circuits.get(hop)

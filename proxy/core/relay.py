@@ -138,7 +138,7 @@ class Relay:
         """Send the request to a peer, or to where a name leads. False where there is no address that we can reach."""
         assert self.request is not None
         hops = self.core.ways(self.request, to, now)
-        if hops and all(self.core.health.in_doubt(hop) for hop in hops):
+        if hops and self.core.health.all_in_doubt(hops):
             self.hurry_until = self.hurry_until or now + DOWN_PATIENCE
         else:
             self.hurry_until = None
