@@ -81,7 +81,10 @@ class Dialogs:
         """Return the dialog with this tag; of a call from before a restart the only one. None: there is none."""
         if not self.known:
             return self._all[0] if self._all else None
-        return next((dialog for dialog in self._all if dialog.tag == tag), None)
+        for dialog in self._all:
+            if dialog.tag == tag:
+                return dialog
+        return None
 
     def hang_up(self, tag: str) -> Dialog | None:
         """End the dialog with this tag and return it; None: there is none, or it was over before."""
@@ -112,6 +115,11 @@ class Dialogs:
     @property
     def session(self) -> float | None:
         """The longest session interval among those that are up; None: one has no session timer."""
-        sessions = [dialog.session for dialog in self._all if not dialog.over]
-        known = [session for session in sessions if session is not None]
-        return max(known) if known and len(known) == len(sessions) else None
+        longest: float | None = None
+        for dialog in self._all:
+            if dialog.over:
+                continue
+            if dialog.session is None:
+                return None
+            longest = dialog.session if longest is None else max(longest, dialog.session)
+        return longest
