@@ -168,7 +168,7 @@ class Newcomers(Told):
         return NewCall(
             id=call, direction="inbound" if inbound else "outbound", trunk=source.name if inbound else other.name,
             pbx=other.name if inbound else source.name, dialled=dialled,
-            identities=identities(request, names, self.domains), withheld=withheld(request),
+            identities=identities(request, names, self.domains), withheld=withheld(request, self.domains),
             sip_call_id=request.call_id.decode("utf-8", "replace"))
 
     def _decide(self, facts: NewCall, call: str) -> Decision:

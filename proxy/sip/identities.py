@@ -118,14 +118,14 @@ def _text(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
-def withheld(request: Message) -> bool:
+def withheld(request: Message, domains: Domains) -> bool:
     """Whether a caller asked not to be shown: in Privacy or Remote-Party-ID, or by an address that names nobody.
 
     RFC 3323 sections 4.1.1.3 and 4.2; draft-ietf-sip-privacy-04 section 4 for Remote-Party-ID.
     """
     if hides_identity(request):
         return True
-    from_, *shown = identities(request, (b"from", *CONNECTED), frozenset())
+    from_, *shown = identities(request, (b"from", *CONNECTED), domains)
     return from_.display.lower() == "anonymous" or any(map(names_nobody, (from_, *shown)))
 
 
