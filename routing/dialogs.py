@@ -96,7 +96,10 @@ class Dialogs:
 
     def up(self, now: float) -> Dialog | None:
         """Return the first one in which the call goes on."""
-        return next((dialog for dialog in self._all if dialog.holds(now)), None)
+        for dialog in self._all:
+            if dialog.holds(now):
+                return dialog
+        return None
 
     def only_unacknowledged(self, now: float) -> bool:
         """Whether, of what has not ended, nothing was acknowledged, and all of it too long ago."""
