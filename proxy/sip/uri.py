@@ -114,7 +114,8 @@ class Uri:
 
     @property
     def _named_transport(self) -> str | None:
-        return (self.params.get(b"transport") or b"").decode("ascii", "replace").lower() or None
+        named = self.params.get(b"transport")
+        return named.decode("ascii", "replace").lower() if named else None
 
     def destination(self) -> tuple[str, int | None, str | None, bool]:
         """Give what RFC 3263 section 4 asks of it: host (that of `maddr` first), port, transport, whether it is sips.
