@@ -16,7 +16,7 @@ _NAME: Final = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 _SCHEME: Final = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*://|sips?:)")
 _HOST: Final = re.compile(r"[\w.-]*")
 _PORT_OR_ADDRESS: Final = re.compile(r"[0-9]+(?![\w!])|[/\[]|[0-9A-Fa-f:.]*$")
-_USER_INFO: Final = re.compile(r"[^\s'\"]*:[^\s'\"]*@")
+_WORD: Final = re.compile(r"[^\s'\"]+")
 
 CREDENTIALS_VARIABLE: Final = "CREDENTIALS_DIRECTORY"
 """Environment variable in which systemd names the folder of a unit's credentials (systemd.exec(5))."""
@@ -40,7 +40,13 @@ def hide(text: str, written: object) -> str:
         for secret in _secrets(written):
             for form in (secret, repr(secret)[1:-1]):
                 text = text.replace(form, HIDDEN)
-    return _USER_INFO.sub(f"{HIDDEN}@", text)
+    return _WORD.sub(_without_user_info, text)
+
+
+def _without_user_info(word: re.Match[str]) -> str:
+    """Return a word without `user:password` before its last `@`. One look at each sign: a word may be a megabyte."""
+    before, mark, after = word[0].rpartition("@")
+    return f"{HIDDEN}@{after}" if mark and ":" in before else word[0]
 
 
 def _secrets(written: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from config.secret import RULE, SECRET_BYTES, read_secret
+from config.secret import RULE, SECRET_BYTES, hide, read_secret
 
 
 def test_from_the_environment() -> None:
@@ -48,3 +48,12 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     ]:
         with pytest.raises(ValueError, match=reason):
             read_secret(reference, tmp_path, environ={})
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("is 'smtp://me:pw@host:25'", "is '***@host:25'"), ("a:b@c:d@e", "***@e"), ("me@host:5060", "me@host:5060"),
+    ("a:b", "a:b"), ("x:y@ and z", "***@ and z"), ("x" * 1_000_000, "x" * 1_000_000),
+    (":" * 1_000_000, ":" * 1_000_000),
+])
+def test_what_stands_before_an_at_is_hidden_however_long_the_text(text: str, said: str) -> None:
+    assert hide(text, None) == said
