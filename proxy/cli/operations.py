@@ -17,7 +17,7 @@ from proxy.folder import UMASK, FolderHeldError, FolderLock, make
 
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What to make.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace FILE where it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a backup that is there.")] = False,
     config: Config = None,
     json: Json = False,
 ) -> None:
