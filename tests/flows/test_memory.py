@@ -169,4 +169,4 @@ def count(objects: list[object], without: tuple[str, ...] = KEPT) -> Counter[str
     """Objects of ours by type."""
     kinds = (type(each) for each in objects)
     return Counter(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds
-                   if kind.__module__.startswith(OURS) and kind.__qualname__ not in without)
+                   if str(kind.__module__).startswith(OURS) and kind.__qualname__ not in without)

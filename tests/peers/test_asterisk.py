@@ -202,13 +202,15 @@ def test_a_caller_goes_through_the_queue_untouched(office: Office) -> None:
 
 def test_a_queue_that_answers_first_though_nobody_said_so(office: Office) -> None:
     """Nobody is there, and callers hang up. They count as talked: that is an alarm, and it names the setting."""
+    def alarms() -> list[str]:
+        standing = office.boomerang.cli("status")["alarms"]
+        return [one["text"] for one in standing if one["name"] == "answers_first_office"]
+
     office.customer(talk_ms=100).finish()
-    assert office.boomerang.cli("status")["alarms"] == []
+    assert alarms() == []
     for _ in range(4):
         office.customer(talk_ms=100).finish()
-    (alarm,) = eventually(lambda: office.boomerang.cli("status")["alarms"], "the alarm")
-    assert alarm["name"] == "answers_first_office"
-    assert "pbx.office.answers" in alarm["text"]
+    assert "pbx.office.answers" in eventually(alarms, "the alarm")[0]
 
 
 def test_a_queue_that_does_not_answer_first_says_who_did(office: Office) -> None:

@@ -73,4 +73,4 @@ def count(objects: list[object]) -> Counter[str]:
     """Objects of the media process by type."""
     kinds = (type(each) for each in objects)
     return Counter(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds
-                   if kind.__module__.startswith("proxy.media"))
+                   if str(kind.__module__).startswith("proxy.media"))
