@@ -158,7 +158,7 @@ def test_mutations(transport: str) -> None:
             reply = _answer(rng, sent[-1])
             world.give(mutate(rng, reply) if rng.random() < 0.5 else reply, PBX, transport)
     assert answered > MUTATIONS // 20
-    assert forwarded > MUTATIONS // 40
+    assert forwarded > MUTATIONS // 50  # few: what is in no dialog of a call in progress is refused
     assert most < MUTATIONS
     assert world.notes.failures == []
     world.wait(LONG)
