@@ -440,8 +440,7 @@ class Ledger(Aftermath):
         self._forget(entry)
         events: list[Event] = []
         if entry.rung is not None:
-            away = ending.by != "operator" and absence.is_absent(ending.cause, ending.q850, entry.rang) and \
-                not entry.answered_at
+            away = absence.is_absent(ending.cause, ending.q850, entry.rang) and not entry.answered_at
             events += self._move(entry.rung, -1, 0, now, entry.id, "away" if away else idle(ending.cause))
         if entry.held is not None:
             events += self._move(entry.held, 0, -1, now, entry.id)
