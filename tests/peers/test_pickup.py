@@ -95,12 +95,13 @@ def test_a_callback_is_of_whoever_took_it(build: Build, how: str) -> None:
     seen, rung = len(customer.lines), len(first.lines)
     customer.hang_up()
     customer.ended(after=seen)
-    colleague = site.agent("202", answer="silent")
     if forwards:
+        colleague = site.agent("202", answer="silent")
         assert CUSTOMER in colleague.rings(20)
         colleague.pick_up()
-    else:
+    else:  # 202, who is idle longer, has no phone until 201 rings: nobody else can be rung
         assert CUSTOMER in first.rings(20, after=rung)
+        colleague = site.agent("202", answer="silent")
         colleague.dial("**201")
     colleague.talks()
     began = len(customer.lines)
