@@ -11,12 +11,8 @@ from typing import Final
 from config.control_socket import DATABASE_NAME
 from config.node import NodeConfig
 from config.policy import Policy, heeds_missed
-from proxy.agent.ports import Account, PeerSide
-from proxy.agent.presence import Presence
-from proxy.agent.registration import Registrar, RegistrationState, TrunkRegistration
-from proxy.agent.runner import Runner
-from proxy.agent.user_agent import Agent
-from proxy.agent.waiting import WaitingRoom
+from proxy.callbacks.runner import Runner
+from proxy.callbacks.waiting import WaitingRoom
 from proxy.core.engine import Proxy
 from proxy.core.local import Offer
 from proxy.daemon.clock_watch import ClockWatch
@@ -25,8 +21,12 @@ from proxy.daemon.stack import ProxyStack
 from proxy.delivery.deliveries import Deliveries, channels_of
 from proxy.media.client import MediaClient
 from proxy.media.settings import MediaSettings
+from proxy.presence.presence import Presence
 from proxy.sip.hop import Flow, Listener
 from proxy.sip.message import Request, Response
+from proxy.ua.ports import Account, PeerSide
+from proxy.ua.registration import Registrar, RegistrationState, TrunkRegistration
+from proxy.ua.user_agent import UserAgent
 from routing.callbacks.desk import Desk
 from routing.calls import Call
 from routing.events import Event
@@ -88,7 +88,7 @@ class Callbacks:
         self._journal = proxy.journal
         self.stack = ProxyStack(proxy, accounts(config), random_bytes, from_hosts(config))
         self.media = MediaClient(media_settings(config, listener), self._alarm)
-        self.agent = Agent(self.stack, self.media)
+        self.agent = UserAgent(self.stack, self.media)
         self.presence = Presence(self.stack, ledger)
         self.desk = Desk(store, ledger.policy, config.node.name, ledger.teller, ledger, random_bytes)
         self.desk.on_alarm = ledger.alarm

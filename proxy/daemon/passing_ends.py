@@ -10,9 +10,6 @@ Rules
 from functools import partial
 from typing import Final
 
-from proxy.agent.dialog_request import DialogRequest
-from proxy.agent.ports import PeerSide
-from proxy.agent.wiring import Far, Wiring
 from proxy.core.engine import Proxy
 from proxy.core.passing import FarEnd
 from proxy.core.seals import TOKEN_MARK
@@ -21,6 +18,9 @@ from proxy.sip.address import NameAddr
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.message import Response
+from proxy.ua.dialog_request import DialogRequest
+from proxy.ua.ports import PeerSide
+from proxy.ua.wiring import Far, Wiring
 from routing.calls import Call
 from routing.facts import Ending
 

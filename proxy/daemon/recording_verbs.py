@@ -13,7 +13,7 @@ from proxy.daemon.arguments import UnknownError, limit_of, look_up, number_of, w
 from routing.store.reader import Reader
 
 NAME: Final = re.compile(r"(\d{8}T\d{6}Z)-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[0-9A-Za-z]+-[0-9A-Za-z]+\.wav")
-"""A name that `proxy.agent.talk.recording_name` gives: when it began, and the attempt."""
+"""A name that `proxy.callbacks.talk.recording_name` gives: when it began, and the attempt."""
 LONGEST_NAME: Final = 255
 LARGEST: Final = 1 << 40
 """Bytes of a recording, at the most."""

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from proxy.agent.ports import Account, PeerSide
 from proxy.core.engine import Proxy
 from proxy.core.named import name_source
 from proxy.core.outward import UDP_LIMIT, return_address
@@ -15,6 +14,7 @@ from proxy.sip.client import ClientOwner, ClientTransaction
 from proxy.sip.hop import Flow, Hop, Listener
 from proxy.sip.message import Request, Response
 from proxy.sip.server import ServerOwner, ServerTransaction
+from proxy.ua.ports import Account, PeerSide
 
 TOKEN_BYTES = 10
 BROADCAST = "255.255.255.255"

@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
-from proxy.agent.ports import CodecName, Stream
 from proxy.media import rtp
 from proxy.media.codecs import Convert, converter
 from proxy.media.farend import Address, FarEnd
@@ -15,6 +14,7 @@ from proxy.media.outflow import Outflow
 from proxy.media.ports import PortPair
 from proxy.media.silence import SilenceWatch
 from proxy.media.speaker import Speaker
+from proxy.ua.ports import CodecName, Stream
 
 DATAGRAM_MAX: Final = 2048
 VERSION: Final = 2

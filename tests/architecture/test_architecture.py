@@ -19,7 +19,9 @@ ROOMS = {
     "proxy.sip": 2,
     "proxy.output": 2,
     "proxy.core": 3,
-    "proxy.agent": 3,
+    "proxy.ua": 3,
+    "proxy.callbacks": 4,
+    "proxy.presence": 4,
     "proxy.transports": 4,
     "proxy.media": 4,
     "proxy.delivery": 4,
@@ -44,7 +46,7 @@ ROOMS = {
 BARE = {"proxy"}
 """Packages that only hold rooms: their `__init__` imports nothing."""
 
-PURE = ("config", "routing", "proxy.sip", "proxy.core", "proxy.agent")
+PURE = ("config", "routing", "proxy.sip", "proxy.core", "proxy.ua", "proxy.callbacks", "proxy.presence")
 """Rooms without I/O, clock and chance: time comes in as an argument."""
 
 NOT_PURE = {"routing.store"}
@@ -152,7 +154,8 @@ def test_no_file_knows_this_machine_or_a_registry() -> None:
     assert found == []
 
 
-LISTED = ("config", "routing", "routing/store", "routing/callbacks", "proxy", "proxy/sip", "proxy/core", "proxy/agent",
+LISTED = ("config", "routing", "routing/store", "routing/callbacks", "proxy", "proxy/sip", "proxy/core", "proxy/ua",
+          "proxy/callbacks", "proxy/presence",
           "proxy/media", "proxy/transports", "proxy/status", "proxy/delivery", "proxy/daemon")
 """Folders each of whose files a README has in a table: the folder's own, else that of the folder above."""
 

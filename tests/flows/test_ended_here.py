@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from proxy.agent.ports import Account
-from proxy.agent.wiring import Wiring
 from proxy.core.passing import CALLS_LIMIT, PassingCalls
 from proxy.core.seals import Sender
 from proxy.daemon.passing_ends import PassingEnds
 from proxy.daemon.stack import ProxyStack
 from proxy.sip.message import Request
+from proxy.ua.ports import Account
+from proxy.ua.wiring import Wiring
 from routing.calls import Call
 from routing.direct import Record
 from routing.identity import Answers

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from proxy.agent.ports import Account
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
+from proxy.ua.ports import Account
 from tests.kit.digest_server import challenge
 from tests.kit.legs import ANSWER, NUMBER, SDP_TYPE, LegWorld, sdp
 from tests.kit.world import PBX_2, TRUNK, World, address

@@ -2,8 +2,8 @@
 
 import pytest
 
-from proxy.agent.ports import Leg
 from proxy.sip.message import Response
+from proxy.ua.ports import Leg
 from tests.kit.actor import DIALLED
 from tests.kit.legs import ANSWER, LegWorld, sdp
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from proxy.agent.ports import Account
 from proxy.sip.message import Request
+from proxy.ua.ports import Account
 from tests.kit.digest_server import challenge, is_good, read
 from tests.kit.legs import ANSWER, LegWorld, sdp
 

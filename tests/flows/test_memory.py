@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from proxy.agent.ports import Account
+from proxy.ua.ports import Account
 from routing.identity import Answers
 from tests.flows.test_waiting import CAMPAIGN
 from tests.kit.callback_site import CUSTOMER, NUMBER, POLICY, Plan, Site
@@ -18,8 +18,8 @@ from tests.kit.sip_text import SDP
 ROUNDS = 50
 OVER = 400.0
 """Seconds after which nothing of a call is remembered."""
-OURS = ("proxy.agent", "proxy.core", "proxy.daemon", "proxy.sip", "routing.callbacks.task", "routing.calls",
-        "routing.dialogs", "routing.facts", "tests.kit.fake_media")
+OURS = ("proxy.ua", "proxy.callbacks", "proxy.presence", "proxy.core", "proxy.daemon", "proxy.sip",
+        "routing.callbacks.task", "routing.calls", "routing.dialogs", "routing.facts", "tests.kit.fake_media")
 KEPT = ("NameAddr", "Uri", "CSeq", "Identity", "Task")
 """Values that a cache of fixed size remembers, and tasks in the agenda, which is swept when most of it is stale."""
 CHALLENGE = 'Digest realm="carrier", nonce="n", algorithm=MD5, qop="auth"'

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from proxy.agent.ports import Account
-from proxy.agent.registration import FIRST_PAUSE, LONGEST_PAUSE, Registrar, TrunkRegistration
 from proxy.sip.message import Request
+from proxy.ua.ports import Account
+from proxy.ua.registration import FIRST_PAUSE, LONGEST_PAUSE, Registrar, TrunkRegistration
 from tests.kit.actor import Actor
 from tests.kit.digest_server import challenge
 from tests.kit.legs import LegWorld

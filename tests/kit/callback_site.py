@@ -14,10 +14,8 @@ from functools import partial
 from typing import cast
 
 from config.policy import parse_policy
-from proxy.agent.ports import Account, PeerSide
-from proxy.agent.runner import Runner
-from proxy.agent.user_agent import Agent
-from proxy.agent.waiting import WaitingRoom
+from proxy.callbacks.runner import Runner
+from proxy.callbacks.waiting import WaitingRoom
 from proxy.core.engine import Parts, Proxy
 from proxy.core.local import Offer
 from proxy.core.peers import Peer, PeerTable
@@ -26,6 +24,8 @@ from proxy.daemon.stack import ProxyStack
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request, Response
 from proxy.sip.timers import Timers
+from proxy.ua.ports import Account, PeerSide
+from proxy.ua.user_agent import UserAgent
 from routing.callbacks.desk import Desk
 from routing.callbacks.facts import AttemptRow, TaskRow
 from routing.facts import WAITING_ROOM
@@ -132,7 +132,7 @@ class Node:
         self.proxy.router = self.ledger
         self.stack = ProxyStack(self.proxy, site.accounts, site.random)
         self.media = FakeMedia(self.proxy.timers, lambda: site.now)
-        self.agent = Agent(self.stack, self.media)
+        self.agent = UserAgent(self.stack, self.media)
         self.desk = Desk(site.store, policy, "edge1", self.ledger.teller, self.ledger, site.random)
         self.runner = Runner(self.agent, self.media, self.desk, self.ledger, self.ledger, self.stack, site.new_id)
         self.waiting = WaitingRoom(self.runner.tools)

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from proxy.agent.own_leg import LegBook
-from proxy.agent.ports import Account, Ended, Incoming, LegEnd, LegOrder, LegOwner, Stack
-from proxy.agent.runner import Runner
+from proxy.callbacks.own_leg import LegBook
+from proxy.callbacks.runner import Runner
 from proxy.sip.timers import Timers
+from proxy.ua.ports import Account, Ended, Incoming, LegEnd, LegOrder, LegOwner, Stack
 from routing.callbacks.facts import LegRow, Order, Outcome, OwnCall, Step
 from routing.facts import Ending, Identity
 from tests.kit.fake_media import FakeMedia, FakeSession
@@ -182,7 +182,7 @@ class FakeLeg:
 
 
 class FakeLegs:
-    """`ports.UserAgent` without SIP."""
+    """`ports.LegMaker` without SIP."""
 
     def __init__(self, stack: FakeStack, media: FakeMedia) -> None:
         self.stack, self.media = stack, media

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from proxy.agent.ports import Clip, MediaAddress, MediaEars, Stream
 from proxy.sip.timers import Timers
+from proxy.ua.ports import Clip, MediaAddress, MediaEars, Stream
 
 HOST = "127.0.0.1"
 FIRST_PORT = 16384

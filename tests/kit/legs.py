@@ -1,15 +1,15 @@
-"""A user agent in a test tube: the engine of `world.py` with an Agent behind it, phones by script, no sound."""
+"""A user agent in a test tube: the engine of `world.py` with a UserAgent behind it, phones by script, no sound."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from proxy.agent.ports import Account, Incoming, Leg, LegEnd, LegOrder, PeerSide
-from proxy.agent.user_agent import Agent
 from proxy.daemon.stack import ProxyStack
 from proxy.sip.hop import Flow, Transport
 from proxy.sip.message import Request, Response
+from proxy.ua.ports import Account, Incoming, Leg, LegEnd, LegOrder, PeerSide
+from proxy.ua.user_agent import UserAgent
 from routing.facts import Decision, Target
 from tests.kit.fake_media import FakeMedia, FakeSession
 from tests.kit.script import Script
@@ -137,7 +137,7 @@ class LegWorld(Script):
         proxy = self.world.proxy
         self.stack = ProxyStack(proxy, self.accounts, self._random, self.from_hosts)
         self.media = FakeMedia(proxy.timers, proxy.clock)
-        self.agent = Agent(self.stack, self.media)
+        self.agent = UserAgent(self.stack, self.media)
         proxy.local = Door(self)
 
     def restart(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from proxy.agent.talk import recording_name
+from proxy.callbacks.talk import recording_name
 from proxy.control import ControlError
 from proxy.daemon.arguments import UnknownError
 from proxy.daemon.recording_verbs import CHUNK, RecordingVerbs

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from proxy.agent.ports import Clip
 from proxy.demo import waiting
 from proxy.demo.audio import Audio
 from proxy.demo.sound import is_tone, pause, power, spoken, tone
 from proxy.demo.waiting import DemoError, News
 from proxy.media.rtp import codec, parse_event, payload_of
+from proxy.ua.ports import Clip
 from tests.kit.tones import alaw_encode, sine
 
 OFFER = (b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"

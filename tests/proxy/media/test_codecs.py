@@ -7,9 +7,9 @@ from G722 import G722  # type: ignore[import-not-found]
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.agent.ports import CodecName
 from proxy.media.codecs import converter, loudness
 from proxy.media.rtp import codec
+from proxy.ua.ports import CodecName
 from tests.kit.tones import alaw_decode, alaw_encode, power, sine, ulaw_decode, ulaw_encode
 
 EVERY = bytes(range(256))

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from proxy.agent.ports import Clip
 from proxy.media import process
 from proxy.media.client import MediaClient
 from proxy.media.settings import MediaSettings
+from proxy.ua.ports import Clip
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.tones import heard
 from tests.kit.waiting import eventually

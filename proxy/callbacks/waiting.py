@@ -1,0 +1,323 @@
+"""The waiting room: a caller's way into the PBX's queue through ourselves, so that their keys are heard.
+
+Rules
+- Two legs, the caller's and their place at the PBX, which see each other as they would without us: ringing, early
+  media, the answer, whom the caller is connected to, the failure, the end. Their audio and keys cross.
+- What cannot be served here goes its normal way untouched: an offer without a codec of ours, no media process, a PBX
+  that refuses before it has rung anybody. After that its failure is the caller's.
+- A key counts as soon as it is promised on disk what it stands for. Then the place is given up, the caller is told, and
+  their leg ends. Whoever is promised nothing waits on.
+- Nobody is in a call with us that the next process would not know of: both legs are written down first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from proxy.callbacks.own_leg import Tools
+from proxy.sip.errors import SipError
+from proxy.sip.message import Request
+from proxy.sip.requests import MAX_FORWARDS
+from proxy.sip.sdp_audio import SDP, session_of
+from proxy.sip.timers import Timer
+from proxy.sip.uri import Uri
+from proxy.ua.leg import MEDIA_FAILED, WRITING_PATIENCE
+from proxy.ua.ports import Clip, Incoming, Leg, LegEnd, LegOrder, LegOwner
+from routing.callbacks.facts import LegRow, Waits
+from routing.facts import Ending, Side, bare_identities
+
+RINGS_ON: Final = 190.0
+"""Seconds that a place may ring without a word of the PBX, as on the proxy path (Timer C)."""
+FAREWELL: Final = 15.0
+"""Seconds that the last words may take, where the end of their playing is not told."""
+OFFERED: Final = 1
+LAST_WORDS: Final = 2
+"""Tags of what is played."""
+UNAVAILABLE: Final = 480
+"""What the caller gets where the PBX's failure is nothing they could act on."""
+FOR_US: Final = frozenset({401, 407, 422, 487, 491})
+"""Failures that only who made the INVITE can act on: the place's was ours."""
+SILENCE: Final = 408
+MEDIA_PATIENCE: Final = 1.0
+"""Seconds until the call to the PBX has left; else the media process hangs, and the call goes its normal way."""
+OWN_FIELDS: Final = frozenset(name.encode() for name in (
+    "via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "route", "record-route", "require",
+    "proxy-require", "supported", "allow", "allow-events", "session-expires", "min-se", "rack", "rseq", "authorization",
+    "proxy-authorization", "accept", "accept-encoding", "mime-version", "user-agent", "timestamp", "path",
+))
+"""Headers that are about the leg itself; all others of the caller pass, as they do on the proxy path."""
+
+
+class WaitingRoom:
+    """Everybody who waits."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._waiting: dict[str, Waiting] = {}
+
+    def take(self, incoming: Incoming, now: float) -> bool:
+        """Take a caller to where they were headed. False: their call must go its normal way."""
+        pbx = self._tools.ledger.pbx_of(incoming.call)
+        waits = self._tools.ledger.waits(incoming.call, self._tools.stack.wall())
+        if pbx is None or waits is None or incoming.call in self._waiting or not is_ours(incoming.request):
+            return False
+        waiting = Waiting(self._tools, incoming, waits, lambda: self._waiting.pop(incoming.call, None))
+        self._waiting[incoming.call] = waiting
+        if not waiting.begin(pbx, now):
+            self._waiting.pop(incoming.call, None)
+            return False
+        return True
+
+    def hang_up(self, now: float) -> None:
+        """End everything: the process ends."""
+        for waiting in tuple(self._waiting.values()):
+            waiting.hang_up("shutting down", now)
+
+    def end_call(self, call: str, reason: str, now: float) -> bool:
+        """End a caller's call and their place; False where they do not wait through us."""
+        waiting = self._waiting.get(call)
+        if waiting is None:
+            return False
+        waiting.hang_up(reason, now)
+        return True
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+
+class Waiting(LegOwner):
+    """One caller and their place."""
+
+    def __init__(self, tools: Tools, incoming: Incoming, waits: Waits, over: Callable[[], object]) -> None:
+        """`over`: told when nothing of it is left."""
+        self._tools, self._incoming, self._waits, self._over = tools, incoming, waits, over
+        self._media = tools.media
+        self._caller: Leg | None = None
+        self._place: Leg | None = None
+        self._joined = self._told = self._sent = False
+        """Whether they hear each other; whether the caller was told of the key; whether the PBX was called."""
+        self._asking = False
+        """A key waits for the disk."""
+        self._pressed = ""
+        """The key that was pressed last."""
+        self._leaving = False
+        """They were promised a callback, or everything ends: what the place does is nothing to the caller."""
+        self._by_place = False
+        """The PBX ended it."""
+        self._timer: Timer | None = None
+
+    def begin(self, pbx: str, now: float) -> bool:
+        """Call the PBX as the caller did; False where that fails at once."""
+        incoming, legs = self._incoming, self._tools.legs
+        try:
+            order = place_order(incoming.request, self._tools.new_id(), pbx)
+            place = self._place = legs.place(order, self, now)
+            self._caller = legs.take(incoming, self, now)
+            self._tools.stack.timers.at(now + WRITING_PATIENCE, place.go)
+            self._tools.stack.timers.at(now + MEDIA_PATIENCE, self._has_left)
+            self._tools.desk.leg(self._row(place), lambda: place.go(self._tools.stack.clock()))
+        except Exception as error:
+            self._tools.stack.note("leg_failed", incoming.call, error=repr(error))
+            self.hang_up("", now)
+            return self._caller is not None
+        return True
+
+    def hang_up(self, reason: str, now: float) -> None:
+        """End both legs."""
+        self._leaving = True
+        for leg in (self._place, self._caller):
+            if leg is not None and not leg.over:
+                leg.hang_up(now, reason=reason)
+
+    # LegOwner
+
+    def leg_sent(self, leg: Leg, now: float) -> None:
+        """See LegOwner."""
+        self._sent = True
+        self._remember(leg)
+
+    def leg_ringing(self, leg: Leg, early_media: bool, now: float) -> None:
+        """See LegOwner."""
+        self._remember(leg)
+        if self._caller is None or self._leaving:
+            return
+        self._incoming.final = True
+        if early_media and session_of(self._incoming.request) is not None:  # else they hear nothing before the ACK
+            self._caller.early(now)
+            self._join()
+            self._offer()
+        else:
+            self._caller.ring(now)
+
+    def leg_accepted(self, leg: Leg, go: Callable[[float], None], now: float) -> None:
+        """See LegOwner."""
+        self._tools.once_kept(self._row(leg), go)
+
+    def leg_answered(self, leg: Leg, now: float) -> None:
+        """See LegOwner."""
+        if self._caller is None or self._leaving:
+            return
+        if leg is self._place:
+            self._incoming.final = True
+            self._incoming.identities = leg.identities
+            self._caller.answer(now)
+            self._join()
+        else:
+            self._offer()
+
+    def leg_digit(self, leg: Leg, digit: str, info: bool, now: float) -> None:
+        """See LegOwner. As RFC 4733 a key went across with the audio; one in signalling is passed on here."""
+        if leg is self._caller and digit in self._waits.keys and not self._leaving and not self._asking:
+            self._asking, self._pressed = True, digit
+            self._tools.tell(self._tools.ledger.pressed, leg.call, digit, self._tools.stack.wall(), self._promised,
+                             call=leg.call)
+        other = self._place if leg is self._caller else self._caller
+        if info and self._joined and other is not None:
+            self._media.press(other.call, digit)
+
+    def leg_held(self, leg: Leg, held: bool, now: float) -> None:
+        """See LegOwner: what the media session does with it is enough."""
+
+    def leg_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], private: bool,
+                      now: float) -> None:
+        """See LegOwner. What the PBX says of whom it rings is for the caller's display, and for the rules."""
+        if leg is not self._place or self._caller is None or self._leaving:
+            return
+        shown = bare_identities(identities)
+        self._tools.tell(self._tools.ledger.connected_line, self._caller.call, shown, self._tools.stack.wall(),
+                         call=self._caller.call)
+        if not private:
+            self._caller.refresh_target("", identities[0][1], now)
+
+    def leg_played(self, leg: Leg, tag: int, now: float) -> None:
+        """See LegOwner."""
+        if tag == LAST_WORDS and not leg.over:
+            leg.hang_up(now)
+
+    def leg_given_up(self, leg: Leg, end: LegEnd, now: float) -> None:
+        """See LegOwner."""
+        self._give_back(end, now)
+
+    def leg_silent(self, leg: Leg, seconds: float, now: float) -> None:
+        """See LegOwner: who waits is silent."""
+
+    def leg_ended(self, leg: Leg, end: LegEnd, now: float) -> None:
+        """See LegOwner."""
+        self._tools.tell(self._tools.desk.leg_gone, leg.call, call=leg.call)
+        caller, place = self._caller, self._place
+        if leg is caller:
+            if end.cause == 200:
+                ending = Ending(200, self._who(end))
+                self._tools.tell(self._tools.ledger.ended, leg.call, ending, self._tools.stack.wall(), call=leg.call)
+            if place is not None and not place.over:
+                place.hang_up(now, reason=end.reason)
+        else:
+            self._give_back(end, now)
+        if all(one is None or one.over for one in (caller, place)):
+            if self._timer is not None:
+                self._timer.cancel()
+            self._caller = self._place = None  # they know us
+            self._over()
+
+    # Inside
+
+    def _give_back(self, end: LegEnd, now: float) -> None:
+        """The place is lost: the caller gets how."""
+        caller = self._caller
+        if caller is not None and not caller.over and not self._leaving:
+            self._by_place = True
+            caller.hang_up(now, self._failure(end), end.reason)
+
+    def _has_left(self, now: float) -> None:
+        if not self._sent:
+            self.hang_up("", now)
+
+    def _failure(self, end: LegEnd) -> int:
+        """What the caller gets for how their place ended; 0: it was answered."""
+        if end.cause < 300:
+            return 0
+        if end.cause == SILENCE or (end.cause == 487 and end.by == "us"):  # a second time would be as long again
+            self._incoming.final = True
+            return SILENCE
+        return UNAVAILABLE if end.cause < 400 or end.cause in FOR_US else end.cause
+
+    def _who(self, end: LegEnd) -> Side:
+        if end.by == "far":
+            return "caller"
+        if end.by == "lost":
+            return "proxy" if end.reason == MEDIA_FAILED else "lost"
+        return "callee" if self._by_place else "proxy"
+
+    def _join(self) -> None:
+        if not self._joined and self._caller is not None and self._place is not None:
+            self._joined = True
+            self._media.join(self._caller.call, self._place.call)
+
+    def _offer(self) -> None:
+        """Tell the caller of the key, once."""
+        if self._told or self._waits.prompt is None or self._caller is None or not self._joined:
+            return
+        self._told = True
+        self._media.play(self._caller.call, (Clip(self._waits.prompt, self._waits.language),), OFFERED)
+
+    def _promised(self, kept: bool) -> None:
+        """What became of a key; at the next look at the timers, for it may be told at once."""
+        stack = self._tools.stack
+        stack.timers.at(stack.clock(), lambda now: self._let_go(now) if kept else self._wait_on())
+
+    def _wait_on(self) -> None:
+        self._asking = False
+
+    def _let_go(self, now: float) -> None:
+        caller, place = self._caller, self._place
+        if caller is None or caller.over:
+            return
+        self._leaving = True
+        self._tools.stack.note("callback_asked_for", caller.call)
+        self._media.part(caller.call)
+        confirmed = dict(self._waits.confirmations).get(self._pressed, "will_call_back")
+        words = (Clip(confirmed, self._waits.language), Clip("goodbye", self._waits.language))
+        self._media.play(caller.call, words, LAST_WORDS)
+        self._timer = self._tools.stack.timers.at(now + FAREWELL, caller.hang_up)
+        if place is not None and not place.over:
+            place.hang_up(now, reason="the caller is called back")
+
+    def _remember(self, leg: Leg) -> None:
+        if not leg.over:
+            self._tools.keep(self._row(leg))
+
+    def _row(self, leg: Leg) -> LegRow:
+        return LegRow(leg.call, "", "waiting" if leg is self._caller else "place", leg.memory())
+
+
+def is_ours(request: Request) -> bool:
+    """Whether a call of our own can stand for it: nothing but a description, no call replaced, no TLS demanded."""
+    kind = (request.value(b"content-type") or SDP).partition(b";")[0].strip().lower()
+    return kind == SDP and not any(map(request.has, (b"replaces", b"join"))) and request.uri[:5].lower() != b"sips:"
+
+
+def place_order(request: Request, call: str, pbx: str) -> LegOrder:
+    """Return the call to the PBX that stands for a caller's. Raises SipError where their INVITE names nobody."""
+    called, from_ = Uri.parse(request.uri), request.from_
+    caller = from_.parsed_uri
+    dialled = _text(called.unescaped_user())
+    if not dialled:
+        raise SipError(404, "Not Found", request)
+    headers = tuple(
+        (field.partition(b":")[0].strip().decode("ascii", "replace"),
+         b" ".join(field.partition(b":")[2].split()).decode("utf-8", "replace"))
+        for name, field in zip(request.names, request.fields, strict=True)
+        if name not in OWN_FIELDS and not name.startswith(b"content-"))
+    return LegOrder(call, "pbx", pbx, dialled, _text(caller.unescaped_user()) or "anonymous",
+                    _shown(from_.display), headers=headers, ring_for=RINGS_ON, held=True, patient=True,
+                    forwards=MAX_FORWARDS if request.max_forwards is None else request.max_forwards,
+                    user_params=_text(called.user_params), from_params=_text(caller.user_params))
+
+
+def _shown(display: bytes) -> str:
+    return _text(display.strip().strip(b'"').replace(b"\\", b""))
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")

@@ -1,0 +1,344 @@
+"""A call that we place (RFC 3261 section 13.2), from the first INVITE to the 2xx that counts.
+
+Rules
+- One address after another: on 503 and on silence the next one, as long as nobody there has begun to work on the call
+  (no 1xx; before a 503 a 100 does not count). Each INVITE is a transaction of its own with the next CSeq.
+- Credentials and a larger session interval are each asked for once or twice, an extension that we know (421) once;
+  then the refusal stands.
+- Forks: each To tag is a dialog of its own. The first 2xx counts, every other one gets ACK and BYE.
+- Nothing is cancelled before a 1xx came (section 9.1). Whoever answers all the same gets ACK and BYE.
+- An address that was given up for its silence and rings after all is cancelled then: nobody is rung in two places.
+- 3xx is not followed: where a customer's call goes is not for somebody else to say.
+"""
+
+import json
+from functools import partial
+
+from proxy.sip.dialog import key_of_response
+from proxy.sip.errors import SipError
+from proxy.sip.hop import Flow, Hop
+from proxy.sip.message import Request, Response
+from proxy.sip.session_timer import Agreed, agreed_by
+from proxy.sip.text import delta_seconds
+from proxy.sip.timers import Timer
+from proxy.ua.invite import Invite
+from proxy.ua.leg import BaseLeg, LegKey, describe_dialog
+from proxy.ua.login import CHALLENGES
+from proxy.ua.offer import Agreement
+from proxy.ua.ports import Ended, LegEnd, LegOrder, LegOwner
+from proxy.ua.provisional import EarlyDialogs
+from proxy.ua.session import Session, q850_cause, reason_text
+from proxy.ua.strays import Strays
+from proxy.ua.tried import Tried
+from proxy.ua.wiring import Far, Wiring, reason_field
+
+NEXT_ADDRESS_AFTER = 4.0
+"""Seconds of silence after which the next address is tried, where there is one."""
+GAVE_UP = 487
+NOWHERE = Hop("udp", "0.0.0.0", 0)
+
+
+class Caller(BaseLeg):
+    """One call that we place."""
+
+    def __init__(self, wiring: Wiring, strays: Strays, order: LegOrder, owner: LegOwner) -> None:
+        super().__init__(wiring, order.call, owner)
+        stack = wiring.stack
+        self._strays = strays
+        self._hops = [hop for hop in stack.hops(order.side, order.peer) if stack.listener_for(hop) is not None]
+        """Addresses that were not tried yet."""
+        self._invite = Invite(wiring, order, self._hops[0] if self._hops else NOWHERE)
+        self._ring_for, self._patient = order.ring_for, order.patient
+        self._early = EarlyDialogs(wiring)
+        self._tried: Tried | None = None
+        """The INVITE that is under way."""
+        self._silent: dict[int, Tried] = {}
+        """By CSeq: those that were given up without an answer."""
+        self._end: LegEnd | None = None
+        """How it is to end, once somebody gave it up."""
+        self._reason: tuple[bytes, ...] = ()
+        self._ring_timer: Timer | None = None
+        self._told_ringing = self._told_early = False
+        self._held, self._ready = order.held, False
+
+    @property
+    def key(self) -> LegKey:
+        """See BaseLeg."""
+        return self._invite.call_id, self._invite.tag
+
+    def start(self) -> None:
+        """Open the media session; the INVITE follows."""
+        self.wiring.media.open(self.call, self)
+
+    def go(self, now: float) -> None:
+        """See Leg."""
+        held, self._held = self._held, False
+        if held and self._ready and not self.over:
+            self._begin(now)
+
+    # -- the INVITE
+
+    def _media_ready(self, now: float) -> None:
+        self._early.negotiation = self.negotiation
+        if self._end is not None:
+            self.finish(self._end, now)
+        elif not self._hops:
+            self.finish(LegEnd(503, "lost", reason="No address"), now)
+        elif self._held:
+            self._ready = True
+        else:
+            self._begin(now)
+
+    def _begin(self, now: float) -> None:
+        self._start_ring_timer(now)
+        self._hops.pop(0)
+        self._send(now)
+
+    def _send(self, now: float) -> None:
+        request = None if self.negotiation is None else self._invite.write(self.negotiation)
+        if request is None:
+            self.finish(LegEnd(503, "lost", reason="No address"), now)
+            return
+        self._early.clear()
+        hop = self._invite.way.taken
+        self._hops = [other for other in self._hops if other != hop]  # nobody is called twice at one address
+        tried = self._tried = Tried(self, request, hop)
+        tried.tx = self.wiring.stack.start_client(request, hop, tried)
+        if self._hops:
+            tried.tx.give_up_at(now + NEXT_ADDRESS_AFTER)
+        self.owner.leg_sent(self, now)
+
+    def _again(self, now: float) -> None:
+        """Send the INVITE once more, as a new transaction."""
+        self._invite.next()
+        self._send(now)
+
+    def _next_address(self, now: float) -> bool:
+        if self._end is not None or not self._hops:
+            return False
+        self._invite.to(self._hops.pop(0))
+        self._again(now)
+        return True
+
+    # -- what comes of it, told by Tried
+
+    def invite_provisional(self, tried: Tried, response: Response, now: float) -> None:
+        """A 1xx above 100."""
+        if self._end is not None or self.answered:
+            return
+        if self._patient and self._ring_timer is not None:
+            self._start_ring_timer(now)
+        agreement = self._early.take(tried.request, response, self._invite.far, self)
+        if agreement is not None and not self._told_early:
+            self._connect_early(agreement)
+        rings = response.status == 180 or agreement is not None
+        if (rings and not self._told_ringing) or (agreement is not None and not self._told_early):
+            self._told_ringing = True
+            self._told_early = self._told_early or agreement is not None
+            self.owner.leg_ringing(self, self._told_early, now)
+
+    def _connect_early(self, agreement: Agreement) -> None:
+        """Connect early media."""
+        if self._stream != agreement.stream:
+            self._stream = agreement.stream
+            self.wiring.media.connect(self.call, agreement.stream)
+
+    def invite_accepted(self, tried: Tried, response: Response, now: float) -> None:
+        """A 2xx, the first or another, of the INVITE that is under way or of one before it."""
+        try:
+            tag, far = key_of_response(response).remote_tag, self._far(tried)
+        except SipError as error:  # it names no dialog to acknowledge: whoever sent it hangs up for want of an ACK
+            if tried is self._tried and self.session is None:
+                self.finish(self._end or LegEnd(500, "us", reason=error.reason), now)
+            return
+        if self.session is not None and self.session.dialog.key.remote_tag == tag:
+            if self._then is None:
+                self._send_ack(self.session, tried.cseq)
+            return
+        if self.session is not None or self.over or self._end is not None or tried is not self._tried:
+            self._strays.dismiss(response, far, self._invite.credentials, self._reason)
+            if tried is self._tried and self.session is None and self._end is not None:
+                self.finish(self._end, now)
+            return
+        try:
+            session = self._early.confirm(tried.request, response, far, self)
+        except SipError as error:
+            self._strays.dismiss(response, far, self._invite.credentials, self._reason)
+            self.finish(LegEnd(500, "us", reason=error.reason), now)
+            return
+        self._answered(session, tried, response, now)
+
+    def _far(self, tried: Tried | None) -> Far:
+        """Whom one INVITE went to; None: the newest."""
+        return self._invite.far if tried is None else self._invite.far._replace(hop=tried.hop)
+
+    def _answered(self, session: Session, tried: Tried, response: Response, now: float) -> None:
+        self.session = session
+        self._cancel_ring_timer()
+        self.identities = self._identities_of(response)
+        session.learn(response)
+        agreement = self._early.agreement_of(response)
+        if agreement is None:
+            self._send_ack(session, tried.cseq)
+            self._hang_up_dialog(LegEnd(488, "us", reason="No common codec"), reason_field(488, "No common codec"))
+            return
+        self.session_agreed(session, agreement, now)
+        self._once_written(partial(self._acknowledge, session, tried.cseq, agreed_by(response)), now)
+
+    def _acknowledge(self, session: Session, cseq: int, timer: Agreed | None, now: float) -> None:
+        """Send the ACK: from here on the far end is in a call with us, and whoever comes after us must know of it."""
+        self._send_ack(session, cseq)
+        if self.over:
+            return
+        session.settled = True
+        self.answered = True
+        session.start_timer(timer, now)
+        self.owner.leg_answered(self, now)
+
+    def _send_ack(self, session: Session, cseq: int) -> None:
+        self.wiring.send_ack(session.dialog, cseq, self._invite.far, self._invite.credentials)
+
+    def invite_refused(self, tried: Tried, response: Response, now: float) -> None:
+        """A final response from 300 on to the INVITE that is under way."""
+        if self._end is not None:
+            self.finish(self._end, now)
+        elif not self._meet(tried, response, now):
+            status = response.status
+            retry = delta_seconds(response.value(b"retry-after"))
+            reason = reason_text(response) or response.reason.decode("utf-8", "replace")
+            self.finish(LegEnd(status, "far", retry, reason, q850_cause(response)), now)
+
+    def _meet(self, tried: Tried, response: Response, now: float) -> bool:
+        """Try again, where what was refused can be put right."""
+        status = response.status
+        if status == 503:
+            return not tried.working and self._next_address(now)
+        met = (status in CHALLENGES and self._invite.challenged(response)) or (
+            status == 422 and self._invite.too_short(response)) or (
+            status == 421 and self._invite.extension_required(response))
+        if met:
+            self._again(now)
+        return met
+
+    def invite_silent(self, tried: Tried, status: int, now: float) -> None:
+        """No answer at all (408), or it could not be sent (503)."""
+        self._silent[tried.cseq] = tried
+        if self.over:
+            return
+        if self._end is not None and tried.cancelled:
+            self.finish(self._end, now)
+        elif status == 503 and self._end is None and not tried.heard and self._invite.way.give_up_stream():
+            self._again(now)
+        elif tried.heard or not self._next_address(now):
+            self.finish(LegEnd(status, "lost", reason="No answer" if status == 408 else "Not reachable"), now)
+
+    # -- giving up
+
+    def hang_up(self, now: float, cause: int = 0, reason: str = "") -> None:
+        """See Leg."""
+        self._reason = reason_field(cause, reason)
+        if self.over or self._bye_cause is not None:
+            return
+        if self.session is not None:
+            self._written(now)
+            self._hang_up_dialog(LegEnd(200, "us", reason=reason), self._reason)
+            return
+        self._give_up(LegEnd(GAVE_UP, "us", reason=reason), now)
+
+    def _rang_out(self, now: float) -> None:
+        end = LegEnd(GAVE_UP, "us", reason="Rang too long")
+        self._give_up(end, now)
+        if not self.over and self._end is end:
+            self.owner.leg_given_up(self, end, now)
+
+    def _give_up(self, end: LegEnd, now: float) -> None:
+        if self._end is not None:
+            return
+        self._end = end
+        self._cancel_ring_timer()
+        if self._tried is None:
+            self.finish(end, now)
+        else:
+            self._tried.cancel(self._reason, now)
+
+    def _start_ring_timer(self, now: float) -> None:
+        self._cancel_ring_timer()
+        self._ring_timer = self.wiring.stack.timers.at(now + self._ring_for, self._rang_out)
+
+    def _cancel_ring_timer(self) -> None:
+        if self._ring_timer is not None:
+            self._ring_timer.cancel()
+            self._ring_timer = None
+
+    def _release(self) -> None:
+        self._cancel_ring_timer()
+        self._early.close()
+        if self._tried is not None:
+            self._tried.forget()
+
+    def let_go(self) -> None:
+        """See BaseLeg."""
+        super().let_go()
+        self._early.clear()
+        self._tried = None
+        self._silent.clear()
+
+    def session_ended(self, session: Session, by: Ended, reason: str, now: float) -> None:
+        """See SessionOwner; a BYE in an early dialog of a fork ends nothing but that (RFC 3261 section 15)."""
+        if session is self.session:
+            self._written(now)
+            super().session_ended(session, by, reason, now)
+
+    # -- what comes in a dialog of it
+
+    def request(self, request: Request, flow: Flow, now: float) -> None:
+        """See BaseLeg."""
+        tag = request.from_.tag or b""
+        session = self.session
+        if session is None or session.dialog.key.remote_tag != tag:
+            session = self._early.find(tag)
+        if session is not None:
+            session.request(request, flow, now)
+        else:
+            self._strays.refuse(request, flow, now)
+
+    def session_ack(self, session: Session, request: Request, now: float) -> None:
+        """See SessionOwner: nobody waits for an ACK here."""
+
+    def stray(self, response: Response, flow: Flow, now: float) -> None:
+        """See BaseLeg."""
+        if response.cseq.method != b"INVITE":
+            return
+        tried = self._silent.get(response.cseq.number)
+        if response.status >= 300:
+            self._strays.acknowledge_refusal(response, flow)
+        elif response.status < 200:
+            if tried is not None:
+                tried.works_after_all(response, self._reason)
+        else:
+            session = self.session
+            if session is not None and not self.over and session.dialog.key.remote_tag == (response.to.tag or b""):
+                if self._then is None:
+                    self._send_ack(session, response.cseq.number)
+            else:
+                self._strays.dismiss(response, self._far(tried), self._invite.credentials, self._reason)
+
+    def ring(self, now: float) -> None:
+        """See Leg: nothing for a call that we place."""
+
+    def early(self, now: float) -> None:
+        """See Leg: nothing for a call that we place."""
+
+    def answer(self, now: float) -> None:
+        """See Leg: nothing for a call that we place."""
+
+    # -- memory
+
+    def memory(self) -> str:
+        """See Leg."""
+        told = self._invite.known()
+        if self.session is not None:
+            told["dialog"] = describe_dialog(self.session.dialog)
+        else:
+            told["early"] = [describe_dialog(one) for one in self._early.dialogs()]
+        return json.dumps(told)

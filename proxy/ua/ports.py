@@ -1,0 +1,365 @@
+"""What the user agent needs from outside, and what its parts promise each other, as protocols and plain values.
+
+Two clocks, as everywhere: `now` is monotonic seconds for every protocol timer; what is remembered is told to the rules
+in seconds since the epoch (`Stack.wall`).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from proxy.sip.client import ClientOwner, ClientTransaction
+from proxy.sip.hop import Flow, Hop, Listener
+from proxy.sip.message import Request
+from proxy.sip.requests import MAX_FORWARDS
+from proxy.sip.server import ServerOwner, ServerTransaction
+from proxy.sip.timers import Timers, TimerValues
+
+PeerSide = Literal["trunk", "pbx"]
+
+
+class Account(NamedTuple):
+    """What we are at a peer that challenges us."""
+
+    username: str
+    password: str
+    realm: str | None
+    """The only realm that is answered; None: the first one that this peer ever asked with."""
+
+
+class Stack(Protocol):
+    """The SIP stack under the user agent: transactions, transports and peers that it shares with the proxy path."""
+
+    timers: Timers
+    """On the monotonic clock."""
+    values: TimerValues
+    domains: frozenset[str]
+    """Domains that mean ourselves (`sip.identities`)."""
+
+    def clock(self) -> float:
+        """Monotonic seconds."""
+
+    def wall(self) -> float:
+        """Seconds since the epoch."""
+
+    def token(self) -> bytes:
+        """A fresh random word (20 hex digits): for tags, branches, Call-IDs and cnonces."""
+
+    def hops(self, side: PeerSide, name: str) -> tuple[Hop, ...]:
+        """Addresses of a peer in the order they are to be tried, those that are down last; none: no such address."""
+
+    def is_address_of(self, hop: Hop, side: PeerSide, name: str) -> bool:
+        """Whether a hop is one of a peer's own addresses."""
+
+    def report(self, hop: Hop, well: bool) -> None:
+        """Tell how an address did: feeds the circuit breaker that the proxy path uses too."""
+
+    def uri_host(self, side: PeerSide, name: str, hop: Hop) -> bytes:
+        """What stands for an address of a peer in a Request-URI."""
+
+    def from_host(self, side: PeerSide, name: str) -> bytes | None:
+        """Host that a peer wants to see in From and P-Asserted-Identity of our calls; None: our own address."""
+
+    def account(self, side: PeerSide, name: str) -> Account | None:
+        """Our credentials at a peer; None where it has none for us."""
+
+    def locate(self, host: str, port: int | None, transport: str | None, secure: bool,
+               done: Callable[[tuple[Hop, ...]], None]) -> None:
+        """Find the next hop of a URI inside a dialog (RFC 3263); `done` is called at once where it is known."""
+
+    def listener_for(self, hop: Hop) -> Listener | None:
+        """Our listener that a message to this hop leaves by."""
+
+    def may_speak(self, flow: Flow, named: Iterable[bytes]) -> bool:
+        """Whether a request from there may be our far end's: a peer's, or from where the dialog itself said (`named`:
+        its Contact and Route, as values)."""
+
+    def way_back(self, flow: Flow) -> Hop:
+        """Where a message came from, as a hop: over TLS with the name that its peer has proved, or must prove."""
+
+    def way(self, hop: Hop, size: int) -> Hop:
+        """How a request of so many bytes goes to a hop: where it is too large for UDP, by a stream to the same peer
+        (RFC 3261 section 18.1.1), as long as there is one that is not known to be down."""
+
+    def start_client(self, request: Request, hop: Hop, owner: ClientOwner) -> ClientTransaction:
+        """Open a client transaction and send its request, whose top Via names our listener. It starts at once."""
+
+    def send(self, data: bytes, hop: Hop) -> None:
+        """Send a request without a transaction: the ACK to a 2xx, or what follows from a stray response."""
+
+    def open_server(self, request: Request, flow: Flow, owner: ServerOwner) -> ServerTransaction:
+        """Open the server transaction of a request inside one of our dialogs."""
+
+    def note(self, event: str, /, call: str = "", **facts: object) -> None:
+        """One line in the log."""
+
+
+class Incoming(Protocol):
+    """An INVITE that was handed to us to answer: the core keeps its server transaction."""
+
+    request: Request
+    flow: Flow
+    call: str
+    """Our name of the call, in the ledger already. The core tells the ledger that it rings, is answered, or was never
+    answered here; its end after an answer is told by whoever owns the leg."""
+    final: bool
+    """To be set where a failure is that of the place where the call was headed: from then on the caller gets it."""
+    identities: tuple[tuple[str, str], ...]
+    """To be set before the answer: who answers behind us, as `Leg.identities`."""
+    on_cancel: Callable[[float], None]
+    """To be set by the leg: called when the caller gave up or this target's time is over; nothing may be sent then."""
+
+    def respond(self, data: bytes, status: int, now: float) -> None:
+        """Send a response: provisional, the final one, and the 2xx again until its ACK comes.
+
+        A 3xx to 6xx of ours sends the call on to its next target, and the caller never sees it, unless it is `final`.
+        """
+
+
+# Media
+
+
+class MediaAddress(NamedTuple):
+    """Where a media session listens."""
+
+    host: str
+    """To be written into SDP: advertised address, IPv6 without brackets."""
+    port: int
+
+
+CodecName = Literal["PCMA", "PCMU", "G722"]
+
+
+class Stream(NamedTuple):
+    """What an offer and its answer agreed on, from our side."""
+
+    host: str
+    """Where the far end listens; what really comes from elsewhere moves it once (symmetric RTP)."""
+    port: int
+    codec: CodecName
+    payload_type: int
+    dtmf: int | None
+    """Payload type of telephone-event (RFC 4733); None: the far end has none."""
+    sending: bool = True
+    """False: the far end holds us (sendonly, inactive)."""
+    receiving: bool = True
+    ptime: int = 20
+
+
+class Clip(NamedTuple):
+    """One piece to be played: a prompt by its name and language, with what it says in place of words."""
+
+    prompt: str
+    """Name of a prompt (`callback_for`, `press_1_or_2`, ...), or `digits` for a number read back digit by digit."""
+    language: str = "en"
+    digits: str = ""
+    """For `digits`: `+36301234567`."""
+
+
+class MediaEars(Protocol):
+    """Told what a media session hears; all calls come in the proxy's thread. Nothing is told after `close`."""
+
+    def media_opened(self, address: MediaAddress | None) -> None:
+        """The session listens; None: no port or no media process, the leg cannot be placed."""
+
+    def media_digit(self, digit: str) -> None:
+        """A key was pressed: `0`-`9`, `*`, `#`, `A`-`D`, once for each press (RFC 4733)."""
+
+    def media_heard(self) -> None:
+        """The first RTP packet of the far end came."""
+
+    def media_played(self, tag: int) -> None:
+        """What `play` with this tag asked for has been played to its end."""
+
+    def media_silent(self, seconds: float) -> None:
+        """No RTP, or nothing but silence, for so long; told again as it lasts."""
+
+    def media_failed(self) -> None:
+        """The session is gone (the media process ended): nothing more will come of it."""
+
+
+class Media(Protocol):
+    """Media sessions, one a leg, by its name. Nothing here blocks, and nothing calls back before it has returned."""
+
+    def open(self, name: str, ears: MediaEars) -> None:
+        """Open a session: `ears.media_opened` follows."""
+
+    def connect(self, name: str, stream: Stream) -> None:
+        """Send and receive as agreed; again with each new agreement (hold, another address, another codec)."""
+
+    def play(self, name: str, clips: Sequence[Clip], tag: int, repeat: bool = False) -> None:
+        """Play in place of anything else; `repeat` with a pause of a second until something else is asked for."""
+
+    def tone(self, name: str, kind: Literal["ringback", "comfort", "busy", "silence"]) -> None:
+        """Play a tone until something else is asked for; `silence` stops whatever is played."""
+
+    def press(self, name: str, digits: str) -> None:
+        """Send keys to the far end, as RFC 4733 where it has that, else as tones."""
+
+    def join(self, first: str, second: str) -> None:
+        """Let two legs hear each other: audio and keys cross in both directions; stops what is played on them."""
+
+    def part(self, name: str) -> None:
+        """Undo `join`; both hear nothing then."""
+
+    def record(self, first: str, second: str, file: str) -> None:
+        """Record two joined legs into a WAV file (two channels, `first` on the left) of the recordings folder."""
+
+    def stop_recording(self, first: str) -> None:
+        """End it; the file is whole then."""
+
+    def watch_silence(self, name: str, seconds: float) -> None:
+        """Have silence of so many seconds told (`media_silent`); 0: no more."""
+
+    def close(self, name: str) -> None:
+        """End a session and give its port back. Unknown names are ignored."""
+
+
+# Legs
+
+
+class LegOrder(NamedTuple):
+    """A call to place."""
+
+    call: str
+    """Our name of the call (UUID): ledger entry, media session and log."""
+    side: PeerSide
+    peer: str
+    user: str
+    """Whom to call: user part of Request-URI and To, unescaped."""
+    from_user: str
+    """User part of From and Contact: the number that the far end is shown."""
+    from_display: str = ""
+    asserted: str | None = None
+    """User part of a P-Asserted-Identity to send; None: none."""
+    headers: tuple[tuple[str, str], ...] = ()
+    ring_for: float = 60.0
+    """Seconds until it is given up (CANCEL), counted from the INVITE."""
+    held: bool = False
+    """Nothing leaves before `Leg.go`: what `memory` says can be written down first."""
+    patient: bool = False
+    """`ring_for` begins anew with each 1xx above 100: the far end says how long it rings, as long as it is alive."""
+    forwards: int = MAX_FORWARDS
+    """Max-Forwards: of a call that stands for another, what is left of that one's."""
+    user_params: str = ""
+    """What stands behind the user part of Request-URI and To, with its semicolons, as it is to be written."""
+    from_params: str = ""
+    """The same in From and Contact."""
+
+
+Ended = Literal["us", "far", "lost"]
+"""Who ended a leg: ourselves, the far end, or nobody (no ACK, no answer to a session refresh, no media)."""
+
+
+class LegEnd(NamedTuple):
+    """How a leg ended."""
+
+    cause: int
+    """Final status of the INVITE; 200 where it was answered and then ended; 408 where nothing answered; 487 where we
+    gave up; 488 where no codec fits."""
+    by: Ended
+    retry_after: float | None = None
+    """Seconds from a Retry-After header."""
+    reason: str = ""
+    """Text of a Reason header (RFC 3326) or of the status line, for the journal."""
+    q850: int | None = None
+    """Cause of Q.850 in a Reason header of the final response."""
+
+
+class LegOwner(Protocol):
+    """Whoever asked for a leg. All of these come after the call that made the leg has returned."""
+
+    def leg_sent(self, leg: "Leg", now: float) -> None:
+        """Its INVITE left, or leaves again with credentials or to another address: `leg.memory()` has changed."""
+
+    def leg_ringing(self, leg: "Leg", early_media: bool, now: float) -> None:
+        """The far end rings (180, or 183 with media); told once, and once more when early media begins."""
+
+    def leg_accepted(self, leg: "Leg", go: Callable[[float], None], now: float) -> None:
+        """It is about to be answered: `memory` has the dialog, and the ACK to their 2xx, or our own 2xx, leaves with
+        `go(now)`, which is to be called when that is written down. A leg does not wait for it for long."""
+
+    def leg_answered(self, leg: "Leg", now: float) -> None:
+        """It is answered, its media agreed on: a 2xx of theirs that we have acknowledged, or the ACK to ours."""
+
+    def leg_digit(self, leg: "Leg", digit: str, info: bool, now: float) -> None:
+        """A key was pressed, heard as RFC 4733 or in an INFO request (`info`); the same press is told once."""
+
+    def leg_held(self, leg: "Leg", held: bool, now: float) -> None:
+        """The far end put us on hold or took us back."""
+
+    def leg_connected(self, leg: "Leg", identities: tuple[tuple[str, str], ...], private: bool,
+                      now: float) -> None:
+        """The far end says, in a re-INVITE or UPDATE, whom we are connected to now: as `Leg.identities`.
+
+        `private`: they are not to be shown to anybody (RFC 3323).
+        """
+
+    def leg_played(self, leg: "Leg", tag: int, now: float) -> None:
+        """See MediaEars.media_played."""
+
+    def leg_given_up(self, leg: "Leg", end: LegEnd, now: float) -> None:
+        """`ring_for` is over, and nobody waits for an answer any more; `leg_ended` follows with this end as soon as the
+        far end lets us: nothing may be cancelled before it has said a word (RFC 3261 section 9.1)."""
+
+    def leg_silent(self, leg: "Leg", seconds: float, now: float) -> None:
+        """See MediaEars.media_silent."""
+
+    def leg_ended(self, leg: "Leg", end: LegEnd, now: float) -> None:
+        """It is over: told once, and last."""
+
+
+class Leg(Protocol):
+    """One call of ours: dialog, session timer, offer and answer, and its media session."""
+
+    call: str
+    """Our name of it; `Media` knows its session by this name too."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether a 2xx was exchanged."""
+
+    @property
+    def over(self) -> bool:
+        """Whether `leg_ended` was told."""
+
+    @property
+    def identities(self) -> tuple[tuple[str, str], ...]:
+        """P-Asserted-Identity and Remote-Party-ID of the 2xx: (header in lower case, user part)."""
+
+    def memory(self) -> str:
+        """What must be remembered to end this leg after a crash (`LegMaker.forget_leg`), as JSON text."""
+
+    def go(self, now: float) -> None:
+        """Send the INVITE of a leg that was placed with `held`."""
+
+    def hang_up(self, now: float, cause: int = 0, reason: str = "") -> None:
+        """End it, whatever its state: CANCEL, BYE, or a refusal of an incoming one with `cause` (480 where 0).
+
+        `cause` and `reason` go into a Reason header (RFC 3326). `leg_ended` follows, at once where nothing is awaited.
+        """
+
+    def ring(self, now: float) -> None:
+        """Incoming: send 180."""
+
+    def early(self, now: float) -> None:
+        """Incoming: send 183 with an answer, so that what we play is heard before the answer."""
+
+    def answer(self, now: float) -> None:
+        """Incoming: send 200 with an answer; `leg_answered` follows with the ACK."""
+
+    def refresh_target(self, display: str, user: str, now: float) -> None:
+        """Tell the far end, in an UPDATE or re-INVITE where it allows one, whom it is connected to now."""
+
+
+class LegMaker(Protocol):
+    """Makes legs."""
+
+    def place(self, order: LegOrder, owner: LegOwner, now: float) -> Leg:
+        """Place a call."""
+
+    def take(self, incoming: Incoming, owner: LegOwner, now: float) -> Leg:
+        """Answer a call that was handed to us: the leg rings nobody until its owner says so."""
+
+    def forget_leg(self, memory: str, now: float) -> None:
+        """End a leg of a process before this one, known from what `Leg.memory` said: BYE, or CANCEL and whatever its
+        answer asks for. Nothing is told; what its far end still sends is answered."""
