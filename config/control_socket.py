@@ -2,14 +2,8 @@
 
 import tomllib
 from pathlib import Path
-from typing import Final
 
-DATA: Final = "/var/lib/boomerang"
-"""Folder of the database, the control socket and the keys, unless `node.data` says another."""
-SOCKET_NAME: Final = "control.sock"
-"""Name of the control socket in the data folder."""
-DATABASE_NAME: Final = "boomerang.db"
-"""Name of the database beside it."""
+from config.places import DATA, SOCKET_NAME
 
 
 def find_socket(path: str | Path) -> Path:

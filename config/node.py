@@ -15,10 +15,10 @@ from config.address import (
     parse_source,
 )
 from config.cautions import cautions
-from config.control_socket import SOCKET_NAME
 from config.loading import FOLDER, WRITTEN, Found, build, locate, marked, parse_toml, read_text
 from config.media_section import Media
 from config.node_fields import is_pattern
+from config.places import SOCKET_NAME
 from config.policy import Peers, Policy, check_policy, in_policy
 from config.problem import ConfigError, Problem
 from config.sections import (

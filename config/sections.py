@@ -19,7 +19,6 @@ from config.address import (
     parse_source,
 )
 from config.broker import BrokerAddress, is_loopback, parse_broker
-from config.control_socket import DATA, DATABASE_NAME, SOCKET_NAME
 from config.fields import AsciiName
 from config.loading import Duration, Section, faults
 from config.media_section import Media
@@ -40,6 +39,7 @@ from config.node_fields import (
     Topic,
     User,
 )
+from config.places import DATA, DATABASE_NAME, SOCKET_NAME
 from config.ticket_channels import TicketChannels
 
 DEFAULT_EXTENSIONS: Final = "^[1-9][0-9]{1,4}$"

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import Final
 
 from proxy.callbacks.own_leg import Tools
-from proxy.sip.errors import SipError
 from proxy.sip.message import Request
+from proxy.sip.request_error import RequestError
 from proxy.sip.requests import MAX_FORWARDS
 from proxy.sip.sdp_audio import SDP, session_of
 from proxy.sip.timers import Timer
@@ -303,7 +303,7 @@ def place_order(request: Request, call: str, pbx: str) -> LegOrder:
     caller = from_.parsed_uri
     dialled = _text(called.unescaped_user())
     if not dialled:
-        raise SipError(404, "Not Found", request)
+        raise RequestError(404, "Not Found", request)
     headers = tuple(
         (field.partition(b":")[0].strip().decode("ascii", "replace"),
          b" ".join(field.partition(b":")[2].split()).decode("utf-8", "replace"))

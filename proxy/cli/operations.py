@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from config.control_socket import DATABASE_NAME, find_socket
+from config.control_socket import find_socket
+from config.places import DATABASE_NAME
 from proxy import render
 from proxy.cli.asking import Config, Json, config_of, failure, told
 from proxy.folder import UMASK, FolderHeldError, FolderLock, make

@@ -27,6 +27,7 @@ from proxy.sip.keys import client_key, likely_client_key, named_key
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import is_keepalive, parse
 from proxy.sip.reply import build_response, with_received
+from proxy.sip.request_error import request_of
 from proxy.sip.uri import Uri
 from proxy.sip.validate import validate, validate_forwarding
 
@@ -103,7 +104,7 @@ class Proxy(Newcomers):
     def _malformed(self, error: SipError, flow: Flow) -> None:
         self.counters.parse_errors.add(error.reason)
         self.journal.note("malformed", source=flow.host, port=flow.port, status=error.status, reason=error.reason)
-        request = error.request
+        request = request_of(error)
         if request is None or request.method == b"ACK":
             return
         tag = self.seals.mark(b"malformed", *request.fields)[:16]

@@ -20,6 +20,7 @@ from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request
 from proxy.sip.parser import answerable
+from proxy.sip.request_error import RequestError
 from proxy.sip.uri import Uri
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def open_route(core: Newcomers, request: Request) -> Token | None:
         try:
             uri = route.parsed_uri
         except SipError:
-            raise SipError(400, "Bad Route", answerable(request)) from None
+            raise RequestError(400, "Bad Route", answerable(request)) from None
         if not core.is_own(uri.plain_host, uri.port, uri.transport):
             break
         token = core.seals.read_token(uri.user, request.call_id)
@@ -102,7 +103,7 @@ def forward(core: Newcomers, request: Request, flow: Flow, relay: Relay | None) 
     uri = _next_uri(request)
     host, port, transport, secure = uri.destination()
     if core.is_own(host, port, uri.transport):
-        raise SipError(482, "Loop Detected", request)
+        raise RequestError(482, "Loop Detected", request)
     core.locator.locate(host, port, transport, secure, partial(_located, core, request, flow, relay))
 
 

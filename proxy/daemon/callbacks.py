@@ -8,8 +8,8 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from config.control_socket import DATABASE_NAME
 from config.node import NodeConfig
+from config.places import DATABASE_NAME
 from config.policy import Policy, heeds_missed
 from proxy.callbacks.runner import Runner
 from proxy.callbacks.waiting import WaitingRoom

@@ -4,9 +4,9 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from proxy.sip.dialog_info import CONTENT_TYPE, DialogInfo, parse_dialog_info
-from proxy.sip.errors import SipError
 from proxy.sip.message import Message, Request, Response
 from proxy.sip.reply import REASONS
+from proxy.sip.request_error import RequestError
 from proxy.sip.text import delta_seconds, parse_params
 
 EVENT: Final = b"dialog"
@@ -72,10 +72,10 @@ def read_notify(request: Request) -> Notice:
     """Read a NOTIFY. Raises SipError with the answer that it is owed: 400, 415 or 489."""
     event = request.value(b"event") or b""
     if event.partition(b";")[0].strip().lower() != EVENT:
-        raise SipError(489, REASONS[489], request, (b"Allow-Events: " + EVENT,))
+        raise RequestError(489, REASONS[489], request, (b"Allow-Events: " + EVENT,))
     value = request.value(b"subscription-state")
     if value is None:
-        raise SipError(400, "Missing Subscription-State", request)
+        raise RequestError(400, "Missing Subscription-State", request)
     state, semicolon, rest = value.partition(b";")
     params = parse_params(semicolon + rest)
     if state.strip().lower() == b"terminated":
@@ -126,5 +126,5 @@ def _document(request: Request) -> DialogInfo | None:
         return None
     kind = (request.value(b"content-type") or b"").partition(b";")[0].strip().lower()
     if kind != CONTENT_TYPE:
-        raise SipError(415, REASONS[415], request, (b"Accept: " + CONTENT_TYPE,))
+        raise RequestError(415, REASONS[415], request, (b"Accept: " + CONTENT_TYPE,))
     return parse_dialog_info(request.body)

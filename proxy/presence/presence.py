@@ -24,6 +24,7 @@ from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request
 from proxy.sip.reply import REASONS, build_response
+from proxy.sip.request_error import RequestError
 from proxy.sip.server import ServerBystander
 from proxy.sip.timers import Timer
 from proxy.ua.login import Accounts
@@ -194,9 +195,9 @@ class Presence:
         tx = self._stack.open_server(request, flow, ServerBystander())
         try:
             if not self._stack.may_speak(flow, ()):
-                raise SipError(481, REASONS[481], request)
+                raise RequestError(481, REASONS[481], request)
             if request.method != b"NOTIFY":
-                raise SipError(405, REASONS[405], request, (b"Allow: NOTIFY",))
+                raise RequestError(405, REASONS[405], request, (b"Allow: NOTIFY",))
             subscription.notify(request, now)
             tx.respond(build_response(request, 200), 200, now)
         except SipError as error:

@@ -25,6 +25,7 @@ from proxy.presence.watched_dialog import USER, Site, WatchedDialog
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Request, Response
+from proxy.sip.request_error import RequestError
 from proxy.sip.requests import authority, build_request, contact_field
 from proxy.sip.timers import Timer
 from proxy.ua.exchange import Exchange
@@ -101,7 +102,7 @@ class Subscription:
         if dialog is not None:
             dialog.dialog.receive_request(request)
         elif not self._takes_more(now):
-            raise SipError(481, "Subscription Does Not Exist", request)
+            raise RequestError(481, "Subscription Does Not Exist", request)
         try:
             notice = read_notify(request)
         except SipError:

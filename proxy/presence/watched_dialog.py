@@ -16,6 +16,7 @@ from proxy.sip.dialog import Dialog, DialogState, key_of_request
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Request, Response
+from proxy.sip.request_error import RequestError
 from proxy.sip.requests import contact_field
 from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
@@ -56,10 +57,10 @@ class WatchedDialog:
     def __init__(self, site: Site, owner: DialogOwner, notify: Request, cseq: int, asked: int, now: float) -> None:
         """Make it of its first NOTIFY. `cseq`: of our SUBSCRIBE. `asked`: seconds that we asked for.
 
-        Raises SipError(400) where the NOTIFY has not one Contact.
+        Raises RequestError(400) where the NOTIFY has not one Contact.
         """
         if len(notify.contacts) != 1:
-            raise SipError(400, "Bad Contact", notify)
+            raise RequestError(400, "Bad Contact", notify)
         self._site, self._owner, self._asked = site, owner, asked
         self.dialog = Dialog(key_of_request(notify), notify.value(b"to") or b"", notify.value(b"from") or b"",
                              DialogState.CONFIRMED, notify.contacts[0].uri, tuple(notify.record_routes), cseq,

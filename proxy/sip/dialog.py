@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from proxy.sip.errors import SipError
 from proxy.sip.message import NameAddr, Request, Response
+from proxy.sip.request_error import RequestError
 from proxy.sip.requests import build_request
 from proxy.sip.uri import Uri
 
@@ -97,7 +98,7 @@ class Dialog:
         """
         contacts = request.contacts
         if len(contacts) != 1:
-            raise SipError(400, "Bad Contact", request)
+            raise RequestError(400, "Bad Contact", request)
         state = DialogState.EARLY if response.status < 200 else DialogState.CONFIRMED
         key = DialogKey(request.call_id, response.to.tag or b"", request.from_.tag or b"")
         return cls(key, _value(response, b"to"), _value(request, b"from"), state, contacts[0].uri,
@@ -146,7 +147,7 @@ class Dialog:
         if method in (b"ACK", b"CANCEL"):
             return
         if self.remote_cseq is not None and number < self.remote_cseq:
-            raise SipError(500, "CSeq out of order", request)
+            raise RequestError(500, "CSeq out of order", request)
         self.remote_cseq = number
         if method in TARGET_REFRESH:
             self._refresh(request.contacts)

@@ -7,9 +7,9 @@ resync, every further `feed` raises the same error, and the connection is to be 
 
 import re
 
-from proxy.sip.errors import SipError
 from proxy.sip.limits import MAX_CONTENT_LENGTH_DIGITS, MAX_MESSAGE, OWN_OCTETS
 from proxy.sip.parser import tolerant_request
+from proxy.sip.request_error import RequestError
 
 _CONTENT_LENGTH = re.compile(rb"\r\n(?:Content-Length|l)[ \t]*+:([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*)", re.IGNORECASE)
 _WS = b" \t\r\n"
@@ -28,7 +28,7 @@ class Framer:
         self._line_ends = 0
         self.pings = 0
         """Double CRLFs seen between messages so far (RFC 5626 section 3.5.1): each is owed a single CRLF."""
-        self.fault: SipError | None = None
+        self.fault: RequestError | None = None
         """Why this stream is dead; set also when `feed` still gave messages that stood before the fault."""
 
     @property
@@ -39,7 +39,7 @@ class Framer:
     def feed(self, data: bytes) -> list[bytes]:
         """Take what arrived and give the messages it completes.
 
-        Raises SipError when the stream cannot be cut: Content-Length missing, differing or no number (400), message
+        Raises RequestError when the stream cannot be cut: Content-Length missing, differing or no number (400), message
         too large (513). Where whole messages stand before the fault they are returned first and the fault is
         in `fault`; the next call raises it.
         """
@@ -50,7 +50,7 @@ class Framer:
         try:
             while (message := self._next()) is not None:
                 messages.append(message)
-        except SipError as error:
+        except RequestError as error:
             self.fault = error
             self._buffer.clear()
             if not messages:
@@ -66,7 +66,7 @@ class Framer:
             if end < 0:
                 self._searched = len(buffer)
                 if len(buffer) > MAX_MESSAGE and len(buffer) > self._limit():
-                    raise SipError(513, "Header section too large", tolerant_request(bytes(buffer)))
+                    raise RequestError(513, "Header section too large", tolerant_request(bytes(buffer)))
                 return None
             self._needed = self._size(end)
         if len(buffer) < self._needed:
@@ -98,12 +98,12 @@ class Framer:
         for match in _CONTENT_LENGTH.finditer(head):
             value = match[1].strip(_WS)
             if not value.isdigit() or len(value) > MAX_CONTENT_LENGTH_DIGITS:
-                raise SipError(400, "Bad Content-Length", tolerant_request(head))
+                raise RequestError(400, "Bad Content-Length", tolerant_request(head))
             lengths.add(int(value))
         if len(lengths) != 1:
             reason = "Differing Content-Length" if lengths else "Missing Content-Length"
-            raise SipError(400, reason, tolerant_request(head))
+            raise RequestError(400, reason, tolerant_request(head))
         size = end + len(_END) + lengths.pop()
         if size > MAX_MESSAGE and size > self._limit():
-            raise SipError(513, "Message too large", tolerant_request(head))
+            raise RequestError(513, "Message too large", tolerant_request(head))
         return size

@@ -19,6 +19,7 @@ from proxy.sip.limits import (
 )
 from proxy.sip.message import Request, Response
 from proxy.sip.names import field_name, known_spellings
+from proxy.sip.request_error import RequestError
 from proxy.sip.text import COLON, TOKEN, field_value
 
 _spelled = known_spellings.get
@@ -41,15 +42,15 @@ def parse(data: bytes, stream: bool = False) -> Request | Response:
     """Read one datagram, or with `stream` one message as the Framer cut it.
 
     A datagram's body is cut to Content-Length and what follows is ignored; without Content-Length the rest of the
-    datagram is the body (section 18.3). Raises SipError, with a view of the request where it can be answered.
+    datagram is the body (section 18.3). Raises RequestError, with a view of the request where it can be answered.
     """
     if data[:1] == b"\r":
         data = data.lstrip(b"\r\n")  # section 7.5: empty lines before the start line are ignored
     if len(data) > MAX_MESSAGE and (len(data) > MAX_MESSAGE + OWN_OCTETS or not _is_response(data)):
-        raise SipError(513, "Message too large", tolerant_request(data))
+        raise RequestError(513, "Message too large", tolerant_request(data))
     end = data.find(b"\r\n\r\n")
     if end < 0:
-        raise SipError(400, "No end of header section", tolerant_request(data))
+        raise RequestError(400, "No end of header section", tolerant_request(data))
     try:
         start, fields, names = _cut(data[:end])
         body = data[end + 4 :]
@@ -66,8 +67,7 @@ def parse(data: bytes, stream: bool = False) -> Request | Response:
             raise SipError(400, "Too many Via")
         return _with_start_line(start, names, fields, body)
     except SipError as error:
-        error.request = tolerant_request(data)
-        raise
+        raise RequestError(error.status, error.reason, tolerant_request(data), error.fields) from None
 
 
 def _with_start_line(start: bytes, names: list[bytes], fields: list[bytes], body: bytes) -> Request | Response:

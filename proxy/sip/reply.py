@@ -98,7 +98,7 @@ def build_response(
 
     `to_tag` is added to To when it has no tag yet, never to a 100. `fields` are whole header fields without CRLF,
     with the Content-Type where there is a body.
-    Works for what `SipError.request` holds too: what is missing there is missing here.
+    Works for what `RequestError.request` holds too: what is missing there is missing here.
     """
     phrase = REASONS.get(status, "Unknown") if reason is None else reason
     vias: list[bytes] = []

@@ -9,8 +9,8 @@ Rules
 import re
 from typing import Literal, NamedTuple
 
-from proxy.sip.errors import SipError
 from proxy.sip.message import Message, Request, Response
+from proxy.sip.request_error import RequestError
 
 INTERVAL = 1800
 """Seconds asked for (section 4: the recommended value)."""
@@ -82,7 +82,7 @@ def answer(request: Request, before: Agreed | None = None) -> tuple[Agreed, tupl
     asked = SessionExpires.of(request)
     knows = TIMER in request.option_tags(b"supported") or TIMER in request.option_tags(b"require")
     if asked is not None and asked.seconds < MIN_SE and knows:
-        raise SipError(422, "Session Interval Too Small", request, (b"Min-SE: %d" % MIN_SE,))
+        raise RequestError(422, "Session Interval Too Small", request, (b"Min-SE: %d" % MIN_SE,))
     if asked is None and before is not None:
         asked = SessionExpires(before.seconds, "uas" if before.ours else "uac")
     seconds = max(INTERVAL if asked is None else asked.seconds, min_se(request))

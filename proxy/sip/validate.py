@@ -10,6 +10,7 @@ from collections.abc import Collection
 from proxy.sip.errors import SipError
 from proxy.sip.message import Request
 from proxy.sip.parser import answerable
+from proxy.sip.request_error import RequestError
 from proxy.sip.uri import Uri
 
 UNDERSTOOD_SCHEMES = frozenset((b"sip", b"sips", b"tel", b"urn"))
@@ -29,7 +30,7 @@ _DATE = re.compile(
 
 
 def validate(request: Request) -> None:
-    """Check syntax and scheme (steps 1 and 2). Raises SipError: 400 with the fault, or 416."""
+    """Check syntax and scheme (steps 1 and 2). Raises RequestError: 400 with the fault, or 416."""
     try:
         _check_counts(request)
         if request.cseq.method != request.method:
@@ -46,23 +47,22 @@ def validate(request: Request) -> None:
         if b"date" in names and not _DATE.fullmatch(request.value(b"date") or b""):
             raise SipError(400, "Bad Date")
     except SipError as error:
-        error.request = answerable(request)
-        raise
+        raise RequestError(error.status, error.reason, answerable(request), error.fields) from None
 
 
 def validate_forwarding(request: Request, extensions: Collection[bytes] = ()) -> None:
     """Check what only concerns a request that is passed on (steps 3 and 5), not one that we answer ourselves.
 
-    `extensions`: option tags that this proxy supports, lower case. Raises SipError 483, or 420 whose `fields` carry
+    `extensions`: option tags that this proxy supports, lower case. Raises RequestError 483, or 420 whose `fields` carry
     Unsupported. ACK and CANCEL are never held up by Proxy-Require (section 8.2.2.3).
     """
     if request.max_forwards == 0:
-        raise SipError(483, "Too Many Hops", answerable(request))
+        raise RequestError(483, "Too Many Hops", answerable(request))
     if b"proxy-require" in request.names and request.method not in (b"ACK", b"CANCEL"):
         missing = [tag for tag in request.option_tags(b"proxy-require") if tag not in extensions]
         if missing:
             fields = (b"Unsupported: " + b", ".join(missing),)
-            raise SipError(420, "Bad Extension", answerable(request), fields)
+            raise RequestError(420, "Bad Extension", answerable(request), fields)
 
 
 def _check_counts(request: Request) -> None:

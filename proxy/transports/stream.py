@@ -10,10 +10,10 @@ import secrets
 from collections.abc import Callable
 from typing import Literal, NamedTuple, cast
 
-from proxy.sip.errors import SipError
 from proxy.sip.framing import Framer
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.reply import build_response, with_received
+from proxy.sip.request_error import RequestError
 from proxy.transports.deadline import Deadline
 from proxy.transports.guard import Guard
 from proxy.transports.limits import StreamLimits
@@ -239,7 +239,7 @@ class Connection(asyncio.BufferedProtocol):
         pings = framer.pings
         try:
             messages = framer.feed(bytes(port.buffer[:nbytes]))
-        except SipError as error:
+        except RequestError as error:
             self._refuse(error)
             return
         if framer.pings != pings:
@@ -286,7 +286,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._queue.append(unsent)
 
-    def _refuse(self, error: SipError) -> None:
+    def _refuse(self, error: RequestError) -> None:
         """Answer a broken message if it can be answered, then hang up.
 
         A close with unread bytes in our kernel would send RST, which can overtake the answer. So only our half is

@@ -99,7 +99,7 @@ class Callee(BaseLeg):
         assert self.negotiation is not None
         unknown = [tag for tag in invite.option_tags(b"require") if tag not in KNOWN_OPTIONS]
         if unknown:
-            raise SipError(420, "Bad Extension", invite, (b"Unsupported: " + b", ".join(unknown),))
+            raise SipError(420, "Bad Extension", (b"Unsupported: " + b", ".join(unknown),))
         self._agreed, self._timer_fields = answer(invite)
         body = session_of(invite)
         if body is None:
@@ -107,7 +107,7 @@ class Callee(BaseLeg):
         else:
             found = self.negotiation.answer(body)
             if found is None:
-                raise SipError(488, "No common codec", invite, (NO_COMMON_CODEC,))
+                raise SipError(488, "No common codec", (NO_COMMON_CODEC,))
             self._content, self._agreement = found
         early = as_response(self._write(180))
         listener = self._incoming.flow.listener

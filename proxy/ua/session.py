@@ -16,6 +16,7 @@ from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.message import Message, Request
 from proxy.sip.reply import build_response
+from proxy.sip.request_error import RequestError
 from proxy.sip.requests import contact_field
 from proxy.sip.sdp_audio import session_of
 from proxy.sip.server import ServerBystander, ServerTransaction
@@ -62,7 +63,7 @@ class Session(SessionOut, ServerBystander):
                 return
             unknown = [tag for tag in request.option_tags(b"require") if tag not in KNOWN_OPTIONS]
             if unknown:
-                raise SipError(420, "Bad Extension", request, (b"Unsupported: " + b", ".join(unknown),))
+                raise RequestError(420, "Bad Extension", request, (b"Unsupported: " + b", ".join(unknown),))
             self.dialog.receive_request(request)
             self._take(request, tx, now)
         except SipError as error:
@@ -85,7 +86,7 @@ class Session(SessionOut, ServerBystander):
     def _take(self, request: Request, tx: ServerTransaction, now: float) -> None:
         handler = _HANDLERS.get(request.method)
         if handler is None:
-            raise SipError(405, "Method Not Allowed", request, (ALLOW,))
+            raise RequestError(405, "Method Not Allowed", request, (ALLOW,))
         handler(self, request, tx, now)
         if request.method in REFRESHES:
             self._owner.session_accepted(self, request, now)
@@ -137,12 +138,12 @@ class Session(SessionOut, ServerBystander):
     def _must_not_cross(self, request: Request) -> None:
         """Refuse an offer while one of ours is open (RFC 3261 section 14.2, RFC 3311 section 5.2)."""
         if self._offering or not self.settled or (self._late_offer and self._busy()):
-            raise SipError(491, "Request Pending", request)
+            raise RequestError(491, "Request Pending", request)
 
     def _answer(self, request: Request, body: bytes) -> tuple[bytes, Agreement]:
         found = self._negotiation.answer(body)
         if found is None:
-            raise SipError(488, "Not Acceptable Here", request, (NO_COMMON_CODEC,))
+            raise RequestError(488, "Not Acceptable Here", request, (NO_COMMON_CODEC,))
         return found
 
     def _ack(self, request: Request, now: float) -> None:
@@ -165,7 +166,7 @@ class Session(SessionOut, ServerBystander):
     def _info(self, request: Request, tx: ServerTransaction, now: float) -> None:
         key = keys.key_of(request)
         if key is None:
-            raise SipError(415, "Unsupported Media Type", request, (keys.ACCEPT,))
+            raise RequestError(415, "Unsupported Media Type", request, (keys.ACCEPT,))
         self.reply(tx, request, 200, now)
         if key:
             self._owner.session_key(self, key, now)
@@ -177,7 +178,7 @@ class Session(SessionOut, ServerBystander):
         self.reply(tx, request, 603, now)
 
     def _event(self, request: Request, tx: ServerTransaction, now: float) -> None:
-        raise SipError(489, "Bad Event", request)
+        raise RequestError(489, "Bad Event", request)
 
     def _prack(self, request: Request, tx: ServerTransaction, now: float) -> None:
         self._owner.session_prack(self, request, tx, now)

@@ -5,6 +5,7 @@ from proxy.sip.errors import SipError
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
 from proxy.sip.reply import build_response
+from proxy.sip.request_error import request_of
 from tests.proxy.sip.transaction_kit import request
 
 VIA = b"Via: SIP/2.0/UDP us.example;branch=z9hG4bKn"
@@ -66,7 +67,7 @@ def test_callee_takes_routes_in_order_and_the_contact_of_the_request() -> None:
 def test_callee_needs_one_contact(contact: str) -> None:
     with pytest.raises(SipError, match="Bad Contact") as caught:
         callee(200, contact)
-    assert caught.value.request is not None
+    assert request_of(caught.value) is not None
 
 
 def test_the_ack_of_a_2xx_has_the_number_of_its_invite() -> None:
@@ -155,7 +156,7 @@ def test_requests_out_of_order_are_refused() -> None:
     late = within("INFO", 8)
     with pytest.raises(SipError, match="500 CSeq out of order") as caught:
         dialog.receive_request(late)
-    assert caught.value.request is late
+    assert request_of(caught.value) is late
     assert dialog.remote_cseq == 9
 
 

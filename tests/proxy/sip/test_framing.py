@@ -2,10 +2,10 @@ import time
 
 import pytest
 
-from proxy.sip.errors import SipError
 from proxy.sip.framing import Framer
 from proxy.sip.limits import MAX_MESSAGE, OWN_OCTETS
 from proxy.sip.parser import parse
+from proxy.sip.request_error import RequestError
 from tests.proxy.sip.samples import HEADERS, raw, refusal
 
 ONE = raw(*HEADERS, b"Content-Length: 0")
@@ -67,12 +67,12 @@ def test_a_message_between_two_line_ends_makes_no_ping() -> None:
 )
 def test_no_usable_length(length: tuple[bytes, ...]) -> None:
     framer = Framer()
-    with pytest.raises(SipError) as caught:
+    with pytest.raises(RequestError) as caught:
         framer.feed(raw(*HEADERS, *length, body=b"1234"))
     assert caught.value.status == 400
     assert caught.value.request is not None
     assert caught.value.request.call_id == b"c1@trunk.example"
-    with pytest.raises(SipError) as again:
+    with pytest.raises(RequestError) as again:
         framer.feed(ONE)
     assert again.value is caught.value
     assert framer.pending == 0
@@ -84,7 +84,7 @@ def test_same_length_twice() -> None:
 
 
 def test_ack_is_not_answered() -> None:
-    with pytest.raises(SipError) as caught:
+    with pytest.raises(RequestError) as caught:
         Framer().feed(ACK)
     assert caught.value.request is None
 
@@ -93,7 +93,7 @@ def test_messages_before_a_fault_are_given() -> None:
     framer = Framer()
     assert framer.feed(ONE + raw(*HEADERS)) == [ONE]
     assert framer.fault is not None
-    with pytest.raises(SipError):
+    with pytest.raises(RequestError):
         framer.feed(b"")
 
 
@@ -110,13 +110,13 @@ def test_endless_header_section(piece: int) -> None:
     framer = Framer()
     for _ in range(MAX_MESSAGE // piece):
         framer.feed(b"x" * piece)
-    with pytest.raises(SipError) as caught:
+    with pytest.raises(RequestError) as caught:
         framer.feed(b"x" * piece)
     assert caught.value.status == 513
 
 
 def test_too_large_before_the_body_comes() -> None:
-    with pytest.raises(SipError) as caught:
+    with pytest.raises(RequestError) as caught:
         Framer().feed(raw(*HEADERS, b"Content-Length: 999999"))
     assert caught.value.status == 513
     assert caught.value.request is not None
@@ -128,9 +128,9 @@ def test_an_answer_may_be_larger_than_its_request_by_what_we_added() -> None:
     larger = raw(*HEADERS, b"Content-Length: 65300", start=b"SIP/2.0 200 OK", body=b"x" * 65_300)
     assert MAX_MESSAGE < len(larger) < MAX_MESSAGE + OWN_OCTETS
     assert Framer().feed(answer + larger) == [answer, larger]
-    with pytest.raises(SipError):
+    with pytest.raises(RequestError):
         Framer().feed(raw(*HEADERS, b"Content-Length: 65300"))
-    with pytest.raises(SipError):
+    with pytest.raises(RequestError):
         Framer().feed(raw(*HEADERS, b"Content-Length: 66560", start=b"SIP/2.0 200 OK"))
 
 

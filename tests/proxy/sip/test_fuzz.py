@@ -12,6 +12,7 @@ from proxy.sip.framing import Framer
 from proxy.sip.message import NameAddr, Request, Response
 from proxy.sip.parser import is_keepalive, parse, tolerant_request
 from proxy.sip.reply import build_response, with_received
+from proxy.sip.request_error import request_of
 from proxy.sip.sdp_audio import read_sections
 from proxy.sip.validate import validate, validate_forwarding
 from tests.kit.twisted import MESSAGES
@@ -72,9 +73,10 @@ def answer(error: SipError) -> None:
     assert error.reason.isascii()
     assert "\r" not in error.reason
     assert "\n" not in error.reason
-    if error.request is not None:
-        with_received(error.request, "192.0.2.99", 4060)
-        answer = build_response(error.request, error.status, error.reason, b"t", error.fields)
+    refused = request_of(error)
+    if refused is not None:
+        with_received(refused, "192.0.2.99", 4060)
+        answer = build_response(refused, error.status, error.reason, b"t", error.fields)
         assert answer.endswith(b"\r\nContent-Length: 0\r\n\r\n")
         assert b"\r\n\r\n" not in answer[:-4]
 

@@ -17,6 +17,7 @@ from proxy.sip.limits import (
 from proxy.sip.message import Request, Response
 from proxy.sip.names import known_spellings
 from proxy.sip.parser import is_keepalive, parse, tolerant_request
+from proxy.sip.request_error import request_of
 from tests.proxy.sip.samples import HEADERS, raw, refusal, request, response
 
 
@@ -54,7 +55,7 @@ def test_response_without_reason(start: bytes) -> None:
     [b"SIP/2.0 99 x", b"SIP/2.0 700 x", b"SIP/2.0 4294967301 x", b"SIP/2.0 2000 OK", b"SIP/3.0 200 OK", b"SIP/2.0"],
 )
 def test_bad_status_line_is_not_answered(start: bytes) -> None:
-    assert refusal(raw(*HEADERS, start=start)).request is None
+    assert request_of(refusal(raw(*HEADERS, start=start))) is None
 
 
 @pytest.mark.parametrize(
@@ -106,15 +107,16 @@ def test_name_in_every_spelling(field: bytes, name: bytes) -> None:
 def test_bad_header_name(field: bytes) -> None:
     error = refusal(raw(*HEADERS, field))
     assert error.status == 400
-    assert error.request is not None
+    assert request_of(error) is not None
 
 
 @pytest.mark.parametrize("field", [b"Subject: a\rb", b"Subject: a\nb", b"Subject: a\n b", b"Subject: a\r\r\n b"])
 def test_cr_or_lf_alone(field: bytes) -> None:
     error = refusal(raw(*HEADERS, field))
     assert error.status == 400
-    assert error.request is not None
-    assert field not in error.request.fields
+    refused = request_of(error)
+    assert refused is not None
+    assert field not in refused.fields
 
 
 def test_folding_is_kept() -> None:
@@ -201,7 +203,7 @@ def test_the_answer_to_what_is_within_the_limits() -> None:
     for too_much in ([b"X: y"] * (more + 1), [HEADERS[0]] * (MAX_HOPS + OWN_HOPS), [b"X: " + b"y" * MAX_LINE],
                      [b"Record-Route: <sip:a;x=" + b"y" * MAX_LINE + b">"], [b"v: " + b"x," * (MAX_LINE // 2 + 600)],
                      [b"Subject: " + b"y" * 8000] * 9):
-        assert refusal(raw(*HEADERS, *too_much, start=ANSWER)).request is None
+        assert request_of(refusal(raw(*HEADERS, *too_much, start=ANSWER))) is None
 
 
 def test_spellings_remembered_are_bounded() -> None:
@@ -230,7 +232,7 @@ def test_spellings_remembered_are_bounded() -> None:
     ],
 )
 def test_what_is_never_answered(data: bytes) -> None:
-    assert refusal(data).request is None
+    assert request_of(refusal(data)) is None
 
 
 def test_tolerant_view() -> None:

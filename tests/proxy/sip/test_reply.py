@@ -3,6 +3,7 @@ import pytest
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
 from proxy.sip.reply import REASONS, build_response, with_received
+from proxy.sip.request_error import request_of
 from proxy.sip.via import Via
 from tests.proxy.sip.samples import HEADERS, raw, refusal, request
 
@@ -56,7 +57,7 @@ def test_reason_of_our_own() -> None:
 
 
 def test_answer_to_a_bad_request() -> None:
-    view = refusal(raw(*HEADERS, HEADERS[4], b"broken", start=b"INVITE <sip:a> SIP/2.0")).request
+    view = request_of(refusal(raw(*HEADERS, HEADERS[4], b"broken", start=b"INVITE <sip:a> SIP/2.0")))
     assert view is not None
     answer = read(build_response(view, 400, "Header line without colon", b"t"))
     assert answer.names.count(b"call-id") == 1

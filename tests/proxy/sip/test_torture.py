@@ -13,6 +13,7 @@ from proxy.sip.framing import Framer
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
 from proxy.sip.reply import build_response, with_received
+from proxy.sip.request_error import request_of
 from proxy.sip.validate import validate, validate_forwarding
 from tests.kit.twisted import KINDS, MESSAGES, MISSING, OWN, RFCS, SDP, of_kinds
 
@@ -93,9 +94,10 @@ def test_bad_is_answered(name: str) -> None:
         judge(MESSAGES[name])
     error = caught.value
     assert str(error) == BAD[KINDS[name]]
-    assert error.request is not None
-    with_received(error.request, "192.0.2.99", 5060)
-    answer = parse(build_response(error.request, error.status, error.reason, b"t"), stream=True)
+    refused = request_of(error)
+    assert refused is not None
+    with_received(refused, "192.0.2.99", 5060)
+    answer = parse(build_response(refused, error.status, error.reason, b"t"), stream=True)
     assert isinstance(answer, Response)
     assert answer.status == error.status
     assert answer.has(b"via")
@@ -106,7 +108,7 @@ def test_bad_response_is_dropped(name: str) -> None:
     with pytest.raises(SipError) as caught:
         judge(MESSAGES[name])
     assert str(caught.value) == DROPPED[KINDS[name]]
-    assert caught.value.request is None
+    assert request_of(caught.value) is None
 
 
 @pytest.mark.parametrize("name", of_kinds(["zeromf", "bext01"]))

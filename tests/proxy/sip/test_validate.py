@@ -3,6 +3,7 @@ import pytest
 from proxy.sip.errors import SipError
 from proxy.sip.limits import MAX_HOPS, OWN_HOPS
 from proxy.sip.message import Request
+from proxy.sip.request_error import request_of
 from proxy.sip.validate import validate, validate_forwarding
 from tests.proxy.sip.samples import HEADERS, request
 
@@ -50,25 +51,25 @@ def test_good_request_uri(uri: bytes) -> None:
 def test_bad_request_uri(uri: bytes, status: int) -> None:
     error = verdict(request(start=b"INVITE " + uri + b" SIP/2.0"))
     assert error.status == status
-    assert error.request is not None
+    assert request_of(error) is not None
 
 
 @pytest.mark.parametrize("name", [b"To", b"From", b"CSeq", b"Call-ID"])
 def test_missing_or_double(name: bytes) -> None:
     missing = verdict(request(without=name))
     assert (missing.status, missing.reason) == (400, "Missing " + name.decode())
-    assert missing.request is not None
+    assert request_of(missing) is not None
     field = next(header for header in HEADERS if header.startswith(name))
     assert verdict(request(field)).reason == "More than one " + name.decode()
 
 
 def test_without_via_there_is_no_answer() -> None:
     error = verdict(request(without=b"Via"))
-    assert (error.reason, error.request) == ("Missing Via", None)
+    assert (error.reason, request_of(error)) == ("Missing Via", None)
 
 
 def test_an_ack_is_not_answered() -> None:
-    assert verdict(request(start=b"ACK sip:a@b SIP/2.0")).request is None
+    assert request_of(verdict(request(start=b"ACK sip:a@b SIP/2.0"))) is None
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_an_ack_is_not_answered() -> None:
 def test_one_bad_field(field: bytes) -> None:
     error = verdict(request(field, without=field[: field.find(b":")]))
     assert error.status == 400
-    assert error.request is not None
+    assert request_of(error) is not None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,10 @@
+"""Names of what stands in the data folder, and where that folder is unless the operator says another."""
+
+from typing import Final
+
+DATA: Final = "/var/lib/boomerang"
+"""Folder of the database, the control socket and the keys, unless `node.data` says another."""
+SOCKET_NAME: Final = "control.sock"
+"""Name of the control socket in the data folder."""
+DATABASE_NAME: Final = "boomerang.db"
+"""Name of the database beside it."""
