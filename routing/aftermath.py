@@ -17,7 +17,8 @@ from routing.events import Event, rfc3339
 from routing.facts import Ending, Identity
 from routing.identity import PbxFacts
 from routing.missed import NEITHER, Facts, Verdict, verdict
-from routing.store.interface import NOTHING, StandingAlarm, Store, Unit
+from routing.rows import StandingAlarm
+from routing.storage import NOTHING, Store, Unit
 from routing.teller import Teller
 
 Asked = TypeVar("Asked")

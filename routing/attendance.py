@@ -26,7 +26,7 @@ from routing.facts import WAITING_ROOM, Identity, Target, Watched
 from routing.floor import OpenCalls
 from routing.identity import PbxFacts, Proof
 from routing.pickups import AT_ONCE, MOMENT, Pickups
-from routing.store.interface import Store, Unit
+from routing.storage import Store, Unit
 from routing.teller import Teller
 
 _HEADED: Final = Target()

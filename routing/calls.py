@@ -5,9 +5,9 @@ from typing import Any, Final
 from config.policy import SHARED, Number
 from routing.callbacks.facts import OwnCall
 from routing.dialogs import Dialog, Dialogs
-from routing.facts import NORMAL_TARGETS, Direction, Ending, Side, Target
+from routing.facts import NORMAL_TARGETS, Ending, Target
 from routing.identity import Proof
-from routing.store.interface import CallRow
+from routing.rows import CallRow, Direction, EndedBy
 
 LONGEST_CALL: Final = 24 * 3600.0
 """Seconds after which a call that nobody ended is taken for lost."""
@@ -61,7 +61,7 @@ class Call:
         self.answered_at: float | None = None
         self.dialogs = Dialogs()
         """Its answers: one for most calls, more where one was forked."""
-        self.hung_up: tuple[Side, float] | None = None
+        self.hung_up: tuple[EndedBy, float] | None = None
         """Who ended one of several dialogs last, and when."""
         self.restored_at: float | None = None
         """When it was read back after a restart."""
@@ -152,7 +152,7 @@ class Call:
             return talk >= min_talk
         return None if ending.cause == 200 or ending.by == "lost" else False
 
-    def row(self, ended_at: float | None = None, cause: int | None = None, ended_by: Side | None = None) -> CallRow:
+    def row(self, ended_at: float | None = None, cause: int | None = None, ended_by: EndedBy | None = None) -> CallRow:
         """Return the call as it is kept."""
         return CallRow(
             self.id, self.sip_call_id, self.direction, self.trunk, self.pbx, self.customer, self.number, self.dialled,

@@ -16,24 +16,12 @@ from collections.abc import Callable, Iterable
 from typing import Final, Literal, NamedTuple
 
 from config.policy import DirectCallback
+from routing.rows import Record
 
 ChangeKind = Literal["none", "created", "refreshed", "touched", "removed"]
 
 NOT_TRIED: Final = frozenset({401, 407})
 """Endings that say nothing of the customer: the caller is asked to authenticate and tries again."""
-
-
-class Record(NamedTuple):
-    """Calls of this customer go to this agent. Times in seconds since the epoch."""
-
-    customer: str
-    agent: str
-    type: int
-    """The type in force when it was last written."""
-    made_at: float
-    touched_at: float
-    """The last time anything happened between the two that concerns it: among several the newest wins."""
-    expires_at: float
 
 
 class Change(NamedTuple):

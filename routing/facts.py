@@ -9,16 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, Protocol
 
-Direction = Literal["inbound", "outbound"]
-"""`inbound`: from a trunk to a PBX; `outbound`: the other way round."""
+from routing.rows import Direction, EndedBy
 
 Watched = Literal["free", "ringing", "busy"]
 """What the dialogs of an agent, all together, show (RFC 4235): `ringing` while one is early, `busy` while one is
 confirmed."""
-
-Side = Literal["caller", "callee", "proxy", "operator", "lost"]
-"""Who ended a call. `proxy`: ourselves (timeout, refusal, the end of a leg of ours); `operator`: ourselves, because
-somebody said that a call that passes is to end; `lost`: no sign of life, closed by the sweep."""
 
 
 class Identity(NamedTuple):
@@ -122,7 +117,7 @@ class Ending(NamedTuple):
 
     cause: int
     """Final SIP status of the INVITE; 200 where the call was answered and then ended by a BYE."""
-    by: Side
+    by: EndedBy
     elsewhere: bool = False
     """The caller's side gave up because somebody else had answered (RFC 3326)."""
     dialog: str | None = None

@@ -17,12 +17,13 @@ from routing.attendance import NO_PBX, target_of
 from routing.callbacks.facts import OwnCall
 from routing.calls import ON_BEHALF, Call
 from routing.dialogs import Dialog
-from routing.direct import Change, Record
+from routing.direct import Change
 from routing.events import Event
 from routing.facts import WAITING_ROOM, Decision, Ending, Identity, NewCall, OpenCall, Standing, Target
 from routing.identity import PbxFacts
 from routing.ids import RandomBytes, time7
-from routing.store.interface import NOTHING, Store, StoreError, Unit
+from routing.rows import Record
+from routing.storage import NOTHING, Store, StoreError, Unit
 from routing.teller import Teller, idle, record_data
 from routing.today import Today
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from config.policy import Policy
 from routing.calls import Call
-from routing.direct import NOT_TRIED, Called, Change, Record, agent_called, customer_called
+from routing.direct import NOT_TRIED, Called, Change, agent_called, customer_called
 from routing.facts import Ending
+from routing.rows import Record
 
 
 def concerned(call: Call, ending: Ending) -> tuple[str, ...]:

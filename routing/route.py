@@ -11,10 +11,11 @@ from typing import Final
 from urllib.parse import quote
 
 from config.policy import SHARED, Number, Policy
-from routing.direct import Record, choose
+from routing.direct import choose
 from routing.facts import NORMAL_TARGETS, Decision, NewCall, Target
 from routing.identity import PbxFacts, Proof, is_agent
 from routing.numbers import Numbers
+from routing.rows import Record
 
 HEADER: Final = "X-Boomerang"
 """Tells the PBX why a call comes to an extension."""

@@ -3,9 +3,10 @@
 from typing import Any, Final
 
 from routing.agents import ELSEWHERE, AgentState, Rest
-from routing.direct import Change, Record
+from routing.direct import Change
 from routing.events import Event, rfc3339
 from routing.ids import Names, RandomBytes
+from routing.rows import Record
 
 SILENT: Final = frozenset({"none", "touched"})
 """Changes of a record that are no events."""

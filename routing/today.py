@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from routing.calls import ON_BEHALF, Call
-from routing.store.interface import Counts
+from routing.storage import Counts
 
 
 def day_of(now: float, timezone: str) -> tuple[float, float]:

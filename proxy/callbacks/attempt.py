@@ -22,7 +22,7 @@ from proxy.callbacks.attempt_state import CONNECTING, LAST_WORDS, WAITING, Attem
 from proxy.callbacks.own_leg import OwnLeg
 from proxy.callbacks.talk import Talk
 from proxy.ua.ports import Incoming, LegEnd
-from routing.callbacks.facts import Result, Step
+from routing.rows import Result, Step
 
 COMMIT_PATIENCE: Final = 15.0
 """Seconds that a step may take to be committed; then the attempt is given up, for somebody hears nothing meanwhile."""

@@ -15,7 +15,8 @@ from proxy.callbacks.own_leg import News, OwnLeg, Role, Tools
 from proxy.callbacks.talk import Talk
 from proxy.sip.timers import Timer
 from proxy.ua.ports import Clip, LegEnd
-from routing.callbacks.facts import Order, Outcome, Result, Step
+from routing.callbacks.facts import Order, Outcome
+from routing.rows import Result, Step
 
 Phase = Literal["preview", "agent_rings", "agent_asked", "customer_rings", "customer_asked", "customer_rings_in",
                 "talking", "ending"]

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
 from proxy.ua.ports import Incoming, Leg, LegEnd, LegMaker, LegOrder, Media, Stack
-from routing.callbacks.facts import Books, DeskFacts, LegRow, OwnCall, Waits
-from routing.facts import Ending, Router, Side, bare_identities
+from routing.callbacks.facts import Books, DeskFacts, OwnCall, Waits
+from routing.facts import Ending, Router, bare_identities
+from routing.rows import EndedBy, LegRow
 
 Role = Literal["agent", "customer", "incoming"]
 
@@ -283,7 +284,7 @@ class OwnLeg:
 
     def _ending(self, end: LegEnd) -> Ending:
         """What the ledger is told: it saw the answer, or there was none."""
-        by: Side = "proxy"
+        by: EndedBy = "proxy"
         if end.by == "far":
             by = "caller" if self.role == "incoming" else "callee"
         elif end.by == "lost" and self._told:

@@ -1,7 +1,8 @@
 """What an attempt says to whom: prompts by name, in the language of the order."""
 
 from proxy.ua.ports import Clip
-from routing.callbacks.facts import Order, Result
+from routing.callbacks.facts import Order
+from routing.rows import Result
 
 ACCEPT = "1"
 DECLINE = "2"

@@ -7,7 +7,7 @@ status goes with the result wherever there is one.
 from typing import Final
 
 from proxy.ua.ports import LegEnd
-from routing.callbacks.facts import Result
+from routing.rows import Result
 
 BUSY: Final = frozenset({486, 600})
 UNANSWERED: Final = frozenset({408, 480, 487})

@@ -11,8 +11,9 @@ from proxy.callbacks.attempt import Attempt
 from proxy.callbacks.attempt_state import Phase
 from proxy.callbacks.own_leg import LegBook, Tools
 from proxy.ua.ports import Incoming, LegMaker, Media, Stack
-from routing.callbacks.facts import Books, DeskFacts, LegRow, Order, Outcome
+from routing.callbacks.facts import Books, DeskFacts, Order, Outcome
 from routing.facts import Ending
+from routing.rows import LegRow
 
 LOST: Final = Ending(408, "lost")
 """What the ledger is told of a leg of a process before this one."""

@@ -24,8 +24,9 @@ from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
 from proxy.ua.leg import MEDIA_FAILED, WRITING_PATIENCE
 from proxy.ua.ports import Clip, Incoming, Leg, LegEnd, LegOrder, LegOwner
-from routing.callbacks.facts import LegRow, Waits
-from routing.facts import Ending, Side, bare_identities
+from routing.callbacks.facts import Waits
+from routing.facts import Ending, bare_identities
+from routing.rows import EndedBy, LegRow
 
 RINGS_ON: Final = 190.0
 """Seconds that a place may ring without a word of the PBX, as on the proxy path (Timer C)."""
@@ -242,7 +243,7 @@ class Waiting(LegOwner):
             return SILENCE
         return UNAVAILABLE if end.cause < 400 or end.cause in FOR_US else end.cause
 
-    def _who(self, end: LegEnd) -> Side:
+    def _who(self, end: LegEnd) -> EndedBy:
         if end.by == "far":
             return "caller"
         if end.by == "lost":

@@ -31,7 +31,7 @@ from proxy.sip.message import Request, Response
 from proxy.sip.reply import build_response
 from proxy.sip.timers import Timer
 from proxy.sip.transaction import ServerTransaction
-from routing.facts import Side
+from routing.rows import EndedBy
 
 if TYPE_CHECKING:
     from proxy.core.newcomers import Newcomers
@@ -251,13 +251,13 @@ class Relay:
         else:
             self.finish(status, self.core.upstream(response, branch.hop), "callee", now)
 
-    def deliver(self, status: int, data: bytes, by: Side, now: float) -> None:
+    def deliver(self, status: int, data: bytes, by: EndedBy, now: float) -> None:
         """Give the final failure to the server transaction."""
         self.server.respond(data, status, now)
 
     # -- ends
 
-    def refuse(self, status: int, now: float, by: Side = "proxy") -> None:
+    def refuse(self, status: int, now: float, by: EndedBy = "proxy") -> None:
         """End with a final response of our own; only where there was none yet."""
         assert self.request is not None
         if status == 408 and not self.invite:
@@ -267,7 +267,7 @@ class Relay:
         data = build_response(self.request, status, to_tag=self.core.seals.tag(self.request))
         self.finish(status, data, "caller" if self.cancelled else by, now)
 
-    def finish(self, status: int, data: bytes, by: Side, now: float) -> None:
+    def finish(self, status: int, data: bytes, by: EndedBy, now: float) -> None:
         """End with this final failure."""
         self._settle()
         self.deliver(status, data, by, now)

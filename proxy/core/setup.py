@@ -30,7 +30,8 @@ from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.reply import build_response
 from proxy.sip.transaction import ServerTransaction
-from routing.facts import Decision, Direction, Ending, Identity, Side, bare_identities
+from routing.facts import Decision, Ending, Identity, bare_identities
+from routing.rows import Direction, EndedBy
 
 if TYPE_CHECKING:
     from proxy.core.newcomers import Newcomers
@@ -236,7 +237,7 @@ class CallSetup(Relay):
             return
         super().branch_failed(branch, status, response, now)
 
-    def finish(self, status: int, data: bytes, by: Side, now: float) -> None:
+    def finish(self, status: int, data: bytes, by: EndedBy, now: float) -> None:
         if self.ended is not None:
             assert self.request is not None
             status, by = ENDED_STATUS, "operator"
@@ -244,7 +245,7 @@ class CallSetup(Relay):
             data = build_response(self.request, status, to_tag=tag, fields=self.ended.fields)
         super().finish(status, data, by, now)
 
-    def deliver(self, status: int, data: bytes, by: Side, now: float) -> None:
+    def deliver(self, status: int, data: bytes, by: EndedBy, now: float) -> None:
         if status in CHALLENGES:
             self.core.expect_credentials(self.dialog, self.call, now)
             self.server.respond(data, status, now)
@@ -292,13 +293,13 @@ class Bye(Relay):
     def succeeded(self, branch: Branch, response: Response, data: bytes, now: float) -> None:
         self._over(response.status, data, now)
 
-    def deliver(self, status: int, data: bytes, by: Side, now: float) -> None:
+    def deliver(self, status: int, data: bytes, by: EndedBy, now: float) -> None:
         if status in CHALLENGES:
             self.server.respond(data, status, now)
         else:
             self._over(status, data, now)
 
-    def refuse(self, status: int, now: float, by: Side = "proxy") -> None:
+    def refuse(self, status: int, now: float, by: EndedBy = "proxy") -> None:
         """Nobody answered the BYE: its dialog is over all the same."""
         if status == 408:
             self.core.tell(self.core.router.ended, self.call, self.ending, self.core.wall(), call=self.call)

@@ -7,7 +7,7 @@ from proxy.control import ControlError, Handler
 from proxy.daemon.arguments import UnknownError, kept, word
 from proxy.daemon.source import DaemonSource
 from routing.ledger import Ledger
-from routing.store.interface import LOSS, Store
+from routing.storage import LOSS, Store
 
 KEY_REPLACED: Final = "signing_key"
 """Standing alarm: the key behind tokens and branches is another one than before."""

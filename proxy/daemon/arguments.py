@@ -16,7 +16,7 @@ from config.problem import Problem
 from proxy.control import ControlError, Handler
 from routing.callbacks.office import DeskError
 from routing.numbers import Numbers
-from routing.store.interface import NOTHING, Store, StoreError
+from routing.storage import NOTHING, Store, StoreError
 
 DEFAULT_LIMIT: Final = 100
 MOST_ROWS: Final = 1_000

@@ -30,9 +30,9 @@ from proxy.daemon.arguments import (
     word,
 )
 from routing.callbacks.desk import Desk
-from routing.callbacks.facts import AttemptRow, JournalRow, TaskRow, TaskState
 from routing.ledger import Ledger
-from routing.store.interface import Store
+from routing.rows import AttemptRow, JournalRow, TaskRow, TaskState
+from routing.storage import Store
 from routing.store.reader import Reader
 
 STATES: Final = get_args(TaskState)

@@ -33,7 +33,7 @@ from routing.events import Event
 from routing.facts import WAITING_ROOM
 from routing.ids import RandomBytes
 from routing.ledger import Ledger
-from routing.store.interface import Store
+from routing.storage import Store
 
 DATABASE: Final = DATABASE_NAME
 """Name of the database in the data folder."""

@@ -13,7 +13,7 @@ from proxy.daemon.arguments import UnknownError, kept, word
 from routing.callbacks.campaigns import active
 from routing.callbacks.desk import Desk
 from routing.ledger import Ledger
-from routing.store.interface import Store
+from routing.storage import Store
 
 
 class CampaignVerbs:

@@ -11,7 +11,7 @@ from config.problem import ConfigError, Problem
 from proxy.control_client import ControlClient, ControlError
 from proxy.daemon.live import look_around
 from proxy.daemon.policies import differs
-from routing.store.interface import StoreError
+from routing.storage import StoreError
 from routing.store.reader import Reader
 
 CONTROL_PATIENCE: Final = 2.0

@@ -9,9 +9,9 @@ from proxy.control import Handler
 from proxy.daemon.arguments import UnknownError, limit_of, word
 from proxy.daemon.callback_verbs import task_json
 from proxy.daemon.source import DaemonSource
-from routing.callbacks.facts import TaskRow
-from routing.callbacks.figures import Tally
+from routing.figures import Tally
 from routing.ledger import Ledger
+from routing.rows import TaskRow
 
 NEVER: Final = float("inf")
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from routing.store.interface import Forgotten, Store
+from routing.storage import Forgotten, Store
 
 SLICE_PAUSE: Final = 0.25
 """Seconds between two slices."""

@@ -16,7 +16,7 @@ from config.loading import Found
 from config.node import NodeConfig, load_seed, peers_of
 from config.policy import Policy, diff_policies, export_policy, parse_policy, plain_policy
 from config.problem import ConfigError
-from routing.store.interface import Store, StoreError
+from routing.storage import Store, StoreError
 
 NAMED_KEYS: Final = 5
 """Most settings that are named where the policy in the database differs from its file."""

@@ -23,7 +23,7 @@ from config.problem import Problem
 from proxy.control import Handler
 from proxy.daemon.arguments import flag, kept, text, word
 from routing.ledger import Ledger
-from routing.store.interface import Store
+from routing.storage import Store
 
 PATH: Final = 4096
 """Characters of a file's name."""

@@ -11,11 +11,11 @@ from typing import Final, Literal
 
 from config.policy import Policy
 from proxy.status.source import AgentState, Alarm, CallFigures, GroupState, PeerState, RunState, Snapshot
-from routing.callbacks.figures import NONE, DayFigures, Tally
 from routing.callbacks.office import Figures
 from routing.events import Event
+from routing.figures import NONE, DayFigures, Tally
 from routing.ledger import Ledger
-from routing.store.interface import StoreError
+from routing.storage import StoreError
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
 from routing.today import day_of

@@ -21,10 +21,10 @@ from proxy.daemon.arguments import (
     word,
 )
 from proxy.daemon.callback_verbs import DeskHolder, task_json
-from routing.callbacks.facts import Delivery, Ticket, TicketComment
 from routing.callbacks.tickets import TicketOffice
 from routing.ledger import Ledger
-from routing.store.interface import Store
+from routing.rows import Delivery, Ticket, TicketComment
+from routing.storage import Store
 from routing.store.reader import Reader
 
 STATES: Final = ("open", "closed")

@@ -8,10 +8,10 @@ from proxy.daemon.arguments import flag, kept, limit_of, look_up, number_of, rea
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.tracing import MessageTracer
 from routing.calls import OWN
-from routing.direct import Record
 from routing.ledger import Ledger
 from routing.numbers import Numbers
-from routing.store.interface import CallRow, Store
+from routing.rows import CallRow, Record
+from routing.storage import Store
 from routing.store.reader import Reader
 
 CALL_ID: Final = 256

@@ -13,9 +13,9 @@ from proxy.delivery.mail import Account, Mail
 from proxy.delivery.postman import Hooks, Postman, Sender
 from proxy.delivery.template import read_template
 from proxy.delivery.webhook import Webhook
-from routing.callbacks.facts import Delivery
 from routing.callbacks.tickets import Channel
-from routing.store.interface import Store, Unit
+from routing.rows import Delivery
+from routing.storage import Store, Unit
 from routing.store.reader import Reader
 
 ALARMS: Final[dict[Channel, str]] = {"webhook": "tickets_webhook", "smtp": "tickets_smtp"}

@@ -2,9 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from routing.callbacks.facts import Delivery, Ticket, TicketComment
 from routing.events import rfc3339
-from routing.store.promises import Promises
+from routing.rows import Delivery, Ticket, TicketComment
+from routing.storage import Promises
 
 
 class Parcel(NamedTuple):

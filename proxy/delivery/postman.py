@@ -12,8 +12,8 @@ from typing import Final, NamedTuple, Protocol
 
 from proxy.delivery.failure import LONGEST, DeliveryError, pause
 from proxy.delivery.parcel import Parcel, pack
-from routing.callbacks.facts import Delivery
-from routing.store.interface import StoreError
+from routing.rows import Delivery
+from routing.storage import StoreError
 from routing.store.reader import Reader
 
 LOOK: Final = 5.0

@@ -5,8 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from proxy.status.models import Count, Model, Time
-from routing.callbacks.facts import Origin, Result, TaskState
-from routing.facts import Direction
+from routing.rows import Direction, Origin, Result, TaskState
 
 TaskId = Annotated[str, Field(description="The callback task: UUID version 7")]
 AttemptId = Annotated[str, Field(description="The attempt: UUID version 7")]

@@ -11,7 +11,7 @@ from proxy.status import callback_models
 from proxy.status.models import Model, Time
 from proxy.status.source import AgentWord
 from routing.events import Event
-from routing.facts import Direction, Side
+from routing.rows import Direction, EndedBy
 
 CallId = Annotated[str, Field(description="Boomerang's own name of the call: UUID version 7, as in the log")]
 Customer = Annotated[str | None, Field(description="E.164 of the outside party; null: withheld or unreadable")]
@@ -48,7 +48,7 @@ class CallEnded(CallStarted):
     """A call is over, reached or not."""
 
     cause: int = Field(ge=100, le=699, description="Final SIP status; 200: answered and ended by a BYE")
-    by: Side = Field(description="Who ended it; proxy: ourselves; operator: ourselves, because somebody said so; "
+    by: EndedBy = Field(description="Who ended it; proxy: ourselves; operator: ourselves, because somebody said so; "
                                  "lost: no sign of life any more")
     talk_s: float | None = Field(description="Seconds from answer to end; null: never answered")
     duration_s: float = Field(description="Seconds from the beginning to the end")

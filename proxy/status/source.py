@@ -10,8 +10,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
-from routing.callbacks.figures import Tally
 from routing.events import Event
+from routing.figures import Tally
 
 RunState = Literal["starting", "running", "draining"]
 AgentWord = Literal["free", "ringing", "busy", "wrap_up", "away", "unknown"]

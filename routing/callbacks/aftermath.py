@@ -4,13 +4,14 @@ from typing import Final
 
 from routing.callbacks.crews import Crews
 from routing.callbacks.draft import Draft
-from routing.callbacks.facts import AttemptRow, Floor, Outcome, Result
+from routing.callbacks.facts import Floor, Outcome
 from routing.callbacks.keeper import Keeper
 from routing.callbacks.plan import later
 from routing.callbacks.retry import Again, Never
 from routing.callbacks.schedule import within
 from routing.callbacks.screen import Screen
 from routing.callbacks.task import Attempt, Task
+from routing.rows import AttemptRow, Result
 
 AGENT_SIDE: Final[frozenset[Result]] = frozenset({
     "agent_no_answer", "agent_busy", "agent_failed", "agent_silent", "agent_left",

@@ -7,13 +7,14 @@ from typing import Final
 from routing.callbacks.aftermath import REFUSED_REST, Aftermath
 from routing.callbacks.crews import Crews
 from routing.callbacks.draft import Draft
-from routing.callbacks.facts import AttemptRow, Floor, LegRow, Order, Orders, Outcome, Step
+from routing.callbacks.facts import Floor, Order, Orders, Outcome
 from routing.callbacks.keeper import Keeper
 from routing.callbacks.screen import Screen
 from routing.callbacks.task import STEPS, Attempt, Task
 from routing.callbacks.terms import Terms
 from routing.ids import Names
-from routing.store.interface import Store, StoreError, Unit
+from routing.rows import AttemptRow, LegRow, Step
+from routing.storage import Store, StoreError, Unit
 from routing.teller import Teller
 
 STUCK: Final = 120.0

@@ -12,19 +12,7 @@ from config.policy import Policy
 from routing.callbacks.course import Course
 from routing.callbacks.dispatch import Dispatcher
 from routing.callbacks.draft import Draft
-from routing.callbacks.facts import (
-    AttemptRow,
-    Barred,
-    Floor,
-    LegRow,
-    Missed,
-    Orders,
-    Outcome,
-    Step,
-    Talk,
-    Waiter,
-    Waits,
-)
+from routing.callbacks.facts import Floor, Missed, Orders, Outcome, Talk, Waiter, Waits
 from routing.callbacks.guard import HOUR
 from routing.callbacks.intake import Intake
 from routing.callbacks.keeper import Keeper
@@ -35,7 +23,8 @@ from routing.callbacks.task import Task, within_reach
 from routing.callbacks.terms import TermBook
 from routing.callbacks.tickets import TicketOffice
 from routing.ids import Names, RandomBytes
-from routing.store.interface import NOTHING, Store, StoreError, Unit
+from routing.rows import AttemptRow, Barred, LegRow, Step
+from routing.storage import NOTHING, Store, StoreError, Unit
 from routing.teller import Teller
 
 MOMENTS: Final = 100

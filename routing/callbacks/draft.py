@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from routing.callbacks.facts import AttemptRow, JournalRow, TaskRow
 from routing.callbacks.task import task_data
 from routing.events import Event
-from routing.store.interface import Unit
+from routing.rows import AttemptRow, JournalRow, TaskRow
+from routing.storage import Unit
 from routing.teller import Teller
 
 

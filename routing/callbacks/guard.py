@@ -12,8 +12,8 @@ import phonenumbers
 from phonenumbers import timezone as phone_zones
 
 from config.policy import Policy
-from routing.callbacks.facts import PastAttempt
 from routing.callbacks.quiet import QuietHours
+from routing.rows import PastAttempt
 
 HOUR: Final = 3600.0
 DAY: Final = 86_400.0

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from routing.callbacks.facts import Missed, Talk, Waiter, Waits
-from routing.store.interface import Unit
+from routing.storage import Unit
 
 
 class Happenings(Protocol):

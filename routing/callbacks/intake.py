@@ -4,7 +4,7 @@ from typing import Any, Final, NamedTuple
 
 from routing.callbacks.campaigns import active, adds
 from routing.callbacks.draft import Draft
-from routing.callbacks.facts import Missed, Origin, TaskRow, Waiter, Waits
+from routing.callbacks.facts import Missed, Waiter, Waits
 from routing.callbacks.keeper import Keeper
 from routing.callbacks.plan import times
 from routing.callbacks.responsible import Responsible, responsible
@@ -12,7 +12,8 @@ from routing.callbacks.screen import Screen
 from routing.callbacks.task import No, task_data
 from routing.callbacks.terms import Terms
 from routing.ids import Names
-from routing.store.interface import Store, StoreError
+from routing.rows import Origin, TaskRow
+from routing.storage import Store, StoreError
 
 LOST_ROW: Final = TaskRow("", "", "", None, "missed", None, "", "", "failed", "", 0, 0, 1, 0, None, 0, 0, "none", None,
                           None, None, (), {}, None)

@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from routing.callbacks.agenda import Agenda
 from routing.callbacks.draft import Draft
-from routing.callbacks.facts import TaskRow, TaskState
 from routing.callbacks.lines import Lines
 from routing.callbacks.register import Register
 from routing.callbacks.responsible import Responsible
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.terms import TermBook, Terms
 from routing.callbacks.tickets import TicketOffice, Why, attempt_note, story
+from routing.rows import TaskRow, TaskState
 
 TOLD_AS: Final[dict[TaskState, str]] = {
     "done": "callback.done", "failed": "callback.failed", "expired": "callback.expired",

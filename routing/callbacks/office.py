@@ -8,14 +8,14 @@ from config.callbacks import Language
 from config.campaign import Campaign
 from config.fields import MOST_ATTEMPTS, parse_window
 from routing.callbacks.draft import Draft
-from routing.callbacks.facts import AttemptRow, Barred, JournalRow, TaskRow
 from routing.callbacks.intake import Intake, Wish
 from routing.callbacks.keeper import Keeper
 from routing.callbacks.responsible import Responsible
 from routing.callbacks.screen import Screen
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.tickets import TicketOffice
-from routing.store.interface import Store, Unit
+from routing.rows import AttemptRow, Barred, JournalRow, TaskRow
+from routing.storage import Store, Unit
 from routing.teller import Teller
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from routing.callbacks.facts import Outcome, TaskRow
+from routing.callbacks.facts import Outcome
 from routing.callbacks.retry import Again, Never, Plan, after
 from routing.callbacks.schedule import slots, window_end, within
 from routing.callbacks.terms import Terms
+from routing.rows import TaskRow
 
 
 class Times(NamedTuple):

@@ -15,7 +15,7 @@ from routing.callbacks.plan import Times, later, times
 from routing.callbacks.schedule import within
 from routing.callbacks.task import Task
 from routing.callbacks.terms import TermBook, Terms
-from routing.store.interface import Store, StoreError
+from routing.storage import Store, StoreError
 
 MOST: Final = 25
 """Tasks that are planned anew in one turn; the others follow with the next."""

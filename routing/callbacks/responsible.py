@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from config.callbacks import MissedCallback
-from routing.callbacks.facts import ResponsibleKind
+from routing.rows import ResponsibleKind
 
 
 class Responsible(NamedTuple):

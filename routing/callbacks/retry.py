@@ -15,8 +15,9 @@ tries (`retry_after`) stands for soon and for later alike. Nothing is due outsid
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
-from routing.callbacks.facts import Outcome, Result
+from routing.callbacks.facts import Outcome
 from routing.callbacks.schedule import OpenTime, next_slot, within
+from routing.rows import Result
 
 Rule = Literal["soon", "later", "never", "tomorrow"]
 """What a final status asks for."""

@@ -8,12 +8,13 @@ from typing import Final
 
 from config.policy import Policy
 from routing.callbacks.draft import Draft
-from routing.callbacks.facts import Floor, PastAttempt
+from routing.callbacks.facts import Floor
 from routing.callbacks.guard import HOUR, Dialled, Gate, GuardFacts, Times
 from routing.callbacks.keeper import Keeper
 from routing.callbacks.schedule import within
 from routing.callbacks.task import No, Task
 from routing.callbacks.terms import Terms
+from routing.rows import PastAttempt
 
 ENGAGED_PAUSE: Final = 5.0
 """Seconds after which a customer who is in a call with us is looked at again."""

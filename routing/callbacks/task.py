@@ -2,8 +2,9 @@
 
 from typing import Any, Final, Literal, NamedTuple
 
-from routing.callbacks.facts import AttemptRow, Order, Outcome, Step, TaskRow
+from routing.callbacks.facts import Order, Outcome
 from routing.events import rfc3339
+from routing.rows import AttemptRow, Step, TaskRow
 
 FURTHEST: Final = 32_503_680_000.0
 """The year 3000, seconds since the epoch: a calendar reckons that far from any moment before it."""

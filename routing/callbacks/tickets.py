@@ -11,9 +11,9 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from config.fields import PLACEHOLDERS
-from routing.callbacks.facts import Delivery, TaskRow, Ticket, TicketComment
 from routing.events import rfc3339
-from routing.store.interface import Unit
+from routing.rows import Delivery, TaskRow, Ticket, TicketComment
+from routing.storage import Unit
 from routing.teller import Teller
 
 Channel = Literal["webhook", "smtp"]

@@ -2,12 +2,22 @@
 
 import sqlite3
 
-from routing.callbacks.facts import AttemptRow, Barred, Delivery, LegRow, TaskRow, Ticket, TicketComment
-from routing.direct import Record
 from routing.events import Event, write_json
+from routing.rows import (
+    AttemptRow,
+    Barred,
+    CallRow,
+    Delivery,
+    LegRow,
+    Record,
+    StandingAlarm,
+    TaskRow,
+    Ticket,
+    TicketComment,
+)
+from routing.storage import TICKET_NUMBER, Unit
 from routing.store import callback_sql as sql
 from routing.store import schema
-from routing.store.interface import TICKET_NUMBER, CallRow, StandingAlarm, Unit
 
 
 def claim(connection: sqlite3.Connection, attempt: AttemptRow) -> bool:

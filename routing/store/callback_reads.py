@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from routing.callbacks.facts import (
+from routing.ids import floor7
+from routing.rows import (
     AttemptRow,
     Barred,
     Delivery,
@@ -15,12 +16,11 @@ from routing.callbacks.facts import (
     Ticket,
     TicketComment,
 )
-from routing.ids import floor7
 from routing.store import callback_sql as sql
 
 
 class CallbackReads:
-    """`promises.Promises` on a connection that whoever inherits it reads with."""
+    """`storage.Promises` on a connection that whoever inherits it reads with."""
 
     def _read(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
         raise NotImplementedError

@@ -4,17 +4,8 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
-from routing.callbacks.facts import (
-    AttemptRow,
-    Barred,
-    Delivery,
-    JournalRow,
-    LegRow,
-    TaskRow,
-    Ticket,
-    TicketComment,
-)
 from routing.events import write_json
+from routing.rows import AttemptRow, Barred, Delivery, JournalRow, LegRow, TaskRow, Ticket, TicketComment
 
 T = TypeVar("T")
 

@@ -20,8 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from routing.storage import LOSS
 from routing.store import salvage, schema
-from routing.store.interface import LOSS
 
 BUSY: Final = 0.2
 """Seconds that a write waits for another process before the database counts as locked."""

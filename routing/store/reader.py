@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from routing.callbacks.facts import AttemptRow
-from routing.callbacks.figures import DayFigures, gather
-from routing.direct import Record
 from routing.events import Event
+from routing.figures import DayFigures, gather
 from routing.ids import floor7
+from routing.rows import AttemptRow, CallRow, Record
+from routing.storage import StoreError
 from routing.store import callback_sql as sql
 from routing.store.callback_reads import CallbackReads
-from routing.store.interface import CallRow, StoreError
 from routing.store.schema import CALLS, COUNT_LIVE, EVENTS, NEWEST, POLICIES
 
 BUSY = 1.0

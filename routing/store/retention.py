@@ -13,7 +13,7 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from routing.ids import floor7
-from routing.store.interface import Forgotten
+from routing.storage import Forgotten
 
 CALLS: Final = "SELECT count(*), max(id) FROM (SELECT id FROM calls WHERE id>? AND id<? ORDER BY id LIMIT ?)"
 """A call's id says when it began, and none ended before."""

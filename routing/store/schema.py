@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from sqlite_utils import Database, Migrations
 
 from config.numbering import read
-from routing.store.interface import CallRow
+from routing.rows import CallRow
 
 migrations: Final = Migrations("boomerang")
 

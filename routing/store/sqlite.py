@@ -12,24 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from routing.callbacks.facts import AttemptRow
-from routing.direct import Record
 from routing.events import Event
 from routing.ids import floor7
+from routing.rows import AttemptRow, CallRow, PolicyVersion, Record, StandingAlarm
+from routing.storage import LOSS, Counts, Fault, Forgotten, StoreError, Unit
 from routing.store import callback_sql, schema
 from routing.store.callback_reads import CallbackReads
 from routing.store.database import LOG_KEPT, Database, is_odd
-from routing.store.interface import (
-    LOSS,
-    CallRow,
-    Counts,
-    Fault,
-    Forgotten,
-    PolicyVersion,
-    StandingAlarm,
-    StoreError,
-    Unit,
-)
 from routing.store.salvage import is_broken
 from routing.store.writer import Hooks, Queued, Wish, Writer
 
@@ -58,7 +47,7 @@ def _nothing() -> None:
 
 
 class SqliteStore(CallbackReads):
-    """`interface.Store` on a file. Never raises on opening: a database in trouble heals behind us."""
+    """`storage.Store` on a file. Never raises on opening: a database in trouble heals behind us."""
 
     def __init__(self, path: Path, post: Callable[[Done], object], clock: Callable[[], float], node: str,
                  outbox: bool = True, steady: Callable[[], float] = time.monotonic) -> None:

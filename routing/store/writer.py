@@ -15,12 +15,12 @@ from collections import deque
 from collections.abc import Callable, Sequence, Set
 from typing import Final, NamedTuple
 
-from routing.callbacks.facts import AttemptRow
 from routing.events import Event
+from routing.rows import AttemptRow
+from routing.storage import Forgotten, Unit
 from routing.store import schema
 from routing.store.batch import Batch, claim
 from routing.store.database import Database, is_odd
-from routing.store.interface import Forgotten, Unit
 from routing.store.retention import Retention
 from routing.store.salvage import is_broken
 

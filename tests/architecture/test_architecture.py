@@ -43,6 +43,23 @@ ROOMS = {
 }
 """Room and its height. A room imports from lower ones and from itself; rooms of one height do not know each other."""
 
+LAYERS = {
+    "routing.rows": 0,
+    "routing.ids": 0,
+    "routing.events": 0,
+    "routing.facts": 1,
+    "routing.figures": 1,
+    "routing.storage": 1,
+    "routing.store": 2,
+    "routing.direct": 2,
+    "routing.agents": 2,
+    "routing.teller": 3,
+    "routing.callbacks": 4,
+    "routing": 5,
+}
+"""Layers within a room: rows below everything else, and what decides about callbacks beside what keeps them. The first
+that holds a module counts."""
+
 BARE = {"proxy"}
 """Packages that only hold rooms: their `__init__` imports nothing."""
 
@@ -100,6 +117,23 @@ def test_imports_point_one_way(module: str) -> None:
         if other is not None and other != own:
             assert ROOMS[other] < ROOMS[own], f"{own} must not import {name}"
         assert not within(name, "tests"), f"{module} imports its tests"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if within(m, "routing")])
+def test_imports_within_routing_point_one_way(module: str) -> None:
+    own = next(name for name in LAYERS if within(module, name))
+    for name in imports(module, MODULES[module]):
+        other = next((layer for layer in LAYERS if within(name, layer)), own)
+        if other != own:
+            assert LAYERS[other] < LAYERS[own], f"{module} must not import {name}"
+
+
+@pytest.mark.parametrize("room_of", ["callbacks", "store"])
+def test_what_decides_and_what_keeps_do_not_know_each_other(room_of: str) -> None:
+    other = "routing.store" if room_of == "callbacks" else "routing.callbacks"
+    found = [(module, name) for module, path in MODULES.items() if within(module, f"routing.{room_of}")
+             for name in imports(module, path) if within(name, other)]
+    assert found == []
 
 
 @pytest.mark.parametrize("module", sorted(BARE))

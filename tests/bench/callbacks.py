@@ -23,9 +23,9 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Self
 
-from routing.callbacks.facts import TaskRow
 from routing.ids import uuid7
-from routing.store.interface import Unit
+from routing.rows import TaskRow
+from routing.storage import Unit
 from routing.store.sqlite import SqliteStore
 from tests.bench.calls import CHUNK, sipp
 from tests.bench.media import cpu_seconds, memory_mb

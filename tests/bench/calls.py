@@ -25,8 +25,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from routing.direct import Record
-from routing.store.interface import Unit
+from routing.rows import Record
+from routing.storage import Unit
 from routing.store.sqlite import SqliteStore
 from tests.kit.boomerang import Boomerang
 from tests.kit.ports import LOOPBACK, free_port

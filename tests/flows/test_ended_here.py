@@ -15,9 +15,9 @@ from proxy.sip.message import Request
 from proxy.ua.ports import Account
 from proxy.ua.wiring import Wiring
 from routing.calls import Call
-from routing.direct import Record
 from routing.identity import Answers
-from routing.store.interface import Unit
+from routing.rows import Record
+from routing.storage import Unit
 from tests.kit.actor import CUSTOMER, Actor
 from tests.kit.fake_media import FakeMedia
 from tests.kit.house import House

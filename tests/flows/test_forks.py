@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from config.policy import parse_policy
-from routing.direct import Record
 from routing.identity import Answers, PbxFacts
 from routing.ledger import Ledger
-from routing.store.interface import Unit
+from routing.rows import Record
+from routing.storage import Unit
 from tests.kit.actor import CUSTOMER
 from tests.kit.house import POLICY, House
 from tests.kit.script import Script

@@ -12,7 +12,7 @@ from proxy.sip.message import Request
 from routing.callbacks.desk import Desk
 from routing.identity import PbxFacts
 from routing.ledger import Ledger
-from routing.store.interface import CallRow
+from routing.rows import CallRow
 from tests.kit.sip_text import SDP
 from tests.kit.world import PBX, TRUNK, Sent, World
 from tests.routing.memory_store import MemoryStore

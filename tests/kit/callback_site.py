@@ -27,12 +27,12 @@ from proxy.sip.timers import Timers
 from proxy.ua.ports import Account, PeerSide
 from proxy.ua.user_agent import UserAgent
 from routing.callbacks.desk import Desk
-from routing.callbacks.facts import AttemptRow, TaskRow
 from routing.facts import WAITING_ROOM
 from routing.identity import Answers, PbxFacts
 from routing.ids import uuid7
 from routing.ledger import Ledger
-from routing.store.interface import Unit
+from routing.rows import AttemptRow, TaskRow
+from routing.storage import Unit
 from tests.kit.fake_media import FakeMedia
 from tests.kit.sip_text import SDP, Message, build, uri_in
 from tests.kit.world import KEY, PBX, PROXY, TRUNK, Deaf, Names, Notes, Sent, Wire, address

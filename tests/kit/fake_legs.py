@@ -14,8 +14,9 @@ from proxy.callbacks.own_leg import LegBook
 from proxy.callbacks.runner import Runner
 from proxy.sip.timers import Timers
 from proxy.ua.ports import Account, Ended, Incoming, LegEnd, LegOrder, LegOwner, Stack
-from routing.callbacks.facts import LegRow, Order, Outcome, OwnCall, Step
+from routing.callbacks.facts import Order, Outcome, OwnCall
 from routing.facts import Ending, Identity
+from routing.rows import LegRow, Step
 from tests.kit.fake_media import FakeMedia, FakeSession
 
 EPOCH = 1_700_000_000.0

@@ -19,9 +19,9 @@ from typing import Any
 
 from proxy.daemon.history import ROWS
 from routing.ids import uuid7
+from routing.storage import Forgotten, Unit
 from routing.store import callback_sql as sql
 from routing.store import schema
-from routing.store.interface import Forgotten, Unit
 from routing.store.retention import Retention
 from routing.store.sqlite import SqliteStore
 from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, an_attempt

@@ -20,7 +20,7 @@ from routing.facts import Ending, Identity, NewCall
 from routing.identity import PbxFacts
 from routing.ids import uuid7
 from routing.ledger import Ledger
-from routing.store.interface import Unit
+from routing.storage import Unit
 from routing.store.sqlite import SqliteStore
 from tests.routing.store.rows import a_line, a_task, an_attempt
 

@@ -1,7 +1,8 @@
 """A desk that only listens, for tests of the ledger."""
 
-from routing.callbacks.facts import JournalRow, Missed, Talk, Waiter, Waits
-from routing.store.interface import Unit
+from routing.callbacks.facts import Missed, Talk, Waiter, Waits
+from routing.rows import JournalRow
+from routing.storage import Unit
 
 
 class Ears:

@@ -3,31 +3,24 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
-from routing.callbacks.facts import (
+from routing.events import Event
+from routing.rows import (
     AttemptRow,
     Barred,
+    CallRow,
     Delivery,
     JournalRow,
     LegRow,
     PastAttempt,
+    PolicyVersion,
+    Record,
+    StandingAlarm,
     TaskRow,
     TaskState,
     Ticket,
     TicketComment,
 )
-from routing.direct import Record
-from routing.events import Event
-from routing.store.interface import (
-    TICKET_NUMBER,
-    CallRow,
-    Counts,
-    Fault,
-    Forgotten,
-    PolicyVersion,
-    StandingAlarm,
-    StoreError,
-    Unit,
-)
+from routing.storage import TICKET_NUMBER, Counts, Fault, Forgotten, StoreError, Unit
 
 OPEN = ("open", "held")
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from routing.facts import Ending, Side, Target, Watched
+from routing.facts import Ending, Target, Watched
 from routing.ledger import GLARE_PATIENCE
+from routing.rows import EndedBy
 from tests.routing.listening import Ears
 from tests.routing.test_attendance import in_queue, own, takes
 from tests.routing.world import BEGIN, CUSTOMER, DIRECT, POLICY, SHARED, World, pai
@@ -59,7 +60,7 @@ def test_what_is_no_missed_call_of_a_group_is_not_told(world: World, ears: Ears,
 
 @pytest.mark.parametrize(("cause", "by", "why"), [(487, "caller", "hung_up"), (503, "proxy", "down"),
                                                   (408, "proxy", "down"), (486, "callee", "refused")])
-def test_why(world: World, ears: Ears, cause: int, by: Side, why: str) -> None:
+def test_why(world: World, ears: Ears, cause: int, by: EndedBy, why: str) -> None:
     call = world.calls_in()
     world.ledger.decide(call, world.now)
     world.ledger.ended(call.id, Ending(cause, by), world.now)
@@ -209,7 +210,7 @@ def test_a_group_that_is_called_back_no_more_clears_it(worlds: Worlds) -> None:
 @pytest.mark.parametrize(("watched", "policy", "by"), [
     (True, CALLED_BACK, "caller"), (False, POLICY, "caller"), (False, CALLED_BACK, "callee")])
 def test_where_nothing_is_taken_for_missed_there_is_no_alarm(worlds: Worlds, watched: bool, policy: str,
-                                                             by: Side) -> None:
+                                                             by: EndedBy) -> None:
     """The agents are watched; nobody is called back; the far end hung up, so that nobody knows."""
     world, _ = queue(worlds, watched=watched, policy=policy)
     call = in_queue(world)

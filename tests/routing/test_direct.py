@@ -3,7 +3,8 @@
 import pytest
 
 from config.policy import DirectCallback
-from routing.direct import NOTHING, Called, Change, Record, agent_called, choose, customer_called, live
+from routing.direct import NOTHING, Called, Change, agent_called, choose, customer_called, live
+from routing.rows import Record
 
 WHO = ("+36201234567", "201")
 

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from config.policy import Policy, parse_policy
-from routing.facts import Ending, Identity, NewCall, Side
+from routing.facts import Ending, Identity, NewCall
 from routing.identity import PbxFacts
 from routing.ledger import Ledger
-from routing.store.interface import Store
+from routing.rows import EndedBy
+from routing.storage import Store
 from tests.routing.memory_store import MemoryStore
 from tests.routing.world import BEGIN
 
@@ -121,7 +122,7 @@ class Machine(RuleBasedStateMachine):
     def end(self, data: st.DataObject, cause: int) -> None:
         name = data.draw(st.sampled_from(sorted(self.going)))
         going = self.going.pop(name)
-        by: Side = "caller"
+        by: EndedBy = "caller"
         self.ledger.ended(name, Ending(cause if going.answered is None else 200, by), self.now)
         self.now += 0.125  # no two ends at one moment: see winner
         at = self.now - 0.125

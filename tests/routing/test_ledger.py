@@ -13,7 +13,7 @@ from routing.dialogs import RESTORED_ANSWERED
 from routing.facts import Ending, Identity, NewCall, Target
 from routing.identity import PbxFacts
 from routing.ledger import Ledger
-from routing.store.interface import Store
+from routing.storage import Store
 from tests.routing.memory_store import MemoryStore
 from tests.routing.world import BEGIN, CUSTOMER, DIRECT, POLICY, SHARED, World, pai
 

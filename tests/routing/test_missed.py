@@ -3,8 +3,9 @@
 import pytest
 
 from routing.calls import Call
-from routing.facts import Ending, Side
+from routing.facts import Ending
 from routing.missed import Facts, Verdict, verdict
+from routing.rows import EndedBy
 
 FACTS = Facts(min_wait=5.0, min_talk=5.0)
 WATCHED = FACTS._replace(watched=True)
@@ -16,13 +17,13 @@ def a_call(direction: str = "inbound") -> Call:
     return call
 
 
-def unanswered(cause: int, by: Side, rang: bool = True, facts: Facts = FACTS) -> Verdict:
+def unanswered(cause: int, by: EndedBy, rang: bool = True, facts: Facts = FACTS) -> Verdict:
     call = a_call()
     call.rang = rang
     return verdict(call, Ending(cause, by), facts, 130.0)
 
 
-def queued(seconds: float, by: Side, facts: Facts, picked: float | None = None) -> Verdict:
+def queued(seconds: float, by: EndedBy, facts: Facts, picked: float | None = None) -> Verdict:
     call = a_call()
     call.answered_at, call.queued = 100.0, True
     call.picked_at = picked
@@ -43,7 +44,7 @@ def queued(seconds: float, by: Side, facts: Facts, picked: float | None = None) 
     (503, "proxy", False, "down", ("no_response",)),
     (502, "proxy", False, "down", ("no_response",)),
 ])
-def test_who_reached_nobody_before_the_answer_is_missed(cause: int, by: Side, rang: bool, why: str,
+def test_who_reached_nobody_before_the_answer_is_missed(cause: int, by: EndedBy, rang: bool, why: str,
                                                         evidence: tuple[str, ...]) -> None:
     found = unanswered(cause, by, rang)
     assert found == ("missed", why, evidence, "certain")
@@ -96,7 +97,7 @@ def test_a_call_of_an_agent_that_fails_is_nothing() -> None:
     (60.0, "callee", WATCHED, "missed", "certain"),
     (2.0, "callee", WATCHED, "missed", "certain"),
 ])
-def test_a_queue_that_answers_first(seconds: float, by: Side, facts: Facts, kind: str, weight: str | None) -> None:
+def test_a_queue_that_answers_first(seconds: float, by: EndedBy, facts: Facts, kind: str, weight: str | None) -> None:
     found = queued(seconds, by, facts)
     assert (found.kind, found.weight) == (kind, weight)
     if kind == "missed":
@@ -109,7 +110,7 @@ def test_a_queue_that_answers_first(seconds: float, by: Side, facts: Facts, kind
     (1.0, "callee", "uncertain"), (90.0, "callee", "uncertain"),
 ])
 @pytest.mark.parametrize("watched", [True, False])
-def test_a_phone_that_rings_is_only_a_sign(after_sign: float, by: Side, kind: str, watched: bool) -> None:
+def test_a_phone_that_rings_is_only_a_sign(after_sign: float, by: EndedBy, kind: str, watched: bool) -> None:
     found = queued(100.0, by, FACTS._replace(sign_at=200.0 - after_sign, watched=watched))
     assert (found.kind, found.weight) == (kind, "likely" if kind == "missed" else None)
     assert "connected_line" in found.evidence
@@ -117,7 +118,7 @@ def test_a_phone_that_rings_is_only_a_sign(after_sign: float, by: Side, kind: st
 
 @pytest.mark.parametrize(("talk", "kind"), [(0.0, "neither"), (4.9, "neither"), (5.0, "talked"), (300.0, "talked")])
 @pytest.mark.parametrize("by", ["caller", "callee"])
-def test_who_was_taken_out_of_the_queue_is_not_missed(by: Side, talk: float, kind: str) -> None:
+def test_who_was_taken_out_of_the_queue_is_not_missed(by: EndedBy, talk: float, kind: str) -> None:
     assert queued(60.0 + talk, by, WATCHED, picked=160.0).kind == kind
 
 

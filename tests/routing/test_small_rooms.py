@@ -16,7 +16,7 @@ from routing.alarms import Alarms
 from routing.calls import OWN, Call
 from routing.events import Event, rfc3339
 from routing.ids import Names, floor7, uuid7
-from routing.store.interface import Counts
+from routing.storage import Counts
 from routing.today import Today
 from tests.routing.world import BEGIN
 

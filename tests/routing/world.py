@@ -9,11 +9,12 @@ from typing import Any
 
 from config.policy import parse_policy
 from routing.events import Event
-from routing.facts import Decision, Ending, Identity, NewCall, Side
+from routing.facts import Decision, Ending, Identity, NewCall
 from routing.identity import Answers, PbxFacts
 from routing.ids import uuid7
 from routing.ledger import Ledger
-from routing.store.interface import Unit
+from routing.rows import EndedBy
+from routing.storage import Unit
 from routing.store.sqlite import SqliteStore
 
 BEGIN = 1_790_000_000.0
@@ -131,7 +132,7 @@ class World:
         self.now += rings
         for failed in range(target):
             self.ledger.target_failed(call.id, failed, 408, self.now)
-        by: Side = "callee"
+        by: EndedBy = "callee"
         if talk is not None:
             self.ledger.answered(call.id, target, tuple(identities), None, self.now)
             self.now += talk

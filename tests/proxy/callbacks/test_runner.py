@@ -8,7 +8,7 @@ from proxy.callbacks.attempt import COMMIT_PATIENCE
 from proxy.callbacks.attempt_state import END_PATIENCE, FAREWELL
 from proxy.callbacks.talk import DEAD_AIR, SILENCE_STEP
 from proxy.ua.ports import Account
-from routing.callbacks.facts import Result
+from routing.rows import Result
 from tests.kit.fake_legs import CUSTOMER, EPOCH, NUMBER, Stage
 
 ASK = f"play callback_for digits:{CUSTOMER} press_1_or_2"

@@ -18,8 +18,9 @@ from proxy.daemon.gate import MQTT_WORDS, Gate
 from proxy.daemon.ticket_verbs import TicketVerbs
 from proxy.status.commands import CommandError
 from routing.callbacks.desk import Desk
-from routing.callbacks.facts import Barred, LegRow, Order, TaskRow
-from routing.store.interface import Unit
+from routing.callbacks.facts import Order
+from routing.rows import Barred, LegRow, TaskRow
+from routing.storage import Unit
 from routing.store.reader import Reader
 from tests.kit.waiting import eventually
 from tests.proxy.daemon.on_disk import NOW, OnDisk

@@ -14,9 +14,10 @@ from config.policy import parse_policy
 from proxy.daemon.arguments import UnknownError
 from proxy.daemon.figure_verbs import FigureVerbs
 from proxy.daemon.source import DaemonSource
-from routing.callbacks.facts import AttemptRow, OwnCall, TaskRow
+from routing.callbacks.facts import OwnCall
 from routing.facts import Ending
-from routing.store.interface import Unit
+from routing.rows import AttemptRow, TaskRow
+from routing.storage import Unit
 from routing.store.reader import Reader
 from tests.routing.store.rows import a_line, a_task, an_attempt
 from tests.routing.world import CUSTOMER, SHARED, World

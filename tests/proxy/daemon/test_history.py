@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from proxy.daemon.history import LEAP_REST, LEAST, LOOK_PAUSE, ROWS, History
-from routing.store.interface import Forgotten
+from routing.storage import Forgotten
 from tests.routing.memory_store import MemoryStore
 
 DAY = 86_400.0

@@ -12,7 +12,7 @@ from proxy.callbacks.talk import recording_name
 from proxy.control import ControlError
 from proxy.daemon.arguments import UnknownError
 from proxy.daemon.recording_verbs import CHUNK, RecordingVerbs
-from routing.store.interface import Unit
+from routing.storage import Unit
 from routing.store.reader import Reader
 from tests.routing.store.rows import a_task, an_attempt
 from tests.routing.world import BEGIN, CUSTOMER, World

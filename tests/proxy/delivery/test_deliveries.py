@@ -17,10 +17,10 @@ from config.ticket_channels import TicketChannels
 from proxy.delivery import failure, postman
 from proxy.delivery.deliveries import ALARMS, Deliveries, channels_of
 from proxy.delivery.parcel import pack
-from routing.callbacks.facts import Delivery
 from routing.callbacks.tickets import TicketOffice
 from routing.ids import Names
-from routing.store.interface import Unit
+from routing.rows import Delivery
+from routing.storage import Unit
 from routing.store.sqlite import SqliteStore
 from routing.teller import Teller
 from tests.kit.ports import free_port

@@ -17,7 +17,7 @@ from proxy.delivery.failure import LONGEST, PAUSES, SPREAD, DeliveryError, Kind,
 from proxy.delivery.parcel import Parcel, pack
 from proxy.delivery.template import BUILT_IN, PLACEHOLDERS, fill, read_template
 from proxy.delivery.webhook import Webhook, sign
-from routing.store.interface import Unit
+from routing.storage import Unit
 from tests.kit.ports import free_port
 from tests.proxy.delivery.receivers import Hook, web_server
 from tests.routing.memory_store import MemoryStore

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from proxy.core.counters import Counters
 from proxy.status.service import StatusService
 from proxy.status.source import GroupState, HttpSettings
-from routing.callbacks.figures import Tally
+from routing.figures import Tally
 from tests.kit.ports import free_port
 from tests.kit.waiting import eventually, stays
 from tests.proxy.status.conftest import Start

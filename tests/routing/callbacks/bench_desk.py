@@ -18,8 +18,9 @@ from pathlib import Path
 from config.policy import Policy, parse_policy
 from proxy.app import GC_THRESHOLD
 from routing.callbacks.desk import Desk
-from routing.callbacks.facts import LegRow, Missed, Order, Outcome
-from routing.store.interface import Unit
+from routing.callbacks.facts import Missed, Order, Outcome
+from routing.rows import LegRow
+from routing.storage import Unit
 from routing.store.sqlite import SqliteStore
 from routing.teller import Teller
 

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from config.policy import parse_policy
 from routing.callbacks.desk import Desk
-from routing.callbacks.facts import JournalRow, LegRow, Missed, Order, Outcome, Result, Step, Talk, TaskRow
+from routing.callbacks.facts import Missed, Order, Outcome, Talk
 from routing.callbacks.happenings import Happenings
-from routing.store.interface import Store
+from routing.rows import JournalRow, LegRow, Result, Step, TaskRow
+from routing.storage import Store
 from routing.teller import Teller
 from tests.routing.memory_store import MemoryStore
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from routing.callbacks.facts import AttemptRow, Barred, LegRow, Missed, Order, Result, Step, Talk
+from routing.callbacks.facts import Missed, Order, Talk
 from routing.callbacks.office import DeskError
-from routing.store.interface import Unit
+from routing.rows import AttemptRow, Barred, LegRow, Result, Step
+from routing.storage import Unit
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at, clock
 from tests.routing.memory_store import MemoryStore
 

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from proxy.status.event_models import check_event
 from routing.callbacks.course import LONGEST_TALK
-from routing.callbacks.facts import LegRow, Order, Result, Step
+from routing.callbacks.facts import Order
+from routing.rows import LegRow, Result, Step
 from tests.routing.callbacks.shop import Shop, at
 
 ATTEMPTS = 3

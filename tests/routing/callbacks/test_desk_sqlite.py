@@ -8,8 +8,9 @@ import pytest
 
 from config.policy import parse_policy
 from routing.callbacks.desk import Desk
-from routing.callbacks.facts import LegRow, Missed, Order, Outcome, Step
-from routing.store.interface import Unit
+from routing.callbacks.facts import Missed, Order, Outcome
+from routing.rows import LegRow, Step
+from routing.storage import Unit
 from routing.store.sqlite import SqliteStore
 from routing.teller import Teller
 from tests.routing.callbacks.shop import CUSTOMER, MONDAY_NOON, OTHER, OURS, Floor, Shop

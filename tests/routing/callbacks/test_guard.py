@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.policy import Policy, parse_policy
-from routing.callbacks.facts import PastAttempt
 from routing.callbacks.guard import DAY, HOUR, STOPPED_PAUSE, TRUNK_PAUSE, Dialled, Gate, GuardFacts, Times
+from routing.rows import PastAttempt
 
 CUSTOMER = "+36301234567"
 NOW = datetime(2026, 6, 1, 12, tzinfo=ZoneInfo("Europe/Budapest")).timestamp()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from routing.callbacks.facts import TaskRow
 from routing.callbacks.replan import MOST
+from routing.rows import TaskRow
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, Shop, at, clock
 
 OPEN = 'hours = ["mon-fri 08:00-17:00"]'

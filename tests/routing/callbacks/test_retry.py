@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.hours import parse_all
-from routing.callbacks.facts import Outcome, Result
+from routing.callbacks.facts import Outcome
 from routing.callbacks.retry import LONGEST_RETRY_AFTER, Again, Never, Plan, after
 from routing.callbacks.schedule import OpenTime, slots
+from routing.rows import Result
 
 H = 3600.0
 MISSED = datetime(2026, 6, 1, 12, tzinfo=ZoneInfo("Europe/Budapest")).timestamp()

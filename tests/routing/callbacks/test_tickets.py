@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from config.callbacks import Ending
 from config.fields import PLACEHOLDERS
-from routing.callbacks.facts import Result
 from routing.callbacks.tickets import (
     REASONS,
     SUBJECT_MAX,
@@ -21,7 +20,8 @@ from routing.callbacks.tickets import (
     story,
 )
 from routing.ids import Names
-from routing.store.interface import TICKET_NUMBER, Unit
+from routing.rows import Result
+from routing.storage import TICKET_NUMBER, Unit
 from routing.teller import Teller
 from tests.routing.memory_store import MemoryStore
 from tests.routing.store.rows import a_task

@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
-from routing.direct import Record
 from routing.events import Event
-from routing.store.interface import CallRow, StandingAlarm, Unit
+from routing.rows import CallRow, Record, StandingAlarm
+from routing.storage import Unit
 from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, an_attempt, barred, name
 from tests.routing.world import BEGIN, SHARED, World
 

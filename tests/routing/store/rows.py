@@ -3,8 +3,8 @@
 import os
 from typing import Any
 
-from routing.callbacks.facts import AttemptRow, Barred, Delivery, JournalRow, TaskRow, Ticket, TicketComment
 from routing.ids import uuid7
+from routing.rows import AttemptRow, Barred, Delivery, JournalRow, TaskRow, Ticket, TicketComment
 from tests.routing.world import BEGIN, CUSTOMER, SHARED
 
 

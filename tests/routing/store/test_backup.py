@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from routing.storage import Unit
 from routing.store import backup
 from routing.store.backup import BackupError
-from routing.store.interface import Unit
 from tests.kit.small_disk import small_disk
 from tests.routing.store.pages import counts, fill, leaves, number, spoil
 from tests.routing.store.rows import a_task, an_attempt, barred

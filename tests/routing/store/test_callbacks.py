@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from routing.callbacks.facts import AttemptRow, Barred, LegRow, PastAttempt
 from routing.events import Event
 from routing.ids import uuid7
-from routing.store.interface import TICKET_NUMBER, CallRow, Store, StoreError, Unit
+from routing.rows import AttemptRow, Barred, CallRow, LegRow, PastAttempt
+from routing.storage import TICKET_NUMBER, Store, StoreError, Unit
 from routing.store.reader import Reader
 from tests.routing.memory_store import MemoryStore
 from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, an_attempt, name

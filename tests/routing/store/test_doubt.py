@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from routing.storage import LOSS, StoreError, Unit
 from routing.store import database, writer
-from routing.store.interface import LOSS, StoreError, Unit
 from tests.kit.sick_disk import LIBRARY, SickDisk, sick_disk
 from tests.kit.small_disk import small_disk
 from tests.kit.waiting import eventually

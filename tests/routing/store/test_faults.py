@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from config.policy import export_policy
-from routing.direct import Record
 from routing.facts import Ending
+from routing.rows import Record
+from routing.storage import LOSS, Unit
 from routing.store import database, writer
-from routing.store.interface import LOSS, Unit
 from tests.kit.small_disk import small_disk
 from tests.routing.world import CUSTOMER, SHARED, World
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from routing.storage import Unit
 from routing.store import writer
-from routing.store.interface import Unit
 from routing.store.sqlite import SqliteStore
 from tests.routing.store.rows import a_line, a_task, an_attempt
 from tests.routing.store.test_faults import alarms, held, until_healed, until_raised
@@ -51,7 +51,7 @@ def test_many_claims_of_one_customer_in_one_transaction(world: World, monkeypatc
 CLAIM = """
 import sys, threading, time
 from pathlib import Path
-from routing.store.interface import Unit
+from routing.storage import Unit
 from routing.store.sqlite import SqliteStore
 from tests.routing.store.rows import an_attempt
 store = SqliteStore(Path(sys.argv[1]), lambda function: function(), time.time, sys.argv[2])
@@ -325,7 +325,7 @@ def test_closing_refuses_nobody_who_can_be_served(tmp_path: Path) -> None:
 CLAIM_AND_SAY = """
 import sys, time
 from pathlib import Path
-from routing.store.interface import Unit
+from routing.storage import Unit
 from routing.store.sqlite import SqliteStore
 from tests.routing.store.rows import a_line, a_task, an_attempt
 store = SqliteStore(Path(sys.argv[1]), lambda function: function(), time.time, "edge1")

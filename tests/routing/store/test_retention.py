@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.callbacks.facts import TaskRow, Ticket
 from routing.ids import uuid7
+from routing.rows import CallRow, TaskRow, Ticket
+from routing.storage import Forgotten, Unit
 from routing.store import retention, schema
 from routing.store.batch import Batch
-from routing.store.interface import CallRow, Forgotten, Unit
 from routing.store.retention import TASKS, TICKETS, Family, Retention
 from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, an_attempt, name
 from tests.routing.store.test_callbacks import Engine, engine

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from routing.storage import LOSS, StoreError, Unit
 from routing.store import database, salvage, schema, writer
-from routing.store.interface import LOSS, StoreError, Unit
 from routing.store.salvage import Kept
 from tests.kit.small_disk import small_disk
 from tests.routing.store.pages import PAGE, ROWS, call, counts, fill, leaves, number, spoil

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from routing.storage import Fault, Unit
 from routing.store import database, sqlite, writer
-from routing.store.interface import Fault, Unit
 from routing.store.sqlite import CALM, HANG, SqliteStore
 from tests.kit.sick_disk import LIBRARY, SickDisk, sick_disk
 from tests.kit.waiting import eventually

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from routing.direct import Record
 from routing.events import Event
 from routing.ids import uuid7
+from routing.rows import Record
+from routing.storage import Counts, Store, StoreError, Unit
 from routing.store import schema, writer
-from routing.store.interface import Counts, Store, StoreError, Unit
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
 from tests.routing.memory_store import MemoryStore

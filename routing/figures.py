@@ -4,7 +4,7 @@ a restart changes nothing."""
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from routing.callbacks.facts import TaskState
+from routing.rows import TaskState
 
 
 class Tally(NamedTuple):

@@ -13,71 +13,27 @@ it shows what is committed.
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from routing.callbacks.facts import (
+from routing.events import Event
+from routing.rows import (
     AttemptRow,
     Barred,
+    CallRow,
     Delivery,
     JournalRow,
     LegRow,
+    PastAttempt,
+    PolicyVersion,
+    Record,
+    StandingAlarm,
     TaskRow,
+    TaskState,
     Ticket,
     TicketComment,
 )
-from routing.direct import Record
-from routing.events import Event
-from routing.facts import Direction, Side
-from routing.store.promises import Promises
 
 
 class StoreError(Exception):
     """The database cannot be read now."""
-
-
-class CallRow(NamedTuple):
-    """One call as it is kept. Times in seconds since the epoch."""
-
-    id: str
-    sip_call_id: str
-    direction: Direction
-    trunk: str
-    pbx: str
-    customer: str | None
-    """E.164; None: withheld or unreadable."""
-    number: str | None
-    """Our number in E.164: the one dialled (inbound) or shown (outbound)."""
-    dialled: str
-    agent: str | None
-    """Who called (outbound) or answered (inbound)."""
-    evidence: str | None
-    group: str | None
-    reason: str
-    tried: str | None
-    """The agent whom direct callback tried first."""
-    started_at: float
-    answered_at: float | None
-    session_s: float | None
-    """Session-Expires as last agreed, seconds."""
-    ended_at: float | None
-    cause: int | None
-    ended_by: Side | None
-    talk_s: float | None
-    """Seconds from answer to end; None: never answered, or answered while we were down."""
-
-
-class PolicyVersion(NamedTuple):
-    """One policy that was in force."""
-
-    version: int
-    saved_at: float
-    text: str
-
-
-class StandingAlarm(NamedTuple):
-    """An alarm that stands, over restarts too, until an operator takes it down."""
-
-    name: str
-    text: str
-    raised_at: float
 
 
 LOSS: Final = "database_loss"
@@ -185,6 +141,68 @@ class Fault(NamedTuple):
     """`database`, `database_loss`, `database_log`, `database_queue`, `database_unit` or `outbox`."""
     text: str | None
     at: float
+
+
+class Promises(Protocol):
+    """Reading what is kept of callbacks. Everything is as committed, and every method may raise `StoreError`."""
+
+    def open_tasks(self) -> list[TaskRow]:
+        """Return the tasks that are open or held, oldest first."""
+
+    def task(self, task: str) -> TaskRow | None:
+        """Return one task, whatever its state."""
+
+    def tasks(self, limit: int, state: TaskState | None = None, customer: str | None = None,
+              group: str | None = None) -> list[TaskRow]:
+        """Return the newest tasks, newest first, of one state, customer and group where they are given."""
+
+    def attempts_of(self, task: str) -> list[AttemptRow]:
+        """Return the attempts of a task in order."""
+
+    def open_attempts(self) -> list[AttemptRow]:
+        """Return the attempts that have not ended."""
+
+    def attempts_since(self, at: float) -> list[PastAttempt]:
+        """Return the attempts that dialled a customer at `at` or later, in that order."""
+
+    def tasks_since(self, at: float) -> list[float]:
+        """Return when the tasks were made that were made at `at` or later, in any order."""
+
+    def journal(self, task: str) -> list[JournalRow]:
+        """Return the journal of a task, as it was written."""
+
+    def legs(self) -> list[LegRow]:
+        """Return the legs that may be up."""
+
+    def tickets(self, limit: int, state: str | None = None, customer: str | None = None) -> list[Ticket]:
+        """Return the newest tickets, newest first, of one state and customer where they are given."""
+
+    def ticket(self, name: str | int) -> Ticket | None:
+        """Return one ticket by its id or its number (which may be text)."""
+
+    def comments(self, ticket: str) -> list[TicketComment]:
+        """Return the comments of a ticket (by its id), as they were written."""
+
+    def deliveries_due(self, now: float, limit: int, channel: str | None = None) -> list[Delivery]:
+        """Return deliveries that are to be tried now, by one channel where one is given; due longest first.
+
+        Of the deliveries of one ticket by one channel only the first that is not delivered yet: they keep their order.
+        """
+
+    def next_delivery(self, channel: str | None = None) -> float | None:
+        """Return when `deliveries_due` has something next; None: never."""
+
+    def deliveries_of(self, ticket: str) -> list[Delivery]:
+        """Return the deliveries of a ticket in order, the finished ones included."""
+
+    def barred(self, limit: int = -1) -> list[Barred]:
+        """Return the do-not-call list, newest first; `limit`: the newest so many, -1: all."""
+
+    def last_talk(self, customer: str, min_talk: float) -> tuple[str, float] | None:
+        """Return the agent who last talked to a customer, and when that began: `min_talk` seconds at least."""
+
+    def released_counts(self, since: float) -> dict[str, int]:
+        """Return for each agent how many tasks were taken from them since then because they let them wait."""
 
 
 class Store(Promises, Protocol):

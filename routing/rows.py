@@ -1,0 +1,265 @@
+"""The rows that are kept, one value for each: of calls, callbacks and tickets. Whoever writes or reads one asks here.
+
+All times are seconds since the epoch, UTC.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+Direction = Literal["inbound", "outbound"]
+"""`inbound`: from a trunk to a PBX; `outbound`: the other way round."""
+
+EndedBy = Literal["caller", "callee", "proxy", "operator", "lost"]
+"""Who ended a call. `proxy`: ourselves (timeout, refusal, the end of a leg of ours); `operator`: ourselves, because
+somebody said that a call that passes is to end; `lost`: no sign of life, closed by the sweep."""
+
+TaskState = Literal["open", "held", "done", "failed", "expired", "cancelled"]
+"""`open`: promised; `held`: an operator stopped it for now; the others are final. `done`: they talked, or a ticket was
+wanted instead (reason `ticket`). `failed`: its attempts are used up, or its number can never be reached. `expired`: its
+window is over, or it was too old."""
+
+Origin = Literal["missed", "campaign", "manual", "queue"]
+"""`missed`: missed_callback of a group; `campaign`; `manual`: an operator or the API; `queue`: asked for in a queue."""
+
+ResponsibleKind = Literal["none", "last_talk", "fixed", "current", "group"]
+
+Step = Literal["claimed", "agent", "accepted", "customer", "answered", "talked", "ended"]
+"""How far an attempt is, each written before the next thing is sent. `claimed`: nothing was sent. `agent`: the agent's
+INVITE may have left. `accepted`: the agent pressed 1. `customer`: the customer's INVITE may have left. `answered`: the
+customer answered. `talked`: for min_talk, so the promise is kept. Customer first: `customer` comes before `agent`."""
+
+Result = Literal[
+    "talked", "short", "declined", "agent_no_answer", "agent_busy", "agent_failed", "agent_silent", "agent_left",
+    "customer_no_answer", "customer_busy", "customer_failed", "customer_left", "no_key", "refused", "glare", "stopped",
+    "crashed",
+]
+"""How an attempt ended. `short`: answered for less than min_talk. `agent_silent`: answered, pressed nothing.
+`agent_left`: hung up before the customer answered. `customer_left`: customer first, hung up before an agent took it.
+`no_key`: the customer did not press the key that proves a person. `refused`: by the guard. `glare`: the customer rang
+in first and was joined. `stopped`: by an operator, a talk meanwhile, or the drain. `crashed`: we died in the middle."""
+
+
+# Calls
+
+
+class CallRow(NamedTuple):
+    """One call as it is kept. Times in seconds since the epoch."""
+
+    id: str
+    sip_call_id: str
+    direction: Direction
+    trunk: str
+    pbx: str
+    customer: str | None
+    """E.164; None: withheld or unreadable."""
+    number: str | None
+    """Our number in E.164: the one dialled (inbound) or shown (outbound)."""
+    dialled: str
+    agent: str | None
+    """Who called (outbound) or answered (inbound)."""
+    evidence: str | None
+    group: str | None
+    reason: str
+    tried: str | None
+    """The agent whom direct callback tried first."""
+    started_at: float
+    answered_at: float | None
+    session_s: float | None
+    """Session-Expires as last agreed, seconds."""
+    ended_at: float | None
+    cause: int | None
+    ended_by: EndedBy | None
+    talk_s: float | None
+    """Seconds from answer to end; None: never answered, or answered while we were down."""
+
+
+class Record(NamedTuple):
+    """Calls of this customer go to this agent. Times in seconds since the epoch."""
+
+    customer: str
+    agent: str
+    type: int
+    """The type in force when it was last written."""
+    made_at: float
+    touched_at: float
+    """The last time anything happened between the two that concerns it: among several the newest wins."""
+    expires_at: float
+
+
+# Callbacks
+
+
+class TaskRow(NamedTuple):
+    """A promise to call a customer."""
+
+    id: str
+    """UUID version 7."""
+    customer: str
+    """E.164."""
+    group: str
+    campaign: str | None
+    """Five-digit id; None: not of a campaign."""
+    origin: Origin
+    number: str | None
+    """Our number that they dialled and will be shown; None: the group's."""
+    pbx: str
+    trunk: str
+    state: TaskState
+    reason: str
+    """Why it ended or is held, one word or short words; empty while it is open."""
+    created_at: float
+    missed_at: float
+    """The first missed call, from which window and spread are counted."""
+    missed: int
+    """Missed calls that it stands for."""
+    expires_at: float
+    """End of its window."""
+    due_at: float | None
+    """When it may be tried next; None: never again."""
+    attempts: int
+    """Counted attempts made."""
+    attempts_max: int
+    responsible_kind: ResponsibleKind
+    responsible: str | None
+    """Extension, or for `group` a group's name; None: nobody is."""
+    responsible_since: float | None
+    """When it became due with this responsible: the wait runs from here."""
+    released_at: float | None
+    """When the responsible's time was over; it is anybody's since."""
+    declined: tuple[str, ...]
+    """Agents who declined it in this round."""
+    options: dict[str, Any]
+    """What only this task says: `responsible_wait` (seconds), `language`, `note`, `preview` (seconds), ..."""
+    ended_at: float | None
+
+
+class AttemptRow(NamedTuple):
+    """One try to bring an agent and a customer together. While `ended_at` is None no other may begin for them."""
+
+    id: str
+    task: str
+    customer: str
+    serial: int
+    """1 for the first attempt of the task, those that did not count included."""
+    agent: str | None
+    """Whom it rings; None: whoever takes it at the group's queue extension."""
+    node: str
+    step: Step
+    claimed_at: float
+    customer_at: float | None
+    """When the customer's INVITE may have left: the attempt counts from then on."""
+    answered_at: float | None
+    """When the customer answered."""
+    ended_at: float | None
+    result: Result | None
+    cause: int | None
+    """Final SIP status of the leg that decided it."""
+    talk_s: float | None
+
+
+class LegRow(NamedTuple):
+    """A leg of ours that may be up: what is needed to end it after a crash."""
+
+    call: str
+    """Our name of it, as in the ledger."""
+    attempt: str
+    role: Literal["agent", "customer", "incoming", "waiting", "place"]
+    """`waiting`: a caller whose keys are heard; `place`: theirs at the PBX. These belong to no attempt (empty)."""
+    memory: str
+    """What the user agent needs to find it again; not read here."""
+
+
+class JournalRow(NamedTuple):
+    """One line of a task's journal."""
+
+    task: str
+    at: float
+    kind: str
+    """`missed`, `due`, `assigned`, `preview`, `declined`, `attempt`, `result`, `refused`, `released`, `closed`,
+    `held`, `resumed`, `recovered`, `replanned`, `moved`, `ticket`, `ended`, ..."""
+    agent: str | None
+    data: dict[str, Any]
+    """Details: status, text, planned time, call ids, evidence and its weight."""
+
+
+class PastAttempt(NamedTuple):
+    """What the guard must know of an attempt that dialled a customer."""
+
+    customer: str
+    at: float
+
+
+class Barred(NamedTuple):
+    """A number on the do-not-call list."""
+
+    customer: str
+    added_at: float
+    reason: str
+
+
+# Tickets
+
+
+class Ticket(NamedTuple):
+    """A ticket."""
+
+    id: str
+    """UUID version 7."""
+    number: int
+    """Counted up from 1; 0 until it is stored."""
+    task: str | None
+    customer: str
+    group: str | None
+    agent: str | None
+    subject: str
+    state: Literal["open", "closed"]
+    created_at: float
+    closed_at: float | None
+
+
+class TicketComment(NamedTuple):
+    """One entry under a ticket."""
+
+    id: str
+    ticket: str
+    at: float
+    author: str
+    """`boomerang`, or the name of an operator."""
+    text: str
+    internal: bool
+    """Not to be shown to the customer."""
+
+
+class Delivery(NamedTuple):
+    """A ticket, or a comment of it, on its way to somebody else's system."""
+
+    id: str
+    """UUID version 7: the receiver sees it, so that the same one twice is known."""
+    ticket: str
+    comment: str | None
+    """None: the ticket itself."""
+    channel: Literal["webhook", "smtp"]
+    tries: int
+    next_at: float | None
+    """When it is tried next; None: delivered."""
+    delivered_at: float | None
+    error: str
+    """What went wrong last."""
+
+
+# The node
+
+
+class PolicyVersion(NamedTuple):
+    """One policy that was in force."""
+
+    version: int
+    saved_at: float
+    text: str
+
+
+class StandingAlarm(NamedTuple):
+    """An alarm that stands, over restarts too, until an operator takes it down."""
+
+    name: str
+    text: str
+    raised_at: float
