@@ -36,7 +36,7 @@ Responsible = Literal["none", "last_talk", "fixed", "current", "group"]
 """For whom a task is held before anyone else may take it."""
 Priority = Literal["always", "agents_free", "queue_empty"]
 """When callbacks may take agents away from live calls."""
-Order = Literal["oldest", "newest", "random"]
+Sort = Literal["oldest", "newest", "random"]
 """Which missed call is called back first."""
 Language = Literal["en", "hu", "sk", "pl", "de", "ru"]
 """Languages of the prompts that are shipped."""
@@ -117,7 +117,7 @@ class Callback(Section):
         description="When callbacks are made: always, agents_free (only while more agents are free than callers wait) "
         "or queue_empty (only while nobody waits in the queues).",
     )
-    order: Order = Field(default="oldest", description="Who is called first: oldest, newest or random.")
+    order: Sort = Field(default="oldest", description="Who is called first: oldest, newest or random.")
     preview: Preview = Field(default=0.0, description="How long the agent sees the card before the phone rings.")
     wrap_up: WrapUp = Field(default=0.0, description="How long the agent counts as busy with the card after the call.")
     show: E164 | None = Field(
@@ -152,7 +152,7 @@ class CallbackOverride(Section):
     agents_share: Percent | None = Field(default=None, description="Overrides callback.agents_share.")
     reserve: Some | None = Field(default=None, description="Overrides callback.reserve.")
     priority: Priority | None = Field(default=None, description="Overrides callback.priority.")
-    order: Order | None = Field(default=None, description="Overrides callback.order.")
+    order: Sort | None = Field(default=None, description="Overrides callback.order.")
     preview: Preview | None = Field(default=None, description="Overrides callback.preview.")
     wrap_up: WrapUp | None = Field(default=None, description="Overrides callback.wrap_up.")
     show: E164 | None = Field(default=None, description="Overrides callback.show.")

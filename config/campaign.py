@@ -4,7 +4,7 @@ import datetime
 
 from pydantic import ConfigDict, Field
 
-from config.callbacks import Language, Order, Priority, Responsible
+from config.callbacks import Language, Priority, Responsible, Sort
 from config.fields import (
     CampaignAge,
     ConfirmKey,
@@ -70,7 +70,7 @@ class Campaign(Section):
     ticket_subject: Subject = Field(default="Callback %number%", description="Subject of that ticket, as for tickets.")
     record: bool | None = Field(default=None, description="Overrides callback.record.")
     agents_share: Percent | None = Field(default=None, description="Overrides callback.agents_share.")
-    order: Order | None = Field(default=None, description="Overrides callback.order.")
+    order: Sort | None = Field(default=None, description="Overrides callback.order.")
     preview: Preview | None = Field(default=None, description="Overrides callback.preview.")
     priority: Priority | None = Field(default=None, description="Overrides callback.priority.")
     wrap_up: WrapUp | None = Field(default=None, description="Overrides callback.wrap_up.")

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from routing import absence, blind_queues, early_answers, route
 from routing.alarms import Alarms
 from routing.attendance import DIALOG_EVENT, NO_PBX, Attendance
-from routing.callbacks.facts import Missed, Talk, Waiter, Waits
+from routing.callbacks.facts import Missed, PastTalk, Waiter, Waits
 from routing.callbacks.happenings import Happenings
 from routing.calls import ON_BEHALF, Call
 from routing.events import Event, rfc3339
@@ -18,7 +18,7 @@ from routing.facts import Ending, Identity
 from routing.identity import PbxFacts
 from routing.missed import NEITHER, Facts, Verdict, verdict
 from routing.rows import StandingAlarm
-from routing.storage import NOTHING, Store, Unit
+from routing.storage import EMPTY_UNIT, Store, Unit
 from routing.teller import Teller
 
 Asked = TypeVar("Asked")
@@ -175,14 +175,14 @@ class Aftermath(Attendance):
             return
         missed = Missed(entry.id, entry.customer, entry.number, entry.group, entry.pbx, entry.trunk, entry.started_at,
                         now, "key", (f"key_{key}",), "certain", key)
-        promised, follows = self._ask(self.desk.pressed, missed, now) or (False, NOTHING)
+        promised, follows = self._ask(self.desk.pressed, missed, now) or (False, EMPTY_UNIT)
         if promised:
             entry.asked = True
-        if follows is NOTHING:
+        if follows is EMPTY_UNIT:
             told(promised)
             return
         self._store.put(follows)
-        self._store.commit(NOTHING, lambda well: told(promised and self._let_go(entry, well)))  # committed after it
+        self._store.commit(EMPTY_UNIT, lambda well: told(promised and self._let_go(entry, well)))  # committed after it
 
     def _let_go(self, entry: Call, kept: bool) -> bool:
         """Whether a caller who is promised a callback leaves: it is on disk, and nobody has taken their call meanwhile.
@@ -247,7 +247,7 @@ class Aftermath(Attendance):
         """Tell the desk what a call was, and return what follows, if anything does."""
         if judged.kind == "talked":
             seconds = entry.talk(now) or 0.0
-            talk = Talk(entry.id, customer, entry.agent, entry.group, entry.direction, now - seconds, seconds,
+            talk = PastTalk(entry.id, customer, entry.agent, entry.group, entry.direction, now - seconds, seconds,
                         entry.attempt)
             return self._ask(desk.talked, talk, now)
         if judged.why is None or judged.weight is None or entry.group is None:

@@ -32,7 +32,7 @@ class Change(NamedTuple):
     """The record as it is to be; for `removed` the one that goes."""
 
 
-NOTHING: Final = Change("none")
+NO_CHANGE: Final = Change("none")
 
 
 def live(record: Record, now: float) -> bool:
@@ -67,14 +67,14 @@ def agent_called(record: Record | None, customer: str, agent: str, setting: Dire
     not ask change anything.
     """
     if setting.type == 0:
-        return NOTHING
+        return NO_CHANGE
     if record is not None and not live(record, at):
         record = None
     if setting.type in (1, 2):
         if reached is None:
-            return NOTHING
+            return NO_CHANGE
         if reached:
-            return Change("removed", record) if record is not None else NOTHING
+            return Change("removed", record) if record is not None else NO_CHANGE
         if record is not None and setting.type == 1:
             return Change("touched", record._replace(type=1, touched_at=at))
     if record is None:
@@ -103,15 +103,15 @@ def customer_called(record: Record | None, customer: str, agent: str, setting: D
     """
     holds = record is not None and live(record, at)
     if setting.type in (1, 2):
-        return Change("removed", record) if called.talked and holds else NOTHING
+        return Change("removed", record) if called.talked and holds else NO_CHANGE
     if setting.type == 0:
-        return NOTHING
+        return NO_CHANGE
     if setting.type == 4 and record is not None and (called.live_at_start or (holds and called.talked)):
         return _refresh(record, setting, at, called.tried or called.answered)
     if holds:
         if setting.type == 3 and called.talked and record is not None:
             return Change("touched", record._replace(type=3, touched_at=at))
-        return NOTHING
+        return NO_CHANGE
     if called.answered and setting.inbound_creates:
         return _create(customer, agent, setting, at)
-    return NOTHING
+    return NO_CHANGE

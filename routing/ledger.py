@@ -23,7 +23,7 @@ from routing.facts import WAITING_ROOM, Decision, Ending, Identity, NewCall, Ope
 from routing.identity import PbxFacts
 from routing.ids import RandomBytes, time7
 from routing.rows import Record
-from routing.storage import NOTHING, Store, StoreError, Unit
+from routing.storage import EMPTY_UNIT, Store, StoreError, Unit
 from routing.teller import Teller, idle, record_data
 from routing.today import Today
 
@@ -192,7 +192,7 @@ class Ledger(Aftermath):
         unit = Unit((entry.row(now, ending.cause, ending.by),), tuple(records), tuple(removed), tuple(events))
         if entry.customer is not None and self.desk is not None:
             follows = self._happened(self.desk, entry, entry.customer, judged, now)
-            if follows is not None and follows is not NOTHING:
+            if follows is not None and follows is not EMPTY_UNIT:
                 unit = unit.joined(follows)
         self._store.put(unit, stored)
         self.on_floor()

@@ -107,7 +107,7 @@ TICKET_NUMBER: Final = "ticket_number"
 """What the engine adds to the data of a `ticket.opened` whose `ticket` is the id of one in the same unit."""
 
 
-NOTHING: Final = Unit()
+EMPTY_UNIT: Final = Unit()
 """What belongs to a fact that changes nothing; whoever gets this very one need not join it."""
 
 

@@ -16,7 +16,7 @@ from config.problem import Problem
 from proxy.control import ControlError, Handler
 from routing.callbacks.office import DeskError
 from routing.numbers import Numbers
-from routing.storage import NOTHING, Store, StoreError
+from routing.storage import EMPTY_UNIT, Store, StoreError
 
 DEFAULT_LIMIT: Final = 100
 MOST_ROWS: Final = 1_000
@@ -71,7 +71,7 @@ def kept(handler: Handler, store: Store) -> Handler:
         done = handler(args)
         answer = await done if inspect.isawaitable(done) else done
         committed = asyncio.Event()
-        store.put(NOTHING, committed.set)  # units are committed in their order
+        store.put(EMPTY_UNIT, committed.set)  # units are committed in their order
         await committed.wait()
         return answer
 

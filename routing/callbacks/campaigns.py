@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from config.callbacks import Order
+from config.callbacks import Sort
 from config.policy import Callback, Campaign
 
 NO_CAMPAIGN: Final = ""
@@ -39,7 +39,7 @@ def adds(campaign: Campaign, waited: float, key: str | None = None) -> bool:
     return campaign.add_key is None
 
 
-def sort_key(order: Order, missed_at: float, chance: float) -> float:
+def sort_key(order: Sort, missed_at: float, chance: float) -> float:
     """Return what callbacks of one campaign are sorted by, smaller first; `chance`: a random number of this one."""
     return {"oldest": missed_at, "newest": -missed_at, "random": chance}[order]
 

@@ -12,7 +12,7 @@ from config.policy import Policy
 from routing.callbacks.course import Course
 from routing.callbacks.dispatch import Dispatcher
 from routing.callbacks.draft import Draft
-from routing.callbacks.facts import Floor, Missed, Orders, Outcome, Talk, Waiter, Waits
+from routing.callbacks.facts import Floor, Missed, Orders, Outcome, PastTalk, Waiter, Waits
 from routing.callbacks.guard import HOUR
 from routing.callbacks.intake import Intake
 from routing.callbacks.keeper import Keeper
@@ -24,7 +24,7 @@ from routing.callbacks.terms import TermBook
 from routing.callbacks.tickets import TicketOffice
 from routing.ids import Names, RandomBytes
 from routing.rows import AttemptRow, Barred, LegRow, Step
-from routing.storage import NOTHING, Store, StoreError, Unit
+from routing.storage import EMPTY_UNIT, Store, StoreError, Unit
 from routing.teller import Teller
 
 MOMENTS: Final = 100
@@ -72,7 +72,7 @@ class Desk(Office):
         self._replanner = Replanner(keeper, course.aftermath, store)
         self._node = node
         self._restored = self._more = self._flooded = False
-        self._early: list[Missed | Talk] = []
+        self._early: list[Missed | PastTalk] = []
         self._old_legs: tuple[LegRow, ...] = ()
         self._forget_at: float | None = None
         self._tidy_at = self._turned_at = 0.0
@@ -93,7 +93,7 @@ class Desk(Office):
         """See Happenings."""
         return self._heard(missed, now)
 
-    def talked(self, talk: Talk, now: float) -> Unit:
+    def talked(self, talk: PastTalk, now: float) -> Unit:
         """See Happenings: any talk ends every task of the customer, whatever its group."""
         return self._heard(talk, now)
 
@@ -111,20 +111,20 @@ class Desk(Office):
     def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
         """See Happenings."""
         if not self._restored or not self._store.well:
-            return False, NOTHING
+            return False, EMPTY_UNIT
         draft = self._draft(now)
         promised = self._intake.missed(missed, draft)
         self._flood(now)
         return promised, draft.unit(durable=True)
 
-    def _heard(self, fact: Missed | Talk, now: float) -> Unit:
+    def _heard(self, fact: Missed | PastTalk, now: float) -> Unit:
         if not self._restored:
             if len(self._early) < EARLY:
                 self._early.append(fact)
-            return NOTHING
-        if isinstance(fact, Talk) and (fact.attempt is not None
-                                       or not self._keeper.register.of_customer(fact.customer)):
-            return NOTHING  # nearly every talk that passes; what became of an attempt of ours is for its runner to say
+            return EMPTY_UNIT
+        if isinstance(fact, PastTalk) and (fact.attempt is not None
+                                           or not self._keeper.register.of_customer(fact.customer)):
+            return EMPTY_UNIT  # nearly every talk that passes; what became of our attempt is for its runner to say
         draft = self._draft(now)
         if isinstance(fact, Missed):
             self._intake.missed(fact, draft)

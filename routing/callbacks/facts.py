@@ -149,7 +149,7 @@ class Waits(NamedTuple):
     """Key, and the recording that confirms it; of a key that is not among them the built-in one does."""
 
 
-class Talk(NamedTuple):
+class PastTalk(NamedTuple):
     """A talk between a customer and us, at least min_talk long."""
 
     call: str

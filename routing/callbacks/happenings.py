@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from routing.callbacks.facts import Missed, Talk, Waiter, Waits
+from routing.callbacks.facts import Missed, PastTalk, Waiter, Waits
 from routing.storage import Unit
 
 
@@ -12,7 +12,7 @@ class Happenings(Protocol):
     def missed(self, missed: Missed, now: float) -> Unit:
         """A customer reached nobody."""
 
-    def talked(self, talk: Talk, now: float) -> Unit:
+    def talked(self, talk: PastTalk, now: float) -> Unit:
         """A customer and one of us have talked."""
 
     def rang_in(self, customer: str, now: float) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Final
 
-from config.callbacks import Order
+from config.callbacks import Sort
 from routing.callbacks.campaigns import sort_key
 from routing.callbacks.task import Task
 
@@ -18,7 +18,7 @@ class Line:
 
     __slots__ = ("_entries", "_serial", "order", "size")
 
-    def __init__(self, order: Order, serial: "count[int]") -> None:
+    def __init__(self, order: Sort, serial: "count[int]") -> None:
         self.order = order
         self.size = 0
         self._entries: list[tuple[float, int, Task]] = []
@@ -63,7 +63,7 @@ class Lines:
         self._lines: dict[tuple[str, ...], Line] = {}
         self._where: dict[str, tuple[str, ...]] = {}
 
-    def join(self, task: Task, name: tuple[str, ...], order: Order) -> None:
+    def join(self, task: Task, name: tuple[str, ...], order: Sort) -> None:
         """Let a task stand in a line, and in no other."""
         self.leave(task)
         line = self._lines.get(name)

@@ -1,6 +1,6 @@
 """A desk that only listens, for tests of the ledger."""
 
-from routing.callbacks.facts import Missed, Talk, Waiter, Waits
+from routing.callbacks.facts import Missed, PastTalk, Waiter, Waits
 from routing.rows import JournalRow
 from routing.storage import Unit
 
@@ -10,7 +10,7 @@ class Ears:
 
     def __init__(self) -> None:
         self.missed_calls: list[Missed] = []
-        self.talks: list[Talk] = []
+        self.talks: list[PastTalk] = []
         self.asked: list[str] = []
         self.attempts: dict[str, str] = {}
         """Customers whom an attempt calls now."""
@@ -22,7 +22,7 @@ class Ears:
         self.missed_calls.append(missed)
         return self._line(missed.call, "missed", now)
 
-    def talked(self, talk: Talk, now: float) -> Unit:
+    def talked(self, talk: PastTalk, now: float) -> Unit:
         self.talks.append(talk)
         return self._line(talk.call, "talked", now)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from config.policy import DirectCallback
-from routing.direct import NOTHING, Called, Change, agent_called, choose, customer_called, live
+from routing.direct import NO_CHANGE, Called, Change, agent_called, choose, customer_called, live
 from routing.rows import Record
 
 WHO = ("+36201234567", "201")
@@ -49,8 +49,8 @@ def test_liveness_is_judged_at_the_end_of_the_call() -> None:
 def test_the_setting_in_force_counts_not_the_one_it_was_made_under() -> None:
     assert agent_called(record(kind=1), *WHO, setting(2), False, 50) == \
         Change("refreshed", record(kind=2, touched=50, expires=150))
-    assert agent_called(record(), *WHO, setting(0), False, 50) is NOTHING
-    assert customer_called(record(), *WHO, setting(0), Called(True, True, True, True), 50) is NOTHING
+    assert agent_called(record(), *WHO, setting(0), False, 50) is NO_CHANGE
+    assert customer_called(record(), *WHO, setting(0), Called(True, True, True, True), 50) is NO_CHANGE
 
 
 @pytest.mark.parametrize(("kind", "change"), [(1, "none"), (2, "none"), (3, "refreshed"), (4, "refreshed")])
@@ -59,16 +59,16 @@ def test_where_nobody_knows_whether_they_talked(kind: int, change: str) -> None:
 
 
 def test_a_talk_without_a_record_removes_nothing() -> None:
-    assert agent_called(None, *WHO, setting(1), True, 50) is NOTHING
-    assert agent_called(record(), *WHO, setting(2), True, 100) is NOTHING
-    assert customer_called(None, *WHO, setting(1), Called(True, True, True, True), 50) is NOTHING
-    assert customer_called(record(), *WHO, setting(2), Called(True, True, True, True), 100) is NOTHING
+    assert agent_called(None, *WHO, setting(1), True, 50) is NO_CHANGE
+    assert agent_called(record(), *WHO, setting(2), True, 100) is NO_CHANGE
+    assert customer_called(None, *WHO, setting(1), Called(True, True, True, True), 50) is NO_CHANGE
+    assert customer_called(record(), *WHO, setting(2), Called(True, True, True, True), 100) is NO_CHANGE
 
 
 def test_type_3_customer_talks_touches_only() -> None:
     assert customer_called(record(3), *WHO, setting(3), Called(True, True, True, True), 50) == \
         Change("touched", record(3, touched=50))
-    assert customer_called(record(3), *WHO, setting(3), Called(True, True, True, False), 50) is NOTHING
+    assert customer_called(record(3), *WHO, setting(3), Called(True, True, True, False), 50) is NO_CHANGE
 
 
 def test_type_4_customer_calls_restarts_and_moves_touched_only_for_who_was_tried_or_answered() -> None:
@@ -81,10 +81,10 @@ def test_type_4_customer_calls_restarts_and_moves_touched_only_for_who_was_tried
 
 def test_type_4_live_at_the_beginning_is_enough() -> None:
     assert customer_called(record(4), *WHO, setting(4), Called(True, True, False, False), 120).kind == "refreshed"
-    assert customer_called(record(4), *WHO, setting(4), Called(False, False, False, False), 50) is NOTHING
+    assert customer_called(record(4), *WHO, setting(4), Called(False, False, False, False), 50) is NO_CHANGE
     assert customer_called(record(4), *WHO, setting(4), Called(False, False, True, True), 50).kind == "refreshed"
-    assert customer_called(record(4), *WHO, setting(4), Called(False, False, True, True), 120) is NOTHING
-    assert customer_called(None, *WHO, setting(4), Called(True, True, True, True), 50) is NOTHING
+    assert customer_called(record(4), *WHO, setting(4), Called(False, False, True, True), 120) is NO_CHANGE
+    assert customer_called(None, *WHO, setting(4), Called(True, True, True, True), 50) is NO_CHANGE
 
 
 @pytest.mark.parametrize("kind", [3, 4])
@@ -93,5 +93,5 @@ def test_inbound_creates_by_an_answer_however_short(kind: int) -> None:
         Change("created", Record(*WHO, kind, 50, 50, 150))
     assert customer_called(record(kind), *WHO, setting(kind, True), Called(False, False, True, False), 120).kind == \
         "created"
-    assert customer_called(record(kind), *WHO, setting(kind, True), Called(False, False, True, False), 50) is NOTHING
-    assert customer_called(None, *WHO, setting(kind, True), Called(False, False, False, False), 50) is NOTHING
+    assert customer_called(record(kind), *WHO, setting(kind, True), Called(False, False, True, False), 50) is NO_CHANGE
+    assert customer_called(None, *WHO, setting(kind, True), Called(False, False, False, False), 50) is NO_CHANGE

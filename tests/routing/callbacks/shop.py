@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from config.policy import parse_policy
 from routing.callbacks.desk import Desk
-from routing.callbacks.facts import Missed, Order, Outcome, Talk
+from routing.callbacks.facts import Missed, Order, Outcome, PastTalk
 from routing.callbacks.happenings import Happenings
 from routing.rows import JournalRow, LegRow, Result, Step, TaskRow
 from routing.storage import Store
@@ -172,7 +172,7 @@ class Shop:
 
     def talked(self, customer: str = CUSTOMER, agent: str | None = "202", seconds: float = 30.0) -> None:
         self.calls += 1
-        fact = Talk(f"call {self.calls}", customer, agent, "support", "inbound", self.now - seconds, seconds, None)
+        fact = PastTalk(f"call {self.calls}", customer, agent, "support", "inbound", self.now - seconds, seconds, None)
         self.store.put(self.desk.talked(fact, self.now))
 
     def turn(self) -> list[Order]:

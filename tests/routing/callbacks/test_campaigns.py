@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.callbacks import Order, Priority
+from config.callbacks import Priority, Sort
 from config.policy import Callback, Campaign, parse_policy
 from routing.callbacks.campaigns import NO_CAMPAIGN, Crowd, active, adds, choose, max_legs, room, share, sort_key
 
@@ -61,7 +61,7 @@ def test_who_joins_a_campaign(keys: dict[str, object], waited: float, key: str |
 def test_order() -> None:
     missed = {"a": (1.0, 0.5), "b": (2.0, 0.1), "c": (3.0, 0.9)}
 
-    def by(order: Order) -> str:
+    def by(order: Sort) -> str:
         return "".join(sorted(missed, key=lambda name: sort_key(order, *missed[name])))
 
     assert (by("oldest"), by("newest"), by("random")) == ("abc", "cba", "bac")

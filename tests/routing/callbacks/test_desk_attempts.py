@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from routing.callbacks.facts import Missed, Order, Talk
+from routing.callbacks.facts import Missed, Order, PastTalk
 from routing.callbacks.office import DeskError
 from routing.rows import AttemptRow, Barred, LegRow, Result, Step
 from routing.storage import Unit
@@ -150,7 +150,7 @@ def test_a_talk_between_the_claim_and_its_commit() -> None:
     assert shop.turn() == []
     shop.floor.calls.add(CUSTOMER)
     row = shop.task()
-    shop.desk.talked(Talk("call t", CUSTOMER, "202", None, "inbound", shop.now, 9.0, None), shop.now)
+    shop.desk.talked(PastTalk("call t", CUSTOMER, "202", None, "inbound", shop.now, 9.0, None), shop.now)
     store.catch_up()
     assert shop.runner.orders == []
     assert [(attempt.task, attempt.result) for attempt in store.all_attempts.values()] == [(row.id, "stopped")]
@@ -551,7 +551,7 @@ def test_a_conversation_of_our_own_is_judged_by_its_runner_alone() -> None:
     to(shop, "answered")
     order = shop.runner.orders[0]
     shop.store.put(shop.desk.talked(
-        Talk("call c", CUSTOMER, order.agent, "sales", "outbound", shop.now, 7.0, order.attempt), shop.now))
+        PastTalk("call c", CUSTOMER, order.agent, "sales", "outbound", shop.now, 7.0, order.attempt), shop.now))
     shop.end(order, "short", 200, talk_s=7.0)
     assert (shop.task().state, shop.task().attempts) == ("open", 1)
 
