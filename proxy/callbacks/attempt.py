@@ -21,7 +21,7 @@ from proxy.callbacks import calls, prompts, results
 from proxy.callbacks.attempt_state import CONNECTING, LAST_WORDS, WAITING, AttemptState
 from proxy.callbacks.own_leg import OwnLeg
 from proxy.callbacks.talk import Talk
-from proxy.ua.ports import Incoming, LegEnd
+from proxy.ua.contract import Incoming, LegEnd
 from routing.rows import Result, Step
 
 COMMIT_PATIENCE: Final = 15.0

@@ -13,8 +13,9 @@ from typing import Final, Literal
 from proxy.callbacks import prompts
 from proxy.callbacks.own_leg import News, OwnLeg, Role, Tools
 from proxy.callbacks.talk import Talk
+from proxy.media.contract import Clip
 from proxy.sip.timers import Timer
-from proxy.ua.ports import Clip, LegEnd
+from proxy.ua.contract import LegEnd
 from routing.callbacks.facts import Order, Outcome
 from routing.rows import Result, Step
 

@@ -3,7 +3,7 @@
 Both are held: what ends them after a crash is written down before the step that they stand for, and then they go.
 """
 
-from proxy.ua.ports import LegOrder
+from proxy.ua.contract import LegOrder
 from routing.callbacks.facts import Order, OwnCall
 
 HEADER = "X-Boomerang"

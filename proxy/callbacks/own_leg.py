@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
-from proxy.ua.ports import Incoming, Leg, LegEnd, LegMaker, LegOrder, Media, Stack
+from proxy.media.contract import Media
+from proxy.ua.contract import Incoming, Leg, LegEnd, LegMaker, LegOrder, Stack
 from routing.callbacks.facts import Books, DeskFacts, OwnCall, Waits
 from routing.facts import Ending, Router, bare_identities
 from routing.rows import EndedBy, LegRow

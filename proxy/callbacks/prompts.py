@@ -1,6 +1,6 @@
 """What an attempt says to whom: prompts by name, in the language of the order."""
 
-from proxy.ua.ports import Clip
+from proxy.media.contract import Clip
 from routing.callbacks.facts import Order
 from routing.rows import Result
 

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 from proxy.callbacks.attempt import Attempt
 from proxy.callbacks.attempt_state import Phase
 from proxy.callbacks.own_leg import LegBook, Tools
-from proxy.ua.ports import Incoming, LegMaker, Media, Stack
+from proxy.media.contract import Media
+from proxy.ua.contract import Incoming, LegMaker, Stack
 from routing.callbacks.facts import Books, DeskFacts, Order, Outcome
 from routing.facts import Ending
 from routing.rows import LegRow

@@ -16,14 +16,15 @@ from collections.abc import Callable
 from typing import Final
 
 from proxy.callbacks.own_leg import Tools
+from proxy.media.contract import Clip
 from proxy.sip.message import Request
 from proxy.sip.request_error import RequestError
 from proxy.sip.requests import MAX_FORWARDS
 from proxy.sip.sdp_audio import SDP, session_of
 from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
+from proxy.ua.contract import Incoming, Leg, LegEnd, LegOrder, LegOwner
 from proxy.ua.leg import MEDIA_FAILED, WRITING_PATIENCE
-from proxy.ua.ports import Clip, Incoming, Leg, LegEnd, LegOrder, LegOwner
 from routing.callbacks.facts import Waits
 from routing.facts import Ending, bare_identities
 from routing.rows import EndedBy, LegRow

@@ -24,7 +24,7 @@ from proxy.media.settings import MediaSettings
 from proxy.presence.presence import Presence
 from proxy.sip.hop import Flow, Listener
 from proxy.sip.message import Request, Response
-from proxy.ua.ports import Account, PeerSide
+from proxy.ua.contract import Account, PeerSide
 from proxy.ua.registration import Registrar, RegistrationState, TrunkRegistration
 from proxy.ua.user_agent import UserAgent
 from routing.callbacks.desk import Desk

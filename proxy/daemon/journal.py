@@ -28,7 +28,7 @@ PLACES_LIMIT: Final = 1_000
 
 
 class LogJournal:
-    """`ports.Journal` on the log."""
+    """`contract.Journal` on the log."""
 
     def __init__(self) -> None:
         self._log = structlog.get_logger()

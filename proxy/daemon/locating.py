@@ -22,7 +22,7 @@ RETRY: Final = 5.0
 
 
 class LoopLocator:
-    """`ports.Locator` on the resolver."""
+    """`contract.Locator` on the resolver."""
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver

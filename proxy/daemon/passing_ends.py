@@ -18,8 +18,8 @@ from proxy.sip.address import NameAddr
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.message import Response
+from proxy.ua.contract import PeerSide
 from proxy.ua.dialog_request import DialogRequest
-from proxy.ua.ports import PeerSide
 from proxy.ua.wiring import Far, Wiring
 from routing.calls import Call
 from routing.facts import Ending

@@ -14,14 +14,14 @@ from proxy.sip.client import ClientOwner, ClientTransaction
 from proxy.sip.hop import Flow, Hop, Listener
 from proxy.sip.message import Request, Response
 from proxy.sip.server import ServerOwner, ServerTransaction
-from proxy.ua.ports import Account, PeerSide
+from proxy.ua.contract import Account, PeerSide
 
 TOKEN_BYTES = 10
 BROADCAST = "255.255.255.255"
 
 
 class ProxyStack:
-    """`agent.ports.Stack` over the engine."""
+    """`ua.contract.Stack` over the engine."""
 
     def __init__(self, proxy: Proxy, accounts: Mapping[tuple[PeerSide, str], Account],
                  random_bytes: Callable[[int], bytes],

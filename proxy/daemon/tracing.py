@@ -57,7 +57,7 @@ class Watcher:
 
 
 class MessageTracer:
-    """`ports.Tracer`: hands every message to whoever watches; asleep while nobody does."""
+    """`contract.Tracer`: hands every message to whoever watches; asleep while nobody does."""
 
     def __init__(self, node: str, name_of: Callable[[str, str, int], str], wall: Callable[[], float],
                  call_named: Callable[[bytes], str]) -> None:

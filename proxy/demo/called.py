@@ -10,8 +10,8 @@ from proxy.demo.phones import Incoming, Outgoing, incoming
 from proxy.demo.sound import spoken, tone
 from proxy.demo.stage import BEAT, FRONT_DESK, TALK, UNREACHED, Stage
 from proxy.demo.waiting import News, expect
+from proxy.media.contract import Clip
 from proxy.media.tones import CALL_TONE_HZ
-from proxy.ua.ports import Clip
 
 AGENT: Final = "201"
 """Free for longer than 202, so that it is the one who is rung."""

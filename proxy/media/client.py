@@ -1,4 +1,4 @@
-"""Media in the proxy's process: `Media` of proxy/ua/ports.py, spoken over a line to the process that does it.
+"""Media in the proxy's process: `Media` of contract.py, spoken over a line to the process that does it.
 
 Nothing here blocks, and nothing calls back before it returns: what there is to tell comes in a later turn of the loop.
 """
@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import structlog
 
+from proxy.media.contract import Clip, MediaAddress, MediaEars, Stream
 from proxy.media.process import MediaProcess
 from proxy.media.settings import MediaSettings
-from proxy.ua.ports import Clip, MediaAddress, MediaEars, Stream
 
 log = structlog.get_logger(__name__)
 

@@ -4,8 +4,8 @@ from array import array
 from collections.abc import Callable
 from typing import Final
 
+from proxy.media.contract import CodecName
 from proxy.media.rtp import codec
-from proxy.ua.ports import CodecName
 
 Convert = Callable[[bytes], bytes]
 

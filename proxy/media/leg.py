@@ -8,13 +8,13 @@ from typing import Final, NamedTuple, Protocol
 
 from proxy.media import rtp
 from proxy.media.codecs import Convert, converter
+from proxy.media.contract import CodecName, Stream
 from proxy.media.farend import Address, FarEnd
 from proxy.media.keys import KeyListener
 from proxy.media.outflow import Outflow
 from proxy.media.ports import PortPair
 from proxy.media.silence import SilenceWatch
 from proxy.media.speaker import Speaker
-from proxy.ua.ports import CodecName, Stream
 
 DATAGRAM_MAX: Final = 2048
 VERSION: Final = 2

@@ -7,11 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from proxy.media.contract import Clip, CodecName
 from proxy.media.convert import load
 from proxy.media.sound import Sound
 from proxy.media.tones import beep, pause
 from proxy.media.wav import WavError
-from proxy.ua.ports import Clip, CodecName
 
 BUILT_IN: Final = Path(__file__).parent / "prompts"
 FALLBACK: Final = "en"

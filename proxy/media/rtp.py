@@ -22,7 +22,7 @@ from aiortp.dtmf import DTMF_EVENTS
 from aiortp.packet import RtcpReceiverInfo, RtcpSenderInfo, RtcpSourceInfo
 from G722 import G722  # type: ignore[import-not-found]
 
-from proxy.ua.ports import CodecName
+from proxy.media.contract import CodecName
 
 HEADER: Final = struct.Struct("!BBHII")
 """Version and flags, marker and payload type, sequence number, timestamp, SSRC (RFC 3550 section 5.1)."""

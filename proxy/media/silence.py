@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from proxy.media.codecs import loudness
-from proxy.ua.ports import CodecName
+from proxy.media.contract import CodecName
 
 LOUD: Final = 100.0
 """Mean magnitude of the samples of a packet from which on it is no silence: about -50 dBm0."""

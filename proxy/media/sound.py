@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from proxy.media.contract import CodecName
 from proxy.media.rtp import SAMPLE_RATE, codec
-from proxy.ua.ports import CodecName
 
 SAMPLE_BYTES: Final = 2
 

@@ -2,12 +2,12 @@
 
 from typing import Final
 
+from proxy.media.contract import Stream
 from proxy.media.keys import EventKeys
 from proxy.media.outflow import Outflow
 from proxy.media.rtp import CLOCK, DIGITS
 from proxy.media.sound import Player
 from proxy.media.tones import key, tone
-from proxy.ua.ports import Stream
 
 TICK: Final = 0.02
 """Seconds between two steps."""

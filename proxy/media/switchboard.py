@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from proxy.media.contract import Clip, CodecName, Stream
 from proxy.media.leg import Leg
 from proxy.media.library import Library
 from proxy.media.ports import PortRange
@@ -15,7 +16,6 @@ from proxy.media.settings import MediaSettings
 from proxy.media.sound import Player, Sound
 from proxy.media.speaker import TICK
 from proxy.media.tones import Tone, beep, tone
-from proxy.ua.ports import Clip, CodecName, Stream
 
 REPORT_PAUSE: Final = 5.0
 """Seconds between two RTCP reports of a leg (RFC 3550 section 6.2)."""

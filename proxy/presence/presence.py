@@ -27,8 +27,8 @@ from proxy.sip.reply import REASONS, build_response
 from proxy.sip.request_error import RequestError
 from proxy.sip.server import ServerBystander
 from proxy.sip.timers import Timer
+from proxy.ua.contract import PeerSide, Stack
 from proxy.ua.login import Accounts
-from proxy.ua.ports import PeerSide, Stack
 from proxy.ua.wiring import chance
 
 RATE = 20.0

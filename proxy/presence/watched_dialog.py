@@ -20,9 +20,9 @@ from proxy.sip.request_error import RequestError
 from proxy.sip.requests import contact_field
 from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
+from proxy.ua.contract import Stack
 from proxy.ua.exchange import Exchange
 from proxy.ua.login import Accounts
-from proxy.ua.ports import Stack
 
 USER = b"boomerang"
 """User part of our From and Contact."""

@@ -22,9 +22,9 @@ from proxy.sip.server import ServerTransaction
 from proxy.sip.session_timer import Agreed, answer
 from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
+from proxy.ua.contract import Ended, Incoming, LegEnd, LegOwner
 from proxy.ua.leg import NO_MEDIA, BaseLeg, LegKey, describe_dialog
 from proxy.ua.offer import Agreement
-from proxy.ua.ports import Ended, Incoming, LegEnd, LegOwner
 from proxy.ua.reliable import ReliableResponses
 from proxy.ua.repeater import Repeater, nothing
 from proxy.ua.session import NO_COMMON_CODEC, Session

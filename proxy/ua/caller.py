@@ -21,11 +21,11 @@ from proxy.sip.message import Request, Response
 from proxy.sip.session_timer import Agreed, agreed_by
 from proxy.sip.text import delta_seconds
 from proxy.sip.timers import Timer
+from proxy.ua.contract import Ended, LegEnd, LegOrder, LegOwner
 from proxy.ua.invite import Invite
 from proxy.ua.leg import BaseLeg, LegKey, describe_dialog
 from proxy.ua.login import CHALLENGES
 from proxy.ua.offer import Agreement
-from proxy.ua.ports import Ended, LegEnd, LegOrder, LegOwner
 from proxy.ua.provisional import EarlyDialogs
 from proxy.ua.session import Session, q850_cause, reason_text
 from proxy.ua.strays import Strays

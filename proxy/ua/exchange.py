@@ -6,8 +6,8 @@ from proxy.sip.client import ClientBystander, ClientTransaction
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Response
 from proxy.sip.requests import as_request, via_field
+from proxy.ua.contract import Stack
 from proxy.ua.login import CHALLENGES, Login
-from proxy.ua.ports import Stack
 from proxy.ua.way import Way
 from proxy.ua.wiring import BRANCH_MARK
 

@@ -10,8 +10,8 @@ from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Request, Response
 from proxy.sip.requests import as_request, authority, build_request, contact_field, via_field
 from proxy.sip.session_timer import INTERVAL, SessionExpires, min_se
+from proxy.ua.contract import LegOrder
 from proxy.ua.offer import Negotiation
-from proxy.ua.ports import LegOrder
 from proxy.ua.way import Way
 from proxy.ua.wiring import ALLOW, KNOWN_OPTIONS, SDP_FIELD, SUPPORTED, Far, Wiring, clean, escape_user, name_addr
 

@@ -8,15 +8,16 @@ Rules
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from proxy.media.contract import MediaAddress, Stream
 from proxy.sip.dialog import Dialog
 from proxy.sip.hop import Flow
 from proxy.sip.identities import CONNECTED, hides_identity, identities
 from proxy.sip.message import Message, Request, Response
 from proxy.sip.server import ServerTransaction
 from proxy.sip.timers import Timer
+from proxy.ua.contract import Ended, LegEnd, LegOwner
 from proxy.ua.keys import Presses
 from proxy.ua.offer import Agreement, Negotiation
-from proxy.ua.ports import Ended, LegEnd, LegOwner, MediaAddress, Stream
 from proxy.ua.session import Session
 from proxy.ua.wiring import Wiring, escape_user, name_addr, reason_field
 
@@ -30,7 +31,7 @@ MEDIA_FAILED = "Media failed"
 
 
 class BaseLeg(ABC):
-    """One call of ours; see ports.Leg."""
+    """One call of ours; see contract.Leg."""
 
     def __init__(self, wiring: Wiring, call: str, owner: LegOwner) -> None:
         self.call = call

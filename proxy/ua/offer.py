@@ -10,6 +10,7 @@ Rules
 from collections.abc import Sequence
 from typing import Final, NamedTuple, cast
 
+from proxy.media.contract import CodecName, MediaAddress, Stream
 from proxy.sip.sdp_audio import (
     PLAIN_RTP,
     TELEPHONE_EVENT,
@@ -21,7 +22,6 @@ from proxy.sip.sdp_audio import (
     write_refused,
     write_session,
 )
-from proxy.ua.ports import CodecName, MediaAddress, Stream
 
 CODECS: Final = (Format(8, "PCMA", 8000), Format(0, "PCMU", 8000), Format(9, "G722", 8000))
 """Ours, in the order we like them."""

@@ -14,7 +14,7 @@ from proxy.sip.dialog import ENDS_DIALOG
 from proxy.sip.message import Response
 from proxy.sip.session_timer import Agreed, SessionExpires, agreed_by, min_se
 from proxy.sip.timers import Timer
-from proxy.ua.ports import Stack
+from proxy.ua.contract import Stack
 
 PROBE_EVERY = 300.0
 """Seconds between two OPTIONS in a dialog without a timer."""

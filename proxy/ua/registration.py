@@ -21,9 +21,9 @@ from proxy.sip.requests import build_request, contact_field
 from proxy.sip.text import delta_seconds, field_value
 from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
+from proxy.ua.contract import Stack
 from proxy.ua.exchange import Exchange
 from proxy.ua.login import Accounts
-from proxy.ua.ports import Stack
 from proxy.ua.wiring import SUPPORTED, TAG_MARK, chance, escape_user
 
 FIRST_PAUSE = 30.0

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from proxy.sip.message import Request
-from proxy.ua.ports import Incoming, Stack
+from proxy.ua.contract import Incoming, Stack
 from proxy.ua.repeater import Repeater, nothing
 
 FIRST_RSEQ = 1

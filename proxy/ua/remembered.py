@@ -17,10 +17,10 @@ from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.requests import as_request, make_ack, make_cancel
+from proxy.ua.contract import PeerSide
 from proxy.ua.dialog_request import DialogRequest
 from proxy.ua.invite import branch_of
 from proxy.ua.leg import LegKey
-from proxy.ua.ports import PeerSide
 from proxy.ua.strays import Strays
 from proxy.ua.wiring import Far, Wiring, name_addr
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from proxy.sip.timers import Timer
-from proxy.ua.ports import Stack
+from proxy.ua.contract import Stack
 
 
 def nothing(now: float) -> None:

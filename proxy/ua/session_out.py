@@ -17,9 +17,9 @@ from proxy.sip.message import Message, Request, Response
 from proxy.sip.sdp_audio import session_of
 from proxy.sip.server import ServerTransaction
 from proxy.sip.session_timer import Agreed
+from proxy.ua.contract import Ended
 from proxy.ua.dialog_request import DialogRequest, Done
 from proxy.ua.offer import Agreement, Negotiation
-from proxy.ua.ports import Ended
 from proxy.ua.refresher import Refresher
 from proxy.ua.repeater import Repeater
 from proxy.ua.wiring import ALLOW, SDP_FIELD, SUPPORTED, Far, Wiring, reason_field

@@ -7,12 +7,13 @@ Rules
 - After a restart a leg is ended from its memory alone (`forget_leg`).
 """
 
+from proxy.media.contract import Media
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request, Response
 from proxy.ua.callee import Callee
 from proxy.ua.caller import Caller
+from proxy.ua.contract import Incoming, Leg, LegOrder, LegOwner, Stack
 from proxy.ua.leg import BaseLeg, LegKey
-from proxy.ua.ports import Incoming, Leg, LegOrder, LegOwner, Media, Stack
 from proxy.ua.remembered import Remembered
 from proxy.ua.strays import Strays
 from proxy.ua.wiring import BRANCH_MARK, TAG_MARK, Far, Wiring
@@ -22,7 +23,7 @@ REMEMBERED = 2.0
 
 
 class UserAgent:
-    """See ports.LegMaker."""
+    """See contract.LegMaker."""
 
     def __init__(self, stack: Stack, media: Media) -> None:
         self.wiring = Wiring(stack, media)

@@ -9,7 +9,7 @@ Rules (RFC 3261 section 18.1.1)
 from proxy.sip.hop import Hop
 from proxy.sip.message import Request
 from proxy.sip.requests import contact_field, via_field
-from proxy.ua.ports import Stack
+from proxy.ua.contract import Stack
 
 
 class Way:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from proxy.media.contract import Media
 from proxy.sip.dialog import Dialog
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Hop, Listener
@@ -10,8 +11,8 @@ from proxy.sip.message import Response
 from proxy.sip.parser import parse
 from proxy.sip.requests import via_field
 from proxy.sip.uri import Uri
+from proxy.ua.contract import PeerSide, Stack
 from proxy.ua.login import Accounts
-from proxy.ua.ports import Media, PeerSide, Stack
 
 BRANCH_MARK = b"z9hG4bKua"
 """Begins every branch of the user agent, so that an answer to a process before this one is known as ours."""

@@ -18,6 +18,7 @@ ROOMS = {
     "routing": 1,
     "proxy.sip": 2,
     "proxy.output": 2,
+    "proxy.media.contract": 2,
     "proxy.core": 3,
     "proxy.ua": 3,
     "proxy.callbacks": 4,
@@ -63,7 +64,8 @@ that holds a module counts."""
 BARE = {"proxy"}
 """Packages that only hold rooms: their `__init__` imports nothing."""
 
-PURE = ("config", "routing", "proxy.sip", "proxy.core", "proxy.ua", "proxy.callbacks", "proxy.presence")
+PURE = ("config", "routing", "proxy.sip", "proxy.core", "proxy.ua", "proxy.callbacks", "proxy.presence",
+        "proxy.media.contract")
 """Rooms without I/O, clock and chance: time comes in as an argument."""
 
 NOT_PURE = {"routing.store"}

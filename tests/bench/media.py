@@ -20,8 +20,8 @@ from typing import cast
 import uvloop
 
 from proxy.media.client import MediaClient
+from proxy.media.contract import Clip, CodecName, MediaAddress, Stream
 from proxy.media.settings import MediaSettings
-from proxy.ua.ports import Clip, CodecName, MediaAddress, Stream
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.rtp_phone import PAYLOAD_TYPES, packet
 

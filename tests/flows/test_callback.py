@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from proxy.ua.ports import Account
+from proxy.ua.contract import Account
 from tests.kit.callback_site import CUSTOMER, NUMBER, POLICY, Call, Plan, Site
 from tests.kit.sip_text import SDP
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from proxy.ua.ports import Account
+from proxy.ua.contract import Account
 from tests.kit.callback_site import CUSTOMER, NUMBER, POLICY, Call, Plan, Site
 
 DOWN = 0.5

@@ -12,7 +12,7 @@ from proxy.core.seals import Sender
 from proxy.daemon.passing_ends import PassingEnds
 from proxy.daemon.stack import ProxyStack
 from proxy.sip.message import Request
-from proxy.ua.ports import Account
+from proxy.ua.contract import Account
 from proxy.ua.wiring import Wiring
 from routing.calls import Call
 from routing.identity import Answers

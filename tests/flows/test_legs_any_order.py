@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
-from proxy.ua.ports import Account
+from proxy.ua.contract import Account
 from tests.kit.digest_server import challenge
 from tests.kit.legs import ANSWER, NUMBER, SDP_TYPE, LegWorld, sdp
 from tests.kit.world import PBX_2, TRUNK, World, address

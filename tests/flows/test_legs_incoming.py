@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.sip.message import Response
-from proxy.ua.ports import Leg
+from proxy.ua.contract import Leg
 from tests.kit.actor import DIALLED
 from tests.kit.legs import ANSWER, LegWorld, sdp
 

@@ -7,9 +7,9 @@ import pytest
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Response
 from proxy.sip.requests import build_request
+from proxy.ua.contract import Account, Leg, LegOrder, PeerSide
 from proxy.ua.exchange import Exchange
 from proxy.ua.login import Accounts
-from proxy.ua.ports import Account, Leg, LegOrder, PeerSide
 from tests.kit.actor import Actor
 from tests.kit.digest_server import challenge
 from tests.kit.legs import ANSWER, LegWorld

@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.sip.message import Request
-from proxy.ua.ports import Account
+from proxy.ua.contract import Account
 from tests.kit.digest_server import challenge, is_good, read
 from tests.kit.legs import ANSWER, LegWorld, sdp
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from proxy.sip.message import Request
-from proxy.ua.ports import Account
+from proxy.ua.contract import Account
 from tests.kit.digest_server import challenge
 from tests.kit.legs import ANSWER, LegWorld
 from tests.kit.world import STRANGER

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from proxy.ua.contract import Leg
 from proxy.ua.leg import WRITING_PATIENCE
-from proxy.ua.ports import Leg
 from tests.kit.legs import ANSWER, SDP_TYPE, LegWorld
 
 

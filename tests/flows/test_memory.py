@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from proxy.ua.ports import Account
+from proxy.ua.contract import Account
 from routing.identity import Answers
 from tests.flows.test_waiting import CAMPAIGN
 from tests.kit.callback_site import CUSTOMER, NUMBER, POLICY, Plan, Site

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from proxy.sip.message import Request
-from proxy.ua.ports import Account
+from proxy.ua.contract import Account
 from proxy.ua.registration import FIRST_PAUSE, LONGEST_PAUSE, Registrar, TrunkRegistration
 from tests.kit.actor import Actor
 from tests.kit.digest_server import challenge

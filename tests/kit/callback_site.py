@@ -24,7 +24,7 @@ from proxy.daemon.stack import ProxyStack
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request, Response
 from proxy.sip.timers import Timers
-from proxy.ua.ports import Account, PeerSide
+from proxy.ua.contract import Account, PeerSide
 from proxy.ua.user_agent import UserAgent
 from routing.callbacks.desk import Desk
 from routing.facts import WAITING_ROOM

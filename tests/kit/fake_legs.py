@@ -13,7 +13,7 @@ from typing import Any, cast
 from proxy.callbacks.own_leg import LegBook
 from proxy.callbacks.runner import Runner
 from proxy.sip.timers import Timers
-from proxy.ua.ports import Account, Ended, Incoming, LegEnd, LegOrder, LegOwner, Stack
+from proxy.ua.contract import Account, Ended, Incoming, LegEnd, LegOrder, LegOwner, Stack
 from routing.callbacks.facts import Order, Outcome, OwnCall
 from routing.facts import Ending, Identity
 from routing.rows import LegRow, Step
@@ -33,7 +33,7 @@ ORDER = Order(
 
 
 class FakeStack:
-    """What the runner uses of `ports.Stack`."""
+    """What the runner uses of `contract.Stack`."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -133,7 +133,7 @@ class FakeLeg:
     def _now(self) -> float:
         return self.legs.stack.now
 
-    # ports.Leg
+    # contract.Leg
 
     def memory(self) -> str:
         return f"{self.call} {self._state}"
@@ -161,7 +161,7 @@ class FakeLeg:
     def refresh_target(self, display: str, user: str, now: float) -> None:
         self.done.append(f"refresh {user}")
 
-    # ports.MediaEars
+    # MediaEars
 
     def media_opened(self, address: object) -> None:
         pass
@@ -183,7 +183,7 @@ class FakeLeg:
 
 
 class FakeLegs:
-    """`ports.LegMaker` without SIP."""
+    """`contract.LegMaker` without SIP."""
 
     def __init__(self, stack: FakeStack, media: FakeMedia) -> None:
         self.stack, self.media = stack, media
@@ -325,7 +325,7 @@ class FakeBooks:
 
 @dataclass
 class RingingIn:
-    """What the runner sees of `ports.Incoming`."""
+    """What the runner sees of `contract.Incoming`."""
 
     call: str = "incoming-1"
 

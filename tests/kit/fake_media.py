@@ -1,4 +1,4 @@
-"""Media without sound: obeys `ports.Media`, writes down what it was asked for, and hears what the test says.
+"""Media without sound: obeys `media/contract.py`, writes down what it was asked for, and hears what the test says.
 
 What is told comes from the timers of the virtual clock, at the moment of asking: nothing calls back before it returned.
 A test lets it happen with `wait 0`.
@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from proxy.media.contract import Clip, MediaAddress, MediaEars, Stream
 from proxy.sip.timers import Timers
-from proxy.ua.ports import Clip, MediaAddress, MediaEars, Stream
 
 HOST = "127.0.0.1"
 FIRST_PORT = 16384
@@ -93,7 +93,7 @@ class FakeMedia:
         if not self.dead:
             self._timers.at(self._clock(), lambda now: what())
 
-    # -- ports.Media
+    # -- Media
 
     def open(self, name: str, ears: MediaEars) -> None:
         assert name not in self.sessions, f"{name} is open already"

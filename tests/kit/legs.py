@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from proxy.daemon.stack import ProxyStack
 from proxy.sip.hop import Flow, Transport
 from proxy.sip.message import Request, Response
-from proxy.ua.ports import Account, Incoming, Leg, LegEnd, LegOrder, PeerSide
+from proxy.ua.contract import Account, Incoming, Leg, LegEnd, LegOrder, PeerSide
 from proxy.ua.user_agent import UserAgent
 from routing.facts import Decision, Target
 from tests.kit.fake_media import FakeMedia, FakeSession

@@ -7,7 +7,7 @@ import pytest
 from proxy.callbacks.attempt import COMMIT_PATIENCE
 from proxy.callbacks.attempt_state import END_PATIENCE, FAREWELL
 from proxy.callbacks.talk import DEAD_AIR, SILENCE_STEP
-from proxy.ua.ports import Account
+from proxy.ua.contract import Account
 from routing.rows import Result
 from tests.kit.fake_legs import CUSTOMER, EPOCH, NUMBER, Stage
 

@@ -10,8 +10,8 @@ from proxy.demo import waiting
 from proxy.demo.audio import Audio
 from proxy.demo.sound import is_tone, pause, power, spoken, tone
 from proxy.demo.waiting import DemoError, News
+from proxy.media.contract import Clip
 from proxy.media.rtp import codec, parse_event, payload_of
-from proxy.ua.ports import Clip
 from tests.kit.tones import alaw_encode, sine
 
 OFFER = (b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from proxy.media.client import MediaClient
+from proxy.media.contract import CodecName, MediaAddress, Stream
 from proxy.media.settings import MediaSettings
-from proxy.ua.ports import CodecName, MediaAddress, Stream
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.rtp_phone import KEYS, PAYLOAD_TYPES, RtpPhone
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.media.codecs import converter, loudness
+from proxy.media.contract import CodecName
 from proxy.media.rtp import codec
-from proxy.ua.ports import CodecName
 from tests.kit.tones import alaw_decode, alaw_encode, power, sine, ulaw_decode, ulaw_encode
 
 EVERY = bytes(range(256))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiortp import RtcpPacket, RtcpSdesPacket, RtcpSrPacket
 
-from proxy.ua.ports import Clip, CodecName
+from proxy.media.contract import Clip, CodecName
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.rtp_phone import FRAME, RtpPhone
 from tests.kit.tones import heard, loudness, power

@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 
 from proxy.media import process
 from proxy.media.client import MediaClient
+from proxy.media.contract import Clip
 from proxy.media.settings import MediaSettings
-from proxy.ua.ports import Clip
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.tones import heard
 from tests.kit.waiting import eventually

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from proxy.media.contract import Stream
 from proxy.media.settings import MediaSettings
 from proxy.media.switchboard import Switchboard
-from proxy.ua.ports import Stream
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.rtp_phone import KEYS, PAYLOAD_TYPES, RtpPhone
 from tests.proxy.media.support import run, until

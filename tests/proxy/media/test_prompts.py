@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from proxy.media import convert, make_prompts
+from proxy.media.contract import Clip
 from proxy.media.library import BUILT_IN, Library
 from proxy.media.sound import Player, Sound
 from proxy.media.texts import LANGUAGES, TEXTS, VOICES
 from proxy.media.tones import beep, tone
 from proxy.media.wav import header
-from proxy.ua.ports import Clip
 from tests.kit.tones import heard, loudness, power, sine
 
 NAMES = sorted(TEXTS["en"])

@@ -11,7 +11,7 @@ from proxy.presence.phone_state import Doing
 from proxy.presence.presence import EXPIRES, FIRST_PAUSE, LONGEST_PAUSE, RARELY, Presence
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request, Response
-from proxy.ua.ports import Account, PeerSide
+from proxy.ua.contract import Account, PeerSide
 from tests.kit.notifier import Notifier, Watching, dialog, document
 from tests.kit.world import PBX, PBX_2, STRANGER, TRUNK, World, address
 

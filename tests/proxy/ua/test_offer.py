@@ -1,8 +1,8 @@
 import pytest
 
+from proxy.media.contract import MediaAddress
 from proxy.sip.sdp_audio import read_sections
 from proxy.ua.offer import Negotiation
-from proxy.ua.ports import MediaAddress
 from tests.kit.legs import sdp
 
 VIDEO = "m=video 50000 RTP/AVP 31\r\n"
