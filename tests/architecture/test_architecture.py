@@ -5,13 +5,11 @@ The table of rooms is complete: a module that stands in none of them fails until
 
 import ast
 import re
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.architecture.tree import MODULES, ROOT, imported_names, tracked, tree_of
 
 ROOMS = {
     "config": 0,
@@ -77,16 +75,6 @@ IMPURE = {
 }  # fmt: skip
 
 
-def modules() -> Iterator[tuple[str, Path]]:
-    for top in ("config", "routing", "proxy"):
-        for path in sorted((ROOT / top).rglob("*.py")):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
-
-
-MODULES = dict(modules())
-
-
 def within(module: str, package: str) -> bool:
     return module == package or module.startswith(package + ".")
 
@@ -95,26 +83,11 @@ def room(module: str) -> str | None:
     return next((name for name in ROOMS if within(module, name)), None)
 
 
-def imports(module: str, path: Path) -> Iterator[str]:
-    """Everything a file imports, inside functions too, as absolute names; type-only imports included."""
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                above = package.split(".")[: len(package.split(".")) - node.level + 1]
-                base = ".".join([*above, *([node.module] if node.module else [])])
-            # `from proxy import sip` names the room only in the alias.
-            yield from (f"{base}.{alias.name}" for alias in node.names)
-
-
 @pytest.mark.parametrize("module", [m for m in MODULES if m not in BARE])
 def test_imports_point_one_way(module: str) -> None:
     own = room(module)
     assert own is not None, f"{module} stands in no room of the table"
-    for name in imports(module, MODULES[module]):
+    for name in imported_names(module):
         other = room(name)
         if other is not None and other != own:
             assert ROOMS[other] < ROOMS[own], f"{own} must not import {name}"
@@ -124,7 +97,7 @@ def test_imports_point_one_way(module: str) -> None:
 @pytest.mark.parametrize("module", [m for m in MODULES if within(m, "routing")])
 def test_imports_within_routing_point_one_way(module: str) -> None:
     own = next(name for name in LAYERS if within(module, name))
-    for name in imports(module, MODULES[module]):
+    for name in imported_names(module):
         other = next((layer for layer in LAYERS if within(name, layer)), own)
         if other != own:
             assert LAYERS[other] < LAYERS[own], f"{module} must not import {name}"
@@ -133,14 +106,14 @@ def test_imports_within_routing_point_one_way(module: str) -> None:
 @pytest.mark.parametrize("room_of", ["callbacks", "store"])
 def test_what_decides_and_what_keeps_do_not_know_each_other(room_of: str) -> None:
     other = "routing.store" if room_of == "callbacks" else "routing.callbacks"
-    found = [(module, name) for module, path in MODULES.items() if within(module, f"routing.{room_of}")
-             for name in imports(module, path) if within(name, other)]
+    found = [(module, name) for module in MODULES if within(module, f"routing.{room_of}")
+             for name in imported_names(module) if within(name, other)]
     assert found == []
 
 
 @pytest.mark.parametrize("module", sorted(BARE))
 def test_a_package_of_rooms_imports_none(module: str) -> None:
-    assert [name for name in imports(module, MODULES[module]) if room(name)] == []
+    assert [name for name in imported_names(module) if room(name)] == []
 
 
 def is_pure(module: str) -> bool:
@@ -149,21 +122,13 @@ def is_pure(module: str) -> bool:
 
 @pytest.mark.parametrize("module", [m for m in MODULES if is_pure(m)])
 def test_pure_rooms_do_no_io(module: str) -> None:
-    found = {name.partition(".")[0] for name in imports(module, MODULES[module])} & IMPURE
+    found = {name.partition(".")[0] for name in imported_names(module)} & IMPURE
     assert not found, f"{module} is in a pure room and imports {', '.join(sorted(found))}"
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_module_says_what_it_is_for(module: str) -> None:
-    assert ast.get_docstring(ast.parse(MODULES[module].read_bytes())), f"{module} has no docstring"
-
-
-def tracked() -> list[Path]:
-    """Text files in git; outside a checkout (an unpacked archive) every file of the rooms and tests."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
-    if listed.returncode:
-        return [p for top in ("config", "routing", "proxy", "tests", "docker") for p in (ROOT / top).rglob("*.*")]
-    return [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+    assert ast.get_docstring(tree_of(module)), f"{module} has no docstring"
 
 
 PRIVATE = re.compile(r"(?<![\w.])/(?:home|Users|work)/\w+")
@@ -188,28 +153,6 @@ def test_no_file_knows_this_machine_or_a_registry() -> None:
         if str(ROOT) in text:
             found.append(f"{where}: {ROOT}")
     assert found == []
-
-
-LISTED = ("config", "routing", "routing/store", "routing/callbacks", "proxy", "proxy/sip", "proxy/core", "proxy/ua",
-          "proxy/callbacks", "proxy/presence",
-          "proxy/media", "proxy/transports", "proxy/status", "proxy/delivery", "proxy/daemon")
-"""Folders each of whose files a README has in a table: the folder's own, else that of the folder above."""
-
-
-@pytest.mark.parametrize("folder", LISTED)
-def test_a_readme_that_lists_files_lists_them_all(folder: str) -> None:
-    page = ROOT / folder / "README.md"
-    text = (page if page.is_file() else page.parents[1] / "README.md").read_text()
-    missing = [path.name for path in sorted((ROOT / folder).glob("*.py"))
-               if path.name != "__init__.py" and not re.search(rf"(?<!\w){re.escape(path.name)}`", text)]
-    assert missing == []
-
-
-def test_every_file_that_a_page_names_is_there() -> None:
-    files = [f"/{path.relative_to(ROOT)}" for path in tracked()]
-    named = [(page.relative_to(ROOT), name) for page in tracked() if page.suffix == ".md"
-             for name in re.findall(r"`(\w[\w/-]*\.(?:py|md|json|service))`", page.read_text())]
-    assert [(page, name) for page, name in named if not any(path.endswith(f"/{name}") for path in files)] == []
 
 
 RAISED = re.compile(r'(?:alarm\(|_fault\(|_fault, |(?:ALARM|LOSS|KEY_REPLACED): Final = )f?"([a-z_]+)[{"]')
