@@ -532,7 +532,7 @@ class Daemon:
             await asyncio.sleep(DRAIN_GRACE)
         if not self._hands_over:
             grace = self.loop.time() + DRAIN_GRACE
-            while self.proxy.pending and self.loop.time() < grace:
+            while self.proxy.pending.count and self.loop.time() < grace:
                 await asyncio.sleep(0.02)
         self.stopping.set()
 

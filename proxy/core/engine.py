@@ -4,7 +4,7 @@ Order of the checks on a request (RFC 3261 section 16.3, then the spec's "who ma
 Proxy-Require; then OPTIONS to ourselves; then a To tag needs a token of ours; a new request needs a configured peer
 and must not be a loop.
 
-The engine is one object in layers, each with a file: `outward` sends, `told` reports, `newcomers` takes new requests,
+The engine is one object in layers, each with a file: `outward` sends, `newcomers` takes new requests,
 and this one takes everything.
 """
 
@@ -17,7 +17,7 @@ from proxy.core.limiter import STRANGER_BURST, STRANGER_RATE, Buckets
 from proxy.core.newcomers import ALLOWED, RETRY_AFTER, Newcomers
 from proxy.core.outward import METHODS, Parts, return_address
 from proxy.core.relay import Relay
-from proxy.core.seals import Sender
+from proxy.core.seals import Speaker
 from proxy.core.setup import Bye, CallSetup, Refresh
 from proxy.sip.dialog import REFRESHES
 from proxy.sip.errors import SipError
@@ -171,22 +171,22 @@ class Proxy(Newcomers):
         if token is None:
             self._without_token(request, flow, now)
             return
-        sender = token.sender(request.from_.tag, request.to.tag)
-        why = in_dialog.refusal(self, request, token, sender, flow)
-        if sender is None or why is not None:
+        speaker = token.speaker(request.from_.tag, request.to.tag)
+        why = in_dialog.refusal(self, request, token, speaker, flow)
+        if speaker is None or why is not None:
             self._not_inside(request, flow, why or "another_dialog")
             return
         relay: Relay | None = None
         if request.method == b"ACK":
-            self.acknowledged(token.call, sender)
+            self.reporter.acknowledged(token.call, speaker)
         elif not token.is_call:
             relay = Relay(self, request, flow, token.call)
         else:
-            relay = self._in_call(request, flow, token.call, sender)
+            relay = self._in_call(request, flow, token.call, speaker)
         if relay is not None:
             self.open_relay(relay, request, now)
         self.prepare(request, trusted=self.flow_trusted(flow))
-        if isinstance(relay, Refresh) and relay.sender.side == "callee":
+        if isinstance(relay, Refresh) and relay.speaker.side == "callee":
             relay.connected = identities(request, CONNECTED, self.domains)
         try:
             in_dialog.forward(self, request, flow, relay)
@@ -194,12 +194,12 @@ class Proxy(Newcomers):
             if relay is not None:
                 relay.refuse(error.status, now)
 
-    def _in_call(self, request: Request, flow: Flow, call: str, sender: Sender) -> Relay:
-        self.passing.count(call, sender, request.cseq.number)
+    def _in_call(self, request: Request, flow: Flow, call: str, speaker: Speaker) -> Relay:
+        self.passing.count(call, speaker, request.cseq.number)
         if request.method == b"BYE":
-            return Bye(self, request, flow, call, sender)
+            return Bye(self, request, flow, call, speaker)
         if request.method in REFRESHES:
-            return Refresh(self, request, flow, call, sender)
+            return Refresh(self, request, flow, call, speaker)
         return Relay(self, request, flow, call)
 
     def _not_inside(self, request: Request, flow: Flow, why: str) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from proxy.core.seals import TOKEN_MARK, Sender, Token
+from proxy.core.seals import TOKEN_MARK, Speaker, Token
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request
@@ -59,14 +59,14 @@ def open_route(core: Newcomers, request: Request) -> Token | None:
     return token
 
 
-def refusal(core: Newcomers, request: Request, token: Token, sender: Sender | None, flow: Flow) -> str | None:
-    """Say why a request with a token that verifies may not pass; None: it may. `sender`: whose it says that it is."""
-    if sender is None:
+def refusal(core: Newcomers, request: Request, token: Token, speaker: Speaker | None, flow: Flow) -> str | None:
+    """Say why a request with a token that verifies may not pass; None: it may. `speaker`: whose it says that it is."""
+    if speaker is None:
         return "another_dialog"
     is_peer = bool(core.peers.candidates(flow))
     if not token.is_call:
         return None if is_peer else "stranger_in_subscription"
-    standing = core.standing(token.call)
+    standing = core.reporter.standing(token.call)
     if standing == "long_over" or (standing == "over" and request.method not in ENDS):
         return "call_is_over"
     if is_peer or core.named.holds(token.call, flow) or core.peers.was_at(flow):
@@ -122,8 +122,8 @@ def acknowledge(core: Newcomers, request: Request, flow: Flow) -> None:
     token = open_route(core, request) if request.to.tag is not None else None
     if token is None:
         return
-    sender = token.sender(request.from_.tag, request.to.tag)
-    if refusal(core, request, token, sender, flow) is None:
-        core.acknowledged(token.call, sender)
+    speaker = token.speaker(request.from_.tag, request.to.tag)
+    if speaker is not None and refusal(core, request, token, speaker, flow) is None:
+        core.reporter.acknowledged(token.call, speaker)
         core.prepare(request, trusted=core.flow_trusted(flow))
         forward(core, request, flow, None)

@@ -1,4 +1,4 @@
-"""New requests: who may send them, where calls go. The layer above the facts.
+"""New requests: who may send them, where calls go. The layer above the way out.
 
 Order (the spec's "who may talk"): a configured peer, not too much at a time, no loop; then a call asks the router where
 it goes, and any other request goes to the other side.
@@ -11,13 +11,12 @@ from functools import partial
 from proxy.core.headers import ASSERTED, clean, count_hop, dialog_key
 from proxy.core.limiter import PEER_BURST, PEER_RATE, Buckets
 from proxy.core.local import Local, Nobody
-from proxy.core.outward import Parts, return_address
+from proxy.core.outward import Outward, Parts, return_address
 from proxy.core.overload import Overload, Refusals
 from proxy.core.peers import Peer
 from proxy.core.relay import CANCEL_PATIENCE, TIMER_C, Relay
 from proxy.core.seals import first_vias
 from proxy.core.setup import CallSetup
-from proxy.core.told import Told
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.identities import identities, user_of, withheld
@@ -27,18 +26,16 @@ from proxy.sip.message import Message, Request
 from proxy.sip.reply import build_response
 from proxy.sip.transaction import ServerTransaction
 from proxy.sip.uri import Uri, at_host
-from routing.facts import NORMAL_TARGETS, Decision, NewCall
+from routing.facts import NewCall
 
 AGE = TIMER_C + CANCEL_PATIENCE
 """Seconds that the last INVITE of a process before this one can still be answered in."""
-PENDING_LIMIT = 10_000
-"""Requests that may wait for their final response at a time; above it new calls get 503."""
 RETRY_AFTER = 10
 """Seconds written into the Retry-After of a 503."""
 ALLOWED = b"INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, SUBSCRIBE, MESSAGE"
 
 
-class Newcomers(Told):
+class Newcomers(Outward):
     """Requests that belong to nothing yet."""
 
     def __init__(self, parts: Parts) -> None:
@@ -64,7 +61,7 @@ class Newcomers(Told):
             self.refuse(request, flow, 403, "unknown_source")
             return
         invite = request.method == b"INVITE"
-        if self.overloaded or self.pending >= PENDING_LIMIT or not self.newcomers.admit(flow.host, now):
+        if self.overloaded or self.pending.full or not self.newcomers.admit(flow.host, now):
             self.turn_away(request, flow, named_key(request, request.method) if invite else None, now)
             return
         if request.method == b"REGISTER":
@@ -138,9 +135,9 @@ class Newcomers(Told):
         else:
             self.begun.clear()
         uri = _called(request, source)
-        known = self.open_call(request)
-        call = self.call_repeated(dialog_key(request)) or (known.id if known else self.new_id())
-        decision = self._decide(self.describe(request, user_of(uri, self.domains)[0], source, call), call)
+        known = self.reporter.open_call(request)
+        call = self.credentials.take(dialog_key(request)) or (known.id if known else self.new_id())
+        decision = self.reporter.decide(self.describe(request, user_of(uri, self.domains)[0], source, call))
         side = self.peers.pbxs if source.side == "trunk" else self.peers.trunks
         relay = CallSetup(self, request, flow, call, decision, side.get(decision.peer) or self.other_side(source))
         relay.loop = mark
@@ -170,19 +167,6 @@ class Newcomers(Told):
             pbx=other.name if inbound else source.name, dialled=dialled,
             identities=identities(request, names, self.domains), withheld=withheld(request, self.domains),
             sip_call_id=request.call_id.decode("utf-8", "replace"))
-
-    def _decide(self, facts: NewCall, call: str) -> Decision:
-        began = self.clock()
-        try:
-            decision = self.router.decide(facts, self.wall())
-            if not decision.targets:
-                raise ValueError("a decision without targets")
-            self.counters.decision_seconds.observe(self.clock() - began)
-            return decision
-        except Exception as error:  # a bug in a rule must not cost a call
-            self.journal.failure("decide", error, call)
-            self.counters.fail_open.add("decide")
-            return Decision(NORMAL_TARGETS, facts.pbx if facts.direction == "inbound" else facts.trunk, "failed_open")
 
     def _pass(self, request: Request, flow: Flow, target: Peer, source: Peer, mark: bytes, now: float) -> None:
         """Forward a new request that is no call."""

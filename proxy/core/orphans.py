@@ -4,7 +4,8 @@ Rules
 - A response whose topmost Via bears our seal is sent on to the next Via, without a transaction; a failure of an INVITE
   is acknowledged here, because its client transaction is gone. RFC 6026 section 7 wants stray responses dropped so
   that nobody can use a proxy to send them; the seal is what makes this safe.
-- A failure of an INVITE is passed on when what follows from it is stored, or after COMMIT_PATIENCE, as any other is.
+- A failure of an INVITE is passed on when what follows from it is stored, or after a short patience, as any other is
+  (see `held`).
 - Where the caller's transaction lives in this process the response was only late: it is judged there like any other.
 - The answer to a BYE ends its call, which nobody else will: the BYE itself came to the process before.
 - A CANCEL from a peer goes to every target that its call may have been sent to: the branch is computed again, and
@@ -17,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.core.headers import clean
@@ -26,7 +26,6 @@ from proxy.core.newcomers import AGE
 from proxy.core.peers import Peer
 from proxy.core.relay import CHALLENGES
 from proxy.core.seals import first_vias, sealed_numbers, tag_text
-from proxy.core.setup import COMMIT_PATIENCE
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.identities import identities, user_of
 from proxy.sip.message import Message, Request, Response
@@ -53,8 +52,8 @@ def response(core: Proxy, answer: Response, flow: Flow, now: float) -> None:
         return
     source = core.peers.identify(flow, None) if _may_be_lost(core, answer, now) else None
     if invite and answer.status >= 300:
-        _once(core, partial(_pass_back, core, answer, back, came_from), partial(_report, core, answer, target, source),
-              now)
+        release = core.held.hold(lambda at: _pass_back(core, answer, back, came_from), now)
+        _report(core, answer, target, source, release)
         return
     if invite and answer.status >= 200:
         _report(core, answer, target, source)
@@ -65,30 +64,13 @@ def response(core: Proxy, answer: Response, flow: Flow, now: float) -> None:
 
 def _hung_up(core: Proxy, answer: Response, flow: Flow) -> None:
     """End the call whose BYE an earlier process has passed on; who answers it is not who hung up."""
-    known, answering = core.open_call(answer), core.peers.identify(flow, None)
+    known, answering = core.reporter.open_call(answer), core.peers.identify(flow, None)
     if known is None or answering is None:
         return
     called = (answering.side == "pbx") == (known.direction == "inbound")
     dialog = tag_text(answer.to.tag if called else answer.from_.tag)
     ending = Ending(200, "caller" if called else "callee", dialog=dialog or None)
-    core.tell(core.router.ended, known.id, ending, core.wall(), call=known.id)
-
-
-def _once(core: Proxy, send: Callable[[], None], report: Callable[[Callable[[], None]], None], now: float) -> None:
-    """Report, and send when that is stored or has taken too long: once."""
-    waits = True
-
-    def release(at: float = now) -> None:
-        nonlocal waits
-        if waits:
-            waits = False
-            core.pending -= 1
-            timer.cancel()
-            send()
-
-    core.pending += 1
-    timer = core.timers.at(now + COMMIT_PATIENCE, release)
-    report(release)
+    core.reporter.ended(known.id, ending)
 
 
 def _pass_back(core: Proxy, answer: Response, back: Via, came_from: Hop) -> None:
@@ -117,7 +99,7 @@ def _send(core: Proxy, data: bytes, hop: Hop) -> None:
 
 def _report(core: Proxy, answer: Response, target: int, came_from: Peer | None,
             stored: Callable[[], None] = lambda: None) -> None:
-    known = core.open_call(answer)
+    known = core.reporter.open_call(answer)
     call = known.id if known is not None else None
     if call is None:
         if answer.status < 300 or came_from is None:
@@ -126,10 +108,10 @@ def _report(core: Proxy, answer: Response, target: int, came_from: Peer | None,
         call = _reopen(core, answer, came_from)
     if answer.status < 300:
         core.named.learn(call, naming_fields(answer))
-        core.answered(call, target, answer)
-        core.answered(call, target, answer, first=False)  # where the first one was seen before
+        core.reporter.answered(call, target, answer)
+        core.reporter.answered_again(call, target, answer)  # where the first one was seen before
     else:
-        core.end(call, Ending(answer.status, "callee"), stored)
+        core.reporter.ended_and_stored(call, Ending(answer.status, "callee"), stored)
 
 
 def _reopen(core: Proxy, answer: Response, came_from: Peer) -> str:
@@ -140,9 +122,8 @@ def _reopen(core: Proxy, answer: Response, came_from: Peer) -> str:
     """
     call = core.new_id()
     facts = core.describe(answer, user_of(answer.to.uri, core.domains)[0], core.other_side(came_from), call)
-    core.tell(core.router.decide, replace(
-        facts, identities=identities(answer, (b"from",), core.domains), withheld=facts.direction == "inbound"),
-        core.wall(), call=call)
+    core.reporter.reopen(replace(
+        facts, identities=identities(answer, (b"from",), core.domains), withheld=facts.direction == "inbound"))
     return call
 
 
@@ -151,7 +132,7 @@ def cancel(core: Proxy, request: Request, flow: Flow, now: float) -> bool:
     source = core.peers.identify(flow, request.via.port)
     if source is None or request.to.tag is not None:
         return False
-    known = core.open_call(request)
+    known = core.reporter.open_call(request)
     if known is None and not _may_be_lost(core, request, now):
         return False
     peer = core.other_side(source)

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from proxy.core.challengers import Challengers
 from proxy.core.counters import OTHER, STATUS_CLASSES, Counters
+from proxy.core.credentials import ExpectedCredentials
 from proxy.core.headers import clean
 from proxy.core.health import Health
+from proxy.core.held import HeldAnswers
 from proxy.core.named import NamedAddresses
 from proxy.core.passing import PassingCalls
 from proxy.core.peers import Peer, PeerTable
+from proxy.core.pending import Pending
 from proxy.core.ports import Journal, Locator, Network, Tracer
+from proxy.core.reporter import Reporter
 from proxy.core.requests_out import Outgoing, make_outgoing, token_for
 from proxy.core.seals import NO_LOOP_MARK, Seals
 from proxy.sip.hop import Flow, Hop, Listener
@@ -75,7 +79,6 @@ class Outward:
     def __init__(self, parts: Parts) -> None:
         self.network = parts.network
         self.locator = parts.locator
-        self.router = parts.router
         self.peers = parts.peers
         self.seals = parts.seals
         self.journal = parts.journal
@@ -107,8 +110,10 @@ class Outward:
         """The keys of both, and where each request came from, by the names that do without sent-by."""
         self.named = NamedAddresses(parts.peers)
         self.passing = PassingCalls()
-        self.pending = 0
-        """Requests without a final response."""
+        self.pending = Pending()
+        self.reporter = Reporter(parts.router, self.journal, self.counters, self.clock, self.wall, self.domains)
+        self.credentials = ExpectedCredentials(self.timers, self.reporter)
+        self.held = HeldAnswers(self.reporter, self.timers, self.pending, self.clock)
 
     def answer(self, request: Request, flow: Flow, status: int, reason: str | None = None,
                fields: tuple[bytes, ...] = ()) -> None:

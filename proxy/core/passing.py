@@ -9,7 +9,7 @@ passes, CSeq numbers with each request; they are counted for the call, not for e
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from proxy.core.seals import Sender, tag_text
+from proxy.core.seals import Speaker, tag_text
 from proxy.sip.address import NameAddr
 from proxy.sip.dialog import Dialog, DialogKey, DialogState
 from proxy.sip.errors import SipError
@@ -84,10 +84,10 @@ class PassingCalls:
             entry = self._calls[call] = _Call()
         return entry
 
-    def count(self, call: str, sender: Sender, number: int) -> None:
+    def count(self, call: str, speaker: Speaker, number: int) -> None:
         """Take note of the CSeq number of a request that passes."""
         entry = self._call(call)
-        if sender.side == "caller":
+        if speaker.side == "caller":
             entry.caller_cseq = max(entry.caller_cseq, number)
         else:
             entry.callee_cseq = max(entry.callee_cseq, number)
@@ -104,16 +104,16 @@ class PassingCalls:
             entry.from_, entry.call_id = _field(invite, b"from") or b"", invite.call_id
             entry.caller_cseq = max(entry.caller_cseq, invite.cseq.number)
 
-    def refreshed(self, call: str, sender: Sender, contact: bytes | None, response: Response) -> None:
-        """Move the targets of both ends: a request of `sender` with this Contact (a field) was accepted."""
+    def refreshed(self, call: str, speaker: Speaker, contact: bytes | None, response: Response) -> None:
+        """Move the targets of both ends: a request of `speaker` with this Contact (a field) was accepted."""
         entry = self._calls.get(call)
         if entry is None:
             return
         theirs = _field(response, b"contact")
-        of_caller, of_callee = (contact, theirs) if sender.side == "caller" else (theirs, contact)
+        of_caller, of_callee = (contact, theirs) if speaker.side == "caller" else (theirs, contact)
         entry.contact = of_caller or entry.contact
         for answer in entry.answers:
-            if sender.dialog == tag_text(answer.tag):
+            if speaker.dialog == tag_text(answer.tag):
                 answer.contact = of_callee or answer.contact
 
     def hung_up(self, call: str, dialog: str | None) -> None:

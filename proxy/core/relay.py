@@ -78,7 +78,7 @@ class Relay:
         self.patient_until = 0.0
         """When Timer C is over: 1xx move this and leave the timer alone."""
         self.loop = NO_LOOP_MARK
-        core.pending += 1
+        core.pending.count += 1
 
     # -- the server transaction
 
@@ -274,7 +274,7 @@ class Relay:
 
     def _settle(self) -> None:
         self.done = True
-        self.core.pending -= 1
+        self.core.pending.count -= 1
         self.request = None
         if self.timer is not None:
             self.timer.cancel()

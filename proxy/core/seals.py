@@ -34,7 +34,7 @@ _TOKEN = re.compile(rb"bm-([A-Za-z0-9_-]{40})\Z")
 _BRANCH = re.compile(rb"z9hG4bKbm([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{8})([0-9a-f]{24})\Z")
 
 
-class Sender(NamedTuple):
+class Speaker(NamedTuple):
     """Whose request it is, and in which dialog."""
 
     side: Literal["caller", "callee"]
@@ -56,17 +56,17 @@ class Token(NamedTuple):
         """Whether a request with this From tag was sent by the side that placed the call."""
         return zlib.crc32(from_tag or b"") & 0xFFFF == self.caller_tag
 
-    def sender(self, from_tag: bytes | None, to_tag: bytes | None) -> Sender | None:
+    def speaker(self, from_tag: bytes | None, to_tag: bytes | None) -> Speaker | None:
         """Say who sent a request with these tags, and in which dialog of the call.
 
         None: neither tag is the caller's, so the request is in no dialog of this call.
         """
         caller_sent, caller_receives = self.by_caller(from_tag), self.by_caller(to_tag)
         if caller_sent and caller_receives:  # two tags with one check sum: once in 65,536 calls
-            return Sender("caller", None)
+            return Speaker("caller", None)
         if caller_sent:
-            return Sender("caller", tag_text(to_tag))
-        return Sender("callee", tag_text(from_tag)) if caller_receives else None
+            return Speaker("caller", tag_text(to_tag))
+        return Speaker("callee", tag_text(from_tag)) if caller_receives else None
 
 
 class Seals:

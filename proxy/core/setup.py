@@ -5,7 +5,8 @@ Rules
   (RFC 3262), for it must be acknowledged; every other 1xx and every failure stays here.
 - Any failure of it (refusal, redirect, `ring_for` over, silence) sends the call on at once, without waiting for the
   end of its CANCEL.
-- The final failure leaves when what follows from it is committed, or after `COMMIT_PATIENCE`: then the call goes first.
+- The final failure leaves when what follows from it is committed, or after a short patience (see `held`): then the call
+  goes first.
 - 401 and 407 end nothing: the same call is expected again with credentials.
 - Ended by an operator it is cancelled, and the caller gets 480 with a Reason when the far end has let go; a 2xx that
   crosses the CANCEL is forwarded, and the call that it makes is ended then.
@@ -25,20 +26,17 @@ from proxy.core.named import naming_fields
 from proxy.core.passing import contact_of
 from proxy.core.peers import Peer
 from proxy.core.relay import CHALLENGES, Relay
-from proxy.core.seals import Sender
+from proxy.core.seals import Speaker
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.reply import build_response
 from proxy.sip.transaction import ServerTransaction
-from routing.facts import Decision, Ending, Identity, bare_identities
+from routing.facts import Decision, Ending, Identity
 from routing.rows import Direction, EndedBy
 
 if TYPE_CHECKING:
     from proxy.core.newcomers import Newcomers
-    from proxy.core.outward import Outward
 
-COMMIT_PATIENCE = 0.25
-"""Seconds that an answer waits for the store; then it leaves all the same."""
 ENDED_STATUS = 480
 """What the caller gets whose call an operator ends: others may be tried, and nobody is said to have declined."""
 ACK_PATIENCE = 1.0
@@ -52,28 +50,6 @@ class OperatorsEnd(NamedTuple):
     """Header fields of what the caller gets."""
     answered: Callable[[float], None]
     """Called where it was answered all the same: both ends are to be hung up."""
-
-
-class Held:
-    """A final response that waits until the facts behind it are stored."""
-
-    __slots__ = ("_core", "_data", "_server", "_status", "_timer")
-
-    def __init__(self, core: Outward, server: ServerTransaction, status: int, data: bytes, now: float) -> None:
-        self._core = core
-        self._server: ServerTransaction | None = server
-        self._status = status
-        self._data = data
-        self._timer = core.timers.at(now + COMMIT_PATIENCE, self.release)
-        core.pending += 1
-
-    def release(self, now: float) -> None:
-        """Send it, the first time this is called."""
-        server, self._server = self._server, None
-        if server is not None:
-            self._timer.cancel()
-            self._core.pending -= 1
-            server.respond(self._data, self._status, now)
 
 
 class CallSetup(Relay):
@@ -135,14 +111,12 @@ class CallSetup(Relay):
         if status < 200:
             if status in (180, 183) and self.ringing != position:
                 self.ringing = position
-                self.core.tell(self.core.router.ringing, self.call, position, self.core.wall(), call=self.call)
+                self.core.reporter.ringing(self.call, position)
             self.server.respond(data, status, now)
         elif status < 300:
             if not self.done:
                 self._settle()
-                shown = bare_identities(self.offer.identities)
-                self.core.tell(self.core.router.answered, self.call, position, shown, None, self.core.wall(),
-                               call=self.call)
+                self.core.reporter.answered_here(self.call, position, self.offer.identities)
                 self.core.counters.call_ended(self.direction, "answered")
             self.server.respond(data, status, now)
         elif not self.done:
@@ -199,7 +173,7 @@ class CallSetup(Relay):
         self._next_target(position, 408, now)
 
     def _next_target(self, position: int, status: int, now: float) -> None:
-        self.core.tell(self.core.router.target_failed, self.call, position, status, self.core.wall(), call=self.call)
+        self.core.reporter.target_failed(self.call, position, status)
         self.core.journal.note("target_failed", call=self.call, target=position, status=status)
         self.position = position + 1
         self._try(now)
@@ -209,12 +183,12 @@ class CallSetup(Relay):
         self.core.named.learn(self.call, naming_fields(response))
         if status in (180, 183) and self.ringing != branch.target:
             self.ringing = branch.target
-            self.core.tell(self.core.router.ringing, self.call, branch.target, self.core.wall(), call=self.call)
+            self.core.reporter.ringing(self.call, branch.target)
         if self._is_last(branch) or status == 180 or response.has(b"rseq"):
             super().provisional(branch, response, now)
 
     def succeeded(self, branch: Branch, response: Response, data: bytes, now: float) -> None:
-        self.core.answered(self.call, branch.target, response)
+        self.core.reporter.answered(self.call, branch.target, response)
         self.core.named.learn(self.call, naming_fields(response))
         self.core.counters.call_ended(self.direction, "answered")
         self.server.respond(data, response.status, now)
@@ -223,7 +197,7 @@ class CallSetup(Relay):
             self.core.timers.at(now + ACK_PATIENCE, self.ended.answered)
 
     def answered_again(self, branch: Branch, response: Response) -> None:
-        self.core.answered(self.call, branch.target, response, first=False)
+        self.core.reporter.answered_again(self.call, branch.target, response)
         self.core.named.learn(self.call, naming_fields(response))
         self.core.passing.answered(self.call, response, branch.hop, self.flow, None)
 
@@ -247,25 +221,25 @@ class CallSetup(Relay):
 
     def deliver(self, status: int, data: bytes, by: EndedBy, now: float) -> None:
         if status in CHALLENGES:
-            self.core.expect_credentials(self.dialog, self.call, now)
+            self.core.credentials.expect(self.dialog, self.call, now)
             self.server.respond(data, status, now)
             return
         self.core.counters.call_ended(self.direction, "cancelled" if self.cancelled else "failed")
         self.core.named.forget(self.call)
         self.core.passing.forget(self.call)
         ending = Ending(status, "caller" if self.cancelled and by != "operator" else by, self.elsewhere)
-        self.core.call_over(self.call, ending, self.server, status, data, now)
+        self.core.held.end(self.call, ending, partial(self.server.respond, data, status), now)
 
 
 class Refresh(Relay):
     """A re-INVITE or UPDATE inside a dialog: once accepted it is a sign of life, and whom it shows the caller to be
     connected to is told."""
 
-    __slots__ = ("connected", "contact", "named", "sender")
+    __slots__ = ("connected", "contact", "named", "speaker")
 
-    def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str, sender: Sender) -> None:
+    def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str, speaker: Speaker) -> None:
         super().__init__(core, request, flow, call)
-        self.sender = sender
+        self.speaker = speaker
         self.named = naming_fields(request)
         self.contact = contact_of(request)
         self.connected: tuple[Identity, ...] = ()
@@ -273,12 +247,11 @@ class Refresh(Relay):
 
     def succeeded(self, branch: Branch, response: Response, data: bytes, now: float) -> None:
         super().succeeded(branch, response, data, now)  # before what may be unreadable is looked at
-        self.core.alive(self.call, response, self.sender)
+        self.core.reporter.alive(self.call, response, self.speaker)
         self.core.named.learn(self.call, (*self.named, *naming_fields(response)))
-        self.core.passing.refreshed(self.call, self.sender, self.contact, response)
+        self.core.passing.refreshed(self.call, self.speaker, self.contact, response)
         if self.connected:
-            self.core.tell(self.core.router.connected_line, self.call, self.connected, self.core.wall(),
-                           self.sender.dialog, call=self.call)
+            self.core.reporter.connected_line(self.call, self.connected, self.speaker.dialog)
 
 
 class Bye(Relay):
@@ -286,9 +259,9 @@ class Bye(Relay):
 
     __slots__ = ("ending",)
 
-    def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str, sender: Sender) -> None:
+    def __init__(self, core: Newcomers, request: Request, flow: Flow, call: str, speaker: Speaker) -> None:
         super().__init__(core, request, flow, call)
-        self.ending = Ending(200, sender.side, dialog=sender.dialog)
+        self.ending = Ending(200, speaker.side, dialog=speaker.dialog)
 
     def succeeded(self, branch: Branch, response: Response, data: bytes, now: float) -> None:
         self._over(response.status, data, now)
@@ -302,16 +275,16 @@ class Bye(Relay):
     def refuse(self, status: int, now: float, by: EndedBy = "proxy") -> None:
         """Nobody answered the BYE: its dialog is over all the same."""
         if status == 408:
-            self.core.tell(self.core.router.ended, self.call, self.ending, self.core.wall(), call=self.call)
+            self.core.reporter.ended(self.call, self.ending)
             self._forget()
         super().refuse(status, now, by)
 
     def _over(self, status: int, data: bytes, now: float) -> None:
-        self.core.call_over(self.call, self.ending, self.server, status, data, now)
+        self.core.held.end(self.call, self.ending, partial(self.server.respond, data, status), now)
         self._forget()
 
     def _forget(self) -> None:
         self.core.passing.hung_up(self.call, self.ending.dialog)
-        if self.core.standing(self.call) != "open":
+        if self.core.reporter.standing(self.call) != "open":
             self.core.named.forget(self.call)
             self.core.passing.forget(self.call)

@@ -60,7 +60,7 @@ class PassingEnds:
         proxy.journal.note("call_ended_here", call=call.id, reason=reason, dialogs=len(ends) // 2)
         proxy.passing.forget(call.id)
         proxy.timers.at(now + LATE, lambda at: proxy.named.forget(call.id))
-        proxy.end(call.id, Ending(200, "operator"), lambda: None)
+        proxy.reporter.ended(call.id, Ending(200, "operator"))
         for end in ends:
             DialogRequest(self._wiring, self._far(call, end), end.dialog, b"BYE", _told, fields).start()
         return True

@@ -5,8 +5,8 @@ import ipaddress
 import pytest
 
 from proxy.core.limiter import PEER_BURST, STRANGER_BURST
-from proxy.core.newcomers import PENDING_LIMIT
 from proxy.core.peers import Peer, SourceRule
+from proxy.core.pending import PENDING_LIMIT
 from proxy.sip.hop import Transport
 from tests.kit.actor import Actor
 from tests.kit.script import Script
@@ -165,9 +165,9 @@ def test_overload(call: Script, method: str) -> None:
 
 
 def test_too_much_is_pending(call: Script) -> None:
-    call.world.proxy.pending = PENDING_LIMIT
+    call.world.proxy.pending.count = PENDING_LIMIT
     call.play("trunk > INVITE : 503 > trunk")
-    call.world.proxy.pending = 0
+    call.world.proxy.pending.count = 0
     assert refused(call) == {"overload": 1}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from proxy.core.passing import CALLS_LIMIT, PassingCalls
-from proxy.core.seals import Sender
+from proxy.core.seals import Speaker
 from proxy.daemon.passing_ends import PassingEnds
 from proxy.daemon.stack import ProxyStack
 from proxy.sip.message import Request
@@ -292,7 +292,7 @@ def test_the_pbx_gets_no_credentials(house: House) -> None:
 def test_of_a_call_from_before_a_restart_too_little_is_known(house: House) -> None:
     house.call.play(TALK)
     house.world.restart()
-    house.world.proxy.router = house.ledger
+    house.world.proxy.reporter.router = house.ledger
     [call] = house.ledger.calls()
     assert not Operator(house).ender.end_call(call, "ended by an operator", house.world.now)
     assert house.world.taken() == []
@@ -323,7 +323,7 @@ def test_nothing_is_kept_of_a_call_that_ends_by_itself(house: House, ends: str) 
 def test_the_oldest_call_gives_way() -> None:
     calls = PassingCalls()
     for number in range(CALLS_LIMIT + 3):
-        calls.count(f"call {number}", Sender("caller", "t"), 1)
+        calls.count(f"call {number}", Speaker("caller", "t"), 1)
     assert len(calls) == CALLS_LIMIT
 
 

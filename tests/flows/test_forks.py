@@ -307,7 +307,7 @@ def test_after_a_restart_any_bye_ends_the_call(house: House, tag: str) -> None:
     house.ledger = again = Ledger(house.ledger._store, parse_policy(POLICY),
                                   {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",))}, "edge1", os.urandom)
     house.world.restart()
-    house.world.proxy.router, again.desk = again, house.ears
+    house.world.proxy.reporter.router, again.desk = again, house.ears
     assert again.restore(house.wall) == 1
     house.call.play("pbx > 200 tag=pbx-b : 200 > trunk\n" + bye(tag))
     assert again.calls() == ()
@@ -318,7 +318,7 @@ def test_a_call_that_rang_at_the_restart_has_tags_again(house: House) -> None:
     house.ledger = again = Ledger(house.ledger._store, parse_policy(POLICY),
                                   {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",))}, "edge1", os.urandom)
     house.world.restart()
-    house.world.proxy.router, again.desk = again, house.ears
+    house.world.proxy.reporter.router, again.desk = again, house.ears
     assert again.restore(house.wall) == 1
     house.call.play("""
         pbx > 200 tag=pbx-a       : 200 > trunk

@@ -76,7 +76,7 @@ def test_torture_on_udp(source: tuple[str, int]) -> None:
         assert (name, statuses(world.give(data, source))) == (name, expected(name, source != STRANGER))
         alive(world)
         world.wait(LONG)  # two of them have one branch
-        assert (world.proxy.clients, world.proxy.relays, world.proxy.pending) == ({}, {}, 0)
+        assert (world.proxy.clients, world.proxy.relays, world.proxy.pending.count) == ({}, {}, 0)
 
 
 @pytest.mark.parametrize("source", [TRUNK, STRANGER])
@@ -93,7 +93,7 @@ def test_torture_on_a_stream(source: tuple[str, int]) -> None:
                 assert (name, seen) == (name, expected(name, source != STRANGER))
             alive(world)
         world.wait(LONG)
-        assert (world.proxy.clients, world.proxy.relays, world.proxy.pending) == ({}, {}, 0)
+        assert (world.proxy.clients, world.proxy.relays, world.proxy.pending.count) == ({}, {}, 0)
 
 
 def test_a_2xx_without_a_readable_cseq_leaves_nothing_behind() -> None:
@@ -162,7 +162,7 @@ def test_mutations(transport: str) -> None:
     assert most < MUTATIONS
     assert world.notes.failures == []
     world.wait(LONG)
-    left = (list(world.proxy.clients), list(world.proxy.relays), world.proxy.pending, len(world.proxy.timers))
+    left = (list(world.proxy.clients), list(world.proxy.relays), world.proxy.pending.count, len(world.proxy.timers))
     assert left == ([], [], 0, 0)
     alive(world)
 

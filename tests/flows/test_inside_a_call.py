@@ -226,7 +226,7 @@ def restart(house: House, *, lost: bool = False) -> None:
     house.ledger = Ledger(store, parse_policy(POLICY), facts, "edge1", os.urandom)
     house.ledger.desk = house.ears
     house.ledger.restore(house.wall)
-    house.world.proxy.router = house.ledger
+    house.world.proxy.reporter.router = house.ledger
 
 
 @pytest.mark.parametrize("lost", [False, True])

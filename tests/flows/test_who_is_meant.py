@@ -49,7 +49,7 @@ class House:
         desk = Desk(self.store, policy, "edge1", self.ledger.teller, self.ledger, lambda count: bytes(count))
         desk.restore(self.world.proxy.wall())
         self.ledger.desk = desk
-        self.world.proxy.router = self.ledger
+        self.world.proxy.reporter.router = self.ledger
         self.serial = itertools.count()
         if agent:
             self.agent_calls(f"sip:{called}@127.0.0.1:5060", f"P-Asserted-Identity: <sip:{agent}@pbx.example>")
@@ -270,7 +270,7 @@ def test_a_call_that_was_lost_shows_nobody_who_may_not_be_known() -> None:
     [invite] = [one.request for one in sent if one.title == "INVITE"]
     house.world.restart()
     again = House(agent="")
-    house.world.proxy.router = again.ledger
+    house.world.proxy.reporter.router = again.ledger
     asserted = f"P-Asserted-Identity: <sip:{DIALLED}@pbx.example>\r\n".encode()
     house.world.give(refusal(invite).replace(b"Content-Length", asserted + b"Content-Length"), PBX)
     assert [(row.customer, row.cause) for row in again.store.rows.values()] == [(None, 486)]

@@ -129,7 +129,7 @@ class Node:
         policy = parse_policy(site.policy)
         self.ledger = Ledger(site.store, policy, {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",), site.answers)},
                              "edge1", site.random)
-        self.proxy.router = self.ledger
+        self.proxy.reporter.router = self.ledger
         self.stack = ProxyStack(self.proxy, site.accounts, site.random)
         self.media = FakeMedia(self.proxy.timers, lambda: site.now)
         self.agent = UserAgent(self.stack, self.media)

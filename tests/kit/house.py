@@ -30,7 +30,7 @@ class House:
         facts = {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",), answers)}
         self.ledger = Ledger(MemoryStore(), parse_policy(POLICY), facts, "edge1", os.urandom)
         self.ledger.desk = self.ears
-        self.world.proxy.router = self.ledger
+        self.world.proxy.reporter.router = self.ledger
         self.call = Script(self.world)
 
     @property

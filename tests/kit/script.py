@@ -143,9 +143,9 @@ class Script:
         """Let a long time pass: then no transaction, no pending request and no timer is left."""
         self.world.wait(LONG)
         proxy = self.world.proxy
-        left = (list(proxy.clients), list(proxy.relays), list(proxy.servers), list(proxy.kin), proxy.pending,
-                len(proxy.timers), proxy.challenged)
-        assert left == ([], [], [], [], 0, 0, {}), left
+        left = (list(proxy.clients), list(proxy.relays), list(proxy.servers), list(proxy.kin), proxy.pending.count,
+                len(proxy.timers), len(proxy.credentials))
+        assert left == ([], [], [], [], 0, 0, 0), left
         assert self.world.notes.failures == [], self.world.notes.failures
 
 
