@@ -11,7 +11,7 @@ import structlog
 
 from proxy.sip.hop import Flow, Hop, Listener, Transport
 from proxy.transports.addresses import family_of, is_wildcard, plain_host, source_of
-from proxy.transports.guard import Guard
+from proxy.transports.error_fence import ErrorFence
 from proxy.transports.limits import StreamLimits
 from proxy.transports.stream import Connection, Port
 
@@ -27,12 +27,12 @@ class Connections:
         self,
         receive: Callable[[bytes, Flow, float], None],
         failed: Callable[[int, Hop, str], None],
-        guard: Guard,
+        error_fence: ErrorFence,
         limits: StreamLimits,
     ) -> None:
         self.refused = 0
         """Connections closed at once because of a cap, for the metrics."""
-        self._port = Port(receive, self._opened, self._closed, guard, limits)
+        self._port = Port(receive, self._opened, self._closed, error_fence, limits)
         self._failed = failed
         self._limits = limits
         self._inbound_allowed = limits.inbound_allowed()

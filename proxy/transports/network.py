@@ -19,7 +19,7 @@ from proxy.sip.hop import Flow, Hop, Listener, Transport
 from proxy.transports.acceptor import Acceptor, bind_stream, prepare_stream
 from proxy.transports.addresses import address_towards, bracketed, is_wildcard
 from proxy.transports.connections import Connections
-from proxy.transports.guard import Guard
+from proxy.transports.error_fence import ErrorFence
 from proxy.transports.limits import StreamLimits
 from proxy.transports.own import OwnAddresses
 from proxy.transports.stream import Failed
@@ -86,7 +86,7 @@ class Network:
         self.sockets: tuple[socket.socket, ...] = ()
         """Of the listeners, in their order."""
         self._adopted: dict[int, socket.socket] = {}
-        self.guard = Guard()
+        self.error_fence = ErrorFence()
         self._specs = tuple(listen)
         self._receive = receive
         self._failed = failed
@@ -116,7 +116,7 @@ class Network:
         Without `reading` what comes waits until `resume`.
         """
         self._loop = asyncio.get_running_loop()
-        self.connections = Connections(self._receive, self._failed, self.guard, self._limits)
+        self.connections = Connections(self._receive, self._failed, self.error_fence, self._limits)
         bound: list[tuple[ListenSpec, Listener, socket.socket]] = []
         try:
             for number, spec in enumerate(self._specs):
@@ -282,7 +282,7 @@ class Network:
 
     def _serve(self, listener: Listener, sock: socket.socket) -> None:
         if listener.transport == "udp":
-            self._udp[listener.number] = UdpSocket(listener, sock, self._receive, self._unreachable, self.guard)
+            self._udp[listener.number] = UdpSocket(listener, sock, self._receive, self._unreachable, self.error_fence)
             return
         tls = self._server_contexts.get(listener.number)
         self._acceptors.append(Acceptor(sock, functools.partial(self.connections.accept, listener, tls=tls)))

@@ -15,7 +15,7 @@ from proxy.sip.hop import Flow, Hop
 from proxy.sip.reply import build_response, with_received
 from proxy.sip.request_error import RequestError
 from proxy.transports.deadline import Deadline
-from proxy.transports.guard import Guard
+from proxy.transports.error_fence import ErrorFence
 from proxy.transports.limits import StreamLimits
 from proxy.transports.tls import carries, certificate_names
 
@@ -40,20 +40,20 @@ class Unsent(NamedTuple):
 class Port:
     """What all connections of a network share: where messages go, limits, the read buffer."""
 
-    __slots__ = ("_turn", "buffer", "closed", "guard", "limits", "loop", "opened", "receive")
+    __slots__ = ("_turn", "buffer", "closed", "error_fence", "limits", "loop", "opened", "receive")
 
     def __init__(
         self,
         receive: Callable[[bytes, Flow, float], None],
         opened: Callable[["Connection"], None],
         closed: Callable[["Connection", str], None],
-        guard: Guard,
+        error_fence: ErrorFence,
         limits: StreamLimits,
     ) -> None:
         self.receive = receive
         self.opened = opened
         self.closed = closed
-        self.guard = guard
+        self.error_fence = error_fence
         self.limits = limits
         self.loop = asyncio.get_running_loop()
         self.buffer = memoryview(bytearray(READ_SIZE))
@@ -248,7 +248,7 @@ class Connection(asyncio.BufferedProtocol):
             try:
                 port.receive(message, flow, waited)
             except Exception as error:
-                port.guard.report(flow.listener.transport, error)
+                port.error_fence.report(flow.listener.transport, error)
         if framer.fault is not None:
             self._refuse(framer.fault)
         else:
@@ -302,7 +302,7 @@ class Connection(asyncio.BufferedProtocol):
             to_tag = secrets.token_hex(TAG_BYTES).encode()
             transport.write(build_response(error.request, error.status, error.reason, to_tag, error.fields))
         except Exception as ours:
-            self._port.guard.report(self.flow.listener.transport, ours)
+            self._port.error_fence.report(self.flow.listener.transport, ours)
             self.cut(self._reason)
             return
         self.state = "ending"

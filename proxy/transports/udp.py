@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from proxy.sip.hop import Flow, Hop, Listener
 from proxy.transports.addresses import family_of, plain_host
-from proxy.transports.guard import Guard
+from proxy.transports.error_fence import ErrorFence
 
 BATCH = 64
 """Datagrams read in one wake-up, so that a flood leaves timers and streams their turn."""
@@ -62,7 +62,7 @@ QUEUED = frozenset({errno.EAGAIN, errno.ENOBUFS})
 Failed = Callable[[str], None]
 
 
-class Waiting(NamedTuple):
+class Unsent(NamedTuple):
     """A datagram for which the socket had no room."""
 
     data: bytes
@@ -105,8 +105,8 @@ class UdpSocket:
 
     __slots__ = (
         "_crowded",
+        "_error_fence",
         "_family",
-        "_guard",
         "_looks",
         "_loop",
         "_queue",
@@ -127,7 +127,7 @@ class UdpSocket:
         sock: socket.socket,
         receive: Callable[[bytes, Flow, float], None],
         unreachable: Callable[[Hop], None],
-        guard: Guard,
+        error_fence: ErrorFence,
     ) -> None:
         self.listener = listener
         self._waited = 0.0
@@ -138,12 +138,12 @@ class UdpSocket:
         self._family = sock.family
         self._receive = receive
         self._unreachable = unreachable
-        self._guard = guard
+        self._error_fence = error_fence
         self._crowded = False
         """The last wake-up that looked for more than one datagram found more."""
         self._looks = 0
         self._reading = False
-        self._queue: deque[Waiting] = deque()
+        self._queue: deque[Unsent] = deque()
         self._queued_bytes = 0
         self._retry: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -166,14 +166,14 @@ class UdpSocket:
     def send(self, data: bytes, host: str, port: int, failed: Failed | None = None) -> None:
         """Send one datagram to an IP address; `failed` hears later in the loop if that is known to be in vain."""
         if self._queue:
-            self._enqueue(Waiting(data, (host, port), failed))
+            self._enqueue(Unsent(data, (host, port), failed))
             return
         try:
             # sendto() would ask DNS for anything that is no IP address, and the whole process would wait.
             socket.inet_pton(self._family, host)
             self._sock.sendto(data, (host, port))
         except (OSError, ValueError, OverflowError) as error:
-            self._send_again(Waiting(data, (host, port), failed), error)
+            self._send_again(Unsent(data, (host, port), failed), error)
 
     def close(self) -> None:
         """Close the socket; datagrams that still wait are dropped."""
@@ -237,7 +237,7 @@ class UdpSocket:
         try:
             self._receive(data, Flow(self.listener, host, address[1]), waited)
         except Exception as error:
-            self._guard.report("udp", error)
+            self._error_fence.report("udp", error)
 
     def _fill(self) -> float:
         """Return how full the socket's buffer is, 0 to 1."""
@@ -257,28 +257,28 @@ class UdpSocket:
             self._loop.remove_reader(self._sock.fileno())
             self._loop.add_reader(self._sock.fileno(), self._readable)
 
-    def _send_again(self, waiting: Waiting, error: Exception) -> None:
+    def _send_again(self, unsent: Unsent, error: Exception) -> None:
         """Go on after an error of sendto(): it may be the echo of an earlier datagram to somebody else."""
         code = error.errno if isinstance(error, OSError) else None
         if code is not None and code not in QUEUED and self._read_errors():
             try:
-                self._sock.sendto(waiting.data, waiting.address)
+                self._sock.sendto(unsent.data, unsent.address)
                 return
             except OSError as second:
                 error = second
         if isinstance(error, OSError) and error.errno in QUEUED:
-            self._enqueue(waiting)
+            self._enqueue(unsent)
             self._wait_for_room(error)
-        elif waiting.failed is not None:
-            self._loop.call_soon(waiting.failed, f"udp to {waiting.address[0]} port {waiting.address[1]}: {error}")
+        elif unsent.failed is not None:
+            self._loop.call_soon(unsent.failed, f"udp to {unsent.address[0]} port {unsent.address[1]}: {error}")
 
-    def _enqueue(self, waiting: Waiting) -> None:
-        if self._queued_bytes + len(waiting.data) > SEND_QUEUE_BYTES:
-            if waiting.failed is not None:
-                self._loop.call_soon(waiting.failed, "udp: send queue is full")
+    def _enqueue(self, unsent: Unsent) -> None:
+        if self._queued_bytes + len(unsent.data) > SEND_QUEUE_BYTES:
+            if unsent.failed is not None:
+                self._loop.call_soon(unsent.failed, "udp: send queue is full")
             return
-        self._queue.append(waiting)
-        self._queued_bytes += len(waiting.data)
+        self._queue.append(unsent)
+        self._queued_bytes += len(unsent.data)
 
     def _wait_for_room(self, error: OSError) -> None:
         if error.errno == errno.ENOBUFS:
@@ -290,19 +290,19 @@ class UdpSocket:
     def _flush(self) -> None:
         queue = self._queue
         while queue:
-            waiting = queue[0]
+            unsent = queue[0]
             try:
-                self._sock.sendto(waiting.data, waiting.address)
+                self._sock.sendto(unsent.data, unsent.address)
             except OSError as error:
                 if error.errno in QUEUED:
                     self._wait_for_room(error)
                     return
                 if self._read_errors():  # each error read is one less: this comes to an end
                     continue
-                if waiting.failed is not None:
-                    self._loop.call_soon(waiting.failed, f"udp: {error}")
+                if unsent.failed is not None:
+                    self._loop.call_soon(unsent.failed, f"udp: {error}")
             queue.popleft()
-            self._queued_bytes -= len(waiting.data)
+            self._queued_bytes -= len(unsent.data)
         self._loop.remove_writer(self._sock.fileno())
 
     def _read_errors(self) -> int:

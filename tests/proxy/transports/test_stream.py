@@ -480,7 +480,7 @@ def test_our_own_fault_while_refusing_ends_one_connection(monkeypatch: pytest.Mo
         async with running(tcp()) as (network, _), client(network) as (reader, writer):
             writer.write(options(length=b"x"))
             assert await _eof(reader) == b""
-            assert network.guard.count == 1
+            assert network.error_fence.count == 1
 
     with capture_logs():
         run(scenario())
@@ -525,7 +525,7 @@ def test_receiver_that_raises_ends_nothing() -> None:
             await until(lambda: len(inbox.messages) == 2)
             writer.write(options(3))
             await until(lambda: len(inbox.messages) == 3)
-            return network.guard.count
+            return network.error_fence.count
 
     with capture_logs() as logs:
         assert run(scenario()) == 3

@@ -98,7 +98,7 @@ def test_receiver_that_raises_ends_nothing() -> None:
                 await loop.sock_sendto(peer, b"request", ("127.0.0.1", network.listeners[0].port))
             await until(lambda: len(inbox.messages) == 5)
             peer.close()
-            return network.guard.count
+            return network.error_fence.count
 
     with capture_logs() as logs:
         assert run(scenario()) == 5

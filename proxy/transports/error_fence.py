@@ -13,7 +13,7 @@ PLACES_MAX = 256
 log = structlog.get_logger(__name__)
 
 
-class Guard:
+class ErrorFence:
     """Reports exceptions with their traceback, each kind once in `TRACEBACK_PAUSE`."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
