@@ -18,8 +18,9 @@ from routing.facts import Ending, Identity
 from routing.identity import PbxFacts
 from routing.missed import NEITHER, Facts, Verdict, verdict
 from routing.rows import StandingAlarm
-from routing.storage import EMPTY_UNIT, Store, Unit
+from routing.storage import Store
 from routing.teller import Teller
+from routing.writes import EMPTY_UNIT, ClearAlarm, Unit
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -66,12 +67,12 @@ class Aftermath(Attendance):
 
     def stand(self, name: str, text: str, now: float) -> None:
         """Raise an alarm that stays up, over restarts too, until an operator takes it down."""
-        self._store.put(Unit(alarms=(StandingAlarm(name, text, now),)))
+        self._store.put(Unit((StandingAlarm(name, text, now),)))
         self.alarm(name, text, now)
 
     def take_down(self, name: str, now: float) -> None:
         """Take an alarm down because an operator says so: one that stands does not go by itself."""
-        self._store.put(Unit(alarms_gone=(name,)))
+        self._store.put(Unit((ClearAlarm(name),)))
         self.alarm(name, None, now)
 
     def alarms(self) -> dict[str, str]:

@@ -26,8 +26,9 @@ from routing.facts import WAITING_ROOM, Identity, Target, Watched
 from routing.floor import OpenCalls
 from routing.identity import PbxFacts, Proof
 from routing.pickups import AT_ONCE, MOMENT, Pickups
-from routing.storage import Store, Unit
+from routing.storage import Store
 from routing.teller import Teller
+from routing.writes import Unit
 
 _HEADED: Final = Target()
 """Where a call was headed."""
@@ -178,7 +179,7 @@ class Attendance:
         if self._board.watched_since(shown) > now:
             self._open.attended(entry)  # whether they took it, nobody will ever tell
         elif self._pickups.unrung(shown, now) and entry.picked_at is None:
-            self._store.put(Unit(events=self._picked(entry, shown, now, PICKUP), calls=(entry.row(),)))
+            self._store.put(Unit((entry.row(), *self._picked(entry, shown, now, PICKUP))))
         elif self._pickups.engaged(shown) and shown not in self._rings_for:
             entry.sign_at = now
 
@@ -207,7 +208,7 @@ class Attendance:
             if entry is not None:
                 events += self._is_of(entry, self._who_else(now), now)
         if entry is not None or events:
-            self._store.put(Unit(calls=() if entry is None else (entry.row(),), events=tuple(events)))
+            self._store.put(Unit((*events,) if entry is None else (entry.row(), *events)))
 
     # Pickup
 
@@ -292,7 +293,7 @@ class Attendance:
             return
         self._open.attended(entry)
         entry.picked_at, entry.evidence = now, OUTSIDE_PHONE
-        self._store.put(Unit(calls=(entry.row(),)))
+        self._store.put(Unit((entry.row(),)))
 
     def _left_outside(self, leg: Call, min_talk: float, now: float) -> None:
         """That call is over. One that was too short for a talk was a phone that declined: the customer waits again."""
@@ -301,7 +302,7 @@ class Attendance:
             return
         if now - leg.answered_at < min_talk:
             entry.picked_at, entry.evidence, entry.sign_at = None, None, now
-            self._store.put(Unit(calls=(entry.row(),)))
+            self._store.put(Unit((entry.row(),)))
 
     # Who has it
 
@@ -383,7 +384,7 @@ class Attendance:
         """The caller has let go of one answer and kept another: the call is of whoever gave that."""
         if ended.proof is None or ended.proof.agent != entry.agent or ended.proof == kept.proof:
             return
-        self._store.put(Unit(events=self._is_of(entry, kept.proof, now), calls=(entry.row(),)))
+        self._store.put(Unit((entry.row(), *self._is_of(entry, kept.proof, now))))
 
     def _is_of(self, entry: Call, proof: Proof | None, now: float) -> tuple[Event, ...]:
         """A call that was taken for one agent's is another's, or nobody's that is known."""
@@ -479,7 +480,7 @@ class Attendance:
 
     def _publish(self, events: Sequence[Event]) -> None:
         if events:
-            self._store.put(Unit(events=tuple(events)))
+            self._store.put(Unit(tuple(events)))
 
 
 def target_of(entry: Call, index: int) -> Target:

@@ -23,9 +23,10 @@ from routing.facts import WAITING_ROOM, Decision, Ending, Identity, NewCall, Ope
 from routing.identity import PbxFacts
 from routing.ids import RandomBytes, time7
 from routing.rows import Record
-from routing.storage import EMPTY_UNIT, Store, StoreError, Unit
+from routing.storage import Store, StoreError
 from routing.teller import Teller, idle, record_data
 from routing.today import Today
+from routing.writes import EMPTY_UNIT, RemoveRecord, Unit
 
 GLARE_PATIENCE: Final = 90.0
 """Seconds that a customer who rings in waits for the agent who is being rung for them; then their call goes on."""
@@ -129,7 +130,7 @@ class Ledger(Aftermath):
             data = entry.data()
             data["target"], data["wait_s"] = target, round(now - entry.started_at, 3)
             events = (self.teller.event("call.answered", data, now), *moves)
-        self._store.put(Unit(calls=(entry.row(),), events=events))
+        self._store.put(Unit((entry.row(), *events)))
 
     def answered_again(self, call: str, target: int, identities: tuple[Identity, ...], session: float | None,
                        now: float, dialog: str) -> None:
@@ -155,7 +156,7 @@ class Ledger(Aftermath):
         found.alive_at = now
         if session is not None and session != found.session:
             found.session = session
-            self._store.put(Unit(calls=(entry.row(),)))
+            self._store.put(Unit((entry.row(),)))
 
     def ended(self, call: str, ending: Ending, now: float, stored: Callable[[], None] | None = None) -> None:
         """See Router."""
@@ -189,7 +190,7 @@ class Ledger(Aftermath):
                 (removed if change.kind == "removed" else records).append(change.record)
             events += self.teller.change(change, before, call, now)
         events += self._leave(entry, ending, now)
-        unit = Unit((entry.row(now, ending.cause, ending.by),), tuple(records), tuple(removed), tuple(events))
+        unit = Unit((entry.row(now, ending.cause, ending.by), *records, *map(RemoveRecord, removed), *events))
         if entry.customer is not None and self.desk is not None:
             follows = self._happened(self.desk, entry, entry.customer, judged, now)
             if follows is not None and follows is not EMPTY_UNIT:
@@ -228,7 +229,7 @@ class Ledger(Aftermath):
     def remove(self, record: Record, now: float) -> None:
         """Remove a direct callback because an operator says so."""
         event = self.teller.event("direct.removed", record_data(record, None), now)
-        self._store.put(Unit(removed=(record,), events=(event,)))
+        self._store.put(Unit((RemoveRecord(record), event)))
 
     def listen_to(self, kinds: frozenset[str] | None) -> None:
         """Make events of calls, agents and changes of records only where they are of these kinds; None: all.
@@ -340,7 +341,7 @@ class Ledger(Aftermath):
         self._today.started(entry, now)
         if self.teller.wants("call.started"):
             events.insert(0, self.teller.event("call.started", entry.data(), now))
-        self._store.put(Unit(calls=(entry.row(),), events=tuple(events)))
+        self._store.put(Unit((entry.row(), *events)))
 
     def _outbound(self, entry: Call, call: NewCall) -> Decision:
         rules = self._rules
@@ -461,7 +462,7 @@ class Ledger(Aftermath):
             expired = []
         gone = tuple(record for record in expired if record.customer not in self._in_use)
         self._tidy_limit = SWEEP_SLICE + len(expired) - len(gone)
-        self._store.put(Unit(removed=gone, events=tuple(self.teller.expired(record, now) for record in gone)))
+        self._store.put(Unit((*map(RemoveRecord, gone), *(self.teller.expired(record, now) for record in gone))))
 
 
 def _text(text: str) -> str:

@@ -30,6 +30,7 @@ from routing.rows import (
     Ticket,
     TicketComment,
 )
+from routing.writes import Unit
 
 
 class StoreError(Exception):
@@ -38,77 +39,6 @@ class StoreError(Exception):
 
 LOSS: Final = "database_loss"
 """Standing alarm: something that was in the database is lost."""
-
-
-class Unit(NamedTuple):
-    """What belongs together: committed as one."""
-
-    calls: tuple[CallRow, ...] = ()
-    records: tuple[Record, ...] = ()
-    """Made or replaced."""
-    removed: tuple[Record, ...] = ()
-    events: tuple[Event, ...] = ()
-    policy: tuple[str, float] | None = None
-    """A new policy's text and when it was saved."""
-    published: int | None = None
-    """Outbox events up to this seq have been delivered and may go."""
-    durable: bool = False
-    """Must outlive a loss of power, not only of the process."""
-    alarms: tuple[StandingAlarm, ...] = ()
-    """Raised, or said anew."""
-    alarms_gone: tuple[str, ...] = ()
-    """Taken down by an operator; before `alarms`."""
-    tasks: tuple[TaskRow, ...] = ()
-    """Made or replaced, as all rows below."""
-    attempts: tuple[AttemptRow, ...] = ()
-    legs: tuple[LegRow, ...] = ()
-    legs_gone: tuple[str, ...] = ()
-    """Calls whose legs are over; after `legs`."""
-    journal: tuple[JournalRow, ...] = ()
-    """Lines to append."""
-    tickets: tuple[Ticket, ...] = ()
-    """A new one gets its number with the commit, and so does its `ticket.opened` (see `TICKET_NUMBER`)."""
-    comments: tuple[TicketComment, ...] = ()
-    deliveries: tuple[Delivery, ...] = ()
-    """New ones in the order in which they are to be delivered."""
-    barred: tuple[Barred, ...] = ()
-    unbarred: tuple[str, ...] = ()
-    """Customers who leave the do-not-call list; before `barred`."""
-
-    def joined(self, other: "Unit") -> "Unit":
-        """Return both as one: what belongs together though two have made it. `other` is the later one."""
-        return Unit(
-            self.calls + other.calls, self.records + other.records, self.removed + other.removed,
-            self.events + other.events, other.policy or self.policy,
-            self.published if other.published is None else other.published, self.durable or other.durable,
-            self.alarms + other.alarms, self.alarms_gone + other.alarms_gone,
-            self.tasks + other.tasks, self.attempts + other.attempts, self.legs + other.legs,
-            self.legs_gone + other.legs_gone, self.journal + other.journal, self.tickets + other.tickets,
-            self.comments + other.comments, self.deliveries + other.deliveries, self.barred + other.barred,
-            self.unbarred + other.unbarred,
-        )
-
-    @property
-    def of_callbacks(self) -> bool:
-        """Whether there are rows of callbacks in it."""
-        return self[_OF_CALLBACKS] != _NO_ROWS
-
-    def without_callbacks(self) -> "Unit":
-        """Return what is left without rows and events of callbacks."""
-        events = tuple(event for event in self.events if not event.kind.startswith(("callback.", "ticket.")))
-        return Unit(self.calls, self.records, self.removed, events, self.policy, self.published, self.durable,
-                    self.alarms, self.alarms_gone)
-
-
-_OF_CALLBACKS: Final = slice(Unit._fields.index("tasks"), None)
-_NO_ROWS: Final = Unit()[_OF_CALLBACKS]
-
-TICKET_NUMBER: Final = "ticket_number"
-"""What the engine adds to the data of a `ticket.opened` whose `ticket` is the id of one in the same unit."""
-
-
-EMPTY_UNIT: Final = Unit()
-"""What belongs to a fact that changes nothing; whoever gets this very one need not join it."""
 
 
 class Counts(NamedTuple):

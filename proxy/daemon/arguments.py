@@ -16,7 +16,8 @@ from config.problem import Problem
 from proxy.control import ControlError, Handler
 from routing.callbacks.office import DeskError
 from routing.numbers import Numbers
-from routing.storage import EMPTY_UNIT, Store, StoreError
+from routing.storage import Store, StoreError
+from routing.writes import EMPTY_UNIT
 
 DEFAULT_LIMIT: Final = 100
 MOST_ROWS: Final = 1_000

@@ -15,8 +15,9 @@ from proxy.delivery.template import read_template
 from proxy.delivery.webhook import Webhook
 from routing.callbacks.tickets import Channel
 from routing.rows import Delivery
-from routing.storage import Store, Unit
+from routing.storage import Store
 from routing.store.reader import Reader
+from routing.writes import Unit
 
 ALARMS: Final[dict[Channel, str]] = {"webhook": "tickets_webhook", "smtp": "tickets_smtp"}
 """Name of each channel's alarm."""
@@ -78,7 +79,7 @@ class Deliveries:
         )
 
     def _keep(self, channel: Channel, row: Delivery) -> None:
-        self._store.put(Unit(deliveries=(row,)), self._postmen[channel].poke)
+        self._store.put(Unit((row,)), self._postmen[channel].poke)
 
     def _tell(self, notice: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the proxy's loop is closed: it is delivered again after the start

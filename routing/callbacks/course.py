@@ -14,8 +14,9 @@ from routing.callbacks.task import STEPS, Attempt, Task
 from routing.callbacks.terms import Terms
 from routing.ids import Names
 from routing.rows import AttemptRow, LegRow, Step
-from routing.storage import Store, StoreError, Unit
+from routing.storage import Store, StoreError
 from routing.teller import Teller
+from routing.writes import DropLeg, Unit
 
 STUCK: Final = 120.0
 """Seconds that an attempt may take beside what its rings and prompts may, until its customer answers."""
@@ -113,7 +114,7 @@ class Course:
             except StoreError:
                 row = task.row
             if row is None:  # it was crowded out while the database was in trouble
-                self._store.put(Unit(tasks=(task.row,), durable=True))
+                self._store.put(Unit((task.row,), durable=True))
             elif row.state not in ("open", "held"):
                 keeper.lines.leave(task)
                 keeper.register.remove(task)
@@ -260,12 +261,12 @@ class Course:
     def leg(self, row: LegRow, done: Callable[[], None] | None = None) -> None:
         """See DeskFacts."""
         self.legs[row.call] = row
-        self._store.put(Unit(legs=(row,)), done)
+        self._store.put(Unit((row,)), done)
 
     def leg_gone(self, call: str) -> None:
         """See DeskFacts."""
         self.legs.pop(call, None)
-        self._store.put(Unit(legs_gone=(call,)))
+        self._store.put(Unit((DropLeg(call),)))
 
     def _draft(self, now: float) -> Draft:
         self.now = now

@@ -24,8 +24,9 @@ from routing.callbacks.terms import TermBook
 from routing.callbacks.tickets import TicketOffice
 from routing.ids import Names, RandomBytes
 from routing.rows import AttemptRow, Barred, LegRow, Step
-from routing.storage import EMPTY_UNIT, Store, StoreError, Unit
+from routing.storage import Store, StoreError
 from routing.teller import Teller
+from routing.writes import EMPTY_UNIT, DropLeg, Unit
 
 MOMENTS: Final = 100
 """Things of the agenda done in one turn; the others follow with the next."""
@@ -312,7 +313,7 @@ class Desk(Office):
         elif self._forget_at is not None and self._forget_at <= now:
             gone = tuple(leg.call for leg in self._old_legs)
             self._old_legs, self._forget_at = (), None
-            self._store.put(Unit(legs_gone=gone))
+            self._store.put(Unit(tuple(map(DropLeg, gone))))
 
     def _anew(self) -> None:
         """Another database stands in the place of the one that was open: tell it everything that lives."""
@@ -320,10 +321,10 @@ class Desk(Office):
         for attempt in self._keeper.register.attempts.values():
             running[attempt.row.task] = (attempt.row,)
         for task in self._keeper.register.live():
-            self._store.put(Unit(tasks=(task.row,), attempts=running.pop(task.row.id, ())))
+            self._store.put(Unit((task.row, *running.pop(task.row.id, ()))))
         for rows in running.values():
-            self._store.put(Unit(attempts=rows))
-        self._store.put(Unit(legs=tuple(self._course.legs.values()) + self._old_legs))
+            self._store.put(Unit(rows))
+        self._store.put(Unit((*self._course.legs.values(), *self._old_legs)))
         self._bar_again()
 
     def _bar_again(self) -> None:
@@ -333,5 +334,5 @@ class Desk(Office):
             there = {row.customer for row in self._store.barred()}
         except StoreError:
             there = set()
-        self._store.put(Unit(barred=tuple(Barred(customer, self._course.now, "") for customer in barred - there)))
+        self._store.put(Unit(tuple(Barred(customer, self._course.now, "") for customer in barred - there)))
         barred |= there

@@ -6,8 +6,8 @@ from typing import Any
 from routing.callbacks.task import task_data
 from routing.events import Event
 from routing.rows import AttemptRow, JournalRow, TaskRow
-from routing.storage import Unit
 from routing.teller import Teller
+from routing.writes import Unit
 
 
 class Draft:
@@ -57,6 +57,5 @@ class Draft:
 
     def unit(self, durable: bool = False) -> Unit:
         """Return all of it. `durable`: a promise is given or taken back, so it must outlive a loss of power."""
-        own = Unit(tasks=tuple(self._tasks.values()), attempts=tuple(self._attempts.values()),
-                   journal=tuple(self._journal), events=tuple(self._events), durable=durable)
+        own = Unit((*self._events, *self._tasks.values(), *self._attempts.values(), *self._journal), durable=durable)
         return own if self._beside is None else own.joined(self._beside)

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from routing.callbacks.facts import Missed, PastTalk, Waiter, Waits
-from routing.storage import Unit
+from routing.writes import Unit
 
 
 class Happenings(Protocol):

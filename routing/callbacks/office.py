@@ -15,8 +15,9 @@ from routing.callbacks.screen import Screen
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.tickets import TicketOffice
 from routing.rows import AttemptRow, Barred, JournalRow, TaskRow
-from routing.storage import Store, Unit
+from routing.storage import Store
 from routing.teller import Teller
+from routing.writes import Unbar, Unit
 
 
 class DeskError(Exception):
@@ -223,7 +224,7 @@ class Office:
         """Put a number on the do-not-call list; its open tasks end."""
         draft = self._draft(now)
         self._screen.barred.add(customer)
-        draft.beside(Unit(barred=(Barred(customer, now, reason),)))
+        draft.beside(Unit((Barred(customer, now, reason),)))
         for task in self._keeper.register.of_customer(customer):
             self._keeper.end(task, "cancelled", "do_not_call", draft)
         self._store.put(draft.unit(durable=True))
@@ -232,7 +233,7 @@ class Office:
         """Take a number from the do-not-call list; return whether it was there."""
         known = customer in self._screen.barred
         self._screen.barred.discard(customer)
-        self._store.put(Unit(unbarred=(customer,), durable=True))
+        self._store.put(Unit((Unbar(customer),), durable=True))
         return known
 
     def _live(self, name: str) -> Task:

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from config.fields import PLACEHOLDERS
 from routing.events import rfc3339
 from routing.rows import Delivery, TaskRow, Ticket, TicketComment
-from routing.storage import Unit
 from routing.teller import Teller
+from routing.writes import Unit
 
 Channel = Literal["webhook", "smtp"]
 
@@ -98,20 +98,19 @@ class TicketOffice:
         first = TicketComment(self._name(now), ticket.id, now, AUTHOR, story(row, why, zone), True)
         events = () if not self._teller.wants("ticket.opened") else (
             self._teller.event("ticket.opened", ticket_data(ticket, why), now),)
-        return ticket, Unit(tickets=(ticket,), comments=(first,), deliveries=self._deliveries(ticket.id, None, now),
-                            events=events, durable=True)
+        return ticket, Unit((*events, ticket, first, *self._deliveries(ticket.id, None, now)), durable=True)
 
     def comment(self, ticket: str, text: str, now: float, author: str = AUTHOR, internal: bool = True) -> Unit:
         """Write a comment under a ticket, known by its id."""
         comment = TicketComment(self._name(now), ticket, now, author, text, internal)
-        return Unit(comments=(comment,), deliveries=self._deliveries(ticket, comment.id, now), durable=True)
+        return Unit((comment, *self._deliveries(ticket, comment.id, now)), durable=True)
 
     @staticmethod
     def close(ticket: Ticket, now: float) -> Unit:
         """Close a ticket; one that is closed stays as it is."""
         if ticket.state == "closed":
             return Unit()
-        return Unit(tickets=(ticket._replace(state="closed", closed_at=now),), durable=True)
+        return Unit((ticket._replace(state="closed", closed_at=now),), durable=True)
 
     def _deliveries(self, ticket: str, comment: str | None, now: float) -> tuple[Delivery, ...]:
         return tuple(Delivery(self._name(now), ticket, comment, channel, 0, now, None, "") for channel in self.channels)

@@ -15,12 +15,13 @@ from urllib.parse import quote
 from routing.events import Event
 from routing.ids import floor7
 from routing.rows import AttemptRow, CallRow, PolicyVersion, Record, StandingAlarm
-from routing.storage import LOSS, Counts, Fault, Forgotten, StoreError, Unit
+from routing.storage import LOSS, Counts, Fault, Forgotten, StoreError
 from routing.store import callback_sql, schema
 from routing.store.callback_reads import CallbackReads
 from routing.store.database import LOG_KEPT, Database, is_odd
 from routing.store.salvage import is_broken
 from routing.store.writer import Hooks, Queued, Wish, Writer
+from routing.writes import ForgetEvents, RemoveRecord, SavePolicy, Unit
 
 READ_BUSY: Final = 0.005
 """Seconds that a read may wait for a lock: a call waits with it. Readers in WAL mode hardly ever meet one."""
@@ -215,10 +216,11 @@ class SqliteStore(CallbackReads):
     def put(self, unit: Unit, done: Done | None = None) -> None:
         """See Store."""
         self._serial = serial = self._serial + 1
-        for record in unit.records:
-            self._overlay.setdefault(record.customer, {})[record.agent] = serial, record
-        for record in unit.removed:
-            self._overlay.setdefault(record.customer, {})[record.agent] = serial, None
+        for write in unit.writes:
+            if isinstance(write, Record):
+                self._overlay.setdefault(write.customer, {})[write.agent] = serial, write
+            elif isinstance(write, RemoveRecord):
+                self._overlay.setdefault(write.record.customer, {})[write.record.agent] = serial, None
         wait = done is not None and not self._refusing
         if wait and done is not None:
             self._waiting[serial] = done
@@ -235,8 +237,8 @@ class SqliteStore(CallbackReads):
         self._promise(unit, attempt, done)
 
     def _promise(self, unit: Unit, claim: AttemptRow | None, done: Told) -> None:
-        assert not unit.records, "what may be refused must not lie over what is read"
-        assert not unit.removed
+        assert not unit.of(Record), "what may be refused must not lie over what is read"
+        assert not unit.of(RemoveRecord)
         if self._refusing:
             done(False)
             return
@@ -270,12 +272,12 @@ class SqliteStore(CallbackReads):
 
     def delete_events_upto(self, seq: int) -> None:
         """See Store."""
-        self.put(Unit(published=seq))
+        self.put(Unit((ForgetEvents(seq),)))
 
     def save_policy(self, text: str, now: float, done: Done | None = None) -> None:
         """See Store."""
         self._policy = text
-        self.put(Unit(policy=(text, now), durable=True), done)
+        self.put(Unit((SavePolicy(text, now),), durable=True), done)
 
     @property
     def log_bytes(self) -> int:
@@ -315,12 +317,18 @@ class SqliteStore(CallbackReads):
     def _uncover(self, batch: Iterable[Queued]) -> None:
         """Take out of the overlay what the database now says itself."""
         for serial, unit, *_ in batch:
-            for record in (*unit.records, *unit.removed):
-                over = self._overlay.get(record.customer)
-                if over is not None and over.get(record.agent, (0,))[0] == serial:
-                    del over[record.agent]
-                    if not over:
-                        del self._overlay[record.customer]
+            for write in unit.writes:
+                if isinstance(write, Record):
+                    self._bare(serial, write)
+                elif isinstance(write, RemoveRecord):
+                    self._bare(serial, write.record)
+
+    def _bare(self, serial: int, record: Record) -> None:
+        over = self._overlay.get(record.customer)
+        if over is not None and over.get(record.agent, (0,))[0] == serial:
+            del over[record.agent]
+            if not over:
+                del self._overlay[record.customer]
 
     def _take_waiting(self, serials: Iterable[int]) -> list[Done]:
         return [self._waiting.pop(serial) for serial in serials if serial in self._waiting]

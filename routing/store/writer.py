@@ -16,13 +16,14 @@ from collections.abc import Callable, Sequence, Set
 from typing import Final, NamedTuple
 
 from routing.events import Event
-from routing.rows import AttemptRow
-from routing.storage import Forgotten, Unit
+from routing.rows import AttemptRow, StandingAlarm
+from routing.storage import Forgotten
 from routing.store import schema
 from routing.store.batch import Batch, claim
 from routing.store.database import Database, is_odd
 from routing.store.retention import Retention
 from routing.store.salvage import is_broken
+from routing.writes import OF_CALLBACKS, SavePolicy, Unit
 
 LINGER: Final = 0.02
 """Seconds that a unit nobody waits for may wait for others."""
@@ -76,10 +77,12 @@ class Queued(NamedTuple):
     """An attempt to begin with it; only a promise has one."""
 
 
+_DEAR: Final = OF_CALLBACKS | {SavePolicy, StandingAlarm}
+
+
 def _dear(queued: Queued) -> bool:
     """Whether losing it would break a promise. Who asked for one that is not given yet is told no."""
-    unit = queued.unit
-    return not queued.promise and (unit.of_callbacks or unit.policy is not None or bool(unit.alarms))
+    return not queued.promise and any(type(write) in _DEAR for write in queued.unit.writes)
 
 
 class Hooks(NamedTuple):
@@ -344,8 +347,8 @@ class Writer:
             raise
         self._database.seq = gathered.seq
         for queued in batch:
-            if queued.unit.policy is not None:
-                self._database.policy = queued.unit.policy
+            for policy in queued.unit.of(SavePolicy):
+                self._database.policy = policy.text, policy.saved_at
         return gathered.events, refused
 
     @staticmethod

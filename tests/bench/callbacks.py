@@ -25,8 +25,8 @@ from typing import Any, Self
 
 from routing.ids import uuid7
 from routing.rows import TaskRow
-from routing.storage import Unit
 from routing.store.sqlite import SqliteStore
+from routing.writes import Unit
 from tests.bench.calls import CHUNK, sipp
 from tests.bench.media import cpu_seconds, memory_mb
 from tests.kit.boomerang import ROOT, Boomerang
@@ -67,10 +67,10 @@ def promise(path: Path, count: int) -> None:
     store = SqliteStore(path, lambda done: done(), time.time, "edge1", outbox=False)
     now = time.time()
     for first in range(0, count, CHUNK):
-        store.put(Unit(tasks=tuple(
+        store.put(Unit((*(
             TaskRow(uuid7(now, os.urandom), CUSTOMERS.format(number), GROUP, None, "missed", SHARED, "office",
                     "main", "open", "", now, now, 1, now + 86_400, now, 0, 4, "none", None, None, None, (), {}, None)
-            for number in range(first, min(first + CHUNK, count)))))
+            for number in range(first, min(first + CHUNK, count))),)))
     store.close()
 
 

@@ -26,8 +26,8 @@ from statistics import median
 from typing import Any
 
 from routing.rows import Record
-from routing.storage import Unit
 from routing.store.sqlite import SqliteStore
+from routing.writes import Unit
 from tests.kit.boomerang import Boomerang
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.process import Process
@@ -79,9 +79,9 @@ def fill(path: Path, records: int) -> None:
     store = SqliteStore(path, lambda done: done(), time.time, "bench", outbox=False)
     now = time.time()
     for first in range(0, records, CHUNK):
-        store.put(Unit(records=tuple(
+        store.put(Unit((*(
             Record(f"+3630{number:08}", "201", 1, now, now, now + 8 * 3600)
-            for number in range(first, min(first + CHUNK, records)))))
+            for number in range(first, min(first + CHUNK, records))),)))
         store.count_records()
     store.close()
 

@@ -17,7 +17,7 @@ from proxy.ua.wiring import Wiring
 from routing.calls import Call
 from routing.identity import Answers
 from routing.rows import Record
-from routing.storage import Unit
+from routing.writes import Unit
 from tests.kit.actor import CUSTOMER, Actor
 from tests.kit.fake_media import FakeMedia
 from tests.kit.house import House
@@ -195,7 +195,7 @@ def test_a_call_that_nobody_has_answered_at_all(house: House) -> None:
 
 def test_who_rings_the_agent_first_goes_on_to_nobody(house: House) -> None:
     made = house.wall - 60
-    house.ledger._store.put(Unit(records=(Record(CUSTOMER, "201", 1, made, made, made + 3600),)))
+    house.ledger._store.put(Unit((Record(CUSTOMER, "201", 1, made, made, made + 3600),)))
     house.call.play("trunk > INVITE : 100 > trunk, INVITE > agent\nagent > 100")
     Operator(house).end()
     house.call.play("agent > 200 CANCEL\nagent > 487 : ACK > agent, 480 > trunk\ntrunk > ACK")

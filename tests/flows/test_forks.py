@@ -12,7 +12,7 @@ from config.policy import parse_policy
 from routing.identity import Answers, PbxFacts
 from routing.ledger import Ledger
 from routing.rows import Record
-from routing.storage import Unit
+from routing.writes import Unit
 from tests.kit.actor import CUSTOMER
 from tests.kit.house import POLICY, House
 from tests.kit.script import Script
@@ -48,7 +48,7 @@ def in_progress(house: House) -> list[tuple[str | None, str]]:
 def test_two_phones_answer_and_the_caller_keeps_one(house: House, kept: str, other: str) -> None:
     made = house.wall - 60
     record = Record(CUSTOMER, "201", 1, made, made, made + 3600)
-    house.ledger._store.put(Unit(records=(record,)))
+    house.ledger._store.put(Unit((record,)))
     house.call.play(BOTH_ANSWER.replace("pbx", "agent"))
     other, kept = other.replace("pbx", "agent"), kept.replace("pbx", "agent")
     house.call.play(bye(other).replace("pbx", "agent"))
@@ -271,7 +271,7 @@ def test_a_connected_line_counts_in_its_dialog(queue: House, speaks: str, signs:
 def test_the_agent_and_the_queue_answer_at_once(house: House) -> None:
     """The CANCEL of the first target came too late: the caller keeps that one."""
     made = house.wall - 60
-    house.ledger._store.put(Unit(records=(Record(CUSTOMER, "201", 1, made, made, made + 3600),)))
+    house.ledger._store.put(Unit((Record(CUSTOMER, "201", 1, made, made, made + 3600),)))
     house.call.play("""
         trunk > INVITE    : 100 > trunk, INVITE > agent
         agent > 180       : 180 > trunk

@@ -32,7 +32,7 @@ from routing.identity import Answers, PbxFacts
 from routing.ids import uuid7
 from routing.ledger import Ledger
 from routing.rows import AttemptRow, TaskRow
-from routing.storage import Unit
+from routing.writes import Unit
 from tests.kit.fake_media import FakeMedia
 from tests.kit.sip_text import SDP, Message, build, uri_in
 from tests.kit.world import KEY, PBX, PROXY, TRUNK, Deaf, Names, Notes, Sent, Wire, address
@@ -87,7 +87,7 @@ class LazyStore(MemoryStore):
         self._promise(unit, lambda: True, done)
 
     def claim(self, attempt: AttemptRow, unit: Unit, done: Callable[[bool], None]) -> None:
-        self._promise(unit._replace(attempts=(attempt, *unit.attempts)), lambda: self.may_claim(attempt), done)
+        self._promise(Unit((attempt, *unit.writes), unit.durable), lambda: self.may_claim(attempt), done)
 
     def _promise(self, unit: Unit, may: Callable[[], bool], done: Callable[[bool], None]) -> None:
         def write() -> None:

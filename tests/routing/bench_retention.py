@@ -19,11 +19,12 @@ from typing import Any
 
 from proxy.daemon.history import ROWS
 from routing.ids import uuid7
-from routing.storage import Forgotten, Unit
+from routing.storage import Forgotten
 from routing.store import callback_sql as sql
 from routing.store import schema
 from routing.store.retention import Retention
 from routing.store.sqlite import SqliteStore
+from routing.writes import Unit
 from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, an_attempt
 
 DAY = 86_400.0
@@ -103,7 +104,7 @@ def promises(path: Path, sweeping: bool) -> list[float]:
             forgotten = time.perf_counter()
             store.forget(NOW - KEEP, ROWS, lambda gone: None)
         begin, done = time.perf_counter(), list[bool]()
-        store.commit(Unit(tasks=(a_task(id=uuid7(time.time(), os.urandom), customer=customer(), created_at=NOW),)),
+        store.commit(Unit((a_task(id=uuid7(time.time(), os.urandom), customer=customer(), created_at=NOW),)),
                      done.append)
         while not done:
             posted.get()()

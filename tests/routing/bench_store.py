@@ -20,8 +20,8 @@ from routing.facts import Ending, Identity, NewCall
 from routing.identity import PbxFacts
 from routing.ids import uuid7
 from routing.ledger import Ledger
-from routing.storage import Unit
 from routing.store.sqlite import SqliteStore
+from routing.writes import Unit
 from tests.routing.store.rows import a_line, a_task, an_attempt
 
 CALLS = 5000
@@ -86,7 +86,7 @@ def bench_tasks(bench: Bench) -> None:
     tasks = [a_task(customer=customer(number)) for number in range(TASKS)]
     began = time.process_time()
     for task in tasks:
-        bench.store.put(Unit(tasks=(task,), journal=(a_line(task.id),)))
+        bench.store.put(Unit((task, a_line(task.id))))
     bench.drain()
     print(f"a task with a line of its journal: {(time.process_time() - began) / TASKS * 1e6:.0f} us CPU")
     bench.store.close()
@@ -97,7 +97,7 @@ def bench_tasks(bench: Bench) -> None:
     waits = []
     for task in found[:CLAIMS]:
         began, said = time.perf_counter(), list[bool]()
-        again.store.claim(an_attempt(task), Unit(journal=(a_line(task.id, "assigned"),)), said.append)
+        again.store.claim(an_attempt(task), Unit((a_line(task.id, "assigned"),)), said.append)
         while not said:
             again.posted.get()()
         waits.append(time.perf_counter() - began)

@@ -2,7 +2,7 @@
 
 from routing.callbacks.facts import Missed, PastTalk, Waiter, Waits
 from routing.rows import JournalRow
-from routing.storage import Unit
+from routing.writes import Unit
 
 
 class Ears:
@@ -42,4 +42,4 @@ class Ears:
     def _line(self, call: str, kind: str, now: float) -> Unit:
         if self.broken:
             raise ZeroDivisionError("a bug of the desk")
-        return Unit(journal=(JournalRow(call, now, kind, None, {}),))
+        return Unit((JournalRow(call, now, kind, None, {}),))

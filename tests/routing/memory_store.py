@@ -20,7 +20,8 @@ from routing.rows import (
     Ticket,
     TicketComment,
 )
-from routing.storage import TICKET_NUMBER, Counts, Fault, Forgotten, StoreError, Unit
+from routing.storage import Counts, Fault, Forgotten, StoreError
+from routing.writes import TICKET_NUMBER, ClearAlarm, DropLeg, RemoveRecord, SavePolicy, Unbar, Unit
 
 OPEN = ("open", "held")
 
@@ -55,26 +56,26 @@ class MemoryCallbacks:
         raise NotImplementedError
 
     def write(self, unit: Unit) -> None:
-        tasks, attempts = self.all_tasks | by_id(unit.tasks), self.all_attempts | by_id(unit.attempts)
+        tasks, attempts = self.all_tasks | by_id(unit.of(TaskRow)), self.all_attempts | by_id(unit.of(AttemptRow))
         pairs = [(task.customer, task.group) for task in tasks.values() if task.state in OPEN]
         assert len(pairs) == len(set(pairs)), "two open tasks of one customer and group"
         running = [attempt for attempt in attempts.values() if attempt.ended_at is None]
         assert len(running) == len({attempt.customer for attempt in running}), "two attempts for one customer"
         assert len(running) == len({attempt.task for attempt in running}), "two attempts of one task"
         self.all_tasks, self.all_attempts = tasks, attempts
-        self.all_legs.update((leg.call, leg) for leg in unit.legs)
-        for call in unit.legs_gone:
-            self.all_legs.pop(call, None)
-        self.all_journal += unit.journal
-        for ticket in unit.tickets:
+        self.all_legs.update((leg.call, leg) for leg in unit.of(LegRow))
+        for dropped in unit.of(DropLeg):
+            self.all_legs.pop(dropped.call, None)
+        self.all_journal += unit.of(JournalRow)
+        for ticket in unit.of(Ticket):
             known = self.all_tickets.get(ticket.id)
             self.last_number += known is None
             self.all_tickets[ticket.id] = ticket._replace(number=known.number if known else self.last_number)
-        self.all_comments |= by_id(unit.comments)
-        self.all_deliveries |= by_id(unit.deliveries)
-        for customer in unit.unbarred:
-            self.all_barred.pop(customer, None)
-        self.all_barred.update((barred.customer, barred) for barred in unit.barred)
+        self.all_comments |= by_id(unit.of(TicketComment))
+        self.all_deliveries |= by_id(unit.of(Delivery))
+        for unbarred in unit.of(Unbar):
+            self.all_barred.pop(unbarred.customer, None)
+        self.all_barred.update((barred.customer, barred) for barred in unit.of(Barred))
 
     def forget_promises(self, before: float) -> tuple[int, int]:
         """How many tasks and tickets went; all that may, at once."""
@@ -228,21 +229,21 @@ class MemoryStore(MemoryCallbacks):
         return len(self.direct)
 
     def put(self, unit: Unit, done: Callable[[], None] | None = None) -> None:
-        self.rows.update((row.id, row) for row in unit.calls)
-        self.direct.update((record[:2], record) for record in unit.records)
-        for record in unit.removed:
-            self.direct.pop(record[:2], None)
-        for gone in unit.alarms_gone:
-            self.alarms.pop(gone, None)
-        self.alarms.update((alarm.name, alarm) for alarm in unit.alarms)
+        self.rows.update((row.id, row) for row in unit.of(CallRow))
+        self.direct.update((record[:2], record) for record in unit.of(Record))
+        for removed in unit.of(RemoveRecord):
+            self.direct.pop(removed.record[:2], None)
+        for gone in unit.of(ClearAlarm):
+            self.alarms.pop(gone.name, None)
+        self.alarms.update((alarm.name, alarm) for alarm in unit.of(StandingAlarm))
         self.write(unit)
-        numbers = {ticket.id: self.all_tickets[ticket.id].number for ticket in unit.tickets}
-        for event in unit.events:
+        numbers = {ticket.id: self.all_tickets[ticket.id].number for ticket in unit.of(Ticket)}
+        for event in unit.of(Event):
             opened = event.kind == "ticket.opened" and event.data.get("ticket") in numbers
             data = {**event.data, TICKET_NUMBER: numbers[event.data["ticket"]]} if opened else event.data
             self.events.append(event._replace(seq=len(self.events) + 1, data=data))
-        if unit.policy is not None:
-            self.policies.append(PolicyVersion(len(self.policies) + 1, unit.policy[1], unit.policy[0]))
+        for policy in unit.of(SavePolicy):
+            self.policies.append(PolicyVersion(len(self.policies) + 1, policy.saved_at, policy.text))
         if done is not None:
             done()
 
@@ -254,7 +255,7 @@ class MemoryStore(MemoryCallbacks):
     def claim(self, attempt: AttemptRow, unit: Unit, done: Callable[[bool], None]) -> None:
         may = not self.broken and self.may_claim(attempt)
         if may:
-            self.put(unit._replace(attempts=(attempt, *unit.attempts)))
+            self.put(Unit((attempt, *unit.writes), unit.durable))
         done(may)
 
     def last_talk(self, customer: str, min_talk: float) -> tuple[str, float] | None:
@@ -312,7 +313,7 @@ class MemoryStore(MemoryCallbacks):
         return self.policies[-1].text if self.policies else None
 
     def save_policy(self, text: str, now: float, done: Callable[[], None] | None = None) -> None:
-        self.put(Unit(policy=(text, now)), done)
+        self.put(Unit((SavePolicy(text, now),)), done)
 
     def policy_history(self, limit: int) -> list[PolicyVersion]:
         return self.policies[::-1][:limit]

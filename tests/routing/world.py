@@ -14,8 +14,8 @@ from routing.identity import Answers, PbxFacts
 from routing.ids import uuid7
 from routing.ledger import Ledger
 from routing.rows import EndedBy
-from routing.storage import Unit
 from routing.store.sqlite import SqliteStore
+from routing.writes import Unit
 
 BEGIN = 1_790_000_000.0
 CUSTOMER = "+36201234567"

@@ -115,6 +115,7 @@ def die() -> None:
 
     At 0 seconds nobody has been told yet of that commit: nothing that stands on it has been sent.
     """
+    from routing.rows import AttemptRow
     from routing.store.writer import Queued, Writer
 
     commit = Writer._commit
@@ -122,7 +123,7 @@ def die() -> None:
     def method(self: Writer, batch: list[Queued]) -> Any:
         done = commit(self, batch)
         step, _, later = Path("die").read_text().partition(" ") if Path("die").exists() else ("", "", "")
-        rows = [row for queued in batch for row in (*queued.unit.attempts, queued.claim) if row is not None]
+        rows = [row for queued in batch for row in (*queued.unit.of(AttemptRow), queued.claim) if row is not None]
         if step in [row.step for row in rows]:
             if not float(later):
                 os.kill(os.getpid(), signal.SIGKILL)

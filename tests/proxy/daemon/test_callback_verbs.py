@@ -20,8 +20,8 @@ from proxy.status.commands import CommandError
 from routing.callbacks.desk import Desk
 from routing.callbacks.facts import Order
 from routing.rows import Barred, LegRow, TaskRow
-from routing.storage import Unit
 from routing.store.reader import Reader
+from routing.writes import Unit
 from tests.kit.waiting import eventually
 from tests.proxy.daemon.on_disk import NOW, OnDisk
 
@@ -139,7 +139,7 @@ def test_what_was_answered_is_in_the_database(node: Node) -> None:
 
 def test_a_list_is_no_longer_than_it_was_asked_for(node: Node) -> None:
     for last in range(5):
-        node.store.put(Unit(barred=(Barred(f"+3620111111{last}", NOW + last, ""),)))
+        node.store.put(Unit((Barred(f"+3620111111{last}", NOW + last, ""),)))
     found = node.stored("dnc.list", lambda rows: len(rows) == 2, limit=2)
     assert [row["customer"] for row in found] == ["+36201111114", "+36201111113"]
 

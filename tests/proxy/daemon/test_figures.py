@@ -17,8 +17,8 @@ from proxy.daemon.source import DaemonSource
 from routing.callbacks.facts import OwnCall
 from routing.facts import Ending
 from routing.rows import AttemptRow, TaskRow
-from routing.storage import Unit
 from routing.store.reader import Reader
+from routing.writes import Unit
 from tests.routing.store.rows import a_line, a_task, an_attempt
 from tests.routing.world import CUSTOMER, SHARED, World
 
@@ -68,7 +68,7 @@ class Node(World):
         return asyncio.run(run())
 
     def put(self, *tasks: TaskRow, attempts: tuple[AttemptRow, ...] = ()) -> None:
-        self.store.put(Unit(tasks=tasks, attempts=attempts))
+        self.store.put(Unit((*tasks, *attempts)))
         self.commit()
 
 
@@ -101,8 +101,8 @@ def fill(node: Node) -> None:
                    step="ended"),
     )
     node.put(yesterday, opened, kept, beside, *others, attempts=attempts)
-    node.store.put(Unit(journal=tuple(a_line(opened.id, "released", agent, when)
-                                      for agent, when in (("201", late), ("201", early), (None, late)))))
+    node.store.put(Unit((*(a_line(opened.id, "released", agent, when)
+                                      for agent, when in (("201", late), ("201", early), (None, late))),)))
     node.commit()
 
 

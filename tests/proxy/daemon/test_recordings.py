@@ -12,8 +12,8 @@ from proxy.callbacks.talk import recording_name
 from proxy.control import ControlError
 from proxy.daemon.arguments import UnknownError
 from proxy.daemon.recording_verbs import CHUNK, RecordingVerbs
-from routing.storage import Unit
 from routing.store.reader import Reader
+from routing.writes import Unit
 from tests.routing.store.rows import a_task, an_attempt
 from tests.routing.world import BEGIN, CUSTOMER, World
 
@@ -30,7 +30,7 @@ class Archive(World):
     def add(self, customer: str, after: float, content: bytes = b"RIFF") -> str:
         task = a_task(customer=customer)
         attempt = an_attempt(task, claimed_at=BEGIN + after, talk_s=12.5, ended_at=BEGIN + after)
-        self.store.put(Unit(tasks=(task._replace(state="done", ended_at=BEGIN),), attempts=(attempt,)))
+        self.store.put(Unit((task._replace(state="done", ended_at=BEGIN), attempt)))
         self.commit()
         name = recording_name(BEGIN + after, attempt.id, "leg-aaaaaa", "leg-bbbbbb")
         self.folder.mkdir(exist_ok=True)

@@ -20,9 +20,9 @@ from proxy.delivery.parcel import pack
 from routing.callbacks.tickets import TicketOffice
 from routing.ids import Names
 from routing.rows import Delivery
-from routing.storage import Unit
 from routing.store.sqlite import SqliteStore
 from routing.teller import Teller
+from routing.writes import Unit
 from tests.kit.ports import free_port
 from tests.proxy.delivery.receivers import GOOD, Hook, Post, mail_server, web_server
 from tests.routing.store.rows import a_delivery, a_task, a_ticket
@@ -268,7 +268,7 @@ def test_a_fault_of_ours_in_one_stops_no_other(offices: Callable[..., Office], h
 def test_a_delivery_without_its_ticket_ends(offices: Callable[..., Office], hook: Hook) -> None:
     office = offices(webhook=hook.url)
     orphan = a_delivery(a_ticket())
-    office.put(Unit(deliveries=(orphan,)))
+    office.put(Unit((orphan,)))
     office.deliveries.start()
     row = office.until_delivered(orphan.ticket)[0]
     assert (row.delivered_at, row.error) == (None, "its ticket is not there any more")

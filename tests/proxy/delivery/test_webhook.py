@@ -17,7 +17,7 @@ from proxy.delivery.failure import LONGEST, PAUSES, SPREAD, DeliveryError, Kind,
 from proxy.delivery.parcel import Parcel, pack
 from proxy.delivery.template import BUILT_IN, PLACEHOLDERS, fill, read_template
 from proxy.delivery.webhook import Webhook, sign
-from routing.storage import Unit
+from routing.writes import Unit
 from tests.kit.ports import free_port
 from tests.proxy.delivery.receivers import Hook, web_server
 from tests.routing.memory_store import MemoryStore
@@ -159,8 +159,7 @@ def test_a_ticket_goes_with_its_first_comment_and_a_comment_knows_its_parent() -
     ticket = a_ticket(task=task.id)
     first, second = a_comment(ticket, "first"), a_comment(ticket, "second", internal=False)
     whole = a_delivery(ticket)
-    store.put(Unit(tasks=(task,), tickets=(ticket,), comments=(first, second),
-                   deliveries=(a_delivery(ticket, channel="smtp"), whole)))
+    store.put(Unit((task, ticket, first, second, a_delivery(ticket, channel="smtp"), whole)))
     later = a_delivery(ticket, comment=second.id)
     parcel = pack(store, whole, "edge1")
     assert parcel is not None

@@ -20,9 +20,9 @@ from proxy.app import GC_THRESHOLD
 from routing.callbacks.desk import Desk
 from routing.callbacks.facts import Missed, Order, Outcome
 from routing.rows import LegRow
-from routing.storage import Unit
 from routing.store.sqlite import SqliteStore
 from routing.teller import Teller
+from routing.writes import Unit
 
 GROUPS = 10
 TURNS = 200

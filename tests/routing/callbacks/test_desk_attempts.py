@@ -7,7 +7,7 @@ import pytest
 from routing.callbacks.facts import Missed, Order, PastTalk
 from routing.callbacks.office import DeskError
 from routing.rows import AttemptRow, Barred, LegRow, Result, Step
-from routing.storage import Unit
+from routing.writes import Unit
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at, clock
 from tests.routing.memory_store import MemoryStore
 

@@ -10,9 +10,9 @@ from config.policy import parse_policy
 from routing.callbacks.desk import Desk
 from routing.callbacks.facts import Missed, Order, Outcome
 from routing.rows import LegRow, Step
-from routing.storage import Unit
 from routing.store.sqlite import SqliteStore
 from routing.teller import Teller
+from routing.writes import Unit
 from tests.routing.callbacks.shop import CUSTOMER, MONDAY_NOON, OTHER, OURS, Floor, Shop
 from tests.routing.world import Loop
 

@@ -19,10 +19,11 @@ from routing.callbacks.tickets import (
     fill_subject,
     story,
 )
+from routing.events import Event
 from routing.ids import Names
-from routing.rows import Result
-from routing.storage import TICKET_NUMBER, Unit
+from routing.rows import Delivery, Result, Ticket, TicketComment
 from routing.teller import Teller
+from routing.writes import TICKET_NUMBER, Unit
 from tests.routing.memory_store import MemoryStore
 from tests.routing.store.rows import a_task
 from tests.routing.world import BEGIN, CUSTOMER, SHARED
@@ -98,13 +99,13 @@ def test_open_is_one_unit_with_a_delivery_for_each_channel() -> None:
     row = a_task()
     ticket, unit = office("webhook", "smtp").open(row, "unreached", "%number% %agent%", ZONE, BEGIN, "201")
     assert unit.durable
-    assert unit.tickets == (ticket,)
+    assert unit.of(Ticket) == (ticket,)
     assert (ticket.subject, ticket.task, ticket.agent, ticket.state) == (f"{CUSTOMER} 201", row.id, "201", "open")
-    assert [(each.ticket, each.comment, each.channel, each.next_at) for each in unit.deliveries] == [
+    assert [(each.ticket, each.comment, each.channel, each.next_at) for each in unit.of(Delivery)] == [
         (ticket.id, None, "webhook", BEGIN), (ticket.id, None, "smtp", BEGIN)]
-    assert [comment.ticket for comment in unit.comments] == [ticket.id]
-    assert unit.comments[0].internal
-    names = [ticket.id, unit.comments[0].id, *(each.id for each in unit.deliveries)]
+    assert [comment.ticket for comment in unit.of(TicketComment)] == [ticket.id]
+    assert unit.of(TicketComment)[0].internal
+    names = [ticket.id, unit.of(TicketComment)[0].id, *(each.id for each in unit.of(Delivery))]
     assert len(set(names)) == 4
 
 
@@ -112,7 +113,7 @@ def test_the_event_gets_its_number_when_it_is_stored() -> None:
     store = MemoryStore()
     for count in (1, 2):
         ticket, unit = office().open(a_task(), "guard", "x", ZONE, BEGIN)
-        assert unit.deliveries == ()
+        assert unit.of(Delivery) == ()
         store.put(unit)
         data = store.events[-1].data
         assert (store.events[-1].kind, data["ticket"], data["reason"], data[TICKET_NUMBER]) == \
@@ -123,16 +124,16 @@ def test_no_event_where_nobody_listens() -> None:
     teller = Teller("edge1", os.urandom)
     teller.wanted = frozenset({"call.ended"})
     _, unit = TicketOffice(teller, Names(os.urandom).new).open(a_task(), "guard", "x", ZONE, BEGIN)
-    assert unit.events == ()
+    assert unit.of(Event) == ()
 
 
 def test_comment_and_close() -> None:
     desk = office("smtp")
     ticket, _ = desk.open(a_task(), "started", "x", ZONE, BEGIN)
     unit = desk.comment(ticket.id, "rang back", BEGIN + 1, "eva", internal=False)
-    assert unit.comments[0][1:] == (ticket.id, BEGIN + 1, "eva", "rang back", False)
-    assert [(each.comment, each.channel) for each in unit.deliveries] == [(unit.comments[0].id, "smtp")]
-    closed = desk.close(ticket, BEGIN + 2).tickets[0]
+    assert unit.of(TicketComment)[0][1:] == (ticket.id, BEGIN + 1, "eva", "rang back", False)
+    assert [(each.comment, each.channel) for each in unit.of(Delivery)] == [(unit.of(TicketComment)[0].id, "smtp")]
+    closed = desk.close(ticket, BEGIN + 2).of(Ticket)[0]
     assert (closed.state, closed.closed_at) == ("closed", BEGIN + 2)
     assert desk.close(closed, BEGIN + 3) == Unit()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from routing.events import Event
 from routing.rows import CallRow, Record, StandingAlarm
-from routing.storage import Unit
+from routing.writes import SavePolicy, Unit
 from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, an_attempt, barred, name
 from tests.routing.world import BEGIN, SHARED, World
 
@@ -25,18 +25,18 @@ def number(index: int) -> str:
 def fill(world: World, rows: int = ROWS) -> dict[str, int]:
     """Put rows into every table of a store, and all of it into the file itself; how many each holds then."""
     put = world.store.put
-    put(Unit(policy=("one", BEGIN), alarms=(StandingAlarm("signing_key", "was replaced", BEGIN),)))
-    put(Unit(policy=("two", BEGIN + 1)))
+    put(Unit((SavePolicy("one", BEGIN), StandingAlarm("signing_key", "was replaced", BEGIN))))
+    put(Unit((SavePolicy("two", BEGIN + 1),)))
     for index in range(rows):
         at, customer = BEGIN + index, number(index)
         task = a_task(id=name(at), customer=customer, created_at=at)
         ticket = a_ticket(id=name(at), customer=customer, task=task.id)
-        put(Unit(
-            calls=(call(index),), records=(Record(customer, "201", 1, at, at, 2e9),), tasks=(task,),
-            attempts=(an_attempt(task, id=name(at), step="ended", ended_at=at),),
-            journal=(a_line(task.id, why="x" * 40),), tickets=(ticket,), comments=(a_comment(ticket),),
-            deliveries=(a_delivery(ticket),), barred=(barred(customer),),
-            events=(Event("call.ended", at, name(at), {"n": index}, "edge1"),)))
+        put(Unit((
+            call(index), Record(customer, "201", 1, at, at, 2e9),
+            Event("call.ended", at, name(at), {"n": index}, "edge1"), task,
+            an_attempt(task, id=name(at), step="ended", ended_at=at), a_line(task.id, why="x" * 40), ticket,
+            a_comment(ticket), a_delivery(ticket), barred(customer),
+        )))
     world.commit()
     world.store._database.ready().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return counts(world.path)

@@ -5,6 +5,7 @@ from typing import Any
 
 from routing.ids import uuid7
 from routing.rows import AttemptRow, Barred, Delivery, JournalRow, TaskRow, Ticket, TicketComment
+from routing.writes import ClearAlarm, DropLeg, RemoveRecord, Unbar, Unit
 from tests.routing.world import BEGIN, CUSTOMER, SHARED
 
 
@@ -50,3 +51,12 @@ def a_delivery(ticket: Ticket, **changes: Any) -> Delivery:
 
 def barred(customer: str = CUSTOMER) -> Barred:
     return Barred(customer, BEGIN, "asked for it")
+
+
+KEYS = {"removed": RemoveRecord, "legs_gone": DropLeg, "unbarred": Unbar, "alarms_gone": ClearAlarm}
+"""What is not a row to be kept, by the word that the tests have for it."""
+
+
+def a_unit(**rows: Any) -> Unit:
+    """A unit of rows by their kinds: `tasks=(...)`, `legs_gone=("call",)`."""
+    return Unit(tuple(KEYS[kind](row) if kind in KEYS else row for kind, group in rows.items() for row in group))

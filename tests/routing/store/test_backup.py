@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from routing.storage import Unit
 from routing.store import backup
 from routing.store.backup import BackupError
+from routing.writes import SavePolicy, Unit
 from tests.kit.small_disk import small_disk
 from tests.routing.store.pages import counts, fill, leaves, number, spoil
 from tests.routing.store.rows import a_task, an_attempt, barred
@@ -37,7 +37,7 @@ def test_made_while_the_store_writes(worlds: Worlds, tmp_path: Path) -> None:
 
     def write() -> None:
         while not stop.is_set():
-            world.store.put(Unit(policy=("x" * 10_000, BEGIN)))
+            world.store.put(Unit((SavePolicy("x" * 10_000, BEGIN),)))
             stop.wait(0.001)
 
     writing = threading.Thread(target=write)
@@ -175,15 +175,16 @@ def test_who_would_be_harmed_by_what_is_old(worlds: Worlds, tmp_path: Path) -> N
     """Who asked not to be called since the backup is not called, nor is who was called back since then."""
     world = worlds()
     kept, done, later = a_task(customer=number(1)), a_task(customer=number(2)), a_task(customer=number(3))
-    world.store.put(Unit(tasks=(kept, done)))
+    world.store.put(Unit((kept, done)))
     world.commit()
     file = tmp_path / "copy.db"
     backup.make(world.path, file)
     attempt = an_attempt(done, step="ended", ended_at=BEGIN + 60, result="talked", customer_at=BEGIN + 30)
     tried = an_attempt(kept, step="ended", ended_at=BEGIN + 60, result="customer_busy", customer_at=BEGIN + 30)
-    world.store.put(Unit(tasks=(done._replace(state="done", ended_at=BEGIN + 60, attempts=1),
-                                kept._replace(attempts=1, due_at=BEGIN + 600), later),
-                         attempts=(attempt, tried), barred=(barred(number(4)),)))
+    world.store.put(Unit((
+        done._replace(state="done", ended_at=BEGIN + 60, attempts=1), kept._replace(attempts=1, due_at=BEGIN + 600),
+        later, attempt, tried, barred(number(4)),
+    )))
     world.commit()
     world.close()
     told = backup.restore(file, world.path, BEGIN + 100)
@@ -197,7 +198,7 @@ def test_who_would_be_harmed_by_what_is_old(worlds: Worlds, tmp_path: Path) -> N
 
 def test_held_where_that_is_asked_for(worlds: Worlds, tmp_path: Path) -> None:
     world = worlds()
-    world.store.put(Unit(tasks=(a_task(), a_task(customer=number(1), state="done", ended_at=BEGIN))))
+    world.store.put(Unit((a_task(), a_task(customer=number(1), state="done", ended_at=BEGIN))))
     world.commit()
     backup.make(world.path, tmp_path / "copy.db")
     world.close()

@@ -8,11 +8,12 @@ import pytest
 
 from routing.events import Event
 from routing.ids import uuid7
-from routing.rows import AttemptRow, Barred, CallRow, LegRow, PastAttempt
-from routing.storage import TICKET_NUMBER, Store, StoreError, Unit
+from routing.rows import AttemptRow, Barred, CallRow, LegRow, PastAttempt, TaskRow
+from routing.storage import Store, StoreError
 from routing.store.reader import Reader
+from routing.writes import TICKET_NUMBER, DropLeg, ForgetEvents, SavePolicy, Unbar, Unit
 from tests.routing.memory_store import MemoryStore
-from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, an_attempt, name
+from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, a_unit, an_attempt, name
 from tests.routing.world import BEGIN, CUSTOMER, World
 
 OTHER = "+36209999999"
@@ -25,7 +26,7 @@ class Engine:
         self.store, self.settle, self.events = store, settle, events
 
     def put(self, **rows: Any) -> None:
-        self.store.put(Unit(**rows))
+        self.store.put(a_unit(**rows))
         self.settle()
 
     def claim(self, attempt: AttemptRow, unit: Unit = Unit()) -> bool:  # noqa: B008 (a value)
@@ -94,15 +95,16 @@ def test_one_ends_and_the_next_begins_in_one_unit_in_whatever_order(engine: Engi
 
 def test_units_joined_are_one() -> None:
     task, other = a_task(), a_task(customer=OTHER)
-    first = Unit(tasks=(task,), journal=(a_line(task.id),), policy=("one", 1.0), legs_gone=("a",))
-    second = Unit(tasks=(other,), durable=True, published=7, policy=("two", 2.0), unbarred=(CUSTOMER,))
+    first = Unit((SavePolicy("one", 1.0), task, DropLeg("a"), a_line(task.id)))
+    second = Unit((SavePolicy("two", 2.0), ForgetEvents(7), other, Unbar(CUSTOMER)), durable=True)
     both = first.joined(second)
-    assert both.tasks == (task, other)
-    assert (both.durable, both.published, both.policy, both.legs_gone) == (True, 7, ("two", 2.0), ("a",))
-    assert both.unbarred == (CUSTOMER,)
+    assert both.of(TaskRow) == (task, other)
+    assert (both.durable, both.of(ForgetEvents), both.of(SavePolicy)[-1], both.of(DropLeg)) == \
+        (True, (ForgetEvents(7),), ("two", 2.0), (("a",),))
+    assert both.of(Unbar) == ((CUSTOMER,),)
     assert first.joined(Unit()) == first == Unit().joined(first)
     assert first.of_callbacks
-    assert not Unit(events=(Event("callback.queued", BEGIN, name(), {}, "edge1"),)).of_callbacks
+    assert not Unit((Event("callback.queued", BEGIN, name(), {}, "edge1"),)).of_callbacks
 
 
 # Attempts
@@ -112,8 +114,8 @@ def test_a_claim_writes_the_attempt_and_its_unit(engine: Engine) -> None:
     task = a_task()
     engine.put(tasks=(task,))
     attempt = an_attempt(task)
-    assert engine.claim(attempt, Unit(journal=(a_line(task.id, "assigned", "201"),),
-                                      events=(Event("callback.assigned", BEGIN, name(), {}, "edge1"),)))
+    event = Event("callback.assigned", BEGIN, name(), {}, "edge1")
+    assert engine.claim(attempt, Unit((event, a_line(task.id, "assigned", "201"))))
     assert engine.store.open_attempts() == engine.store.attempts_of(task.id) == [attempt]
     assert [line.kind for line in engine.store.journal(task.id)] == ["assigned"]
     assert [event.kind for event in engine.events()] == ["callback.assigned"]
@@ -124,8 +126,8 @@ def test_no_claim_of_a_task_that_is_not_open_and_nothing_of_its_unit(engine: Eng
     task = a_task(state=state)
     if state is not None:
         engine.put(tasks=(task,))
-    unit = Unit(journal=(a_line(task.id, "assigned"),), tasks=(task._replace(missed=9),),
-                events=(Event("callback.assigned", BEGIN, name(), {}, "edge1"),))
+    event = Event("callback.assigned", BEGIN, name(), {}, "edge1")
+    unit = Unit((event, task._replace(missed=9), a_line(task.id, "assigned")))
     assert not engine.claim(an_attempt(task), unit)
     assert engine.store.open_attempts() == []
     assert engine.store.journal(task.id) == []
@@ -281,7 +283,7 @@ def test_who_talked_last(engine: Engine) -> None:
 def test_commit_says_that_it_is(engine: Engine) -> None:
     said: list[bool] = []
     task = a_task()
-    engine.store.commit(Unit(tasks=(task,)), said.append)
+    engine.store.commit(Unit((task,)), said.append)
     engine.settle()
     assert said == [True]
     assert engine.store.open_tasks() == [task]
@@ -290,9 +292,9 @@ def test_commit_says_that_it_is(engine: Engine) -> None:
 
 def test_broken_memory_refuses_as_a_broken_database_does() -> None:
     store, said, task = MemoryStore(), list[bool](), a_task()
-    store.put(Unit(tasks=(task,)))
+    store.put(Unit((task,)))
     store.broken = True
-    store.commit(Unit(tasks=(task._replace(missed=2),)), said.append)
+    store.commit(Unit((task._replace(missed=2),)), said.append)
     store.claim(an_attempt(task), Unit(), said.append)
     assert said == [False, False]
     assert not store.well
@@ -305,7 +307,7 @@ def test_broken_memory_refuses_as_a_broken_database_does() -> None:
 
 def test_the_other_threads_reader_reads_them_too(world: World) -> None:
     task, ticket = a_task(), a_ticket()
-    world.store.put(Unit(tasks=(task,), tickets=(ticket,), journal=(a_line(task.id),)))
+    world.store.put(Unit((task, a_line(task.id), ticket)))
     world.commit()
     reader = Reader(world.path, "edge1")
     assert reader.open_tasks() == [task]

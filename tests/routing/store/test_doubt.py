@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from routing.storage import LOSS, StoreError, Unit
+from routing.storage import LOSS, StoreError
 from routing.store import database, writer
+from routing.writes import Unit
 from tests.kit.sick_disk import LIBRARY, SickDisk, sick_disk
 from tests.kit.small_disk import small_disk
 from tests.kit.waiting import eventually
@@ -52,7 +53,7 @@ def test_a_read_error_that_passes_costs_nothing(worlds: Worlds, tmp_path: Path, 
     inode = world.path.stat().st_ino
     disk.fails = of_database
     for index in range(5):
-        world.store.put(Unit(calls=(call(ROWS + index),)))
+        world.store.put(Unit((call(ROWS + index),)))
         world.reaches(number(index))
     world.loop.until(lambda: "database" in world.ledger.alarms())
     seen = disk.failed
@@ -225,9 +226,9 @@ def test_what_was_changed_while_nobody_ran_heals(worlds: Worlds, tmp_path: Path,
 def _works(world: World) -> None:
     for _ in range(3):
         world.dial("201")
-        world.store.put(Unit(tickets=(a_ticket(),)))
+        world.store.put(Unit((a_ticket(),)))
     task = a_task(customer=number(5_000))
-    world.store.put(Unit(tasks=(task,)))
+    world.store.put(Unit((task,)))
     world.reaches()
     def written() -> bool:
         world.loop.run()

@@ -17,8 +17,9 @@ import pytest
 from config.policy import export_policy
 from routing.facts import Ending
 from routing.rows import Record
-from routing.storage import LOSS, Unit
+from routing.storage import LOSS
 from routing.store import database, writer
+from routing.writes import SavePolicy, Unit
 from tests.kit.small_disk import small_disk
 from tests.routing.world import CUSTOMER, SHARED, World
 
@@ -245,7 +246,7 @@ def test_garbage_while_running_is_moved_aside_and_the_policy_put_back(world: Wor
 
 def test_only_the_reader_meets_the_broken_page(world: World) -> None:
     for number in range(3000):
-        world.store.put(Unit(records=(Record(f"+3630{number:07d}", "201", 1, 0.0, 0.0, 2e9),)))
+        world.store.put(Unit((Record(f"+3630{number:07d}", "201", 1, 0.0, 0.0, 2e9),)))
     world.commit()
     world.store._database.ready().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     world.store._close_reader()
@@ -274,7 +275,7 @@ def test_no_folder_at_start(worlds: Worlds, tmp_path: Path) -> None:
 
 
 def test_a_unit_that_cannot_be_written_harms_no_other(world: World) -> None:
-    world.store.put(Unit(policy=("bad \udcff text", 0.0)))
+    world.store.put(Unit((SavePolicy("bad \udcff text", 0.0),)))
     world.dial("201")
     world.commit()
     assert stored(world.path) == {(CUSTOMER, "201")}

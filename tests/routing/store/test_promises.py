@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from routing.storage import Unit
 from routing.store import writer
 from routing.store.sqlite import SqliteStore
+from routing.writes import Unit
 from tests.routing.store.rows import a_line, a_task, an_attempt
 from tests.routing.store.test_faults import alarms, held, until_healed, until_raised
 from tests.routing.store.test_sqlite import event
@@ -36,9 +36,9 @@ def test_many_claims_of_one_customer_in_one_transaction(world: World, monkeypatc
     gate = threading.Event()
     commit = world.store._writer._commit
     monkeypatch.setattr(world.store._writer, "_commit", lambda batch: (gate.wait(5), commit(batch))[1])
-    world.store.put(Unit(tasks=tuple(tasks)))
+    world.store.put(Unit((*tasks,)))
     for number, task in enumerate(tasks):
-        world.store.claim(an_attempt(task), Unit(journal=(a_line(task.id, "assigned"),), events=(event(),)),
+        world.store.claim(an_attempt(task), Unit((event(), a_line(task.id, "assigned"))),
                           lambda won, number=number: said.append((number, won)))  # type: ignore[misc]
     gate.set()
     world.loop.until(lambda: len(said) == 20)
@@ -51,7 +51,7 @@ def test_many_claims_of_one_customer_in_one_transaction(world: World, monkeypatc
 CLAIM = """
 import sys, threading, time
 from pathlib import Path
-from routing.storage import Unit
+from routing.writes import Unit
 from routing.store.sqlite import SqliteStore
 from tests.routing.store.rows import an_attempt
 store = SqliteStore(Path(sys.argv[1]), lambda function: function(), time.time, sys.argv[2])
@@ -68,7 +68,7 @@ print(sum(said))
 def test_two_processes_claim_and_each_task_has_one_winner(worlds: Callable[..., World]) -> None:
     world = worlds()
     tasks = [a_task(customer=f"+3620{number:07d}") for number in range(200)]
-    world.store.put(Unit(tasks=tuple(tasks)))
+    world.store.put(Unit((*tasks,)))
     world.commit()
     world.close()
     nodes = [subprocess.Popen([sys.executable, "-c", CLAIM, str(world.path), node], cwd=ROOT, text=True,
@@ -86,7 +86,7 @@ def test_two_processes_claim_and_each_task_has_one_winner(worlds: Callable[..., 
 
 def test_done_comes_after_a_commit_that_outlives_power(world: World) -> None:
     task = a_task()
-    world.store.put(Unit(tasks=(task,)))
+    world.store.put(Unit((task,)))
     seen: list[tuple[bool, int, int, int]] = []
 
     def done(won: bool) -> None:
@@ -102,17 +102,17 @@ def test_done_comes_after_a_commit_that_outlives_power(world: World) -> None:
 def test_trouble_refuses_and_what_was_refused_never_comes_true(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "RETRY", 0.05)
     task = a_task()
-    world.store.put(Unit(tasks=(task,)))
+    world.store.put(Unit((task,)))
     world.commit()
     said: list[bool] = []
     with held(world.path):
-        world.store.claim(an_attempt(task), Unit(journal=(a_line(task.id),)), said.append)
-        world.store.commit(Unit(tasks=(task._replace(missed=2),)), said.append)
+        world.store.claim(an_attempt(task), Unit((a_line(task.id),)), said.append)
+        world.store.commit(Unit((task._replace(missed=2),)), said.append)
         world.loop.until(lambda: len(said) == 2)
         until_raised(world)
         well = [world.store.well]
         world.store.claim(an_attempt(task), Unit(), said.append)
-        world.store.put(Unit(tasks=(task._replace(missed=5),)))
+        world.store.put(Unit((task._replace(missed=5),)))
         assert said == [False, False, False], "at once while the store knows"
     until_healed(world)
     world.commit()
@@ -128,7 +128,7 @@ def test_those_who_queued_behind_a_hanging_commit_are_refused_with_it(world: Wor
                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "RETRY", 0.05)
     task, said, entered, gate = a_task(), list[bool](), threading.Event(), threading.Event()
-    world.store.put(Unit(tasks=(task,)))
+    world.store.put(Unit((task,)))
     world.commit()
     commit = world.store._writer._commit
 
@@ -153,7 +153,7 @@ def test_those_who_queued_behind_a_hanging_commit_are_refused_with_it(world: Wor
 def test_a_hanging_disk_is_a_no_in_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """One is being written and may come true, one is still in the queue and may not; what is put later wins."""
     task, other = a_task(), a_task(group="care", customer="+36201111111")
-    world.store.put(Unit(tasks=(task, other)))
+    world.store.put(Unit((task, other)))
     world.commit()
     said: list[bool] = []
     entered, gate = threading.Event(), threading.Event()
@@ -173,7 +173,7 @@ def test_a_hanging_disk_is_a_no_in_time(world: World, monkeypatch: pytest.Monkey
     assert said == []
     world.store.release()
     assert said == [False, False]
-    world.store.put(Unit(attempts=(attempt._replace(ended_at=BEGIN + 1, result="stopped"),)))
+    world.store.put(Unit((attempt._replace(ended_at=BEGIN + 1, result="stopped"),)))
     gate.set()
     world.commit()
     assert said == [False, False], "told once"
@@ -184,8 +184,8 @@ def test_a_hanging_disk_is_a_no_in_time(world: World, monkeypatch: pytest.Monkey
 def test_a_promise_that_cannot_be_written_is_refused(world: World) -> None:
     said: list[bool] = []
     task = a_task()
-    world.store.commit(Unit(tasks=(task, a_task())), said.append)
-    world.store.commit(Unit(tasks=(task,)), said.append)
+    world.store.commit(Unit((task, a_task())), said.append)
+    world.store.commit(Unit((task,)), said.append)
     world.loop.until(lambda: len(said) == 2)
     assert said == [False, True], "two open tasks of one customer and group"
 
@@ -218,10 +218,10 @@ def test_a_promise_given_is_the_last_to_be_crowded_out(world: World, monkeypatch
     with held(world.path):
         world.dial("201")
         until_raised(world)
-        world.store.put(Unit(tasks=(first,)))
+        world.store.put(Unit((first,)))
         for number in range(40):
             world.dial("202", customer=f"+3630{number:07d}")
-        world.store.put(Unit(tasks=(last,)))
+        world.store.put(Unit((last,)))
         assert ("alarm.raised", "database_queue") in alarms(world)
     until_healed(world)
     world.commit()
@@ -231,7 +231,7 @@ def test_a_promise_given_is_the_last_to_be_crowded_out(world: World, monkeypatch
         world.store.put(Unit())
         until_raised(world)
         for number in range(40):
-            world.store.put(Unit(tasks=(a_task(customer=f"+3630{number:07d}"),)))
+            world.store.put(Unit((a_task(customer=f"+3630{number:07d}"),)))
         assert len(world.store._writer) <= 20
     until_healed(world)
     world.commit()
@@ -245,7 +245,7 @@ def test_a_bad_task_costs_no_call(world: World) -> None:
     row = world.store.calls(1)[0]._replace(cause=599)
     kept, lost = event("call.ended"), event("callback.queued")
     world.events.clear()
-    world.store.put(Unit(calls=(row,), tasks=(a_task(), a_task()), events=(kept, lost)))
+    world.store.put(Unit((row, kept, lost, a_task(), a_task())))
     world.commit()
     assert world.store.calls(1) == [row]
     assert world.store.open_tasks() == []
@@ -259,7 +259,7 @@ def test_a_bad_task_costs_no_call(world: World) -> None:
 def test_a_new_database_in_its_place_is_told(world: World) -> None:
     told: list[str] = []
     world.store.on_anew = lambda: told.append("anew")
-    world.store.put(Unit(tasks=(a_task(),)))
+    world.store.put(Unit((a_task(),)))
     world.commit()
     assert told == []
     for companion in ("", "-wal", "-shm"):
@@ -270,7 +270,7 @@ def test_a_new_database_in_its_place_is_told(world: World) -> None:
     world.store._database.ready().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with open(world.path, "r+b") as file:
         file.write(b"\xff" * world.path.stat().st_size)
-    world.store.put(Unit(tasks=(a_task(),)))
+    world.store.put(Unit((a_task(),)))
     until_healed(world)
     world.commit()
     assert told == ["anew"]
@@ -290,7 +290,7 @@ def test_an_old_database_gets_the_tables_and_keeps_its_rows(worlds: Callable[...
     world = worlds()
     assert [record.agent for record in world.store.records(CUSTOMER)] == ["201"]
     task = a_task()
-    world.store.put(Unit(tasks=(task,)))
+    world.store.put(Unit((task,)))
     world.commit()
     assert world.store.open_tasks() == [task]
 
@@ -317,7 +317,7 @@ def test_the_do_not_call_list_is_written_as_numbers_are_read_now(
 def test_closing_refuses_nobody_who_can_be_served(tmp_path: Path) -> None:
     said: list[bool] = []
     store = SqliteStore(tmp_path / "boomerang.db", lambda function: function(), lambda: BEGIN, "edge1")
-    store.commit(Unit(tasks=(a_task(),)), said.append)
+    store.commit(Unit((a_task(),)), said.append)
     store.close()
     assert said == [True]
 
@@ -325,14 +325,14 @@ def test_closing_refuses_nobody_who_can_be_served(tmp_path: Path) -> None:
 CLAIM_AND_SAY = """
 import sys, time
 from pathlib import Path
-from routing.storage import Unit
+from routing.writes import Unit
 from routing.store.sqlite import SqliteStore
 from tests.routing.store.rows import a_line, a_task, an_attempt
 store = SqliteStore(Path(sys.argv[1]), lambda function: function(), time.time, "edge1")
 task = a_task()
-store.put(Unit(tasks=(task,)))
+store.put(Unit((task,)))
 attempt = an_attempt(task)
-store.claim(attempt, Unit(journal=(a_line(task.id, "assigned"),)), lambda won: print(attempt.id, won, flush=True))
+store.claim(attempt, Unit((a_line(task.id, "assigned"),)), lambda won: print(attempt.id, won, flush=True))
 time.sleep(30)
 """
 

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from routing.ids import uuid7
 from routing.rows import CallRow, TaskRow, Ticket
-from routing.storage import Forgotten, Unit
+from routing.storage import Forgotten
 from routing.store import retention, schema
 from routing.store.batch import Batch
 from routing.store.retention import TASKS, TICKETS, Family, Retention
-from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, an_attempt, name
+from routing.writes import Unit
+from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, a_unit, an_attempt, name
 from tests.routing.store.test_callbacks import Engine, engine
 from tests.routing.world import BEGIN, CUSTOMER, PATIENCE, World
 
@@ -148,7 +149,7 @@ def db() -> Iterator[sqlite3.Connection]:
 
 def write(db: sqlite3.Connection, **rows: Any) -> None:
     batch = Batch(0, False)
-    batch.add(Unit(**rows))
+    batch.add(a_unit(**rows))
     batch.write(db)
 
 
@@ -227,7 +228,7 @@ def test_another_process_that_locks_the_file_only_puts_it_off(world: World, monk
         return failed(error)
 
     monkeypatch.setattr(store._database, "failed", note)
-    store.put(Unit(calls=(a_call(OLD, OLD),)))
+    store.put(Unit((a_call(OLD, OLD),)))
     world.commit()
     with closing(sqlite3.connect(world.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -241,7 +242,7 @@ def test_another_process_that_locks_the_file_only_puts_it_off(world: World, monk
 
 def test_after_a_restart_it_goes_on(worlds: Any) -> None:
     first = worlds()
-    first.store.put(Unit(calls=tuple(a_call(OLD + number, OLD + number) for number in range(10))))
+    first.store.put(Unit((*(a_call(OLD + number, OLD + number) for number in range(10)),)))
     first.commit()
     gone = forget(Engine(first.store, first.commit, list), rows=4)
     assert gone == Forgotten(calls=4, more=True)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from routing.storage import LOSS, StoreError, Unit
+from routing.storage import LOSS, StoreError
 from routing.store import database, salvage, schema, writer
 from routing.store.salvage import Kept
+from routing.writes import RemoveRecord, Unbar, Unit
 from tests.kit.small_disk import small_disk
 from tests.routing.store.pages import PAGE, ROWS, call, counts, fill, leaves, number, spoil
 from tests.routing.world import World
@@ -167,8 +168,8 @@ def test_what_was_removed_does_not_come_back(worlds: Worlds) -> None:
     """Pages that no tree comes to may be free ones: a number that was taken off the list is not on it again."""
     world = worlds()
     before = fill(world)
-    world.store.put(Unit(unbarred=tuple(number(index) for index in range(0, ROWS, 2))))
-    world.store.put(Unit(removed=tuple(world.store.records(number(index))[0] for index in range(ROWS))))
+    world.store.put(Unit((*(Unbar(number(index)) for index in range(0, ROWS, 2)),)))
+    world.store.put(Unit((*(RemoveRecord(world.store.records(number(index))[0]) for index in range(ROWS)),)))
     world.commit()
     world.close()
     spoil(world.path, [1])
@@ -231,7 +232,7 @@ def test_a_broken_file_is_salvaged_at_the_start(worlds: Worlds, tmp_path: Path) 
     spoil(first.path, [page])
     world = worlds()
     for index in range(ROWS):  # among others where the bad page is
-        world.store.put(Unit(calls=(call(index),)))
+        world.store.put(Unit((call(index),)))
     world.loop.until(lambda: set(world.ledger.alarms()) == {LOSS})
     world.commit()
     assert len(world.store.calls(3 * ROWS)) == ROWS + before["calls"] - pages[page]
@@ -267,7 +268,7 @@ def test_without_room_for_a_new_one_nothing_is_given_up(worlds: Worlds, tmp_path
                 pass
         identity = world.path.stat().st_ino
         for index in range(ROWS):
-            world.store.put(Unit(calls=(call(index),)))
+            world.store.put(Unit((call(index),)))
         world.loop.until(lambda: "database" in world.ledger.alarms())
         end = time.monotonic() + 1.0
         while time.monotonic() < end:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from routing.storage import Fault, Unit
+from routing.storage import Fault
 from routing.store import database, sqlite, writer
 from routing.store.sqlite import CALM, HANG, SqliteStore
+from routing.writes import SavePolicy, Unit
 from tests.kit.sick_disk import LIBRARY, SickDisk, sick_disk
 from tests.kit.waiting import eventually
 from tests.routing.store.rows import a_task, an_attempt
@@ -86,7 +87,7 @@ def test_a_disk_that_hangs_is_said(watched: Watched, disk: SickDisk) -> None:
     watched.commit()
     disk.healthy.clear()
     done: list[str] = []
-    watched.store.put(Unit(tasks=(a_task(),)), lambda: done.append("put"))
+    watched.store.put(Unit((a_task(),)), lambda: done.append("put"))
     eventually(lambda: watched.store._writer._busy_since is not None, "it is being written")
     watched.turn(HANG - 0.1)
     assert watched.said("database") == []
@@ -116,7 +117,7 @@ def test_the_end_does_not_wait_for_a_disk_that_hangs(
     watched = Watched(tmp_path)
     watched.commit()
     disk.healthy.clear()
-    watched.store.put(Unit(tasks=(a_task(),)))
+    watched.store.put(Unit((a_task(),)))
     eventually(lambda: watched.store._writer._busy_since is not None, "it is being written")
     watched.now += writer.CLOSE_PATIENCE + 1
     watched.store.close()
@@ -157,7 +158,7 @@ def test_a_log_that_a_reader_lets_grow(watched: Watched, monkeypatch: pytest.Mon
         written = 0
         while not watched.up("database_log"):
             assert written < 200
-            watched.store.put(Unit(policy=("x" * 100_000, float(written))))
+            watched.store.put(Unit((SavePolicy("x" * 100_000, float(written)),)))
             watched.commit()
             watched.turn()
             written += 1
@@ -171,7 +172,7 @@ def test_a_log_that_a_reader_lets_grow(watched: Watched, monkeypatch: pytest.Mon
         reader.execute("ROLLBACK")
     for _ in range(3):
         watched.commit()
-        watched.store.put(Unit(policy=("y", 0.0)))
+        watched.store.put(Unit((SavePolicy("y", 0.0),)))
     watched.commit()
     watched.until(lambda: not watched.up("database_log"), "the alarm is down")
     assert len(watched.said("database_log")) == 2

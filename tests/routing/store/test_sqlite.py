@@ -10,10 +10,11 @@ from sqlite_utils import Database
 from routing.events import Event
 from routing.ids import uuid7
 from routing.rows import Record
-from routing.storage import Counts, Store, StoreError, Unit
+from routing.storage import Counts, Store, StoreError
 from routing.store import schema, writer
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
+from routing.writes import RemoveRecord, Unit
 from tests.routing.memory_store import MemoryStore
 from tests.routing.world import BEGIN, CUSTOMER, World
 
@@ -37,11 +38,11 @@ def test_both_engines_fit_the_interface(world: World) -> None:
 
 
 def test_a_record_is_seen_the_moment_it_was_put(world: World) -> None:
-    world.store.put(Unit(records=(record("201"), record("202"))))
+    world.store.put(Unit((record("201"), record("202"))))
     assert world.store.records(CUSTOMER) == [record("201"), record("202")]
     world.commit()
     assert not world.store._overlay
-    world.store.put(Unit(records=(record("201", touched=BEGIN + 1),), removed=(record("202"),)))
+    world.store.put(Unit((record("201", touched=BEGIN + 1), RemoveRecord(record("202")))))
     assert world.store.records(CUSTOMER) == [record("201", touched=BEGIN + 1)]
     assert world.store.record(CUSTOMER, "202") is None
     assert world.store.record(CUSTOMER, "201") == record("201", touched=BEGIN + 1)
@@ -51,13 +52,13 @@ def test_a_record_is_seen_the_moment_it_was_put(world: World) -> None:
 
 
 def test_a_later_change_stays_in_sight_when_an_earlier_one_is_committed(world: World) -> None:
-    world.store.put(Unit(records=(record(),)))
+    world.store.put(Unit((record(),)))
     done: list[bool] = []
     world.store.put(Unit(), lambda: done.append(True))
     deadline = time.monotonic() + 10
     while not world.store._database.ready().execute("SELECT count(*) FROM direct").fetchone()[0]:
         assert time.monotonic() < deadline
-    world.store.put(Unit(removed=(record(),)))
+    world.store.put(Unit((RemoveRecord(record()),)))
     world.loop.until(lambda: done)
     assert world.store.records(CUSTOMER) == []
     world.commit()
@@ -66,12 +67,12 @@ def test_a_later_change_stays_in_sight_when_an_earlier_one_is_committed(world: W
 
 def test_expired_ones_oldest_first_without_those_that_are_changing(world: World) -> None:
     old = [record(str(agent), expires=BEGIN + agent) for agent in (203, 201, 202)]
-    world.store.put(Unit(records=(*old, record("204", expires=BEGIN + 999))))
+    world.store.put(Unit((*old, record("204", expires=BEGIN + 999))))
     world.commit()
     assert [found.agent for found in world.store.expired(BEGIN + 500, 10)] == ["201", "202", "203"]
     assert [found.agent for found in world.store.expired(BEGIN + 202, 10)] == ["201", "202"]
     assert [found.agent for found in world.store.expired(BEGIN + 500, 1)] == ["201"]
-    world.store.put(Unit(records=(record("201"),)))
+    world.store.put(Unit((record("201"),)))
     assert [found.agent for found in world.store.expired(BEGIN + 500, 10)] == ["202", "203"]
     assert world.store.count_records() == 4
     reader = Reader(world.path, "edge1", strict=True)
@@ -93,7 +94,7 @@ def test_what_is_put_together_is_committed_together(world: World, monkeypatch: p
 
     monkeypatch.setattr(world.store._writer, "_commit", counted)
     for number in range(50):
-        world.store.put(Unit(records=(record(str(number)),)))
+        world.store.put(Unit((record(str(number)),)))
     world.commit()
     assert batches == [51], "one that somebody waits for takes the others along"
 
@@ -106,7 +107,7 @@ def test_the_callback_comes_after_the_commit_and_in_the_proxys_thread(world: Wor
             seen.append((other.execute("SELECT count(*) FROM direct").fetchone()[0], threading.get_ident()))
         other.close()
 
-    world.store.put(Unit(records=(record(),)), done)
+    world.store.put(Unit((record(),)), done)
     assert seen == []
     world.loop.until(lambda: seen)
     assert seen == [(1, threading.get_ident())]
@@ -129,7 +130,7 @@ def test_a_callback_that_raises_harms_no_other(world: World) -> None:
 
 @pytest.mark.parametrize(("durable", "level"), [(False, 1), (True, 2)])
 def test_durable_units_are_synced(world: World, durable: bool, level: int) -> None:
-    world.store.put(Unit(records=(record(),), durable=durable))
+    world.store.put(Unit((record(),), durable=durable))
     done: list[int] = []
     hooks = world.store._writer._hooks
     committed = hooks.committed
@@ -147,8 +148,8 @@ def test_durable_units_are_synced(world: World, durable: bool, level: int) -> No
 
 
 def test_events_leave_after_their_commit_in_order_with_their_seq(world: World) -> None:
-    world.store.put(Unit(events=(event("call.started"), event("call.ended"))))
-    world.store.put(Unit(events=(event("agent.state"),)))
+    world.store.put(Unit((event("call.started"), event("call.ended"))))
+    world.store.put(Unit((event("agent.state"),)))
     assert world.events == []
     world.commit()
     assert [(each.kind, each.seq) for each in world.events] == [("call.started", 1), ("call.ended", 2),
@@ -162,20 +163,20 @@ def test_events_leave_after_their_commit_in_order_with_their_seq(world: World) -
 
 def test_a_seq_is_never_given_twice(worlds: Worlds) -> None:
     world = worlds()
-    world.store.put(Unit(events=(event(), event())))
+    world.store.put(Unit((event(), event())))
     world.commit()
     world.store.delete_events_upto(2)
     world.commit()
     world.close()
     again = worlds()
-    again.store.put(Unit(events=(event(),)))
+    again.store.put(Unit((event(),)))
     again.commit()
     assert [each.seq for each in again.store.events_after(0, 10)] == [3]
 
 
 def test_without_outbox_events_only_go_to_listeners(worlds: Worlds) -> None:
     world = worlds(outbox=False)
-    world.store.put(Unit(events=(event(),)))
+    world.store.put(Unit((event(),)))
     world.commit()
     assert [(each.kind, each.seq) for each in world.events] == [("call.started", 1)]
     assert world.store.events_after(0, 10) == []
@@ -235,7 +236,7 @@ def test_closing_in_trouble_ends(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "missing" / "boomerang.db", lambda function: function(), lambda: BEGIN, "edge1")
     with pytest.raises(StoreError):
         store.records(CUSTOMER)
-    store.put(Unit(records=(record(),)))
+    store.put(Unit((record(),)))
     store.close()
 
 
@@ -244,7 +245,7 @@ def test_a_loop_that_is_closed_is_no_trouble(tmp_path: Path) -> None:
         raise RuntimeError("Event loop is closed")
 
     store = SqliteStore(tmp_path / "boomerang.db", closed, lambda: BEGIN, "edge1")
-    store.put(Unit(records=(record(),)))
+    store.put(Unit((record(),)))
     store.close()
     with sqlite3.connect(tmp_path / "boomerang.db") as db:
         assert db.execute("SELECT count(*) FROM direct").fetchone() == (1,)
@@ -256,7 +257,7 @@ def test_a_loop_that_is_closed_is_no_trouble(tmp_path: Path) -> None:
 
 def test_reader_sees_what_is_committed_and_finds_a_new_file(world: World) -> None:
     reader = Reader(world.path, "edge1")
-    world.store.put(Unit(events=(event(),), records=(record(), record("202", expires=BEGIN))))
+    world.store.put(Unit((record(), record("202", expires=BEGIN), event())))
     world.commit()
     assert reader.events_after(0, 10) == world.events
     assert reader.count_direct(BEGIN) == 1
@@ -264,7 +265,7 @@ def test_reader_sees_what_is_committed_and_finds_a_new_file(world: World) -> Non
         world.path.with_name(world.path.name + companion).unlink()
     assert reader.events_after(0, 10) == []
     assert reader.count_direct(BEGIN) is None
-    world.store.put(Unit(events=(event(),)))
+    world.store.put(Unit((event(),)))
     world.commit()
     assert [each.seq for each in reader.events_after(0, 10)] == [1, 2]
     reader.close()

@@ -1,0 +1,105 @@
+"""What the store is handed: units of typed writes, plain values that any engine can carry out.
+
+A row in a unit is kept: put, or put in the place of the one with its key. What else can be done has a value of its own.
+"""
+
+from typing import Final, NamedTuple, TypeVar
+
+from routing.events import Event
+from routing.rows import (
+    AttemptRow,
+    Barred,
+    CallRow,
+    Delivery,
+    JournalRow,
+    LegRow,
+    Record,
+    StandingAlarm,
+    TaskRow,
+    Ticket,
+    TicketComment,
+)
+
+
+class RemoveRecord(NamedTuple):
+    """Remove a direct callback."""
+
+    record: Record
+
+
+class DropLeg(NamedTuple):
+    """The leg of this call is over."""
+
+    call: str
+
+
+class Unbar(NamedTuple):
+    """Take a customer from the do-not-call list."""
+
+    customer: str
+
+
+class SavePolicy(NamedTuple):
+    """Keep a new policy; it is the one in force."""
+
+    text: str
+    saved_at: float
+
+
+class ForgetEvents(NamedTuple):
+    """Events of the outbox up to this seq have been delivered and may go."""
+
+    upto: int
+
+
+class ClearAlarm(NamedTuple):
+    """Take down an alarm that stands, because an operator says so."""
+
+    name: str
+
+
+RowOfCallbacks = TaskRow | AttemptRow | LegRow | JournalRow | Ticket | TicketComment | Delivery | Barred
+"""A new ticket gets its number with the commit, and so does its `ticket.opened` (see `TICKET_NUMBER`). Deliveries are
+new ones in the order in which they are to be delivered."""
+
+Write = (CallRow | Record | RemoveRecord | Event | SavePolicy | ForgetEvents | StandingAlarm | ClearAlarm
+         | RowOfCallbacks | DropLeg | Unbar)
+
+OF_CALLBACKS: Final = frozenset(
+    (TaskRow, AttemptRow, LegRow, JournalRow, Ticket, TicketComment, Delivery, Barred, DropLeg, Unbar))
+"""Kinds of writes that say something of callbacks."""
+
+TICKET_NUMBER: Final = "ticket_number"
+"""What the engine adds to the data of a `ticket.opened` whose `ticket` is the id of one in the same unit."""
+
+W = TypeVar("W")
+
+
+class Unit(NamedTuple):
+    """What belongs together: committed as one. Of two writes of one row the later counts."""
+
+    writes: tuple[Write, ...] = ()
+    durable: bool = False
+    """Must outlive a loss of power, not only of the process."""
+
+    def joined(self, other: "Unit") -> "Unit":
+        """Return both as one: what belongs together though two have made it. `other` is the later one."""
+        return Unit(self.writes + other.writes, self.durable or other.durable)
+
+    def of(self, kind: type[W]) -> tuple[W, ...]:
+        """Return the writes of one kind in it."""
+        return tuple(write for write in self.writes if isinstance(write, kind))
+
+    @property
+    def of_callbacks(self) -> bool:
+        """Whether there are rows of callbacks in it."""
+        return any(type(write) in OF_CALLBACKS for write in self.writes)
+
+    def without_callbacks(self) -> "Unit":
+        """Return what is left without rows and events of callbacks."""
+        return Unit(tuple(write for write in self.writes if type(write) not in OF_CALLBACKS and not (
+            isinstance(write, Event) and write.kind.startswith(("callback.", "ticket.")))), self.durable)
+
+
+EMPTY_UNIT: Final = Unit()
+"""What belongs to a fact that changes nothing; whoever gets this very one need not join it."""
