@@ -39,7 +39,7 @@ from proxy.daemon import building
 from proxy.daemon.alarm_verbs import KEY_REPLACED, AlarmVerbs
 from proxy.daemon.call_verbs import CallVerbs
 from proxy.daemon.callback_verbs import CallbackVerbs
-from proxy.daemon.callbacks import DATABASE, RECORDINGS, Callbacks
+from proxy.daemon.callbacks import DATABASE, RECORDINGS
 from proxy.daemon.campaign_verbs import CampaignVerbs
 from proxy.daemon.figure_verbs import FigureVerbs
 from proxy.daemon.following import EventFollowing
@@ -50,6 +50,7 @@ from proxy.daemon.locating import LoopLocator, PeerAddresses
 from proxy.daemon.policies import Policies
 from proxy.daemon.policy_verbs import PolicyVerbs
 from proxy.daemon.recording_verbs import RecordingVerbs
+from proxy.daemon.services import Services
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.ticket_verbs import TicketVerbs
 from proxy.daemon.tracing import MessageTracer
@@ -133,7 +134,7 @@ class Daemon:
         self._armed_at = 0.0
         self._log_calm_at = self._overload_until = 0.0
         self._refused_for_overload = 0
-        self.callbacks: Callbacks | None = None
+        self.services: Services | None = None
 
     # -- start
 
@@ -161,7 +162,7 @@ class Daemon:
         if restored:
             self.log.info("calls_went_on_while_we_were_down", count=restored)
         await self._start_proxy(key.value)
-        self._start_callbacks()
+        self._start_services()
         handlers = self._handlers()
         self.status = StatusService(self.source, self.proxy.counters, mqtt, http, version(),
                                     Gate(handlers, self.loop, MQTT_WORDS), Gate(handlers, self.loop, API_WORDS))
@@ -228,16 +229,16 @@ class Daemon:
         except (OSError, ValueError) as error:  # calls pass without it
             self.log.warning("no_hand_over", reason=str(error))
 
-    def _start_callbacks(self) -> None:
-        """Callbacks stand beside the proxy path: without them calls pass all the same."""
+    def _start_services(self) -> None:
+        """What stands beside the proxy path: without it calls pass all the same."""
         try:
-            callbacks = Callbacks(self.config, self.proxy, self.network.listeners[0], self.ledger, self.store,
-                                  self._post, os.urandom)
-            callbacks.start()
-            self.callbacks = callbacks
-            self.source.callbacks = callbacks.desk.figures
+            self.services = Services(self.config, self.proxy, self.network.listeners[0], self.ledger, self.store,
+                                     self._post, os.urandom)
+            self.services.start()
+            if self.services.callbacks is not None:
+                self.source.callbacks = self.services.callbacks.desk.figures
         except Exception as error:
-            self.journal.failure("callbacks", error)
+            self.journal.failure("services", error)
             self.ledger.alarm("callbacks", f"callbacks cannot be started: {error}", time.time())
 
     def _handlers(self) -> dict[str, Handler]:
@@ -248,16 +249,18 @@ class Daemon:
                       time.time).table()
         table |= PolicyVerbs(self.ledger, self.store, peers_of(self.config), self.config.node.data,
                              self.policies.put).table()
-        open_tasks = tuple if self.callbacks is None else self.callbacks.desk.open_tasks
+        callbacks = None if self.services is None else self.services.callbacks
+        open_tasks = tuple if callbacks is None else callbacks.desk.open_tasks
         table |= self.following.table()
         table |= RecordingVerbs(self.config.node.data / RECORDINGS, reader, lambda: self.ledger.policy.region).table()
         table |= FigureVerbs(self.source, self.ledger, open_tasks, time.time).table()
         table |= AlarmVerbs(self.ledger, self.store, self.source, time.time).table()
-        if self.callbacks is not None:
-            table |= CallVerbs(self.ledger.calls, self.callbacks.end_call).table()
-            table |= CallbackVerbs(self.callbacks, self.ledger, self.store, reader, time.time).table()
-            table |= CampaignVerbs(self.callbacks.desk, self.ledger, self.store, time.time, self.policies.put).table()
-            table |= TicketVerbs(self.callbacks, self.store, reader, self.ledger, time.time).table()
+        if self.services is not None:
+            table |= CallVerbs(self.ledger.calls, self.services.end_call).table()
+        if callbacks is not None:
+            table |= CallbackVerbs(callbacks, self.ledger, self.store, reader, time.time).table()
+            table |= CampaignVerbs(callbacks.desk, self.ledger, self.store, time.time, self.policies.put).table()
+            table |= TicketVerbs(callbacks, self.store, reader, self.ledger, time.time).table()
         return table
 
     async def _start_control(self, handlers: Mapping[str, Handler]) -> None:
@@ -340,8 +343,8 @@ class Daemon:
     async def _tick(self) -> None:
         """Measure how late the loop is, let go what waits for a slow disk, show how things stand, turn the desk."""
         chores = [self.store.release, self._snapshot]
-        if self.callbacks is not None:
-            chores.append(self.callbacks.turn)
+        if self.services is not None:
+            chores.append(self.services.turn)
         late = False
         while True:
             before = self.loop.time()
@@ -414,15 +417,15 @@ class Daemon:
         self.journal.events(events)
         self.following.told(events)
         self.status.committed()
-        if self.callbacks is not None:
-            self.callbacks.committed(events)
+        if self.services is not None:
+            self.services.committed(events)
 
     # -- what others ask
 
     def peer_state(self, side: str, name: str, up: bool, latency_ms: float | None) -> None:
         """See PeerWatch."""
-        if self.callbacks is not None:
-            self.callbacks.peer_state("trunk" if side == "trunk" else "pbx", name, up)
+        if self.services is not None:
+            self.services.peer_state("trunk" if side == "trunk" else "pbx", name, up)
         before = self.source.peers.get((side, name))
         now = time.time()
         state = PeerState("up" if up else "down", now, latency_ms)
@@ -453,8 +456,8 @@ class Daemon:
 
     def _set_policy(self, policy: Policy) -> None:
         self.ledger.set_policy(policy)
-        if self.callbacks is not None:
-            self.callbacks.set_policy(policy)
+        if self.services is not None:
+            self.services.set_policy(policy)
 
     def reload(self) -> None:
         """SIGHUP: a seed file that was edited is applied, else the policy in the database is read again."""
@@ -494,8 +497,8 @@ class Daemon:
         if self._drainer is not None:
             self._drainer.cancel()
         self.draining = self.proxy.draining = False
-        if self.callbacks is not None:
-            self.callbacks.resume()
+        if self.services is not None:
+            self.services.resume()
         self._show_state("running")
         self.notifier.ready()
 
@@ -503,8 +506,8 @@ class Daemon:
         if self.draining:
             return
         self.draining = self.proxy.draining = True
-        if self.callbacks is not None:
-            self.callbacks.drain()
+        if self.services is not None:
+            self.services.drain()
         self._drainer = self.loop.create_task(self._drain())
         self.notifier.stopping()
         self._show_state("draining")
@@ -516,7 +519,7 @@ class Daemon:
 
     def _conversations(self) -> int:
         """How many conversations of our own are under way: they end with us, calls that only pass do not."""
-        return 0 if self.callbacks is None else self.callbacks.under_way()
+        return 0 if self.services is None else self.services.under_way()
 
     async def _drain(self) -> None:
         """Wait for our own conversations, for `node.drain` at most. Calls pass meanwhile, new ones too."""
@@ -551,9 +554,9 @@ class Daemon:
             await asyncio.to_thread(self.status.stop)  # what it has not told the next process will
         with contextlib.suppress(Exception):
             await self.control.close()
-        if self.callbacks is not None:
+        if self.services is not None:
             with contextlib.suppress(Exception):
-                await self.callbacks.stop(leave=not handing_over)
+                await self.services.stop(leave=not handing_over)
         self.network.pause()
         self.store.close()
         await asyncio.sleep(0)  # answers that waited for the disk leave now
