@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from config.control_socket import DATABASE_NAME
 from config.node import NodeConfig
+from config.places import DATABASE_NAME
 from config.policy import Policy
 from proxy.callbacks.runner import Runner
 from proxy.callbacks.waiting import WaitingRoom

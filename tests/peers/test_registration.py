@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,12 +35,16 @@ def carrier(asterisk: Path) -> Iterator[Registrar]:
         yield carrier
 
 
-def node(carrier: Registrar, folder: Path, password: str) -> Boomerang:
+def account(folder: Path, password: str = "phone-of-a-test") -> dict[str, Any]:
+    """Keys of a trunk that registers; the password is kept in a file of this folder."""
     file = folder / "password"
     file.write_text(password)
     file.chmod(0o600)
-    account = {"username": USER, "password": f"file:{file}", "register": True, "register_expires": "120s"}
-    return Boomerang(folder / "boomerang", trunks={"main": {**peer(carrier.port), **account}},
+    return {"username": USER, "password": f"file:{file}", "register": True, "register_expires": "120s"}
+
+
+def node(carrier: Registrar, folder: Path, password: str) -> Boomerang:
+    return Boomerang(folder / "boomerang", trunks={"main": {**peer(carrier.port), **account(folder, password)}},
                      pbxs={"office": peer(free_port())})
 
 
