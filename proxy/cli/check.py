@@ -21,7 +21,7 @@ def check(
     json: Json = False,
 ) -> None:
     """Check boomerang.toml and everything it names: every problem at once. Exit code 2 where it cannot be used."""
-    from proxy.daemon.examination import examine_all, look
+    from proxy.check.examination import examine_all, look
 
     with told():
         file = config_of(file or config)

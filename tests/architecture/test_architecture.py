@@ -35,6 +35,7 @@ ROOMS = {
     "proxy.tables": 4,
     "proxy.render": 5,
     "proxy.daemon": 5,
+    "proxy.check": 6,
     "proxy.app": 6,
     "proxy.demo": 6,
     "proxy.cli": 7,

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from proxy.daemon import live
-from proxy.daemon.examination import examine_all, look
+from proxy.check import live
+from proxy.check.examination import examine_all, look
 from tests.kit.certificates import Authority
 from tests.kit.mosquitto import MISSING, broker
 from tests.kit.ports import LOOPBACK, free_port

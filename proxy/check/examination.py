@@ -8,8 +8,8 @@ from config.loading import locate, read_text
 from config.node import Examined, NodeConfig, examine
 from config.policy import Policy, diff_policies, parse_policy
 from config.problem import ConfigError, Problem
+from proxy.check.live import look_around
 from proxy.control_client import ControlClient, ControlError
-from proxy.daemon.live import look_around
 from proxy.daemon.policies import differs
 from routing.storage import StoreError
 from routing.store.reader import Reader

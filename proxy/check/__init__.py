@@ -1,0 +1,1 @@
+"""What `boomerang check` looks at: the files, what they name, and with `--live` the world."""
