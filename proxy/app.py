@@ -15,7 +15,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -45,7 +45,7 @@ from proxy.daemon.figure_verbs import FigureVerbs
 from proxy.daemon.following import EventFollowing
 from proxy.daemon.gate import API_WORDS, MQTT_WORDS, Gate
 from proxy.daemon.history import SLICE_PAUSE, History
-from proxy.daemon.journal import LogJournal
+from proxy.daemon.journal import LogJournal, kinds_at
 from proxy.daemon.locating import LoopLocator, PeerAddresses
 from proxy.daemon.policies import Policies
 from proxy.daemon.policy_verbs import PolicyVerbs
@@ -63,6 +63,7 @@ from proxy.status.source import PeerState, RunState
 from proxy.transports.network import Network
 from proxy.transports.resolver import Resolver
 from routing.events import Event
+from routing.hub import EventHub
 from routing.ids import Names
 from routing.ledger import Ledger
 from routing.store import backup
@@ -146,11 +147,11 @@ class Daemon:
         key = building.signing_key(config.node.data)
         mqtt, http = building.mqtt_settings(config), building.http_settings(config)
         database = config.node.data / DATABASE
-        self.store = SqliteStore(database, self._post, time.time, config.node.name,
-                                 outbox=mqtt is not None)
-        self.store.on_events = self.journal.events
-        self.ledger = Ledger(self.store, Policy(), building.pbx_facts(config), config.node.name, os.urandom)
-        self.following = EventFollowing(config.log.level, mqtt is not None, self.ledger.listen_to)
+        self.hub = EventHub(self.journal, outbox=mqtt is not None)
+        logged = self.hub.listen("log", self.journal, kinds_at(config.log.level))
+        self.following = EventFollowing(config.log.level, self.hub, logged)
+        self.store = SqliteStore(database, self._post, time.time, config.node.name, self.hub)
+        self.ledger = Ledger(self.store, Policy(), building.pbx_facts(config), config.node.name, os.urandom, self.hub)
         self.source = DaemonSource(config.node.name, self.ledger, self.store,
                                    Reader(database, config.node.name), self.loop.call_soon_threadsafe, time.time)
         self.policies = Policies(config, self.store, self._set_policy)
@@ -167,7 +168,8 @@ class Daemon:
         self.status = StatusService(self.source, self.proxy.counters, mqtt, http, version(),
                                     Gate(handlers, self.loop, MQTT_WORDS), Gate(handlers, self.loop, API_WORDS))
         self.status.start()
-        self.store.on_events = self._events
+        if mqtt is not None:
+            self.hub.listen("mqtt", self.status)
         await self._start_control(handlers)
         self._open_door()
         self.source.state = "running"
@@ -237,6 +239,7 @@ class Daemon:
             self.services.start()
             if self.services.callbacks is not None:
                 self.source.callbacks = self.services.callbacks.desk.figures
+            self.hub.listen("deliveries", self.services, ("ticket.opened",))
         except Exception as error:
             self.journal.failure("services", error)
             self.ledger.alarm("callbacks", f"callbacks cannot be started: {error}", time.time())
@@ -412,13 +415,6 @@ class Daemon:
         elif not self.proxy.overloaded and now >= self._overload_until:
             self.ledger.alarm("overload", None, time.time())
         return late
-
-    def _events(self, events: Sequence[Event]) -> None:
-        self.journal.events(events)
-        self.following.told(events)
-        self.status.committed()
-        if self.services is not None:
-            self.services.committed(events)
 
     # -- what others ask
 

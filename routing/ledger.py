@@ -20,6 +20,7 @@ from routing.dialogs import Dialog
 from routing.direct import Change
 from routing.events import Event
 from routing.facts import WAITING_ROOM, Decision, Ending, Identity, NewCall, OpenCall, Standing, Target
+from routing.hub import EVERYTHING, Interest
 from routing.identity import PbxFacts
 from routing.ids import RandomBytes, time7
 from routing.rows import Record
@@ -52,9 +53,13 @@ class Ledger(Aftermath):
     """`facts.Router`, `callbacks.facts.Books` and `callbacks.facts.Floor` over a store. Nothing here blocks."""
 
     def __init__(self, store: Store, policy: Policy, pbxs: Mapping[str, PbxFacts], node: str,
-                 random_bytes: RandomBytes) -> None:
-        """`pbxs`: what is configured of each PBX, by name. `random_bytes`: os.urandom or the like."""
-        super().__init__(store, route.Rules(policy), pbxs, Teller(node, random_bytes))
+                 random_bytes: RandomBytes, interest: Interest = EVERYTHING) -> None:
+        """`pbxs`: what is configured of each PBX, by name. `random_bytes`: os.urandom or the like.
+
+        `interest`: events of calls, agents and changes of records are made where they are of these kinds; the others
+        cost nothing.
+        """
+        super().__init__(store, route.Rules(policy), pbxs, Teller(node, random_bytes, interest))
         self._today = Today(policy.timezone)
         self._in_use: dict[str, int] = {}
         """Customers in a call that began with a live record, and how many such calls: their records are not tidied."""
@@ -230,13 +235,6 @@ class Ledger(Aftermath):
         """Remove a direct callback because an operator says so."""
         event = self.teller.event("direct.removed", record_data(record, None), now)
         self._store.put(Unit((RemoveRecord(record), event)))
-
-    def listen_to(self, kinds: frozenset[str] | None) -> None:
-        """Make events of calls, agents and changes of records only where they are of these kinds; None: all.
-
-        The others cost nothing then.
-        """
-        self.teller.wanted = kinds
 
     def set_policy(self, policy: Policy) -> None:
         """Put a policy in force, at once and for calls in progress too. Keeping it is `Store.save_policy`."""

@@ -10,7 +10,7 @@ Reading happens in the proxy's thread and raises `StoreError` where the database
 it shows what is committed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from routing.events import Event
@@ -138,11 +138,7 @@ class Promises(Protocol):
 class Store(Promises, Protocol):
     """State behind one door. All methods are called in the proxy's thread; all callbacks come there."""
 
-    outbox: bool
-    """Whether events are kept in the outbox; without it they only reach `on_events`."""
     on_fault: Callable[[Fault], None]
-    on_events: Callable[[Sequence[Event]], None]
-    """Told after their commit, in order, with their seq."""
     on_anew: Callable[[], None]
     """Told when another or an empty database stands in the place of the one that was open: whoever holds state that
     lives (open tasks, attempts, legs) puts it again."""
@@ -179,6 +175,13 @@ class Store(Promises, Protocol):
 
         Refused where the task is not open, or an attempt of the task or for the customer has not ended: one atomic
         statement, so that of several who claim, in whatever process, one wins.
+        """
+
+    def settled(self, done: Callable[[], None]) -> None:
+        """Call `done` once whatever was put before this is committed: from then on every reader sees it, in whatever
+        thread or process, and by whatever connection.
+
+        Called at once, or as soon as it is known, while the store is in trouble: nobody is kept waiting then.
         """
 
     def release(self) -> None:

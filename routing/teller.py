@@ -5,6 +5,7 @@ from typing import Any, Final
 from routing.agents import ELSEWHERE, AgentState, Rest
 from routing.direct import Change
 from routing.events import Event, rfc3339
+from routing.hub import EVERYTHING, Interest
 from routing.ids import Names, RandomBytes
 from routing.rows import Record
 
@@ -27,13 +28,13 @@ def record_data(record: Record, call: str | None) -> dict[str, Any]:
 class Teller:
     """Makes events of one node."""
 
-    __slots__ = ("_names", "_node", "wanted")
+    __slots__ = ("_interest", "_names", "_node")
 
-    def __init__(self, node: str, random_bytes: RandomBytes) -> None:
+    def __init__(self, node: str, random_bytes: RandomBytes, interest: Interest = EVERYTHING) -> None:
+        """`interest`: which events are worth making."""
         self._node = node
         self._names = Names(random_bytes)
-        self.wanted: frozenset[str] | None = None
-        """Kinds of event that somebody listens to; None: all."""
+        self._interest = interest
 
     def event(self, kind: str, data: dict[str, Any], now: float) -> Event:
         """Make one event."""
@@ -41,7 +42,8 @@ class Teller:
 
     def wants(self, kind: str) -> bool:
         """Whether anybody listens to this kind: the others need not be made."""
-        return self.wanted is None or kind in self.wanted
+        wanted = self._interest.wanted
+        return wanted is None or kind in wanted
 
     def expired(self, record: Record, now: float) -> Event:
         """Make the event of a record that has expired."""

@@ -17,7 +17,6 @@ from proxy.control import ControlError, Handler
 from routing.callbacks.office import DeskError
 from routing.numbers import Numbers
 from routing.storage import Store, StoreError
-from routing.writes import EMPTY_UNIT
 
 DEFAULT_LIMIT: Final = 100
 MOST_ROWS: Final = 1_000
@@ -72,7 +71,7 @@ def kept(handler: Handler, store: Store) -> Handler:
         done = handler(args)
         answer = await done if inspect.isawaitable(done) else done
         committed = asyncio.Event()
-        store.put(EMPTY_UNIT, committed.set)  # units are committed in their order
+        store.settled(committed.set)
         await committed.wait()
         return answer
 

@@ -1,79 +1,51 @@
 """Following events as they are committed, and how much the log says while the daemon runs.
 
-An event that nobody hears is not made (`Ledger.listen_to`): MQTT hears all, the log what its level shows, and whoever
-follows events all of them for as long as they do.
+Whoever follows events is a listener of the hub for as long as they do (`routing.hub`).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator
 from typing import Any, Final, get_args
 
 from proxy import log
 from proxy.control import ControlError, Handler
 from proxy.daemon.arguments import shown, word
-from proxy.daemon.journal import HEARD
-from routing.events import SCHEMA, Event, Kind
+from proxy.daemon.journal import kinds_at
+from routing.events import SCHEMA
+from routing.hub import KINDS, EventHub, Followed, Follower, Hearing
 
-KINDS: Final = get_args(Kind)
 QUEUE_LIMIT: Final = 10_000
 """Events that wait for one who follows them; what comes then is left out, and they are told how many."""
 MOST_KINDS: Final = 100
 """Words that a follower may name."""
 
 
-class _Follower:
-    def __init__(self, kinds: Collection[str]) -> None:
-        self.kinds = kinds
-        self.waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue(QUEUE_LIMIT)
-        self.missed = 0
-
-    def add(self, event: Event) -> None:
-        if event.kind not in self.kinds:
-            return
-        if self.waiting.full():
-            self.missed += 1
-            return
-        item: dict[str, Any] = {"schema": SCHEMA, "id": event.id, "seq": event.seq, "time": event.time,
-                                "kind": event.kind, "node": event.node, "data": event.data}
-        if self.missed:
-            item["missed"] = self.missed
-            self.missed = 0
-        self.waiting.put_nowait(item)
-
-
 class EventFollowing:
     """Handlers of `events` and `log.level`."""
 
-    def __init__(self, level: log.Level, everything: bool, listen_to: Callable[[frozenset[str] | None], None]) -> None:
-        """`level`: of the log. `everything`: whether somebody else hears every event. `listen_to`: see Ledger."""
+    def __init__(self, level: log.Level, hub: EventHub, logged: Hearing) -> None:
+        """`level`: of the log. `logged`: what of the events the log hears."""
         self._level: log.Level = level
-        self._everything = everything
-        self._listen_to = listen_to
-        self._followers: list[_Follower] = []
-        self._listen()
+        self._hub, self._logged = hub, logged
 
     def table(self) -> dict[str, Handler]:
         """Every verb and its handler."""
         return {"events": self.events, "log.level": self.log_level}
 
-    def told(self, events: Sequence[Event]) -> None:
-        """Hand committed events to those who follow."""
-        for follower in self._followers:
-            for event in events:
-                follower.add(event)
-
     async def events(self, args: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """Yield events for ever: those of the kinds that are named, all where none is."""
-        follower = _Follower(_kinds(args.get("kinds")))
-        self._followers.append(follower)
-        self._listen()
+        kinds, come = _kinds(args.get("kinds")), asyncio.Event()
+        follower = Follower(kinds, QUEUE_LIMIT, come)
+        hearing = self._hub.listen("follower", follower, kinds)
         try:
-            yield {"following": sorted(follower.kinds)}
+            yield {"following": sorted(kinds)}
             while True:
-                yield await follower.waiting.get()
+                await come.wait()
+                come.clear()
+                while (taken := follower.take()) is not None:
+                    yield _item(taken)
         finally:
-            self._followers.remove(follower)
-            self._listen()
+            hearing.stop()
 
     def log_level(self, args: dict[str, Any]) -> dict[str, Any]:
         """Say how much the log says; with `level` change that, until the process ends."""
@@ -82,14 +54,17 @@ class EventFollowing:
             if wanted == level:
                 log.set_level(level)
                 self._level = level
-                self._listen()
+                self._logged.change(kinds_at(level))
         if wanted not in (None, self._level):
             raise ControlError(f"level: {wanted!r} is none of {', '.join(get_args(log.Level))}")
         return {"level": self._level}
 
-    def _listen(self) -> None:
-        everything = self._everything or bool(self._followers)
-        self._listen_to(None if everything else HEARD.get(self._level, frozenset()))
+
+def _item(taken: Followed) -> dict[str, Any]:
+    event, missed = taken
+    item: dict[str, Any] = {"schema": SCHEMA, "id": event.id, "seq": event.seq, "time": event.time,
+                            "kind": event.kind, "node": event.node, "data": event.data}
+    return {**item, "missed": missed} if missed else item
 
 
 def _kinds(named: object) -> frozenset[str]:

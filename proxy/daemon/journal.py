@@ -8,23 +8,23 @@ import structlog
 from proxy import log
 from proxy.sip.hop import Flow
 from routing.events import Event
+from routing.hub import KINDS
 
 QUIET: Final = frozenset({"call.started", "call.answered", "agent.state", "direct.expired", "callback.due"})
 """Kinds of event that are only logged at level debug: the line at the end of a call says it all."""
 ALARMS: Final = frozenset({"alarm.raised", "alarm.cleared"})
 """Kinds that are logged before their commit, which may be what the alarm is about."""
-HEARD: Final[dict[str, frozenset[str] | None]] = {
-    "debug": None,
-    "info": frozenset({
-        "call.ended", "direct.created", "direct.refreshed", "direct.used", "direct.removed", "callback.queued",
-        "callback.assigned", "callback.released", "callback.attempted", "callback.connected", "callback.done",
-        "callback.failed", "callback.expired", "callback.cancelled", "ticket.opened"}),
-}
+_SHOWN: Final[dict[str, frozenset[str] | None]] = {"debug": None, "info": frozenset(KINDS) - QUIET - ALARMS}
 """Kinds of event that a log level shows, alarms apart; None: all; a level that is missing: none."""
 SILENT: Final[tuple[object, ...]] = (None, "", [], ())
 """Values that say nothing in a line."""
 PLACES_LIMIT: Final = 1_000
 """Places of caught bugs that are remembered, so that each trace is written once."""
+
+
+def kinds_at(level: log.Level) -> frozenset[str] | None:
+    """Return the kinds of event that have a line at a level of the log; None: all."""
+    return _SHOWN.get(level, frozenset())
 
 
 class LogJournal:
@@ -60,8 +60,8 @@ class LogJournal:
         write = self._log.warning if event.kind == "alarm.raised" else self._log.info
         write(event.kind, **{key: value for key, value in event.data.items() if value is not None})
 
-    def events(self, events: Sequence[Event]) -> None:
-        """Write committed facts; alarms were written already."""
+    def on_events(self, events: Sequence[Event]) -> None:
+        """See Listener. Write committed facts; alarms were written already."""
         for event in events:
             if event.kind in ALARMS:
                 continue

@@ -110,9 +110,9 @@ class Services:
         self._do("presence", lambda: self._watching.peer_state(side, name, up))
         self._do("registration", lambda: self._registrations.peer_state(side, name, up))
 
-    def committed(self, events: Sequence[Event]) -> None:
-        """Take note of what was committed."""
-        if self._deliveries is not None and any(event.kind == "ticket.opened" for event in events):
+    def on_events(self, events: Sequence[Event]) -> None:
+        """See Listener: of tickets that were opened, which are to be delivered."""
+        if self._deliveries is not None:
             self._deliveries.poke()
 
     def end_call(self, call: Call) -> bool:

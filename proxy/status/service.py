@@ -7,7 +7,7 @@ an alarm, and is tried again; it never reaches the daemon.
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -15,6 +15,7 @@ import structlog
 from proxy.core.counters import Counters
 from proxy.status.commands import Commands
 from proxy.status.source import HttpSettings, MqttSettings, StatusSource
+from routing.events import Event
 
 if TYPE_CHECKING:
     from proxy.status.broker import EmbeddedBroker
@@ -75,6 +76,10 @@ class StatusService:
         self._call(self._set_stopping)
         self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    def on_events(self, events: Sequence[Event]) -> None:
+        """See Listener. What is published is read from the outbox."""
+        self.committed()
 
     def committed(self) -> None:
         """New events stand in the outbox. Cheap; any thread."""

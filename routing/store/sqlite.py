@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from routing.events import Event
+from routing.hub import Committed
 from routing.ids import floor7
 from routing.rows import AttemptRow, CallRow, PolicyVersion, Record, StandingAlarm
 from routing.storage import LOSS, Counts, Fault, Forgotten, StoreError
@@ -21,7 +22,7 @@ from routing.store.callback_reads import CallbackReads
 from routing.store.database import LOG_KEPT, Database, is_odd
 from routing.store.salvage import is_broken
 from routing.store.writer import Hooks, Queued, Wish, Writer
-from routing.writes import ForgetEvents, RemoveRecord, SavePolicy, Unit
+from routing.writes import EMPTY_UNIT, ForgetEvents, RemoveRecord, SavePolicy, Unit
 
 READ_BUSY: Final = 0.005
 """Seconds that a read may wait for a lock: a call waits with it. Readers in WAL mode hardly ever meet one."""
@@ -51,15 +52,14 @@ class SqliteStore(CallbackReads):
     """`storage.Store` on a file. Never raises on opening: a database in trouble heals behind us."""
 
     def __init__(self, path: Path, post: Callable[[Done], object], clock: Callable[[], float], node: str,
-                 outbox: bool = True, steady: Callable[[], float] = time.monotonic) -> None:
+                 events: Committed, steady: Callable[[], float] = time.monotonic) -> None:
         """`post` runs a function in the proxy's thread, from any thread; `clock` gives seconds since the epoch,
-        `steady` seconds of a clock that is never set.
+        `steady` seconds of a clock that is never set. `events` hears, in the proxy's thread, what was committed.
         """
-        self.outbox = outbox
         self.on_fault: Callable[[Fault], None] = _ignore
-        self.on_events: Callable[[Sequence[Event]], None] = _ignore
         self.on_anew: Callable[[], None] = _nothing
         self._post, self._clock, self._node = post, clock, node
+        self._events = events
         self._steady = steady
         self._database = Database(path, clock, steady)
         self._reader: sqlite3.Connection | None = None
@@ -72,7 +72,7 @@ class SqliteStore(CallbackReads):
         self._well_since: float | None = None
         """Since when all is well though the alarm is still up."""
         self._policy: str | None = None
-        self._writer = Writer(self._database, outbox, Hooks(
+        self._writer = Writer(self._database, events.outbox, Hooks(
             committed=lambda batch, events, refused: self._tell(partial(self._committed, batch, events, refused)),
             withdrawn=lambda promises: self._tell(partial(self._settle, promises, None)),
             anew=lambda: self._tell(lambda: self.on_anew()),
@@ -228,6 +228,10 @@ class SqliteStore(CallbackReads):
         if done is not None and not wait:
             done()
 
+    def settled(self, done: Done) -> None:
+        """See Store. Units are committed in their order, so an empty one comes after all that was put."""
+        self.put(EMPTY_UNIT, done)
+
     def commit(self, unit: Unit, done: Told) -> None:
         """See Store."""
         self._promise(unit, None, done)
@@ -286,7 +290,7 @@ class SqliteStore(CallbackReads):
 
     def backlog(self) -> tuple[int, int]:
         """Return how many units wait for the database, and how many events in it for the broker. Cheap."""
-        waiting = self._database.seq - self._database.first_seq + 1 if self.outbox else 0
+        waiting = self._database.seq - self._database.first_seq + 1 if self._events.outbox else 0
         return len(self._writer), max(waiting, 0)
 
     def close(self) -> None:
@@ -305,7 +309,7 @@ class SqliteStore(CallbackReads):
     def _committed(self, batch: Sequence[Queued], events: Sequence[Event], refused: frozenset[int]) -> None:
         self._uncover(batch)
         if events:
-            self.on_events(events)
+            self._events.on_committed(events)
         self._settle(batch, refused)
 
     def _settle(self, batch: Sequence[Queued], refused: frozenset[int] | None) -> None:

@@ -48,6 +48,7 @@ LAYERS = {
     "routing.ids": 0,
     "routing.events": 0,
     "routing.facts": 1,
+    "routing.hub": 1,
     "routing.figures": 1,
     "routing.writes": 1,
     "routing.storage": 2,

@@ -36,6 +36,7 @@ from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.process import Process
 from tests.kit.rtp_phone import PAYLOAD_TYPES, PTIME
 from tests.kit.site import SHARED
+from tests.kit.told import Told
 from tests.kit.waiting import eventually
 
 FIRST_AGENT = 200
@@ -64,7 +65,7 @@ class Measured(Boomerang):
 def promise(path: Path, count: int) -> None:
     """Put open tasks into a database, all of them due."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    store = SqliteStore(path, lambda done: done(), time.time, "edge1", outbox=False)
+    store = SqliteStore(path, lambda done: done(), time.time, "edge1", Told(outbox=False))
     now = time.time()
     for first in range(0, count, CHUNK):
         store.put(Unit((*(

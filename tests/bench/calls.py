@@ -31,6 +31,7 @@ from routing.writes import Unit
 from tests.kit.boomerang import Boomerang
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.process import Process
+from tests.kit.told import Told
 from tests.kit.waiting import eventually
 
 SCENARIOS = Path(__file__).parents[1] / "peers" / "sipp"
@@ -76,7 +77,7 @@ def memory_mb(leader: int) -> float:
 def fill(path: Path, records: int) -> None:
     """Put live direct callbacks into a database; none of them belongs to a caller of this bench."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    store = SqliteStore(path, lambda done: done(), time.time, "bench", outbox=False)
+    store = SqliteStore(path, lambda done: done(), time.time, "bench", Told(outbox=False))
     now = time.time()
     for first in range(0, records, CHUNK):
         store.put(Unit((*(

@@ -31,6 +31,7 @@ from config.problem import ConfigError, Problem
 from proxy.cli import app
 from proxy.control import ControlError, ControlServer, with_moments
 from routing.store.sqlite import SqliteStore
+from tests.kit.told import Told
 
 NODE = '[node]\nname = "edge1"\ndata = "."\n'
 GOOD = NODE + '[[listen]]\nuri = "udp://127.0.0.1:5060"\n[trunk.a]\npeers = ["sip:a"]\n[pbx.b]\npeers = ["sip:b"]\n'
@@ -490,7 +491,7 @@ def test_a_policy_file_that_is_not_in_force_is_named(run: Run, tmp_path: Path) -
     text = '[direct_callback]\ntype = 2\n'
     (tmp_path / "policy.toml").write_text(text)
     (tmp_path / "boomerang.toml").write_text(GOOD + '[policy]\nseed = "policy.toml"\n')
-    store = SqliteStore(tmp_path / "boomerang.db", lambda what: what(), lambda: 0.0, "edge1")
+    store = SqliteStore(tmp_path / "boomerang.db", lambda what: what(), lambda: 0.0, "edge1", Told())
     store.save_policy(text, 1.0)
     store.close()
     assert json.loads(run("check", "boomerang.toml", "--json").stdout) == []

@@ -22,6 +22,7 @@ from routing.ids import uuid7
 from routing.ledger import Ledger
 from routing.store.sqlite import SqliteStore
 from routing.writes import Unit
+from tests.kit.told import Told
 from tests.routing.store.rows import a_line, a_task, an_attempt
 
 CALLS = 5000
@@ -50,7 +51,7 @@ class Bench:
     def __init__(self, path: Path) -> None:
         self.posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.path = path
-        self.store = SqliteStore(path, self.posted.put, time.time, "bench")
+        self.store = SqliteStore(path, self.posted.put, time.time, "bench", Told())
         policy = parse_policy('region = "HU"\n[number."+3614445555"]\nkind = "shared"\n')
         pbx = PbxFacts.of("^[2-7][0-9]{2}$", ("X-Agent", "P-Asserted-Identity", "From"))
         self.ledger = Ledger(self.store, policy, {"office": pbx}, "bench", os.urandom)

@@ -192,9 +192,7 @@ class MemoryCallbacks:
 class MemoryStore(MemoryCallbacks):
     def __init__(self) -> None:
         super().__init__()
-        self.outbox = True
         self.on_fault: Callable[[Fault], None] = lambda fault: None
-        self.on_events: Callable[[Sequence[Event]], None] = lambda events: None
         self.on_anew: Callable[[], None] = lambda: None
         self.alarms: dict[str, StandingAlarm] = {}
         self.broken = False
@@ -227,6 +225,9 @@ class MemoryStore(MemoryCallbacks):
 
     def count_records(self) -> int:
         return len(self.direct)
+
+    def settled(self, done: Callable[[], None]) -> None:
+        self.put(Unit(), done)
 
     def put(self, unit: Unit, done: Callable[[], None] | None = None) -> None:
         self.rows.update((row.id, row) for row in unit.of(CallRow))

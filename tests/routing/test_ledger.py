@@ -577,10 +577,10 @@ def test_the_invite_with_credentials_is_the_same_call(world: World) -> None:
 
 
 def test_only_what_somebody_listens_to_is_told(world: World) -> None:
-    world.ledger.listen_to(frozenset({"direct.created"}))
+    world.interest.wanted = frozenset({"direct.created"})
     world.dial("201")
     assert [kind for kind, _ in world.told()] == ["direct.created"]
-    world.ledger.listen_to(frozenset())
+    world.interest.wanted = frozenset()
     world.customer_calls(talk=60)
     assert world.told("call.started", "call.answered", "call.ended", "agent.state", "direct.removed") == []
     assert world.store.records(CUSTOMER) == []

@@ -16,6 +16,7 @@ from routing.ledger import Ledger
 from routing.rows import EndedBy
 from routing.store.sqlite import SqliteStore
 from routing.writes import Unit
+from tests.kit.told import Told
 
 BEGIN = 1_790_000_000.0
 CUSTOMER = "+36201234567"
@@ -66,6 +67,13 @@ class Loop:
                 raise AssertionError("it did not come") from None
 
 
+class Wanted:
+    """`routing.hub.Interest`: which events are made; None: all."""
+
+    def __init__(self) -> None:
+        self.wanted: frozenset[str] | None = None
+
+
 class World:
     """One node. Each method that makes a call plays the whole of it."""
 
@@ -74,13 +82,14 @@ class World:
         self.path = folder / "boomerang.db"
         self.loop = Loop()
         self.now = BEGIN
-        self.events: list[Event] = []
+        self.interest = Wanted()
         self.alarms: list[Event] = []
-        self.store = SqliteStore(self.path, self.loop.post, lambda: self.now, "edge1", outbox)
-        self.store.on_events = self.events.extend
+        told = Told(outbox)
+        self.events = told.events
+        self.store = SqliteStore(self.path, self.loop.post, lambda: self.now, "edge1", told)
         pbx = PbxFacts.of("^[2-7][0-9]{2}$", ("X-Agent", "P-Asserted-Identity", "Remote-Party-ID", "From"), answers)
         self.ledger = Ledger(self.store, parse_policy(policy.replace("{direct}", direct)),
-                             {"office": pbx, "branch": pbx}, "edge1", os.urandom)
+                             {"office": pbx, "branch": pbx}, "edge1", os.urandom, self.interest)
         self.ledger.on_alarm = self.alarms.append
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from config.policy import parse_policy
 from routing.ledger import Ledger
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
+from tests.kit.told import Told
 from tests.kit.waiting import eventually
 
 NOW = 1_795_000_000.0
@@ -20,7 +21,7 @@ class OnDisk:
     def __init__(self, path: Path, policy: str) -> None:
         self.path = path
         self.loop: asyncio.AbstractEventLoop | None = None
-        self.store = SqliteStore(path, self.post, lambda: NOW, "edge1")
+        self.store = SqliteStore(path, self.post, lambda: NOW, "edge1", Told())
         eventually(lambda: self.store.well, "the database is open")
         self.ledger = Ledger(self.store, parse_policy(policy), {}, "edge1", os.urandom)
         self.reader = Reader(path, "edge1", strict=True)

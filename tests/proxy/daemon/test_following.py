@@ -13,8 +13,11 @@ from proxy import log
 from proxy.control import ControlError
 from proxy.daemon import following
 from proxy.daemon.following import EventFollowing
-from proxy.daemon.journal import HEARD
+from proxy.daemon.journal import kinds_at
+from proxy.log import Level
 from routing.events import Event
+from routing.hub import EventHub
+from tests.kit.told import Told
 
 
 @pytest.fixture
@@ -30,26 +33,31 @@ def written() -> Iterator[io.StringIO]:
     root.setLevel(before[1])
 
 
-class Ledger:
-    """Remembers which kinds are made."""
+class Faults:
+    """`routing.hub.Faults`, of which none may come."""
 
-    def __init__(self) -> None:
-        self.kinds: list[frozenset[str] | None] = []
+    def failure(self, where: str, error: BaseException, call: str = "") -> None:
+        raise AssertionError(where) from error
 
-    def listen_to(self, kinds: frozenset[str] | None) -> None:
-        self.kinds.append(kinds)
+
+class Followed:
+    """The hub of a daemon whose log is at a level, and its verbs."""
+
+    def __init__(self, level: Level, outbox: bool) -> None:
+        self.hub = EventHub(Faults(), outbox)
+        self.verbs = EventFollowing(level, self.hub, self.hub.listen("log", Told(), kinds_at(level)))
 
 
 def event(kind: str, number: int = 1) -> Event:
     return Event(kind, 1.5, f"id{number}", {"customer": "+36201234567"}, "edge1", number)
 
 
-async def read(hub: EventFollowing, kinds: Any, *events: Event) -> list[dict[str, Any]]:
+async def read(of: Followed, kinds: Any, *events: Event) -> list[dict[str, Any]]:
     """Follow, have these happen, and give what came."""
-    stream = hub.events({"kinds": kinds})
+    stream = of.verbs.events({"kinds": kinds})
     await anext(stream)
-    hub.told(events)
-    hub.told([event("alarm.cleared", 99), event("alarm.raised", 99)])
+    of.hub.on_committed(events)
+    of.hub.on_committed([event("alarm.cleared", 99), event("alarm.raised", 99)])
     found = []
     async for item in stream:
         if item["seq"] == 99:
@@ -64,7 +72,7 @@ async def read(hub: EventFollowing, kinds: Any, *events: Event) -> list[dict[str
     (["ticket.*", "alarm"], [3]),
 ])
 def test_events_are_followed_by_kind(kinds: Any, seen: list[int]) -> None:
-    hub = EventFollowing("info", True, Ledger().listen_to)
+    hub = Followed("info", True)
     happened = [event("call.started", 1), event("call.ended", 2), event("ticket.opened", 3)]
     found = asyncio.run(read(hub, kinds, *happened))
     assert [item["seq"] for item in found] == seen
@@ -76,19 +84,19 @@ def test_events_are_followed_by_kind(kinds: Any, seen: list[int]) -> None:
 @pytest.mark.parametrize("kinds", [["nothing"], ["call."], "call", [1], ["call"] * 101, ["calls"]])
 def test_a_kind_that_there_is_not_is_refused(kinds: Any) -> None:
     with pytest.raises(ControlError, match="kinds: "):
-        asyncio.run(read(EventFollowing("info", True, Ledger().listen_to), kinds))
+        asyncio.run(read(Followed("info", True), kinds))
 
 
 def test_what_nobody_reads_is_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "QUEUE_LIMIT", 2)
 
     async def play() -> list[dict[str, Any]]:
-        hub = EventFollowing("info", True, Ledger().listen_to)
-        stream = hub.events({})
+        of = Followed("info", True)
+        stream = of.verbs.events({})
         await anext(stream)
-        hub.told([event("call.started", number) for number in range(1, 6)])
+        of.hub.on_committed([event("call.started", number) for number in range(1, 6)])
         first = [await anext(stream), await anext(stream)]
-        hub.told([event("call.started", 6)])
+        of.hub.on_committed([event("call.started", 6)])
         return [*first, await anext(stream)]
 
     found = asyncio.run(play())
@@ -96,34 +104,40 @@ def test_what_nobody_reads_is_left_out_and_counted(monkeypatch: pytest.MonkeyPat
 
 
 def test_events_are_made_for_whoever_follows_and_no_longer() -> None:
-    ledger = Ledger()
-    hub = EventFollowing("info", False, ledger.listen_to)
-    assert ledger.kinds == [HEARD["info"]]
-    asyncio.run(read(hub, ["agent", "alarm"]))
-    assert ledger.kinds[1:] == [None, HEARD["info"]]
-    all_the_time = Ledger()
-    hub = EventFollowing("info", True, all_the_time.listen_to)
-    asyncio.run(read(hub, None))
-    assert set(all_the_time.kinds) == {None}
+    of = Followed("info", False)
+    assert of.hub.wanted == kinds_at("info")
+
+    async def follow() -> None:
+        stream = of.verbs.events({"kinds": ["agent", "alarm"]})
+        await anext(stream)
+        assert of.hub.wanted == (kinds_at("info") or frozenset()) | {"agent.state", "alarm.raised", "alarm.cleared"}
+        await stream.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+    asyncio.run(follow())
+    assert of.hub.wanted == kinds_at("info")
+    of = Followed("info", True)
+    wanted = [of.hub.wanted]
+    asyncio.run(read(of, None))
+    assert [*wanted, of.hub.wanted] == [None, None], "MQTT hears all, all the time"
 
 
 def test_the_level_is_set_while_it_runs(written: io.StringIO) -> None:
-    ledger, said = Ledger(), structlog.get_logger()
-    hub = EventFollowing("info", False, ledger.listen_to)
+    of, said = Followed("info", False), structlog.get_logger()
+    hub = of.verbs
     said.debug("one")
     said.info("two")
     assert hub.log_level({}) == {"level": "info"}
     assert hub.log_level({"level": "debug"}) == {"level": "debug"}
     said.debug("three")
     logging.getLogger("library").debug("four")
-    assert ledger.kinds[-1:] == [None], "every event has a line at this level"
+    wanted = [of.hub.wanted]
     assert hub.log_level({"level": "error"}) == {"level": "error"}
     said.warning("five")
     logging.getLogger("library").warning("six")
     said.error("seven")
     words = [line.split()[2] for line in written.getvalue().splitlines()]
     assert words == ["two", "three", "library", "seven"]
-    assert ledger.kinds[-1] == frozenset()
+    assert [*wanted, of.hub.wanted] == [None, frozenset()], "every event has a line at level debug, and none at error"
     with pytest.raises(ControlError, match="'loud' is none of debug, info, warning, error"):
         hub.log_level({"level": "loud"})
     assert hub.log_level({}) == {"level": "error"}

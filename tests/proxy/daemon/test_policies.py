@@ -11,6 +11,7 @@ from config.policy import Policy
 from proxy.daemon.policies import Policies
 from routing.callbacks.guard import Gate
 from routing.store.sqlite import SqliteStore
+from tests.kit.told import Told
 
 NODE = """[node]
 data = "."
@@ -29,7 +30,7 @@ CALLED_BACK = '[group.sales]\ntarget = "600"\nmissed_callback = { enabled = true
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "boomerang.db", lambda what: what(), lambda: 0.0, "edge1")
+    store = SqliteStore(tmp_path / "boomerang.db", lambda what: what(), lambda: 0.0, "edge1", Told())
     yield store
     store.close()
 

@@ -22,6 +22,7 @@ from proxy.status.connections import Connections
 from proxy.status.door import Door
 from proxy.status.policy_api import UPLOADS
 from routing.store.sqlite import SqliteStore
+from tests.kit.told import Told
 from tests.kit.waiting import eventually
 from tests.proxy.daemon.on_disk import NOW, OnDisk
 
@@ -87,7 +88,7 @@ def test_what_is_read_may_be_put_back(node: Node) -> None:
             put = await client.put("/policy", content=changed.encode(), headers={"Content-Type": "application/toml"})
             assert (put.status_code, put.json()) == (200, {"changes": changes})
         assert (await client.get("/policy")).text == changed
-        fresh = SqliteStore(node.path, lambda what: what(), lambda: NOW, "edge1")
+        fresh = SqliteStore(node.path, lambda what: what(), lambda: NOW, "edge1", Told())
         try:
             eventually(lambda: fresh.well, "the database is open")
             assert fresh.load_policy() == changed, "an answer is given once it is kept"

@@ -24,6 +24,7 @@ from routing.store.sqlite import SqliteStore
 from routing.teller import Teller
 from routing.writes import Unit
 from tests.kit.ports import free_port
+from tests.kit.told import Told
 from tests.proxy.delivery.receivers import GOOD, Hook, Post, mail_server, web_server
 from tests.routing.store.rows import a_delivery, a_task, a_ticket
 from tests.routing.world import BEGIN, PATIENCE, Loop
@@ -38,7 +39,7 @@ class Office:
         self.now = BEGIN
         self.loop = Loop()
         self.alarms: list[tuple[str, str | None]] = []
-        self.store = SqliteStore(folder / "boomerang.db", self.loop.post, lambda: self.now, "edge1")
+        self.store = SqliteStore(folder / "boomerang.db", self.loop.post, lambda: self.now, "edge1", Told())
         channels = TicketChannels.model_validate(settings)
         self.deliveries = Deliveries(folder / "boomerang.db", "edge1", channels, self.store, self.loop.post,
                                      lambda name, text: self.alarms.append((name, text)), lambda: self.now)

@@ -13,12 +13,13 @@ from config.policy import parse_policy
 from proxy.status import asyncapi, callback_models, payload
 from proxy.status.event_models import DATA, check_event
 from proxy.status.source import PeerState
-from routing.events import Event, Kind
+from routing.events import Kind
 from routing.facts import Ending, Identity, NewCall
 from routing.identity import PbxFacts
 from routing.ledger import Ledger
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
+from tests.kit.told import Told
 from tests.kit.waiting import eventually
 
 POLICY = parse_policy("""
@@ -46,9 +47,9 @@ class Office:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.told: list[Event] = []
-        self.store = SqliteStore(path, lambda function: function(), lambda: DAY, "edge1")
-        self.store.on_events = self.told.extend
+        told = Told()
+        self.told = told.events
+        self.store = SqliteStore(path, lambda function: function(), lambda: DAY, "edge1", told)
         pbx = {"office": PbxFacts.of("[2-7][0-9]{2}", ("From",))}
         self.ledger = Ledger(self.store, POLICY, pbx, "edge1", os.urandom)
         self._calls = 0

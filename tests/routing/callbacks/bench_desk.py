@@ -23,6 +23,7 @@ from routing.rows import LegRow
 from routing.store.sqlite import SqliteStore
 from routing.teller import Teller
 from routing.writes import Unit
+from tests.kit.told import Told
 
 GROUPS = 10
 TURNS = 200
@@ -78,7 +79,7 @@ class Bench:
     def __init__(self, path: Path, agents: int, responsible: str = "none") -> None:
         self.posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.now = 1_795_431_600.0
-        self.store = SqliteStore(path, self.posted.put, lambda: self.now, "bench")
+        self.store = SqliteStore(path, self.posted.put, lambda: self.now, "bench", Told())
         self.floor, self.runner = Floor(), Runner()
         self.desk = Desk(self.store, policy(agents, responsible), "bench", Teller("bench", os.urandom), self.floor,
                          os.urandom)

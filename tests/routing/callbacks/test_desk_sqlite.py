@@ -13,6 +13,7 @@ from routing.rows import LegRow, Step
 from routing.store.sqlite import SqliteStore
 from routing.teller import Teller
 from routing.writes import Unit
+from tests.kit.told import Told
 from tests.routing.callbacks.shop import CUSTOMER, MONDAY_NOON, OTHER, OURS, Floor, Shop
 from tests.routing.world import Loop
 
@@ -24,7 +25,7 @@ class Node:
 
     def __init__(self, path: Path) -> None:
         self.loop, self.now = Loop(), MONDAY_NOON
-        self.store = SqliteStore(path, self.loop.post, lambda: self.now, "edge1")
+        self.store = SqliteStore(path, self.loop.post, lambda: self.now, "edge1", Told())
         self.desk = Desk(self.store, parse_policy(Shop.write(tickets="true")), "edge1", Teller("edge1", NOISE), Floor(),
                          NOISE)
         self.orders: list[Order] = []

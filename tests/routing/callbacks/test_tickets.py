@@ -26,7 +26,7 @@ from routing.teller import Teller
 from routing.writes import TICKET_NUMBER, Unit
 from tests.routing.memory_store import MemoryStore
 from tests.routing.store.rows import a_task
-from tests.routing.world import BEGIN, CUSTOMER, SHARED
+from tests.routing.world import BEGIN, CUSTOMER, SHARED, Wanted
 
 VALUES = {"number": "+36201234567", "group": "sales", "agent": "201", "time": "2026-09-21 15:33",
           "reason": "not reached"}
@@ -121,8 +121,9 @@ def test_the_event_gets_its_number_when_it_is_stored() -> None:
 
 
 def test_no_event_where_nobody_listens() -> None:
-    teller = Teller("edge1", os.urandom)
-    teller.wanted = frozenset({"call.ended"})
+    interest = Wanted()
+    interest.wanted = frozenset({"call.ended"})
+    teller = Teller("edge1", os.urandom, interest)
     _, unit = TicketOffice(teller, Names(os.urandom).new).open(a_task(), "guard", "x", ZONE, BEGIN)
     assert unit.of(Event) == ()
 

@@ -14,6 +14,7 @@ import pytest
 from routing.store import writer
 from routing.store.sqlite import SqliteStore
 from routing.writes import Unit
+from tests.kit.told import Told
 from tests.routing.store.rows import a_line, a_task, an_attempt
 from tests.routing.store.test_faults import alarms, held, until_healed, until_raised
 from tests.routing.store.test_sqlite import event
@@ -53,8 +54,9 @@ import sys, threading, time
 from pathlib import Path
 from routing.writes import Unit
 from routing.store.sqlite import SqliteStore
+from tests.kit.told import Told
 from tests.routing.store.rows import an_attempt
-store = SqliteStore(Path(sys.argv[1]), lambda function: function(), time.time, sys.argv[2])
+store = SqliteStore(Path(sys.argv[1]), lambda function: function(), time.time, sys.argv[2], Told())
 tasks = store.open_tasks()
 said = []
 sys.stdin.readline()
@@ -316,7 +318,7 @@ def test_the_do_not_call_list_is_written_as_numbers_are_read_now(
 
 def test_closing_refuses_nobody_who_can_be_served(tmp_path: Path) -> None:
     said: list[bool] = []
-    store = SqliteStore(tmp_path / "boomerang.db", lambda function: function(), lambda: BEGIN, "edge1")
+    store = SqliteStore(tmp_path / "boomerang.db", lambda function: function(), lambda: BEGIN, "edge1", Told())
     store.commit(Unit((a_task(),)), said.append)
     store.close()
     assert said == [True]
@@ -327,8 +329,9 @@ import sys, time
 from pathlib import Path
 from routing.writes import Unit
 from routing.store.sqlite import SqliteStore
+from tests.kit.told import Told
 from tests.routing.store.rows import a_line, a_task, an_attempt
-store = SqliteStore(Path(sys.argv[1]), lambda function: function(), time.time, "edge1")
+store = SqliteStore(Path(sys.argv[1]), lambda function: function(), time.time, "edge1", Told())
 task = a_task()
 store.put(Unit((task,)))
 attempt = an_attempt(task)

@@ -14,6 +14,7 @@ from routing.store import database, sqlite, writer
 from routing.store.sqlite import CALM, HANG, SqliteStore
 from routing.writes import SavePolicy, Unit
 from tests.kit.sick_disk import LIBRARY, SickDisk, sick_disk
+from tests.kit.told import Told
 from tests.kit.waiting import eventually
 from tests.routing.store.rows import a_task, an_attempt
 from tests.routing.store.test_faults import held
@@ -27,7 +28,7 @@ class Watched:
         self.now = 1000.0
         self.posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.path = folder / "boomerang.db"
-        self.store = SqliteStore(self.path, self.posted.put, lambda: BEGIN, "edge1", steady=lambda: self.now)
+        self.store = SqliteStore(self.path, self.posted.put, lambda: BEGIN, "edge1", Told(), steady=lambda: self.now)
         self.faults: list[Fault] = []
         self.store.on_fault = self.faults.append
 

@@ -15,6 +15,7 @@ from routing.store import schema, writer
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
 from routing.writes import RemoveRecord, Unit
+from tests.kit.told import Told
 from tests.routing.memory_store import MemoryStore
 from tests.routing.world import BEGIN, CUSTOMER, World
 
@@ -233,7 +234,8 @@ def test_a_closed_store_leaves_one_file(worlds: Worlds, tmp_path: Path) -> None:
 
 
 def test_closing_in_trouble_ends(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "missing" / "boomerang.db", lambda function: function(), lambda: BEGIN, "edge1")
+    store = SqliteStore(tmp_path / "missing" / "boomerang.db", lambda function: function(), lambda: BEGIN, "edge1",
+                        Told())
     with pytest.raises(StoreError):
         store.records(CUSTOMER)
     store.put(Unit((record(),)))
@@ -244,7 +246,7 @@ def test_a_loop_that_is_closed_is_no_trouble(tmp_path: Path) -> None:
     def closed(function: object) -> None:
         raise RuntimeError("Event loop is closed")
 
-    store = SqliteStore(tmp_path / "boomerang.db", closed, lambda: BEGIN, "edge1")
+    store = SqliteStore(tmp_path / "boomerang.db", closed, lambda: BEGIN, "edge1", Told())
     store.put(Unit((record(),)))
     store.close()
     with sqlite3.connect(tmp_path / "boomerang.db") as db:
