@@ -62,13 +62,17 @@ from proxy.status.service import StatusService
 from proxy.status.source import PeerState, RunState
 from proxy.transports.network import Network
 from proxy.transports.resolver import Resolver
+from routing.alarms import Alarms
+from routing.desk_listener import DeskListener
 from routing.events import Event
 from routing.hub import EventHub
 from routing.ids import Names
 from routing.ledger import Ledger
+from routing.route import Rules
 from routing.store import backup
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
+from routing.teller import Teller
 
 TIMER_GRAIN: Final = 0.05
 """Seconds; timers that are due closer together share one wake-up. A tenth of T1: no far end can tell."""
@@ -151,13 +155,15 @@ class Daemon:
         logged = self.hub.listen("log", self.journal, kinds_at(config.log.level))
         self.following = EventFollowing(config.log.level, self.hub, logged)
         self.store = SqliteStore(database, self._post, time.time, config.node.name, self.hub)
-        self.ledger = Ledger(self.store, Policy(), building.pbx_facts(config), config.node.name, os.urandom, self.hub)
+        self.teller = Teller(config.node.name, os.urandom, self.hub)
+        alarms = Alarms(self.store, self.teller, self._alarm)
+        self.desk = DeskListener(alarms, lambda error: self.journal.failure("callbacks", error))
+        self.ledger = Ledger(self.store, Rules(Policy(), building.pbx_facts(config)), self.teller, alarms, self.desk)
         self.source = DaemonSource(config.node.name, self.ledger, self.store,
                                    Reader(database, config.node.name), self.loop.call_soon_threadsafe, time.time)
         self.policies = Policies(config, self.store, self._set_policy)
-        self.ledger.on_alarm = self._alarm  # before the first look into the database, which may be in trouble
         if key.replaced is not None:
-            self.ledger.stand(KEY_REPLACED, key.replaced, time.time())
+            self.ledger.alarms.stand(KEY_REPLACED, key.replaced, time.time())
         self._set_policy(self.policies.first())
         restored = self.ledger.restore(time.time())
         if restored:
@@ -234,15 +240,15 @@ class Daemon:
     def _start_services(self) -> None:
         """What stands beside the proxy path: without it calls pass all the same."""
         try:
-            self.services = Services(self.config, self.proxy, self.network.listeners[0], self.ledger, self.store,
-                                     self._post, os.urandom)
+            self.services = Services(self.config, self.proxy, self.network.listeners[0], self.ledger, self.desk,
+                                     self.teller, self.store, self._post, os.urandom)
             self.services.start()
             if self.services.callbacks is not None:
                 self.source.callbacks = self.services.callbacks.desk.figures
             self.hub.listen("deliveries", self.services, ("ticket.opened",))
         except Exception as error:
             self.journal.failure("services", error)
-            self.ledger.alarm("callbacks", f"callbacks cannot be started: {error}", time.time())
+            self.ledger.alarms.report("callbacks", f"callbacks cannot be started: {error}", time.time())
 
     def _handlers(self) -> dict[str, Handler]:
         """Everything that can be asked of this process from outside."""
@@ -275,11 +281,11 @@ class Daemon:
         try:
             made = await self.control.stand()
         except ControlError as error:
-            self.ledger.alarm("control", str(error), time.time())
+            self.ledger.alarms.report("control", str(error), time.time())
             return
         if made and self.source.state != "starting":
             self.log.warning("control_socket_made_again", path=str(self.config.socket))
-        self.ledger.alarm("control", None, time.time())
+        self.ledger.alarms.report("control", None, time.time())
 
     async def _keep_control(self) -> None:
         while True:
@@ -378,10 +384,10 @@ class Daemon:
         if lost > counters.log_lines_lost:
             counters.log_lines_lost = lost
             self._log_calm_at = now + LOG_CALM
-            self.ledger.alarm("log", "nobody reads the log: lines are lost", time.time())
+            self.ledger.alarms.report("log", "nobody reads the log: lines are lost", time.time())
         elif self._log_calm_at and now >= self._log_calm_at:
             self._log_calm_at = 0.0
-            self.ledger.alarm("log", None, time.time())
+            self.ledger.alarms.report("log", None, time.time())
 
     def _sweep(self) -> None:
         self.ledger.sweep(time.time())
@@ -404,16 +410,16 @@ class Daemon:
         late = lag > LAG_OVERLOAD
         if late and before and not self.proxy.overloaded:
             self.proxy.overloaded = True
-            self.ledger.alarm("overload", f"the loop is {lag:.1f} s late: new calls get 503", time.time())
+            self.ledger.alarms.report("overload", f"the loop is {lag:.1f} s late: new calls get 503", time.time())
         elif lag < LAG_CALM:
             self.proxy.overloaded = False
         now, refused = self.loop.time(), self.proxy.counters.refused.get("overload", 0)
         if refused > self._refused_for_overload:
             self._refused_for_overload = refused
             self._overload_until = now + OVERLOAD_CALM
-            self.ledger.alarm("overload", "more calls come than can be carried: new ones get 503", time.time())
+            self.ledger.alarms.report("overload", "more calls come than can be carried: new ones get 503", time.time())
         elif not self.proxy.overloaded and now >= self._overload_until:
-            self.ledger.alarm("overload", None, time.time())
+            self.ledger.alarms.report("overload", None, time.time())
         return late
 
     # -- what others ask
@@ -430,7 +436,7 @@ class Daemon:
             return
         self.source.peers[(side, name)] = state
         text = None if up else f"no address of {side}.{name} answers: its calls get 503"
-        self.ledger.alarm(f"{side}_{name}", text, now)
+        self.ledger.alarms.report(f"{side}_{name}", text, now)
         self.ledger.tell(f"{side}.state", peer_event_data(name, state), now)
 
     def _name_of(self, transport: str, host: str, port: int) -> str:

@@ -47,6 +47,10 @@ class PbxFacts:
         return cls(re.compile(extensions), tuple(name.lower() for name in agent_from), answers)
 
 
+NO_PBX: Final = PbxFacts.of("(?!)", ())
+"""A PBX that is not configured: nobody is its agent."""
+
+
 class Proof(NamedTuple):
     """An agent, and what shows that it is that one."""
 

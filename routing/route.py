@@ -6,14 +6,14 @@
 - Everything else passes as it came.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
 from config.policy import SHARED, Number, Policy
 from routing.direct import choose
 from routing.facts import NORMAL_TARGETS, Decision, NewCall, Target
-from routing.identity import PbxFacts, Proof, is_agent
+from routing.identity import NO_PBX, PbxFacts, Proof, is_agent
 from routing.numbers import Numbers
 from routing.rows import Record
 
@@ -25,15 +25,31 @@ DIALLED_MAX: Final = 64
 
 
 class Rules:
-    """The policy in force, with what follows from it worked out."""
+    """The policy in force, with what follows from it worked out, and what is configured of each PBX."""
 
-    __slots__ = ("numbers", "policy", "targets")
+    __slots__ = ("numbers", "pbxs", "policy", "targets")
 
-    def __init__(self, policy: Policy, numbers: Numbers | None = None) -> None:
+    def __init__(self, policy: Policy, pbxs: Mapping[str, PbxFacts]) -> None:
+        """`pbxs`: by name."""
+        self.pbxs = pbxs
+        self.numbers = Numbers(policy.region)
+        self.set_policy(policy)
+
+    def set_policy(self, policy: Policy) -> None:
+        """Put a policy in force."""
         self.policy = policy
-        self.numbers = numbers if numbers is not None and numbers.region == policy.region else Numbers(policy.region)
+        if self.numbers.region != policy.region:
+            self.numbers = Numbers(policy.region)
         self.targets = frozenset(group.target for group in policy.group.values() if group.target is not None)
         """Extensions of queues: nobody's identity."""
+
+    def pbx(self, name: str) -> PbxFacts:
+        """Return what is configured of a PBX; of one that is not, nobody is an agent."""
+        return self.pbxs.get(name, NO_PBX)
+
+    def is_extension(self, user: str) -> bool:
+        """Whether a user part is an agent's extension at any PBX, as configured."""
+        return any(is_agent(user, pbx, self.targets) for pbx in self.pbxs.values())
 
 
 def called_number(call: NewCall, rules: Rules) -> tuple[str | None, Number]:

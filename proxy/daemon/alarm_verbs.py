@@ -37,5 +37,5 @@ class AlarmVerbs:
             raise UnknownError(f"no alarm {name!r} is up")
         if name is None or name not in BY_HAND:
             raise ControlError(f"{name} goes down by itself when its cause is gone")
-        self._ledger.take_down(name, self._wall())
+        self._ledger.alarms.take_down(name, self._wall())
         return {"name": name}

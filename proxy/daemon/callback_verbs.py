@@ -142,7 +142,7 @@ class CallbackVerbs:
         options = _own_settings(args, self._wall())
         if of_group and responsible is not None:
             options["responsible_group"] = responsible.removeprefix("group:")
-        elif responsible is not None and not self._ledger.is_agent(responsible):
+        elif responsible is not None and not self._ledger.attendance.is_agent(responsible):
             raise ArgumentError("responsible", f"responsible: {responsible!r} is no extension of an agent")
         number = number_of(args, "number", self._ledger.policy.region) if args.get("number") else None
         customer = number_of(args, "customer", self._ledger.policy.region)

@@ -17,10 +17,12 @@ from proxy.ua.user_agent import UserAgent
 from routing.callbacks.desk import Desk
 from routing.callbacks.tickets import Channel
 from routing.calls import Call
+from routing.desk_listener import DeskListener
 from routing.facts import WAITING_ROOM
 from routing.ids import RandomBytes
 from routing.ledger import Ledger
 from routing.storage import Store
+from routing.teller import Teller
 
 DATABASE: Final = DATABASE_NAME
 """Name of the database in the data folder."""
@@ -40,14 +42,16 @@ def in_use(policy: Policy) -> bool:
 class Callbacks:
     """The desk and who does what it orders. In the daemon's thread."""
 
-    def __init__(self, config: NodeConfig, ledger: Ledger, store: Store, stack: Stack, media: MediaClient,
-                 user_agent: UserAgent, journal: Journal, new_id: Callable[[], str], random_bytes: RandomBytes,
-                 channels: Sequence[Channel]) -> None:
-        """`new_id`: a fresh UUID version 7 each time. `channels`: those that tickets are sent on by."""
+    def __init__(self, config: NodeConfig, ledger: Ledger, desk_listener: DeskListener, teller: Teller, store: Store,
+                 stack: Stack, media: MediaClient, user_agent: UserAgent, journal: Journal, new_id: Callable[[], str],
+                 random_bytes: RandomBytes, channels: Sequence[Channel]) -> None:
+        """`desk_listener`: where the ledger has the desk listen. `new_id`: a fresh UUID version 7 each time.
+        `channels`: those that tickets are sent on by.
+        """
         self._config, self._ledger, self._journal = config, ledger, journal
-        self._stack, self._media = stack, media
-        self.desk = Desk(store, ledger.policy, config.node.name, ledger.teller, ledger, random_bytes)
-        self.desk.on_alarm = ledger.alarm
+        self._stack, self._media, self._desk_listener = stack, media, desk_listener
+        self.desk = Desk(store, ledger.policy, config.node.name, teller, ledger.attendance, random_bytes)
+        self.desk.on_alarm = ledger.alarms.report
         self.desk.peers = self._peers_of
         self.desk.able = lambda: media.up
         self.desk.tickets.channels = tuple(channels)
@@ -62,9 +66,7 @@ class Callbacks:
         """Take up the promises of the process before this one; then let the ledger know that promises are kept."""
         self.desk.restore(self._stack.wall())
         self.set_policy(self._ledger.policy)
-        self._ledger.on_bug = lambda error: self._journal.failure("callbacks", error)
-        self._ledger.on_floor = self.poke
-        self._ledger.desk = self.desk
+        self._desk_listener.connect(self.desk, self.poke)
 
     def set_policy(self, policy: Policy) -> None:
         """Put a policy in force."""
@@ -116,7 +118,7 @@ class Callbacks:
                 self.desk.turn(now)
             except Exception as error:
                 self._journal.failure("desk", error)
-                self._ledger.alarm("callbacks", f"the callbacks' turn failed: {type(error).__name__}", now)
+                self._ledger.alarms.report("callbacks", f"the callbacks' turn failed: {type(error).__name__}", now)
 
     def drain(self) -> None:
         """Begin nothing new; what is under way goes on to its end."""

@@ -75,7 +75,7 @@ class FigureVerbs:
                 "callbacks": [task_json(row) for row in tasks[:limit]]}
 
     def _waits(self, group: str, now: float) -> list[tuple[Any, float]]:
-        return [(call, round(max(0.0, now - call.started_at), 1)) for call in self._ledger.waiters(group)]
+        return [(call, round(max(0.0, now - call.started_at), 1)) for call in self._ledger.attendance.waiters(group)]
 
     async def figures(self, args: dict[str, Any]) -> dict[str, Any]:
         """What became of callbacks today: of all, and by group, number of ours and campaign."""

@@ -27,10 +27,12 @@ from proxy.sip.hop import Listener
 from proxy.ua.contract import Account, PeerSide
 from proxy.ua.user_agent import UserAgent
 from routing.calls import Call
+from routing.desk_listener import DeskListener
 from routing.events import Event
 from routing.ids import RandomBytes
 from routing.ledger import Ledger
 from routing.storage import Store
+from routing.teller import Teller
 
 ENDED_BY: Final = "ended by an operator"
 """What the far ends and the journal are told of a call that was ended from here."""
@@ -62,12 +64,15 @@ def from_hosts(config: NodeConfig) -> dict[tuple[PeerSide, str], bytes]:
 class Services:
     """All of it around one engine and one ledger. In the daemon's thread."""
 
-    def __init__(self, config: NodeConfig, proxy: Proxy, listener: Listener, ledger: Ledger, store: Store,
-                 post: Callable[[Callable[[], None]], object], random_bytes: RandomBytes) -> None:
-        """`listener`: the first one, where media is too unless configured otherwise. `post`: runs something in this
+    def __init__(self, config: NodeConfig, proxy: Proxy, listener: Listener, ledger: Ledger, desk: DeskListener,
+                 teller: Teller, store: Store, post: Callable[[Callable[[], None]], object],
+                 random_bytes: RandomBytes) -> None:
+        """`listener`: the first one, where media is too unless configured otherwise. `desk`: where callbacks are to
+        listen. `post`: runs something in this
         thread, from any.
         """
         self._config, self._proxy, self._ledger, self._store = config, proxy, ledger, store
+        self._desk, self._teller = desk, teller
         self._journal = proxy.journal
         self._random_bytes = random_bytes
         self._stack = ProxyStack(proxy, accounts(config), random_bytes, from_hosts(config))
@@ -93,8 +98,9 @@ class Services:
         self._do("callbacks", self._start_callbacks)
 
     def _start_callbacks(self) -> None:
-        callbacks = Callbacks(self._config, self._ledger, self._store, self._stack, self._media, self._user_agent,
-                              self._journal, self._proxy.new_id, self._random_bytes, channels_of(self._config.tickets))
+        callbacks = Callbacks(self._config, self._ledger, self._desk, self._teller, self._store, self._stack,
+                              self._media, self._user_agent, self._journal, self._proxy.new_id, self._random_bytes,
+                              channels_of(self._config.tickets))
         callbacks.start()
         self._proxy.local = OwnDialogs(self._user_agent, self._presence, self._journal, callbacks)
         self.callbacks = callbacks
@@ -176,7 +182,7 @@ class Services:
 
     def _failed(self, part: str, error: Exception) -> None:
         self._journal.failure(part, error)
-        self._ledger.alarm(part, f"{part} cannot be started, or failed: {error}", self._proxy.wall())
+        self._ledger.alarms.report(part, f"{part} cannot be started, or failed: {error}", self._proxy.wall())
 
     def _make_deliveries(self, config: NodeConfig, store: Store,
                          post: Callable[[Callable[[], None]], object]) -> Deliveries | None:
@@ -190,6 +196,6 @@ class Services:
             return None
 
     def _alarm(self, name: str, text: str | None) -> None:
-        self._ledger.alarm(name, text, self._proxy.wall())
+        self._ledger.alarms.report(name, text, self._proxy.wall())
         if self.callbacks is not None:
             self.callbacks.poke()

@@ -94,7 +94,7 @@ class DaemonSource:
 
     def agents(self) -> dict[str, AgentState]:
         """Return each agent that the policy lists or that was seen, as they are now."""
-        policy, customers, released = self._ledger.policy, self._ledger.customers(), self.day.released
+        policy, customers, released = self._ledger.policy, self._ledger.attendance.customers(), self.day.released
         if self._listed[0] is not policy:
             listed: dict[str, tuple[str, ...]] = {}
             for name, group in policy.group.items():
@@ -104,7 +104,7 @@ class DaemonSource:
         groups = self._listed[1]
         return {name: AgentState(
             seen.state, seen.since, policy.agent[name].name if name in policy.agent else "", groups.get(name, ()),
-            customers.get(name), released.get(name, 0)) for name, seen in self._ledger.agents().items()}
+            customers.get(name), released.get(name, 0)) for name, seen in self._ledger.attendance.agents().items()}
 
     async def count_direct(self) -> int | None:
         """Count the direct callbacks in another thread: slow with many, so not in every snapshot."""
@@ -127,7 +127,7 @@ class DaemonSource:
         return {name: campaigns.get(name, NONE) for name in self._ledger.policy.campaign}
 
     def _groups(self, now: float) -> dict[str, GroupState]:
-        agents, today = self._ledger.agents(), self.day.groups
+        agents, today = self._ledger.attendance.agents(), self.day.groups
         # once for all groups: there may be many of both
         calls = Counter(call.group for call in self._ledger.calls() if not call.leg)
         found: dict[str, GroupState] = {}
@@ -136,7 +136,7 @@ class DaemonSource:
         for name, group in self._ledger.policy.group.items():
             states = [agents[agent].state for agent in group.agents if agent in agents]
             figures, tally = self._figures.get(name, NO_FIGURES), today.get(name, NONE)
-            waiters = self._ledger.waiters(name)
+            waiters = self._ledger.attendance.waiters(name)
             found[name] = GroupState(
                 calls=calls[name], waiting=len(waiters),
                 longest_wait_s=int(max(0.0, now - waiters[0].started_at) // WAIT_STEP * WAIT_STEP) if waiters else 0,
@@ -174,8 +174,8 @@ class DaemonSource:
 
     def raise_alarm(self, name: str, text: str) -> None:
         """See StatusSource."""
-        self._post(lambda: self._ledger.alarm(name, text, self._wall()))
+        self._post(lambda: self._ledger.alarms.report(name, text, self._wall()))
 
     def clear_alarm(self, name: str) -> None:
         """See StatusSource."""
-        self._post(lambda: self._ledger.alarm(name, None, self._wall()))
+        self._post(lambda: self._ledger.alarms.report(name, None, self._wall()))

@@ -99,7 +99,7 @@ class Verbs:
         found = [one for one in self._records(args)
                  if agent is None or one.agent == agent]
         for one in found:
-            self._ledger.remove(one, self._wall())
+            self._ledger.direct.remove(one, self._wall())
         return {"removed": len(found)}
 
 

@@ -64,7 +64,7 @@ class Desk(Office):
         intake = Intake(keeper, screen, store, names)
         super().__init__(keeper, screen, intake, store, teller)
         self.on_alarm: Callable[[str, str | None, float], None] = lambda name, text, now: None
-        """Told of alarms that go up (text) and down (None): `Ledger.alarm`."""
+        """Told of alarms that go up (text) and down (None): `Alarms.report`."""
         self.able: Callable[[], bool] = lambda: True
         """Whether attempts can be made at all now: while there is no media, say, none begins."""
         self.draining = False

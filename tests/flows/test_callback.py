@@ -67,9 +67,9 @@ def test_our_calls_are_calls_like_any_other() -> None:
     site.carrier.plan(CUSTOMER, TALKS)
     site.miss()
     site.run(12)
-    assert site.alive.ledger.agent_state("201") == "busy"
+    assert site.alive.ledger.attendance.agent_state("201") == "busy"
     site.run(60)
-    assert site.alive.ledger.agent_state("201") == "free"
+    assert site.alive.ledger.attendance.agent_state("201") == "free"
     site.store.flush()
     rows = [row for row in site.store.rows.values() if row.reason == "callback"]
     assert [(row.direction, row.agent, row.customer, row.number) for row in rows] == [
@@ -334,9 +334,9 @@ def test_a_colleague_takes_the_phone_that_a_callback_rings(customer_first: bool)
     site.miss()
     ledger = site.alive.ledger
     site.run(20)
-    assert (ledger.agent_state("201"), ledger.agent_state("202")) == ("free", "busy")
+    assert (ledger.attendance.agent_state("201"), ledger.attendance.agent_state("202")) == ("free", "busy")
     site.run(60, lambda: site.task.state == "done" and not site.attempts_open())
-    assert (ledger.agent_state("201"), ledger.agent_state("202")) == ("free", "wrap_up")
+    assert (ledger.attendance.agent_state("201"), ledger.attendance.agent_state("202")) == ("free", "wrap_up")
     [attempt] = site.attempts()
     assert (attempt.agent, attempt.result) == ("202", "talked")
     by_kind = {line.kind: line.agent for line in site.store.journal(site.task.id)}

@@ -1,7 +1,6 @@
 """A call that is answered more than once, and BYEs that end another dialog than the one that goes on (RFC 3261 sections
 12, 13.2.2.4 and 15): the call's row, its agent and its customer follow the dialog that the caller keeps."""
 
-import os
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,11 +9,11 @@ import pytest
 
 from config.policy import parse_policy
 from routing.identity import Answers, PbxFacts
-from routing.ledger import Ledger
 from routing.rows import Record
 from routing.writes import Unit
 from tests.kit.actor import CUSTOMER
 from tests.kit.house import POLICY, House
+from tests.kit.ledger_parts import new_ledger
 from tests.kit.script import Script
 
 Houses = Callable[[Answers], House]
@@ -41,7 +40,7 @@ def sent_by(call: Script, tag: str) -> None:
 
 def in_progress(house: House) -> list[tuple[str | None, str]]:
     """The agent of each call in progress, and that agent's state."""
-    return [(call.agent, house.ledger.agent_state(call.agent or "")) for call in house.ledger.calls()]
+    return [(call.agent, house.ledger.attendance.agent_state(call.agent or "")) for call in house.ledger.calls()]
 
 
 @pytest.mark.parametrize(("kept", "other"), [("pbx-a", "pbx-b"), ("pbx-b", "pbx-a")])
@@ -53,11 +52,11 @@ def test_two_phones_answer_and_the_caller_keeps_one(house: House, kept: str, oth
     other, kept = other.replace("pbx", "agent"), kept.replace("pbx", "agent")
     house.call.play(bye(other).replace("pbx", "agent"))
     assert in_progress(house) == [("201", "busy")]
-    assert house.ledger.engaged(CUSTOMER)
+    assert house.ledger.attendance.engaged(CUSTOMER)
     assert (house.missed(), house.talks()) == ([], [])
     house.call.play("wait 6\n" + bye(kept).replace("pbx", "agent"))
     assert (house.missed(), house.talks()) == ([], [("201", 6.0)])
-    assert house.ledger.agent_state("201") == "free"
+    assert house.ledger.attendance.agent_state("201") == "free"
     assert house.ledger._store.records(CUSTOMER) == []
 
 
@@ -195,10 +194,10 @@ def test_the_agent_is_whoever_the_caller_keeps(house: House) -> None:
     assert in_progress(house) == [("201", "busy")]
     house.call.play(bye("pbx-a"))
     assert in_progress(house) == [("202", "busy")]
-    assert house.ledger.agent_state("201") == "free"
+    assert house.ledger.attendance.agent_state("201") == "free"
     house.call.play("wait 11\n" + bye("pbx-b"))
     assert house.talks() == [("202", 11.0)]
-    assert house.ledger.agent_state("202") == "free"
+    assert house.ledger.attendance.agent_state("202") == "free"
 
 
 def test_who_answered_what_is_kept_is_not_guessed(house: House) -> None:
@@ -207,7 +206,7 @@ def test_who_answered_what_is_kept_is_not_guessed(house: House) -> None:
     house.call.play("pbx > 200 tag=pbx-b : 200 > trunk\ntrunk > ACK tag=pbx-a : ACK > pbx\n"
                     "trunk > ACK tag=pbx-b : ACK > pbx\n" + bye("pbx-a"))
     assert in_progress(house) == [(None, "unknown")]
-    assert house.ledger.agent_state("201") == "free"
+    assert house.ledger.attendance.agent_state("201") == "free"
     house.call.play("wait 11\n" + bye("pbx-b"))
     assert house.talks() == [(None, 11.0)]
 
@@ -304,10 +303,10 @@ def test_two_tags_that_cannot_be_told_apart_end_the_call(house: House) -> None:
 @pytest.mark.parametrize("tag", ["pbx-a", "pbx-b"])
 def test_after_a_restart_any_bye_ends_the_call(house: House, tag: str) -> None:
     house.call.play(BOTH_ANSWER + "wait 8")
-    house.ledger = again = Ledger(house.ledger._store, parse_policy(POLICY),
-                                  {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",))}, "edge1", os.urandom)
+    house.ledger = again = new_ledger(house.ledger._store, parse_policy(POLICY),
+                                      {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",))}, desk=house.ears)
     house.world.restart()
-    house.world.proxy.reporter.router, again.desk = again, house.ears
+    house.world.proxy.reporter.router = again
     assert again.restore(house.wall) == 1
     house.call.play("pbx > 200 tag=pbx-b : 200 > trunk\n" + bye(tag))
     assert again.calls() == ()
@@ -315,10 +314,10 @@ def test_after_a_restart_any_bye_ends_the_call(house: House, tag: str) -> None:
 
 def test_a_call_that_rang_at_the_restart_has_tags_again(house: House) -> None:
     house.call.play("trunk > INVITE : 100 > trunk, INVITE > pbx\npbx > 180 tag=pbx-a : 180 > trunk")
-    house.ledger = again = Ledger(house.ledger._store, parse_policy(POLICY),
-                                  {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",))}, "edge1", os.urandom)
+    house.ledger = again = new_ledger(house.ledger._store, parse_policy(POLICY),
+                                      {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",))}, desk=house.ears)
     house.world.restart()
-    house.world.proxy.reporter.router, again.desk = again, house.ears
+    house.world.proxy.reporter.router = again
     assert again.restore(house.wall) == 1
     house.call.play("""
         pbx > 200 tag=pbx-a       : 200 > trunk

@@ -1,15 +1,15 @@
 """Who may speak inside a call: a token that was seen once is no pass for everybody, to everywhere, for ever."""
 
-import os
 from dataclasses import replace
 
 import pytest
 
 from config.policy import parse_policy
+from routing.ended_calls import ENDS_WITHIN, LONGEST_UNSEEN
 from routing.identity import PbxFacts
-from routing.ledger import ENDS_WITHIN, LONGEST_UNSEEN, Ledger
 from tests.kit.actor import Actor
 from tests.kit.house import POLICY, House
+from tests.kit.ledger_parts import new_ledger
 from tests.kit.script import Script
 from tests.kit.world import STRANGER, World, address
 
@@ -223,8 +223,7 @@ def restart(house: House, *, lost: bool = False) -> None:
         store.rows.clear()  # type: ignore[attr-defined]
     house.world.restart()
     facts = {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",), "on_agent")}
-    house.ledger = Ledger(store, parse_policy(POLICY), facts, "edge1", os.urandom)
-    house.ledger.desk = house.ears
+    house.ledger = new_ledger(store, parse_policy(POLICY), facts, desk=house.ears)
     house.ledger.restore(house.wall)
     house.world.proxy.reporter.router = house.ledger
 

@@ -101,10 +101,10 @@ def rings_at_201(house: House) -> None:
 def test_taken_out_of_a_queue(queue: House) -> None:
     queue.watched()
     queue.call.play(TALKING + "wait 30")
-    assert queue.ledger.waiting("sales") == 1
+    assert queue.ledger.attendance.waiting("sales") == 1
     rings_at_201(queue)
     queue.ledger.dialog_event("201", "busy", None, queue.wall)
-    assert queue.ledger.waiting("sales") == 0
+    assert queue.ledger.attendance.waiting("sales") == 0
     queue.call.play("wait 40\n" + BYE)
     assert (queue.missed(), queue.talks()) == ([], [("201", 40.0)])
 
@@ -181,8 +181,8 @@ def test_who_is_refused_by_the_attempt_goes_on(house: House) -> None:
 def test_a_bug_of_the_desk_costs_no_call(house: House) -> None:
     house.ears.broken = True
     house.call.play(TALKING + "wait 20\n" + BYE)
-    assert list(house.ledger.alarms()) == ["callbacks"]
+    assert list(house.ledger.alarms.up()) == ["callbacks"]
     house.ears.broken = False
     house.call["trunk"].dialog = None
     house.call.play(TALKING + "wait 20\n" + BYE)
-    assert (house.talks()[-1], list(house.ledger.alarms())) == ((None, 20.0), [])
+    assert (house.talks()[-1], list(house.ledger.alarms.up())) == ((None, 20.0), [])

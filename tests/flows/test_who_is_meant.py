@@ -11,8 +11,8 @@ from config.policy import parse_policy
 from proxy.sip.message import Request
 from routing.callbacks.desk import Desk
 from routing.identity import PbxFacts
-from routing.ledger import Ledger
 from routing.rows import CallRow
+from tests.kit.ledger_parts import LedgerParts
 from tests.kit.sip_text import SDP
 from tests.kit.world import PBX, TRUNK, Sent, World
 from tests.routing.memory_store import MemoryStore
@@ -45,10 +45,11 @@ class House:
         self.store = MemoryStore()
         policy = parse_policy(f'region = "{region}"\n{POLICY}')
         pbxs = {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("X-Agent", "P-Asserted-Identity", "Remote-Party-ID", "From"))}
-        self.ledger = Ledger(self.store, policy, pbxs, "edge1", lambda count: bytes(count))
-        desk = Desk(self.store, policy, "edge1", self.ledger.teller, self.ledger, lambda count: bytes(count))
+        parts = LedgerParts(self.store, policy, pbxs, random_bytes=lambda count: bytes(count))
+        self.ledger = parts.ledger
+        desk = Desk(self.store, policy, "edge1", parts.teller, self.ledger.attendance, lambda count: bytes(count))
         desk.restore(self.world.proxy.wall())
-        self.ledger.desk = desk
+        parts.connect(desk)
         self.world.proxy.reporter.router = self.ledger
         self.serial = itertools.count()
         if agent:

@@ -34,6 +34,7 @@ from routing.ledger import Ledger
 from routing.rows import AttemptRow, TaskRow
 from routing.writes import Unit
 from tests.kit.fake_media import FakeMedia
+from tests.kit.ledger_parts import LedgerParts
 from tests.kit.sip_text import SDP, Message, build, uri_in
 from tests.kit.world import KEY, PBX, PROXY, TRUNK, Deaf, Names, Notes, Sent, Wire, address
 from tests.routing.memory_store import MemoryStore
@@ -127,19 +128,18 @@ class Node:
             draw=lambda: 0.0, wake_at=lambda when: None,
             is_own=lambda host, port, transport: host == PROXY[0] and (port or 5060) == PROXY[1]))
         policy = parse_policy(site.policy)
-        self.ledger = Ledger(site.store, policy, {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",), site.answers)},
-                             "edge1", site.random)
+        parts = LedgerParts(site.store, policy, {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",), site.answers)},
+                            random_bytes=site.random)
+        self.ledger, self.bugs = parts.ledger, parts.bugs
         self.proxy.reporter.router = self.ledger
         self.stack = ProxyStack(self.proxy, site.accounts, site.random)
         self.media = FakeMedia(self.proxy.timers, lambda: site.now)
         self.agent = UserAgent(self.stack, self.media)
-        self.desk = Desk(site.store, policy, "edge1", self.ledger.teller, self.ledger, site.random)
+        self.desk = Desk(site.store, policy, "edge1", parts.teller, self.ledger.attendance, site.random)
         self.runner = Runner(self.agent, self.media, self.desk, self.ledger, self.ledger, self.stack, site.new_id)
         self.waiting = WaitingRoom(self.runner.tools)
         self.desk.orders = self.runner
-        self.bugs: list[Exception] = []
-        self.ledger.desk = self.desk
-        self.ledger.on_bug = self.bugs.append
+        parts.connect(self.desk)
         self.proxy.local = self
         self.ledger.restore(site.wall())
         self.desk.restore(site.wall())

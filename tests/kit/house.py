@@ -1,11 +1,9 @@
 """A house on the virtual wire: the proxy over a real ledger, and a desk that only listens."""
 
-import os
-
 from config.policy import parse_policy
 from routing.identity import Answers, PbxFacts
-from routing.ledger import Ledger
 from tests.kit.actor import CUSTOMER, DIALLED
+from tests.kit.ledger_parts import new_ledger
 from tests.kit.script import Script
 from tests.kit.world import World
 from tests.routing.listening import Ears
@@ -28,8 +26,7 @@ class House:
         self.world = World()
         self.ears = Ears()
         facts = {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",), answers)}
-        self.ledger = Ledger(MemoryStore(), parse_policy(POLICY), facts, "edge1", os.urandom)
-        self.ledger.desk = self.ears
+        self.ledger = new_ledger(MemoryStore(), parse_policy(POLICY), facts, desk=self.ears)
         self.world.proxy.reporter.router = self.ledger
         self.call = Script(self.world)
 
@@ -50,7 +47,7 @@ class House:
         """Let a long time pass: then no transaction, no call and no alarm is left."""
         self.call.assert_nothing_left()
         assert self.ledger.calls() == ()
-        assert self.ledger.alarms() == {}
+        assert self.ledger.alarms.up() == {}
 
     def talks(self) -> list[tuple[str | None, float]]:
         return [(talk.agent, round(talk.seconds, 3)) for talk in self.ears.talks]

@@ -19,9 +19,9 @@ from config.policy import parse_policy
 from routing.facts import Ending, Identity, NewCall
 from routing.identity import PbxFacts
 from routing.ids import uuid7
-from routing.ledger import Ledger
 from routing.store.sqlite import SqliteStore
 from routing.writes import Unit
+from tests.kit.ledger_parts import new_ledger
 from tests.kit.told import Told
 from tests.routing.store.rows import a_line, a_task, an_attempt
 
@@ -54,7 +54,7 @@ class Bench:
         self.store = SqliteStore(path, self.posted.put, time.time, "bench", Told())
         policy = parse_policy('region = "HU"\n[number."+3614445555"]\nkind = "shared"\n')
         pbx = PbxFacts.of("^[2-7][0-9]{2}$", ("X-Agent", "P-Asserted-Identity", "From"))
-        self.ledger = Ledger(self.store, policy, {"office": pbx}, "bench", os.urandom)
+        self.ledger = new_ledger(self.store, policy, {"office": pbx})
         self.ledger.restore(time.time())
 
     def new_call(self, who: str, inbound: bool) -> NewCall:

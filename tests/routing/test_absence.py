@@ -43,20 +43,20 @@ def rung(world: World, status: int, q850: int | None = None, rings: bool = False
         world.ledger.ringing(one.id, 0, world.now)
     world.now += 0.2
     world.ledger.ended(one.id, Ending(status, "callee", q850=q850), world.now)
-    return world.ledger.agents()[agent].state if agent is not None else ""
+    return world.ledger.attendance.agents()[agent].state if agent is not None else ""
 
 
 def test_an_agent_whose_phone_is_not_registered_is_away_until_there_is_a_sign(world: World) -> None:
     assert rung(world, 480) == "away"
     assert world.told("agent.state")[-1][1]["state"] == "away"
     world.ledger.turn(world.now + AWAY_FOR - 1)
-    assert world.ledger.agent_state("201") == "away"
+    assert world.ledger.attendance.agent_state("201") == "away"
     world.ledger.turn(world.now + AWAY_FOR)
-    assert world.ledger.agent_state("201") == "unknown", "and is tried again"
+    assert world.ledger.attendance.agent_state("201") == "unknown", "and is tried again"
     assert world.told("agent.state")[-1][1]["state"] == "unknown"
     assert rung(world, 480, 20, rings=True) == "away"
     world.dial("201")
-    assert world.ledger.agent_state("201") == "free", "they called somebody"
+    assert world.ledger.attendance.agent_state("201") == "free", "they called somebody"
     assert rung(world, 480, 19) == "unknown"
     assert rung(world, 486, rings=True) == "unknown"
 
@@ -66,7 +66,7 @@ def test_a_phone_that_rings_is_there(world: World) -> None:
     one = leg(world)
     world.ledger.ringing(one.id, 0, world.now)
     world.ledger.ended(one.id, Ending(487, "proxy"), world.now)
-    assert world.ledger.agent_state("201") == "free"
+    assert world.ledger.attendance.agent_state("201") == "free"
 
 
 def test_a_direct_callback_that_finds_no_phone_says_so(world: World) -> None:
@@ -74,9 +74,9 @@ def test_a_direct_callback_that_finds_no_phone_says_so(world: World) -> None:
     call = world.calls_in()
     assert world.ledger.decide(call, world.now).agent == "201"
     world.ledger.target_failed(call.id, 0, 480, world.now)
-    assert world.ledger.agent_state("201") == "away"
+    assert world.ledger.attendance.agent_state("201") == "away"
     world.ledger.ended(call.id, Ending(487, "caller"), world.now)
-    assert world.ledger.agent_state("201") == "away"
+    assert world.ledger.attendance.agent_state("201") == "away"
 
 
 @pytest.mark.parametrize("agent", ["201", None])
@@ -84,28 +84,29 @@ def test_an_extension_that_the_pbx_does_not_know_is_an_alarm_that_names_it(world
     name = agent or "600"
     rung(world, 404, agent=agent)
     rung(world, 404, agent=agent)
-    assert world.ledger.alarms() == {f"extension_{name}": f"PBX office does not know extension {name} (404): nobody is "
-                                     "rung there; correct the policy or the PBX"}
+    assert world.ledger.alarms.up() == {
+        f"extension_{name}": f"PBX office does not know extension {name} (404): nobody is rung there; correct the "
+                             "policy or the PBX"}
     assert len(world.alarms) == 1
     rung(world, 486, agent=agent)
-    assert len(world.ledger.alarms()) == 1, "busy may be anything"
+    assert len(world.ledger.alarms.up()) == 1, "busy may be anything"
     one = leg(world, agent)
     world.ledger.ringing(one.id, 0, world.now)
-    assert world.ledger.alarms() == {}
+    assert world.ledger.alarms.up() == {}
 
 
 def test_an_extension_that_is_listed_no_more_needs_no_alarm(worlds: Callable[..., World]) -> None:
     world = worlds()
     rung(world, 404, agent="202")
     world.ledger.turn(world.now)
-    assert list(world.ledger.alarms()) == ["extension_202"]
+    assert list(world.ledger.alarms.up()) == ["extension_202"]
     world.policy(policy=POLICY.replace(', "202"', ""))
     world.ledger.turn(world.now)
-    assert world.ledger.alarms() == {}
+    assert world.ledger.alarms.up() == {}
 
 
 def test_what_a_customer_dials_is_no_alarm(world: World) -> None:
     call = world.calls_in(dialled="209")
     world.ledger.decide(call, world.now)
     world.ledger.ended(call.id, Ending(404, "callee"), world.now)
-    assert world.ledger.alarms() == {}
+    assert world.ledger.alarms.up() == {}

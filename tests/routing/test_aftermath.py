@@ -17,13 +17,12 @@ Worlds = Callable[..., World]
 
 @pytest.fixture
 def ears(world: World) -> Ears:
-    desk = world.ledger.desk = Ears()
-    return desk
+    return world.connect()
 
 
 def queue(worlds: Worlds, watched: bool = True, policy: str = POLICY) -> tuple[World, Ears]:
     world = worlds(answers="before_queue", policy=policy)
-    desk = world.ledger.desk = Ears()
+    desk = world.connect()
     for agent in ("201", "202") if watched else ():
         world.ledger.dialog_event(agent, "free", None, world.now)
     return world, desk
@@ -168,7 +167,7 @@ def test_a_pbx_that_shows_nothing_is_an_alarm(worlds: Worlds) -> None:
     assert blind(world) == [("alarm.raised", "blind_queue_office", BLIND)], "said once"
     assert [missed.weight for missed in ears.missed_calls] == ["likely"] * 3
     world.ledger.turn(world.now)
-    assert world.ledger.alarms() == {"blind_queue_office": BLIND}
+    assert world.ledger.alarms.up() == {"blind_queue_office": BLIND}
 
 
 def test_the_first_connected_line_clears_it_for_good(worlds: Worlds) -> None:
@@ -221,7 +220,7 @@ def test_where_nothing_is_taken_for_missed_there_is_no_alarm(worlds: Worlds, wat
 
 def test_a_pbx_that_answers_with_the_agent_is_not_blind(worlds: Worlds) -> None:
     world = worlds(policy=CALLED_BACK)
-    world.ledger.desk = Ears()
+    world.connect()
     world.customer_calls(rings=20.0)
     assert blind(world) == []
 
@@ -256,7 +255,7 @@ def test_a_call_that_rang_over_a_restart_is_missed(worlds: Worlds) -> None:
     world.ledger.decide(call, world.now)
     world.commit()
     again = worlds()
-    heard = again.ledger.desk = Ears()
+    heard = again.connect()
     again.ledger.restore(again.now)
     again.ledger.ended(call.id, Ending(487, "caller"), again.now + 10)
     assert [missed.call for missed in heard.missed_calls] == [call.id]
@@ -282,7 +281,7 @@ def test_a_talk_is_stored_with_the_end_of_its_call(world: World, ears: Ears) -> 
 
 def test_min_talk_is_the_agents_own(worlds: Worlds) -> None:
     world = worlds(policy=POLICY.replace('name = "Anna"', 'name = "Anna"\ndirect_callback = { min_talk = "30s" }'))
-    desk = world.ledger.desk = Ears()
+    desk = world.connect()
     world.dial("201", talk=20)
     world.dial("202", talk=20)
     assert [talk.agent for talk in desk.talks] == ["202"]
@@ -292,8 +291,6 @@ def test_min_talk_is_the_agents_own(worlds: Worlds) -> None:
 
 
 def test_a_bug_of_the_desk_costs_no_call(world: World, ears: Ears) -> None:
-    bugs: list[Exception] = []
-    world.ledger.on_bug = bugs.append
     ears.broken = True
     world.dial("201")
     assert world.customer_calls(talk=60).targets[0].user == "201"
@@ -301,13 +298,13 @@ def test_a_bug_of_the_desk_costs_no_call(world: World, ears: Ears) -> None:
     world.customer_calls()
     world.commit()
     assert {row.cause for row in world.store.calls(9)} == {486, 200, 487}
-    assert len(bugs) == 4, "asked before two calls, told of a talk and of a missed call"
-    assert "ZeroDivisionError" in world.ledger.alarms()["callbacks"]
+    assert len(world.parts.bugs) == 4, "asked before two calls, told of a talk and of a missed call"
+    assert "ZeroDivisionError" in world.ledger.alarms.up()["callbacks"]
     ears.broken = False
     world.customer_calls()
-    assert list(world.ledger.alarms()) == ["callbacks"], "talks were not asked again"
+    assert list(world.ledger.alarms.up()) == ["callbacks"], "talks were not asked again"
     world.customer_calls(talk=60)
-    assert world.ledger.alarms() == {}
+    assert world.ledger.alarms.up() == {}
 
 
 # The customer rings in
@@ -315,7 +312,7 @@ def test_a_bug_of_the_desk_costs_no_call(world: World, ears: Ears) -> None:
 
 def test_a_customer_who_rings_in_is_joined_with_the_attempt(worlds: Worlds) -> None:
     world = worlds("type = 2")
-    ears = world.ledger.desk = Ears()
+    ears = world.connect()
     ears.attempts[CUSTOMER] = "a1"
     agent, customer = own(world, "inbound"), own(world, "outbound")
     for leg in (agent, customer):
@@ -329,11 +326,11 @@ def test_a_customer_who_rings_in_is_joined_with_the_attempt(worlds: Worlds) -> N
     assert [record.agent for record in world.store.records(CUSTOMER)] == ["201"]
     world.ledger.ringing(call.id, 0, world.now)
     world.ledger.answered(call.id, 0, (), None, world.now)
-    assert world.ledger.agent_state("201") == "busy"
+    assert world.ledger.attendance.agent_state("201") == "busy"
     world.now += 60
     world.ledger.ended(call.id, Ending(200, "caller"), world.now)
     world.ledger.ended(agent.id, Ending(200, "proxy"), world.now)
-    assert world.ledger.agent_state("201") == "free"
+    assert world.ledger.attendance.agent_state("201") == "free"
     (talk,) = ears.talks
     assert (talk.agent, talk.attempt, talk.seconds, talk.direction) == ("201", "a1", 60.0, "inbound")
     assert (world.store.records(CUSTOMER), ears.missed_calls) == ([], [])
@@ -351,7 +348,7 @@ def test_who_is_not_joined_goes_on_as_if_nobody_had_called(world: World, ears: E
     assert [data["agent"] for _, data in world.told("direct.used")] == ["201"]
     world.ledger.ringing(call.id, 1, world.now)
     world.ledger.target_failed(call.id, 1, 486, world.now)
-    assert world.ledger.engaged(CUSTOMER)
+    assert world.ledger.attendance.engaged(CUSTOMER)
     world.ledger.ringing(call.id, 2, world.now)
     world.ledger.ended(call.id, Ending(487, "caller"), world.now)
     assert [missed.call for missed in ears.missed_calls] == [call.id]

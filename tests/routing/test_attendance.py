@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from routing import attendance
+from routing import evidence
 from routing.callbacks.facts import Books, Floor, OwnCall
 from routing.facts import Ending, NewCall, Router
 from routing.ids import uuid7
@@ -20,7 +20,7 @@ OTHER = "+36309999999"
 def queue(worlds: Worlds) -> World:
     """A PBX that answers before it queues, and shows the dialogs of both agents."""
     world = worlds(answers="before_queue")
-    world.ledger.desk = Ears()
+    world.connect()
     for agent in ("201", "202"):
         world.ledger.dialog_event(agent, "free", None, world.now)
     world.now += 1
@@ -57,7 +57,7 @@ def test_the_ledger_is_what_it_promises_to_be(world: World) -> None:
     def takes_all(floor: Floor, books: Books, router: Router) -> bool:
         return all((floor, books, router))
 
-    assert takes_all(world.ledger, world.ledger, world.ledger)
+    assert takes_all(world.ledger.attendance, world.ledger, world.ledger)
 
 
 # Legs of ours
@@ -66,12 +66,12 @@ def test_the_ledger_is_what_it_promises_to_be(world: World) -> None:
 def test_our_leg_engages_its_agent_from_the_first_moment(world: World) -> None:
     leg = own(world, "inbound")
     world.ledger.place(leg, world.now)
-    assert world.ledger.agent_state("201") == "ringing"
+    assert world.ledger.attendance.agent_state("201") == "ringing"
     world.ledger.ringing(leg.id, 0, world.now)
     world.ledger.answered(leg.id, 0, (), None, world.now)
-    assert (world.ledger.agent_state("201"), world.ledger.taken_by(leg.id)) == ("busy", "201")
+    assert (world.ledger.attendance.agent_state("201"), world.ledger.taken_by(leg.id)) == ("busy", "201")
     world.ledger.ended(leg.id, Ending(200, "proxy"), world.now)
-    assert (world.ledger.agent_state("201"), world.ledger.taken_by(leg.id)) == ("free", None)
+    assert (world.ledger.attendance.agent_state("201"), world.ledger.taken_by(leg.id)) == ("free", None)
     started = world.told("call.started")[0][1]
     assert (started["reason"], started["customer"], started["dialled"], started["direction"]) == \
         ("callback", CUSTOMER, "201", "inbound")
@@ -81,7 +81,7 @@ def test_an_agent_who_refuses_our_leg_is_not_called_free(world: World) -> None:
     leg = own(world, "inbound")
     world.ledger.place(leg, world.now)
     world.ledger.ended(leg.id, Ending(486, "callee"), world.now)
-    assert world.ledger.agent_state("201") == "unknown"
+    assert world.ledger.attendance.agent_state("201") == "unknown"
 
 
 def test_a_leg_without_a_number_of_ours(world: World) -> None:
@@ -94,8 +94,8 @@ def test_the_same_leg_is_placed_once(world: World) -> None:
     world.ledger.place(leg, world.now)
     world.ledger.place(leg, world.now)
     world.ledger.ended(leg.id, Ending(487, "proxy"), world.now)
-    assert world.ledger.agent_state("201") == "free"
-    assert world.ledger.on_trunk("main") == 0
+    assert world.ledger.attendance.agent_state("201") == "free"
+    assert world.ledger.attendance.on_trunk("main") == 0
 
 
 @pytest.mark.parametrize("direct", ["type = 1", "type = 4\ninbound_creates = true"])
@@ -104,7 +104,7 @@ def test_the_leg_to_the_agent_is_no_talk_and_touches_no_record(worlds: Worlds, d
     world.dial("201")
     world.dial("202", customer=OTHER)
     before = world.store.records(CUSTOMER)
-    ears = world.ledger.desk = Ears()
+    ears = world.connect()
     leg = own(world, "inbound")
     world.ledger.place(leg, world.now)
     world.ledger.answered(leg.id, 0, (), None, world.now)
@@ -117,7 +117,7 @@ def test_the_leg_to_the_agent_is_no_talk_and_touches_no_record(worlds: Worlds, d
 
 def test_the_leg_to_the_customer_is_a_call_of_the_agent(worlds: Worlds) -> None:
     world = worlds("type = 2")
-    ears = world.ledger.desk = Ears()
+    ears = world.connect()
     world.dial("201")
     agent, customer = own(world, "inbound"), own(world, "outbound")
     world.ledger.place(agent, world.now)
@@ -146,7 +146,7 @@ def test_a_customer_whom_the_callback_did_not_reach_comes_back_to_the_agent(worl
 
 
 def test_customer_first_the_talk_begins_with_the_agent(world: World) -> None:
-    ears = world.ledger.desk = Ears()
+    ears = world.connect()
     customer, agent = own(world, "outbound", None), own(world, "inbound", None)
     world.ledger.place(customer, world.now)
     world.ledger.answered(customer.id, 0, (), None, world.now)
@@ -161,7 +161,7 @@ def test_customer_first_the_talk_begins_with_the_agent(world: World) -> None:
 
 
 def test_customer_first_without_an_agent_is_no_talk(world: World) -> None:
-    ears = world.ledger.desk = Ears()
+    ears = world.connect()
     customer = own(world, "outbound", None)
     world.ledger.place(customer, world.now)
     world.ledger.answered(customer.id, 0, (), None, world.now)
@@ -181,12 +181,11 @@ def test_who_took_our_leg_to_a_queue_is_seen_in_the_dialogs(queue: World) -> Non
     takes(queue, "202", CUSTOMER)
     assert queue.ledger.taken_by(leg.id) == "202"
     queue.ledger.dialog_event("202", "free", None, queue.now)
-    assert queue.ledger.agent_state("202") == "free"
+    assert queue.ledger.attendance.agent_state("202") == "free"
 
 
 def test_who_rings_in_meets_the_agent_of_a_queue_once_they_are_known(queue: World) -> None:
-    desk = queue.ledger.desk
-    assert isinstance(desk, Ears)
+    desk = queue.ears
     desk.attempts[CUSTOMER] = "a1"
     leg, glare = own(queue, "inbound", None), queue.calls_in()
     queue.ledger.place(leg, queue.now)
@@ -209,7 +208,7 @@ def test_legs_of_ours_end_with_the_process_that_placed_them(worlds: Worlds) -> N
         world.ledger.place(leg, world.now)
         world.ledger.answered(leg.id, 0, (), None, world.now)
     glare = world.calls_in()
-    ears = world.ledger.desk = Ears()
+    ears = world.connect()
     ears.attempts[CUSTOMER] = "a1"
     world.ledger.decide(glare, world.now)
     world.ledger.answered(glare.id, 0, (), None, world.now)
@@ -217,11 +216,11 @@ def test_legs_of_ours_end_with_the_process_that_placed_them(worlds: Worlds) -> N
     world.ledger.decide(passing, world.now)
     world.commit()
     again = worlds("type = 1")
-    heard = again.ledger.desk = Ears()
+    heard = again.connect()
     assert again.ledger.restore(again.now + 100) == 1
     assert [call.id for call in again.ledger.calls()] == [passing.id]
-    assert again.ledger.agent_state("201") == "unknown"
-    assert (heard.talks, heard.missed_calls, again.ledger.engaged(CUSTOMER)) == ([], [], False)
+    assert again.ledger.attendance.agent_state("201") == "unknown"
+    assert (heard.talks, heard.missed_calls, again.ledger.attendance.engaged(CUSTOMER)) == ([], [], False)
     again.commit()
     assert {(found.ended_by, found.talk_s) for found in again.store.calls(9, CUSTOMER)} == {("lost", None)}
     assert again.store.records(CUSTOMER) == []
@@ -232,16 +231,16 @@ def test_legs_of_ours_end_with_the_process_that_placed_them(worlds: Worlds) -> N
 
 def test_ringing_for_this_customer_and_then_taken_up_is_proof(queue: World) -> None:
     call = in_queue(queue)
-    assert (queue.ledger.waiting("sales"), queue.ledger.taken_by(call.id)) == (1, None)
+    assert (queue.ledger.attendance.waiting("sales"), queue.ledger.taken_by(call.id)) == (1, None)
     queue.now += 30
     takes(queue, "201", "06201234567")
-    assert (queue.ledger.waiting("sales"), queue.ledger.taken_by(call.id)) == (0, "201")
+    assert (queue.ledger.attendance.waiting("sales"), queue.ledger.taken_by(call.id)) == (0, "201")
     queue.now += 60
     queue.ledger.ended(call.id, Ending(200, "caller"), queue.now)
     queue.ledger.dialog_event("201", "free", None, queue.now)
     assert row(queue, call.id) == ("201", "dialog_event")
     assert queue.store.calls(1)[0].talk_s == 60.0
-    assert queue.ledger.agent_state("201") == "free"
+    assert queue.ledger.attendance.agent_state("201") == "free"
 
 
 @pytest.mark.parametrize("shown", ["906201234567", "0201234567", "0006201234567", "9006201234567", "0+36201234567"])
@@ -267,7 +266,7 @@ def test_anything_less_proves_nothing(queue: World, ring: str | None, then: str 
     call = in_queue(queue)
     queue.ledger.dialog_event("201", "ringing", ring, queue.now)
     queue.ledger.dialog_event("201", "free" if then == "free" else "busy" if then else None, None, queue.now)
-    assert (queue.ledger.waiting("sales"), queue.ledger.taken_by(call.id)) == (1, None)
+    assert (queue.ledger.attendance.waiting("sales"), queue.ledger.taken_by(call.id)) == (1, None)
 
 
 def test_busy_without_ringing_and_ringing_from_long_ago_prove_nothing(queue: World) -> None:
@@ -293,15 +292,14 @@ def test_of_two_calls_from_one_number_nobody_knows_which_was_taken(queue: World)
     first, second = in_queue(queue), in_queue(queue)
     takes(queue, "201", CUSTOMER)
     assert [queue.ledger.taken_by(call.id) for call in (first, second)] == [None, None]
-    assert queue.ledger.waiting("sales") == 1
+    assert queue.ledger.attendance.waiting("sales") == 1
     takes(queue, "202", CUSTOMER)
     assert [queue.ledger.taken_by(call.id) for call in (first, second)] == [None, None]
-    assert queue.ledger.waiting("sales") == 0
+    assert queue.ledger.attendance.waiting("sales") == 0
     queue.now += 60
     for call in (first, second):
         queue.ledger.ended(call.id, Ending(200, "caller"), queue.now)
-    desk = queue.ledger.desk
-    assert isinstance(desk, Ears)
+    desk = queue.ears
     assert ([talk.agent for talk in desk.talks], desk.missed_calls) == ([None, None], [])
 
 
@@ -352,7 +350,7 @@ def test_connected_lines_that_say_nothing(queue: World) -> None:
 
 
 def test_phones_that_are_remembered_are_bounded(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attendance, "SIGNS_MAX", 2)
+    monkeypatch.setattr(evidence, "SIGNS_MAX", 2)
     world = worlds(answers="before_queue")
     call = in_queue(world)
     for agent in ("201", "202", "203", "201"):
@@ -360,7 +358,7 @@ def test_phones_that_are_remembered_are_bounded(worlds: Worlds, monkeypatch: pyt
         world.ledger.connected_line(call.id, (pai(agent),), world.now)
     assert world.ledger.calls()[0].signs == {"202": world.now - 2, "201": world.now}
     world.ledger.ended(call.id, Ending(200, "caller"), world.now)
-    assert vars(world.ledger)["_shown"] == {}
+    assert world.ledger._evidence._shown == {}
 
 
 @pytest.mark.parametrize("early", [True, False])
@@ -389,7 +387,7 @@ def test_long_after_the_answer_a_phone_rings_for_another_call(world: World) -> N
     call = world.calls_in()
     world.ledger.decide(call, world.now)
     world.ledger.answered(call.id, 0, (), None, world.now)
-    world.now += attendance.NOTIFY_LATE + 0.1
+    world.now += evidence.NOTIFY_LATE + 0.1
     takes(world, "201", CUSTOMER, 0.0)
     assert world.ledger.taken_by(call.id) is None
 
@@ -398,15 +396,15 @@ def test_long_after_the_answer_a_phone_rings_for_another_call(world: World) -> N
 
 
 def test_engaged_counts_others_calls_alone(world: World) -> None:
-    assert not world.ledger.engaged(CUSTOMER)
+    assert not world.ledger.attendance.engaged(CUSTOMER)
     leg = own(world, "outbound")
     world.ledger.place(leg, world.now)
-    assert not world.ledger.engaged(CUSTOMER)
+    assert not world.ledger.attendance.engaged(CUSTOMER)
     call = world.calls_out("202")
     world.ledger.decide(call, world.now)
-    assert world.ledger.engaged(CUSTOMER)
+    assert world.ledger.attendance.engaged(CUSTOMER)
     world.ledger.ended(call.id, Ending(486, "callee"), world.now)
-    assert not world.ledger.engaged(CUSTOMER)
+    assert not world.ledger.attendance.engaged(CUSTOMER)
 
 
 def test_waiting_until_somebody_answers_or_they_hang_up(worlds: Worlds) -> None:
@@ -414,21 +412,21 @@ def test_waiting_until_somebody_answers_or_they_hang_up(worlds: Worlds) -> None:
     first, second = world.calls_in(), world.calls_in(OTHER)
     for call in (first, second, world.calls_in(dialled=DIRECT), world.calls_in(dialled="+3614440000")):
         world.ledger.decide(call, world.now)
-    assert (world.ledger.waiting("sales"), world.ledger.waiting("?")) == (2, 0)
+    assert (world.ledger.attendance.waiting("sales"), world.ledger.attendance.waiting("?")) == (2, 0)
     world.ledger.answered(first.id, 0, (), None, world.now)
-    assert world.ledger.waiting("sales") == 1
+    assert world.ledger.attendance.waiting("sales") == 1
     world.ledger.ended(second.id, Ending(487, "caller"), world.now)
-    assert world.ledger.waiting("sales") == 0
+    assert world.ledger.attendance.waiting("sales") == 0
     world.ledger.ended(first.id, Ending(200, "caller"), world.now)
-    assert world.ledger.waiting("sales") == 0
+    assert world.ledger.attendance.waiting("sales") == 0
 
 
 def test_who_is_shown_at_a_phone_that_nobody_watches_waits_no_longer(worlds: Worlds) -> None:
     world = worlds(answers="before_queue")
     call = in_queue(world)
-    assert world.ledger.waiting("sales") == 1
+    assert world.ledger.attendance.waiting("sales") == 1
     world.ledger.connected_line(call.id, (pai("201"),), world.now)
-    assert world.ledger.waiting("sales") == 0
+    assert world.ledger.attendance.waiting("sales") == 0
 
 
 def test_calls_on_a_trunk_are_those_that_it_carries(world: World) -> None:
@@ -437,10 +435,10 @@ def test_calls_on_a_trunk_are_those_that_it_carries(world: World) -> None:
         world.ledger.place(leg, world.now)
     call = world.calls_in()
     world.ledger.decide(call, world.now)
-    assert world.ledger.on_trunk("main") == 2, "the customer's leg, and the call that passes"
+    assert world.ledger.attendance.on_trunk("main") == 2, "the customer's leg, and the call that passes"
     for name in (legs[0].id, legs[1].id, call.id):
         world.ledger.ended(name, Ending(487, "caller"), world.now)
-    assert world.ledger.on_trunk("main") == 0
+    assert world.ledger.attendance.on_trunk("main") == 0
 
 
 def test_the_floor_after_a_restart(worlds: Worlds) -> None:
@@ -450,30 +448,31 @@ def test_the_floor_after_a_restart(worlds: Worlds) -> None:
     world.commit()
     again = worlds()
     again.ledger.restore(again.now)
-    floor = again.ledger
+    floor = again.ledger.attendance
     assert (floor.engaged(CUSTOMER), floor.waiting("sales"), floor.on_trunk("main")) == (True, 1, 1)
-    floor.ended(call.id, Ending(487, "caller"), again.now)
+    again.ledger.ended(call.id, Ending(487, "caller"), again.now)
     assert (floor.engaged(CUSTOMER), floor.waiting("sales"), floor.on_trunk("main")) == (False, 0, 0)
 
 
 def test_wrap_up_is_told_and_ends_by_itself(world: World) -> None:
     told: list[bool] = []
-    world.ledger.on_floor = lambda: told.append(True)
-    world.ledger.wrap_up("201", world.now + 30, world.now)
-    assert world.ledger.agent_state("201") == "wrap_up"
+    world.parts.connect(Ears(), lambda: told.append(True))
+    world.ledger.attendance.wrap_up("201", world.now + 30, world.now)
+    assert world.ledger.attendance.agent_state("201") == "wrap_up"
     world.ledger.turn(world.now + 29)
-    assert world.ledger.agent_state("201") == "wrap_up"
+    assert world.ledger.attendance.agent_state("201") == "wrap_up"
     world.ledger.turn(world.now + 30)
-    assert (world.ledger.agent_state("201"), world.ledger.agent_since("201")) == ("unknown", world.now + 30)
+    floor = world.ledger.attendance
+    assert (floor.agent_state("201"), floor.agent_since("201")) == ("unknown", world.now + 30)
     assert [data["state"] for _, data in world.told("agent.state")] == ["wrap_up", "unknown"]
     assert told == [True, True]
-    world.ledger.wrap_up("201", world.now + 40, world.now)
+    world.ledger.attendance.wrap_up("201", world.now + 40, world.now)
     world.ledger.sweep(world.now + 40)
-    assert world.ledger.agent_state("201") == "unknown", "at the latest with the sweep"
+    assert world.ledger.attendance.agent_state("201") == "unknown", "at the latest with the sweep"
 
 
 def test_what_dialogs_show_is_told(world: World) -> None:
-    assert world.ledger.agent_since("201") is None
+    assert world.ledger.attendance.agent_since("201") is None
     world.ledger.dialog_event("201", "free", None, world.now)
     world.ledger.dialog_event("201", "busy", None, world.now)
     world.ledger.dialog_event("201", "busy", None, world.now)

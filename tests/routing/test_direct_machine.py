@@ -1,6 +1,5 @@
 """Whatever calls come in whatever order and overlap, the ledger routes as a plain reading of the table says."""
 
-import os
 from dataclasses import dataclass, field
 
 from hypothesis import HealthCheck, settings
@@ -10,9 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from config.policy import Policy, parse_policy
 from routing.facts import Ending, Identity, NewCall
 from routing.identity import PbxFacts
-from routing.ledger import Ledger
 from routing.rows import EndedBy
 from routing.storage import Store
+from tests.kit.ledger_parts import new_ledger
 from tests.routing.memory_store import MemoryStore
 from tests.routing.world import BEGIN
 
@@ -54,7 +53,7 @@ class Machine(RuleBasedStateMachine):
         self.now = BEGIN
         self.types = dict.fromkeys(AGENTS, (1, False))
         pbx = PbxFacts.of("^2[0-9]{2}$", ("From",))
-        self.ledger = Ledger(engine, self.read_policy(), {"office": pbx}, "edge1", os.urandom)
+        self.ledger = new_ledger(engine, self.read_policy(), {"office": pbx})
         self.records: dict[tuple[str, str], Entry] = {}
         self.going: dict[str, Going] = {}
         self.named = 0

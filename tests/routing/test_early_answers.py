@@ -7,7 +7,6 @@ import pytest
 from routing.early_answers import AGAIN, EarlyAnswers
 from routing.facts import Ending, Identity
 from routing.identity import AT_ONCE, Answers
-from tests.routing.listening import Ears
 from tests.routing.world import CUSTOMER, DIRECT, SHARED, World, pai
 
 Worlds = Callable[..., World]
@@ -17,7 +16,7 @@ OTHER = "+3614445556"
 
 def house(worlds: Worlds, answers: Answers) -> World:
     world = worlds(answers=answers)
-    world.ledger.desk = Ears()
+    world.connect()
     return world
 
 
@@ -31,7 +30,7 @@ def answered(world: World, waited: float, *identities: Identity, dialled: str = 
 
 
 def up(world: World) -> bool:
-    return ALARM in world.ledger.alarms()
+    return ALARM in world.ledger.alarms.up()
 
 
 def test_a_pbx_that_answers_first_and_was_not_said_to(worlds: Worlds) -> None:
@@ -39,7 +38,7 @@ def test_a_pbx_that_answers_first_and_was_not_said_to(worlds: Worlds) -> None:
     for count in range(AGAIN):
         assert not up(world), count
         answered(world, 0.01)
-    text = world.ledger.alarms()[ALARM]
+    text = world.ledger.alarms.up()[ALARM]
     assert "pbx.office.answers" in text
     assert '"before_queue"' in text
     assert SHARED in text
@@ -66,7 +65,7 @@ def test_answers_that_a_person_may_have_given(worlds: Worlds, waited: float, ide
     world = house(worlds, "on_agent")
     for _ in range(3 * AGAIN):
         answered(world, waited, *identities, dialled=dialled)
-    assert world.ledger.alarms() == {}
+    assert world.ledger.alarms.up() == {}
 
 
 def test_a_phone_that_answers_by_itself_and_is_watched(worlds: Worlds) -> None:
@@ -80,7 +79,7 @@ def test_a_phone_that_answers_by_itself_and_is_watched(worlds: Worlds) -> None:
         world.now += 30
         world.ledger.dialog_event("201", "free", None, world.now)
         world.ledger.ended(call.id, Ending(200, "caller"), world.now)
-    assert world.ledger.alarms() == {}
+    assert world.ledger.alarms.up() == {}
 
 
 @pytest.mark.parametrize("answers", ["before_queue", "auto"])
@@ -132,8 +131,7 @@ def test_numbers_that_are_counted_are_bounded(monkeypatch: pytest.MonkeyPatch) -
 def test_auto(worlds: Worlds, waited: float, identities: tuple[Identity, ...], agent: str | None, missed: int) -> None:
     world = house(worlds, "auto")
     answered(world, waited, *identities)
-    ears = world.ledger.desk
-    assert isinstance(ears, Ears)
+    ears = world.ears
     assert ([talk.agent for talk in ears.talks], len(ears.missed_calls)) == ([agent] if agent else [], missed)
 
 
@@ -143,7 +141,7 @@ def test_auto_behind_a_queue_the_dialogs_tell(worlds: Worlds) -> None:
     call = world.calls_in()
     world.ledger.decide(call, world.now)
     world.ledger.answered(call.id, 0, (), None, world.now + 0.01)
-    assert world.ledger.waiting("sales") == 1
+    assert world.ledger.attendance.waiting("sales") == 1
     world.ledger.dialog_event("201", "ringing", CUSTOMER, world.now + 20)
     world.ledger.dialog_event("201", "busy", None, world.now + 25)
     assert world.ledger.taken_by(call.id) == "201"
@@ -154,6 +152,5 @@ def test_auto_and_direct_callback(worlds: Worlds) -> None:
     world = house(worlds, "auto")
     world.dial("201")
     answered(world, 0.5)
-    ears = world.ledger.desk
-    assert isinstance(ears, Ears)
+    ears = world.ears
     assert [talk.agent for talk in ears.talks] == ["201"]

@@ -1,19 +1,18 @@
 """The ledger through a whole call: where it goes, what is kept, what is told."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from config.policy import parse_policy
-from routing import ledger as ledger_module
+from routing import direct_records
 from routing.calls import LONGEST_CALL, RESTORED_UNANSWERED
 from routing.dialogs import RESTORED_ANSWERED
 from routing.facts import Ending, Identity, NewCall, Target
 from routing.identity import PbxFacts
-from routing.ledger import Ledger
 from routing.storage import Store
+from tests.kit.ledger_parts import new_ledger
 from tests.routing.memory_store import MemoryStore
 from tests.routing.world import BEGIN, CUSTOMER, DIRECT, POLICY, SHARED, World, pai
 
@@ -91,7 +90,7 @@ def test_type_0_now_and_an_extension_of_another_pbx_are_not_used(worlds: Worlds)
 def test_a_busy_agent_is_rung_all_the_same(world: World) -> None:
     world.dial("201")
     world.ledger.decide(world.calls_out("201", "+36307654321"), world.now)
-    assert world.ledger.agents()["201"].state == "busy"
+    assert world.ledger.attendance.agents()["201"].state == "busy"
     assert world.reaches() == "201"
 
 
@@ -222,7 +221,7 @@ def test_a_record_in_place_of_an_expired_one_tells_of_both(worlds: Worlds) -> No
 
 def test_operator_removes(world: World) -> None:
     world.dial("201")
-    world.ledger.remove(world.store.records(CUSTOMER)[0], world.now)
+    world.ledger.direct.remove(world.store.records(CUSTOMER)[0], world.now)
     assert world.reaches() is None
     assert world.told("direct.removed")[0][1]["call"] is None
 
@@ -277,21 +276,22 @@ def test_agent_whose_ringing_ended(world: World, status: int, state: str) -> Non
     call = world.calls_in()
     world.ledger.decide(call, world.now)
     world.ledger.ringing(call.id, 0, world.now)
-    assert world.ledger.agents()["201"].state == "ringing"
+    assert world.ledger.attendance.agents()["201"].state == "ringing"
     world.ledger.target_failed(call.id, 0, status, world.now)
-    assert world.ledger.agents()["201"].state == state
+    assert world.ledger.attendance.agents()["201"].state == state
 
 
 def test_agents_are_unknown_until_seen(world: World) -> None:
-    assert {agent: seen.state for agent, seen in world.ledger.agents().items()} == {"201": "unknown", "202": "unknown"}
+    floor = world.ledger.attendance
+    assert {agent: seen.state for agent, seen in floor.agents().items()} == {"201": "unknown", "202": "unknown"}
     call = world.calls_in(dialled=DIRECT)
     world.ledger.decide(call, world.now)
     world.ledger.ringing(call.id, 0, world.now)
-    assert world.ledger.agents()["205"].state == "ringing"
+    assert world.ledger.attendance.agents()["205"].state == "ringing"
     world.ledger.answered(call.id, 0, (pai("202"),), None, world.now)
-    assert (world.ledger.agents()["205"].state, world.ledger.agents()["202"].state) == ("free", "busy")
+    assert (floor.agents()["205"].state, floor.agents()["202"].state) == ("free", "busy")
     world.ledger.ended(call.id, Ending(200, "caller"), world.now)
-    assert world.ledger.agents()["202"].state == "free"
+    assert world.ledger.attendance.agents()["202"].state == "free"
 
 
 def test_a_queue_rings_at_nobody_known(world: World) -> None:
@@ -316,7 +316,7 @@ def test_another_target_that_fails_is_not_the_one_tried(world: World) -> None:
 def test_caller_gives_up_while_it_rings(world: World) -> None:
     world.dial("201")
     world.customer_calls()
-    assert world.ledger.agents()["201"].state == "free"
+    assert world.ledger.attendance.agents()["201"].state == "free"
 
 
 def test_call_nobody_knows(world: World) -> None:
@@ -359,14 +359,14 @@ def test_facts_of_others_go_out_in_order(world: World) -> None:
 
 
 def test_alarm_is_said_once(world: World) -> None:
-    world.ledger.alarm("mqtt", "no broker", world.now)
-    world.ledger.alarm("mqtt", "still none", world.now + 1)
-    assert world.ledger.alarms() == {"mqtt": "no broker"}
-    world.ledger.alarm("mqtt", None, world.now + 2)
-    world.ledger.alarm("mqtt", None, world.now + 3)
+    world.ledger.alarms.report("mqtt", "no broker", world.now)
+    world.ledger.alarms.report("mqtt", "still none", world.now + 1)
+    assert world.ledger.alarms.up() == {"mqtt": "no broker"}
+    world.ledger.alarms.report("mqtt", None, world.now + 2)
+    world.ledger.alarms.report("mqtt", None, world.now + 3)
     assert [(event.kind, event.data["since"]) for event in world.alarms] == \
         [("alarm.raised", "2026-09-21T14:13:20.000Z"), ("alarm.cleared", "2026-09-21T14:13:20.000Z")]
-    world.ledger.alarm("mqtt", "again", world.now + 4)
+    world.ledger.alarms.report("mqtt", "again", world.now + 4)
     assert world.alarms[-1].data["since"] == "2026-09-21T14:13:24.000Z"
 
 
@@ -400,7 +400,7 @@ def test_lost_call_is_ended_by_the_sweep(world: World) -> None:
     assert world.ledger.calls() == ()
     ended = next(data for kind, data in world.told("call.ended"))
     assert (ended["by"], ended["cause"]) == ("lost", 200)
-    assert world.ledger.agents()["201"].state == "free"
+    assert world.ledger.attendance.agents()["201"].state == "free"
 
 
 def test_call_without_session_timer_lives_a_day(world: World) -> None:
@@ -414,7 +414,7 @@ def test_call_without_session_timer_lives_a_day(world: World) -> None:
 
 
 def test_expired_records_are_tidied_in_slices(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_module, "SWEEP_SLICE", 4)
+    monkeypatch.setattr(direct_records, "SWEEP_SLICE", 4)
     world = worlds('type = 1\nexpires_after = "1h"')
     for number in range(10):
         world.dial("201", customer=f"+3630000000{number}")
@@ -431,7 +431,7 @@ def test_expired_records_are_tidied_in_slices(worlds: Worlds, monkeypatch: pytes
 
 def test_records_in_use_do_not_stop_the_others_from_being_tidied(worlds: Worlds,
                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_module, "SWEEP_SLICE", 2)
+    monkeypatch.setattr(direct_records, "SWEEP_SLICE", 2)
     world = worlds('type = 1\nexpires_after = "1h"')
     for number in range(6):
         world.dial("201", customer=f"+3630000000{number}")
@@ -460,7 +460,8 @@ def test_calls_go_on_after_a_restart(worlds: Worlds) -> None:
     again = worlds("type = 4")
     again.now = world.now + 1
     assert again.ledger.restore(again.now) == 2
-    assert {agent: seen.state for agent, seen in again.ledger.agents().items()} == {"201": "busy", "202": "busy"}
+    floor = again.ledger.attendance
+    assert {agent: seen.state for agent, seen in floor.agents().items()} == {"201": "busy", "202": "busy"}
     assert again.ledger.counters(again.now) == {"active": 2, "today": 3, "inbound": 1, "outbound": 2, "answered": 1,
                                                 "direct": 1, "callbacks": 0, "dialled": 0, "dialled_answered": 0}
     found = again.ledger.open_call(inbound.sip_call_id)
@@ -516,9 +517,9 @@ def test_restored_talk_without_session_timer_lives_for_some_hours(worlds: Worlds
     again.ledger.restore(again.now)
     again.ledger.alive(call.id, None, again.now + 600)
     again.ledger.sweep(again.now + 599 + RESTORED_ANSWERED)
-    assert again.ledger.engaged(CUSTOMER)
+    assert again.ledger.attendance.engaged(CUSTOMER)
     again.ledger.sweep(again.now + 600 + RESTORED_ANSWERED)
-    assert not again.ledger.engaged(CUSTOMER)
+    assert not again.ledger.attendance.engaged(CUSTOMER)
 
 
 def test_an_agent_whose_call_ended_while_we_were_down_is_free_as_soon_as_their_dialogs_say_so(worlds: Worlds) -> None:
@@ -527,9 +528,9 @@ def test_an_agent_whose_call_ended_while_we_were_down_is_free_as_soon_as_their_d
     world.commit()
     again = worlds()
     again.ledger.restore(again.now)
-    assert again.ledger.agent_state("202") == "busy"
+    assert again.ledger.attendance.agent_state("202") == "busy"
     again.ledger.dialog_event("202", "free", None, again.now + 1)
-    assert again.ledger.agent_state("202") == "free"
+    assert again.ledger.attendance.agent_state("202") == "free"
 
 
 def test_restore_waits_for_the_database() -> None:
@@ -538,9 +539,9 @@ def test_restore_waits_for_the_database() -> None:
     policy = parse_policy(POLICY.replace("{direct}", ""))
     facts = {"office": PbxFacts.of("2..", ("From",))}
     call = NewCall("a", "outbound", "main", "office", CUSTOMER, (Identity("from", "201", "p", ""),), False, "cid")
-    Ledger(engine, policy, facts, "edge1", os.urandom).decide(call, BEGIN)
+    new_ledger(engine, policy, facts).decide(call, BEGIN)
     store.broken = True
-    again = Ledger(engine, policy, facts, "edge1", os.urandom)
+    again = new_ledger(engine, policy, facts)
     assert again.restore(BEGIN + 1) == 0
     inbound = NewCall("b", "inbound", "main", "office", SHARED, (Identity("from", CUSTOMER, "c", ""),), False, "cid2")
     assert again.decide(inbound, BEGIN + 1).reason == "normal"
@@ -557,8 +558,8 @@ def test_restore_waits_for_the_database() -> None:
 def test_a_record_is_made_although_the_database_cannot_be_read(worlds: Worlds, tmp_path: Path) -> None:
     store = MemoryStore()
     engine: Store = store
-    ledger = Ledger(engine, parse_policy(POLICY.replace("{direct}", "")), {"office": PbxFacts.of("2..", ("From",))},
-                    "edge1", os.urandom)
+    ledger = new_ledger(engine, parse_policy(POLICY.replace("{direct}", "")),
+                        {"office": PbxFacts.of("2..", ("From",))})
     store.broken = True
     call = NewCall("a", "outbound", "main", "office", CUSTOMER, (Identity("from", "201", "p", ""),), False, "cid")
     ledger.decide(call, BEGIN)
@@ -573,7 +574,7 @@ def test_the_invite_with_credentials_is_the_same_call(world: World) -> None:
     assert again == first
     assert world.ledger.counters(world.now)["today"] == 1
     world.ledger.ended("same", Ending(486, "callee"), world.now + 2)
-    assert world.ledger.agents()["201"].state == "free"
+    assert world.ledger.attendance.agents()["201"].state == "free"
 
 
 def test_only_what_somebody_listens_to_is_told(world: World) -> None:

@@ -22,7 +22,7 @@ def queue(worlds: Worlds) -> World:
 def house(worlds: Worlds, answers: Answers) -> World:
     """Both agents are watched and free."""
     world = worlds("type = 3", answers=answers)
-    world.ledger.desk = Ears()
+    world.connect()
     for agent in ("201", "202"):
         world.ledger.dialog_event(agent, "free", None, world.now)
     world.now += 1
@@ -30,9 +30,7 @@ def house(worlds: Worlds, answers: Answers) -> World:
 
 
 def ears(world: World) -> Ears:
-    found = world.ledger.desk
-    assert isinstance(found, Ears)
-    return found
+    return world.ears
 
 
 def rings_the_mobile(world: World, *shown: Identity) -> NewCall:
@@ -49,9 +47,9 @@ def test_from_its_answer_on_it_is_a_talk(queue: World) -> None:
     call = in_queue(queue)
     queue.now += 20
     leg = rings_the_mobile(queue)
-    assert queue.ledger.waiting("sales") == 1
+    assert queue.ledger.attendance.waiting("sales") == 1
     queue.ledger.answered(leg.id, 0, (), None, queue.now)
-    assert queue.ledger.waiting("sales") == 0
+    assert queue.ledger.attendance.waiting("sales") == 0
     queue.now += 60
     queue.ledger.ended(call.id, Ending(200, "caller"), queue.now)
     queue.ledger.ended(leg.id, Ending(200, "caller"), queue.now)
@@ -73,7 +71,7 @@ def test_it_is_no_call_of_an_agent_and_none_to_the_mobile(queue: World) -> None:
     assert [one.reason for one in queue.store.calls(9, MOBILE)] == ["on_behalf", "on_behalf"]
     assert queue.store.records(CUSTOMER) == []
     assert ears(queue).talks == []
-    assert queue.ledger.agent_state("201") == "free"
+    assert queue.ledger.attendance.agent_state("201") == "free"
     assert queue.reaches(MOBILE) is None
 
 
@@ -209,17 +207,17 @@ target = "600"
 missed_callback = { enabled = true }
 """
     world = worlds(policy=policy, answers="before_queue")
-    world.ledger.desk = Ears()
+    world.connect()
     for taken, blind in ((False, True), (True, False), (False, False)):
         call = in_queue(world)
         leg = rings_the_mobile(world)
         if taken:
             world.ledger.answered(leg.id, 0, (), None, world.now)
-            assert world.ledger.alarms() == {}
+            assert world.ledger.alarms.up() == {}
         world.ledger.ended(leg.id, Ending(200 if taken else 486, "callee"), world.now + 30)
         world.now += 31
         world.ledger.ended(call.id, Ending(200, "caller"), world.now)
-        assert ("blind_queue_office" in world.ledger.alarms()) == blind
+        assert ("blind_queue_office" in world.ledger.alarms.up()) == blind
 
 
 def test_our_leg_into_a_queue_is_taken_by_a_mobile(queue: World) -> None:
@@ -229,7 +227,7 @@ def test_our_leg_into_a_queue_is_taken_by_a_mobile(queue: World) -> None:
     out = rings_the_mobile(queue)
     queue.ledger.answered(out.id, 0, (), None, queue.now)
     assert queue.ledger.taken_by(leg.id) is None
-    assert not queue.ledger.engaged(CUSTOMER)
+    assert not queue.ledger.attendance.engaged(CUSTOMER)
     queue.ledger.ended(out.id, Ending(200, "callee"), queue.now + 30)
     queue.ledger.ended(leg.id, Ending(200, "callee"), queue.now + 30)
     assert (ears(queue).talks, ears(queue).missed_calls) == ([], [])

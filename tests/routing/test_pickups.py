@@ -20,7 +20,7 @@ def watched(worlds: Worlds) -> Callable[[Answers], World]:
     """A PBX that shows the dialogs of both agents, and of the owner of the direct number."""
     def make(answers: Answers) -> World:
         world = worlds(answers=answers)
-        world.ledger.desk = Ears()
+        world.connect()
         for agent in ("201", "202", "205"):
             world.ledger.dialog_event(agent, "free", None, world.now)
         world.now += 1
@@ -52,9 +52,7 @@ def rings_at_201(world: World, customer: str = CUSTOMER) -> NewCall:
 def hangs_up(world: World, call: NewCall, after: float) -> Ears:
     world.now += after
     world.ledger.ended(call.id, Ending(200, "caller"), world.now)
-    ears = world.ledger.desk
-    assert isinstance(ears, Ears)
-    return ears
+    return world.ears
 
 
 def missed(ears: Ears) -> list[tuple[str, str]]:
@@ -75,7 +73,7 @@ def test_pickup_out_of_a_queue(queue: World, order: str) -> None:
                 queue.ledger.dialog_event("201", "free", None, queue.now)
         queue.now += 0.003
     assert queue.ledger.taken_by(call.id) == "202"
-    assert (queue.ledger.agent_state("202"), queue.ledger.waiting("sales")) == ("busy", 0)
+    assert (queue.ledger.attendance.agent_state("202"), queue.ledger.attendance.waiting("sales")) == ("busy", 0)
     ears = hangs_up(queue, call, 6)
     assert ([talk.agent for talk in ears.talks], missed(ears)) == (["202"], [])
     assert row(queue, call.id) == ("202", "pickup")
@@ -192,7 +190,7 @@ def test_where_it_was_dialled_is_not_who_answered(office: World, order: str) -> 
         office.now += 0.003
     who = "202" if "dial" in order else None
     assert office.ledger.taken_by(call.id) == who
-    assert office.ledger.agent_state("205") == "free"
+    assert office.ledger.attendance.agent_state("205") == "free"
     ears = hangs_up(office, call, 30)
     assert [talk.agent for talk in ears.talks] == [who]
     assert row(office, call.id) == (who, "pickup" if who else None)
@@ -232,7 +230,8 @@ def test_a_phone_that_forwards_to_a_colleague(office: World) -> None:
     assert office.ledger.taken_by(call.id) == "205"
     office.ledger.dialog_event("202", "busy", None, office.now + 0.01)
     assert office.ledger.taken_by(call.id) == "202"
-    assert (office.ledger.agent_state("205"), office.ledger.agent_state("202")) == ("free", "busy")
+    floor = office.ledger.attendance
+    assert (floor.agent_state("205"), floor.agent_state("202")) == ("free", "busy")
 
 
 # Legs of ours
@@ -246,7 +245,8 @@ def test_the_customers_leg_is_of_whoever_picked_ours_up(office: World) -> None:
     office.ledger.place(agent, office.now)
     office.ledger.answered(agent.id, 0, (pai("202"),), None, office.now)
     assert [office.ledger.taken_by(leg.id) for leg in (agent, customer)] == ["202", "202"]
-    assert (office.ledger.agent_state("201"), office.ledger.agent_state("202")) == ("free", "busy")
+    floor = office.ledger.attendance
+    assert (floor.agent_state("201"), floor.agent_state("202")) == ("free", "busy")
 
 
 def test_a_leg_into_a_queue_that_a_colleague_picks_up(queue: World) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from routing import agents
 from routing.agents import AgentState, Board
-from routing.alarms import Alarms
+from routing.alarms import RaisedAlarms
 from routing.calls import OWN, Call
 from routing.events import Event, rfc3339
 from routing.ids import Names, floor7, uuid7
@@ -92,7 +92,7 @@ def test_board_is_bounded_and_forgets_the_idle(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_alarms() -> None:
-    alarms = Alarms()
+    alarms = RaisedAlarms()
     assert alarms.change("a", None, 1.0) is None
     assert alarms.change("a", "why", 2.0) == "alarm.raised"
     assert alarms.change("a", "more", 3.0) is None

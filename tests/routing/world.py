@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from config.policy import parse_policy
-from routing.events import Event
 from routing.facts import Decision, Ending, Identity, NewCall
 from routing.identity import Answers, PbxFacts
 from routing.ids import uuid7
-from routing.ledger import Ledger
 from routing.rows import EndedBy
 from routing.store.sqlite import SqliteStore
 from routing.writes import Unit
+from tests.kit.ledger_parts import LedgerParts
 from tests.kit.told import Told
+from tests.routing.listening import Ears
 
 BEGIN = 1_790_000_000.0
 CUSTOMER = "+36201234567"
@@ -83,14 +83,20 @@ class World:
         self.loop = Loop()
         self.now = BEGIN
         self.interest = Wanted()
-        self.alarms: list[Event] = []
         told = Told(outbox)
         self.events = told.events
         self.store = SqliteStore(self.path, self.loop.post, lambda: self.now, "edge1", told)
         pbx = PbxFacts.of("^[2-7][0-9]{2}$", ("X-Agent", "P-Asserted-Identity", "Remote-Party-ID", "From"), answers)
-        self.ledger = Ledger(self.store, parse_policy(policy.replace("{direct}", direct)),
-                             {"office": pbx, "branch": pbx}, "edge1", os.urandom, self.interest)
-        self.ledger.on_alarm = self.alarms.append
+        self.parts = LedgerParts(self.store, parse_policy(policy.replace("{direct}", direct)),
+                                 {"office": pbx, "branch": pbx}, interest=self.interest)
+        self.ledger, self.alarms = self.parts.ledger, self.parts.alarms
+        self.ears = Ears()
+
+    def connect(self) -> Ears:
+        """Have a desk listen, a new one."""
+        self.ears = Ears()
+        self.parts.connect(self.ears)
+        return self.ears
 
     def close(self) -> None:
         self.store.close()

@@ -1,14 +1,13 @@
 """A ledger over a real database file, for verbs that are asked in a loop of their own."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from config.policy import parse_policy
-from routing.ledger import Ledger
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
+from tests.kit.ledger_parts import LedgerParts
 from tests.kit.told import Told
 from tests.kit.waiting import eventually
 
@@ -23,7 +22,8 @@ class OnDisk:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.store = SqliteStore(path, self.post, lambda: NOW, "edge1", Told())
         eventually(lambda: self.store.well, "the database is open")
-        self.ledger = Ledger(self.store, parse_policy(policy), {}, "edge1", os.urandom)
+        self.parts = LedgerParts(self.store, parse_policy(policy), {})
+        self.ledger = self.parts.ledger
         self.reader = Reader(path, "edge1", strict=True)
 
     def post(self, what: Callable[[], None]) -> None:

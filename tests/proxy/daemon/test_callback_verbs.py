@@ -52,7 +52,8 @@ class Node(OnDisk):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, POLICY)
-        self.desk = Desk(self.store, self.ledger.policy, "edge1", self.ledger.teller, self.ledger, os.urandom)
+        self.desk = Desk(self.store, self.ledger.policy, "edge1", self.parts.teller, self.ledger.attendance,
+                         os.urandom)
         self.desk.peers = lambda number: ("office", "main")
         self.desk.tickets.channels = ("webhook",)
         assert self.desk.restore(NOW)

@@ -1,7 +1,6 @@
 """What the rules really tell is what the models say, and what the committed description says."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -16,9 +15,9 @@ from proxy.status.source import PeerState
 from routing.events import Kind
 from routing.facts import Ending, Identity, NewCall
 from routing.identity import PbxFacts
-from routing.ledger import Ledger
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
+from tests.kit.ledger_parts import new_ledger
 from tests.kit.told import Told
 from tests.kit.waiting import eventually
 
@@ -51,7 +50,7 @@ class Office:
         self.told = told.events
         self.store = SqliteStore(path, lambda function: function(), lambda: DAY, "edge1", told)
         pbx = {"office": PbxFacts.of("[2-7][0-9]{2}", ("From",))}
-        self.ledger = Ledger(self.store, POLICY, pbx, "edge1", os.urandom)
+        self.ledger = new_ledger(self.store, POLICY, pbx)
         self._calls = 0
 
     def call(self, agent: str | None, answered_after: float | None, at: float, ending: Ending) -> None:
@@ -83,8 +82,8 @@ class Office:
         self.ledger.sweep(DAY + 11 * 3600)
         for kind, peer in (("trunk.state", PeerState("up", DAY, 12.0)), ("pbx.state", PeerState("down", DAY))):
             self.ledger.tell(kind, payload.peer_event_data("main", peer), DAY)
-        self.ledger.alarm("mqtt", "no MQTT connection", DAY)
-        self.ledger.alarm("mqtt", None, DAY + 5)
+        self.ledger.alarms.report("mqtt", "no MQTT connection", DAY)
+        self.ledger.alarms.report("mqtt", None, DAY + 5)
         eventually(lambda: any(event.kind == "alarm.cleared" for event in self.told), "all is committed")
 
 

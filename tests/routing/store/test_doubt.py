@@ -41,7 +41,7 @@ def of_database(path: str) -> bool:
 
 
 def healed(world: World) -> None:
-    world.loop.until(lambda: "database" not in world.ledger.alarms())
+    world.loop.until(lambda: "database" not in world.ledger.alarms.up())
 
 
 def test_a_read_error_that_passes_costs_nothing(worlds: Worlds, tmp_path: Path, disk: SickDisk) -> None:
@@ -55,7 +55,7 @@ def test_a_read_error_that_passes_costs_nothing(worlds: Worlds, tmp_path: Path, 
     for index in range(5):
         world.store.put(Unit((call(ROWS + index),)))
         world.reaches(number(index))
-    world.loop.until(lambda: "database" in world.ledger.alarms())
+    world.loop.until(lambda: "database" in world.ledger.alarms.up())
     seen = disk.failed
     deadline = time.monotonic() + 10
     while disk.failed < seen + 5:  # it is looked at again and again
@@ -67,7 +67,7 @@ def test_a_read_error_that_passes_costs_nothing(worlds: Worlds, tmp_path: Path, 
     world.commit()
     assert world.path.stat().st_ino == inode
     assert not list(tmp_path.glob("*broken*"))
-    assert set(world.ledger.alarms()) == set()
+    assert set(world.ledger.alarms.up()) == set()
     after = counts(world.path)
     assert {table: after[table] for table in ("tasks", "do_not_call", "direct")} == {
         table: before[table] for table in ("tasks", "do_not_call", "direct")}
@@ -81,7 +81,7 @@ def test_a_read_error_at_the_start(worlds: Worlds, tmp_path: Path, disk: SickDis
     first.close()
     disk.fails = of_database
     world = worlds()
-    world.loop.until(lambda: "database" in world.ledger.alarms())
+    world.loop.until(lambda: "database" in world.ledger.alarms.up())
     assert world.reaches(number(0)) is None
     disk.fails = lambda path: False
     healed(world)
@@ -146,8 +146,8 @@ def test_a_deleted_file_whose_copy_finds_no_room_is_tried_again(worlds: Worlds, 
             while file.write(b"x" * 4096):
                 pass
         world.dial("202", customer="+36301112222")
-        world.loop.until(lambda: "database" in world.ledger.alarms())
-        assert "cannot be written to a new one yet" in world.ledger.alarms()["database"]
+        world.loop.until(lambda: "database" in world.ledger.alarms.up())
+        assert "cannot be written to a new one yet" in world.ledger.alarms.up()["database"]
         assert world.reaches(number(0)) == "201", "what is still open is read"
         assert not world.path.exists()
         filler.unlink()
@@ -157,7 +157,7 @@ def test_a_deleted_file_whose_copy_finds_no_room_is_tried_again(worlds: Worlds, 
         assert {table: after[table] for table in ("tasks", "do_not_call", "policy")} == {
             table: before[table] for table in ("tasks", "do_not_call", "policy")}
         assert ("+36301112222", "202") in stored(world.path)
-        assert LOSS not in world.ledger.alarms()
+        assert LOSS not in world.ledger.alarms.up()
         world.close()
 
 
@@ -168,11 +168,11 @@ def test_a_file_that_was_emptied_is_said(worlds: Worlds, tmp_path: Path) -> None
     first.path.write_bytes(b"")
     world = worlds()
     world.commit()
-    assert "was empty" in world.ledger.alarms()[LOSS]
+    assert "was empty" in world.ledger.alarms.up()[LOSS]
     world.close()
     again = worlds()
     again.ledger.restore(again.now)
-    assert "was empty" in again.ledger.alarms()[LOSS]
+    assert "was empty" in again.ledger.alarms.up()[LOSS]
 
 
 # Tables that somebody changed from outside
@@ -220,7 +220,7 @@ def test_what_was_changed_while_nobody_ran_heals(worlds: Worlds, tmp_path: Path,
         assert {table: after[table] for table in ("tasks", "do_not_call")} == {"tasks": before["tasks"] + 1,
                                                                                "do_not_call": before["do_not_call"]}
     if change not in ("an index", "the ticket numbers"):
-        assert str(world.path) in world.ledger.alarms()[LOSS]
+        assert str(world.path) in world.ledger.alarms.up()[LOSS]
 
 
 def _works(world: World) -> None:
@@ -242,8 +242,8 @@ def _works(world: World) -> None:
     assert world.reaches(CUSTOMER) == "201"
     numbers = [ticket.number for ticket in world.store.tickets(3)]
     assert len(set(numbers)) == 3
-    assert "database" not in world.ledger.alarms()
-    assert "database_unit" not in world.ledger.alarms()
+    assert "database" not in world.ledger.alarms.up()
+    assert "database_unit" not in world.ledger.alarms.up()
     world.ledger.sweep(world.now)
     assert world.store.well
 
@@ -260,8 +260,8 @@ def test_of_a_later_version_it_is_left_alone(worlds: Worlds, tmp_path: Path) -> 
     data = first.path.read_bytes()
     world = worlds()
     world.dial("201")
-    world.loop.until(lambda: "database" in world.ledger.alarms())
-    assert "of a later version (it has m999_later" in world.ledger.alarms()["database"]
+    world.loop.until(lambda: "database" in world.ledger.alarms.up())
+    assert "of a later version (it has m999_later" in world.ledger.alarms.up()["database"]
     assert world.reaches(number(0)) is None
     world.close()
     assert first.path.read_bytes() == data

@@ -103,7 +103,7 @@ def test_locked_by_another_process(world: World) -> None:
     assert stored(world.path) == {(CUSTOMER, "201"), (CUSTOMER, "202"), ("+36309999999", "202")}
     assert [row.cause for row in world.store.calls(10)].count(486) == 3
     assert alarms(world) == [("alarm.raised", "database"), ("alarm.cleared", "database")]
-    assert world.ledger.alarms() == {}
+    assert world.ledger.alarms.up() == {}
 
 
 def test_locked_against_readers_too_takes_the_normal_route(worlds: Worlds, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_disk_full(worlds: Worlds, tmp_path: Path) -> None:
             world.dial("202", customer=f"+3630{number:07d}")
             world.loop.run()
         until_raised(world)
-        assert "full" in world.ledger.alarms()["database"] or "I/O" in world.ledger.alarms()["database"]
+        assert "full" in world.ledger.alarms.up()["database"] or "I/O" in world.ledger.alarms.up()["database"]
         assert ends_at_once(world)
         assert world.reaches() == "201"
         ballast.unlink()
@@ -155,7 +155,7 @@ def test_no_page_left(world: World) -> None:
     for number in range(300):
         world.dial("202", customer=f"+3630{number:07d}")
     until_raised(world)
-    assert "full" in world.ledger.alarms()["database"]
+    assert "full" in world.ledger.alarms.up()["database"]
     assert world.reaches() == "201"
     connection.execute("PRAGMA max_page_count=1000000")
     until_healed(world)
@@ -222,7 +222,7 @@ def test_garbage_at_start_is_moved_aside(worlds: Worlds, tmp_path: Path) -> None
     assert len(aside) == 1
     assert aside[0].read_bytes().startswith(b"this is no database")
     assert "not a database" in world.alarms[0].data["text"]
-    assert str(aside[0]) in world.ledger.alarms()[LOSS]
+    assert str(aside[0]) in world.ledger.alarms.up()[LOSS]
 
 
 def test_garbage_while_running_is_moved_aside_and_the_policy_put_back(world: World) -> None:

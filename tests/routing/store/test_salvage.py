@@ -201,8 +201,8 @@ def test_a_running_store_heals_and_says_what_was_lost(worlds: Worlds, tmp_path: 
     spoil(world.path, [page])
     for index in range(ROWS):
         world.ledger.decide(world.calls_in(number(index)), world.now)
-    world.loop.until(lambda: set(world.ledger.alarms()) == {LOSS})
-    text = world.ledger.alarms()[LOSS]
+    world.loop.until(lambda: set(world.ledger.alarms.up()) == {LOSS})
+    text = world.ledger.alarms.up()[LOSS]
     world.commit()
     assert f"rows lost: direct {pages[page]}" in text
     assert f"do_not_call {before['do_not_call']}" in text
@@ -214,13 +214,13 @@ def test_a_running_store_heals_and_says_what_was_lost(worlds: Worlds, tmp_path: 
 
     again = worlds()  # the alarm stands over a restart, until somebody takes it down
     again.ledger.restore(again.now)
-    assert again.ledger.alarms() == {LOSS: text, "signing_key": "was replaced"}
-    again.ledger.take_down(LOSS, again.now)
+    assert again.ledger.alarms.up() == {LOSS: text, "signing_key": "was replaced"}
+    again.ledger.alarms.take_down(LOSS, again.now)
     again.commit()
     again.close()
     third = worlds()
     third.ledger.restore(third.now)
-    assert set(third.ledger.alarms()) == {"signing_key"}
+    assert set(third.ledger.alarms.up()) == {"signing_key"}
 
 
 def test_a_broken_file_is_salvaged_at_the_start(worlds: Worlds, tmp_path: Path) -> None:
@@ -233,10 +233,10 @@ def test_a_broken_file_is_salvaged_at_the_start(worlds: Worlds, tmp_path: Path) 
     world = worlds()
     for index in range(ROWS):  # among others where the bad page is
         world.store.put(Unit((call(index),)))
-    world.loop.until(lambda: set(world.ledger.alarms()) == {LOSS})
+    world.loop.until(lambda: set(world.ledger.alarms.up()) == {LOSS})
     world.commit()
     assert len(world.store.calls(3 * ROWS)) == ROWS + before["calls"] - pages[page]
-    assert "rows lost: calls " in world.ledger.alarms()[LOSS]
+    assert "rows lost: calls " in world.ledger.alarms.up()[LOSS]
     assert len(world.store.open_tasks()) == before["tasks"]
 
 
@@ -251,9 +251,9 @@ def test_a_row_that_was_garbled_hides_no_other(worlds: Worlds, tmp_path: Path) -
     world = worlds()
     with pytest.raises(StoreError):
         world.store.open_tasks()
-    world.loop.until(lambda: set(world.ledger.alarms()) == {LOSS})
+    world.loop.until(lambda: set(world.ledger.alarms.up()) == {LOSS})
     assert len(world.store.open_tasks()) == before["tasks"] - 1
-    assert "rows lost: tasks 1;" in world.ledger.alarms()[LOSS]
+    assert "rows lost: tasks 1;" in world.ledger.alarms.up()[LOSS]
 
 
 def test_without_room_for_a_new_one_nothing_is_given_up(worlds: Worlds, tmp_path: Path) -> None:
@@ -269,15 +269,15 @@ def test_without_room_for_a_new_one_nothing_is_given_up(worlds: Worlds, tmp_path
         identity = world.path.stat().st_ino
         for index in range(ROWS):
             world.store.put(Unit((call(index),)))
-        world.loop.until(lambda: "database" in world.ledger.alarms())
+        world.loop.until(lambda: "database" in world.ledger.alarms.up())
         end = time.monotonic() + 1.0
         while time.monotonic() < end:
             world.loop.run()
-            assert LOSS not in world.ledger.alarms()
+            assert LOSS not in world.ledger.alarms.up()
             assert world.path.stat().st_ino == identity
             time.sleep(0.02)
         filler.unlink()
-        world.loop.until(lambda: LOSS in world.ledger.alarms())
+        world.loop.until(lambda: LOSS in world.ledger.alarms.up())
         world.commit()
         assert counts(world.path)["do_not_call"] == before["do_not_call"]
         assert not list(disk.glob("*.new*"))

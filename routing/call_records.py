@@ -1,0 +1,96 @@
+"""The calls in progress, by everything they are asked for by: what is asked many times and must be known at once."""
+
+from routing.calls import Call
+
+
+class CallRecords:
+    """Holds calls from their beginning to their end; each is entered and left once."""
+
+    __slots__ = ("_by_customer", "_legs", "_on_trunk", "_waiting", "by_name")
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, Call] = {}
+        """All of them, oldest first. Changed here only."""
+        self._by_customer: dict[str, dict[str, Call]] = {}
+        self._on_trunk: dict[str, int] = {}
+        self._waiting: dict[str, dict[str, Call]] = {}
+        """By group and call."""
+        self._legs: dict[str, Call] = {}
+        """By attempt: our leg to the agent."""
+
+    def enter(self, call: Call) -> None:
+        """Take up a call that began. An agent's leg of ours is on no trunk, and nobody waits in it."""
+        self.by_name[call.id] = call
+        if call.customer is not None:
+            self._by_customer.setdefault(call.customer, {})[call.id] = call
+        if not call.to_agent:
+            self._on_trunk[call.trunk] = self._on_trunk.get(call.trunk, 0) + 1
+            if call.direction == "inbound" and call.group is not None and call.answered_at is None:
+                call.waits = True
+                self._waiting.setdefault(call.group, {})[call.id] = call
+        elif call.attempt is not None:
+            self._legs[call.attempt] = call
+
+    def attend(self, call: Call) -> None:
+        """Let a call wait no longer: an agent has it now."""
+        if call.waits and call.group is not None:
+            call.waits = False
+            waiting = self._waiting[call.group]
+            del waiting[call.id]
+            if not waiting:
+                del self._waiting[call.group]
+
+    def leave(self, call: Call) -> None:
+        """Let go a call that is over."""
+        self.by_name.pop(call.id, None)
+        self.attend(call)
+        if call.customer is not None:
+            calls = self._by_customer.get(call.customer)
+            if calls is not None and calls.pop(call.id, None) is not None and not calls:
+                del self._by_customer[call.customer]
+        if not call.to_agent:
+            left = self._on_trunk.get(call.trunk, 0) - 1
+            if left > 0:
+                self._on_trunk[call.trunk] = left
+            else:
+                self._on_trunk.pop(call.trunk, None)
+        elif self._legs.get(call.attempt or "") is call:
+            del self._legs[call.attempt or ""]
+
+    def of(self, customer: str | None) -> tuple[Call, ...]:
+        """Return the calls of a customer, oldest first, legs of ours included; nobody who is known has none."""
+        calls = self._by_customer.get(customer) if customer is not None else None
+        return () if calls is None else tuple(calls.values())
+
+    def leg_to_agent(self, attempt: str | None) -> Call | None:
+        """Return our leg to the agent of an attempt."""
+        return None if attempt is None else self._legs.get(attempt)
+
+    def engaged(self, customer: str) -> bool:
+        """Whether a customer is in a call with us that is no attempt of ours."""
+        return any(call.attempt is None for call in self.of(customer))
+
+    def waiting(self, group: str) -> int:
+        """Return how many callers of a group wait for an agent."""
+        return len(self._waiting.get(group, ()))
+
+    def waiters(self, group: str) -> tuple[Call, ...]:
+        """Return the calls whose callers wait for an agent of a group, oldest first. Not to be changed."""
+        return tuple(sorted(self._waiting.get(group, {}).values(), key=lambda call: call.started_at))
+
+    def on_trunk(self, trunk: str) -> int:
+        """Return how many calls a trunk carries, ours included."""
+        return self._on_trunk.get(trunk, 0)
+
+    def customers(self) -> dict[str, str | None]:
+        """Return whom each agent talks to or is rung for, as far as the calls that pass show it.
+
+        None: somebody who is withheld or unreadable. An agent whom no call engages is not there.
+        """
+        found: dict[str, str | None] = {}
+        for call in self.by_name.values():
+            if call.held is not None:
+                found[call.held] = call.customer
+            elif call.rung is not None:
+                found.setdefault(call.rung, call.customer)
+        return found

@@ -1,0 +1,405 @@
+"""Who has a call: what answers, dialogs and connected lines prove of it, and what is a mere sign.
+
+Rules
+- Who answered is proved by what `identity` says of the answer; else by an agent's dialogs, which showed the phone ring
+  for this customer and then taken up; else nobody did.
+- Several calls of one customer that wait at once: one of them was taken, nobody knows which, unless the PBX had said
+  which phone it rings for which call. The oldest counts as taken, and by nobody known.
+- A connected line alone says that a phone rings, not that somebody took it up.
+- Who takes a call from a colleague's ringing phone (call pickup) is proved by dialogs that are busy without having rung
+  and the connected line in the customer's own dialog, within a moment of each other. Either of them without the other
+  is a sign that somebody may have the call.
+- A call that the PBX places through us for a customer who waits (their number is its caller) and that is answered has
+  them: a member of the queue who has no extension. Who that is, nobody knows.
+- An answer that only says where was dialled is not believed of a phone that fell silent in that moment.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from routing import identity
+from routing.attendance import Attendance
+from routing.call_records import CallRecords
+from routing.calls import OWN, SIGNS_MAX, Call
+from routing.dialogs import Dialog
+from routing.events import Event
+from routing.facts import WAITING_ROOM, Identity, Target, Watched
+from routing.identity import Proof
+from routing.pickups import AT_ONCE, MOMENT, Pickups
+from routing.route import Rules
+from routing.setup_alarms import SetupAlarms
+from routing.storage import Store
+from routing.writes import Unit
+
+_HEADED: Final = Target()
+"""Where a call was headed."""
+
+DIALOG_EVENT: Final = "dialog_event"
+"""Evidence: the agent's dialogs (RFC 4235)."""
+
+PICKUP: Final = "pickup"
+"""Evidence: the agent's dialogs are busy without having rung, and the call's connected line names them."""
+
+OUTSIDE_PHONE: Final = "outside_phone"
+"""Evidence of a call whose agent is not known: a call that the PBX placed for its customer was answered."""
+
+WHERE_DIALLED: Final = frozenset({"dialled", "number"})
+"""Evidence that says where it rang, not who was there."""
+
+NOTIFY_LATE: Final = 2.0
+"""Seconds after an answer in which the NOTIFY of who gave it is still on its way."""
+
+
+class Evidence:
+    """Finds out who has each call, and counts it at that agent."""
+
+    def __init__(self, store: Store, rules: Rules, records: CallRecords, attendance: Attendance,
+                 setup: SetupAlarms) -> None:
+        """`setup`: told of PBXs that show whose phone rings."""
+        self._store, self._rules, self._records = store, rules, records
+        self._attendance, self._setup = attendance, setup
+        self._rings_for: dict[str, tuple[str | None, float]] = {}
+        """By agent whose dialogs show a phone ring: since when, and for which customer; None: the PBX does not say, or
+        not readably."""
+        self._shown: dict[str, Call] = {}
+        """By agent: the last call that a connected line showed at their phone."""
+        self._pickups = Pickups()
+
+    # What the proxy and the subscriptions tell
+
+    def ringing(self, entry: Call, target: int, now: float) -> None:
+        """A target of a call rings."""
+        entry.rang = True
+        if entry.rung is not None:  # rung by a leg of ours, whose phone is known to be there from now on
+            self._publish(self._attendance.here(entry.rung, entry.id, now))
+        if entry.direction == "outbound" or entry.rung is not None or entry.answered_at is not None:
+            return
+        expected = self._expected(entry, target_of(entry, target))
+        if expected is not None:
+            entry.rung = expected.agent
+            self._attendance.here(entry.rung, entry.id, now)  # told with the next
+            self._publish(self._attendance.count(entry.rung, 1, 0, now, entry.id))
+
+    def connected_line(self, entry: Call, identities: tuple[Identity, ...], now: float, dialog: str | None) -> None:
+        """A connected line was shown to the caller: a sign that a phone rings, and no more."""
+        self._heed_line(entry, identities, now, dialog)
+        if entry.signs:
+            self._setup.shows(entry.pbx, now)
+
+    def _heed_line(self, entry: Call, identities: tuple[Identity, ...], now: float, dialog: str | None) -> None:
+        if entry.direction == "outbound" or (entry.own and not entry.to_agent):
+            return
+        if entry.agent is not None or (entry.answered_at is not None and not entry.dialogs.goes_on_in(dialog)):
+            return
+        shown = identity.shown_agent(identities, self._rules.pbx(entry.pbx), self._rules.targets)
+        if shown is None:
+            return
+        if entry.signs is None:
+            entry.signs = {}
+        if shown in entry.signs or len(entry.signs) < SIGNS_MAX:
+            entry.signs[shown] = now
+            self._shown[shown] = entry
+        if self._attendance.watched_since(shown) > now:
+            self._records.attend(entry)  # whether they took it, nobody will ever tell
+        elif self._pickups.unrung(shown, now) and entry.picked_at is None:
+            events = self._picked(entry, shown, now, PICKUP)
+            self._store.put(Unit((entry.row(), *events)))
+        elif self._pickups.engaged(shown) and shown not in self._rings_for:
+            entry.sign_at = now
+
+    def dialog_event(self, agent: str, state: Watched | None, remote: str | None, now: float) -> None:
+        """See Router."""
+        events = list(self._attendance.watched(agent, state, now))
+        rang_for = self._rings_for.pop(agent, None)
+        self._pickups.shows(agent, state, rang_for, now)
+        entry: Call | None = None
+        if state == "ringing":
+            self._rings_for[agent] = None if remote is None else self._meant(remote, now), now
+        elif state == "busy" and rang_for is not None:
+            entry = self._taken(agent, *rang_for, now)
+            if entry is not None:
+                events += self._picked(entry, agent, now)
+            else:
+                entry = self._forwarded(agent, rang_for[0], now)
+                if entry is not None:
+                    events += self._is_of(entry, Proof(agent, DIALOG_EVENT), now)
+        elif state == "busy" and self._pickups.unrung(agent, now):
+            entry = self._picks_up(agent, now)
+            if entry is not None:
+                events += self._picked(entry, agent, now, PICKUP)
+        elif state == "free" and rang_for is not None:
+            entry = self._fell_silent(agent, rang_for[0], now)
+            if entry is not None:
+                events += self._is_of(entry, self._who_else(now), now)
+        if entry is not None or events:
+            self._store.put(Unit((*events,) if entry is None else (entry.row(), *events)))
+
+    # Pickup
+
+    def _picks_up(self, agent: str, now: float) -> Call | None:
+        """An agent's phone is in a call without having rung: find the one that they took from a colleague's.
+
+        Where only the time says which it is, that is noted as a sign.
+        """
+        shown = self._shown.get(agent)
+        if shown is not None and shown.signs is not None and _may_be_taken(shown, now) and shown.picked_at is None:
+            since = now - shown.signs[agent]
+            if since <= MOMENT:
+                return shown
+            if since <= NOTIFY_LATE:
+                shown.sign_at = now
+        if not self._attendance.counted(agent):
+            for customer in self._pickups.silenced(now):
+                self._note_sign(customer, now)
+        return None
+
+    def _fell_silent(self, agent: str, customer: str | None, now: float) -> Call | None:
+        """An agent's phone has ceased to ring: find the call that is not theirs, although it was dialled to them."""
+        for call in self._records.of(customer):
+            if call.agent == agent and call.evidence in WHERE_DIALLED and call.answered_at is not None and \
+                    now - call.answered_at <= MOMENT:
+                return call
+        if customer is not None and any(not self._attendance.counted(one)
+                                        for one in self._pickups.all_unrung(now, AT_ONCE)):
+            self._note_sign(customer, now)
+        return None
+
+    def _note_sign(self, customer: str, now: float) -> None:
+        """Somebody may have taken the call of a customer who waits."""
+        for call in self._records.of(customer):
+            if call.picked_at is None and _may_be_taken(call, now):
+                call.sign_at = now
+
+    def _forwarded(self, agent: str, customer: str | None, now: float) -> Call | None:
+        """An agent has taken up a phone that rang for a customer: find the call of theirs that was dialled to another.
+
+        That one's phone forwards: their dialogs are not busy.
+        """
+        return next((call for call in self._records.of(customer)
+                     if call.agent not in (None, agent) and call.evidence in WHERE_DIALLED
+                     and call.answered_at is not None and now - call.answered_at <= NOTIFY_LATE
+                     and self._idle_since(call.agent or "", call.started_at)), None)
+
+    def _idle_since(self, agent: str, begun: float) -> bool:
+        """Whether an agent's dialogs were seen all the time since then, and are not busy."""
+        return self._attendance.watched_since(agent) <= begun and not self._pickups.engaged(agent)
+
+    def _who_else(self, now: float) -> Proof | None:
+        """Say who took a call in this moment from the phone that it was dialled to; None: nobody, or one of several."""
+        found = [agent for agent in self._pickups.all_unrung(now) if not self._attendance.counted(agent)]
+        return Proof(found[0], PICKUP) if len(found) == 1 else None
+
+    # Phones outside
+
+    def customer_of(self, pbx: str, identities: Sequence[Identity], dialled: str | None, now: float) -> Call | None:
+        """Find the customer's call that a PBX places another one for: its caller is that customer, not who is dialled.
+
+        Of several the one that may still be taken. Numbers of ours are what agents show: they are no customers here.
+        """
+        found: Call | None = None
+        for shown in dict.fromkeys(one.user for one in identities):
+            customer = self._rules.numbers.e164(shown)
+            if customer is None or customer == dialled or customer in self._rules.policy.number:
+                continue
+            for call in self._records.of(customer):
+                if call.direction == "inbound" and call.pbx == pbx:
+                    if _may_be_taken(call, now):
+                        return call
+                    found = found or call
+        return found
+
+    def _taken_outside(self, leg: Call, now: float) -> None:
+        """A call that the PBX has placed for a customer is answered: they are no longer waiting."""
+        entry = self._records.by_name.get(leg.behalf_of or "")
+        if entry is None or entry.picked_at is not None or not _may_be_taken(entry, now):
+            return
+        if entry.answered_at is None:  # the PBX answers with it, or asks that phone first
+            entry.sign_at = now
+            return
+        self._records.attend(entry)
+        entry.picked_at, entry.evidence = now, OUTSIDE_PHONE
+        self._store.put(Unit((entry.row(),)))
+
+    def leave_outside(self, leg: Call, min_talk: float, now: float) -> None:
+        """That call is over. One that was too short for a talk was a phone that declined: the customer waits again."""
+        entry = self._records.by_name.get(leg.behalf_of or "")
+        if entry is None or leg.answered_at is None or entry.agent is not None or entry.picked_at != leg.answered_at:
+            return
+        if now - leg.answered_at < min_talk:
+            entry.picked_at, entry.evidence, entry.sign_at = None, None, now
+            self._store.put(Unit((entry.row(),)))
+
+    # Who has it
+
+    def _meant(self, shown: str, now: float) -> str | None:
+        """Return the customer whose number a phone shows: of its readings the one who waits."""
+        numbers = self._rules.numbers
+        waits = (each for each in numbers.readings(shown)
+                 if any(_may_be_taken(call, now) for call in self._records.of(each)))
+        return next(waits, numbers.e164(shown))
+
+    def _taken(self, agent: str, customer: str | None, since: float, now: float) -> Call | None:
+        """Find the call that an agent's phone, which has rung since then for this customer, has taken up."""
+        shown = self._shown.get(agent)
+        if shown is not None and shown.agent is None and shown.picked_at is None and shown.signs is not None:
+            if customer is not None and shown.customer == customer:
+                return shown
+            if customer is None and abs(shown.signs[agent] - since) <= NOTIFY_LATE:
+                return shown
+        return None if customer is None else next((call for call in self._records.of(customer)
+                                                  if call.picked_at is None and _may_be_taken(call, now)), None)
+
+    def _picked(self, entry: Call, agent: str, now: float, evidence: str = DIALOG_EVENT) -> tuple[Event, ...]:
+        """An agent took a call up. Who it was is sure where no other call can have been meant."""
+        self._records.attend(entry)
+        entry.picked_at = now if entry.queued or entry.answered_at is None else entry.answered_at
+        sure = self._shown.get(agent) is entry or entry.customer is None or \
+            all(call is entry or not _may_be_taken(call, now) for call in self._records.of(entry.customer))
+        if not sure:
+            entry.evidence = evidence
+            return ()
+        if entry.answered_at is None:
+            entry.picked_by = Proof(agent, evidence)
+            return ()
+        entry.agent, entry.evidence = agent, evidence
+        return self._hold(entry, agent, None, now)
+
+    def proof(self, entry: Call, target: Target, identities: tuple[Identity, ...], now: float) -> Proof | None:
+        """Say who gave an answer to a customer's call."""
+        if entry.direction == "outbound" or target.local is not None:
+            return None
+        return identity.answering_agent(identities, self._expected(entry, target), target, entry.number_facts,
+                                        self._rules.pbx(entry.pbx), self._rules.targets, now - entry.started_at)
+
+    def answer(self, entry: Call, target: Target, answer: Dialog, now: float) -> list[Event]:
+        """Find out who answered; the agent at whom it rang rings no longer."""
+        if entry.direction == "outbound":
+            if entry.own:
+                self._meet(entry, self._records.leg_to_agent(entry.attempt), now)
+            elif entry.behalf_of is not None:
+                self._taken_outside(entry, now)
+                self._setup.shows(entry.pbx, now)
+            return []
+        rung, entry.rung = entry.rung, None
+        if target.local is not None:
+            return self._joined(entry, target.local, now)
+        proof = answer.proof = self._doubted(entry, answer.proof, now) or entry.picked_by
+        entry.queued = proof is None and identity.may_queue(target, entry.number_facts,
+                                                            self._rules.pbx(entry.pbx))
+        if proof is not None or entry.picked_at is not None:
+            entry.picked_at = now
+        if not entry.queued:
+            self._records.attend(entry)
+        events: list[Event] = []
+        if proof is not None:
+            entry.agent, entry.evidence = proof
+            events += self._hold(entry, proof.agent, rung, now)
+        elif entry.to_agent:
+            self._met(entry, now)
+        if rung is not None and rung != entry.held:
+            events += self._attendance.count(rung, -1, 0, now, entry.id)
+        return events
+
+    def _doubted(self, entry: Call, proof: Proof | None, now: float) -> Proof | None:
+        """Look whether the dialogs of whom was dialled say that somebody else has just taken the call."""
+        if proof is None or proof.evidence not in WHERE_DIALLED or not self._idle_since(proof.agent, entry.started_at):
+            return proof
+        return self._who_else(now) if self._pickups.fell_silent(proof.agent, now) else proof
+
+    def keep(self, entry: Call, ended: Dialog, kept: Dialog, now: float) -> None:
+        """The caller has let go of one answer and kept another: the call is of whoever gave that."""
+        if ended.proof is None or ended.proof.agent != entry.agent or ended.proof == kept.proof:
+            return
+        events = self._is_of(entry, kept.proof, now)
+        self._store.put(Unit((entry.row(), *events)))
+
+    def _is_of(self, entry: Call, proof: Proof | None, now: float) -> tuple[Event, ...]:
+        """A call that was taken for one agent's is another's, or nobody's that is known."""
+        events = () if entry.held is None else self._attendance.count(entry.held, 0, -1, now, entry.id)
+        entry.agent, entry.evidence, entry.held = None, None, None
+        if proof is None:
+            return events
+        entry.agent, entry.evidence = proof
+        return events + self._hold(entry, proof.agent, None, now)
+
+    def all_watched(self, agents: Sequence[str], entry: Call) -> bool:
+        """Whether the dialogs of all of these were seen all through a call."""
+        return bool(agents) and all(self._attendance.watched_since(agent) <= entry.started_at for agent in agents)
+
+    def sign(self, entry: Call) -> float | None:
+        """When a phone was last shown to ring for a call, or to take it, and nobody saw whether it was taken up."""
+        rings = [at for agent, at in (entry.signs or {}).items() if self._attendance.watched_since(agent) > at]
+        return max(rings if entry.sign_at is None else [*rings, entry.sign_at], default=None)
+
+    def talks_elsewhere(self, entry: Call) -> bool:
+        """Whether the customer of a call is in another one with somebody of ours."""
+        return any(call is not entry and not call.to_agent and call.answered_at is not None
+                   and (not call.queued or call.picked_at is not None)
+                   for call in self._records.of(entry.customer))
+
+    def place(self, entry: Call, agent: str | None, now: float) -> list[Event]:
+        """A leg of ours is about to be dialled: its agent is not free from now on."""
+        if not entry.to_agent or agent is None:
+            return []
+        entry.rung = agent
+        return list(self._attendance.count(agent, 1, 0, now, entry.id))
+
+    def _meet(self, customer: Call, leg: Call | None, now: float) -> None:
+        """Both legs of an attempt are answered: from now on the customer's is a call of that agent."""
+        if leg is None or leg.answered_at is None or customer.answered_at is None or customer.to_agent:
+            return
+        if customer.picked_at is None:
+            customer.picked_at = now
+        if leg.agent is not None:
+            customer.agent, customer.evidence = leg.agent, OWN
+
+    def _met(self, leg: Call, now: float) -> None:
+        """Something is new of our leg to an agent: the customer who is there already has them."""
+        for call in self._records.of(leg.customer):
+            if call.attempt == leg.attempt:
+                self._meet(call, leg, now)
+
+    def forget(self, entry: Call) -> None:
+        """Drop what leads to a call that is over."""
+        for agent in entry.signs or ():
+            if self._shown.get(agent) is entry:
+                del self._shown[agent]
+
+    def _joined(self, entry: Call, attempt: str, now: float) -> list[Event]:
+        """The customer rang in and was joined with the agent whom an attempt of ours has: our leg engages them."""
+        leg = self._records.leg_to_agent(attempt)
+        entry.attempt, entry.evidence = attempt, OWN
+        entry.agent = None if leg is None else leg.agent
+        entry.picked_at = now
+        self._records.attend(entry)
+        return []
+
+    def _hold(self, entry: Call, agent: str, rung: str | None, now: float) -> tuple[Event, ...]:
+        entry.held = agent
+        if entry.to_agent:
+            self._met(entry, now)
+        return self._attendance.count(agent, -1 if rung == agent else 0, 1, now, entry.id)
+
+    def _expected(self, entry: Call, target: Target) -> Proof | None:
+        if target.local is not None:
+            return None
+        return identity.expected_agent(entry.dialled, target, entry.number_facts, self._rules.pbx(entry.pbx),
+                                       self._rules.targets)
+
+    def _publish(self, events: tuple[Event, ...]) -> None:
+        if events:
+            self._store.put(Unit(events))
+
+
+
+def target_of(entry: Call, index: int) -> Target:
+    """Return a target of a call as the PBX sees it; of one that was read back nobody knows them any more."""
+    found = entry.targets[index] if index < len(entry.targets) else _HEADED
+    return _HEADED if found.local == WAITING_ROOM else found
+
+
+def _may_be_taken(call: Call, now: float) -> bool:
+    """Whether an agent's phone may ring for this call without its being known beforehand, or has just been taken up."""
+    return call.direction == "inbound" and call.agent is None and call.rung is None and \
+        (call.attempt is None or call.to_agent) and \
+        (call.answered_at is None or call.queued or now - call.answered_at <= NOTIFY_LATE)
