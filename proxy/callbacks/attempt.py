@@ -21,7 +21,17 @@ from proxy.callbacks import calls, prompts, results
 from proxy.callbacks.attempt_state import CONNECTING, LAST_WORDS, WAITING, AttemptState
 from proxy.callbacks.own_leg import OwnLeg
 from proxy.callbacks.talk import Talk
-from proxy.ua.contract import Incoming, LegEnd
+from proxy.ua.contract import Incoming
+from proxy.ua.leg_events import (
+    LegAnswered,
+    LegEnd,
+    LegEnded,
+    LegEvent,
+    LegGivenUp,
+    LegPlayed,
+    LegPressed,
+    LegSilent,
+)
 from routing.rows import Result, Step
 
 COMMIT_PATIENCE: Final = 15.0
@@ -140,8 +150,27 @@ class Attempt(AttemptState):
 
     # What the legs do
 
-    def leg_is_answered(self, own: OwnLeg, now: float) -> None:
-        """See News."""
+    def on_event(self, own: OwnLeg, event: LegEvent, now: float) -> None:
+        """See OwnLegOwner."""
+        match event:
+            case LegAnswered():
+                self._leg_answered(own, now)
+            case LegPressed():
+                self._leg_pressed(own, event, now)
+            case LegPlayed(tag):
+                self._leg_played(own, tag, now)
+            case LegSilent(seconds):
+                if self._talk is not None and self.outcome is None and self._talk.silent(own, seconds, now):
+                    self._talk_ends(now, text="silence on both sides")
+            case LegGivenUp(end):
+                self._side_ended(own, end, now)  # whoever waits for this side waits no longer
+            case LegEnded(end):
+                self._legs.remove(own)
+                self._note("callback_leg_over", call=own.call, role=own.role, cause=end.cause, by=end.by)
+                self._side_ended(own, end, now)
+                self._look_around()
+
+    def _leg_answered(self, own: OwnLeg, now: float) -> None:
         self._note("callback_answered", call=own.call, role=own.role)
         if own is self._agent:
             self._play(own, prompts.ask(self.order), repeat=True)
@@ -157,16 +186,15 @@ class Attempt(AttemptState):
             else:
                 self._customer_is_ready(own, now)
 
-    def leg_pressed(self, own: OwnLeg, digit: str, info: bool, now: float) -> None:
-        """See News."""
+    def _leg_pressed(self, own: OwnLeg, press: LegPressed, now: float) -> None:
         if self.outcome is not None:
             return
         if self._talk is not None:
-            self._talk.pressed(own, digit, info)
+            self._talk.pressed(own, press)
             return
         if own is self._agent and not self._agent_ready:
-            self._agent_chose(own, digit, now)
-        elif own is self._customer and not self._customer_ready and digit == self.order.confirm_key:
+            self._agent_chose(own, press.key, now)
+        elif own is self._customer and not self._customer_ready and press.key == self.order.confirm_key:
             self._stop_timer("key")
             self._customer_is_ready(own, now)
 
@@ -188,28 +216,11 @@ class Attempt(AttemptState):
             self._play(own, prompts.wait(self.order), WAITING)
         self._advance(now)
 
-    def leg_heard_out(self, own: OwnLeg, tag: int, now: float) -> None:
-        """See News."""
+    def _leg_played(self, own: OwnLeg, tag: int, now: float) -> None:
         if tag == LAST_WORDS:
             own.hang_up(now)
         elif tag in (CONNECTING, WAITING) and self._talk is None and self.outcome is None:
             self._tools.media.tone(own.call, "ringback")
-
-    def leg_fell_silent(self, own: OwnLeg, seconds: float, now: float) -> None:
-        """See News."""
-        if self._talk is not None and self.outcome is None and self._talk.silent(own, seconds, now):
-            self._talk_ends(now, text="silence on both sides")
-
-    def leg_is_over(self, own: OwnLeg, end: LegEnd, now: float) -> None:
-        """See News."""
-        self._legs.remove(own)
-        self._note("callback_leg_over", call=own.call, role=own.role, cause=end.cause, by=end.by)
-        self._side_ended(own, end, now)
-        self._look_around()
-
-    def leg_is_given_up(self, own: OwnLeg, end: LegEnd, now: float) -> None:
-        """See News: whoever waits for this side waits no longer."""
-        self._side_ended(own, end, now)
 
     def _side_ended(self, own: OwnLeg, end: LegEnd, now: float) -> None:
         if self.outcome is None and own in (self._agent, self._customer):

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from proxy.callbacks import prompts
-from proxy.callbacks.own_leg import News, OwnLeg, Role, Tools
+from proxy.callbacks.own_leg import OwnLeg, OwnLegOwner, Role, Tools
 from proxy.callbacks.talk import Talk
 from proxy.media.contract import Clip
 from proxy.sip.timers import Timer
-from proxy.ua.contract import LegEnd
+from proxy.ua.leg_events import LegEnd
 from routing.callbacks.facts import Order, Outcome
 from routing.rows import Result, Step
 
@@ -34,7 +34,7 @@ PROMPT: Final = 4
 """Tags of what is played; `PROMPT` is repeated and never comes to its end."""
 
 
-class AttemptState(News):
+class AttemptState(OwnLegOwner):
     """The two sides of an attempt. All moments are monotonic seconds."""
 
     def __init__(self, order: Order, tools: Tools, over: Callable[[str], None]) -> None:
@@ -181,7 +181,7 @@ class AttemptState(News):
                          self.taken_by, call="")
 
     def _play(self, own: OwnLeg, clips: tuple[Clip, ...], tag: int = PROMPT, repeat: bool = False) -> None:
-        self._tools.media.play(own.call, clips, tag, repeat)
+        own.play(clips, tag, repeat)
 
     def _timer(self, name: str, when: float, action: Callable[[float], None]) -> None:
         self._stop_timer(name)

@@ -13,8 +13,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
-from proxy.media.contract import Media
-from proxy.ua.contract import Incoming, Leg, LegEnd, LegMaker, LegOrder, Stack
+from proxy.media.contract import Clip, Media
+from proxy.ua.contract import Incoming, Leg, LegMaker, LegOrder, Stack
+from proxy.ua.leg_events import (
+    LegAccepted,
+    LegAnswered,
+    LegConnected,
+    LegEnd,
+    LegEnded,
+    LegEvent,
+    LegGivenUp,
+    LegHeld,
+    LegPlayed,
+    LegPressed,
+    LegRinging,
+    LegSent,
+    LegSilent,
+)
 from routing.callbacks.facts import Books, DeskFacts, OwnCall, Waits
 from routing.facts import Ending, Router, bare_identities
 from routing.rows import EndedBy, LegRow
@@ -87,36 +102,22 @@ class Tools(NamedTuple):
             return None
 
 
-class News(Protocol):
+class OwnLegOwner(Protocol):
     """Who hears what a leg does: the attempt."""
 
-    def leg_is_answered(self, own: OwnLeg, now: float) -> None:
-        """Told once."""
-
-    def leg_pressed(self, own: OwnLeg, digit: str, info: bool, now: float) -> None:
-        """A key, once for each press; `info`: it came in signalling, and no other leg hears it."""
-
-    def leg_heard_out(self, own: OwnLeg, tag: int, now: float) -> None:
-        """What was played with this tag has been played."""
-
-    def leg_fell_silent(self, own: OwnLeg, seconds: float, now: float) -> None:
-        """See MediaEars.media_silent."""
-
-    def leg_is_given_up(self, own: OwnLeg, end: LegEnd, now: float) -> None:
-        """Nobody answers there any more; how it ends is known, and `leg_is_over` follows."""
-
-    def leg_is_over(self, own: OwnLeg, end: LegEnd, now: float) -> None:
-        """Told once, and last."""
+    def on_event(self, own: OwnLeg, event: LegEvent, now: float) -> None:
+        """Told of an answer, keys, silence and what was played to its end, as long as we have not hung up; of a leg
+        that is given up (`leaving` by then); and of the end, once, and last."""
 
 
 class OwnLeg:
-    """Owner of one leg."""
+    """`ua.contract.LegOwner` of one leg."""
 
-    __slots__ = ("_accepted", "_attempt", "_entered", "_keys", "_leg", "_news", "_rang", "_told", "_tools",
+    __slots__ = ("_accepted", "_attempt", "_entered", "_leg", "_owner", "_presses", "_rang", "_told", "_tools",
                  "answered_at", "answering", "call", "given_up", "held", "leaving", "over", "role")
 
-    def __init__(self, tools: Tools, news: News, attempt: str, role: Role, call: str) -> None:
-        self._tools, self._news, self._attempt = tools, news, attempt
+    def __init__(self, tools: Tools, owner: OwnLegOwner, attempt: str, role: Role, call: str) -> None:
+        self._tools, self._owner, self._attempt = tools, owner, attempt
         self.role: Role = role
         self.call = call
         self.answered_at: float | None = None
@@ -131,8 +132,8 @@ class OwnLeg:
         self.over = False
         self._accepted = False
         """Its 2xx is there; the ACK waits for the disk."""
-        self._keys: list[tuple[str, bool]] = []
-        """Pressed meanwhile."""
+        self._presses: list[LegPressed] = []
+        """Keys that were pressed meanwhile."""
         self._leg: Leg | None = None
         self._entered = False
         """Its end is for us to tell the ledger."""
@@ -204,73 +205,70 @@ class OwnLeg:
                              call=self.call)
         self._told = True
 
+    def play(self, clips: tuple[Clip, ...], tag: int, repeat: bool = False) -> None:
+        """Play to its far end."""
+        if self._leg is not None:
+            self._leg.play(clips, tag, repeat)
+
     # LegOwner
 
-    def leg_sent(self, leg: Leg, now: float) -> None:
+    def on_event(self, leg: Leg, event: LegEvent, now: float) -> None:
         """See LegOwner."""
-        self._remember()
+        match event:
+            case LegSent():
+                self._remember()
+            case LegRinging():
+                self._rings()
+            case LegAccepted():
+                self._accepted = True
+                self._tools.once_kept(self._row(leg), leg.confirm)
+            case LegAnswered():
+                self._is_answered(now)
+            case LegPressed():
+                self._is_pressed(event, now)
+            case LegHeld(held):
+                self.held = held
+            case LegConnected(identities):
+                self._shows(identities)
+            case LegPlayed() | LegSilent():
+                if not self.leaving:
+                    self._owner.on_event(self, event, now)
+            case LegGivenUp():
+                if not self.leaving:
+                    self.leaving = self.given_up = True
+                    self._owner.on_event(self, event, now)
+            case LegEnded(end):
+                self._end(end, now)
 
-    def leg_ringing(self, leg: Leg, early_media: bool, now: float) -> None:
-        """See LegOwner."""
+    def _rings(self) -> None:
         self._remember()
         if not self._rang:
             self._rang = True
             self._tools.tell(self._tools.ledger.ringing, self.call, 0, self._tools.stack.wall(), call=self.call)
 
-    def leg_accepted(self, leg: Leg, go: Callable[[float], None], now: float) -> None:
-        """See LegOwner."""
-        self._accepted = True
-        self._tools.once_kept(self._row(leg), go)
-
-    def leg_answered(self, leg: Leg, now: float) -> None:
-        """See LegOwner."""
+    def _is_answered(self, now: float) -> None:
         if self.leaving or self.answered_at is not None:
             return
         self.answered_at = now
         if self.role == "agent":
             self.talks()
-        self._news.leg_is_answered(self, now)
-        keys, self._keys = self._keys, []
-        for digit, info in keys:
-            self.leg_digit(leg, digit, info, now)
+        self._owner.on_event(self, LegAnswered(), now)
+        presses, self._presses = self._presses, []
+        for press in presses:
+            self._is_pressed(press, now)
 
-    def leg_digit(self, leg: Leg, digit: str, info: bool, now: float) -> None:
-        """See LegOwner. Behind a PBX a phone is in the call before our ACK leaves: its keys wait for that."""
+    def _is_pressed(self, press: LegPressed, now: float) -> None:
+        """Behind a PBX a phone is in the call before our ACK leaves: its keys wait for that."""
         if self.answered_at is not None and not self.leaving:
-            self._news.leg_pressed(self, digit, info, now)
-        elif self._accepted and len(self._keys) < KEYS_KEPT:
-            self._keys.append((digit, info))
+            self._owner.on_event(self, press, now)
+        elif self._accepted and len(self._presses) < KEYS_KEPT:
+            self._presses.append(press)
 
-    def leg_held(self, leg: Leg, held: bool, now: float) -> None:
-        """See LegOwner."""
-        self.held = held
-
-    def leg_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], private: bool,
-                      now: float) -> None:
-        """See LegOwner. Who is at the PBX's end now is for the rules; at the customer's it changes nothing."""
+    def _shows(self, identities: tuple[tuple[str, str], ...]) -> None:
+        """Who is at the PBX's end now is for the rules; at the customer's it changes nothing."""
         if self.role == "agent" and self._told and not self.over:
             self._tools.tell(self._tools.ledger.connected_line, self.call, bare_identities(identities),
                              self._tools.stack.wall(), call=self.call)
-
-    def leg_played(self, leg: Leg, tag: int, now: float) -> None:
-        """See LegOwner."""
-        if not self.leaving:
-            self._news.leg_heard_out(self, tag, now)
-
-    def leg_given_up(self, leg: Leg, end: LegEnd, now: float) -> None:
-        """See LegOwner."""
-        if not self.leaving:
-            self.leaving = self.given_up = True
-            self._news.leg_is_given_up(self, end, now)
-
-    def leg_silent(self, leg: Leg, seconds: float, now: float) -> None:
-        """See LegOwner."""
-        if not self.leaving:
-            self._news.leg_fell_silent(self, seconds, now)
-
-    def leg_ended(self, leg: Leg, end: LegEnd, now: float) -> None:
-        """See LegOwner."""
-        self._end(end, now)
 
     def _end(self, end: LegEnd, now: float) -> None:
         if self.over:
@@ -281,7 +279,7 @@ class OwnLeg:
                              call=self.call)
         self._tools.tell(self._tools.desk.leg_gone, self.call, call=self.call)
         self._leg = None  # it knows us
-        self._news.leg_is_over(self, end, now)
+        self._owner.on_event(self, LegEnded(end), now)
 
     def _ending(self, end: LegEnd) -> Ending:
         """What the ledger is told: it saw the answer, or there was none."""

@@ -6,7 +6,7 @@ status goes with the result wherever there is one.
 
 from typing import Final
 
-from proxy.ua.contract import LegEnd
+from proxy.ua.leg_events import LegEnd
 from routing.rows import Result
 
 BUSY: Final = frozenset({486, 600})

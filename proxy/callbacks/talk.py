@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from proxy.callbacks.own_leg import OwnLeg, Tools
+from proxy.ua.leg_events import LegPressed
 from routing.callbacks.facts import Order
 
 SILENCE_STEP: Final = 20.0
@@ -47,11 +48,11 @@ class Talk:
 
         self._timer = tools.stack.timers.at(now + order.min_talk, lasts)
 
-    def pressed(self, own: OwnLeg, digit: str, info: bool) -> None:
+    def pressed(self, own: OwnLeg, press: LegPressed) -> None:
         """A key of one leg is for the other; as RFC 4733 it went across with the audio."""
-        if info and own in (self._agent, self._customer):
+        if press.info and own in (self._agent, self._customer):
             other = self._customer if own is self._agent else self._agent
-            self._tools.media.press(other.call, digit)
+            self._tools.media.press(other.call, press.key)
 
     def silent(self, own: OwnLeg, seconds: float, now: float) -> bool:
         """One of the legs was silent for so long; return whether nobody is there any more."""

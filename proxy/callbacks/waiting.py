@@ -23,8 +23,21 @@ from proxy.sip.requests import MAX_FORWARDS
 from proxy.sip.sdp_audio import SDP, session_of
 from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
-from proxy.ua.contract import Incoming, Leg, LegEnd, LegOrder, LegOwner
+from proxy.ua.contract import Incoming, Leg, LegOrder, LegOwner
 from proxy.ua.leg import MEDIA_FAILED, WRITING_PATIENCE
+from proxy.ua.leg_events import (
+    LegAccepted,
+    LegAnswered,
+    LegConnected,
+    LegEnd,
+    LegEnded,
+    LegEvent,
+    LegGivenUp,
+    LegPlayed,
+    LegPressed,
+    LegRinging,
+    LegSent,
+)
 from routing.callbacks.facts import Waits
 from routing.facts import Ending, bare_identities
 from routing.rows import EndedBy, LegRow
@@ -134,13 +147,31 @@ class Waiting(LegOwner):
 
     # LegOwner
 
-    def leg_sent(self, leg: Leg, now: float) -> None:
-        """See LegOwner."""
-        self._sent = True
-        self._remember(leg)
+    def on_event(self, leg: Leg, event: LegEvent, now: float) -> None:
+        """See LegOwner. Silence and hold are nothing: who waits is silent, and the media session heeds a hold."""
+        match event:
+            case LegSent():
+                self._sent = True
+                self._remember(leg)
+            case LegRinging(early_media):
+                self._rings(leg, early_media, now)
+            case LegAccepted():
+                self._tools.once_kept(self._row(leg), leg.confirm)
+            case LegAnswered():
+                self._is_answered(leg, now)
+            case LegPressed():
+                self._is_pressed(leg, event)
+            case LegConnected(identities, private):
+                self._shows(leg, identities, private, now)
+            case LegPlayed(tag):
+                if tag == LAST_WORDS and not leg.over:
+                    leg.hang_up(now)
+            case LegGivenUp(end):
+                self._give_back(end, now)
+            case LegEnded(end):
+                self._has_ended(leg, end, now)
 
-    def leg_ringing(self, leg: Leg, early_media: bool, now: float) -> None:
-        """See LegOwner."""
+    def _rings(self, leg: Leg, early_media: bool, now: float) -> None:
         self._remember(leg)
         if self._caller is None or self._leaving:
             return
@@ -152,12 +183,7 @@ class Waiting(LegOwner):
         else:
             self._caller.ring(now)
 
-    def leg_accepted(self, leg: Leg, go: Callable[[float], None], now: float) -> None:
-        """See LegOwner."""
-        self._tools.once_kept(self._row(leg), go)
-
-    def leg_answered(self, leg: Leg, now: float) -> None:
-        """See LegOwner."""
+    def _is_answered(self, leg: Leg, now: float) -> None:
         if self._caller is None or self._leaving:
             return
         if leg is self._place:
@@ -168,22 +194,18 @@ class Waiting(LegOwner):
         else:
             self._offer()
 
-    def leg_digit(self, leg: Leg, digit: str, info: bool, now: float) -> None:
-        """See LegOwner. As RFC 4733 a key went across with the audio; one in signalling is passed on here."""
-        if leg is self._caller and digit in self._waits.keys and not self._leaving and not self._asking:
-            self._asking, self._pressed = True, digit
-            self._tools.tell(self._tools.ledger.pressed, leg.call, digit, self._tools.stack.wall(), self._promised,
+    def _is_pressed(self, leg: Leg, press: LegPressed) -> None:
+        """As RFC 4733 a key went across with the audio; one in signalling is passed on here."""
+        if leg is self._caller and press.key in self._waits.keys and not self._leaving and not self._asking:
+            self._asking, self._pressed = True, press.key
+            self._tools.tell(self._tools.ledger.pressed, leg.call, press.key, self._tools.stack.wall(), self._promised,
                              call=leg.call)
         other = self._place if leg is self._caller else self._caller
-        if info and self._joined and other is not None:
-            self._media.press(other.call, digit)
+        if press.info and self._joined and other is not None:
+            self._media.press(other.call, press.key)
 
-    def leg_held(self, leg: Leg, held: bool, now: float) -> None:
-        """See LegOwner: what the media session does with it is enough."""
-
-    def leg_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], private: bool,
-                      now: float) -> None:
-        """See LegOwner. What the PBX says of whom it rings is for the caller's display, and for the rules."""
+    def _shows(self, leg: Leg, identities: tuple[tuple[str, str], ...], private: bool, now: float) -> None:
+        """What the PBX says of whom it rings is for the caller's display, and for the rules."""
         if leg is not self._place or self._caller is None or self._leaving:
             return
         shown = bare_identities(identities)
@@ -192,20 +214,7 @@ class Waiting(LegOwner):
         if not private:
             self._caller.refresh_target("", identities[0][1], now)
 
-    def leg_played(self, leg: Leg, tag: int, now: float) -> None:
-        """See LegOwner."""
-        if tag == LAST_WORDS and not leg.over:
-            leg.hang_up(now)
-
-    def leg_given_up(self, leg: Leg, end: LegEnd, now: float) -> None:
-        """See LegOwner."""
-        self._give_back(end, now)
-
-    def leg_silent(self, leg: Leg, seconds: float, now: float) -> None:
-        """See LegOwner: who waits is silent."""
-
-    def leg_ended(self, leg: Leg, end: LegEnd, now: float) -> None:
-        """See LegOwner."""
+    def _has_ended(self, leg: Leg, end: LegEnd, now: float) -> None:
         self._tools.tell(self._tools.desk.leg_gone, leg.call, call=leg.call)
         caller, place = self._caller, self._place
         if leg is caller:
@@ -261,7 +270,7 @@ class Waiting(LegOwner):
         if self._told or self._waits.prompt is None or self._caller is None or not self._joined:
             return
         self._told = True
-        self._media.play(self._caller.call, (Clip(self._waits.prompt, self._waits.language),), OFFERED)
+        self._caller.play((Clip(self._waits.prompt, self._waits.language),), OFFERED)
 
     def _promised(self, kept: bool) -> None:
         """What became of a key; at the next look at the timers, for it may be told at once."""
@@ -280,7 +289,7 @@ class Waiting(LegOwner):
         self._media.part(caller.call)
         confirmed = dict(self._waits.confirmations).get(self._pressed, "will_call_back")
         words = (Clip(confirmed, self._waits.language), Clip("goodbye", self._waits.language))
-        self._media.play(caller.call, words, LAST_WORDS)
+        caller.play(words, LAST_WORDS)
         self._timer = self._tools.stack.timers.at(now + FAREWELL, caller.hang_up)
         if place is not None and not place.over:
             place.hang_up(now, reason="the caller is called back")

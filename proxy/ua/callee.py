@@ -22,8 +22,9 @@ from proxy.sip.server import ServerTransaction
 from proxy.sip.session_timer import Agreed, answer
 from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
-from proxy.ua.contract import Ended, Incoming, LegEnd, LegOwner
+from proxy.ua.contract import Incoming, LegOwner
 from proxy.ua.leg import NO_MEDIA, BaseLeg, LegKey, describe_dialog
+from proxy.ua.leg_events import Ended, LegAnswered, LegEnd
 from proxy.ua.offer import Agreement
 from proxy.ua.reliable import ReliableResponses
 from proxy.ua.repeater import Repeater, nothing
@@ -222,7 +223,7 @@ class Callee(BaseLeg):
             return
         self.answered = True
         session.start_timer(self._agreed, now)
-        self.owner.leg_answered(self, now)
+        self._tell(LegAnswered(), now)
 
     def _late_answer(self, request: Request, now: float) -> None:
         """Take the answer to our offer from an ACK or a PRACK."""

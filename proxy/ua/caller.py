@@ -21,9 +21,10 @@ from proxy.sip.message import Request, Response
 from proxy.sip.session_timer import Agreed, agreed_by
 from proxy.sip.text import delta_seconds
 from proxy.sip.timers import Timer
-from proxy.ua.contract import Ended, LegEnd, LegOrder, LegOwner
+from proxy.ua.contract import LegOrder, LegOwner
 from proxy.ua.invite import Invite
 from proxy.ua.leg import BaseLeg, LegKey, describe_dialog
+from proxy.ua.leg_events import Ended, LegAnswered, LegEnd, LegGivenUp, LegRinging, LegSent
 from proxy.ua.login import CHALLENGES
 from proxy.ua.offer import Agreement
 from proxy.ua.provisional import EarlyDialogs
@@ -106,7 +107,7 @@ class Caller(BaseLeg):
         tried.tx = self.wiring.stack.start_client(request, hop, tried)
         if self._hops:
             tried.tx.give_up_at(now + NEXT_ADDRESS_AFTER)
-        self.owner.leg_sent(self, now)
+        self._tell(LegSent(), now)
 
     def _again(self, now: float) -> None:
         """Send the INVITE once more, as a new transaction."""
@@ -135,7 +136,7 @@ class Caller(BaseLeg):
         if (rings and not self._told_ringing) or (agreement is not None and not self._told_early):
             self._told_ringing = True
             self._told_early = self._told_early or agreement is not None
-            self.owner.leg_ringing(self, self._told_early, now)
+            self._tell(LegRinging(self._told_early), now)
 
     def _connect_early(self, agreement: Agreement) -> None:
         """Connect early media."""
@@ -193,7 +194,7 @@ class Caller(BaseLeg):
         session.settled = True
         self.answered = True
         session.start_timer(timer, now)
-        self.owner.leg_answered(self, now)
+        self._tell(LegAnswered(), now)
 
     def _send_ack(self, session: Session, cseq: int) -> None:
         self.wiring.send_ack(session.dialog, cseq, self._invite.far, self._invite.credentials)
@@ -240,7 +241,7 @@ class Caller(BaseLeg):
         if self.over or self._bye_cause is not None:
             return
         if self.session is not None:
-            self._written(now)
+            self.confirm(now)
             self._hang_up_dialog(LegEnd(200, "us", reason=reason), self._reason)
             return
         self._give_up(LegEnd(GAVE_UP, "us", reason=reason), now)
@@ -249,7 +250,7 @@ class Caller(BaseLeg):
         end = LegEnd(GAVE_UP, "us", reason="Rang too long")
         self._give_up(end, now)
         if not self.over and self._end is end:
-            self.owner.leg_given_up(self, end, now)
+            self._tell(LegGivenUp(end), now)
 
     def _give_up(self, end: LegEnd, now: float) -> None:
         if self._end is not None:
@@ -286,7 +287,7 @@ class Caller(BaseLeg):
     def session_ended(self, session: Session, by: Ended, reason: str, now: float) -> None:
         """See SessionOwner; a BYE in an early dialog of a fork ends nothing but that (RFC 3261 section 15)."""
         if session is self.session:
-            self._written(now)
+            self.confirm(now)
             super().session_ended(session, by, reason, now)
 
     # -- what comes in a dialog of it

@@ -4,15 +4,17 @@ Two clocks, as everywhere: `now` is monotonic seconds for every protocol timer; 
 in seconds since the epoch (`Stack.wall`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+from proxy.media.contract import Clip
 from proxy.sip.client import ClientOwner, ClientTransaction
 from proxy.sip.hop import Flow, Hop, Listener
 from proxy.sip.message import Request
 from proxy.sip.requests import MAX_FORWARDS
 from proxy.sip.server import ServerOwner, ServerTransaction
 from proxy.sip.timers import Timers, TimerValues
+from proxy.ua.leg_events import LegEvent
 
 PeerSide = Literal["trunk", "pbx"]
 
@@ -147,66 +149,11 @@ class LegOrder(NamedTuple):
     """The same in From and Contact."""
 
 
-Ended = Literal["us", "far", "lost"]
-"""Who ended a leg: ourselves, the far end, or nobody (no ACK, no answer to a session refresh, no media)."""
-
-
-class LegEnd(NamedTuple):
-    """How a leg ended."""
-
-    cause: int
-    """Final status of the INVITE; 200 where it was answered and then ended; 408 where nothing answered; 487 where we
-    gave up; 488 where no codec fits."""
-    by: Ended
-    retry_after: float | None = None
-    """Seconds from a Retry-After header."""
-    reason: str = ""
-    """Text of a Reason header (RFC 3326) or of the status line, for the journal."""
-    q850: int | None = None
-    """Cause of Q.850 in a Reason header of the final response."""
-
-
 class LegOwner(Protocol):
-    """Whoever asked for a leg. All of these come after the call that made the leg has returned."""
+    """Whoever has a leg: who asked for it, or to whom it was handed over."""
 
-    def leg_sent(self, leg: "Leg", now: float) -> None:
-        """Its INVITE left, or leaves again with credentials or to another address: `leg.memory()` has changed."""
-
-    def leg_ringing(self, leg: "Leg", early_media: bool, now: float) -> None:
-        """The far end rings (180, or 183 with media); told once, and once more when early media begins."""
-
-    def leg_accepted(self, leg: "Leg", go: Callable[[float], None], now: float) -> None:
-        """It is about to be answered: `memory` has the dialog, and the ACK to their 2xx, or our own 2xx, leaves with
-        `go(now)`, which is to be called when that is written down. A leg does not wait for it for long."""
-
-    def leg_answered(self, leg: "Leg", now: float) -> None:
-        """It is answered, its media agreed on: a 2xx of theirs that we have acknowledged, or the ACK to ours."""
-
-    def leg_digit(self, leg: "Leg", digit: str, info: bool, now: float) -> None:
-        """A key was pressed, heard as RFC 4733 or in an INFO request (`info`); the same press is told once."""
-
-    def leg_held(self, leg: "Leg", held: bool, now: float) -> None:
-        """The far end put us on hold or took us back."""
-
-    def leg_connected(self, leg: "Leg", identities: tuple[tuple[str, str], ...], private: bool,
-                      now: float) -> None:
-        """The far end says, in a re-INVITE or UPDATE, whom we are connected to now: as `Leg.identities`.
-
-        `private`: they are not to be shown to anybody (RFC 3323).
-        """
-
-    def leg_played(self, leg: "Leg", tag: int, now: float) -> None:
-        """See MediaEars.media_played."""
-
-    def leg_given_up(self, leg: "Leg", end: LegEnd, now: float) -> None:
-        """`ring_for` is over, and nobody waits for an answer any more; `leg_ended` follows with this end as soon as the
-        far end lets us: nothing may be cancelled before it has said a word (RFC 3261 section 9.1)."""
-
-    def leg_silent(self, leg: "Leg", seconds: float, now: float) -> None:
-        """See MediaEars.media_silent."""
-
-    def leg_ended(self, leg: "Leg", end: LegEnd, now: float) -> None:
-        """It is over: told once, and last."""
+    def on_event(self, leg: "Leg", event: LegEvent, now: float) -> None:
+        """Something happened to the leg; all of these come after the call that made it has returned."""
 
 
 class Leg(Protocol):
@@ -221,7 +168,11 @@ class Leg(Protocol):
 
     @property
     def over(self) -> bool:
-        """Whether `leg_ended` was told."""
+        """Whether `LegEnded` was told."""
+
+    @property
+    def held(self) -> bool:
+        """Whether the far end holds us."""
 
     @property
     def identities(self) -> tuple[tuple[str, str], ...]:
@@ -233,11 +184,25 @@ class Leg(Protocol):
     def go(self, now: float) -> None:
         """Send the INVITE of a leg that was placed with `held`."""
 
+    def confirm(self, now: float) -> None:
+        """What `LegAccepted` asked for is written down: let the ACK, or our 2xx, leave. Once is enough."""
+
     def hang_up(self, now: float, cause: int = 0, reason: str = "") -> None:
         """End it, whatever its state: CANCEL, BYE, or a refusal of an incoming one with `cause` (480 where 0).
 
-        `cause` and `reason` go into a Reason header (RFC 3326). `leg_ended` follows, at once where nothing is awaited.
+        `cause` and `reason` go into a Reason header (RFC 3326). `LegEnded` follows, at once where nothing is awaited.
         """
+
+    def hand_over(self, owner: LegOwner) -> bool:
+        """Give it to another owner, who hears everything from now on; False: it is over, which was told already.
+
+        What it is by then its properties say, and nothing of that is told again: neither what rang or was pressed
+        before, nor the end of what the owner before had played. A press that was told as audio is not told once more
+        because its INFO comes late. Who had it hears nothing more; a `confirm` of theirs that is still to come counts.
+        """
+
+    def play(self, clips: Sequence[Clip], tag: int, repeat: bool = False) -> None:
+        """Play to its far end (`Media.play`); `LegPlayed` with this tag follows, to this owner only."""
 
     def ring(self, now: float) -> None:
         """Incoming: send 180."""
@@ -246,7 +211,7 @@ class Leg(Protocol):
         """Incoming: send 183 with an answer, so that what we play is heard before the answer."""
 
     def answer(self, now: float) -> None:
-        """Incoming: send 200 with an answer; `leg_answered` follows with the ACK."""
+        """Incoming: send 200 with an answer; `LegAnswered` follows with the ACK."""
 
     def refresh_target(self, display: str, user: str, now: float) -> None:
         """Tell the far end, in an UPDATE or re-INVITE where it allows one, whom it is connected to now."""

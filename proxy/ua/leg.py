@@ -6,17 +6,29 @@ Rules
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from proxy.media.contract import MediaAddress, Stream
+from proxy.media.contract import Clip, MediaAddress, Stream
 from proxy.sip.dialog import Dialog
 from proxy.sip.hop import Flow
 from proxy.sip.identities import CONNECTED, hides_identity, identities
 from proxy.sip.message import Message, Request, Response
 from proxy.sip.server import ServerTransaction
 from proxy.sip.timers import Timer
-from proxy.ua.contract import Ended, LegEnd, LegOwner
+from proxy.ua.contract import LegOwner
 from proxy.ua.keys import Presses
+from proxy.ua.leg_events import (
+    Ended,
+    LegAccepted,
+    LegConnected,
+    LegEnd,
+    LegEnded,
+    LegEvent,
+    LegHeld,
+    LegPlayed,
+    LegPressed,
+    LegSilent,
+)
 from proxy.ua.offer import Agreement, Negotiation
 from proxy.ua.session import Session
 from proxy.ua.wiring import Wiring, escape_user, name_addr, reason_field
@@ -25,6 +37,8 @@ LegKey = tuple[bytes, bytes]
 """Call-ID and our tag."""
 WRITING_PATIENCE = 0.25
 """Seconds that a call, or the answer to one, waits for what ends it after a crash to be written down; then it goes."""
+TAGS = 1000
+"""Tags of what is played that each owner has for itself, from 0."""
 NO_MEDIA = LegEnd(503, "lost", reason="No media session")
 MEDIA_FAILED = "Media failed"
 """Reason of a leg whose media process ended."""
@@ -47,9 +61,11 @@ class BaseLeg(ABC):
         """The dialog that counts, once there is a 2xx."""
         self.heard = False
         """Whether any RTP of the far end came."""
+        self._owners = 0
+        """How many it had before this one: what they had played is told nobody any more."""
         self._presses = Presses()
         self._stream: Stream | None = None
-        self._on_hold = False
+        self.held = False
         self._bye_cause: LegEnd | None = None
         self._then: Callable[[float], None] | None = None
         """What follows when the owner has written down that it is answered."""
@@ -111,6 +127,23 @@ class BaseLeg(ABC):
         host = from_uri.rpartition(b"@")[2].partition(b">")[0]
         return (b"P-Asserted-Identity: " + name_addr(display, escape_user(user), host),)
 
+    def play(self, clips: Sequence[Clip], tag: int, repeat: bool = False) -> None:
+        """See Leg."""
+        self.wiring.media.play(self.call, clips, self._owners * TAGS + tag, repeat)
+
+    # -- its owner
+
+    def hand_over(self, owner: LegOwner) -> bool:
+        """See Leg."""
+        if self.over:
+            return False
+        self.owner = owner
+        self._owners += 1
+        return True
+
+    def _tell(self, event: LegEvent, now: float) -> None:
+        self.owner.on_event(self, event, now)
+
     # -- the end
 
     def finish(self, end: LegEnd, now: float) -> None:
@@ -122,7 +155,7 @@ class BaseLeg(ABC):
             self.session.close()
         self._release()
         self.wiring.media.close(self.call)
-        self.owner.leg_ended(self, end, now)
+        self._tell(LegEnded(end), now)
 
     def let_go(self) -> None:
         """Nobody gives it a message any more: forget what knows it, or the two would keep each other alive.
@@ -136,11 +169,11 @@ class BaseLeg(ABC):
     def _once_written(self, then: Callable[[float], None], now: float) -> None:
         """Let the owner write down what `memory` says by now, and go on then, or after WRITING_PATIENCE."""
         self._then = then
-        self._then_timer = self.wiring.stack.timers.at(now + WRITING_PATIENCE, self._written)
-        self.owner.leg_accepted(self, self._written, now)
+        self._then_timer = self.wiring.stack.timers.at(now + WRITING_PATIENCE, self.confirm)
+        self._tell(LegAccepted(), now)
 
-    def _written(self, now: float) -> None:
-        """Go on, once."""
+    def confirm(self, now: float) -> None:
+        """See Leg."""
         then, self._then = self._then, None
         if then is not None:
             if self._then_timer is not None:
@@ -166,9 +199,9 @@ class BaseLeg(ABC):
         if agreement.stream != self._stream:
             self._stream = agreement.stream
             self.wiring.media.connect(self.call, agreement.stream)
-        if agreement.held != self._on_hold:
-            self._on_hold = agreement.held
-            self.owner.leg_held(self, agreement.held, now)
+        if agreement.held != self.held:
+            self.held = agreement.held
+            self._tell(LegHeld(agreement.held), now)
 
     def session_key(self, session: Session, key: str, now: float) -> None:
         self._pressed(key, "info", now)
@@ -176,7 +209,7 @@ class BaseLeg(ABC):
     def session_accepted(self, session: Session, request: Request, now: float) -> None:
         shown = self._identities_of(request)
         if shown and session is self.session and not self.over:
-            self.owner.leg_connected(self, shown, hides_identity(request), now)
+            self._tell(LegConnected(shown, hides_identity(request)), now)
 
     def _identities_of(self, message: Message) -> tuple[tuple[str, str], ...]:
         """Who a message says is there: (header in lower case, user part)."""
@@ -196,7 +229,7 @@ class BaseLeg(ABC):
 
     def _pressed(self, key: str, way: str, now: float) -> None:
         if not self.over and self._presses.is_new(key, way, now):
-            self.owner.leg_digit(self, key, way == "info", now)
+            self._tell(LegPressed(key, way == "info"), now)
 
     # MediaEars
 
@@ -225,13 +258,14 @@ class BaseLeg(ABC):
 
     def media_played(self, tag: int) -> None:
         """See MediaEars."""
-        if not self.over:
-            self.owner.leg_played(self, tag, self.wiring.stack.clock())
+        owner, own_tag = divmod(tag, TAGS)
+        if not self.over and owner == self._owners:
+            self._tell(LegPlayed(own_tag), self.wiring.stack.clock())
 
     def media_silent(self, seconds: float) -> None:
         """See MediaEars."""
         if not self.over:
-            self.owner.leg_silent(self, seconds, self.wiring.stack.clock())
+            self._tell(LegSilent(seconds), self.wiring.stack.clock())
 
     def media_failed(self) -> None:
         """See MediaEars: without sound a call is none."""

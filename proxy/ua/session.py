@@ -22,7 +22,7 @@ from proxy.sip.sdp_audio import session_of
 from proxy.sip.server import ServerBystander, ServerTransaction
 from proxy.sip.session_timer import answer
 from proxy.ua import keys
-from proxy.ua.contract import Ended
+from proxy.ua.leg_events import Ended
 from proxy.ua.offer import Agreement
 from proxy.ua.repeater import Repeater
 from proxy.ua.session_out import SessionOut, SessionOwner

@@ -17,8 +17,8 @@ from proxy.sip.message import Message, Request, Response
 from proxy.sip.sdp_audio import session_of
 from proxy.sip.server import ServerTransaction
 from proxy.sip.session_timer import Agreed
-from proxy.ua.contract import Ended
 from proxy.ua.dialog_request import DialogRequest, Done
+from proxy.ua.leg_events import Ended
 from proxy.ua.offer import Agreement, Negotiation
 from proxy.ua.refresher import Refresher
 from proxy.ua.repeater import Repeater

@@ -6,14 +6,29 @@ A test plays the far ends: `stage.agent.rings()`, `stage.agent.answers()`, `stag
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from proxy.callbacks.own_leg import LegBook
 from proxy.callbacks.runner import Runner
+from proxy.media.contract import Clip
 from proxy.sip.timers import Timers
-from proxy.ua.contract import Account, Ended, Incoming, LegEnd, LegOrder, LegOwner, Stack
+from proxy.ua.contract import Account, Incoming, LegOrder, LegOwner, Stack
+from proxy.ua.leg_events import (
+    Ended,
+    LegAccepted,
+    LegAnswered,
+    LegEnd,
+    LegEnded,
+    LegGivenUp,
+    LegHeld,
+    LegPlayed,
+    LegPressed,
+    LegRinging,
+    LegSent,
+    LegSilent,
+)
 from routing.callbacks.facts import Order, Outcome, OwnCall
 from routing.facts import Ending, Identity
 from routing.rows import LegRow, Step
@@ -59,7 +74,7 @@ class FakeLeg:
 
     def __init__(self, legs: FakeLegs, call: str, owner: LegOwner, order: LegOrder | None) -> None:
         self.legs, self.call, self.owner, self.order = legs, call, owner, order
-        self.answered = self.over = False
+        self.answered = self.over = self.held = False
         self.identities: tuple[tuple[str, str], ...] = ()
         self.done: list[str] = []
         """What the runner asked of it: `go`, `hang_up 480`, `ring`, `answer`."""
@@ -73,30 +88,33 @@ class FakeLeg:
     def sends(self) -> None:
         """Our INVITE leaves."""
         self._state = "sent"
-        self.owner.leg_sent(self, self._now)
+        self.owner.on_event(self, LegSent(), self._now)
 
     def rings(self, early_media: bool = False) -> None:
-        self.owner.leg_ringing(self, early_media, self._now)
+        self.owner.on_event(self, LegRinging(early_media), self._now)
 
     def answers(self, *identities: tuple[str, str]) -> None:
         """A 2xx of theirs (or their ACK to ours)."""
         self.identities, self._state = identities, "answered"
-        self.owner.leg_accepted(self, self._acknowledge, self._now)
+        self.owner.on_event(self, LegAccepted(), self._now)
 
-    def _acknowledge(self, now: float) -> None:
+    def confirm(self, now: float) -> None:
+        if self.answered:
+            return
         self.answered = True
         if not self.over:
-            self.owner.leg_answered(self, now)
+            self.owner.on_event(self, LegAnswered(), now)
 
     def presses(self, digits: str, info: bool = False) -> None:
         for digit in digits:
-            self.owner.leg_digit(self, digit, info, self._now)
+            self.owner.on_event(self, LegPressed(digit, info), self._now)
 
     def holds(self, held: bool = True) -> None:
-        self.owner.leg_held(self, held, self._now)
+        self.held = held
+        self.owner.on_event(self, LegHeld(held), self._now)
 
     def is_silent(self, seconds: float) -> None:
-        self.owner.leg_silent(self, seconds, self._now)
+        self.owner.on_event(self, LegSilent(seconds), self._now)
 
     def hears_out(self) -> None:
         """What is played comes to its end."""
@@ -105,14 +123,14 @@ class FakeLeg:
 
     def rings_out(self) -> None:
         """Its time is over, and the far end has not said a word."""
-        self.owner.leg_given_up(self, LegEnd(487, "us"), self._now)
+        self.owner.on_event(self, LegGivenUp(LegEnd(487, "us")), self._now)
 
     def ends(self, cause: int = 200, by: Ended = "far", retry_after: float | None = None, reason: str = "") -> None:
         """It is over."""
         assert not self.over, "told twice"
         self.over = True
         self.legs.media.close(self.call)
-        self.owner.leg_ended(self, LegEnd(cause, by, retry_after, reason), self._now)
+        self.owner.on_event(self, LegEnded(LegEnd(cause, by, retry_after, reason)), self._now)
 
     @property
     def session(self) -> FakeSession:
@@ -158,6 +176,13 @@ class FakeLeg:
     def answer(self, now: float) -> None:
         self.done.append("answer")
 
+    def hand_over(self, owner: LegOwner) -> bool:
+        self.owner = owner
+        return not self.over
+
+    def play(self, clips: Sequence[Clip], tag: int, repeat: bool = False) -> None:
+        self.legs.media.play(self.call, clips, tag, repeat)
+
     def refresh_target(self, display: str, user: str, now: float) -> None:
         self.done.append(f"refresh {user}")
 
@@ -167,16 +192,16 @@ class FakeLeg:
         pass
 
     def media_digit(self, digit: str) -> None:
-        self.owner.leg_digit(self, digit, False, self._now)
+        self.owner.on_event(self, LegPressed(digit, False), self._now)
 
     def media_heard(self) -> None:
         pass
 
     def media_played(self, tag: int) -> None:
-        self.owner.leg_played(self, tag, self._now)
+        self.owner.on_event(self, LegPlayed(tag), self._now)
 
     def media_silent(self, seconds: float) -> None:
-        self.owner.leg_silent(self, seconds, self._now)
+        self.owner.on_event(self, LegSilent(seconds), self._now)
 
     def media_failed(self) -> None:
         self.ends(200 if self.answered else 500, "lost")

@@ -8,7 +8,22 @@ from dataclasses import dataclass, field
 from proxy.daemon.stack import ProxyStack
 from proxy.sip.hop import Flow, Transport
 from proxy.sip.message import Request, Response
-from proxy.ua.contract import Account, Incoming, Leg, LegEnd, LegOrder, PeerSide
+from proxy.ua.contract import Account, Incoming, Leg, LegOrder, PeerSide
+from proxy.ua.leg_events import (
+    LegAccepted,
+    LegAnswered,
+    LegConnected,
+    LegEnd,
+    LegEnded,
+    LegEvent,
+    LegGivenUp,
+    LegHeld,
+    LegPlayed,
+    LegPressed,
+    LegRinging,
+    LegSent,
+    LegSilent,
+)
 from proxy.ua.user_agent import UserAgent
 from routing.facts import Decision, Target
 from tests.kit.fake_media import FakeMedia, FakeSession
@@ -51,49 +66,43 @@ class Listener:
         if act is not None:
             act(leg, now)
 
-    def leg_sent(self, leg: Leg, now: float) -> None:
-        self.memories.append(leg.memory())
-        self._note("sent", leg, now)
+    def on_event(self, leg: Leg, event: LegEvent, now: float) -> None:
+        match event:
+            case LegSent():
+                self.memories.append(leg.memory())
+                self._note("sent", leg, now)
+            case LegRinging(early_media):
+                self._note("early" if early_media else "ringing", leg, now)
+            case LegAccepted():
+                self._accepted(leg, now)
+            case LegAnswered():
+                self.memories.append(leg.memory())
+                self._note("answered", leg, now)
+            case LegPressed(key):
+                self._note(f"digit {key}", leg, now)
+            case LegHeld(held):
+                self._note("held" if held else "resumed", leg, now)
+            case LegConnected(identities):
+                self._note("connected " + " ".join(user for _, user in identities), leg, now)
+            case LegPlayed(tag):
+                self._note(f"played {tag}", leg, now)
+            case LegGivenUp(end):
+                self._note(f"given up {end.cause}", leg, now)
+            case LegSilent(seconds):
+                self._note(f"silent {seconds:g}", leg, now)
+            case LegEnded(end):
+                self.ends.append(end)
+                self._note(f"ended {end.cause} {end.by}", leg, now)
 
-    def leg_ringing(self, leg: Leg, early_media: bool, now: float) -> None:
-        self._note("early" if early_media else "ringing", leg, now)
-
-    def leg_accepted(self, leg: Leg, go: Callable[[float], None], now: float) -> None:
+    def _accepted(self, leg: Leg, now: float) -> None:
         self.memories.append(leg.memory())
         act = self.then.get("accepted")
         if act is not None:
             act(leg, now)
         if self.slow:
-            self.written.append(go)
+            self.written.append(leg.confirm)
         else:
-            go(now)
-
-    def leg_answered(self, leg: Leg, now: float) -> None:
-        self.memories.append(leg.memory())
-        self._note("answered", leg, now)
-
-    def leg_digit(self, leg: Leg, digit: str, info: bool, now: float) -> None:
-        self._note(f"digit {digit}", leg, now)
-
-    def leg_held(self, leg: Leg, held: bool, now: float) -> None:
-        self._note("held" if held else "resumed", leg, now)
-
-    def leg_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], private: bool,
-                      now: float) -> None:
-        self._note("connected " + " ".join(user for _, user in identities), leg, now)
-
-    def leg_played(self, leg: Leg, tag: int, now: float) -> None:
-        self._note(f"played {tag}", leg, now)
-
-    def leg_given_up(self, leg: Leg, end: LegEnd, now: float) -> None:
-        self._note(f"given up {end.cause}", leg, now)
-
-    def leg_silent(self, leg: Leg, seconds: float, now: float) -> None:
-        self._note(f"silent {seconds:g}", leg, now)
-
-    def leg_ended(self, leg: Leg, end: LegEnd, now: float) -> None:
-        self.ends.append(end)
-        self._note(f"ended {end.cause} {end.by}", leg, now)
+            leg.confirm(now)
 
 
 class Door:

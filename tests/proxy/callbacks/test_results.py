@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.callbacks.results import of_agent, of_customer
-from proxy.ua.contract import LegEnd
+from proxy.ua.leg_events import LegEnd
 
 
 @pytest.mark.parametrize("cause", range(300, 700))

@@ -1,0 +1,108 @@
+"""What a leg tells its owner: one small set of values, the same on every floor from the dialog up to an attempt.
+
+`LegEnded` comes once and last. All of them come after the call that made the leg has returned.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Ended = Literal["us", "far", "lost"]
+"""Who ended a leg: ourselves, the far end, or nobody (no ACK, no answer to a session refresh, no media)."""
+
+
+class LegEnd(NamedTuple):
+    """How a leg ended."""
+
+    cause: int
+    """Final status of the INVITE; 200 where it was answered and then ended; 408 where nothing answered; 487 where we
+    gave up; 488 where no codec fits."""
+    by: Ended
+    retry_after: float | None = None
+    """Seconds from a Retry-After header."""
+    reason: str = ""
+    """Text of a Reason header (RFC 3326) or of the status line, for the journal."""
+    q850: int | None = None
+    """Cause of Q.850 in a Reason header of the final response."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegSent:
+    """Its INVITE left, or leaves again with credentials or to another address: `Leg.memory` has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegRinging:
+    """The far end rings (180, or 183 with media); told once, and once more when early media begins."""
+
+    early_media: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegAccepted:
+    """It is about to be answered: `Leg.memory` has the dialog, and the ACK to their 2xx, or our own 2xx, leaves with
+    `Leg.confirm`, which is to be called when that is written down. A leg does not wait for it for long."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegAnswered:
+    """It is answered, its media agreed on: a 2xx of theirs that we have acknowledged, or the ACK to ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegPressed:
+    """A key was pressed; the same press is told once."""
+
+    key: str
+    """`0`-`9`, `*`, `#`, `A`-`D`."""
+    info: bool
+    """It came in an INFO request, and not with the audio as RFC 4733: a joined leg did not hear it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegHeld:
+    """The far end put us on hold, or took us back."""
+
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegConnected:
+    """The far end says, in a re-INVITE or UPDATE, whom we are connected to now."""
+
+    identities: tuple[tuple[str, str], ...]
+    """As `Leg.identities`; not empty."""
+    private: bool
+    """They are not to be shown to anybody (RFC 3323)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegPlayed:
+    """What its owner had played with this tag has been played to its end."""
+
+    tag: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegSilent:
+    """No RTP, or nothing but silence, for so long; told again as it lasts (`Media.watch_silence`)."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LegGivenUp:
+    """`ring_for` is over, and nobody waits for an answer any more; `LegEnded` follows with this end as soon as the far
+    end lets us: nothing may be cancelled before it has said a word (RFC 3261 section 9.1)."""
+
+    end: LegEnd
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnded:
+    """It is over."""
+
+    end: LegEnd
+
+
+LegEvent = (LegSent | LegRinging | LegAccepted | LegAnswered | LegPressed | LegHeld | LegConnected | LegPlayed
+            | LegSilent | LegGivenUp | LegEnded)
