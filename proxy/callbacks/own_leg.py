@@ -177,6 +177,23 @@ class OwnLeg:
             return False
         return True
 
+    def adopt(self, leg: Leg, now: float) -> bool:
+        """Take over a leg that somebody else had, by the same name; False: it is over.
+
+        What ends it after a crash is written down anew, as what it is here. A leg that is answered is `up` at once,
+        and nobody is told of that; the ledger heard it from who had the leg before.
+        """
+        if not leg.hand_over(self):
+            return False
+        self._leg, self.held = leg, leg.held
+        if leg.answered:
+            self.answered_at = now
+            self.answering = self.role == "incoming"
+            self._told = True
+        self._entered = leg.answered or self.role != "incoming"
+        self._remember()
+        return True
+
     def ring(self, now: float) -> None:
         """Incoming: let the caller hear ringing."""
         if self._leg is not None:
