@@ -210,8 +210,8 @@ class Daemon:
             wake_at=self._wake_at,
             is_own=self.network.is_own, domains=building.own_domains(config, self.network.listeners),
             private=building.private_headers(config), agent_from=building.agent_headers(config)))
-        self.qualifier = Qualifier(self.proxy, self)
-        self.breaks = Breaks(self.proxy, self.qualifier)
+        self.qualifier = Qualifier(self.proxy.transactions, self)
+        self.breaks = Breaks(self.proxy.relays, self.qualifier)
         looking = self.loop.create_task(self._look_up_peers())
         self.tasks.append(looking)
         await asyncio.wait({looking}, timeout=NAMES_PATIENCE)
@@ -371,7 +371,7 @@ class Daemon:
     def _snapshot(self) -> None:
         counters = self.proxy.counters
         self._look_at_log(counters)
-        counters.transactions = len(self.proxy.clients) + len(self.proxy.relays)
+        counters.transactions = len(self.proxy.transactions.clients) + len(self.proxy.relays.by_key)
         now = self.loop.time()
         counters.breakers = {f"{hop.transport}:{hop.host}:{hop.port}": self.proxy.health.is_open(hop, now)
                              for peer in self.table for hop in peer.hops}
@@ -408,17 +408,17 @@ class Daemon:
         alarm is for both. `lag` in seconds; `before`: whether it was the time before.
         """
         late = lag > LAG_OVERLOAD
-        if late and before and not self.proxy.overloaded:
-            self.proxy.overloaded = True
+        if late and before and not self.proxy.admission.overloaded:
+            self.proxy.admission.overloaded = True
             self.ledger.alarms.report("overload", f"the loop is {lag:.1f} s late: new calls get 503", time.time())
         elif lag < LAG_CALM:
-            self.proxy.overloaded = False
+            self.proxy.admission.overloaded = False
         now, refused = self.loop.time(), self.proxy.counters.refused.get("overload", 0)
         if refused > self._refused_for_overload:
             self._refused_for_overload = refused
             self._overload_until = now + OVERLOAD_CALM
             self.ledger.alarms.report("overload", "more calls come than can be carried: new ones get 503", time.time())
-        elif not self.proxy.overloaded and now >= self._overload_until:
+        elif not self.proxy.admission.overloaded and now >= self._overload_until:
             self.ledger.alarms.report("overload", None, time.time())
         return late
 
@@ -498,7 +498,7 @@ class Daemon:
             return
         if self._drainer is not None:
             self._drainer.cancel()
-        self.draining = self.proxy.draining = False
+        self.draining = self.proxy.ourselves.draining = False
         if self.services is not None:
             self.services.resume()
         self._show_state("running")
@@ -507,7 +507,7 @@ class Daemon:
     def _begin_drain(self) -> None:
         if self.draining:
             return
-        self.draining = self.proxy.draining = True
+        self.draining = self.proxy.ourselves.draining = True
         if self.services is not None:
             self.services.drain()
         self._drainer = self.loop.create_task(self._drain())

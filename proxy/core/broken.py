@@ -14,15 +14,11 @@ Rules
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from proxy.core.branch import Branch
 from proxy.core.qualify import Qualifier
+from proxy.core.relay import Relays
+from proxy.core.transactions import ClientEntry
 from proxy.sip.hop import Hop
-from proxy.sip.transaction import ClientTransaction, State
-
-if TYPE_CHECKING:
-    from proxy.core.outward import Outward
+from proxy.sip.transaction import State
 
 ROUND = 0.25
 """Seconds in which all ICMP together is looked at once."""
@@ -36,34 +32,31 @@ UNDER_WAY = (*WAITING, State.PROCEEDING)
 class Breaks:
     """Draws the consequences for the requests under way."""
 
-    def __init__(self, core: Outward, qualifier: Qualifier) -> None:
-        self._core = core
+    def __init__(self, relays: Relays, qualifier: Qualifier) -> None:
+        self._relays = relays
+        self._transactions = relays.transactions
+        self._sender = relays.sender
         self._qualifier = qualifier
         self._hints: set[Hop] = set()
         self._quiet_until = float("-inf")
-        self._repeated: set[tuple[object, ...]] = set()
-        """Requests that went out once more."""
 
     # -- streams
 
     def connection_failed(self, number: int, hop: Hop, now: float) -> None:
         """A connection of this number is no more; it led to this hop."""
-        core = self._core
-        lost = [key for key, carrier in core.carriers.items() if carrier == number]
-        elsewhere = {branch.tx.key for branch in self._branches() if branch.tx is not None and branch.hops_left}
-        self._repeated &= core.carriers.keys()
-        for key in lost:
-            tx = core.clients.get(key)
-            if tx is not None and tx.state in WAITING:
-                self._lost(tx, key in elsewhere, now)
-        for place in {hop} | {core.places[key] for key in lost if key in core.places}:
+        lost = [tx for tx in self._transactions.clients.values() if tx.carrier == number]
+        elsewhere = {branch.tx for branch in self._relays.branches() if branch.hops_left}
+        for tx in lost:
+            if tx.state in WAITING:
+                self._lost(tx, tx in elsewhere, now)
+        for place in {hop} | {tx.hop for tx in lost}:
             self._ask(place, now)
 
-    def _lost(self, tx: ClientTransaction, elsewhere: bool, now: float) -> None:
-        if elsewhere or tx.key in self._repeated:
+    def _lost(self, tx: ClientEntry, elsewhere: bool, now: float) -> None:
+        if elsewhere or tx.repeated:
             tx.transport_failed(now)
         else:
-            self._repeated.add(tx.key)
+            tx.repeated = True
             tx.send_again()
 
     # -- ICMP
@@ -75,7 +68,7 @@ class Breaks:
         if now >= self._quiet_until:
             self._look(now)
         elif len(self._hints) == 1:
-            self._core.timers.at(self._quiet_until, self._look)
+            self._transactions.timers.at(self._quiet_until, self._look)
 
     def _look(self, now: float) -> None:
         hints, self._hints = self._hints, set()
@@ -83,10 +76,10 @@ class Breaks:
             return
         self._quiet_until = now + ROUND
         for hop in hints:
-            self._core.health.failed(hop, now)
-        for branch in self._branches():
+            self._sender.health.failed(hop, now)
+        for branch in self._relays.branches():
             if branch.hop in hints:
-                branch.relay.slow(branch, now)
+                branch.owner.slow(branch, now)
         for hop in hints:
             self._ask(hop, now)
 
@@ -96,14 +89,10 @@ class Breaks:
         self._qualifier.doubt(hop, self._gone, now)
 
     def _gone(self, hop: Hop, now: float) -> None:
-        core = self._core
-        gone = [tx for key, tx in core.clients.items() if core.places[key] == hop and tx.state in UNDER_WAY]
+        gone = [tx for tx in self._transactions.clients.values() if tx.hop == hop and tx.state in UNDER_WAY]
         if gone:
-            core.journal.note("peer_gone", hop=str(hop[:3]), requests=len(gone))
-        given_up = {branch.tx.key for branch in self._branches() if branch.tx is not None and branch.over}
+            self._sender.journal.note("peer_gone", hop=str(hop[:3]), requests=len(gone))
+        given_up = {branch.tx for branch in self._relays.branches() if branch.over}
         for tx in gone:
-            if tx.key not in given_up:  # one that is given up may still be answered
+            if tx not in given_up:  # one that is given up may still be answered
                 tx.transport_failed(now)
-
-    def _branches(self) -> list[Branch]:
-        return [branch for relay in self._core.relays.values() for branch in relay.branches]

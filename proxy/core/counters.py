@@ -13,6 +13,11 @@ MAX_LABELS: Final = 64
 
 OTHER: Final = "other"
 
+METHODS: Final = {name.encode(): name for name in (
+    "INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "PRACK", "UPDATE", "INFO", "REFER", "NOTIFY", "SUBSCRIBE", "MESSAGE",
+    "REGISTER", "PUBLISH")}
+"""Methods that are counted by name."""
+
 DECISION_BOUNDS: Final = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05)
 """Upper bounds, in seconds, of the buckets for the time one routing decision takes."""
 

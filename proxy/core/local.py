@@ -5,18 +5,16 @@ Rules
 - A target may be local. Its INVITE stays a call setup like any other: refused here, it goes on to its next target,
   and the caller never learns of it, unless what refused it is where the call was headed; cancelled by the caller, it
   ends here.
+- Until somebody stands behind the door, and where nobody ever does, nothing of it is ours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request, Response
-
-if TYPE_CHECKING:
-    from proxy.core.setup import CallSetup
 
 
 class Local(Protocol):
@@ -31,51 +29,67 @@ class Local(Protocol):
     def response(self, response: Response, flow: Flow, now: float) -> bool:
         """Take a response that no transaction waits for; False where it is no answer to a request of ours."""
 
-    def take(self, name: str, offer: Offer, now: float) -> bool:
+    def take(self, name: str, invite: LocalInvite, now: float) -> bool:
         """Take the INVITE of a local target called `name`; False: it must go on to its next target."""
 
 
-class Nobody:
-    """A proxy without a user agent."""
+class LocalDoor:
+    """Where local calls go in: to the user agent, once it has started."""
 
-    def request(self, request: Request, flow: Flow, now: float) -> bool:
-        """See Local."""
-        return False
+    __slots__ = ("_behind",)
 
-    def unknown(self, request: Request, flow: Flow, now: float) -> bool:
-        """See Local."""
-        return False
+    def __init__(self) -> None:
+        self._behind: Local | None = None
 
-    def response(self, response: Response, flow: Flow, now: float) -> bool:
-        """See Local."""
-        return False
+    def open_to(self, local: Local) -> None:
+        """Let this one have what is ours. The last act of a start that succeeded."""
+        self._behind = local
 
-    def take(self, name: str, offer: Offer, now: float) -> bool:
-        """See Local."""
-        return False
+    def take(self, request: Request, flow: Flow, now: float) -> bool:
+        """Take a request inside a dialog of our own."""
+        return self._behind is not None and request.to.tag is not None and self._behind.request(request, flow, now)
+
+    def take_unknown(self, request: Request, flow: Flow, now: float) -> bool:
+        """Answer a request for a dialog of our own that a process before this one had."""
+        return self._behind is not None and self._behind.unknown(request, flow, now)
+
+    def take_response(self, response: Response, flow: Flow, now: float) -> bool:
+        """Take a response to a request of our own that no transaction waits for."""
+        return self._behind is not None and self._behind.response(response, flow, now)
+
+    def take_invite(self, name: str, invite: LocalInvite, now: float) -> bool:
+        """Take the INVITE of a local target called `name`."""
+        return self._behind is not None and self._behind.take(name, invite, now)
 
 
-class Offer:
+class InviteOwner(Protocol):
+    """Whose call it is that an INVITE was handed over from."""
+
+    def answer_here(self, position: int, data: bytes, status: int, now: float) -> None:
+        """Take a response to the INVITE that was handed over as target number `position`."""
+
+
+class LocalInvite:
     """An INVITE that was handed over: answered from elsewhere, by the server transaction of its setup."""
 
-    __slots__ = ("_position", "_setup", "call", "final", "flow", "identities", "on_cancel", "request")
+    __slots__ = ("_owner", "_position", "call", "final", "flow", "identities", "on_cancel", "request")
 
-    def __init__(self, setup: CallSetup, request: Request, position: int) -> None:
+    def __init__(self, owner: InviteOwner, request: Request, flow: Flow, call: str, position: int) -> None:
         self.request = request
-        self.flow: Flow = setup.flow
-        self.call = setup.call
+        self.flow = flow
+        self.call = call
         self.on_cancel: Callable[[float], None] = _nothing
         """Called when the caller gave up, or the time of this target is over; set by whoever takes the INVITE."""
         self.final = False
         """A failure from now on is that of the place where the call was headed: the caller gets it."""
         self.identities: tuple[tuple[str, str], ...] = ()
         """Who answers behind us, for the rules: (P-Asserted-Identity or Remote-Party-ID in lower case, user part)."""
-        self._setup = setup
+        self._owner = owner
         self._position = position
 
     def respond(self, data: bytes, status: int, now: float) -> None:
         """Send a response to the caller; a failure sends the call on instead. A 2xx may be sent again."""
-        self._setup.answer_here(self._position, data, status, now)
+        self._owner.answer_here(self._position, data, status, now)
 
 
 def _nothing(now: float) -> None:

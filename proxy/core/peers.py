@@ -106,6 +106,12 @@ class PeerTable:
     def __iter__(self) -> Iterator[Peer]:
         return iter(self._peers)
 
+    def other_side(self, peer: Peer, name: str | None = None) -> Peer:
+        """Where calls of a peer go: to the one of this name at the other side, else to the first one there."""
+        side = self.pbxs if peer.side == "trunk" else self.trunks
+        found = side.get(name) if name is not None else None
+        return found or next(iter(side.values()))
+
     def set_addresses(self, peer: Peer, addresses: tuple[Address, ...], choices: tuple[Choice, ...] = ()) -> None:
         """Replace the addresses of a peer. Those it had stay known: calls that go on were begun there.
 

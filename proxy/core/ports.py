@@ -1,9 +1,12 @@
 """What the proxy core needs from outside, as protocols: sockets, names, ears. What stands behind it never learns."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from proxy.sip.hop import Flow, Hop, Listener
+
+IsOwn: TypeAlias = Callable[[str, int | None, str | None], bool]
+"""Whether host (IPv6 without brackets), port and transport (None: the usual ones) are an address of ours."""
 
 
 class Network(Protocol):

@@ -14,19 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from proxy.core.peers import Address, Peer
 from proxy.core.ports import PeerWatch
 from proxy.core.requests_out import Outgoing
+from proxy.core.transactions import Transactions
 from proxy.sip.hop import Hop
 from proxy.sip.message import Response
 from proxy.sip.requests import as_request, authority, build_request, via_field
 from proxy.sip.timers import Timer
-from proxy.sip.transaction import ClientTransaction
-
-if TYPE_CHECKING:
-    from proxy.core.outward import Outward
+from proxy.sip.transaction import ClientBystander, ClientTransaction
 
 INTERVAL = 30.0
 """Seconds between two OPTIONS to an address of a peer that is up."""
@@ -61,8 +58,10 @@ class _Known:
 class Qualifier:
     """Asks all peers for ever, on the proxy's own timers."""
 
-    def __init__(self, core: Outward, watch: PeerWatch) -> None:
-        self._core = core
+    def __init__(self, transactions: Transactions, watch: PeerWatch) -> None:
+        self._transactions = transactions
+        self._sender = transactions.sender
+        self._health = transactions.sender.health
         self._watch = watch
         self._known: dict[Hop, _Known] = {}
         self._up: dict[tuple[str, str], bool] = {}
@@ -72,12 +71,12 @@ class Qualifier:
 
     def start(self, now: float) -> None:
         """Ask every peer now, and go on."""
-        for peer in self._core.peers:
+        for peer in self._sender.peers:
             self._round(peer, now)
 
     def doubt(self, hop: Hop, gone: Gone, now: float) -> None:
         """Ask an address out of turn, if it is a peer's; `gone(hop, now)` follows where it is proved dead."""
-        for peer in self._core.peers:
+        for peer in self._sender.peers:
             address = next((one for one in peer.addresses if one.hop[:3] == hop[:3]), None)
             if address is not None and peer.qualify and address.hop not in self._doubted:
                 self._doubted.add(address.hop)
@@ -85,7 +84,7 @@ class Qualifier:
                     self._doubted.discard(address.hop)
 
     def _round(self, peer: Peer, now: float) -> None:
-        known = {address.hop for other in self._core.peers for address in other.addresses}
+        known = {address.hop for other in self._sender.peers for address in other.addresses}
         for hop in [hop for hop in self._known if hop not in known]:
             del self._known[hop]
         self._look(peer, now)
@@ -99,21 +98,21 @@ class Qualifier:
         before = self._next.get((peer.side, peer.name))
         if before is not None:
             before.cancel()
-        self._next[(peer.side, peer.name)] = self._core.timers.at(now + interval, partial(self._round, peer))
+        self._next[(peer.side, peer.name)] = self._transactions.timers.at(now + interval, partial(self._round, peer))
 
     def _ask(self, peer: Peer, address: Address, now: float, patience: float, gone: Gone | None) -> bool:
-        listener = self._core.network.listener_for(address.hop)
+        listener = self._sender.network.listener_for(address.hop)
         if listener is None:
             return False
         self._serial += 1
-        seals = self._core.seals
+        seals = self._sender.seals
         mark = seals.mark(b"options", b"%d" % self._serial, b"%f" % now)
         us = b"<sip:%s>" % authority(listener)
         uri = b"sip:" + address.uri_host
         data = build_request(b"OPTIONS", uri, via_field(listener, b"z9hG4bKq" + mark), us + b";tag=" + mark[:12],
                              b"<%s>" % uri, mark + b"@qualify", 1, (b"Contact: " + us, b"Accept: application/sdp"))
         out = Outgoing(as_request(data), data, address.hop, listener)
-        tx = self._core.start_client(out, _Question(self, peer, address.hop, now, gone), now)
+        tx = self._transactions.start_client(out, _Question(self, peer, address.hop, now, gone), now)
         tx.give_up_at(now + patience)
         return True
 
@@ -132,7 +131,7 @@ class Qualifier:
         It proves nothing of one that never answered: it may be of those that ignore OPTIONS.
         """
         known = self._known.setdefault(hop, _Known())
-        health = self._core.health
+        health = self._health
         sign = health.last_sign(hop)
         if sign is not None and sign > asked:
             known.odd += 1
@@ -155,23 +154,19 @@ class Qualifier:
         """Take note that a question out of turn has its answer, or its silence."""
         self._doubted.discard(hop)
 
-    def forget(self, tx: ClientTransaction) -> None:
-        """Drop a question's transaction."""
-        self._core.forget_client(tx)
-
     def _find(self, known: _Known, hop: Hop, alive: bool, now: float) -> None:
         known.alive = alive
         if alive:
-            self._core.health.succeeded(hop)
+            self._health.succeeded(hop)
         else:
             known.since = now
-            self._core.health.failed(hop, now, hard=True)
+            self._health.failed(hop, now, hard=True)
 
     def _look(self, peer: Peer, now: float) -> None:
         """Look what calls say of a peer: one that is dead by OPTIONS may carry some, one that is not asked has no other
         signs.
         """
-        health = self._core.health
+        health = self._health
         for hop in peer.hops:
             known = self._known.setdefault(hop, _Known())
             sign = health.last_sign(hop)
@@ -194,7 +189,7 @@ class Qualifier:
             self._watch.peer_state(peer.side, peer.name, up, None if latency is None else round(latency * 1000, 1))
 
 
-class _Question:
+class _Question(ClientBystander):
     """Owner of one OPTIONS."""
 
     __slots__ = ("_asked", "_gone", "_hop", "_peer", "_qualifier")
@@ -225,9 +220,6 @@ class _Question:
         self._qualifier.refused(self._peer, self._hop, now)
         if self._gone is not None:
             self._gone(self._hop, now)
-
-    def on_terminated(self, tx: ClientTransaction, now: float) -> None:
-        self._qualifier.forget(tx)
 
     def _settle(self) -> None:
         if self._gone is not None:

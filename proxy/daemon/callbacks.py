@@ -9,7 +9,7 @@ from config.places import DATABASE_NAME
 from config.policy import Policy
 from proxy.callbacks.runner import Runner
 from proxy.callbacks.waiting import WaitingRoom
-from proxy.core.local import Offer
+from proxy.core.local import LocalInvite
 from proxy.core.ports import Journal
 from proxy.media.client import MediaClient
 from proxy.ua.contract import Stack
@@ -86,7 +86,7 @@ class Callbacks:
             self._poked = True
             asyncio.get_running_loop().call_later(POKE_PAUSE, self._poke)
 
-    def take(self, name: str, offer: Offer, now: float) -> bool:
+    def take(self, name: str, offer: LocalInvite, now: float) -> bool:
         """Take a call that a decision sends to an attempt of ours (`name`), or through the waiting room."""
         if name == WAITING_ROOM:
             return self._media.up and not self.desk.draining and self._waiting.take(offer, now)

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from proxy.core.local import Offer
+from proxy.core.local import LocalInvite
 from proxy.core.ports import Journal
 from proxy.presence.presence import Presence
 from proxy.sip.hop import Flow
@@ -13,7 +13,7 @@ from proxy.ua.user_agent import UserAgent
 class InviteTaker(Protocol):
     """Who answers calls that a decision sends to ourselves."""
 
-    def take(self, name: str, offer: Offer, now: float) -> bool:
+    def take(self, name: str, offer: LocalInvite, now: float) -> bool:
         """Take the INVITE of a local target called `name`; False: it must go on to its next target."""
 
 
@@ -48,7 +48,7 @@ class OwnDialogs:
             self._journal.failure("user_agent", error)
             return False
 
-    def take(self, name: str, offer: Offer, now: float) -> bool:
+    def take(self, name: str, offer: LocalInvite, now: float) -> bool:
         """See core.local.Local."""
         if self._taker is None:
             return False

@@ -10,10 +10,10 @@ Rules
 from functools import partial
 from typing import Final
 
+from proxy.core.call_setup import ringing_setup
 from proxy.core.engine import Proxy
 from proxy.core.passing import FarEnd
 from proxy.core.seals import TOKEN_MARK
-from proxy.core.setup import CallSetup, OperatorsEnd
 from proxy.sip.address import NameAddr
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
@@ -41,23 +41,23 @@ class PassingEnds:
         """
         # Q.850 cause 31, "normal, unspecified": RFC 3398 section 7.2.4.1 makes 480 of it.
         fields = (b'Reason: Q.850;cause=31;text="%s"' % reason.encode(),)
-        for relay in self._proxy.relays.values():
-            if isinstance(relay, CallSetup) and relay.call == call.id and not relay.done:
-                self._proxy.journal.note("ringing_call_ended_here", call=call.id, reason=reason)
-                relay.end(OperatorsEnd(fields, partial(self._answered, call, fields, reason)), now)
-                return True
+        setup = ringing_setup(self._proxy.relays, call.id)
+        if setup is not None:
+            self._proxy.parts.journal.note("ringing_call_ended_here", call=call.id, reason=reason)
+            setup.end(fields, partial(self._answered, call, fields, reason), now)
+            return True
         return self._hang_up(call, fields, reason, now)
 
     def _answered(self, call: Call, fields: tuple[bytes, ...], reason: str, now: float) -> None:
         if not self._hang_up(call, fields, reason, now):
-            self._proxy.journal.note("call_not_ended_here", call=call.id, reason="answered and over")
+            self._proxy.parts.journal.note("call_not_ended_here", call=call.id, reason="answered and over")
 
     def _hang_up(self, call: Call, fields: tuple[bytes, ...], reason: str, now: float) -> bool:
         proxy = self._proxy
         ends = proxy.passing.far_ends(call.id, partial(self._is_ours, call.id))
         if not ends:
             return False
-        proxy.journal.note("call_ended_here", call=call.id, reason=reason, dialogs=len(ends) // 2)
+        proxy.parts.journal.note("call_ended_here", call=call.id, reason=reason, dialogs=len(ends) // 2)
         proxy.passing.forget(call.id)
         proxy.timers.at(now + LATE, lambda at: proxy.named.forget(call.id))
         proxy.reporter.ended(call.id, Ending(200, "operator"))
@@ -68,14 +68,14 @@ class PassingEnds:
     def _far(self, call: Call, end: FarEnd) -> Far:
         at_pbx = (end.side == "callee") == (call.direction == "inbound")
         side: PeerSide = "pbx" if at_pbx else "trunk"
-        hop = self._proxy.peers.way_back(end.place) if isinstance(end.place, Flow) else end.place
+        hop = self._proxy.parts.peers.way_back(end.place) if isinstance(end.place, Flow) else end.place
         return Far(side, call.pbx if at_pbx else call.trunk, hop, b"")
 
     def _is_ours(self, call: str, route: NameAddr, call_id: bytes) -> bool:
         if TOKEN_MARK not in route.uri:
             return False
         try:
-            token = self._proxy.seals.read_token(route.parsed_uri.user, call_id)
+            token = self._proxy.parts.seals.read_token(route.parsed_uri.user, call_id)
         except SipError:
             return False
         return token is not None and token.call == call

@@ -73,7 +73,7 @@ class Services:
         """
         self._config, self._proxy, self._ledger, self._store = config, proxy, ledger, store
         self._desk, self._teller = desk, teller
-        self._journal = proxy.journal
+        self._journal = proxy.parts.journal
         self._random_bytes = random_bytes
         self._stack = ProxyStack(proxy, accounts(config), random_bytes, from_hosts(config))
         self._media = MediaClient(media_settings(config, listener), self._alarm)
@@ -81,16 +81,16 @@ class Services:
         self._presence = Presence(self._stack, ledger)
         self._registrations = TrunkRegistrations(config.trunk, self._stack, self._user_agent.wiring.accounts,
                                                  self._alarm)
-        self._watching = Watching(self._presence, config.pbx, proxy.peers, proxy.clock)
+        self._watching = Watching(self._presence, config.pbx, proxy.parts.peers, proxy.parts.clock)
         self._passing = PassingEnds(proxy, self._user_agent.wiring)
         self._deliveries = self._make_deliveries(config, store, post)
-        self._clock_watch = ClockWatch(proxy.wall, proxy.clock)
+        self._clock_watch = ClockWatch(proxy.parts.wall, proxy.parts.clock)
         self.callbacks: Callbacks | None = None
         """None: they could not be started."""
 
     def start(self) -> None:
         """Start what can be started; what cannot is an alarm."""
-        self._proxy.local = OwnDialogs(self._user_agent, self._presence, self._journal)
+        self._proxy.local.open_to(OwnDialogs(self._user_agent, self._presence, self._journal))
         self._do("registration", self._registrations.start)
         self._do("presence", lambda: self._watching.set_policy(self._ledger.policy))
         if self._deliveries is not None:
@@ -99,10 +99,10 @@ class Services:
 
     def _start_callbacks(self) -> None:
         callbacks = Callbacks(self._config, self._ledger, self._desk, self._teller, self._store, self._stack,
-                              self._media, self._user_agent, self._journal, self._proxy.new_id, self._random_bytes,
-                              channels_of(self._config.tickets))
+                              self._media, self._user_agent, self._journal, self._proxy.parts.new_id,
+                              self._random_bytes, channels_of(self._config.tickets))
         callbacks.start()
-        self._proxy.local = OwnDialogs(self._user_agent, self._presence, self._journal, callbacks)
+        self._proxy.local.open_to(OwnDialogs(self._user_agent, self._presence, self._journal, callbacks))
         self.callbacks = callbacks
 
     def set_policy(self, policy: Policy) -> None:
@@ -126,7 +126,7 @@ class Services:
 
         False where it is none of ours and nothing is known of its dialogs.
         """
-        now = self._proxy.clock()
+        now = self._proxy.parts.clock()
         return (self.callbacks is not None and self.callbacks.end_call(call, ENDED_BY, now)) or (
             self._passing.end_call(call, ENDED_BY, now))
 
@@ -137,7 +137,7 @@ class Services:
             self._journal.note("clock_set", seconds=round(set_by, 3))
             if self.callbacks is not None:
                 self.callbacks.clock_set(set_by)
-        self._ledger.turn(self._proxy.wall())
+        self._ledger.turn(self._proxy.parts.wall())
         if self.callbacks is not None:
             self.callbacks.turn()
 
@@ -182,7 +182,7 @@ class Services:
 
     def _failed(self, part: str, error: Exception) -> None:
         self._journal.failure(part, error)
-        self._ledger.alarms.report(part, f"{part} cannot be started, or failed: {error}", self._proxy.wall())
+        self._ledger.alarms.report(part, f"{part} cannot be started, or failed: {error}", self._proxy.parts.wall())
 
     def _make_deliveries(self, config: NodeConfig, store: Store,
                          post: Callable[[Callable[[], None]], object]) -> Deliveries | None:
@@ -196,6 +196,6 @@ class Services:
             return None
 
     def _alarm(self, name: str, text: str | None) -> None:
-        self._ledger.alarms.report(name, text, self._proxy.wall())
+        self._ledger.alarms.report(name, text, self._proxy.parts.wall())
         if self.callbacks is not None:
             self.callbacks.poke()

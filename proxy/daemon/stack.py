@@ -2,17 +2,16 @@
 
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from types import MappingProxyType
 
 from proxy.core.engine import Proxy
 from proxy.core.named import name_source
-from proxy.core.outward import UDP_LIMIT, return_address
 from proxy.core.peers import Peer
 from proxy.core.requests_out import Outgoing
+from proxy.core.sender import UDP_LIMIT
 from proxy.sip.client import ClientOwner, ClientTransaction
 from proxy.sip.hop import Flow, Hop, Listener
-from proxy.sip.message import Request, Response
+from proxy.sip.message import Request
 from proxy.sip.server import ServerOwner, ServerTransaction
 from proxy.ua.contract import Account, PeerSide
 
@@ -30,7 +29,7 @@ class ProxyStack:
 
         `from_hosts`: what stands behind the @ of From where a peer wants a domain of its own there.
         """
-        self.timers, self.values, self.domains = proxy.timers, proxy.values, proxy.domains
+        self.timers, self.values, self.domains = proxy.timers, proxy.parts.values, proxy.parts.domains
         self._proxy = proxy
         self._accounts = accounts
         self._from_hosts = from_hosts
@@ -38,11 +37,11 @@ class ProxyStack:
 
     def clock(self) -> float:
         """See Stack."""
-        return self._proxy.clock()
+        return self._proxy.parts.clock()
 
     def wall(self) -> float:
         """See Stack."""
-        return self._proxy.wall()
+        return self._proxy.parts.wall()
 
     def token(self) -> bytes:
         """See Stack."""
@@ -51,7 +50,7 @@ class ProxyStack:
     def hops(self, side: PeerSide, name: str) -> tuple[Hop, ...]:
         """See Stack."""
         peer = self._peer(side, name)
-        return () if peer is None else tuple(self._proxy.ways_of_ours(peer, self._proxy.clock()))
+        return () if peer is None else tuple(self._proxy.sender.ways_of_ours(peer, self._proxy.parts.clock()))
 
     def is_address_of(self, hop: Hop, side: PeerSide, name: str) -> bool:
         """See Stack."""
@@ -61,9 +60,9 @@ class ProxyStack:
     def report(self, hop: Hop, well: bool) -> None:
         """See Stack."""
         if well:
-            self._proxy.health.sign(hop, self._proxy.clock())
+            self._proxy.health.sign(hop, self._proxy.parts.clock())
         else:
-            self._proxy.health.failed(hop, self._proxy.clock())
+            self._proxy.health.failed(hop, self._proxy.parts.clock())
 
     def uri_host(self, side: PeerSide, name: str, hop: Hop) -> bytes:
         """See Stack."""
@@ -81,65 +80,59 @@ class ProxyStack:
     def locate(self, host: str, port: int | None, transport: str | None, secure: bool,
                done: Callable[[tuple[Hop, ...]], None]) -> None:
         """See Stack. What a far end names may be ourselves, or nobody in particular: no message of ours goes there."""
-        proven, is_own = self._proxy.peers.proven, self._proxy.is_own
+        proven, is_own = self._proxy.parts.peers.proven, self._proxy.parts.is_own
 
         def found(hops: tuple[Hop, ...]) -> None:
             done(tuple(proven(hop) for hop in hops
                        if not is_own(hop.host, hop.port, hop.transport) and _is_somebody(hop.host)))
 
-        self._proxy.locator.locate(host, port, transport, secure, found)
+        self._proxy.parts.locator.locate(host, port, transport, secure, found)
 
     def may_speak(self, flow: Flow, named: Iterable[bytes]) -> bool:
         """See Stack."""
-        peers = self._proxy.peers
+        peers = self._proxy.parts.peers
         return bool(peers.candidates(flow)) or name_source(named, flow) or peers.was_at(flow)
 
     def way_back(self, flow: Flow) -> Hop:
         """See Stack."""
-        return self._proxy.peers.way_back(flow)
+        return self._proxy.parts.peers.way_back(flow)
 
     def listener_for(self, hop: Hop) -> Listener | None:
         """See Stack."""
-        return self._proxy.network.listener_for(hop)
+        return self._proxy.parts.network.listener_for(hop)
 
     def way(self, hop: Hop, size: int) -> Hop:
         """See Stack."""
         if size <= UDP_LIMIT or hop.transport != "udp":
             return hop
-        twin = self._proxy.stream_twin(hop)
-        return hop if twin is None or self._proxy.health.is_open(twin[0], self._proxy.clock()) else twin[0]
+        twin = self._proxy.sender.stream_twin(hop)
+        return hop if twin is None or self._proxy.health.is_open(twin[0], self._proxy.parts.clock()) else twin[0]
 
     def start_client(self, request: Request, hop: Hop, owner: ClientOwner) -> ClientTransaction:
         """See Stack. Raises ValueError where no listener of ours can reach the hop."""
-        listener = self._proxy.network.listener_for(hop)
+        listener = self._proxy.parts.network.listener_for(hop)
         if listener is None:
             raise ValueError(f"no listener of ours reaches {hop[:3]}")
         data = request.to_bytes()
         if len(data) > UDP_LIMIT and hop.transport == "udp":
-            self._proxy.journal.note("larger_than_mtu", bytes=len(data), hop=str(hop[:3]))
-        return self._proxy.start_client(Outgoing(request, data, hop, listener), _ClientOwner(self._proxy, owner),
-                                        self._proxy.clock())
+            self._proxy.parts.journal.note("larger_than_mtu", bytes=len(data), hop=str(hop[:3]))
+        return self._proxy.transactions.start_client(Outgoing(request, data, hop, listener), owner,
+                                                     self._proxy.parts.clock())
 
     def send(self, data: bytes, hop: Hop) -> None:
         """See Stack."""
-        self._proxy.send(data, hop, lambda reason: self.note("not_sent", hop=str(hop[:3]), reason=reason))
+        self._proxy.sender.send_alone(data, hop)
 
     def open_server(self, request: Request, flow: Flow, owner: ServerOwner) -> ServerTransaction:
         """See Stack."""
-        proxy = self._proxy
-        host, port = return_address(request, flow)
-        tx = ServerTransaction(request, partial(proxy.send_back, flow, host, port), flow.listener.transport != "udp",
-                               proxy.timers, _ServerOwner(proxy, owner), proxy.values)
-        proxy.keep_server(tx, flow, None)
-        tx.start(proxy.clock())
-        return tx
+        return self._proxy.transactions.open_server(request, flow, owner, self._proxy.parts.clock())
 
     def note(self, event: str, /, call: str = "", **facts: object) -> None:
         """See Stack."""
-        self._proxy.journal.note(event, call=call, **facts)
+        self._proxy.parts.journal.note(event, call=call, **facts)
 
     def _peer(self, side: PeerSide, name: str) -> Peer | None:
-        peers = self._proxy.peers
+        peers = self._proxy.parts.peers
         return (peers.trunks if side == "trunk" else peers.pbxs).get(name)
 
 
@@ -147,47 +140,3 @@ def _is_somebody(host: str) -> bool:
     """Whether an IP address is that of one host."""
     address = ipaddress.ip_address(host)
     return not (address.is_multicast or address.is_unspecified or host == BROADCAST)
-
-
-class _ClientOwner:
-    """Passes everything on, and takes a transaction that is over out of the engine's table."""
-
-    __slots__ = ("_owner", "_proxy")
-
-    def __init__(self, proxy: Proxy, owner: ClientOwner) -> None:
-        self._proxy, self._owner = proxy, owner
-
-    def on_response(self, tx: ClientTransaction, response: Response, now: float) -> None:
-        self._owner.on_response(tx, response, now)
-
-    def on_timeout(self, tx: ClientTransaction, now: float) -> None:
-        self._owner.on_timeout(tx, now)
-
-    def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
-        self._owner.on_transport_error(tx, now)
-
-    def on_terminated(self, tx: ClientTransaction, now: float) -> None:
-        self._proxy.forget_client(tx)
-        self._owner.on_terminated(tx, now)
-
-
-class _ServerOwner:
-    """The same for a server transaction."""
-
-    __slots__ = ("_owner", "_proxy")
-
-    def __init__(self, proxy: Proxy, owner: ServerOwner) -> None:
-        self._proxy, self._owner = proxy, owner
-
-    def on_ack(self, tx: ServerTransaction, request: Request, now: float) -> None:
-        self._owner.on_ack(tx, request, now)
-
-    def on_timeout(self, tx: ServerTransaction, now: float) -> None:
-        self._owner.on_timeout(tx, now)
-
-    def on_transport_error(self, tx: ServerTransaction, now: float) -> None:
-        self._owner.on_transport_error(tx, now)
-
-    def on_terminated(self, tx: ServerTransaction, now: float) -> None:
-        self._proxy.forget_server(tx)
-        self._owner.on_terminated(tx, now)

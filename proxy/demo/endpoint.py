@@ -197,7 +197,7 @@ class Endpoint(asyncio.DatagramProtocol):
             self._transport.sendto(data, self.boomerang)
 
     def _serve(self, request: Request) -> ServerTransaction:
-        transaction = ServerTransaction(request, self.send, False, self.timers, self, TIMERS)
+        transaction = ServerTransaction(request, server_key(request), self.send, False, self.timers, self, TIMERS)
         self._servers[transaction.key] = transaction
         transaction.start(self.now())
         return transaction

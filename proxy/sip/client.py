@@ -67,6 +67,12 @@ class ClientTransaction(Transaction):
         """Take a response that matches (keys.client_key)."""
         self._step(kind(response.status), response, now)
 
+    def over(self, now: float) -> None:
+        """Tell the owner, and let go of it: the last that happens. Who keeps transactions takes them out here."""
+        owner = self._owner
+        del self._owner, self._send  # each may lead back here: what is over goes at once, and leaves no ring
+        owner.on_terminated(self, now)
+
     def send_again(self) -> None:
         """Send the request once more, where no response came yet: what carried it is known to be lost."""
         if self._data is not None and self.state in (State.CALLING, State.TRYING):
@@ -113,9 +119,7 @@ def _tell_transport_error(tx: ClientTransaction, message: None, now: float) -> N
 
 
 def _tell_terminated(tx: ClientTransaction, message: None, now: float) -> None:
-    owner = tx._owner
-    del tx._owner, tx._send  # each may lead back here: what is over goes at once, and leaves no ring to be collected
-    owner.on_terminated(tx, now)
+    tx.over(now)
 
 
 _ACTS: dict[Action, Act] = {

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from proxy.sip.keys import kin_key, server_key
+from proxy.sip.keys import Key
 from proxy.sip.machine import SHARED_ACTS, Act, Transaction, kind, machine
 from proxy.sip.message import Request
 from proxy.sip.timers import Timers, TimerValues
@@ -47,24 +47,29 @@ class ServerBystander:
 class ServerTransaction(Transaction):
     """One request from outside until its final response is settled. The owner sends the 100 itself."""
 
-    __slots__ = ("_owner", "kin")
+    __slots__ = ("_owner",)
 
-    def __init__(self, request: Request, send: Callable[[bytes], None], reliable: bool, timers: Timers,
+    def __init__(self, request: Request, key: Key, send: Callable[[bytes], None], reliable: bool, timers: Timers,
                  owner: ServerOwner, values: TimerValues) -> None:
         """Prepare for `request`; the machine is chosen by its method.
 
+        `key`: its name (keys.server_key).
         `send` delivers to where the request came from (section 18.2.2) and reports failure by `transport_failed`.
         """
         invite = request.method == b"INVITE"
-        super().__init__(request, server_key(request), None, send, reliable, timers, values,
+        super().__init__(request, key, None, send, reliable, timers, values,
                          State.PROCEEDING if invite else State.TRYING, _INVITE_MACHINE if invite else _MACHINE)
         self._owner = owner
-        self.kin = kin_key(request, request.method)
-        """Its other name (keys.py)."""
 
     def receive(self, request: Request, now: float) -> None:
         """Take a request that matches (keys.server_key): the same one again, or the ACK of an INVITE."""
         self._step(Input.ACK if request.method == b"ACK" else Input.REQUEST, request, now)
+
+    def over(self, now: float) -> None:
+        """Tell the owner, and let go of it: the last that happens. Who keeps transactions takes them out here."""
+        owner = self._owner
+        del self._owner, self._send  # as in client.py
+        owner.on_terminated(self, now)
 
     def respond(self, data: bytes, status: int, now: float) -> None:
         """Send a response. After the final one only further 2xx to an INVITE that got a 2xx leave."""
@@ -93,9 +98,7 @@ def _tell_transport_error(tx: ServerTransaction, message: None, now: float) -> N
 
 
 def _tell_terminated(tx: ServerTransaction, message: None, now: float) -> None:
-    owner = tx._owner
-    del tx._owner, tx._send  # as in client.py
-    owner.on_terminated(tx, now)
+    tx.over(now)
 
 
 _ACTS: dict[Action, Act] = {

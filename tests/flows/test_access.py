@@ -141,7 +141,7 @@ def test_options_to_us(call: Script, uri: bytes) -> None:
 def test_draining(call: Script) -> None:
     """OPTIONS say that new calls are better sent elsewhere; those that come all the same pass, for they outlive us."""
     call.play(TALK)
-    call.world.proxy.draining = True
+    call.world.proxy.ourselves.draining = True
     call.play("""
         stranger > OPTIONS : 503 OPTIONS > stranger
         pbx > INFO         : INFO > trunk
@@ -158,7 +158,7 @@ def test_draining(call: Script) -> None:
 @pytest.mark.parametrize("method", ["INVITE", "MESSAGE", "REGISTER"])
 def test_overload(call: Script, method: str) -> None:
     call.play(TALK)
-    call.world.proxy.overloaded = True
+    call.world.proxy.admission.overloaded = True
     call["pbx"].dialog = None
     call.play(f"pbx > {method} : {'503' if method == 'INVITE' else '503 ' + method} > pbx")
     call.play("trunk > BYE : BYE > pbx\npbx > 200 BYE : 200 BYE > trunk")

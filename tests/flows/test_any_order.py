@@ -117,7 +117,7 @@ def check(chaos: Chaos, seed: int) -> None:
     assert owed <= chaos.acknowledged, f"seed {seed}: a failure without its ACK"
     chaos.world.wait_into(LONG)
     proxy = chaos.world.proxy
-    left = (list(proxy.clients), list(proxy.relays), proxy.pending.count, len(proxy.timers))
+    left = (list(proxy.transactions.clients), list(proxy.relays.by_key), proxy.pending.count, len(proxy.timers))
     assert left == ([], [], 0, 0), f"seed {seed}: {left}"
     assert chaos.world.notes.failures == []
 

@@ -36,8 +36,8 @@ class Line:
                                   Peer("pbx", "office", addresses=addresses)])
         self.call = Script(self.world, pbx=transport)
         self.call.add(Actor("spare", PBX_2, transport=transport))
-        qualifier = Qualifier(self.world.proxy, Watch())
-        self.breaks = Breaks(self.world.proxy, qualifier)
+        qualifier = Qualifier(self.world.proxy.transactions, Watch())
+        self.breaks = Breaks(self.world.proxy.relays, qualifier)
         self.world.wire.connections = {PBX: 7, PBX_2: 8}
         if mute:
             return
@@ -167,7 +167,8 @@ def test_without_another_address_the_request_goes_out_once_more() -> None:
     line.play("pbx > 200 OPTIONS\n" + TAKEN.format("pbx"))
     line.world.wait(40)
     line.breaks.connection_failed(9, Hop("tcp", *PBX), line.world.now)
-    assert [method for _, method in line.breaks._repeated] == [b"OPTIONS"]  # nothing is kept of what is over
+    repeated = [tx.key[1] for tx in line.world.proxy.transactions.clients.values() if tx.repeated]
+    assert repeated == [b"OPTIONS"]  # nothing is kept of what is over
 
 
 def test_a_listener_that_accepts_and_dies() -> None:

@@ -106,4 +106,4 @@ def test_the_newest_nonces_are_remembered(monkeypatch: pytest.MonkeyPatch, call:
         call.play("pbx > MESSAGE : MESSAGE > trunk")
         field = ASKED[0].replace(b"nB", b"n%d" % number)
         call.step("trunk > 407 MESSAGE : 407 MESSAGE > pbx", field)
-    assert list(call.world.proxy.challengers._asked) == [b"n6", b"n7", b"n8"]
+    assert list(call.world.proxy.sender.challengers._asked) == [b"n6", b"n7", b"n8"]

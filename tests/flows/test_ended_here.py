@@ -46,7 +46,7 @@ class Operator:
         accounts = {} if account is None else {("trunk", "main"): account}
         stack = ProxyStack(proxy, accounts, os.urandom)  # type: ignore[arg-type]  # a side is one of two words
         self.house = house
-        self.ender = PassingEnds(proxy, Wiring(stack, FakeMedia(proxy.timers, proxy.clock)))
+        self.ender = PassingEnds(proxy, Wiring(stack, FakeMedia(proxy.timers, proxy.parts.clock)))
 
     def end(self, call: Call | None = None) -> list[Sent]:
         """End the only call, or this one; gives what leaves, which its phones have received."""

@@ -196,7 +196,7 @@ def test_connection_lost_while_ringing(call: Script) -> None:
         trunk > INVITE    : 100 > trunk, INVITE > pbx
         pbx > 180         : 180 > trunk
     """)
-    client = next(iter(call.world.proxy.clients.values()))
+    client = next(iter(call.world.proxy.transactions.clients.values()))
     client.transport_failed(call.world.now)
     call.play("wait 0 : INVITE > spare\n" + TAKEN)
 

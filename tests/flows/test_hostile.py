@@ -76,7 +76,7 @@ def test_torture_on_udp(source: tuple[str, int]) -> None:
         assert (name, statuses(world.give(data, source))) == (name, expected(name, source != STRANGER))
         alive(world)
         world.wait(LONG)  # two of them have one branch
-        assert (world.proxy.clients, world.proxy.relays, world.proxy.pending.count) == ({}, {}, 0)
+        assert (world.proxy.transactions.clients, world.proxy.relays.by_key, world.proxy.pending.count) == ({}, {}, 0)
 
 
 @pytest.mark.parametrize("source", [TRUNK, STRANGER])
@@ -93,7 +93,7 @@ def test_torture_on_a_stream(source: tuple[str, int]) -> None:
                 assert (name, seen) == (name, expected(name, source != STRANGER))
             alive(world)
         world.wait(LONG)
-        assert (world.proxy.clients, world.proxy.relays, world.proxy.pending.count) == ({}, {}, 0)
+        assert (world.proxy.transactions.clients, world.proxy.relays.by_key, world.proxy.pending.count) == ({}, {}, 0)
 
 
 def test_a_2xx_without_a_readable_cseq_leaves_nothing_behind() -> None:
@@ -151,7 +151,7 @@ def test_mutations(transport: str) -> None:
         sent = world.give(data, rng.choice(sources), transport)
         answered += any(one.data.startswith(b"SIP/2.0 ") for one in sent)
         forwarded += any(not one.data.startswith(b"SIP/2.0 ") for one in sent)
-        most = max(most, len(world.proxy.clients) + len(world.proxy.relays))
+        most = max(most, len(world.proxy.transactions.clients) + len(world.proxy.relays.by_key))
         if rng.random() < 0.1:
             world.wait(rng.random() * 3)
         if sent and rng.random() < 0.3 and not sent[-1].data.startswith(b"SIP/2.0"):
@@ -162,7 +162,8 @@ def test_mutations(transport: str) -> None:
     assert most < MUTATIONS
     assert world.notes.failures == []
     world.wait(LONG)
-    left = (list(world.proxy.clients), list(world.proxy.relays), world.proxy.pending.count, len(world.proxy.timers))
+    proxy = world.proxy
+    left = (list(proxy.transactions.clients), list(proxy.relays.by_key), proxy.pending.count, len(proxy.timers))
     assert left == ([], [], 0, 0)
     alive(world)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from proxy.core.local import Offer
+from proxy.core.local import LocalInvite
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request, Response
 from proxy.sip.reply import build_response
@@ -20,7 +20,7 @@ class Answerer:
 
     tag: bytes = b"ours0123456789"
     willing: bool = True
-    offers: list[Offer] = field(default_factory=list)
+    offers: list[LocalInvite] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     cancelled: int = 0
 
@@ -36,7 +36,7 @@ class Answerer:
     def response(self, response: Response, flow: Flow, now: float) -> bool:
         return False
 
-    def take(self, name: str, offer: Offer, now: float) -> bool:
+    def take(self, name: str, offer: LocalInvite, now: float) -> bool:
         assert name == "attempt-1"
         self.offers.append(offer)
         offer.on_cancel = self._cancelled
@@ -55,7 +55,7 @@ class Answerer:
 @pytest.fixture
 def here(call: Script) -> Answerer:
     answerer = Answerer()
-    call.world.proxy.local = answerer
+    call.world.proxy.local.open_to(answerer)
     call.world.router.decision = lambda new: Decision((Target(local="attempt-1", ring_for=30.0), Target()), "office",
                                                       "glare")
     return answerer

@@ -2,9 +2,9 @@
 
 import pytest
 
-from proxy.core.local import Nobody, Offer
+from proxy.core.local import LocalInvite
 from proxy.sip.hop import Flow
-from proxy.sip.message import Request
+from proxy.sip.message import Request, Response
 from proxy.sip.reply import build_response
 from routing.facts import Ending
 from tests.kit.actor import CUSTOMER
@@ -126,11 +126,11 @@ def test_rang_where_nobody_sees_the_dialogs(queue: House, after: int, missed: li
     assert (queue.missed(), queue.talks()) == (missed, [])
 
 
-class Answerer(Nobody):
+class Answerer:
     """A user agent that has the attempt `a1`, and answers or refuses who rings in."""
 
     def __init__(self) -> None:
-        self.offer: Offer | None = None
+        self.offer: LocalInvite | None = None
         self.requests: list[bytes] = []
 
     def request(self, request: Request, flow: Flow, now: float) -> bool:
@@ -139,7 +139,13 @@ class Answerer(Nobody):
         self.requests.append(request.method)
         return True
 
-    def take(self, name: str, offer: Offer, now: float) -> bool:
+    def unknown(self, request: Request, flow: Flow, now: float) -> bool:
+        return False
+
+    def response(self, response: Response, flow: Flow, now: float) -> bool:
+        return False
+
+    def take(self, name: str, offer: LocalInvite, now: float) -> bool:
         assert name == "a1"
         self.offer = offer
         return True
@@ -151,7 +157,8 @@ class Answerer(Nobody):
 
 
 def test_who_rings_in_is_handed_to_the_attempt(house: House) -> None:
-    answerer = house.world.proxy.local = Answerer()
+    answerer = Answerer()
+    house.world.proxy.local.open_to(answerer)
     house.ears.attempts[CUSTOMER] = "a1"
     house.call.play("trunk > INVITE : 100 > trunk")
     answerer.say(180, house.world.now)
@@ -166,7 +173,8 @@ def test_who_rings_in_is_handed_to_the_attempt(house: House) -> None:
 
 
 def test_who_is_refused_by_the_attempt_goes_on(house: House) -> None:
-    answerer = house.world.proxy.local = Answerer()
+    answerer = Answerer()
+    house.world.proxy.local.open_to(answerer)
     house.ears.attempts[CUSTOMER] = "a1"
     house.call.play("trunk > INVITE : 100 > trunk")
     answerer.say(480, house.world.now)

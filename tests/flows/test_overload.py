@@ -26,7 +26,7 @@ def call() -> Script:
 def too_much(call: Script) -> None:
     """From now on everything has waited for long, and has for a while."""
     call.world.waited = OLD
-    call.world.proxy.overload.late(OLD, call.world.now)
+    call.world.proxy.admission.overload.late(OLD, call.world.now)
     call.world.now += SUSTAINED
 
 
@@ -36,7 +36,8 @@ def refused(call: Script) -> int:
 
 def nothing_is_kept(call: Script) -> None:
     proxy = call.world.proxy
-    assert (len(proxy.relays), len(proxy.servers), len(proxy.clients), len(proxy.timers)) == (0, 0, 0, 0)
+    kept = proxy.transactions
+    assert (len(proxy.relays.by_key), len(kept.servers), len(kept.clients), len(proxy.timers)) == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])

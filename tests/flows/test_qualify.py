@@ -30,7 +30,7 @@ class Asked:
         self.start()
 
     def start(self) -> None:
-        self.qualifier = Qualifier(self.call.world.proxy, self.watch)
+        self.qualifier = Qualifier(self.call.world.proxy.transactions, self.watch)
         self.qualifier.start(self.call.world.now)
 
     def told(self) -> list[tuple[str, str, bool, float | None]]:
@@ -46,7 +46,7 @@ def one() -> Iterator[Asked]:
     proxy = asked.call.world.proxy
     asked.call.world.wire.listeners.clear()  # nothing can be asked any more
     asked.call.world.wait(40)
-    assert (proxy.clients, len(proxy.timers)) == ({}, 2)  # the next round of each peer
+    assert (proxy.transactions.clients, len(proxy.timers)) == ({}, 2)  # the next round of each peer
 
 
 def test_question(one: Asked) -> None:

@@ -19,7 +19,7 @@ class Ear:
 
 def test_every_message(call: Script) -> None:
     ear = Ear()
-    call.world.proxy.tracer = ear
+    call.world.proxy.sender.tracer = ear
     call.play("trunk > INVITE : 100 > trunk, INVITE > pbx\npbx > 486 : ACK > pbx, 486 > trunk\ntrunk > ACK")
     assert ear.heard == [
         "5070 > INVITE", "SIP/2.0 > udp:127.0.0.1:5070", "INVITE > udp:127.0.0.1:5080", "5080 > SIP/2.0",

@@ -48,7 +48,7 @@ class House:
         parts = LedgerParts(self.store, policy, pbxs, random_bytes=lambda count: bytes(count))
         self.ledger = parts.ledger
         desk = Desk(self.store, policy, "edge1", parts.teller, self.ledger.attendance, lambda count: bytes(count))
-        desk.restore(self.world.proxy.wall())
+        desk.restore(self.world.proxy.parts.wall())
         parts.connect(desk)
         self.world.proxy.reporter.router = self.ledger
         self.serial = itertools.count()

@@ -17,7 +17,7 @@ from config.policy import parse_policy
 from proxy.callbacks.runner import Runner
 from proxy.callbacks.waiting import WaitingRoom
 from proxy.core.engine import Parts, Proxy
-from proxy.core.local import Offer
+from proxy.core.local import LocalInvite
 from proxy.core.peers import Peer, PeerTable
 from proxy.core.seals import Seals
 from proxy.daemon.stack import ProxyStack
@@ -140,7 +140,7 @@ class Node:
         self.waiting = WaitingRoom(self.runner.tools)
         self.desk.orders = self.runner
         parts.connect(self.desk)
-        self.proxy.local = self
+        self.proxy.local.open_to(self)
         self.ledger.restore(site.wall())
         self.desk.restore(site.wall())
 
@@ -157,7 +157,7 @@ class Node:
     def response(self, response: Response, flow: Flow, now: float) -> bool:
         return self.agent.response(response, flow, now)
 
-    def take(self, name: str, offer: Offer, now: float) -> bool:
+    def take(self, name: str, offer: LocalInvite, now: float) -> bool:
         return self.waiting.take(offer, now) if name == WAITING_ROOM else self.runner.take(name, offer, now)
 
     def unknown(self, request: Request, flow: Flow, now: float) -> bool:

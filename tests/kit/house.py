@@ -32,7 +32,7 @@ class House:
 
     @property
     def wall(self) -> float:
-        return self.world.proxy.wall()
+        return self.world.proxy.parts.wall()
 
     def watched(self) -> None:
         for agent in ("201", "202"):

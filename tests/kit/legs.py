@@ -145,9 +145,9 @@ class LegWorld(Script):
         """A new user agent over the engine that is there: at first, and after a restart."""
         proxy = self.world.proxy
         self.stack = ProxyStack(proxy, self.accounts, self._random, self.from_hosts)
-        self.media = FakeMedia(proxy.timers, proxy.clock)
+        self.media = FakeMedia(proxy.timers, proxy.parts.clock)
         self.agent = UserAgent(self.stack, self.media)
-        proxy.local = Door(self)
+        proxy.local.open_to(Door(self))
 
     def restart(self) -> None:
         """Forget everything that was only in memory."""
@@ -206,4 +206,4 @@ class LegWorld(Script):
         self.assert_nothing_left()
         assert self.media.sessions == {}
         assert self.agent.legs == 0
-        assert (self.world.proxy.servers, self.world.proxy.kin) == ({}, {})
+        assert (self.world.proxy.transactions.servers, self.world.proxy.transactions.kin) == ({}, {})

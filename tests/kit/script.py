@@ -143,7 +143,8 @@ class Script:
         """Let a long time pass: then no transaction, no pending request and no timer is left."""
         self.world.wait(LONG)
         proxy = self.world.proxy
-        left = (list(proxy.clients), list(proxy.relays), list(proxy.servers), list(proxy.kin), proxy.pending.count,
+        kept = proxy.transactions
+        left = (list(kept.clients), list(proxy.relays.by_key), list(kept.servers), list(kept.kin), proxy.pending.count,
                 len(proxy.timers), len(proxy.credentials))
         assert left == ([], [], [], [], 0, 0, 0), left
         assert self.world.notes.failures == [], self.world.notes.failures

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from proxy.core.local import Offer
+from proxy.core.local import LocalInvite
 from proxy.core.peers import Peer
 from proxy.daemon.stack import ProxyStack
 from proxy.presence.phone_state import Doing
@@ -29,7 +29,7 @@ class Scene:
         self.stack = ProxyStack(self.world.proxy, accounts or {}, self._random)
         self.heard: list[Told] = []
         self.presence = Presence(self.stack, self, probe=probe)
-        self.world.proxy.local = self
+        self.world.proxy.local.open_to(self)
         self.pbx = Notifier(self.world)
 
     def _random(self, count: int) -> bytes:
@@ -47,7 +47,7 @@ class Scene:
     def unknown(self, request: Request, flow: Flow, now: float) -> bool:
         return False
 
-    def take(self, name: str, offer: Offer, now: float) -> bool:
+    def take(self, name: str, offer: LocalInvite, now: float) -> bool:
         return False
 
     # DialogWatch
@@ -82,8 +82,8 @@ def scene() -> Iterator[Scene]:
     made.presence.stop(made.world.now)
     made.world.wait(100)
     assert len(made.world.proxy.timers) == 0, "a timer is left"
-    assert not made.world.proxy.clients
-    assert not made.world.proxy.servers
+    assert not made.world.proxy.transactions.clients
+    assert not made.world.proxy.transactions.servers
 
 
 def test_what_is_asked(scene: Scene) -> None:

@@ -53,7 +53,8 @@ class Line:
             tx.receive(message, now)
         elif message.method != b"ACK":
             self.served += 1
-            tx = ServerTransaction(message, partial(self.carry, self.at_client), False, self.timers, self, VALUES)
+            tx = ServerTransaction(message, server_key(message), partial(self.carry, self.at_client), False,
+                                   self.timers, self, VALUES)
             self.servers[tx.key] = tx
             tx.start(now)
             for delay, status in self.plan:

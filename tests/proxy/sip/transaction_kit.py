@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from proxy.sip.keys import server_key
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
 from proxy.sip.reply import build_response
@@ -81,4 +82,4 @@ class World:
         return ClientTransaction(of, of.to_bytes(), self.sent, reliable, self.timers, self, VALUES)
 
     def server(self, of: Request, reliable: bool = False) -> ServerTransaction:
-        return ServerTransaction(of, self.sent, reliable, self.timers, self, VALUES)
+        return ServerTransaction(of, server_key(of), self.sent, reliable, self.timers, self, VALUES)

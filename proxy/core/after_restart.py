@@ -1,0 +1,174 @@
+"""Messages of transactions that a process before this one began: a restart in the middle of ringing loses no call.
+
+Rules
+- A response whose topmost Via bears our seal is sent on to the next Via, without a transaction; a failure of an INVITE
+  is acknowledged here, because its client transaction is gone. RFC 6026 section 7 wants stray responses dropped so
+  that nobody can use a proxy to send them; the seal is what makes this safe.
+- A failure of an INVITE is passed on when what follows from it is stored, or after a short patience, as any other is
+  (see `held`).
+- Where the caller's transaction lives in this process the response was only late: it is judged there like any other.
+- The answer to a BYE ends its call, which nobody else will: the BYE itself came to the process before.
+- A CANCEL from a peer goes to every target that its call may have been sent to: the branch is computed again, and
+  whoever does not know it says so.
+- A call that was lost before its row was written is opened again from what the response repeats of it (To, From), so
+  that an agent's failed call is remembered even then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from proxy.core.begun import CallsBegun
+from proxy.core.call_facts import CallFacts
+from proxy.core.held import HeldAnswers
+from proxy.core.named import NamedAddresses, naming_fields
+from proxy.core.peers import Peer
+from proxy.core.relay import CHALLENGES, Relays
+from proxy.core.reporter import Reporter
+from proxy.core.seals import first_vias, sealed_numbers, tag_text
+from proxy.sip.hop import Flow, Hop
+from proxy.sip.identities import identities
+from proxy.sip.message import Request, Response
+from proxy.sip.requests import make_cancel, make_stray_ack, via_field
+from proxy.sip.via import Via
+from routing.facts import Ending
+
+
+class AfterRestart:
+    """Goes on with what the process before this one began."""
+
+    __slots__ = ("_begun", "_facts", "_held", "_named", "_new_id", "_peers", "_relays", "_reporter", "_sender")
+
+    def __init__(self, relays: Relays, reporter: Reporter, held: HeldAnswers, named: NamedAddresses,
+                 begun: CallsBegun, facts: CallFacts, new_id: Callable[[], str]) -> None:
+        """`new_id`: as in `engine.Parts`."""
+        self._relays = relays
+        self._sender = relays.sender
+        self._peers = relays.sender.peers
+        self._reporter = reporter
+        self._held = held
+        self._named = named
+        self._begun = begun
+        self._facts = facts
+        self._new_id = new_id
+
+    # -- responses
+
+    def take_response(self, answer: Response, flow: Flow, now: float) -> bool:
+        """Send a response to a request of ours to the hop before us, and tell the router what it means.
+
+        False where the seal is not ours.
+        """
+        if not self._sender.seals.made(answer):
+            return False
+        ours, back = first_vias(answer, 2)
+        target, tried = sealed_numbers(ours.branch)
+        invite = answer.cseq.method == b"INVITE"
+        came_from = self._peers.way_back(flow)
+        self._sender.counters.orphans += 1
+        if invite and answer.status >= 300:
+            self._sender.send_alone(make_stray_ack(answer), came_from)
+        relay = self._relays.by_key.get((back.branch, back.sent_by, answer.cseq.method))
+        if relay is not None and tried < len(relay.branches):
+            relay.response(relay.branches[tried], answer, now)
+            return True
+        source = self._peers.identify(flow, None) if self._begun.may_be_lost(answer.call_id, now) else None
+        if invite and answer.status >= 300:
+            stored = self._held.hold(lambda at: self._pass_back(answer, back, came_from), now)
+            self._failed(answer, source, stored)
+            return True
+        if invite and answer.status >= 200:
+            self._answered(answer, target)
+        elif answer.cseq.method == b"BYE" and answer.status >= 200 and answer.status not in CHALLENGES:
+            self._hung_up(answer, flow)
+        self._pass_back(answer, back, came_from)
+        return True
+
+    def _pass_back(self, answer: Response, back: Via, came_from: Hop) -> None:
+        data = self._sender.upstream(answer, came_from)
+        host = (back.received or back.host.strip(b"[]")).decode("ascii", "replace")
+        transport = back.transport.decode("ascii", "replace").lower()
+        if transport in ("udp", "tcp", "tls"):
+            port = (back.rport if transport == "udp" else None) or back.port or (5061 if transport == "tls" else 5060)
+            self._sender.send_alone(data, self._hop_to(transport, host, port))
+
+    def _hop_to(self, transport: str, host: str, port: int) -> Hop:
+        name = host if transport == "tls" else None
+        return self._peers.proven(Hop(transport, host, port, name))  # type: ignore[arg-type]  # udp, tcp or tls
+
+    def _answered(self, answer: Response, target: int) -> None:
+        """Report a 2xx of a call. Where the router knows none its BYE will say that it is over; who answered cannot
+        be known any more."""
+        known = self._reporter.open_call(answer)
+        if known is not None:
+            self._named.learn(known.id, naming_fields(answer))
+            self._reporter.answered(known.id, target, answer)
+            self._reporter.answered_again(known.id, target, answer)  # where the first one was seen before
+
+    def _failed(self, answer: Response, came_from: Peer | None, stored: Callable[[], None]) -> None:
+        known = self._reporter.open_call(answer)
+        call = known.id if known is not None else None
+        if call is None and came_from is not None:
+            call = self._reopen(answer, came_from)
+        if call is None:
+            stored()
+        else:
+            self._reporter.ended_and_stored(call, Ending(answer.status, "callee"), stored)
+
+    def _reopen(self, answer: Response, came_from: Peer) -> str:
+        """Open a ledger entry for a call that was lost before it was written: what a response repeats must do.
+
+        It repeats the caller's From, and neither who was asserted nor whether they wanted to be known: a customer who
+        calls stays unknown then. Other identities in it, and its own privacy, are the callee's.
+        """
+        call = self._new_id()
+        facts = self._facts.describe(answer, answer.to.uri, self._peers.other_side(came_from), call)
+        shown = identities(answer, (b"from",), self._facts.domains)
+        self._reporter.reopen(replace(facts, identities=shown, withheld=facts.direction == "inbound"))
+        return call
+
+    def _hung_up(self, answer: Response, flow: Flow) -> None:
+        """End the call whose BYE an earlier process has passed on; who answers it is not who hung up."""
+        known, answering = self._reporter.open_call(answer), self._peers.identify(flow, None)
+        if known is None or answering is None:
+            return
+        called = (answering.side == "pbx") == (known.direction == "inbound")
+        dialog = tag_text(answer.to.tag if called else answer.from_.tag)
+        self._reporter.ended(known.id, Ending(200, "caller" if called else "callee", dialog=dialog or None))
+
+    # -- CANCEL
+
+    def cancel(self, request: Request, flow: Flow, now: float) -> bool:
+        """Pass on a CANCEL of a call that an earlier process sent on. False where it can be none."""
+        source = self._peers.identify(flow, request.via.port)
+        if source is None or request.to.tag is not None:
+            return False
+        known = self._reporter.open_call(request)
+        if known is None and not self._begun.may_be_lost(request.call_id, now):
+            return False
+        name = None if known is None else known.pbx if source.side == "trunk" else known.trunk
+        peer = self._peers.other_side(source, name)
+        if not peer.addresses:
+            return False
+        self._sender.answer(request, flow, 200)
+        self._sender.counters.orphans += 1
+        seals = self._sender.seals
+        mark = seals.loop_mark(source.name, request.uri, request)
+        for hop in peer.hops:  # which of them was drawn is not known any more
+            uris = [request.uri]
+            if known is not None and known.tried:
+                uris.insert(0, b"sip:%s@%s" % (known.tried.encode(), peer.uri_host(hop)))
+            for number, uri in enumerate(uris):
+                self._send_cancel(request, uri, hop, seals.branch(request, 0, number, number, mark))
+        return True
+
+    def _send_cancel(self, request: Request, uri: bytes, hop: Hop, branch: bytes) -> None:
+        listener = self._sender.network.listener_for(hop)
+        if listener is None:
+            return
+        sent = request.copy()
+        sent.set_uri(uri)
+        sent.remove(b"route")  # it led to us
+        sent.insert_before(b"via", via_field(listener, branch))
+        self._sender.send_alone(make_cancel(sent), hop)

@@ -1,0 +1,59 @@
+"""What the rules may know of a call, read from its INVITE or from what a response repeats of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from proxy.core.headers import ASSERTED
+from proxy.core.peers import Peer, PeerTable
+from proxy.sip.errors import SipError
+from proxy.sip.identities import identities, user_of, withheld
+from proxy.sip.message import Message, Request
+from proxy.sip.uri import Uri
+from routing.facts import NewCall
+
+
+class CallFacts:
+    """Reads them."""
+
+    __slots__ = ("_agent_from", "_peers", "domains")
+
+    def __init__(self, peers: PeerTable, domains: frozenset[str], agent_from: Mapping[str, tuple[bytes, ...]]) -> None:
+        """`domains`, `agent_from`: as in `engine.Parts`."""
+        self._peers = peers
+        self.domains = domains
+        self._agent_from = agent_from
+
+    def describe(self, message: Message, uri: bytes, source: Peer, call: str) -> NewCall:
+        """Describe a call of this name that came from `source`. `uri`: where it was headed."""
+        other = self._peers.other_side(source)
+        inbound = source.side == "trunk"
+        names: tuple[bytes, ...] = (b"p-asserted-identity", b"remote-party-id", b"from")
+        if not inbound:
+            extra = self._agent_from.get(source.name, ())
+            names = (*extra, *(name for name in names if name not in extra))
+        elif not source.trusted:
+            names = tuple(name for name in names if name not in ASSERTED)
+        return NewCall(
+            id=call, direction="inbound" if inbound else "outbound", trunk=source.name if inbound else other.name,
+            pbx=other.name if inbound else source.name, dialled=user_of(uri, self.domains)[0],
+            identities=identities(message, names, self.domains), withheld=withheld(message, self.domains),
+            sip_call_id=message.call_id.decode("utf-8", "replace"))
+
+
+def called_uri(request: Request, source: Peer) -> bytes:
+    """Give the Request-URI of a call as it goes on.
+
+    A call to the Contact that we registered shows the number in To alone: it is put where it belongs. The Contact is
+    ours, so the URI is ours to replace (RFC 3261 section 16.5).
+    """
+    if source.account is None:
+        return request.uri
+    uri = Uri.parse(request.uri)
+    try:
+        called = request.to.parsed_uri
+    except SipError:
+        return request.uri
+    if not called.user or called.user == uri.user or uri.unescaped_user() != source.account.encode():
+        return request.uri
+    return Uri(uri.scheme, called.name + called.user_params, None, uri.host, uri.port).to_bytes()
