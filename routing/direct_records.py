@@ -30,7 +30,7 @@ class DirectRecords:
         if customer is None:
             return []
         try:
-            return self._store.records(customer)
+            return self._store.direct.records(customer)
         except StoreError:
             return []
 
@@ -89,7 +89,7 @@ class DirectRecords:
     def tidy(self, now: float) -> None:
         """Remove a slice of the expired records, save those that a call which began before may still restart."""
         try:
-            expired = self._store.expired(now, self._tidy_limit)
+            expired = self._store.direct.expired(now, self._tidy_limit)
         except StoreError:
             expired = []
         gone = tuple(record for record in expired if record.customer not in self._in_use)

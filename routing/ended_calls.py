@@ -35,7 +35,7 @@ class EndedCalls:
         ended_at = self._ended.get(call)
         if ended_at is None:
             try:
-                row = self._store.call(call)
+                row = self._store.calls.one(call)
             except StoreError:
                 row = None
             if row is None or row.ended_at is None or row.ended_by == "lost":

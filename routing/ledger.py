@@ -270,7 +270,7 @@ class Ledger:
         Where the database cannot be read yet, `sweep` tries again.
         """
         try:
-            rows = self._store.open_calls()
+            rows = self._store.calls.open()
             self._count_missing(now)
             self.alarms.restore()
         except StoreError:
@@ -346,7 +346,7 @@ class Ledger:
         """Have the database count what is missing of today. Raises StoreError."""
         missing = self._today.missing(now)
         if missing is not None:
-            self._today.add(self._store.counts(*missing))
+            self._today.add(self._store.calls.counts(*missing))
 
     # Deciding
 

@@ -6,8 +6,8 @@ While the database is in trouble units wait (bounded, the oldest are dropped), a
 waiting for a commit.
 `put` fails open: calls pass whatever the disk does. `commit` and `claim` fail closed: what must not happen without a
 commit (dialling a customer) is told no in trouble.
-Reading happens in the proxy's thread and raises `StoreError` where the database cannot be read now. But for `records`
-it shows what is committed.
+Reading, by role (`direct`, `calls`, `callbacks`, `tickets`), happens in the proxy's thread and raises `StoreError`
+where the database cannot be read now. But for `direct` it shows what is committed.
 """
 
 from collections.abc import Callable
@@ -73,8 +73,43 @@ class Fault(NamedTuple):
     at: float
 
 
-class Promises(Protocol):
-    """Reading what is kept of callbacks. Everything is as committed, and every method may raise `StoreError`."""
+class DirectReads(Protocol):
+    """Direct callbacks: what was put is there at once, whether it is committed or not."""
+
+    def records(self, customer: str) -> list[Record]:
+        """Return every record of a customer, expired ones that were not tidied yet included."""
+
+    def record(self, customer: str, agent: str) -> Record | None:
+        """Return one record, expired or not."""
+
+    def expired(self, now: float, limit: int) -> list[Record]:
+        """Return some records that have expired, oldest expiry first."""
+
+    def count(self) -> int:
+        """Return how many records there are, expired ones that were not tidied yet included. Slow: for status."""
+
+
+class CallReads(Protocol):
+    """Calls that passed, and legs of ours, as they are committed."""
+
+    def open(self) -> list[CallRow]:
+        """Return the calls that have not ended."""
+
+    def one(self, name: str) -> CallRow | None:
+        """Return one call; what waits to be written may be missing."""
+
+    def newest(self, limit: int, customer: str | None = None) -> list[CallRow]:
+        """Return the newest calls, newest first, of one customer where one is given."""
+
+    def counts(self, since: float, before: float) -> Counts:
+        """Count the calls that began at or after `since`, and before `before`; answers before then only."""
+
+    def last_talk(self, customer: str, min_talk: float) -> tuple[str, float] | None:
+        """Return the agent who last talked to a customer, and when that began: `min_talk` seconds at least."""
+
+
+class CallbackReads(Protocol):
+    """Tasks with their attempts and journals, and the do-not-call list, as they are committed."""
 
     def open_tasks(self) -> list[TaskRow]:
         """Return the tasks that are open or held, oldest first."""
@@ -104,10 +139,20 @@ class Promises(Protocol):
     def legs(self) -> list[LegRow]:
         """Return the legs that may be up."""
 
-    def tickets(self, limit: int, state: str | None = None, customer: str | None = None) -> list[Ticket]:
+    def barred(self, limit: int = -1) -> list[Barred]:
+        """Return the do-not-call list, newest first; `limit`: the newest so many, -1: all."""
+
+    def released_counts(self, since: float) -> dict[str, int]:
+        """Return for each agent how many tasks were taken from them since then because they let them wait."""
+
+
+class TicketReads(Protocol):
+    """Tickets and what is on its way to other systems, as they are committed."""
+
+    def newest(self, limit: int, state: str | None = None, customer: str | None = None) -> list[Ticket]:
         """Return the newest tickets, newest first, of one state and customer where they are given."""
 
-    def ticket(self, name: str | int) -> Ticket | None:
+    def one(self, name: str | int) -> Ticket | None:
         """Return one ticket by its id or its number (which may be text)."""
 
     def comments(self, ticket: str) -> list[TicketComment]:
@@ -125,17 +170,8 @@ class Promises(Protocol):
     def deliveries_of(self, ticket: str) -> list[Delivery]:
         """Return the deliveries of a ticket in order, the finished ones included."""
 
-    def barred(self, limit: int = -1) -> list[Barred]:
-        """Return the do-not-call list, newest first; `limit`: the newest so many, -1: all."""
 
-    def last_talk(self, customer: str, min_talk: float) -> tuple[str, float] | None:
-        """Return the agent who last talked to a customer, and when that began: `min_talk` seconds at least."""
-
-    def released_counts(self, since: float) -> dict[str, int]:
-        """Return for each agent how many tasks were taken from them since then because they let them wait."""
-
-
-class Store(Promises, Protocol):
+class Store(Protocol):
     """State behind one door. All methods are called in the proxy's thread; all callbacks come there."""
 
     on_fault: Callable[[Fault], None]
@@ -144,20 +180,24 @@ class Store(Promises, Protocol):
     lives (open tasks, attempts, legs) puts it again."""
 
     @property
+    def direct(self) -> DirectReads:
+        """Direct callbacks."""
+
+    @property
+    def calls(self) -> CallReads:
+        """Calls."""
+
+    @property
+    def callbacks(self) -> CallbackReads:
+        """Tasks, attempts, journals, the do-not-call list."""
+
+    @property
+    def tickets(self) -> TicketReads:
+        """Tickets and their deliveries."""
+
+    @property
     def well(self) -> bool:
         """Whether the database can be read and written, as far as is known."""
-
-    def records(self, customer: str) -> list[Record]:
-        """Return every record of a customer, expired ones that were not tidied yet included."""
-
-    def record(self, customer: str, agent: str) -> Record | None:
-        """Return one record, expired or not."""
-
-    def expired(self, now: float, limit: int) -> list[Record]:
-        """Return some records that have expired, oldest expiry first."""
-
-    def count_records(self) -> int:
-        """Return how many records there are, expired ones that were not tidied yet included. Slow: for status."""
 
     def put(self, unit: Unit, done: Callable[[], None] | None = None) -> None:
         """Queue a unit; `done` is called once, after the commit, or at once while the store is in trouble."""
@@ -200,18 +240,6 @@ class Store(Promises, Protocol):
 
     def standing(self) -> list[StandingAlarm]:
         """Return the alarms that stand until an operator takes them down, the oldest first."""
-
-    def open_calls(self) -> list[CallRow]:
-        """Return the calls that have not ended."""
-
-    def call(self, name: str) -> CallRow | None:
-        """Return one call; what waits to be written may be missing."""
-
-    def calls(self, limit: int, customer: str | None = None) -> list[CallRow]:
-        """Return the newest calls, newest first, of one customer where one is given."""
-
-    def counts(self, since: float, before: float) -> Counts:
-        """Count the calls that began at or after `since`, and before `before`; answers before then only."""
 
     def events_after(self, seq: int, limit: int) -> list[Event]:
         """Return events of the outbox in order."""

@@ -92,7 +92,7 @@ class CallbackVerbs:
         group, limit, opened = word(args, "group"), limit_of(args), self._desk.open_tasks()
 
         def newest() -> list[dict[str, Any]]:
-            rows = self._reader.tasks(limit, state, customer, group)  # type: ignore[arg-type]  # one of STATES
+            rows = self._reader.callbacks.tasks(limit, state, customer, group)  # type: ignore[arg-type]  # one of STATES
             live = {row.id: row for row in opened}
             fitting = (row for row in reversed(opened) if state in (None, row.state)
                        and customer in (None, row.customer) and group in (None, row.group))
@@ -182,7 +182,7 @@ class CallbackVerbs:
     async def barred(self, args: dict[str, Any]) -> list[dict[str, Any]]:
         """The list, newest first."""
         limit = limit_of(args)
-        rows = await look_up(lambda: self._reader.barred(limit))
+        rows = await look_up(lambda: self._reader.callbacks.barred(limit))
         return [{"customer": row.customer, "since": row.added_at, "reason": row.reason} for row in rows]
 
     def bar(self, args: dict[str, Any]) -> dict[str, Any]:

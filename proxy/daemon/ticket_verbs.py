@@ -54,14 +54,14 @@ class TicketVerbs:
         """Tickets, newest first."""
         customer = number_of(args, "customer", self._ledger.policy.region) if args.get("customer") else None
         state, limit = one_of(args, "state", STATES), limit_of(args)
-        rows = await look_up(lambda: self._reader.tickets(limit, state, customer))
+        rows = await look_up(lambda: self._reader.tickets.newest(limit, state, customer))
         return [ticket_json(row) for row in rows]
 
     def ticket(self, args: dict[str, Any]) -> dict[str, Any]:
         """One ticket, its comments and where it was sent."""
         row = self._ticket(args)
-        comments = read(lambda: self._store.comments(row.id))
-        deliveries = read(lambda: self._store.deliveries_of(row.id))
+        comments = read(lambda: self._store.tickets.comments(row.id))
+        deliveries = read(lambda: self._store.tickets.deliveries_of(row.id))
         return {**ticket_json(row), "comments": [_comment(one) for one in comments],
                 "deliveries": [_delivery(one) for one in deliveries]}
 
@@ -103,7 +103,7 @@ class TicketVerbs:
         if isinstance(given, int) and not isinstance(given, bool) and 0 <= given < MOST_NUMBERS:
             given = str(given)
         name = word({"id": given}, "id") or ""
-        row = read(lambda: self._store.ticket(name))
+        row = read(lambda: self._store.tickets.one(name))
         if row is None:
             raise UnknownError(f"there is no ticket {name!r}")
         return row

@@ -73,7 +73,7 @@ class Verbs:
         rows = list(reversed(active.values()))
         if not flag(args, "active"):
             ids = {call.id for call in calls}
-            ended = await look_up(lambda: self._reader.calls(limit))
+            ended = await look_up(lambda: self._reader.calls.newest(limit))
             rows = [*rows, *(row for row in ended if row.id not in ids)]
         return [_call(row, row.id in active) for row in rows[:limit]]
 
@@ -91,7 +91,7 @@ class Verbs:
     def _records(self, args: dict[str, Any]) -> list[Record]:
         """Every record of the customer who is meant, expired ones too."""
         customer = number_of(args, "customer", self._ledger.policy.region)
-        return read(lambda: self._store.records(customer))
+        return read(lambda: self._store.direct.records(customer))
 
     def direct_remove(self, args: dict[str, Any]) -> dict[str, int]:
         """Remove a customer's direct callbacks, or the one with one agent."""

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from routing.events import rfc3339
 from routing.rows import Delivery, Ticket, TicketComment
-from routing.storage import Promises
+from routing.storage import CallbackReads, TicketReads
 
 
 class Parcel(NamedTuple):
@@ -47,17 +47,17 @@ class Parcel(NamedTuple):
         }
 
 
-def pack(store: Promises, delivery: Delivery, node: str) -> Parcel | None:
-    """Gather what a delivery is about; None where its ticket or comment is not there. StoreError as the store's."""
-    ticket = store.ticket(delivery.ticket)
+def pack(tickets: TicketReads, callbacks: CallbackReads, delivery: Delivery, node: str) -> Parcel | None:
+    """Gather what a delivery is about; None where its ticket or comment is not there. StoreError as theirs."""
+    ticket = tickets.one(delivery.ticket)
     if ticket is None:
         return None
-    comments = store.comments(ticket.id)
+    comments = tickets.comments(ticket.id)
     wanted = comments[:1] if delivery.comment is None else [each for each in comments if each.id == delivery.comment]
     if delivery.comment is not None and not wanted:
         return None
-    task = store.task(ticket.task) if ticket.task is not None else None
-    first = [each.id for each in store.deliveries_of(ticket.id)
+    task = callbacks.task(ticket.task) if ticket.task is not None else None
+    first = [each.id for each in tickets.deliveries_of(ticket.id)
              if each.comment is None and each.channel == delivery.channel]
     return Parcel(delivery.id, "ticket" if delivery.comment is None else "comment", ticket,
                   wanted[0] if wanted else None, task.reason if task is not None else "", node,

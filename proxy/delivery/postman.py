@@ -109,14 +109,14 @@ class Postman:
         if 0 < self._rests_until - now <= 2 * LONGEST:  # more: the clock was set back
             return min(LOOK, self._rests_until - now)
         try:
-            due = self._reader.deliveries_due(now, AT_ONCE, self._channel)
+            due = self._reader.tickets.deliveries_due(now, AT_ONCE, self._channel)
             self._forget(due)
             for delivery in due:
                 if self._stopping:
                     return 0.0
                 if not self._is_told(delivery, now) and not self._handle(delivery):
                     return SHORTEST
-            upcoming = self._reader.next_delivery(self._channel)
+            upcoming = self._reader.tickets.next_delivery(self._channel)
         except StoreError:
             return LOOK
         return LOOK if upcoming is None else min(LOOK, max(SHORTEST, upcoming - self._hooks.wall()))
@@ -139,7 +139,7 @@ class Postman:
 
     def _handle(self, delivery: Delivery) -> bool:
         """Try one; whether the receiver is up."""
-        parcel = pack(self._reader, delivery, self._node)
+        parcel = pack(self._reader.tickets, self._reader.callbacks, delivery, self._node)
         tried = delivery._replace(tries=delivery.tries + 1)
         if parcel is None:
             self._keep(tried._replace(next_at=None, error="its ticket is not there any more"))

@@ -76,7 +76,7 @@ class Course:
     def _serial(self, task: Task) -> int:
         """Return the number of a task's next attempt; what a process before this one made is asked for once."""
         if task.serial is None:
-            task.serial = max((attempt.serial for attempt in self._store.attempts_of(task.row.id)), default=0)
+            task.serial = max((attempt.serial for attempt in self._store.callbacks.attempts_of(task.row.id)), default=0)
         return task.serial + 1
 
     def _order(self, task: Task, row: AttemptRow, terms: Terms) -> Order:
@@ -110,7 +110,7 @@ class Course:
         keeper = self._keeper
         if self._store.well:
             try:
-                row = self._store.task(task.row.id)
+                row = self._store.callbacks.task(task.row.id)
             except StoreError:
                 row = task.row
             if row is None:  # it was crowded out while the database was in trouble

@@ -281,9 +281,9 @@ class Desk(Office):
         """
         self._course.now = now
         try:
-            rows, attempts, legs = self._store.open_tasks(), self._store.open_attempts(), self._store.legs()
-            past, barred = self._store.attempts_since(now - DAY), self._store.barred()
-            made = self._store.tasks_since(now - HOUR)
+            kept = self._store.callbacks
+            rows, attempts, legs = kept.open_tasks(), kept.open_attempts(), kept.legs()
+            past, barred, made = kept.attempts_since(now - DAY), kept.barred(), kept.tasks_since(now - HOUR)
         except StoreError:
             return False
         self._restored = True
@@ -331,7 +331,7 @@ class Desk(Office):
         """Write who is never called into the new database, and heed whom it names itself."""
         barred = self._screen.barred
         try:
-            there = {row.customer for row in self._store.barred()}
+            there = {row.customer for row in self._store.callbacks.barred()}
         except StoreError:
             there = set()
         self._store.put(Unit(tuple(Barred(customer, self._course.now, "") for customer in barred - there)))

@@ -139,7 +139,7 @@ class Intake:
 
     def _last_talk(self, customer: str, min_talk: float) -> str | None:
         try:
-            found = self._store.last_talk(customer, min_talk)
+            found = self._store.calls.last_talk(customer, min_talk)
         except StoreError:
             return None
         return None if found is None else found[0]

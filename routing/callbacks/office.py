@@ -76,14 +76,14 @@ class Office:
     def task(self, name: str) -> Detail | None:
         """Return everything about a task, whatever its state; None: there is none."""
         live = self._keeper.register.tasks.get(name)
-        row = live.row if live is not None else self._store.task(name)
+        row = live.row if live is not None else self._store.callbacks.task(name)
         if row is None:
             return None
         waits = None
         if live is not None and live.responsible is not None and row.responsible_since is not None:
             waits = row.responsible_since + self._keeper.patience(live)
         running = live.attempt.row if live is not None and live.attempt is not None else None
-        return Detail(row, running, self._store.attempts_of(name), self._store.journal(name), waits)
+        return Detail(row, running, self._store.callbacks.attempts_of(name), self._store.callbacks.journal(name), waits)
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Return the attempts that run, oldest first. Not to be changed."""

@@ -92,7 +92,7 @@ class Replanner:
         if not task.row.attempts or task.last is not None:
             return task.last
         try:
-            made = self._store.attempts_of(task.row.id)
+            made = self._store.callbacks.attempts_of(task.row.id)
         except StoreError:
             return None
         for attempt in sorted(made, key=lambda one: one.serial, reverse=True):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
-from routing.events import write_json
+from routing.events import Event, write_json
 from routing.rows import AttemptRow, Barred, Delivery, JournalRow, LegRow, TaskRow, Ticket, TicketComment
 
 T = TypeVar("T")
@@ -47,13 +47,13 @@ CLAIM: Final = (
     "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND task=?)"
 )
 
-_TASK: Final = f"SELECT {_columns(TaskRow._fields)} FROM tasks"
+EVERY_TASK: Final = f"SELECT {_columns(TaskRow._fields)} FROM tasks"
 _ATTEMPT: Final = f"SELECT {_columns(AttemptRow._fields)} FROM attempts"
-_TICKET: Final = f"SELECT {_columns(Ticket._fields)} FROM tickets"
+EVERY_TICKET: Final = f"SELECT {_columns(Ticket._fields)} FROM tickets"
 _DELIVERY: Final = f"SELECT {_columns(Delivery._fields)} FROM deliveries AS d"
 
-OPEN_TASKS: Final = f"{_TASK} WHERE state IN ('open', 'held') ORDER BY id"
-TASK: Final = f"{_TASK} WHERE id=?"
+OPEN_TASKS: Final = f"{EVERY_TASK} WHERE state IN ('open', 'held') ORDER BY id"
+TASK: Final = f"{EVERY_TASK} WHERE id=?"
 TASKS_ENDING: Final = "SELECT id FROM tasks WHERE substr(id, -length(?))=? LIMIT 2"
 ATTEMPT: Final = f"{_ATTEMPT} WHERE id=?"
 ATTEMPTS_OF: Final = f"{_ATTEMPT} WHERE task=? ORDER BY serial"
@@ -63,8 +63,8 @@ ATTEMPTS_SINCE: Final = "SELECT customer, customer_at FROM attempts WHERE custom
 TASKS_SINCE: Final = "SELECT created_at FROM tasks WHERE id>=?"
 JOURNAL: Final = f"SELECT {_columns(JournalRow._fields)} FROM journal WHERE task=? ORDER BY seq"
 LEGS: Final = f"SELECT {_columns(LegRow._fields)} FROM legs ORDER BY call"
-TICKET: Final = f"{_TICKET} WHERE id=?"
-TICKET_NUMBERED: Final = f"{_TICKET} WHERE number=?"
+TICKET: Final = f"{EVERY_TICKET} WHERE id=?"
+TICKET_NUMBERED: Final = f"{EVERY_TICKET} WHERE number=?"
 COMMENTS: Final = f"SELECT {_columns(TicketComment._fields)} FROM comments WHERE ticket=? ORDER BY seq"
 _FIRST: Final = (
     "next_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries AS e WHERE e.ticket=d.ticket "
@@ -102,23 +102,6 @@ KEPT: Final = (
     "AND (a.step='talked' OR a.result IN ('talked', 'glare')) GROUP BY t.id) AS t GROUP BY 1, 2, 3"
 )
 """Of the tasks of a customer whom a callback reached only the one that it was made for: it has the attempt."""
-
-
-def newest(select: str, order: str, filters: dict[str, str | None]) -> tuple[str, list[str]]:
-    """Return a query for the newest rows of those that the filters let pass, without its limit, and its parameters."""
-    given = {name: value for name, value in filters.items() if value is not None}
-    where = " AND ".join(f'"{name}"=?' for name in given)
-    return f"{select}{' WHERE ' + where if where else ''} ORDER BY {order} DESC LIMIT ?", list(given.values())
-
-
-def newest_tasks(filters: dict[str, str | None]) -> tuple[str, list[str]]:
-    """Return the query for the newest tasks, as `newest`."""
-    return newest(_TASK, "id", filters)
-
-
-def newest_tickets(filters: dict[str, str | None]) -> tuple[str, list[str]]:
-    """Return the query for the newest tickets, as `newest`."""
-    return newest(_TICKET, "number", filters)
 
 
 _DECLINED: Final = TaskRow._fields.index("declined")
@@ -159,6 +142,12 @@ def to_journal(row: tuple[Any, ...]) -> JournalRow:
     """Return the line of a journal of a row."""
     task, at, kind, agent, data = row
     return JournalRow(task, at, kind, agent, read_json(data, dict))
+
+
+def to_event(row: tuple[Any, ...]) -> Event:
+    """Return the event of a row of the outbox."""
+    kind, time, name, data, node, seq = row
+    return Event(kind, time, name, read_json(data, dict), node, seq)
 
 
 def from_ticket(ticket: Ticket) -> tuple[object, ...]:

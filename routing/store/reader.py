@@ -3,24 +3,23 @@
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from routing.events import Event
 from routing.figures import DayFigures, gather
 from routing.ids import floor7
-from routing.rows import AttemptRow, CallRow, Record
+from routing.rows import AttemptRow, Record
 from routing.storage import StoreError
-from routing.store import callback_sql as sql
-from routing.store.callback_reads import CallbackReads
-from routing.store.schema import CALLS, COUNT_LIVE, EVENTS, NEWEST, POLICIES
+from routing.store.queries import CallbackQuery, DayQuery, DirectQuery, NodeQuery, Parameters, Query
+from routing.store.reads import CallbackReads, CallReads, TicketReads
+from routing.store.sqlite_queries import ask
 
 BUSY = 1.0
 """Seconds to wait for a lock; WAL readers hardly ever meet one."""
 
 
-class Reader(CallbackReads):
+class Reader:
     """Reads what is committed. Any thread, one at a time."""
 
     def __init__(self, path: Path, node: str, strict: bool = False) -> None:
@@ -31,56 +30,56 @@ class Reader(CallbackReads):
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
+        self.calls = CallReads(self._read)
+        self.callbacks = CallbackReads(self._read)
+        self.tickets = TicketReads(self._read)
 
     def events_after(self, seq: int, limit: int) -> list[Event]:
-        """Return at most `limit` events after `seq`, in order; none while the database cannot be read."""
-        rows = self._read(EVENTS, (seq, limit))
-        return [Event(kind, time, ident, sql.read_json(data, dict), self._node, number)
-                for kind, time, ident, data, number in rows]
+        """Return at most `limit` events of this node after `seq`, in order; none while the database cannot be read."""
+        found: list[Event] = self._read(NodeQuery.EVENTS, (seq, limit))
+        return [event._replace(node=event.node or self._node) for event in found]
 
     def count_direct(self, now: float) -> int | None:
         """Count the live direct callbacks; None while the database cannot be read. Slow with many."""
-        rows = self._read(COUNT_LIVE, (now,))
+        rows = self._read(DirectQuery.COUNT_LIVE, (now,))
         return int(rows[0][0]) if rows else None
-
-    def calls(self, limit: int) -> list[CallRow]:
-        """Return the newest calls, newest first."""
-        return [CallRow(*row) for row in self._read(CALLS, (limit,))]
 
     def newest_records(self, now: float, limit: int) -> list[Record]:
         """Return the live records touched last, the latest first. Slow with many."""
-        return [Record(*row) for row in self._read(NEWEST, (now, limit))]
+        return self._read(DirectQuery.LIVE_RECORDS, (now, limit))
 
     def tasks_ending(self, end: str) -> list[str]:
         """Return the ids of at most two tasks that end so: one is the one that is meant. Looks at every id."""
-        return [row[0] for row in self._read(sql.TASKS_ENDING, (end, end))]
+        return [row[0] for row in self._read(CallbackQuery.TASKS_ENDING, (end, end))]
 
     def attempt(self, name: str) -> AttemptRow | None:
         """Return one attempt."""
-        rows = self._read(sql.ATTEMPT, (name,))
-        return AttemptRow(*rows[0]) if rows else None
+        return next(iter(self._read(CallbackQuery.ATTEMPT, (name,))), None)
 
     def day(self, since: float) -> DayFigures:
         """Return what became of callbacks since a midnight. Raises StoreError, strict or not. Slow with many."""
         args = {"first": floor7(since), "since": since}
         promised, dialled, ended, kept = (
-            self._ask(statement, args) for statement in (sql.PROMISED, sql.DIALLED, sql.ENDED, sql.KEPT))
-        return gather(since, promised, dialled, ended, kept, dict(self._ask(sql.RELEASED, (since,))))
+            self._ask(query, args) for query in (DayQuery.PROMISED, DayQuery.DIALLED, DayQuery.ENDED, DayQuery.KEPT))
+        return gather(since, promised, dialled, ended, kept, dict(self._ask(CallbackQuery.RELEASED, (since,))))
 
     def newest_policy(self) -> str | None:
         """Return the text of the policy in force; None where there is none, or the database cannot be read."""
-        rows = self._read(POLICIES, (1,))
-        return str(rows[0][2]) if rows else None
+        rows = self._read(NodeQuery.POLICIES, (1,))
+        return str(rows[0].text) if rows else None
 
-    def _read(self, statement: str, parameters: Sequence[object] = ()) -> list[Any]:
+    def _read(self, query: Query, parameters: Parameters) -> list[Any]:
         try:
-            return self._ask(statement, parameters)
+            return self._ask(query, parameters)
         except StoreError:
             if self._strict:
                 raise
             return []
 
-    def _ask(self, statement: str, parameters: Sequence[object] | Mapping[str, object]) -> list[Any]:
+    def _ask(self, query: Query, parameters: Parameters) -> list[Any]:
+        return ask(self._execute, query, parameters)
+
+    def _execute(self, statement: str, parameters: Parameters) -> list[Any]:
         with self._lock:
             try:
                 return self._open().execute(statement, parameters).fetchall()

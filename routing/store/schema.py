@@ -344,7 +344,7 @@ COUNTS: Final = (
     "reason='callback' AS leg, coalesce(answered_at<:before, 0) AS answered FROM calls "
     "WHERE id>=:first AND started_at>=:since AND started_at<:before AND reason<>'on_behalf')"
 )
-EVENTS: Final = "SELECT kind, time, id, data, seq FROM outbox WHERE seq>? ORDER BY seq LIMIT ?"
+EVENTS: Final = "SELECT kind, time, id, data, '', seq FROM outbox WHERE seq>? ORDER BY seq LIMIT ?"
 POLICIES: Final = "SELECT version, saved_at, text FROM policy ORDER BY version DESC LIMIT ?"
 EVENT_RANGE: Final = (
     "SELECT (SELECT min(seq) FROM outbox), (SELECT seq FROM sqlite_sequence WHERE name='outbox')"

@@ -6,7 +6,7 @@ What was put but is not committed yet lies over what is read, so a record is the
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -14,13 +14,15 @@ from urllib.parse import quote
 
 from routing.events import Event
 from routing.hub import Committed
-from routing.ids import floor7
-from routing.rows import AttemptRow, CallRow, PolicyVersion, Record, StandingAlarm
-from routing.storage import LOSS, Counts, Fault, Forgotten, StoreError
-from routing.store import callback_sql, schema
-from routing.store.callback_reads import CallbackReads
+from routing.rows import AttemptRow, PolicyVersion, Record, StandingAlarm
+from routing.storage import LOSS, Fault, Forgotten, StoreError
+from routing.store import schema
 from routing.store.database import LOG_KEPT, Database, is_odd
+from routing.store.overlay import DirectReads, Overlay
+from routing.store.queries import NodeQuery, Parameters, Query
+from routing.store.reads import CallbackReads, CallReads, TicketReads
 from routing.store.salvage import is_broken
+from routing.store.sqlite_queries import ask
 from routing.store.writer import Hooks, Queued, Wish, Writer
 from routing.writes import EMPTY_UNIT, ForgetEvents, RemoveRecord, SavePolicy, Unit
 
@@ -48,7 +50,7 @@ def _nothing() -> None:
     """Hear what nobody asked for."""
 
 
-class SqliteStore(CallbackReads):
+class SqliteStore:
     """`storage.Store` on a file. Never raises on opening: a database in trouble heals behind us."""
 
     def __init__(self, path: Path, post: Callable[[Done], object], clock: Callable[[], float], node: str,
@@ -64,7 +66,11 @@ class SqliteStore(CallbackReads):
         self._database = Database(path, clock, steady)
         self._reader: sqlite3.Connection | None = None
         self._reader_of = -1
-        self._overlay: dict[str, dict[str, tuple[int, Record | None]]] = {}
+        self._overlay = Overlay()
+        self.direct = DirectReads(self._ask, self._overlay)
+        self.calls = CallReads(self._ask)
+        self.callbacks = CallbackReads(self._ask)
+        self.tickets = TicketReads(self._ask)
         self._waiting: dict[int, Done] = {}
         self._promised: dict[int, Told] = {}
         self._serial = self._released = self._lost = 0
@@ -98,7 +104,6 @@ class SqliteStore(CallbackReads):
 
     @property
     def well(self) -> bool:
-        """See Store."""
         return self._database.opened > 0 and not (self._refusing or self._read_fault)
 
     @property
@@ -125,7 +130,10 @@ class SqliteStore(CallbackReads):
         if reader is not None:
             reader.close()
 
-    def _read(self, statement: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
+    def _ask(self, query: Query, parameters: Parameters) -> list[Any]:
+        return ask(self._read, query, parameters)
+
+    def _read(self, statement: str, parameters: Parameters = ()) -> list[Any]:
         try:
             rows = self._connect().execute(statement, parameters).fetchall()
         except (sqlite3.Error, UnicodeError) as error:
@@ -146,81 +154,27 @@ class SqliteStore(CallbackReads):
             self._read_fault = True
             self._raise(f"{self._database.path}: {error}")
 
-    def records(self, customer: str) -> list[Record]:
-        """See Store."""
-        rows = self._read(schema.RECORDS, (customer,))
-        over = self._overlay.get(customer)
-        if over is None:
-            return [Record(*row) for row in rows] if rows else rows
-        found: dict[str, Record | None] = {row[1]: Record(*row) for row in rows}
-        found.update((agent, record) for agent, (_, record) in over.items())
-        return [record for record in found.values() if record is not None]
-
-    def record(self, customer: str, agent: str) -> Record | None:
-        """See Store."""
-        for record in self.records(customer):
-            if record.agent == agent:
-                return record
-        return None
-
-    def expired(self, now: float, limit: int) -> list[Record]:
-        """See Store."""
-        found = (Record(*row) for row in self._read(schema.EXPIRED, (now, limit)))
-        return [record for record in found if record.agent not in self._overlay.get(record.customer, ())]
-
-    def count_records(self) -> int:
-        """See Store."""
-        return int(self._read(schema.COUNT_RECORDS)[0][0])
-
     def standing(self) -> list[StandingAlarm]:
-        """See Store."""
-        return [StandingAlarm(*row) for row in self._read(schema.ALARMS)]
-
-    def open_calls(self) -> list[CallRow]:
-        """See Store."""
-        return [CallRow(*row) for row in self._read(schema.OPEN_CALLS)]
-
-    def call(self, name: str) -> CallRow | None:
-        """See Store."""
-        found = self._read(schema.CALL, (name,))
-        return CallRow(*found[0]) if found else None
-
-    def calls(self, limit: int, customer: str | None = None) -> list[CallRow]:
-        """See Store."""
-        found = self._read(schema.CALLS, (limit,)) if customer is None else \
-            self._read(schema.CALLS_OF, (customer, limit))
-        return [CallRow(*row) for row in found]
-
-    def counts(self, since: float, before: float) -> Counts:
-        """See Store."""
-        return Counts(*self._read(schema.COUNTS, {"first": floor7(since), "since": since, "before": before})[0])
+        return self._ask(NodeQuery.ALARMS, ())
 
     def events_after(self, seq: int, limit: int) -> list[Event]:
-        """See Store."""
-        return [Event(kind, time, name, callback_sql.read_json(data, dict), self._node, number)
-                for kind, time, name, data, number in self._read(schema.EVENTS, (seq, limit))]
+        found: list[Event] = self._ask(NodeQuery.EVENTS, (seq, limit))
+        return [event._replace(node=event.node or self._node) for event in found]
 
     def load_policy(self) -> str | None:
-        """See Store."""
         if self._policy is None:
             newest = self.policy_history(1)
             self._policy = newest[0].text if newest else None
         return self._policy
 
     def policy_history(self, limit: int) -> list[PolicyVersion]:
-        """See Store."""
-        return [PolicyVersion(*row) for row in self._read(schema.POLICIES, (limit,))]
+        return self._ask(NodeQuery.POLICIES, (limit,))
 
     # Writing
 
     def put(self, unit: Unit, done: Done | None = None) -> None:
-        """See Store."""
         self._serial = serial = self._serial + 1
-        for write in unit.writes:
-            if isinstance(write, Record):
-                self._overlay.setdefault(write.customer, {})[write.agent] = serial, write
-            elif isinstance(write, RemoveRecord):
-                self._overlay.setdefault(write.record.customer, {})[write.record.agent] = serial, None
+        self._overlay.cover(serial, unit)
         wait = done is not None and not self._refusing
         if wait and done is not None:
             self._waiting[serial] = done
@@ -229,15 +183,12 @@ class SqliteStore(CallbackReads):
             done()
 
     def settled(self, done: Done) -> None:
-        """See Store. Units are committed in their order, so an empty one comes after all that was put."""
-        self.put(EMPTY_UNIT, done)
+        self.put(EMPTY_UNIT, done)  # units are committed in their order: it comes after all that was put
 
     def commit(self, unit: Unit, done: Told) -> None:
-        """See Store."""
         self._promise(unit, None, done)
 
     def claim(self, attempt: AttemptRow, unit: Unit, done: Told) -> None:
-        """See Store."""
         self._promise(unit, attempt, done)
 
     def _promise(self, unit: Unit, claim: AttemptRow | None, done: Told) -> None:
@@ -261,7 +212,7 @@ class SqliteStore(CallbackReads):
         self._settle(lost, None)
 
     def release(self) -> None:
-        """See Store. Also looks how long the writer has been at what it does: it cannot say so where a disk hangs."""
+        """Answer who waits. Also looks how long the writer has been at one thing: where a disk hangs it cannot say."""
         self._watch()
         late = {serial for serial in self._promised if serial <= self._released}
         if late:
@@ -271,15 +222,12 @@ class SqliteStore(CallbackReads):
         self._released = self._serial
 
     def forget(self, before: float, rows: int, told: Callable[[Forgotten], None]) -> None:
-        """See Store."""
         self._writer.forget(Wish(before, rows, lambda gone: self._tell(partial(told, gone))))
 
     def delete_events_upto(self, seq: int) -> None:
-        """See Store."""
         self.put(Unit((ForgetEvents(seq),)))
 
     def save_policy(self, text: str, now: float, done: Done | None = None) -> None:
-        """See Store."""
         self._policy = text
         self.put(Unit((SavePolicy(text, now),), durable=True), done)
 
@@ -294,7 +242,6 @@ class SqliteStore(CallbackReads):
         return len(self._writer), max(waiting, 0)
 
     def close(self) -> None:
-        """See Store."""
         self._close_reader()  # first, so that the writer is the last one, whose leaving empties the log into the file
         self._writer.close()
 
@@ -319,20 +266,8 @@ class SqliteStore(CallbackReads):
         self._run_all([*told, *self._take_waiting(queued.serial for queued in batch)])
 
     def _uncover(self, batch: Iterable[Queued]) -> None:
-        """Take out of the overlay what the database now says itself."""
         for serial, unit, *_ in batch:
-            for write in unit.writes:
-                if isinstance(write, Record):
-                    self._bare(serial, write)
-                elif isinstance(write, RemoveRecord):
-                    self._bare(serial, write.record)
-
-    def _bare(self, serial: int, record: Record) -> None:
-        over = self._overlay.get(record.customer)
-        if over is not None and over.get(record.agent, (0,))[0] == serial:
-            del over[record.agent]
-            if not over:
-                del self._overlay[record.customer]
+            self._overlay.uncover(serial, unit)
 
     def _take_waiting(self, serials: Iterable[int]) -> list[Done]:
         return [self._waiting.pop(serial) for serial in serials if serial in self._waiting]

@@ -83,7 +83,7 @@ def fill(path: Path, records: int) -> None:
         store.put(Unit((*(
             Record(f"+3630{number:08}", "201", 1, now, now, now + 8 * 3600)
             for number in range(first, min(first + CHUNK, records))),)))
-        store.count_records()
+        store.direct.count()
     store.close()
 
 

@@ -76,7 +76,7 @@ def test_our_calls_are_calls_like_any_other() -> None:
         ("inbound", "201", CUSTOMER, NUMBER), ("outbound", "201", CUSTOMER, NUMBER)]
     assert rows[1].talk_s is not None
     assert 19.9 < rows[1].talk_s < 20.1
-    assert site.store.last_talk(CUSTOMER, 5.0) is not None
+    assert site.store.calls.last_talk(CUSTOMER, 5.0) is not None
 
 
 def test_two_agents_one_declines() -> None:
@@ -109,7 +109,7 @@ def test_a_voicemail_is_no_talk() -> None:
     assert [one.result for one in site.attempts()] == ["no_key"]
     assert connected(site) == []
     assert (site.task.state, site.task.attempts) == ("open", 1)
-    assert site.store.last_talk(CUSTOMER, 5.0) is None
+    assert site.store.calls.last_talk(CUSTOMER, 5.0) is None
     site.run(24 * 3600)
     assert [one.result for one in site.attempts()] == ["no_key", "talked"]
     [event] = connected(site)
@@ -339,11 +339,11 @@ def test_a_colleague_takes_the_phone_that_a_callback_rings(customer_first: bool)
     assert (ledger.attendance.agent_state("201"), ledger.attendance.agent_state("202")) == ("free", "wrap_up")
     [attempt] = site.attempts()
     assert (attempt.agent, attempt.result) == ("202", "talked")
-    by_kind = {line.kind: line.agent for line in site.store.journal(site.task.id)}
+    by_kind = {line.kind: line.agent for line in site.store.callbacks.journal(site.task.id)}
     assert {by_kind[kind] for kind in ("accepted", "result", "ended")} == {"202"}
     told = {event.kind: event.data["agent"] for event in site.store.events if event.kind.startswith("callback.")}
     assert (told["callback.connected"], told["callback.attempted"], told["callback.done"]) == ("202", "202", "202")
-    found = site.store.last_talk(CUSTOMER, 5.0)
+    found = site.store.calls.last_talk(CUSTOMER, 5.0)
     assert found is not None
     assert found[0] == "202"
     site.run(200)

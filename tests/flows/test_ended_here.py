@@ -199,7 +199,7 @@ def test_who_rings_the_agent_first_goes_on_to_nobody(house: House) -> None:
     house.call.play("trunk > INVITE : 100 > trunk, INVITE > agent\nagent > 100")
     Operator(house).end()
     house.call.play("agent > 200 CANCEL\nagent > 487 : ACK > agent, 480 > trunk\ntrunk > ACK")
-    assert house.ledger._store.records(CUSTOMER) != [], "nobody has talked"
+    assert house.ledger._store.direct.records(CUSTOMER) != [], "nobody has talked"
     assert house.missed() == []
 
 

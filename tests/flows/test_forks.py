@@ -57,7 +57,7 @@ def test_two_phones_answer_and_the_caller_keeps_one(house: House, kept: str, oth
     house.call.play("wait 6\n" + bye(kept).replace("pbx", "agent"))
     assert (house.missed(), house.talks()) == ([], [("201", 6.0)])
     assert house.ledger.attendance.agent_state("201") == "free"
-    assert house.ledger._store.records(CUSTOMER) == []
+    assert house.ledger._store.direct.records(CUSTOMER) == []
 
 
 def test_an_agents_call_that_the_carrier_forks(house: House) -> None:

@@ -122,7 +122,7 @@ def test_a_stranger_is_not_taken_for_the_customer(from_: str, fields: tuple[str,
     house = House()
     assert house.customer_calls(from_, *fields) == DIALLED
     assert house.row.customer == customer
-    tasks = [task.customer for task in house.store.open_tasks()]
+    tasks = [task.customer for task in house.store.callbacks.open_tasks()]
     assert tasks == ([] if customer is None else [customer])
 
 
@@ -153,7 +153,7 @@ def test_a_number_of_somebody_else_is_none_of_ours(uri: str) -> None:
     house = House(agent="")
     house.customer_calls(ORDINARY, uri=uri)
     assert (house.row.number, house.row.group) != (DIALLED, "sales")
-    assert house.store.open_tasks() == []
+    assert house.store.callbacks.open_tasks() == []
 
 
 @pytest.mark.parametrize("uri", ["tel:14445555;phone-context=+36", "sip:14445555;phone-context=+36@127.0.0.1:5060",
@@ -195,7 +195,7 @@ def test_withheld_is_nobody(fields: tuple[str, ...]) -> None:
     asserted = f"P-Asserted-Identity: {ORDINARY}"
     assert house.customer_calls(ORDINARY, asserted, *fields) == DIALLED
     assert house.row.customer is None
-    assert house.store.open_tasks() == []
+    assert house.store.callbacks.open_tasks() == []
     assert CUSTOMER not in str([event for event in house.store.events if event.data.get("call") == house.row.id])
 
 
@@ -275,4 +275,4 @@ def test_a_call_that_was_lost_shows_nobody_who_may_not_be_known() -> None:
     asserted = f"P-Asserted-Identity: <sip:{DIALLED}@pbx.example>\r\n".encode()
     house.world.give(refusal(invite).replace(b"Content-Length", asserted + b"Content-Length"), PBX)
     assert [(row.customer, row.cause) for row in again.store.rows.values()] == [(None, 486)]
-    assert again.store.open_tasks() == []
+    assert again.store.callbacks.open_tasks() == []

@@ -93,7 +93,7 @@ def bench_tasks(bench: Bench) -> None:
     bench.store.close()
     again = Bench(bench.path)
     began = time.perf_counter()
-    found = again.store.open_tasks()
+    found = again.store.callbacks.open_tasks()
     print(f"{len(found)} open tasks read in {(time.perf_counter() - began) * 1e3:.0f} ms")
     waits = []
     for task in found[:CLAIMS]:
@@ -124,7 +124,7 @@ def main(records: int) -> None:
         whos = [customer(rng.randrange(records)) for _ in range(CALLS)]
         began = time.thread_time()
         for who in whos:
-            bench.store.records(who)
+            bench.store.direct.records(who)
         print(f"look-up: {(time.thread_time() - began) / CALLS * 1e6:.1f} us")
 
         calls = [bench.new_call(who, True) for who in whos]

@@ -38,10 +38,11 @@ def by_id(rows: Sequence[Row]) -> dict[str, Row]:
     return {row.id: row for row in rows}
 
 
-class MemoryCallbacks:
-    """The rows of callbacks. Refuses what the tables of a database would refuse."""
+class Rows:
+    """Everything that is kept. Refuses what the tables of a database would refuse."""
 
     def __init__(self) -> None:
+        self.broken = False
         self.all_tasks: dict[str, TaskRow] = {}
         self.all_attempts: dict[str, AttemptRow] = {}
         self.all_legs: dict[str, LegRow] = {}
@@ -51,9 +52,12 @@ class MemoryCallbacks:
         self.all_comments: dict[str, TicketComment] = {}
         self.all_deliveries: dict[str, Delivery] = {}
         self.all_barred: dict[str, Barred] = {}
+        self.rows: dict[str, CallRow] = {}
+        self.all_direct: dict[tuple[str, str], Record] = {}
 
-    def _read(self) -> None:
-        raise NotImplementedError
+    def check(self) -> None:
+        if self.broken:
+            raise StoreError("broken on purpose")
 
     def write(self, unit: Unit) -> None:
         tasks, attempts = self.all_tasks | by_id(unit.of(TaskRow)), self.all_attempts | by_id(unit.of(AttemptRow))
@@ -101,103 +105,173 @@ class MemoryCallbacks:
             other.ended_at is None and (other.customer == attempt.customer or other.task == attempt.task)
             for other in self.all_attempts.values())
 
+
+class MemoryDirect:
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def records(self, customer: str) -> list[Record]:
+        self._rows.check()
+        return [record for record in self._rows.all_direct.values() if record.customer == customer]
+
+    def record(self, customer: str, agent: str) -> Record | None:
+        self._rows.check()
+        return self._rows.all_direct.get((customer, agent))
+
+    def expired(self, now: float, limit: int) -> list[Record]:
+        self._rows.check()
+        found = sorted((record for record in self._rows.all_direct.values() if record.expires_at <= now),
+                       key=lambda record: record.expires_at)
+        return found[:limit]
+
+    def count(self) -> int:
+        return len(self._rows.all_direct)
+
+
+class MemoryCalls:
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def open(self) -> list[CallRow]:
+        self._rows.check()
+        return [row for row in self._rows.rows.values() if row.ended_at is None]
+
+    def one(self, name: str) -> CallRow | None:
+        self._rows.check()
+        return self._rows.rows.get(name)
+
+    def newest(self, limit: int, customer: str | None = None) -> list[CallRow]:
+        return [row for row in reversed(self._rows.rows.values()) if customer in (None, row.customer)][:limit]
+
+    def counts(self, since: float, before: float) -> Counts:
+        self._rows.check()
+        rows = [row for row in self._rows.rows.values()
+                if since <= row.started_at < before and row.reason != "on_behalf"]
+        legs = [row for row in rows if row.reason == "callback" and row.direction == "outbound"]
+        rows = [row for row in rows if row.reason != "callback"]
+
+        def answered(of: list[CallRow]) -> int:
+            return sum(row.answered_at is not None and row.answered_at < before for row in of)
+
+        return Counts(len(rows), sum(row.direction == "inbound" for row in rows),
+                      sum(row.direction == "outbound" for row in rows), answered(rows),
+                      sum(row.tried is not None for row in rows), len(legs), answered(legs))
+
+    def last_talk(self, customer: str, min_talk: float) -> tuple[str, float] | None:
+        self._rows.check()
+        for row in sorted(self._rows.rows.values(), key=lambda row: row.id, reverse=True):
+            of_us = row.reason == "callback" and row.direction == "inbound"
+            if row.customer == customer and row.agent and not of_us and (row.talk_s or -1.0) >= min_talk:
+                return row.agent, row.answered_at or row.started_at
+        return None
+
+
+class MemoryCallbacks:
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
     def open_tasks(self) -> list[TaskRow]:
-        self._read()
-        return sorted(task for task in self.all_tasks.values() if task.state in OPEN)
+        self._rows.check()
+        return sorted(task for task in self._rows.all_tasks.values() if task.state in OPEN)
 
     def task(self, task: str) -> TaskRow | None:
-        self._read()
-        return self.all_tasks.get(task)
+        self._rows.check()
+        return self._rows.all_tasks.get(task)
 
     def tasks(self, limit: int, state: TaskState | None = None, customer: str | None = None,
               group: str | None = None) -> list[TaskRow]:
-        self._read()
-        found = [task for task in self.all_tasks.values() if state in (None, task.state)
+        self._rows.check()
+        found = [task for task in self._rows.all_tasks.values() if state in (None, task.state)
                  and customer in (None, task.customer) and group in (None, task.group)]
         return sorted(found, key=lambda task: task.id, reverse=True)[:limit]
 
     def attempts_of(self, task: str) -> list[AttemptRow]:
-        self._read()
-        found = [attempt for attempt in self.all_attempts.values() if attempt.task == task]
+        self._rows.check()
+        found = [attempt for attempt in self._rows.all_attempts.values() if attempt.task == task]
         return sorted(found, key=lambda attempt: attempt.serial)
 
     def open_attempts(self) -> list[AttemptRow]:
-        self._read()
-        return sorted((each for each in self.all_attempts.values() if each.ended_at is None), key=lambda each: each.id)
+        self._rows.check()
+        return sorted((each for each in self._rows.all_attempts.values() if each.ended_at is None),
+                      key=lambda each: each.id)
 
     def attempts_since(self, at: float) -> list[PastAttempt]:
-        self._read()
-        found = [PastAttempt(each.customer, each.customer_at) for each in self.all_attempts.values()
+        self._rows.check()
+        found = [PastAttempt(each.customer, each.customer_at) for each in self._rows.all_attempts.values()
                  if each.customer_at is not None and each.customer_at >= at]
         return sorted(found, key=lambda past: past.at)
 
     def tasks_since(self, at: float) -> list[float]:
-        self._read()
-        return [task.created_at for task in self.all_tasks.values() if task.created_at >= at]
+        self._rows.check()
+        return [task.created_at for task in self._rows.all_tasks.values() if task.created_at >= at]
 
     def journal(self, task: str) -> list[JournalRow]:
-        self._read()
-        return [line for line in self.all_journal if line.task == task]
+        self._rows.check()
+        return [line for line in self._rows.all_journal if line.task == task]
 
     def legs(self) -> list[LegRow]:
-        self._read()
-        return sorted(self.all_legs.values())
+        self._rows.check()
+        return sorted(self._rows.all_legs.values())
 
-    def tickets(self, limit: int, state: str | None = None, customer: str | None = None) -> list[Ticket]:
-        self._read()
-        found = [ticket for ticket in self.all_tickets.values() if state in (None, ticket.state)
+    def barred(self, limit: int = -1) -> list[Barred]:
+        self._rows.check()
+        found = sorted(self._rows.all_barred.values(), key=lambda barred: (-barred.added_at, barred.customer))
+        return found[:limit] if limit >= 0 else found
+
+    def released_counts(self, since: float) -> dict[str, int]:
+        self._rows.check()
+        found = [line.agent for line in self._rows.all_journal if line.kind == "released" and line.at >= since]
+        return {agent: found.count(agent) for agent in found if agent is not None}
+
+
+class MemoryTickets:
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def newest(self, limit: int, state: str | None = None, customer: str | None = None) -> list[Ticket]:
+        self._rows.check()
+        found = [ticket for ticket in self._rows.all_tickets.values() if state in (None, ticket.state)
                  and customer in (None, ticket.customer)]
         return sorted(found, key=lambda ticket: -ticket.number)[:limit]
 
-    def ticket(self, name: str | int) -> Ticket | None:
-        self._read()
-        return next((ticket for ticket in self.all_tickets.values() if str(name) in (ticket.id, str(ticket.number))),
-                    None)
+    def one(self, name: str | int) -> Ticket | None:
+        self._rows.check()
+        return next((ticket for ticket in self._rows.all_tickets.values()
+                     if str(name) in (ticket.id, str(ticket.number))), None)
 
     def comments(self, ticket: str) -> list[TicketComment]:
-        self._read()
-        return [comment for comment in self.all_comments.values() if comment.ticket == ticket]
+        self._rows.check()
+        return [comment for comment in self._rows.all_comments.values() if comment.ticket == ticket]
 
     def _waiting_deliveries(self, channel: str | None) -> list[tuple[float, Delivery]]:
         """The first of each ticket and channel that is not delivered, and when it is due."""
         first: dict[tuple[str, str], tuple[float, Delivery]] = {}
-        for delivery in self.all_deliveries.values():
+        for delivery in self._rows.all_deliveries.values():
             if delivery.next_at is not None and channel in (None, delivery.channel):
                 first.setdefault((delivery.ticket, delivery.channel), (delivery.next_at, delivery))
         return sorted(first.values(), key=lambda due: due[0])
 
     def deliveries_due(self, now: float, limit: int, channel: str | None = None) -> list[Delivery]:
-        self._read()
+        self._rows.check()
         return [delivery for at, delivery in self._waiting_deliveries(channel) if at <= now][:limit]
 
     def next_delivery(self, channel: str | None = None) -> float | None:
-        self._read()
+        self._rows.check()
         return next((at for at, _ in self._waiting_deliveries(channel)), None)
 
     def deliveries_of(self, ticket: str) -> list[Delivery]:
-        self._read()
-        return [delivery for delivery in self.all_deliveries.values() if delivery.ticket == ticket]
-
-    def barred(self, limit: int = -1) -> list[Barred]:
-        self._read()
-        found = sorted(self.all_barred.values(), key=lambda barred: (-barred.added_at, barred.customer))
-        return found[:limit] if limit >= 0 else found
-
-    def released_counts(self, since: float) -> dict[str, int]:
-        self._read()
-        found = [line.agent for line in self.all_journal if line.kind == "released" and line.at >= since]
-        return {agent: found.count(agent) for agent in found if agent is not None}
+        self._rows.check()
+        return [delivery for delivery in self._rows.all_deliveries.values() if delivery.ticket == ticket]
 
 
-class MemoryStore(MemoryCallbacks):
+class MemoryStore(Rows):
     def __init__(self) -> None:
         super().__init__()
+        self.direct, self.calls = MemoryDirect(self), MemoryCalls(self)
+        self.callbacks, self.tickets = MemoryCallbacks(self), MemoryTickets(self)
         self.on_fault: Callable[[Fault], None] = lambda fault: None
         self.on_anew: Callable[[], None] = lambda: None
         self.alarms: dict[str, StandingAlarm] = {}
-        self.broken = False
-        self.rows: dict[str, CallRow] = {}
-        self.direct: dict[tuple[str, str], Record] = {}
         self.events: list[Event] = []
         self.policies: list[PolicyVersion] = []
 
@@ -209,31 +283,14 @@ class MemoryStore(MemoryCallbacks):
         if self.broken:
             raise StoreError("broken on purpose")
 
-    def records(self, customer: str) -> list[Record]:
-        self._read()
-        return [record for record in self.direct.values() if record.customer == customer]
-
-    def record(self, customer: str, agent: str) -> Record | None:
-        self._read()
-        return self.direct.get((customer, agent))
-
-    def expired(self, now: float, limit: int) -> list[Record]:
-        self._read()
-        found = sorted((record for record in self.direct.values() if record.expires_at <= now),
-                       key=lambda record: record.expires_at)
-        return found[:limit]
-
-    def count_records(self) -> int:
-        return len(self.direct)
-
     def settled(self, done: Callable[[], None]) -> None:
         self.put(Unit(), done)
 
     def put(self, unit: Unit, done: Callable[[], None] | None = None) -> None:
         self.rows.update((row.id, row) for row in unit.of(CallRow))
-        self.direct.update((record[:2], record) for record in unit.of(Record))
+        self.all_direct.update((record[:2], record) for record in unit.of(Record))
         for removed in unit.of(RemoveRecord):
-            self.direct.pop(removed.record[:2], None)
+            self.all_direct.pop(removed.record[:2], None)
         for gone in unit.of(ClearAlarm):
             self.alarms.pop(gone.name, None)
         self.alarms.update((alarm.name, alarm) for alarm in unit.of(StandingAlarm))
@@ -259,14 +316,6 @@ class MemoryStore(MemoryCallbacks):
             self.put(Unit((attempt, *unit.writes), unit.durable))
         done(may)
 
-    def last_talk(self, customer: str, min_talk: float) -> tuple[str, float] | None:
-        self._read()
-        for row in sorted(self.rows.values(), key=lambda row: row.id, reverse=True):
-            of_us = row.reason == "callback" and row.direction == "inbound"
-            if row.customer == customer and row.agent and not of_us and (row.talk_s or -1.0) >= min_talk:
-                return row.agent, row.answered_at or row.started_at
-        return None
-
     def forget(self, before: float, rows: int, told: Callable[[Forgotten], None]) -> None:
         old = [row.id for row in self.rows.values() if row.ended_at is not None and row.ended_at < before]
         for name in old:
@@ -277,32 +326,8 @@ class MemoryStore(MemoryCallbacks):
         pass
 
     def standing(self) -> list[StandingAlarm]:
-        self._read()
+        self.check()
         return sorted(self.alarms.values(), key=lambda alarm: alarm.raised_at)
-
-    def open_calls(self) -> list[CallRow]:
-        self._read()
-        return [row for row in self.rows.values() if row.ended_at is None]
-
-    def call(self, name: str) -> CallRow | None:
-        self._read()
-        return self.rows.get(name)
-
-    def calls(self, limit: int, customer: str | None = None) -> list[CallRow]:
-        return [row for row in reversed(self.rows.values()) if customer in (None, row.customer)][:limit]
-
-    def counts(self, since: float, before: float) -> Counts:
-        self._read()
-        rows = [row for row in self.rows.values() if since <= row.started_at < before and row.reason != "on_behalf"]
-        legs = [row for row in rows if row.reason == "callback" and row.direction == "outbound"]
-        rows = [row for row in rows if row.reason != "callback"]
-
-        def answered(of: list[CallRow]) -> int:
-            return sum(row.answered_at is not None and row.answered_at < before for row in of)
-
-        return Counts(len(rows), sum(row.direction == "inbound" for row in rows),
-                      sum(row.direction == "outbound" for row in rows), answered(rows),
-                      sum(row.tried is not None for row in rows), len(legs), answered(legs))
 
     def events_after(self, seq: int, limit: int) -> list[Event]:
         return self.events[seq:seq + limit]

@@ -30,7 +30,7 @@ def queue(worlds: Worlds, watched: bool = True, policy: str = POLICY) -> tuple[W
 
 def journal(world: World, call: str) -> list[str]:
     world.commit()
-    return [line.kind for line in world.store.journal(call)]
+    return [line.kind for line in world.store.callbacks.journal(call)]
 
 
 # Missed
@@ -294,10 +294,10 @@ def test_a_bug_of_the_desk_costs_no_call(world: World, ears: Ears) -> None:
     ears.broken = True
     world.dial("201")
     assert world.customer_calls(talk=60).targets[0].user == "201"
-    assert world.store.records(CUSTOMER) == [], "what else follows from the talk does follow"
+    assert world.store.direct.records(CUSTOMER) == [], "what else follows from the talk does follow"
     world.customer_calls()
     world.commit()
-    assert {row.cause for row in world.store.calls(9)} == {486, 200, 487}
+    assert {row.cause for row in world.store.calls.newest(9)} == {486, 200, 487}
     assert len(world.parts.bugs) == 4, "asked before two calls, told of a talk and of a missed call"
     assert "ZeroDivisionError" in world.ledger.alarms.up()["callbacks"]
     ears.broken = False
@@ -323,7 +323,7 @@ def test_a_customer_who_rings_in_is_joined_with_the_attempt(worlds: Worlds) -> N
     assert (decision.reason, decision.peer) == ("glare", "office")
     assert decision.targets == (Target(ring_for=GLARE_PATIENCE, local="a1"), Target())
     world.ledger.ended(customer.id, Ending(487, "proxy"), world.now)
-    assert [record.agent for record in world.store.records(CUSTOMER)] == ["201"]
+    assert [record.agent for record in world.store.direct.records(CUSTOMER)] == ["201"]
     world.ledger.ringing(call.id, 0, world.now)
     world.ledger.answered(call.id, 0, (), None, world.now)
     assert world.ledger.attendance.agent_state("201") == "busy"
@@ -333,7 +333,7 @@ def test_a_customer_who_rings_in_is_joined_with_the_attempt(worlds: Worlds) -> N
     assert world.ledger.attendance.agent_state("201") == "free"
     (talk,) = ears.talks
     assert (talk.agent, talk.attempt, talk.seconds, talk.direction) == ("201", "a1", 60.0, "inbound")
-    assert (world.store.records(CUSTOMER), ears.missed_calls) == ([], [])
+    assert (world.store.direct.records(CUSTOMER), ears.missed_calls) == ([], [])
 
 
 def test_who_is_not_joined_goes_on_as_if_nobody_had_called(world: World, ears: Ears) -> None:

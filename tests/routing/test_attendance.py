@@ -49,7 +49,7 @@ def takes(world: World, agent: str, remote: str | None, rings: float = 5.0) -> N
 
 def row(world: World, call: str) -> tuple[str | None, str | None]:
     world.commit()
-    found = next(one for one in world.store.calls(50) if one.id == call)
+    found = next(one for one in world.store.calls.newest(50) if one.id == call)
     return found.agent, found.evidence
 
 
@@ -103,14 +103,14 @@ def test_the_leg_to_the_agent_is_no_talk_and_touches_no_record(worlds: Worlds, d
     world = worlds(direct)
     world.dial("201")
     world.dial("202", customer=OTHER)
-    before = world.store.records(CUSTOMER)
+    before = world.store.direct.records(CUSTOMER)
     ears = world.connect()
     leg = own(world, "inbound")
     world.ledger.place(leg, world.now)
     world.ledger.answered(leg.id, 0, (), None, world.now)
     world.now += 60
     world.ledger.ended(leg.id, Ending(200, "callee"), world.now)
-    assert world.store.records(CUSTOMER) == before
+    assert world.store.direct.records(CUSTOMER) == before
     assert (ears.talks, ears.missed_calls) == ([], [])
     assert world.told("call.ended")[-1][1]["verdict"] == "neither"
 
@@ -128,7 +128,7 @@ def test_the_leg_to_the_customer_is_a_call_of_the_agent(worlds: Worlds) -> None:
     world.ledger.answered(customer.id, 0, (), None, world.now)
     world.now += 60
     world.ledger.ended(customer.id, Ending(200, "callee"), world.now)
-    assert world.store.records(CUSTOMER) == [], "they talked"
+    assert world.store.direct.records(CUSTOMER) == [], "they talked"
     (talk,) = ears.talks
     assert (talk.agent, talk.attempt, talk.seconds, talk.direction, talk.group) == \
         ("201", "a1", 60.0, "outbound", "sales")
@@ -169,7 +169,7 @@ def test_customer_first_without_an_agent_is_no_talk(world: World) -> None:
     world.ledger.ended(customer.id, Ending(200, "callee"), world.now)
     assert ears.talks == []
     world.commit()
-    assert world.store.calls(1)[0].talk_s == 0.0
+    assert world.store.calls.newest(1)[0].talk_s == 0.0
 
 
 def test_who_took_our_leg_to_a_queue_is_seen_in_the_dialogs(queue: World) -> None:
@@ -222,8 +222,8 @@ def test_legs_of_ours_end_with_the_process_that_placed_them(worlds: Worlds) -> N
     assert again.ledger.attendance.agent_state("201") == "unknown"
     assert (heard.talks, heard.missed_calls, again.ledger.attendance.engaged(CUSTOMER)) == ([], [], False)
     again.commit()
-    assert {(found.ended_by, found.talk_s) for found in again.store.calls(9, CUSTOMER)} == {("lost", None)}
-    assert again.store.records(CUSTOMER) == []
+    assert {(found.ended_by, found.talk_s) for found in again.store.calls.newest(9, CUSTOMER)} == {("lost", None)}
+    assert again.store.direct.records(CUSTOMER) == []
 
 
 # Out of a queue
@@ -239,7 +239,7 @@ def test_ringing_for_this_customer_and_then_taken_up_is_proof(queue: World) -> N
     queue.ledger.ended(call.id, Ending(200, "caller"), queue.now)
     queue.ledger.dialog_event("201", "free", None, queue.now)
     assert row(queue, call.id) == ("201", "dialog_event")
-    assert queue.store.calls(1)[0].talk_s == 60.0
+    assert queue.store.calls.newest(1)[0].talk_s == 60.0
     assert queue.ledger.attendance.agent_state("201") == "free"
 
 
@@ -380,7 +380,7 @@ def test_a_queue_that_answers_with_the_agent_and_does_not_name_them(worlds: Worl
     assert world.ledger.taken_by(call.id) == "202", "another call rings there, of the same number"
     world.ledger.ended(call.id, Ending(200, "caller"), world.now)
     assert row(world, call.id) == ("202", "dialog_event")
-    assert world.store.calls(1)[0].talk_s == (60.5 if early else 61.0), "since the answer"
+    assert world.store.calls.newest(1)[0].talk_s == (60.5 if early else 61.0), "since the answer"
 
 
 def test_long_after_the_answer_a_phone_rings_for_another_call(world: World) -> None:

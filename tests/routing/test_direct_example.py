@@ -35,7 +35,7 @@ def lives_until(world: World, hours: float) -> bool:
 def test_type_0_makes_nothing(worlds: Worlds) -> None:
     world = nine(worlds, 0)
     assert world.reaches() is None
-    assert world.store.records(CUSTOMER) == []
+    assert world.store.direct.records(CUSTOMER) == []
 
 
 def test_type_1_lives_until_17(worlds: Worlds) -> None:

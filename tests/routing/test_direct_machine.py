@@ -172,7 +172,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def same_records(self) -> None:
         mine = {key: (entry.expires, entry.touched) for key, entry in self.records.items() if self.now < entry.expires}
-        theirs = {key: (record.expires_at, record.touched_at) for key, record in self.store.direct.items()
+        theirs = {key: (record.expires_at, record.touched_at) for key, record in self.store.all_direct.items()
                   if self.now < record.expires_at}
         assert mine == theirs
 
@@ -190,7 +190,7 @@ class Machine(RuleBasedStateMachine):
                     assert key in known
                 case "direct.removed" | "direct.expired":
                     known.remove(key)
-        assert known == set(self.store.direct)
+        assert known == set(self.store.all_direct)
 
 
 Machine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None,

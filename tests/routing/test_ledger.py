@@ -124,7 +124,7 @@ def test_agent_before_group_before_global(worlds: Worlds) -> None:
     for agent, kind in (("201", 3), ("202", 2), ("203", None)):
         customer = f"+3620{agent}0000"
         world.dial(agent, customer=customer)
-        records = world.store.records(customer)
+        records = world.store.direct.records(customer)
         assert [record.type for record in records] == ([] if kind is None else [kind])
     decision = world.ledger.decide(world.calls_in("+36202010000"), world.now)
     assert decision.targets[0].ring_for == 7.0
@@ -143,7 +143,7 @@ def test_endings(world: World, cause: int, made: bool) -> None:
 def test_no_agent_no_record(world: World) -> None:
     call = world.new_call("outbound", CUSTOMER, Identity("from", "600", "p", ""))
     world.play(call, None, 486, 0, (), 0)
-    assert world.store.records(CUSTOMER) == []
+    assert world.store.direct.records(CUSTOMER) == []
 
 
 def test_short_codes_and_emergency_calls_make_no_record(world: World) -> None:
@@ -157,7 +157,7 @@ def test_short_codes_and_emergency_calls_make_no_record(world: World) -> None:
 def test_expiry_counts_from_the_end_of_the_call(worlds: Worlds) -> None:
     world = worlds('type = 3\nexpires_after = "1h"')
     world.dial("201", talk=600, rings=30)
-    assert world.store.records(CUSTOMER)[0].expires_at == BEGIN + 630 + 3600
+    assert world.store.direct.records(CUSTOMER)[0].expires_at == BEGIN + 630 + 3600
 
 
 def test_agent_of_the_queue_is_known_by_the_identity_in_the_answer(worlds: Worlds) -> None:
@@ -187,7 +187,7 @@ def test_type_4_restarts_every_live_record_by_any_call(worlds: Worlds) -> None:
     world.dial("202")
     world.now += 60
     world.customer_calls(dialled=DIRECT, cause=486)
-    found = {record.agent: record for record in world.store.records(CUSTOMER)}
+    found = {record.agent: record for record in world.store.direct.records(CUSTOMER)}
     assert {record.expires_at for record in found.values()} == {world.now + 3600}
     assert (found["201"].touched_at, found["202"].touched_at) == (BEGIN, BEGIN + 60)
 
@@ -203,11 +203,11 @@ def test_type_4_lives_on_when_it_expires_during_the_customers_call_and_a_sweep_p
     world.commit()
     world.ledger.sweep(world.now)
     world.ledger.ended(calls[1].id, Ending(487, "caller"), world.now)
-    assert world.store.records(CUSTOMER)[0].expires_at == world.now + 3600
+    assert world.store.direct.records(CUSTOMER)[0].expires_at == world.now + 3600
     world.now += 3600
     world.commit()
     world.ledger.sweep(world.now)
-    assert world.store.records(CUSTOMER) == []
+    assert world.store.direct.records(CUSTOMER) == []
 
 
 def test_a_record_in_place_of_an_expired_one_tells_of_both(worlds: Worlds) -> None:
@@ -221,7 +221,7 @@ def test_a_record_in_place_of_an_expired_one_tells_of_both(worlds: Worlds) -> No
 
 def test_operator_removes(world: World) -> None:
     world.dial("201")
-    world.ledger.direct.remove(world.store.records(CUSTOMER)[0], world.now)
+    world.ledger.direct.remove(world.store.direct.records(CUSTOMER)[0], world.now)
     assert world.reaches() is None
     assert world.told("direct.removed")[0][1]["call"] is None
 
@@ -255,9 +255,9 @@ def test_events_and_row_of_a_redirected_call(worlds: Worlds) -> None:
         "customer": CUSTOMER, "number": SHARED, "agent": "201", "evidence": "dialled", "group": "sales",
         "tried": "201", "talk_s": 60.0, "by": "caller", "cause": 200, "duration_s": 63.0, "tried_status": None,
         "reason": "direct"}
-    row = world.store.calls(1)[0]
+    row = world.store.calls.newest(1)[0]
     assert (row.id, row.cause, row.ended_by, row.talk_s, row.answered_at) == (call.id, 200, "caller", 60.0, BEGIN + 63)
-    assert world.store.open_calls() == []
+    assert world.store.calls.open() == []
 
 
 def test_try_that_failed_is_told(world: World) -> None:
@@ -336,7 +336,7 @@ def test_text_from_the_wire_that_is_no_utf8(world: World) -> None:
     world.ledger.decide(call, world.now)
     world.ledger.ended(call.id, Ending(404, "callee"), world.now)
     world.commit()
-    assert world.store.calls(1)[0].dialled == "gr\ufffd\xdfe"
+    assert world.store.calls.newest(1)[0].dialled == "gr\ufffd\xdfe"
 
 
 def test_counters_of_the_day(world: World) -> None:
@@ -376,7 +376,7 @@ def test_policy_is_in_force_at_once(worlds: Worlds) -> None:
     world.ledger.decide(call, world.now)
     world.policy("type = 0")
     world.ledger.ended(call.id, Ending(486, "callee"), world.now)
-    assert world.store.records(CUSTOMER) == []
+    assert world.store.direct.records(CUSTOMER) == []
     assert world.ledger.policy.direct_callback.type == 0
     world.policy("type = 1", POLICY.replace('region = "HU"', 'region = "DE"'))
     assert world.ledger.decide(world.calls_in("030123456"), world.now).customer == "+4930123456"
@@ -424,7 +424,7 @@ def test_expired_records_are_tidied_in_slices(worlds: Worlds, monkeypatch: pytes
     for _ in range(4):
         world.ledger.sweep(world.now)
         world.commit()
-        left.append(world.store.count_records())
+        left.append(world.store.direct.count())
     assert left == [6, 2, 0, 0]
     assert len(world.told("direct.expired")) == 10
 
@@ -443,7 +443,7 @@ def test_records_in_use_do_not_stop_the_others_from_being_tidied(worlds: Worlds,
     for _ in range(5):
         world.ledger.sweep(world.now)
         world.commit()
-    assert world.store.count_records() == 3
+    assert world.store.direct.count() == 3
 
 
 # After a restart
@@ -470,24 +470,24 @@ def test_calls_go_on_after_a_restart(worlds: Worlds) -> None:
     again.now += 60
     again.ledger.ended(inbound.id, Ending(200, "caller"), again.now)
     again.ledger.ended(outbound.id, Ending(486, "callee"), again.now)
-    assert again.store.records(CUSTOMER)[0].expires_at == again.now + 8 * 3600
+    assert again.store.direct.records(CUSTOMER)[0].expires_at == again.now + 8 * 3600
     assert again.reaches("+36301111111") == "202"
     again.commit()
-    assert again.store.open_calls() == []
-    assert {row.id: row.talk_s for row in again.store.calls(5, CUSTOMER)}[inbound.id] == 61.0
+    assert again.store.calls.open() == []
+    assert {row.id: row.talk_s for row in again.store.calls.newest(5, CUSTOMER)}[inbound.id] == 61.0
 
 
 def test_answer_missed_while_down_changes_nothing_for_types_that_ask(worlds: Worlds) -> None:
     world = worlds()
     world.dial("201")
-    before = world.store.records(CUSTOMER)
+    before = world.store.direct.records(CUSTOMER)
     call = world.calls_out("201")
     world.ledger.decide(call, world.now)
     world.commit()
     again = worlds()
     again.ledger.restore(again.now)
     again.ledger.ended(call.id, Ending(200, "caller"), again.now + 100)
-    assert again.store.records(CUSTOMER) == before
+    assert again.store.direct.records(CUSTOMER) == before
 
 
 def test_restored_call_that_nobody_hears_of_is_lost(worlds: Worlds) -> None:
@@ -503,7 +503,7 @@ def test_restored_call_that_nobody_hears_of_is_lost(worlds: Worlds) -> None:
     assert [call.id for call in again.ledger.calls()] == [ringing.id]
     again.ledger.sweep(again.now + RESTORED_UNANSWERED)
     assert again.ledger.calls() == ()
-    assert again.store.records(CUSTOMER) == []
+    assert again.store.direct.records(CUSTOMER) == []
 
 
 def test_restored_talk_without_session_timer_lives_for_some_hours(worlds: Worlds) -> None:
@@ -564,7 +564,7 @@ def test_a_record_is_made_although_the_database_cannot_be_read(worlds: Worlds, t
     call = NewCall("a", "outbound", "main", "office", CUSTOMER, (Identity("from", "201", "p", ""),), False, "cid")
     ledger.decide(call, BEGIN)
     ledger.ended("a", Ending(486, "callee"), BEGIN)
-    assert list(store.direct) == [(CUSTOMER, "201")]
+    assert list(store.all_direct) == [(CUSTOMER, "201")]
 
 
 def test_the_invite_with_credentials_is_the_same_call(world: World) -> None:
@@ -584,5 +584,5 @@ def test_only_what_somebody_listens_to_is_told(world: World) -> None:
     world.interest.wanted = frozenset()
     world.customer_calls(talk=60)
     assert world.told("call.started", "call.answered", "call.ended", "agent.state", "direct.removed") == []
-    assert world.store.records(CUSTOMER) == []
-    assert {row.cause for row in world.store.calls(2)} == {486, 200}
+    assert world.store.direct.records(CUSTOMER) == []
+    assert {row.cause for row in world.store.calls.newest(2)} == {486, 200}

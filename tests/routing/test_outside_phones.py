@@ -66,10 +66,10 @@ def test_it_is_no_call_of_an_agent_and_none_to_the_mobile(queue: World) -> None:
             queue.ledger.answered(leg.id, 0, (), None, queue.now)
             queue.now += 60
         queue.ledger.ended(leg.id, Ending(cause, "callee"), queue.now)
-        assert queue.store.records(MOBILE) == []
+        assert queue.store.direct.records(MOBILE) == []
     queue.commit()
-    assert [one.reason for one in queue.store.calls(9, MOBILE)] == ["on_behalf", "on_behalf"]
-    assert queue.store.records(CUSTOMER) == []
+    assert [one.reason for one in queue.store.calls.newest(9, MOBILE)] == ["on_behalf", "on_behalf"]
+    assert queue.store.direct.records(CUSTOMER) == []
     assert ears(queue).talks == []
     assert queue.ledger.attendance.agent_state("201") == "free"
     assert queue.reaches(MOBILE) is None
@@ -258,4 +258,4 @@ def test_after_a_restart_it_is_no_talk_of_the_mobiles_number(queue: World, world
     again.now = queue.now + 10
     assert again.ledger.restore(again.now) == 2
     again.ledger.ended(leg.id, Ending(200, "callee", dialog="x"), again.now + 30)
-    assert (ears(again).talks, again.store.records(MOBILE)) == ([], [])
+    assert (ears(again).talks, again.store.direct.records(MOBILE)) == ([], [])

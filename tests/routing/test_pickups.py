@@ -77,7 +77,7 @@ def test_pickup_out_of_a_queue(queue: World, order: str) -> None:
     ears = hangs_up(queue, call, 6)
     assert ([talk.agent for talk in ears.talks], missed(ears)) == (["202"], [])
     assert row(queue, call.id) == ("202", "pickup")
-    assert 5.9 < (queue.store.calls(1)[0].talk_s or 0) < 6.1, "the talk begins with the pickup"
+    assert 5.9 < (queue.store.calls.newest(1)[0].talk_s or 0) < 6.1, "the talk begins with the pickup"
 
 
 def test_the_confirmed_state_told_twice_is_one_pickup(queue: World) -> None:

@@ -155,7 +155,7 @@ def every(node: Whole) -> None:
 
     asyncio.run(play())
     assert node.store.well
-    stored = {row.id: row for row in node.reader.tasks(MOST_ROWS)}
+    stored = {row.id: row for row in node.reader.callbacks.tasks(MOST_ROWS)}
     assert [stored.get(row.id) for row in node.desk.open_tasks()] == [*node.desk.open_tasks()]
     node.desk.turn(NOW)
 

@@ -126,15 +126,15 @@ def test_what_was_answered_is_in_the_database(node: Node) -> None:
     """A process that is killed after its answer has kept it."""
     disk = Reader(node.path, "edge1", strict=True)
     made = node.ask("callbacks.add", customer=CUSTOMER, group="sales")
-    found = disk.task(made["id"])
+    found = disk.callbacks.task(made["id"])
     assert found is not None
     assert (found.customer, found.state) == (CUSTOMER, "open")
     node.ask("callbacks.hold", id=made["id"])
-    assert [row.state for row in disk.tasks(1)] == ["held"]
+    assert [row.state for row in disk.callbacks.tasks(1)] == ["held"]
     node.ask("dnc.add", customer="+36201111111", reason="law")
-    assert [row.customer for row in disk.barred()] == ["+36201111111"]
+    assert [row.customer for row in disk.callbacks.barred()] == ["+36201111111"]
     assert node.ask("dnc.remove", customer="+36201111111")["removed"] == 1
-    assert disk.barred() == []
+    assert disk.callbacks.barred() == []
     disk.close()
 
 

@@ -194,5 +194,5 @@ def test_one_customers_call_with_its_callback_is_one_call_and_one_callback(node:
     assert node.source.snapshot().groups["sales"].calls == 0
     assert node.source.agents()["201"].customer == CUSTOMER
     node.commit()
-    counted = node.store.counts(at("00:00"), node.now + 1)
+    counted = node.store.calls.counts(at("00:00"), node.now + 1)
     assert counted == (1, 1, 0, 0, 0, 1, 1), "and so counts the database after a restart"

@@ -72,7 +72,7 @@ class Office:
             time.sleep(0.002)
 
     def rows(self, ticket: str) -> list[Delivery]:
-        return self.store.deliveries_of(ticket)
+        return self.store.tickets.deliveries_of(ticket)
 
     def until_tried(self, ticket: str, times: int) -> None:
         self.until(lambda: self.rows(ticket)[0].tries == times)
@@ -322,7 +322,7 @@ for _ in range(int(sys.argv[3])):
     office.open(comments=2)
     print("opened", flush=True)
 deadline = time.monotonic() + 20
-while office.store.next_delivery() is not None and time.monotonic() < deadline:
+while office.store.tickets.next_delivery() is not None and time.monotonic() < deadline:
     office.loop.run()
     time.sleep(0.002)
 office.close()

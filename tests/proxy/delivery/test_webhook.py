@@ -161,15 +161,15 @@ def test_a_ticket_goes_with_its_first_comment_and_a_comment_knows_its_parent() -
     whole = a_delivery(ticket)
     store.put(Unit((task, ticket, first, second, a_delivery(ticket, channel="smtp"), whole)))
     later = a_delivery(ticket, comment=second.id)
-    parcel = pack(store, whole, "edge1")
+    parcel = pack(store.tickets, store.callbacks, whole, "edge1")
     assert parcel is not None
     assert (parcel.kind, parcel.text, parcel.reason, parcel.parent) == ("ticket", "first", "attempts", None)
     assert parcel.ticket.number == 1
-    parcel = pack(store, later, "edge1")
+    parcel = pack(store.tickets, store.callbacks, later, "edge1")
     assert parcel is not None
     assert (parcel.kind, parcel.text, parcel.parent) == ("comment", "second", whole.id)
-    assert pack(store, a_delivery(ticket, comment="gone"), "edge1") is None
-    assert pack(store, a_delivery(a_ticket()), "edge1") is None
+    assert pack(store.tickets, store.callbacks, a_delivery(ticket, comment="gone"), "edge1") is None
+    assert pack(store.tickets, store.callbacks, a_delivery(a_ticket()), "edge1") is None
 
 
 # Pauses

@@ -233,7 +233,7 @@ class Shop:
     # What is known
 
     def newest(self, customer: str = CUSTOMER, group: str | None = None) -> TaskRow | None:
-        found = self.store.tasks(1, None, customer, group)
+        found = self.store.callbacks.tasks(1, None, customer, group)
         return found[0] if found else None
 
     def task(self, customer: str = CUSTOMER, group: str | None = None) -> TaskRow:

@@ -372,7 +372,7 @@ def test_a_number_that_does_not_exist_is_not_tried_again(cause: int) -> None:
     [order] = shop.turn()
     shop.fails(order, "customer_failed", cause)
     assert (shop.task().state, shop.task().reason) == ("failed", "number")
-    assert [ticket.task for ticket in shop.store.tickets(9)] == [shop.task().id]
+    assert [ticket.task for ticket in shop.store.tickets.newest(9)] == [shop.task().id]
 
 
 def test_planned_moments_that_passed_without_a_free_agent_are_spread_anew() -> None:
@@ -395,7 +395,7 @@ def test_a_talk_ends_it_and_every_other_promise_to_them() -> None:
     shop.missed(group="support")
     [order] = shop.turn()
     shop.talks(order)
-    assert {(task.group, task.state, task.reason) for task in shop.store.tasks(9)} == \
+    assert {(task.group, task.state, task.reason) for task in shop.store.callbacks.tasks(9)} == \
         {("sales", "done", "talked"), ("support", "done", "talked")}
     row = shop.store.all_attempts[order.attempt]
     assert (row.result, row.talk_s, row.step) == ("talked", 30.0, "ended")
@@ -437,9 +437,9 @@ def test_a_ticket_on_start_gets_a_note_when_the_customer_does_not_answer() -> No
     shop.missed()
     [order] = shop.turn()
     shop.fails(order)
-    [ticket] = shop.store.tickets(9)
+    [ticket] = shop.store.tickets.newest(9)
     assert (ticket.agent, ticket.subject) == (order.agent, f"Callback {CUSTOMER}")
-    comments = shop.store.comments(ticket.id)
+    comments = shop.store.tickets.comments(ticket.id)
     assert len(comments) == 2
     assert comments[1].internal
     assert "customer no answer" in comments[1].text
@@ -447,8 +447,8 @@ def test_a_ticket_on_start_gets_a_note_when_the_customer_does_not_answer() -> No
         again = shop.until_ordered()
         assert again is not None
         shop.fails(again)
-    assert len(shop.store.tickets(9)) == 1
-    assert "not reached" in shop.store.comments(ticket.id)[-1].text
+    assert len(shop.store.tickets.newest(9)) == 1
+    assert "not reached" in shop.store.tickets.comments(ticket.id)[-1].text
 
 
 # Talks, glare and operators meanwhile
@@ -542,7 +542,7 @@ def test_a_held_task_expires_all_the_same() -> None:
     shop.desk.hold(shop.task().id, shop.now)
     shop.until(shop.now + 86_401, 3600)
     assert shop.task().state == "expired"
-    assert len(shop.store.tickets(9)) == 1
+    assert len(shop.store.tickets.newest(9)) == 1
 
 
 def test_a_conversation_of_our_own_is_judged_by_its_runner_alone() -> None:
@@ -616,7 +616,7 @@ def test_a_guard_that_stops_everything_is_told_once_and_is_the_reason_in_the_end
     assert (event["result"], event["refused"], event["attempt"]) == ("refused", "stop", None)
     shop.until(shop.now + 86_340, 3600)
     shop.until(shop.now + 60, 1)
-    assert {(row.state, row.reason) for row in shop.store.tasks(9)} == {("expired", "stop")}
+    assert {(row.state, row.reason) for row in shop.store.callbacks.tasks(9)} == {("expired", "stop")}
     assert {event["reason"] for event in shop.events("ticket.opened")} == {"guard"}
 
 
@@ -702,7 +702,7 @@ def test_the_do_not_call_list_ends_open_tasks_and_refuses_new_ones() -> None:
     shop.missed()
     assert (shop.task().state, shop.task().reason) == ("failed", "do_not_call")
     other = shop.reborn()
-    assert [row.customer for row in other.store.barred()] == [CUSTOMER]
+    assert [row.customer for row in other.store.callbacks.barred()] == [CUSTOMER]
     assert other.desk.unbar(CUSTOMER, other.now)
     other.now += 1
     other.missed()
@@ -799,12 +799,13 @@ def test_another_database_is_told_what_lives() -> None:
     to(shop, "agent")
     shop.missed(OTHER)
     shop.desk.leg(LegRow("leg 1", shop.runner.orders[0].attempt, "agent", "{}"))
-    before = shop.store.open_tasks(), shop.store.open_attempts(), shop.store.legs()
+    before = shop.store.callbacks.open_tasks(), shop.store.callbacks.open_attempts(), shop.store.callbacks.legs()
     shop.store.all_tasks.clear()
     shop.store.all_attempts.clear()
     shop.store.all_legs.clear()
     shop.store.on_anew()
-    assert (shop.store.open_tasks(), shop.store.open_attempts(), shop.store.legs()) == before
+    kept = shop.store.callbacks
+    assert (kept.open_tasks(), kept.open_attempts(), kept.legs()) == before
 
 
 def test_another_database_is_told_who_is_never_called() -> None:

@@ -48,14 +48,14 @@ def test_closed_all_through_the_window_no_attempt_but_a_ticket() -> None:
     assert tried(shop) == []
     assert (shop.task().state, shop.task().reason) == ("expired", "closed")
     assert [line.kind for line in shop.journal()] == ["missed", "queued", "closed", "ended", "ticket"]
-    assert [ticket.subject for ticket in shop.store.tickets(9)] == [f"Callback {CUSTOMER}"]
+    assert [ticket.subject for ticket in shop.store.tickets.newest(9)] == [f"Callback {CUSTOMER}"]
     assert shop.events("ticket.opened")[0]["reason"] == "closed"
 
 
 def test_closed_all_through_without_tickets_only_the_journal_says_so() -> None:
     shop = Shop(at("2026-11-28 12:00"), sales='hours = ["mon-fri 08:00-17:00"]')
     shop.missed()
-    assert shop.store.tickets(9) == []
+    assert shop.store.tickets.newest(9) == []
     assert [line.kind for line in shop.journal()] == ["missed", "queued", "closed", "ended"]
 
 
@@ -65,7 +65,7 @@ def test_a_talk_with_anyone_ends_the_tasks_of_every_group() -> None:
     shop.missed(group="support")
     shop.missed(OTHER)
     shop.talked(agent="555")
-    states = {(task.customer, task.group): (task.state, task.reason) for task in shop.store.tasks(9)}
+    states = {(task.customer, task.group): (task.state, task.reason) for task in shop.store.callbacks.tasks(9)}
     assert states == {(CUSTOMER, "sales"): ("done", "talk"), (CUSTOMER, "support"): ("done", "talk"),
                       (OTHER, "sales"): ("open", "")}
     assert [order.customer for order in shop.until(shop.now + 100)] == [OTHER]
@@ -90,7 +90,7 @@ def test_one_open_task_a_customer_and_group_another_missed_call_adds_to_it() -> 
     shop.now += 600
     shop.missed()
     shop.missed(group="support")
-    assert len(shop.store.open_tasks()) == 2
+    assert len(shop.store.callbacks.open_tasks()) == 2
     again = shop.task(group="sales")
     assert (again.id, again.missed, again.missed_at, again.expires_at) == \
         (first.id, 2, first.missed_at, first.expires_at)
@@ -101,7 +101,7 @@ def test_group_that_has_it_off_promises_nothing() -> None:
     shop = Shop(missed="", more='[group.off]\nmissed_callback = { enabled = false }')
     shop.missed(group="off")
     shop.missed(group=None)
-    assert shop.store.tasks(9) == []
+    assert shop.store.callbacks.tasks(9) == []
 
 
 def test_no_free_agent_is_no_attempt() -> None:
@@ -149,7 +149,7 @@ def test_when_all_have_declined_the_round_begins_again() -> None:
 ])
 def test_waits_for_its_responsible_then_anybody(setting: str, current: str | None, holds: str) -> None:
     shop = Shop(missed=f'{setting}\nresponsible_wait = "5m"')
-    shop.store.last_talk = lambda customer, min_talk: ("202", 1.0)  # type: ignore[method-assign]
+    shop.store.calls.last_talk = lambda customer, min_talk: ("202", 1.0)  # type: ignore[method-assign]
     shop.floor.states["202"] = "busy"
     if current is None:
         shop.missed()
@@ -163,7 +163,7 @@ def test_waits_for_its_responsible_then_anybody(setting: str, current: str | Non
     assert (task.responsible, task.responsible_since) == (holds, due)
     assert task.released_at == pytest.approx(due + 300, abs=1)
     assert [line.agent for line in shop.journal("released")] == [holds]
-    assert shop.store.released_counts(0) == {holds: 1}
+    assert shop.store.callbacks.released_counts(0) == {holds: 1}
     assert [event["responsible"] for event in shop.events("callback.released")] == [holds]
 
 
@@ -290,7 +290,7 @@ def test_as_a_ticket() -> None:
     shop = Shop(more=campaign("as_ticket = true", 'ticket_subject = "Ring %number%"'))
     shop.missed()
     assert shop.until(shop.now + 3600) == []
-    assert [ticket.subject for ticket in shop.store.tickets(9)] == [f"Ring {CUSTOMER}"]
+    assert [ticket.subject for ticket in shop.store.tickets.newest(9)] == [f"Ring {CUSTOMER}"]
     assert (shop.task().state, shop.task().reason) == ("done", "ticket")
 
 
@@ -308,7 +308,7 @@ def test_a_group_that_calls_nobody_back_opens_a_ticket_for_a_missed_caller() -> 
             shop.missed()
             shop.wait(60)
         assert shop.until(shop.now + 3600) == []
-        assert [ticket.subject for ticket in shop.store.tickets(9)] == subjects
+        assert [ticket.subject for ticket in shop.store.tickets.newest(9)] == subjects
         if subjects:
             assert (shop.task().state, shop.task().reason) == ("done", "ticket")
             assert [event["reason"] for event in shop.events("ticket.opened")] == ["missed", "missed"]
@@ -318,14 +318,14 @@ def test_a_group_that_calls_back_opens_no_ticket_beside() -> None:
     shop = Shop(sales='on_missed = "ticket"')
     shop.missed()
     assert len(shop.turn()) == 1
-    assert shop.store.tickets(9) == []
+    assert shop.store.tickets.newest(9) == []
 
 
 def test_callers_whom_the_flood_guard_turns_away_get_no_ticket_either() -> None:
     shop = Shop(text=called_by_nobody(sales='on_missed = "ticket"', guard="tasks_per_hour = 3"))
     for number in range(5):
         shop.missed(f"+3620111111{number}")
-    assert len(shop.store.tickets(9)) == 3
+    assert len(shop.store.tickets.newest(9)) == 3
 
 
 @pytest.mark.parametrize(("order", "expected"), [("oldest", ["1", "2", "3"]), ("newest", ["3", "2", "1"])])

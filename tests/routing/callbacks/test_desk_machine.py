@@ -88,7 +88,7 @@ class Machine(RuleBasedStateMachine):
     def missed(self, customer: str, group: str) -> None:
         self.oracle.happened += 1
         self.shop.missed(customer, group)
-        for task in self.shop.store.open_tasks():
+        for task in self.shop.store.callbacks.open_tasks():
             self.oracle.born.setdefault(task.id, self.oracle.happened)
         self.turn(1.0)
 
@@ -97,7 +97,7 @@ class Machine(RuleBasedStateMachine):
         self.oracle.happened += 1
         self.oracle.talked[customer] = self.oracle.happened
         self.shop.talked(customer)
-        assert not [task for task in self.shop.store.open_tasks() if task.customer == customer]
+        assert not [task for task in self.shop.store.callbacks.open_tasks() if task.customer == customer]
 
     @rule(customers=st.sets(st.sampled_from(CUSTOMERS), max_size=1))
     def calls(self, customers: set[str]) -> None:
@@ -250,7 +250,7 @@ class Machine(RuleBasedStateMachine):
         self.crashes += 1
         going, self.going = self.going, {}
         self.shop = self.shop.reborn()
-        assert self.shop.store.open_attempts() == []
+        assert self.shop.store.callbacks.open_attempts() == []
         for name in going:
             row = self.shop.store.all_attempts[name]
             assert row.result == ("talked" if going[name].step == "talked" else "crashed")
@@ -307,7 +307,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def store_and_desk_agree(self) -> None:
-        assert sorted(self.shop.store.open_tasks()) == sorted(self.shop.desk.open_tasks())
+        assert sorted(self.shop.store.callbacks.open_tasks()) == sorted(self.shop.desk.open_tasks())
 
     @invariant()
     def whoever_is_done_has_a_reason(self) -> None:
@@ -330,8 +330,8 @@ class Machine(RuleBasedStateMachine):
             for order in self.shop.turn():
                 self.shop.end(order, "agent_no_answer")
         assert self.shop.desk.open_tasks() == ()
-        assert self.shop.store.open_tasks() == []
-        assert self.shop.store.open_attempts() == []
+        assert self.shop.store.callbacks.open_tasks() == []
+        assert self.shop.store.callbacks.open_attempts() == []
         self.whoever_is_done_has_a_reason()
         for number, event in enumerate(self.shop.store.events, 1):
             check_event(event._replace(seq=number))

@@ -41,7 +41,7 @@ def test_by_hand_where_one_is_open_gives_that_one_to_whoever_is_named() -> None:
     assert shop.desk.add(CUSTOMER, "sales", shop.now, responsible="202").id == first.id
     shop.floor.states = {}
     assert [order.agent for order in shop.wait(3)] == ["202"]
-    assert len(shop.store.open_tasks()) == 1
+    assert len(shop.store.callbacks.open_tasks()) == 1
 
 
 def test_the_number_that_is_shown() -> None:
@@ -68,7 +68,7 @@ def test_what_cannot_be_done_is_said(wrong: Callable[[Desk, float], object]) -> 
     shop = Shop()
     with pytest.raises(DeskError):
         wrong(shop.desk, shop.now)
-    assert shop.store.tasks(9) == []
+    assert shop.store.callbacks.tasks(9) == []
 
 
 def test_call_now_goes_before_all_others() -> None:

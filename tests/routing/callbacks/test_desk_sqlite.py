@@ -87,11 +87,11 @@ def test_from_the_missed_call_to_the_talk(nodes: Callable[[], Node]) -> None:
         assert node.step(order, step)
     node.desk.ended(order.attempt, Outcome("talked", 200, talk_s=30.0), node.now)
     node.commit()
-    [row] = node.store.tasks(9)
+    [row] = node.store.callbacks.tasks(9)
     assert (row.state, row.reason, row.attempts) == ("done", "talked", 1)
-    assert [line.kind for line in node.store.journal(row.id)] == [
+    assert [line.kind for line in node.store.callbacks.journal(row.id)] == [
         "missed", "queued", "due", "assigned", "agent", "accepted", "attempt", "answered", "ended", "result"]
-    assert node.store.open_attempts() == []
+    assert node.store.callbacks.open_attempts() == []
 
 
 @pytest.mark.parametrize(("step", "counted"), [("agent", 0), ("accepted", 0), ("customer", 1), ("answered", 1)])
@@ -109,7 +109,7 @@ def test_a_restart_in_the_middle(nodes: Callable[[], Node], step: Step, counted:
     given = again.turn()
     assert [leg.call for leg in again.recovered] == ["leg 1"]
     assert [(other.customer, other.serial) for other in given] == ([] if counted else [(CUSTOMER, 2)])
-    [row] = again.store.open_tasks()
+    [row] = again.store.callbacks.open_tasks()
     assert row.attempts == counted
 
 
@@ -125,7 +125,7 @@ def test_an_agent_who_hangs_up_before_the_dialling_is_written_costs_no_attempt(n
     node.loop.until(lambda: answers)
     assert answers == [False], "nothing was sent"
     node.commit()
-    [row], [attempt] = node.store.open_tasks(), node.store.attempts_of(order.task)
+    [row], [attempt] = node.store.callbacks.open_tasks(), node.store.callbacks.attempts_of(order.task)
     assert (row.attempts, attempt.customer_at, attempt.result) == (0, None, "agent_left")
     node.now += 60
     assert [other.serial for other in node.turn()] == [2]

@@ -26,7 +26,7 @@ def test_shorter_hours_move_what_waits_into_them() -> None:
     assert planned(shop) == ("Mon 15:00", "Tue 12:00"), "nine open hours"
     [line] = shop.journal("replanned")
     assert (clock(line.data["due_at"]), clock(line.data["expires_at"])) == ("Mon 15:00", "Tue 12:00")
-    assert shop.store.open_tasks() == [shop.task()], "it is kept"
+    assert shop.store.callbacks.open_tasks() == [shop.task()], "it is kept"
     assert shop.task().attempts == 1
 
 
@@ -94,8 +94,8 @@ def test_a_longer_window_saves_who_would_be_over_in_this_very_turn() -> None:
     shop.now += 3600
     shop.policy(missed='window = "2h"')
     shop.until(shop.now + 10, 1.0)
-    assert {row.state for row in shop.store.tasks(999)} == {"open"}
-    assert {clock(row.expires_at) for row in shop.store.tasks(999)} == {"Mon 14:00"}
+    assert {row.state for row in shop.store.callbacks.tasks(999)} == {"open"}
+    assert {clock(row.expires_at) for row in shop.store.callbacks.tasks(999)} == {"Mon 14:00"}
 
 
 def test_more_attempts_and_fewer() -> None:
@@ -200,7 +200,7 @@ def test_one_promise_is_kept_where_the_other_group_has_one_for_them_already() ->
     shop.text = shop.text.replace('group = "sales"', 'group = "support"')
     shop.renew()
     shop.turn()
-    assert {(row.group, row.state, row.reason) for row in shop.store.tasks(9)} == {
+    assert {(row.group, row.state, row.reason) for row in shop.store.callbacks.tasks(9)} == {
         ("sales", "cancelled", "group"), ("support", "open", "")}
 
 

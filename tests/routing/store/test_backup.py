@@ -190,10 +190,10 @@ def test_who_would_be_harmed_by_what_is_old(worlds: Worlds, tmp_path: Path) -> N
     told = backup.restore(file, world.path, BEGIN + 100)
     assert (told.barred, told.ended, told.forgotten, told.open_tasks) == (1, 1, 1, 1)
     again = worlds()
-    (open_task,) = again.store.open_tasks()
+    (open_task,) = again.store.callbacks.open_tasks()
     assert (open_task.id, open_task.attempts, open_task.due_at) == (kept.id, 1, BEGIN + 600)
-    assert [row.customer for row in again.store.barred()] == [number(4)]
-    assert {past.customer for past in again.store.attempts_since(BEGIN)} == {number(1), number(2)}
+    assert [row.customer for row in again.store.callbacks.barred()] == [number(4)]
+    assert {past.customer for past in again.store.callbacks.attempts_since(BEGIN)} == {number(1), number(2)}
 
 
 def test_held_where_that_is_asked_for(worlds: Worlds, tmp_path: Path) -> None:

@@ -53,20 +53,20 @@ def test_a_task_comes_back_as_it_was_put(engine: Engine) -> None:
     task = a_task(campaign="10001", declined=("201", "202"), options={"note": "Zoë", "preview": 2.5}, due_at=None,
                   responsible_kind="last_talk", responsible="201", responsible_since=BEGIN + 1.25)
     engine.put(tasks=(task,))
-    assert engine.store.task(task.id) == task
-    assert engine.store.open_tasks() == [task]
+    assert engine.store.callbacks.task(task.id) == task
+    assert engine.store.callbacks.open_tasks() == [task]
     changed = task._replace(state="done", reason="talked", ended_at=BEGIN + 9, declined=(), options={}, missed=3)
     engine.put(tasks=(task._replace(missed=2), changed))
-    assert engine.store.task(task.id) == changed
-    assert engine.store.open_tasks() == []
-    assert engine.store.task("none") is None
+    assert engine.store.callbacks.task(task.id) == changed
+    assert engine.store.callbacks.open_tasks() == []
+    assert engine.store.callbacks.task("none") is None
 
 
 def test_open_tasks_are_those_open_or_held_oldest_first(engine: Engine) -> None:
     tasks = [a_task(customer=f"+3620000000{index}", created_at=BEGIN + index, state=state)
              for index, state in enumerate(("held", "done", "open", "failed", "expired", "cancelled"))]
     engine.put(tasks=tuple(reversed(tasks)))
-    assert engine.store.open_tasks() == [tasks[0], tasks[2]]
+    assert engine.store.callbacks.open_tasks() == [tasks[0], tasks[2]]
 
 
 def test_tasks_newest_first_of_one_state_customer_and_group(engine: Engine) -> None:
@@ -77,7 +77,7 @@ def test_tasks_newest_first_of_one_state_customer_and_group(engine: Engine) -> N
     engine.put(tasks=tuple(tasks))
 
     def found(limit: int = 9, **filters: Any) -> list[int]:
-        return [tasks.index(task) for task in engine.store.tasks(limit, **filters)]
+        return [tasks.index(task) for task in engine.store.callbacks.tasks(limit, **filters)]
 
     assert found() == [4, 3, 2, 1, 0]
     assert found(2) == [4, 3]
@@ -90,7 +90,7 @@ def test_one_ends_and_the_next_begins_in_one_unit_in_whatever_order(engine: Engi
     first, second = a_task(), a_task()
     engine.put(tasks=(first,))
     engine.put(tasks=(second, first._replace(state="done")))
-    assert engine.store.open_tasks() == [second]
+    assert engine.store.callbacks.open_tasks() == [second]
 
 
 def test_units_joined_are_one() -> None:
@@ -116,8 +116,8 @@ def test_a_claim_writes_the_attempt_and_its_unit(engine: Engine) -> None:
     attempt = an_attempt(task)
     event = Event("callback.assigned", BEGIN, name(), {}, "edge1")
     assert engine.claim(attempt, Unit((event, a_line(task.id, "assigned", "201"))))
-    assert engine.store.open_attempts() == engine.store.attempts_of(task.id) == [attempt]
-    assert [line.kind for line in engine.store.journal(task.id)] == ["assigned"]
+    assert engine.store.callbacks.open_attempts() == engine.store.callbacks.attempts_of(task.id) == [attempt]
+    assert [line.kind for line in engine.store.callbacks.journal(task.id)] == ["assigned"]
     assert [event.kind for event in engine.events()] == ["callback.assigned"]
 
 
@@ -129,9 +129,9 @@ def test_no_claim_of_a_task_that_is_not_open_and_nothing_of_its_unit(engine: Eng
     event = Event("callback.assigned", BEGIN, name(), {}, "edge1")
     unit = Unit((event, task._replace(missed=9), a_line(task.id, "assigned")))
     assert not engine.claim(an_attempt(task), unit)
-    assert engine.store.open_attempts() == []
-    assert engine.store.journal(task.id) == []
-    assert engine.store.task(task.id) == (None if state is None else task)
+    assert engine.store.callbacks.open_attempts() == []
+    assert engine.store.callbacks.journal(task.id) == []
+    assert engine.store.callbacks.task(task.id) == (None if state is None else task)
     assert engine.events() == []
 
 
@@ -154,27 +154,28 @@ def test_attempts_in_order_and_those_that_dialled(engine: Engine) -> None:
     attempts = [an_attempt(task, serial=serial, customer_at=at, ended_at=BEGIN + 500, result="customer_busy", cause=486,
                            talk_s=None) for serial, at in ((2, BEGIN + 60), (1, BEGIN), (3, None))]
     engine.put(attempts=tuple(attempts))
-    assert engine.store.attempts_of(task.id) == [attempts[1], attempts[0], attempts[2]]
-    assert engine.store.attempts_since(BEGIN) == [PastAttempt(CUSTOMER, BEGIN), PastAttempt(CUSTOMER, BEGIN + 60)]
-    assert engine.store.attempts_since(BEGIN + 0.5) == [PastAttempt(CUSTOMER, BEGIN + 60)]
-    assert engine.store.open_attempts() == []
+    assert engine.store.callbacks.attempts_of(task.id) == [attempts[1], attempts[0], attempts[2]]
+    assert engine.store.callbacks.attempts_since(BEGIN) == [
+        PastAttempt(CUSTOMER, BEGIN), PastAttempt(CUSTOMER, BEGIN + 60)]
+    assert engine.store.callbacks.attempts_since(BEGIN + 0.5) == [PastAttempt(CUSTOMER, BEGIN + 60)]
+    assert engine.store.callbacks.open_attempts() == []
 
 
 def test_when_tasks_were_made(engine: Engine) -> None:
     made = [a_task(created_at=BEGIN + seconds, id=uuid7(BEGIN + seconds, os.urandom), customer=f"+3620123456{serial}")
             for serial, seconds in enumerate((0, 60, 120))]
     engine.put(tasks=tuple(made))
-    assert sorted(engine.store.tasks_since(BEGIN + 30)) == [BEGIN + 60, BEGIN + 120]
-    assert engine.store.tasks_since(BEGIN + 121) == []
+    assert sorted(engine.store.callbacks.tasks_since(BEGIN + 30)) == [BEGIN + 60, BEGIN + 120]
+    assert engine.store.callbacks.tasks_since(BEGIN + 121) == []
 
 
 def test_legs_come_change_and_go(engine: Engine) -> None:
     legs = [LegRow("a", "attempt", "agent", '{"x":1}'), LegRow("b", "attempt", "customer", "{}")]
     engine.put(legs=tuple(legs))
     engine.put(legs=(legs[0]._replace(memory='{"x":2}'),), legs_gone=("b", "unknown"))
-    assert engine.store.legs() == [legs[0]._replace(memory='{"x":2}')]
+    assert engine.store.callbacks.legs() == [legs[0]._replace(memory='{"x":2}')]
     engine.put(legs=(legs[1],), legs_gone=("b",))
-    assert len(engine.store.legs()) == 1, "what is gone is gone, also where it came in the same unit"
+    assert len(engine.store.callbacks.legs()) == 1, "what is gone is gone, also where it came in the same unit"
 
 
 # Journal and KPI
@@ -187,9 +188,9 @@ def test_the_journal_keeps_its_order_and_counts_who_let_wait(engine: Engine) -> 
              a_line(task.id, "released", "201", BEGIN + 20), a_line(task.id, "released", None, BEGIN + 30)]
     engine.put(journal=tuple(lines[:3]))
     engine.put(journal=(*lines[3:], a_line("another", "missed")))
-    assert engine.store.journal(task.id) == lines
-    assert engine.store.released_counts(BEGIN + 6) == {"201": 2}
-    assert engine.store.released_counts(BEGIN) == {"201": 2, "202": 1}
+    assert engine.store.callbacks.journal(task.id) == lines
+    assert engine.store.callbacks.released_counts(BEGIN + 6) == {"201": 2}
+    assert engine.store.callbacks.released_counts(BEGIN) == {"201": 2, "202": 1}
 
 
 # Tickets
@@ -201,24 +202,25 @@ def test_tickets_are_numbered_when_they_are_stored(engine: Engine) -> None:
     engine.put(tickets=(tickets[0],))
     engine.put(tickets=tuple(tickets[1:]), events=(opened, opened._replace(id=name(), data={"ticket": "strange"})))
     numbered = [ticket._replace(number=number) for number, ticket in enumerate(tickets, 1)]
-    assert engine.store.tickets(9) == numbered[::-1]
-    assert engine.store.tickets(1) == numbered[2:]
-    assert engine.store.tickets(9, state="open") == [numbered[1], numbered[0]]
-    assert engine.store.tickets(9, customer=OTHER) == [numbered[1]]
-    assert engine.store.ticket(2) == engine.store.ticket("2") == engine.store.ticket(tickets[1].id) == numbered[1]
-    assert engine.store.ticket(4) is None
-    assert engine.store.ticket("no such") is None
+    assert engine.store.tickets.newest(9) == numbered[::-1]
+    assert engine.store.tickets.newest(1) == numbered[2:]
+    assert engine.store.tickets.newest(9, state="open") == [numbered[1], numbered[0]]
+    assert engine.store.tickets.newest(9, customer=OTHER) == [numbered[1]]
+    one = engine.store.tickets.one
+    assert one(2) == one("2") == one(tickets[1].id) == numbered[1]
+    assert engine.store.tickets.one(4) is None
+    assert engine.store.tickets.one("no such") is None
     assert engine.events()[0].data == {"ticket": tickets[1].id, "subject": "x", TICKET_NUMBER: 2}
     assert engine.events()[1].data == {"ticket": "strange"}
     engine.put(tickets=(tickets[1]._replace(state="closed", number=77),))
-    assert engine.store.ticket(2) == numbered[1]._replace(state="closed"), "a number never changes"
+    assert engine.store.tickets.one(2) == numbered[1]._replace(state="closed"), "a number never changes"
 
 
 def test_comments_as_they_were_written(engine: Engine) -> None:
     ticket = a_ticket()
     comments = [a_comment(ticket, "one"), a_comment(ticket, "two", internal=False), a_comment(ticket, "three")]
     engine.put(tickets=(ticket,), comments=(*comments, a_comment(a_ticket())))
-    assert engine.store.comments(ticket.id) == comments
+    assert engine.store.tickets.comments(ticket.id) == comments
 
 
 def test_deliveries_of_one_ticket_and_channel_keep_their_order(engine: Engine) -> None:
@@ -226,20 +228,20 @@ def test_deliveries_of_one_ticket_and_channel_keep_their_order(engine: Engine) -
     first, second = a_delivery(ticket, next_at=BEGIN + 5), a_delivery(ticket, comment="c", next_at=BEGIN)
     mail, third = a_delivery(ticket, channel="smtp", next_at=BEGIN + 1), a_delivery(other, next_at=BEGIN + 2)
     engine.put(deliveries=(first, second, mail, third))
-    assert engine.store.deliveries_of(ticket.id) == [first, second, mail]
-    assert engine.store.deliveries_due(BEGIN + 1, 9) == [mail], "what comes later waits for what came first"
-    assert engine.store.deliveries_due(BEGIN + 9, 9) == [mail, third, first]
-    assert engine.store.deliveries_due(BEGIN + 9, 1) == [mail]
-    assert engine.store.deliveries_due(BEGIN + 9, 9, "webhook") == [third, first]
-    assert engine.store.deliveries_due(BEGIN + 9, 9, "smtp") == [mail]
-    assert engine.store.next_delivery() == BEGIN + 1
-    assert engine.store.next_delivery("webhook") == BEGIN + 2
+    assert engine.store.tickets.deliveries_of(ticket.id) == [first, second, mail]
+    assert engine.store.tickets.deliveries_due(BEGIN + 1, 9) == [mail], "what comes later waits for what came first"
+    assert engine.store.tickets.deliveries_due(BEGIN + 9, 9) == [mail, third, first]
+    assert engine.store.tickets.deliveries_due(BEGIN + 9, 1) == [mail]
+    assert engine.store.tickets.deliveries_due(BEGIN + 9, 9, "webhook") == [third, first]
+    assert engine.store.tickets.deliveries_due(BEGIN + 9, 9, "smtp") == [mail]
+    assert engine.store.tickets.next_delivery() == BEGIN + 1
+    assert engine.store.tickets.next_delivery("webhook") == BEGIN + 2
     engine.put(deliveries=(first._replace(next_at=None, delivered_at=BEGIN + 6, tries=1),))
-    assert engine.store.deliveries_due(BEGIN, 9) == [second]
+    assert engine.store.tickets.deliveries_due(BEGIN, 9) == [second]
     done = [each._replace(next_at=None) for each in (second, mail, third)]
     engine.put(deliveries=tuple(done))
-    assert engine.store.deliveries_due(BEGIN + 9, 9) == []
-    assert engine.store.next_delivery() is None
+    assert engine.store.tickets.deliveries_due(BEGIN + 9, 9) == []
+    assert engine.store.tickets.next_delivery() is None
 
 
 # Do not call
@@ -248,11 +250,11 @@ def test_deliveries_of_one_ticket_and_channel_keep_their_order(engine: Engine) -
 def test_barred_and_unbarred(engine: Engine) -> None:
     old, new = Barred(CUSTOMER, BEGIN, "asked"), Barred(OTHER, BEGIN + 1, "law")
     engine.put(barred=(old, new))
-    assert engine.store.barred() == [new, old]
+    assert engine.store.callbacks.barred() == [new, old]
     engine.put(unbarred=(CUSTOMER, "+1"), barred=(new._replace(reason="law again"),))
-    assert engine.store.barred() == [new._replace(reason="law again")]
+    assert engine.store.callbacks.barred() == [new._replace(reason="law again")]
     engine.put(unbarred=(OTHER,), barred=(new,))
-    assert engine.store.barred() == [new]
+    assert engine.store.callbacks.barred() == [new]
 
 
 # The last talk
@@ -265,16 +267,16 @@ def a_call(at: float, agent: str | None, talk_s: float | None, direction: str = 
 
 
 def test_who_talked_last(engine: Engine) -> None:
-    assert engine.store.last_talk(CUSTOMER, 5.0) is None
+    assert engine.store.calls.last_talk(CUSTOMER, 5.0) is None
     engine.put(calls=(
         a_call(BEGIN, "201", 60.0), a_call(BEGIN + 10, "202", 5.0), a_call(BEGIN + 20, "203", 4.9),
         a_call(BEGIN + 30, None, 60.0), a_call(BEGIN + 40, "204", None),
         a_call(BEGIN + 50, "205", 60.0, customer=OTHER), a_call(BEGIN + 60, "206", 60.0, reason="callback"),
     ))
-    assert engine.store.last_talk(CUSTOMER, 5.0) == ("202", BEGIN + 12)
-    assert engine.store.last_talk(CUSTOMER, 5.1) == ("201", BEGIN + 2)
+    assert engine.store.calls.last_talk(CUSTOMER, 5.0) == ("202", BEGIN + 12)
+    assert engine.store.calls.last_talk(CUSTOMER, 5.1) == ("201", BEGIN + 2)
     engine.put(calls=(a_call(BEGIN + 70, "207", 60.0, "outbound", "callback"),))
-    assert engine.store.last_talk(CUSTOMER, 5.0) == ("207", BEGIN + 72), "the customer's leg of a callback is a talk"
+    assert engine.store.calls.last_talk(CUSTOMER, 5.0) == ("207", BEGIN + 72), "the customer's leg is a talk"
 
 
 # Commit
@@ -286,7 +288,7 @@ def test_commit_says_that_it_is(engine: Engine) -> None:
     engine.store.commit(Unit((task,)), said.append)
     engine.settle()
     assert said == [True]
-    assert engine.store.open_tasks() == [task]
+    assert engine.store.callbacks.open_tasks() == [task]
     assert engine.store.well
 
 
@@ -299,10 +301,10 @@ def test_broken_memory_refuses_as_a_broken_database_does() -> None:
     assert said == [False, False]
     assert not store.well
     with pytest.raises(StoreError):
-        store.open_tasks()
+        store.callbacks.open_tasks()
     store.broken = False
-    assert store.open_tasks() == [task]
-    assert store.open_attempts() == []
+    assert store.callbacks.open_tasks() == [task]
+    assert store.callbacks.open_attempts() == []
 
 
 def test_the_other_threads_reader_reads_them_too(world: World) -> None:
@@ -310,11 +312,11 @@ def test_the_other_threads_reader_reads_them_too(world: World) -> None:
     world.store.put(Unit((task, a_line(task.id), ticket)))
     world.commit()
     reader = Reader(world.path, "edge1")
-    assert reader.open_tasks() == [task]
-    assert reader.journal(task.id) == [a_line(task.id)]
-    assert reader.ticket(1) == ticket._replace(number=1)
-    assert reader.next_delivery() is None
+    assert reader.callbacks.open_tasks() == [task]
+    assert reader.callbacks.journal(task.id) == [a_line(task.id)]
+    assert reader.tickets.one(1) == ticket._replace(number=1)
+    assert reader.tickets.next_delivery() is None
     reader.close()
     strict = Reader(world.path.with_name("no such"), "edge1", strict=True)
     with pytest.raises(StoreError):
-        strict.open_tasks()
+        strict.callbacks.open_tasks()

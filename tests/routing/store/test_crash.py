@@ -57,6 +57,6 @@ def test_killed_the_moment_a_record_was_said_to_be_stored(worlds: Callable[..., 
     for name in names:
         world.ledger.ended(name, Ending(200, "caller"), world.now + 20)
     world.commit()
-    assert world.store.open_calls() == []
-    assert {row.cause for row in world.store.calls(10, CUSTOMER)} == {200, 486, 407}
+    assert world.store.calls.open() == []
+    assert {row.cause for row in world.store.calls.newest(10, CUSTOMER)} == {200, 486, 407}
     assert os.path.exists(world.path)

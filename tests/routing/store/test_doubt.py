@@ -233,14 +233,14 @@ def _works(world: World) -> None:
     def written() -> bool:
         world.loop.run()
         with contextlib.suppress(StoreError):
-            return world.store.task(task.id) == task and not world.store._writer.failing
+            return world.store.callbacks.task(task.id) == task and not world.store._writer.failing
         return False
 
     eventually(written, "the task is in the database")
     healed(world)
     world.commit()
     assert world.reaches(CUSTOMER) == "201"
-    numbers = [ticket.number for ticket in world.store.tickets(3)]
+    numbers = [ticket.number for ticket in world.store.tickets.newest(3)]
     assert len(set(numbers)) == 3
     assert "database" not in world.ledger.alarms.up()
     assert "database_unit" not in world.ledger.alarms.up()

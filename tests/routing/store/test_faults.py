@@ -101,7 +101,7 @@ def test_locked_by_another_process(world: World) -> None:
     until_healed(world)
     world.commit()
     assert stored(world.path) == {(CUSTOMER, "201"), (CUSTOMER, "202"), ("+36309999999", "202")}
-    assert [row.cause for row in world.store.calls(10)].count(486) == 3
+    assert [row.cause for row in world.store.calls.newest(10)].count(486) == 3
     assert alarms(world) == [("alarm.raised", "database"), ("alarm.cleared", "database")]
     assert world.ledger.alarms.up() == {}
 
@@ -175,7 +175,7 @@ def test_deleted_while_running_is_written_anew_with_all_it_held(world: World) ->
     assert stored(world.path) == {(CUSTOMER, "201"), (CUSTOMER, "202")}
     assert world.store.load_policy() == export_policy(world.ledger.policy)
     assert world.store.events_after(last, 1)[0].seq == last + 1
-    assert sorted(record.agent for record in world.store.records(CUSTOMER)) == ["201", "202"]
+    assert sorted(record.agent for record in world.store.direct.records(CUSTOMER)) == ["201", "202"]
 
 
 def test_deleted_with_its_folder_heals_when_the_folder_is_back(worlds: Worlds, tmp_path: Path) -> None:

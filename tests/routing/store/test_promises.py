@@ -57,7 +57,7 @@ from routing.store.sqlite import SqliteStore
 from tests.kit.told import Told
 from tests.routing.store.rows import an_attempt
 store = SqliteStore(Path(sys.argv[1]), lambda function: function(), time.time, sys.argv[2], Told())
-tasks = store.open_tasks()
+tasks = store.callbacks.open_tasks()
 said = []
 sys.stdin.readline()
 for task in tasks:
@@ -120,7 +120,7 @@ def test_trouble_refuses_and_what_was_refused_never_comes_true(world: World, mon
     world.commit()
     assert [*well, world.store.well] == [False, True]
     assert count(world.path, "attempts") == count(world.path, "journal") == 0
-    assert world.store.task(task.id) == task._replace(missed=5)
+    assert world.store.callbacks.task(task.id) == task._replace(missed=5)
     world.store.claim(an_attempt(task), Unit(), said.append)
     world.commit()
     assert said[-1]
@@ -179,8 +179,8 @@ def test_a_hanging_disk_is_a_no_in_time(world: World, monkeypatch: pytest.Monkey
     gate.set()
     world.commit()
     assert said == [False, False], "told once"
-    assert world.store.open_attempts() == []
-    assert world.store.attempts_of(other.id) == []
+    assert world.store.callbacks.open_attempts() == []
+    assert world.store.callbacks.attempts_of(other.id) == []
 
 
 def test_a_promise_that_cannot_be_written_is_refused(world: World) -> None:
@@ -227,7 +227,7 @@ def test_a_promise_given_is_the_last_to_be_crowded_out(world: World, monkeypatch
         assert ("alarm.raised", "database_queue") in alarms(world)
     until_healed(world)
     world.commit()
-    assert {row.group for row in world.store.open_tasks()} == {"sales", "care"}
+    assert {row.group for row in world.store.callbacks.open_tasks()} == {"sales", "care"}
     world.alarms.clear()
     with held(world.path):
         world.store.put(Unit())
@@ -237,20 +237,20 @@ def test_a_promise_given_is_the_last_to_be_crowded_out(world: World, monkeypatch
         assert len(world.store._writer) <= 20
     until_healed(world)
     world.commit()
-    assert world.store.tasks(1, customer="+36300000039") != []
+    assert world.store.callbacks.tasks(1, customer="+36300000039") != []
 
 
 def test_a_bad_task_costs_no_call(world: World) -> None:
     """A fault in what callbacks put must not lose the entry of the call that it came with."""
     world.dial("201")
     world.commit()
-    row = world.store.calls(1)[0]._replace(cause=599)
+    row = world.store.calls.newest(1)[0]._replace(cause=599)
     kept, lost = event("call.ended"), event("callback.queued")
     world.events.clear()
     world.store.put(Unit((row, kept, lost, a_task(), a_task())))
     world.commit()
-    assert world.store.calls(1) == [row]
-    assert world.store.open_tasks() == []
+    assert world.store.calls.newest(1) == [row]
+    assert world.store.callbacks.open_tasks() == []
     assert [told.kind for told in world.events if told.kind != "alarm.raised"] == ["call.ended"]
     assert any(told.data["alarm"] == "database_unit" for told in world.alarms)
 
@@ -268,7 +268,7 @@ def test_a_new_database_in_its_place_is_told(world: World) -> None:
         os.unlink(f"{world.path}{companion}")
     world.commit()
     assert told == [], "a deleted one is written anew with all it held"
-    assert len(world.store.open_tasks()) == 1
+    assert len(world.store.callbacks.open_tasks()) == 1
     world.store._database.ready().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with open(world.path, "r+b") as file:
         file.write(b"\xff" * world.path.stat().st_size)
@@ -290,11 +290,11 @@ def test_an_old_database_gets_the_tables_and_keeps_its_rows(worlds: Callable[...
         old.apply(Database(db, execute_plugins=False))
         db.execute("INSERT INTO direct VALUES (?,'201',1,0,0,2e9)", (CUSTOMER,))
     world = worlds()
-    assert [record.agent for record in world.store.records(CUSTOMER)] == ["201"]
+    assert [record.agent for record in world.store.direct.records(CUSTOMER)] == ["201"]
     task = a_task()
     world.store.put(Unit((task,)))
     world.commit()
-    assert world.store.open_tasks() == [task]
+    assert world.store.callbacks.open_tasks() == [task]
 
 
 def test_the_do_not_call_list_is_written_as_numbers_are_read_now(
@@ -312,7 +312,7 @@ def test_the_do_not_call_list_is_written_as_numbers_are_read_now(
         old.apply(Database(db, execute_plugins=False))
         for number, customer in enumerate(("+480221234567", "+5215512345678", "+525512345678", CUSTOMER, "no number")):
             db.execute("INSERT INTO do_not_call VALUES (?,?,'')", (customer, float(number)))
-    assert {(row.customer, row.added_at) for row in worlds().store.barred()} == {
+    assert {(row.customer, row.added_at) for row in worlds().store.callbacks.barred()} == {
         ("+48221234567", 0.0), ("+525512345678", 2.0), (CUSTOMER, 3.0), ("no number", 4.0)}
 
 
@@ -349,9 +349,9 @@ def test_killed_the_moment_a_claim_was_granted(worlds: Callable[..., World], tmp
     world = worlds()
     store = world.store
     assert said[1] == "True"
-    assert [attempt.id for attempt in store.open_attempts()] == [said[0]]
-    task = store.open_tasks()[0]
-    assert [line.kind for line in store.journal(task.id)] == ["assigned"]
+    assert [attempt.id for attempt in store.callbacks.open_attempts()] == [said[0]]
+    task = store.callbacks.open_tasks()[0]
+    assert [line.kind for line in store.callbacks.journal(task.id)] == ["assigned"]
     again: list[bool] = []
     store.claim(an_attempt(task), Unit(), again.append)
     world.commit()

@@ -62,17 +62,17 @@ def test_calls_go_so_long_after_their_end(engine: Engine) -> None:
     young = a_call(LATE, LATE + 60, "202")
     engine.put(calls=(old, edge, long, running, young))
     assert forget(engine) == Forgotten(calls=1)
-    assert {row.id for row in engine.store.calls(10)} == {edge.id, long.id, running.id, young.id}
-    assert [row.id for row in engine.store.open_calls()] == [running.id]
+    assert {row.id for row in engine.store.calls.newest(10)} == {edge.id, long.id, running.id, young.id}
+    assert [row.id for row in engine.store.calls.open()] == [running.id]
     assert forget(engine, BEFORE + 1).calls == 1
 
 
 def test_who_talked_last_is_known_from_what_is_younger(engine: Engine) -> None:
     engine.put(calls=(a_call(OLD, OLD + 60, "201"), a_call(LATE, LATE + 60, "202")))
     forget(engine)
-    assert engine.store.last_talk(CUSTOMER, 5.0) == ("202", LATE)
+    assert engine.store.calls.last_talk(CUSTOMER, 5.0) == ("202", LATE)
     forget(engine, LATE + DAY)
-    assert engine.store.last_talk(CUSTOMER, 5.0) is None
+    assert engine.store.calls.last_talk(CUSTOMER, 5.0) is None
 
 
 def test_a_task_goes_with_its_attempts_and_its_journal(engine: Engine) -> None:
@@ -81,11 +81,12 @@ def test_a_task_goes_with_its_attempts_and_its_journal(engine: Engine) -> None:
         engine.put(tasks=(each,), journal=(a_line(each.id), a_line(each.id, "ended")), attempts=(
             an_attempt(each, ended_at=each.ended_at, customer_at=each.ended_at), an_attempt(each, ended_at=OLD)))
     assert forget(engine) == Forgotten(tasks=1)
-    assert (engine.store.task(task.id), engine.store.journal(task.id), engine.store.attempts_of(task.id)) == (
+    kept = engine.store.callbacks
+    assert (kept.task(task.id), kept.journal(task.id), kept.attempts_of(task.id)) == (
         None, [], [])
-    assert engine.store.task(young.id) == young
-    assert (len(engine.store.journal(young.id)), len(engine.store.attempts_of(young.id))) == (2, 2)
-    assert [past.at for past in engine.store.attempts_since(0.0)] == [LATE]
+    assert engine.store.callbacks.task(young.id) == young
+    assert (len(engine.store.callbacks.journal(young.id)), len(engine.store.callbacks.attempts_of(young.id))) == (2, 2)
+    assert [past.at for past in engine.store.callbacks.attempts_since(0.0)] == [LATE]
 
 
 @pytest.mark.parametrize("state", ["open", "held"])
@@ -94,8 +95,8 @@ def test_what_is_promised_stays_however_old(engine: Engine, state: Any) -> None:
     strange = a_task(created_at=OLD, state=state, ended_at=OLD, group="support")
     engine.put(tasks=(task, strange), journal=(a_line(task.id),))
     assert forget(engine) == Forgotten()
-    assert len(engine.store.open_tasks()) == 2
-    assert engine.store.journal(task.id)
+    assert len(engine.store.callbacks.open_tasks()) == 2
+    assert engine.store.callbacks.journal(task.id)
 
 
 @pytest.mark.parametrize("at", [None, LATE])
@@ -103,7 +104,7 @@ def test_a_task_stays_for_an_attempt_that_ended_later(engine: Engine, at: float 
     task = ended()
     engine.put(tasks=(task,), attempts=(an_attempt(task, ended_at=at),))
     assert forget(engine) == Forgotten()
-    assert len(engine.store.attempts_of(task.id)) == 1
+    assert len(engine.store.callbacks.attempts_of(task.id)) == 1
 
 
 def test_a_ticket_goes_with_its_comments_and_deliveries(engine: Engine) -> None:
@@ -112,7 +113,8 @@ def test_a_ticket_goes_with_its_comments_and_deliveries(engine: Engine) -> None:
     sent = a_delivery(ticket, next_at=None, delivered_at=OLD)
     engine.put(tickets=(ticket,), comments=(comment,), deliveries=(sent,))
     assert forget(engine) == Forgotten(tickets=1)
-    assert (engine.store.ticket(ticket.id), engine.store.comments(ticket.id), engine.store.deliveries_of(ticket.id)) \
+    kept = engine.store.tickets
+    assert (kept.one(ticket.id), kept.comments(ticket.id), kept.deliveries_of(ticket.id)) \
         == (None, [], [])
 
 
@@ -123,16 +125,16 @@ def test_tickets_that_stay(engine: Engine) -> None:
         a_delivery(waiting, next_at=None, delivered_at=OLD), a_delivery(waiting, next_at=OLD),
         a_delivery(open_one, next_at=None, delivered_at=OLD)), comments=(a_comment(spoken)._replace(at=LATE),))
     assert forget(engine) == Forgotten()
-    assert len(engine.store.tickets(10)) == 4
-    assert engine.store.task(task.id) is not None, "the delivery tells how it ended"
-    assert [len(engine.store.deliveries_of(ticket.id)) for ticket in (waiting, open_one)] == [2, 1]
+    assert len(engine.store.tickets.newest(10)) == 4
+    assert engine.store.callbacks.task(task.id) is not None, "the delivery tells how it ended"
+    assert [len(engine.store.tickets.deliveries_of(ticket.id)) for ticket in (waiting, open_one)] == [2, 1]
 
 
 def test_no_ticket_number_is_given_twice(engine: Engine) -> None:
     engine.put(tickets=(closed(), closed()))
     assert forget(engine).tickets == 2
     engine.put(tickets=(after := a_ticket(),))
-    found = engine.store.ticket(after.id)
+    found = engine.store.tickets.one(after.id)
     assert found is not None
     assert found.number == 3
 

@@ -169,7 +169,7 @@ def test_what_was_removed_does_not_come_back(worlds: Worlds) -> None:
     world = worlds()
     before = fill(world)
     world.store.put(Unit((*(Unbar(number(index)) for index in range(0, ROWS, 2)),)))
-    world.store.put(Unit((*(RemoveRecord(world.store.records(number(index))[0]) for index in range(ROWS)),)))
+    world.store.put(Unit((*(RemoveRecord(world.store.direct.records(number(index))[0]) for index in range(ROWS)),)))
     world.commit()
     world.close()
     spoil(world.path, [1])
@@ -208,8 +208,8 @@ def test_a_running_store_heals_and_says_what_was_lost(worlds: Worlds, tmp_path: 
     assert f"do_not_call {before['do_not_call']}" in text
     (aside,) = tmp_path.glob("boomerang.db.broken-*Z")
     assert str(aside) in text
-    assert len(world.store.open_tasks()) == before["tasks"]
-    assert len(world.store.barred()) == before["do_not_call"]
+    assert len(world.store.callbacks.open_tasks()) == before["tasks"]
+    assert len(world.store.callbacks.barred()) == before["do_not_call"]
     world.close()
 
     again = worlds()  # the alarm stands over a restart, until somebody takes it down
@@ -235,9 +235,9 @@ def test_a_broken_file_is_salvaged_at_the_start(worlds: Worlds, tmp_path: Path) 
         world.store.put(Unit((call(index),)))
     world.loop.until(lambda: set(world.ledger.alarms.up()) == {LOSS})
     world.commit()
-    assert len(world.store.calls(3 * ROWS)) == ROWS + before["calls"] - pages[page]
+    assert len(world.store.calls.newest(3 * ROWS)) == ROWS + before["calls"] - pages[page]
     assert "rows lost: calls " in world.ledger.alarms.up()[LOSS]
-    assert len(world.store.open_tasks()) == before["tasks"]
+    assert len(world.store.callbacks.open_tasks()) == before["tasks"]
 
 
 def test_a_row_that_was_garbled_hides_no_other(worlds: Worlds, tmp_path: Path) -> None:
@@ -250,9 +250,9 @@ def test_a_row_that_was_garbled_hides_no_other(worlds: Worlds, tmp_path: Path) -
         db.commit()
     world = worlds()
     with pytest.raises(StoreError):
-        world.store.open_tasks()
+        world.store.callbacks.open_tasks()
     world.loop.until(lambda: set(world.ledger.alarms.up()) == {LOSS})
-    assert len(world.store.open_tasks()) == before["tasks"] - 1
+    assert len(world.store.callbacks.open_tasks()) == before["tasks"] - 1
     assert "rows lost: tasks 1;" in world.ledger.alarms.up()[LOSS]
 
 

@@ -40,16 +40,16 @@ def test_both_engines_fit_the_interface(world: World) -> None:
 
 def test_a_record_is_seen_the_moment_it_was_put(world: World) -> None:
     world.store.put(Unit((record("201"), record("202"))))
-    assert world.store.records(CUSTOMER) == [record("201"), record("202")]
+    assert world.store.direct.records(CUSTOMER) == [record("201"), record("202")]
     world.commit()
     assert not world.store._overlay
     world.store.put(Unit((record("201", touched=BEGIN + 1), RemoveRecord(record("202")))))
-    assert world.store.records(CUSTOMER) == [record("201", touched=BEGIN + 1)]
-    assert world.store.record(CUSTOMER, "202") is None
-    assert world.store.record(CUSTOMER, "201") == record("201", touched=BEGIN + 1)
+    assert world.store.direct.records(CUSTOMER) == [record("201", touched=BEGIN + 1)]
+    assert world.store.direct.record(CUSTOMER, "202") is None
+    assert world.store.direct.record(CUSTOMER, "201") == record("201", touched=BEGIN + 1)
     world.commit()
     assert not world.store._overlay
-    assert world.store.records(CUSTOMER) == [record("201", touched=BEGIN + 1)]
+    assert world.store.direct.records(CUSTOMER) == [record("201", touched=BEGIN + 1)]
 
 
 def test_a_later_change_stays_in_sight_when_an_earlier_one_is_committed(world: World) -> None:
@@ -61,21 +61,21 @@ def test_a_later_change_stays_in_sight_when_an_earlier_one_is_committed(world: W
         assert time.monotonic() < deadline
     world.store.put(Unit((RemoveRecord(record()),)))
     world.loop.until(lambda: done)
-    assert world.store.records(CUSTOMER) == []
+    assert world.store.direct.records(CUSTOMER) == []
     world.commit()
-    assert world.store.records(CUSTOMER) == []
+    assert world.store.direct.records(CUSTOMER) == []
 
 
 def test_expired_ones_oldest_first_without_those_that_are_changing(world: World) -> None:
     old = [record(str(agent), expires=BEGIN + agent) for agent in (203, 201, 202)]
     world.store.put(Unit((*old, record("204", expires=BEGIN + 999))))
     world.commit()
-    assert [found.agent for found in world.store.expired(BEGIN + 500, 10)] == ["201", "202", "203"]
-    assert [found.agent for found in world.store.expired(BEGIN + 202, 10)] == ["201", "202"]
-    assert [found.agent for found in world.store.expired(BEGIN + 500, 1)] == ["201"]
+    assert [found.agent for found in world.store.direct.expired(BEGIN + 500, 10)] == ["201", "202", "203"]
+    assert [found.agent for found in world.store.direct.expired(BEGIN + 202, 10)] == ["201", "202"]
+    assert [found.agent for found in world.store.direct.expired(BEGIN + 500, 1)] == ["201"]
     world.store.put(Unit((record("201"),)))
-    assert [found.agent for found in world.store.expired(BEGIN + 500, 10)] == ["202", "203"]
-    assert world.store.count_records() == 4
+    assert [found.agent for found in world.store.direct.expired(BEGIN + 500, 10)] == ["202", "203"]
+    assert world.store.direct.count() == 4
     reader = Reader(world.path, "edge1", strict=True)
     assert [found.agent for found in reader.newest_records(BEGIN + 202, 5)] == ["203", "204"]
     reader.close()
@@ -205,10 +205,10 @@ def test_calls_newest_first_of_all_or_one_customer(world: World) -> None:
         world.dial("201", customer=f"+3620123456{number}")
         world.now += 1
     world.commit()
-    assert [row.customer for row in world.store.calls(2)] == ["+36201234562", "+36201234561"]
-    assert [row.customer for row in world.store.calls(2, "+36201234560")] == ["+36201234560"]
-    assert world.store.counts(BEGIN + 1, BEGIN + 9) == Counts(calls=2, outbound=2)
-    assert world.store.counts(BEGIN, BEGIN + 2) == Counts(calls=2, outbound=2)
+    assert [row.customer for row in world.store.calls.newest(2)] == ["+36201234562", "+36201234561"]
+    assert [row.customer for row in world.store.calls.newest(2, "+36201234560")] == ["+36201234560"]
+    assert world.store.calls.counts(BEGIN + 1, BEGIN + 9) == Counts(calls=2, outbound=2)
+    assert world.store.calls.counts(BEGIN, BEGIN + 2) == Counts(calls=2, outbound=2)
 
 
 # The file
@@ -237,7 +237,7 @@ def test_closing_in_trouble_ends(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "missing" / "boomerang.db", lambda function: function(), lambda: BEGIN, "edge1",
                         Told())
     with pytest.raises(StoreError):
-        store.records(CUSTOMER)
+        store.direct.records(CUSTOMER)
     store.put(Unit((record(),)))
     store.close()
 

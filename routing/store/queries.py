@@ -1,0 +1,125 @@
+"""What an engine can be asked for, by name: each engine has its own words for it, and gives rows as `routing.rows` has
+them. In brackets what a query is to be told.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
+from typing import Any
+
+Parameters = Sequence[object] | Mapping[str, object]
+"""In the order in which a query names them, or by name."""
+
+
+class DirectQuery(Enum):
+    """Of direct callbacks."""
+
+    RECORDS = auto()
+    """Direct callbacks of a customer (customer)."""
+    EXPIRED = auto()
+    """Direct callbacks that have expired, oldest expiry first (now, limit)."""
+    LIVE_RECORDS = auto()
+    """Those that have not, the one touched last first (now, limit)."""
+    COUNT_RECORDS = auto()
+    """How many there are ()."""
+    COUNT_LIVE = auto()
+    """How many of them have not expired (now)."""
+
+
+class CallQuery(Enum):
+    """Of calls that passed and legs of ours."""
+
+    OPEN_CALLS = auto()
+    """Calls that have not ended ()."""
+    CALL = auto()
+    """One call (id)."""
+    CALLS = auto()
+    """The newest calls (limit)."""
+    CALLS_OF = auto()
+    """The newest calls of a customer (customer, limit)."""
+    COUNTS = auto()
+    """Calls of a stretch of time (first: smallest id of it, since, before)."""
+    LAST_TALK = auto()
+    """Agent and beginning of the last talk with a customer (customer, seconds at least)."""
+
+
+class CallbackQuery(Enum):
+    """Of tasks, attempts, journals and the do-not-call list."""
+
+    OPEN_TASKS = auto()
+    """Tasks that are open or held ()."""
+    TASK = auto()
+    """One task (id)."""
+    TASKS = auto()
+    """The newest tasks, by name: limit; state, customer, group where they are given."""
+    TASKS_ENDING = auto()
+    """Ids of at most two tasks that end so (end, end)."""
+    TASKS_SINCE = auto()
+    """When tasks were made (smallest id)."""
+    ATTEMPT = auto()
+    """One attempt (id)."""
+    ATTEMPTS_OF = auto()
+    """Attempts of a task in order (task)."""
+    OPEN_ATTEMPTS = auto()
+    """Attempts that have not ended ()."""
+    ATTEMPTS_SINCE = auto()
+    """Attempts that dialled a customer (since)."""
+    LEGS = auto()
+    """Legs that may be up ()."""
+    JOURNAL = auto()
+    """Journal of a task (task)."""
+    BARRED = auto()
+    """The do-not-call list, newest first (limit, -1: all)."""
+    RELEASED = auto()
+    """Agent and how many tasks were taken from them (since)."""
+
+
+class TicketQuery(Enum):
+    """Of tickets and their deliveries."""
+
+    TICKETS = auto()
+    """The newest tickets, by name: limit; state, customer where they are given."""
+    TICKET = auto()
+    """One ticket (id)."""
+    TICKET_NUMBERED = auto()
+    """One ticket (number)."""
+    COMMENTS = auto()
+    """Comments of a ticket in order (ticket)."""
+    DELIVERIES_DUE = auto()
+    """Deliveries to be tried (now, channel or None, limit)."""
+    NEXT_DELIVERY = auto()
+    """When the next one is (channel or None)."""
+    DELIVERIES_OF = auto()
+    """Deliveries of a ticket in order (ticket)."""
+
+
+class DayQuery(Enum):
+    """What became of callbacks in a day, by owner: group, number and campaign.
+
+    By name: `first`, the smallest id of the day, and `since`.
+    """
+
+    PROMISED = auto()
+    """Owner, and how many tasks were made."""
+    DIALLED = auto()
+    """Owner, and how many attempts dialled a customer."""
+    ENDED = auto()
+    """Owner, state, reason, and how many tasks ended so."""
+    KEPT = auto()
+    """Owner, how many tasks a callback kept, and the seconds that they waited in all."""
+
+
+class NodeQuery(Enum):
+    """Of the node and its database."""
+
+    EVENTS = auto()
+    """Events of the outbox in order (after, limit)."""
+    POLICIES = auto()
+    """The newest policies (limit)."""
+    ALARMS = auto()
+    """Alarms that stand, the oldest first ()."""
+
+
+Query = DirectQuery | CallQuery | CallbackQuery | TicketQuery | DayQuery | NodeQuery
+
+Read = Callable[[Query, Parameters], list[Any]]
+"""Answers a query with rows. Raises `StoreError` where the database cannot be read."""

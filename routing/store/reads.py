@@ -1,0 +1,112 @@
+"""What the rules may ask, put as queries, for every thread that has a connection to read with."""
+
+from routing.ids import floor7
+from routing.rows import (
+    AttemptRow,
+    Barred,
+    CallRow,
+    Delivery,
+    JournalRow,
+    LegRow,
+    PastAttempt,
+    TaskRow,
+    TaskState,
+    Ticket,
+    TicketComment,
+)
+from routing.storage import Counts
+from routing.store.queries import CallbackQuery, CallQuery, Read, TicketQuery
+
+
+class CallReads:
+    """`storage.CallReads` by queries."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+
+    def open(self) -> list[CallRow]:
+        return self._read(CallQuery.OPEN_CALLS, ())
+
+    def one(self, name: str) -> CallRow | None:
+        return next(iter(self._read(CallQuery.CALL, (name,))), None)
+
+    def newest(self, limit: int, customer: str | None = None) -> list[CallRow]:
+        return self._read(CallQuery.CALLS, (limit,)) if customer is None else \
+            self._read(CallQuery.CALLS_OF, (customer, limit))
+
+    def counts(self, since: float, before: float) -> Counts:
+        [found] = self._read(CallQuery.COUNTS, {"first": floor7(since), "since": since, "before": before})
+        return Counts(*found)
+
+    def last_talk(self, customer: str, min_talk: float) -> tuple[str, float] | None:
+        return next(iter(self._read(CallQuery.LAST_TALK, (customer, min_talk))), None)
+
+
+class CallbackReads:
+    """`storage.CallbackReads` by queries."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+
+    def open_tasks(self) -> list[TaskRow]:
+        return self._read(CallbackQuery.OPEN_TASKS, ())
+
+    def task(self, task: str) -> TaskRow | None:
+        return next(iter(self._read(CallbackQuery.TASK, (task,))), None)
+
+    def tasks(self, limit: int, state: TaskState | None = None, customer: str | None = None,
+              group: str | None = None) -> list[TaskRow]:
+        return self._read(CallbackQuery.TASKS, {"limit": limit, "state": state, "customer": customer, "group": group})
+
+    def attempts_of(self, task: str) -> list[AttemptRow]:
+        return self._read(CallbackQuery.ATTEMPTS_OF, (task,))
+
+    def open_attempts(self) -> list[AttemptRow]:
+        return self._read(CallbackQuery.OPEN_ATTEMPTS, ())
+
+    def attempts_since(self, at: float) -> list[PastAttempt]:
+        return self._read(CallbackQuery.ATTEMPTS_SINCE, (at,))
+
+    def tasks_since(self, at: float) -> list[float]:
+        return [row[0] for row in self._read(CallbackQuery.TASKS_SINCE, (floor7(at),))]
+
+    def journal(self, task: str) -> list[JournalRow]:
+        return self._read(CallbackQuery.JOURNAL, (task,))
+
+    def legs(self) -> list[LegRow]:
+        return self._read(CallbackQuery.LEGS, ())
+
+    def barred(self, limit: int = -1) -> list[Barred]:
+        return self._read(CallbackQuery.BARRED, (limit,))
+
+    def released_counts(self, since: float) -> dict[str, int]:
+        return dict(self._read(CallbackQuery.RELEASED, (since,)))
+
+
+class TicketReads:
+    """`storage.TicketReads` by queries."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+
+    def newest(self, limit: int, state: str | None = None, customer: str | None = None) -> list[Ticket]:
+        return self._read(TicketQuery.TICKETS, {"limit": limit, "state": state, "customer": customer})
+
+    def one(self, name: str | int) -> Ticket | None:
+        numbered = isinstance(name, int) or (name.isascii() and name.isdigit() and len(name) < 16)
+        found = self._read(TicketQuery.TICKET_NUMBERED, (int(name),)) if numbered else \
+            self._read(TicketQuery.TICKET, (name,))
+        return next(iter(found), None)
+
+    def comments(self, ticket: str) -> list[TicketComment]:
+        return self._read(TicketQuery.COMMENTS, (ticket,))
+
+    def deliveries_due(self, now: float, limit: int, channel: str | None = None) -> list[Delivery]:
+        return self._read(TicketQuery.DELIVERIES_DUE, (now, channel, limit))
+
+    def next_delivery(self, channel: str | None = None) -> float | None:
+        found = self._read(TicketQuery.NEXT_DELIVERY, (channel,))
+        return found[0][0] if found else None
+
+    def deliveries_of(self, ticket: str) -> list[Delivery]:
+        return self._read(TicketQuery.DELIVERIES_OF, (ticket,))
