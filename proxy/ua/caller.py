@@ -17,6 +17,7 @@ from functools import partial
 from proxy.sip.dialog import key_of_response
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
+from proxy.sip.invite_client import InviteClient
 from proxy.sip.message import Request, Response
 from proxy.sip.session_timer import Agreed, agreed_by
 from proxy.sip.text import delta_seconds
@@ -30,11 +31,8 @@ from proxy.ua.offer import Agreement
 from proxy.ua.provisional import EarlyDialogs
 from proxy.ua.session import Session, q850_cause, reason_text
 from proxy.ua.strays import Strays
-from proxy.ua.tried import Tried
 from proxy.ua.wiring import Far, Wiring, reason_field
 
-NEXT_ADDRESS_AFTER = 4.0
-"""Seconds of silence after which the next address is tried, where there is one."""
 GAVE_UP = 487
 NOWHERE = Hop("udp", "0.0.0.0", 0)
 
@@ -51,9 +49,9 @@ class Caller(BaseLeg):
         self._invite = Invite(wiring, order, self._hops[0] if self._hops else NOWHERE)
         self._ring_for, self._patient = order.ring_for, order.patient
         self._early = EarlyDialogs(wiring)
-        self._tried: Tried | None = None
+        self._tried: InviteClient | None = None
         """The INVITE that is under way."""
-        self._silent: dict[int, Tried] = {}
+        self._silent: dict[int, InviteClient] = {}
         """By CSeq: those that were given up without an answer."""
         self._end: LegEnd | None = None
         """How it is to end, once somebody gave it up."""
@@ -103,10 +101,8 @@ class Caller(BaseLeg):
         self._early.clear()
         hop = self._invite.way.taken
         self._hops = [other for other in self._hops if other != hop]  # nobody is called twice at one address
-        tried = self._tried = Tried(self, request, hop)
-        tried.tx = self.wiring.stack.start_client(request, hop, tried)
-        if self._hops:
-            tried.tx.give_up_at(now + NEXT_ADDRESS_AFTER)
+        self._tried = InviteClient(self, self.wiring.stack, request, hop)
+        self._tried.start(now, others=bool(self._hops))
         self._tell(LegSent(), now)
 
     def _again(self, now: float) -> None:
@@ -121,9 +117,9 @@ class Caller(BaseLeg):
         self._again(now)
         return True
 
-    # -- what comes of it, told by Tried
+    # -- what comes of it, told by InviteClient
 
-    def invite_provisional(self, tried: Tried, response: Response, now: float) -> None:
+    def invite_provisional(self, tried: InviteClient, response: Response, now: float) -> None:
         """A 1xx above 100."""
         if self._end is not None or self.answered:
             return
@@ -144,7 +140,7 @@ class Caller(BaseLeg):
             self._stream = agreement.stream
             self.wiring.media.connect(self.call, agreement.stream)
 
-    def invite_accepted(self, tried: Tried, response: Response, now: float) -> None:
+    def invite_accepted(self, tried: InviteClient, response: Response, now: float) -> None:
         """A 2xx, the first or another, of the INVITE that is under way or of one before it."""
         try:
             tag, far = key_of_response(response).remote_tag, self._far(tried)
@@ -169,11 +165,11 @@ class Caller(BaseLeg):
             return
         self._answered(session, tried, response, now)
 
-    def _far(self, tried: Tried | None) -> Far:
+    def _far(self, tried: InviteClient | None) -> Far:
         """Whom one INVITE went to; None: the newest."""
         return self._invite.far if tried is None else self._invite.far._replace(hop=tried.hop)
 
-    def _answered(self, session: Session, tried: Tried, response: Response, now: float) -> None:
+    def _answered(self, session: Session, tried: InviteClient, response: Response, now: float) -> None:
         self.session = session
         self._cancel_ring_timer()
         self.identities = self._identities_of(response)
@@ -199,7 +195,7 @@ class Caller(BaseLeg):
     def _send_ack(self, session: Session, cseq: int) -> None:
         self.wiring.send_ack(session.dialog, cseq, self._invite.far, self._invite.credentials)
 
-    def invite_refused(self, tried: Tried, response: Response, now: float) -> None:
+    def invite_refused(self, tried: InviteClient, response: Response, now: float) -> None:
         """A final response from 300 on to the INVITE that is under way."""
         if self._end is not None:
             self.finish(self._end, now)
@@ -209,7 +205,7 @@ class Caller(BaseLeg):
             reason = reason_text(response) or response.reason.decode("utf-8", "replace")
             self.finish(LegEnd(status, "far", retry, reason, q850_cause(response)), now)
 
-    def _meet(self, tried: Tried, response: Response, now: float) -> bool:
+    def _meet(self, tried: InviteClient, response: Response, now: float) -> bool:
         """Try again, where what was refused can be put right."""
         status = response.status
         if status == 503:
@@ -221,7 +217,7 @@ class Caller(BaseLeg):
             self._again(now)
         return met
 
-    def invite_silent(self, tried: Tried, status: int, now: float) -> None:
+    def invite_silent(self, tried: InviteClient, status: int, now: float) -> None:
         """No answer at all (408), or it could not be sent (503)."""
         self._silent[tried.cseq] = tried
         if self.over:
@@ -275,7 +271,7 @@ class Caller(BaseLeg):
         self._cancel_ring_timer()
         self._early.close()
         if self._tried is not None:
-            self._tried.forget()
+            self._tried.leave()
 
     def let_go(self) -> None:
         """See BaseLeg."""
@@ -315,7 +311,7 @@ class Caller(BaseLeg):
             self._strays.acknowledge_refusal(response, flow)
         elif response.status < 200:
             if tried is not None:
-                tried.works_after_all(response, self._reason)
+                tried.works_after_all(response, self._reason, now)
         else:
             session = self.session
             if session is not None and not self.over and session.dialog.key.remote_tag == (response.to.tag or b""):
