@@ -244,7 +244,7 @@ class Daemon:
                                      self.teller, self.store, self._post, os.urandom)
             self.services.start()
             if self.services.callbacks is not None:
-                self.source.callbacks = self.services.callbacks.desk.figures
+                self.source.callbacks = self.services.callbacks.desk.admin.figures
             self.hub.listen("deliveries", self.services, ("ticket.opened",))
         except Exception as error:
             self.journal.failure("services", error)
@@ -259,7 +259,7 @@ class Daemon:
         table |= PolicyVerbs(self.ledger, self.store, peers_of(self.config), self.config.node.data,
                              self.policies.put).table()
         callbacks = None if self.services is None else self.services.callbacks
-        open_tasks = tuple if callbacks is None else callbacks.desk.open_tasks
+        open_tasks = tuple if callbacks is None else callbacks.desk.admin.open_tasks
         table |= self.following.table()
         table |= RecordingVerbs(self.config.node.data / RECORDINGS, reader, lambda: self.ledger.policy.region).table()
         table |= FigureVerbs(self.source, self.ledger, open_tasks, time.time).table()
@@ -268,7 +268,7 @@ class Daemon:
             table |= CallVerbs(self.ledger.calls, self.services.end_call).table()
         if callbacks is not None:
             table |= CallbackVerbs(callbacks, self.ledger, self.store, reader, time.time).table()
-            table |= CampaignVerbs(callbacks.desk, self.ledger, self.store, time.time, self.policies.put).table()
+            table |= CampaignVerbs(callbacks.desk.admin, self.ledger, self.store, time.time, self.policies.put).table()
             table |= TicketVerbs(callbacks, self.store, reader, self.ledger, time.time).table()
         return table
 

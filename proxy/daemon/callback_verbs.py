@@ -30,6 +30,7 @@ from proxy.daemon.arguments import (
     word,
 )
 from routing.callbacks.desk import Desk
+from routing.callbacks.office import Office
 from routing.ledger import Ledger
 from routing.rows import AttemptRow, JournalRow, TaskRow, TaskState
 from routing.storage import Store
@@ -65,8 +66,8 @@ class CallbackVerbs:
         self._store, self._reader = store, reader
 
     @property
-    def _desk(self) -> Desk:
-        return self._callbacks.desk
+    def _desk(self) -> Office:
+        return self._callbacks.desk.admin
 
     def table(self) -> dict[str, Handler]:
         """Every verb and its handler."""

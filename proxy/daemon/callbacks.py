@@ -15,6 +15,7 @@ from proxy.media.client import MediaClient
 from proxy.ua.contract import Stack
 from proxy.ua.user_agent import UserAgent
 from routing.callbacks.desk import Desk
+from routing.callbacks.rooms import DeskRooms
 from routing.callbacks.tickets import Channel
 from routing.calls import Call
 from routing.desk_listener import DeskListener
@@ -50,14 +51,11 @@ class Callbacks:
         """
         self._config, self._ledger, self._journal = config, ledger, journal
         self._stack, self._media, self._desk_listener = stack, media, desk_listener
-        self.desk = Desk(store, ledger.policy, config.node.name, teller, ledger.attendance, random_bytes)
-        self.desk.on_alarm = ledger.alarms.report
-        self.desk.peers = self._peers_of
-        self.desk.able = lambda: media.up
-        self.desk.tickets.channels = tuple(channels)
-        self._runner = Runner(user_agent, media, self.desk, ledger, ledger, stack, new_id)
+        rooms = DeskRooms(store, ledger.policy, config.node.name, teller, ledger.attendance, random_bytes,
+                          tuple(channels))
+        self._runner = Runner(user_agent, media, rooms.attempts, ledger, ledger, stack, new_id)
         self._waiting = WaitingRoom(self._runner.tools)
-        self.desk.orders = self._runner
+        self.desk = Desk(rooms, self._runner, self._peers_of, lambda: media.up, ledger.alarms.report)
         self._media_start: asyncio.Task[None] | None = None
         self._poked = False
         self._turned_at = 0.0
@@ -66,7 +64,7 @@ class Callbacks:
         """Take up the promises of the process before this one; then let the ledger know that promises are kept."""
         self.desk.restore(self._stack.wall())
         self.set_policy(self._ledger.policy)
-        self._desk_listener.connect(self.desk, self.poke)
+        self._desk_listener.connect(self.desk.calls, self.poke)
 
     def set_policy(self, policy: Policy) -> None:
         """Put a policy in force."""
@@ -122,12 +120,12 @@ class Callbacks:
 
     def drain(self) -> None:
         """Begin nothing new; what is under way goes on to its end."""
-        self.desk.draining = True
+        self.desk.drain()
         self._runner.drain(self._stack.clock())
 
     def resume(self) -> None:
         """Go on after a drain that came to nothing."""
-        self.desk.draining = False
+        self.desk.go_on()
         self._runner.resume()
         self.poke()
 

@@ -11,7 +11,7 @@ from config.problem import Problem, shorten
 from proxy.control import ControlError, Handler
 from proxy.daemon.arguments import UnknownError, kept, word
 from routing.callbacks.campaigns import active
-from routing.callbacks.desk import Desk
+from routing.callbacks.office import Office
 from routing.ledger import Ledger
 from routing.storage import Store
 
@@ -19,7 +19,7 @@ from routing.storage import Store
 class CampaignVerbs:
     """Handlers of `campaigns.*`. Campaigns are part of the policy: their settings are changed with `policy.set`."""
 
-    def __init__(self, desk: Desk, ledger: Ledger, store: Store, wall: Callable[[], float],
+    def __init__(self, desk: Office, ledger: Ledger, store: Store, wall: Callable[[], float],
                  put_policy: Callable[[Policy], None]) -> None:
         self._desk, self._ledger, self._store = desk, ledger, store
         self._wall, self._put_policy = wall, put_policy

@@ -42,7 +42,7 @@ class TicketVerbs:
 
     @property
     def _office(self) -> TicketOffice:
-        return self._callbacks.desk.tickets
+        return self._callbacks.desk.admin.tickets
 
     def table(self) -> dict[str, Handler]:
         """Every verb and its handler."""
@@ -93,7 +93,7 @@ class TicketVerbs:
             raise ControlError(f"group is missing: ticket {row.number} is of none")
         by = word(args, "by") or "operator"
         self._callbacks.want_media()
-        task = do(lambda: self._callbacks.desk.add(row.customer, group, now, by=by, ticket=row.id, note=note))
+        task = do(lambda: self._callbacks.desk.admin.add(row.customer, group, now, by=by, ticket=row.id, note=note))
         self._store.put(self._office.comment(row.id, f"Callback asked for by {by}: {task.state}.", now))
         self._callbacks.poke()
         return task_json(task)

@@ -1,21 +1,17 @@
-"""The course of attempts: claim, steps, end. What an attempt stands for is committed before it is sent."""
+"""The course of attempts: steps and end. What an attempt stands for is committed before it is sent."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from routing.callbacks.aftermath import REFUSED_REST, Aftermath
-from routing.callbacks.crews import Crews
-from routing.callbacks.draft import Draft
-from routing.callbacks.facts import Floor, Order, Orders, Outcome
+from routing.callbacks.aftermath import Aftermath
+from routing.callbacks.draft import Draft, Drafts
+from routing.callbacks.facts import Outcome
 from routing.callbacks.keeper import Keeper
 from routing.callbacks.screen import Screen
-from routing.callbacks.task import STEPS, Attempt, Task
-from routing.callbacks.terms import Terms
-from routing.ids import Names
-from routing.rows import AttemptRow, LegRow, Step
-from routing.storage import Store, StoreError
-from routing.teller import Teller
+from routing.callbacks.task import STEPS, Attempt
+from routing.rows import LegRow, Step
+from routing.storage import Store
 from routing.writes import DropLeg, Unit
 
 STUCK: Final = 120.0
@@ -32,98 +28,15 @@ SENDS: Final[frozenset[Step]] = frozenset({"agent", "customer"})
 
 
 class Course:
-    """Runs the attempts of a desk."""
+    """`facts.DeskFacts`: what the runner tells of attempts, from their first step to their end."""
 
-    def __init__(self, keeper: Keeper, screen: Screen, crews: Crews, floor: Floor, store: Store, teller: Teller,
-                 names: Names, node: str) -> None:
-        self._keeper, self._screen = keeper, screen
-        self._store, self._teller, self._names, self._node = store, teller, names, node
-        self.aftermath = Aftermath(keeper, screen, crews, floor)
-        self.orders: Orders | None = None
+    def __init__(self, keeper: Keeper, screen: Screen, aftermath: Aftermath, store: Store, drafts: Drafts) -> None:
+        self._keeper, self._screen, self._aftermath = keeper, screen, aftermath
+        self._store, self._drafts = store, drafts
         self.legs: dict[str, LegRow] = {}
         """Legs that may be up."""
-        self.now = 0.0
-        """The latest moment that anybody told us."""
 
-    # Beginning
-
-    def claim(self, task: Task, agent: str | None, terms: Terms, now: float) -> bool:
-        """Begin an attempt; False where the guard says no (the task has been put elsewhere) or nothing can be known."""
-        refusal = self._screen.refusal(task, terms, now)
-        if refusal is not None:
-            draft = self._draft(now)
-            self._screen.refused(task, terms, refusal, draft)
-            if not draft.empty:
-                self._store.put(draft.unit())
-            return False
-        try:
-            serial = self._serial(task)
-        except StoreError:
-            self._keeper.rest(task, now + REFUSED_REST)
-            return False
-        row = AttemptRow(self._names.new(now), task.row.id, task.row.customer, serial, agent, self._node, "claimed",
-                         now, None, None, None, None, None, None)
-        attempt = Attempt(row, self._order(task, row, terms), task)
-        self._keeper.register.begin(attempt)
-        task.serial, task.refused = serial, ""
-        draft = self._draft(now)
-        draft.note(row.task, "assigned", agent, attempt=row.id, preview_s=attempt.order.preview or None)
-        draft.tell("callback.assigned", task.row, agent, attempt=row.id, preview_s=attempt.order.preview,
-                   missed=task.row.missed, note=attempt.order.note)
-        self._store.claim(row, draft.unit(), partial(self._claimed, attempt))
-        return True
-
-    def _serial(self, task: Task) -> int:
-        """Return the number of a task's next attempt; what a process before this one made is asked for once."""
-        if task.serial is None:
-            task.serial = max((attempt.serial for attempt in self._store.callbacks.attempts_of(task.row.id)), default=0)
-        return task.serial + 1
-
-    def _order(self, task: Task, row: AttemptRow, terms: Terms) -> Order:
-        own, callback = task.row.options, terms.callback
-        return Order(
-            row.id, row.task, row.serial, row.customer, task.row.number or terms.number, task.row.group,
-            task.row.campaign, task.row.pbx, task.row.trunk, row.agent, row.agent or terms.target or "",
-            float(own.get("preview", callback.preview)), callback.agent_ring_for, callback.accept_within,
-            callback.customer_ring_for, callback.min_talk, callback.confirm_key, callback.customer_first,
-            str(own.get("language", callback.language)), callback.record, task.row.missed_at,
-            str(own.get("note", "")),
-        )
-
-    def _claimed(self, attempt: Attempt, committed: bool) -> None:
-        """Go on with an attempt once its claim is committed, or forget it."""
-        if not committed:
-            self._keeper.register.end(attempt)
-            draft = self._draft(self.now)
-            draft.attempt(attempt.row._replace(step="ended", ended_at=self.now, result="stopped"))
-            self._store.put(draft.unit())
-            self._after_refused_claim(attempt.task)
-            return
-        if attempt.stopping or not attempt.task.open or self.orders is None:
-            self.ended(attempt.row.id, Outcome("stopped", text=attempt.stopping or "not_open"), self.now)
-            return
-        attempt.begun = True
-        self.orders.begin(attempt.order, self.now)
-
-    def _after_refused_claim(self, task: Task) -> None:
-        """See whether the task is still ours to try: another node may have ended it."""
-        keeper = self._keeper
-        if self._store.well:
-            try:
-                row = self._store.callbacks.task(task.row.id)
-            except StoreError:
-                row = task.row
-            if row is None:  # it was crowded out while the database was in trouble
-                self._store.put(Unit((task.row,), durable=True))
-            elif row.state not in ("open", "held"):
-                keeper.lines.leave(task)
-                keeper.register.remove(task)
-                task.row = row
-                return
-        if task.open and task.ready:
-            keeper.rest(task, self.now + REFUSED_REST)
-        elif task.row.ended_at is None:  # held meanwhile, and maybe resumed
-            keeper.resume(task)
+    # Looking after them
 
     def look_after(self, now: float) -> None:
         """Stop attempts that go on for longer than they can, and give up those that do not even end then.
@@ -144,7 +57,7 @@ class Course:
 
     # Steps
 
-    def step(self, name: str, step: Step, now: float, go: Callable[[bool], None] | None,
+    def step(self, name: str, step: Step, now: float, go: Callable[[bool], None] | None = None,
              agent: str | None = None) -> None:
         """See DeskFacts."""
         attempt = self._keeper.register.attempts.get(name)
@@ -152,7 +65,7 @@ class Course:
             if go is not None:
                 go(False)
             return
-        draft = self._draft(now)
+        draft = self._drafts.begin(now)
         if step == "customer" and not self._may_dial(attempt, draft):
             self._store.put(draft.unit())
             if go is not None:
@@ -173,7 +86,7 @@ class Course:
                 attempt.row = row._replace(answered_at=now)
                 draft.note(row.task, "answered", row.agent, attempt=row.id)
             case "talked":
-                self.aftermath.kept(attempt, draft)
+                self._aftermath.kept(attempt, draft)
             case _:
                 draft.note(row.task, step, row.agent, attempt=row.id)
         draft.attempt(attempt.row)
@@ -184,12 +97,12 @@ class Course:
         else:
             self._store.put(draft.unit(durable=True), partial(self._stepped, attempt, step, now, go, True))
 
-    def connected(self, name: str, now: float, agent: str | None) -> None:
+    def connected(self, name: str, now: float, agent: str | None = None) -> None:
         """See DeskFacts. Told once: whoever rings in while they talk is joined anew."""
         attempt = self._keeper.register.attempts.get(name)
         if attempt is not None and not attempt.connected:
             attempt.connected = True
-            draft = self._draft(now)
+            draft = self._drafts.begin(now)
             draft.tell("callback.connected", attempt.task.row, agent or attempt.row.agent, attempt=attempt.row.id)
             if not draft.empty:
                 self._store.put(draft.unit())
@@ -221,7 +134,7 @@ class Course:
         goes = committed and not attempt.stopping and attempt.row.ended_at is None
         if step == "customer" and attempt.dialling and attempt.row.customer_at == at:
             if not goes:
-                draft = self._draft(self.now)
+                draft = self._drafts.begin(self._drafts.now)
                 self._undialled(attempt, draft)
                 self._store.put(draft.unit())
             attempt.dialling = False
@@ -243,17 +156,17 @@ class Course:
         """See DeskFacts."""
         attempt = self._keeper.register.attempts.get(name)
         if attempt is not None and not attempt.let_go:
-            self.aftermath.wrap_up(attempt, now)
+            self._aftermath.wrap_up(attempt, now)
             self._keeper.register.let_go(attempt)
 
     def ended(self, name: str, outcome: Outcome, now: float) -> None:
         """See DeskFacts."""
         attempt = self._keeper.register.attempts.get(name)
         if attempt is not None:
-            draft = self._draft(now)
+            draft = self._drafts.begin(now)
             if attempt.dialling:
                 self._undialled(attempt, draft)
-            self.aftermath.close(attempt, outcome, draft)
+            self._aftermath.close(attempt, outcome, draft)
             self._store.put(draft.unit(durable=True))
 
     # Legs
@@ -267,7 +180,3 @@ class Course:
         """See DeskFacts."""
         self.legs.pop(call, None)
         self._store.put(Unit((DropLeg(call),)))
-
-    def _draft(self, now: float) -> Draft:
-        self.now = now
-        return Draft(self._teller, now)

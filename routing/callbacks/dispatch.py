@@ -35,10 +35,9 @@ put elsewhere."""
 class Dispatcher:
     """Brings tasks and agents together, one turn after the other."""
 
-    def __init__(self, keeper: Keeper, floor: Floor, halted: Callable[[float], object]) -> None:
+    def __init__(self, keeper: Keeper, floor: Floor, crews: Crews, halted: Callable[[float], object]) -> None:
         """`halted`: whether nobody at all can be dialled at that moment."""
-        self._keeper, self._floor, self._halted = keeper, floor, halted
-        self.crews = Crews(keeper.register, floor)
+        self._keeper, self._floor, self._crews, self._halted = keeper, floor, crews, halted
         self._credit: dict[str, Mapping[str, float]] = {}
         """What each campaign of a group is owed."""
         self._now = 0.0
@@ -50,7 +49,7 @@ class Dispatcher:
         names = self._keeper.lines.names()
         if not names or self._halted(now):
             return False
-        self.crews.begin(now)
+        self._crews.begin(now)
         self._turns += 1
         first = self._turns % len(names)
         names = names[first:] + names[:first]
@@ -65,12 +64,12 @@ class Dispatcher:
         """Place tasks that are held for an agent, or for the agents of a group."""
         kind, whose = name
         agents = (whose,) if kind == "agent" else self._keeper.book.crew(whose)
-        while self._left > 0 and self._claims > 0 and self.crews.of(agents, True):
+        while self._left > 0 and self._claims > 0 and self._crews.of(agents, True):
             task = self._keeper.lines.take(name)
             if task is None:
                 return
             terms = self._keeper.terms(task)
-            self._offer(task, terms, self.crews.of(agents, terms.callback.ring_unknown), claim)
+            self._offer(task, terms, self._crews.of(agents, terms.callback.ring_unknown), claim)
 
     def _anybody(self, group: str, names: list[tuple[str, ...]], claim: Claim) -> None:
         """Place tasks of a group's lines: campaigns by rank and parity."""
@@ -105,22 +104,22 @@ class Dispatcher:
             return False
         self._claims -= 1
         if agent is not None:
-            self.crews.taken(agent)
+            self._crews.taken(agent)
         return True
 
     # What is allowed
 
     def _who(self, terms: Terms) -> Sequence[str | None]:
         """Return whom a group's tasks may ring now, in order; None stands for its queue extension."""
-        return self.crews.of(terms.agents, terms.callback.ring_unknown) if terms.agents else (None,)
+        return self._crews.of(terms.agents, terms.callback.ring_unknown) if terms.agents else (None,)
 
     def _room(self, terms: Terms, campaign: str | None, agent: str | None) -> bool:
         """Whether one attempt more, with this agent (an empty name: nobody), keeps within every limit."""
         group = terms.group
-        if agent == "" or (agent is None and (terms.target is None or self.crews.spared(None, group))):
+        if agent == "" or (agent is None and (terms.target is None or self._crews.spared(None, group))):
             return False
         running, waiting = self._keeper.register.running, self._floor.waiting
-        free = len(self.crews.of(terms.agents, terms.callback.ring_unknown))
+        free = len(self._crews.of(terms.agents, terms.callback.ring_unknown))
         outsider = agent is not None and bool(terms.agents) and agent not in terms.agents
         crowd = campaigns.Crowd(len(terms.agents) + outsider, free + outsider, running(group), waiting(group),
                                 sum(waiting(other) for other in terms.kin))

@@ -59,3 +59,19 @@ class Draft:
         """Return all of it. `durable`: a promise is given or taken back, so it must outlive a loss of power."""
         own = Unit((*self._events, *self._tasks.values(), *self._attempts.values(), *self._journal), durable=durable)
         return own if self._beside is None else own.joined(self._beside)
+
+
+class Drafts:
+    """Begins drafts, and remembers the latest moment that anybody told of."""
+
+    __slots__ = ("_teller", "now")
+
+    def __init__(self, teller: Teller) -> None:
+        self._teller = teller
+        self.now = 0.0
+        """Seconds since the epoch: what the store answers comes without a moment of its own."""
+
+    def begin(self, now: float) -> Draft:
+        """Begin one for a fact of this moment."""
+        self.now = now
+        return Draft(self._teller, now)

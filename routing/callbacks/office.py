@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, get_args
 from config.callbacks import Language
 from config.campaign import Campaign
 from config.fields import MOST_ATTEMPTS, parse_window
-from routing.callbacks.draft import Draft
+from routing.callbacks.draft import Drafts
 from routing.callbacks.intake import Intake, Wish
 from routing.callbacks.keeper import Keeper
 from routing.callbacks.responsible import Responsible
@@ -16,7 +16,6 @@ from routing.callbacks.task import Attempt, Task
 from routing.callbacks.tickets import TicketOffice
 from routing.rows import AttemptRow, Barred, JournalRow, TaskRow
 from routing.storage import Store
-from routing.teller import Teller
 from routing.writes import Unbar, Unit
 
 
@@ -52,22 +51,18 @@ class Figures(NamedTuple):
 class Office:
     """The operator's verbs. Each raises DeskError where it cannot be done, StoreError where it must read and cannot."""
 
-    def __init__(self, keeper: Keeper, screen: Screen, intake: Intake, store: Store, teller: Teller) -> None:
-        self._keeper, self._screen, self._intake, self._store, self._teller = keeper, screen, intake, store, teller
-        self.peers: Callable[[str | None], tuple[str, str]] = lambda number: ("", "")
-        """PBX and trunk that calls of a number of ours use (None: those of no number)."""
+    def __init__(self, keeper: Keeper, screen: Screen, intake: Intake, store: Store, drafts: Drafts,
+                 peers: Callable[[str | None], tuple[str, str]]) -> None:
+        """`peers`: PBX and trunk that calls of a number of ours use (None: those of no number)."""
+        self._keeper, self._screen, self._intake, self._store, self._drafts = keeper, screen, intake, store, drafts
+        self._peers = peers
 
     @property
     def tickets(self) -> TicketOffice:
-        """Who writes tickets; its `channels` are to be set where they are sent on."""
+        """Who writes tickets."""
         return self._keeper.tickets
 
     # Asking
-
-    @property
-    def idle(self) -> bool:
-        """Whether no task is open or held: nothing that goes on can matter."""
-        return not self._keeper.register.tasks
 
     def open_tasks(self) -> tuple[TaskRow, ...]:
         """Return the tasks that are open or held, oldest first."""
@@ -141,7 +136,7 @@ class Office:
             options["window"] = _seconds(window)
         who = Responsible("current", responsible) if responsible is not None else \
             Responsible("group", responsible_group) if responsible_group is not None else None
-        draft = self._draft(now)
+        draft = self._drafts.begin(now)
         known = self._keeper.register.of(customer, group)
         if known is not None:
             draft.note(known.row.id, "asked", responsible, by=by or None, note=note or None)
@@ -154,7 +149,7 @@ class Office:
         refusal = self._screen.admit(now)
         if refusal is not None:
             raise DeskError(refusal.text)
-        pbx, trunk = self.peers(number)
+        pbx, trunk = self._peers(number)
         row = self._intake.promise(Wish(customer, group, "manual", campaign, number, pbx, trunk, who,
                                         None if at is None else max(at, now), options), draft)
         draft.note(row.id, "asked", responsible, by=by or None, note=note or None)
@@ -164,7 +159,7 @@ class Office:
     def cancel(self, name: str, now: float, by: str = "") -> TaskRow:
         """Take a promise back; an attempt whose customer has not answered is stopped."""
         task = self._live(name)
-        draft = self._draft(now)
+        draft = self._drafts.begin(now)
         self._keeper.end(task, "cancelled", "operator", draft, by=by or None)
         self._store.put(draft.unit(durable=True))
         return task.row
@@ -173,7 +168,7 @@ class Office:
         """Do not try a task until it is resumed; its window goes on."""
         task = self._live(name)
         if task.row.state == "open":
-            draft = self._draft(now)
+            draft = self._drafts.begin(now)
             self._keeper.hold(task, draft, by)
             self._store.put(draft.unit(durable=True))
         return task.row
@@ -182,7 +177,7 @@ class Office:
         """Try a task that is held again."""
         task = self._live(name)
         if task.row.state == "held":
-            draft = self._draft(now)
+            draft = self._drafts.begin(now)
             self._keeper.unhold(task, draft, by)
             self._store.put(draft.unit(durable=True))
         return task.row
@@ -199,7 +194,7 @@ class Office:
             raise DeskError("it is closed now; with force it is called all the same")
         if task.attempt is not None:
             raise DeskError("it is being called")
-        draft = self._draft(now)
+        draft = self._drafts.begin(now)
         self._keeper.unhold(task, draft, by)
         self._keeper.schedule(task, now, draft)
         task.urgent, task.forced = True, force
@@ -212,7 +207,7 @@ class Office:
 
         What has ended keeps the id under which it was done.
         """
-        draft = self._draft(now)
+        draft = self._drafts.begin(now)
         tasks = [task for task in self._keeper.register.live() if task.row.campaign == old]
         for task in tasks:
             self._keeper.renumber(task, new, draft)
@@ -222,7 +217,7 @@ class Office:
 
     def bar(self, customer: str, now: float, reason: str = "") -> None:
         """Put a number on the do-not-call list; its open tasks end."""
-        draft = self._draft(now)
+        draft = self._drafts.begin(now)
         self._screen.barred.add(customer)
         draft.beside(Unit((Barred(customer, now, reason),)))
         for task in self._keeper.register.of_customer(customer):
@@ -241,9 +236,6 @@ class Office:
         if task is None:
             raise DeskError(f"no callback {name!r} is open")
         return task
-
-    def _draft(self, now: float) -> Draft:
-        return Draft(self._teller, now)
 
 
 def _seconds(window: str) -> float | None:

@@ -72,8 +72,8 @@ def cancelled(site: Site) -> None:
     """An operator takes the promise back while the agent rings."""
     site.miss()
     site.run(0.5)
-    for row in site.alive.desk.open_tasks():
-        site.alive.desk.cancel(row.id, site.wall())
+    for row in site.alive.desk.admin.open_tasks():
+        site.alive.desk.admin.cancel(row.id, site.wall())
     site.run(40)
 
 
@@ -153,8 +153,8 @@ def play(site: Site, happens: Callable[[Site], None], rounds: int) -> None:
     """Let it happen again and again, and forget what the test itself keeps."""
     for _ in range(rounds):
         happens(site)
-        for task in site.alive.desk.open_tasks():
-            site.alive.desk.cancel(task.id, site.wall())
+        for task in site.alive.desk.admin.open_tasks():
+            site.alive.desk.admin.cancel(task.id, site.wall())
         site.run(OVER)
         for phone in (site.pbx, site.carrier):
             phone.calls.clear()

@@ -9,9 +9,9 @@ import pytest
 
 from config.policy import parse_policy
 from proxy.sip.message import Request
-from routing.callbacks.desk import Desk
 from routing.identity import PbxFacts
 from routing.rows import CallRow
+from tests.kit.desk_parts import new_desk
 from tests.kit.ledger_parts import LedgerParts
 from tests.kit.sip_text import SDP
 from tests.kit.world import PBX, TRUNK, Sent, World
@@ -47,9 +47,9 @@ class House:
         pbxs = {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("X-Agent", "P-Asserted-Identity", "Remote-Party-ID", "From"))}
         parts = LedgerParts(self.store, policy, pbxs, random_bytes=lambda count: bytes(count))
         self.ledger = parts.ledger
-        desk = Desk(self.store, policy, "edge1", parts.teller, self.ledger.attendance, lambda count: bytes(count))
+        desk = new_desk(self.store, policy, self.ledger.attendance, lambda count: bytes(count), teller=parts.teller)
         desk.restore(self.world.proxy.parts.wall())
-        parts.connect(desk)
+        parts.connect(desk.calls)
         self.world.proxy.reporter.router = self.ledger
         self.serial = itertools.count()
         if agent:

@@ -27,6 +27,7 @@ from proxy.sip.timers import Timers
 from proxy.ua.contract import Account, PeerSide
 from proxy.ua.user_agent import UserAgent
 from routing.callbacks.desk import Desk
+from routing.callbacks.rooms import DeskRooms
 from routing.facts import WAITING_ROOM
 from routing.identity import Answers, PbxFacts
 from routing.ids import uuid7
@@ -135,11 +136,11 @@ class Node:
         self.stack = ProxyStack(self.proxy, site.accounts, site.random)
         self.media = FakeMedia(self.proxy.timers, lambda: site.now)
         self.agent = UserAgent(self.stack, self.media)
-        self.desk = Desk(site.store, policy, "edge1", parts.teller, self.ledger.attendance, site.random)
-        self.runner = Runner(self.agent, self.media, self.desk, self.ledger, self.ledger, self.stack, site.new_id)
+        rooms = DeskRooms(site.store, policy, "edge1", parts.teller, self.ledger.attendance, site.random)
+        self.runner = Runner(self.agent, self.media, rooms.attempts, self.ledger, self.ledger, self.stack, site.new_id)
         self.waiting = WaitingRoom(self.runner.tools)
-        self.desk.orders = self.runner
-        parts.connect(self.desk)
+        self.desk = Desk(rooms, self.runner, lambda number: ("", ""), lambda: True, lambda name, text, now: None)
+        parts.connect(self.desk.calls)
         self.proxy.local.open_to(self)
         self.ledger.restore(site.wall())
         self.desk.restore(site.wall())

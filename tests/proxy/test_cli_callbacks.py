@@ -138,8 +138,8 @@ def test_campaigns(run: Run) -> None:
 
 
 def opened(node: Node) -> None:
-    task = node.desk.add(CUSTOMER, "sales", NOW)
-    node.store.put(node.desk.tickets.open(task, "unreached", "Call %number%", "UTC", NOW)[1])
+    task = node.desk.admin.add(CUSTOMER, "sales", NOW)
+    node.store.put(node.desk.admin.tickets.open(task, "unreached", "Call %number%", "UTC", NOW)[1])
 
 
 def test_tickets(run: Run, office: Office) -> None:

@@ -97,9 +97,10 @@ class Whole(Node):
         self.verbs |= RecordingVerbs(folder, self.reader, lambda: "HU").table()
         self.verbs |= PolicyVerbs(self.ledger, self.store, PEERS, path.parent, self.put_policy).table()
         self.task = self.ask("callbacks.add", customer=CUSTOMER, group="sales", note="the good one")["id"]
-        row = self.desk.open_tasks()[0]
+        row = self.desk.admin.open_tasks()[0]
         for _ in range(2):
-            self.store.put(self.desk.tickets.open(row, "unreached", "Callback %number%", "Europe/Budapest", NOW)[1])
+            tickets = self.desk.admin.tickets
+            self.store.put(tickets.open(row, "unreached", "Callback %number%", "Europe/Budapest", NOW)[1])
         self.policy = export_policy(self.ledger.policy)
 
     def begin_anew(self) -> None:
@@ -156,7 +157,7 @@ def every(node: Whole) -> None:
     asyncio.run(play())
     assert node.store.well
     stored = {row.id: row for row in node.reader.callbacks.tasks(MOST_ROWS)}
-    assert [stored.get(row.id) for row in node.desk.open_tasks()] == [*node.desk.open_tasks()]
+    assert [stored.get(row.id) for row in node.desk.admin.open_tasks()] == [*node.desk.admin.open_tasks()]
     node.desk.turn(NOW)
 
 

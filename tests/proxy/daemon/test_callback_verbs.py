@@ -17,11 +17,11 @@ from proxy.daemon.campaign_verbs import CampaignVerbs
 from proxy.daemon.gate import MQTT_WORDS, Gate
 from proxy.daemon.ticket_verbs import TicketVerbs
 from proxy.status.commands import CommandError
-from routing.callbacks.desk import Desk
 from routing.callbacks.facts import Order
 from routing.rows import Barred, LegRow, TaskRow
 from routing.store.reader import Reader
 from routing.writes import Unit
+from tests.kit.desk_parts import new_desk
 from tests.kit.waiting import eventually
 from tests.proxy.daemon.on_disk import NOW, OnDisk
 
@@ -52,17 +52,14 @@ class Node(OnDisk):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, POLICY)
-        self.desk = Desk(self.store, self.ledger.policy, "edge1", self.parts.teller, self.ledger.attendance,
-                         os.urandom)
-        self.desk.peers = lambda number: ("office", "main")
-        self.desk.tickets.channels = ("webhook",)
-        assert self.desk.restore(NOW)
         self.orders: list[Order] = []
-        self.desk.orders = self
+        self.desk = new_desk(self.store, self.ledger.policy, self.ledger.attendance, os.urandom, self,
+                             teller=self.parts.teller, channels=("webhook",), peers=lambda number: ("office", "main"))
+        assert self.desk.restore(NOW)
         self.pokes = self.media = 0
         reader = self.reader
         verbs = CallbackVerbs(self, self.ledger, self.store, reader, lambda: NOW).table()
-        verbs |= CampaignVerbs(self.desk, self.ledger, self.store, lambda: NOW, self.put_policy).table()
+        verbs |= CampaignVerbs(self.desk.admin, self.ledger, self.store, lambda: NOW, self.put_policy).table()
         verbs |= TicketVerbs(self, self.store, reader, self.ledger, lambda: NOW).table()
         self.verbs: dict[str, Callable[[dict[str, Any]], Any]] = verbs
 
@@ -214,9 +211,9 @@ def test_what_cannot_be_done_says_why(node: Node, verb: str, args: dict[str, Any
 
 
 def test_as_many_tasks_are_listed_as_are_asked_for_the_newest_first(node: Node) -> None:
-    added = [node.desk.add(f"+3620123450{number}", "vip" if number % 2 else "sales", NOW + number).id
+    added = [node.desk.admin.add(f"+3620123450{number}", "vip" if number % 2 else "sales", NOW + number).id
              for number in range(6)]
-    node.desk.cancel(added[5], NOW)
+    node.desk.admin.cancel(added[5], NOW)
     assert [row["id"] for row in node.ask("callbacks.list", state="open", limit=2)] == [added[4], added[3]]
     assert [row["id"] for row in node.ask("callbacks.list", state="open", group="vip")] == [added[3], added[1]]
     listed = node.stored("callbacks.list", lambda rows: rows[0]["state"] == "cancelled", limit=3)
@@ -282,8 +279,8 @@ def test_when_and_how_often(node: Node) -> None:
 
 
 def test_tickets(node: Node) -> None:
-    task = node.desk.add(CUSTOMER, "sales", NOW)
-    _, unit = node.desk.tickets.open(task, "unreached", "Callback %number%", "Europe/Budapest", NOW)
+    task = node.desk.admin.add(CUSTOMER, "sales", NOW)
+    _, unit = node.desk.admin.tickets.open(task, "unreached", "Callback %number%", "Europe/Budapest", NOW)
     node.store.put(unit)
     listed = node.stored("tickets.list", bool, state="open", customer=CUSTOMER)
     assert (listed[0]["number"], listed[0]["subject"]) == (1, f"Callback {CUSTOMER}")
@@ -327,8 +324,8 @@ def test_from_outside_times_are_rfc_3339_and_the_policy_is_not_to_be_had(node: N
 def test_a_ticket_is_called_back_and_says_what_came_of_it(node: Node) -> None:
     node.ask("callbacks.add", customer=CUSTOMER, group="sales")
     other = "+36207654321"
-    ticket, unit = node.desk.tickets.open(node.desk.open_tasks()[0]._replace(customer=other, group="vip"), "unreached",
-                                          "Call %number%", "UTC", NOW)
+    row = node.desk.admin.open_tasks()[0]._replace(customer=other, group="vip")
+    ticket, unit = node.desk.admin.tickets.open(row, "unreached", "Call %number%", "UTC", NOW)
     node.store.put(unit)
     shown = node.stored("tickets.show", lambda one: bool(one), id=ticket.id)
     task = node.ask("tickets.call", id=str(shown["number"]), by="anna")
@@ -351,7 +348,7 @@ def test_a_ticket_is_called_back_and_says_what_came_of_it(node: Node) -> None:
 
 
 def test_who_is_never_called_is_not_called_because_of_a_ticket(node: Node) -> None:
-    ticket, unit = node.desk.tickets.open(
+    ticket, unit = node.desk.admin.tickets.open(
         TaskRow("t", CUSTOMER, "sales", None, "missed", None, "office", "main", "failed", "", NOW, NOW, 1, NOW, None,
                 0, 1, "none", None, None, None, (), {}, NOW), "unreached", "Call", "UTC", NOW)
     node.store.put(unit)
@@ -363,7 +360,7 @@ def test_who_is_never_called_is_not_called_because_of_a_ticket(node: Node) -> No
 def test_call_now_by_force_is_for_the_desk_to_say(node: Node) -> None:
     task = node.ask("callbacks.add", customer=CUSTOMER, group="sales")["id"]
     assert node.ask("callbacks.call-now", id=task, force=True)["state"] == "open"
-    assert node.desk.task(task) is not None
+    assert node.desk.admin.task(task) is not None
     with pytest.raises(ControlError, match="force: 'yes' is neither true nor false"):
         node.ask("callbacks.call-now", id=task, force="yes")
 

@@ -25,11 +25,11 @@ def everything() -> list[Event]:
     assert third is not None
     shop.talks(third)
     shop.missed("+36301112222")
-    shop.desk.cancel(shop.task("+36301112222").id, shop.now, "Anna")
+    shop.desk.admin.cancel(shop.task("+36301112222").id, shop.now, "Anna")
     shop.missed("+36303334444")
     shop.talked("+36303334444")
     shop.missed("+36305556666")
-    shop.desk.hold(shop.task("+36305556666").id, shop.now)
+    shop.desk.admin.hold(shop.task("+36305556666").id, shop.now)
     shop.until(shop.now + 25 * 3600, 3600)
     return [event._replace(seq=number) for number, event in enumerate(shop.store.events, 1)]
 

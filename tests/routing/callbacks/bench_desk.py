@@ -17,12 +17,11 @@ from pathlib import Path
 
 from config.policy import Policy, parse_policy
 from proxy.app import GC_THRESHOLD
-from routing.callbacks.desk import Desk
 from routing.callbacks.facts import Missed, Order, Outcome
 from routing.rows import LegRow
 from routing.store.sqlite import SqliteStore
-from routing.teller import Teller
 from routing.writes import Unit
+from tests.kit.desk_parts import new_desk
 from tests.kit.told import Told
 
 GROUPS = 10
@@ -81,9 +80,7 @@ class Bench:
         self.now = 1_795_431_600.0
         self.store = SqliteStore(path, self.posted.put, lambda: self.now, "bench", Told())
         self.floor, self.runner = Floor(), Runner()
-        self.desk = Desk(self.store, policy(agents, responsible), "bench", Teller("bench", os.urandom), self.floor,
-                         os.urandom)
-        self.desk.orders = self.runner
+        self.desk = new_desk(self.store, policy(agents, responsible), self.floor, os.urandom, self.runner)
 
     def drain(self) -> None:
         done: list[bool] = []
@@ -95,7 +92,7 @@ class Bench:
         fact = Missed(f"call {number}", f"+3620{number:07d}", "+3614445555", f"g{number % GROUPS}", "office", "main",
                       self.now - 20, self.now, "hung_up", ("no_answer",), "certain")
         began = time.thread_time()
-        self.store.put(self.desk.missed(fact, self.now))
+        self.store.put(self.desk.calls.missed(fact, self.now))
         return time.thread_time() - began
 
     def turns(self, label: str, count: int, seconds: float = 1.0, each: Callable[[], None] = lambda: None) -> None:
@@ -115,7 +112,7 @@ class Bench:
         """Every attempt so far ends, its customer not dialled."""
         orders, self.runner.orders = self.runner.orders, []
         for order in orders:
-            self.desk.ended(order.attempt, Outcome("stopped"), self.now)
+            self.desk.attempts.ended(order.attempt, Outcome("stopped"), self.now)
 
 
 def main(tasks: int, agents: int) -> None:
@@ -131,7 +128,7 @@ def main(tasks: int, agents: int) -> None:
         bench.turns("all due, nobody is free", TURNS)
         bench.floor.state = "free"
         bench.turns(f"{agents} agents become free", agents // 25 + 2)
-        print(f"  attempts that run then: {len(bench.desk.attempts())}")
+        print(f"  attempts that run then: {len(bench.desk.admin.attempts())}")
         bench.turns("all due, every agent in an attempt", TURNS)
         bench.turns("attempts end and begin all the time", TURNS, each=bench.all_fail)
         bench.all_fail()
@@ -144,7 +141,7 @@ def main(tasks: int, agents: int) -> None:
         bench = Bench(path, agents)
         began = time.perf_counter()
         bench.desk.restore(bench.now)
-        print(f"reading back {len(bench.desk.open_tasks())} tasks: {(time.perf_counter() - began) * 1000:.0f} ms")
+        print(f"reading back {len(bench.desk.admin.open_tasks())} tasks: {(time.perf_counter() - began) * 1000:.0f} ms")
         began = time.thread_time()
         bench.desk.set_policy(policy(agents), bench.now)
         print(f"another policy: {(time.thread_time() - began) * 1000:.0f} ms")

@@ -7,12 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from config.policy import parse_policy
-from routing.callbacks.desk import Desk
 from routing.callbacks.facts import Missed, Order, Outcome, PastTalk
 from routing.callbacks.happenings import Happenings
 from routing.rows import JournalRow, LegRow, Result, Step, TaskRow
 from routing.storage import Store
-from routing.teller import Teller
+from tests.kit.desk_parts import new_desk
 from tests.routing.memory_store import MemoryStore
 
 ZONE = "Europe/Budapest"
@@ -114,7 +113,7 @@ class Runner:
     def stop(self, attempt: str, reason: str, now: float) -> None:
         self.stopped.append((attempt, reason))
         self.running.pop(attempt)
-        self.shop.desk.ended(attempt, Outcome("stopped", text=reason), now)
+        self.shop.desk.attempts.ended(attempt, Outcome("stopped", text=reason), now)
 
     def recover(self, legs: tuple[LegRow, ...], now: float) -> None:
         self.recovered = legs
@@ -135,11 +134,13 @@ class Shop:
         self.calls = 0
         self.text = self.write(**policy) if text is None else text
         noise = self.random.randbytes
-        self.desk = Desk(engine, parse_policy(self.text), "edge1", Teller("edge1", noise), self.floor, noise)
-        self.desk.on_alarm = lambda name, text, now: self.alarms.update({name: text})
-        happenings: Happenings = self.desk
-        assert happenings is self.desk
-        self.desk.orders = self.runner
+        self.able = True
+        self.peers: Callable[[str | None], tuple[str, str]] = lambda number: ("", "")
+        self.desk = new_desk(
+            engine, parse_policy(self.text), self.floor, noise, self.runner, peers=lambda number: self.peers(number),
+            able=lambda: self.able, report_alarm=lambda name, text, now: self.alarms.update({name: text}))
+        happenings: Happenings = self.desk.calls
+        assert happenings is self.desk.calls
         self.desk.restore(self.now)
 
     @staticmethod
@@ -167,13 +168,13 @@ class Shop:
         self.calls += 1
         fact = Missed(f"call {self.calls}", customer, OURS, group, "office", "main", self.now - waited, self.now,
                       "hung_up", ("no_answer",), "certain")
-        self.store.put(self.desk.missed(fact, self.now))
+        self.store.put(self.desk.calls.missed(fact, self.now))
         return self.newest(customer)
 
     def talked(self, customer: str = CUSTOMER, agent: str | None = "202", seconds: float = 30.0) -> None:
         self.calls += 1
         fact = PastTalk(f"call {self.calls}", customer, agent, "support", "inbound", self.now - seconds, seconds, None)
-        self.store.put(self.desk.talked(fact, self.now))
+        self.store.put(self.desk.calls.talked(fact, self.now))
 
     def turn(self) -> list[Order]:
         """Take a turn; return the orders that it gave."""
@@ -203,7 +204,7 @@ class Shop:
     def step(self, order: Order, step: Step) -> bool | None:
         """Tell a step; return the answer, None where none came."""
         answers: list[bool] = []
-        self.desk.step(order.attempt, step, self.now, answers.append)
+        self.desk.attempts.step(order.attempt, step, self.now, answers.append)
         return answers[0] if answers else None
 
     def dial(self, order: Order) -> bool | None:
@@ -214,7 +215,7 @@ class Shop:
 
     def end(self, order: Order, result: Result, cause: int | None = None, **more: Any) -> None:
         self.runner.running.pop(order.attempt, None)
-        self.desk.ended(order.attempt, Outcome(result, cause, **more), self.now)
+        self.desk.attempts.ended(order.attempt, Outcome(result, cause, **more), self.now)
 
     def fails(self, order: Order, result: Result = "customer_no_answer", cause: int | None = 487, **more: Any) -> None:
         """The customer is dialled and not reached."""
@@ -225,7 +226,7 @@ class Shop:
         """The customer is dialled and talks."""
         assert self.dial(order)
         assert self.step(order, "answered")
-        self.desk.connected(order.attempt, self.now, order.agent)
+        self.desk.attempts.connected(order.attempt, self.now, order.agent)
         self.now += seconds
         self.step(order, "talked")
         self.end(order, "talked", 200, talk_s=seconds, answered_at=self.now - seconds)

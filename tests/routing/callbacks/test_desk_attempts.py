@@ -59,7 +59,7 @@ def test_a_step_that_cannot_be_committed_may_not_be_sent() -> None:
     assert shop.step(order, "customer") is False
     shop.store.broken = False
     shop.end(order, "stopped")
-    assert [row.attempts for row in shop.desk.open_tasks()] == [0]
+    assert [row.attempts for row in shop.desk.admin.open_tasks()] == [0]
     assert shop.store.all_attempts[order.attempt].customer_at is None
     assert len(shop.until(shop.now + 30, 1)) == 1
 
@@ -150,11 +150,11 @@ def test_a_talk_between_the_claim_and_its_commit() -> None:
     assert shop.turn() == []
     shop.floor.calls.add(CUSTOMER)
     row = shop.task()
-    shop.desk.talked(PastTalk("call t", CUSTOMER, "202", None, "inbound", shop.now, 9.0, None), shop.now)
+    shop.desk.calls.talked(PastTalk("call t", CUSTOMER, "202", None, "inbound", shop.now, 9.0, None), shop.now)
     store.catch_up()
     assert shop.runner.orders == []
     assert [(attempt.task, attempt.result) for attempt in store.all_attempts.values()] == [(row.id, "stopped")]
-    assert shop.desk.attempts() == ()
+    assert shop.desk.admin.attempts() == ()
 
 
 def test_an_agent_who_hangs_up_before_the_dialling_is_refused_costs_no_attempt() -> None:
@@ -163,7 +163,7 @@ def test_an_agent_who_hangs_up_before_the_dialling_is_refused_costs_no_attempt()
     name = to(shop, "accepted")
     answers: list[bool] = []
     store.slow = True
-    shop.desk.step(name, "customer", shop.now, answers.append)
+    shop.desk.attempts.step(name, "customer", shop.now, answers.append)
     shop.end(shop.runner.orders[0], "agent_left")
     store.broken = True
     store.catch_up()
@@ -199,8 +199,8 @@ def test_held_and_resumed_between_a_claim_and_its_refusal() -> None:
     store.slow = True
     shop.turn()
     task = shop.task().id
-    shop.desk.hold(task, shop.now)
-    shop.desk.resume(task, shop.now)
+    shop.desk.admin.hold(task, shop.now)
+    shop.desk.admin.resume(task, shop.now)
     shop.wait(1)
     store.broken = True
     store.catch_up()
@@ -223,7 +223,7 @@ def test_a_talk_between_the_last_question_and_its_commit() -> None:
     to(shop, "accepted")
     answers: list[bool] = []
     store.slow = True
-    shop.desk.step(shop.runner.orders[0].attempt, "customer", shop.now, answers.append)
+    shop.desk.attempts.step(shop.runner.orders[0].attempt, "customer", shop.now, answers.append)
     assert answers == []
     shop.talked()
     store.catch_up()
@@ -260,8 +260,8 @@ def test_held_and_resumed_while_the_guard_had_said_no() -> None:
     shop.floor.calls.add(CUSTOMER)
     assert shop.dial(order) is False
     shop.floor.calls.clear()
-    shop.desk.hold(shop.task().id, shop.now)
-    shop.desk.resume(shop.task().id, shop.now)
+    shop.desk.admin.hold(shop.task().id, shop.now)
+    shop.desk.admin.resume(shop.task().id, shop.now)
     shop.end(order, "refused")
     assert len(shop.until(shop.now + 30, 1)) == 1
 
@@ -412,11 +412,11 @@ def test_connected_is_told_when_they_hear_each_other() -> None:
         assert shop.step(order, step)
         assert shop.events("callback.connected") == []
     for _ in range(2):
-        shop.desk.connected(order.attempt, shop.now, "202")
+        shop.desk.attempts.connected(order.attempt, shop.now, "202")
     [event] = shop.events("callback.connected")
     assert (event["attempt"], event["agent"], event["customer"]) == (order.attempt, "202", CUSTOMER)
     shop.end(order, "talked", 200, talk_s=30.0)
-    shop.desk.connected(order.attempt, shop.now, "202")
+    shop.desk.attempts.connected(order.attempt, shop.now, "202")
     assert len(shop.events("callback.connected")) == 1, "of an attempt that is over nobody is told"
 
 
@@ -480,8 +480,8 @@ def test_a_talk_of_its_own_does_not_stop_the_attempt() -> None:
 def test_glare_finds_the_attempt_until_they_have_talked(step: Step, found: bool) -> None:
     shop = Shop()
     name = to(shop, step)
-    assert shop.desk.rang_in(CUSTOMER, shop.now) == (name if found else None)
-    assert shop.desk.rang_in(OTHER, shop.now) is None
+    assert shop.desk.calls.rang_in(CUSTOMER, shop.now) == (name if found else None)
+    assert shop.desk.calls.rang_in(OTHER, shop.now) is None
 
 
 def test_glare_that_becomes_a_talk_keeps_the_promise() -> None:
@@ -508,7 +508,7 @@ def test_cancel_stops_what_has_not_been_answered(step: Step) -> None:
     if step == "talked":
         assert task.state == "done"
         return
-    shop.desk.cancel(task.id, shop.now, "anna")
+    shop.desk.admin.cancel(task.id, shop.now, "anna")
     shop.turn()
     assert [reason for _, reason in shop.runner.stopped] == ([] if step == "answered" else ["operator"])
     assert (shop.task().state, shop.task().reason) == ("cancelled", "operator")
@@ -519,11 +519,11 @@ def test_held_is_not_tried_and_resumed_is() -> None:
     shop = Shop()
     to(shop, "agent")
     name = shop.task().id
-    shop.desk.hold(name, shop.now)
+    shop.desk.admin.hold(name, shop.now)
     shop.turn()
     assert [reason for _, reason in shop.runner.stopped] == ["held"]
     assert shop.until(shop.now + 3600) == []
-    shop.desk.resume(name, shop.now)
+    shop.desk.admin.resume(name, shop.now)
     assert len(shop.until(shop.now + 10, 1)) == 1
 
 
@@ -531,15 +531,15 @@ def test_held_and_resumed_before_the_runner_was_told() -> None:
     shop = Shop()
     to(shop, "agent")
     name = shop.task().id
-    shop.desk.hold(name, shop.now)
-    shop.desk.resume(name, shop.now)
+    shop.desk.admin.hold(name, shop.now)
+    shop.desk.admin.resume(name, shop.now)
     assert len(shop.until(shop.now + 10, 1)) == 1
 
 
 def test_a_held_task_expires_all_the_same() -> None:
     shop = Shop(tickets="true")
     shop.missed()
-    shop.desk.hold(shop.task().id, shop.now)
+    shop.desk.admin.hold(shop.task().id, shop.now)
     shop.until(shop.now + 86_401, 3600)
     assert shop.task().state == "expired"
     assert len(shop.store.tickets.newest(9)) == 1
@@ -550,7 +550,7 @@ def test_a_conversation_of_our_own_is_judged_by_its_runner_alone() -> None:
     shop = Shop(callback='min_talk = "10s"')
     to(shop, "answered")
     order = shop.runner.orders[0]
-    shop.store.put(shop.desk.talked(
+    shop.store.put(shop.desk.calls.talked(
         PastTalk("call c", CUSTOMER, order.agent, "sales", "outbound", shop.now, 7.0, order.attempt), shop.now))
     shop.end(order, "short", 200, talk_s=7.0)
     assert (shop.task().state, shop.task().attempts) == ("open", 1)
@@ -665,17 +665,17 @@ def test_who_is_added_counts_like_who_is_missed() -> None:
     shop = Shop(guard="tasks_per_hour = 3")
     shop.missed(CUSTOMER)
     for number in range(2):
-        shop.desk.add(f"+3620111111{number}", "sales", shop.now)
-    shop.desk.add(CUSTOMER, "sales", shop.now)  # there is one already
+        shop.desk.admin.add(f"+3620111111{number}", "sales", shop.now)
+    shop.desk.admin.add(CUSTOMER, "sales", shop.now)  # there is one already
     with pytest.raises(DeskError, match="3 callbacks were promised within an hour"):
-        shop.desk.add(OTHER, "sales", shop.now)
+        shop.desk.admin.add(OTHER, "sales", shop.now)
     shop.missed(OTHER)
     assert len(shop.store.all_tasks) == 3
     again = shop.reborn()
     with pytest.raises(DeskError, match="3 callbacks were promised within an hour"):
-        again.desk.add(OTHER, "sales", again.now)
+        again.desk.admin.add(OTHER, "sales", again.now)
     again.now += 3601
-    assert again.desk.add(OTHER, "sales", again.now).state == "open"
+    assert again.desk.admin.add(OTHER, "sales", again.now).state == "open"
 
 
 @pytest.mark.parametrize("by", [-400 * 86_400.0, -7200.0, 7200.0, 400 * 86_400.0])
@@ -683,27 +683,27 @@ def test_a_clock_that_is_set_lifts_no_cap(by: float) -> None:
     """Forward and back again: as many may be promised as before, and an hour is an hour."""
     shop = Shop(guard="tasks_per_hour = 2")
     for number in range(2):
-        shop.desk.add(f"+3620111111{number}", "sales", shop.now)
+        shop.desk.admin.add(f"+3620111111{number}", "sales", shop.now)
     for step in (by, -by, by):
         shop.now += step
         shop.desk.clock_set(step)
         with pytest.raises(DeskError, match="within an hour"):
-            shop.desk.add(OTHER, "sales", shop.now)
+            shop.desk.admin.add(OTHER, "sales", shop.now)
     shop.now += 3601
-    assert shop.desk.add(OTHER, "sales", shop.now).state == "open"
+    assert shop.desk.admin.add(OTHER, "sales", shop.now).state == "open"
 
 
 def test_the_do_not_call_list_ends_open_tasks_and_refuses_new_ones() -> None:
     shop = Shop()
     shop.missed()
-    shop.desk.bar(CUSTOMER, shop.now, "asked us")
+    shop.desk.admin.bar(CUSTOMER, shop.now, "asked us")
     assert (shop.task().state, shop.task().reason) == ("cancelled", "do_not_call")
     shop.now += 1
     shop.missed()
     assert (shop.task().state, shop.task().reason) == ("failed", "do_not_call")
     other = shop.reborn()
     assert [row.customer for row in other.store.callbacks.barred()] == [CUSTOMER]
-    assert other.desk.unbar(CUSTOMER, other.now)
+    assert other.desk.admin.unbar(CUSTOMER, other.now)
     other.now += 1
     other.missed()
     assert other.task().state == "open"
@@ -728,7 +728,7 @@ def test_a_crash_at_each_step(step: Step) -> None:
     shop = Shop()
     name = to(shop, step)
     leg = LegRow("leg 1", name, "agent", "{}")
-    shop.desk.leg(leg)
+    shop.desk.attempts.leg(leg)
     again = shop.reborn()
     row, task = again.store.all_attempts[name], again.task()
     assert (row.ended_at, row.result) == (again.now, "talked" if step == "talked" else "crashed")
@@ -747,7 +747,7 @@ def test_a_crash_at_each_step(step: Step) -> None:
 
 def test_legs_of_before_are_forgotten_after_they_had_their_time() -> None:
     shop = Shop()
-    shop.desk.leg(LegRow("leg 1", to(shop, "agent"), "agent", "{}"))
+    shop.desk.attempts.leg(LegRow("leg 1", to(shop, "agent"), "agent", "{}"))
     again = shop.reborn()
     again.floor.states = {"201": "busy", "202": "busy"}
     again.until(again.now + 60, 1)
@@ -787,7 +787,7 @@ def test_calls_while_the_database_could_not_be_read_are_not_forgotten() -> None:
     shop.store.broken = True
     again = shop.reborn()
     fact = Missed("call x", CUSTOMER, OURS, "sales", "office", "main", shop.now, shop.now, "hung_up", (), "certain")
-    assert again.desk.missed(fact, again.now) == Unit()
+    assert again.desk.calls.missed(fact, again.now) == Unit()
     again.now += 100
     again.store.broken = False
     assert [order.customer for order in again.until(again.now + 5, 1)] == [OTHER, CUSTOMER]
@@ -798,7 +798,7 @@ def test_another_database_is_told_what_lives() -> None:
     shop = Shop()
     to(shop, "agent")
     shop.missed(OTHER)
-    shop.desk.leg(LegRow("leg 1", shop.runner.orders[0].attempt, "agent", "{}"))
+    shop.desk.attempts.leg(LegRow("leg 1", shop.runner.orders[0].attempt, "agent", "{}"))
     before = shop.store.callbacks.open_tasks(), shop.store.callbacks.open_attempts(), shop.store.callbacks.legs()
     shop.store.all_tasks.clear()
     shop.store.all_attempts.clear()
@@ -811,8 +811,8 @@ def test_another_database_is_told_what_lives() -> None:
 def test_another_database_is_told_who_is_never_called() -> None:
     """What is known of a number that stands in it stays."""
     shop = Shop()
-    shop.desk.bar(CUSTOMER, shop.now, "asked us to")
-    shop.desk.bar(OTHER, shop.now, "lawyer")
+    shop.desk.admin.bar(CUSTOMER, shop.now, "asked us to")
+    shop.desk.admin.bar(OTHER, shop.now, "lawyer")
     shop.store.all_barred = {OTHER: Barred(OTHER, 7.0, "older"), "+36209999999": Barred("+36209999999", 8.0, "")}
     shop.store.on_anew()
     assert set(shop.store.all_barred) == {CUSTOMER, OTHER, "+36209999999"}
@@ -828,18 +828,17 @@ def test_draining_begins_nothing_and_lets_go_on_what_runs() -> None:
     shop = Shop()
     to(shop, "agent")
     shop.missed(OTHER)
-    shop.desk.draining = True
+    shop.desk.drain()
     assert shop.until(shop.now + 60) == []
     assert shop.step(shop.runner.orders[0], "customer")
 
 
 def test_nothing_begins_while_attempts_cannot_be_made() -> None:
     shop = Shop()
-    able = [False]
-    shop.desk.able = lambda: able[0]
+    shop.able = False
     shop.missed()
     assert shop.until(shop.now + 60) == []
-    able[0] = True
+    shop.able = True
     assert len(shop.wait(1)) == 1
 
 
@@ -849,4 +848,4 @@ def test_a_claim_that_another_process_was_faster_with() -> None:
     row = shop.task()
     shop.store.all_tasks[row.id] = row._replace(state="done", ended_at=shop.now)
     assert shop.until(shop.now + 60, 1) == []
-    assert shop.desk.open_tasks() == ()
+    assert shop.desk.admin.open_tasks() == ()

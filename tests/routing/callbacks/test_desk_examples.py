@@ -154,7 +154,7 @@ def test_waits_for_its_responsible_then_anybody(setting: str, current: str | Non
     if current is None:
         shop.missed()
     else:
-        shop.desk.add(CUSTOMER, "sales", shop.now, responsible=current)
+        shop.desk.admin.add(CUSTOMER, "sales", shop.now, responsible=current)
     due = shop.now
     assert shop.until(due + 299, 10) == []
     [order] = shop.until(due + 303, 1)
@@ -205,7 +205,7 @@ def test_a_group_is_responsible_before_anyone_else() -> None:
 def test_the_wait_of_a_task_itself_wins() -> None:
     shop = Shop()
     shop.floor.states["202"] = "busy"
-    row = shop.desk.add(CUSTOMER, "sales", shop.now, responsible="202")
+    row = shop.desk.admin.add(CUSTOMER, "sales", shop.now, responsible="202")
     row = row._replace(options={"responsible_wait": 30})
     shop.desk._keeper.register.tasks[row.id].row = row
     assert shop.until(shop.now + 28, 1) == []
@@ -218,7 +218,7 @@ def test_detail_says_who_is_responsible_since_when_and_what_happened() -> None:
     row = shop.missed()
     shop.turn()
     assert row is not None
-    detail = shop.desk.task(row.id)
+    detail = shop.desk.admin.task(row.id)
     assert detail is not None
     assert (detail.task.responsible, detail.task.responsible_since) == ("202", shop.now)
     assert detail.waits_until == shop.now + 300

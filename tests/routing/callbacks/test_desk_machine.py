@@ -106,7 +106,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(customer=st.sampled_from(CUSTOMERS))
     def ring_in(self, customer: str) -> None:
-        found = self.shop.desk.rang_in(customer, self.shop.now)
+        found = self.shop.desk.calls.rang_in(customer, self.shop.now)
         waiting = [name for name, going in self.going.items()
                    if going.order.customer == customer and going.step != "talked"]
         assert found is None or [found] == waiting
@@ -243,7 +243,7 @@ class Machine(RuleBasedStateMachine):
             if order.agent is not None:
                 held.add(order.agent)
             self.going[order.attempt] = Going(order, begun=shop.now)
-            shop.desk.leg(LegRow(order.attempt + " leg", order.attempt, "agent", "{}"))
+            shop.desk.attempts.leg(LegRow(order.attempt + " leg", order.attempt, "agent", "{}"))
 
     @rule()
     def crash(self) -> None:
@@ -281,7 +281,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(data=st.data(), verb=st.sampled_from(["cancel", "hold", "resume", "call_now"]))
     def operate(self, data: st.DataObject, verb: str) -> None:
-        tasks = [row.id for row in self.shop.desk.open_tasks()]
+        tasks = [row.id for row in self.shop.desk.admin.open_tasks()]
         if not tasks:
             return
         name = data.draw(st.sampled_from(sorted(tasks)))
@@ -290,7 +290,7 @@ class Machine(RuleBasedStateMachine):
             running = [going for going in self.going.values() if going.order.task == name]
             if running or (row.group == "sales" and not self.is_open(self.shop.now)):
                 return
-        getattr(self.shop.desk, verb)(name, self.shop.now)
+        getattr(self.shop.desk.admin, verb)(name, self.shop.now)
 
     # What always holds
 
@@ -307,7 +307,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def store_and_desk_agree(self) -> None:
-        assert sorted(self.shop.store.callbacks.open_tasks()) == sorted(self.shop.desk.open_tasks())
+        assert sorted(self.shop.store.callbacks.open_tasks()) == sorted(self.shop.desk.admin.open_tasks())
 
     @invariant()
     def whoever_is_done_has_a_reason(self) -> None:
@@ -329,7 +329,7 @@ class Machine(RuleBasedStateMachine):
             self.shop.now += 3600
             for order in self.shop.turn():
                 self.shop.end(order, "agent_no_answer")
-        assert self.shop.desk.open_tasks() == ()
+        assert self.shop.desk.admin.open_tasks() == ()
         assert self.shop.store.callbacks.open_tasks() == []
         assert self.shop.store.callbacks.open_attempts() == []
         self.whoever_is_done_has_a_reason()

@@ -5,16 +5,15 @@ from collections.abc import Callable
 import pytest
 
 from config.policy import parse_policy
-from routing.callbacks.desk import Desk
-from routing.callbacks.office import DeskError
+from routing.callbacks.office import DeskError, Office
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at
 
 
 def test_a_callback_made_by_hand() -> None:
     shop = Shop()
-    shop.desk.peers = lambda number: ("branch", "second" if number == OURS else "main")
-    row = shop.desk.add(CUSTOMER, "sales", shop.now, number=OURS, responsible="202", responsible_wait=30.0, attempts=2,
-                        window="48h", language="sk", preview=7.0, note="ask for Eva", by="anna")
+    shop.peers = lambda number: ("branch", "second" if number == OURS else "main")
+    row = shop.desk.admin.add(CUSTOMER, "sales", shop.now, number=OURS, responsible="202", responsible_wait=30.0,
+                              attempts=2, window="48h", language="sk", preview=7.0, note="ask for Eva", by="anna")
     assert (row.origin, row.pbx, row.trunk, row.attempts_max, row.expires_at) == \
         ("manual", "branch", "second", 2, shop.now + 48 * 3600)
     assert (row.responsible_kind, row.responsible) == ("current", "202")
@@ -25,7 +24,7 @@ def test_a_callback_made_by_hand() -> None:
 
 def test_by_hand_for_a_group_and_for_later() -> None:
     shop = Shop()
-    shop.desk.add(CUSTOMER, "sales", shop.now, responsible_group="support", at=shop.now + 3600)
+    shop.desk.admin.add(CUSTOMER, "sales", shop.now, responsible_group="support", at=shop.now + 3600)
     begin = shop.now
     order = shop.until_ordered(step=10)
     assert order is not None
@@ -38,7 +37,7 @@ def test_by_hand_where_one_is_open_gives_that_one_to_whoever_is_named() -> None:
     first = shop.missed()
     shop.turn()
     assert first is not None
-    assert shop.desk.add(CUSTOMER, "sales", shop.now, responsible="202").id == first.id
+    assert shop.desk.admin.add(CUSTOMER, "sales", shop.now, responsible="202").id == first.id
     shop.floor.states = {}
     assert [order.agent for order in shop.wait(3)] == ["202"]
     assert len(shop.store.callbacks.open_tasks()) == 1
@@ -46,11 +45,11 @@ def test_by_hand_where_one_is_open_gives_that_one_to_whoever_is_named() -> None:
 
 def test_the_number_that_is_shown() -> None:
     shop = Shop(more='[group.bare]\nagents = ["211"]')
-    shop.desk.add(CUSTOMER, "support", shop.now)
-    shop.desk.add(OTHER, "bare", shop.now)
+    shop.desk.admin.add(CUSTOMER, "support", shop.now)
+    shop.desk.admin.add(OTHER, "bare", shop.now)
     assert [order.number for order in shop.turn()] in (["+3614446666", None], [None, "+3614446666"])
     shop = Shop(callback='show = "+3617777777"')
-    shop.desk.add(CUSTOMER, "sales", shop.now)
+    shop.desk.admin.add(CUSTOMER, "sales", shop.now)
     assert [order.number for order in shop.turn()] == ["+3617777777"]
 
 
@@ -64,10 +63,10 @@ def test_the_number_that_is_shown() -> None:
     lambda desk, now: desk.cancel("nothing", now),
     lambda desk, now: desk.hold("nothing", now),
 ])
-def test_what_cannot_be_done_is_said(wrong: Callable[[Desk, float], object]) -> None:
+def test_what_cannot_be_done_is_said(wrong: Callable[[Office, float], object]) -> None:
     shop = Shop()
     with pytest.raises(DeskError):
-        wrong(shop.desk, shop.now)
+        wrong(shop.desk.admin, shop.now)
     assert shop.store.callbacks.tasks(9) == []
 
 
@@ -78,11 +77,11 @@ def test_call_now_goes_before_all_others() -> None:
     shop.now += 10
     shop.missed(OTHER)
     shop.turn()
-    shop.desk.call_now(shop.task(OTHER).id, shop.now)
+    shop.desk.admin.call_now(shop.task(OTHER).id, shop.now)
     shop.floor.states = {"201": "busy"}
     assert [order.customer for order in shop.wait(3)] == [OTHER]
     with pytest.raises(DeskError):
-        shop.desk.call_now(shop.task(OTHER).id, shop.now)
+        shop.desk.admin.call_now(shop.task(OTHER).id, shop.now)
 
 
 def test_call_now_moves_what_is_due_later() -> None:
@@ -91,8 +90,8 @@ def test_call_now_moves_what_is_due_later() -> None:
     [order] = shop.turn()
     shop.fails(order)
     assert shop.wait(60) == []
-    shop.desk.hold(shop.task().id, shop.now)
-    shop.desk.call_now(shop.task().id, shop.now)
+    shop.desk.admin.hold(shop.task().id, shop.now)
+    shop.desk.admin.call_now(shop.task().id, shop.now)
     assert len(shop.turn()) == 1
 
 
@@ -100,13 +99,13 @@ def test_call_now_does_not_open_what_is_closed() -> None:
     shop = Shop(at("2026-11-23 18:00"), sales='hours = ["mon-fri 08:00-17:00"]')
     shop.missed()
     with pytest.raises(DeskError, match="closed"):
-        shop.desk.call_now(shop.task().id, shop.now)
+        shop.desk.admin.call_now(shop.task().id, shop.now)
 
 
 def test_call_now_by_force_opens_what_is_closed_once() -> None:
     shop = Shop(at("2026-11-23 18:00"), sales='hours = ["mon-fri 08:00-17:00"]')
     shop.missed()
-    shop.desk.call_now(shop.task().id, shop.now, "boss", force=True)
+    shop.desk.admin.call_now(shop.task().id, shop.now, "boss", force=True)
     [order] = shop.turn()
     assert shop.dial(order)
     shop.end(order, "customer_no_answer", 480)
@@ -118,11 +117,11 @@ def test_force_is_stronger_than_opening_hours_and_nothing_else() -> None:
     closed = 'hours = ["mon-fri 08:00-17:00"]'
     shop = Shop(at("2026-11-23 18:00"), sales=closed, guard='quiet_hours = ["mon-sun 17:30-24:00"]')
     shop.missed()
-    shop.desk.call_now(shop.task().id, shop.now, force=True)
+    shop.desk.admin.call_now(shop.task().id, shop.now, force=True)
     assert shop.turn() == [], "the customer's night"
     shop = Shop(at("2026-11-23 18:00"), sales=closed, guard="stop = true")
     shop.missed()
-    shop.desk.call_now(shop.task().id, shop.now, force=True)
+    shop.desk.admin.call_now(shop.task().id, shop.now, force=True)
     assert shop.turn() == []
 
 
@@ -131,11 +130,11 @@ def test_a_campaign_with_another_id_keeps_its_callbacks_as_they_were_planned() -
     shop = Shop(more=winter.format("10001"))
     shop.missed()
     shop.missed(OTHER)
-    shop.desk.hold(shop.task(OTHER).id, shop.now)
+    shop.desk.admin.hold(shop.task(OTHER).id, shop.now)
     before = shop.task().due_at
     for more in (winter.format("10001") + winter.format("10007"), winter.format("10007")):
         shop.desk.set_policy(parse_policy(shop.text.replace(winter.format("10001"), more)), shop.now)
-        shop.desk.renumber("10001", "10007", shop.now)
+        shop.desk.admin.renumber("10001", "10007", shop.now)
     assert [(row.campaign, row.due_at) for row in (shop.task(), shop.task(OTHER))] == [("10007", before)] * 2
     assert shop.turn() == []
     [order] = shop.until(shop.now + 3700)
@@ -151,11 +150,11 @@ def test_figures() -> None:
     one, two = shop.turn()
     shop.now += 10
     shop.talks(one)
-    found = shop.desk.figures()["sales"]
+    found = shop.desk.admin.figures()["sales"]
     assert (found.in_queue, found.due, found.running, found.total, found.kept) == \
         (3, 2, 1, 4, 1)
-    assert [attempt.row.id for attempt in shop.desk.attempts()] == [two.attempt]
-    assert shop.desk.figures()["support"].total == 0
+    assert [attempt.row.id for attempt in shop.desk.admin.attempts()] == [two.attempt]
+    assert shop.desk.admin.figures()["support"].total == 0
 
 
 def test_campaigns_are_listed_with_what_they_do() -> None:
@@ -164,7 +163,8 @@ def test_campaigns_are_listed_with_what_they_do() -> None:
     shop.missed(OTHER)
     shop.floor.states = {"202": "busy"}
     shop.turn()
-    assert [(name, campaign.name, tasks, running) for name, campaign, tasks, running in shop.desk.campaigns()] == \
+    found = shop.desk.admin.campaigns()
+    assert [(name, campaign.name, tasks, running) for name, campaign, tasks, running in found] == \
         [("10001", "Winter", 2, 1), ("10002", "", 0, 0)]
 
 
@@ -182,7 +182,7 @@ def test_next_turn_is_at_once_while_a_turn_was_too_short_for_all() -> None:
     shop = Shop()
     shop.floor.states = {"201": "busy", "202": "busy"}
     for number in range(150):
-        shop.desk.add(f"+3620111{number:04d}", "sales", shop.now)
+        shop.desk.admin.add(f"+3620111{number:04d}", "sales", shop.now)
     shop.turn()
     assert shop.desk.next_turn() == 0.0
     assert len(shop.journal("due")) == 100

@@ -7,12 +7,11 @@ from random import Random
 import pytest
 
 from config.policy import parse_policy
-from routing.callbacks.desk import Desk
 from routing.callbacks.facts import Missed, Order, Outcome
 from routing.rows import LegRow, Step
 from routing.store.sqlite import SqliteStore
-from routing.teller import Teller
 from routing.writes import Unit
+from tests.kit.desk_parts import new_desk
 from tests.kit.told import Told
 from tests.routing.callbacks.shop import CUSTOMER, MONDAY_NOON, OTHER, OURS, Floor, Shop
 from tests.routing.world import Loop
@@ -26,18 +25,16 @@ class Node:
     def __init__(self, path: Path) -> None:
         self.loop, self.now = Loop(), MONDAY_NOON
         self.store = SqliteStore(path, self.loop.post, lambda: self.now, "edge1", Told())
-        self.desk = Desk(self.store, parse_policy(Shop.write(tickets="true")), "edge1", Teller("edge1", NOISE), Floor(),
-                         NOISE)
+        self.desk = new_desk(self.store, parse_policy(Shop.write(tickets="true")), Floor(), NOISE, self)
         self.orders: list[Order] = []
         self.recovered: tuple[LegRow, ...] = ()
-        self.desk.orders = self
         assert self.desk.restore(self.now)
 
     def begin(self, order: Order, now: float) -> None:
         self.orders.append(order)
 
     def stop(self, attempt: str, reason: str, now: float) -> None:
-        self.desk.ended(attempt, Outcome("stopped", text=reason), now)
+        self.desk.attempts.ended(attempt, Outcome("stopped", text=reason), now)
 
     def recover(self, legs: tuple[LegRow, ...], now: float) -> None:
         self.recovered = legs
@@ -48,7 +45,7 @@ class Node:
         self.loop.until(lambda: done)
 
     def missed(self, customer: str = CUSTOMER) -> None:
-        self.store.put(self.desk.missed(Missed("call 1", customer, OURS, "sales", "office", "main", self.now - 20,
+        self.store.put(self.desk.calls.missed(Missed("call 1", customer, OURS, "sales", "office", "main", self.now - 20,
                                                self.now, "hung_up", ("no_answer",), "certain"), self.now))
 
     def turn(self) -> list[Order]:
@@ -59,7 +56,7 @@ class Node:
 
     def step(self, order: Order, step: Step) -> bool:
         answers: list[bool] = []
-        self.desk.step(order.attempt, step, self.now, answers.append)
+        self.desk.attempts.step(order.attempt, step, self.now, answers.append)
         self.loop.until(lambda: answers)
         return answers[0]
 
@@ -85,7 +82,7 @@ def test_from_the_missed_call_to_the_talk(nodes: Callable[[], Node]) -> None:
     [order] = node.turn()
     for step in ("agent", "accepted", "customer", "answered", "talked"):
         assert node.step(order, step)
-    node.desk.ended(order.attempt, Outcome("talked", 200, talk_s=30.0), node.now)
+    node.desk.attempts.ended(order.attempt, Outcome("talked", 200, talk_s=30.0), node.now)
     node.commit()
     [row] = node.store.callbacks.tasks(9)
     assert (row.state, row.reason, row.attempts) == ("done", "talked", 1)
@@ -103,7 +100,7 @@ def test_a_restart_in_the_middle(nodes: Callable[[], Node], step: Step, counted:
         assert node.step(order, each)
         if each == step:
             break
-    node.desk.leg(LegRow("leg 1", order.attempt, "agent", "{}"))
+    node.desk.attempts.leg(LegRow("leg 1", order.attempt, "agent", "{}"))
     node.commit()
     again = nodes()
     given = again.turn()
@@ -120,8 +117,8 @@ def test_an_agent_who_hangs_up_before_the_dialling_is_written_costs_no_attempt(n
     assert node.step(order, "agent")
     assert node.step(order, "accepted")
     answers: list[bool] = []
-    node.desk.step(order.attempt, "customer", node.now, answers.append)
-    node.desk.ended(order.attempt, Outcome("agent_left"), node.now)
+    node.desk.attempts.step(order.attempt, "customer", node.now, answers.append)
+    node.desk.attempts.ended(order.attempt, Outcome("agent_left"), node.now)
     node.loop.until(lambda: answers)
     assert answers == [False], "nothing was sent"
     node.commit()

@@ -147,7 +147,7 @@ def test_who_rang_in_meanwhile_is_left_alone() -> None:
 
 def test_what_was_asked_for_by_hand_keeps_its_own_window_and_attempts() -> None:
     shop = Shop(sales=OPEN)
-    row = shop.desk.add(CUSTOMER, "sales", shop.now, window="48h", attempts=3, at=at("2026-11-24 10:00"))
+    row = shop.desk.admin.add(CUSTOMER, "sales", shop.now, window="48h", attempts=3, at=at("2026-11-24 10:00"))
     shop.policy(sales='hours = ["mon-fri 12:00-17:00"]', missed='window = "1h"\nattempts = 9')
     assert planned(shop) == ("Tue 12:00", "Thu 10:00")
     assert shop.task().attempts_max == 3
@@ -170,7 +170,7 @@ def test_a_task_that_is_held_is_planned_and_stays_held() -> None:
     shop = Shop(at("2026-11-23 20:00"), sales=OPEN)
     row = shop.missed()
     assert row is not None
-    shop.desk.hold(row.id, shop.now)
+    shop.desk.admin.hold(row.id, shop.now)
     shop.policy(sales='hours = ["mon-fri 09:00-17:00"]')
     assert planned(shop)[0] == "Tue 09:00"
     assert shop.task().state == "held"
@@ -186,7 +186,7 @@ def test_who_waits_for_a_group_that_has_another_name_now_goes_with_the_number() 
     assert planned(shop)[0] == "Tue 08:00"
     assert (shop.task().group, shop.task(OTHER).group) == ("vertrieb", "support")
     assert shop.journal("moved")[0].data == {"group": "vertrieb", "before": "sales"}
-    assert shop.desk.figures()["vertrieb"].in_queue == 1
+    assert shop.desk.admin.figures()["vertrieb"].in_queue == 1
     [order] = [one for one in shop.until(at("2026-11-24 08:01")) if one.customer == CUSTOMER]
     assert order.group == "vertrieb"
 

@@ -1,0 +1,88 @@
+"""What the ledger tells of calls, and what follows from it for promises."""
+
+from collections.abc import Callable
+from typing import Final
+
+from routing.callbacks.draft import Drafts
+from routing.callbacks.facts import Missed, PastTalk, Waiter, Waits
+from routing.callbacks.intake import Intake
+from routing.callbacks.keeper import Keeper
+from routing.storage import Store
+from routing.writes import EMPTY_UNIT, Unit
+
+EARLY: Final = 1000
+"""Calls that are remembered while the database cannot be read after the start."""
+
+
+class CallIntake:
+    """`happenings.Happenings`. What it is told before `open` is remembered, and promised nothing yet."""
+
+    def __init__(self, keeper: Keeper, intake: Intake, store: Store, drafts: Drafts,
+                 report_alarm: Callable[[str, str | None, float], None]) -> None:
+        """`report_alarm`: raises an alarm (name, text) or clears it (None)."""
+        self._keeper, self._intake, self._store, self._drafts = keeper, intake, store, drafts
+        self._report_alarm = report_alarm
+        self._flooded = False
+        self._early: list[Missed | PastTalk] | None = []
+        """What was told before the promises were read back; None: they are."""
+
+    def open(self, now: float) -> None:
+        """Take what was told so far, now that the promises are read back."""
+        early, self._early = self._early, None
+        for fact in early or ():
+            self._store.put(self._hear(fact, now))
+
+    def missed(self, missed: Missed, now: float) -> Unit:
+        """See Happenings."""
+        return self._hear(missed, now)
+
+    def talked(self, talk: PastTalk, now: float) -> Unit:
+        """See Happenings: any talk ends every task of the customer, whatever its group."""
+        return self._hear(talk, now)
+
+    def rang_in(self, customer: str, now: float) -> str | None:
+        """See Happenings."""
+        attempt = self._keeper.register.calling(customer)
+        if attempt is None or not attempt.begun or attempt.talked or attempt.stopping:
+            return None
+        return attempt.row.id
+
+    def waits(self, waiter: Waiter, now: float) -> Waits | None:
+        """See Happenings."""
+        return self._intake.waits(waiter, now) if self._early is None else None
+
+    def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
+        """See Happenings."""
+        if self._early is not None or not self._store.well:
+            return False, EMPTY_UNIT
+        draft = self._drafts.begin(now)
+        promised = self._intake.missed(missed, draft)
+        self.heed_flood(now)
+        return promised, draft.unit(durable=True)
+
+    def heed_flood(self, now: float) -> None:
+        """Raise the alarm of a flood of missed calls, or clear it once it has passed."""
+        refusal = self._intake.flood
+        if refusal is not None and refusal.until is not None and refusal.until <= now:
+            refusal = self._intake.flood = None
+        if (refusal is not None) != self._flooded:
+            self._flooded = refusal is not None
+            self._report_alarm("callbacks_flood", None if refusal is None else refusal.text, now)
+
+    def _hear(self, fact: Missed | PastTalk, now: float) -> Unit:
+        if self._early is not None:
+            if len(self._early) < EARLY:
+                self._early.append(fact)
+            return EMPTY_UNIT
+        if isinstance(fact, PastTalk) and (fact.attempt is not None
+                                           or not self._keeper.register.of_customer(fact.customer)):
+            return EMPTY_UNIT  # nearly every talk that passes; what became of an attempt of ours its runner says
+        draft = self._drafts.begin(now)
+        if isinstance(fact, Missed):
+            self._intake.missed(fact, draft)
+            self.heed_flood(now)
+        else:
+            for task in self._keeper.register.of_customer(fact.customer):
+                self._keeper.end(task, "done", "talk", draft, agent=fact.agent, call=fact.call,
+                                 direction=fact.direction)
+        return draft.unit(durable=not draft.empty)

@@ -1,0 +1,104 @@
+"""How an attempt begins: its claim is committed, and then the runner is told to run it."""
+
+from functools import partial
+
+from routing.callbacks.aftermath import REFUSED_REST
+from routing.callbacks.course import Course
+from routing.callbacks.draft import Drafts
+from routing.callbacks.facts import Order, Orders, Outcome
+from routing.callbacks.keeper import Keeper
+from routing.callbacks.screen import Screen
+from routing.callbacks.task import Attempt, Task
+from routing.callbacks.terms import Terms
+from routing.ids import Names
+from routing.rows import AttemptRow
+from routing.storage import Store, StoreError
+from routing.writes import Unit
+
+
+class Claims:
+    """Claims attempts."""
+
+    def __init__(self, keeper: Keeper, screen: Screen, course: Course, orders: Orders, store: Store, drafts: Drafts,
+                 names: Names, node: str) -> None:
+        self._keeper, self._screen, self._course, self._orders = keeper, screen, course, orders
+        self._store, self._drafts, self._names, self._node = store, drafts, names, node
+
+    def claim(self, task: Task, agent: str | None, terms: Terms, now: float) -> bool:
+        """Begin an attempt; False where the guard says no (the task has been put elsewhere) or nothing can be known."""
+        refusal = self._screen.refusal(task, terms, now)
+        if refusal is not None:
+            draft = self._drafts.begin(now)
+            self._screen.refused(task, terms, refusal, draft)
+            if not draft.empty:
+                self._store.put(draft.unit())
+            return False
+        try:
+            serial = self._serial(task)
+        except StoreError:
+            self._keeper.rest(task, now + REFUSED_REST)
+            return False
+        row = AttemptRow(self._names.new(now), task.row.id, task.row.customer, serial, agent, self._node, "claimed",
+                         now, None, None, None, None, None, None)
+        attempt = Attempt(row, self._order(task, row, terms), task)
+        self._keeper.register.begin(attempt)
+        task.serial, task.refused = serial, ""
+        draft = self._drafts.begin(now)
+        draft.note(row.task, "assigned", agent, attempt=row.id, preview_s=attempt.order.preview or None)
+        draft.tell("callback.assigned", task.row, agent, attempt=row.id, preview_s=attempt.order.preview,
+                   missed=task.row.missed, note=attempt.order.note)
+        self._store.claim(row, draft.unit(), partial(self._claimed, attempt))
+        return True
+
+    def _serial(self, task: Task) -> int:
+        """Return the number of a task's next attempt; what a process before this one made is asked for once."""
+        if task.serial is None:
+            task.serial = max((attempt.serial for attempt in self._store.callbacks.attempts_of(task.row.id)), default=0)
+        return task.serial + 1
+
+    def _order(self, task: Task, row: AttemptRow, terms: Terms) -> Order:
+        own, callback = task.row.options, terms.callback
+        return Order(
+            row.id, row.task, row.serial, row.customer, task.row.number or terms.number, task.row.group,
+            task.row.campaign, task.row.pbx, task.row.trunk, row.agent, row.agent or terms.target or "",
+            float(own.get("preview", callback.preview)), callback.agent_ring_for, callback.accept_within,
+            callback.customer_ring_for, callback.min_talk, callback.confirm_key, callback.customer_first,
+            str(own.get("language", callback.language)), callback.record, task.row.missed_at,
+            str(own.get("note", "")),
+        )
+
+    def _claimed(self, attempt: Attempt, committed: bool) -> None:
+        """Go on with an attempt once its claim is committed, or forget it."""
+        if not committed:
+            self._keeper.register.end(attempt)
+            draft = self._drafts.begin(self._drafts.now)
+            draft.attempt(attempt.row._replace(step="ended", ended_at=self._drafts.now, result="stopped"))
+            self._store.put(draft.unit())
+            self._after_refused_claim(attempt.task)
+            return
+        if attempt.stopping or not attempt.task.open:
+            outcome = Outcome("stopped", text=attempt.stopping or "not_open")
+            self._course.ended(attempt.row.id, outcome, self._drafts.now)
+            return
+        attempt.begun = True
+        self._orders.begin(attempt.order, self._drafts.now)
+
+    def _after_refused_claim(self, task: Task) -> None:
+        """See whether the task is still ours to try: another node may have ended it."""
+        keeper = self._keeper
+        if self._store.well:
+            try:
+                row = self._store.callbacks.task(task.row.id)
+            except StoreError:
+                row = task.row
+            if row is None:  # it was crowded out while the database was in trouble
+                self._store.put(Unit((task.row,), durable=True))
+            elif row.state not in ("open", "held"):
+                keeper.lines.leave(task)
+                keeper.register.remove(task)
+                task.row = row
+                return
+        if task.open and task.ready:
+            keeper.rest(task, self._drafts.now + REFUSED_REST)
+        elif task.row.ended_at is None:  # held meanwhile, and maybe resumed
+            keeper.resume(task)

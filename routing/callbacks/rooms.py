@@ -1,0 +1,33 @@
+"""What a desk and whoever runs its attempts both stand on: built first, so that each of them is complete when made."""
+
+from config.policy import Policy
+from routing.callbacks.aftermath import Aftermath
+from routing.callbacks.course import Course
+from routing.callbacks.crews import Crews
+from routing.callbacks.draft import Drafts
+from routing.callbacks.facts import Floor
+from routing.callbacks.keeper import Keeper
+from routing.callbacks.screen import Screen
+from routing.callbacks.terms import TermBook
+from routing.callbacks.tickets import Channel, TicketOffice
+from routing.ids import Names, RandomBytes
+from routing.storage import Store
+from routing.teller import Teller
+
+
+class DeskRooms:
+    """The parts of a desk that are there before anybody runs attempts."""
+
+    def __init__(self, store: Store, policy: Policy, node: str, teller: Teller, floor: Floor,
+                 random_bytes: RandomBytes, channels: tuple[Channel, ...] = ()) -> None:
+        """`random_bytes`: os.urandom or the like. `channels`: where tickets are sent on to."""
+        self.store, self.node, self.floor = store, node, floor
+        self.names = Names(random_bytes)
+        self.drafts = Drafts(teller)
+        self.tickets = TicketOffice(teller, self.names.new, channels)
+        self.keeper = Keeper(TermBook(policy), lambda: int.from_bytes(random_bytes(7), "big") / (1 << 56), self.tickets)
+        self.screen = Screen(self.keeper, floor, policy)
+        self.crews = Crews(self.keeper.register, floor)
+        self.aftermath = Aftermath(self.keeper, self.screen, self.crews, floor)
+        self.attempts = Course(self.keeper, self.screen, self.aftermath, store, self.drafts)
+        """Whom the runner tells (`facts.DeskFacts`)."""

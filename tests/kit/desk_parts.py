@@ -1,0 +1,36 @@
+"""A desk with what it is built of, for tests."""
+
+from collections.abc import Callable
+
+from config.policy import Policy
+from routing.callbacks.desk import Desk
+from routing.callbacks.facts import Floor, Order, Orders
+from routing.callbacks.rooms import DeskRooms
+from routing.callbacks.tickets import Channel
+from routing.ids import RandomBytes
+from routing.rows import LegRow
+from routing.storage import Store
+from routing.teller import Teller
+
+
+class Nobody:
+    """`Orders` of a desk whose attempts nobody runs."""
+
+    def begin(self, order: Order, now: float) -> None:
+        """Nobody does it."""
+
+    def stop(self, attempt: str, reason: str, now: float) -> None:
+        """Nobody did it."""
+
+    def recover(self, legs: tuple[LegRow, ...], now: float) -> None:
+        """Nobody is there."""
+
+
+def new_desk(store: Store, policy: Policy, floor: Floor, random_bytes: RandomBytes, orders: Orders | None = None, *,
+             teller: Teller | None = None, channels: tuple[Channel, ...] = (),
+             peers: Callable[[str | None], tuple[str, str]] = lambda number: ("", ""),
+             able: Callable[[], bool] = lambda: True,
+             report_alarm: Callable[[str, str | None, float], None] = lambda name, text, now: None) -> Desk:
+    """Build one."""
+    rooms = DeskRooms(store, policy, "edge1", teller or Teller("edge1", random_bytes), floor, random_bytes, channels)
+    return Desk(rooms, orders or Nobody(), peers, able, report_alarm)
