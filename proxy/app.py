@@ -30,7 +30,6 @@ from config.problem import ConfigError, Problem
 from proxy import folder, handover, log, output
 from proxy.control import ControlError, ControlServer, Handler
 from proxy.core.broken import Breaks
-from proxy.core.counters import Counters
 from proxy.core.engine import Parts, Proxy
 from proxy.core.peers import PeerTable
 from proxy.core.qualify import Qualifier
@@ -41,12 +40,18 @@ from proxy.daemon.call_verbs import CallVerbs
 from proxy.daemon.callback_verbs import CallbackVerbs
 from proxy.daemon.callbacks import DATABASE, RECORDINGS
 from proxy.daemon.campaign_verbs import CampaignVerbs
+from proxy.daemon.chores import Chores
+from proxy.daemon.control_keeping import ControlKeeping
 from proxy.daemon.figure_verbs import FigureVerbs
 from proxy.daemon.following import EventFollowing
 from proxy.daemon.gate import API_WORDS, MQTT_WORDS, Gate
 from proxy.daemon.history import SLICE_PAUSE, History
 from proxy.daemon.journal import LogJournal, kinds_at
+from proxy.daemon.leaving import Leaving
+from proxy.daemon.load_watch import LoadWatch
 from proxy.daemon.locating import LoopLocator, PeerAddresses
+from proxy.daemon.log_watch import LogWatch
+from proxy.daemon.peer_states import PeerStates
 from proxy.daemon.policies import Policies
 from proxy.daemon.policy_verbs import PolicyVerbs
 from proxy.daemon.recording_verbs import RecordingVerbs
@@ -57,11 +62,11 @@ from proxy.daemon.tracing import MessageTracer
 from proxy.daemon.verbs import Sides, Verbs
 from proxy.notify import Notifier
 from proxy.sip.hop import Flow, Hop
-from proxy.status.payload import peer_event_data
 from proxy.status.service import StatusService
-from proxy.status.source import PeerState, RunState
+from proxy.status.source import RunState
 from proxy.transports.network import Network
 from proxy.transports.resolver import Resolver
+from proxy.ua.contract import PeerSide
 from routing.alarms import Alarms
 from routing.desk_listener import DeskListener
 from routing.events import Event
@@ -78,27 +83,10 @@ TIMER_GRAIN: Final = 0.05
 """Seconds; timers that are due closer together share one wake-up. A tenth of T1: no far end can tell."""
 LOCK_PATIENCE: Final = 1.0
 """Seconds that a start waits for the process before it to be gone: one that was killed takes a moment."""
-TICK: Final = 0.25
-"""Seconds between two rounds of what is looked at all the time. One round, because waking up costs more than most of
-what there is to do."""
 COUNT_PAUSE: Final = 30.0
 """Seconds between two counts of the direct callbacks."""
 SWEEP_PAUSE: Final = 2.0
 """Seconds between two sweeps of the ledger."""
-CONTROL_PAUSE: Final = 2.0
-"""Seconds between two looks whether the control socket is still there."""
-LAG_OVERLOAD: Final = 0.4
-"""Seconds by which two rounds must come too late for new calls to get 503."""
-LAG_CALM: Final = 0.05
-OVERLOAD_CALM: Final = 5.0
-"""Seconds without a refused call after which there are no longer too many."""
-LOG_CALM: Final = 5.0
-"""Seconds without a lost line after which the log counts as read again."""
-DRAIN_REPORT: Final = 5.0
-"""Seconds between two lines that say what the drain waits for."""
-DRAIN_GRACE: Final = 0.6
-"""Seconds (a little more than T1) after the last conversation of ours in which the answer to its BYE may be asked for
-again, and in which, where nobody has the sockets next, requests that are under way may be answered."""
 HANDOVER_PATIENCE: Final = 60.0
 """Seconds that a start waits for the folder once the process before it has given its sockets."""
 NAMES_PATIENCE: Final = 3.0
@@ -127,18 +115,9 @@ class Daemon:
         self.log = structlog.get_logger()
         self.notifier = Notifier()
         self.journal = LogJournal()
-        self.stopping = asyncio.Event()
-        self.tasks: list[asyncio.Task[None]] = []
-        self.draining = False
-        self.told_to_stop = False
-        """By a signal, and not only by a process that wants our place."""
-        self.for_restart = False
-        """The service manager said that another process comes at once."""
-        self._drainer: asyncio.Task[None] | None = None
+        self.chores = Chores(self.journal)
         self._armed: asyncio.TimerHandle | None = None
         self._armed_at = 0.0
-        self._log_calm_at = self._overload_until = 0.0
-        self._refused_for_overload = 0
         self.services: Services | None = None
 
     # -- start
@@ -177,9 +156,11 @@ class Daemon:
         if mqtt is not None:
             self.hub.listen("mqtt", self.status)
         await self._start_control(handlers)
-        self._open_door()
+        self.leaving = Leaving(self, config.node.drain, config.node.data, self.notifier, self._show_state)
+        self.leaving.open()
         self.source.state = "running"
         self._start_chores()
+        self._heed_signals()
         self.notifier.ready()
         self.notifier.status("running")
         self.log.info("running", node=config.node.name, version=version(),
@@ -210,10 +191,10 @@ class Daemon:
             wake_at=self._wake_at,
             is_own=self.network.is_own, domains=building.own_domains(config, self.network.listeners),
             private=building.private_headers(config), agent_from=building.agent_headers(config)))
-        self.qualifier = Qualifier(self.proxy.transactions, self)
+        states = PeerStates(self.source.peers, self.ledger, self._tell_services, time.time)
+        self.qualifier = Qualifier(self.proxy.transactions, states)
         self.breaks = Breaks(self.proxy.relays, self.qualifier)
-        looking = self.loop.create_task(self._look_up_peers())
-        self.tasks.append(looking)
+        looking = self.chores.begin(self._look_up_peers())
         await asyncio.wait({looking}, timeout=NAMES_PATIENCE)
         self.qualifier.start(self.loop.time())
         self.network.resume()
@@ -229,13 +210,6 @@ class Daemon:
 
     async def _look_up_peers(self) -> None:
         await self.addresses.refresh()
-
-    def _open_door(self) -> None:
-        self.door = handover.Door(self.config.node.data, self._wants_our_place, self._successor_gone)
-        try:
-            self.door.open()
-        except (OSError, ValueError) as error:  # calls pass without it
-            self.log.warning("no_hand_over", reason=str(error))
 
     def _start_services(self) -> None:
         """What stands beside the proxy path: without it calls pass all the same."""
@@ -273,35 +247,34 @@ class Daemon:
         return table
 
     async def _start_control(self, handlers: Mapping[str, Handler]) -> None:
-        self.control = ControlServer(self.config.socket, handlers, lambda: self.ledger.policy.timezone)
-        await self._look_after_control()
-
-    async def _look_after_control(self) -> None:
-        """Have the control socket where commands look for it: made at the start, made again where it was removed."""
-        try:
-            made = await self.control.stand()
-        except ControlError as error:
-            self.ledger.alarms.report("control", str(error), time.time())
-            return
-        if made and self.source.state != "starting":
-            self.log.warning("control_socket_made_again", path=str(self.config.socket))
-        self.ledger.alarms.report("control", None, time.time())
-
-    async def _keep_control(self) -> None:
-        while True:
-            await asyncio.sleep(CONTROL_PAUSE)
-            await self._look_after_control()
+        server = ControlServer(self.config.socket, handlers, lambda: self.ledger.policy.timezone)
+        self.control = ControlKeeping(server, str(self.config.socket), self._raise)
+        await self.control.look()
 
     def _start_chores(self) -> None:
-        chores = [self._tick(), self._every(SWEEP_PAUSE, self._sweep), self.notifier.watch(), self._count_direct(),
-                  self._count_day(), self.addresses.run(), self._keep_control()]
+        chores = self.chores
+        round_of = [self.store.release, self._snapshot]
+        if self.services is not None:
+            round_of.append(self.services.turn)
+        self.log_watch = LogWatch(self.proxy.counters, self._raise, self.loop.time)
+        load = LoadWatch(self.proxy.admission, self.proxy.counters, self._raise, self.loop.time)
+        chores.each_round(load.look, round_of)
+        chores.every(SWEEP_PAUSE, self._sweep)
+        for work in (self.notifier.watch(), self._count_direct(), self._count_day(), self.addresses.run(),
+                     self.control.run()):
+            chores.begin(work)
         if self.config.node.history_keep:
             history = History(self.store, self.config.node.history_keep, time.time, time.monotonic)
-            chores.append(self._every(SLICE_PAUSE, history.turn))
-        self.tasks += [self.loop.create_task(chore) for chore in chores]
-        for number, what in ((signal.SIGTERM, self.terminate), (signal.SIGINT, self.terminate),
-                             (signal.SIGUSR2, self.make_room), (signal.SIGHUP, self.reload)):
+            chores.every(SLICE_PAUSE, history.turn)
+
+    def _heed_signals(self) -> None:
+        for number, what in ((signal.SIGTERM, self.leaving.terminate), (signal.SIGINT, self.leaving.terminate),
+                             (signal.SIGUSR2, self.leaving.make_room), (signal.SIGHUP, self.reload)):
             self.loop.add_signal_handler(number, what)
+
+    def _raise(self, name: str, text: str | None) -> None:
+        """Raise an alarm, or with None take it down."""
+        self.ledger.alarms.report(name, text, time.time())
 
     # -- the proxy's one timer
 
@@ -344,50 +317,15 @@ class Daemon:
 
     # -- chores
 
-    async def _every(self, pause: float, chore: Callable[[], None]) -> None:
-        while True:
-            await asyncio.sleep(pause)
-            self._do(chore)
-
-    async def _tick(self) -> None:
-        """Measure how late the loop is, let go what waits for a slow disk, show how things stand, turn the desk."""
-        chores = [self.store.release, self._snapshot]
-        if self.services is not None:
-            chores.append(self.services.turn)
-        late = False
-        while True:
-            before = self.loop.time()
-            await asyncio.sleep(TICK)
-            late = self._overload(self.loop.time() - before - TICK, late)
-            for chore in chores:
-                self._do(chore)
-
-    def _do(self, chore: Callable[[], None]) -> None:
-        try:
-            chore()
-        except Exception as error:
-            self.journal.failure(getattr(chore, "__name__", "chore"), error)
-
     def _snapshot(self) -> None:
         counters = self.proxy.counters
-        self._look_at_log(counters)
+        self.log_watch.look()
         counters.transactions = len(self.proxy.transactions.clients) + len(self.proxy.relays.by_key)
         now = self.loop.time()
         counters.breakers = {f"{hop.transport}:{hop.host}:{hop.port}": self.proxy.health.is_open(hop, now)
                              for peer in self.table for hop in peer.hops}
         self.source.refresh()
         self.status.changed()
-
-    def _look_at_log(self, counters: Counters) -> None:
-        """Count the lines that nobody read; the alarm goes down when some time has passed without."""
-        lost, now = output.lost_lines(), self.loop.time()
-        if lost > counters.log_lines_lost:
-            counters.log_lines_lost = lost
-            self._log_calm_at = now + LOG_CALM
-            self.ledger.alarms.report("log", "nobody reads the log: lines are lost", time.time())
-        elif self._log_calm_at and now >= self._log_calm_at:
-            self._log_calm_at = 0.0
-            self.ledger.alarms.report("log", None, time.time())
 
     def _sweep(self) -> None:
         self.ledger.sweep(time.time())
@@ -401,43 +339,11 @@ class Daemon:
             await self.source.count_direct()
             await asyncio.sleep(COUNT_PAUSE)
 
-    def _overload(self, lag: float, before: bool) -> bool:
-        """Refuse new calls while the loop is late (the spec's "what survives"); return whether it is this time.
-
-        That is the last resort: what waits in the sockets tells of too many calls before (`core/overload.py`). The
-        alarm is for both. `lag` in seconds; `before`: whether it was the time before.
-        """
-        late = lag > LAG_OVERLOAD
-        if late and before and not self.proxy.admission.overloaded:
-            self.proxy.admission.overloaded = True
-            self.ledger.alarms.report("overload", f"the loop is {lag:.1f} s late: new calls get 503", time.time())
-        elif lag < LAG_CALM:
-            self.proxy.admission.overloaded = False
-        now, refused = self.loop.time(), self.proxy.counters.refused.get("overload", 0)
-        if refused > self._refused_for_overload:
-            self._refused_for_overload = refused
-            self._overload_until = now + OVERLOAD_CALM
-            self.ledger.alarms.report("overload", "more calls come than can be carried: new ones get 503", time.time())
-        elif not self.proxy.admission.overloaded and now >= self._overload_until:
-            self.ledger.alarms.report("overload", None, time.time())
-        return late
-
     # -- what others ask
 
-    def peer_state(self, side: str, name: str, up: bool, latency_ms: float | None) -> None:
-        """See PeerWatch."""
+    def _tell_services(self, side: PeerSide, name: str, up: bool) -> None:
         if self.services is not None:
-            self.services.peer_state("trunk" if side == "trunk" else "pbx", name, up)
-        before = self.source.peers.get((side, name))
-        now = time.time()
-        state = PeerState("up" if up else "down", now, latency_ms)
-        if before is not None and before.state == state.state:
-            self.source.peers[(side, name)] = before._replace(latency_ms=latency_ms)
-            return
-        self.source.peers[(side, name)] = state
-        text = None if up else f"no address of {side}.{name} answers: its calls get 503"
-        self.ledger.alarms.report(f"{side}_{name}", text, now)
-        self.ledger.tell(f"{side}.state", peer_event_data(name, state), now)
+            self.services.peer_state(side, name, up)
 
     def _name_of(self, transport: str, host: str, port: int) -> str:
         flow = Flow(next(iter(self.network.listeners))._replace(transport=transport), host, port)  # type: ignore[arg-type]
@@ -469,89 +375,36 @@ class Daemon:
 
     # -- end
 
-    def terminate(self) -> None:
-        """SIGTERM: let our own conversations end, then stop; the second time: stop."""
-        if self.told_to_stop:
-            self.log.warning("stopping_at_once", conversations=self._conversations())
-            self.stopping.set()
-            return
-        self.told_to_stop = True
-        self._begin_drain()
-
-    def make_room(self) -> None:
-        """SIGUSR2: as SIGTERM, but another process comes at once, and the carriers are not told that we leave."""
-        self.for_restart = True
-        self.terminate()
-
-    def _wants_our_place(self, insists: bool) -> bool:
-        """Somebody asks for our sockets: they get them as our last act, if we are to stop."""
-        if insists or self.draining:
-            self.log.info("another_process_takes_over")
-            self._begin_drain()
-            return True
-        return False
-
-    def _successor_gone(self) -> None:
-        """Who wanted our place is no more: unless we were told to stop, we go on."""
-        self.log.warning("take_over_given_up", goes_on=not self.told_to_stop)
-        if self.told_to_stop or self.stopping.is_set():
-            return
-        if self._drainer is not None:
-            self._drainer.cancel()
-        self.draining = self.proxy.ourselves.draining = False
-        if self.services is not None:
-            self.services.resume()
-        self._show_state("running")
-        self.notifier.ready()
-
-    def _begin_drain(self) -> None:
-        if self.draining:
-            return
-        self.draining = self.proxy.ourselves.draining = True
-        if self.services is not None:
-            self.services.drain()
-        self._drainer = self.loop.create_task(self._drain())
-        self.notifier.stopping()
-        self._show_state("draining")
-
     def _show_state(self, state: RunState) -> None:
         self.source.state = state
         self.source.refresh()
         self.status.changed()
 
-    def _conversations(self) -> int:
+    def drain(self) -> None:
+        """Begin nothing new of our own; what is under way goes on to its end. Calls pass, new ones too."""
+        self.proxy.ourselves.draining = True
+        if self.services is not None:
+            self.services.drain()
+
+    def resume(self) -> None:
+        """Go on after a drain that came to nothing."""
+        self.proxy.ourselves.draining = False
+        if self.services is not None:
+            self.services.resume()
+
+    def conversations(self) -> int:
         """How many conversations of our own are under way: they end with us, calls that only pass do not."""
         return 0 if self.services is None else self.services.under_way()
 
-    async def _drain(self) -> None:
-        """Wait for our own conversations, for `node.drain` at most. Calls pass meanwhile, new ones too."""
-        end, waited = self.loop.time() + self.config.node.drain, False
-        while (count := self._conversations()) and (left := end - self.loop.time()) > 0:
-            waited = True
-            self.log.info("draining", waiting_for_conversations=count, at_most=f"{left:.0f}s")
-            self.notifier.status(f"draining: {count} conversations of our own, {left:.0f} s at most")
-            report = min(end, self.loop.time() + DRAIN_REPORT)
-            while self._conversations() and self.loop.time() < report:
-                await asyncio.sleep(0.1)
-        if waited and not self._conversations():
-            await asyncio.sleep(DRAIN_GRACE)
-        if not self._hands_over:
-            grace = self.loop.time() + DRAIN_GRACE
-            while self.proxy.pending.count and self.loop.time() < grace:
-                await asyncio.sleep(0.02)
-        self.stopping.set()
-
-    @property
-    def _hands_over(self) -> bool:
-        """Whether another process is known to come."""
-        return self.for_restart or self.door.successor
+    def unanswered(self) -> int:
+        """How many requests that passed wait for an answer."""
+        return self.proxy.pending.count
 
     async def stop(self) -> None:
         """Stop everything, in the opposite order. What can wait for long comes first where calls have a successor."""
-        for task in (*self.tasks, *filter(None, [self._drainer])):
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        handing_over = self._hands_over
+        await self.chores.stop()
+        await self.leaving.settle()
+        handing_over = self.leaving.hands_over
         if handing_over:
             await asyncio.to_thread(self.status.stop)  # what it has not told the next process will
         with contextlib.suppress(Exception):
@@ -562,7 +415,7 @@ class Daemon:
         self.network.pause()
         self.store.close()
         await asyncio.sleep(0)  # answers that waited for the disk leave now
-        self.door.give(list(self.network.sockets))
+        self.leaving.give(list(self.network.sockets))
         await self.network.close()
         if not handing_over:
             self.status.committed()
@@ -583,7 +436,7 @@ async def _serve(config: NodeConfig, offered: handover.Offered) -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLD)
-    await daemon.stopping.wait()
+    await daemon.leaving.time_to_stop.wait()
     await daemon.stop()
     return 0
 

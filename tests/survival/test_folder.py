@@ -75,7 +75,7 @@ def test_a_signing_key_that_was_truncated_is_said(tmp_path: Path, left: int) -> 
 
 
 def test_a_control_socket_that_was_removed_is_made_again(tmp_path: Path) -> None:
-    with Scene(tmp_path, faults={"proxy.app:CONTROL_PAUSE": 0.1}) as scene:
+    with Scene(tmp_path, faults={"proxy.daemon.control_keeping:CONTROL_PAUSE": 0.1}) as scene:
         door = scene.boomerang.data / "control.sock"
         with tracing(scene) as process:
             for _ in range(2):

@@ -36,7 +36,7 @@ class OnCall:
 
     def __init__(self, folder: Path, drain: str = "5m", environment: Mapping[str, str] | None = None) -> None:
         class Quick(Faulty):
-            faults = {"proxy.app:DRAIN_REPORT": 0.2}
+            faults = {"proxy.daemon.leaving:DRAIN_REPORT": 0.2}
 
         Quick.environment = environment or {}
         self.scene = CallbackScene(folder, policy=policy(callback={"min_talk": "0s"}), login=None, daemon=Quick, extra={
