@@ -40,16 +40,18 @@ class Admission:
         self.overloaded = False
         """The loop is late: see `Overload` for how that is mostly known before."""
 
-    def late(self, waited: float, now: float) -> bool:
-        """Whether what is read after this many seconds is turned away, should it be a new call."""
-        return self.overload.late(waited, now) or self.overloaded
+    def hears(self, flow: Flow, waited: float, now: float) -> bool | None:
+        """Whether a message that has waited this many seconds is turned away if it is a new call.
 
-    def hears_stranger(self, flow: Flow, now: float) -> bool:
-        """Whether a message of somebody who is no peer is read at all."""
+        None: it is not read at all. Who is no peer is not to call, and is told so.
+        """
+        late = self.overload.late(waited, now) or self.overloaded
+        if self._sender.peers.candidates(flow):
+            return late
         if self._strangers.admit(flow.host, now):
-            return True
+            return False
         self._sender.counters.refused.add("flood")
-        return False
+        return None
 
     def takes_on(self, flow: Flow, now: float) -> bool:
         """Whether a new request of a peer is taken on."""

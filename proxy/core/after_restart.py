@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from proxy.core.begun import CallsBegun
 from proxy.core.call_facts import CallFacts
+from proxy.core.call_names import CallNames
 from proxy.core.held import HeldAnswers
 from proxy.core.named import NamedAddresses, naming_fields
 from proxy.core.peers import Peer
@@ -38,10 +38,10 @@ from routing.facts import Ending
 class AfterRestart:
     """Goes on with what the process before this one began."""
 
-    __slots__ = ("_begun", "_facts", "_held", "_named", "_new_id", "_peers", "_relays", "_reporter", "_sender")
+    __slots__ = ("_facts", "_held", "_named", "_names", "_new_id", "_peers", "_relays", "_reporter", "_sender")
 
     def __init__(self, relays: Relays, reporter: Reporter, held: HeldAnswers, named: NamedAddresses,
-                 begun: CallsBegun, facts: CallFacts, new_id: Callable[[], str]) -> None:
+                 names: CallNames, facts: CallFacts, new_id: Callable[[], str]) -> None:
         """`new_id`: as in `engine.Parts`."""
         self._relays = relays
         self._sender = relays.sender
@@ -49,7 +49,7 @@ class AfterRestart:
         self._reporter = reporter
         self._held = held
         self._named = named
-        self._begun = begun
+        self._names = names
         self._facts = facts
         self._new_id = new_id
 
@@ -73,7 +73,7 @@ class AfterRestart:
         if relay is not None and tried < len(relay.branches):
             relay.response(relay.branches[tried], answer, now)
             return True
-        source = self._peers.identify(flow, None) if self._begun.may_be_lost(answer.call_id, now) else None
+        source = self._peers.identify(flow, None) if self._names.may_be_lost(answer.call_id, now) else None
         if invite and answer.status >= 300:
             stored = self._held.hold(lambda at: self._pass_back(answer, back, came_from), now)
             self._failed(answer, source, stored)
@@ -145,7 +145,7 @@ class AfterRestart:
         if source is None or request.to.tag is not None:
             return False
         known = self._reporter.open_call(request)
-        if known is None and not self._begun.may_be_lost(request.call_id, now):
+        if known is None and not self._names.may_be_lost(request.call_id, now):
             return False
         name = None if known is None else known.pbx if source.side == "trunk" else known.trunk
         peer = self._peers.other_side(source, name)

@@ -24,6 +24,11 @@ class CallFacts:
         self.domains = domains
         self._agent_from = agent_from
 
+    def of_call(self, request: Request, source: Peer, call: str) -> tuple[bytes, NewCall]:
+        """Give the Request-URI with which a call from `source` goes on, and what the rules may know of it."""
+        uri = _called_uri(request, source)
+        return uri, self.describe(request, uri, source, call)
+
     def describe(self, message: Message, uri: bytes, source: Peer, call: str) -> NewCall:
         """Describe a call of this name that came from `source`. `uri`: where it was headed."""
         other = self._peers.other_side(source)
@@ -41,7 +46,7 @@ class CallFacts:
             sip_call_id=message.call_id.decode("utf-8", "replace"))
 
 
-def called_uri(request: Request, source: Peer) -> bytes:
+def _called_uri(request: Request, source: Peer) -> bytes:
     """Give the Request-URI of a call as it goes on.
 
     A call to the Contact that we registered shows the number in To alone: it is put where it belongs. The Contact is

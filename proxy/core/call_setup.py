@@ -70,7 +70,7 @@ class CallSetup:
     """The INVITE of a new call: what follows from what its relay meets."""
 
     __slots__ = ("_decision", "_elsewhere", "_ended", "_flow", "_invite", "_name", "_parts", "_peer", "_position",
-                 "_relay", "_ringing", "call")
+                 "_relay", "_ringing", "_token", "call")
 
     def __init__(self, parts: SetupParts, request: Request, flow: Flow, call: str, decision: Decision, peer: Peer,
                  loop: bytes, now: float) -> None:
@@ -90,7 +90,9 @@ class CallSetup:
         self._elsewhere = False
         """The caller gave up because somebody else had answered."""
         self._ended: _Ended | None = None
-        self._relay: Relay | None = Relay(parts.relays, request, flow, call, self, loop, now)
+        token = parts.relays.sender.seals.token(call, request.from_.tag, request.call_id)
+        self._token = token
+        self._relay: Relay | None = Relay(parts.relays, request, flow, call, self, loop, token, now)
         """None: it is over."""
 
     @property
@@ -174,7 +176,7 @@ class CallSetup:
 
     def provisional(self, relay: Relay, branch: Branch, response: Response, now: float) -> None:
         status = response.status
-        self._parts.named.learn(self.call, naming_fields(response))
+        self._parts.named.learn(self.call, naming_fields(response, self._token))
         if status in (180, 183):
             self._rings(branch.target)
         if self._is_last(branch) or status == 180 or response.has(b"rseq"):
@@ -183,7 +185,7 @@ class CallSetup:
     def succeeded(self, relay: Relay, branch: Branch, response: Response, data: bytes, now: float) -> None:
         parts = self._parts
         parts.reporter.answered(self.call, branch.target, response)
-        parts.named.learn(self.call, naming_fields(response))
+        parts.named.learn(self.call, naming_fields(response, self._token))
         parts.counters.call_ended(self.direction, "answered")
         relay.server.respond(data, response.status, now)
         parts.passing.answered(self.call, response, branch.hop, self._flow, branch.out and branch.out.request)
@@ -192,7 +194,7 @@ class CallSetup:
 
     def answered_again(self, relay: Relay, branch: Branch, response: Response) -> None:
         self._parts.reporter.answered_again(self.call, branch.target, response)
-        self._parts.named.learn(self.call, naming_fields(response))
+        self._parts.named.learn(self.call, naming_fields(response, self._token))
         self._parts.passing.answered(self.call, response, branch.hop, self._flow, None)
 
     def goes_on(self, relay: Relay, branch: Branch, status: int, now: float) -> bool:

@@ -26,9 +26,15 @@ SETUP_BOUNDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
 
 
 class Tally(dict[str, int]):
-    """How often each label was seen; a label is a word from a small set, never a phone number."""
+    """How often each label was seen; a label is a word from a small set, never a phone number.
+
+    Labels of a set that is fixed are counted without a call: `tally[label] += 1`.
+    """
 
     __slots__ = ()
+
+    def __missing__(self, label: str) -> int:
+        return 0
 
     def add(self, label: str, by: int = 1) -> None:
         """Count `label` once, or `by` times."""

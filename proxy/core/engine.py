@@ -1,14 +1,18 @@
 """The proxy: takes each message that came in, finds its transaction, and where there is none asks its takers in order.
 
-A request without a transaction belongs to the first of them that takes it:
+A request without a transaction belongs to the first of them that takes it, and the last takes whatever is left.
 
+Inside a dialog, which a To tag says:
+1. `Cancels`: every CANCEL
+2. `LocalDoor`: requests inside dialogs of our own
+3. `InDialog`: all others; they need a token of ours
+
+Outside:
 1. `Cancels`: every CANCEL
 2. `Ourselves`: OPTIONS to ourselves
-3. `LocalDoor`: requests inside dialogs of our own
-4. `InDialog`: every other request with a To tag; it needs a token of ours
-5. `NewRequests`: whatever is left; it needs a configured peer, and must not be a loop
+3. `NewRequests`: all others; they need a configured peer, and must not be a loop
 
-Before them come the grammar and, behind CANCEL, Max-Forwards and Proxy-Require (RFC 3261 section 16.3).
+Before them come the grammar and, but for CANCEL, Max-Forwards and Proxy-Require (RFC 3261 section 16.3).
 """
 
 from __future__ import annotations
@@ -20,11 +24,11 @@ from typing import Protocol
 from proxy.core.acks import Acks
 from proxy.core.admission import Admission
 from proxy.core.after_restart import AfterRestart
-from proxy.core.begun import CallsBegun
 from proxy.core.call_facts import CallFacts
+from proxy.core.call_names import CallNames
 from proxy.core.call_setup import SetupParts
 from proxy.core.cancels import Cancels
-from proxy.core.counters import METHODS, OTHER, Counters, status_class
+from proxy.core.counters import METHODS, OTHER, STATUS_CLASSES, Counters
 from proxy.core.credentials import ExpectedCredentials
 from proxy.core.dialog_gate import DialogGate
 from proxy.core.health import Health
@@ -32,10 +36,11 @@ from proxy.core.held import HeldAnswers
 from proxy.core.in_dialog import InDialog
 from proxy.core.local import LocalDoor
 from proxy.core.named import NamedAddresses
+from proxy.core.new_calls import NewCalls
 from proxy.core.new_requests import NewRequests
 from proxy.core.onward import Onward
 from proxy.core.ourselves import Ourselves
-from proxy.core.pass_on import DialogParts
+from proxy.core.pass_on import DialogParts, PassOn
 from proxy.core.passing import PassingCalls
 from proxy.core.peers import PeerTable
 from proxy.core.pending import Pending
@@ -114,24 +119,29 @@ class Proxy:
         self.relays = Relays(self.transactions, self.pending)
         self.admission = Admission(self.transactions, self.pending, started)
         self.credentials = ExpectedCredentials(self.timers, self.reporter)
-        self.begun = CallsBegun(started)
+        self.names = CallNames(self.reporter, self.credentials, parts.new_id, started)
         self.ourselves = Ourselves(self.sender, parts.is_own)
         held = HeldAnswers(self.reporter, self.timers, self.pending, parts.clock)
         facts = CallFacts(parts.peers, parts.domains, parts.agent_from)
         gate = DialogGate(parts.seals, parts.peers, self.reporter, self.named, parts.is_own)
         onward = Onward(parts.locator, parts.peers, parts.is_own)
         acks = Acks(gate, onward, self.sender, self.reporter)
+        pass_on = PassOn(acks)
         dialogs = DialogParts(acks, self.reporter, held, self.named, self.passing)
         setups = SetupParts(self.relays, self.reporter, held, self.credentials, self.named, self.passing,
                             self.counters, self.local, acks)
-        self._after_restart = AfterRestart(self.relays, self.reporter, held, self.named, self.begun, facts,
+        self._after_restart = AfterRestart(self.relays, self.reporter, held, self.named, self.names, facts,
                                            parts.new_id)
-        self._takers: tuple[Taker, ...] = (
-            Cancels(self.relays, self._after_restart),
-            self.ourselves,
+        cancels = Cancels(self.relays, self._after_restart)
+        self._inside: tuple[Taker, ...] = (
+            cancels,
             self.local,
-            InDialog(gate, onward, self.relays, dialogs, self.local, parts.domains),
-            NewRequests(setups, self.admission, self.begun, facts, parts.new_id),
+            InDialog(gate, onward, self.relays, dialogs, pass_on, self.local, parts.domains),
+        )
+        self._outside: tuple[Taker, ...] = (
+            cancels,
+            self.ourselves,
+            NewRequests(self.admission, NewCalls(setups, self.names, facts), self.relays, pass_on, parts.new_id),
         )
 
     def receive(self, data: bytes, flow: Flow, waited: float = 0.0) -> None:
@@ -141,11 +151,9 @@ class Proxy:
         """
         now = self.parts.clock()
         admission = self.admission
-        late = admission.late(waited, now)
-        if not self.parts.peers.candidates(flow):
-            if not admission.hears_stranger(flow, now):
-                return
-            late = False  # who is not to call is told so
+        late = admission.hears(flow, waited, now)
+        if late is None:
+            return
         if self.sender.tracer.active:
             self.sender.tracer.received(data, flow)
         try:
@@ -153,13 +161,13 @@ class Proxy:
                 return
             message = parse(data, flow.connection != 0)
             if isinstance(message, Request):
-                self.counters.received_requests.add(METHODS.get(message.method, OTHER))
-                if (late or admission.refusals) and admission.turned_away(message, flow, now, late):
+                self.counters.received_requests[METHODS.get(message.method, OTHER)] += 1
+                if (late or admission.refusals.some) and admission.turned_away(message, flow, now, late):
                     return
                 validate(message)
                 self._request(message, flow, now)
             else:
-                self.counters.received_responses.add(status_class(message.status))
+                self.counters.received_responses[STATUS_CLASSES.get(message.status // 100, OTHER)] += 1
                 self._response(message, flow, now)
         except SipError as error:
             self._malformed(error, flow)
@@ -178,7 +186,7 @@ class Proxy:
                 return
             if method != b"ACK":
                 validate_forwarding(request)
-        for taker in self._takers:
+        for taker in self._outside if request.to.tag is None else self._inside:
             if taker.take(request, flow, now):
                 return
 

@@ -56,6 +56,12 @@ def count_hop(request: Request) -> None:
         request.replace(b"max-forwards", b"Max-Forwards: %d" % (left - 1))
 
 
+def prepare(request: Request, private: frozenset[bytes], *, trusted: bool) -> None:
+    """Do both to a request: `clean` and `count_hop`."""
+    clean(request, private, trusted=trusted)
+    count_hop(request)
+
+
 def answered_elsewhere(cancel: Message) -> bool:
     """Whether a CANCEL says that somebody else has answered (RFC 3326 section 3.1)."""
     return any(_ELSEWHERE.match(value.strip()) for field in cancel.values(b"reason") for value in split_values(field))

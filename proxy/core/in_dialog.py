@@ -22,26 +22,26 @@ from proxy.sip.message import Request
 
 
 class InDialog:
-    """Takes every request with a To tag."""
+    """Takes every request with a To tag that is left."""
 
     __slots__ = ("_domains", "_gate", "_local", "_onward", "_parts", "_pass_on", "_relays", "_sender")
 
-    def __init__(self, gate: DialogGate, onward: Onward, relays: Relays, parts: DialogParts, local: LocalDoor,
-                 domains: frozenset[str]) -> None:
-        """`local`: whoever had dialogs of our own in an earlier process. `domains`: as in `engine.Parts`."""
+    def __init__(self, gate: DialogGate, onward: Onward, relays: Relays, parts: DialogParts, pass_on: PassOn,
+                 local: LocalDoor, domains: frozenset[str]) -> None:
+        """`pass_on`: owner of the relays from which nothing follows. `local`: whoever had dialogs of our own in an
+        earlier process. `domains`: as in `engine.Parts`.
+        """
         self._gate = gate
         self._onward = onward
         self._relays = relays
         self._sender = relays.sender
         self._parts = parts
-        self._pass_on = PassOn(parts.acks)
+        self._pass_on = pass_on
         self._local = local
         self._domains = domains
 
     def take(self, request: Request, flow: Flow, now: float) -> bool:
         """Send it on, or refuse it."""
-        if request.to.tag is None:
-            return False
         token = self._gate.open_route(request)
         if token is None:
             self._without_token(request, flow, now)
@@ -66,7 +66,7 @@ class InDialog:
         if token.is_call:
             self._parts.passing.count(token.call, speaker, request.cseq.number)
             owner = self._owner_of(request, speaker)
-        relay = Relay(self._relays, request, flow, token.call, owner, NO_LOOP_MARK, now)
+        relay = Relay(self._relays, request, flow, token.call, owner, NO_LOOP_MARK, None, now)
         try:
             self._onward.locate(request, partial(self._located, relay))
         except SipError as error:

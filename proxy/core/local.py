@@ -46,8 +46,8 @@ class LocalDoor:
         self._behind = local
 
     def take(self, request: Request, flow: Flow, now: float) -> bool:
-        """Take a request inside a dialog of our own."""
-        return self._behind is not None and request.to.tag is not None and self._behind.request(request, flow, now)
+        """Take a request inside a dialog of our own; it has a To tag."""
+        return self._behind is not None and self._behind.request(request, flow, now)
 
     def take_unknown(self, request: Request, flow: Flow, now: float) -> bool:
         """Answer a request for a dialog of our own that a process before this one had."""

@@ -19,9 +19,12 @@ VALUES_LIMIT = 16
 """Values kept of one call, the newest."""
 
 
-def naming_fields(message: Message) -> tuple[bytes, ...]:
-    """Return the values of a message that name addresses of its dialog."""
-    return tuple([value for name in FIELDS for value in message.values(name)])
+def naming_fields(message: Message, token: bytes | None = None) -> tuple[bytes, ...]:
+    """Return the values of a message that name addresses of its dialog. `token`: what our own of them bears."""
+    found = [value for name in FIELDS for value in message.values(name)]
+    if token is not None:
+        found = [value for value in found if token not in value or b"," in value]
+    return tuple(found)
 
 
 class NamedAddresses:

@@ -1,7 +1,7 @@
 """New requests: who may send them, where calls go.
 
-Order (the spec's "who may talk"): a configured peer, not too much at a time, no loop; then a call asks the router where
-it goes, and any other request goes to the other side.
+Order (the spec's "who may talk"): a configured peer, not too much at a time, no loop; then a call begins (`new_calls`),
+and any other request goes to the other side.
 """
 
 from __future__ import annotations
@@ -9,38 +9,33 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from proxy.core.admission import Admission
-from proxy.core.begun import CallsBegun
-from proxy.core.call_facts import CallFacts, called_uri
-from proxy.core.call_setup import CallSetup, SetupParts
-from proxy.core.headers import dialog_key
+from proxy.core.new_calls import NewCalls
 from proxy.core.ourselves import ALLOWED
 from proxy.core.pass_on import PassOn
 from proxy.core.peers import Peer
-from proxy.core.relay import Relay
+from proxy.core.relay import Relay, Relays
+from proxy.core.requests_out import token_for
 from proxy.core.seals import first_vias
 from proxy.sip.hop import Flow
 from proxy.sip.keys import named_key
 from proxy.sip.limits import MAX_HOPS
 from proxy.sip.message import Request
-from proxy.sip.uri import at_host
 
 
 class NewRequests:
-    """Takes every request outside dialogs; the last that is asked."""
+    """Takes every request outside dialogs that is left."""
 
-    __slots__ = ("_admission", "_begun", "_clock", "_facts", "_new_id", "_parts", "_pass_on", "_peers", "_sender")
+    __slots__ = ("_admission", "_calls", "_new_id", "_pass_on", "_peers", "_relays", "_sender")
 
-    def __init__(self, parts: SetupParts, admission: Admission, begun: CallsBegun, facts: CallFacts,
+    def __init__(self, admission: Admission, calls: NewCalls, relays: Relays, pass_on: PassOn,
                  new_id: Callable[[], str]) -> None:
-        """`new_id`: as in `engine.Parts`."""
-        self._parts = parts
-        self._sender = parts.relays.sender
-        self._peers = self._sender.peers
-        self._clock = parts.relays.transactions.clock
-        self._pass_on = PassOn(parts.acks)
+        """`pass_on`: owner of the relays of what is no call. `new_id`: as in `engine.Parts`."""
         self._admission = admission
-        self._begun = begun
-        self._facts = facts
+        self._calls = calls
+        self._relays = relays
+        self._sender = relays.sender
+        self._peers = relays.sender.peers
+        self._pass_on = pass_on
         self._new_id = new_id
 
     def take(self, request: Request, flow: Flow, now: float) -> bool:
@@ -66,7 +61,7 @@ class NewRequests:
         if self._is_loop(request, mark):
             self._sender.answer(request, flow, 482)
         elif invite:
-            self._new_call(request, flow, peer, mark, now)
+            self._calls.begin(request, flow, peer, mark, now)
         else:
             self._pass(request, flow, self._peers.other_side(peer), peer, mark, now)
 
@@ -87,33 +82,12 @@ class NewRequests:
         seals = self._sender.seals
         return any(seals.loop_mark_of(via.branch) == mark for via in first_vias(request, MAX_HOPS))
 
-    def _new_call(self, request: Request, flow: Flow, source: Peer, mark: bytes, now: float) -> None:
-        parts = self._parts
-        self._begun.note(request.call_id, now)
-        uri = called_uri(request, source)
-        known = parts.reporter.open_call(request)
-        call = parts.credentials.take(dialog_key(request)) or (known.id if known else self._new_id())
-        decision = parts.reporter.decide(self._facts.describe(request, uri, source, call))
-        peer = self._peers.other_side(source, decision.peer)
-        setup = CallSetup(parts, request, flow, call, decision, peer, mark, now)
-        if uri != request.uri:
-            request.set_uri(uri)
-        self._make_ready(request, peer, source)
-        if decision.reason == "direct":
-            parts.counters.direct_used += 1
-        setup.start(now)
-        parts.counters.setup_seconds.observe(self._clock() - now)
-
     def _pass(self, request: Request, flow: Flow, target: Peer, source: Peer, mark: bytes, now: float) -> None:
         """Forward a new request that is no call."""
-        relay = Relay(self._parts.relays, request, flow, self._new_id(), self._pass_on, mark, now)
-        self._make_ready(request, None if request.method == b"REGISTER" else target, source)
+        call = self._new_id()
+        relay = Relay(self._relays, request, flow, call, self._pass_on, mark,
+                      token_for(self._sender.seals, request, call), now)
+        self._sender.prepare_new(request, None, None if request.method == b"REGISTER" else target,
+                                 trusted=source.trusted)
         if not relay.set_out(0, target, now):
             relay.refuse(503, now)
-
-    def _make_ready(self, request: Request, target: Peer | None, source: Peer) -> None:
-        """Do what is the same for all targets. `target`: None where the Request-URI is the domain registered with."""
-        if target is not None and target.request_host is not None:  # the host that a carrier wants to see
-            request.set_uri(at_host(request.uri, target.request_host))
-        request.remove(b"route")
-        self._sender.prepare(request, trusted=source.trusted)

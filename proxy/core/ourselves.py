@@ -25,8 +25,8 @@ class Ourselves:
         pass, for calls outlive this process."""
 
     def take(self, request: Request, flow: Flow, now: float) -> bool:
-        """Answer OPTIONS outside a dialog whose Request-URI names nobody, or one of our addresses."""
-        if request.method != b"OPTIONS" or request.to.tag is not None:
+        """Answer OPTIONS, outside a dialog, whose Request-URI names nobody, or one of our addresses."""
+        if request.method != b"OPTIONS":
             return False
         uri = Uri.parse(request.uri)
         if uri.user and not self._is_own(uri.plain_host, uri.port, uri.transport or flow.listener.transport):

@@ -50,9 +50,11 @@ class Overload:
 class Refusals:
     """Names of what was refused lately; those of the last `REMEMBERED` seconds at least, unless they are too many."""
 
-    __slots__ = ("_before", "_begun", "_now")
+    __slots__ = ("_before", "_begun", "_now", "some")
 
     def __init__(self) -> None:
+        self.some = False
+        """Whether any is remembered."""
         self._now: set[int] = set()
         self._before: set[int] = set()
         self._begun = float("-inf")
@@ -66,6 +68,7 @@ class Refusals:
         if now - self._begun > REMEMBERED or len(self._now) >= REFUSALS_MAX:
             self._turn(now)
         self._now.add(hash(key))
+        self.some = True
 
     def has(self, key: Hashable, now: float) -> bool:
         """Say whether this was refused."""
@@ -77,4 +80,5 @@ class Refusals:
     def _turn(self, now: float) -> None:
         self._before = self._now if now - self._begun <= 2 * REMEMBERED else set()
         self._now = set()
+        self.some = bool(self._before)
         self._begun = now

@@ -28,7 +28,6 @@ from proxy.core.branch import Branch
 from proxy.core.late_trying import LateTrying
 from proxy.core.peers import Peer
 from proxy.core.pending import Pending
-from proxy.core.requests_out import token_for
 from proxy.core.seals import first_vias
 from proxy.core.transactions import ServerEntry, Transactions
 from proxy.sip.errors import SipError
@@ -111,10 +110,11 @@ class Relay:
                  "done", "flow", "invite", "owner", "request", "server")
 
     def __init__(self, relays: Relays, request: Request, flow: Flow, call: str, owner: RelayOwner, loop: bytes,
-                 now: float) -> None:
+                 token: bytes | None, now: float) -> None:
         """Open the server transaction of a request; an INVITE gets its 100 at once.
 
-        `call`: our name of it. `loop`: from `Seals.loop_mark`.
+        `call`: our name of it. `loop`: from `Seals.loop_mark`. `token`: for Record-Route; None where it makes no
+        dialog.
         """
         self._all = relays
         self.owner = owner
@@ -134,7 +134,7 @@ class Relay:
         """When it is given up, where every address is in doubt; None: not so."""
         self._patient_until = 0.0
         """When Timer C is over: 1xx move this and leave the timer alone."""
-        self._token = token_for(relays.sender.seals, request, call)
+        self._token = token
         relays.pending.count += 1
         self.server: ServerEntry = relays.transactions.open_server(request, flow, self, now)
         relays.by_key[self.server.key] = self

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from proxy.core.challengers import Challengers
 from proxy.core.counters import METHODS, OTHER, STATUS_CLASSES, Counters
-from proxy.core.headers import clean, count_hop
+from proxy.core.headers import clean, prepare
 from proxy.core.health import Health
 from proxy.core.peers import Peer, PeerTable
 from proxy.core.ports import IsOwn, Journal, Network, Tracer
@@ -15,6 +15,7 @@ from proxy.core.seals import Seals
 from proxy.sip.hop import Flow, Hop, Listener
 from proxy.sip.message import Message, Request, Response
 from proxy.sip.reply import build_response
+from proxy.sip.uri import at_host
 
 UDP_LIMIT = 1300
 """Bytes: an MTU of 1500 less the 200 of RFC 3261 section 18.1.1. Larger requests prefer a stream."""
@@ -59,7 +60,7 @@ class Sender:
 
     def send_back(self, flow: Flow, host: str, port: int, data: bytes) -> None:
         """Send a response by this flow."""
-        self.counters.sent_responses.add(STATUS_CLASSES[data[8] - 48])
+        self.counters.sent_responses[STATUS_CLASSES[data[8] - 48]] += 1
         if self.tracer.active:
             self.tracer.sent(data, flow.listener.transport, host, port)
         self.network.reply(data, flow, host, port)
@@ -77,8 +78,19 @@ class Sender:
 
         `trusted`: what the sender asserts is believed.
         """
-        clean(request, self._private, trusted=trusted)
-        count_hop(request)
+        prepare(request, self._private, trusted=trusted)
+
+    def prepare_new(self, request: Request, uri: bytes | None, target: Peer | None, *, trusted: bool) -> None:
+        """The same for a request outside dialogs. `uri`: its Request-URI as it goes on, None: as it came.
+
+        `target`: the peer whose wish for a host in the Request-URI counts; None: nobody's.
+        """
+        if uri is not None and uri != request.uri:
+            request.set_uri(uri)
+        if target is not None and target.request_host is not None:
+            request.set_uri(at_host(request.uri, target.request_host))
+        request.remove(b"route")
+        prepare(request, self._private, trusted=trusted)
 
     def outgoing(self, request: Request, flow: Flow, hop: Hop, *, uri: bytes | None, target: int, tried: int,
                  loop: bytes, token: bytes | None, call: str, fields: tuple[bytes, ...]) -> Outgoing | None:
@@ -125,7 +137,7 @@ class Sender:
 
     def send(self, data: bytes, hop: Hop, failed: Callable[[str], None]) -> int:
         """Send a request. Gives the number of the stream connection that it takes; 0 on UDP."""
-        self.counters.sent_requests.add(METHODS.get(data[:data.find(b" ")], OTHER))
+        self.counters.sent_requests[METHODS.get(data[:data.find(b" ")], OTHER)] += 1
         if self.tracer.active:
             self.tracer.sent(data, hop.transport, hop.host, hop.port)
         return self.network.send(data, hop, failed)

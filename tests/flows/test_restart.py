@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.core.begun import AGE
+from proxy.core.call_names import AGE
 from routing.facts import OpenCall
 from tests.kit.actor import Actor
 from tests.kit.script import Script
@@ -324,7 +324,7 @@ def test_cancel_of_a_call_that_is_long_over(call: Script) -> None:
     call.play("trunk > CANCEL : 481 CANCEL > trunk")
     call["trunk"].dialog = None
     call.play("trunk > INVITE : 100 > trunk, INVITE > pbx\npbx > 486 : ACK > pbx, 486 > trunk\ntrunk > ACK")
-    assert call.world.proxy.begun.call_ids == set()
+    assert call.world.proxy.names.begun == set()
 
 
 def test_failure_long_after_the_call_opens_nothing(call: Script) -> None:

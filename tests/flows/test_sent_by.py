@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.core.begun import AGE
+from proxy.core.call_names import AGE
 from proxy.core.peers import Peer
 from tests.kit.actor import Actor
 from tests.kit.script import Script
