@@ -70,6 +70,10 @@ class CallRow(NamedTuple):
     ended_by: EndedBy | None
     talk_s: float | None
     """Seconds from answer to end; None: never answered, or answered while we were down."""
+    node: str = ""
+    """The node that it began at; given by the store when it is first written, as the next one."""
+    epoch: int = 0
+    """Which start of that node."""
 
 
 class Record(NamedTuple):
@@ -130,6 +134,10 @@ class TaskRow(NamedTuple):
     options: dict[str, Any]
     """What only this task says: `responsible_wait` (seconds), `language`, `note`, `preview` (seconds), ..."""
     ended_at: float | None
+    version: int = 1
+    """Grows with each change."""
+    changed_by: str = ""
+    """The node that changed it last; empty: this one."""
 
 
 class AttemptRow(NamedTuple):
@@ -154,6 +162,10 @@ class AttemptRow(NamedTuple):
     cause: int | None
     """Final SIP status of the leg that decided it."""
     talk_s: float | None
+    engages: str | None = None
+    """Extension that no other attempt may ring; None: nobody's, or the agent has nothing to do with it any more."""
+    epoch: int = 0
+    """Which start of its node; given by the store when it is first written."""
 
 
 class LegRow(NamedTuple):
@@ -166,6 +178,10 @@ class LegRow(NamedTuple):
     """`waiting`: a caller whose keys are heard; `place`: theirs at the PBX. These belong to no attempt (empty)."""
     memory: str
     """What the user agent needs to find it again; not read here."""
+    node: str = ""
+    """Whose it is; given by the store when it is first written, as the next one."""
+    epoch: int = 0
+    """Which start of that node."""
 
 
 class JournalRow(NamedTuple):

@@ -10,7 +10,7 @@ Reading, by role (`direct`, `calls`, `callbacks`, `tickets`), happens in the pro
 where the database cannot be read now. But for `direct` it shows what is committed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from routing.events import Event
@@ -178,6 +178,9 @@ class Store(Protocol):
     on_anew: Callable[[], None]
     """Told when another or an empty database stands in the place of the one that was open: whoever holds state that
     lives (open tasks, attempts, legs) puts it again."""
+    on_stale: Callable[[Sequence[Unit]], None]
+    """Told of units of which changes of tasks were refused, because another node had changed them meanwhile: whoever
+    holds them takes the rows as they are now. What else stood in those units is committed (`Unit.standing`)."""
 
     @property
     def direct(self) -> DirectReads:

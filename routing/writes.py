@@ -3,6 +3,7 @@
 A row in a unit is kept: put, or put in the place of the one with its key. What else can be done has a value of its own.
 """
 
+from collections.abc import Set
 from typing import Final, NamedTuple, TypeVar
 
 from routing.events import Event
@@ -25,6 +26,27 @@ class RemoveRecord(NamedTuple):
     """Remove a direct callback."""
 
     record: Record
+
+
+class ChangeTask(NamedTuple):
+    """Make a task, or change it where nobody else has changed it meanwhile.
+
+    It is refused where the one that is kept is of another version than it was based on, unless this very node has
+    changed it last; and where it is new and its customer and group have an open one. See `standing`.
+    """
+
+    task: TaskRow
+    """As it is to be."""
+    base: int
+    """Version of the one that it was based on; 0: it is new."""
+    base_by: str
+    """Who had changed that one last, as `TaskRow.changed_by` has it."""
+
+
+class CloseAttempt(NamedTuple):
+    """An attempt whose claim was answered no is over, should it be there: where a disk hung it may be."""
+
+    attempt: AttemptRow
 
 
 class DropLeg(NamedTuple):
@@ -63,14 +85,18 @@ RowOfCallbacks = TaskRow | AttemptRow | LegRow | JournalRow | Ticket | TicketCom
 new ones in the order in which they are to be delivered."""
 
 Write = (CallRow | Record | RemoveRecord | Event | SavePolicy | ForgetEvents | StandingAlarm | ClearAlarm
-         | RowOfCallbacks | DropLeg | Unbar)
+         | RowOfCallbacks | ChangeTask | CloseAttempt | DropLeg | Unbar)
 
 OF_CALLBACKS: Final = frozenset(
-    (TaskRow, AttemptRow, LegRow, JournalRow, Ticket, TicketComment, Delivery, Barred, DropLeg, Unbar))
+    (TaskRow, AttemptRow, LegRow, JournalRow, Ticket, TicketComment, Delivery, Barred, ChangeTask, CloseAttempt,
+     DropLeg, Unbar))
 """Kinds of writes that say something of callbacks."""
 
 TICKET_NUMBER: Final = "ticket_number"
 """What the engine adds to the data of a `ticket.opened` whose `ticket` is the id of one in the same unit."""
+
+OF_ATTEMPTS: Final = frozenset(("callback.assigned", "callback.attempted", "callback.connected"))
+"""Events that tell of an attempt, and name its task beside."""
 
 W = TypeVar("W")
 
@@ -99,6 +125,39 @@ class Unit(NamedTuple):
         """Return what is left without rows and events of callbacks."""
         return Unit(tuple(write for write in self.writes if type(write) not in OF_CALLBACKS and not (
             isinstance(write, Event) and write.kind.startswith(("callback.", "ticket.")))), self.durable)
+
+
+    def standing(self, stale: Set[str]) -> "Unit":
+        """Return what stands of it though its changes of these tasks are refused.
+
+        What it says of attempts stands, in rows, lines and events, and so does all that is none of these tasks'. What
+        it says of the tasks does not: who made the other change has told of them. Of a task whose attempt it does not
+        tell of, what it says under the ticket falls too, so that nothing is sent twice.
+        """
+        changed = {change.task.id: change.task for change in self.of(ChangeTask) if change.task.id in stale}
+        if not changed:
+            return self
+        tried = {attempt.task for attempt in self.of(AttemptRow)}
+        tickets = {ticket.id for ticket in self.of(Ticket) if ticket.task in changed}
+        tickets |= {str(row.options["ticket"]) for row in changed.values()
+                    if "ticket" in row.options and row.id not in tried}
+
+        def stands(write: Write) -> bool:
+            match write:
+                case ChangeTask(task):
+                    return task.id not in changed
+                case JournalRow():
+                    return write.task not in changed or "attempt" in write.data
+                case Event():
+                    return write.kind in OF_ATTEMPTS or (
+                        write.data.get("task") not in changed and write.data.get("ticket") not in tickets)
+                case Ticket():
+                    return write.id not in tickets
+                case TicketComment() | Delivery():
+                    return write.ticket not in tickets
+            return True
+
+        return Unit(tuple(write for write in self.writes if stands(write)), self.durable)
 
 
 EMPTY_UNIT: Final = Unit()

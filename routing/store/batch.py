@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from routing.events import Event, write_json
 from routing.rows import (
@@ -22,7 +22,9 @@ from routing.store import callback_sql as sql
 from routing.store import schema
 from routing.writes import (
     TICKET_NUMBER,
+    ChangeTask,
     ClearAlarm,
+    CloseAttempt,
     DropLeg,
     ForgetEvents,
     RemoveRecord,
@@ -34,29 +36,54 @@ from routing.writes import (
 
 def claim(connection: sqlite3.Connection, attempt: AttemptRow) -> bool:
     """Begin an attempt, if it may; whether it did."""
-    return connection.execute(sql.CLAIM, (*attempt, attempt.task, attempt.customer, attempt.task)).rowcount == 1
+    return connection.execute(sql.CLAIM, (
+        *attempt, attempt.task, attempt.customer, attempt.task, attempt.engages, attempt.customer, attempt.serial,
+        attempt.task)).rowcount == 1
+
+
+class StaleError(Exception):
+    """Tasks were to be changed that somebody else has changed meanwhile; their ids. Nothing of it may be committed."""
+
+    def __init__(self, tasks: frozenset[str]) -> None:
+        super().__init__(", ".join(sorted(tasks)))
+        self.tasks = tasks
+
+
+class Stamp(NamedTuple):
+    """What rows are marked with when they are first written."""
+
+    node: str
+    epoch: int
+
+
+_CALL_STAMP: Final = CallRow._fields.index("node")
 
 
 class Batch:
     """Gathers units in their order and writes them. `events`, with their seq, grows with every `write`."""
 
-    def __init__(self, seq: int, outbox: bool) -> None:
-        """`seq`: the last one given to an event. `outbox`: whether events are kept."""
-        self.seq = seq
+    def __init__(self, stamp: Stamp, outbox: bool) -> None:
+        """`outbox`: whether events are kept."""
+        self.seq = 0
+        """The last one given to an event; 0: none was."""
         self.events: list[Event] = []
         self.published = 0
-        self._outbox = outbox
+        self._stamp, self._outbox = stamp, outbox
         self._calls: dict[str, CallRow] = {}
         self._records: dict[tuple[str, str], Record | None] = {}
         self._new_events: list[Event] = []
         self._policies: list[SavePolicy] = []
         self._alarms: dict[str, StandingAlarm | None] = {}
-        self._callbacks = _Callbacks()
+        self._callbacks = _Callbacks(stamp)
         self._takers: dict[type, Callable[[Any], None]] = {
             CallRow: self._call, Record: self._record, RemoveRecord: self._remove, Event: self._new_events.append,
             SavePolicy: self._policies.append, ForgetEvents: self._forget, StandingAlarm: self._alarm,
             ClearAlarm: self._clear, **self._callbacks.takers,
         }
+
+    def stamped(self, attempt: AttemptRow) -> AttemptRow:
+        """Return an attempt marked with the start of the node that it begins in."""
+        return attempt if attempt.epoch else attempt._replace(epoch=self._stamp.epoch)
 
     def add(self, unit: Unit) -> None:
         """Take a unit in."""
@@ -90,7 +117,9 @@ class Batch:
             connection.executemany(schema.DROP_ALARM, [(name,) for name in self._alarms])
             connection.executemany(schema.PUT_ALARM, [alarm for alarm in self._alarms.values() if alarm is not None])
         if self._calls:
-            connection.executemany(schema.PUT_CALL, self._calls.values())
+            stamp = self._stamp
+            connection.executemany(schema.PUT_CALL, [call if call.epoch else (*call[:_CALL_STAMP], *stamp)
+                                                     for call in self._calls.values()])
         if self._records:
             self._write_records(connection)
         numbers = self._callbacks.write(connection)
@@ -108,26 +137,35 @@ class Batch:
             connection.executemany(schema.REMOVE_RECORD, gone)
 
     def _write_events(self, connection: sqlite3.Connection, numbers: dict[str, int]) -> None:
+        """Give the events their seq, which is the database's to give, and keep them."""
+        last = connection.execute(schema.LAST_EVENT).fetchone()
+        begin = last[0] if last is not None else 0
         fresh = []
-        for seq, event in enumerate(self._new_events, self.seq + 1):
+        for seq, event in enumerate(self._new_events, begin + 1):
             data = event.data
             if event.kind == "ticket.opened" and data.get("ticket") in numbers:
                 data = {**data, TICKET_NUMBER: numbers[data["ticket"]]}
             fresh.append(Event(event.kind, event.time, event.id, data, event.node, seq))
-        self.seq += len(fresh)
+        self.seq = begin + len(fresh)
         self.events += fresh
         if self._outbox:
-            connection.executemany(schema.PUT_EVENT, [(event.seq, event.id, event.time, event.kind,
-                                                       write_json(event.data)) for event in fresh])
+            connection.executemany(schema.PUT_EVENT, [
+                (event.seq, event.id, event.time, event.kind, write_json(event.data), self._stamp.node)
+                for event in fresh])
+        else:
+            schema.raise_sequence(connection, "outbox", self.seq)
 
 
 class _Callbacks:
     """The rows of callbacks among it."""
 
-    def __init__(self) -> None:
+    def __init__(self, stamp: Stamp) -> None:
+        self._stamp = stamp
         self._any = False
-        self._tasks: dict[str, TaskRow] = {}
+        self._tasks: dict[str, tuple[TaskRow, ChangeTask | None]] = {}
+        """As they are to be, and the first of the changes that led there; None: whatever is there."""
         self._attempts: dict[str, AttemptRow] = {}
+        self._closed: list[AttemptRow] = []
         self._legs: dict[str, LegRow | None] = {}
         self._journal: list[JournalRow] = []
         self._tickets: dict[str, Ticket] = {}
@@ -135,11 +173,20 @@ class _Callbacks:
         self._deliveries: dict[str, Delivery] = {}
         self._barred: dict[str, Barred | None] = {}
         self.takers: dict[type, Callable[[Any], None]] = {
-            TaskRow: self._by_id(self._tasks), AttemptRow: self._by_id(self._attempts), LegRow: self._leg,
-            DropLeg: self._drop_leg, JournalRow: self._line, Ticket: self._by_id(self._tickets),
-            TicketComment: self._by_id(self._comments), Delivery: self._by_id(self._deliveries), Barred: self._bar,
-            Unbar: self._unbar,
+            TaskRow: self._task, ChangeTask: self._change, AttemptRow: self._by_id(self._attempts),
+            CloseAttempt: self._close, LegRow: self._leg, DropLeg: self._drop_leg, JournalRow: self._line,
+            Ticket: self._by_id(self._tickets), TicketComment: self._by_id(self._comments),
+            Delivery: self._by_id(self._deliveries), Barred: self._bar, Unbar: self._unbar,
         }
+
+    def _task(self, task: TaskRow) -> None:
+        self._any = True
+        self._tasks[task.id] = task, None
+
+    def _change(self, change: ChangeTask) -> None:
+        self._any = True
+        _, first = self._tasks.get(change.task.id, (None, change))
+        self._tasks[change.task.id] = change.task, first
 
     def _by_id(self, rows: dict[str, Any]) -> Callable[[Any], None]:
         def take(row: Any) -> None:
@@ -147,6 +194,10 @@ class _Callbacks:
             rows[row.id] = row
 
         return take
+
+    def _close(self, write: CloseAttempt) -> None:
+        self._any = True
+        self._closed.append(write.attempt)
 
     def _leg(self, leg: LegRow) -> None:
         self._any = True
@@ -169,26 +220,46 @@ class _Callbacks:
         self._barred[write.customer] = None
 
     def write(self, connection: sqlite3.Connection) -> dict[str, int]:
-        """Write all; return the numbers of the tickets among it, by their ids."""
+        """Write all; return the numbers of the tickets among it, by their ids. Raises StaleError."""
         if not self._any:
             return {}
-        many = connection.executemany
-        # What ends goes before what begins: of one customer and group only one may be open.
-        tasks = sorted(self._tasks.values(), key=lambda task: task.state in ("open", "held"))
+        many, stamp = connection.executemany, self._stamp
+        if self._tasks:
+            self._write_tasks(connection)
+        # What ends goes before what begins, as with tasks.
         attempts = sorted(self._attempts.values(), key=lambda attempt: attempt.ended_at is None)
-        many(sql.PUT_TASK, [sql.from_task(task) for task in tasks])
-        many(sql.PUT_ATTEMPT, attempts)
-        many(sql.PUT_LEG, [leg for leg in self._legs.values() if leg is not None])
+        many(sql.PUT_ATTEMPT, [row if row.epoch else row._replace(epoch=stamp.epoch) for row in attempts])
+        many(sql.END_ATTEMPT, [(row.step, row.ended_at, row.result, row.id) for row in self._closed])
+        legs = [leg if leg.epoch else leg._replace(node=stamp.node, epoch=stamp.epoch)
+                for leg in self._legs.values() if leg is not None]
+        many(sql.PUT_LEG, legs)
         many(sql.DROP_LEG, [(call,) for call, leg in self._legs.items() if leg is None])
         many(sql.PUT_JOURNAL, [sql.from_journal(line) for line in self._journal])
         many(sql.PUT_TICKET, [sql.from_ticket(ticket) for ticket in self._tickets.values()])
         many(sql.PUT_COMMENT, self._comments.values())
-        many(sql.PUT_DELIVERY, self._deliveries.values())
+        many(sql.PUT_DELIVERY, [(*delivery, stamp.node) for delivery in self._deliveries.values()])
         many(sql.PUT_BARRED, [barred for barred in self._barred.values() if barred is not None])
         many(sql.DROP_BARRED, [(customer,) for customer, barred in self._barred.items() if barred is None])
         numbers = {name: connection.execute(sql.TICKET, (name,)).fetchone()[1] for name in self._tickets}
-        for gathered in (self._tasks, self._attempts, self._legs, self._journal, self._tickets, self._comments,
-                         self._deliveries, self._barred):
+        for gathered in (self._tasks, self._attempts, self._closed, self._legs, self._journal, self._tickets,
+                         self._comments, self._deliveries, self._barred):
             gathered.clear()
         self._any = False
         return numbers
+
+    def _write_tasks(self, connection: sqlite3.Connection) -> None:
+        node, stale = self._stamp.node, set()
+        # What ends goes before what begins: of one customer and group only one may be open.
+        for row, first in sorted(self._tasks.values(), key=lambda found: found[0].state in ("open", "held")):
+            values = sql.from_task(row, node)
+            if first is None:
+                connection.execute(sql.PUT_TASK, values)
+                continue
+            if first.base == 0:
+                done = connection.execute(sql.NEW_TASK, values)
+            else:
+                done = connection.execute(sql.CHANGE_TASK, (*values[1:], row.id, node, first.base, first.base_by))
+            if not done.rowcount:
+                stale.add(row.id)
+        if stale:
+            raise StaleError(frozenset(stale))

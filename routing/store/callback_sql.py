@@ -26,8 +26,18 @@ def _upsert(table: str, fields: tuple[str, ...], fixed: tuple[str, ...] = (), **
 
 
 PUT_TASK: Final = _upsert("tasks", TaskRow._fields)
-PUT_ATTEMPT: Final = _upsert("attempts", AttemptRow._fields)
-PUT_LEG: Final = _upsert("legs", LegRow._fields)
+NEW_TASK: Final = (
+    f"INSERT INTO tasks ({_columns(TaskRow._fields)}) VALUES ({', '.join('?' * len(TaskRow._fields))}) "
+    "ON CONFLICT DO NOTHING"
+)
+CHANGE_TASK: Final = (
+    "UPDATE OR IGNORE tasks SET " + ", ".join(f'"{name}"=?' for name in TaskRow._fields[1:])
+    + " WHERE id=? AND (changed_by=? OR (version=? AND changed_by=?))"
+)
+"""Where this node (the second last but two of the parameters) has changed it last, or nobody since the base."""
+PUT_ATTEMPT: Final = _upsert("attempts", AttemptRow._fields, ("epoch",))
+END_ATTEMPT: Final = "UPDATE attempts SET step=?, ended_at=?, result=? WHERE id=?"
+PUT_LEG: Final = _upsert("legs", LegRow._fields, ("node", "epoch"))
 DROP_LEG: Final = "DELETE FROM legs WHERE call=?"
 PUT_JOURNAL: Final = f"INSERT INTO journal ({_columns(JournalRow._fields)}) VALUES (?,?,?,?,?)"
 _LAST_NUMBER: Final = (
@@ -36,7 +46,7 @@ _LAST_NUMBER: Final = (
 PUT_TICKET: Final = _upsert("tickets", Ticket._fields, ("number",),
                             number=f"(SELECT {_LAST_NUMBER} + 1)")
 PUT_COMMENT: Final = _upsert("comments", TicketComment._fields)
-PUT_DELIVERY: Final = _upsert("deliveries", Delivery._fields)
+PUT_DELIVERY: Final = _upsert("deliveries", (*Delivery._fields, "node"), ("node",))
 PUT_BARRED: Final = _upsert("do_not_call", Barred._fields)
 DROP_BARRED: Final = "DELETE FROM do_not_call WHERE customer=?"
 
@@ -44,7 +54,10 @@ CLAIM: Final = (
     f"INSERT INTO attempts ({_columns(AttemptRow._fields)}) SELECT {', '.join('?' * len(AttemptRow._fields))} "
     "WHERE EXISTS (SELECT 1 FROM tasks WHERE id=? AND state='open') "
     "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND customer=?) "
-    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND task=?)"
+    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND task=?) "
+    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND engages=?) "
+    "AND NOT EXISTS (SELECT 1 FROM do_not_call WHERE customer=?) "
+    "AND ?=(SELECT coalesce(max(serial), 0) + 1 FROM attempts WHERE task=?)"
 )
 
 EVERY_TASK: Final = f"SELECT {_columns(TaskRow._fields)} FROM tasks"
@@ -62,7 +75,7 @@ OPEN_ATTEMPTS: Final = f"{_ATTEMPT} WHERE ended_at IS NULL ORDER BY +id"
 ATTEMPTS_SINCE: Final = "SELECT customer, customer_at FROM attempts WHERE customer_at>=? ORDER BY customer_at"
 TASKS_SINCE: Final = "SELECT created_at FROM tasks WHERE id>=?"
 JOURNAL: Final = f"SELECT {_columns(JournalRow._fields)} FROM journal WHERE task=? ORDER BY seq"
-LEGS: Final = f"SELECT {_columns(LegRow._fields)} FROM legs ORDER BY call"
+LEGS: Final = f"SELECT {_columns(LegRow._fields)} FROM legs WHERE node=? ORDER BY call"
 TICKET: Final = f"{EVERY_TICKET} WHERE id=?"
 TICKET_NUMBERED: Final = f"{EVERY_TICKET} WHERE number=?"
 COMMENTS: Final = f"SELECT {_columns(TicketComment._fields)} FROM comments WHERE ticket=? ORDER BY seq"
@@ -70,8 +83,8 @@ _FIRST: Final = (
     "next_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries AS e WHERE e.ticket=d.ticket "
     "AND e.channel=d.channel AND e.seq<d.seq AND e.next_at IS NOT NULL)"
 )
-_BY: Final = "channel=coalesce(?, channel)"
-DELIVERIES_DUE: Final = f"{_DELIVERY} WHERE next_at<=? AND {_BY} AND {_FIRST} ORDER BY next_at, seq LIMIT ?"
+_BY: Final = "node=? AND channel=coalesce(?, channel)"
+DELIVERIES_DUE: Final = f"{_DELIVERY} WHERE {_BY} AND next_at<=? AND {_FIRST} ORDER BY next_at, seq LIMIT ?"
 NEXT_DELIVERY: Final = f"SELECT min(next_at) FROM deliveries AS d WHERE {_BY} AND {_FIRST}"
 DELIVERIES_OF: Final = f"{_DELIVERY} WHERE ticket=? ORDER BY seq"
 BARRED: Final = f"SELECT {_columns(Barred._fields)} FROM do_not_call ORDER BY added_at DESC, customer LIMIT ?"
@@ -105,6 +118,7 @@ KEPT: Final = (
 
 
 _DECLINED: Final = TaskRow._fields.index("declined")
+_CHANGED_BY: Final = TaskRow._fields.index("changed_by")
 _OPTIONS: Final = TaskRow._fields.index("options")
 
 
@@ -117,9 +131,10 @@ def read_json(text: Any, kind: Callable[[], T]) -> T:
     return found if isinstance(found, type(kind())) else kind()
 
 
-def from_task(task: TaskRow) -> list[object]:
-    """Return what stands in the table for a task."""
+def from_task(task: TaskRow, node: str) -> list[object]:
+    """Return what stands in the table for a task that this node changes."""
     values: list[object] = list(task)
+    values[_CHANGED_BY] = node
     values[_DECLINED] = write_json(task.declined)
     values[_OPTIONS] = write_json(task.options)
     return values

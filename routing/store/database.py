@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from routing.ids import floor7
 from routing.storage import LOSS
 from routing.store import salvage, schema
 
@@ -37,6 +38,9 @@ DISK_DOUBT: Final = 60.0
 
 SOUND: Final = 3
 """Looks that may find a file sound that cannot be opened, before it counts as broken all the same."""
+
+COUNTED: Final = 2 * 86_400.0
+"""Seconds for which calls that ended are still counted (a day, in any time zone)."""
 
 TEXT_MAX: Final = 4000
 """Signs of what is said of all losses together."""
@@ -60,15 +64,27 @@ class Doubt(NamedTuple):
     """No disk that fails for a moment looks like that."""
 
 
+class Owner(NamedTuple):
+    """Whose database it is."""
+
+    node: str
+    shared: bool = False
+    """Whether other nodes write to it too, each under a name of its own. Where none does, what a node of another name
+    has left behind is this one's."""
+
+
 class Database:
     """The one connection that writes. Used by one thread at a time; every method may raise sqlite3.Error, OSError, and
     UnicodeDecodeError where the file is broken.
     """
 
-    def __init__(self, path: Path, wall: Callable[[], float] = time.time,
+    def __init__(self, path: Path, owner: Owner, wall: Callable[[], float] = time.time,
                  steady: Callable[[], float] = time.monotonic) -> None:
         """`wall`: seconds since the epoch; `steady`: of a clock that is never set."""
         self.path = path
+        self._owner = owner
+        self.epoch = 0
+        """Which start of the node this is, as the database counts them; 0: not known yet."""
         self.opened = 0
         """Grows with every opening: whoever reads on a connection of an older number opens theirs anew."""
         self.anew = 0
@@ -134,6 +150,11 @@ class Database:
             return os.stat(f"{self.path}-wal").st_size
         except FileNotFoundError:
             return 0
+
+    @property
+    def node(self) -> str:
+        """The node that writes to it."""
+        return self._owner.node
 
     def take_losses(self) -> list[str]:
         """Return what was lost since this was asked the last time, in words; it stands in the database."""
@@ -260,7 +281,30 @@ class Database:
 
     def _take_up(self, connection: sqlite3.Connection) -> None:
         """Read where the outbox is, and give a new database what we know."""
-        first, last = connection.execute(schema.EVENT_RANGE).fetchone()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._begin_epoch(connection)
+            self._take_up_events(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+
+    def _begin_epoch(self, connection: sqlite3.Connection) -> None:
+        """Count this start of the node, unless it is counted; take over what is nobody's."""
+        node, now = self._owner.node, self._wall()
+        alone = not connection.execute(schema.OTHER_NODES, (node,)).fetchone()
+        known = not alone or connection.execute(schema.THIS_NODE, (node,)).fetchone()
+        if not known or not (alone or self._owner.shared):
+            for statement in schema.ADOPT:
+                connection.execute(statement, {"node": node, "first": floor7(now - COUNTED)})
+        begins = self.epoch == 0
+        (self.epoch,) = connection.execute(
+            schema.BEGIN_EPOCH, (node, self.epoch or 1, now, int(begins))).fetchone()
+
+    def _take_up_events(self, connection: sqlite3.Connection) -> None:
+        first, last = connection.execute(schema.EVENT_RANGE, (self._owner.node,)).fetchone()
         if last is None and self.seq:
             connection.execute(schema.START_EVENTS_AT, (self.seq,))
         elif self.seq > (last or 0):

@@ -51,6 +51,14 @@ class Layout(NamedTuple):
     """Declared type of each column."""
     needed: frozenset[str]
     """Columns that are not NULL."""
+    defaults: dict[str, Any]
+    """Columns that were added later, and what rows from before have in them. Those after the first of them, too."""
+
+    def full(self, values: list[Any]) -> list[Any]:
+        """Return a record with what it lacks because columns were added after it was written."""
+        missing = self.columns[len(values):]
+        return [*values, *(self.defaults[column] for column in missing)] \
+            if missing and all(column in self.defaults for column in missing) else values
 
     def fits(self, rowid: int | None, values: list[Any]) -> bool:
         """Whether a record may be a row of this table, and not one of something else."""
@@ -76,9 +84,21 @@ def layout(info: Sequence[Sequence[Any]], sql: str) -> Layout:
     kinds = {str(row[1]): {"FLOAT": "REAL"}.get(str(row[2]).upper(), str(row[2]).upper()) for row in info}
     needed = frozenset({str(row[1]) for row in info if row[3]} | set(keys))
     if sql.upper().rstrip(" ;\n").endswith("WITHOUT ROWID"):
-        return Layout((*keys, *(column for column in columns if column not in keys)), None, True, kinds, needed)
+        order = (*keys, *(column for column in columns if column not in keys))
+        return Layout(order, None, True, kinds, needed, _defaults(info))
     rowid = keys[0] if len(keys) == 1 and kinds[keys[0]] == "INTEGER" else None
-    return Layout(tuple(columns), rowid, False, kinds, needed)
+    return Layout(tuple(columns), rowid, False, kinds, needed, _defaults(info))
+
+
+def _defaults(info: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """Read the columns that were added later: they are the last ones, and the first of them has a default."""
+    found: dict[str, Any] = {}
+    for row in info:
+        if row[4] is not None:
+            found[str(row[1])] = int(row[4]) if str(row[2]).upper() == "INTEGER" else str(row[4]).strip("'")
+        elif found:
+            found[str(row[1])] = None
+    return found
 
 
 class Pages:
@@ -155,7 +175,7 @@ class Pages:
         """
         for rowid, values in self._walk(root, how.by_key, set(), DEPTH):
             if len(values) <= len(how.columns):
-                yield _named(how, rowid, values)
+                yield _named(how, rowid, how.full(values))
 
     def orphans(self, roots: Iterable[int], how: Layout) -> Iterator[dict[str, Any]]:
         """Yield what may be rows of a table among the pages that no tree comes to. `roots`: of all trees."""
@@ -166,8 +186,9 @@ class Pages:
         for number in range(1, self._count() + 1):
             if number not in self._reached:
                 for rowid, values in self._cells(number, how.by_key):
-                    if how.fits(rowid, values):
-                        yield _named(how, rowid, values)
+                    full = how.full(values)
+                    if how.fits(rowid, full):
+                        yield _named(how, rowid, full)
 
     def _count(self) -> int:
         return max([os.fstat(self._descriptor).st_size // self._size, *self._logged])

@@ -29,7 +29,7 @@ class CallQuery(Enum):
     """Of calls that passed and legs of ours."""
 
     OPEN_CALLS = auto()
-    """Calls that have not ended ()."""
+    """Calls of a node that have not ended (node)."""
     CALL = auto()
     """One call (id)."""
     CALLS = auto()
@@ -37,7 +37,7 @@ class CallQuery(Enum):
     CALLS_OF = auto()
     """The newest calls of a customer (customer, limit)."""
     COUNTS = auto()
-    """Calls of a stretch of time (first: smallest id of it, since, before)."""
+    """Calls of a stretch of time of a node, by name: first: smallest id of it, since, before, node."""
     LAST_TALK = auto()
     """Agent and beginning of the last talk with a customer (customer, seconds at least)."""
 
@@ -64,7 +64,7 @@ class CallbackQuery(Enum):
     ATTEMPTS_SINCE = auto()
     """Attempts that dialled a customer (since)."""
     LEGS = auto()
-    """Legs that may be up ()."""
+    """Legs of a node that may be up (node)."""
     JOURNAL = auto()
     """Journal of a task (task)."""
     BARRED = auto()
@@ -85,9 +85,9 @@ class TicketQuery(Enum):
     COMMENTS = auto()
     """Comments of a ticket in order (ticket)."""
     DELIVERIES_DUE = auto()
-    """Deliveries to be tried (now, channel or None, limit)."""
+    """Deliveries to be tried (node, channel or None, now, limit)."""
     NEXT_DELIVERY = auto()
-    """When the next one is (channel or None)."""
+    """When the next one is (node, channel or None)."""
     DELIVERIES_OF = auto()
     """Deliveries of a ticket in order (ticket)."""
 
@@ -112,7 +112,7 @@ class NodeQuery(Enum):
     """Of the node and its database."""
 
     EVENTS = auto()
-    """Events of the outbox in order (after, limit)."""
+    """Events of the outbox of a node in order (node, after, limit)."""
     POLICIES = auto()
     """The newest policies (limit)."""
     ALARMS = auto()

@@ -30,14 +30,13 @@ class Reader:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
-        self.calls = CallReads(self._read)
-        self.callbacks = CallbackReads(self._read)
-        self.tickets = TicketReads(self._read)
+        self.calls = CallReads(self._read, node)
+        self.callbacks = CallbackReads(self._read, node)
+        self.tickets = TicketReads(self._read, node)
 
     def events_after(self, seq: int, limit: int) -> list[Event]:
         """Return at most `limit` events of this node after `seq`, in order; none while the database cannot be read."""
-        found: list[Event] = self._read(NodeQuery.EVENTS, (seq, limit))
-        return [event._replace(node=event.node or self._node) for event in found]
+        return self._read(NodeQuery.EVENTS, (self._node, seq, limit))
 
     def count_direct(self, now: float) -> int | None:
         """Count the live direct callbacks; None while the database cannot be read. Slow with many."""

@@ -15,17 +15,18 @@ from routing.rows import (
     TicketComment,
 )
 from routing.storage import Counts
-from routing.store.queries import CallbackQuery, CallQuery, Read, TicketQuery
+from routing.store.queries import CallbackQuery, CallQuery, Parameters, Read, TicketQuery
 
 
 class CallReads:
     """`storage.CallReads` by queries."""
 
-    def __init__(self, read: Read) -> None:
-        self._read = read
+    def __init__(self, read: Read, node: str) -> None:
+        """`node`: whose calls are open and counted."""
+        self._read, self._node = read, node
 
     def open(self) -> list[CallRow]:
-        return self._read(CallQuery.OPEN_CALLS, ())
+        return self._read(CallQuery.OPEN_CALLS, (self._node,))
 
     def one(self, name: str) -> CallRow | None:
         return next(iter(self._read(CallQuery.CALL, (name,))), None)
@@ -35,7 +36,8 @@ class CallReads:
             self._read(CallQuery.CALLS_OF, (customer, limit))
 
     def counts(self, since: float, before: float) -> Counts:
-        [found] = self._read(CallQuery.COUNTS, {"first": floor7(since), "since": since, "before": before})
+        [found] = self._read(CallQuery.COUNTS, {"first": floor7(since), "since": since, "before": before,
+                                                "node": self._node})
         return Counts(*found)
 
     def last_talk(self, customer: str, min_talk: float) -> tuple[str, float] | None:
@@ -45,18 +47,23 @@ class CallReads:
 class CallbackReads:
     """`storage.CallbackReads` by queries."""
 
-    def __init__(self, read: Read) -> None:
-        self._read = read
+    def __init__(self, read: Read, node: str) -> None:
+        """`node`: whose legs are meant, and whose changes of tasks are its own."""
+        self._read, self._node = read, node
+
+    def _tasks(self, query: CallbackQuery, parameters: Parameters) -> list[TaskRow]:
+        return [row if row.changed_by != self._node else row._replace(changed_by="")
+                for row in self._read(query, parameters)]
 
     def open_tasks(self) -> list[TaskRow]:
-        return self._read(CallbackQuery.OPEN_TASKS, ())
+        return self._tasks(CallbackQuery.OPEN_TASKS, ())
 
     def task(self, task: str) -> TaskRow | None:
-        return next(iter(self._read(CallbackQuery.TASK, (task,))), None)
+        return next(iter(self._tasks(CallbackQuery.TASK, (task,))), None)
 
     def tasks(self, limit: int, state: TaskState | None = None, customer: str | None = None,
               group: str | None = None) -> list[TaskRow]:
-        return self._read(CallbackQuery.TASKS, {"limit": limit, "state": state, "customer": customer, "group": group})
+        return self._tasks(CallbackQuery.TASKS, {"limit": limit, "state": state, "customer": customer, "group": group})
 
     def attempts_of(self, task: str) -> list[AttemptRow]:
         return self._read(CallbackQuery.ATTEMPTS_OF, (task,))
@@ -74,7 +81,7 @@ class CallbackReads:
         return self._read(CallbackQuery.JOURNAL, (task,))
 
     def legs(self) -> list[LegRow]:
-        return self._read(CallbackQuery.LEGS, ())
+        return self._read(CallbackQuery.LEGS, (self._node,))
 
     def barred(self, limit: int = -1) -> list[Barred]:
         return self._read(CallbackQuery.BARRED, (limit,))
@@ -86,8 +93,9 @@ class CallbackReads:
 class TicketReads:
     """`storage.TicketReads` by queries."""
 
-    def __init__(self, read: Read) -> None:
-        self._read = read
+    def __init__(self, read: Read, node: str) -> None:
+        """`node`: whose deliveries are meant."""
+        self._read, self._node = read, node
 
     def newest(self, limit: int, state: str | None = None, customer: str | None = None) -> list[Ticket]:
         return self._read(TicketQuery.TICKETS, {"limit": limit, "state": state, "customer": customer})
@@ -102,10 +110,10 @@ class TicketReads:
         return self._read(TicketQuery.COMMENTS, (ticket,))
 
     def deliveries_due(self, now: float, limit: int, channel: str | None = None) -> list[Delivery]:
-        return self._read(TicketQuery.DELIVERIES_DUE, (now, channel, limit))
+        return self._read(TicketQuery.DELIVERIES_DUE, (self._node, channel, now, limit))
 
     def next_delivery(self, channel: str | None = None) -> float | None:
-        found = self._read(TicketQuery.NEXT_DELIVERY, (channel,))
+        found = self._read(TicketQuery.NEXT_DELIVERY, (self._node, channel))
         return found[0][0] if found else None
 
     def deliveries_of(self, ticket: str) -> list[Delivery]:

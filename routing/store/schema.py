@@ -190,6 +190,30 @@ def m013_alarms(db: Database) -> None:
     )
 
 
+@migrations()
+def m014_nodes(db: Database) -> None:
+    """Several nodes: who began what, and which start of theirs it was; who changed a task last. One attempt an agent.
+
+    What is there already is nobody's (an empty name) until a node takes it over.
+    """
+    db.execute(
+        """CREATE TABLE nodes (
+            name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, started_at REAL NOT NULL
+        ) WITHOUT ROWID"""
+    )
+    for table in ("calls", "legs"):
+        db.execute(f"ALTER TABLE {table} ADD COLUMN node TEXT NOT NULL DEFAULT ''")
+        db.execute(f"ALTER TABLE {table} ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE attempts ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE attempts ADD COLUMN engages TEXT")
+    db.execute("CREATE UNIQUE INDEX attempts_one_agent ON attempts (engages) "
+               "WHERE ended_at IS NULL AND engages IS NOT NULL")
+    db.execute("ALTER TABLE tasks ADD COLUMN version INTEGER NOT NULL DEFAULT 1")
+    db.execute("ALTER TABLE tasks ADD COLUMN changed_by TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE outbox ADD COLUMN node TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE deliveries ADD COLUMN node TEXT NOT NULL DEFAULT ''")
+
+
 class LaterVersionError(sqlite3.DatabaseError):
     """The database was changed by a later version than this one, which must not write to it."""
 
@@ -323,8 +347,9 @@ PUT_RECORD: Final = (
     "made_at=excluded.made_at, touched_at=excluded.touched_at, expires_at=excluded.expires_at"
 )
 REMOVE_RECORD: Final = "DELETE FROM direct WHERE customer=? AND agent=?"
-PUT_EVENT: Final = "INSERT INTO outbox VALUES (?,?,?,?,?)"
-DROP_EVENTS: Final = "DELETE FROM outbox WHERE seq<=?"
+PUT_EVENT: Final = "INSERT INTO outbox (seq, id, time, kind, data, node) VALUES (?,?,?,?,?,?)"
+LAST_EVENT: Final = "SELECT seq FROM sqlite_sequence WHERE name='outbox'"
+DROP_EVENTS: Final = "DELETE FROM outbox WHERE seq<=? AND node=?"
 PUT_POLICY: Final = "INSERT INTO policy (saved_at, text) VALUES (?,?)"
 
 RECORDS: Final = "SELECT * FROM direct WHERE customer=?"
@@ -332,7 +357,7 @@ EXPIRED: Final = "SELECT * FROM direct WHERE expires_at<=? ORDER BY expires_at L
 NEWEST: Final = "SELECT * FROM direct WHERE expires_at>? ORDER BY touched_at DESC LIMIT ?"
 COUNT_LIVE: Final = "SELECT count(*) FROM direct WHERE expires_at>?"
 COUNT_RECORDS: Final = "SELECT count(*) FROM direct"
-OPEN_CALLS: Final = "SELECT * FROM calls WHERE ended_at IS NULL ORDER BY id"
+OPEN_CALLS: Final = "SELECT * FROM calls WHERE ended_at IS NULL AND node=? ORDER BY id"
 CALL: Final = "SELECT * FROM calls WHERE id=?"
 CALLS: Final = "SELECT * FROM calls ORDER BY id DESC LIMIT ?"
 CALLS_OF: Final = "SELECT * FROM calls WHERE customer=? ORDER BY id DESC LIMIT ?"
@@ -342,12 +367,13 @@ COUNTS: Final = (
     "count(tried) FILTER (WHERE NOT leg), count(*) FILTER (WHERE leg AND direction='outbound'), "
     "count(*) FILTER (WHERE leg AND direction='outbound' AND answered) FROM (SELECT direction, tried, "
     "reason='callback' AS leg, coalesce(answered_at<:before, 0) AS answered FROM calls "
-    "WHERE id>=:first AND started_at>=:since AND started_at<:before AND reason<>'on_behalf')"
+    "WHERE id>=:first AND started_at>=:since AND started_at<:before AND reason<>'on_behalf' AND node=:node)"
 )
-EVENTS: Final = "SELECT kind, time, id, data, '', seq FROM outbox WHERE seq>? ORDER BY seq LIMIT ?"
+EVENTS: Final = "SELECT kind, time, id, data, node, seq FROM outbox WHERE +node=? AND seq>? ORDER BY seq LIMIT ?"
 POLICIES: Final = "SELECT version, saved_at, text FROM policy ORDER BY version DESC LIMIT ?"
 EVENT_RANGE: Final = (
-    "SELECT (SELECT min(seq) FROM outbox), (SELECT seq FROM sqlite_sequence WHERE name='outbox')"
+    "SELECT (SELECT seq FROM outbox WHERE node=? ORDER BY seq LIMIT 1), "
+    "(SELECT seq FROM sqlite_sequence WHERE name='outbox')"
 )
 ANY_TABLE: Final = "SELECT 1 FROM sqlite_schema WHERE type='table' AND substr(name, 1, 7) <> 'sqlite_' LIMIT 1"
 ALARMS: Final = "SELECT name, text, raised_at FROM alarms ORDER BY raised_at"
@@ -357,3 +383,21 @@ PUT_ALARM: Final = (
 )
 DROP_ALARM: Final = "DELETE FROM alarms WHERE name=?"
 START_EVENTS_AT: Final = "INSERT INTO sqlite_sequence (name, seq) VALUES ('outbox', ?)"
+
+BEGIN_EPOCH: Final = (
+    "INSERT INTO nodes VALUES (?,?,?) ON CONFLICT (name) DO UPDATE SET epoch=max(epoch+?, excluded.epoch), "
+    "started_at=excluded.started_at RETURNING epoch"
+)
+"""Parameters: name, the epoch that it has, now; 1 where it begins a new one, else 0."""
+THIS_NODE: Final = "SELECT 1 FROM nodes WHERE name=?"
+OTHER_NODES: Final = "SELECT 1 FROM nodes WHERE name<>? LIMIT 1"
+ADOPT: Final = (
+    "UPDATE calls SET node=:node WHERE ended_at IS NULL AND node<>:node",
+    "UPDATE calls SET node=:node WHERE id>=:first AND node<>:node",
+    "UPDATE attempts SET node=:node WHERE ended_at IS NULL AND node<>:node",
+    "UPDATE legs SET node=:node WHERE node<>:node",
+    "UPDATE outbox SET node=:node WHERE node<>:node",
+    "UPDATE deliveries SET node=:node WHERE next_at IS NOT NULL AND node<>:node",
+    "DELETE FROM nodes WHERE name<>:node",
+)
+"""Take over what a node of another name has left behind; calls that ended, as far back as they are counted."""

@@ -17,7 +17,7 @@ from routing.hub import Committed
 from routing.rows import AttemptRow, PolicyVersion, Record, StandingAlarm
 from routing.storage import LOSS, Fault, Forgotten, StoreError
 from routing.store import schema
-from routing.store.database import LOG_KEPT, Database, is_odd
+from routing.store.database import LOG_KEPT, Database, Owner, is_odd
 from routing.store.overlay import DirectReads, Overlay
 from routing.store.queries import NodeQuery, Parameters, Query
 from routing.store.reads import CallbackReads, CallReads, TicketReads
@@ -54,23 +54,24 @@ class SqliteStore:
     """`storage.Store` on a file. Never raises on opening: a database in trouble heals behind us."""
 
     def __init__(self, path: Path, post: Callable[[Done], object], clock: Callable[[], float], node: str,
-                 events: Committed, steady: Callable[[], float] = time.monotonic) -> None:
+                 events: Committed, steady: Callable[[], float] = time.monotonic, shared: bool = False) -> None:
         """`post` runs a function in the proxy's thread, from any thread; `clock` gives seconds since the epoch,
         `steady` seconds of a clock that is never set. `events` hears, in the proxy's thread, what was committed.
         """
         self.on_fault: Callable[[Fault], None] = _ignore
         self.on_anew: Callable[[], None] = _nothing
+        self.on_stale: Callable[[Sequence[Unit]], None] = _ignore
         self._post, self._clock, self._node = post, clock, node
         self._events = events
         self._steady = steady
-        self._database = Database(path, clock, steady)
+        self._database = Database(path, Owner(node, shared), clock, steady)
         self._reader: sqlite3.Connection | None = None
         self._reader_of = -1
         self._overlay = Overlay()
         self.direct = DirectReads(self._ask, self._overlay)
-        self.calls = CallReads(self._ask)
-        self.callbacks = CallbackReads(self._ask)
-        self.tickets = TicketReads(self._ask)
+        self.calls = CallReads(self._ask, node)
+        self.callbacks = CallbackReads(self._ask, node)
+        self.tickets = TicketReads(self._ask, node)
         self._waiting: dict[int, Done] = {}
         self._promised: dict[int, Told] = {}
         self._serial = self._released = self._lost = 0
@@ -80,6 +81,7 @@ class SqliteStore:
         self._policy: str | None = None
         self._writer = Writer(self._database, events.outbox, Hooks(
             committed=lambda batch, events, refused: self._tell(partial(self._committed, batch, events, refused)),
+            stale=lambda units: self._tell(lambda: self.on_stale(units)),
             withdrawn=lambda promises: self._tell(partial(self._settle, promises, None)),
             anew=lambda: self._tell(lambda: self.on_anew()),
             lost=lambda text: self._tell(partial(self._lose, text)),
@@ -158,8 +160,7 @@ class SqliteStore:
         return self._ask(NodeQuery.ALARMS, ())
 
     def events_after(self, seq: int, limit: int) -> list[Event]:
-        found: list[Event] = self._ask(NodeQuery.EVENTS, (seq, limit))
-        return [event._replace(node=event.node or self._node) for event in found]
+        return self._ask(NodeQuery.EVENTS, (self._node, seq, limit))
 
     def load_policy(self) -> str | None:
         if self._policy is None:

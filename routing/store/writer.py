@@ -19,11 +19,11 @@ from routing.events import Event
 from routing.rows import AttemptRow, StandingAlarm
 from routing.storage import Forgotten
 from routing.store import schema
-from routing.store.batch import Batch, claim
+from routing.store.batch import Batch, StaleError, Stamp, claim
 from routing.store.database import Database, is_odd
 from routing.store.retention import Retention
 from routing.store.salvage import is_broken
-from routing.writes import OF_CALLBACKS, SavePolicy, Unit
+from routing.writes import OF_CALLBACKS, ChangeTask, SavePolicy, Unit
 
 LINGER: Final = 0.02
 """Seconds that a unit nobody waits for may wait for others."""
@@ -90,6 +90,8 @@ class Hooks(NamedTuple):
 
     committed: Callable[[Sequence[Queued], Sequence[Event], frozenset[int]], None]
     """These units are done but for the serials that were refused; the events carry their seq."""
+    stale: Callable[[Sequence[Unit]], None]
+    """Of these units changes of tasks were refused, because somebody else had changed them; told after the commit."""
     withdrawn: Callable[[Sequence[Queued]], None]
     """These promises are refused: the database is in trouble."""
     anew: Callable[[], None]
@@ -136,6 +138,8 @@ class Writer:
         self._wish: Wish | None = None
         self._retention = Retention()
         self._anew = 0
+        self._stale: list[Unit] = []
+        """Of what was committed last: units of which changes of tasks were refused."""
         self._overfull = False
         self._committed_at = 0.0
         self.failing = False
@@ -286,6 +290,9 @@ class Writer:
             self._succeed()
             self._committed_at = time.monotonic()
             self._hooks.committed(batch, events, refused)
+            stale, self._stale = self._stale, []
+            if stale:
+                self._hooks.stale(stale)
             return
 
     def _rescue(self, bad: Queued) -> tuple[list[Event], frozenset[int]]:
@@ -333,35 +340,49 @@ class Writer:
         if self._anew != self._database.anew:
             self._anew = self._database.anew
             self._hooks.anew()
-        gathered = Batch(self._database.seq, self._outbox)
-        connection.execute("BEGIN IMMEDIATE")
-        first_seq = self._database.first_seq
-        try:
-            refused = self._apply(connection, batch, gathered)
-            self._tidy_outbox(connection, gathered.published, gathered.seq)
-            connection.execute("COMMIT")
-        except BaseException:
-            self._database.first_seq = first_seq
-            with contextlib.suppress(sqlite3.Error):
+        stale: frozenset[str] = frozenset()
+        while True:
+            gathered = Batch(Stamp(self._database.node, self._database.epoch), self._outbox)
+            connection.execute("BEGIN IMMEDIATE")
+            first_seq = self._database.first_seq
+            try:
+                refused = self._apply(connection, batch, gathered, stale)
+                self._tidy_outbox(connection, gathered.published, gathered.seq or self._database.seq)
+                connection.execute("COMMIT")
+            except StaleError as found:
                 connection.execute("ROLLBACK")
-            raise
-        self._database.seq = gathered.seq
+                stale |= found.tasks
+                continue
+            except BaseException:
+                self._database.first_seq = first_seq
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                raise
+            break
+        self._database.seq = gathered.seq or self._database.seq
+        self._stale = [queued.unit for queued in batch if stale and not stale.isdisjoint(
+            change.task.id for change in queued.unit.of(ChangeTask))]
         for queued in batch:
             for policy in queued.unit.of(SavePolicy):
                 self._database.policy = policy.text, policy.saved_at
         return gathered.events, refused
 
     @staticmethod
-    def _apply(connection: sqlite3.Connection, batch: list[Queued], gathered: Batch) -> frozenset[int]:
-        """Write a batch; return the serials of those whose claim was refused."""
+    def _apply(connection: sqlite3.Connection, batch: list[Queued], gathered: Batch,
+               stale: frozenset[str]) -> frozenset[int]:
+        """Write a batch but for changes of tasks that are stale; return the serials of promises that were refused."""
         refused: set[int] = set()
         for queued in batch:
+            unit = queued.unit.standing(stale) if stale else queued.unit
+            if queued.promise and unit is not queued.unit:
+                refused.add(queued.serial)
+                continue
             if queued.claim is not None:
                 gathered.write(connection)  # a claim sees all that was queued before it
-                if not claim(connection, queued.claim):
+                if not claim(connection, gathered.stamped(queued.claim)):
                     refused.add(queued.serial)
                     continue
-            gathered.add(queued.unit)
+            gathered.add(unit)
         gathered.write(connection)
         return frozenset(refused)
 
@@ -369,14 +390,14 @@ class Writer:
         """Forget what was delivered, and the oldest where too much waits."""
         database = self._database
         if published >= database.first_seq:
-            connection.execute(schema.DROP_EVENTS, (published,))
+            connection.execute(schema.DROP_EVENTS, (published, database.node))
             database.first_seq = published + 1
             if self._overfull and last - published < OUTBOX_MAX // 2:
                 self._overfull = False
                 self._hooks.outbox_drained()
         if self._outbox and last - database.first_seq >= OUTBOX_MAX:
             upto = last - OUTBOX_MAX + OUTBOX_MAX // 100  # a little more, so that not every commit has to
-            connection.execute(schema.DROP_EVENTS, (upto,))
+            connection.execute(schema.DROP_EVENTS, (upto, database.node))
             dropped, database.first_seq = upto - database.first_seq + 1, upto + 1
             self._overfull = True
             self._hooks.outbox_full(dropped)

@@ -55,7 +55,7 @@ def fill(path: Path, count: int) -> None:
     for number in range(tasks):
         at = NOW - SPAN + SPAN * number / tasks
         task = a_task(created_at=at, customer=customer(), state="done", reason="talked", ended_at=at + 3600)
-        db.execute(sql.PUT_TASK, sql.from_task(task))
+        db.execute(sql.PUT_TASK, sql.from_task(task, "edge1"))
         for serial in (1, 2):
             db.execute(sql.PUT_ATTEMPT, an_attempt(task, id=uuid7(at, os.urandom), serial=serial, claimed_at=at,
                                                    customer_at=at, ended_at=at + 60, result="customer_busy"))

@@ -21,7 +21,17 @@ from routing.rows import (
     TicketComment,
 )
 from routing.storage import Counts, Fault, Forgotten, StoreError
-from routing.writes import TICKET_NUMBER, ClearAlarm, DropLeg, RemoveRecord, SavePolicy, Unbar, Unit
+from routing.writes import (
+    TICKET_NUMBER,
+    ChangeTask,
+    ClearAlarm,
+    CloseAttempt,
+    DropLeg,
+    RemoveRecord,
+    SavePolicy,
+    Unbar,
+    Unit,
+)
 
 OPEN = ("open", "held")
 
@@ -60,7 +70,11 @@ class Rows:
             raise StoreError("broken on purpose")
 
     def write(self, unit: Unit) -> None:
-        tasks, attempts = self.all_tasks | by_id(unit.of(TaskRow)), self.all_attempts | by_id(unit.of(AttemptRow))
+        tasks = self.all_tasks | {task.id: task for task in (
+            write.task if isinstance(write, ChangeTask) else write
+            for write in unit.writes if isinstance(write, ChangeTask | TaskRow))}
+        closed = [close.attempt for close in unit.of(CloseAttempt) if close.attempt.id in self.all_attempts]
+        attempts = self.all_attempts | by_id(unit.of(AttemptRow)) | by_id(closed)
         pairs = [(task.customer, task.group) for task in tasks.values() if task.state in OPEN]
         assert len(pairs) == len(set(pairs)), "two open tasks of one customer and group"
         running = [attempt for attempt in attempts.values() if attempt.ended_at is None]
@@ -102,8 +116,11 @@ class Rows:
     def may_claim(self, attempt: AttemptRow) -> bool:
         task = self.all_tasks.get(attempt.task)
         return task is not None and task.state == "open" and not any(
-            other.ended_at is None and (other.customer == attempt.customer or other.task == attempt.task)
-            for other in self.all_attempts.values())
+            other.ended_at is None and (other.customer == attempt.customer or other.task == attempt.task
+                                        or (attempt.engages is not None and other.engages == attempt.engages))
+            for other in self.all_attempts.values()) and attempt.customer not in self.all_barred and \
+            attempt.serial == 1 + max((other.serial for other in self.all_attempts.values()
+                                       if other.task == attempt.task), default=0)
 
 
 class MemoryDirect:
@@ -271,6 +288,7 @@ class MemoryStore(Rows):
         self.callbacks, self.tickets = MemoryCallbacks(self), MemoryTickets(self)
         self.on_fault: Callable[[Fault], None] = lambda fault: None
         self.on_anew: Callable[[], None] = lambda: None
+        self.on_stale: Callable[[Sequence[Unit]], None] = lambda units: None
         self.alarms: dict[str, StandingAlarm] = {}
         self.events: list[Event] = []
         self.policies: list[PolicyVersion] = []

@@ -28,6 +28,7 @@ def an_attempt(task: TaskRow, **changes: Any) -> AttemptRow:
     attempt = AttemptRow(
         id=name(), task=task.id, customer=task.customer, serial=1, agent="201", node="edge1", step="claimed",
         claimed_at=BEGIN, customer_at=None, answered_at=None, ended_at=None, result=None, cause=None, talk_s=None,
+        epoch=1,
     )
     return attempt._replace(**changes)
 

@@ -170,7 +170,8 @@ def test_when_tasks_were_made(engine: Engine) -> None:
 
 
 def test_legs_come_change_and_go(engine: Engine) -> None:
-    legs = [LegRow("a", "attempt", "agent", '{"x":1}'), LegRow("b", "attempt", "customer", "{}")]
+    legs = [LegRow("a", "attempt", "agent", '{"x":1}', "edge1", 1),
+            LegRow("b", "attempt", "customer", "{}", "edge1", 1)]
     engine.put(legs=tuple(legs))
     engine.put(legs=(legs[0]._replace(memory='{"x":2}'),), legs_gone=("b", "unknown"))
     assert engine.store.callbacks.legs() == [legs[0]._replace(memory='{"x":2}')]

@@ -104,7 +104,7 @@ def test_a_part_that_the_disk_never_reads_again_is_lost_in_the_end(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr("routing.store.salvage._read_through", refuse)
-    db = database.Database(first.path)
+    db = database.Database(first.path, database.Owner("edge1"))
     assert "looked at again" in db.failed(_malformed(first.path))
     with pytest.raises(OSError, match="Input/output"):
         db.ready()

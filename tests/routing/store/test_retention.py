@@ -16,7 +16,7 @@ from routing.ids import uuid7
 from routing.rows import CallRow, TaskRow, Ticket
 from routing.storage import Forgotten
 from routing.store import retention, schema
-from routing.store.batch import Batch
+from routing.store.batch import Batch, Stamp
 from routing.store.retention import TASKS, TICKETS, Family, Retention
 from routing.writes import Unit
 from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, a_unit, an_attempt, name
@@ -150,7 +150,7 @@ def db() -> Iterator[sqlite3.Connection]:
 
 
 def write(db: sqlite3.Connection, **rows: Any) -> None:
-    batch = Batch(0, False)
+    batch = Batch(Stamp("edge1", 1), False)
     batch.add(a_unit(**rows))
     batch.write(db)
 
