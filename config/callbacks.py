@@ -30,6 +30,7 @@ from config.fields import (
     Window,
     WrapUp,
 )
+from config.limits import Language
 from config.loading import Section
 
 Responsible = Literal["none", "last_talk", "fixed", "current", "group"]
@@ -38,8 +39,6 @@ Priority = Literal["always", "agents_free", "queue_empty"]
 """When callbacks may take agents away from live calls."""
 Sort = Literal["oldest", "newest", "random"]
 """Which missed call is called back first."""
-Language = Literal["en", "hu", "sk", "pl", "de", "ru"]
-"""Languages of the prompts that are shipped."""
 Ending = Literal["closed", "unreached", "expired", "guard"]
 """Ends of a task that open a ticket: closed all through its window, attempts used up, too old, refused by the guard."""
 

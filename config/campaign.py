@@ -4,7 +4,7 @@ import datetime
 
 from pydantic import ConfigDict, Field
 
-from config.callbacks import Language, Priority, Responsible, Sort
+from config.callbacks import Priority, Responsible, Sort
 from config.fields import (
     CampaignAge,
     ConfirmKey,
@@ -24,6 +24,7 @@ from config.fields import (
     Weight,
     WrapUp,
 )
+from config.limits import Language
 from config.loading import Section
 
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from config.duration import parse_duration
 from config.hours import parse_hours
+from config.limits import LONGEST_RING, LONGEST_WINDOW, MOST_ATTEMPTS
 from config.loading import Duration
 from config.numbering import read as read_number
 from config.patterns import is_range
@@ -19,17 +20,8 @@ from config.patterns import is_range
 LONGEST_EXPIRY: Final = 366 * 86_400.0
 """Longest `expires_after`, seconds."""
 
-LONGEST_RING: Final = 600.0
-"""Longest `ring_for`, seconds."""
-
 LONGEST_MIN_TALK: Final = 3600.0
 """Longest `min_talk`, seconds."""
-
-MOST_ATTEMPTS: Final = 10
-"""Most `attempts` of a missed callback."""
-
-LONGEST_WINDOW: Final = 14 * 86_400.0
-"""Longest window of a missed call, seconds."""
 
 LONGEST_WAIT: Final = 86_400.0
 """Longest time that an attempt is put off by one setting, seconds."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Va
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from config.duration import format_duration, parse_duration
+from config.limits import FILE_BYTES
 from config.lines import format_key, index_lines, line_of
 from config.problem import ConfigError, Level, Problem, shorten
 from config.secret import hide
@@ -31,9 +32,6 @@ Belongs = Callable[[tuple[str | int, ...]], str | None]
 
 FEW_KEYS: Final = 6
 """Most keys of a table that are named where another one stands in it."""
-
-FILE_BYTES: Final = 4 << 20
-"""Largest configuration file that is read."""
 
 BYTE_ORDER_MARK: Final = "\ufeff"
 """What some editors put before UTF-8."""

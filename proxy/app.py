@@ -15,7 +15,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -28,23 +28,17 @@ from config.node import NodeConfig, examine, load_node, peers_of
 from config.policy import Policy
 from config.problem import ConfigError, Problem
 from proxy import folder, handover, log, output
-from proxy.control import ControlError, ControlServer, Handler
+from proxy.control import ControlServer
+from proxy.control_client import ControlError
 from proxy.core.broken import Breaks
 from proxy.core.engine import Parts, Proxy
 from proxy.core.peers import PeerTable
 from proxy.core.qualify import Qualifier
 from proxy.core.seals import Seals
 from proxy.daemon import building
-from proxy.daemon.alarm_verbs import KEY_REPLACED, AlarmVerbs
-from proxy.daemon.call_verbs import CallVerbs
-from proxy.daemon.callback_verbs import CallbackVerbs
 from proxy.daemon.callbacks import DATABASE, RECORDINGS
-from proxy.daemon.campaign_verbs import CampaignVerbs
 from proxy.daemon.chores import Chores
 from proxy.daemon.control_keeping import ControlKeeping
-from proxy.daemon.figure_verbs import FigureVerbs
-from proxy.daemon.following import EventFollowing
-from proxy.daemon.gate import API_WORDS, MQTT_WORDS, Gate
 from proxy.daemon.history import SLICE_PAUSE, History
 from proxy.daemon.journal import LogJournal, kinds_at
 from proxy.daemon.leaving import Leaving
@@ -53,13 +47,9 @@ from proxy.daemon.locating import LoopLocator, PeerAddresses
 from proxy.daemon.log_watch import LogWatch
 from proxy.daemon.peer_states import PeerStates
 from proxy.daemon.policies import Policies
-from proxy.daemon.policy_verbs import PolicyVerbs
-from proxy.daemon.recording_verbs import RecordingVerbs
 from proxy.daemon.services import Services
 from proxy.daemon.source import DaemonSource
-from proxy.daemon.ticket_verbs import TicketVerbs
 from proxy.daemon.tracing import MessageTracer
-from proxy.daemon.verbs import Sides, Verbs
 from proxy.notify import Notifier
 from proxy.sip.hop import Flow, Hop
 from proxy.status.service import StatusService
@@ -67,6 +57,19 @@ from proxy.status.source import RunState
 from proxy.transports.network import Network
 from proxy.transports.resolver import Resolver
 from proxy.ua.contract import PeerSide
+from proxy.verbs.barrier import Barrier
+from proxy.verbs.doors import CommandDoor, Handlers, SocketDoor
+from proxy.verbs.handlers.alarms import KEY_REPLACED, AlarmAnswers
+from proxy.verbs.handlers.callbacks import CallbackAnswers
+from proxy.verbs.handlers.calls import CallAnswers
+from proxy.verbs.handlers.campaigns import CampaignAnswers
+from proxy.verbs.handlers.events import EventAnswers
+from proxy.verbs.handlers.looking import LookAnswers, Sides
+from proxy.verbs.handlers.policy import PolicyAnswers
+from proxy.verbs.handlers.queues import QueueAnswers
+from proxy.verbs.handlers.recordings import RecordingAnswers
+from proxy.verbs.handlers.tickets import TicketAnswers
+from proxy.verbs.shapes.verb import Bound
 from routing.alarms import Alarms
 from routing.desk_listener import DeskListener
 from routing.events import Event
@@ -132,7 +135,7 @@ class Daemon:
         database = config.node.data / DATABASE
         self.hub = EventHub(self.journal, outbox=mqtt is not None)
         logged = self.hub.listen("log", self.journal, kinds_at(config.log.level))
-        self.following = EventFollowing(config.log.level, self.hub, logged)
+        self.following = EventAnswers(config.log.level, self.hub, logged, kinds_at)
         self.store = SqliteStore(database, self._post, time.time, config.node.name, self.hub)
         self.teller = Teller(config.node.name, os.urandom, self.hub)
         alarms = Alarms(self.store, self.teller, self._alarm)
@@ -151,7 +154,7 @@ class Daemon:
         self._start_services()
         handlers = self._handlers()
         self.status = StatusService(self.source, self.proxy.counters, mqtt, http, version(),
-                                    Gate(handlers, self.loop, MQTT_WORDS), Gate(handlers, self.loop, API_WORDS))
+                                    CommandDoor(handlers, self.loop, "mqtt"), CommandDoor(handlers, self.loop, "api"))
         self.status.start()
         if mqtt is not None:
             self.hub.listen("mqtt", self.status)
@@ -224,30 +227,31 @@ class Daemon:
             self.journal.failure("services", error)
             self.ledger.alarms.report("callbacks", f"callbacks cannot be started: {error}", time.time())
 
-    def _handlers(self) -> dict[str, Handler]:
+    def _handlers(self) -> Handlers:
         """Everything that can be asked of this process from outside."""
         sides = Sides(tuple(self.config.trunk), self.config.node.name, tuple(self.config.pbx))
-        reader = Reader(self.config.node.data / DATABASE, self.config.node.name, strict=True)
-        table = Verbs(self.ledger, self.store, reader, self.source, self.tracer, version(), sides,
-                      time.time).table()
-        table |= PolicyVerbs(self.ledger, self.store, peers_of(self.config), self.config.node.data,
-                             self.policies.put).table()
+        data, ledger, store = self.config.node.data, self.ledger, self.store
+        reader = Reader(data / DATABASE, self.config.node.name, strict=True)
         callbacks = None if self.services is None else self.services.callbacks
         open_tasks = tuple if callbacks is None else callbacks.desk.admin.open_tasks
-        table |= self.following.table()
-        table |= RecordingVerbs(self.config.node.data / RECORDINGS, reader, lambda: self.ledger.policy.region).table()
-        table |= FigureVerbs(self.source, self.ledger, open_tasks, time.time).table()
-        table |= AlarmVerbs(self.ledger, self.store, self.source, time.time).table()
+        bound: list[Bound] = [
+            *LookAnswers(ledger, store, reader, self.source, self.tracer, version(), sides, time.time).bound(),
+            *PolicyAnswers(ledger, peers_of(self.config), data, self.policies.put).bound(),
+            *self.following.bound(),
+            *RecordingAnswers(data / RECORDINGS, reader, lambda: ledger.policy.region).bound(),
+            *QueueAnswers(self.source, ledger, open_tasks, time.time).bound(),
+            *AlarmAnswers(self.source.alarms, ledger, time.time).bound(),
+        ]
         if self.services is not None:
-            table |= CallVerbs(self.ledger.calls, self.services.end_call).table()
+            bound += CallAnswers(ledger.calls, self.services.end_call).bound()
         if callbacks is not None:
-            table |= CallbackVerbs(callbacks, self.ledger, self.store, reader, time.time).table()
-            table |= CampaignVerbs(callbacks.desk.admin, self.ledger, self.store, time.time, self.policies.put).table()
-            table |= TicketVerbs(callbacks, self.store, reader, self.ledger, time.time).table()
-        return table
+            bound += CallbackAnswers(callbacks, ledger, store, reader, time.time).bound()
+            bound += CampaignAnswers(callbacks.desk.admin, ledger, time.time, self.policies.put).bound()
+            bound += TicketAnswers(callbacks, store, reader, ledger, time.time).bound()
+        return Handlers(Barrier(store, self.source.renew), bound)
 
-    async def _start_control(self, handlers: Mapping[str, Handler]) -> None:
-        server = ControlServer(self.config.socket, handlers, lambda: self.ledger.policy.timezone)
+    async def _start_control(self, handlers: Handlers) -> None:
+        server = ControlServer(self.config.socket, SocketDoor(handlers), lambda: self.ledger.policy.timezone)
         self.control = ControlKeeping(server, str(self.config.socket), self._raise)
         await self.control.look()
 

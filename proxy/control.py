@@ -8,72 +8,8 @@ JSON line, or for a streaming verb with one line for each item until either side
     {"ok": false, "error": "no such record", "problems": [{"file", "key", "line", "text", "level"}]}     policy only
 
 Moments are RFC 3339 in UTC; `zone` says in which time zone a person is to be shown them: the policy's. What is not
-known is null.
-
-| verb | args | data |
-|---|---|---|
-| status | | {node, version, since, state: running or draining, calls: {active, today, answered_today, |
-| | | inbound_today, outbound_today, direct_today, callbacks_active, callbacks_dialled_today, |
-| | | callbacks_answered_today}, trunks: {name: {state: up or down, since, latency_ms}}, pbxs: {as trunks}, |
-| | | alarms: [{name, text, since}], direct: {live}, callbacks: {in_queue, due, running}} |
-| calls.list | limit, active | [{id, time, kind, direction, customer, agent, dialled, trunk, pbx, state, cause, |
-| | | by, talk}]; kind: call, or callback for a leg of ours (inbound: to its agent, outbound: to its customer) |
-| calls.end | id: or as much of its end as is unique | {id} |
-| direct.list | limit | [{customer, agent, type, created, touched, expires}], the one touched last first |
-| direct.show | customer | as direct.list, of this customer only |
-| direct.remove | customer, agent or null | {removed: n} |
-| agents.list | | [{extension, name, groups, type, state, since, with, released_today}]; with: the |
-| | | customer whom a call engages them with or rings them for; released_today: tasks that were taken from them |
-| queues.list | | [{group, target, calls, waiting, longest_wait_s, agents_free, agents_busy, agents_away, |
-| | | agents_unknown, callbacks_in_queue, callbacks_due, callbacks_running, callbacks_total, |
-| | | callbacks_dialled, callbacks_kept, average_callback_wait_s}]; from callbacks_total on: of today in |
-| | | the policy's time zone |
-| queues.show | group, limit | one of these with callers: [{call, customer, number, since, wait_s}], |
-| | | the first first, agents: as agents.list, and callbacks: as callbacks.list, the one due first first |
-| callbacks.figures | | {day, timezone, since, total, groups, numbers, campaigns}: of today; each of |
-| | | these by name, and total: {promised, dialled, kept, called_meanwhile, tickets, failed, |
-| | | expired, cancelled, average_wait_s} |
-| policy.show | | the policy as `config.policy.plain_policy` gives it |
-| policy.export | | {toml} |
-| policy.apply | toml, name | {changes: [{key, old, new, means}], warnings: [{file, key, line, text, level}]}; means: |
-| | | what the new value does, where it does not say so itself; warnings: where there are any |
-| policy.set | key, value, new | as policy.apply; new: an agent, number, group or campaign that is not listed is made |
-| policy.unset | key | as policy.apply; the key of a setting, or of an agent, number, group or campaign |
-| callbacks.list | limit, state, customer, group | [{id, customer, group, campaign, origin, number, pbx, trunk, state, |
-| | | reason, created, missed_at, missed, due, expires, attempts, attempts_max, responsible_kind, responsible, |
-| | | responsible_since, released, declined, options, ended}], the newest first |
-| callbacks.show | id | one of these with waits_until, tries: [{id, serial, agent, node, step, claimed, customer_at, |
-| | | answered, ended, result, cause, talk}] and journal: [{time, kind, agent, data}] |
-| callbacks.running | | [{attempt, task, customer, number, group, campaign, agent, phase, serial, preview, claimed, |
-| | | missed_at, note}], the oldest first: the agents' cards |
-| callbacks.add | customer, group, number, campaign, responsible (extension or group:NAME), responsible_wait, |
-| | language, preview, at, window, attempts, note, by | as callbacks.list, of this one |
-| callbacks.cancel, .hold, .resume | id, reason | as callbacks.list, of this one |
-| callbacks.call-now | id, reason, force: although it is closed | as callbacks.list, of this one |
-| dnc.list | limit | [{customer, since, reason}], the newest first |
-| dnc.add | customer, reason | {customer} |
-| dnc.remove | customer | {customer, removed: 0 or 1} |
-| campaigns.list | | [{id, name, group, rank, parity, active, from, to, open, running}] |
-| campaigns.show | id | one of these with settings |
-| campaigns.add | name, group, id, from, to and any other setting | as campaigns.list, of this one |
-| campaigns.remove | id | {id} |
-| campaigns.renumber | id, to | as campaigns.list, of this one |
-| tickets.list | limit, state, customer | [{id, number, task, customer, group, agent, subject, state, created, ended}] |
-| tickets.show | id: of the ticket, or its number | one of these with comments and deliveries |
-| tickets.comment | id, text, author, internal | as tickets.list, of this one |
-| tickets.close | id | as tickets.list, of this one |
-| tickets.call | id, group: the ticket's where left out, note, by | as callbacks.list, of what is promised |
-| recordings.list | limit, customer | [{name, time, bytes, customer, agent, task, talk}], the newest first |
-| recordings.get | name, offset | {name, bytes, offset, data: base64, next_offset: null with the last part} |
-| events | kinds: list of kinds (`call.ended`) or of their first words (`call`); none: all | stream: first {following: |
-| | | [kinds]}, then events as on MQTT, as they are committed; missed: so many were left out before this one |
-| log.level | level: debug, info, warning or error; none: only tell | {level} |
-| alarms.list | | [{name, text, since, by_hand}]; by_hand: it stays until it is cleared |
-| alarms.clear | name | {name} |
-| trace | of: a number, a call's id or Call-ID, or null for every call | stream: first {columns: [names from left to |
-| | | right]}, then {time, call, from, to, line, note}; from and to are columns, line is what the arrow says |
-
-`customer` is taken as the operator typed it; the handler reads it in the policy's region.
+known is null. The verbs, what each takes and what it gives stand in `proxy.verbs.shapes`; `customer` and every other
+number is taken as the operator typed it and read in the policy's region.
 """
 
 import asyncio
@@ -81,15 +17,16 @@ import contextlib
 import json
 import socket
 import stat
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Protocol
 
 import structlog
 
 from config.problem import ConfigError
-from proxy.control_client import ANSWER_SECONDS, ControlError, NotRunningError, socket_address
-from routing.events import rfc3339, write_answer
+from proxy.control_client import ANSWER_SECONDS, ControlError, socket_address
+from routing.events import write_answer
 
 REQUEST_BYTES: Final = 8 << 20
 """Longest request line: a policy that is applied travels in it."""
@@ -100,34 +37,26 @@ MOST_CLIENTS: Final = 32
 REQUEST_SECONDS: Final = 10.0
 """How long a client may take to send its request."""
 
-LONGEST_VERB: Final = 64
-"""Characters of an unknown verb that its refusal repeats."""
-
-MOMENTS: Final = frozenset({
-    "created", "missed_at", "due", "expires", "responsible_since", "released", "ended", "claimed", "customer_at",
-    "answered", "time", "since", "next", "delivered", "waits_until", "touched", "expires_at", "due_at", "planned",
-    "until",
-})
-"""Keys of answers whose values are moments where they are floats: seconds since the epoch. An agent's `released` is a
-count."""
-
-__all__ = [
-    "ANSWER_SECONDS", "MOMENTS", "ControlError", "ControlServer", "Handler", "NotRunningError", "with_moments",
-]
-
-Handler = Callable[[dict[str, Any]], Any]
-"""Gets the request's args; returns data, an awaitable of data, or an async iterator of data. Runs on the event loop."""
-
 _log = structlog.get_logger()
+
+
+class Answering(Protocol):
+    """Who answers what comes in here."""
+
+    def call(self, verb: str, args: dict[str, Any]) -> Coroutine[Any, Any, Any] | AsyncIterator[Any]:
+        """Have a verb answered: data, or an iterator of data. Runs on the event loop; raises ControlError."""
+
+    def write(self, verb: str, data: Any) -> Any:
+        """Return data as JSON values. Any thread."""
 
 
 class ControlServer:
     """The daemon's end."""
 
-    def __init__(self, path: str | Path, handlers: Mapping[str, Handler], zone: Callable[[], str]) -> None:
+    def __init__(self, path: str | Path, answering: Answering, zone: Callable[[], str]) -> None:
         """`zone`: gives the time zone (IANA name) in which people are shown times."""
         self._path = Path(path)
-        self._handlers = handlers
+        self._answering = answering
         self._zone = zone
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
@@ -207,47 +136,36 @@ class ControlServer:
         if not line:
             return
         try:
-            answer = self._call(line)
+            verb, args = _request(line)
+            answer = self._answering.call(verb, args)
+            write = partial(self._answered, verb)
             if isinstance(answer, AsyncIterator):
-                await _stream(answer, self._answered, reader, writer)
+                await _stream(answer, write, reader, writer)
                 return
-            data = await answer if asyncio.iscoroutine(answer) or isinstance(answer, asyncio.Future) else answer
-            reply = await asyncio.to_thread(self._answered, data)  # a long list takes a while
+            reply = await asyncio.to_thread(write, await answer)  # a long list takes a while
         except Exception as error:
             reply = _encoded(_failure(error))
         await _send(writer, reply)
 
-    def _answered(self, data: Any) -> bytes:
-        return _encoded({"ok": True, "data": with_moments(data), "zone": self._zone()})
+    def _answered(self, verb: str, data: Any) -> bytes:
+        return _encoded({"ok": True, "data": self._answering.write(verb, data), "zone": self._zone()})
 
-    def _call(self, line: bytes) -> Any:
-        try:
-            request = json.loads(line, parse_constant=_no_number)
-        except (ValueError, RecursionError):
-            raise ControlError("a request is one line of JSON") from None
-        verb, args = (request.get("verb"), request.get("args", {})) if isinstance(request, dict) else (None, None)
-        if not isinstance(verb, str) or not isinstance(args, dict):
-            raise ControlError('a request is {"verb": "...", "args": {...}}')
-        handler = self._handlers.get(verb)
-        if handler is None:
-            raise ControlError(f"unknown verb {verb[:LONGEST_VERB]!r}")
-        return handler(args)
+
+def _request(line: bytes) -> tuple[str, dict[str, Any]]:
+    """Return the verb and the arguments of a request. ControlError where it is none."""
+    try:
+        request = json.loads(line, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise ControlError("a request is one line of JSON") from None
+    verb, args = (request.get("verb"), request.get("args", {})) if isinstance(request, dict) else (None, None)
+    if not isinstance(verb, str) or not isinstance(args, dict):
+        raise ControlError('a request is {"verb": "...", "args": {...}}')
+    return verb, args
 
 
 def _no_number(word: str) -> NoReturn:
     """JSON has no NaN and no infinity (RFC 8259 section 6), though Python reads them."""
     raise ValueError(f"{word} is no number")
-
-
-def with_moments(data: Any, key: str = "") -> Any:
-    """Return an answer with its moments as RFC 3339 has them, however deep they stand."""
-    if isinstance(data, dict):
-        return {name: with_moments(value, name) for name, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [with_moments(value, key) for value in data]
-    if key in MOMENTS and isinstance(data, float):
-        return rfc3339(data)
-    return data
 
 
 def _encoded(answer: dict[str, Any]) -> bytes:

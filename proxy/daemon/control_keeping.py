@@ -6,7 +6,8 @@ from typing import Final
 
 import structlog
 
-from proxy.control import ControlError, ControlServer
+from proxy.control import ControlServer
+from proxy.control_client import ControlError
 
 CONTROL_PAUSE: Final = 2.0
 """Seconds between two looks whether the control socket is still there."""

@@ -21,7 +21,9 @@ from routing.store.sqlite import SqliteStore
 from routing.today import day_of
 
 FIGURES_PAUSE: Final = 1.0
-"""Seconds between two looks at all tasks."""
+"""Seconds between two looks at all tasks, where nobody has changed one by hand."""
+FIGURES_SHARE: Final = 20
+"""How many times as long as a look at all tasks took is waited for the next one, whoever changes them."""
 NO_FIGURES: Final = Figures(0, 0, 0, 0, 0)
 WAIT_STEP: Final = 5
 """Seconds in which the longest wait is told: a topic is not sent anew for each one."""
@@ -50,7 +52,8 @@ class DaemonSource:
         self.callbacks: Callable[[], Mapping[str, Figures]] = dict
         """How callbacks stand, by group; set by whoever has a desk. Looks at every task, so not for each snapshot."""
         self._figures: Mapping[str, Figures] = {}
-        self._figured_at = 0.0
+        self._figured_at = self._figures_took = 0.0
+        self._changed = False
         self._day = DayFigures()
         self._listed: tuple[Policy | None, dict[str, tuple[str, ...]]] = None, {}
         self._snapshot = Snapshot(node, "starting", self._started)
@@ -74,6 +77,11 @@ class DaemonSource:
             callbacks_kept={name: one.kept for name, one in self._figures.items()},
             direct_live=self._direct_live, store_queue=queued,
             store_log_bytes=self._store.log_bytes, outbox=waiting)
+
+    def renew(self) -> None:
+        """Make a new snapshot after somebody has changed something by hand: whoever reads it is to see that."""
+        self._changed = True
+        self.refresh()
 
     @property
     def day(self) -> DayFigures:
@@ -131,8 +139,11 @@ class DaemonSource:
         # once for all groups: there may be many of both
         calls = Counter(call.group for call in self._ledger.calls() if not call.leg)
         found: dict[str, GroupState] = {}
-        if not 0 <= now - self._figured_at < FIGURES_PAUSE:
-            self._figures, self._figured_at = self.callbacks(), now
+        pause = min(FIGURES_PAUSE, FIGURES_SHARE * self._figures_took) if self._changed else FIGURES_PAUSE
+        if not 0 <= now - self._figured_at < pause:
+            began = time.monotonic()
+            self._figures, self._figured_at, self._changed = self.callbacks(), now, False
+            self._figures_took = time.monotonic() - began
         for name, group in self._ledger.policy.group.items():
             states = [agents[agent].state for agent in group.agents if agent in agents]
             figures, tally = self._figures.get(name, NO_FIGURES), today.get(name, NONE)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from config.fields import LONGEST_RING, LONGEST_WINDOW
+from config.limits import LONGEST_RING, LONGEST_WINDOW
 from proxy.status import policy_api
 from proxy.status.api_base import Body, Do, JsonRoute, answer
 from proxy.status.commands import Commands, outcome

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
-from config.loading import FILE_BYTES
+from config.limits import FILE_BYTES
 from config.toml import to_value
 from proxy.status.api_base import Body, Do
 

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 
-from config.callbacks import Language
 from config.campaign import Campaign
-from config.fields import MOST_ATTEMPTS, parse_window
+from config.fields import parse_window
+from config.limits import MOST_ATTEMPTS, Language
 from routing.callbacks.draft import Drafts
 from routing.callbacks.intake import Intake, Wish
 from routing.callbacks.keeper import Keeper

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.fields import LONGEST_WINDOW
 from config.guard import REFUSED
 from config.hours import parse_hours
+from config.limits import LONGEST_WINDOW
 from config.policy import (
     Callback,
     CallbackOverride,

@@ -7,7 +7,7 @@ import pytest
 
 from config.address import SipPeer
 from config.broker import BrokerAddress
-from config.loading import FILE_BYTES
+from config.limits import FILE_BYTES
 from config.node import load_node, load_seed, read_socket
 from config.problem import ConfigError
 from config.syntax import QUOTES

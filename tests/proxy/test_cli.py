@@ -29,8 +29,12 @@ from config.policy import (
 )
 from config.problem import ConfigError, Problem
 from proxy.cli import app
-from proxy.control import ControlError, ControlServer, with_moments
+from proxy.control import ControlServer
+from proxy.control_client import ControlError
+from proxy.verbs.shapes import answers
+from proxy.verbs.shapes.catalogue import BY_NAME
 from routing.store.sqlite import SqliteStore
+from tests.kit.answering import Plain
 from tests.kit.told import Told
 
 NODE = '[node]\nname = "edge1"\ndata = "."\n'
@@ -146,7 +150,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
-        server = ControlServer(tmp_path / "control.sock", daemon.handlers(), lambda: "Europe/Budapest")
+        server = ControlServer(tmp_path / "control.sock", Plain(daemon.handlers()), lambda: "Europe/Budapest")
         await server.start()
         stop = asyncio.Event()
         ready.set_result((asyncio.get_running_loop(), stop))
@@ -192,12 +196,12 @@ def test_status(run: Run, daemon: Daemon) -> None:
 @pytest.mark.parametrize(
     ("command", "data"),
     [
-        (["status"], with_moments(STATUS)),
+        (["status"], answers.write(BY_NAME["status"], STATUS)),
         (["calls"], [CALL | {"time": "1970-01-01T00:00:00.000Z"}]),
         (["calls", "list"], [CALL | {"time": "1970-01-01T00:00:00.000Z"}]),
         (["agents"], []),
-        (["direct", "list"], with_moments([RECORD])),
-        (["direct", "show", "+36301234567"], with_moments([RECORD])),
+        (["direct", "list"], answers.write(BY_NAME["direct.list"], [RECORD])),
+        (["direct", "show", "+36301234567"], answers.write(BY_NAME["direct.list"], [RECORD])),
         (["direct", "remove", "+36301234567"], {"removed": 1}),
         (["policy", "show"], plain_policy(Policy())),
         (["policy", "export"], {"toml": export_policy(Policy())}),

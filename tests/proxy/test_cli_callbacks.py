@@ -12,9 +12,10 @@ from typer.testing import CliRunner, Result
 
 from proxy.cli import app
 from proxy.control import ControlServer
+from proxy.verbs.doors import SocketDoor
 from tests.kit.waiting import eventually
-from tests.proxy.daemon.on_disk import NOW
-from tests.proxy.daemon.test_callback_verbs import CUSTOMER, Node
+from tests.proxy.verbs.on_disk import NOW
+from tests.proxy.verbs.test_callbacks import CUSTOMER, Node
 
 Run = Callable[..., Result]
 
@@ -32,7 +33,7 @@ class Office:
     async def _serve(self) -> None:
         self._node = Node(self.folder / "boomerang.db")
         self._node.loop = asyncio.get_running_loop()
-        server = ControlServer(self.folder / "control.sock", self._node.verbs, lambda: "Europe/Budapest")
+        server = ControlServer(self.folder / "control.sock", SocketDoor(self._node.verbs), lambda: "Europe/Budapest")
         await server.start()
         stop = asyncio.Event()
         self._ready.set_result((asyncio.get_running_loop(), stop))

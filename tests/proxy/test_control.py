@@ -13,13 +13,14 @@ import pytest
 
 from config.problem import ConfigError, Problem
 from proxy import control
-from proxy.control import ControlError, ControlServer, NotRunningError
-from proxy.control_client import ControlClient
+from proxy.control import ControlServer
+from proxy.control_client import ControlClient, ControlError, NotRunningError
+from tests.kit.answering import Function, Plain
 
 Scene = Callable[[ControlServer, Path], Awaitable[None]]
 
 
-class Handlers(dict[str, control.Handler]):
+class Handlers(dict[str, Function]):
     """Verbs for the tests; `left` is set when a stream was closed."""
 
     def __init__(self) -> None:
@@ -72,7 +73,7 @@ def play(tmp_path: Path, scene: Callable[[Handlers, Path], Awaitable[None]]) -> 
 
     async def run() -> None:
         handlers = Handlers()
-        server = ControlServer(tmp_path / "control.sock", handlers, lambda: "UTC")
+        server = ControlServer(tmp_path / "control.sock", Plain(handlers), lambda: "UTC")
         await server.start()
         try:
             async with asyncio.timeout(20):
@@ -201,7 +202,7 @@ def test_an_idle_stream_notices_that_its_client_left(tmp_path: Path) -> None:
 def test_closing_ends_streams(tmp_path: Path) -> None:
     async def run() -> None:
         handlers = Handlers()
-        server = ControlServer(tmp_path / "s", handlers, lambda: "UTC")
+        server = ControlServer(tmp_path / "s", Plain(handlers), lambda: "UTC")
         await server.close()
         await server.start()
         reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
@@ -236,7 +237,7 @@ def test_a_stale_socket_is_replaced_and_a_live_one_is_not(tmp_path: Path) -> Non
 
     async def scene(_handlers: Handlers, path: Path) -> None:
         with pytest.raises(ControlError, match="another daemon is running"):
-            await ControlServer(path, {}, lambda: "UTC").start()
+            await ControlServer(path, Plain({}), lambda: "UTC").start()
         assert await call(path, "echo") == {}
 
     play(tmp_path, scene)
@@ -251,14 +252,14 @@ def test_what_is_in_the_way(tmp_path: Path) -> None:
         (tmp_path / ("x" * 200), "longer than"),
     ]:
         with pytest.raises(ControlError, match=text):
-            asyncio.run(ControlServer(path, {}, lambda: "UTC").start())
+            asyncio.run(ControlServer(path, Plain({}), lambda: "UTC").start())
     assert file.exists()
 
 
 def test_the_socket_of_another_is_left_alone(tmp_path: Path) -> None:
     async def run() -> None:
         path = tmp_path / "s"
-        server = ControlServer(path, {}, lambda: "UTC")
+        server = ControlServer(path, Plain({}), lambda: "UTC")
         await server.start()
         path.unlink()
         path.write_text("another's")

@@ -3,17 +3,19 @@
 import asyncio
 import base64
 import os
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from proxy.callbacks.talk import recording_name
-from proxy.control import ControlError
-from proxy.daemon.arguments import UnknownError
-from proxy.daemon.recording_verbs import CHUNK, RecordingVerbs
+from proxy.control_client import ControlError
+from proxy.verbs.handlers.recordings import CHUNK, RecordingAnswers
+from proxy.verbs.shapes.errors import UnknownError
 from routing.store.reader import Reader
 from routing.writes import Unit
+from tests.kit.answering import settling
 from tests.routing.store.rows import a_task, an_attempt
 from tests.routing.world import BEGIN, CUSTOMER, World
 
@@ -22,10 +24,16 @@ class Archive(World):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.folder = folder / "recordings"
-        self.verbs = RecordingVerbs(self.folder, Reader(self.path, "edge1", strict=True), lambda: "HU").table()
+        reader = Reader(self.path, "edge1", strict=True)
+        self.verbs = settling(self.store, *RecordingAnswers(self.folder, reader, lambda: "HU").bound())
 
     def ask(self, verb: str, **args: Any) -> Any:
-        return asyncio.run(self.verbs[verb](args))
+        async def run() -> Any:
+            answer = self.verbs.call("socket", verb, args)
+            assert isinstance(answer, Coroutine)
+            return await answer
+
+        return asyncio.run(run())
 
     def add(self, customer: str, after: float, content: bytes = b"RIFF") -> str:
         task = a_task(customer=customer)

@@ -1,13 +1,14 @@
 """Ending a call: one whose dialogs are known is ended, another is not, and both are said."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from proxy.control import ControlError
-from proxy.daemon.arguments import UnknownError
-from proxy.daemon.call_verbs import CallVerbs
+from proxy.control_client import ControlError
+from proxy.verbs.handlers.calls import CallAnswers
+from proxy.verbs.shapes.calls import EndCall, Ended
+from proxy.verbs.shapes.errors import UnknownError
 from routing.calls import Call
 from tests.routing.world import World
 
@@ -24,6 +25,12 @@ class Ender:
         return call.id == self.ours
 
 
+def ending(world: World, ender: Ender) -> Callable[[str], Ended]:
+    """What `calls.end` does, asked with an id."""
+    room = CallAnswers(world.ledger.calls, ender.end)
+    return lambda name: room.end(EndCall.read({"id": name}))
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     world = World(tmp_path)
@@ -36,14 +43,15 @@ def test_a_call_is_ended_by_its_id_or_the_end_of_it(world: World) -> None:
     for call in (ours, older):
         world.ledger.decide(call, world.now)
     ender = Ender(ours.id)
-    verb = CallVerbs(world.ledger.calls, ender.end).table()["calls.end"]
-    assert verb({"id": ours.id[-8:]}) == verb({"id": ours.id}) == {"id": ours.id}
+    verb = ending(world, ender)
+    assert verb(ours.id[-8:]) == verb(ours.id) == {"id": ours.id}
     assert ender.ended == [ours.id] * 2
     with pytest.raises(ControlError, match="before a restart"):
-        verb({"id": older.id})
-    for name in ("", "nobody"):
-        with pytest.raises(UnknownError, match="is in progress"):
-            verb({"id": name})
+        verb(older.id)
+    with pytest.raises(UnknownError, match="is in progress"):
+        verb("nobody")
+    with pytest.raises(ControlError, match="id is missing"):
+        verb("")
 
 
 def test_an_end_that_two_calls_have_is_none(world: World) -> None:
@@ -52,7 +60,7 @@ def test_an_end_that_two_calls_have_is_none(world: World) -> None:
         object.__setattr__(call, "id", name)
         world.ledger.decide(call, world.now)
     ender = Ender("77")
-    verb = CallVerbs(world.ledger.calls, ender.end).table()["calls.end"]
+    verb = ending(world, ender)
     with pytest.raises(ControlError, match="the end of 3 calls"):
-        verb({"id": "7"})
-    assert verb({"id": "77"}) == {"id": "77"}, "the whole of one"
+        verb("7")
+    assert verb("77") == {"id": "77"}, "the whole of one"

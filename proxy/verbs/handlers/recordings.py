@@ -1,4 +1,4 @@
-"""What an operator and the API may ask about recordings; the shapes stand in `proxy.control`."""
+"""What may be asked about recordings."""
 
 import asyncio
 import base64
@@ -6,40 +6,39 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from proxy.control import ControlError, Handler
-from proxy.daemon.arguments import UnknownError, limit_of, look_up, number_of, whole, word
+from proxy.control_client import ControlError
+from proxy.verbs.handlers.reading import e164_or_none, look_up
+from proxy.verbs.shapes import recordings as shapes
+from proxy.verbs.shapes.errors import UnknownError
+from proxy.verbs.shapes.verb import Bound
 from routing.store.reader import Reader
 
 NAME: Final = re.compile(r"(\d{8}T\d{6}Z)-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[0-9A-Za-z]+-[0-9A-Za-z]+\.wav")
 """A name that `proxy.callbacks.talk.recording_name` gives: when it began, and the attempt."""
-LONGEST_NAME: Final = 255
-LARGEST: Final = 1 << 40
-"""Bytes of a recording, at the most."""
 CHUNK: Final = 1 << 18
 """Bytes of a recording that one answer holds at the most."""
 
 
-class RecordingVerbs:
-    """Handlers of `recordings.*`. The folder is read in another thread."""
+class RecordingAnswers:
+    """Answers `recordings.*`. The folder is read in another thread."""
 
     def __init__(self, folder: Path, reader: Reader, region: Callable[[], str]) -> None:
         """`region`: in which numbers without + are read."""
         self._folder, self._reader, self._region = folder, reader, region
 
-    def table(self) -> dict[str, Handler]:
-        """Every verb and its handler."""
-        return {"recordings.list": self.recordings, "recordings.get": self.recording}
+    def bound(self) -> list[Bound]:
+        """Every verb that is answered here."""
+        return [shapes.LIST.by(self.recordings), shapes.GET.by(self.recording)]
 
-    async def recordings(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+    async def recordings(self, args: shapes.ListRecordings) -> list[shapes.Recording]:
         """Recordings that are whole, the newest first."""
-        customer = number_of(args, "customer", self._region()) if args.get("customer") else None
-        limit = limit_of(args)
-        return await look_up(lambda: self._list(limit, customer))
+        customer = e164_or_none("customer", args.customer, self._region())
+        return await look_up(lambda: self._list(args.limit, customer))
 
-    def _list(self, limit: int, customer: str | None) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+    def _list(self, limit: int, customer: str | None) -> list[shapes.Recording]:
+        found: list[shapes.Recording] = []
         for name in sorted(self._names(), reverse=True):
             if len(found) >= limit:
                 break
@@ -66,12 +65,11 @@ class RecordingVerbs:
         except OSError as error:
             raise ControlError(f"the recordings cannot be read: {error.strerror}") from None
 
-    async def recording(self, args: dict[str, Any]) -> dict[str, Any]:
-        """Give a part of a recording, from `offset` on, in base64; `next` is where the next one begins."""
-        name, offset = word(args, "name", LONGEST_NAME) or "", whole(args, "offset", 0, LARGEST) or 0
-        return await asyncio.to_thread(self._part, name, offset)
+    async def recording(self, args: shapes.GetRecording) -> shapes.Part:
+        """Give a part of a recording, from `offset` on, in base64; `next_offset` is where the next one begins."""
+        return await asyncio.to_thread(self._part, args.name, args.offset)
 
-    def _part(self, name: str, offset: int) -> dict[str, Any]:
+    def _part(self, name: str, offset: int) -> shapes.Part:
         if name not in self._names():  # so nothing that leads out of the folder
             raise UnknownError(f"there is no recording {name!r}")
         try:

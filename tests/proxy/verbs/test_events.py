@@ -10,11 +10,12 @@ import pytest
 import structlog
 
 from proxy import log
-from proxy.control import ControlError
-from proxy.daemon import following
-from proxy.daemon.following import EventFollowing
+from proxy.control_client import ControlError
 from proxy.daemon.journal import kinds_at
 from proxy.log import Level
+from proxy.verbs.handlers import events
+from proxy.verbs.handlers.events import EventAnswers
+from proxy.verbs.shapes.events import EventItem, Follow, LogLevel
 from routing.events import Event
 from routing.hub import EventHub
 from tests.kit.told import Told
@@ -45,16 +46,16 @@ class Followed:
 
     def __init__(self, level: Level, outbox: bool) -> None:
         self.hub = EventHub(Faults(), outbox)
-        self.verbs = EventFollowing(level, self.hub, self.hub.listen("log", Told(), kinds_at(level)))
+        self.verbs = EventAnswers(level, self.hub, self.hub.listen("log", Told(), kinds_at(level)), kinds_at)
 
 
 def event(kind: str, number: int = 1) -> Event:
     return Event(kind, 1.5, f"id{number}", {"customer": "+36201234567"}, "edge1", number)
 
 
-async def read(of: Followed, kinds: Any, *events: Event) -> list[dict[str, Any]]:
+async def read(of: Followed, kinds: Any, *events: Event) -> list[EventItem]:
     """Follow, have these happen, and give what came."""
-    stream = of.verbs.events({"kinds": kinds})
+    stream = of.verbs.events(Follow.read({"kinds": kinds}))
     await anext(stream)
     of.hub.on_committed(events)
     of.hub.on_committed([event("alarm.cleared", 99), event("alarm.raised", 99)])
@@ -88,11 +89,11 @@ def test_a_kind_that_there_is_not_is_refused(kinds: Any) -> None:
 
 
 def test_what_nobody_reads_is_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "QUEUE_LIMIT", 2)
+    monkeypatch.setattr(events, "QUEUE_LIMIT", 2)
 
-    async def play() -> list[dict[str, Any]]:
+    async def play() -> list[EventItem]:
         of = Followed("info", True)
-        stream = of.verbs.events({})
+        stream = of.verbs.events(Follow.read({}))
         await anext(stream)
         of.hub.on_committed([event("call.started", number) for number in range(1, 6)])
         first = [await anext(stream), await anext(stream)]
@@ -108,7 +109,7 @@ def test_events_are_made_for_whoever_follows_and_no_longer() -> None:
     assert of.hub.wanted == kinds_at("info")
 
     async def follow() -> None:
-        stream = of.verbs.events({"kinds": ["agent", "alarm"]})
+        stream = of.verbs.events(Follow.read({"kinds": ["agent", "alarm"]}))
         await anext(stream)
         assert of.hub.wanted == (kinds_at("info") or frozenset()) | {"agent.state", "alarm.raised", "alarm.cleared"}
         await stream.aclose()  # type: ignore[attr-defined]  # it is a generator
@@ -126,12 +127,12 @@ def test_the_level_is_set_while_it_runs(written: io.StringIO) -> None:
     hub = of.verbs
     said.debug("one")
     said.info("two")
-    assert hub.log_level({}) == {"level": "info"}
-    assert hub.log_level({"level": "debug"}) == {"level": "debug"}
+    assert hub.log_level(LogLevel.read({})) == {"level": "info"}
+    assert hub.log_level(LogLevel.read({"level": "debug"})) == {"level": "debug"}
     said.debug("three")
     logging.getLogger("library").debug("four")
     wanted = [of.hub.wanted]
-    assert hub.log_level({"level": "error"}) == {"level": "error"}
+    assert hub.log_level(LogLevel.read({"level": "error"})) == {"level": "error"}
     said.warning("five")
     logging.getLogger("library").warning("six")
     said.error("seven")
@@ -139,5 +140,5 @@ def test_the_level_is_set_while_it_runs(written: io.StringIO) -> None:
     assert words == ["two", "three", "library", "seven"]
     assert [*wanted, of.hub.wanted] == [None, frozenset()], "every event has a line at level debug, and none at error"
     with pytest.raises(ControlError, match="'loud' is none of debug, info, warning, error"):
-        hub.log_level({"level": "loud"})
-    assert hub.log_level({}) == {"level": "error"}
+        hub.log_level(LogLevel.read({"level": "loud"}))
+    assert hub.log_level(LogLevel.read({})) == {"level": "error"}

@@ -1,65 +1,88 @@
-"""Who waits, who is there, and what became of callbacks today; the shapes stand in `proxy.control`."""
+"""Who waits, who is there, and what became of callbacks today."""
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
-from proxy.control import Handler
-from proxy.daemon.arguments import UnknownError, limit_of, word
-from proxy.daemon.callback_verbs import task_json
-from proxy.daemon.source import DaemonSource
-from routing.figures import Tally
+from proxy.status.source import AgentState, Snapshot
+from proxy.verbs.handlers.callbacks import task_of
+from proxy.verbs.shapes import callbacks, queues
+from proxy.verbs.shapes.errors import UnknownError
+from proxy.verbs.shapes.verb import Bound
+from routing.calls import Call
+from routing.figures import DayFigures, Tally
 from routing.ledger import Ledger
 from routing.rows import TaskRow
 
 NEVER: Final = float("inf")
 
 
-class FigureVerbs:
-    """Handlers of `agents.list`, `queues.*` and `callbacks.figures`."""
+class State(Protocol):
+    """The daemon as it is now, and what became of callbacks today."""
 
-    def __init__(self, source: DaemonSource, ledger: Ledger, open_tasks: Callable[[], tuple[TaskRow, ...]],
+    def refresh(self) -> None:
+        """Make a new snapshot."""
+
+    def snapshot(self) -> Snapshot:
+        """Return the last one."""
+
+    def agents(self) -> dict[str, AgentState]:
+        """Return each agent that the policy lists or that was seen, as they are now."""
+
+    async def count_day(self) -> float:
+        """Count today's callbacks anew."""
+
+    @property
+    def day(self) -> DayFigures:
+        """What became of callbacks today, as last counted."""
+
+
+class QueueAnswers:
+    """Answers `agents.list`, `queues.*` and `callbacks.figures`."""
+
+    def __init__(self, source: State, ledger: Ledger, open_tasks: Callable[[], tuple[TaskRow, ...]],
                  wall: Callable[[], float]) -> None:
         """`open_tasks`: the callbacks that are open or held, oldest first."""
         self._source, self._ledger, self._open_tasks, self._wall = source, ledger, open_tasks, wall
 
-    def table(self) -> dict[str, Handler]:
-        """Every verb and its handler."""
-        return {"agents.list": self.agents, "queues.list": self.queues, "queues.show": self.queue,
-                "callbacks.figures": self.figures}
+    def bound(self) -> list[Bound]:
+        """Every verb that is answered here."""
+        return [queues.AGENTS.by(self.agents), queues.LIST.by(self.queue_list), queues.SHOW.by(self.queue),
+                callbacks.FIGURES.by(self.figures)]
 
-    async def agents(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+    async def agents(self, args: object) -> list[queues.Agent]:
         """Every agent that the policy lists or that was seen."""
         await self._source.count_day()
         return self._agents()
 
-    def _agents(self) -> list[dict[str, Any]]:
+    def _agents(self) -> list[queues.Agent]:
         policy = self._ledger.policy
         return [{
             "extension": name, "name": one.name or None, "groups": [*one.groups], "type": policy.direct_for(name).type,
             "state": one.state, "since": one.since, "with": one.customer, "released_today": one.released_today,
         } for name, one in sorted(self._source.agents().items())]
 
-    async def queues(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+    async def queue_list(self, args: object) -> list[queues.Queue]:
         """Every group: its callers, agents and callbacks."""
         await self._source.count_day()
         return self._queues()
 
-    def _queues(self) -> list[dict[str, Any]]:
+    def _queues(self) -> list[queues.Queue]:
         self._source.refresh()
         policy, now = self._ledger.policy, self._wall()
-        found = []
+        found: list[queues.Queue] = []
         for name, state in self._source.snapshot().groups.items():
             waits = [wait for _, wait in self._waits(name, now)]
-            found.append({"group": name, "target": policy.group[name].target, **state._asdict(),
-                          "longest_wait_s": max(waits, default=0.0)})
+            short = {**state._asdict(), "group": name, "target": policy.group[name].target,
+                     "longest_wait_s": max(waits, default=0.0)}
+            found.append(short)  # type: ignore[arg-type]  # a test holds it to the shape
         return found
 
-    async def queue(self, args: dict[str, Any]) -> dict[str, Any]:
+    async def queue(self, args: queues.OneQueue) -> queues.QueueDetail:
         """One group with each of its callers and agents, and the callbacks that come first."""
-        name, limit = word(args, "group"), limit_of(args)
-        if name is None or name not in self._ledger.policy.group:
+        name, limit = args.group, args.limit
+        if name not in self._ledger.policy.group:
             raise UnknownError(f"there is no group {name!r}")
         await self._source.count_day()
         short = next((one for one in self._queues() if one["group"] == name), None)
@@ -72,12 +95,13 @@ class FigureVerbs:
                 "callers": [{"call": call.id, "customer": call.customer, "number": call.number,
                              "since": call.started_at, "wait_s": wait} for call, wait in waits],
                 "agents": [agent for agent in self._agents() if name in agent["groups"]],
-                "callbacks": [task_json(row) for row in tasks[:limit]]}
+                "callbacks": [task_of(row) for row in tasks[:limit]]}
 
-    def _waits(self, group: str, now: float) -> list[tuple[Any, float]]:
-        return [(call, round(max(0.0, now - call.started_at), 1)) for call in self._ledger.attendance.waiters(group)]
+    def _waits(self, group: str, now: float) -> list[tuple[Call, float]]:
+        waiters = self._ledger.attendance.waiters(group)
+        return [(call, round(max(0.0, now - call.started_at), 1)) for call in waiters]
 
-    async def figures(self, args: dict[str, Any]) -> dict[str, Any]:
+    async def figures(self, args: object) -> callbacks.Figures:
         """What became of callbacks today: of all, and by group, number of ours and campaign."""
         await self._source.count_day()
         day, policy = self._source.day, self._ledger.policy
@@ -91,7 +115,7 @@ class FigureVerbs:
                 "campaigns": {name: _tally(one) for name, one in sorted(campaigns.items())}}
 
 
-def _tally(one: Tally) -> dict[str, Any]:
+def _tally(one: Tally) -> callbacks.Tally:
     return {"promised": one.promised, "dialled": one.dialled, "kept": one.kept,
             "called_meanwhile": one.called_meanwhile, "tickets": one.tickets, "failed": one.failed,
             "expired": one.expired, "cancelled": one.cancelled, "average_wait_s": one.average_wait_s}

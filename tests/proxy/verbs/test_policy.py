@@ -9,22 +9,23 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from config.loading import FILE_BYTES
+from config.limits import FILE_BYTES
 from config.policy import TYPES, Peers, Policy, export_policy, parse_policy
-from proxy.daemon.gate import API_WORDS, MQTT_WORDS, Gate
-from proxy.daemon.policy_verbs import PolicyVerbs
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.tracing import MessageTracer
-from proxy.daemon.verbs import Sides, Verbs
 from proxy.status import api
 from proxy.status.commands import CommandError
 from proxy.status.connections import Connections
 from proxy.status.door import Door
 from proxy.status.policy_api import UPLOADS
+from proxy.verbs.doors import CommandDoor
+from proxy.verbs.handlers.looking import LookAnswers, Sides
+from proxy.verbs.handlers.policy import PolicyAnswers
 from routing.store.sqlite import SqliteStore
+from tests.kit.answering import settling
 from tests.kit.told import Told
 from tests.kit.waiting import eventually
-from tests.proxy.daemon.on_disk import NOW, OnDisk
+from tests.proxy.verbs.on_disk import NOW, OnDisk
 
 TOKEN = "s3cret"
 TEXT = """
@@ -45,10 +46,11 @@ class Node(OnDisk):
     def __init__(self, path: Path) -> None:
         super().__init__(path, TEXT)
         self.puts = 0
-        self.verbs = Verbs(self.ledger, self.store, self.reader, cast(DaemonSource, None), cast(MessageTracer, None),
-                           "0", Sides(("main",), "edge1", ("office",)), lambda: NOW).table()
+        look = LookAnswers(self.ledger, self.store, self.reader, cast(DaemonSource, None), cast(MessageTracer, None),
+                           "0", Sides(("main",), "edge1", ("office",)), lambda: NOW)
         peers = Peers(("main",), ("office",), ("^[23]..$",))
-        self.verbs |= PolicyVerbs(self.ledger, self.store, peers, path.parent, self.put).table()
+        self.verbs = settling(self.store, *look.bound(),
+                              *PolicyAnswers(self.ledger, peers, path.parent, self.put).bound())
 
     def put(self, policy: Policy) -> None:
         self.puts += 1
@@ -59,7 +61,7 @@ class Node(OnDisk):
         async def run() -> None:
             self.loop = asyncio.get_running_loop()
             app = FastAPI()
-            api.mount(app, Gate(self.verbs, self.loop, API_WORDS))
+            api.mount(app, CommandDoor(self.verbs, self.loop, "api"))
             door = Door(app, Connections(), TOKEN, UPLOADS)
             async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://localhost/api/v1",
                                          headers={"Authorization": f"Bearer {token}"}) as client:
@@ -219,7 +221,7 @@ def test_without_the_token_nothing_is_told_or_done(node: Node) -> None:
 
 def test_mqtt_has_no_policy(node: Node) -> None:
     async def play() -> None:
-        gate = Gate(node.verbs, asyncio.get_running_loop(), MQTT_WORDS)
+        gate = CommandDoor(node.verbs, asyncio.get_running_loop(), "mqtt")
         for verb in ("policy.export", "policy.show", "policy.apply", "policy.set", "policy.unset", "status", "trace"):
             with pytest.raises(CommandError, match="there is no command"):
                 await gate.run(verb, {})
@@ -229,7 +231,7 @@ def test_mqtt_has_no_policy(node: Node) -> None:
 
 def test_it_is_described(node: Node) -> None:
     app = FastAPI()
-    api.mount(app, Gate(node.verbs, cast(asyncio.AbstractEventLoop, None), API_WORDS))
+    api.mount(app, CommandDoor(node.verbs, cast(asyncio.AbstractEventLoop, None), "api"))
     paths = app.openapi()["paths"]["/api/v1/policy"]
     assert "application/toml" in paths["get"]["responses"]["200"]["content"]
     assert "application/toml" in paths["put"]["requestBody"]["content"]

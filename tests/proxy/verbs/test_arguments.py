@@ -11,20 +11,20 @@ import pytest
 
 from config.policy import Peers, export_policy, parse_policy
 from config.problem import ConfigError
-from proxy.control import ControlError, ControlServer
-from proxy.control_client import ControlClient
-from proxy.daemon.arguments import MOST_ROWS
-from proxy.daemon.gate import API_WORDS, Gate
-from proxy.daemon.policy_verbs import PolicyVerbs
-from proxy.daemon.recording_verbs import RecordingVerbs
+from proxy.control import ControlServer
+from proxy.control_client import ControlClient, ControlError
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.tracing import MessageTracer
-from proxy.daemon.verbs import Sides, Verbs
 from proxy.status import commands
 from proxy.status.commands import CommandError, Message
+from proxy.verbs.doors import CommandDoor, SocketDoor
+from proxy.verbs.handlers.looking import LookAnswers, Sides
+from proxy.verbs.handlers.policy import PolicyAnswers
+from proxy.verbs.handlers.recordings import RecordingAnswers
+from proxy.verbs.shapes.fields import MOST_ROWS
 from tests.kit.waiting import eventually
-from tests.proxy.daemon.on_disk import NOW
-from tests.proxy.daemon.test_callback_verbs import CUSTOMER, Node
+from tests.proxy.verbs.on_disk import NOW
+from tests.proxy.verbs.test_callbacks import CUSTOMER, Node
 
 VALID: Final[dict[str, dict[str, Any]]] = {
     "calls.list": {"limit": 5, "active": False},
@@ -88,14 +88,14 @@ class Whole(Node):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.verbs |= {verb: handler for verb, handler in Verbs(
-            self.ledger, self.store, self.reader, cast(DaemonSource, None), cast(MessageTracer, None), "0",
-            Sides(("main",), "edge1", ("office",)), lambda: NOW).table().items() if verb not in APART}
+        look = LookAnswers(self.ledger, self.store, self.reader, cast(DaemonSource, None), cast(MessageTracer, None),
+                           "0", Sides(("main",), "edge1", ("office",)), lambda: NOW)
+        self.bound += [one for one in look.bound() if one.verb.name not in APART]
         folder = path.parent / "recordings"
         folder.mkdir()
         (folder / "one.wav").write_bytes(b"RIFF")
-        self.verbs |= RecordingVerbs(folder, self.reader, lambda: "HU").table()
-        self.verbs |= PolicyVerbs(self.ledger, self.store, PEERS, path.parent, self.put_policy).table()
+        self.bound += RecordingAnswers(folder, self.reader, lambda: "HU").bound()
+        self.bound += PolicyAnswers(self.ledger, PEERS, path.parent, self.put_policy).bound()
         self.task = self.ask("callbacks.add", customer=CUSTOMER, group="sales", note="the good one")["id"]
         row = self.desk.admin.open_tasks()[0]
         for _ in range(2):
@@ -116,7 +116,7 @@ def node(tmp_path: Path) -> Iterator[Whole]:
 
 
 def test_every_verb_is_in_the_table(node: Whole) -> None:
-    assert set(node.verbs) == set(VALID) | WITHOUT
+    assert set(node.verbs.names("socket")) == set(VALID) | WITHOUT
     for verb, args in VALID.items():
         try:
             node.ask(verb, **{key: node.task if value == "TASK" else value for key, value in args.items()})
@@ -143,10 +143,11 @@ def every(node: Whole) -> None:
     """Everything can be listed and shown through every door, and is on the disk as it is in memory."""
     async def play() -> None:
         node.loop = asyncio.get_running_loop()
-        gate = Gate(node.verbs, node.loop, API_WORDS)
+        gate = CommandDoor(node.verbs, node.loop, "api")
         try:
             for verb in (*WITHOUT, "calls.list", "direct.list", "callbacks.list", "dnc.list", "tickets.list"):
-                json.dumps(await gate.run(verb, {"limit": MOST_ROWS}), allow_nan=False).encode()
+                args = {} if verb in WITHOUT else {"limit": MOST_ROWS}
+                json.dumps(await gate.run(verb, args), allow_nan=False).encode()
             shown = [await gate.run("callbacks.show", {"id": row["id"]})
                      for row in await gate.run("callbacks.list", {"limit": MOST_ROWS})]
             assert node.task in [row["id"] for row in shown]
@@ -171,7 +172,7 @@ def test_the_socket_refuses_what_is_no_request(node: Whole, tmp_path: Path, line
     async def play() -> None:
         node.loop = asyncio.get_running_loop()
         path = tmp_path / "control.sock"
-        server = ControlServer(path, node.verbs, lambda: "UTC")
+        server = ControlServer(path, SocketDoor(node.verbs), lambda: "UTC")
         await server.start()
         try:
             reader, writer = await asyncio.open_unix_connection(str(path), limit=1 << 24)
@@ -194,7 +195,7 @@ def test_the_socket_refuses_what_is_no_request(node: Whole, tmp_path: Path, line
 ])
 def test_mqtt_refuses_what_is_no_command(node: Whole, payload: bytes) -> None:
     async def play() -> None:
-        gate = Gate(node.verbs, asyncio.get_running_loop(), API_WORDS)
+        gate = CommandDoor(node.verbs, asyncio.get_running_loop(), "api")
         reply = await commands.answer(Message("callbacks.list", payload, "answers/me"), gate, "boomerang/edge1")
         assert reply is not None
         said = json.loads(reply.payload)
@@ -206,7 +207,7 @@ def test_mqtt_refuses_what_is_no_command(node: Whole, payload: bytes) -> None:
 def test_what_an_argument_cannot_be_is_told_with_its_name(node: Whole) -> None:
     """So the API answers 422 and not that something stands in the way."""
     async def play() -> None:
-        gate = Gate(node.verbs, asyncio.get_running_loop(), API_WORDS)
+        gate = CommandDoor(node.verbs, asyncio.get_running_loop(), "api")
         for key, value in (("window", "99999999d"), ("at", "9999-12-31T23:59:59Z"), ("attempts", 11),
                            ("note", "x" * 501), ("responsible_wait", 1e9), ("language", "xx"), ("customer", "12"),
                            ("by", "\x1b[2J"), ("at", float("nan"))):
@@ -249,7 +250,7 @@ def test_one_bad_row_hides_no_other(tmp_path: Path, column: str, value: object) 
 def every_row(node: Node, names: set[str]) -> None:
     async def play() -> None:
         node.loop = asyncio.get_running_loop()
-        gate = Gate(node.verbs, node.loop, API_WORDS)
+        gate = CommandDoor(node.verbs, node.loop, "api")
         try:
             assert {row["id"] for row in await gate.run("callbacks.list", {})} == names
             for name in names:

@@ -1,29 +1,32 @@
 """What an operator, MQTT and the API can ask about callbacks and tickets, over a real desk and a real store."""
 
 import asyncio
-import inspect
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config.policy import Policy
-from proxy.control import ControlError
-from proxy.daemon.callback_verbs import CallbackVerbs
-from proxy.daemon.campaign_verbs import CampaignVerbs
-from proxy.daemon.gate import MQTT_WORDS, Gate
-from proxy.daemon.ticket_verbs import TicketVerbs
+from proxy.control_client import ControlError
 from proxy.status.commands import CommandError
+from proxy.verbs.doors import CommandDoor, Handlers
+from proxy.verbs.handlers.callbacks import CallbackAnswers
+from proxy.verbs.handlers.campaigns import CampaignAnswers
+from proxy.verbs.handlers.tickets import TicketAnswers
+from proxy.verbs.shapes.policy import SET
+from proxy.verbs.shapes.queues import AGENTS
+from proxy.verbs.shapes.verb import Bound
 from routing.callbacks.facts import Order
 from routing.rows import Barred, LegRow, TaskRow
 from routing.store.reader import Reader
 from routing.writes import Unit
+from tests.kit.answering import settling
 from tests.kit.desk_parts import new_desk
 from tests.kit.waiting import eventually
-from tests.proxy.daemon.on_disk import NOW, OnDisk
+from tests.proxy.verbs.on_disk import NOW, OnDisk
 
 CUSTOMER = "+36201234567"
 POLICY = """
@@ -58,10 +61,15 @@ class Node(OnDisk):
         assert self.desk.restore(NOW)
         self.pokes = self.media = 0
         reader = self.reader
-        verbs = CallbackVerbs(self, self.ledger, self.store, reader, lambda: NOW).table()
-        verbs |= CampaignVerbs(self.desk.admin, self.ledger, self.store, lambda: NOW, self.put_policy).table()
-        verbs |= TicketVerbs(self, self.store, reader, self.ledger, lambda: NOW).table()
-        self.verbs: dict[str, Callable[[dict[str, Any]], Any]] = verbs
+        self.bound: list[Bound] = [
+            *CallbackAnswers(self, self.ledger, self.store, reader, lambda: NOW).bound(),
+            *CampaignAnswers(self.desk.admin, self.ledger, lambda: NOW, self.put_policy).bound(),
+            *TicketAnswers(self, self.store, reader, self.ledger, lambda: NOW).bound(),
+        ]
+
+    @property
+    def verbs(self) -> Handlers:
+        return settling(self.store, *self.bound)
 
     def put_policy(self, policy: Policy) -> None:
         self.ledger.set_policy(policy)
@@ -91,8 +99,9 @@ class Node(OnDisk):
         async def run() -> Any:
             self.loop = asyncio.get_running_loop()
             try:
-                answer = self.verbs[verb](args)
-                return await answer if inspect.isawaitable(answer) else answer
+                answer = self.verbs.call("socket", verb, args)
+                assert isinstance(answer, Coroutine)
+                return await answer
             finally:
                 self.loop = None
 
@@ -296,19 +305,21 @@ def test_tickets(node: Node) -> None:
 
 def test_from_outside_times_are_rfc_3339_and_the_policy_is_not_to_be_had(node: Node) -> None:
     task = node.ask("callbacks.add", customer=CUSTOMER, group="sales")
-    node.verbs["policy.set"] = lambda args: {}
+    node.bound.append(SET.by(lambda args: {"changes": []}))
     node.stored("callbacks.show", lambda found: found["journal"], id=task["id"])
 
     async def play() -> None:
-        gate = Gate(node.verbs, asyncio.get_running_loop(), MQTT_WORDS)
+        gate = CommandDoor(node.verbs, asyncio.get_running_loop(), "mqtt")
         (row,) = await gate.run("callbacks.list", {})
         assert (row["id"], row["created"]) == (task["id"], "2026-11-18T11:06:40.000Z")
         assert row["missed"] == task["missed"]
         shown = await gate.run("callbacks.show", {"id": task["id"]})
         queued = next(line for line in shown["journal"] if line["kind"] == "queued")
         assert queued["data"]["expires_at"] == shown["expires"]
-        node.verbs["agents.list"] = lambda args: [{"extension": "201", "since": NOW, "released_today": 1}]
-        (agent,) = await Gate(node.verbs, asyncio.get_running_loop(), MQTT_WORDS).run("agents.list", {})
+        node.bound.append(AGENTS.by(lambda args: [
+            {"extension": "201", "name": None, "groups": [], "type": 1, "state": "free", "since": NOW, "with": None,
+             "released_today": 1}]))
+        (agent,) = await CommandDoor(node.verbs, asyncio.get_running_loop(), "mqtt").run("agents.list", {})
         assert (agent["released_today"], agent["since"]) == (1, "2026-11-18T11:06:40.000Z")  # how many, and when
         for verb in ("policy.set", "nothing.at.all"):
             with pytest.raises(CommandError, match="there is no command") as error:

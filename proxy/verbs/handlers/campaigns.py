@@ -1,4 +1,4 @@
-"""What an operator, MQTT and the API may ask about campaigns; the shapes stand in `proxy.control`."""
+"""What may be asked and changed of campaigns."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -8,47 +8,46 @@ from zoneinfo import ZoneInfo
 from config.lines import format_key
 from config.policy import Policy, check_policy, plain_policy
 from config.problem import Problem, shorten
-from proxy.control import ControlError, Handler
-from proxy.daemon.arguments import UnknownError, kept, word
+from proxy.control_client import ControlError
+from proxy.verbs.shapes import campaigns as shapes
+from proxy.verbs.shapes.errors import UnknownError
+from proxy.verbs.shapes.verb import Bound
 from routing.callbacks.campaigns import active
 from routing.callbacks.office import Office
 from routing.ledger import Ledger
-from routing.storage import Store
 
 
-class CampaignVerbs:
-    """Handlers of `campaigns.*`. Campaigns are part of the policy: their settings are changed with `policy.set`."""
+class CampaignAnswers:
+    """Answers `campaigns.*`. Campaigns are part of the policy: their settings are changed with `policy.set`."""
 
-    def __init__(self, desk: Office, ledger: Ledger, store: Store, wall: Callable[[], float],
+    def __init__(self, desk: Office, ledger: Ledger, wall: Callable[[], float],
                  put_policy: Callable[[Policy], None]) -> None:
-        self._desk, self._ledger, self._store = desk, ledger, store
+        self._desk, self._ledger = desk, ledger
         self._wall, self._put_policy = wall, put_policy
 
-    def table(self) -> dict[str, Handler]:
-        """Every verb and its handler."""
-        return {"campaigns.list": self.campaigns, "campaigns.show": self.campaign,
-                "campaigns.add": kept(self.add, self._store), "campaigns.remove": kept(self.remove, self._store),
-                "campaigns.renumber": kept(self.renumber, self._store)}
+    def bound(self) -> list[Bound]:
+        """Every verb that is answered here."""
+        return [shapes.LIST.by(self.campaigns), shapes.SHOW.by(self.campaign), shapes.ADD.by(self.add),
+                shapes.REMOVE.by(self.remove), shapes.RENUMBER.by(self.renumber)]
 
-    def campaigns(self, args: dict[str, Any]) -> list[dict[str, Any]]:
+    def campaigns(self, args: object) -> list[shapes.Campaign]:
         """Every campaign in short, those that go first first."""
         counts = self._counts()
         found = [self._campaign(name, counts)[0] for name in sorted(self._ledger.policy.campaign)]
-        return sorted(found, key=lambda one: int(one["rank"]))
+        return sorted(found, key=lambda one: one["rank"])
 
-    def campaign(self, args: dict[str, Any]) -> dict[str, Any]:
+    def campaign(self, args: shapes.OneCampaign) -> shapes.CampaignDetail:
         """One campaign with its settings."""
-        name = word(args, "id") or ""
-        if name not in self._ledger.policy.campaign:
-            raise UnknownError(f"there is no campaign {name!r}")
-        short, settings = self._campaign(name, self._counts())
+        if args.id not in self._ledger.policy.campaign:
+            raise UnknownError(f"there is no campaign {args.id!r}")
+        short, settings = self._campaign(args.id, self._counts())
         return {**short, "settings": settings}
 
     def _counts(self) -> dict[str, tuple[int, int]]:
         """Open tasks and running attempts of each campaign."""
         return {name: (opened, running) for name, _, opened, running in self._desk.campaigns()}
 
-    def _campaign(self, name: str, counts: Mapping[str, tuple[int, int]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _campaign(self, name: str, counts: Mapping[str, tuple[int, int]]) -> tuple[shapes.Campaign, dict[str, Any]]:
         policy = self._ledger.policy
         campaign = policy.campaign[name]
         opened, running = counts.get(name, (0, 0))
@@ -58,11 +57,12 @@ class CampaignVerbs:
                 "parity": campaign.parity, "active": begun, "from": settings.get("from"), "to": settings.get("to"),
                 "open": opened, "running": running}, settings
 
-    def add(self, args: dict[str, Any]) -> dict[str, Any]:
+    def add(self, args: shapes.AddCampaign) -> shapes.Campaign:
         """Begin a campaign: the next free id unless one is given, from today unless a date is given."""
         policy = self._ledger.policy
-        settings = {key: value for key, value in args.items() if key != "id" and value is not None}
-        name = word(args, "id") or policy.free_campaign()
+        given = {"name": args.name, "group": args.group, "from": args.from_, "to": args.to, **args.more}
+        settings = {key: value for key, value in given.items() if value is not None}
+        name = args.id or policy.free_campaign()
         if name in policy.campaign:
             raise ControlError(f"there is a campaign {name!r} already")
         group = settings.get("group")
@@ -73,19 +73,18 @@ class CampaignVerbs:
         self._put(raw)
         return self._campaign(name, self._counts())[0]
 
-    def remove(self, args: dict[str, Any]) -> dict[str, Any]:
+    def remove(self, args: shapes.OneCampaign) -> shapes.Gone:
         """End a campaign for good; its open tasks go on by the settings of their group."""
-        name = word(args, "id") or ""
         raw = plain_policy(self._ledger.policy)
-        if name not in raw.get("campaign", {}):
-            raise UnknownError(f"there is no campaign {name!r}")
-        del raw["campaign"][name]
+        if args.id not in raw.get("campaign", {}):
+            raise UnknownError(f"there is no campaign {args.id!r}")
+        del raw["campaign"][args.id]
         self._put(raw)
-        return {"id": name}
+        return {"id": args.id}
 
-    def renumber(self, args: dict[str, Any]) -> dict[str, Any]:
+    def renumber(self, args: shapes.Renumber) -> shapes.Campaign:
         """Give a campaign another id; its open tasks go with it, what has ended keeps the old one."""
-        name, to = word(args, "id") or "", word(args, "to") or ""
+        name, to = args.id, args.to
         raw = plain_policy(self._ledger.policy)
         if name not in raw.get("campaign", {}):
             raise UnknownError(f"there is no campaign {name!r}")

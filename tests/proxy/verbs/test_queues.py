@@ -1,8 +1,7 @@
 """Figures of today: read from a real database, over restarts, by the policy's clock; who waits and who is there."""
 
 import asyncio
-import inspect
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from config.policy import parse_policy
-from proxy.daemon.arguments import UnknownError
-from proxy.daemon.figure_verbs import FigureVerbs
 from proxy.daemon.source import DaemonSource
+from proxy.verbs.handlers.queues import QueueAnswers
+from proxy.verbs.shapes.errors import UnknownError
 from routing.callbacks.facts import OwnCall
 from routing.facts import Ending
 from routing.rows import AttemptRow, TaskRow
 from routing.store.reader import Reader
 from routing.writes import Unit
+from tests.kit.answering import settling
 from tests.routing.store.rows import a_line, a_task, an_attempt
 from tests.routing.world import CUSTOMER, SHARED, World
 
@@ -61,9 +61,10 @@ class Node(World):
 
     def ask(self, verb: str, **args: Any) -> Any:
         async def run() -> Any:
-            table = FigureVerbs(self.source, self.ledger, lambda: tuple(self.tasks), lambda: self.now).table()
-            answer = table[verb](args)
-            return await answer if inspect.isawaitable(answer) else answer
+            room = QueueAnswers(self.source, self.ledger, lambda: tuple(self.tasks), lambda: self.now)
+            answer = settling(self.store, *room.bound()).call("socket", verb, args)
+            assert isinstance(answer, Coroutine)
+            return await answer
 
         return asyncio.run(run())
 

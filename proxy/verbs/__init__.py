@@ -1,0 +1,1 @@
+"""What can be asked and changed: one shape for each verb, from which every door is made."""

@@ -1,0 +1,93 @@
+"""The doors: what may be asked for at each, and the one way from a door to whoever answers.
+
+Whatever the door, arguments are read by the verb's own shape, a verb that changes something is answered when that is
+settled, and the answer is written by its shape. So an argument, an error and an answer are the same everywhere.
+"""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from typing import Any
+
+from config.problem import ConfigError
+from proxy.control_client import ControlError
+from proxy.status.commands import CommandError
+from proxy.verbs.barrier import Barrier
+from proxy.verbs.shapes import answers
+from proxy.verbs.shapes.catalogue import BY_NAME
+from proxy.verbs.shapes.errors import UnknownError
+from proxy.verbs.shapes.fields import shown
+from proxy.verbs.shapes.verb import Bound, Door
+
+
+class Handlers:
+    """The verbs of one daemon with who answers each. In the daemon's loop."""
+
+    def __init__(self, barrier: Barrier, bound: Iterable[Bound]) -> None:
+        self._barrier = barrier
+        self._bound: Mapping[str, Bound] = {one.verb.name: one for one in bound}
+
+    def names(self, door: Door) -> list[str]:
+        """Return what may be asked for at a door, in order."""
+        return sorted(name for name, one in self._bound.items() if door in one.verb.doors)
+
+    def call(self, door: Door, name: str, args: Mapping[str, Any]) -> Coroutine[Any, Any, Any] | AsyncIterator[Any]:
+        """Have a verb answered: once, or for a stream item by item; `answers.write` makes JSON of it.
+
+        Raises UnknownError, ArgumentError; whoever takes the answer gets these and ControlError or ConfigError.
+        """
+        bound = self._bound.get(name)
+        if bound is None or door not in bound.verb.doors:
+            raise UnknownError(f"there is no command {shown(name)}: {', '.join(self.names(door))}")
+        wanted = bound.verb.takes.read(args)
+        if bound.verb.streams:
+            items: AsyncIterator[Any] = bound.handler(wanted)
+            return items
+        return self._answer(bound, wanted)
+
+    async def _answer(self, bound: Bound, wanted: Any) -> Any:
+        done = bound.handler(wanted)
+        answer = await done if inspect.isawaitable(done) else done
+        if bound.verb.changes:
+            await self._barrier.settled()
+        return answer
+
+
+class SocketDoor:
+    """`control.Answering`: the door of the control socket, in the daemon's loop."""
+
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+
+    def call(self, verb: str, args: dict[str, Any]) -> Any:
+        """See Answering."""
+        return self._handlers.call("socket", verb, args)
+
+    def write(self, verb: str, data: Any) -> Any:
+        """See Answering."""
+        return answers.write(BY_NAME[verb], data)
+
+
+class CommandDoor:
+    """`status.commands.Commands`: a door in another thread, for MQTT or the API."""
+
+    def __init__(self, handlers: Handlers, loop: asyncio.AbstractEventLoop, door: Door) -> None:
+        """`loop`: the daemon's own, where handlers run."""
+        self._handlers, self._loop, self._door = handlers, loop, door
+
+    async def run(self, verb: str, args: dict[str, Any]) -> Any:
+        """See Commands. In any loop but the daemon's."""
+        doing = asyncio.run_coroutine_threadsafe(self._done(verb, args), self._loop)
+        answer = await asyncio.wrap_future(doing)
+        return answers.write(BY_NAME[verb], answer)
+
+    async def _done(self, verb: str, args: dict[str, Any]) -> Any:
+        try:
+            answer = self._handlers.call(self._door, verb, args)
+            if isinstance(answer, AsyncIterator):
+                raise ControlError(f"{verb} answers for as long as somebody listens, which this door does not")
+            return await answer
+        except ConfigError as error:
+            raise CommandError(str(error), [problem._asdict() for problem in error.problems]) from None
+        except ControlError as error:
+            raise CommandError(str(error), error.problems, unknown=isinstance(error, UnknownError)) from None

@@ -1,0 +1,97 @@
+"""What may be asked and changed of the policy."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from config.cautions import cautions
+from config.lines import format_key
+from config.loading import Found, locate
+from config.policy import (
+    Change,
+    Peers,
+    Policy,
+    diff_policies,
+    export_policy,
+    means,
+    parse_policy,
+    plain_policy,
+    set_key,
+    unset_key,
+)
+from config.problem import Problem
+from config.toml import to_value
+from proxy.verbs.shapes import policy as shapes
+from proxy.verbs.shapes.verb import Bound
+from routing.ledger import Ledger
+
+PutPolicy = Callable[[Policy], None]
+"""Puts a policy in force and keeps it."""
+
+
+class PolicyAnswers:
+    """Answers `policy.*`. What changes the policy raises ConfigError where it cannot, and nothing has changed."""
+
+    def __init__(self, ledger: Ledger, peers: Peers, data: Path, put_policy: PutPolicy) -> None:
+        """`peers`: what boomerang.toml says, which a policy may name; `data`: the data folder."""
+        self._ledger, self._put_policy = ledger, put_policy
+        self._peers, self._data = peers, data
+
+    def bound(self) -> list[Bound]:
+        """Every verb that is answered here."""
+        return [shapes.SHOW.by(self.show), shapes.EXPORT.by(self.export), shapes.APPLY.by(self.apply),
+                shapes.SET.by(self.set_one), shapes.UNSET.by(self.unset)]
+
+    def show(self, args: object) -> dict[str, Any]:
+        """Every setting."""
+        return plain_policy(self._ledger.policy)
+
+    def export(self, args: object) -> shapes.Toml:
+        """The policy as TOML."""
+        return {"toml": export_policy(self._ledger.policy)}
+
+    async def apply(self, args: shapes.Apply) -> shapes.Changes:
+        """Put a whole policy in force, and say everything that is doubtful about it."""
+        policy = await asyncio.to_thread(parse_policy, args.toml, args.name, self._peers)  # a large one takes seconds
+        return self._change(policy, locate(self._doubts(policy), args.toml, args.name, "warning"))
+
+    def set_one(self, args: shapes.Set) -> shapes.Changes:
+        """Change one key."""
+        value = args.value if isinstance(args.value, str) else to_value(args.value)
+        return self._one(set_key(self._ledger.policy, args.key, value, self._peers, args.new))
+
+    def unset(self, args: shapes.Unset) -> shapes.Changes:
+        """Take one key, or all of an agent, number, group or campaign, out of the policy."""
+        return self._one(unset_key(self._ledger.policy, args.key, self._peers))
+
+    def _doubts(self, policy: Policy) -> list[Found]:
+        return cautions(policy, self._peers, self._data)
+
+    def _one(self, policy: Policy) -> shapes.Changes:
+        """Put a policy in force that differs in one thing; what was doubtful before is not told again."""
+        before = self._doubts(self._ledger.policy)
+        return self._change(policy, [_doubt(one) for one in self._doubts(policy) if one not in before])
+
+    def _change(self, policy: Policy, warnings: list[Problem]) -> shapes.Changes:
+        changes = diff_policies(self._ledger.policy, policy)
+        if changes:
+            self._put_policy(policy)
+        told: shapes.Changes = {"changes": [_told(change) for change in changes]}
+        if warnings:
+            told["warnings"] = [{"file": one.file, "key": one.key, "line": one.line, "text": one.text,
+                                 "level": "error" if one.level == "error" else "warning"} for one in warnings]
+        return told
+
+
+def _told(change: Change) -> shapes.Change:
+    told: shapes.Change = {"key": change.key, "old": change.old, "new": change.new}
+    said = means(change.key, change.new)
+    if said:
+        told["means"] = said
+    return told
+
+
+def _doubt(found: Found) -> Problem:
+    path, said = found
+    return Problem("policy", format_key(path), 0, said, "warning")

@@ -1,0 +1,197 @@
+"""Callback tasks: promises to call a customer."""
+
+from typing import Annotated, Any, Final, Literal, TypedDict, get_args
+
+from config.limits import LONGEST_RING, LONGEST_WINDOW, MOST_ATTEMPTS, Language
+from proxy.verbs.shapes.fields import (
+    LINE,
+    NOTE,
+    SENTENCE,
+    flag_field,
+    limit_field,
+    line_field,
+    lines_field,
+    moment_field,
+    number_field,
+    one_of_field,
+    seconds_field,
+    whole_field,
+    window_field,
+)
+from proxy.verbs.shapes.kinds import Facts, Moment
+from proxy.verbs.shapes.verb import In, Nothing, Verb
+
+TaskState = Literal["open", "held", "done", "failed", "expired", "cancelled"]
+"""As `routing.rows.TaskState`, which a test holds it to: the rows are slow to load for a command."""
+
+
+class Task(TypedDict):
+    """A callback task."""
+
+    id: Annotated[str, "UUID version 7"]
+    customer: Annotated[str, "E.164"]
+    group: str
+    campaign: Annotated[str | None, "Five-digit id; null: of none"]
+    origin: Annotated[str, "missed, campaign, manual or queue"]
+    number: Annotated[str | None, "Our number that they dialled and will be shown; null: the group's"]
+    pbx: str
+    trunk: str
+    state: TaskState
+    reason: Annotated[str, "Why it ended or is held; empty while it is open"]
+    created: Moment
+    missed_at: Annotated[Moment, "The first missed call"]
+    missed: Annotated[int, "Missed calls that it stands for"]
+    due: Annotated[Moment | None, "When it is tried next; null: never again"]
+    expires: Annotated[Moment, "End of its window"]
+    attempts: Annotated[int, "Attempts made that count"]
+    attempts_max: int
+    responsible_kind: str
+    responsible: Annotated[str | None, "Extension or group that it is held for; null: nobody"]
+    responsible_since: Moment | None
+    released: Annotated[Moment | None, "When it was released to everybody"]
+    declined: Annotated[list[str], "Agents who declined it in this round"]
+    options: Annotated[Facts, "What it has otherwise than its group"]
+    ended: Moment | None
+
+
+class Try(TypedDict):
+    """One attempt."""
+
+    id: Annotated[str, "UUID version 7"]
+    serial: int
+    agent: str | None
+    node: str
+    step: Annotated[str, "How far it came"]
+    claimed: Moment
+    customer_at: Annotated[Moment | None, "When the customer was dialled"]
+    answered: Moment | None
+    ended: Moment | None
+    result: str | None
+    cause: Annotated[int | None, "Final SIP status of the leg that decided it"]
+    talk: Annotated[float | None, "Seconds"]
+
+
+class JournalLine(TypedDict):
+    """One line of a task's journal."""
+
+    time: Moment
+    kind: str
+    agent: str | None
+    data: Facts
+
+
+class TaskDetail(Task):
+    """A task with all that came of it."""
+
+    waits_until: Annotated[Moment | None, "Until then it waits for its responsible"]
+    tries: list[Try]
+    journal: list[JournalLine]
+
+
+class Card(TypedDict):
+    """An attempt under way: an agent's card, from the preview to the end of the talk."""
+
+    attempt: Annotated[str, "UUID version 7"]
+    task: Annotated[str, "UUID version 7"]
+    customer: Annotated[str, "E.164"]
+    number: Annotated[str | None, "What the customer is shown"]
+    group: str
+    campaign: str | None
+    agent: str | None
+    phase: str
+    serial: int
+    preview: Annotated[float, "Seconds that the card is seen before the phone rings"]
+    claimed: Moment
+    missed_at: Moment
+    note: str
+
+
+class Tally(TypedDict):
+    """What became of callbacks today."""
+
+    promised: int
+    dialled: Annotated[int, "Times that a customer was dialled"]
+    kept: Annotated[int, "Ended with a talk that a callback brought about"]
+    called_meanwhile: Annotated[int, "Ended because they talked in another call"]
+    tickets: Annotated[int, "Ended with a ticket instead"]
+    failed: int
+    expired: int
+    cancelled: int
+    average_wait_s: Annotated[float | None, "Seconds from the missed call to the talk; null: none yet"]
+
+
+class Figures(TypedDict):
+    """What became of callbacks today: of all, and by group, number of ours and campaign."""
+
+    day: Annotated[str, "YYYY-MM-DD"]
+    timezone: Annotated[str, "The policy's, whose midnight counts"]
+    since: Annotated[Moment, "That midnight"]
+    total: Tally
+    groups: Annotated[dict[str, Tally], "By name"]
+    numbers: Annotated[dict[str, Tally], "By E.164"]
+    campaigns: Annotated[dict[str, Tally], "By id"]
+
+
+class ListTasks(In):
+    """Which tasks."""
+
+    limit: int = limit_field()
+    state: str | None = one_of_field("Only tasks in this state: open, held, done, failed, expired or cancelled.",
+                                     get_args(TaskState))
+    customer: str | None = number_field("Only this customer's.")
+    group: str | None = line_field("Only this group's.")
+
+
+class OneTask(In):
+    """Which task."""
+
+    id: str = line_field("Of the task, or as much of its end as is unique.", required=True, place="TASK")
+
+
+class ChangeTask(OneTask):
+    """Which task, and why."""
+
+    reason: str | None = line_field("For the journal.", most=SENTENCE)
+
+
+class CallNow(ChangeTask):
+    """Which task is made due, and how."""
+
+    force: bool = flag_field("Although it is closed. The do-not-call list, quiet hours, caps and the stop switch "
+                             "hold all the same.")
+
+
+class AddTask(In):
+    """What is promised."""
+
+    customer: str = number_field("Number of the customer, as +E.164 or as the policy's region writes it.",
+                                 required=True, place="CUSTOMER")
+    group: str | None = line_field("Who calls; the only group where left out.")
+    number: str | None = number_field("Our number to show; the group's where left out.")
+    campaign: str | None = line_field("Five-digit id of the campaign it belongs to.")
+    responsible: str | None = line_field("Who it waits for: an extension, or group:NAME.", most=len("group:") + LINE)
+    responsible_wait: float | None = seconds_field("Seconds that it waits for them.", LONGEST_WINDOW, was="wait")
+    language: str | None = one_of_field("Of the prompts: en, hu, sk, pl, de or ru.", get_args(Language))
+    preview: float | None = seconds_field("Seconds that the agent sees the card before the phone rings.", LONGEST_RING)
+    at: float | None = moment_field("First try, such as 2026-11-23T12:00:00+01:00; at once where left out.")
+    window: str | None = window_field("How long it is tried: end_of_day, or 1s to 14d, such as 24h.")
+    attempts: int | None = whole_field("How often at most; the group's where left out.", 1, MOST_ATTEMPTS)
+    note: str = lines_field("What the agent's card says.", most=NOTE, default="")
+    by: str | None = line_field("Who asks for it, for the journal.")
+
+
+LIST: Final = Verb("callbacks.list", ListTasks, list[Task], "agent", "Callback tasks, the newest first")
+RUNNING: Final = Verb("callbacks.running", Nothing, list[Card], "agent", "Attempts under way: the agents' cards")
+FIGURES: Final = Verb("callbacks.figures", Nothing, Figures, "agent",
+                      "What became of callbacks today, by group, number and campaign")
+SHOW: Final = Verb("callbacks.show", OneTask, TaskDetail, "agent", "One task with its attempts and its journal",
+                   key="id")
+ADD: Final = Verb("callbacks.add", AddTask, Task, "agent", "Promise a callback", changes=True)
+CANCEL: Final = Verb("callbacks.cancel", ChangeTask, Task, "supervisor", "End a task for good", changes=True, key="id")
+HOLD: Final = Verb("callbacks.hold", ChangeTask, Task, "supervisor", "Stop a task for now", changes=True, key="id")
+RESUME: Final = Verb("callbacks.resume", ChangeTask, Task, "supervisor", "Let a held task go on", changes=True,
+                     key="id")
+CALL_NOW: Final = Verb("callbacks.call-now", CallNow, Task, "supervisor", "Make a task due at once", changes=True,
+                       key="id")
+
+VERBS: Final[tuple[Verb[Any, Any], ...]] = (LIST, RUNNING, FIGURES, SHOW, ADD, CANCEL, HOLD, RESUME, CALL_NOW)

@@ -1,0 +1,83 @@
+"""Callback campaigns. Their settings are part of the policy."""
+
+from typing import Annotated, Any, Final, TypedDict
+
+from proxy.verbs.shapes.fields import Field, Make, Schema, ident_field
+from proxy.verbs.shapes.kinds import Facts
+from proxy.verbs.shapes.verb import In, Nothing, Verb
+
+
+class Setting(Field):
+    """A setting as the policy has it, which judges it and says what is wrong with it."""
+
+    metavar = "TEXT"
+
+    def take(self, value: Any) -> Any:
+        return value
+
+    def schema(self) -> Schema:
+        return {"type": "string"}
+
+
+setting_field: Final[Make] = Setting
+
+
+Campaign = TypedDict("Campaign", {
+    "id": Annotated[str, "Five digits"], "name": str, "group": str,
+    "rank": Annotated[int, "The smaller one is served first"],
+    "parity": Annotated[int, "Share of the calls among campaigns of the same rank"],
+    "active": Annotated[bool, "It runs today"], "from": Annotated[str | None, "First day, YYYY-MM-DD"],
+    "to": Annotated[str | None, "Last day; null: without end"], "open": Annotated[int, "Open tasks"],
+    "running": Annotated[int, "Attempts under way"],
+})
+Campaign.__doc__ = "A campaign in short, and how it goes."
+
+
+class CampaignDetail(Campaign):
+    """A campaign with its settings."""
+
+    settings: Annotated[Facts, "As in policy.toml"]
+
+
+class OneCampaign(In):
+    """Which campaign."""
+
+    id: str = ident_field("Of the campaign: five digits.", required=True, place="CAMPAIGN")
+
+
+class AddCampaign(In):
+    """What begins."""
+
+    others = "Any other setting of a campaign, as in policy.toml."
+
+    name: Any = setting_field("Of the campaign, as lists show it.", place="NAME")
+    group: Any = setting_field("Whose agents call.")
+    id: str | None = ident_field("Five digits; the next free ones where left out.")
+    from_: Any = setting_field("First day, YYYY-MM-DD; today where left out.")
+    to: Any = setting_field("Last day, YYYY-MM-DD; no end where left out.")
+
+
+class Renumber(OneCampaign):
+    """Which campaign, and its other id."""
+
+    to: str = ident_field("The new id: five digits.", required=True, place="TO",
+                         missing=": the campaign's new id, five digits")
+
+
+class Gone(TypedDict):
+    """A campaign that is gone."""
+
+    id: str
+
+
+LIST: Final = Verb("campaigns.list", Nothing, list[Campaign], "agent", "Campaigns and how they go")
+SHOW: Final = Verb("campaigns.show", OneCampaign, CampaignDetail, "agent", "One campaign with its settings", key="id")
+ADD: Final = Verb("campaigns.add", AddCampaign, Campaign, "supervisor", "Begin a campaign", changes=True)
+REMOVE: Final = Verb("campaigns.remove", OneCampaign, Gone, "supervisor",
+                     "End a campaign for good; its open tasks go on by the settings of their group", changes=True,
+                     key="id")
+RENUMBER: Final = Verb("campaigns.renumber", Renumber, Campaign, "supervisor",
+                       "Give a campaign another id; its open tasks go with it, what has ended keeps the old one",
+                       changes=True, key="id")
+
+VERBS: Final[tuple[Verb[Any, Any], ...]] = (LIST, SHOW, ADD, REMOVE, RENUMBER)

@@ -1,0 +1,81 @@
+"""The policy: what changes while the daemon runs."""
+
+from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
+
+from config.limits import FILE_BYTES
+from proxy.verbs.shapes.fields import flag_field, line_field, text_field, value_field
+from proxy.verbs.shapes.verb import NOT_BY_MQTT, In, Nothing, Verb
+
+PATH: Final = 4096
+"""Characters of a file's name."""
+KEY: Final = 500
+"""Characters of a setting's key."""
+VALUE: Final = 65_536
+"""Characters of a setting's value."""
+
+
+class Toml(TypedDict):
+    """The policy as one text."""
+
+    toml: str
+
+
+class Change(TypedDict):
+    """A setting that is another now."""
+
+    key: Annotated[str, "Dotted key as TOML writes it"]
+    old: Annotated[bool | int | str | list[str] | None, "null: it was not set"]
+    new: Annotated[bool | int | str | list[str] | None, "null: it is not set any more"]
+    means: NotRequired[Annotated[str, "What the new value does, where it does not say so itself"]]
+
+
+class Doubt(TypedDict):
+    """One thing that is doubtful."""
+
+    file: str
+    key: Annotated[str, "Dotted key as TOML writes it; empty: the whole text"]
+    line: Annotated[int, "Line of the text, from 1; 0: of no line"]
+    text: str
+    level: Annotated[Literal["error", "warning"], "warning: it is in force, but hardly anybody wants it so"]
+
+
+class Changes(TypedDict):
+    """Everything that is in force otherwise than before; nothing where the policy was the same."""
+
+    changes: list[Change]
+    warnings: NotRequired[Annotated[list[Doubt], "What is doubtful; left out where nothing is"]]
+
+
+class Apply(In):
+    """A whole policy."""
+
+    toml: str = text_field("The text of a policy.toml.", most=FILE_BYTES, default="")
+    name: str = line_field("What problems call the text.", most=PATH, default="policy.toml")
+
+
+class Set(In):
+    """One setting of the policy."""
+
+    key: str = line_field('Dotted key, such as number."+3614445555".kind.', most=KEY, required=True, place="KEY")
+    value: bool | int | str | list[str] = value_field(
+        'The value, or its text as TOML writes it: 3 or "3", 8h, ["201"].', most=VALUE, default="", place="VALUE")
+    new: bool = flag_field("Make the agent, number, group or campaign that the key names, where it is not listed; else "
+                           "it is taken for a typing error.")
+
+
+class Unset(In):
+    """What is taken out of the policy."""
+
+    key: str = line_field("Dotted key of a setting (agent.201.name), or of an agent, number, group or campaign "
+                          "(group.sales).", most=KEY, required=True, place="KEY")
+
+
+SHOW: Final = Verb("policy.show", Nothing, dict[str, Any], "supervisor", "Every setting", doors=NOT_BY_MQTT)
+EXPORT: Final = Verb("policy.export", Nothing, Toml, "supervisor", "The policy as TOML", doors=NOT_BY_MQTT)
+APPLY: Final = Verb("policy.apply", Apply, Changes, "admin", "Make a policy.toml the policy, whole", changes=True,
+                    doors=NOT_BY_MQTT)
+SET: Final = Verb("policy.set", Set, Changes, "admin", "Change one setting", changes=True, doors=NOT_BY_MQTT)
+UNSET: Final = Verb("policy.unset", Unset, Changes, "admin",
+                    "Take a setting, or an agent, number, group or campaign, out", changes=True, doors=NOT_BY_MQTT)
+
+VERBS: Final[tuple[Verb[Any, Any], ...]] = (SHOW, EXPORT, APPLY, SET, UNSET)

@@ -1,0 +1,42 @@
+"""Verbs answered by plain functions, for tests of the doors."""
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from typing import Any
+
+from proxy.control_client import ControlError
+from proxy.verbs.barrier import Barrier
+from proxy.verbs.doors import Handlers
+from proxy.verbs.shapes import answers
+from proxy.verbs.shapes.catalogue import BY_NAME
+from proxy.verbs.shapes.verb import Bound
+from routing.storage import Store
+
+Function = Callable[[dict[str, Any]], Any]
+"""Gets the arguments as they came; gives data, an awaitable of data, or an async iterator of data."""
+
+
+class Plain:
+    """`control.Answering` over functions."""
+
+    def __init__(self, functions: Mapping[str, Function]) -> None:
+        self._functions = functions
+
+    def call(self, verb: str, args: dict[str, Any]) -> Coroutine[Any, Any, Any] | AsyncIterator[Any]:
+        function = self._functions.get(verb)
+        if function is None:
+            raise ControlError(f"unknown verb {verb!r}")
+        answer = function(args)
+        return answer if isinstance(answer, AsyncIterator) else _once(answer)
+
+    def write(self, verb: str, data: Any) -> Any:
+        return answers.write(BY_NAME[verb], data) if verb in BY_NAME else data
+
+
+async def _once(answer: Any) -> Any:
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+def settling(store: Store, *bound: Bound) -> Handlers:
+    """The verbs of a store, answered once what they did is in it."""
+    return Handlers(Barrier(store, lambda: None), bound)
