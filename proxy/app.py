@@ -45,6 +45,7 @@ from proxy.daemon.leaving import Leaving
 from proxy.daemon.load_watch import LoadWatch
 from proxy.daemon.locating import LoopLocator, PeerAddresses
 from proxy.daemon.log_watch import LogWatch
+from proxy.daemon.loop_timer import LoopTimer
 from proxy.daemon.peer_states import PeerStates
 from proxy.daemon.policies import Policies
 from proxy.daemon.services import Services
@@ -82,8 +83,6 @@ from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
 from routing.teller import Teller
 
-TIMER_GRAIN: Final = 0.05
-"""Seconds; timers that are due closer together share one wake-up. A tenth of T1: no far end can tell."""
 LOCK_PATIENCE: Final = 1.0
 """Seconds that a start waits for the process before it to be gone: one that was killed takes a moment."""
 COUNT_PAUSE: Final = 30.0
@@ -119,8 +118,6 @@ class Daemon:
         self.notifier = Notifier()
         self.journal = LogJournal()
         self.chores = Chores(self.journal)
-        self._armed: asyncio.TimerHandle | None = None
-        self._armed_at = 0.0
         self.services: Services | None = None
 
     # -- start
@@ -174,8 +171,7 @@ class Daemon:
         config = self.config
         found = building.peers(config)
         self.table = PeerTable([peer for peer, _ in found])
-        self.network = Network(building.listen_specs(config), self._receive, failed=self._connection_failed,
-                               unreachable=self._unreachable)
+        self.network = Network(building.listen_specs(config))
         transports = {listen.transport for listen in config.listen}
         families = sorted({"AAAA" if ":" in listen.host else "A" for listen in config.listen})
         resolver = Resolver(nameservers=config.dns.addresses, transports=transports,
@@ -183,7 +179,7 @@ class Daemon:
         self.addresses = PeerAddresses(resolver, self.table, found)
         self.tracer = MessageTracer(config.node.name, self._name_of, time.time, self._call_named)
         self._adopt()
-        await self.network.start(reading=False)
+        await self.network.bind()
         for sock in self.network.sockets:
             self.notifier.keep(handover.name_of(sock), sock)
         names = Names(os.urandom)
@@ -191,12 +187,13 @@ class Daemon:
             network=self.network, locator=LoopLocator(resolver), router=self.ledger, peers=self.table,
             seals=Seals(key), journal=self.journal, tracer=self.tracer, clock=time.monotonic, wall=time.time,
             new_id=lambda: names.new(time.time()), draw=random.random,
-            wake_at=self._wake_at,
+            timers=LoopTimer(self.loop, lambda: self.network.behind, self.journal).timers,
             is_own=self.network.is_own, domains=building.own_domains(config, self.network.listeners),
             private=building.private_headers(config), agent_from=building.agent_headers(config)))
         states = PeerStates(self.source.peers, self.ledger, self._tell_services, time.time)
         self.qualifier = Qualifier(self.proxy.transactions, states)
         self.breaks = Breaks(self.proxy.relays, self.qualifier)
+        self.network.serve(self._receive, failed=self._connection_failed, unreachable=self._unreachable)
         looking = self.chores.begin(self._look_up_peers())
         await asyncio.wait({looking}, timeout=NAMES_PATIENCE)
         self.qualifier.start(self.loop.time())
@@ -294,30 +291,6 @@ class Daemon:
 
     def _unreachable(self, hop: Hop) -> None:
         self.breaks.unreachable(hop, self.loop.time())
-
-    def _wake_at(self, due: float) -> None:
-        """Have the timers run at a moment, or with others that are due before it."""
-        if self._armed is not None and self._armed_at <= due:
-            return
-        at = max(due, self.loop.time() + TIMER_GRAIN)
-        if self._armed is not None:
-            if self._armed_at <= at:
-                return  # not put off: under load this is asked more often than once a grain
-            self._armed.cancel()
-        self._armed_at = at
-        self._armed = self.loop.call_at(self._armed_at, self._timers_due)
-
-    def _timers_due(self) -> None:
-        self._armed = None
-        try:
-            # What has arrived before a timer was due is heard before the timer: nothing is repeated, and nobody given
-            # up, whose answer only waits to be read.
-            self.proxy.timers.run(self.loop.time() - self.network.behind)
-        except Exception as error:
-            self.journal.failure("timer", error)
-        due = self.proxy.timers.next()
-        if due is not None:
-            self._wake_at(due)
 
     # -- chores
 

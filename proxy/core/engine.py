@@ -80,8 +80,8 @@ class Parts:
     """A new UUID version 7 in text form."""
     draw: Callable[[], float]
     """A random number in [0, 1): the choice among servers of equal rank."""
-    wake_at: Callable[[float], None]
-    """Called when the first moment at which a timer is due has become this one: `timers.run` is wanted then."""
+    timers: Timers
+    """Run by whoever made them, when the first one is due."""
     is_own: IsOwn
     domains: frozenset[str] = frozenset()
     """Domains that mean ourselves, lower case: local numbers in their context are ours to read (RFC 3966)."""
@@ -105,7 +105,7 @@ class Proxy:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         started = parts.clock()
-        self.timers = Timers(parts.wake_at)
+        self.timers = parts.timers
         self.counters = Counters()
         self.health = Health()
         self.pending = Pending()

@@ -70,27 +70,15 @@ class Network:
     def __init__(
         self,
         listen: Sequence[ListenSpec],
-        receive: Callable[[bytes, Flow, float], None],
-        *,
-        failed: Callable[[int, Hop, str], None],
-        unreachable: Callable[[Hop], None],
         limits: StreamLimits | None = None,
     ) -> None:
-        """Note what to listen on; nothing happens before `start`.
-
-        `failed(connection, hop, reason)`: a connection of ours broke or never came up, also an idle one; so did one
-        that a peer opened and that carried requests of ours.
-        `unreachable(hop)`: ICMP says that a datagram to this hop was in vain. A hint: anyone on the path can forge it.
-        """
+        """Note what to listen on; nothing happens before `bind`."""
         self.listeners: tuple[Listener, ...] = ()
         self.sockets: tuple[socket.socket, ...] = ()
         """Of the listeners, in their order."""
         self._adopted: dict[int, socket.socket] = {}
         self.error_fence = ErrorFence()
         self._specs = tuple(listen)
-        self._receive = receive
-        self._failed = failed
-        self._unreachable = unreachable
         self._limits = limits or StreamLimits()
         self._udp: dict[int, UdpSocket] = {}
         self._acceptors: list[Acceptor] = []
@@ -103,20 +91,19 @@ class Network:
     def adopt(self, take: Callable[[Literal["datagram", "stream"], str, int], socket.socket | None]) -> None:
         """Use sockets that another process has bound. `take(kind, address, port)`: gives the one that fits, or None.
 
-        To be called before `start`, which binds the others.
+        To be called before `bind`, which binds the others.
         """
         for number, spec in enumerate(self._specs):
             sock = take("datagram" if spec.transport == "udp" else "stream", spec.host, spec.port)
             if sock is not None:
                 self._adopted[number] = sock
 
-    async def start(self, *, reading: bool = True) -> None:
+    async def bind(self) -> None:
         """Bind every listener. Raises OSError naming the uri that cannot be had; nothing stays open then.
 
-        Without `reading` what comes waits until `resume`.
+        What comes waits until `serve`, and nothing can be sent before it.
         """
         self._loop = asyncio.get_running_loop()
-        self.connections = Connections(self._receive, self._failed, self.error_fence, self._limits)
         bound: list[tuple[ListenSpec, Listener, socket.socket]] = []
         try:
             for number, spec in enumerate(self._specs):
@@ -134,11 +121,24 @@ class Network:
         self.listeners = tuple(listener for _, listener, _ in bound)
         self._own = OwnAddresses(self.listeners)
         self.sockets = tuple(sock for _, _, sock in bound)
-        for _, listener, sock in bound:
-            self._serve(listener, sock)
         self._forget_routes()
-        if reading:
-            self.resume()
+
+    def serve(self, receive: Callable[[bytes, Flow, float], None], *, failed: Callable[[int, Hop, str], None],
+              unreachable: Callable[[Hop], None]) -> None:
+        """Hand on what comes, from `resume` on; send from now on.
+
+        `failed(connection, hop, reason)`: a connection of ours broke or never came up, also an idle one; so did one
+        that a peer opened and that carried requests of ours.
+        `unreachable(hop)`: ICMP says that a datagram to this hop was in vain. A hint: anyone on the path can forge it.
+        """
+        self.connections = Connections(receive, failed, self.error_fence, self._limits)
+        for listener, sock in zip(self.listeners, self.sockets, strict=True):
+            if listener.transport == "udp":
+                self._udp[listener.number] = UdpSocket(listener, sock, receive, unreachable, self.error_fence)
+            else:
+                tls = self._server_contexts.get(listener.number)
+                accept = functools.partial(self.connections.accept, listener, tls=tls)
+                self._acceptors.append(Acceptor(sock, accept))
 
     def resume(self) -> None:
         """Read and accept from now on."""
@@ -279,13 +279,6 @@ class Network:
         found = await self._loop.getaddrinfo(spec.host, spec.port, type=kind, flags=socket.AI_PASSIVE)
         host = str(found[0][4][0])
         return bind_udp(host, spec.port) if spec.transport == "udp" else bind_stream(host, spec.port)
-
-    def _serve(self, listener: Listener, sock: socket.socket) -> None:
-        if listener.transport == "udp":
-            self._udp[listener.number] = UdpSocket(listener, sock, self._receive, self._unreachable, self.error_fence)
-            return
-        tls = self._server_contexts.get(listener.number)
-        self._acceptors.append(Acceptor(sock, functools.partial(self.connections.accept, listener, tls=tls)))
 
 
 def _prepare(sock: socket.socket) -> None:

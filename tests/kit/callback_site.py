@@ -126,7 +126,7 @@ class Node:
         self.proxy = Proxy(Parts(
             network=site.wire, locator=Names(), router=cast(Ledger, None), peers=site.table, seals=Seals(KEY),
             journal=site.notes, tracer=Deaf(), clock=lambda: site.now, wall=site.wall, new_id=site.new_id,
-            draw=lambda: 0.0, wake_at=lambda when: None,
+            draw=lambda: 0.0, timers=Timers(),
             is_own=lambda host, port, transport: host == PROXY[0] and (port or 5060) == PROXY[1]))
         policy = parse_policy(site.policy)
         parts = LedgerParts(site.store, policy, {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",), site.answers)},

@@ -13,6 +13,7 @@ from proxy.core.seals import Seals
 from proxy.sip.hop import Flow, Hop, Listener, Transport
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
+from proxy.sip.timers import Timers
 from proxy.transports.own import OwnAddresses
 from routing.facts import NORMAL_TARGETS, Decision, Ending, Identity, NewCall, OpenCall, Standing, Watched
 from routing.ids import uuid7
@@ -247,7 +248,7 @@ class World:
         return Proxy(Parts(
             network=self.wire, locator=self.names, router=self.router, peers=self.table, seals=Seals(KEY),
             journal=self.notes, tracer=Deaf(), clock=lambda: self.now, wall=lambda: 1.7e9 + self.now,
-            new_id=self._new_id, draw=lambda: self.draw, wake_at=lambda when: None,
+            new_id=self._new_id, draw=lambda: self.draw, timers=Timers(),
             is_own=OwnAddresses(self.wire.listeners).holds, domains=self.domains,
             private=frozenset({b"x-agent"}), agent_from={"office": (b"x-agent",)}))
 

@@ -61,9 +61,13 @@ class Inbox:
             self.answer(data, flow)
 
     def network(self, *specs: ListenSpec, limits: StreamLimits | None = None) -> Network:
-        """A network, not started, that tells everything to this."""
-        return Network(specs, self.receive, failed=lambda number, hop, reason: self.lost.append((number, hop, reason)),
-                       unreachable=self.unreachable.append, limits=limits)
+        """A network, not bound yet."""
+        return Network(specs, limits)
+
+    def serve(self, network: Network) -> None:
+        """Have a network that is bound tell everything to this."""
+        network.serve(self.receive, failed=lambda number, hop, reason: self.lost.append((number, hop, reason)),
+                      unreachable=self.unreachable.append)
 
     @property
     def bodies(self) -> list[bytes]:
@@ -74,7 +78,9 @@ class Inbox:
 async def running(*specs: ListenSpec, limits: StreamLimits | None = None) -> AsyncIterator[tuple[Network, Inbox]]:
     inbox = Inbox()
     network = inbox.network(*specs, limits=limits)
-    await network.start()
+    await network.bind()
+    inbox.serve(network)
+    network.resume()
     try:
         yield network, inbox
     finally:

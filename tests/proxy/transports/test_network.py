@@ -250,7 +250,8 @@ def test_sockets_of_another_process_are_used() -> None:
         inbox = Inbox()
         new = inbox.network(*specs, udp())
         new.adopt(take)
-        await new.start(reading=False)
+        await new.bind()
+        inbox.serve(new)
         assert (given, seen) == ({}, [("datagram", "127.0.0.1"), ("stream", "127.0.0.1"), ("datagram", "127.0.0.1")])
         assert [sock.getblocking() for sock in new.sockets] == [False] * 3
         writer.write(options())
@@ -276,7 +277,7 @@ def test_what_was_adopted_is_closed_with_the_rest() -> None:
             port = ours.getsockname()[1]
             net.adopt(lambda kind, host, wanted: ours if wanted == port else None)
             with pytest.raises(OSError, match="already in use"):
-                await net.start()
+                await net.bind()
             assert ours.fileno() == -1
 
     run(scenario())

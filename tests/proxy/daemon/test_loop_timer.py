@@ -1,11 +1,12 @@
-"""The daemon's one wake-up for all timers of the engine."""
+"""The loop's one wake-up for all timers of a node."""
 
+import asyncio
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import cast
 
-from proxy.app import TIMER_GRAIN, Daemon
+from proxy.daemon.loop_timer import TIMER_GRAIN, LoopTimer
 from proxy.sip.timers import Timers
+from tests.kit.world import Notes
 
 
 class Wake:
@@ -40,18 +41,14 @@ class Loop:
                 wake.what()
 
 
-def daemon() -> tuple[Daemon, Loop, Timers]:
-    made, loop = object.__new__(Daemon), Loop()
-    timers = Timers(made._wake_at)
-    made.loop, made.proxy = cast("object", loop), SimpleNamespace(timers=timers)  # type: ignore[assignment]
-    made.network = SimpleNamespace(behind=0.0)  # type: ignore[assignment]
-    made._armed, made._armed_at = None, 0.0
-    return made, loop, timers
+def woken() -> tuple[Loop, Timers]:
+    loop = Loop()
+    return loop, LoopTimer(cast("asyncio.AbstractEventLoop", loop), lambda: 0.0, Notes()).timers
 
 
 def test_messages_do_not_put_a_timer_off() -> None:
     """However often a message comes, a timer that is due runs within the grain."""
-    _, loop, timers = daemon()
+    loop, timers = woken()
     ran: list[float] = []
     timers.at(loop.now, ran.append)
     for _ in range(100):
@@ -63,7 +60,7 @@ def test_messages_do_not_put_a_timer_off() -> None:
 
 def test_an_earlier_timer_comes_first_and_a_later_one_needs_no_other_wake_up() -> None:
     """One wake-up at a time: the earliest."""
-    _, loop, timers = daemon()
+    loop, timers = woken()
     ran: list[float] = []
     for after in (5.0, 7.0, 1.0):
         timers.at(loop.now + after, ran.append)
@@ -71,3 +68,33 @@ def test_an_earlier_timer_comes_first_and_a_later_one_needs_no_other_wake_up() -
     for _ in range(40):
         loop.pass_time(0.25)
     assert ran == [101.0, 105.0, 107.0]
+
+
+def test_a_timer_that_fails_is_told_and_the_others_run() -> None:
+    loop, notes = Loop(), Notes()
+    timers = LoopTimer(cast("asyncio.AbstractEventLoop", loop), lambda: 0.0, notes).timers
+    ran: list[float] = []
+
+    def fail(now: float) -> None:
+        raise ZeroDivisionError("a bug")
+
+    timers.at(loop.now + 1.0, fail)
+    timers.at(loop.now + 1.0, ran.append)
+    for _ in range(10):
+        loop.pass_time(0.25)
+    assert [where for where, _ in notes.failures] == ["timer"]
+    assert len(ran) == 1
+
+
+def test_what_waits_to_be_read_is_heard_before_a_timer() -> None:
+    """A timer is as late as what is read."""
+    loop, late = Loop(), [3.0]
+    timers = LoopTimer(cast("asyncio.AbstractEventLoop", loop), lambda: late[0], Notes()).timers
+    ran: list[float] = []
+    timers.at(loop.now + 1.0, ran.append)
+    for _ in range(8):
+        loop.pass_time(0.25)
+    assert ran == []
+    late[0] = 0.0
+    loop.pass_time(0.25)
+    assert len(ran) == 1
