@@ -33,10 +33,10 @@ class CallJudge:
             return ASKED
         policy = self._rules.policy
         min_talk = (policy.direct_callback if entry.agent is None else policy.direct_for(entry.agent)).min_talk
-        if entry.direction == "outbound" or (entry.answered_at is not None and not entry.queued):  # most calls
+        if entry.direction == "outbound" or (entry.answered_at is not None and not entry.seen.queued):  # most calls
             return verdict(entry, ending, Facts(min_talk), now)
         judged = verdict(entry, ending, self._facts(entry, min_talk), now)
-        if judged.kind == "uncertain" and entry.agent is None and entry.signs:
+        if judged.kind == "uncertain" and entry.agent is None and entry.seen.signs:
             entry.evidence = CONNECTED_LINE
         return judged
 
@@ -61,9 +61,9 @@ class CallJudge:
         """Gather what shows whether a customer whom no agent is known to have answered was missed."""
         policy = self._rules.policy
         min_wait, watched = policy.missed_callback.min_wait, False
-        if entry.queued and entry.group in policy.group:
+        if entry.seen.queued and entry.group in policy.group:
             min_wait = policy.missed_for(entry.group).min_wait
             watched = self._evidence.all_watched(policy.group[entry.group].agents, entry)
-        sign = entry.sign_at if entry.answered_at is None else self._evidence.sign(entry)
+        sign = entry.seen.sign_at if entry.answered_at is None else self._evidence.sign(entry)
         return Facts(min_talk, min_wait, watched, sign, self._evidence.talks_elsewhere(entry),
-                     CONNECTED_LINE if entry.signs else DIALOG_EVENT)
+                     CONNECTED_LINE if entry.seen.signs else DIALOG_EVENT)

@@ -26,15 +26,15 @@ class CallRecords:
         if not call.to_agent:
             self._on_trunk[call.trunk] = self._on_trunk.get(call.trunk, 0) + 1
             if call.direction == "inbound" and call.group is not None and call.answered_at is None:
-                call.waits = True
+                call.seen.waits = True
                 self._waiting.setdefault(call.group, {})[call.id] = call
         elif call.attempt is not None:
             self._legs[call.attempt] = call
 
     def attend(self, call: Call) -> None:
         """Let a call wait no longer: an agent has it now."""
-        if call.waits and call.group is not None:
-            call.waits = False
+        if call.seen.waits and call.group is not None:
+            call.seen.waits = False
             waiting = self._waiting[call.group]
             del waiting[call.id]
             if not waiting:
@@ -89,8 +89,8 @@ class CallRecords:
         """
         found: dict[str, str | None] = {}
         for call in self.by_name.values():
-            if call.held is not None:
-                found[call.held] = call.customer
-            elif call.rung is not None:
-                found.setdefault(call.rung, call.customer)
+            if call.seen.held is not None:
+                found[call.seen.held] = call.customer
+            elif call.seen.rung is not None:
+                found.setdefault(call.seen.rung, call.customer)
         return found

@@ -26,52 +26,31 @@ SIGNS_MAX: Final = 32
 """Phones of one call that are remembered; a queue may try every agent of a house."""
 
 
-class Call:
-    """What must be known of a call until it ends. Times in seconds since the epoch."""
+class Sent:
+    """Where a call was sent, and why there."""
 
-    __slots__ = (
-        "agent", "answered_at", "asked", "attempt", "behalf_of", "customer", "dialled", "dialogs", "direction",
-        "evidence", "group", "held", "hung_up", "id", "live", "number", "number_facts", "own", "pbx", "picked_at",
-        "picked_by", "queued", "rang", "reason", "restored_at", "rung", "sign_at", "signs", "sip_call_id", "started_at",
-        "targets", "tried", "tried_status", "trunk", "waits",
-    )
+    __slots__ = ("live", "number_facts", "targets", "tried_status")
 
-    def __init__(self, name: str, sip_call_id: str, direction: Direction, trunk: str, pbx: str, dialled: str,
-                 now: float) -> None:
-        self.id, self.sip_call_id, self.direction = name, sip_call_id, direction
-        self.trunk, self.pbx, self.dialled = trunk, pbx, dialled
-        self.started_at = now
-        self.customer: str | None = None
-        self.number: str | None = None
+    def __init__(self) -> None:
         self.number_facts: Number = SHARED
-        self.agent: str | None = None
-        self.evidence: str | None = None
-        self.group: str | None = None
-        self.reason = "normal"
         self.targets: tuple[Target, ...] = NORMAL_TARGETS
-        self.tried: str | None = None
-        self.tried_status: int | None = None
-        """How the try of `tried` failed."""
         self.live: tuple[str, ...] = ()
         """Agents whose records of this customer lived when the call began."""
+        self.tried_status: int | None = None
+        """How the try of the agent whom it was sent to first failed."""
+
+
+class Seen:
+    """What was seen of who takes a call. Times in seconds since the epoch."""
+
+    __slots__ = ("held", "picked_at", "picked_by", "queued", "rang", "rung", "sign_at", "signs", "waits")
+
+    def __init__(self) -> None:
+        self.rang = False
         self.rung: str | None = None
         """The agent at whom it rings now, as the board counts it."""
         self.held: str | None = None
         """The agent whom it engages, as the board counts it."""
-        self.answered_at: float | None = None
-        self.dialogs = Dialogs()
-        """Its answers: one for most calls, more where one was forked."""
-        self.hung_up: tuple[EndedBy, float] | None = None
-        """Who ended one of several dialogs last, and when."""
-        self.restored_at: float | None = None
-        """When it was read back after a restart."""
-        self.own = False
-        """A leg of ours: it cannot outlive the process that placed it."""
-        self.attempt: str | None = None
-        """The attempt of ours that it belongs to."""
-        self.behalf_of: str | None = None
-        """The customer's call that it is placed for (`ON_BEHALF`)."""
-        self.rang = False
         self.queued = False
         """What answered may be a queue: an agent takes the call later, or never."""
         self.picked_at: float | None = None
@@ -82,10 +61,45 @@ class Call:
         """Agents whose phones were shown as the ones that it is connected to, and when last."""
         self.sign_at: float | None = None
         """When dialogs last showed that somebody may have taken it from the phone that rang for it."""
-        self.asked = False
-        """The customer was promised a callback by the key they pressed."""
         self.waits = False
         """Counted among the callers who wait for an agent."""
+
+
+class Call:
+    """What must be known of a call until it ends. Times in seconds since the epoch."""
+
+    __slots__ = (
+        "agent", "answered_at", "asked", "attempt", "behalf_of", "customer", "dialled", "dialogs", "direction",
+        "evidence", "group", "id", "number", "own", "pbx", "reason", "restored_at", "seen", "sent", "sip_call_id",
+        "started_at", "tried", "trunk",
+    )
+
+    def __init__(self, name: str, sip_call_id: str, direction: Direction, trunk: str, pbx: str, dialled: str,
+                 now: float) -> None:
+        self.id, self.sip_call_id, self.direction = name, sip_call_id, direction
+        self.trunk, self.pbx, self.dialled = trunk, pbx, dialled
+        self.started_at = now
+        self.customer: str | None = None
+        self.number: str | None = None
+        self.agent: str | None = None
+        self.evidence: str | None = None
+        self.group: str | None = None
+        self.reason = "normal"
+        self.tried: str | None = None
+        self.answered_at: float | None = None
+        self.sent, self.seen = Sent(), Seen()
+        self.dialogs = Dialogs()
+        """Its answers: one for most calls, more where one was forked."""
+        self.restored_at: float | None = None
+        """When it was read back after a restart."""
+        self.own = False
+        """A leg of ours: it cannot outlive the process that placed it."""
+        self.attempt: str | None = None
+        """The attempt of ours that it belongs to."""
+        self.behalf_of: str | None = None
+        """The customer's call that it is placed for (`ON_BEHALF`)."""
+        self.asked = False
+        """The customer was promised a callback by the key they pressed."""
 
     @classmethod
     def placed(cls, order: OwnCall, target: str | None, now: float) -> "Call":
@@ -96,20 +110,9 @@ class Call:
         call.own, call.reason, call.attempt = True, OWN, order.attempt
         call.customer, call.number, call.group = order.customer, order.number, order.group
         if to_agent:
-            call.targets = (Target(order.agent),)
+            call.sent.targets = (Target(order.agent),)
         elif order.agent is not None:
             call.agent, call.evidence = order.agent, OWN
-        return call
-
-    @classmethod
-    def restored(cls, row: CallRow, now: float) -> "Call":
-        """Read back a call that went on while we were down."""
-        call = cls(row.id, row.sip_call_id, row.direction, row.trunk, row.pbx, row.dialled, row.started_at)
-        call.customer, call.number, call.group, call.reason = row.customer, row.number, row.group, row.reason
-        call.agent, call.evidence, call.tried = row.agent, row.evidence, row.tried
-        call.answered_at, call.restored_at = row.answered_at, now
-        call.dialogs = Dialogs(() if row.answered_at is None else (Dialog.read_back(row.session_s, now),), known=False)
-        call.own = OWN in (row.reason, row.evidence)
         return call
 
     @property
@@ -130,10 +133,6 @@ class Call:
             return self.restored_at is not None and now - self.restored_at >= RESTORED_UNANSWERED
         return self.dialogs.silent(now)
 
-    def left(self, now: float) -> bool:
-        """Whether it ended when one of its answers was hung up: the others turn out to be nobody's."""
-        return self.hung_up is not None and self.dialogs.only_unacknowledged(now)
-
     def talk(self, now: float) -> float | None:
         """Return the seconds since the answer, or since an agent had the call, where that was seen apart from it.
 
@@ -141,8 +140,8 @@ class Call:
         """
         if self.answered_at is None or (self.own and self.restored_at is not None):
             return None
-        if self.picked_at is not None:
-            return max(0.0, now - self.picked_at)
+        if self.seen.picked_at is not None:
+            return max(0.0, now - self.seen.picked_at)
         return 0.0 if self.own and not self.to_agent else max(0.0, now - self.answered_at)
 
     def talked(self, min_talk: float, ending: Ending, now: float) -> bool | None:
@@ -152,25 +151,40 @@ class Call:
             return talk >= min_talk
         return None if ending.cause == 200 or ending.by == "lost" else False
 
-    def row(self, ended_at: float | None = None, cause: int | None = None, ended_by: EndedBy | None = None) -> CallRow:
-        """Return the call as it is kept."""
-        return CallRow(
-            self.id, self.sip_call_id, self.direction, self.trunk, self.pbx, self.customer, self.number, self.dialled,
-            self.agent, self.evidence, self.group, self.reason, self.tried, self.started_at, self.answered_at,
-            self.dialogs.session, ended_at, cause, ended_by, None if ended_at is None else self.talk(ended_at),
-        )
 
-    def end_data(self, ending: Ending, now: float) -> dict[str, Any]:
-        """Return what the event of its end says."""
-        talk = self.talk(now)
-        return {**self.data(), "cause": ending.cause, "by": ending.by,
-                "talk_s": None if talk is None else round(talk, 3), "duration_s": round(now - self.started_at, 3),
-                "tried_status": self.tried_status}
+def read_back(row: CallRow, now: float) -> Call:
+    """Make the entry of a call that went on while we were down."""
+    call = Call(row.id, row.sip_call_id, row.direction, row.trunk, row.pbx, row.dialled, row.started_at)
+    call.customer, call.number, call.group, call.reason = row.customer, row.number, row.group, row.reason
+    call.agent, call.evidence, call.tried = row.agent, row.evidence, row.tried
+    call.answered_at, call.restored_at = row.answered_at, now
+    call.dialogs = Dialogs(() if row.answered_at is None else (Dialog.read_back(row.session_s, now),), known=False)
+    call.own = OWN in (row.reason, row.evidence)
+    return call
 
-    def data(self) -> dict[str, Any]:
-        """Return what every event of a call says."""
-        return {
-            "call": self.id, "direction": self.direction, "customer": self.customer, "number": self.number,
-            "dialled": self.dialled, "agent": self.agent, "evidence": self.evidence, "group": self.group,
-            "trunk": self.trunk, "pbx": self.pbx, "reason": self.reason, "tried": self.tried,
-        }
+
+def row_of(call: Call, ended_at: float | None = None, cause: int | None = None,
+           ended_by: EndedBy | None = None) -> CallRow:
+    """Return a call as it is kept."""
+    return CallRow(
+        call.id, call.sip_call_id, call.direction, call.trunk, call.pbx, call.customer, call.number, call.dialled,
+        call.agent, call.evidence, call.group, call.reason, call.tried, call.started_at, call.answered_at,
+        call.dialogs.session, ended_at, cause, ended_by, None if ended_at is None else call.talk(ended_at),
+    )
+
+
+def call_data(call: Call) -> dict[str, Any]:
+    """Return what every event of a call says."""
+    return {
+        "call": call.id, "direction": call.direction, "customer": call.customer, "number": call.number,
+        "dialled": call.dialled, "agent": call.agent, "evidence": call.evidence, "group": call.group,
+        "trunk": call.trunk, "pbx": call.pbx, "reason": call.reason, "tried": call.tried,
+    }
+
+
+def end_data(call: Call, ending: Ending, now: float) -> dict[str, Any]:
+    """Return what the event of its end says."""
+    talk = call.talk(now)
+    return {**call_data(call), "cause": ending.cause, "by": ending.by,
+            "talk_s": None if talk is None else round(talk, 3), "duration_s": round(now - call.started_at, 3),
+            "tried_status": call.sent.tried_status}

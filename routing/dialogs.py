@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from routing.identity import Proof
+from routing.rows import EndedBy
 
 UNACKNOWLEDGED: Final = 32.0
 """Seconds (64*T1) after which an answer without its ACK is no dialog any more."""
@@ -62,12 +63,14 @@ class Dialog:
 class Dialogs:
     """All dialogs of one call, in the order of their answers."""
 
-    __slots__ = ("_all", "known")
+    __slots__ = ("_all", "_hung_up", "known")
 
     def __init__(self, restored: Iterable[Dialog] = (), *, known: bool = True) -> None:
         self._all = list(restored)
         self.known = known
         """Every answer was seen by this process."""
+        self._hung_up: tuple[EndedBy, float] | None = None
+        """Who ended one of them last, and when, where the call went on in another one."""
 
     def add(self, dialog: Dialog) -> None:
         """Take an answer, unless it is the repetition of one, or nobody knows whether it is."""
@@ -100,6 +103,14 @@ class Dialogs:
             if dialog.holds(now):
                 return dialog
         return None
+
+    def go_on(self, ended_by: EndedBy, now: float) -> None:
+        """Remember who ended one of several, as the call goes on in another one."""
+        self._hung_up = ended_by, now
+
+    def left_since(self, now: float) -> tuple[EndedBy, float] | None:
+        """Say who ended a call, and when, whose other answers turn out to be nobody's; None: it goes on."""
+        return self._hung_up if self._hung_up is not None and self.only_unacknowledged(now) else None
 
     def only_unacknowledged(self, now: float) -> bool:
         """Whether, of what has not ended, nothing was acknowledged, and all of it too long ago."""

@@ -74,7 +74,7 @@ class DirectRecords:
 
     def end(self, entry: Call) -> None:
         """Let the records of a call that is over be tidied."""
-        if entry.live and entry.customer is not None:
+        if entry.sent.live and entry.customer is not None:
             left = self._in_use[entry.customer] - 1
             if left:
                 self._in_use[entry.customer] = left
@@ -97,6 +97,6 @@ class DirectRecords:
         self._store.put(Unit((*map(RemoveRecord, gone), *(self._teller.expired(record, now) for record in gone))))
 
     def _keep(self, entry: Call, live: list[Record]) -> None:
-        entry.live = tuple(record.agent for record in live)
+        entry.sent.live = tuple(record.agent for record in live)
         if live and entry.customer is not None:
             self._in_use[entry.customer] = self._in_use.get(entry.customer, 0) + 1

@@ -20,7 +20,7 @@ from typing import Final
 from routing import identity
 from routing.attendance import Attendance
 from routing.call_records import CallRecords
-from routing.calls import OWN, SIGNS_MAX, Call
+from routing.calls import OWN, SIGNS_MAX, Call, row_of
 from routing.dialogs import Dialog
 from routing.events import Event
 from routing.facts import WAITING_ROOM, Identity, Target, Watched
@@ -69,21 +69,21 @@ class Evidence:
 
     def ringing(self, entry: Call, target: int, now: float) -> None:
         """A target of a call rings."""
-        entry.rang = True
-        if entry.rung is not None:  # rung by a leg of ours, whose phone is known to be there from now on
-            self._publish(self._attendance.here(entry.rung, entry.id, now))
-        if entry.direction == "outbound" or entry.rung is not None or entry.answered_at is not None:
+        entry.seen.rang = True
+        if entry.seen.rung is not None:  # rung by a leg of ours, whose phone is known to be there from now on
+            self._publish(self._attendance.here(entry.seen.rung, entry.id, now))
+        if entry.direction == "outbound" or entry.seen.rung is not None or entry.answered_at is not None:
             return
         expected = self._expected(entry, target_of(entry, target))
         if expected is not None:
-            entry.rung = expected.agent
-            self._attendance.here(entry.rung, entry.id, now)  # told with the next
-            self._publish(self._attendance.count(entry.rung, 1, 0, now, entry.id))
+            entry.seen.rung = expected.agent
+            self._attendance.here(entry.seen.rung, entry.id, now)  # told with the next
+            self._publish(self._attendance.count(entry.seen.rung, 1, 0, now, entry.id))
 
     def connected_line(self, entry: Call, identities: tuple[Identity, ...], now: float, dialog: str | None) -> None:
         """A connected line was shown to the caller: a sign that a phone rings, and no more."""
         self._heed_line(entry, identities, now, dialog)
-        if entry.signs:
+        if entry.seen.signs:
             self._setup.shows(entry.pbx, now)
 
     def _heed_line(self, entry: Call, identities: tuple[Identity, ...], now: float, dialog: str | None) -> None:
@@ -94,18 +94,18 @@ class Evidence:
         shown = identity.shown_agent(identities, self._rules.pbx(entry.pbx), self._rules.targets)
         if shown is None:
             return
-        if entry.signs is None:
-            entry.signs = {}
-        if shown in entry.signs or len(entry.signs) < SIGNS_MAX:
-            entry.signs[shown] = now
+        if entry.seen.signs is None:
+            entry.seen.signs = {}
+        if shown in entry.seen.signs or len(entry.seen.signs) < SIGNS_MAX:
+            entry.seen.signs[shown] = now
             self._shown[shown] = entry
         if self._attendance.watched_since(shown) > now:
             self._records.attend(entry)  # whether they took it, nobody will ever tell
-        elif self._pickups.unrung(shown, now) and entry.picked_at is None:
+        elif self._pickups.unrung(shown, now) and entry.seen.picked_at is None:
             events = self._picked(entry, shown, now, PICKUP)
-            self._store.put(Unit((entry.row(), *events)))
+            self._store.put(Unit((row_of(entry), *events)))
         elif self._pickups.engaged(shown) and shown not in self._rings_for:
-            entry.sign_at = now
+            entry.seen.sign_at = now
 
     def dialog_event(self, agent: str, state: Watched | None, remote: str | None, now: float) -> None:
         """See Router."""
@@ -132,7 +132,7 @@ class Evidence:
             if entry is not None:
                 events += self._is_of(entry, self._who_else(now), now)
         if entry is not None or events:
-            self._store.put(Unit((*events,) if entry is None else (entry.row(), *events)))
+            self._store.put(Unit((*events,) if entry is None else (row_of(entry), *events)))
 
     # Pickup
 
@@ -142,12 +142,13 @@ class Evidence:
         Where only the time says which it is, that is noted as a sign.
         """
         shown = self._shown.get(agent)
-        if shown is not None and shown.signs is not None and _may_be_taken(shown, now) and shown.picked_at is None:
-            since = now - shown.signs[agent]
+        signs = None if shown is None else shown.seen.signs
+        if shown is not None and signs is not None and _may_be_taken(shown, now) and shown.seen.picked_at is None:
+            since = now - signs[agent]
             if since <= MOMENT:
                 return shown
             if since <= NOTIFY_LATE:
-                shown.sign_at = now
+                shown.seen.sign_at = now
         if not self._attendance.counted(agent):
             for customer in self._pickups.silenced(now):
                 self._note_sign(customer, now)
@@ -167,8 +168,8 @@ class Evidence:
     def _note_sign(self, customer: str, now: float) -> None:
         """Somebody may have taken the call of a customer who waits."""
         for call in self._records.of(customer):
-            if call.picked_at is None and _may_be_taken(call, now):
-                call.sign_at = now
+            if call.seen.picked_at is None and _may_be_taken(call, now):
+                call.seen.sign_at = now
 
     def _forwarded(self, agent: str, customer: str | None, now: float) -> Call | None:
         """An agent has taken up a phone that rang for a customer: find the call of theirs that was dialled to another.
@@ -211,23 +212,25 @@ class Evidence:
     def _taken_outside(self, leg: Call, now: float) -> None:
         """A call that the PBX has placed for a customer is answered: they are no longer waiting."""
         entry = self._records.by_name.get(leg.behalf_of or "")
-        if entry is None or entry.picked_at is not None or not _may_be_taken(entry, now):
+        if entry is None or entry.seen.picked_at is not None or not _may_be_taken(entry, now):
             return
         if entry.answered_at is None:  # the PBX answers with it, or asks that phone first
-            entry.sign_at = now
+            entry.seen.sign_at = now
             return
         self._records.attend(entry)
-        entry.picked_at, entry.evidence = now, OUTSIDE_PHONE
-        self._store.put(Unit((entry.row(),)))
+        entry.seen.picked_at, entry.evidence = now, OUTSIDE_PHONE
+        self._store.put(Unit((row_of(entry),)))
 
     def leave_outside(self, leg: Call, min_talk: float, now: float) -> None:
         """That call is over. One that was too short for a talk was a phone that declined: the customer waits again."""
         entry = self._records.by_name.get(leg.behalf_of or "")
-        if entry is None or leg.answered_at is None or entry.agent is not None or entry.picked_at != leg.answered_at:
+        if entry is None or leg.answered_at is None or entry.agent is not None:
+            return
+        if entry.seen.picked_at != leg.answered_at:
             return
         if now - leg.answered_at < min_talk:
-            entry.picked_at, entry.evidence, entry.sign_at = None, None, now
-            self._store.put(Unit((entry.row(),)))
+            entry.seen.picked_at, entry.evidence, entry.seen.sign_at = None, None, now
+            self._store.put(Unit((row_of(entry),)))
 
     # Who has it
 
@@ -241,25 +244,25 @@ class Evidence:
     def _taken(self, agent: str, customer: str | None, since: float, now: float) -> Call | None:
         """Find the call that an agent's phone, which has rung since then for this customer, has taken up."""
         shown = self._shown.get(agent)
-        if shown is not None and shown.agent is None and shown.picked_at is None and shown.signs is not None:
+        if shown is not None and shown.agent is None and shown.seen.picked_at is None and shown.seen.signs is not None:
             if customer is not None and shown.customer == customer:
                 return shown
-            if customer is None and abs(shown.signs[agent] - since) <= NOTIFY_LATE:
+            if customer is None and abs(shown.seen.signs[agent] - since) <= NOTIFY_LATE:
                 return shown
         return None if customer is None else next((call for call in self._records.of(customer)
-                                                  if call.picked_at is None and _may_be_taken(call, now)), None)
+                                                  if call.seen.picked_at is None and _may_be_taken(call, now)), None)
 
     def _picked(self, entry: Call, agent: str, now: float, evidence: str = DIALOG_EVENT) -> tuple[Event, ...]:
         """An agent took a call up. Who it was is sure where no other call can have been meant."""
         self._records.attend(entry)
-        entry.picked_at = now if entry.queued or entry.answered_at is None else entry.answered_at
+        entry.seen.picked_at = now if entry.seen.queued or entry.answered_at is None else entry.answered_at
         sure = self._shown.get(agent) is entry or entry.customer is None or \
             all(call is entry or not _may_be_taken(call, now) for call in self._records.of(entry.customer))
         if not sure:
             entry.evidence = evidence
             return ()
         if entry.answered_at is None:
-            entry.picked_by = Proof(agent, evidence)
+            entry.seen.picked_by = Proof(agent, evidence)
             return ()
         entry.agent, entry.evidence = agent, evidence
         return self._hold(entry, agent, None, now)
@@ -268,7 +271,7 @@ class Evidence:
         """Say who gave an answer to a customer's call."""
         if entry.direction == "outbound" or target.local is not None:
             return None
-        return identity.answering_agent(identities, self._expected(entry, target), target, entry.number_facts,
+        return identity.answering_agent(identities, self._expected(entry, target), target, entry.sent.number_facts,
                                         self._rules.pbx(entry.pbx), self._rules.targets, now - entry.started_at)
 
     def answer(self, entry: Call, target: Target, answer: Dialog, now: float) -> list[Event]:
@@ -280,15 +283,15 @@ class Evidence:
                 self._taken_outside(entry, now)
                 self._setup.shows(entry.pbx, now)
             return []
-        rung, entry.rung = entry.rung, None
+        rung, entry.seen.rung = entry.seen.rung, None
         if target.local is not None:
             return self._joined(entry, target.local, now)
-        proof = answer.proof = self._doubted(entry, answer.proof, now) or entry.picked_by
-        entry.queued = proof is None and identity.may_queue(target, entry.number_facts,
+        proof = answer.proof = self._doubted(entry, answer.proof, now) or entry.seen.picked_by
+        entry.seen.queued = proof is None and identity.may_queue(target, entry.sent.number_facts,
                                                             self._rules.pbx(entry.pbx))
-        if proof is not None or entry.picked_at is not None:
-            entry.picked_at = now
-        if not entry.queued:
+        if proof is not None or entry.seen.picked_at is not None:
+            entry.seen.picked_at = now
+        if not entry.seen.queued:
             self._records.attend(entry)
         events: list[Event] = []
         if proof is not None:
@@ -296,7 +299,7 @@ class Evidence:
             events += self._hold(entry, proof.agent, rung, now)
         elif entry.to_agent:
             self._met(entry, now)
-        if rung is not None and rung != entry.held:
+        if rung is not None and rung != entry.seen.held:
             events += self._attendance.count(rung, -1, 0, now, entry.id)
         return events
 
@@ -311,12 +314,12 @@ class Evidence:
         if ended.proof is None or ended.proof.agent != entry.agent or ended.proof == kept.proof:
             return
         events = self._is_of(entry, kept.proof, now)
-        self._store.put(Unit((entry.row(), *events)))
+        self._store.put(Unit((row_of(entry), *events)))
 
     def _is_of(self, entry: Call, proof: Proof | None, now: float) -> tuple[Event, ...]:
         """A call that was taken for one agent's is another's, or nobody's that is known."""
-        events = () if entry.held is None else self._attendance.count(entry.held, 0, -1, now, entry.id)
-        entry.agent, entry.evidence, entry.held = None, None, None
+        events = () if entry.seen.held is None else self._attendance.count(entry.seen.held, 0, -1, now, entry.id)
+        entry.agent, entry.evidence, entry.seen.held = None, None, None
         if proof is None:
             return events
         entry.agent, entry.evidence = proof
@@ -328,28 +331,28 @@ class Evidence:
 
     def sign(self, entry: Call) -> float | None:
         """When a phone was last shown to ring for a call, or to take it, and nobody saw whether it was taken up."""
-        rings = [at for agent, at in (entry.signs or {}).items() if self._attendance.watched_since(agent) > at]
-        return max(rings if entry.sign_at is None else [*rings, entry.sign_at], default=None)
+        rings = [at for agent, at in (entry.seen.signs or {}).items() if self._attendance.watched_since(agent) > at]
+        return max(rings if entry.seen.sign_at is None else [*rings, entry.seen.sign_at], default=None)
 
     def talks_elsewhere(self, entry: Call) -> bool:
         """Whether the customer of a call is in another one with somebody of ours."""
         return any(call is not entry and not call.to_agent and call.answered_at is not None
-                   and (not call.queued or call.picked_at is not None)
+                   and (not call.seen.queued or call.seen.picked_at is not None)
                    for call in self._records.of(entry.customer))
 
     def place(self, entry: Call, agent: str | None, now: float) -> list[Event]:
         """A leg of ours is about to be dialled: its agent is not free from now on."""
         if not entry.to_agent or agent is None:
             return []
-        entry.rung = agent
+        entry.seen.rung = agent
         return list(self._attendance.count(agent, 1, 0, now, entry.id))
 
     def _meet(self, customer: Call, leg: Call | None, now: float) -> None:
         """Both legs of an attempt are answered: from now on the customer's is a call of that agent."""
         if leg is None or leg.answered_at is None or customer.answered_at is None or customer.to_agent:
             return
-        if customer.picked_at is None:
-            customer.picked_at = now
+        if customer.seen.picked_at is None:
+            customer.seen.picked_at = now
         if leg.agent is not None:
             customer.agent, customer.evidence = leg.agent, OWN
 
@@ -361,7 +364,7 @@ class Evidence:
 
     def forget(self, entry: Call) -> None:
         """Drop what leads to a call that is over."""
-        for agent in entry.signs or ():
+        for agent in entry.seen.signs or ():
             if self._shown.get(agent) is entry:
                 del self._shown[agent]
 
@@ -370,12 +373,12 @@ class Evidence:
         leg = self._records.leg_to_agent(attempt)
         entry.attempt, entry.evidence = attempt, OWN
         entry.agent = None if leg is None else leg.agent
-        entry.picked_at = now
+        entry.seen.picked_at = now
         self._records.attend(entry)
         return []
 
     def _hold(self, entry: Call, agent: str, rung: str | None, now: float) -> tuple[Event, ...]:
-        entry.held = agent
+        entry.seen.held = agent
         if entry.to_agent:
             self._met(entry, now)
         return self._attendance.count(agent, -1 if rung == agent else 0, 1, now, entry.id)
@@ -383,7 +386,7 @@ class Evidence:
     def _expected(self, entry: Call, target: Target) -> Proof | None:
         if target.local is not None:
             return None
-        return identity.expected_agent(entry.dialled, target, entry.number_facts, self._rules.pbx(entry.pbx),
+        return identity.expected_agent(entry.dialled, target, entry.sent.number_facts, self._rules.pbx(entry.pbx),
                                        self._rules.targets)
 
     def _publish(self, events: tuple[Event, ...]) -> None:
@@ -394,12 +397,12 @@ class Evidence:
 
 def target_of(entry: Call, index: int) -> Target:
     """Return a target of a call as the PBX sees it; of one that was read back nobody knows them any more."""
-    found = entry.targets[index] if index < len(entry.targets) else _HEADED
+    found = entry.sent.targets[index] if index < len(entry.sent.targets) else _HEADED
     return _HEADED if found.local == WAITING_ROOM else found
 
 
 def _may_be_taken(call: Call, now: float) -> bool:
     """Whether an agent's phone may ring for this call without its being known beforehand, or has just been taken up."""
-    return call.direction == "inbound" and call.agent is None and call.rung is None and \
+    return call.direction == "inbound" and call.agent is None and call.seen.rung is None and \
         (call.attempt is None or call.to_agent) and \
-        (call.answered_at is None or call.queued or now - call.answered_at <= NOTIFY_LATE)
+        (call.answered_at is None or call.seen.queued or now - call.answered_at <= NOTIFY_LATE)

@@ -18,7 +18,7 @@ from routing.attendance import Attendance
 from routing.call_judge import CallJudge
 from routing.call_records import CallRecords
 from routing.callbacks.facts import OwnCall, Waits
-from routing.calls import ON_BEHALF, Call
+from routing.calls import ON_BEHALF, Call, call_data, end_data, read_back, row_of
 from routing.desk_listener import DeskListener
 from routing.dialogs import Dialog
 from routing.direct_records import DirectRecords
@@ -79,16 +79,16 @@ class Ledger:
         """See Router."""
         known = self._calls.get(call.id)
         if known is not None:  # the INVITE again: with credentials, or from before a restart
-            return Decision(known.targets, known.trunk if known.direction == "outbound" else known.pbx, known.reason,
-                            known.customer, known.agent)
+            return Decision(known.sent.targets, known.trunk if known.direction == "outbound" else known.pbx,
+                            known.reason, known.customer, known.agent)
         entry = Call(call.id, _text(call.sip_call_id), call.direction, call.trunk, call.pbx, _text(call.dialled), now)
         entry.customer = identity.customer(call, self._rules.numbers)
         events: list[Event] = []
         decision = self._outbound(entry, call) if call.direction == "outbound" else \
             self._inbound(entry, call, now, events)
-        entry.reason, entry.targets = decision.reason, decision.targets
+        entry.reason, entry.sent.targets = decision.reason, decision.targets
         if entry.direction == "outbound" and entry.agent is not None:
-            entry.held = entry.agent
+            entry.seen.held = entry.agent
             events += self.attendance.count(entry.agent, 0, 1, now, entry.id)
         self._begin(entry, events, now)
         return decision
@@ -100,7 +100,7 @@ class Ledger:
         policy = self._rules.policy
         entry = Call.placed(call, policy.group[call.group].target if call.group in policy.group else None, now)
         if call.number is not None:
-            entry.number_facts = policy.number_for(call.number)
+            entry.sent.number_facts = policy.number_for(call.number)
         self._begin(entry, self._evidence.place(entry, call.agent, now), now)
 
     def ringing(self, call: str, target: int, now: float) -> None:
@@ -108,7 +108,7 @@ class Ledger:
         entry = self._calls.get(call)
         if entry is not None:
             self._evidence.ringing(entry, target, now)
-            self._setup.reached(entry.dialled if entry.to_agent else entry.rung, now)
+            self._setup.reached(entry.dialled if entry.to_agent else entry.seen.rung, now)
 
     def target_failed(self, call: str, target: int, status: int, now: float) -> None:
         """See Router."""
@@ -119,9 +119,9 @@ class Ledger:
         if failed.local is not None:  # the attempt that calls this customer came to nothing: as if there had been none
             entry.attempt = None
             self._publish(self.direct.used_after_all(entry, now))
-        agent, entry.rung = entry.rung, None
+        agent, entry.seen.rung = entry.seen.rung, None
         if entry.tried is not None and failed.user == entry.tried:
-            entry.tried_status = status
+            entry.sent.tried_status = status
             self._setup.heed_extension(entry.tried, entry.pbx, status, None, now)
             if agent is None and absence.is_absent(status, None, False):
                 self._publish(self.attendance.count(entry.tried, 0, 0, now, call, "away"))
@@ -143,10 +143,10 @@ class Ledger:
         moves = self._evidence.answer(entry, where, answer, now)
         events = tuple(moves)
         if self._teller.wants("call.answered"):
-            data = entry.data()
+            data = call_data(entry)
             data["target"], data["wait_s"] = target, round(now - entry.started_at, 3)
             events = (self._teller.event("call.answered", data, now), *moves)
-        self._store.put(Unit((entry.row(), *events)))
+        self._store.put(Unit((row_of(entry), *events)))
 
     def answered_again(self, call: str, target: int, identities: tuple[Identity, ...], session: float | None,
                        now: float, dialog: str) -> None:
@@ -172,7 +172,7 @@ class Ledger:
         found.alive_at = now
         if session is not None and session != found.session:
             found.session = session
-            self._store.put(Unit((entry.row(),)))
+            self._store.put(Unit((row_of(entry),)))
 
     def connected_line(self, call: str, identities: tuple[Identity, ...], now: float,
                        dialog: str | None = None) -> None:
@@ -206,13 +206,13 @@ class Ledger:
         if entry.to_agent and entry.answered_at is None:
             self._setup.heed_extension(entry.dialled, entry.pbx, ending.cause, ending.q850, now)
         if self._teller.wants("call.ended"):
-            data = entry.end_data(ending, now)
+            data = end_data(entry, ending, now)
             data.update(verdict=judged.kind, missed_why=judged.why, shown_by=list(judged.evidence),
                         weight=judged.weight)
             events.append(self._teller.event("call.ended", data, now))
         changes = self.direct.changes(entry, ending, now)
         leaving = self._leave(entry, ending, now)
-        unit = Unit((entry.row(now, ending.cause, ending.by), *events, *changes, *leaving))
+        unit = Unit((row_of(entry, now, ending.cause, ending.by), *events, *changes, *leaving))
         follows = self._judge.follows(entry, judged, now)
         if follows is not EMPTY_UNIT:
             unit = unit.joined(follows)
@@ -279,18 +279,18 @@ class Ledger:
         rows = [row for row in rows if row.id not in self._calls]
         events: list[Event] = []
         for row in rows:
-            entry = Call.restored(row, now)
+            entry = read_back(row, now)
             self._restored[row.sip_call_id] = row.id
             if entry.number is not None:
-                entry.number_facts = self._rules.policy.number_for(entry.number)
+                entry.sent.number_facts = self._rules.policy.number_for(entry.number)
             self._records.enter(entry)
             if entry.own:
                 continue
             if entry.agent is not None:
-                entry.held = entry.agent
+                entry.seen.held = entry.agent
                 events += self.attendance.restored(entry.agent, row.id, now)
             elif entry.direction == "inbound" and entry.answered_at is not None:
-                entry.queued = identity.may_queue(Target(), entry.number_facts, self._rules.pbx(entry.pbx))
+                entry.seen.queued = identity.may_queue(Target(), entry.sent.number_facts, self._rules.pbx(entry.pbx))
             if entry.direction == "inbound":
                 self.direct.restore(entry)
         self._publish(tuple(events))
@@ -313,11 +313,11 @@ class Ledger:
         if missing is not None and not 0 <= now - missing[1] < COMMITTED:
             with suppress(StoreError):
                 self._count_missing(now)
-        for entry in [entry for entry in self._calls.values() if entry.left(now) or entry.lost(now)]:
-            if entry.hung_up is not None and entry.left(now):
-                by, at = entry.hung_up
-                self.ended(entry.id, Ending(200, by), at)
-            else:
+        for entry in self.calls():
+            left = entry.dialogs.left_since(now)
+            if left is not None:
+                self.ended(entry.id, Ending(200, left[0]), left[1])
+            elif entry.lost(now):
                 self.ended(entry.id, Ending(408 if entry.answered_at is None else 200, "lost"), now)
         self.direct.tidy(now)
 
@@ -355,38 +355,39 @@ class Ledger:
         self._records.enter(entry)
         self._today.started(entry, now)
         if self._teller.wants("call.started"):
-            events.insert(0, self._teller.event("call.started", entry.data(), now))
-        self._store.put(Unit((entry.row(), *events)))
+            events.insert(0, self._teller.event("call.started", call_data(entry), now))
+        self._store.put(Unit((row_of(entry), *events)))
 
     def _outbound(self, entry: Call, call: NewCall) -> Decision:
         rules = self._rules
-        entry.number, entry.number_facts = route.shown_number(call, rules)
+        entry.number, entry.sent.number_facts = route.shown_number(call, rules)
         customers = self._evidence.customer_of(call.pbx, call.identities, entry.customer, entry.started_at)
         if customers is not None:
             entry.behalf_of, entry.group = customers.id, customers.group
-            decision = route.outbound(entry.number_facts, call, entry.customer, None)
+            decision = route.outbound(entry.sent.number_facts, call, entry.customer, None)
             entry.trunk = decision.peer
             return replace(decision, reason=ON_BEHALF)
         proof = identity.calling_agent(call, rules.pbx(call.pbx), rules.targets)
         if proof is not None:
             entry.agent, entry.evidence = proof
-        entry.group = entry.number_facts.group or (rules.policy.group_of(proof.agent) if proof is not None else None)
-        decision = route.outbound(entry.number_facts, call, entry.customer, proof)
+        facts = entry.sent.number_facts
+        entry.group = facts.group or (rules.policy.group_of(proof.agent) if proof is not None else None)
+        decision = route.outbound(facts, call, entry.customer, proof)
         entry.trunk = decision.peer
         return decision
 
     def _inbound(self, entry: Call, call: NewCall, now: float, events: list[Event]) -> Decision:
-        entry.number, entry.number_facts = route.called_number(call, self._rules)
-        entry.group = entry.number_facts.group
-        named = entry.number_facts.pbx
+        entry.number, entry.sent.number_facts = route.called_number(call, self._rules)
+        entry.group = entry.sent.number_facts.group
+        named = entry.sent.number_facts.pbx
         if named is not None and named in self._rules.pbxs:
             entry.pbx = named
         records = self.direct.of(entry.customer)
-        decision, record = route.inbound(call, entry.number_facts, entry.number, entry.pbx,
+        decision, record = route.inbound(call, entry.sent.number_facts, entry.number, entry.pbx,
                                          self._rules.pbx(entry.pbx), entry.customer, records, self._rules, now)
         self.direct.begin(entry, records, now)
         attempt = None
-        if entry.customer is not None and entry.number_facts.kind == "shared":
+        if entry.customer is not None and entry.sent.number_facts.kind == "shared":
             attempt = self._desk.rang_in(entry.customer, now)
         if record is not None:
             entry.tried = record.agent
@@ -412,7 +413,7 @@ class Ledger:
         kept = entry.dialogs.up(now)
         if kept is None:
             return True
-        entry.hung_up = ending.by, now
+        entry.dialogs.go_on(ending.by, now)
         self._evidence.keep(entry, ended, kept, now)
         return False
 
@@ -421,11 +422,12 @@ class Ledger:
         self._evidence.forget(entry)
         self.direct.end(entry)
         events: list[Event] = []
-        if entry.rung is not None:
-            away = absence.is_absent(ending.cause, ending.q850, entry.rang) and not entry.answered_at
-            events += self.attendance.count(entry.rung, -1, 0, now, entry.id, "away" if away else idle(ending.cause))
-        if entry.held is not None:
-            events += self.attendance.count(entry.held, 0, -1, now, entry.id)
+        if entry.seen.rung is not None:
+            away = absence.is_absent(ending.cause, ending.q850, entry.seen.rang) and not entry.answered_at
+            rest = "away" if away else idle(ending.cause)
+            events += self.attendance.count(entry.seen.rung, -1, 0, now, entry.id, rest)
+        if entry.seen.held is not None:
+            events += self.attendance.count(entry.seen.held, 0, -1, now, entry.id)
         return events
 
     def _publish(self, events: tuple[Event, ...]) -> None:

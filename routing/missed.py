@@ -73,7 +73,7 @@ def verdict(call: Call, ending: Ending, facts: Facts, now: float) -> Verdict:
     """Say what a call that ends now was."""
     if call.answered_at is None and call.direction == "inbound" and ending.by != "lost" and ending.cause != 200:
         return _unanswered(call, ending, facts)
-    if call.queued and call.picked_at is None:
+    if call.seen.queued and call.seen.picked_at is None:
         return _queued(call, call.answered_at or now, ending, facts, now)
     talked = call.talked(facts.min_talk, ending, now)
     return UNCERTAIN if talked is None else TALKED if talked else NEITHER
@@ -84,7 +84,7 @@ def _unanswered(call: Call, ending: Ending, facts: Facts) -> Verdict:
         return Verdict("neither", evidence=("talks_in_another_call",))
     if ending.by == "operator":
         return ENDED_BY_OPERATOR
-    rang = "rang" if call.rang else "did_not_ring"
+    rang = "rang" if call.seen.rang else "did_not_ring"
     if ending.by == "caller":
         if ending.elsewhere:
             return Verdict("neither", evidence=("completed_elsewhere",))
@@ -92,7 +92,7 @@ def _unanswered(call: Call, ending: Ending, facts: Facts) -> Verdict:
     status = f"status_{ending.cause}"
     if ending.cause in NO_REFUSAL or 300 <= ending.cause < 400:
         return Verdict("neither", evidence=(status,))
-    if ending.by == "proxy" and ending.cause in NO_ANSWER and not call.rang:
+    if ending.by == "proxy" and ending.cause in NO_ANSWER and not call.seen.rang:
         return Verdict("missed", "down", ("no_response",), "certain")
     return Verdict("missed", "refused", ("rang_out" if ending.by == "proxy" else status, rang), "certain")
 

@@ -13,9 +13,9 @@ def concerned(call: Call, ending: Ending) -> tuple[str, ...]:
     """Return the agents whose records the end of a call may change: most calls concern none."""
     if call.customer is None or ending.cause in NOT_TRIED:
         return ()
-    if call.agent is None or call.agent in call.live:
-        return call.live
-    return (*call.live, call.agent)
+    if call.agent is None or call.agent in call.sent.live:
+        return call.sent.live
+    return (*call.sent.live, call.agent)
 
 
 def changes(call: Call, customer: str, agents: Sequence[str], ending: Ending, records: Sequence[Record],
@@ -35,6 +35,6 @@ def changes(call: Call, customer: str, agents: Sequence[str], ending: Ending, re
         else:
             answered = agent == call.agent
             change = customer_called(before, customer, agent, setting, Called(
-                agent in call.live, agent == call.tried, answered, answered and talked is True), now)
+                agent in call.sent.live, agent == call.tried, answered, answered and talked is True), now)
         found.append((change, before))
     return found

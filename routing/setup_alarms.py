@@ -35,7 +35,7 @@ class SetupAlarms:
             return
         if ending.cause in LOGIN_REFUSED:
             self._alarms.report(LOGIN_ALARM.format(leg.trunk), LOGIN_TEXT.format(leg.trunk, ending.cause), now)
-        elif leg.rang or leg.answered_at is not None:
+        elif leg.seen.rang or leg.answered_at is not None:
             self._alarms.report(LOGIN_ALARM.format(leg.trunk), None, now)
 
     def heed_extension(self, extension: str, pbx: str, status: int, q850: int | None, now: float) -> None:
@@ -51,7 +51,7 @@ class SetupAlarms:
     def heed_answer(self, entry: Call, now: float) -> None:
         """Raise the alarm where a PBX that is said to answer when the agent does answers before anybody can have."""
         if entry.direction == "outbound" or entry.answered_at is None or entry.restored_at is not None or \
-                entry.attempt is not None or entry.number_facts.kind != "shared":
+                entry.attempt is not None or entry.sent.number_facts.kind != "shared":
             return
         if self._rules.pbx(entry.pbx).answers != "on_agent":
             return

@@ -45,7 +45,7 @@ class WaitingKeys:
         """Return what the caller of a call in progress may press while they wait; None: nothing, or no more."""
         if not (self._desk.listens and self._rules.policy.campaign):  # most houses
             return None
-        if entry.customer is None or entry.group is None or entry.number_facts.kind != "shared" or entry.asked:
+        if entry.customer is None or entry.group is None or entry.sent.number_facts.kind != "shared" or entry.asked:
             return None
         if self._may_be_talking(entry):
             return None
@@ -62,5 +62,5 @@ class WaitingKeys:
         return entry.asked
 
     def _may_be_talking(self, entry: Call) -> bool:
-        return entry.agent is not None or entry.picked_at is not None or self._evidence.sign(entry) is not None or \
-            (entry.answered_at is not None and not entry.queued)
+        return entry.agent is not None or entry.seen.picked_at is not None or \
+            self._evidence.sign(entry) is not None or (entry.answered_at is not None and not entry.seen.queued)

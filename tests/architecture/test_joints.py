@@ -15,7 +15,7 @@ MOST_MEMBERS: Final = 30
 """Public members of a class: methods, fields, attributes, those of its bases too."""
 
 LARGER: Final = {
-    "BaseLeg", "Call", "Callee", "Caller", "Daemon",
+    "BaseLeg", "Callee", "Caller", "Daemon",
     "SqliteStore", "Store",
 }
 """Classes that have more; the list gets shorter, never longer."""

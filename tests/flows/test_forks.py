@@ -263,7 +263,7 @@ def test_a_connected_line_counts_in_its_dialog(queue: House, speaks: str, signs:
     queue.call.step("pbx > UPDATE : UPDATE > trunk", AN_AGENT % b"201")
     queue.call.play("trunk > 200 UPDATE : 200 UPDATE > pbx")
     (entry,) = queue.ledger.calls()
-    assert len(entry.signs or ()) == signs
+    assert len(entry.seen.signs or ()) == signs
     queue.call.play(bye("pbx-a"))
 
 

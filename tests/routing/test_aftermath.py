@@ -360,7 +360,7 @@ def test_who_is_not_joined_and_has_no_record(world: World, ears: Ears) -> None:
     call = world.calls_in()
     world.ledger.decide(call, world.now)
     world.ledger.target_failed(call.id, 0, 480, world.now)
-    assert world.ledger.calls()[0].tried_status is None
+    assert world.ledger.calls()[0].sent.tried_status is None
     world.ledger.answered(call.id, 1, (pai("202"),), None, world.now)
     assert world.ledger.taken_by(call.id) == "202"
 

@@ -86,7 +86,7 @@ def test_an_agent_who_refuses_our_leg_is_not_called_free(world: World) -> None:
 
 def test_a_leg_without_a_number_of_ours(world: World) -> None:
     world.ledger.place(own(world, "outbound")._replace(number=None, group="gone"), world.now)
-    assert (world.ledger.calls()[0].number, world.ledger.calls()[0].number_facts.kind) == (None, "shared")
+    assert (world.ledger.calls()[0].number, world.ledger.calls()[0].sent.number_facts.kind) == (None, "shared")
 
 
 def test_the_same_leg_is_placed_once(world: World) -> None:
@@ -346,7 +346,7 @@ def test_connected_lines_that_say_nothing(queue: World) -> None:
     queue.ledger.connected_line("?", (pai("201"),), queue.now)
     queue.ledger.connected_line(outbound.id, (pai("201"),), queue.now)
     queue.ledger.connected_line(call.id, (pai("600"), pai("+36301111111")), queue.now)
-    assert [entry.signs for entry in queue.ledger.calls()] == [None, None]
+    assert [entry.seen.signs for entry in queue.ledger.calls()] == [None, None]
 
 
 def test_phones_that_are_remembered_are_bounded(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,7 +356,7 @@ def test_phones_that_are_remembered_are_bounded(worlds: Worlds, monkeypatch: pyt
     for agent in ("201", "202", "203", "201"):
         world.now += 1
         world.ledger.connected_line(call.id, (pai(agent),), world.now)
-    assert world.ledger.calls()[0].signs == {"202": world.now - 2, "201": world.now}
+    assert world.ledger.calls()[0].seen.signs == {"202": world.now - 2, "201": world.now}
     world.ledger.ended(call.id, Ending(200, "caller"), world.now)
     assert world.ledger._evidence._shown == {}
 

@@ -7,7 +7,7 @@ import pytest
 
 from config.policy import parse_policy
 from routing import direct_records
-from routing.calls import LONGEST_CALL, RESTORED_UNANSWERED
+from routing.calls import LONGEST_CALL, RESTORED_UNANSWERED, row_of
 from routing.dialogs import RESTORED_ANSWERED
 from routing.facts import Ending, Identity, NewCall, Target
 from routing.identity import PbxFacts
@@ -100,7 +100,7 @@ def test_number_names_pbx_and_trunk(worlds: Worlds) -> None:
     shown = world.new_call("outbound", CUSTOMER, Identity("x-agent", "201", "", ""), Identity("from", SHARED, "p", ""))
     decision = world.ledger.decide(shown, world.now)
     assert (decision.peer, decision.agent) == ("second", "201")
-    row = world.ledger.calls()[-1].row()
+    row = row_of(world.ledger.calls()[-1])
     assert (row.number, row.trunk, row.group, row.evidence) == (SHARED, "second", "sales", "x-agent")
 
 
@@ -310,7 +310,7 @@ def test_another_target_that_fails_is_not_the_one_tried(world: World) -> None:
     call = world.calls_in()
     world.ledger.decide(call, world.now)
     world.ledger.target_failed(call.id, 1, 503, world.now)
-    assert world.ledger.calls()[0].tried_status is None
+    assert world.ledger.calls()[0].sent.tried_status is None
 
 
 def test_caller_gives_up_while_it_rings(world: World) -> None:

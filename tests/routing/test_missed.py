@@ -19,14 +19,14 @@ def a_call(direction: str = "inbound") -> Call:
 
 def unanswered(cause: int, by: EndedBy, rang: bool = True, facts: Facts = FACTS) -> Verdict:
     call = a_call()
-    call.rang = rang
+    call.seen.rang = rang
     return verdict(call, Ending(cause, by), facts, 130.0)
 
 
 def queued(seconds: float, by: EndedBy, facts: Facts, picked: float | None = None) -> Verdict:
     call = a_call()
-    call.answered_at, call.queued = 100.0, True
-    call.picked_at = picked
+    call.answered_at, call.seen.queued = 100.0, True
+    call.seen.picked_at = picked
     return verdict(call, Ending(200, by), facts, 100.0 + seconds)
 
 
@@ -124,7 +124,7 @@ def test_who_was_taken_out_of_the_queue_is_not_missed(by: EndedBy, talk: float, 
 
 def test_a_queue_that_answered_before_a_restart_is_not_judged() -> None:
     call = a_call()
-    call.answered_at, call.queued, call.restored_at = 100.0, True, 110.0
+    call.answered_at, call.seen.queued, call.restored_at = 100.0, True, 110.0
     assert verdict(call, Ending(200, "caller"), WATCHED, 160.0).kind == "uncertain"
 
 
@@ -132,5 +132,5 @@ def test_nobody_has_joined_a_leg_of_ours() -> None:
     call = a_call("outbound")
     call.own, call.answered_at = True, 100.0
     assert verdict(call, Ending(200, "callee"), FACTS, 160.0).kind == "neither"
-    call.picked_at = 150.0
+    call.seen.picked_at = 150.0
     assert verdict(call, Ending(200, "callee"), FACTS, 160.0).kind == "talked"

@@ -7,7 +7,7 @@ from proxy.status.source import Snapshot
 from proxy.verbs.handlers.reading import e164, look_up, read
 from proxy.verbs.shapes import calls, direct, status
 from proxy.verbs.shapes.verb import Bound
-from routing.calls import OWN
+from routing.calls import OWN, row_of
 from routing.ledger import Ledger
 from routing.numbers import Numbers
 from routing.rows import CallRow, Record
@@ -72,7 +72,7 @@ class LookAnswers:
     async def call_list(self, args: calls.ListCalls) -> list[calls.Call]:
         """Calls, newest first."""
         found = self._ledger.calls()
-        active = {call.id: call.row() for call in found[max(0, len(found) - args.limit):]}
+        active = {call.id: row_of(call) for call in found[max(0, len(found) - args.limit):]}
         rows = list(reversed(active.values()))
         if not args.active:
             ids = {call.id for call in found}
