@@ -10,11 +10,13 @@ Rules
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from proxy.media.contract import Clip
 from proxy.sip.dialog import Dialog
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
+from proxy.sip.identities import hides_identity
 from proxy.sip.message import Request, Response
 from proxy.sip.reply import build_response
 from proxy.sip.sdp_audio import session_of
@@ -23,12 +25,22 @@ from proxy.sip.session_timer import Agreed, answer
 from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
 from proxy.ua.contract import Incoming, LegOwner
-from proxy.ua.leg import NO_MEDIA, BaseLeg, LegKey, describe_dialog
-from proxy.ua.leg_events import Ended, LegAnswered, LegEnd
+from proxy.ua.leg import MEDIA_FAILED, NO_MEDIA, LegDialog, LegKey, WrittenFirst, connected_to, describe_dialog
+from proxy.ua.leg_events import Ended, LegAccepted, LegAnswered, LegConnected, LegEnd, LegEnded, LegEvent
+from proxy.ua.leg_media import LegMedia
 from proxy.ua.offer import Agreement
 from proxy.ua.reliable import ReliableResponses
 from proxy.ua.repeater import Repeater, nothing
 from proxy.ua.session import NO_COMMON_CODEC, Session
+from proxy.ua.session_events import (
+    SessionAck,
+    SessionAgreed,
+    SessionChanged,
+    SessionEnded,
+    SessionEvent,
+    SessionPrack,
+    SessionPressed,
+)
 from proxy.ua.strays import Strays
 from proxy.ua.wiring import (
     ALLOW,
@@ -46,12 +58,19 @@ REMINDED_EVERY = 60.0
 """Seconds after which a 1xx is sent again, or proxies on the way give the call up (RFC 3261 section 13.3.1.1)."""
 
 
-class Callee(BaseLeg):
-    """One call that we answer."""
+class Callee:
+    """One call that we answer: `leg.KnownLeg`, `session.SessionOwner`."""
 
     def __init__(self, wiring: Wiring, strays: Strays, incoming: Incoming, owner: LegOwner) -> None:
-        super().__init__(wiring, incoming.call, owner)
-        self.tag = wiring.tag()
+        self.call = incoming.call
+        self.over_at: float | None = None
+        self.answered = False
+        self.identities: tuple[tuple[str, str], ...] = ()
+        self._wiring, self._owner = wiring, owner
+        self._tag = wiring.tag()
+        self._media = LegMedia(wiring, incoming.call, self._tell)
+        self._dialog = LegDialog()
+        self._written = WrittenFirst(wiring.stack.timers)
         self._strays = strays
         self._incoming = incoming
         self._invite = incoming.request
@@ -73,8 +92,18 @@ class Callee(BaseLeg):
 
     @property
     def key(self) -> LegKey:
-        """See BaseLeg."""
-        return self._invite.call_id, self.tag
+        """See KnownLeg."""
+        return self._invite.call_id, self._tag
+
+    @property
+    def over(self) -> bool:
+        """See Leg."""
+        return self.over_at is not None
+
+    @property
+    def held(self) -> bool:
+        """See Leg."""
+        return self._media.held
 
     @property
     def _sent_answer(self) -> bool:
@@ -82,7 +111,30 @@ class Callee(BaseLeg):
 
     def start(self) -> None:
         """Open the media session."""
-        self.wiring.media.open(self.call, self)
+        self._media.open(self._media_ready, self._without_media, self._media_failed)
+
+    def confirm(self, now: float) -> None:
+        """See Leg."""
+        self._written.go(now)
+
+    def play(self, clips: Sequence[Clip], tag: int, repeat: bool = False) -> None:
+        """See Leg."""
+        self._media.play(clips, tag, repeat)
+
+    def refresh_target(self, display: str, user: str, now: float) -> None:
+        """See Leg."""
+        if self.answered and not self.over:
+            self._dialog.refresh_target(display, user, now)
+
+    def hand_over(self, owner: LegOwner) -> bool:
+        """See Leg."""
+        if not self.over:
+            self._owner = owner
+            self._media.next_owner()
+        return not self.over
+
+    def _tell(self, event: LegEvent, now: float) -> None:
+        self._owner.on_event(self, event, now)
 
     def _media_ready(self, now: float) -> None:
         try:
@@ -97,37 +149,45 @@ class Callee(BaseLeg):
     def _prepare(self) -> None:
         """Make what we will answer. Raises SipError with what is to be answered where that is impossible."""
         invite = self._invite
-        assert self.negotiation is not None
+        negotiation = self._media.negotiation
+        assert negotiation is not None
         unknown = [tag for tag in invite.option_tags(b"require") if tag not in KNOWN_OPTIONS]
         if unknown:
             raise SipError(420, "Bad Extension", (b"Unsupported: " + b", ".join(unknown),))
         self._agreed, self._timer_fields = answer(invite)
         body = session_of(invite)
         if body is None:
-            self._content = self.negotiation.offer()
+            self._content = negotiation.offer()
         else:
-            found = self.negotiation.answer(body)
+            found = negotiation.answer(body)
             if found is None:
                 raise SipError(488, "No common codec", (NO_COMMON_CODEC,))
             self._content, self._agreement = found
         early = as_response(self._write(180))
         listener = self._incoming.flow.listener
         far = Far(None, "", self._came_from, Uri.parse(invite.uri).user or b"boomerang", listener)
-        self.session = Session(self.wiring, self, far, Dialog.as_callee(invite, early), self.negotiation)
-        self.session.learn(invite)
+        session = self._dialog.session = Session(self._wiring, self, far, Dialog.as_callee(invite, early), negotiation)
+        session.client.learn(invite)
 
     def _write(self, status: int, fields: tuple[bytes, ...] = (), body: bytes = b"") -> bytes:
         routes = [field for name, field in zip(self._invite.names, self._invite.fields, strict=True)
                   if name == b"record-route" and 100 < status < 300]
         content = (SDP_FIELD,) if body else ()
-        return build_response(self._invite, status, None, self.tag, (*routes, *fields, *content), body)
+        return build_response(self._invite, status, None, self._tag, (*routes, *fields, *content), body)
 
     def _without_media(self, now: float) -> None:
         self._refuse(NO_MEDIA.cause, (), NO_MEDIA, now)
 
+    def _media_failed(self, now: float) -> None:
+        """Without sound a call is none."""
+        if self.answered:
+            self._hang_up_dialog(LegEnd(200, "lost", reason=MEDIA_FAILED), reason_field(503, MEDIA_FAILED))
+        else:
+            self.hang_up(now, 503, MEDIA_FAILED)
+
     def _refuse(self, status: int, fields: tuple[bytes, ...], end: LegEnd, now: float) -> None:
         self._reliable.stop()
-        self.finish(end, now)  # first: the next target may be a leg of ours by the same name
+        self._finish(end, now)  # first: the next target may be a leg of ours by the same name
         self._incoming.respond(self._write(status, fields), status, now)
 
     # -- what the owner asks for
@@ -151,7 +211,7 @@ class Callee(BaseLeg):
         """Do it now, or once the media session is there; the newest wish replaces one before it."""
         if self.over or self._sent_answer or self._end is not None:
             return
-        if self.session is None:
+        if self._dialog.session is None:
             self._wanted = what
         else:
             what(now)
@@ -166,14 +226,14 @@ class Callee(BaseLeg):
             self._agree(self._agreement, now)
 
     def _provisional(self, status: int, body: bytes, now: float) -> None:
-        assert self.session is not None
+        assert self._dialog.session is not None
         first_reliable = self._reliable.required and self._agreement is None and not self._reliable.count
         content = self._content if first_reliable else body  # RFC 3262 section 5: the first one holds our offer
-        fields = (*self.session.own_fields(), ALLOW, SUPPORTED)
+        fields = (*self._dialog.session.own_fields(), ALLOW, SUPPORTED)
         self._reliable.send(lambda more: self._write(status, (*fields, *more), content), status, bool(content), now)
         self._stop_reminder()
         again = b"" if self._reliable.required else body
-        self._reminder = self.wiring.stack.timers.at(
+        self._reminder = self._wiring.stack.timers.at(
             now + REMINDED_EVERY, lambda at: self._provisional(status, again, at))
 
     def _stop_reminder(self) -> None:
@@ -181,37 +241,58 @@ class Callee(BaseLeg):
             self._reminder.cancel()
 
     def _accept(self, now: float) -> None:
-        assert self.session is not None
+        assert self._dialog.session is not None
         if self._reliable.holds_back:
             self._wanted = self._accept
-        elif self._then is None:
-            self._once_written(self._send_answer, now)
+        elif not self._written.waits:
+            self._written.wait(self._send_answer, now)
+            self._tell(LegAccepted(), now)
 
     def _send_answer(self, now: float) -> None:
         """Send the 2xx: from here on the caller is in a call with us, and whoever comes after us must know of it."""
-        if self.session is None or self._sent_answer or self.over:
+        if self._dialog.session is None or self._sent_answer or self.over:
             return
         self._reliable.stop()
         self._stop_reminder()
-        fields = (*self.session.own_fields(), ALLOW, SUPPORTED, *self._timer_fields)
-        settled = self.session.settled and self._agreement is None
+        fields = (*self._dialog.session.own_fields(), ALLOW, SUPPORTED, *self._timer_fields)
+        settled = self._dialog.session.settled and self._agreement is None
         data = self._write(200, fields, b"" if settled else self._content)
-        self._repeater = Repeater(self.wiring.stack, lambda at: self._incoming.respond(data, 200, at),
+        self._repeater = Repeater(self._wiring.stack, lambda at: self._incoming.respond(data, 200, at),
                                   self._no_ack, now)
-        self.session.dialog.confirm()
+        self._dialog.session.dialog.confirm()
         if self._agreement is not None:
             self._agree(self._agreement, now)
         self._incoming.respond(data, 200, now)
 
     def _agree(self, agreement: Agreement, now: float) -> None:
-        assert self.session is not None
-        self.session.settled = True
-        self.session_agreed(self.session, agreement, now)
+        assert self._dialog.session is not None
+        self._dialog.session.settled = True
+        if not self.over:
+            self._media.agree(agreement, now)
 
     # -- what the caller does
 
-    def session_ack(self, session: Session, request: Request, now: float) -> None:
-        """See SessionOwner: the ACK to our 2xx."""
+    def on_session_event(self, session: Session, event: SessionEvent, now: float) -> None:
+        """See SessionOwner."""
+        match event:
+            case SessionAgreed(agreement):
+                if not self.over:
+                    self._media.agree(agreement, now)
+            case SessionPressed(key):
+                self._media.pressed(key, True, now)
+            case SessionChanged(request):
+                shown = connected_to(request, self._wiring.stack.domains)
+                if shown and not self.over:
+                    self._tell(LegConnected(shown, hides_identity(request)), now)
+            case SessionEnded(by, reason):
+                self._ended(by, reason, now)
+            case SessionPrack(request, tx):
+                self._prack(session, request, tx, now)
+            case SessionAck(request):
+                self._acknowledged(session, request, now)
+
+    def _acknowledged(self, session: Session, request: Request, now: float) -> None:
+        """Take the ACK to our 2xx."""
         if self._repeater is None or not self._repeater.live or self.over:
             return
         self._repeater.stop()
@@ -228,7 +309,7 @@ class Callee(BaseLeg):
     def _late_answer(self, request: Request, now: float) -> None:
         """Take the answer to our offer from an ACK or a PRACK."""
         body = session_of(request)
-        agreement = None if body is None or self.negotiation is None else self.negotiation.accept(body)
+        agreement = None if body is None or self._media.negotiation is None else self._media.negotiation.accept(body)
         if agreement is not None:
             self._agree(agreement, now)
 
@@ -236,8 +317,7 @@ class Callee(BaseLeg):
         end = self._end or LegEnd(200, "lost", reason="No ACK")
         self._hang_up_dialog(end, self._reason or reason_field(408, "No ACK"))
 
-    def session_prack(self, session: Session, request: Request, tx: ServerTransaction, now: float) -> None:
-        """See SessionOwner."""
+    def _prack(self, session: Session, request: Request, tx: ServerTransaction, now: float) -> None:
         held_offer = self._reliable.holds_back
         if not self._reliable.acknowledge(request, now):
             session.reply(tx, request, 481, now)
@@ -255,7 +335,7 @@ class Callee(BaseLeg):
 
     def _answer_prack(self, session: Session, request: Request, tx: ServerTransaction, now: float) -> None:
         """Answer an offer in a PRACK (RFC 3262 section 5)."""
-        found = None if self.negotiation is None else self.negotiation.answer(session_of(request) or b"")
+        found = None if self._media.negotiation is None else self._media.negotiation.answer(session_of(request) or b"")
         if found is None:
             session.reply(tx, request, 488, now, (NO_COMMON_CODEC,))
             return
@@ -268,12 +348,13 @@ class Callee(BaseLeg):
         self._refuse(504, (), LegEnd(504, "lost", reason="No PRACK"), now)
 
     def _cancelled(self, now: float) -> None:
-        self.finish(LegEnd(487, "far", reason="Caller gave up"), now)
+        self._finish(LegEnd(487, "far", reason="Caller gave up"), now)
 
-    def session_ended(self, session: Session, by: Ended, reason: str, now: float) -> None:
-        """See SessionOwner; a BYE may overtake the ACK, and may come before our answer (RFC 3261 section 15)."""
+    def _ended(self, by: Ended, reason: str, now: float) -> None:
+        """A BYE may overtake the ACK, and may come before our answer (RFC 3261 section 15)."""
         unanswered = not self._sent_answer and not self.over
-        self.finish(self._bye_cause or self._end or LegEnd(200 if self._sent_answer else 487, by, reason=reason), now)
+        end = LegEnd(200 if self._sent_answer else 487, by, reason=reason)
+        self._finish(self._dialog.leaving or self._end or end, now)
         if unanswered:
             self._incoming.final = True
             self._incoming.respond(self._write(487), 487, now)
@@ -282,7 +363,7 @@ class Callee(BaseLeg):
 
     def hang_up(self, now: float, cause: int = 0, reason: str = "") -> None:
         """See Leg."""
-        if self.over or self._end is not None or self._bye_cause is not None:
+        if self.over or self._end is not None or self._dialog.leaving is not None:
             return
         self._reason = reason_field(cause, reason)
         if not self._sent_answer:
@@ -295,29 +376,43 @@ class Callee(BaseLeg):
         else:
             self._hang_up_dialog(end, self._reason)
 
-    def _release(self) -> None:
+    def _hang_up_dialog(self, end: LegEnd, fields: tuple[bytes, ...]) -> None:
+        self._dialog.hang_up(end, fields, self._finish)
+
+    def _finish(self, end: LegEnd, now: float) -> None:
+        """End it, once: everything that is timed or held goes, and the owner is told."""
+        if self.over:
+            return
+        self.over_at = now
+        self._dialog.close()
         self._incoming.on_cancel = nothing
         self._reliable.stop()
         self._stop_reminder()
         if self._repeater is not None:
             self._repeater.stop()
+        self._media.close()
+        self._tell(LegEnded(end), now)
+
+    def let_go(self) -> None:
+        """See KnownLeg."""
+        self._dialog.session = None
 
     def request(self, request: Request, flow: Flow, now: float) -> None:
-        """See BaseLeg."""
-        session = self.session
+        """See KnownLeg."""
+        session = self._dialog.session
         if session is not None and (request.from_.tag or b"") == session.dialog.key.remote_tag:
             session.request(request, flow, now)
         else:
             self._strays.refuse(request, flow, now)
 
     def stray(self, response: Response, flow: Flow, now: float) -> None:
-        """See BaseLeg: it placed no INVITE."""
+        """See KnownLeg: it placed no INVITE."""
 
     def memory(self) -> str:
         """See Leg: before it is to be answered there is nothing to end, for the INVITE is the core's."""
         told: dict[str, object] = {"side": None, "peer": "", "hop": list(self._came_from), "user": "",
                                    "call_id": self._invite.call_id.decode("utf-8", "surrogateescape"),
-                                   "tag": self.tag.decode()}
-        if self.session is not None and (self._sent_answer or self._then is not None):
-            told["dialog"] = describe_dialog(self.session.dialog)
+                                   "tag": self._tag.decode()}
+        if self._dialog.session is not None and (self._sent_answer or self._written.waits):
+            told["dialog"] = describe_dialog(self._dialog.session.dialog)
         return json.dumps(told)

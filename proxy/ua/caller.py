@@ -12,11 +12,14 @@ Rules
 """
 
 import json
+from collections.abc import Sequence
 from functools import partial
 
+from proxy.media.contract import Clip
 from proxy.sip.dialog import key_of_response
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
+from proxy.sip.identities import hides_identity
 from proxy.sip.invite_client import InviteClient
 from proxy.sip.message import Request, Response
 from proxy.sip.session_timer import Agreed, agreed_by
@@ -24,12 +27,31 @@ from proxy.sip.text import delta_seconds
 from proxy.sip.timers import Timer
 from proxy.ua.contract import LegOrder, LegOwner
 from proxy.ua.invite import Invite
-from proxy.ua.leg import BaseLeg, LegKey, describe_dialog
-from proxy.ua.leg_events import Ended, LegAnswered, LegEnd, LegGivenUp, LegRinging, LegSent
+from proxy.ua.leg import MEDIA_FAILED, NO_MEDIA, LegDialog, LegKey, WrittenFirst, connected_to, describe_dialog
+from proxy.ua.leg_events import (
+    LegAccepted,
+    LegAnswered,
+    LegConnected,
+    LegEnd,
+    LegEnded,
+    LegEvent,
+    LegGivenUp,
+    LegRinging,
+    LegSent,
+)
+from proxy.ua.leg_media import LegMedia
 from proxy.ua.login import CHALLENGES
-from proxy.ua.offer import Agreement
 from proxy.ua.provisional import EarlyDialogs
 from proxy.ua.session import Session, q850_cause, reason_text
+from proxy.ua.session_events import (
+    SessionAck,
+    SessionAgreed,
+    SessionChanged,
+    SessionEnded,
+    SessionEvent,
+    SessionPrack,
+    SessionPressed,
+)
 from proxy.ua.strays import Strays
 from proxy.ua.wiring import Far, Wiring, reason_field
 
@@ -37,12 +59,19 @@ GAVE_UP = 487
 NOWHERE = Hop("udp", "0.0.0.0", 0)
 
 
-class Caller(BaseLeg):
-    """One call that we place."""
+class Caller:
+    """One call that we place: `leg.KnownLeg`, `invite_client.InviteOwner`, `session.SessionOwner`."""
 
     def __init__(self, wiring: Wiring, strays: Strays, order: LegOrder, owner: LegOwner) -> None:
-        super().__init__(wiring, order.call, owner)
         stack = wiring.stack
+        self.call = order.call
+        self.over_at: float | None = None
+        self.answered = False
+        self.identities: tuple[tuple[str, str], ...] = ()
+        self._wiring, self._owner = wiring, owner
+        self._media = LegMedia(wiring, order.call, self._tell)
+        self._dialog = LegDialog()
+        self._written = WrittenFirst(stack.timers)
         self._strays = strays
         self._hops = [hop for hop in stack.hops(order.side, order.peer) if stack.listener_for(hop) is not None]
         """Addresses that were not tried yet."""
@@ -58,35 +87,78 @@ class Caller(BaseLeg):
         self._reason: tuple[bytes, ...] = ()
         self._ring_timer: Timer | None = None
         self._told_ringing = self._told_early = False
-        self._held, self._ready = order.held, False
+        self._waits_for_go, self._ready = order.held, False
 
     @property
     def key(self) -> LegKey:
-        """See BaseLeg."""
+        """See KnownLeg."""
         return self._invite.call_id, self._invite.tag
+
+    @property
+    def over(self) -> bool:
+        """See Leg."""
+        return self.over_at is not None
+
+    @property
+    def held(self) -> bool:
+        """See Leg."""
+        return self._media.held
 
     def start(self) -> None:
         """Open the media session; the INVITE follows."""
-        self.wiring.media.open(self.call, self)
+        self._media.open(self._media_ready, self._without_media, self._media_failed)
 
     def go(self, now: float) -> None:
         """See Leg."""
-        held, self._held = self._held, False
-        if held and self._ready and not self.over:
+        waits, self._waits_for_go = self._waits_for_go, False
+        if waits and self._ready and not self.over:
             self._begin(now)
+
+    def confirm(self, now: float) -> None:
+        """See Leg."""
+        self._written.go(now)
+
+    def play(self, clips: Sequence[Clip], tag: int, repeat: bool = False) -> None:
+        """See Leg."""
+        self._media.play(clips, tag, repeat)
+
+    def refresh_target(self, display: str, user: str, now: float) -> None:
+        """See Leg."""
+        if self.answered and not self.over:
+            self._dialog.refresh_target(display, user, now)
+
+    def hand_over(self, owner: LegOwner) -> bool:
+        """See Leg."""
+        if not self.over:
+            self._owner = owner
+            self._media.next_owner()
+        return not self.over
+
+    def _tell(self, event: LegEvent, now: float) -> None:
+        self._owner.on_event(self, event, now)
 
     # -- the INVITE
 
     def _media_ready(self, now: float) -> None:
-        self._early.negotiation = self.negotiation
+        self._early.negotiation = self._media.negotiation
         if self._end is not None:
-            self.finish(self._end, now)
+            self._finish(self._end, now)
         elif not self._hops:
-            self.finish(LegEnd(503, "lost", reason="No address"), now)
-        elif self._held:
+            self._finish(LegEnd(503, "lost", reason="No address"), now)
+        elif self._waits_for_go:
             self._ready = True
         else:
             self._begin(now)
+
+    def _without_media(self, now: float) -> None:
+        self._finish(NO_MEDIA, now)
+
+    def _media_failed(self, now: float) -> None:
+        """Without sound a call is none."""
+        if self.answered:
+            self._hang_up_dialog(LegEnd(200, "lost", reason=MEDIA_FAILED), reason_field(503, MEDIA_FAILED))
+        else:
+            self.hang_up(now, 503, MEDIA_FAILED)
 
     def _begin(self, now: float) -> None:
         self._start_ring_timer(now)
@@ -94,14 +166,15 @@ class Caller(BaseLeg):
         self._send(now)
 
     def _send(self, now: float) -> None:
-        request = None if self.negotiation is None else self._invite.write(self.negotiation)
+        negotiation = self._media.negotiation
+        request = None if negotiation is None else self._invite.write(negotiation)
         if request is None:
-            self.finish(LegEnd(503, "lost", reason="No address"), now)
+            self._finish(LegEnd(503, "lost", reason="No address"), now)
             return
         self._early.clear()
         hop = self._invite.way.taken
         self._hops = [other for other in self._hops if other != hop]  # nobody is called twice at one address
-        self._tried = InviteClient(self, self.wiring.stack, request, hop)
+        self._tried = InviteClient(self, self._wiring.stack, request, hop)
         self._tried.start(now, others=bool(self._hops))
         self._tell(LegSent(), now)
 
@@ -127,41 +200,35 @@ class Caller(BaseLeg):
             self._start_ring_timer(now)
         agreement = self._early.take(tried.request, response, self._invite.far, self)
         if agreement is not None and not self._told_early:
-            self._connect_early(agreement)
+            self._media.connect(agreement.stream)
         rings = response.status == 180 or agreement is not None
         if (rings and not self._told_ringing) or (agreement is not None and not self._told_early):
             self._told_ringing = True
             self._told_early = self._told_early or agreement is not None
             self._tell(LegRinging(self._told_early), now)
 
-    def _connect_early(self, agreement: Agreement) -> None:
-        """Connect early media."""
-        if self._stream != agreement.stream:
-            self._stream = agreement.stream
-            self.wiring.media.connect(self.call, agreement.stream)
-
     def invite_accepted(self, tried: InviteClient, response: Response, now: float) -> None:
         """A 2xx, the first or another, of the INVITE that is under way or of one before it."""
         try:
             tag, far = key_of_response(response).remote_tag, self._far(tried)
         except SipError as error:  # it names no dialog to acknowledge: whoever sent it hangs up for want of an ACK
-            if tried is self._tried and self.session is None:
-                self.finish(self._end or LegEnd(500, "us", reason=error.reason), now)
+            if tried is self._tried and self._dialog.session is None:
+                self._finish(self._end or LegEnd(500, "us", reason=error.reason), now)
             return
-        if self.session is not None and self.session.dialog.key.remote_tag == tag:
-            if self._then is None:
-                self._send_ack(self.session, tried.cseq)
+        if self._dialog.session is not None and self._dialog.session.dialog.key.remote_tag == tag:
+            if not self._written.waits:
+                self._send_ack(self._dialog.session, tried.cseq)
             return
-        if self.session is not None or self.over or self._end is not None or tried is not self._tried:
+        if self._dialog.session is not None or self.over or self._end is not None or tried is not self._tried:
             self._strays.dismiss(response, far, self._invite.credentials, self._reason)
-            if tried is self._tried and self.session is None and self._end is not None:
-                self.finish(self._end, now)
+            if tried is self._tried and self._dialog.session is None and self._end is not None:
+                self._finish(self._end, now)
             return
         try:
             session = self._early.confirm(tried.request, response, far, self)
         except SipError as error:
             self._strays.dismiss(response, far, self._invite.credentials, self._reason)
-            self.finish(LegEnd(500, "us", reason=error.reason), now)
+            self._finish(LegEnd(500, "us", reason=error.reason), now)
             return
         self._answered(session, tried, response, now)
 
@@ -170,17 +237,18 @@ class Caller(BaseLeg):
         return self._invite.far if tried is None else self._invite.far._replace(hop=tried.hop)
 
     def _answered(self, session: Session, tried: InviteClient, response: Response, now: float) -> None:
-        self.session = session
+        self._dialog.session = session
         self._cancel_ring_timer()
-        self.identities = self._identities_of(response)
-        session.learn(response)
+        self.identities = connected_to(response, self._wiring.stack.domains)
+        session.client.learn(response)
         agreement = self._early.agreement_of(response)
         if agreement is None:
             self._send_ack(session, tried.cseq)
             self._hang_up_dialog(LegEnd(488, "us", reason="No common codec"), reason_field(488, "No common codec"))
             return
-        self.session_agreed(session, agreement, now)
-        self._once_written(partial(self._acknowledge, session, tried.cseq, agreed_by(response)), now)
+        self._media.agree(agreement, now)
+        self._written.wait(partial(self._acknowledge, session, tried.cseq, agreed_by(response)), now)
+        self._tell(LegAccepted(), now)
 
     def _acknowledge(self, session: Session, cseq: int, timer: Agreed | None, now: float) -> None:
         """Send the ACK: from here on the far end is in a call with us, and whoever comes after us must know of it."""
@@ -193,17 +261,17 @@ class Caller(BaseLeg):
         self._tell(LegAnswered(), now)
 
     def _send_ack(self, session: Session, cseq: int) -> None:
-        self.wiring.send_ack(session.dialog, cseq, self._invite.far, self._invite.credentials)
+        self._wiring.send_ack(session.dialog, cseq, self._invite.far, self._invite.credentials)
 
     def invite_refused(self, tried: InviteClient, response: Response, now: float) -> None:
         """A final response from 300 on to the INVITE that is under way."""
         if self._end is not None:
-            self.finish(self._end, now)
+            self._finish(self._end, now)
         elif not self._meet(tried, response, now):
             status = response.status
             retry = delta_seconds(response.value(b"retry-after"))
             reason = reason_text(response) or response.reason.decode("utf-8", "replace")
-            self.finish(LegEnd(status, "far", retry, reason, q850_cause(response)), now)
+            self._finish(LegEnd(status, "far", retry, reason, q850_cause(response)), now)
 
     def _meet(self, tried: InviteClient, response: Response, now: float) -> bool:
         """Try again, where what was refused can be put right."""
@@ -223,20 +291,20 @@ class Caller(BaseLeg):
         if self.over:
             return
         if self._end is not None and tried.cancelled:
-            self.finish(self._end, now)
+            self._finish(self._end, now)
         elif status == 503 and self._end is None and not tried.heard and self._invite.way.give_up_stream():
             self._again(now)
         elif tried.heard or not self._next_address(now):
-            self.finish(LegEnd(status, "lost", reason="No answer" if status == 408 else "Not reachable"), now)
+            self._finish(LegEnd(status, "lost", reason="No answer" if status == 408 else "Not reachable"), now)
 
     # -- giving up
 
     def hang_up(self, now: float, cause: int = 0, reason: str = "") -> None:
         """See Leg."""
         self._reason = reason_field(cause, reason)
-        if self.over or self._bye_cause is not None:
+        if self.over or self._dialog.leaving is not None:
             return
-        if self.session is not None:
+        if self._dialog.session is not None:
             self.confirm(now)
             self._hang_up_dialog(LegEnd(200, "us", reason=reason), self._reason)
             return
@@ -254,44 +322,48 @@ class Caller(BaseLeg):
         self._end = end
         self._cancel_ring_timer()
         if self._tried is None:
-            self.finish(end, now)
+            self._finish(end, now)
         else:
             self._tried.cancel(self._reason, now)
 
     def _start_ring_timer(self, now: float) -> None:
         self._cancel_ring_timer()
-        self._ring_timer = self.wiring.stack.timers.at(now + self._ring_for, self._rang_out)
+        self._ring_timer = self._wiring.stack.timers.at(now + self._ring_for, self._rang_out)
 
     def _cancel_ring_timer(self) -> None:
         if self._ring_timer is not None:
             self._ring_timer.cancel()
             self._ring_timer = None
 
-    def _release(self) -> None:
+    def _hang_up_dialog(self, end: LegEnd, fields: tuple[bytes, ...]) -> None:
+        self._dialog.hang_up(end, fields, self._finish)
+
+    def _finish(self, end: LegEnd, now: float) -> None:
+        """End it, once: everything that is timed or held goes, and the owner is told."""
+        if self.over:
+            return
+        self.over_at = now
+        self._dialog.close()
         self._cancel_ring_timer()
         self._early.close()
         if self._tried is not None:
             self._tried.leave()
+        self._media.close()
+        self._tell(LegEnded(end), now)
 
     def let_go(self) -> None:
-        """See BaseLeg."""
-        super().let_go()
+        """See KnownLeg."""
+        self._dialog.session = None
         self._early.clear()
         self._tried = None
         self._silent.clear()
 
-    def session_ended(self, session: Session, by: Ended, reason: str, now: float) -> None:
-        """See SessionOwner; a BYE in an early dialog of a fork ends nothing but that (RFC 3261 section 15)."""
-        if session is self.session:
-            self.confirm(now)
-            super().session_ended(session, by, reason, now)
-
     # -- what comes in a dialog of it
 
     def request(self, request: Request, flow: Flow, now: float) -> None:
-        """See BaseLeg."""
+        """See KnownLeg."""
         tag = request.from_.tag or b""
-        session = self.session
+        session = self._dialog.session
         if session is None or session.dialog.key.remote_tag != tag:
             session = self._early.find(tag)
         if session is not None:
@@ -299,11 +371,30 @@ class Caller(BaseLeg):
         else:
             self._strays.refuse(request, flow, now)
 
-    def session_ack(self, session: Session, request: Request, now: float) -> None:
-        """See SessionOwner: nobody waits for an ACK here."""
+    def on_session_event(self, session: Session, event: SessionEvent, now: float) -> None:
+        """See SessionOwner. A BYE in an early dialog of a fork ends nothing but that (RFC 3261 section 15)."""
+        counts = session is self._dialog.session
+        match event:
+            case SessionAgreed(agreement):
+                if not self.over and (counts or self._dialog.session is None):
+                    self._media.agree(agreement, now)
+            case SessionPressed(key):
+                self._media.pressed(key, True, now)
+            case SessionChanged(request):
+                shown = connected_to(request, self._wiring.stack.domains)
+                if shown and counts and not self.over:
+                    self._tell(LegConnected(shown, hides_identity(request)), now)
+            case SessionEnded(by, reason):
+                if counts:
+                    self.confirm(now)
+                    self._finish(self._dialog.leaving or LegEnd(200, by, reason=reason), now)
+            case SessionPrack(request, tx):
+                session.reply(tx, request, 481, now)
+            case SessionAck():
+                pass  # nobody waits for one here
 
     def stray(self, response: Response, flow: Flow, now: float) -> None:
-        """See BaseLeg."""
+        """See KnownLeg."""
         if response.cseq.method != b"INVITE":
             return
         tried = self._silent.get(response.cseq.number)
@@ -313,9 +404,9 @@ class Caller(BaseLeg):
             if tried is not None:
                 tried.works_after_all(response, self._reason, now)
         else:
-            session = self.session
+            session = self._dialog.session
             if session is not None and not self.over and session.dialog.key.remote_tag == (response.to.tag or b""):
-                if self._then is None:
+                if not self._written.waits:
                     self._send_ack(session, response.cseq.number)
             else:
                 self._strays.dismiss(response, self._far(tried), self._invite.credentials, self._reason)
@@ -334,8 +425,8 @@ class Caller(BaseLeg):
     def memory(self) -> str:
         """See Leg."""
         told = self._invite.known()
-        if self.session is not None:
-            told["dialog"] = describe_dialog(self.session.dialog)
+        if self._dialog.session is not None:
+            told["dialog"] = describe_dialog(self._dialog.session.dialog)
         else:
             told["early"] = [describe_dialog(one) for one in self._early.dialogs()]
         return json.dumps(told)

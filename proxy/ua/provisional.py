@@ -63,7 +63,7 @@ class EarlyDialogs:
                 session = self._open(tag, Dialog.as_caller(invite, response), far, leg)
             except SipError:
                 return None  # it rings all the same; the 2xx will say where to
-        session.learn(response)
+        session.client.learn(response)
         rseq = response.value(b"rseq") or b""
         reliable = b"100rel" in response.option_tags(b"require") and _RSEQ.fullmatch(rseq) is not None
         if reliable and not self._acknowledge(session, tag, int(rseq), response):
@@ -84,7 +84,7 @@ class EarlyDialogs:
             return False
         self._rseq[tag] = rseq
         rack = b"RAck: %d %d INVITE" % (rseq, response.cseq.number)
-        session.ask(b"PRACK", lambda answer, now: None, (rack,))
+        session.client.ask(b"PRACK", lambda answer, now: None, (rack,))
         return True
 
     def _read(self, tag: bytes, response: Response) -> Agreement | None:

@@ -1,4 +1,4 @@
-"""One dialog of a leg: what the far end asks in it (what we ask: session_out.py).
+"""One dialog of a leg: what the far end asks in it (what we ask: dialog_client.py).
 
 Rules
 - Every request is answered at once, so a re-INVITE is never half done: its 2xx is repeated until the ACK comes, and
@@ -9,9 +9,9 @@ Rules
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
-from proxy.sip.dialog import REFRESHES, DialogState
+from proxy.sip.dialog import REFRESHES, Dialog, DialogState
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.message import Message, Request
@@ -20,28 +20,82 @@ from proxy.sip.request_error import RequestError
 from proxy.sip.requests import contact_field
 from proxy.sip.sdp_audio import session_of
 from proxy.sip.server import ServerBystander, ServerTransaction
-from proxy.sip.session_timer import answer
+from proxy.sip.session_timer import Agreed, answer
 from proxy.ua import keys
-from proxy.ua.leg_events import Ended
-from proxy.ua.offer import Agreement
+from proxy.ua.dialog_client import DialogClient
+from proxy.ua.dialog_request import Done
+from proxy.ua.offer import Agreement, Negotiation
 from proxy.ua.repeater import Repeater
-from proxy.ua.session_out import SessionOut, SessionOwner
-from proxy.ua.wiring import ALLOW, KNOWN_OPTIONS, SDP_FIELD, SUPPORTED
-
-__all__ = ["NO_COMMON_CODEC", "Session", "SessionOwner", "q850_cause", "reason_text"]
+from proxy.ua.session_events import (
+    SessionAck,
+    SessionAgreed,
+    SessionChanged,
+    SessionEnded,
+    SessionEvent,
+    SessionPrack,
+    SessionPressed,
+)
+from proxy.ua.wiring import ALLOW, KNOWN_OPTIONS, SDP_FIELD, SUPPORTED, Far, Wiring
 
 NO_COMMON_CODEC = b'Warning: 304 boomerang "Media type not available"'
 
 
 
-class Session(SessionOut, ServerBystander):
+class SessionOwner(Protocol):
+    """The leg that a dialog belongs to."""
+
+    def on_session_event(self, session: "Session", event: SessionEvent, now: float) -> None:
+        """Something happened in the dialog."""
+
+
+class Session(ServerBystander):
     """One dialog, early or confirmed."""
 
-    def _agree(self, agreement: Agreement, now: float) -> None:
-        self._owner.session_agreed(self, agreement, now)
+    def __init__(self, wiring: Wiring, owner: SessionOwner, far: Far, dialog: Dialog, negotiation: Negotiation) -> None:
+        self.dialog = dialog
+        self.settled = False
+        """Whether offer and answer were exchanged in this dialog."""
+        self.client = DialogClient(wiring, far, dialog, negotiation, self)
+        self._wiring, self._owner, self._far, self._negotiation = wiring, owner, far, negotiation
+        self._repeater: Repeater | None = None
+        """The 2xx to a re-INVITE that waits for its ACK."""
+        self._late_offer = False
+        """That 2xx holds our offer."""
+        self._acked_cseq = 0
 
-    def _ended(self, by: Ended, reason: str, now: float) -> None:
-        self._owner.session_ended(self, by, reason, now)
+    def start_timer(self, agreed: Agreed | None, now: float) -> None:
+        """Begin the session timer with what the first 2xx has settled; None: no timer."""
+        self.client.timer.agree(agreed, now)
+
+    def bye(self, fields: tuple[bytes, ...], done: Done) -> None:
+        """Hang up."""
+        self.close()
+        self.client.bye(fields, done)
+
+    def close(self) -> None:
+        """End everything that is timed here: the dialog is over, or another one of its fork goes on."""
+        self.client.close()
+        if self._repeater is not None:
+            self._repeater.stop()
+
+    def _tell(self, event: SessionEvent, now: float) -> None:
+        self._owner.on_session_event(self, event, now)
+
+    # DialogUser
+
+    @property
+    def answering(self) -> bool:
+        """See DialogUser."""
+        return self._repeater is not None and self._repeater.live
+
+    def client_agreed(self, agreement: Agreement, now: float) -> None:
+        """See DialogUser."""
+        self._tell(SessionAgreed(agreement), now)
+
+    def client_lost(self, reason: str, now: float) -> None:
+        """See DialogUser."""
+        self.close()
+        self._tell(SessionEnded("lost", reason), now)
 
     # -- what the far end asks
 
@@ -58,7 +112,7 @@ class Session(SessionOut, ServerBystander):
         tx = self._wiring.stack.open_server(request, flow, self)
         target = self.dialog.remote_target
         try:
-            if self.over:
+            if self.client.over:
                 self.reply(tx, request, 200 if request.method == b"BYE" else 481, now)
                 return
             unknown = [tag for tag in request.option_tags(b"require") if tag not in KNOWN_OPTIONS]
@@ -89,16 +143,16 @@ class Session(SessionOut, ServerBystander):
             raise RequestError(405, "Method Not Allowed", request, (ALLOW,))
         handler(self, request, tx, now)
         if request.method in REFRESHES:
-            self._owner.session_accepted(self, request, now)
+            self._tell(SessionChanged(request), now)
 
     def _bye(self, request: Request, tx: ServerTransaction, now: float) -> None:
         self.close()
         self.reply(tx, request, 200, now)
-        self._ended("far", reason_text(request), now)
+        self._tell(SessionEnded("far", reason_text(request)), now)
 
     def _invite(self, request: Request, tx: ServerTransaction, now: float) -> None:
         self._must_not_cross(request)
-        agreed, timer_fields = answer(request, self._timer.agreed)
+        agreed, timer_fields = answer(request, self.client.timer.agreed)
         body = session_of(request)
         agreement: Agreement | None = None
         if body is None:
@@ -106,38 +160,38 @@ class Session(SessionOut, ServerBystander):
         else:
             content, agreement = self._answer(request, body)
         self._late_offer = body is None
-        self.learn(request)
+        self.client.learn(request)
         fields = (*self.own_fields(), ALLOW, SUPPORTED, *timer_fields, SDP_FIELD)
         data = self.reply(tx, request, 200, now, fields, content)
         if self._repeater is not None:
             self._repeater.stop()
         self._acked_cseq = request.cseq.number
         self._repeater = Repeater(self._wiring.stack, lambda at: tx.respond(data, 200, at),
-                                  lambda at: self.lost("No ACK", at), now)
-        self._timer.agree(agreed, now)
+                                  lambda at: self.client.lost("No ACK", at), now)
+        self.client.timer.agree(agreed, now)
         if agreement is not None:
-            self._agree(agreement, now)
+            self._tell(SessionAgreed(agreement), now)
 
     def _update(self, request: Request, tx: ServerTransaction, now: float) -> None:
-        agreed, timer_fields = answer(request, self._timer.agreed)
+        agreed, timer_fields = answer(request, self.client.timer.agreed)
         body = session_of(request)
         if body is None:
             if self.dialog.state is DialogState.CONFIRMED:
-                self._timer.agree(agreed, now)
-            self.learn(request)
+                self.client.timer.agree(agreed, now)
+            self.client.learn(request)
             self.reply(tx, request, 200, now, (*self.own_fields(), ALLOW, SUPPORTED, *timer_fields))
             return
         self._must_not_cross(request)
         content, agreement = self._answer(request, body)
-        self.learn(request)
+        self.client.learn(request)
         fields = (*self.own_fields(), ALLOW, SUPPORTED, *timer_fields, SDP_FIELD)
         self.reply(tx, request, 200, now, fields, content)
-        self._timer.agree(agreed, now)
-        self._agree(agreement, now)
+        self.client.timer.agree(agreed, now)
+        self._tell(SessionAgreed(agreement), now)
 
     def _must_not_cross(self, request: Request) -> None:
         """Refuse an offer while one of ours is open (RFC 3261 section 14.2, RFC 3311 section 5.2)."""
-        if self._offering or not self.settled or (self._late_offer and self._busy()):
+        if self.client.offering or not self.settled or (self._late_offer and self.client.busy):
             raise RequestError(491, "Request Pending", request)
 
     def _answer(self, request: Request, body: bytes) -> tuple[bytes, Agreement]:
@@ -148,7 +202,7 @@ class Session(SessionOut, ServerBystander):
 
     def _ack(self, request: Request, now: float) -> None:
         if self._repeater is None or request.cseq.number != self._acked_cseq:
-            self._owner.session_ack(self, request, now)
+            self._tell(SessionAck(request), now)
             return
         if not self._repeater.live:
             return
@@ -159,9 +213,9 @@ class Session(SessionOut, ServerBystander):
         body = session_of(request)
         agreement = None if body is None else self._negotiation.accept(body)
         if agreement is None:
-            self.lost("No answer in the ACK", now)
+            self.client.lost("No answer in the ACK", now)
         else:
-            self._agree(agreement, now)
+            self._tell(SessionAgreed(agreement), now)
 
     def _info(self, request: Request, tx: ServerTransaction, now: float) -> None:
         key = keys.key_of(request)
@@ -169,7 +223,7 @@ class Session(SessionOut, ServerBystander):
             raise RequestError(415, "Unsupported Media Type", request, (keys.ACCEPT,))
         self.reply(tx, request, 200, now)
         if key:
-            self._owner.session_key(self, key, now)
+            self._tell(SessionPressed(key), now)
 
     def _options(self, request: Request, tx: ServerTransaction, now: float) -> None:
         self.reply(tx, request, 200, now, (ALLOW, SUPPORTED, b"Accept: application/sdp"))
@@ -181,7 +235,7 @@ class Session(SessionOut, ServerBystander):
         raise RequestError(489, "Bad Event", request)
 
     def _prack(self, request: Request, tx: ServerTransaction, now: float) -> None:
-        self._owner.session_prack(self, request, tx, now)
+        self._tell(SessionPrack(request, tx), now)
 
     def own_fields(self) -> tuple[bytes, ...]:
         """Contact of a 2xx of ours."""

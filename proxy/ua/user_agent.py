@@ -13,7 +13,7 @@ from proxy.sip.message import Request, Response
 from proxy.ua.callee import Callee
 from proxy.ua.caller import Caller
 from proxy.ua.contract import Incoming, Leg, LegOrder, LegOwner, Stack
-from proxy.ua.leg import BaseLeg, LegKey
+from proxy.ua.leg import KnownLeg, LegKey
 from proxy.ua.remembered import Remembered
 from proxy.ua.strays import Strays
 from proxy.ua.wiring import BRANCH_MARK, TAG_MARK, Far, Wiring
@@ -29,7 +29,7 @@ class UserAgent:
         self.wiring = Wiring(stack, media)
         self._stack = stack
         self._strays = Strays(self.wiring)
-        self._legs: dict[LegKey, BaseLeg] = {}
+        self._legs: dict[LegKey, KnownLeg] = {}
         self._remembered: dict[LegKey, Remembered] = {}
 
     @property
@@ -65,7 +65,7 @@ class UserAgent:
     def _forget(self, one: Remembered) -> None:
         self._remembered.pop(one.key, None)
 
-    def _keep(self, key: LegKey, leg: BaseLeg, now: float) -> None:
+    def _keep(self, key: LegKey, leg: KnownLeg, now: float) -> None:
         self._legs[key] = leg
         self._stack.timers.at(now + self._lifetime(), lambda at: self._sweep(key, at))
 
