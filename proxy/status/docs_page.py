@@ -31,11 +31,27 @@ def _paths(paths: Mapping[str, Any]) -> Iterator[str]:
     for path, methods in paths.items():
         for method, operation in methods.items():
             yield f"<h2><code>{escape(method.upper())} {escape(path)}</code></h2>"
-            yield f"<p>{escape(operation.get('summary', ''))}</p><table>"
+            yield f"<p>{escape(operation.get('summary', ''))}</p>"
+            yield from _arguments(operation)
+            yield "<table>"
             for status, answer in operation.get("responses", {}).items():
                 yield f"<tr><th>{escape(status)}</th><td>{escape(answer.get('description', ''))}</td>"
                 yield f"<td>{_content(answer.get('content', {}))}</td></tr>"
             yield "</table>"
+
+
+def _arguments(operation: Mapping[str, Any]) -> Iterator[str]:
+    """Write what a path takes: in itself, in its query, in its body."""
+    rows = [(one["name"], one["in"], one["schema"]) for one in operation.get("parameters", ())]
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    rows += [(name, "body", schema) for name, schema in body.get("properties", {}).items()]
+    if not rows:
+        return
+    yield "<table>"
+    for name, place, schema in rows:
+        yield f"<tr><td><code>{escape(name)}</code></td><td>{escape(place)}</td><td>{_type(schema)}</td>"
+        yield f"<td>{escape(schema.get('description', ''))}</td></tr>"
+    yield "</table>"
 
 
 def _content(content: Mapping[str, Any]) -> str:

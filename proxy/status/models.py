@@ -96,16 +96,33 @@ class AlarmsStatus(Model):
     alarms: list[AlarmStatus]
 
 
+class DirectCount(Model):
+    """Direct callbacks in short."""
+
+    live: Count | None = Field(description="Live records; null where nobody counted")
+
+
+class CallbackCounts(Model):
+    """Callbacks in short."""
+
+    in_queue: Count = Field(description="Tasks that are open or held")
+    due: Count = Field(description="Of them, those that wait for an agent now")
+    running: Count = Field(description="Attempts under way")
+
+
 class StatusDocument(Model):
-    """The daemon at one moment."""
+    """The daemon at one moment: what the verb `status` says, and more of it."""
 
     node: str
     version: str
     state: RunState
-    started: Time
+    since: Time = Field(description="When it started")
+    started: Time = Field(description="As `since`, by its older name")
     mqtt: Literal["up", "down", "off"]
     calls: CallsStatus
-    direct_live: Count | None = Field(description="Live direct callbacks; null where nobody counted")
+    direct: DirectCount
+    direct_live: Count | None = Field(description="As `direct.live`, by its older name")
+    callbacks: CallbackCounts
     trunks: dict[str, PeerStatus]
     pbxs: dict[str, PeerStatus]
     groups: dict[str, GroupStatus]
@@ -123,15 +140,20 @@ class Health(Model):
 
 def status_document(snapshot: Snapshot, mqtt_connected: bool | None, version: str) -> StatusDocument:
     """Build the answer of `/api/v1/status`."""
-    fields = payload.state_fields
+    fields, groups = payload.state_fields, snapshot.groups.values()
     return StatusDocument(
         node=snapshot.node,
         version=version,
         state=snapshot.state,
+        since=rfc3339(snapshot.started),
         started=rfc3339(snapshot.started),
         mqtt="off" if mqtt_connected is None else "up" if mqtt_connected else "down",
         calls=CallsStatus(**fields(snapshot.calls)),
+        direct=DirectCount(live=snapshot.direct_live),
         direct_live=snapshot.direct_live,
+        callbacks=CallbackCounts(in_queue=sum(one.callbacks_in_queue for one in groups),
+                                 due=sum(one.callbacks_due for one in groups),
+                                 running=sum(one.callbacks_running for one in groups)),
         trunks={name: PeerStatus(**fields(peer)) for name, peer in snapshot.trunks.items()},
         pbxs={name: PeerStatus(**fields(peer)) for name, peer in snapshot.pbxs.items()},
         groups={name: GroupStatus(**fields(group)) for name, group in snapshot.groups.items()},

@@ -48,6 +48,7 @@ class LevelNow(TypedDict):
 EVENTS: Final = Verb("events", Follow, EventItem, "supervisor", "Follow events as they are committed", streams=True,
                      doors=SOCKET)
 LOG_LEVEL: Final = Verb("log.level", LogLevel, LevelNow, "admin",
-                        "Set the level of the log until the daemon ends, or say which it is", doors=NOT_BY_MQTT)
+                        "Set the level of the log until the daemon ends, or say which it is", changes=True,
+                        doors=NOT_BY_MQTT)
 
 VERBS: Final[tuple[Verb[Any, Any], ...]] = (EVENTS, LOG_LEVEL)

@@ -87,7 +87,8 @@ def test_a_recording_comes_whole(base: str, commands: FakeCommands) -> None:
 def test_what_cannot_be_done(base: str, commands: FakeCommands) -> None:
     assert httpx.get(f"{base}/api/v1/callbacks/other").status_code == 404
     refused = httpx.post(f"{base}/api/v1/callbacks", json={"customer": ""})
-    assert (refused.status_code, refused.json()["detail"]) == (422, "customer is missing")
+    assert (refused.status_code, refused.json()["detail"]) == (
+        422, "customer: '' cannot be read as a number; write it with + and country code")
     bodies: list[object] = [{}, {"customer": 5}, {"customer": "+361", "unknown": 1}, []]
     for body in bodies:
         assert httpx.post(f"{base}/api/v1/callbacks", json=body).status_code == 422, body
