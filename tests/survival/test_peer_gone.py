@@ -1,5 +1,6 @@
 """The wire breaks: a port that nobody listens on any more (real ICMP), connections that are closed or refused."""
 
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.call import Incoming, Outgoing, incoming
+from tests.kit.certificates import Authority
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.sip_socket import SipSocket
 from tests.kit.sip_text import Message
@@ -22,7 +24,7 @@ FAST = {"proxy.core.qualify:INTERVAL_DOWN": 0.5, "proxy.core.qualify:INTERVAL": 
 """A peer that is back is soon seen; one that is up is not asked by the clock within a test."""
 
 
-def by_tcp(port: int) -> tuple[dict[str, str], ...]:
+def by_tcp(port: int) -> tuple[dict[str, object], ...]:
     """A TCP listener beside the UDP one."""
     return ({"uri": f"tcp://{LOOPBACK}:{port}"},)
 
@@ -148,12 +150,28 @@ def test_a_listener_that_accepts_and_dies(tmp_path: Path) -> None:
             hang_up(call, there)
 
 
-@pytest.fixture
-def streams(tmp_path: Path) -> Iterator[Scene]:
-    """A PBX that speaks TCP, and has rung."""
-    pbx, port = SipSocket("tcp"), free_port()
-    peers = {"peers": [f"sip:{pbx.at};transport=tcp"]}
-    scene = Scene(tmp_path, faults=FAST, listen=by_tcp(port), pbx=peers)
+def by_tls(folder: Path, port: int) -> tuple[SipSocket, dict[str, object], tuple[dict[str, object], ...]]:
+    """A PBX that speaks TLS, how it is known, and our listener for it."""
+    authority = Authority(folder)
+    own, theirs = authority.issue("boomerang"), authority.issue("pbx", "localhost")
+    pbx = SipSocket("tls", server=theirs.server(), client=theirs.client())
+    listener = {"uri": f"tls://{LOOPBACK}:{port}", "certificate": own.certificate, "private_key": own.key,
+                "ca": own.ca}
+    return pbx, {"peers": [f"sip:localhost:{pbx.port};transport=tls"], "sources": [LOOPBACK]}, (listener,)
+
+
+@pytest.fixture(params=["tcp", "tls"])
+def streams(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+    """A PBX that speaks TCP or TLS, and has rung."""
+    port = free_port()
+    if request.param == "tls":
+        if shutil.which("openssl") is None:
+            pytest.skip("openssl is not installed")
+        pbx, peers, listen = by_tls(tmp_path / "authority", port)
+    else:
+        pbx, listen = SipSocket("tcp"), by_tcp(port)
+        peers = {"peers": [f"sip:{pbx.at};transport=tcp"]}
+    scene = Scene(tmp_path / "site", faults=FAST, listen=listen, pbx=peers)
     scene.pbx.close()
     scene.pbx = pbx
     with scene:
@@ -190,5 +208,21 @@ def test_a_connection_that_breaks_while_it_rings_and_the_pbx_lives(streams: Scen
     eventually(lambda: len([one for one in streams.pbx.heard if one.method == "OPTIONS"]) > 1, "the PBX is asked")
     there.hop = via_of(there)
     there.invite = Message(there.invite.raw, there.hop)
+    there.pick_up_with(call)
+    hang_up(call, there)
+
+
+def test_a_connection_that_breaks_before_any_response(streams: Scene) -> None:
+    """The peer may just have closed an idle one: the very same request comes once more by a new connection."""
+    call, there = streams.customer_dials(CUSTOMER)
+    streams.pbx.break_streams()
+
+    def invites() -> list[Message]:
+        return [one for one in streams.pbx.heard if one.method == "INVITE"]
+
+    eventually(lambda: len(invites()) == 2, "the request comes once more")
+    assert invites()[0].raw == invites()[1].raw
+    there.invite = invites()[1]
+    there.hop = there.invite.source
     there.pick_up_with(call)
     hang_up(call, there)
