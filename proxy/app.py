@@ -1,10 +1,9 @@
-"""Builds the daemon, starts it in order, drains it, stops it: the only file that knows everything.
+"""Runs a node: loop, signals, sockets, and the order of start and stop.
 
-Order: lock of the folder, key, store, policy, ledger, sockets, proxy, names of peers, callbacks, status, control
-socket, READY=1. Nothing is read from a socket before it can be answered. A stop waits for conversations of our own
-alone: calls that pass go on with the next process, which gets the sockets (`proxy.handover`). What is not the proxy
-path may fail at the start without stopping it; a wrong configuration, a folder
-that another process works in, or a port that is taken stops it.
+Order: lock of the folder, key, sockets, node (`node.py`), policy, calls of the process before, names of peers, reading;
+then what may fail without stopping it: services, status, control socket; READY=1. Nothing is read from a socket before
+it can be answered. A wrong configuration, a folder that another process works in, or a port that is taken stops the
+start. How a process leaves is said in `daemon/leaving.py`.
 """
 
 import asyncio
@@ -15,7 +14,6 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -24,19 +22,13 @@ from typing import Final
 import structlog
 import uvloop
 
-from config.node import NodeConfig, examine, load_node, peers_of
-from config.policy import Policy
+from config.node import NodeConfig, examine, load_node
 from config.problem import ConfigError, Problem
 from proxy import folder, handover, log, output
+from proxy.answers import answers
 from proxy.control import ControlServer
 from proxy.control_client import ControlError
-from proxy.core.broken import Breaks
-from proxy.core.engine import Parts, Proxy
-from proxy.core.peers import PeerTable
-from proxy.core.qualify import Qualifier
-from proxy.core.seals import Seals
 from proxy.daemon import building
-from proxy.daemon.callbacks import DATABASE, RECORDINGS
 from proxy.daemon.chores import Chores
 from proxy.daemon.control_keeping import ControlKeeping
 from proxy.daemon.history import SLICE_PAUSE, History
@@ -46,42 +38,23 @@ from proxy.daemon.load_watch import LoadWatch
 from proxy.daemon.locating import LoopLocator, PeerAddresses
 from proxy.daemon.log_watch import LogWatch
 from proxy.daemon.loop_timer import LoopTimer
-from proxy.daemon.peer_states import PeerStates
 from proxy.daemon.policies import Policies
-from proxy.daemon.services import Services
 from proxy.daemon.source import DaemonSource
-from proxy.daemon.tracing import MessageTracer
+from proxy.media.client import MediaClient
+from proxy.node import Surroundings, build_node
 from proxy.notify import Notifier
-from proxy.sip.hop import Flow, Hop
 from proxy.status.service import StatusService
 from proxy.status.source import RunState
 from proxy.transports.network import Network
 from proxy.transports.resolver import Resolver
-from proxy.ua.contract import PeerSide
-from proxy.verbs.barrier import Barrier
 from proxy.verbs.doors import CommandDoor, Handlers, SocketDoor
-from proxy.verbs.handlers.alarms import KEY_REPLACED, AlarmAnswers
-from proxy.verbs.handlers.callbacks import CallbackAnswers
-from proxy.verbs.handlers.calls import CallAnswers
-from proxy.verbs.handlers.campaigns import CampaignAnswers
+from proxy.verbs.handlers.alarms import KEY_REPLACED
 from proxy.verbs.handlers.events import EventAnswers
-from proxy.verbs.handlers.looking import LookAnswers, Sides
-from proxy.verbs.handlers.policy import PolicyAnswers
-from proxy.verbs.handlers.queues import QueueAnswers
-from proxy.verbs.handlers.recordings import RecordingAnswers
-from proxy.verbs.handlers.tickets import TicketAnswers
-from proxy.verbs.shapes.verb import Bound
-from routing.alarms import Alarms
-from routing.desk_listener import DeskListener
 from routing.events import Event
 from routing.hub import EventHub
-from routing.ids import Names
-from routing.ledger import Ledger
-from routing.route import Rules
 from routing.store import backup
 from routing.store.reader import Reader
 from routing.store.sqlite import SqliteStore
-from routing.teller import Teller
 
 LOCK_PATIENCE: Final = 1.0
 """Seconds that a start waits for the process before it to be gone: one that was killed takes a moment."""
@@ -107,205 +80,133 @@ def version() -> str:
 
 
 class Daemon:
-    """One running Boomerang."""
+    """One running Boomerang: a node, with what it needs of this machine."""
 
     def __init__(self, config: NodeConfig, offered: handover.Offered) -> None:
         """`offered`: sockets of the process before this one."""
-        self.config = config
-        self.offered = offered
-        self.loop = asyncio.get_running_loop()
         self.log = structlog.get_logger()
-        self.notifier = Notifier()
-        self.journal = LogJournal()
-        self.chores = Chores(self.journal)
-        self.services: Services | None = None
+        self._config, self._offered = config, offered
+        self._loop = asyncio.get_running_loop()
+        self._notifier = Notifier()
+        self._journal = LogJournal()
+        self._chores = Chores(self._journal)
+        self._hub = EventHub(self._journal, outbox=config.mqtt.broker is not None)
+        self._network = Network(building.listen_specs(config))
+        self._resolver = Resolver(
+            nameservers=config.dns.addresses, transports={listen.transport for listen in config.listen},
+            families=sorted({"AAAA" if ":" in listen.host else "A"
+                             for listen in config.listen}))
 
     # -- start
 
     async def start(self) -> None:
         """Start everything, in a folder that is ours. Raises ConfigError, OSError or ControlError where it cannot."""
-        config = self.config
+        config = self._config
         for reason in folder.close_to_others(config.node.data):
             self.log.warning("data_folder_open", reason=reason)
         key = building.signing_key(config.node.data)
-        mqtt, http = building.mqtt_settings(config), building.http_settings(config)
-        database = config.node.data / DATABASE
-        self.hub = EventHub(self.journal, outbox=mqtt is not None)
-        logged = self.hub.listen("log", self.journal, kinds_at(config.log.level))
-        self.following = EventAnswers(config.log.level, self.hub, logged, kinds_at)
-        self.store = SqliteStore(database, self._post, time.time, config.node.name, self.hub)
-        self.teller = Teller(config.node.name, os.urandom, self.hub)
-        alarms = Alarms(self.store, self.teller, self._alarm)
-        self.desk = DeskListener(alarms, lambda error: self.journal.failure("callbacks", error))
-        self.ledger = Ledger(self.store, Rules(Policy(), building.pbx_facts(config)), self.teller, alarms, self.desk)
-        self.source = DaemonSource(config.node.name, self.ledger, self.store,
-                                   Reader(database, config.node.name), self.loop.call_soon_threadsafe, time.time)
-        self.policies = Policies(config, self.store, self._set_policy)
+        self._store = SqliteStore(config.database, self._loop.call_soon_threadsafe, time.time, config.node.name,
+                                  self._hub)
+        logged = self._hub.listen("log", self._journal, kinds_at(config.log.level))
+        await self._bind()
+        self.node = node = build_node(config, self._surroundings(), self._store, key.value, self._hub)
+        reader = Reader(config.database, config.node.name)
+        self.source = DaemonSource(config.node.name, node.ledger, self._store, reader, self._loop.call_soon_threadsafe,
+                                   time.time, node.peer_states, node.figures)
+        self.policies = Policies(config, self._store, node.set_policy)
         if key.replaced is not None:
-            self.ledger.alarms.stand(KEY_REPLACED, key.replaced, time.time())
-        self._set_policy(self.policies.first())
-        restored = self.ledger.restore(time.time())
+            node.ledger.alarms.stand(KEY_REPLACED, key.replaced, time.time())
+        node.set_policy(self.policies.first())
+        restored = node.ledger.restore(time.time())
         if restored:
             self.log.info("calls_went_on_while_we_were_down", count=restored)
-        await self._start_proxy(key.value)
-        self._start_services()
-        handlers = self._handlers()
-        self.status = StatusService(self.source, self.proxy.counters, mqtt, http, version(),
-                                    CommandDoor(handlers, self.loop, "mqtt"), CommandDoor(handlers, self.loop, "api"))
-        self.status.start()
-        if mqtt is not None:
-            self.hub.listen("mqtt", self.status)
-        await self._start_control(handlers)
-        self.leaving = Leaving(self, config.node.drain, config.node.data, self.notifier, self._show_state)
+        await self._open_to_calls()
+        node.start()
+        if node.services is not None:
+            self._hub.listen("deliveries", node.services, ("ticket.opened",))
+        events = EventAnswers(config.log.level, self._hub, logged, kinds_at)
+        await self._open_to_operators(answers(node, config, self._store, self.source, events, self.policies, version()))
+        self.leaving = Leaving(node, config.node.drain, config.node.data, self._notifier, self._show_state)
         self.leaving.open()
         self.source.state = "running"
         self._start_chores()
         self._heed_signals()
-        self.notifier.ready()
-        self.notifier.status("running")
+        self._notifier.ready()
+        self._notifier.status("running")
         self.log.info("running", node=config.node.name, version=version(),
                       listen=" ".join(f"{one.transport}://{one.bound_host}:{one.bound_port}"
-                                      for one in self.network.listeners))
+                                      for one in self._network.listeners))
 
-    async def _start_proxy(self, key: bytes) -> None:
-        config = self.config
-        found = building.peers(config)
-        self.table = PeerTable([peer for peer, _ in found])
-        self.network = Network(building.listen_specs(config))
-        transports = {listen.transport for listen in config.listen}
-        families = sorted({"AAAA" if ":" in listen.host else "A" for listen in config.listen})
-        resolver = Resolver(nameservers=config.dns.addresses, transports=transports,
-                            families=families)  # type: ignore[arg-type]  # A and AAAA only
-        self.addresses = PeerAddresses(resolver, self.table, found)
-        self.tracer = MessageTracer(config.node.name, self._name_of, time.time, self._call_named)
-        self._adopt()
-        await self.network.bind()
-        for sock in self.network.sockets:
-            self.notifier.keep(handover.name_of(sock), sock)
-        names = Names(os.urandom)
-        self.proxy = Proxy(Parts(
-            network=self.network, locator=LoopLocator(resolver), router=self.ledger, peers=self.table,
-            seals=Seals(key), journal=self.journal, tracer=self.tracer, clock=time.monotonic, wall=time.time,
-            new_id=lambda: names.new(time.time()), draw=random.random,
-            timers=LoopTimer(self.loop, lambda: self.network.behind, self.journal).timers,
-            is_own=self.network.is_own, domains=building.own_domains(config, self.network.listeners),
-            private=building.private_headers(config), agent_from=building.agent_headers(config)))
-        states = PeerStates(self.source.peers, self.ledger, self._tell_services, time.time)
-        self.qualifier = Qualifier(self.proxy.transactions, states)
-        self.breaks = Breaks(self.proxy.relays, self.qualifier)
-        self.network.serve(self._receive, failed=self._connection_failed, unreachable=self._unreachable)
-        looking = self.chores.begin(self._look_up_peers())
+    async def _bind(self) -> None:
+        """Have our sockets: those of the process before this one, where the configuration still names them."""
+        self._network.adopt(self._offered.take)
+        for sock in self._offered.rest:
+            self._notifier.forget(handover.name_of(sock))
+        if self._offered.rest:
+            self._notifier.barrier()  # or its address could still be taken
+        self._offered.close()
+        await self._network.bind()
+        for sock in self._network.sockets:
+            self._notifier.keep(handover.name_of(sock), sock)
+
+    def _surroundings(self) -> Surroundings:
+        network, config = self._network, self._config
+        return Surroundings(
+            network=network, listeners=network.listeners, is_own=network.is_own, locator=LoopLocator(self._resolver),
+            timers=LoopTimer(self._loop, lambda: network.behind, self._journal).timers, clock=time.monotonic,
+            wall=time.time, draw=random.random, random_bytes=os.urandom, journal=self._journal, on_alarm=self._alarm,
+            media=lambda alarm: MediaClient(building.media_settings(config, network.listeners[0]), alarm),
+            post=self._loop.call_soon_threadsafe)
+
+    async def _open_to_calls(self) -> None:
+        """Read from the sockets, once it is known who is who."""
+        node, network = self.node, self._network
+        network.serve(node.engine.receive, failed=node.connection_failed, unreachable=node.unreachable)
+        addresses = PeerAddresses(self._resolver, node.table, node.peers)
+        looking = self._chores.begin(addresses.look())
         await asyncio.wait({looking}, timeout=NAMES_PATIENCE)
-        self.qualifier.start(self.loop.time())
-        self.network.resume()
+        self._chores.begin(addresses.run())
+        node.qualifier.start(self._loop.time())
+        network.resume()
 
-    def _adopt(self) -> None:
-        """Use the sockets that the process before this one had; those that the configuration no longer names go."""
-        self.network.adopt(self.offered.take)
-        for sock in self.offered.rest:
-            self.notifier.forget(handover.name_of(sock))
-        if self.offered.rest:
-            self.notifier.barrier()  # or its address could still be taken
-        self.offered.close()
-
-    async def _look_up_peers(self) -> None:
-        await self.addresses.refresh()
-
-    def _start_services(self) -> None:
-        """What stands beside the proxy path: without it calls pass all the same."""
-        try:
-            self.services = Services(self.config, self.proxy, self.network.listeners[0], self.ledger, self.desk,
-                                     self.teller, self.store, self._post, os.urandom)
-            self.services.start()
-            if self.services.callbacks is not None:
-                self.source.callbacks = self.services.callbacks.desk.admin.figures
-            self.hub.listen("deliveries", self.services, ("ticket.opened",))
-        except Exception as error:
-            self.journal.failure("services", error)
-            self.ledger.alarms.report("callbacks", f"callbacks cannot be started: {error}", time.time())
-
-    def _handlers(self) -> Handlers:
-        """Everything that can be asked of this process from outside."""
-        sides = Sides(tuple(self.config.trunk), self.config.node.name, tuple(self.config.pbx))
-        data, ledger, store = self.config.node.data, self.ledger, self.store
-        reader = Reader(data / DATABASE, self.config.node.name, strict=True)
-        callbacks = None if self.services is None else self.services.callbacks
-        open_tasks = tuple if callbacks is None else callbacks.desk.admin.open_tasks
-        bound: list[Bound] = [
-            *LookAnswers(ledger, store, reader, self.source, self.tracer, version(), sides, time.time).bound(),
-            *PolicyAnswers(ledger, peers_of(self.config), data, self.policies.put).bound(),
-            *self.following.bound(),
-            *RecordingAnswers(data / RECORDINGS, reader, lambda: ledger.policy.region).bound(),
-            *QueueAnswers(self.source, ledger, open_tasks, time.time).bound(),
-            *AlarmAnswers(self.source.alarms, ledger, time.time).bound(),
-        ]
-        if self.services is not None:
-            bound += CallAnswers(ledger.calls, self.services.end_call).bound()
-        if callbacks is not None:
-            bound += CallbackAnswers(callbacks, ledger, store, reader, time.time).bound()
-            bound += CampaignAnswers(callbacks.desk.admin, ledger, time.time, self.policies.put).bound()
-            bound += TicketAnswers(callbacks, store, reader, ledger, time.time).bound()
-        return Handlers(Barrier(store, self.source.renew), bound)
-
-    async def _start_control(self, handlers: Handlers) -> None:
-        server = ControlServer(self.config.socket, SocketDoor(handlers), lambda: self.ledger.policy.timezone)
-        self.control = ControlKeeping(server, str(self.config.socket), self._raise)
+    async def _open_to_operators(self, handlers: Handlers) -> None:
+        """Have MQTT, HTTP and the control socket."""
+        config, ledger = self._config, self.node.ledger
+        mqtt, http = building.mqtt_settings(config), building.http_settings(config)
+        self.status = StatusService(
+            self.source, self.node.engine.counters, mqtt, http, version(),
+            CommandDoor(handlers, self._loop, "mqtt"), CommandDoor(handlers, self._loop, "api"))
+        self.status.start()
+        if mqtt is not None:
+            self._hub.listen("mqtt", self.status)
+        server = ControlServer(config.socket, SocketDoor(handlers), lambda: ledger.policy.timezone)
+        self.control = ControlKeeping(server, str(config.socket), self._raise)
         await self.control.look()
 
     def _start_chores(self) -> None:
-        chores = self.chores
-        round_of = [self.store.release, self._snapshot]
-        if self.services is not None:
-            round_of.append(self.services.turn)
-        self.log_watch = LogWatch(self.proxy.counters, self._raise, self.loop.time)
-        load = LoadWatch(self.proxy.admission, self.proxy.counters, self._raise, self.loop.time)
-        chores.each_round(load.look, round_of)
-        chores.every(SWEEP_PAUSE, self._sweep)
-        for work in (self.notifier.watch(), self._count_direct(), self._count_day(), self.addresses.run(),
-                     self.control.run()):
+        node, chores, loop = self.node, self._chores, self._loop
+        counters = node.engine.counters
+        log_watch = LogWatch(counters, self._raise, loop.time)
+        load = LoadWatch(node.engine.admission, counters, self._raise, loop.time)
+        chores.each_round(load.look, (self._store.release, log_watch.look, self._snapshot, node.turn))
+        chores.every(SWEEP_PAUSE, node.sweep)
+        for work in (self._notifier.watch(), self._count_direct(), self._count_day(), self.control.run()):
             chores.begin(work)
-        if self.config.node.history_keep:
-            history = History(self.store, self.config.node.history_keep, time.time, time.monotonic)
+        if self._config.node.history_keep:
+            history = History(self._store, self._config.node.history_keep, time.time, time.monotonic)
             chores.every(SLICE_PAUSE, history.turn)
 
     def _heed_signals(self) -> None:
         for number, what in ((signal.SIGTERM, self.leaving.terminate), (signal.SIGINT, self.leaving.terminate),
                              (signal.SIGUSR2, self.leaving.make_room), (signal.SIGHUP, self.reload)):
-            self.loop.add_signal_handler(number, what)
-
-    def _raise(self, name: str, text: str | None) -> None:
-        """Raise an alarm, or with None take it down."""
-        self.ledger.alarms.report(name, text, time.time())
-
-    # -- the proxy's one timer
-
-    def _post(self, what: Callable[[], None]) -> None:
-        """Run something in the proxy's thread. Any thread."""
-        self.loop.call_soon_threadsafe(what)
-
-    def _receive(self, data: bytes, flow: Flow, waited: float) -> None:
-        self.proxy.receive(data, flow, waited)
-
-    def _connection_failed(self, number: int, hop: Hop, reason: str) -> None:
-        self.breaks.connection_failed(number, hop, self.loop.time())
-
-    def _unreachable(self, hop: Hop) -> None:
-        self.breaks.unreachable(hop, self.loop.time())
+            self._loop.add_signal_handler(number, what)
 
     # -- chores
 
     def _snapshot(self) -> None:
-        counters = self.proxy.counters
-        self.log_watch.look()
-        counters.transactions = len(self.proxy.transactions.clients) + len(self.proxy.relays.by_key)
-        now = self.loop.time()
-        counters.breakers = {f"{hop.transport}:{hop.host}:{hop.port}": self.proxy.health.is_open(hop, now)
-                             for peer in self.table for hop in peer.hops}
+        self.node.count(self._loop.time())
         self.source.refresh()
         self.status.changed()
-
-    def _sweep(self) -> None:
-        self.ledger.sweep(time.time())
 
     async def _count_day(self) -> None:
         while True:
@@ -316,88 +217,50 @@ class Daemon:
             await self.source.count_direct()
             await asyncio.sleep(COUNT_PAUSE)
 
-    # -- what others ask
+    # -- what others say
 
-    def _tell_services(self, side: PeerSide, name: str, up: bool) -> None:
-        if self.services is not None:
-            self.services.peer_state(side, name, up)
-
-    def _name_of(self, transport: str, host: str, port: int) -> str:
-        flow = Flow(next(iter(self.network.listeners))._replace(transport=transport), host, port)  # type: ignore[arg-type]
-        found = self.table.candidates(flow)
-        return found[0].name if len(found) == 1 else f"{host}:{port}"
-
-    def _call_named(self, sip_call_id: bytes) -> str:
-        text = sip_call_id.decode("utf-8", "replace")
-        return next((call.id for call in self.ledger.calls() if call.sip_call_id == text), "")
-
-    # -- policy
+    def _raise(self, name: str, text: str | None) -> None:
+        """Raise an alarm, or with None take it down."""
+        self.node.ledger.alarms.report(name, text, time.time())
 
     def _alarm(self, event: Event) -> None:
-        self.journal.alarm(event)
+        self._journal.alarm(event)
         self.source.alarm_event(event)
         if event.kind == "alarm.cleared" and event.data["alarm"] == "database":
-            self.loop.call_soon(self.policies.read_late)
-
-    def _set_policy(self, policy: Policy) -> None:
-        self.ledger.set_policy(policy)
-        if self.services is not None:
-            self.services.set_policy(policy)
+            self._loop.call_soon(self.policies.read_late)
 
     def reload(self) -> None:
         """SIGHUP: a seed file that was edited is applied, else the policy in the database is read again."""
-        self.notifier.reloading()
+        self._notifier.reloading()
         self.policies.reload()
-        self.notifier.ready()
-
-    # -- end
+        self._notifier.ready()
 
     def _show_state(self, state: RunState) -> None:
         self.source.state = state
         self.source.refresh()
         self.status.changed()
 
-    def drain(self) -> None:
-        """Begin nothing new of our own; what is under way goes on to its end. Calls pass, new ones too."""
-        self.proxy.ourselves.draining = True
-        if self.services is not None:
-            self.services.drain()
-
-    def resume(self) -> None:
-        """Go on after a drain that came to nothing."""
-        self.proxy.ourselves.draining = False
-        if self.services is not None:
-            self.services.resume()
-
-    def conversations(self) -> int:
-        """How many conversations of our own are under way: they end with us, calls that only pass do not."""
-        return 0 if self.services is None else self.services.under_way()
-
-    def unanswered(self) -> int:
-        """How many requests that passed wait for an answer."""
-        return self.proxy.pending.count
+    # -- end
 
     async def stop(self) -> None:
         """Stop everything, in the opposite order. What can wait for long comes first where calls have a successor."""
-        await self.chores.stop()
+        await self._chores.stop()
         await self.leaving.settle()
         handing_over = self.leaving.hands_over
         if handing_over:
             await asyncio.to_thread(self.status.stop)  # what it has not told the next process will
         with contextlib.suppress(Exception):
             await self.control.close()
-        if self.services is not None:
-            with contextlib.suppress(Exception):
-                await self.services.stop(leave=not handing_over)
-        self.network.pause()
-        self.store.close()
+        await self.node.stop(leave=not handing_over)
+        self._network.pause()
+        self._store.close()
         await asyncio.sleep(0)  # answers that waited for the disk leave now
-        self.leaving.give(list(self.network.sockets))
-        await self.network.close()
+        self.leaving.give(list(self._network.sockets))
+        await self._network.close()
         if not handing_over:
             self.status.committed()
             await asyncio.to_thread(self.status.stop)
-        self.notifier.close()
+        self._notifier.close()
         self.log.info("stopped", sockets="handed over" if handing_over else "closed")
 
 
@@ -432,7 +295,7 @@ def _without_seed(path: str | Path) -> NodeConfig | None:
         config = load_node(path, seeded=False)
     except ConfigError:
         return None
-    return config if (config.node.data / DATABASE).exists() else None
+    return config if (config.database).exists() else None
 
 
 def run(path: str | Path, take_over: bool = False) -> int:
@@ -460,7 +323,7 @@ def run(path: str | Path, take_over: bool = False) -> int:
     for doubt in doubts:  # what is doubtful about a policy is told of the one in force
         structlog.get_logger().warning("config_doubtful", key=doubt.key, line=doubt.line, text=doubt.text)
     os.umask(folder.UMASK)
-    later = backup.later(config.node.data / DATABASE)
+    later = backup.later(config.database)
     if later is not None:  # before anybody gives way to us
         sys.stderr.write(f"boomerang: cannot start: {later}\n")
         return 1

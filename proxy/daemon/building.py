@@ -7,8 +7,10 @@ from typing import Final, NamedTuple
 
 from config.address import SipPeer, is_address
 from config.node import NodeConfig
+from config.places import PROMPTS, RECORDINGS
 from proxy.core.headers import private_names
 from proxy.core.peers import Address, Peer, SourceRule
+from proxy.media.settings import MediaSettings
 from proxy.sip.hop import Hop, Listener
 from proxy.status.source import HttpSettings, MqttSettings
 from proxy.transports.network import ListenSpec
@@ -137,3 +139,13 @@ def http_settings(config: NodeConfig) -> HttpSettings | None:
     address = config.http.address
     token = config.http.token
     return None if address is None else HttpSettings(*address, None if token is None else token.get_secret_value())
+
+
+def media_settings(config: NodeConfig, listener: Listener) -> MediaSettings:
+    """Return where media goes: as configured, else where the first listener is."""
+    media = config.media
+    first, last = media.port_range
+    return MediaSettings(
+        listen=media.bind or listener.bound_host, advertise=media.advertised or listener.host.strip("[]"),
+        first_port=first, last_port=last, recordings=str(config.node.data / RECORDINGS),
+        prompts=str(config.node.data / PROMPTS), keep=media.recordings_keep)

@@ -2,16 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from config.node import NodeConfig
-from config.places import DATABASE_NAME
 from config.policy import Policy
 from proxy.callbacks.runner import Runner
 from proxy.callbacks.waiting import WaitingRoom
 from proxy.core.local import LocalInvite
 from proxy.core.ports import Journal
-from proxy.media.client import MediaClient
+from proxy.media.contract import Media
 from proxy.ua.contract import Stack
 from proxy.ua.user_agent import UserAgent
 from routing.callbacks.desk import Desk
@@ -25,10 +24,6 @@ from routing.ledger import Ledger
 from routing.storage import Store
 from routing.teller import Teller
 
-DATABASE: Final = DATABASE_NAME
-"""Name of the database in the data folder."""
-RECORDINGS: Final = "recordings"
-PROMPTS: Final = "prompts"
 POKE_PAUSE: Final = 0.05
 """Seconds from a change on the floor to the desk's look at it: under load many share one."""
 LONGEST_PAUSE: Final = 1.0
@@ -40,11 +35,25 @@ def in_use(policy: Policy) -> bool:
     return bool(policy.campaign) or any(policy.missed_for(group).enabled for group in policy.group)
 
 
+class CallbackMedia(Media, Protocol):
+    """Media, with the process that makes it."""
+
+    @property
+    def up(self) -> bool:
+        """Whether it can be used."""
+
+    def want(self) -> None:
+        """Have it from now on: a node that has nothing to call back does without."""
+
+    async def stop(self) -> None:
+        """End it, if it was ever wanted."""
+
+
 class Callbacks:
     """The desk and who does what it orders. In the daemon's thread."""
 
     def __init__(self, config: NodeConfig, ledger: Ledger, desk_listener: DeskListener, teller: Teller, store: Store,
-                 stack: Stack, media: MediaClient, user_agent: UserAgent, journal: Journal, new_id: Callable[[], str],
+                 stack: Stack, media: CallbackMedia, user_agent: UserAgent, journal: Journal, new_id: Callable[[], str],
                  random_bytes: RandomBytes, channels: Sequence[Channel]) -> None:
         """`desk_listener`: where the ledger has the desk listen. `new_id`: a fresh UUID version 7 each time.
         `channels`: those that tickets are sent on by.
@@ -56,7 +65,6 @@ class Callbacks:
         self._runner = Runner(user_agent, media, rooms.attempts, ledger, ledger, stack, new_id)
         self._waiting = WaitingRoom(self._runner.tools)
         self.desk = Desk(rooms, self._runner, self._peers_of, lambda: media.up, ledger.alarms.report)
-        self._media_start: asyncio.Task[None] | None = None
         self._poked = False
         self._turned_at = 0.0
 
@@ -75,14 +83,13 @@ class Callbacks:
 
     def want_media(self) -> None:
         """Have a media process from now on: one that has nothing to call back does without."""
-        if self._media_start is None:
-            self._media_start = asyncio.get_running_loop().create_task(self._media.start())
+        self._media.want()
 
     def poke(self) -> None:
         """Have the desk look at its tasks soon: something has changed that may matter to it."""
         if not self._poked and not self.desk.idle:
             self._poked = True
-            asyncio.get_running_loop().call_later(POKE_PAUSE, self._poke)
+            self._stack.timers.at(self._stack.clock() + POKE_PAUSE, self._poke)
 
     def take(self, name: str, offer: LocalInvite, now: float) -> bool:
         """Take a call that a decision sends to an attempt of ours (`name`), or through the waiting room."""
@@ -102,7 +109,7 @@ class Callbacks:
         """The wall clock was set forward by so many seconds (back: negative)."""
         self.desk.clock_set(seconds)
 
-    def _poke(self) -> None:
+    def _poke(self, now: float) -> None:
         self._poked = False
         self.turn(always=True)
 
@@ -143,9 +150,7 @@ class Callbacks:
 
     async def stop(self) -> None:
         """End the media process."""
-        if self._media_start is not None:
-            await self._media_start
-            await self._media.stop()
+        await self._media.stop()
 
     def _peers_of(self, number: str | None) -> tuple[str, str]:
         """PBX and trunk of a number of ours; the first ones where it says nothing."""

@@ -97,6 +97,10 @@ class PeerAddresses:
         self._last[peer.side, peer.name, uri] = found
         return found
 
+    async def look(self) -> None:
+        """Look every peer up, for as long as that takes."""
+        await self.refresh()
+
     async def run(self) -> None:
         """Refresh for ever."""
         complete = all(peer.addresses for peer, _ in self._peers)

@@ -12,7 +12,7 @@ from typing import Final
 from config.node import NodeConfig
 from config.policy import Policy
 from proxy.core.engine import Proxy
-from proxy.daemon.callbacks import DATABASE, PROMPTS, RECORDINGS, Callbacks
+from proxy.daemon.callbacks import CallbackMedia, Callbacks
 from proxy.daemon.clock_watch import ClockWatch
 from proxy.daemon.own_dialogs import OwnDialogs
 from proxy.daemon.passing_ends import PassingEnds
@@ -20,10 +20,7 @@ from proxy.daemon.registrations import TrunkRegistrations
 from proxy.daemon.stack import ProxyStack
 from proxy.daemon.watching import Watching
 from proxy.delivery.deliveries import Deliveries, channels_of
-from proxy.media.client import MediaClient
-from proxy.media.settings import MediaSettings
 from proxy.presence.presence import Presence
-from proxy.sip.hop import Listener
 from proxy.ua.contract import Account, PeerSide
 from proxy.ua.user_agent import UserAgent
 from routing.calls import Call
@@ -40,16 +37,6 @@ GOODBYE: Final = 0.5
 """Seconds that a stop gives to the BYEs of our legs, and to the registrars."""
 
 
-def media_settings(config: NodeConfig, listener: Listener) -> MediaSettings:
-    """Return where media goes: as configured, else where the first listener is."""
-    media = config.media
-    first, last = media.port_range
-    return MediaSettings(
-        listen=media.bind or listener.bound_host, advertise=media.advertised or listener.host.strip("[]"),
-        first_port=first, last_port=last, recordings=str(config.node.data / RECORDINGS),
-        prompts=str(config.node.data / PROMPTS), keep=media.recordings_keep)
-
-
 def accounts(config: NodeConfig) -> dict[tuple[PeerSide, str], Account]:
     """Return what we are at each trunk that knows us."""
     return {("trunk", name): Account(trunk.username, trunk.password.get_secret_value(), trunk.realm or None)
@@ -64,11 +51,10 @@ def from_hosts(config: NodeConfig) -> dict[tuple[PeerSide, str], bytes]:
 class Services:
     """All of it around one engine and one ledger. In the daemon's thread."""
 
-    def __init__(self, config: NodeConfig, proxy: Proxy, listener: Listener, ledger: Ledger, desk: DeskListener,
-                 teller: Teller, store: Store, post: Callable[[Callable[[], None]], object],
-                 random_bytes: RandomBytes) -> None:
-        """`listener`: the first one, where media is too unless configured otherwise. `desk`: where callbacks are to
-        listen. `post`: runs something in this
+    def __init__(self, config: NodeConfig, proxy: Proxy, ledger: Ledger, desk: DeskListener, teller: Teller,
+                 store: Store, make_media: Callable[[Callable[[str, str | None], None]], CallbackMedia],
+                 post: Callable[[Callable[[], None]], object], random_bytes: RandomBytes) -> None:
+        """`desk`: where callbacks are to listen. `make_media(alarm)`: of legs of ours. `post`: runs something in this
         thread, from any.
         """
         self._config, self._proxy, self._ledger, self._store = config, proxy, ledger, store
@@ -76,7 +62,7 @@ class Services:
         self._journal = proxy.parts.journal
         self._random_bytes = random_bytes
         self._stack = ProxyStack(proxy, accounts(config), random_bytes, from_hosts(config))
-        self._media = MediaClient(media_settings(config, listener), self._alarm)
+        self._media = make_media(self._alarm)
         self._user_agent = UserAgent(self._stack, self._media)
         self._presence = Presence(self._stack, ledger)
         self._registrations = TrunkRegistrations(config.trunk, self._stack, self._user_agent.wiring.accounts,
@@ -190,7 +176,7 @@ class Services:
         if not channels_of(config.tickets):
             return None
         try:
-            return Deliveries(config.node.data / DATABASE, config.node.name, config.tickets, store, post, self._alarm)
+            return Deliveries(config.database, config.node.name, config.tickets, store, post, self._alarm)
         except (OSError, ValueError) as error:
             self._alarm("tickets", f"tickets cannot be sent on: {error}")
             return None

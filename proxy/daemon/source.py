@@ -37,9 +37,13 @@ class DaemonSource:
     """`StatusSource` over ledger and store."""
 
     def __init__(self, node: str, ledger: Ledger, store: SqliteStore, reader: Reader,
-                 post: Callable[[Callable[[], None]], object], wall: Callable[[], float]) -> None:
+                 post: Callable[[Callable[[], None]], object], wall: Callable[[], float],
+                 peers: Mapping[tuple[str, str], PeerState], figures: Callable[[], Mapping[str, Figures]]) -> None:
+        """`peers`: by side and name, as the qualifier last found them. `figures`: how callbacks stand, by group; it
+        looks at every task, so it is not asked for each snapshot.
+        """
         self.state: RunState = "starting"
-        self.peers: dict[tuple[str, str], PeerState] = {}
+        self.peers = peers
         self.alarms: dict[str, Alarm] = {}
         self._node = node
         self._ledger = ledger
@@ -49,8 +53,7 @@ class DaemonSource:
         self._wall = wall
         self._started = wall()
         self._direct_live: int | None = None
-        self.callbacks: Callable[[], Mapping[str, Figures]] = dict
-        """How callbacks stand, by group; set by whoever has a desk. Looks at every task, so not for each snapshot."""
+        self._callbacks = figures
         self._figures: Mapping[str, Figures] = {}
         self._figured_at = self._figures_took = 0.0
         self._changed = False
@@ -142,7 +145,7 @@ class DaemonSource:
         pause = min(FIGURES_PAUSE, FIGURES_SHARE * self._figures_took) if self._changed else FIGURES_PAUSE
         if not 0 <= now - self._figured_at < pause:
             began = time.monotonic()
-            self._figures, self._figured_at, self._changed = self.callbacks(), now, False
+            self._figures, self._figured_at, self._changed = self._callbacks(), now, False
             self._figures_took = time.monotonic() - began
         for name, group in self._ledger.policy.group.items():
             states = [agents[agent].state for agent in group.agents if agent in agents]

@@ -1,13 +1,15 @@
 """Following one number or one call through the proxy while it happens, for `boomerang trace` and the demo."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
+from proxy.core.peers import PeerTable
 from proxy.sip.errors import SipError
-from proxy.sip.hop import Flow
+from proxy.sip.hop import Flow, Listener
 from proxy.sip.message import Message, Request, Response
 from proxy.sip.parser import parse
+from routing.calls import Call
 
 QUEUE_LIMIT: Final = 1_000
 """Rows that wait for a reader; what comes then is left out, and the next row says so."""
@@ -54,6 +56,25 @@ class Watcher:
             row["note"] = f"{self.missed} messages left out before this one"
             self.missed = 0
         self.rows.put_nowait(row)
+
+
+class KnownNames:
+    """What places and calls are called."""
+
+    def __init__(self, listener: Listener, table: PeerTable, calls: Callable[[], Sequence[Call]]) -> None:
+        """`listener`: any of ours. `calls`: those in progress."""
+        self._listener, self._table, self._calls = listener, table, calls
+
+    def place(self, transport: str, host: str, port: int) -> str:
+        """Return the name of the peer at an address; where it is none, or several, the address."""
+        flow = Flow(self._listener._replace(transport=transport), host, port)  # type: ignore[arg-type]
+        found = self._table.candidates(flow)
+        return found[0].name if len(found) == 1 else f"{host}:{port}"
+
+    def call(self, sip_call_id: bytes) -> str:
+        """Return our name of a call in progress; empty: there is none with this Call-ID."""
+        text = sip_call_id.decode("utf-8", "replace")
+        return next((call.id for call in self._calls() if call.sip_call_id == text), "")
 
 
 class MessageTracer:

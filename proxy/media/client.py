@@ -42,6 +42,12 @@ class MediaClient:
         self._numbers = count(1)
         self._by_name: dict[str, _Session] = {}
         self._by_number: dict[int, _Session] = {}
+        self._wanted: asyncio.Task[None] | None = None
+
+    def want(self) -> None:
+        """Have a media process from now on: started at the first time."""
+        if self._wanted is None:
+            self._wanted = asyncio.get_running_loop().create_task(self.start())
 
     async def start(self) -> None:
         """Start the media process. A failure is an alarm and a later try, never an error here."""
@@ -53,6 +59,8 @@ class MediaClient:
 
     async def stop(self) -> None:
         """End the media process. Sessions that are left hear nothing more."""
+        if self._wanted is not None:
+            await self._wanted
         self._by_name.clear()
         self._by_number.clear()
         await self._process.stop()

@@ -37,11 +37,13 @@ ROOMS = {
     "proxy.tables": 4,
     "proxy.render": 5,
     "proxy.daemon": 5,
+    "proxy.node": 6,
     "proxy.check": 6,
-    "proxy.app": 6,
-    "proxy.demo": 6,
-    "proxy.cli": 7,
-    "proxy.__main__": 8,
+    "proxy.answers": 7,
+    "proxy.app": 8,
+    "proxy.demo": 8,
+    "proxy.cli": 9,
+    "proxy.__main__": 10,
 }
 """Room and its height. A room imports from lower ones and from itself; rooms of one height do not know each other."""
 

@@ -93,6 +93,16 @@ class FakeMedia:
         if not self.dead:
             self._timers.at(self._clock(), lambda now: what())
 
+    @property
+    def up(self) -> bool:
+        return not self.dead
+
+    def want(self) -> None:
+        self.log.append("wanted")
+
+    async def stop(self) -> None:
+        self.log.append("stopped")
+
     # -- Media
 
     def open(self, name: str, ears: MediaEars) -> None:

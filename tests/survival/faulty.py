@@ -68,15 +68,16 @@ def clock() -> None:
 def slow() -> None:
     """The loop is held up again and again."""
     from proxy import app
+    from proxy.node import Node
 
-    sweep = app.Daemon._sweep
+    sweep = Node.sweep
 
-    def method(self: app.Daemon) -> None:
+    def method(self: Node) -> None:
         if Path("slow").exists():
             time.sleep(BLOCKED)
         sweep(self)
 
-    app.Daemon._sweep = method  # type: ignore[method-assign]
+    Node.sweep = method  # type: ignore[method-assign]
     app.SWEEP_PAUSE = 0.01  # type: ignore[misc]
 
 
@@ -93,10 +94,10 @@ def hang() -> None:
 
 def quick() -> None:
     """The protocol's timers run 25 times as fast, so that a test sees what is left when all of them have run."""
-    from proxy import app
+    from proxy import node
     from proxy.sip.timers import TimerValues
 
-    names = vars(app)
+    names = vars(node)
     names["Parts"] = partial(names["Parts"], values=TimerValues(T1=0.02, T2=0.16, T4=0.2))
 
 

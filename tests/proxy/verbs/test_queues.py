@@ -56,7 +56,7 @@ class Node(World):
         """A process of its own, as far as figures go."""
         self.commit()
         self.source = DaemonSource("edge1", self.ledger, self.store, Reader(self.path, "edge1"), self.loop.post,
-                                   lambda: self.now)
+                                   lambda: self.now, {}, dict)
         return self.source
 
     def ask(self, verb: str, **args: Any) -> Any:

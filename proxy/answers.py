@@ -1,0 +1,48 @@
+"""Everything that can be asked of a node from outside, with whoever answers it; the doors ask for nothing else."""
+
+import time
+
+from config.node import NodeConfig, peers_of
+from config.places import RECORDINGS
+from proxy.daemon.policies import Policies
+from proxy.daemon.source import DaemonSource
+from proxy.node import Node
+from proxy.verbs.barrier import Barrier
+from proxy.verbs.doors import Handlers
+from proxy.verbs.handlers.alarms import AlarmAnswers
+from proxy.verbs.handlers.callbacks import CallbackAnswers
+from proxy.verbs.handlers.calls import CallAnswers
+from proxy.verbs.handlers.campaigns import CampaignAnswers
+from proxy.verbs.handlers.events import EventAnswers
+from proxy.verbs.handlers.looking import LookAnswers, Sides
+from proxy.verbs.handlers.policy import PolicyAnswers
+from proxy.verbs.handlers.queues import QueueAnswers
+from proxy.verbs.handlers.recordings import RecordingAnswers
+from proxy.verbs.handlers.tickets import TicketAnswers
+from proxy.verbs.shapes.verb import Bound
+from routing.store.reader import Reader
+from routing.store.sqlite import SqliteStore
+
+
+def answers(node: Node, config: NodeConfig, store: SqliteStore, source: DaemonSource, events: EventAnswers,
+            policies: Policies, version: str) -> Handlers:
+    """Bind every verb; those about callbacks only where these could be started."""
+    sides = Sides(tuple(config.trunk), config.node.name, tuple(config.pbx))
+    data, ledger, callbacks = config.node.data, node.ledger, node.callbacks
+    reader = Reader(config.database, config.node.name, strict=True)
+    open_tasks = tuple if callbacks is None else callbacks.desk.admin.open_tasks
+    bound: list[Bound] = [
+        *LookAnswers(ledger, store, reader, source, node.tracer, version, sides, time.time).bound(),
+        *PolicyAnswers(ledger, peers_of(config), data, policies.put).bound(),
+        *events.bound(),
+        *RecordingAnswers(data / RECORDINGS, reader, lambda: ledger.policy.region).bound(),
+        *QueueAnswers(source, ledger, open_tasks, time.time).bound(),
+        *AlarmAnswers(source.alarms, ledger, time.time).bound(),
+    ]
+    if node.services is not None:
+        bound += CallAnswers(ledger.calls, node.services.end_call).bound()
+    if callbacks is not None:
+        bound += CallbackAnswers(callbacks, ledger, store, reader, time.time).bound()
+        bound += CampaignAnswers(callbacks.desk.admin, ledger, time.time, policies.put).bound()
+        bound += TicketAnswers(callbacks, store, reader, ledger, time.time).bound()
+    return Handlers(Barrier(store, source.renew), bound)
