@@ -14,12 +14,17 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from proxy.callbacks import calls, prompts, results
-from proxy.callbacks.attempt_state import CONNECTING, LAST_WORDS, WAITING, AttemptState
-from proxy.callbacks.own_leg import OwnLeg
+from proxy.callbacks.attempt_end import LAST_WORDS, AttemptEnd
+from proxy.callbacks.attempt_steps import AttemptSteps
+from proxy.callbacks.named_timers import NamedTimers
+from proxy.callbacks.next_move import Move, next_move
+from proxy.callbacks.own_leg import OwnLeg, Tools
+from proxy.callbacks.sides import Phase, Sides
 from proxy.callbacks.talk import Talk
 from proxy.ua.contract import Incoming
 from proxy.ua.leg_events import (
@@ -32,41 +37,68 @@ from proxy.ua.leg_events import (
     LegPressed,
     LegSilent,
 )
+from routing.callbacks.facts import Order
 from routing.rows import Result, Step
 
-COMMIT_PATIENCE: Final = 15.0
-"""Seconds that a step may take to be committed; then the attempt is given up, for somebody hears nothing meanwhile."""
+CONNECTING: Final = 1
+WAITING: Final = 2
+PROMPT: Final = 4
+"""Tags of what is played, beside `attempt_end.LAST_WORDS`; `PROMPT` is repeated and never comes to its end."""
 
 
-class Attempt(AttemptState):
-    """What happens in an attempt, and what comes next."""
+class AttemptRun:
+    """`own_leg.OwnLegOwner`: what happens in an attempt, and what comes next. All moments are monotonic seconds."""
+
+    def __init__(self, order: Order, tools: Tools, over: Callable[[str], None]) -> None:
+        """`over`: told with its name when nothing of it is left."""
+        self.order = order
+        self._tools = tools
+        self._timers = NamedTimers(tools.stack.timers)
+        self._sides = Sides(order, tools)
+        self._steps = AttemptSteps(order.attempt, tools, self._sides, self._timers)
+        self._end = AttemptEnd(order, tools, self._sides, self._steps, self._timers, over)
+
+    @property
+    def phase(self) -> Phase:
+        """What is going on, for who looks at it."""
+        return self._sides.phase if self._end.outcome is None else "ending"
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything may have been sent."""
+        return self._sides.begun
+
+    @property
+    def taken_by(self) -> str | None:
+        """Extension of the agent, as far as it is known."""
+        return self._sides.taken_by
 
     # What the runner asks for
 
     def preview(self, now: float) -> None:
         """Let the agent look at the card, then begin."""
-        self._timer("preview", now + max(0.0, self.order.preview), self._advance)
+        self._timers.start("preview", now + max(0.0, self.order.preview), self._advance)
 
     def take(self, incoming: Incoming, now: float) -> bool:
         """The customer rings in: let them take the place of the customer's leg; False: it cannot be joined."""
-        old = self._customer
-        if self._told_desk or (self._talk is not None and self._talk.lasted):
+        sides, old = self._sides, self._sides.customer
+        if self._end.closed or (sides.talk is not None and sides.talk.lasted):
             return False
         if old is not None and old.role == "incoming" and not old.over:
             return False
-        if self.outcome is not None and not self._may_reopen():
+        if self._end.outcome is not None and not self._end.may_reopen():
             return False
-        own = self._leg("incoming", incoming.call)
+        own = sides.new_leg(self, "incoming", incoming.call)
         if not own.take(incoming, now):
-            self._legs.remove(own)
+            sides.legs.remove(own)
             return False
-        self._reopen()
+        self._end.reopen()
         self._note("glare", call=incoming.call)
-        self._stop_timer("preview", "key")
+        self._timers.stop("preview", "key")
         self._part()
-        self._customer, self._customer_ready = own, False
-        if self._asking == "customer":
-            self._forget_question()
+        sides.customer, sides.customer_ready = own, False
+        if self._steps.asking == "customer":
+            self._steps.forget()
         if old is not None:
             old.hang_up(now, reason="the customer rings in")
         own.ring(now)
@@ -75,78 +107,68 @@ class Attempt(AttemptState):
 
     def stop(self, reason: str, now: float) -> None:
         """End it, unless the customer has answered already."""
-        customer = self._customer
+        customer = self._sides.customer
         if customer is not None and (customer.answered_at is not None or customer.answering):
             return
-        self._finish("stopped", now, text=reason)
+        self._end.settle("stopped", now, text=reason)
 
     def has(self, call: str) -> bool:
         """Whether a call is one of its legs, or the customer's who rang in."""
-        return any(own.call == call for own in self._legs)
+        return any(own.call == call for own in self._sides.legs)
 
     def hang_up(self, reason: str, now: float) -> None:
         """End it at once, a talk too, without last words."""
-        if self._talk is not None:
+        if self._sides.talk is not None:
             self._talk_ends(now, text=reason)
         else:
-            self._finish("stopped", now, text=reason)
-        for own in tuple(self._legs):
+            self._end.settle("stopped", now, text=reason)
+        for own in tuple(self._sides.legs):
             own.hang_up(now, reason=reason)
 
     # What comes next
 
     def _advance(self, now: float) -> None:
-        agent, customer = self._agent, self._customer
-        rings_in = customer is not None and customer.role == "incoming"
-        if self.outcome is not None or self._asking is not None or self._talk is not None:
+        sides = self._sides
+        if self._end.outcome is not None or self._steps.asking is not None or sides.talk is not None:
             return
-        if self._agent_ready and self._customer_ready:
-            self._join(now)
-        elif self._agent_ready and customer is None:
-            self._call_customer(now)
-        elif self._agent_ready and customer is not None and rings_in and not customer.answering:
-            customer.answer(now)
-        elif agent is None and (rings_in or self._customer_ready or not self.order.customer_first):
-            self._call_agent(now)
-        elif agent is None and customer is None:
-            self._call_customer(now)
+        match next_move(sides.agent_side, sides.customer_side, customer_first=self.order.customer_first):
+            case Move.CALL_AGENT:
+                self._call_agent(now)
+            case Move.CALL_CUSTOMER:
+                self._call_customer(now)
+            case Move.ANSWER_CUSTOMER:
+                if sides.customer is not None:
+                    sides.customer.answer(now)
+            case Move.JOIN:
+                self._join(now)
+            case Move.WAIT:
+                pass
 
     def _call_agent(self, now: float) -> None:
-        own = self._agent = self._leg("agent", self._tools.new_id())
+        own = self._sides.agent = self._sides.new_leg(self, "agent", self._tools.new_id())
         own.place(calls.to_agent(self.order, own.call), now)
         self._ask("agent", own)
 
     def _call_customer(self, now: float) -> None:
         account = self._tools.stack.account("trunk", self.order.trunk)
-        own = self._customer = self._leg("customer", self._tools.new_id())
+        own = self._sides.customer = self._sides.new_leg(self, "customer", self._tools.new_id())
         own.place(calls.to_customer(self.order, own.call, account.username if account else None), now)
         self._ask("customer", own)
 
     def _ask(self, step: Step, own: OwnLeg) -> None:
         """Have a step committed, and let its leg go then."""
-        if own.over:
-            return
-        clock = self._tools.stack.clock()
-        self._asking = step
-        self._asked += 1
-        self._timer("commit", clock + COMMIT_PATIENCE, partial(self._answered_late, step))
-        self._tools.desk.step(self.order.attempt, step, self._tools.stack.wall(),
-                              partial(self._told, self._asked, step, own), self.taken_by)
+        self._steps.ask(step, own, self._step_answered, self._step_late)
 
-    def _told(self, question: int, step: Step, own: OwnLeg, go: bool) -> None:
-        if question != self._asked or self._asking is None:
-            return
-        self._forget_question()
+    def _step_answered(self, step: Step, own: OwnLeg, may_go: bool) -> None:
         now = self._tools.stack.clock()
-        if not go:
-            self._finish("refused" if step == "customer" else "stopped", now, text=f"{step} not allowed")
+        if not may_go:
+            self._end.settle("refused" if step == "customer" else "stopped", now, text=f"{step} not allowed")
             return
-        self._dialled = self._dialled or step == "customer"
+        self._sides.dialled = self._sides.dialled or step == "customer"
         own.go(calls.entry_of(self.order, own.call, to_pbx=step == "agent", agent=self.taken_by), now)
 
-    def _answered_late(self, step: Step, now: float) -> None:
-        self._forget_question()
-        self._finish("stopped", now, text=f"{step} not committed")
+    def _step_late(self, step: Step, now: float) -> None:
+        self._end.settle("stopped", now, text=f"{step} not committed")
 
     # What the legs do
 
@@ -160,73 +182,75 @@ class Attempt(AttemptState):
             case LegPlayed(tag):
                 self._leg_played(own, tag, now)
             case LegSilent(seconds):
-                if self._talk is not None and self.outcome is None and self._talk.silent(own, seconds, now):
+                talk = self._sides.talk
+                if talk is not None and self._end.outcome is None and talk.silent(own, seconds, now):
                     self._talk_ends(now, text="silence on both sides")
             case LegGivenUp(end):
                 self._side_ended(own, end, now)  # whoever waits for this side waits no longer
             case LegEnded(end):
-                self._legs.remove(own)
+                self._sides.legs.remove(own)
                 self._note("callback_leg_over", call=own.call, role=own.role, cause=end.cause, by=end.by)
                 self._side_ended(own, end, now)
-                self._look_around()
+                self._end.look_around()
 
     def _leg_answered(self, own: OwnLeg, now: float) -> None:
         self._note("callback_answered", call=own.call, role=own.role)
-        if own is self._agent:
-            self._play(own, prompts.ask(self.order), repeat=True)
+        if own is self._sides.agent:
+            own.play(prompts.ask(self.order), PROMPT, repeat=True)
             # Where a queue was rung the PBX may answer long before an agent does.
             waits = self.order.accept_within + (self.order.agent_ring_for if self.order.agent is None else 0.0)
-            self._timer("accept", now + waits, partial(self._finish, "agent_silent"))
-        elif own is self._customer:
-            self._answered_wall = self._tools.stack.wall()
-            self._step("answered")
+            self._timers.start("accept", now + waits, partial(self._end.settle, "agent_silent"))
+        elif own is self._sides.customer:
+            self._sides.answered_wall = self._tools.stack.wall()
+            self._steps.write("answered")
             if own.role == "customer" and self.order.confirm_key:
-                self._play(own, prompts.press_key(self.order), repeat=True)
-                self._timer("key", now + self.order.accept_within, partial(self._finish, "no_key", cause=200))
+                own.play(prompts.press_key(self.order), PROMPT, repeat=True)
+                until = now + self.order.accept_within
+                self._timers.start("key", until, partial(self._end.settle, "no_key", cause=200))
             else:
                 self._customer_is_ready(own, now)
 
     def _leg_pressed(self, own: OwnLeg, press: LegPressed, now: float) -> None:
-        if self.outcome is not None:
+        if self._end.outcome is not None:
             return
-        if self._talk is not None:
-            self._talk.pressed(own, press)
+        if self._sides.talk is not None:
+            self._sides.talk.pressed(own, press)
             return
-        if own is self._agent and not self._agent_ready:
+        if own is self._sides.agent and not self._sides.agent_ready:
             self._agent_chose(own, press.key, now)
-        elif own is self._customer and not self._customer_ready and press.key == self.order.confirm_key:
-            self._stop_timer("key")
+        elif own is self._sides.customer and not self._sides.customer_ready and press.key == self.order.confirm_key:
+            self._timers.stop("key")
             self._customer_is_ready(own, now)
 
     def _agent_chose(self, own: OwnLeg, digit: str, now: float) -> None:
         if digit == prompts.ACCEPT:
-            self._stop_timer("accept")
-            self._agent_ready = True
-            self._step("accepted")
-            self._play(own, prompts.connecting(self.order), CONNECTING)
+            self._timers.stop("accept")
+            self._sides.agent_ready = True
+            self._steps.write("accepted")
+            own.play(prompts.connecting(self.order), CONNECTING)
             self._advance(now)
         elif digit == prompts.DECLINE:
-            self._finish("declined", now)
+            self._end.settle("declined", now)
         else:
-            self._play(own, prompts.ask_again(self.order), repeat=True)
+            own.play(prompts.ask_again(self.order), PROMPT, repeat=True)
 
     def _customer_is_ready(self, own: OwnLeg, now: float) -> None:
-        self._customer_ready = True
-        if not self._agent_ready:
-            self._play(own, prompts.wait(self.order), WAITING)
+        self._sides.customer_ready = True
+        if not self._sides.agent_ready:
+            own.play(prompts.wait(self.order), WAITING)
         self._advance(now)
 
     def _leg_played(self, own: OwnLeg, tag: int, now: float) -> None:
         if tag == LAST_WORDS:
             own.hang_up(now)
-        elif tag in (CONNECTING, WAITING) and self._talk is None and self.outcome is None:
+        elif tag in (CONNECTING, WAITING) and self._sides.talk is None and self._end.outcome is None:
             self._tools.media.tone(own.call, "ringback")
 
     def _side_ended(self, own: OwnLeg, end: LegEnd, now: float) -> None:
-        if self.outcome is None and own in (self._agent, self._customer):
-            if self._talk is not None:
+        if self._end.outcome is None and own in (self._sides.agent, self._sides.customer):
+            if self._sides.talk is not None:
                 self._talk_ends(now, end)
-            elif own is self._agent:
+            elif own is self._sides.agent:
                 self._agent_left(own, end, now)
             else:
                 self._customer_left(own, end, now)
@@ -235,46 +259,49 @@ class Attempt(AttemptState):
         if own.answered_at is None:
             result = results.of_agent(end)
         else:
-            result = "agent_failed" if end.by == "lost" and not self._agent_ready else "agent_left"
-        self._end_as(result, end, now)
+            result = "agent_failed" if end.by == "lost" and not self._sides.agent_ready else "agent_left"
+        self._end.settle_as(result, end, now)
 
     def _customer_left(self, own: OwnLeg, end: LegEnd, now: float) -> None:
-        if own.role == "incoming" and not self._dialled:
+        if own.role == "incoming" and not self._sides.dialled:
             # They gave up ringing in: the attempt goes on as if they had not.
-            self._customer, self._customer_ready = None, False
-            self._answered_wall = None
+            self._sides.customer, self._sides.customer_ready = None, False
+            self._sides.answered_wall = None
             self._advance(now)
-        elif own.role == "incoming" or self._customer_ready:
-            self._end_as("customer_left", end, now)
+        elif own.role == "incoming" or self._sides.customer_ready:
+            self._end.settle_as("customer_left", end, now)
         else:
-            self._end_as(results.of_customer(end) if own.answered_at is None else "no_key", end, now)
+            self._end.settle_as(results.of_customer(end) if own.answered_at is None else "no_key", end, now)
 
     # Talking
 
     def _join(self, now: float) -> None:
-        agent, customer = self._agent, self._customer
+        agent, customer = self._sides.agent, self._sides.customer
         if agent is None or customer is None:
             return
         customer.talks()
-        self._talk = Talk(self.order, self._tools, agent, customer, now, partial(self._step, "talked"))
+        self._sides.talk = Talk(self.order, self._tools, agent, customer, now, partial(self._steps.write, "talked"))
         self._tools.tell(self._tools.desk.connected, self.order.attempt, self._tools.stack.wall(), self.taken_by,
                          call="")
-        self._note("callback_connected", call=customer.call, glare=self._talk.glare)
+        self._note("callback_connected", call=customer.call, glare=self._sides.talk.glare)
 
     def _part(self) -> None:
         """The customer's leg gives way to another one."""
-        if self._talk is not None and self._agent is not None:
-            self._talk.stop()
-            self._talk = None
-            self._tools.media.part(self._agent.call)
-            self._tools.media.tone(self._agent.call, "ringback")
+        if self._sides.talk is not None and self._sides.agent is not None:
+            self._sides.talk.stop()
+            self._sides.talk = None
+            self._tools.media.part(self._sides.agent.call)
+            self._tools.media.tone(self._sides.agent.call, "ringback")
 
     def _talk_ends(self, now: float, end: LegEnd | None = None, text: str = "") -> None:
-        talk = self._talk
+        talk = self._sides.talk
         if talk is None:
             return
         talk.stop()
         seconds = now - talk.began_at
         talked = talk.lasted or seconds >= self.order.min_talk
         result: Result = "short" if not talked else "glare" if talk.glare else "talked"
-        self._finish(result, now, cause=200, talk=seconds, text=text or (end.reason if end is not None else ""))
+        self._end.settle(result, now, cause=200, talk=seconds, text=text or (end.reason if end is not None else ""))
+
+    def _note(self, event: str, /, call: str = "", **facts: object) -> None:
+        self._tools.stack.note(event, call, attempt=self.order.attempt, **facts)

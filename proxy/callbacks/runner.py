@@ -7,9 +7,9 @@ What the desk asks is done at the next look at the timers, so that nothing calls
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from proxy.callbacks.attempt import Attempt
-from proxy.callbacks.attempt_state import Phase
+from proxy.callbacks.attempt import AttemptRun
 from proxy.callbacks.own_leg import LegBook, Tools
+from proxy.callbacks.sides import Phase
 from proxy.media.contract import Media
 from proxy.ua.contract import Incoming, LegMaker, Stack
 from routing.callbacks.facts import Books, DeskFacts, Order, Outcome
@@ -38,7 +38,7 @@ class Runner:
                  new_id: Callable[[], str]) -> None:
         """`ledger` is told of legs as of proxied calls; `new_id`: a fresh UUID version 7 each time."""
         self.tools: Final = Tools(legs, media, desk, books, ledger, stack, new_id)
-        self._attempts: dict[str, Attempt] = {}
+        self._attempts: dict[str, AttemptRun] = {}
         self._draining = False
 
     # Orders
@@ -53,7 +53,7 @@ class Runner:
             outcome = Outcome("stopped", agent=order.agent, text="draining")
             self._later(lambda: self.tools.desk.ended(order.attempt, outcome, self.tools.stack.wall()))
             return
-        attempt = self._attempts[order.attempt] = Attempt(order, self.tools, self._over)
+        attempt = self._attempts[order.attempt] = AttemptRun(order, self.tools, self._over)
         attempt.preview(clock)
 
     def stop(self, attempt: str, reason: str, now: float) -> None:

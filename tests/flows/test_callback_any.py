@@ -48,8 +48,8 @@ def test_whatever_happens(policy: str, agents: list[Plan], customers: list[Plan]
         node = site.node
         if node is None:
             return
-        wanted = [own.role for one in node.runner._attempts.values() for own in one._legs
-                  if not (own.leaving or one._told_desk)]  # else somebody hears last words
+        wanted = [own.role for one in node.runner._attempts.values() for own in one._sides.legs
+                  if not (own.leaving or one._end.closed)]  # else somebody hears last words
         assert wanted.count("agent") <= 1, site.shown()
         assert wanted.count("customer") + wanted.count("incoming") <= 1, site.shown()
         assert len(site.attempts_open()) <= 1, site.shown()

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from proxy.callbacks.attempt import COMMIT_PATIENCE
-from proxy.callbacks.attempt_state import END_PATIENCE, FAREWELL
+from proxy.callbacks.attempt_end import END_PATIENCE, FAREWELL
+from proxy.callbacks.attempt_steps import COMMIT_PATIENCE
 from proxy.callbacks.talk import DEAD_AIR, SILENCE_STEP
 from proxy.ua.contract import Account
 from routing.rows import Result

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from proxy.callbacks.attempt_state import FAREWELL
+from proxy.callbacks.attempt_end import FAREWELL
 from tests.kit.fake_legs import CUSTOMER, FakeLeg, Stage
 
 
