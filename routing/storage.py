@@ -181,6 +181,8 @@ class Store(Protocol):
     on_stale: Callable[[Sequence[Unit]], None]
     """Told of units of which changes of tasks were refused, because another node had changed them meanwhile: whoever
     holds them takes the rows as they are now. What else stood in those units is committed (`Unit.standing`)."""
+    on_changed: Callable[[], None]
+    """Told, within half a second, that another node has written something; never where nobody shares the database."""
 
     @property
     def direct(self) -> DirectReads:

@@ -4,24 +4,26 @@ from functools import partial
 
 from routing.callbacks.aftermath import REFUSED_REST
 from routing.callbacks.course import Course
+from routing.callbacks.crews import Crews
 from routing.callbacks.draft import Drafts
 from routing.callbacks.facts import Order, Orders, Outcome
 from routing.callbacks.keeper import Keeper
+from routing.callbacks.other_nodes import take_row
 from routing.callbacks.screen import Screen
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.terms import Terms
 from routing.ids import Names
 from routing.rows import AttemptRow
 from routing.storage import Store, StoreError
-from routing.writes import Unit
+from routing.writes import CloseAttempt, Unit
 
 
 class Claims:
     """Claims attempts."""
 
-    def __init__(self, keeper: Keeper, screen: Screen, course: Course, orders: Orders, store: Store, drafts: Drafts,
-                 names: Names, node: str) -> None:
-        self._keeper, self._screen, self._course, self._orders = keeper, screen, course, orders
+    def __init__(self, keeper: Keeper, screen: Screen, crews: Crews, course: Course, orders: Orders, store: Store,
+                 drafts: Drafts, names: Names, node: str) -> None:
+        self._keeper, self._screen, self._crews, self._course, self._orders = keeper, screen, crews, course, orders
         self._store, self._drafts, self._names, self._node = store, drafts, names, node
 
     def claim(self, task: Task, agent: str | None, terms: Terms, now: float) -> bool:
@@ -39,11 +41,12 @@ class Claims:
             self._keeper.rest(task, now + REFUSED_REST)
             return False
         row = AttemptRow(self._names.new(now), task.row.id, task.row.customer, serial, agent, self._node, "claimed",
-                         now, None, None, None, None, None, None)
+                         now, None, None, None, None, None, None, engages=agent)
         attempt = Attempt(row, self._order(task, row, terms), task)
         self._keeper.register.begin(attempt)
         task.serial, task.refused = serial, ""
         draft = self._drafts.begin(now)
+        self._keeper.change(task, draft)  # so that it is refused where another node has changed the task
         draft.note(row.task, "assigned", agent, attempt=row.id, preview_s=attempt.order.preview or None)
         draft.tell("callback.assigned", task.row, agent, attempt=row.id, preview_s=attempt.order.preview,
                    missed=task.row.missed, note=attempt.order.note)
@@ -55,6 +58,12 @@ class Claims:
         if task.serial is None:
             task.serial = max((attempt.serial for attempt in self._store.callbacks.attempts_of(task.row.id)), default=0)
         return task.serial + 1
+
+    def _is_taken(self, claimed: AttemptRow) -> bool:
+        """Whether another attempt has the agent of one that could not be claimed."""
+        return claimed.engages is not None and any(
+            other.engages == claimed.engages and other.id != claimed.id
+            for other in self._store.callbacks.open_attempts())
 
     def _order(self, task: Task, row: AttemptRow, terms: Terms) -> Order:
         own, callback = task.row.options, terms.callback
@@ -71,10 +80,9 @@ class Claims:
         """Go on with an attempt once its claim is committed, or forget it."""
         if not committed:
             self._keeper.register.end(attempt)
-            draft = self._drafts.begin(self._drafts.now)
-            draft.attempt(attempt.row._replace(step="ended", ended_at=self._drafts.now, result="stopped"))
-            self._store.put(draft.unit())
-            self._after_refused_claim(attempt.task)
+            over = attempt.row._replace(step="ended", ended_at=self._drafts.now, result="stopped")
+            self._store.put(Unit((CloseAttempt(over),)))
+            self._after_refused_claim(attempt)
             return
         if attempt.stopping or not attempt.task.open:
             outcome = Outcome("stopped", text=attempt.stopping or "not_open")
@@ -83,21 +91,25 @@ class Claims:
         attempt.begun = True
         self._orders.begin(attempt.order, self._drafts.now)
 
-    def _after_refused_claim(self, task: Task) -> None:
-        """See whether the task is still ours to try: another node may have ended it."""
-        keeper = self._keeper
+    def _after_refused_claim(self, attempt: Attempt) -> None:
+        """See whether the task is still ours to try, and who has its agent: another node may have been first."""
+        keeper, task = self._keeper, attempt.task
+        task.serial = None
         if self._store.well:
             try:
-                row = self._store.callbacks.task(task.row.id)
+                row, taken = self._store.callbacks.task(task.row.id), self._is_taken(attempt.row)
             except StoreError:
-                row = task.row
+                row, taken = task.row, False
             if row is None:  # it was crowded out while the database was in trouble
                 self._store.put(Unit((task.row,), durable=True))
-            elif row.state not in ("open", "held"):
-                keeper.lines.leave(task)
-                keeper.register.remove(task)
-                task.row = row
+            elif row.changed_by or row.state not in ("open", "held"):
+                take_row(keeper, task, row)
                 return
+            if taken:  # somebody else may be free for it at once
+                self._crews.spare(attempt.row.agent, attempt.order.group, self._drafts.now + REFUSED_REST)
+                if task.open and task.ready:
+                    keeper.place(task)
+                    return
         if task.open and task.ready:
             keeper.rest(task, self._drafts.now + REFUSED_REST)
         elif task.row.ended_at is None:  # held meanwhile, and maybe resumed

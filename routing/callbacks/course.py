@@ -158,6 +158,8 @@ class Course:
         if attempt is not None and not attempt.let_go:
             self._aftermath.wrap_up(attempt, now)
             self._keeper.register.let_go(attempt)
+            attempt.row = attempt.row._replace(engages=None)
+            self._store.put(Unit((attempt.row,)))
 
     def ended(self, name: str, outcome: Outcome, now: float) -> None:
         """See DeskFacts."""

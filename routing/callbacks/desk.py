@@ -17,6 +17,7 @@ from routing.callbacks.facts import Orders
 from routing.callbacks.guard import HOUR
 from routing.callbacks.intake import Intake
 from routing.callbacks.office import Office
+from routing.callbacks.other_nodes import OtherNodes
 from routing.callbacks.replan import Replanner
 from routing.callbacks.rooms import DeskRooms
 from routing.callbacks.task import Task, within_reach
@@ -63,7 +64,8 @@ class Desk:
         """No attempt begins any more; those that run go on."""
         self._keeper, self._screen, self._store, self._drafts = keeper, rooms.screen, store, drafts
         self._crews, self._aftermath, self._orders, self._able = rooms.crews, rooms.aftermath, orders, able
-        self._claims = Claims(keeper, rooms.screen, rooms.attempts, orders, store, drafts, rooms.names, rooms.node)
+        self._claims = Claims(keeper, rooms.screen, rooms.crews, rooms.attempts, orders, store, drafts, rooms.names,
+                              rooms.node)
         self._dispatcher = Dispatcher(keeper, rooms.floor, rooms.crews, rooms.screen.halted)
         self._replanner = Replanner(keeper, rooms.aftermath, store)
         self._node = rooms.node
@@ -71,7 +73,9 @@ class Desk:
         self._old_legs: tuple[LegRow, ...] = ()
         self._forget_at: float | None = None
         self._tidy_at = self._turned_at = 0.0
+        self._others = OtherNodes(keeper, rooms.screen, self.calls, store, drafts)
         store.on_anew = self._anew
+        store.on_stale, store.on_changed = self._others.on_stale, self._others.on_changed
 
     @property
     def idle(self) -> bool:
@@ -98,6 +102,7 @@ class Desk:
         if now < self._turned_at - CLOCK_SLACK:
             self._set_back()
         self._turned_at = now
+        self._others.turn(now)
         self._recover(now)
         self.attempts.look_after(now)
         self._stop(now)

@@ -7,7 +7,7 @@ from routing.callbacks.task import task_data
 from routing.events import Event
 from routing.rows import AttemptRow, JournalRow, TaskRow
 from routing.teller import Teller
-from routing.writes import Unit
+from routing.writes import ChangeTask, Unit
 
 
 class Draft:
@@ -18,15 +18,20 @@ class Draft:
     def __init__(self, teller: Teller, now: float) -> None:
         self.now = now
         self._teller = teller
-        self._tasks: dict[str, TaskRow] = {}
+        self._tasks: dict[str, ChangeTask] = {}
         self._attempts: dict[str, AttemptRow] = {}
         self._journal: list[JournalRow] = []
         self._events: list[Event] = []
         self._beside: Unit | None = None
 
-    def task(self, row: TaskRow) -> None:
-        """Keep a task as it is now."""
-        self._tasks[row.id] = row
+    def task(self, row: TaskRow, before: TaskRow | None) -> None:
+        """Keep a task as it is now; `before`: as it was until now, None: it is new."""
+        known = self._tasks.get(row.id)
+        if known is not None:
+            self._tasks[row.id] = known._replace(task=row)
+        else:
+            self._tasks[row.id] = ChangeTask(row, 0, "") if before is None else \
+                ChangeTask(row, before.version, before.changed_by)
 
     def attempt(self, row: AttemptRow) -> None:
         """Keep an attempt as it is now."""

@@ -59,7 +59,7 @@ class Keeper:
         task = Task(row)
         self.register.add(task)
         self.made[row.group] += 1
-        draft.task(row)
+        draft.task(row, None)
         self.resume(task)
         return task
 
@@ -76,8 +76,9 @@ class Keeper:
 
     def change(self, task: Task, draft: Draft, **fields: Any) -> None:
         """Change columns of a task's row."""
-        task.row = task.row._replace(**fields)
-        draft.task(task.row)
+        before = task.row
+        task.row = before._replace(**fields, version=before.version + 1, changed_by="")
+        draft.task(task.row, before)
 
     def move(self, task: Task, group: str, draft: Draft) -> None:
         """Give a task that is in no attempt to another group, which has none for its customer."""

@@ -2,8 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Final
 
 from routing.callbacks.task import Attempt, Task
+
+GONE_MAX: Final = 1000
+"""Tasks that are remembered after they were taken out."""
 
 
 class Register:
@@ -21,6 +25,8 @@ class Register:
         self._groups: Counter[str] = Counter()
         self._campaigns: Counter[str] = Counter()
         self._trunks: Counter[str] = Counter()
+        self.gone: dict[str, int] = {}
+        """Versions of the last tasks that were taken out: that they are not open any more may not be written yet."""
         self.promised: Counter[str] = Counter()
         """Tasks that are open or held, by group."""
 
@@ -36,6 +42,9 @@ class Register:
         row = task.row
         if self.tasks.pop(row.id, None) is None:
             return
+        if len(self.gone) >= GONE_MAX:
+            del self.gone[next(iter(self.gone))]
+        self.gone[row.id] = row.version
         self.promised[row.group] -= 1
         groups = self._of_customer[row.customer]
         groups.pop(row.group, None)

@@ -12,10 +12,11 @@ an alarm that stands in the database until an operator takes it down.
 """
 
 import contextlib
+import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -26,6 +27,9 @@ from routing.store import salvage, schema
 
 BUSY: Final = 0.2
 """Seconds that a write waits for another process before the database counts as locked."""
+
+SHARED_BUSY: Final = 1.5
+"""The same where other nodes write to it all the time."""
 
 LOG_KEPT: Final = 64 * 1024 * 1024
 """Octets of the write-ahead log that are kept for use again after it has grown."""
@@ -156,6 +160,16 @@ class Database:
         """The node that writes to it."""
         return self._owner.node
 
+    @property
+    def shared(self) -> bool:
+        """Whether other nodes write to it too."""
+        return self._owner.shared
+
+    def others_version(self) -> tuple[int, int]:
+        """Return something that changes with each commit of another connection."""
+        connection = self.ready()
+        return self.opened, connection.execute("PRAGMA data_version").fetchone()[0]
+
     def take_losses(self) -> list[str]:
         """Return what was lost since this was asked the last time, in words; it stands in the database."""
         losses, self._losses = self._losses, []
@@ -231,7 +245,22 @@ class Database:
 
     def _open(self) -> None:
         there = self._identify() is not None
-        connection = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        with self._alone():
+            self._open_file(there)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other nodes from opening the same file meanwhile: only one makes its tables."""
+        if not self._owner.shared:
+            yield
+            return
+        with Path(f"{self.path}.opening").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _open_file(self, there: bool) -> None:
+        connection = sqlite3.connect(self.path, timeout=SHARED_BUSY if self._owner.shared else BUSY,
+                                     isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")

@@ -61,6 +61,7 @@ class SqliteStore:
         self.on_fault: Callable[[Fault], None] = _ignore
         self.on_anew: Callable[[], None] = _nothing
         self.on_stale: Callable[[Sequence[Unit]], None] = _ignore
+        self.on_changed: Callable[[], None] = _nothing
         self._post, self._clock, self._node = post, clock, node
         self._events = events
         self._steady = steady
@@ -82,6 +83,7 @@ class SqliteStore:
         self._writer = Writer(self._database, events.outbox, Hooks(
             committed=lambda batch, events, refused: self._tell(partial(self._committed, batch, events, refused)),
             stale=lambda units: self._tell(lambda: self.on_stale(units)),
+            changed=lambda: self._tell(lambda: self.on_changed()),
             withdrawn=lambda promises: self._tell(partial(self._settle, promises, None)),
             anew=lambda: self._tell(lambda: self.on_anew()),
             lost=lambda text: self._tell(partial(self._lose, text)),

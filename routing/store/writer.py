@@ -47,6 +47,9 @@ RETRY: Final = 0.5
 CLOSE_PATIENCE: Final = 10.0
 """Seconds that the end waits for a disk that hangs."""
 
+SHARED_LOOK: Final = 0.5
+"""Seconds between two looks at whether another node has written something, where the database is shared."""
+
 LOOK: Final = 1.0
 """Seconds between two looks at how long the write-ahead log is."""
 
@@ -92,6 +95,8 @@ class Hooks(NamedTuple):
     """These units are done but for the serials that were refused; the events carry their seq."""
     stale: Callable[[Sequence[Unit]], None]
     """Of these units changes of tasks were refused, because somebody else had changed them; told after the commit."""
+    changed: Callable[[], None]
+    """Another node has written something."""
     withdrawn: Callable[[Sequence[Queued]], None]
     """These promises are refused: the database is in trouble."""
     anew: Callable[[], None]
@@ -138,6 +143,8 @@ class Writer:
         self._wish: Wish | None = None
         self._retention = Retention()
         self._anew = 0
+        self._others: tuple[int, int] | None = None
+        """What the database was like when others were looked at."""
         self._stale: list[Unit] = []
         """Of what was committed last: units of which changes of tasks were refused."""
         self._overfull = False
@@ -225,6 +232,15 @@ class Writer:
             if wish is not None and not self.failing:
                 self._forget(wish)
             self._look_at_log()
+            if self._database.shared and not self.failing:
+                self._look_at_others()
+
+    def _look_at_others(self) -> None:
+        with contextlib.suppress(*_BAD_DATABASE):  # the next commit tells what is wrong
+            version = self._database.others_version()
+            if version != self._others:
+                self._others = version
+                self._hooks.changed()
 
     def _look_at_log(self) -> None:
         if self._steady() - self._looked_at >= LOOK:
@@ -236,7 +252,8 @@ class Writer:
         with self._wake:
             self._rest()
             if not self._queue:
-                self._wake.wait_for(lambda: self._queue or self._suspect or self._wish or self._stop.is_set())
+                self._wake.wait_for(lambda: self._queue or self._suspect or self._wish or self._stop.is_set(),
+                                    SHARED_LOOK if self._database.shared else None)
                 self._wake.wait_for(lambda: self._hurry or self._full(), LINGER)
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
             self._hurry = bool(self._queue)

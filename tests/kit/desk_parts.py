@@ -30,7 +30,8 @@ def new_desk(store: Store, policy: Policy, floor: Floor, random_bytes: RandomByt
              teller: Teller | None = None, channels: tuple[Channel, ...] = (),
              peers: Callable[[str | None], tuple[str, str]] = lambda number: ("", ""),
              able: Callable[[], bool] = lambda: True,
-             report_alarm: Callable[[str, str | None, float], None] = lambda name, text, now: None) -> Desk:
+             report_alarm: Callable[[str, str | None, float], None] = lambda name, text, now: None,
+             node: str = "edge1") -> Desk:
     """Build one."""
-    rooms = DeskRooms(store, policy, "edge1", teller or Teller("edge1", random_bytes), floor, random_bytes, channels)
+    rooms = DeskRooms(store, policy, node, teller or Teller(node, random_bytes), floor, random_bytes, channels)
     return Desk(rooms, orders or Nobody(), peers, able, report_alarm)

@@ -289,6 +289,7 @@ class MemoryStore(Rows):
         self.on_fault: Callable[[Fault], None] = lambda fault: None
         self.on_anew: Callable[[], None] = lambda: None
         self.on_stale: Callable[[Sequence[Unit]], None] = lambda units: None
+        self.on_changed: Callable[[], None] = lambda: None
         self.alarms: dict[str, StandingAlarm] = {}
         self.events: list[Event] = []
         self.policies: list[PolicyVersion] = []

@@ -1,0 +1,132 @@
+"""What other nodes on the same database do to tasks: theirs is taken as it is, what we knew beside is told again."""
+
+from collections.abc import Sequence
+
+from routing.callbacks.call_intake import CallIntake
+from routing.callbacks.draft import Drafts
+from routing.callbacks.facts import Missed
+from routing.callbacks.keeper import Keeper
+from routing.callbacks.screen import Screen
+from routing.callbacks.task import Task, within_reach
+from routing.rows import JournalRow, TaskRow
+from routing.storage import Store, StoreError
+from routing.writes import ChangeTask, Unit
+
+
+def take_row(keeper: Keeper, task: Task, row: TaskRow) -> None:
+    """Take a task as another node has left it; an attempt of ours goes on unless the task is not open any more."""
+    keeper.lines.leave(task)
+    keeper.register.remove(task)
+    task.row = row
+    task.ready = task.urgent = task.forced = False
+    task.serial = None
+    if row.ended_at is None:
+        keeper.register.add(task)
+        keeper.resume(task)
+    if task.attempt is not None and not task.open:
+        keeper.stop(task.attempt, row.reason)
+
+
+class OtherNodes:
+    """Keeps the tasks of a desk in step with what others have written. Turned by the desk."""
+
+    def __init__(self, keeper: Keeper, screen: Screen, calls: CallIntake, store: Store, drafts: Drafts) -> None:
+        self._keeper, self._screen, self._calls, self._store, self._drafts = keeper, screen, calls, store, drafts
+        self._refused: list[Unit] = []
+        self._changed = False
+
+    def on_stale(self, units: Sequence[Unit]) -> None:
+        """Changes of tasks in these units were refused: somebody else was first."""
+        self._refused += units
+
+    def on_changed(self) -> None:
+        """Another node has written something."""
+        self._changed = True
+
+    def turn(self, now: float) -> None:
+        """Take what others have done; what cannot be read now is taken with a later turn."""
+        try:
+            while self._refused:
+                for change in self._refused[0].of(ChangeTask):
+                    self._reconcile(change.task, self._refused[0], now)
+                del self._refused[0]
+            if self._changed:
+                self._look(now)
+                self._changed = False
+        except StoreError:
+            return
+
+    def _look(self, now: float) -> None:
+        """Take every task that another node has made or changed last, and whom it has put on the do-not-call list."""
+        register, kept = self._keeper.register, self._store.callbacks
+        rows = {row.id: row for row in kept.open_tasks()}
+        barred = {row.customer for row in kept.barred()}
+        ended = [(task, kept.task(task.row.id)) for task in tuple(register.live()) if task.row.id not in rows]
+        for task, row in ended:
+            if row is not None and row.changed_by and row.ended_at is not None:
+                take_row(self._keeper, task, row)
+        for row in rows.values():
+            known = register.tasks.get(row.id)
+            if not row.changed_by:
+                continue
+            if known is None:
+                if row.version > register.gone.get(row.id, 0):
+                    self._add(row, now)
+            elif row.version > known.row.version:  # else ours is on its way, and is refused if theirs was first
+                take_row(self._keeper, known, row)
+        self._screen.barred |= barred
+
+    def _add(self, row: TaskRow, now: float) -> None:
+        """Take up a task of another node. Where we have one of the customer and group, ours is about to be refused."""
+        if self._keeper.register.of(row.customer, row.group) is None:
+            task = Task(within_reach(row, now))
+            self._keeper.register.add(task)
+            self._keeper.resume(task)
+
+    def _reconcile(self, ours: TaskRow, unit: Unit, now: float) -> None:
+        """Take the row of a task as it is, in place of our refused change, and tell again what that was about."""
+        register, kept = self._keeper.register, self._store.callbacks
+        row, task = kept.task(ours.id), register.tasks.get(ours.id)
+        if row is not None and not row.changed_by:
+            return  # the change of another task in the unit was refused, or ours was written since
+        if row is None:
+            row = next((other for state in ("open", "held")
+                        for other in kept.tasks(1, state, ours.customer, ours.group)), None)
+            if row is None:  # it was crowded out while the database was in trouble
+                if task is not None:
+                    self._store.put(Unit((task.row,), durable=True))
+                return
+            if task is not None:
+                take_row(self._keeper, task, ours._replace(state="cancelled", reason="stale", ended_at=now))
+        elif task is not None:
+            take_row(self._keeper, task, row)
+        if row.ended_at is None and row.id not in register.tasks:
+            self._add(row, now)
+        draft = self._drafts.begin(now)
+        draft.note(row.id, "stale", None, node=row.changed_by, state=ours.state, reason=ours.reason or None)
+        self._tell_again(ours, unit, draft.now)
+        self._store.put(draft.unit())
+
+    def _tell_again(self, ours: TaskRow, unit: Unit, now: float) -> None:
+        """Calls that were missed are missed, and what is kept or taken back is so, whoever changed the task first."""
+        lines = [line for line in unit.of(JournalRow) if line.task == ours.id]
+        for line in lines:
+            if line.kind == "missed":
+                self._store.put(self._calls.missed(_fact(ours, line), now))
+        live = self._keeper.register.of(ours.customer, ours.group)
+        if live is None or ours.state not in ("done", "cancelled"):
+            return
+        draft = self._drafts.begin(now)
+        told = next((line for line in reversed(lines) if line.kind == "ended"), None)
+        beside = {} if told is None else {name: value for name, value in told.data.items()
+                                          if name not in ("state", "reason")}
+        self._keeper.end(live, ours.state, ours.reason, draft, agent=None if told is None else told.agent, **beside)
+        self._store.put(draft.unit(durable=True))
+
+
+def _fact(row: TaskRow, line: JournalRow) -> Missed:
+    """Return the missed call that a line of a journal tells of."""
+    data = line.data
+    return Missed(str(data["call"]), row.customer, data.get("number"), row.group, row.pbx, row.trunk,
+                  line.at - float(data.get("waited_s", 0.0)), line.at, data["why"], tuple(data["evidence"]),
+                  data["weight"])

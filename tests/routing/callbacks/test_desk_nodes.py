@@ -1,0 +1,335 @@
+"""Two desks on one database: what one of them does the other takes as it is, and nothing is done twice."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from config.policy import parse_policy
+from routing.callbacks.facts import Missed, Order, Outcome, PastTalk
+from routing.rows import LegRow, Step, TaskRow
+from routing.store.sqlite import SqliteStore
+from routing.writes import Unit
+from tests.kit.desk_parts import new_desk
+from tests.kit.told import Told
+from tests.routing.callbacks.shop import CUSTOMER, MONDAY_NOON, OTHER, OURS, Floor, Shop
+from tests.routing.world import Loop
+
+
+class Node:
+    """One process: a desk on a database that another one writes to as well."""
+
+    def __init__(self, path: Path, name: str, **policy: str) -> None:
+        self.loop, self.now, self.name = Loop(), MONDAY_NOON, name
+        self.told = Told()
+        self.floor = Floor()
+        self.store = SqliteStore(path, self.loop.post, lambda: self.now, name, self.told, shared=True)
+        self.desk = new_desk(self.store, parse_policy(Shop.write(tickets="true", **policy)), self.floor,
+                             Random(name).randbytes, self, node=name, channels=("webhook",))
+        self.orders: list[Order] = []
+        self.recovered: tuple[LegRow, ...] = ()
+        self.calls = 0
+        assert self.desk.restore(self.now)
+
+    def begin(self, order: Order, now: float) -> None:
+        self.orders.append(order)
+
+    def stop(self, attempt: str, reason: str, now: float) -> None:
+        self.desk.attempts.ended(attempt, Outcome("stopped", text=reason), now)
+
+    def recover(self, legs: tuple[LegRow, ...], now: float) -> None:
+        self.recovered = legs
+
+    def commit(self) -> None:
+        done: list[bool] = []
+        self.store.settled(lambda: done.append(True))
+        self.loop.until(lambda: done)
+        self.loop.run()
+
+    def missed(self, customer: str = CUSTOMER) -> None:
+        self.calls += 1
+        self.store.put(self.desk.calls.missed(Missed(
+            f"call {self.name} {self.calls}", customer, OURS, "sales", "office", "main", self.now - 20, self.now,
+            "hung_up", ("no_answer",), "certain"), self.now))
+
+    def talked(self, customer: str = CUSTOMER) -> None:
+        self.store.put(self.desk.calls.talked(
+            PastTalk("call t", customer, "202", "sales", "inbound", self.now - 60, 60.0, None), self.now))
+
+    def turn(self) -> list[Order]:
+        before = len(self.orders)
+        self.desk.turn(self.now)
+        self.commit()
+        return self.orders[before:]
+
+    def look(self) -> list[Order]:
+        """Take what the other one has written, as it is heard of within half a second."""
+        self.store.on_changed()
+        return self.turn()
+
+    def step(self, order: Order, step: Step) -> bool:
+        answers: list[bool] = []
+        self.desk.attempts.step(order.attempt, step, self.now, answers.append)
+        self.loop.until(lambda: answers)
+        return answers[0]
+
+    @property
+    def open(self) -> list[TaskRow]:
+        return list(self.desk.admin.open_tasks())
+
+    def kinds(self, task: str) -> list[str]:
+        return [line.kind for line in self.store.callbacks.journal(task)]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., Node]]:
+    made: list[Node] = []
+
+    def one(name: str, **policy: str) -> Node:
+        made.append(Node(tmp_path / "boomerang.db", name, **policy))
+        return made[-1]
+
+    yield one
+    for node in made:
+        node.store.close()
+
+
+@pytest.fixture
+def pair(make: Callable[..., Node]) -> tuple[Node, Node]:
+    return make("a"), make("b")
+
+
+def away(*nodes: Node) -> None:
+    for node in nodes:
+        node.floor.states = dict.fromkeys(("201", "202"), "busy")
+
+
+def test_calls_missed_at_both_are_one_promise(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    away(a, b)
+    for node in (a, b):  # neither knows of the other's
+        node.missed()
+    for node in (a, b):
+        node.commit()
+        node.turn()
+    [row] = a.store.callbacks.open_tasks()
+    for node in (a, b, a, b):
+        node.look()
+    [row] = a.store.callbacks.open_tasks()
+    assert row.missed == 2
+    assert a.kinds(row.id).count("missed") == 2
+    assert [one.id for one in a.open] == [one.id for one in b.open] == [row.id]
+    assert [event.kind for node in (a, b) for event in node.told.events].count("callback.queued") == 1
+    b.missed()
+    b.commit()
+    a.missed()  # not knowing of that
+    a.commit()
+    for node in (a, b, a):
+        node.look()
+    [row] = b.store.callbacks.open_tasks()
+    assert row.missed == 4
+    assert {one.missed for one in (*a.open, *b.open)} == {4}
+
+
+def test_what_the_other_made_is_taken_up_and_called_once(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    a.missed()
+    a.commit()
+    given = [*b.look(), *a.look(), *b.look(), *a.look()]
+    assert [order.customer for order in given] == [CUSTOMER]
+    assert len(a.store.callbacks.open_attempts()) == 1
+
+
+def test_an_agent_who_is_rung_by_the_other_is_not_rung_and_costs_no_attempt(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    b.missed(OTHER)
+    b.commit()
+    a.missed()
+    [order] = a.turn()
+    assert order.agent == "201"
+    assert b.turn() == [], "the database refuses the agent who is rung already"
+    b.now += 1
+    [other] = b.turn()
+    assert (other.customer, other.agent, other.serial) == (OTHER, "202", 1)
+    [row] = [row for row in b.store.callbacks.open_tasks() if row.customer == OTHER]
+    assert row.attempts == 0
+    assert [attempt.agent for attempt in b.store.callbacks.attempts_of(row.id)] == ["202"]
+
+
+def test_an_agent_who_is_let_go_may_be_rung_by_the_other(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    b.floor.states["202"] = "busy"
+    b.missed(OTHER)
+    b.commit()
+    a.missed()
+    [order] = a.turn()
+    assert b.turn() == []
+    a.desk.attempts.let_go(order.attempt, a.now)
+    a.commit()
+    b.now += 6
+    [other] = [order for _ in range(3) for order in b.turn()]
+    assert (order.agent, other.agent, other.customer) == ("201", "201", OTHER)
+
+
+def test_no_customer_is_dialled_whose_promise_the_other_has_kept(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    a.missed()
+    [order] = a.turn()
+    away(b)
+    b.look()
+    assert a.step(order, "agent")
+    b.talked()
+    b.commit()
+    assert not a.step(order, "customer"), "they have talked already"
+    a.desk.attempts.ended(order.attempt, Outcome("stopped"), a.now)
+    a.commit()
+    a.look()
+    [row] = a.store.callbacks.tasks(9)
+    assert (row.state, row.reason, row.attempts) == ("done", "talk", 0)
+    assert a.open == b.open == []
+    assert a.store.callbacks.open_attempts() == []
+    [attempt] = a.store.callbacks.attempts_of(row.id)
+    assert (attempt.result, attempt.customer_at) == ("stopped", None)
+
+
+def test_what_was_kept_here_is_kept_though_the_other_changed_the_task(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    away(a, b)
+    a.missed()
+    a.turn()
+    b.look()
+    b.missed()
+    b.commit()
+    a.talked()  # not knowing of the second call
+    a.commit()
+    a.look()
+    b.look()
+    [row] = a.store.callbacks.tasks(9)
+    assert (row.state, row.reason, row.missed) == ("done", "talk", 2)
+    assert a.open == b.open == []
+
+
+def test_a_call_missed_when_the_other_has_just_ended_the_task_is_a_promise_of_its_own(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    away(a, b)
+    a.missed()
+    a.turn()
+    b.look()
+    b.talked()
+    b.commit()
+    a.missed()
+    a.commit()
+    a.look()
+    b.look()
+    assert sorted((row.state, row.missed) for row in a.store.callbacks.tasks(9)) == [("done", 1), ("open", 1)]
+    assert [row.id for row in a.open] == [row.id for row in b.open]
+
+
+def test_a_stale_change_is_refused_and_said_and_the_row_taken_as_it_is(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    away(a, b)
+    a.missed()
+    a.turn()
+    b.look()
+    [row] = b.open
+    b.desk.admin.hold(row.id, b.now)
+    b.commit()
+    a.desk.admin.call_now(row.id, a.now)
+    a.commit()
+    a.turn()
+    [row] = a.store.callbacks.open_tasks()
+    assert row.state == "held"
+    assert [one.state for one in a.open] == ["held"]
+    assert a.kinds(row.id)[-1] == "stale"
+    assert "call_now" not in a.kinds(row.id)
+
+
+def test_a_task_that_both_let_expire_is_told_and_delivered_once(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    away(a, b)
+    a.missed()
+    a.turn()
+    b.look()
+    for node in (a, b):
+        node.now = a.open[0].expires_at + 1 if a.open else b.open[0].expires_at + 1
+        node.desk.turn(node.now)
+    for node in (a, b):
+        node.commit()
+        node.look()
+    [row] = a.store.callbacks.tasks(9)
+    assert row.state == "expired"
+    [ticket] = a.store.tickets.newest(9)
+    deliveries = a.store.tickets.deliveries_of(ticket.id)
+    assert len(deliveries) == 1
+    due = [node.name for node in (a, b) if node.store.tickets.deliveries_due(node.now, 9)]
+    assert due == ["a"], "whoever opened it delivers it"
+    kinds = [event.kind for node in (a, b) for event in node.told.events]
+    assert (kinds.count("callback.expired"), kinds.count("ticket.opened")) == (1, 1)
+
+
+def test_a_restart_of_one_touches_nothing_of_the_other(make: Callable[..., Node]) -> None:
+    a, b = make("a"), make("b")
+    a.missed()
+    [order] = a.turn()
+    assert a.step(order, "agent")
+    a.desk.attempts.leg(LegRow("leg a", order.attempt, "agent", "{}"))
+    a.commit()
+    for _ in range(2):
+        b.store.close()
+        b = make("b")
+        assert b.look() == []
+        assert b.recovered == ()
+        b.now += 100.0
+        b.turn()
+        [attempt] = b.store.callbacks.open_attempts()
+        assert (attempt.id, attempt.node, attempt.epoch) == (order.attempt, "a", 1)
+        assert [leg.call for leg in a.store.callbacks.legs()] == ["leg a"]
+    for step in ("accepted", "customer", "answered", "talked"):
+        assert a.step(order, step)
+    a.store.close()
+    again = make("a")
+    again.turn()
+    assert [(leg.call, leg.epoch) for leg in again.recovered] == [("leg a", 1)]
+    assert again.store.callbacks.open_attempts() == []
+
+
+def test_who_is_on_the_list_of_the_other_is_not_called(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    b.missed()
+    b.commit()
+    a.desk.admin.bar(CUSTOMER, a.now)
+    a.commit()
+    assert b.turn() == [], "the claim is refused, whatever this node knows"
+    b.now += 6
+    assert b.look() == []
+    assert b.store.callbacks.open_attempts() == []
+
+
+def test_numbers_are_the_databases(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    away(a, b)
+    for number, node in enumerate((a, b, a, b)):
+        node.missed(f"+3620123450{number}")
+        node.commit()
+    seqs = [event.seq for node in (a, b) for event in node.told.events]
+    assert len(set(seqs)) == len(seqs)
+    assert sorted(seqs) == list(range(1, len(seqs) + 1))
+    for node in (a, b):
+        assert node.store.events_after(0, 99) == node.told.events, "its own, and no other"
+        assert {event.node for event in node.told.events} == {node.name}
+    a.store.delete_events_upto(max(seqs))
+    a.commit()
+    assert a.store.events_after(0, 99) == []
+    assert b.store.events_after(0, 99) == b.told.events
+
+
+def test_other_nodes_are_heard_of(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    heard: list[str] = []
+    b.store.on_changed = lambda: heard.append("b")
+    a.missed()
+    a.commit()
+    b.loop.until(lambda: heard)
+    b.store.put(Unit())
+    b.commit()
