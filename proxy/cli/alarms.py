@@ -1,29 +1,18 @@
 """`boomerang alarms`."""
 
-from typing import Annotated
-
-import typer
+from typing import Any
 
 from proxy import render
-from proxy.cli.asking import Config, Json, Socket, ask, show_rows
+from proxy.cli.asks import Given, asks, group, table
+from proxy.verbs.shapes import status
 
-app = typer.Typer(help="What is wrong, and was: some alarms stay until you have seen them.", no_args_is_help=True)
+app = group("What is wrong, and was: some alarms stay until you have seen them.")
 
-
-@app.command("list")
-def alarms_list(config: Config = None, socket: Socket = None, json: Json = False) -> None:
-    """List the alarms that are up."""
-    show_rows(ask(config, socket, "alarms.list"), {"name": "name", "since": "since", "by_hand": "by hand",
-                                                   "text": "text"}, "no alarms", json)
+asks(app, "list", status.ALARMS)(table({"name": "name", "since": "since", "by_hand": "by hand", "text": "text"},
+                                       "no alarms"))
 
 
-@app.command("clear")
-def alarms_clear(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the alarm, as `alarms list` shows it.")],
-    config: Config = None,
-    socket: Socket = None,
-    json: Json = False,
-) -> None:
-    """Take an alarm down that stays until you have seen it (`by hand`)."""
-    data = ask(config, socket, "alarms.clear", name=name)
-    render.show_json(data) if json else render.show_line(f"{data['name']} is down")
+@asks(app, "clear", status.CLEAR_ALARM)
+def cleared(data: Any, given: Given) -> None:
+    """Say which."""
+    render.show_line(f"{data['name']} is down")

@@ -27,7 +27,6 @@ SOCKET: Final = typer.Option("--socket", help="Control socket of the daemon; els
 Config = Annotated[Path | None, CONFIG]
 Socket = Annotated[Path | None, SOCKET]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000, help="At most so many.")]
 
 HELP: Final = {"help_option_names": ["-h", "--help"]}
 """Context settings of every command."""
@@ -46,11 +45,6 @@ _given = [_Given()]
 def before_the_command(config: Path | None, socket: Path | None) -> None:
     """Take options that stand before the command: they hold where it has none of its own."""
     _given[0] = _Given(config, socket)
-
-
-def show_rows(rows: list[dict[str, Any]], columns: dict[str, str], empty: str, json: bool) -> None:
-    """Print rows as a table (`columns`: key to heading; `empty` where there are none) or as JSON."""
-    render.show_json(rows) if json else render.show_table(rows, columns, empty)
 
 
 def ask(config: Path | None, socket: Path | None, verb: str, **args: Any) -> Any:
@@ -98,7 +92,12 @@ def tell(problems: list[Problem], stream: Any) -> None:
         stream.write(f"{problem}\n")
 
 
+def complain(text: str) -> None:
+    """Say what went wrong."""
+    sys.stderr.write(f"boomerang: {text}\n")
+
+
 def failure(text: str) -> typer.Exit:
     """Say what went wrong, and return what is to be raised."""
-    sys.stderr.write(f"boomerang: {text}\n")
+    complain(text)
     return typer.Exit(FAILED)

@@ -3,17 +3,22 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from proxy import render
-from proxy.cli.asking import Config, Json, Limit, Socket, ask, client_of, failure, show_rows, told
+from proxy.cli.asking import Config, Json, Socket, ask, client_of, failure, told
+from proxy.cli.asks import Given, asks, given_of, shaped, until
 from proxy.ladder import Ladder
+from proxy.verbs.shapes.calls import CALLS, END_CALL, TRACE
 
-app = typer.Typer(help="Calls: those in progress and those that are over.", invoke_without_command=True)
+app = typer.Typer(help="Calls: those in progress and those that are over.", invoke_without_command=True,
+                  add_completion=False, rich_markup_mode=None)
 
-Active = Annotated[bool, typer.Option("--active", help="Only calls in progress.")]
+_ACTIVE: Final = typer.Option("--active", help=CALLS.takes.fields["active"].means)
+_LIMIT: Final = typer.Option("--limit", metavar="N", help=CALLS.takes.fields["limit"].means)
 
 _COLUMNS: Final = {"time": "time", "dir": "dir", "customer": "customer", "agent": "agent", "dialled": "dialled",
                    "shown": "state", "seconds": "s", "id": "id"}
@@ -22,8 +27,8 @@ _COLUMNS: Final = {"time": "time", "dir": "dir", "customer": "customer", "agent"
 @app.callback()
 def calls(
     context: typer.Context,
-    active: Active = False,
-    limit: Limit = 50,
+    active: Annotated[bool, _ACTIVE] = False,
+    limit: Annotated[str, _LIMIT] = "50",
     config: Config = None,
     socket: Socket = None,
     json: Json = False,
@@ -34,35 +39,27 @@ def calls(
     then the final SIP status. s: seconds of talk.
     """
     if context.invoked_subcommand is None:
-        calls_list(active, limit, config, socket, json)
+        given = given_of(CALLS, {"active": active, "limit": limit})
+        rows = ask(config, socket, CALLS.name, **given)
+        render.show_json(rows) if json else listed(rows, given)
 
 
-@app.command("list")
-def calls_list(active: Active = False, limit: Limit = 50, config: Config = None, socket: Socket = None,
-               json: Json = False) -> None:
-    """List calls, the latest first."""
-    rows = ask(config, socket, "calls.list", limit=limit, active=active)
-    if not json:
-        rows = [{**row, "dir": _direction(row), "shown": row["cause"] if row["state"] == "ended" else row["state"],
-                 "seconds": None if row["talk"] is None else round(row["talk"])} for row in rows]
-    show_rows(rows, _COLUMNS, "no calls", json)
+@asks(app, "list", CALLS)
+def listed(rows: Any, given: Given) -> None:
+    """Show a line for each call."""
+    shown = [{**row, "dir": _direction(row), "shown": row["cause"] if row["state"] == "ended" else row["state"],
+              "seconds": None if row["talk"] is None else round(row["talk"])} for row in rows]
+    render.show_table(shown, _COLUMNS, "no calls")
 
 
-@app.command("end")
-def calls_end(
-    call: Annotated[str, typer.Argument(metavar="CALL", help="Id of the call, or as much of its end as is unique.")],
-    config: Config = None,
-    socket: Socket = None,
-    json: Json = False,
-) -> None:
-    """End a call in progress.
-
-    A callback ends with both its legs. A call between trunk and PBX that was answered is hung up on both sides; one
-    that rings is cancelled, its caller gets 480, and nobody is called back for it. Of a call that began before the last
-    restart too little is known: the PBX or a phone ends it.
-    """
-    data = ask(config, socket, "calls.end", id=call)
-    render.show_json(data) if json else render.show_line(f"call {data['id']} is being ended")
+@asks(app, "end", END_CALL, about="""
+A callback ends with both its legs. A call between trunk and PBX that was answered is hung up on both sides; one that
+rings is cancelled, its caller gets 480, and nobody is called back for it. Of a call that began before the last restart
+too little is known: the PBX or a phone ends it.
+""")
+def ended(data: Any, given: Given) -> None:
+    """Say which."""
+    render.show_line(f"call {data['id']} is being ended")
 
 
 def _direction(row: dict[str, Any]) -> str:
@@ -72,27 +69,23 @@ def _direction(row: dict[str, Any]) -> str:
     return "in" if inbound else "out"
 
 
-def trace(
-    of: Annotated[str | None, typer.Argument(metavar="[NUMBER_OR_CALL]", help="Nothing: every call.")] = None,
-    seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="End after so many seconds.")] = None,
-    count: Annotated[int | None, typer.Option("--count", min=1, help="End after so many messages.")] = None,
-    config: Config = None,
-    socket: Socket = None,
-    json: Json = False,
-) -> None:
-    """Follow a number or a call as a ladder, until Ctrl-C."""
+def _trace(config: Path | None, socket: Path | None, json: bool, seconds: float | None, count: int | None,
+           **typed: Any) -> None:
     began = time.monotonic()
     seen = 0
     try:
         with told():
             client = client_of(config, socket)
-            items = client.stream("trace", seconds=seconds, of=of)
+            items = client.stream(TRACE.name, seconds=seconds, **given_of(TRACE, typed))
             seen = _follow(items, lambda: render.show_times_in(client.zone), count, json)
     except KeyboardInterrupt:
         return
     over = seconds is not None and time.monotonic() - began >= seconds
     if not over and (count is None or seen < count):
         raise failure("the daemon ended the trace")
+
+
+trace = shaped(_trace, TRACE, "Follow a number or a call as a ladder, until Ctrl-C.", more=until("messages"))
 
 
 def _follow(items: Iterator[Any], began: Callable[[], None], count: int | None, json: bool) -> int:

@@ -1,32 +1,26 @@
 """`boomerang events` and `log`: what happens, as it happens, and how much the log says."""
 
 import time
-from typing import Annotated, Any
-
-import typer
+from pathlib import Path
+from typing import Any
 
 from proxy import render
-from proxy.cli.asking import Config, Json, Socket, ask, client_of, failure, told
+from proxy.cli.asking import client_of, failure, told
+from proxy.cli.asks import Given, asks, given_of, group, shaped, until
+from proxy.verbs.shapes.events import EVENTS, LOG_LEVEL
 
-log_app = typer.Typer(help="How much the log says.", no_args_is_help=True)
+log_app = group("How much the log says.")
 
 
-def events(
-    kinds: Annotated[list[str] | None, typer.Argument(metavar="[KIND]...", help="Such as call.ended, or callback for "
-                                                      "all that begin so; every event where none is named.")] = None,
-    seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="End after so many seconds.")] = None,
-    count: Annotated[int | None, typer.Option("--count", min=1, help="End after so many events.")] = None,
-    config: Config = None,
-    socket: Socket = None,
-    json: Json = False,
-) -> None:
-    """Follow events as they are committed, until Ctrl-C."""
+def _events(config: Path | None, socket: Path | None, json: bool, seconds: float | None, count: int | None,
+            **typed: Any) -> None:
+    given = given_of(EVENTS, typed)
     end = None if seconds is None else time.monotonic() + seconds
     seen = 0
     try:
         with told():
             client = client_of(config, socket)
-            for item in client.stream("events", seconds=seconds, kinds=kinds or []):
+            for item in client.stream(EVENTS.name, seconds=seconds, **given):
                 render.show_times_in(client.zone)
                 if "following" in item:
                     continue
@@ -43,6 +37,9 @@ def events(
         raise failure("the daemon ended the stream of events")
 
 
+events = shaped(_events, EVENTS, "Follow events as they are committed, until Ctrl-C.", more=until("events"))
+
+
 def _show(item: dict[str, Any]) -> None:
     if item.get("missed"):
         render.show_line(f"{item['missed']} events left out before this one")
@@ -50,13 +47,7 @@ def _show(item: dict[str, Any]) -> None:
     render.show_line(f"{render.moment(item['time'])}  {item['kind']}  {render.details(known)}")
 
 
-@log_app.command("level")
-def log_level(
-    level: Annotated[str | None, typer.Argument(help="debug, info, warning or error; nothing: only say it.")] = None,
-    config: Config = None,
-    socket: Socket = None,
-    json: Json = False,
-) -> None:
-    """Set the level of the log until the daemon ends, or say which it is."""
-    data = ask(config, socket, "log.level", level=level)
-    render.show_json(data) if json else render.show_line(f"the log's level is {data['level']}")
+@asks(log_app, "level", LOG_LEVEL)
+def level(data: Any, given: Given) -> None:
+    """Say which it is."""
+    render.show_line(f"the log's level is {data['level']}")

@@ -9,8 +9,10 @@ import typer
 from config.problem import Problem
 from proxy import render
 from proxy.cli.asking import Config, Json, Socket, ask, failure, tell, told
+from proxy.cli.asks import Given, asks, group
+from proxy.verbs.shapes.policy import APPLY, EXPORT, SET, SHOW, UNSET
 
-app = typer.Typer(help="The policy: what changes while the daemon runs.", no_args_is_help=True)
+app = group("The policy: what changes while the daemon runs.")
 
 
 @app.command("show")
@@ -25,7 +27,7 @@ def show(
     from config.policy import check_policy, flat, means
     from config.toml import to_value
 
-    data = ask(config, socket, "policy.show")
+    data = ask(config, socket, SHOW.name)
     prefix: tuple[str, ...] = ()
     if agent is not None:
         policy, _ = check_policy(data, kept=True)
@@ -43,7 +45,7 @@ def show(
 @app.command("export")
 def export(config: Config = None, socket: Socket = None, json: Json = False) -> None:
     """Print the policy as policy.toml."""
-    data = ask(config, socket, "policy.export")
+    data = ask(config, socket, EXPORT.name)
     render.show_json(data) if json else sys.stdout.write(data["toml"])
 
 
@@ -54,33 +56,17 @@ def apply(file: Path, config: Config = None, socket: Socket = None, json: Json =
 
     with told():
         text = read_text(file)
-    _changes(ask(config, socket, "policy.apply", toml=text, name=str(file)), json)
+    data = ask(config, socket, APPLY.name, toml=text, name=str(file))
+    render.show_json(data) if json else _changes(data)
 
 
-@app.command("set")
-def set_(
-    key: str,
-    value: str,
-    new: Annotated[
-        bool, typer.Option("--new", help="Make the agent, number, group or campaign that the key names.")
-    ] = False,
-    config: Config = None,
-    socket: Socket = None,
-    json: Json = False,
-) -> None:
-    """Change one setting, such as: direct_callback.type 3"""
-    _changes(ask(config, socket, "policy.set", key=key, value=value, new=new), json)
+@asks(app, "set", SET, about="Such as: direct_callback.type 3")
+@asks(app, "unset", UNSET)
+def changed(data: Any, given: Given) -> None:
+    """Say what is another now."""
+    _changes(data)
 
 
-@app.command("unset")
-def unset(key: str, config: Config = None, socket: Socket = None, json: Json = False) -> None:
-    """Take out one setting (agent.201.name), or all of an agent, number, group or campaign (group.sales)."""
-    _changes(ask(config, socket, "policy.unset", key=key), json)
-
-
-def _changes(data: dict[str, Any], json: bool) -> None:
-    if json:
-        render.show_json(data)
-        return
+def _changes(data: dict[str, Any]) -> None:
     render.show_changes(data["changes"])
     tell([Problem(**problem) for problem in data.get("warnings", ())], sys.stderr)

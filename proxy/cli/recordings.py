@@ -3,41 +3,25 @@
 import base64
 import sys
 from pathlib import Path
-from typing import Annotated, Final
-
-import typer
+from typing import Any, Final
 
 from proxy import render
-from proxy.cli.asking import Config, Json, Limit, Socket, ask, failure, show_rows
+from proxy.cli.asking import ask, failure
+from proxy.cli.asks import asks, given_of, group, option, shaped, table
+from proxy.verbs.shapes.fields import MOST_ROWS
+from proxy.verbs.shapes.recordings import GET, LIST
 
-app = typer.Typer(help="Recordings of callbacks.", no_args_is_help=True)
+app = group("Recordings of callbacks.")
 
 _COLUMNS: Final = {"time": "begun", "customer": "customer", "agent": "agent", "talk": "s", "task": "task",
                    "name": "name"}
 
-
-@app.command("list")
-def recordings_list(
-    customer: Annotated[str | None, typer.Option("--customer", help="Only this customer's.")] = None,
-    limit: Limit = 50,
-    config: Config = None,
-    socket: Socket = None,
-    json: Json = False,
-) -> None:
-    """List recordings that are whole, the newest first."""
-    show_rows(ask(config, socket, "recordings.list", customer=customer, limit=limit), _COLUMNS, "no recordings", json)
+asks(app, "list", LIST)(table(_COLUMNS, "no recordings"))
 
 
-@app.command("get")
-def recordings_get(
-    name: Annotated[str, typer.Argument(help="Name as in the list, or as much of it as is unique.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write, - for standard output; else "
-                                                "the recording's own name, here.")] = None,
-    config: Config = None,
-    socket: Socket = None,
-) -> None:
-    """Fetch a recording: a WAV file, the agent left and the customer right."""
-    part = ask(config, socket, "recordings.get", name=_named(name, config, socket))
+def _get(config: Path | None, socket: Path | None, output: Path | None, **typed: Any) -> None:
+    given = given_of(GET, typed)
+    part = ask(config, socket, GET.name, **{**given, "name": _named(given["name"], config, socket)})
     to = output or Path(part["name"])
     if str(to) == "-":
         file = sys.stdout.buffer
@@ -51,7 +35,7 @@ def recordings_get(
             file.write(base64.b64decode(part["data"]))
             if part["next_offset"] is None:
                 break
-            part = ask(config, socket, "recordings.get", name=part["name"], offset=part["next_offset"])
+            part = ask(config, socket, GET.name, name=part["name"], offset=part["next_offset"])
     except OSError as error:
         raise failure(f"{to}: {error.strerror}") from None
     finally:
@@ -61,9 +45,16 @@ def recordings_get(
         render.show_line(f"{to}: {part['bytes']} bytes")
 
 
+app.command("get")(shaped(
+    _get, GET, "Fetch a recording: a WAV file, the agent left and the customer right.\n\nNAME may be as much of the "
+    "name as is unique.", json=False, more=[option("output", Path | None, "-o", "--output", about=
+                                              "File to write, - for standard output; else the recording's own name, "
+                                              "here.")]))
+
+
 def _named(name: str, config: Path | None, socket: Path | None) -> str:
     """Return the whole name where a part of one is given that is in one name only."""
-    names = [row["name"] for row in ask(config, socket, "recordings.list", limit=1_000)]
+    names = [row["name"] for row in ask(config, socket, LIST.name, limit=MOST_ROWS)]
     found = [one for one in names if name in one]
     if name in names or len(found) == 0:
         return name

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from proxy import render
-from proxy.cli import callbacks, root
+from proxy.cli import callbacks, direct, queues
 from proxy.cli.calls import _COLUMNS as CALLS
 from routing.events import rfc3339
 
@@ -59,9 +59,9 @@ ROWS = {
     "figures": (callbacks._FIGURES, {"of": "number +3614445555", "promised": 1000, "dialled": 2000, "kept": 900,
                                      "called_meanwhile": 10, "tickets": 0, "failed": 10, "expired": 10, "cancelled": 1,
                                      "average_wait_s": 1234.5}),
-    "direct": (root._DIRECT_COLUMNS, {"customer": NUMBER, "agent": "201", "type": 2, "touched": MOMENT,
+    "direct": (direct._DIRECT_COLUMNS, {"customer": NUMBER, "agent": "201", "type": 2, "touched": MOMENT,
                                       "expires": MOMENT}),
-    "queues": (root._QUEUES, {"group": "support", "waiting": 12, "longest_wait_s": 1234.5, "agents_free": 10,
+    "queues": (queues._QUEUES, {"group": "support", "waiting": 12, "longest_wait_s": 1234.5, "agents_free": 10,
                               "agents_busy": 10, "agents_away": 2, "agents_unknown": 0, "callbacks_in_queue": 100,
                               "callbacks_due": 20,
                               "callbacks_running": 5, "callbacks_total": 1000, "callbacks_kept": 900,

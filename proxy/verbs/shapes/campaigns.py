@@ -51,7 +51,7 @@ class AddCampaign(In):
     others = "Any other setting of a campaign, as in policy.toml."
 
     name: Any = setting_field("Of the campaign, as lists show it.", place="NAME")
-    group: Any = setting_field("Whose agents call.")
+    group: Any = setting_field("Whose agents call.", required=True)
     id: str | None = ident_field("Five digits; the next free ones where left out.")
     from_: Any = setting_field("First day, YYYY-MM-DD; today where left out.")
     to: Any = setting_field("Last day, YYYY-MM-DD; no end where left out.")

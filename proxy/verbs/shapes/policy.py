@@ -58,7 +58,8 @@ class Set(In):
 
     key: str = line_field('Dotted key, such as number."+3614445555".kind.', most=KEY, required=True, place="KEY")
     value: bool | int | str | list[str] = value_field(
-        'The value, or its text as TOML writes it: 3 or "3", 8h, ["201"].', most=VALUE, default="", place="VALUE")
+        'The value, or its text as TOML writes it: 3 or "3", 8h, ["201"].', most=VALUE, required=True,
+        place="VALUE")
     new: bool = flag_field("Make the agent, number, group or campaign that the key names, where it is not listed; else "
                            "it is taken for a typing error.")
 

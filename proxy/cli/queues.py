@@ -1,0 +1,61 @@
+"""`boomerang agents` and `queues`: who is there, who waits, and how the callbacks of a group stand."""
+
+from typing import Annotated, Final
+
+import typer
+
+from proxy import render
+from proxy.cli.asking import Config, Json, Socket, ask
+from proxy.cli.asks import given_of
+from proxy.verbs.shapes.queues import AGENTS, LIST, SHOW
+
+_AGENTS: Final = {
+    "extension": "extension", "name": "name", "groups": "groups", "type": "type", "state": "state", "since": "since",
+    "with": "with", "released_today": "rel",
+}
+_QUEUES: Final = {
+    "group": "group", "waiting": "wait", "longest_wait_s": "first s", "agents_free": "free", "agents_busy": "busy",
+    "agents_away": "away", "agents_unknown": "?", "callbacks_in_queue": "open", "callbacks_due": "due",
+    "callbacks_running": "run", "callbacks_total": "today", "callbacks_kept": "kept",
+    "average_callback_wait_s": "avg s",
+}
+
+
+def agents(config: Config = None, socket: Socket = None, json: Json = False) -> None:
+    """List the agents that are known.
+
+    with: the customer whom a call engages them with; rel: callbacks that were taken from them today because they let
+    them wait.
+    """
+    rows = ask(config, socket, AGENTS.name)
+    render.show_json(rows) if json else render.show_table(rows, _AGENTS, "no agents")
+
+
+def queues(
+    group: Annotated[str | None, typer.Argument(help="Show this group's callers, agents and callbacks.")] = None,
+    limit: Annotated[str, typer.Option("--limit", metavar="N", help=SHOW.takes.fields["limit"].means)] = "20",
+    config: Config = None,
+    socket: Socket = None,
+    json: Json = False,
+) -> None:
+    """Show who waits in each group, how long, who is there, and how its callbacks stand.
+
+    wait: callers who wait for an agent; first s: seconds that the first of them has; open, due, run: callbacks that
+    are promised, that wait for an agent, that are under way; today, kept, avg s: promised today, kept today, and the
+    seconds from the missed call to the talk.
+    """
+    if group is None:
+        rows = ask(config, socket, LIST.name)
+        render.show_json(rows) if json else render.show_table(rows, _QUEUES, "no groups")
+        return
+    data = ask(config, socket, SHOW.name, **given_of(SHOW, {"group": group, "limit": limit}))
+    if json:
+        render.show_json(data)
+        return
+    render.show_table([data], _QUEUES, "")
+    render.show_table(data["callers"], {"customer": "caller", "number": "dialled", "since": "since",
+                                        "wait_s": "waits s"}, "nobody waits")
+    render.show_table(data["agents"], {"extension": "agent", "name": "name", "state": "state", "since": "since",
+                                       "with": "with"}, "no agents")
+    render.show_table(data["callbacks"], {"customer": "callback", "state": "state", "due": "due", "attempts": "made",
+                                          "attempts_max": "of", "id": "id"}, "no callbacks")
