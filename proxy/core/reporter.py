@@ -30,14 +30,14 @@ from routing.facts import (
 class Reporter:
     """Facts on their way to the router, and its answers on their way back."""
 
-    __slots__ = ("_clock", "_counters", "_domains", "_journal", "_wall", "router")
+    __slots__ = ("_clock", "_counters", "_domains", "_journal", "_router", "_wall")
 
     def __init__(self, router: Router, journal: Journal, counters: Counters, clock: Callable[[], float],
                  wall: Callable[[], float], domains: frozenset[str]) -> None:
         """`clock`: monotonic seconds, by which a decision is measured. `wall`: seconds since the epoch, which the
         router gets with every fact. `domains`: as in `Parts`.
         """
-        self.router = router
+        self._router = router
         self._journal = journal
         self._counters = counters
         self._clock = clock
@@ -50,7 +50,7 @@ class Reporter:
         """Where a new call goes: its normal way where a bug in a rule hides it."""
         began = self._clock()
         try:
-            decision = self.router.decide(call, self._wall())
+            decision = self._router.decide(call, self._wall())
             if not decision.targets:
                 raise ValueError("a decision without targets")
             self._counters.decision_seconds.observe(self._clock() - began)
@@ -62,14 +62,14 @@ class Reporter:
     def reopen(self, call: NewCall) -> None:
         """Open the entry of a call that was lost before it was written: where it goes was decided then."""
         try:
-            self.router.decide(call, self._wall())
+            self._router.decide(call, self._wall())
         except Exception as error:
             self._failed(error, call.id)
 
     def open_call(self, message: Message) -> OpenCall | None:
         """The call that a process before this one began with this Call-ID."""
         try:
-            return self.router.open_call(message.call_id.decode("utf-8", "replace"))
+            return self._router.open_call(message.call_id.decode("utf-8", "replace"))
         except Exception as error:
             self._failed(error, "")
             return None
@@ -77,7 +77,7 @@ class Reporter:
     def standing(self, call: str) -> Standing:
         """How a call stands; unknown where a bug in a rule hides it."""
         try:
-            return self.router.standing(call, self._wall())
+            return self._router.standing(call, self._wall())
         except Exception as error:
             self._failed(error, call)
             return "unknown"
@@ -87,14 +87,14 @@ class Reporter:
     def ringing(self, call: str, target: int) -> None:
         """Target number `target` of a call rings."""
         try:
-            self.router.ringing(call, target, self._wall())
+            self._router.ringing(call, target, self._wall())
         except Exception as error:
             self._failed(error, call)
 
     def target_failed(self, call: str, target: int, status: int) -> None:
         """A target that is not the last was given up, with this final status."""
         try:
-            self.router.target_failed(call, target, status, self._wall())
+            self._router.target_failed(call, target, status, self._wall())
         except Exception as error:
             self._failed(error, call)
 
@@ -102,7 +102,7 @@ class Reporter:
         """The first 2xx to the INVITE of a call."""
         shown, session, tag = self._shown(answer), session_interval(answer), tag_text(answer.to.tag)
         try:
-            self.router.answered(call, target, shown, session, self._wall(), tag)
+            self._router.answered(call, target, shown, session, self._wall(), tag)
         except Exception as error:
             self._failed(error, call)
 
@@ -110,14 +110,14 @@ class Reporter:
         """A 2xx that is not the first one: another phone's, or a repetition."""
         shown, session, tag = self._shown(answer), session_interval(answer), tag_text(answer.to.tag)
         try:
-            self.router.answered_again(call, target, shown, session, self._wall(), tag)
+            self._router.answered_again(call, target, shown, session, self._wall(), tag)
         except Exception as error:
             self._failed(error, call)
 
     def answered_here(self, call: str, target: int, shown: tuple[tuple[str, str], ...]) -> None:
         """We have answered a call ourselves. `shown`: who answers behind us, header (lower case) and user part."""
         try:
-            self.router.answered(call, target, bare_identities(shown), None, self._wall())
+            self._router.answered(call, target, bare_identities(shown), None, self._wall())
         except Exception as error:
             self._failed(error, call)
 
@@ -126,7 +126,7 @@ class Reporter:
         if speaker.side != "caller" or speaker.dialog is None:
             return
         try:
-            self.router.acknowledged(call, speaker.dialog)
+            self._router.acknowledged(call, speaker.dialog)
         except Exception as error:
             self._failed(error, call)
 
@@ -134,28 +134,28 @@ class Reporter:
         """A re-INVITE or UPDATE of `speaker` was answered 2xx: a sign of life."""
         session = session_interval(answer)
         try:
-            self.router.alive(call, session, self._wall(), speaker.dialog)
+            self._router.alive(call, session, self._wall(), speaker.dialog)
         except Exception as error:
             self._failed(error, call)
 
     def connected_line(self, call: str, shown: tuple[Identity, ...], dialog: str | None) -> None:
         """The callee's side said whom the caller is connected to now. `dialog`: the callee's tag."""
         try:
-            self.router.connected_line(call, shown, self._wall(), dialog)
+            self._router.connected_line(call, shown, self._wall(), dialog)
         except Exception as error:
             self._failed(error, call)
 
     def ended(self, call: str, ending: Ending) -> None:
         """A call, or one dialog of it, is over."""
         try:
-            self.router.ended(call, ending, self._wall())
+            self._router.ended(call, ending, self._wall())
         except Exception as error:
             self._failed(error, call)
 
     def ended_and_stored(self, call: str, ending: Ending, stored: Callable[[], None]) -> None:
         """The same; `stored` is called once that is stored, and at once where it fails."""
         try:
-            self.router.ended(call, ending, self._wall(), stored)
+            self._router.ended(call, ending, self._wall(), stored)
         except Exception as error:
             self._failed(error, call)
             stored()

@@ -292,7 +292,6 @@ def test_the_pbx_gets_no_credentials(house: House) -> None:
 def test_of_a_call_from_before_a_restart_too_little_is_known(house: House) -> None:
     house.call.play(TALK)
     house.world.restart()
-    house.world.proxy.reporter.router = house.ledger
     [call] = house.ledger.calls()
     assert not Operator(house).ender.end_call(call, "ended by an operator", house.world.now)
     assert house.world.taken() == []

@@ -305,8 +305,7 @@ def test_after_a_restart_any_bye_ends_the_call(house: House, tag: str) -> None:
     house.call.play(BOTH_ANSWER + "wait 8")
     house.ledger = again = new_ledger(house.ledger._store, parse_policy(POLICY),
                                       {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",))}, desk=house.ears)
-    house.world.restart()
-    house.world.proxy.reporter.router = again
+    house.world.restart(again)
     assert again.restore(house.wall) == 1
     house.call.play("pbx > 200 tag=pbx-b : 200 > trunk\n" + bye(tag))
     assert again.calls() == ()
@@ -316,8 +315,7 @@ def test_a_call_that_rang_at_the_restart_has_tags_again(house: House) -> None:
     house.call.play("trunk > INVITE : 100 > trunk, INVITE > pbx\npbx > 180 tag=pbx-a : 180 > trunk")
     house.ledger = again = new_ledger(house.ledger._store, parse_policy(POLICY),
                                       {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",))}, desk=house.ears)
-    house.world.restart()
-    house.world.proxy.reporter.router = again
+    house.world.restart(again)
     assert again.restore(house.wall) == 1
     house.call.play("""
         pbx > 200 tag=pbx-a       : 200 > trunk

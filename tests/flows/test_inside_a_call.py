@@ -221,11 +221,10 @@ def restart(house: House, *, lost: bool = False) -> None:
     store = house.ledger._store
     if lost:
         store.rows.clear()  # type: ignore[attr-defined]
-    house.world.restart()
     facts = {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",), "on_agent")}
     house.ledger = new_ledger(store, parse_policy(POLICY), facts, desk=house.ears)
     house.ledger.restore(house.wall)
-    house.world.proxy.reporter.router = house.ledger
+    house.world.restart(house.ledger)
 
 
 @pytest.mark.parametrize("lost", [False, True])

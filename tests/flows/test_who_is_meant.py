@@ -41,16 +41,15 @@ class House:
 
     def __init__(self, region: str = "HU", agent: str = "201", called: str = CUSTOMER) -> None:
         """The agent has called this customer in vain, unless `agent` is empty."""
-        self.world = World(domains=frozenset({"pbx.example"}))
         self.store = MemoryStore()
         policy = parse_policy(f'region = "{region}"\n{POLICY}')
         pbxs = {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("X-Agent", "P-Asserted-Identity", "Remote-Party-ID", "From"))}
         parts = LedgerParts(self.store, policy, pbxs, random_bytes=lambda count: bytes(count))
         self.ledger = parts.ledger
+        self.world = World(domains=frozenset({"pbx.example"}), rules=self.ledger)
         desk = new_desk(self.store, policy, self.ledger.attendance, lambda count: bytes(count), teller=parts.teller)
         desk.restore(self.world.proxy.parts.wall())
         parts.connect(desk.calls)
-        self.world.proxy.reporter.router = self.ledger
         self.serial = itertools.count()
         if agent:
             self.agent_calls(f"sip:{called}@127.0.0.1:5060", f"P-Asserted-Identity: <sip:{agent}@pbx.example>")
@@ -269,9 +268,8 @@ def test_a_call_that_was_lost_shows_nobody_who_may_not_be_known() -> None:
     house = House(agent="")
     sent = house.invite(TRUNK, f"sip:{DIALLED}@127.0.0.1:5060", ORDINARY, "Privacy: id")
     [invite] = [one.request for one in sent if one.title == "INVITE"]
-    house.world.restart()
     again = House(agent="")
-    house.world.proxy.reporter.router = again.ledger
+    house.world.restart(again.ledger)
     asserted = f"P-Asserted-Identity: <sip:{DIALLED}@pbx.example>\r\n".encode()
     house.world.give(refusal(invite).replace(b"Content-Length", asserted + b"Content-Length"), PBX)
     assert [(row.customer, row.cause) for row in again.store.rows.values()] == [(None, 486)]

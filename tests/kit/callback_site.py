@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
 
 from config.policy import parse_policy
 from proxy.callbacks.runner import Runner
@@ -31,7 +30,6 @@ from routing.callbacks.rooms import DeskRooms
 from routing.facts import WAITING_ROOM
 from routing.identity import Answers, PbxFacts
 from routing.ids import uuid7
-from routing.ledger import Ledger
 from routing.rows import AttemptRow, TaskRow
 from routing.writes import Unit
 from tests.kit.fake_media import FakeMedia
@@ -123,16 +121,15 @@ class Node:
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.proxy = Proxy(Parts(
-            network=site.wire, locator=Names(), router=cast(Ledger, None), peers=site.table, seals=Seals(KEY),
-            journal=site.notes, tracer=Deaf(), clock=lambda: site.now, wall=site.wall, new_id=site.new_id,
-            draw=lambda: 0.0, timers=Timers(),
-            is_own=lambda host, port, transport: host == PROXY[0] and (port or 5060) == PROXY[1]))
         policy = parse_policy(site.policy)
         parts = LedgerParts(site.store, policy, {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",), site.answers)},
                             random_bytes=site.random)
         self.ledger, self.bugs = parts.ledger, parts.bugs
-        self.proxy.reporter.router = self.ledger
+        self.proxy = Proxy(Parts(
+            network=site.wire, locator=Names(), router=self.ledger, peers=site.table, seals=Seals(KEY),
+            journal=site.notes, tracer=Deaf(), clock=lambda: site.now, wall=site.wall, new_id=site.new_id,
+            draw=lambda: 0.0, timers=Timers(),
+            is_own=lambda host, port, transport: host == PROXY[0] and (port or 5060) == PROXY[1]))
         self.stack = ProxyStack(self.proxy, site.accounts, site.random)
         self.media = FakeMedia(self.proxy.timers, lambda: site.now)
         self.agent = UserAgent(self.stack, self.media)

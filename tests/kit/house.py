@@ -23,11 +23,10 @@ class House:
     """A proxy over a real ledger, whose desk listens."""
 
     def __init__(self, answers: Answers) -> None:
-        self.world = World()
         self.ears = Ears()
         facts = {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",), answers)}
         self.ledger = new_ledger(MemoryStore(), parse_policy(POLICY), facts, desk=self.ears)
-        self.world.proxy.reporter.router = self.ledger
+        self.world = World(rules=self.ledger)
         self.call = Script(self.world)
 
     @property

@@ -15,7 +15,7 @@ from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
 from proxy.sip.timers import Timers
 from proxy.transports.own import OwnAddresses
-from routing.facts import NORMAL_TARGETS, Decision, Ending, Identity, NewCall, OpenCall, Standing, Watched
+from routing.facts import NORMAL_TARGETS, Decision, Ending, Identity, NewCall, OpenCall, Router, Standing, Watched
 from routing.ids import uuid7
 
 PROXY = ("127.0.0.1", 5060)
@@ -226,12 +226,14 @@ class World:
 
     def __init__(self, *, pbx: tuple[Address, ...] = (address(PBX),), trusted: bool = True,
                  register_to: str | None = None, peers: list[Peer] | None = None, start: float = 1_000.0,
-                 domains: frozenset[str] = frozenset()) -> None:
+                 domains: frozenset[str] = frozenset(), rules: Router | None = None) -> None:
+        """`rules`: who decides and is told; None: `router`, which does as the test says."""
         self.now = start
         self.waited = 0.0
         """Seconds that messages of scripts have waited when they are read."""
         self.wire = Wire()
         self.router = ObedientRouter()
+        self.rules: Router = rules or self.router
         self.notes = Notes()
         self.names = Names()
         self.serial = 0
@@ -246,14 +248,15 @@ class World:
     def build(self) -> Proxy:
         """A new engine over the same wire, as after a restart."""
         return Proxy(Parts(
-            network=self.wire, locator=self.names, router=self.router, peers=self.table, seals=Seals(KEY),
+            network=self.wire, locator=self.names, router=self.rules, peers=self.table, seals=Seals(KEY),
             journal=self.notes, tracer=Deaf(), clock=lambda: self.now, wall=lambda: 1.7e9 + self.now,
             new_id=self._new_id, draw=lambda: self.draw, timers=Timers(),
             is_own=OwnAddresses(self.wire.listeners).holds, domains=self.domains,
             private=frozenset({b"x-agent"}), agent_from={"office": (b"x-agent",)}))
 
-    def restart(self) -> None:
-        """Forget everything that was only in memory."""
+    def restart(self, rules: Router | None = None) -> None:
+        """Forget everything that was only in memory. `rules`: of the new process, where they are not the same."""
+        self.rules = rules or self.rules
         self.proxy = self.build()
 
     def _new_id(self) -> str:
