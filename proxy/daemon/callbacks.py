@@ -91,11 +91,11 @@ class Callbacks:
             self._poked = True
             self._stack.timers.at(self._stack.clock() + POKE_PAUSE, self._poke)
 
-    def take(self, name: str, offer: LocalInvite, now: float) -> bool:
+    def take(self, name: str, invite: LocalInvite, now: float) -> bool:
         """Take a call that a decision sends to an attempt of ours (`name`), or through the waiting room."""
         if name == WAITING_ROOM:
-            return self._media.up and not self.desk.draining and self._waiting.take(offer, now)
-        return self._runner.take(name, offer, now)
+            return self._media.up and not self.desk.draining and self._waiting.take(invite, now)
+        return self._runner.take(name, invite, now)
 
     def end_call(self, call: Call, reason: str, now: float) -> bool:
         """End a callback with both its legs, or a caller who waits through us; False where it is none of ours."""

@@ -13,7 +13,7 @@ from proxy.ua.user_agent import UserAgent
 class InviteTaker(Protocol):
     """Who answers calls that a decision sends to ourselves."""
 
-    def take(self, name: str, offer: LocalInvite, now: float) -> bool:
+    def take(self, name: str, invite: LocalInvite, now: float) -> bool:
         """Take the INVITE of a local target called `name`; False: it must go on to its next target."""
 
 
@@ -48,12 +48,12 @@ class OwnDialogs:
             self._journal.failure("user_agent", error)
             return False
 
-    def take(self, name: str, offer: LocalInvite, now: float) -> bool:
+    def take(self, name: str, invite: LocalInvite, now: float) -> bool:
         """See core.local.Local."""
         if self._taker is None:
             return False
         try:
-            return self._taker.take(name, offer, now)
+            return self._taker.take(name, invite, now)
         except Exception as error:
             self._journal.failure("callbacks", error)
             return False

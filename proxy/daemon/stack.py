@@ -36,50 +36,41 @@ class ProxyStack:
         self._random = random_bytes
 
     def clock(self) -> float:
-        """See Stack."""
         return self._proxy.parts.clock()
 
     def wall(self) -> float:
-        """See Stack."""
         return self._proxy.parts.wall()
 
     def token(self) -> bytes:
-        """See Stack."""
         return self._random(TOKEN_BYTES).hex().encode()
 
     def hops(self, side: PeerSide, name: str) -> tuple[Hop, ...]:
-        """See Stack."""
         peer = self._peer(side, name)
         return () if peer is None else tuple(self._proxy.sender.ways_of_ours(peer, self._proxy.parts.clock()))
 
     def is_address_of(self, hop: Hop, side: PeerSide, name: str) -> bool:
-        """See Stack."""
         peer = self._peer(side, name)
         return peer is not None and any(hop[:3] == one[:3] for one in peer.hops)
 
     def report(self, hop: Hop, well: bool) -> None:
-        """See Stack."""
         if well:
             self._proxy.health.sign(hop, self._proxy.parts.clock())
         else:
             self._proxy.health.failed(hop, self._proxy.parts.clock())
 
     def uri_host(self, side: PeerSide, name: str, hop: Hop) -> bytes:
-        """See Stack."""
         peer = self._peer(side, name)
         return b"" if peer is None else peer.uri_host(hop)
 
     def from_host(self, side: PeerSide, name: str) -> bytes | None:
-        """See Stack."""
         return self._from_hosts.get((side, name))
 
     def account(self, side: PeerSide, name: str) -> Account | None:
-        """See Stack."""
         return self._accounts.get((side, name))
 
     def locate(self, host: str, port: int | None, transport: str | None, secure: bool,
                done: Callable[[tuple[Hop, ...]], None]) -> None:
-        """See Stack. What a far end names may be ourselves, or nobody in particular: no message of ours goes there."""
+        """What a far end names may be ourselves, or nobody in particular: no message of ours goes there."""
         proven, is_own = self._proxy.parts.peers.proven, self._proxy.parts.is_own
 
         def found(hops: tuple[Hop, ...]) -> None:
@@ -89,27 +80,23 @@ class ProxyStack:
         self._proxy.parts.locator.locate(host, port, transport, secure, found)
 
     def may_speak(self, flow: Flow, named: Iterable[bytes]) -> bool:
-        """See Stack."""
         peers = self._proxy.parts.peers
         return bool(peers.candidates(flow)) or name_source(named, flow) or peers.was_at(flow)
 
     def way_back(self, flow: Flow) -> Hop:
-        """See Stack."""
         return self._proxy.parts.peers.way_back(flow)
 
     def listener_for(self, hop: Hop) -> Listener | None:
-        """See Stack."""
         return self._proxy.parts.network.listener_for(hop)
 
     def way(self, hop: Hop, size: int) -> Hop:
-        """See Stack."""
         if size <= UDP_LIMIT or hop.transport != "udp":
             return hop
         twin = self._proxy.sender.stream_twin(hop)
         return hop if twin is None or self._proxy.health.is_open(twin[0], self._proxy.parts.clock()) else twin[0]
 
     def start_client(self, request: Request, hop: Hop, owner: ClientOwner) -> ClientTransaction:
-        """See Stack. Raises ValueError where no listener of ours can reach the hop."""
+        """Raises ValueError where no listener of ours can reach the hop."""
         listener = self._proxy.parts.network.listener_for(hop)
         if listener is None:
             raise ValueError(f"no listener of ours reaches {hop[:3]}")
@@ -120,15 +107,12 @@ class ProxyStack:
                                                      self._proxy.parts.clock())
 
     def send(self, data: bytes, hop: Hop) -> None:
-        """See Stack."""
         self._proxy.sender.send_alone(data, hop)
 
     def open_server(self, request: Request, flow: Flow, owner: ServerOwner) -> ServerTransaction:
-        """See Stack."""
         return self._proxy.transactions.open_server(request, flow, owner, self._proxy.parts.clock())
 
     def note(self, event: str, /, call: str = "", **facts: object) -> None:
-        """See Stack."""
         self._proxy.parts.journal.note(event, call=call, **facts)
 
     def _peer(self, side: PeerSide, name: str) -> Peer | None:
