@@ -6,7 +6,7 @@ from typing import Final
 from routing.callbacks.draft import Drafts
 from routing.callbacks.facts import Missed, PastTalk, Waiter, Waits
 from routing.callbacks.intake import Intake
-from routing.callbacks.keeper import Keeper
+from routing.callbacks.tasks import Tasks
 from routing.storage import Store
 from routing.writes import EMPTY_UNIT, Unit
 
@@ -17,10 +17,10 @@ EARLY: Final = 1000
 class CallIntake:
     """`happenings.Happenings`. What it is told before `open` is remembered, and promised nothing yet."""
 
-    def __init__(self, keeper: Keeper, intake: Intake, store: Store, drafts: Drafts,
+    def __init__(self, tasks: Tasks, intake: Intake, store: Store, drafts: Drafts,
                  report_alarm: Callable[[str, str | None, float], None]) -> None:
         """`report_alarm`: raises an alarm (name, text) or clears it (None)."""
-        self._keeper, self._intake, self._store, self._drafts = keeper, intake, store, drafts
+        self._tasks, self._intake, self._store, self._drafts = tasks, intake, store, drafts
         self._report_alarm = report_alarm
         self._flooded = False
         self._early: list[Missed | PastTalk] | None = []
@@ -42,7 +42,7 @@ class CallIntake:
 
     def rang_in(self, customer: str, now: float) -> str | None:
         """See Happenings."""
-        attempt = self._keeper.register.calling(customer)
+        attempt = self._tasks.register.calling(customer)
         if attempt is None or not attempt.begun or attempt.talked or attempt.stopping:
             return None
         return attempt.row.id
@@ -75,14 +75,14 @@ class CallIntake:
                 self._early.append(fact)
             return EMPTY_UNIT
         if isinstance(fact, PastTalk) and (fact.attempt is not None
-                                           or not self._keeper.register.of_customer(fact.customer)):
+                                           or not self._tasks.register.of_customer(fact.customer)):
             return EMPTY_UNIT  # nearly every talk that passes; what became of an attempt of ours its runner says
         draft = self._drafts.begin(now)
         if isinstance(fact, Missed):
             self._intake.missed(fact, draft)
             self.heed_flood(now)
         else:
-            for task in self._keeper.register.of_customer(fact.customer):
-                self._keeper.end(task, "done", "talk", draft, agent=fact.agent, call=fact.call,
-                                 direction=fact.direction)
+            for task in self._tasks.register.of_customer(fact.customer):
+                self._tasks.end(task, "done", "talk", draft, agent=fact.agent, call=fact.call,
+                                direction=fact.direction)
         return draft.unit(durable=not draft.empty)

@@ -7,10 +7,10 @@ from routing.callbacks.course import Course
 from routing.callbacks.crews import Crews
 from routing.callbacks.draft import Drafts
 from routing.callbacks.facts import Order, Orders, Outcome
-from routing.callbacks.keeper import Keeper
 from routing.callbacks.other_nodes import take_row
 from routing.callbacks.screen import Screen
 from routing.callbacks.task import Attempt, Task
+from routing.callbacks.tasks import Tasks
 from routing.callbacks.terms import Terms
 from routing.ids import Names
 from routing.rows import AttemptRow
@@ -21,9 +21,9 @@ from routing.writes import CloseAttempt, Unit
 class Claims:
     """Claims attempts."""
 
-    def __init__(self, keeper: Keeper, screen: Screen, crews: Crews, course: Course, orders: Orders, store: Store,
+    def __init__(self, tasks: Tasks, screen: Screen, crews: Crews, course: Course, orders: Orders, store: Store,
                  drafts: Drafts, names: Names, node: str) -> None:
-        self._keeper, self._screen, self._crews, self._course, self._orders = keeper, screen, crews, course, orders
+        self._tasks, self._screen, self._crews, self._course, self._orders = tasks, screen, crews, course, orders
         self._store, self._drafts, self._names, self._node = store, drafts, names, node
 
     def claim(self, task: Task, agent: str | None, terms: Terms, now: float) -> bool:
@@ -38,15 +38,15 @@ class Claims:
         try:
             serial = self._serial(task)
         except StoreError:
-            self._keeper.rest(task, now + REFUSED_REST)
+            self._tasks.rest(task, now + REFUSED_REST)
             return False
         row = AttemptRow(self._names.new(now), task.row.id, task.row.customer, serial, agent, self._node, "claimed",
                          now, None, None, None, None, None, None, engages=agent)
         attempt = Attempt(row, self._order(task, row, terms), task)
-        self._keeper.register.begin(attempt)
+        self._tasks.register.begin(attempt)
         task.serial, task.refused = serial, ""
         draft = self._drafts.begin(now)
-        self._keeper.change(task, draft)  # so that it is refused where another node has changed the task
+        self._tasks.change(task, draft)  # so that it is refused where another node has changed the task
         draft.note(row.task, "assigned", agent, attempt=row.id, preview_s=attempt.order.preview or None)
         draft.tell("callback.assigned", task.row, agent, attempt=row.id, preview_s=attempt.order.preview,
                    missed=task.row.missed, note=attempt.order.note)
@@ -79,7 +79,7 @@ class Claims:
     def _claimed(self, attempt: Attempt, committed: bool) -> None:
         """Go on with an attempt once its claim is committed, or forget it."""
         if not committed:
-            self._keeper.register.end(attempt)
+            self._tasks.register.end(attempt)
             over = attempt.row._replace(step="ended", ended_at=self._drafts.now, result="stopped")
             self._store.put(Unit((CloseAttempt(over),)))
             self._after_refused_claim(attempt)
@@ -93,7 +93,7 @@ class Claims:
 
     def _after_refused_claim(self, attempt: Attempt) -> None:
         """See whether the task is still ours to try, and who has its agent: another node may have been first."""
-        keeper, task = self._keeper, attempt.task
+        tasks, task = self._tasks, attempt.task
         task.serial = None
         if self._store.well:
             try:
@@ -103,14 +103,14 @@ class Claims:
             if row is None:  # it was crowded out while the database was in trouble
                 self._store.put(Unit((task.row,), durable=True))
             elif row.changed_by or row.state not in ("open", "held"):
-                take_row(keeper, task, row)
+                take_row(tasks, task, row)
                 return
             if taken:  # somebody else may be free for it at once
                 self._crews.spare(attempt.row.agent, attempt.order.group, self._drafts.now + REFUSED_REST)
                 if task.open and task.ready:
-                    keeper.place(task)
+                    tasks.place(task)
                     return
         if task.open and task.ready:
-            keeper.rest(task, self._drafts.now + REFUSED_REST)
+            tasks.rest(task, self._drafts.now + REFUSED_REST)
         elif task.row.ended_at is None:  # held meanwhile, and maybe resumed
-            keeper.resume(task)
+            tasks.resume(task)

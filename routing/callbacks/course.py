@@ -7,9 +7,9 @@ from typing import Final
 from routing.callbacks.aftermath import Aftermath
 from routing.callbacks.draft import Draft, Drafts
 from routing.callbacks.facts import Outcome
-from routing.callbacks.keeper import Keeper
 from routing.callbacks.screen import Screen
 from routing.callbacks.task import STEPS, Attempt
+from routing.callbacks.tasks import Tasks
 from routing.rows import LegRow, Step
 from routing.storage import Store
 from routing.writes import DropLeg, Unit
@@ -30,8 +30,8 @@ SENDS: Final[frozenset[Step]] = frozenset({"agent", "customer"})
 class Course:
     """`facts.DeskFacts`: what the runner tells of attempts, from their first step to their end."""
 
-    def __init__(self, keeper: Keeper, screen: Screen, aftermath: Aftermath, store: Store, drafts: Drafts) -> None:
-        self._keeper, self._screen, self._aftermath = keeper, screen, aftermath
+    def __init__(self, tasks: Tasks, screen: Screen, aftermath: Aftermath, store: Store, drafts: Drafts) -> None:
+        self._tasks, self._screen, self._aftermath = tasks, screen, aftermath
         self._store, self._drafts = store, drafts
         self.legs: dict[str, LegRow] = {}
         """Legs that may be up."""
@@ -43,7 +43,7 @@ class Course:
 
         Whatever went wrong in the runner, neither task nor customer may be blocked for ever.
         """
-        for attempt in tuple(self._keeper.register.attempts.values()):
+        for attempt in tuple(self._tasks.register.attempts.values()):
             order, row = attempt.order, attempt.row
             if attempt.stopped_at is not None and not attempt.joined:
                 over = now - attempt.stopped_at >= GIVEN_UP
@@ -53,14 +53,14 @@ class Course:
                 self.ended(row.id, Outcome("stopped", text="stuck"), now)
             elif attempt.begun and now - row.claimed_at >= STUCK + order.preview + order.agent_ring_for + \
                     order.accept_within + order.customer_ring_for:
-                self._keeper.stop(attempt, "stuck")
+                self._tasks.stop(attempt, "stuck")
 
     # Steps
 
     def step(self, name: str, step: Step, now: float, go: Callable[[bool], None] | None = None,
              agent: str | None = None) -> None:
         """See DeskFacts."""
-        attempt = self._keeper.register.attempts.get(name)
+        attempt = self._tasks.register.attempts.get(name)
         if attempt is None or (attempt.stopping and go is not None and STEPS[step] <= STEPS["customer"]):
             if go is not None:
                 go(False)
@@ -81,7 +81,7 @@ class Course:
                 self._dial(attempt, draft)
             case "accepted":
                 draft.note(row.task, "accepted", row.agent, attempt=row.id)
-                self._keeper.ticket(attempt.task, "started", draft, row.agent)
+                self._tasks.ticket(attempt.task, "started", draft, row.agent)
             case "answered":
                 attempt.row = row._replace(answered_at=now)
                 draft.note(row.task, "answered", row.agent, attempt=row.id)
@@ -99,7 +99,7 @@ class Course:
 
     def connected(self, name: str, now: float, agent: str | None = None) -> None:
         """See DeskFacts. Told once: whoever rings in while they talk is joined anew."""
-        attempt = self._keeper.register.attempts.get(name)
+        attempt = self._tasks.register.attempts.get(name)
         if attempt is not None and not attempt.connected:
             attempt.connected = True
             draft = self._drafts.begin(now)
@@ -109,7 +109,7 @@ class Course:
 
     def _may_dial(self, attempt: Attempt, draft: Draft) -> bool:
         """Look again, now that it comes to dialling: much may have happened while the agent was rung."""
-        task, terms = attempt.task, self._keeper.terms(attempt.task)
+        task, terms = attempt.task, self._tasks.terms(attempt.task)
         refusal = self._screen.refusal(task, terms, draft.now)
         if refusal is None:
             return True
@@ -119,13 +119,13 @@ class Course:
 
     def _dial(self, attempt: Attempt, draft: Draft) -> None:
         """Count the attempt: from now on the customer may be rung."""
-        keeper, row = self._keeper, attempt.row
+        tasks, row = self._tasks, attempt.row
         if row.customer_at is not None:
             return
         attempt.row = row._replace(customer_at=draft.now)
         attempt.dialling = True
         self._screen.dialled.add(row.customer, draft.now)
-        keeper.change(attempt.task, draft, attempts=attempt.task.row.attempts + 1)
+        tasks.change(attempt.task, draft, attempts=attempt.task.row.attempts + 1)
         draft.note(row.task, "attempt", row.agent, attempt=row.id, number=attempt.order.number,
                    count=attempt.task.row.attempts)
 
@@ -147,23 +147,23 @@ class Course:
             self._screen.dialled.remove(row.customer, row.customer_at)
         attempt.dialling = False
         attempt.row = row._replace(customer_at=None)
-        self._keeper.change(task, draft, attempts=task.row.attempts - 1)
+        self._tasks.change(task, draft, attempts=task.row.attempts - 1)
         draft.attempt(attempt.row)
 
     # Ending
 
     def let_go(self, name: str, now: float) -> None:
         """See DeskFacts."""
-        attempt = self._keeper.register.attempts.get(name)
+        attempt = self._tasks.register.attempts.get(name)
         if attempt is not None and not attempt.let_go:
             self._aftermath.wrap_up(attempt, now)
-            self._keeper.register.let_go(attempt)
+            self._tasks.register.let_go(attempt)
             attempt.row = attempt.row._replace(engages=None)
             self._store.put(Unit((attempt.row,)))
 
     def ended(self, name: str, outcome: Outcome, now: float) -> None:
         """See DeskFacts."""
-        attempt = self._keeper.register.attempts.get(name)
+        attempt = self._tasks.register.attempts.get(name)
         if attempt is not None:
             draft = self._drafts.begin(now)
             if attempt.dialling:

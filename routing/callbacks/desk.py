@@ -55,32 +55,32 @@ class Desk:
         can be made at all now: while there is no media, say, none begins. `report_alarm`: raises an alarm (name, text,
         now) or clears it (None).
         """
-        keeper, store, drafts = rooms.keeper, rooms.store, rooms.drafts
-        intake = Intake(keeper, rooms.screen, store, rooms.names)
+        tasks, store, drafts = rooms.tasks, rooms.store, rooms.drafts
+        intake = Intake(tasks, rooms.screen, store, rooms.names)
         self.attempts = rooms.attempts
-        self.calls = CallIntake(keeper, intake, store, drafts, report_alarm)
-        self.admin = Office(keeper, rooms.screen, intake, store, drafts, peers)
+        self.calls = CallIntake(tasks, intake, store, drafts, report_alarm)
+        self.admin = Office(tasks, rooms.screen, intake, store, drafts, peers)
         self.draining = False
         """No attempt begins any more; those that run go on."""
-        self._keeper, self._screen, self._store, self._drafts = keeper, rooms.screen, store, drafts
+        self._tasks, self._screen, self._store, self._drafts = tasks, rooms.screen, store, drafts
         self._crews, self._aftermath, self._orders, self._able = rooms.crews, rooms.aftermath, orders, able
-        self._claims = Claims(keeper, rooms.screen, rooms.crews, rooms.attempts, orders, store, drafts, rooms.names,
+        self._claims = Claims(tasks, rooms.screen, rooms.crews, rooms.attempts, orders, store, drafts, rooms.names,
                               rooms.node)
-        self._dispatcher = Dispatcher(keeper, rooms.floor, rooms.crews, rooms.screen.halted)
-        self._replanner = Replanner(keeper, rooms.aftermath, store)
+        self._dispatcher = Dispatcher(tasks, rooms.floor, rooms.crews, rooms.screen.halted)
+        self._replanner = Replanner(tasks, rooms.aftermath, store)
         self._node = rooms.node
         self._restored = self._more = False
         self._old_legs: tuple[LegRow, ...] = ()
         self._forget_at: float | None = None
         self._tidy_at = self._turned_at = 0.0
-        self._others = OtherNodes(keeper, rooms.screen, self.calls, store, drafts)
+        self._others = OtherNodes(tasks, rooms.screen, self.calls, store, drafts)
         store.on_anew = self._anew
         store.on_stale, store.on_changed = self._others.on_stale, self._others.on_changed
 
     @property
     def idle(self) -> bool:
         """Whether no task is open or held: nothing that goes on can matter."""
-        return not self._keeper.register.tasks
+        return not self._tasks.register.tasks
 
     def drain(self) -> None:
         """Begin no attempt any more; those that run go on."""
@@ -109,7 +109,7 @@ class Desk:
         draft = self._drafts.begin(now)
         replanning = self._replanner.turn(draft)
         done = self._moments(draft)
-        self._keeper.tidy()
+        self._tasks.tidy()
         if not now < self._tidy_at <= now + TIDY:
             self._tidy_at = now + TIDY
             self._screen.tidy(now)
@@ -122,17 +122,17 @@ class Desk:
 
     def next_turn(self) -> float | None:
         """Return when there is something to do next, seconds since the epoch (0: at once); None: nothing is planned."""
-        return 0.0 if self._more or self._keeper.stops else self._keeper.agenda.first()
+        return 0.0 if self._more or self._tasks.stops else self._tasks.agenda.first()
 
     def set_policy(self, policy: Policy, now: float) -> None:
         """Put a policy in force, for what is promised already too."""
-        old = self._keeper.book
-        self._keeper.set_book(TermBook(policy))
+        old = self._tasks.book
+        self._tasks.set_book(TermBook(policy))
         self._screen.set_policy(policy)
-        self._replanner.begin(old, self._keeper.book)
+        self._replanner.begin(old, self._tasks.book)
         if policy.guard.stop:
-            for attempt in tuple(self._keeper.register.attempts.values()):
-                self._keeper.stop(attempt, "stop")
+            for attempt in tuple(self._tasks.register.attempts.values()):
+                self._tasks.stop(attempt, "stop")
 
     def clock_set(self, seconds: float) -> None:
         """The wall clock was set forward by so many seconds (back: negative), as a clock that only goes on has shown.
@@ -143,14 +143,14 @@ class Desk:
 
     def _set_back(self) -> None:
         """Look at everything anew: the clock was set back, and short rests would last as long as that."""
-        self._keeper.set_book(self._keeper.book)
-        self._screen.set_policy(self._keeper.book.policy)
+        self._tasks.set_book(self._tasks.book)
+        self._screen.set_policy(self._tasks.book.policy)
         self._crews.forget()
 
     def _moments(self, draft: Draft) -> int:
         """Do what the agenda says, as much as fits into a turn; return how much that was."""
         for done in range(MOMENTS):
-            found = self._keeper.agenda.take(draft.now)
+            found = self._tasks.agenda.take(draft.now)
             if found is None:
                 return done
             what, task = found
@@ -160,7 +160,7 @@ class Desk:
 
     def _moment(self, what: str, task: Task, draft: Draft) -> None:
         self._replanner.one(task, draft)
-        row, keeper, now = task.row, self._keeper, draft.now
+        row, tasks, now = task.row, self._tasks, draft.now
         if row.ended_at is not None:
             return
         if row.expires_at <= now:
@@ -169,23 +169,23 @@ class Desk:
             return
         elif not task.ready:
             if row.due_at is not None and row.due_at <= now:
-                keeper.make_ready(task, draft)
+                tasks.make_ready(task, draft)
         elif task.responsible is not None and row.responsible_since is not None and \
-                row.responsible_since + keeper.patience(task) <= now:
-            keeper.release(task, "waited", draft)
+                row.responsible_since + tasks.patience(task) <= now:
+            tasks.release(task, "waited", draft)
         elif what == "wake" and task.place is None:
-            keeper.place(task)
+            tasks.place(task)
 
     def _expire(self, task: Task, draft: Draft) -> None:
         """The window of a task is over; say what kept it from being tried, if nobody ever was."""
         halted = self._screen.halted(draft.now)
         never = task.ready and not task.row.attempts
         reason = halted or ((task.refused or "no_agent") if never else "window")
-        self._keeper.end(task, "expired", reason, draft, "guard" if halted else "expired")
+        self._tasks.end(task, "expired", reason, draft, "guard" if halted else "expired")
 
     def _stop(self, now: float) -> None:
         """Tell the runner which attempts are to end."""
-        stops, self._keeper.stops = self._keeper.stops, []
+        stops, self._tasks.stops = self._tasks.stops, []
         for attempt in stops:
             if attempt.begun and not attempt.joined and attempt.row.ended_at is None:
                 attempt.stopped_at = now
@@ -209,13 +209,13 @@ class Desk:
         self._screen.restore(past, made, now)
         self._screen.barred = {row.customer for row in barred}
         for row in rows:
-            self._keeper.register.add(Task(within_reach(row, now)))
+            self._tasks.register.add(Task(within_reach(row, now)))
         draft = self._drafts.begin(now)
         for attempt in attempts:
             if attempt.node == self._node or attempt.claimed_at < now - ABANDONED:
                 self._aftermath.recover(attempt, draft)
-        for task in tuple(self._keeper.register.live()):
-            self._keeper.resume(task)
+        for task in tuple(self._tasks.register.live()):
+            self._tasks.resume(task)
         if not draft.empty:
             self._store.put(draft.unit(durable=True))
         self._old_legs = tuple(legs)
@@ -235,9 +235,9 @@ class Desk:
     def _anew(self) -> None:
         """Another database stands in the place of the one that was open: tell it everything that lives."""
         running: dict[str, tuple[AttemptRow, ...]] = {}
-        for attempt in self._keeper.register.attempts.values():
+        for attempt in self._tasks.register.attempts.values():
             running[attempt.row.task] = (attempt.row,)
-        for task in self._keeper.register.live():
+        for task in self._tasks.register.live():
             self._store.put(Unit((task.row, *running.pop(task.row.id, ()))))
         for rows in running.values():
             self._store.put(Unit(rows))

@@ -11,8 +11,8 @@ from typing import Final
 from routing.callbacks import campaigns
 from routing.callbacks.crews import Crews
 from routing.callbacks.facts import Floor
-from routing.callbacks.keeper import Keeper
 from routing.callbacks.task import Task
+from routing.callbacks.tasks import Tasks
 from routing.callbacks.terms import Terms
 
 CLAIMS: Final = 25
@@ -35,9 +35,9 @@ put elsewhere."""
 class Dispatcher:
     """Brings tasks and agents together, one turn after the other."""
 
-    def __init__(self, keeper: Keeper, floor: Floor, crews: Crews, halted: Callable[[float], object]) -> None:
+    def __init__(self, tasks: Tasks, floor: Floor, crews: Crews, halted: Callable[[float], object]) -> None:
         """`halted`: whether nobody at all can be dialled at that moment."""
-        self._keeper, self._floor, self._crews, self._halted = keeper, floor, crews, halted
+        self._tasks, self._floor, self._crews, self._halted = tasks, floor, crews, halted
         self._credit: dict[str, Mapping[str, float]] = {}
         """What each campaign of a group is owed."""
         self._now = 0.0
@@ -46,7 +46,7 @@ class Dispatcher:
     def turn(self, now: float, claim: Claim) -> bool:
         """Begin what can begin now; return whether more is left for the length of the turn alone."""
         self._now, self._left, self._claims = now, EXAMINED, CLAIMS
-        names = self._keeper.lines.names()
+        names = self._tasks.lines.names()
         if not names or self._halted(now):
             return False
         self._crews.begin(now)
@@ -63,17 +63,17 @@ class Dispatcher:
     def _held(self, name: tuple[str, ...], claim: Claim) -> None:
         """Place tasks that are held for an agent, or for the agents of a group."""
         kind, whose = name
-        agents = (whose,) if kind == "agent" else self._keeper.book.crew(whose)
+        agents = (whose,) if kind == "agent" else self._tasks.book.crew(whose)
         while self._left > 0 and self._claims > 0 and self._crews.of(agents, True):
-            task = self._keeper.lines.take(name)
+            task = self._tasks.lines.take(name)
             if task is None:
                 return
-            terms = self._keeper.terms(task)
+            terms = self._tasks.terms(task)
             self._offer(task, terms, self._crews.of(agents, terms.callback.ring_unknown), claim)
 
     def _anybody(self, group: str, names: list[tuple[str, ...]], claim: Claim) -> None:
         """Place tasks of a group's lines: campaigns by rank and parity."""
-        lines, book = self._keeper.lines, self._keeper.book
+        lines, book = self._tasks.lines, self._tasks.book
         while self._left > 0 and self._claims > 0:
             waiting = {name[2]: book.of(group, name[2] or None) for name in names if name in lines}
             waiting = {campaign: terms for campaign, terms in waiting.items()
@@ -91,12 +91,12 @@ class Dispatcher:
         """Begin an attempt of a task with the first of these agents who may; else let it rest."""
         self._left -= 1
         row = task.row
-        if self._keeper.register.calling(row.customer) is not None or self._floor.engaged(row.customer):
-            self._keeper.rest(task, self._now + ENGAGED_REST)
+        if self._tasks.register.calling(row.customer) is not None or self._floor.engaged(row.customer):
+            self._tasks.rest(task, self._now + ENGAGED_REST)
             return False
         agent = next((agent for agent in agents if agent is None or agent not in row.declined), "")
         if agent == "" or not self._room(terms, row.campaign, agent):
-            self._keeper.rest(task, self._now + REST)
+            self._tasks.rest(task, self._now + REST)
             return False
         if not claim(task, agent, terms):
             if self._halted(self._now):
@@ -118,13 +118,13 @@ class Dispatcher:
         group = terms.group
         if agent == "" or (agent is None and (terms.target is None or self._crews.spared(None, group))):
             return False
-        running, waiting = self._keeper.register.running, self._floor.waiting
+        running, waiting = self._tasks.register.running, self._floor.waiting
         free = len(self._crews.of(terms.agents, terms.callback.ring_unknown))
         outsider = agent is not None and bool(terms.agents) and agent not in terms.agents
         crowd = campaigns.Crowd(len(terms.agents) + outsider, free + outsider, running(group), waiting(group),
                                 sum(waiting(other) for other in terms.kin))
         if campaign is not None:
-            shares = terms.callback.agents_share, self._keeper.book.of(group).callback.agents_share
+            shares = terms.callback.agents_share, self._tasks.book.of(group).callback.agents_share
             if terms.agents and crowd.running >= campaigns.max_legs(crowd.agents, max(shares)):
                 return False
             crowd = crowd._replace(running_share=running(group, campaign))

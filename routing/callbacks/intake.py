@@ -5,11 +5,11 @@ from typing import Any, Final, NamedTuple
 from routing.callbacks.campaigns import active, adds
 from routing.callbacks.draft import Draft
 from routing.callbacks.facts import Missed, Waiter, Waits
-from routing.callbacks.keeper import Keeper
 from routing.callbacks.plan import times
 from routing.callbacks.responsible import Responsible, responsible
 from routing.callbacks.screen import Screen
 from routing.callbacks.task import No, task_data
+from routing.callbacks.tasks import Tasks
 from routing.callbacks.terms import Terms
 from routing.ids import Names
 from routing.rows import Origin, TaskRow
@@ -42,8 +42,8 @@ class Wish(NamedTuple):
 class Intake:
     """Makes tasks."""
 
-    def __init__(self, keeper: Keeper, screen: Screen, store: Store, names: Names) -> None:
-        self._keeper, self._screen, self._store, self._names = keeper, screen, store, names
+    def __init__(self, tasks: Tasks, screen: Screen, store: Store, names: Names) -> None:
+        self._tasks, self._screen, self._store, self._names = tasks, screen, store, names
         self.flood: No | None = None
         """Why missed callers are promised nothing at the moment."""
 
@@ -51,15 +51,15 @@ class Intake:
         """A customer reached nobody: promise a callback where the policy says so; return whether there is a promise."""
         if fact.group is None:
             return False
-        known = self._keeper.register.of(fact.customer, fact.group)
+        known = self._tasks.register.of(fact.customer, fact.group)
         if known is not None:
-            self._keeper.change(known, draft, missed=known.row.missed + 1)
+            self._tasks.change(known, draft, missed=known.row.missed + 1)
             self._note(known.row.id, fact, draft)
             return known.open
         campaign = self._campaign(fact, draft.now)
         instead = False
-        if campaign is None and (fact.key is not None or not self._keeper.book.of(fact.group).missed.enabled):
-            known_group = self._keeper.book.policy.group.get(fact.group)
+        if campaign is None and (fact.key is not None or not self._tasks.book.of(fact.group).missed.enabled):
+            known_group = self._tasks.book.policy.group.get(fact.group)
             if fact.key is not None or known_group is None or known_group.on_missed != "ticket":
                 return False
             instead = True
@@ -76,7 +76,7 @@ class Intake:
 
     def waits(self, waiter: Waiter, now: float) -> Waits | None:
         """Return what a customer who waits may press; None: nothing that would be kept."""
-        book, found = self._keeper.book, []
+        book, found = self._tasks.book, []
         for name, campaign in book.policy.campaigns_of(waiter.group):
             if campaign.add_key is not None and active(campaign, now, book.policy.zone_for(waiter.group)):
                 terms = book.of(waiter.group, name)
@@ -95,9 +95,9 @@ class Intake:
 
     def promise(self, wish: Wish, draft: Draft, fact: Missed | None = None) -> TaskRow:
         """Make a task, which may be at its end already: refused, closed all through its window, or a ticket."""
-        keeper, terms = self._keeper, self._keeper.book.of(wish.group, wish.campaign)
+        tasks, terms = self._tasks, self._tasks.book.of(wish.group, wish.campaign)
         row = self._row(wish, terms, draft.now)
-        task = keeper.begin(row, draft)
+        task = tasks.begin(row, draft)
         if fact is not None:
             self._note(row.id, fact, draft)
         draft.note(row.id, "queued", row.responsible, origin=row.origin, expires_at=row.expires_at, due_at=row.due_at)
@@ -105,16 +105,16 @@ class Intake:
         refusal = self._screen.never(wish.customer, wish.campaign, wish.number or terms.number)
         if refusal is not None:
             self._screen.tell(task, refusal, draft)
-            keeper.end(task, "failed", refusal.reason, draft, "guard", text=refusal.text)
+            tasks.end(task, "failed", refusal.reason, draft, "guard", text=refusal.text)
         elif terms.campaign is not None and terms.campaign.as_ticket:
-            keeper.end(task, "done", "ticket", draft)
-            keeper.instead(task, "campaign", terms.campaign.ticket_subject, draft)
+            tasks.end(task, "done", "ticket", draft)
+            tasks.instead(task, "campaign", terms.campaign.ticket_subject, draft)
         elif wish.instead:
-            keeper.end(task, "done", "ticket", draft)
-            keeper.instead(task, "missed", terms.tickets.subject, draft)
+            tasks.end(task, "done", "ticket", draft)
+            tasks.instead(task, "missed", terms.tickets.subject, draft)
         elif row.due_at is None:
             draft.note(row.id, "closed", None, until=terms.open_time.next_open(row.expires_at))
-            keeper.end(task, "expired", "closed", draft, "closed")
+            tasks.end(task, "expired", "closed", draft, "closed")
         return task.row
 
     def _row(self, wish: Wish, terms: Terms, now: float) -> TaskRow:
@@ -130,7 +130,7 @@ class Intake:
 
     def _campaign(self, fact: Missed, now: float) -> str | None:
         """Return the first campaign, by rank, that takes this call."""
-        policy = self._keeper.book.policy
+        policy = self._tasks.book.policy
         for name, campaign in policy.campaigns_of(fact.group or ""):
             if active(campaign, now, policy.zone_for(campaign.group)) and \
                     adds(campaign, fact.ended_at - fact.began_at, fact.key):

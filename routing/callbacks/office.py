@@ -9,10 +9,10 @@ from config.fields import parse_window
 from config.limits import MOST_ATTEMPTS, Language
 from routing.callbacks.draft import Drafts
 from routing.callbacks.intake import Intake, Wish
-from routing.callbacks.keeper import Keeper
 from routing.callbacks.responsible import Responsible
 from routing.callbacks.screen import Screen
 from routing.callbacks.task import Attempt, Task
+from routing.callbacks.tasks import Tasks
 from routing.callbacks.tickets import TicketOffice
 from routing.rows import AttemptRow, Barred, JournalRow, TaskRow
 from routing.storage import Store
@@ -51,55 +51,55 @@ class Figures(NamedTuple):
 class Office:
     """The operator's verbs. Each raises DeskError where it cannot be done, StoreError where it must read and cannot."""
 
-    def __init__(self, keeper: Keeper, screen: Screen, intake: Intake, store: Store, drafts: Drafts,
+    def __init__(self, tasks: Tasks, screen: Screen, intake: Intake, store: Store, drafts: Drafts,
                  peers: Callable[[str | None], tuple[str, str]]) -> None:
         """`peers`: PBX and trunk that calls of a number of ours use (None: those of no number)."""
-        self._keeper, self._screen, self._intake, self._store, self._drafts = keeper, screen, intake, store, drafts
+        self._tasks, self._screen, self._intake, self._store, self._drafts = tasks, screen, intake, store, drafts
         self._peers = peers
 
     @property
     def tickets(self) -> TicketOffice:
         """Who writes tickets."""
-        return self._keeper.tickets
+        return self._tasks.tickets
 
     # Asking
 
     def open_tasks(self) -> tuple[TaskRow, ...]:
         """Return the tasks that are open or held, oldest first."""
-        return tuple(sorted((task.row for task in self._keeper.register.live()), key=lambda row: row.id))
+        return tuple(sorted((task.row for task in self._tasks.register.live()), key=lambda row: row.id))
 
     def task(self, name: str) -> Detail | None:
         """Return everything about a task, whatever its state; None: there is none."""
-        live = self._keeper.register.tasks.get(name)
+        live = self._tasks.register.tasks.get(name)
         row = live.row if live is not None else self._store.callbacks.task(name)
         if row is None:
             return None
         waits = None
         if live is not None and live.responsible is not None and row.responsible_since is not None:
-            waits = row.responsible_since + self._keeper.patience(live)
+            waits = row.responsible_since + self._tasks.patience(live)
         running = live.attempt.row if live is not None and live.attempt is not None else None
         return Detail(row, running, self._store.callbacks.attempts_of(name), self._store.callbacks.journal(name), waits)
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Return the attempts that run, oldest first. Not to be changed."""
-        return tuple(self._keeper.register.attempts.values())
+        return tuple(self._tasks.register.attempts.values())
 
     def campaigns(self) -> list[tuple[str, Campaign, int, int]]:
         """Return every campaign with its id, how many of its tasks are open, and how many attempts run."""
-        open_tasks = Counter(task.row.campaign for task in self._keeper.register.live())
-        return [(name, campaign, open_tasks[name], self._keeper.register.running(campaign.group, name))
-                for name, campaign in sorted(self._keeper.book.policy.campaign.items())]
+        open_tasks = Counter(task.row.campaign for task in self._tasks.register.live())
+        return [(name, campaign, open_tasks[name], self._tasks.register.running(campaign.group, name))
+                for name, campaign in sorted(self._tasks.book.policy.campaign.items())]
 
     def figures(self) -> dict[str, Figures]:
         """Return how callbacks stand, by group: those of the policy and those that have any."""
-        register = self._keeper.register
+        register = self._tasks.register
         found: dict[str, Figures] = {}
         due: dict[str, int] = {}
         for task in register.live():
             due[task.row.group] = due.get(task.row.group, 0) + (task.ready and task.attempt is None)
-        for group in dict.fromkeys((*self._keeper.book.policy.group, *register.promised, *self._keeper.made)):
+        for group in dict.fromkeys((*self._tasks.book.policy.group, *register.promised, *self._tasks.made)):
             found[group] = Figures(register.promised[group], due.get(group, 0), register.running(group),
-                                   self._keeper.made[group], self._keeper.kept[group])
+                                   self._tasks.made[group], self._tasks.kept[group])
         return found
 
     # Telling
@@ -117,7 +117,7 @@ class Office:
         agents it is held for, for `responsible_wait` seconds. `at`: when to try first. `window`: as in the policy
         (`24h`). `preview`: seconds. `by`: who asks. `ticket`: id of the one under which it is written what comes of it.
         """
-        policy = self._keeper.book.policy
+        policy = self._tasks.book.policy
         if group not in policy.group:
             raise DeskError(f"there is no group {group!r}")
         if campaign is not None and (campaign not in policy.campaign or policy.campaign[campaign].group != group):
@@ -137,13 +137,13 @@ class Office:
         who = Responsible("current", responsible) if responsible is not None else \
             Responsible("group", responsible_group) if responsible_group is not None else None
         draft = self._drafts.begin(now)
-        known = self._keeper.register.of(customer, group)
+        known = self._tasks.register.of(customer, group)
         if known is not None:
             draft.note(known.row.id, "asked", responsible, by=by or None, note=note or None)
             if who is not None and known.attempt is None:
-                self._keeper.assign(known, who, responsible_wait, draft)
+                self._tasks.assign(known, who, responsible_wait, draft)
             if ticket is not None and "ticket" not in known.row.options:
-                self._keeper.change(known, draft, options={**known.row.options, "ticket": ticket})
+                self._tasks.change(known, draft, options={**known.row.options, "ticket": ticket})
             self._store.put(draft.unit())
             return known.row
         refusal = self._screen.admit(now)
@@ -160,7 +160,7 @@ class Office:
         """Take a promise back; an attempt whose customer has not answered is stopped."""
         task = self._live(name)
         draft = self._drafts.begin(now)
-        self._keeper.end(task, "cancelled", "operator", draft, by=by or None)
+        self._tasks.end(task, "cancelled", "operator", draft, by=by or None)
         self._store.put(draft.unit(durable=True))
         return task.row
 
@@ -169,7 +169,7 @@ class Office:
         task = self._live(name)
         if task.row.state == "open":
             draft = self._drafts.begin(now)
-            self._keeper.hold(task, draft, by)
+            self._tasks.hold(task, draft, by)
             self._store.put(draft.unit(durable=True))
         return task.row
 
@@ -178,7 +178,7 @@ class Office:
         task = self._live(name)
         if task.row.state == "held":
             draft = self._drafts.begin(now)
-            self._keeper.unhold(task, draft, by)
+            self._tasks.unhold(task, draft, by)
             self._store.put(draft.unit(durable=True))
         return task.row
 
@@ -189,14 +189,14 @@ class Office:
         list, quiet hours, caps, the stop switch.
         """
         task = self._live(name)
-        terms = self._keeper.terms(task)
+        terms = self._tasks.terms(task)
         if not force and not terms.open_time.is_open(now):
             raise DeskError("it is closed now; with force it is called all the same")
         if task.attempt is not None:
             raise DeskError("it is being called")
         draft = self._drafts.begin(now)
-        self._keeper.unhold(task, draft, by)
-        self._keeper.schedule(task, now, draft)
+        self._tasks.unhold(task, draft, by)
+        self._tasks.schedule(task, now, draft)
         task.urgent, task.forced = True, force
         draft.note(name, "call_now", None, by=by or None, force=force or None)
         self._store.put(draft.unit())
@@ -208,9 +208,9 @@ class Office:
         What has ended keeps the id under which it was done.
         """
         draft = self._drafts.begin(now)
-        tasks = [task for task in self._keeper.register.live() if task.row.campaign == old]
+        tasks = [task for task in self._tasks.register.live() if task.row.campaign == old]
         for task in tasks:
-            self._keeper.renumber(task, new, draft)
+            self._tasks.renumber(task, new, draft)
         if tasks:
             self._store.put(draft.unit(durable=True))
         return len(tasks)
@@ -220,8 +220,8 @@ class Office:
         draft = self._drafts.begin(now)
         self._screen.barred.add(customer)
         draft.beside(Unit((Barred(customer, now, reason),)))
-        for task in self._keeper.register.of_customer(customer):
-            self._keeper.end(task, "cancelled", "do_not_call", draft)
+        for task in self._tasks.register.of_customer(customer):
+            self._tasks.end(task, "cancelled", "do_not_call", draft)
         self._store.put(draft.unit(durable=True))
 
     def unbar(self, customer: str, now: float) -> bool:
@@ -232,7 +232,7 @@ class Office:
         return known
 
     def _live(self, name: str) -> Task:
-        task = self._keeper.register.tasks.get(name)
+        task = self._tasks.register.tasks.get(name)
         if task is None:
             raise DeskError(f"no callback {name!r} is open")
         return task

@@ -5,33 +5,33 @@ from collections.abc import Sequence
 from routing.callbacks.call_intake import CallIntake
 from routing.callbacks.draft import Drafts
 from routing.callbacks.facts import Missed
-from routing.callbacks.keeper import Keeper
 from routing.callbacks.screen import Screen
 from routing.callbacks.task import Task, within_reach
+from routing.callbacks.tasks import Tasks
 from routing.rows import JournalRow, TaskRow
 from routing.storage import Store, StoreError
 from routing.writes import ChangeTask, Unit
 
 
-def take_row(keeper: Keeper, task: Task, row: TaskRow) -> None:
+def take_row(tasks: Tasks, task: Task, row: TaskRow) -> None:
     """Take a task as another node has left it; an attempt of ours goes on unless the task is not open any more."""
-    keeper.lines.leave(task)
-    keeper.register.remove(task)
+    tasks.lines.leave(task)
+    tasks.register.remove(task)
     task.row = row
     task.ready = task.urgent = task.forced = False
     task.serial = None
     if row.ended_at is None:
-        keeper.register.add(task)
-        keeper.resume(task)
+        tasks.register.add(task)
+        tasks.resume(task)
     if task.attempt is not None and not task.open:
-        keeper.stop(task.attempt, row.reason)
+        tasks.stop(task.attempt, row.reason)
 
 
 class OtherNodes:
     """Keeps the tasks of a desk in step with what others have written. Turned by the desk."""
 
-    def __init__(self, keeper: Keeper, screen: Screen, calls: CallIntake, store: Store, drafts: Drafts) -> None:
-        self._keeper, self._screen, self._calls, self._store, self._drafts = keeper, screen, calls, store, drafts
+    def __init__(self, tasks: Tasks, screen: Screen, calls: CallIntake, store: Store, drafts: Drafts) -> None:
+        self._tasks, self._screen, self._calls, self._store, self._drafts = tasks, screen, calls, store, drafts
         self._refused: list[Unit] = []
         self._changed = False
 
@@ -58,13 +58,13 @@ class OtherNodes:
 
     def _look(self, now: float) -> None:
         """Take every task that another node has made or changed last, and whom it has put on the do-not-call list."""
-        register, kept = self._keeper.register, self._store.callbacks
+        register, kept = self._tasks.register, self._store.callbacks
         rows = {row.id: row for row in kept.open_tasks()}
         barred = {row.customer for row in kept.barred()}
         ended = [(task, kept.task(task.row.id)) for task in tuple(register.live()) if task.row.id not in rows]
         for task, row in ended:
             if row is not None and row.changed_by and row.ended_at is not None:
-                take_row(self._keeper, task, row)
+                take_row(self._tasks, task, row)
         for row in rows.values():
             known = register.tasks.get(row.id)
             if not row.changed_by:
@@ -73,19 +73,19 @@ class OtherNodes:
                 if row.version > register.gone.get(row.id, 0):
                     self._add(row, now)
             elif row.version > known.row.version:  # else ours is on its way, and is refused if theirs was first
-                take_row(self._keeper, known, row)
+                take_row(self._tasks, known, row)
         self._screen.barred |= barred
 
     def _add(self, row: TaskRow, now: float) -> None:
         """Take up a task of another node. Where we have one of the customer and group, ours is about to be refused."""
-        if self._keeper.register.of(row.customer, row.group) is None:
+        if self._tasks.register.of(row.customer, row.group) is None:
             task = Task(within_reach(row, now))
-            self._keeper.register.add(task)
-            self._keeper.resume(task)
+            self._tasks.register.add(task)
+            self._tasks.resume(task)
 
     def _reconcile(self, ours: TaskRow, unit: Unit, now: float) -> None:
         """Take the row of a task as it is, in place of our refused change, and tell again what that was about."""
-        register, kept = self._keeper.register, self._store.callbacks
+        register, kept = self._tasks.register, self._store.callbacks
         row, task = kept.task(ours.id), register.tasks.get(ours.id)
         if row is not None and not row.changed_by:
             return  # the change of another task in the unit was refused, or ours was written since
@@ -97,9 +97,9 @@ class OtherNodes:
                     self._store.put(Unit((task.row,), durable=True))
                 return
             if task is not None:
-                take_row(self._keeper, task, ours._replace(state="cancelled", reason="stale", ended_at=now))
+                take_row(self._tasks, task, ours._replace(state="cancelled", reason="stale", ended_at=now))
         elif task is not None:
-            take_row(self._keeper, task, row)
+            take_row(self._tasks, task, row)
         if row.ended_at is None and row.id not in register.tasks:
             self._add(row, now)
         draft = self._drafts.begin(now)
@@ -113,14 +113,14 @@ class OtherNodes:
         for line in lines:
             if line.kind == "missed":
                 self._store.put(self._calls.missed(_fact(ours, line), now))
-        live = self._keeper.register.of(ours.customer, ours.group)
+        live = self._tasks.register.of(ours.customer, ours.group)
         if live is None or ours.state not in ("done", "cancelled"):
             return
         draft = self._drafts.begin(now)
         told = next((line for line in reversed(lines) if line.kind == "ended"), None)
         beside = {} if told is None else {name: value for name, value in told.data.items()
                                           if name not in ("state", "reason")}
-        self._keeper.end(live, ours.state, ours.reason, draft, agent=None if told is None else told.agent, **beside)
+        self._tasks.end(live, ours.state, ours.reason, draft, agent=None if told is None else told.agent, **beside)
         self._store.put(draft.unit(durable=True))
 
 

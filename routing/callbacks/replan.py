@@ -10,10 +10,10 @@ from typing import Final
 from routing.callbacks.aftermath import Aftermath
 from routing.callbacks.draft import Draft
 from routing.callbacks.facts import Outcome
-from routing.callbacks.keeper import Keeper
 from routing.callbacks.plan import Times, later, times
 from routing.callbacks.schedule import within
 from routing.callbacks.task import Task
+from routing.callbacks.tasks import Tasks
 from routing.callbacks.terms import TermBook, Terms
 from routing.storage import Store, StoreError
 
@@ -24,14 +24,14 @@ MOST: Final = 25
 class Replanner:
     """Plans tasks anew, some in each turn."""
 
-    def __init__(self, keeper: Keeper, aftermath: Aftermath, store: Store) -> None:
-        self._keeper, self._aftermath, self._store = keeper, aftermath, store
+    def __init__(self, tasks: Tasks, aftermath: Aftermath, store: Store) -> None:
+        self._tasks, self._aftermath, self._store = tasks, aftermath, store
         self._waiting: dict[str, Task] = {}
 
     def begin(self, old: TermBook, new: TermBook) -> None:
         """Note the tasks whose time is another under the new policy."""
         found: dict[tuple[str, str | None], bool] = {}
-        for task in self._keeper.register.live():
+        for task in self._tasks.register.live():
             key = task.row.group, task.row.campaign
             if key not in found:
                 found[key] = key[0] not in new.policy.group or old.timing(*key) != new.timing(*key)
@@ -50,12 +50,12 @@ class Replanner:
             return
         if task.attempt is None and not self._has_group(task, draft):
             return
-        keeper, row = self._keeper, task.row
-        terms = keeper.terms(task)
+        tasks, row = self._tasks, task.row
+        terms = tasks.terms(task)
         plan = times(terms, row.missed_at, row.options)
         if (plan.attempts, plan.expires_at) != (row.attempts_max, row.expires_at):
-            keeper.change(task, draft, attempts_max=plan.attempts, expires_at=plan.expires_at)
-            keeper.agenda.note(plan.expires_at, "expire", task)
+            tasks.change(task, draft, attempts_max=plan.attempts, expires_at=plan.expires_at)
+            tasks.agenda.note(plan.expires_at, "expire", task)
         if task.attempt is None and plan.expires_at > draft.now:
             self._due(task, terms, plan, draft)
         after = task.row
@@ -83,9 +83,9 @@ class Replanner:
             at = within(max(at, now, task.not_before), row.expires_at, terms.open_time)
         if at is None:
             draft.note(row.id, "closed", None, until=terms.open_time.next_open(row.expires_at))
-            self._keeper.end(task, "expired", "closed", draft, "closed")
+            self._tasks.end(task, "expired", "closed", draft, "closed")
         elif at != row.due_at and not (row.due_at is not None and row.due_at <= now == at):
-            self._keeper.schedule(task, at, draft)
+            self._tasks.schedule(task, at, draft)
 
     def _last(self, task: Task) -> tuple[Outcome, float] | None:
         """How the last attempt that counted ended, and when; None: there was none, or nobody can say now."""
@@ -102,14 +102,14 @@ class Replanner:
 
     def _has_group(self, task: Task, draft: Draft) -> bool:
         """Bring a task whose group is gone to the group of its number; False where that has one for this customer."""
-        keeper, policy = self._keeper, self._keeper.book.policy
+        tasks, policy = self._tasks, self._tasks.book.policy
         if task.row.group in policy.group or task.row.number is None:
             return True
         group = policy.number_for(task.row.number).group
         if group is None:
             return True
-        if keeper.register.of(task.row.customer, group) is not None:
-            keeper.end(task, "cancelled", "group", draft, into=group)
+        if tasks.register.of(task.row.customer, group) is not None:
+            tasks.end(task, "cancelled", "group", draft, into=group)
             return False
-        keeper.move(task, group, draft)
+        tasks.move(task, group, draft)
         return True

@@ -6,8 +6,8 @@ from routing.callbacks.course import Course
 from routing.callbacks.crews import Crews
 from routing.callbacks.draft import Drafts
 from routing.callbacks.facts import Floor
-from routing.callbacks.keeper import Keeper
 from routing.callbacks.screen import Screen
+from routing.callbacks.tasks import Tasks
 from routing.callbacks.terms import TermBook
 from routing.callbacks.tickets import Channel, TicketOffice
 from routing.ids import Names, RandomBytes
@@ -25,9 +25,9 @@ class DeskRooms:
         self.names = Names(random_bytes)
         self.drafts = Drafts(teller)
         self.tickets = TicketOffice(teller, self.names.new, channels)
-        self.keeper = Keeper(TermBook(policy), lambda: int.from_bytes(random_bytes(7), "big") / (1 << 56), self.tickets)
-        self.screen = Screen(self.keeper, floor, policy)
-        self.crews = Crews(self.keeper.register, floor)
-        self.aftermath = Aftermath(self.keeper, self.screen, self.crews, floor)
-        self.attempts = Course(self.keeper, self.screen, self.aftermath, store, self.drafts)
+        self.tasks = Tasks(TermBook(policy), lambda: int.from_bytes(random_bytes(7), "big") / (1 << 56), self.tickets)
+        self.screen = Screen(self.tasks, floor, policy)
+        self.crews = Crews(self.tasks.register, floor)
+        self.aftermath = Aftermath(self.tasks, self.screen, self.crews, floor)
+        self.attempts = Course(self.tasks, self.screen, self.aftermath, store, self.drafts)
         """Whom the runner tells (`facts.DeskFacts`)."""

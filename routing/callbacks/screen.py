@@ -10,9 +10,9 @@ from config.policy import Policy
 from routing.callbacks.draft import Draft
 from routing.callbacks.facts import Floor
 from routing.callbacks.guard import HOUR, Dialled, Gate, GuardFacts, Times
-from routing.callbacks.keeper import Keeper
 from routing.callbacks.schedule import within
 from routing.callbacks.task import No, Task
+from routing.callbacks.tasks import Tasks
 from routing.callbacks.terms import Terms
 from routing.rows import PastAttempt
 
@@ -30,8 +30,8 @@ OF_ITSELF: Final = frozenset({"not_open", "window", "campaign", "closed", "engag
 class Screen:
     """Says no, with a reason."""
 
-    def __init__(self, keeper: Keeper, floor: Floor, policy: Policy) -> None:
-        self._keeper, self._floor = keeper, floor
+    def __init__(self, tasks: Tasks, floor: Floor, policy: Policy) -> None:
+        self._tasks, self._floor = tasks, floor
         self._gate = Gate(policy)
         self.dialled = Dialled()
         self._made = Times(HOUR)
@@ -75,7 +75,7 @@ class Screen:
 
     def admit(self, now: float) -> No | None:
         """Return why nobody else is promised a callback; None: one is, and counted."""
-        found = self._gate.admit(len(self._keeper.register.tasks), self._made, now)
+        found = self._gate.admit(len(self._tasks.register.tasks), self._made, now)
         if found is not None:
             return No(*found)
         self._made.add(now)
@@ -97,7 +97,7 @@ class Screen:
         return self._guarded(task, terms, now)
 
     def _guarded(self, task: Task, terms: Terms, now: float) -> No | None:
-        row, register = task.row, self._keeper.register
+        row, register = task.row, self._tasks.register
         mine = 1 if task.attempt is not None else 0
         coming = sum(1 for attempt in register.attempts.values()
                      if attempt.order.trunk == row.trunk and not attempt.dialled)
@@ -121,16 +121,16 @@ class Screen:
         if refusal.scope == "all":
             self._halt = refusal
         if refusal.scope != "customer" or refusal.reason in ("not_open", "window", "engaged", "campaign"):
-            self._keeper.rest(task, max(now, refusal.until or now))
+            self._tasks.rest(task, max(now, refusal.until or now))
             return
         until = None if refusal.until is None else within(refusal.until, row.expires_at, terms.open_time)
         if until is not None:
-            self._keeper.schedule(task, until, draft)
+            self._tasks.schedule(task, until, draft)
         elif refusal.reason == "closed":
-            self._keeper.end(task, "expired", refusal.reason, draft, "expired")
+            self._tasks.end(task, "expired", refusal.reason, draft, "expired")
         else:
-            self._keeper.end(task, "failed" if refusal.until is None else "expired", refusal.reason, draft, "guard",
-                             text=refusal.text)
+            self._tasks.end(task, "failed" if refusal.until is None else "expired", refusal.reason, draft, "guard",
+                            text=refusal.text)
 
     def tell(self, task: Task, refusal: No, draft: Draft, attempt: str | None = None) -> None:
         """Write a refusal into the task's journal."""

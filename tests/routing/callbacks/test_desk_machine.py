@@ -297,10 +297,10 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def nobody_is_forgotten(self) -> None:
         """Every open task runs, stands in a line, or has a moment at which it is looked at again."""
-        keeper = self.shop.desk._keeper
-        noted = {entry[4].row.id for entry in keeper.agenda._heap if entry[3] in ("due", "wake")}
-        ends = {entry[4].row.id for entry in keeper.agenda._heap if entry[3] == "expire"}
-        for task in keeper.register.live():
+        tasks = self.shop.desk._tasks
+        noted = {entry[4].row.id for entry in tasks.agenda._heap if entry[3] in ("due", "wake")}
+        ends = {entry[4].row.id for entry in tasks.agenda._heap if entry[3] == "expire"}
+        for task in tasks.register.live():
             if task.attempt is None:
                 assert task.row.id in ends
                 assert not task.open or task.place is not None or task.row.id in noted

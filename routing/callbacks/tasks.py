@@ -24,7 +24,7 @@ AGENDA_SLACK: Final = 5000
 """Stale moments that the agenda may hold beside four for each task, before it is made anew."""
 
 
-class Keeper:
+class Tasks:
     """Keeps the tasks: who is due, in which line they stand, and what the store must know of it."""
 
     def __init__(self, book: TermBook, random: Callable[[], float], tickets: TicketOffice) -> None:
