@@ -37,7 +37,7 @@ class Aftermath:
         row, tasks = attempt.row, self._tasks
         if attempt.task.row.ended_at is None:
             tasks.kept[attempt.order.group] += 1
-        for task in tasks.register.of_customer(row.customer):
+        for task in tasks.index.of_customer(row.customer):
             tasks.end(task, "done", "talked", draft, agent=row.agent, attempt=row.id)
 
     def close(self, attempt: Attempt, outcome: Outcome, draft: Draft) -> None:
@@ -50,7 +50,7 @@ class Aftermath:
             talk_s=outcome.talk_s)
         draft.attempt(row)
         self._spare(attempt, outcome, draft.now)
-        tasks.register.end(attempt)
+        tasks.index.end(attempt)
         counted = row.customer_at is not None
         draft.note(row.task, "result", agent, attempt=row.id, result=outcome.result, cause=outcome.cause,
                    text=outcome.text or None, talk_s=outcome.talk_s, counted=counted, recording=outcome.recording)
@@ -163,7 +163,7 @@ class Aftermath:
 
         Where the customer may have been dialled it counts, and is not made again before the next planned moment.
         """
-        task = self._tasks.register.tasks.get(row.task)
+        task = self._tasks.index.tasks.get(row.task)
         counted, talked = row.customer_at is not None, row.step == "talked"
         draft.attempt(row._replace(step="ended", ended_at=draft.now, result="talked" if talked else "crashed"))
         draft.note(row.task, "recovered", row.agent, attempt=row.id, step=row.step, counted=counted)

@@ -42,7 +42,7 @@ class CallIntake:
 
     def rang_in(self, customer: str, now: float) -> str | None:
         """See Happenings."""
-        attempt = self._tasks.register.calling(customer)
+        attempt = self._tasks.index.calling(customer)
         if attempt is None or not attempt.begun or attempt.talked or attempt.stopping:
             return None
         return attempt.row.id
@@ -75,14 +75,14 @@ class CallIntake:
                 self._early.append(fact)
             return EMPTY_UNIT
         if isinstance(fact, PastTalk) and (fact.attempt is not None
-                                           or not self._tasks.register.of_customer(fact.customer)):
+                                           or not self._tasks.index.of_customer(fact.customer)):
             return EMPTY_UNIT  # nearly every talk that passes; what became of an attempt of ours its runner says
         draft = self._drafts.begin(now)
         if isinstance(fact, Missed):
             self._intake.missed(fact, draft)
             self.heed_flood(now)
         else:
-            for task in self._tasks.register.of_customer(fact.customer):
+            for task in self._tasks.index.of_customer(fact.customer):
                 self._tasks.end(task, "done", "talk", draft, agent=fact.agent, call=fact.call,
                                 direction=fact.direction)
         return draft.unit(durable=not draft.empty)

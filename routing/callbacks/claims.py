@@ -43,7 +43,7 @@ class Claims:
         row = AttemptRow(self._names.new(now), task.row.id, task.row.customer, serial, agent, self._node, "claimed",
                          now, None, None, None, None, None, None, engages=agent)
         attempt = Attempt(row, self._order(task, row, terms), task)
-        self._tasks.register.begin(attempt)
+        self._tasks.index.begin(attempt)
         task.serial, task.refused = serial, ""
         draft = self._drafts.begin(now)
         self._tasks.change(task, draft)  # so that it is refused where another node has changed the task
@@ -79,7 +79,7 @@ class Claims:
     def _claimed(self, attempt: Attempt, committed: bool) -> None:
         """Go on with an attempt once its claim is committed, or forget it."""
         if not committed:
-            self._tasks.register.end(attempt)
+            self._tasks.index.end(attempt)
             over = attempt.row._replace(step="ended", ended_at=self._drafts.now, result="stopped")
             self._store.put(Unit((CloseAttempt(over),)))
             self._after_refused_claim(attempt)

@@ -43,7 +43,7 @@ class Course:
 
         Whatever went wrong in the runner, neither task nor customer may be blocked for ever.
         """
-        for attempt in tuple(self._tasks.register.attempts.values()):
+        for attempt in tuple(self._tasks.index.attempts.values()):
             order, row = attempt.order, attempt.row
             if attempt.stopped_at is not None and not attempt.joined:
                 over = now - attempt.stopped_at >= GIVEN_UP
@@ -60,7 +60,7 @@ class Course:
     def step(self, name: str, step: Step, now: float, go: Callable[[bool], None] | None = None,
              agent: str | None = None) -> None:
         """See DeskFacts."""
-        attempt = self._tasks.register.attempts.get(name)
+        attempt = self._tasks.index.attempts.get(name)
         if attempt is None or (attempt.stopping and go is not None and STEPS[step] <= STEPS["customer"]):
             if go is not None:
                 go(False)
@@ -99,7 +99,7 @@ class Course:
 
     def connected(self, name: str, now: float, agent: str | None = None) -> None:
         """See DeskFacts. Told once: whoever rings in while they talk is joined anew."""
-        attempt = self._tasks.register.attempts.get(name)
+        attempt = self._tasks.index.attempts.get(name)
         if attempt is not None and not attempt.connected:
             attempt.connected = True
             draft = self._drafts.begin(now)
@@ -154,16 +154,16 @@ class Course:
 
     def let_go(self, name: str, now: float) -> None:
         """See DeskFacts."""
-        attempt = self._tasks.register.attempts.get(name)
+        attempt = self._tasks.index.attempts.get(name)
         if attempt is not None and not attempt.let_go:
             self._aftermath.wrap_up(attempt, now)
-            self._tasks.register.let_go(attempt)
+            self._tasks.index.let_go(attempt)
             attempt.row = attempt.row._replace(engages=None)
             self._store.put(Unit((attempt.row,)))
 
     def ended(self, name: str, outcome: Outcome, now: float) -> None:
         """See DeskFacts."""
-        attempt = self._tasks.register.attempts.get(name)
+        attempt = self._tasks.index.attempts.get(name)
         if attempt is not None:
             draft = self._drafts.begin(now)
             if attempt.dialling:

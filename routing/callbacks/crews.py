@@ -3,7 +3,7 @@
 from typing import Final
 
 from routing.callbacks.facts import Floor
-from routing.callbacks.register import Register
+from routing.callbacks.task_index import TaskIndex
 
 SWEEP: Final = 64
 """Turns after which agents whose rest is over are forgotten."""
@@ -12,8 +12,8 @@ SWEEP: Final = 64
 class Crews:
     """Agents who may be rung: free, or of unknown state where such are rung too, and in no attempt of ours."""
 
-    def __init__(self, register: Register, floor: Floor) -> None:
-        self._register, self._floor = register, floor
+    def __init__(self, index: TaskIndex, floor: Floor) -> None:
+        self._index, self._floor = index, floor
         self._rests: dict[str, float] = {}
         """Until when an agent, or a group's queue extension, is not rung."""
         self._now = 0.0
@@ -44,7 +44,7 @@ class Crews:
 
     def may_ring(self, agent: str, unknown: bool) -> bool:
         """Whether an agent may be rung; `unknown`: also where nobody knows what they do."""
-        if self._register.occupied(agent) or self._rests.get(agent, self._now) > self._now:
+        if self._index.occupied(agent) or self._rests.get(agent, self._now) > self._now:
             return False
         state = self._state(agent)
         return state == "free" or (unknown and state == "unknown")

@@ -80,7 +80,7 @@ class Desk:
     @property
     def idle(self) -> bool:
         """Whether no task is open or held: nothing that goes on can matter."""
-        return not self._tasks.register.tasks
+        return not self._tasks.index.tasks
 
     def drain(self) -> None:
         """Begin no attempt any more; those that run go on."""
@@ -131,7 +131,7 @@ class Desk:
         self._screen.set_policy(policy)
         self._replanner.begin(old, self._tasks.book)
         if policy.guard.stop:
-            for attempt in tuple(self._tasks.register.attempts.values()):
+            for attempt in tuple(self._tasks.index.attempts.values()):
                 self._tasks.stop(attempt, "stop")
 
     def clock_set(self, seconds: float) -> None:
@@ -209,12 +209,12 @@ class Desk:
         self._screen.restore(past, made, now)
         self._screen.barred = {row.customer for row in barred}
         for row in rows:
-            self._tasks.register.add(Task(within_reach(row, now)))
+            self._tasks.index.add(Task(within_reach(row, now)))
         draft = self._drafts.begin(now)
         for attempt in attempts:
             if attempt.node == self._node or attempt.claimed_at < now - ABANDONED:
                 self._aftermath.recover(attempt, draft)
-        for task in tuple(self._tasks.register.live()):
+        for task in tuple(self._tasks.index.live()):
             self._tasks.resume(task)
         if not draft.empty:
             self._store.put(draft.unit(durable=True))
@@ -235,9 +235,9 @@ class Desk:
     def _anew(self) -> None:
         """Another database stands in the place of the one that was open: tell it everything that lives."""
         running: dict[str, tuple[AttemptRow, ...]] = {}
-        for attempt in self._tasks.register.attempts.values():
+        for attempt in self._tasks.index.attempts.values():
             running[attempt.row.task] = (attempt.row,)
-        for task in self._tasks.register.live():
+        for task in self._tasks.index.live():
             self._store.put(Unit((task.row, *running.pop(task.row.id, ()))))
         for rows in running.values():
             self._store.put(Unit(rows))

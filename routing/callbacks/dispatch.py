@@ -91,7 +91,7 @@ class Dispatcher:
         """Begin an attempt of a task with the first of these agents who may; else let it rest."""
         self._left -= 1
         row = task.row
-        if self._tasks.register.calling(row.customer) is not None or self._floor.engaged(row.customer):
+        if self._tasks.index.calling(row.customer) is not None or self._floor.engaged(row.customer):
             self._tasks.rest(task, self._now + ENGAGED_REST)
             return False
         agent = next((agent for agent in agents if agent is None or agent not in row.declined), "")
@@ -118,7 +118,7 @@ class Dispatcher:
         group = terms.group
         if agent == "" or (agent is None and (terms.target is None or self._crews.spared(None, group))):
             return False
-        running, waiting = self._tasks.register.running, self._floor.waiting
+        running, waiting = self._tasks.index.running, self._floor.waiting
         free = len(self._crews.of(terms.agents, terms.callback.ring_unknown))
         outsider = agent is not None and bool(terms.agents) and agent not in terms.agents
         crowd = campaigns.Crowd(len(terms.agents) + outsider, free + outsider, running(group), waiting(group),

@@ -51,7 +51,7 @@ class Intake:
         """A customer reached nobody: promise a callback where the policy says so; return whether there is a promise."""
         if fact.group is None:
             return False
-        known = self._tasks.register.of(fact.customer, fact.group)
+        known = self._tasks.index.of(fact.customer, fact.group)
         if known is not None:
             self._tasks.change(known, draft, missed=known.row.missed + 1)
             self._note(known.row.id, fact, draft)

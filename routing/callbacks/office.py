@@ -66,11 +66,11 @@ class Office:
 
     def open_tasks(self) -> tuple[TaskRow, ...]:
         """Return the tasks that are open or held, oldest first."""
-        return tuple(sorted((task.row for task in self._tasks.register.live()), key=lambda row: row.id))
+        return tuple(sorted((task.row for task in self._tasks.index.live()), key=lambda row: row.id))
 
     def task(self, name: str) -> Detail | None:
         """Return everything about a task, whatever its state; None: there is none."""
-        live = self._tasks.register.tasks.get(name)
+        live = self._tasks.index.tasks.get(name)
         row = live.row if live is not None else self._store.callbacks.task(name)
         if row is None:
             return None
@@ -82,23 +82,23 @@ class Office:
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Return the attempts that run, oldest first. Not to be changed."""
-        return tuple(self._tasks.register.attempts.values())
+        return tuple(self._tasks.index.attempts.values())
 
     def campaigns(self) -> list[tuple[str, Campaign, int, int]]:
         """Return every campaign with its id, how many of its tasks are open, and how many attempts run."""
-        open_tasks = Counter(task.row.campaign for task in self._tasks.register.live())
-        return [(name, campaign, open_tasks[name], self._tasks.register.running(campaign.group, name))
+        open_tasks = Counter(task.row.campaign for task in self._tasks.index.live())
+        return [(name, campaign, open_tasks[name], self._tasks.index.running(campaign.group, name))
                 for name, campaign in sorted(self._tasks.book.policy.campaign.items())]
 
     def figures(self) -> dict[str, Figures]:
         """Return how callbacks stand, by group: those of the policy and those that have any."""
-        register = self._tasks.register
+        index = self._tasks.index
         found: dict[str, Figures] = {}
         due: dict[str, int] = {}
-        for task in register.live():
+        for task in index.live():
             due[task.row.group] = due.get(task.row.group, 0) + (task.ready and task.attempt is None)
-        for group in dict.fromkeys((*self._tasks.book.policy.group, *register.promised, *self._tasks.made)):
-            found[group] = Figures(register.promised[group], due.get(group, 0), register.running(group),
+        for group in dict.fromkeys((*self._tasks.book.policy.group, *index.promised, *self._tasks.made)):
+            found[group] = Figures(index.promised[group], due.get(group, 0), index.running(group),
                                    self._tasks.made[group], self._tasks.kept[group])
         return found
 
@@ -137,7 +137,7 @@ class Office:
         who = Responsible("current", responsible) if responsible is not None else \
             Responsible("group", responsible_group) if responsible_group is not None else None
         draft = self._drafts.begin(now)
-        known = self._tasks.register.of(customer, group)
+        known = self._tasks.index.of(customer, group)
         if known is not None:
             draft.note(known.row.id, "asked", responsible, by=by or None, note=note or None)
             if who is not None and known.attempt is None:
@@ -208,7 +208,7 @@ class Office:
         What has ended keeps the id under which it was done.
         """
         draft = self._drafts.begin(now)
-        tasks = [task for task in self._tasks.register.live() if task.row.campaign == old]
+        tasks = [task for task in self._tasks.index.live() if task.row.campaign == old]
         for task in tasks:
             self._tasks.renumber(task, new, draft)
         if tasks:
@@ -220,7 +220,7 @@ class Office:
         draft = self._drafts.begin(now)
         self._screen.barred.add(customer)
         draft.beside(Unit((Barred(customer, now, reason),)))
-        for task in self._tasks.register.of_customer(customer):
+        for task in self._tasks.index.of_customer(customer):
             self._tasks.end(task, "cancelled", "do_not_call", draft)
         self._store.put(draft.unit(durable=True))
 
@@ -232,7 +232,7 @@ class Office:
         return known
 
     def _live(self, name: str) -> Task:
-        task = self._tasks.register.tasks.get(name)
+        task = self._tasks.index.tasks.get(name)
         if task is None:
             raise DeskError(f"no callback {name!r} is open")
         return task

@@ -16,12 +16,12 @@ from routing.writes import ChangeTask, Unit
 def take_row(tasks: Tasks, task: Task, row: TaskRow) -> None:
     """Take a task as another node has left it; an attempt of ours goes on unless the task is not open any more."""
     tasks.lines.leave(task)
-    tasks.register.remove(task)
+    tasks.index.remove(task)
     task.row = row
     task.ready = task.urgent = task.forced = False
     task.serial = None
     if row.ended_at is None:
-        tasks.register.add(task)
+        tasks.index.add(task)
         tasks.resume(task)
     if task.attempt is not None and not task.open:
         tasks.stop(task.attempt, row.reason)
@@ -58,19 +58,19 @@ class OtherNodes:
 
     def _look(self, now: float) -> None:
         """Take every task that another node has made or changed last, and whom it has put on the do-not-call list."""
-        register, kept = self._tasks.register, self._store.callbacks
+        index, kept = self._tasks.index, self._store.callbacks
         rows = {row.id: row for row in kept.open_tasks()}
         barred = {row.customer for row in kept.barred()}
-        ended = [(task, kept.task(task.row.id)) for task in tuple(register.live()) if task.row.id not in rows]
+        ended = [(task, kept.task(task.row.id)) for task in tuple(index.live()) if task.row.id not in rows]
         for task, row in ended:
             if row is not None and row.changed_by and row.ended_at is not None:
                 take_row(self._tasks, task, row)
         for row in rows.values():
-            known = register.tasks.get(row.id)
+            known = index.tasks.get(row.id)
             if not row.changed_by:
                 continue
             if known is None:
-                if row.version > register.gone.get(row.id, 0):
+                if row.version > index.gone.get(row.id, 0):
                     self._add(row, now)
             elif row.version > known.row.version:  # else ours is on its way, and is refused if theirs was first
                 take_row(self._tasks, known, row)
@@ -78,15 +78,15 @@ class OtherNodes:
 
     def _add(self, row: TaskRow, now: float) -> None:
         """Take up a task of another node. Where we have one of the customer and group, ours is about to be refused."""
-        if self._tasks.register.of(row.customer, row.group) is None:
+        if self._tasks.index.of(row.customer, row.group) is None:
             task = Task(within_reach(row, now))
-            self._tasks.register.add(task)
+            self._tasks.index.add(task)
             self._tasks.resume(task)
 
     def _reconcile(self, ours: TaskRow, unit: Unit, now: float) -> None:
         """Take the row of a task as it is, in place of our refused change, and tell again what that was about."""
-        register, kept = self._tasks.register, self._store.callbacks
-        row, task = kept.task(ours.id), register.tasks.get(ours.id)
+        index, kept = self._tasks.index, self._store.callbacks
+        row, task = kept.task(ours.id), index.tasks.get(ours.id)
         if row is not None and not row.changed_by:
             return  # the change of another task in the unit was refused, or ours was written since
         if row is None:
@@ -100,7 +100,7 @@ class OtherNodes:
                 take_row(self._tasks, task, ours._replace(state="cancelled", reason="stale", ended_at=now))
         elif task is not None:
             take_row(self._tasks, task, row)
-        if row.ended_at is None and row.id not in register.tasks:
+        if row.ended_at is None and row.id not in index.tasks:
             self._add(row, now)
         draft = self._drafts.begin(now)
         draft.note(row.id, "stale", None, node=row.changed_by, state=ours.state, reason=ours.reason or None)
@@ -113,7 +113,7 @@ class OtherNodes:
         for line in lines:
             if line.kind == "missed":
                 self._store.put(self._calls.missed(_fact(ours, line), now))
-        live = self._tasks.register.of(ours.customer, ours.group)
+        live = self._tasks.index.of(ours.customer, ours.group)
         if live is None or ours.state not in ("done", "cancelled"):
             return
         draft = self._drafts.begin(now)

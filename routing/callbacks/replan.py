@@ -31,7 +31,7 @@ class Replanner:
     def begin(self, old: TermBook, new: TermBook) -> None:
         """Note the tasks whose time is another under the new policy."""
         found: dict[tuple[str, str | None], bool] = {}
-        for task in self._tasks.register.live():
+        for task in self._tasks.index.live():
             key = task.row.group, task.row.campaign
             if key not in found:
                 found[key] = key[0] not in new.policy.group or old.timing(*key) != new.timing(*key)
@@ -108,7 +108,7 @@ class Replanner:
         group = policy.number_for(task.row.number).group
         if group is None:
             return True
-        if tasks.register.of(task.row.customer, group) is not None:
+        if tasks.index.of(task.row.customer, group) is not None:
             tasks.end(task, "cancelled", "group", draft, into=group)
             return False
         tasks.move(task, group, draft)

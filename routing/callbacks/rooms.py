@@ -27,7 +27,7 @@ class DeskRooms:
         self.tickets = TicketOffice(teller, self.names.new, channels)
         self.tasks = Tasks(TermBook(policy), lambda: int.from_bytes(random_bytes(7), "big") / (1 << 56), self.tickets)
         self.screen = Screen(self.tasks, floor, policy)
-        self.crews = Crews(self.tasks.register, floor)
+        self.crews = Crews(self.tasks.index, floor)
         self.aftermath = Aftermath(self.tasks, self.screen, self.crews, floor)
         self.attempts = Course(self.tasks, self.screen, self.aftermath, store, self.drafts)
         """Whom the runner tells (`facts.DeskFacts`)."""

@@ -75,7 +75,7 @@ class Screen:
 
     def admit(self, now: float) -> No | None:
         """Return why nobody else is promised a callback; None: one is, and counted."""
-        found = self._gate.admit(len(self._tasks.register.tasks), self._made, now)
+        found = self._gate.admit(len(self._tasks.index.tasks), self._made, now)
         if found is not None:
             return No(*found)
         self._made.add(now)
@@ -97,14 +97,14 @@ class Screen:
         return self._guarded(task, terms, now)
 
     def _guarded(self, task: Task, terms: Terms, now: float) -> No | None:
-        row, register = task.row, self._tasks.register
+        row, index = task.row, self._tasks.index
         mine = 1 if task.attempt is not None else 0
-        coming = sum(1 for attempt in register.attempts.values()
+        coming = sum(1 for attempt in index.attempts.values()
                      if attempt.order.trunk == row.trunk and not attempt.dialled)
         facts = GuardFacts(
             dialled=self.dialled, barred=self.barred,
             on_trunk=self._floor.on_trunk(row.trunk) + coming - mine,
-            own_on_trunk=register.on_trunk(row.trunk) - mine, number=row.number or terms.number, campaign=row.campaign,
+            own_on_trunk=index.on_trunk(row.trunk) - mine, number=row.number or terms.number, campaign=row.campaign,
         )
         found = self._gate.check(row.customer, now, facts)
         return None if found is None else No(*found)

@@ -7,9 +7,9 @@ from typing import Any, Final
 from routing.callbacks.agenda import Agenda
 from routing.callbacks.draft import Draft
 from routing.callbacks.lines import Lines
-from routing.callbacks.register import Register
 from routing.callbacks.responsible import Responsible
 from routing.callbacks.task import Attempt, Task
+from routing.callbacks.task_index import TaskIndex
 from routing.callbacks.terms import TermBook, Terms
 from routing.callbacks.tickets import TicketOffice, Why, attempt_note, story
 from routing.rows import TaskRow, TaskState
@@ -30,7 +30,7 @@ class Tasks:
     def __init__(self, book: TermBook, random: Callable[[], float], tickets: TicketOffice) -> None:
         """`random`: a number from 0 to 1."""
         self.book, self.tickets = book, tickets
-        self.register = Register()
+        self.index = TaskIndex()
         self.agenda = Agenda()
         self.lines = Lines(random)
         self.made: Counter[str] = Counter()
@@ -49,7 +49,7 @@ class Tasks:
         self.book = book
         self.lines.clear()
         self.agenda.clear()
-        for task in self.register.live():
+        for task in self.index.live():
             self.resume(task)
 
     # Beginning
@@ -57,7 +57,7 @@ class Tasks:
     def begin(self, row: TaskRow, draft: Draft) -> Task:
         """Take up a new task."""
         task = Task(row)
-        self.register.add(task)
+        self.index.add(task)
         self.made[row.group] += 1
         draft.task(row, None)
         self.resume(task)
@@ -84,9 +84,9 @@ class Tasks:
         """Give a task that is in no attempt to another group, which has none for its customer."""
         before = task.row.group
         self.lines.leave(task)
-        self.register.remove(task)
+        self.index.remove(task)
         self.change(task, draft, group=group, campaign=None)
-        self.register.add(task)
+        self.index.add(task)
         draft.note(task.row.id, "moved", None, group=group, before=before)
         if task.ready:
             self.place(task)
@@ -187,7 +187,7 @@ class Tasks:
         """Bring a task to its end; an attempt that runs for it is stopped unless the customer answered."""
         self.lines.leave(task)
         task.ready = False
-        self.register.remove(task)
+        self.index.remove(task)
         self.change(task, draft, state=state, reason=reason, due_at=None, ended_at=draft.now)
         draft.note(task.row.id, "ended", agent, state=state, reason=reason, **told)
         draft.tell(TOLD_AS[state], task.row, agent, **told)
@@ -235,5 +235,5 @@ class Tasks:
 
     def tidy(self) -> None:
         """Make the agenda anew when most of what it holds is stale."""
-        if len(self.agenda) > 4 * len(self.register.tasks) + AGENDA_SLACK:
+        if len(self.agenda) > 4 * len(self.index.tasks) + AGENDA_SLACK:
             self.set_book(self.book)

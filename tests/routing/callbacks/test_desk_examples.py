@@ -207,7 +207,7 @@ def test_the_wait_of_a_task_itself_wins() -> None:
     shop.floor.states["202"] = "busy"
     row = shop.desk.admin.add(CUSTOMER, "sales", shop.now, responsible="202")
     row = row._replace(options={"responsible_wait": 30})
-    shop.desk._tasks.register.tasks[row.id].row = row
+    shop.desk._tasks.index.tasks[row.id].row = row
     assert shop.until(shop.now + 28, 1) == []
     assert len(shop.until(shop.now + 5, 1)) == 1
 

@@ -300,7 +300,7 @@ class Machine(RuleBasedStateMachine):
         tasks = self.shop.desk._tasks
         noted = {entry[4].row.id for entry in tasks.agenda._heap if entry[3] in ("due", "wake")}
         ends = {entry[4].row.id for entry in tasks.agenda._heap if entry[3] == "expire"}
-        for task in tasks.register.live():
+        for task in tasks.index.live():
             if task.attempt is None:
                 assert task.row.id in ends
                 assert not task.open or task.place is not None or task.row.id in noted

@@ -10,7 +10,7 @@ GONE_MAX: Final = 1000
 """Tasks that are remembered after they were taken out."""
 
 
-class Register:
+class TaskIndex:
     """Who is promised a call, and who is being called. One task a customer and group, one attempt a customer."""
 
     def __init__(self) -> None:
