@@ -101,7 +101,7 @@ class Aftermath:
         else:
             self._again(task)
         if task.row.ended_at is None and task.row.expires_at <= draft.now:
-            tasks.agenda.note(draft.now, "expire", task)
+            tasks.due_times.note(draft.now, "expire", task)
 
     def _after_dialling(self, task: Task, outcome: Outcome, agent: str | None, draft: Draft) -> None:
         """Say when a task is tried again after an attempt that counted."""
@@ -154,7 +154,7 @@ class Aftermath:
         if task.open and task.ready:
             self._tasks.place(task)
         elif task.open and task.row.due_at is not None:
-            self._tasks.agenda.note(task.row.due_at, "due", task)
+            self._tasks.due_times.note(task.row.due_at, "due", task)
 
     # What a process before this one left
 

@@ -27,7 +27,7 @@ from routing.storage import StoreError
 from routing.writes import DropLeg, Unit
 
 MOMENTS: Final = 100
-"""Things of the agenda done in one turn; the others follow with the next."""
+"""Things that are due done in one turn; the others follow with the next."""
 
 ABANDONED: Final = 12 * 3600.0
 """Seconds after which an attempt of another node that never ended is taken for lost."""
@@ -122,7 +122,7 @@ class Desk:
 
     def next_turn(self) -> float | None:
         """Return when there is something to do next, seconds since the epoch (0: at once); None: nothing is planned."""
-        return 0.0 if self._more or self._tasks.stops else self._tasks.agenda.first()
+        return 0.0 if self._more or self._tasks.stops else self._tasks.due_times.first()
 
     def set_policy(self, policy: Policy, now: float) -> None:
         """Put a policy in force, for what is promised already too."""
@@ -148,9 +148,9 @@ class Desk:
         self._crews.forget()
 
     def _moments(self, draft: Draft) -> int:
-        """Do what the agenda says, as much as fits into a turn; return how much that was."""
+        """Do what the due times say, as much as fits into a turn; return how much that was."""
         for done in range(MOMENTS):
-            found = self._tasks.agenda.take(draft.now)
+            found = self._tasks.due_times.take(draft.now)
             if found is None:
                 return done
             what, task = found

@@ -55,7 +55,7 @@ class Replanner:
         plan = times(terms, row.missed_at, row.options)
         if (plan.attempts, plan.expires_at) != (row.attempts_max, row.expires_at):
             tasks.change(task, draft, attempts_max=plan.attempts, expires_at=plan.expires_at)
-            tasks.agenda.note(plan.expires_at, "expire", task)
+            tasks.due_times.note(plan.expires_at, "expire", task)
         if task.attempt is None and plan.expires_at > draft.now:
             self._due(task, terms, plan, draft)
         after = task.row

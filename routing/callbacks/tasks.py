@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
-from routing.callbacks.agenda import Agenda
 from routing.callbacks.draft import Draft
+from routing.callbacks.due_times import DueTimes
 from routing.callbacks.lines import Lines
 from routing.callbacks.responsible import Responsible
 from routing.callbacks.task import Attempt, Task
@@ -20,8 +20,8 @@ TOLD_AS: Final[dict[TaskState, str]] = {
 }
 """The event of each final state."""
 
-AGENDA_SLACK: Final = 5000
-"""Stale moments that the agenda may hold beside four for each task, before it is made anew."""
+DUE_SLACK: Final = 5000
+"""Stale moments that the due times may hold beside four for each task, before they are made anew."""
 
 
 class Tasks:
@@ -31,7 +31,7 @@ class Tasks:
         """`random`: a number from 0 to 1."""
         self.book, self.tickets = book, tickets
         self.index = TaskIndex()
-        self.agenda = Agenda()
+        self.due_times = DueTimes()
         self.lines = Lines(random)
         self.made: Counter[str] = Counter()
         """Tasks made by this process, by group."""
@@ -48,7 +48,7 @@ class Tasks:
         """Put another policy in force: orders and waits may have changed."""
         self.book = book
         self.lines.clear()
-        self.agenda.clear()
+        self.due_times.clear()
         for task in self.index.live():
             self.resume(task)
 
@@ -66,13 +66,13 @@ class Tasks:
     def resume(self, task: Task) -> None:
         """Note what is to happen to a task that is as its row says."""
         row = task.row
-        self.agenda.note(row.expires_at, "expire", task)
+        self.due_times.note(row.expires_at, "expire", task)
         if task.attempt is not None or not task.open:
             return
         if task.ready:
             self.place(task)
         elif row.due_at is not None:
-            self.agenda.note(row.due_at, "due", task)
+            self.due_times.note(row.due_at, "due", task)
 
     def change(self, task: Task, draft: Draft, **fields: Any) -> None:
         """Change columns of a task's row."""
@@ -109,7 +109,7 @@ class Tasks:
         task.ready = task.urgent = task.forced = False
         self.change(task, draft, due_at=at, declined=(), responsible_since=None)
         if at is not None and task.open:
-            self.agenda.note(at, "due", task)
+            self.due_times.note(at, "due", task)
 
     def make_ready(self, task: Task, draft: Draft) -> None:
         """Say that a task is due: it waits for an agent from now on."""
@@ -126,7 +126,7 @@ class Tasks:
         row, terms = task.row, self.terms(task)
         responsible = task.responsible
         if responsible is not None and row.responsible_since is not None:
-            self.agenda.note(row.responsible_since + self.patience(task), "release", task)
+            self.due_times.note(row.responsible_since + self.patience(task), "release", task)
         name = ("group", row.group, row.campaign or "") if responsible is None else \
             ("crew" if row.responsible_kind == "group" else "agent", responsible)
         self.lines.join(task, name, terms.callback.order)
@@ -134,7 +134,7 @@ class Tasks:
     def rest(self, task: Task, until: float) -> None:
         """Look at a task again later: it cannot be placed now."""
         self.lines.leave(task)
-        self.agenda.note(until, "wake", task)
+        self.due_times.note(until, "wake", task)
 
     def assign(self, task: Task, who: Responsible, wait: float | None, draft: Draft) -> None:
         """Hold a task for somebody else from now on, for `wait` seconds where that is given."""
@@ -178,7 +178,7 @@ class Tasks:
         self.change(task, draft, state="open", reason="")
         draft.note(task.row.id, "resumed", None, by=by or None)
         if task.row.due_at is not None:
-            self.agenda.note(task.row.due_at, "due", task)
+            self.due_times.note(task.row.due_at, "due", task)
 
     # Ending
 
@@ -234,6 +234,6 @@ class Tasks:
         self.change(task, draft, options={**task.row.options, "ticket": ticket.id})
 
     def tidy(self) -> None:
-        """Make the agenda anew when most of what it holds is stale."""
-        if len(self.agenda) > 4 * len(self.index.tasks) + AGENDA_SLACK:
+        """Make the due times anew when most of what they hold is stale."""
+        if len(self.due_times) > 4 * len(self.index.tasks) + DUE_SLACK:
             self.set_book(self.book)

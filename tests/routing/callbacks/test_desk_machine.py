@@ -298,8 +298,8 @@ class Machine(RuleBasedStateMachine):
     def nobody_is_forgotten(self) -> None:
         """Every open task runs, stands in a line, or has a moment at which it is looked at again."""
         tasks = self.shop.desk._tasks
-        noted = {entry[4].row.id for entry in tasks.agenda._heap if entry[3] in ("due", "wake")}
-        ends = {entry[4].row.id for entry in tasks.agenda._heap if entry[3] == "expire"}
+        noted = {entry[4].row.id for entry in tasks.due_times._heap if entry[3] in ("due", "wake")}
+        ends = {entry[4].row.id for entry in tasks.due_times._heap if entry[3] == "expire"}
         for task in tasks.index.live():
             if task.attempt is None:
                 assert task.row.id in ends

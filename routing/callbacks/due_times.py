@@ -13,7 +13,7 @@ _RANK: Final[dict[What, int]] = {"expire": 0, "due": 1, "release": 2, "wake": 3}
 """Which comes first of one moment: who has expired is not tried."""
 
 
-class Agenda:
+class DueTimes:
     """Moments of tasks, in order. Whoever takes one looks whether it still holds: times change."""
 
     __slots__ = ("_heap", "_serial")
