@@ -1,7 +1,7 @@
-"""Who is rung next, for whom: joins the lines of tasks with the agents who may take one.
+"""Who is rung next, for whom: joins the queues of tasks with the agents who may take one.
 
 Never more attempts than agents who may be rung, less the reserve; never more of a group's agents than their share; the
-group's priority over live calls holds. A task that nobody can take now rests for a moment, so that a long line of such
+group's priority over live calls holds. A task that nobody can take now rests for a moment, so that a long queue of such
 tasks costs a turn no more than a short one.
 """
 
@@ -46,7 +46,7 @@ class Dispatcher:
     def turn(self, now: float, claim: Claim) -> bool:
         """Begin what can begin now; return whether more is left for the length of the turn alone."""
         self._now, self._left, self._claims = now, EXAMINED, CLAIMS
-        names = self._tasks.lines.names()
+        names = self._tasks.queues.names()
         if not names or self._halted(now):
             return False
         self._crews.begin(now)
@@ -65,17 +65,17 @@ class Dispatcher:
         kind, whose = name
         agents = (whose,) if kind == "agent" else self._tasks.book.crew(whose)
         while self._left > 0 and self._claims > 0 and self._crews.of(agents, True):
-            task = self._tasks.lines.take(name)
+            task = self._tasks.queues.take(name)
             if task is None:
                 return
             terms = self._tasks.terms(task)
             self._offer(task, terms, self._crews.of(agents, terms.callback.ring_unknown), claim)
 
     def _anybody(self, group: str, names: list[tuple[str, ...]], claim: Claim) -> None:
-        """Place tasks of a group's lines: campaigns by rank and parity."""
-        lines, book = self._tasks.lines, self._tasks.book
+        """Place tasks of a group's queues: campaigns by rank and parity."""
+        queues, book = self._tasks.queues, self._tasks.book
         while self._left > 0 and self._claims > 0:
-            waiting = {name[2]: book.of(group, name[2] or None) for name in names if name in lines}
+            waiting = {name[2]: book.of(group, name[2] or None) for name in names if name in queues}
             waiting = {campaign: terms for campaign, terms in waiting.items()
                        if self._room(terms, campaign or None, next(iter(self._who(terms)), ""))}
             if not waiting:
@@ -83,7 +83,7 @@ class Dispatcher:
             chosen, credit = campaigns.choose({name: terms.campaign for name, terms in waiting.items()},
                                               self._credit.get(group, {}))
             terms = waiting[chosen]
-            task = lines.take(("group", group, chosen))
+            task = queues.take(("group", group, chosen))
             if task is not None and self._offer(task, terms, self._who(terms), claim):
                 self._credit[group] = credit
 

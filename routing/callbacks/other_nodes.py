@@ -15,7 +15,7 @@ from routing.writes import ChangeTask, Unit
 
 def take_row(tasks: Tasks, task: Task, row: TaskRow) -> None:
     """Take a task as another node has left it; an attempt of ours goes on unless the task is not open any more."""
-    tasks.lines.leave(task)
+    tasks.queues.leave(task)
     tasks.index.remove(task)
     task.row = row
     task.ready = task.urgent = task.forced = False
@@ -109,24 +109,24 @@ class OtherNodes:
 
     def _tell_again(self, ours: TaskRow, unit: Unit, now: float) -> None:
         """Calls that were missed are missed, and what is kept or taken back is so, whoever changed the task first."""
-        lines = [line for line in unit.of(JournalRow) if line.task == ours.id]
-        for line in lines:
-            if line.kind == "missed":
-                self._store.put(self._calls.missed(_fact(ours, line), now))
+        queues = [queue for queue in unit.of(JournalRow) if queue.task == ours.id]
+        for queue in queues:
+            if queue.kind == "missed":
+                self._store.put(self._calls.missed(_fact(ours, queue), now))
         live = self._tasks.index.of(ours.customer, ours.group)
         if live is None or ours.state not in ("done", "cancelled"):
             return
         draft = self._drafts.begin(now)
-        told = next((line for line in reversed(lines) if line.kind == "ended"), None)
+        told = next((queue for queue in reversed(queues) if queue.kind == "ended"), None)
         beside = {} if told is None else {name: value for name, value in told.data.items()
                                           if name not in ("state", "reason")}
         self._tasks.end(live, ours.state, ours.reason, draft, agent=None if told is None else told.agent, **beside)
         self._store.put(draft.unit(durable=True))
 
 
-def _fact(row: TaskRow, line: JournalRow) -> Missed:
+def _fact(row: TaskRow, queue: JournalRow) -> Missed:
     """Return the missed call that a line of a journal tells of."""
-    data = line.data
+    data = queue.data
     return Missed(str(data["call"]), row.customer, data.get("number"), row.group, row.pbx, row.trunk,
-                  line.at - float(data.get("waited_s", 0.0)), line.at, data["why"], tuple(data["evidence"]),
+                  queue.at - float(data.get("waited_s", 0.0)), queue.at, data["why"], tuple(data["evidence"]),
                   data["weight"])

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from routing.callbacks.draft import Draft
 from routing.callbacks.due_times import DueTimes
-from routing.callbacks.lines import Lines
 from routing.callbacks.responsible import Responsible
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.task_index import TaskIndex
+from routing.callbacks.task_queues import TaskQueues
 from routing.callbacks.terms import TermBook, Terms
 from routing.callbacks.tickets import TicketOffice, Why, attempt_note, story
 from routing.rows import TaskRow, TaskState
@@ -25,14 +25,14 @@ DUE_SLACK: Final = 5000
 
 
 class Tasks:
-    """Keeps the tasks: who is due, in which line they stand, and what the store must know of it."""
+    """The tasks that live: who is due, in which queue they stand, and what the store must know of it."""
 
     def __init__(self, book: TermBook, random: Callable[[], float], tickets: TicketOffice) -> None:
         """`random`: a number from 0 to 1."""
         self.book, self.tickets = book, tickets
         self.index = TaskIndex()
         self.due_times = DueTimes()
-        self.lines = Lines(random)
+        self.queues = TaskQueues(random)
         self.made: Counter[str] = Counter()
         """Tasks made by this process, by group."""
         self.kept: Counter[str] = Counter()
@@ -47,7 +47,7 @@ class Tasks:
     def set_book(self, book: TermBook) -> None:
         """Put another policy in force: orders and waits may have changed."""
         self.book = book
-        self.lines.clear()
+        self.queues.clear()
         self.due_times.clear()
         for task in self.index.live():
             self.resume(task)
@@ -83,7 +83,7 @@ class Tasks:
     def move(self, task: Task, group: str, draft: Draft) -> None:
         """Give a task that is in no attempt to another group, which has none for its customer."""
         before = task.row.group
-        self.lines.leave(task)
+        self.queues.leave(task)
         self.index.remove(task)
         self.change(task, draft, group=group, campaign=None)
         self.index.add(task)
@@ -95,7 +95,7 @@ class Tasks:
         """Count a task among those of a campaign with other id and the same settings."""
         before = task.row.campaign
         stood = task.place is not None
-        self.lines.leave(task)
+        self.queues.leave(task)
         self.change(task, draft, campaign=campaign)
         draft.note(task.row.id, "renumbered", None, campaign=campaign, before=before)
         if stood:
@@ -105,7 +105,7 @@ class Tasks:
 
     def schedule(self, task: Task, at: float | None, draft: Draft) -> None:
         """Try a task at another time: a new round, in which nobody has declined yet."""
-        self.lines.leave(task)
+        self.queues.leave(task)
         task.ready = task.urgent = task.forced = False
         self.change(task, draft, due_at=at, declined=(), responsible_since=None)
         if at is not None and task.open:
@@ -122,18 +122,18 @@ class Tasks:
         self.place(task)
 
     def place(self, task: Task) -> None:
-        """Let a task that is due stand in the line where it belongs."""
+        """Let a task that is due stand in the queue where it belongs."""
         row, terms = task.row, self.terms(task)
         responsible = task.responsible
         if responsible is not None and row.responsible_since is not None:
             self.due_times.note(row.responsible_since + self.patience(task), "release", task)
         name = ("group", row.group, row.campaign or "") if responsible is None else \
             ("crew" if row.responsible_kind == "group" else "agent", responsible)
-        self.lines.join(task, name, terms.callback.order)
+        self.queues.join(task, name, terms.callback.order)
 
     def rest(self, task: Task, until: float) -> None:
         """Look at a task again later: it cannot be placed now."""
-        self.lines.leave(task)
+        self.queues.leave(task)
         self.due_times.note(until, "wake", task)
 
     def assign(self, task: Task, who: Responsible, wait: float | None, draft: Draft) -> None:
@@ -159,12 +159,12 @@ class Tasks:
         draft.note(row.id, "released", who, responsible=row.responsible, waited_s=waited, why=why)
         draft.tell("callback.released", task.row, waited_s=waited, why=why)
         if task.ready and task.attempt is None and task.open:
-            self.lines.leave(task)
+            self.queues.leave(task)
             self.place(task)
 
     def hold(self, task: Task, draft: Draft, by: str) -> None:
         """Do not try a task for now; an attempt whose customer has not answered is stopped."""
-        self.lines.leave(task)
+        self.queues.leave(task)
         task.ready = False
         self.change(task, draft, state="held", reason="operator", responsible_since=None)
         draft.note(task.row.id, "held", None, by=by or None)
@@ -185,7 +185,7 @@ class Tasks:
     def end(self, task: Task, state: TaskState, reason: str, draft: Draft, ticket: Why | None = None,
             agent: str | None = None, **told: Any) -> None:
         """Bring a task to its end; an attempt that runs for it is stopped unless the customer answered."""
-        self.lines.leave(task)
+        self.queues.leave(task)
         task.ready = False
         self.index.remove(task)
         self.change(task, draft, state=state, reason=reason, due_at=None, ended_at=draft.now)

@@ -47,7 +47,7 @@ def test_closed_all_through_the_window_no_attempt_but_a_ticket() -> None:
     shop.missed()
     assert tried(shop) == []
     assert (shop.task().state, shop.task().reason) == ("expired", "closed")
-    assert [line.kind for line in shop.journal()] == ["missed", "queued", "closed", "ended", "ticket"]
+    assert [queue.kind for queue in shop.journal()] == ["missed", "queued", "closed", "ended", "ticket"]
     assert [ticket.subject for ticket in shop.store.tickets.newest(9)] == [f"Callback {CUSTOMER}"]
     assert shop.events("ticket.opened")[0]["reason"] == "closed"
 
@@ -56,7 +56,7 @@ def test_closed_all_through_without_tickets_only_the_journal_says_so() -> None:
     shop = Shop(at("2026-11-28 12:00"), sales='hours = ["mon-fri 08:00-17:00"]')
     shop.missed()
     assert shop.store.tickets.newest(9) == []
-    assert [line.kind for line in shop.journal()] == ["missed", "queued", "closed", "ended"]
+    assert [queue.kind for queue in shop.journal()] == ["missed", "queued", "closed", "ended"]
 
 
 def test_a_talk_with_anyone_ends_the_tasks_of_every_group() -> None:
@@ -162,7 +162,7 @@ def test_waits_for_its_responsible_then_anybody(setting: str, current: str | Non
     task = shop.task()
     assert (task.responsible, task.responsible_since) == (holds, due)
     assert task.released_at == pytest.approx(due + 300, abs=1)
-    assert [line.agent for line in shop.journal("released")] == [holds]
+    assert [queue.agent for queue in shop.journal("released")] == [holds]
     assert shop.store.callbacks.released_counts(0) == {holds: 1}
     assert [event["responsible"] for event in shop.events("callback.released")] == [holds]
 
@@ -188,7 +188,7 @@ def test_a_responsible_who_declines_is_released_at_once() -> None:
     [order] = shop.turn()
     shop.end(order, "declined")
     assert [order.agent for order in shop.turn()] == ["201"]
-    assert [line.data["why"] for line in shop.journal("released")] == ["declined"]
+    assert [queue.data["why"] for queue in shop.journal("released")] == ["declined"]
 
 
 def test_a_group_is_responsible_before_anyone_else() -> None:
@@ -222,14 +222,14 @@ def test_detail_says_who_is_responsible_since_when_and_what_happened() -> None:
     assert detail is not None
     assert (detail.task.responsible, detail.task.responsible_since) == ("202", shop.now)
     assert detail.waits_until == shop.now + 300
-    assert [line.kind for line in detail.journal] == ["missed", "queued", "due"]
+    assert [queue.kind for queue in detail.journal] == ["missed", "queued", "due"]
 
 
 # Section 5
 
 
-def campaign(*lines: str, name: str = "10001") -> str:
-    return f'[campaign.{name}]\ngroup = "sales"\n' + "\n".join(lines)
+def campaign(*queues: str, name: str = "10001") -> str:
+    return f'[campaign.{name}]\ngroup = "sales"\n' + "\n".join(queues)
 
 
 def first(shop: Shop) -> Order:

@@ -68,11 +68,11 @@ class Machine(RuleBasedStateMachine):
                 responsible=st.sampled_from(["none", "fixed", "last_talk"]))
     def begin(self, zone: str, data: st.DataObject, hours: bool, campaign: bool, responsible: str) -> None:
         self.zone, self.hours = ZoneInfo(zone), hours
-        lines = [f'timezone = "{zone}"']
+        queues = [f'timezone = "{zone}"']
         if hours:
-            lines.append('hours = ["mon-fri 08:00-17:00", "sun 00:00-04:00"]')
+            queues.append('hours = ["mon-fri 08:00-17:00", "sun 00:00-04:00"]')
         self.filled = {
-            "sales": "\n".join(lines), "tickets": "true",
+            "sales": "\n".join(queues), "tickets": "true",
             "missed": f'attempts = {ATTEMPTS}\nresponsible = "{responsible}"\nresponsible_agent = "202"',
             "more": '[campaign.10001]\ngroup = "support"\nretries = 2\ndelay = "60s"' if campaign else "",
         }
@@ -311,7 +311,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def whoever_is_done_has_a_reason(self) -> None:
-        ended = {line.task: line.data["reason"] for line in self.shop.store.all_journal if line.kind == "ended"}
+        ended = {queue.task: queue.data["reason"] for queue in self.shop.store.all_journal if queue.kind == "ended"}
         tickets = {ticket.task for ticket in self.shop.store.all_tickets.values()}
         for row in self.shop.store.all_tasks.values():
             if row.ended_at is not None:

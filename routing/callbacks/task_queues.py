@@ -1,4 +1,4 @@
-"""Lines of tasks that are due and wait for an agent, each in its campaign's order."""
+"""Queues of tasks that are due and wait for an agent, each in its campaign's order."""
 
 import heapq
 from collections.abc import Callable
@@ -13,7 +13,7 @@ URGENT: Final = float("-inf")
 """Sorts before every time."""
 
 
-class Line:
+class TaskQueue:
     """Tasks that wait for the same agents. Who leaves does so at once, its entry is passed over later."""
 
     __slots__ = ("_entries", "_serial", "order", "size")
@@ -51,26 +51,26 @@ class Line:
             self._entries.clear()
 
 
-class Lines:
-    """Every line by its name. A task stands in one at most."""
+class TaskQueues:
+    """Every queue by its name. A task stands in one at most."""
 
-    __slots__ = ("_lines", "_random", "_serial", "_where")
+    __slots__ = ("_queues", "_random", "_serial", "_where")
 
     def __init__(self, random: Callable[[], float]) -> None:
         """`random`: a number from 0 to 1."""
         self._random = random
         self._serial = count()
-        self._lines: dict[tuple[str, ...], Line] = {}
+        self._queues: dict[tuple[str, ...], TaskQueue] = {}
         self._where: dict[str, tuple[str, ...]] = {}
 
     def join(self, task: Task, name: tuple[str, ...], order: Sort) -> None:
-        """Let a task stand in a line, and in no other."""
+        """Let a task stand in a queue, and in no other."""
         self.leave(task)
-        line = self._lines.get(name)
-        if line is None:
-            line = self._lines[name] = Line(order, self._serial)
-        line.order = order
-        line.push(task, self._random)
+        queue = self._queues.get(name)
+        if queue is None:
+            queue = self._queues[name] = TaskQueue(order, self._serial)
+        queue.order = order
+        queue.push(task, self._random)
         self._where[task.row.id] = name
 
     def leave(self, task: Task) -> None:
@@ -78,29 +78,29 @@ class Lines:
         name = self._where.pop(task.row.id, None)
         if name is not None:
             task.place = None
-            line = self._lines[name]
-            line.left()
-            if not line.size:
-                del self._lines[name]
+            queue = self._queues[name]
+            queue.left()
+            if not queue.size:
+                del self._queues[name]
 
     def take(self, name: tuple[str, ...]) -> Task | None:
-        """Take the first task out of a line."""
-        line = self._lines.get(name)
-        task = line.pop() if line is not None else None
-        if line is not None and not line.size:
-            del self._lines[name]
+        """Take the first task out of a queue."""
+        queue = self._queues.get(name)
+        task = queue.pop() if queue is not None else None
+        if queue is not None and not queue.size:
+            del self._queues[name]
         if task is not None:
             del self._where[task.row.id]
         return task
 
     def names(self) -> list[tuple[str, ...]]:
-        """Return the lines in which somebody stands."""
-        return list(self._lines)
+        """Return the queues in which somebody stands."""
+        return list(self._queues)
 
     def __contains__(self, name: tuple[str, ...]) -> bool:
-        return name in self._lines
+        return name in self._queues
 
     def clear(self) -> None:
         """Send everybody away."""
-        self._lines.clear()
+        self._queues.clear()
         self._where.clear()
