@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from routing.callbacks.crews import Crews
+from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.draft import Draft
 from routing.callbacks.facts import Floor, Outcome
 from routing.callbacks.plan import later
@@ -29,8 +29,8 @@ REFUSED_REST: Final = 5.0
 class Aftermath:
     """Says what becomes of tasks whose attempts have ended."""
 
-    def __init__(self, tasks: Tasks, screen: Screen, crews: Crews, floor: Floor) -> None:
-        self._tasks, self._screen, self._crews, self._floor = tasks, screen, crews, floor
+    def __init__(self, tasks: Tasks, screen: Screen, pool: AgentPool, floor: Floor) -> None:
+        self._tasks, self._screen, self._pool, self._floor = tasks, screen, pool, floor
 
     def kept(self, attempt: Attempt, draft: Draft) -> None:
         """They talk: the promise is kept, and every other one to this customer with it."""
@@ -49,7 +49,7 @@ class Aftermath:
             answered_at=row.answered_at if outcome.answered_at is None else outcome.answered_at,
             talk_s=outcome.talk_s)
         draft.attempt(row)
-        self._spare(attempt, outcome, draft.now)
+        self._skip_agent(attempt, outcome, draft.now)
         tasks.index.end(attempt)
         counted = row.customer_at is not None
         draft.note(row.task, "result", agent, attempt=row.id, result=outcome.result, cause=outcome.cause,
@@ -65,14 +65,14 @@ class Aftermath:
         else:
             self._go_on(attempt, outcome, draft)
 
-    def _spare(self, attempt: Attempt, outcome: Outcome, now: float) -> None:
+    def _skip_agent(self, attempt: Attempt, outcome: Outcome, now: float) -> None:
         """Leave the agent in peace for as long as they need after this."""
         order, agent = attempt.order, attempt.row.agent
         callback = self._tasks.terms(attempt.task).callback
         at_agent = outcome.result in AGENT_SIDE or (order.agent is None and outcome.result == "declined")
         if at_agent and not attempt.dialled:
             rest = WRONG_REST if outcome.cause in NO_SUCH_AGENT else callback.retry_agent
-            self._crews.spare(order.agent, order.group, now + rest)
+            self._pool.skip(order.agent, order.group, now + rest)
         elif agent is not None and (attempt.dialled or outcome.result == "glare") and not attempt.let_go:
             self._wrap_up(agent, callback.wrap_up, now)
 

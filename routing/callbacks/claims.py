@@ -3,8 +3,8 @@
 from functools import partial
 
 from routing.callbacks.aftermath import REFUSED_REST
+from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.course import Course
-from routing.callbacks.crews import Crews
 from routing.callbacks.draft import Drafts
 from routing.callbacks.facts import Order, Orders, Outcome
 from routing.callbacks.other_nodes import take_row
@@ -21,9 +21,9 @@ from routing.writes import CloseAttempt, Unit
 class Claims:
     """Claims attempts."""
 
-    def __init__(self, tasks: Tasks, screen: Screen, crews: Crews, course: Course, orders: Orders, store: Store,
+    def __init__(self, tasks: Tasks, screen: Screen, pool: AgentPool, course: Course, orders: Orders, store: Store,
                  drafts: Drafts, names: Names, node: str) -> None:
-        self._tasks, self._screen, self._crews, self._course, self._orders = tasks, screen, crews, course, orders
+        self._tasks, self._screen, self._pool, self._course, self._orders = tasks, screen, pool, course, orders
         self._store, self._drafts, self._names, self._node = store, drafts, names, node
 
     def claim(self, task: Task, agent: str | None, terms: Terms, now: float) -> bool:
@@ -106,7 +106,7 @@ class Claims:
                 take_row(tasks, task, row)
                 return
             if taken:  # somebody else may be free for it at once
-                self._crews.spare(attempt.row.agent, attempt.order.group, self._drafts.now + REFUSED_REST)
+                self._pool.skip(attempt.row.agent, attempt.order.group, self._drafts.now + REFUSED_REST)
                 if task.open and task.ready:
                     tasks.place(task)
                     return

@@ -63,10 +63,10 @@ class Desk:
         self.draining = False
         """No attempt begins any more; those that run go on."""
         self._tasks, self._screen, self._store, self._drafts = tasks, rooms.screen, store, drafts
-        self._crews, self._aftermath, self._orders, self._able = rooms.crews, rooms.aftermath, orders, able
-        self._claims = Claims(tasks, rooms.screen, rooms.crews, rooms.attempts, orders, store, drafts, rooms.names,
+        self._pool, self._aftermath, self._orders, self._able = rooms.pool, rooms.aftermath, orders, able
+        self._claims = Claims(tasks, rooms.screen, rooms.pool, rooms.attempts, orders, store, drafts, rooms.names,
                               rooms.node)
-        self._dispatcher = Dispatcher(tasks, rooms.floor, rooms.crews, rooms.screen.halted)
+        self._dispatcher = Dispatcher(tasks, rooms.floor, rooms.pool, rooms.screen.halted)
         self._replanner = Replanner(tasks, rooms.aftermath, store)
         self._node = rooms.node
         self._restored = self._more = False
@@ -145,7 +145,7 @@ class Desk:
         """Look at everything anew: the clock was set back, and short rests would last as long as that."""
         self._tasks.set_book(self._tasks.book)
         self._screen.set_policy(self._tasks.book.policy)
-        self._crews.forget()
+        self._pool.forget()
 
     def _moments(self, draft: Draft) -> int:
         """Do what the due times say, as much as fits into a turn; return how much that was."""

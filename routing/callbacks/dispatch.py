@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from routing.callbacks import campaigns
-from routing.callbacks.crews import Crews
+from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.facts import Floor
 from routing.callbacks.task import Task
 from routing.callbacks.tasks import Tasks
@@ -35,9 +35,9 @@ put elsewhere."""
 class Dispatcher:
     """Brings tasks and agents together, one turn after the other."""
 
-    def __init__(self, tasks: Tasks, floor: Floor, crews: Crews, halted: Callable[[float], object]) -> None:
+    def __init__(self, tasks: Tasks, floor: Floor, pool: AgentPool, halted: Callable[[float], object]) -> None:
         """`halted`: whether nobody at all can be dialled at that moment."""
-        self._tasks, self._floor, self._crews, self._halted = tasks, floor, crews, halted
+        self._tasks, self._floor, self._pool, self._halted = tasks, floor, pool, halted
         self._credit: dict[str, Mapping[str, float]] = {}
         """What each campaign of a group is owed."""
         self._now = 0.0
@@ -49,7 +49,7 @@ class Dispatcher:
         names = self._tasks.queues.names()
         if not names or self._halted(now):
             return False
-        self._crews.begin(now)
+        self._pool.begin(now)
         self._turns += 1
         first = self._turns % len(names)
         names = names[first:] + names[:first]
@@ -63,13 +63,13 @@ class Dispatcher:
     def _held(self, name: tuple[str, ...], claim: Claim) -> None:
         """Place tasks that are held for an agent, or for the agents of a group."""
         kind, whose = name
-        agents = (whose,) if kind == "agent" else self._tasks.book.crew(whose)
-        while self._left > 0 and self._claims > 0 and self._crews.of(agents, True):
+        agents = (whose,) if kind == "agent" else self._tasks.book.agents_of(whose)
+        while self._left > 0 and self._claims > 0 and self._pool.of(agents, True):
             task = self._tasks.queues.take(name)
             if task is None:
                 return
             terms = self._tasks.terms(task)
-            self._offer(task, terms, self._crews.of(agents, terms.callback.ring_unknown), claim)
+            self._offer(task, terms, self._pool.of(agents, terms.callback.ring_unknown), claim)
 
     def _anybody(self, group: str, names: list[tuple[str, ...]], claim: Claim) -> None:
         """Place tasks of a group's queues: campaigns by rank and parity."""
@@ -104,22 +104,22 @@ class Dispatcher:
             return False
         self._claims -= 1
         if agent is not None:
-            self._crews.taken(agent)
+            self._pool.taken(agent)
         return True
 
     # What is allowed
 
     def _who(self, terms: Terms) -> Sequence[str | None]:
         """Return whom a group's tasks may ring now, in order; None stands for its queue extension."""
-        return self._crews.of(terms.agents, terms.callback.ring_unknown) if terms.agents else (None,)
+        return self._pool.of(terms.agents, terms.callback.ring_unknown) if terms.agents else (None,)
 
     def _room(self, terms: Terms, campaign: str | None, agent: str | None) -> bool:
         """Whether one attempt more, with this agent (an empty name: nobody), keeps within every limit."""
         group = terms.group
-        if agent == "" or (agent is None and (terms.target is None or self._crews.spared(None, group))):
+        if agent == "" or (agent is None and (terms.target is None or self._pool.is_skipped(None, group))):
             return False
         running, waiting = self._tasks.index.running, self._floor.waiting
-        free = len(self._crews.of(terms.agents, terms.callback.ring_unknown))
+        free = len(self._pool.of(terms.agents, terms.callback.ring_unknown))
         outsider = agent is not None and bool(terms.agents) and agent not in terms.agents
         crowd = campaigns.Crowd(len(terms.agents) + outsider, free + outsider, running(group), waiting(group),
                                 sum(waiting(other) for other in terms.kin))

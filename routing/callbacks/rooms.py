@@ -2,8 +2,8 @@
 
 from config.policy import Policy
 from routing.callbacks.aftermath import Aftermath
+from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.course import Course
-from routing.callbacks.crews import Crews
 from routing.callbacks.draft import Drafts
 from routing.callbacks.facts import Floor
 from routing.callbacks.screen import Screen
@@ -27,7 +27,7 @@ class DeskRooms:
         self.tickets = TicketOffice(teller, self.names.new, channels)
         self.tasks = Tasks(TermBook(policy), lambda: int.from_bytes(random_bytes(7), "big") / (1 << 56), self.tickets)
         self.screen = Screen(self.tasks, floor, policy)
-        self.crews = Crews(self.tasks.index, floor)
-        self.aftermath = Aftermath(self.tasks, self.screen, self.crews, floor)
+        self.pool = AgentPool(self.tasks.index, floor)
+        self.aftermath = Aftermath(self.tasks, self.screen, self.pool, floor)
         self.attempts = Course(self.tasks, self.screen, self.aftermath, store, self.drafts)
         """Whom the runner tells (`facts.DeskFacts`)."""

@@ -128,7 +128,7 @@ class Tasks:
         if responsible is not None and row.responsible_since is not None:
             self.due_times.note(row.responsible_since + self.patience(task), "release", task)
         name = ("group", row.group, row.campaign or "") if responsible is None else \
-            ("crew" if row.responsible_kind == "group" else "agent", responsible)
+            ("agents" if row.responsible_kind == "group" else "agent", responsible)
         self.queues.join(task, name, terms.callback.order)
 
     def rest(self, task: Task, until: float) -> None:

@@ -61,7 +61,7 @@ class TermBook:
                 terms.missed.attempts, terms.callback.remove_after, terms.callback.retry_busy,
                 policy.guard.quiet_hours, None if own is None else (own.delay, own.retry_after))
 
-    def crew(self, group: str) -> tuple[str, ...]:
+    def agents_of(self, group: str) -> tuple[str, ...]:
         """Return the agents of a group; none where it is unknown or a queue extension."""
         found = self.policy.group.get(group)
         return () if found is None else found.agents

@@ -9,7 +9,7 @@ SWEEP: Final = 64
 """Turns after which agents whose rest is over are forgotten."""
 
 
-class Crews:
+class AgentPool:
     """Agents who may be rung: free, or of unknown state where such are rung too, and in no attempt of ours."""
 
     def __init__(self, index: TaskIndex, floor: Floor) -> None:
@@ -30,11 +30,11 @@ class Crews:
         if self._turns % SWEEP == 0:
             self._rests = {who: until for who, until in self._rests.items() if until > now}
 
-    def spare(self, agent: str | None, group: str, until: float) -> None:
+    def skip(self, agent: str | None, group: str, until: float) -> None:
         """Do not ring an agent (None: the group's queue extension) until then."""
         self._rests[_seat(agent, group)] = until
 
-    def spared(self, agent: str | None, group: str) -> bool:
+    def is_skipped(self, agent: str | None, group: str) -> bool:
         """Whether an agent, or a group's queue extension, is not to be rung for now."""
         return self._rests.get(_seat(agent, group), self._now) > self._now
 
