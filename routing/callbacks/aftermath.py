@@ -32,7 +32,7 @@ class Aftermath:
     def __init__(self, tasks: Tasks, screen: Screen, pool: AgentPool, floor: Floor) -> None:
         self._tasks, self._screen, self._pool, self._floor = tasks, screen, pool, floor
 
-    def kept(self, attempt: Attempt, draft: Draft) -> None:
+    def keep_promise(self, attempt: Attempt, draft: Draft) -> None:
         """They talk: the promise is kept, and every other one to this customer with it."""
         row, tasks = attempt.row, self._tasks
         if attempt.task.row.ended_at is None:
@@ -61,7 +61,7 @@ class Aftermath:
             return
         joined = outcome.result == "glare" and (outcome.talk_s or 0.0) >= attempt.order.min_talk
         if outcome.result == "talked" or joined:
-            self.kept(attempt, draft)
+            self.keep_promise(attempt, draft)
         else:
             self._go_on(attempt, outcome, draft)
 

@@ -4,7 +4,7 @@ from functools import partial
 
 from routing.callbacks.aftermath import REFUSED_REST
 from routing.callbacks.agent_pool import AgentPool
-from routing.callbacks.course import Course
+from routing.callbacks.attempt_life import AttemptLife
 from routing.callbacks.draft import Drafts
 from routing.callbacks.facts import Order, Orders, Outcome
 from routing.callbacks.other_nodes import take_row
@@ -21,9 +21,9 @@ from routing.writes import CloseAttempt, Unit
 class Claims:
     """Claims attempts."""
 
-    def __init__(self, tasks: Tasks, screen: Screen, pool: AgentPool, course: Course, orders: Orders, store: Store,
+    def __init__(self, tasks: Tasks, screen: Screen, pool: AgentPool, life: AttemptLife, orders: Orders, store: Store,
                  drafts: Drafts, names: Names, node: str) -> None:
-        self._tasks, self._screen, self._pool, self._course, self._orders = tasks, screen, pool, course, orders
+        self._tasks, self._screen, self._pool, self._life, self._orders = tasks, screen, pool, life, orders
         self._store, self._drafts, self._names, self._node = store, drafts, names, node
 
     def claim(self, task: Task, agent: str | None, terms: Terms, now: float) -> bool:
@@ -50,7 +50,7 @@ class Claims:
         draft.note(row.task, "assigned", agent, attempt=row.id, preview_s=attempt.order.preview or None)
         draft.tell("callback.assigned", task.row, agent, attempt=row.id, preview_s=attempt.order.preview,
                    missed=task.row.missed, note=attempt.order.note)
-        self._store.claim(row, draft.unit(), partial(self._claimed, attempt))
+        self._store.claim(row, draft.unit(), partial(self._on_claim_answered, attempt))
         return True
 
     def _serial(self, task: Task) -> int:
@@ -76,7 +76,7 @@ class Claims:
             str(own.get("note", "")),
         )
 
-    def _claimed(self, attempt: Attempt, committed: bool) -> None:
+    def _on_claim_answered(self, attempt: Attempt, committed: bool) -> None:
         """Go on with an attempt once its claim is committed, or forget it."""
         if not committed:
             self._tasks.index.end(attempt)
@@ -86,7 +86,7 @@ class Claims:
             return
         if attempt.stopping or not attempt.task.open:
             outcome = Outcome("stopped", text=attempt.stopping or "not_open")
-            self._course.ended(attempt.row.id, outcome, self._drafts.now)
+            self._life.ended(attempt.row.id, outcome, self._drafts.now)
             return
         attempt.begun = True
         self._orders.begin(attempt.order, self._drafts.now)

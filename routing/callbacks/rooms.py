@@ -3,7 +3,7 @@
 from config.policy import Policy
 from routing.callbacks.aftermath import Aftermath
 from routing.callbacks.agent_pool import AgentPool
-from routing.callbacks.course import Course
+from routing.callbacks.attempt_life import AttemptLife
 from routing.callbacks.draft import Drafts
 from routing.callbacks.facts import Floor
 from routing.callbacks.screen import Screen
@@ -29,5 +29,5 @@ class DeskRooms:
         self.screen = Screen(self.tasks, floor, policy)
         self.pool = AgentPool(self.tasks.index, floor)
         self.aftermath = Aftermath(self.tasks, self.screen, self.pool, floor)
-        self.attempts = Course(self.tasks, self.screen, self.aftermath, store, self.drafts)
+        self.attempts = AttemptLife(self.tasks, self.screen, self.aftermath, store, self.drafts)
         """Whom the runner tells (`facts.DeskFacts`)."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from proxy.status.event_models import check_event
-from routing.callbacks.course import LONGEST_TALK
+from routing.callbacks.attempt_life import LONGEST_TALK
 from routing.callbacks.facts import Order
 from routing.rows import LegRow, Result, Step
 from tests.routing.callbacks.shop import Shop, at

@@ -1,4 +1,4 @@
-"""The course of attempts: steps and end. What an attempt stands for is committed before it is sent."""
+"""The life of attempts: steps and end. What an attempt stands for is committed before it is sent."""
 
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +27,7 @@ SENDS: Final[frozenset[Step]] = frozenset({"agent", "customer"})
 """Steps after which an INVITE leaves, so that they are committed or do not happen. The others have happened."""
 
 
-class Course:
+class AttemptLife:
     """`facts.DeskFacts`: what the runner tells of attempts, from their first step to their end."""
 
     def __init__(self, tasks: Tasks, screen: Screen, aftermath: Aftermath, store: Store, drafts: Drafts) -> None:
@@ -86,16 +86,16 @@ class Course:
                 attempt.row = row._replace(answered_at=now)
                 draft.note(row.task, "answered", row.agent, attempt=row.id)
             case "talked":
-                self._aftermath.kept(attempt, draft)
+                self._aftermath.keep_promise(attempt, draft)
             case _:
                 draft.note(row.task, step, row.agent, attempt=row.id)
         draft.attempt(attempt.row)
         if go is None:
             self._store.put(draft.unit(durable=step == "talked"))
         elif step in SENDS:
-            self._store.commit(draft.unit(durable=True), partial(self._stepped, attempt, step, now, go))
+            self._store.commit(draft.unit(durable=True), partial(self._on_step_committed, attempt, step, now, go))
         else:
-            self._store.put(draft.unit(durable=True), partial(self._stepped, attempt, step, now, go, True))
+            self._store.put(draft.unit(durable=True), partial(self._on_step_committed, attempt, step, now, go, True))
 
     def connected(self, name: str, now: float, agent: str | None = None) -> None:
         """See DeskFacts. Told once: whoever rings in while they talk is joined anew."""
@@ -129,7 +129,8 @@ class Course:
         draft.note(row.task, "attempt", row.agent, attempt=row.id, number=attempt.order.number,
                    count=attempt.task.row.attempts)
 
-    def _stepped(self, attempt: Attempt, step: Step, at: float, go: Callable[[bool], None], committed: bool) -> None:
+    def _on_step_committed(self, attempt: Attempt, step: Step, at: float, go: Callable[[bool], None],
+                           committed: bool) -> None:
         """Let the runner go on once a step is committed."""
         goes = committed and not attempt.stopping and attempt.row.ended_at is None
         if step == "customer" and attempt.dialling and attempt.row.customer_at == at:
