@@ -4,11 +4,11 @@ from typing import Final
 
 from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.draft import Draft
+from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Floor, Outcome
 from routing.callbacks.plan import later
 from routing.callbacks.retry import Again, Never
 from routing.callbacks.schedule import within
-from routing.callbacks.screen import Screen
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.tasks import Tasks
 from routing.rows import AttemptRow, Result
@@ -29,8 +29,8 @@ REFUSED_REST: Final = 5.0
 class Aftermath:
     """Says what becomes of tasks whose attempts have ended."""
 
-    def __init__(self, tasks: Tasks, screen: Screen, pool: AgentPool, floor: Floor) -> None:
-        self._tasks, self._screen, self._pool, self._floor = tasks, screen, pool, floor
+    def __init__(self, tasks: Tasks, eligibility: Eligibility, pool: AgentPool, floor: Floor) -> None:
+        self._tasks, self._eligibility, self._pool, self._floor = tasks, eligibility, pool, floor
 
     def keep_promise(self, attempt: Attempt, draft: Draft) -> None:
         """They talk: the promise is kept, and every other one to this customer with it."""
@@ -91,7 +91,7 @@ class Aftermath:
         if attempt.dialled:
             self._after_dialling(task, outcome, attempt.row.agent, draft)
         elif attempt.why_not is not None and task.open and task.ready:
-            self._screen.refused(task, tasks.terms(task), attempt.why_not, draft, told=True)
+            self._eligibility.refused(task, tasks.terms(task), attempt.why_not, draft, told=True)
         elif outcome.result == "declined" and attempt.row.agent is not None:
             self._declined(task, attempt.row.agent, draft)
         elif outcome.result == "glare" and task.open:

@@ -6,8 +6,8 @@ from typing import Final
 
 from routing.callbacks.aftermath import Aftermath
 from routing.callbacks.draft import Draft, Drafts
+from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Outcome
-from routing.callbacks.screen import Screen
 from routing.callbacks.task import STEPS, Attempt
 from routing.callbacks.tasks import Tasks
 from routing.rows import LegRow, Step
@@ -30,8 +30,8 @@ SENDS: Final[frozenset[Step]] = frozenset({"agent", "customer"})
 class AttemptLife:
     """`facts.DeskFacts`: what the runner tells of attempts, from their first step to their end."""
 
-    def __init__(self, tasks: Tasks, screen: Screen, aftermath: Aftermath, store: Store, drafts: Drafts) -> None:
-        self._tasks, self._screen, self._aftermath = tasks, screen, aftermath
+    def __init__(self, tasks: Tasks, eligibility: Eligibility, aftermath: Aftermath, store: Store, drafts: Drafts) -> None:
+        self._tasks, self._eligibility, self._aftermath = tasks, eligibility, aftermath
         self._store, self._drafts = store, drafts
         self.legs: dict[str, LegRow] = {}
         """Legs that may be up."""
@@ -110,11 +110,11 @@ class AttemptLife:
     def _may_dial(self, attempt: Attempt, draft: Draft) -> bool:
         """Look again, now that it comes to dialling: much may have happened while the agent was rung."""
         task, terms = attempt.task, self._tasks.terms(attempt.task)
-        refusal = self._screen.refusal(task, terms, draft.now)
+        refusal = self._eligibility.refusal(task, terms, draft.now)
         if refusal is None:
             return True
         attempt.why_not = refusal
-        self._screen.tell(task, refusal, draft, attempt.row.id)
+        self._eligibility.tell(task, refusal, draft, attempt.row.id)
         return False
 
     def _dial(self, attempt: Attempt, draft: Draft) -> None:
@@ -124,7 +124,7 @@ class AttemptLife:
             return
         attempt.row = row._replace(customer_at=draft.now)
         attempt.dialling = True
-        self._screen.dialled.add(row.customer, draft.now)
+        self._eligibility.dialled.add(row.customer, draft.now)
         tasks.change(attempt.task, draft, attempts=attempt.task.row.attempts + 1)
         draft.note(row.task, "attempt", row.agent, attempt=row.id, number=attempt.order.number,
                    count=attempt.task.row.attempts)
@@ -145,7 +145,7 @@ class AttemptLife:
         """Take back what was counted: nothing has left."""
         row, task = attempt.row, attempt.task
         if row.customer_at is not None:
-            self._screen.dialled.remove(row.customer, row.customer_at)
+            self._eligibility.dialled.remove(row.customer, row.customer_at)
         attempt.dialling = False
         attempt.row = row._replace(customer_at=None)
         self._tasks.change(task, draft, attempts=task.row.attempts - 1)

@@ -6,9 +6,9 @@ from routing.callbacks.aftermath import REFUSED_REST
 from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.attempt_life import AttemptLife
 from routing.callbacks.draft import Drafts
+from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Order, Orders, Outcome
 from routing.callbacks.other_nodes import take_row
-from routing.callbacks.screen import Screen
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.tasks import Tasks
 from routing.callbacks.terms import Terms
@@ -21,17 +21,17 @@ from routing.writes import CloseAttempt, Unit
 class Claims:
     """Claims attempts."""
 
-    def __init__(self, tasks: Tasks, screen: Screen, pool: AgentPool, life: AttemptLife, orders: Orders, store: Store,
+    def __init__(self, tasks: Tasks, eligibility: Eligibility, pool: AgentPool, life: AttemptLife, orders: Orders, store: Store,
                  drafts: Drafts, names: Names, node: str) -> None:
-        self._tasks, self._screen, self._pool, self._life, self._orders = tasks, screen, pool, life, orders
+        self._tasks, self._eligibility, self._pool, self._life, self._orders = tasks, eligibility, pool, life, orders
         self._store, self._drafts, self._names, self._node = store, drafts, names, node
 
     def claim(self, task: Task, agent: str | None, terms: Terms, now: float) -> bool:
         """Begin an attempt; False where the guard says no (the task has been put elsewhere) or nothing can be known."""
-        refusal = self._screen.refusal(task, terms, now)
+        refusal = self._eligibility.refusal(task, terms, now)
         if refusal is not None:
             draft = self._drafts.begin(now)
-            self._screen.refused(task, terms, refusal, draft)
+            self._eligibility.refused(task, terms, refusal, draft)
             if not draft.empty:
                 self._store.put(draft.unit())
             return False

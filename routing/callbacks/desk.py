@@ -56,24 +56,24 @@ class Desk:
         now) or clears it (None).
         """
         tasks, store, drafts = rooms.tasks, rooms.store, rooms.drafts
-        intake = Intake(tasks, rooms.screen, store, rooms.names)
+        intake = Intake(tasks, rooms.eligibility, store, rooms.names)
         self.attempts = rooms.attempts
         self.calls = CallIntake(tasks, intake, store, drafts, report_alarm)
-        self.admin = Office(tasks, rooms.screen, intake, store, drafts, peers)
+        self.admin = Office(tasks, rooms.eligibility, intake, store, drafts, peers)
         self.draining = False
         """No attempt begins any more; those that run go on."""
-        self._tasks, self._screen, self._store, self._drafts = tasks, rooms.screen, store, drafts
+        self._tasks, self._eligibility, self._store, self._drafts = tasks, rooms.eligibility, store, drafts
         self._pool, self._aftermath, self._orders, self._able = rooms.pool, rooms.aftermath, orders, able
-        self._claims = Claims(tasks, rooms.screen, rooms.pool, rooms.attempts, orders, store, drafts, rooms.names,
+        self._claims = Claims(tasks, rooms.eligibility, rooms.pool, rooms.attempts, orders, store, drafts, rooms.names,
                               rooms.node)
-        self._dispatcher = Dispatcher(tasks, rooms.floor, rooms.pool, rooms.screen.halted)
+        self._dispatcher = Dispatcher(tasks, rooms.floor, rooms.pool, rooms.eligibility.halted)
         self._replanner = Replanner(tasks, rooms.aftermath, store)
         self._node = rooms.node
         self._restored = self._more = False
         self._old_legs: tuple[LegRow, ...] = ()
         self._forget_at: float | None = None
         self._tidy_at = self._turned_at = 0.0
-        self._others = OtherNodes(tasks, rooms.screen, self.calls, store, drafts)
+        self._others = OtherNodes(tasks, rooms.eligibility, self.calls, store, drafts)
         store.on_anew = self._anew
         store.on_stale, store.on_changed = self._others.on_stale, self._others.on_changed
 
@@ -112,7 +112,7 @@ class Desk:
         self._tasks.tidy()
         if not now < self._tidy_at <= now + TIDY:
             self._tidy_at = now + TIDY
-            self._screen.tidy(now)
+            self._eligibility.tidy(now)
         self.calls.heed_flood(now)
         if not draft.empty:
             self._store.put(draft.unit())
@@ -128,7 +128,7 @@ class Desk:
         """Put a policy in force, for what is promised already too."""
         old = self._tasks.book
         self._tasks.set_book(TermBook(policy))
-        self._screen.set_policy(policy)
+        self._eligibility.set_policy(policy)
         self._replanner.begin(old, self._tasks.book)
         if policy.guard.stop:
             for attempt in tuple(self._tasks.index.attempts.values()):
@@ -139,12 +139,12 @@ class Desk:
 
         The caps of the guard keep what they have counted: otherwise a wrong time server would lift them.
         """
-        self._screen.shift(seconds)
+        self._eligibility.shift(seconds)
 
     def _set_back(self) -> None:
         """Look at everything anew: the clock was set back, and short rests would last as long as that."""
         self._tasks.set_book(self._tasks.book)
-        self._screen.set_policy(self._tasks.book.policy)
+        self._eligibility.set_policy(self._tasks.book.policy)
         self._pool.forget()
 
     def _moments(self, draft: Draft) -> int:
@@ -178,7 +178,7 @@ class Desk:
 
     def _expire(self, task: Task, draft: Draft) -> None:
         """The window of a task is over; say what kept it from being tried, if nobody ever was."""
-        halted = self._screen.halted(draft.now)
+        halted = self._eligibility.halted(draft.now)
         never = task.ready and not task.row.attempts
         reason = halted or ((task.refused or "no_agent") if never else "window")
         self._tasks.end(task, "expired", reason, draft, "guard" if halted else "expired")
@@ -206,8 +206,8 @@ class Desk:
         except StoreError:
             return False
         self._restored = True
-        self._screen.restore(past, made, now)
-        self._screen.barred = {row.customer for row in barred}
+        self._eligibility.restore(past, made, now)
+        self._eligibility.barred = {row.customer for row in barred}
         for row in rows:
             self._tasks.index.add(Task(within_reach(row, now)))
         draft = self._drafts.begin(now)
@@ -246,7 +246,7 @@ class Desk:
 
     def _bar_again(self) -> None:
         """Write who is never called into the new database, and heed whom it names itself."""
-        barred = self._screen.barred
+        barred = self._eligibility.barred
         try:
             there = {row.customer for row in self._store.callbacks.barred()}
         except StoreError:

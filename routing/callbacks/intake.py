@@ -4,10 +4,10 @@ from typing import Any, Final, NamedTuple
 
 from routing.callbacks.campaigns import active, adds
 from routing.callbacks.draft import Draft
+from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Missed, Waiter, Waits
 from routing.callbacks.plan import times
 from routing.callbacks.responsible import Responsible, responsible
-from routing.callbacks.screen import Screen
 from routing.callbacks.task import No, task_data
 from routing.callbacks.tasks import Tasks
 from routing.callbacks.terms import Terms
@@ -42,8 +42,8 @@ class Wish(NamedTuple):
 class Intake:
     """Makes tasks."""
 
-    def __init__(self, tasks: Tasks, screen: Screen, store: Store, names: Names) -> None:
-        self._tasks, self._screen, self._store, self._names = tasks, screen, store, names
+    def __init__(self, tasks: Tasks, eligibility: Eligibility, store: Store, names: Names) -> None:
+        self._tasks, self._eligibility, self._store, self._names = tasks, eligibility, store, names
         self.flood: No | None = None
         """Why missed callers are promised nothing at the moment."""
 
@@ -63,7 +63,7 @@ class Intake:
             if fact.key is not None or known_group is None or known_group.on_missed != "ticket":
                 return False
             instead = True
-        self.flood = self._screen.admit(draft.now)
+        self.flood = self._eligibility.admit(draft.now)
         wish = Wish(fact.customer, fact.group, "missed" if campaign is None else "campaign", campaign, fact.number,
                     fact.pbx, fact.trunk, at=fact.ended_at, instead=instead)
         if self.flood is not None:
@@ -81,7 +81,7 @@ class Intake:
             if campaign.add_key is not None and active(campaign, now, book.policy.zone_for(waiter.group)):
                 terms = book.of(waiter.group, name)
                 if (campaign.as_ticket or times(terms, now, {}).due_at is not None) and \
-                        self._screen.never(waiter.customer, name, waiter.number or terms.number) is None:
+                        self._eligibility.never(waiter.customer, name, waiter.number or terms.number) is None:
                     found.append((campaign, terms.callback.language))
         if not found:
             return None
@@ -102,9 +102,9 @@ class Intake:
             self._note(row.id, fact, draft)
         draft.note(row.id, "queued", row.responsible, origin=row.origin, expires_at=row.expires_at, due_at=row.due_at)
         draft.tell("callback.queued", row)
-        refusal = self._screen.never(wish.customer, wish.campaign, wish.number or terms.number)
+        refusal = self._eligibility.never(wish.customer, wish.campaign, wish.number or terms.number)
         if refusal is not None:
-            self._screen.tell(task, refusal, draft)
+            self._eligibility.tell(task, refusal, draft)
             tasks.end(task, "failed", refusal.reason, draft, "guard", text=refusal.text)
         elif terms.campaign is not None and terms.campaign.as_ticket:
             tasks.end(task, "done", "ticket", draft)

@@ -8,9 +8,9 @@ from config.campaign import Campaign
 from config.fields import parse_window
 from config.limits import MOST_ATTEMPTS, Language
 from routing.callbacks.draft import Drafts
+from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.intake import Intake, Wish
 from routing.callbacks.responsible import Responsible
-from routing.callbacks.screen import Screen
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.tasks import Tasks
 from routing.callbacks.tickets import TicketOffice
@@ -51,10 +51,10 @@ class Figures(NamedTuple):
 class Office:
     """The operator's verbs. Each raises DeskError where it cannot be done, StoreError where it must read and cannot."""
 
-    def __init__(self, tasks: Tasks, screen: Screen, intake: Intake, store: Store, drafts: Drafts,
+    def __init__(self, tasks: Tasks, eligibility: Eligibility, intake: Intake, store: Store, drafts: Drafts,
                  peers: Callable[[str | None], tuple[str, str]]) -> None:
         """`peers`: PBX and trunk that calls of a number of ours use (None: those of no number)."""
-        self._tasks, self._screen, self._intake, self._store, self._drafts = tasks, screen, intake, store, drafts
+        self._tasks, self._eligibility, self._intake, self._store, self._drafts = tasks, eligibility, intake, store, drafts
         self._peers = peers
 
     @property
@@ -146,7 +146,7 @@ class Office:
                 self._tasks.change(known, draft, options={**known.row.options, "ticket": ticket})
             self._store.put(draft.unit())
             return known.row
-        refusal = self._screen.admit(now)
+        refusal = self._eligibility.admit(now)
         if refusal is not None:
             raise DeskError(refusal.text)
         pbx, trunk = self._peers(number)
@@ -218,7 +218,7 @@ class Office:
     def bar(self, customer: str, now: float, reason: str = "") -> None:
         """Put a number on the do-not-call list; its open tasks end."""
         draft = self._drafts.begin(now)
-        self._screen.barred.add(customer)
+        self._eligibility.barred.add(customer)
         draft.beside(Unit((Barred(customer, now, reason),)))
         for task in self._tasks.index.of_customer(customer):
             self._tasks.end(task, "cancelled", "do_not_call", draft)
@@ -226,8 +226,8 @@ class Office:
 
     def unbar(self, customer: str, now: float) -> bool:
         """Take a number from the do-not-call list; return whether it was there."""
-        known = customer in self._screen.barred
-        self._screen.barred.discard(customer)
+        known = customer in self._eligibility.barred
+        self._eligibility.barred.discard(customer)
         self._store.put(Unit((Unbar(customer),), durable=True))
         return known
 

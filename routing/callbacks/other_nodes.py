@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from routing.callbacks.call_intake import CallIntake
 from routing.callbacks.draft import Drafts
+from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Missed
-from routing.callbacks.screen import Screen
 from routing.callbacks.task import Task, within_reach
 from routing.callbacks.tasks import Tasks
 from routing.rows import JournalRow, TaskRow
@@ -30,8 +30,8 @@ def take_row(tasks: Tasks, task: Task, row: TaskRow) -> None:
 class OtherNodes:
     """Keeps the tasks of a desk in step with what others have written. Turned by the desk."""
 
-    def __init__(self, tasks: Tasks, screen: Screen, calls: CallIntake, store: Store, drafts: Drafts) -> None:
-        self._tasks, self._screen, self._calls, self._store, self._drafts = tasks, screen, calls, store, drafts
+    def __init__(self, tasks: Tasks, eligibility: Eligibility, calls: CallIntake, store: Store, drafts: Drafts) -> None:
+        self._tasks, self._eligibility, self._calls, self._store, self._drafts = tasks, eligibility, calls, store, drafts
         self._refused: list[Unit] = []
         self._changed = False
 
@@ -74,7 +74,7 @@ class OtherNodes:
                     self._add(row, now)
             elif row.version > known.row.version:  # else ours is on its way, and is refused if theirs was first
                 take_row(self._tasks, known, row)
-        self._screen.barred |= barred
+        self._eligibility.barred |= barred
 
     def _add(self, row: TaskRow, now: float) -> None:
         """Take up a task of another node. Where we have one of the customer and group, ours is about to be refused."""

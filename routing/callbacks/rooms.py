@@ -5,8 +5,8 @@ from routing.callbacks.aftermath import Aftermath
 from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.attempt_life import AttemptLife
 from routing.callbacks.draft import Drafts
+from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Floor
-from routing.callbacks.screen import Screen
 from routing.callbacks.tasks import Tasks
 from routing.callbacks.terms import TermBook
 from routing.callbacks.tickets import Channel, TicketOffice
@@ -26,8 +26,8 @@ class DeskRooms:
         self.drafts = Drafts(teller)
         self.tickets = TicketOffice(teller, self.names.new, channels)
         self.tasks = Tasks(TermBook(policy), lambda: int.from_bytes(random_bytes(7), "big") / (1 << 56), self.tickets)
-        self.screen = Screen(self.tasks, floor, policy)
+        self.eligibility = Eligibility(self.tasks, floor, policy)
         self.pool = AgentPool(self.tasks.index, floor)
-        self.aftermath = Aftermath(self.tasks, self.screen, self.pool, floor)
-        self.attempts = AttemptLife(self.tasks, self.screen, self.aftermath, store, self.drafts)
+        self.aftermath = Aftermath(self.tasks, self.eligibility, self.pool, floor)
+        self.attempts = AttemptLife(self.tasks, self.eligibility, self.aftermath, store, self.drafts)
         """Whom the runner tells (`facts.DeskFacts`)."""

@@ -27,7 +27,7 @@ OF_ITSELF: Final = frozenset({"not_open", "window", "campaign", "closed", "engag
 """Reasons that are no word of the guard: they pass by themselves, and are no event."""
 
 
-class Screen:
+class Eligibility:
     """Says no, with a reason."""
 
     def __init__(self, tasks: Tasks, floor: Floor, policy: Policy) -> None:
