@@ -34,7 +34,7 @@ from proxy.sip.timers import Timers
 from proxy.status.source import PeerState
 from proxy.ua.contract import PeerSide
 from routing.alarms import Alarms
-from routing.callbacks.office import Figures
+from routing.callbacks.admin import Figures
 from routing.desk_listener import DeskListener
 from routing.events import Event
 from routing.hub import Interest

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from config.policy import Policy
 from proxy.status.source import AgentState, Alarm, CallFigures, GroupState, PeerState, RunState, Snapshot
-from routing.callbacks.office import Figures
+from routing.callbacks.admin import Figures
 from routing.events import Event
 from routing.figures import NONE, DayFigures, Tally
 from routing.ledger import Ledger

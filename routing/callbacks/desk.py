@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from config.policy import Policy
+from routing.callbacks.admin import Admin
 from routing.callbacks.call_intake import CallIntake
 from routing.callbacks.claims import Claims
 from routing.callbacks.dispatch import Dispatcher
@@ -16,7 +17,6 @@ from routing.callbacks.draft import Draft
 from routing.callbacks.facts import Orders
 from routing.callbacks.guard import HOUR
 from routing.callbacks.intake import Intake
-from routing.callbacks.office import Office
 from routing.callbacks.other_nodes import OtherNodes
 from routing.callbacks.replan import Replanner
 from routing.callbacks.rooms import DeskRooms
@@ -59,7 +59,7 @@ class Desk:
         intake = Intake(tasks, rooms.eligibility, store, rooms.names)
         self.attempts = rooms.attempts
         self.calls = CallIntake(tasks, intake, store, drafts, report_alarm)
-        self.admin = Office(tasks, rooms.eligibility, intake, store, drafts, peers)
+        self.admin = Admin(tasks, rooms.eligibility, intake, store, drafts, peers)
         self.draining = False
         """No attempt begins any more; those that run go on."""
         self._tasks, self._eligibility, self._store, self._drafts = tasks, rooms.eligibility, store, drafts

@@ -11,8 +11,8 @@ from proxy.verbs.shapes import callbacks as shapes
 from proxy.verbs.shapes import do_not_call
 from proxy.verbs.shapes.errors import ArgumentError, UnknownError
 from proxy.verbs.shapes.verb import Bound
+from routing.callbacks.admin import Admin
 from routing.callbacks.desk import Desk
-from routing.callbacks.office import Office
 from routing.ledger import Ledger
 from routing.rows import AttemptRow, JournalRow, TaskRow
 from routing.storage import Store
@@ -46,7 +46,7 @@ class CallbackAnswers:
         self._store, self._reader = store, reader
 
     @property
-    def _desk(self) -> Office:
+    def _desk(self) -> Admin:
         return self._callbacks.desk.admin
 
     @property

@@ -12,15 +12,15 @@ from proxy.control_client import ControlError
 from proxy.verbs.shapes import campaigns as shapes
 from proxy.verbs.shapes.errors import UnknownError
 from proxy.verbs.shapes.verb import Bound
+from routing.callbacks.admin import Admin
 from routing.callbacks.campaigns import active
-from routing.callbacks.office import Office
 from routing.ledger import Ledger
 
 
 class CampaignAnswers:
     """Answers `campaigns.*`. Campaigns are part of the policy: their settings are changed with `policy.set`."""
 
-    def __init__(self, desk: Office, ledger: Ledger, wall: Callable[[], float],
+    def __init__(self, desk: Admin, ledger: Ledger, wall: Callable[[], float],
                  put_policy: Callable[[Policy], None]) -> None:
         self._desk, self._ledger = desk, ledger
         self._wall, self._put_policy = wall, put_policy

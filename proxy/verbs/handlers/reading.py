@@ -11,7 +11,7 @@ from config.fields import parse_window
 from proxy.control_client import ControlError
 from proxy.verbs.shapes.errors import ArgumentError
 from proxy.verbs.shapes.fields import shown
-from routing.callbacks.office import DeskError
+from routing.callbacks.admin import DeskError
 from routing.events import rfc3339
 from routing.numbers import Numbers
 from routing.storage import StoreError

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from routing.callbacks.admin import DeskError
 from routing.callbacks.facts import Missed, Order, PastTalk
-from routing.callbacks.office import DeskError
 from routing.rows import AttemptRow, Barred, LegRow, Result, Step
 from routing.writes import Unit
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at, clock

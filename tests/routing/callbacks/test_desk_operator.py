@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from config.policy import parse_policy
-from routing.callbacks.office import DeskError, Office
+from routing.callbacks.admin import Admin, DeskError
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at
 
 
@@ -63,7 +63,7 @@ def test_the_number_that_is_shown() -> None:
     lambda desk, now: desk.cancel("nothing", now),
     lambda desk, now: desk.hold("nothing", now),
 ])
-def test_what_cannot_be_done_is_said(wrong: Callable[[Office, float], object]) -> None:
+def test_what_cannot_be_done_is_said(wrong: Callable[[Admin, float], object]) -> None:
     shop = Shop()
     with pytest.raises(DeskError):
         wrong(shop.desk.admin, shop.now)

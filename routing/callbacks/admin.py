@@ -48,7 +48,7 @@ class Figures(NamedTuple):
     """Of those that ended since then, those that were talked to by a callback."""
 
 
-class Office:
+class Admin:
     """The operator's verbs. Each raises DeskError where it cannot be done, StoreError where it must read and cannot."""
 
     def __init__(self, tasks: Tasks, eligibility: Eligibility, intake: Intake, store: Store, drafts: Drafts,
