@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, get_args
 from config.campaign import Campaign
 from config.fields import parse_window
 from config.limits import MOST_ATTEMPTS, Language
-from routing.callbacks.draft import Drafts
+from routing.callbacks.changes import ChangeSets
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.intake import Intake, Wish
 from routing.callbacks.responsible import Responsible
@@ -51,10 +51,10 @@ class Figures(NamedTuple):
 class Admin:
     """The operator's verbs. Each raises DeskError where it cannot be done, StoreError where it must read and cannot."""
 
-    def __init__(self, tasks: Tasks, eligibility: Eligibility, intake: Intake, store: Store, drafts: Drafts,
+    def __init__(self, tasks: Tasks, eligibility: Eligibility, intake: Intake, store: Store, sets: ChangeSets,
                  peers: Callable[[str | None], tuple[str, str]]) -> None:
         """`peers`: PBX and trunk that calls of a number of ours use (None: those of no number)."""
-        self._tasks, self._eligibility, self._intake, self._store, self._drafts = tasks, eligibility, intake, store, drafts
+        self._tasks, self._eligibility, self._intake, self._store, self._sets = tasks, eligibility, intake, store, sets
         self._peers = peers
 
     @property
@@ -136,50 +136,50 @@ class Admin:
             options["window"] = _seconds(window)
         who = Responsible("current", responsible) if responsible is not None else \
             Responsible("group", responsible_group) if responsible_group is not None else None
-        draft = self._drafts.begin(now)
+        changes = self._sets.begin(now)
         known = self._tasks.index.of(customer, group)
         if known is not None:
-            draft.note(known.row.id, "asked", responsible, by=by or None, note=note or None)
+            changes.note(known.row.id, "asked", responsible, by=by or None, note=note or None)
             if who is not None and known.attempt is None:
-                self._tasks.assign(known, who, responsible_wait, draft)
+                self._tasks.assign(known, who, responsible_wait, changes)
             if ticket is not None and "ticket" not in known.row.options:
-                self._tasks.change(known, draft, options={**known.row.options, "ticket": ticket})
-            self._store.put(draft.unit())
+                self._tasks.change(known, changes, options={**known.row.options, "ticket": ticket})
+            self._store.put(changes.unit())
             return known.row
         refusal = self._eligibility.admit(now)
         if refusal is not None:
             raise DeskError(refusal.text)
         pbx, trunk = self._peers(number)
         row = self._intake.promise(Wish(customer, group, "manual", campaign, number, pbx, trunk, who,
-                                        None if at is None else max(at, now), options), draft)
-        draft.note(row.id, "asked", responsible, by=by or None, note=note or None)
-        self._store.put(draft.unit(durable=True))
+                                        None if at is None else max(at, now), options), changes)
+        changes.note(row.id, "asked", responsible, by=by or None, note=note or None)
+        self._store.put(changes.unit(durable=True))
         return row
 
     def cancel(self, name: str, now: float, by: str = "") -> TaskRow:
         """Take a promise back; an attempt whose customer has not answered is stopped."""
         task = self._live(name)
-        draft = self._drafts.begin(now)
-        self._tasks.end(task, "cancelled", "operator", draft, by=by or None)
-        self._store.put(draft.unit(durable=True))
+        changes = self._sets.begin(now)
+        self._tasks.end(task, "cancelled", "operator", changes, by=by or None)
+        self._store.put(changes.unit(durable=True))
         return task.row
 
     def hold(self, name: str, now: float, by: str = "") -> TaskRow:
         """Do not try a task until it is resumed; its window goes on."""
         task = self._live(name)
         if task.row.state == "open":
-            draft = self._drafts.begin(now)
-            self._tasks.hold(task, draft, by)
-            self._store.put(draft.unit(durable=True))
+            changes = self._sets.begin(now)
+            self._tasks.hold(task, changes, by)
+            self._store.put(changes.unit(durable=True))
         return task.row
 
     def resume(self, name: str, now: float, by: str = "") -> TaskRow:
         """Try a task that is held again."""
         task = self._live(name)
         if task.row.state == "held":
-            draft = self._drafts.begin(now)
-            self._tasks.unhold(task, draft, by)
-            self._store.put(draft.unit(durable=True))
+            changes = self._sets.begin(now)
+            self._tasks.unhold(task, changes, by)
+            self._store.put(changes.unit(durable=True))
         return task.row
 
     def call_now(self, name: str, now: float, by: str = "", force: bool = False) -> TaskRow:
@@ -194,12 +194,12 @@ class Admin:
             raise DeskError("it is closed now; with force it is called all the same")
         if task.attempt is not None:
             raise DeskError("it is being called")
-        draft = self._drafts.begin(now)
-        self._tasks.unhold(task, draft, by)
-        self._tasks.schedule(task, now, draft)
+        changes = self._sets.begin(now)
+        self._tasks.unhold(task, changes, by)
+        self._tasks.schedule(task, now, changes)
         task.urgent, task.forced = True, force
-        draft.note(name, "call_now", None, by=by or None, force=force or None)
-        self._store.put(draft.unit())
+        changes.note(name, "call_now", None, by=by or None, force=force or None)
+        self._store.put(changes.unit())
         return task.row
 
     def renumber(self, old: str, new: str, now: float) -> int:
@@ -207,22 +207,22 @@ class Admin:
 
         What has ended keeps the id under which it was done.
         """
-        draft = self._drafts.begin(now)
+        changes = self._sets.begin(now)
         tasks = [task for task in self._tasks.index.live() if task.row.campaign == old]
         for task in tasks:
-            self._tasks.renumber(task, new, draft)
+            self._tasks.renumber(task, new, changes)
         if tasks:
-            self._store.put(draft.unit(durable=True))
+            self._store.put(changes.unit(durable=True))
         return len(tasks)
 
     def bar(self, customer: str, now: float, reason: str = "") -> None:
         """Put a number on the do-not-call list; its open tasks end."""
-        draft = self._drafts.begin(now)
+        changes = self._sets.begin(now)
         self._eligibility.barred.add(customer)
-        draft.beside(Unit((Barred(customer, now, reason),)))
+        changes.beside(Unit((Barred(customer, now, reason),)))
         for task in self._tasks.index.of_customer(customer):
-            self._tasks.end(task, "cancelled", "do_not_call", draft)
-        self._store.put(draft.unit(durable=True))
+            self._tasks.end(task, "cancelled", "do_not_call", changes)
+        self._store.put(changes.unit(durable=True))
 
     def unbar(self, customer: str, now: float) -> bool:
         """Take a number from the do-not-call list; return whether it was there."""

@@ -3,7 +3,7 @@
 from typing import Final
 
 from routing.callbacks.agent_pool import AgentPool
-from routing.callbacks.draft import Draft
+from routing.callbacks.changes import Changes
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Floor, Outcome
 from routing.callbacks.plan import later
@@ -32,38 +32,38 @@ class Aftermath:
     def __init__(self, tasks: Tasks, eligibility: Eligibility, pool: AgentPool, floor: Floor) -> None:
         self._tasks, self._eligibility, self._pool, self._floor = tasks, eligibility, pool, floor
 
-    def keep_promise(self, attempt: Attempt, draft: Draft) -> None:
+    def keep_promise(self, attempt: Attempt, changes: Changes) -> None:
         """They talk: the promise is kept, and every other one to this customer with it."""
         row, tasks = attempt.row, self._tasks
         if attempt.task.row.ended_at is None:
             tasks.kept[attempt.order.group] += 1
         for task in tasks.index.of_customer(row.customer):
-            tasks.end(task, "done", "talked", draft, agent=row.agent, attempt=row.id)
+            tasks.end(task, "done", "talked", changes, agent=row.agent, attempt=row.id)
 
-    def close(self, attempt: Attempt, outcome: Outcome, draft: Draft) -> None:
+    def close(self, attempt: Attempt, outcome: Outcome, changes: Changes) -> None:
         """Write down how an attempt ended, and say what becomes of its task."""
         row, task, tasks = attempt.row, attempt.task, self._tasks
         agent = outcome.agent or row.agent
         row = attempt.row = row._replace(
-            agent=agent, step="ended", ended_at=draft.now, result=outcome.result, cause=outcome.cause,
+            agent=agent, step="ended", ended_at=changes.now, result=outcome.result, cause=outcome.cause,
             answered_at=row.answered_at if outcome.answered_at is None else outcome.answered_at,
             talk_s=outcome.talk_s)
-        draft.attempt(row)
-        self._skip_agent(attempt, outcome, draft.now)
+        changes.attempt(row)
+        self._skip_agent(attempt, outcome, changes.now)
         tasks.index.end(attempt)
         counted = row.customer_at is not None
-        draft.note(row.task, "result", agent, attempt=row.id, result=outcome.result, cause=outcome.cause,
-                   text=outcome.text or None, talk_s=outcome.talk_s, counted=counted, recording=outcome.recording)
-        draft.tell("callback.attempted", task.row, agent, attempt=row.id, result=outcome.result, cause=outcome.cause,
-                   talk_s=outcome.talk_s, counted=counted,
-                   **({} if attempt.why_not is None else attempt.why_not.data()))
+        changes.note(row.task, "result", agent, attempt=row.id, result=outcome.result, cause=outcome.cause,
+                     text=outcome.text or None, talk_s=outcome.talk_s, counted=counted, recording=outcome.recording)
+        changes.tell("callback.attempted", task.row, agent, attempt=row.id, result=outcome.result, cause=outcome.cause,
+                     talk_s=outcome.talk_s, counted=counted,
+                     **({} if attempt.why_not is None else attempt.why_not.data()))
         if task.row.ended_at is not None:
             return
         joined = outcome.result == "glare" and (outcome.talk_s or 0.0) >= attempt.order.min_talk
         if outcome.result == "talked" or joined:
-            self.keep_promise(attempt, draft)
+            self.keep_promise(attempt, changes)
         else:
-            self._go_on(attempt, outcome, draft)
+            self._go_on(attempt, outcome, changes)
 
     def _skip_agent(self, attempt: Attempt, outcome: Outcome, now: float) -> None:
         """Leave the agent in peace for as long as they need after this."""
@@ -85,67 +85,67 @@ class Aftermath:
         if seconds > 0:
             self._floor.wrap_up(agent, now + seconds, now)
 
-    def _go_on(self, attempt: Attempt, outcome: Outcome, draft: Draft) -> None:
+    def _go_on(self, attempt: Attempt, outcome: Outcome, changes: Changes) -> None:
         """Say when a task whose attempt did not bring it to its end is tried again."""
         task, tasks = attempt.task, self._tasks
         if attempt.dialled:
-            self._after_dialling(task, outcome, attempt.row.agent, draft)
+            self._after_dialling(task, outcome, attempt.row.agent, changes)
         elif attempt.why_not is not None and task.open and task.ready:
-            self._eligibility.refused(task, tasks.terms(task), attempt.why_not, draft, told=True)
+            self._eligibility.refused(task, tasks.terms(task), attempt.why_not, changes, told=True)
         elif outcome.result == "declined" and attempt.row.agent is not None:
-            self._declined(task, attempt.row.agent, draft)
+            self._declined(task, attempt.row.agent, changes)
         elif outcome.result == "glare" and task.open:
-            self._soon(task, draft)
+            self._soon(task, changes)
         elif outcome.result == "stopped" and task.open and task.ready:
-            tasks.rest(task, draft.now + REFUSED_REST)
+            tasks.rest(task, changes.now + REFUSED_REST)
         else:
             self._again(task)
-        if task.row.ended_at is None and task.row.expires_at <= draft.now:
-            tasks.due_times.note(draft.now, "expire", task)
+        if task.row.ended_at is None and task.row.expires_at <= changes.now:
+            tasks.due_times.note(changes.now, "expire", task)
 
-    def _after_dialling(self, task: Task, outcome: Outcome, agent: str | None, draft: Draft) -> None:
+    def _after_dialling(self, task: Task, outcome: Outcome, agent: str | None, changes: Changes) -> None:
         """Say when a task is tried again after an attempt that counted."""
         tasks = self._tasks
-        task.last = outcome, draft.now
-        tasks.tried(task, outcome.result, agent, draft)
-        verdict = later(task.row, tasks.terms(task), outcome, draft.now)
-        at = self.follow(task, verdict, draft, agent, outcome.cause)
+        task.last = outcome, changes.now
+        tasks.tried(task, outcome.result, agent, changes)
+        verdict = later(task.row, tasks.terms(task), outcome, changes.now)
+        at = self.follow(task, verdict, changes, agent, outcome.cause)
         if at is not None:
-            tasks.schedule(task, at, draft)
+            tasks.schedule(task, at, changes)
 
-    def follow(self, task: Task, verdict: Again | Never, draft: Draft, agent: str | None,
+    def follow(self, task: Task, verdict: Again | Never, changes: Changes, agent: str | None,
                cause: int | None) -> float | None:
         """Return when a task is tried again by a verdict; None: never, and the task is at its end."""
         if isinstance(verdict, Again):
             return verdict.at
         if verdict.reason == "window":
-            self._tasks.end(task, "expired", "window", draft, "expired", agent, cause=cause)
+            self._tasks.end(task, "expired", "window", changes, "expired", agent, cause=cause)
         else:
             reason = "unreached" if verdict.reason == "attempts" else verdict.reason
-            self._tasks.end(task, "failed", reason, draft, "unreached", agent, cause=cause)
+            self._tasks.end(task, "failed", reason, changes, "unreached", agent, cause=cause)
         return None
 
-    def _soon(self, task: Task, draft: Draft) -> None:
+    def _soon(self, task: Task, changes: Changes) -> None:
         """Try a customer again in a while who rang in themselves and was gone before it was a talk."""
         terms = self._tasks.terms(task)
-        at = within(draft.now + terms.callback.retry_busy, task.row.expires_at, terms.open_time)
+        at = within(changes.now + terms.callback.retry_busy, task.row.expires_at, terms.open_time)
         if at is None:
-            self._tasks.end(task, "expired", "window", draft, "expired")
+            self._tasks.end(task, "expired", "window", changes, "expired")
         else:
             task.not_before = at
-            self._tasks.schedule(task, at, draft)
+            self._tasks.schedule(task, at, changes)
 
-    def _declined(self, task: Task, agent: str, draft: Draft) -> None:
+    def _declined(self, task: Task, agent: str, changes: Changes) -> None:
         """Remember who declined in this round; when everybody has, another round begins after a pause."""
         tasks, terms = self._tasks, self._tasks.terms(task)
         declined = tuple(dict.fromkeys((*task.row.declined, agent)))
-        draft.note(task.row.id, "declined", agent)
+        changes.note(task.row.id, "declined", agent)
         everybody = bool(terms.agents) and set(terms.agents) <= set(declined)
-        tasks.change(task, draft, declined=() if everybody else declined)
+        tasks.change(task, changes, declined=() if everybody else declined)
         if task.responsible == agent:
-            tasks.release(task, "declined", draft)
+            tasks.release(task, "declined", changes)
         if everybody and task.open and task.ready:
-            tasks.rest(task, draft.now + terms.callback.retry_agent)
+            tasks.rest(task, changes.now + terms.callback.retry_agent)
         else:
             self._again(task)
 
@@ -158,20 +158,20 @@ class Aftermath:
 
     # What a process before this one left
 
-    def recover(self, row: AttemptRow, draft: Draft) -> None:
+    def recover(self, row: AttemptRow, changes: Changes) -> None:
         """Close an attempt in whose middle a process before this one died.
 
         Where the customer may have been dialled it counts, and is not made again before the next planned moment.
         """
         task = self._tasks.index.tasks.get(row.task)
         counted, talked = row.customer_at is not None, row.step == "talked"
-        draft.attempt(row._replace(step="ended", ended_at=draft.now, result="talked" if talked else "crashed"))
-        draft.note(row.task, "recovered", row.agent, attempt=row.id, step=row.step, counted=counted)
+        changes.attempt(row._replace(step="ended", ended_at=changes.now, result="talked" if talked else "crashed"))
+        changes.note(row.task, "recovered", row.agent, attempt=row.id, step=row.step, counted=counted)
         if task is None:
             return
-        draft.tell("callback.attempted", task.row, row.agent, attempt=row.id, result="talked" if talked else "crashed",
-                   cause=None, talk_s=None, counted=counted)
+        changes.tell("callback.attempted", task.row, row.agent, attempt=row.id, result="talked" if talked else "crashed",
+                     cause=None, talk_s=None, counted=counted)
         if talked:
-            self._tasks.end(task, "done", "talked", draft, agent=row.agent, attempt=row.id)
+            self._tasks.end(task, "done", "talked", changes, agent=row.agent, attempt=row.id)
         elif counted:
-            self._after_dialling(task, Outcome("crashed"), row.agent, draft)
+            self._after_dialling(task, Outcome("crashed"), row.agent, changes)

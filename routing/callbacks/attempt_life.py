@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 
 from routing.callbacks.aftermath import Aftermath
-from routing.callbacks.draft import Draft, Drafts
+from routing.callbacks.changes import Changes, ChangeSets
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Outcome
 from routing.callbacks.task import STEPS, Attempt
@@ -30,9 +30,9 @@ SENDS: Final[frozenset[Step]] = frozenset({"agent", "customer"})
 class AttemptLife:
     """`facts.DeskFacts`: what the runner tells of attempts, from their first step to their end."""
 
-    def __init__(self, tasks: Tasks, eligibility: Eligibility, aftermath: Aftermath, store: Store, drafts: Drafts) -> None:
+    def __init__(self, tasks: Tasks, eligibility: Eligibility, aftermath: Aftermath, store: Store, sets: ChangeSets) -> None:
         self._tasks, self._eligibility, self._aftermath = tasks, eligibility, aftermath
-        self._store, self._drafts = store, drafts
+        self._store, self._sets = store, sets
         self.legs: dict[str, LegRow] = {}
         """Legs that may be up."""
 
@@ -65,9 +65,9 @@ class AttemptLife:
             if go is not None:
                 go(False)
             return
-        draft = self._drafts.begin(now)
-        if step == "customer" and not self._may_dial(attempt, draft):
-            self._store.put(draft.unit())
+        changes = self._sets.begin(now)
+        if step == "customer" and not self._may_dial(attempt, changes):
+            self._store.put(changes.unit())
             if go is not None:
                 go(False)
             return
@@ -78,56 +78,56 @@ class AttemptLife:
         attempt.row = row
         match step:
             case "customer":
-                self._dial(attempt, draft)
+                self._dial(attempt, changes)
             case "accepted":
-                draft.note(row.task, "accepted", row.agent, attempt=row.id)
-                self._tasks.ticket(attempt.task, "started", draft, row.agent)
+                changes.note(row.task, "accepted", row.agent, attempt=row.id)
+                self._tasks.ticket(attempt.task, "started", changes, row.agent)
             case "answered":
                 attempt.row = row._replace(answered_at=now)
-                draft.note(row.task, "answered", row.agent, attempt=row.id)
+                changes.note(row.task, "answered", row.agent, attempt=row.id)
             case "talked":
-                self._aftermath.keep_promise(attempt, draft)
+                self._aftermath.keep_promise(attempt, changes)
             case _:
-                draft.note(row.task, step, row.agent, attempt=row.id)
-        draft.attempt(attempt.row)
+                changes.note(row.task, step, row.agent, attempt=row.id)
+        changes.attempt(attempt.row)
         if go is None:
-            self._store.put(draft.unit(durable=step == "talked"))
+            self._store.put(changes.unit(durable=step == "talked"))
         elif step in SENDS:
-            self._store.commit(draft.unit(durable=True), partial(self._on_step_committed, attempt, step, now, go))
+            self._store.commit(changes.unit(durable=True), partial(self._on_step_committed, attempt, step, now, go))
         else:
-            self._store.put(draft.unit(durable=True), partial(self._on_step_committed, attempt, step, now, go, True))
+            self._store.put(changes.unit(durable=True), partial(self._on_step_committed, attempt, step, now, go, True))
 
     def connected(self, name: str, now: float, agent: str | None = None) -> None:
         """See DeskFacts. Told once: whoever rings in while they talk is joined anew."""
         attempt = self._tasks.index.attempts.get(name)
         if attempt is not None and not attempt.connected:
             attempt.connected = True
-            draft = self._drafts.begin(now)
-            draft.tell("callback.connected", attempt.task.row, agent or attempt.row.agent, attempt=attempt.row.id)
-            if not draft.empty:
-                self._store.put(draft.unit())
+            changes = self._sets.begin(now)
+            changes.tell("callback.connected", attempt.task.row, agent or attempt.row.agent, attempt=attempt.row.id)
+            if not changes.empty:
+                self._store.put(changes.unit())
 
-    def _may_dial(self, attempt: Attempt, draft: Draft) -> bool:
+    def _may_dial(self, attempt: Attempt, changes: Changes) -> bool:
         """Look again, now that it comes to dialling: much may have happened while the agent was rung."""
         task, terms = attempt.task, self._tasks.terms(attempt.task)
-        refusal = self._eligibility.refusal(task, terms, draft.now)
+        refusal = self._eligibility.refusal(task, terms, changes.now)
         if refusal is None:
             return True
         attempt.why_not = refusal
-        self._eligibility.tell(task, refusal, draft, attempt.row.id)
+        self._eligibility.tell(task, refusal, changes, attempt.row.id)
         return False
 
-    def _dial(self, attempt: Attempt, draft: Draft) -> None:
+    def _dial(self, attempt: Attempt, changes: Changes) -> None:
         """Count the attempt: from now on the customer may be rung."""
         tasks, row = self._tasks, attempt.row
         if row.customer_at is not None:
             return
-        attempt.row = row._replace(customer_at=draft.now)
+        attempt.row = row._replace(customer_at=changes.now)
         attempt.dialling = True
-        self._eligibility.dialled.add(row.customer, draft.now)
-        tasks.change(attempt.task, draft, attempts=attempt.task.row.attempts + 1)
-        draft.note(row.task, "attempt", row.agent, attempt=row.id, number=attempt.order.number,
-                   count=attempt.task.row.attempts)
+        self._eligibility.dialled.add(row.customer, changes.now)
+        tasks.change(attempt.task, changes, attempts=attempt.task.row.attempts + 1)
+        changes.note(row.task, "attempt", row.agent, attempt=row.id, number=attempt.order.number,
+                     count=attempt.task.row.attempts)
 
     def _on_step_committed(self, attempt: Attempt, step: Step, at: float, go: Callable[[bool], None],
                            committed: bool) -> None:
@@ -135,21 +135,21 @@ class AttemptLife:
         goes = committed and not attempt.stopping and attempt.row.ended_at is None
         if step == "customer" and attempt.dialling and attempt.row.customer_at == at:
             if not goes:
-                draft = self._drafts.begin(self._drafts.now)
-                self._undialled(attempt, draft)
-                self._store.put(draft.unit())
+                changes = self._sets.begin(self._sets.now)
+                self._undialled(attempt, changes)
+                self._store.put(changes.unit())
             attempt.dialling = False
         go(goes)
 
-    def _undialled(self, attempt: Attempt, draft: Draft) -> None:
+    def _undialled(self, attempt: Attempt, changes: Changes) -> None:
         """Take back what was counted: nothing has left."""
         row, task = attempt.row, attempt.task
         if row.customer_at is not None:
             self._eligibility.dialled.remove(row.customer, row.customer_at)
         attempt.dialling = False
         attempt.row = row._replace(customer_at=None)
-        self._tasks.change(task, draft, attempts=task.row.attempts - 1)
-        draft.attempt(attempt.row)
+        self._tasks.change(task, changes, attempts=task.row.attempts - 1)
+        changes.attempt(attempt.row)
 
     # Ending
 
@@ -166,11 +166,11 @@ class AttemptLife:
         """See DeskFacts."""
         attempt = self._tasks.index.attempts.get(name)
         if attempt is not None:
-            draft = self._drafts.begin(now)
+            changes = self._sets.begin(now)
             if attempt.dialling:
-                self._undialled(attempt, draft)
-            self._aftermath.close(attempt, outcome, draft)
-            self._store.put(draft.unit(durable=True))
+                self._undialled(attempt, changes)
+            self._aftermath.close(attempt, outcome, changes)
+            self._store.put(changes.unit(durable=True))
 
     # Legs
 

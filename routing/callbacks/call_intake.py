@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from routing.callbacks.draft import Drafts
+from routing.callbacks.changes import ChangeSets
 from routing.callbacks.facts import Missed, PastTalk, Waiter, Waits
 from routing.callbacks.intake import Intake
 from routing.callbacks.tasks import Tasks
@@ -17,10 +17,10 @@ EARLY: Final = 1000
 class CallIntake:
     """`happenings.Happenings`. What it is told before `open` is remembered, and promised nothing yet."""
 
-    def __init__(self, tasks: Tasks, intake: Intake, store: Store, drafts: Drafts,
+    def __init__(self, tasks: Tasks, intake: Intake, store: Store, sets: ChangeSets,
                  report_alarm: Callable[[str, str | None, float], None]) -> None:
         """`report_alarm`: raises an alarm (name, text) or clears it (None)."""
-        self._tasks, self._intake, self._store, self._drafts = tasks, intake, store, drafts
+        self._tasks, self._intake, self._store, self._sets = tasks, intake, store, sets
         self._report_alarm = report_alarm
         self._flooded = False
         self._early: list[Missed | PastTalk] | None = []
@@ -55,10 +55,10 @@ class CallIntake:
         """See Happenings."""
         if self._early is not None or not self._store.well:
             return False, EMPTY_UNIT
-        draft = self._drafts.begin(now)
-        promised = self._intake.missed(missed, draft)
+        changes = self._sets.begin(now)
+        promised = self._intake.missed(missed, changes)
         self.heed_flood(now)
-        return promised, draft.unit(durable=True)
+        return promised, changes.unit(durable=True)
 
     def heed_flood(self, now: float) -> None:
         """Raise the alarm of a flood of missed calls, or clear it once it has passed."""
@@ -77,12 +77,12 @@ class CallIntake:
         if isinstance(fact, PastTalk) and (fact.attempt is not None
                                            or not self._tasks.index.of_customer(fact.customer)):
             return EMPTY_UNIT  # nearly every talk that passes; what became of an attempt of ours its runner says
-        draft = self._drafts.begin(now)
+        changes = self._sets.begin(now)
         if isinstance(fact, Missed):
-            self._intake.missed(fact, draft)
+            self._intake.missed(fact, changes)
             self.heed_flood(now)
         else:
             for task in self._tasks.index.of_customer(fact.customer):
-                self._tasks.end(task, "done", "talk", draft, agent=fact.agent, call=fact.call,
+                self._tasks.end(task, "done", "talk", changes, agent=fact.agent, call=fact.call,
                                 direction=fact.direction)
-        return draft.unit(durable=not draft.empty)
+        return changes.unit(durable=not changes.empty)

@@ -5,7 +5,7 @@ from functools import partial
 from routing.callbacks.aftermath import REFUSED_REST
 from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.attempt_life import AttemptLife
-from routing.callbacks.draft import Drafts
+from routing.callbacks.changes import ChangeSets
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Order, Orders, Outcome
 from routing.callbacks.other_nodes import take_row
@@ -21,19 +21,19 @@ from routing.writes import CloseAttempt, Unit
 class Claims:
     """Claims attempts."""
 
-    def __init__(self, tasks: Tasks, eligibility: Eligibility, pool: AgentPool, life: AttemptLife, orders: Orders, store: Store,
-                 drafts: Drafts, names: Names, node: str) -> None:
+    def __init__(self, tasks: Tasks, eligibility: Eligibility, pool: AgentPool, life: AttemptLife, orders: Orders,
+                 store: Store, sets: ChangeSets, names: Names, node: str) -> None:
         self._tasks, self._eligibility, self._pool, self._life, self._orders = tasks, eligibility, pool, life, orders
-        self._store, self._drafts, self._names, self._node = store, drafts, names, node
+        self._store, self._sets, self._names, self._node = store, sets, names, node
 
     def claim(self, task: Task, agent: str | None, terms: Terms, now: float) -> bool:
         """Begin an attempt; False where the guard says no (the task has been put elsewhere) or nothing can be known."""
         refusal = self._eligibility.refusal(task, terms, now)
         if refusal is not None:
-            draft = self._drafts.begin(now)
-            self._eligibility.refused(task, terms, refusal, draft)
-            if not draft.empty:
-                self._store.put(draft.unit())
+            changes = self._sets.begin(now)
+            self._eligibility.refused(task, terms, refusal, changes)
+            if not changes.empty:
+                self._store.put(changes.unit())
             return False
         try:
             serial = self._serial(task)
@@ -45,12 +45,12 @@ class Claims:
         attempt = Attempt(row, self._order(task, row, terms), task)
         self._tasks.index.begin(attempt)
         task.serial, task.refused = serial, ""
-        draft = self._drafts.begin(now)
-        self._tasks.change(task, draft)  # so that it is refused where another node has changed the task
-        draft.note(row.task, "assigned", agent, attempt=row.id, preview_s=attempt.order.preview or None)
-        draft.tell("callback.assigned", task.row, agent, attempt=row.id, preview_s=attempt.order.preview,
-                   missed=task.row.missed, note=attempt.order.note)
-        self._store.claim(row, draft.unit(), partial(self._on_claim_answered, attempt))
+        changes = self._sets.begin(now)
+        self._tasks.change(task, changes)  # so that it is refused where another node has changed the task
+        changes.note(row.task, "assigned", agent, attempt=row.id, preview_s=attempt.order.preview or None)
+        changes.tell("callback.assigned", task.row, agent, attempt=row.id, preview_s=attempt.order.preview,
+                     missed=task.row.missed, note=attempt.order.note)
+        self._store.claim(row, changes.unit(), partial(self._on_claim_answered, attempt))
         return True
 
     def _serial(self, task: Task) -> int:
@@ -80,16 +80,16 @@ class Claims:
         """Go on with an attempt once its claim is committed, or forget it."""
         if not committed:
             self._tasks.index.end(attempt)
-            over = attempt.row._replace(step="ended", ended_at=self._drafts.now, result="stopped")
+            over = attempt.row._replace(step="ended", ended_at=self._sets.now, result="stopped")
             self._store.put(Unit((CloseAttempt(over),)))
             self._after_refused_claim(attempt)
             return
         if attempt.stopping or not attempt.task.open:
             outcome = Outcome("stopped", text=attempt.stopping or "not_open")
-            self._life.ended(attempt.row.id, outcome, self._drafts.now)
+            self._life.ended(attempt.row.id, outcome, self._sets.now)
             return
         attempt.begun = True
-        self._orders.begin(attempt.order, self._drafts.now)
+        self._orders.begin(attempt.order, self._sets.now)
 
     def _after_refused_claim(self, attempt: Attempt) -> None:
         """See whether the task is still ours to try, and who has its agent: another node may have been first."""
@@ -106,11 +106,11 @@ class Claims:
                 take_row(tasks, task, row)
                 return
             if taken:  # somebody else may be free for it at once
-                self._pool.skip(attempt.row.agent, attempt.order.group, self._drafts.now + REFUSED_REST)
+                self._pool.skip(attempt.row.agent, attempt.order.group, self._sets.now + REFUSED_REST)
                 if task.open and task.ready:
                     tasks.place(task)
                     return
         if task.open and task.ready:
-            tasks.rest(task, self._drafts.now + REFUSED_REST)
+            tasks.rest(task, self._sets.now + REFUSED_REST)
         elif task.row.ended_at is None:  # held meanwhile, and maybe resumed
             tasks.resume(task)

@@ -11,9 +11,9 @@ from typing import Final
 from config.policy import Policy
 from routing.callbacks.admin import Admin
 from routing.callbacks.call_intake import CallIntake
+from routing.callbacks.changes import Changes
 from routing.callbacks.claims import Claims
 from routing.callbacks.dispatch import Dispatcher
-from routing.callbacks.draft import Draft
 from routing.callbacks.facts import Orders
 from routing.callbacks.guard import HOUR
 from routing.callbacks.intake import Intake
@@ -55,16 +55,16 @@ class Desk:
         can be made at all now: while there is no media, say, none begins. `report_alarm`: raises an alarm (name, text,
         now) or clears it (None).
         """
-        tasks, store, drafts = rooms.tasks, rooms.store, rooms.drafts
+        tasks, store, sets = rooms.tasks, rooms.store, rooms.sets
         intake = Intake(tasks, rooms.eligibility, store, rooms.names)
         self.attempts = rooms.attempts
-        self.calls = CallIntake(tasks, intake, store, drafts, report_alarm)
-        self.admin = Admin(tasks, rooms.eligibility, intake, store, drafts, peers)
+        self.calls = CallIntake(tasks, intake, store, sets, report_alarm)
+        self.admin = Admin(tasks, rooms.eligibility, intake, store, sets, peers)
         self.draining = False
         """No attempt begins any more; those that run go on."""
-        self._tasks, self._eligibility, self._store, self._drafts = tasks, rooms.eligibility, store, drafts
+        self._tasks, self._eligibility, self._store, self._sets = tasks, rooms.eligibility, store, sets
         self._pool, self._aftermath, self._orders, self._able = rooms.pool, rooms.aftermath, orders, able
-        self._claims = Claims(tasks, rooms.eligibility, rooms.pool, rooms.attempts, orders, store, drafts, rooms.names,
+        self._claims = Claims(tasks, rooms.eligibility, rooms.pool, rooms.attempts, orders, store, sets, rooms.names,
                               rooms.node)
         self._dispatcher = Dispatcher(tasks, rooms.floor, rooms.pool, rooms.eligibility.halted)
         self._replanner = Replanner(tasks, rooms.aftermath, store)
@@ -73,7 +73,7 @@ class Desk:
         self._old_legs: tuple[LegRow, ...] = ()
         self._forget_at: float | None = None
         self._tidy_at = self._turned_at = 0.0
-        self._others = OtherNodes(tasks, rooms.eligibility, self.calls, store, drafts)
+        self._others = OtherNodes(tasks, rooms.eligibility, self.calls, store, sets)
         store.on_anew = self._anew
         store.on_stale, store.on_changed = self._others.on_stale, self._others.on_changed
 
@@ -94,7 +94,7 @@ class Desk:
 
     def turn(self, now: float) -> None:
         """Do what is to be done now: about once a second, and soon after each fact that may free an agent."""
-        self._drafts.now = now
+        self._sets.now = now
         if not self._restored:
             self.restore(now)
         if not self._restored:
@@ -106,16 +106,16 @@ class Desk:
         self._recover(now)
         self.attempts.look_after(now)
         self._stop(now)
-        draft = self._drafts.begin(now)
-        replanning = self._replanner.turn(draft)
-        done = self._moments(draft)
+        changes = self._sets.begin(now)
+        replanning = self._replanner.turn(changes)
+        done = self._moments(changes)
         self._tasks.tidy()
         if not now < self._tidy_at <= now + TIDY:
             self._tidy_at = now + TIDY
             self._eligibility.tidy(now)
         self.calls.heed_flood(now)
-        if not draft.empty:
-            self._store.put(draft.unit())
+        if not changes.empty:
+            self._store.put(changes.unit())
         more = not self.draining and self._able() and self._store.well and self._dispatcher.turn(
             now, lambda task, agent, terms: self._claims.claim(task, agent, terms, now))
         self._more = more or replanning or done == MOMENTS
@@ -147,41 +147,41 @@ class Desk:
         self._eligibility.set_policy(self._tasks.book.policy)
         self._pool.forget()
 
-    def _moments(self, draft: Draft) -> int:
+    def _moments(self, changes: Changes) -> int:
         """Do what the due times say, as much as fits into a turn; return how much that was."""
         for done in range(MOMENTS):
-            found = self._tasks.due_times.take(draft.now)
+            found = self._tasks.due_times.take(changes.now)
             if found is None:
                 return done
             what, task = found
             if task.row.ended_at is None and task.attempt is None:
-                self._moment(what, task, draft)
+                self._moment(what, task, changes)
         return MOMENTS
 
-    def _moment(self, what: str, task: Task, draft: Draft) -> None:
-        self._replanner.one(task, draft)
-        row, tasks, now = task.row, self._tasks, draft.now
+    def _moment(self, what: str, task: Task, changes: Changes) -> None:
+        self._replanner.one(task, changes)
+        row, tasks, now = task.row, self._tasks, changes.now
         if row.ended_at is not None:
             return
         if row.expires_at <= now:
-            self._expire(task, draft)
+            self._expire(task, changes)
         elif not task.open:
             return
         elif not task.ready:
             if row.due_at is not None and row.due_at <= now:
-                tasks.make_ready(task, draft)
+                tasks.make_ready(task, changes)
         elif task.responsible is not None and row.responsible_since is not None and \
                 row.responsible_since + tasks.patience(task) <= now:
-            tasks.release(task, "waited", draft)
+            tasks.release(task, "waited", changes)
         elif what == "wake" and task.place is None:
             tasks.place(task)
 
-    def _expire(self, task: Task, draft: Draft) -> None:
+    def _expire(self, task: Task, changes: Changes) -> None:
         """The window of a task is over; say what kept it from being tried, if nobody ever was."""
-        halted = self._eligibility.halted(draft.now)
+        halted = self._eligibility.halted(changes.now)
         never = task.ready and not task.row.attempts
         reason = halted or ((task.refused or "no_agent") if never else "window")
-        self._tasks.end(task, "expired", reason, draft, "guard" if halted else "expired")
+        self._tasks.end(task, "expired", reason, changes, "guard" if halted else "expired")
 
     def _stop(self, now: float) -> None:
         """Tell the runner which attempts are to end."""
@@ -198,7 +198,7 @@ class Desk:
 
         Where the database cannot be read yet, nothing is dialled and `turn` tries again.
         """
-        self._drafts.now = now
+        self._sets.now = now
         try:
             kept = self._store.callbacks
             rows, attempts, legs = kept.open_tasks(), kept.open_attempts(), kept.legs()
@@ -210,14 +210,14 @@ class Desk:
         self._eligibility.barred = {row.customer for row in barred}
         for row in rows:
             self._tasks.index.add(Task(within_reach(row, now)))
-        draft = self._drafts.begin(now)
+        changes = self._sets.begin(now)
         for attempt in attempts:
             if attempt.node == self._node or attempt.claimed_at < now - ABANDONED:
-                self._aftermath.recover(attempt, draft)
+                self._aftermath.recover(attempt, changes)
         for task in tuple(self._tasks.index.live()):
             self._tasks.resume(task)
-        if not draft.empty:
-            self._store.put(draft.unit(durable=True))
+        if not changes.empty:
+            self._store.put(changes.unit(durable=True))
         self._old_legs = tuple(legs)
         self.calls.open(now)
         return True
@@ -251,5 +251,5 @@ class Desk:
             there = {row.customer for row in self._store.callbacks.barred()}
         except StoreError:
             there = set()
-        self._store.put(Unit(tuple(Barred(customer, self._drafts.now, "") for customer in barred - there)))
+        self._store.put(Unit(tuple(Barred(customer, self._sets.now, "") for customer in barred - there)))
         barred |= there

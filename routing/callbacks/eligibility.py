@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from config.policy import Policy
-from routing.callbacks.draft import Draft
+from routing.callbacks.changes import Changes
 from routing.callbacks.facts import Floor
 from routing.callbacks.guard import HOUR, Dialled, Gate, GuardFacts, Times
 from routing.callbacks.schedule import within
@@ -109,14 +109,14 @@ class Eligibility:
         found = self._gate.check(row.customer, now, facts)
         return None if found is None else No(*found)
 
-    def refused(self, task: Task, terms: Terms, refusal: No, draft: Draft, told: bool = False) -> None:
+    def refused(self, task: Task, terms: Terms, refusal: No, changes: Changes, told: bool = False) -> None:
         """Put a task that was refused where it belongs: to its end, to another time, or to rest."""
-        row, now = task.row, draft.now
+        row, now = task.row, changes.now
         if not told and task.refused != refusal.reason:
-            self.tell(task, refusal, draft)
+            self.tell(task, refusal, changes)
             if refusal.reason not in OF_ITSELF:
-                draft.tell("callback.attempted", row, attempt=None, result="refused", cause=None, talk_s=None,
-                           counted=False, **refusal.data())
+                changes.tell("callback.attempted", row, attempt=None, result="refused", cause=None, talk_s=None,
+                             counted=False, **refusal.data())
         task.refused = refusal.reason
         if refusal.scope == "all":
             self._halt = refusal
@@ -125,14 +125,14 @@ class Eligibility:
             return
         until = None if refusal.until is None else within(refusal.until, row.expires_at, terms.open_time)
         if until is not None:
-            self._tasks.schedule(task, until, draft)
+            self._tasks.schedule(task, until, changes)
         elif refusal.reason == "closed":
-            self._tasks.end(task, "expired", refusal.reason, draft, "expired")
+            self._tasks.end(task, "expired", refusal.reason, changes, "expired")
         else:
-            self._tasks.end(task, "failed" if refusal.until is None else "expired", refusal.reason, draft, "guard",
+            self._tasks.end(task, "failed" if refusal.until is None else "expired", refusal.reason, changes, "guard",
                             text=refusal.text)
 
-    def tell(self, task: Task, refusal: No, draft: Draft, attempt: str | None = None) -> None:
+    def tell(self, task: Task, refusal: No, changes: Changes, attempt: str | None = None) -> None:
         """Write a refusal into the task's journal."""
-        draft.note(task.row.id, "refused", None, attempt=attempt, reason=refusal.reason, text=refusal.text,
-                   until=refusal.until)
+        changes.note(task.row.id, "refused", None, attempt=attempt, reason=refusal.reason, text=refusal.text,
+                     until=refusal.until)

@@ -3,7 +3,7 @@
 from typing import Any, Final, NamedTuple
 
 from routing.callbacks.campaigns import active, adds
-from routing.callbacks.draft import Draft
+from routing.callbacks.changes import Changes
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Missed, Waiter, Waits
 from routing.callbacks.plan import times
@@ -47,32 +47,32 @@ class Intake:
         self.flood: No | None = None
         """Why missed callers are promised nothing at the moment."""
 
-    def missed(self, fact: Missed, draft: Draft) -> bool:
+    def missed(self, fact: Missed, changes: Changes) -> bool:
         """A customer reached nobody: promise a callback where the policy says so; return whether there is a promise."""
         if fact.group is None:
             return False
         known = self._tasks.index.of(fact.customer, fact.group)
         if known is not None:
-            self._tasks.change(known, draft, missed=known.row.missed + 1)
-            self._note(known.row.id, fact, draft)
+            self._tasks.change(known, changes, missed=known.row.missed + 1)
+            self._note(known.row.id, fact, changes)
             return known.open
-        campaign = self._campaign(fact, draft.now)
+        campaign = self._campaign(fact, changes.now)
         instead = False
         if campaign is None and (fact.key is not None or not self._tasks.book.of(fact.group).missed.enabled):
             known_group = self._tasks.book.policy.group.get(fact.group)
             if fact.key is not None or known_group is None or known_group.on_missed != "ticket":
                 return False
             instead = True
-        self.flood = self._eligibility.admit(draft.now)
+        self.flood = self._eligibility.admit(changes.now)
         wish = Wish(fact.customer, fact.group, "missed" if campaign is None else "campaign", campaign, fact.number,
                     fact.pbx, fact.trunk, at=fact.ended_at, instead=instead)
         if self.flood is not None:
             text = self.flood.text
             row = LOST_ROW._replace(customer=fact.customer, group=fact.group, campaign=campaign, number=fact.number,
-                                    reason=self.flood.reason, expires_at=draft.now)
-            draft.say("callback.failed", lambda: {**task_data(row), "task": None, "text": text})
+                                    reason=self.flood.reason, expires_at=changes.now)
+            changes.say("callback.failed", lambda: {**task_data(row), "task": None, "text": text})
             return False
-        return self.promise(wish, draft, fact).state in ("open", "done")
+        return self.promise(wish, changes, fact).state in ("open", "done")
 
     def waits(self, waiter: Waiter, now: float) -> Waits | None:
         """Return what a customer who waits may press; None: nothing that would be kept."""
@@ -93,28 +93,28 @@ class Intake:
         return Waits("".join(confirmed), prompt, language,
                      tuple((key, name) for key, name in confirmed.items() if name is not None))
 
-    def promise(self, wish: Wish, draft: Draft, fact: Missed | None = None) -> TaskRow:
+    def promise(self, wish: Wish, changes: Changes, fact: Missed | None = None) -> TaskRow:
         """Make a task, which may be at its end already: refused, closed all through its window, or a ticket."""
         tasks, terms = self._tasks, self._tasks.book.of(wish.group, wish.campaign)
-        row = self._row(wish, terms, draft.now)
-        task = tasks.begin(row, draft)
+        row = self._row(wish, terms, changes.now)
+        task = tasks.begin(row, changes)
         if fact is not None:
-            self._note(row.id, fact, draft)
-        draft.note(row.id, "queued", row.responsible, origin=row.origin, expires_at=row.expires_at, due_at=row.due_at)
-        draft.tell("callback.queued", row)
+            self._note(row.id, fact, changes)
+        changes.note(row.id, "queued", row.responsible, origin=row.origin, expires_at=row.expires_at, due_at=row.due_at)
+        changes.tell("callback.queued", row)
         refusal = self._eligibility.never(wish.customer, wish.campaign, wish.number or terms.number)
         if refusal is not None:
-            self._eligibility.tell(task, refusal, draft)
-            tasks.end(task, "failed", refusal.reason, draft, "guard", text=refusal.text)
+            self._eligibility.tell(task, refusal, changes)
+            tasks.end(task, "failed", refusal.reason, changes, "guard", text=refusal.text)
         elif terms.campaign is not None and terms.campaign.as_ticket:
-            tasks.end(task, "done", "ticket", draft)
-            tasks.instead(task, "campaign", terms.campaign.ticket_subject, draft)
+            tasks.end(task, "done", "ticket", changes)
+            tasks.instead(task, "campaign", terms.campaign.ticket_subject, changes)
         elif wish.instead:
-            tasks.end(task, "done", "ticket", draft)
-            tasks.instead(task, "missed", terms.tickets.subject, draft)
+            tasks.end(task, "done", "ticket", changes)
+            tasks.instead(task, "missed", terms.tickets.subject, changes)
         elif row.due_at is None:
-            draft.note(row.id, "closed", None, until=terms.open_time.next_open(row.expires_at))
-            tasks.end(task, "expired", "closed", draft, "closed")
+            changes.note(row.id, "closed", None, until=terms.open_time.next_open(row.expires_at))
+            tasks.end(task, "expired", "closed", changes, "closed")
         return task.row
 
     def _row(self, wish: Wish, terms: Terms, now: float) -> TaskRow:
@@ -144,6 +144,6 @@ class Intake:
             return None
         return None if found is None else found[0]
 
-    def _note(self, task: str, fact: Missed, draft: Draft) -> None:
-        draft.note(task, "missed", None, call=fact.call, number=fact.number, why=fact.why, weight=fact.weight,
-                   evidence=list(fact.evidence), waited_s=round(fact.ended_at - fact.began_at, 3))
+    def _note(self, task: str, fact: Missed, changes: Changes) -> None:
+        changes.note(task, "missed", None, call=fact.call, number=fact.number, why=fact.why, weight=fact.weight,
+                     evidence=list(fact.evidence), waited_s=round(fact.ended_at - fact.began_at, 3))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from routing.callbacks.call_intake import CallIntake
-from routing.callbacks.draft import Drafts
+from routing.callbacks.changes import ChangeSets
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Missed
 from routing.callbacks.task import Task, within_reach
@@ -30,8 +30,9 @@ def take_row(tasks: Tasks, task: Task, row: TaskRow) -> None:
 class OtherNodes:
     """Keeps the tasks of a desk in step with what others have written. Turned by the desk."""
 
-    def __init__(self, tasks: Tasks, eligibility: Eligibility, calls: CallIntake, store: Store, drafts: Drafts) -> None:
-        self._tasks, self._eligibility, self._calls, self._store, self._drafts = tasks, eligibility, calls, store, drafts
+    def __init__(self, tasks: Tasks, eligibility: Eligibility, calls: CallIntake, store: Store,
+                 sets: ChangeSets) -> None:
+        self._tasks, self._eligibility, self._calls, self._store, self._sets = tasks, eligibility, calls, store, sets
         self._refused: list[Unit] = []
         self._changed = False
 
@@ -102,10 +103,10 @@ class OtherNodes:
             take_row(self._tasks, task, row)
         if row.ended_at is None and row.id not in index.tasks:
             self._add(row, now)
-        draft = self._drafts.begin(now)
-        draft.note(row.id, "stale", None, node=row.changed_by, state=ours.state, reason=ours.reason or None)
-        self._tell_again(ours, unit, draft.now)
-        self._store.put(draft.unit())
+        changes = self._sets.begin(now)
+        changes.note(row.id, "stale", None, node=row.changed_by, state=ours.state, reason=ours.reason or None)
+        self._tell_again(ours, unit, changes.now)
+        self._store.put(changes.unit())
 
     def _tell_again(self, ours: TaskRow, unit: Unit, now: float) -> None:
         """Calls that were missed are missed, and what is kept or taken back is so, whoever changed the task first."""
@@ -116,12 +117,12 @@ class OtherNodes:
         live = self._tasks.index.of(ours.customer, ours.group)
         if live is None or ours.state not in ("done", "cancelled"):
             return
-        draft = self._drafts.begin(now)
+        changes = self._sets.begin(now)
         told = next((queue for queue in reversed(queues) if queue.kind == "ended"), None)
         beside = {} if told is None else {name: value for name, value in told.data.items()
                                           if name not in ("state", "reason")}
-        self._tasks.end(live, ours.state, ours.reason, draft, agent=None if told is None else told.agent, **beside)
-        self._store.put(draft.unit(durable=True))
+        self._tasks.end(live, ours.state, ours.reason, changes, agent=None if told is None else told.agent, **beside)
+        self._store.put(changes.unit(durable=True))
 
 
 def _fact(row: TaskRow, queue: JournalRow) -> Missed:

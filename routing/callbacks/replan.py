@@ -8,7 +8,7 @@ gone goes to the group that its number belongs to now.
 from typing import Final
 
 from routing.callbacks.aftermath import Aftermath
-from routing.callbacks.draft import Draft
+from routing.callbacks.changes import Changes
 from routing.callbacks.facts import Outcome
 from routing.callbacks.plan import Times, later, times
 from routing.callbacks.schedule import within
@@ -38,34 +38,34 @@ class Replanner:
             if found[key]:
                 self._waiting[task.row.id] = task
 
-    def turn(self, draft: Draft) -> bool:
+    def turn(self, changes: Changes) -> bool:
         """Plan some tasks anew; return whether others are left."""
         for task in tuple(self._waiting.values())[:MOST]:
-            self.one(task, draft)
+            self.one(task, changes)
         return bool(self._waiting)
 
-    def one(self, task: Task, draft: Draft) -> None:
+    def one(self, task: Task, changes: Changes) -> None:
         """Plan a task anew if that is still to be done."""
         if self._waiting.pop(task.row.id, None) is None or task.row.ended_at is not None:
             return
-        if task.attempt is None and not self._has_group(task, draft):
+        if task.attempt is None and not self._has_group(task, changes):
             return
         tasks, row = self._tasks, task.row
         terms = tasks.terms(task)
         plan = times(terms, row.missed_at, row.options)
         if (plan.attempts, plan.expires_at) != (row.attempts_max, row.expires_at):
-            tasks.change(task, draft, attempts_max=plan.attempts, expires_at=plan.expires_at)
+            tasks.change(task, changes, attempts_max=plan.attempts, expires_at=plan.expires_at)
             tasks.due_times.note(plan.expires_at, "expire", task)
-        if task.attempt is None and plan.expires_at > draft.now:
-            self._due(task, terms, plan, draft)
+        if task.attempt is None and plan.expires_at > changes.now:
+            self._due(task, terms, plan, changes)
         after = task.row
         if after.ended_at is None and after != row:
-            draft.note(row.id, "replanned", None, due_at=after.due_at, expires_at=after.expires_at,
-                       attempts_max=after.attempts_max)
+            changes.note(row.id, "replanned", None, due_at=after.due_at, expires_at=after.expires_at,
+                         attempts_max=after.attempts_max)
 
-    def _due(self, task: Task, terms: Terms, plan: Times, draft: Draft) -> None:
+    def _due(self, task: Task, terms: Terms, plan: Times, changes: Changes) -> None:
         """Say when a task that is in no attempt is tried next."""
-        row, now, last = task.row, draft.now, self._last(task)
+        row, now, last = task.row, changes.now, self._last(task)
         if task.ready:
             at = now if terms.open_time.is_open(now) else within(now, row.expires_at, terms.open_time)
             if at == now:
@@ -74,7 +74,7 @@ class Replanner:
             at = plan.due_at
         elif last is not None:
             verdict = later(row, terms, *last)
-            at = self._aftermath.follow(task, verdict, draft, last[0].agent, last[0].cause)
+            at = self._aftermath.follow(task, verdict, changes, last[0].agent, last[0].cause)
             if at is None:
                 return
         else:
@@ -82,10 +82,10 @@ class Replanner:
         if at is not None:
             at = within(max(at, now, task.not_before), row.expires_at, terms.open_time)
         if at is None:
-            draft.note(row.id, "closed", None, until=terms.open_time.next_open(row.expires_at))
-            self._tasks.end(task, "expired", "closed", draft, "closed")
+            changes.note(row.id, "closed", None, until=terms.open_time.next_open(row.expires_at))
+            self._tasks.end(task, "expired", "closed", changes, "closed")
         elif at != row.due_at and not (row.due_at is not None and row.due_at <= now == at):
-            self._tasks.schedule(task, at, draft)
+            self._tasks.schedule(task, at, changes)
 
     def _last(self, task: Task) -> tuple[Outcome, float] | None:
         """How the last attempt that counted ended, and when; None: there was none, or nobody can say now."""
@@ -100,7 +100,7 @@ class Replanner:
                 return Outcome(attempt.result, attempt.cause, attempt.agent), attempt.ended_at
         return None
 
-    def _has_group(self, task: Task, draft: Draft) -> bool:
+    def _has_group(self, task: Task, changes: Changes) -> bool:
         """Bring a task whose group is gone to the group of its number; False where that has one for this customer."""
         tasks, policy = self._tasks, self._tasks.book.policy
         if task.row.group in policy.group or task.row.number is None:
@@ -109,7 +109,7 @@ class Replanner:
         if group is None:
             return True
         if tasks.index.of(task.row.customer, group) is not None:
-            tasks.end(task, "cancelled", "group", draft, into=group)
+            tasks.end(task, "cancelled", "group", changes, into=group)
             return False
-        tasks.move(task, group, draft)
+        tasks.move(task, group, changes)
         return True

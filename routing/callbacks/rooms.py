@@ -4,7 +4,7 @@ from config.policy import Policy
 from routing.callbacks.aftermath import Aftermath
 from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.attempt_life import AttemptLife
-from routing.callbacks.draft import Drafts
+from routing.callbacks.changes import ChangeSets
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Floor
 from routing.callbacks.tasks import Tasks
@@ -23,11 +23,11 @@ class DeskRooms:
         """`random_bytes`: os.urandom or the like. `channels`: where tickets are sent on to."""
         self.store, self.node, self.floor = store, node, floor
         self.names = Names(random_bytes)
-        self.drafts = Drafts(teller)
+        self.sets = ChangeSets(teller)
         self.tickets = TicketOffice(teller, self.names.new, channels)
         self.tasks = Tasks(TermBook(policy), lambda: int.from_bytes(random_bytes(7), "big") / (1 << 56), self.tickets)
         self.eligibility = Eligibility(self.tasks, floor, policy)
         self.pool = AgentPool(self.tasks.index, floor)
         self.aftermath = Aftermath(self.tasks, self.eligibility, self.pool, floor)
-        self.attempts = AttemptLife(self.tasks, self.eligibility, self.aftermath, store, self.drafts)
+        self.attempts = AttemptLife(self.tasks, self.eligibility, self.aftermath, store, self.sets)
         """Whom the runner tells (`facts.DeskFacts`)."""

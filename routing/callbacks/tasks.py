@@ -1,10 +1,10 @@
-"""What can happen to one task from its promise to its end. Each change is written into a draft, and nothing is sent."""
+"""What can happen to one task from its promise to its end. It is written into a set of changes; nothing is sent."""
 
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
-from routing.callbacks.draft import Draft
+from routing.callbacks.changes import Changes
 from routing.callbacks.due_times import DueTimes
 from routing.callbacks.responsible import Responsible
 from routing.callbacks.task import Attempt, Task
@@ -54,12 +54,12 @@ class Tasks:
 
     # Beginning
 
-    def begin(self, row: TaskRow, draft: Draft) -> Task:
+    def begin(self, row: TaskRow, changes: Changes) -> Task:
         """Take up a new task."""
         task = Task(row)
         self.index.add(task)
         self.made[row.group] += 1
-        draft.task(row, None)
+        changes.task(row, None)
         self.resume(task)
         return task
 
@@ -74,51 +74,51 @@ class Tasks:
         elif row.due_at is not None:
             self.due_times.note(row.due_at, "due", task)
 
-    def change(self, task: Task, draft: Draft, **fields: Any) -> None:
+    def change(self, task: Task, changes: Changes, **fields: Any) -> None:
         """Change columns of a task's row."""
         before = task.row
         task.row = before._replace(**fields, version=before.version + 1, changed_by="")
-        draft.task(task.row, before)
+        changes.task(task.row, before)
 
-    def move(self, task: Task, group: str, draft: Draft) -> None:
+    def move(self, task: Task, group: str, changes: Changes) -> None:
         """Give a task that is in no attempt to another group, which has none for its customer."""
         before = task.row.group
         self.queues.leave(task)
         self.index.remove(task)
-        self.change(task, draft, group=group, campaign=None)
+        self.change(task, changes, group=group, campaign=None)
         self.index.add(task)
-        draft.note(task.row.id, "moved", None, group=group, before=before)
+        changes.note(task.row.id, "moved", None, group=group, before=before)
         if task.ready:
             self.place(task)
 
-    def renumber(self, task: Task, campaign: str, draft: Draft) -> None:
+    def renumber(self, task: Task, campaign: str, changes: Changes) -> None:
         """Count a task among those of a campaign with other id and the same settings."""
         before = task.row.campaign
         stood = task.place is not None
         self.queues.leave(task)
-        self.change(task, draft, campaign=campaign)
-        draft.note(task.row.id, "renumbered", None, campaign=campaign, before=before)
+        self.change(task, changes, campaign=campaign)
+        changes.note(task.row.id, "renumbered", None, campaign=campaign, before=before)
         if stood:
             self.place(task)
 
     # Waiting
 
-    def schedule(self, task: Task, at: float | None, draft: Draft) -> None:
+    def schedule(self, task: Task, at: float | None, changes: Changes) -> None:
         """Try a task at another time: a new round, in which nobody has declined yet."""
         self.queues.leave(task)
         task.ready = task.urgent = task.forced = False
-        self.change(task, draft, due_at=at, declined=(), responsible_since=None)
+        self.change(task, changes, due_at=at, declined=(), responsible_since=None)
         if at is not None and task.open:
             self.due_times.note(at, "due", task)
 
-    def make_ready(self, task: Task, draft: Draft) -> None:
+    def make_ready(self, task: Task, changes: Changes) -> None:
         """Say that a task is due: it waits for an agent from now on."""
         task.ready = True
         planned = task.row.due_at
         if task.responsible is not None and task.row.responsible_since is None:
-            self.change(task, draft, responsible_since=draft.now)
-        draft.note(task.row.id, "due", task.responsible, planned=planned)
-        draft.tell("callback.due", task.row)
+            self.change(task, changes, responsible_since=changes.now)
+        changes.note(task.row.id, "due", task.responsible, planned=planned)
+        changes.tell("callback.due", task.row)
         self.place(task)
 
     def place(self, task: Task) -> None:
@@ -136,11 +136,11 @@ class Tasks:
         self.queues.leave(task)
         self.due_times.note(until, "wake", task)
 
-    def assign(self, task: Task, who: Responsible, wait: float | None, draft: Draft) -> None:
+    def assign(self, task: Task, who: Responsible, wait: float | None, changes: Changes) -> None:
         """Hold a task for somebody else from now on, for `wait` seconds where that is given."""
         own = {} if wait is None else {"responsible_wait": wait}
-        since = draft.now if task.ready else None
-        self.change(task, draft, responsible_kind=who.kind, responsible=who.name, released_at=None,
+        since = changes.now if task.ready else None
+        self.change(task, changes, responsible_kind=who.kind, responsible=who.name, released_at=None,
                     responsible_since=since, options={**task.row.options, **own})
         if task.ready:
             self.place(task)
@@ -150,49 +150,49 @@ class Tasks:
         own = task.row.options.get("responsible_wait")
         return float(own) if own is not None else self.terms(task).missed.responsible_wait
 
-    def release(self, task: Task, why: str, draft: Draft) -> None:
+    def release(self, task: Task, why: str, changes: Changes) -> None:
         """Give a task that waited for its responsible to anybody."""
         row = task.row
         who = row.responsible if row.responsible_kind != "group" else None
-        waited = None if row.responsible_since is None else round(draft.now - row.responsible_since, 3)
-        self.change(task, draft, released_at=draft.now)
-        draft.note(row.id, "released", who, responsible=row.responsible, waited_s=waited, why=why)
-        draft.tell("callback.released", task.row, waited_s=waited, why=why)
+        waited = None if row.responsible_since is None else round(changes.now - row.responsible_since, 3)
+        self.change(task, changes, released_at=changes.now)
+        changes.note(row.id, "released", who, responsible=row.responsible, waited_s=waited, why=why)
+        changes.tell("callback.released", task.row, waited_s=waited, why=why)
         if task.ready and task.attempt is None and task.open:
             self.queues.leave(task)
             self.place(task)
 
-    def hold(self, task: Task, draft: Draft, by: str) -> None:
+    def hold(self, task: Task, changes: Changes, by: str) -> None:
         """Do not try a task for now; an attempt whose customer has not answered is stopped."""
         self.queues.leave(task)
         task.ready = False
-        self.change(task, draft, state="held", reason="operator", responsible_since=None)
-        draft.note(task.row.id, "held", None, by=by or None)
+        self.change(task, changes, state="held", reason="operator", responsible_since=None)
+        changes.note(task.row.id, "held", None, by=by or None)
         if task.attempt is not None:
             self.stop(task.attempt, "held")
 
-    def unhold(self, task: Task, draft: Draft, by: str) -> None:
+    def unhold(self, task: Task, changes: Changes, by: str) -> None:
         """Try a task that was held again, as soon as it is due."""
         if task.open:
             return
-        self.change(task, draft, state="open", reason="")
-        draft.note(task.row.id, "resumed", None, by=by or None)
+        self.change(task, changes, state="open", reason="")
+        changes.note(task.row.id, "resumed", None, by=by or None)
         if task.row.due_at is not None:
             self.due_times.note(task.row.due_at, "due", task)
 
     # Ending
 
-    def end(self, task: Task, state: TaskState, reason: str, draft: Draft, ticket: Why | None = None,
+    def end(self, task: Task, state: TaskState, reason: str, changes: Changes, ticket: Why | None = None,
             agent: str | None = None, **told: Any) -> None:
         """Bring a task to its end; an attempt that runs for it is stopped unless the customer answered."""
         self.queues.leave(task)
         task.ready = False
         self.index.remove(task)
-        self.change(task, draft, state=state, reason=reason, due_at=None, ended_at=draft.now)
-        draft.note(task.row.id, "ended", agent, state=state, reason=reason, **told)
-        draft.tell(TOLD_AS[state], task.row, agent, **told)
+        self.change(task, changes, state=state, reason=reason, due_at=None, ended_at=changes.now)
+        changes.note(task.row.id, "ended", agent, state=state, reason=reason, **told)
+        changes.tell(TOLD_AS[state], task.row, agent, **told)
         if ticket is not None:
-            self.ticket(task, ticket, draft, agent)
+            self.ticket(task, ticket, changes, agent)
         if task.attempt is not None:
             self.stop(task.attempt, reason)
 
@@ -204,7 +204,7 @@ class Tasks:
 
     # Tickets
 
-    def ticket(self, task: Task, why: Why, draft: Draft, agent: str | None = None) -> None:
+    def ticket(self, task: Task, why: Why, changes: Changes, agent: str | None = None) -> None:
         """Open the ticket of a task where the policy wants one; where it has one, write what happened under that."""
         terms = self.terms(task)
         setting = terms.tickets
@@ -212,26 +212,26 @@ class Tasks:
             return
         known = task.row.options.get("ticket")
         if known is None:
-            self._open_ticket(task, why, setting.subject, draft, agent)
+            self._open_ticket(task, why, setting.subject, changes, agent)
         elif why != "started":
-            draft.beside(self.tickets.comment(str(known), story(task.row, why, terms.zone), draft.now))
+            changes.beside(self.tickets.comment(str(known), story(task.row, why, terms.zone), changes.now))
 
-    def instead(self, task: Task, why: Why, subject: str, draft: Draft) -> None:
+    def instead(self, task: Task, why: Why, subject: str, changes: Changes) -> None:
         """Open the ticket that a campaign or a group wants instead of a call."""
-        self._open_ticket(task, why, subject, draft, None)
+        self._open_ticket(task, why, subject, changes, None)
 
-    def tried(self, task: Task, result: str, agent: str | None, draft: Draft) -> None:
+    def tried(self, task: Task, result: str, agent: str | None, changes: Changes) -> None:
         """Write under the ticket of a task that a try was made and did not reach the customer."""
         known = task.row.options.get("ticket")
         if known is not None:
-            note = attempt_note(result, agent, draft.now, self.terms(task).zone)
-            draft.beside(self.tickets.comment(str(known), note, draft.now))
+            note = attempt_note(result, agent, changes.now, self.terms(task).zone)
+            changes.beside(self.tickets.comment(str(known), note, changes.now))
 
-    def _open_ticket(self, task: Task, why: Why, subject: str, draft: Draft, agent: str | None) -> None:
-        ticket, unit = self.tickets.open(task.row, why, subject, self.terms(task).zone, draft.now, agent)
-        draft.beside(unit)
-        draft.note(task.row.id, "ticket", agent, ticket=ticket.id, why=why)
-        self.change(task, draft, options={**task.row.options, "ticket": ticket.id})
+    def _open_ticket(self, task: Task, why: Why, subject: str, changes: Changes, agent: str | None) -> None:
+        ticket, unit = self.tickets.open(task.row, why, subject, self.terms(task).zone, changes.now, agent)
+        changes.beside(unit)
+        changes.note(task.row.id, "ticket", agent, ticket=ticket.id, why=why)
+        self.change(task, changes, options={**task.row.options, "ticket": ticket.id})
 
     def tidy(self) -> None:
         """Make the due times anew when most of what they hold is stale."""

@@ -10,7 +10,7 @@ from routing.teller import Teller
 from routing.writes import ChangeTask, Unit
 
 
-class Draft:
+class Changes:
     """Rows, journal lines and events that belong together."""
 
     __slots__ = ("_attempts", "_beside", "_events", "_journal", "_tasks", "_teller", "now")
@@ -66,8 +66,8 @@ class Draft:
         return own if self._beside is None else own.joined(self._beside)
 
 
-class Drafts:
-    """Begins drafts, and remembers the latest moment that anybody told of."""
+class ChangeSets:
+    """Begins sets of changes, and remembers the latest moment that anybody told of."""
 
     __slots__ = ("_teller", "now")
 
@@ -76,7 +76,7 @@ class Drafts:
         self.now = 0.0
         """Seconds since the epoch: what the store answers comes without a moment of its own."""
 
-    def begin(self, now: float) -> Draft:
+    def begin(self, now: float) -> Changes:
         """Begin one for a fact of this moment."""
         self.now = now
-        return Draft(self._teller, now)
+        return Changes(self._teller, now)
