@@ -189,8 +189,8 @@ class Admin:
         list, quiet hours, caps, the stop switch.
         """
         task = self._live(name)
-        terms = self._tasks.terms(task)
-        if not force and not terms.open_time.is_open(now):
+        settings = self._tasks.settings(task)
+        if not force and not settings.open_time.is_open(now):
             raise DeskError("it is closed now; with force it is called all the same")
         if task.attempt is not None:
             raise DeskError("it is being called")

@@ -68,7 +68,7 @@ class Aftermath:
     def _skip_agent(self, attempt: Attempt, outcome: Outcome, now: float) -> None:
         """Leave the agent in peace for as long as they need after this."""
         order, agent = attempt.order, attempt.row.agent
-        callback = self._tasks.terms(attempt.task).callback
+        callback = self._tasks.settings(attempt.task).callback
         at_agent = outcome.result in AGENT_SIDE or (order.agent is None and outcome.result == "declined")
         if at_agent and not attempt.dialled:
             rest = WRONG_REST if outcome.cause in NO_SUCH_AGENT else callback.retry_agent
@@ -79,7 +79,7 @@ class Aftermath:
     def wrap_up(self, attempt: Attempt, now: float) -> None:
         """Let the agent finish with an attempt that goes on without them: their time begins now."""
         if attempt.row.agent is not None and attempt.dialled:
-            self._wrap_up(attempt.row.agent, self._tasks.terms(attempt.task).callback.wrap_up, now)
+            self._wrap_up(attempt.row.agent, self._tasks.settings(attempt.task).callback.wrap_up, now)
 
     def _wrap_up(self, agent: str, seconds: float, now: float) -> None:
         if seconds > 0:
@@ -91,7 +91,7 @@ class Aftermath:
         if attempt.dialled:
             self._after_dialling(task, outcome, attempt.row.agent, changes)
         elif attempt.why_not is not None and task.open and task.ready:
-            self._eligibility.refused(task, tasks.terms(task), attempt.why_not, changes, told=True)
+            self._eligibility.refused(task, tasks.settings(task), attempt.why_not, changes, told=True)
         elif outcome.result == "declined" and attempt.row.agent is not None:
             self._declined(task, attempt.row.agent, changes)
         elif outcome.result == "glare" and task.open:
@@ -108,7 +108,7 @@ class Aftermath:
         tasks = self._tasks
         task.last = outcome, changes.now
         tasks.tried(task, outcome.result, agent, changes)
-        verdict = later(task.row, tasks.terms(task), outcome, changes.now)
+        verdict = later(task.row, tasks.settings(task), outcome, changes.now)
         at = self.follow(task, verdict, changes, agent, outcome.cause)
         if at is not None:
             tasks.schedule(task, at, changes)
@@ -127,8 +127,8 @@ class Aftermath:
 
     def _soon(self, task: Task, changes: Changes) -> None:
         """Try a customer again in a while who rang in themselves and was gone before it was a talk."""
-        terms = self._tasks.terms(task)
-        at = within(changes.now + terms.callback.retry_busy, task.row.expires_at, terms.open_time)
+        settings = self._tasks.settings(task)
+        at = within(changes.now + settings.callback.retry_busy, task.row.expires_at, settings.open_time)
         if at is None:
             self._tasks.end(task, "expired", "window", changes, "expired")
         else:
@@ -137,15 +137,15 @@ class Aftermath:
 
     def _declined(self, task: Task, agent: str, changes: Changes) -> None:
         """Remember who declined in this round; when everybody has, another round begins after a pause."""
-        tasks, terms = self._tasks, self._tasks.terms(task)
+        tasks, settings = self._tasks, self._tasks.settings(task)
         declined = tuple(dict.fromkeys((*task.row.declined, agent)))
         changes.note(task.row.id, "declined", agent)
-        everybody = bool(terms.agents) and set(terms.agents) <= set(declined)
+        everybody = bool(settings.agents) and set(settings.agents) <= set(declined)
         tasks.change(task, changes, declined=() if everybody else declined)
         if task.responsible == agent:
             tasks.release(task, "declined", changes)
         if everybody and task.open and task.ready:
-            tasks.rest(task, changes.now + terms.callback.retry_agent)
+            tasks.rest(task, changes.now + settings.callback.retry_agent)
         else:
             self._again(task)
 
@@ -169,8 +169,8 @@ class Aftermath:
         changes.note(row.task, "recovered", row.agent, attempt=row.id, step=row.step, counted=counted)
         if task is None:
             return
-        changes.tell("callback.attempted", task.row, row.agent, attempt=row.id, result="talked" if talked else "crashed",
-                     cause=None, talk_s=None, counted=counted)
+        changes.tell("callback.attempted", task.row, row.agent, attempt=row.id,
+                     result="talked" if talked else "crashed", cause=None, talk_s=None, counted=counted)
         if talked:
             self._tasks.end(task, "done", "talked", changes, agent=row.agent, attempt=row.id)
         elif counted:

@@ -109,8 +109,8 @@ class AttemptLife:
 
     def _may_dial(self, attempt: Attempt, changes: Changes) -> bool:
         """Look again, now that it comes to dialling: much may have happened while the agent was rung."""
-        task, terms = attempt.task, self._tasks.terms(attempt.task)
-        refusal = self._eligibility.refusal(task, terms, changes.now)
+        task, settings = attempt.task, self._tasks.settings(attempt.task)
+        refusal = self._eligibility.refusal(task, settings, changes.now)
         if refusal is None:
             return True
         attempt.why_not = refusal

@@ -6,12 +6,12 @@ from routing.callbacks.aftermath import REFUSED_REST
 from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.attempt_life import AttemptLife
 from routing.callbacks.changes import ChangeSets
+from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Order, Orders, Outcome
 from routing.callbacks.other_nodes import take_row
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.tasks import Tasks
-from routing.callbacks.terms import Terms
 from routing.ids import Names
 from routing.rows import AttemptRow
 from routing.storage import Store, StoreError
@@ -26,12 +26,12 @@ class Claims:
         self._tasks, self._eligibility, self._pool, self._life, self._orders = tasks, eligibility, pool, life, orders
         self._store, self._sets, self._names, self._node = store, sets, names, node
 
-    def claim(self, task: Task, agent: str | None, terms: Terms, now: float) -> bool:
+    def claim(self, task: Task, agent: str | None, settings: EffectiveSettings, now: float) -> bool:
         """Begin an attempt; False where the guard says no (the task has been put elsewhere) or nothing can be known."""
-        refusal = self._eligibility.refusal(task, terms, now)
+        refusal = self._eligibility.refusal(task, settings, now)
         if refusal is not None:
             changes = self._sets.begin(now)
-            self._eligibility.refused(task, terms, refusal, changes)
+            self._eligibility.refused(task, settings, refusal, changes)
             if not changes.empty:
                 self._store.put(changes.unit())
             return False
@@ -42,7 +42,7 @@ class Claims:
             return False
         row = AttemptRow(self._names.new(now), task.row.id, task.row.customer, serial, agent, self._node, "claimed",
                          now, None, None, None, None, None, None, engages=agent)
-        attempt = Attempt(row, self._order(task, row, terms), task)
+        attempt = Attempt(row, self._order(task, row, settings), task)
         self._tasks.index.begin(attempt)
         task.serial, task.refused = serial, ""
         changes = self._sets.begin(now)
@@ -65,11 +65,11 @@ class Claims:
             other.engages == claimed.engages and other.id != claimed.id
             for other in self._store.callbacks.open_attempts())
 
-    def _order(self, task: Task, row: AttemptRow, terms: Terms) -> Order:
-        own, callback = task.row.options, terms.callback
+    def _order(self, task: Task, row: AttemptRow, settings: EffectiveSettings) -> Order:
+        own, callback = task.row.options, settings.callback
         return Order(
-            row.id, row.task, row.serial, row.customer, task.row.number or terms.number, task.row.group,
-            task.row.campaign, task.row.pbx, task.row.trunk, row.agent, row.agent or terms.target or "",
+            row.id, row.task, row.serial, row.customer, task.row.number or settings.number, task.row.group,
+            task.row.campaign, task.row.pbx, task.row.trunk, row.agent, row.agent or settings.target or "",
             float(own.get("preview", callback.preview)), callback.agent_ring_for, callback.accept_within,
             callback.customer_ring_for, callback.min_talk, callback.confirm_key, callback.customer_first,
             str(own.get("language", callback.language)), callback.record, task.row.missed_at,

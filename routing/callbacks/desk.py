@@ -14,6 +14,7 @@ from routing.callbacks.call_intake import CallIntake
 from routing.callbacks.changes import Changes
 from routing.callbacks.claims import Claims
 from routing.callbacks.dispatch import Dispatcher
+from routing.callbacks.effective_settings import SettingsBook
 from routing.callbacks.facts import Orders
 from routing.callbacks.guard import HOUR
 from routing.callbacks.intake import Intake
@@ -21,7 +22,6 @@ from routing.callbacks.other_nodes import OtherNodes
 from routing.callbacks.replan import Replanner
 from routing.callbacks.rooms import DeskRooms
 from routing.callbacks.task import Task, within_reach
-from routing.callbacks.terms import TermBook
 from routing.rows import AttemptRow, Barred, LegRow
 from routing.storage import StoreError
 from routing.writes import DropLeg, Unit
@@ -117,7 +117,7 @@ class Desk:
         if not changes.empty:
             self._store.put(changes.unit())
         more = not self.draining and self._able() and self._store.well and self._dispatcher.turn(
-            now, lambda task, agent, terms: self._claims.claim(task, agent, terms, now))
+            now, lambda task, agent, settings: self._claims.claim(task, agent, settings, now))
         self._more = more or replanning or done == MOMENTS
 
     def next_turn(self) -> float | None:
@@ -127,7 +127,7 @@ class Desk:
     def set_policy(self, policy: Policy, now: float) -> None:
         """Put a policy in force, for what is promised already too."""
         old = self._tasks.book
-        self._tasks.set_book(TermBook(policy))
+        self._tasks.set_book(SettingsBook(policy))
         self._eligibility.set_policy(policy)
         self._replanner.begin(old, self._tasks.book)
         if policy.guard.stop:

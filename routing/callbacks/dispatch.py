@@ -10,10 +10,10 @@ from typing import Final
 
 from routing.callbacks import campaigns
 from routing.callbacks.agent_pool import AgentPool
+from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.facts import Floor
 from routing.callbacks.task import Task
 from routing.callbacks.tasks import Tasks
-from routing.callbacks.terms import Terms
 
 CLAIMS: Final = 25
 """Attempts begun in one turn: more follow with the next."""
@@ -27,7 +27,7 @@ REST: Final = 2.0
 ENGAGED_REST: Final = 5.0
 """Seconds after which a customer who is in a call with us is looked at again."""
 
-Claim = Callable[[Task, str | None, Terms], bool]
+Claim = Callable[[Task, str | None, EffectiveSettings], bool]
 """Begins an attempt of a task with an agent (None: the queue extension); False: it could not be, and the task has been
 put elsewhere."""
 
@@ -68,26 +68,26 @@ class Dispatcher:
             task = self._tasks.queues.take(name)
             if task is None:
                 return
-            terms = self._tasks.terms(task)
-            self._offer(task, terms, self._pool.of(agents, terms.callback.ring_unknown), claim)
+            settings = self._tasks.settings(task)
+            self._offer(task, settings, self._pool.of(agents, settings.callback.ring_unknown), claim)
 
     def _anybody(self, group: str, names: list[tuple[str, ...]], claim: Claim) -> None:
         """Place tasks of a group's queues: campaigns by rank and parity."""
         queues, book = self._tasks.queues, self._tasks.book
         while self._left > 0 and self._claims > 0:
             waiting = {name[2]: book.of(group, name[2] or None) for name in names if name in queues}
-            waiting = {campaign: terms for campaign, terms in waiting.items()
-                       if self._room(terms, campaign or None, next(iter(self._who(terms)), ""))}
+            waiting = {campaign: settings for campaign, settings in waiting.items()
+                       if self._room(settings, campaign or None, next(iter(self._who(settings)), ""))}
             if not waiting:
                 return
-            chosen, credit = campaigns.choose({name: terms.campaign for name, terms in waiting.items()},
+            chosen, credit = campaigns.choose({name: settings.campaign for name, settings in waiting.items()},
                                               self._credit.get(group, {}))
-            terms = waiting[chosen]
+            settings = waiting[chosen]
             task = queues.take(("group", group, chosen))
-            if task is not None and self._offer(task, terms, self._who(terms), claim):
+            if task is not None and self._offer(task, settings, self._who(settings), claim):
                 self._credit[group] = credit
 
-    def _offer(self, task: Task, terms: Terms, agents: Sequence[str | None], claim: Claim) -> bool:
+    def _offer(self, task: Task, settings: EffectiveSettings, agents: Sequence[str | None], claim: Claim) -> bool:
         """Begin an attempt of a task with the first of these agents who may; else let it rest."""
         self._left -= 1
         row = task.row
@@ -95,10 +95,10 @@ class Dispatcher:
             self._tasks.rest(task, self._now + ENGAGED_REST)
             return False
         agent = next((agent for agent in agents if agent is None or agent not in row.declined), "")
-        if agent == "" or not self._room(terms, row.campaign, agent):
+        if agent == "" or not self._room(settings, row.campaign, agent):
             self._tasks.rest(task, self._now + REST)
             return False
-        if not claim(task, agent, terms):
+        if not claim(task, agent, settings):
             if self._halted(self._now):
                 self._left = 0
             return False
@@ -109,23 +109,23 @@ class Dispatcher:
 
     # What is allowed
 
-    def _who(self, terms: Terms) -> Sequence[str | None]:
+    def _who(self, settings: EffectiveSettings) -> Sequence[str | None]:
         """Return whom a group's tasks may ring now, in order; None stands for its queue extension."""
-        return self._pool.of(terms.agents, terms.callback.ring_unknown) if terms.agents else (None,)
+        return self._pool.of(settings.agents, settings.callback.ring_unknown) if settings.agents else (None,)
 
-    def _room(self, terms: Terms, campaign: str | None, agent: str | None) -> bool:
+    def _room(self, settings: EffectiveSettings, campaign: str | None, agent: str | None) -> bool:
         """Whether one attempt more, with this agent (an empty name: nobody), keeps within every limit."""
-        group = terms.group
-        if agent == "" or (agent is None and (terms.target is None or self._pool.is_skipped(None, group))):
+        group = settings.group
+        if agent == "" or (agent is None and (settings.target is None or self._pool.is_skipped(None, group))):
             return False
         running, waiting = self._tasks.index.running, self._floor.waiting
-        free = len(self._pool.of(terms.agents, terms.callback.ring_unknown))
-        outsider = agent is not None and bool(terms.agents) and agent not in terms.agents
-        crowd = campaigns.Crowd(len(terms.agents) + outsider, free + outsider, running(group), waiting(group),
-                                sum(waiting(other) for other in terms.kin))
+        free = len(self._pool.of(settings.agents, settings.callback.ring_unknown))
+        outsider = agent is not None and bool(settings.agents) and agent not in settings.agents
+        crowd = campaigns.Crowd(len(settings.agents) + outsider, free + outsider, running(group), waiting(group),
+                                sum(waiting(other) for other in settings.kin))
         if campaign is not None:
-            shares = terms.callback.agents_share, self._tasks.book.of(group).callback.agents_share
-            if terms.agents and crowd.running >= campaigns.max_legs(crowd.agents, max(shares)):
+            shares = settings.callback.agents_share, self._tasks.book.of(group).callback.agents_share
+            if settings.agents and crowd.running >= campaigns.max_legs(crowd.agents, max(shares)):
                 return False
             crowd = crowd._replace(running_share=running(group, campaign))
-        return campaigns.room(crowd, terms.callback) > 0
+        return campaigns.room(crowd, settings.callback) > 0

@@ -8,12 +8,12 @@ from typing import Final
 
 from config.policy import Policy
 from routing.callbacks.changes import Changes
+from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.facts import Floor
 from routing.callbacks.guard import HOUR, Dialled, Gate, GuardFacts, Times
 from routing.callbacks.schedule import within
 from routing.callbacks.task import No, Task
 from routing.callbacks.tasks import Tasks
-from routing.callbacks.terms import Terms
 from routing.rows import PastAttempt
 
 ENGAGED_PAUSE: Final = 5.0
@@ -81,22 +81,22 @@ class Eligibility:
         self._made.add(now)
         return None
 
-    def refusal(self, task: Task, terms: Terms, now: float) -> No | None:
+    def refusal(self, task: Task, settings: EffectiveSettings, now: float) -> No | None:
         """Return why a task may not be tried now; None: it may."""
         row = task.row
         if not task.open:
             return No("not_open", f"the callback is {row.state}", now)
         if now >= row.expires_at:
             return No("window", "its window is over", now)
-        if not terms.runs(now):
+        if not settings.runs(now):
             return No("campaign", "its campaign does not run now", now + OUTSIDE_PAUSE)
-        if not task.forced and not terms.open_time.is_open(now):
-            return No("closed", "it is closed now", terms.open_time.next_open(now))
+        if not task.forced and not settings.open_time.is_open(now):
+            return No("closed", "it is closed now", settings.open_time.next_open(now))
         if self._floor.engaged(row.customer):
             return No("engaged", "the customer is in a call with us", now + ENGAGED_PAUSE)
-        return self._guarded(task, terms, now)
+        return self._guarded(task, settings, now)
 
-    def _guarded(self, task: Task, terms: Terms, now: float) -> No | None:
+    def _guarded(self, task: Task, settings: EffectiveSettings, now: float) -> No | None:
         row, index = task.row, self._tasks.index
         mine = 1 if task.attempt is not None else 0
         coming = sum(1 for attempt in index.attempts.values()
@@ -104,12 +104,13 @@ class Eligibility:
         facts = GuardFacts(
             dialled=self.dialled, barred=self.barred,
             on_trunk=self._floor.on_trunk(row.trunk) + coming - mine,
-            own_on_trunk=index.on_trunk(row.trunk) - mine, number=row.number or terms.number, campaign=row.campaign,
+            own_on_trunk=index.on_trunk(row.trunk) - mine, number=row.number or settings.number, campaign=row.campaign,
         )
         found = self._gate.check(row.customer, now, facts)
         return None if found is None else No(*found)
 
-    def refused(self, task: Task, terms: Terms, refusal: No, changes: Changes, told: bool = False) -> None:
+    def refused(self, task: Task, settings: EffectiveSettings, refusal: No, changes: Changes,
+                told: bool = False) -> None:
         """Put a task that was refused where it belongs: to its end, to another time, or to rest."""
         row, now = task.row, changes.now
         if not told and task.refused != refusal.reason:
@@ -123,7 +124,7 @@ class Eligibility:
         if refusal.scope != "customer" or refusal.reason in ("not_open", "window", "engaged", "campaign"):
             self._tasks.rest(task, max(now, refusal.until or now))
             return
-        until = None if refusal.until is None else within(refusal.until, row.expires_at, terms.open_time)
+        until = None if refusal.until is None else within(refusal.until, row.expires_at, settings.open_time)
         if until is not None:
             self._tasks.schedule(task, until, changes)
         elif refusal.reason == "closed":

@@ -4,13 +4,13 @@ from typing import Any, Final, NamedTuple
 
 from routing.callbacks.campaigns import active, adds
 from routing.callbacks.changes import Changes
+from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Missed, Waiter, Waits
 from routing.callbacks.plan import times
 from routing.callbacks.responsible import Responsible, responsible
 from routing.callbacks.task import No, task_data
 from routing.callbacks.tasks import Tasks
-from routing.callbacks.terms import Terms
 from routing.ids import Names
 from routing.rows import Origin, TaskRow
 from routing.storage import Store, StoreError
@@ -79,10 +79,10 @@ class Intake:
         book, found = self._tasks.book, []
         for name, campaign in book.policy.campaigns_of(waiter.group):
             if campaign.add_key is not None and active(campaign, now, book.policy.zone_for(waiter.group)):
-                terms = book.of(waiter.group, name)
-                if (campaign.as_ticket or times(terms, now, {}).due_at is not None) and \
-                        self._eligibility.never(waiter.customer, name, waiter.number or terms.number) is None:
-                    found.append((campaign, terms.callback.language))
+                settings = book.of(waiter.group, name)
+                if (campaign.as_ticket or times(settings, now, {}).due_at is not None) and \
+                        self._eligibility.never(waiter.customer, name, waiter.number or settings.number) is None:
+                    found.append((campaign, settings.callback.language))
         if not found:
             return None
         prompts = [(campaign.add_prompt, language) for campaign, language in found if campaign.add_prompt is not None]
@@ -95,33 +95,33 @@ class Intake:
 
     def promise(self, wish: Wish, changes: Changes, fact: Missed | None = None) -> TaskRow:
         """Make a task, which may be at its end already: refused, closed all through its window, or a ticket."""
-        tasks, terms = self._tasks, self._tasks.book.of(wish.group, wish.campaign)
-        row = self._row(wish, terms, changes.now)
+        tasks, settings = self._tasks, self._tasks.book.of(wish.group, wish.campaign)
+        row = self._row(wish, settings, changes.now)
         task = tasks.begin(row, changes)
         if fact is not None:
             self._note(row.id, fact, changes)
         changes.note(row.id, "queued", row.responsible, origin=row.origin, expires_at=row.expires_at, due_at=row.due_at)
         changes.tell("callback.queued", row)
-        refusal = self._eligibility.never(wish.customer, wish.campaign, wish.number or terms.number)
+        refusal = self._eligibility.never(wish.customer, wish.campaign, wish.number or settings.number)
         if refusal is not None:
             self._eligibility.tell(task, refusal, changes)
             tasks.end(task, "failed", refusal.reason, changes, "guard", text=refusal.text)
-        elif terms.campaign is not None and terms.campaign.as_ticket:
+        elif settings.campaign is not None and settings.campaign.as_ticket:
             tasks.end(task, "done", "ticket", changes)
-            tasks.instead(task, "campaign", terms.campaign.ticket_subject, changes)
+            tasks.instead(task, "campaign", settings.campaign.ticket_subject, changes)
         elif wish.instead:
             tasks.end(task, "done", "ticket", changes)
-            tasks.instead(task, "missed", terms.tickets.subject, changes)
+            tasks.instead(task, "missed", settings.tickets.subject, changes)
         elif row.due_at is None:
-            changes.note(row.id, "closed", None, until=terms.open_time.next_open(row.expires_at))
+            changes.note(row.id, "closed", None, until=settings.open_time.next_open(row.expires_at))
             tasks.end(task, "expired", "closed", changes, "closed")
         return task.row
 
-    def _row(self, wish: Wish, terms: Terms, now: float) -> TaskRow:
+    def _row(self, wish: Wish, settings: EffectiveSettings, now: float) -> TaskRow:
         begin = now if wish.at is None else wish.at
-        attempts, expires_at, due_at = times(terms, begin, wish.options or {})
+        attempts, expires_at, due_at = times(settings, begin, wish.options or {})
         who = wish.responsible or responsible(
-            terms.missed, lambda: self._last_talk(wish.customer, terms.callback.min_talk))
+            settings.missed, lambda: self._last_talk(wish.customer, settings.callback.min_talk))
         return TaskRow(
             self._names.new(now), wish.customer, wish.group, wish.campaign, wish.origin, wish.number, wish.pbx,
             wish.trunk, "open", "", now, begin, 1 if wish.origin in ("missed", "campaign") else 0, expires_at, due_at,

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.facts import Outcome
 from routing.callbacks.retry import Again, Never, Plan, after
 from routing.callbacks.schedule import slots, window_end, within
-from routing.callbacks.terms import Terms
 from routing.rows import TaskRow
 
 
@@ -19,30 +19,30 @@ class Times(NamedTuple):
     """When first; None: closed all through its window."""
 
 
-def times(terms: Terms, begin: float, options: Mapping[str, Any]) -> Times:
+def times(settings: EffectiveSettings, begin: float, options: Mapping[str, Any]) -> Times:
     """Return when a callback is tried that is promised from `begin` on; `options`: what this one has of its own."""
-    attempts = int(options.get("attempts", terms.missed.attempts))
-    expires_at = window_end(begin, options.get("window", terms.missed.window_s), terms.open_time)
-    if terms.callback.remove_after > 0:
-        expires_at = min(expires_at, begin + terms.callback.remove_after)
-    return Times(attempts, expires_at, first(begin, expires_at, attempts, terms))
+    attempts = int(options.get("attempts", settings.missed.attempts))
+    expires_at = window_end(begin, options.get("window", settings.missed.window_s), settings.open_time)
+    if settings.callback.remove_after > 0:
+        expires_at = min(expires_at, begin + settings.callback.remove_after)
+    return Times(attempts, expires_at, first(begin, expires_at, attempts, settings))
 
 
-def first(missed_at: float, expires_at: float, attempts: int, terms: Terms) -> float | None:
+def first(missed_at: float, expires_at: float, attempts: int, settings: EffectiveSettings) -> float | None:
     """Return when a task is due first; None: it is closed all through its window."""
-    if terms.campaign is not None:
-        return within(missed_at + terms.campaign.delay, expires_at, terms.open_time)
-    planned = slots(missed_at, expires_at, attempts, terms.open_time)
+    if settings.campaign is not None:
+        return within(missed_at + settings.campaign.delay, expires_at, settings.open_time)
+    planned = slots(missed_at, expires_at, attempts, settings.open_time)
     return planned[0] if planned else None
 
 
-def later(task: TaskRow, terms: Terms, outcome: Outcome, now: float) -> Again | Never:
+def later(task: TaskRow, settings: EffectiveSettings, outcome: Outcome, now: float) -> Again | Never:
     """Say whether and when a task is tried again after an attempt that dialled its customer and counted."""
     left = task.attempts_max - task.attempts
-    retry_after = None if terms.campaign is None else terms.campaign.retry_after
-    planned = slots(task.missed_at, task.expires_at, task.attempts_max, terms.open_time)
+    retry_after = None if settings.campaign is None else settings.campaign.retry_after
+    planned = slots(task.missed_at, task.expires_at, task.attempts_max, settings.open_time)
     if left > 0 and not any(at > now for at in planned):
         # Nobody was free for so long that the planned moments have passed: what is left is spread over the rest.
-        planned = slots(now, task.expires_at, left + 1, terms.open_time)
-    return after(outcome, now, Plan(terms.open_time, task.expires_at, planned, left, terms.callback.retry_busy,
+        planned = slots(now, task.expires_at, left + 1, settings.open_time)
+    return after(outcome, now, Plan(settings.open_time, task.expires_at, planned, left, settings.callback.retry_busy,
                                     retry_after))

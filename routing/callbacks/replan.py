@@ -9,12 +9,12 @@ from typing import Final
 
 from routing.callbacks.aftermath import Aftermath
 from routing.callbacks.changes import Changes
+from routing.callbacks.effective_settings import EffectiveSettings, SettingsBook
 from routing.callbacks.facts import Outcome
 from routing.callbacks.plan import Times, later, times
 from routing.callbacks.schedule import within
 from routing.callbacks.task import Task
 from routing.callbacks.tasks import Tasks
-from routing.callbacks.terms import TermBook, Terms
 from routing.storage import Store, StoreError
 
 MOST: Final = 25
@@ -28,7 +28,7 @@ class Replanner:
         self._tasks, self._aftermath, self._store = tasks, aftermath, store
         self._waiting: dict[str, Task] = {}
 
-    def begin(self, old: TermBook, new: TermBook) -> None:
+    def begin(self, old: SettingsBook, new: SettingsBook) -> None:
         """Note the tasks whose time is another under the new policy."""
         found: dict[tuple[str, str | None], bool] = {}
         for task in self._tasks.index.live():
@@ -51,38 +51,38 @@ class Replanner:
         if task.attempt is None and not self._has_group(task, changes):
             return
         tasks, row = self._tasks, task.row
-        terms = tasks.terms(task)
-        plan = times(terms, row.missed_at, row.options)
+        settings = tasks.settings(task)
+        plan = times(settings, row.missed_at, row.options)
         if (plan.attempts, plan.expires_at) != (row.attempts_max, row.expires_at):
             tasks.change(task, changes, attempts_max=plan.attempts, expires_at=plan.expires_at)
             tasks.due_times.note(plan.expires_at, "expire", task)
         if task.attempt is None and plan.expires_at > changes.now:
-            self._due(task, terms, plan, changes)
+            self._due(task, settings, plan, changes)
         after = task.row
         if after.ended_at is None and after != row:
             changes.note(row.id, "replanned", None, due_at=after.due_at, expires_at=after.expires_at,
                          attempts_max=after.attempts_max)
 
-    def _due(self, task: Task, terms: Terms, plan: Times, changes: Changes) -> None:
+    def _due(self, task: Task, settings: EffectiveSettings, plan: Times, changes: Changes) -> None:
         """Say when a task that is in no attempt is tried next."""
         row, now, last = task.row, changes.now, self._last(task)
         if task.ready:
-            at = now if terms.open_time.is_open(now) else within(now, row.expires_at, terms.open_time)
+            at = now if settings.open_time.is_open(now) else within(now, row.expires_at, settings.open_time)
             if at == now:
                 return
         elif row.attempts == 0:
             at = plan.due_at
         elif last is not None:
-            verdict = later(row, terms, *last)
+            verdict = later(row, settings, *last)
             at = self._aftermath.follow(task, verdict, changes, last[0].agent, last[0].cause)
             if at is None:
                 return
         else:
             at = row.due_at if row.due_at is not None else now
         if at is not None:
-            at = within(max(at, now, task.not_before), row.expires_at, terms.open_time)
+            at = within(max(at, now, task.not_before), row.expires_at, settings.open_time)
         if at is None:
-            changes.note(row.id, "closed", None, until=terms.open_time.next_open(row.expires_at))
+            changes.note(row.id, "closed", None, until=settings.open_time.next_open(row.expires_at))
             self._tasks.end(task, "expired", "closed", changes, "closed")
         elif at != row.due_at and not (row.due_at is not None and row.due_at <= now == at):
             self._tasks.schedule(task, at, changes)

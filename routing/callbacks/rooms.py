@@ -5,10 +5,10 @@ from routing.callbacks.aftermath import Aftermath
 from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.attempt_life import AttemptLife
 from routing.callbacks.changes import ChangeSets
+from routing.callbacks.effective_settings import SettingsBook
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Floor
 from routing.callbacks.tasks import Tasks
-from routing.callbacks.terms import TermBook
 from routing.callbacks.tickets import Channel, TicketOffice
 from routing.ids import Names, RandomBytes
 from routing.storage import Store
@@ -25,7 +25,8 @@ class DeskRooms:
         self.names = Names(random_bytes)
         self.sets = ChangeSets(teller)
         self.tickets = TicketOffice(teller, self.names.new, channels)
-        self.tasks = Tasks(TermBook(policy), lambda: int.from_bytes(random_bytes(7), "big") / (1 << 56), self.tickets)
+        self.tasks = Tasks(SettingsBook(policy), lambda: int.from_bytes(random_bytes(7), "big") / (1 << 56),
+                           self.tickets)
         self.eligibility = Eligibility(self.tasks, floor, policy)
         self.pool = AgentPool(self.tasks.index, floor)
         self.aftermath = Aftermath(self.tasks, self.eligibility, self.pool, floor)

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from routing.callbacks.changes import Changes
 from routing.callbacks.due_times import DueTimes
+from routing.callbacks.effective_settings import EffectiveSettings, SettingsBook
 from routing.callbacks.responsible import Responsible
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.task_index import TaskIndex
 from routing.callbacks.task_queues import TaskQueues
-from routing.callbacks.terms import TermBook, Terms
 from routing.callbacks.tickets import TicketOffice, Why, attempt_note, story
 from routing.rows import TaskRow, TaskState
 
@@ -27,7 +27,7 @@ DUE_SLACK: Final = 5000
 class Tasks:
     """The tasks that live: who is due, in which queue they stand, and what the store must know of it."""
 
-    def __init__(self, book: TermBook, random: Callable[[], float], tickets: TicketOffice) -> None:
+    def __init__(self, book: SettingsBook, random: Callable[[], float], tickets: TicketOffice) -> None:
         """`random`: a number from 0 to 1."""
         self.book, self.tickets = book, tickets
         self.index = TaskIndex()
@@ -40,11 +40,11 @@ class Tasks:
         self.stops: list[Attempt] = []
         """Attempts that the runner must be told to stop."""
 
-    def terms(self, task: Task) -> Terms:
+    def settings(self, task: Task) -> EffectiveSettings:
         """Return the settings of a task."""
         return self.book.of(task.row.group, task.row.campaign)
 
-    def set_book(self, book: TermBook) -> None:
+    def set_book(self, book: SettingsBook) -> None:
         """Put another policy in force: orders and waits may have changed."""
         self.book = book
         self.queues.clear()
@@ -123,13 +123,13 @@ class Tasks:
 
     def place(self, task: Task) -> None:
         """Let a task that is due stand in the queue where it belongs."""
-        row, terms = task.row, self.terms(task)
+        row, settings = task.row, self.settings(task)
         responsible = task.responsible
         if responsible is not None and row.responsible_since is not None:
             self.due_times.note(row.responsible_since + self.patience(task), "release", task)
         name = ("group", row.group, row.campaign or "") if responsible is None else \
             ("agents" if row.responsible_kind == "group" else "agent", responsible)
-        self.queues.join(task, name, terms.callback.order)
+        self.queues.join(task, name, settings.callback.order)
 
     def rest(self, task: Task, until: float) -> None:
         """Look at a task again later: it cannot be placed now."""
@@ -148,7 +148,7 @@ class Tasks:
     def patience(self, task: Task) -> float:
         """Return how many seconds a task that is due waits for its responsible."""
         own = task.row.options.get("responsible_wait")
-        return float(own) if own is not None else self.terms(task).missed.responsible_wait
+        return float(own) if own is not None else self.settings(task).missed.responsible_wait
 
     def release(self, task: Task, why: str, changes: Changes) -> None:
         """Give a task that waited for its responsible to anybody."""
@@ -206,15 +206,15 @@ class Tasks:
 
     def ticket(self, task: Task, why: Why, changes: Changes, agent: str | None = None) -> None:
         """Open the ticket of a task where the policy wants one; where it has one, write what happened under that."""
-        terms = self.terms(task)
-        setting = terms.tickets
+        settings = self.settings(task)
+        setting = settings.tickets
         if not setting.enabled or not (setting.on_start if why == "started" else why in setting.on):
             return
         known = task.row.options.get("ticket")
         if known is None:
             self._open_ticket(task, why, setting.subject, changes, agent)
         elif why != "started":
-            changes.beside(self.tickets.comment(str(known), story(task.row, why, terms.zone), changes.now))
+            changes.beside(self.tickets.comment(str(known), story(task.row, why, settings.zone), changes.now))
 
     def instead(self, task: Task, why: Why, subject: str, changes: Changes) -> None:
         """Open the ticket that a campaign or a group wants instead of a call."""
@@ -224,11 +224,11 @@ class Tasks:
         """Write under the ticket of a task that a try was made and did not reach the customer."""
         known = task.row.options.get("ticket")
         if known is not None:
-            note = attempt_note(result, agent, changes.now, self.terms(task).zone)
+            note = attempt_note(result, agent, changes.now, self.settings(task).zone)
             changes.beside(self.tickets.comment(str(known), note, changes.now))
 
     def _open_ticket(self, task: Task, why: Why, subject: str, changes: Changes, agent: str | None) -> None:
-        ticket, unit = self.tickets.open(task.row, why, subject, self.terms(task).zone, changes.now, agent)
+        ticket, unit = self.tickets.open(task.row, why, subject, self.settings(task).zone, changes.now, agent)
         changes.beside(unit)
         changes.note(task.row.id, "ticket", agent, ticket=ticket.id, why=why)
         self.change(task, changes, options={**task.row.options, "ticket": ticket.id})

@@ -10,7 +10,7 @@ from routing.callbacks.schedule import OpenTime, open_time_for
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class EffectiveSettings:
     """The settings in force."""
 
     group: str
@@ -35,18 +35,18 @@ class Terms:
         return self.campaign is None or active(self.campaign, now, self.zone)
 
 
-class TermBook:
-    """Terms by group and campaign."""
+class SettingsBook:
+    """Settings by group and campaign."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self._found: dict[tuple[str, str | None], Terms] = {}
+        self._found: dict[tuple[str, str | None], EffectiveSettings] = {}
         self._shown: dict[str, str] = {}
         for e164, number in policy.number.items():
             if number.group is not None:
                 self._shown.setdefault(number.group, e164)
 
-    def of(self, group: str, campaign: str | None = None) -> Terms:
+    def of(self, group: str, campaign: str | None = None) -> EffectiveSettings:
         """Return what holds; a campaign or group that is no longer there leaves the level above in force."""
         known = self._found.get((group, campaign))
         if known is None:
@@ -55,10 +55,10 @@ class TermBook:
 
     def timing(self, group: str, campaign: str | None) -> tuple[object, ...]:
         """Return everything that says when tasks are tried: where two are equal, no task has another plan."""
-        terms, policy = self.of(group, campaign), self.policy
-        own = terms.campaign
-        return (policy.hours_for(group, campaign), terms.zone, policy.holidays_for(group), terms.missed.window_s,
-                terms.missed.attempts, terms.callback.remove_after, terms.callback.retry_busy,
+        settings, policy = self.of(group, campaign), self.policy
+        own = settings.campaign
+        return (policy.hours_for(group, campaign), settings.zone, policy.holidays_for(group), settings.missed.window_s,
+                settings.missed.attempts, settings.callback.remove_after, settings.callback.retry_busy,
                 policy.guard.quiet_hours, None if own is None else (own.delay, own.retry_after))
 
     def agents_of(self, group: str) -> tuple[str, ...]:
@@ -66,13 +66,13 @@ class TermBook:
         found = self.policy.group.get(group)
         return () if found is None else found.agents
 
-    def _make(self, group: str, campaign: str | None) -> Terms:
+    def _make(self, group: str, campaign: str | None) -> EffectiveSettings:
         policy = self.policy
         known = policy.group.get(group)
         own = policy.campaign.get(campaign) if campaign is not None else None
         agents = () if known is None else known.agents
         callback = policy.callback_for(group, campaign)
-        return Terms(
+        return EffectiveSettings(
             group, own, None if known is None else known.target, agents,
             tuple(name for name, other in policy.group.items() if name == group or set(agents) & set(other.agents)),
             callback.show or self._shown.get(group), open_time_for(policy, group, campaign),
