@@ -14,7 +14,7 @@ from routing.writes import Unit
 
 
 class Attendance:
-    """`callbacks.facts.Floor`. What a change of an agent is told as is returned, and goes with what caused it."""
+    """`callbacks.facts.LiveState`. What a change of an agent is told as is returned, and goes with what caused it."""
 
     def __init__(self, store: Store, rules: Rules, records: CallRecords, teller: Teller,
                  on_change: Callable[[], None]) -> None:
@@ -26,19 +26,19 @@ class Attendance:
     # What goes on now
 
     def agent_state(self, agent: str) -> str:
-        """See Floor."""
+        """See LiveState."""
         return self._board.state(agent).state
 
     def agent_since(self, agent: str) -> float | None:
-        """See Floor."""
+        """See LiveState."""
         return self._board.state(agent).since
 
     def engaged(self, customer: str) -> bool:
-        """See Floor."""
+        """See LiveState."""
         return self._records.engaged(customer)
 
     def waiting(self, group: str) -> int:
-        """See Floor."""
+        """See LiveState."""
         return self._records.waiting(group)
 
     def waiters(self, group: str) -> tuple[Call, ...]:
@@ -50,7 +50,7 @@ class Attendance:
         return self._records.customers()
 
     def on_trunk(self, trunk: str) -> int:
-        """See Floor."""
+        """See LiveState."""
         return self._records.on_trunk(trunk)
 
     def agents(self) -> dict[str, AgentState]:
@@ -77,7 +77,7 @@ class Attendance:
     # What changes it
 
     def wrap_up(self, agent: str, until: float, now: float) -> None:
-        """See Floor. `turn` ends it."""
+        """See LiveState. `turn` ends it."""
         self._publish(self._say(agent, self._board.wrap_up(agent, until, now), None, now))
 
     def turn(self, now: float) -> None:

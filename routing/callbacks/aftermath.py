@@ -5,7 +5,7 @@ from typing import Final
 from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.changes import Changes
 from routing.callbacks.eligibility import Eligibility
-from routing.callbacks.facts import Floor, Outcome
+from routing.callbacks.facts import LiveState, Outcome
 from routing.callbacks.plan import later
 from routing.callbacks.retry import Again, Never
 from routing.callbacks.schedule import within
@@ -29,8 +29,8 @@ REFUSED_REST: Final = 5.0
 class Aftermath:
     """Says what becomes of tasks whose attempts have ended."""
 
-    def __init__(self, tasks: Tasks, eligibility: Eligibility, pool: AgentPool, floor: Floor) -> None:
-        self._tasks, self._eligibility, self._pool, self._floor = tasks, eligibility, pool, floor
+    def __init__(self, tasks: Tasks, eligibility: Eligibility, pool: AgentPool, live: LiveState) -> None:
+        self._tasks, self._eligibility, self._pool, self._live = tasks, eligibility, pool, live
 
     def keep_promise(self, attempt: Attempt, changes: Changes) -> None:
         """They talk: the promise is kept, and every other one to this customer with it."""
@@ -83,7 +83,7 @@ class Aftermath:
 
     def _wrap_up(self, agent: str, seconds: float, now: float) -> None:
         if seconds > 0:
-            self._floor.wrap_up(agent, now + seconds, now)
+            self._live.wrap_up(agent, now + seconds, now)
 
     def _go_on(self, attempt: Attempt, outcome: Outcome, changes: Changes) -> None:
         """Say when a task whose attempt did not bring it to its end is tried again."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from routing.callbacks.facts import Floor
+from routing.callbacks.facts import LiveState
 from routing.callbacks.task_index import TaskIndex
 
 SWEEP: Final = 64
@@ -12,8 +12,8 @@ SWEEP: Final = 64
 class AgentPool:
     """Agents who may be rung: free, or of unknown state where such are rung too, and in no attempt of ours."""
 
-    def __init__(self, index: TaskIndex, floor: Floor) -> None:
-        self._index, self._floor = index, floor
+    def __init__(self, index: TaskIndex, live: LiveState) -> None:
+        self._index, self._live = index, live
         self._rests: dict[str, float] = {}
         """Until when an agent, or a group's queue extension, is not rung."""
         self._now = 0.0
@@ -66,11 +66,11 @@ class AgentPool:
     def _state(self, agent: str) -> str:
         state = self._states.get(agent)
         if state is None:
-            state = self._states[agent] = self._floor.agent_state(agent)
+            state = self._states[agent] = self._live.agent_state(agent)
         return state
 
     def _idleness(self, agent: str) -> tuple[bool, float]:
-        since = self._floor.agent_since(agent)
+        since = self._live.agent_since(agent)
         return self._state(agent) != "free", 0.0 if since is None else since
 
 

@@ -66,7 +66,7 @@ class Desk:
         self._pool, self._aftermath, self._orders, self._able = rooms.pool, rooms.aftermath, orders, able
         self._claims = Claims(tasks, rooms.eligibility, rooms.pool, rooms.attempts, orders, store, sets, rooms.names,
                               rooms.node)
-        self._dispatcher = Dispatcher(tasks, rooms.floor, rooms.pool, rooms.eligibility.halted)
+        self._dispatcher = Dispatcher(tasks, rooms.live, rooms.pool, rooms.eligibility.halted)
         self._replanner = Replanner(tasks, rooms.aftermath, store)
         self._node = rooms.node
         self._restored = self._more = False

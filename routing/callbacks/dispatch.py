@@ -11,7 +11,7 @@ from typing import Final
 from routing.callbacks import campaigns
 from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.effective_settings import EffectiveSettings
-from routing.callbacks.facts import Floor
+from routing.callbacks.facts import LiveState
 from routing.callbacks.task import Task
 from routing.callbacks.tasks import Tasks
 
@@ -35,9 +35,9 @@ put elsewhere."""
 class Dispatcher:
     """Brings tasks and agents together, one turn after the other."""
 
-    def __init__(self, tasks: Tasks, floor: Floor, pool: AgentPool, halted: Callable[[float], object]) -> None:
+    def __init__(self, tasks: Tasks, live: LiveState, pool: AgentPool, halted: Callable[[float], object]) -> None:
         """`halted`: whether nobody at all can be dialled at that moment."""
-        self._tasks, self._floor, self._pool, self._halted = tasks, floor, pool, halted
+        self._tasks, self._live, self._pool, self._halted = tasks, live, pool, halted
         self._credit: dict[str, Mapping[str, float]] = {}
         """What each campaign of a group is owed."""
         self._now = 0.0
@@ -91,7 +91,7 @@ class Dispatcher:
         """Begin an attempt of a task with the first of these agents who may; else let it rest."""
         self._left -= 1
         row = task.row
-        if self._tasks.index.calling(row.customer) is not None or self._floor.engaged(row.customer):
+        if self._tasks.index.calling(row.customer) is not None or self._live.engaged(row.customer):
             self._tasks.rest(task, self._now + ENGAGED_REST)
             return False
         agent = next((agent for agent in agents if agent is None or agent not in row.declined), "")
@@ -118,7 +118,7 @@ class Dispatcher:
         group = settings.group
         if agent == "" or (agent is None and (settings.target is None or self._pool.is_skipped(None, group))):
             return False
-        running, waiting = self._tasks.index.running, self._floor.waiting
+        running, waiting = self._tasks.index.running, self._live.waiting
         free = len(self._pool.of(settings.agents, settings.callback.ring_unknown))
         outsider = agent is not None and bool(settings.agents) and agent not in settings.agents
         crowd = campaigns.Crowd(len(settings.agents) + outsider, free + outsider, running(group), waiting(group),

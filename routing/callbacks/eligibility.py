@@ -9,7 +9,7 @@ from typing import Final
 from config.policy import Policy
 from routing.callbacks.changes import Changes
 from routing.callbacks.effective_settings import EffectiveSettings
-from routing.callbacks.facts import Floor
+from routing.callbacks.facts import LiveState
 from routing.callbacks.guard import HOUR, Dialled, Gate, GuardFacts, Times
 from routing.callbacks.schedule import within
 from routing.callbacks.task import No, Task
@@ -30,8 +30,8 @@ OF_ITSELF: Final = frozenset({"not_open", "window", "campaign", "closed", "engag
 class Eligibility:
     """Says no, with a reason."""
 
-    def __init__(self, tasks: Tasks, floor: Floor, policy: Policy) -> None:
-        self._tasks, self._floor = tasks, floor
+    def __init__(self, tasks: Tasks, live: LiveState, policy: Policy) -> None:
+        self._tasks, self._live = tasks, live
         self._gate = Gate(policy)
         self.dialled = Dialled()
         self._made = Times(HOUR)
@@ -92,7 +92,7 @@ class Eligibility:
             return No("campaign", "its campaign does not run now", now + OUTSIDE_PAUSE)
         if not task.forced and not settings.open_time.is_open(now):
             return No("closed", "it is closed now", settings.open_time.next_open(now))
-        if self._floor.engaged(row.customer):
+        if self._live.engaged(row.customer):
             return No("engaged", "the customer is in a call with us", now + ENGAGED_PAUSE)
         return self._guarded(task, settings, now)
 
@@ -103,7 +103,7 @@ class Eligibility:
                      if attempt.order.trunk == row.trunk and not attempt.dialled)
         facts = GuardFacts(
             dialled=self.dialled, barred=self.barred,
-            on_trunk=self._floor.on_trunk(row.trunk) + coming - mine,
+            on_trunk=self._live.on_trunk(row.trunk) + coming - mine,
             own_on_trunk=index.on_trunk(row.trunk) - mine, number=row.number or settings.number, campaign=row.campaign,
         )
         found = self._gate.check(row.customer, now, facts)

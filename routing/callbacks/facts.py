@@ -102,7 +102,7 @@ class DeskFacts(Protocol):
         """The attempt is over: every leg of it is down or going down by itself, but the agent's may hear last words."""
 
 
-# What the ledger tells the desk, and what the desk asks of the floor
+# What the ledger tells the desk, and what the desk asks of what goes on
 
 
 class Missed(NamedTuple):
@@ -179,7 +179,7 @@ class OwnCall(NamedTuple):
     attempt: str
 
 
-class Floor(Protocol):
+class LiveState(Protocol):
     """What goes on now, as the dispatcher must know it."""
 
     def agent_state(self, agent: str) -> str:

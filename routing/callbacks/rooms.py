@@ -7,7 +7,7 @@ from routing.callbacks.attempt_life import AttemptLife
 from routing.callbacks.changes import ChangeSets
 from routing.callbacks.effective_settings import SettingsBook
 from routing.callbacks.eligibility import Eligibility
-from routing.callbacks.facts import Floor
+from routing.callbacks.facts import LiveState
 from routing.callbacks.tasks import Tasks
 from routing.callbacks.tickets import Channel, TicketOffice
 from routing.ids import Names, RandomBytes
@@ -18,17 +18,17 @@ from routing.teller import Teller
 class DeskRooms:
     """The parts of a desk that are there before anybody runs attempts."""
 
-    def __init__(self, store: Store, policy: Policy, node: str, teller: Teller, floor: Floor,
+    def __init__(self, store: Store, policy: Policy, node: str, teller: Teller, live: LiveState,
                  random_bytes: RandomBytes, channels: tuple[Channel, ...] = ()) -> None:
         """`random_bytes`: os.urandom or the like. `channels`: where tickets are sent on to."""
-        self.store, self.node, self.floor = store, node, floor
+        self.store, self.node, self.live = store, node, live
         self.names = Names(random_bytes)
         self.sets = ChangeSets(teller)
         self.tickets = TicketOffice(teller, self.names.new, channels)
         self.tasks = Tasks(SettingsBook(policy), lambda: int.from_bytes(random_bytes(7), "big") / (1 << 56),
                            self.tickets)
-        self.eligibility = Eligibility(self.tasks, floor, policy)
-        self.pool = AgentPool(self.tasks.index, floor)
-        self.aftermath = Aftermath(self.tasks, self.eligibility, self.pool, floor)
+        self.eligibility = Eligibility(self.tasks, live, policy)
+        self.pool = AgentPool(self.tasks.index, live)
+        self.aftermath = Aftermath(self.tasks, self.eligibility, self.pool, live)
         self.attempts = AttemptLife(self.tasks, self.eligibility, self.aftermath, store, self.sets)
         """Whom the runner tells (`facts.DeskFacts`)."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from config.policy import Policy
 from routing.callbacks.desk import Desk
-from routing.callbacks.facts import Floor, Order, Orders
+from routing.callbacks.facts import LiveState, Order, Orders
 from routing.callbacks.rooms import DeskRooms
 from routing.callbacks.tickets import Channel
 from routing.ids import RandomBytes
@@ -26,12 +26,12 @@ class Nobody:
         """Nobody is there."""
 
 
-def new_desk(store: Store, policy: Policy, floor: Floor, random_bytes: RandomBytes, orders: Orders | None = None, *,
+def new_desk(store: Store, policy: Policy, live: LiveState, random_bytes: RandomBytes, orders: Orders | None = None, *,
              teller: Teller | None = None, channels: tuple[Channel, ...] = (),
              peers: Callable[[str | None], tuple[str, str]] = lambda number: ("", ""),
              able: Callable[[], bool] = lambda: True,
              report_alarm: Callable[[str, str | None, float], None] = lambda name, text, now: None,
              node: str = "edge1") -> Desk:
     """Build one."""
-    rooms = DeskRooms(store, policy, node, teller or Teller(node, random_bytes), floor, random_bytes, channels)
+    rooms = DeskRooms(store, policy, node, teller or Teller(node, random_bytes), live, random_bytes, channels)
     return Desk(rooms, orders or Nobody(), peers, able, report_alarm)

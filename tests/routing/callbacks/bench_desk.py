@@ -28,7 +28,7 @@ GROUPS = 10
 TURNS = 200
 
 
-class Floor:
+class LiveState:
     def __init__(self) -> None:
         self.state, self.in_call = "busy", False
 
@@ -79,7 +79,7 @@ class Bench:
         self.posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.now = 1_795_431_600.0
         self.store = SqliteStore(path, self.posted.put, lambda: self.now, "bench", Told())
-        self.floor, self.runner = Floor(), Runner()
+        self.floor, self.runner = LiveState(), Runner()
         self.desk = new_desk(self.store, policy(agents, responsible), self.floor, os.urandom, self.runner)
 
     def drain(self) -> None:

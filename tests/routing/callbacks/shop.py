@@ -65,7 +65,7 @@ def clock(moment: float, zone: str = ZONE) -> str:
 MONDAY_NOON = at("2026-11-23 12:00")
 
 
-class Floor:
+class LiveState:
     """What goes on, as the test says."""
 
     def __init__(self) -> None:
@@ -123,12 +123,12 @@ class Shop:
     """One node. `policy` fills the places of POLICY."""
 
     def __init__(self, now: float = MONDAY_NOON, store: MemoryStore | None = None, text: str | None = None,
-                 random: Random | None = None, floor: Floor | None = None, **policy: str) -> None:
+                 random: Random | None = None, floor: LiveState | None = None, **policy: str) -> None:
         self.now = now
         self.random = random or Random(1)
         self.store = store or MemoryStore()
         engine: Store = self.store
-        self.floor = floor or Floor()
+        self.floor = floor or LiveState()
         self.runner = Runner(self)
         self.alarms: dict[str, str | None] = {}
         self.calls = 0

@@ -13,7 +13,7 @@ from routing.store.sqlite import SqliteStore
 from routing.writes import Unit
 from tests.kit.desk_parts import new_desk
 from tests.kit.told import Told
-from tests.routing.callbacks.shop import CUSTOMER, MONDAY_NOON, OTHER, OURS, Floor, Shop
+from tests.routing.callbacks.shop import CUSTOMER, MONDAY_NOON, OTHER, OURS, LiveState, Shop
 from tests.routing.world import Loop
 
 
@@ -23,7 +23,7 @@ class Node:
     def __init__(self, path: Path, name: str, **policy: str) -> None:
         self.loop, self.now, self.name = Loop(), MONDAY_NOON, name
         self.told = Told()
-        self.floor = Floor()
+        self.floor = LiveState()
         self.store = SqliteStore(path, self.loop.post, lambda: self.now, name, self.told, shared=True)
         self.desk = new_desk(self.store, parse_policy(Shop.write(tickets="true", **policy)), self.floor,
                              Random(name).randbytes, self, node=name, channels=("webhook",))

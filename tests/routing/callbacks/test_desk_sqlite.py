@@ -13,7 +13,7 @@ from routing.store.sqlite import SqliteStore
 from routing.writes import Unit
 from tests.kit.desk_parts import new_desk
 from tests.kit.told import Told
-from tests.routing.callbacks.shop import CUSTOMER, MONDAY_NOON, OTHER, OURS, Floor, Shop
+from tests.routing.callbacks.shop import CUSTOMER, MONDAY_NOON, OTHER, OURS, LiveState, Shop
 from tests.routing.world import Loop
 
 NOISE = Random(1).randbytes
@@ -25,7 +25,7 @@ class Node:
     def __init__(self, path: Path) -> None:
         self.loop, self.now = Loop(), MONDAY_NOON
         self.store = SqliteStore(path, self.loop.post, lambda: self.now, "edge1", Told())
-        self.desk = new_desk(self.store, parse_policy(Shop.write(tickets="true")), Floor(), NOISE, self)
+        self.desk = new_desk(self.store, parse_policy(Shop.write(tickets="true")), LiveState(), NOISE, self)
         self.orders: list[Order] = []
         self.recovered: tuple[LegRow, ...] = ()
         assert self.desk.restore(self.now)
