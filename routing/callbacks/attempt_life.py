@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from routing.callbacks.aftermath import Aftermath
+from routing.callbacks.attempt_outcomes import AttemptOutcomes
 from routing.callbacks.changes import Changes, ChangeSets
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Outcome
@@ -30,8 +30,9 @@ SENDS: Final[frozenset[Step]] = frozenset({"agent", "customer"})
 class AttemptLife:
     """`facts.DeskFacts`: what the runner tells of attempts, from their first step to their end."""
 
-    def __init__(self, tasks: Tasks, eligibility: Eligibility, aftermath: Aftermath, store: Store, sets: ChangeSets) -> None:
-        self._tasks, self._eligibility, self._aftermath = tasks, eligibility, aftermath
+    def __init__(self, tasks: Tasks, eligibility: Eligibility, outcomes: AttemptOutcomes, store: Store,
+                 sets: ChangeSets) -> None:
+        self._tasks, self._eligibility, self._outcomes = tasks, eligibility, outcomes
         self._store, self._sets = store, sets
         self.legs: dict[str, LegRow] = {}
         """Legs that may be up."""
@@ -86,7 +87,7 @@ class AttemptLife:
                 attempt.row = row._replace(answered_at=now)
                 changes.note(row.task, "answered", row.agent, attempt=row.id)
             case "talked":
-                self._aftermath.keep_promise(attempt, changes)
+                self._outcomes.keep_promise(attempt, changes)
             case _:
                 changes.note(row.task, step, row.agent, attempt=row.id)
         changes.attempt(attempt.row)
@@ -157,7 +158,7 @@ class AttemptLife:
         """See DeskFacts."""
         attempt = self._tasks.index.attempts.get(name)
         if attempt is not None and not attempt.let_go:
-            self._aftermath.wrap_up(attempt, now)
+            self._outcomes.wrap_up(attempt, now)
             self._tasks.index.let_go(attempt)
             attempt.row = attempt.row._replace(engages=None)
             self._store.put(Unit((attempt.row,)))
@@ -169,7 +170,7 @@ class AttemptLife:
             changes = self._sets.begin(now)
             if attempt.dialling:
                 self._undialled(attempt, changes)
-            self._aftermath.close(attempt, outcome, changes)
+            self._outcomes.close(attempt, outcome, changes)
             self._store.put(changes.unit(durable=True))
 
     # Legs

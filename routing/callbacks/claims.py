@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from routing.callbacks.aftermath import REFUSED_REST
 from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.attempt_life import AttemptLife
+from routing.callbacks.attempt_outcomes import REFUSED_REST
 from routing.callbacks.changes import ChangeSets
 from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.eligibility import Eligibility

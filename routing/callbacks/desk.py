@@ -63,11 +63,11 @@ class Desk:
         self.draining = False
         """No attempt begins any more; those that run go on."""
         self._tasks, self._eligibility, self._store, self._sets = tasks, rooms.eligibility, store, sets
-        self._pool, self._aftermath, self._orders, self._able = rooms.pool, rooms.aftermath, orders, able
+        self._pool, self._outcomes, self._orders, self._able = rooms.pool, rooms.outcomes, orders, able
         self._claims = Claims(tasks, rooms.eligibility, rooms.pool, rooms.attempts, orders, store, sets, rooms.names,
                               rooms.node)
         self._dispatcher = Dispatcher(tasks, rooms.live, rooms.pool, rooms.eligibility.halted)
-        self._replanner = Replanner(tasks, rooms.aftermath, store)
+        self._replanner = Replanner(tasks, rooms.outcomes, store)
         self._node = rooms.node
         self._restored = self._more = False
         self._old_legs: tuple[LegRow, ...] = ()
@@ -213,7 +213,7 @@ class Desk:
         changes = self._sets.begin(now)
         for attempt in attempts:
             if attempt.node == self._node or attempt.claimed_at < now - ABANDONED:
-                self._aftermath.recover(attempt, changes)
+                self._outcomes.recover(attempt, changes)
         for task in tuple(self._tasks.index.live()):
             self._tasks.resume(task)
         if not changes.empty:

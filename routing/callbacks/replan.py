@@ -7,7 +7,7 @@ gone goes to the group that its number belongs to now.
 
 from typing import Final
 
-from routing.callbacks.aftermath import Aftermath
+from routing.callbacks.attempt_outcomes import AttemptOutcomes
 from routing.callbacks.changes import Changes
 from routing.callbacks.effective_settings import EffectiveSettings, SettingsBook
 from routing.callbacks.facts import Outcome
@@ -24,8 +24,8 @@ MOST: Final = 25
 class Replanner:
     """Plans tasks anew, some in each turn."""
 
-    def __init__(self, tasks: Tasks, aftermath: Aftermath, store: Store) -> None:
-        self._tasks, self._aftermath, self._store = tasks, aftermath, store
+    def __init__(self, tasks: Tasks, outcomes: AttemptOutcomes, store: Store) -> None:
+        self._tasks, self._outcomes, self._store = tasks, outcomes, store
         self._waiting: dict[str, Task] = {}
 
     def begin(self, old: SettingsBook, new: SettingsBook) -> None:
@@ -74,7 +74,7 @@ class Replanner:
             at = plan.due_at
         elif last is not None:
             verdict = later(row, settings, *last)
-            at = self._aftermath.follow(task, verdict, changes, last[0].agent, last[0].cause)
+            at = self._outcomes.follow(task, verdict, changes, last[0].agent, last[0].cause)
             if at is None:
                 return
         else:

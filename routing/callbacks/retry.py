@@ -8,8 +8,8 @@
 | 404, 484, 604, 410 | never: there is no such number |
 | 603, 607, 608 | not again today: they declined |
 
-An attempt that dialled nobody is none: its task stays as due as it was (`aftermath.py`). A campaign's own time between
-tries (`retry_after`) stands for soon and for later alike. Nothing is due outside open time or after the window.
+An attempt that dialled nobody is none: its task stays as due as it was (`attempt_outcomes.py`). A campaign's own time
+between tries (`retry_after`) stands for soon and for later alike. Nothing is due outside open time or after the window.
 """
 
 from collections.abc import Mapping

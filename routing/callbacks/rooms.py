@@ -1,9 +1,9 @@
 """What a desk and whoever runs its attempts both stand on: built first, so that each of them is complete when made."""
 
 from config.policy import Policy
-from routing.callbacks.aftermath import Aftermath
 from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.attempt_life import AttemptLife
+from routing.callbacks.attempt_outcomes import AttemptOutcomes
 from routing.callbacks.changes import ChangeSets
 from routing.callbacks.effective_settings import SettingsBook
 from routing.callbacks.eligibility import Eligibility
@@ -29,6 +29,6 @@ class DeskRooms:
                            self.tickets)
         self.eligibility = Eligibility(self.tasks, live, policy)
         self.pool = AgentPool(self.tasks.index, live)
-        self.aftermath = Aftermath(self.tasks, self.eligibility, self.pool, live)
-        self.attempts = AttemptLife(self.tasks, self.eligibility, self.aftermath, store, self.sets)
+        self.outcomes = AttemptOutcomes(self.tasks, self.eligibility, self.pool, live)
+        self.attempts = AttemptLife(self.tasks, self.eligibility, self.outcomes, store, self.sets)
         """Whom the runner tells (`facts.DeskFacts`)."""

@@ -26,7 +26,7 @@ REFUSED_REST: Final = 5.0
 """Seconds after which a task whose claim was refused is looked at again."""
 
 
-class Aftermath:
+class AttemptOutcomes:
     """Says what becomes of tasks whose attempts have ended."""
 
     def __init__(self, tasks: Tasks, eligibility: Eligibility, pool: AgentPool, live: LiveState) -> None:
