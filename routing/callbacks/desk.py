@@ -13,10 +13,10 @@ from routing.callbacks.admin import Admin
 from routing.callbacks.call_intake import CallIntake
 from routing.callbacks.changes import Changes
 from routing.callbacks.claims import Claims
+from routing.callbacks.dial_guard import HOUR
 from routing.callbacks.dispatch import Dispatcher
 from routing.callbacks.effective_settings import SettingsBook
 from routing.callbacks.facts import Orders
-from routing.callbacks.guard import HOUR
 from routing.callbacks.intake import Intake
 from routing.callbacks.other_nodes import OtherNodes
 from routing.callbacks.replan import Replanner

@@ -8,9 +8,9 @@ from typing import Final
 
 from config.policy import Policy
 from routing.callbacks.changes import Changes
+from routing.callbacks.dial_guard import HOUR, DialGuard, Dialled, GuardFacts, RateWindow
 from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.facts import LiveState
-from routing.callbacks.guard import HOUR, Dialled, Gate, GuardFacts, Times
 from routing.callbacks.schedule import within
 from routing.callbacks.task import No, Task
 from routing.callbacks.tasks import Tasks
@@ -32,9 +32,9 @@ class Eligibility:
 
     def __init__(self, tasks: Tasks, live: LiveState, policy: Policy) -> None:
         self._tasks, self._live = tasks, live
-        self._gate = Gate(policy)
+        self._guard = DialGuard(policy)
         self.dialled = Dialled()
-        self._made = Times(HOUR)
+        self._made = RateWindow(HOUR)
         """When tasks were made, whoever asked for them."""
         self.barred: set[str] = set()
         """The do-not-call list."""
@@ -43,7 +43,7 @@ class Eligibility:
 
     def set_policy(self, policy: Policy) -> None:
         """Put another policy in force."""
-        self._gate = Gate(policy)
+        self._guard = DialGuard(policy)
         self._halt = None
 
     def halted(self, now: float) -> str | None:
@@ -53,7 +53,7 @@ class Eligibility:
 
     def never(self, customer: str, campaign: str | None, number: str | None) -> No | None:
         """Return why a number is not called at all."""
-        found = self._gate.check_number(customer, self.barred, campaign, number)
+        found = self._guard.check_number(customer, self.barred, campaign, number)
         return None if found is None else No(*found)
 
     def restore(self, past: Iterable[PastAttempt], made: Iterable[float], now: float) -> None:
@@ -75,7 +75,7 @@ class Eligibility:
 
     def admit(self, now: float) -> No | None:
         """Return why nobody else is promised a callback; None: one is, and counted."""
-        found = self._gate.admit(len(self._tasks.index.tasks), self._made, now)
+        found = self._guard.admit(len(self._tasks.index.tasks), self._made, now)
         if found is not None:
             return No(*found)
         self._made.add(now)
@@ -106,7 +106,7 @@ class Eligibility:
             on_trunk=self._live.on_trunk(row.trunk) + coming - mine,
             own_on_trunk=index.on_trunk(row.trunk) - mine, number=row.number or settings.number, campaign=row.campaign,
         )
-        found = self._gate.check(row.customer, now, facts)
+        found = self._guard.check(row.customer, now, facts)
         return None if found is None else No(*found)
 
     def refused(self, task: Task, settings: EffectiveSettings, refusal: No, changes: Changes,

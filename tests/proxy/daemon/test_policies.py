@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from config.node import NodeConfig, load_node
 from config.policy import Policy
 from proxy.daemon.policies import Policies
-from routing.callbacks.guard import Gate
+from routing.callbacks.dial_guard import DialGuard
 from routing.store.sqlite import SqliteStore
 from tests.kit.told import Told
 
@@ -78,6 +78,6 @@ def test_a_kept_policy_without_a_country_stays_in_force_and_dials_nobody(store: 
     assert policy.group["sales"].target == "600", "its calls go where they went"
     assert "neither region nor guard.countries" in str(logs[0]["text"])
     for number in ("+36301234567", "+18765551234", "+2693211234"):
-        refusal = Gate(policy).check_number(number, ())
+        refusal = DialGuard(policy).check_number(number, ())
         assert refusal is not None
         assert refusal.reason == "country"

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.policy import Policy, parse_policy
-from routing.callbacks.guard import DAY, HOUR, STOPPED_PAUSE, TRUNK_PAUSE, Dialled, Gate, GuardFacts, Times
+from routing.callbacks.dial_guard import (
+    DAY,
+    HOUR,
+    STOPPED_PAUSE,
+    TRUNK_PAUSE,
+    DialGuard,
+    Dialled,
+    GuardFacts,
+    RateWindow,
+)
 from routing.rows import PastAttempt
 
 CUSTOMER = "+36301234567"
@@ -29,8 +38,8 @@ do_not_call = ["+36301234567"]
 """
 
 
-def gate(keys: str = "", region: str = "HU") -> Gate:
-    return Gate(parse_policy(TEXT.replace('region = "HU"', f'region = "{region}"') + keys, kept=True))
+def gate(keys: str = "", region: str = "HU") -> DialGuard:
+    return DialGuard(parse_policy(TEXT.replace('region = "HU"', f'region = "{region}"') + keys, kept=True))
 
 
 def facts(*dialled: tuple[str, float], **keys: object) -> GuardFacts:
@@ -138,7 +147,7 @@ def test_channels_of_a_trunk() -> None:
 
 def test_a_flood_of_callers() -> None:
     rules = gate("open_tasks = 10\ntasks_per_hour = 3")
-    made = Times(HOUR)
+    made = RateWindow(HOUR)
     assert rules.admit(9, made, NOW) is None
     assert reason(rules.admit(10, made, NOW)) == "open_tasks"
     for ago in (3000, 2000, 1000):
@@ -151,7 +160,7 @@ def test_a_flood_of_callers() -> None:
 
 def test_a_thousand_forged_callers_from_as_many_numbers() -> None:
     """Only those of our country and with a number of a usual type get a task, and no more than the hour allows."""
-    rules, made, refused = gate("tasks_per_hour = 50"), Times(HOUR), []
+    rules, made, refused = gate("tasks_per_hour = 50"), RateWindow(HOUR), []
     for caller in range(1000):
         prefix = ("+3630", "+3690", "+8816", "+4179")[caller % 4]
         customer = f"{prefix}{1_000_000 + caller}"
@@ -245,7 +254,7 @@ RULES = gate(QUIET + '\ncountries = ["HU", "US", "AU", "RU"]')
 
 @given(st.lists(st.integers(0, 3 * 86_400), max_size=30), st.integers(0, 3 * 86_400), st.integers(1, 5))
 def test_times_are_counted_in_any_order(times: list[int], now: int, limit: int) -> None:
-    counted = Times(DAY)
+    counted = RateWindow(DAY)
     for at in times:
         counted.add(at)
     expected = [at for at in times if now - HOUR < at]
@@ -263,7 +272,7 @@ def test_times_are_counted_in_any_order(times: list[int], now: int, limit: int) 
 
 @pytest.mark.parametrize("by", [-400 * DAY, -DAY, -HOUR, HOUR, 3 * DAY, 400 * DAY])
 def test_a_clock_that_is_set_takes_along_what_was_counted(by: float) -> None:
-    times = Times(DAY)
+    times = RateWindow(DAY)
     for ago in (7200, 1800, 60):
         times.add(NOW - ago)
     times.shift(by)
@@ -277,7 +286,7 @@ def test_a_clock_that_is_set_takes_along_what_was_counted(by: float) -> None:
 @pytest.mark.parametrize("by", [-400 * DAY, 3 * DAY])
 def test_counting_by_a_wrong_clock_forgets_nothing(by: float) -> None:
     """Before anybody knows that the clock was set, and after it was set right again."""
-    times = Times(DAY)
+    times = RateWindow(DAY)
     times.add(NOW)
     times.count(NOW + by)
     times.below(1, NOW + by)
@@ -305,8 +314,8 @@ def test_customers_are_forgotten() -> None:
 
 
 def test_what_is_known_of_numbers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("routing.callbacks.guard.CACHE_SIZE", 3)
-    rules = Gate(Policy(region="HU"))
+    monkeypatch.setattr("routing.callbacks.dial_guard.CACHE_SIZE", 3)
+    rules = DialGuard(Policy(region="HU"))
     for number in range(10):
         assert rules.check_number(f"+3630123456{number}", ()) is None
         assert len(rules._known) <= 3

@@ -50,7 +50,7 @@ class Refusal(NamedTuple):
     """Whom else it concerns at the moment: nobody, everybody by this trunk, or everybody."""
 
 
-class Times:
+class RateWindow:
     """How often something happened within the last so many seconds.
 
     Where the clock is set, forward or back, `shift` takes along what was counted: an hour ago stays an hour ago. What
@@ -96,13 +96,13 @@ class Dialled:
     __slots__ = ("_by_number", "everybody")
 
     def __init__(self) -> None:
-        self.everybody = Times(DAY)
-        self._by_number: dict[str, Times] = {}
+        self.everybody = RateWindow(DAY)
+        self._by_number: dict[str, RateWindow] = {}
 
     def add(self, customer: str, at: float) -> None:
         """An attempt dials this customer."""
         self.everybody.add(at)
-        self._by_number.setdefault(customer, Times(DAY)).add(at)
+        self._by_number.setdefault(customer, RateWindow(DAY)).add(at)
 
     def remove(self, customer: str, at: float) -> None:
         """That attempt dials nobody after all."""
@@ -114,12 +114,12 @@ class Dialled:
         for attempt in past:
             self.add(attempt.customer, min(attempt.at, now))
 
-    def of(self, customer: str) -> Times:
+    def of(self, customer: str) -> RateWindow:
         """Return the times of one customer."""
-        return self._by_number.get(customer) or Times(DAY)
+        return self._by_number.get(customer) or RateWindow(DAY)
 
     def shift(self, seconds: float) -> None:
-        """See Times."""
+        """See RateWindow."""
         for times in (self.everybody, *self._by_number.values()):
             times.shift(seconds)
 
@@ -154,7 +154,7 @@ class _Known(NamedTuple):
     zones: tuple[str, ...]
 
 
-class Gate:
+class DialGuard:
     """The guard under one policy; make a new one with each new policy."""
 
     __slots__ = ("_countries", "_known", "_own", "_policy", "_quiet", "_refused")
@@ -202,7 +202,7 @@ class Gate:
             return Refusal("number_type", f"numbers of type {known.type} are not dialled", None)
         return None
 
-    def admit(self, open_tasks: int, made: Times, now: float) -> Refusal | None:
+    def admit(self, open_tasks: int, made: RateWindow, now: float) -> Refusal | None:
         """Say whether one more missed caller may be promised a callback; `made`: when that was done lately."""
         guard = self._policy.guard
         if open_tasks >= guard.open_tasks:
@@ -212,7 +212,7 @@ class Gate:
             return Refusal("flood", f"{guard.tasks_per_hour} callbacks were promised within an hour", until, "all")
         return None
 
-    def _all_cap(self, now: float, times: Times) -> Refusal | None:
+    def _all_cap(self, now: float, times: RateWindow) -> Refusal | None:
         guard = self._policy.guard
         for limit, span, words in ((guard.all_per_day, DAY, "24 hours"), (guard.all_per_hour, HOUR, "an hour")):
             if times.count(now, span) >= limit:
@@ -220,7 +220,7 @@ class Gate:
                 return Refusal("all_cap", text, times.below(limit, now, span), "all")
         return None
 
-    def _number_cap(self, now: float, times: Times) -> Refusal | None:
+    def _number_cap(self, now: float, times: RateWindow) -> Refusal | None:
         guard = self._policy.guard
         for limit, span, words in ((guard.number_per_day, DAY, "24 hours"), (guard.number_per_hour, HOUR, "an hour")):
             if times.count(now, span) >= limit:
