@@ -53,7 +53,7 @@ WAITS_HERE: Final = Target(local=WAITING_ROOM)
 
 
 class Ledger:
-    """`facts.Router` for the proxy, `callbacks.facts.Books` for the runner, over a store. Nothing here blocks."""
+    """`facts.Router` for the proxy, `callbacks.facts.LegRecords` for the runner, over a store. Nothing here blocks."""
 
     def __init__(self, store: Store, rules: route.Rules, teller: Teller, alarms: Alarms, desk: DeskListener) -> None:
         """`rules`: the policy in force and the PBXs. `desk`: where callbacks listen, once they do."""
@@ -94,7 +94,7 @@ class Ledger:
         return decision
 
     def place(self, call: OwnCall, now: float) -> None:
-        """See Books. The agent's leg engages the agent from now on; the customer's is a call of that agent."""
+        """See LegRecords. The agent's leg engages the agent from now on; the customer's is a call of that agent."""
         if call.id in self._calls:
             return
         policy = self._rules.policy

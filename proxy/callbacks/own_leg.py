@@ -30,7 +30,7 @@ from proxy.ua.leg_events import (
     LegSent,
     LegSilent,
 )
-from routing.callbacks.facts import Books, DeskFacts, OwnCall, Waits
+from routing.callbacks.facts import DeskFacts, LegRecords, OwnCall, Waits
 from routing.facts import Ending, Router, bare_identities
 from routing.rows import EndedBy, LegRow
 
@@ -65,7 +65,7 @@ class Tools(NamedTuple):
     legs: LegMaker
     media: Media
     desk: DeskFacts
-    books: Books
+    records: LegRecords
     ledger: LegBook
     stack: Stack
     new_id: Callable[[], str]
@@ -164,7 +164,7 @@ class OwnLeg:
     def go(self, entry: OwnCall, now: float) -> None:
         """Enter it into the ledger and call."""
         self._entered = True
-        self._tools.tell(self._tools.books.place, entry, self._tools.stack.wall(), call=self.call)
+        self._tools.tell(self._tools.records.place, entry, self._tools.stack.wall(), call=self.call)
         if self._leg is not None:
             self._leg.go(now)
 

@@ -12,7 +12,7 @@ from proxy.callbacks.own_leg import LegBook, Tools
 from proxy.callbacks.sides import Phase
 from proxy.media.contract import Media
 from proxy.ua.contract import Incoming, LegMaker, Stack
-from routing.callbacks.facts import Books, DeskFacts, Order, Outcome
+from routing.callbacks.facts import DeskFacts, LegRecords, Order, Outcome
 from routing.facts import Ending
 from routing.rows import LegRow
 
@@ -34,10 +34,10 @@ class Running(NamedTuple):
 class Runner:
     """`facts.Orders`, and whoever takes calls for attempts."""
 
-    def __init__(self, legs: LegMaker, media: Media, desk: DeskFacts, books: Books, ledger: LegBook, stack: Stack,
-                 new_id: Callable[[], str]) -> None:
+    def __init__(self, legs: LegMaker, media: Media, desk: DeskFacts, records: LegRecords, ledger: LegBook,
+                 stack: Stack, new_id: Callable[[], str]) -> None:
         """`ledger` is told of legs as of proxied calls; `new_id`: a fresh UUID version 7 each time."""
-        self.tools: Final = Tools(legs, media, desk, books, ledger, stack, new_id)
+        self.tools: Final = Tools(legs, media, desk, records, ledger, stack, new_id)
         self._attempts: dict[str, AttemptRun] = {}
         self._draining = False
 

@@ -201,7 +201,7 @@ class LiveState(Protocol):
         """Count an agent as busy with the card until then (state `wrap_up`)."""
 
 
-class Books(Protocol):
+class LegRecords(Protocol):
     """The ledger as the runner sees it: a leg of ours is a call like any other."""
 
     def place(self, call: OwnCall, now: float) -> None:

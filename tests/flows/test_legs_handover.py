@@ -11,7 +11,7 @@ from proxy.media.contract import Clip
 from proxy.ua.contract import Leg
 from proxy.ua.leg_events import LegAnswered, LegEnded, LegEvent, LegPressed
 from routing.rows import LegRow
-from tests.kit.fake_legs import ORDER, FakeBooks, FakeDesk, FakeStack
+from tests.kit.fake_legs import ORDER, FakeDesk, FakeRecords, FakeStack
 from tests.kit.legs import ANSWER, LegWorld, Listener, sdp
 
 INFO = b"Content-Type: application/dtmf-relay"
@@ -184,7 +184,7 @@ def test_a_caller_gives_up_as_they_are_handed_over(legs: LegWorld, heir: Listene
 # From one room to another: the owners are those of callbacks, the wire is the same.
 
 
-class Ledger(FakeBooks):
+class Ledger(FakeRecords):
     """What the ledger is told of legs that an attempt has; by the name of the call."""
 
     def name(self, call: str) -> str:

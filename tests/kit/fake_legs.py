@@ -307,7 +307,7 @@ class FakeDesk:
 
 
 @dataclass
-class FakeBooks:
+class FakeRecords:
     """The ledger's ears: what it is told of the legs, one line each, by role."""
 
     entries: dict[str, OwnCall] = field(default_factory=dict)
@@ -363,9 +363,9 @@ class Stage:
         self.media = FakeMedia(self.stack.timers, self.stack.clock)
         self.legs = FakeLegs(self.stack, self.media)
         self.desk = FakeDesk(self.stack)
-        self.books = FakeBooks()
+        self.records = FakeRecords()
         self.serial = 0
-        self.runner = Runner(self.legs, self.media, self.desk, self.books, cast(LegBook, self.books),
+        self.runner = Runner(self.legs, self.media, self.desk, self.records, cast(LegBook, self.records),
                              cast(Stack, self.stack), self._new_id)
 
     def _new_id(self) -> str:
@@ -459,6 +459,6 @@ class Stage:
         assert [leg.call for leg in self.legs.made if not leg.over] == []
         assert self.media.sessions == {}
         assert self.desk.legs == {}
-        assert set(self.books.entries) <= set(self.books.endings)
+        assert set(self.records.entries) <= set(self.records.endings)
         assert self.runner.running() == ()
         assert len(self.stack.timers) == 0

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from routing import evidence
-from routing.callbacks.facts import Books, LiveState, OwnCall
+from routing.callbacks.facts import LegRecords, LiveState, OwnCall
 from routing.facts import Ending, NewCall, Router
 from routing.ids import uuid7
 from tests.routing.listening import Ears
@@ -54,8 +54,8 @@ def row(world: World, call: str) -> tuple[str | None, str | None]:
 
 
 def test_the_ledger_is_what_it_promises_to_be(world: World) -> None:
-    def takes_all(floor: LiveState, books: Books, router: Router) -> bool:
-        return all((floor, books, router))
+    def takes_all(floor: LiveState, records: LegRecords, router: Router) -> bool:
+        return all((floor, records, router))
 
     assert takes_all(world.ledger.attendance, world.ledger, world.ledger)
 

@@ -60,7 +60,7 @@ def test_the_whole_way(stage: Stage) -> None:
     assert stage.outcome.talk_s == 30
     assert stage.outcome.answered_at == EPOCH + 1000
     assert stage.outcome.agent == "201"
-    assert stage.books.told == [
+    assert stage.records.told == [
         "agent placed", "agent ringing", "agent answered", "customer placed", "customer ringing", "customer answered",
         "customer ended 200 callee", "agent ended 200 proxy",
     ]
@@ -72,12 +72,12 @@ def test_the_agent_hangs_up_after_the_talk(stage: Stage) -> None:
     stage.agent.ends()
     assert stage.customer.done == ["go", "hang_up"]
     assert stage.outcome.result == "talked"
-    assert stage.books.told[-2:] == ["agent ended 200 callee", "customer ended 200 proxy"]
+    assert stage.records.told[-2:] == ["agent ended 200 callee", "customer ended 200 proxy"]
 
 
 def test_what_the_ledger_is_told_of_each_leg(stage: Stage) -> None:
     stage.talk()
-    agent, customer = stage.books.entries[stage.agent.call], stage.books.entries[stage.customer.call]
+    agent, customer = stage.records.entries[stage.agent.call], stage.records.entries[stage.customer.call]
     assert (agent.direction, customer.direction) == ("inbound", "outbound")
     assert {(one.customer, one.number, one.agent, one.group, one.attempt) for one in (agent, customer)} == {
         (CUSTOMER, NUMBER, "201", "sales", "attempt-1")}
@@ -234,11 +234,11 @@ def test_a_queue_may_answer_before_an_agent_does(stage: Stage) -> None:
     assert stage.agent.placed.user == "600"
     stage.agent.answers()
     stage.wait(39)
-    stage.books.taken[stage.agent.call] = "202"
+    stage.records.taken[stage.agent.call] = "202"
     stage.agent.presses("1")
     stage.wait(0)
     assert stage.desk.agents == [None, "202", "202"]
-    assert stage.books.entries[stage.customer.call].agent == "202"
+    assert stage.records.entries[stage.customer.call].agent == "202"
     stage.customer.answers()
     stage.wait(6)
     stage.agent.ends()
@@ -288,7 +288,7 @@ def test_the_customer_is_not_reached(stage: Stage, cause: int, result: Result) -
     assert stage.desk.outcomes == []
     stage.agent.hears_out()
     assert (stage.outcome.result, stage.outcome.cause, stage.outcome.retry_after) == (result, cause, 60.0)
-    assert stage.books.told[-2:] == [f"customer ended {cause} callee", "agent ended 200 proxy"]
+    assert stage.records.told[-2:] == [f"customer ended {cause} callee", "agent ended 200 proxy"]
 
 
 def test_a_short_talk_is_none(stage: Stage) -> None:
@@ -334,8 +334,8 @@ def test_a_voicemail_presses_nothing(stage: Stage) -> None:
     stage.agent.hears_out()
     assert (stage.outcome.result, stage.outcome.cause, stage.outcome.talk_s) == ("no_key", 200, None)
     assert stage.desk.steps == ["agent", "accepted", "customer", "answered"]
-    assert "customer answered" not in stage.books.told, "prompts are no talk"
-    assert "customer ended 480 proxy" in stage.books.told
+    assert "customer answered" not in stage.records.told, "prompts are no talk"
+    assert "customer ended 480 proxy" in stage.records.told
 
 
 def test_a_voicemail_hangs_up_before_the_key(stage: Stage) -> None:
@@ -392,7 +392,7 @@ def test_customer_first_and_no_agent(stage: Stage) -> None:
     stage.customer.hears_out()
     assert stage.customer.done == ["go", "hang_up"]
     assert (stage.outcome.result, stage.outcome.cause) == ("agent_no_answer", 480)
-    assert "customer answered" not in stage.books.told
+    assert "customer answered" not in stage.records.told
 
 
 def test_customer_first_and_the_customer_leaves(stage: Stage) -> None:
@@ -694,11 +694,11 @@ def test_media_gone(stage: Stage) -> None:
     stage.wait(0)
     assert stage.customer.done == ["go", "hang_up"]
     assert stage.outcome.result == "talked"
-    assert stage.books.told[-2:] == ["agent ended 200 lost", "customer ended 200 proxy"]
+    assert stage.records.told[-2:] == ["agent ended 200 lost", "customer ended 200 proxy"]
 
 
 def test_a_ledger_that_fails_leaves_no_leg_up(stage: Stage) -> None:
-    stage.books.broken = True
+    stage.records.broken = True
     stage.agent_accepts(agent=None, target="600")
     stage.customer.answers()
     stage.wait(6)
@@ -770,7 +770,7 @@ def test_what_ends_a_leg_is_kept_before_its_step(stage: Stage) -> None:
 def test_a_leg_that_never_went_is_no_call_of_the_ledger(stage: Stage) -> None:
     stage.desk.denied.add("agent")
     stage.begin()
-    assert stage.books.told == []
+    assert stage.records.told == []
 
 
 def test_no_media_session_while_the_step_is_written(stage: Stage) -> None:
@@ -793,6 +793,6 @@ def test_legs_of_a_process_before(stage: Stage) -> None:
     assert list(after.desk.legs) == [row.call for row in rows], "kept: we may die again before they have heard of it"
     after.desk.legs.clear()
     assert after.legs.forgotten == [row.memory for row in rows]
-    assert after.books.told == [f"{row.call} ended 408 lost" for row in rows]
+    assert after.records.told == [f"{row.call} ended 408 lost" for row in rows]
     after.assert_nothing_left()
     stage.agent.ends()

@@ -121,8 +121,8 @@ def test_it_rings_until_the_agent_accepts(stage: Stage, phase: Phase) -> None:
     assert stage.agent.done == ["go", "hang_up"]
     assert (stage.outcome.result, stage.outcome.talk_s) == ("glare", 10)
     assert stage.desk.steps == ["agent", "accepted", "answered", "talked"]
-    assert "incoming-1 ended 200 caller" in stage.books.told
-    assert "incoming-1 answered" not in stage.books.told, "the core has told that"
+    assert "incoming-1 ended 200 caller" in stage.records.told
+    assert "incoming-1 answered" not in stage.records.told, "the core has told that"
 
 
 @pytest.mark.parametrize("phase", ACCEPTED)
@@ -199,7 +199,7 @@ def test_without_the_agent_it_goes_on_to_where_it_was_headed(stage: Stage, how: 
     stage.wait(FAREWELL)
     expected = {"busy": "agent_busy", "declines": "declined", "silent": "agent_silent", "hangs_up": "agent_left"}
     assert stage.outcome.result == expected[how]
-    assert "incoming-1" not in stage.books.endings, "the call goes on"
+    assert "incoming-1" not in stage.records.endings, "the call goes on"
     assert stage.dials == 0
 
 
