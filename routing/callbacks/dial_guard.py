@@ -6,13 +6,14 @@ Every refusal has a reason, a text for the journal, and the moment from which it
 from bisect import bisect_right, insort
 from collections.abc import Container, Iterable
 from contextlib import suppress
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import phonenumbers
 from phonenumbers import timezone as phone_zones
 
 from config.policy import Policy
 from routing.callbacks.quiet import QuietHours
+from routing.callbacks.refusal import Refusal
 from routing.rows import PastAttempt
 
 HOUR: Final = 3600.0
@@ -27,27 +28,10 @@ TRUNK_PAUSE: Final = 5.0
 CACHE_SIZE: Final = 20_000
 """Numbers of which country, type and zones are remembered. A full cache is begun anew."""
 
-Reason = Literal[
-    "stop", "own_number", "do_not_call", "country", "number_type", "number_cap", "all_cap", "quiet_hours", "trunk_legs",
-    "trunk_channels", "open_tasks", "flood",
-]  # fmt: skip
-
 _TYPES: Final = {
     value: name.lower() for name, value in vars(phonenumbers.PhoneNumberType).items() if isinstance(value, int)
 }
 """phonenumbers' types by their numbers, in the policy's words."""
-
-
-class Refusal(NamedTuple):
-    """The guard says no."""
-
-    reason: Reason
-    text: str
-    """In words, for journal and event."""
-    until: float | None
-    """From when on it may be asked again; None: the answer stays the same while the policy does."""
-    scope: Literal["customer", "trunk", "all"] = "customer"
-    """Whom else it concerns at the moment: nobody, everybody by this trunk, or everybody."""
 
 
 class RateWindow:

@@ -11,8 +11,9 @@ from routing.callbacks.changes import Changes
 from routing.callbacks.dial_guard import HOUR, DialGuard, Dialled, GuardFacts, RateWindow
 from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.facts import LiveState
+from routing.callbacks.refusal import Refusal
 from routing.callbacks.schedule import within
-from routing.callbacks.task import No, Task
+from routing.callbacks.task import Task
 from routing.callbacks.tasks import Tasks
 from routing.rows import PastAttempt
 
@@ -38,7 +39,7 @@ class Eligibility:
         """When tasks were made, whoever asked for them."""
         self.barred: set[str] = set()
         """The do-not-call list."""
-        self._halt: No | None = None
+        self._halt: Refusal | None = None
         """Why nobody at all is dialled for now."""
 
     def set_policy(self, policy: Policy) -> None:
@@ -51,10 +52,9 @@ class Eligibility:
         halt = self._halt
         return halt.reason if halt is not None and halt.until is not None and halt.until > now else None
 
-    def never(self, customer: str, campaign: str | None, number: str | None) -> No | None:
+    def never(self, customer: str, campaign: str | None, number: str | None) -> Refusal | None:
         """Return why a number is not called at all."""
-        found = self._guard.check_number(customer, self.barred, campaign, number)
-        return None if found is None else No(*found)
+        return self._guard.check_number(customer, self.barred, campaign, number)
 
     def restore(self, past: Iterable[PastAttempt], made: Iterable[float], now: float) -> None:
         """Begin with what the database remembers: whom attempts dialled, and when tasks were made."""
@@ -73,30 +73,30 @@ class Eligibility:
         self.dialled.tidy(now)
         self._made.tidy(now)
 
-    def admit(self, now: float) -> No | None:
+    def admit(self, now: float) -> Refusal | None:
         """Return why nobody else is promised a callback; None: one is, and counted."""
         found = self._guard.admit(len(self._tasks.index.tasks), self._made, now)
         if found is not None:
-            return No(*found)
+            return Refusal(*found)
         self._made.add(now)
         return None
 
-    def refusal(self, task: Task, settings: EffectiveSettings, now: float) -> No | None:
+    def refusal(self, task: Task, settings: EffectiveSettings, now: float) -> Refusal | None:
         """Return why a task may not be tried now; None: it may."""
         row = task.row
         if not task.open:
-            return No("not_open", f"the callback is {row.state}", now)
+            return Refusal("not_open", f"the callback is {row.state}", now)
         if now >= row.expires_at:
-            return No("window", "its window is over", now)
+            return Refusal("window", "its window is over", now)
         if not settings.runs(now):
-            return No("campaign", "its campaign does not run now", now + OUTSIDE_PAUSE)
+            return Refusal("campaign", "its campaign does not run now", now + OUTSIDE_PAUSE)
         if not task.forced and not settings.open_time.is_open(now):
-            return No("closed", "it is closed now", settings.open_time.next_open(now))
+            return Refusal("closed", "it is closed now", settings.open_time.next_open(now))
         if self._live.engaged(row.customer):
-            return No("engaged", "the customer is in a call with us", now + ENGAGED_PAUSE)
+            return Refusal("engaged", "the customer is in a call with us", now + ENGAGED_PAUSE)
         return self._guarded(task, settings, now)
 
-    def _guarded(self, task: Task, settings: EffectiveSettings, now: float) -> No | None:
+    def _guarded(self, task: Task, settings: EffectiveSettings, now: float) -> Refusal | None:
         row, index = task.row, self._tasks.index
         mine = 1 if task.attempt is not None else 0
         coming = sum(1 for attempt in index.attempts.values()
@@ -106,10 +106,9 @@ class Eligibility:
             on_trunk=self._live.on_trunk(row.trunk) + coming - mine,
             own_on_trunk=index.on_trunk(row.trunk) - mine, number=row.number or settings.number, campaign=row.campaign,
         )
-        found = self._guard.check(row.customer, now, facts)
-        return None if found is None else No(*found)
+        return self._guard.check(row.customer, now, facts)
 
-    def refused(self, task: Task, settings: EffectiveSettings, refusal: No, changes: Changes,
+    def refused(self, task: Task, settings: EffectiveSettings, refusal: Refusal, changes: Changes,
                 told: bool = False) -> None:
         """Put a task that was refused where it belongs: to its end, to another time, or to rest."""
         row, now = task.row, changes.now
@@ -133,7 +132,7 @@ class Eligibility:
             self._tasks.end(task, "failed" if refusal.until is None else "expired", refusal.reason, changes, "guard",
                             text=refusal.text)
 
-    def tell(self, task: Task, refusal: No, changes: Changes, attempt: str | None = None) -> None:
+    def tell(self, task: Task, refusal: Refusal, changes: Changes, attempt: str | None = None) -> None:
         """Write a refusal into the task's journal."""
         changes.note(task.row.id, "refused", None, attempt=attempt, reason=refusal.reason, text=refusal.text,
                      until=refusal.until)

@@ -8,8 +8,9 @@ from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Missed, Waiter, Waits
 from routing.callbacks.plan import times
+from routing.callbacks.refusal import Refusal
 from routing.callbacks.responsible import Responsible, responsible
-from routing.callbacks.task import No, task_data
+from routing.callbacks.task import task_data
 from routing.callbacks.tasks import Tasks
 from routing.ids import Names
 from routing.rows import Origin, TaskRow
@@ -44,7 +45,7 @@ class Intake:
 
     def __init__(self, tasks: Tasks, eligibility: Eligibility, store: Store, names: Names) -> None:
         self._tasks, self._eligibility, self._store, self._names = tasks, eligibility, store, names
-        self.flood: No | None = None
+        self.flood: Refusal | None = None
         """Why missed callers are promised nothing at the moment."""
 
     def missed(self, fact: Missed, changes: Changes) -> bool:

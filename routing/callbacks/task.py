@@ -1,29 +1,14 @@
 """A task and an attempt while they live: their row, and what is not worth remembering across a restart."""
 
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final
 
 from routing.callbacks.facts import Order, Outcome
+from routing.callbacks.refusal import Refusal
 from routing.events import rfc3339
 from routing.rows import AttemptRow, Step, TaskRow
 
 FURTHEST: Final = 32_503_680_000.0
 """The year 3000, seconds since the epoch: a calendar reckons that far from any moment before it."""
-
-
-class No(NamedTuple):
-    """Why a task is not tried now."""
-
-    reason: str
-    """The guard's word, or `not_open`, `window`, `campaign`, `closed`, `engaged`."""
-    text: str
-    until: float | None
-    """From when on it may be asked again; None: never."""
-    scope: Literal["customer", "trunk", "all"] = "customer"
-    """Whom else it concerns."""
-
-    def data(self) -> dict[str, Any]:
-        """Return what an event says of it."""
-        return {"refused": self.reason, "text": self.text, "until": _when(self.until)}
 
 
 STEPS: Final[dict[Step, int]] = {
@@ -52,7 +37,7 @@ class Attempt:
         """Why it is to end before the customer answers; empty: it goes on."""
         self.stopped_at: float | None = None
         """When the runner was told so."""
-        self.why_not: No | None = None
+        self.why_not: Refusal | None = None
         """Why the customer could not be dialled when it came to that: reason, text, and when it may be asked again."""
 
     @property
