@@ -7,7 +7,7 @@ from routing.callbacks.changes import Changes
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import LiveState, Outcome
 from routing.callbacks.plan import later
-from routing.callbacks.retry import Again, Never
+from routing.callbacks.retry import NoRetry, RetryAt
 from routing.callbacks.schedule import within
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.tasks import Tasks
@@ -113,10 +113,10 @@ class AttemptOutcomes:
         if at is not None:
             tasks.schedule(task, at, changes)
 
-    def follow(self, task: Task, verdict: Again | Never, changes: Changes, agent: str | None,
+    def follow(self, task: Task, verdict: RetryAt | NoRetry, changes: Changes, agent: str | None,
                cause: int | None) -> float | None:
         """Return when a task is tried again by a verdict; None: never, and the task is at its end."""
-        if isinstance(verdict, Again):
+        if isinstance(verdict, RetryAt):
             return verdict.at
         if verdict.reason == "window":
             self._tasks.end(task, "expired", "window", changes, "expired", agent, cause=cause)

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.facts import Outcome
-from routing.callbacks.retry import Again, Never, Plan, after
+from routing.callbacks.retry import NoRetry, Plan, RetryAt, after
 from routing.callbacks.schedule import slots, window_end, within
 from routing.rows import TaskRow
 
 
-class Times(NamedTuple):
+class TaskTimes(NamedTuple):
     """When a callback is tried."""
 
     attempts: int
@@ -19,13 +19,13 @@ class Times(NamedTuple):
     """When first; None: closed all through its window."""
 
 
-def times(settings: EffectiveSettings, begin: float, options: Mapping[str, Any]) -> Times:
+def times(settings: EffectiveSettings, begin: float, options: Mapping[str, Any]) -> TaskTimes:
     """Return when a callback is tried that is promised from `begin` on; `options`: what this one has of its own."""
     attempts = int(options.get("attempts", settings.missed.attempts))
     expires_at = window_end(begin, options.get("window", settings.missed.window_s), settings.open_time)
     if settings.callback.remove_after > 0:
         expires_at = min(expires_at, begin + settings.callback.remove_after)
-    return Times(attempts, expires_at, first(begin, expires_at, attempts, settings))
+    return TaskTimes(attempts, expires_at, first(begin, expires_at, attempts, settings))
 
 
 def first(missed_at: float, expires_at: float, attempts: int, settings: EffectiveSettings) -> float | None:
@@ -36,7 +36,7 @@ def first(missed_at: float, expires_at: float, attempts: int, settings: Effectiv
     return planned[0] if planned else None
 
 
-def later(task: TaskRow, settings: EffectiveSettings, outcome: Outcome, now: float) -> Again | Never:
+def later(task: TaskRow, settings: EffectiveSettings, outcome: Outcome, now: float) -> RetryAt | NoRetry:
     """Say whether and when a task is tried again after an attempt that dialled its customer and counted."""
     left = task.attempts_max - task.attempts
     retry_after = None if settings.campaign is None else settings.campaign.retry_after

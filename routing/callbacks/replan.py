@@ -11,7 +11,7 @@ from routing.callbacks.attempt_outcomes import AttemptOutcomes
 from routing.callbacks.changes import Changes
 from routing.callbacks.effective_settings import EffectiveSettings, SettingsBook
 from routing.callbacks.facts import Outcome
-from routing.callbacks.plan import Times, later, times
+from routing.callbacks.plan import TaskTimes, later, times
 from routing.callbacks.schedule import within
 from routing.callbacks.task import Task
 from routing.callbacks.tasks import Tasks
@@ -63,7 +63,7 @@ class Replanner:
             changes.note(row.id, "replanned", None, due_at=after.due_at, expires_at=after.expires_at,
                          attempts_max=after.attempts_max)
 
-    def _due(self, task: Task, settings: EffectiveSettings, plan: Times, changes: Changes) -> None:
+    def _due(self, task: Task, settings: EffectiveSettings, plan: TaskTimes, changes: Changes) -> None:
         """Say when a task that is in no attempt is tried next."""
         row, now, last = task.row, changes.now, self._last(task)
         if task.ready:

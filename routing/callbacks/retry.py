@@ -56,30 +56,30 @@ class Plan(NamedTuple):
     """A campaign's seconds between tries; None: the planned moments."""
 
 
-class Again(NamedTuple):
+class RetryAt(NamedTuple):
     """It is tried again."""
 
     at: float
 
 
-class Never(NamedTuple):
+class NoRetry(NamedTuple):
     """It is not tried again."""
 
     reason: Literal["attempts", "number", "window"]
     """`attempts` are used up; the `number` cannot be reached; the `window` is over."""
 
 
-def after(outcome: Outcome, now: float, plan: Plan) -> Again | Never:
+def after(outcome: Outcome, now: float, plan: Plan) -> RetryAt | NoRetry:
     """Say whether and when the customer is called again, `now` being the end of an attempt that did not reach them."""
     rule: Rule = "soon" if outcome.result == "customer_busy" else "later"
     if outcome.result in BY_CAUSE:
         rule = CAUSES.get(outcome.cause or 0, "later")
     if rule == "never":
-        return Never("number")
+        return NoRetry("number")
     if plan.left <= 0:
-        return Never("attempts")
+        return NoRetry("attempts")
     at = _next(rule, outcome, now, plan)
-    return Never("window") if at is None else Again(at)
+    return NoRetry("window") if at is None else RetryAt(at)
 
 
 def _next(rule: Rule, outcome: Outcome, now: float, plan: Plan) -> float | None:
