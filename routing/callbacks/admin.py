@@ -9,7 +9,7 @@ from config.fields import parse_window
 from config.limits import MOST_ATTEMPTS, Language
 from routing.callbacks.changes import ChangeSets
 from routing.callbacks.eligibility import Eligibility
-from routing.callbacks.intake import Intake, Wish
+from routing.callbacks.intake import Intake, TaskRequest
 from routing.callbacks.responsible import Responsible
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.tasks import Tasks
@@ -150,8 +150,8 @@ class Admin:
         if refusal is not None:
             raise DeskError(refusal.text)
         pbx, trunk = self._peers(number)
-        row = self._intake.promise(Wish(customer, group, "manual", campaign, number, pbx, trunk, who,
-                                        None if at is None else max(at, now), options), changes)
+        row = self._intake.promise(TaskRequest(customer, group, "manual", campaign, number, pbx, trunk, who,
+                                               None if at is None else max(at, now), options), changes)
         changes.note(row.id, "asked", responsible, by=by or None, note=note or None)
         self._store.put(changes.unit(durable=True))
         return row

@@ -21,7 +21,7 @@ LOST_ROW: Final = TaskRow("", "", "", None, "missed", None, "", "", "failed", ""
 """What the event of a call says that is promised nothing."""
 
 
-class Wish(NamedTuple):
+class TaskRequest(NamedTuple):
     """A callback to be promised."""
 
     customer: str
@@ -65,15 +65,15 @@ class Intake:
                 return False
             instead = True
         self.flood = self._eligibility.admit(changes.now)
-        wish = Wish(fact.customer, fact.group, "missed" if campaign is None else "campaign", campaign, fact.number,
-                    fact.pbx, fact.trunk, at=fact.ended_at, instead=instead)
+        request = TaskRequest(fact.customer, fact.group, "missed" if campaign is None else "campaign", campaign, fact.number,
+                              fact.pbx, fact.trunk, at=fact.ended_at, instead=instead)
         if self.flood is not None:
             text = self.flood.text
             row = LOST_ROW._replace(customer=fact.customer, group=fact.group, campaign=campaign, number=fact.number,
                                     reason=self.flood.reason, expires_at=changes.now)
             changes.say("callback.failed", lambda: {**task_data(row), "task": None, "text": text})
             return False
-        return self.promise(wish, changes, fact).state in ("open", "done")
+        return self.promise(request, changes, fact).state in ("open", "done")
 
     def waits(self, waiter: Waiter, now: float) -> Waits | None:
         """Return what a customer who waits may press; None: nothing that would be kept."""
@@ -94,23 +94,23 @@ class Intake:
         return Waits("".join(confirmed), prompt, language,
                      tuple((key, name) for key, name in confirmed.items() if name is not None))
 
-    def promise(self, wish: Wish, changes: Changes, fact: Missed | None = None) -> TaskRow:
+    def promise(self, request: TaskRequest, changes: Changes, fact: Missed | None = None) -> TaskRow:
         """Make a task, which may be at its end already: refused, closed all through its window, or a ticket."""
-        tasks, settings = self._tasks, self._tasks.book.of(wish.group, wish.campaign)
-        row = self._row(wish, settings, changes.now)
+        tasks, settings = self._tasks, self._tasks.book.of(request.group, request.campaign)
+        row = self._row(request, settings, changes.now)
         task = tasks.begin(row, changes)
         if fact is not None:
             self._note(row.id, fact, changes)
         changes.note(row.id, "queued", row.responsible, origin=row.origin, expires_at=row.expires_at, due_at=row.due_at)
         changes.tell("callback.queued", row)
-        refusal = self._eligibility.never(wish.customer, wish.campaign, wish.number or settings.number)
+        refusal = self._eligibility.never(request.customer, request.campaign, request.number or settings.number)
         if refusal is not None:
             self._eligibility.tell(task, refusal, changes)
             tasks.end(task, "failed", refusal.reason, changes, "guard", text=refusal.text)
         elif settings.campaign is not None and settings.campaign.as_ticket:
             tasks.end(task, "done", "ticket", changes)
             tasks.instead(task, "campaign", settings.campaign.ticket_subject, changes)
-        elif wish.instead:
+        elif request.instead:
             tasks.end(task, "done", "ticket", changes)
             tasks.instead(task, "missed", settings.tickets.subject, changes)
         elif row.due_at is None:
@@ -118,15 +118,15 @@ class Intake:
             tasks.end(task, "expired", "closed", changes, "closed")
         return task.row
 
-    def _row(self, wish: Wish, settings: EffectiveSettings, now: float) -> TaskRow:
-        begin = now if wish.at is None else wish.at
-        attempts, expires_at, due_at = times(settings, begin, wish.options or {})
-        who = wish.responsible or responsible(
-            settings.missed, lambda: self._last_talk(wish.customer, settings.callback.min_talk))
+    def _row(self, request: TaskRequest, settings: EffectiveSettings, now: float) -> TaskRow:
+        begin = now if request.at is None else request.at
+        attempts, expires_at, due_at = times(settings, begin, request.options or {})
+        who = request.responsible or responsible(
+            settings.missed, lambda: self._last_talk(request.customer, settings.callback.min_talk))
         return TaskRow(
-            self._names.new(now), wish.customer, wish.group, wish.campaign, wish.origin, wish.number, wish.pbx,
-            wish.trunk, "open", "", now, begin, 1 if wish.origin in ("missed", "campaign") else 0, expires_at, due_at,
-            0, attempts, who.kind, who.name, None, None, (), wish.options or {}, None,
+            self._names.new(now), request.customer, request.group, request.campaign, request.origin, request.number,
+            request.pbx, request.trunk, "open", "", now, begin, 1 if request.origin in ("missed", "campaign") else 0,
+            expires_at, due_at, 0, attempts, who.kind, who.name, None, None, (), request.options or {}, None,
         )
 
     def _campaign(self, fact: Missed, now: float) -> str | None:

@@ -23,7 +23,7 @@ from routing.store.queries import NodeQuery, Parameters, Query
 from routing.store.reads import CallbackReads, CallReads, TicketReads
 from routing.store.salvage import is_broken
 from routing.store.sqlite_queries import ask
-from routing.store.writer import Hooks, Queued, Wish, Writer
+from routing.store.writer import ForgetRequest, Hooks, Queued, Writer
 from routing.writes import EMPTY_UNIT, ForgetEvents, RemoveRecord, SavePolicy, Unit
 
 READ_BUSY: Final = 0.005
@@ -225,7 +225,7 @@ class SqliteStore:
         self._released = self._serial
 
     def forget(self, before: float, rows: int, told: Callable[[Forgotten], None]) -> None:
-        self._writer.forget(Wish(before, rows, lambda gone: self._tell(partial(told, gone))))
+        self._writer.forget(ForgetRequest(before, rows, lambda gone: self._tell(partial(told, gone))))
 
     def delete_events_upto(self, seq: int) -> None:
         self.put(Unit((ForgetEvents(seq),)))

@@ -113,7 +113,7 @@ class Hooks(NamedTuple):
     outbox_drained: Callable[[], None]
 
 
-class Wish(NamedTuple):
+class ForgetRequest(NamedTuple):
     """A slice of history to remove."""
 
     before: float
@@ -140,7 +140,7 @@ class Writer:
         self._stop = threading.Event()
         self._hurry = self._resting = False
         self._suspect: tuple[Exception, int] | None = None
-        self._wish: Wish | None = None
+        self._request: ForgetRequest | None = None
         self._retention = Retention()
         self._anew = 0
         self._others: tuple[int, int] | None = None
@@ -191,10 +191,10 @@ class Writer:
             self._suspect = error, opened
             self._wake.notify()
 
-    def forget(self, wish: Wish) -> None:
+    def forget(self, request: ForgetRequest) -> None:
         """Remove a slice of history after what is being written; in place of one that waits."""
         with self._wake:
-            self._wish = wish
+            self._request = request
             self._wake.notify()
 
     def close(self) -> None:
@@ -228,9 +228,9 @@ class Writer:
                 self._write(batch)
             elif self._stop.is_set():
                 return
-            wish, self._wish = self._wish, None
-            if wish is not None and not self.failing:
-                self._forget(wish)
+            request, self._request = self._request, None
+            if request is not None and not self.failing:
+                self._forget(request)
             self._look_at_log()
             if self._database.shared and not self.failing:
                 self._look_at_others()
@@ -252,7 +252,7 @@ class Writer:
         with self._wake:
             self._rest()
             if not self._queue:
-                self._wake.wait_for(lambda: self._queue or self._suspect or self._wish or self._stop.is_set(),
+                self._wake.wait_for(lambda: self._queue or self._suspect or self._request or self._stop.is_set(),
                                     SHARED_LOOK if self._database.shared else None)
                 self._wake.wait_for(lambda: self._hurry or self._full(), LINGER)
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
@@ -270,11 +270,11 @@ class Writer:
     def _full(self) -> bool:
         return self._stop.is_set() or len(self._queue) >= BATCH_MAX
 
-    def _forget(self, wish: Wish) -> None:
+    def _forget(self, request: ForgetRequest) -> None:
         """Remove a slice, as a transaction of its own. It can wait: what is wrong with the database is told by what
         cannot, but for a file that is broken."""
         try:
-            gone = self._retention.slice(self._database.ready(), wish.before, wish.rows)
+            gone = self._retention.slice(self._database.ready(), request.before, request.rows)
         except _BAD_DATABASE as error:
             if is_broken(error) or is_odd(error):
                 self._say(error)
@@ -282,7 +282,7 @@ class Writer:
             else:
                 self._database.failed(error)
         else:
-            wish.told(gone)
+            request.told(gone)
 
     def _write(self, batch: list[Queued]) -> None:
         """Commit a batch (an empty one: heal the database), trying again until it lets us or we are to stop."""
