@@ -37,7 +37,7 @@ from proxy.ua.leg_events import (
     LegPressed,
     LegSilent,
 )
-from routing.callbacks.facts import Order
+from routing.callbacks.facts import AttemptOrder
 from routing.rows import Result, Step
 
 CONNECTING: Final = 1
@@ -49,7 +49,7 @@ PROMPT: Final = 4
 class AttemptRun:
     """`own_leg.OwnLegOwner`: what happens in an attempt, and what comes next. All moments are monotonic seconds."""
 
-    def __init__(self, order: Order, tools: Tools, over: Callable[[str], None]) -> None:
+    def __init__(self, order: AttemptOrder, tools: Tools, over: Callable[[str], None]) -> None:
         """`over`: told with its name when nothing of it is left."""
         self.order = order
         self._tools = tools

@@ -16,7 +16,7 @@ from proxy.callbacks.own_leg import OwnLeg, Tools
 from proxy.callbacks.sides import Sides
 from proxy.media.contract import Clip
 from proxy.ua.leg_events import LegEnd
-from routing.callbacks.facts import Order, Outcome
+from routing.callbacks.facts import AttemptOrder, Outcome
 from routing.rows import Result
 
 FAREWELL: Final = 12.0
@@ -40,7 +40,7 @@ class DeskKnows(Enum):
 class AttemptEnd:
     """The end of one attempt. All moments are monotonic seconds."""
 
-    def __init__(self, order: Order, tools: Tools, sides: Sides, steps: AttemptSteps, timers: NamedTimers,
+    def __init__(self, order: AttemptOrder, tools: Tools, sides: Sides, steps: AttemptSteps, timers: NamedTimers,
                  over: Callable[[str], None]) -> None:
         """`over`: told with its name when nothing of it is left."""
         self.outcome: Outcome | None = None

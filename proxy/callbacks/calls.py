@@ -4,7 +4,7 @@ Both are held: what ends them after a crash is written down before the step that
 """
 
 from proxy.ua.contract import LegOrder
-from routing.callbacks.facts import Order, OwnCall
+from routing.callbacks.facts import AttemptOrder, OwnCall
 
 HEADER = "X-Boomerang"
 """Tells the PBX why a call comes to an extension."""
@@ -12,7 +12,7 @@ NOBODY = "anonymous"
 """Shown where neither number nor account says who we are."""
 
 
-def to_agent(order: Order, call: str) -> LegOrder:
+def to_agent(order: AttemptOrder, call: str) -> LegOrder:
     """Return the agent's call: their phone shows the customer."""
     why = f"callback; task={order.task}; attempt={order.attempt}"
     if order.number is not None:
@@ -21,13 +21,13 @@ def to_agent(order: Order, call: str) -> LegOrder:
                     headers=((HEADER, why),), ring_for=order.agent_ring_for, held=True)
 
 
-def to_customer(order: Order, call: str, account: str | None) -> LegOrder:
+def to_customer(order: AttemptOrder, call: str, account: str | None) -> LegOrder:
     """Return the customer's call: they see the number they dialled, else what the trunk knows us as (`account`)."""
     return LegOrder(call, "trunk", order.trunk, order.customer, order.number or account or NOBODY,
                     asserted=order.number, ring_for=order.customer_ring_for, held=True)
 
 
-def entry_of(order: Order, call: str, *, to_pbx: bool, agent: str | None) -> OwnCall:
+def entry_of(order: AttemptOrder, call: str, *, to_pbx: bool, agent: str | None) -> OwnCall:
     """Return the ledger's entry of one of them."""
     return OwnCall(call, "inbound" if to_pbx else "outbound", order.trunk, order.pbx, order.customer, order.number,
                    agent, order.group, order.attempt)

@@ -1,41 +1,41 @@
 """What an attempt says to whom: prompts by name, in the language of the order."""
 
 from proxy.media.contract import Clip
-from routing.callbacks.facts import Order
+from routing.callbacks.facts import AttemptOrder
 from routing.rows import Result
 
 ACCEPT = "1"
 DECLINE = "2"
 
 
-def ask(order: Order) -> tuple[Clip, ...]:
+def ask(order: AttemptOrder) -> tuple[Clip, ...]:
     """To the agent: who it is about, and what to press. Played again and again until they press."""
     return (Clip("callback_for", order.language), Clip("digits", order.language, order.customer),
             Clip("press_1_or_2", order.language))
 
 
-def ask_again(order: Order) -> tuple[Clip, ...]:
+def ask_again(order: AttemptOrder) -> tuple[Clip, ...]:
     """To the agent who pressed something else."""
     return (Clip("not_understood", order.language), Clip("press_1_or_2", order.language))
 
 
-def connecting(order: Order) -> tuple[Clip, ...]:
+def connecting(order: AttemptOrder) -> tuple[Clip, ...]:
     """To the agent who accepted; ringback follows."""
     return (Clip("connecting", order.language),)
 
 
-def wait(order: Order) -> tuple[Clip, ...]:
+def wait(order: AttemptOrder) -> tuple[Clip, ...]:
     """To the customer who answered before an agent did; ringback follows."""
     return (Clip("please_wait", order.language),)
 
 
-def press_key(order: Order) -> tuple[Clip, ...]:
+def press_key(order: AttemptOrder) -> tuple[Clip, ...]:
     """To whoever answered at the customer's number: why it rang, and the key that proves a person."""
     return (Clip("this_is_callback", order.language), Clip("press_key_to_talk", order.language),
             Clip("digits", order.language, order.confirm_key))
 
 
-def farewell(order: Order, result: Result) -> tuple[Clip, ...]:
+def farewell(order: AttemptOrder, result: Result) -> tuple[Clip, ...]:
     """To the agent, as the last thing they hear; empty where nothing is left to say."""
     if result == "declined":
         return (Clip("declined", order.language), Clip("goodbye", order.language))
@@ -46,7 +46,7 @@ def farewell(order: Order, result: Result) -> tuple[Clip, ...]:
     return ()
 
 
-def apology(order: Order) -> tuple[Clip, ...]:
+def apology(order: AttemptOrder) -> tuple[Clip, ...]:
     """To the customer who waited for an agent that never came."""
     return (Clip("goodbye", order.language),)
 

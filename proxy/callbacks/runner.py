@@ -12,7 +12,7 @@ from proxy.callbacks.own_leg import LegBook, Tools
 from proxy.callbacks.sides import Phase
 from proxy.media.contract import Media
 from proxy.ua.contract import Incoming, LegMaker, Stack
-from routing.callbacks.facts import DeskFacts, LegRecords, Order, Outcome
+from routing.callbacks.facts import AttemptOrder, DeskFacts, LegRecords, Outcome
 from routing.facts import Ending
 from routing.rows import LegRow
 
@@ -43,7 +43,7 @@ class Runner:
 
     # Orders
 
-    def begin(self, order: Order, now: float) -> None:
+    def begin(self, order: AttemptOrder, now: float) -> None:
         """See Orders. While draining it is told as `stopped` at once; the one that runs already goes on."""
         clock = self.tools.stack.clock()
         if order.attempt in self._attempts:

@@ -7,7 +7,7 @@ from typing import Literal
 from proxy.callbacks.next_move import AgentSide, CustomerSide
 from proxy.callbacks.own_leg import OwnLeg, OwnLegOwner, Role, Tools
 from proxy.callbacks.talk import Talk
-from routing.callbacks.facts import Order
+from routing.callbacks.facts import AttemptOrder
 
 Phase = Literal["preview", "agent_rings", "agent_asked", "customer_rings", "customer_asked", "customer_rings_in",
                 "talking", "ending"]
@@ -16,7 +16,7 @@ Phase = Literal["preview", "agent_rings", "agent_asked", "customer_rings", "cust
 class Sides:
     """Agent and customer of one attempt."""
 
-    def __init__(self, order: Order, tools: Tools) -> None:
+    def __init__(self, order: AttemptOrder, tools: Tools) -> None:
         self.legs: list[OwnLeg] = []
         """All that are not over, those that were given up too."""
         self.agent: OwnLeg | None = None

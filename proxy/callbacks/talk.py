@@ -10,7 +10,7 @@ from typing import Final
 
 from proxy.callbacks.own_leg import OwnLeg, Tools
 from proxy.ua.leg_events import LegPressed
-from routing.callbacks.facts import Order
+from routing.callbacks.facts import AttemptOrder
 
 SILENCE_STEP: Final = 20.0
 """Seconds of silence after which a joined leg tells, again and again."""
@@ -23,7 +23,7 @@ class Talk:
 
     __slots__ = ("_agent", "_customer", "_silent", "_timer", "_tools", "began_at", "glare", "lasted", "recording")
 
-    def __init__(self, order: Order, tools: Tools, agent: OwnLeg, customer: OwnLeg, now: float,
+    def __init__(self, order: AttemptOrder, tools: Tools, agent: OwnLeg, customer: OwnLeg, now: float,
                  became: Callable[[], None]) -> None:
         """Join them. `became`: told once, when it has lasted for `min_talk`."""
         self._tools, self._agent, self._customer = tools, agent, customer

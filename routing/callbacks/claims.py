@@ -8,7 +8,7 @@ from routing.callbacks.attempt_outcomes import REFUSED_REST
 from routing.callbacks.changes import ChangeSets
 from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.eligibility import Eligibility
-from routing.callbacks.facts import Order, Orders, Outcome
+from routing.callbacks.facts import AttemptOrder, Orders, Outcome
 from routing.callbacks.other_nodes import take_row
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.tasks import Tasks
@@ -65,9 +65,9 @@ class Claims:
             other.engages == claimed.engages and other.id != claimed.id
             for other in self._store.callbacks.open_attempts())
 
-    def _order(self, task: Task, row: AttemptRow, settings: EffectiveSettings) -> Order:
+    def _order(self, task: Task, row: AttemptRow, settings: EffectiveSettings) -> AttemptOrder:
         own, callback = task.row.options, settings.callback
-        return Order(
+        return AttemptOrder(
             row.id, row.task, row.serial, row.customer, task.row.number or settings.number, task.row.group,
             task.row.campaign, task.row.pbx, task.row.trunk, row.agent, row.agent or settings.target or "",
             float(own.get("preview", callback.preview)), callback.agent_ring_for, callback.accept_within,

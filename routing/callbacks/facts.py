@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 from routing.rows import LegRow, Result, Step
 
 
-class Order(NamedTuple):
+class AttemptOrder(NamedTuple):
     """What the runner is told to do: one attempt, committed already (step `claimed`)."""
 
     attempt: str
@@ -64,7 +64,7 @@ class Outcome(NamedTuple):
 class Orders(Protocol):
     """The runner of attempts, as the desk sees it. All in the proxy's thread; nothing calls back before it returns."""
 
-    def begin(self, order: Order, now: float) -> None:
+    def begin(self, order: AttemptOrder, now: float) -> None:
         """Run an attempt."""
 
     def stop(self, attempt: str, reason: str, now: float) -> None:

@@ -65,8 +65,8 @@ class Intake:
                 return False
             instead = True
         self.flood = self._eligibility.admit(changes.now)
-        request = TaskRequest(fact.customer, fact.group, "missed" if campaign is None else "campaign", campaign, fact.number,
-                              fact.pbx, fact.trunk, at=fact.ended_at, instead=instead)
+        request = TaskRequest(fact.customer, fact.group, "missed" if campaign is None else "campaign", campaign,
+                              fact.number, fact.pbx, fact.trunk, at=fact.ended_at, instead=instead)
         if self.flood is not None:
             text = self.flood.text
             row = LOST_ROW._replace(customer=fact.customer, group=fact.group, campaign=campaign, number=fact.number,

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from routing.callbacks.facts import Order, Outcome
+from routing.callbacks.facts import AttemptOrder, Outcome
 from routing.callbacks.refusal import Refusal
 from routing.events import rfc3339
 from routing.rows import AttemptRow, Step, TaskRow
@@ -23,7 +23,7 @@ class Attempt:
     __slots__ = ("begun", "connected", "dialling", "let_go", "order", "row", "stopped_at", "stopping", "task",
                  "why_not")
 
-    def __init__(self, row: AttemptRow, order: Order, task: "Task") -> None:
+    def __init__(self, row: AttemptRow, order: AttemptOrder, task: "Task") -> None:
         self.row, self.order, self.task = row, order, task
         self.begun = False
         """Whether its claim is committed and the runner has it."""

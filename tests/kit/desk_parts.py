@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from config.policy import Policy
 from routing.callbacks.desk import Desk
-from routing.callbacks.facts import LiveState, Order, Orders
+from routing.callbacks.facts import AttemptOrder, LiveState, Orders
 from routing.callbacks.rooms import DeskRooms
 from routing.callbacks.tickets import Channel
 from routing.ids import RandomBytes
@@ -16,7 +16,7 @@ from routing.teller import Teller
 class Nobody:
     """`Orders` of a desk whose attempts nobody runs."""
 
-    def begin(self, order: Order, now: float) -> None:
+    def begin(self, order: AttemptOrder, now: float) -> None:
         """Nobody does it."""
 
     def stop(self, attempt: str, reason: str, now: float) -> None:

@@ -29,7 +29,7 @@ from proxy.ua.leg_events import (
     LegSent,
     LegSilent,
 )
-from routing.callbacks.facts import Order, Outcome, OwnCall
+from routing.callbacks.facts import AttemptOrder, Outcome, OwnCall
 from routing.facts import Ending, Identity
 from routing.rows import LegRow, Step
 from tests.kit.fake_media import FakeMedia, FakeSession
@@ -39,7 +39,7 @@ EPOCH = 1_700_000_000.0
 CUSTOMER = "+36201234567"
 NUMBER = "+3614445555"
 
-ORDER = Order(
+ORDER = AttemptOrder(
     attempt="attempt-1", task="task-1", serial=1, customer=CUSTOMER, number=NUMBER, group="sales", campaign=None,
     pbx="office", trunk="main", agent="201", target="201", preview=0.0, agent_ring_for=20.0, accept_within=20.0,
     customer_ring_for=45.0, min_talk=5.0, confirm_key="", customer_first=False, language="en", record=False,
@@ -372,7 +372,7 @@ class Stage:
         self.serial += 1
         return f"leg-{self.serial}"
 
-    def begin(self, **changes: Any) -> Order:
+    def begin(self, **changes: Any) -> AttemptOrder:
         """Order an attempt, and let time pass up to the commits that follow at once."""
         order = ORDER._replace(**changes)
         self.runner.begin(order, self.stack.wall())

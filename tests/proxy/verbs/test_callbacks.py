@@ -19,7 +19,7 @@ from proxy.verbs.handlers.tickets import TicketAnswers
 from proxy.verbs.shapes.policy import SET
 from proxy.verbs.shapes.queues import AGENTS
 from proxy.verbs.shapes.verb import Bound
-from routing.callbacks.facts import Order
+from routing.callbacks.facts import AttemptOrder
 from routing.rows import Barred, LegRow, TaskRow
 from routing.store.reader import Reader
 from routing.writes import Unit
@@ -55,7 +55,7 @@ class Node(OnDisk):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, POLICY)
-        self.orders: list[Order] = []
+        self.orders: list[AttemptOrder] = []
         self.desk = new_desk(self.store, self.ledger.policy, self.ledger.attendance, os.urandom, self,
                              teller=self.parts.teller, channels=("webhook",), peers=lambda number: ("office", "main"))
         assert self.desk.restore(NOW)
@@ -86,7 +86,7 @@ class Node(OnDisk):
 
     # The runner: takes orders down.
 
-    def begin(self, order: Order, now: float) -> None:
+    def begin(self, order: AttemptOrder, now: float) -> None:
         self.orders.append(order)
 
     def stop(self, attempt: str, reason: str, now: float) -> None:

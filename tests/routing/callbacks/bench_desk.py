@@ -17,7 +17,7 @@ from pathlib import Path
 
 from config.policy import Policy, parse_policy
 from proxy.app import GC_THRESHOLD
-from routing.callbacks.facts import Missed, Order, Outcome
+from routing.callbacks.facts import AttemptOrder, Missed, Outcome
 from routing.rows import LegRow
 from routing.store.sqlite import SqliteStore
 from routing.writes import Unit
@@ -53,9 +53,9 @@ class LiveState:
 
 class Runner:
     def __init__(self) -> None:
-        self.orders: list[Order] = []
+        self.orders: list[AttemptOrder] = []
 
-    def begin(self, order: Order, now: float) -> None:
+    def begin(self, order: AttemptOrder, now: float) -> None:
         self.orders.append(order)
 
     def stop(self, attempt: str, reason: str, now: float) -> None:

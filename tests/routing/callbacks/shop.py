@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from config.policy import parse_policy
-from routing.callbacks.facts import Missed, Order, Outcome, PastTalk
+from routing.callbacks.facts import AttemptOrder, Missed, Outcome, PastTalk
 from routing.callbacks.happenings import Happenings
 from routing.rows import JournalRow, LegRow, Result, Step, TaskRow
 from routing.storage import Store
@@ -100,13 +100,13 @@ class Runner:
 
     def __init__(self, shop: "Shop") -> None:
         self.shop = shop
-        self.orders: list[Order] = []
+        self.orders: list[AttemptOrder] = []
         """Every order so far."""
-        self.running: dict[str, Order] = {}
+        self.running: dict[str, AttemptOrder] = {}
         self.stopped: list[tuple[str, str]] = []
         self.recovered: tuple[LegRow, ...] = ()
 
-    def begin(self, order: Order, now: float) -> None:
+    def begin(self, order: AttemptOrder, now: float) -> None:
         self.orders.append(order)
         self.running[order.attempt] = order
 
@@ -176,24 +176,24 @@ class Shop:
         fact = PastTalk(f"call {self.calls}", customer, agent, "support", "inbound", self.now - seconds, seconds, None)
         self.store.put(self.desk.calls.talked(fact, self.now))
 
-    def turn(self) -> list[Order]:
+    def turn(self) -> list[AttemptOrder]:
         """Take a turn; return the orders that it gave."""
         before = len(self.runner.orders)
         self.desk.turn(self.now)
         return self.runner.orders[before:]
 
-    def wait(self, seconds: float) -> list[Order]:
+    def wait(self, seconds: float) -> list[AttemptOrder]:
         self.now += seconds
         return self.turn()
 
-    def until(self, moment: float, step: float = 60.0) -> list[Order]:
+    def until(self, moment: float, step: float = 60.0) -> list[AttemptOrder]:
         """Take turns until a moment."""
         given = self.turn()
         while self.now < moment:
             given += self.wait(min(step, moment - self.now))
         return given
 
-    def until_ordered(self, most: float = 14 * 86_400, step: float = 30.0) -> Order | None:
+    def until_ordered(self, most: float = 14 * 86_400, step: float = 30.0) -> AttemptOrder | None:
         """Take turns until an order is given."""
         end = self.now + most
         given = self.turn()
@@ -201,28 +201,29 @@ class Shop:
             given = self.wait(step)
         return given[0] if given else None
 
-    def step(self, order: Order, step: Step) -> bool | None:
+    def step(self, order: AttemptOrder, step: Step) -> bool | None:
         """Tell a step; return the answer, None where none came."""
         answers: list[bool] = []
         self.desk.attempts.step(order.attempt, step, self.now, answers.append)
         return answers[0] if answers else None
 
-    def dial(self, order: Order) -> bool | None:
+    def dial(self, order: AttemptOrder) -> bool | None:
         """Bring an attempt to where the customer is dialled."""
         for step in ("agent", "accepted"):
             assert self.step(order, step)
         return self.step(order, "customer")
 
-    def end(self, order: Order, result: Result, cause: int | None = None, **more: Any) -> None:
+    def end(self, order: AttemptOrder, result: Result, cause: int | None = None, **more: Any) -> None:
         self.runner.running.pop(order.attempt, None)
         self.desk.attempts.ended(order.attempt, Outcome(result, cause, **more), self.now)
 
-    def fails(self, order: Order, result: Result = "customer_no_answer", cause: int | None = 487, **more: Any) -> None:
+    def fails(self, order: AttemptOrder, result: Result = "customer_no_answer", cause: int | None = 487,
+              **more: Any) -> None:
         """The customer is dialled and not reached."""
         assert self.dial(order)
         self.end(order, result, cause, **more)
 
-    def talks(self, order: Order, seconds: float = 30.0) -> None:
+    def talks(self, order: AttemptOrder, seconds: float = 30.0) -> None:
         """The customer is dialled and talks."""
         assert self.dial(order)
         assert self.step(order, "answered")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from routing.callbacks.admin import DeskError
-from routing.callbacks.facts import Missed, Order, PastTalk
+from routing.callbacks.facts import AttemptOrder, Missed, PastTalk
 from routing.rows import AttemptRow, Barred, LegRow, Result, Step
 from routing.writes import Unit
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at, clock
@@ -32,7 +32,7 @@ def test_the_claim_is_committed_before_anything_is_sent() -> None:
     committed = []
     shop.missed()
 
-    def begin(order: Order, now: float) -> None:
+    def begin(order: AttemptOrder, now: float) -> None:
         committed.append(shop.store.all_attempts[order.attempt].step)
 
     shop.runner.begin = begin  # type: ignore[method-assign]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from routing.callbacks.facts import Order
+from routing.callbacks.facts import AttemptOrder
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at, clock
 
 
@@ -232,7 +232,7 @@ def campaign(*queues: str, name: str = "10001") -> str:
     return f'[campaign.{name}]\ngroup = "sales"\n' + "\n".join(queues)
 
 
-def first(shop: Shop) -> Order:
+def first(shop: Shop) -> AttemptOrder:
     order = shop.until_ordered(step=1)
     assert order is not None
     return order

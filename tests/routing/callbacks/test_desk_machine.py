@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from proxy.status.event_models import check_event
 from routing.callbacks.attempt_life import LONGEST_TALK
-from routing.callbacks.facts import Order
+from routing.callbacks.facts import AttemptOrder
 from routing.rows import LegRow, Result, Step
 from tests.routing.callbacks.shop import Shop, at
 
@@ -46,7 +46,7 @@ NEXT: dict[Step, Step] = {"claimed": "agent", "agent": "accepted", "accepted": "
 class Going:
     """An attempt as the world sees it."""
 
-    order: Order
+    order: AttemptOrder
     step: Step = "claimed"
     dialled: bool = False
     begun: float = 0.0
@@ -234,7 +234,7 @@ class Machine(RuleBasedStateMachine):
     def ready(self) -> set[str]:
         return {agent for agent in AGENTS if self.shop.floor.agent_state(agent) in ("free", "unknown")}
 
-    def take(self, given: list[Order], ready: set[str], held: set[str]) -> None:
+    def take(self, given: list[AttemptOrder], ready: set[str], held: set[str]) -> None:
         shop = self.shop
         for order in given:
             assert order.agent is None or order.agent in ready - held, "an agent who is not free"

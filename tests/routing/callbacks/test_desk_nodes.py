@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from config.policy import parse_policy
-from routing.callbacks.facts import Missed, Order, Outcome, PastTalk
+from routing.callbacks.facts import AttemptOrder, Missed, Outcome, PastTalk
 from routing.rows import LegRow, Step, TaskRow
 from routing.store.sqlite import SqliteStore
 from routing.writes import Unit
@@ -27,12 +27,12 @@ class Node:
         self.store = SqliteStore(path, self.loop.post, lambda: self.now, name, self.told, shared=True)
         self.desk = new_desk(self.store, parse_policy(Shop.write(tickets="true", **policy)), self.floor,
                              Random(name).randbytes, self, node=name, channels=("webhook",))
-        self.orders: list[Order] = []
+        self.orders: list[AttemptOrder] = []
         self.recovered: tuple[LegRow, ...] = ()
         self.calls = 0
         assert self.desk.restore(self.now)
 
-    def begin(self, order: Order, now: float) -> None:
+    def begin(self, order: AttemptOrder, now: float) -> None:
         self.orders.append(order)
 
     def stop(self, attempt: str, reason: str, now: float) -> None:
@@ -57,18 +57,18 @@ class Node:
         self.store.put(self.desk.calls.talked(
             PastTalk("call t", customer, "202", "sales", "inbound", self.now - 60, 60.0, None), self.now))
 
-    def turn(self) -> list[Order]:
+    def turn(self) -> list[AttemptOrder]:
         before = len(self.orders)
         self.desk.turn(self.now)
         self.commit()
         return self.orders[before:]
 
-    def look(self) -> list[Order]:
+    def look(self) -> list[AttemptOrder]:
         """Take what the other one has written, as it is heard of within half a second."""
         self.store.on_changed()
         return self.turn()
 
-    def step(self, order: Order, step: Step) -> bool:
+    def step(self, order: AttemptOrder, step: Step) -> bool:
         answers: list[bool] = []
         self.desk.attempts.step(order.attempt, step, self.now, answers.append)
         self.loop.until(lambda: answers)

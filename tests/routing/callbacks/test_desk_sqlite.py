@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from config.policy import parse_policy
-from routing.callbacks.facts import Missed, Order, Outcome
+from routing.callbacks.facts import AttemptOrder, Missed, Outcome
 from routing.rows import LegRow, Step
 from routing.store.sqlite import SqliteStore
 from routing.writes import Unit
@@ -26,11 +26,11 @@ class Node:
         self.loop, self.now = Loop(), MONDAY_NOON
         self.store = SqliteStore(path, self.loop.post, lambda: self.now, "edge1", Told())
         self.desk = new_desk(self.store, parse_policy(Shop.write(tickets="true")), LiveState(), NOISE, self)
-        self.orders: list[Order] = []
+        self.orders: list[AttemptOrder] = []
         self.recovered: tuple[LegRow, ...] = ()
         assert self.desk.restore(self.now)
 
-    def begin(self, order: Order, now: float) -> None:
+    def begin(self, order: AttemptOrder, now: float) -> None:
         self.orders.append(order)
 
     def stop(self, attempt: str, reason: str, now: float) -> None:
@@ -48,13 +48,13 @@ class Node:
         self.store.put(self.desk.calls.missed(Missed("call 1", customer, OURS, "sales", "office", "main", self.now - 20,
                                                self.now, "hung_up", ("no_answer",), "certain"), self.now))
 
-    def turn(self) -> list[Order]:
+    def turn(self) -> list[AttemptOrder]:
         before = len(self.orders)
         self.desk.turn(self.now)
         self.commit()
         return self.orders[before:]
 
-    def step(self, order: Order, step: Step) -> bool:
+    def step(self, order: AttemptOrder, step: Step) -> bool:
         answers: list[bool] = []
         self.desk.attempts.step(order.attempt, step, self.now, answers.append)
         self.loop.until(lambda: answers)
