@@ -204,7 +204,7 @@ class PastAttempt(NamedTuple):
     at: float
 
 
-class Barred(NamedTuple):
+class DoNotCallRow(NamedTuple):
     """A number on the do-not-call list."""
 
     customer: str

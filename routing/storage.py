@@ -16,9 +16,9 @@ from typing import Final, NamedTuple, Protocol
 from routing.events import Event
 from routing.rows import (
     AttemptRow,
-    Barred,
     CallRow,
     Delivery,
+    DoNotCallRow,
     JournalRow,
     LegRow,
     PastAttempt,
@@ -139,7 +139,7 @@ class CallbackReads(Protocol):
     def legs(self) -> list[LegRow]:
         """Return the legs that may be up."""
 
-    def barred(self, limit: int = -1) -> list[Barred]:
+    def do_not_call(self, limit: int = -1) -> list[DoNotCallRow]:
         """Return the do-not-call list, newest first; `limit`: the newest so many, -1: all."""
 
     def released_counts(self, since: float) -> dict[str, int]:

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple, TypeVar
 from routing.events import Event
 from routing.rows import (
     AttemptRow,
-    Barred,
     CallRow,
     Delivery,
+    DoNotCallRow,
     JournalRow,
     LegRow,
     Record,
@@ -55,7 +55,7 @@ class DropLeg(NamedTuple):
     call: str
 
 
-class Unbar(NamedTuple):
+class RemoveDoNotCall(NamedTuple):
     """Take a customer from the do-not-call list."""
 
     customer: str
@@ -80,16 +80,16 @@ class ClearAlarm(NamedTuple):
     name: str
 
 
-RowOfCallbacks = TaskRow | AttemptRow | LegRow | JournalRow | Ticket | TicketComment | Delivery | Barred
+RowOfCallbacks = TaskRow | AttemptRow | LegRow | JournalRow | Ticket | TicketComment | Delivery | DoNotCallRow
 """A new ticket gets its number with the commit, and so does its `ticket.opened` (see `TICKET_NUMBER`). Deliveries are
 new ones in the order in which they are to be delivered."""
 
 Write = (CallRow | Record | RemoveRecord | Event | SavePolicy | ForgetEvents | StandingAlarm | ClearAlarm
-         | RowOfCallbacks | ChangeTask | CloseAttempt | DropLeg | Unbar)
+         | RowOfCallbacks | ChangeTask | CloseAttempt | DropLeg | RemoveDoNotCall)
 
 OF_CALLBACKS: Final = frozenset(
-    (TaskRow, AttemptRow, LegRow, JournalRow, Ticket, TicketComment, Delivery, Barred, ChangeTask, CloseAttempt,
-     DropLeg, Unbar))
+    (TaskRow, AttemptRow, LegRow, JournalRow, Ticket, TicketComment, Delivery, DoNotCallRow, ChangeTask, CloseAttempt,
+     DropLeg, RemoveDoNotCall))
 """Kinds of writes that say something of callbacks."""
 
 TICKET_NUMBER: Final = "ticket_number"

@@ -58,8 +58,9 @@ def restore(
         render.show_line(f"what was there could not be read ({done.unread}): numbers put on the do-not-call list since "
                          "the backup are not on it, and callbacks that ended since then are open")
     elif done.aside is not None:
-        render.show_line(f"from what was there: {done.barred} numbers never to be called, {done.ended} callbacks that "
-                         f"have ended; {done.forgotten} callbacks that were promised since the backup are left out")
+        render.show_line(
+            f"from what was there: {done.do_not_call} numbers never to be called, {done.ended} callbacks that have "
+            f"ended; {done.forgotten} callbacks that were promised since the backup are left out")
     state = "held: `boomerang callbacks resume` lets one go" if hold else "open, and tried as soon as the daemon runs"
     if done.open_tasks:
         render.show_line(f"{done.open_tasks} callbacks are {state}")

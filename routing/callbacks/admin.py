@@ -14,9 +14,9 @@ from routing.callbacks.responsible import Responsible
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.tasks import Tasks
 from routing.callbacks.tickets import TicketOffice
-from routing.rows import AttemptRow, Barred, JournalRow, TaskRow
+from routing.rows import AttemptRow, DoNotCallRow, JournalRow, TaskRow
 from routing.storage import Store
-from routing.writes import Unbar, Unit
+from routing.writes import RemoveDoNotCall, Unit
 
 
 class DeskError(Exception):
@@ -215,20 +215,20 @@ class Admin:
             self._store.put(changes.unit(durable=True))
         return len(tasks)
 
-    def bar(self, customer: str, now: float, reason: str = "") -> None:
+    def add_do_not_call(self, customer: str, now: float, reason: str = "") -> None:
         """Put a number on the do-not-call list; its open tasks end."""
         changes = self._sets.begin(now)
-        self._eligibility.barred.add(customer)
-        changes.beside(Unit((Barred(customer, now, reason),)))
+        self._eligibility.do_not_call.add(customer)
+        changes.beside(Unit((DoNotCallRow(customer, now, reason),)))
         for task in self._tasks.index.of_customer(customer):
             self._tasks.end(task, "cancelled", "do_not_call", changes)
         self._store.put(changes.unit(durable=True))
 
-    def unbar(self, customer: str, now: float) -> bool:
+    def remove_do_not_call(self, customer: str, now: float) -> bool:
         """Take a number from the do-not-call list; return whether it was there."""
-        known = customer in self._eligibility.barred
-        self._eligibility.barred.discard(customer)
-        self._store.put(Unit((Unbar(customer),), durable=True))
+        known = customer in self._eligibility.do_not_call
+        self._eligibility.do_not_call.discard(customer)
+        self._store.put(Unit((RemoveDoNotCall(customer),), durable=True))
         return known
 
     def _live(self, name: str) -> Task:

@@ -22,7 +22,7 @@ from routing.callbacks.other_nodes import OtherNodes
 from routing.callbacks.replan import Replanner
 from routing.callbacks.rooms import DeskRooms
 from routing.callbacks.task import Task, within_reach
-from routing.rows import AttemptRow, Barred, LegRow
+from routing.rows import AttemptRow, DoNotCallRow, LegRow
 from routing.storage import StoreError
 from routing.writes import DropLeg, Unit
 
@@ -202,12 +202,12 @@ class Desk:
         try:
             kept = self._store.callbacks
             rows, attempts, legs = kept.open_tasks(), kept.open_attempts(), kept.legs()
-            past, barred, made = kept.attempts_since(now - DAY), kept.barred(), kept.tasks_since(now - HOUR)
+            past, do_not_call, made = kept.attempts_since(now - DAY), kept.do_not_call(), kept.tasks_since(now - HOUR)
         except StoreError:
             return False
         self._restored = True
         self._eligibility.restore(past, made, now)
-        self._eligibility.barred = {row.customer for row in barred}
+        self._eligibility.do_not_call = {row.customer for row in do_not_call}
         for row in rows:
             self._tasks.index.add(Task(within_reach(row, now)))
         changes = self._sets.begin(now)
@@ -242,14 +242,14 @@ class Desk:
         for rows in running.values():
             self._store.put(Unit(rows))
         self._store.put(Unit((*self.attempts.legs.values(), *self._old_legs)))
-        self._bar_again()
+        self._put_do_not_call_again()
 
-    def _bar_again(self) -> None:
+    def _put_do_not_call_again(self) -> None:
         """Write who is never called into the new database, and heed whom it names itself."""
-        barred = self._eligibility.barred
+        do_not_call = self._eligibility.do_not_call
         try:
-            there = {row.customer for row in self._store.callbacks.barred()}
+            there = {row.customer for row in self._store.callbacks.do_not_call()}
         except StoreError:
             there = set()
-        self._store.put(Unit(tuple(Barred(customer, self._sets.now, "") for customer in barred - there)))
-        barred |= there
+        self._store.put(Unit(tuple(DoNotCallRow(customer, self._sets.now, "") for customer in do_not_call - there)))
+        do_not_call |= there

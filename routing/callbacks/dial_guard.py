@@ -118,7 +118,7 @@ class GuardFacts(NamedTuple):
     """What the guard must know beside the policy."""
 
     dialled: Dialled
-    barred: Container[str]
+    do_not_call: Container[str]
     """The do-not-call list."""
     on_trunk: int
     """Calls that the trunk carries now, ours included."""
@@ -158,7 +158,7 @@ class DialGuard:
         if self._policy.guard.stop:
             return Refusal("stop", "callbacks are stopped", now + STOPPED_PAUSE, "all")
         return (
-            self.check_number(customer, facts.barred, facts.campaign, facts.number)
+            self.check_number(customer, facts.do_not_call, facts.campaign, facts.number)
             or self._all_cap(now, facts.dialled.everybody)
             or self._trunk(now, facts)
             or self._number_cap(now, facts.dialled.of(customer))
@@ -166,7 +166,7 @@ class DialGuard:
         )
 
     def check_number(
-        self, customer: str, barred: Container[str], campaign: str | None = None, number: str | None = None
+        self, customer: str, do_not_call: Container[str], campaign: str | None = None, number: str | None = None
     ) -> Refusal | None:
         """Say whether a number may be dialled at all, whatever the time: asked when a task is made, too.
 
@@ -174,7 +174,7 @@ class DialGuard:
         """
         if customer in self._own or customer == number:
             return Refusal("own_number", "the customer is a number of ours", None)
-        if customer in barred:
+        if customer in do_not_call:
             return Refusal("do_not_call", "the number is on the do-not-call list", None)
         if campaign in self._policy.campaign and customer in self._policy.campaign[campaign].do_not_call:
             return Refusal("do_not_call", "the number is on the campaign's do-not-call list", None)

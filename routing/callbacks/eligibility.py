@@ -37,7 +37,7 @@ class Eligibility:
         self.dialled = Dialled()
         self._made = RateWindow(HOUR)
         """When tasks were made, whoever asked for them."""
-        self.barred: set[str] = set()
+        self.do_not_call: set[str] = set()
         """The do-not-call list."""
         self._halt: Refusal | None = None
         """Why nobody at all is dialled for now."""
@@ -54,7 +54,7 @@ class Eligibility:
 
     def never(self, customer: str, campaign: str | None, number: str | None) -> Refusal | None:
         """Return why a number is not called at all."""
-        return self._guard.check_number(customer, self.barred, campaign, number)
+        return self._guard.check_number(customer, self.do_not_call, campaign, number)
 
     def restore(self, past: Iterable[PastAttempt], made: Iterable[float], now: float) -> None:
         """Begin with what the database remembers: whom attempts dialled, and when tasks were made."""
@@ -102,7 +102,7 @@ class Eligibility:
         coming = sum(1 for attempt in index.attempts.values()
                      if attempt.order.trunk == row.trunk and not attempt.dialled)
         facts = GuardFacts(
-            dialled=self.dialled, barred=self.barred,
+            dialled=self.dialled, do_not_call=self.do_not_call,
             on_trunk=self._live.on_trunk(row.trunk) + coming - mine,
             own_on_trunk=index.on_trunk(row.trunk) - mine, number=row.number or settings.number, campaign=row.campaign,
         )

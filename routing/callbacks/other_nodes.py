@@ -61,7 +61,7 @@ class OtherNodes:
         """Take every task that another node has made or changed last, and whom it has put on the do-not-call list."""
         index, kept = self._tasks.index, self._store.callbacks
         rows = {row.id: row for row in kept.open_tasks()}
-        barred = {row.customer for row in kept.barred()}
+        do_not_call = {row.customer for row in kept.do_not_call()}
         ended = [(task, kept.task(task.row.id)) for task in tuple(index.live()) if task.row.id not in rows]
         for task, row in ended:
             if row is not None and row.changed_by and row.ended_at is not None:
@@ -75,7 +75,7 @@ class OtherNodes:
                     self._add(row, now)
             elif row.version > known.row.version:  # else ours is on its way, and is refused if theirs was first
                 take_row(self._tasks, known, row)
-        self._eligibility.barred |= barred
+        self._eligibility.do_not_call |= do_not_call
 
     def _add(self, row: TaskRow, now: float) -> None:
         """Take up a task of another node. Where we have one of the customer and group, ours is about to be refused."""

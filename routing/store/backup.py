@@ -97,7 +97,7 @@ class Restored(NamedTuple):
     """Where the database that was there is now."""
     open_tasks: int
     """Callbacks that will be tried, or are held where that was asked for."""
-    barred: int
+    do_not_call: int
     """Numbers that were not on the do-not-call list of the backup, and are on that of the database before."""
     ended: int
     """Callbacks that were open when the backup was made, and have ended since."""
@@ -143,7 +143,7 @@ _CLOSE_CALLS: Final = (
 class _Learnt(NamedTuple):
     """The last fields of `Restored`."""
 
-    barred: int
+    do_not_call: int
     ended: int
     forgotten: int
     unread: str | None
@@ -182,8 +182,8 @@ _STILL: Final = "id IN (SELECT id FROM main.tasks WHERE ended_at IS NULL)"
 
 def _learn_from(new: sqlite3.Connection, now: float) -> _Learnt:
     """Take over rows of the schema `was`, of which those of the backup are earlier states."""
-    barred = new.execute("INSERT OR IGNORE INTO main.do_not_call (customer, added_at, reason) "
-                         "SELECT customer, added_at, reason FROM was.do_not_call").rowcount
+    do_not_call = new.execute("INSERT OR IGNORE INTO main.do_not_call (customer, added_at, reason) "
+                              "SELECT customer, added_at, reason FROM was.do_not_call").rowcount
     (ended,) = new.execute(f"SELECT count(*) FROM was.tasks WHERE {_STILL} AND ended_at IS NOT NULL").fetchone()
     (forgotten,) = new.execute("SELECT count(*) FROM was.tasks WHERE ended_at IS NULL "
                                "AND id NOT IN (SELECT id FROM main.tasks)").fetchone()
@@ -198,7 +198,7 @@ def _learn_from(new: sqlite3.Connection, now: float) -> _Learnt:
                 "0), coalesce((SELECT max(number) FROM was.tickets), 0))")
     for name, last in new.execute("SELECT name, seq FROM was.sqlite_sequence").fetchall():
         schema.raise_sequence(new, name, last)
-    return _Learnt(barred, ended, forgotten, None)
+    return _Learnt(do_not_call, ended, forgotten, None)
 
 
 def _take_over(new: sqlite3.Connection, table: str, which: str) -> int:

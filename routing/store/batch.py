@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 from routing.events import Event, write_json
 from routing.rows import (
     AttemptRow,
-    Barred,
     CallRow,
     Delivery,
+    DoNotCallRow,
     JournalRow,
     LegRow,
     Record,
@@ -27,9 +27,9 @@ from routing.writes import (
     CloseAttempt,
     DropLeg,
     ForgetEvents,
+    RemoveDoNotCall,
     RemoveRecord,
     SavePolicy,
-    Unbar,
     Unit,
 )
 
@@ -171,12 +171,13 @@ class _Callbacks:
         self._tickets: dict[str, Ticket] = {}
         self._comments: dict[str, TicketComment] = {}
         self._deliveries: dict[str, Delivery] = {}
-        self._barred: dict[str, Barred | None] = {}
+        self._do_not_call: dict[str, DoNotCallRow | None] = {}
         self.takers: dict[type, Callable[[Any], None]] = {
             TaskRow: self._task, ChangeTask: self._change, AttemptRow: self._by_id(self._attempts),
             CloseAttempt: self._close, LegRow: self._leg, DropLeg: self._drop_leg, JournalRow: self._line,
             Ticket: self._by_id(self._tickets), TicketComment: self._by_id(self._comments),
-            Delivery: self._by_id(self._deliveries), Barred: self._bar, Unbar: self._unbar,
+            Delivery: self._by_id(self._deliveries), DoNotCallRow: self._add_do_not_call,
+            RemoveDoNotCall: self._remove_do_not_call,
         }
 
     def _task(self, task: TaskRow) -> None:
@@ -211,13 +212,13 @@ class _Callbacks:
         self._any = True
         self._journal.append(line)
 
-    def _bar(self, barred: Barred) -> None:
+    def _add_do_not_call(self, row: DoNotCallRow) -> None:
         self._any = True
-        self._barred[barred.customer] = barred
+        self._do_not_call[row.customer] = row
 
-    def _unbar(self, write: Unbar) -> None:
+    def _remove_do_not_call(self, write: RemoveDoNotCall) -> None:
         self._any = True
-        self._barred[write.customer] = None
+        self._do_not_call[write.customer] = None
 
     def write(self, connection: sqlite3.Connection) -> dict[str, int]:
         """Write all; return the numbers of the tickets among it, by their ids. Raises StaleError."""
@@ -238,11 +239,11 @@ class _Callbacks:
         many(sql.PUT_TICKET, [sql.from_ticket(ticket) for ticket in self._tickets.values()])
         many(sql.PUT_COMMENT, self._comments.values())
         many(sql.PUT_DELIVERY, [(*delivery, stamp.node) for delivery in self._deliveries.values()])
-        many(sql.PUT_BARRED, [barred for barred in self._barred.values() if barred is not None])
-        many(sql.DROP_BARRED, [(customer,) for customer, barred in self._barred.items() if barred is None])
+        many(sql.PUT_DO_NOT_CALL, [row for row in self._do_not_call.values() if row is not None])
+        many(sql.DROP_DO_NOT_CALL, [(customer,) for customer, row in self._do_not_call.items() if row is None])
         numbers = {name: connection.execute(sql.TICKET, (name,)).fetchone()[1] for name in self._tickets}
         for gathered in (self._tasks, self._attempts, self._closed, self._legs, self._journal, self._tickets,
-                         self._comments, self._deliveries, self._barred):
+                         self._comments, self._deliveries, self._do_not_call):
             gathered.clear()
         self._any = False
         return numbers

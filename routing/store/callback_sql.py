@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
 from routing.events import Event, write_json
-from routing.rows import AttemptRow, Barred, Delivery, JournalRow, LegRow, TaskRow, Ticket, TicketComment
+from routing.rows import AttemptRow, Delivery, DoNotCallRow, JournalRow, LegRow, TaskRow, Ticket, TicketComment
 
 T = TypeVar("T")
 
@@ -47,8 +47,8 @@ PUT_TICKET: Final = _upsert("tickets", Ticket._fields, ("number",),
                             number=f"(SELECT {_LAST_NUMBER} + 1)")
 PUT_COMMENT: Final = _upsert("comments", TicketComment._fields)
 PUT_DELIVERY: Final = _upsert("deliveries", (*Delivery._fields, "node"), ("node",))
-PUT_BARRED: Final = _upsert("do_not_call", Barred._fields)
-DROP_BARRED: Final = "DELETE FROM do_not_call WHERE customer=?"
+PUT_DO_NOT_CALL: Final = _upsert("do_not_call", DoNotCallRow._fields)
+DROP_DO_NOT_CALL: Final = "DELETE FROM do_not_call WHERE customer=?"
 
 CLAIM: Final = (
     f"INSERT INTO attempts ({_columns(AttemptRow._fields)}) SELECT {', '.join('?' * len(AttemptRow._fields))} "
@@ -87,7 +87,8 @@ _BY: Final = "node=? AND channel=coalesce(?, channel)"
 DELIVERIES_DUE: Final = f"{_DELIVERY} WHERE {_BY} AND next_at<=? AND {_FIRST} ORDER BY next_at, seq LIMIT ?"
 NEXT_DELIVERY: Final = f"SELECT min(next_at) FROM deliveries AS d WHERE {_BY} AND {_FIRST}"
 DELIVERIES_OF: Final = f"{_DELIVERY} WHERE ticket=? ORDER BY seq"
-BARRED: Final = f"SELECT {_columns(Barred._fields)} FROM do_not_call ORDER BY added_at DESC, customer LIMIT ?"
+DO_NOT_CALL: Final = (
+    f"SELECT {_columns(DoNotCallRow._fields)} FROM do_not_call ORDER BY added_at DESC, customer LIMIT ?")
 LAST_TALK: Final = (
     "SELECT agent, answered_at FROM calls WHERE customer=? AND talk_s>=? AND agent IS NOT NULL "
     "AND NOT (reason='callback' AND direction='inbound') ORDER BY id DESC LIMIT 1"

@@ -67,7 +67,7 @@ class CallbackQuery(Enum):
     """Legs of a node that may be up (node)."""
     JOURNAL = auto()
     """Journal of a task (task)."""
-    BARRED = auto()
+    DO_NOT_CALL = auto()
     """The do-not-call list, newest first (limit, -1: all)."""
     RELEASED = auto()
     """Agent and how many tasks were taken from them (since)."""

@@ -3,9 +3,9 @@
 from routing.ids import floor7
 from routing.rows import (
     AttemptRow,
-    Barred,
     CallRow,
     Delivery,
+    DoNotCallRow,
     JournalRow,
     LegRow,
     PastAttempt,
@@ -83,8 +83,8 @@ class CallbackReads:
     def legs(self) -> list[LegRow]:
         return self._read(CallbackQuery.LEGS, (self._node,))
 
-    def barred(self, limit: int = -1) -> list[Barred]:
-        return self._read(CallbackQuery.BARRED, (limit,))
+    def do_not_call(self, limit: int = -1) -> list[DoNotCallRow]:
+        return self._read(CallbackQuery.DO_NOT_CALL, (limit,))
 
     def released_counts(self, since: float) -> dict[str, int]:
         return dict(self._read(CallbackQuery.RELEASED, (since,)))

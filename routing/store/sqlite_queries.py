@@ -5,9 +5,9 @@ from typing import Any, Final, NamedTuple
 
 from routing.rows import (
     AttemptRow,
-    Barred,
     CallRow,
     Delivery,
+    DoNotCallRow,
     LegRow,
     PastAttempt,
     PolicyVersion,
@@ -59,7 +59,7 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
     CallbackQuery.ATTEMPTS_SINCE: Statement(sql.ATTEMPTS_SINCE, PastAttempt._make),
     CallbackQuery.LEGS: Statement(sql.LEGS, LegRow._make),
     CallbackQuery.JOURNAL: Statement(sql.JOURNAL, sql.to_journal),
-    CallbackQuery.BARRED: Statement(sql.BARRED, Barred._make),
+    CallbackQuery.DO_NOT_CALL: Statement(sql.DO_NOT_CALL, DoNotCallRow._make),
     CallbackQuery.RELEASED: Statement(sql.RELEASED),
     TicketQuery.TICKET: Statement(sql.TICKET, Ticket._make),
     TicketQuery.TICKET_NUMBERED: Statement(sql.TICKET_NUMBERED, Ticket._make),

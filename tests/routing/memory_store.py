@@ -6,9 +6,9 @@ from typing import Protocol, TypeVar
 from routing.events import Event
 from routing.rows import (
     AttemptRow,
-    Barred,
     CallRow,
     Delivery,
+    DoNotCallRow,
     JournalRow,
     LegRow,
     PastAttempt,
@@ -27,9 +27,9 @@ from routing.writes import (
     ClearAlarm,
     CloseAttempt,
     DropLeg,
+    RemoveDoNotCall,
     RemoveRecord,
     SavePolicy,
-    Unbar,
     Unit,
 )
 
@@ -61,7 +61,7 @@ class Rows:
         self.last_number = 0
         self.all_comments: dict[str, TicketComment] = {}
         self.all_deliveries: dict[str, Delivery] = {}
-        self.all_barred: dict[str, Barred] = {}
+        self.all_do_not_call: dict[str, DoNotCallRow] = {}
         self.rows: dict[str, CallRow] = {}
         self.all_direct: dict[tuple[str, str], Record] = {}
 
@@ -91,9 +91,9 @@ class Rows:
             self.all_tickets[ticket.id] = ticket._replace(number=known.number if known else self.last_number)
         self.all_comments |= by_id(unit.of(TicketComment))
         self.all_deliveries |= by_id(unit.of(Delivery))
-        for unbarred in unit.of(Unbar):
-            self.all_barred.pop(unbarred.customer, None)
-        self.all_barred.update((barred.customer, barred) for barred in unit.of(Barred))
+        for removed_do_not_call in unit.of(RemoveDoNotCall):
+            self.all_do_not_call.pop(removed_do_not_call.customer, None)
+        self.all_do_not_call.update((do_not_call.customer, do_not_call) for do_not_call in unit.of(DoNotCallRow))
 
     def forget_promises(self, before: float) -> tuple[int, int]:
         """How many tasks and tickets went; all that may, at once."""
@@ -118,7 +118,7 @@ class Rows:
         return task is not None and task.state == "open" and not any(
             other.ended_at is None and (other.customer == attempt.customer or other.task == attempt.task
                                         or (attempt.engages is not None and other.engages == attempt.engages))
-            for other in self.all_attempts.values()) and attempt.customer not in self.all_barred and \
+            for other in self.all_attempts.values()) and attempt.customer not in self.all_do_not_call and \
             attempt.serial == 1 + max((other.serial for other in self.all_attempts.values()
                                        if other.task == attempt.task), default=0)
 
@@ -230,9 +230,9 @@ class MemoryCallbacks:
         self._rows.check()
         return sorted(self._rows.all_legs.values())
 
-    def barred(self, limit: int = -1) -> list[Barred]:
+    def do_not_call(self, limit: int = -1) -> list[DoNotCallRow]:
         self._rows.check()
-        found = sorted(self._rows.all_barred.values(), key=lambda barred: (-barred.added_at, barred.customer))
+        found = sorted(self._rows.all_do_not_call.values(), key=lambda row: (-row.added_at, row.customer))
         return found[:limit] if limit >= 0 else found
 
     def released_counts(self, since: float) -> dict[str, int]:

@@ -113,18 +113,18 @@ def test_priority(it: Running) -> None:
         eventually(lambda: [call for agent in group.agents for call in it.pbx.to(agent)], "now somebody is rung", 4)  # noqa: B023
 
 
-BARRED = campaign("10009", do_not_call=["+36201230001"])
+DO_NOT_CALL = campaign("10009", do_not_call=["+36201230001"])
 
 
 def test_do_not_call(it: Running) -> None:
-    it.pbx.plans[BARRED.agent] = ACCEPTS
-    it.api("dnc", {"customer": BARRED.customer, "reason": "asked for it"})
-    it.miss(BARRED, "+36201230001")
-    it.miss(BARRED)
-    for customer in ("+36201230001", BARRED.customer):
+    it.pbx.plans[DO_NOT_CALL.agent] = ACCEPTS
+    it.api("dnc", {"customer": DO_NOT_CALL.customer, "reason": "asked for it"})
+    it.miss(DO_NOT_CALL, "+36201230001")
+    it.miss(DO_NOT_CALL)
+    for customer in ("+36201230001", DO_NOT_CALL.customer):
         assert "do_not_call" in str(it.event("callback.failed", customer))
     time.sleep(1.0)
-    assert it.pbx.to(BARRED.agent) == []
+    assert it.pbx.to(DO_NOT_CALL.agent) == []
 
 
 REMOVED = campaign("10010", remove_after="2s")

@@ -59,7 +59,8 @@ class CallbackAnswers:
             shapes.LIST.by(self.tasks), shapes.SHOW.by(self.show), shapes.RUNNING.by(self.running),
             shapes.ADD.by(self.add), shapes.CANCEL.by(self.cancel), shapes.HOLD.by(self.hold),
             shapes.RESUME.by(self.resume), shapes.CALL_NOW.by(self.call_now),
-            do_not_call.LIST.by(self.barred), do_not_call.ADD.by(self.bar), do_not_call.REMOVE.by(self.unbar),
+            do_not_call.LIST.by(self.list_do_not_call), do_not_call.ADD.by(self.add_do_not_call),
+            do_not_call.REMOVE.by(self.remove_do_not_call),
         ]
 
     # Tasks
@@ -169,22 +170,22 @@ class CallbackAnswers:
 
     # Do-not-call list
 
-    async def barred(self, args: do_not_call.ListBarred) -> list[do_not_call.Barred]:
+    async def list_do_not_call(self, args: do_not_call.ListDoNotCall) -> list[do_not_call.DoNotCallRow]:
         """The list, newest first."""
-        rows = await look_up(lambda: self._reader.callbacks.barred(args.limit))
+        rows = await look_up(lambda: self._reader.callbacks.do_not_call(args.limit))
         return [{"customer": row.customer, "since": row.added_at, "reason": row.reason} for row in rows]
 
-    def bar(self, args: do_not_call.Bar) -> do_not_call.BarredNow:
+    def add_do_not_call(self, args: do_not_call.AddDoNotCall) -> do_not_call.AddedDoNotCall:
         """Never call a number back."""
         customer = e164("customer", args.customer, self._region)
-        do(lambda: self._desk.bar(customer, self._wall(), args.reason))
+        do(lambda: self._desk.add_do_not_call(customer, self._wall(), args.reason))
         self._callbacks.poke()
         return {"customer": customer}
 
-    def unbar(self, args: do_not_call.OneNumber) -> do_not_call.Unbarred:
+    def remove_do_not_call(self, args: do_not_call.OneNumber) -> do_not_call.RemovedDoNotCall:
         """Take a number off the list."""
         customer = e164("customer", args.customer, self._region)
-        return {"customer": customer, "removed": int(do(lambda: self._desk.unbar(customer, self._wall())))}
+        return {"customer": customer, "removed": int(do(lambda: self._desk.remove_do_not_call(customer, self._wall())))}
 
 
 def _own_settings(args: shapes.AddTask, now: float) -> dict[str, Any]:

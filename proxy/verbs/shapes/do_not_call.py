@@ -7,7 +7,7 @@ from proxy.verbs.shapes.kinds import Moment
 from proxy.verbs.shapes.verb import In, Verb
 
 
-class Barred(TypedDict):
+class DoNotCallRow(TypedDict):
     """A number on the list."""
 
     customer: Annotated[str, "E.164"]
@@ -15,7 +15,7 @@ class Barred(TypedDict):
     reason: str
 
 
-class ListBarred(In):
+class ListDoNotCall(In):
     """How many."""
 
     limit: int = limit_field()
@@ -28,29 +28,29 @@ class OneNumber(In):
                                  place="CUSTOMER")
 
 
-class Bar(OneNumber):
+class AddDoNotCall(OneNumber):
     """Which number, and why."""
 
     reason: str = line_field("For the list and the journal.", most=SENTENCE, default="")
 
 
-class BarredNow(TypedDict):
+class AddedDoNotCall(TypedDict):
     """A number that is on the list now."""
 
     customer: Annotated[str, "E.164"]
 
 
-class Unbarred(TypedDict):
+class RemovedDoNotCall(TypedDict):
     """A number that is not on the list any more."""
 
     customer: Annotated[str, "E.164"]
     removed: Annotated[int, "0: it was not on it; 1"]
 
 
-LIST: Final = Verb("dnc.list", ListBarred, list[Barred], "agent", "The do-not-call list, the newest first")
-ADD: Final = Verb("dnc.add", Bar, BarredNow, "supervisor", "Never call a number back; its open tasks end",
+LIST: Final = Verb("dnc.list", ListDoNotCall, list[DoNotCallRow], "agent", "The do-not-call list, the newest first")
+ADD: Final = Verb("dnc.add", AddDoNotCall, AddedDoNotCall, "supervisor", "Never call a number back; its open tasks end",
                   changes=True)
-REMOVE: Final = Verb("dnc.remove", OneNumber, Unbarred, "supervisor", "Take a number off the do-not-call list",
+REMOVE: Final = Verb("dnc.remove", OneNumber, RemovedDoNotCall, "supervisor", "Take a number off the do-not-call list",
                      changes=True, key="customer")
 
 VERBS: Final[tuple[Verb[Any, Any], ...]] = (LIST, ADD, REMOVE)

@@ -20,7 +20,7 @@ from proxy.verbs.shapes.policy import SET
 from proxy.verbs.shapes.queues import AGENTS
 from proxy.verbs.shapes.verb import Bound
 from routing.callbacks.facts import AttemptOrder
-from routing.rows import Barred, LegRow, TaskRow
+from routing.rows import DoNotCallRow, LegRow, TaskRow
 from routing.store.reader import Reader
 from routing.writes import Unit
 from tests.kit.answering import settling
@@ -138,15 +138,15 @@ def test_what_was_answered_is_in_the_database(node: Node) -> None:
     node.ask("callbacks.hold", id=made["id"])
     assert [row.state for row in disk.callbacks.tasks(1)] == ["held"]
     node.ask("dnc.add", customer="+36201111111", reason="law")
-    assert [row.customer for row in disk.callbacks.barred()] == ["+36201111111"]
+    assert [row.customer for row in disk.callbacks.do_not_call()] == ["+36201111111"]
     assert node.ask("dnc.remove", customer="+36201111111")["removed"] == 1
-    assert disk.callbacks.barred() == []
+    assert disk.callbacks.do_not_call() == []
     disk.close()
 
 
 def test_a_list_is_no_longer_than_it_was_asked_for(node: Node) -> None:
     for last in range(5):
-        node.store.put(Unit((Barred(f"+3620111111{last}", NOW + last, ""),)))
+        node.store.put(Unit((DoNotCallRow(f"+3620111111{last}", NOW + last, ""),)))
     found = node.stored("dnc.list", lambda rows: len(rows) == 2, limit=2)
     assert [row["customer"] for row in found] == ["+36201111114", "+36201111113"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from routing.callbacks.admin import DeskError
 from routing.callbacks.facts import AttemptOrder, Missed, PastTalk
-from routing.rows import AttemptRow, Barred, LegRow, Result, Step
+from routing.rows import AttemptRow, DoNotCallRow, LegRow, Result, Step
 from routing.writes import Unit
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at, clock
 from tests.routing.memory_store import MemoryStore
@@ -696,14 +696,14 @@ def test_a_clock_that_is_set_lifts_no_cap(by: float) -> None:
 def test_the_do_not_call_list_ends_open_tasks_and_refuses_new_ones() -> None:
     shop = Shop()
     shop.missed()
-    shop.desk.admin.bar(CUSTOMER, shop.now, "asked us")
+    shop.desk.admin.add_do_not_call(CUSTOMER, shop.now, "asked us")
     assert (shop.task().state, shop.task().reason) == ("cancelled", "do_not_call")
     shop.now += 1
     shop.missed()
     assert (shop.task().state, shop.task().reason) == ("failed", "do_not_call")
     other = shop.reborn()
-    assert [row.customer for row in other.store.callbacks.barred()] == [CUSTOMER]
-    assert other.desk.admin.unbar(CUSTOMER, other.now)
+    assert [row.customer for row in other.store.callbacks.do_not_call()] == [CUSTOMER]
+    assert other.desk.admin.remove_do_not_call(CUSTOMER, other.now)
     other.now += 1
     other.missed()
     assert other.task().state == "open"
@@ -811,12 +811,13 @@ def test_another_database_is_told_what_lives() -> None:
 def test_another_database_is_told_who_is_never_called() -> None:
     """What is known of a number that stands in it stays."""
     shop = Shop()
-    shop.desk.admin.bar(CUSTOMER, shop.now, "asked us to")
-    shop.desk.admin.bar(OTHER, shop.now, "lawyer")
-    shop.store.all_barred = {OTHER: Barred(OTHER, 7.0, "older"), "+36209999999": Barred("+36209999999", 8.0, "")}
+    shop.desk.admin.add_do_not_call(CUSTOMER, shop.now, "asked us to")
+    shop.desk.admin.add_do_not_call(OTHER, shop.now, "lawyer")
+    shop.store.all_do_not_call = {
+        OTHER: DoNotCallRow(OTHER, 7.0, "older"), "+36209999999": DoNotCallRow("+36209999999", 8.0, "")}
     shop.store.on_anew()
-    assert set(shop.store.all_barred) == {CUSTOMER, OTHER, "+36209999999"}
-    assert shop.store.all_barred[OTHER].reason == "older"
+    assert set(shop.store.all_do_not_call) == {CUSTOMER, OTHER, "+36209999999"}
+    assert shop.store.all_do_not_call[OTHER].reason == "older"
     again = shop.reborn()
     again.missed()
     assert again.task().reason == "do_not_call"

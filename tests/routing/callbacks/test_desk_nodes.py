@@ -298,7 +298,7 @@ def test_who_is_on_the_list_of_the_other_is_not_called(pair: tuple[Node, Node]) 
     a, b = pair
     b.missed()
     b.commit()
-    a.desk.admin.bar(CUSTOMER, a.now)
+    a.desk.admin.add_do_not_call(CUSTOMER, a.now)
     a.commit()
     assert b.turn() == [], "the claim is refused, whatever this node knows"
     b.now += 6

@@ -104,7 +104,7 @@ def test_the_number_that_the_customer_dialled_is_ours() -> None:
 
 
 def test_the_do_not_call_lists() -> None:
-    assert reason(gate().check(CUSTOMER, NOW, facts(barred={CUSTOMER}))) == "do_not_call"
+    assert reason(gate().check(CUSTOMER, NOW, facts(do_not_call={CUSTOMER}))) == "do_not_call"
     assert reason(gate().check(CUSTOMER, NOW, facts(campaign="10001"))) == "do_not_call"
     assert gate().check(CUSTOMER, NOW, facts(campaign="10002")) is None
     assert reason(gate().check_number(CUSTOMER, (), "10001")) == "do_not_call"

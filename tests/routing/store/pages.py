@@ -9,7 +9,7 @@ from pathlib import Path
 from routing.events import Event
 from routing.rows import CallRow, Record, StandingAlarm
 from routing.writes import SavePolicy, Unit
-from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, an_attempt, barred, name
+from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, an_attempt, do_not_call, name
 from tests.routing.world import BEGIN, SHARED, World
 
 PAGE = 4096
@@ -35,7 +35,7 @@ def fill(world: World, rows: int = ROWS) -> dict[str, int]:
             call(index), Record(customer, "201", 1, at, at, 2e9),
             Event("call.ended", at, name(at), {"n": index}, "edge1"), task,
             an_attempt(task, id=name(at), step="ended", ended_at=at), a_line(task.id, why="x" * 40), ticket,
-            a_comment(ticket), a_delivery(ticket), barred(customer),
+            a_comment(ticket), a_delivery(ticket), do_not_call(customer),
         )))
     world.commit()
     world.store._database.ready().execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -4,8 +4,8 @@ import os
 from typing import Any
 
 from routing.ids import uuid7
-from routing.rows import AttemptRow, Barred, Delivery, JournalRow, TaskRow, Ticket, TicketComment
-from routing.writes import ClearAlarm, DropLeg, RemoveRecord, Unbar, Unit
+from routing.rows import AttemptRow, Delivery, DoNotCallRow, JournalRow, TaskRow, Ticket, TicketComment
+from routing.writes import ClearAlarm, DropLeg, RemoveDoNotCall, RemoveRecord, Unit
 from tests.routing.world import BEGIN, CUSTOMER, SHARED
 
 
@@ -50,11 +50,12 @@ def a_delivery(ticket: Ticket, **changes: Any) -> Delivery:
     return Delivery(name(), ticket.id, None, "webhook", 0, BEGIN, None, "")._replace(**changes)
 
 
-def barred(customer: str = CUSTOMER) -> Barred:
-    return Barred(customer, BEGIN, "asked for it")
+def do_not_call(customer: str = CUSTOMER) -> DoNotCallRow:
+    return DoNotCallRow(customer, BEGIN, "asked for it")
 
 
-KEYS = {"removed": RemoveRecord, "legs_gone": DropLeg, "unbarred": Unbar, "alarms_gone": ClearAlarm}
+KEYS = {"removed": RemoveRecord, "legs_gone": DropLeg, "removed_do_not_call": RemoveDoNotCall,
+        "alarms_gone": ClearAlarm}
 """What is not a row to be kept, by the word that the tests have for it."""
 
 

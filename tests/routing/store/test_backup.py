@@ -15,7 +15,7 @@ from routing.store.backup import BackupError
 from routing.writes import SavePolicy, Unit
 from tests.kit.small_disk import small_disk
 from tests.routing.store.pages import counts, fill, leaves, number, spoil
-from tests.routing.store.rows import a_task, an_attempt, barred
+from tests.routing.store.rows import a_task, an_attempt, do_not_call
 from tests.routing.world import BEGIN, CUSTOMER, World
 
 Worlds = Callable[..., World]
@@ -183,16 +183,16 @@ def test_who_would_be_harmed_by_what_is_old(worlds: Worlds, tmp_path: Path) -> N
     tried = an_attempt(kept, step="ended", ended_at=BEGIN + 60, result="customer_busy", customer_at=BEGIN + 30)
     world.store.put(Unit((
         done._replace(state="done", ended_at=BEGIN + 60, attempts=1), kept._replace(attempts=1, due_at=BEGIN + 600),
-        later, attempt, tried, barred(number(4)),
+        later, attempt, tried, do_not_call(number(4)),
     )))
     world.commit()
     world.close()
     told = backup.restore(file, world.path, BEGIN + 100)
-    assert (told.barred, told.ended, told.forgotten, told.open_tasks) == (1, 1, 1, 1)
+    assert (told.do_not_call, told.ended, told.forgotten, told.open_tasks) == (1, 1, 1, 1)
     again = worlds()
     (open_task,) = again.store.callbacks.open_tasks()
     assert (open_task.id, open_task.attempts, open_task.due_at) == (kept.id, 1, BEGIN + 600)
-    assert [row.customer for row in again.store.callbacks.barred()] == [number(4)]
+    assert [row.customer for row in again.store.callbacks.do_not_call()] == [number(4)]
     assert {past.customer for past in again.store.callbacks.attempts_since(BEGIN)} == {number(1), number(2)}
 
 

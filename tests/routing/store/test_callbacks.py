@@ -8,10 +8,10 @@ import pytest
 
 from routing.events import Event
 from routing.ids import uuid7
-from routing.rows import AttemptRow, Barred, CallRow, LegRow, PastAttempt, TaskRow
+from routing.rows import AttemptRow, CallRow, DoNotCallRow, LegRow, PastAttempt, TaskRow
 from routing.storage import Store, StoreError
 from routing.store.reader import Reader
-from routing.writes import TICKET_NUMBER, DropLeg, ForgetEvents, SavePolicy, Unbar, Unit
+from routing.writes import TICKET_NUMBER, DropLeg, ForgetEvents, RemoveDoNotCall, SavePolicy, Unit
 from tests.routing.memory_store import MemoryStore
 from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, a_unit, an_attempt, name
 from tests.routing.world import BEGIN, CUSTOMER, World
@@ -96,12 +96,12 @@ def test_one_ends_and_the_next_begins_in_one_unit_in_whatever_order(engine: Engi
 def test_units_joined_are_one() -> None:
     task, other = a_task(), a_task(customer=OTHER)
     first = Unit((SavePolicy("one", 1.0), task, DropLeg("a"), a_line(task.id)))
-    second = Unit((SavePolicy("two", 2.0), ForgetEvents(7), other, Unbar(CUSTOMER)), durable=True)
+    second = Unit((SavePolicy("two", 2.0), ForgetEvents(7), other, RemoveDoNotCall(CUSTOMER)), durable=True)
     both = first.joined(second)
     assert both.of(TaskRow) == (task, other)
     assert (both.durable, both.of(ForgetEvents), both.of(SavePolicy)[-1], both.of(DropLeg)) == \
         (True, (ForgetEvents(7),), ("two", 2.0), (("a",),))
-    assert both.of(Unbar) == ((CUSTOMER,),)
+    assert both.of(RemoveDoNotCall) == ((CUSTOMER,),)
     assert first.joined(Unit()) == first == Unit().joined(first)
     assert first.of_callbacks
     assert not Unit((Event("callback.queued", BEGIN, name(), {}, "edge1"),)).of_callbacks
@@ -249,13 +249,13 @@ def test_deliveries_of_one_ticket_and_channel_keep_their_order(engine: Engine) -
 
 
 def test_barred_and_unbarred(engine: Engine) -> None:
-    old, new = Barred(CUSTOMER, BEGIN, "asked"), Barred(OTHER, BEGIN + 1, "law")
-    engine.put(barred=(old, new))
-    assert engine.store.callbacks.barred() == [new, old]
-    engine.put(unbarred=(CUSTOMER, "+1"), barred=(new._replace(reason="law again"),))
-    assert engine.store.callbacks.barred() == [new._replace(reason="law again")]
-    engine.put(unbarred=(OTHER,), barred=(new,))
-    assert engine.store.callbacks.barred() == [new]
+    old, new = DoNotCallRow(CUSTOMER, BEGIN, "asked"), DoNotCallRow(OTHER, BEGIN + 1, "law")
+    engine.put(do_not_call=(old, new))
+    assert engine.store.callbacks.do_not_call() == [new, old]
+    engine.put(removed_do_not_call=(CUSTOMER, "+1"), do_not_call=(new._replace(reason="law again"),))
+    assert engine.store.callbacks.do_not_call() == [new._replace(reason="law again")]
+    engine.put(removed_do_not_call=(OTHER,), do_not_call=(new,))
+    assert engine.store.callbacks.do_not_call() == [new]
 
 
 # The last talk

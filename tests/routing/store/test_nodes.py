@@ -35,7 +35,7 @@ def test_what_the_version_before_nodes_left_is_carried_over(worlds: Worlds, tmp_
     assert [event.kind for event in store.events_after(0, 10)] == ["call.started", "callback.queued"]
     [ticket] = store.tickets.newest(9)
     assert (ticket.number, store.tickets.next_delivery() is not None) == (1, True)
-    assert [row.customer for row in store.callbacks.barred()] == ["+36201234569"]
+    assert [row.customer for row in store.callbacks.do_not_call()] == ["+36201234569"]
     assert [record.agent for record in store.direct.records("+36201234561")] == ["201"]
     assert [alarm.name for alarm in store.standing()] == ["signing_key"]
     store.put(Unit((a_task(),)))

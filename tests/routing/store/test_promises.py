@@ -312,7 +312,7 @@ def test_the_do_not_call_list_is_written_as_numbers_are_read_now(
         old.apply(Database(db, execute_plugins=False))
         for number, customer in enumerate(("+480221234567", "+5215512345678", "+525512345678", CUSTOMER, "no number")):
             db.execute("INSERT INTO do_not_call VALUES (?,?,'')", (customer, float(number)))
-    assert {(row.customer, row.added_at) for row in worlds().store.callbacks.barred()} == {
+    assert {(row.customer, row.added_at) for row in worlds().store.callbacks.do_not_call()} == {
         ("+48221234567", 0.0), ("+525512345678", 2.0), (CUSTOMER, 3.0), ("no number", 4.0)}
 
 

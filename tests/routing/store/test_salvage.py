@@ -12,7 +12,7 @@ import pytest
 from routing.storage import LOSS, StoreError
 from routing.store import database, salvage, schema, writer
 from routing.store.salvage import Kept
-from routing.writes import RemoveRecord, Unbar, Unit
+from routing.writes import RemoveDoNotCall, RemoveRecord, Unit
 from tests.kit.small_disk import small_disk
 from tests.routing.store.pages import PAGE, ROWS, call, counts, fill, leaves, number, spoil
 from tests.routing.world import World
@@ -168,7 +168,7 @@ def test_what_was_removed_does_not_come_back(worlds: Worlds) -> None:
     """Pages that no tree comes to may be free ones: a number that was taken off the list is not on it again."""
     world = worlds()
     before = fill(world)
-    world.store.put(Unit((*(Unbar(number(index)) for index in range(0, ROWS, 2)),)))
+    world.store.put(Unit((*(RemoveDoNotCall(number(index)) for index in range(0, ROWS, 2)),)))
     world.store.put(Unit((*(RemoveRecord(world.store.direct.records(number(index))[0]) for index in range(ROWS)),)))
     world.commit()
     world.close()
@@ -209,7 +209,7 @@ def test_a_running_store_heals_and_says_what_was_lost(worlds: Worlds, tmp_path: 
     (aside,) = tmp_path.glob("boomerang.db.broken-*Z")
     assert str(aside) in text
     assert len(world.store.callbacks.open_tasks()) == before["tasks"]
-    assert len(world.store.callbacks.barred()) == before["do_not_call"]
+    assert len(world.store.callbacks.do_not_call()) == before["do_not_call"]
     world.close()
 
     again = worlds()  # the alarm stands over a restart, until somebody takes it down
