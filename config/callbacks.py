@@ -33,7 +33,7 @@ from config.fields import (
 from config.limits import Language
 from config.loading import Section
 
-Responsible = Literal["none", "last_talk", "fixed", "current", "group"]
+ResponsibleRule = Literal["none", "last_talk", "fixed", "current", "group"]
 """For whom a task is held before anyone else may take it."""
 Priority = Literal["always", "agents_free", "queue_empty"]
 """When callbacks may take agents away from live calls."""
@@ -56,7 +56,7 @@ class MissedCallback(Section):
     min_wait: Wait = Field(
         default=5.0, description="Where the PBX answers before it queues: who hangs up sooner is not missed."
     )
-    responsible: Responsible = Field(
+    responsible: ResponsibleRule = Field(
         default="none",
         description="Who may take a callback before anyone else: none, last_talk (who last talked to the customer), "
         "fixed, current (named by whoever makes the task) or group.",
@@ -80,7 +80,7 @@ class MissedCallbackOverride(Section):
     window: Window | None = Field(default=None, description="Overrides missed_callback.window.")
     attempts: Attempts | None = Field(default=None, description="Overrides missed_callback.attempts.")
     min_wait: Wait | None = Field(default=None, description="Overrides missed_callback.min_wait.")
-    responsible: Responsible | None = Field(default=None, description="Overrides missed_callback.responsible.")
+    responsible: ResponsibleRule | None = Field(default=None, description="Overrides missed_callback.responsible.")
     responsible_agent: Extension | None = Field(
         default=None, description="Overrides missed_callback.responsible_agent."
     )

@@ -4,7 +4,7 @@ import datetime
 
 from pydantic import ConfigDict, Field
 
-from config.callbacks import Priority, Responsible, Sort
+from config.callbacks import Priority, ResponsibleRule, Sort
 from config.fields import (
     CampaignAge,
     ConfirmKey,
@@ -77,7 +77,7 @@ class Campaign(Section):
     wrap_up: WrapUp | None = Field(default=None, description="Overrides callback.wrap_up.")
     language: Language | None = Field(default=None, description="Overrides callback.language.")
     confirm_key: ConfirmKey | None = Field(default=None, description="Overrides callback.confirm_key.")
-    responsible: Responsible | None = Field(default=None, description="Overrides missed_callback.responsible.")
+    responsible: ResponsibleRule | None = Field(default=None, description="Overrides missed_callback.responsible.")
     responsible_agent: Extension | None = Field(
         default=None, description="Overrides missed_callback.responsible_agent."
     )

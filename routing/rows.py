@@ -20,7 +20,7 @@ window is over, or it was too old."""
 Origin = Literal["missed", "campaign", "manual", "queue"]
 """`missed`: missed_callback of a group; `campaign`; `manual`: an operator or the API; `queue`: asked for in a queue."""
 
-ResponsibleKind = Literal["none", "last_talk", "fixed", "current", "group"]
+ResponsibleRule = Literal["none", "last_talk", "fixed", "current", "group"]
 
 Step = Literal["claimed", "agent", "accepted", "customer", "answered", "talked", "ended"]
 """How far an attempt is, each written before the next thing is sent. `claimed`: nothing was sent. `agent`: the agent's
@@ -122,7 +122,7 @@ class TaskRow(NamedTuple):
     attempts: int
     """Counted attempts made."""
     attempts_max: int
-    responsible_kind: ResponsibleKind
+    responsible_kind: ResponsibleRule
     responsible: str | None
     """Extension, or for `group` a group's name; None: nobody is."""
     responsible_since: float | None

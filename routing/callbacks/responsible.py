@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from config.callbacks import MissedCallback
-from routing.rows import ResponsibleKind
+from routing.rows import ResponsibleRule
 
 
 class Responsible(NamedTuple):
     """Who is responsible for a task."""
 
-    kind: ResponsibleKind
+    kind: ResponsibleRule
     name: str | None
     """Extension, or the name of a group where that is the kind; None: nobody is."""
 
