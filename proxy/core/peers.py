@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 from proxy.sip.choices import Choice, drawn
 from proxy.sip.hop import Flow, Hop
 
-Side = Literal["trunk", "pbx"]
+PeerSide = Literal["trunk", "pbx"]
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -47,7 +47,7 @@ class Address(NamedTuple):
 class Peer:
     """A trunk or a PBX."""
 
-    side: Side
+    side: PeerSide
     name: str
     sources: tuple[SourceRule, ...] = ()
     host_names: frozenset[str] = frozenset()
