@@ -3,7 +3,8 @@
 Rules
 - An answer is one JSON object: `{"ok": true, "data": ...}`, or `{"ok": false, "error": text, "problems": [...]}`.
 - It goes to the Response Topic with the Correlation Data (MQTT 5 section 4.10). On 3.1.1 the request says `reply_to`, a
-  topic, and `id`, which comes back in the answer; both are taken on 5 too where the properties are not used.
+  topic, and `id`, which comes back in the answer; both are taken on 5 too where the properties are not used. The `id`
+  of a verb that is about one of several is both.
 - No answer goes to a topic of state, events or commands, of this node or another one: whoever may send commands may
   not write these.
 - A retained message on a command topic is no command: it would be done again after every reconnect.
@@ -16,6 +17,7 @@ from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 import structlog
 
+from proxy.verbs.shapes.catalogue import BY_NAME
 from routing.events import write_answer
 
 LONGEST: Final = 65_536
@@ -101,12 +103,20 @@ async def answer(message: Message, commands: Commands, base: str = "") -> Reply 
     except CommandError as error:
         return _reply(message, {}, _refused(error), base)
     asked = {}
-    if "reply_to" in args and message.response_topic is None:  # else `id` is an argument of the command
-        asked = {"reply_to": args.pop("reply_to"), "id": args.pop("id", None)}
+    if "reply_to" in args:
+        asked = {"reply_to": args.pop("reply_to")}
+        if message.response_topic is None:  # else `id` is an argument of the command
+            asked["id"] = args.get("id") if _means_one(message.verb) else args.pop("id", None)
     said = await outcome(commands, message.verb, args)
     if not said["ok"]:
         log.warning("command_refused", verb=message.verb, reason=said["error"])
     return _reply(message, asked, said, base)
+
+
+def _means_one(verb: str) -> bool:
+    """Whether the verb's own `id` says which one is meant: then it also comes back in the answer."""
+    known = BY_NAME.get(verb)
+    return known is not None and known.key == "id"
 
 
 async def outcome(commands: Commands, verb: str, args: dict[str, Any]) -> dict[str, Any]:
