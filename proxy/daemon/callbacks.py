@@ -62,9 +62,9 @@ class Callbacks:
         self._stack, self._media, self._desk_listener = stack, media, desk_listener
         rooms = DeskRooms(store, ledger.policy, config.node.name, teller, ledger.attendance, random_bytes,
                           tuple(channels))
-        self._runner = Runner(user_agent, media, rooms.attempts, ledger, ledger, stack, new_id)
-        self._waiting = WaitingRoom(self._runner.tools)
-        self.desk = Desk(rooms, self._runner, self._peers_of, lambda: media.up, ledger.alarms.report)
+        self.runner = Runner(user_agent, media, rooms.attempts, ledger, ledger, stack, new_id)
+        self.waiting = WaitingRoom(self.runner.tools)
+        self.desk = Desk(rooms, self.runner, self._peers_of, lambda: media.up, ledger.alarms.report)
         self._poked = False
         self._turned_at = 0.0
 
@@ -94,16 +94,16 @@ class Callbacks:
     def take(self, name: str, invite: LocalInvite, now: float) -> bool:
         """Take a call that a decision sends to an attempt of ours (`name`), or through the waiting room."""
         if name == WAITING_ROOM:
-            return self._media.up and not self.desk.draining and self._waiting.take(invite, now)
-        return self._runner.take(name, invite, now)
+            return self._media.up and not self.desk.draining and self.waiting.take(invite, now)
+        return self.runner.take(name, invite, now)
 
     def end_call(self, call: Call, reason: str, now: float) -> bool:
         """End a callback with both its legs, or a caller who waits through us; False where it is none of ours."""
-        return self._runner.end_call(call.id, reason, now) or self._waiting.end_call(call.id, reason, now)
+        return self.runner.end_call(call.id, reason, now) or self.waiting.end_call(call.id, reason, now)
 
     def phases(self) -> dict[str, tuple[str, str | None]]:
         """Return how far each attempt under way is, and which agent took it."""
-        return {one.attempt: (one.phase, one.agent) for one in self._runner.running()}
+        return {one.attempt: (one.phase, one.agent) for one in self.runner.running()}
 
     def clock_set(self, seconds: float) -> None:
         """The wall clock was set forward by so many seconds (back: negative)."""
@@ -128,24 +128,24 @@ class Callbacks:
     def drain(self) -> None:
         """Begin nothing new; what is under way goes on to its end."""
         self.desk.drain()
-        self._runner.drain(self._stack.clock())
+        self.runner.drain(self._stack.clock())
 
     def resume(self) -> None:
         """Go on after a drain that came to nothing."""
         self.desk.go_on()
-        self._runner.resume()
+        self.runner.resume()
         self.poke()
 
     def under_way(self) -> int:
         """How many conversations of our own there are, those that are being set up counted."""
-        return len(self._runner.running()) + len(self._waiting)
+        return len(self.runner.running()) + len(self.waiting)
 
     async def hang_up(self, goodbye: float) -> None:
         """End our legs, with so many seconds for their BYEs."""
         if self.under_way():
             now = self._stack.clock()
-            self._runner.hang_up(now)
-            self._waiting.hang_up(now)
+            self.runner.hang_up(now)
+            self.waiting.hang_up(now)
             await asyncio.sleep(goodbye)
 
     async def stop(self) -> None:

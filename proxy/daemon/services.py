@@ -63,12 +63,12 @@ class Services:
         self._random_bytes = random_bytes
         self._stack = ProxyStack(proxy, accounts(config), random_bytes, from_hosts(config))
         self._media = make_media(self._alarm)
-        self._user_agent = UserAgent(self._stack, self._media)
+        self.user_agent = UserAgent(self._stack, self._media)
         self._presence = Presence(self._stack, ledger)
-        self._registrations = TrunkRegistrations(config.trunk, self._stack, self._user_agent.wiring.accounts,
+        self._registrations = TrunkRegistrations(config.trunk, self._stack, self.user_agent.wiring.accounts,
                                                  self._alarm)
         self._watching = Watching(self._presence, config.pbx, proxy.parts.peers, proxy.parts.clock)
-        self._passing = PassingEnds(proxy, self._user_agent.wiring)
+        self._passing = PassingEnds(proxy, self.user_agent.wiring)
         self._deliveries = self._make_deliveries(config, store, post)
         self._clock_watch = ClockWatch(proxy.parts.wall, proxy.parts.clock)
         self.callbacks: Callbacks | None = None
@@ -76,7 +76,7 @@ class Services:
 
     def start(self) -> None:
         """Start what can be started; what cannot is an alarm."""
-        self._proxy.local.open_to(OwnDialogs(self._user_agent, self._presence, self._journal))
+        self._proxy.local.open_to(OwnDialogs(self.user_agent, self._presence, self._journal))
         self._do("registration", self._registrations.start)
         self._do("presence", lambda: self._watching.set_policy(self._ledger.policy))
         if self._deliveries is not None:
@@ -85,10 +85,10 @@ class Services:
 
     def _start_callbacks(self) -> None:
         callbacks = Callbacks(self._config, self._ledger, self._desk, self._teller, self._store, self._stack,
-                              self._media, self._user_agent, self._journal, self._proxy.parts.new_id,
+                              self._media, self.user_agent, self._journal, self._proxy.parts.new_id,
                               self._random_bytes, channels_of(self._config.tickets))
         callbacks.start()
-        self._proxy.local.open_to(OwnDialogs(self._user_agent, self._presence, self._journal, callbacks))
+        self._proxy.local.open_to(OwnDialogs(self.user_agent, self._presence, self._journal, callbacks))
         self.callbacks = callbacks
 
     def set_policy(self, policy: Policy) -> None:

@@ -43,7 +43,7 @@ def declined(site: Site) -> None:
 def digest(site: Site) -> None:
     """The carrier asks for a password: the INVITE leaves twice."""
     talk(site)
-    site.accounts["trunk", "main"] = Account("acme", "secret", None)
+    site.log_in(Account("acme", "secret", None))
     site.carrier.plans[CUSTOMER][0].challenge = 'Digest realm="carrier", nonce="n", algorithm=MD5, qop="auth"'
     site.carrier.plans[CUSTOMER][0].accepts = True
 

@@ -12,30 +12,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from pydantic import SecretStr
+
+from config.node import NodeConfig
 from config.policy import parse_policy
-from proxy.callbacks.runner import Runner
-from proxy.callbacks.waiting import WaitingRoom
-from proxy.core.engine import Parts, Proxy
-from proxy.core.local import LocalInvite
-from proxy.core.peers import Peer, PeerTable
-from proxy.core.seals import Seals
-from proxy.daemon.stack import ProxyStack
+from proxy.node import Surroundings, build_node
 from proxy.sip.hop import Flow
-from proxy.sip.message import Request, Response
 from proxy.sip.timers import Timers
-from proxy.ua.contract import Account, PeerSide
-from proxy.ua.user_agent import UserAgent
-from routing.callbacks.desk import Desk
-from routing.callbacks.rooms import DeskRooms
-from routing.facts import WAITING_ROOM
-from routing.identity import Answers, PbxFacts
-from routing.ids import uuid7
+from proxy.transports.own import OwnAddresses
+from proxy.ua.contract import Account
+from routing.hub import EVERYTHING
+from routing.identity import Answers
 from routing.rows import AttemptRow, TaskRow
 from routing.writes import Unit
 from tests.kit.fake_media import FakeMedia
-from tests.kit.ledger_parts import LedgerParts
 from tests.kit.sip_text import SDP, Message, build, uri_in
-from tests.kit.world import KEY, PBX, PROXY, TRUNK, Deaf, Names, Notes, Sent, Wire, address
+from tests.kit.world import KEY, PBX, PROXY, TRUNK, Names, Notes, Sent, Wire, address
 from tests.routing.memory_store import MemoryStore
 
 EPOCH = 1_790_000_000.0
@@ -116,50 +108,34 @@ class LazyStore(MemoryStore):
         self._queued.clear()
 
 
-class Node:
-    """One process."""
+class Process:
+    """One process: the node as the daemon builds it, between this wire and this clock."""
 
     def __init__(self, site: Site) -> None:
-        self.site = site
-        policy = parse_policy(site.policy)
-        parts = LedgerParts(site.store, policy, {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",), site.answers)},
-                            random_bytes=site.random)
-        self.ledger, self.bugs = parts.ledger, parts.bugs
-        self.proxy = Proxy(Parts(
-            network=site.wire, locator=Names(), router=self.ledger, peers=site.table, seals=Seals(KEY),
-            journal=site.notes, tracer=Deaf(), clock=lambda: site.now, wall=site.wall, new_id=site.new_id,
-            draw=lambda: 0.0, timers=Timers(),
-            is_own=lambda host, port, transport: host == PROXY[0] and (port or 5060) == PROXY[1]))
-        self.stack = ProxyStack(self.proxy, site.accounts, site.random)
-        self.media = FakeMedia(self.proxy.timers, lambda: site.now)
-        self.agent = UserAgent(self.stack, self.media)
-        rooms = DeskRooms(site.store, policy, "edge1", parts.teller, self.ledger.attendance, site.random)
-        self.runner = Runner(self.agent, self.media, rooms.attempts, self.ledger, self.ledger, self.stack, site.new_id)
-        self.waiting = WaitingRoom(self.runner.tools)
-        self.desk = Desk(rooms, self.runner, lambda number: ("", ""), lambda: True, lambda name, text, now: None)
-        parts.connect(self.desk.calls)
-        self.proxy.local.open_to(self)
+        timers = Timers()
+        self.media = FakeMedia(timers, lambda: site.now)
+        listeners = tuple(site.wire.listeners)
+        self.node = build_node(site.config, Surroundings(
+            network=site.wire, listeners=listeners, is_own=OwnAddresses(listeners).holds, locator=Names(),
+            timers=timers, clock=lambda: site.now, wall=site.wall, draw=lambda: 0.0, random_bytes=site.random,
+            journal=site.notes, on_alarm=lambda event: None, media=lambda alarm: self.media,
+            post=lambda what: what()), site.store, KEY, EVERYTHING)
+        self.proxy, self.ledger = self.node.engine, self.node.ledger
+        for peer, uris in self.node.peers:
+            self.node.table.set_addresses(peer, tuple(address((uri.host, uri.port or 5060)) for uri in uris))
+        self.node.set_policy(parse_policy(site.policy))
         self.ledger.restore(site.wall())
-        self.desk.restore(site.wall())
+        self.node.start()
+        assert self.node.services is not None, site.notes.failures
+        assert self.node.callbacks is not None, site.notes.failures
+        self.agent = self.node.services.user_agent
+        self.callbacks = self.node.callbacks
+        self.desk, self.runner, self.waiting = self.callbacks.desk, self.callbacks.runner, self.callbacks.waiting
 
     def turn(self) -> None:
-        self.ledger.sweep(self.site.wall())
-        self.ledger.turn(self.site.wall())
-        self.desk.turn(self.site.wall())
-
-    # core.local.Local
-
-    def request(self, request: Request, flow: Flow, now: float) -> bool:
-        return self.agent.request(request, flow, now)
-
-    def response(self, response: Response, flow: Flow, now: float) -> bool:
-        return self.agent.response(response, flow, now)
-
-    def take(self, name: str, offer: LocalInvite, now: float) -> bool:
-        return self.waiting.take(offer, now) if name == WAITING_ROOM else self.runner.take(name, offer, now)
-
-    def unknown(self, request: Request, flow: Flow, now: float) -> bool:
-        return self.agent.unknown_dialog(request, flow, now)
+        self.node.sweep()
+        self.node.turn()
+        self.callbacks.turn(always=True)
 
 
 @dataclass
@@ -475,19 +451,32 @@ class Phone:
         self.repeat(data, partial(call.has_answer, "1 CANCEL", 200))
 
 
+def config_of(answers: Answers, account: Account | None) -> NodeConfig:
+    """boomerang.toml of the site."""
+    found = NodeConfig.model_validate({
+        "node": {"name": "edge1"}, "listen": ({"uri": f"udp://{PROXY[0]}:{PROXY[1]}"},),
+        "trunk": {"main": {"peers": (f"sip:{TRUNK[0]}:{TRUNK[1]}",)}},
+        "pbx": {"office": {"peers": (f"sip:{PBX[0]}:{PBX[1]}",), "extensions": "^[2-7][0-9]{2}$",
+                           "agent_from": ("From",), "answers": answers}}})
+    if account is None:
+        return found
+    trunk = found.trunk["main"].model_copy(update={
+        "username": account.username, "password": SecretStr(account.password), "realm": account.realm or ""})
+    return found.model_copy(update={"trunk": {"main": trunk}})
+
+
 class Site:
     """The node between its far ends, and the clock."""
 
     def __init__(self, policy: str = POLICY, account: Account | None = None, answers: Answers = "on_agent") -> None:
-        self.policy, self.answers = policy, answers
+        self.policy = policy
+        self.config = config_of(answers, account)
+        self.answers = answers
         self.now = 1_000.0
         self.serial = 0
         self._noise = 0
         self.wire = Wire()
         self.notes = Notes()
-        self.table = PeerTable([Peer("trunk", "main", addresses=(address(TRUNK),)),
-                                Peer("pbx", "office", addresses=(address(PBX),))])
-        self.accounts: dict[tuple[PeerSide, str], Account] = {} if account is None else {("trunk", "main"): account}
         self.store = LazyStore()
         self.ladder: list[str] = []
         self._later = Timers()
@@ -498,7 +487,7 @@ class Site:
         self.on_event: Callable[[], None] = lambda: None
         """Called after each event."""
         self.pbx, self.carrier = Phone(self, PBX), Phone(self, TRUNK)
-        self.node: Node | None = None
+        self.node: Process | None = None
         self._turn_at = self.now
         self.start()
 
@@ -507,8 +496,13 @@ class Site:
     def start(self) -> None:
         """A process begins."""
         self.store.later = self._node_later
-        self.node = Node(self)
+        self.node = Process(self)
         self._turn_at = self.now
+
+    def log_in(self, account: Account) -> None:
+        """From now on we have this account at the trunk."""
+        self.config = config_of(self.answers, account)
+        self.start()
 
     def crash(self) -> None:
         """`kill -9`."""
@@ -517,7 +511,7 @@ class Site:
         self.store.crash()
 
     @property
-    def alive(self) -> Node:
+    def alive(self) -> Process:
         assert self.node is not None, "it is down"
         return self.node
 
@@ -535,9 +529,6 @@ class Site:
 
     def later(self, delay: float, action: Callable[[], None]) -> None:
         self._later.at(self.now + delay, lambda now: action())
-
-    def new_id(self) -> str:
-        return uuid7(self.wall(), self.random)
 
     def random(self, count: int) -> bytes:
         self._noise += 1
@@ -677,7 +668,6 @@ class Site:
         assert [attempt for attempt in self.attempts() if attempt.ended_at is None] == [], self.shown()
         assert [row for row in self.store.rows.values() if row.ended_at is None] == [], self.shown()
         assert node.agent.legs == 0
-        assert node.bugs == []
         assert self.notes.failures == []
         assert "telling_failed" not in [event for event, _ in self.notes.lines]
 
