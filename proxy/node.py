@@ -25,10 +25,10 @@ from proxy.core.ports import IsOwn, Journal, Locator, Network
 from proxy.core.qualify import Qualifier
 from proxy.core.seals import Seals
 from proxy.daemon import building
-from proxy.daemon.callbacks import CallbackMedia, Callbacks
 from proxy.daemon.peer_states import PeerStates
-from proxy.daemon.services import Services
 from proxy.daemon.tracing import KnownNames, MessageTracer
+from proxy.services.callbacks import CallbackMedia, Callbacks
+from proxy.services.services import Services
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.timers import Timers
 from proxy.status.source import PeerState

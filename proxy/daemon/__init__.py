@@ -1,1 +1,1 @@
-"""The parts that only the running daemon needs: callbacks around the proxy, its journal, its ears, its answers."""
+"""What keeps a node running on this machine: loop, clock, files, log."""

@@ -36,6 +36,7 @@ ROOMS = {
     "proxy.folder": 4,
     "proxy.tables": 4,
     "proxy.render": 5,
+    "proxy.services": 5,
     "proxy.daemon": 5,
     "proxy.node": 6,
     "proxy.check": 6,

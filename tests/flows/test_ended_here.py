@@ -9,8 +9,8 @@ import pytest
 
 from proxy.core.passing import CALLS_LIMIT, PassingCalls
 from proxy.core.seals import Speaker
-from proxy.daemon.passing_ends import PassingEnds
-from proxy.daemon.stack import ProxyStack
+from proxy.services.passing_ends import PassingEnds
+from proxy.services.stack import ProxyStack
 from proxy.sip.message import Request
 from proxy.ua.contract import Account
 from proxy.ua.wiring import Wiring

@@ -18,7 +18,7 @@ from tests.kit.sip_text import SDP
 ROUNDS = 50
 OVER = 400.0
 """Seconds after which nothing of a call is remembered."""
-OURS = ("proxy.ua", "proxy.callbacks", "proxy.presence", "proxy.core", "proxy.daemon", "proxy.sip",
+OURS = ("proxy.ua", "proxy.callbacks", "proxy.presence", "proxy.core", "proxy.services", "proxy.daemon", "proxy.sip",
         "routing.callbacks.task", "routing.calls", "routing.dialogs", "routing.facts", "tests.kit.fake_media")
 KEPT = ("NameAddr", "Uri", "CSeq", "Identity", "Task")
 """Values that a cache of fixed size remembers, and tasks in the agenda, which is swept when most of it is stale."""

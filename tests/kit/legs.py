@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from proxy.daemon.stack import ProxyStack
+from proxy.services.stack import ProxyStack
 from proxy.sip.hop import Flow, Transport
 from proxy.sip.message import Request, Response
 from proxy.ua.contract import Account, Incoming, Leg, LegOrder, PeerSide

@@ -6,9 +6,9 @@ import pytest
 
 from proxy.core.local import LocalInvite
 from proxy.core.peers import Peer
-from proxy.daemon.stack import ProxyStack
 from proxy.presence.phone_state import Doing
 from proxy.presence.presence import EXPIRES, FIRST_PAUSE, LONGEST_PAUSE, RARELY, Presence
+from proxy.services.stack import ProxyStack
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request, Response
 from proxy.ua.contract import Account, PeerSide

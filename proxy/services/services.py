@@ -12,15 +12,15 @@ from typing import Final
 from config.node import NodeConfig
 from config.policy import Policy
 from proxy.core.engine import Proxy
-from proxy.daemon.callbacks import CallbackMedia, Callbacks
-from proxy.daemon.clock_watch import ClockWatch
-from proxy.daemon.own_dialogs import OwnDialogs
-from proxy.daemon.passing_ends import PassingEnds
-from proxy.daemon.registrations import TrunkRegistrations
-from proxy.daemon.stack import ProxyStack
-from proxy.daemon.watching import Watching
 from proxy.delivery.deliveries import Deliveries, channels_of
 from proxy.presence.presence import Presence
+from proxy.services.callbacks import CallbackMedia, Callbacks
+from proxy.services.clock_watch import ClockWatch
+from proxy.services.own_dialogs import OwnDialogs
+from proxy.services.passing_ends import PassingEnds
+from proxy.services.registrations import TrunkRegistrations
+from proxy.services.stack import ProxyStack
+from proxy.services.watching import Watching
 from proxy.ua.contract import Account, PeerSide
 from proxy.ua.user_agent import UserAgent
 from routing.calls import Call

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.daemon.clock_watch import ClockWatch
+from proxy.services.clock_watch import ClockWatch
 
 
 @pytest.mark.parametrize("by", [-3600.0, -1.5, 0.0, 1.5, 3600.0, 400 * 86_400.0])
