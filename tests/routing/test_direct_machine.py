@@ -28,6 +28,7 @@ class Entry:
 
     expires: float
     touched: float
+    made: float
 
 
 @dataclass
@@ -97,10 +98,9 @@ class Machine(RuleBasedStateMachine):
             assert self.ledger.decide(new, self.now).targets[0].user is None
 
     def winner(self, customer: str) -> str | None:
-        found = [(entry.touched, agent) for (whose, agent), entry in self.records.items()
+        found = [(entry.touched, entry.made, agent) for (whose, agent), entry in self.records.items()
                  if whose == customer and self.now < entry.expires and self.types[agent][0] != 0]
-        # two touched at the very same moment are told apart by when they were made, which the oracle does not keep
-        return None if not found else max(found)[1]
+        return None if not found else max(found)[2]
 
     @precondition(lambda self: any(going.answered is None for going in self.going.values()))
     @rule(data=st.data(), agent=st.none() | st.sampled_from(AGENTS))
@@ -143,10 +143,8 @@ class Machine(RuleBasedStateMachine):
                     del self.records[key]
             case 1, False if entry is not None and lives:
                 entry.touched = at
-            case (1 | 2), False:
-                self.records[key] = Entry(at + E, at)
-            case (3 | 4), _:
-                self.records[key] = Entry(at + E, at)
+            case ((1 | 2), False) | ((3 | 4), _):
+                self.records[key] = Entry(at + E, at, entry.made if entry is not None and lives else at)
 
     def inbound_ended(self, going: Going, talked: bool, at: float) -> None:
         for agent in AGENTS:
@@ -167,7 +165,7 @@ class Machine(RuleBasedStateMachine):
             elif kind == 3 and talked and entry is not None and lives:
                 entry.touched = at
             elif (talked and kind == 4) if lives else (creates and kind in (3, 4)):
-                self.records[key] = Entry(at + E, at)
+                self.records[key] = Entry(at + E, at, entry.made if entry is not None and lives else at)
 
     @invariant()
     def same_records(self) -> None:
