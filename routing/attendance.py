@@ -66,7 +66,7 @@ class Attendance:
         """Whether somebody may be rung there: listed, seen, or of a PBX's pattern."""
         return extension in self.agents() or self._rules.is_extension(extension)
 
-    def counted(self, agent: str) -> bool:
+    def is_counted(self, agent: str) -> bool:
         """Whether a call that we see engages an agent, or rings there."""
         return self._board.counted(agent)
 
@@ -85,7 +85,7 @@ class Attendance:
         for agent in self._board.wrapped_until(now):
             self.wrap_up(agent, now, now)
         for agent in self._board.away_until(now):
-            self._publish(self.here(agent, None, now))
+            self._publish(self.mark_here(agent, None, now))
 
     def count(self, agent: str, ringing: int, busy: int, now: float, call: str,
               rest: Rest = "free") -> tuple[Event, ...]:
@@ -93,15 +93,15 @@ class Attendance:
         changed = self._board.change(agent, ringing, busy, now, rest)
         return () if changed is None else self._say(agent, changed, call, now)
 
-    def restored(self, agent: str, call: str, now: float) -> tuple[Event, ...]:
+    def count_restored(self, agent: str, call: str, now: float) -> tuple[Event, ...]:
         """Count a call from before this process did anything."""
         return self._say(agent, self._board.restored(agent, now), call, now)
 
-    def here(self, agent: str, call: str | None, now: float) -> tuple[Event, ...]:
+    def mark_here(self, agent: str, call: str | None, now: float) -> tuple[Event, ...]:
         """Take a sign of an agent's phone, or the end of the time that they are taken for away."""
         return self._say(agent, self._board.here(agent, now), call, now)
 
-    def watched(self, agent: str, state: Watched | None, now: float) -> tuple[Event, ...]:
+    def take_dialogs(self, agent: str, state: Watched | None, now: float) -> tuple[Event, ...]:
         """Take what an agent's dialogs show; None: nobody watches them any more."""
         return self._say(agent, self._board.watched(agent, state, now), None, now)
 

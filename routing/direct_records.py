@@ -45,18 +45,18 @@ class DirectRecords:
             self._keep(entry, [record for record in self.of(entry.customer)
                                if record.made_at <= entry.started_at < record.expires_at])
 
-    def used(self, entry: Call, record: Record, now: float) -> Event:
+    def used_event(self, entry: Call, record: Record, now: float) -> Event:
         """Make the event of a record that sends a call somewhere."""
         data = record_data(record, entry.id)
         data["type"] = self._rules.policy.direct_for(record.agent).type
         data["dialled"] = entry.number or entry.dialled
         return self._teller.event("direct.used", data, now)
 
-    def used_after_all(self, entry: Call, now: float) -> tuple[Event, ...]:
+    def used_after_all_events(self, entry: Call, now: float) -> tuple[Event, ...]:
         """Make the same event for a call that goes to the agent of its record now, not to an attempt before them."""
         if entry.tried is None:
             return ()
-        return tuple(self.used(entry, record, now) for record in self.of(entry.customer)
+        return tuple(self.used_event(entry, record, now) for record in self.of(entry.customer)
                      if record.agent == entry.tried)
 
     def changes(self, entry: Call, ending: Ending, now: float) -> list[Write]:

@@ -71,20 +71,20 @@ class Evidence:
         """A target of a call rings."""
         entry.seen.rang = True
         if entry.seen.rung is not None:  # rung by a leg of ours, whose phone is known to be there from now on
-            self._publish(self._attendance.here(entry.seen.rung, entry.id, now))
+            self._publish(self._attendance.mark_here(entry.seen.rung, entry.id, now))
         if entry.direction == "outbound" or entry.seen.rung is not None or entry.answered_at is not None:
             return
         expected = self._expected(entry, target_of(entry, target))
         if expected is not None:
             entry.seen.rung = expected.agent
-            self._attendance.here(entry.seen.rung, entry.id, now)  # told with the next
+            self._attendance.mark_here(entry.seen.rung, entry.id, now)  # told with the next
             self._publish(self._attendance.count(entry.seen.rung, 1, 0, now, entry.id))
 
     def connected_line(self, entry: Call, identities: tuple[Identity, ...], now: float, dialog: str | None) -> None:
         """A connected line was shown to the caller: a sign that a phone rings, and no more."""
         self._heed_line(entry, identities, now, dialog)
         if entry.seen.signs:
-            self._setup.shows(entry.pbx, now)
+            self._setup.heed_shown(entry.pbx, now)
 
     def _heed_line(self, entry: Call, identities: tuple[Identity, ...], now: float, dialog: str | None) -> None:
         if entry.direction == "outbound" or (entry.own and not entry.to_agent):
@@ -109,7 +109,7 @@ class Evidence:
 
     def dialog_event(self, agent: str, state: Watched | None, remote: str | None, now: float) -> None:
         """See Router."""
-        events = list(self._attendance.watched(agent, state, now))
+        events = list(self._attendance.take_dialogs(agent, state, now))
         rang_for = self._rings_for.pop(agent, None)
         self._pickups.shows(agent, state, rang_for, now)
         entry: Call | None = None
@@ -149,7 +149,7 @@ class Evidence:
                 return shown
             if since <= NOTIFY_LATE:
                 shown.seen.sign_at = now
-        if not self._attendance.counted(agent):
+        if not self._attendance.is_counted(agent):
             for customer in self._pickups.silenced(now):
                 self._note_sign(customer, now)
         return None
@@ -160,7 +160,7 @@ class Evidence:
             if call.agent == agent and call.evidence in WHERE_DIALLED and call.answered_at is not None and \
                     now - call.answered_at <= MOMENT:
                 return call
-        if customer is not None and any(not self._attendance.counted(one)
+        if customer is not None and any(not self._attendance.is_counted(one)
                                         for one in self._pickups.all_unrung(now, AT_ONCE)):
             self._note_sign(customer, now)
         return None
@@ -187,7 +187,7 @@ class Evidence:
 
     def _who_else(self, now: float) -> Proof | None:
         """Say who took a call in this moment from the phone that it was dialled to; None: nobody, or one of several."""
-        found = [agent for agent in self._pickups.all_unrung(now) if not self._attendance.counted(agent)]
+        found = [agent for agent in self._pickups.all_unrung(now) if not self._attendance.is_counted(agent)]
         return Proof(found[0], PICKUP) if len(found) == 1 else None
 
     # Phones outside
@@ -281,7 +281,7 @@ class Evidence:
                 self._meet(entry, self._records.leg_to_agent(entry.attempt), now)
             elif entry.behalf_of is not None:
                 self._taken_outside(entry, now)
-                self._setup.shows(entry.pbx, now)
+                self._setup.heed_shown(entry.pbx, now)
             return []
         rung, entry.seen.rung = entry.seen.rung, None
         if target.local is not None:

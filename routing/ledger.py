@@ -108,7 +108,7 @@ class Ledger:
         entry = self._calls.get(call)
         if entry is not None:
             self._evidence.ringing(entry, target, now)
-            self._setup.reached(entry.dialled if entry.to_agent else entry.seen.rung, now)
+            self._setup.heed_reached(entry.dialled if entry.to_agent else entry.seen.rung, now)
 
     def target_failed(self, call: str, target: int, status: int, now: float) -> None:
         """See Router."""
@@ -118,7 +118,7 @@ class Ledger:
         failed = target_of(entry, target)
         if failed.local is not None:  # the attempt that calls this customer came to nothing: as if there had been none
             entry.attempt = None
-            self._publish(self.direct.used_after_all(entry, now))
+            self._publish(self.direct.used_after_all_events(entry, now))
         agent, entry.seen.rung = entry.seen.rung, None
         if entry.tried is not None and failed.user == entry.tried:
             entry.sent.tried_status = status
@@ -139,7 +139,7 @@ class Ledger:
         entry.dialogs.add(answer)
         entry.answered_at = now
         self._today.answered(entry, now)
-        self._setup.reached(entry.dialled if entry.to_agent else answer.proof.agent if answer.proof else None, now)
+        self._setup.heed_reached(entry.dialled if entry.to_agent else answer.proof.agent if answer.proof else None, now)
         moves = self._evidence.answer(entry, where, answer, now)
         events = tuple(moves)
         if self._teller.wants("call.answered"):
@@ -288,7 +288,7 @@ class Ledger:
                 continue
             if entry.agent is not None:
                 entry.seen.held = entry.agent
-                events += self.attendance.restored(entry.agent, row.id, now)
+                events += self.attendance.count_restored(entry.agent, row.id, now)
             elif entry.direction == "inbound" and entry.answered_at is not None:
                 entry.seen.queued = identity.may_queue(Target(), entry.sent.number_facts, self._rules.pbx(entry.pbx))
             if entry.direction == "inbound":
@@ -392,7 +392,7 @@ class Ledger:
         if record is not None:
             entry.tried = record.agent
             if attempt is None:
-                events.append(self.direct.used(entry, record, now))
+                events.append(self.direct.used_event(entry, record, now))
         if attempt is not None:
             entry.attempt = attempt
             decision = replace(decision, reason="glare",

@@ -43,7 +43,7 @@ class SetupAlarms:
         if absence.is_unknown(status, q850) and self._unknown.found(extension):
             self._alarms.report(absence.ALARM.format(extension), absence.TEXT.format(pbx, extension, status), now)
 
-    def reached(self, extension: str | None, now: float) -> None:
+    def heed_reached(self, extension: str | None, now: float) -> None:
         """A phone rang there, or somebody answered: the PBX knows it."""
         if extension is not None and self._unknown.known(extension):
             self._alarms.report(absence.ALARM.format(extension), None, now)
@@ -65,7 +65,7 @@ class SetupAlarms:
         if self._is_blind(group) and self._blind.abandoned(pbx, group):
             self._alarms.report(blind_queues.ALARM.format(pbx), blind_queues.TEXT.format(pbx), now)
 
-    def shows(self, pbx: str, now: float) -> None:
+    def heed_shown(self, pbx: str, now: float) -> None:
         """A PBX has shown whose phone rings for a call, or that one took it: it is not blind."""
         if self._blind.shows(pbx):
             self._alarms.report(blind_queues.ALARM.format(pbx), None, now)

@@ -25,7 +25,7 @@ from routing.storage import Store
 from routing.teller import Teller
 
 POKE_PAUSE: Final = 0.05
-"""Seconds from a change on the floor to the desk's look at it: under load many share one."""
+"""Seconds from a change of an agent or a call to the desk's look at it: under load many share one."""
 LONGEST_PAUSE: Final = 1.0
 """Seconds after which the desk looks at its tasks although nothing is due: agents' rests end without a word."""
 

@@ -57,7 +57,7 @@ class AgentPool:
             self._found[agents, unknown] = found
         return found
 
-    def taken(self, agent: str) -> None:
+    def take(self, agent: str) -> None:
         """Tell that an agent is rung now."""
         for found in self._found.values():
             if agent in found:

@@ -91,7 +91,7 @@ class AttemptOutcomes:
         if attempt.dialled:
             self._after_dialling(task, outcome, attempt.row.agent, changes)
         elif attempt.why_not is not None and task.open and task.ready:
-            self._eligibility.refused(task, tasks.settings(task), attempt.why_not, changes, told=True)
+            self._eligibility.put_aside(task, tasks.settings(task), attempt.why_not, changes, told=True)
         elif outcome.result == "declined" and attempt.row.agent is not None:
             self._declined(task, attempt.row.agent, changes)
         elif outcome.result == "glare" and task.open:
@@ -107,7 +107,7 @@ class AttemptOutcomes:
         """Say when a task is tried again after an attempt that counted."""
         tasks = self._tasks
         task.last = outcome, changes.now
-        tasks.tried(task, outcome.result, agent, changes)
+        tasks.note_try(task, outcome.result, agent, changes)
         verdict = later(task.row, tasks.settings(task), outcome, changes.now)
         at = self.follow(task, verdict, changes, agent, outcome.cause)
         if at is not None:

@@ -31,7 +31,7 @@ class Claims:
         refusal = self._eligibility.refusal(task, settings, now)
         if refusal is not None:
             changes = self._sets.begin(now)
-            self._eligibility.refused(task, settings, refusal, changes)
+            self._eligibility.put_aside(task, settings, refusal, changes)
             if not changes.empty:
                 self._store.put(changes.unit())
             return False

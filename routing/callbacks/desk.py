@@ -66,7 +66,7 @@ class Desk:
         self._pool, self._outcomes, self._orders, self._able = rooms.pool, rooms.outcomes, orders, able
         self._claims = Claims(tasks, rooms.eligibility, rooms.pool, rooms.attempts, orders, store, sets, rooms.names,
                               rooms.node)
-        self._dispatcher = Dispatcher(tasks, rooms.live, rooms.pool, rooms.eligibility.halted)
+        self._dispatcher = Dispatcher(tasks, rooms.live, rooms.pool, rooms.eligibility.halt_reason)
         self._replanner = Replanner(tasks, rooms.outcomes, store)
         self._node = rooms.node
         self._restored = self._more = False
@@ -178,7 +178,7 @@ class Desk:
 
     def _expire(self, task: Task, changes: Changes) -> None:
         """The window of a task is over; say what kept it from being tried, if nobody ever was."""
-        halted = self._eligibility.halted(changes.now)
+        halted = self._eligibility.halt_reason(changes.now)
         never = task.ready and not task.row.attempts
         reason = halted or ((task.refused or "no_agent") if never else "window")
         self._tasks.end(task, "expired", reason, changes, "guard" if halted else "expired")

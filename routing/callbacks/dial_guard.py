@@ -170,7 +170,7 @@ class DialGuard:
     ) -> Refusal | None:
         """Say whether a number may be dialled at all, whatever the time: asked when a task is made, too.
 
-        `barred`: the do-not-call list; `number`: our number that the customer is shown.
+        `do_not_call`: the list; `number`: our number that the customer is shown.
         """
         if customer in self._own or customer == number:
             return Refusal("own_number", "the customer is a number of ours", None)

@@ -104,7 +104,7 @@ class Dispatcher:
             return False
         self._claims -= 1
         if agent is not None:
-            self._pool.taken(agent)
+            self._pool.take(agent)
         return True
 
     # What is allowed

@@ -47,7 +47,7 @@ class Eligibility:
         self._guard = DialGuard(policy)
         self._halt = None
 
-    def halted(self, now: float) -> str | None:
+    def halt_reason(self, now: float) -> str | None:
         """Return why nobody at all can be dialled for now; None: it may be asked for each."""
         halt = self._halt
         return halt.reason if halt is not None and halt.until is not None and halt.until > now else None
@@ -108,8 +108,8 @@ class Eligibility:
         )
         return self._guard.check(row.customer, now, facts)
 
-    def refused(self, task: Task, settings: EffectiveSettings, refusal: Refusal, changes: Changes,
-                told: bool = False) -> None:
+    def put_aside(self, task: Task, settings: EffectiveSettings, refusal: Refusal, changes: Changes,
+                  told: bool = False) -> None:
         """Put a task that was refused where it belongs: to its end, to another time, or to rest."""
         row, now = task.row, changes.now
         if not told and task.refused != refusal.reason:

@@ -109,10 +109,10 @@ class Intake:
             tasks.end(task, "failed", refusal.reason, changes, "guard", text=refusal.text)
         elif settings.campaign is not None and settings.campaign.as_ticket:
             tasks.end(task, "done", "ticket", changes)
-            tasks.instead(task, "campaign", settings.campaign.ticket_subject, changes)
+            tasks.open_ticket_instead(task, "campaign", settings.campaign.ticket_subject, changes)
         elif request.instead:
             tasks.end(task, "done", "ticket", changes)
-            tasks.instead(task, "missed", settings.tickets.subject, changes)
+            tasks.open_ticket_instead(task, "missed", settings.tickets.subject, changes)
         elif row.due_at is None:
             changes.note(row.id, "closed", None, until=settings.open_time.next_open(row.expires_at))
             tasks.end(task, "expired", "closed", changes, "closed")

@@ -44,7 +44,7 @@ class TaskQueue:
                 return task
         return None
 
-    def left(self) -> None:
+    def leave(self) -> None:
         """Count one that left without being taken."""
         self.size -= 1
         if not self.size:
@@ -79,7 +79,7 @@ class TaskQueues:
         if name is not None:
             task.place = None
             queue = self._queues[name]
-            queue.left()
+            queue.leave()
             if not queue.size:
                 del self._queues[name]
 

@@ -216,11 +216,11 @@ class Tasks:
         elif why != "started":
             changes.beside(self.tickets.comment(str(known), story(task.row, why, settings.zone), changes.now))
 
-    def instead(self, task: Task, why: Why, subject: str, changes: Changes) -> None:
+    def open_ticket_instead(self, task: Task, why: Why, subject: str, changes: Changes) -> None:
         """Open the ticket that a campaign or a group wants instead of a call."""
         self._open_ticket(task, why, subject, changes, None)
 
-    def tried(self, task: Task, result: str, agent: str | None, changes: Changes) -> None:
+    def note_try(self, task: Task, result: str, agent: str | None, changes: Changes) -> None:
         """Write under the ticket of a task that a try was made and did not reach the customer."""
         known = task.row.options.get("ticket")
         if known is not None:

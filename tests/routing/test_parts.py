@@ -172,7 +172,7 @@ def test_a_blind_queue_is_an_alarm_until_a_phone_is_shown() -> None:
     bench = Bench()
     bench.setup.heed_abandoned("office", "sales", NOW)
     assert list(bench.alarms.up()) == ["blind_queue_office"]
-    bench.setup.shows("office", NOW)
+    bench.setup.heed_shown("office", NOW)
     bench.setup.heed_abandoned("office", "sales", NOW)
     assert bench.alarms.up() == {}
 
@@ -187,7 +187,7 @@ def test_a_change_of_an_agent_is_an_event_and_wakes_the_desk() -> None:
     assert (event.data["state"], event.data["call"], bench.attendance.agent_state("201")) == ("ringing", "a", "ringing")
     assert bench.attendance.count("201", 1, 0, NOW, "b") == ()
     assert bench.pokes == [True]
-    assert (bench.attendance.counted("201"), bench.attendance.counted("202")) == (True, False)
+    assert (bench.attendance.is_counted("201"), bench.attendance.is_counted("202")) == (True, False)
 
 
 def test_a_leg_of_ours_rings_its_agent_before_anybody_says_so() -> None:
