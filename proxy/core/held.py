@@ -29,22 +29,27 @@ class HeldAnswers:
         self._reporter.ended_and_stored(call, ending, self.hold(send, now))
 
     def hold(self, send: Callable[[float], None], now: float) -> Callable[[], None]:
-        """Give what is to be called when all is stored, to be called at least and at most once that matters."""
-        held = _Held(send, self._timers, self._pending, now)
-        clock = self._clock
-        return lambda: held.release(clock())
+        """Give what is to be called when all is stored: `send(now)` follows once, then or when it has taken too long."""
+        return _Held(send, self._timers, self._pending, self._clock, now).stored
 
 
 class _Held:
     """One answer."""
 
-    __slots__ = ("_pending", "_send", "_timer")
+    __slots__ = ("_clock", "_pending", "_send", "_timer")
 
-    def __init__(self, send: Callable[[float], None], timers: Timers, pending: Pending, now: float) -> None:
+    def __init__(self, send: Callable[[float], None], timers: Timers, pending: Pending, clock: Callable[[], float],
+                 now: float) -> None:
         self._send: Callable[[float], None] | None = send
+        self._clock = clock
         self._pending = pending
         self._timer = timers.at(now + COMMIT_PATIENCE, self.release)
         pending.count += 1
+
+    def stored(self) -> None:
+        """Take note that all is stored."""
+        if self._send is not None:
+            self.release(self._clock())
 
     def release(self, now: float) -> None:
         """Send it, the first time this is called."""

@@ -72,15 +72,18 @@ class Token(NamedTuple):
 class Seals:
     """Makes and checks all of them. `key`: 16 to 64 bytes, the same for the life of the data folder."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("_key", "_keyed")
 
     def __init__(self, key: bytes) -> None:
         if not 16 <= len(key) <= 64:
             raise ValueError("the signing key must have 16 to 64 bytes")
         self._key = key
+        self._keyed = blake2b(digest_size=SEAL_BYTES, key=key)
 
     def _mac(self, *parts: bytes) -> bytes:
-        return blake2b(b"\0".join(parts), digest_size=SEAL_BYTES, key=self._key).digest()
+        mac = self._keyed.copy()
+        mac.update(b"\0".join(parts))
+        return mac.digest()
 
     def mark(self, *parts: bytes) -> bytes:
         """A word of 24 hex digits that nobody can guess, made of what it stands for."""
