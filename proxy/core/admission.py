@@ -25,7 +25,7 @@ LATER = (b"Retry-After: %d" % RETRY_AFTER,)
 class Admission:
     """Who comes in."""
 
-    __slots__ = ("_newcomers", "_pending", "_sender", "_strangers", "_transactions", "overload", "overloaded",
+    __slots__ = ("_of_peers", "_pending", "_sender", "_strangers", "_transactions", "overload", "overloaded",
                  "refusals")
 
     def __init__(self, transactions: Transactions, pending: Pending, started: float) -> None:
@@ -34,7 +34,7 @@ class Admission:
         self._sender: Sender = transactions.sender
         self._pending = pending
         self._strangers = Buckets(STRANGER_RATE, STRANGER_BURST)
-        self._newcomers = Buckets(PEER_RATE, PEER_BURST)
+        self._of_peers = Buckets(PEER_RATE, PEER_BURST)
         self.overload = Overload(started)
         self.refusals = Refusals()
         self.overloaded = False
@@ -55,7 +55,7 @@ class Admission:
 
     def takes_on(self, flow: Flow, now: float) -> bool:
         """Whether a new request of a peer is taken on."""
-        return not (self.overloaded or self._pending.full) and self._newcomers.admit(flow.host, now)
+        return not (self.overloaded or self._pending.full) and self._of_peers.admit(flow.host, now)
 
     def turned_away(self, request: Request, flow: Flow, now: float, late: bool) -> bool:
         """Refuse a new call, or what repeats or acknowledges one that was refused; False: it is to be served.

@@ -66,7 +66,7 @@ class AfterRestart:
         target, tried = sealed_numbers(ours.branch)
         invite = answer.cseq.method == b"INVITE"
         came_from = self._peers.way_back(flow)
-        self._sender.counters.orphans += 1
+        self._sender.counters.taken_up += 1
         if invite and answer.status >= 300:
             self._sender.send_alone(make_stray_ack(answer), came_from)
         relay = self._relays.by_key.get((back.branch, back.sent_by, answer.cseq.method))
@@ -152,7 +152,7 @@ class AfterRestart:
         if not peer.addresses:
             return False
         self._sender.answer(request, flow, 200)
-        self._sender.counters.orphans += 1
+        self._sender.counters.taken_up += 1
         seals = self._sender.seals
         mark = seals.loop_mark(source.name, request.uri, request)
         for hop in peer.hops:  # which of them was drawn is not known any more

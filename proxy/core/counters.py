@@ -72,7 +72,6 @@ class Counters:
         "direct_used",
         "fail_open",
         "log_lines_lost",
-        "orphans",
         "parse_errors",
         "received_requests",
         "received_responses",
@@ -81,6 +80,7 @@ class Counters:
         "sent_requests",
         "sent_responses",
         "setup_seconds",
+        "taken_up",
         "transactions",
     )
 
@@ -101,7 +101,7 @@ class Counters:
         """By `DIRECTION.OUTCOME`: `inbound.answered`, `outbound.failed`, ..."""
         self.fail_open = Tally()
         """Calls that took their normal route because something of ours failed, by what failed."""
-        self.orphans = 0
+        self.taken_up = 0
         """Responses and CANCELs of calls that a process before this one began."""
         self.breakers: dict[str, bool] = {}
         """Circuit breaker per next-hop address (`udp:10.0.0.10:5060`): True while it is open."""

@@ -29,7 +29,7 @@ class HeldAnswers:
         self._reporter.ended_and_stored(call, ending, self.hold(send, now))
 
     def hold(self, send: Callable[[float], None], now: float) -> Callable[[], None]:
-        """Give what is to be called when all is stored: `send(now)` follows once, then or when it has taken too long."""
+        """Give what is to be called when all is stored: `send(now)` follows once, then or after the patience."""
         return _Held(send, self._timers, self._pending, self._clock, now).stored
 
 

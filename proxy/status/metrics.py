@@ -77,7 +77,7 @@ class DaemonCollector(Collector):
         yield _counter("sip_refused", "Messages refused by the access rules", "reason", c.refused)
         yield _plain("sip_retransmissions_absorbed", "Retransmissions that went no further",
                      c.retransmissions_absorbed)
-        yield _plain("sip_orphans", "Responses and CANCELs of calls that an earlier process began", c.orphans)
+        yield _plain("sip_orphans", "Responses and CANCELs of calls that an earlier process began", c.taken_up)
         yield _plain("log_lines_lost", "Lines of the log that nobody read in time", c.log_lines_lost)
         yield _gauge("sip_transactions", "Transactions in progress", c.transactions)
         breaker = GaugeMetricFamily("boomerang_circuit_breaker_open", "1 while an address of a peer is left out",
