@@ -19,9 +19,9 @@ from config.address import SipPeer
 from config.node import NodeConfig
 from config.policy import Policy
 from proxy.core.broken import Breaks
+from proxy.core.contract import IsOwn, Journal, Locator, Network
 from proxy.core.engine import Parts, Proxy
 from proxy.core.peers import Peer, PeerTable
-from proxy.core.ports import IsOwn, Journal, Locator, Network
 from proxy.core.qualify import Qualifier
 from proxy.core.seals import Seals
 from proxy.daemon import building

@@ -11,9 +11,9 @@
 
 from __future__ import annotations
 
+from proxy.core.contract import IsOwn
 from proxy.core.named import NamedAddresses
 from proxy.core.peers import PeerTable
-from proxy.core.ports import IsOwn
 from proxy.core.reporter import Reporter
 from proxy.core.seals import TOKEN_MARK, Seals, Speaker, Token
 from proxy.sip.errors import SipError

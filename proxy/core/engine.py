@@ -28,6 +28,7 @@ from proxy.core.call_facts import CallFacts
 from proxy.core.call_names import CallNames
 from proxy.core.call_setup import SetupParts
 from proxy.core.cancels import Cancels
+from proxy.core.contract import IsOwn, Journal, Locator, Network, Tracer
 from proxy.core.counters import METHODS, OTHER, STATUS_CLASSES, Counters
 from proxy.core.credentials import ExpectedCredentials
 from proxy.core.dialog_gate import DialogGate
@@ -44,7 +45,6 @@ from proxy.core.pass_on import DialogParts, PassOn
 from proxy.core.passing import PassingCalls
 from proxy.core.peers import PeerTable
 from proxy.core.pending import Pending
-from proxy.core.ports import IsOwn, Journal, Locator, Network, Tracer
 from proxy.core.relay import Relays
 from proxy.core.reporter import Reporter
 from proxy.core.seals import Seals

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from proxy.core.contract import IsOwn, Locator
 from proxy.core.peers import PeerTable
-from proxy.core.ports import IsOwn, Locator
 from proxy.sip.hop import Hop
 from proxy.sip.message import Request
 from proxy.sip.request_error import RequestError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from proxy.core.admission import LATER
-from proxy.core.ports import IsOwn
+from proxy.core.contract import IsOwn
 from proxy.core.sender import Sender
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request

@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from proxy.core.contract import PeerWatch
 from proxy.core.peers import Address, Peer
-from proxy.core.ports import PeerWatch
 from proxy.core.requests_out import Outgoing
 from proxy.core.transactions import Transactions
 from proxy.sip.hop import Hop

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from proxy.core.contract import Journal
 from proxy.core.counters import Counters
 from proxy.core.headers import session_interval
-from proxy.core.ports import Journal
 from proxy.core.seals import Speaker, tag_text
 from proxy.sip.identities import CONNECTED, identities
 from proxy.sip.message import Message, Response

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from proxy.core.challengers import Challengers
+from proxy.core.contract import IsOwn, Journal, Network, Tracer
 from proxy.core.counters import METHODS, OTHER, STATUS_CLASSES, Counters
 from proxy.core.headers import clean, prepare
 from proxy.core.health import Health
 from proxy.core.peers import Peer, PeerTable
-from proxy.core.ports import IsOwn, Journal, Network, Tracer
 from proxy.core.requests_out import Outgoing, make_outgoing
 from proxy.core.seals import Seals
 from proxy.sip.hop import Flow, Hop, Listener

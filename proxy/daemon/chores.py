@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
-from proxy.core.ports import Journal
+from proxy.core.contract import Journal
 
 TICK: Final = 0.25
 """Seconds between two rounds of what is looked at all the time. One round, because waking up costs more than most of

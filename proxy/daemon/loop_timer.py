@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from proxy.core.ports import Journal
+from proxy.core.contract import Journal
 from proxy.sip.timers import Timers
 
 TIMER_GRAIN: Final = 0.05

@@ -21,7 +21,7 @@ SDP: Final = (
 """What both sides offer where nobody speaks: those scenes are about who rings."""
 
 
-class Call:
+class PhoneCall:
     """What both sides of a call can do."""
 
     def __init__(self, end: Endpoint, user: str) -> None:
@@ -67,7 +67,7 @@ class Call:
             f"{method.decode()} at the {self.end.name}")
 
 
-class Outgoing(Call):
+class Outgoing(PhoneCall):
     """A call that this side makes; the INVITE leaves at once."""
 
     def __init__(self, end: Endpoint, caller: str, dialled: str, fields: Sequence[bytes] = ()) -> None:
@@ -108,7 +108,7 @@ class Outgoing(Call):
         Exchange(self.end, make_cancel(self.exchange.request))
 
 
-class Incoming(Call):
+class Incoming(PhoneCall):
     """A call that reached this side."""
 
     def __init__(self, end: Endpoint, invite: Request, transaction: ServerTransaction) -> None:

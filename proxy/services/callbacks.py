@@ -8,8 +8,8 @@ from config.node import NodeConfig
 from config.policy import Policy
 from proxy.callbacks.runner import Runner
 from proxy.callbacks.waiting import WaitingRoom
+from proxy.core.contract import Journal
 from proxy.core.local import LocalInvite
-from proxy.core.ports import Journal
 from proxy.media.contract import Media
 from proxy.ua.contract import Stack
 from proxy.ua.user_agent import UserAgent

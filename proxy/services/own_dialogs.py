@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
+from proxy.core.contract import Journal
 from proxy.core.local import LocalInvite
-from proxy.core.ports import Journal
 from proxy.presence.presence import Presence
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request, Response

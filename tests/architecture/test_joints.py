@@ -9,11 +9,6 @@ from tests.architecture.tree import MODULES, imported_modules, imports, tree_of
 MOST_MEMBERS: Final = 30
 """Public members of a class: methods, fields, attributes, those of its bases too."""
 
-LARGER: Final = {
-    "Daemon", "SqliteStore", "Store",
-}
-"""Classes that have more; the list gets shorter, never longer."""
-
 SETTINGS: Final = "config.loading.Section"
 """Base of the models of settings. Their fields are not counted: each is a key that an operator may write in one table
 of a file, and there are as many as the product has. What such a class can do is counted."""
@@ -106,7 +101,7 @@ def test_no_class_shows_too_much() -> None:
     """Who has more members has more than one role."""
     classes = Classes()
     large = {full: len(members) for full in classes.nodes if len(members := classes.public(full)) > MOST_MEMBERS}
-    assert {full: count for full, count in large.items() if full.rpartition(".")[2] not in LARGER} == {}
+    assert large == {}
 
 
 NO_NAMES: Final = {"misc", "utils", "util", "helpers", "helper", "common", "stuff"}
