@@ -226,7 +226,8 @@ class Store(Protocol):
         """Call `done` once whatever was put before this is committed: from then on every reader sees it, in whatever
         thread or process, and by whatever connection.
 
-        Called at once, or as soon as it is known, while the store is in trouble: nobody is kept waiting then.
+        A slow disk is waited for (`release` answers nobody here). Called at once, or as soon as it is known, while the
+        store is in trouble, a disk that hangs included: nobody is kept waiting then.
         """
 
     def release(self) -> None:

@@ -61,6 +61,23 @@ def asks(app: typer.Typer, name: str, verb: Verb[Any, Any], *, rows: int = ROWS,
     return add
 
 
+def rest(app: typer.Typer, verbs: Iterable[Verb[Any, Any]]) -> None:
+    """Add a command for each verb that has none: whoever adds one need not write how it is shown."""
+    known = {command.name for command in app.registered_commands}
+    for verb in verbs:
+        if not verb.streams and verb.act not in known:
+            asks(app, verb.act, verb)(show)
+
+
+def show(data: Any, given: Given) -> None:
+    """Show an answer as a table or as one thing, whatever its keys are."""
+    if isinstance(data, list):
+        columns = {key: key.replace("_", " ") for row in data[:1] for key in row}
+        render.show_table(data, columns, "none")
+    else:
+        render.show_pairs(data, tuple(data))
+
+
 def table(columns: dict[str, str], empty: str) -> Show:
     """Return what shows rows; `columns`: key to heading, `empty`: what is said where there are none."""
     return lambda rows, given: render.show_table(rows, columns, empty)

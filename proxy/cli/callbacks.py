@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from proxy import render
-from proxy.cli.asks import Given, asks, group, table
+from proxy.cli.asks import Given, asks, group, rest, table
 from proxy.verbs.shapes import callbacks
 
 app = group("Callback tasks: promises to call a customer.")
@@ -67,3 +67,6 @@ def said(data: Any, given: Given) -> None:
     due = f", due {render.moment(data['due'])}" if data.get("due") is not None else ""
     reason = f" ({data['reason']})" if data.get("reason") else ""
     render.show_line(f"{data['id']} {data['customer']}: {data['state']}{reason}{due}")
+
+
+rest(app, callbacks.VERBS)

@@ -10,9 +10,9 @@ import typer
 
 from proxy import render
 from proxy.cli.asking import Config, Json, Socket, ask, client_of, failure, told
-from proxy.cli.asks import Given, asks, given_of, shaped, until
+from proxy.cli.asks import Given, asks, given_of, rest, shaped, until
 from proxy.ladder import Ladder
-from proxy.verbs.shapes.calls import CALLS, END_CALL, TRACE
+from proxy.verbs.shapes.calls import CALLS, END_CALL, TRACE, VERBS
 
 app = typer.Typer(help="Calls: those in progress and those that are over.", invoke_without_command=True,
                   add_completion=False, rich_markup_mode=None)
@@ -109,3 +109,6 @@ def _follow(items: Iterator[Any], began: Callable[[], None], count: int | None, 
         if seen == count:
             break
     return seen
+
+
+rest(app, VERBS)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from proxy import render
-from proxy.cli.asks import Given, asks, group, table
+from proxy.cli.asks import Given, asks, group, rest, table
 from proxy.verbs.shapes import campaigns
 
 app = group("Callback campaigns.")
@@ -38,3 +38,6 @@ def removed(data: Any, given: Given) -> None:
 def renumbered(data: Any, given: Given) -> None:
     """Say what it is called now."""
     render.show_line(f"campaign {given['id']} is {data['id']} now")
+
+
+rest(app, campaigns.VERBS)

@@ -6,7 +6,7 @@ import typer
 
 from proxy import render
 from proxy.cli.asking import FAILED
-from proxy.cli.asks import Given, asks, group, table
+from proxy.cli.asks import Given, asks, group, rest, table
 from proxy.verbs.shapes import direct
 
 app = group("Direct callbacks: calls of this customer go to this agent.")
@@ -37,3 +37,6 @@ def _was_there(data: Any) -> None:
 def removed(data: Any, given: Given) -> None:
     """Say how many."""
     render.show_line(f"removed: {data['removed']}")
+
+
+rest(app, direct.VERBS)

@@ -6,7 +6,7 @@ import typer
 
 from proxy import render
 from proxy.cli.asking import FAILED
-from proxy.cli.asks import Given, asks, group, table
+from proxy.cli.asks import Given, asks, group, rest, table
 from proxy.verbs.shapes import do_not_call
 
 app = group("The do-not-call list: numbers that are never called back.")
@@ -29,3 +29,6 @@ def _was_on_it(data: Any) -> None:
 def removed(data: Any, given: Given) -> None:
     """Say whether it was on it."""
     render.show_line(f"removed: {data['removed']}")
+
+
+rest(app, do_not_call.VERBS)

@@ -9,8 +9,8 @@ import typer
 from config.problem import Problem
 from proxy import render
 from proxy.cli.asking import Config, Json, Socket, ask, failure, tell, told
-from proxy.cli.asks import Given, asks, group
-from proxy.verbs.shapes.policy import APPLY, EXPORT, SET, SHOW, UNSET
+from proxy.cli.asks import Given, asks, group, rest
+from proxy.verbs.shapes.policy import APPLY, EXPORT, SET, SHOW, UNSET, VERBS
 
 app = group("The policy: what changes while the daemon runs.")
 
@@ -70,3 +70,6 @@ def changed(data: Any, given: Given) -> None:
 def _changes(data: dict[str, Any]) -> None:
     render.show_changes(data["changes"])
     tell([Problem(**problem) for problem in data.get("warnings", ())], sys.stderr)
+
+
+rest(app, VERBS)

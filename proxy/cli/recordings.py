@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from proxy import render
 from proxy.cli.asking import ask, failure
-from proxy.cli.asks import asks, given_of, group, option, shaped, table
+from proxy.cli.asks import asks, given_of, group, option, rest, shaped, table
 from proxy.verbs.shapes.fields import MOST_ROWS
-from proxy.verbs.shapes.recordings import GET, LIST
+from proxy.verbs.shapes.recordings import GET, LIST, VERBS
 
 app = group("Recordings of callbacks.")
 
@@ -50,6 +50,9 @@ app.command("get")(shaped(
     "name as is unique.", json=False, more=[option("output", Path | None, "-o", "--output", about=
                                               "File to write, - for standard output; else the recording's own name, "
                                               "here.")]))
+
+
+rest(app, VERBS)
 
 
 def _named(name: str, config: Path | None, socket: Path | None) -> str:

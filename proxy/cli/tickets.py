@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from proxy import render
-from proxy.cli.asks import Given, asks, group, table
+from proxy.cli.asks import Given, asks, group, rest, table
 from proxy.verbs.shapes import tickets
 
 app = group("Tickets that callbacks have opened.")
@@ -41,3 +41,6 @@ def called(data: Any, given: Given) -> None:
     """Say what was promised."""
     due = f", due {render.moment(data['due'])}" if data.get("due") is not None else ""
     render.show_line(f"{data['id']} {data['customer']}: {data['state']}{due}")
+
+
+rest(app, tickets.VERBS)

@@ -74,6 +74,8 @@ class SqliteStore:
         self.callbacks = CallbackReads(self._ask, node)
         self.tickets = TicketReads(self._ask, node)
         self._waiting: dict[int, Done] = {}
+        self._settling: dict[int, Done] = {}
+        """Who waits for what was put before, however long that takes while the store is well."""
         self._promised: dict[int, Told] = {}
         self._serial = self._released = self._lost = 0
         self._read_fault = self._write_fault = self._hangs = self._log_grown = False
@@ -186,7 +188,12 @@ class SqliteStore:
             done()
 
     def settled(self, done: Done) -> None:
-        self.put(EMPTY_UNIT, done)  # units are committed in their order: it comes after all that was put
+        if self._refusing:
+            done()
+            return
+        self._serial = serial = self._serial + 1
+        self._settling[serial] = done
+        self._queue(Queued(serial, EMPTY_UNIT), True)  # units are committed in their order: after all that was put
 
     def commit(self, unit: Unit, done: Told) -> None:
         self._promise(unit, None, done)
@@ -221,7 +228,8 @@ class SqliteStore:
         if late:
             self._writer.withdraw(late)
         told = [partial(self._promised.pop(serial), False) for serial in sorted(late)]
-        self._run_all([*told, *self._take_waiting([serial for serial in self._waiting if serial <= self._released])])
+        slow = [serial for serial in self._waiting if serial <= self._released]
+        self._run_all([*told, *(self._waiting.pop(serial) for serial in slow)])
         self._released = self._serial
 
     def forget(self, before: float, rows: int, told: Callable[[Forgotten], None]) -> None:
@@ -273,10 +281,11 @@ class SqliteStore:
             self._overlay.uncover(serial, unit)
 
     def _take_waiting(self, serials: Iterable[int]) -> list[Done]:
-        return [self._waiting.pop(serial) for serial in serials if serial in self._waiting]
+        return [waiting.pop(serial) for serial in serials for waiting in (self._waiting, self._settling)
+                if serial in waiting]
 
-    def _let_go(self, serials: Iterable[int]) -> None:
-        self._run_all(self._take_waiting(serials))
+    def _let_all_go(self) -> None:
+        self._run_all(self._take_waiting(sorted((*self._waiting, *self._settling))))
 
     def _run_all(self, waiting: Sequence[Done]) -> None:
         for index, done in enumerate(waiting):
@@ -290,7 +299,7 @@ class SqliteStore:
     def _trouble(self, why: str) -> None:
         self._write_fault = True
         self._raise(why)
-        self._let_go(list(self._waiting))
+        self._let_all_go()
 
     def _watch(self) -> None:
         """Raise and clear the alarms that are told by time alone."""
@@ -298,7 +307,7 @@ class SqliteStore:
         if hangs and not self._hangs:
             self._hangs = True
             self._raise(f"{self._database.path}: a write has taken more than {HANG:g} s: the disk hangs")
-            self._let_go(list(self._waiting))
+            self._let_all_go()
         elif not hangs and self._hangs:
             self._hangs = False
             self._clear()

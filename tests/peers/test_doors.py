@@ -19,6 +19,7 @@ from proxy.verbs.shapes.fields import Field, Limit, Moment, OneOf, Seconds, Text
 from proxy.verbs.shapes.verb import Verb
 from tests.kit.boomerang import ROOT
 from tests.kit.doors import Doors, Said, words
+from tests.kit.fitting import misfits
 from tests.kit.mosquitto import broker
 from tests.kit.site import Site
 
@@ -201,6 +202,7 @@ def life(doors: Doors, number: int) -> list[Any]:
         said = ask(verb, args)
         assert not said.error, f"{DOORS[number]}: {verb.name}: {said.error}"
         assert no_epoch(said.data), f"{DOORS[number]}: {verb.name}: {said.data}"
+        assert misfits(verb, said.data) == [], DOORS[number]
         found.append((verb.name, plain(said.data, number)))
         return said.data
 
@@ -244,6 +246,7 @@ def test_what_is_not_for_mqtt_is_told_alike_elsewhere(site: tuple[Site, Doors]) 
                  callbacks.FIGURES):
         said = {door: doors.asks[door](verb, {}).data for door in doors_of(verb)}
         assert all(one == said["socket"] for one in said.values()), verb.name
+        assert misfits(verb, said["socket"]) == []
         assert no_epoch(said["socket"])
     for door in ("socket", "api", "command"):
         changed = doors.asks[door](policy.SET, {"key": "direct_callback.type", "value": "3"}).data
@@ -253,6 +256,9 @@ def test_what_is_not_for_mqtt_is_told_alike_elsewhere(site: tuple[Site, Doors]) 
     assert "there is no command" in doors.mqtt(policy.SHOW, {}).error
     status = {door: plain(doors.asks[door](BY_NAME["status"], {}).data, 0) for door in ("socket", "command", "api")}
     assert status["socket"] == status["command"]
+    assert misfits(BY_NAME["status"], doors.socket(BY_NAME["status"], {}).data) == []
+    assert misfits(calls.CALLS, doors.socket(calls.CALLS, {}).data) == []
+    assert misfits(direct.LIST, doors.socket(direct.LIST, {}).data) == []
     for name in ("node", "version", "since", "state", "trunks", "pbxs", "alarms"):
         assert status["api"][name] == status["socket"][name], name
 

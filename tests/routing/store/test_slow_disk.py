@@ -83,6 +83,37 @@ def disk() -> Iterator[SickDisk]:
         yield made
 
 
+def test_what_is_settled_is_committed_however_slow_the_disk_is(watched: Watched, disk: SickDisk) -> None:
+    """Whoever waits for a commit alone is answered after a short patience; who must be able to read it is not."""
+    watched.commit()
+    disk.healthy.clear()
+    said: list[str] = []
+    watched.store.put(Unit((a_task(),)), lambda: said.append("put"))
+    watched.store.settled(lambda: said.append("settled"))
+    for _ in range(3):
+        watched.turn(HANG / 4)
+    assert said == ["put"]
+    disk.healthy.set()
+    watched.until(lambda: "settled" in said, "it is committed")
+    with contextlib.closing(sqlite3.connect(watched.path)) as other:
+        assert other.execute("SELECT count(*) FROM tasks").fetchone() == (1,)
+    assert watched.said("database") == []
+
+
+def test_nobody_waits_for_a_disk_that_hangs(watched: Watched, disk: SickDisk) -> None:
+    watched.commit()
+    disk.healthy.clear()
+    said: list[str] = []
+    watched.store.put(Unit((a_task(),)))
+    watched.store.settled(lambda: said.append("settled"))
+    eventually(lambda: watched.store._writer._busy_since is not None, "it is being written")
+    watched.turn(HANG + 0.1)
+    watched.store.settled(lambda: said.append("at once"))
+    assert said == ["settled", "at once"]
+    disk.healthy.set()
+    watched.until(lambda: watched.store.well, "it goes on")
+
+
 def test_a_disk_that_hangs_is_said(watched: Watched, disk: SickDisk) -> None:
     """The thread that waits for it can say nothing: whoever looks at the clock does."""
     watched.commit()
