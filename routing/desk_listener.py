@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from routing.alarms import Alarms
-from routing.callbacks.facts import Missed, PastTalk, Waiter, Waits
+from routing.callbacks.facts import Missed, PastTalk, QueuedCaller, QueueOffer
 from routing.callbacks.happenings import Happenings
 from routing.writes import EMPTY_UNIT, Unit
 
@@ -58,9 +58,9 @@ class DeskListener:
         """Return the attempt that calls a customer at this moment; None: there is none."""
         return None if self._desk is None else self._ask(self._desk.rang_in, customer, now)
 
-    def waits(self, waiter: Waiter, now: float) -> Waits | None:
+    def queue_offer(self, queued: QueuedCaller, now: float) -> QueueOffer | None:
         """Return what a customer who waits may press; None: nothing."""
-        return None if self._desk is None else self._ask(self._desk.waits, waiter, now)
+        return None if self._desk is None else self._ask(self._desk.queue_offer, queued, now)
 
     def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
         """Tell of a key; return whether a callback is promised, and what follows."""

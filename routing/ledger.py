@@ -17,7 +17,7 @@ from routing.alarms import Alarms
 from routing.attendance import Attendance
 from routing.call_judge import CallJudge
 from routing.call_records import CallRecords
-from routing.callbacks.facts import OwnCall, Waits
+from routing.callbacks.facts import OwnCall, QueueOffer
 from routing.calls import ON_BEHALF, Call, call_data, end_data, read_back, row_of
 from routing.desk_listener import DeskListener
 from routing.dialogs import Dialog
@@ -241,7 +241,7 @@ class Ledger:
         entry = self._calls.get(call)
         return None if entry is None else entry.pbx
 
-    def waits(self, call: str, now: float) -> Waits | None:
+    def queue_offer(self, call: str, now: float) -> QueueOffer | None:
         """Return what the caller of a call in progress may press while they wait; None: nothing, or no more."""
         entry = self._calls.get(call)
         return None if entry is None else self._keys.may_press(entry, now)

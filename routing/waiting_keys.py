@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from routing.call_records import CallRecords
-from routing.callbacks.facts import Missed, Waiter, Waits
+from routing.callbacks.facts import Missed, QueuedCaller, QueueOffer
 from routing.calls import Call
 from routing.desk_listener import DeskListener
 from routing.evidence import Evidence
@@ -41,7 +41,7 @@ class WaitingKeys:
         self._store.put(follows)
         self._store.commit(EMPTY_UNIT, lambda well: told(promised and self._let_go(entry, well)))  # committed after it
 
-    def may_press(self, entry: Call, now: float) -> Waits | None:
+    def may_press(self, entry: Call, now: float) -> QueueOffer | None:
         """Return what the caller of a call in progress may press while they wait; None: nothing, or no more."""
         if not (self._desk.listens and self._rules.policy.campaign):  # most houses
             return None
@@ -49,7 +49,7 @@ class WaitingKeys:
             return None
         if self._may_be_talking(entry):
             return None
-        return self._desk.waits(Waiter(entry.customer, entry.group, entry.number), now)
+        return self._desk.queue_offer(QueuedCaller(entry.customer, entry.group, entry.number), now)
 
     def _let_go(self, entry: Call, kept: bool) -> bool:
         """Whether a caller who is promised a callback leaves: it is on disk, and nobody has taken their call meanwhile.

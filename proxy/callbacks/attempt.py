@@ -21,11 +21,11 @@ from typing import Final
 from proxy.callbacks import calls, prompts, results
 from proxy.callbacks.attempt_end import LAST_WORDS, AttemptEnd
 from proxy.callbacks.attempt_steps import AttemptSteps
+from proxy.callbacks.conversation import Conversation
 from proxy.callbacks.named_timers import NamedTimers
 from proxy.callbacks.next_move import Move, next_move
 from proxy.callbacks.own_leg import OwnLeg, Tools
 from proxy.callbacks.sides import Phase, Sides
-from proxy.callbacks.talk import Talk
 from proxy.ua.contract import Incoming
 from proxy.ua.leg_events import (
     LegAnswered,
@@ -82,7 +82,7 @@ class AttemptRun:
     def take(self, incoming: Incoming, now: float) -> bool:
         """The customer rings in: let them take the place of the customer's leg; False: it cannot be joined."""
         sides, old = self._sides, self._sides.customer
-        if self._end.closed or (sides.talk is not None and sides.talk.lasted):
+        if self._end.closed or (sides.conversation is not None and sides.conversation.lasted):
             return False
         if old is not None and old.role == "incoming" and not old.over:
             return False
@@ -118,8 +118,8 @@ class AttemptRun:
 
     def hang_up(self, reason: str, now: float) -> None:
         """End it at once, a talk too, without last words."""
-        if self._sides.talk is not None:
-            self._talk_ends(now, text=reason)
+        if self._sides.conversation is not None:
+            self._conversation_ends(now, text=reason)
         else:
             self._end.settle("stopped", now, text=reason)
         for own in tuple(self._sides.legs):
@@ -129,7 +129,7 @@ class AttemptRun:
 
     def _advance(self, now: float) -> None:
         sides = self._sides
-        if self._end.outcome is not None or self._steps.asking is not None or sides.talk is not None:
+        if self._end.outcome is not None or self._steps.asking is not None or sides.conversation is not None:
             return
         match next_move(sides.agent_side, sides.customer_side, customer_first=self.order.customer_first):
             case Move.CALL_AGENT:
@@ -182,9 +182,9 @@ class AttemptRun:
             case LegPlayed(tag):
                 self._leg_played(own, tag, now)
             case LegSilent(seconds):
-                talk = self._sides.talk
+                talk = self._sides.conversation
                 if talk is not None and self._end.outcome is None and talk.silent(own, seconds, now):
-                    self._talk_ends(now, text="silence on both sides")
+                    self._conversation_ends(now, text="silence on both sides")
             case LegGivenUp(end):
                 self._side_ended(own, end, now)  # whoever waits for this side waits no longer
             case LegEnded(end):
@@ -213,8 +213,8 @@ class AttemptRun:
     def _leg_pressed(self, own: OwnLeg, press: LegPressed, now: float) -> None:
         if self._end.outcome is not None:
             return
-        if self._sides.talk is not None:
-            self._sides.talk.pressed(own, press)
+        if self._sides.conversation is not None:
+            self._sides.conversation.pressed(own, press)
             return
         if own is self._sides.agent and not self._sides.agent_ready:
             self._agent_chose(own, press.key, now)
@@ -243,13 +243,13 @@ class AttemptRun:
     def _leg_played(self, own: OwnLeg, tag: int, now: float) -> None:
         if tag == LAST_WORDS:
             own.hang_up(now)
-        elif tag in (CONNECTING, WAITING) and self._sides.talk is None and self._end.outcome is None:
+        elif tag in (CONNECTING, WAITING) and self._sides.conversation is None and self._end.outcome is None:
             self._tools.media.tone(own.call, "ringback")
 
     def _side_ended(self, own: OwnLeg, end: LegEnd, now: float) -> None:
         if self._end.outcome is None and own in (self._sides.agent, self._sides.customer):
-            if self._sides.talk is not None:
-                self._talk_ends(now, end)
+            if self._sides.conversation is not None:
+                self._conversation_ends(now, end)
             elif own is self._sides.agent:
                 self._agent_left(own, end, now)
             else:
@@ -280,21 +280,22 @@ class AttemptRun:
         if agent is None or customer is None:
             return
         customer.talks()
-        self._sides.talk = Talk(self.order, self._tools, agent, customer, now, partial(self._steps.write, "talked"))
+        joined = self._sides.conversation = Conversation(self.order, self._tools, agent, customer, now,
+                                                         partial(self._steps.write, "talked"))
         self._tools.tell(self._tools.desk.connected, self.order.attempt, self._tools.stack.wall(), self.taken_by,
                          call="")
-        self._note("callback_connected", call=customer.call, glare=self._sides.talk.glare)
+        self._note("callback_connected", call=customer.call, glare=joined.glare)
 
     def _part(self) -> None:
         """The customer's leg gives way to another one."""
-        if self._sides.talk is not None and self._sides.agent is not None:
-            self._sides.talk.stop()
-            self._sides.talk = None
+        if self._sides.conversation is not None and self._sides.agent is not None:
+            self._sides.conversation.stop()
+            self._sides.conversation = None
             self._tools.media.part(self._sides.agent.call)
             self._tools.media.tone(self._sides.agent.call, "ringback")
 
-    def _talk_ends(self, now: float, end: LegEnd | None = None, text: str = "") -> None:
-        talk = self._sides.talk
+    def _conversation_ends(self, now: float, end: LegEnd | None = None, text: str = "") -> None:
+        talk = self._sides.conversation
         if talk is None:
             return
         talk.stop()

@@ -65,7 +65,7 @@ class AttemptEnd:
         if self.outcome is not None or self._over:
             return
         sides = self._sides
-        recording = None if sides.talk is None else sides.talk.recording
+        recording = None if sides.conversation is None else sides.conversation.recording
         self.outcome = Outcome(result, cause, sides.taken_by, sides.answered_wall, talk, retry_after, text, recording)
         self._tools.stack.note("callback_ends", attempt=self._order.attempt, result=result, cause=cause)
         self._steps.forget()
@@ -82,7 +82,7 @@ class AttemptEnd:
 
     def _last_words(self, own: OwnLeg, result: Result) -> tuple[Clip, ...]:
         sides = self._sides
-        if own.up and sides.talk is None:
+        if own.up and sides.conversation is None:
             if own is sides.agent:
                 return prompts.farewell(self._order, result)
             if own is sides.customer and own.role == "customer" and sides.customer_ready:

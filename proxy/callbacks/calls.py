@@ -3,7 +3,7 @@
 Both are held: what ends them after a crash is written down before the step that they stand for, and then they go.
 """
 
-from proxy.ua.contract import LegOrder
+from proxy.ua.contract import LegRequest
 from routing.callbacks.facts import AttemptOrder, OwnCall
 
 HEADER = "X-Boomerang"
@@ -12,18 +12,18 @@ NOBODY = "anonymous"
 """Shown where neither number nor account says who we are."""
 
 
-def to_agent(order: AttemptOrder, call: str) -> LegOrder:
+def to_agent(order: AttemptOrder, call: str) -> LegRequest:
     """Return the agent's call: their phone shows the customer."""
     why = f"callback; task={order.task}; attempt={order.attempt}"
     if order.number is not None:
         why += f"; dialled={order.number}"
-    return LegOrder(call, "pbx", order.pbx, order.target, order.customer, asserted=order.customer,
+    return LegRequest(call, "pbx", order.pbx, order.target, order.customer, asserted=order.customer,
                     headers=((HEADER, why),), ring_for=order.agent_ring_for, held=True)
 
 
-def to_customer(order: AttemptOrder, call: str, account: str | None) -> LegOrder:
+def to_customer(order: AttemptOrder, call: str, account: str | None) -> LegRequest:
     """Return the customer's call: they see the number they dialled, else what the trunk knows us as (`account`)."""
-    return LegOrder(call, "trunk", order.trunk, order.customer, order.number or account or NOBODY,
+    return LegRequest(call, "trunk", order.trunk, order.customer, order.number or account or NOBODY,
                     asserted=order.number, ring_for=order.customer_ring_for, held=True)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
 from proxy.media.contract import Clip, Media
-from proxy.ua.contract import Incoming, Leg, LegMaker, LegOrder, Stack
+from proxy.ua.contract import Incoming, Leg, LegMaker, LegRequest, Stack
 from proxy.ua.leg_events import (
     LegAccepted,
     LegAnswered,
@@ -30,7 +30,7 @@ from proxy.ua.leg_events import (
     LegSent,
     LegSilent,
 )
-from routing.callbacks.facts import DeskFacts, LegRecords, OwnCall, Waits
+from routing.callbacks.facts import DeskFacts, LegRecords, OwnCall, QueueOffer
 from routing.facts import Ending, Router, bare_identities
 from routing.rows import EndedBy, LegRow
 
@@ -51,7 +51,7 @@ class LegBook(Router, Protocol):
     def pbx_of(self, call: str) -> str | None:
         """The PBX of a call in progress."""
 
-    def waits(self, call: str, now: float) -> Waits | None:
+    def queue_offer(self, call: str, now: float) -> QueueOffer | None:
         """What the caller may press while they wait; None: nothing, or no more."""
 
     def pressed(self, call: str, key: str, now: float, told: Callable[[bool], None]) -> None:
@@ -151,7 +151,7 @@ class OwnLeg:
         """See Leg."""
         return () if self._leg is None else self._leg.identities
 
-    def place(self, order: LegOrder, now: float) -> None:
+    def place(self, order: LegRequest, now: float) -> None:
         """Make it ready to go; what ends it after a crash is on its way to the disk then."""
         try:
             self._leg = self._tools.legs.place(order, self, now)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from proxy.callbacks.conversation import Conversation
 from proxy.callbacks.next_move import AgentSide, CustomerSide
 from proxy.callbacks.own_leg import OwnLeg, OwnLegOwner, Role, Tools
-from proxy.callbacks.talk import Talk
 from routing.callbacks.facts import AttemptOrder
 
 Phase = Literal["preview", "agent_rings", "agent_asked", "customer_rings", "customer_asked", "customer_rings_in",
@@ -27,7 +27,7 @@ class Sides:
         """The customer's INVITE may have left."""
         self.answered_wall: float | None = None
         """When the customer answered, seconds since the epoch."""
-        self.talk: Talk | None = None
+        self.conversation: Conversation | None = None
         """The two joined; kept when it is over."""
         self._order, self._tools = order, tools
         self._taker: str | None = None
@@ -77,7 +77,7 @@ class Sides:
     def phase(self) -> Phase:
         """What is going on, for who looks at it, as long as it does not end."""
         agent, customer = self.agent, self.customer
-        if self.talk is not None:
+        if self.conversation is not None:
             return "talking"
         if self.rings_in:
             return "customer_rings_in"
@@ -89,4 +89,4 @@ class Sides:
 
     def let_go(self) -> None:
         """It is over: forget the legs, for they know their owner."""
-        self.agent = self.customer = self.talk = None
+        self.agent = self.customer = self.conversation = None

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from config.node import NodeConfig
 from config.policy import Policy
 from proxy.callbacks.runner import Runner
-from proxy.callbacks.waiting import WaitingRoom
+from proxy.callbacks.waiting_room import WaitingRoom
 from proxy.core.contract import Journal
 from proxy.core.local import LocalInvite
 from proxy.media.contract import Media

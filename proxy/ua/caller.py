@@ -25,7 +25,7 @@ from proxy.sip.message import Request, Response
 from proxy.sip.session_timer import Agreed, agreed_by
 from proxy.sip.text import delta_seconds
 from proxy.sip.timers import Timer
-from proxy.ua.contract import LegOrder, LegOwner
+from proxy.ua.contract import LegOwner, LegRequest
 from proxy.ua.invite import Invite
 from proxy.ua.leg import MEDIA_FAILED, NO_MEDIA, LegDialog, LegKey, WrittenFirst, connected_to, describe_dialog
 from proxy.ua.leg_events import (
@@ -62,7 +62,7 @@ NOWHERE = Hop("udp", "0.0.0.0", 0)
 class Caller:
     """One call that we place: `leg.KnownLeg`, `invite_client.InviteOwner`, `session.SessionOwner`."""
 
-    def __init__(self, wiring: Wiring, strays: Strays, order: LegOrder, owner: LegOwner) -> None:
+    def __init__(self, wiring: Wiring, strays: Strays, order: LegRequest, owner: LegOwner) -> None:
         stack = wiring.stack
         self.call = order.call
         self.over_at: float | None = None

@@ -120,7 +120,7 @@ class Incoming(Protocol):
 # Legs
 
 
-class LegOrder(NamedTuple):
+class LegRequest(NamedTuple):
     """A call to place."""
 
     call: str
@@ -220,7 +220,7 @@ class Leg(Protocol):
 class LegMaker(Protocol):
     """Makes legs."""
 
-    def place(self, order: LegOrder, owner: LegOwner, now: float) -> Leg:
+    def place(self, order: LegRequest, owner: LegOwner, now: float) -> Leg:
         """Place a call."""
 
     def take(self, incoming: Incoming, owner: LegOwner, now: float) -> Leg:

@@ -10,7 +10,7 @@ from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Request, Response
 from proxy.sip.requests import as_request, authority, build_request, contact_field, via_field
 from proxy.sip.session_timer import INTERVAL, SessionExpires, min_se
-from proxy.ua.contract import LegOrder
+from proxy.ua.contract import LegRequest
 from proxy.ua.offer import Negotiation
 from proxy.ua.way import Way
 from proxy.ua.wiring import ALLOW, KNOWN_OPTIONS, SDP_FIELD, SUPPORTED, Far, Wiring, clean, escape_user, name_addr
@@ -22,7 +22,7 @@ MAX_INTERVAL_TRIES = 2
 class Invite:
     """One call's INVITE."""
 
-    def __init__(self, wiring: Wiring, order: LegOrder, hop: Hop) -> None:
+    def __init__(self, wiring: Wiring, order: LegRequest, hop: Hop) -> None:
         self.order = order
         self.way = Way(wiring.stack, hop)
         """Where it goes next, and how."""

@@ -12,7 +12,7 @@ from proxy.sip.hop import Flow
 from proxy.sip.message import Request, Response
 from proxy.ua.callee import Callee
 from proxy.ua.caller import Caller
-from proxy.ua.contract import Incoming, Leg, LegOrder, LegOwner, Stack
+from proxy.ua.contract import Incoming, Leg, LegOwner, LegRequest, Stack
 from proxy.ua.leg import KnownLeg, LegKey
 from proxy.ua.remembered import Remembered
 from proxy.ua.strays import Strays
@@ -39,7 +39,7 @@ class UserAgent:
 
     # -- LegMaker
 
-    def place(self, order: LegOrder, owner: LegOwner, now: float) -> Leg:
+    def place(self, order: LegRequest, owner: LegOwner, now: float) -> Leg:
         """See LegMaker."""
         leg = Caller(self.wiring, self._strays, order, owner)
         self._keep(leg.key, leg, now)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from routing.callbacks.changes import ChangeSets
-from routing.callbacks.facts import Missed, PastTalk, Waiter, Waits
+from routing.callbacks.facts import Missed, PastTalk, QueuedCaller, QueueOffer
 from routing.callbacks.intake import Intake
 from routing.callbacks.tasks import Tasks
 from routing.storage import Store
@@ -47,9 +47,9 @@ class CallIntake:
             return None
         return attempt.row.id
 
-    def waits(self, waiter: Waiter, now: float) -> Waits | None:
+    def queue_offer(self, queued: QueuedCaller, now: float) -> QueueOffer | None:
         """See Happenings."""
-        return self._intake.waits(waiter, now) if self._early is None else None
+        return self._intake.queue_offer(queued, now) if self._early is None else None
 
     def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
         """See Happenings."""

@@ -127,7 +127,7 @@ class Missed(NamedTuple):
     """The key that they pressed."""
 
 
-class Waiter(NamedTuple):
+class QueuedCaller(NamedTuple):
     """A customer who waits for an agent."""
 
     customer: str
@@ -136,7 +136,7 @@ class Waiter(NamedTuple):
     """Our number that they dialled."""
 
 
-class Waits(NamedTuple):
+class QueueOffer(NamedTuple):
     """What a caller who waits for an agent may do beside waiting."""
 
     keys: str

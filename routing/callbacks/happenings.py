@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from routing.callbacks.facts import Missed, PastTalk, Waiter, Waits
+from routing.callbacks.facts import Missed, PastTalk, QueuedCaller, QueueOffer
 from routing.writes import Unit
 
 
@@ -18,7 +18,7 @@ class Happenings(Protocol):
     def rang_in(self, customer: str, now: float) -> str | None:
         """A customer calls: return the attempt that calls them at this moment, so that the two are joined."""
 
-    def waits(self, waiter: Waiter, now: float) -> Waits | None:
+    def queue_offer(self, queued: QueuedCaller, now: float) -> QueueOffer | None:
         """Return what a customer who waits may press; None: nothing."""
 
     def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:

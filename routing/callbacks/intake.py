@@ -6,7 +6,7 @@ from routing.callbacks.campaigns import active, adds
 from routing.callbacks.changes import Changes
 from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.eligibility import Eligibility
-from routing.callbacks.facts import Missed, Waiter, Waits
+from routing.callbacks.facts import Missed, QueuedCaller, QueueOffer
 from routing.callbacks.plan import times
 from routing.callbacks.refusal import Refusal
 from routing.callbacks.responsible import Responsible, responsible
@@ -75,14 +75,14 @@ class Intake:
             return False
         return self.promise(request, changes, fact).state in ("open", "done")
 
-    def waits(self, waiter: Waiter, now: float) -> Waits | None:
+    def queue_offer(self, queued: QueuedCaller, now: float) -> QueueOffer | None:
         """Return what a customer who waits may press; None: nothing that would be kept."""
         book, found = self._tasks.book, []
-        for name, campaign in book.policy.campaigns_of(waiter.group):
-            if campaign.add_key is not None and active(campaign, now, book.policy.zone_for(waiter.group)):
-                settings = book.of(waiter.group, name)
+        for name, campaign in book.policy.campaigns_of(queued.group):
+            if campaign.add_key is not None and active(campaign, now, book.policy.zone_for(queued.group)):
+                settings = book.of(queued.group, name)
                 if (campaign.as_ticket or times(settings, now, {}).due_at is not None) and \
-                        self._eligibility.never(waiter.customer, name, waiter.number or settings.number) is None:
+                        self._eligibility.never(queued.customer, name, queued.number or settings.number) is None:
                     found.append((campaign, settings.callback.language))
         if not found:
             return None
@@ -91,7 +91,7 @@ class Intake:
         confirmed: dict[str, str | None] = {}
         for campaign, _ in found:  # the first by rank takes the call
             confirmed.setdefault(campaign.add_key or "", campaign.confirm_prompt)
-        return Waits("".join(confirmed), prompt, language,
+        return QueueOffer("".join(confirmed), prompt, language,
                      tuple((key, name) for key, name in confirmed.items() if name is not None))
 
     def promise(self, request: TaskRequest, changes: Changes, fact: Missed | None = None) -> TaskRow:

@@ -5,8 +5,8 @@ from typing import cast
 
 import pytest
 
+from proxy.callbacks.conversation import Conversation
 from proxy.callbacks.own_leg import LegBook, OwnLeg, Role, Tools
-from proxy.callbacks.talk import Talk
 from proxy.media.contract import Clip
 from proxy.ua.contract import Leg
 from proxy.ua.leg_events import LegAnswered, LegEnded, LegEvent, LegPressed
@@ -225,9 +225,9 @@ class Room:
         assert own.adopt(leg, self.legs.now)
         return own
 
-    def join(self) -> Talk:
+    def join(self) -> Conversation:
         self.customer, self.agent = self.adopt(self.caller, "incoming"), self.adopt(self.place, "agent")
-        return Talk(ORDER, self.tools, self.agent, self.customer, self.legs.now, lambda: None)
+        return Conversation(ORDER, self.tools, self.agent, self.customer, self.legs.now, lambda: None)
 
 
 @pytest.fixture

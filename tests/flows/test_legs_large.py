@@ -7,7 +7,7 @@ import pytest
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Response
 from proxy.sip.requests import build_request
-from proxy.ua.contract import Account, Leg, LegOrder, PeerSide
+from proxy.ua.contract import Account, Leg, LegRequest, PeerSide
 from proxy.ua.exchange import Exchange
 from proxy.ua.login import Accounts
 from tests.kit.actor import Actor
@@ -124,7 +124,7 @@ def test_a_stream_that_cannot_be_had_is_done_without(legs: LegWorld) -> None:
     """Section 18.1.1: a refused connection sends it back to UDP; the third call does not even try."""
     legs.world.wire.dead.add(STREAM)
     for serial in range(3):
-        order = LegOrder(f"leg-{serial}", "pbx", "office", "201", "+3614445555", headers=LARGE)
+        order = LegRequest(f"leg-{serial}", "pbx", "office", "201", "+3614445555", headers=LARGE)
         legs.agent.place(order, legs.listener, legs.now)
         legs.play("wait 0 : INVITE > agent\nagent > 486 : ACK > agent")
         assert legs["agent"].request().via.transport == b"UDP"

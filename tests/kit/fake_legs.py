@@ -14,7 +14,7 @@ from proxy.callbacks.own_leg import LegBook
 from proxy.callbacks.runner import Runner
 from proxy.media.contract import Clip
 from proxy.sip.timers import Timers
-from proxy.ua.contract import Account, Incoming, LegOrder, LegOwner, Stack
+from proxy.ua.contract import Account, Incoming, LegOwner, LegRequest, Stack
 from proxy.ua.leg_events import (
     Ended,
     LegAccepted,
@@ -72,7 +72,7 @@ class FakeStack:
 class FakeLeg:
     """One leg, and its far end in the hands of the test. Its media session is open from the start."""
 
-    def __init__(self, legs: FakeLegs, call: str, owner: LegOwner, order: LegOrder | None) -> None:
+    def __init__(self, legs: FakeLegs, call: str, owner: LegOwner, order: LegRequest | None) -> None:
         self.legs, self.call, self.owner, self.order = legs, call, owner, order
         self.answered = self.over = self.held = False
         self.identities: tuple[tuple[str, str], ...] = ()
@@ -143,7 +143,7 @@ class FakeLeg:
         return self.session.doing
 
     @property
-    def placed(self) -> LegOrder:
+    def placed(self) -> LegRequest:
         assert self.order is not None, "it came in"
         return self.order
 
@@ -218,7 +218,7 @@ class FakeLegs:
         """Far ends do not answer BYE and CANCEL: the test ends the legs."""
         self.broken = False
 
-    def place(self, order: LegOrder, owner: LegOwner, now: float) -> FakeLeg:
+    def place(self, order: LegRequest, owner: LegOwner, now: float) -> FakeLeg:
         if self.broken:
             raise ZeroDivisionError("a bug")
         return self._make(order.call, owner, order)
@@ -231,7 +231,7 @@ class FakeLegs:
     def forget_leg(self, memory: str, now: float) -> None:
         self.forgotten.append(memory)
 
-    def _make(self, call: str, owner: LegOwner, order: LegOrder | None) -> FakeLeg:
+    def _make(self, call: str, owner: LegOwner, order: LegRequest | None) -> FakeLeg:
         leg = FakeLeg(self, call, owner, order)
         self.made.append(leg)
         return leg

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from proxy.services.stack import ProxyStack
 from proxy.sip.hop import Flow, Transport
 from proxy.sip.message import Request, Response
-from proxy.ua.contract import Account, Incoming, Leg, LegOrder, PeerSide
+from proxy.ua.contract import Account, Incoming, Leg, LegRequest, PeerSide
 from proxy.ua.leg_events import (
     LegAccepted,
     LegAnswered,
@@ -170,7 +170,7 @@ class LegWorld(Script):
               from_user: str = NUMBER, from_display: str = "", asserted: str | None = None,
               headers: tuple[tuple[str, str], ...] = (), held: bool = False) -> Leg:
         """Place a call to the trunk or PBX; its INVITE leaves at the next `wait 0`."""
-        order = LegOrder(call, side, "main" if side == "trunk" else "office", user, from_user, from_display, asserted,
+        order = LegRequest(call, side, "main" if side == "trunk" else "office", user, from_user, from_display, asserted,
                          headers, ring_for, held)
         return self.agent.place(order, self.listener, self.now)
 

@@ -1,6 +1,6 @@
 """A desk that only listens, for tests of the ledger."""
 
-from routing.callbacks.facts import Missed, PastTalk, Waiter, Waits
+from routing.callbacks.facts import Missed, PastTalk, QueuedCaller, QueueOffer
 from routing.rows import JournalRow
 from routing.writes import Unit
 
@@ -15,7 +15,7 @@ class Ears:
         self.attempts: dict[str, str] = {}
         """Customers whom an attempt calls now."""
         self.broken = False
-        self.may_press: Waits | None = None
+        self.may_press: QueueOffer | None = None
         self.promises = True
 
     def missed(self, missed: Missed, now: float) -> Unit:
@@ -32,7 +32,7 @@ class Ears:
         self.asked.append(customer)
         return self.attempts.get(customer)
 
-    def waits(self, waiter: Waiter, now: float) -> Waits | None:
+    def queue_offer(self, queued: QueuedCaller, now: float) -> QueueOffer | None:
         return self.may_press
 
     def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:

@@ -16,7 +16,7 @@ from proxy.verbs.shapes.verb import Bound
 from routing.store.reader import Reader
 
 NAME: Final = re.compile(r"(\d{8}T\d{6}Z)-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[0-9A-Za-z]+-[0-9A-Za-z]+\.wav")
-"""A name that `proxy.callbacks.talk.recording_name` gives: when it began, and the attempt."""
+"""A name that `proxy.callbacks.conversation.recording_name` gives: when it began, and the attempt."""
 CHUNK: Final = 1 << 18
 """Bytes of a recording that one answer holds at the most."""
 

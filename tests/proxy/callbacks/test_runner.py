@@ -6,7 +6,7 @@ import pytest
 
 from proxy.callbacks.attempt_end import END_PATIENCE, FAREWELL
 from proxy.callbacks.attempt_steps import COMMIT_PATIENCE
-from proxy.callbacks.talk import DEAD_AIR, SILENCE_STEP
+from proxy.callbacks.conversation import DEAD_AIR, SILENCE_STEP
 from proxy.ua.contract import Account
 from routing.rows import Result
 from tests.kit.fake_legs import CUSTOMER, EPOCH, NUMBER, Stage

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from proxy.callbacks.talk import recording_name
+from proxy.callbacks.conversation import recording_name
 from proxy.control_client import ControlError
 from proxy.verbs.handlers.recordings import CHUNK, RecordingAnswers
 from proxy.verbs.shapes.errors import UnknownError

@@ -13,6 +13,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import Final
 
 from proxy.callbacks.own_leg import Tools
@@ -23,7 +24,7 @@ from proxy.sip.requests import MAX_FORWARDS
 from proxy.sip.sdp_audio import SDP, session_of
 from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
-from proxy.ua.contract import Incoming, Leg, LegOrder, LegOwner
+from proxy.ua.contract import Incoming, Leg, LegOwner, LegRequest
 from proxy.ua.leg import MEDIA_FAILED, WRITING_PATIENCE
 from proxy.ua.leg_events import (
     LegAccepted,
@@ -38,7 +39,7 @@ from proxy.ua.leg_events import (
     LegRinging,
     LegSent,
 )
-from routing.callbacks.facts import Waits
+from routing.callbacks.facts import QueueOffer
 from routing.facts import Ending, bare_identities
 from routing.rows import EndedBy, LegRow
 
@@ -46,7 +47,7 @@ RINGS_ON: Final = 190.0
 """Seconds that a place may ring without a word of the PBX, as on the proxy path (Timer C)."""
 FAREWELL: Final = 15.0
 """Seconds that the last words may take, where the end of their playing is not told."""
-OFFERED: Final = 1
+KEY_PROMPT: Final = 1
 LAST_WORDS: Final = 2
 """Tags of what is played."""
 UNAVAILABLE: Final = 480
@@ -69,55 +70,65 @@ class WaitingRoom:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._waiting: dict[str, Waiting] = {}
+        self._inside: dict[str, CallerAndPlace] = {}
 
     def take(self, incoming: Incoming, now: float) -> bool:
         """Take a caller to where they were headed. False: their call must go its normal way."""
         pbx = self._tools.ledger.pbx_of(incoming.call)
-        waits = self._tools.ledger.waits(incoming.call, self._tools.stack.wall())
-        if pbx is None or waits is None or incoming.call in self._waiting or not is_ours(incoming.request):
+        offer = self._tools.ledger.queue_offer(incoming.call, self._tools.stack.wall())
+        if pbx is None or offer is None or incoming.call in self._inside or not is_ours(incoming.request):
             return False
-        waiting = Waiting(self._tools, incoming, waits, lambda: self._waiting.pop(incoming.call, None))
-        self._waiting[incoming.call] = waiting
-        if not waiting.begin(pbx, now):
-            self._waiting.pop(incoming.call, None)
+        inside = self._inside[incoming.call] = CallerAndPlace(self._tools, incoming, offer, self._forget)
+        if not inside.begin(pbx, now):
+            self._forget(incoming.call)
             return False
         return True
+
+    def _forget(self, call: str) -> None:
+        self._inside.pop(call, None)
 
     def hang_up(self, now: float) -> None:
         """End everything: the process ends."""
-        for waiting in tuple(self._waiting.values()):
-            waiting.hang_up("shutting down", now)
+        for inside in tuple(self._inside.values()):
+            inside.hang_up("shutting down", now)
 
     def end_call(self, call: str, reason: str, now: float) -> bool:
         """End a caller's call and their place; False where they do not wait through us."""
-        waiting = self._waiting.get(call)
-        if waiting is None:
+        inside = self._inside.get(call)
+        if inside is None:
             return False
-        waiting.hang_up(reason, now)
+        inside.hang_up(reason, now)
         return True
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._inside)
 
 
-class Waiting(LegOwner):
-    """One caller and their place."""
+class Stage(Enum):
+    """How far a caller is."""
 
-    def __init__(self, tools: Tools, incoming: Incoming, waits: Waits, over: Callable[[], object]) -> None:
-        """`over`: told when nothing of it is left."""
-        self._tools, self._incoming, self._waits, self._over = tools, incoming, waits, over
+    WAITING = auto()
+    """For an agent."""
+    ASKING = auto()
+    """They pressed a key, and what it stands for waits for the disk."""
+    LEAVING = auto()
+    """They were promised a callback, or everything ends: what the place does is nothing to the caller."""
+
+
+class CallerAndPlace(LegOwner):
+    """One caller and their place in the PBX's queue."""
+
+    def __init__(self, tools: Tools, incoming: Incoming, offer: QueueOffer, over: Callable[[str], None]) -> None:
+        """`over`: told with the name of the caller's call when nothing of it is left."""
+        self._tools, self._incoming, self._queue_offer, self._over = tools, incoming, offer, over
         self._media = tools.media
         self._caller: Leg | None = None
         self._place: Leg | None = None
-        self._joined = self._told = self._sent = False
+        self._stage = Stage.WAITING
+        self._joined = self._prompted = self._sent = False
         """Whether they hear each other; whether the caller was told of the key; whether the PBX was called."""
-        self._asking = False
-        """A key waits for the disk."""
         self._pressed = ""
         """The key that was pressed last."""
-        self._leaving = False
-        """They were promised a callback, or everything ends: what the place does is nothing to the caller."""
         self._by_place = False
         """The PBX ended it."""
         self._timer: Timer | None = None
@@ -140,7 +151,7 @@ class Waiting(LegOwner):
 
     def hang_up(self, reason: str, now: float) -> None:
         """End both legs."""
-        self._leaving = True
+        self._stage = Stage.LEAVING
         for leg in (self._place, self._caller):
             if leg is not None and not leg.over:
                 leg.hang_up(now, reason=reason)
@@ -173,18 +184,18 @@ class Waiting(LegOwner):
 
     def _rings(self, leg: Leg, early_media: bool, now: float) -> None:
         self._remember(leg)
-        if self._caller is None or self._leaving:
+        if self._caller is None or self._stage is Stage.LEAVING:
             return
         self._incoming.final = True
         if early_media and session_of(self._incoming.request) is not None:  # else they hear nothing before the ACK
             self._caller.early(now)
             self._join()
-            self._offer()
+            self._play_key_prompt()
         else:
             self._caller.ring(now)
 
     def _is_answered(self, leg: Leg, now: float) -> None:
-        if self._caller is None or self._leaving:
+        if self._caller is None or self._stage is Stage.LEAVING:
             return
         if leg is self._place:
             self._incoming.final = True
@@ -192,12 +203,12 @@ class Waiting(LegOwner):
             self._caller.answer(now)
             self._join()
         else:
-            self._offer()
+            self._play_key_prompt()
 
     def _is_pressed(self, leg: Leg, press: LegPressed) -> None:
         """As RFC 4733 a key went across with the audio; one in signalling is passed on here."""
-        if leg is self._caller and press.key in self._waits.keys and not self._leaving and not self._asking:
-            self._asking, self._pressed = True, press.key
+        if leg is self._caller and press.key in self._queue_offer.keys and self._stage is Stage.WAITING:
+            self._stage, self._pressed = Stage.ASKING, press.key
             self._tools.tell(self._tools.ledger.pressed, leg.call, press.key, self._tools.stack.wall(), self._promised,
                              call=leg.call)
         other = self._place if leg is self._caller else self._caller
@@ -206,7 +217,7 @@ class Waiting(LegOwner):
 
     def _shows(self, leg: Leg, identities: tuple[tuple[str, str], ...], private: bool, now: float) -> None:
         """What the PBX says of whom it rings is for the caller's display, and for the rules."""
-        if leg is not self._place or self._caller is None or self._leaving:
+        if leg is not self._place or self._caller is None or self._stage is Stage.LEAVING:
             return
         shown = bare_identities(identities)
         self._tools.tell(self._tools.ledger.connected_line, self._caller.call, shown, self._tools.stack.wall(),
@@ -229,14 +240,14 @@ class Waiting(LegOwner):
             if self._timer is not None:
                 self._timer.cancel()
             self._caller = self._place = None  # they know us
-            self._over()
+            self._over(self._incoming.call)
 
     # Inside
 
     def _give_back(self, end: LegEnd, now: float) -> None:
         """The place is lost: the caller gets how."""
         caller = self._caller
-        if caller is not None and not caller.over and not self._leaving:
+        if caller is not None and not caller.over and self._stage is not Stage.LEAVING:
             self._by_place = True
             caller.hang_up(now, self._failure(end), end.reason)
 
@@ -265,12 +276,12 @@ class Waiting(LegOwner):
             self._joined = True
             self._media.join(self._caller.call, self._place.call)
 
-    def _offer(self) -> None:
+    def _play_key_prompt(self) -> None:
         """Tell the caller of the key, once."""
-        if self._told or self._waits.prompt is None or self._caller is None or not self._joined:
+        if self._prompted or self._queue_offer.prompt is None or self._caller is None or not self._joined:
             return
-        self._told = True
-        self._caller.play((Clip(self._waits.prompt, self._waits.language),), OFFERED)
+        self._prompted = True
+        self._caller.play((Clip(self._queue_offer.prompt, self._queue_offer.language),), KEY_PROMPT)
 
     def _promised(self, kept: bool) -> None:
         """What became of a key; at the next look at the timers, for it may be told at once."""
@@ -278,17 +289,18 @@ class Waiting(LegOwner):
         stack.timers.at(stack.clock(), lambda now: self._let_go(now) if kept else self._wait_on())
 
     def _wait_on(self) -> None:
-        self._asking = False
+        if self._stage is Stage.ASKING:
+            self._stage = Stage.WAITING
 
     def _let_go(self, now: float) -> None:
         caller, place = self._caller, self._place
         if caller is None or caller.over:
             return
-        self._leaving = True
+        self._stage = Stage.LEAVING
         self._tools.stack.note("callback_asked_for", caller.call)
         self._media.part(caller.call)
-        confirmed = dict(self._waits.confirmations).get(self._pressed, "will_call_back")
-        words = (Clip(confirmed, self._waits.language), Clip("goodbye", self._waits.language))
+        confirmed = dict(self._queue_offer.confirmations).get(self._pressed, "will_call_back")
+        words = (Clip(confirmed, self._queue_offer.language), Clip("goodbye", self._queue_offer.language))
         caller.play(words, LAST_WORDS)
         self._timer = self._tools.stack.timers.at(now + FAREWELL, caller.hang_up)
         if place is not None and not place.over:
@@ -308,7 +320,7 @@ def is_ours(request: Request) -> bool:
     return kind == SDP and not any(map(request.has, (b"replaces", b"join"))) and request.uri[:5].lower() != b"sips:"
 
 
-def place_order(request: Request, call: str, pbx: str) -> LegOrder:
+def place_order(request: Request, call: str, pbx: str) -> LegRequest:
     """Return the call to the PBX that stands for a caller's. Raises SipError where their INVITE names nobody."""
     called, from_ = Uri.parse(request.uri), request.from_
     caller = from_.parsed_uri
@@ -320,7 +332,7 @@ def place_order(request: Request, call: str, pbx: str) -> LegOrder:
          b" ".join(field.partition(b":")[2].split()).decode("utf-8", "replace"))
         for name, field in zip(request.names, request.fields, strict=True)
         if name not in OWN_FIELDS and not name.startswith(b"content-"))
-    return LegOrder(call, "pbx", pbx, dialled, _text(caller.unescaped_user()) or "anonymous",
+    return LegRequest(call, "pbx", pbx, dialled, _text(caller.unescaped_user()) or "anonymous",
                     _shown(from_.display), headers=headers, ring_for=RINGS_ON, held=True, patient=True,
                     forwards=MAX_FORWARDS if request.max_forwards is None else request.max_forwards,
                     user_params=_text(called.user_params), from_params=_text(caller.user_params))

@@ -18,7 +18,7 @@ DEAD_AIR: Final = 120.0
 """Seconds of silence on both sides that end it."""
 
 
-class Talk:
+class Conversation:
     """Two joined legs, from the moment they hear each other. Moments are monotonic seconds."""
 
     __slots__ = ("_agent", "_customer", "_silent", "_timer", "_tools", "began_at", "glare", "lasted", "recording")
