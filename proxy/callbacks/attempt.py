@@ -183,7 +183,7 @@ class AttemptRun:
                 self._leg_played(own, tag, now)
             case LegSilent(seconds):
                 talk = self._sides.conversation
-                if talk is not None and self._end.outcome is None and talk.silent(own, seconds, now):
+                if talk is not None and self._end.outcome is None and talk.note_silence(own, seconds, now):
                     self._conversation_ends(now, text="silence on both sides")
             case LegGivenUp(end):
                 self._side_ended(own, end, now)  # whoever waits for this side waits no longer
@@ -214,7 +214,7 @@ class AttemptRun:
         if self._end.outcome is not None:
             return
         if self._sides.conversation is not None:
-            self._sides.conversation.pressed(own, press)
+            self._sides.conversation.pass_on(own, press)
             return
         if own is self._sides.agent and not self._sides.agent_ready:
             self._agent_chose(own, press.key, now)
@@ -279,7 +279,7 @@ class AttemptRun:
         agent, customer = self._sides.agent, self._sides.customer
         if agent is None or customer is None:
             return
-        customer.talks()
+        customer.report_answer()
         joined = self._sides.conversation = Conversation(self.order, self._tools, agent, customer, now,
                                                          partial(self._steps.write, "talked"))
         self._tools.tell(self._tools.desk.connected, self.order.attempt, self._tools.stack.wall(), self.taken_by,

@@ -48,13 +48,13 @@ class Conversation:
 
         self._timer = tools.stack.timers.at(now + order.min_talk, lasts)
 
-    def pressed(self, own: OwnLeg, press: LegPressed) -> None:
+    def pass_on(self, own: OwnLeg, press: LegPressed) -> None:
         """A key of one leg is for the other; as RFC 4733 it went across with the audio."""
         if press.info and own in (self._agent, self._customer):
             other = self._customer if own is self._agent else self._agent
             self._tools.media.press(other.call, press.key)
 
-    def silent(self, own: OwnLeg, seconds: float, now: float) -> bool:
+    def note_silence(self, own: OwnLeg, seconds: float, now: float) -> bool:
         """One of the legs was silent for so long; return whether nobody is there any more."""
         self._silent[own.call] = now, seconds
         return all(not one.held and self._is_dead(one.call, now) for one in (self._agent, self._customer))

@@ -82,7 +82,7 @@ class Tools(NamedTuple):
         """Have written down what ends a leg after a crash."""
         self.tell(self.desk.leg, row, call=row.call)
 
-    def once_kept(self, row: LegRow, go: Callable[[float], None]) -> None:
+    def keep_then(self, row: LegRow, go: Callable[[float], None]) -> None:
         """Have it written down, and go on then; where the desk fails the call goes first.
 
         Nobody may be in a call with us that the next process would not know of.
@@ -214,7 +214,7 @@ class OwnLeg:
         if self._leg is not None:
             self._leg.hang_up(now, cause, reason)
 
-    def talks(self) -> None:
+    def report_answer(self) -> None:
         """Tell the ledger that it is answered, once."""
         if not self._told and self.role != "incoming":
             identities = bare_identities(self.identities)
@@ -235,18 +235,18 @@ class OwnLeg:
             case LegSent():
                 self._remember()
             case LegRinging():
-                self._rings()
+                self._note_ringing()
             case LegAccepted():
                 self._accepted = True
-                self._tools.once_kept(self._row(leg), leg.confirm)
+                self._tools.keep_then(self._row(leg), leg.confirm)
             case LegAnswered():
-                self._is_answered(now)
+                self._note_answer(now)
             case LegPressed():
-                self._is_pressed(event, now)
+                self._take_key(event, now)
             case LegHeld(held):
                 self.held = held
             case LegConnected(identities):
-                self._shows(identities)
+                self._note_connected(identities)
             case LegPlayed() | LegSilent():
                 if not self.leaving:
                     self._owner.on_event(self, event, now)
@@ -257,31 +257,31 @@ class OwnLeg:
             case LegEnded(end):
                 self._end(end, now)
 
-    def _rings(self) -> None:
+    def _note_ringing(self) -> None:
         self._remember()
         if not self._rang:
             self._rang = True
             self._tools.tell(self._tools.ledger.ringing, self.call, 0, self._tools.stack.wall(), call=self.call)
 
-    def _is_answered(self, now: float) -> None:
+    def _note_answer(self, now: float) -> None:
         if self.leaving or self.answered_at is not None:
             return
         self.answered_at = now
         if self.role == "agent":
-            self.talks()
+            self.report_answer()
         self._owner.on_event(self, LegAnswered(), now)
         presses, self._presses = self._presses, []
         for press in presses:
-            self._is_pressed(press, now)
+            self._take_key(press, now)
 
-    def _is_pressed(self, press: LegPressed, now: float) -> None:
+    def _take_key(self, press: LegPressed, now: float) -> None:
         """Behind a PBX a phone is in the call before our ACK leaves: its keys wait for that."""
         if self.answered_at is not None and not self.leaving:
             self._owner.on_event(self, press, now)
         elif self._accepted and len(self._presses) < KEYS_KEPT:
             self._presses.append(press)
 
-    def _shows(self, identities: tuple[tuple[str, str], ...]) -> None:
+    def _note_connected(self, identities: tuple[tuple[str, str], ...]) -> None:
         """Who is at the PBX's end now is for the rules; at the customer's it changes nothing."""
         if self.role == "agent" and self._told and not self.over:
             self._tools.tell(self._tools.ledger.connected_line, self.call, bare_identities(identities),

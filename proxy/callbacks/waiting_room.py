@@ -165,24 +165,24 @@ class CallerAndPlace(LegOwner):
                 self._sent = True
                 self._remember(leg)
             case LegRinging(early_media):
-                self._rings(leg, early_media, now)
+                self._note_ringing(leg, early_media, now)
             case LegAccepted():
-                self._tools.once_kept(self._row(leg), leg.confirm)
+                self._tools.keep_then(self._row(leg), leg.confirm)
             case LegAnswered():
-                self._is_answered(leg, now)
+                self._note_answer(leg, now)
             case LegPressed():
-                self._is_pressed(leg, event)
+                self._take_key(leg, event)
             case LegConnected(identities, private):
-                self._shows(leg, identities, private, now)
+                self._note_connected(leg, identities, private, now)
             case LegPlayed(tag):
                 if tag == LAST_WORDS and not leg.over:
                     leg.hang_up(now)
             case LegGivenUp(end):
                 self._give_back(end, now)
             case LegEnded(end):
-                self._has_ended(leg, end, now)
+                self._note_end(leg, end, now)
 
-    def _rings(self, leg: Leg, early_media: bool, now: float) -> None:
+    def _note_ringing(self, leg: Leg, early_media: bool, now: float) -> None:
         self._remember(leg)
         if self._caller is None or self._stage is Stage.LEAVING:
             return
@@ -194,7 +194,7 @@ class CallerAndPlace(LegOwner):
         else:
             self._caller.ring(now)
 
-    def _is_answered(self, leg: Leg, now: float) -> None:
+    def _note_answer(self, leg: Leg, now: float) -> None:
         if self._caller is None or self._stage is Stage.LEAVING:
             return
         if leg is self._place:
@@ -205,7 +205,7 @@ class CallerAndPlace(LegOwner):
         else:
             self._play_key_prompt()
 
-    def _is_pressed(self, leg: Leg, press: LegPressed) -> None:
+    def _take_key(self, leg: Leg, press: LegPressed) -> None:
         """As RFC 4733 a key went across with the audio; one in signalling is passed on here."""
         if leg is self._caller and press.key in self._queue_offer.keys and self._stage is Stage.WAITING:
             self._stage, self._pressed = Stage.ASKING, press.key
@@ -215,7 +215,7 @@ class CallerAndPlace(LegOwner):
         if press.info and self._joined and other is not None:
             self._media.press(other.call, press.key)
 
-    def _shows(self, leg: Leg, identities: tuple[tuple[str, str], ...], private: bool, now: float) -> None:
+    def _note_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], private: bool, now: float) -> None:
         """What the PBX says of whom it rings is for the caller's display, and for the rules."""
         if leg is not self._place or self._caller is None or self._stage is Stage.LEAVING:
             return
@@ -225,7 +225,7 @@ class CallerAndPlace(LegOwner):
         if not private:
             self._caller.refresh_target("", identities[0][1], now)
 
-    def _has_ended(self, leg: Leg, end: LegEnd, now: float) -> None:
+    def _note_end(self, leg: Leg, end: LegEnd, now: float) -> None:
         self._tools.tell(self._tools.desk.leg_gone, leg.call, call=leg.call)
         caller, place = self._caller, self._place
         if leg is caller:

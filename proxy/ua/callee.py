@@ -279,7 +279,7 @@ class Callee:
                 if not self.over:
                     self._media.agree(agreement, now)
             case SessionPressed(key):
-                self._media.pressed(key, True, now)
+                self._media.take_key(key, True, now)
             case SessionChanged(request):
                 shown = connected_to(request, self._wiring.stack.domains)
                 if shown and not self.over:

@@ -278,9 +278,9 @@ class Caller:
         status = response.status
         if status == 503:
             return not tried.working and self._next_address(now)
-        met = (status in CHALLENGES and self._invite.challenged(response)) or (
-            status == 422 and self._invite.too_short(response)) or (
-            status == 421 and self._invite.extension_required(response))
+        met = (status in CHALLENGES and self._invite.answer_challenge(response)) or (
+            status == 422 and self._invite.ask_for_longer(response)) or (
+            status == 421 and self._invite.add_extension(response))
         if met:
             self._again(now)
         return met
@@ -379,7 +379,7 @@ class Caller:
                 if not self.over and (counts or self._dialog.session is None):
                     self._media.agree(agreement, now)
             case SessionPressed(key):
-                self._media.pressed(key, True, now)
+                self._media.take_key(key, True, now)
             case SessionChanged(request):
                 shown = connected_to(request, self._wiring.stack.domains)
                 if shown and counts and not self.over:

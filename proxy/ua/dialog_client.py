@@ -34,10 +34,10 @@ class DialogUser(Protocol):
     def answering(self) -> bool:
         """Whether a 2xx of ours to a re-INVITE waits for its ACK: nothing may be changed meanwhile."""
 
-    def client_agreed(self, agreement: Agreement, now: float) -> None:
+    def on_agreed(self, agreement: Agreement, now: float) -> None:
         """An offer of ours was answered: audio flows as this says from now on."""
 
-    def client_lost(self, reason: str, now: float) -> None:
+    def on_lost(self, reason: str, now: float) -> None:
         """The far end is gone; its BYE is on the way."""
 
 
@@ -91,7 +91,7 @@ class DialogClient:
             if response is None or response.status in ENDS_DIALOG:
                 self.lost("Dialog unknown to the far end", at)
             elif response.status < 300:
-                self.timer.refreshed_by(response, at)
+                self.timer.take_refresh(response, at)
             elif response.status in (*UNKNOWN_METHOD, 491, 500) and tries > 1:
                 self._later(at, partial(self._tell_again, fields, tries - 1))
 
@@ -131,7 +131,7 @@ class DialogClient:
             body = session_of(response)
             agreement = None if body is None or response.cseq.method != b"INVITE" else self._negotiation.accept(body)
             if agreement is not None and self._user is not None:
-                self._user.client_agreed(agreement, now)
+                self._user.on_agreed(agreement, now)
 
     # Refreshed
 
@@ -159,4 +159,4 @@ class DialogClient:
         user = self._user
         if user is not None:
             self.bye(reason_field(408, reason), lambda response, at: None)
-            user.client_lost(reason, now)
+            user.on_lost(reason, now)

@@ -90,11 +90,11 @@ class Invite:
     def _host(self, listener: Listener) -> bytes:
         return self._wiring.stack.from_host(self.order.side, self.order.peer) or authority(listener)
 
-    def challenged(self, response: Response) -> bool:
+    def answer_challenge(self, response: Response) -> bool:
         """Take a 401 or 407; True: its next form answers it."""
         return self._login.answer(response, b"INVITE", self._uri, self._wiring.stack.token())
 
-    def too_short(self, response: Response) -> bool:
+    def ask_for_longer(self, response: Response) -> bool:
         """Take a 422; True: its next form asks for as long an interval (RFC 4028 section 7.3)."""
         if self._interval_tries >= MAX_INTERVAL_TRIES:
             return False
@@ -102,7 +102,7 @@ class Invite:
         self._interval = self._min_se = max(self._interval, min_se(response))
         return True
 
-    def extension_required(self, response: Response) -> bool:
+    def add_extension(self, response: Response) -> bool:
         """Take a 421; True: its next form requires what is asked for (RFC 3261 section 21.4.16). Once."""
         wanted = response.option_tags(b"require") or [b"100rel"]  # what nearly all of them mean
         if self._required or not KNOWN_OPTIONS.issuperset(wanted):

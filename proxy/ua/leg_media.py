@@ -53,7 +53,7 @@ class LegMedia:
             self.held = agreement.held
             self._tell(LegHeld(self.held), now)
 
-    def pressed(self, key: str, info: bool, now: float) -> None:
+    def take_key(self, key: str, info: bool, now: float) -> None:
         """A key came; the same press that comes both ways is told once."""
         if self._presses.is_new(key, "info" if info else "rtp", now):
             self._tell(LegPressed(key, info), now)
@@ -85,7 +85,7 @@ class LegMedia:
 
     def media_digit(self, digit: str) -> None:
         """See MediaEars."""
-        self.pressed(digit, False, self._wiring.stack.clock())
+        self.take_key(digit, False, self._wiring.stack.clock())
 
     def media_heard(self) -> None:
         """See MediaEars: nothing follows from it."""

@@ -73,7 +73,7 @@ class Refresher:
             return ()
         return (SessionExpires(self.agreed.seconds, "uac" if self.agreed.ours else "uas").field(),)
 
-    def refreshed_by(self, response: Response, now: float) -> None:
+    def take_refresh(self, response: Response, now: float) -> None:
         """Take the 2xx to such a request: it refreshes the session too."""
         self.agree(agreed_by(response) or self.agreed, now)
 

@@ -88,11 +88,11 @@ class Session(ServerBystander):
         """See DialogUser."""
         return self._repeater is not None and self._repeater.live
 
-    def client_agreed(self, agreement: Agreement, now: float) -> None:
+    def on_agreed(self, agreement: Agreement, now: float) -> None:
         """See DialogUser."""
         self._tell(SessionAgreed(agreement), now)
 
-    def client_lost(self, reason: str, now: float) -> None:
+    def on_lost(self, reason: str, now: float) -> None:
         """See DialogUser."""
         self.close()
         self._tell(SessionEnded("lost", reason), now)
