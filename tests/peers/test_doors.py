@@ -20,7 +20,7 @@ from proxy.verbs.shapes.verb import Verb
 from tests.kit.boomerang import ROOT
 from tests.kit.doors import Doors, Said, words
 from tests.kit.fitting import misfits
-from tests.kit.mosquitto import broker
+from tests.kit.mosquitto import Mosquitto, Subscriber, broker, listening
 from tests.kit.site import Site
 
 pytestmark = pytest.mark.usefixtures("mosquitto")
@@ -36,10 +36,22 @@ ROUNDS: Final = 200
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Doors]]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    with broker(tmp_path_factory.mktemp("broker")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def heard(server: Mosquitto) -> Iterator[Subscriber]:
+    with listening(server.port, "boomerang/#") as subscriber:
+        yield subscriber
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, server: Mosquitto,
+         heard: Subscriber) -> Iterator[tuple[Site, Doors]]:
     folder = tmp_path_factory.mktemp("doors")
-    with broker(folder) as server, \
-            Site(folder / "site", policy=POLICY, mqtt=f"mqtt://127.0.0.1:{server.port}") as site, \
+    with Site(folder / "site", policy=POLICY, mqtt=f"mqtt://127.0.0.1:{server.port}") as site, \
             Doors(site.boomerang, server.port) as doors:
         for door in range(len(DOORS)):
             site.agent_misses("201", customer(door))
@@ -261,6 +273,15 @@ def test_what_is_not_for_mqtt_is_told_alike_elsewhere(site: tuple[Site, Doors]) 
     assert misfits(direct.LIST, doors.socket(direct.LIST, {}).data) == []
     for name in ("node", "version", "since", "state", "trunks", "pbxs", "alarms"):
         assert status["api"][name] == status["socket"][name], name
+
+
+def test_no_event_and_no_topic_tells_a_moment_in_seconds(site: tuple[Site, Doors], heard: Subscriber) -> None:
+    _, doors = site
+    doors.socket(callbacks.ADD, {"customer": "+36205550000", "group": "sales"})
+    heard.wait_for("boomerang/edge1/event/callback.queued")
+    payloads = [json.loads(one.payload) for one in heard.heard if one.payload.startswith(("{", "["))]
+    assert len(payloads) > 5
+    assert [one for one in payloads if not no_epoch(one)] == []
 
 
 # At once
