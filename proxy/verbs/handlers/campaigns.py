@@ -30,7 +30,7 @@ class CampaignAnswers:
         return [shapes.LIST.by(self.campaigns), shapes.SHOW.by(self.campaign), shapes.ADD.by(self.add),
                 shapes.REMOVE.by(self.remove), shapes.RENUMBER.by(self.renumber)]
 
-    def campaigns(self, args: object) -> list[shapes.Campaign]:
+    def campaigns(self, args: object) -> list[shapes.CampaignShort]:
         """Every campaign in short, those that go first first."""
         counts = self._counts()
         found = [self._campaign(name, counts)[0] for name in sorted(self._ledger.policy.campaign)]
@@ -47,7 +47,8 @@ class CampaignAnswers:
         """Open tasks and running attempts of each campaign."""
         return {name: (opened, running) for name, _, opened, running in self._desk.campaigns()}
 
-    def _campaign(self, name: str, counts: Mapping[str, tuple[int, int]]) -> tuple[shapes.Campaign, dict[str, Any]]:
+    def _campaign(self, name: str,
+                  counts: Mapping[str, tuple[int, int]]) -> tuple[shapes.CampaignShort, dict[str, Any]]:
         policy = self._ledger.policy
         campaign = policy.campaign[name]
         opened, running = counts.get(name, (0, 0))
@@ -57,7 +58,7 @@ class CampaignAnswers:
                 "parity": campaign.parity, "active": begun, "from": settings.get("from"), "to": settings.get("to"),
                 "open": opened, "running": running}, settings
 
-    def add(self, args: shapes.AddCampaign) -> shapes.Campaign:
+    def add(self, args: shapes.AddCampaign) -> shapes.CampaignShort:
         """Begin a campaign: the next free id unless one is given, from today unless a date is given."""
         policy = self._ledger.policy
         given = {"name": args.name, "group": args.group, "from": args.from_, "to": args.to, **args.more}
@@ -82,7 +83,7 @@ class CampaignAnswers:
         self._put(raw)
         return {"id": args.id}
 
-    def renumber(self, args: shapes.Renumber) -> shapes.Campaign:
+    def renumber(self, args: shapes.Renumber) -> shapes.CampaignShort:
         """Give a campaign another id; its open tasks go with it, what has ended keeps the old one."""
         name, to = args.id, args.to
         raw = plain_policy(self._ledger.policy)

@@ -22,7 +22,7 @@ class Setting(Field):
 setting_field: Final[Make] = Setting
 
 
-Campaign = TypedDict("Campaign", {
+CampaignShort = TypedDict("CampaignShort", {
     "id": Annotated[str, "Five digits"], "name": str, "group": str,
     "rank": Annotated[int, "The smaller one is served first"],
     "parity": Annotated[int, "Share of the calls among campaigns of the same rank"],
@@ -30,10 +30,10 @@ Campaign = TypedDict("Campaign", {
     "to": Annotated[str | None, "Last day; null: without end"], "open": Annotated[int, "Open tasks"],
     "running": Annotated[int, "Attempts under way"],
 })
-Campaign.__doc__ = "A campaign in short, and how it goes."
+CampaignShort.__doc__ = "A campaign in short, and how it goes."
 
 
-class CampaignDetail(Campaign):
+class CampaignDetail(CampaignShort):
     """A campaign with its settings."""
 
     settings: Annotated[Facts, "As in policy.toml"]
@@ -70,13 +70,13 @@ class Gone(TypedDict):
     id: str
 
 
-LIST: Final = Verb("campaigns.list", Nothing, list[Campaign], "agent", "Campaigns and how they go")
+LIST: Final = Verb("campaigns.list", Nothing, list[CampaignShort], "agent", "Campaigns and how they go")
 SHOW: Final = Verb("campaigns.show", OneCampaign, CampaignDetail, "agent", "One campaign with its settings", key="id")
-ADD: Final = Verb("campaigns.add", AddCampaign, Campaign, "supervisor", "Begin a campaign", changes=True)
+ADD: Final = Verb("campaigns.add", AddCampaign, CampaignShort, "supervisor", "Begin a campaign", changes=True)
 REMOVE: Final = Verb("campaigns.remove", OneCampaign, Gone, "supervisor",
                      "End a campaign for good; its open tasks go on by the settings of their group", changes=True,
                      key="id")
-RENUMBER: Final = Verb("campaigns.renumber", Renumber, Campaign, "supervisor",
+RENUMBER: Final = Verb("campaigns.renumber", Renumber, CampaignShort, "supervisor",
                        "Give a campaign another id; its open tasks go with it, what has ended keeps the old one",
                        changes=True, key="id")
 
