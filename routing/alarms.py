@@ -5,7 +5,7 @@ from typing import Literal
 
 from routing.events import Event, rfc3339
 from routing.rows import StandingAlarm
-from routing.storage import Store
+from routing.storage import Fault, Store
 from routing.teller import Teller
 from routing.writes import ClearAlarm, Unit
 
@@ -52,7 +52,11 @@ class Alarms:
         """`on_event`: told of each change at once, with the event that also goes to the outbox."""
         self._store, self._teller, self._on_event = store, teller, on_event
         self._raised = RaisedAlarms()
-        store.on_fault = lambda fault: self.report(fault.alarm, fault.text, fault.at)
+        store.tell_faults_to(self)
+
+    def on_fault(self, fault: Fault) -> None:
+        """See storage.FaultListener."""
+        self.report(fault.alarm, fault.text, fault.at)
 
     def report(self, name: str, text: str | None, now: float) -> None:
         """Raise an alarm (`text` says what is wrong) or clear it (None). Said once, however often it is called."""

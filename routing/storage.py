@@ -171,18 +171,35 @@ class TicketReads(Protocol):
         """Return the deliveries of a ticket in order, the finished ones included."""
 
 
+class FaultListener(Protocol):
+    """Who raises the alarms of a store."""
+
+    def on_fault(self, fault: Fault) -> None:
+        """Take note of an alarm that goes up or down."""
+
+
+class RowListener(Protocol):
+    """Who holds rows that live: open tasks, attempts, legs."""
+
+    def on_anew(self) -> None:
+        """Another or an empty database stands in the place of the one that was open: put again what is held."""
+
+    def on_stale(self, units: Sequence[Unit]) -> None:
+        """Changes of tasks in these units were refused, because another node had changed them meanwhile: take the rows
+        as they are now. What else stood in those units is committed (`Unit.standing`)."""
+
+    def on_changed(self) -> None:
+        """Another node has written something, within the last half a second; never where nobody shares the database."""
+
+
 class Store(Protocol):
     """State behind one door. All methods are called in the proxy's thread; all callbacks come there."""
 
-    on_fault: Callable[[Fault], None]
-    on_anew: Callable[[], None]
-    """Told when another or an empty database stands in the place of the one that was open: whoever holds state that
-    lives (open tasks, attempts, legs) puts it again."""
-    on_stale: Callable[[Sequence[Unit]], None]
-    """Told of units of which changes of tasks were refused, because another node had changed them meanwhile: whoever
-    holds them takes the rows as they are now. What else stood in those units is committed (`Unit.standing`)."""
-    on_changed: Callable[[], None]
-    """Told, within half a second, that another node has written something; never where nobody shares the database."""
+    def tell_faults_to(self, listener: FaultListener) -> None:
+        """Tell somebody of alarms from now on, and nobody else."""
+
+    def tell_rows_to(self, listener: RowListener) -> None:
+        """Tell somebody what becomes of the rows that they hold, and nobody else."""
 
     @property
     def direct(self) -> DirectReads:

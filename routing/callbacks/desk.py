@@ -5,7 +5,7 @@ beside it, and hands what they say to the store. All in the proxy's thread; time
 Nothing is dialled that was not committed before: a database in trouble makes callbacks wait.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from config.policy import Policy
@@ -74,8 +74,7 @@ class Desk:
         self._forget_at: float | None = None
         self._tidy_at = self._turned_at = 0.0
         self._others = OtherNodes(tasks, rooms.eligibility, self.calls, store, sets)
-        store.on_anew = self._anew
-        store.on_stale, store.on_changed = self._others.on_stale, self._others.on_changed
+        store.tell_rows_to(self)
 
     @property
     def idle(self) -> bool:
@@ -232,8 +231,16 @@ class Desk:
             self._old_legs, self._forget_at = (), None
             self._store.put(Unit(tuple(map(DropLeg, gone))))
 
-    def _anew(self) -> None:
-        """Another database stands in the place of the one that was open: tell it everything that lives."""
+    def on_stale(self, units: Sequence[Unit]) -> None:
+        """See storage.RowListener."""
+        self._others.on_stale(units)
+
+    def on_changed(self) -> None:
+        """See storage.RowListener."""
+        self._others.on_changed()
+
+    def on_anew(self) -> None:
+        """See storage.RowListener: tell the new database everything that lives."""
         running: dict[str, tuple[AttemptRow, ...]] = {}
         for attempt in self._tasks.index.attempts.values():
             running[attempt.row.task] = (attempt.row,)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from routing.events import Event
 from routing.hub import Committed
 from routing.rows import AttemptRow, PolicyVersion, Record, StandingAlarm
-from routing.storage import LOSS, Fault, Forgotten, StoreError
+from routing.storage import LOSS, Fault, FaultListener, Forgotten, RowListener, StoreError
 from routing.store import schema
 from routing.store.database import LOG_KEPT, Database, Owner, is_odd
 from routing.store.overlay import DirectReads, Overlay
@@ -42,14 +42,6 @@ Done = Callable[[], None]
 Told = Callable[[bool], None]
 
 
-def _ignore(_: object) -> None:
-    """Take a notice that nobody asked for."""
-
-
-def _nothing() -> None:
-    """Hear what nobody asked for."""
-
-
 class SqliteStore:
     """`storage.Store` on a file. Never raises on opening: a database in trouble heals behind us."""
 
@@ -58,10 +50,8 @@ class SqliteStore:
         """`post` runs a function in the proxy's thread, from any thread; `clock` gives seconds since the epoch,
         `steady` seconds of a clock that is never set. `events` hears, in the proxy's thread, what was committed.
         """
-        self.on_fault: Callable[[Fault], None] = _ignore
-        self.on_anew: Callable[[], None] = _nothing
-        self.on_stale: Callable[[Sequence[Unit]], None] = _ignore
-        self.on_changed: Callable[[], None] = _nothing
+        self._alarms: FaultListener | None = None
+        self._holder: RowListener | None = None
         self._post, self._clock, self._node = post, clock, node
         self._events = events
         self._steady = steady
@@ -84,10 +74,10 @@ class SqliteStore:
         self._policy: str | None = None
         self._writer = Writer(self._database, events.outbox, Hooks(
             committed=lambda batch, events, refused: self._tell(partial(self._committed, batch, events, refused)),
-            stale=lambda units: self._tell(lambda: self.on_stale(units)),
-            changed=lambda: self._tell(lambda: self.on_changed()),
+            stale=lambda units: self._tell(partial(self._stale, units)),
+            changed=lambda: self._tell(self._changed),
             withdrawn=lambda promises: self._tell(partial(self._settle, promises, None)),
-            anew=lambda: self._tell(lambda: self.on_anew()),
+            anew=lambda: self._tell(self._anew),
             lost=lambda text: self._tell(partial(self._lose, text)),
             trouble=lambda why: self._tell(partial(self._trouble, why)),
             healed=lambda: self._tell(self._healed),
@@ -348,4 +338,27 @@ class SqliteStore:
         self._fault("database", why)
 
     def _fault(self, alarm: str, text: str | None) -> None:
-        self.on_fault(Fault(alarm, text, self._clock()))
+        if self._alarms is not None:
+            self._alarms.on_fault(Fault(alarm, text, self._clock()))
+
+    # Who is told
+
+    def tell_faults_to(self, listener: FaultListener) -> None:
+        """See Store."""
+        self._alarms = listener
+
+    def tell_rows_to(self, listener: RowListener) -> None:
+        """See Store."""
+        self._holder = listener
+
+    def _anew(self) -> None:
+        if self._holder is not None:
+            self._holder.on_anew()
+
+    def _stale(self, units: Sequence[Unit]) -> None:
+        if self._holder is not None:
+            self._holder.on_stale(units)
+
+    def _changed(self) -> None:
+        if self._holder is not None:
+            self._holder.on_changed()

@@ -20,7 +20,7 @@ from routing.rows import (
     Ticket,
     TicketComment,
 )
-from routing.storage import Counts, Fault, Forgotten, StoreError
+from routing.storage import Counts, FaultListener, Forgotten, RowListener, StoreError
 from routing.writes import (
     TICKET_NUMBER,
     ChangeTask,
@@ -286,13 +286,21 @@ class MemoryStore(Rows):
         super().__init__()
         self.direct, self.calls = MemoryDirect(self), MemoryCalls(self)
         self.callbacks, self.tickets = MemoryCallbacks(self), MemoryTickets(self)
-        self.on_fault: Callable[[Fault], None] = lambda fault: None
-        self.on_anew: Callable[[], None] = lambda: None
-        self.on_stale: Callable[[Sequence[Unit]], None] = lambda units: None
-        self.on_changed: Callable[[], None] = lambda: None
+        self.holder: RowListener | None = None
         self.alarms: dict[str, StandingAlarm] = {}
         self.events: list[Event] = []
         self.policies: list[PolicyVersion] = []
+
+    def tell_faults_to(self, listener: FaultListener) -> None:
+        """It has none."""
+
+    def tell_rows_to(self, listener: RowListener) -> None:
+        self.holder = listener
+
+    def begin_anew(self) -> None:
+        """Another database stands in the place of this one."""
+        assert self.holder is not None
+        self.holder.on_anew()
 
     @property
     def well(self) -> bool:

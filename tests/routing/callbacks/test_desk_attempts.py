@@ -803,7 +803,7 @@ def test_another_database_is_told_what_lives() -> None:
     shop.store.all_tasks.clear()
     shop.store.all_attempts.clear()
     shop.store.all_legs.clear()
-    shop.store.on_anew()
+    shop.store.begin_anew()
     kept = shop.store.callbacks
     assert (kept.open_tasks(), kept.open_attempts(), kept.legs()) == before
 
@@ -815,7 +815,7 @@ def test_another_database_is_told_who_is_never_called() -> None:
     shop.desk.admin.add_do_not_call(OTHER, shop.now, "lawyer")
     shop.store.all_do_not_call = {
         OTHER: DoNotCallRow(OTHER, 7.0, "older"), "+36209999999": DoNotCallRow("+36209999999", 8.0, "")}
-    shop.store.on_anew()
+    shop.store.begin_anew()
     assert set(shop.store.all_do_not_call) == {CUSTOMER, OTHER, "+36209999999"}
     assert shop.store.all_do_not_call[OTHER].reason == "older"
     again = shop.reborn()

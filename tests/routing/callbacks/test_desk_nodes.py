@@ -12,6 +12,7 @@ from routing.rows import LegRow, Step, TaskRow
 from routing.store.sqlite import SqliteStore
 from routing.writes import Unit
 from tests.kit.desk_parts import new_desk
+from tests.kit.heard import Heard
 from tests.kit.told import Told
 from tests.routing.callbacks.shop import CUSTOMER, MONDAY_NOON, OTHER, OURS, LiveState, Shop
 from tests.routing.world import Loop
@@ -65,7 +66,7 @@ class Node:
 
     def look(self) -> list[AttemptOrder]:
         """Take what the other one has written, as it is heard of within half a second."""
-        self.store.on_changed()
+        self.desk.on_changed()
         return self.turn()
 
     def step(self, order: AttemptOrder, step: Step) -> bool:
@@ -327,7 +328,7 @@ def test_numbers_are_the_databases(pair: tuple[Node, Node]) -> None:
 def test_other_nodes_are_heard_of(pair: tuple[Node, Node]) -> None:
     a, b = pair
     heard: list[str] = []
-    b.store.on_changed = lambda: heard.append("b")
+    b.store.tell_rows_to(Heard(heard))
     a.missed()
     a.commit()
     b.loop.until(lambda: heard)

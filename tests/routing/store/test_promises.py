@@ -14,6 +14,7 @@ import pytest
 from routing.store import writer
 from routing.store.sqlite import SqliteStore
 from routing.writes import Unit
+from tests.kit.heard import Heard
 from tests.kit.told import Told
 from tests.routing.store.rows import a_line, a_task, an_attempt
 from tests.routing.store.test_faults import alarms, held, until_healed, until_raised
@@ -260,7 +261,7 @@ def test_a_bad_task_costs_no_call(world: World) -> None:
 
 def test_a_new_database_in_its_place_is_told(world: World) -> None:
     told: list[str] = []
-    world.store.on_anew = lambda: told.append("anew")
+    world.store.tell_rows_to(Heard(told))
     world.store.put(Unit((a_task(),)))
     world.commit()
     assert told == []

@@ -30,7 +30,10 @@ class Watched:
         self.path = folder / "boomerang.db"
         self.store = SqliteStore(self.path, self.posted.put, lambda: BEGIN, "edge1", Told(), steady=lambda: self.now)
         self.faults: list[Fault] = []
-        self.store.on_fault = self.faults.append
+        self.store.tell_faults_to(self)
+
+    def on_fault(self, fault: Fault) -> None:
+        self.faults.append(fault)
 
     def run(self) -> None:
         while not self.posted.empty():
