@@ -9,14 +9,10 @@ from tests.architecture.tree import MODULES, ROOT, TOPS, tracked
 
 FOLDERS: Final = sorted({str(path.parent.relative_to(ROOT)) for path in MODULES.values()})
 
-ABOVE: Final = {"routing/store"}
-"""Folders whose files still stand in the page of the folder above; the list gets shorter, never longer."""
-
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_page_names_every_file_of_its_folder(folder: str) -> None:
-    page = ROOT / folder / "README.md"
-    text = (page.parents[1] / "README.md" if folder in ABOVE else page).read_text()
+    text = (ROOT / folder / "README.md").read_text()
     missing = [path.name for path in sorted((ROOT / folder).glob("*.py"))
                if path.name != "__init__.py" and not re.search(rf"(?<!\w){re.escape(path.name)}`", text)]
     assert missing == []
