@@ -7,7 +7,7 @@ from proxy.sip.hop import Hop
 from proxy.sip.message import Request, Response
 from routing.rows import EndedBy
 from tests.kit.world import PBX, PBX_2, address
-from tests.proxy.core.workbench import Workbench, request, response
+from tests.proxy.core.workbench import Workbench, answered, request, response
 
 
 class Owner:
@@ -60,21 +60,12 @@ def begun(bench: Workbench, owner: Owner, method: str = "INVITE") -> Relay:
     return relay
 
 
-def answer(bench: Workbench, status: int) -> None:
-    """The last request that left is answered."""
-    sent = [one.request for one in bench.wire.sent if one.title in ("INVITE", "BYE")][-1]
-    bench.wire.sent.clear()
-    entry = bench.transactions.client_of(response(sent, status))
-    assert entry is not None
-    entry.receive(response(sent, status), bench.now)
-
-
 def test_answered() -> None:
     bench, owner = Workbench(), Owner()
     relay = begun(bench, owner)
     sent = bench.wire.sent[-1].request
     assert (sent.uri, sent.value(b"x-target"), bench.pending.count) == (b"sip:0@there", b"0", 1)
-    answer(bench, 200)
+    answered(bench, 200)
     assert (owner.heard, bench.titles(), relay.done, bench.pending.count) == (["succeeded"], ["200 INVITE"], True, 0)
     bench.wait(64.0)
     assert (owner.heard[-1], bench.relays.by_key, len(bench.timers)) == ("over", {}, 0)
@@ -83,9 +74,9 @@ def test_answered() -> None:
 def test_the_owner_may_go_on() -> None:
     bench, owner = Workbench(), Owner(second=True)
     begun(bench, owner)
-    answer(bench, 486)
+    answered(bench, 486)
     assert bench.wire.sent[-1].request.uri == b"sip:1@there"
-    answer(bench, 404)
+    answered(bench, 404)
     assert owner.heard == ["used up 486", "used up 404", "failed 404 callee"]
 
 
@@ -93,7 +84,7 @@ def test_503_and_silence_lead_to_the_next_address() -> None:
     bench, owner = Workbench(), Owner()
     bench.peers.set_addresses(bench.pbx, (address(PBX), address(PBX_2)))
     begun(bench, owner)
-    answer(bench, 503)
+    answered(bench, 503)
     assert (bench.wire.sent[-1].to, owner.heard) == (PBX_2, [])
 
 
@@ -114,7 +105,7 @@ def test_cancelled_before_and_after_the_first_1xx() -> None:
 def test_timer_c_starts_again_with_each_1xx() -> None:
     bench, owner = Workbench(), Owner()
     begun(bench, owner)
-    answer(bench, 180)
+    answered(bench, 180)
     entry = next(iter(bench.transactions.clients.values()))
     bench.wait(TIMER_C - 1.0)
     entry.receive(response(entry.request, 183), bench.now)

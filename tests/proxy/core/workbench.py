@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from proxy.core.acks import Acks
 from proxy.core.counters import Counters
+from proxy.core.credentials import ExpectedCredentials
+from proxy.core.dialog_gate import DialogGate
 from proxy.core.health import Health
+from proxy.core.held import HeldAnswers
+from proxy.core.local import LocalDoor
+from proxy.core.named import NamedAddresses
+from proxy.core.onward import Onward
+from proxy.core.passing import PassingCalls
 from proxy.core.peers import Peer, PeerTable
 from proxy.core.pending import Pending
 from proxy.core.relay import Relays
@@ -15,7 +23,7 @@ from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
 from proxy.sip.timers import Timers, TimerValues
-from tests.kit.world import KEY, PBX, PROXY, TRUNK, Deaf, Notes, ObedientRouter, Wire, address
+from tests.kit.world import KEY, PBX, PROXY, TRUNK, Deaf, Names, Notes, ObedientRouter, Wire, address
 
 
 def is_own(host: str, port: int | None, transport: str | None) -> bool:
@@ -38,6 +46,12 @@ class Workbench:
         self.transactions = Transactions(self.sender, self.peers, self.timers, TimerValues(), lambda: self.now)
         self.relays = Relays(self.transactions, self.pending)
         self.reporter = Reporter(self.router, self.notes, self.counters, lambda: self.now, lambda: 1.7e9, frozenset())
+        self.held = HeldAnswers(self.reporter, self.timers, self.pending, lambda: self.now)
+        self.credentials = ExpectedCredentials(self.timers, self.reporter)
+        self.named, self.passing, self.local = NamedAddresses(self.peers), PassingCalls(), LocalDoor()
+        self.gate = DialogGate(self.seals, self.peers, self.reporter, self.named, is_own)
+        self.onward = Onward(Names(), self.peers, is_own)
+        self.acks = Acks(self.gate, self.onward, self.sender, self.reporter)
 
     def flow(self, source: tuple[str, int] = TRUNK) -> Flow:
         return Flow(self.wire.listeners[0], *source, 0)
@@ -75,3 +89,12 @@ def response(of: Request, status: int) -> Response:
 
 
 HOP = Hop("udp", *PBX)
+
+
+def answered(bench: Workbench, status: int, method: str = "INVITE") -> None:
+    """The last request of this method that left is answered."""
+    sent = [one.request for one in bench.wire.sent if one.title == method][-1]
+    bench.wire.sent.clear()
+    entry = bench.transactions.client_of(response(sent, status))
+    assert entry is not None
+    entry.receive(response(sent, status), bench.now)
