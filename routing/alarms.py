@@ -55,7 +55,6 @@ class Alarms:
         store.tell_faults_to(self)
 
     def on_fault(self, fault: Fault) -> None:
-        """See storage.FaultListener."""
         self.report(fault.alarm, fault.text, fault.at)
 
     def report(self, name: str, text: str | None, now: float) -> None:

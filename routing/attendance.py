@@ -26,19 +26,15 @@ class Attendance:
     # What goes on now
 
     def agent_state(self, agent: str) -> str:
-        """See LiveState."""
         return self._board.state(agent).state
 
     def agent_since(self, agent: str) -> float | None:
-        """See LiveState."""
         return self._board.state(agent).since
 
     def engaged(self, customer: str) -> bool:
-        """See LiveState."""
         return self._records.engaged(customer)
 
     def waiting(self, group: str) -> int:
-        """See LiveState."""
         return self._records.waiting(group)
 
     def waiters(self, group: str) -> tuple[Call, ...]:
@@ -50,7 +46,6 @@ class Attendance:
         return self._records.customers()
 
     def on_trunk(self, trunk: str) -> int:
-        """See LiveState."""
         return self._records.on_trunk(trunk)
 
     def agents(self) -> dict[str, AgentState]:

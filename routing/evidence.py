@@ -108,7 +108,6 @@ class Evidence:
             entry.seen.sign_at = now
 
     def dialog_event(self, agent: str, state: Watched | None, remote: str | None, now: float) -> None:
-        """See Router."""
         events = list(self._attendance.take_dialogs(agent, state, now))
         rang_for = self._rings_for.pop(agent, None)
         self._pickups.shows(agent, state, rang_for, now)

@@ -101,7 +101,6 @@ class Follower:
         """How many were left out in all."""
 
     def on_events(self, events: Sequence[Event]) -> None:
-        """See Listener."""
         for event in events:
             if event.kind not in self._kinds:
                 continue

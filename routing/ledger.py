@@ -76,7 +76,6 @@ class Ledger:
     # The questions and facts of the proxy
 
     def decide(self, call: NewCall, now: float) -> Decision:
-        """See Router."""
         known = self._calls.get(call.id)
         if known is not None:  # the INVITE again: with credentials, or from before a restart
             return Decision(known.sent.targets, known.trunk if known.direction == "outbound" else known.pbx,
@@ -104,14 +103,12 @@ class Ledger:
         self._begin(entry, self._evidence.place(entry, call.agent, now), now)
 
     def ringing(self, call: str, target: int, now: float) -> None:
-        """See Router."""
         entry = self._calls.get(call)
         if entry is not None:
             self._evidence.ringing(entry, target, now)
             self._setup.heed_reached(entry.dialled if entry.to_agent else entry.seen.rung, now)
 
     def target_failed(self, call: str, target: int, status: int, now: float) -> None:
-        """See Router."""
         entry = self._calls.get(call)
         if entry is None:
             return
@@ -130,7 +127,6 @@ class Ledger:
 
     def answered(self, call: str, target: int, identities: tuple[Identity, ...], session: float | None,
                  now: float, dialog: str | None = None) -> None:
-        """See Router."""
         entry = self._calls.get(call)
         if entry is None or entry.answered_at is not None:
             return
@@ -150,21 +146,18 @@ class Ledger:
 
     def answered_again(self, call: str, target: int, identities: tuple[Identity, ...], session: float | None,
                        now: float, dialog: str) -> None:
-        """See Router."""
         entry = self._calls.get(call)
         if entry is not None and entry.answered_at is not None:
             proof = self._evidence.proof(entry, target_of(entry, target), identities, now)
             entry.dialogs.add(Dialog(dialog, proof, session, now))
 
     def acknowledged(self, call: str, dialog: str) -> None:
-        """See Router."""
         entry = self._calls.get(call)
         found = None if entry is None else entry.dialogs.find(dialog)
         if found is not None:
             found.acknowledged = True
 
     def alive(self, call: str, session: float | None, now: float, dialog: str | None = None) -> None:
-        """See Router."""
         entry = self._calls.get(call)
         found = None if entry is None else entry.dialogs.find(dialog)
         if entry is None or found is None or found.over:
@@ -176,17 +169,14 @@ class Ledger:
 
     def connected_line(self, call: str, identities: tuple[Identity, ...], now: float,
                        dialog: str | None = None) -> None:
-        """See Router."""
         entry = self._calls.get(call)
         if entry is not None:
             self._evidence.connected_line(entry, identities, now, dialog)
 
     def dialog_event(self, agent: str, state: Watched | None, remote: str | None, now: float) -> None:
-        """See Router."""
         self._evidence.dialog_event(agent, state, remote, now)
 
     def ended(self, call: str, ending: Ending, now: float, stored: Callable[[], None] | None = None) -> None:
-        """See Router."""
         entry = self._calls.get(call)
         if entry is None or not self._is_over(entry, ending, now):
             if stored is not None:

@@ -173,7 +173,6 @@ class AttemptRun:
     # What the legs do
 
     def on_event(self, own: OwnLeg, event: LegEvent, now: float) -> None:
-        """See OwnLegOwner."""
         match event:
             case LegAnswered():
                 self._leg_answered(own, now)

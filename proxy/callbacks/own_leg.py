@@ -148,7 +148,6 @@ class OwnLeg:
 
     @property
     def identities(self) -> tuple[tuple[str, str], ...]:
-        """See Leg."""
         return () if self._leg is None else self._leg.identities
 
     def place(self, order: LegRequest, now: float) -> None:
@@ -230,7 +229,6 @@ class OwnLeg:
     # LegOwner
 
     def on_event(self, leg: Leg, event: LegEvent, now: float) -> None:
-        """See LegOwner."""
         match event:
             case LegSent():
                 self._remember()

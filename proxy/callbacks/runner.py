@@ -57,11 +57,9 @@ class Runner:
         attempt.preview(clock)
 
     def stop(self, attempt: str, reason: str, now: float) -> None:
-        """See Orders."""
         self._later(lambda: self._stop(attempt, reason))
 
     def recover(self, legs: tuple[LegRow, ...], now: float) -> None:
-        """See Orders."""
         for row in legs:
             self._later(lambda row=row: self._recover(row))  # type: ignore[misc]
 

@@ -35,17 +35,14 @@ class LogJournal:
         self._seen: set[tuple[str, str, int]] = set()
 
     def note(self, event: str, /, call: str = "", **facts: object) -> None:
-        """See Journal."""
         if call:
             facts["call"] = call
         self._log.info(event, **facts)
 
     def refused(self, flow: Flow, reason: str) -> None:
-        """See Journal."""
         log.refused(flow.host, flow.port, flow.listener.transport, reason)
 
     def failure(self, where: str, error: BaseException, call: str = "") -> None:
-        """See Journal."""
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next

@@ -31,7 +31,6 @@ class LoopLocator:
 
     def locate(self, host: str, port: int | None, transport: str | None, secure: bool,
                done: Callable[[tuple[Hop, ...]], None]) -> None:
-        """See Locator."""
         question = (host, port, transport, secure)
         hops = self._numeric.get(question)
         if hops is not None:

@@ -17,7 +17,6 @@ class PeerStates:
         self._states, self._ledger, self._tell, self._wall = states, ledger, tell, wall
 
     def peer_state(self, side: str, name: str, up: bool, latency_ms: float | None) -> None:
-        """See PeerWatch."""
         self._tell("trunk" if side == "trunk" else "pbx", name, up)
         before, now = self._states.get((side, name)), self._wall()
         state = PeerState("up" if up else "down", now, latency_ms)

@@ -166,15 +166,12 @@ class DaemonSource:
     # In the status thread.
 
     def events_after(self, seq: int, limit: int) -> Sequence[Event]:
-        """See StatusSource."""
         return self._reader.events_after(seq, limit)
 
     def delete_events_upto(self, seq: int) -> None:
-        """See StatusSource."""
         self._post(lambda: self._store.delete_events_upto(seq))
 
     def snapshot(self) -> Snapshot:
-        """See StatusSource."""
         return self._snapshot
 
     def ask_loop(self) -> "Future[None]":
@@ -187,9 +184,7 @@ class DaemonSource:
         return asked
 
     def raise_alarm(self, name: str, text: str) -> None:
-        """See StatusSource."""
         self._post(lambda: self._ledger.alarms.report(name, text, self._wall()))
 
     def clear_alarm(self, name: str) -> None:
-        """See StatusSource."""
         self._post(lambda: self._ledger.alarms.report(name, None, self._wall()))

@@ -91,11 +91,9 @@ class MessageTracer:
         self._watchers: list[Watcher] = []
 
     def received(self, data: bytes, flow: Flow) -> None:
-        """See Tracer."""
         self._seen(data, lambda: (self._name_of(flow.listener.transport, flow.host, flow.port), self._node))
 
     def sent(self, data: bytes, transport: str, host: str, port: int) -> None:
-        """See Tracer."""
         self._seen(data, lambda: (self._node, self._name_of(transport, host, port)))
 
     def _seen(self, data: bytes, way: Callable[[], tuple[str, str]]) -> None:

@@ -52,20 +52,17 @@ class Exchange:
         return next((response for response in self.heard if response.status >= 200), None)
 
     def on_response(self, tx: ClientTransaction, response: Response, now: float) -> None:
-        """See ClientOwner."""
         self.heard.append(response)
         if self._each is not None:
             self._each(response)
 
     def on_timeout(self, tx: ClientTransaction, now: float) -> None:
-        """See ClientOwner."""
         self._end.news.odd(f"{self._end.name}: {self.request.method.decode()} was never answered")
 
     def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
         """See ClientOwner; a UDP socket on loopback reports nothing here."""
 
     def on_terminated(self, tx: ClientTransaction, now: float) -> None:
-        """See ClientOwner."""
         self._end.clients.pop(tx.key, None)
 
 
@@ -236,14 +233,12 @@ class Endpoint(asyncio.DatagramProtocol):
         self._acknowledged(request)
 
     def on_timeout(self, tx: ServerTransaction, now: float) -> None:
-        """See ServerOwner."""
         self.news.odd(f"{self.name}: no ACK came")
 
     def on_transport_error(self, tx: ServerTransaction, now: float) -> None:
         """See ServerOwner; a UDP socket on loopback reports nothing here."""
 
     def on_terminated(self, tx: ServerTransaction, now: float) -> None:
-        """See ServerOwner."""
         self._servers.pop(tx.key, None)
 
 

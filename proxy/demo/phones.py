@@ -32,16 +32,15 @@ class PhoneCall:
         """What the far end sent inside the call."""
 
     def on_request(self, request: Request) -> None:
-        """See Party."""
         self.requests.append(request)
         if self.dialog is not None:
             self.dialog.receive_request(request)
 
     def on_acknowledged(self) -> None:
-        """See Party."""
+        """Nothing follows from it."""
 
     def on_cancelled(self) -> None:
-        """See Party."""
+        """Nothing follows from it."""
 
     def send(self, method: bytes, fields: Sequence[bytes] = (), body: bytes = b"") -> Exchange:
         """Send a request inside the call."""
@@ -122,13 +121,11 @@ class Incoming(PhoneCall):
         end.take(self, invite, self._tag)
 
     def on_acknowledged(self) -> None:
-        """See Party."""
         self.acknowledged = True
         if self._again is not None:
             self._again.cancel()
 
     def on_cancelled(self) -> None:
-        """See Party."""
         self.cancelled = True
         self.refuse(487)
 

@@ -138,7 +138,6 @@ class Subscription:
         return still and not self._over and len(self._dialogs) < MAX_FORKS
 
     def dialog_over(self, dialog: WatchedDialog, over: Over, now: float) -> None:
-        """See DialogOwner."""
         self._dialogs.pop(dialog.dialog.key.remote_tag, None)
         if self._dialogs:
             self._changed(now)

@@ -25,7 +25,6 @@ class OwnDialogs:
         self._user_agent, self._presence, self._journal, self._taker = user_agent, presence, journal, taker
 
     def request(self, request: Request, flow: Flow, now: float) -> bool:
-        """See core.local.Local."""
         try:
             return self._user_agent.request(request, flow, now) or self._presence.request(request, flow, now)
         except Exception as error:
@@ -33,7 +32,6 @@ class OwnDialogs:
             return False
 
     def unknown(self, request: Request, flow: Flow, now: float) -> bool:
-        """See core.local.Local."""
         try:
             return self._user_agent.unknown_dialog(request, flow, now)
         except Exception as error:
@@ -41,7 +39,6 @@ class OwnDialogs:
             return False
 
     def response(self, response: Response, flow: Flow, now: float) -> bool:
-        """See core.local.Local."""
         try:
             return self._user_agent.response(response, flow, now)
         except Exception as error:
@@ -49,7 +46,6 @@ class OwnDialogs:
             return False
 
     def take(self, name: str, invite: LocalInvite, now: float) -> bool:
-        """See core.local.Local."""
         if self._taker is None:
             return False
         try:

@@ -37,7 +37,6 @@ class TrunkRegistrations:
                 await asyncio.wait_for(left.wait(), patience)
 
     def registration(self, trunk: str, state: RegistrationState, reason: str, now: float) -> None:
-        """See RegistrationWatch."""
         self._stack.note(f"trunk_{state}", trunk=trunk, reason=reason)
         text = f"trunk {trunk} does not know us: {reason}" if state == "failed" else None
         self._alarm(f"registration_{trunk}", text)

@@ -33,16 +33,16 @@ class ClientBystander:
     __slots__ = ()
 
     def on_response(self, tx: "ClientTransaction", response: Response, now: float) -> None:
-        """See ClientOwner."""
+        """Nothing follows from it."""
 
     def on_timeout(self, tx: "ClientTransaction", now: float) -> None:
-        """See ClientOwner."""
+        """Nothing follows from it."""
 
     def on_transport_error(self, tx: "ClientTransaction", now: float) -> None:
-        """See ClientOwner."""
+        """Nothing follows from it."""
 
     def on_terminated(self, tx: "ClientTransaction", now: float) -> None:
-        """See ClientOwner."""
+        """Nothing follows from it."""
 
 
 class ClientTransaction(Transaction):

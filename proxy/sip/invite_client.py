@@ -204,7 +204,6 @@ class InviteClient:
     # ClientOwner
 
     def on_response(self, tx: ClientTransaction, response: Response, now: float) -> None:
-        """See ClientOwner."""
         if response.status != 503:
             self._report(True)
         if response.status < 200:
@@ -235,17 +234,14 @@ class InviteClient:
             self._owner.invite_refused(self, response, now)
 
     def on_timeout(self, tx: ClientTransaction, now: float) -> None:
-        """See ClientOwner."""
         self._report(False)
         self._step(Input.UNHEARD, now, 408)
 
     def on_transport_error(self, tx: ClientTransaction, now: float) -> None:
-        """See ClientOwner."""
         self._report(False)
         self._step(Input.UNHEARD, now, 503)
 
     def on_terminated(self, tx: ClientTransaction, now: float) -> None:
-        """See ClientOwner."""
         self._tx = None
 
     # Inside

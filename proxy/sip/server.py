@@ -32,16 +32,16 @@ class ServerBystander:
     __slots__ = ()
 
     def on_ack(self, tx: "ServerTransaction", request: Request, now: float) -> None:
-        """See ServerOwner."""
+        """Nothing follows from it."""
 
     def on_timeout(self, tx: "ServerTransaction", now: float) -> None:
-        """See ServerOwner."""
+        """Nothing follows from it."""
 
     def on_transport_error(self, tx: "ServerTransaction", now: float) -> None:
-        """See ServerOwner."""
+        """Nothing follows from it."""
 
     def on_terminated(self, tx: "ServerTransaction", now: float) -> None:
-        """See ServerOwner."""
+        """Nothing follows from it."""
 
 
 class ServerTransaction(Transaction):

@@ -34,7 +34,6 @@ class Door:
         self._app, self._connections, self._token, self._uploads = app, connections, token, uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -92,17 +92,14 @@ class Callee:
 
     @property
     def key(self) -> LegKey:
-        """See KnownLeg."""
         return self._invite.call_id, self._tag
 
     @property
     def over(self) -> bool:
-        """See Leg."""
         return self.over_at is not None
 
     @property
     def held(self) -> bool:
-        """See Leg."""
         return self._media.held
 
     @property
@@ -114,20 +111,16 @@ class Callee:
         self._media.open(self._media_ready, self._without_media, self._media_failed)
 
     def confirm(self, now: float) -> None:
-        """See Leg."""
         self._written.go(now)
 
     def play(self, clips: Sequence[Clip], tag: int, repeat: bool = False) -> None:
-        """See Leg."""
         self._media.play(clips, tag, repeat)
 
     def refresh_target(self, display: str, user: str, now: float) -> None:
-        """See Leg."""
         if self.answered and not self.over:
             self._dialog.refresh_target(display, user, now)
 
     def hand_over(self, owner: LegOwner) -> bool:
-        """See Leg."""
         if not self.over:
             self._owner = owner
             self._media.next_owner()
@@ -196,15 +189,12 @@ class Callee:
         """See Leg: nothing for a call that came in."""
 
     def ring(self, now: float) -> None:
-        """See Leg."""
         self._when_ready(lambda at: self._provisional(180, b"", at), now)
 
     def early(self, now: float) -> None:
-        """See Leg."""
         self._when_ready(self._early_media, now)
 
     def answer(self, now: float) -> None:
-        """See Leg."""
         self._when_ready(self._accept, now)
 
     def _when_ready(self, what: Callable[[float], None], now: float) -> None:
@@ -273,7 +263,6 @@ class Callee:
     # -- what the caller does
 
     def on_session_event(self, session: Session, event: SessionEvent, now: float) -> None:
-        """See SessionOwner."""
         match event:
             case SessionAgreed(agreement):
                 if not self.over:
@@ -362,7 +351,6 @@ class Callee:
     # -- the end
 
     def hang_up(self, now: float, cause: int = 0, reason: str = "") -> None:
-        """See Leg."""
         if self.over or self._end is not None or self._dialog.leaving is not None:
             return
         self._reason = reason_field(cause, reason)
@@ -394,11 +382,9 @@ class Callee:
         self._tell(LegEnded(end), now)
 
     def let_go(self) -> None:
-        """See KnownLeg."""
         self._dialog.session = None
 
     def request(self, request: Request, flow: Flow, now: float) -> None:
-        """See KnownLeg."""
         session = self._dialog.session
         if session is not None and (request.from_.tag or b"") == session.dialog.key.remote_tag:
             session.request(request, flow, now)

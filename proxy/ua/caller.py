@@ -91,17 +91,14 @@ class Caller:
 
     @property
     def key(self) -> LegKey:
-        """See KnownLeg."""
         return self._invite.call_id, self._invite.tag
 
     @property
     def over(self) -> bool:
-        """See Leg."""
         return self.over_at is not None
 
     @property
     def held(self) -> bool:
-        """See Leg."""
         return self._media.held
 
     def start(self) -> None:
@@ -109,26 +106,21 @@ class Caller:
         self._media.open(self._media_ready, self._without_media, self._media_failed)
 
     def go(self, now: float) -> None:
-        """See Leg."""
         waits, self._waits_for_go = self._waits_for_go, False
         if waits and self._ready and not self.over:
             self._begin(now)
 
     def confirm(self, now: float) -> None:
-        """See Leg."""
         self._written.go(now)
 
     def play(self, clips: Sequence[Clip], tag: int, repeat: bool = False) -> None:
-        """See Leg."""
         self._media.play(clips, tag, repeat)
 
     def refresh_target(self, display: str, user: str, now: float) -> None:
-        """See Leg."""
         if self.answered and not self.over:
             self._dialog.refresh_target(display, user, now)
 
     def hand_over(self, owner: LegOwner) -> bool:
-        """See Leg."""
         if not self.over:
             self._owner = owner
             self._media.next_owner()
@@ -300,7 +292,6 @@ class Caller:
     # -- giving up
 
     def hang_up(self, now: float, cause: int = 0, reason: str = "") -> None:
-        """See Leg."""
         self._reason = reason_field(cause, reason)
         if self.over or self._dialog.leaving is not None:
             return
@@ -352,7 +343,6 @@ class Caller:
         self._tell(LegEnded(end), now)
 
     def let_go(self) -> None:
-        """See KnownLeg."""
         self._dialog.session = None
         self._early.clear()
         self._tried = None
@@ -361,7 +351,6 @@ class Caller:
     # -- what comes in a dialog of it
 
     def request(self, request: Request, flow: Flow, now: float) -> None:
-        """See KnownLeg."""
         tag = request.from_.tag or b""
         session = self._dialog.session
         if session is None or session.dialog.key.remote_tag != tag:
@@ -394,7 +383,6 @@ class Caller:
                 pass  # nobody waits for one here
 
     def stray(self, response: Response, flow: Flow, now: float) -> None:
-        """See KnownLeg."""
         if response.cseq.method != b"INVITE":
             return
         tried = self._silent.get(response.cseq.number)
@@ -423,7 +411,6 @@ class Caller:
     # -- memory
 
     def memory(self) -> str:
-        """See Leg."""
         told = self._invite.known()
         if self._dialog.session is not None:
             told["dialog"] = describe_dialog(self._dialog.session.dialog)

@@ -136,7 +136,6 @@ class DialogClient:
     # Refreshed
 
     def refresh(self, fields: tuple[bytes, ...], done: Done, now: float) -> bool:
-        """See Refreshed."""
         if self.busy:
             return False
         self._modify(fields, partial(self._refreshed, done))
@@ -147,7 +146,6 @@ class DialogClient:
             done(response, now)
 
     def probe(self, done: Done, now: float) -> None:
-        """See Refreshed."""
         def told(response: Response | None, at: float) -> None:
             if not self.over:
                 done(response, at)
@@ -155,7 +153,6 @@ class DialogClient:
         self.ask(b"OPTIONS", told)
 
     def lost(self, reason: str, now: float) -> None:
-        """See Refreshed."""
         user = self._user
         if user is not None:
             self.bye(reason_field(408, reason), lambda response, at: None)

@@ -97,7 +97,6 @@ class LegDialog:
             self.session.bye(fields, lambda response, now: done(end, now))
 
     def refresh_target(self, display: str, user: str, now: float) -> None:
-        """See Leg."""
         if self.session is not None:
             host = self.session.dialog.local.rpartition(b"@")[2].partition(b">")[0]
             asserted = b"P-Asserted-Identity: " + name_addr(display, escape_user(user), host)

@@ -59,7 +59,6 @@ class LegMedia:
             self._tell(LegPressed(key, info), now)
 
     def play(self, clips: Sequence[Clip], tag: int, repeat: bool) -> None:
-        """See Leg."""
         self._wiring.media.play(self._call, clips, self._owners * TAGS + tag, repeat)
 
     def next_owner(self) -> None:
@@ -75,7 +74,6 @@ class LegMedia:
     # MediaEars
 
     def media_opened(self, address: MediaAddress | None) -> None:
-        """See MediaEars."""
         stack = self._wiring.stack
         if address is None:
             self._missing(stack.clock())
@@ -84,24 +82,20 @@ class LegMedia:
         self._opened(stack.clock())
 
     def media_digit(self, digit: str) -> None:
-        """See MediaEars."""
         self.take_key(digit, False, self._wiring.stack.clock())
 
     def media_heard(self) -> None:
         """See MediaEars: nothing follows from it."""
 
     def media_played(self, tag: int) -> None:
-        """See MediaEars."""
         owner, own_tag = divmod(tag, TAGS)
         if owner == self._owners:
             self._tell(LegPlayed(own_tag), self._wiring.stack.clock())
 
     def media_silent(self, seconds: float) -> None:
-        """See MediaEars."""
         self._tell(LegSilent(seconds), self._wiring.stack.clock())
 
     def media_failed(self) -> None:
-        """See MediaEars."""
         self._failed(self._wiring.stack.clock())
 
 

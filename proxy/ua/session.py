@@ -85,15 +85,12 @@ class Session(ServerBystander):
 
     @property
     def answering(self) -> bool:
-        """See DialogUser."""
         return self._repeater is not None and self._repeater.live
 
     def on_agreed(self, agreement: Agreement, now: float) -> None:
-        """See DialogUser."""
         self._tell(SessionAgreed(agreement), now)
 
     def on_lost(self, reason: str, now: float) -> None:
-        """See DialogUser."""
         self.close()
         self._tell(SessionEnded("lost", reason), now)
 

@@ -40,7 +40,6 @@ class UserAgent:
     # -- LegMaker
 
     def place(self, order: LegRequest, owner: LegOwner, now: float) -> Leg:
-        """See LegMaker."""
         leg = Caller(self.wiring, self._strays, order, owner)
         self._keep(leg.key, leg, now)
         leg.start()
@@ -54,7 +53,6 @@ class UserAgent:
         return leg
 
     def forget_leg(self, memory: str, now: float) -> None:
-        """See LegMaker."""
         one = Remembered.read(memory, self.wiring, self._strays)
         if one is None or one.key in self._legs:
             return

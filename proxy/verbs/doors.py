@@ -60,11 +60,9 @@ class SocketDoor:
         self._handlers = handlers
 
     def call(self, verb: str, args: dict[str, Any]) -> Any:
-        """See Answering."""
         return self._handlers.call("socket", verb, args)
 
     def write(self, verb: str, data: Any) -> Any:
-        """See Answering."""
         return answers.write(BY_NAME[verb], data)
 
 

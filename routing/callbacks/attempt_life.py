@@ -60,7 +60,6 @@ class AttemptLife:
 
     def step(self, name: str, step: Step, now: float, go: Callable[[bool], None] | None = None,
              agent: str | None = None) -> None:
-        """See DeskFacts."""
         attempt = self._tasks.index.attempts.get(name)
         if attempt is None or (attempt.stopping and go is not None and STEPS[step] <= STEPS["customer"]):
             if go is not None:
@@ -155,7 +154,6 @@ class AttemptLife:
     # Ending
 
     def let_go(self, name: str, now: float) -> None:
-        """See DeskFacts."""
         attempt = self._tasks.index.attempts.get(name)
         if attempt is not None and not attempt.let_go:
             self._outcomes.wrap_up(attempt, now)
@@ -164,7 +162,6 @@ class AttemptLife:
             self._store.put(Unit((attempt.row,)))
 
     def ended(self, name: str, outcome: Outcome, now: float) -> None:
-        """See DeskFacts."""
         attempt = self._tasks.index.attempts.get(name)
         if attempt is not None:
             changes = self._sets.begin(now)
@@ -176,11 +173,9 @@ class AttemptLife:
     # Legs
 
     def leg(self, row: LegRow, done: Callable[[], None] | None = None) -> None:
-        """See DeskFacts."""
         self.legs[row.call] = row
         self._store.put(Unit((row,)), done)
 
     def leg_gone(self, call: str) -> None:
-        """See DeskFacts."""
         self.legs.pop(call, None)
         self._store.put(Unit((DropLeg(call),)))

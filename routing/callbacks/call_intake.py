@@ -33,7 +33,6 @@ class CallIntake:
             self._store.put(self._hear(fact, now))
 
     def missed(self, missed: Missed, now: float) -> Unit:
-        """See Happenings."""
         return self._hear(missed, now)
 
     def talked(self, talk: PastTalk, now: float) -> Unit:
@@ -41,18 +40,15 @@ class CallIntake:
         return self._hear(talk, now)
 
     def rang_in(self, customer: str, now: float) -> str | None:
-        """See Happenings."""
         attempt = self._tasks.index.calling(customer)
         if attempt is None or not attempt.begun or attempt.talked or attempt.stopping:
             return None
         return attempt.row.id
 
     def queue_offer(self, queued: QueuedCaller, now: float) -> QueueOffer | None:
-        """See Happenings."""
         return self._intake.queue_offer(queued, now) if self._early is None else None
 
     def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
-        """See Happenings."""
         if self._early is not None or not self._store.well:
             return False, EMPTY_UNIT
         changes = self._sets.begin(now)

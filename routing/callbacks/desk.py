@@ -232,11 +232,9 @@ class Desk:
             self._store.put(Unit(tuple(map(DropLeg, gone))))
 
     def on_stale(self, units: Sequence[Unit]) -> None:
-        """See storage.RowListener."""
         self._others.on_stale(units)
 
     def on_changed(self) -> None:
-        """See storage.RowListener."""
         self._others.on_changed()
 
     def on_anew(self) -> None:

@@ -103,7 +103,6 @@ class Dialled:
         return self._by_number.get(customer) or RateWindow(DAY)
 
     def shift(self, seconds: float) -> None:
-        """See RateWindow."""
         for times in (self.everybody, *self._by_number.values()):
             times.shift(seconds)
 

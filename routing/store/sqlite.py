@@ -344,11 +344,9 @@ class SqliteStore:
     # Who is told
 
     def tell_faults_to(self, listener: FaultListener) -> None:
-        """See Store."""
         self._alarms = listener
 
     def tell_rows_to(self, listener: RowListener) -> None:
-        """See Store."""
         self._holder = listener
 
     def _anew(self) -> None:
