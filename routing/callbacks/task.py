@@ -67,7 +67,7 @@ class Task:
         self.ready = False
         """It is due, and waits for an agent."""
         self.place: object = None
-        """Its entry in the line it stands in; None: it stands in none."""
+        """Its entry in the queue it stands in; None: it stands in none."""
         self.urgent = False
         """An operator wants it called before the others."""
         self.forced = False
