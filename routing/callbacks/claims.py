@@ -102,9 +102,11 @@ class Claims:
                 row, taken = task.row, False
             if row is None:  # it was crowded out while the database was in trouble
                 self._store.put(Unit((task.row,), durable=True))
-            elif row.changed_by or row.state not in ("open", "held"):
+            elif row.state not in ("open", "held") or (row.changed_by and row.version >= task.row.version):
                 take_row(tasks, task, row)
                 return
+            elif row.changed_by:  # the claim alone was refused: nobody has changed the task since
+                task.row = task.row._replace(version=row.version, changed_by=row.changed_by)
             if taken:  # somebody else may be free for it at once
                 self._pool.skip(attempt.row.agent, attempt.order.group, self._sets.now + REFUSED_REST)
                 if task.open and task.ready:

@@ -15,10 +15,11 @@ from routing.writes import ChangeTask, Unit
 
 def take_row(tasks: Tasks, task: Task, row: TaskRow) -> None:
     """Take a task as another node has left it; an attempt of ours goes on unless the task is not open any more."""
+    due = task.ready and row.state == "open" and row.due_at == task.row.due_at  # which is told already
     tasks.queues.leave(task)
     tasks.index.remove(task)
     task.row = row
-    task.ready = task.urgent = task.forced = False
+    task.ready, task.urgent, task.forced = due, task.urgent and due, task.forced and due
     task.serial = None
     if row.ended_at is None:
         tasks.index.add(task)
