@@ -20,11 +20,11 @@ from proxy.verbs.handlers.queues import QueueAnswers
 from proxy.verbs.handlers.recordings import RecordingAnswers
 from proxy.verbs.handlers.tickets import TicketAnswers
 from proxy.verbs.shapes.verb import Bound
+from routing.store.queue import StoreQueue
 from routing.store.reader import Reader
-from routing.store.sqlite import SqliteStore
 
 
-def answers(node: Node, config: NodeConfig, store: SqliteStore, source: DaemonSource, events: EventAnswers,
+def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSource, events: EventAnswers,
             policies: Policies, version: str) -> Handlers:
     """Bind every verb; those about callbacks only where these could be started."""
     sides = Sides(tuple(config.trunk), config.node.name, tuple(config.pbx))

@@ -54,7 +54,7 @@ from routing.events import Event
 from routing.hub import EventHub
 from routing.store import backup
 from routing.store.reader import Reader
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 
 LOCK_PATIENCE: Final = 1.0
 """Seconds that a start waits for the process before it to be gone: one that was killed takes a moment."""
@@ -105,7 +105,7 @@ class Daemon:
         for reason in folder.close_to_others(config.node.data):
             self.log.warning("data_folder_open", reason=reason)
         key = building.signing_key(config.node.data)
-        self._store = SqliteStore(config.database, self._loop.call_soon_threadsafe, time.time, config.node.name,
+        self._store = sqlite_store(config.database, self._loop.call_soon_threadsafe, time.time, config.node.name,
                                   self._hub)
         logged = self._hub.listen("log", self._journal, kinds_at(config.log.level))
         await self._bind()

@@ -16,8 +16,8 @@ from routing.events import Event
 from routing.figures import NONE, DayFigures, Tally
 from routing.ledger import Ledger
 from routing.storage import StoreError
+from routing.store.queue import StoreQueue
 from routing.store.reader import Reader
-from routing.store.sqlite import SqliteStore
 from routing.today import day_of
 
 FIGURES_PAUSE: Final = 1.0
@@ -36,7 +36,7 @@ DAY_SHARE: Final = 50
 class DaemonSource:
     """`StatusSource` over ledger and store."""
 
-    def __init__(self, node: str, ledger: Ledger, store: SqliteStore, reader: Reader,
+    def __init__(self, node: str, ledger: Ledger, store: StoreQueue, reader: Reader,
                  post: Callable[[Callable[[], None]], object], wall: Callable[[], float],
                  peers: Mapping[tuple[str, str], PeerState], figures: Callable[[], Mapping[str, Figures]]) -> None:
         """`peers`: by side and name, as the qualifier last found them. `figures`: how callbacks stand, by group; it

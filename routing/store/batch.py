@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from math import inf
 from typing import Any, Final, NamedTuple
 
 from routing.events import Event, write_json
@@ -70,7 +71,8 @@ class Batch:
         self.published = 0
         self._stamp, self._outbox = stamp, outbox
         self._calls: dict[str, CallRow] = {}
-        self._records: dict[tuple[str, str], Record | None] = {}
+        self._records: dict[tuple[str, str], Record | RemoveRecord | None] = {}
+        """None: put and removed again, so it goes whatever is there; else one that was touched meanwhile stays."""
         self._new_events: list[Event] = []
         self._policies: list[SavePolicy] = []
         self._alarms: dict[str, StandingAlarm | None] = {}
@@ -98,7 +100,8 @@ class Batch:
         self._records[record[:2]] = record
 
     def _remove(self, write: RemoveRecord) -> None:
-        self._records[write.record[:2]] = None
+        key = write.record[:2]
+        self._records[key] = None if key in self._records else write
 
     def _forget(self, write: ForgetEvents) -> None:
         self.published = max(self.published, write.upto)
@@ -129,12 +132,13 @@ class Batch:
             gathered.clear()
 
     def _write_records(self, connection: sqlite3.Connection) -> None:
-        kept = [record for record in self._records.values() if record is not None]
+        kept = [record for record in self._records.values() if isinstance(record, Record)]
         if kept:
             connection.executemany(schema.PUT_RECORD, kept)
         if len(kept) < len(self._records):
-            gone = [key for key, record in self._records.items() if record is None]
-            connection.executemany(schema.REMOVE_RECORD, gone)
+            connection.executemany(schema.REMOVE_RECORD, [
+                (*key, inf if write is None else write.record.touched_at)
+                for key, write in self._records.items() if not isinstance(write, Record)])
 
     def _write_events(self, connection: sqlite3.Connection, numbers: dict[str, int]) -> None:
         """Give the events their seq, which is the database's to give, and keep them."""

@@ -346,7 +346,7 @@ PUT_RECORD: Final = (
     "INSERT INTO direct VALUES (?,?,?,?,?,?) ON CONFLICT (customer, agent) DO UPDATE SET type=excluded.type, "
     "made_at=excluded.made_at, touched_at=excluded.touched_at, expires_at=excluded.expires_at"
 )
-REMOVE_RECORD: Final = "DELETE FROM direct WHERE customer=? AND agent=?"
+REMOVE_RECORD: Final = "DELETE FROM direct WHERE customer=? AND agent=? AND touched_at<=?"
 PUT_EVENT: Final = "INSERT INTO outbox (seq, id, time, kind, data, node) VALUES (?,?,?,?,?,?)"
 LAST_EVENT: Final = "SELECT seq FROM sqlite_sequence WHERE name='outbox'"
 DROP_EVENTS: Final = "DELETE FROM outbox WHERE seq<=? AND node=?"

@@ -111,6 +111,17 @@ def test_imports_within_routing_point_one_way(module: str) -> None:
             assert LAYERS[other] < LAYERS[own], f"{module} must not import {name}"
 
 
+@pytest.mark.parametrize("name", ["queue", "writer", "engine", "overlay", "reads", "queries"])
+def test_the_queue_of_the_store_knows_no_sql(name: str) -> None:
+    """Another engine can stand behind it: of the rooms of the store it knows its own alone."""
+    module = f"routing.store.{name}"
+    own = {"queue", "writer", "engine", "overlay", "reads", "queries"}
+    found = [other for other in imported_names(module)
+             if other.partition(".")[0] in ("sqlite3", "sqlite_utils")
+             or (within(other, "routing.store") and other.split(".")[2] not in own)]
+    assert found == []
+
+
 @pytest.mark.parametrize("room_of", ["callbacks", "store"])
 def test_what_decides_and_what_keeps_do_not_know_each_other(room_of: str) -> None:
     other = "routing.store" if room_of == "callbacks" else "routing.callbacks"

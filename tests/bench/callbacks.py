@@ -25,7 +25,7 @@ from typing import Any, Self
 
 from routing.ids import uuid7
 from routing.rows import TaskRow
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
 from tests.bench.calls import CHUNK, sipp
 from tests.bench.media import cpu_seconds, memory_mb
@@ -65,7 +65,7 @@ class Measured(Boomerang):
 def promise(path: Path, count: int) -> None:
     """Put open tasks into a database, all of them due."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    store = SqliteStore(path, lambda done: done(), time.time, "edge1", Told(outbox=False))
+    store = sqlite_store(path, lambda done: done(), time.time, "edge1", Told(outbox=False))
     now = time.time()
     for first in range(0, count, CHUNK):
         store.put(Unit((*(

@@ -26,7 +26,7 @@ from statistics import median
 from typing import Any
 
 from routing.rows import Record
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
 from tests.kit.boomerang import Boomerang
 from tests.kit.ports import LOOPBACK, free_port
@@ -77,7 +77,7 @@ def memory_mb(leader: int) -> float:
 def fill(path: Path, records: int) -> None:
     """Put live direct callbacks into a database; none of them belongs to a caller of this bench."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    store = SqliteStore(path, lambda done: done(), time.time, "bench", Told(outbox=False))
+    store = sqlite_store(path, lambda done: done(), time.time, "bench", Told(outbox=False))
     now = time.time()
     for first in range(0, records, CHUNK):
         store.put(Unit((*(

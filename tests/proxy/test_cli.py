@@ -33,7 +33,7 @@ from proxy.control import ControlServer
 from proxy.control_client import ControlError
 from proxy.verbs.shapes import answers
 from proxy.verbs.shapes.catalogue import BY_NAME
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 from tests.kit.answering import Plain
 from tests.kit.told import Told
 
@@ -495,7 +495,7 @@ def test_a_policy_file_that_is_not_in_force_is_named(run: Run, tmp_path: Path) -
     text = '[direct_callback]\ntype = 2\n'
     (tmp_path / "policy.toml").write_text(text)
     (tmp_path / "boomerang.toml").write_text(GOOD + '[policy]\nseed = "policy.toml"\n')
-    store = SqliteStore(tmp_path / "boomerang.db", lambda what: what(), lambda: 0.0, "edge1", Told())
+    store = sqlite_store(tmp_path / "boomerang.db", lambda what: what(), lambda: 0.0, "edge1", Told())
     store.save_policy(text, 1.0)
     store.close()
     assert json.loads(run("check", "boomerang.toml", "--json").stdout) == []

@@ -23,7 +23,7 @@ from routing.storage import Forgotten
 from routing.store import callback_sql as sql
 from routing.store import schema
 from routing.store.retention import Retention
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
 from tests.kit.told import Told
 from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, an_attempt
@@ -98,7 +98,7 @@ def slices(path: Path, sweep: Retention, count: int) -> tuple[list[float], Forgo
 def promises(path: Path, sweeping: bool) -> list[float]:
     """Return how long promises wait, one after another, while a slice comes five times as often as it would."""
     posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-    store = SqliteStore(path, posted.put, time.time, "bench", Told())
+    store = sqlite_store(path, posted.put, time.time, "bench", Told())
     waits, forgotten = [], time.perf_counter()
     for _ in range(SLICES):
         if sweeping and time.perf_counter() - forgotten > 0.1:

@@ -19,7 +19,7 @@ from config.policy import parse_policy
 from routing.facts import Ending, Identity, NewCall
 from routing.identity import PbxFacts
 from routing.ids import uuid7
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
 from tests.kit.ledger_parts import new_ledger
 from tests.kit.told import Told
@@ -51,7 +51,7 @@ class Bench:
     def __init__(self, path: Path) -> None:
         self.posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.path = path
-        self.store = SqliteStore(path, self.posted.put, time.time, "bench", Told())
+        self.store = sqlite_store(path, self.posted.put, time.time, "bench", Told())
         policy = parse_policy('region = "HU"\n[number."+3614445555"]\nkind = "shared"\n')
         pbx = PbxFacts.of("^[2-7][0-9]{2}$", ("X-Agent", "P-Asserted-Identity", "From"))
         self.ledger = new_ledger(self.store, policy, {"office": pbx})

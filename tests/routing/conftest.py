@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from routing.store import sqlite
+from routing.store import queue
 from tests.routing.world import World
 
 
 @pytest.fixture(autouse=True)
 def uncalm(monkeypatch: pytest.MonkeyPatch) -> None:
     """The alarm of the database goes down the moment all is well."""
-    monkeypatch.setattr(sqlite, "CALM", 0.0)
+    monkeypatch.setattr(queue, "CALM", 0.0)
 
 
 @pytest.fixture

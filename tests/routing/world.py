@@ -12,7 +12,7 @@ from routing.facts import Decision, Ending, Identity, NewCall
 from routing.identity import Answers, PbxFacts
 from routing.ids import uuid7
 from routing.rows import EndedBy
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
 from tests.kit.ledger_parts import LedgerParts
 from tests.kit.told import Told
@@ -85,7 +85,7 @@ class World:
         self.interest = Wanted()
         told = Told(outbox)
         self.events = told.events
-        self.store = SqliteStore(self.path, self.loop.post, lambda: self.now, "edge1", told)
+        self.store = sqlite_store(self.path, self.loop.post, lambda: self.now, "edge1", told)
         pbx = PbxFacts.of("^[2-7][0-9]{2}$", ("X-Agent", "P-Asserted-Identity", "Remote-Party-ID", "From"), answers)
         self.parts = LedgerParts(self.store, parse_policy(policy.replace("{direct}", direct)),
                                  {"office": pbx, "branch": pbx}, interest=self.interest)

@@ -3,7 +3,8 @@
 FAULTS: a JSON object. `"package:NAME": value` replaces a named limit wherever the package uses it; `"decide"`,
 `"facts"`, `"clock"`, `"slow"`, `"hang"` and `"die"` are the faults below. They wait for a file of that name in the
 working folder, so that a test says when.
-`"quick"` and `"impatient"` are none: they only make timers and deadlines short.
+`"quick"` and `"impatient"` are none: they only make timers and deadlines short. Nor is `"shared"`: its value is the
+path of a database that other daemons, each in a folder of its own and with a name of its own, write to as well.
 """
 
 import importlib
@@ -117,7 +118,8 @@ def die() -> None:
     At 0 seconds nobody has been told yet of that commit: nothing that stands on it has been sent.
     """
     from routing.rows import AttemptRow
-    from routing.store.writer import Queued, Writer
+    from routing.store.engine import Queued
+    from routing.store.writer import Writer
 
     commit = Writer._commit
 
@@ -132,6 +134,21 @@ def die() -> None:
         return done
 
     Writer._commit = method  # type: ignore[method-assign]
+
+
+def shared(path: str) -> None:
+    """It keeps everything in the database at a path, which it shares with others."""
+    import config.places
+
+    config.places.DATABASE_NAME = path  # type: ignore[misc]  # an absolute path below any folder is itself
+    from routing.store import database, sqlite_engine
+
+    engine = sqlite_engine.SqliteEngine.__init__
+
+    def method(self: sqlite_engine.SqliteEngine, path: Path, owner: database.Owner, *args: Any) -> None:
+        engine(self, path, owner._replace(shared=True), *args)
+
+    sqlite_engine.SqliteEngine.__init__ = method  # type: ignore[assignment, method-assign]
 
 
 FAULTS = {"decide": decide, "facts": facts, "clock": clock, "slow": slow, "hang": hang, "die": die, "quick": quick,
@@ -153,7 +170,9 @@ def main() -> None:
     """Put the faults in and go on as the command."""
     wanted: dict[str, Any] = json.loads(sys.argv.pop(1))
     for name, value in wanted.items():
-        if name in FAULTS:
+        if name == "shared":
+            shared(value)
+        elif name in FAULTS:
             FAULTS[name]()
         else:
             where, _, limit = name.partition(":")

@@ -20,7 +20,7 @@ from proxy.delivery.parcel import pack
 from routing.callbacks.tickets import TicketOffice
 from routing.ids import Names
 from routing.rows import Delivery
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 from routing.teller import Teller
 from routing.writes import Unit
 from tests.kit.ports import free_port
@@ -39,7 +39,7 @@ class Office:
         self.now = BEGIN
         self.loop = Loop()
         self.alarms: list[tuple[str, str | None]] = []
-        self.store = SqliteStore(folder / "boomerang.db", self.loop.post, lambda: self.now, "edge1", Told())
+        self.store = sqlite_store(folder / "boomerang.db", self.loop.post, lambda: self.now, "edge1", Told())
         channels = TicketChannels.model_validate(settings)
         self.deliveries = Deliveries(folder / "boomerang.db", "edge1", channels, self.store, self.loop.post,
                                      lambda name, text: self.alarms.append((name, text)), lambda: self.now)

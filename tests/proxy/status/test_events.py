@@ -16,7 +16,7 @@ from routing.events import Kind
 from routing.facts import Ending, Identity, NewCall
 from routing.identity import PbxFacts
 from routing.store.reader import Reader
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 from tests.kit.ledger_parts import new_ledger
 from tests.kit.told import Told
 from tests.kit.waiting import eventually
@@ -48,7 +48,7 @@ class Office:
         self.path = path
         told = Told()
         self.told = told.events
-        self.store = SqliteStore(path, lambda function: function(), lambda: DAY, "edge1", told)
+        self.store = sqlite_store(path, lambda function: function(), lambda: DAY, "edge1", told)
         pbx = {"office": PbxFacts.of("[2-7][0-9]{2}", ("From",))}
         self.ledger = new_ledger(self.store, POLICY, pbx)
         self._calls = 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from config.policy import parse_policy
 from routing.store.reader import Reader
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 from tests.kit.ledger_parts import LedgerParts
 from tests.kit.told import Told
 from tests.kit.waiting import eventually
@@ -20,7 +20,7 @@ class OnDisk:
     def __init__(self, path: Path, policy: str) -> None:
         self.path = path
         self.loop: asyncio.AbstractEventLoop | None = None
-        self.store = SqliteStore(path, self.post, lambda: NOW, "edge1", Told())
+        self.store = sqlite_store(path, self.post, lambda: NOW, "edge1", Told())
         eventually(lambda: self.store.well, "the database is open")
         self.parts = LedgerParts(self.store, parse_policy(policy), {})
         self.ledger = self.parts.ledger

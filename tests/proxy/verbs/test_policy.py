@@ -21,7 +21,7 @@ from proxy.status.policy_api import UPLOADS
 from proxy.verbs.doors import CommandDoor
 from proxy.verbs.handlers.looking import LookAnswers, Sides
 from proxy.verbs.handlers.policy import PolicyAnswers
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 from tests.kit.answering import settling
 from tests.kit.told import Told
 from tests.kit.waiting import eventually
@@ -90,7 +90,7 @@ def test_what_is_read_may_be_put_back(node: Node) -> None:
             put = await client.put("/policy", content=changed.encode(), headers={"Content-Type": "application/toml"})
             assert (put.status_code, put.json()) == (200, {"changes": changes})
         assert (await client.get("/policy")).text == changed
-        fresh = SqliteStore(node.path, lambda what: what(), lambda: NOW, "edge1", Told())
+        fresh = sqlite_store(node.path, lambda what: what(), lambda: NOW, "edge1", Told())
         try:
             eventually(lambda: fresh.well, "the database is open")
             assert fresh.load_policy() == changed, "an answer is given once it is kept"

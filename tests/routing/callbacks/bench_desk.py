@@ -19,7 +19,7 @@ from config.policy import Policy, parse_policy
 from proxy.app import GC_THRESHOLD
 from routing.callbacks.facts import AttemptOrder, Missed, Outcome
 from routing.rows import LegRow
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
 from tests.kit.desk_parts import new_desk
 from tests.kit.told import Told
@@ -78,7 +78,7 @@ class Bench:
     def __init__(self, path: Path, agents: int, responsible: str = "none") -> None:
         self.posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.now = 1_795_431_600.0
-        self.store = SqliteStore(path, self.posted.put, lambda: self.now, "bench", Told())
+        self.store = sqlite_store(path, self.posted.put, lambda: self.now, "bench", Told())
         self.floor, self.runner = LiveState(), Runner()
         self.desk = new_desk(self.store, policy(agents, responsible), self.floor, os.urandom, self.runner)
 

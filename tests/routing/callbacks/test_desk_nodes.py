@@ -9,7 +9,7 @@ import pytest
 from config.policy import parse_policy
 from routing.callbacks.facts import AttemptOrder, Missed, Outcome, PastTalk
 from routing.rows import LegRow, Step, TaskRow
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
 from tests.kit.desk_parts import new_desk
 from tests.kit.heard import Heard
@@ -25,7 +25,7 @@ class Node:
         self.loop, self.now, self.name = Loop(), MONDAY_NOON, name
         self.told = Told()
         self.floor = LiveState()
-        self.store = SqliteStore(path, self.loop.post, lambda: self.now, name, self.told, shared=True)
+        self.store = sqlite_store(path, self.loop.post, lambda: self.now, name, self.told, shared=True)
         self.desk = new_desk(self.store, parse_policy(Shop.write(tickets="true", **policy)), self.floor,
                              Random(name).randbytes, self, node=name, channels=("webhook",))
         self.orders: list[AttemptOrder] = []

@@ -9,7 +9,7 @@ import pytest
 from config.policy import parse_policy
 from routing.callbacks.facts import AttemptOrder, Missed, Outcome
 from routing.rows import LegRow, Step
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
 from tests.kit.desk_parts import new_desk
 from tests.kit.told import Told
@@ -24,7 +24,7 @@ class Node:
 
     def __init__(self, path: Path) -> None:
         self.loop, self.now = Loop(), MONDAY_NOON
-        self.store = SqliteStore(path, self.loop.post, lambda: self.now, "edge1", Told())
+        self.store = sqlite_store(path, self.loop.post, lambda: self.now, "edge1", Told())
         self.desk = new_desk(self.store, parse_policy(Shop.write(tickets="true")), LiveState(), NOISE, self)
         self.orders: list[AttemptOrder] = []
         self.recovered: tuple[LegRow, ...] = ()

@@ -9,6 +9,7 @@ from pathlib import Path
 from routing.events import Event
 from routing.rows import CallRow, Record, StandingAlarm
 from routing.writes import SavePolicy, Unit
+from tests.kit.engines import engine_of
 from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, an_attempt, do_not_call, name
 from tests.routing.world import BEGIN, SHARED, World
 
@@ -38,7 +39,7 @@ def fill(world: World, rows: int = ROWS) -> dict[str, int]:
             a_comment(ticket), a_delivery(ticket), do_not_call(customer),
         )))
     world.commit()
-    world.store._database.ready().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine_of(world.store).database.ready().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return counts(world.path)
 
 

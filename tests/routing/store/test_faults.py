@@ -18,8 +18,9 @@ from config.policy import export_policy
 from routing.facts import Ending
 from routing.rows import Record
 from routing.storage import LOSS
-from routing.store import database, writer
+from routing.store import database, sqlite_engine, writer
 from routing.writes import SavePolicy, Unit
+from tests.kit.engines import engine_of
 from tests.kit.small_disk import small_disk
 from tests.routing.world import CUSTOMER, SHARED, World
 
@@ -149,7 +150,7 @@ def test_no_page_left(world: World) -> None:
     """SQLITE_FULL from SQLite itself, without a file system of our own."""
     world.dial("201")
     world.commit()
-    connection = world.store._database.ready()
+    connection = engine_of(world.store).database.ready()
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count={pages}")
     for number in range(300):
@@ -230,7 +231,7 @@ def test_garbage_while_running_is_moved_aside_and_the_policy_put_back(world: Wor
     world.store.save_policy(text, world.now)
     world.dial("201")
     world.commit()
-    world.store._database.ready().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine_of(world.store).database.ready().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     size = world.path.stat().st_size
     with open(world.path, "r+b") as file:
         file.write(b"\xff" * size)
@@ -248,8 +249,8 @@ def test_only_the_reader_meets_the_broken_page(world: World) -> None:
     for number in range(3000):
         world.store.put(Unit((Record(f"+3630{number:07d}", "201", 1, 0.0, 0.0, 2e9),)))
     world.commit()
-    world.store._database.ready().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    world.store._close_reader()
+    engine_of(world.store).database.ready().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine_of(world.store).close_reading()
     with open(world.path, "r+b") as file:
         file.seek(12 * 4096)
         file.write(b"\xff" * (world.path.stat().st_size - 12 * 4096))
@@ -301,7 +302,7 @@ def test_the_queue_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_outbox_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "OUTBOX_MAX", 100)
+    monkeypatch.setattr(sqlite_engine, "OUTBOX_MAX", 100)
     for number in range(60):
         world.dial("202", customer=f"+3630{number:07d}")
     world.commit()

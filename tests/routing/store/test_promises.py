@@ -6,14 +6,16 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from routing.store import writer
-from routing.store.sqlite import SqliteStore
+from routing.store.engine import Applied, Queued
+from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
+from tests.kit.engines import engine_of
 from tests.kit.heard import Heard
 from tests.kit.told import Told
 from tests.routing.store.rows import a_line, a_task, an_attempt
@@ -54,10 +56,10 @@ CLAIM = """
 import sys, threading, time
 from pathlib import Path
 from routing.writes import Unit
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 from tests.kit.told import Told
 from tests.routing.store.rows import an_attempt
-store = SqliteStore(Path(sys.argv[1]), lambda function: function(), time.time, sys.argv[2], Told())
+store = sqlite_store(Path(sys.argv[1]), lambda function: function(), time.time, sys.argv[2], Told())
 tasks = store.callbacks.open_tasks()
 said = []
 sys.stdin.readline()
@@ -93,7 +95,7 @@ def test_done_comes_after_a_commit_that_outlives_power(world: World) -> None:
     seen: list[tuple[bool, int, int, int]] = []
 
     def done(won: bool) -> None:
-        level = world.store._database._connection.execute("PRAGMA synchronous").fetchone()[0]  # type: ignore[union-attr]
+        level = engine_of(world.store).database._connection.execute("PRAGMA synchronous").fetchone()[0]  # type: ignore[union-attr]
         seen.append((won, count(world.path, "attempts"), level, threading.get_ident()))
 
     world.store.claim(an_attempt(task), Unit(), done)
@@ -133,15 +135,16 @@ def test_those_who_queued_behind_a_hanging_commit_are_refused_with_it(world: Wor
     task, said, entered, gate = a_task(), list[bool](), threading.Event(), threading.Event()
     world.store.put(Unit((task,)))
     world.commit()
-    commit = world.store._writer._commit
+    engine = engine_of(world.store)
+    apply = engine._apply
 
-    def once(batch: list[writer.Queued]) -> object:
+    def once(batch: Sequence[Queued]) -> Applied:
         entered.set()
         assert gate.wait(5)
-        monkeypatch.setattr(world.store._writer, "_commit", commit)
+        monkeypatch.setattr(engine, "_apply", apply)
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(world.store._writer, "_commit", once)
+    monkeypatch.setattr(engine, "_apply", once)
     world.store.put(Unit())
     assert entered.wait(5)
     world.store.claim(an_attempt(task), Unit(), said.append)
@@ -162,7 +165,7 @@ def test_a_hanging_disk_is_a_no_in_time(world: World, monkeypatch: pytest.Monkey
     entered, gate = threading.Event(), threading.Event()
     commit = world.store._writer._commit
 
-    def hang(batch: list[writer.Queued]) -> object:
+    def hang(batch: list[Queued]) -> object:
         entered.set()
         assert gate.wait(5)
         return commit(batch)
@@ -198,7 +201,7 @@ def test_a_promise_that_is_crowded_out_is_refused(world: World, monkeypatch: pyt
     entered, gate, said = threading.Event(), threading.Event(), list[bool]()
     commit = world.store._writer._commit
 
-    def hang(batch: list[writer.Queued]) -> object:
+    def hang(batch: list[Queued]) -> object:
         entered.set()
         assert gate.wait(5)
         return commit(batch)
@@ -270,7 +273,7 @@ def test_a_new_database_in_its_place_is_told(world: World) -> None:
     world.commit()
     assert told == [], "a deleted one is written anew with all it held"
     assert len(world.store.callbacks.open_tasks()) == 1
-    world.store._database.ready().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine_of(world.store).database.ready().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with open(world.path, "r+b") as file:
         file.write(b"\xff" * world.path.stat().st_size)
     world.store.put(Unit((a_task(),)))
@@ -319,7 +322,7 @@ def test_the_do_not_call_list_is_written_as_numbers_are_read_now(
 
 def test_closing_refuses_nobody_who_can_be_served(tmp_path: Path) -> None:
     said: list[bool] = []
-    store = SqliteStore(tmp_path / "boomerang.db", lambda function: function(), lambda: BEGIN, "edge1", Told())
+    store = sqlite_store(tmp_path / "boomerang.db", lambda function: function(), lambda: BEGIN, "edge1", Told())
     store.commit(Unit((a_task(),)), said.append)
     store.close()
     assert said == [True]
@@ -329,10 +332,10 @@ CLAIM_AND_SAY = """
 import sys, time
 from pathlib import Path
 from routing.writes import Unit
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 from tests.kit.told import Told
 from tests.routing.store.rows import a_line, a_task, an_attempt
-store = SqliteStore(Path(sys.argv[1]), lambda function: function(), time.time, "edge1", Told())
+store = sqlite_store(Path(sys.argv[1]), lambda function: function(), time.time, "edge1", Told())
 task = a_task()
 store.put(Unit((task,)))
 attempt = an_attempt(task)

@@ -19,6 +19,7 @@ from routing.store import retention, schema
 from routing.store.batch import Batch, Stamp
 from routing.store.retention import TASKS, TICKETS, Family, Retention
 from routing.writes import Unit
+from tests.kit.engines import engine_of
 from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, a_unit, an_attempt, name
 from tests.routing.store.test_callbacks import Engine, engine
 from tests.routing.world import BEGIN, CUSTOMER, PATIENCE, World
@@ -223,13 +224,13 @@ def test_a_slice_that_fails_removes_nothing(db: sqlite3.Connection) -> None:
 
 def test_another_process_that_locks_the_file_only_puts_it_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     store, said = world.store, list[Forgotten]()
-    failed, seen = store._database.failed, threading.Event()
+    failed, seen = engine_of(store).database.failed, threading.Event()
 
     def note(error: Exception) -> str:
         seen.set()
         return failed(error)
 
-    monkeypatch.setattr(store._database, "failed", note)
+    monkeypatch.setattr(engine_of(store).database, "failed", note)
     store.put(Unit((a_call(OLD, OLD),)))
     world.commit()
     with closing(sqlite3.connect(world.path, isolation_level=None)) as other:

@@ -13,6 +13,7 @@ from routing.storage import LOSS, StoreError
 from routing.store import database, salvage, schema, writer
 from routing.store.salvage import Kept
 from routing.writes import RemoveDoNotCall, RemoveRecord, Unit
+from tests.kit.engines import engine_of
 from tests.kit.small_disk import small_disk
 from tests.routing.store.pages import PAGE, ROWS, call, counts, fill, leaves, number, spoil
 from tests.routing.world import World
@@ -182,7 +183,7 @@ def test_rows_that_are_in_the_log_only(worlds: Worlds, tmp_path: Path) -> None:
     before = fill(world)
     world.dial("203")
     world.commit()
-    world.store._database.drop()  # no checkpoint: the reading connection of the store is still there
+    engine_of(world.store).database.drop()  # no checkpoint: the reading connection of the store is still there
     page = sorted(leaves(world.path, "outbox"))[0]
     assert Path(f"{world.path}-wal").stat().st_size
     spoil(world.path, [page])
@@ -197,7 +198,7 @@ def test_a_running_store_heals_and_says_what_was_lost(worlds: Worlds, tmp_path: 
     before = fill(world)
     pages = leaves(world.path, "direct")
     page = sorted(pages)[1]
-    world.store._close_reader()
+    engine_of(world.store).close_reading()
     spoil(world.path, [page])
     for index in range(ROWS):
         world.ledger.decide(world.calls_in(number(index)), world.now)

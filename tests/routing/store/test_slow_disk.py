@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from routing.storage import Fault
-from routing.store import database, sqlite, writer
-from routing.store.sqlite import CALM, HANG, SqliteStore
+from routing.store import database, sqlite_engine, writer
+from routing.store import queue as store_queue
+from routing.store.queue import CALM, HANG
+from routing.store.sqlite import sqlite_store
 from routing.writes import SavePolicy, Unit
+from tests.kit.engines import engine_of
 from tests.kit.sick_disk import LIBRARY, SickDisk, sick_disk
 from tests.kit.told import Told
 from tests.kit.waiting import eventually
@@ -28,7 +31,7 @@ class Watched:
         self.now = 1000.0
         self.posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.path = folder / "boomerang.db"
-        self.store = SqliteStore(self.path, self.posted.put, lambda: BEGIN, "edge1", Told(), steady=lambda: self.now)
+        self.store = sqlite_store(self.path, self.posted.put, lambda: BEGIN, "edge1", Told(), steady=lambda: self.now)
         self.faults: list[Fault] = []
         self.store.tell_faults_to(self)
 
@@ -68,7 +71,7 @@ class Watched:
 
 @pytest.fixture(autouse=True)
 def calm(uncalm: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "CALM", CALM)
+    monkeypatch.setattr(store_queue, "CALM", CALM)
 
 
 @pytest.fixture
@@ -158,7 +161,7 @@ def test_the_end_does_not_wait_for_a_disk_that_hangs(
     watched.store.close()
     disk.healthy.set()
     watched.store._writer._thread.join(10)
-    watched.store._database.drop()
+    engine_of(watched.store).database.drop()
 
 
 def test_a_lock_that_comes_and_goes_is_one_alarm(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,10 +185,10 @@ def test_a_lock_that_comes_and_goes_is_one_alarm(watched: Watched, monkeypatch: 
 def test_a_log_that_a_reader_lets_grow(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """A transaction that stays open keeps what it may still read in the log: a figure and an alarm until it ends."""
     monkeypatch.setattr(database, "LOG_KEPT", 5 << 20)
-    monkeypatch.setattr(sqlite, "LOG_KEPT", 5 << 20)
-    monkeypatch.setattr(sqlite, "LOG_MAX", 6 << 20)
+    monkeypatch.setattr(sqlite_engine, "LOG_KEPT", 5 << 20)
+    monkeypatch.setattr(sqlite_engine, "LOG_MAX", 6 << 20)
     monkeypatch.setattr(writer, "LOOK", 0.0)
-    watched.store._database.drop()
+    engine_of(watched.store).database.drop()
     watched.commit()
     with contextlib.closing(sqlite3.connect(watched.path, isolation_level=None)) as reader:
         reader.execute("BEGIN")

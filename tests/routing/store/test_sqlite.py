@@ -12,9 +12,11 @@ from routing.ids import uuid7
 from routing.rows import Record
 from routing.storage import Counts, Store, StoreError
 from routing.store import schema, writer
+from routing.store.engine import Applied, Queued
 from routing.store.reader import Reader
-from routing.store.sqlite import SqliteStore
+from routing.store.sqlite import sqlite_store
 from routing.writes import RemoveRecord, Unit
+from tests.kit.engines import engine_of
 from tests.kit.told import Told
 from tests.routing.memory_store import MemoryStore
 from tests.routing.world import BEGIN, CUSTOMER, World
@@ -57,7 +59,7 @@ def test_a_later_change_stays_in_sight_when_an_earlier_one_is_committed(world: W
     done: list[bool] = []
     world.store.put(Unit(), lambda: done.append(True))
     deadline = time.monotonic() + 10
-    while not world.store._database.ready().execute("SELECT count(*) FROM direct").fetchone()[0]:
+    while not engine_of(world.store).database.ready().execute("SELECT count(*) FROM direct").fetchone()[0]:
         assert time.monotonic() < deadline
     world.store.put(Unit((RemoveRecord(record()),)))
     world.loop.until(lambda: done)
@@ -89,7 +91,7 @@ def test_what_is_put_together_is_committed_together(world: World, monkeypatch: p
     monkeypatch.setattr(writer, "LINGER", 5.0)
     commit = world.store._writer._commit
 
-    def counted(batch: list[writer.Queued]) -> tuple[list[Event], frozenset[int]]:
+    def counted(batch: list[Queued]) -> Applied:
         batches.append(len(batch))
         return commit(batch)
 
@@ -137,7 +139,7 @@ def test_durable_units_are_synced(world: World, durable: bool, level: int) -> No
     committed = hooks.committed
 
     def look(batch: object, events: object, refused: object) -> None:
-        done.append(world.store._database._connection.execute("PRAGMA synchronous").fetchone()[0])  # type: ignore[union-attr]
+        done.append(engine_of(world.store).database._connection.execute("PRAGMA synchronous").fetchone()[0])  # type: ignore[union-attr]
         committed(batch, events, refused)  # type: ignore[arg-type]
 
     world.store._writer._hooks = hooks._replace(committed=look)
@@ -234,7 +236,7 @@ def test_a_closed_store_leaves_one_file(worlds: Worlds, tmp_path: Path) -> None:
 
 
 def test_closing_in_trouble_ends(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "missing" / "boomerang.db", lambda function: function(), lambda: BEGIN, "edge1",
+    store = sqlite_store(tmp_path / "missing" / "boomerang.db", lambda function: function(), lambda: BEGIN, "edge1",
                         Told())
     with pytest.raises(StoreError):
         store.direct.records(CUSTOMER)
@@ -246,7 +248,7 @@ def test_a_loop_that_is_closed_is_no_trouble(tmp_path: Path) -> None:
     def closed(function: object) -> None:
         raise RuntimeError("Event loop is closed")
 
-    store = SqliteStore(tmp_path / "boomerang.db", closed, lambda: BEGIN, "edge1", Told())
+    store = sqlite_store(tmp_path / "boomerang.db", closed, lambda: BEGIN, "edge1", Told())
     store.put(Unit((record(),)))
     store.close()
     with sqlite3.connect(tmp_path / "boomerang.db") as db:
