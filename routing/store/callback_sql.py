@@ -141,9 +141,11 @@ def from_task(task: TaskRow, node: str) -> list[object]:
     return values
 
 
-def to_task(row: tuple[Any, ...]) -> TaskRow:
-    """Return the task of a row."""
+def to_task(row: tuple[Any, ...], node: str) -> TaskRow:
+    """Return the task of a row as this node sees it."""
     values = list(row)
+    if values[_CHANGED_BY] == node:
+        values[_CHANGED_BY] = ""
     values[_DECLINED] = tuple(read_json(row[_DECLINED], list)) if row[_DECLINED] != "[]" else ()
     values[_OPTIONS] = read_json(row[_OPTIONS], dict) if row[_OPTIONS] != "{}" else {}
     return TaskRow._make(values)

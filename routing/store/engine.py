@@ -117,7 +117,7 @@ class Engine(Protocol):
         """Remove a slice of history. Raises TroubleError; what it would have removed is left to the next slice."""
 
     def read(self, query: Query, parameters: Parameters) -> list[Any]:
-        """Answer a query. Raises ReadError."""
+        """Answer a query; tasks as this node sees them (`TaskRow.changed_by`). Raises ReadError."""
 
     def look_into(self) -> str | None:
         """Do what the last ReadError with `suspect` calls for; return what to say of it, None: it is healed already."""

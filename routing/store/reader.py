@@ -76,7 +76,7 @@ class Reader:
             return []
 
     def _ask(self, query: Query, parameters: Parameters) -> list[Any]:
-        return ask(self._execute, query, parameters)
+        return ask(self._execute, query, parameters, self._node)
 
     def _execute(self, statement: str, parameters: Parameters) -> list[Any]:
         with self._lock:

@@ -15,7 +15,7 @@ from routing.rows import (
     TicketComment,
 )
 from routing.storage import Counts
-from routing.store.queries import CallbackQuery, CallQuery, Parameters, Read, TicketQuery
+from routing.store.queries import CallbackQuery, CallQuery, Read, TicketQuery
 
 
 class CallReads:
@@ -48,22 +48,18 @@ class CallbackReads:
     """`storage.CallbackReads` by queries."""
 
     def __init__(self, read: Read, node: str) -> None:
-        """`node`: whose legs are meant, and whose changes of tasks are its own."""
+        """`node`: whose legs are meant."""
         self._read, self._node = read, node
 
-    def _tasks(self, query: CallbackQuery, parameters: Parameters) -> list[TaskRow]:
-        return [row if row.changed_by != self._node else row._replace(changed_by="")
-                for row in self._read(query, parameters)]
-
     def open_tasks(self) -> list[TaskRow]:
-        return self._tasks(CallbackQuery.OPEN_TASKS, ())
+        return self._read(CallbackQuery.OPEN_TASKS, ())
 
     def task(self, task: str) -> TaskRow | None:
-        return next(iter(self._tasks(CallbackQuery.TASK, (task,))), None)
+        return next(iter(self._read(CallbackQuery.TASK, (task,))), None)
 
     def tasks(self, limit: int, state: TaskState | None = None, customer: str | None = None,
               group: str | None = None) -> list[TaskRow]:
-        return self._tasks(CallbackQuery.TASKS, {"limit": limit, "state": state, "customer": customer, "group": group})
+        return self._read(CallbackQuery.TASKS, {"limit": limit, "state": state, "customer": customer, "group": group})
 
     def attempts_of(self, task: str) -> list[AttemptRow]:
         return self._read(CallbackQuery.ATTEMPTS_OF, (task,))

@@ -183,7 +183,7 @@ class SqliteEngine:
 
     def read(self, query: Query, parameters: Parameters) -> list[Any]:
         try:
-            return ask(self._execute, query, parameters)
+            return ask(self._execute, query, parameters, self.database.node)
         except (sqlite3.Error, UnicodeError) as error:
             self.close_reading()
             if not self.database.opened:

@@ -35,6 +35,8 @@ class Statement(NamedTuple):
     text: str
     make: Callable[[Any], Any] | None = None
     """Makes the row that is answered; None: the columns as they are."""
+    of_tasks: bool = False
+    """Whether rows of tasks are answered, as the node that asks sees them."""
 
 
 _STATEMENTS: Final[dict[Query, Statement]] = {
@@ -49,8 +51,8 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
     CallQuery.CALLS_OF: Statement(schema.CALLS_OF, CallRow._make),
     CallQuery.COUNTS: Statement(schema.COUNTS),
     CallQuery.LAST_TALK: Statement(sql.LAST_TALK),
-    CallbackQuery.OPEN_TASKS: Statement(sql.OPEN_TASKS, sql.to_task),
-    CallbackQuery.TASK: Statement(sql.TASK, sql.to_task),
+    CallbackQuery.OPEN_TASKS: Statement(sql.OPEN_TASKS, of_tasks=True),
+    CallbackQuery.TASK: Statement(sql.TASK, of_tasks=True),
     CallbackQuery.TASKS_ENDING: Statement(sql.TASKS_ENDING),
     CallbackQuery.TASKS_SINCE: Statement(sql.TASKS_SINCE),
     CallbackQuery.ATTEMPT: Statement(sql.ATTEMPT, AttemptRow._make),
@@ -76,22 +78,26 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
     DayQuery.KEPT: Statement(sql.KEPT),
 }
 
-_FILTERED: Final[dict[Query, tuple[str, str, Callable[[Any], Any]]]] = {
-    CallbackQuery.TASKS: (sql.EVERY_TASK, "id", sql.to_task),
-    TicketQuery.TICKETS: (sql.EVERY_TICKET, "number", Ticket._make),
+_FILTERED: Final[dict[Query, tuple[Statement, str]]] = {
+    CallbackQuery.TASKS: (Statement(sql.EVERY_TASK, of_tasks=True), "id"),
+    TicketQuery.TICKETS: (Statement(sql.EVERY_TICKET, Ticket._make), "number"),
 }
-"""Those that ask for the newest rows of those that filters let pass: all rows, in which order, what they become."""
+"""Those that ask for the newest rows of those that filters let pass: all rows, and in which order."""
 
 
-def ask(execute: Callable[[str, Parameters], list[Any]], query: Query, parameters: Parameters) -> list[Any]:
-    """Answer a query; `execute` runs a statement and returns what it found."""
+def ask(execute: Callable[[str, Parameters], list[Any]], query: Query, parameters: Parameters,
+        node: str) -> list[Any]:
+    """Answer a query; `execute` runs a statement and returns what it found. `node`: who asks."""
     statement = _STATEMENTS.get(query)
     if statement is None:
         assert isinstance(parameters, Mapping)
-        every, order, make = _FILTERED[query]
+        statement, order = _FILTERED[query]
         given = {name: value for name, value in parameters.items() if name != "limit" and value is not None}
         where = " AND ".join(f'"{name}"=:{name}' for name in given)
-        text = f"{every}{' WHERE ' + where if where else ''} ORDER BY {order} DESC LIMIT :limit"
-        return [make(row) for row in execute(text, {**given, "limit": parameters["limit"]})]
-    found = execute(statement.text, parameters)
+        text = f"{statement.text}{' WHERE ' + where if where else ''} ORDER BY {order} DESC LIMIT :limit"
+        found = execute(text, {**given, "limit": parameters["limit"]})
+    else:
+        found = execute(statement.text, parameters)
+    if statement.of_tasks:
+        return [sql.to_task(row, node) for row in found]
     return [statement.make(row) for row in found] if found and statement.make is not None else found
