@@ -51,7 +51,8 @@ def restore(
         with FolderLock.take(database.parent):
             done = backups.restore(file, database, time.time(), hold)
     if json:
-        render.show_json({**done._asdict(), "aside": None if done.aside is None else str(done.aside)})
+        told = {**done._asdict(), "aside": None if done.aside is None else str(done.aside)}
+        render.show_json({"barred" if name == "do_not_call" else name: value for name, value in told.items()})
         return
     render.show_line(f"{database} is {file} now" + ("" if done.aside is None else f"; what was there is {done.aside}"))
     if done.unread is not None:
