@@ -69,6 +69,8 @@ class Batch:
         """The last one given to an event; 0: none was."""
         self.events: list[Event] = []
         self.published = 0
+        self.policy: SavePolicy | None = None
+        """The last one of those that were written."""
         self._stamp, self._outbox = stamp, outbox
         self._calls: dict[str, CallRow] = {}
         self._records: dict[tuple[str, str], Record | RemoveRecord | None] = {}
@@ -116,6 +118,7 @@ class Batch:
         """Write what was gathered since the last time."""
         for policy in self._policies:
             connection.execute(schema.PUT_POLICY, (policy.saved_at, policy.text))
+            self.policy = policy
         if self._alarms:
             connection.executemany(schema.DROP_ALARM, [(name,) for name in self._alarms])
             connection.executemany(schema.PUT_ALARM, [alarm for alarm in self._alarms.values() if alarm is not None])
@@ -255,7 +258,11 @@ class _Callbacks:
     def _write_tasks(self, connection: sqlite3.Connection) -> None:
         node, stale = self._stamp.node, set()
         # What ends goes before what begins: of one customer and group only one may be open.
-        for row, first in sorted(self._tasks.values(), key=lambda found: found[0].state in ("open", "held")):
+        ordered = sorted(self._tasks.values(), key=lambda found: found[0].state in ("open", "held"))
+        if not any(first for _, first in ordered):
+            connection.executemany(sql.PUT_TASK, [sql.from_task(row, node) for row, _ in ordered])
+            return
+        for row, first in ordered:
             values = sql.from_task(row, node)
             if first is None:
                 connection.execute(sql.PUT_TASK, values)

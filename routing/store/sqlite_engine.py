@@ -17,7 +17,7 @@ from routing.store.queries import Parameters, Query
 from routing.store.retention import Retention
 from routing.store.salvage import is_broken
 from routing.store.sqlite_queries import ask
-from routing.writes import ChangeTask, SavePolicy, Unit
+from routing.writes import ChangeTask, Unit
 
 READ_BUSY: Final = 0.005
 """Seconds that a read may wait for a lock: a call waits with it. Readers in WAL mode hardly ever meet one."""
@@ -123,13 +123,12 @@ class SqliteEngine:
             break
         database.seq = gathered.seq or database.seq
         self._overfull = (self._overfull or dropped > 0) and not drained
-        for queued in batch:
-            for policy in queued.unit.of(SavePolicy):
-                database.policy = policy.text, policy.saved_at
+        if gathered.policy is not None:
+            database.policy = gathered.policy.text, gathered.policy.saved_at
         losses, anew = database.take_losses(), self._anew != database.anew
         self._anew = database.anew
-        refused_changes = [queued.unit for queued in batch if stale and not stale.isdisjoint(
-            change.task.id for change in queued.unit.of(ChangeTask))]
+        refused_changes = [queued.unit for queued in batch if not stale.isdisjoint(
+            change.task.id for change in queued.unit.of(ChangeTask))] if stale else []
         return Applied(gathered.events, refused, refused_changes, losses, anew, dropped, drained)
 
     @staticmethod
