@@ -17,7 +17,7 @@ NumberType = Literal[
 REFUSED: Final[tuple[NumberType, ...]] = ("premium_rate", "shared_cost", "unknown")
 
 
-class Guard(Section):
+class DialLimits(Section):
     """Which numbers are dialled, how often, and when."""
 
     stop: bool = Field(default=False, description="The stop switch: while true, no callback is attempted.")

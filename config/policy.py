@@ -19,7 +19,7 @@ from config.callbacks import (
 from config.campaign import Campaign
 from config.contradictions import Peers, contradictions, unbounded
 from config.direct import TYPES, DirectCallback, DirectCallbackOverride
-from config.guard import Guard
+from config.guard import DialLimits
 from config.lines import format_key, split_key
 from config.loading import WRITTEN, Found, build, locate, parse_toml
 from config.policy_sections import SHARED, Agent, Group, Number, Policy
@@ -35,10 +35,10 @@ __all__ = [
     "CallbackOverride",
     "Campaign",
     "Change",
+    "DialLimits",
     "DirectCallback",
     "DirectCallbackOverride",
     "Group",
-    "Guard",
     "MissedCallback",
     "MissedCallbackOverride",
     "Number",

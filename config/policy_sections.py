@@ -33,7 +33,7 @@ from config.fields import (
     Region,
     TimeZone,
 )
-from config.guard import Guard
+from config.guard import DialLimits
 from config.hours import Open, parse_all
 from config.loading import Section
 
@@ -120,7 +120,7 @@ class Policy(Section):
     missed_callback: MissedCallback = Field(default=MissedCallback(), description="Which missed calls are called back.")
     callback: Callback = Field(default=Callback(), description="How callbacks are placed.")
     tickets: Tickets = Field(default=Tickets(), description="When a ticket is opened.")
-    guard: Guard = Field(default=Guard(), description="What is dialled, how often and when.")
+    guard: DialLimits = Field(default=DialLimits(), description="What is dialled, how often and when.")
     agent: dict[Extension, Agent] = Field(default={}, description="Agents by extension.")
     number: dict[E164, Number] = Field(default={}, description="Our numbers by E.164 form.")
     group: dict[Name, Group] = Field(default={}, description="Groups by name.")

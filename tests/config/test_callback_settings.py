@@ -14,8 +14,8 @@ from config.policy import (
     CallbackOverride,
     Campaign,
     Change,
+    DialLimits,
     Group,
-    Guard,
     MissedCallback,
     MissedCallbackOverride,
     Policy,
@@ -112,7 +112,7 @@ def test_what_is_in_force_where() -> None:
     assert (policy.zone_for("sales"), policy.zone_for("vip")) == ("Europe/London", "Europe/Budapest")
     assert (policy.holidays_for("sales"), policy.holidays_for("none")) == ("DE/BY", "HU")
     assert policy.guard.quiet == parse_hours("mon-sun 21:00-24:00")
-    assert Guard().refuse_types == REFUSED
+    assert DialLimits().refuse_types == REFUSED
 
 
 def test_what_is_in_force_in_a_campaign() -> None:
