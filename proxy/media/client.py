@@ -10,15 +10,15 @@ from typing import Any, Literal
 
 import structlog
 
-from proxy.media.contract import Clip, MediaAddress, MediaEars, Stream
+from proxy.media.contract import Clip, MediaAddress, MediaEars, StreamTerms
 from proxy.media.process import MediaProcess
 from proxy.media.settings import MediaSettings
 
 log = structlog.get_logger(__name__)
 
 
-class _Session:
-    """A media session as the proxy knows it."""
+class _StreamRecord:
+    """A stream of the media process, as the proxy knows it."""
 
     __slots__ = ("ears", "name", "number", "open")
 
@@ -40,8 +40,8 @@ class MediaClient:
         self._settings = settings
         self._process = MediaProcess(settings, self._heard, self._lost, alarm)
         self._numbers = count(1)
-        self._by_name: dict[str, _Session] = {}
-        self._by_number: dict[int, _Session] = {}
+        self._by_name: dict[str, _StreamRecord] = {}
+        self._by_number: dict[int, _StreamRecord] = {}
         self._wanted: asyncio.Task[None] | None = None
 
     def want(self) -> None:
@@ -83,7 +83,7 @@ class MediaClient:
     def open(self, name: str, ears: MediaEars) -> None:
         """Open a session: `ears.media_opened` follows."""
         self.close(name)
-        session = _Session(next(self._numbers), name, ears)
+        session = _StreamRecord(next(self._numbers), name, ears)
         self._by_name[name] = session
         self._by_number[session.number] = session
         if self._process.up:
@@ -91,7 +91,7 @@ class MediaClient:
         else:
             asyncio.get_running_loop().call_soon(self._opened, session.number, 0)
 
-    def connect(self, name: str, stream: Stream) -> None:
+    def connect(self, name: str, stream: StreamTerms) -> None:
         """Send and receive as agreed; again with each new agreement (hold, another address, another codec)."""
         self._tell("connect", name, stream._asdict())
 
@@ -151,7 +151,7 @@ class MediaClient:
         except Exception as error:  # a fault of one leg must not close the line for all
             log.error("media event failed", call=session.name, event_kind=kind, exc_info=error)
 
-    def _tell_ears(self, session: _Session, kind: str, rest: list[Any]) -> None:
+    def _tell_ears(self, session: _StreamRecord, kind: str, rest: list[Any]) -> None:
         ears = session.ears
         match kind, *rest:
             case "opened", int(port):

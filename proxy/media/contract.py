@@ -18,7 +18,7 @@ class MediaAddress(NamedTuple):
 CodecName = Literal["PCMA", "PCMU", "G722"]
 
 
-class Stream(NamedTuple):
+class StreamTerms(NamedTuple):
     """What an offer and its answer agreed on, from our side."""
 
     host: str
@@ -72,7 +72,7 @@ class Media(Protocol):
     def open(self, name: str, ears: MediaEars) -> None:
         """Open a session: `ears.media_opened` follows."""
 
-    def connect(self, name: str, stream: Stream) -> None:
+    def connect(self, name: str, stream: StreamTerms) -> None:
         """Send and receive as agreed; again with each new agreement (hold, another address, another codec)."""
 
     def play(self, name: str, clips: Sequence[Clip], tag: int, repeat: bool = False) -> None:

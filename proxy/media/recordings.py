@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from proxy.media.leg import Leg
 from proxy.media.recorder import FileWriter, PartFile, Recording
 from proxy.media.retention import recording_path, rescue, sweep
+from proxy.media.stream import Stream
 
 WRITE_PAUSE: Final = 1.0
 """Seconds between two writes of a recording."""
@@ -26,7 +26,7 @@ class Recordings:
         self._keep = keep
         self._tell = tell
         self._loop = loop
-        self._running: list[tuple[Recording, Leg, Leg]] = []
+        self._running: list[tuple[Recording, Stream, Stream]] = []
         self._failing = False
         self._writer = FileWriter(lambda path, text: self._from_thread(self._failed, path, text),
                                   lambda: self._from_thread(self._written))
@@ -46,7 +46,7 @@ class Recordings:
             self.stop(first)
         self._writer.close()
 
-    def start(self, first: Leg, second: Leg, file: str) -> None:
+    def start(self, first: Stream, second: Stream, file: str) -> None:
         """Record two legs; recordings that they are in end."""
         path = recording_path(self._folder, file) if self._folder is not None else None
         if path is None:
@@ -59,11 +59,11 @@ class Recordings:
         first.tap, second.tap = recording.left.put, recording.right.put
         self._writer.write(recording.file, b"")
 
-    def stop(self, leg: Leg) -> None:
-        """End the recording that a leg is in."""
+    def stop(self, stream: Stream) -> None:
+        """End the recording that a stream is in."""
         for entry in list(self._running):
             recording, first, second = entry
-            if leg in (first, second):
+            if stream in (first, second):
                 self._running.remove(entry)
                 first.tap = second.tap = None
                 self._writer.write(recording.file, recording.write(self._loop.time(), last=True), last=True)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from proxy.media.contract import Stream
+from proxy.media.contract import StreamTerms
 from proxy.media.keys import EventKeys
 from proxy.media.outflow import Outflow
 from proxy.media.rtp import CLOCK, DIGITS
@@ -48,19 +48,19 @@ class Speaker:
         keys = Player([key(digit) for digit in digits]) if payload_type is None else EventKeys(digits, payload_type)
         self._keys.append(keys)
 
-    def tick(self, stream: Stream, sending: bool, joined: bool, now: float) -> None:
+    def tick(self, terms: StreamTerms, sending: bool, joined: bool, now: float) -> None:
         """Send what is due, once every `TICK`. Where nothing may be sent (hold) time goes on all the same."""
-        ptime = stream.ptime if stream.ptime in PTIMES else PTIME
+        ptime = terms.ptime if terms.ptime in PTIMES else PTIME
         self._owed = min(self._owed + TICK * 1000, OWED_MAX * ptime)
         while self._owed >= ptime:
             self._owed -= ptime
-            self._step(stream, ptime * MILLISECOND, sending, joined, now)
+            self._step(terms, ptime * MILLISECOND, sending, joined, now)
 
-    def _step(self, stream: Stream, size: int, sending: bool, joined: bool, now: float) -> None:
+    def _step(self, terms: StreamTerms, size: int, sending: bool, joined: bool, now: float) -> None:
         while self._keys:
             first = self._keys[0]
             if isinstance(first, Player):
-                going = self._play(first, stream, size, sending, now)
+                going = self._play(first, terms, size, sending, now)
             else:
                 going = sending and first.step(self._out, size, now)
             if going:
@@ -68,20 +68,20 @@ class Speaker:
             del self._keys[0]
         player = self.player
         if player is not None:
-            if self._play(player, stream, size, sending, now):
+            if self._play(player, terms, size, sending, now):
                 return
             self.player = None
             if player.done is not None:
                 player.done()
-        self._play(self._comfort if joined else self._idle, stream, size, sending, now)
+        self._play(self._comfort if joined else self._idle, terms, size, sending, now)
 
-    def _play(self, player: Player, stream: Stream, size: int, sending: bool, now: float) -> bool:
+    def _play(self, player: Player, terms: StreamTerms, size: int, sending: bool, now: float) -> bool:
         """Send one packet of a player; False where it is at its end."""
-        piece = player.take(size, stream.codec)
+        piece = player.take(size, terms.codec)
         if not piece:
             return False
         if sending:
             if len(piece) < size:
-                piece += tone("silence").encoded(stream.codec)[: size - len(piece)]
-            self._out.own(stream.payload_type, piece, size, now)
+                piece += tone("silence").encoded(terms.codec)[: size - len(piece)]
+            self._out.own(terms.payload_type, piece, size, now)
         return True

@@ -7,18 +7,18 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from proxy.media.contract import Clip, CodecName, Stream
-from proxy.media.leg import Leg
+from proxy.media.contract import Clip, CodecName, StreamTerms
 from proxy.media.library import Library
 from proxy.media.ports import PortRange
 from proxy.media.recordings import SWEEP_PAUSE, WRITE_PAUSE, Recordings
 from proxy.media.settings import MediaSettings
 from proxy.media.sound import Player, Sound
 from proxy.media.speaker import TICK
+from proxy.media.stream import Stream
 from proxy.media.tones import Tone, beep, tone
 
 REPORT_PAUSE: Final = 5.0
-"""Seconds between two RTCP reports of a leg (RFC 3550 section 6.2)."""
+"""Seconds between two RTCP reports of a stream (RFC 3550 section 6.2)."""
 BEHIND_MAX: Final = 5
 """Steps made up for after the process was held up; what is older is left out."""
 
@@ -33,8 +33,8 @@ class Switchboard:
         self._loop = loop
         self._ports = PortRange(settings.listen, settings.first_port, settings.last_port)
         self._range = f"{settings.first_port}-{settings.last_port} of {settings.listen}"
-        self._legs: dict[int, Leg] = {}
-        self._numbers: dict[Leg, int] = {}
+        self._streams: dict[int, Stream] = {}
+        self._numbers: dict[Stream, int] = {}
         self._ssrcs: set[int] = set()
         folder = Path(settings.recordings) if settings.recordings else None
         self._recordings = Recordings(folder, settings.keep, tell, loop)
@@ -52,7 +52,7 @@ class Switchboard:
         self._every(SWEEP_PAUSE, self._recordings.sweep)
         for kind in get_args(Tone):
             for name in get_args(CodecName):
-                tone(kind).encoded(name)  # now, so that no leg is held up later
+                tone(kind).encoded(name)  # now, so that no stream is held up later
         self._next = self._loop.time()
         self._step()
 
@@ -60,8 +60,8 @@ class Switchboard:
         """End every session; recordings are whole when this returns."""
         for timer in self._timers:
             timer.cancel()
-        for number in list(self._legs):
-            self.close_leg(number)
+        for number in list(self._streams):
+            self.close_stream(number)
         self._recordings.close()
         self._library.close()
 
@@ -76,27 +76,27 @@ class Switchboard:
         if pair is None:
             self._tell("opened", number, 0)
             return
-        leg = Leg(name, pair, self, self._ssrcs, self._loop)
-        self._legs[number] = leg
-        self._numbers[leg] = number
+        stream = Stream(name, pair, self, self._ssrcs, self._loop)
+        self._streams[number] = stream
+        self._numbers[stream] = number
         self._tell("opened", number, pair.port)
 
-    def connect(self, number: int, stream: dict[str, Any]) -> None:
+    def connect(self, number: int, terms: dict[str, Any]) -> None:
         """Send and receive as agreed."""
-        if (leg := self._legs.get(number)) is not None:
-            leg.connect(Stream(**stream))
+        if (stream := self._streams.get(number)) is not None:
+            stream.connect(StreamTerms(**terms))
 
     def play(self, number: int, clips: list[list[str]], tag: int, repeat: bool) -> None:
         """Play clips; the sounds come from a thread, and nothing is heard until they are there."""
-        leg = self._legs.get(number)
-        if leg is None:
+        stream = self._streams.get(number)
+        if stream is None:
             return
-        waiting = leg.speaker.player = Player([tone("silence")], repeat=True)
-        name: CodecName = leg.stream.codec if leg.stream is not None else "PCMA"
+        waiting = stream.speaker.player = Player([tone("silence")], repeat=True)
+        name: CodecName = stream.terms.codec if stream.terms is not None else "PCMA"
 
         def begin(sounds: list[Sound]) -> None:
-            if leg.speaker.player is waiting:
-                leg.speaker.player = Player(sounds, repeat, lambda: self._played(leg, tag))
+            if stream.speaker.player is waiting:
+                stream.speaker.player = Player(sounds, repeat, lambda: self._played(stream, tag))
 
         def fetched(future: "Future[list[Sound]]") -> None:
             if not future.cancelled():
@@ -107,92 +107,92 @@ class Switchboard:
 
     def tone(self, number: int, kind: str) -> None:
         """Play a tone until something else is asked for; `silence`: nothing."""
-        if (leg := self._legs.get(number)) is None or kind not in get_args(Tone):
+        if (stream := self._streams.get(number)) is None or kind not in get_args(Tone):
             return
         which: Tone = kind  # type: ignore[assignment]
-        leg.speaker.player = None if which == "silence" else Player([tone(which)], repeat=True)
+        stream.speaker.player = None if which == "silence" else Player([tone(which)], repeat=True)
 
     def press(self, number: int, digits: str) -> None:
         """Send keys."""
-        if (leg := self._legs.get(number)) is not None:
-            leg.press(digits)
+        if (stream := self._streams.get(number)) is not None:
+            stream.press(digits)
 
     def join(self, number: int, other: int) -> None:
         """Let two sessions hear each other."""
-        first, second = self._legs.get(number), self._legs.get(other)
+        first, second = self._streams.get(number), self._streams.get(other)
         if first is None or second is None or first is second:
             return
-        for leg, partner in ((first, second), (second, first)):
-            if leg.other is not partner:
-                self._part(leg)
-            leg.speaker.player = None
-        for leg, partner in ((first, second), (second, first)):
-            leg.other = partner
+        for stream, partner in ((first, second), (second, first)):
+            if stream.other is not partner:
+                self._part(stream)
+            stream.speaker.player = None
+        for stream, partner in ((first, second), (second, first)):
+            stream.other = partner
         first.reroute()
         second.reroute()
 
     def part(self, number: int) -> None:
         """Undo `join`."""
-        if (leg := self._legs.get(number)) is not None:
-            self._part(leg)
+        if (stream := self._streams.get(number)) is not None:
+            self._part(stream)
 
     def record(self, number: int, other: int, file: str) -> None:
         """Record two sessions."""
-        first, second = self._legs.get(number), self._legs.get(other)
+        first, second = self._streams.get(number), self._streams.get(other)
         if first is not None and second is not None:
             self._recordings.start(first, second, file)
 
     def stop_recording(self, number: int) -> None:
         """End a recording."""
-        if (leg := self._legs.get(number)) is not None:
-            self._recordings.stop(leg)
+        if (stream := self._streams.get(number)) is not None:
+            self._recordings.stop(stream)
 
     def watch(self, number: int, seconds: float) -> None:
         """Have silence told."""
-        if (leg := self._legs.get(number)) is not None:
-            leg.silence.seconds = seconds
-            leg.silence.restart(self._loop.time())
+        if (stream := self._streams.get(number)) is not None:
+            stream.silence.seconds = seconds
+            stream.silence.restart(self._loop.time())
 
-    def close_leg(self, number: int) -> None:
+    def close_stream(self, number: int) -> None:
         """End a session."""
-        leg = self._legs.pop(number, None)
-        if leg is None:
+        stream = self._streams.pop(number, None)
+        if stream is None:
             return
-        del self._numbers[leg]
-        self._part(leg)
-        self._recordings.stop(leg)
-        leg.close()
-        self._received += leg.received
-        self._sent += leg.out.packets
+        del self._numbers[stream]
+        self._part(stream)
+        self._recordings.stop(stream)
+        stream.close()
+        self._received += stream.received
+        self._sent += stream.out.packets
 
     def figures(self) -> dict[str, float]:
         """Say how much there is to do."""
-        legs = self._legs.values()
+        streams = self._streams.values()
         return {
-            "sessions": len(self._legs),
+            "sessions": len(self._streams),
             "recordings": len(self._recordings),
             "cpu_s": round(time.process_time(), 3),
-            "received": self._received + sum(leg.received for leg in legs),
-            "sent": self._sent + sum(leg.out.packets for leg in legs),
+            "received": self._received + sum(stream.received for stream in streams),
+            "sent": self._sent + sum(stream.out.packets for stream in streams),
         }
 
     # What legs tell
 
-    def digit(self, leg: Leg, digit: str) -> None:
+    def digit(self, stream: Stream, digit: str) -> None:
         """Pass on a key."""
-        self._tell("digit", self._numbers[leg], digit)
+        self._tell("digit", self._numbers[stream], digit)
 
-    def heard(self, leg: Leg) -> None:
+    def heard(self, stream: Stream) -> None:
         """Pass on the first packet."""
-        self._tell("heard", self._numbers[leg])
+        self._tell("heard", self._numbers[stream])
 
-    def silent(self, leg: Leg, seconds: float) -> None:
+    def silent(self, stream: Stream, seconds: float) -> None:
         """Pass on silence."""
-        self._tell("silent", self._numbers[leg], round(seconds, 1))
+        self._tell("silent", self._numbers[stream], round(seconds, 1))
 
-    def _played(self, leg: Leg, tag: int) -> None:
-        if leg in self._numbers:
-            self._tell("played", self._numbers[leg], tag)
+    def _played(self, stream: Stream, tag: int) -> None:
+        if stream in self._numbers:
+            self._tell("played", self._numbers[stream], tag)
 
     # Time
 
@@ -206,25 +206,25 @@ class Switchboard:
         self._timers.append(self._loop.call_later(seconds, run))
 
     def _step(self) -> None:
-        """Let each leg send what is due, by a clock that does not drift."""
+        """Let each stream send what is due, by a clock that does not drift."""
         now = self._loop.time()
         due = min(BEHIND_MAX, 1 + int((now - self._next) / TICK))
         self._next = max(self._next + due * TICK, now - TICK)
         for _ in range(due):
-            for leg in list(self._legs.values()):
-                leg.tick(now)
+            for stream in list(self._streams.values()):
+                stream.tick(now)
         self._loop.call_at(self._next, self._step)
 
     def _report(self) -> None:
         now = self._loop.time()
-        for leg in self._legs.values():
-            leg.report(now)
+        for stream in self._streams.values():
+            stream.report(now)
 
     # Others
 
-    def _part(self, leg: Leg) -> None:
-        other, leg.other = leg.other, None
-        leg.reroute()
+    def _part(self, stream: Stream) -> None:
+        other, stream.other = stream.other, None
+        stream.reroute()
         if other is not None:
             other.other = None
             other.reroute()

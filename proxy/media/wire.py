@@ -13,7 +13,7 @@ COMMANDS: Final = {
     "setup": "settings as an object; the first line",
     "ping": "a number, sent back in `pong`",
     "open": "session, name for the log",
-    "connect": "session, Stream as an object",
+    "connect": "session, StreamTerms as an object",
     "play": "session, clips as arrays, tag, repeat",
     "tone": "session, kind",
     "press": "session, digits",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from proxy.media.contract import Clip, MediaAddress, Stream
+from proxy.media.contract import Clip, MediaAddress, StreamTerms
 from proxy.ua.keys import Presses
 from proxy.ua.leg_events import LegEvent, LegHeld, LegPlayed, LegPressed, LegSilent
 from proxy.ua.offer import Agreement, Negotiation
@@ -28,7 +28,7 @@ class LegMedia:
         self._missing: Callable[[float], None] = nothing
         self._failed: Callable[[float], None] = nothing
         self._presses = Presses()
-        self._stream: Stream | None = None
+        self._stream: StreamTerms | None = None
         self._owners = 0
         """How many the leg had before this one: what they had played is told nobody any more."""
 
@@ -40,7 +40,7 @@ class LegMedia:
         self._opened, self._missing, self._failed = opened, missing, failed
         self._wiring.media.open(self._call, self)
 
-    def connect(self, stream: Stream) -> None:
+    def connect(self, stream: StreamTerms) -> None:
         """Send and receive as agreed."""
         if stream != self._stream:
             self._stream = stream

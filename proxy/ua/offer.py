@@ -10,7 +10,7 @@ Rules
 from collections.abc import Sequence
 from typing import Final, NamedTuple, cast
 
-from proxy.media.contract import CodecName, MediaAddress, Stream
+from proxy.media.contract import CodecName, MediaAddress, StreamTerms
 from proxy.sip.sdp_audio import (
     PLAIN_RTP,
     TELEPHONE_EVENT,
@@ -35,7 +35,7 @@ _MIRROR: dict[Direction, Direction] = {
 class Agreement(NamedTuple):
     """What an exchange of descriptions came to."""
 
-    stream: Stream
+    stream: StreamTerms
     held: bool
     """The far end put us on hold."""
 
@@ -108,7 +108,7 @@ def _dtmf(section: Section) -> Format | None:
 
 
 def _agree(section: Section, codec: Format, dtmf: Format | None) -> Agreement:
-    stream = Stream(
+    stream = StreamTerms(
         section.address or "", section.port, cast(CodecName, codec.name), codec.payload_type,
         None if dtmf is None else dtmf.payload_type,
         sending=section.direction in ("sendrecv", "recvonly") and not section.nowhere,

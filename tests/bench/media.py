@@ -20,7 +20,7 @@ from typing import cast
 import uvloop
 
 from proxy.media.client import MediaClient
-from proxy.media.contract import Clip, CodecName, MediaAddress, Stream
+from proxy.media.contract import Clip, CodecName, MediaAddress, StreamTerms
 from proxy.media.settings import MediaSettings
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.rtp_phone import PAYLOAD_TYPES, packet
@@ -115,7 +115,8 @@ async def run(arguments: argparse.Namespace, folder: str) -> None:
         address = await ear.address
         assert address is not None
         targets.append((address.host, address.port))
-        media.connect(name, Stream(LOOPBACK, phone.sock.getsockname()[1], codecs[place % 2], phone.payload_type, 101))
+        port = phone.sock.getsockname()[1]
+        media.connect(name, StreamTerms(LOOPBACK, port, codecs[place % 2], phone.payload_type, 101))
         if arguments.watch:
             media.watch_silence(name, 30)
         if arguments.play:

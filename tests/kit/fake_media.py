@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from proxy.media.contract import Clip, MediaAddress, MediaEars, Stream
+from proxy.media.contract import Clip, MediaAddress, MediaEars, StreamTerms
 from proxy.sip.timers import Timers
 
 HOST = "127.0.0.1"
@@ -23,7 +23,7 @@ class FakeSession:
     ears: MediaEars
     later: Callable[[Callable[[], None]], None]
     address: MediaAddress | None = None
-    streams: list[Stream] = field(default_factory=list)
+    streams: list[StreamTerms] = field(default_factory=list)
     """Every agreement it was connected with."""
     doing: str = ""
     """`play callback_for digits:+36... press_1_or_2`, `tone ringback`, `joined OTHER`, or nothing."""
@@ -36,7 +36,7 @@ class FakeSession:
     closed: bool = False
 
     @property
-    def stream(self) -> Stream:
+    def stream(self) -> StreamTerms:
         """The newest agreement."""
         return self.streams[-1]
 
@@ -114,7 +114,7 @@ class FakeMedia:
             self._next_port += 2
         session.tell(lambda: session.ears.media_opened(session.address))
 
-    def connect(self, name: str, stream: Stream) -> None:
+    def connect(self, name: str, stream: StreamTerms) -> None:
         self.log.append(f"connect {name} {stream.codec} {stream.payload_type}")
         self.sessions[name].streams.append(stream)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from proxy.media.client import MediaClient
-from proxy.media.contract import CodecName, MediaAddress, Stream
+from proxy.media.contract import CodecName, MediaAddress, StreamTerms
 from proxy.media.settings import MediaSettings
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.rtp_phone import KEYS, PAYLOAD_TYPES, RtpPhone
@@ -71,9 +71,9 @@ class Session:
     def __init__(self, name: str, ears: Ears, phone: RtpPhone) -> None:
         self.name, self.ears, self.phone = name, ears, phone
 
-    def stream(self, codec: CodecName = "PCMA", keys: int | None = KEYS, **more: Any) -> Stream:
+    def stream(self, codec: CodecName = "PCMA", keys: int | None = KEYS, **more: Any) -> StreamTerms:
         """What its phone would have agreed on."""
-        return Stream(**{"host": self.phone.host, "port": self.phone.port, "codec": codec,
+        return StreamTerms(**{"host": self.phone.host, "port": self.phone.port, "codec": codec,
                          "payload_type": PAYLOAD_TYPES[codec], "dtmf": keys, **more})
 
 

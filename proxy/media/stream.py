@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 
 from proxy.media import rtp
 from proxy.media.codecs import Convert, converter
-from proxy.media.contract import CodecName, Stream
+from proxy.media.contract import CodecName, StreamTerms
 from proxy.media.farend import Address, FarEnd
 from proxy.media.keys import KeyListener
 from proxy.media.outflow import Outflow
@@ -19,46 +19,47 @@ from proxy.media.speaker import Speaker
 DATAGRAM_MAX: Final = 2048
 VERSION: Final = 2
 QUIET: Final = 0.4
-"""Seconds without a packet from the other leg after which comfort noise takes its place: a line that sends nothing at
-all counts as dead to many."""
+"""Seconds without a packet from the other stream after which comfort noise takes its place: a line that sends nothing
+at all counts as dead to many."""
 CNAME: Final = "boomerang"
 OFFERED_EVENTS: Final = 101
 """What our offers call telephone-events. A far end may answer with a number of its own and send with ours."""
 
 Tap = Callable[[int, bytes, float], None]
-"""Told what a leg says: RTP timestamp, PCM, now."""
+"""Told what a stream says: RTP timestamp, PCM, now."""
 
 
-class Told(Protocol):
-    """Who hears of a leg."""
+class StreamListener(Protocol):
+    """Who hears of a stream."""
 
-    def digit(self, leg: "Leg", digit: str) -> None:
+    def digit(self, stream: "Stream", digit: str) -> None:
         """A key was pressed."""
 
-    def heard(self, leg: "Leg") -> None:
+    def heard(self, stream: "Stream") -> None:
         """The first packet came."""
 
-    def silent(self, leg: "Leg", seconds: float) -> None:
+    def silent(self, stream: "Stream", seconds: float) -> None:
         """Nothing, or nothing but silence, for so long."""
 
 
 class Route(NamedTuple):
-    """How payloads of one type pass to the joined leg."""
+    """How payloads of one type pass to the joined stream."""
 
     payload_type: int
     convert: Convert | None
 
 
-class Leg:
+class Stream:
     """A media session. `pair` are its sockets, which it closes; `ours`: the SSRCs of all sessions, kept by them."""
 
-    def __init__(self, name: str, pair: PortPair, told: Told, ours: set[int], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, name: str, pair: PortPair, listener: StreamListener, ours: set[int],
+                 loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
         self.name = name
-        self.stream: Stream | None = None
+        self.terms: StreamTerms | None = None
         """What was agreed on last."""
-        self.other: Leg | None = None
-        """The leg it is joined with."""
+        self.other: Stream | None = None
+        """The stream it is joined with."""
         self.tap: Tap | None = None
         """The recorder."""
         self.received = 0
@@ -69,7 +70,7 @@ class Leg:
         self._ours = ours
         ours.add(self.out.ssrc)
         self._pair = pair
-        self._told = told
+        self._listener = listener
         self._loop = loop
         self._clock = loop.time
         self._far = FarEnd(pair.rtp.family)
@@ -78,8 +79,8 @@ class Leg:
         self._routes: dict[int, Route] = {}
         self._decode: dict[CodecName, Convert] = {}
         self._keys = KeyListener()
-        self._pressed_to: Leg | None = None
-        """The leg it was joined with when the press heard last began."""
+        self._pressed_to: Stream | None = None
+        """The stream it was joined with when the press heard last began."""
         self._reception: rtp.Reception | None = None
         loop.add_reader(pair.rtp.fileno(), self._readable)
         loop.add_reader(pair.rtcp.fileno(), self._report_readable)
@@ -97,51 +98,51 @@ class Leg:
     @property
     def sending(self) -> bool:
         """Whether anything may be sent."""
-        return self._far.target is not None and self.stream is not None and self.stream.sending
+        return self._far.target is not None and self.terms is not None and self.terms.sending
 
-    def connect(self, stream: Stream) -> None:
+    def connect(self, terms: StreamTerms) -> None:
         """Take a new agreement over."""
-        before, self.stream = self.stream, stream
-        if before is None or (before.host, before.port) != (stream.host, stream.port):
-            self._far.aim(stream.host, stream.port)
+        before, self.terms = self.terms, terms
+        if before is None or (before.host, before.port) != (terms.host, terms.port):
+            self._far.aim(terms.host, terms.port)
         # What else may be in our SDP is understood too: the far end may change its mind without a word (RFC 3264 7).
-        self._codecs = {**rtp.STATIC_TYPES, stream.payload_type: stream.codec}
-        self._events = frozenset() if stream.dtmf is None else frozenset({stream.dtmf, OFFERED_EVENTS})
+        self._codecs = {**rtp.STATIC_TYPES, terms.payload_type: terms.codec}
+        self._events = frozenset() if terms.dtmf is None else frozenset({terms.dtmf, OFFERED_EVENTS})
         self.silence.restart(self._clock())
         self.reroute()
         if self.other is not None:
             self.other.reroute()
 
     def reroute(self) -> None:
-        """Work out anew how what comes passes to the joined leg."""
+        """Work out anew how what comes passes to the joined stream."""
         self._routes = {}
-        if self.other is not None and self.other.stream is not None:
-            target = self.other.stream
+        if self.other is not None and self.other.terms is not None:
+            target = self.other.terms
             for number, name in self._codecs.items():
                 self._routes[number] = Route(target.payload_type, converter(name, target.codec))
 
     def press(self, digits: str) -> None:
         """Send keys to the far end."""
-        if self.stream is not None:
-            self.speaker.press(digits, self.stream.dtmf)
+        if self.terms is not None:
+            self.speaker.press(digits, self.terms.dtmf)
 
     def tick(self, now: float) -> None:
         """Send what is due of what we play ourselves, and tell silence: once every `TICK`."""
-        stream = self.stream
-        if stream is None:
+        terms = self.terms
+        if terms is None:
             return
         if self.silence.seconds:
-            self._look(stream, now)
+            self._look(terms, now)
         if self.other is None or self.speaker.busy or self.out.quiet(now) >= QUIET:
-            self.speaker.tick(stream, self.sending, self.other is not None, now)
+            self.speaker.tick(terms, self.sending, self.other is not None, now)
 
-    def _look(self, stream: Stream, now: float) -> None:
-        if not stream.receiving:
+    def _look(self, terms: StreamTerms, now: float) -> None:
+        if not terms.receiving:
             self.silence.restart(now)
             return
         seconds = self.silence.due(now)
         if seconds is not None:
-            self._told.silent(self, seconds)
+            self._listener.silent(self, seconds)
 
     # What comes
 
@@ -150,7 +151,7 @@ class Leg:
             data, address = self._pair.rtp.recvfrom(DATAGRAM_MAX)
         except OSError:
             return
-        if len(data) < rtp.HEADER_BYTES or data[0] >> 6 != VERSION or self.stream is None:
+        if len(data) < rtp.HEADER_BYTES or data[0] >> 6 != VERSION or self.terms is None:
             return
         if rtp.is_rtcp(data):
             self._report(data, address)
@@ -189,7 +190,7 @@ class Leg:
 
     def _new_source(self, ssrc: int) -> rtp.Reception:
         if self._reception is None:
-            self._told.heard(self)
+            self._listener.heard(self)
         self._keys = KeyListener()
         self._reception = rtp.Reception(ssrc)
         return self._reception
@@ -207,14 +208,14 @@ class Leg:
         other = self.other
         if digit is not None:
             self._pressed_to = other
-            self._told.digit(self, digit)
-        if other is None or other is not self._pressed_to or other.stream is None:
+            self._listener.digit(self, digit)
+        if other is None or other is not self._pressed_to or other.terms is None:
             return
-        if other.stream.dtmf is None:
+        if other.terms.dtmf is None:
             if digit is not None:
                 other.press(digit)
         elif other.sending and not other.speaker.busy:
-            other.out.relay(ssrc, sequence, timestamp, second & rtp.MARKER | other.stream.dtmf, payload, now)
+            other.out.relay(ssrc, sequence, timestamp, second & rtp.MARKER | other.terms.dtmf, payload, now)
 
     def _decoded(self, name: CodecName, payload: bytes) -> bytes:
         decode = self._decode.get(name)
