@@ -281,8 +281,7 @@ class AttemptRun:
         customer.report_answer()
         joined = self._sides.conversation = Conversation(self.order, self._tools, agent, customer, now,
                                                          partial(self._steps.write, "talked"))
-        self._tools.tell(self._tools.desk.connected, self.order.attempt, self._tools.stack.wall(), self.taken_by,
-                         call="")
+        self._tools.reports.connected(self.order.attempt, self.taken_by)
         self._note("callback_connected", call=customer.call, glare=joined.glare)
 
     def _part(self) -> None:

@@ -101,7 +101,7 @@ class AttemptEnd:
                 self._tell_desk(self.outcome)
         elif agent is not None and agent.over and self._desk is DeskKnows.RUNNING:
             self._desk = DeskKnows.AGENT_FREE
-            self._tools.tell(self._tools.desk.let_go, self._order.attempt, self._tools.stack.wall(), call="")
+            self._tools.reports.let_go(self._order.attempt)
 
     def _be_over(self) -> None:
         if self._over or self.outcome is None:
@@ -117,7 +117,7 @@ class AttemptEnd:
     def _tell_desk(self, outcome: Outcome) -> None:
         if self._desk is not DeskKnows.ENDED:
             self._desk = DeskKnows.ENDED
-            self._tools.tell(self._tools.desk.ended, self._order.attempt, outcome, self._tools.stack.wall(), call="")
+            self._tools.reports.attempt_ended(self._order.attempt, outcome)
 
     def may_reopen(self) -> bool:
         """Whether only the customer's leg came to an end, and the agent still hears the last words."""

@@ -53,5 +53,4 @@ class AttemptSteps:
 
     def write(self, step: Step) -> None:
         """Write down a step that nothing waits for."""
-        self._tools.tell(self._tools.desk.step, self._attempt, step, self._tools.stack.wall(), None,
-                         self._sides.taken_by, call="")
+        self._tools.reports.step(self._attempt, step, self._sides.taken_by)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
+from proxy.callbacks.reports import LegBook, Reports
 from proxy.media.contract import Clip, Media
 from proxy.ua.contract import Incoming, Leg, LegMaker, LegRequest, Stack
 from proxy.ua.leg_events import (
@@ -30,8 +31,8 @@ from proxy.ua.leg_events import (
     LegSent,
     LegSilent,
 )
-from routing.callbacks.facts import DeskFacts, LegRecords, OwnCall, QueueOffer
-from routing.facts import Ending, Router, bare_identities
+from routing.callbacks.facts import DeskFacts, OwnCall
+from routing.facts import Ending, bare_identities
 from routing.rows import EndedBy, LegRow
 
 Role = Literal["agent", "customer", "incoming"]
@@ -42,64 +43,17 @@ KEYS_KEPT = 8
 """Keys that are kept until a leg is answered."""
 
 
-class LegBook(Router, Protocol):
-    """The ledger, as it hears of our legs."""
-
-    def taken_by(self, call: str) -> str | None:
-        """Who took an agent's leg that went to a queue, as far as it is proved by now."""
-
-    def pbx_of(self, call: str) -> str | None:
-        """The PBX of a call in progress."""
-
-    def queue_offer(self, call: str, now: float) -> QueueOffer | None:
-        """What the caller may press while they wait; None: nothing, or no more."""
-
-    def pressed(self, call: str, key: str, now: float, told: Callable[[bool], None]) -> None:
-        """A caller who waits pressed a key. `told` is called once, maybe at once: True when what they are promised is
-        on disk; False: they wait on."""
-
-
 class Tools(NamedTuple):
     """What attempts work with."""
 
     legs: LegMaker
     media: Media
     desk: DeskFacts
-    records: LegRecords
     ledger: LegBook
+    reports: Reports
     stack: Stack
     new_id: Callable[[], str]
     """A fresh UUID version 7: the name of a leg."""
-
-    def tell(self, what: Callable[..., object], *facts: object, call: str) -> None:
-        """Tell the ledger or the desk a fact that nothing waits for; a bug of theirs must not leave a leg up."""
-        try:
-            what(*facts)
-        except Exception as error:
-            self.stack.note("telling_failed", call=call, what=getattr(what, "__name__", ""), error=repr(error))
-
-    def keep(self, row: LegRow) -> None:
-        """Have written down what ends a leg after a crash."""
-        self.tell(self.desk.leg, row, call=row.call)
-
-    def keep_then(self, row: LegRow, go: Callable[[float], None]) -> None:
-        """Have it written down, and go on then; where the desk fails the call goes first.
-
-        Nobody may be in a call with us that the next process would not know of.
-        """
-        try:
-            self.desk.leg(row, lambda: go(self.stack.clock()))
-        except Exception as error:
-            self.stack.note("telling_failed", call=row.call, what="leg", error=repr(error))
-            go(self.stack.clock())
-
-    def taken_by(self, call: str) -> str | None:
-        """Ask the ledger who took a leg to the PBX."""
-        try:
-            return self.ledger.taken_by(call)
-        except Exception as error:
-            self.stack.note("asking_failed", call=call, what="taken_by", error=repr(error))
-            return None
 
 
 class OwnLegOwner(Protocol):
@@ -163,7 +117,7 @@ class OwnLeg:
     def go(self, entry: OwnCall, now: float) -> None:
         """Enter it into the ledger and call."""
         self._entered = True
-        self._tools.tell(self._tools.records.place, entry, self._tools.stack.wall(), call=self.call)
+        self._tools.reports.place(entry)
         if self._leg is not None:
             self._leg.go(now)
 
@@ -217,8 +171,7 @@ class OwnLeg:
         """Tell the ledger that it is answered, once."""
         if not self._told and self.role != "incoming":
             identities = bare_identities(self.identities)
-            self._tools.tell(self._tools.ledger.answered, self.call, 0, identities, None, self._tools.stack.wall(),
-                             call=self.call)
+            self._tools.reports.answered(self.call, identities)
         self._told = True
 
     def play(self, clips: tuple[Clip, ...], tag: int, repeat: bool = False) -> None:
@@ -236,7 +189,7 @@ class OwnLeg:
                 self._note_ringing()
             case LegAccepted():
                 self._accepted = True
-                self._tools.keep_then(self._row(leg), leg.confirm)
+                self._tools.reports.keep_then(self._row(leg), leg.confirm)
             case LegAnswered():
                 self._note_answer(now)
             case LegPressed():
@@ -259,7 +212,7 @@ class OwnLeg:
         self._remember()
         if not self._rang:
             self._rang = True
-            self._tools.tell(self._tools.ledger.ringing, self.call, 0, self._tools.stack.wall(), call=self.call)
+            self._tools.reports.ringing(self.call)
 
     def _note_answer(self, now: float) -> None:
         if self.leaving or self.answered_at is not None:
@@ -282,17 +235,15 @@ class OwnLeg:
     def _note_connected(self, identities: tuple[tuple[str, str], ...]) -> None:
         """Who is at the PBX's end now is for the rules; at the customer's it changes nothing."""
         if self.role == "agent" and self._told and not self.over:
-            self._tools.tell(self._tools.ledger.connected_line, self.call, bare_identities(identities),
-                             self._tools.stack.wall(), call=self.call)
+            self._tools.reports.connected_line(self.call, bare_identities(identities))
 
     def _end(self, end: LegEnd, now: float) -> None:
         if self.over:
             return
         self.over = True
         if self._entered:
-            self._tools.tell(self._tools.ledger.ended, self.call, self._ending(end), self._tools.stack.wall(),
-                             call=self.call)
-        self._tools.tell(self._tools.desk.leg_gone, self.call, call=self.call)
+            self._tools.reports.call_ended(self.call, self._ending(end))
+        self._tools.reports.leg_gone(self.call)
         self._leg = None  # it knows us
         self._owner.on_event(self, LegEnded(end), now)
 
@@ -307,7 +258,7 @@ class OwnLeg:
 
     def _remember(self) -> None:
         if self._leg is not None and not self.over:
-            self._tools.keep(self._row(self._leg))
+            self._tools.reports.keep(self._row(self._leg))
 
     def _row(self, leg: Leg) -> LegRow:
         return LegRow(self.call, self._attempt, self.role, leg.memory())

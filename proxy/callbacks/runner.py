@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from proxy.callbacks.attempt import AttemptRun
-from proxy.callbacks.own_leg import LegBook, Tools
+from proxy.callbacks.own_leg import Tools
+from proxy.callbacks.reports import LegBook, Reports
 from proxy.callbacks.sides import Phase
 from proxy.media.contract import Media
 from proxy.ua.contract import Incoming, LegMaker, Stack
@@ -37,7 +38,7 @@ class Runner:
     def __init__(self, legs: LegMaker, media: Media, desk: DeskFacts, records: LegRecords, ledger: LegBook,
                  stack: Stack, new_id: Callable[[], str]) -> None:
         """`ledger` is told of legs as of proxied calls; `new_id`: a fresh UUID version 7 each time."""
-        self.tools: Final = Tools(legs, media, desk, records, ledger, stack, new_id)
+        self.tools: Final = Tools(legs, media, desk, ledger, Reports(desk, records, ledger, stack), stack, new_id)
         self._attempts: dict[str, AttemptRun] = {}
         self._draining = False
 
@@ -115,8 +116,11 @@ class Runner:
         """End a leg; the desk forgets it after a while, for this process may die before its far end has heard."""
         tools = self.tools
         tools.stack.note("leg_recovered", call=row.call, attempt=row.attempt, role=row.role)
-        tools.tell(tools.legs.forget_leg, row.memory, tools.stack.clock(), call=row.call)
-        tools.tell(tools.ledger.ended, row.call, LOST, tools.stack.wall(), call=row.call)
+        try:
+            tools.legs.forget_leg(row.memory, tools.stack.clock())
+        except Exception as error:  # the others are to be ended too
+            tools.stack.note("telling_failed", call=row.call, what="forget_leg", error=repr(error))
+        tools.reports.call_ended(row.call, LOST)
 
     def _over(self, attempt: str) -> None:
         self._attempts.pop(attempt, None)

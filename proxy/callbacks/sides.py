@@ -54,7 +54,7 @@ class Sides:
         """Extension of the agent: who is proved to have taken the leg, be it a queue's, or another's phone that they
         picked up or that is forwarded to them; else who was rung."""
         if self.agent is not None and self.agent.answered_at is not None:
-            self._taker = self._tools.taken_by(self.agent.call) or self._taker
+            self._taker = self._tools.reports.taken_by(self.agent.call) or self._taker
         return self._taker or self._order.agent
 
     @property

@@ -156,10 +156,9 @@ class CallerAndPlace(LegOwner):
             if leg is not None and not leg.over:
                 leg.hang_up(now, reason=reason)
 
-    # LegOwner
+    # LegOwner: silence and hold are nothing, for who waits is silent, and the media session heeds a hold
 
     def on_event(self, leg: Leg, event: LegEvent, now: float) -> None:
-        """See LegOwner. Silence and hold are nothing: who waits is silent, and the media session heeds a hold."""
         match event:
             case LegSent():
                 self._sent = True
@@ -167,7 +166,7 @@ class CallerAndPlace(LegOwner):
             case LegRinging(early_media):
                 self._note_ringing(leg, early_media, now)
             case LegAccepted():
-                self._tools.keep_then(self._row(leg), leg.confirm)
+                self._tools.reports.keep_then(self._row(leg), leg.confirm)
             case LegAnswered():
                 self._note_answer(leg, now)
             case LegPressed():
@@ -209,8 +208,7 @@ class CallerAndPlace(LegOwner):
         """As RFC 4733 a key went across with the audio; one in signalling is passed on here."""
         if leg is self._caller and press.key in self._queue_offer.keys and self._stage is Stage.WAITING:
             self._stage, self._pressed = Stage.ASKING, press.key
-            self._tools.tell(self._tools.ledger.pressed, leg.call, press.key, self._tools.stack.wall(), self._promised,
-                             call=leg.call)
+            self._tools.reports.pressed(leg.call, press.key, self._promised)
         other = self._place if leg is self._caller else self._caller
         if press.info and self._joined and other is not None:
             self._media.press(other.call, press.key)
@@ -220,18 +218,17 @@ class CallerAndPlace(LegOwner):
         if leg is not self._place or self._caller is None or self._stage is Stage.LEAVING:
             return
         shown = bare_identities(identities)
-        self._tools.tell(self._tools.ledger.connected_line, self._caller.call, shown, self._tools.stack.wall(),
-                         call=self._caller.call)
+        self._tools.reports.connected_line(self._caller.call, shown)
         if not private:
             self._caller.refresh_target("", identities[0][1], now)
 
     def _note_end(self, leg: Leg, end: LegEnd, now: float) -> None:
-        self._tools.tell(self._tools.desk.leg_gone, leg.call, call=leg.call)
+        self._tools.reports.leg_gone(leg.call)
         caller, place = self._caller, self._place
         if leg is caller:
             if end.cause == 200:
                 ending = Ending(200, self._who(end))
-                self._tools.tell(self._tools.ledger.ended, leg.call, ending, self._tools.stack.wall(), call=leg.call)
+                self._tools.reports.call_ended(leg.call, ending)
             if place is not None and not place.over:
                 place.hang_up(now, reason=end.reason)
         else:
@@ -308,7 +305,7 @@ class CallerAndPlace(LegOwner):
 
     def _remember(self, leg: Leg) -> None:
         if not leg.over:
-            self._tools.keep(self._row(leg))
+            self._tools.reports.keep(self._row(leg))
 
     def _row(self, leg: Leg) -> LegRow:
         return LegRow(leg.call, "", "waiting" if leg is self._caller else "place", leg.memory())

@@ -10,7 +10,7 @@ from typing import Protocol
 from proxy.sip.timers import Timers
 
 
-class Waits(Protocol):
+class Unanswered(Protocol):
     """A request on its way."""
 
     done: bool
@@ -28,9 +28,9 @@ class LateTrying:
     def __init__(self, timers: Timers, patience: float) -> None:
         self._timers = timers
         self._patience = patience
-        self._line: deque[tuple[float, Waits]] = deque()
+        self._line: deque[tuple[float, Unanswered]] = deque()
 
-    def expect(self, request: Waits, now: float) -> None:
+    def expect(self, request: Unanswered, now: float) -> None:
         """Send a 100 for a request unless it is answered by then."""
         self._line.append((now + self._patience, request))
         if len(self._line) == 1:

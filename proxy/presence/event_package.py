@@ -23,7 +23,7 @@ _NO_EVENT: Final = frozenset((405, 489, 501))
 _REFUSED: Final = frozenset((401, 402, 403, 404, 407, 410, 416, 484, 485, 603, 604, 606, 607))
 
 
-class Again(Enum):
+class WhenAgain(Enum):
     """When a subscription that is over may be tried again."""
 
     AT_ONCE = "at once"
@@ -40,17 +40,18 @@ class Again(Enum):
 class Over(NamedTuple):
     """Why a subscription is over."""
 
-    again: Again
+    again: WhenAgain
     why: str
     retry_after: float | None = None
     """Seconds that the peer asked to wait."""
 
 
 _REASONS: Final = {
-    b"deactivated": Again.AT_ONCE, b"timeout": Again.AT_ONCE, b"probation": Again.LATER, b"giveup": Again.LATER,
-    b"rejected": Again.RARELY, b"noresource": Again.RARELY, b"invariant": Again.RARELY,
+    b"deactivated": WhenAgain.AT_ONCE, b"timeout": WhenAgain.AT_ONCE, b"probation": WhenAgain.LATER,
+    b"giveup": WhenAgain.LATER, b"rejected": WhenAgain.RARELY, b"noresource": WhenAgain.RARELY,
+    b"invariant": WhenAgain.RARELY,
 }
-"""What the reason of a terminated NOTIFY asks of us (RFC 6665 section 4.1.3); none, or another: Again.LATER."""
+"""What the reason of a terminated NOTIFY asks of us (RFC 6665 section 4.1.3); none, or another: WhenAgain.LATER."""
 
 
 class Notice(NamedTuple):
@@ -81,7 +82,7 @@ def read_notify(request: Request) -> Notice:
     if state.strip().lower() == b"terminated":
         reason = (params.get(b"reason") or b"").lower()
         why = "terminated " + reason.decode("ascii", "replace")
-        over = Over(_REASONS.get(reason, Again.LATER), why.strip(), _pause(params.get(b"retry-after")))
+        over = Over(_REASONS.get(reason, WhenAgain.LATER), why.strip(), _pause(params.get(b"retry-after")))
         return Notice(over, None, None)
     return Notice(None, granted(delta_seconds(params.get(b"expires"))), _document(request))
 
@@ -107,7 +108,7 @@ def wanted_instead(response: Response | None, asked: int) -> int | None:
 def refusal(response: Response) -> Over:
     """Give what a final answer to the first SUBSCRIBE means that is no 2xx."""
     status = response.status
-    again = Again.NO_EVENT if status in _NO_EVENT else Again.RARELY if status in _REFUSED else Again.LATER
+    again = WhenAgain.NO_EVENT if status in _NO_EVENT else WhenAgain.RARELY if status in _REFUSED else WhenAgain.LATER
     return Over(again, str(status), retry_after(response))
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Protocol
 
-from proxy.presence.event_package import Again, Over
+from proxy.presence.event_package import Over, WhenAgain
 from proxy.presence.pacer import Pacer
 from proxy.presence.phone_state import FREE, Doing, Seen, joined
 from proxy.presence.subscription import Subscription
@@ -242,7 +242,7 @@ class Presence:
         agent.subscription = None
         self._tell(agent.user)
         wait = self._pause(pbx, agent, over, now)
-        if over.again is Again.FORGOTTEN:
+        if over.again is WhenAgain.FORGOTTEN:
             self._suspect(pbx, now)
         if wait:
             self._stack.note("unwatched", pbx=pbx.site.pbx, agent=agent.user, why=over.why, again_in=round(wait))
@@ -251,11 +251,11 @@ class Presence:
     def _pause(self, pbx: _Pbx, agent: _Agent, over: Over, now: float) -> float:
         if agent.known_since is not None and now - agent.known_since >= LIVED:
             agent.pause = 0.0
-        if over.again in (Again.RARELY, Again.NO_EVENT):
-            if over.again is Again.NO_EVENT:
+        if over.again in (WhenAgain.RARELY, WhenAgain.NO_EVENT):
+            if over.again is WhenAgain.NO_EVENT:
                 pbx.left_alone_until = now + RARELY
             return RARELY
-        if over.again in (Again.AT_ONCE, Again.FORGOTTEN) and not agent.pause:
+        if over.again in (WhenAgain.AT_ONCE, WhenAgain.FORGOTTEN) and not agent.pause:
             agent.pause = FIRST_PAUSE
             return 0.0
         agent.pause = min(LONGEST_PAUSE, 2 * agent.pause) if agent.pause else FIRST_PAUSE

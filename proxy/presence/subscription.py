@@ -11,9 +11,9 @@ from functools import partial
 from typing import Protocol
 
 from proxy.presence.event_package import (
-    Again,
     Notice,
     Over,
+    WhenAgain,
     granted_by,
     read_notify,
     refusal,
@@ -76,7 +76,7 @@ class Subscription:
             if listener is not None:
                 self._send(hop, listener)
                 return
-        self._finish(Over(Again.LATER, "no address"), now)
+        self._finish(Over(WhenAgain.LATER, "no address"), now)
 
     def refresh(self, now: float) -> None:
         """Ask the notifier whether it still knows us."""
@@ -168,7 +168,7 @@ class Subscription:
             return
         self._exchange = None
         if response is None:
-            self._finish(Over(Again.LATER, "no answer"), now)
+            self._finish(Over(WhenAgain.LATER, "no answer"), now)
         elif response.status >= 300:
             self._finish(refusal(response), now)
         elif self._ended_early is not None and not self._dialogs:
@@ -183,7 +183,7 @@ class Subscription:
     def _nothing_came(self, now: float) -> None:
         self._timer = None
         if not self._dialogs:
-            self._finish(Over(Again.LATER, "no NOTIFY"), now)
+            self._finish(Over(WhenAgain.LATER, "no NOTIFY"), now)
 
     # Its end
 

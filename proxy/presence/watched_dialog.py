@@ -10,7 +10,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from proxy.presence.event_package import GONE, Again, Over, granted_by, retry_after, subscribe_fields, wanted_instead
+from proxy.presence.event_package import (
+    GONE,
+    Over,
+    WhenAgain,
+    granted_by,
+    retry_after,
+    subscribe_fields,
+    wanted_instead,
+)
 from proxy.presence.phone_state import PhoneState
 from proxy.sip.dialog import Dialog, DialogState, key_of_request
 from proxy.sip.errors import SipError
@@ -115,7 +123,7 @@ class WatchedDialog:
         self._site.pace(self.refresh, now)
 
     def _expired(self, now: float) -> None:
-        self._over(Over(Again.LATER, "expired"), now)
+        self._over(Over(WhenAgain.LATER, "expired"), now)
 
     def _over(self, over: Over, now: float) -> None:
         self.close()
@@ -155,7 +163,7 @@ class WatchedDialog:
         self._exchange = None
         longer = wanted_instead(response, self._asked)
         if response is None or response.status in GONE:
-            again = Again.LATER if response is None else Again.FORGOTTEN
+            again = WhenAgain.LATER if response is None else WhenAgain.FORGOTTEN
             self._over(Over(again, "no answer" if response is None else str(response.status)), now)
         elif longer is not None:
             self._asked = longer

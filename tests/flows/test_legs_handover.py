@@ -6,7 +6,8 @@ from typing import cast
 import pytest
 
 from proxy.callbacks.conversation import Conversation
-from proxy.callbacks.own_leg import LegBook, OwnLeg, Role, Tools
+from proxy.callbacks.own_leg import OwnLeg, Role, Tools
+from proxy.callbacks.reports import LegBook, Reports
 from proxy.media.contract import Clip
 from proxy.ua.contract import Leg
 from proxy.ua.leg_events import LegAnswered, LegEnded, LegEvent, LegPressed
@@ -207,8 +208,9 @@ class Room:
     def __init__(self, legs: LegWorld) -> None:
         self.legs, self.pair = legs, Pair()
         self.desk, self.ledger = FakeDesk(FakeStack()), Ledger()
-        self.tools = Tools(legs.agent, legs.media, self.desk, self.ledger, cast(LegBook, self.ledger), legs.stack,
-                           lambda: "unused")
+        book = cast(LegBook, self.ledger)
+        self.tools = Tools(legs.agent, legs.media, self.desk, book, Reports(self.desk, self.ledger, book, legs.stack),
+                           legs.stack, lambda: "unused")
 
     def fill(self) -> None:
         """Both are answered, and neither knows of the other."""

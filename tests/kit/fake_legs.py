@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from proxy.callbacks.own_leg import LegBook
+from proxy.callbacks.reports import LegBook
 from proxy.callbacks.runner import Runner
 from proxy.media.contract import Clip
 from proxy.sip.timers import Timers
