@@ -325,7 +325,8 @@ class Database:
         node, now = self._owner.node, self._wall()
         alone = not connection.execute(schema.OTHER_NODES, (node,)).fetchone()
         known = not alone or connection.execute(schema.THIS_NODE, (node,)).fetchone()
-        if not known or not (alone or self._owner.shared):
+        nobodys = connection.execute(schema.NOBODYS).fetchone() is not None
+        if not known or not (self._owner.shared or (alone and not nobodys)):
             for statement in schema.ADOPT:
                 connection.execute(statement, {"node": node, "first": floor7(now - COUNTED)})
         begins = self.epoch == 0

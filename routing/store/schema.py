@@ -391,9 +391,15 @@ BEGIN_EPOCH: Final = (
 """Parameters: name, the epoch that it has, now; 1 where it begins a new one, else 0."""
 THIS_NODE: Final = "SELECT 1 FROM nodes WHERE name=?"
 OTHER_NODES: Final = "SELECT 1 FROM nodes WHERE name<>? LIMIT 1"
+NOBODYS: Final = (
+    "SELECT 1 FROM calls WHERE ended_at IS NULL AND node='' UNION ALL SELECT 1 FROM legs WHERE node='' "
+    "UNION ALL SELECT 1 FROM tasks WHERE state IN ('open', 'held') AND changed_by='' LIMIT 1"
+)
+"""What is under way and nobody's: a restore has taken it from a database of a version before nodes."""
 ADOPT: Final = (
     "UPDATE calls SET node=:node WHERE ended_at IS NULL AND node<>:node",
     "UPDATE calls SET node=:node WHERE id>=:first AND node<>:node",
+    "UPDATE tasks SET changed_by=:node WHERE state IN ('open', 'held') AND changed_by<>:node",
     "UPDATE attempts SET node=:node WHERE ended_at IS NULL AND node<>:node",
     "UPDATE legs SET node=:node WHERE node<>:node",
     "UPDATE outbox SET node=:node WHERE node<>:node",

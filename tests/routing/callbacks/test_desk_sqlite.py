@@ -1,5 +1,7 @@
 """The desk on the real store: promises, claims, steps and a restart, all through the database."""
 
+import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -138,3 +140,58 @@ def test_two_processes_on_one_database_never_call_one_customer_twice(tmp_path: P
     assert sorted(order.customer for order in given) == [CUSTOMER, OTHER]
     one.store.close()
     two.store.close()
+
+
+def left_by_the_version_before_nodes(node: Node, path: Path) -> None:
+    """Have a promise of that version in the database, as the step `m014_nodes` leaves it."""
+    node.missed()
+    node.commit()
+    node.store.close()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE tasks SET version=1, changed_by=''")
+        db.execute("DELETE FROM nodes")
+        db.commit()
+
+
+@contextlib.contextmanager
+def locked(node: Node, path: Path) -> Iterator[None]:
+    """Keep the database from being written until the store has noticed."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        node.loop.until(lambda: not node.store.well)
+        other.execute("ROLLBACK")
+    node.loop.until(lambda: node.store.well)
+
+
+def test_a_promise_of_the_version_before_nodes_is_kept_though_its_first_claim_is_refused(
+        nodes: Callable[[], Node], tmp_path: Path) -> None:
+    path = tmp_path / "boomerang.db"
+    left_by_the_version_before_nodes(nodes(), path)
+    node = nodes()
+    with locked(node, path):
+        node.desk.turn(node.now)
+    node.loop.run()
+    node.now += 10
+    [order] = node.turn()
+    node.desk.admin.cancel(order.task, node.now)
+    node.commit()
+    [row] = node.store.callbacks.tasks(9)
+    assert (row.state, row.reason) == ("cancelled", "operator")
+
+
+def test_what_a_restore_took_from_a_database_without_nodes_is_this_nodes(
+        nodes: Callable[[], Node], tmp_path: Path) -> None:
+    path = tmp_path / "boomerang.db"
+    node = nodes()
+    node.missed()
+    node.desk.attempts.leg(LegRow("leg 1", "attempt 1", "agent", "{}"))
+    node.commit()
+    node.store.close()
+    with contextlib.closing(sqlite3.connect(path)) as db:  # as `restore` writes rows that lack these columns
+        db.execute("UPDATE tasks SET changed_by=''")
+        db.execute("UPDATE legs SET node=''")
+        db.commit()
+    assert [leg.call for leg in nodes().store.callbacks.legs()] == ["leg 1"]
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT changed_by FROM tasks").fetchall() == [("edge1",)]
