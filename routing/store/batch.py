@@ -271,6 +271,8 @@ class _Callbacks:
                 done = connection.execute(sql.NEW_TASK, values)
             else:
                 done = connection.execute(sql.CHANGE_TASK, (*values[1:], row.id, node, first.base, first.base_by))
+                if not done.rowcount and not connection.execute(sql.TASK, (row.id,)).fetchone():
+                    done = connection.execute(sql.NEW_TASK, values)  # lost, and changed by nobody: it stands again
             if not done.rowcount:
                 stale.add(row.id)
         if stale:

@@ -11,6 +11,7 @@ import pytest
 from config.policy import parse_policy
 from routing.callbacks.facts import AttemptOrder, Missed, Outcome
 from routing.rows import LegRow, Step
+from routing.store import schema
 from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
 from tests.kit.desk_parts import new_desk
@@ -195,3 +196,21 @@ def test_what_a_restore_took_from_a_database_without_nodes_is_this_nodes(
     assert [leg.call for leg in nodes().store.callbacks.legs()] == ["leg 1"]
     with contextlib.closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT changed_by FROM tasks").fetchall() == [("edge1",)]
+
+
+def test_the_end_of_a_task_and_its_ticket_are_kept_though_another_database_is_in_place(
+        nodes: Callable[[], Node], tmp_path: Path) -> None:
+    node = nodes()
+    node.desk.drain()
+    node.missed()
+    node.turn()
+    path = tmp_path / "boomerang.db"
+    for ending in ("-wal", "-shm", ""):
+        Path(f"{path}{ending}").rename(f"{path}.aside{ending}")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        schema.migrate(db)
+    node.now += 3 * 86_400
+    node.desk.turn(node.now)  # its window is over
+    node.commit()
+    assert [row.state for row in node.store.callbacks.tasks(9)] == ["expired"]
+    assert [ticket.customer for ticket in node.store.tickets.newest(9)] == [CUSTOMER]
