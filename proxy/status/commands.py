@@ -107,6 +107,8 @@ async def answer(message: Message, commands: Commands, base: str = "") -> Reply 
         asked = {"reply_to": args.pop("reply_to")}
         if message.response_topic is None:  # else `id` is an argument of the command
             asked["id"] = args.get("id") if _means_one(message.verb) else args.pop("id", None)
+    if not _takes_id(message.verb):  # whoever speaks both versions, or wants no answer, may say it all the same
+        args.pop("id", None)
     said = await outcome(commands, message.verb, args)
     if not said["ok"]:
         log.warning("command_refused", verb=message.verb, reason=said["error"])
@@ -117,6 +119,11 @@ def _means_one(verb: str) -> bool:
     """Whether the verb's own `id` says which one is meant: then it also comes back in the answer."""
     known = BY_NAME.get(verb)
     return known is not None and known.key == "id"
+
+
+def _takes_id(verb: str) -> bool:
+    known = BY_NAME.get(verb)
+    return known is None or "id" in known.takes.fields
 
 
 async def outcome(commands: Commands, verb: str, args: dict[str, Any]) -> dict[str, Any]:

@@ -106,6 +106,13 @@ def test_id_is_an_argument_where_nobody_asks_by_reply_to() -> None:
     assert _run(_said(b'{"id":"t1"}', "callbacks.show"))["data"]["args"] == {"id": "t1"}
 
 
+@pytest.mark.parametrize("payload", [b'{"reply_to":"a/b","id":7}', b'{"id":7}'])
+def test_id_beside_a_response_topic_is_no_argument_of_a_verb_that_has_none(payload: bytes) -> None:
+    doer = FakeCommands()
+    assert _run(answer(Message("agents.list", payload, "answers/me"), doer)) is not None
+    assert doer.asked == [("agents.list", {})]
+
+
 @pytest.mark.parametrize("topic", ["a/#", "+/b", "", 5, None])
 def test_no_answer_to_what_is_no_topic(topic: object) -> None:
     payload = json.dumps({"reply_to": topic, "id": 1}).encode()
