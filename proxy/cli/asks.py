@@ -132,14 +132,17 @@ def _value(field: Field, text: Any) -> Any:
 
 
 def _pair(text: str) -> tuple[str, Any]:
-    """Read KEY=VALUE, the value as TOML writes it, else as a text."""
+    """Read KEY=VALUE, the value as TOML writes it, else as a text; so is what JSON has no kind for, such as a date."""
+    import json
     import tomllib
 
     key, _, value = text.partition("=")
     try:
-        return key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+        found = tomllib.loads(f"value = {value}")["value"]
+        json.dumps(found, allow_nan=False)
+    except (tomllib.TOMLDecodeError, TypeError, ValueError):
         return key, value
+    return key, found
 
 
 def _parameters(verb: Verb[Any, Any], rows: int) -> Iterator[inspect.Parameter]:

@@ -136,6 +136,9 @@ def test_campaigns(run: Run) -> None:
     assert good(run("campaigns", "add", "Spring", "--group", "sales")) == "campaign 10002 Spring: from 2026-11-18\n"
     assert good(run("campaigns", "renumber", "10002", "20002")) == "campaign 10002 is 20002 now\n"
     assert good(run("campaigns", "remove", "20002")) == "campaign 20002 is gone\n"
+    good(run("campaigns", "add", "Summer", "--group", "sales", "--set", "to=2027-08-31", "--set", "delay=5m"))
+    settings = dict(line.split(maxsplit=1) for line in good(run("campaigns", "show", "10002")).splitlines())
+    assert (settings["to"], settings["delay"]) == ("2027-08-31", "5m")
 
 
 def opened(node: Node) -> None:
