@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from routing.callbacks.call_intake import CallIntake
-from routing.callbacks.changes import ChangeSets
+from routing.callbacks.changes import Changes, ChangeSets
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Missed
 from routing.callbacks.task import Task, within_reach
@@ -110,19 +110,32 @@ class OtherNodes:
         self._store.put(changes.unit())
 
     def _tell_again(self, ours: TaskRow, unit: Unit, now: float) -> None:
-        """Calls that were missed are missed, and what is kept or taken back is so, whoever changed the task first."""
+        """Calls that were missed are missed, and what is kept, taken back, held or resumed is so, whoever changed the
+        task first."""
         queues = [queue for queue in unit.of(JournalRow) if queue.task == ours.id]
         for queue in queues:
             if queue.kind == "missed":
                 self._store.put(self._calls.missed(_fact(ours, queue), now))
         live = self._tasks.index.of(ours.customer, ours.group)
-        if live is None or ours.state not in ("done", "cancelled"):
+        if live is None:
             return
         changes = self._sets.begin(now)
+        if ours.state not in ("done", "cancelled"):
+            self._say_again(live, queues, changes)
+            return
         told = next((queue for queue in reversed(queues) if queue.kind == "ended"), None)
         beside = {} if told is None else {name: value for name, value in told.data.items()
                                           if name not in ("state", "reason")}
         self._tasks.end(live, ours.state, ours.reason, changes, agent=None if told is None else told.agent, **beside)
+        self._store.put(changes.unit(durable=True))
+
+    def _say_again(self, live: Task, lines: Sequence[JournalRow], changes: Changes) -> None:
+        """What an operator was told is so: a task that was held is held, one that was resumed goes on."""
+        said = next((line for line in reversed(lines) if line.kind in ("held", "resumed")), None)
+        if said is None or (said.kind == "held") == (live.row.state == "held"):
+            return
+        act = self._tasks.hold if said.kind == "held" else self._tasks.unhold
+        act(live, changes, str(said.data.get("by", "")))
         self._store.put(changes.unit(durable=True))
 
 

@@ -334,3 +334,21 @@ def test_other_nodes_are_heard_of(pair: tuple[Node, Node]) -> None:
     b.loop.until(lambda: heard)
     b.store.put(Unit())
     b.commit()
+
+
+def test_what_an_operator_has_held_or_resumed_is_so_though_the_other_changed_it_first(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    away(a, b)
+    a.missed()
+    a.commit()
+    for node in (a, b, a, b):
+        node.look()
+    [row] = a.open
+    for act, state in ((a.desk.admin.hold, "held"), (a.desk.admin.resume, "open")):
+        b.missed()
+        b.commit()
+        assert act(row.id, a.now).state == state  # not knowing of that
+        a.commit()
+        for node in (a, b, a, b):
+            node.look()
+        assert [one.state for one in (*a.open, *b.open)] == [state, state]
