@@ -105,10 +105,11 @@ class Daemon:
         for reason in folder.close_to_others(config.node.data):
             self.log.warning("data_folder_open", reason=reason)
         key = building.signing_key(config.node.data)
+        await self._bind()
+        # From here to the node nothing is awaited: what the store has to say would find nobody.
         self._store = sqlite_store(config.database, self._loop.call_soon_threadsafe, time.time, config.node.name,
                                   self._hub)
         logged = self._hub.listen("log", self._journal, kinds_at(config.log.level))
-        await self._bind()
         self.node = node = build_node(config, self._surroundings(), self._store, key.value, self._hub)
         reader = Reader(config.database, config.node.name)
         self.source = DaemonSource(config.node.name, node.ledger, self._store, reader, self._loop.call_soon_threadsafe,

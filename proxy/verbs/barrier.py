@@ -2,7 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
+
+SHARE: Final = 4.0
+"""A refresh comes no sooner after the last than this many times what that took: many who change things do not keep the
+signalling thread busy with it."""
 
 
 class Settling(Protocol):
@@ -18,6 +22,9 @@ class Barrier:
     def __init__(self, store: Settling, refresh: Callable[[], None]) -> None:
         """`refresh`: makes anew what other threads see of the daemon without asking it."""
         self._store, self._refresh = store, refresh
+        self._next: asyncio.Event | None = None
+        """Set by the refresh that those who wait now share."""
+        self._not_before = 0.0
 
     async def settled(self) -> None:
         """Return once whatever was put before this is committed, or at once while the database is in trouble.
@@ -27,4 +34,19 @@ class Barrier:
         committed = asyncio.Event()
         self._store.settled(committed.set)
         await committed.wait()
-        self._refresh()
+        if self._next is None:
+            self._next = asyncio.Event()
+            asyncio.get_running_loop().call_at(self._not_before, self._renew)
+        await self._next.wait()
+
+    def _renew(self) -> None:
+        waiting, self._next = self._next, None
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            self._refresh()
+        finally:
+            ended = loop.time()
+            self._not_before = ended + SHARE * (ended - began)
+            if waiting is not None:
+                waiting.set()
