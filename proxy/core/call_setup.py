@@ -223,7 +223,8 @@ class CallSetup:
         """An INVITE is always answered."""
 
     def cancelled(self, relay: Relay, cancel: Request | None, now: float) -> None:
-        self._elsewhere = cancel is not None and answered_elsewhere(cancel)
+        if cancel is not None:  # the last one says why; where it is given up here, nobody does
+            self._elsewhere = answered_elsewhere(cancel)
         self._withdraw(now)
 
     def over(self, relay: Relay) -> None:

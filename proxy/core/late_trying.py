@@ -38,9 +38,11 @@ class LateTrying:
 
     def _due(self, now: float) -> None:
         line = self._line
-        while line and (line[0][1].done or line[0][0] <= now):
-            request = line.popleft()[1]
-            if not request.done:
-                request.still_trying(now)
-        if line:
-            self._timers.at(line[0][0], self._due)
+        try:
+            while line and (line[0][1].done or line[0][0] <= now):
+                request = line.popleft()[1]
+                if not request.done:
+                    request.still_trying(now)
+        finally:  # a fault costs one request its 100, not all that follow
+            if line:
+                self._timers.at(line[0][0], self._due)

@@ -346,9 +346,11 @@ class Relay:
 
     def cancel(self, cancel: Request | None, now: float) -> None:
         """The caller gave up (RFC 3261 section 16.10), by this CANCEL; None: it is given up here."""
-        if self.done or self.cancelled:
+        if self.done:
             return
         self.owner.cancelled(self, cancel, now)
+        if self.cancelled:
+            return
         self.cancelled = True
         waiting = [branch for branch in self.branches if not branch.over]
         for branch in waiting:

@@ -11,6 +11,7 @@ from proxy.callbacks.waiting_room import WaitingRoom
 from proxy.core.contract import Journal
 from proxy.core.local import LocalInvite
 from proxy.media.contract import Media
+from proxy.services.clock_watch import ClockWatch
 from proxy.ua.contract import Stack
 from proxy.ua.user_agent import UserAgent
 from routing.callbacks.desk import Desk
@@ -65,6 +66,7 @@ class Callbacks:
         self.runner = Runner(user_agent, media, rooms.attempts, ledger, ledger, stack, new_id)
         self.waiting = WaitingRoom(self.runner.tools)
         self.desk = Desk(rooms, self.runner, self._peers_of, lambda: media.up, ledger.alarms.report)
+        self._clock_watch = ClockWatch(stack.wall, stack.clock)
         self._poked = False
         self._turned_at = 0.0
 
@@ -105,17 +107,17 @@ class Callbacks:
         """Return how far each attempt under way is, and which agent took it."""
         return {one.attempt: (one.phase, one.agent) for one in self.runner.running()}
 
-    def clock_set(self, seconds: float) -> None:
-        """The wall clock was set forward by so many seconds (back: negative)."""
-        self.desk.clock_set(seconds)
-
     def _poke(self, now: float) -> None:
         self._poked = False
         self.turn(always=True)
 
     def turn(self, always: bool = False) -> None:
-        """Let the desk do what is due. For a timer, a few times a second."""
+        """Let the desk do what is due, and know first of a clock that was set. For a timer, a few times a second."""
         now, clock = self._stack.wall(), self._stack.clock()
+        set_by = self._clock_watch.look()
+        if set_by:
+            self._journal.note("clock_set", seconds=round(set_by, 3))
+            self.desk.clock_set(set_by)
         due = self.desk.next_turn()
         if always or (due is not None and due <= now) or clock - self._turned_at >= LONGEST_PAUSE:
             self._turned_at = clock

@@ -2,7 +2,7 @@
 
 Rules
 - Each end gets a BYE as if the other one had sent it; with several answers, those of every dialog. What asks for
-  credentials gets ours by the rules of `agent.login` and no others; what nobody takes is in the log.
+  credentials gets ours by the rules of `ua.login` and no others; what nobody takes is in the log.
 - The call is over as soon as the BYEs are on their way: an end that has gone already says 481, and one that is deaf
   would keep its row open for nothing. A BYE that crosses ours passes like any late one.
 """

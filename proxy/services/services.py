@@ -15,7 +15,6 @@ from proxy.core.engine import Proxy
 from proxy.delivery.deliveries import Deliveries, channels_of
 from proxy.presence.presence import Presence
 from proxy.services.callbacks import CallbackMedia, Callbacks
-from proxy.services.clock_watch import ClockWatch
 from proxy.services.own_dialogs import OwnDialogs
 from proxy.services.passing_ends import PassingEnds
 from proxy.services.registrations import TrunkRegistrations
@@ -70,7 +69,6 @@ class Services:
         self._watching = Watching(self._presence, config.pbx, proxy.parts.peers, proxy.parts.clock)
         self._passing = PassingEnds(proxy, self.user_agent.wiring)
         self._deliveries = self._make_deliveries(config, store, post)
-        self._clock_watch = ClockWatch(proxy.parts.wall, proxy.parts.clock)
         self.callbacks: Callbacks | None = None
         """None: they could not be started."""
 
@@ -118,11 +116,6 @@ class Services:
 
     def turn(self) -> None:
         """Do what only time asks for. For a timer, a few times a second."""
-        set_by = self._clock_watch.look()
-        if set_by:
-            self._journal.note("clock_set", seconds=round(set_by, 3))
-            if self.callbacks is not None:
-                self.callbacks.clock_set(set_by)
         self._ledger.turn(self._proxy.parts.wall())
         if self.callbacks is not None:
             self.callbacks.turn()

@@ -48,3 +48,11 @@ def test_answered_elsewhere(call: Script, reason: bytes, elsewhere: bool) -> Non
     call.step("trunk > CANCEL : 200 CANCEL > trunk, CANCEL > pbx", reason)
     call.play("pbx > 200 CANCEL\npbx > 487 : ACK > pbx, 487 > trunk\ntrunk > ACK")
     assert call.facts[-1] == "ended 487 caller" + " elsewhere" * elsewhere
+
+
+def test_the_last_cancel_says_whether_it_was_answered_elsewhere(call: Script) -> None:
+    call.play("trunk > INVITE : 100 > trunk, INVITE > pbx\npbx > 180 : 180 > trunk")
+    call.play("trunk > CANCEL : 200 CANCEL > trunk, CANCEL > pbx")
+    call.step("trunk > CANCEL : 200 CANCEL > trunk", b'Reason: SIP ;cause=200 ;text="Call completed elsewhere"')
+    call.play("pbx > 200 CANCEL\npbx > 487 : ACK > pbx, 487 > trunk\ntrunk > ACK")
+    assert call.facts[-1] == "ended 487 caller elsewhere"

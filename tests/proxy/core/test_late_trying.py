@@ -1,5 +1,7 @@
 """The line of those that wait for an answer, alone."""
 
+import pytest
+
 from proxy.core.late_trying import LateTrying
 from proxy.sip.timers import Timers
 
@@ -37,3 +39,18 @@ def test_who_comes_when_nobody_waits_gets_a_timer() -> None:
     line.expect(second, 5.0)
     timers.run(6.0)
     assert (first.told, second.told) == ([], [6.0])
+
+
+def test_a_fault_costs_one_request_its_100_and_no_other() -> None:
+    class Broken(Waiting):
+        def still_trying(self, now: float) -> None:
+            raise OSError("no way back")
+
+    timers = Timers()
+    line, last = LateTrying(timers, 1.0), Waiting()
+    line.expect(Broken(), 0.0)
+    line.expect(last, 1.0)
+    with pytest.raises(OSError, match="no way back"):
+        timers.run(1.0)
+    timers.run(2.0)
+    assert last.told == [2.0]
