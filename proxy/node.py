@@ -29,10 +29,9 @@ from proxy.daemon.peer_states import PeerStates
 from proxy.daemon.tracing import KnownNames, MessageTracer
 from proxy.services.callbacks import CallbackMedia, Callbacks
 from proxy.services.services import Services
-from proxy.sip.hop import Hop, Listener
+from proxy.sip.hop import Hop, Listener, PeerSide
 from proxy.sip.timers import Timers
 from proxy.status.source import PeerState
-from proxy.ua.contract import PeerSide
 from routing.alarms import Alarms
 from routing.callbacks.admin import Figures
 from routing.desk_listener import DeskListener

@@ -29,7 +29,7 @@ from proxy.core.call_names import CallNames
 from proxy.core.call_setup import SetupParts
 from proxy.core.cancels import Cancels
 from proxy.core.contract import IsOwn, Journal, Locator, Network, Tracer
-from proxy.core.counters import METHODS, OTHER, STATUS_CLASSES, Counters
+from proxy.core.counters import METHODS, OTHER, Counters, status_class
 from proxy.core.credentials import ExpectedCredentials
 from proxy.core.dialog_gate import DialogGate
 from proxy.core.health import Health
@@ -167,7 +167,7 @@ class Proxy:
                 validate(message)
                 self._request(message, flow, now)
             else:
-                self.counters.received_responses[STATUS_CLASSES.get(message.status // 100, OTHER)] += 1
+                self.counters.received_responses[status_class(message.status)] += 1
                 self._response(message, flow, now)
         except SipError as error:
             self._malformed(error, flow)

@@ -13,12 +13,11 @@ Rules (the spec's "who may talk")
 import ipaddress
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from proxy.sip.choices import Choice, drawn
-from proxy.sip.hop import Flow, Hop
+from proxy.sip.hop import Flow, Hop, PeerSide
 
-PeerSide = Literal["trunk", "pbx"]
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
+from proxy.sip.hop import PeerSide
 from proxy.status.payload import peer_event_data
 from proxy.status.source import PeerState
-from proxy.ua.contract import PeerSide
 from routing.ledger import Ledger
 
 

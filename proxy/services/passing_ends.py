@@ -16,9 +16,8 @@ from proxy.core.passing import FarEnd
 from proxy.core.seals import TOKEN_MARK
 from proxy.sip.address import NameAddr
 from proxy.sip.errors import SipError
-from proxy.sip.hop import Flow
+from proxy.sip.hop import Flow, PeerSide
 from proxy.sip.message import Response
-from proxy.ua.contract import PeerSide
 from proxy.ua.dialog_request import DialogRequest
 from proxy.ua.wiring import Far, Wiring
 from routing.calls import Call

@@ -5,7 +5,8 @@ import contextlib
 from collections.abc import Callable, Mapping
 
 from config.sections import Trunk
-from proxy.ua.contract import PeerSide, Stack
+from proxy.sip.hop import PeerSide
+from proxy.ua.contract import Stack
 from proxy.ua.login import Accounts
 from proxy.ua.registration import Registrar, RegistrationState, TrunkRegistration
 

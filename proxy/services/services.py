@@ -20,7 +20,8 @@ from proxy.services.passing_ends import PassingEnds
 from proxy.services.registrations import TrunkRegistrations
 from proxy.services.stack import ProxyStack
 from proxy.services.watching import Watching
-from proxy.ua.contract import Account, PeerSide
+from proxy.sip.hop import PeerSide
+from proxy.ua.contract import Account
 from proxy.ua.user_agent import UserAgent
 from routing.calls import Call
 from routing.desk_listener import DeskListener

@@ -10,10 +10,10 @@ from proxy.core.peers import Peer
 from proxy.core.requests_out import Outgoing
 from proxy.core.sender import UDP_LIMIT
 from proxy.sip.client import ClientOwner, ClientTransaction
-from proxy.sip.hop import Flow, Hop, Listener
+from proxy.sip.hop import Flow, Hop, Listener, PeerSide
 from proxy.sip.message import Request
 from proxy.sip.server import ServerOwner, ServerTransaction
-from proxy.ua.contract import Account, PeerSide
+from proxy.ua.contract import Account
 
 TOKEN_BYTES = 10
 BROADCAST = "255.255.255.255"

@@ -7,7 +7,7 @@ from config.policy import Policy, heeds_missed
 from config.sections import Pbx
 from proxy.core.peers import PeerTable
 from proxy.presence.presence import Presence
-from proxy.ua.contract import PeerSide
+from proxy.sip.hop import PeerSide
 
 SUBSCRIBES: Final = b"SUBSCRIBE"
 

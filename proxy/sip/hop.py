@@ -3,6 +3,8 @@
 from typing import Literal, NamedTuple
 
 Transport = Literal["udp", "tcp", "tls"]
+PeerSide = Literal["trunk", "pbx"]
+"""Which of our neighbours: a carrier's, or the company's."""
 
 
 class Hop(NamedTuple):

@@ -5,18 +5,16 @@ in seconds since the epoch (`Stack.wall`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from proxy.media.contract import Clip
 from proxy.sip.client import ClientOwner, ClientTransaction
-from proxy.sip.hop import Flow, Hop, Listener
+from proxy.sip.hop import Flow, Hop, Listener, PeerSide
 from proxy.sip.message import Request
 from proxy.sip.requests import MAX_FORWARDS
 from proxy.sip.server import ServerOwner, ServerTransaction
 from proxy.sip.timers import Timers, TimerValues
 from proxy.ua.leg_events import LegEvent
-
-PeerSide = Literal["trunk", "pbx"]
 
 
 class Account(NamedTuple):

@@ -11,9 +11,9 @@ Rules
 """
 
 from proxy.sip.digest import Challenge, NonceCount, answer, parse_challenges
-from proxy.sip.hop import Hop
+from proxy.sip.hop import Hop, PeerSide
 from proxy.sip.message import Response
-from proxy.ua.contract import Account, PeerSide, Stack
+from proxy.ua.contract import Account, Stack
 
 MAX_TRIES = 2
 CHALLENGES = frozenset((401, 407))

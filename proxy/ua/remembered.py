@@ -14,10 +14,9 @@ from proxy.sip.address import NameAddr
 from proxy.sip.client import ClientBystander, ClientTransaction
 from proxy.sip.dialog import Dialog, DialogKey, DialogState
 from proxy.sip.errors import SipError
-from proxy.sip.hop import Flow, Hop
+from proxy.sip.hop import Flow, Hop, PeerSide
 from proxy.sip.message import Request, Response
 from proxy.sip.requests import as_request, make_ack, make_cancel
-from proxy.ua.contract import PeerSide
 from proxy.ua.dialog_request import DialogRequest
 from proxy.ua.invite import branch_of
 from proxy.ua.leg import LegKey

@@ -6,12 +6,12 @@ from typing import NamedTuple
 from proxy.media.contract import Media
 from proxy.sip.dialog import Dialog
 from proxy.sip.errors import SipError
-from proxy.sip.hop import Hop, Listener
+from proxy.sip.hop import Hop, Listener, PeerSide
 from proxy.sip.message import Response
 from proxy.sip.parser import parse
 from proxy.sip.requests import via_field
 from proxy.sip.uri import Uri
-from proxy.ua.contract import PeerSide, Stack
+from proxy.ua.contract import Stack
 from proxy.ua.login import Accounts
 
 BRANCH_MARK = b"z9hG4bKua"

@@ -2,9 +2,8 @@
 
 import pytest
 
-from proxy.sip.hop import Hop
+from proxy.sip.hop import Hop, PeerSide
 from proxy.sip.message import Response
-from proxy.ua.contract import PeerSide
 from tests.kit.actor import Actor
 from tests.kit.legs import ANSWER, SDP_TYPE, LegWorld, sdp
 from tests.kit.world import PBX, PBX_2, STRANGER, TRUNK, World, address

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from proxy.sip.hop import Hop, Listener
+from proxy.sip.hop import Hop, Listener, PeerSide
 from proxy.sip.message import Response
 from proxy.sip.requests import build_request
-from proxy.ua.contract import Account, Leg, LegRequest, PeerSide
+from proxy.ua.contract import Account, Leg, LegRequest
 from proxy.ua.exchange import Exchange
 from proxy.ua.login import Accounts
 from tests.kit.actor import Actor

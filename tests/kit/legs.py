@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from proxy.services.stack import ProxyStack
-from proxy.sip.hop import Flow, Transport
+from proxy.sip.hop import Flow, PeerSide, Transport
 from proxy.sip.message import Request, Response
-from proxy.ua.contract import Account, Incoming, Leg, LegRequest, PeerSide
+from proxy.ua.contract import Account, Incoming, Leg, LegRequest
 from proxy.ua.leg_events import (
     LegAccepted,
     LegAnswered,

@@ -9,9 +9,9 @@ from proxy.core.peers import Peer
 from proxy.presence.phone_state import Doing
 from proxy.presence.presence import EXPIRES, FIRST_PAUSE, LONGEST_PAUSE, RARELY, Presence
 from proxy.services.stack import ProxyStack
-from proxy.sip.hop import Flow
+from proxy.sip.hop import Flow, PeerSide
 from proxy.sip.message import Request, Response
-from proxy.ua.contract import Account, PeerSide
+from proxy.ua.contract import Account
 from tests.kit.notifier import Notifier, Watching, dialog, document
 from tests.kit.world import PBX, PBX_2, STRANGER, TRUNK, World, address
 
