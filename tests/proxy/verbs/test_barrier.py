@@ -34,7 +34,7 @@ def test_who_waits_together_shares_what_is_made_anew() -> None:
         assert len(store.waiting) == 50
         assert not made, "nothing is committed yet"
         store.commit()
-        await asyncio.gather(*waiting)
+        await asyncio.wait_for(asyncio.gather(*waiting), 20)
         assert made == [0]
         again = asyncio.ensure_future(barrier.settled())
         await asyncio.sleep(0)
