@@ -40,6 +40,13 @@ class Media(Section):
     advertise: Annotated[str, AfterValidator(_host)] = Field(
         default="", description="Host that others send audio to; empty: what the first listener advertises."
     )
+    queue_share: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=75, description="Percent of the ports that callers in a queue and their places may have; the others "
+        "stay free for callbacks."
+    )
+    inband_keys: bool = Field(
+        default=False, description="Keys are heard as tones in the audio too, for far ends without telephone-event."
+    )
     recordings_keep: Annotated[Duration, Field(ge=60, le=3660 * 86_400)] = Field(
         default=30 * 86_400.0, description="How long recordings are kept in the data folder."
     )

@@ -24,6 +24,7 @@ from config.lines import format_key, split_key
 from config.loading import WRITTEN, Found, build, locate, parse_toml
 from config.policy_sections import SHARED, Agent, Group, Number, Policy
 from config.problem import ConfigError, Problem, shorten
+from config.queue_callback import QueueCallback, QueueCallbackOverride
 from config.settings import ANY, Setting, fields_at, settings
 from config.toml import to_toml
 
@@ -44,6 +45,8 @@ __all__ = [
     "Number",
     "Peers",
     "Policy",
+    "QueueCallback",
+    "QueueCallbackOverride",
     "Tickets",
     "TicketsOverride",
     "check_policy",
@@ -61,8 +64,8 @@ __all__ = [
 NODE_SECTIONS: Final = ("node", "listen", "trunk", "pbx", "dns", "mqtt", "http", "media", "policy", "log", "console")
 """Sections of the other file."""
 
-LEVELS: Final = ("direct_callback", "missed_callback", "callback", "tickets")
-"""Sections that groups, and of the first one agents too, have for themselves."""
+LEVELS: Final = ("direct_callback", "missed_callback", "queue_callback", "callback", "tickets")
+"""Sections that groups have for themselves, of the first one agents too, of the third one numbers."""
 
 NAMED: Final = ("agent", "number", "group", "campaign")
 """Tables whose keys are names that the operator chooses."""

@@ -2,7 +2,8 @@
 
 Levels of `direct_callback`: the agent's own value, else that of the first group that lists the agent, else the global
 one. Levels of `missed_callback`, `callback` and `tickets`: the campaign's value (where it has such a key), else the
-group's, else the global one. Each key for itself.
+group's, else the global one. Levels of `queue_callback`: the number's, else the group's, else the global one. Each key
+for itself.
 """
 
 from functools import cached_property
@@ -36,6 +37,7 @@ from config.fields import (
 from config.guard import DialLimits
 from config.hours import Open, parse_all
 from config.loading import Section
+from config.queue_callback import QueueCallback, QueueCallbackOverride
 
 _Merged = TypeVar("_Merged", bound=BaseModel)
 
@@ -67,6 +69,9 @@ class Number(Section):
     trunk: AsciiName | None = Field(
         default=None, description="Trunk that calls from this number go to; the first one unless set."
     )
+    queue_callback: QueueCallbackOverride = Field(
+        default=QueueCallbackOverride(), description="The number's own queue_callback settings."
+    )
 
 
 class Group(Section):
@@ -85,6 +90,9 @@ class Group(Section):
     )
     missed_callback: MissedCallbackOverride = Field(
         default=MissedCallbackOverride(), description="The group's own missed_callback settings."
+    )
+    queue_callback: QueueCallbackOverride = Field(
+        default=QueueCallbackOverride(), description="The group's own queue_callback settings."
     )
     callback: CallbackOverride = Field(default=CallbackOverride(), description="The group's own callback settings.")
     tickets: TicketsOverride = Field(default=TicketsOverride(), description="The group's own tickets settings.")
@@ -118,6 +126,9 @@ class Policy(Section):
     )
     direct_callback: DirectCallback = Field(default=DirectCallback(), description="Direct callback for everybody.")
     missed_callback: MissedCallback = Field(default=MissedCallback(), description="Which missed calls are called back.")
+    queue_callback: QueueCallback = Field(
+        default=QueueCallback(), description="What callers who wait in a queue may ask for."
+    )
     callback: Callback = Field(default=Callback(), description="How callbacks are placed.")
     tickets: Tickets = Field(default=Tickets(), description="When a ticket is opened.")
     guard: DialLimits = Field(default=DialLimits(), description="What is dialled, how often and when.")
@@ -138,6 +149,21 @@ class Policy(Section):
     def callback_for(self, group: str, campaign: str | None = None) -> Callback:
         """Return how a callback of a group, or of one of its campaigns, is placed."""
         return self._callback.get((group, campaign)) or self._callback.get((group, None), self.callback)
+
+    def queue_for(self, group: str | None, number: str | None) -> QueueCallback:
+        """Return what callers to a number of ours (E.164), who wait for a group, may ask for."""
+        key = group if group in self.group else None, number if number in self.number else None
+        found = self._queues.get(key)
+        if found is None:
+            found = self._queues[key] = _merge(
+                self.queue_callback, self.group[key[0]].queue_callback if key[0] is not None else None,
+                self.number[key[1]].queue_callback if key[1] is not None else None)
+        return found
+
+    @property
+    def offers_callbacks(self) -> bool:
+        """Whether any caller at all may ask for a callback while they wait."""
+        return self._offers
 
     def tickets_for(self, group: str) -> Tickets:
         """Return when a ticket is opened for a group."""
@@ -229,6 +255,16 @@ class Policy(Section):
         for key, campaign in self.campaign.items():
             found[campaign.group, key] = _merge(found.get((campaign.group, None), self.callback), campaign)
         return found
+
+    @cached_property
+    def _queues(self) -> dict[tuple[str | None, str | None], QueueCallback]:
+        """By group and number that are listed: filled as they are asked for."""
+        return {}
+
+    @cached_property
+    def _offers(self) -> bool:
+        return (self.queue_callback.enabled or any(one.queue_callback.enabled for one in self.group.values())
+                or any(one.queue_callback.enabled for one in self.number.values()))
 
     @cached_property
     def _tickets(self) -> dict[str, Tickets]:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from routing.alarms import Alarms
-from routing.callbacks.facts import Missed, PastTalk, QueuedCaller, QueueOffer
+from routing.callbacks.facts import Missed, PastTalk, QueuedCaller
 from routing.callbacks.happenings import Happenings
+from routing.callbacks.queue_facts import QueueOffer
 from routing.writes import EMPTY_UNIT, Unit
 
 Asked = TypeVar("Asked")

@@ -23,7 +23,7 @@ from routing.call_records import CallRecords
 from routing.calls import OWN, SIGNS_MAX, Call, row_of
 from routing.dialogs import Dialog
 from routing.events import Event
-from routing.facts import WAITING_ROOM, Identity, Target, Watched
+from routing.facts import QUEUE_ROOM, Identity, Target, Watched
 from routing.identity import Proof
 from routing.pickups import AT_ONCE, MOMENT, Pickups
 from routing.route import Rules
@@ -397,7 +397,7 @@ class Evidence:
 def target_of(entry: Call, index: int) -> Target:
     """Return a target of a call as the PBX sees it; of one that was read back nobody knows them any more."""
     found = entry.sent.targets[index] if index < len(entry.sent.targets) else _HEADED
-    return _HEADED if found.local == WAITING_ROOM else found
+    return _HEADED if found.local == QUEUE_ROOM else found
 
 
 def _may_be_taken(call: Call, now: float) -> bool:

@@ -74,8 +74,12 @@ class NewCall:
     """The Call-ID header."""
 
 
-WAITING_ROOM: Final = "waiting room"
+QUEUE_ROOM: Final = "queue room"
 """The local target that takes a call to where it was headed through ourselves, so that the caller's keys are heard."""
+PLACE: Final = "place "
+"""Before the name of a request (its callback task): the local target that joins who asked for it to their place."""
+SERVICE: Final = "service "
+"""Before the name of a group: the local target that is the service number of its callbacks, called by a PBX."""
 
 
 class Target(NamedTuple):
@@ -89,7 +93,7 @@ class Target(NamedTuple):
     """Headers to add for this target only, (name, value)."""
     local: str | None = None
     """The target is ourselves, and refuses like any other: name of the attempt that this call is to be joined with, or
-    WAITING_ROOM."""
+    QUEUE_ROOM, PLACE or SERVICE."""
 
 
 @dataclass(frozen=True, slots=True)

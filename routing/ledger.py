@@ -17,7 +17,8 @@ from routing.alarms import Alarms
 from routing.attendance import Attendance
 from routing.call_judge import CallJudge
 from routing.call_records import CallRecords
-from routing.callbacks.facts import OwnCall, QueueOffer
+from routing.callbacks.facts import OwnCall
+from routing.callbacks.queue_facts import QueueOffer
 from routing.calls import ON_BEHALF, Call, call_data, end_data, read_back, row_of
 from routing.desk_listener import DeskListener
 from routing.dialogs import Dialog
@@ -26,7 +27,7 @@ from routing.ended_calls import EndedCalls
 from routing.events import Event
 from routing.evidence import Evidence, target_of
 from routing.facts import (
-    WAITING_ROOM,
+    QUEUE_ROOM,
     Decision,
     Ending,
     Identity,
@@ -49,7 +50,7 @@ GLARE_PATIENCE: Final = 90.0
 COMMITTED: Final = 1.0
 """Seconds after which what was put is committed, so that the database counts it."""
 
-WAITS_HERE: Final = Target(local=WAITING_ROOM)
+WAITS_HERE: Final = Target(local=QUEUE_ROOM)
 
 
 class Ledger:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from routing.call_records import CallRecords
-from routing.callbacks.facts import Missed, QueuedCaller, QueueOffer
+from routing.callbacks.facts import Missed, QueuedCaller
+from routing.callbacks.queue_facts import QueueOffer
 from routing.calls import Call
 from routing.desk_listener import DeskListener
 from routing.evidence import Evidence
@@ -27,7 +28,8 @@ class WaitingKeys:
         may they be let go; False: they wait on.
         """
         may = None if entry is None else self.may_press(entry, now)
-        if entry is None or may is None or key not in may.keys or entry.customer is None:
+        keys = "" if may is None or may.campaign is None else may.campaign.keys
+        if entry is None or key not in keys or entry.customer is None:
             told(False)
             return
         missed = Missed(entry.id, entry.customer, entry.number, entry.group, entry.pbx, entry.trunk, entry.started_at,

@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Protocol
 
 from proxy.ua.contract import Stack
-from routing.callbacks.facts import DeskFacts, LegRecords, Outcome, OwnCall, QueueOffer
+from routing.callbacks.facts import DeskFacts, LegRecords, Outcome, OwnCall
+from routing.callbacks.queue_facts import QueueOffer
 from routing.facts import Ending, Identity, Router
 from routing.rows import LegRow, Step
 

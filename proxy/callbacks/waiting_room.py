@@ -39,7 +39,7 @@ from proxy.ua.leg_events import (
     LegRinging,
     LegSent,
 )
-from routing.callbacks.facts import QueueOffer
+from routing.callbacks.queue_facts import CampaignKeys
 from routing.facts import Ending, bare_identities
 from routing.rows import EndedBy, LegRow
 
@@ -76,9 +76,10 @@ class WaitingRoom:
         """Take a caller to where they were headed. False: their call must go its normal way."""
         pbx = self._tools.ledger.pbx_of(incoming.call)
         offer = self._tools.ledger.queue_offer(incoming.call, self._tools.stack.wall())
-        if pbx is None or offer is None or incoming.call in self._inside or not is_ours(incoming.request):
+        keys = None if offer is None else offer.campaign
+        if pbx is None or keys is None or incoming.call in self._inside or not is_ours(incoming.request):
             return False
-        inside = self._inside[incoming.call] = CallerAndPlace(self._tools, incoming, offer, self._forget)
+        inside = self._inside[incoming.call] = CallerAndPlace(self._tools, incoming, keys, self._forget)
         if not inside.begin(pbx, now):
             self._forget(incoming.call)
             return False
@@ -118,9 +119,9 @@ class Stage(Enum):
 class CallerAndPlace(LegOwner):
     """One caller and their place in the PBX's queue."""
 
-    def __init__(self, tools: Tools, incoming: Incoming, offer: QueueOffer, over: Callable[[str], None]) -> None:
+    def __init__(self, tools: Tools, incoming: Incoming, keys: CampaignKeys, over: Callable[[str], None]) -> None:
         """`over`: told with the name of the caller's call when nothing of it is left."""
-        self._tools, self._incoming, self._queue_offer, self._over = tools, incoming, offer, over
+        self._tools, self._incoming, self._keys, self._over = tools, incoming, keys, over
         self._media = tools.media
         self._caller: Leg | None = None
         self._place: Leg | None = None
@@ -206,7 +207,7 @@ class CallerAndPlace(LegOwner):
 
     def _take_key(self, leg: Leg, press: LegPressed) -> None:
         """As RFC 4733 a key went across with the audio; one in signalling is passed on here."""
-        if leg is self._caller and press.key in self._queue_offer.keys and self._stage is Stage.WAITING:
+        if leg is self._caller and press.key in self._keys.keys and self._stage is Stage.WAITING:
             self._stage, self._pressed = Stage.ASKING, press.key
             self._tools.reports.pressed(leg.call, press.key, self._promised)
         other = self._place if leg is self._caller else self._caller
@@ -275,10 +276,10 @@ class CallerAndPlace(LegOwner):
 
     def _play_key_prompt(self) -> None:
         """Tell the caller of the key, once."""
-        if self._prompted or self._queue_offer.prompt is None or self._caller is None or not self._joined:
+        if self._prompted or self._keys.prompt is None or self._caller is None or not self._joined:
             return
         self._prompted = True
-        self._caller.play((Clip(self._queue_offer.prompt, self._queue_offer.language),), KEY_PROMPT)
+        self._caller.play((Clip(self._keys.prompt, self._keys.language),), KEY_PROMPT)
 
     def _promised(self, kept: bool) -> None:
         """What became of a key; at the next look at the timers, for it may be told at once."""
@@ -296,8 +297,8 @@ class CallerAndPlace(LegOwner):
         self._stage = Stage.LEAVING
         self._tools.stack.note("callback_asked_for", caller.call)
         self._media.part(caller.call)
-        confirmed = dict(self._queue_offer.confirmations).get(self._pressed, "will_call_back")
-        words = (Clip(confirmed, self._queue_offer.language), Clip("goodbye", self._queue_offer.language))
+        confirmed = dict(self._keys.confirmations).get(self._pressed, "will_call_back")
+        words = (Clip(confirmed, self._keys.language), Clip("goodbye", self._keys.language))
         caller.play(words, LAST_WORDS)
         self._timer = self._tools.stack.timers.at(now + FAREWELL, caller.hang_up)
         if place is not None and not place.over:

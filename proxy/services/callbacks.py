@@ -19,7 +19,7 @@ from routing.callbacks.rooms import DeskRooms
 from routing.callbacks.tickets import Channel
 from routing.calls import Call
 from routing.desk_listener import DeskListener
-from routing.facts import WAITING_ROOM
+from routing.facts import QUEUE_ROOM
 from routing.ids import RandomBytes
 from routing.ledger import Ledger
 from routing.storage import Store
@@ -95,7 +95,7 @@ class Callbacks:
 
     def take(self, name: str, invite: LocalInvite, now: float) -> bool:
         """Take a call that a decision sends to an attempt of ours (`name`), or through the waiting room."""
-        if name == WAITING_ROOM:
+        if name == QUEUE_ROOM:
             return self._media.up and not self.desk.draining and self.waiting.take(invite, now)
         return self.runner.take(name, invite, now)
 

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Final
 
 from routing.callbacks.changes import ChangeSets
-from routing.callbacks.facts import Missed, PastTalk, QueuedCaller, QueueOffer
+from routing.callbacks.facts import Missed, PastTalk, QueuedCaller
 from routing.callbacks.intake import Intake
+from routing.callbacks.queue_facts import QueueOffer
 from routing.callbacks.tasks import Tasks
 from routing.storage import Store
 from routing.writes import EMPTY_UNIT, Unit
@@ -46,7 +47,8 @@ class CallIntake:
         return attempt.row.id
 
     def queue_offer(self, queued: QueuedCaller, now: float) -> QueueOffer | None:
-        return self._intake.queue_offer(queued, now) if self._early is None else None
+        keys = self._intake.campaign_keys(queued, now) if self._early is None else None
+        return None if keys is None else QueueOffer(None, keys)
 
     def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
         if self._early is not None or not self._store.well:

@@ -136,19 +136,6 @@ class QueuedCaller(NamedTuple):
     """Our number that they dialled."""
 
 
-class QueueOffer(NamedTuple):
-    """What a caller who waits for an agent may do beside waiting."""
-
-    keys: str
-    """Each asks for a callback."""
-    prompt: str | None
-    """Recording that tells them so; None: nothing is said."""
-    language: str
-    """In which we speak to them."""
-    confirmations: tuple[tuple[str, str], ...] = ()
-    """Key, and the recording that confirms it; of a key that is not among them the built-in one does."""
-
-
 class PastTalk(NamedTuple):
     """A talk between a customer and us, at least min_talk long."""
 

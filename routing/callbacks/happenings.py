@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from routing.callbacks.facts import Missed, PastTalk, QueuedCaller, QueueOffer
+from routing.callbacks.facts import Missed, PastTalk, QueuedCaller
+from routing.callbacks.queue_facts import QueueOffer
 from routing.writes import Unit
 
 

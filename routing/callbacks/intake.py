@@ -6,8 +6,9 @@ from routing.callbacks.campaigns import active, adds
 from routing.callbacks.changes import Changes
 from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.eligibility import Eligibility
-from routing.callbacks.facts import Missed, QueuedCaller, QueueOffer
+from routing.callbacks.facts import Missed, QueuedCaller
 from routing.callbacks.plan import times
+from routing.callbacks.queue_facts import CampaignKeys
 from routing.callbacks.refusal import Refusal
 from routing.callbacks.responsible import Responsible, responsible
 from routing.callbacks.task import task_data
@@ -75,8 +76,8 @@ class Intake:
             return False
         return self.promise(request, changes, fact).state in ("open", "done")
 
-    def queue_offer(self, queued: QueuedCaller, now: float) -> QueueOffer | None:
-        """Return what a customer who waits may press; None: nothing that would be kept."""
+    def campaign_keys(self, queued: QueuedCaller, now: float) -> CampaignKeys | None:
+        """Return what a customer who waits may press for a campaign; None: nothing that would be kept."""
         book, found = self._tasks.book, []
         for name, campaign in book.policy.campaigns_of(queued.group):
             if campaign.add_key is not None and active(campaign, now, book.policy.zone_for(queued.group)):
@@ -91,8 +92,8 @@ class Intake:
         confirmed: dict[str, str | None] = {}
         for campaign, _ in found:  # the first by rank takes the call
             confirmed.setdefault(campaign.add_key or "", campaign.confirm_prompt)
-        return QueueOffer("".join(confirmed), prompt, language,
-                     tuple((key, name) for key, name in confirmed.items() if name is not None))
+        return CampaignKeys("".join(confirmed), prompt, language,
+                            tuple((key, name) for key, name in confirmed.items() if name is not None))
 
     def promise(self, request: TaskRequest, changes: Changes, fact: Missed | None = None) -> TaskRow:
         """Make a task, which may be at its end already: refused, closed all through its window, or a ticket."""

@@ -338,7 +338,7 @@ def test_one_setting_is_changed(key: str, value: str, old: object, new: object) 
 def test_dates_are_exported_as_text() -> None:
     exported = export_policy(parse_policy(TEXT))
     assert 'from = "2026-11-01"\n' in exported
-    assert "from_" not in exported
+    assert "from_ = " not in exported
     assert parse_policy(exported) == parse_policy(TEXT)
 
 

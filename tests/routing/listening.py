@@ -1,6 +1,7 @@
 """A desk that only listens, for tests of the ledger."""
 
-from routing.callbacks.facts import Missed, PastTalk, QueuedCaller, QueueOffer
+from routing.callbacks.facts import Missed, PastTalk, QueuedCaller
+from routing.callbacks.queue_facts import QueueOffer
 from routing.rows import JournalRow
 from routing.writes import Unit
 

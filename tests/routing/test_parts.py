@@ -10,7 +10,8 @@ from routing.alarms import Alarms
 from routing.attendance import Attendance
 from routing.call_judge import CallJudge
 from routing.call_records import CallRecords
-from routing.callbacks.facts import Missed, QueueOffer
+from routing.callbacks.facts import Missed
+from routing.callbacks.queue_facts import CampaignKeys, QueueOffer
 from routing.calls import OWN, Call
 from routing.desk_listener import DeskListener
 from routing.direct_records import DirectRecords
@@ -248,7 +249,7 @@ def test_a_missed_call_is_told_and_what_follows_is_given() -> None:
 def test_what_a_caller_may_press(happens: Callable[[Call], None], may: bool) -> None:
     bench, call = Bench(), a_call()
     keys = WaitingKeys(bench.store, bench.rules, bench.records, bench.evidence, bench.desk)
-    bench.ears.may_press = QueueOffer("5", None, "en")
+    bench.ears.may_press = QueueOffer(None, CampaignKeys("5", None, "en"))
     assert keys.may_press(call, NOW) is None, "nobody would keep it"
     bench.connect()
     happens(call)
