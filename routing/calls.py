@@ -105,7 +105,7 @@ class Call:
     def placed(cls, order: OwnCall, target: str | None, now: float) -> "Call":
         """Make the entry of a leg of ours; `target`: extension of the group's queue."""
         to_agent = order.direction == "inbound"
-        dialled = (order.agent or target or "") if to_agent else order.customer
+        dialled = (order.agent or target or "") if to_agent else order.customer or ""
         call = cls(order.id, order.id, order.direction, order.trunk, order.pbx, dialled, now)
         call.own, call.reason, call.attempt = True, OWN, order.attempt
         call.customer, call.number, call.group = order.customer, order.number, order.group

@@ -232,6 +232,12 @@ class Ledger:
         entry = self._calls.get(call)
         return None if entry is None else entry.pbx
 
+    def place_entry(self, call: str, place: str) -> OwnCall | None:
+        """Return how the place of the caller of a call in progress stands here once it is a call of its own."""
+        entry = self._calls.get(call)
+        return None if entry is None else OwnCall(
+            place, "inbound", entry.trunk, entry.pbx, entry.customer, entry.number, None, entry.group, None)
+
     def queue_offer(self, call: str, now: float) -> QueueOffer | None:
         """Return what the caller of a call in progress may press while they wait; None: nothing, or no more."""
         entry = self._calls.get(call)

@@ -1,1 +1,1 @@
-"""What rings people: attempts, conversations, and the waiting room. No I/O in here."""
+"""What rings people: attempts, conversations, and the queue room. No I/O in here."""

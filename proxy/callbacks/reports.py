@@ -26,6 +26,9 @@ class LegBook(Router, Protocol):
     def pbx_of(self, call: str) -> str | None:
         """The PBX of a call in progress."""
 
+    def place_entry(self, call: str, place: str) -> OwnCall | None:
+        """How the leg `place`, which stands for the caller of a call in progress, is entered as a call of its own."""
+
     def queue_offer(self, call: str, now: float) -> QueueOffer | None:
         """What the caller may press while they wait; None: nothing, or no more."""
 

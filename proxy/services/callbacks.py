@@ -1,4 +1,4 @@
-"""Callbacks around one proxy: desk, runner, waiting room, media; built and started together, apart from all else."""
+"""Callbacks around one proxy: desk, runner, queue room, media; built and started together, apart from all else."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -6,8 +6,8 @@ from typing import Final, Protocol
 
 from config.node import NodeConfig
 from config.policy import Policy
+from proxy.callbacks.queue_room import QueueRoom
 from proxy.callbacks.runner import Runner
-from proxy.callbacks.waiting_room import WaitingRoom
 from proxy.core.contract import Journal
 from proxy.core.local import LocalInvite
 from proxy.media.contract import Media
@@ -64,7 +64,7 @@ class Callbacks:
         rooms = DeskRooms(store, ledger.policy, config.node.name, teller, ledger.attendance, random_bytes,
                           tuple(channels))
         self.runner = Runner(user_agent, media, rooms.attempts, ledger, ledger, stack, new_id)
-        self.waiting = WaitingRoom(self.runner.tools)
+        self.room = QueueRoom(self.runner.tools)
         self.desk = Desk(rooms, self.runner, self._peers_of, lambda: media.up, ledger.alarms.report)
         self._clock_watch = ClockWatch(stack.wall, stack.clock)
         self._poked = False
@@ -94,14 +94,14 @@ class Callbacks:
             self._stack.timers.at(self._stack.clock() + POKE_PAUSE, self._poke)
 
     def take(self, name: str, invite: LocalInvite, now: float) -> bool:
-        """Take a call that a decision sends to an attempt of ours (`name`), or through the waiting room."""
+        """Take a call that a decision sends to an attempt of ours (`name`), or through the queue room."""
         if name == QUEUE_ROOM:
-            return self._media.up and not self.desk.draining and self.waiting.take(invite, now)
+            return self._media.up and not self.desk.draining and self.room.take(invite, now)
         return self.runner.take(name, invite, now)
 
     def end_call(self, call: Call, reason: str, now: float) -> bool:
         """End a callback with both its legs, or a caller who waits through us; False where it is none of ours."""
-        return self.runner.end_call(call.id, reason, now) or self.waiting.end_call(call.id, reason, now)
+        return self.runner.end_call(call.id, reason, now) or self.room.end_call(call.id, reason, now)
 
     def phases(self) -> dict[str, tuple[str, str | None]]:
         """Return how far each attempt under way is, and which agent took it."""
@@ -140,14 +140,14 @@ class Callbacks:
 
     def under_way(self) -> int:
         """How many conversations of our own there are, those that are being set up counted."""
-        return len(self.runner.running()) + len(self.waiting)
+        return len(self.runner.running()) + len(self.room)
 
     async def hang_up(self, goodbye: float) -> None:
         """End our legs, with so many seconds for their BYEs."""
         if self.under_way():
             now = self._stack.clock()
             self.runner.hang_up(now)
-            self.waiting.hang_up(now)
+            self.room.hang_up(now)
             await asyncio.sleep(goodbye)
 
     async def stop(self) -> None:

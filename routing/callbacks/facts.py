@@ -156,14 +156,16 @@ class OwnCall(NamedTuple):
     id: str
     """Also its Call-ID."""
     direction: Literal["inbound", "outbound"]
-    """`inbound`: to a PBX (the agent's leg); `outbound`: to a trunk (the customer's)."""
+    """`inbound`: to a PBX (the agent's leg, a place in a queue); `outbound`: to a trunk (the customer's)."""
     trunk: str
     pbx: str
-    customer: str
+    customer: str | None
+    """None: a place of a caller whose number is withheld."""
     number: str | None
     agent: str | None
     group: str | None
-    attempt: str
+    attempt: str | None
+    """None: a place, as long as no attempt has it."""
 
 
 class LiveState(Protocol):

@@ -11,7 +11,7 @@ import pytest
 
 from proxy.ua.contract import Account
 from routing.identity import Answers
-from tests.flows.test_waiting import CAMPAIGN
+from tests.flows.test_queue_room import CAMPAIGN
 from tests.kit.callback_site import CUSTOMER, NUMBER, POLICY, Plan, Site
 from tests.kit.sip_text import SDP
 

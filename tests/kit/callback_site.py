@@ -130,7 +130,7 @@ class Process:
         assert self.node.callbacks is not None, site.notes.failures
         self.agent = self.node.services.user_agent
         self.callbacks = self.node.callbacks
-        self.desk, self.runner, self.waiting = self.callbacks.desk, self.callbacks.runner, self.callbacks.waiting
+        self.desk, self.runner, self.room = self.callbacks.desk, self.callbacks.runner, self.callbacks.room
 
     def turn(self) -> None:
         self.node.sweep()
@@ -662,7 +662,7 @@ class Site:
         assert [(phone.at, call.invite.user, call.state) for phone in (self.pbx, self.carrier)
                 for call in phone.calls if call.open] == [], self.shown()
         assert node.runner.running() == (), self.shown()
-        assert not len(node.waiting), self.shown()
+        assert not len(node.room), self.shown()
         assert node.media.sessions == {}, self.shown()
         assert self.store.all_legs == {}, self.shown()
         assert [attempt for attempt in self.attempts() if attempt.ended_at is None] == [], self.shown()

@@ -1,4 +1,4 @@
-"""The waiting room: a caller's way into the PBX's queue through ourselves, so that their keys are heard.
+"""A caller who waits in the PBX's queue, and their place in it: two legs of ours, so that their keys are heard.
 
 Rules
 - Two legs, the caller's and their place at the PBX, which see each other as they would without us: ringing, early
@@ -12,19 +12,15 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import Enum, auto
-from typing import Final
+from typing import Final, Protocol
 
 from proxy.callbacks.own_leg import Tools
+from proxy.callbacks.place_call import Place, place_order
 from proxy.media.contract import Clip
-from proxy.sip.message import Request
-from proxy.sip.request_error import RequestError
-from proxy.sip.requests import MAX_FORWARDS
-from proxy.sip.sdp_audio import SDP, session_of
+from proxy.sip.sdp_audio import session_of
 from proxy.sip.timers import Timer
-from proxy.sip.uri import Uri
-from proxy.ua.contract import Incoming, Leg, LegOwner, LegRequest
+from proxy.ua.contract import Incoming, Leg, LegOwner
 from proxy.ua.leg import MEDIA_FAILED, WRITING_PATIENCE
 from proxy.ua.leg_events import (
     LegAccepted,
@@ -39,12 +35,10 @@ from proxy.ua.leg_events import (
     LegRinging,
     LegSent,
 )
-from routing.callbacks.queue_facts import CampaignKeys
+from routing.callbacks.queue_facts import CampaignKeys, PlaceTerms
 from routing.facts import Ending, bare_identities
 from routing.rows import EndedBy, LegRow
 
-RINGS_ON: Final = 190.0
-"""Seconds that a place may ring without a word of the PBX, as on the proxy path (Timer C)."""
 FAREWELL: Final = 15.0
 """Seconds that the last words may take, where the end of their playing is not told."""
 KEY_PROMPT: Final = 1
@@ -57,52 +51,19 @@ FOR_US: Final = frozenset({401, 407, 422, 487, 491})
 SILENCE: Final = 408
 MEDIA_PATIENCE: Final = 1.0
 """Seconds until the call to the PBX has left; else the media process hangs, and the call goes its normal way."""
-OWN_FIELDS: Final = frozenset(name.encode() for name in (
-    "via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "route", "record-route", "require",
-    "proxy-require", "supported", "allow", "allow-events", "session-expires", "min-se", "rack", "rseq", "authorization",
-    "proxy-authorization", "accept", "accept-encoding", "mime-version", "user-agent", "timestamp", "path",
-))
-"""Headers that are about the leg itself; all others of the caller pass, as they do on the proxy path."""
 
 
-class WaitingRoom:
-    """Everybody who waits."""
+class PlaceKeeper(Protocol):
+    """The room, as a caller inside has it."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
-        self._inside: dict[str, CallerAndPlace] = {}
+    def hold(self, place: Place, terms: PlaceTerms, now: float) -> None:
+        """Keep a place from now on: the request of its caller is on disk, and the caller leaves."""
 
-    def take(self, incoming: Incoming, now: float) -> bool:
-        """Take a caller to where they were headed. False: their call must go its normal way."""
-        pbx = self._tools.ledger.pbx_of(incoming.call)
-        offer = self._tools.ledger.queue_offer(incoming.call, self._tools.stack.wall())
-        keys = None if offer is None else offer.campaign
-        if pbx is None or keys is None or incoming.call in self._inside or not is_ours(incoming.request):
-            return False
-        inside = self._inside[incoming.call] = CallerAndPlace(self._tools, incoming, keys, self._forget)
-        if not inside.begin(pbx, now):
-            self._forget(incoming.call)
-            return False
-        return True
+    def take_back(self, task: str, leg: Leg, now: float) -> None:
+        """Hold the place of a request again, which was lent to its caller while they were back in it."""
 
-    def _forget(self, call: str) -> None:
-        self._inside.pop(call, None)
-
-    def hang_up(self, now: float) -> None:
-        """End everything: the process ends."""
-        for inside in tuple(self._inside.values()):
-            inside.hang_up("shutting down", now)
-
-    def end_call(self, call: str, reason: str, now: float) -> bool:
-        """End a caller's call and their place; False where they do not wait through us."""
-        inside = self._inside.get(call)
-        if inside is None:
-            return False
-        inside.hang_up(reason, now)
-        return True
-
-    def __len__(self) -> int:
-        return len(self._inside)
+    def forget(self, call: str) -> None:
+        """Nothing is left of a caller's call."""
 
 
 class Stage(Enum):
@@ -116,12 +77,11 @@ class Stage(Enum):
     """They were promised a callback, or everything ends: what the place does is nothing to the caller."""
 
 
-class CallerAndPlace(LegOwner):
+class QueuedCall(LegOwner):
     """One caller and their place in the PBX's queue."""
 
-    def __init__(self, tools: Tools, incoming: Incoming, keys: CampaignKeys, over: Callable[[str], None]) -> None:
-        """`over`: told with the name of the caller's call when nothing of it is left."""
-        self._tools, self._incoming, self._keys, self._over = tools, incoming, keys, over
+    def __init__(self, tools: Tools, incoming: Incoming, keys: CampaignKeys, room: PlaceKeeper) -> None:
+        self._tools, self._incoming, self._keys, self._room = tools, incoming, keys, room
         self._media = tools.media
         self._caller: Leg | None = None
         self._place: Leg | None = None
@@ -238,7 +198,7 @@ class CallerAndPlace(LegOwner):
             if self._timer is not None:
                 self._timer.cancel()
             self._caller = self._place = None  # they know us
-            self._over(self._incoming.call)
+            self._room.forget(self._incoming.call)
 
     # Inside
 
@@ -310,35 +270,3 @@ class CallerAndPlace(LegOwner):
 
     def _row(self, leg: Leg) -> LegRow:
         return LegRow(leg.call, "", "waiting" if leg is self._caller else "place", leg.memory())
-
-
-def is_ours(request: Request) -> bool:
-    """Whether a call of our own can stand for it: nothing but a description, no call replaced, no TLS demanded."""
-    kind = (request.value(b"content-type") or SDP).partition(b";")[0].strip().lower()
-    return kind == SDP and not any(map(request.has, (b"replaces", b"join"))) and request.uri[:5].lower() != b"sips:"
-
-
-def place_order(request: Request, call: str, pbx: str) -> LegRequest:
-    """Return the call to the PBX that stands for a caller's. Raises SipError where their INVITE names nobody."""
-    called, from_ = Uri.parse(request.uri), request.from_
-    caller = from_.parsed_uri
-    dialled = _text(called.unescaped_user())
-    if not dialled:
-        raise RequestError(404, "Not Found", request)
-    headers = tuple(
-        (field.partition(b":")[0].strip().decode("ascii", "replace"),
-         b" ".join(field.partition(b":")[2].split()).decode("utf-8", "replace"))
-        for name, field in zip(request.names, request.fields, strict=True)
-        if name not in OWN_FIELDS and not name.startswith(b"content-"))
-    return LegRequest(call, "pbx", pbx, dialled, _text(caller.unescaped_user()) or "anonymous",
-                    _shown(from_.display), headers=headers, ring_for=RINGS_ON, held=True, patient=True,
-                    forwards=MAX_FORWARDS if request.max_forwards is None else request.max_forwards,
-                    user_params=_text(called.user_params), from_params=_text(caller.user_params))
-
-
-def _shown(display: bytes) -> str:
-    return _text(display.strip().strip(b'"').replace(b"\\", b""))
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""A caller who waits presses a key: their way through the waiting room, on a virtual wire and clock."""
+"""A caller who waits presses a key: their way through the queue room, on a virtual wire and clock."""
 
 from typing import Any
 
@@ -103,8 +103,8 @@ def test_an_operator_ends_the_call_of_one_who_waits() -> None:
     site = site_of()
     call = calls_in(site)
     [entry] = site.alive.ledger.calls()
-    assert not site.alive.waiting.end_call("another", "ended by an operator", site.now)
-    assert site.alive.waiting.end_call(entry.id, "ended by an operator", site.now)
+    assert not site.alive.room.end_call("another", "ended by an operator", site.now)
+    assert site.alive.room.end_call(entry.id, "ended by an operator", site.now)
     site.run(2)
     assert "BYE" in [one.method for one in call.heard]
     assert [place.open for place in site.pbx.to(NUMBER)] == [False]
@@ -483,7 +483,7 @@ def test_whom_we_cut_off_while_they_wait_is_called_back(what: str) -> None:
         for session in tuple(site.alive.media.sessions.values()):
             session.fail()
     else:
-        site.alive.waiting.hang_up(site.now)
+        site.alive.room.hang_up(site.now)
     site.run(5)
     assert not call.open
     assert not site.pbx.to(NUMBER)[0].open

@@ -1,0 +1,65 @@
+"""The call to the PBX that stands for a caller's: their place in its queue, as it is placed and as it is held. Pure."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from proxy.sip.message import Request
+from proxy.sip.request_error import RequestError
+from proxy.sip.requests import MAX_FORWARDS
+from proxy.sip.sdp_audio import SDP
+from proxy.sip.uri import Uri
+from proxy.ua.contract import Leg, LegRequest
+from routing.callbacks.facts import OwnCall
+
+RINGS_ON: Final = 190.0
+"""Seconds that a place may ring without a word of the PBX, as on the proxy path (Timer C)."""
+OWN_FIELDS: Final = frozenset(name.encode() for name in (
+    "via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "route", "record-route", "require",
+    "proxy-require", "supported", "allow", "allow-events", "session-expires", "min-se", "rack", "rseq", "authorization",
+    "proxy-authorization", "accept", "accept-encoding", "mime-version", "user-agent", "timestamp", "path",
+))
+"""Headers that are about the leg itself; all others of the caller pass, as they do on the proxy path."""
+
+
+class Place(NamedTuple):
+    """A leg that stands in the PBX's queue on behalf of a caller, for whoever holds it next."""
+
+    leg: Leg
+    """Answered, or still ringing at a PBX that answers on the agent. To be taken with `Leg.hand_over`."""
+    request: LegRequest
+    """How it was placed, for another one at the end of the queue: the caller's headers included, by another name."""
+    entry: OwnCall
+    """How it stands in the ledger from now on, as a call of its own by the name of the leg. Not entered yet."""
+
+
+def is_ours(request: Request) -> bool:
+    """Whether a call of our own can stand for it: nothing but a description, no call replaced, no TLS demanded."""
+    kind = (request.value(b"content-type") or SDP).partition(b";")[0].strip().lower()
+    return kind == SDP and not any(map(request.has, (b"replaces", b"join"))) and request.uri[:5].lower() != b"sips:"
+
+
+def place_order(request: Request, call: str, pbx: str) -> LegRequest:
+    """Return the call to the PBX that stands for a caller's. Raises SipError where their INVITE names nobody."""
+    called, from_ = Uri.parse(request.uri), request.from_
+    caller = from_.parsed_uri
+    dialled = _text(called.unescaped_user())
+    if not dialled:
+        raise RequestError(404, "Not Found", request)
+    headers = tuple(
+        (field.partition(b":")[0].strip().decode("ascii", "replace"),
+         b" ".join(field.partition(b":")[2].split()).decode("utf-8", "replace"))
+        for name, field in zip(request.names, request.fields, strict=True)
+        if name not in OWN_FIELDS and not name.startswith(b"content-"))
+    return LegRequest(call, "pbx", pbx, dialled, _text(caller.unescaped_user()) or "anonymous",
+                    _shown(from_.display), headers=headers, ring_for=RINGS_ON, held=True, patient=True,
+                    forwards=MAX_FORWARDS if request.max_forwards is None else request.max_forwards,
+                    user_params=_text(called.user_params), from_params=_text(caller.user_params))
+
+
+def _shown(display: bytes) -> str:
+    return _text(display.strip().strip(b'"').replace(b"\\", b""))
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
