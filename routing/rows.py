@@ -17,7 +17,7 @@ TaskState = Literal["open", "held", "done", "failed", "expired", "cancelled"]
 wanted instead (reason `ticket`). `failed`: its attempts are used up, or its number can never be reached. `expired`: its
 window is over, or it was too old."""
 
-Origin = Literal["missed", "campaign", "manual", "queue"]
+TaskKind = Literal["missed", "campaign", "manual", "queue"]
 """`missed`: missed_callback of a group; `campaign`; `manual`: an operator or the API; `queue`: asked for in a queue."""
 
 ResponsibleRule = Literal["none", "last_talk", "fixed", "current", "group"]
@@ -102,7 +102,7 @@ class TaskRow(NamedTuple):
     group: str
     campaign: str | None
     """Five-digit id; None: not of a campaign."""
-    origin: Origin
+    kind: TaskKind
     number: str | None
     """Our number that they dialled and will be shown; None: the group's."""
     pbx: str

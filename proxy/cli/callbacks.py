@@ -13,7 +13,7 @@ _COLUMNS: Final = {
     "attempts_max": "of", "responsible": "for", "id": "id",
 }
 _DETAILS: Final = (
-    "id", "customer", "number", "group", "campaign", "origin", "state", "reason", "missed_at", "missed", "due",
+    "id", "customer", "number", "group", "campaign", "kind", "state", "reason", "missed_at", "missed", "due",
     "attempts", "attempts_max", "responsible", "expires", "ended",
 )
 _FIGURES: Final = {

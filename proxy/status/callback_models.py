@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from proxy.status.models import Count, Model, Time
-from routing.rows import Direction, Origin, Result, TaskState
+from routing.rows import Direction, Result, TaskKind, TaskState
 
 TaskId = Annotated[str, Field(description="The callback task: UUID version 7")]
 AttemptId = Annotated[str, Field(description="The attempt: UUID version 7")]
@@ -19,7 +19,7 @@ class CallbackQueued(Model):
     number: str | None = Field(description="Our number that they dialled and are shown, E.164; null: the group's")
     group: str
     campaign: str | None = Field(description="Five-digit id; null: of no campaign")
-    origin: Origin
+    kind: TaskKind
     state: TaskState
     reason: str = Field(description="Why it ended or is held; empty while it is open")
     attempts: Count = Field(description="Attempts made that count")

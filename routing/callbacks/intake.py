@@ -14,7 +14,7 @@ from routing.callbacks.responsible import Responsible, responsible
 from routing.callbacks.task import task_data
 from routing.callbacks.tasks import Tasks
 from routing.ids import Names
-from routing.rows import Origin, TaskRow
+from routing.rows import TaskKind, TaskRow
 from routing.storage import Store, StoreError
 
 LOST_ROW: Final = TaskRow("", "", "", None, "missed", None, "", "", "failed", "", 0, 0, 1, 0, None, 0, 0, "none", None,
@@ -27,7 +27,7 @@ class TaskRequest(NamedTuple):
 
     customer: str
     group: str
-    origin: Origin
+    kind: TaskKind
     campaign: str | None = None
     number: str | None = None
     pbx: str = ""
@@ -102,7 +102,8 @@ class Intake:
         task = tasks.begin(row, changes)
         if fact is not None:
             self._note(row.id, fact, changes)
-        changes.note(row.id, "queued", row.responsible, origin=row.origin, expires_at=row.expires_at, due_at=row.due_at)
+        changes.note(row.id, "queued", row.responsible, task_kind=row.kind, expires_at=row.expires_at,
+                     due_at=row.due_at)
         changes.tell("callback.queued", row)
         refusal = self._eligibility.never(request.customer, request.campaign, request.number or settings.number)
         if refusal is not None:
@@ -125,8 +126,8 @@ class Intake:
         who = request.responsible or responsible(
             settings.missed, lambda: self._last_talk(request.customer, settings.callback.min_talk))
         return TaskRow(
-            self._names.new(now), request.customer, request.group, request.campaign, request.origin, request.number,
-            request.pbx, request.trunk, "open", "", now, begin, 1 if request.origin in ("missed", "campaign") else 0,
+            self._names.new(now), request.customer, request.group, request.campaign, request.kind, request.number,
+            request.pbx, request.trunk, "open", "", now, begin, 1 if request.kind in ("missed", "campaign") else 0,
             expires_at, due_at, 0, attempts, who.kind, who.name, None, None, (), request.options or {}, None,
         )
 

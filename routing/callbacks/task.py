@@ -97,7 +97,7 @@ def task_data(row: TaskRow, agent: str | None = None, **more: Any) -> dict[str, 
     """Return what every event of a task says, and what is special to this one."""
     return {
         "task": row.id, "customer": row.customer, "number": row.number, "group": row.group, "campaign": row.campaign,
-        "origin": row.origin, "state": row.state, "reason": row.reason, "attempts": row.attempts,
+        "kind": row.kind, "state": row.state, "reason": row.reason, "attempts": row.attempts,
         "attempts_max": row.attempts_max, "due_at": _when(row.due_at), "expires_at": _when(row.expires_at),
         "responsible": row.responsible, "agent": agent, **more,
     }

@@ -214,6 +214,12 @@ def m014_nodes(db: Database) -> None:
     db.execute("ALTER TABLE deliveries ADD COLUMN node TEXT NOT NULL DEFAULT ''")
 
 
+@migrations()
+def m015_kind_of_task(db: Database) -> None:
+    """One word for what a task came of, here as everywhere else."""
+    db.execute("ALTER TABLE tasks RENAME COLUMN origin TO kind")
+
+
 class LaterVersionError(sqlite3.DatabaseError):
     """The database was changed by a later version than this one, which must not write to it."""
 

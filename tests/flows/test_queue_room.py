@@ -88,7 +88,7 @@ def test_who_hangs_up_is_missed_as_ever() -> None:
     site.run(2)
     assert not site.pbx.to(NUMBER)[0].open
     assert site.task.campaign is None
-    assert site.task.origin == "missed"
+    assert site.task.kind == "missed"
 
 
 def test_a_campaign_says_in_its_own_words_that_they_are_called_back() -> None:
@@ -158,7 +158,7 @@ def test_a_refusal_after_ringing_is_the_callers() -> None:
     call = calls_in(site, Plan(ring=0.2, status=486, answer=2.0))
     assert [message.status for message in call.heard][-1] == 486
     assert len(site.pbx.to(NUMBER)) == 1
-    assert site.task.origin == "missed"
+    assert site.task.kind == "missed"
 
 
 def test_a_refusal_at_once_sends_the_call_its_normal_way() -> None:
@@ -487,7 +487,7 @@ def test_whom_we_cut_off_while_they_wait_is_called_back(what: str) -> None:
     site.run(5)
     assert not call.open
     assert not site.pbx.to(NUMBER)[0].open
-    assert site.task.origin == "missed"
+    assert site.task.kind == "missed"
     line = next(line for line in site.store.all_journal if line.kind == "missed")
     assert "cut_off_here" in line.data["evidence"]
 

@@ -47,4 +47,4 @@ def test_a_member_behind_the_trunk(asterisk: Path, tmp_path: Path, takes: bool) 
             stays(lambda: site.tasks() == [], "nobody is called back", 1)
         else:
             task = site.task(lambda row: row["customer"] == CUSTOMER, "the customer is called back")
-            assert task["origin"] == "missed"
+            assert task["kind"] == "missed"

@@ -200,7 +200,7 @@ def _own_settings(args: shapes.AddTask, now: float) -> dict[str, Any]:
 def task_of(row: TaskRow) -> shapes.Task:
     """Return a task as commands, MQTT and the API show it."""
     return {
-        "id": row.id, "customer": row.customer, "group": row.group, "campaign": row.campaign, "origin": row.origin,
+        "id": row.id, "customer": row.customer, "group": row.group, "campaign": row.campaign, "kind": row.kind,
         "number": row.number, "pbx": row.pbx, "trunk": row.trunk, "state": row.state, "reason": row.reason,
         "created": row.created_at, "missed_at": row.missed_at, "missed": row.missed, "due": row.due_at,
         "expires": row.expires_at, "attempts": row.attempts, "attempts_max": row.attempts_max,

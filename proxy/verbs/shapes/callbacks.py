@@ -25,6 +25,10 @@ TaskState = Literal["open", "held", "done", "failed", "expired", "cancelled"]
 """As `routing.rows.TaskState`, which a test holds it to: the rows are slow to load for a command."""
 
 
+TaskKind = Literal["missed", "campaign", "manual", "queue"]
+"""As `routing.rows.TaskKind`, held to it likewise."""
+
+
 class Task(TypedDict):
     """A callback task."""
 
@@ -32,7 +36,7 @@ class Task(TypedDict):
     customer: Annotated[str, "E.164"]
     group: str
     campaign: Annotated[str | None, "Five-digit id; null: of none"]
-    origin: Annotated[str, "missed, campaign, manual or queue"]
+    kind: TaskKind
     number: Annotated[str | None, "Our number that they dialled and will be shown; null: the group's"]
     pbx: str
     trunk: str

@@ -153,7 +153,7 @@ def test_a_list_is_no_longer_than_it_was_asked_for(node: Node) -> None:
 
 def test_a_promise_from_its_beginning_to_its_end(node: Node) -> None:
     made = node.ask("callbacks.add", customer="06 20 123 4567", group="sales", note="asked by mail")
-    assert (made["customer"], made["state"], made["origin"], made["trunk"]) == (CUSTOMER, "open", "manual", "main")
+    assert (made["customer"], made["state"], made["kind"], made["trunk"]) == (CUSTOMER, "open", "manual", "main")
     assert (node.media, node.pokes) == (1, 1)
     again = node.ask("callbacks.add", customer=CUSTOMER, group="sales")
     assert again["id"] == made["id"], "one open task per customer and group"
@@ -340,7 +340,7 @@ def test_a_ticket_is_called_back_and_says_what_came_of_it(node: Node) -> None:
     node.store.put(unit)
     shown = node.stored("tickets.show", lambda one: bool(one), id=ticket.id)
     task = node.ask("tickets.call", id=str(shown["number"]), by="anna")
-    assert (task["customer"], task["group"], task["origin"], task["state"]) == (other, "vip", "manual", "open")
+    assert (task["customer"], task["group"], task["kind"], task["state"]) == (other, "vip", "manual", "open")
     assert (task["options"]["ticket"], task["options"]["note"]) == (ticket.id, f"Call {other}")
     texts = node.stored("tickets.show", lambda one: len(one["comments"]) == 2, id=ticket.id)["comments"]
     assert texts[-1]["text"] == "Callback asked for by anna: open."

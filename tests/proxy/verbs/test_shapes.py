@@ -13,7 +13,7 @@ from proxy.verbs.shapes.catalogue import ALL, BY_NAME, at
 from proxy.verbs.shapes.errors import ArgumentError
 from proxy.verbs.shapes.kinds import Facts, Moment
 from proxy.verbs.shapes.verb import In, Verb
-from routing.rows import TaskState
+from routing.rows import TaskKind, TaskState
 from tests.kit.fitting import misfits
 
 AT = 1_795_000_000.5
@@ -39,6 +39,7 @@ def given(field: fields.Field) -> Any:
 
 def test_words_are_those_of_the_rows() -> None:
     assert get_args(callbacks.TaskState) == get_args(TaskState)
+    assert get_args(callbacks.TaskKind) == get_args(TaskKind)
     assert get_args(events.Level) == get_args(log.Level)
 
 

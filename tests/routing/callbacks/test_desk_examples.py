@@ -244,7 +244,7 @@ def test_delay() -> None:
     begin = shop.now
     assert first(shop).campaign == "10001"
     assert shop.now == begin + 90
-    assert shop.task().origin == "campaign"
+    assert shop.task().kind == "campaign"
 
 
 def test_retries_and_minutes_between_them() -> None:

@@ -14,7 +14,7 @@ def test_a_callback_made_by_hand() -> None:
     shop.peers = lambda number: ("branch", "second" if number == OURS else "main")
     row = shop.desk.admin.add(CUSTOMER, "sales", shop.now, number=OURS, responsible="202", responsible_wait=30.0,
                               attempts=2, window="48h", language="sk", preview=7.0, note="ask for Eva", by="anna")
-    assert (row.origin, row.pbx, row.trunk, row.attempts_max, row.expires_at) == \
+    assert (row.kind, row.pbx, row.trunk, row.attempts_max, row.expires_at) == \
         ("manual", "branch", "second", 2, shop.now + 48 * 3600)
     assert (row.responsible_kind, row.responsible) == ("current", "202")
     [order] = shop.turn()

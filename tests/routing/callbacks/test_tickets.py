@@ -82,12 +82,12 @@ def test_every_end_that_may_open_one_is_a_reason() -> None:
      "Attempts: 4 of 4."),
     ({"missed": 3, "number": None}, "closed",
      f"{CUSTOMER}, 2026-09-21 16:13: 3 missed calls.\nGroup sales: closed all through the window."),
-    ({"origin": "campaign", "campaign": "10001"}, "campaign",
+    ({"kind": "campaign", "campaign": "10001"}, "campaign",
      f"{CUSTOMER}, 2026-09-21 16:13: a missed call to {SHARED}, campaign 10001.\nGroup sales: to be called by hand."),
-    ({"origin": "queue"}, "expired",
+    ({"kind": "queue"}, "expired",
      f"{CUSTOMER}, 2026-09-21 16:13: asked for a callback in the queue.\nGroup sales: not called in time.\n"
      "Attempts: 0 of 4."),
-    ({"origin": "manual"}, "guard",
+    ({"kind": "manual"}, "guard",
      f"{CUSTOMER}, 2026-09-21 16:13: callback asked for by an operator.\nGroup sales: must not be called.\n"
      "Attempts: 0 of 4."),
 ])

@@ -16,7 +16,7 @@ def name(at: float = BEGIN) -> str:
 def a_task(**changes: Any) -> TaskRow:
     at = changes.get("created_at", BEGIN)
     task = TaskRow(
-        id=name(at), customer=CUSTOMER, group="sales", campaign=None, origin="missed", number=SHARED, pbx="office",
+        id=name(at), customer=CUSTOMER, group="sales", campaign=None, kind="missed", number=SHARED, pbx="office",
         trunk="main", state="open", reason="", created_at=at, missed_at=at, missed=1, expires_at=at + 86_400,
         due_at=at, attempts=0, attempts_max=4, responsible_kind="none", responsible=None, responsible_since=None,
         released_at=None, declined=(), options={}, ended_at=None,
