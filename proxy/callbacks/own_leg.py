@@ -174,10 +174,10 @@ class OwnLeg:
             self._tools.reports.answered(self.call, identities)
         self._told = True
 
-    def play(self, clips: tuple[Clip, ...], tag: int, repeat: bool = False) -> None:
+    def play(self, clips: tuple[Clip, ...], tag: int, repeat: bool = False, pause: float = 1.0) -> None:
         """Play to its far end."""
         if self._leg is not None:
-            self._leg.play(clips, tag, repeat)
+            self._leg.play(clips, tag, repeat, pause)
 
     # LegOwner
 

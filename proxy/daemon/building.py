@@ -148,4 +148,5 @@ def media_settings(config: NodeConfig, listener: Listener) -> MediaSettings:
     return MediaSettings(
         listen=media.bind or listener.bound_host, advertise=media.advertised or listener.host.strip("[]"),
         first_port=first, last_port=last, recordings=str(config.node.data / RECORDINGS),
-        prompts=str(config.node.data / PROMPTS), keep=media.recordings_keep)
+        prompts=str(config.node.data / PROMPTS), keep=media.recordings_keep,
+        queue_share=media.queue_share)

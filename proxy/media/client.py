@@ -11,6 +11,7 @@ from typing import Any, Literal
 import structlog
 
 from proxy.media.contract import Clip, MediaAddress, MediaEars, StreamTerms
+from proxy.media.ports import pairs
 from proxy.media.process import MediaProcess
 from proxy.media.settings import MediaSettings
 
@@ -91,13 +92,21 @@ class MediaClient:
         else:
             asyncio.get_running_loop().call_soon(self._opened, session.number, 0)
 
+    def room_for_queue(self, sessions: int) -> bool:
+        """Say whether callers in queues and their places may have so many sessions in all; asked before one is taken.
+
+        They get the share of the ports that `media.queue_share` gives them, so that callbacks find one.
+        """
+        settings = self._settings
+        return 100 * sessions <= settings.queue_share * pairs(settings.first_port, settings.last_port)
+
     def connect(self, name: str, stream: StreamTerms) -> None:
         """Send and receive as agreed; again with each new agreement (hold, another address, another codec)."""
         self._tell("connect", name, stream._asdict())
 
-    def play(self, name: str, clips: Sequence[Clip], tag: int, repeat: bool = False) -> None:
-        """Play in place of anything else; `repeat` with a pause of a second until something else is asked for."""
-        self._tell("play", name, [list(clip) for clip in clips], tag, repeat)
+    def play(self, name: str, clips: Sequence[Clip], tag: int, repeat: bool = False, pause: float = 1.0) -> None:
+        """Play in place of anything else; `repeat`: with so many seconds between, until something else is asked for."""
+        self._tell("play", name, [list(clip) for clip in clips], tag, pause if repeat else None)
 
     def tone(self, name: str, kind: Literal["ringback", "comfort", "busy", "silence"]) -> None:
         """Play a tone until something else is asked for; `silence` stops whatever is played."""

@@ -41,7 +41,7 @@ class Clip(NamedTuple):
     """Name of a prompt (`callback_for`, `press_1_or_2`, ...), or `digits` for a number read back digit by digit."""
     language: str = "en"
     digits: str = ""
-    """For `digits`: `+36301234567`."""
+    """For `digits`: `+36 30 123 4567`, with a short pause at each space; without any, after every third digit."""
 
 
 class MediaEars(Protocol):
@@ -72,11 +72,17 @@ class Media(Protocol):
     def open(self, name: str, ears: MediaEars) -> None:
         """Open a session: `ears.media_opened` follows."""
 
+    def room_for_queue(self, sessions: int) -> bool:
+        """Say whether callers in queues and their places may have so many sessions in all; asked before one is taken.
+
+        They get the share of the ports that `media.queue_share` gives them, so that callbacks find one.
+        """
+
     def connect(self, name: str, stream: StreamTerms) -> None:
         """Send and receive as agreed; again with each new agreement (hold, another address, another codec)."""
 
-    def play(self, name: str, clips: Sequence[Clip], tag: int, repeat: bool = False) -> None:
-        """Play in place of anything else; `repeat` with a pause of a second until something else is asked for."""
+    def play(self, name: str, clips: Sequence[Clip], tag: int, repeat: bool = False, pause: float = 1.0) -> None:
+        """Play in place of anything else; `repeat`: with so many seconds between, until something else is asked for."""
 
     def tone(self, name: str, kind: Literal["ringback", "comfort", "busy", "silence"]) -> None:
         """Play a tone until something else is asked for; `silence` stops whatever is played."""

@@ -18,15 +18,17 @@ FALLBACK: Final = "en"
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """Names of prompts and languages: nothing that could lead out of a folder."""
 DIGITS: Final = "digits"
+SIGNS: Final = frozenset((*"0123456789", "plus", "star", "hash"))
+"""Prompts that numbers are read with."""
 DIGIT_NAMES: Final = {**{digit: digit for digit in "0123456789"}, "+": "plus", "*": "star", "#": "hash"}
 DIGIT_PAUSE: Final = 0.06
-GROUP_PAUSE: Final = 0.3
+GROUP_PAUSE: Final = 0.25
 CLIP_PAUSE: Final = 0.15
 """Seconds between two clips."""
 GROUP: Final = 3
-"""Digits read in one go."""
-REPEAT_PAUSE: Final = 1.0
-"""Seconds between two rounds of what is repeated."""
+"""Digits read in one go where nobody says how they are grouped."""
+PAUSE_MAX: Final = 60.0
+"""Seconds between two rounds of what is repeated, at most."""
 KEPT: Final = 400
 """Sounds in memory; a prompt has about 40 kB."""
 
@@ -48,20 +50,19 @@ class Library:
         self._sounds: OrderedDict[tuple[Path, Stamp], Sound | None] = OrderedDict()
         self._short, self._long = Sound(pause(DIGIT_PAUSE)), Sound(pause(GROUP_PAUSE))
         self._between = Sound(pause(CLIP_PAUSE))
-        self._repeat = Sound(pause(REPEAT_PAUSE))
         self._pool = ThreadPoolExecutor(1, "prompts")
 
     def close(self) -> None:
         """End the thread."""
         self._pool.shutdown(cancel_futures=True)
 
-    def fetch(self, clips: Sequence[Clip], repeat: bool, name: CodecName) -> "Future[list[Sound]]":
-        """Begin to get the sounds of some clips, encoded for a codec; `repeat` puts the pause at their end."""
-        return self._pool.submit(self._fetch, clips, repeat, name)
+    def fetch(self, clips: Sequence[Clip], rest: float | None, name: CodecName) -> "Future[list[Sound]]":
+        """Begin to get the sounds of some clips, encoded for a codec; `rest`: seconds of silence at their end."""
+        return self._pool.submit(self._fetch, clips, rest, name)
 
-    def _fetch(self, clips: Sequence[Clip], repeat: bool, name: CodecName) -> list[Sound]:
+    def _fetch(self, clips: Sequence[Clip], rest: float | None, name: CodecName) -> list[Sound]:
         sounds = [sound for clip in clips for sound in (*self.sounds(clip), self._between)]
-        sounds[-1:] = [self._repeat] if repeat else []
+        sounds[-1:] = [] if rest is None else [Sound(pause(min(max(rest, DIGIT_PAUSE), PAUSE_MAX)))]
         for sound in sounds:
             sound.encoded(name)
         return sounds
@@ -70,13 +71,12 @@ class Library:
         """Return the sounds of one clip; at least one."""
         if clip.prompt != DIGITS:
             return [self.sound(clip.prompt, clip.language)]
-        said = [self.sound(DIGIT_NAMES[sign], clip.language) for sign in clip.digits if sign in DIGIT_NAMES]
-        first = 1 if clip.digits.startswith("+") else 0
         result: list[Sound] = []
-        for place, sound in enumerate(said):
-            result.append(sound)
-            result.append(self._long if place >= first and (place - first) % GROUP == GROUP - 1 else self._short)
-        return result or [self._short]
+        for group in groups(clip.digits):
+            for sign in group:
+                result += (self.sound(DIGIT_NAMES[sign], clip.language), self._short)
+            result[-1] = self._long
+        return result[:-1] or [self._short]
 
     def sound(self, prompt: str, language: str) -> Sound:
         """Return one prompt."""
@@ -116,3 +116,13 @@ class Library:
         while len(self._sounds) > KEPT:
             self._sounds.popitem(last=False)
         return sound
+
+
+def groups(digits: str) -> list[str]:
+    """Return what of a number is read in one go: as its spaces say, else three digits at a time after a plus."""
+    spoken = "".join(sign for sign in digits if sign in DIGIT_NAMES or sign == " ").split()
+    if len(spoken) != 1:
+        return spoken
+    plus, number = ("+", spoken[0][1:]) if spoken[0].startswith("+") else ("", spoken[0])
+    cut = [number[place : place + GROUP] for place in range(0, len(number), GROUP)] or [""]
+    return [plus + cut[0], *cut[1:]]

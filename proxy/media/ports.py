@@ -28,7 +28,7 @@ class PortRange:
     def __init__(self, host: str, first: int, last: int) -> None:
         self._host = host
         self._first = first + first % 2
-        self._pairs = max(0, (last + 1 - self._first) // 2)
+        self._pairs = pairs(first, last)
         self._next = 0
 
     def take(self) -> PortPair | None:
@@ -51,6 +51,11 @@ class PortRange:
                 sock.close()
             return None
         return PortPair(port, *sockets)
+
+
+def pairs(first: int, last: int) -> int:
+    """Return how many pairs there are in a range, both ends in it."""
+    return max(0, (last + 1 - (first + first % 2)) // 2)
 
 
 def _bound(host: str, port: int) -> socket.socket:

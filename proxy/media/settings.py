@@ -19,6 +19,8 @@ class MediaSettings(NamedTuple):
     """Folder of uploaded prompts, `LANG/NAME.wav` or `NAME.wav`; empty: only those of the package."""
     keep: float = 0.0
     """Seconds after which a recording is removed; 0: never."""
+    queue_share: int = 100
+    """Percent of the ports that callers in queues and their places may have."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings as they go to the media process."""

@@ -86,8 +86,8 @@ class Switchboard:
         if (stream := self._streams.get(number)) is not None:
             stream.connect(StreamTerms(**terms))
 
-    def play(self, number: int, clips: list[list[str]], tag: int, repeat: bool) -> None:
-        """Play clips; the sounds come from a thread, and nothing is heard until they are there."""
+    def play(self, number: int, clips: list[list[str]], tag: int, pause: float | None) -> None:
+        """Play clips, again after `pause` seconds where that is given; silence until a thread has the sounds."""
         stream = self._streams.get(number)
         if stream is None:
             return
@@ -96,14 +96,14 @@ class Switchboard:
 
         def begin(sounds: list[Sound]) -> None:
             if stream.speaker.player is waiting:
-                stream.speaker.player = Player(sounds, repeat, lambda: self._played(stream, tag))
+                stream.speaker.player = Player(sounds, pause is not None, lambda: self._played(stream, tag))
 
         def fetched(future: "Future[list[Sound]]") -> None:
             if not future.cancelled():
                 sounds = [beep()] if future.exception() is not None else future.result()
                 self._loop.call_soon_threadsafe(begin, sounds)
 
-        self._library.fetch([Clip(*clip) for clip in clips], repeat, name).add_done_callback(fetched)
+        self._library.fetch([Clip(*clip) for clip in clips], pause, name).add_done_callback(fetched)
 
     def tone(self, number: int, kind: str) -> None:
         """Play a tone until something else is asked for; `silence`: nothing."""

@@ -14,7 +14,7 @@ COMMANDS: Final = {
     "ping": "a number, sent back in `pong`",
     "open": "session, name for the log",
     "connect": "session, StreamTerms as an object",
-    "play": "session, clips as arrays, tag, repeat",
+    "play": "session, clips as arrays, tag, seconds between repeats or null",
     "tone": "session, kind",
     "press": "session, digits",
     "join": "session, session",

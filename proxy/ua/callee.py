@@ -113,8 +113,8 @@ class Callee:
     def confirm(self, now: float) -> None:
         self._written.go(now)
 
-    def play(self, clips: Sequence[Clip], tag: int, repeat: bool = False) -> None:
-        self._media.play(clips, tag, repeat)
+    def play(self, clips: Sequence[Clip], tag: int, repeat: bool = False, pause: float = 1.0) -> None:
+        self._media.play(clips, tag, repeat, pause)
 
     def refresh_target(self, display: str, user: str, now: float) -> None:
         if self.answered and not self.over:

@@ -199,7 +199,7 @@ class Leg(Protocol):
         because its INFO comes late. Who had it hears nothing more; a `confirm` of theirs that is still to come counts.
         """
 
-    def play(self, clips: Sequence[Clip], tag: int, repeat: bool = False) -> None:
+    def play(self, clips: Sequence[Clip], tag: int, repeat: bool = False, pause: float = 1.0) -> None:
         """Play to its far end (`Media.play`); `LegPlayed` with this tag follows, to this owner only."""
 
     def ring(self, now: float) -> None:

@@ -58,8 +58,8 @@ class LegMedia:
         if self._presses.is_new(key, "info" if info else "rtp", now):
             self._tell(LegPressed(key, info), now)
 
-    def play(self, clips: Sequence[Clip], tag: int, repeat: bool) -> None:
-        self._wiring.media.play(self._call, clips, self._owners * TAGS + tag, repeat)
+    def play(self, clips: Sequence[Clip], tag: int, repeat: bool, pause: float) -> None:
+        self._wiring.media.play(self._call, clips, self._owners * TAGS + tag, repeat, pause)
 
     def next_owner(self) -> None:
         """The leg is somebody else's now."""

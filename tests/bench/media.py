@@ -120,7 +120,7 @@ async def run(arguments: argparse.Namespace, folder: str) -> None:
         if arguments.watch:
             media.watch_silence(name, 30)
         if arguments.play:
-            media.play(name, [Clip("menu")], 1, repeat=True)
+            media.play(name, [Clip("back_in_place")], 1, repeat=True)
         elif place % 2:
             media.join(str(place - 1), name)
             if arguments.record:

@@ -180,8 +180,8 @@ class FakeLeg:
         self.owner = owner
         return not self.over
 
-    def play(self, clips: Sequence[Clip], tag: int, repeat: bool = False) -> None:
-        self.legs.media.play(self.call, clips, tag, repeat)
+    def play(self, clips: Sequence[Clip], tag: int, repeat: bool = False, pause: float = 1.0) -> None:
+        self.legs.media.play(self.call, clips, tag, repeat, pause)
 
     def refresh_target(self, display: str, user: str, now: float) -> None:
         self.done.append(f"refresh {user}")

@@ -30,6 +30,8 @@ class FakeSession:
     clips: tuple[Clip, ...] = ()
     tag: int | None = None
     repeat: bool = False
+    pause: float | None = None
+    """Seconds between repeats; None: played once."""
     peer: str | None = None
     recording: str | None = None
     silence: float = 0.0
@@ -82,6 +84,8 @@ class FakeMedia:
         """What was asked for, one line each: `open NAME`, `connect NAME PCMA 8`, `close NAME`."""
         self.full = False
         """No port is left: sessions open without an address."""
+        self.queue_limit = 750
+        """Sessions that callers in queues and their places may have."""
         self.dead = False
         """Nothing is ever told."""
         self._next_port = FIRST_PORT
@@ -118,10 +122,11 @@ class FakeMedia:
         self.log.append(f"connect {name} {stream.codec} {stream.payload_type}")
         self.sessions[name].streams.append(stream)
 
-    def play(self, name: str, clips: Sequence[Clip], tag: int, repeat: bool = False) -> None:
+    def play(self, name: str, clips: Sequence[Clip], tag: int, repeat: bool = False, pause: float = 1.0) -> None:
         session = self.sessions[name]
         shown = " ".join(f"digits:{clip.digits}" if clip.prompt == "digits" else clip.prompt for clip in clips)
         session.clips, session.tag, session.repeat, session.doing = tuple(clips), tag, repeat, f"play {shown}"
+        session.pause = pause if repeat else None
         self.log.append(f"play {name} {shown}")
 
     def tone(self, name: str, kind: Literal["ringback", "comfort", "busy", "silence"]) -> None:
@@ -159,6 +164,9 @@ class FakeMedia:
         self.log.append(f"stop_recording {first}")
         if first in self.sessions:
             self.sessions[first].recording = None
+
+    def room_for_queue(self, sessions: int) -> bool:
+        return sessions <= self.queue_limit
 
     def watch_silence(self, name: str, seconds: float) -> None:
         self.log.append(f"watch_silence {name} {seconds:g}")

@@ -386,6 +386,12 @@ async def a_prompt_to_one_who_holds_us_is_not_sent_and_ends_in_time(it: Room) ->
     assert a.phone.heard == []
 
 
+def quiet(pcm: bytes) -> list[float]:
+    """The seconds of the pauses between what is loud."""
+    loud = [place for place in range(0, len(pcm), 320) if loudness(pcm[place : place + 320]) > 100]
+    return [(after - before) / 16_000 - 0.02 for before, after in pairwise(loud) if after - before > 320 * 5]
+
+
 @scenario()
 async def repeated_prompt_goes_on_until_something_else_comes(it: Room) -> None:
     a, b = await it.session("a"), await it.session("b")
@@ -395,7 +401,12 @@ async def repeated_prompt_goes_on_until_something_else_comes(it: Room) -> None:
     assert loudness(a.phone.audio()) > 300
     it.media.play("a", [Clip("2")], 2)
     await until(lambda: a.ears.played == [2], "the second prompt ends")
-    it.media.play("a", [Clip("1")], 3, repeat=True)
+    it.media.play("a", [Clip("1")], 3, repeat=True, pause=0.2)
+    since = len(a.phone.heard)
+    await until(lambda: len(a.phone.heard) >= since + 100, "two seconds are heard")
+    pauses = quiet(a.phone.audio(since))
+    assert len(pauses) >= 2
+    assert all(0.18 < pause < 0.3 for pause in pauses), "it is said again after the pause that was asked for"
     it.media.join("a", "b")
     await talk(a, b)
     assert a.ears.played == [2]

@@ -28,7 +28,7 @@ async def conversation(board: Switchboard, told: list[tuple[Any, ...]], number: 
         phone.target = (LOOPBACK, port)
         phones.append(phone)
         board.connect(leg, StreamTerms(LOOPBACK, phone.port, "PCMA", PAYLOAD_TYPES["PCMA"], KEYS)._asdict())
-        board.play(leg, [["press_1_or_2", "en", ""]], 1, True)
+        board.play(leg, [["press_1_or_2", "en", ""]], 1, 1.0)
         board.watch(leg, 5.0)
     phones[0].press("1")
     await until(lambda: ("digit", number, "1") in told, "the key is told")
@@ -37,7 +37,7 @@ async def conversation(board: Switchboard, told: list[tuple[Any, ...]], number: 
     await phones[0].speak(700, 0.1)
     phones[0].press("5")
     board.press(number + 1, "12")
-    board.play(number, [["goodbye", "en", ""]], 2, False)
+    board.play(number, [["goodbye", "en", ""]], 2, None)
     board.stop_recording(number)
     for leg in (number, number + 1):
         board.close_stream(leg)

@@ -1,5 +1,6 @@
 """Prompts: all there in all languages, spoken, replaceable, and never silence."""
 
+import json
 import shutil
 import wave
 from array import array
@@ -9,7 +10,7 @@ import pytest
 
 from proxy.media import convert, make_prompts
 from proxy.media.contract import Clip
-from proxy.media.library import BUILT_IN, Library
+from proxy.media.library import BUILT_IN, DIGIT_NAMES, SIGNS, Library
 from proxy.media.sound import Player, Sound
 from proxy.media.texts import LANGUAGES, TEXTS, VOICES
 from proxy.media.tones import beep, tone
@@ -18,10 +19,30 @@ from tests.kit.tones import heard, loudness, power, sine
 
 NAMES = sorted(TEXTS["en"])
 NEEDED = {
-    "callback_for", "press_1_or_2", "connecting", "customer_not_reached", "press_key_to_talk", "this_is_callback",
-    "goodbye", "not_understood", "please_wait", "declined", "offer_callback", "menu", "type_number", "number_is",
-    "confirm", "confirmed", "invalid_number", "will_call_back", *"0123456789", "plus", "star", "hash",
+    "callback_for", "press_1_or_2", "connecting", "customer_not_reached", "press_key_to_talk",
+    "this_is_callback", "goodbye", "not_understood", "please_wait", "declined", "offer_callback",
+    "wait_in_minutes", "menu_this", "menu_other", "menu_wait", "type_number", "number_is", "confirm",
+    "invalid_number", "not_called", "too_many_numbers", "no_callback_now", "confirmed", "will_call_back",
+    "back_in_queue", "back_in_place", "press_to_call", "passed_on",
+    *"0123456789", "plus", "star", "hash",
 }  # fmt: skip
+LONGEST = 8.0
+"""Seconds that anybody must listen before they can do something."""
+KEY_WORDS: dict[str, tuple[str, ...]] = {
+    "en": ("press 1", "press 2", "press 3", "press hash"),
+    "hu": ("egyes gomb", "kettes gomb", "hármas gomb", "kettőskeresztet"),
+    "sk": ("stlačte jednotku", "stlačte dvojku", "stlačte trojku", "stlačte mriežku"),
+    "pl": ("klawisz jeden", "klawisz dwa", "klawisz trzy", "krzyżyk"),
+    "de": ("drücken Sie die Eins", "drücken Sie die Zwei", "drücken Sie die Drei", "Raute"),
+    "ru": ("нажмите один", "нажмите два", "нажмите три", "нажмите решётку"),
+}
+"""How each language names the keys 1, 2, 3 and hash."""
+KEYS_NAMED = {
+    "press_1_or_2": "12", "press_to_call": "12", "confirm": "12", "menu_this": "1", "menu_other": "2",
+    "menu_wait": "3", "type_number": "#",
+}  # fmt: skip
+"""The keys that a prompt names, one a sentence, in this order."""
+NUMBER_FOLLOWS = ("callback_for", "number_is", "wait_in_minutes", "offer_callback", "press_key_to_talk")
 
 
 def library(uploads: Path | None = None) -> tuple[Library, list[str]]:
@@ -50,16 +71,48 @@ def test_every_prompt_is_in_the_package_and_speaks(language: str) -> None:
             assert (file.getnchannels(), file.getframerate(), file.getsampwidth()) == (1, 8000, 2)
             pcm = file.readframes(file.getnframes())
         seconds = len(pcm) / 16_000
-        assert 0.15 < seconds < 12, (language, name)
+        assert 0.15 < seconds < LONGEST, (language, name)
         assert seconds > 0.025 * len(TEXTS[language][name]), f"{language} {name} was cut short"
         assert 12_000 < max(map(abs, array("h", pcm))) < 17_000, f"{language} {name} is too loud or too quiet"
 
 
+def test_the_whole_menu_is_short_enough() -> None:
+    it, _ = library()
+    for language in LANGUAGES:
+        menu = [Clip(name, language) for name in ("menu_this", "menu_other", "menu_wait")]
+        assert sum(sound.seconds for sound in it.fetch(menu, None, "PCMA").result(5)) < LONGEST, language
+    it.close()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_keys_are_named_last_in_each_sentence_of_each_language(language: str) -> None:
+    words = dict(zip("123#", KEY_WORDS[language], strict=True))
+    for name, text in TEXTS[language].items():
+        sentences = [part.strip() for part in text.rstrip(".").split(".")]
+        keys = KEYS_NAMED.get(name, "")
+        if keys:
+            assert len(sentences) == len(keys), f"{name}: one key a sentence"
+            assert all(part.endswith(words[key]) for part, key in zip(sentences, keys, strict=True)), name
+        elif name not in SIGNS:
+            assert not any(word in text for word in words.values()), f"{name} names a key"
+    for name in NUMBER_FOLLOWS:
+        assert TEXTS[language][name][-1] not in ".!", f"{name}: what follows belongs to it"
+
+
+def test_every_file_was_made_from_its_text() -> None:
+    """Whoever changes a text runs the script: seen where there is no espeak-ng too."""
+    proofs = json.loads((BUILT_IN / make_prompts.PROOFS).read_text())
+    assert proofs == {
+        f"{language}/{name}": make_prompts.proof(language, name, BUILT_IN / language / f"{name}.wav")
+        for language in LANGUAGES for name in NAMES}
+
+
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
 def test_the_script_makes_what_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    few = {language: {name: TEXTS[language][name] for name in ("5", "connecting")} for language in ("en", "ru")}
+    few = {language: {name: TEXTS[language][name] for name in ("5", "menu_other")} for language in LANGUAGES}
     monkeypatch.setattr(make_prompts, "TEXTS", few)
     assert make_prompts.main([str(tmp_path)]) == 0
+    assert len(json.loads((tmp_path / make_prompts.PROOFS).read_text())) == 12
     for language, texts in few.items():
         for name in texts:
             made, shipped = (Sound((folder / language / f"{name}.wav").read_bytes()[44:])
@@ -123,27 +176,37 @@ def test_what_nobody_has_is_a_beep_and_not_silence(tmp_path: Path, prompt: str) 
     assert heard(beep().pcm, 440)
 
 
-def test_a_number_is_read_digit_by_digit() -> None:
+@pytest.mark.parametrize(("digits", "groups"), [
+    ("+36 30 123 4567", ["+36", "30", "123", "4567"]),
+    ("+36-30-1234*#x", ["+363", "012", "34*", "#"]),
+    ("+36301234567", ["+363", "012", "345", "67"]),
+    ("06301", ["063", "01"]),
+    ("+", ["+"]),
+    ("  7  8 ", ["7", "8"]),
+])  # fmt: skip
+def test_a_number_is_read_digit_by_digit(digits: str, groups: list[str]) -> None:
     it, _ = library()
-    names = {id(it.sound(name, "hu")): name for name in TEXTS["hu"]}
-    read = it.sounds(Clip("digits", "hu", "+36 30-1234*#x"))
-    assert [names[id(sound)] for sound in read if id(sound) in names] == [
-        "plus", "3", "6", "3", "0", "1", "2", "3", "4", "star", "hash"]
-    assert all(loudness(sound.pcm) == 0 for sound in read if id(sound) not in names)
-    pauses = [sound.seconds for sound in read if id(sound) not in names]
-    assert pauses == [0.06, 0.06, 0.06, 0.3, 0.06, 0.06, 0.3, 0.06, 0.06, 0.3, 0.06]
+    names = {id(it.sound(name, "hu")): sign for sign, name in DIGIT_NAMES.items()}
+    read = it.sounds(Clip("digits", "hu", digits))
+    assert [names[id(sound)] for sound in read[::2]] == list("".join(groups))
+    assert all(loudness(sound.pcm) == 0 for sound in read[1::2])
+    pauses = [0.25 if place == len(group) - 1 else 0.06 for group in groups for place in range(len(group))]
+    assert [sound.seconds for sound in read[1::2]] == pauses[:-1]
 
 
-@pytest.mark.parametrize("digits", ["", "x"])
+@pytest.mark.parametrize("digits", ["", "x", " "])
 def test_a_number_without_digits_is_nothing_to_say(digits: str) -> None:
     assert len(library()[0].sounds(Clip("digits", "en", digits))) == 1
 
 
 def test_clips_come_encoded_with_pauses_between_them() -> None:
     it, _ = library()
-    sounds = it.fetch([Clip("callback_for"), Clip("connecting")], True, "PCMU").result(5)
+    clips = [Clip("callback_for"), Clip("connecting")]
+    sounds = it.fetch(clips, 0.4, "PCMU").result(5)
     assert [sound is it.sound(name, "en") for sound, name in ((sounds[0], "callback_for"), (sounds[2], "connecting"))]
-    assert [round(sound.seconds, 2) for sound in sounds[1::2]] == [0.15, 1.0]
+    assert [round(sound.seconds, 2) for sound in sounds[1::2]] == [0.15, 0.4]
+    assert len(it.fetch(clips, None, "PCMU").result(5)) == 3
+    assert it.fetch(clips, 0.0, "PCMU").result(5)[-1].seconds > 0, "a loop has a pause, so that it is no endless one"
     it.close()
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -94,17 +95,26 @@ def test_the_client_is_what_the_user_agent_asks_for() -> None:
         "media_opened", "media_digit", "media_heard", "media_played", "media_silent", "media_failed"}
 
 
+@pytest.mark.parametrize(("first", "last", "share", "most"), [
+    (16384, 17383, 75, 375), (16384, 17383, 100, 500), (16385, 16388, 100, 1), (16384, 16393, 50, 2), (9, 9, 100, 0),
+])  # fmt: skip
+def test_callers_in_queues_get_their_share_of_the_ports(first: int, last: int, share: int, most: int) -> None:
+    media = client.MediaClient(MediaSettings(LOOPBACK, LOOPBACK, first, last, queue_share=share), lambda *_: None)
+    assert media.room_for_queue(most)
+    assert not media.room_for_queue(most + 1)
+
+
 def test_log_lines_and_alarms_of_the_process(tmp_path: Path) -> None:
     async def scenario() -> None:
         with capture_logs() as logs:
             async with studio(tmp_path) as it:
                 (it.prompts / "en").mkdir(parents=True)
-                (it.prompts / "en" / "menu.wav").write_bytes(b"no audio")
+                (it.prompts / "en" / "confirm.wav").write_bytes(b"no audio")
                 a = await it.session("a")
-                it.media.play("a", [Clip("menu")], 1)
+                it.media.play("a", [Clip("confirm")], 1)
                 await until(lambda: logs, "a line")
                 assert logs[0]["event"] == "prompt cannot be read"
-                assert logs[0]["file"].endswith("menu.wav")
+                assert logs[0]["file"].endswith("confirm.wav")
                 it.recordings.mkdir()
                 (it.recordings / "x").write_text("in the way")
                 it.media.record("a", "a", "x/y")
