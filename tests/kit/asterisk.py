@@ -34,6 +34,7 @@ _BASE = {
 [modules]
 autoload=yes
 noload=chan_iax2.so
+noload=app_voicemail_odbc.so
 noload=chan_unistim.so
 noload=chan_ooh323.so
 noload=chan_mgcp.so

@@ -119,6 +119,18 @@ class PjsipPhone(Process):
         """Press keys in the call: RFC 4733."""
         self.say(f"digits {digits}")
 
+    def press_by_info(self, digits: str) -> None:
+        """Press keys in the call: SIP INFO."""
+        self.say(f"info {digits}")
+
+    def hold(self) -> None:
+        """Put the call on hold."""
+        self.say("hold")
+
+    def resume(self) -> None:
+        """Take the call from hold."""
+        self.say("resume")
+
     def hears(self, call: int = 1, timeout: float = 10.0) -> Recording:
         """Wait for the end of its `call`th call that had audio, and give what it heard."""
         lines = eventually(lambda: [line for line in self.lines if line.startswith("phone recorded")][call - 1 :],

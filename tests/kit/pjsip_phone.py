@@ -7,7 +7,8 @@ Settings (JSON): user, password, registrar (host:port), port, media (first RTP p
 (`auto`, `silent`, or a final status to refuse with; `302 202` forwards to 202), after (seconds it rings), tone (Hz
 that it speaks with; 0: it is silent), recordings (folder of what it hears, a file for each call; empty: none). It has
 one line: a second call gets 486 at once. Commands, one a line on stdin: `call URI`, `hangup`, `answer CODE`,
-`digits 12#` (RFC 4733), `register`, `unregister`, `quit`. It prints `phone EVENT key=value ...`, one a line.
+`digits 12#` (RFC 4733), `info 12#` (SIP INFO), `hold`, `resume`, `register`, `unregister`, `quit`. It prints
+`phone EVENT key=value ...`, one a line.
 """
 
 import json
@@ -132,6 +133,19 @@ def obey(line: str, account: Account) -> bool:
     elif word == "digits":
         for call in list(calls.values()):
             call.dialDtmf(rest)
+    elif word == "info":
+        for call in list(calls.values()):
+            keys = pj.CallSendDtmfParam()
+            keys.method, keys.digits = pj.PJSUA_DTMF_METHOD_SIP_INFO, rest
+            call.sendDtmf(keys)
+    elif word == "hold":
+        for call in list(calls.values()):
+            call.setHold(pj.CallOpParam())
+    elif word == "resume":
+        for call in list(calls.values()):
+            again = pj.CallOpParam(True)
+            again.opt.flag = pj.PJSUA_CALL_UNHOLD
+            call.reinvite(again)
     elif word == "unregister":
         account.setRegistration(False)
     elif word == "register":
