@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple
 
 from proxy.sip.message import Request
@@ -9,17 +10,12 @@ from proxy.sip.request_error import RequestError
 from proxy.sip.requests import MAX_FORWARDS
 from proxy.sip.sdp_audio import SDP
 from proxy.sip.uri import Uri
-from proxy.ua.contract import Leg, LegRequest
+from proxy.ua.contract import Copied, Leg, LegRequest
+from proxy.ua.shown import passing_fields
 from routing.callbacks.facts import OwnCall
 
 RINGS_ON: Final = 190.0
 """Seconds that a place may ring without a word of the PBX, as on the proxy path (Timer C)."""
-OWN_FIELDS: Final = frozenset(name.encode() for name in (
-    "via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "route", "record-route", "require",
-    "proxy-require", "supported", "allow", "allow-events", "session-expires", "min-se", "rack", "rseq", "authorization",
-    "proxy-authorization", "accept", "accept-encoding", "mime-version", "user-agent", "timestamp", "path",
-))
-"""Headers that are about the leg itself; all others of the caller pass, as they do on the proxy path."""
 
 
 class Place(NamedTuple):
@@ -41,24 +37,24 @@ def is_ours(request: Request) -> bool:
 
 def place_order(request: Request, call: str, pbx: str) -> LegRequest:
     """Return the call to the PBX that stands for a caller's. Raises SipError where their INVITE names nobody."""
-    called, from_ = Uri.parse(request.uri), request.from_
-    caller = from_.parsed_uri
+    called, caller = Uri.parse(request.uri), request.from_.parsed_uri
     dialled = _text(called.unescaped_user())
     if not dialled:
         raise RequestError(404, "Not Found", request)
-    headers = tuple(
-        (field.partition(b":")[0].strip().decode("ascii", "replace"),
-         b" ".join(field.partition(b":")[2].split()).decode("utf-8", "replace"))
-        for name, field in zip(request.names, request.fields, strict=True)
-        if name not in OWN_FIELDS and not name.startswith(b"content-"))
-    return LegRequest(call, "pbx", pbx, dialled, _text(caller.unescaped_user()) or "anonymous",
-                    _shown(from_.display), headers=headers, ring_for=RINGS_ON, held=True, patient=True,
-                    forwards=MAX_FORWARDS if request.max_forwards is None else request.max_forwards,
-                    user_params=_text(called.user_params), from_params=_text(caller.user_params))
+    copied = Copied(request.uri, _untagged(request), request.value(b"to") or b"",
+                    tuple(field for _, field in passing_fields(request)))
+    return LegRequest(call, "pbx", pbx, dialled, _text(caller.unescaped_user()) or "anonymous", ring_for=RINGS_ON,
+                      held=True, patient=True, copied=copied,
+                      forwards=MAX_FORWARDS if request.max_forwards is None else request.max_forwards)
 
 
-def _shown(display: bytes) -> str:
-    return _text(display.strip().strip(b'"').replace(b"\\", b""))
+def _untagged(request: Request) -> bytes:
+    """Give the value of From without its tag."""
+    value, tag = request.value(b"from") or b"", request.from_.tag
+    if tag is None:
+        return value
+    uri, bracket, behind = value.rpartition(b">")
+    return uri + bracket + re.sub(rb"(?i);[ \t]*tag[ \t]*=[ \t]*" + re.escape(tag), b"", behind, count=1)
 
 
 def _text(data: bytes) -> str:

@@ -30,10 +30,13 @@ from proxy.ua.leg_events import (
     LegEnded,
     LegEvent,
     LegGivenUp,
+    LegHeld,
     LegPlayed,
     LegPressed,
+    LegProgress,
     LegRinging,
     LegSent,
+    Shown,
 )
 from routing.callbacks.queue_facts import CampaignKeys, PlaceTerms
 from routing.facts import Ending, bare_identities
@@ -49,6 +52,7 @@ UNAVAILABLE: Final = 480
 FOR_US: Final = frozenset({401, 407, 422, 487, 491})
 """Failures that only who made the INVITE can act on: the place's was ours."""
 SILENCE: Final = 408
+RINGING: Final = 180
 MEDIA_PATIENCE: Final = 1.0
 """Seconds until the call to the PBX has left; else the media process hangs, and the call goes its normal way."""
 
@@ -117,21 +121,25 @@ class QueuedCall(LegOwner):
             if leg is not None and not leg.over:
                 leg.hang_up(now, reason=reason)
 
-    # LegOwner: silence and hold are nothing, for who waits is silent, and the media session heeds a hold
+    # LegOwner: silence is nothing, for who waits is silent
 
     def on_event(self, leg: Leg, event: LegEvent, now: float) -> None:
         match event:
             case LegSent():
                 self._sent = True
                 self._remember(leg)
-            case LegRinging(early_media):
-                self._note_ringing(leg, early_media, now)
+            case LegRinging():
+                self._remember(leg)
+            case LegProgress(shown, early_media):
+                self._note_progress(shown, early_media, now)
             case LegAccepted():
                 self._tools.reports.keep_then(self._row(leg), leg.confirm)
             case LegAnswered():
                 self._note_answer(leg, now)
             case LegPressed():
                 self._take_key(leg, event)
+            case LegHeld(held, silent):
+                self._pass_hold(leg, held, silent, now)
             case LegConnected(identities, private):
                 self._note_connected(leg, identities, private, now)
             case LegPlayed(tag):
@@ -142,17 +150,15 @@ class QueuedCall(LegOwner):
             case LegEnded(end):
                 self._note_end(leg, end, now)
 
-    def _note_ringing(self, leg: Leg, early_media: bool, now: float) -> None:
-        self._remember(leg)
+    def _note_progress(self, shown: Shown, early_media: bool, now: float) -> None:
+        """What the PBX says before it answers, word by word."""
         if self._caller is None or self._stage is Stage.LEAVING:
             return
-        self._incoming.final = True
+        self._incoming.final = self._incoming.final or early_media or shown.status == RINGING
+        self._caller.progress(shown, early_media, now)
         if early_media and session_of(self._incoming.request) is not None:  # else they hear nothing before the ACK
-            self._caller.early(now)
             self._join()
             self._play_key_prompt()
-        else:
-            self._caller.ring(now)
 
     def _note_answer(self, leg: Leg, now: float) -> None:
         if self._caller is None or self._stage is Stage.LEAVING:
@@ -160,7 +166,7 @@ class QueuedCall(LegOwner):
         if leg is self._place:
             self._incoming.final = True
             self._incoming.identities = leg.identities
-            self._caller.answer(now)
+            self._caller.answer(now, leg.shown)
             self._join()
         else:
             self._play_key_prompt()
@@ -173,6 +179,12 @@ class QueuedCall(LegOwner):
         other = self._place if leg is self._caller else self._caller
         if press.info and self._joined and other is not None:
             self._media.press(other.call, press.key)
+
+    def _pass_hold(self, leg: Leg, held: bool, silent: bool, now: float) -> None:
+        """Who holds the one holds the other."""
+        other = self._place if leg is self._caller else self._caller
+        if other is not None and self._stage is not Stage.LEAVING:
+            other.hold(held, silent, now)
 
     def _note_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], private: bool, now: float) -> None:
         """What the PBX says of whom it rings is for the caller's display, and for the rules."""
@@ -207,7 +219,8 @@ class QueuedCall(LegOwner):
         caller = self._caller
         if caller is not None and not caller.over and self._stage is not Stage.LEAVING:
             self._by_place = True
-            caller.hang_up(now, self._failure(end), end.reason)
+            failure = self._failure(end)
+            caller.hang_up(now, failure, end.reason, end.shown if failure == end.cause else None)
 
     def _has_left(self, now: float) -> None:
         if not self._sent:

@@ -40,11 +40,13 @@ def clean(message: Message, private: frozenset[bytes], *, trusted: bool) -> None
     names = message.names
     if _harmless(private, trusted).issuperset(names):
         return
-    doomed = {name for name in names if name.startswith(OUR_PREFIX) or name in private}
-    if not trusted:
-        doomed.update(name for name in ASSERTED if name in names)
-    for name in doomed:
+    for name in {name for name in names if not crosses(name, private, trusted=trusted)}:
         message.remove(name)
+
+
+def crosses(name: bytes, private: frozenset[bytes], *, trusted: bool) -> bool:
+    """Whether a header may go from one side to the other."""
+    return not name.startswith(OUR_PREFIX) and name not in private and (trusted or name not in ASSERTED)
 
 
 def count_hop(request: Request) -> None:

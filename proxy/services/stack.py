@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from proxy.core.engine import Proxy
+from proxy.core.headers import crosses
 from proxy.core.named import name_source
 from proxy.core.peers import Peer
 from proxy.core.requests_out import Outgoing
@@ -64,6 +65,10 @@ class ProxyStack:
 
     def from_host(self, side: PeerSide, name: str) -> bytes | None:
         return self._from_hosts.get((side, name))
+
+    def may_cross(self, field: bytes, side: PeerSide, name: str) -> bool:
+        peer = self._peer(side, name)
+        return crosses(field, self._proxy.parts.private, trusted=peer is not None and peer.trusted)
 
     def account(self, side: PeerSide, name: str) -> Account | None:
         return self._accounts.get((side, name))

@@ -110,7 +110,7 @@ def build_response(
             single.setdefault(name, field)
     if to_tag is not None and status != 100 and b"to" in single and not _has_to_tag(request, single[b"to"]):
         single[b"to"] = single[b"to"].rstrip(WS) + b";tag=" + to_tag
-    start = b"SIP/2.0 %d %s" % (status, phrase.encode("ascii", "replace"))
+    start = b"SIP/2.0 %d %s" % (status, phrase.encode("utf-8", "replace"))
     return b"\r\n".join((start, *vias, *single.values(), *fields, b"Content-Length: %d" % len(body), b"", body))
 
 

@@ -11,6 +11,8 @@ Rules
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
 
 from proxy.media.contract import Clip
 from proxy.sip.dialog import Dialog
@@ -18,7 +20,7 @@ from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.identities import hides_identity
 from proxy.sip.message import Request, Response
-from proxy.sip.reply import build_response
+from proxy.sip.reply import REASONS, build_response
 from proxy.sip.sdp_audio import session_of
 from proxy.sip.server import ServerTransaction
 from proxy.sip.session_timer import Agreed, answer
@@ -26,7 +28,7 @@ from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
 from proxy.ua.contract import Incoming, LegOwner
 from proxy.ua.leg import MEDIA_FAILED, NO_MEDIA, LegDialog, LegKey, WrittenFirst, connected_to, describe_dialog
-from proxy.ua.leg_events import Ended, LegAccepted, LegAnswered, LegConnected, LegEnd, LegEnded, LegEvent
+from proxy.ua.leg_events import Ended, LegAccepted, LegAnswered, LegConnected, LegEnd, LegEnded, LegEvent, Shown
 from proxy.ua.leg_media import LegMedia
 from proxy.ua.offer import Agreement
 from proxy.ua.reliable import ReliableResponses
@@ -54,6 +56,8 @@ from proxy.ua.wiring import (
 )
 
 REFUSED = 480
+RINGING: Final = Shown(180, REASONS[180], ())
+SESSION_PROGRESS: Final = Shown(183, REASONS[183], ())
 REMINDED_EVERY = 60.0
 """Seconds after which a 1xx is sent again, or proxies on the way give the call up (RFC 3261 section 13.3.1.1)."""
 
@@ -66,6 +70,7 @@ class Callee:
         self.over_at: float | None = None
         self.answered = False
         self.identities: tuple[tuple[str, str], ...] = ()
+        self.shown: Shown | None = None
         self._wiring, self._owner = wiring, owner
         self._tag = wiring.tag()
         self._media = LegMedia(wiring, incoming.call, self._tell)
@@ -162,11 +167,12 @@ class Callee:
         session = self._dialog.session = Session(self._wiring, self, far, Dialog.as_callee(invite, early), negotiation)
         session.client.learn(invite)
 
-    def _write(self, status: int, fields: tuple[bytes, ...] = (), body: bytes = b"") -> bytes:
+    def _write(self, status: int, fields: tuple[bytes, ...] = (), body: bytes = b"", phrase: str | None = None
+               ) -> bytes:
         routes = [field for name, field in zip(self._invite.names, self._invite.fields, strict=True)
                   if name == b"record-route" and 100 < status < 300]
         content = (SDP_FIELD,) if body else ()
-        return build_response(self._invite, status, None, self._tag, (*routes, *fields, *content), body)
+        return build_response(self._invite, status, phrase, self._tag, (*routes, *fields, *content), body)
 
     def _without_media(self, now: float) -> None:
         self._refuse(NO_MEDIA.cause, (), NO_MEDIA, now)
@@ -178,10 +184,11 @@ class Callee:
         else:
             self.hang_up(now, 503, MEDIA_FAILED)
 
-    def _refuse(self, status: int, fields: tuple[bytes, ...], end: LegEnd, now: float) -> None:
+    def _refuse(self, status: int, fields: tuple[bytes, ...], end: LegEnd, now: float,
+                phrase: str | None = None) -> None:
         self._reliable.stop()
         self._finish(end, now)  # first: the next target may be a leg of ours by the same name
-        self._incoming.respond(self._write(status, fields), status, now)
+        self._incoming.respond(self._write(status, fields, phrase=phrase), status, now)
 
     # -- what the owner asks for
 
@@ -189,13 +196,21 @@ class Callee:
         """See Leg: nothing for a call that came in."""
 
     def ring(self, now: float) -> None:
-        self._when_ready(lambda at: self._provisional(180, b"", at), now)
+        self.progress(RINGING, False, now)
 
     def early(self, now: float) -> None:
-        self._when_ready(self._early_media, now)
+        self.progress(SESSION_PROGRESS, True, now)
 
-    def answer(self, now: float) -> None:
-        self._when_ready(self._accept, now)
+    def progress(self, shown: Shown, early_media: bool, now: float) -> None:
+        send = self._early_media if early_media else partial(self._provisional, b"")
+        self._when_ready(partial(send, shown), now)
+
+    def answer(self, now: float, shown: Shown | None = None) -> None:
+        self._when_ready(partial(self._accept, shown), now)
+
+    def hold(self, held: bool, silent: bool, now: float) -> None:
+        if self.answered and not self.over:
+            self._dialog.hold(held, silent, now)
 
     def _when_ready(self, what: Callable[[float], None], now: float) -> None:
         """Do it now, or once the media session is there; the newest wish replaces one before it."""
@@ -206,47 +221,49 @@ class Callee:
         else:
             what(now)
 
-    def _early_media(self, now: float) -> None:
+    def _early_media(self, shown: Shown, now: float) -> None:
         reliable = self._reliable.required
         if self._agreement is None and not reliable:
-            self._provisional(180, b"", now)  # an offer of ours must be acknowledged, a plain 1xx never is
+            # an offer of ours must be acknowledged, a plain 1xx never is
+            self._provisional(b"", RINGING._replace(fields=shown.fields), now)
             return
-        self._provisional(183, self._content, now)
+        self._provisional(self._content, shown, now)
         if self._agreement is not None:
             self._agree(self._agreement, now)
 
-    def _provisional(self, status: int, body: bytes, now: float) -> None:
+    def _provisional(self, body: bytes, shown: Shown, now: float) -> None:
         assert self._dialog.session is not None
         first_reliable = self._reliable.required and self._agreement is None and not self._reliable.count
         content = self._content if first_reliable else body  # RFC 3262 section 5: the first one holds our offer
-        fields = (*self._dialog.session.own_fields(), ALLOW, SUPPORTED)
-        self._reliable.send(lambda more: self._write(status, (*fields, *more), content), status, bool(content), now)
+        fields = (*self._dialog.session.own_fields(), ALLOW, SUPPORTED, *shown.fields)
+        self._reliable.send(lambda more: self._write(shown.status, (*fields, *more), content, shown.phrase),
+                            shown.status, bool(content), now)
         self._stop_reminder()
         again = b"" if self._reliable.required else body
-        self._reminder = self._wiring.stack.timers.at(
-            now + REMINDED_EVERY, lambda at: self._provisional(status, again, at))
+        self._reminder = self._wiring.stack.timers.at(now + REMINDED_EVERY, partial(self._provisional, again, shown))
 
     def _stop_reminder(self) -> None:
         if self._reminder is not None:
             self._reminder.cancel()
 
-    def _accept(self, now: float) -> None:
+    def _accept(self, shown: Shown | None, now: float) -> None:
         assert self._dialog.session is not None
         if self._reliable.holds_back:
-            self._wanted = self._accept
+            self._wanted = partial(self._accept, shown)
         elif not self._written.waits:
-            self._written.wait(self._send_answer, now)
+            self._written.wait(partial(self._send_answer, shown), now)
             self._tell(LegAccepted(), now)
 
-    def _send_answer(self, now: float) -> None:
+    def _send_answer(self, shown: Shown | None, now: float) -> None:
         """Send the 2xx: from here on the caller is in a call with us, and whoever comes after us must know of it."""
         if self._dialog.session is None or self._sent_answer or self.over:
             return
         self._reliable.stop()
         self._stop_reminder()
-        fields = (*self._dialog.session.own_fields(), ALLOW, SUPPORTED, *self._timer_fields)
+        fields = (*self._dialog.session.own_fields(), ALLOW, SUPPORTED, *self._timer_fields,
+                  *(() if shown is None else shown.fields))
         settled = self._dialog.session.settled and self._agreement is None
-        data = self._write(200, fields, b"" if settled else self._content)
+        data = self._write(200, fields, b"" if settled else self._content, None if shown is None else shown.phrase)
         self._repeater = Repeater(self._wiring.stack, lambda at: self._incoming.respond(data, 200, at),
                                   self._no_ack, now)
         self._dialog.session.dialog.confirm()
@@ -350,13 +367,17 @@ class Callee:
 
     # -- the end
 
-    def hang_up(self, now: float, cause: int = 0, reason: str = "") -> None:
+    def hang_up(self, now: float, cause: int = 0, reason: str = "", shown: Shown | None = None) -> None:
         if self.over or self._end is not None or self._dialog.leaving is not None:
             return
         self._reason = reason_field(cause, reason)
         if not self._sent_answer:
             status = cause if 300 <= cause < 700 else REFUSED
-            self._refuse(status, (), LegEnd(status, "us", reason=reason), now)
+            end = LegEnd(status, "us", reason=reason)
+            if shown is None:
+                self._refuse(status, (), end, now)
+            else:
+                self._refuse(status, shown.fields, end, now, shown.phrase)
             return
         end = LegEnd(200, "us", reason=reason)
         if self._repeater is not None and self._repeater.live:

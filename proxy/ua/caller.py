@@ -36,8 +36,10 @@ from proxy.ua.leg_events import (
     LegEnded,
     LegEvent,
     LegGivenUp,
+    LegProgress,
     LegRinging,
     LegSent,
+    Shown,
 )
 from proxy.ua.leg_media import LegMedia
 from proxy.ua.login import CHALLENGES
@@ -52,6 +54,7 @@ from proxy.ua.session_events import (
     SessionPrack,
     SessionPressed,
 )
+from proxy.ua.shown import shown_of
 from proxy.ua.strays import Strays
 from proxy.ua.wiring import Far, Wiring, reason_field
 
@@ -68,6 +71,7 @@ class Caller:
         self.over_at: float | None = None
         self.answered = False
         self.identities: tuple[tuple[str, str], ...] = ()
+        self.shown: Shown | None = None
         self._wiring, self._owner = wiring, owner
         self._media = LegMedia(wiring, order.call, self._tell)
         self._dialog = LegDialog()
@@ -198,6 +202,13 @@ class Caller:
             self._told_ringing = True
             self._told_early = self._told_early or agreement is not None
             self._tell(LegRinging(self._told_early), now)
+        shown = self._shown(response)
+        if shown is not None:
+            self._tell(LegProgress(shown, agreement is not None), now)
+
+    def _shown(self, response: Response) -> Shown | None:
+        order = self._invite.order
+        return None if order.copied is None else shown_of(response, self._wiring.stack, order.side, order.peer)
 
     def invite_accepted(self, tried: InviteClient, response: Response, now: float) -> None:
         """A 2xx, the first or another, of the INVITE that is under way or of one before it."""
@@ -232,6 +243,7 @@ class Caller:
         self._dialog.session = session
         self._cancel_ring_timer()
         self.identities = connected_to(response, self._wiring.stack.domains)
+        self.shown = self._shown(response)
         session.client.learn(response)
         agreement = self._early.agreement_of(response)
         if agreement is None:
@@ -263,7 +275,7 @@ class Caller:
             status = response.status
             retry = delta_seconds(response.value(b"retry-after"))
             reason = reason_text(response) or response.reason.decode("utf-8", "replace")
-            self._finish(LegEnd(status, "far", retry, reason, q850_cause(response)), now)
+            self._finish(LegEnd(status, "far", retry, reason, q850_cause(response), self._shown(response)), now)
 
     def _meet(self, tried: InviteClient, response: Response, now: float) -> bool:
         """Try again, where what was refused can be put right."""
@@ -291,7 +303,7 @@ class Caller:
 
     # -- giving up
 
-    def hang_up(self, now: float, cause: int = 0, reason: str = "") -> None:
+    def hang_up(self, now: float, cause: int = 0, reason: str = "", shown: Shown | None = None) -> None:
         self._reason = reason_field(cause, reason)
         if self.over or self._dialog.leaving is not None:
             return
@@ -405,8 +417,15 @@ class Caller:
     def early(self, now: float) -> None:
         """See Leg: nothing for a call that we place."""
 
-    def answer(self, now: float) -> None:
+    def progress(self, shown: Shown, early_media: bool, now: float) -> None:
         """See Leg: nothing for a call that we place."""
+
+    def answer(self, now: float, shown: Shown | None = None) -> None:
+        """See Leg: nothing for a call that we place."""
+
+    def hold(self, held: bool, silent: bool, now: float) -> None:
+        if self.answered and not self.over:
+            self._dialog.hold(held, silent, now)
 
     # -- memory
 

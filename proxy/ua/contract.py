@@ -14,7 +14,7 @@ from proxy.sip.message import Request
 from proxy.sip.requests import MAX_FORWARDS
 from proxy.sip.server import ServerOwner, ServerTransaction
 from proxy.sip.timers import Timers, TimerValues
-from proxy.ua.leg_events import LegEvent
+from proxy.ua.leg_events import LegEvent, Shown
 
 
 class Account(NamedTuple):
@@ -58,6 +58,10 @@ class Stack(Protocol):
 
     def from_host(self, side: PeerSide, name: str) -> bytes | None:
         """Host that a peer wants to see in From and P-Asserted-Identity of our calls; None: our own address."""
+
+    def may_cross(self, field: bytes, side: PeerSide, name: str) -> bool:
+        """Whether a header (canonical name) of a peer's message may reach the other side: not ours, none of the house's
+        own, no identity that a peer who is not trusted asserts."""
 
     def account(self, side: PeerSide, name: str) -> Account | None:
         """Our credentials at a peer; None where it has none for us."""
@@ -108,6 +112,13 @@ class Incoming(Protocol):
     on_cancel: Callable[[float], None]
     """To be set by the leg: called when the caller gave up or this target's time is over; nothing may be sent then."""
 
+    reported: bool
+    """To be set to False before an answer that is ours alone, for nobody is there yet: the rules hear nothing of it
+    before `report_answer`."""
+
+    def report_answer(self) -> None:
+        """Tell the rules that it is answered now, by whom `identities` name."""
+
     def respond(self, data: bytes, status: int, now: float) -> None:
         """Send a response: provisional, the final one, and the 2xx again until its ACK comes.
 
@@ -116,6 +127,19 @@ class Incoming(Protocol):
 
 
 # Legs
+
+
+class Copied(NamedTuple):
+    """What a call that stands for another has from that one's INVITE, byte for byte."""
+
+    uri: bytes
+    """Request-URI."""
+    from_: bytes
+    """Value of From, without its tag."""
+    to: bytes
+    """Value of To."""
+    fields: tuple[bytes, ...]
+    """Header fields that are not about the leg itself, unfolded, without CRLF."""
 
 
 class LegRequest(NamedTuple):
@@ -141,10 +165,9 @@ class LegRequest(NamedTuple):
     """`ring_for` begins anew with each 1xx above 100: the far end says how long it rings, as long as it is alive."""
     forwards: int = MAX_FORWARDS
     """Max-Forwards: of a call that stands for another, what is left of that one's."""
-    user_params: str = ""
-    """What stands behind the user part of Request-URI and To, with its semicolons, as it is to be written."""
-    from_params: str = ""
-    """The same in From and Contact."""
+    copied: Copied | None = None
+    """It stands for another: whom it calls, and who calls, is written as that one had it, and what the far end says
+    above 100 is told (`LegProgress`, `Leg.shown`, `LegEnd.shown`)."""
 
 
 class LegOwner(Protocol):
@@ -176,6 +199,10 @@ class Leg(Protocol):
     def identities(self) -> tuple[tuple[str, str], ...]:
         """P-Asserted-Identity and Remote-Party-ID of the 2xx: (header in lower case, user part)."""
 
+    @property
+    def shown(self) -> Shown | None:
+        """The 2xx of a call that stands for another; None before it."""
+
     def memory(self) -> str:
         """What must be remembered to end this leg after a crash (`LegMaker.forget_leg`), as JSON text."""
 
@@ -185,10 +212,11 @@ class Leg(Protocol):
     def confirm(self, now: float) -> None:
         """What `LegAccepted` asked for is written down: let the ACK, or our 2xx, leave. Once is enough."""
 
-    def hang_up(self, now: float, cause: int = 0, reason: str = "") -> None:
+    def hang_up(self, now: float, cause: int = 0, reason: str = "", shown: Shown | None = None) -> None:
         """End it, whatever its state: CANCEL, BYE, or a refusal of an incoming one with `cause` (480 where 0).
 
-        `cause` and `reason` go into a Reason header (RFC 3326). `LegEnded` follows, at once where nothing is awaited.
+        `cause` and `reason` go into a Reason header (RFC 3326). `shown`: what a refusal says instead, as another far
+        end said it. `LegEnded` follows, at once where nothing is awaited.
         """
 
     def hand_over(self, owner: LegOwner) -> bool:
@@ -208,8 +236,16 @@ class Leg(Protocol):
     def early(self, now: float) -> None:
         """Incoming: send 183 with an answer, so that what we play is heard before the answer."""
 
-    def answer(self, now: float) -> None:
-        """Incoming: send 200 with an answer; `LegAnswered` follows with the ACK."""
+    def progress(self, shown: Shown, early_media: bool, now: float) -> None:
+        """Incoming: send this 1xx as another far end said it; `early_media`: with an answer, as `early`."""
+
+    def answer(self, now: float, shown: Shown | None = None) -> None:
+        """Incoming: send 200 with an answer; `LegAnswered` follows with the ACK. `shown`: as another far end said it.
+        """
+
+    def hold(self, held: bool, silent: bool, now: float) -> None:
+        """Put the far end on hold, in a re-INVITE (sendonly; `silent`: inactive), or take it back: what the far end of
+        the leg that it is joined with did. Where one is refused or crosses another the newest wish is tried again."""
 
     def refresh_target(self, display: str, user: str, now: float) -> None:
         """Tell the far end, in an UPDATE or re-INVITE where it allows one, whom it is connected to now."""

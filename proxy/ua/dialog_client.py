@@ -13,7 +13,7 @@ from typing import Protocol
 
 from proxy.sip.dialog import ENDS_DIALOG, Dialog
 from proxy.sip.message import Message, Response
-from proxy.sip.sdp_audio import session_of
+from proxy.sip.sdp_audio import Direction, session_of
 from proxy.ua.dialog_request import DialogRequest, Done
 from proxy.ua.offer import Agreement, Negotiation
 from proxy.ua.refresher import Refresher
@@ -53,6 +53,11 @@ class DialogClient:
         self._user: DialogUser | None = user
         """None: the dialog is over."""
         self._allowed: frozenset[bytes] = frozenset()
+        self._wish: Direction = "sendrecv"
+        """What we want of audio, as it is to be asked for; `_asks`: that is under way."""
+        self._asks = False
+        self._has: Direction = "sendrecv"
+        """What the far end has agreed to of it."""
 
     @property
     def busy(self) -> bool:
@@ -83,6 +88,44 @@ class DialogClient:
         self.timer.end()
         self._user = None  # it knows us
 
+    def hold(self, held: bool, silent: bool, now: float) -> None:
+        """Put the far end on hold or take it back: a re-INVITE, made again as long as it crosses another offer."""
+        self._wish = ("inactive" if silent else "sendonly") if held else "sendrecv"
+        if not self._asks:
+            self._asks = True
+            self._ask_hold(MAX_PENDING_TRIES, now)
+
+    def _ask_hold(self, tries: int, now: float) -> None:
+        wish = self._wish
+
+        def done(response: Response | None, at: float) -> None:
+            if self.over:
+                return
+            if response is None or response.status in ENDS_DIALOG:
+                self.lost("Dialog unknown to the far end", at)
+            elif response.status < 300:
+                self.timer.take_refresh(response, at)
+                self._has = wish
+                self._settle(wish, at)
+            elif response.status in (491, 500) and tries > 1:
+                self._later(at, partial(self._ask_hold, tries - 1))
+            else:  # nothing changes for them (RFC 3261 section 14.1)
+                self._negotiation.hold(self._has)
+                self._settle(wish, at)
+
+        if self.over:
+            return
+        if self.busy:
+            self._later(now, partial(self._ask_hold, tries))
+        else:
+            self._offer(self._negotiation.hold(wish), self.timer.fields(), done)
+
+    def _settle(self, asked: Direction, now: float) -> None:
+        """Go on where the wish has changed meanwhile."""
+        self._asks = asked != self._wish
+        if self._asks:
+            self._ask_hold(MAX_PENDING_TRIES, now)
+
     def tell_identity(self, fields: tuple[bytes, ...], now: float, tries: int = MAX_PENDING_TRIES) -> None:
         """Tell the far end something about whom it is connected to: UPDATE, else re-INVITE."""
         def done(response: Response | None, at: float) -> None:
@@ -112,7 +155,6 @@ class DialogClient:
 
     def _modify(self, fields: tuple[bytes, ...], done: Done) -> None:
         def answered(response: Response | None, now: float) -> None:
-            self.offering = False
             if response is not None and not self.over:
                 self._take_answer(response, now)
             done(response, now)
@@ -120,8 +162,17 @@ class DialogClient:
         if b"UPDATE" in self._allowed:
             self.ask(b"UPDATE", answered, (ALLOW, SUPPORTED, *fields))
         else:
-            self.offering = True
-            self.ask(b"INVITE", answered, (ALLOW, SUPPORTED, *fields, SDP_FIELD), self._negotiation.same())
+            self._offer(self._negotiation.same(), fields, done)
+
+    def _offer(self, body: bytes, fields: tuple[bytes, ...], done: Done) -> None:
+        def answered(response: Response | None, now: float) -> None:
+            self.offering = False
+            if response is not None and not self.over:
+                self._take_answer(response, now)
+            done(response, now)
+
+        self.offering = True
+        self.ask(b"INVITE", answered, (ALLOW, SUPPORTED, *fields, SDP_FIELD), body)
 
     def _take_answer(self, response: Response, now: float) -> None:
         if response.status in UNKNOWN_METHOD:

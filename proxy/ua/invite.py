@@ -29,9 +29,10 @@ class Invite:
         self.tag = wiring.tag()
         self.call_id = order.call.encode()
         self._wiring = wiring
-        self._user = escape_user(order.from_user) + order.from_params.encode()
-        self._called = escape_user(order.user) + order.user_params.encode()
-        self._to = name_addr("", self._called, wiring.stack.uri_host(order.side, order.peer, hop))
+        self._user = escape_user(order.from_user)
+        self._called = escape_user(order.user)
+        self._to = name_addr("", self._called, wiring.stack.uri_host(order.side, order.peer, hop)) \
+            if order.copied is None else order.copied.to
         self._branch = wiring.branch()
         self._cseq = 1
         self._login = wiring.accounts.login(order.side, order.peer)
@@ -51,6 +52,8 @@ class Invite:
 
     @property
     def _uri(self) -> bytes:
+        if self.order.copied is not None:
+            return self.order.copied.uri
         host = self._wiring.stack.uri_host(self.order.side, self.order.peer, self.way.hop)
         return b"sip:%s@%s" % (self._called, host)
 
@@ -74,7 +77,7 @@ class Invite:
     def _written(self, listener: Listener, negotiation: Negotiation) -> Request:
         order = self.order
         host = self._host(listener)
-        from_ = name_addr(order.from_display, self._user, host) + b";tag=" + self.tag
+        from_ = self._from(listener)
         fields = [contact_field(self._user, listener), ALLOW, SUPPORTED, SessionExpires(self._interval, None).field()]
         if self._min_se:
             fields.append(b"Min-SE: %d" % self._min_se)
@@ -82,10 +85,18 @@ class Invite:
             fields.append(b"Require: " + b", ".join(self._required))
         if order.asserted is not None:
             fields.append(b"P-Asserted-Identity: " + name_addr(order.from_display, escape_user(order.asserted), host))
+        if order.copied is not None:
+            fields += order.copied.fields
         fields += [f"{name}: {clean(value)}".encode() for name, value in order.headers]
         return as_request(build_request(
             b"INVITE", self._uri, via_field(listener, branch_of(self._branch, self._cseq)), from_, self._to,
             self.call_id, self._cseq, (*fields, *self._login.fields, SDP_FIELD), negotiation.same(), order.forwards))
+
+    def _from(self, listener: Listener) -> bytes:
+        order = self.order
+        who = name_addr(order.from_display, self._user, self._host(listener)) if order.copied is None \
+            else order.copied.from_
+        return who + b";tag=" + self.tag
 
     def _host(self, listener: Listener) -> bytes:
         return self._wiring.stack.from_host(self.order.side, self.order.peer) or authority(listener)
@@ -116,11 +127,15 @@ class Invite:
         listener, sender = stack.listener_for(self.way.hop), stack.listener_for(self.way.taken)
         return {
             "side": self.order.side, "peer": self.order.peer, "hop": list(self.way.taken), "user": self._user.decode(),
-            "call_id": self.order.call, "tag": self.tag.decode(), "uri": self._uri.decode(), "to": self._to.decode(),
-            "branch": self._branch.decode(), "cseq": self._cseq, "display": self.order.from_display,
-            "host": "" if listener is None else self._host(listener).decode(),
+            "call_id": self.order.call, "tag": self.tag.decode(), "uri": _text(self._uri), "to": _text(self._to),
+            "branch": self._branch.decode(), "cseq": self._cseq,
+            "from": "" if listener is None else _text(self._from(listener)),
             "sent_by": "" if sender is None else authority(sender).decode(),
         }
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
 
 
 def branch_of(first: bytes, cseq: int) -> bytes:

@@ -102,6 +102,10 @@ class LegDialog:
             asserted = b"P-Asserted-Identity: " + name_addr(display, escape_user(user), host)
             self.session.client.tell_identity((asserted,), now)
 
+    def hold(self, held: bool, silent: bool, now: float) -> None:
+        if self.session is not None:
+            self.session.client.hold(held, silent, now)
+
     def close(self) -> None:
         """End what is timed in it."""
         if self.session is not None:

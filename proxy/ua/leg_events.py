@@ -10,6 +10,15 @@ Ended = Literal["us", "far", "lost"]
 """Who ended a leg: ourselves, the far end, or nobody (no ACK, no answer to a session refresh, no media)."""
 
 
+class Shown(NamedTuple):
+    """What of a response to a call that stands for another is for whoever made that one."""
+
+    status: int
+    phrase: str
+    fields: tuple[bytes, ...]
+    """Header fields that are not about the leg itself, unfolded, without CRLF."""
+
+
 class LegEnd(NamedTuple):
     """How a leg ended."""
 
@@ -23,6 +32,8 @@ class LegEnd(NamedTuple):
     """Text of a Reason header (RFC 3326) or of the status line, for the journal."""
     q850: int | None = None
     """Cause of Q.850 in a Reason header of the final response."""
+    shown: Shown | None = None
+    """That response, where the call stands for another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,15 @@ class LegRinging:
     """The far end rings (180, or 183 with media); told once, and once more when early media begins."""
 
     early_media: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegProgress:
+    """A 1xx above 100, each one; told only of a call that stands for another (`LegRequest.copied`)."""
+
+    shown: Shown
+    early_media: bool
+    """It holds a description: what the far end plays is heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +83,8 @@ class LegHeld:
     """The far end put us on hold, or took us back."""
 
     held: bool
+    silent: bool = False
+    """And it sends nothing either (`inactive`), no music."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +126,5 @@ class LegEnded:
     end: LegEnd
 
 
-LegEvent = (LegSent | LegRinging | LegAccepted | LegAnswered | LegPressed | LegHeld | LegConnected | LegPlayed
-            | LegSilent | LegGivenUp | LegEnded)
+LegEvent = (LegSent | LegRinging | LegProgress | LegAccepted | LegAnswered | LegPressed | LegHeld | LegConnected
+            | LegPlayed | LegSilent | LegGivenUp | LegEnded)

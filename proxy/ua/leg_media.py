@@ -20,8 +20,8 @@ class LegMedia:
     def __init__(self, wiring: Wiring, call: str, tell: Callable[[LegEvent, float], None]) -> None:
         self.negotiation: Negotiation | None = None
         """There as soon as the session is."""
-        self.held = False
-        """The far end holds us."""
+        self.held = self._silent = False
+        """The far end holds us; and it sends nothing either."""
         self._wiring, self._call = wiring, call
         self._tell = tell
         self._opened: Callable[[float], None] = nothing
@@ -49,9 +49,9 @@ class LegMedia:
     def agree(self, agreement: Agreement, now: float) -> None:
         """Take what offer and answer have settled, a hold too."""
         self.connect(agreement.stream)
-        if agreement.held != self.held:
-            self.held = agreement.held
-            self._tell(LegHeld(self.held), now)
+        if (agreement.held, agreement.silent) != (self.held, self._silent):
+            self.held, self._silent = agreement.held, agreement.silent
+            self._tell(LegHeld(self.held, self._silent), now)
 
     def take_key(self, key: str, info: bool, now: float) -> None:
         """A key came; the same press that comes both ways is told once."""

@@ -38,6 +38,8 @@ class Agreement(NamedTuple):
     stream: StreamTerms
     held: bool
     """The far end put us on hold."""
+    silent: bool = False
+    """And it sends nothing either."""
 
 
 class Negotiation:
@@ -50,12 +52,16 @@ class Negotiation:
         self._version = 0
         self._sections: tuple[bytes, ...] = ()
         """Of our newest description."""
+        self._own: Direction = "sendrecv"
+        """What we want: `sendonly` and `inactive` hold the far end."""
+        self._audio: tuple[int, str, tuple[Format, ...]] | None = None
+        """Where our audio stands among the sections, its profile and formats, once that is agreed."""
         self._template: tuple[Section, ...] = ()
         """Sections of the far end's first offer, which every later description of ours has too."""
 
     def offer(self) -> bytes:
         """Write an offer of everything we have."""
-        audio = write_audio(self._address.port, PLAIN_RTP[0], (*CODECS, DTMF), "sendrecv")
+        audio = write_audio(self._address.port, PLAIN_RTP[0], (*CODECS, DTMF), self._own)
         ours = next((index for index, one in enumerate(self._template) if one.usable), 0)
         others = [write_refused(one) for one in self._template]
         return self._write((*others[:ours], audio, *others[ours + 1:]))
@@ -75,26 +81,48 @@ class Negotiation:
                 continue
             dtmf = _dtmf(section)
             formats = (codec,) if dtmf is None else (codec, dtmf)
-            direction = "recvonly" if section.nowhere else _MIRROR[section.direction]
+            direction = _both("recvonly" if section.nowhere else _MIRROR[section.direction], self._own)
             written = [write_refused(one) for one in sections]
             written[index] = write_audio(self._address.port, section.proto, formats, direction)
+            self._audio = index, section.proto, formats
             self._template = tuple(sections)
             return self._write(tuple(written)), _agree(section, codec, dtmf)
         return None
 
     def accept(self, body: bytes) -> Agreement | None:
         """Read the answer to our offer; None where the far end took nothing of it."""
-        for section in read_sections(body) or ():
+        for index, section in enumerate(read_sections(body) or ()):
             codec = _codec(section)
             if codec is not None:
-                return _agree(section, codec, _dtmf(section))
+                dtmf = _dtmf(section)
+                self._audio = index, section.proto, (codec,) if dtmf is None else (codec, dtmf)
+                agreed = _agree(section, codec, dtmf)
+                # who answers our hold with their own says no more than that they heed it
+                return agreed if self._own == "sendrecv" else agreed._replace(held=False, silent=False)
         return None
+
+    def hold(self, own: Direction) -> bytes:
+        """Write an offer of what is agreed with another direction: what we want from now on."""
+        self._own = own
+        if self._audio is None:
+            return self.same()
+        index, proto, formats = self._audio
+        sections = list(self._sections)
+        sections[index] = write_audio(self._address.port, proto, formats, own)
+        return self._write(tuple(sections))
 
     def _write(self, sections: Sequence[bytes]) -> bytes:
         if sections != self._sections:
             self._sections = tuple(sections)
             self._version += 1
         return write_session(self._origin, self._version, self._address.host, self._sections)
+
+
+def _both(first: Direction, second: Direction) -> Direction:
+    """What is left of a direction where another one is wanted too."""
+    sends = {"sendrecv", "sendonly"}.issuperset((first, second))
+    receives = {"sendrecv", "recvonly"}.issuperset((first, second))
+    return "sendrecv" if sends and receives else "sendonly" if sends else "recvonly" if receives else "inactive"
 
 
 def _codec(section: Section) -> Format | None:
@@ -113,4 +141,4 @@ def _agree(section: Section, codec: Format, dtmf: Format | None) -> Agreement:
         None if dtmf is None else dtmf.payload_type,
         sending=section.direction in ("sendrecv", "recvonly") and not section.nowhere,
         receiving=section.direction in ("sendrecv", "sendonly"), ptime=section.ptime)
-    return Agreement(stream, section.held)
+    return Agreement(stream, section.held, section.direction == "inactive" or section.nowhere)

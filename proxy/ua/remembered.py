@@ -21,7 +21,7 @@ from proxy.ua.dialog_request import DialogRequest
 from proxy.ua.invite import branch_of
 from proxy.ua.leg import LegKey
 from proxy.ua.strays import Strays
-from proxy.ua.wiring import Far, Wiring, name_addr
+from proxy.ua.wiring import Far, Wiring
 
 CSEQ_AHEAD = 1000
 """Added to the CSeq remembered: PRACK, UPDATE and the like were not written down each."""
@@ -128,11 +128,10 @@ def _dialog(known: dict[str, Any]) -> Dialog:
 def _invite(known: dict[str, Any], cseq: int) -> Request:
     """As much of the INVITE as its CANCEL and ACK must repeat (RFC 3261 sections 9.1 and 17.1.1.3)."""
     transport = known["hop"][0].upper().encode()
-    host, user = _octets(known["host"]), _octets(known["user"])
     branch = branch_of(_octets(known["branch"]), cseq)
     return Request.create(b"INVITE", _octets(known["uri"]), [
         b"Via: SIP/2.0/%s %s;branch=%s;rport" % (transport, _octets(known["sent_by"]), branch),
-        b"From: " + name_addr(known["display"], user, host) + b";tag=" + _octets(known["tag"]),
+        b"From: " + _octets(known["from"]),
         b"To: " + _octets(known["to"]),
         b"Call-ID: " + _octets(known["call_id"]),
         b"CSeq: %d INVITE" % cseq,

@@ -350,14 +350,14 @@ def test_a_pbx_that_stops_talking_is_given_up() -> None:
 
 
 def test_it_rings_as_long_as_the_pbx_says_so() -> None:
-    """And proxies on the way hear of it every minute (RFC 3261 section 13.3.1.1)."""
+    """Each of its words passes, and proxies on the way hear of it every minute (RFC 3261 section 13.3.1.1)."""
     site = site_of(answers="on_agent")
     call = calls_in(site, Plan(answer=None), seconds=0)
     for _ in range(4):
         site.run(100)
         site.pbx.to(NUMBER)[0].ring()
     assert call.state == "ringing"
-    assert statuses(call) == [100] + 7 * [180]
+    assert statuses(call) == [100] + 8 * [180]
     site.run(200)
     assert statuses(call)[-1] == 408
     site.run(100)

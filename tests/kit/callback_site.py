@@ -183,6 +183,8 @@ class Call:
         self.acked = False
         self.plan = Plan()
         self.heard: list[Message] = []
+        self.takes_hold = True
+        """A re-INVITE is answered; False: it gets 488."""
         self.far = self.own = self.target = ""
         self.routes: list[str] = []
         self.cseq = 1
@@ -398,6 +400,8 @@ class Phone:
             case "BYE":
                 self.reply(request, 200)
                 call.over()
+            case "INVITE" if call.state == "up" and not call.takes_hold:
+                self.reply(request, 488, call)
             case "INVITE" | "UPDATE" if call.state == "up":
                 self.reply(request, 200, call, SDP)
             case _:

@@ -28,6 +28,7 @@ from proxy.ua.leg_events import (
     LegRinging,
     LegSent,
     LegSilent,
+    Shown,
 )
 from routing.callbacks.facts import AttemptOrder, Outcome, OwnCall
 from routing.facts import Ending, Identity
@@ -76,6 +77,7 @@ class FakeLeg:
         self.legs, self.call, self.owner, self.order = legs, call, owner, order
         self.answered = self.over = self.held = False
         self.identities: tuple[tuple[str, str], ...] = ()
+        self.shown: Shown | None = None
         self.done: list[str] = []
         """What the runner asked of it: `go`, `hang_up 480`, `ring`, `answer`."""
         self.hung_up_at: float | None = None
@@ -160,7 +162,7 @@ class FakeLeg:
         assert not self.over, "it is over"
         self.done.append("go")
 
-    def hang_up(self, now: float, cause: int = 0, reason: str = "") -> None:
+    def hang_up(self, now: float, cause: int = 0, reason: str = "", shown: Shown | None = None) -> None:
         assert self.hung_up_at is None, "hung up twice"
         self.done.append(f"hang_up {cause}" if cause else "hang_up")
         self.hung_up_at, self.reason = now, reason
@@ -173,8 +175,14 @@ class FakeLeg:
     def early(self, now: float) -> None:
         self.done.append("early")
 
-    def answer(self, now: float) -> None:
+    def progress(self, shown: Shown, early_media: bool, now: float) -> None:
+        self.done.append(f"progress {shown.status}")
+
+    def answer(self, now: float, shown: Shown | None = None) -> None:
         self.done.append("answer")
+
+    def hold(self, held: bool, silent: bool, now: float) -> None:
+        self.done.append("hold" if held else "resume")
 
     def hand_over(self, owner: LegOwner) -> bool:
         self.owner = owner

@@ -1,0 +1,30 @@
+"""What of a far end's response is for whoever made the call that ours stands for."""
+
+from typing import Final
+
+from proxy.sip.hop import PeerSide
+from proxy.sip.message import Message, Response
+from proxy.ua.contract import Stack
+from proxy.ua.leg_events import Shown
+
+OWN_FIELDS: Final = frozenset(name.encode() for name in (
+    "via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "route", "record-route", "require",
+    "proxy-require", "supported", "unsupported", "allow", "allow-events", "session-expires", "min-se", "rack", "rseq",
+    "authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate", "authentication-info", "accept",
+    "accept-encoding", "mime-version", "timestamp", "path",
+))
+"""Headers that are about the leg itself; all others pass, as they do on the proxy path."""
+
+
+def passing_fields(message: Message) -> tuple[tuple[bytes, bytes], ...]:
+    """Give the fields that are not about the leg itself, nor about its body: canonical name, and the field unfolded."""
+    return tuple(
+        (name, field.partition(b":")[0].strip() + b": " + b" ".join(field.partition(b":")[2].split()))
+        for name, field in zip(message.names, message.fields, strict=True)
+        if name not in OWN_FIELDS and not name.startswith(b"content-"))
+
+
+def shown_of(response: Response, stack: Stack, side: PeerSide, peer: str) -> Shown:
+    """Read what a response of a peer shows."""
+    fields = tuple(field for name, field in passing_fields(response) if stack.may_cross(name, side, peer))
+    return Shown(response.status, response.reason.decode("utf-8", "replace"), fields)
