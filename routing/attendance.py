@@ -7,6 +7,7 @@ from routing.call_records import CallRecords
 from routing.calls import Call
 from routing.events import Event
 from routing.facts import Watched
+from routing.pace import Pace
 from routing.route import Rules
 from routing.storage import Store
 from routing.teller import Teller
@@ -17,10 +18,11 @@ class Attendance:
     """`callbacks.facts.LiveState`. What a change of an agent is told as is returned, and goes with what caused it."""
 
     def __init__(self, store: Store, rules: Rules, records: CallRecords, teller: Teller,
-                 on_change: Callable[[], None]) -> None:
-        """`on_change`: told when an agent's state has changed. It must not act upon it before it has returned."""
+                 on_change: Callable[[], None], pace: Pace) -> None:
+        """`on_change`: told when an agent's state has changed. It must not act upon it before it has returned.
+        `pace`: how fast callers are taken."""
         self._store, self._rules, self._records, self._teller = store, rules, records, teller
-        self._on_change = on_change
+        self._on_change, self._pace = on_change, pace
         self._board = Board()
 
     # What goes on now
@@ -40,6 +42,9 @@ class Attendance:
     def waiters(self, group: str) -> tuple[Call, ...]:
         """Return the calls whose callers wait for an agent of a group, oldest first. Not to be changed."""
         return self._records.waiters(group)
+
+    def estimated_wait(self, group: str, call: str | None, now: float) -> float | None:
+        return self._pace.wait(group, self._records.ahead(group, call), now)
 
     def customers(self) -> dict[str, str | None]:
         """Return whom each agent talks to or is rung for: `CallRecords.customers`."""

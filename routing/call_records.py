@@ -28,7 +28,7 @@ class CallRecords:
             if call.direction == "inbound" and call.group is not None and call.answered_at is None:
                 call.seen.waits = True
                 self._waiting.setdefault(call.group, {})[call.id] = call
-        elif call.attempt is not None:
+        elif call.attempt:
             self._legs[call.attempt] = call
 
     def attend(self, call: Call) -> None:
@@ -68,11 +68,17 @@ class CallRecords:
 
     def engaged(self, customer: str) -> bool:
         """Whether a customer is in a call with us that is no attempt of ours."""
-        return any(call.attempt is None for call in self.of(customer))
+        return any(call.attempt is None and not call.to_agent for call in self.of(customer))
 
     def waiting(self, group: str) -> int:
         """Return how many callers of a group wait for an agent."""
         return len(self._waiting.get(group, ()))
+
+    def ahead(self, group: str, call: str | None) -> int:
+        """Return how many wait in a group's queue before the caller of a call; of one who does not wait: all."""
+        waiting = self._waiting.get(group, {})
+        own = waiting.get(call or "")
+        return len(waiting) if own is None else sum(one.started_at < own.started_at for one in waiting.values())
 
     def waiters(self, group: str) -> tuple[Call, ...]:
         """Return the calls whose callers wait for an agent of a group, oldest first. Not to be changed."""

@@ -43,9 +43,12 @@ class Sent:
 class Seen:
     """What was seen of who takes a call. Times in seconds since the epoch."""
 
-    __slots__ = ("held", "picked_at", "picked_by", "queued", "rang", "rung", "sign_at", "signs", "waits")
+    __slots__ = ("held", "picked_at", "picked_by", "queued", "rang", "rung", "sign_at", "signs", "since", "taken",
+                 "waits")
 
-    def __init__(self) -> None:
+    def __init__(self, since: float) -> None:
+        self.since = since
+        """When whoever is in the call began to wait: of a place, when its caller did."""
         self.rang = False
         self.rung: str | None = None
         """The agent at whom it rings now, as the board counts it."""
@@ -61,6 +64,8 @@ class Seen:
         """Agents whose phones were shown as the ones that it is connected to, and when last."""
         self.sign_at: float | None = None
         """When dialogs last showed that somebody may have taken it from the phone that rang for it."""
+        self.taken = False
+        """An agent was seen to take it, known or not."""
         self.waits = False
         """Counted among the callers who wait for an agent."""
 
@@ -69,9 +74,9 @@ class Call:
     """What must be known of a call until it ends. Times in seconds since the epoch."""
 
     __slots__ = (
-        "agent", "answered_at", "asked", "attempt", "behalf_of", "customer", "dialled", "dialogs", "direction",
-        "evidence", "group", "id", "number", "own", "pbx", "reason", "restored_at", "seen", "sent", "sip_call_id",
-        "started_at", "tried", "trunk",
+        "agent", "answered_at", "asked", "attempt", "behalf_of", "customer", "dialled", "dialogs",
+        "direction", "evidence", "group", "id", "number", "own", "pbx", "reason", "restored_at", "seen", "sent",
+        "sip_call_id", "started_at", "task", "tried", "trunk",
     )
 
     def __init__(self, name: str, sip_call_id: str, direction: Direction, trunk: str, pbx: str, dialled: str,
@@ -87,7 +92,7 @@ class Call:
         self.reason = "normal"
         self.tried: str | None = None
         self.answered_at: float | None = None
-        self.sent, self.seen = Sent(), Seen()
+        self.sent, self.seen = Sent(), Seen(now)
         self.dialogs = Dialogs()
         """Its answers: one for most calls, more where one was forked."""
         self.restored_at: float | None = None
@@ -100,6 +105,9 @@ class Call:
         """The customer's call that it is placed for (`ON_BEHALF`)."""
         self.asked = False
         """The customer was promised a callback by the key they pressed."""
+        self.task = ""
+        """The request whose place it is: a leg of ours that waits in a PBX's queue; or the one to whose place the
+        customer has come back."""
 
     @classmethod
     def placed(cls, order: OwnCall, target: str | None, now: float) -> "Call":
@@ -107,7 +115,8 @@ class Call:
         to_agent = order.direction == "inbound"
         dialled = (order.agent or target or "") if to_agent else order.customer or ""
         call = cls(order.id, order.id, order.direction, order.trunk, order.pbx, dialled, now)
-        call.own, call.reason, call.attempt = True, OWN, order.attempt
+        call.own, call.reason, call.attempt, call.task = True, OWN, order.attempt, order.task
+        call.seen.since = now if order.began_at is None else order.began_at
         call.customer, call.number, call.group = order.customer, order.number, order.group
         if to_agent:
             call.sent.targets = (Target(order.agent),)

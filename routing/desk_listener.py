@@ -9,7 +9,7 @@ from typing import TypeVar
 from routing.alarms import Alarms
 from routing.callbacks.facts import Missed, PastTalk, QueuedCaller
 from routing.callbacks.happenings import Happenings
-from routing.callbacks.queue_facts import QueueOffer
+from routing.callbacks.queue_facts import CallerStayed, QueueOffer, QueueRequest, RequestAnswer
 from routing.writes import EMPTY_UNIT, Unit
 
 Asked = TypeVar("Asked")
@@ -62,6 +62,28 @@ class DeskListener:
     def queue_offer(self, queued: QueuedCaller, now: float) -> QueueOffer | None:
         """Return what a customer who waits may press; None: nothing."""
         return None if self._desk is None else self._ask(self._desk.queue_offer, queued, now)
+
+    def offered(self, queued: QueuedCaller, now: float) -> Unit:
+        """Tell that a customer who waits was told of the key; return what follows."""
+        return EMPTY_UNIT if self._desk is None else self._ask(self._desk.offered, queued, now) or EMPTY_UNIT
+
+    def place_of(self, queued: QueuedCaller, now: float) -> str | None:
+        """Return the request whose place is held for a customer who calls; None: there is none."""
+        return None if self._desk is None else self._ask(self._desk.place_of, queued, now)
+
+    def named(self, request: QueueRequest, now: float) -> tuple[bool, Unit]:
+        """Ask whether a number that a customer typed may be called; return it with what follows."""
+        answer = None if self._desk is None else self._ask(self._desk.named, request, now)
+        return answer or (False, EMPTY_UNIT)
+
+    def request(self, request: QueueRequest, now: float) -> tuple[RequestAnswer, Unit]:
+        """Tell of a request; return what becomes of it, and what follows."""
+        answer = None if self._desk is None else self._ask(self._desk.request, request, now)
+        return answer or (RequestAnswer(None, "failed"), EMPTY_UNIT)
+
+    def stayed(self, stayed: CallerStayed, now: float) -> Unit:
+        """Tell that a customer stays after all; return what follows."""
+        return EMPTY_UNIT if self._desk is None else self._ask(self._desk.stayed, stayed, now) or EMPTY_UNIT
 
     def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
         """Tell of a key; return whether a callback is promised, and what follows."""

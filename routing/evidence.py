@@ -23,13 +23,16 @@ from routing.call_records import CallRecords
 from routing.calls import OWN, SIGNS_MAX, Call, row_of
 from routing.dialogs import Dialog
 from routing.events import Event
-from routing.facts import QUEUE_ROOM, Identity, Target, Watched
+from routing.facts import PLACE, QUEUE_ROOM, SERVICE, Identity, Target, Watched
 from routing.identity import Proof
 from routing.pickups import AT_ONCE, MOMENT, Pickups
 from routing.route import Rules
 from routing.setup_alarms import SetupAlarms
 from routing.storage import Store
+from routing.taken_calls import TakenCalls
 from routing.writes import Unit
+
+THROUGH_US: Final = (QUEUE_ROOM, PLACE, SERVICE)
 
 _HEADED: Final = Target()
 """Where a call was headed."""
@@ -54,10 +57,10 @@ class Evidence:
     """Finds out who has each call, and counts it at that agent."""
 
     def __init__(self, store: Store, rules: Rules, records: CallRecords, attendance: Attendance,
-                 setup: SetupAlarms) -> None:
-        """`setup`: told of PBXs that show whose phone rings."""
+                 setup: SetupAlarms, taken: TakenCalls) -> None:
+        """`setup`: told of PBXs that show whose phone rings; `taken`: of calls that agents take."""
         self._store, self._rules, self._records = store, rules, records
-        self._attendance, self._setup = attendance, setup
+        self._attendance, self._setup, self._takings = attendance, setup, taken
         self._rings_for: dict[str, tuple[str | None, float]] = {}
         """By agent whose dialogs show a phone ring: since when, and for which customer; None: the PBX does not say, or
         not readably."""
@@ -218,6 +221,7 @@ class Evidence:
             return
         self._records.attend(entry)
         entry.seen.picked_at, entry.evidence = now, OUTSIDE_PHONE
+        self._takings.take(entry, None, now)
         self._store.put(Unit((row_of(entry),)))
 
     def leave_outside(self, leg: Call, min_talk: float, now: float) -> None:
@@ -259,12 +263,14 @@ class Evidence:
             all(call is entry or not _may_be_taken(call, now) for call in self._records.of(entry.customer))
         if not sure:
             entry.evidence = evidence
+            self._takings.take(entry, None, now)
             return ()
         if entry.answered_at is None:
             entry.seen.picked_by = Proof(agent, evidence)
-            return ()
-        entry.agent, entry.evidence = agent, evidence
-        return self._hold(entry, agent, None, now)
+        else:
+            entry.agent, entry.evidence = agent, evidence
+        self._takings.take(entry, agent, now)
+        return () if entry.answered_at is None else self._hold(entry, agent, None, now)
 
     def proof(self, entry: Call, target: Target, identities: tuple[Identity, ...], now: float) -> Proof | None:
         """Say who gave an answer to a customer's call."""
@@ -292,6 +298,7 @@ class Evidence:
             entry.seen.picked_at = now
         if not entry.seen.queued:
             self._records.attend(entry)
+            self._takings.take(entry, None if proof is None else proof.agent, now)
         events: list[Event] = []
         if proof is not None:
             entry.agent, entry.evidence = proof
@@ -363,6 +370,7 @@ class Evidence:
 
     def forget(self, entry: Call) -> None:
         """Drop what leads to a call that is over."""
+        self._takings.forget(entry)
         for agent in entry.seen.signs or ():
             if self._shown.get(agent) is entry:
                 del self._shown[agent]
@@ -395,9 +403,24 @@ class Evidence:
 
 
 def target_of(entry: Call, index: int) -> Target:
-    """Return a target of a call as the PBX sees it; of one that was read back nobody knows them any more."""
+    """Return a target of a call as the PBX sees it; of one that was read back nobody knows them any more.
+
+    The room and a place are ways to where the call was headed.
+    """
     found = entry.sent.targets[index] if index < len(entry.sent.targets) else _HEADED
-    return _HEADED if found.local == QUEUE_ROOM else found
+    return _HEADED if found.local is not None and found.local.startswith(THROUGH_US) else found
+
+
+def way_through_us(entry: Call) -> int:
+    """Return the target of a call, as an index, by which its caller reached a place of ours."""
+    return next((index for index, target in enumerate(entry.sent.targets)
+                 if target.local is not None and target.local.startswith(THROUGH_US)), 0)
+
+
+def is_place(entry: Call, index: int) -> bool:
+    """Whether a target of a call is the place of a request of its customer's."""
+    local = entry.sent.targets[index].local if index < len(entry.sent.targets) else None
+    return local is not None and local.startswith(PLACE)
 
 
 def _may_be_taken(call: Call, now: float) -> bool:

@@ -18,16 +18,17 @@ from routing.attendance import Attendance
 from routing.call_judge import CallJudge
 from routing.call_records import CallRecords
 from routing.callbacks.facts import OwnCall
-from routing.callbacks.queue_facts import QueueOffer
 from routing.calls import ON_BEHALF, Call, call_data, end_data, read_back, row_of
 from routing.desk_listener import DeskListener
 from routing.dialogs import Dialog
 from routing.direct_records import DirectRecords
 from routing.ended_calls import EndedCalls
 from routing.events import Event
-from routing.evidence import Evidence, target_of
+from routing.evidence import Evidence, is_place, target_of, way_through_us
 from routing.facts import (
+    PLACE,
     QUEUE_ROOM,
+    SERVICE,
     Decision,
     Ending,
     Identity,
@@ -37,11 +38,13 @@ from routing.facts import (
     Target,
     Watched,
 )
+from routing.pace import Pace
+from routing.queued_callers import QueuedCallers
 from routing.setup_alarms import SetupAlarms
 from routing.storage import Store, StoreError
+from routing.taken_calls import TakenCalls
 from routing.teller import Teller, idle
 from routing.today import Today
-from routing.waiting_keys import WaitingKeys
 from routing.writes import EMPTY_UNIT, Unit
 
 GLARE_PATIENCE: Final = 90.0
@@ -49,6 +52,9 @@ GLARE_PATIENCE: Final = 90.0
 
 COMMITTED: Final = 1.0
 """Seconds after which what was put is committed, so that the database counts it."""
+
+SERVICE_NUMBER: Final = "callback-"
+"""Before a group's name: what a PBX dials for its callers to ask for a callback."""
 
 WAITS_HERE: Final = Target(local=QUEUE_ROOM)
 
@@ -67,12 +73,14 @@ class Ledger:
         """By Call-ID: calls that began before this process did."""
         self._to_restore = True
         self.alarms = alarms
-        self.attendance = Attendance(store, rules, records, teller, desk.poke)
+        pace = Pace()
+        self._taken = TakenCalls(pace)
+        self.attendance = Attendance(store, rules, records, teller, desk.poke, pace)
         self.direct = DirectRecords(store, rules, teller)
         self._setup = SetupAlarms(rules, self.attendance, alarms)
-        self._evidence = Evidence(store, rules, records, self.attendance, self._setup)
+        self._evidence = Evidence(store, rules, records, self.attendance, self._setup, self._taken)
         self._judge = CallJudge(rules, self._evidence, self._setup, desk)
-        self._keys = WaitingKeys(store, rules, records, self._evidence, desk)
+        self.queue = QueuedCallers(store, rules, records, self._evidence, desk)
 
     # The questions and facts of the proxy
 
@@ -114,7 +122,7 @@ class Ledger:
         if entry is None:
             return
         failed = target_of(entry, target)
-        if failed.local is not None:  # the attempt that calls this customer came to nothing: as if there had been none
+        if failed.local is not None or is_place(entry, target):  # it came to nothing: as if there had been none
             entry.attempt = None
             self._publish(self.direct.used_after_all_events(entry, now))
         agent, entry.seen.rung = entry.seen.rung, None
@@ -236,16 +244,20 @@ class Ledger:
         """Return how the place of the caller of a call in progress stands here once it is a call of its own."""
         entry = self._calls.get(call)
         return None if entry is None else OwnCall(
-            place, "inbound", entry.trunk, entry.pbx, entry.customer, entry.number, None, entry.group, None)
+            place, "inbound", entry.trunk, entry.pbx, entry.customer, entry.number, None, entry.group, None,
+            began_at=entry.seen.since)
 
-    def queue_offer(self, call: str, now: float) -> QueueOffer | None:
-        """Return what the caller of a call in progress may press while they wait; None: nothing, or no more."""
+    def place_answered(self, call: str, identities: tuple[Identity, ...], now: float) -> None:
+        """The place of a caller is answered whom we had answered ourselves, which nobody has told: from now on their
+        call is answered, and not before."""
         entry = self._calls.get(call)
-        return None if entry is None else self._keys.may_press(entry, now)
+        if entry is not None:
+            self.answered(call, way_through_us(entry), identities, None, now)
 
-    def pressed(self, call: str, key: str, now: float, told: Callable[[bool], None]) -> None:
-        """Take a key of a caller who waits: `WaitingKeys.pressed`."""
-        self._keys.pressed(self._calls.get(call), key, now, told)
+    def watch_pickup(self, call: str, told: Callable[[str | None], None]) -> None:
+        """Have `told` called once, when an agent is seen to take a call in progress, or at once where one has it: by
+        whom, as far as that is proved. It is called in the midst of that: act upon it later."""
+        self._taken.watch(self._calls.get(call), told)
 
     # What the daemon asks and tells
 
@@ -357,6 +369,9 @@ class Ledger:
 
     def _outbound(self, entry: Call, call: NewCall) -> Decision:
         rules = self._rules
+        group = service_group(entry.dialled, rules.policy)
+        if group is not None:
+            return self._service(entry, call, group)
         entry.number, entry.sent.number_facts = route.shown_number(call, rules)
         customers = self._evidence.customer_of(call.pbx, call.identities, entry.customer, entry.started_at)
         if customers is not None:
@@ -373,6 +388,20 @@ class Ledger:
         entry.trunk = decision.peer
         return decision
 
+    def _service(self, entry: Call, call: NewCall, group: str) -> Decision:
+        """A PBX hands a customer over to the service number of a group: their call says who they are, or its caller."""
+        waits = self._evidence.customer_of(call.pbx, call.identities, None, entry.started_at)
+        if waits is not None:
+            entry.customer, entry.number = waits.customer, waits.number
+            entry.seen.since = waits.seen.since
+        elif not call.withheld:
+            shown = (self._rules.numbers.e164(one.user) for one in call.identities)
+            entry.customer = next((one for one in shown if one is not None
+                                   and one not in self._rules.policy.number), None)
+            entry.number = None
+        entry.group = group
+        return Decision((Target(local=SERVICE + group),), call.trunk, ON_BEHALF, entry.customer)
+
     def _inbound(self, entry: Call, call: NewCall, now: float, events: list[Event]) -> Decision:
         entry.number, entry.sent.number_facts = route.called_number(call, self._rules)
         entry.group = entry.sent.number_facts.group
@@ -386,15 +415,18 @@ class Ledger:
         attempt = None
         if entry.customer is not None and entry.sent.number_facts.kind == "shared":
             attempt = self._desk.rang_in(entry.customer, now)
+        place = self.queue.place_of(entry, now) if attempt is None else None
         if record is not None:
             entry.tried = record.agent
-            if attempt is None:
+            if attempt is None and place is None:
                 events.append(self.direct.used_event(entry, record, now))
         if attempt is not None:
             entry.attempt = attempt
             decision = replace(decision, reason="glare",
                                targets=(Target(ring_for=GLARE_PATIENCE, local=attempt), *decision.targets))
-        if self._keys.may_press(entry, now) is not None:
+        elif place is not None:
+            decision = replace(decision, reason="place", targets=(Target(local=PLACE + place), *decision.targets))
+        if self.queue.may_ask(entry, now) is not None:
             decision = replace(decision, targets=(*decision.targets[:-1], WAITS_HERE, decision.targets[-1]))
         return decision
 
@@ -417,6 +449,7 @@ class Ledger:
     def _leave(self, entry: Call, ending: Ending, now: float) -> list[Event]:
         """The call is over: its agent is free, its customer's records may be tidied."""
         self._evidence.forget(entry)
+        self.queue.forget(entry.id)
         self.direct.end(entry)
         events: list[Event] = []
         if entry.seen.rung is not None:
@@ -430,6 +463,14 @@ class Ledger:
     def _publish(self, events: tuple[Event, ...]) -> None:
         if events:
             self._store.put(Unit(events))
+
+
+def service_group(dialled: str, policy: Policy) -> str | None:
+    """Return the group whose service number a PBX dialled; None: it is none, or nobody there may ask for anything."""
+    if not dialled.startswith(SERVICE_NUMBER) or not policy.offers_callbacks:
+        return None
+    group = dialled.removeprefix(SERVICE_NUMBER)
+    return group if group in policy.group else None
 
 
 def _text(text: str) -> str:

@@ -23,7 +23,7 @@ class QueueRoom:
     def take(self, incoming: Incoming, now: float) -> bool:
         """Take a caller to where they were headed. False: their call must go its normal way."""
         pbx = self._tools.ledger.pbx_of(incoming.call)
-        offer = self._tools.ledger.queue_offer(incoming.call, self._tools.stack.wall())
+        offer = self._tools.reports.queue_offer(incoming.call)
         keys = None if offer is None else offer.campaign
         if pbx is None or keys is None or incoming.call in self._inside or not is_ours(incoming.request):
             return False

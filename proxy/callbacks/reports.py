@@ -12,13 +12,43 @@ from typing import Protocol
 
 from proxy.ua.contract import Stack
 from routing.callbacks.facts import DeskFacts, LegRecords, Outcome, OwnCall
-from routing.callbacks.queue_facts import QueueOffer
+from routing.callbacks.queue_facts import QueueOffer, RequestAnswer, TypedNumber
 from routing.facts import Ending, Identity, Router
 from routing.rows import LegRow, Step
 
 
+class QueueBook(Protocol):
+    """The ledger, as those who wait ask it; each by the name of the caller's call."""
+
+    def offer(self, call: str, now: float) -> QueueOffer | None:
+        """What the caller may press while they wait; None: nothing, or no more."""
+
+    def note_offered(self, call: str, now: float) -> None:
+        """The caller is told of the key: once for each time."""
+
+    def typed(self, call: str, keys: str, now: float) -> TypedNumber:
+        """Read a number that the caller typed, without the `#` that ends it; `*` stands for `+`."""
+
+    def ask(self, call: str, number: str | None, place: str | None, now: float,
+            told: Callable[[RequestAnswer], None]) -> None:
+        """A caller who waits asks for a callback of their own number (None), or of one that `typed` gave.
+
+        `place`: name of the leg that holds their place, which is to be a call of its own (`LegRecords.place`) once they
+        leave; None: there is none. `told` is called once, maybe at once: with terms when the promise is on disk and no
+        agent has the call; else they wait on.
+        """
+
+    def press(self, call: str, key: str, now: float, told: Callable[[bool], None]) -> None:
+        """A caller who waits pressed a key of a campaign. `told` is called once, maybe at once: True when what they are
+        promised is on disk; False: they wait on."""
+
+
 class LegBook(Router, Protocol):
     """The ledger, as it hears of our legs."""
+
+    @property
+    def queue(self) -> QueueBook:
+        """What those who wait may ask for."""
 
     def taken_by(self, call: str) -> str | None:
         """Who took an agent's leg that went to a queue, as far as it is proved by now."""
@@ -29,12 +59,13 @@ class LegBook(Router, Protocol):
     def place_entry(self, call: str, place: str) -> OwnCall | None:
         """How the leg `place`, which stands for the caller of a call in progress, is entered as a call of its own."""
 
-    def queue_offer(self, call: str, now: float) -> QueueOffer | None:
-        """What the caller may press while they wait; None: nothing, or no more."""
+    def place_answered(self, call: str, identities: tuple[Identity, ...], now: float) -> None:
+        """The place of a caller is answered whom we had answered ourselves, unknown to the ledger until now; later than
+        a pick-up that was seen it may be told too."""
 
-    def pressed(self, call: str, key: str, now: float, told: Callable[[bool], None]) -> None:
-        """A caller who waits pressed a key. `told` is called once, maybe at once: True when what they are promised is
-        on disk; False: they wait on."""
+    def watch_pickup(self, call: str, told: Callable[[str | None], None]) -> None:
+        """Have `told` called once, when an agent is seen to take a call (a caller's, a place), or at once where one has
+        it: by whom, None where that is not proved. In the midst of it: act upon it later. Forgotten with the call."""
 
 
 class Reports:
@@ -71,9 +102,53 @@ class Reports:
             self._ledger.connected_line(call, identities, self._stack.wall())
 
     def pressed(self, call: str, key: str, told: Callable[[bool], None]) -> None:
-        """A caller who waits pressed a key. `told` as in `LegBook.pressed`."""
+        """A caller who waits pressed a key. `told` as in `QueueBook.press`."""
         with _Fence(self._stack, "pressed", call):
-            self._ledger.pressed(call, key, self._stack.wall(), told)
+            self._ledger.queue.press(call, key, self._stack.wall(), told)
+
+    def queue_offer(self, call: str) -> QueueOffer | None:
+        """Ask what a caller who waits may ask for; None: nothing."""
+        with _Fence(self._stack, "queue_offer", call):
+            return self._ledger.queue.offer(call, self._stack.wall())
+        return None
+
+    def note_offered(self, call: str) -> None:
+        """A caller is told of the key."""
+        with _Fence(self._stack, "note_offered", call):
+            self._ledger.queue.note_offered(call, self._stack.wall())
+
+    def typed_number(self, call: str, keys: str) -> TypedNumber:
+        """Ask what number a caller typed."""
+        with _Fence(self._stack, "typed_number", call):
+            return self._ledger.queue.typed(call, keys, self._stack.wall())
+        return TypedNumber(None, "impossible")
+
+    def ask_callback(self, call: str, number: str | None, place: str | None,
+                     told: Callable[[RequestAnswer], None]) -> None:
+        """A caller asks for a callback. `told`: once, with the next look at the timers or later."""
+        answered: list[RequestAnswer] = []
+
+        def answer(found: RequestAnswer) -> None:
+            if not answered:
+                answered.append(found)
+                self._stack.timers.at(self._stack.clock(), lambda now: told(found))
+
+        try:
+            self._ledger.queue.ask(call, number, place, self._stack.wall(), answer)
+        except Exception as error:
+            _note(self._stack, "ask_callback", call, error)
+            answer(RequestAnswer(None, "failed"))
+
+    def place_answered(self, call: str, identities: tuple[Identity, ...]) -> None:
+        """The place of a caller whom we answered ourselves is answered, by whom these name."""
+        with _Fence(self._stack, "place_answered", call):
+            self._ledger.place_answered(call, identities, self._stack.wall())
+
+    def watch_pickup(self, call: str, told: Callable[[str | None], None]) -> None:
+        """Hear once of the agent who takes a call, with the next look at the timers after that."""
+        with _Fence(self._stack, "watch_pickup", call):
+            self._ledger.watch_pickup(
+                call, lambda agent: _discard(self._stack.timers.at(self._stack.clock(), lambda now: told(agent))))
 
     def call_ended(self, call: str, ending: Ending) -> None:
         """A leg is over, for the ledger."""
@@ -149,6 +224,10 @@ class _Fence:
             return False
         _note(self._stack, self._what, self._call, error)
         return True
+
+
+def _discard(timer: object) -> None:
+    """Whoever is told gives nothing back."""
 
 
 def _note(stack: Stack, what: str, call: str, error: Exception) -> None:

@@ -5,8 +5,9 @@ from typing import Final
 
 from routing.callbacks.changes import ChangeSets
 from routing.callbacks.facts import Missed, PastTalk, QueuedCaller
-from routing.callbacks.intake import Intake
-from routing.callbacks.queue_facts import QueueOffer
+from routing.callbacks.intake import Intake, TaskRequest
+from routing.callbacks.queue_facts import CallerStayed, PlaceTerms, QueueOffer, QueueRequest, RequestAnswer
+from routing.callbacks.queue_offers import QueueOffers
 from routing.callbacks.tasks import Tasks
 from routing.storage import Store
 from routing.writes import EMPTY_UNIT, Unit
@@ -18,10 +19,10 @@ EARLY: Final = 1000
 class CallIntake:
     """`happenings.Happenings`. What it is told before `open` is remembered, and promised nothing yet."""
 
-    def __init__(self, tasks: Tasks, intake: Intake, store: Store, sets: ChangeSets,
+    def __init__(self, tasks: Tasks, intake: Intake, offers: QueueOffers, store: Store, sets: ChangeSets,
                  report_alarm: Callable[[str, str | None, float], None]) -> None:
         """`report_alarm`: raises an alarm (name, text) or clears it (None)."""
-        self._tasks, self._intake, self._store, self._sets = tasks, intake, store, sets
+        self._tasks, self._intake, self._offers, self._store, self._sets = tasks, intake, offers, store, sets
         self._report_alarm = report_alarm
         self._flooded = False
         self._early: list[Missed | PastTalk] | None = []
@@ -47,8 +48,42 @@ class CallIntake:
         return attempt.row.id
 
     def queue_offer(self, queued: QueuedCaller, now: float) -> QueueOffer | None:
-        keys = self._intake.campaign_keys(queued, now) if self._early is None else None
-        return None if keys is None else QueueOffer(None, keys)
+        return self._offers.offer(queued, now) if self._early is None else None
+
+    def offered(self, queued: QueuedCaller, now: float) -> Unit:
+        return EMPTY_UNIT
+
+    def place_of(self, queued: QueuedCaller, now: float) -> str | None:
+        return None
+
+    def named(self, request: QueueRequest, now: float) -> tuple[bool, Unit]:
+        if self._early is not None:
+            return False, EMPTY_UNIT
+        changes = self._sets.begin(now)
+        allowed = self._intake.named(request, changes)
+        self.heed_flood(now)
+        return allowed, EMPTY_UNIT if changes.empty else changes.unit()
+
+    def request(self, request: QueueRequest, now: float) -> tuple[RequestAnswer, Unit]:
+        if self._early is not None or not self._store.well:
+            return RequestAnswer(None, "database"), EMPTY_UNIT
+        if self._tasks.index.of(request.customer, request.group) is not None:
+            return RequestAnswer(None, "asked_already"), EMPTY_UNIT
+        policy, settings = self._tasks.book.policy, self._tasks.book.of(request.group)
+        terms = policy.queue_for(request.group, request.number)
+        changes = self._sets.begin(now)
+        caller = {} if request.caller is None else {"caller": request.caller}
+        row = self._intake.promise(TaskRequest(
+            request.customer, request.group, "queue", None, request.number, request.pbx, request.trunk,
+            options={"window": terms.limit, "attempts": 1 + terms.retries, **caller}), changes)
+        if row.state != "open":
+            return RequestAnswer(None, row.reason), changes.unit()
+        return RequestAnswer(PlaceTerms(
+            row.id, row.customer, row.group, terms.language or settings.callback.language,
+            settings.callback.accept_within, terms.place_for)), changes.unit(durable=True)
+
+    def stayed(self, stayed: CallerStayed, now: float) -> Unit:
+        return EMPTY_UNIT
 
     def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
         if self._early is not None or not self._store.well:

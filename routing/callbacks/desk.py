@@ -19,6 +19,7 @@ from routing.callbacks.effective_settings import SettingsBook
 from routing.callbacks.facts import Orders
 from routing.callbacks.intake import Intake
 from routing.callbacks.other_nodes import OtherNodes
+from routing.callbacks.queue_offers import QueueOffers
 from routing.callbacks.replan import Replanner
 from routing.callbacks.rooms import DeskRooms
 from routing.callbacks.task import Task, within_reach
@@ -58,7 +59,8 @@ class Desk:
         tasks, store, sets = rooms.tasks, rooms.store, rooms.sets
         intake = Intake(tasks, rooms.eligibility, store, rooms.names)
         self.attempts = rooms.attempts
-        self.calls = CallIntake(tasks, intake, store, sets, report_alarm)
+        self.calls = CallIntake(tasks, intake, QueueOffers(tasks, rooms.eligibility, intake, rooms.live), store, sets,
+                                report_alarm)
         self.admin = Admin(tasks, rooms.eligibility, intake, store, sets, peers)
         self.draining = False
         """No attempt begins any more; those that run go on."""

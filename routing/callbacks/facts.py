@@ -130,10 +130,15 @@ class Missed(NamedTuple):
 class QueuedCaller(NamedTuple):
     """A customer who waits for an agent."""
 
-    customer: str
+    customer: str | None
+    """E.164; None: withheld or unreadable."""
     group: str
     number: str | None
     """Our number that they dialled."""
+    call: str = ""
+    """Name of their call."""
+    began_at: float = 0.0
+    """When they began to wait."""
 
 
 class PastTalk(NamedTuple):
@@ -166,6 +171,10 @@ class OwnCall(NamedTuple):
     group: str | None
     attempt: str | None
     """None: a place, as long as no attempt has it."""
+    task: str = ""
+    """The request whose place it is."""
+    began_at: float | None = None
+    """Since when that place is held, seconds since the epoch; None: it is new."""
 
 
 class LiveState(Protocol):
@@ -182,6 +191,10 @@ class LiveState(Protocol):
 
     def waiting(self, group: str) -> int:
         """Callers of the group who wait for an agent now."""
+
+    def estimated_wait(self, group: str, call: str | None, now: float) -> float | None:
+        """Seconds that the caller of a call has still to wait, or one who came now (None), by how fast the group's
+        callers were taken within the last hour; None: nothing is known."""
 
     def on_trunk(self, trunk: str) -> int:
         """Calls that the trunk carries now, ours included."""

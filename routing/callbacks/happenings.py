@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from routing.callbacks.facts import Missed, PastTalk, QueuedCaller
-from routing.callbacks.queue_facts import QueueOffer
+from routing.callbacks.queue_facts import CallerStayed, QueueOffer, QueueRequest, RequestAnswer
 from routing.writes import Unit
 
 
@@ -21,6 +21,25 @@ class Happenings(Protocol):
 
     def queue_offer(self, queued: QueuedCaller, now: float) -> QueueOffer | None:
         """Return what a customer who waits may press; None: nothing."""
+
+    def offered(self, queued: QueuedCaller, now: float) -> Unit:
+        """A customer who waits was told of the key."""
+
+    def place_of(self, queued: QueuedCaller, now: float) -> str | None:
+        """A customer calls: return the request (its task) whose place in the queue of that group is held for them,
+        because they asked for it or it is their number that is to be called; None: there is none."""
+
+    def named(self, request: QueueRequest, now: float) -> tuple[bool, Unit]:
+        """A customer who waits typed a number (`request.customer`): return whether it may be called. What is refused is
+        written down."""
+
+    def request(self, request: QueueRequest, now: float) -> tuple[RequestAnswer, Unit]:
+        """A customer who waits asks for a callback. An answer with terms is told to them when what follows is on disk,
+        and unless an agent has taken their call by then; else `stayed` is told."""
+
+    def stayed(self, stayed: CallerStayed, now: float) -> Unit:
+        """A customer whose request was answered with terms stays in the queue, or talks: there is no place. What is
+        promised all the same is the desk's to say."""
 
     def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
         """A customer who waits pressed a key: return whether they are promised a callback, and what follows."""

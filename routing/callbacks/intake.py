@@ -8,7 +8,7 @@ from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Missed, QueuedCaller
 from routing.callbacks.plan import times
-from routing.callbacks.queue_facts import CampaignKeys
+from routing.callbacks.queue_facts import CampaignKeys, QueueRequest
 from routing.callbacks.refusal import Refusal
 from routing.callbacks.responsible import Responsible, responsible
 from routing.callbacks.task import task_data
@@ -79,6 +79,8 @@ class Intake:
     def campaign_keys(self, queued: QueuedCaller, now: float) -> CampaignKeys | None:
         """Return what a customer who waits may press for a campaign; None: nothing that would be kept."""
         book, found = self._tasks.book, []
+        if queued.customer is None or not book.policy.campaign:
+            return None
         for name, campaign in book.policy.campaigns_of(queued.group):
             if campaign.add_key is not None and active(campaign, now, book.policy.zone_for(queued.group)):
                 settings = book.of(queued.group, name)
@@ -94,6 +96,21 @@ class Intake:
             confirmed.setdefault(campaign.add_key or "", campaign.confirm_prompt)
         return CampaignKeys("".join(confirmed), prompt, language,
                             tuple((key, name) for key, name in confirmed.items() if name is not None))
+
+    def named(self, request: QueueRequest, changes: Changes) -> bool:
+        """A caller typed a number: return whether it may be called. A refusal is written down as a task that failed, so
+        that journal, event and ticket say why, unless there were too many of late."""
+        shown = request.number or self._tasks.book.of(request.group).number
+        if self._eligibility.never(request.customer, None, shown) is None:
+            return True
+        if self._tasks.index.of(request.customer, request.group) is not None:
+            return False
+        self.flood = self._eligibility.admit(changes.now)
+        if self.flood is None:
+            caller = {} if request.caller is None else {"caller": request.caller}
+            self.promise(TaskRequest(request.customer, request.group, "queue", None, request.number, request.pbx,
+                                     request.trunk, options=caller), changes)
+        return False
 
     def promise(self, request: TaskRequest, changes: Changes, fact: Missed | None = None) -> TaskRow:
         """Make a task, which may be at its end already: refused, closed all through its window, or a ticket."""

@@ -91,7 +91,7 @@ class RequestAnswer(NamedTuple):
     terms: PlaceTerms | None
     """None: nothing is promised, and the caller waits on."""
     refusal: str = ""
-    """Why: `taken` (an agent has the call meanwhile), `database`, `flood`, or the guard's word."""
+    """Why: `taken` (an agent has the call meanwhile), `database`, `failed`, `flood`, or the guard's word."""
 
 
 class QueueRequest(NamedTuple):
@@ -112,6 +112,14 @@ class QueueRequest(NamedTuple):
     """When they began to wait: their place in the order."""
     place: str | None
     """Name of the leg that holds their place; None: there is none (service number)."""
+
+
+class CallerStayed(NamedTuple):
+    """A caller stays in the queue although their request was written down."""
+
+    task: str
+    why: Literal["taken", "database"]
+    """`taken`: an agent has the call meanwhile, or may have it; `database`: whether it is on disk nobody knows."""
 
 
 class PlaceFacts(Protocol):

@@ -29,6 +29,8 @@ class TaskIndex:
         """Versions of the last tasks that were taken out: that they are not open any more may not be written yet."""
         self.promised: Counter[str] = Counter()
         """Tasks that are open or held, by group."""
+        self.requests: Counter[str] = Counter()
+        """Of them, those that were asked for in a queue."""
 
     def add(self, task: Task) -> None:
         """Take a task up."""
@@ -36,6 +38,7 @@ class TaskIndex:
         self.tasks[row.id] = task
         self._of_customer.setdefault(row.customer, {})[row.group] = task
         self.promised[row.group] += 1
+        self.requests[row.group] += row.kind == "queue"
 
     def remove(self, task: Task) -> None:
         """Take a task that is final out."""
@@ -46,6 +49,7 @@ class TaskIndex:
             del self.gone[next(iter(self.gone))]
         self.gone[row.id] = row.version
         self.promised[row.group] -= 1
+        self.requests[row.group] -= row.kind == "queue"
         groups = self._of_customer[row.customer]
         groups.pop(row.group, None)
         if not groups:

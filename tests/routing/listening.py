@@ -1,9 +1,9 @@
 """A desk that only listens, for tests of the ledger."""
 
 from routing.callbacks.facts import Missed, PastTalk, QueuedCaller
-from routing.callbacks.queue_facts import QueueOffer
+from routing.callbacks.queue_facts import CallerStayed, QueueOffer, QueueRequest, RequestAnswer
 from routing.rows import JournalRow
-from routing.writes import Unit
+from routing.writes import EMPTY_UNIT, Unit
 
 
 class Ears:
@@ -18,6 +18,13 @@ class Ears:
         self.broken = False
         self.may_press: QueueOffer | None = None
         self.promises = True
+        self.places: dict[str, str] = {}
+        """Requests whose places are held, by customer."""
+        self.refused: set[str] = set()
+        """Numbers that are not called back."""
+        self.requests: list[QueueRequest] = []
+        self.answer = RequestAnswer(None, "flood")
+        self.stays: list[CallerStayed] = []
 
     def missed(self, missed: Missed, now: float) -> Unit:
         self.missed_calls.append(missed)
@@ -35,6 +42,24 @@ class Ears:
 
     def queue_offer(self, queued: QueuedCaller, now: float) -> QueueOffer | None:
         return self.may_press
+
+    def offered(self, queued: QueuedCaller, now: float) -> Unit:
+        return self._line(queued.call, "offered", now)
+
+    def place_of(self, queued: QueuedCaller, now: float) -> str | None:
+        return self.places.get(queued.customer or "")
+
+    def named(self, request: QueueRequest, now: float) -> tuple[bool, Unit]:
+        self.requests.append(request)
+        return request.customer not in self.refused, self._line(request.call, "named", now)
+
+    def request(self, request: QueueRequest, now: float) -> tuple[RequestAnswer, Unit]:
+        self.requests.append(request)
+        return self.answer, self._line(request.call, "request", now)
+
+    def stayed(self, stayed: CallerStayed, now: float) -> Unit:
+        self.stays.append(stayed)
+        return EMPTY_UNIT
 
     def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
         self.missed_calls.append(missed)

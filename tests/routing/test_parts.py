@@ -22,11 +22,13 @@ from routing.facts import Ending, Target
 from routing.identity import NO_PBX, PbxFacts
 from routing.ids import uuid7
 from routing.missed import NEITHER
+from routing.pace import Pace
+from routing.queued_callers import QueuedCallers
 from routing.route import Rules
 from routing.rows import Direction, Record
 from routing.setup_alarms import SetupAlarms
+from routing.taken_calls import TakenCalls
 from routing.teller import Teller
-from routing.waiting_keys import WaitingKeys
 from routing.writes import Unit
 from tests.routing.listening import Ears
 from tests.routing.memory_store import MemoryStore
@@ -59,9 +61,11 @@ class Bench:
         self.pokes: list[bool] = []
         self.alarms = Alarms(self.store, self.teller, self.told.append)
         self.desk, self.ears = DeskListener(self.alarms, self.bugs.append), Ears()
-        self.attendance = Attendance(self.store, self.rules, self.records, self.teller, self.desk.poke)
+        self.pace = Pace()
+        self.taken = TakenCalls(self.pace)
+        self.attendance = Attendance(self.store, self.rules, self.records, self.teller, self.desk.poke, self.pace)
         self.setup = SetupAlarms(self.rules, self.attendance, self.alarms)
-        self.evidence = Evidence(self.store, self.rules, self.records, self.attendance, self.setup)
+        self.evidence = Evidence(self.store, self.rules, self.records, self.attendance, self.setup, self.taken)
 
     def connect(self) -> None:
         self.desk.connect(self.ears, lambda: self.pokes.append(True))
@@ -248,14 +252,15 @@ def test_a_missed_call_is_told_and_what_follows_is_given() -> None:
 ])
 def test_what_a_caller_may_press(happens: Callable[[Call], None], may: bool) -> None:
     bench, call = Bench(), a_call()
-    keys = WaitingKeys(bench.store, bench.rules, bench.records, bench.evidence, bench.desk)
+    keys = QueuedCallers(bench.store, bench.rules, bench.records, bench.evidence, bench.desk)
     bench.ears.may_press = QueueOffer(None, CampaignKeys("5", None, "en"))
-    assert keys.may_press(call, NOW) is None, "nobody would keep it"
+    bench.records.enter(call)
+    assert keys.offer("a", NOW) is None, "nobody would keep it"
     bench.connect()
     happens(call)
-    assert keys.may_press(call, NOW) == (bench.ears.may_press if may else None)
+    assert keys.offer("a", NOW) == (bench.ears.may_press if may else None)
     promised: list[bool] = []
-    keys.pressed(call, "5", NOW, promised.append)
+    keys.press("a", "5", NOW, promised.append)
     assert promised == [may]
 
 

@@ -44,6 +44,9 @@ class LiveState:
     def waiting(self, group: str) -> int:
         return 0
 
+    def estimated_wait(self, group: str, call: str | None, now: float) -> float | None:
+        return None
+
     def on_trunk(self, trunk: str) -> int:
         return 0
 

@@ -74,6 +74,7 @@ class LiveState:
         self.calls: set[str] = set()
         self.queues: dict[str, int] = {}
         self.trunk = 0
+        self.wait: float | None = None
         self.wraps: list[tuple[str, float]] = []
 
     def agent_state(self, agent: str) -> str:
@@ -87,6 +88,9 @@ class LiveState:
 
     def waiting(self, group: str) -> int:
         return self.queues.get(group, 0)
+
+    def estimated_wait(self, group: str, call: str | None, now: float) -> float | None:
+        return self.wait
 
     def on_trunk(self, trunk: str) -> int:
         return self.trunk

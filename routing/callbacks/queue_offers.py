@@ -1,0 +1,62 @@
+"""Who is offered a callback while they wait, and on which terms."""
+
+import math
+
+from config.queue_callback import QueueCallback
+from routing.callbacks.effective_settings import EffectiveSettings
+from routing.callbacks.eligibility import Eligibility
+from routing.callbacks.facts import LiveState, QueuedCaller
+from routing.callbacks.intake import Intake
+from routing.callbacks.queue_facts import MenuTerms, QueueOffer
+from routing.callbacks.refusal import Refusal
+from routing.callbacks.tasks import Tasks
+
+
+class QueueOffers:
+    """What each caller who waits may ask for now. Nothing is written here."""
+
+    def __init__(self, tasks: Tasks, eligibility: Eligibility, intake: Intake, live: LiveState) -> None:
+        self._tasks, self._eligibility, self._intake, self._live = tasks, eligibility, intake, live
+
+    def offer(self, queued: QueuedCaller, now: float) -> QueueOffer | None:
+        """Return what a caller may ask for: by the menu, and by the keys of campaigns; None: nothing."""
+        menu, campaign = self.menu(queued, now), self._intake.campaign_keys(queued, now)
+        return None if menu is None and campaign is None else QueueOffer(menu, campaign)
+
+    def menu(self, queued: QueuedCaller, now: float) -> MenuTerms | None:
+        """Return the terms of the menu; None: this caller is offered none."""
+        policy = self._tasks.book.policy
+        if not policy.offers_callbacks:
+            return None
+        terms, settings = policy.queue_for(queued.group, queued.number), self._tasks.book.of(queued.group)
+        if not terms.enabled or not (settings.agents or settings.target) or not settings.open_time.is_open(now):
+            return None
+        if queued.customer is None:
+            if not terms.other_number:
+                return None
+        elif self.refusal(queued.customer, queued, settings) is not None:
+            return None
+        wait = self._live.estimated_wait(queued.group, queued.call, now)
+        return MenuTerms(
+            terms.key, self._now(queued, terms, settings, wait, now), terms.offer_after, terms.offer_every,
+            terms.max_wait, queued.customer is not None, terms.other_number, terms.tries,
+            terms.language or settings.callback.language,
+            None if wait is None or not terms.announce_wait else max(1, math.ceil(wait / 60)),
+            terms.offer_prompt, terms.menu_prompt, terms.confirm_prompt,
+        )
+
+    def refusal(self, customer: str, queued: QueuedCaller, settings: EffectiveSettings | None = None) -> Refusal | None:
+        """Return why a number is not called back at all; None: it is."""
+        shown = (settings or self._tasks.book.of(queued.group)).number
+        return self._eligibility.never(customer, None, queued.number or shown)
+
+    def _now(self, queued: QueuedCaller, terms: QueueCallback, settings: EffectiveSettings, wait: float | None,
+             now: float) -> bool:
+        """Whether it is offered at this moment; where nobody knows how long they will wait, as long as they have."""
+        if terms.max_pending and self._tasks.index.requests[queued.group] >= terms.max_pending:
+            return False
+        if terms.stop_before_close:
+            close = settings.open_time.next_close(now)
+            if close is not None and close - now <= terms.stop_before_close:
+                return False
+        return (now - queued.began_at if wait is None else wait) >= terms.offer_from_wait

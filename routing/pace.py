@@ -1,0 +1,43 @@
+"""How fast the callers of each group are taken: what a caller's wait is estimated by."""
+
+from bisect import bisect_right
+from typing import Final
+
+SPAN: Final = 3600.0
+"""Seconds that are looked back upon."""
+
+
+class Pace:
+    """When agents took callers of each group who waited, within the last hour."""
+
+    __slots__ = ("_taken", "_times")
+
+    def __init__(self) -> None:
+        self._times: dict[str, list[float]] = {}
+        self._taken: dict[str, int] = {}
+
+    def add(self, group: str, at: float) -> None:
+        """An agent took a caller of a group, seconds since the epoch."""
+        times = self._times.setdefault(group, [])
+        times.append(at if not times else max(at, times[-1]))
+        del times[:bisect_right(times, times[-1] - SPAN)]
+        self._taken[group] = self._taken.get(group, 0) + 1
+
+    def taken(self, group: str) -> int:
+        """Return how many callers of a group agents have taken since the start."""
+        return self._taken.get(group, 0)
+
+    def interval(self, group: str, now: float) -> float | None:
+        """Return the mean seconds from one caller who is taken to the next; None where the last hour had no two.
+
+        The time since the last one counts: where nobody is taken any more, the wait grows.
+        """
+        times = self._times.get(group, [])
+        first = bisect_right(times, now - SPAN)
+        count = len(times) - first
+        return None if count < 2 else max(0.0, now - times[first]) / (count - 1)
+
+    def wait(self, group: str, ahead: int, now: float) -> float | None:
+        """Return the seconds until a caller with so many before them is next; None: nothing is known."""
+        interval = self.interval(group, now)
+        return None if interval is None else ahead * interval

@@ -1,0 +1,171 @@
+"""Callers who wait for an agent, and may ask for a callback: what the queue room asks of the ledger."""
+
+from collections.abc import Callable
+from typing import Final
+
+from config.policy import Policy
+from routing.call_records import CallRecords
+from routing.callbacks.facts import Missed, QueuedCaller
+from routing.callbacks.queue_facts import CallerStayed, QueueOffer, QueueRequest, RequestAnswer, TypedNumber
+from routing.calls import Call
+from routing.desk_listener import DeskListener
+from routing.evidence import Evidence
+from routing.route import Rules
+from routing.storage import Store
+from routing.typed_numbers import TypedNumbers
+from routing.writes import EMPTY_UNIT
+
+TAKEN: Final = RequestAnswer(None, "taken")
+"""An agent has the call, or may have it."""
+
+
+class QueuedCallers:
+    """What a caller may ask for, and what comes of it. Nothing, as soon as an agent may have taken the call."""
+
+    def __init__(self, store: Store, rules: Rules, records: CallRecords, evidence: Evidence,
+                 desk: DeskListener) -> None:
+        self._store, self._rules, self._records, self._evidence = store, rules, records, evidence
+        self._desk = desk
+        self._typed = TypedNumbers()
+
+    # What the room asks, by the name of the caller's call
+
+    def offer(self, call: str, now: float) -> QueueOffer | None:
+        """Return what the caller of a call in progress may ask for while they wait; None: nothing, or no more."""
+        entry = self._records.by_name.get(call)
+        return None if entry is None else self.may_ask(entry, now)
+
+    def note_offered(self, call: str, now: float) -> None:
+        """The caller was told of the key."""
+        entry = self._records.by_name.get(call)
+        queued = None if entry is None else self._queued(entry)
+        if queued is not None:
+            follows = self._desk.offered(queued, now)
+            if follows is not EMPTY_UNIT:
+                self._store.put(follows)
+
+    def typed(self, call: str, keys: str, now: float) -> TypedNumber:
+        """Read what the caller typed (digits, `*` for `+`) and say whether it may be called."""
+        entry = self._records.by_name.get(call)
+        if entry is None or self._queued(entry) is None:
+            return TypedNumber(None, "impossible")
+        found = self._typed.read(call, keys, self._rules.policy.region)
+        if found.number is None or not self._typed.is_new(call, found.number):
+            return found
+        allowed, follows = self._desk.named(_request(entry, found.number, None), now)
+        if follows is not EMPTY_UNIT:
+            self._store.put(follows)
+        return self._typed.judged(call, found.number, allowed)
+
+    def ask(self, call: str, number: str | None, place: str | None, now: float,
+            told: Callable[[RequestAnswer], None]) -> None:
+        """Ask for a callback of the caller (`number` None) or of a number that they typed.
+
+        `told` is called once, maybe before this returns; with terms only when they are on disk and nobody has taken the
+        call meanwhile.
+        """
+        entry = self._records.by_name.get(call)
+        customer = None if entry is None else number or entry.customer
+        if entry is None or customer is None or self._queued(entry) is None or self._may_be_talking(entry):
+            told(TAKEN)
+            return
+        answer, follows = self._desk.request(_request(entry, customer, place), now)
+        entry.asked = answer.terms is not None
+        if follows is not EMPTY_UNIT:
+            self._store.put(follows)
+        if answer.terms is None:
+            told(answer)
+            return
+        asked = entry
+        self._store.commit(EMPTY_UNIT, lambda well: told(self._answer(asked, answer, well, now)))  # committed after it
+
+    def press(self, call: str, key: str, now: float, told: Callable[[bool], None]) -> None:
+        """Take a key of a campaign.
+
+        `told` is called once, maybe before this returns: True when a callback is promised and on disk, and only then
+        may they be let go; False: they wait on.
+        """
+        entry = self._records.by_name.get(call)
+        may = None if entry is None else self.may_ask(entry, now)
+        keys = "" if may is None or may.campaign is None else may.campaign.keys
+        if entry is None or key not in keys or entry.customer is None:
+            told(False)
+            return
+        missed = Missed(entry.id, entry.customer, entry.number, entry.group, entry.pbx, entry.trunk, entry.started_at,
+                        now, "key", (f"key_{key}",), "certain", key)
+        promised, follows = self._desk.pressed(missed, now)
+        if promised:
+            entry.asked = True
+        if follows is EMPTY_UNIT:
+            told(promised)
+            return
+        self._store.put(follows)
+        pressed = entry
+        self._store.commit(EMPTY_UNIT, lambda well: told(promised and self._let_go(pressed, well)))  # committed after
+
+    # What the ledger asks
+
+    def may_ask(self, entry: Call, now: float) -> QueueOffer | None:
+        """Return what the caller of a call may ask for while they wait; None: nothing, or no more."""
+        if not (self._desk.listens and offers_anything(self._rules.policy)):  # most houses
+            return None
+        queued = self._queued(entry)
+        return None if queued is None or self._may_be_talking(entry) else self._desk.queue_offer(queued, now)
+
+    def place_of(self, entry: Call, now: float) -> str | None:
+        """Return the request whose place is held for the caller of a new call; None: there is none."""
+        queued = self._queued(entry) if self._rules.policy.offers_callbacks and entry.customer is not None else None
+        return None if queued is None else self._desk.place_of(queued, now)
+
+    def forget(self, call: str) -> None:
+        """A call is over."""
+        self._typed.forget(call)
+
+    # Inside
+
+    def _queued(self, entry: Call) -> QueuedCaller | None:
+        """Return who waits in a call, as the desk is asked of them; None: nobody does who may ask for anything."""
+        if entry.group is None or entry.asked or (entry.direction == "inbound"
+                                                  and entry.sent.number_facts.kind != "shared"):
+            return None
+        return QueuedCaller(entry.customer, entry.group, entry.number, entry.id, entry.seen.since)
+
+    def _answer(self, entry: Call, answer: RequestAnswer, kept: bool, now: float) -> RequestAnswer:
+        """Say what became of a request once its commit is known; the desk hears where the caller stays after all."""
+        if self._let_go(entry, kept) or answer.terms is None:
+            return answer
+        refused = TAKEN if kept else RequestAnswer(None, "database")
+        follows = self._desk.stayed(CallerStayed(answer.terms.task, "taken" if kept else "database"), now)
+        if follows is not EMPTY_UNIT:
+            self._store.put(follows)
+        return refused
+
+    def _let_go(self, entry: Call, kept: bool) -> bool:
+        """Whether a caller who is promised a callback leaves: it is on disk, and nobody has taken their call meanwhile.
+
+        Else their call is judged like any other: what was promised ends with a talk.
+        """
+        entry.asked = kept and not self._may_be_talking(entry)
+        if entry.asked:
+            self._records.attend(entry)
+            if entry.direction == "outbound":  # the service number: their call waits at the PBX
+                for call in self._records.of(entry.customer):
+                    if call.direction == "inbound" and not call.leg and not self._may_be_talking(call):
+                        call.asked = True
+                        self._records.attend(call)
+        return entry.asked
+
+    def _may_be_talking(self, entry: Call) -> bool:
+        return entry.agent is not None or entry.seen.picked_at is not None or \
+            self._evidence.sign(entry) is not None or (
+                entry.answered_at is not None and not entry.seen.queued and entry.direction == "inbound")
+
+
+def _request(entry: Call, customer: str, place: str | None) -> QueueRequest:
+    return QueueRequest(entry.id, entry.customer, customer, entry.number, entry.group or "", entry.pbx, entry.trunk,
+                        entry.seen.since, place)
+
+
+def offers_anything(policy: Policy) -> bool:
+    """Whether anybody at all may ask for a callback while they wait."""
+    return policy.offers_callbacks or bool(policy.campaign)
