@@ -44,7 +44,7 @@ from proxy.media.client import MediaClient
 from proxy.node import Surroundings, build_node
 from proxy.notify import Notifier
 from proxy.status.service import StatusService
-from proxy.status.source import RunState
+from proxy.status.source import QUEUE_EVENTS, RunState
 from proxy.transports.network import Network
 from proxy.transports.resolver import Resolver
 from proxy.verbs.doors import CommandDoor, Handlers, SocketDoor
@@ -114,6 +114,7 @@ class Daemon:
         reader = Reader(config.database, config.node.name)
         self.source = DaemonSource(config.node.name, node.ledger, self._store, reader, self._loop.call_soon_threadsafe,
                                    time.time, node.peer_states, node.figures)
+        self._hub.listen("figures", self.source, QUEUE_EVENTS)
         self.policies = Policies(config, self._store, node.set_policy)
         if key.replaced is not None:
             node.ledger.alarms.stand(KEY_REPLACED, key.replaced, time.time())

@@ -114,12 +114,22 @@ def show_status(status: Mapping[str, Any]) -> None:
     show_line(f"callbacks: {callbacks.get('in_queue')} in the queue, {callbacks.get('due')} due, "
               f"{callbacks.get('running')} running; today {calls.get('callbacks_dialled_today')} dialled, "
               f"{calls.get('callbacks_answered_today')} answered")
+    for name, queue in status.get("queues", {}).items():
+        if any(queue.values()):
+            show_line(f"queue {name}: {_queue(queue)}")
     peers = [{"kind": kind, "name": name, **peer} for kind, name, peer in _peers(status)]
     columns = {"kind": "", "name": "name", "state": "state", "since": "since", "latency_ms": "ms"}
     show_table(peers, columns, "no peers")
     for alarm in status.get("alarms", ()):
         text = f"ALARM {alarm.get('name')} since {moment(alarm.get('since'))}: {alarm.get('text')}"
         _show([Cell(printable(text), "red")])
+
+
+def _queue(queue: Mapping[str, Any]) -> str:
+    wait = queue.get("estimated_wait_s")
+    about = "" if wait is None else f", about {wait:.0f} s from now"
+    return (f"{queue.get('waiting')} waiting{about}; {queue.get('places_held')} places held; "
+            f"today {queue.get('offers_made')} offered, {queue.get('offers_taken')} asked for a callback")
 
 
 def show_changes(changes: Iterable[Mapping[str, Any]]) -> None:

@@ -13,6 +13,7 @@ Kind = Literal[
     "callback.queued", "callback.due", "callback.assigned", "callback.released", "callback.attempted",
     "callback.connected", "callback.done", "callback.failed", "callback.expired", "callback.cancelled",
     "ticket.opened",
+    "queue.offered", "queue.requested", "place.held", "place.taken", "place.lost", "place.returned",
     "agent.state", "trunk.state", "pbx.state", "alarm.raised", "alarm.cleared",
 ]
 

@@ -1,15 +1,19 @@
-"""What became of callbacks in one day: of all, and by group, by our number and by campaign. Read from the database, so
-a restart changes nothing."""
+"""What became of callbacks in one day: of all, and by group, by our number, by campaign and by kind. Read from the
+database, so a restart changes nothing."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from routing.rows import TaskState
+from routing.rows import TaskKind, TaskState
 
 
 class Tally(NamedTuple):
     """Callbacks of one day."""
 
+    offers_made: int = 0
+    """Callers who were told in a queue that they may ask for one, each once."""
+    offers_taken: int = 0
+    """Tasks made because a caller in a queue asked for one."""
     promised: int = 0
     """Tasks made."""
     dialled: int = 0
@@ -24,11 +28,11 @@ class Tally(NamedTuple):
     expired: int = 0
     cancelled: int = 0
     waited_s: float = 0.0
-    """Of those kept: from the missed call to the talk, in all."""
+    """Of those kept: from the missed call, or from the request in the queue, to the talk, in all."""
 
     @property
     def average_wait_s(self) -> float | None:
-        """Seconds from the missed call to the talk; None: none was kept."""
+        """Seconds from the missed call or the request to the talk; None: none was kept."""
         return round(self.waited_s / self.kept, 1) if self.kept else None
 
     def plus(self, other: "Tally") -> "Tally":
@@ -38,8 +42,8 @@ class Tally(NamedTuple):
 
 NONE: Final = Tally()
 
-Owner = tuple[str, str | None, str | None]
-"""Group, number of ours and campaign of a task; None: of none."""
+Owner = tuple[str, str | None, str | None, TaskKind]
+"""Group, number of ours and campaign of a task, None: of none; and what it came of."""
 
 
 class DayFigures(NamedTuple):
@@ -51,39 +55,43 @@ class DayFigures(NamedTuple):
     groups: Mapping[str, Tally] = {}
     numbers: Mapping[str, Tally] = {}
     campaigns: Mapping[str, Tally] = {}
+    kinds: Mapping[str, Tally] = {}
     released: Mapping[str, int] = {}
     """By agent: tasks that were taken from them because they let them wait."""
 
 
-def gather(since: float, promised: Iterable[tuple[Any, ...]], dialled: Iterable[tuple[Any, ...]],
-           ended: Iterable[tuple[Any, ...]], kept: Iterable[tuple[Any, ...]],
+def gather(since: float, offered: Iterable[tuple[Any, ...]], promised: Iterable[tuple[Any, ...]],
+           dialled: Iterable[tuple[Any, ...]], ended: Iterable[tuple[Any, ...]], kept: Iterable[tuple[Any, ...]],
            released: Mapping[str, int]) -> DayFigures:
     """Add up what the database counted.
 
-    Each row begins with an Owner. Then `promised`, `dialled`: how many; `ended`: state, reason, how many; `kept`: how
-    many, and the seconds that they waited in all.
+    Each row begins with an Owner. Then `offered`, `promised`, `dialled`: how many; `ended`: state, reason, how many;
+    `kept`: how many, and the seconds that they waited in all.
     """
     tallies: dict[Owner, Tally] = {}
 
-    def add(owner: tuple[Any, ...], tally: Tally) -> None:
-        group, number, campaign = owner
-        tallies[group, number, campaign] = tallies.get((group, number, campaign), NONE).plus(tally)
+    def add(of: list[Any], tally: Tally) -> None:
+        group, number, campaign, kind = of
+        owner = group, number, campaign, kind
+        tallies[owner] = tallies.get(owner, NONE).plus(tally)
 
+    for *owner, count in offered:
+        add(owner, Tally(offers_made=count))
     for *owner, count in promised:
-        add(tuple(owner), Tally(promised=count))
+        add(owner, Tally(promised=count, offers_taken=count if owner[-1] == "queue" else 0))
     for *owner, count in dialled:
-        add(tuple(owner), Tally(dialled=count))
+        add(owner, Tally(dialled=count))
     for *owner, state, reason, count in ended:
         field = _field(state, reason)
         if field is not None:
-            add(tuple(owner), Tally(**{field: count}))
+            add(owner, Tally(**{field: count}))
     for *owner, count, waited in kept:
-        add(tuple(owner), Tally(kept=count, waited_s=waited))
+        add(owner, Tally(kept=count, waited_s=waited))
     total = NONE
     for tally in tallies.values():
         total = total.plus(tally)
     return DayFigures(since, total, _by(tallies, lambda owner: owner[0]), _by(tallies, lambda owner: owner[1]),
-                      _by(tallies, lambda owner: owner[2]), released)
+                      _by(tallies, lambda owner: owner[2]), _by(tallies, lambda owner: owner[3]), released)
 
 
 def _field(state: TaskState, reason: str) -> str | None:

@@ -80,17 +80,30 @@ class ClearAlarm(NamedTuple):
     name: str
 
 
+class CountOffer(NamedTuple):
+    """A caller who waits was told that they may ask for a callback: one more of the day."""
+
+    at: float
+    """Seconds since the epoch."""
+    group: str
+    number: str | None
+    """Our number that they dialled."""
+
+
 RowOfCallbacks = TaskRow | AttemptRow | LegRow | JournalRow | Ticket | TicketComment | Delivery | DoNotCallRow
 """A new ticket gets its number with the commit, and so does its `ticket.opened` (see `TICKET_NUMBER`). Deliveries are
 new ones in the order in which they are to be delivered."""
 
 Write = (CallRow | Record | RemoveRecord | Event | SavePolicy | ForgetEvents | StandingAlarm | ClearAlarm
-         | RowOfCallbacks | ChangeTask | CloseAttempt | DropLeg | RemoveDoNotCall)
+         | RowOfCallbacks | ChangeTask | CloseAttempt | DropLeg | RemoveDoNotCall | CountOffer)
 
 OF_CALLBACKS: Final = frozenset(
     (TaskRow, AttemptRow, LegRow, JournalRow, Ticket, TicketComment, Delivery, DoNotCallRow, ChangeTask, CloseAttempt,
-     DropLeg, RemoveDoNotCall))
+     DropLeg, RemoveDoNotCall, CountOffer))
 """Kinds of writes that say something of callbacks."""
+
+TOLD_OF_CALLBACKS: Final = ("callback.", "ticket.", "queue.", "place.")
+"""How the kinds of events begin that tell of them."""
 
 TICKET_NUMBER: Final = "ticket_number"
 """What the engine adds to the data of a `ticket.opened` whose `ticket` is the id of one in the same unit."""
@@ -124,8 +137,7 @@ class Unit(NamedTuple):
     def without_callbacks(self) -> "Unit":
         """Return what is left without rows and events of callbacks."""
         return Unit(tuple(write for write in self.writes if type(write) not in OF_CALLBACKS and not (
-            isinstance(write, Event) and write.kind.startswith(("callback.", "ticket.")))), self.durable)
-
+            isinstance(write, Event) and write.kind.startswith(TOLD_OF_CALLBACKS))), self.durable)
 
     def standing(self, stale: Set[str]) -> "Unit":
         """Return what stands of it though its changes of these tasks are refused.

@@ -17,7 +17,8 @@ _DETAILS: Final = (
     "attempts", "attempts_max", "responsible", "expires", "ended",
 )
 _FIGURES: Final = {
-    "of": "", "promised": "made", "dialled": "tried", "kept": "kept", "called_meanwhile": "talk", "tickets": "tick",
+    "of": "", "offers_made": "off", "offers_taken": "ask", "promised": "made", "dialled": "tried", "kept": "kept",
+    "called_meanwhile": "talk", "tickets": "tick",
     "failed": "fail", "expired": "exp", "cancelled": "canc", "average_wait_s": "avg s",
 }
 _HELD: Final = ("responsible_kind", "responsible_since", "waits_until", "released")
@@ -34,15 +35,17 @@ asks(app, "running", callbacks.RUNNING)(table(
 
 
 @asks(app, "figures", callbacks.FIGURES, about="""
-made: promised; tried: times that a customer was dialled; kept: ended with a talk by a callback; talk: they talked in
-another call; tick: a ticket was opened instead; fail, exp, canc: failed, expired, cancelled; avg s: seconds from the
-missed call to the talk.
+off, ask: callers who were told in a queue that they may ask for a callback, and those who did; made: promised; tried:
+times that a customer was dialled; kept: ended with a talk by a callback; talk: they talked in another call; tick: a
+ticket was opened instead; fail, exp, canc: failed, expired, cancelled; avg s: seconds to the talk from the missed call,
+or from the request in the queue.
 """)
 def figures(data: Any, given: Given) -> None:
-    """Show a line for all, and one for each group, number and campaign."""
+    """Show a line for all, and one for each kind, group, number and campaign."""
     rows = [{"of": "all", **data["total"]}]
-    for kind in ("groups", "numbers", "campaigns"):
-        rows += [{"of": f"{kind[:-1]} {name}", **one} for name, one in data[kind].items()]
+    for kind in ("kinds", "groups", "numbers", "campaigns"):
+        called = "" if kind == "numbers" else f"{kind[:-1]} "
+        rows += [{"of": f"{called}{name}", **one} for name, one in data[kind].items()]
     render.show_line(f"{data['day']} ({data['timezone']})")
     render.show_table(rows, _FIGURES, "")
 

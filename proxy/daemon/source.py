@@ -58,6 +58,7 @@ class DaemonSource:
         self._figured_at = self._figures_took = 0.0
         self._changed = False
         self._day = DayFigures()
+        self._queue_events: Counter[tuple[str, str]] = Counter()
         self._listed: tuple[Policy | None, dict[str, tuple[str, ...]]] = None, {}
         self._snapshot = Snapshot(node, "starting", self._started)
         self._asked: Future[None] | None = None
@@ -78,7 +79,7 @@ class DaemonSource:
             alarms=tuple(self.alarms.values()), campaigns=self._campaigns(),
             callbacks_made={name: one.total for name, one in self._figures.items()},
             callbacks_kept={name: one.kept for name, one in self._figures.items()},
-            direct_live=self._direct_live, store_queue=queued,
+            queue_events=dict(self._queue_events), direct_live=self._direct_live, store_queue=queued,
             store_log_bytes=self._store.log_bytes, outbox=waiting)
 
     def renew(self) -> None:
@@ -122,6 +123,10 @@ class DaemonSource:
         self._direct_live = await asyncio.to_thread(self._reader.count_direct, self._wall())
         return self._direct_live
 
+    def on_events(self, events: Sequence[Event]) -> None:
+        """Count events of the queues by group, for as long as this process runs."""
+        self._queue_events.update((event.kind, str(event.data["group"])) for event in events)
+
     def alarm_event(self, event: Event) -> None:
         """Take an alarm of the ledger over into the list."""
         name = str(event.data["alarm"])
@@ -157,7 +162,7 @@ class DaemonSource:
                 agents_free=states.count("free"),
                 agents_busy=sum(states.count(busy) for busy in ("busy", "ringing", "wrap_up")),
                 agents_away=states.count("away"), agents_unknown=states.count("unknown"),
-                callbacks_in_queue=figures.in_queue,
+                offers_made=tally.offers_made, offers_taken=tally.offers_taken, callbacks_in_queue=figures.in_queue,
                 callbacks_due=figures.due, callbacks_running=figures.running, callbacks_total=tally.promised,
                 callbacks_dialled=tally.dialled, callbacks_kept=tally.kept,
                 average_callback_wait_s=tally.average_wait_s)

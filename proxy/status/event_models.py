@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from proxy.status import callback_models
+from proxy.status import callback_models, queue_models
 from proxy.status.models import Model, Time
 from proxy.status.source import AgentWord
 from routing.events import Event
@@ -116,6 +116,7 @@ DATA: Final[dict[str, type[Model]]] = {
     "direct.removed": DirectRecord,
     "direct.expired": DirectRecord,
     **callback_models.DATA,
+    **queue_models.DATA,
     "agent.state": AgentChanged,
     "trunk.state": PeerChanged,
     "pbx.state": PeerChanged,

@@ -22,6 +22,9 @@ GROUP_FIGURES: Final = (
     ("group_calls", "Calls in progress", "calls"),
     ("group_waiting", "Callers who wait for an agent", "waiting"),
     ("group_longest_wait_seconds", "How long the first of them has waited", "longest_wait_s"),
+    ("places_held", "Legs of ours in the PBX's queue for those who asked for a callback there", "places_held"),
+    ("offers_made_today", "Callers who were told since midnight that they may ask for a callback", "offers_made"),
+    ("offers_taken_today", "Callbacks that callers asked for since midnight", "offers_taken"),
     ("callbacks_in_queue", "Callbacks that are open or held", "callbacks_in_queue"),
     ("callbacks_due", "Callbacks that wait for an agent now", "callbacks_due"),
     ("callbacks_running", "Attempts under way", "callbacks_running"),
@@ -31,6 +34,16 @@ GROUP_FIGURES: Final = (
     ("callbacks_kept_today", "Callbacks that ended with a talk since midnight", "callbacks_kept"),
 )
 """Figures of each group: name, help, field of its state."""
+
+OF_QUEUES: Final = {
+    "queue.offered": "Callers who were told that they may ask for a callback, each once",
+    "queue.requested": "Callbacks that callers asked for",
+    "place.held": "Places that were held after the caller had hung up",
+    "place.taken": "Times that an agent picked a place up",
+    "place.lost": "Places that ended before an agent accepted",
+    "place.returned": "Places that were held anew, because an agent did not accept",
+}
+"""What the events of these kinds count, since the start of the process."""
 
 CAMPAIGN_FIGURES: Final = (
     ("callbacks_today", "Callbacks promised since midnight", "promised"),
@@ -173,7 +186,9 @@ def _peers(side: str, peers: Mapping[str, PeerState]) -> Iterator[Metric]:
 
 def _groups(snapshot: Snapshot) -> Iterator[Metric]:
     agents = GaugeMetricFamily("boomerang_group_agents", "Agents by state", labels=["group", "state"])
-    waits = GaugeMetricFamily("boomerang_callback_wait_average_seconds", "From missed call to talk", labels=["group"])
+    waits = GaugeMetricFamily("boomerang_callback_wait_average_seconds", "From missed call or request to talk",
+                              labels=["group"])
+    estimated = GaugeMetricFamily("boomerang_group_estimated_wait_seconds", "Of who rings in now", labels=["group"])
     for name, group in snapshot.groups.items():
         agents.add_metric([name, "free"], group.agents_free)
         agents.add_metric([name, "busy"], group.agents_busy)
@@ -181,8 +196,11 @@ def _groups(snapshot: Snapshot) -> Iterator[Metric]:
         agents.add_metric([name, "unknown"], group.agents_unknown)
         if group.average_callback_wait_s is not None:
             waits.add_metric([name], group.average_callback_wait_s)
+        if group.estimated_wait_s is not None:
+            estimated.add_metric([name], group.estimated_wait_s)
     yield agents
     yield waits
+    yield estimated
     for metric, help_text, figure in GROUP_FIGURES:
         counted = GaugeMetricFamily(f"boomerang_{metric}", help_text, labels=["group"])
         for name, group in snapshot.groups.items():
@@ -201,3 +219,8 @@ def _groups(snapshot: Snapshot) -> Iterator[Metric]:
         for name in snapshot.groups:
             since_start.add_metric([name], counts.get(name, 0))
         yield since_start
+    for kind, help_text in OF_QUEUES.items():
+        happened = CounterMetricFamily(f"boomerang_{kind.replace('.', '_')}", help_text, labels=["group"])
+        for name in snapshot.groups:
+            happened.add_metric([name], snapshot.queue_events.get((kind, name), 0))
+        yield happened

@@ -52,6 +52,10 @@ class GroupStatus(Model):
     waiting: Count = Field(description="Callers who wait for an agent")
     longest_wait_s: Count = Field(description="How long the first of them has waited, rounded down to 5 s; 0: nobody "
                                   "waits")
+    estimated_wait_s: Count | None = Field(description="How long who rings in now has to wait, by how fast callers "
+                                           "were taken within the last hour, rounded to 5 s; null: nothing is known")
+    places_held: Count = Field(description="Legs of ours that stand in the PBX's queue for somebody who asked for a "
+                               "callback there")
     agents_free: Count
     agents_busy: Count = Field(description="Ringing, talking or wrapping up")
     agents_away: Count = Field(description="Their phones are not there: not registered")
@@ -59,13 +63,15 @@ class GroupStatus(Model):
     callbacks_in_queue: Count = Field(description="Callback tasks that are open or held")
     callbacks_due: Count = Field(description="Of them, those that wait for an agent now")
     callbacks_running: Count = Field(description="Attempts under way")
-    callbacks_total: Count = Field(description="Callbacks promised today: since midnight in the policy's time zone, "
-                                   "over restarts; as the figures that follow")
+    offers_made: Count = Field(description="Callers who were told today that they may ask for a callback, each once: "
+                               "since midnight in the policy's time zone, over restarts; as the figures that follow")
+    offers_taken: Count = Field(description="Callbacks that callers in the queue asked for")
+    callbacks_total: Count = Field(description="Callbacks promised, those among them")
     callbacks_dialled: Count = Field(description="Attempts that came to dial their customer")
     callbacks_kept: Count = Field(description="Callbacks that ended with a talk that they brought about, whenever they "
                                   "were promised")
-    average_callback_wait_s: float | None = Field(description="Of those: seconds from the missed call to that talk; "
-                                                  "null: none yet")
+    average_callback_wait_s: float | None = Field(description="Of those: seconds to that talk from the missed call, "
+                                                  "or from the request in the queue; null: none yet")
 
 
 class CallsStatus(Model):
@@ -108,6 +114,7 @@ class CallbackCounts(Model):
     in_queue: Count = Field(description="Tasks that are open or held")
     due: Count = Field(description="Of them, those that wait for an agent now")
     running: Count = Field(description="Attempts under way")
+    places_held: Count = Field(description="Legs of ours that stand in a PBX's queue for somebody who asked for one")
 
 
 class StatusDocument(Model):
@@ -153,7 +160,8 @@ def status_document(snapshot: Snapshot, mqtt_connected: bool | None, version: st
         direct_live=snapshot.direct_live,
         callbacks=CallbackCounts(in_queue=sum(one.callbacks_in_queue for one in groups),
                                  due=sum(one.callbacks_due for one in groups),
-                                 running=sum(one.callbacks_running for one in groups)),
+                                 running=sum(one.callbacks_running for one in groups),
+                                 places_held=sum(one.places_held for one in groups)),
         trunks={name: PeerStatus(**fields(peer)) for name, peer in snapshot.trunks.items()},
         pbxs={name: PeerStatus(**fields(peer)) for name, peer in snapshot.pbxs.items()},
         groups={name: GroupStatus(**fields(group)) for name, group in snapshot.groups.items()},

@@ -8,10 +8,15 @@ Times are seconds since the epoch, UTC.
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from routing.events import Event
 from routing.figures import Tally
+
+QUEUE_EVENTS: Final = (
+    "queue.offered", "queue.requested", "place.held", "place.taken", "place.lost", "place.returned",
+)
+"""Kinds of events that are counted by group."""
 
 RunState = Literal["starting", "running", "draining"]
 AgentWord = Literal["free", "ringing", "busy", "wrap_up", "away", "unknown"]
@@ -50,6 +55,10 @@ class GroupState(NamedTuple):
     """Callers who wait for an agent."""
     longest_wait_s: int = 0
     """How long the first of them has waited, in whole steps; 0: nobody waits."""
+    estimated_wait_s: int | None = None
+    """How long who rings in now has to wait, in whole steps; None: nothing is known."""
+    places_held: int = 0
+    """Legs of ours that stand in the PBX's queue for somebody who asked for a callback there."""
     agents_free: int = 0
     agents_busy: int = 0
     agents_away: int = 0
@@ -60,14 +69,19 @@ class GroupState(NamedTuple):
     """Of them, those that wait for an agent now."""
     callbacks_running: int = 0
     """Attempts under way."""
+    offers_made: int = 0
+    """Callers who were told today, in the policy's time zone, that they may ask for a callback, each once. Over
+    restarts; as all that follows."""
+    offers_taken: int = 0
+    """Callbacks that callers in the queue asked for."""
     callbacks_total: int = 0
-    """Callbacks promised today, in the policy's time zone, over restarts; as all that follows."""
+    """Callbacks promised, those among them."""
     callbacks_dialled: int = 0
     """Attempts that came to dial their customer."""
     callbacks_kept: int = 0
     """Callbacks that ended with a talk that they brought about, whenever they were promised."""
     average_callback_wait_s: float | None = None
-    """Of those: from the missed call to that talk; None: none yet."""
+    """Of those: to that talk from the missed call, or from the request in the queue; None: none yet."""
 
 
 class CallFigures(NamedTuple):
@@ -115,6 +129,8 @@ class Snapshot:
     """Callbacks promised since the start of the process, by group."""
     callbacks_kept: Mapping[str, int] = field(default_factory=dict)
     """Of those that ended since then, how many with a talk that they brought about, by group."""
+    queue_events: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """What happened in the queues since the start of the process: kind of event and group."""
     direct_live: int | None = None
     """Live direct callbacks; None where nobody counted."""
     store_queue: int = 0

@@ -1,6 +1,7 @@
 """What several units come to: of several states of one row only the last is written."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from math import inf
 from typing import Any, Final, NamedTuple
@@ -26,6 +27,7 @@ from routing.writes import (
     ChangeTask,
     ClearAlarm,
     CloseAttempt,
+    CountOffer,
     DropLeg,
     ForgetEvents,
     RemoveDoNotCall,
@@ -56,6 +58,9 @@ class Stamp(NamedTuple):
     node: str
     epoch: int
 
+
+QUARTER: Final = 900
+"""Seconds: the midnights of all time zones are at the beginning of one."""
 
 _CALL_STAMP: Final = CallRow._fields.index("node")
 
@@ -179,12 +184,14 @@ class _Callbacks:
         self._comments: dict[str, TicketComment] = {}
         self._deliveries: dict[str, Delivery] = {}
         self._do_not_call: dict[str, DoNotCallRow | None] = {}
+        self._offers: Counter[tuple[float, str, str]] = Counter()
+        """By quarter of an hour, group and number."""
         self.takers: dict[type, Callable[[Any], None]] = {
             TaskRow: self._task, ChangeTask: self._change, AttemptRow: self._by_id(self._attempts),
             CloseAttempt: self._close, LegRow: self._leg, DropLeg: self._drop_leg, JournalRow: self._line,
             Ticket: self._by_id(self._tickets), TicketComment: self._by_id(self._comments),
             Delivery: self._by_id(self._deliveries), DoNotCallRow: self._add_do_not_call,
-            RemoveDoNotCall: self._remove_do_not_call,
+            RemoveDoNotCall: self._remove_do_not_call, CountOffer: self._count_offer,
         }
 
     def _task(self, task: TaskRow) -> None:
@@ -227,6 +234,10 @@ class _Callbacks:
         self._any = True
         self._do_not_call[write.customer] = None
 
+    def _count_offer(self, write: CountOffer) -> None:
+        self._any = True
+        self._offers[write.at // QUARTER * QUARTER, write.group, write.number or ""] += 1
+
     def write(self, connection: sqlite3.Connection) -> dict[str, int]:
         """Write all; return the numbers of the tickets among it, by their ids. Raises StaleError."""
         if not self._any:
@@ -248,9 +259,10 @@ class _Callbacks:
         many(sql.PUT_DELIVERY, [(*delivery, stamp.node) for delivery in self._deliveries.values()])
         many(sql.PUT_DO_NOT_CALL, [row for row in self._do_not_call.values() if row is not None])
         many(sql.DROP_DO_NOT_CALL, [(customer,) for customer, row in self._do_not_call.items() if row is None])
+        many(sql.COUNT_OFFERS, [(*of, made) for of, made in self._offers.items()])
         numbers = {name: connection.execute(sql.TICKET, (name,)).fetchone()[1] for name in self._tickets}
         for gathered in (self._tasks, self._attempts, self._closed, self._legs, self._journal, self._tickets,
-                         self._comments, self._deliveries, self._do_not_call):
+                         self._comments, self._deliveries, self._do_not_call, self._offers):
             gathered.clear()
         self._any = False
         return numbers

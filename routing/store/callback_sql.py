@@ -49,6 +49,10 @@ PUT_COMMENT: Final = _upsert("comments", TicketComment._fields)
 PUT_DELIVERY: Final = _upsert("deliveries", (*Delivery._fields, "node"), ("node",))
 PUT_DO_NOT_CALL: Final = _upsert("do_not_call", DoNotCallRow._fields)
 DROP_DO_NOT_CALL: Final = "DELETE FROM do_not_call WHERE customer=?"
+COUNT_OFFERS: Final = (
+    'INSERT INTO offers (quarter, "group", number, made) VALUES (?,?,?,?) '
+    'ON CONFLICT (quarter, "group", number) DO UPDATE SET made=made+excluded.made'
+)
 
 CLAIM: Final = (
     f"INSERT INTO attempts ({_columns(AttemptRow._fields)}) SELECT {', '.join('?' * len(AttemptRow._fields))} "
@@ -98,24 +102,28 @@ RELEASED: Final = (
     "SELECT agent, count(*) FROM journal WHERE kind='released' AND at>=? AND agent IS NOT NULL GROUP BY agent"
 )
 
-_OWNER: Final = 't."group", t.number, t.campaign'
+_OWNER: Final = 't."group", t.number, t.campaign, t.kind'
+OFFERED: Final = (
+    """SELECT "group", nullif(number, ''), NULL, 'queue', sum(made) FROM offers WHERE quarter>=:since GROUP BY 1, 2"""
+)
 PROMISED: Final = (
-    f"SELECT {_OWNER}, count(*) FROM tasks AS t WHERE t.id>=:first AND t.created_at>=:since GROUP BY 1, 2, 3"
+    f"SELECT {_OWNER}, count(*) FROM tasks AS t WHERE t.id>=:first AND t.created_at>=:since GROUP BY 1, 2, 3, 4"
 )
 DIALLED: Final = (
     f"SELECT {_OWNER}, count(*) FROM attempts AS a JOIN tasks AS t ON t.id=a.task WHERE a.customer_at>=:since "
-    "GROUP BY 1, 2, 3"
+    "GROUP BY 1, 2, 3, 4"
 )
 ENDED: Final = (
-    f"SELECT {_OWNER}, t.state, t.reason, count(*) FROM tasks AS t WHERE t.ended_at>=:since GROUP BY 1, 2, 3, 4, 5"
+    f"SELECT {_OWNER}, t.state, t.reason, count(*) FROM tasks AS t WHERE t.ended_at>=:since GROUP BY 1, 2, 3, 4, 5, 6"
 )
 KEPT: Final = (
-    f"SELECT {_OWNER}, count(*), sum(max(0.0, t.at-t.missed_at)) FROM (SELECT t.*, "
+    f"SELECT {_OWNER}, count(*), sum(max(0.0, t.at-iif(t.kind='queue', t.created_at, t.missed_at))) FROM (SELECT t.*, "
     "max(coalesce(a.answered_at, t.ended_at)) AS at FROM tasks AS t JOIN attempts AS a ON a.task=t.id "
     "WHERE t.ended_at>=:since AND t.state='done' AND t.reason='talked' "
-    "AND (a.step='talked' OR a.result IN ('talked', 'glare')) GROUP BY t.id) AS t GROUP BY 1, 2, 3"
+    "AND (a.step='talked' OR a.result IN ('talked', 'glare')) GROUP BY t.id) AS t GROUP BY 1, 2, 3, 4"
 )
-"""Of the tasks of a customer whom a callback reached only the one that it was made for: it has the attempt."""
+"""Of the tasks of a customer whom a callback reached only the one that it was made for: it has the attempt. They
+waited since the missed call, or since they asked for it in a queue."""
 
 
 _DECLINED: Final = TaskRow._fields.index("declined")

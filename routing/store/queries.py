@@ -93,11 +93,13 @@ class TicketQuery(Enum):
 
 
 class DayQuery(Enum):
-    """What became of callbacks in a day, by owner: group, number and campaign.
+    """What became of callbacks in a day, by owner: group, number, campaign and kind.
 
     By name: `first`, the smallest id of the day, and `since`.
     """
 
+    OFFERED = auto()
+    """Owner, and how many callers were told in a queue that they may ask for one."""
     PROMISED = auto()
     """Owner, and how many tasks were made."""
     DIALLED = auto()

@@ -2,6 +2,7 @@
 
 - Calls, tasks and tickets that ended; a task goes with its attempts and its journal, a ticket with its comments and
   deliveries, the parts first: what a crash leaves half removed is removed by the next slice that comes there.
+- How many offers were made so long ago.
 - Never what is open, nor a task of which an attempt ended later, nor a ticket with a later comment or one that is
   still to be delivered, nor the task that such a ticket tells of.
 - A look goes through everything once, each slice on from where the last one ended: rows that must stay are passed by
@@ -18,7 +19,10 @@ from routing.storage import Forgotten
 CALLS: Final = "SELECT count(*), max(id) FROM (SELECT id FROM calls WHERE id>? AND id<? ORDER BY id LIMIT ?)"
 """A call's id says when it began, and none ended before."""
 DROP_CALLS: Final = "DELETE FROM calls WHERE id>? AND id<=? AND ended_at<?"
-
+DROP_OFFERS: Final = (
+    'DELETE FROM offers WHERE (quarter, "group", number) IN '
+    '(SELECT quarter, "group", number FROM offers WHERE quarter<? LIMIT ?)'
+)
 
 CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 """What a slice wrote goes into the file with it, else the commit of somebody who waits pays for ten slices at once."""
@@ -88,6 +92,8 @@ class Retention:
             calls = self._calls(connection, before)
             tasks, self._task = self._family(connection, TASKS, before, self._task)
             tickets, self._ticket = self._family(connection, TICKETS, before, self._ticket)
+            if self._left > 0:
+                self._left -= connection.execute(DROP_OFFERS, (before, self._left)).rowcount
             connection.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):

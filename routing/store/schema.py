@@ -220,6 +220,19 @@ def m015_kind_of_task(db: Database) -> None:
     db.execute("ALTER TABLE tasks RENAME COLUMN origin TO kind")
 
 
+@migrations()
+def m016_offers(db: Database) -> None:
+    """How often callers who waited were told that they may ask for a callback: by quarter of an hour, so that a day
+    may begin at the midnight of any time zone. An empty number: nobody knows which one they dialled.
+    """
+    db.execute(
+        """CREATE TABLE offers (
+            quarter REAL NOT NULL, "group" TEXT NOT NULL, number TEXT NOT NULL, made INTEGER NOT NULL,
+            PRIMARY KEY (quarter, "group", number)
+        ) WITHOUT ROWID"""
+    )
+
+
 class LaterVersionError(sqlite3.DatabaseError):
     """The database was changed by a later version than this one, which must not write to it."""
 

@@ -72,6 +72,7 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
     NodeQuery.EVENTS: Statement(schema.EVENTS, sql.to_event),
     NodeQuery.POLICIES: Statement(schema.POLICIES, PolicyVersion._make),
     NodeQuery.ALARMS: Statement(schema.ALARMS, StandingAlarm._make),
+    DayQuery.OFFERED: Statement(sql.OFFERED),
     DayQuery.PROMISED: Statement(sql.PROMISED),
     DayQuery.DIALLED: Statement(sql.DIALLED),
     DayQuery.ENDED: Statement(sql.ENDED),

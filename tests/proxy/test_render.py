@@ -56,16 +56,17 @@ ROWS = {
                                        "responsible": "201", "id": ID}),
     "attempts": (callbacks._ATTEMPTS, {"serial": 1, "claimed": MOMENT, "agent": "201", "became": "customer_no_answer",
                                        "cause": 480, "talk": 1234.5, "ended": MOMENT}),
-    "figures": (callbacks._FIGURES, {"of": "number +3614445555", "promised": 1000, "dialled": 2000, "kept": 900,
-                                     "called_meanwhile": 10, "tickets": 0, "failed": 10, "expired": 10, "cancelled": 1,
-                                     "average_wait_s": 1234.5}),
+    "figures": (callbacks._FIGURES, {"of": "campaign 10001", "offers_made": 300, "offers_taken": 100, "promised": 1000,
+                                     "dialled": 2000, "kept": 900, "called_meanwhile": 10, "tickets": 0,
+                                     "failed": 10, "expired": 10, "cancelled": 1, "average_wait_s": 1234.5}),
     "direct": (direct._DIRECT_COLUMNS, {"customer": NUMBER, "agent": "201", "type": 2, "touched": MOMENT,
                                       "expires": MOMENT}),
     "queues": (queues._QUEUES, {"group": "support", "waiting": 12, "longest_wait_s": 1234.5, "agents_free": 10,
-                              "agents_busy": 10, "agents_away": 2, "agents_unknown": 0, "callbacks_in_queue": 100,
-                              "callbacks_due": 20,
-                              "callbacks_running": 5, "callbacks_total": 1000, "callbacks_kept": 900,
-                              "average_callback_wait_s": 1234.5}),
+                              "agents_busy": 10, "agents_away": 2, "agents_unknown": 0, "estimated_wait_s": 1234.5}),
+    "callbacks of queues": (queues._CALLBACKS, {
+        "group": "support", "offers_made": 1000, "offers_taken": 300, "places_held": 12, "callbacks_in_queue": 100,
+        "callbacks_due": 20, "callbacks_running": 5, "callbacks_total": 1000, "callbacks_kept": 900,
+        "average_callback_wait_s": 1234.5}),
 }
 
 

@@ -132,7 +132,11 @@ def status_of(shot: Snapshot, version: str, direct_live: int | None) -> status.S
         "direct": {"live": direct_live},
         "callbacks": {"in_queue": sum(group.callbacks_in_queue for group in groups),
                       "due": sum(group.callbacks_due for group in groups),
-                      "running": sum(group.callbacks_running for group in groups)},
+                      "running": sum(group.callbacks_running for group in groups),
+                      "places_held": sum(group.places_held for group in groups)},
+        "queues": {name: {"waiting": group.waiting, "estimated_wait_s": group.estimated_wait_s,
+                          "places_held": group.places_held, "offers_made": group.offers_made,
+                          "offers_taken": group.offers_taken} for name, group in shot.groups.items()},
     }
 
 

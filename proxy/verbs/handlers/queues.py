@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, get_args
 from zoneinfo import ZoneInfo
 
 from proxy.status.source import AgentState, Snapshot
@@ -13,7 +13,7 @@ from proxy.verbs.shapes.verb import Bound
 from routing.calls import Call
 from routing.figures import DayFigures, Tally
 from routing.ledger import Ledger
-from routing.rows import TaskRow
+from routing.rows import TaskKind, TaskRow
 
 NEVER: Final = float("inf")
 
@@ -102,7 +102,7 @@ class QueueAnswers:
         return [(call, round(max(0.0, now - call.started_at), 1)) for call in waiters]
 
     async def figures(self, args: object) -> callbacks.Figures:
-        """What became of callbacks today: of all, and by group, number of ours and campaign."""
+        """What became of callbacks today: of all, and by group, number of ours, campaign and kind."""
         await self._source.count_day()
         day, policy = self._source.day, self._ledger.policy
         date = datetime.fromtimestamp(day.since, ZoneInfo(policy.timezone))
@@ -112,10 +112,12 @@ class QueueAnswers:
                 "total": _tally(day.total),
                 "groups": {name: _tally(one) for name, one in groups.items()},
                 "numbers": {name: _tally(one) for name, one in sorted(day.numbers.items())},
-                "campaigns": {name: _tally(one) for name, one in sorted(campaigns.items())}}
+                "campaigns": {name: _tally(one) for name, one in sorted(campaigns.items())},
+                "kinds": {kind: _tally(day.kinds.get(kind, Tally())) for kind in get_args(TaskKind)}}
 
 
 def _tally(one: Tally) -> callbacks.Tally:
-    return {"promised": one.promised, "dialled": one.dialled, "kept": one.kept,
+    return {"offers_made": one.offers_made, "offers_taken": one.offers_taken, "promised": one.promised,
+            "dialled": one.dialled, "kept": one.kept,
             "called_meanwhile": one.called_meanwhile, "tickets": one.tickets, "failed": one.failed,
             "expired": one.expired, "cancelled": one.cancelled, "average_wait_s": one.average_wait_s}

@@ -113,6 +113,8 @@ class Card(TypedDict):
 class Tally(TypedDict):
     """What became of callbacks today."""
 
+    offers_made: Annotated[int, "Callers who were told in a queue that they may ask for one, each once"]
+    offers_taken: Annotated[int, "Of the promised: those that callers in a queue asked for"]
     promised: int
     dialled: Annotated[int, "Times that a customer was dialled"]
     kept: Annotated[int, "Ended with a talk that a callback brought about"]
@@ -121,11 +123,12 @@ class Tally(TypedDict):
     failed: int
     expired: int
     cancelled: int
-    average_wait_s: Annotated[float | None, "Seconds from the missed call to the talk; null: none yet"]
+    average_wait_s: Annotated[float | None, "Seconds to the talk from the missed call, or from the request in the "
+                                              "queue; null: none yet"]
 
 
 class Figures(TypedDict):
-    """What became of callbacks today: of all, and by group, number of ours and campaign."""
+    """What became of callbacks today: of all, and by group, number of ours, campaign and kind."""
 
     day: Annotated[str, "YYYY-MM-DD"]
     timezone: Annotated[str, "The policy's, whose midnight counts"]
@@ -134,6 +137,7 @@ class Figures(TypedDict):
     groups: Annotated[dict[str, Tally], "By name"]
     numbers: Annotated[dict[str, Tally], "By E.164"]
     campaigns: Annotated[dict[str, Tally], "By id"]
+    kinds: Annotated[dict[str, Tally], "By what they came of: missed, campaign, manual, queue"]
 
 
 class ListTasks(In):
@@ -187,7 +191,7 @@ class AddTask(In):
 LIST: Final = Verb("callbacks.list", ListTasks, list[Task], "agent", "Callback tasks, the newest first")
 RUNNING: Final = Verb("callbacks.running", Nothing, list[Card], "agent", "Attempts under way: the agents' cards")
 FIGURES: Final = Verb("callbacks.figures", Nothing, Figures, "agent",
-                      "What became of callbacks today, by group, number and campaign")
+                      "What became of callbacks today, by group, number, campaign and kind")
 SHOW: Final = Verb("callbacks.show", OneTask, TaskDetail, "agent", "One task with its attempts and its journal",
                    key="id")
 ADD: Final = Verb("callbacks.add", AddTask, Task, "agent", "Promise a callback", changes=True)

@@ -26,6 +26,11 @@ class Queue(TypedDict):
     calls: Annotated[int, "Calls in progress to or from its numbers and agents; no legs of ours"]
     waiting: Annotated[int, "Callers who wait for an agent"]
     longest_wait_s: Annotated[float, "Of the first of them; 0: nobody waits"]
+    estimated_wait_s: Annotated[float | None, "Of who rings in now, by how fast callers were taken within the last "
+                                              "hour; null: nothing is known"]
+    places_held: Annotated[int, "Legs of ours that stand in the PBX's queue for somebody who asked for a callback"]
+    offers_made: Annotated[int, "Callers who were told today that they may ask for one, each once"]
+    offers_taken: Annotated[int, "Callbacks that callers asked for today"]
     agents_free: int
     agents_busy: int
     agents_away: int
@@ -36,7 +41,8 @@ class Queue(TypedDict):
     callbacks_total: Annotated[int, "Promised today, in the policy's time zone; as those that follow"]
     callbacks_dialled: int
     callbacks_kept: int
-    average_callback_wait_s: float | None
+    average_callback_wait_s: Annotated[float | None, "Of those kept: from the missed call, or from the request in "
+                                                     "the queue; null: none yet"]
 
 
 class Caller(TypedDict):

@@ -49,6 +49,17 @@ class CallbackCounts(TypedDict):
     in_queue: Annotated[int, "Tasks that are open or held"]
     due: Annotated[int, "Of them, those that wait for an agent now"]
     running: Annotated[int, "Attempts under way"]
+    places_held: Annotated[int, "Legs of ours that stand in a PBX's queue for somebody who asked for one"]
+
+
+class QueueNow(TypedDict):
+    """Who waits in a group, and what they were offered."""
+
+    waiting: Annotated[int, "Callers who wait for an agent"]
+    estimated_wait_s: Annotated[float | None, "Of who rings in now; null: nothing is known"]
+    places_held: int
+    offers_made: Annotated[int, "Callers who were told today that they may ask for a callback"]
+    offers_taken: Annotated[int, "Callbacks that callers asked for today"]
 
 
 class Status(TypedDict):
@@ -64,6 +75,7 @@ class Status(TypedDict):
     alarms: list[AlarmNow]
     direct: DirectCount
     callbacks: CallbackCounts
+    queues: Annotated[dict[str, QueueNow], "By group"]
 
 
 class StandingAlarm(AlarmNow):

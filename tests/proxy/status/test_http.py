@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from proxy.core.counters import Counters
 from proxy.status.service import StatusService
-from proxy.status.source import GroupState, HttpSettings
+from proxy.status.source import QUEUE_EVENTS, GroupState, HttpSettings
 from routing.figures import Tally
 from tests.kit.ports import free_port
 from tests.kit.waiting import eventually, stays
@@ -87,9 +87,12 @@ def test_metrics(base: str, counters: Counters) -> None:
 def test_metrics_of_callbacks(base: str, source: FakeSource) -> None:
     """The figures that dashboards draw for a group, here as on MQTT."""
     sales = GroupState(waiting=2, callbacks_in_queue=5, callbacks_due=3, callbacks_running=1, callbacks_total=9,
-                       callbacks_dialled=7, callbacks_kept=4, average_callback_wait_s=61.5, longest_wait_s=35)
+                       callbacks_dialled=7, callbacks_kept=4, average_callback_wait_s=61.5, longest_wait_s=35,
+                       estimated_wait_s=240, places_held=3, offers_made=8, offers_taken=6)
+    happened = {(kind, "sales"): count for count, kind in enumerate(QUEUE_EVENTS, 1)} | {("place.held", "gone"): 9}
     source.now = replace(source.now, groups={"sales": sales, "service": GroupState()}, callbacks_made={"sales": 6},
-                         callbacks_kept={"sales": 3}, campaigns={"10001": Tally(promised=5, dialled=4, kept=2)})
+                         callbacks_kept={"sales": 3}, queue_events=happened,
+                         campaigns={"10001": Tally(promised=5, dialled=4, kept=2)})
     samples = {
         (sample.name, sample.labels.get("group")): sample.value
         for family in text_string_to_metric_families(httpx.get(f"{base}/metrics").text) for sample in family.samples
@@ -101,7 +104,13 @@ def test_metrics_of_callbacks(base: str, source: FakeSource) -> None:
         "boomerang_callbacks_kept_total": 3, "boomerang_callback_wait_average_seconds": 61.5,
         "boomerang_group_longest_wait_seconds": 35, "boomerang_callbacks_today": 9,
         "boomerang_callbacks_dialled_today": 7, "boomerang_callbacks_kept_today": 4,
+        "boomerang_group_estimated_wait_seconds": 240, "boomerang_places_held": 3, "boomerang_offers_made_today": 8,
+        "boomerang_offers_taken_today": 6, "boomerang_queue_offered_total": 1, "boomerang_queue_requested_total": 2,
+        "boomerang_place_held_total": 3, "boomerang_place_taken_total": 4, "boomerang_place_lost_total": 5,
+        "boomerang_place_returned_total": 6,
     }
+    assert samples["boomerang_place_held_total", "service"] == 0
+    assert ("boomerang_group_estimated_wait_seconds", "service") not in samples, "nothing is known"
     assert samples["boomerang_callbacks_total", "service"] == 0
     campaigns = {name: value for (name, _), value in samples.items() if "_campaign_" in name}
     assert campaigns == {"boomerang_campaign_callbacks_today": 5, "boomerang_campaign_callbacks_dialled_today": 4,

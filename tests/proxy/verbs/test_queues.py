@@ -14,10 +14,11 @@ from proxy.daemon.source import DaemonSource
 from proxy.verbs.handlers.queues import QueueAnswers
 from proxy.verbs.shapes.errors import UnknownError
 from routing.callbacks.facts import OwnCall
+from routing.events import Event
 from routing.facts import Ending
 from routing.rows import AttemptRow, TaskRow
 from routing.store.reader import Reader
-from routing.writes import Unit
+from routing.writes import CountOffer, Unit
 from tests.kit.answering import settling
 from tests.routing.store.rows import a_line, a_task, an_attempt
 from tests.routing.world import CUSTOMER, SHARED, World
@@ -125,6 +126,38 @@ def test_callbacks_of_today_by_group_number_and_campaign_over_a_restart(node: No
             SHARED: {"promised": 2, "dialled": 2, "kept": 1, "average_wait_s": 61.0}}
         assert {name: short(one) for name, one in found["campaigns"].items()} == {"10001": {"promised": 1}}
         node.begin()
+
+
+def test_offers_of_today_and_what_was_asked_for_over_a_restart(node: Node) -> None:
+    """A caller of the day before was offered one, too; one asked by the service number, where nobody is offered any."""
+    asked = [a_task(customer=f"+3620111000{n}", kind="queue", created_at=at("11:00"), missed_at=at("11:00"),
+                    number=number) for n, number in enumerate((SHARED, None))]
+    node.put(*asked, a_task(customer="+36201110003", created_at=at("11:00")))
+    node.store.put(Unit(tuple(CountOffer(when, group, SHARED) for when, group in (
+        (at("00:00") - 0.1, "sales"), (at("00:00"), "sales"), (at("11:00"), "sales"), (at("11:01"), "vip")))))
+    node.commit()
+    for _ in range(2):
+        found = node.ask("callbacks.figures")
+        assert short(found["total"]) == {"offers_made": 3, "offers_taken": 2, "promised": 3}
+        assert short(found["groups"]["sales"]) == {"offers_made": 2, "offers_taken": 2, "promised": 3}
+        assert short(found["groups"]["vip"]) == {"offers_made": 1}
+        assert {kind: short(one) for kind, one in found["kinds"].items()} == {
+            "missed": {"promised": 1}, "campaign": {}, "manual": {},
+            "queue": {"offers_made": 3, "offers_taken": 2, "promised": 2}}
+        sales, vip = node.ask("queues.list")
+        assert (sales["offers_made"], sales["offers_taken"], sales["callbacks_total"]) == (2, 2, 3)
+        assert (vip["offers_made"], vip["offers_taken"]) == (1, 0)
+        assert node.source.snapshot().groups["sales"].offers_made == 2
+        node.begin()
+
+
+def test_events_of_the_queues_are_counted_from_the_start_of_the_process(node: Node) -> None:
+    events = [Event(kind, node.now, "x", {"group": group}, "edge1") for kind, group in (
+        ("queue.offered", "sales"), ("queue.offered", "sales"), ("place.held", "vip"))]
+    node.source.on_events(events[:1])
+    node.source.on_events(events[1:])
+    node.source.refresh()
+    assert node.source.snapshot().queue_events == {("queue.offered", "sales"): 2, ("place.held", "vip"): 1}
 
 
 def test_the_day_rolls_over_at_the_policys_midnight_and_goes_with_its_time_zone(node: Node) -> None:
