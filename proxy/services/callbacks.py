@@ -50,6 +50,13 @@ class CallbackMedia(Media, Protocol):
         """End it, if it was ever wanted."""
 
 
+class NoPlaces:
+    """`queue_facts.PlaceOrders` of a house in which nobody holds places."""
+
+    def leave_place(self, task: str, reason: str, now: float) -> None:
+        """There is none."""
+
+
 class Callbacks:
     """The desk and who does what it orders. In the daemon's thread."""
 
@@ -65,7 +72,7 @@ class Callbacks:
                           tuple(channels))
         self.runner = Runner(user_agent, media, rooms.attempts, ledger, ledger, stack, new_id)
         self.room = QueueRoom(self.runner.tools)
-        self.desk = Desk(rooms, self.runner, self._peers_of, lambda: media.up, ledger.alarms.report)
+        self.desk = Desk(rooms, self.runner, NoPlaces(), self._peers_of, lambda: media.up, ledger.alarms.report)
         self._clock_watch = ClockWatch(stack.wall, stack.clock)
         self._poked = False
         self._turned_at = 0.0

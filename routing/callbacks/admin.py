@@ -183,7 +183,7 @@ class Admin:
         return task.row
 
     def call_now(self, name: str, now: float, by: str = "", force: bool = False) -> TaskRow:
-        """Try a task before all others, as soon as an agent is free.
+        """Try a task before all others, as soon as an agent is free; a place in a PBX's queue is given up for it.
 
         `force`: although it is closed, this once. What guards customers and money holds all the same: the do-not-call
         list, quiet hours, caps, the stop switch.
@@ -196,6 +196,7 @@ class Admin:
             raise DeskError("it is being called")
         changes = self._sets.begin(now)
         self._tasks.unhold(task, changes, by)
+        self._tasks.places.lose(task, "call_now", changes, leave=True)
         self._tasks.schedule(task, now, changes)
         task.urgent, task.forced = True, force
         changes.note(name, "call_now", None, by=by or None, force=force or None)
@@ -210,7 +211,12 @@ class Admin:
         changes = self._sets.begin(now)
         tasks = [task for task in self._tasks.index.live() if task.row.campaign == old]
         for task in tasks:
-            self._tasks.renumber(task, new, changes)
+            stood = task.entry is not None
+            self._tasks.queues.leave(task)
+            self._tasks.change(task, changes, campaign=new)
+            changes.note(task.row.id, "renumbered", None, campaign=new, before=old)
+            if stood:
+                self._tasks.enqueue(task)
         if tasks:
             self._store.put(changes.unit(durable=True))
         return len(tasks)

@@ -110,7 +110,7 @@ class AttemptLife:
     def _may_dial(self, attempt: Attempt, changes: Changes) -> bool:
         """Look again, now that it comes to dialling: much may have happened while the agent was rung."""
         task, settings = attempt.task, self._tasks.settings(attempt.task)
-        refusal = self._eligibility.refusal(task, settings, changes.now)
+        refusal = self._eligibility.refusal(task, settings, changes.now, at_place=attempt.from_place)
         if refusal is None:
             return True
         attempt.why_not = refusal

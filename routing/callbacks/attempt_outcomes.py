@@ -71,6 +71,8 @@ class AttemptOutcomes:
         callback = self._tasks.settings(attempt.task).callback
         at_agent = outcome.result in AGENT_SIDE or (order.agent is None and outcome.result == "declined")
         if at_agent and not attempt.dialled:
+            if attempt.from_place and order.agent is None:
+                return  # who it was nobody knows; the group's queue has done nothing
             rest = WRONG_REST if outcome.cause in NO_SUCH_AGENT else callback.retry_agent
             self._pool.skip(order.agent, order.group, now + rest)
         elif agent is not None and (attempt.dialled or outcome.result == "glare") and not attempt.let_go:
@@ -137,22 +139,29 @@ class AttemptOutcomes:
 
     def _declined(self, task: Task, agent: str, changes: Changes) -> None:
         """Remember who declined in this round; when everybody has, another round begins after a pause."""
-        tasks, settings = self._tasks, self._tasks.settings(task)
-        declined = tuple(dict.fromkeys((*task.row.declined, agent)))
+        tasks = self._tasks
         changes.note(task.row.id, "declined", agent)
-        everybody = bool(settings.agents) and set(settings.agents) <= set(declined)
-        tasks.change(task, changes, declined=() if everybody else declined)
+        everybody = self.note_declined(task, agent, changes)
         if task.responsible == agent:
             tasks.release(task, "declined", changes)
         if everybody and task.open and task.ready:
-            tasks.rest(task, changes.now + settings.callback.retry_agent)
+            tasks.rest(task, changes.now + tasks.settings(task).callback.retry_agent)
         else:
             self._again(task)
+
+    def note_declined(self, task: Task, agent: str, changes: Changes) -> bool:
+        """Remember that an agent declined in this round; return whether everybody of the group has, so that the next
+        round begins."""
+        agents = self._tasks.settings(task).agents
+        declined = tuple(dict.fromkeys((*task.row.declined, agent)))
+        everybody = bool(agents) and set(agents) <= set(declined)
+        self._tasks.change(task, changes, declined=() if everybody else declined)
+        return everybody
 
     def _again(self, task: Task) -> None:
         """Let a task whose customer was not dialled wait for another agent: it is as due as before."""
         if task.open and task.ready:
-            self._tasks.place(task)
+            self._tasks.enqueue(task)
         elif task.open and task.row.due_at is not None:
             self._tasks.due_times.note(task.row.due_at, "due", task)
 

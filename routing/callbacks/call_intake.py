@@ -5,9 +5,10 @@ from typing import Final
 
 from routing.callbacks.changes import ChangeSets
 from routing.callbacks.facts import Missed, PastTalk, QueuedCaller
-from routing.callbacks.intake import Intake, TaskRequest
-from routing.callbacks.queue_facts import CallerStayed, PlaceTerms, QueueOffer, QueueRequest, RequestAnswer
+from routing.callbacks.intake import Intake
+from routing.callbacks.queue_facts import CallerStayed, QueueOffer, QueueRequest, RequestAnswer
 from routing.callbacks.queue_offers import QueueOffers
+from routing.callbacks.queue_requests import QueueRequests
 from routing.callbacks.tasks import Tasks
 from routing.storage import Store
 from routing.writes import EMPTY_UNIT, Unit
@@ -19,10 +20,11 @@ EARLY: Final = 1000
 class CallIntake:
     """`happenings.Happenings`. What it is told before `open` is remembered, and promised nothing yet."""
 
-    def __init__(self, tasks: Tasks, intake: Intake, offers: QueueOffers, store: Store, sets: ChangeSets,
-                 report_alarm: Callable[[str, str | None, float], None]) -> None:
+    def __init__(self, tasks: Tasks, intake: Intake, offers: QueueOffers, requests: QueueRequests, store: Store,
+                 sets: ChangeSets, report_alarm: Callable[[str, str | None, float], None]) -> None:
         """`report_alarm`: raises an alarm (name, text) or clears it (None)."""
-        self._tasks, self._intake, self._offers, self._store, self._sets = tasks, intake, offers, store, sets
+        self._tasks, self._intake, self._offers, self._requests = tasks, intake, offers, requests
+        self._store, self._sets = store, sets
         self._report_alarm = report_alarm
         self._flooded = False
         self._early: list[Missed | PastTalk] | None = []
@@ -38,11 +40,13 @@ class CallIntake:
         return self._hear(missed, now)
 
     def talked(self, talk: PastTalk, now: float) -> Unit:
-        """See Happenings: any talk ends every task of the customer, whatever its group."""
+        """See Happenings: any talk ends every task of the customer, whatever its group, and what they asked for."""
         return self._hear(talk, now)
 
     def rang_in(self, customer: str, now: float) -> str | None:
-        attempt = self._tasks.index.calling(customer)
+        index = self._tasks.index
+        attempt = index.calling(customer) or next(
+            (task.attempt for task in index.asked_by(customer) if task.attempt is not None), None)
         if attempt is None or not attempt.begun or attempt.talked or attempt.stopping:
             return None
         return attempt.row.id
@@ -53,38 +57,6 @@ class CallIntake:
     def offered(self, queued: QueuedCaller, now: float) -> Unit:
         return EMPTY_UNIT
 
-    def place_of(self, queued: QueuedCaller, now: float) -> str | None:
-        return None
-
-    def named(self, request: QueueRequest, now: float) -> tuple[bool, Unit]:
-        if self._early is not None:
-            return False, EMPTY_UNIT
-        changes = self._sets.begin(now)
-        allowed = self._intake.named(request, changes)
-        self.heed_flood(now)
-        return allowed, EMPTY_UNIT if changes.empty else changes.unit()
-
-    def request(self, request: QueueRequest, now: float) -> tuple[RequestAnswer, Unit]:
-        if self._early is not None or not self._store.well:
-            return RequestAnswer(None, "database"), EMPTY_UNIT
-        if self._tasks.index.of(request.customer, request.group) is not None:
-            return RequestAnswer(None, "asked_already"), EMPTY_UNIT
-        policy, settings = self._tasks.book.policy, self._tasks.book.of(request.group)
-        terms = policy.queue_for(request.group, request.number)
-        changes = self._sets.begin(now)
-        caller = {} if request.caller is None else {"caller": request.caller}
-        row = self._intake.promise(TaskRequest(
-            request.customer, request.group, "queue", None, request.number, request.pbx, request.trunk,
-            options={"window": terms.limit, "attempts": 1 + terms.retries, **caller}), changes)
-        if row.state != "open":
-            return RequestAnswer(None, row.reason), changes.unit()
-        return RequestAnswer(PlaceTerms(
-            row.id, row.customer, row.group, terms.language or settings.callback.language,
-            settings.callback.accept_within, terms.place_for)), changes.unit(durable=True)
-
-    def stayed(self, stayed: CallerStayed, now: float) -> Unit:
-        return EMPTY_UNIT
-
     def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
         if self._early is not None or not self._store.well:
             return False, EMPTY_UNIT
@@ -92,6 +64,30 @@ class CallIntake:
         promised = self._intake.missed(missed, changes)
         self.heed_flood(now)
         return promised, changes.unit(durable=True)
+
+    def place_of(self, queued: QueuedCaller, now: float) -> str | None:
+        return self._requests.place_of(queued)
+
+    def named(self, request: QueueRequest, now: float) -> tuple[bool, Unit]:
+        if self._early is not None:
+            return False, EMPTY_UNIT
+        changes = self._sets.begin(now)
+        allowed = self._requests.named(request, changes)
+        self.heed_flood(now)
+        return allowed, EMPTY_UNIT if changes.empty else changes.unit()
+
+    def request(self, request: QueueRequest, now: float) -> tuple[RequestAnswer, Unit]:
+        if self._early is not None or not self._store.well:
+            return RequestAnswer(None, "database"), EMPTY_UNIT
+        changes = self._sets.begin(now)
+        answer = self._requests.ask(request, changes)
+        self.heed_flood(now)
+        return answer, EMPTY_UNIT if changes.empty else changes.unit(durable=True)
+
+    def stayed(self, stayed: CallerStayed, now: float) -> Unit:
+        changes = self._sets.begin(now)
+        self._requests.stayed(stayed, changes)
+        return EMPTY_UNIT if changes.empty else changes.unit(durable=True)
 
     def heed_flood(self, now: float) -> None:
         """Raise the alarm of a flood of missed calls, or clear it once it has passed."""
@@ -107,15 +103,15 @@ class CallIntake:
             if len(self._early) < EARLY:
                 self._early.append(fact)
             return EMPTY_UNIT
-        if isinstance(fact, PastTalk) and (fact.attempt is not None
-                                           or not self._tasks.index.of_customer(fact.customer)):
+        theirs = (*self._tasks.index.of_customer(fact.customer), *self._tasks.index.asked_by(fact.customer))
+        if isinstance(fact, PastTalk) and (fact.attempt is not None or not theirs):
             return EMPTY_UNIT  # nearly every talk that passes; what became of an attempt of ours its runner says
         changes = self._sets.begin(now)
         if isinstance(fact, Missed):
             self._intake.missed(fact, changes)
             self.heed_flood(now)
         else:
-            for task in self._tasks.index.of_customer(fact.customer):
+            for task in dict.fromkeys(theirs):
                 self._tasks.end(task, "done", "talk", changes, agent=fact.agent, call=fact.call,
                                 direction=fact.direction)
         return changes.unit(durable=not changes.empty)

@@ -12,17 +12,18 @@ from config.policy import Policy
 from routing.callbacks.admin import Admin
 from routing.callbacks.call_intake import CallIntake
 from routing.callbacks.changes import Changes
-from routing.callbacks.claims import Claims
 from routing.callbacks.dial_guard import HOUR
 from routing.callbacks.dispatch import Dispatcher
 from routing.callbacks.effective_settings import SettingsBook
-from routing.callbacks.facts import Orders
+from routing.callbacks.facts import AttemptOrder, Orders
 from routing.callbacks.intake import Intake
 from routing.callbacks.other_nodes import OtherNodes
+from routing.callbacks.queue_facts import PlaceOrders
 from routing.callbacks.queue_offers import QueueOffers
+from routing.callbacks.queue_requests import QueueRequests
 from routing.callbacks.replan import Replanner
 from routing.callbacks.rooms import DeskRooms
-from routing.callbacks.task import Task, within_reach
+from routing.callbacks.task import Task, held, within_reach
 from routing.rows import AttemptRow, DoNotCallRow, LegRow
 from routing.storage import StoreError
 from routing.writes import DropLeg, Unit
@@ -42,15 +43,20 @@ CLOCK_SLACK: Final = 1.0
 TIDY: Final = 600.0
 """Seconds between two looks at who was dialled too long ago to count."""
 
+ANSWERING: Final = 5.0
+"""Seconds beside their time for 1 or 2 that an agent may take who has picked up a place."""
+
 DAY: Final = 86_400.0
 
 
 class Desk:
     """Turned by a timer. `attempts` hears the runner, `calls` the ledger, `admin` the operators."""
 
-    def __init__(self, rooms: DeskRooms, orders: Orders, peers: Callable[[str | None], tuple[str, str]],
-                 able: Callable[[], bool], report_alarm: Callable[[str, str | None, float], None]) -> None:
-        """`orders`: who runs the attempts, and tells `rooms.attempts` of them.
+    def __init__(self, rooms: DeskRooms, orders: Orders, room: PlaceOrders,
+                 peers: Callable[[str | None], tuple[str, str]], able: Callable[[], bool],
+                 report_alarm: Callable[[str, str | None, float], None]) -> None:
+        """`orders`: who runs the attempts, and tells `rooms.attempts` of them. `room`: who holds places in the queues
+        of PBXs, and tells `rooms.places` of them.
 
         `peers`: PBX and trunk that calls of a number of ours use (None: those of no number). `able`: whether attempts
         can be made at all now: while there is no media, say, none begins. `report_alarm`: raises an alarm (name, text,
@@ -58,16 +64,16 @@ class Desk:
         """
         tasks, store, sets = rooms.tasks, rooms.store, rooms.sets
         intake = Intake(tasks, rooms.eligibility, store, rooms.names)
-        self.attempts = rooms.attempts
-        self.calls = CallIntake(tasks, intake, QueueOffers(tasks, rooms.eligibility, intake, rooms.live), store, sets,
-                                report_alarm)
+        self.attempts, self.places = rooms.attempts, rooms.places
+        requests = QueueRequests(tasks, rooms.eligibility, intake, rooms.names, room)
+        offers = QueueOffers(tasks, rooms.eligibility, intake, rooms.live)
+        self.calls = CallIntake(tasks, intake, offers, requests, store, sets, report_alarm)
         self.admin = Admin(tasks, rooms.eligibility, intake, store, sets, peers)
         self.draining = False
         """No attempt begins any more; those that run go on."""
         self._tasks, self._eligibility, self._store, self._sets = tasks, rooms.eligibility, store, sets
         self._pool, self._outcomes, self._orders, self._able = rooms.pool, rooms.outcomes, orders, able
-        self._claims = Claims(tasks, rooms.eligibility, rooms.pool, rooms.attempts, orders, store, sets, rooms.names,
-                              rooms.node)
+        self._claims, self._room = rooms.claims, room
         self._dispatcher = Dispatcher(tasks, rooms.live, rooms.pool, rooms.eligibility.halt_reason)
         self._replanner = Replanner(tasks, rooms.outcomes, store)
         self._node = rooms.node
@@ -107,9 +113,11 @@ class Desk:
         self._recover(now)
         self.attempts.look_after(now)
         self._stop(now)
+        self._leave(now)
         changes = self._sets.begin(now)
         replanning = self._replanner.turn(changes)
         done = self._moments(changes)
+        self.places.turn(changes)
         self._tasks.tidy()
         if not now < self._tidy_at <= now + TIDY:
             self._tidy_at = now + TIDY
@@ -118,12 +126,12 @@ class Desk:
         if not changes.empty:
             self._store.put(changes.unit())
         more = not self.draining and self._able() and self._store.well and self._dispatcher.turn(
-            now, lambda task, agent, settings: self._claims.claim(task, agent, settings, now))
+            now, lambda task, agent, settings: self._claims.claim(task, agent, settings, now, self._begin))
         self._more = more or replanning or done == MOMENTS
 
     def next_turn(self) -> float | None:
         """Return when there is something to do next, seconds since the epoch (0: at once); None: nothing is planned."""
-        return 0.0 if self._more or self._tasks.stops else self._tasks.due_times.first()
+        return 0.0 if self._more or self._tasks.stops or self._tasks.places.leaving else self._tasks.due_times.first()
 
     def set_policy(self, policy: Policy, now: float) -> None:
         """Put a policy in force, for what is promised already too."""
@@ -166,22 +174,36 @@ class Desk:
             return
         if row.expires_at <= now:
             self._expire(task, changes)
-        elif not task.open:
+        elif not task.open or task.place is not None:
             return
+        elif (place := held(row)) is not None:
+            if place.until <= now:  # whoever held it has not been heard of since
+                tasks.places.lose(task, "node", changes)
+            elif what == "wake":
+                tasks.resume(task)
         elif not task.ready:
             if row.due_at is not None and row.due_at <= now:
                 tasks.make_ready(task, changes)
         elif task.responsible is not None and row.responsible_since is not None and \
                 row.responsible_since + tasks.patience(task) <= now:
             tasks.release(task, "waited", changes)
-        elif what == "wake" and task.place is None:
-            tasks.place(task)
+        elif what == "wake" and task.entry is None:
+            tasks.enqueue(task)
 
     def _expire(self, task: Task, changes: Changes) -> None:
-        """The window of a task is over; say what kept it from being tried, if nobody ever was."""
+        """The window of a task is over; say what kept it from being tried, if nobody ever was.
+
+        Nobody who has its place in a PBX's queue is cut off before they had their time for 1 or 2.
+        """
+        place = task.place
+        if place is not None and place.way == "taken" and place.taken_at is not None:
+            until = place.taken_at + self._tasks.settings(task).callback.accept_within + ANSWERING
+            if changes.now < until:
+                self._tasks.due_times.note(until, "expire", task)
+                return
         halted = self._eligibility.halt_reason(changes.now)
         never = task.ready and not task.row.attempts
-        reason = halted or ((task.refused or "no_agent") if never else "window")
+        reason = halted or ((task.refused or "no_agent") if never else "limit" if task.asked else "window")
         self._tasks.end(task, "expired", reason, changes, "guard" if halted else "expired")
 
     def _stop(self, now: float) -> None:
@@ -191,6 +213,15 @@ class Desk:
             if attempt.begun and not attempt.joined and attempt.row.ended_at is None:
                 attempt.stopped_at = now
                 self._orders.stop(attempt.row.id, attempt.stopping, now)
+
+    def _leave(self, now: float) -> None:
+        """Tell the room which places are to be left."""
+        leaving, self._tasks.places.leaving = self._tasks.places.leaving, []
+        for task, reason in leaving:
+            self._room.leave_place(task, reason, now)
+
+    def _begin(self, order: AttemptOrder) -> None:
+        self._orders.begin(order, self._sets.now)
 
     # After a restart
 
@@ -217,6 +248,9 @@ class Desk:
                 self._outcomes.recover(attempt, changes)
         for task in tuple(self._tasks.index.live()):
             self._tasks.resume(task)
+            place = held(task.row)
+            if place is not None and place.node == self._node:
+                self._tasks.places.lose(task, "restart", changes)
         if not changes.empty:
             self._store.put(changes.unit(durable=True))
         self._old_legs = tuple(legs)

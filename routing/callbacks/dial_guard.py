@@ -160,7 +160,7 @@ class DialGuard:
             self.check_number(customer, facts.do_not_call, facts.campaign, facts.number)
             or self._all_cap(now, facts.dialled.everybody)
             or self._trunk(now, facts)
-            or self._number_cap(now, facts.dialled.of(customer))
+            or self.check_number_cap(now, facts.dialled.of(customer))
             or self._quiet_now(customer, now)
         )
 
@@ -203,7 +203,8 @@ class DialGuard:
                 return Refusal("all_cap", text, times.below(limit, now, span), "all")
         return None
 
-    def _number_cap(self, now: float, times: RateWindow) -> Refusal | None:
+    def check_number_cap(self, now: float, times: RateWindow) -> Refusal | None:
+        """Say whether a number was dialled as often as it may be; `times`: when it was."""
         guard = self._policy.guard
         for limit, span, words in ((guard.number_per_day, DAY, "24 hours"), (guard.number_per_hour, HOUR, "an hour")):
             if times.count(now, span) >= limit:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from config.callbacks import Callback, MissedCallback, Tickets
 from config.campaign import Campaign
 from config.policy import Policy
+from config.queue_callback import QueueCallback
 from routing.callbacks.campaigns import active
 from routing.callbacks.schedule import OpenTime, open_time_for
+from routing.rows import TaskRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,10 @@ class SettingsBook:
         if known is None:
             known = self._found[group, campaign] = self._make(group, campaign)
         return known
+
+    def queue_of(self, row: TaskRow) -> QueueCallback:
+        """Return what holds for the request of a caller who waited in a queue."""
+        return self.policy.queue_for(row.group, row.number)
 
     def timing(self, group: str, campaign: str | None) -> tuple[object, ...]:
         """Return everything that says when tasks are tried: where two are equal, no task has another plan."""

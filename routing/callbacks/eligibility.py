@@ -35,6 +35,8 @@ class Eligibility:
         self._tasks, self._live = tasks, live
         self._guard = DialGuard(policy)
         self.dialled = Dialled()
+        self.asked = Dialled()
+        """When requests named a number, by number: they are capped as attempts are."""
         self._made = RateWindow(HOUR)
         """When tasks were made, whoever asked for them."""
         self.do_not_call: set[str] = set()
@@ -56,6 +58,11 @@ class Eligibility:
         """Return why a number is not called at all."""
         return self._guard.check_number(customer, self.do_not_call, campaign, number)
 
+    def often_asked(self, customer: str, now: float) -> Refusal | None:
+        """Return why a number may not be named in one request more: it was dialled or named too often."""
+        return self._guard.check_number_cap(now, self.dialled.of(customer)) or \
+            self._guard.check_number_cap(now, self.asked.of(customer))
+
     def restore(self, past: Iterable[PastAttempt], made: Iterable[float], now: float) -> None:
         """Begin with what the database remembers: whom attempts dialled, and when tasks were made."""
         self.dialled.restore(past, now)
@@ -65,12 +72,14 @@ class Eligibility:
     def shift(self, seconds: float) -> None:
         """The clock was set forward by so many seconds (back: negative): what was counted goes along."""
         self.dialled.shift(seconds)
+        self.asked.shift(seconds)
         self._made.shift(seconds)
         self._halt = None
 
     def tidy(self, now: float) -> None:
         """Forget what is too old to count."""
         self.dialled.tidy(now)
+        self.asked.tidy(now)
         self._made.tidy(now)
 
     def admit(self, now: float) -> Refusal | None:
@@ -81,16 +90,21 @@ class Eligibility:
         self._made.add(now)
         return None
 
-    def refusal(self, task: Task, settings: EffectiveSettings, now: float) -> Refusal | None:
-        """Return why a task may not be tried now; None: it may."""
+    def refusal(self, task: Task, settings: EffectiveSettings, now: float, at_place: bool = False) -> Refusal | None:
+        """Return why a task may not be tried now; None: it may.
+
+        `at_place`: an agent has picked up its place in a PBX's queue. They are there, whatever the opening hours, and
+        are not cut off by the end of its window, as an attempt of a request is not either.
+        """
         row = task.row
         if not task.open:
             return Refusal("not_open", f"the callback is {row.state}", now)
-        if now >= row.expires_at:
+        under_way = at_place or (task.asked and task.attempt is not None)
+        if now >= row.expires_at and not under_way:
             return Refusal("window", "its window is over", now)
         if not settings.runs(now):
             return Refusal("campaign", "its campaign does not run now", now + OUTSIDE_PAUSE)
-        if not task.forced and not settings.open_time.is_open(now):
+        if not (task.forced or at_place) and not settings.open_time.is_open(now):
             return Refusal("closed", "it is closed now", settings.open_time.next_open(now))
         if self._live.engaged(row.customer):
             return Refusal("engaged", "the customer is in a call with us", now + ENGAGED_PAUSE)

@@ -8,7 +8,7 @@ from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Missed, QueuedCaller
 from routing.callbacks.plan import times
-from routing.callbacks.queue_facts import CampaignKeys, QueueRequest
+from routing.callbacks.queue_facts import CampaignKeys
 from routing.callbacks.refusal import Refusal
 from routing.callbacks.responsible import Responsible, responsible
 from routing.callbacks.task import task_data
@@ -53,7 +53,8 @@ class Intake:
         """A customer reached nobody: promise a callback where the policy says so; return whether there is a promise."""
         if fact.group is None:
             return False
-        known = self._tasks.index.of(fact.customer, fact.group)
+        known = self._tasks.index.of(fact.customer, fact.group) or next(
+            (task for task in self._tasks.index.asked_by(fact.customer) if task.row.group == fact.group), None)
         if known is not None:
             self._tasks.change(known, changes, missed=known.row.missed + 1)
             self._note(known.row.id, fact, changes)
@@ -69,12 +70,16 @@ class Intake:
         request = TaskRequest(fact.customer, fact.group, "missed" if campaign is None else "campaign", campaign,
                               fact.number, fact.pbx, fact.trunk, at=fact.ended_at, instead=instead)
         if self.flood is not None:
-            text = self.flood.text
-            row = LOST_ROW._replace(customer=fact.customer, group=fact.group, campaign=campaign, number=fact.number,
-                                    reason=self.flood.reason, expires_at=changes.now)
-            changes.say("callback.failed", lambda: {**task_data(row), "task": None, "text": text})
+            self.tell_lost(LOST_ROW._replace(customer=fact.customer, group=fact.group, campaign=campaign,
+                                             number=fact.number), self.flood, changes)
             return False
         return self.promise(request, changes, fact).state in ("open", "done")
+
+    @staticmethod
+    def tell_lost(row: TaskRow, flood: Refusal, changes: Changes) -> None:
+        """Tell of a call that is promised nothing, for too many are."""
+        lost = row._replace(reason=flood.reason, expires_at=changes.now)
+        changes.say("callback.failed", lambda: {**task_data(lost), "task": None, "text": flood.text})
 
     def campaign_keys(self, queued: QueuedCaller, now: float) -> CampaignKeys | None:
         """Return what a customer who waits may press for a campaign; None: nothing that would be kept."""
@@ -96,21 +101,6 @@ class Intake:
             confirmed.setdefault(campaign.add_key or "", campaign.confirm_prompt)
         return CampaignKeys("".join(confirmed), prompt, language,
                             tuple((key, name) for key, name in confirmed.items() if name is not None))
-
-    def named(self, request: QueueRequest, changes: Changes) -> bool:
-        """A caller typed a number: return whether it may be called. A refusal is written down as a task that failed, so
-        that journal, event and ticket say why, unless there were too many of late."""
-        shown = request.number or self._tasks.book.of(request.group).number
-        if self._eligibility.never(request.customer, None, shown) is None:
-            return True
-        if self._tasks.index.of(request.customer, request.group) is not None:
-            return False
-        self.flood = self._eligibility.admit(changes.now)
-        if self.flood is None:
-            caller = {} if request.caller is None else {"caller": request.caller}
-            self.promise(TaskRequest(request.customer, request.group, "queue", None, request.number, request.pbx,
-                                     request.trunk, options=caller), changes)
-        return False
 
     def promise(self, request: TaskRequest, changes: Changes, fact: Missed | None = None) -> TaskRow:
         """Make a task, which may be at its end already: refused, closed all through its window, or a ticket."""

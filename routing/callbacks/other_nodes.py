@@ -6,7 +6,7 @@ from routing.callbacks.call_intake import CallIntake
 from routing.callbacks.changes import Changes, ChangeSets
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Missed
-from routing.callbacks.task import Task, within_reach
+from routing.callbacks.task import Task, held, within_reach
 from routing.callbacks.tasks import Tasks
 from routing.rows import JournalRow, TaskRow
 from routing.storage import Store, StoreError
@@ -18,6 +18,9 @@ def take_row(tasks: Tasks, task: Task, row: TaskRow) -> None:
     due = task.ready and row.state == "open" and row.due_at == task.row.due_at  # which is told already
     tasks.queues.leave(task)
     tasks.index.remove(task)
+    place = held(row)
+    if row.ended_at is not None or place is None or place.node != tasks.places.node:
+        tasks.places.leave(task, row.reason or "other_node")
     task.row = row
     task.ready, task.urgent, task.forced = due, task.urgent and due, task.forced and due
     task.serial = None

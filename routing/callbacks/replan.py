@@ -35,7 +35,7 @@ class Replanner:
             key = task.row.group, task.row.campaign
             if key not in found:
                 found[key] = key[0] not in new.policy.group or old.timing(*key) != new.timing(*key)
-            if found[key]:
+            if found[key] and not (task.asked and key[0] in new.policy.group):
                 self._waiting[task.row.id] = task
 
     def turn(self, changes: Changes) -> bool:
@@ -51,6 +51,8 @@ class Replanner:
         if task.attempt is None and not self._has_group(task, changes):
             return
         tasks, row = self._tasks, task.row
+        if task.asked:  # until when they will be called was said to them
+            return
         settings = tasks.settings(task)
         plan = times(settings, row.missed_at, row.options)
         if (plan.attempts, plan.expires_at) != (row.attempts_max, row.expires_at):

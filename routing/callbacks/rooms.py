@@ -5,9 +5,11 @@ from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.attempt_life import AttemptLife
 from routing.callbacks.attempt_outcomes import AttemptOutcomes
 from routing.callbacks.changes import ChangeSets
+from routing.callbacks.claims import Claims
 from routing.callbacks.effective_settings import SettingsBook
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import LiveState
+from routing.callbacks.places import Places
 from routing.callbacks.tasks import Tasks
 from routing.callbacks.tickets import Channel, TicketOffice
 from routing.ids import Names, RandomBytes
@@ -26,9 +28,12 @@ class DeskRooms:
         self.sets = ChangeSets(teller)
         self.tickets = TicketOffice(teller, self.names.new, channels)
         self.tasks = Tasks(SettingsBook(policy), lambda: int.from_bytes(random_bytes(7), "big") / (1 << 56),
-                           self.tickets)
+                           self.tickets, node)
         self.eligibility = Eligibility(self.tasks, live, policy)
         self.pool = AgentPool(self.tasks.index, live)
         self.outcomes = AttemptOutcomes(self.tasks, self.eligibility, self.pool, live)
         self.attempts = AttemptLife(self.tasks, self.eligibility, self.outcomes, store, self.sets)
         """Whom the runner tells (`facts.DeskFacts`)."""
+        self.claims = Claims(self.tasks, self.eligibility, self.pool, self.attempts, store, self.sets, self.names, node)
+        self.places = Places(self.tasks, self.claims, self.outcomes, store, self.sets)
+        """Whom the queue room tells (`queue_facts.PlaceFacts`)."""

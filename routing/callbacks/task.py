@@ -1,6 +1,6 @@
 """A task and an attempt while they live: their row, and what is not worth remembering across a restart."""
 
-from typing import Any, Final
+from typing import Any, Final, Literal, NamedTuple
 
 from routing.callbacks.facts import AttemptOrder, Outcome
 from routing.callbacks.refusal import Refusal
@@ -20,11 +20,13 @@ STEPS: Final[dict[Step, int]] = {
 class Attempt:
     """An attempt that has not ended."""
 
-    __slots__ = ("begun", "connected", "dialling", "let_go", "order", "row", "stopped_at", "stopping", "task",
-                 "why_not")
+    __slots__ = ("begun", "connected", "dialling", "from_place", "let_go", "order", "row", "stopped_at", "stopping",
+                 "task", "why_not")
 
-    def __init__(self, row: AttemptRow, order: AttemptOrder, task: "Task") -> None:
+    def __init__(self, row: AttemptRow, order: AttemptOrder, task: "Task", from_place: bool = False) -> None:
         self.row, self.order, self.task = row, order, task
+        self.from_place = from_place
+        """Whether its agent had picked up the task's place in a PBX's queue, and is on the line."""
         self.begun = False
         """Whether its claim is committed and the runner has it."""
         self.dialling = False
@@ -56,18 +58,59 @@ class Attempt:
         return STEPS[self.row.step] >= STEPS["talked"]
 
 
+class Place:
+    """The place of a request in a PBX's queue, held by this process. Times in seconds since the epoch."""
+
+    __slots__ = ("call", "renew_at", "round", "since", "taken_at", "taken_by", "way")
+
+    def __init__(self, call: str, since: float) -> None:
+        """`call`: name of the leg that holds it."""
+        self.call, self.since = call, since
+        self.way: Literal["held", "taken", "returning", "accepted"] = "held"
+        """`taken`: an agent has picked it up; `returning`: they did not accept, and another one is on its way;
+        `accepted`: they did, and the claim is not committed yet."""
+        self.round = 1
+        """Which agent's turn it is: one more with each who does not accept."""
+        self.taken_at: float | None = None
+        self.taken_by: str | None = None
+        """The agent of this round, as far as that is proved."""
+        self.renew_at = 0.0
+        """When it is to be written down again that it is held."""
+
+
+class Held(NamedTuple):
+    """What the row of a task says of its place, for other processes."""
+
+    node: str
+    since: float
+    until: float
+    """When it is taken for gone, should nothing be heard of it until then."""
+
+
+def held(row: TaskRow) -> Held | None:
+    """Return what a row says of its place; None: there is none."""
+    found = row.options.get("place")
+    try:
+        return None if found is None else Held(str(found["node"]), float(found["since"]), float(found["until"]))
+    except (KeyError, TypeError, ValueError):
+        return Held("", 0.0, 0.0)  # nobody's: it is taken for gone
+
+
 class Task:
     """A task that is open or held."""
 
-    __slots__ = ("attempt", "forced", "last", "not_before", "place", "ready", "refused", "row", "serial", "urgent")
+    __slots__ = ("attempt", "entry", "forced", "last", "not_before", "place", "ready", "refused", "row", "serial",
+                 "urgent")
 
     def __init__(self, row: TaskRow) -> None:
         self.row = row
         self.attempt: Attempt | None = None
         self.ready = False
         """It is due, and waits for an agent."""
-        self.place: object = None
+        self.entry: object = None
         """Its entry in the queue it stands in; None: it stands in none."""
+        self.place: Place | None = None
+        """What holds its place in a PBX's queue; None: nothing of this process does."""
         self.urgent = False
         """An operator wants it called before the others."""
         self.forced = False
@@ -85,6 +128,16 @@ class Task:
     def open(self) -> bool:
         """Whether it may be tried."""
         return self.row.state == "open"
+
+    @property
+    def asked(self) -> bool:
+        """Whether it is the request of a caller who waited in a queue."""
+        return self.row.kind == "queue"
+
+    @property
+    def caller(self) -> str | None:
+        """Who asked for it, where it is a request and they were not withheld."""
+        return self.row.options.get("caller") if self.asked else None
 
     @property
     def responsible(self) -> str | None:

@@ -18,6 +18,8 @@ class TaskIndex:
         self.attempts: dict[str, Attempt] = {}
         self._of_customer: dict[str, dict[str, Task]] = {}
         """By customer and group."""
+        self._asked: dict[str, dict[str, Task]] = {}
+        """Requests by who asked and their names."""
         self._calling: dict[str, Attempt] = {}
         """By customer."""
         self._agents: dict[str, Attempt] = {}
@@ -30,7 +32,7 @@ class TaskIndex:
         self.promised: Counter[str] = Counter()
         """Tasks that are open or held, by group."""
         self.requests: Counter[str] = Counter()
-        """Of them, those that were asked for in a queue."""
+        """Of them, requests of callers who waited in a queue."""
 
     def add(self, task: Task) -> None:
         """Take a task up."""
@@ -38,7 +40,10 @@ class TaskIndex:
         self.tasks[row.id] = task
         self._of_customer.setdefault(row.customer, {})[row.group] = task
         self.promised[row.group] += 1
-        self.requests[row.group] += row.kind == "queue"
+        if task.asked:
+            self.requests[row.group] += 1
+            if task.caller is not None:
+                self._asked.setdefault(task.caller, {})[row.id] = task
 
     def remove(self, task: Task) -> None:
         """Take a task that is final out."""
@@ -49,11 +54,16 @@ class TaskIndex:
             del self.gone[next(iter(self.gone))]
         self.gone[row.id] = row.version
         self.promised[row.group] -= 1
-        self.requests[row.group] -= row.kind == "queue"
-        groups = self._of_customer[row.customer]
-        groups.pop(row.group, None)
-        if not groups:
-            del self._of_customer[row.customer]
+        if task.asked:
+            self.requests[row.group] -= 1
+            asked = self._asked.get(task.caller or "", {})
+            if asked.pop(row.id, None) is not None and not asked:
+                del self._asked[task.caller or ""]
+        groups = self._of_customer.get(row.customer, {})
+        if groups.get(row.group) is task:
+            del groups[row.group]
+            if not groups:
+                del self._of_customer[row.customer]
 
     def of(self, customer: str, group: str) -> Task | None:
         """Return the one task of a customer and group."""
@@ -62,6 +72,10 @@ class TaskIndex:
     def of_customer(self, customer: str) -> tuple[Task, ...]:
         """Return every task of a customer."""
         return tuple(self._of_customer.get(customer, {}).values())
+
+    def asked_by(self, caller: str) -> tuple[Task, ...]:
+        """Return every request that a caller has made in a queue, whomever they want called."""
+        return tuple(self._asked.get(caller, {}).values())
 
     def begin(self, attempt: Attempt) -> None:
         """Take an attempt up."""

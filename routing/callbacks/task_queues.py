@@ -30,7 +30,7 @@ class TaskQueue:
         at = URGENT if task.urgent else sort_key(self.order, row.missed_at,
                                                  random() if self.order == "random" else 0.0)
         entry = (at, next(self._serial), task)
-        task.place = entry[1]
+        task.entry = entry[1]
         heapq.heappush(self._entries, entry)
         self.size += 1
 
@@ -38,8 +38,8 @@ class TaskQueue:
         """Take the first one out; None: nobody waits."""
         while self._entries:
             _, serial, task = heapq.heappop(self._entries)
-            if task.place == serial:
-                task.place = None
+            if task.entry == serial:
+                task.entry = None
                 self.size -= 1
                 return task
         return None
@@ -77,7 +77,7 @@ class TaskQueues:
         """Let a task stand in none."""
         name = self._where.pop(task.row.id, None)
         if name is not None:
-            task.place = None
+            task.entry = None
             queue = self._queues[name]
             queue.leave()
             if not queue.size:

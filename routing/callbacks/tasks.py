@@ -8,8 +8,9 @@ from routing.callbacks.changes import Changes
 from routing.callbacks.due_times import DueTimes
 from routing.callbacks.effective_settings import EffectiveSettings, SettingsBook
 from routing.callbacks.responsible import Responsible
-from routing.callbacks.task import Attempt, Task
+from routing.callbacks.task import Attempt, Task, held
 from routing.callbacks.task_index import TaskIndex
+from routing.callbacks.task_places import TaskPlaces, without_place
 from routing.callbacks.task_queues import TaskQueues
 from routing.callbacks.tickets import TicketOffice, Why, attempt_note, story
 from routing.rows import TaskRow, TaskState
@@ -27,8 +28,8 @@ DUE_SLACK: Final = 5000
 class Tasks:
     """The tasks that live: who is due, in which queue they stand, and what the store must know of it."""
 
-    def __init__(self, book: SettingsBook, random: Callable[[], float], tickets: TicketOffice) -> None:
-        """`random`: a number from 0 to 1."""
+    def __init__(self, book: SettingsBook, random: Callable[[], float], tickets: TicketOffice, node: str) -> None:
+        """`random`: a number from 0 to 1. `node`: our name."""
         self.book, self.tickets = book, tickets
         self.index = TaskIndex()
         self.due_times = DueTimes()
@@ -39,6 +40,7 @@ class Tasks:
         """Callbacks that were kept, by group."""
         self.stops: list[Attempt] = []
         """Attempts that the runner must be told to stop."""
+        self.places = TaskPlaces(node, self.change, self.queues, self.due_times)
 
     def settings(self, task: Task) -> EffectiveSettings:
         """Return the settings of a task."""
@@ -67,10 +69,13 @@ class Tasks:
         """Note what is to happen to a task that is as its row says."""
         row = task.row
         self.due_times.note(row.expires_at, "expire", task)
-        if task.attempt is not None or not task.open:
+        if task.attempt is not None or not task.open or task.place is not None:
             return
-        if task.ready:
-            self.place(task)
+        place = held(row)
+        if place is not None:  # another process has it
+            self.due_times.note(place.until, "wake", task)
+        elif task.ready:
+            self.enqueue(task)
         elif row.due_at is not None:
             self.due_times.note(row.due_at, "due", task)
 
@@ -89,17 +94,7 @@ class Tasks:
         self.index.add(task)
         changes.note(task.row.id, "moved", None, group=group, before=before)
         if task.ready:
-            self.place(task)
-
-    def renumber(self, task: Task, campaign: str, changes: Changes) -> None:
-        """Count a task among those of a campaign with other id and the same settings."""
-        before = task.row.campaign
-        stood = task.place is not None
-        self.queues.leave(task)
-        self.change(task, changes, campaign=campaign)
-        changes.note(task.row.id, "renumbered", None, campaign=campaign, before=before)
-        if stood:
-            self.place(task)
+            self.enqueue(task)
 
     # Waiting
 
@@ -119,17 +114,19 @@ class Tasks:
             self.change(task, changes, responsible_since=changes.now)
         changes.note(task.row.id, "due", task.responsible, planned=planned)
         changes.tell("callback.due", task.row)
-        self.place(task)
+        self.enqueue(task)
 
-    def place(self, task: Task) -> None:
+    def enqueue(self, task: Task) -> None:
         """Let a task that is due stand in the queue where it belongs."""
         row, settings = task.row, self.settings(task)
         responsible = task.responsible
         if responsible is not None and row.responsible_since is not None:
             self.due_times.note(row.responsible_since + self.patience(task), "release", task)
-        name = ("group", row.group, row.campaign or "") if responsible is None else \
-            ("agents" if row.responsible_kind == "group" else "agent", responsible)
-        self.queues.join(task, name, settings.callback.order)
+        if responsible is not None:
+            name: tuple[str, ...] = "agents" if row.responsible_kind == "group" else "agent", responsible
+        else:
+            name = ("request", row.group) if task.asked else ("group", row.group, row.campaign or "")
+        self.queues.join(task, name, "oldest" if task.asked else settings.callback.order)
 
     def rest(self, task: Task, until: float) -> None:
         """Look at a task again later: it cannot be placed now."""
@@ -143,7 +140,7 @@ class Tasks:
         self.change(task, changes, responsible_kind=who.kind, responsible=who.name, released_at=None,
                     responsible_since=since, options={**task.row.options, **own})
         if task.ready:
-            self.place(task)
+            self.enqueue(task)
 
     def patience(self, task: Task) -> float:
         """Return how many seconds a task that is due waits for its responsible."""
@@ -160,12 +157,16 @@ class Tasks:
         changes.tell("callback.released", task.row, waited_s=waited, why=why)
         if task.ready and task.attempt is None and task.open:
             self.queues.leave(task)
-            self.place(task)
+            self.enqueue(task)
 
     def hold(self, task: Task, changes: Changes, by: str) -> None:
-        """Do not try a task for now; an attempt whose customer has not answered is stopped."""
+        """Do not try a task for now; an attempt whose customer has not answered is stopped.
+
+        The place of a request is given up: no agent is asked to call who is not to be called.
+        """
         self.queues.leave(task)
         task.ready = False
+        self.places.lose(task, "held", changes, leave=True)
         self.change(task, changes, state="held", reason="operator", responsible_since=None)
         changes.note(task.row.id, "held", None, by=by or None)
         if task.attempt is not None:
@@ -187,8 +188,10 @@ class Tasks:
         """Bring a task to its end; an attempt that runs for it is stopped unless the customer answered."""
         self.queues.leave(task)
         task.ready = False
+        self.places.leave(task, reason)
         self.index.remove(task)
-        self.change(task, changes, state=state, reason=reason, due_at=None, ended_at=changes.now)
+        self.change(task, changes, state=state, reason=reason, due_at=None, ended_at=changes.now,
+                    options=without_place(task.row))
         changes.note(task.row.id, "ended", agent, state=state, reason=reason, **told)
         changes.tell(TOLD_AS[state], task.row, agent, **told)
         if ticket is not None:
@@ -208,7 +211,8 @@ class Tasks:
         """Open the ticket of a task where the policy wants one; where it has one, write what happened under that."""
         settings = self.settings(task)
         setting = settings.tickets
-        if not setting.enabled or not (setting.on_start if why == "started" else why in setting.on):
+        wanted = setting.enabled and (setting.on_start if why == "started" else why in setting.on)
+        if not wanted and not (task.asked and _is_unkept(task)):
             return
         known = task.row.options.get("ticket")
         if known is None:
@@ -237,3 +241,9 @@ class Tasks:
         """Make the due times anew when most of what they hold is stale."""
         if len(self.due_times) > 4 * len(self.index.tasks) + DUE_SLACK:
             self.set_book(self.book)
+
+
+def _is_unkept(task: Task) -> bool:
+    """Whether a caller who was told that they will be called was not, by no doing of theirs."""
+    return task.row.state == "expired" or (
+        task.row.state == "failed" and task.last is not None and task.last[0].result == "crashed")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from config.policy import Policy
 from routing.callbacks.desk import Desk
 from routing.callbacks.facts import AttemptOrder, LiveState, Orders
+from routing.callbacks.queue_facts import PlaceOrders
 from routing.callbacks.rooms import DeskRooms
 from routing.callbacks.tickets import Channel
 from routing.ids import RandomBytes
@@ -14,7 +15,7 @@ from routing.teller import Teller
 
 
 class Nobody:
-    """`Orders` of a desk whose attempts nobody runs."""
+    """`Orders` of a desk whose attempts nobody runs, `PlaceOrders` of a house without a room."""
 
     def begin(self, order: AttemptOrder, now: float) -> None:
         """Nobody does it."""
@@ -22,11 +23,15 @@ class Nobody:
     def stop(self, attempt: str, reason: str, now: float) -> None:
         """Nobody did it."""
 
+    def leave_place(self, task: str, reason: str, now: float) -> None:
+        """There is none."""
+
     def recover(self, legs: tuple[LegRow, ...], now: float) -> None:
         """Nobody is there."""
 
 
 def new_desk(store: Store, policy: Policy, live: LiveState, random_bytes: RandomBytes, orders: Orders | None = None, *,
+             room: PlaceOrders | None = None,
              teller: Teller | None = None, channels: tuple[Channel, ...] = (),
              peers: Callable[[str | None], tuple[str, str]] = lambda number: ("", ""),
              able: Callable[[], bool] = lambda: True,
@@ -34,4 +39,4 @@ def new_desk(store: Store, policy: Policy, live: LiveState, random_bytes: Random
              node: str = "edge1") -> Desk:
     """Build one."""
     rooms = DeskRooms(store, policy, node, teller or Teller(node, random_bytes), live, random_bytes, channels)
-    return Desk(rooms, orders or Nobody(), peers, able, report_alarm)
+    return Desk(rooms, orders or Nobody(), room or Nobody(), peers, able, report_alarm)

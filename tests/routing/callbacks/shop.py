@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from config.policy import parse_policy
 from routing.callbacks.facts import AttemptOrder, Missed, Outcome, PastTalk
 from routing.callbacks.happenings import Happenings
+from routing.callbacks.queue_facts import CallerStayed, QueueRequest, RequestAnswer
 from routing.rows import JournalRow, LegRow, Result, Step, TaskRow
 from routing.storage import Store
 from tests.kit.desk_parts import new_desk
@@ -123,6 +124,16 @@ class Runner:
         self.recovered = legs
 
 
+class Room:
+    """Holds the places that the test says it does, and notes which it is told to leave."""
+
+    def __init__(self) -> None:
+        self.left: list[tuple[str, str]] = []
+
+    def leave_place(self, task: str, reason: str, now: float) -> None:
+        self.left.append((task, reason))
+
+
 class Shop:
     """One node. `policy` fills the places of POLICY."""
 
@@ -133,7 +144,7 @@ class Shop:
         self.store = store or MemoryStore()
         engine: Store = self.store
         self.floor = floor or LiveState()
-        self.runner = Runner(self)
+        self.runner, self.room = Runner(self), Room()
         self.alarms: dict[str, str | None] = {}
         self.calls = 0
         self.text = self.write(**policy) if text is None else text
@@ -141,8 +152,9 @@ class Shop:
         self.able = True
         self.peers: Callable[[str | None], tuple[str, str]] = lambda number: ("", "")
         self.desk = new_desk(
-            engine, parse_policy(self.text), self.floor, noise, self.runner, peers=lambda number: self.peers(number),
-            able=lambda: self.able, report_alarm=lambda name, text, now: self.alarms.update({name: text}))
+            engine, parse_policy(self.text), self.floor, noise, self.runner, room=self.room,
+            peers=lambda number: self.peers(number), able=lambda: self.able,
+            report_alarm=lambda name, text, now: self.alarms.update({name: text}))
         happenings: Happenings = self.desk.calls
         assert happenings is self.desk.calls
         self.desk.restore(self.now)
@@ -174,6 +186,31 @@ class Shop:
                       "hung_up", ("no_answer",), "certain")
         self.store.put(self.desk.calls.missed(fact, self.now))
         return self.newest(customer)
+
+    def request(self, customer: str = CUSTOMER, caller: str | None = CUSTOMER, group: str = "sales",
+                place: str | None = "place 1", waited: float = 60.0, committed: bool = True) -> RequestAnswer:
+        """A caller asks for a callback to `customer`; what follows is put as the ledger puts it."""
+        self.calls += 1
+        asked = QueueRequest(f"call {self.calls}", caller, customer, OURS, group, "office", "main", self.now - waited,
+                             place)
+        answer, unit = self.desk.calls.request(asked, self.now)
+        if not committed:
+            assert answer.terms is not None
+            self.store.put(self.desk.calls.stayed(CallerStayed(answer.terms.task, "database"), self.now))
+            return RequestAnswer(None, "database")
+        self.store.put(unit)
+        return answer
+
+    def accept(self, task: str, agent: str | None = "201") -> AttemptOrder | None:
+        """The agent who has a place presses 1; return the order that they hear of."""
+        heard: list[AttemptOrder | None] = []
+        self.desk.places.place_accepted(task, agent, self.now, heard.append)
+        assert len(heard) == 1
+        order = heard[0]
+        if order is not None:
+            self.runner.orders.append(order)
+            self.runner.running[order.attempt] = order
+        return order
 
     def talked(self, customer: str = CUSTOMER, agent: str | None = "202", seconds: float = 30.0) -> None:
         self.calls += 1

@@ -303,7 +303,7 @@ class Machine(RuleBasedStateMachine):
         for task in tasks.index.live():
             if task.attempt is None:
                 assert task.row.id in ends
-                assert not task.open or task.place is not None or task.row.id in noted
+                assert not task.open or task.entry is not None or task.row.id in noted
 
     @invariant()
     def store_and_desk_agree(self) -> None:

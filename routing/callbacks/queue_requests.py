@@ -1,0 +1,264 @@
+"""Requests of callers who wait in a queue: one that is made, made again by its caller, taken back, or refused."""
+
+from typing import Any, Final, NamedTuple
+
+from routing.callbacks.changes import Changes
+from routing.callbacks.eligibility import Eligibility
+from routing.callbacks.facts import QueuedCaller
+from routing.callbacks.intake import LOST_ROW, Intake
+from routing.callbacks.queue_facts import CallerStayed, PlaceOrders, PlaceTerms, QueueRequest, RequestAnswer
+from routing.callbacks.refusal import Refusal
+from routing.callbacks.task import Place, Task
+from routing.callbacks.tasks import Tasks
+from routing.ids import Names
+from routing.rows import TaskRow
+from routing.writes import Unit
+
+ASKED_ALREADY: Final = RequestAnswer(None, "asked_already")
+BEING_CALLED: Final = RequestAnswer(None, "being_called")
+
+UNDECIDED: Final = 120.0
+"""Seconds after which a request is on disk, or its caller was told that it is not."""
+
+
+class _Before(NamedTuple):
+    """A task as it was, should what changed it come to nothing."""
+
+    task: Task
+    row: TaskRow
+    place: Place | None
+    ready: bool
+
+
+class _Undo(NamedTuple):
+    """What a request has changed."""
+
+    at: float
+    new: bool
+    """It was made; else asked for again."""
+    before: tuple[_Before, ...]
+    """The tasks that it changed or ended."""
+
+
+class QueueRequests:
+    """Makes them. Whoever asks is promised it once it is on disk; what comes to nothing is changed back (`stayed`)."""
+
+    def __init__(self, tasks: Tasks, eligibility: Eligibility, intake: Intake, names: Names, room: PlaceOrders) -> None:
+        self._tasks, self._eligibility, self._intake, self._names = tasks, eligibility, intake, names
+        self._room = room
+        self._undo: dict[str, _Undo] = {}
+        """By request, the latest last."""
+
+    def ask(self, asked: QueueRequest, changes: Changes) -> RequestAnswer:
+        """See Happenings.request."""
+        theirs = self._asked_before(asked)
+        other = self._tasks.index.of(asked.customer, asked.group)
+        if other is theirs:
+            other = None
+        if any(task is not None and task.attempt is not None for task in (theirs, other)):
+            return BEING_CALLED
+        if other is not None and other.asked:
+            return ASKED_ALREADY
+        refusal = self._refusal(asked, theirs, changes)
+        if refusal is not None:
+            return RequestAnswer(None, refusal.reason)
+        task = self._make(other, asked, changes) if theirs is None else self._ask_again(theirs, other, asked, changes)
+        return RequestAnswer(self._terms(task))
+
+    def named(self, asked: QueueRequest, changes: Changes) -> bool:
+        """See Happenings: what is refused is written down as a request that has failed."""
+        refusal = self._never(asked) or self._eligibility.often_asked(asked.customer, changes.now)
+        if refusal is not None and self._is_admitted(asked, changes):
+            self._write_down(asked, refusal, changes)
+        return refusal is None
+
+    def stayed(self, stayed: CallerStayed, changes: Changes) -> None:
+        """See Happenings: everything is as if they had not asked. Where they talk, that ends what was promised."""
+        undo, task = self._undo.pop(stayed.task, None), self._tasks.index.tasks.get(stayed.task)
+        lost = stayed.why == "database"
+        if undo is None or task is None or task.attempt is not None:
+            if undo is not None and lost:  # they have talked meanwhile: what gave way is over as well
+                changes.beside(Unit(tuple(one.task.row for one in undo.before if one.task is not task)))
+            return
+        if undo.new:
+            self._take_back(task, stayed.why, changes, lost)
+        self._change_back(undo.before, changes)
+
+    def place_of(self, queued: QueuedCaller) -> str | None:
+        """See Happenings."""
+        index = self._tasks.index
+        if queued.customer is None:
+            return None
+        for task in (index.of(queued.customer, queued.group), *index.asked_by(queued.customer)):
+            if task is not None and task.place is not None and task.row.group == queued.group:
+                return task.row.id
+        return None
+
+    # Whether
+
+    def _asked_before(self, asked: QueueRequest) -> Task | None:
+        """Return the open request of the same caller in that group."""
+        if asked.caller is None:
+            return None
+        return next((task for task in self._tasks.index.asked_by(asked.caller) if task.row.group == asked.group), None)
+
+    def _refusal(self, asked: QueueRequest, theirs: Task | None, changes: Changes) -> Refusal | None:
+        """Return why it is not promised, written down; where it is, it is counted."""
+        if theirs is not None and theirs.row.customer == asked.customer:
+            return None
+        refusal = self._never(asked) or self._eligibility.often_asked(asked.customer, changes.now)
+        if (theirs is None or refusal is not None) and not self._is_admitted(asked, changes):
+            return self._intake.flood
+        if refusal is not None:
+            self._write_down(asked, refusal, changes)
+        else:
+            self._eligibility.asked.add(asked.customer, changes.now)
+        return refusal
+
+    def _never(self, asked: QueueRequest) -> Refusal | None:
+        shown = asked.number or self._tasks.book.of(asked.group).number
+        return self._eligibility.never(asked.customer, None, shown)
+
+    def _is_admitted(self, asked: QueueRequest, changes: Changes) -> bool:
+        """Whether one task more is made, and counted: as many as of missed calls, whoever asks."""
+        flood = self._intake.flood = self._eligibility.admit(changes.now)
+        if flood is not None:
+            row = LOST_ROW._replace(customer=asked.customer, group=asked.group, number=asked.number, kind="queue")
+            self._intake.tell_lost(row, flood, changes)
+        return flood is None
+
+    def _write_down(self, asked: QueueRequest, refusal: Refusal, changes: Changes) -> None:
+        """Make a request that has failed, so that its journal says why; where that number has a task, there."""
+        other = self._tasks.index.of(asked.customer, asked.group)
+        task = other or self._tasks.begin(self._row(asked, None, changes.now), changes)
+        self._note("requested", task, asked, changes)
+        self._eligibility.tell(task, refusal, changes)
+        if other is None:
+            self._tasks.end(task, "failed", refusal.reason, changes, "guard", text=refusal.text)
+
+    # Making
+
+    def _make(self, other: Task | None, asked: QueueRequest, changes: Changes) -> Task:
+        """Promise a callback; another promise to that customer gives way to it."""
+        before = self._give_way(other, changes)
+        row = self._row(asked, None if asked.place is not None else changes.now, changes.now)
+        task = self._tasks.begin(row, changes)
+        self._note("requested", task, asked, changes, expires_at=row.expires_at)
+        changes.tell("callback.queued", row)
+        changes.tell("queue.requested", row, call=asked.call, place=asked.place, waited_s=_waited(asked, changes.now),
+                     other_number=asked.caller != asked.customer)
+        self._hold(task, asked, changes)
+        self._remember(task, True, before, changes.now)
+        return task
+
+    def _ask_again(self, task: Task, other: Task | None, asked: QueueRequest, changes: Changes) -> Task:
+        """A caller asks for what they have asked for: their request stands, with the number that they say now."""
+        was = _before(task)
+        before = self._give_way(other, changes)
+        number = task.row.customer
+        if number != asked.customer:
+            self._tasks.index.remove(task)
+            self._tasks.change(task, changes, customer=asked.customer)
+            self._tasks.index.add(task)
+        self._note("asked_again", task, asked, changes, before=None if number == asked.customer else number)
+        if was.place is not None and asked.place is not None and was.place.call != asked.place:
+            self._room.leave_place(task.row.id, "asked_again", changes.now)
+        self._hold(task, asked, changes)
+        self._tasks.change(task, changes)
+        self._remember(task, False, (*before, was), changes.now)
+        return task
+
+    def _terms(self, task: Task) -> PlaceTerms:
+        row = task.row
+        return PlaceTerms(row.id, row.customer, row.group, str(row.options["language"]),
+                          self._tasks.settings(task).callback.accept_within,
+                          self._tasks.book.queue_of(row).place_for)
+
+    def _row(self, asked: QueueRequest, due_at: float | None, now: float) -> TaskRow:
+        policy = self._tasks.book.policy
+        queue = policy.queue_for(asked.group, asked.number)
+        options: dict[str, Any] = {"language": queue.language or policy.callback_for(asked.group).language}
+        if asked.caller is not None:
+            options["caller"] = asked.caller
+        return TaskRow(
+            self._names.new(now), asked.customer, asked.group, None, "queue", asked.number, asked.pbx, asked.trunk,
+            "open", "", now, min(asked.began_at, now), 0, now + queue.limit, due_at, 0, 1 + queue.retries, "none", None,
+            None, None, (), options, None)
+
+    def _hold(self, task: Task, asked: QueueRequest, changes: Changes) -> None:
+        """Let the leg that holds the caller's place hold the request's from now on, where there is one."""
+        known = task.place
+        if asked.place is None or (known is not None and known.call == asked.place):
+            return
+        place = Place(asked.place, changes.now)
+        self._tasks.places.hold(task, place, changes)
+        changes.note(task.row.id, "place_held", None, place=place.call, round=place.round)
+        changes.tell("place.held", task.row, place=place.call, round=place.round)
+
+    def _note(self, kind: str, task: Task, asked: QueueRequest, changes: Changes, **more: Any) -> None:
+        changes.note(task.row.id, kind, None, call=asked.call, caller=asked.caller, number=asked.number,
+                     customer=asked.customer, place=asked.place, waited_s=_waited(asked, changes.now), **more)
+
+    def _give_way(self, other: Task | None, changes: Changes) -> tuple[_Before, ...]:
+        """End what else is promised to a customer: they have asked for something better."""
+        if other is None:
+            return ()
+        was = _before(other)
+        self._tasks.end(other, "cancelled", "asked_in_queue", changes)
+        return (was,)
+
+    # Changing back
+
+    def _remember(self, task: Task, new: bool, before: tuple[_Before, ...], now: float) -> None:
+        """Remember how to change back what a request has changed, for as long as it may come to nothing."""
+        self._undo.pop(task.row.id, None)
+        self._undo[task.row.id] = _Undo(now, new, before)
+        for name, undo in tuple(self._undo.items()):
+            if abs(now - undo.at) <= UNDECIDED:
+                break
+            del self._undo[name]
+
+    def _take_back(self, task: Task, why: str, changes: Changes, lost: bool) -> None:
+        """End a request that its caller was not promised. `lost`: it may not be on disk at all."""
+        tasks = self._tasks
+        tasks.places.forget(task)
+        self._eligibility.asked.remove(task.row.customer, task.row.created_at)
+        tasks.made[task.row.group] -= 1
+        if not lost:
+            tasks.end(task, "cancelled", why, changes)
+            return
+        tasks.queues.leave(task)
+        task.ready = False
+        tasks.index.remove(task)
+        row = task.row = task.row._replace(state="cancelled", reason=why, due_at=None, ended_at=changes.now,
+                                           version=task.row.version + 1)
+        changes.note(row.id, "ended", None, state=row.state, reason=row.reason)
+        changes.beside(Unit((row,)))
+
+    def _change_back(self, before: tuple[_Before, ...], changes: Changes) -> None:
+        """Let tasks be as they were."""
+        tasks = self._tasks
+        for was in before:
+            task = was.task
+            if task.row.ended_at is None:
+                tasks.queues.leave(task)
+                tasks.places.forget(task)
+                tasks.index.remove(task)
+            if tasks.index.of(was.row.customer, was.row.group) is not None:
+                changes.beside(Unit((task.row,)))  # another promise has come about since
+                continue
+            task.row = was.row._replace(version=task.row.version + 1)
+            task.ready = was.ready
+            tasks.places.put(task, was.place)
+            tasks.index.add(task)
+            tasks.resume(task)
+            changes.note(task.row.id, "stands", None)
+            changes.beside(Unit((task.row,)))
+
+
+def _before(task: Task) -> _Before:
+    return _Before(task, task.row, task.place, task.ready)
+
+
+def _waited(asked: QueueRequest, now: float) -> float:
+    return round(max(0.0, now - asked.began_at), 3)
