@@ -41,6 +41,7 @@ class Conversation:
             tools.media.record(agent.call, customer.call, self.recording)
         for own in (agent, customer):
             tools.media.watch_silence(own.call, SILENCE_STEP)
+            tools.media.watch_keys(own.call, False)  # what they press now they press to each other
 
         def lasts(now: float) -> None:
             self.lasted = True

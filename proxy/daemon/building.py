@@ -149,4 +149,4 @@ def media_settings(config: NodeConfig, listener: Listener) -> MediaSettings:
         listen=media.bind or listener.bound_host, advertise=media.advertised or listener.host.strip("[]"),
         first_port=first, last_port=last, recordings=str(config.node.data / RECORDINGS),
         prompts=str(config.node.data / PROMPTS), keep=media.recordings_keep,
-        queue_share=media.queue_share)
+        queue_share=media.queue_share, inband_keys=media.inband_keys)

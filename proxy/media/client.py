@@ -138,6 +138,18 @@ class MediaClient:
         """Have silence of so many seconds told (`media_silent`); 0: no more."""
         self._tell("watch", name, seconds)
 
+    def watch_keys(self, name: str, on: bool) -> None:
+        """Have keys in the audio told (`media_digit`), or no more; a session begins with them.
+
+        Nothing is told where `media.inband_keys` is off, nor of a far end that has sent a key as RFC 4733.
+        """
+        if self._settings.inband_keys:
+            self._tell("watch_keys", name, on)
+
+    def watch_tone(self, name: str, on: bool) -> None:
+        """Have what sounds like a voicemail box told (`media_tone`), or no more."""
+        self._tell("watch_tone", name, on)
+
     def close(self, name: str) -> None:
         """End a session and give its port back. Unknown names are ignored."""
         session = self._by_name.pop(name, None)
@@ -173,6 +185,8 @@ class MediaClient:
                 ears.media_played(tag)
             case "silent", (int() | float()) as seconds:
                 ears.media_silent(float(seconds))
+            case "tone", (int() | float()) as seconds:
+                ears.media_tone(float(seconds))
 
     def _opened(self, number: int, port: int) -> None:
         session = self._by_number.get(number)

@@ -51,7 +51,7 @@ class MediaEars(Protocol):
         """The session listens; None: no port or no media process, the leg cannot be placed."""
 
     def media_digit(self, digit: str) -> None:
-        """A key was pressed: `0`-`9`, `*`, `#`, `A`-`D`, once for each press (RFC 4733)."""
+        """A key was pressed: `0`-`9`, `*`, `#`, `A`-`D`, once for each press, by RFC 4733 or as a tone."""
 
     def media_heard(self) -> None:
         """The first RTP packet of the far end came."""
@@ -61,6 +61,10 @@ class MediaEars(Protocol):
 
     def media_silent(self, seconds: float) -> None:
         """No RTP, or nothing but silence, for so long; told again as it lasts."""
+
+    def media_tone(self, seconds: float) -> None:
+        """A machine seems to be there (`watch_tone`): a single tone that lasts for two seconds, or a beep of so many
+        with nothing but silence in the eight behind it."""
 
     def media_failed(self) -> None:
         """The session is gone (the media process ended): nothing more will come of it."""
@@ -104,6 +108,15 @@ class Media(Protocol):
 
     def watch_silence(self, name: str, seconds: float) -> None:
         """Have silence of so many seconds told (`media_silent`); 0: no more."""
+
+    def watch_keys(self, name: str, on: bool) -> None:
+        """Have keys in the audio told (`media_digit`), or no more; a session begins with them.
+
+        Nothing is told where `media.inband_keys` is off, nor of a far end that has sent a key as RFC 4733.
+        """
+
+    def watch_tone(self, name: str, on: bool) -> None:
+        """Have what sounds like a voicemail box told (`media_tone`), or no more."""
 
     def close(self, name: str) -> None:
         """End a session and give its port back. Unknown names are ignored."""

@@ -21,6 +21,8 @@ class MediaSettings(NamedTuple):
     """Seconds after which a recording is removed; 0: never."""
     queue_share: int = 100
     """Percent of the ports that callers in queues and their places may have."""
+    inband_keys: bool = False
+    """Keys are heard as tones in the audio too."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings as they go to the media process."""

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from proxy.media import rtp
+from proxy.media.beeps import BeepWatch
 from proxy.media.codecs import Convert, converter
 from proxy.media.contract import CodecName, StreamTerms
 from proxy.media.farend import Address, FarEnd
+from proxy.media.inband import ToneKeyListener
 from proxy.media.keys import KeyListener
 from proxy.media.outflow import Outflow
 from proxy.media.ports import PortPair
@@ -22,6 +24,9 @@ QUIET: Final = 0.4
 """Seconds without a packet from the other stream after which comfort noise takes its place: a line that sends nothing
 at all counts as dead to many."""
 CNAME: Final = "boomerang"
+SAME_PRESS: Final = 1.0
+"""Seconds within which a key that was heard as a tone and then comes as RFC 4733 is the same press: gateways let the
+begin of a tone through."""
 OFFERED_EVENTS: Final = 101
 """What our offers call telephone-events. A far end may answer with a number of its own and send with ours."""
 
@@ -40,6 +45,9 @@ class StreamListener(Protocol):
 
     def silent(self, stream: "Stream", seconds: float) -> None:
         """Nothing, or nothing but silence, for so long."""
+
+    def tone_heard(self, stream: "Stream", seconds: float) -> None:
+        """A single tone, as a machine makes it."""
 
 
 class Route(NamedTuple):
@@ -79,6 +87,12 @@ class Stream:
         self._routes: dict[int, Route] = {}
         self._decode: dict[CodecName, Convert] = {}
         self._keys = KeyListener()
+        self._tone_keys: ToneKeyListener | None = None
+        """Keys in the audio; None: they are not asked for, or it is known to send them as RFC 4733."""
+        self._tone_key = ("", 0.0)
+        """The one heard last, and when."""
+        self._sends_events = False
+        self._beeps: BeepWatch | None = None
         self._pressed_to: Stream | None = None
         """The stream it was joined with when the press heard last began."""
         self._reception: rtp.Reception | None = None
@@ -121,6 +135,17 @@ class Stream:
             for number, name in self._codecs.items():
                 self._routes[number] = Route(target.payload_type, converter(name, target.codec))
 
+    def watch_keys(self, on: bool) -> None:
+        """Hear keys in the audio, or not; a far end that sends them as RFC 4733 is not asked twice."""
+        if not on:
+            self._tone_keys = None
+        elif self._tone_keys is None and not self._sends_events:
+            self._tone_keys = ToneKeyListener()
+
+    def watch_tone(self, on: bool) -> None:
+        """Hear single tones, or not."""
+        self._beeps = BeepWatch() if on else None
+
     def press(self, digits: str) -> None:
         """Send keys to the far end."""
         if self.terms is not None:
@@ -133,6 +158,8 @@ class Stream:
             return
         if self.silence.seconds:
             self._look(terms, now)
+        if self._beeps is not None:
+            self._tell_tone(self._beeps.due(now))
         if self.other is None or self.speaker.busy or self.out.quiet(now) >= QUIET:
             self.speaker.tick(terms, self.sending, self.other is not None, now)
 
@@ -180,18 +207,36 @@ class Stream:
         self._far.speaks()
         if self.silence.seconds:
             self.silence.hear(name, payload, now)
-        if self.tap is not None:
-            self.tap(timestamp, self._decoded(name, payload), now)
+        if self.tap is not None or self._tone_keys is not None or self._beeps is not None:
+            self._listen(timestamp, self._decoded(name, payload), now)
         other = self.other
         way = self._routes.get(number)
         if other is not None and way is not None and other.sending and not other.speaker.busy:
             passed = payload if way.convert is None else way.convert(payload)
             other.out.relay(ssrc, sequence, timestamp, second & rtp.MARKER | way.payload_type, passed, now)
 
+    def _listen(self, timestamp: int, pcm: bytes, now: float) -> None:
+        """Take audio: it is recorded, keys and beeps are heard in it."""
+        if self.tap is not None:
+            self.tap(timestamp, pcm, now)
+        if self._tone_keys is not None:
+            digit = self._tone_keys.hear(timestamp, pcm)
+            if digit is not None:
+                self._tone_key = (digit, now)
+                self._listener.digit(self, digit)
+        if self._beeps is not None:
+            self._tell_tone(self._beeps.hear(pcm, now))
+
+    def _tell_tone(self, seconds: float | None) -> None:
+        if seconds is not None:
+            self._listener.tone_heard(self, seconds)
+
     def _new_source(self, ssrc: int) -> rtp.Reception:
         if self._reception is None:
             self._listener.heard(self)
         self._keys = KeyListener()
+        if self._tone_keys is not None:
+            self._tone_keys = ToneKeyListener()
         self._reception = rtp.Reception(ssrc)
         return self._reception
 
@@ -208,7 +253,11 @@ class Stream:
         other = self.other
         if digit is not None:
             self._pressed_to = other
-            self._listener.digit(self, digit)
+            self._sends_events, self._tone_keys = True, None
+            heard, at = self._tone_key
+            if digit != heard or now - at > SAME_PRESS:
+                self._listener.digit(self, digit)
+            self._tone_key = ("", 0.0)
         if other is None or other is not self._pressed_to or other.terms is None:
             return
         if other.terms.dtmf is None:

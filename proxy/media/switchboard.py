@@ -31,6 +31,7 @@ class Switchboard:
     def __init__(self, settings: MediaSettings, tell: Tell, loop: asyncio.AbstractEventLoop) -> None:
         self._tell = tell
         self._loop = loop
+        self._inband_keys = settings.inband_keys
         self._ports = PortRange(settings.listen, settings.first_port, settings.last_port)
         self._range = f"{settings.first_port}-{settings.last_port} of {settings.listen}"
         self._streams: dict[int, Stream] = {}
@@ -77,6 +78,7 @@ class Switchboard:
             self._tell("opened", number, 0)
             return
         stream = Stream(name, pair, self, self._ssrcs, self._loop)
+        stream.watch_keys(self._inband_keys)
         self._streams[number] = stream
         self._numbers[stream] = number
         self._tell("opened", number, pair.port)
@@ -153,6 +155,16 @@ class Switchboard:
             stream.silence.seconds = seconds
             stream.silence.restart(self._loop.time())
 
+    def watch_keys(self, number: int, on: bool) -> None:
+        """Have keys in the audio told, or not."""
+        if (stream := self._streams.get(number)) is not None:
+            stream.watch_keys(on)
+
+    def watch_tone(self, number: int, on: bool) -> None:
+        """Have a beep told, or not."""
+        if (stream := self._streams.get(number)) is not None:
+            stream.watch_tone(on)
+
     def close_stream(self, number: int) -> None:
         """End a session."""
         stream = self._streams.pop(number, None)
@@ -189,6 +201,10 @@ class Switchboard:
     def silent(self, stream: Stream, seconds: float) -> None:
         """Pass on silence."""
         self._tell("silent", self._numbers[stream], round(seconds, 1))
+
+    def tone_heard(self, stream: Stream, seconds: float) -> None:
+        """Pass on what sounds like a machine."""
+        self._tell("tone", self._numbers[stream], seconds)
 
     def _played(self, stream: Stream, tag: int) -> None:
         if stream in self._numbers:

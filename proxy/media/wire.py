@@ -22,6 +22,8 @@ COMMANDS: Final = {
     "record": "session, session, file",
     "stop_recording": "session",
     "watch": "session, seconds",
+    "watch_keys": "session, whether",
+    "watch_tone": "session, whether",
     "close": "session",
 }
 EVENTS: Final = {
@@ -32,6 +34,7 @@ EVENTS: Final = {
     "heard": "session",
     "played": "session, tag",
     "silent": "session, seconds",
+    "tone": "session, seconds",
     "alarm": "name, text or null",
     "log": "level, event, facts",
 }

@@ -53,7 +53,8 @@ class Worker:
             "ping": lambda number: self.link.send("pong", number, board.figures()),
             "open": board.open, "connect": board.connect, "play": board.play, "tone": board.tone,
             "press": board.press, "join": board.join, "part": board.part, "record": board.record,
-            "stop_recording": board.stop_recording, "watch": board.watch, "close": board.close_stream,
+            "stop_recording": board.stop_recording, "watch": board.watch, "watch_keys": board.watch_keys,
+            "watch_tone": board.watch_tone, "close": board.close_stream,
         }  # fmt: skip
         board.start()
         gc.collect()

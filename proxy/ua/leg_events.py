@@ -112,6 +112,14 @@ class LegSilent:
 
 
 @dataclass(frozen=True, slots=True)
+class LegTone:
+    """A machine seems to be there, as a voicemail box: a single tone for two seconds, or a beep with silence behind it
+    (`Media.watch_tone`)."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class LegGivenUp:
     """`ring_for` is over, and nobody waits for an answer any more; `LegEnded` follows with this end as soon as the far
     end lets us: nothing may be cancelled before it has said a word (RFC 3261 section 9.1)."""
@@ -127,4 +135,4 @@ class LegEnded:
 
 
 LegEvent = (LegSent | LegRinging | LegProgress | LegAccepted | LegAnswered | LegPressed | LegHeld | LegConnected
-            | LegPlayed | LegSilent | LegGivenUp | LegEnded)
+            | LegPlayed | LegSilent | LegTone | LegGivenUp | LegEnded)

@@ -5,7 +5,7 @@ from typing import Final
 
 from proxy.media.contract import Clip, MediaAddress, StreamTerms
 from proxy.ua.keys import Presses
-from proxy.ua.leg_events import LegEvent, LegHeld, LegPlayed, LegPressed, LegSilent
+from proxy.ua.leg_events import LegEvent, LegHeld, LegPlayed, LegPressed, LegSilent, LegTone
 from proxy.ua.offer import Agreement, Negotiation
 from proxy.ua.repeater import nothing
 from proxy.ua.wiring import Wiring
@@ -94,6 +94,9 @@ class LegMedia:
 
     def media_silent(self, seconds: float) -> None:
         self._tell(LegSilent(seconds), self._wiring.stack.clock())
+
+    def media_tone(self, seconds: float) -> None:
+        self._tell(LegTone(seconds), self._wiring.stack.clock())
 
     def media_failed(self) -> None:
         self._failed(self._wiring.stack.clock())

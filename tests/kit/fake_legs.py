@@ -28,6 +28,7 @@ from proxy.ua.leg_events import (
     LegRinging,
     LegSent,
     LegSilent,
+    LegTone,
     Shown,
 )
 from routing.callbacks.facts import AttemptOrder, Outcome, OwnCall
@@ -210,6 +211,9 @@ class FakeLeg:
 
     def media_silent(self, seconds: float) -> None:
         self.owner.on_event(self, LegSilent(seconds), self._now)
+
+    def media_tone(self, seconds: float) -> None:
+        self.owner.on_event(self, LegTone(seconds), self._now)
 
     def media_failed(self) -> None:
         self.ends(200 if self.answered else 500, "lost")

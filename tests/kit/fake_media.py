@@ -35,6 +35,10 @@ class FakeSession:
     peer: str | None = None
     recording: str | None = None
     silence: float = 0.0
+    watched: bool = False
+    """Beeps are told."""
+    inband: bool = True
+    """Keys in the audio are told, where that is on."""
     closed: bool = False
 
     @property
@@ -65,6 +69,11 @@ class FakeSession:
     def silent(self, seconds: float) -> None:
         """Nothing was heard for so long."""
         self.tell(lambda: self.ears.media_silent(seconds))
+
+    def beep(self, seconds: float = 2.0) -> None:
+        """A machine beeps."""
+        assert self.watched, f"{self.name} is not asked for beeps"
+        self.tell(lambda: self.ears.media_tone(seconds))
 
     def fail(self) -> None:
         """The media process is gone."""
@@ -171,6 +180,13 @@ class FakeMedia:
     def watch_silence(self, name: str, seconds: float) -> None:
         self.log.append(f"watch_silence {name} {seconds:g}")
         self.sessions[name].silence = seconds
+
+    def watch_keys(self, name: str, on: bool) -> None:
+        self.sessions[name].inband = on
+
+    def watch_tone(self, name: str, on: bool) -> None:
+        self.log.append(f"watch_tone {name} {on}")
+        self.sessions[name].watched = on
 
     def close(self, name: str) -> None:
         session = self.sessions.get(name)

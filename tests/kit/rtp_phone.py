@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 from array import array
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from G722 import G722  # type: ignore[import-not-found]
@@ -86,7 +87,15 @@ class RtpPhone:
 
     async def speak(self, hertz: float, seconds: float) -> None:
         """Send a tone in real time."""
-        data = self.encoded(hertz, seconds)
+        await self.stream(self.encoded(hertz, seconds))
+
+    async def say(self, samples: Sequence[float]) -> None:
+        """Send 8 kHz samples in real time, as A-law or mu-law."""
+        pcm = array("h", map(round, samples)).tobytes()
+        await self.stream({"PCMA": alaw_encode, "PCMU": ulaw_encode}[self.codec](pcm))
+
+    async def stream(self, data: bytes) -> None:
+        """Send what is encoded in real time."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         for place in range(0, len(data) - FRAME + 1, FRAME):

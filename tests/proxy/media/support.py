@@ -44,6 +44,7 @@ class Ears:
         self.digits = ""
         self.played: list[int] = []
         self.silent: list[float] = []
+        self.tones: list[float] = []
         self.heard = self.failed = 0
 
     def media_opened(self, address: MediaAddress | None) -> None:
@@ -60,6 +61,9 @@ class Ears:
 
     def media_silent(self, seconds: float) -> None:
         self.silent.append(seconds)
+
+    def media_tone(self, seconds: float) -> None:
+        self.tones.append(seconds)
 
     def media_failed(self) -> None:
         self.failed += 1
@@ -80,12 +84,13 @@ class Session:
 class Studio:
     """The media process, what it is given and what was told of it."""
 
-    def __init__(self, folder: Path, ports: int = 20, host: str = LOOPBACK, keep: float = 0.0) -> None:
+    def __init__(self, folder: Path, ports: int = 20, host: str = LOOPBACK, keep: float = 0.0,
+                 inband_keys: bool = False) -> None:
         self.recordings, self.prompts = folder / "recordings", folder / "prompts"
         self.first = free_port(room=ports)
         self.alarms: list[tuple[str, str | None]] = []
         self.settings = MediaSettings(host, host, self.first, self.first + ports - 1, str(self.recordings),
-                                      str(self.prompts), keep)
+                                      str(self.prompts), keep, inband_keys=inband_keys)
         self.media = MediaClient(self.settings, lambda *alarm: self.alarms.append(alarm))
         self.sessions: list[Session] = []
 

@@ -92,7 +92,7 @@ def test_the_client_is_what_the_user_agent_asks_for() -> None:
         asked, there = inspect.signature(getattr(Media, name)), inspect.signature(getattr(type(media), name))
         assert asked == there, name
     assert {name for name in vars(MediaEars) if name.startswith("media_")} == {
-        "media_opened", "media_digit", "media_heard", "media_played", "media_silent", "media_failed"}
+        "media_opened", "media_digit", "media_heard", "media_played", "media_silent", "media_tone", "media_failed"}
 
 
 @pytest.mark.parametrize(("first", "last", "share", "most"), [
