@@ -46,6 +46,9 @@ class Attendance:
     def estimated_wait(self, group: str, call: str | None, now: float) -> float | None:
         return self._pace.wait(group, self._records.ahead(group, call), now)
 
+    def taken(self, group: str) -> int:
+        return self._pace.taken(group)
+
     def customers(self) -> dict[str, str | None]:
         """Return whom each agent talks to or is rung for: `CallRecords.customers`."""
         return self._records.customers()

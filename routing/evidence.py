@@ -408,13 +408,21 @@ def target_of(entry: Call, index: int) -> Target:
     The room and a place are ways to where the call was headed.
     """
     found = entry.sent.targets[index] if index < len(entry.sent.targets) else _HEADED
-    return _HEADED if found.local is not None and found.local.startswith(THROUGH_US) else found
+    return _HEADED if _is_ours(found) else found
 
 
 def way_through_us(entry: Call) -> int:
     """Return the target of a call, as an index, by which its caller reached a place of ours."""
-    return next((index for index, target in enumerate(entry.sent.targets)
-                 if target.local is not None and target.local.startswith(THROUGH_US)), 0)
+    return next((index for index, target in enumerate(entry.sent.targets) if _is_ours(target)), 0)
+
+
+def through_us(entry: Call) -> bool:
+    """Whether a call may have been answered by ourselves, before anybody did to whom it goes."""
+    return any(map(_is_ours, entry.sent.targets))
+
+
+def _is_ours(target: Target) -> bool:
+    return target.local is not None and target.local.startswith(THROUGH_US)
 
 
 def is_place(entry: Call, index: int) -> bool:

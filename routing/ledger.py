@@ -24,7 +24,7 @@ from routing.dialogs import Dialog
 from routing.direct_records import DirectRecords
 from routing.ended_calls import EndedCalls
 from routing.events import Event
-from routing.evidence import Evidence, is_place, target_of, way_through_us
+from routing.evidence import Evidence, is_place, target_of, through_us, way_through_us
 from routing.facts import (
     PLACE,
     QUEUE_ROOM,
@@ -191,6 +191,8 @@ class Ledger:
             if stored is not None:
                 stored()
             return
+        if ending.cause == 200 and entry.answered_at is None and entry.restored_at is None and through_us(entry):
+            ending = ending._replace(cause=487)  # we had answered the caller ourselves: for them nobody did
         self._records.leave(entry)
         if ending.by != "lost":
             self._ended.add(call, now)

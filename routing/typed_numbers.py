@@ -81,3 +81,13 @@ class TypedNumbers:
         """A call is over."""
         self._entries.pop(call, None)
         self._judged.pop(call, None)
+
+
+def grouped(number: str) -> str:
+    """Return an E.164 number in groups as its country writes them, with single spaces between: `+36 30 123 4567`."""
+    try:
+        parsed = phonenumbers.parse(number, None)
+    except phonenumbers.NumberParseException:
+        return number
+    written = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    return "+" + " ".join("".join(sign if sign.isdigit() else " " for sign in written).split())

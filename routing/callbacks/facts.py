@@ -196,6 +196,9 @@ class LiveState(Protocol):
         """Seconds that the caller of a call has still to wait, or one who came now (None), by how fast the group's
         callers were taken within the last hour; None: nothing is known."""
 
+    def taken(self, group: str) -> int:
+        """Live callers of a group whom agents have taken since the start."""
+
     def on_trunk(self, trunk: str) -> int:
         """Calls that the trunk carries now, ours included."""
 

@@ -47,6 +47,9 @@ class LiveState:
     def estimated_wait(self, group: str, call: str | None, now: float) -> float | None:
         return None
 
+    def taken(self, group: str) -> int:
+        return 0
+
     def on_trunk(self, trunk: str) -> int:
         return 0
 

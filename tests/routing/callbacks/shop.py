@@ -93,6 +93,9 @@ class LiveState:
     def estimated_wait(self, group: str, call: str | None, now: float) -> float | None:
         return self.wait
 
+    def taken(self, group: str) -> int:
+        return 0
+
     def on_trunk(self, trunk: str) -> int:
         return self.trunk
 
