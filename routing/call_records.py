@@ -1,10 +1,11 @@
 """The calls in progress, by everything they are asked for by: what is asked many times and must be known at once."""
 
-from routing.calls import Call
+from routing.calls import Call, is_leaving
 
 
 class CallRecords:
-    """Holds calls from their beginning to their end; each is entered and left once."""
+    """Holds calls from their beginning to their end; each is entered and left once, or again where a place in a queue
+    is held again."""
 
     __slots__ = ("_by_customer", "_legs", "_on_trunk", "_waiting", "by_name")
 
@@ -31,6 +32,18 @@ class CallRecords:
         elif call.attempt:
             self._legs[call.attempt] = call
 
+    def give(self, call: Call, attempt: str | None, customer: str | None) -> None:
+        """A place in a queue is the leg to the agent of an attempt from now on, and shows whom that calls."""
+        if not (attempt and call.to_agent) or call.attempt:
+            return
+        call.attempt = attempt
+        self._legs[attempt] = call
+        if customer != call.customer:
+            self._forget_customer(call)
+            call.customer = customer
+            if customer is not None:
+                self._by_customer.setdefault(customer, {})[call.id] = call
+
     def attend(self, call: Call) -> None:
         """Let a call wait no longer: an agent has it now."""
         if call.seen.waits and call.group is not None:
@@ -44,10 +57,7 @@ class CallRecords:
         """Let go a call that is over."""
         self.by_name.pop(call.id, None)
         self.attend(call)
-        if call.customer is not None:
-            calls = self._by_customer.get(call.customer)
-            if calls is not None and calls.pop(call.id, None) is not None and not calls:
-                del self._by_customer[call.customer]
+        self._forget_customer(call)
         if not call.to_agent:
             left = self._on_trunk.get(call.trunk, 0) - 1
             if left > 0:
@@ -56,6 +66,11 @@ class CallRecords:
                 self._on_trunk.pop(call.trunk, None)
         elif self._legs.get(call.attempt or "") is call:
             del self._legs[call.attempt or ""]
+
+    def _forget_customer(self, call: Call) -> None:
+        calls = self._by_customer.get(call.customer or "")
+        if calls is not None and calls.pop(call.id, None) is not None and not calls:
+            del self._by_customer[call.customer or ""]
 
     def of(self, customer: str | None) -> tuple[Call, ...]:
         """Return the calls of a customer, oldest first, legs of ours included; nobody who is known has none."""
@@ -67,8 +82,8 @@ class CallRecords:
         return None if attempt is None else self._legs.get(attempt)
 
     def engaged(self, customer: str) -> bool:
-        """Whether a customer is in a call with us that is no attempt of ours."""
-        return any(call.attempt is None and not call.to_agent for call in self.of(customer))
+        """Whether a customer is in a call with us that is no attempt of ours, nor hears the last words of one."""
+        return any(call.attempt is None and not call.to_agent and not is_leaving(call) for call in self.of(customer))
 
     def waiting(self, group: str) -> int:
         """Return how many callers of a group wait for an agent."""

@@ -161,6 +161,11 @@ class Call:
         return None if ending.cause == 200 or ending.by == "lost" else False
 
 
+def is_leaving(call: Call) -> bool:
+    """Whether the caller of a call is promised a callback, which is on disk, and waits no longer."""
+    return call.asked and not call.seen.waits
+
+
 def read_back(row: CallRow, now: float) -> Call:
     """Make the entry of a call that went on while we were down."""
     call = Call(row.id, row.sip_call_id, row.direction, row.trunk, row.pbx, row.dialled, row.started_at)

@@ -20,7 +20,7 @@ from typing import Final
 from routing import identity
 from routing.attendance import Attendance
 from routing.call_records import CallRecords
-from routing.calls import OWN, SIGNS_MAX, Call, row_of
+from routing.calls import OWN, SIGNS_MAX, Call, is_leaving, row_of
 from routing.dialogs import Dialog
 from routing.events import Event
 from routing.facts import PLACE, QUEUE_ROOM, SERVICE, Identity, Target, Watched
@@ -331,6 +331,21 @@ class Evidence:
         entry.agent, entry.evidence = proof
         return events + self._hold(entry, proof.agent, None, now)
 
+    def move(self, place: Call, entry: Call, now: float) -> None:
+        """What was seen of who takes a place is seen of a call of its customer's, which rings on in it."""
+        seen, before = entry.seen, place.seen
+        seen.signs, seen.sign_at, seen.rang = before.signs, before.sign_at, before.rang
+        before.signs = None
+        for agent in seen.signs or ():
+            if self._shown.get(agent) is place:
+                self._shown[agent] = entry
+        if not before.taken:
+            return
+        seen.picked_at = now
+        seen.picked_by = before.picked_by if place.agent is None else Proof(place.agent, place.evidence or DIALOG_EVENT)
+        self._records.attend(entry)
+        self._takings.take(entry, None if seen.picked_by is None else seen.picked_by.agent, now)
+
     def all_watched(self, agents: Sequence[str], entry: Call) -> bool:
         """Whether the dialogs of all of these were seen all through a call."""
         return bool(agents) and all(self._attendance.watched_since(agent) <= entry.started_at for agent in agents)
@@ -434,5 +449,5 @@ def is_place(entry: Call, index: int) -> bool:
 def _may_be_taken(call: Call, now: float) -> bool:
     """Whether an agent's phone may ring for this call without its being known beforehand, or has just been taken up."""
     return call.direction == "inbound" and call.agent is None and call.seen.rung is None and \
-        (call.attempt is None or call.to_agent) and \
+        (call.attempt is None or call.to_agent) and not is_leaving(call) and \
         (call.answered_at is None or call.seen.queued or now - call.answered_at <= NOTIFY_LATE)

@@ -103,7 +103,9 @@ class Ledger:
 
     def place(self, call: OwnCall, now: float) -> None:
         """See LegRecords. The agent's leg engages the agent from now on; the customer's is a call of that agent."""
-        if call.id in self._calls:
+        known = self._calls.get(call.id)
+        if known is not None:
+            self._records.give(known, call.attempt, call.customer)
             return
         policy = self._rules.policy
         entry = Call.placed(call, policy.group[call.group].target if call.group in policy.group else None, now)
@@ -339,15 +341,16 @@ class Ledger:
     def counters(self, now: float) -> dict[str, int]:
         """Return how many calls there are now and were today, in the policy's time zone.
 
-        Callbacks are counted apart: each once, however many legs of ours it has; `dialled`: those that came to dial
-        their customer. What a PBX places for a customer is a part of that customer's call.
+        Callbacks are counted apart: each once, however many legs of ours it has, and no places in queues; `dialled`:
+        those that came to dial their customer. What a PBX places for a customer is a part of that customer's call.
         """
         counts = self._today.counts(now)
         legs = [call.attempt for call in self._calls.values() if call.leg]
+        attempts = set(legs) - {None}
         parts = sum(call.reason == ON_BEHALF for call in self._calls.values())
         return {"active": len(self._calls) - len(legs) - parts, "today": counts.calls, "inbound": counts.inbound,
                 "outbound": counts.outbound, "answered": counts.answered, "direct": counts.direct,
-                "callbacks": len(set(legs)), "dialled": counts.dialled, "dialled_answered": counts.dialled_answered}
+                "callbacks": len(attempts), "dialled": counts.dialled, "dialled_answered": counts.dialled_answered}
 
     def tell(self, kind: str, data: dict[str, Any], now: float) -> None:
         """Publish a fact of somebody else's (`trunk.state`, `pbx.state`) in order with ours."""

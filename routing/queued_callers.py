@@ -57,6 +57,13 @@ class QueuedCallers:
             self._store.put(follows)
         return self._typed.judged(call, found.number, allowed)
 
+    def came_back(self, place: str, call: str, now: float) -> None:
+        """The customer whose place a leg of ours is has come back to it by a call of their own: what is known of who
+        takes it is known of that call from now on."""
+        held, entry = self._records.by_name.get(place), self._records.by_name.get(call)
+        if held is not None and entry is not None:
+            self._evidence.move(held, entry, now)
+
     def ask(self, call: str, number: str | None, place: str | None, now: float,
             told: Callable[[RequestAnswer], None]) -> None:
         """Ask for a callback of the caller (`number` None) or of a number that they typed.

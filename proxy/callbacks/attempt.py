@@ -26,7 +26,7 @@ from proxy.callbacks.named_timers import NamedTimers
 from proxy.callbacks.next_move import Move, next_move
 from proxy.callbacks.own_leg import OwnLeg, Tools
 from proxy.callbacks.sides import Phase, Sides
-from proxy.ua.contract import Incoming
+from proxy.ua.contract import Incoming, Leg
 from proxy.ua.leg_events import (
     LegAnswered,
     LegEnd,
@@ -78,6 +78,23 @@ class AttemptRun:
     def preview(self, now: float) -> None:
         """Let the agent look at the card, then begin."""
         self._timers.start("preview", now + max(0.0, self.order.preview), self._advance)
+
+    def adopt(self, agent: Leg, caller: Leg | None, now: float) -> None:
+        """Begin with an agent who is in this leg already and pressed 1; `caller`: by which the customer rings in."""
+        own = self._sides.new_leg(self, "agent", agent.call)
+        if not own.adopt(agent, now):
+            self._sides.legs.remove(own)
+            self._end.settle("agent_left", now)
+            return
+        self._sides.agent = own
+        if caller is not None:
+            theirs = self._sides.new_leg(self, "incoming", caller.call)
+            if theirs.adopt(caller, now):
+                self._note("glare", call=caller.call)
+                self._sides.customer = theirs
+            else:
+                self._sides.legs.remove(theirs)
+        self._agent_accepts(own, now)
 
     def take(self, incoming: Incoming, now: float) -> bool:
         """The customer rings in: let them take the place of the customer's leg; False: it cannot be joined."""
@@ -223,15 +240,18 @@ class AttemptRun:
 
     def _agent_chose(self, own: OwnLeg, digit: str, now: float) -> None:
         if digit == prompts.ACCEPT:
-            self._timers.stop("accept")
-            self._sides.agent_ready = True
-            self._steps.write("accepted")
-            own.play(prompts.connecting(self.order), CONNECTING)
-            self._advance(now)
+            self._agent_accepts(own, now)
         elif digit == prompts.DECLINE:
             self._end.settle("declined", now)
         else:
             own.play(prompts.ask_again(self.order), PROMPT, repeat=True)
+
+    def _agent_accepts(self, own: OwnLeg, now: float) -> None:
+        self._timers.stop("accept")
+        self._sides.agent_ready = True
+        self._steps.write("accepted")
+        own.play(prompts.connecting(self.order), CONNECTING)
+        self._advance(now)
 
     def _customer_is_ready(self, own: OwnLeg, now: float) -> None:
         self._sides.customer_ready = True

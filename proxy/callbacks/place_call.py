@@ -17,6 +17,13 @@ from routing.callbacks.facts import OwnCall
 RINGS_ON: Final = 190.0
 """Seconds that a place may ring without a word of the PBX, as on the proxy path (Timer C)."""
 
+WHO_CALLS: Final = frozenset({
+    b"p-asserted-identity", b"p-preferred-identity", b"remote-party-id", b"privacy", b"identity", b"y",
+    b"identity-info", b"referred-by", b"b", b"p-charging-vector", b"call-info", b"reply-to",
+    b"p-access-network-info", b"user-to-user", b"subject", b"s", b"organization",
+})
+"""Headers that say who the caller is, and their short forms: a call that shows another number has none of them."""
+
 
 class Place(NamedTuple):
     """A leg that stands in the PBX's queue on behalf of a caller, for whoever holds it next."""
@@ -55,6 +62,17 @@ def _untagged(request: Request) -> bytes:
         return value
     uri, bracket, behind = value.rpartition(b">")
     return uri + bracket + re.sub(rb"(?i);[ \t]*tag[ \t]*=[ \t]*" + re.escape(tag), b"", behind, count=1)
+
+
+def placed_again(request: LegRequest, call: str, customer: str | None) -> LegRequest:
+    """Return the call for a new place, as `request` placed the one before; `call`: its name. `customer`: the number
+    that it shows in the place of the caller's, of whom nothing stands in it then; None: it shows what it showed."""
+    copied = request.copied
+    if customer is None or copied is None:
+        return request._replace(call=call)
+    fields = tuple(field for field in copied.fields if field.partition(b":")[0].strip().lower() not in WHO_CALLS)
+    return request._replace(call=call, from_user=customer, asserted=customer,
+                            copied=copied._replace(from_=b"", fields=fields))
 
 
 def _text(data: bytes) -> str:

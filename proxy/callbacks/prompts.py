@@ -1,7 +1,10 @@
 """What an attempt says to whom: prompts by name, in the language of the order."""
 
+from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, parse
+
 from proxy.media.contract import Clip
 from routing.callbacks.facts import AttemptOrder
+from routing.callbacks.queue_facts import PlaceTerms
 from routing.rows import Result
 
 ACCEPT = "1"
@@ -49,6 +52,45 @@ def farewell(order: AttemptOrder, result: Result) -> tuple[Clip, ...]:
 def apology(order: AttemptOrder) -> tuple[Clip, ...]:
     """To the customer who waited for an agent that never came."""
     return (Clip("goodbye", order.language),)
+
+
+def grouped(number: str) -> str:
+    """Write an E.164 number in the groups that its country reads it in: `+36 30 123 4567`."""
+    try:
+        return format_number(parse(number), PhoneNumberFormat.INTERNATIONAL)
+    except NumberParseException:
+        return number
+
+
+def place_ask(terms: PlaceTerms) -> tuple[Clip, ...]:
+    """To whoever takes a place in the queue: who it is about, and what to press. Played again and again."""
+    return (Clip("callback_for", terms.language), Clip("digits", terms.language, grouped(terms.customer)),
+            Clip("press_to_call", terms.language))
+
+
+def place_ask_again(terms: PlaceTerms) -> tuple[Clip, ...]:
+    """To whoever has a place and pressed something else; the question follows."""
+    return (Clip("not_understood", terms.language), Clip("press_to_call", terms.language))
+
+
+def place_accepted(language: str) -> tuple[Clip, ...]:
+    """To the agent who pressed 1 while their attempt is written down; ringback follows."""
+    return (Clip("please_wait", language),)
+
+
+def place_refused(language: str) -> tuple[Clip, ...]:
+    """To the agent who pressed 1 where the customer may not be called now."""
+    return (Clip("no_callback_now", language), Clip("goodbye", language))
+
+
+def place_passed_on(language: str) -> tuple[Clip, ...]:
+    """To the agent who declined, or said nothing."""
+    return (Clip("passed_on", language), Clip("goodbye", language))
+
+
+def place_over(language: str) -> tuple[Clip, ...]:
+    """To the agent who has a place that the desk gives up."""
+    return (Clip("goodbye", language),)
 
 
 UNREACHED: frozenset[Result] = frozenset({

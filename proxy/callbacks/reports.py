@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol
+from typing import Literal, Protocol
 
 from proxy.ua.contract import Stack
-from routing.callbacks.facts import DeskFacts, LegRecords, Outcome, OwnCall
-from routing.callbacks.queue_facts import QueueOffer, RequestAnswer, TypedNumber
+from routing.callbacks.facts import AttemptOrder, DeskFacts, LegRecords, Outcome, OwnCall
+from routing.callbacks.queue_facts import PlaceFacts, QueueOffer, RequestAnswer, TypedNumber
 from routing.facts import Ending, Identity, Router
 from routing.rows import LegRow, Step
+
+Decline = Literal["key", "hung_up", "silent"]
+"""How an agent did not accept a place."""
 
 
 class QueueBook(Protocol):
@@ -41,6 +44,10 @@ class QueueBook(Protocol):
     def press(self, call: str, key: str, now: float, told: Callable[[bool], None]) -> None:
         """A caller who waits pressed a key of a campaign. `told` is called once, maybe at once: True when what they are
         promised is on disk; False: they wait on."""
+
+    def came_back(self, place: str, call: str, now: float) -> None:
+        """Who asked for a callback rang in, and is in their place again by a call of their own: what is known of who
+        takes the place is known of that call from now on. The place's own entry ends then."""
 
 
 class LegBook(Router, Protocol):
@@ -150,6 +157,12 @@ class Reports:
             self._ledger.watch_pickup(
                 call, lambda agent: _discard(self._stack.timers.at(self._stack.clock(), lambda now: told(agent))))
 
+    def came_back(self, place: str, call: str) -> None:
+        """A caller is back in their place, which is no call of its own any more."""
+        with _Fence(self._stack, "came_back", place):
+            self._ledger.queue.came_back(place, call, self._stack.wall())
+        self.call_ended(place, Ending(200, "proxy"))
+
     def call_ended(self, call: str, ending: Ending) -> None:
         """A leg is over, for the ledger."""
         with _Fence(self._stack, "ended", call):
@@ -205,6 +218,47 @@ class Reports:
         """An attempt is over."""
         with _Fence(self._stack, "ended", ""):
             self._desk.ended(attempt, outcome, self._stack.wall())
+
+
+class PlaceReports:
+    """What the desk hears of a place after its request, by its task; none of it is waited for but where it says so."""
+
+    __slots__ = ("_facts", "_stack")
+
+    def __init__(self, facts: PlaceFacts, stack: Stack) -> None:
+        self._facts = facts
+        self._stack = stack
+
+    def taken(self, task: str, agent: str | None) -> None:
+        """An agent has picked it up."""
+        with _Fence(self._stack, "place_taken", ""):
+            self._facts.place_taken(task, agent, self._stack.wall())
+
+    def declined(self, task: str, agent: str | None, why: Decline) -> bool:
+        """They did not accept; return whether to call a new place. Where the desk fails there is none."""
+        try:
+            return self._facts.place_declined(task, agent, why, self._stack.wall())
+        except Exception as error:
+            _note(self._stack, "place_declined", "", error)
+            return False
+
+    def returned(self, task: str, place: str) -> None:
+        """A new place is held."""
+        with _Fence(self._stack, "place_returned", ""):
+            self._facts.place_returned(task, place, self._stack.wall())
+
+    def lost(self, task: str, why: str) -> None:
+        """The place is no more."""
+        with _Fence(self._stack, "place_lost", ""):
+            self._facts.place_lost(task, why, self._stack.wall())
+
+    def accepted(self, task: str, agent: str | None, go: Callable[[AttemptOrder | None], None]) -> None:
+        """The agent pressed 1. `go` as in `PlaceFacts.place_accepted`; where the desk fails it is told None."""
+        try:
+            self._facts.place_accepted(task, agent, self._stack.wall(), go)
+        except Exception as error:
+            _note(self._stack, "place_accepted", "", error)
+            go(None)
 
 
 class _Fence:

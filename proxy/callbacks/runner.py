@@ -12,7 +12,7 @@ from proxy.callbacks.own_leg import Tools
 from proxy.callbacks.reports import LegBook, Reports
 from proxy.callbacks.sides import Phase
 from proxy.media.contract import Media
-from proxy.ua.contract import Incoming, LegMaker, Stack
+from proxy.ua.contract import Incoming, Leg, LegMaker, Stack
 from routing.callbacks.facts import AttemptOrder, DeskFacts, LegRecords, Outcome
 from routing.facts import Ending
 from routing.rows import LegRow
@@ -56,6 +56,14 @@ class Runner:
             return
         attempt = self._attempts[order.attempt] = AttemptRun(order, self.tools, self._over)
         attempt.preview(clock)
+
+    def adopt(self, order: AttemptOrder, agent: Leg, caller: Leg | None, now: float) -> None:
+        """Run an attempt whose agent is in a leg already, and pressed 1; while draining too, for they are there.
+
+        `caller`: the leg by which its customer rings in, None where they do not. `now` is monotonic.
+        """
+        attempt = self._attempts[order.attempt] = AttemptRun(order, self.tools, self._over)
+        attempt.adopt(agent, caller, now)
 
     def stop(self, attempt: str, reason: str, now: float) -> None:
         self._later(lambda: self._stop(attempt, reason))

@@ -135,7 +135,7 @@ class Copied(NamedTuple):
     uri: bytes
     """Request-URI."""
     from_: bytes
-    """Value of From, without its tag."""
+    """Value of From, without its tag; empty: who calls is what the request says."""
     to: bytes
     """Value of To."""
     fields: tuple[bytes, ...]

@@ -94,8 +94,8 @@ class Invite:
 
     def _from(self, listener: Listener) -> bytes:
         order = self.order
-        who = name_addr(order.from_display, self._user, self._host(listener)) if order.copied is None \
-            else order.copied.from_
+        who = name_addr(order.from_display, self._user, self._host(listener)) \
+            if order.copied is None or not order.copied.from_ else order.copied.from_
         return who + b";tag=" + self.tag
 
     def _host(self, listener: Listener) -> bytes:

@@ -327,6 +327,8 @@ class FakeRecords:
     endings: dict[str, Ending] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
     """Who took a call of a queue."""
+    watched: dict[str, Callable[[str | None], None]] = field(default_factory=dict)
+    """Who waits to hear of the agent who takes a call."""
     broken: bool = False
 
     def name(self, call: str) -> str:
@@ -334,9 +336,21 @@ class FakeRecords:
         return call if entry is None else "agent" if entry.direction == "inbound" else "customer"
 
     def place(self, call: OwnCall, now: float) -> None:
-        assert call.id not in self.entries, "placed twice"
+        known = self.entries.get(call.id)
+        assert known is None or not known.attempt, "placed twice"
         self.entries[call.id] = call
+        self.endings.pop(call.id, None)
         self.told.append(f"{self.name(call.id)} placed")
+
+    def watch_pickup(self, call: str, told: Callable[[str | None], None]) -> None:
+        self.watched[call] = told
+
+    def came_back(self, place: str, call: str, now: float) -> None:
+        self.told.append(f"{call} is back in {self.name(place)}")
+
+    @property
+    def queue(self) -> FakeRecords:
+        return self
 
     def taken_by(self, call: str) -> str | None:
         if self.broken:

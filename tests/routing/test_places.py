@@ -1,0 +1,134 @@
+"""A place in a queue as the ledger has it: who takes it, and whose call it is once its customer is back."""
+
+from collections.abc import Callable
+
+import pytest
+
+from routing.callbacks.facts import OwnCall
+from routing.facts import Ending, NewCall
+from tests.routing.world import CUSTOMER, SHARED, World, pai
+
+Worlds = Callable[..., World]
+
+
+@pytest.fixture
+def world(worlds: Worlds) -> World:
+    """A PBX that answers before it queues, and shows what its phones do."""
+    world = worlds(answers="before_queue")
+    world.connect()
+    for agent in ("201", "202"):
+        world.ledger.dialog_event(agent, "free", None, world.now)
+    world.now += 1
+    return world
+
+
+def place(world: World, customer: str | None = CUSTOMER, name: str = "place-1") -> str:
+    """A place that waits in the queue."""
+    world.ledger.place(OwnCall(name, "inbound", "main", "office", customer, SHARED, None, "sales", None, "task-1"),
+                       world.now)
+    world.ledger.answered(name, 0, (), None, world.now)
+    world.now += 5
+    return name
+
+
+def picks_up(world: World, agent: str, customer: str | None = CUSTOMER) -> None:
+    world.ledger.dialog_event(agent, "ringing", customer, world.now)
+    world.now += 2
+    world.ledger.dialog_event(agent, "busy", None, world.now)
+
+
+def watch(world: World, call: str) -> list[str | None]:
+    told: list[str | None] = []
+    world.ledger.watch_pickup(call, told.append)
+    return told
+
+
+def test_who_takes_it_is_proved_as_of_any_call(world: World) -> None:
+    told = watch(world, place(world))
+    assert told == []
+    picks_up(world, "201")
+    assert told == ["201"]
+    assert world.ledger.taken_by("place-1") == "201"
+    assert world.ledger.attendance.agent_state("201") == "busy"
+    assert world.ledger.counters(world.now)["callbacks"] == 0, "it is no callback yet"
+
+
+def test_it_is_the_leg_of_the_attempt_that_takes_its_agent(world: World) -> None:
+    place(world)
+    picks_up(world, "201")
+    other = "+4930123456"
+    given = OwnCall("place-1", "inbound", "main", "office", other, SHARED, None, "sales", "attempt-1", "task-1")
+    world.ledger.place(given, world.now)
+    assert world.ledger.counters(world.now)["callbacks"] == 1
+    assert world.ledger.taken_by("place-1") == "201"
+    world.ledger.place(OwnCall("leg-2", "outbound", "main", "office", other, SHARED, None, "sales", "attempt-1"),
+                       world.now)
+    world.ledger.answered("leg-2", 0, (), None, world.now)
+    assert world.ledger.taken_by("leg-2") == "201", "the customer's call is that agent's"
+    world.ledger.place(given._replace(attempt="attempt-2", customer=CUSTOMER), world.now)
+    for leg in ("place-1", "leg-2"):
+        world.ledger.ended(leg, Ending(200, "callee"), world.now)
+    assert world.ledger.calls() == ()
+    assert not world.ledger.attendance.engaged(other)
+
+
+def test_a_place_engages_nobody(world: World) -> None:
+    place(world)
+    assert not world.ledger.attendance.engaged(CUSTOMER), "they may be called"
+
+
+def comes_back(world: World) -> NewCall:
+    call = world.calls_in()
+    world.ledger.decide(call, world.now)
+    world.ledger.queue.came_back("place-1", call.id, world.now)
+    world.ledger.ended("place-1", Ending(200, "proxy"), world.now)
+    world.ledger.answered(call.id, 0, (), None, world.now)
+    return call
+
+
+def test_who_is_back_in_it_is_taken_by_whom_takes_it(world: World) -> None:
+    place(world)
+    world.ledger.connected_line("place-1", (pai("201"),), world.now)
+    call = comes_back(world)
+    told = watch(world, call.id)
+    picks_up(world, "201")
+    assert told == ["201"]
+    assert world.ledger.taken_by(call.id) == "201"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_who_has_it_has_the_caller_who_is_back(world: World, known: bool) -> None:
+    place(world)
+    picks_up(world, "201", CUSTOMER if known else None)
+    if not known:
+        world.ledger.connected_line("place-1", (pai("201"),), world.now)
+    call = comes_back(world)
+    if known:
+        assert world.ledger.taken_by(call.id) == "201"
+        assert world.ledger.attendance.agent_state("201") == "busy"
+    world.now += 30
+    world.ledger.ended(call.id, Ending(200, "caller"), world.now)
+    if known:
+        [talk] = world.ears.talks
+        assert (talk.agent, talk.seconds) == ("201", 30)
+    assert world.ledger.attendance.agent_state("202") == "free"
+
+
+def test_it_is_held_again_by_its_name(world: World) -> None:
+    place(world)
+    call = comes_back(world)
+    world.ledger.ended(call.id, Ending(200, "caller"), world.now)
+    place(world)
+    told = watch(world, "place-1")
+    picks_up(world, "202")
+    assert told == ["202"]
+    world.ledger.ended("place-1", Ending(200, "callee"), world.now)
+    world.commit()
+    assert list(world.store.calls.open()) == []
+
+
+def test_a_place_that_nobody_has(world: World) -> None:
+    world.ledger.queue.came_back("place-1", "nobody", world.now)
+    place(world)
+    world.ledger.queue.came_back("place-1", "nobody", world.now)
+    assert [entry.id for entry in world.ledger.calls()] == ["place-1"]
