@@ -1,14 +1,15 @@
 """What a call costs: SIPp calls SIPp through Boomerang, and through Kamailio doing the same job by hand, in one run.
 
     python -m tests.bench.calls [--rates 100,300] [--seconds 10] [--records 100000] [--repeat 3] [--hold 0]
-                                [--outbound] [--callbacks] [--mqtt] [--only boomerang]
+                                [--outbound] [--callbacks] [--mqtt] [--only boomerang] [--before FOLDER]
 
 Prints for each element and rate: calls, failures, retransmissions, CPU milliseconds a call of all its processes, and
 its memory; then the ratio of the medians. Machines differ and are noisy: the elements take turns, `--repeat` times, and
 only figures of one run are compared. `--hold N`: N calls at a time, each of them kept for as long as it takes to have
 that many. `--outbound`: the PBX calls out and every customer is busy, so that each call is remembered. `--callbacks`:
-the number belongs to a group whose missed calls are called back. `--mqtt`: every event goes to a mosquitto. Not a test:
-nothing here fails on a slow machine.
+the number belongs to a group whose missed calls are called back. `--mqtt`: every event goes to a mosquitto.
+`--before FOLDER`: the Boomerang of another checkout takes its turns too. Not a test: nothing here fails on a slow
+machine.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,7 +30,7 @@ from typing import Any
 from routing.rows import Record
 from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
-from tests.kit.boomerang import Boomerang
+from tests.kit.boomerang import ROOT, Boomerang
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.process import Process
 from tests.kit.told import Told
@@ -96,9 +98,12 @@ def policy(callbacks: bool) -> dict[str, Any]:
             "group": {"sales": {"target": "600", "agents": ["201", "202"], "missed_callback": missed}}}
 
 
-def boomerang(stack: ExitStack, folder: Path, ports: Ports, options: argparse.Namespace) -> Process:
+def boomerang(stack: ExitStack, folder: Path, ports: Ports, options: argparse.Namespace,
+              code: Path = ROOT) -> Process:
     """Start Boomerang as its users do, with its log at level warning."""
-    fill(folder / "data" / "boomerang.db", options.records)
+    filled = "from pathlib import Path; from tests.bench.calls import fill; "
+    filled += f"fill(Path({str(folder / 'data' / 'boomerang.db')!r}), {options.records})"
+    subprocess.run([sys.executable, "-c", filled], check=True, cwd=code)  # its database is of its version
     url = "off"
     if options.mqtt:
         broker = free_port()
@@ -108,7 +113,7 @@ def boomerang(stack: ExitStack, folder: Path, ports: Ports, options: argparse.Na
     element = Boomerang(
         folder, port=ports.element, trunks={"main": {"peers": [f"sip:{LOOPBACK}:{ports.carrier}"]}},
         pbxs={"office": {"peers": [f"sip:{LOOPBACK}:{ports.pbx}"], "extensions": "^[2-7][0-9]{2}$"}},
-        policy=policy(options.callbacks), mqtt=url, extra={"log": {"level": "warning"}})
+        policy=policy(options.callbacks), mqtt=url, extra={"log": {"level": "warning"}}, code=code)
     stack.enter_context(element)
     assert element.process is not None
     return element.process
@@ -169,8 +174,11 @@ def measure(element: Process, folder: Path, ports: Ports, rate: int, options: ar
             "cpu_ms_per_call": round(1000 * spent / max(1, good + bad), 3), "memory_mb": round(most, 1)}
 
 
-def run(name: str, begin: Callable[[ExitStack, Path, Ports, argparse.Namespace], Process],
-        options: argparse.Namespace) -> dict[int, float]:
+Begin = Callable[[ExitStack, Path, Ports, argparse.Namespace], Process]
+"""Starts an element, to be ended by the stack."""
+
+
+def run(name: str, begin: Begin, options: argparse.Namespace) -> dict[int, float]:
     """Start one element and measure it at every rate; return its CPU milliseconds a call by rate."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     ports = Ports()
@@ -200,14 +208,17 @@ def main() -> int:
     parser.add_argument("--callbacks", action="store_true")
     parser.add_argument("--mqtt", action="store_true")
     parser.add_argument("--only", choices=["boomerang", "kamailio"])
+    parser.add_argument("--before", type=Path)
     options = parser.parse_args()
-    elements = {"kamailio": kamailio, "boomerang": boomerang}
-    chosen = [name for name in elements if options.only in (None, name)]
+    elements: dict[str, Begin] = {"kamailio": kamailio, "boomerang": boomerang}
+    if options.before:
+        elements["before"] = partial(boomerang, code=options.before.resolve())
+    chosen = [name for name in elements if options.only in (None, name) or name == "before"]
     rounds = [{name: run(name, elements[name], options) for name in chosen} for _ in range(options.repeat)]
-    if len(chosen) == len(elements):
-        for rate in rounds[0]["boomerang"]:
-            ours, theirs = (median(each[name][rate] for each in rounds) for name in ("boomerang", "kamailio"))
-            sys.stdout.write(f"rate={rate}  boomerang {ours:.2f} ms, kamailio {theirs:.2f} ms: {ours / theirs:.2f}\n")
+    for other in chosen if "boomerang" in chosen else ():
+        for rate in rounds[0]["boomerang"] if other != "boomerang" else ():
+            ours, theirs = (median(each[name][rate] for each in rounds) for name in ("boomerang", other))
+            sys.stdout.write(f"rate={rate}  boomerang {ours:.2f} ms, {other} {theirs:.2f} ms: {ours / theirs:.2f}\n")
     return 0
 
 

@@ -56,7 +56,8 @@ class Boomerang:
     """One daemon on loopback: `with Boomerang(folder, trunk=..., pbx=...) as it:` starts it and waits until it answers.
 
     `trunks` and `pbxs`: their tables of boomerang.toml by name. `policy`: policy.toml beside region and time zone.
-    `listen`: further listeners beside the UDP one at `port`. `extra`: further tables of boomerang.toml.
+    `listen`: further listeners beside the UDP one at `port`. `extra`: further tables of boomerang.toml. `code`: folder
+    of the code that runs.
     """
 
     def __init__(
@@ -70,7 +71,9 @@ class Boomerang:
         port: int | None = None,
         mqtt: str = "off",
         extra: Mapping[str, Any] | None = None,
+        code: Path = ROOT,
     ) -> None:
+        self.code = code
         self.folder, self.port, self.http = folder, port or free_port(), free_port()
         self.name = "edge1"
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,7 +102,7 @@ class Boomerang:
     def start(self, *, ready: bool = True) -> Self:
         """Start it, and wait until it answers unless `ready` is false."""
         argv = [sys.executable, "-m", "proxy", "run", "-c", str(self.config)]
-        self.process = Process(argv, name="boomerang", cwd=self.folder, env={"PYTHONPATH": str(ROOT)})
+        self.process = Process(argv, name="boomerang", cwd=self.folder, env={"PYTHONPATH": str(self.code)})
         if ready:
             self.wait_ready()
         return self
@@ -182,7 +185,7 @@ class Boomerang:
     def cli(self, *arguments: str) -> Any:
         """Run `boomerang ARGUMENTS --json` beside it and read what it prints; AssertionError where it fails."""
         argv = [sys.executable, "-m", "proxy", *arguments, "-c", str(self.config), "--json"]
-        with Process(argv, name="boomerang cli", cwd=self.folder, env={"PYTHONPATH": str(ROOT)}) as command:
+        with Process(argv, name="boomerang cli", cwd=self.folder, env={"PYTHONPATH": str(self.code)}) as command:
             assert command.wait(20) == 0, command.report()
             return json.loads("\n".join(command.lines))
 

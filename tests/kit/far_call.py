@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
@@ -174,6 +174,11 @@ class FarCall:
         if self.state == "up" and self.rtp is not None:
             self.rtp.press(key)
 
+    def press_by_info(self, key: str) -> None:
+        """Press a key by SIP INFO, as application/dtmf-relay."""
+        if self.state == "up":
+            self.request("INFO", ["Content-Type: application/dtmf-relay"], f"Signal={key}\r\nDuration=160\r\n".encode())
+
     def hang_up(self) -> None:
         """BYE; or CANCEL where it is the caller and nobody has answered yet."""
         if self.state == "up":
@@ -187,13 +192,14 @@ class FarCall:
             self.end.send(data, self.hop)
             self.end.repeat(data, self.hop, lambda: self.state == "over")
 
-    def request(self, method: str) -> None:
+    def request(self, method: str, headers: Sequence[str] = (), body: bytes = b"") -> None:
         """Send a request inside the dialog; again until it is answered, but an ACK."""
         if method != "ACK":
             self.cseq += 1
         lines = [self.end.via(), *(f"Route: {route}" for route in self.routes), "Max-Forwards: 70",
-                 f"From: {self.own}", f"To: {self.far}", f"Call-ID: {self.call_id}", f"CSeq: {self.cseq} {method}"]
-        data = build(f"{method} {self.target} SIP/2.0", lines)
+                 f"From: {self.own}", f"To: {self.far}", f"Call-ID: {self.call_id}", f"CSeq: {self.cseq} {method}",
+                 *headers]
+        data = build(f"{method} {self.target} SIP/2.0", lines, body)
         self.end.send(data, self.hop)
         if method != "ACK":
             cseq = (self.cseq, method)

@@ -7,7 +7,7 @@ on one loop in a thread of its own (`Loop`); lists are only added to, so that a 
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
@@ -100,12 +100,13 @@ class FarEnd(asyncio.DatagramProtocol):
         """Calls with somebody at the phone."""
         return [call for call in list(self.calls) if call.state != "over" and not call.left]
 
-    def dial(self, user: str, caller: str, hop: Address, plan: Plan | None = None) -> FarCall:
-        """Make a call. On the loop."""
+    def dial(self, user: str, caller: str, hop: Address, plan: Plan | None = None,
+             headers: Sequence[str] = ()) -> FarCall:
+        """Make a call, with further header lines. On the loop."""
         call_id, at = unique("call") + "@kit", f"{hop[0]}:{hop[1]}"
         own = f"<sip:{caller}@{self.at}>;tag={unique('f')}"
         lines = [self.via(), "Max-Forwards: 70", f"From: {own}", f"To: <sip:{user}@{at}>", f"Call-ID: {call_id}",
-                 "CSeq: 1 INVITE", f"Contact: <sip:{caller}@{self.at}>"]
+                 "CSeq: 1 INVITE", f"Contact: <sip:{caller}@{self.at}>", *headers]
         call = FarCall(self, Message(build(f"INVITE sip:{user}@{at} SIP/2.0", lines), hop), plan or Plan(), caller=True)
         body = call.sdp()
         data = build(f"INVITE sip:{user}@{at} SIP/2.0", [*lines, "Content-Type: application/sdp"], body)

@@ -5,12 +5,11 @@ from tests.kit.far_end import FarEnd, Loop
 from tests.kit.waiting import eventually
 
 
-class FarPhones:
-    """A carrier with customers and a PBX with agents, whose loop runs in a thread of its own."""
+class FarCustomers:
+    """A carrier with customers, whose loop runs in a thread of its own."""
 
     loop: Loop
     carrier: FarEnd
-    pbx: FarEnd
 
     def hang_up(self, call: FarCall) -> None:
         """A phone hangs up, whatever the state of its call."""
@@ -19,13 +18,12 @@ class FarPhones:
     def press(self, call: FarCall, key: str) -> None:
         self.loop.do(lambda: call.press(key))
 
+    def press_by_info(self, call: FarCall, key: str) -> None:
+        self.loop.do(lambda: call.press_by_info(key))
+
     def until(self, call: FarCall, state: str, timeout: float = 10.0) -> FarCall:
         eventually(lambda: call.state == state, f"the call of {call.shown} to {call.user} is {state}", timeout)
         return call
-
-    def rings(self, agent: str, number: int = 1, timeout: float = 10.0) -> FarCall:
-        """The n-th call to an agent."""
-        return eventually(lambda: self.pbx.to(agent)[number - 1 : number], f"call {number} to {agent}", timeout)[0]
 
     def reaches(self, customer: str, number: int = 1, timeout: float = 10.0) -> FarCall:
         """The n-th call to a customer."""
@@ -50,3 +48,13 @@ class FarPhones:
         rtp = call.rtp
         assert rtp is not None
         return self.loop.do(lambda: rtp.audio(packets))
+
+
+class FarPhones(FarCustomers):
+    """Customers, and a PBX with agents."""
+
+    pbx: FarEnd
+
+    def rings(self, agent: str, number: int = 1, timeout: float = 10.0) -> FarCall:
+        """The n-th call to an agent."""
+        return eventually(lambda: self.pbx.to(agent)[number - 1 : number], f"call {number} to {agent}", timeout)[0]

@@ -23,8 +23,8 @@ pj: Any = import_module("pjsua2")
 
 LOOPBACK = "127.0.0.1"
 POLL_MS = 20
-RATE = 16_000
-"""Samples a second inside PJSIP."""
+RATE = 8_000
+"""Samples a second inside PJSIP: what comes by G.711 is recorded as it came."""
 LOUD = 12_000
 """Peak of the tone."""
 
@@ -160,6 +160,7 @@ def endpoint() -> pj.Endpoint:
     config.uaConfig.threadCnt = 0
     config.uaConfig.mainThreadOnly = True
     config.medConfig.noVad = True
+    config.medConfig.clockRate = config.medConfig.sndClockRate = RATE
     config.logConfig.level = config.logConfig.consoleLevel = int(settings.get("log", 1))
     made.libInit(config)
     made.audDevManager().setNullDev()
