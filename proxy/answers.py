@@ -16,7 +16,7 @@ from proxy.verbs.handlers.campaigns import CampaignAnswers
 from proxy.verbs.handlers.events import EventAnswers
 from proxy.verbs.handlers.looking import LookAnswers, Sides
 from proxy.verbs.handlers.policy import PolicyAnswers
-from proxy.verbs.handlers.queues import QueueAnswers
+from proxy.verbs.handlers.queues import NoTasks, QueueAnswers
 from proxy.verbs.handlers.recordings import RecordingAnswers
 from proxy.verbs.handlers.tickets import TicketAnswers
 from proxy.verbs.shapes.verb import Bound
@@ -30,13 +30,13 @@ def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSou
     sides = Sides(tuple(config.trunk), config.node.name, tuple(config.pbx))
     data, ledger, callbacks = config.node.data, node.ledger, node.callbacks
     reader = Reader(config.database, config.node.name, strict=True)
-    open_tasks = tuple if callbacks is None else callbacks.desk.admin.open_tasks
+    tasks = NoTasks() if callbacks is None else callbacks.desk.admin
     bound: list[Bound] = [
         *LookAnswers(ledger, store, reader, source, node.tracer, version, sides, time.time).bound(),
         *PolicyAnswers(ledger, peers_of(config), data, policies.put).bound(),
         *events.bound(),
         *RecordingAnswers(data / RECORDINGS, reader, lambda: ledger.policy.region).bound(),
-        *QueueAnswers(source, ledger, open_tasks, time.time).bound(),
+        *QueueAnswers(source, ledger, tasks, reader.callbacks, time.time).bound(),
         *AlarmAnswers(source.alarms, ledger, time.time).bound(),
     ]
     if node.services is not None:

@@ -27,6 +27,8 @@ class QueuedCallers:
         self._store, self._rules, self._records, self._evidence = store, rules, records, evidence
         self._desk = desk
         self._typed = TypedNumbers()
+        self._offered: set[str] = set()
+        """Calls in progress whose callers were told that they may ask for a callback."""
 
     # What the room asks, by the name of the caller's call
 
@@ -36,10 +38,11 @@ class QueuedCallers:
         return None if entry is None else self.may_ask(entry, now)
 
     def note_offered(self, call: str, now: float) -> None:
-        """The caller was told of the key."""
+        """The caller was told of the key. Only the first time is a fact."""
         entry = self._records.by_name.get(call)
-        queued = None if entry is None else self._queued(entry)
+        queued = None if entry is None or call in self._offered else self._queued(entry)
         if queued is not None:
+            self._offered.add(call)
             follows = self._desk.offered(queued, now)
             if follows is not EMPTY_UNIT:
                 self._store.put(follows)
@@ -127,6 +130,7 @@ class QueuedCallers:
     def forget(self, call: str) -> None:
         """A call is over."""
         self._typed.forget(call)
+        self._offered.discard(call)
 
     # Inside
 

@@ -25,6 +25,7 @@ from routing.rows import (
     PolicyVersion,
     Record,
     StandingAlarm,
+    TaskKind,
     TaskRow,
     TaskState,
     Ticket,
@@ -118,8 +119,8 @@ class CallbackReads(Protocol):
         """Return one task, whatever its state."""
 
     def tasks(self, limit: int, state: TaskState | None = None, customer: str | None = None,
-              group: str | None = None) -> list[TaskRow]:
-        """Return the newest tasks, newest first, of one state, customer and group where they are given."""
+              group: str | None = None, kind: TaskKind | None = None) -> list[TaskRow]:
+        """Return the newest tasks, newest first, of one state, customer, group and kind where they are given."""
 
     def attempts_of(self, task: str) -> list[AttemptRow]:
         """Return the attempts of a task in order."""
@@ -135,6 +136,10 @@ class CallbackReads(Protocol):
 
     def journal(self, task: str) -> list[JournalRow]:
         """Return the journal of a task, as it was written."""
+
+    def pickups(self, tasks: Sequence[str]) -> list[JournalRow]:
+        """Return the lines of some tasks' journals that tell of agents who picked their places up, and of those who
+        declined them, in order."""
 
     def legs(self) -> list[LegRow]:
         """Return the legs that may be up."""

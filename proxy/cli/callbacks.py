@@ -9,8 +9,8 @@ from proxy.verbs.shapes import callbacks
 app = group("Callback tasks: promises to call a customer.")
 
 _COLUMNS: Final = {
-    "customer": "customer", "group": "group", "state": "state", "reason": "reason", "due": "due", "attempts": "made",
-    "attempts_max": "of", "responsible": "for", "id": "id",
+    "customer": "customer", "group": "group", "kind": "kind", "state": "state", "next": "due, why", "tried": "tried",
+    "responsible": "for", "id": "id",
 }
 _DETAILS: Final = (
     "id", "customer", "number", "group", "campaign", "kind", "state", "reason", "missed_at", "missed", "due",
@@ -28,10 +28,20 @@ _ATTEMPTS: Final = {
 }
 _JOURNAL: Final = {"time": "time", "kind": "what", "agent": "agent", "text": "details"}
 
-asks(app, "list", callbacks.LIST)(table(_COLUMNS, "no callbacks"))
 asks(app, "running", callbacks.RUNNING)(table(
-    {"claimed": "begun", "customer": "customer", "agent": "agent", "group": "group", "phase": "phase", "note": "note",
-     "task": "task"}, "nothing is under way"))
+    {"claimed": "begun", "customer": "customer", "agent": "agent", "group": "group", "kind": "kind", "phase": "phase",
+     "note": "note", "task": "task"}, "nothing is under way"))
+
+
+@asks(app, "list", callbacks.LIST, about="""
+due, why: when it is tried next, that its place in the PBX's queue is held, or why it ended or is held; tried: attempts
+that count, and how many there are at the most; for: whom it is held for.
+""")
+def listed(data: Any, given: Given) -> None:
+    """Show a line for each task."""
+    rows = [{**one, "next": one["reason"] or (_queued(one) or one["due"]),
+             "tried": f"{one['attempts']}/{one['attempts_max']}"} for one in data]
+    render.show_table(rows, _COLUMNS, "no callbacks")
 
 
 @asks(app, "figures", callbacks.FIGURES, about="""
@@ -53,7 +63,9 @@ def figures(data: Any, given: Given) -> None:
 @asks(app, "show", callbacks.SHOW)
 def detail(data: Any, given: Given) -> None:
     """Show a task with its attempts and its journal."""
-    render.show_pairs(data, (*_DETAILS, *_HELD))
+    declined = ", ".join(f"{agent} ({times})" if times > 1 else agent for agent, times in data["declined_by"].items())
+    place = {f"place {name.replace('_', ' ')}": value for name, value in (data["place"] or {}).items()}
+    render.show_pairs({**data, **place, "declined_by": declined or None}, (*_DETAILS, *_HELD, *place, "declined_by"))
     tries = [{**one, "became": one["result"] or one["step"]} for one in data["tries"]]
     render.show_table(tries, _ATTEMPTS, "no attempts")
     lines = [{**line, "text": render.details(line["data"])} for line in data["journal"]]
@@ -70,6 +82,10 @@ def said(data: Any, given: Given) -> None:
     due = f", due {render.moment(data['due'])}" if data.get("due") is not None else ""
     reason = f" ({data['reason']})" if data.get("reason") else ""
     render.show_line(f"{data['id']} {data['customer']}: {data['state']}{reason}{due}")
+
+
+def _queued(task: Any) -> str:
+    return "in the queue" if task["place"] is not None and task["place"]["held_since"] is not None else ""
 
 
 rest(app, callbacks.VERBS)

@@ -24,9 +24,9 @@ FIGURES_PAUSE: Final = 1.0
 """Seconds between two looks at all tasks, where nobody has changed one by hand."""
 FIGURES_SHARE: Final = 20
 """How many times as long as a look at all tasks took is waited for the next one, whoever changes them."""
-NO_FIGURES: Final = Figures(0, 0, 0, 0, 0)
+NO_FIGURES: Final = Figures(0, 0, 0, 0, 0, 0)
 WAIT_STEP: Final = 5
-"""Seconds in which the longest wait is told: a topic is not sent anew for each one."""
+"""Seconds in which waits are told: a topic is not sent anew for each one."""
 DAY_PAUSE: Final = 1.0
 """Seconds between two counts of today's callbacks in the database, at the least."""
 DAY_SHARE: Final = 50
@@ -156,15 +156,17 @@ class DaemonSource:
             states = [agents[agent].state for agent in group.agents if agent in agents]
             figures, tally = self._figures.get(name, NO_FIGURES), today.get(name, NONE)
             waiters = self._ledger.attendance.waiters(name)
+            wait = self._ledger.attendance.estimated_wait(name, None, now)
             found[name] = GroupState(
                 calls=calls[name], waiting=len(waiters),
                 longest_wait_s=int(max(0.0, now - waiters[0].started_at) // WAIT_STEP * WAIT_STEP) if waiters else 0,
                 agents_free=states.count("free"),
                 agents_busy=sum(states.count(busy) for busy in ("busy", "ringing", "wrap_up")),
                 agents_away=states.count("away"), agents_unknown=states.count("unknown"),
-                offers_made=tally.offers_made, offers_taken=tally.offers_taken, callbacks_in_queue=figures.in_queue,
-                callbacks_due=figures.due, callbacks_running=figures.running, callbacks_total=tally.promised,
-                callbacks_dialled=tally.dialled, callbacks_kept=tally.kept,
+                estimated_wait_s=None if wait is None else round(wait / WAIT_STEP) * WAIT_STEP,
+                places_held=figures.places, offers_made=tally.offers_made, offers_taken=tally.offers_taken,
+                callbacks_in_queue=figures.in_queue, callbacks_due=figures.due, callbacks_running=figures.running,
+                callbacks_total=tally.promised, callbacks_dialled=tally.dialled, callbacks_kept=tally.kept,
                 average_callback_wait_s=tally.average_wait_s)
         return found
 

@@ -46,6 +46,8 @@ class Figures(NamedTuple):
     """Promised since the start of the process."""
     kept: int
     """Of those that ended since then, those that were talked to by a callback."""
+    places: int
+    """Legs of ours that stand for one in the PBX's queue; an attempt has taken over those whose agent accepted."""
 
 
 class Admin:
@@ -95,12 +97,18 @@ class Admin:
         index = self._tasks.index
         found: dict[str, Figures] = {}
         due: dict[str, int] = {}
+        places = Counter(task.row.group for task in self._tasks.places.held.values())
         for task in index.live():
             due[task.row.group] = due.get(task.row.group, 0) + (task.ready and task.attempt is None)
         for group in dict.fromkeys((*self._tasks.book.policy.group, *index.promised, *self._tasks.made)):
             found[group] = Figures(index.promised[group], due.get(group, 0), index.running(group),
-                                   self._tasks.made[group], self._tasks.kept[group])
+                                   self._tasks.made[group], self._tasks.kept[group], places[group])
         return found
+
+    def places_taken(self) -> dict[str, str]:
+        """Return which agent has picked up the place of which task, as far as that is proved."""
+        return {name: task.place.taken_by for name, task in self._tasks.places.held.items()
+                if task.place is not None and task.place.taken_by is not None}
 
     # Telling
 

@@ -55,7 +55,9 @@ class CallIntake:
         return self._offers.offer(queued, now) if self._early is None else None
 
     def offered(self, queued: QueuedCaller, now: float) -> Unit:
-        return EMPTY_UNIT
+        changes = self._sets.begin(now)
+        self._offers.tell(queued, changes)
+        return changes.unit()
 
     def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
         if self._early is not None or not self._store.well:

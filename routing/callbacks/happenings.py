@@ -23,7 +23,7 @@ class Happenings(Protocol):
         """Return what a customer who waits may press; None: nothing."""
 
     def offered(self, queued: QueuedCaller, now: float) -> Unit:
-        """A customer who waits was told of the key."""
+        """A customer who waits was told that they may ask for a callback: once a call."""
 
     def place_of(self, queued: QueuedCaller, now: float) -> str | None:
         """A customer calls: return the request (its task) whose place in the queue of that group is held for them,

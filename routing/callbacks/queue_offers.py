@@ -1,8 +1,9 @@
-"""Who is offered a callback while they wait, and on which terms."""
+"""Who is offered a callback while they wait, and on which terms; and that they were."""
 
 import math
 
 from config.queue_callback import QueueCallback
+from routing.callbacks.changes import Changes
 from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import LiveState, QueuedCaller
@@ -10,10 +11,11 @@ from routing.callbacks.intake import Intake
 from routing.callbacks.queue_facts import MenuTerms, QueueOffer
 from routing.callbacks.refusal import Refusal
 from routing.callbacks.tasks import Tasks
+from routing.writes import CountOffer, Unit
 
 
 class QueueOffers:
-    """What each caller who waits may ask for now. Nothing is written here."""
+    """What each caller who waits may ask for now."""
 
     def __init__(self, tasks: Tasks, eligibility: Eligibility, intake: Intake, live: LiveState) -> None:
         self._tasks, self._eligibility, self._intake, self._live = tasks, eligibility, intake, live
@@ -44,6 +46,14 @@ class QueueOffers:
             None if wait is None or not terms.announce_wait else max(1, math.ceil(wait / 60)),
             terms.offer_prompt, terms.menu_prompt, terms.confirm_prompt,
         )
+
+    def tell(self, queued: QueuedCaller, changes: Changes) -> None:
+        """A caller is offered a callback: that is counted and told."""
+        changes.beside(Unit((CountOffer(changes.now, queued.group, queued.number),)))
+        changes.say("queue.offered", lambda: {
+            "call": queued.call, "customer": queued.customer, "number": queued.number, "group": queued.group,
+            "waited_s": round(max(0.0, changes.now - queued.began_at), 3),
+            "estimated_wait_s": self._live.estimated_wait(queued.group, queued.call, changes.now)})
 
     def refusal(self, customer: str, queued: QueuedCaller, settings: EffectiveSettings | None = None) -> Refusal | None:
         """Return why a number is not called back at all; None: it is."""

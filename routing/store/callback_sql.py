@@ -79,6 +79,10 @@ OPEN_ATTEMPTS: Final = f"{_ATTEMPT} WHERE ended_at IS NULL ORDER BY +id"
 ATTEMPTS_SINCE: Final = "SELECT customer, customer_at FROM attempts WHERE customer_at>=? ORDER BY customer_at"
 TASKS_SINCE: Final = "SELECT created_at FROM tasks WHERE id>=?"
 JOURNAL: Final = f"SELECT {_columns(JournalRow._fields)} FROM journal WHERE task=? ORDER BY seq"
+PICKUPS: Final = (
+    f"SELECT {_columns(JournalRow._fields)} FROM journal WHERE task IN (SELECT value FROM json_each(?)) "
+    "AND kind IN ('place_taken', 'declined') ORDER BY seq"
+)
 LEGS: Final = f"SELECT {_columns(LegRow._fields)} FROM legs WHERE node=? ORDER BY call"
 TICKET: Final = f"{EVERY_TICKET} WHERE id=?"
 TICKET_NUMBERED: Final = f"{EVERY_TICKET} WHERE number=?"
@@ -107,8 +111,11 @@ OFFERED: Final = (
     """SELECT "group", nullif(number, ''), NULL, 'queue', sum(made) FROM offers WHERE quarter>=:since GROUP BY 1, 2"""
 )
 PROMISED: Final = (
-    f"SELECT {_OWNER}, count(*) FROM tasks AS t WHERE t.id>=:first AND t.created_at>=:since GROUP BY 1, 2, 3, 4"
+    f"SELECT {_OWNER}, count(*) FROM tasks AS t WHERE t.id>=:first AND t.created_at>=:since AND NOT (t.kind='queue' "
+    "AND (t.state='failed' AND t.ended_at=t.created_at OR t.state='cancelled' AND t.reason IN ('taken', 'database'))) "
+    "GROUP BY 1, 2, 3, 4"
 )
+"""What was asked for in a queue and refused at once, or not promised after all, stands there to be seen alone."""
 DIALLED: Final = (
     f"SELECT {_OWNER}, count(*) FROM attempts AS a JOIN tasks AS t ON t.id=a.task WHERE a.customer_at>=:since "
     "GROUP BY 1, 2, 3, 4"

@@ -50,7 +50,7 @@ class CallbackQuery(Enum):
     TASK = auto()
     """One task (id)."""
     TASKS = auto()
-    """The newest tasks, by name: limit; state, customer, group where they are given."""
+    """The newest tasks, by name: limit; state, customer, group, kind where they are given."""
     TASKS_ENDING = auto()
     """Ids of at most two tasks that end so (end, end)."""
     TASKS_SINCE = auto()
@@ -67,6 +67,8 @@ class CallbackQuery(Enum):
     """Legs of a node that may be up (node)."""
     JOURNAL = auto()
     """Journal of a task (task)."""
+    PICKUPS = auto()
+    """Lines of journals that tell of agents who took places, or declined (JSON list of tasks)."""
     DO_NOT_CALL = auto()
     """The do-not-call list, newest first (limit, -1: all)."""
     RELEASED = auto()

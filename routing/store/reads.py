@@ -1,5 +1,8 @@
 """What the rules may ask, put as queries, for every thread that has a connection to read with."""
 
+from collections.abc import Sequence
+
+from routing.events import write_json
 from routing.ids import floor7
 from routing.rows import (
     AttemptRow,
@@ -9,6 +12,7 @@ from routing.rows import (
     JournalRow,
     LegRow,
     PastAttempt,
+    TaskKind,
     TaskRow,
     TaskState,
     Ticket,
@@ -58,8 +62,9 @@ class CallbackReads:
         return next(iter(self._read(CallbackQuery.TASK, (task,))), None)
 
     def tasks(self, limit: int, state: TaskState | None = None, customer: str | None = None,
-              group: str | None = None) -> list[TaskRow]:
-        return self._read(CallbackQuery.TASKS, {"limit": limit, "state": state, "customer": customer, "group": group})
+              group: str | None = None, kind: TaskKind | None = None) -> list[TaskRow]:
+        return self._read(CallbackQuery.TASKS, {"limit": limit, "state": state, "customer": customer, "group": group,
+                                                "kind": kind})
 
     def attempts_of(self, task: str) -> list[AttemptRow]:
         return self._read(CallbackQuery.ATTEMPTS_OF, (task,))
@@ -75,6 +80,9 @@ class CallbackReads:
 
     def journal(self, task: str) -> list[JournalRow]:
         return self._read(CallbackQuery.JOURNAL, (task,))
+
+    def pickups(self, tasks: Sequence[str]) -> list[JournalRow]:
+        return self._read(CallbackQuery.PICKUPS, (write_json(tasks),)) if tasks else []
 
     def legs(self) -> list[LegRow]:
         return self._read(CallbackQuery.LEGS, (self._node,))

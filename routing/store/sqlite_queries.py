@@ -61,6 +61,7 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
     CallbackQuery.ATTEMPTS_SINCE: Statement(sql.ATTEMPTS_SINCE, PastAttempt._make),
     CallbackQuery.LEGS: Statement(sql.LEGS, LegRow._make),
     CallbackQuery.JOURNAL: Statement(sql.JOURNAL, sql.to_journal),
+    CallbackQuery.PICKUPS: Statement(sql.PICKUPS, sql.to_journal),
     CallbackQuery.DO_NOT_CALL: Statement(sql.DO_NOT_CALL, DoNotCallRow._make),
     CallbackQuery.RELEASED: Statement(sql.RELEASED),
     TicketQuery.TICKET: Statement(sql.TICKET, Ticket._make),

@@ -15,7 +15,7 @@ from proxy.control import ControlServer
 from proxy.verbs.doors import SocketDoor
 from tests.kit.waiting import eventually
 from tests.proxy.verbs.on_disk import NOW
-from tests.proxy.verbs.test_callbacks import CUSTOMER, Node
+from tests.proxy.verbs.test_callbacks import CUSTOMER, Node, asked
 
 Run = Callable[..., Result]
 
@@ -101,6 +101,32 @@ def test_promise_look_and_take_back(run: Run) -> None:
     shown(run, "cancelled", "callbacks", "show", task[-8:])
     again = run("callbacks", "cancel", task)
     assert (again.exit_code, again.stderr) == (1, f"boomerang: no callback {task!r} is open\n")
+
+
+def test_a_request_from_the_queue_with_its_place(office: Office, run: Run) -> None:
+    tasks: list[str] = []
+    office.do(lambda node: tasks.append(asked(node)))
+    [listed] = json.loads(good(run("callbacks", "list", "--kind", "queue", "--json")))
+    assert (listed["id"], listed["place"]["taken_by"]) == (tasks[0], None)
+    heading, line = good(run("callbacks", "list", "--kind", "queue")).splitlines()
+    assert heading.split() == ["customer", "group", "kind", "state", "due,", "why", "tried", "for", "id"]
+    assert line.split() == [CUSTOMER, "sales", "queue", "open", "in", "the", "queue", "0/1", "-", tasks[0][-8:]]
+    assert "no callbacks" in good(run("callbacks", "list", "--kind", "missed"))
+    assert run("callbacks", "list", "--kind", "origin").exit_code == 2
+
+    def decline(node: Node) -> None:
+        for agent in ("201", None, "201"):
+            node.desk.places.place_taken(tasks[0], agent, NOW + 5)
+            node.desk.places.place_declined(tasks[0], agent, "key", NOW + 9)
+            node.desk.places.place_returned(tasks[0], "place 2", NOW + 10)
+
+    office.do(decline)
+    shown(run, "201 (2), unknown", "callbacks", "show", tasks[0])
+    text = good(run("callbacks", "show", tasks[0]))
+    assert "place rounds       3" in text
+    assert "place taken by     201" in text
+    good(run("callbacks", "cancel", tasks[0]))
+    shown(run, "place held since   -", "callbacks", "show", tasks[0])
 
 
 def test_wrong_words(run: Run) -> None:

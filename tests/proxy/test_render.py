@@ -48,12 +48,14 @@ def test_details_of_a_journal_have_times_too() -> None:
 
 MOMENT = "2025-11-29T10:11:12.000Z"
 NUMBER = "+36201234567"
-ROWS = {
+ROWS: dict[str, tuple[dict[str, str], dict[str, object]]] = {
     "calls": (CALLS, {"time": MOMENT, "dir": "agent", "customer": NUMBER, "agent": "201", "dialled": "+3614445555",
                       "shown": "talking", "seconds": 3600, "id": ID}),
-    "callbacks": (callbacks._COLUMNS, {"customer": NUMBER, "group": "sales", "state": "cancelled",
-                                       "reason": "do_not_call", "due": MOMENT, "attempts": 10, "attempts_max": 10,
-                                       "responsible": "201", "id": ID}),
+    "callbacks": (callbacks._COLUMNS, {"customer": NUMBER, "group": "sales", "kind": "campaign", "state": "cancelled",
+                                       "next": MOMENT, "tried": "10/10", "responsible": "201", "id": ID}),
+    "callbacks that ended": (callbacks._COLUMNS, {
+        "customer": NUMBER, "group": "sales", "kind": "campaign", "state": "cancelled", "next": "asked_in_queue",
+        "tried": "10/10", "responsible": "201", "id": ID}),
     "attempts": (callbacks._ATTEMPTS, {"serial": 1, "claimed": MOMENT, "agent": "201", "became": "customer_no_answer",
                                        "cause": 480, "talk": 1234.5, "ended": MOMENT}),
     "figures": (callbacks._FIGURES, {"of": "campaign 10001", "offers_made": 300, "offers_taken": 100, "promised": 1000,

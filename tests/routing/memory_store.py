@@ -15,6 +15,7 @@ from routing.rows import (
     PolicyVersion,
     Record,
     StandingAlarm,
+    TaskKind,
     TaskRow,
     TaskState,
     Ticket,
@@ -196,10 +197,11 @@ class MemoryCallbacks:
         return self._rows.all_tasks.get(task)
 
     def tasks(self, limit: int, state: TaskState | None = None, customer: str | None = None,
-              group: str | None = None) -> list[TaskRow]:
+              group: str | None = None, kind: TaskKind | None = None) -> list[TaskRow]:
         self._rows.check()
         found = [task for task in self._rows.all_tasks.values() if state in (None, task.state)
-                 and customer in (None, task.customer) and group in (None, task.group)]
+                 and customer in (None, task.customer) and group in (None, task.group)
+                 and kind in (None, task.kind)]
         return sorted(found, key=lambda task: task.id, reverse=True)[:limit]
 
     def attempts_of(self, task: str) -> list[AttemptRow]:
@@ -225,6 +227,11 @@ class MemoryCallbacks:
     def journal(self, task: str) -> list[JournalRow]:
         self._rows.check()
         return [line for line in self._rows.all_journal if line.task == task]
+
+    def pickups(self, tasks: Sequence[str]) -> list[JournalRow]:
+        self._rows.check()
+        return [line for line in self._rows.all_journal
+                if line.task in tasks and line.kind in ("place_taken", "declined")]
 
     def legs(self) -> list[LegRow]:
         self._rows.check()

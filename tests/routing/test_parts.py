@@ -264,6 +264,20 @@ def test_what_a_caller_may_press(happens: Callable[[Call], None], may: bool) -> 
     assert promised == [may]
 
 
+def test_a_caller_who_is_told_of_the_key_again_and_again_was_offered_one_callback() -> None:
+    bench = Bench()
+    keys = QueuedCallers(bench.store, bench.rules, bench.records, bench.evidence, bench.desk)
+    bench.connect()
+    for name in ("a", "b"):
+        bench.records.enter(a_call(name=name))
+    for name in ("a", "a", "b", "a", "gone"):
+        keys.note_offered(name, NOW)
+    assert [line.task for line in bench.store.all_journal if line.kind == "offered"] == ["a", "b"]
+    keys.forget("a")
+    keys.note_offered("a", NOW)
+    assert [line.task for line in bench.store.all_journal if line.kind == "offered"] == ["a", "b", "a"], "nothing stays"
+
+
 # Direct callbacks
 
 

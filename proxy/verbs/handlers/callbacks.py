@@ -1,6 +1,7 @@
 """What may be asked and changed of callbacks and the do-not-call list."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import islice
 from typing import Any, Final, Protocol
@@ -13,13 +14,17 @@ from proxy.verbs.shapes.errors import ArgumentError, UnknownError
 from proxy.verbs.shapes.verb import Bound
 from routing.callbacks.admin import Admin
 from routing.callbacks.desk import Desk
+from routing.callbacks.task import held
 from routing.ledger import Ledger
 from routing.rows import AttemptRow, JournalRow, TaskRow
-from routing.storage import Store
+from routing.storage import Store, StoreError
 from routing.store.reader import Reader
 
 UUID_SIGNS: Final = 36
 """Signs of a whole id."""
+UNKNOWN: Final = "unknown"
+"""An agent whom nothing shows."""
+NOBODY: Final[Mapping[str, str]] = {}
 
 
 class DeskHolder(Protocol):
@@ -68,16 +73,18 @@ class CallbackAnswers:
     async def tasks(self, args: shapes.ListTasks) -> list[shapes.Task]:
         """Tasks, newest first; of those that are open the newest state, committed or not."""
         customer = e164_or_none("customer", args.customer, self._region)
-        state, group, limit, opened = args.state, args.group, args.limit, self._desk.open_tasks()
+        state, group, kind, limit, opened = args.state, args.group, args.kind, args.limit, self._desk.open_tasks()
+        taken = self._desk.places_taken()
 
         def newest() -> list[shapes.Task]:
-            rows = self._reader.callbacks.tasks(limit, state, customer, group)  # type: ignore[arg-type]
+            rows = self._reader.callbacks.tasks(limit, state, customer, group, kind)  # type: ignore[arg-type]
             live = {row.id: row for row in opened}
-            fitting = (row for row in reversed(opened) if state in (None, row.state)
+            fitting = (row for row in reversed(opened) if state in (None, row.state) and kind in (None, row.kind)
                        and customer in (None, row.customer) and group in (None, row.group))
             found = {row.id: live.get(row.id, row) for row in rows} | {row.id: row for row in islice(fitting, limit)}
             ordered = sorted(found.values(), key=lambda row: row.id, reverse=True)
-            return [task_of(row) for row in islice((row for row in ordered if state in (None, row.state)), limit)]
+            listed = [*islice((row for row in ordered if state in (None, row.state)), limit)]
+            return tasks_of(listed, self._reader.callbacks.pickups([row.id for row in listed]), taken)
 
         return await look_up(newest)
 
@@ -92,7 +99,7 @@ class CallbackAnswers:
         tries = {row.id: row for row in detail.attempts}
         if detail.running is not None:
             tries[detail.running.id] = detail.running
-        return {**task_of(detail.task), "waits_until": detail.waits_until,
+        return {**task_of(detail.task, detail.journal, self._desk.places_taken()), "waits_until": detail.waits_until,
                 "tries": [_attempt(row) for row in tries.values()],
                 "journal": [_line(row) for row in detail.journal]}
 
@@ -105,7 +112,8 @@ class CallbackAnswers:
             phase, agent = phases.get(order.attempt, ("claimed", order.agent))
             found.append({
                 "attempt": order.attempt, "task": order.task, "customer": order.customer, "number": order.number,
-                "group": order.group, "campaign": order.campaign, "agent": agent or order.agent, "phase": phase,
+                "group": order.group, "campaign": order.campaign, "kind": one.task.row.kind,
+                "agent": agent or order.agent, "phase": phase,
                 "serial": order.serial, "preview": order.preview, "claimed": one.row.claimed_at,
                 "missed_at": order.missed_at, "note": order.note})
         return found
@@ -130,7 +138,7 @@ class CallbackAnswers:
             customer, group, self._wall(), campaign=args.campaign, number=number,
             responsible=None if of_group else responsible, note=args.note, by=args.by or "operator", **options))
         self._callbacks.poke()
-        return task_of(row)
+        return self._shown(row)
 
     def cancel(self, args: shapes.ChangeTask) -> shapes.Task:
         """End a task for good."""
@@ -152,7 +160,14 @@ class CallbackAnswers:
         name = self._id(args.id)
         row = do(lambda: act(name, self._wall(), args.reason or "operator"))
         self._callbacks.poke()
-        return task_of(row)
+        return self._shown(row)
+
+    def _shown(self, row: TaskRow) -> shapes.Task:
+        try:
+            lines = self._store.callbacks.pickups([row.id])
+        except StoreError:
+            lines = []
+        return task_of(row, lines, self._desk.places_taken())
 
     def _id(self, name: str) -> str:
         """Return the id that is meant: itself, or as much of the end of an open task's as is unique."""
@@ -197,8 +212,22 @@ def _own_settings(args: shapes.AddTask, now: float) -> dict[str, Any]:
     return {name: value for name, value in own.items() if value is not None}
 
 
-def task_of(row: TaskRow) -> shapes.Task:
-    """Return a task as commands, MQTT and the API show it."""
+def tasks_of(rows: Iterable[TaskRow], lines: Iterable[JournalRow], taken: Mapping[str, str]) -> list[shapes.Task]:
+    """Return tasks as they are shown; the rest as `task_of` has it."""
+    of_task: dict[str, list[JournalRow]] = {}
+    for line in lines:
+        of_task.setdefault(line.task, []).append(line)
+    return [task_of(row, of_task.get(row.id, ()), taken) for row in rows]
+
+
+def task_of(row: TaskRow, lines: Iterable[JournalRow] = (), taken: Mapping[str, str] = NOBODY) -> shapes.Task:
+    """Return a task as commands, MQTT and the API show it. `lines`: of its journal, in order, those at least that tell
+    of agents who took its place or declined it; `taken`: `Admin.places_taken`.
+    """
+    lines = tuple(lines)
+    pickups = [line.agent or UNKNOWN for line in lines if line.kind == "place_taken"]
+    declined_by = Counter(line.agent or UNKNOWN for line in lines if line.kind == "declined")
+    place = held(row)
     return {
         "id": row.id, "customer": row.customer, "group": row.group, "campaign": row.campaign, "kind": row.kind,
         "number": row.number, "pbx": row.pbx, "trunk": row.trunk, "state": row.state, "reason": row.reason,
@@ -206,7 +235,10 @@ def task_of(row: TaskRow) -> shapes.Task:
         "expires": row.expires_at, "attempts": row.attempts, "attempts_max": row.attempts_max,
         "responsible_kind": row.responsible_kind, "responsible": row.responsible,
         "responsible_since": row.responsible_since, "released": row.released_at, "declined": [*row.declined],
-        "options": row.options, "ended": row.ended_at,
+        "declined_by": dict(declined_by), "place": None if row.kind != "queue" else {
+            "held_since": None if place is None else place.since,
+            "taken_by": taken.get(row.id) or (pickups[-1] if pickups else None), "rounds": len(pickups)},
+        "options": {name: value for name, value in row.options.items() if name != "place"}, "ended": row.ended_at,
     }
 
 

@@ -1,19 +1,22 @@
 """Who waits, who is there, and what became of callbacks today."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol, get_args
 from zoneinfo import ZoneInfo
 
 from proxy.status.source import AgentState, Snapshot
-from proxy.verbs.handlers.callbacks import task_of
+from proxy.verbs.handlers.callbacks import tasks_of
 from proxy.verbs.shapes import callbacks, queues
 from proxy.verbs.shapes.errors import UnknownError
 from proxy.verbs.shapes.verb import Bound
 from routing.calls import Call
 from routing.figures import DayFigures, Tally
 from routing.ledger import Ledger
-from routing.rows import TaskKind, TaskRow
+from routing.rows import JournalRow, TaskKind, TaskRow
+from routing.storage import CallbackReads, StoreError
 
 NEVER: Final = float("inf")
 
@@ -38,13 +41,33 @@ class State(Protocol):
         """What became of callbacks today, as last counted."""
 
 
+class OpenTasks(Protocol):
+    """The callbacks that live."""
+
+    def open_tasks(self) -> tuple[TaskRow, ...]:
+        """Return those that are open or held, oldest first."""
+
+    def places_taken(self) -> dict[str, str]:
+        """Return which agent has the place of which."""
+
+
+class NoTasks:
+    """There are none: callbacks could not be started."""
+
+    def open_tasks(self) -> tuple[TaskRow, ...]:
+        return ()
+
+    def places_taken(self) -> dict[str, str]:
+        return {}
+
+
 class QueueAnswers:
     """Answers `agents.list`, `queues.*` and `callbacks.figures`."""
 
-    def __init__(self, source: State, ledger: Ledger, open_tasks: Callable[[], tuple[TaskRow, ...]],
+    def __init__(self, source: State, ledger: Ledger, tasks: OpenTasks, reads: CallbackReads,
                  wall: Callable[[], float]) -> None:
-        """`open_tasks`: the callbacks that are open or held, oldest first."""
-        self._source, self._ledger, self._open_tasks, self._wall = source, ledger, open_tasks, wall
+        """`tasks`: the callbacks that live. `reads`: what their journals tell, from any thread."""
+        self._source, self._ledger, self._tasks, self._reads, self._wall = source, ledger, tasks, reads, wall
 
     def bound(self) -> list[Bound]:
         """Every verb that is answered here."""
@@ -74,8 +97,10 @@ class QueueAnswers:
         found: list[queues.Queue] = []
         for name, state in self._source.snapshot().groups.items():
             waits = [wait for _, wait in self._waits(name, now)]
+            estimated = self._ledger.attendance.estimated_wait(name, None, now)
             short = {**state._asdict(), "group": name, "target": policy.group[name].target,
-                     "longest_wait_s": max(waits, default=0.0)}
+                     "longest_wait_s": max(waits, default=0.0),
+                     "estimated_wait_s": None if estimated is None else round(estimated, 1)}
             found.append(short)  # type: ignore[arg-type]  # a test holds it to the shape
         return found
 
@@ -88,14 +113,18 @@ class QueueAnswers:
         short = next((one for one in self._queues() if one["group"] == name), None)
         if short is None:  # the policy was changed meanwhile
             raise UnknownError(f"there is no group {name!r}")
-        tasks = sorted((row for row in self._open_tasks() if row.group == name),
-                       key=lambda row: (row.state, NEVER if row.due_at is None else row.due_at, row.id))
+        rows = sorted((row for row in self._tasks.open_tasks() if row.group == name),
+                      key=lambda row: (row.state, NEVER if row.due_at is None else row.due_at, row.id))
+        taken = self._tasks.places_taken()
+        lines: list[JournalRow] = []
+        with contextlib.suppress(StoreError):
+            lines = await asyncio.to_thread(self._reads.pickups, [row.id for row in rows[:limit]])
         waits = self._waits(name, self._wall())
         return {**short,
                 "callers": [{"call": call.id, "customer": call.customer, "number": call.number,
                              "since": call.started_at, "wait_s": wait} for call, wait in waits],
                 "agents": [agent for agent in self._agents() if name in agent["groups"]],
-                "callbacks": [task_of(row) for row in tasks[:limit]]}
+                "callbacks": tasks_of(rows[:limit], lines, taken)}
 
     def _waits(self, group: str, now: float) -> list[tuple[Call, float]]:
         waiters = self._ledger.attendance.waiters(group)

@@ -29,6 +29,14 @@ TaskKind = Literal["missed", "campaign", "manual", "queue"]
 """As `routing.rows.TaskKind`, held to it likewise."""
 
 
+class TaskPlace(TypedDict):
+    """The place in the PBX's queue of a callback that was asked for there."""
+
+    held_since: Annotated[Moment | None, "Since when a leg of ours stands there; null: none does"]
+    taken_by: Annotated[str | None, "Agent who picked it up last; unknown: nothing shows who; null: nobody has"]
+    rounds: Annotated[int, "Times that an agent picked it up"]
+
+
 class Task(TypedDict):
     """A callback task."""
 
@@ -54,6 +62,9 @@ class Task(TypedDict):
     responsible_since: Moment | None
     released: Annotated[Moment | None, "When it was released to everybody"]
     declined: Annotated[list[str], "Agents who declined it in this round"]
+    declined_by: Annotated[dict[str, int], "Agents who declined it or did not accept its place, and how often; "
+                                           "unknown: nothing shows who"]
+    place: Annotated[TaskPlace | None, "Of a task of kind queue; null: it is of another kind"]
     options: Annotated[Facts, "What it has otherwise than its group"]
     ended: Moment | None
 
@@ -101,6 +112,7 @@ class Card(TypedDict):
     number: Annotated[str | None, "What the customer is shown"]
     group: str
     campaign: str | None
+    kind: TaskKind
     agent: str | None
     phase: str
     serial: int
@@ -144,6 +156,8 @@ class ListTasks(In):
     """Which tasks."""
 
     limit: int = limit_field()
+    kind: str | None = one_of_field("Only tasks that came of this: missed, campaign, manual or queue.",
+                                    get_args(TaskKind))
     state: str | None = one_of_field("Only tasks in this state: open, held, done, failed, expired or cancelled.",
                                      get_args(TaskState))
     customer: str | None = number_field("Only this customer's.")

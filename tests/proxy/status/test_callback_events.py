@@ -2,10 +2,31 @@
 
 import pytest
 
-from proxy.status.callback_models import DATA
+from proxy.status import callback_models, queue_models
 from proxy.status.event_models import check_event
+from routing.callbacks.facts import QueuedCaller
 from routing.events import Event
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, Shop
+
+DATA = {**callback_models.DATA, **queue_models.DATA}
+
+
+def queued(shop: Shop) -> None:
+    """One is offered a callback, asks for it; an agent declines its place, another one accepts. One place is lost."""
+    offered = QueuedCaller(CUSTOMER, "sales", "+3614445555", "call", shop.now - 30.0)
+    shop.store.put(shop.desk.calls.offered(offered, shop.now))
+    asked = shop.request().terms
+    lost = shop.request("+36307778888", None, place="place 2").terms
+    assert asked is not None
+    assert lost is not None
+    shop.desk.places.place_taken(asked.task, None, shop.now)
+    assert shop.desk.places.place_declined(asked.task, "201", "key", shop.now)
+    shop.desk.places.place_returned(asked.task, "place 3", shop.now)
+    shop.desk.places.place_taken(asked.task, "202", shop.now)
+    order = shop.accept(asked.task, "202")
+    assert order is not None
+    shop.talks(order)
+    shop.desk.places.place_lost(lost.task, "pbx", shop.now)
 
 
 def everything() -> list[Event]:
@@ -31,6 +52,7 @@ def everything() -> list[Event]:
     shop.missed("+36305556666")
     shop.desk.admin.hold(shop.task("+36305556666").id, shop.now)
     shop.until(shop.now + 25 * 3600, 3600)
+    queued(shop)
     return [event._replace(seq=number) for number, event in enumerate(shop.store.events, 1)]
 
 

@@ -16,10 +16,12 @@ from proxy.verbs.doors import CommandDoor, Handlers
 from proxy.verbs.handlers.callbacks import CallbackAnswers
 from proxy.verbs.handlers.campaigns import CampaignAnswers
 from proxy.verbs.handlers.tickets import TicketAnswers
+from proxy.verbs.shapes.errors import ArgumentError
 from proxy.verbs.shapes.policy import SET
 from proxy.verbs.shapes.queues import AGENTS
 from proxy.verbs.shapes.verb import Bound
 from routing.callbacks.facts import AttemptOrder
+from routing.callbacks.queue_facts import QueueRequest
 from routing.rows import DoNotCallRow, LegRow, TaskRow
 from routing.store.reader import Reader
 from routing.writes import Unit
@@ -40,6 +42,7 @@ group = "sales"
 [group.sales]
 agents = ["201", "202"]
 missed_callback = { enabled = true }
+queue_callback = { enabled = true }
 [group.vip]
 agents = ["301"]
 [campaign.10001]
@@ -57,9 +60,11 @@ class Node(OnDisk):
         super().__init__(path, POLICY)
         self.orders: list[AttemptOrder] = []
         self.desk = new_desk(self.store, self.ledger.policy, self.ledger.attendance, os.urandom, self,
-                             teller=self.parts.teller, channels=("webhook",), peers=lambda number: ("office", "main"))
+                             room=self, teller=self.parts.teller, channels=("webhook",),
+                             peers=lambda number: ("office", "main"))
         assert self.desk.restore(NOW)
         self.pokes = self.media = 0
+        self.left: list[tuple[str, str]] = []
         reader = self.reader
         self.bound: list[Bound] = [
             *CallbackAnswers(self, self.ledger, self.store, reader, lambda: NOW).bound(),
@@ -91,6 +96,9 @@ class Node(OnDisk):
 
     def stop(self, attempt: str, reason: str, now: float) -> None:
         raise AssertionError(reason)
+
+    def leave_place(self, task: str, reason: str, now: float) -> None:
+        self.left.append((task, reason))
 
     def recover(self, legs: tuple[LegRow, ...], now: float) -> None:
         assert not legs
@@ -245,6 +253,72 @@ def test_the_card_of_an_attempt(node: Node) -> None:
     (card,) = node.ask("callbacks.running")
     assert (card["task"], card["agent"], card["phase"]) == (task["id"], "201", "preview")
     assert (card["preview"], card["note"], card["customer"]) == (5.0, "asked by mail", CUSTOMER)
+    assert card["kind"] == "manual"
+
+
+def asked(node: Node, customer: str = CUSTOMER, caller: str | None = CUSTOMER) -> str:
+    """The request of a caller who has hung up and whose place is held."""
+    answer, unit = node.desk.calls.request(
+        QueueRequest("call", caller, customer, "+3614445555", "sales", "office", "main", NOW - 60.0, "place 1"), NOW)
+    node.store.put(unit)
+    assert answer.terms is not None
+    return answer.terms.task
+
+
+def test_a_request_from_the_queue_shows_its_place_and_who_took_it_and_did_not_accept(node: Node) -> None:
+    task, places = asked(node), node.desk.places
+
+    def shown() -> tuple[Any, ...]:
+        listed = next(one for one in node.ask("callbacks.list") if one["id"] == task)
+        detail = node.ask("callbacks.show", id=task)
+        assert listed == {key: detail[key] for key in listed}, "both doors say one thing"
+        return (*detail["place"].values(), detail["declined_by"])
+
+    assert shown() == (NOW, None, 0, {})
+    places.place_taken(task, None, NOW + 5)
+    assert settled(node, shown) == (NOW, "unknown", 1, {})
+    places.place_taken(task, "201", NOW + 6)
+    assert shown() == (NOW, "201", 1, {}), "as soon as it is proved"
+    assert places.place_declined(task, "201", "key", NOW + 9)
+    places.place_returned(task, "place 2", NOW + 10)
+    places.place_taken(task, None, NOW + 11)
+    assert places.place_declined(task, None, "silent", NOW + 31)
+    places.place_returned(task, "place 3", NOW + 32)
+    assert settled(node, shown) == (NOW, "unknown", 2, {"201": 1, "unknown": 1})
+    places.place_lost(task, "pbx", NOW + 40)
+    assert settled(node, shown) == (None, "unknown", 2, {"201": 1, "unknown": 1})
+
+
+def settled(node: Node, look: Callable[[], Any]) -> Any:
+    """Ask once everything so far is committed."""
+    done: list[bool] = []
+    node.store.put(Unit(), lambda: done.append(True))
+    eventually(lambda: done, "it is committed")
+    return look()
+
+
+def test_tasks_of_one_kind(node: Node) -> None:
+    request = asked(node)
+    other = node.ask("callbacks.add", customer="+36301112222", group="sales")
+    for kind, ids in (("queue", [request]), ("manual", [other["id"]]), ("missed", [])):
+        assert [one["id"] for one in node.ask("callbacks.list", kind=kind)] == ids
+    with pytest.raises(ArgumentError, match="kind: "):
+        node.ask("callbacks.list", kind="origin")
+
+
+def test_cancelling_a_request_leaves_its_place(node: Node) -> None:
+    task = asked(node)
+    answer = node.ask("callbacks.cancel", id=task)
+    assert (answer["state"], answer["place"]["held_since"]) == ("cancelled", None)
+    node.desk.turn(NOW)
+    assert node.left == [(task, "operator")]
+
+
+def test_a_withheld_caller_who_names_another_number_stands_nowhere(node: Node) -> None:
+    task = asked(node, "+36301112222", None)
+    detail = settled(node, lambda: node.ask("callbacks.show", id=task))
+    assert CUSTOMER not in json.dumps(detail)
+    assert detail["customer"] == "+36301112222"
 
 
 def test_do_not_call(node: Node) -> None:

@@ -56,18 +56,25 @@ class Node(World):
     def begin(self) -> DaemonSource:
         """A process of its own, as far as figures go."""
         self.commit()
-        self.source = DaemonSource("edge1", self.ledger, self.store, Reader(self.path, "edge1"), self.loop.post,
-                                   lambda: self.now, {}, dict)
+        self.reader = Reader(self.path, "edge1")
+        self.source = DaemonSource("edge1", self.ledger, self.store, self.reader, self.loop.post, lambda: self.now, {},
+                                   dict)
         return self.source
 
     def ask(self, verb: str, **args: Any) -> Any:
         async def run() -> Any:
-            room = QueueAnswers(self.source, self.ledger, lambda: tuple(self.tasks), lambda: self.now)
+            room = QueueAnswers(self.source, self.ledger, self, self.reader.callbacks, lambda: self.now)
             answer = settling(self.store, *room.bound()).call("socket", verb, args)
             assert isinstance(answer, Coroutine)
             return await answer
 
         return asyncio.run(run())
+
+    def open_tasks(self) -> tuple[TaskRow, ...]:
+        return tuple(self.tasks)
+
+    def places_taken(self) -> dict[str, str]:
+        return {}
 
     def put(self, *tasks: TaskRow, attempts: tuple[AttemptRow, ...] = ()) -> None:
         self.store.put(Unit((*tasks, *attempts)))

@@ -77,13 +77,15 @@ def test_tasks_newest_first_of_one_state_customer_and_group(engine: Engine) -> N
     engine.put(tasks=tuple(tasks))
 
     def found(limit: int = 9, **filters: Any) -> list[int]:
-        return [tasks.index(task) for task in engine.store.callbacks.tasks(limit, **filters)]
+        return [[task.id for task in tasks].index(row.id) for row in engine.store.callbacks.tasks(limit, **filters)]
 
     assert found() == [4, 3, 2, 1, 0]
     assert found(2) == [4, 3]
     assert found(state="open") == [3, 2, 1]
     assert found(customer=CUSTOMER) == [2, 1, 0]
     assert found(group="sales", customer=CUSTOMER, state="done") == [0]
+    engine.put(tasks=(tasks[1]._replace(kind="queue"),))
+    assert (found(kind="missed"), found(1, kind="missed"), found(kind="campaign")) == ([4, 3, 2, 0], [4], [])
 
 
 def test_one_ends_and_the_next_begins_in_one_unit_in_whatever_order(engine: Engine) -> None:
@@ -321,3 +323,13 @@ def test_the_other_threads_reader_reads_them_too(world: World) -> None:
     strict = Reader(world.path.with_name("no such"), "edge1", strict=True)
     with pytest.raises(StoreError):
         strict.callbacks.open_tasks()
+
+
+def test_who_took_the_places_of_tasks_and_who_declined_is_read_for_many_at_once(engine: Engine) -> None:
+    first, second, third = (a_task(customer=f"+3620000000{n}", kind="queue") for n in range(3))
+    lines = (a_line(first.id, "place_taken", "201"), a_line(second.id, "declined", "202"),
+             a_line(first.id, "requested"), a_line(third.id, "declined", "203"), a_line(first.id, "declined", "201"))
+    engine.put(tasks=(first, second, third), journal=lines)
+    found = engine.store.callbacks.pickups([first.id, second.id])
+    assert found == [lines[0], lines[1], lines[4]]
+    assert engine.store.callbacks.pickups([]) == []

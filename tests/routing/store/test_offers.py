@@ -82,6 +82,17 @@ def test_those_that_are_too_old_are_removed(world: World) -> None:
     assert day(world, 0.0).total.offers_made == 1
 
 
+def test_what_was_refused_at_once_or_taken_back_was_not_promised(world: World) -> None:
+    refused = [("failed", "guard", BEGIN), ("cancelled", "taken", BEGIN + 1), ("cancelled", "database", BEGIN + 1)]
+    promised = [("failed", "unreached", BEGIN + 60), ("cancelled", "operator", BEGIN + 60), ("expired", "limit", BEGIN),
+                ("open", "", None)]
+    world.store.put(Unit(tuple(
+        a_task(kind="queue", customer=f"+3620123456{n}", state=state, reason=reason, ended_at=ended_at)
+        for n, (state, reason, ended_at) in enumerate(refused + promised))))
+    found = day(world, BEGIN - 900).total
+    assert (found.offers_taken, found.promised, found.failed, found.cancelled) == (4, 4, 2, 3)
+
+
 def test_what_was_asked_for_in_a_queue_waited_since_it_was_asked_for(world: World) -> None:
     """The others since the missed call."""
     made, talked = BEGIN + 600, BEGIN + 1000
