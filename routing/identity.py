@@ -30,6 +30,9 @@ ANSWERED_BY: Final = (ASSERTED, "remote-party-id")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.*+-]{1,64}")
 """What may stand unescaped in a Request-URI and in X-Boomerang; nothing else is ever an agent."""
 
+_SHORT: Final = re.compile(r"[0-9*#]{1,6}")
+"""A number inside a PBX: an extension, a feature code."""
+
 
 @dataclass(frozen=True, slots=True)
 class PbxFacts:
@@ -114,10 +117,25 @@ def answering_agent(identities: Collection[Identity], expected: Proof | None, ta
     the queue, so its identities count only where one agent was rung; where nobody said what it does (`auto`), also
     where a person can have answered.
     """
-    if may_queue(target, number, pbx) and (pbx.answers == "before_queue" or waited < AT_ONCE):
+    if _is_queue(target, number, pbx, waited):
         return None
     shown = shown_agent(identities, pbx, targets)
     return expected if shown is None else Proof(shown, "identity")
+
+
+def names_no_agent(identities: Collection[Identity], dialled: str, target: Target, number: Number, pbx: PbxFacts,
+                   targets: Collection[str], waited: float) -> bool:
+    """Whether an answer, `waited` seconds after the call, names nothing but short numbers of the PBX that are nobody's
+    phone, no group's queue and not what was dialled: a voicemail box. What a queue answers with says nothing."""
+    named = [identity.user for identity in identities if identity.header in ANSWERED_BY and identity.user]
+    return bool(named) and not _is_queue(target, number, pbx, waited) and all(
+        _SHORT.fullmatch(user) and user != dialled and user not in targets and not is_agent(user, pbx, targets)
+        for user in named)
+
+
+def _is_queue(target: Target, number: Number, pbx: PbxFacts, waited: float) -> bool:
+    """Whether an answer is a queue's, for nobody else can have given it."""
+    return may_queue(target, number, pbx) and (pbx.answers == "before_queue" or waited < AT_ONCE)
 
 
 def may_queue(target: Target, number: Number, pbx: PbxFacts) -> bool:

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Final
 
 from config.policy import Policy
+from routing import identity
 from routing.call_records import CallRecords
 from routing.callbacks.facts import Missed, QueuedCaller
 from routing.callbacks.queue_facts import CallerStayed, QueueOffer, QueueRequest, RequestAnswer, TypedNumber
 from routing.calls import Call
 from routing.desk_listener import DeskListener
-from routing.evidence import Evidence
+from routing.evidence import Evidence, target_of
+from routing.facts import Identity
 from routing.route import Rules
 from routing.storage import Store
 from routing.typed_numbers import TypedNumbers
@@ -59,6 +61,13 @@ class QueuedCallers:
         if follows is not EMPTY_UNIT:
             self._store.put(follows)
         return self._typed.judged(call, found.number, allowed)
+
+    def is_no_agent(self, place: str, identities: tuple[Identity, ...], now: float) -> bool:
+        """Whether the answer to a place, where it is no queue's, names an extension that is nobody's phone."""
+        entry, rules = self._records.by_name.get(place), self._rules
+        return entry is not None and identity.names_no_agent(
+            identities, entry.dialled, target_of(entry, 0), entry.sent.number_facts, rules.pbx(entry.pbx),
+            rules.targets, now - entry.started_at)
 
     def came_back(self, place: str, call: str, now: float) -> None:
         """The customer whose place a leg of ours is has come back to it by a call of their own: what is known of who

@@ -38,6 +38,7 @@ from proxy.ua.leg_events import (
     LegPressed,
     LegRinging,
     LegSent,
+    LegTone,
 )
 from routing.callbacks.facts import AttemptOrder, Outcome
 from routing.callbacks.queue_facts import PlaceTerms
@@ -149,6 +150,7 @@ class HeldPlace(LegOwner):
         self._taken_before, self._stage = self._stage is Stage.TAKEN, Stage.LENT
         self._timers.stop("accept", "place")
         self._entered = False
+        self._tools.media.watch_tone(self._leg.call, False)
         self._tools.reports.came_back(self._leg.call, call)
         return self._leg
 
@@ -231,13 +233,19 @@ class HeldPlace(LegOwner):
                 self._tools.reports.connected_line(leg.call, bare_identities(identities))
             case LegPlayed(tag):
                 self._note_played(tag, now)
+            case LegTone():
+                self._note_machine(now)
             case LegGivenUp():
                 self._give_up(now)
             case LegEnded(end):
                 self._note_end(end, now)
 
     def _note_answer(self, now: float) -> None:
-        self._tools.reports.answered(self._leg.call, bare_identities(self._leg.identities))
+        shown = bare_identities(self._leg.identities)
+        if self._tools.reports.is_no_agent(self._leg.call, shown):
+            self._note_machine(now)
+            return
+        self._tools.reports.answered(self._leg.call, shown)
         self._is_back()
         self._greet(now)
         presses, self._presses = self._presses, []
@@ -267,6 +275,12 @@ class HeldPlace(LegOwner):
             self._ask()
         elif tag == ONE_MOMENT and self._stage is Stage.ACCEPTED:
             self._tools.media.tone(self._leg.call, "ringback")
+
+    def _note_machine(self, now: float) -> None:
+        """It is a voicemail box, by how it sounds or who it says it is: left, unless an agent is proved to be there."""
+        if self._stage in (Stage.WAITING, Stage.TAKEN, Stage.RETURNING) and self._agent is None:
+            self._hang_up("a voicemail box", now)
+            self._facts.lost(self.task, "voicemail")
 
     def _give_up(self, now: float) -> None:
         """It rang for too long without a word of the PBX; its end is still to come."""
@@ -318,8 +332,10 @@ class HeldPlace(LegOwner):
             self._timers.start("place", self._until, self._kept_long_enough)
 
     def _greet(self, now: float) -> None:
-        """Say it to whoever is there, and show them whom it is about."""
+        """Say it to whoever is there, show them whom it is about, and hear whether it is a machine."""
         self._ask()
+        self._tools.media.watch_keys(self._leg.call, True)
+        self._tools.media.watch_tone(self._leg.call, True)
         if self._entry.customer != self._terms.customer:
             self._leg.refresh_target("", self._terms.customer, now)
 
@@ -345,6 +361,7 @@ class HeldPlace(LegOwner):
 
     def _accept(self, now: float) -> None:
         self._stage = Stage.ACCEPTED
+        self._tools.media.watch_tone(self._leg.call, False)
         self._timers.stop("accept", "place")
         self._leg.play(prompts.place_accepted(self._terms.language), ONE_MOMENT)
         self._timers.start("claim", now + CLAIM_PATIENCE, partial(self._begin, None))

@@ -23,6 +23,9 @@ WHO_CALLS: Final = frozenset({
     b"p-access-network-info", b"user-to-user", b"subject", b"s", b"organization",
 })
 """Headers that say who the caller is, and their short forms: a call that shows another number has none of them."""
+_HOST: Final = re.compile(rb"(?i)sips?:[^@<>]*@([^<>;?\s]+)")
+_NOBODYS: Final = re.compile(rb"(?i)(.*\.)?invalid\.?(:\d+)?")
+"""The domain of who is not to be known (RFC 3323 section 4.1.1.3)."""
 
 
 class Place(NamedTuple):
@@ -71,8 +74,11 @@ def placed_again(request: LegRequest, call: str, customer: str | None) -> LegReq
     if customer is None or copied is None:
         return request._replace(call=call)
     fields = tuple(field for field in copied.fields if field.partition(b":")[0].strip().lower() not in WHO_CALLS)
+    found = _HOST.search(copied.from_)
+    host = b"" if found is None else found[1]
+    shown = b"<sip:%s@%s>" % (customer.encode(), host) if host and not _NOBODYS.fullmatch(host) else b""
     return request._replace(call=call, from_user=customer, asserted=customer,
-                            copied=copied._replace(from_=b"", fields=fields))
+                            copied=copied._replace(from_=shown, fields=fields))
 
 
 def _text(data: bytes) -> str:

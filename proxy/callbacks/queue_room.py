@@ -6,6 +6,7 @@ A place goes from hand to hand with `Leg.hand_over`: from the caller who asked f
 
 from __future__ import annotations
 
+from proxy.callbacks.held_places import HeldPlaces
 from proxy.callbacks.own_leg import Tools
 from proxy.callbacks.place_call import Place, is_ours
 from proxy.callbacks.queued_call import QueuedCall
@@ -16,8 +17,8 @@ from routing.callbacks.queue_facts import PlaceTerms
 class QueueRoom:
     """Everybody who waits."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, tools: Tools, places: HeldPlaces) -> None:
+        self._tools, self._places = tools, places
         self._inside: dict[str, QueuedCall] = {}
 
     def take(self, incoming: Incoming, now: float) -> bool:
@@ -49,12 +50,10 @@ class QueueRoom:
     # queued_call.PlaceKeeper
 
     def hold(self, place: Place, terms: PlaceTerms, now: float) -> None:
-        """See PlaceKeeper. Nobody holds one yet: it is given up."""
-        place.leg.hang_up(now)
+        self._places.hold(place, terms, now)
 
     def take_back(self, task: str, leg: Leg, now: float) -> None:
-        """See PlaceKeeper. Nobody holds one yet: it is given up."""
-        leg.hang_up(now)
+        self._places.take_back(task, leg, now)
 
     def forget(self, call: str) -> None:
         self._inside.pop(call, None)

@@ -45,6 +45,9 @@ class QueueBook(Protocol):
         """A caller who waits pressed a key of a campaign. `told` is called once, maybe at once: True when what they are
         promised is on disk; False: they wait on."""
 
+    def is_no_agent(self, place: str, identities: tuple[Identity, ...], now: float) -> bool:
+        """Whether the answer to a place names an extension that is nobody's phone: a voicemail box, say."""
+
     def came_back(self, place: str, call: str, now: float) -> None:
         """Who asked for a callback rang in, and is in their place again by a call of their own: what is known of who
         takes the place is known of that call from now on. The place's own entry ends then."""
@@ -156,6 +159,14 @@ class Reports:
         with _Fence(self._stack, "watch_pickup", call):
             self._ledger.watch_pickup(
                 call, lambda agent: _discard(self._stack.timers.at(self._stack.clock(), lambda now: told(agent))))
+
+    def is_no_agent(self, place: str, identities: tuple[Identity, ...]) -> bool:
+        """Ask whether who answers a place is nobody who could take it."""
+        try:
+            return self._ledger.queue.is_no_agent(place, identities, self._stack.wall())
+        except Exception as error:
+            _note(self._stack, "is_no_agent", place, error)
+            return False
 
     def came_back(self, place: str, call: str) -> None:
         """A caller is back in their place, which is no call of its own any more."""

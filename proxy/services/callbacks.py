@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from config.node import NodeConfig
 from config.policy import Policy
+from proxy.callbacks.held_places import HeldPlaces
 from proxy.callbacks.queue_room import QueueRoom
 from proxy.callbacks.runner import Runner
 from proxy.core.contract import Journal
@@ -50,13 +51,6 @@ class CallbackMedia(Media, Protocol):
         """End it, if it was ever wanted."""
 
 
-class NoPlaces:
-    """`queue_facts.PlaceOrders` of a house in which nobody holds places."""
-
-    def leave_place(self, task: str, reason: str, now: float) -> None:
-        """There is none."""
-
-
 class Callbacks:
     """The desk and who does what it orders. In the daemon's thread."""
 
@@ -71,8 +65,9 @@ class Callbacks:
         rooms = DeskRooms(store, ledger.policy, config.node.name, teller, ledger.attendance, random_bytes,
                           tuple(channels))
         self.runner = Runner(user_agent, media, rooms.attempts, ledger, ledger, stack, new_id)
-        self.room = QueueRoom(self.runner.tools)
-        self.desk = Desk(rooms, self.runner, NoPlaces(), self._peers_of, lambda: media.up, ledger.alarms.report)
+        self.places = HeldPlaces(self.runner.tools, rooms.places, self.runner.adopt)
+        self.room = QueueRoom(self.runner.tools, self.places)
+        self.desk = Desk(rooms, self.runner, self.places, self._peers_of, lambda: media.up, ledger.alarms.report)
         self._clock_watch = ClockWatch(stack.wall, stack.clock)
         self._poked = False
         self._turned_at = 0.0
@@ -107,8 +102,10 @@ class Callbacks:
         return self.runner.take(name, invite, now)
 
     def end_call(self, call: Call, reason: str, now: float) -> bool:
-        """End a callback with both its legs, or a caller who waits through us; False where it is none of ours."""
-        return self.runner.end_call(call.id, reason, now) or self.room.end_call(call.id, reason, now)
+        """End a callback with both its legs, a caller who waits through us, or the place of a request, which goes on
+        without it; False where it is none of ours."""
+        return self.runner.end_call(call.id, reason, now) or self.room.end_call(call.id, reason, now) or \
+            self.places.end_call(call.id, reason, now)
 
     def phases(self) -> dict[str, tuple[str, str | None]]:
         """Return how far each attempt under way is, and which agent took it."""
@@ -146,15 +143,17 @@ class Callbacks:
         self.poke()
 
     def under_way(self) -> int:
-        """How many conversations of our own there are, those that are being set up counted."""
-        return len(self.runner.running()) + len(self.room)
+        """How many conversations of our own there are, those that are being set up counted; a place is one only while
+        an agent is in it."""
+        return len(self.runner.running()) + len(self.room) + self.places.attended()
 
     async def hang_up(self, goodbye: float) -> None:
         """End our legs, with so many seconds for their BYEs."""
-        if self.under_way():
+        if self.under_way() or len(self.places):
             now = self._stack.clock()
             self.runner.hang_up(now)
             self.room.hang_up(now)
+            self.places.hang_up(now)
             await asyncio.sleep(goodbye)
 
     async def stop(self) -> None:

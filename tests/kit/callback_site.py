@@ -131,6 +131,7 @@ class Process:
         self.agent = self.node.services.user_agent
         self.callbacks = self.node.callbacks
         self.desk, self.runner, self.room = self.callbacks.desk, self.callbacks.runner, self.callbacks.room
+        self.places = self.callbacks.places
 
     def turn(self) -> None:
         self.node.sweep()
@@ -666,6 +667,7 @@ class Site:
         assert [(phone.at, call.invite.user, call.state) for phone in (self.pbx, self.carrier)
                 for call in phone.calls if call.open] == [], self.shown()
         assert node.runner.running() == (), self.shown()
+        assert not len(node.places), self.shown()
         assert not len(node.room), self.shown()
         assert node.media.sessions == {}, self.shown()
         assert self.store.all_legs == {}, self.shown()

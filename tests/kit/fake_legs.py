@@ -345,6 +345,9 @@ class FakeRecords:
     def watch_pickup(self, call: str, told: Callable[[str | None], None]) -> None:
         self.watched[call] = told
 
+    def is_no_agent(self, place: str, identities: tuple[Identity, ...], now: float) -> bool:
+        return any(one.user == "*97" for one in identities)
+
     def came_back(self, place: str, call: str, now: float) -> None:
         self.told.append(f"{call} is back in {self.name(place)}")
 

@@ -1,6 +1,17 @@
+import pytest
+
 from config.policy import SHARED, Number
 from routing.facts import Identity, NewCall, Target
-from routing.identity import PbxFacts, Proof, answering_agent, calling_agent, customer, expected_agent, is_agent
+from routing.identity import (
+    PbxFacts,
+    Proof,
+    answering_agent,
+    calling_agent,
+    customer,
+    expected_agent,
+    is_agent,
+    names_no_agent,
+)
 from routing.numbers import Numbers
 
 HU = Numbers("HU")
@@ -142,3 +153,29 @@ def test_a_queue_that_answers_first_proves_nothing_whatever_it_says() -> None:
 def test_a_shared_number_where_the_agent_answers_needs_an_identity() -> None:
     assert answering_agent([], None, HERE, SHARED, ON_AGENT, TARGETS, 5.0) is None
     assert answering_agent([pai("202")], None, HERE, SHARED, ON_AGENT, TARGETS, 5.0) == Proof("202", "identity")
+
+
+# Nobody's phone
+
+AUTO = PbxFacts.of("^[2-7][0-9]{2}$", ORDER, "auto")
+
+
+@pytest.mark.parametrize(("identities", "pbx", "waited", "nobody"), [
+    ((pai("*97"),), ON_AGENT, 5.0, True),
+    ((pai("8500"),), ON_AGENT, 5.0, True),
+    ((rpid("8500"),), AUTO, 5.0, True),
+    ((pai("8500"),), AUTO, 0.2, False),
+    ((pai("8500"),), QUEUES, 5.0, False),
+    ((pai("201"),), ON_AGENT, 5.0, False),
+    ((pai("8500"), rpid("201")), ON_AGENT, 5.0, False),
+    ((pai("600"),), ON_AGENT, 5.0, False),
+    ((pai("900"),), ON_AGENT, 5.0, False),
+    ((pai("+36201234567"),), ON_AGENT, 5.0, False),
+    ((pai("front.desk"),), ON_AGENT, 5.0, False),
+    ((sender("8500"),), ON_AGENT, 5.0, False),
+    ((), ON_AGENT, 5.0, False),
+])
+def test_an_extension_that_is_nobodys_phone(identities: tuple[Identity, ...], pbx: PbxFacts, waited: float,
+                                            nobody: bool) -> None:
+    """900 is what was dialled; a queue's own answer, an outside number and a name say nothing."""
+    assert names_no_agent(identities, "900", HERE, SHARED, pbx, TARGETS, waited) is nobody

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from proxy.callbacks.held_place import CLAIM_PATIENCE, FAREWELL, MEDIA_PATIENCE
+from proxy.callbacks.place_call import placed_again
 from proxy.ua.leg import MEDIA_FAILED
 from routing.callbacks.facts import Outcome
 from tests.kit.fake_legs import CUSTOMER, NUMBER, ORDER
-from tests.kit.held_stage import COPIED, TASK, TERMS, HeldStage, Owner
+from tests.kit.held_stage import COPIED, REQUEST, TASK, TERMS, HeldStage, Owner
 
 OTHER = "+4930123456"
 ASK = "play callback_for digits:+36 20 123 4567 press_to_call"
@@ -248,11 +249,22 @@ def test_a_new_place_for_another_number_shows_that_one_and_nobody_else(stage: He
     stage.agent.hears_out()
     placed = stage.agent.placed
     assert (placed.user, placed.from_user, placed.asserted) == (NUMBER, OTHER, OTHER)
-    assert placed.copied == COPIED._replace(from_=b"", fields=(b"X-Skill: wine",))
+    assert placed.copied == COPIED._replace(from_=b"<sip:+4930123456@carrier>", fields=(b"X-Skill: wine",))
     assert stage.records.entries[stage.agent.call].customer == OTHER
     again(stage)
     assert "refresh" not in " ".join(stage.agent.done)
     end(stage)
+
+
+@pytest.mark.parametrize(("before", "after"), [
+    (b'"A" <sip:anonymous@anonymous.invalid>', b""), (b"<tel:+36201234567>", b""),
+    (b"<sips:06201@carrier:5061;user=phone>;x=1", b"<sip:+4930123456@carrier:5061>"),
+    (b"sip:u@carrier;x=1", b"<sip:+4930123456@carrier>"),
+])
+def test_whom_a_new_place_shows_is_at_the_carriers_as_the_caller_was(before: bytes, after: bytes) -> None:
+    placed = placed_again(REQUEST._replace(copied=COPIED._replace(from_=before)), "place-2", OTHER)
+    assert placed.copied is not None
+    assert placed.copied.from_ == after
 
 
 def test_hanging_up_after_a_pick_up_that_was_seen_is_a_decline(stage: HeldStage) -> None:
@@ -369,6 +381,47 @@ def test_whoever_has_taken_it_is_not_cut_off_by_that(stage: HeldStage) -> None:
     assert not stage.agent.over, "a new place has time of its own"
     stage.wait(2)
     assert stage.facts.told[-1] == "lost time"
+
+
+def test_a_voicemail_box_is_left(stage: HeldStage) -> None:
+    stage.hold()
+    stage.agent.session.beep()
+    stage.wait(0)
+    assert stage.facts.told == ["lost voicemail"]
+    assert stage.agent.over
+
+
+def test_one_that_a_pick_up_of_nobody_known_led_to_is_left_too(stage: HeldStage) -> None:
+    stage.hold()
+    stage.taken(None)
+    stage.agent.session.beep()
+    stage.wait(0)
+    assert stage.facts.told == ["taken None", "lost voicemail"]
+
+
+def test_a_box_that_says_who_it_is_is_left(stage: HeldStage) -> None:
+    stage.hold(answered=False)
+    stage.agent.answers(("p-asserted-identity", "*97"))
+    stage.wait(0)
+    assert stage.facts.told == ["lost voicemail"]
+    assert "agent answered" not in stage.records.told
+
+
+@pytest.mark.parametrize("seen", ["pick-up", "key"])
+def test_whoever_is_proved_to_be_there_may_make_any_noise(stage: HeldStage, seen: str) -> None:
+    stage.hold()
+    if seen == "pick-up":
+        stage.taken("201")
+        stage.agent.session.beep()
+        stage.wait(0)
+        stage.agent.ends()
+        again(stage)
+        end(stage)
+        return
+    stage.agent.presses("1")
+    assert not stage.agent.session.watched
+    stage.says()
+    stage.agent.ends()
 
 
 def test_the_desk_leaves_it(stage: HeldStage) -> None:
