@@ -38,7 +38,7 @@ TWIST_HIGH: Final = 10 ** (5 / 10)
 """The high tone may be stronger by 4 dB (Q.24), with 1 dB for errors of measuring."""
 TWIST_LOW: Final = 10 ** (9 / 10)
 """The low tone may be stronger by 8 dB."""
-OFF_MAX: Final = 0.025
+OFF_MAX: Final = 0.0215
 """How far off a frequency may be: between 1.5 %, which counts, and 3.5 %, which does not (Q.24)."""
 REST_MAX: Final = 0.10
 """Share of the power that the two tones may leave unexplained, harmonics among it: noise 10 dB below them."""

@@ -41,6 +41,10 @@ class PortRange:
                 return pair
         return None
 
+    def take_again(self, port: int) -> PortPair | None:
+        """Bind the pair that a session had; None where somebody else has it by now."""
+        return self._bind(port)
+
     def _bind(self, port: int) -> PortPair | None:
         sockets: list[socket.socket] = []
         try:

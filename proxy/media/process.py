@@ -23,10 +23,11 @@ PAUSE_MAX: Final = 10.0
 """Seconds between an end and the next start: the first, doubled with each end up to the second."""
 CALM: Final = 30.0
 """Seconds that a process must have lived for the pause to be short again."""
-PING_PAUSE: Final = 2.0
-STUCK: Final = 10.0
+PING_PAUSE: Final = 1.0
+STUCK: Final = 4.0
 START_PATIENCE: Final = 60.0
-"""Seconds without an answer after which the process counts as stuck, and is killed; longer while it starts."""
+"""Seconds without an answer after which the process counts as stuck, and is killed; longer while it starts.
+Nobody hears anything meanwhile; its sessions go on in the next one."""
 END_PATIENCE: Final = 2.0
 """Seconds that a process has to end by itself once its connection is closed."""
 ALARM: Final = "media"
@@ -37,19 +38,22 @@ log = structlog.get_logger(__name__)
 class MediaProcess:
     """Keeps one media process running."""
 
-    def __init__(self, settings: MediaSettings, heard: Callable[[list[Any]], None], lost: Callable[[], None],
-                 alarm: Callable[[str, str | None], None]) -> None:
+    def __init__(self, settings: MediaSettings, heard: Callable[[list[Any]], None], started: Callable[[], None],
+                 lost: Callable[[float], None], alarm: Callable[[str, str | None], None]) -> None:
         self.figures: dict[str, Any] = {}
         """What the process last said of itself: sessions, CPU seconds, packets."""
         self._settings = settings
         self._heard = heard
+        self._started = started
+        """Told that there is a process, before it is asked for anything."""
         self._lost = lost
+        """Told that it is gone, and for how many seconds it was there."""
         self._alarm = alarm
         self._ready = asyncio.Event()
         self._link: LineProtocol | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._pause = PAUSE_FIRST
-        self._began = self._answered = 0.0
+        self._began = self._answered = self._pinged = 0.0
         self._pinger: asyncio.TimerHandle | None = None
         self._starting: asyncio.Task[None] | None = None
         self._stopping = False
@@ -82,6 +86,8 @@ class MediaProcess:
         await loop.create_unix_connection(lambda: link, sock=ours)
         self._link = link
         link.send("setup", self._settings.as_json())
+        self._started()
+        self._pinged = loop.time()
         self._ping()
 
     async def wait_ready(self, timeout: float) -> bool:
@@ -130,7 +136,11 @@ class MediaProcess:
     def _ping(self) -> None:
         loop = asyncio.get_running_loop()
         patience = STUCK if self._ready.is_set() else START_PATIENCE
-        if loop.time() - self._answered > patience and self._child is not None:
+        now = loop.time()
+        if now - self._pinged > 2 * PING_PAUSE:  # we were held up ourselves: its answers may wait to be read
+            self._answered = max(self._answered, now - PING_PAUSE)
+        self._pinged = now
+        if now - self._answered > patience and self._child is not None:
             log.error("media process does not answer and is killed", id=self._child.pid)
             self._child.kill()
             return
@@ -140,6 +150,7 @@ class MediaProcess:
     def _ended(self) -> None:
         """Its end of the connection is closed: whatever it was, it is no media process any more."""
         self._link = None
+        self.figures = {}
         self._ready.clear()
         if self._pinger is not None:
             self._pinger.cancel()
@@ -151,8 +162,8 @@ class MediaProcess:
             child.kill()
             status = _reap(child, END_PATIENCE)
         log.error("media process ended", status=status)
-        self._lost()
-        self._again(f"the media process ended (status {status}): conversations of callbacks were cut")
+        self._lost(asyncio.get_running_loop().time() - self._began)
+        self._again(f"the media process ended (status {status}): our legs hear nothing until the next is there")
 
     def _again(self, text: str) -> None:
         self._alarm(ALARM, text)

@@ -68,10 +68,12 @@ class Switchboard:
 
     # Commands
 
-    def open(self, number: int, name: str) -> None:
-        """Open a session."""
-        pair = self._ports.take()
-        if (pair is None) != self._short_of_ports:
+    def open(self, number: int, name: str, port: int = 0) -> None:
+        """Open a session, on the port that it had in the process before this one where it had one."""
+        pair = self._ports.take_again(port) if port else self._ports.take()
+        if port and pair is None:
+            self._tell("log", "warning", "port of a session is taken", {"call": name, "port": port})
+        elif (pair is None) != self._short_of_ports:
             self._short_of_ports = pair is None
             self._tell("alarm", "media_ports", f"no free port in {self._range}" if pair is None else None)
         if pair is None:

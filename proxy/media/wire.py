@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 COMMANDS: Final = {
     "setup": "settings as an object; the first line",
     "ping": "a number, sent back in `pong`",
-    "open": "session, name for the log",
+    "open": "session, name for the log, port or 0 for any",
     "connect": "session, StreamTerms as an object",
     "play": "session, clips as arrays, tag, seconds between repeats or null",
     "tone": "session, kind",

@@ -12,8 +12,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.kit.callback_scene import ACCEPTS, AGENT_TONE, CUSTOMER_TONE, CallbackScene, alive, policy
 from tests.kit.far_call import FarCall, Plan
+from tests.kit.tones import heard
 from tests.kit.waiting import eventually
 
 ROUNDS = int(os.environ.get("BOOMERANG_KILLS", "10"))
@@ -174,23 +177,33 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         scene.task(lambda row: row["state"] == "done", "a callback after all that", "+36201239999")
 
 
-def test_the_media_process_is_killed(tmp_path: Path) -> None:
-    """A talk ends on both sides when its media is gone; a new media process is there for the next one."""
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_media_process_ends_or_hangs(tmp_path: Path, number: signal.Signals) -> None:
+    """A talk goes on: the next media process takes it over, and both hear each other again."""
     with CallbackScene(tmp_path, policy=policy(callback={"min_talk": "300ms"})) as scene:
+        scene.pbx.plans["201"], scene.carrier.default = ACCEPTS, Plan(tone=CUSTOMER_TONE)
         scene.miss()
         agent = scene.until(scene.agent_call(), "up")
         customer = scene.until(scene.customer_call(), "up")
         scene.task(lambda row: row["state"] == "done", "they talk")
+        assert agent.rtp is not None
+        assert customer.rtp is not None
+        ends = (agent.rtp, CUSTOMER_TONE), (customer.rtp, AGENT_TONE)
         (media,) = scene.media_processes()
-        os.kill(media, signal.SIGKILL)
-        scene.until(agent, "over", 5)
-        scene.until(customer, "over", 5)
-        assert (agent.ended_by, customer.ended_by) == ("far", "far")
-        assert not alive(media)
+        os.kill(media, number)
+        eventually(lambda: not alive(media), "it is gone", 15)
+        since = [len(rtp.heard) for rtp, _ in ends]
+        eventually(lambda: all(len(rtp.heard) > at + 60 for (rtp, _), at in zip(ends, since, strict=True)),
+                   "they hear something again", 15)
+        for (rtp, tone), at in zip(ends, since, strict=True):
+            assert heard(rtp.audio(at + 30), tone)
+        assert (agent.state, customer.state) == ("up", "up")
         other = "+36201234568"
+        scene.hang_up(customer)
+        scene.until(agent, "over", 5)
         scene.miss(other)
         again = scene.until(scene.customer_call(customer=other, timeout=20), "up")
         scene.task(lambda row: row["state"] == "done", "the next one talks", other)
-        assert len(scene.attempts(other)) == 1  # it waited for the media; nothing failed for want of it
+        assert len(scene.attempts(other)) == 1  # nothing failed for want of media
         scene.hang_up(again)
         scene.all_quiet()

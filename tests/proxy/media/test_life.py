@@ -3,21 +3,26 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import wave
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from proxy.media import process
+from proxy.media import client, process
 from proxy.media.client import MediaClient
-from proxy.media.contract import Clip
+from proxy.media.contract import Clip, CodecName
+from proxy.media.rtp import codec
 from proxy.media.settings import MediaSettings
+from tests.kit.key_tones import key_tone
 from tests.kit.ports import LOOPBACK, free_port
-from tests.kit.tones import heard
+from tests.kit.rtp_phone import RtpPhone
+from tests.kit.tones import heard, loudness, sine
 from tests.kit.waiting import eventually
 from tests.proxy.media.support import Ears, Studio, run, studio, until
 
@@ -32,34 +37,195 @@ def lives(pid: int) -> bool:
         return False
 
 
+async def talk_on(phone: RtpPhone, tone: bytes) -> None:
+    """Say one thing again and again."""
+    while True:
+        await phone.stream(tone)
+
+
 async def kill_and_wait(it: Studio) -> None:
     """Kill the media process and wait for the next one."""
     assert it.media.pid is not None
     before = it.media.pid
     os.kill(before, signal.SIGKILL)
+    await next_process(it, before)
+
+
+async def next_process(it: Studio, before: int) -> None:
+    """Wait until there is another, which has done what it was told first."""
     await until(lambda: it.media.pid not in (None, before), "a new process")
     assert await it.media.wait_ready()
+    await until(lambda: it.media.figures, "its figures")
 
 
-def test_killed_in_a_conversation(tmp_path: Path) -> None:
+def test_killed_in_conversations(tmp_path: Path) -> None:
+    """Ten pairs that talk: each hears the other again, on the same ports, and nobody is told anything."""
+
+    async def scenario() -> None:
+        with capture_logs():
+            async with studio(tmp_path, ports=60) as it:
+                legs = [await it.session(f"leg{number}", "PCMU" if number % 3 else "PCMA") for number in range(20)]
+                for a, b in pairwise(legs):
+                    if int(a.name[3:]) % 2 == 0:
+                        it.media.join(a.name, b.name)
+                names: tuple[CodecName, ...] = ("PCMA", "PCMU")
+                tone: dict[str, bytes] = {name: codec(name).encode(sine(HERTZ, 0.5)) for name in names}
+                talking = [asyncio.create_task(talk_on(leg.phone, tone[leg.phone.codec])) for leg in legs]
+                try:
+                    await until(lambda: all(leg.phone.heard for leg in legs), "all hear")
+                    await kill_and_wait(it)
+                    since = [len(leg.phone.heard) for leg in legs]
+                    before = [leg.phone.heard[-1].ssrc for leg in legs]
+                    await until(lambda: all(len(legs[n].phone.heard) > since[n] + 30 for n in range(20)),
+                                "all hear again")
+                finally:
+                    for task in talking:
+                        task.cancel()
+                for leg, at, ssrc in zip(legs, since, before, strict=True):
+                    assert heard(leg.phone.audio(at + 10), HERTZ)
+                    assert leg.phone.heard[-1].ssrc != ssrc, "a stream of its own, as RFC 3550 has it"
+                    assert (leg.ears.failed, len(leg.ears.addresses), leg.ears.heard) == (0, 1, 1)
+                assert [text is None for name, text in it.alarms if name == "media"] == [True, False, True]
+                it.media.close("leg0")
+                again = await it.session("leg0")
+                assert (again.ears.failed, legs[0].ears.failed) == (0, 0)
+
+    run(scenario())
+
+
+def test_what_a_session_did_goes_on(tmp_path: Path) -> None:
+    """What is played begins anew, once or again and again; what is watched is watched; keys count."""
+
+    async def scenario() -> None:
+        with capture_logs():
+            async with studio(tmp_path, ports=30, inband_keys=True) as it:
+                once, loop, rings, still, parted = [await it.session(name) for name in "abcde"]
+                held = await it.session("f", sending=False)
+                it.media.join("a", "e")
+                it.media.play("a", [Clip("confirmed"), Clip("goodbye")], 7)
+                it.media.play("b", [Clip("1")], 1, repeat=True, pause=0.2)
+                it.media.tone("c", "ringback")
+                it.media.watch_silence("d", 0.5)
+                it.media.watch_tone("d", True)
+                it.media.watch_keys("d", False)
+                it.media.play("f", [Clip("menu_this")], 3)
+                it.media.part("e")
+                await until(lambda: loudness(once.phone.audio()) and loudness(loop.phone.audio()), "prompts are heard")
+                await kill_and_wait(it)
+                since = [len(one.phone.heard) for one in (once, loop, rings)]
+                assert (once.ears.played, still.ears.silent) == ([], [])
+                await until(lambda: once.ears.played == [7] and held.ears.played == [3], "told once, after all of it")
+                assert len(once.phone.heard) - since[0] > 200, "from its begin"
+                assert loudness(loop.phone.audio(since[1])) > 300
+                assert heard(rings.phone.audio(since[2] + 5)[:8_000], 425)
+                await until(lambda: still.ears.silent, "silence is told")
+                await still.phone.say(key_tone("4", 0.1))
+                await still.phone.speak(1_000, 2.3)
+                await until(lambda: still.ears.tones, "the tone is told")
+                assert still.ears.digits == ""
+                once.phone.press("1")
+                await until(lambda: once.ears.digits == "1", "keys count")
+                await once.phone.speak(HERTZ, 0.3)
+                assert not any(heard(parted.phone.audio(at), HERTZ) for at in (0, len(parted.phone.heard) - 10))
+
+    run(scenario())
+
+
+def test_who_joins_while_there_is_no_process(tmp_path: Path) -> None:
+    """What is asked for meanwhile is done as soon as there is one; what is closed stays closed."""
+
+    async def scenario() -> None:
+        with capture_logs():
+            async with studio(tmp_path) as it:
+                a, b, c = await it.session("a", connect=False), await it.session("b"), await it.session("c")
+                it.media.join("b", "c")
+                assert it.media.pid is not None
+                os.kill(it.media.pid, signal.SIGKILL)
+                await until(lambda: not it.media.up, "its end is seen")
+                it.media.connect("a", a.stream())
+                it.media.join("a", "b")
+                it.media.close("c")
+                assert await it.media.wait_ready()
+                await until(lambda: it.media.figures.get("sessions") == 2, "two are open")
+                await a.phone.speak(HERTZ, 0.5)
+                assert heard(b.phone.audio(5), HERTZ)
+                assert (a.ears.failed, b.ears.failed, c.ears.failed) == (0, 0, 0)
+
+    run(scenario())
+
+
+def never(theirs: object) -> "subprocess.Popen[bytes]":
+    raise OSError("no more processes")
+
+
+def test_not_back_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "BACK_WITHIN", 0.4)
+
     async def scenario() -> None:
         with capture_logs():
             async with studio(tmp_path) as it:
                 a, b = await it.session("a"), await it.session("b")
                 it.media.join("a", "b")
-                await a.phone.speak(HERTZ, 0.1)
-                await kill_and_wait(it)
+                monkeypatch.setattr(process, "spawn", never)
+                assert it.media.pid is not None
+                os.kill(it.media.pid, signal.SIGKILL)
+                await until(lambda: a.ears.failed and b.ears.failed, "both are told")
                 assert (a.ears.failed, b.ears.failed) == (1, 1)
-                assert [text is None for name, text in it.alarms if name == "media"] == [True, False, True]
                 it.media.connect("a", a.stream())  # sessions that are gone: all of it is ignored
                 it.media.join("a", "b")
                 it.media.play("a", [Clip("1")], 1)
                 it.media.close("a")
-                c, d = await it.session("c"), await it.session("a")
-                it.media.join("c", "a")
-                await c.phone.speak(HERTZ, 0.3)
-                assert heard(d.phone.audio(5), HERTZ)
-                assert (a.ears.failed, a.ears.played) == (1, [])
+                assert a.ears.played == []
+
+    run(scenario())
+
+
+def test_a_port_that_somebody_else_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That session is over, and no other."""
+    original = process.spawn
+
+    async def scenario() -> None:
+        with capture_logs():
+            async with studio(tmp_path) as it:
+                a, b = await it.session("a"), await it.session("b")
+                it.media.join("a", "b")
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as thief:
+
+                    def spawn(theirs: socket.socket) -> "subprocess.Popen[bytes]":
+                        thief.bind(a.phone.target)
+                        return original(theirs)
+
+                    monkeypatch.setattr(process, "spawn", spawn)
+                    await kill_and_wait(it)
+                    await until(lambda: a.ears.failed, "it is told")
+                await b.phone.speak(HERTZ, 0.1)
+                b.phone.press("1")
+                await until(lambda: b.ears.digits == "1", "the other goes on")
+                assert b.ears.failed == 0
+
+    run(scenario())
+
+
+def next_or_none(it: Studio, pid: int | None, ears: Ears) -> bool:
+    return it.media.pid not in (None, pid) or bool(ears.failed)
+
+
+def test_a_session_that_ends_each_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given up after a while, so that the next process lives."""
+    monkeypatch.setattr(client, "LOSSES_MAX", 2)
+    monkeypatch.setattr(process, "PAUSE_FIRST", 0.01)
+
+    async def scenario() -> None:
+        with capture_logs():
+            async with studio(tmp_path) as it:
+                a = await it.session("a")
+                while not a.ears.failed:
+                    pid = it.media.pid
+                    if pid is not None:
+                        os.kill(pid, signal.SIGKILL)
+                    await until(partial(next_or_none, it, pid, a.ears), "the next")
+                await until(lambda: it.media.up, "another process")
+                assert a.ears.failed == 1
 
     run(scenario())
 
@@ -116,6 +282,13 @@ def test_a_recording_survives_the_kill(tmp_path: Path) -> None:
                     frames = file.readframes(file.getnframes())
                     assert file.getnframes() >= 8000
                 assert heard(b"".join(frames[i : i + 2] for i in range(4000, 20_000, 4)), HERTZ)
+                await a.phone.speak(1100, 1.0)
+                it.media.stop_recording("a")
+                await until((it.recordings / "day" / "one-2.wav").exists, "what came after it has a file of its own")
+                with wave.open(str(it.recordings / "day" / "one-2.wav")) as file:
+                    frames = file.readframes(file.getnframes())
+                left = b"".join(frames[i : i + 2] for i in range(0, len(frames) - 3, 4))
+                assert any(heard(left[place : place + 3_200], 1100) for place in range(0, len(left), 1_600))
 
     run(scenario())
 
@@ -172,9 +345,27 @@ def test_stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 before = it.media.pid
                 assert before is not None
                 os.kill(before, signal.SIGSTOP)
-                await until(lambda: a.ears.failed, "it is killed")
-                await until(lambda: it.media.pid not in (None, before), "a new process")
-                assert await it.media.wait_ready()
+                await next_process(it, before)
+                a.phone.press("1")
+                await until(lambda: a.ears.digits == "1", "its sessions go on")
+                assert a.ears.failed == 0
+
+    run(scenario())
+
+
+def test_who_was_held_up_takes_nobody_for_stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy's own process stood still: the answers of the media process wait to be read."""
+    monkeypatch.setattr(process, "PING_PAUSE", 0.1)
+    monkeypatch.setattr(process, "STUCK", 0.5)
+
+    async def scenario() -> None:
+        async with studio(tmp_path) as it:
+            a, pid = await it.session("a"), it.media.pid
+            await until(lambda: it.media.figures.get("sessions") == 1, "figures")
+            subprocess.run(["sleep", "1"], check=True)
+            a.phone.press("1")
+            await until(lambda: a.ears.digits == "1", "it goes on")
+            assert it.media.pid == pid
 
     run(scenario())
 
