@@ -8,6 +8,7 @@ from routing.callbacks.attempt_outcomes import AttemptOutcomes
 from routing.callbacks.changes import Changes, ChangeSets
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Outcome
+from routing.callbacks.per_live import PerLive
 from routing.callbacks.task import STEPS, Attempt
 from routing.callbacks.tasks import Tasks
 from routing.rows import LegRow, Step
@@ -30,9 +31,9 @@ SENDS: Final[frozenset[Step]] = frozenset({"agent", "customer"})
 class AttemptLife:
     """`facts.DeskFacts`: what the runner tells of attempts, from their first step to their end."""
 
-    def __init__(self, tasks: Tasks, eligibility: Eligibility, outcomes: AttemptOutcomes, store: Store,
-                 sets: ChangeSets) -> None:
-        self._tasks, self._eligibility, self._outcomes = tasks, eligibility, outcomes
+    def __init__(self, tasks: Tasks, eligibility: Eligibility, outcomes: AttemptOutcomes, per_live: PerLive,
+                 store: Store, sets: ChangeSets) -> None:
+        self._tasks, self._eligibility, self._outcomes, self._per_live = tasks, eligibility, outcomes, per_live
         self._store, self._sets = store, sets
         self.legs: dict[str, LegRow] = {}
         """Legs that may be up."""
@@ -125,6 +126,8 @@ class AttemptLife:
         attempt.row = row._replace(customer_at=changes.now)
         attempt.dialling = True
         self._eligibility.dialled.add(row.customer, changes.now)
+        if attempt.task.asked and not attempt.from_place:
+            self._per_live.note_dialled(attempt.order.group)
         tasks.change(attempt.task, changes, attempts=attempt.task.row.attempts + 1)
         changes.note(row.task, "attempt", row.agent, attempt=row.id, number=attempt.order.number,
                      count=attempt.task.row.attempts)

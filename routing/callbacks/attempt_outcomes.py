@@ -110,7 +110,7 @@ class AttemptOutcomes:
         tasks = self._tasks
         task.last = outcome, changes.now
         tasks.note_try(task, outcome.result, agent, changes)
-        verdict = later(task.row, tasks.settings(task), outcome, changes.now)
+        verdict = later(task.row, tasks.settings(task), tasks.book.queue_of(task.row), outcome, changes.now)
         at = self.follow(task, verdict, changes, agent, outcome.cause)
         if at is not None:
             tasks.schedule(task, at, changes)

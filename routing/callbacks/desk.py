@@ -74,7 +74,7 @@ class Desk:
         self._tasks, self._eligibility, self._store, self._sets = tasks, rooms.eligibility, store, sets
         self._pool, self._outcomes, self._orders, self._able = rooms.pool, rooms.outcomes, orders, able
         self._claims, self._room = rooms.claims, room
-        self._dispatcher = Dispatcher(tasks, rooms.live, rooms.pool, rooms.eligibility.halt_reason)
+        self._dispatcher = Dispatcher(tasks, rooms.live, rooms.pool, rooms.per_live, rooms.eligibility.halt_reason)
         self._replanner = Replanner(tasks, rooms.outcomes, store)
         self._node = rooms.node
         self._restored = self._more = False

@@ -12,6 +12,7 @@ from routing.callbacks import campaigns
 from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.facts import LiveState
+from routing.callbacks.per_live import PerLive
 from routing.callbacks.task import Task
 from routing.callbacks.tasks import Tasks
 
@@ -35,9 +36,10 @@ put elsewhere."""
 class Dispatcher:
     """Brings tasks and agents together, one turn after the other."""
 
-    def __init__(self, tasks: Tasks, live: LiveState, pool: AgentPool, halted: Callable[[float], object]) -> None:
+    def __init__(self, tasks: Tasks, live: LiveState, pool: AgentPool, per_live: PerLive,
+                 halted: Callable[[float], object]) -> None:
         """`halted`: whether nobody at all can be dialled at that moment."""
-        self._tasks, self._live, self._pool, self._halted = tasks, live, pool, halted
+        self._tasks, self._live, self._pool, self._per_live, self._halted = tasks, live, pool, per_live, halted
         self._credit: dict[str, Mapping[str, float]] = {}
         """What each campaign of a group is owed."""
         self._now = 0.0
@@ -54,11 +56,39 @@ class Dispatcher:
         first = self._turns % len(names)
         names = names[first:] + names[:first]
         for name in names:
-            if name[0] != "group":
+            if name[0] == "request":
+                self._requests(name, claim)
+        for name in names:
+            if name[0] in ("agent", "agents"):
                 self._held(name, claim)
         for group in dict.fromkeys(name[1] for name in names if name[0] == "group"):
             self._anybody(group, [name for name in names if name[:2] == ("group", group)], claim)
         return self._left <= 0 or self._claims <= 0
+
+    def _requests(self, name: tuple[str, ...], claim: Claim) -> None:
+        """Place requests of callers who waited in a group's queue and have no place there any more, oldest first.
+
+        Those who wait there now came after them, so the group's `priority` over live calls is not theirs; `per_live`
+        keeps them from starving the others.
+        """
+        group = name[1]
+        settings = self._tasks.book.of(group)
+        while self._left > 0 and self._claims > 0:
+            task = self._tasks.queues.first(name)
+            agents = self._who(settings)
+            if task is None or not self._room(settings, None, next(iter(agents), ""), asked=True):
+                return
+            per_live = self._tasks.book.queue_of(task.row).per_live
+            if not self._per_live.may_go(group, per_live, self._undialled(group)):
+                return
+            self._tasks.queues.take(name)
+            self._offer(task, settings, agents, claim)
+
+    def _undialled(self, group: str) -> int:
+        """Return how many requests of a group are being brought to their customer, but for those whose agent had their
+        place."""
+        return sum(attempt.task.asked and not attempt.from_place and not attempt.dialled
+                   and attempt.order.group == group for attempt in self._tasks.index.attempts.values())
 
     def _held(self, name: tuple[str, ...], claim: Claim) -> None:
         """Place tasks that are held for an agent, or for the agents of a group."""
@@ -95,7 +125,7 @@ class Dispatcher:
             self._tasks.rest(task, self._now + ENGAGED_REST)
             return False
         agent = next((agent for agent in agents if agent is None or agent not in row.declined), "")
-        if agent == "" or not self._room(settings, row.campaign, agent):
+        if agent == "" or not self._room(settings, row.campaign, agent, asked=task.asked):
             self._tasks.rest(task, self._now + REST)
             return False
         if not claim(task, agent, settings):
@@ -113,16 +143,17 @@ class Dispatcher:
         """Return whom a group's tasks may ring now, in order; None stands for its queue extension."""
         return self._pool.of(settings.agents, settings.callback.ring_unknown) if settings.agents else (None,)
 
-    def _room(self, settings: EffectiveSettings, campaign: str | None, agent: str | None) -> bool:
-        """Whether one attempt more, with this agent (an empty name: nobody), keeps within every limit."""
+    def _room(self, settings: EffectiveSettings, campaign: str | None, agent: str | None, asked: bool = False) -> bool:
+        """Whether one attempt more, with this agent (an empty name: nobody), keeps within every limit; `asked`: of a
+        request, which live calls do not hinder."""
         group = settings.group
         if agent == "" or (agent is None and (settings.target is None or self._pool.is_skipped(None, group))):
             return False
         running, waiting = self._tasks.index.running, self._live.waiting
         free = len(self._pool.of(settings.agents, settings.callback.ring_unknown))
         outsider = agent is not None and bool(settings.agents) and agent not in settings.agents
-        crowd = campaigns.Crowd(len(settings.agents) + outsider, free + outsider, running(group), waiting(group),
-                                sum(waiting(other) for other in settings.kin))
+        waits = (0, 0) if asked else (waiting(group), sum(waiting(other) for other in settings.kin))
+        crowd = campaigns.Crowd(len(settings.agents) + outsider, free + outsider, running(group), *waits)
         if campaign is not None:
             shares = settings.callback.agents_share, self._tasks.book.of(group).callback.agents_share
             if settings.agents and crowd.running >= campaigns.max_legs(crowd.agents, max(shares)):

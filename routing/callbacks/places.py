@@ -8,6 +8,7 @@ from routing.callbacks.changes import Changes, ChangeSets
 from routing.callbacks.claims import Claims
 from routing.callbacks.facts import AttemptOrder
 from routing.callbacks.task import Place, Task
+from routing.callbacks.task_places import RENEWAL
 from routing.callbacks.tasks import Tasks
 from routing.storage import Store
 
@@ -26,7 +27,8 @@ class Places:
         """Write down again what is held, so that other processes leave it to us."""
         for task in tuple(self._tasks.places.held.values()):
             place = task.place
-            if place is not None and place.way != "accepted" and place.renew_at <= changes.now:
+            if place is not None and place.way != "accepted" and \
+                    not changes.now < place.renew_at <= changes.now + RENEWAL:  # the clock may have been set back
                 self._tasks.places.renew(task, changes)
 
     def place_taken(self, task: str, agent: str | None, now: float) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from config.queue_callback import QueueCallback
 from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.facts import Outcome
 from routing.callbacks.retry import NoRetry, Plan, RetryAt, after
@@ -36,10 +37,17 @@ def first(missed_at: float, expires_at: float, attempts: int, settings: Effectiv
     return planned[0] if planned else None
 
 
-def later(task: TaskRow, settings: EffectiveSettings, outcome: Outcome, now: float) -> RetryAt | NoRetry:
-    """Say whether and when a task is tried again after an attempt that dialled its customer and counted."""
+def later(task: TaskRow, settings: EffectiveSettings, queue: QueueCallback, outcome: Outcome,
+          now: float) -> RetryAt | NoRetry:
+    """Say whether and when a task is tried again after an attempt that dialled its customer and counted.
+
+    `queue`: what holds for it if it is a request of a caller who waited in a queue.
+    """
     left = task.attempts_max - task.attempts
-    retry_after = None if settings.campaign is None else settings.campaign.retry_after
+    if task.kind == "queue":
+        retry_after: float | None = queue.retry_after
+    else:
+        retry_after = None if settings.campaign is None else settings.campaign.retry_after
     planned = slots(task.missed_at, task.expires_at, task.attempts_max, settings.open_time)
     if left > 0 and not any(at > now for at in planned):
         # Nobody was free for so long that the planned moments have passed: what is left is spread over the rest.

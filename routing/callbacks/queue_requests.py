@@ -97,10 +97,14 @@ class QueueRequests:
     # Whether
 
     def _asked_before(self, asked: QueueRequest) -> Task | None:
-        """Return the open request of the same caller in that group."""
+        """Return the open request in that group that the caller has made, or that is to call them."""
         if asked.caller is None:
             return None
-        return next((task for task in self._tasks.index.asked_by(asked.caller) if task.row.group == asked.group), None)
+        index = self._tasks.index
+        for task in (*index.asked_by(asked.caller), index.of(asked.caller, asked.group)):
+            if task is not None and task.asked and task.row.group == asked.group:
+                return task
+        return None
 
     def _refusal(self, asked: QueueRequest, theirs: Task | None, changes: Changes) -> Refusal | None:
         """Return why it is not promised, written down; where it is, it is counted."""
@@ -156,9 +160,10 @@ class QueueRequests:
         was = _before(task)
         before = self._give_way(other, changes)
         number = task.row.customer
-        if number != asked.customer:
+        if (number, task.caller) != (asked.customer, asked.caller):
             self._tasks.index.remove(task)
-            self._tasks.change(task, changes, customer=asked.customer)
+            self._tasks.change(task, changes, customer=asked.customer,
+                               options={**task.row.options, "caller": asked.caller})
             self._tasks.index.add(task)
         self._note("asked_again", task, asked, changes, before=None if number == asked.customer else number)
         if was.place is not None and asked.place is not None and was.place.call != asked.place:

@@ -75,7 +75,7 @@ class Replanner:
         elif row.attempts == 0:
             at = plan.due_at
         elif last is not None:
-            verdict = later(row, settings, *last)
+            verdict = later(row, settings, self._tasks.book.queue_of(row), *last)
             at = self._outcomes.follow(task, verdict, changes, last[0].agent, last[0].cause)
             if at is None:
                 return

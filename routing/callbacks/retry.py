@@ -9,7 +9,8 @@
 | 603, 607, 608 | not again today: they declined |
 
 An attempt that dialled nobody is none: its task stays as due as it was (`attempt_outcomes.py`). A campaign's own time
-between tries (`retry_after`) stands for soon and for later alike. Nothing is due outside open time or after the window.
+between tries (`retry_after`) stands for soon and for later alike, and so does that of requests from a queue. Nothing is
+due outside open time or after the window.
 """
 
 from collections.abc import Mapping

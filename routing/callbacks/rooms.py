@@ -9,6 +9,7 @@ from routing.callbacks.claims import Claims
 from routing.callbacks.effective_settings import SettingsBook
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import LiveState
+from routing.callbacks.per_live import PerLive
 from routing.callbacks.places import Places
 from routing.callbacks.tasks import Tasks
 from routing.callbacks.tickets import Channel, TicketOffice
@@ -32,7 +33,8 @@ class DeskRooms:
         self.eligibility = Eligibility(self.tasks, live, policy)
         self.pool = AgentPool(self.tasks.index, live)
         self.outcomes = AttemptOutcomes(self.tasks, self.eligibility, self.pool, live)
-        self.attempts = AttemptLife(self.tasks, self.eligibility, self.outcomes, store, self.sets)
+        self.per_live = PerLive(live)
+        self.attempts = AttemptLife(self.tasks, self.eligibility, self.outcomes, self.per_live, store, self.sets)
         """Whom the runner tells (`facts.DeskFacts`)."""
         self.claims = Claims(self.tasks, self.eligibility, self.pool, self.attempts, store, self.sets, self.names, node)
         self.places = Places(self.tasks, self.claims, self.outcomes, store, self.sets)

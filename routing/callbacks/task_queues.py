@@ -44,6 +44,15 @@ class TaskQueue:
                 return task
         return None
 
+    def first(self) -> Task | None:
+        """Return the first one, who stays; None: nobody waits."""
+        while self._entries:
+            _, serial, task = self._entries[0]
+            if task.entry == serial:
+                return task
+            heapq.heappop(self._entries)
+        return None
+
     def leave(self) -> None:
         """Count one that left without being taken."""
         self.size -= 1
@@ -92,6 +101,11 @@ class TaskQueues:
         if task is not None:
             del self._where[task.row.id]
         return task
+
+    def first(self, name: tuple[str, ...]) -> Task | None:
+        """Return the first task of a queue, which stays in it."""
+        queue = self._queues.get(name)
+        return None if queue is None else queue.first()
 
     def names(self) -> list[tuple[str, ...]]:
         """Return the queues in which somebody stands."""

@@ -66,8 +66,10 @@ def story(row: TaskRow, why: Why, zone: str) -> str:
     """Return what the first comment of a ticket says."""
     calls = "a missed call" if row.missed == 1 else f"{row.missed} missed calls"
     number = f" to {row.number}" if row.number is not None else ""
+    caller = row.options.get("caller")
+    by = f" by {caller}" if caller not in (None, row.customer) else ""
     begun = {"missed": f"{calls}{number}", "campaign": f"{calls}{number}, campaign {row.campaign}",
-             "queue": "asked for a callback in the queue", "manual": "callback asked for by an operator"}[row.kind]
+             "queue": f"asked for a callback in the queue{by}", "manual": "callback asked for by an operator"}[row.kind]
     lines = [f"{row.customer}, {clock_text(row.missed_at, zone)}: {begun}.",
              f"Group {row.group}: {REASONS[why]}{f' ({row.reason})' if row.reason else ''}."]
     if why not in ("closed", "campaign", "missed"):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from random import Random
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from config.policy import parse_policy
@@ -74,6 +74,7 @@ class LiveState:
         self.since: dict[str, float] = {}
         self.calls: set[str] = set()
         self.queues: dict[str, int] = {}
+        self.takes: dict[str, int] = {}
         self.trunk = 0
         self.wait: float | None = None
         self.wraps: list[tuple[str, float]] = []
@@ -94,7 +95,7 @@ class LiveState:
         return self.wait
 
     def taken(self, group: str) -> int:
-        return 0
+        return self.takes.get(group, 0)
 
     def on_trunk(self, trunk: str) -> int:
         return self.trunk
@@ -191,18 +192,28 @@ class Shop:
         return self.newest(customer)
 
     def request(self, customer: str = CUSTOMER, caller: str | None = CUSTOMER, group: str = "sales",
-                place: str | None = "place 1", waited: float = 60.0, committed: bool = True) -> RequestAnswer:
-        """A caller asks for a callback to `customer`; what follows is put as the ledger puts it."""
+                place: str | None = "place 1", waited: float = 60.0, put: bool = True) -> RequestAnswer:
+        """A caller asks for a callback to `customer`; `put`: what follows is committed."""
         self.calls += 1
         asked = QueueRequest(f"call {self.calls}", caller, customer, OURS, group, "office", "main", self.now - waited,
                              place)
         answer, unit = self.desk.calls.request(asked, self.now)
-        if not committed:
-            assert answer.terms is not None
-            self.store.put(self.desk.calls.stayed(CallerStayed(answer.terms.task, "database"), self.now))
-            return RequestAnswer(None, "database")
-        self.store.put(unit)
+        if put:
+            self.store.put(unit)
         return answer
+
+    def stay(self, answer: RequestAnswer, why: Literal["taken", "database"]) -> None:
+        """Whoever asked was not told."""
+        assert answer.terms is not None
+        self.store.put(self.desk.calls.stayed(CallerStayed(answer.terms.task, why), self.now))
+
+    def name(self, customer: str, caller: str | None = CUSTOMER) -> bool:
+        """A caller types a number; return whether it may be called."""
+        self.calls += 1
+        allowed, unit = self.desk.calls.named(QueueRequest(
+            f"call {self.calls}", caller, customer, OURS, "sales", "office", "main", self.now, None), self.now)
+        self.store.put(unit)
+        return allowed
 
     def accept(self, task: str, agent: str | None = "201") -> AttemptOrder | None:
         """The agent who has a place presses 1; return the order that they hear of."""

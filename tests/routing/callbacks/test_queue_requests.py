@@ -4,12 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from proxy.status.event_models import check_event
+from routing.callbacks.facts import QueuedCaller
 from routing.callbacks.places import ROUNDS
+from routing.callbacks.task_places import RENEWAL
 from routing.rows import TaskRow
-from tests.routing.callbacks.shop import CUSTOMER, OTHER, Shop
+from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at
 
 QUEUE = "[group.sales.queue_callback]\nenabled = true\n"
 MOBILE = "+36301112222"
+BUSY = {"201": "busy", "202": "busy"}
 
 
 @pytest.fixture
@@ -17,6 +21,8 @@ def shop() -> Iterator[Shop]:
     """A shop whose desk and database agree in the end on what is open."""
     shop = Shop(more=QUEUE)
     yield shop
+    for number, event in enumerate(shop.store.events, 1):
+        check_event(event._replace(seq=number))
     assert sorted(shop.store.callbacks.open_tasks()) == sorted(shop.desk.admin.open_tasks())
 
 
@@ -121,7 +127,7 @@ def test_what_is_not_on_disk_is_as_if_they_had_not_asked(shop: Shop) -> None:
     shop.floor.states = {"201": "busy", "202": "busy"}
     missed = shop.missed()
     assert missed is not None
-    assert shop.request(committed=False).refusal == "database"
+    shop.stay(shop.request(put=False), "database")
     assert [task.id for task in shop.store.callbacks.open_tasks()] == [missed.id]
     assert [task.id for task in shop.desk.admin.open_tasks()] == [missed.id]
 
@@ -148,3 +154,462 @@ def test_who_asks_again_may_name_another_number(shop: Shop) -> None:
     assert shop.journal("asked_again", task)[0].data["before"] == CUSTOMER
     assert [each.id for each in shop.store.callbacks.open_tasks()] == [task]
     assert shop.desk.admin.open_tasks()[0].customer == MOBILE
+
+
+# What it is, for who looks
+
+
+def place_of(shop: Shop, customer: str, group: str = "sales") -> str | None:
+    return shop.desk.calls.place_of(QueuedCaller(customer, group, OURS), shop.now)
+
+
+def test_who_rings_in_again_is_known_by_both_numbers_while_the_place_is_held(shop: Shop) -> None:
+    task = promised(shop, customer=MOBILE)
+    assert [place_of(shop, number) for number in (CUSTOMER, MOBILE, OTHER)] == [task, task, None]
+    assert place_of(shop, CUSTOMER, "support") is None
+    shop.desk.places.place_lost(task, "pbx", shop.now)
+    assert place_of(shop, CUSTOMER) is None
+
+
+def test_who_rings_in_once_the_agent_accepted_is_given_to_the_attempt(shop: Shop) -> None:
+    task = promised(shop, customer=MOBILE)
+    assert [shop.desk.calls.rang_in(number, shop.now) for number in (CUSTOMER, MOBILE)] == [None, None]
+    order = shop.accept(task)
+    assert order is not None
+    assert [shop.desk.calls.rang_in(number, shop.now) for number in (CUSTOMER, MOBILE, OTHER)] == [
+        order.attempt, order.attempt, None]
+
+
+def test_a_withheld_caller_stands_nowhere(shop: Shop) -> None:
+    task = promised(shop, customer=MOBILE, caller=None)
+    assert "caller" not in row(shop, task).options
+    assert all(line.data.get("caller") is None for line in shop.journal(task=task))
+
+
+def test_a_request_of_somebody_else_is_said_in_the_ticket(shop: Shop) -> None:
+    promised(shop, customer=MOBILE)
+    shop.until(shop.now + 3601.0)
+    (comment,) = shop.store.all_comments.values()
+    assert f"asked for a callback in the queue by {CUSTOMER}" in comment.text
+
+
+# Whom it is refused, and how often
+
+
+@pytest.mark.parametrize(("customer", "word"), [
+    (OURS, "own_number"), ("+3690123456", "number_type"), ("+4915112345678", "country"), ("+36112", "number_type"),
+])
+def test_a_number_that_is_never_called_makes_a_request_that_has_failed(shop: Shop, customer: str, word: str) -> None:
+    assert shop.request(customer=customer).refusal == word
+    assert not shop.name(customer)
+    failed = [task for task in shop.store.all_tasks.values() if task.customer == customer]
+    assert [(task.kind, task.state, task.reason) for task in failed] == [("queue", "failed", word)] * 2
+    assert shop.store.callbacks.open_tasks() == []
+
+
+def test_a_number_is_not_named_in_more_requests_than_it_may_be_dialled() -> None:
+    shop = Shop(text=Shop.write(more=QUEUE).replace("number_per_hour = 100", "number_per_hour = 3"))
+    answers = []
+    for index in range(50):
+        caller = f"+3620555{index:04}"
+        answer = shop.request(customer=MOBILE, caller=caller, place=f"place {index}")
+        answers.append(answer.refusal)
+        if answer.terms is not None:
+            shop.talked(MOBILE)
+    assert answers == [""] * 3 + ["number_cap"] * 47
+    assert not [task for task in shop.store.all_tasks.values() if task.reason not in ("talk", "number_cap")]
+
+
+def test_requests_count_among_what_is_promised_in_an_hour() -> None:
+    shop = Shop(more=QUEUE, guard="tasks_per_hour = 2")
+    assert shop.request().terms is not None
+    assert not shop.name("+3690123456")
+    assert shop.request(customer=OTHER, caller=OTHER, place="place 2").refusal == "flood"
+    assert not shop.name("+3690123457")
+    assert len(shop.store.all_tasks) == 2
+    assert shop.alarms["callbacks_flood"] is not None
+    assert [event["reason"] for event in shop.events("callback.failed")] == ["number_type", "flood", "flood"]
+
+
+def test_while_an_attempt_calls_that_number_it_is_refused(shop: Shop) -> None:
+    shop.missed()
+    assert shop.until_ordered(600.0, 1.0) is not None
+    assert shop.request().refusal == "being_called"
+
+
+# Asked again
+
+
+def test_who_asks_again_from_another_place_has_that_one(shop: Shop) -> None:
+    task = promised(shop)
+    assert promised(shop, place="place 2") == task
+    assert shop.room.left == [(task, "asked_again")]
+    shop.desk.places.place_taken(task, "201", shop.now)
+    assert shop.events("place.taken")[0]["place"] == "place 2"
+
+
+def test_who_asks_again_while_they_wait_for_us_has_a_place_again(shop: Shop) -> None:
+    shop.floor.states = dict(BUSY)
+    task = promised(shop)
+    shop.desk.places.place_lost(task, "pbx", shop.now)
+    shop.wait(1.0)
+    assert promised(shop, place="place 2") == task
+    shop.floor.states = {}
+    assert shop.until(shop.now + 600.0) == []
+
+
+def test_whom_they_named_may_name_another_number_themselves(shop: Shop) -> None:
+    task = promised(shop, customer=MOBILE)
+    assert promised(shop, customer=OTHER, caller=MOBILE, place="place 1") == task
+    assert (row(shop, task).customer, row(shop, task).options["caller"]) == (OTHER, MOBILE)
+    assert (place_of(shop, CUSTOMER), place_of(shop, MOBILE), place_of(shop, OTHER)) == (None, task, task)
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_request_made_again_in_vain_stands_as_it_was(shop: Shop, lost: bool) -> None:
+    task = promised(shop)
+    shop.stay(shop.request(customer=MOBILE, put=not lost), "database" if lost else "taken")
+    assert (row(shop, task).customer, row(shop, task).state) == (CUSTOMER, "open")
+    assert place_of(shop, CUSTOMER) == task
+    assert place_of(shop, MOBILE) is None
+
+
+def test_whom_an_agent_took_before_they_were_told_was_promised_nothing(shop: Shop) -> None:
+    shop.floor.states = dict(BUSY)
+    missed = shop.missed()
+    assert missed is not None
+    answer = shop.request()
+    shop.stay(answer, "taken")
+    assert answer.terms is not None
+    assert (row(shop, answer.terms.task).state, row(shop, answer.terms.task).reason) == ("cancelled", "taken")
+    assert [task.id for task in shop.store.callbacks.open_tasks()] == [missed.id]
+    assert shop.room.left == []
+
+
+def test_who_talked_before_the_database_said_no_is_done_with(shop: Shop) -> None:
+    shop.floor.states = dict(BUSY)
+    shop.missed()
+    answer = shop.request(put=False)
+    shop.talked()
+    shop.stay(answer, "database")
+    assert shop.store.callbacks.open_tasks() == []
+
+
+# The agent
+
+
+@pytest.mark.parametrize("why", ["key", "hung_up", "silent"])
+def test_declined_may_go_to_the_next_free_agent_by_ourselves(why: str) -> None:
+    shop = Shop(more=QUEUE + 'declined = "dispatch"\n')
+    task = promised(shop)
+    shop.desk.places.place_taken(task, "201", shop.now)
+    assert not shop.desk.places.place_declined(task, None, why, shop.now)  # type: ignore[arg-type]
+    assert [(order.task, order.agent) for order in shop.turn()] == [(task, "202")]
+
+
+def test_when_everybody_declined_the_next_round_begins_after_a_pause() -> None:
+    shop = Shop(more=QUEUE + 'declined = "dispatch"\n', callback='retry_agent = "60s"')
+    task = promised(shop)
+    shop.desk.places.place_taken(task, "201", shop.now)
+    assert not shop.desk.places.place_declined(task, "201", "key", shop.now)
+    (order,) = shop.turn()
+    shop.end(order, "declined")
+    assert shop.until(shop.now + 55.0, 5.0) == []
+    assert [order.task for order in shop.until(shop.now + 10.0, 5.0)] == [task]
+
+
+def test_nobody_is_asked_twice_where_nobody_knows_who_declined(shop: Shop) -> None:
+    task = promised(shop)
+    for round_ in range(ROUNDS):
+        shop.desk.places.place_taken(task, None, shop.now)
+        assert shop.desk.places.place_declined(task, None, "silent", shop.now) == (round_ < ROUNDS - 1)
+        shop.desk.places.place_returned(task, f"place {round_}", shop.now)
+    assert row(shop, task).declined == ()
+    assert [order.task for order in shop.turn()] == [task]
+
+
+def test_an_agent_who_pressed_1_and_left_costs_the_request_nothing(shop: Shop) -> None:
+    task = promised(shop)
+    order = shop.accept(task)
+    assert order is not None
+    shop.end(order, "agent_left", 487)
+    assert [order.agent for order in shop.turn()] == ["202"]
+    assert row(shop, task).attempts == 0
+
+
+def test_whom_nobody_knows_and_who_left_keeps_no_queue_from_being_rung() -> None:
+    shop = Shop(more=QUEUE.replace("sales", "queue"))
+    task = promised(shop, group="queue")
+    order = shop.accept(task, None)
+    assert order is not None
+    assert (order.agent, order.target, order.preview) == (None, "800", 0.0)
+    shop.end(order, "agent_left", 487)
+    assert [order.target for order in shop.turn()] == ["800"]
+
+
+def test_opening_hours_keep_no_agent_who_is_there_and_no_place_from_its_call() -> None:
+    shop = Shop(at("2026-11-23 16:59"), more=QUEUE, sales='hours = ["mon-fri 08:00-17:00"]')
+    task, other = promised(shop), promised(shop, customer=OTHER, caller=OTHER, place="place 2")
+    shop.until(at("2026-11-23 17:10"))
+    order = shop.accept(task)
+    assert order is not None
+    assert shop.dial(order)
+    shop.desk.places.place_lost(other, "pbx", shop.now)
+    assert shop.until(at("2026-11-23 17:50")) == []
+    assert (row(shop, other).state, row(shop, other).reason) == ("expired", "closed")
+    assert len(shop.store.all_tickets) == 1
+
+
+@pytest.mark.parametrize(("policy", "word"), [
+    ({"guard": "stop = true"}, "stop"), ({"guard": "all_per_day = 1\nall_per_hour = 1"}, "all_cap"),
+    ({"guard": 'quiet_hours = ["mon-sun 00:00-24:00"]'}, "quiet_hours"),
+])
+def test_the_guard_may_keep_an_agent_from_it(policy: dict[str, str], word: str) -> None:
+    shop = Shop(more=QUEUE, **policy)  # type: ignore[arg-type]
+    shop.missed(OTHER)
+    if word == "all_cap":
+        shop.floor.states = {"202": "busy"}
+        first = shop.until_ordered(3600.0)
+        assert first is not None
+        shop.fails(first)
+    task = promised(shop)
+    assert shop.accept(task, "202") is None
+    assert [line.data["why"] for line in shop.journal("place_lost", task)] == [word]
+    assert word in [line.data["reason"] for line in shop.journal("refused", task)]
+    assert shop.turn() == []
+
+
+def test_a_customer_who_is_called_elsewhere_is_not_called_twice(shop: Shop) -> None:
+    shop.floor.states = dict(BUSY)
+    task = promised(shop)
+    shop.missed(group="support")
+    order = shop.until_ordered(3000.0, 1.0)
+    assert order is not None
+    assert order.group == "support"
+    assert shop.accept(task) is None
+    assert shop.until(shop.now + 30.0, 1.0) == []
+    shop.talks(order)
+    assert row(shop, task).state == "done"
+
+
+# The customer
+
+
+def test_who_does_not_answer_is_not_called_again_and_the_ticket_says_so() -> None:
+    shop = Shop(more=QUEUE, tickets="true")
+    shop.text = shop.text.replace("on = [", "on_start = true\non = [")
+    shop.renew()
+    task = promised(shop)
+    order = shop.accept(task)
+    assert order is not None
+    shop.fails(order)
+    assert (row(shop, task).state, row(shop, task).reason) == ("failed", "unreached")
+    assert len(shop.store.all_tickets) == 1
+    assert any("Callback tried by 201" in comment.text for comment in shop.store.all_comments.values())
+    assert shop.until(shop.now + 7200.0) == []
+
+
+@pytest.mark.parametrize(("result", "cause"), [("customer_no_answer", 487), ("customer_busy", 486), ("short", 200)])
+def test_retries_are_the_groups_choice(result: str, cause: int) -> None:
+    shop = Shop(more=QUEUE + 'retries = 1\nretry_after = "10m"\n')
+    task = promised(shop)
+    order = shop.accept(task)
+    assert order is not None
+    shop.fails(order, result, cause)  # type: ignore[arg-type]
+    begun = shop.now
+    again = shop.until_ordered(3600.0, 1.0)
+    assert again is not None
+    assert shop.now - begun == 600.0
+    shop.fails(again, result, cause)  # type: ignore[arg-type]
+    assert (row(shop, task).state, row(shop, task).reason) == ("failed", "unreached")
+
+
+@pytest.mark.parametrize("number", [CUSTOMER, MOBILE])
+def test_any_talk_of_whom_it_concerns_ends_it_and_its_place_is_left(shop: Shop, number: str) -> None:
+    task = promised(shop, customer=MOBILE)
+    shop.talked(number)
+    shop.turn()
+    assert (row(shop, task).state, row(shop, task).reason) == ("done", "talk")
+    assert shop.room.left == [(task, "talk")]
+
+
+@pytest.mark.parametrize("number", [CUSTOMER, MOBILE])
+def test_who_rings_in_and_hangs_up_has_their_request_and_no_other_callback(shop: Shop, number: str) -> None:
+    task = promised(shop, customer=MOBILE)
+    shop.missed(number)
+    assert [each.id for each in shop.store.callbacks.open_tasks()] == [task]
+    assert row(shop, task).missed == 1
+
+
+# Time
+
+
+def test_nobody_is_cut_off_who_listens_when_the_limit_is_over() -> None:
+    shop = Shop(more=QUEUE + 'limit = "60s"\n')
+    task = promised(shop)
+    shop.wait(59.0)
+    shop.desk.places.place_taken(task, "201", shop.now)
+    shop.wait(10.0)
+    assert shop.room.left == []
+    order = shop.accept(task)
+    assert order is not None
+    assert shop.dial(order)
+    shop.wait(30.0)
+    assert shop.runner.stopped == []
+    shop.end(order, "customer_no_answer", 487)
+    assert row(shop, task).state == "failed"
+
+
+@pytest.mark.parametrize("declines", [True, False])
+def test_an_agent_who_takes_it_too_late_ends_it_with_their_time(declines: bool) -> None:
+    shop = Shop(more=QUEUE + 'limit = "60s"\n')
+    task = promised(shop)
+    shop.wait(59.0)
+    shop.desk.places.place_taken(task, "201", shop.now)
+    shop.wait(5.0)
+    if declines:
+        assert not shop.desk.places.place_declined(task, None, "key", shop.now)
+    shop.until(shop.now + (0.0 if declines else 21.0), 1.0)
+    assert row(shop, task).state == "expired"
+    assert len(shop.store.all_tickets) == 1
+
+
+def test_an_attempt_of_ours_is_not_cut_by_the_limit_either() -> None:
+    shop = Shop(more=QUEUE + 'limit = "60s"\n')
+    task = promised(shop, place=None)
+    (order,) = shop.wait(50.0)
+    shop.wait(20.0)
+    assert shop.dial(order)
+    shop.end(order, "customer_no_answer", 487)
+    assert row(shop, task).state == "failed"
+
+
+def test_an_attempt_in_vain_after_the_limit_ends_it() -> None:
+    shop = Shop(more=QUEUE + 'limit = "60s"\n')
+    task = promised(shop, place=None)
+    (order,) = shop.wait(50.0)
+    shop.now += 20.0
+    shop.end(order, "agent_no_answer", 487)
+    shop.turn()
+    assert row(shop, task).state == "expired"
+    assert len(shop.store.all_tickets) == 1
+
+
+# Who goes first
+
+
+def test_who_lost_their_place_goes_in_the_order_in_which_they_came(shop: Shop) -> None:
+    shop.floor.states = dict(BUSY)
+    numbers = [f"+3620777000{index}" for index in range(4)]
+    tasks = [promised(shop, customer=number, caller=number, place=f"place {number}", waited=waited)
+             for number, waited in zip(numbers, (10.0, 90.0, 30.0, 60.0), strict=True)]
+    for task in tasks:
+        shop.desk.places.place_lost(task, "pbx", shop.now)
+        shop.wait(0.0)
+    shop.floor.states = {"202": "busy"}
+    served = []
+    for _ in tasks:
+        order = shop.until_ordered(60.0, 1.0)
+        assert order is not None
+        served.append(numbers.index(order.customer))
+        shop.talks(order)
+    assert served == [1, 3, 2, 0]
+
+
+def test_live_calls_do_not_hinder_those_who_waited_longer() -> None:
+    shop = Shop(more=QUEUE, callback='priority = "queue_empty"')
+    shop.floor.queues = {"sales": 5}
+    shop.missed(OTHER)
+    task = promised(shop, place=None)
+    orders = shop.until(shop.now + 60.0, 1.0)
+    assert [order.task for order in orders] == [task]
+
+
+def test_per_live_serves_so_many_live_callers_between_two() -> None:
+    shop = Shop(more=QUEUE + "per_live = 2\n")
+    shop.floor.queues = {"sales": 5}
+    for index in range(3):
+        promised(shop, customer=f"+3620777000{index}", caller=f"+3620777000{index}", place=None)
+    served = []
+    for taken in range(1, 6):
+        shop.floor.takes = {"sales": taken}
+        for order in shop.wait(5.0):
+            shop.talks(order, 1.0)
+            served.append(taken)
+    assert served == [2, 4]
+    shop.floor.queues = {}
+    assert len(shop.wait(5.0)) == 1, "while nobody waits it is no rule"
+
+
+# What an operator does
+
+
+def test_held_it_gives_its_place_up_and_resumed_it_is_due(shop: Shop) -> None:
+    task = promised(shop)
+    shop.desk.admin.hold(task, shop.now)
+    assert shop.accept(task) is None
+    assert shop.until(shop.now + 60.0, 5.0) == []
+    assert shop.room.left == [(task, "held")]
+    shop.desk.admin.resume(task, shop.now)
+    assert [order.task for order in shop.turn()] == [task]
+
+
+def test_cancelled_it_leaves_its_place(shop: Shop) -> None:
+    task = promised(shop)
+    shop.desk.admin.cancel(task, shop.now)
+    assert shop.accept(task) is None
+    shop.turn()
+    assert shop.room.left == [(task, "operator")]
+
+
+def test_called_now_it_leaves_its_place_and_goes(shop: Shop) -> None:
+    task = promised(shop)
+    shop.desk.admin.call_now(task, shop.now)
+    assert [order.task for order in shop.turn()] == [task]
+    assert shop.room.left == [(task, "call_now")]
+
+
+def test_a_number_on_the_do_not_call_list_is_not_called(shop: Shop) -> None:
+    task = promised(shop)
+    shop.desk.admin.add_do_not_call(CUSTOMER, shop.now)
+    shop.turn()
+    assert shop.room.left == [(task, "do_not_call")]
+    assert row(shop, task).state == "cancelled"
+
+
+def test_another_policy_leaves_until_when_it_was_promised(shop: Shop) -> None:
+    task = promised(shop)
+    until = row(shop, task).expires_at
+    shop.policy(more=QUEUE.replace("true", "false") + 'limit = "5m"\nretries = 2\n', missed="attempts = 5")
+    shop.turn()
+    assert (row(shop, task).expires_at, row(shop, task).attempts_max, row(shop, task).state) == (until, 1, "open")
+    assert place_of(shop, CUSTOMER) == task
+
+
+# Processes
+
+
+def test_after_a_crash_nobody_is_dialled_twice_and_the_ticket_says_who_was_not_reached() -> None:
+    shop = Shop(more=QUEUE)
+    dialled, accepted = promised(shop), promised(shop, customer=OTHER, caller=OTHER, place="place 2")
+    for task, agent in ((dialled, "201"), (accepted, "202")):
+        order = shop.accept(task, agent)
+        assert order is not None
+        assert task != dialled or shop.dial(order)
+    again = shop.reborn()
+    (order,) = again.turn()
+    assert order.task == accepted
+    again.talks(order)
+    assert again.until(again.now + 3000.0) == []
+    assert (row(again, dialled).state, row(again, dialled).reason) == ("failed", "unreached")
+    assert [ticket.task for ticket in again.store.all_tickets.values()] == [dialled]
+
+
+def test_a_place_is_written_down_again_while_it_is_held(shop: Shop) -> None:
+    task = promised(shop)
+    until = row(shop, task).options["place"]["until"]
+    shop.until(shop.now + RENEWAL + 1.0, 1.0)
+    assert row(shop, task).options["place"]["until"] == until + RENEWAL
+    shop.now -= 3600.0
+    shop.turn()
+    assert row(shop, task).options["place"]["until"] < until
