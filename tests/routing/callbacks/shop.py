@@ -156,7 +156,7 @@ class Shop:
         self.able = True
         self.peers: Callable[[str | None], tuple[str, str]] = lambda number: ("", "")
         self.desk = new_desk(
-            engine, parse_policy(self.text), self.floor, noise, self.runner, room=self.room,
+            engine, parse_policy(self.text), self.floor, noise, self.runner, room=self,
             peers=lambda number: self.peers(number), able=lambda: self.able,
             report_alarm=lambda name, text, now: self.alarms.update({name: text}))
         happenings: Happenings = self.desk.calls
@@ -181,6 +181,9 @@ class Shop:
     def renew(self) -> None:
         """Put `text` in force."""
         self.desk.set_policy(parse_policy(self.text), self.now)
+
+    def leave_place(self, task: str, reason: str, now: float) -> None:
+        self.room.leave_place(task, reason, now)
 
     # What happens
 
