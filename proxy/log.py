@@ -29,7 +29,7 @@ SHOWN_DIGITS: Final = 3
 VALUE_SIGNS: Final = 2000
 """Longest value of one key; a longer one is cut. A trace of an exception may have ten times as many."""
 
-UNMASKED: Final = frozenset({"call", "call_id", "id", "branch", "source", "host", "task", "attempt", "ticket"})
+UNMASKED: Final = frozenset({"call", "call_id", "id", "branch", "source", "host", "task", "attempt", "ticket", "place"})
 """Keys whose digits are never a telephone number."""
 
 _NUMBER: Final = re.compile(

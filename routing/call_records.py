@@ -1,6 +1,6 @@
 """The calls in progress, by everything they are asked for by: what is asked many times and must be known at once."""
 
-from routing.calls import Call, is_leaving
+from routing.calls import OWN, Call, is_leaving
 
 
 class CallRecords:
@@ -36,7 +36,7 @@ class CallRecords:
         """A place in a queue is the leg to the agent of an attempt from now on, and shows whom that calls."""
         if not (attempt and call.to_agent) or call.attempt:
             return
-        call.attempt = attempt
+        call.attempt, call.reason = attempt, OWN
         self._legs[attempt] = call
         if customer != call.customer:
             self._forget_customer(call)

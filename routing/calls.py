@@ -18,6 +18,10 @@ RESTORED_UNANSWERED: Final = 3600.0
 OWN: Final = "callback"
 """Reason of a leg of ours, and evidence of a customer's call that such a leg was joined with."""
 
+IN_QUEUE: Final = "in_queue"
+"""The reason of a leg of ours that was placed to stand in a PBX's queue, in the place of who asked for a callback."""
+LEGS: Final = frozenset((OWN, IN_QUEUE))
+"""The reasons of legs of ours."""
 ON_BEHALF: Final = "on_behalf"
 """Reason of a call that a PBX places for a customer who is in a call with it: to a member of its queue who is reached
 through the trunk, or wherever a phone forwards. It is no agent's call, and no call of the number that is dialled."""
@@ -115,7 +119,8 @@ class Call:
         to_agent = order.direction == "inbound"
         dialled = (order.agent or target or "") if to_agent else order.customer or ""
         call = cls(order.id, order.id, order.direction, order.trunk, order.pbx, dialled, now)
-        call.own, call.reason, call.attempt, call.task = True, OWN, order.attempt, order.task
+        call.own, call.attempt, call.task = True, order.attempt, order.task
+        call.reason = IN_QUEUE if order.task and order.attempt is None else OWN
         call.seen.since = now if order.began_at is None else order.began_at
         call.customer, call.number, call.group = order.customer, order.number, order.group
         if to_agent:
@@ -127,12 +132,12 @@ class Call:
     @property
     def leg(self) -> bool:
         """Whether it is a leg of ours and no call of a customer's or an agent's; also of one that was read back."""
-        return self.reason == OWN
+        return self.reason in LEGS
 
     @property
     def to_agent(self) -> bool:
         """Whether it is our leg to an agent: a call of the customer's only in what the agent is shown."""
-        return self.own and self.direction == "inbound" and self.reason == OWN
+        return self.own and self.direction == "inbound" and self.leg
 
     def lost(self, now: float) -> bool:
         """Whether it must be taken for over although nobody said so."""
@@ -173,7 +178,7 @@ def read_back(row: CallRow, now: float) -> Call:
     call.agent, call.evidence, call.tried = row.agent, row.evidence, row.tried
     call.answered_at, call.restored_at = row.answered_at, now
     call.dialogs = Dialogs(() if row.answered_at is None else (Dialog.read_back(row.session_s, now),), known=False)
-    call.own = OWN in (row.reason, row.evidence)
+    call.own = row.reason in LEGS or row.evidence == OWN
     return call
 
 

@@ -35,8 +35,9 @@ def calls(
 ) -> None:
     """List calls, the latest first.
 
-    dir: in and out as the customer sees it; agent and cust are the two legs of a callback. state: while it goes on;
-    then the final SIP status. s: seconds of talk.
+    dir: in and out as the customer sees it; agent and cust are the two legs of a callback, place is one that stands in
+    the PBX's queue for who asked for a callback. state: while it goes on; then the final SIP status. s: seconds of
+    talk.
     """
     if context.invoked_subcommand is None:
         given = given_of(CALLS, {"active": active, "limit": limit})
@@ -64,6 +65,8 @@ def ended(data: Any, given: Given) -> None:
 
 def _direction(row: dict[str, Any]) -> str:
     inbound = row["direction"] == "inbound"
+    if row.get("kind") == "place":
+        return "place"
     if row.get("kind") == "callback":
         return "agent" if inbound else "cust"
     return "in" if inbound else "out"

@@ -33,7 +33,9 @@ class CallStarted(Model):
     trunk: str
     pbx: str
     reason: str = Field(description="Why it goes where it goes: normal, direct, withheld, on_behalf (the PBX calls "
-                                    "a member of its queue for a customer who waits), ...")
+                                    "a member of its queue for a customer who waits), callback (a leg of ours), "
+                                    "in_queue (one that stands in the PBX's queue for who asked for a callback), place "
+                                    "(who asked is back, and takes that place), ...")
     tried: str | None = Field(description="Extension that direct callback tries first")
 
 

@@ -99,7 +99,7 @@ DO_NOT_CALL: Final = (
     f"SELECT {_columns(DoNotCallRow._fields)} FROM do_not_call ORDER BY added_at DESC, customer LIMIT ?")
 LAST_TALK: Final = (
     "SELECT agent, answered_at FROM calls WHERE customer=? AND talk_s>=? AND agent IS NOT NULL "
-    "AND NOT (reason='callback' AND direction='inbound') ORDER BY id DESC LIMIT 1"
+    "AND NOT (reason IN ('callback', 'in_queue') AND direction='inbound') ORDER BY id DESC LIMIT 1"
 )
 """Of a callback's two legs the one to the PBX (`inbound`) is a talk with the agent, not with the customer."""
 RELEASED: Final = (

@@ -355,7 +355,7 @@ def raise_sequence(connection: sqlite3.Connection, table: str, last: int) -> Non
         connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
 
 
-_LATER: Final = ("agent", "evidence", "answered_at", "session_s", "ended_at", "cause", "ended_by", "talk_s")
+_LATER: Final = ("agent", "evidence", "reason", "answered_at", "session_s", "ended_at", "cause", "ended_by", "talk_s")
 """Columns of a call that become known after it began."""
 
 PUT_CALL: Final = "INSERT INTO calls VALUES ({}) ON CONFLICT (id) DO UPDATE SET {}".format(
@@ -385,7 +385,7 @@ COUNTS: Final = (
     "count(*) FILTER (WHERE NOT leg AND direction='outbound'), count(*) FILTER (WHERE NOT leg AND answered), "
     "count(tried) FILTER (WHERE NOT leg), count(*) FILTER (WHERE leg AND direction='outbound'), "
     "count(*) FILTER (WHERE leg AND direction='outbound' AND answered) FROM (SELECT direction, tried, "
-    "reason='callback' AS leg, coalesce(answered_at<:before, 0) AS answered FROM calls "
+    "reason IN ('callback', 'in_queue') AS leg, coalesce(answered_at<:before, 0) AS answered FROM calls "
     "WHERE id>=:first AND started_at>=:since AND started_at<:before AND reason<>'on_behalf' AND node=:node)"
 )
 EVENTS: Final = "SELECT kind, time, id, data, node, seq FROM outbox WHERE +node=? AND seq>? ORDER BY seq LIMIT ?"

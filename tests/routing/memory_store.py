@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
+from routing.calls import LEGS
 from routing.events import Event
 from routing.rows import (
     AttemptRow,
@@ -165,8 +166,8 @@ class MemoryCalls:
         self._rows.check()
         rows = [row for row in self._rows.rows.values()
                 if since <= row.started_at < before and row.reason != "on_behalf"]
-        legs = [row for row in rows if row.reason == "callback" and row.direction == "outbound"]
-        rows = [row for row in rows if row.reason != "callback"]
+        legs = [row for row in rows if row.reason in LEGS and row.direction == "outbound"]
+        rows = [row for row in rows if row.reason not in LEGS]
 
         def answered(of: list[CallRow]) -> int:
             return sum(row.answered_at is not None and row.answered_at < before for row in of)
@@ -178,7 +179,7 @@ class MemoryCalls:
     def last_talk(self, customer: str, min_talk: float) -> tuple[str, float] | None:
         self._rows.check()
         for row in sorted(self._rows.rows.values(), key=lambda row: row.id, reverse=True):
-            of_us = row.reason == "callback" and row.direction == "inbound"
+            of_us = row.reason in LEGS and row.direction == "inbound"
             if row.customer == customer and row.agent and not of_us and (row.talk_s or -1.0) >= min_talk:
                 return row.agent, row.answered_at or row.started_at
         return None

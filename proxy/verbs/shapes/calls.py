@@ -10,20 +10,24 @@ CALL_ID: Final = 256
 """Characters of a Call-ID that is followed."""
 
 
+Kind = Literal["call", "callback", "place"]
+State = Literal["ringing", "waiting", "talking", "ended"]
+
+
 class Call(TypedDict):
     """A call, or a leg of ours."""
 
     id: Annotated[str, "UUID version 7, as in the log"]
     time: Annotated[Moment, "When it began"]
-    kind: Annotated[Literal["call", "callback"],
-                    "callback: a leg of ours, inbound to its agent, outbound to its customer"]
+    kind: Annotated[Kind, "callback: a leg of ours, inbound to its agent, outbound to its customer; place: a leg of "
+                          "ours that stands in the PBX's queue for who asked for a callback"]
     direction: Literal["inbound", "outbound"]
     customer: Annotated[str | None, "E.164; null: withheld or unreadable"]
     agent: Annotated[str | None, "Extension that called or answered, or whom direct callback tried"]
     dialled: str
     trunk: str
     pbx: str
-    state: Literal["ringing", "talking", "ended"]
+    state: Annotated[State, "waiting: answered by the PBX, and no agent has it yet"]
     cause: Annotated[int | None, "Final SIP status; null: it goes on"]
     by: Annotated[str | None, "Who ended it"]
     talk: Annotated[float | None, "Seconds from answer to end; null: never answered"]

@@ -1,7 +1,7 @@
 """Figures of today: read from a real database, over restarts, by the policy's clock; who waits and who is there."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ import pytest
 
 from config.policy import parse_policy
 from proxy.daemon.source import DaemonSource
+from proxy.verbs.handlers.looking import LookAnswers, Sides
 from proxy.verbs.handlers.queues import QueueAnswers
+from proxy.verbs.shapes.calls import CALLS
 from proxy.verbs.shapes.errors import UnknownError
 from routing.callbacks.facts import OwnCall
 from routing.events import Event
@@ -237,3 +239,46 @@ def test_one_customers_call_with_its_callback_is_one_call_and_one_callback(node:
     node.commit()
     counted = node.store.calls.counts(at("00:00"), node.now + 1)
     assert counted == (1, 1, 0, 0, 0, 1, 1), "and so counts the database after a restart"
+
+
+def a_place(attempt: str | None = None, name: str = "place") -> OwnCall:
+    return OwnCall(name, "inbound", "main", "office", CUSTOMER, SHARED, None, "sales", attempt, "task")
+
+
+def calls(node: Node) -> dict[str, tuple[str, str]]:
+    """Kind and state of each call, as `calls` lists them."""
+    look = LookAnswers(node.ledger, node.store, node.reader, node.source, NoTracer(), "1", Sides((), "edge1", ()),
+                       lambda: node.now)
+    return {one["id"]: (one["kind"], one["state"]) for one in asyncio.run(look.call_list(CALLS.takes.read({})))}
+
+
+class NoTracer:
+    def watch(self, digits: str, call_ids: set[bytes]) -> AsyncIterator[dict[str, Any]]:
+        raise NotImplementedError
+
+
+def test_a_place_is_no_second_call_of_its_customer(node: Node) -> None:
+    """Neither while it stands in the queue, nor as the leg to the agent who accepted, nor after a restart."""
+    call = node.calls_in()
+    node.ledger.decide(call, node.now)
+    node.ledger.answered(call.id, 0, (), None, node.now)
+    assert calls(node) == {call.id: ("call", "waiting")}
+    node.ledger.ended(call.id, Ending(200, "caller"), node.now)
+    node.ledger.place(a_place(), node.now)
+    assert calls(node)["place"] == ("place", "ringing")
+    node.ledger.answered("place", 0, (), None, node.now)
+    assert calls(node)["place"] == ("place", "waiting")
+    node.source.refresh()
+    assert node.source.snapshot().calls[:5] == (0, 1, 1, 1, 0), "active, today, answered, inbound, outbound"
+    assert node.source.snapshot().calls.callbacks_active == 0
+    assert node.source.snapshot().groups["sales"][:2] == (0, 0), "calls, and who waits"
+    node.commit()
+    assert node.store.calls.counts(at("00:00"), node.now + 1) == (1, 1, 0, 1, 0, 0, 0)
+    node.ledger.place(a_place("a1"), node.now)
+    assert calls(node)["place"] == ("callback", "talking")
+    node.ledger.ended("place", Ending(200, "callee"), node.now + 30)
+    node.ledger.place(a_place(name="other"), node.now)
+    node.ledger.ended("other", Ending(487, "proxy"), node.now + 5)
+    node.commit()
+    assert calls(node) == {call.id: ("call", "ended"), "place": ("callback", "ended"), "other": ("place", "ended")}
+    assert node.store.calls.counts(at("00:00"), node.now + 60) == (1, 1, 0, 1, 0, 0, 0)
