@@ -165,6 +165,10 @@ class Policy(Section):
         """Whether any caller at all may ask for a callback while they wait."""
         return self._offers
 
+    def offers_to(self, group: str) -> bool:
+        """Whether callers who wait for a group may ask for a callback, be it on one of its numbers only."""
+        return group in self._offering
+
     def tickets_for(self, group: str) -> Tickets:
         """Return when a ticket is opened for a group."""
         return self._tickets.get(group, self.tickets)
@@ -265,6 +269,12 @@ class Policy(Section):
     def _offers(self) -> bool:
         return (self.queue_callback.enabled or any(one.queue_callback.enabled for one in self.group.values())
                 or any(one.queue_callback.enabled for one in self.number.values()))
+
+    @cached_property
+    def _offering(self) -> frozenset[str]:
+        numbers = [(one.group, number) for number, one in self.number.items() if one.group is not None]
+        every = [(group, None) for group in self.group]
+        return frozenset(group for group, number in [*every, *numbers] if self.queue_for(group, number).enabled)
 
     @cached_property
     def _tickets(self) -> dict[str, Tickets]:

@@ -24,7 +24,7 @@ class Watching:
 
     def set_policy(self, policy: Policy) -> None:
         """Put a policy in force."""
-        self._wanted = frozenset(agent for name in policy.group if heeds_missed(policy, name)
+        self._wanted = frozenset(agent for name in policy.group if heeds_missed(policy, name) or policy.offers_to(name)
                                  for agent in policy.group[name].agents)
         self._look()
 
