@@ -88,7 +88,7 @@ class CallIntake:
 
     def stayed(self, stayed: CallerStayed, now: float) -> Unit:
         changes = self._sets.begin(now)
-        self._requests.stayed(stayed, changes)
+        self._requests.stayed(stayed, self._store.well, changes)
         return EMPTY_UNIT if changes.empty else changes.unit(durable=True)
 
     def heed_flood(self, now: float) -> None:

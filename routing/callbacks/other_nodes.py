@@ -123,6 +123,8 @@ class OtherNodes:
         if live is None:
             return
         changes = self._sets.begin(now)
+        if ours.reason == "asked_in_queue":
+            return  # the request that it gave way to was refused with it
         if ours.state not in ("done", "cancelled"):
             self._say_again(live, queues, changes)
             return
@@ -133,7 +135,14 @@ class OtherNodes:
         self._store.put(changes.unit(durable=True))
 
     def _say_again(self, live: Task, lines: Sequence[JournalRow], changes: Changes) -> None:
-        """What an operator was told is so: a task that was held is held, one that was resumed goes on."""
+        """What an operator was told is so: a task that was held is held, one that was resumed goes on. A place that is
+        lost is so too."""
+        lost = next((line for line in reversed(lines) if line.kind == "place_lost"), None)
+        place = held(live.row)
+        if lost is not None and live.place is None and place is not None and place.node == self._tasks.places.node:
+            self._tasks.places.lose(live, str(lost.data["why"]), changes)
+            self._store.put(changes.unit(durable=True))
+            changes = self._sets.begin(changes.now)
         said = next((line for line in reversed(lines) if line.kind in ("held", "resumed")), None)
         if said is None or (said.kind == "held") == (live.row.state == "held"):
             return

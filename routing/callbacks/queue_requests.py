@@ -1,6 +1,6 @@
 """Requests of callers who wait in a queue: one that is made, made again by its caller, taken back, or refused."""
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from routing.callbacks.changes import Changes
 from routing.callbacks.eligibility import Eligibility
@@ -19,6 +19,10 @@ BEING_CALLED: Final = RequestAnswer(None, "being_called")
 
 UNDECIDED: Final = 120.0
 """Seconds after which a request is on disk, or its caller was told that it is not."""
+
+
+_Fate = Literal["kept", "refused", "unknown"]
+"""What became of what was to be written: it is on disk, it is not, or nobody knows."""
 
 
 class _Before(NamedTuple):
@@ -72,17 +76,24 @@ class QueueRequests:
             self._write_down(asked, refusal, changes)
         return refusal is None
 
-    def stayed(self, stayed: CallerStayed, changes: Changes) -> None:
-        """See Happenings: everything is as if they had not asked. Where they talk, that ends what was promised."""
+    def stayed(self, stayed: CallerStayed, well: bool, changes: Changes) -> None:
+        """See Happenings: everything is as if they had not asked. Where they talk, that ends what was promised.
+
+        `well`: the database can be written, so that what it did not take it has refused, and nothing of it is there.
+        Where a disk hangs it may be there yet, so what holds is put instead.
+        """
         undo, task = self._undo.pop(stayed.task, None), self._tasks.index.tasks.get(stayed.task)
-        lost = stayed.why == "database"
-        if undo is None or task is None or task.attempt is not None:
-            if undo is not None and lost:  # they have talked meanwhile: what gave way is over as well
-                changes.beside(Unit(tuple(one.task.row for one in undo.before if one.task is not task)))
+        fate: _Fate = "kept" if stayed.why == "taken" else "refused" if well else "unknown"
+        if undo is None or (task is not None and task.attempt is not None):
+            return
+        if task is None:  # they have talked meanwhile, and what gave way is over with it
+            if fate != "kept":
+                changes.beside(Unit(tuple(one.task.row for one in undo.before if one.task.row.ended_at is not None)))
             return
         if undo.new:
-            self._take_back(task, stayed.why, changes, lost)
-        self._change_back(undo.before, changes)
+            self._take_back(task, stayed.why, fate, changes)
+        for was in undo.before:
+            self._change_back(was, fate, changes)
 
     def place_of(self, queued: QueuedCaller) -> str | None:
         """See Happenings."""
@@ -223,13 +234,13 @@ class QueueRequests:
                 break
             del self._undo[name]
 
-    def _take_back(self, task: Task, why: str, changes: Changes, lost: bool) -> None:
-        """End a request that its caller was not promised. `lost`: it may not be on disk at all."""
+    def _take_back(self, task: Task, why: str, fate: _Fate, changes: Changes) -> None:
+        """End a request that its caller was not promised."""
         tasks = self._tasks
         tasks.places.forget(task)
         self._eligibility.asked.remove(task.row.customer, task.row.created_at)
         tasks.made[task.row.group] -= 1
-        if not lost:
+        if fate == "kept":
             tasks.end(task, "cancelled", why, changes)
             return
         tasks.queues.leave(task)
@@ -237,28 +248,31 @@ class QueueRequests:
         tasks.index.remove(task)
         row = task.row = task.row._replace(state="cancelled", reason=why, due_at=None, ended_at=changes.now,
                                            version=task.row.version + 1)
-        changes.note(row.id, "ended", None, state=row.state, reason=row.reason)
-        changes.beside(Unit((row,)))
+        if fate == "unknown":
+            changes.note(row.id, "ended", None, state=row.state, reason=row.reason)
+            changes.beside(Unit((row,)))
 
-    def _change_back(self, before: tuple[_Before, ...], changes: Changes) -> None:
-        """Let tasks be as they were."""
-        tasks = self._tasks
-        for was in before:
-            task = was.task
-            if task.row.ended_at is None:
-                tasks.queues.leave(task)
-                tasks.places.forget(task)
-                tasks.index.remove(task)
-            if tasks.index.of(was.row.customer, was.row.group) is not None:
-                changes.beside(Unit((task.row,)))  # another promise has come about since
-                continue
-            task.row = was.row._replace(version=task.row.version + 1)
-            task.ready = was.ready
-            tasks.places.put(task, was.place)
-            tasks.index.add(task)
-            tasks.resume(task)
+    def _change_back(self, was: _Before, fate: _Fate, changes: Changes) -> None:
+        """Let a task be as it was."""
+        tasks, task = self._tasks, was.task
+        if task.row.ended_at is None:
+            tasks.queues.leave(task)
+            tasks.places.forget(task)
+            tasks.index.remove(task)
+        if tasks.index.of(was.row.customer, was.row.group) is not None:
+            return  # another promise to them has come about since
+        before, task.row = task.row, was.row
+        if fate != "refused":
+            task.row = was.row._replace(version=before.version + 1, changed_by="")
             changes.note(task.row.id, "stands", None)
+        if fate == "kept":
+            changes.task(task.row, before)
+        elif fate == "unknown":
             changes.beside(Unit((task.row,)))
+        task.ready = was.ready
+        tasks.places.put(task, was.place)
+        tasks.index.add(task)
+        tasks.resume(task)
 
 
 def _before(task: Task) -> _Before:

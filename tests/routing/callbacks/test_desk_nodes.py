@@ -8,6 +8,8 @@ import pytest
 
 from config.policy import parse_policy
 from routing.callbacks.facts import AttemptOrder, Missed, Outcome, PastTalk
+from routing.callbacks.queue_facts import CallerStayed, QueueRequest
+from routing.callbacks.task_places import LEASE
 from routing.rows import LegRow, Step, TaskRow
 from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
@@ -27,10 +29,11 @@ class Node:
         self.floor = LiveState()
         self.store = sqlite_store(path, self.loop.post, lambda: self.now, name, self.told, shared=True)
         self.desk = new_desk(self.store, parse_policy(Shop.write(tickets="true", **policy)), self.floor,
-                             Random(name).randbytes, self, node=name, channels=("webhook",))
+                             Random(name).randbytes, self, room=self, node=name, channels=("webhook",))
         self.orders: list[AttemptOrder] = []
         self.recovered: tuple[LegRow, ...] = ()
         self.calls = 0
+        self.left: list[tuple[str, str]] = []
         assert self.desk.restore(self.now)
 
     def begin(self, order: AttemptOrder, now: float) -> None:
@@ -74,6 +77,28 @@ class Node:
         self.desk.attempts.step(order.attempt, step, self.now, answers.append)
         self.loop.until(lambda: answers)
         return answers[0]
+
+    def leave_place(self, task: str, reason: str, now: float) -> None:
+        self.left.append((task, reason))
+
+    def ask(self, place: str | None = "place", caller: str = CUSTOMER, customer: str = CUSTOMER) -> str | None:
+        """A caller asks for a callback; return the request, None where it is refused."""
+        answer, unit = self.desk.calls.request(QueueRequest(
+            "call", caller, customer, OURS, "sales", "office", "main", self.now - 60, place), self.now)
+        if answer.terms is None:
+            return None
+        kept: list[bool] = []
+        self.store.commit(unit, kept.append)
+        self.loop.until(lambda: kept)
+        if not kept[0]:
+            self.store.put(self.desk.calls.stayed(CallerStayed(answer.terms.task, "database"), self.now))
+        return answer.terms.task if kept[0] else None
+
+    def accept(self, task: str) -> AttemptOrder | None:
+        heard: list[AttemptOrder | None] = []
+        self.desk.places.place_accepted(task, "201", self.now, heard.append)
+        self.loop.until(lambda: heard)
+        return heard[0]
 
     @property
     def open(self) -> list[TaskRow]:
@@ -352,3 +377,148 @@ def test_what_an_operator_has_held_or_resumed_is_so_though_the_other_changed_it_
         for node in (a, b, a, b):
             node.look()
         assert [one.state for one in (*a.open, *b.open)] == [state, state]
+
+
+# Places
+
+
+def test_a_place_of_the_other_is_left_alone_while_it_lives(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    task = a.ask()
+    assert task is not None
+    for _ in range(10):
+        for node in (a, b):
+            node.now += LEASE / 4
+            assert node.look() == []
+    assert a.left == b.left == []
+    assert a.kinds(task) == ["requested", "place_held"]
+
+
+def test_a_place_of_a_node_that_is_gone_is_taken_for_lost(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    task = a.ask()
+    assert task is not None
+    assert b.look() == []
+    b.now += LEASE - 1
+    assert b.turn() == []
+    b.now += 2
+    b.turn()
+    assert [order.task for order in (*b.orders, *b.turn())] == [task]
+    assert [line.data["why"] for line in b.store.callbacks.journal(task) if line.kind == "place_lost"] == ["node"]
+    a.look()
+    a.turn()
+    assert a.left == [(task, "other_node")]
+    assert a.accept(task) is None, "it is called from there"
+
+
+@pytest.mark.parametrize("act", ["cancel", "hold", "call_now", "talked", "do_not_call", "ask"])
+def test_what_the_other_does_to_a_request_ends_the_place_here(pair: tuple[Node, Node], act: str) -> None:
+    a, b = pair
+    away(a, b)
+    task = a.ask()
+    assert task is not None
+    b.look()
+    match act:
+        case "talked":
+            b.talked()
+        case "do_not_call":
+            b.desk.admin.add_do_not_call(CUSTOMER, b.now)
+        case "ask":
+            assert b.ask("another place") == task
+        case _:
+            getattr(b.desk.admin, act)(task, b.now)
+    b.commit()
+    a.look()
+    a.turn()
+    assert [left for left, _ in a.left] == [task]
+    assert a.accept(task) is None
+    assert [row.options.get("place", {}).get("node") for row in a.open] == [row.options.get("place", {}).get("node")
+                                                                          for row in b.open]
+
+
+def test_a_place_that_is_lost_while_the_other_changes_the_request_is_lost(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    away(a, b)
+    task = a.ask()
+    assert task is not None
+    b.look()
+    b.missed()
+    b.commit()
+    a.desk.places.place_lost(task, "pbx", a.now)  # not knowing of that
+    a.commit()
+    for node in (a, b, a, b):
+        node.look()
+    assert [(row.due_at, row.missed, "place" in row.options) for row in (*a.open, *b.open)] == [(a.now, 1, False)] * 2
+
+
+def test_an_agent_here_may_accept_what_the_other_has_changed_once_it_is_known(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    task = a.ask()
+    assert task is not None
+    b.look()
+    b.missed()
+    b.commit()
+    a.look()
+    order = a.accept(task)
+    assert order is not None
+    assert b.look() == []
+    for step in ("accepted", "customer", "answered", "talked"):
+        assert a.step(order, step)
+    a.commit()
+    b.look()
+    assert a.open == b.open == []
+
+
+def test_a_request_gives_way_to_what_the_other_has_promised_meanwhile(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    away(a, b)
+    b.missed()
+    b.commit()
+    assert a.ask() is None, "the database has one of them already"
+    for node in (a, b, a, b):
+        node.look()
+    assert [(row.kind, row.missed) for row in (*a.open, *b.open)] == [("missed", 1)] * 2
+    assert a.ask() is not None
+    for node in (a, b):
+        node.look()
+    assert [row.kind for row in (*a.open, *b.open)] == ["queue"] * 2
+
+
+def test_what_was_to_give_way_stands_where_the_other_has_changed_it(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    away(a, b)
+    a.missed()
+    a.turn()
+    b.look()
+    b.missed()
+    b.commit()
+    assert a.ask() is None  # not knowing of that
+    for node in (a, b, a, b):
+        node.look()
+    assert [(row.kind, row.missed, row.state) for row in (*a.open, *b.open)] == [("missed", 2, "open")] * 2
+
+
+def test_the_same_request_made_at_both_is_one(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    away(a, b)
+    task = a.ask("place a")
+    assert task is not None
+    assert b.ask("place b") is None  # not knowing of that
+    for node in (a, b):
+        node.look()
+    assert b.ask("place b") == task
+    for node in (a, b):
+        node.look()
+        node.turn()
+    assert a.left == [(task, "other_node")]
+    assert b.left == []
+
+
+def test_a_restart_loses_its_own_places_only(make: Callable[..., Node]) -> None:
+    a, b = make("a"), make("b")
+    mine, others = a.ask("place a"), b.ask("place b", OTHER, OTHER)
+    assert mine is not None
+    a.store.close()
+    again = make("a")
+    assert [order.task for order in again.turn()] == [mine]
+    assert {row.id: "place" in row.options for row in again.open} == {mine: False, others: True}
