@@ -52,6 +52,10 @@ class HeldPlaces:
 
     # The desk, an operator, the daemon
 
+    def holds_place(self, task: str) -> bool:
+        """See PlaceOrders."""
+        return task in self._held
+
     def leave_place(self, task: str, reason: str, now: float) -> None:
         """See PlaceOrders."""
         held = self._held.get(task)

@@ -117,7 +117,7 @@ class Desk:
         changes = self._sets.begin(now)
         replanning = self._replanner.turn(changes)
         done = self._moments(changes)
-        self.places.turn(changes)
+        self.places.turn(self._room.holds_place, changes)
         self._tasks.tidy()
         if not now < self._tidy_at <= now + TIDY:
             self._tidy_at = now + TIDY

@@ -23,13 +23,16 @@ class Places:
                  sets: ChangeSets) -> None:
         self._tasks, self._claims, self._outcomes, self._store, self._sets = tasks, claims, outcomes, store, sets
 
-    def turn(self, changes: Changes) -> None:
-        """Write down again what is held, so that other processes leave it to us."""
+    def turn(self, holds_place: Callable[[str], bool], changes: Changes) -> None:
+        """Write down again what is held, so that other processes leave it to us; `holds_place`: see PlaceOrders."""
         for task in tuple(self._tasks.places.held.values()):
             place = task.place
             if place is not None and place.way != "accepted" and \
                     not changes.now < place.renew_at <= changes.now + RENEWAL:  # the clock may have been set back
-                self._tasks.places.renew(task, changes)
+                if holds_place(task.row.id):
+                    self._tasks.places.renew(task, changes)
+                else:
+                    self._tasks.places.lose(task, "unknown", changes)
 
     def place_taken(self, task: str, agent: str | None, now: float) -> None:
         """See PlaceFacts. Told again once it is proved who it is."""

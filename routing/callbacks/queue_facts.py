@@ -150,6 +150,10 @@ class PlaceFacts(Protocol):
 class PlaceOrders(Protocol):
     """The room, as the desk sees it. Nothing calls back before it returns."""
 
+    def holds_place(self, task: str) -> bool:
+        """Whether it has the place of a request, or has lent it. Asked once in a while of those that it should have:
+        whatever went wrong, no request waits for a place that is not there."""
+
     def leave_place(self, task: str, reason: str, now: float) -> None:
         """Give the place of a request up: it is cancelled, over, or done otherwise. Nothing is told of it any more. A
         place in which the caller is (they rang in again), or that an attempt has by now, is left as it is."""

@@ -23,6 +23,10 @@ class Nobody:
     def stop(self, attempt: str, reason: str, now: float) -> None:
         """Nobody did it."""
 
+    def holds_place(self, task: str) -> bool:
+        """They do not."""
+        return False
+
     def leave_place(self, task: str, reason: str, now: float) -> None:
         """There is none."""
 

@@ -133,6 +133,11 @@ class Room:
 
     def __init__(self) -> None:
         self.left: list[tuple[str, str]] = []
+        self.lost: set[str] = set()
+        """Requests whose place is gone, though nobody said so."""
+
+    def holds_place(self, task: str) -> bool:
+        return task not in self.lost
 
     def leave_place(self, task: str, reason: str, now: float) -> None:
         self.left.append((task, reason))
@@ -181,6 +186,9 @@ class Shop:
     def renew(self) -> None:
         """Put `text` in force."""
         self.desk.set_policy(parse_policy(self.text), self.now)
+
+    def holds_place(self, task: str) -> bool:
+        return self.room.holds_place(task)
 
     def leave_place(self, task: str, reason: str, now: float) -> None:
         self.room.leave_place(task, reason, now)

@@ -78,6 +78,9 @@ class Node:
         self.loop.until(lambda: answers)
         return answers[0]
 
+    def holds_place(self, task: str) -> bool:
+        return True
+
     def leave_place(self, task: str, reason: str, now: float) -> None:
         self.left.append((task, reason))
 

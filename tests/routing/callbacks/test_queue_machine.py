@@ -36,6 +36,9 @@ class House(Room):
         self.returning: set[str] = set()
         """Requests whose next place is on its way."""
 
+    def holds_place(self, task: str) -> bool:
+        return task in self.held or task in self.returning
+
     def leave_place(self, task: str, reason: str, now: float) -> None:
         super().leave_place(task, reason, now)
         self.forget(task)

@@ -613,3 +613,10 @@ def test_a_place_is_written_down_again_while_it_is_held(shop: Shop) -> None:
     shop.now -= 3600.0
     shop.turn()
     assert row(shop, task).options["place"]["until"] < until
+
+
+def test_a_place_that_is_gone_though_nobody_said_so_is_lost(shop: Shop) -> None:
+    task = promised(shop)
+    shop.room.lost.add(task)
+    assert [order.task for order in shop.until(shop.now + RENEWAL + 2.0, 1.0)] == [task]
+    assert [line.data["why"] for line in shop.journal("place_lost", task)] == ["unknown"]
