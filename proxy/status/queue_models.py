@@ -52,7 +52,7 @@ class PlaceLost(PlaceHeld):
     """The place is no more, and the request waits for an agent whom we ring ourselves."""
 
     why: str = Field(description="pbx: the PBX ended it; time: it was kept for place_for; voicemail: a mailbox "
-                                 "answered; restart, media, node, declined, ...")
+                                 "answered; restart, media, ...")
     held_s: Seconds | None = Field(description="How long it was held; null: not known any more")
 
 
