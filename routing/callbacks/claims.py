@@ -144,7 +144,7 @@ class Claims:
         """The place of a task is over with the agent who accepted in vain."""
         if task.place is not None:
             changes = self._sets.begin(self._sets.now)
-            self._tasks.places.lose(task, "database", changes)
+            self._tasks.places.lose(task, "refused" if self._store.well else "database", changes)
             self._store.put(changes.unit())
 
     def _after_refused_claim(self, attempt: Attempt) -> None:

@@ -43,6 +43,9 @@ CLOCK_SLACK: Final = 1.0
 TIDY: Final = 600.0
 """Seconds between two looks at who was dialled too long ago to count."""
 
+CONFIRMING: Final = 60.0
+"""Seconds that a caller may hear that they will be called, before the room holds their place for them."""
+
 ANSWERING: Final = 5.0
 """Seconds beside their time for 1 or 2 that an agent may take who has picked up a place."""
 
@@ -78,6 +81,8 @@ class Desk:
         self._replanner = Replanner(tasks, rooms.outcomes, store)
         self._node = rooms.node
         self._restored = self._more = False
+        self._unknown_places: list[tuple[str, str, float]] = []
+        """Places to be left that the room does not hold yet, if it ever will: their request, why, until when."""
         self._old_legs: tuple[LegRow, ...] = ()
         self._forget_at: float | None = None
         self._tidy_at = self._turned_at = 0.0
@@ -217,8 +222,14 @@ class Desk:
     def _leave(self, now: float) -> None:
         """Tell the room which places are to be left."""
         leaving, self._tasks.places.leaving = self._tasks.places.leaving, []
-        for task, reason in leaving:
-            self._room.leave_place(task, reason, now)
+        unknown, self._unknown_places = self._unknown_places, []
+        for task, reason, until in (*unknown, *((task, reason, now + CONFIRMING) for task, reason in leaving)):
+            if task in self._tasks.places.held:
+                continue  # its caller has asked again, and that is another one
+            if self._room.holds_place(task):
+                self._room.leave_place(task, reason, now)
+            elif now < until <= now + CONFIRMING:
+                self._unknown_places.append((task, reason, until))
 
     def _begin(self, order: AttemptOrder) -> None:
         self._orders.begin(order, self._sets.now)

@@ -92,7 +92,8 @@ class RequestAnswer(NamedTuple):
     """None: nothing is promised, and the caller waits on."""
     refusal: str = ""
     """Why: `taken` (an agent has the call meanwhile), `database`, `failed`, `asked_already` (that number
-    has an open request of somebody else), `being_called` (an attempt runs for it), `flood`, or the guard's word."""
+    has an open request of somebody else), `being_called` (an attempt runs for it), `held` (an
+    operator holds their request), `flood`, or the guard's word."""
 
 
 class QueueRequest(NamedTuple):

@@ -15,6 +15,7 @@ from routing.rows import TaskRow
 from routing.writes import Unit
 
 ASKED_ALREADY: Final = RequestAnswer(None, "asked_already")
+HELD: Final = RequestAnswer(None, "held")
 BEING_CALLED: Final = RequestAnswer(None, "being_called")
 
 UNDECIDED: Final = 120.0
@@ -63,6 +64,8 @@ class QueueRequests:
             return BEING_CALLED
         if other is not None and other.asked:
             return ASKED_ALREADY
+        if theirs is not None and not theirs.open:
+            return HELD
         refusal = self._refusal(asked, theirs, changes)
         if refusal is not None:
             return RequestAnswer(None, refusal.reason)
@@ -147,6 +150,8 @@ class QueueRequests:
         other = self._tasks.index.of(asked.customer, asked.group)
         task = other or self._tasks.begin(self._row(asked, None, changes.now), changes)
         self._note("requested", task, asked, changes)
+        if other is None:
+            changes.tell("callback.queued", task.row)
         self._eligibility.tell(task, refusal, changes)
         if other is None:
             self._tasks.end(task, "failed", refusal.reason, changes, "guard", text=refusal.text)

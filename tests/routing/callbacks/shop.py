@@ -134,7 +134,7 @@ class Room:
     def __init__(self) -> None:
         self.left: list[tuple[str, str]] = []
         self.lost: set[str] = set()
-        """Requests whose place is gone, though nobody said so."""
+        """Requests whose place is gone, or not there yet, though nobody said so."""
 
     def holds_place(self, task: str) -> bool:
         return task not in self.lost

@@ -620,3 +620,35 @@ def test_a_place_that_is_gone_though_nobody_said_so_is_lost(shop: Shop) -> None:
     shop.room.lost.add(task)
     assert [order.task for order in shop.until(shop.now + RENEWAL + 2.0, 1.0)] == [task]
     assert [line.data["why"] for line in shop.journal("place_lost", task)] == ["unknown"]
+
+
+def test_what_ends_while_its_caller_hears_that_they_will_be_called_is_left_then(shop: Shop) -> None:
+    task = promised(shop)
+    shop.room.lost.add(task)  # it holds them once they have hung up
+    shop.desk.admin.cancel(task, shop.now)
+    shop.until(shop.now + 10.0, 1.0)
+    assert shop.room.left == []
+    shop.room.lost.clear()
+    shop.until(shop.now + 5.0, 1.0)
+    assert shop.room.left == [(task, "operator")]
+
+
+def test_who_asks_again_for_what_an_operator_holds_waits_on(shop: Shop) -> None:
+    task = promised(shop)
+    shop.desk.admin.hold(task, shop.now)
+    assert shop.request(place="place 2").refusal == "held"
+    shop.turn()
+    assert row(shop, task).state == "held"
+
+
+def test_who_asks_again_after_that_keeps_the_new_place(shop: Shop) -> None:
+    task = promised(shop)
+    shop.room.lost.add(task)
+    shop.desk.admin.hold(task, shop.now)
+    shop.turn()
+    shop.desk.admin.resume(task, shop.now)
+    assert promised(shop, place="place 2") == task
+    shop.room.lost.clear()
+    shop.until(shop.now + 70.0, 1.0)
+    assert shop.room.left == []
+    assert place_of(shop, CUSTOMER) == task
