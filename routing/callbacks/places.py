@@ -15,6 +15,9 @@ from routing.storage import Store
 ROUNDS: Final = 3
 """Agents who may pick a place up and not accept, before we ring one ourselves."""
 
+RENEWALS: Final = 100
+"""Places that are written down again in one turn; the others follow with the next."""
+
 
 class Places:
     """`queue_facts.PlaceFacts`. What it is told of a place that is none any more changes nothing."""
@@ -25,10 +28,14 @@ class Places:
 
     def turn(self, holds_place: Callable[[str], bool], changes: Changes) -> None:
         """Write down again what is held, so that other processes leave it to us; `holds_place`: see PlaceOrders."""
+        left = RENEWALS
         for task in tuple(self._tasks.places.held.values()):
             place = task.place
+            if not left:
+                break
             if place is not None and place.way != "accepted" and \
                     not changes.now < place.renew_at <= changes.now + RENEWAL:  # the clock may have been set back
+                left -= 1
                 if holds_place(task.row.id):
                     self._tasks.places.renew(task, changes)
                 else:

@@ -18,6 +18,7 @@ from pathlib import Path
 from config.policy import Policy, parse_policy
 from proxy.app import GC_THRESHOLD
 from routing.callbacks.facts import AttemptOrder, Missed, Outcome
+from routing.callbacks.queue_facts import QueueRequest
 from routing.rows import LegRow
 from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
@@ -26,6 +27,7 @@ from tests.kit.told import Told
 
 GROUPS = 10
 TURNS = 200
+PLACES = 1000
 
 
 class LiveState:
@@ -86,7 +88,7 @@ class Bench:
         self.now = 1_795_431_600.0
         self.store = sqlite_store(path, self.posted.put, lambda: self.now, "bench", Told())
         self.floor, self.runner = LiveState(), Runner()
-        self.desk = new_desk(self.store, policy(agents, responsible), self.floor, os.urandom, self.runner)
+        self.desk = new_desk(self.store, policy(agents, responsible), self.floor, os.urandom, self.runner, room=self)
 
     def drain(self) -> None:
         done: list[bool] = []
@@ -113,6 +115,26 @@ class Bench:
                 self.posted.get()()
         print(f"{label}: median {statistics.median(spent):.2f} ms, worst {max(spent):.2f} ms")
         self.drain()
+
+    def requested(self, number: int) -> float:
+        """A caller asks for a callback, and has a place."""
+        customer = f"+3630{number:07d}"
+        asked = QueueRequest(f"call {number}", customer, customer, "+3614445555", f"g{number % GROUPS}", "office",
+                             "main", self.now - 60, f"place {number}")
+        began = time.thread_time()
+        answer, unit = self.desk.calls.request(asked, self.now)
+        self.store.commit(unit, lambda kept: None)
+        spent = time.thread_time() - began
+        assert answer.terms is not None
+        return spent
+
+    # The room: it holds every place.
+
+    def holds_place(self, task: str) -> bool:
+        return True
+
+    def leave_place(self, task: str, reason: str, now: float) -> None:
+        pass
 
     def all_fail(self) -> None:
         """Every attempt so far ends, its customer not dialled."""
@@ -151,6 +173,19 @@ def main(tasks: int, agents: int) -> None:
         began = time.thread_time()
         bench.desk.set_policy(policy(agents), bench.now)
         print(f"another policy: {(time.thread_time() - began) * 1000:.0f} ms")
+        bench.store.close()
+
+        bench = Bench(Path(folder) / "places.db", agents)
+        bench.desk.restore(bench.now)
+        spent = [bench.requested(number) for number in range(PLACES)]
+        print(f"request, with a place: median {statistics.median(spent) * 1e6:.0f} us")
+        bench.drain()
+        bench.turns(f"{PLACES} places are held, and written down again", 120)
+        began = time.thread_time()
+        for task in bench.desk.admin.open_tasks():
+            bench.desk.places.place_lost(task.id, "pbx", bench.now)
+        print(f"all {PLACES} are lost: {(time.thread_time() - began) * 1e6 / PLACES:.0f} us each")
+        bench.turns("all wait for an agent of ours, nobody is free", PLACES // 100 + 10)
         bench.store.close()
 
         bench = Bench(Path(folder) / "held.db", agents, "fixed")
