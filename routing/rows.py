@@ -118,7 +118,7 @@ class TaskRow(NamedTuple):
     expires_at: float
     """End of its window."""
     due_at: float | None
-    """When it may be tried next; None: never again."""
+    """When it may be tried next; None: never again, or a place in a PBX's queue is held for it."""
     attempts: int
     """Counted attempts made."""
     attempts_max: int
@@ -132,7 +132,9 @@ class TaskRow(NamedTuple):
     declined: tuple[str, ...]
     """Agents who declined it in this round."""
     options: dict[str, Any]
-    """What only this task says: `responsible_wait` (seconds), `language`, `note`, `preview` (seconds), ..."""
+    """What only this task says: `responsible_wait` (seconds), `language`, `note`, `preview` (seconds), ...; of a
+    request from a queue `caller` (E.164 of who asked, unless withheld) and `place` (who holds one:
+    `callbacks.task.Held`)."""
     ended_at: float | None
     version: int = 1
     """Grows with each change."""
@@ -191,7 +193,8 @@ class JournalRow(NamedTuple):
     at: float
     kind: str
     """`missed`, `due`, `assigned`, `preview`, `declined`, `attempt`, `result`, `refused`, `released`, `closed`,
-    `held`, `resumed`, `recovered`, `replanned`, `moved`, `ticket`, `ended`, ..."""
+    `held`, `resumed`, `recovered`, `replanned`, `moved`, `ticket`, `ended`, ...; of a request from a queue `requested`,
+    `asked_again`, `stands` (that came to nothing), `place_held`, `place_taken`, `place_returned`, `place_lost`."""
     agent: str | None
     data: dict[str, Any]
     """Details: status, text, planned time, call ids, evidence and its weight."""

@@ -121,7 +121,8 @@ class AttemptOutcomes:
         if isinstance(verdict, RetryAt):
             return verdict.at
         if verdict.reason == "window":
-            self._tasks.end(task, "expired", "window", changes, "expired", agent, cause=cause)
+            over = "limit" if task.asked else "window"
+            self._tasks.end(task, "expired", over, changes, "expired", agent, cause=cause)
         else:
             reason = "unreached" if verdict.reason == "attempts" else verdict.reason
             self._tasks.end(task, "failed", reason, changes, "unreached", agent, cause=cause)

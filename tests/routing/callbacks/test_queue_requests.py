@@ -424,6 +424,16 @@ def test_retries_are_the_groups_choice(result: str, cause: int) -> None:
     assert (row(shop, task).state, row(shop, task).reason) == ("failed", "unreached")
 
 
+def test_a_retry_after_the_limit_is_none_and_there_is_a_ticket() -> None:
+    shop = Shop(more=QUEUE + 'retries = 1\nretry_after = "2h"\n')
+    task = promised(shop)
+    order = shop.accept(task)
+    assert order is not None
+    shop.fails(order)
+    assert (row(shop, task).state, row(shop, task).reason) == ("expired", "limit")
+    assert [ticket.task for ticket in shop.store.all_tickets.values()] == [task]
+
+
 @pytest.mark.parametrize("number", [CUSTOMER, MOBILE])
 def test_any_talk_of_whom_it_concerns_ends_it_and_its_place_is_left(shop: Shop, number: str) -> None:
     task = promised(shop, customer=MOBILE)
