@@ -8,7 +8,7 @@ from proxy.status.event_models import check_event
 from routing.callbacks.facts import QueuedCaller
 from routing.callbacks.places import ROUNDS
 from routing.callbacks.task_places import RENEWAL
-from routing.rows import TaskRow
+from routing.rows import DoNotCallRow, TaskRow
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at
 
 QUEUE = "[group.sales.queue_callback]\nenabled = true\n"
@@ -662,3 +662,39 @@ def test_who_asks_again_after_that_keeps_the_new_place(shop: Shop) -> None:
     shop.until(shop.now + 70.0, 1.0)
     assert shop.room.left == []
     assert place_of(shop, CUSTOMER) == task
+
+
+def test_a_claim_that_the_database_refuses_costs_the_place_alone(shop: Shop) -> None:
+    task = promised(shop)
+    shop.desk.places.place_taken(task, "201", shop.now)
+    shop.store.broken = True
+    assert shop.accept(task) is None
+    shop.store.broken = False
+    assert [line.data["why"] for line in shop.journal("place_lost", task)] == ["database"]
+    assert shop.desk.places.place_declined(task, "201", "hung_up", shop.now) is False
+    assert [order.task for order in shop.until(shop.now + 6.0, 1.0)] == [task]
+    assert shop.store.all_tasks[task].attempts == 0
+
+
+def test_a_claim_that_is_refused_on_the_way_costs_the_place_alone(shop: Shop) -> None:
+    task = promised(shop)
+    shop.store.all_do_not_call[CUSTOMER] = DoNotCallRow(CUSTOMER, shop.now, "by another node, which we do not know yet")
+    assert shop.accept(task) is None
+    assert [line.data["why"] for line in shop.journal("place_lost", task)] == ["refused"]
+    assert place_of(shop, CUSTOMER) is None
+    shop.store.all_do_not_call.clear()
+    assert [order.task for order in shop.until(shop.now + 10.0, 1.0)] == [task]
+
+
+def test_a_request_whose_group_is_gone_goes_with_its_place_to_the_group_of_its_number(shop: Shop) -> None:
+    task = promised(shop)
+    before = row(shop, task)
+    shop.text = shop.text.replace("group.sales", "group.new").replace('group = "sales"', 'group = "new"')
+    shop.renew()
+    shop.turn()
+    after = row(shop, task)
+    assert (after.group, after.expires_at, after.attempts_max) == ("new", before.expires_at, 1)
+    assert place_of(shop, CUSTOMER, "new") == task
+    order = shop.accept(task)
+    assert order is not None
+    assert order.group == "new"
