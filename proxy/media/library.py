@@ -63,6 +63,8 @@ class Library:
     def _fetch(self, clips: Sequence[Clip], rest: float | None, name: CodecName) -> list[Sound]:
         sounds = [sound for clip in clips for sound in (*self.sounds(clip), self._between)]
         sounds[-1:] = [] if rest is None else [Sound(pause(min(max(rest, DIGIT_PAUSE), PAUSE_MAX)))]
+        if name == "G722":  # it has a memory: pieces that were encoded apart crackle where they are joined
+            sounds = [Sound(b"".join(sound.pcm for sound in sounds))]
         for sound in sounds:
             sound.encoded(name)
         return sounds

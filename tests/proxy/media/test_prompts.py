@@ -206,6 +206,8 @@ def test_clips_come_encoded_with_pauses_between_them() -> None:
     assert [sound is it.sound(name, "en") for sound, name in ((sounds[0], "callback_for"), (sounds[2], "connecting"))]
     assert [round(sound.seconds, 2) for sound in sounds[1::2]] == [0.15, 0.4]
     assert len(it.fetch(clips, None, "PCMU").result(5)) == 3
+    (whole,) = it.fetch(clips, None, "G722").result(5)
+    assert whole.pcm == b"".join(sound.pcm for sound in sounds[:3]), "a codec with a memory gets it in one piece"
     assert it.fetch(clips, 0.0, "PCMU").result(5)[-1].seconds > 0, "a loop has a pause, so that it is no endless one"
     it.close()
 
