@@ -120,7 +120,7 @@ class Call:
         dialled = (order.agent or target or "") if to_agent else order.customer or ""
         call = cls(order.id, order.id, order.direction, order.trunk, order.pbx, dialled, now)
         call.own, call.attempt, call.task = True, order.attempt, order.task
-        call.reason = IN_QUEUE if order.task and order.attempt is None else OWN
+        call.reason = IN_QUEUE if order.attempt is None else OWN
         call.seen.since = now if order.began_at is None else order.began_at
         call.customer, call.number, call.group = order.customer, order.number, order.group
         if to_agent:

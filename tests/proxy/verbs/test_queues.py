@@ -242,7 +242,7 @@ def test_one_customers_call_with_its_callback_is_one_call_and_one_callback(node:
 
 
 def a_place(attempt: str | None = None, name: str = "place") -> OwnCall:
-    return OwnCall(name, "inbound", "main", "office", CUSTOMER, SHARED, None, "sales", attempt, "task")
+    return OwnCall(name, "inbound", "main", "office", CUSTOMER, SHARED, None, "sales", attempt)
 
 
 def calls(node: Node) -> dict[str, tuple[str, str]]:
