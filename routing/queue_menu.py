@@ -22,6 +22,9 @@ from routing.typed_numbers import LONGEST, grouped
 SILENCE: Final = 8.0
 """Seconds without a key, after a prompt has ended, that are silence."""
 
+WRITTEN: Final = 2.0
+"""Seconds until whoever waits for what they asked to be on disk is asked for a moment again."""
+
 LATER: Final = 10.0
 """Seconds after which it is looked at again whether anything can be offered by now."""
 
@@ -268,7 +271,7 @@ Step = tuple[Menu, tuple[Effect, ...]]
 
 def begin(offer: QueueOffer, back: bool = False) -> Step:
     """A caller is in the queue and hears it. `back`: they rang in again, and are back in their place."""
-    menu = Menu(At.WAITING, Queue.HELD, offer.menu, offer.campaign)
+    menu = Menu(At.WAITING, Queue.HELD, offer.menu, offer.campaign, offered=back)
     effects: list[Effect] = []
     words: tuple[Words, ...] = (Words("back_in_place"),) if back else ()
     if offer.campaign is not None and offer.campaign.prompt is not None:
@@ -377,8 +380,8 @@ def _key(menu: Menu, key: str, offer: QueueOffer | None) -> Step:
 
 
 def _waiting_key(menu: Menu, key: str) -> Step:
-    if menu.terms is not None and menu.terms.now and key == menu.terms.key and choices(menu):
-        return _open_menu(menu, menu.terms)
+    if menu.offered and menu.terms is not None and menu.terms.now and key == menu.terms.key and choices(menu):
+        return _open_menu(menu, menu.terms)  # before it was offered it may be a key of the PBX's own menu
     if menu.campaign is not None and key in menu.campaign.keys:
         return menu._replace(at=At.KEEPING, key=key), (Hush(), Press(key))
     return menu, ()
@@ -481,7 +484,9 @@ def _prompt_ended(menu: Menu) -> Step:
     match menu.at:
         case At.TOLD:
             return menu._replace(at=At.WAITING), _next_offer(menu)
-        case At.MENU | At.TYPING | At.CONFIRMING | At.KEEPING:
+        case At.KEEPING:
+            return menu, (Listen(WRITTEN),)
+        case At.MENU | At.TYPING | At.CONFIRMING:
             return menu, (Listen(),)
         case At.LEAVING:
             return menu._replace(at=At.OVER), (HangUp(),)
@@ -512,7 +517,8 @@ def _back(menu: Menu, words: tuple[Words, ...]) -> Step:
 
 
 def _ask(menu: Menu, number: str | None) -> Step:
-    return menu._replace(at=At.KEEPING, typed="", key=""), (Hush(), Ask(number), Listen())
+    # what they are told next cuts it off: the disk is quick
+    return menu._replace(at=At.KEEPING, typed="", key=""), (Say((Words("please_wait"),), _language(menu)), Ask(number))
 
 
 def _kept(menu: Menu, terms: PlaceTerms | None) -> Step:

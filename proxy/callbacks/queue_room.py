@@ -10,29 +10,68 @@ from proxy.callbacks.held_places import HeldPlaces
 from proxy.callbacks.own_leg import Tools
 from proxy.callbacks.place_call import Place, is_ours
 from proxy.callbacks.queued_call import QueuedCall
+from proxy.callbacks.service_call import ServiceCall
 from proxy.ua.contract import Incoming, Leg
 from routing.callbacks.queue_facts import PlaceTerms
+from routing.facts import PLACE, QUEUE_ROOM, SERVICE
+
+LEGS: int = 2
+"""Media sessions of one caller: their own and their place's."""
 
 
 class QueueRoom:
-    """Everybody who waits."""
+    """Everybody who waits: `queued_call.PlaceKeeper`."""
 
     def __init__(self, tools: Tools, places: HeldPlaces) -> None:
         self._tools, self._places = tools, places
-        self._inside: dict[str, QueuedCall] = {}
+        self._inside: dict[str, QueuedCall | ServiceCall] = {}
 
-    def take(self, incoming: Incoming, now: float) -> bool:
-        """Take a caller to where they were headed. False: their call must go its normal way."""
+    @staticmethod
+    def is_for(target: str) -> bool:
+        """Whether a local target is ours to take."""
+        return target == QUEUE_ROOM or target.startswith((PLACE, SERVICE))
+
+    def take(self, target: str, incoming: Incoming, now: float) -> bool:
+        """Take a caller of a local target. False: their call must go on to its next one."""
+        if incoming.call in self._inside or not is_ours(incoming.request):
+            return False
+        if target == QUEUE_ROOM:
+            return self._take_caller(incoming, now)
+        if target.startswith(PLACE):
+            return self._take_back_in(target.removeprefix(PLACE), incoming, now)
+        return self._take_service(incoming, now)
+
+    def _take_caller(self, incoming: Incoming, now: float) -> bool:
+        """To where they were headed."""
         pbx = self._tools.ledger.pbx_of(incoming.call)
         offer = self._tools.reports.queue_offer(incoming.call)
-        keys = None if offer is None else offer.campaign
-        if pbx is None or keys is None or incoming.call in self._inside or not is_ours(incoming.request):
+        sessions = LEGS * (len(self._inside) + 1) + len(self._places)
+        if pbx is None or offer is None or not self._tools.media.room_for_queue(sessions):
             return False
-        inside = self._inside[incoming.call] = QueuedCall(self._tools, incoming, keys, self)
-        if not inside.begin(pbx, now):
-            self.forget(incoming.call)
+        inside = QueuedCall(self._tools, incoming, offer, self)
+        self._inside[incoming.call] = inside
+        return inside.begin(pbx, now) or self._forget(incoming.call)
+
+    def _take_back_in(self, task: str, incoming: Incoming, now: float) -> bool:
+        """To the place that is held for them."""
+        inside = QueuedCall(self._tools, incoming, self._tools.reports.queue_offer(incoming.call), self)
+        self._inside[incoming.call] = inside
+        if inside.come_back(task, lambda owner: self._places.lend(task, incoming.call, owner, now), now):
+            return True
+        return self._forget(incoming.call) or self._places.ring_in(task, incoming, now)
+
+    def _take_service(self, incoming: Incoming, now: float) -> bool:
+        """To the menu, without a place."""
+        offer = self._tools.reports.queue_offer(incoming.call)
+        if offer is None or offer.menu is None:
             return False
-        return True
+        inside = ServiceCall(self._tools, incoming, self.forget)
+        self._inside[incoming.call] = inside
+        return inside.begin(now) or self._forget(incoming.call)
+
+    def _forget(self, call: str) -> bool:
+        self.forget(call)
+        return False
 
     def hang_up(self, now: float) -> None:
         """End everything: the process ends."""
@@ -47,13 +86,23 @@ class QueueRoom:
         inside.hang_up(reason, now)
         return True
 
+    def place_accepted(self, task: str, now: float) -> None:
+        """An agent who has the place of a request is to be connected with whom it calls: who still hears last words of
+        it is hung up, for their phone would be busy."""
+        for inside in tuple(self._inside.values()):
+            if isinstance(inside, QueuedCall) and inside.promised == task:
+                inside.hang_up("", now)
+
     # queued_call.PlaceKeeper
 
     def hold(self, place: Place, terms: PlaceTerms, now: float) -> None:
         self._places.hold(place, terms, now)
 
-    def take_back(self, task: str, leg: Leg, now: float) -> None:
-        self._places.take_back(task, leg, now)
+    def take_back(self, task: str, leg: Leg, terms: PlaceTerms | None, now: float) -> None:
+        self._places.take_back(task, leg, now, terms)
+
+    def lost(self, task: str, why: str, now: float) -> None:
+        self._places.lost(task, why, now)
 
     def forget(self, call: str) -> None:
         self._inside.pop(call, None)

@@ -1,26 +1,32 @@
 """A caller who waits in the PBX's queue, and their place in it: two legs of ours, so that their keys are heard.
 
 Rules
-- Two legs, the caller's and their place at the PBX, which see each other as they would without us: ringing, early
-  media, the answer, whom the caller is connected to, the failure, the end. Their audio and keys cross.
+- Two legs, the caller's and their place at the PBX, which see each other as they would without us: each word before the
+  answer, early media, the answer, hold, whom the caller is connected to, the failure, the end. Audio and keys cross.
 - What cannot be served here goes its normal way untouched: an offer without a codec of ours, no media process, a PBX
   that refuses before it has rung anybody. After that its failure is the caller's.
-- A key counts as soon as it is promised on disk what it stands for. Then the place is given up, the caller is told, and
-  their leg ends. Whoever is promised nothing waits on.
+- Behind a PBX that answers on the agent our leg answers a caller who is to be told of the key, and the place rings on.
+  For the rules they are a caller whom nobody has answered until the place is answered.
+- In the menu the two are parted: whoever takes the place is asked for a moment. Proof of that ends the menu.
+- A key counts as soon as what it stands for is on disk. Then the place is handed on, or given up where a campaign's key
+  asked; the caller is told, and their leg ends. Whoever is promised nothing waits on.
+- Who rang in again is in the place that was kept for them, and gives it back when they hang up.
 - Nobody is in a call with us that the next process would not know of: both legs are written down first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final, Protocol
 
+from proxy.callbacks.menu_run import MenuRun
 from proxy.callbacks.own_leg import Tools
 from proxy.callbacks.place_call import Place, place_order
 from proxy.media.contract import Clip
 from proxy.sip.sdp_audio import session_of
 from proxy.sip.timers import Timer
-from proxy.ua.contract import Incoming, Leg, LegOwner
+from proxy.ua.contract import Incoming, Leg, LegOwner, LegRequest
 from proxy.ua.leg import MEDIA_FAILED, WRITING_PATIENCE
 from proxy.ua.leg_events import (
     LegAccepted,
@@ -38,88 +44,156 @@ from proxy.ua.leg_events import (
     LegSent,
     Shown,
 )
-from routing.callbacks.queue_facts import CampaignKeys, PlaceTerms
+from routing.callbacks.facts import OwnCall
+from routing.callbacks.queue_facts import PlaceTerms, QueueOffer
 from routing.facts import Ending, bare_identities
+from routing.queue_menu import At
 from routing.rows import EndedBy, LegRow
 
-FAREWELL: Final = 15.0
-"""Seconds that the last words may take, where the end of their playing is not told."""
-KEY_PROMPT: Final = 1
-LAST_WORDS: Final = 2
-"""Tags of what is played."""
+CAMPAIGN: Final = 1
+SAID: Final = 2
+ONE_MOMENT: Final = 3
+"""Tags of what is played: of a campaign's keys; what the menu says; to who takes the place."""
 UNAVAILABLE: Final = 480
 """What the caller gets where the PBX's failure is nothing they could act on."""
 FOR_US: Final = frozenset({401, 407, 422, 487, 491})
 """Failures that only who made the INVITE can act on: the place's was ours."""
 SILENCE: Final = 408
 RINGING: Final = 180
+ONCE_MORE: Final = frozenset({408, 500, 502, 503, 504})
+"""Failures of a place after which another one is called, once, for a caller whom we have answered ourselves."""
 MEDIA_PATIENCE: Final = 1.0
 """Seconds until the call to the PBX has left; else the media process hangs, and the call goes its normal way."""
+BUSY_FOR: Final = 4.0
+"""Seconds of busy tone for a caller whom we have answered ourselves, and whom the PBX refuses."""
+PAUSE: Final = 0.15
+"""Seconds between two rounds of the word to who takes the place: they hear it within 0.3 s."""
 
 
 class PlaceKeeper(Protocol):
     """The room, as a caller inside has it."""
 
     def hold(self, place: Place, terms: PlaceTerms, now: float) -> None:
-        """Keep a place from now on: the request of its caller is on disk, and the caller leaves."""
+        """Keep a place from now on, which may be over by now: the request of its caller is on disk."""
 
-    def take_back(self, task: str, leg: Leg, now: float) -> None:
-        """Hold the place of a request again, which was lent to its caller while they were back in it."""
+    def take_back(self, task: str, leg: Leg, terms: PlaceTerms | None, now: float) -> None:
+        """Hold the place of a request again, which was lent to its caller. `terms`: they have asked anew."""
+
+    def lost(self, task: str, why: str, now: float) -> None:
+        """A place that was lent has ended."""
 
     def forget(self, call: str) -> None:
         """Nothing is left of a caller's call."""
 
 
-class Stage(Enum):
-    """How far a caller is."""
+class Answered(Enum):
+    """How a caller's leg is answered, or being answered."""
 
-    WAITING = auto()
-    """For an agent."""
-    ASKING = auto()
-    """They pressed a key, and what it stands for waits for the disk."""
-    LEAVING = auto()
-    """They were promised a callback, or everything ends: what the place does is nothing to the caller."""
+    NOT = auto()
+    BY_US = auto()
+    """So that they can be told something, while the place rings on: for the rules nobody has answered."""
+    BY_PLACE = auto()
 
 
 class QueuedCall(LegOwner):
-    """One caller and their place in the PBX's queue."""
+    """One caller and their place in the PBX's queue: `menu_run.MenuUser`."""
 
-    def __init__(self, tools: Tools, incoming: Incoming, keys: CampaignKeys, room: PlaceKeeper) -> None:
-        self._tools, self._incoming, self._keys, self._room = tools, incoming, keys, room
+    def __init__(self, tools: Tools, incoming: Incoming, offer: QueueOffer | None, room: PlaceKeeper) -> None:
+        self._tools, self._incoming, self._room = tools, incoming, room
+        self._offer = offer or QueueOffer(None, None)
         self._media = tools.media
+        self._menu = MenuRun(tools, incoming.call, self)
         self._caller: Leg | None = None
         self._place: Leg | None = None
-        self._stage = Stage.WAITING
-        self._joined = self._prompted = self._sent = False
-        """Whether they hear each other; whether the caller was told of the key; whether the PBX was called."""
-        self._pressed = ""
-        """The key that was pressed last."""
+        self._request: LegRequest | None = None
+        """How the place was placed."""
+        self._task: str | None = None
+        """The request whose place was lent to them; None: the place is theirs."""
+        self._terms: PlaceTerms | None = None
+        """What they have asked anew for that."""
+        self.promised: str | None = None
+        """The request that was promised to them, and that has their place by now."""
+        self._entry: OwnCall | None = None
+        """How the place stands in the ledger once it is a call of its own."""
+        self._answered = Answered.NOT
+        self._waiting_words: tuple[Clip, ...] = ()
+        """What is said once the caller has acknowledged our answer."""
+        self._joined = self._early = self._prompted = self._sent = False
+        """Whether they hear each other; whether the place has early media; whether the caller was told of a campaign's
+        keys; whether the PBX was called."""
+        self._speaks = False
+        """The caller hears a prompt of ours."""
+        self._leaving = False
+        """Everything ends: what the place does is nothing to the caller any more."""
         self._by_place = False
         """The PBX ended it."""
+        self._again = False
+        """The place is the second one."""
+        self._failure: LegEnd | None = None
+        """How the place ended."""
+        self._taken = False
+        """An agent is proved to have taken it."""
+        self._farewell = False
+        """The caller has heard last words."""
+        self._end: LegEnd | None = None
+        """How the caller's leg ended, while what they asked for is still to be answered."""
         self._timer: Timer | None = None
 
     def begin(self, pbx: str, now: float) -> bool:
         """Call the PBX as the caller did; False where that fails at once."""
         incoming, legs = self._incoming, self._tools.legs
         try:
-            order = place_order(incoming.request, self._tools.new_id(), pbx)
-            place = self._place = legs.place(order, self, now)
+            self._request = place_order(incoming.request, self._tools.new_id(), pbx)
+            place = self._place = legs.place(self._request, self, now)
             self._caller = legs.take(incoming, self, now)
-            self._tools.stack.timers.at(now + WRITING_PATIENCE, place.go)
             self._tools.stack.timers.at(now + MEDIA_PATIENCE, self._has_left)
-            self._tools.desk.leg(self._row(place), lambda: place.go(self._tools.stack.clock()))
+            self._go_once_written(place, now)
         except Exception as error:
             self._tools.stack.note("leg_failed", incoming.call, error=repr(error))
             self.hang_up("", now)
             return self._caller is not None
+        self._wait(now)
+        return True
+
+    def come_back(self, task: str, lend: Callable[[LegOwner], Leg | None], now: float) -> bool:
+        """Take the place of a request that was kept for this caller; False where it is not to be had."""
+        incoming = self._incoming
+        place = lend(self)
+        if place is None:
+            return False
+        self._task, self._place, self._sent = task, place, True
+        try:
+            caller = self._caller = self._tools.legs.take(incoming, self, now)
+        except Exception as error:
+            self._tools.stack.note("leg_failed", incoming.call, error=repr(error))
+            self._room.take_back(task, place, None, now)
+            return False
+        if place.answered:
+            self._answer_as_place(place, caller, now)
+        self._wait(now)
         return True
 
     def hang_up(self, reason: str, now: float) -> None:
         """End both legs."""
-        self._stage = Stage.LEAVING
+        self._leave()
         for leg in (self._place, self._caller):
             if leg is not None and not leg.over:
                 leg.hang_up(now, reason=reason)
+        self._end_caller(now)
+
+    def _wait(self, now: float) -> None:
+        """Begin to wait: who takes the place is of interest, and when the caller is to be told of what they may do.
+
+        Of the keys of a campaign they are told when they first hear the PBX.
+        """
+        self._tools.reports.watch_pickup(self._incoming.call, self._note_pickup)
+        keys = self._offer.campaign
+        offer = self._offer if keys is None else self._offer._replace(campaign=keys._replace(prompt=None))
+        self._menu.begin(offer, self._task is not None, now)
+
+    def _leave(self) -> None:
+        self._leaving = True
+        self._menu.stop()
 
     # LegOwner: silence is nothing, for who waits is silent
 
@@ -135,47 +209,80 @@ class QueuedCall(LegOwner):
             case LegAccepted():
                 self._tools.reports.keep_then(self._row(leg), leg.confirm)
             case LegAnswered():
-                self._note_answer(leg, now)
+                if leg is self._place:
+                    self._note_place_answered(leg, now)
+                elif leg is self._caller:
+                    self._note_caller_answered(now)
             case LegPressed():
-                self._take_key(leg, event)
+                self._take_key(leg, event, now)
             case LegHeld(held, silent):
                 self._pass_hold(leg, held, silent, now)
             case LegConnected(identities, private):
                 self._note_connected(leg, identities, private, now)
             case LegPlayed(tag):
-                if tag == LAST_WORDS and not leg.over:
-                    leg.hang_up(now)
+                self._note_played(leg, tag, now)
             case LegGivenUp(end):
-                self._give_back(end, now)
+                self._give_back(leg, end, now)
             case LegEnded(end):
                 self._note_end(leg, end, now)
 
     def _note_progress(self, shown: Shown, early_media: bool, now: float) -> None:
         """What the PBX says before it answers, word by word."""
-        if self._caller is None or self._stage is Stage.LEAVING:
+        if self._caller is None or self._leaving:
             return
         self._incoming.final = self._incoming.final or early_media or shown.status == RINGING
         self._caller.progress(shown, early_media, now)
-        if early_media and session_of(self._incoming.request) is not None:  # else they hear nothing before the ACK
+        has_media = self._caller.answered if self._answered is Answered.BY_US else \
+            session_of(self._incoming.request) is not None  # else they hear nothing before the ACK
+        self._early = self._early or early_media
+        if early_media and has_media and not self._menu.parted and not self._speaks:
             self._join()
-            self._play_key_prompt()
 
-    def _note_answer(self, leg: Leg, now: float) -> None:
-        if self._caller is None or self._stage is Stage.LEAVING:
+    def _note_place_answered(self, place: Leg, now: float) -> None:
+        caller = self._caller
+        if caller is None or self._leaving:
             return
-        if leg is self._place:
-            self._incoming.final = True
-            self._incoming.identities = leg.identities
-            self._caller.answer(now, leg.shown)
+        self._incoming.final = True
+        if self._answered is Answered.NOT:
+            self._answer_as_place(place, caller, now)
             self._join()
-        else:
-            self._play_key_prompt()
+            return
+        self._tools.reports.place_answered(caller.call, bare_identities(place.identities))
+        if self._menu.parted:
+            self._ask_for_a_moment(place)
+        elif caller.answered:
+            self._join()
+        if place.identities and not caller.over:
+            self._show_connected(place.identities, _is_private(place.shown), now)
 
-    def _take_key(self, leg: Leg, press: LegPressed) -> None:
-        """As RFC 4733 a key went across with the audio; one in signalling is passed on here."""
-        if leg is self._caller and press.key in self._keys.keys and self._stage is Stage.WAITING:
-            self._stage, self._pressed = Stage.ASKING, press.key
-            self._tools.reports.pressed(leg.call, press.key, self._promised)
+    def _answer_as_place(self, place: Leg, caller: Leg, now: float) -> None:
+        self._answered = Answered.BY_PLACE
+        self._incoming.identities = place.identities
+        caller.answer(now, place.shown)
+
+    def _answer_ourselves(self, now: float) -> None:
+        """Answer a caller so that they can be told something, while their place rings on."""
+        if self._answered is Answered.NOT and self._caller is not None:
+            self._answered = Answered.BY_US
+            self._incoming.reported = False
+            self._caller.answer(now)
+
+    def _note_caller_answered(self, now: float) -> None:
+        if self._leaving:
+            return
+        self._rejoin()
+        self._tell_of_campaign()
+        words, self._waiting_words = self._waiting_words, ()
+        if words:
+            self.say(words, now)
+
+    def _take_key(self, leg: Leg, press: LegPressed, now: float) -> None:
+        """As RFC 4733 a key went across with the audio; one in signalling is passed on here. None of the menu is."""
+        if leg is self._caller:
+            parted = self._menu.parted
+            self._menu.press(press.key, now)
+            if parted or self._menu.parted:
+                return
         other = self._place if leg is self._caller else self._caller
         if press.info and self._joined and other is not None:
             self._media.press(other.call, press.key)
@@ -183,57 +290,208 @@ class QueuedCall(LegOwner):
     def _pass_hold(self, leg: Leg, held: bool, silent: bool, now: float) -> None:
         """Who holds the one holds the other."""
         other = self._place if leg is self._caller else self._caller
-        if other is not None and self._stage is not Stage.LEAVING:
+        if other is not None and not self._leaving:
             other.hold(held, silent, now)
 
     def _note_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], private: bool, now: float) -> None:
         """What the PBX says of whom it rings is for the caller's display, and for the rules."""
-        if leg is not self._place or self._caller is None or self._stage is Stage.LEAVING:
+        if leg is not self._place or self._caller is None or self._leaving:
             return
-        shown = bare_identities(identities)
-        self._tools.reports.connected_line(self._caller.call, shown)
-        if not private:
+        self._tools.reports.connected_line(self._caller.call, bare_identities(identities))
+        self._show_connected(identities, private, now)
+
+    def _show_connected(self, identities: tuple[tuple[str, str], ...], private: bool, now: float) -> None:
+        if not private and self._caller is not None:
             self._caller.refresh_target("", identities[0][1], now)
+
+    def _note_played(self, leg: Leg, tag: int, now: float) -> None:
+        if leg is not self._caller or leg.over:
+            return
+        self._speaks = False
+        if not self._menu.parted:
+            self._rejoin()
+        if tag == SAID:
+            self._menu.prompt_ended(now)
+
+    def _note_pickup(self, agent: str | None) -> None:
+        """An agent is seen to take the place; `agent`: who, where that is proved."""
+        now = self._tools.stack.clock()
+        if self._leaving or self._caller is None or self._caller.over:
+            return
+        if agent is not None and self._menu.at is not At.LEAVING:
+            self._taken = True
+            self._menu.place_taken(now)
+        if self._menu.parted and self._place is not None:
+            self._ask_for_a_moment(self._place)
+
+    def _ask_for_a_moment(self, place: Leg) -> None:
+        """Whoever takes the place hears it, from its beginning."""
+        terms = self._offer.menu
+        if place.answered and not place.over and terms is not None:
+            place.play((Clip("please_wait", terms.language),), ONE_MOMENT, repeat=True, pause=PAUSE)
+
+    def _tell_of_campaign(self) -> None:
+        """Of its keys, once, as soon as the caller hears the PBX and nothing else is said."""
+        keys, caller = self._offer.campaign, self._caller
+        if keys is None or keys.prompt is None or caller is None or self._prompted or self._speaks:
+            return
+        if not self._joined or not (caller.answered or self._early):
+            return
+        self._prompted = self._speaks = True
+        caller.play((Clip(keys.prompt, keys.language),), CAMPAIGN)
+
+    # menu_run.MenuUser
+
+    def say(self, clips: tuple[Clip, ...], now: float) -> None:
+        caller = self._caller
+        if caller is None or caller.over:
+            return
+        self._farewell = self._menu.at is At.LEAVING
+        if caller.answered or (self._farewell and self._joined):  # their keys come with an answer only
+            self._speaks = True
+            caller.play(clips, SAID)
+        else:
+            self._waiting_words = clips
+            self._answer_ourselves(now)
+
+    def hush(self, now: float) -> None:
+        if self._speaks and self._caller is not None:
+            self._speaks = False
+            self._media.tone(self._caller.call, "silence")
+            if not self._menu.parted:
+                self._rejoin()
+
+    def part(self, now: float) -> None:
+        if self._joined and self._caller is not None:
+            self._joined = False
+            self._media.part(self._caller.call)
+        if self._place is not None:
+            self._ask_for_a_moment(self._place)
+
+    def join(self, now: float) -> None:
+        self._rejoin()
+
+    def is_held(self) -> bool:
+        return any(leg is not None and leg.held for leg in (self._caller, self._place))
+
+    def place_to_ask_for(self) -> str | None:
+        place = self._place
+        if place is None or place.over:
+            return None
+        self._entry = self._tools.reports.place_entry(self._incoming.call, place.call)
+        return place.call
+
+    def hold(self, terms: PlaceTerms, now: float) -> None:
+        place, request, entry = self._place, self._request, self._entry
+        if self._task is not None:
+            self._terms = terms  # it is given back when their call has ended
+        elif place is not None and request is not None and entry is not None:
+            self._place, self.promised = None, terms.task
+            self._room.hold(Place(place, request, entry), terms, now)
+
+    def give_up(self, now: float) -> None:
+        place = self._place
+        if self._task is None and place is not None and not place.over:
+            place.hang_up(now, reason="the caller is called back")
+
+    def leave(self, now: float) -> None:
+        """As their place has ended, where they have not heard last words."""
+        caller, end = self._caller, self._failure
+        if caller is None or caller.over:
+            return
+        self._leaving = True
+        if end is None or self._farewell:
+            caller.hang_up(now)
+            return
+        self._by_place = True
+        failure = self._failed_with(end)
+        if self._answered is Answered.BY_US and failure:
+            self._media.tone(caller.call, "busy")
+            self._timer = self._tools.stack.timers.at(
+                now + BUSY_FOR, lambda at: caller.hang_up(at, failure, end.reason))
+        else:
+            caller.hang_up(now, failure, end.reason, end.shown if failure == end.cause else None)
+
+    def settled(self, now: float) -> None:
+        self._end_caller(now)
+
+    # The end
+
+    def _give_back(self, leg: Leg, end: LegEnd, now: float) -> None:
+        """The place is lost: the caller gets how, unless they are in the menu."""
+        caller = self._caller
+        if leg is not self._place or caller is None or caller.over or self._leaving or self._failure is not None:
+            return
+        if self._answered is Answered.BY_US and end.cause != 200 and self._call_again(end, now):
+            return
+        self._failure = end
+        self._joined = False
+        self._menu.place_gone(now)
+
+    def _call_again(self, end: LegEnd, now: float) -> bool:
+        """Call for another place, once, where the PBX has failed and has not refused."""
+        request = self._request
+        if self._again or request is None or not (end.cause in ONCE_MORE or end.by == "lost"):
+            return False
+        self._again, self._joined, self._early = True, False, False
+        request = self._request = request._replace(call=self._tools.new_id())
+        try:
+            place = self._place = self._tools.legs.place(request, self, now)
+            self._go_once_written(place, now)
+        except Exception as error:
+            self._tools.stack.note("leg_failed", request.call, error=repr(error))
+            return False
+        if self._caller is not None and not self._menu.parted and not self._speaks:
+            self._media.tone(self._caller.call, "ringback")
+        return True
 
     def _note_end(self, leg: Leg, end: LegEnd, now: float) -> None:
         self._tools.reports.leg_gone(leg.call)
-        caller, place = self._caller, self._place
-        if leg is caller:
-            if end.cause == 200:
-                ending = Ending(200, self._who(end))
-                self._tools.reports.call_ended(leg.call, ending)
-            if place is not None and not place.over:
-                place.hang_up(now, reason=end.reason)
-        else:
-            self._give_back(end, now)
-        if all(one is None or one.over for one in (caller, place)):
-            if self._timer is not None:
-                self._timer.cancel()
+        if leg is self._caller:
+            self._menu.hung_up(now)
+            self._end = end
+            self._end_caller(now)
+        elif leg is self._place:
+            self._give_back(leg, end, now)
+            self._forget_if_over()
+
+    def _end_caller(self, now: float) -> None:
+        """The caller is gone, and the rules are told; then the place goes too, or whoever kept it has it again.
+
+        What they asked for may be promised on disk already, without their having heard of it: until that is known their
+        call goes on for the rules.
+        """
+        end = self._end
+        if end is None or self._menu.at is At.LEFT:
+            return
+        self._end = None
+        self._leave()
+        if self._timer is not None:
+            self._timer.cancel()
+        if end.cause == 200:
+            self._tools.reports.call_ended(self._incoming.call, self._ending(end))
+        place, task = self._place, self._task
+        if task is not None and place is not None:
+            if place.over or self._taken:  # who talked with them is hung up on as in any call
+                self._room.lost(task, "pbx", now)
+            else:
+                self._place = None
+                self._room.take_back(task, place, self._terms, now)
+        if self._place is not None and not self._place.over:
+            self._place.hang_up(now, reason=end.reason)
+        self._forget_if_over()
+
+    def _forget_if_over(self) -> None:
+        if self._end is None and all(one is None or one.over for one in (self._caller, self._place)):
+            self._leaving = True
+            self._menu.let_go()
             self._caller = self._place = None  # they know us
             self._room.forget(self._incoming.call)
 
-    # Inside
-
-    def _give_back(self, end: LegEnd, now: float) -> None:
-        """The place is lost: the caller gets how."""
-        caller = self._caller
-        if caller is not None and not caller.over and self._stage is not Stage.LEAVING:
-            self._by_place = True
-            failure = self._failure(end)
-            caller.hang_up(now, failure, end.reason, end.shown if failure == end.cause else None)
-
-    def _has_left(self, now: float) -> None:
-        if not self._sent:
-            self.hang_up("", now)
-
-    def _failure(self, end: LegEnd) -> int:
-        """What the caller gets for how their place ended; 0: it was answered."""
-        if end.cause < 300:
-            return 0
-        if end.cause == SILENCE or (end.cause == 487 and end.by == "us"):  # a second time would be as long again
-            self._incoming.final = True
-            return SILENCE
-        return UNAVAILABLE if end.cause < 400 or end.cause in FOR_US else end.cause
+    def _ending(self, end: LegEnd) -> Ending:
+        if self._answered is Answered.BY_US and self._failure is not None and self._by_place:
+            return Ending(self._failed_with(self._failure), "callee", q850=self._failure.q850)
+        return Ending(200, self._who(end))
 
     def _who(self, end: LegEnd) -> EndedBy:
         if end.by == "far":
@@ -242,40 +500,43 @@ class QueuedCall(LegOwner):
             return "proxy" if end.reason == MEDIA_FAILED else "lost"
         return "callee" if self._by_place else "proxy"
 
+    def _has_left(self, now: float) -> None:
+        if not self._sent:
+            self.hang_up("", now)
+
+    def _failed_with(self, end: LegEnd) -> int:
+        """What the caller gets for how their place ended; 0: it was answered."""
+        if end.cause < 300:
+            return 0
+        if end.cause == SILENCE or (end.cause == 487 and end.by == "us"):  # a second time would be as long again
+            self._incoming.final = True
+            return SILENCE
+        return UNAVAILABLE if end.cause < 400 or end.cause in FOR_US else end.cause
+
+    # What they hear
+
     def _join(self) -> None:
         if not self._joined and self._caller is not None and self._place is not None:
-            self._joined = True
+            self._joined, self._speaks = True, False
             self._media.join(self._caller.call, self._place.call)
+            self._tell_of_campaign()
 
-    def _play_key_prompt(self) -> None:
-        """Tell the caller of the key, once."""
-        if self._prompted or self._keys.prompt is None or self._caller is None or not self._joined:
-            return
-        self._prompted = True
-        self._caller.play((Clip(self._keys.prompt, self._keys.language),), KEY_PROMPT)
-
-    def _promised(self, kept: bool) -> None:
-        """What became of a key; at the next look at the timers, for it may be told at once."""
-        stack = self._tools.stack
-        stack.timers.at(stack.clock(), lambda now: self._let_go(now) if kept else self._wait_on())
-
-    def _wait_on(self) -> None:
-        if self._stage is Stage.ASKING:
-            self._stage = Stage.WAITING
-
-    def _let_go(self, now: float) -> None:
+    def _rejoin(self) -> None:
+        """Have an answered caller hear their place, or that it rings."""
         caller, place = self._caller, self._place
-        if caller is None or caller.over:
+        if caller is None or place is None or place.over or self._leaving:
             return
-        self._stage = Stage.LEAVING
-        self._tools.stack.note("callback_asked_for", caller.call)
-        self._media.part(caller.call)
-        confirmed = dict(self._keys.confirmations).get(self._pressed, "will_call_back")
-        words = (Clip(confirmed, self._keys.language), Clip("goodbye", self._keys.language))
-        caller.play(words, LAST_WORDS)
-        self._timer = self._tools.stack.timers.at(now + FAREWELL, caller.hang_up)
-        if place is not None and not place.over:
-            place.hang_up(now, reason="the caller is called back")
+        if place.answered or self._early:
+            self._join()
+        elif caller.answered:
+            self._media.tone(caller.call, "ringback")
+
+    # What is written down
+
+    def _go_once_written(self, place: Leg, now: float) -> None:
+        stack = self._tools.stack
+        stack.timers.at(now + WRITING_PATIENCE, place.go)
+        self._tools.desk.leg(self._row(place), lambda: place.go(stack.clock()))
 
     def _remember(self, leg: Leg) -> None:
         if not leg.over:
@@ -283,3 +544,8 @@ class QueuedCall(LegOwner):
 
     def _row(self, leg: Leg) -> LegRow:
         return LegRow(leg.call, "", "waiting" if leg is self._caller else "place", leg.memory())
+
+
+def _is_private(shown: Shown | None) -> bool:
+    return shown is not None and any(field[:8].lower() == b"privacy:" and field[8:].strip().lower() != b"none"
+                                     for field in shown.fields)

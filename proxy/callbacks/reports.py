@@ -113,13 +113,22 @@ class Reports:
 
     def pressed(self, call: str, key: str, told: Callable[[bool], None]) -> None:
         """A caller who waits pressed a key. `told` as in `QueueBook.press`."""
-        with _Fence(self._stack, "pressed", call):
+        try:
             self._ledger.queue.press(call, key, self._stack.wall(), told)
+        except Exception as error:
+            _note(self._stack, "pressed", call, error)
+            told(False)
 
     def queue_offer(self, call: str) -> QueueOffer | None:
         """Ask what a caller who waits may ask for; None: nothing."""
         with _Fence(self._stack, "queue_offer", call):
             return self._ledger.queue.offer(call, self._stack.wall())
+        return None
+
+    def place_entry(self, call: str, place: str) -> OwnCall | None:
+        """Ask how the place of a caller stands in the ledger once it is a call of its own."""
+        with _Fence(self._stack, "place_entry", call):
+            return self._ledger.place_entry(call, place)
         return None
 
     def note_offered(self, call: str) -> None:

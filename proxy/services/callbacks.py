@@ -20,7 +20,6 @@ from routing.callbacks.rooms import DeskRooms
 from routing.callbacks.tickets import Channel
 from routing.calls import Call
 from routing.desk_listener import DeskListener
-from routing.facts import QUEUE_ROOM
 from routing.ids import RandomBytes
 from routing.ledger import Ledger
 from routing.storage import Store
@@ -34,7 +33,8 @@ LONGEST_PAUSE: Final = 1.0
 
 def in_use(policy: Policy) -> bool:
     """Whether anything is called back."""
-    return bool(policy.campaign) or any(policy.missed_for(group).enabled for group in policy.group)
+    return bool(policy.campaign) or policy.offers_callbacks or any(
+        policy.missed_for(group).enabled for group in policy.group)
 
 
 class CallbackMedia(Media, Protocol):
@@ -97,8 +97,8 @@ class Callbacks:
 
     def take(self, name: str, invite: LocalInvite, now: float) -> bool:
         """Take a call that a decision sends to an attempt of ours (`name`), or through the queue room."""
-        if name == QUEUE_ROOM:
-            return self._media.up and not self.desk.draining and self.room.take(invite, now)
+        if self.room.is_for(name):
+            return self._media.up and not self.desk.draining and self.room.take(name, invite, now)
         return self.runner.take(name, invite, now)
 
     def end_call(self, call: Call, reason: str, now: float) -> bool:

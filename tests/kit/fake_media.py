@@ -162,7 +162,7 @@ class FakeMedia:
         other = None if session is None or session.peer is None else self.sessions.get(session.peer)
         for one in (session, other):
             if one is not None and one.peer is not None:
-                one.peer, one.doing = None, ""
+                one.peer, one.doing = None, "" if one.tag is None else one.doing
 
     def record(self, first: str, second: str, file: str) -> None:
         assert self.sessions[first].peer == second, "only joined legs are recorded"

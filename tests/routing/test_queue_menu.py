@@ -61,8 +61,10 @@ class Caller:
     """One caller on their way through the table, and what was done for them."""
 
     def __init__(self, offer: QueueOffer = OFFER, back: bool = False) -> None:
+        """They were told of the key by now."""
         self.offer: QueueOffer | None = offer
         self.menu, effects = begin(offer, back)
+        self.menu = self.menu._replace(offered=True)
         self.effects: list[Effect] = list(effects)
 
     def does(self, *inputs: Input) -> tuple[Effect, ...]:
@@ -92,7 +94,8 @@ def test_who_asks_for_a_callback_of_their_own_number() -> None:
     assert caller.does(PromptEnded()) == (OfferIn(60.0),)
     menu = caller.presses("1")
     assert (menu[0], said(menu)) == (Part(), ["menu_this", "menu_other", "menu_wait"])
-    assert caller.presses("1") == (Hush(), Ask(None), Listen())
+    asked = caller.presses("1")
+    assert (said(asked), asked[1:]) == (["please_wait"], (Ask(None),))
     kept = caller.does(Kept(PLACE))
     assert (kept[0], said(kept), caller.menu.at) == (Hold(PLACE), ["confirmed", "goodbye"], At.LEAVING)
     assert caller.does(PromptEnded()) == (HangUp(),)
@@ -109,7 +112,8 @@ def test_who_names_another_number() -> None:
     assert said(caller.presses("2")) == ["type_number"], "typed anew"
     caller.presses("0036301234567#")
     caller.does(Named(NUMBER))
-    assert caller.presses("1") == (Hush(), Ask(NUMBER), Listen())
+    asked = caller.presses("1")
+    assert (said(asked), asked[1:]) == (["please_wait"], (Ask(NUMBER),))
 
 
 def test_silence_is_the_menu_once_more_and_then_the_queue() -> None:
@@ -232,6 +236,7 @@ def test_nothing_is_promised_before_it_is_kept() -> None:
     caller = Caller()
     caller.presses("11")
     assert caller.presses("13#") == ()
+    assert caller.does(PromptEnded()) == (Listen(2.0),)
     assert said(caller.does(Silence())) == ["please_wait"]
     assert said(caller.does(Refused("database"))) == ["no_callback_now", "back_in_queue"]
     assert (caller.menu.at, caller.menu.joined) == (At.TOLD, True)
@@ -330,6 +335,13 @@ def test_both_keys_beside_each_other() -> None:
     caller.does(Refused(""))
     caller.presses("11")
     assert said(caller.does(Kept(PLACE))) == ["confirmed", "goodbye"]
+
+
+def test_before_the_offer_the_key_is_the_pbxs() -> None:
+    menu, _ = begin(OFFER)
+    assert step(menu, Key("1", OFFER)) == (menu, ())
+    back, _ = begin(OFFER, back=True)
+    assert said(step(back, Key("1", OFFER))[1])[0] == "menu_this", "they know it"
 
 
 def test_who_rings_in_again_hears_where_they_are() -> None:
