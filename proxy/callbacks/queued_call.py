@@ -29,8 +29,11 @@ from proxy.sip.timers import Timer
 from proxy.ua.contract import Incoming, Leg, LegOwner, LegRequest
 from proxy.ua.leg import MEDIA_FAILED, WRITING_PATIENCE
 from proxy.ua.leg_events import (
+    Answering,
+    Asked,
     LegAccepted,
     LegAnswered,
+    LegAsked,
     LegConnected,
     LegEnd,
     LegEnded,
@@ -217,6 +220,8 @@ class QueuedCall(LegOwner):
                 self._take_key(leg, event, now)
             case LegHeld(held, silent):
                 self._pass_hold(leg, held, silent, now)
+            case LegAsked(asked, answering):
+                self._pass_request(leg, asked, answering, now)
             case LegConnected(identities, private):
                 self._note_connected(leg, identities, private, now)
             case LegPlayed(tag):
@@ -292,6 +297,13 @@ class QueuedCall(LegOwner):
         other = self._place if leg is self._caller else self._caller
         if other is not None and not self._leaving:
             other.hold(held, silent, now)
+
+    def _pass_request(self, leg: Leg, asked: Asked, answering: Answering, now: float) -> None:
+        """What the one asks is for the other: REFER, NOTIFY, MESSAGE, INFO. Not while the caller is in the menu."""
+        other = self._place if leg is self._caller else self._caller
+        if self._joined and not self._leaving and other is not None and other.answered and not other.over:
+            answering.taken = True
+            other.ask(asked, answering.answer, now)
 
     def _note_connected(self, leg: Leg, identities: tuple[tuple[str, str], ...], private: bool, now: float) -> None:
         """What the PBX says of whom it rings is for the caller's display, and for the rules."""
@@ -392,7 +404,8 @@ class QueuedCall(LegOwner):
     def give_up(self, now: float) -> None:
         place = self._place
         if self._task is None and place is not None and not place.over:
-            place.hang_up(now, reason="the caller is called back")
+            end = self._end or LegEnd(200, "us", reason="the caller is called back")
+            place.hang_up(now, reason=end.reason, fields=end.fields)
 
     def leave(self, now: float) -> None:
         """As their place has ended, where they have not heard last words."""
@@ -410,7 +423,7 @@ class QueuedCall(LegOwner):
             self._timer = self._tools.stack.timers.at(
                 now + BUSY_FOR, lambda at: caller.hang_up(at, failure, end.reason))
         else:
-            caller.hang_up(now, failure, end.reason, end.shown if failure == end.cause else None)
+            caller.hang_up(now, failure, end.reason, end.shown if failure == end.cause else None, end.fields)
 
     def settled(self, now: float) -> None:
         self._end_caller(now)
@@ -448,8 +461,8 @@ class QueuedCall(LegOwner):
     def _note_end(self, leg: Leg, end: LegEnd, now: float) -> None:
         self._tools.reports.leg_gone(leg.call)
         if leg is self._caller:
-            self._menu.hung_up(now)
             self._end = end
+            self._menu.hung_up(now)
             self._end_caller(now)
         elif leg is self._place:
             self._give_back(leg, end, now)
@@ -478,7 +491,7 @@ class QueuedCall(LegOwner):
                 self._place = None
                 self._room.take_back(task, place, self._terms, now)
         if self._place is not None and not self._place.over:
-            self._place.hang_up(now, reason=end.reason)
+            self._place.hang_up(now, reason=end.reason, fields=end.fields)
         self._forget_if_over()
 
     def _forget_if_over(self) -> None:

@@ -28,7 +28,18 @@ from proxy.sip.timers import Timer
 from proxy.sip.uri import Uri
 from proxy.ua.contract import Incoming, LegOwner
 from proxy.ua.leg import MEDIA_FAILED, NO_MEDIA, LegDialog, LegKey, WrittenFirst, connected_to, describe_dialog
-from proxy.ua.leg_events import Ended, LegAccepted, LegAnswered, LegConnected, LegEnd, LegEnded, LegEvent, Shown
+from proxy.ua.leg_events import (
+    Asked,
+    Ended,
+    LegAccepted,
+    LegAnswered,
+    LegAsked,
+    LegConnected,
+    LegEnd,
+    LegEnded,
+    LegEvent,
+    Shown,
+)
 from proxy.ua.leg_media import LegMedia
 from proxy.ua.offer import Agreement
 from proxy.ua.reliable import ReliableResponses
@@ -37,6 +48,7 @@ from proxy.ua.session import NO_COMMON_CODEC, Session
 from proxy.ua.session_events import (
     SessionAck,
     SessionAgreed,
+    SessionAsked,
     SessionChanged,
     SessionEnded,
     SessionEvent,
@@ -212,6 +224,9 @@ class Callee:
         if self.answered and not self.over:
             self._dialog.hold(held, silent, now)
 
+    def ask(self, asked: Asked, done: Callable[[Shown, float], None], now: float) -> None:
+        self._dialog.ask(asked, done, now)
+
     def _when_ready(self, what: Callable[[float], None], now: float) -> None:
         """Do it now, or once the media session is there; the newest wish replaces one before it."""
         if self.over or self._sent_answer or self._end is not None:
@@ -284,14 +299,17 @@ class Callee:
             case SessionAgreed(agreement):
                 if not self.over:
                     self._media.agree(agreement, now)
+            case SessionAsked(asked, answering):
+                if not self.over:
+                    self._tell(LegAsked(asked, answering), now)
             case SessionPressed(key):
                 self._media.take_key(key, True, now)
             case SessionChanged(request):
                 shown = connected_to(request, self._wiring.stack.domains)
                 if shown and not self.over:
                     self._tell(LegConnected(shown, hides_identity(request)), now)
-            case SessionEnded(by, reason):
-                self._ended(by, reason, now)
+            case SessionEnded(by, reason, fields):
+                self._ended(by, reason, fields, now)
             case SessionPrack(request, tx):
                 self._prack(session, request, tx, now)
             case SessionAck(request):
@@ -356,10 +374,10 @@ class Callee:
     def _cancelled(self, now: float) -> None:
         self._finish(LegEnd(487, "far", reason="Caller gave up"), now)
 
-    def _ended(self, by: Ended, reason: str, now: float) -> None:
+    def _ended(self, by: Ended, reason: str, fields: tuple[bytes, ...], now: float) -> None:
         """A BYE may overtake the ACK, and may come before our answer (RFC 3261 section 15)."""
         unanswered = not self._sent_answer and not self.over
-        end = LegEnd(200 if self._sent_answer else 487, by, reason=reason)
+        end = LegEnd(200 if self._sent_answer else 487, by, reason=reason, fields=fields)
         self._finish(self._dialog.leaving or self._end or end, now)
         if unanswered:
             self._incoming.final = True
@@ -367,10 +385,11 @@ class Callee:
 
     # -- the end
 
-    def hang_up(self, now: float, cause: int = 0, reason: str = "", shown: Shown | None = None) -> None:
+    def hang_up(self, now: float, cause: int = 0, reason: str = "", shown: Shown | None = None,
+                fields: tuple[bytes, ...] = ()) -> None:
         if self.over or self._end is not None or self._dialog.leaving is not None:
             return
-        self._reason = reason_field(cause, reason)
+        self._reason = fields or reason_field(cause, reason)
         if not self._sent_answer:
             status = cause if 300 <= cause < 700 else REFUSED
             end = LegEnd(status, "us", reason=reason)

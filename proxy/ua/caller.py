@@ -12,7 +12,7 @@ Rules
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from proxy.media.contract import Clip
@@ -29,8 +29,10 @@ from proxy.ua.contract import LegOwner, LegRequest
 from proxy.ua.invite import Invite
 from proxy.ua.leg import MEDIA_FAILED, NO_MEDIA, LegDialog, LegKey, WrittenFirst, connected_to, describe_dialog
 from proxy.ua.leg_events import (
+    Asked,
     LegAccepted,
     LegAnswered,
+    LegAsked,
     LegConnected,
     LegEnd,
     LegEnded,
@@ -48,6 +50,7 @@ from proxy.ua.session import Session, q850_cause, reason_text
 from proxy.ua.session_events import (
     SessionAck,
     SessionAgreed,
+    SessionAsked,
     SessionChanged,
     SessionEnded,
     SessionEvent,
@@ -303,8 +306,9 @@ class Caller:
 
     # -- giving up
 
-    def hang_up(self, now: float, cause: int = 0, reason: str = "", shown: Shown | None = None) -> None:
-        self._reason = reason_field(cause, reason)
+    def hang_up(self, now: float, cause: int = 0, reason: str = "", shown: Shown | None = None,
+                fields: tuple[bytes, ...] = ()) -> None:
+        self._reason = fields or reason_field(cause, reason)
         if self.over or self._dialog.leaving is not None:
             return
         if self._dialog.session is not None:
@@ -379,16 +383,19 @@ class Caller:
             case SessionAgreed(agreement):
                 if not self.over and (counts or self._dialog.session is None):
                     self._media.agree(agreement, now)
+            case SessionAsked(asked, answering):
+                if not self.over:
+                    self._tell(LegAsked(asked, answering), now)
             case SessionPressed(key):
                 self._media.take_key(key, True, now)
             case SessionChanged(request):
                 shown = connected_to(request, self._wiring.stack.domains)
                 if shown and counts and not self.over:
                     self._tell(LegConnected(shown, hides_identity(request)), now)
-            case SessionEnded(by, reason):
+            case SessionEnded(by, reason, fields):
                 if counts:
                     self.confirm(now)
-                    self._finish(self._dialog.leaving or LegEnd(200, by, reason=reason), now)
+                    self._finish(self._dialog.leaving or LegEnd(200, by, reason=reason, fields=fields), now)
             case SessionPrack(request, tx):
                 session.reply(tx, request, 481, now)
             case SessionAck():
@@ -426,6 +433,9 @@ class Caller:
     def hold(self, held: bool, silent: bool, now: float) -> None:
         if self.answered and not self.over:
             self._dialog.hold(held, silent, now)
+
+    def ask(self, asked: Asked, done: Callable[[Shown, float], None], now: float) -> None:
+        self._dialog.ask(asked, done, now)
 
     # -- memory
 

@@ -14,7 +14,7 @@ from proxy.sip.message import Request
 from proxy.sip.requests import MAX_FORWARDS
 from proxy.sip.server import ServerOwner, ServerTransaction
 from proxy.sip.timers import Timers, TimerValues
-from proxy.ua.leg_events import LegEvent, Shown
+from proxy.ua.leg_events import Asked, LegEvent, Shown
 
 
 class Account(NamedTuple):
@@ -212,11 +212,13 @@ class Leg(Protocol):
     def confirm(self, now: float) -> None:
         """What `LegAccepted` asked for is written down: let the ACK, or our 2xx, leave. Once is enough."""
 
-    def hang_up(self, now: float, cause: int = 0, reason: str = "", shown: Shown | None = None) -> None:
+    def hang_up(self, now: float, cause: int = 0, reason: str = "", shown: Shown | None = None,
+                fields: tuple[bytes, ...] = ()) -> None:
         """End it, whatever its state: CANCEL, BYE, or a refusal of an incoming one with `cause` (480 where 0).
 
         `cause` and `reason` go into a Reason header (RFC 3326). `shown`: what a refusal says instead, as another far
-        end said it. `LegEnded` follows, at once where nothing is awaited.
+        end said it. `fields`: Reason headers of another far end's BYE, in place of ours. `LegEnded` follows, at once
+        where nothing is awaited.
         """
 
     def hand_over(self, owner: LegOwner) -> bool:
@@ -242,6 +244,9 @@ class Leg(Protocol):
     def answer(self, now: float, shown: Shown | None = None) -> None:
         """Incoming: send 200 with an answer; `LegAnswered` follows with the ACK. `shown`: as another far end said it.
         """
+
+    def ask(self, asked: Asked, done: Callable[[Shown, float], None], now: float) -> None:
+        """Send a request of the far end of the other leg in its dialog; `done` is told its final answer, once."""
 
     def hold(self, held: bool, silent: bool, now: float) -> None:
         """Put the far end on hold, in a re-INVITE (sendonly; `silent`: inactive), or take it back: what the far end of

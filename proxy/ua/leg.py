@@ -13,10 +13,12 @@ from proxy.sip.dialog import Dialog
 from proxy.sip.hop import Flow
 from proxy.sip.identities import CONNECTED, Domains, identities
 from proxy.sip.message import Message, Request, Response
+from proxy.sip.reply import REASONS
 from proxy.sip.timers import Timer, Timers
 from proxy.ua.contract import Leg
-from proxy.ua.leg_events import LegEnd
+from proxy.ua.leg_events import Asked, LegEnd, Shown
 from proxy.ua.session import Session
+from proxy.ua.shown import passing_fields
 from proxy.ua.wiring import escape_user, name_addr
 
 LegKey = tuple[bytes, bytes]
@@ -106,10 +108,25 @@ class LegDialog:
         if self.session is not None:
             self.session.client.hold(held, silent, now)
 
+    def ask(self, asked: Asked, done: Callable[[Shown, float], None], now: float) -> None:
+        """Send a request of somebody else in it; 481 where there is no dialog, 408 where no answer comes."""
+        if self.session is None or self.leaving is not None:
+            done(Shown(481, REASONS[481], ()), now)
+        else:
+            self.session.client.ask(asked.method, lambda response, at: done(_answer_of(response), at), asked.fields,
+                                    asked.body)
+
     def close(self) -> None:
         """End what is timed in it."""
         if self.session is not None:
             self.session.close()
+
+
+def _answer_of(response: Response | None) -> Shown:
+    if response is None:
+        return Shown(408, REASONS[408], ())
+    fields = tuple(field for _, field in passing_fields(response))
+    return Shown(response.status, response.reason.decode("utf-8", "replace"), fields)
 
 
 def connected_to(message: Message, domains: Domains) -> tuple[tuple[str, str], ...]:

@@ -3,6 +3,7 @@
 `LegEnded` comes once and last. All of them come after the call that made the leg has returned.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -34,6 +35,8 @@ class LegEnd(NamedTuple):
     """Cause of Q.850 in a Reason header of the final response."""
     shown: Shown | None = None
     """That response, where the call stands for another."""
+    fields: tuple[bytes, ...] = ()
+    """Reason headers of the BYE, as they came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,38 @@ class LegConnected:
     """They are not to be shown to anybody (RFC 3323)."""
 
 
+class Asked(NamedTuple):
+    """A request in a dialog that is for whoever is at the other end of the call that a leg stands for."""
+
+    method: bytes
+    fields: tuple[bytes, ...]
+    """Header fields that are not about the leg itself, those about the body included, without CRLF."""
+    body: bytes
+
+
+class Answering:
+    """How such a request is answered: by who takes it, later; where nobody does, the leg refuses it by itself."""
+
+    __slots__ = ("_send", "taken")
+
+    def __init__(self, send: Callable[[Shown, float], None]) -> None:
+        self._send = send
+        self.taken = False
+        """To be set by whoever will answer it."""
+
+    def answer(self, shown: Shown, now: float) -> None:
+        """Answer it, once."""
+        self._send(shown, now)
+
+
+@dataclass(frozen=True, slots=True)
+class LegAsked:
+    """The far end asks for something that a leg by itself declines: REFER, NOTIFY, MESSAGE, INFO without a key."""
+
+    asked: Asked
+    answering: Answering
+
+
 @dataclass(frozen=True, slots=True)
 class LegPlayed:
     """What its owner had played with this tag has been played to its end."""
@@ -135,4 +170,4 @@ class LegEnded:
 
 
 LegEvent = (LegSent | LegRinging | LegProgress | LegAccepted | LegAnswered | LegPressed | LegHeld | LegConnected
-            | LegPlayed | LegSilent | LegTone | LegGivenUp | LegEnded)
+            | LegAsked | LegPlayed | LegSilent | LegTone | LegGivenUp | LegEnded)

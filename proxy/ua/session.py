@@ -24,17 +24,20 @@ from proxy.sip.session_timer import Agreed, answer
 from proxy.ua import keys
 from proxy.ua.dialog_client import DialogClient
 from proxy.ua.dialog_request import Done
+from proxy.ua.leg_events import Answering, Shown
 from proxy.ua.offer import Agreement, Negotiation
 from proxy.ua.repeater import Repeater
 from proxy.ua.session_events import (
     SessionAck,
     SessionAgreed,
+    SessionAsked,
     SessionChanged,
     SessionEnded,
     SessionEvent,
     SessionPrack,
     SessionPressed,
 )
+from proxy.ua.shown import asked_of
 from proxy.ua.wiring import ALLOW, KNOWN_OPTIONS, SDP_FIELD, SUPPORTED, Far, Wiring
 
 NO_COMMON_CODEC = b'Warning: 304 boomerang "Media type not available"'
@@ -145,7 +148,8 @@ class Session(ServerBystander):
     def _bye(self, request: Request, tx: ServerTransaction, now: float) -> None:
         self.close()
         self.reply(tx, request, 200, now)
-        self._tell(SessionEnded("far", reason_text(request)), now)
+        reasons = tuple(b"Reason: " + value for value in request.values(b"reason"))
+        self._tell(SessionEnded("far", reason_text(request), reasons), now)
 
     def _invite(self, request: Request, tx: ServerTransaction, now: float) -> None:
         self._must_not_cross(request)
@@ -216,6 +220,8 @@ class Session(ServerBystander):
 
     def _info(self, request: Request, tx: ServerTransaction, now: float) -> None:
         key = keys.key_of(request)
+        if key is None and self._is_taken(request, tx, now):
+            return
         if key is None:
             raise RequestError(415, "Unsupported Media Type", request, (keys.ACCEPT,))
         self.reply(tx, request, 200, now)
@@ -226,10 +232,25 @@ class Session(ServerBystander):
         self.reply(tx, request, 200, now, (ALLOW, SUPPORTED, b"Accept: application/sdp"))
 
     def _refer(self, request: Request, tx: ServerTransaction, now: float) -> None:
-        self.reply(tx, request, 603, now)
+        if not self._is_taken(request, tx, now):
+            self.reply(tx, request, 603, now)
 
     def _event(self, request: Request, tx: ServerTransaction, now: float) -> None:
-        raise RequestError(489, "Bad Event", request)
+        if not self._is_taken(request, tx, now):
+            raise RequestError(489, "Bad Event", request)
+
+    def _message(self, request: Request, tx: ServerTransaction, now: float) -> None:
+        if not self._is_taken(request, tx, now):
+            raise RequestError(405, "Method Not Allowed", request, (ALLOW,))
+
+    def _is_taken(self, request: Request, tx: ServerTransaction, now: float) -> bool:
+        """Ask the owner of the leg for somebody who answers it."""
+        def send(shown: Shown, at: float) -> None:
+            tx.respond(build_response(request, shown.status, shown.phrase, None, shown.fields), shown.status, at)
+
+        answering = Answering(send)
+        self._tell(SessionAsked(asked_of(request), answering), now)
+        return answering.taken
 
     def _prack(self, request: Request, tx: ServerTransaction, now: float) -> None:
         self._tell(SessionPrack(request, tx), now)
@@ -272,6 +293,7 @@ _HANDLERS: dict[bytes, _Handler] = {
     b"INFO": Session._info,
     b"OPTIONS": Session._options,
     b"REFER": Session._refer,
+    b"MESSAGE": Session._message,
     b"NOTIFY": Session._event,
     b"SUBSCRIBE": Session._event,
     b"PRACK": Session._prack,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from proxy.sip.message import Request
 from proxy.sip.server import ServerTransaction
-from proxy.ua.leg_events import Ended
+from proxy.ua.leg_events import Answering, Asked, Ended
 from proxy.ua.offer import Agreement
 
 
@@ -35,6 +35,8 @@ class SessionEnded:
 
     by: Ended
     reason: str
+    fields: tuple[bytes, ...] = ()
+    """Reason headers of their BYE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +54,12 @@ class SessionAck:
     request: Request
 
 
-SessionEvent = SessionAgreed | SessionPressed | SessionChanged | SessionEnded | SessionPrack | SessionAck
+@dataclass(frozen=True, slots=True)
+class SessionAsked:
+    """As `LegAsked`."""
+
+    asked: Asked
+    answering: Answering
+
+
+SessionEvent = SessionAsked | SessionAgreed | SessionPressed | SessionChanged | SessionEnded | SessionPrack | SessionAck

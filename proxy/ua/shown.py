@@ -3,9 +3,9 @@
 from typing import Final
 
 from proxy.sip.hop import PeerSide
-from proxy.sip.message import Message, Response
+from proxy.sip.message import Message, Request, Response
 from proxy.ua.contract import Stack
-from proxy.ua.leg_events import Shown
+from proxy.ua.leg_events import Asked, Shown
 
 OWN_FIELDS: Final = frozenset(name.encode() for name in (
     "via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "route", "record-route", "require",
@@ -22,6 +22,13 @@ def passing_fields(message: Message) -> tuple[tuple[bytes, bytes], ...]:
         (name, field.partition(b":")[0].strip() + b": " + b" ".join(field.partition(b":")[2].split()))
         for name, field in zip(message.names, message.fields, strict=True)
         if name not in OWN_FIELDS and not name.startswith(b"content-"))
+
+
+def asked_of(request: Request) -> Asked:
+    """Read a request that is for whoever is at the other end."""
+    about_body = tuple(field for name, field in zip(request.names, request.fields, strict=True)
+                       if name.startswith(b"content-") and name != b"content-length")
+    return Asked(request.method, (*(field for _, field in passing_fields(request)), *about_body), request.body)
 
 
 def shown_of(response: Response, stack: Stack, side: PeerSide, peer: str) -> Shown:

@@ -7,7 +7,7 @@ import pytest
 from tests.flows.test_queue_room import CAMPAIGN
 from tests.kit.callback_site import CUSTOMER, NUMBER, POLICY, Call, Plan, Site
 from tests.kit.sip_text import SDP, Message, build
-from tests.kit.world import PROXY
+from tests.kit.world import PBX, PROXY
 
 INVITE_LEG = frozenset({
     "via", "record-route", "call-id", "contact", "max-forwards", "allow", "supported", "session-expires",
@@ -178,3 +178,84 @@ def test_hold_that_is_not_taken_changes_nothing() -> None:
     assert directions(place) == ["sendonly", "sendrecv", "inactive"]
     assert caller.open
     assert place.open
+
+
+def up(site: Site) -> tuple[Call, Call]:
+    """A caller and who answered at the PBX."""
+    site.pbx.default = Plan(answer=1.0)
+    caller = dial(site, *URIS[0])
+    site.run(3)
+    return caller, site.pbx.calls[0]
+
+
+REQUESTS = [
+    ("REFER", ("Refer-To: <sip:+3612345678@pbx.example>", "Referred-By: <sip:201@pbx.example>"), b""),
+    ("NOTIFY", ("Event: refer", "Subscription-State: active", "Content-Type: message/sipfrag"),
+     b"SIP/2.0 100 Trying\r\n"),
+    ("MESSAGE", ("Content-Type: text/plain",), b"hello"),
+    ("INFO", ("Content-Type: application/vnd.x",), b"x=1"),
+]
+
+
+@pytest.mark.parametrize("who", ["caller", "pbx"])
+@pytest.mark.parametrize(("method", "fields", "body"), REQUESTS)
+def test_what_the_one_asks_is_for_the_other(who: str, method: str, fields: tuple[str, ...], body: bytes) -> None:
+    """A transfer by REFER goes to whoever can make it."""
+    heard, answers = [], []
+    for site in (plain(), room()):
+        caller, place = up(site)
+        asks, other = (caller, place) if who == "caller" else (place, caller)
+        asks.typed_request(method, fields, body)
+        site.run(1)
+        heard.append(next(one for one in other.heard if one.status is None and one.method == method))
+        answers.append([one.status for one in asks.heard if one.status is not None and one.method == method])
+    proxied, placed = heard
+    assert shown(placed) == shown(proxied)
+    assert placed.body == proxied.body == body
+    assert answers[0] == answers[1] == [200]
+
+
+def test_nobody_is_transferred_out_of_the_menu() -> None:
+    """What the PBX asks then is declined, as by any leg of ours."""
+    site = Site(POLICY + 'queue_callback = { enabled = true, offer_after = "1s" }\n', answers="before_queue")
+    caller, place = up(site)
+    [entry] = site.alive.ledger.calls()
+    site.alive.media[entry.id].press("1")
+    site.run(0.5)
+    place.typed_request(*REQUESTS[0])
+    site.run(1)
+    assert [one.status for one in place.heard if one.method == "REFER"] == [603]
+    assert "REFER" not in [one.method for one in caller.heard]
+
+
+@pytest.mark.parametrize("who", ["caller", "pbx"])
+def test_the_end_says_why(who: str) -> None:
+    told = []
+    for site in (plain(), room()):
+        caller, place = up(site)
+        ends, other = (caller, place) if who == "caller" else (place, caller)
+        ends.over()
+        ends.request("BYE", fields=('Reason: Q.850;cause=16;text="Normal"', "Reason: SIP;cause=200"))
+        site.run(1)
+        told.append(next(one for one in other.heard if one.method == "BYE"))
+    assert told[1].all("Reason") == told[0].all("Reason") != []
+
+
+@pytest.mark.parametrize("how", ["503", "silence", "refused"])
+def test_the_second_address_of_the_pbx(how: str) -> None:
+    """The caller notices as much of it as on the proxy path: nothing but the time that it takes."""
+    answered: list[float] = []
+    for policy in (POLICY, POLICY + CAMPAIGN):
+        site = Site(policy, answers="on_agent", spare=True)
+        site.pbx.default = Plan(ring=None, answer=0.1, status=503) if how == "503" else Plan(dead=True)
+        site.spare.default = Plan(answer=1.0)
+        if how == "refused":
+            site.wire.dead.add(PBX)
+        call = dial(site, *URIS[0])
+        site.run(12)
+        assert call.state == "up", site.shown()
+        assert [one.status for one in call.heard if one.status is not None] == [100, 180, 200]
+        assert [one.state for one in site.spare.calls] == ["up"]
+        assert site.alive.agent.legs == (2 if answered else 0)
+        answered.append((call.up_at or 0.0) - call.began_at)
+    assert answered[1] == pytest.approx(answered[0], abs=0.5)

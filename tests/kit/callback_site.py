@@ -32,6 +32,8 @@ from tests.routing.memory_store import MemoryStore
 
 EPOCH = 1_790_000_000.0
 """Wall clock at monotonic zero: Monday 21 September 2026, 15:33 in Budapest."""
+SPARE = ("127.0.0.1", 5081)
+"""The PBX's second address, where it has one."""
 CUSTOMER = "+36201234567"
 NUMBER = "+3614445555"
 T1, T2 = 0.5, 4.0
@@ -257,19 +259,23 @@ class Call:
     def over(self) -> None:
         self.state, self.over_at = "over", self.phone.site.now
 
-    def request(self, method: str, fields: Sequence[str] = (), body: bytes = b"") -> None:
-        """Send a request inside the dialog."""
+    def request(self, method: str, fields: Sequence[str] = (), body: bytes = b"", typed: bool = False) -> None:
+        """Send a request inside the dialog; `typed`: its fields say what its body is, else it is a description."""
         if method != "ACK":
             self.cseq += 1
         lines = [self.phone.via(), *(f"Route: {route}" for route in self.routes), "Max-Forwards: 70",
                  f"From: {self.own}", f"To: {self.far}", f"Call-ID: {self.call_id}", f"CSeq: {self.cseq} {method}",
                  f"Contact: <sip:x@{self.phone.at}>", *fields]
-        if body:
+        if body and not typed:
             lines.append("Content-Type: application/sdp")
         data = build(f"{method} {self.target} SIP/2.0", lines, body)
         self.phone.send(data)
         if method != "ACK":
             self.phone.repeat(data, partial(self.has_answer, f"{self.cseq} {method}", 200))
+
+    def typed_request(self, method: str, fields: Sequence[str], body: bytes) -> None:
+        """Send a request inside the dialog whose `fields` say what its body is."""
+        self.request(method, fields, body, typed=True)
 
     def has_answer(self, cseq: str, least: int) -> bool:
         """Whether a request has its response."""
@@ -473,9 +479,15 @@ def config_of(answers: Answers, account: Account | None) -> NodeConfig:
 class Site:
     """The node between its far ends, and the clock."""
 
-    def __init__(self, policy: str = POLICY, account: Account | None = None, answers: Answers = "on_agent") -> None:
+    def __init__(self, policy: str = POLICY, account: Account | None = None, answers: Answers = "on_agent",
+                 spare: bool = False) -> None:
+        """`spare`: the PBX has a second address."""
         self.policy = policy
         self.config = config_of(answers, account)
+        if spare:
+            office = self.config.pbx["office"]
+            peers = (*office.peers, f"sip:{SPARE[0]}:{SPARE[1]}")
+            self.config = self.config.model_copy(update={"pbx": {"office": office.model_copy(update={"peers": peers})}})
         self.answers = answers
         self.now = 1_000.0
         self.serial = 0
@@ -491,7 +503,7 @@ class Site:
         """The event before which the node dies."""
         self.on_event: Callable[[], None] = lambda: None
         """Called after each event."""
-        self.pbx, self.carrier = Phone(self, PBX), Phone(self, TRUNK)
+        self.pbx, self.carrier, self.spare = Phone(self, PBX), Phone(self, TRUNK), Phone(self, SPARE)
         self.node: Process | None = None
         self._turn_at = self.now
         self.start()
@@ -570,7 +582,7 @@ class Site:
                 self.wire.sent.clear()
                 return
             self.log(f"node > {sent.to[1]} {_title(sent.data)}")
-            phone = self.pbx if sent.to == PBX else self.carrier
+            phone = self.pbx if sent.to == PBX else self.spare if sent.to == SPARE else self.carrier
             self.later(DELAY, lambda phone=phone, sent=sent: self._arrives(phone, sent))  # type: ignore[misc]
         self.on_event()
 

@@ -16,6 +16,7 @@ from proxy.media.contract import Clip
 from proxy.sip.timers import Timers
 from proxy.ua.contract import Account, Incoming, LegOwner, LegRequest, Stack
 from proxy.ua.leg_events import (
+    Asked,
     Ended,
     LegAccepted,
     LegAnswered,
@@ -163,7 +164,8 @@ class FakeLeg:
         assert not self.over, "it is over"
         self.done.append("go")
 
-    def hang_up(self, now: float, cause: int = 0, reason: str = "", shown: Shown | None = None) -> None:
+    def hang_up(self, now: float, cause: int = 0, reason: str = "", shown: Shown | None = None,
+                fields: tuple[bytes, ...] = ()) -> None:
         assert self.hung_up_at is None, "hung up twice"
         self.done.append(f"hang_up {cause}" if cause else "hang_up")
         self.hung_up_at, self.reason = now, reason
@@ -184,6 +186,9 @@ class FakeLeg:
 
     def hold(self, held: bool, silent: bool, now: float) -> None:
         self.done.append("hold" if held else "resume")
+
+    def ask(self, asked: Asked, done: Callable[[Shown, float], None], now: float) -> None:
+        self.done.append(f"ask {asked.method.decode()}")
 
     def hand_over(self, owner: LegOwner) -> bool:
         self.owner = owner
