@@ -87,7 +87,7 @@ class QueueRequests:
         """
         undo, task = self._undo.pop(stayed.task, None), self._tasks.index.tasks.get(stayed.task)
         fate: _Fate = "kept" if stayed.why == "taken" else "refused" if well else "unknown"
-        if undo is None or (task is not None and task.attempt is not None):
+        if undo is None or (task is not None and task.attempt is not None and not undo.new):
             return
         if task is None:  # they have talked meanwhile, and what gave way is over with it
             if fate != "kept":
@@ -250,6 +250,8 @@ class QueueRequests:
             return
         tasks.queues.leave(task)
         task.ready = False
+        if task.attempt is not None:
+            tasks.stop(task.attempt, why)
         tasks.index.remove(task)
         row = task.row = task.row._replace(state="cancelled", reason=why, due_at=None, ended_at=changes.now,
                                            version=task.row.version + 1)

@@ -84,7 +84,7 @@ class TaskIndex:
         self._calling[row.customer] = attempt
         attempt.task.attempt = attempt
         if row.agent is not None:
-            self._agents[row.agent] = attempt
+            self._agents.setdefault(row.agent, attempt)
         self._groups[order.group] += 1
         self._trunks[order.trunk] += 1
         if order.campaign is not None:
@@ -106,8 +106,8 @@ class TaskIndex:
         if attempt.let_go:
             return
         attempt.let_go = True
-        if order.agent is not None:
-            self._agents.pop(order.agent, None)
+        if order.agent is not None and self._agents.get(order.agent) is attempt:
+            del self._agents[order.agent]
         self._groups[order.group] -= 1
         if order.campaign is not None:
             self._campaigns[order.campaign] -= 1

@@ -698,3 +698,28 @@ def test_a_request_whose_group_is_gone_goes_with_its_place_to_the_group_of_its_n
     order = shop.accept(task)
     assert order is not None
     assert order.group == "new"
+
+
+def test_what_is_called_already_when_it_comes_to_nothing_is_not_called(shop: Shop) -> None:
+    answer = shop.request(place=None)
+    assert len(shop.turn()) == 1
+    shop.stay(answer, "taken")
+    assert shop.until(shop.now + 600.0, 10.0) == []
+    assert [reason for _, reason in shop.runner.stopped] == ["taken"]
+    assert shop.desk.admin.attempts() == ()
+
+
+def test_an_agent_who_is_rung_by_us_may_take_a_place_all_the_same(shop: Shop) -> None:
+    shop.floor.states = {"202": "busy"}
+    task = promised(shop)
+    shop.missed(OTHER)
+    rung = shop.until_ordered(3000.0, 10.0)
+    assert rung is not None
+    assert rung.agent == "201"
+    order = shop.accept(task, "201")
+    assert order is not None
+    shop.end(rung, "agent_busy", 486)
+    assert shop.dial(order)
+    assert shop.until(shop.now + 40.0, 1.0) == []
+    shop.end(order, "customer_no_answer", 487)
+    assert shop.until_ordered(3000.0, 10.0) is not None
