@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from proxy.status.event_models import check_event
-from routing.callbacks.facts import QueuedCaller
+from routing.callbacks.facts import AttemptOrder, QueuedCaller
 from routing.callbacks.places import ROUNDS
 from routing.callbacks.task_places import RENEWAL
 from routing.rows import DoNotCallRow, TaskRow
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at
+from tests.routing.callbacks.test_desk_attempts import SlowStore
 
 QUEUE = "[group.sales.queue_callback]\nenabled = true\n"
 MOBILE = "+36301112222"
@@ -723,3 +724,104 @@ def test_an_agent_who_is_rung_by_us_may_take_a_place_all_the_same(shop: Shop) ->
     assert shop.until(shop.now + 40.0, 1.0) == []
     shop.end(order, "customer_no_answer", 487)
     assert shop.until_ordered(3000.0, 10.0) is not None
+
+
+# While the disk is slow
+
+
+class SlowShop(Shop):
+    """A shop whose claims are answered when the test says so."""
+
+    def __init__(self, more: str = QUEUE) -> None:
+        self.disk = SlowStore()
+        super().__init__(store=self.disk, more=more)
+        self.heard: list[AttemptOrder | None] = []
+
+    def press(self, task: str) -> None:
+        self.disk.slow = True
+        self.desk.places.place_accepted(task, "201", self.now, self.heard.append)
+        assert self.heard == []
+
+    def answer(self, kept: bool = True) -> AttemptOrder | None:
+        self.disk.slow, self.disk.broken = False, not kept
+        self.disk.catch_up()
+        self.disk.broken = False
+        (order,) = self.heard
+        if order is not None:
+            self.runner.running[order.attempt] = order
+        return order
+
+
+def test_who_rings_in_before_the_claim_is_known_is_given_to_the_place_and_then_to_the_attempt() -> None:
+    shop = SlowShop()
+    task = promised(shop)
+    shop.press(task)
+    assert shop.desk.calls.rang_in(CUSTOMER, shop.now) is None
+    assert place_of(shop, CUSTOMER) == task
+    order = shop.answer()
+    assert order is not None
+    assert place_of(shop, CUSTOMER) is None
+    assert shop.desk.calls.rang_in(CUSTOMER, shop.now) == order.attempt
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("act", ["cancel", "hold", "talk", "do_not_call"])
+def test_what_happens_before_the_claim_is_known_counts(act: str, kept: bool) -> None:
+    shop = SlowShop()
+    task = promised(shop)
+    shop.press(task)
+    match act:
+        case "talk":
+            shop.talked()
+        case "do_not_call":
+            shop.desk.admin.add_do_not_call(CUSTOMER, shop.now)
+        case _:
+            getattr(shop.desk.admin, act)(task, shop.now)
+    shop.wait(1.0)
+    assert shop.answer(kept) is None
+    assert shop.until(shop.now + 30.0, 1.0) == []
+    assert shop.desk.admin.attempts() == ()
+    assert shop.room.left == [], "whoever pressed 1 hears why not, and that ends it"
+    assert row(shop, task).state == {"cancel": "cancelled", "hold": "held", "talk": "done",
+                                     "do_not_call": "cancelled"}[act]
+    if act == "hold":
+        shop.desk.admin.resume(task, shop.now)
+        assert [order.task for order in shop.until(shop.now + 10.0, 1.0)] == [task]
+
+
+def test_the_limit_before_the_claim_is_known_ends_nothing() -> None:
+    shop = SlowShop(QUEUE + 'limit = "60s"\n')
+    task = promised(shop)
+    shop.now += 59.0
+    shop.press(task)
+    shop.wait(10.0)
+    order = shop.answer()
+    assert order is not None
+    assert shop.dial(order)
+
+
+def test_what_the_room_tells_of_a_place_that_is_accepted_changes_nothing() -> None:
+    shop = SlowShop()
+    task = promised(shop)
+    shop.press(task)
+    places = shop.desk.places
+    assert not places.place_declined(task, "201", "hung_up", shop.now)
+    places.place_lost(task, "pbx", shop.now)
+    places.place_returned(task, "place 2", shop.now)
+    places.place_accepted(task, "201", shop.now, shop.heard.append)
+    assert shop.heard == [None]
+    shop.heard.clear()
+    assert shop.answer() is not None
+    assert shop.journal("place_lost") == []
+
+
+def test_what_the_room_tells_of_a_place_that_nobody_knows_changes_nothing(shop: Shop) -> None:
+    heard: list[AttemptOrder | None] = []
+    places = shop.desk.places
+    places.place_taken("nobody's", "201", shop.now)
+    places.place_returned("nobody's", "place 2", shop.now)
+    places.place_lost("nobody's", "pbx", shop.now)
+    places.place_accepted("nobody's", "201", shop.now, heard.append)
+    assert not places.place_declined("nobody's", "201", "key", shop.now)
+    assert heard == [None]
+    assert shop.store.all_journal == []
