@@ -96,6 +96,8 @@ class HeldPlace(LegOwner):
         self._tools, self._facts, self._terms = tools, facts, terms
         self._adopt, self._over = adopt, over
         self._request, self._entry = place.request, place.entry
+        self._asker = place.entry.customer
+        """Whom the caller's own INVITE shows."""
         self._leg = place.leg
         self._timers = NamedTimers(tools.stack.timers)
         self._stage = Stage.WAITING
@@ -314,6 +316,8 @@ class HeldPlace(LegOwner):
         """It is a call of its own from now on."""
         reports, leg = self._tools.reports, self._leg
         self._stage = Stage.WAITING
+        if leg.answered:
+            self._show(now)
         self._announce(now)
         self._remember()
         if leg.answered:
@@ -336,8 +340,13 @@ class HeldPlace(LegOwner):
         self._ask()
         self._tools.media.watch_keys(self._leg.call, True)
         self._tools.media.watch_tone(self._leg.call, True)
+        self._show(now)
+
+    def _show(self, now: float) -> None:
+        """Have the PBX show whom to call; its dialog events name them by that from then on."""
         if self._entry.customer != self._terms.customer:
             self._leg.refresh_target("", self._terms.customer, now)
+            self._entry = self._entry._replace(customer=self._terms.customer)
 
     def _ask(self) -> None:
         self._leg.play(prompts.place_ask(self._terms), ASKING, repeat=True, pause=PAUSE)
@@ -449,7 +458,7 @@ class HeldPlace(LegOwner):
         self._stage, self._new_place = Stage.RETURNING, False
         self._agent, self._accepted, self._sent = None, False, False
         call, customer = self._tools.new_id(), self._terms.customer
-        request = placed_again(self._request, call, None if self._entry.customer == customer else customer)
+        request = placed_again(self._request, call, None if self._asker == customer else customer)
         self._entry = self._entry._replace(id=call, customer=self._terms.customer, attempt=None)
         try:
             leg = self._leg = self._tools.legs.place(request, self, now)

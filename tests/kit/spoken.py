@@ -10,13 +10,13 @@ from functools import cache
 from pathlib import Path
 
 from tests.kit.boomerang import ROOT
-from tests.kit.tones import alaw_decode, alaw_encode, loudness
+from tests.kit.tones import alaw_encode, loudness
 
 PROMPTS = ROOT / "proxy" / "media" / "prompts"
-STRETCH = 2 * 48
-"""Bytes that are looked for: 6 ms; a phone changes a sample now and then."""
-STEP = 2 * 200
-"""Bytes from one stretch to the next."""
+STRETCH = 48
+"""Samples that are looked for: 6 ms; a phone changes a sample now and then."""
+STEP = 200
+"""Samples from one stretch to the next."""
 LOUD = 300.0
 
 
@@ -27,27 +27,28 @@ def _stretches(language: str) -> dict[bytes, str]:
     for file in sorted((PROMPTS / language).glob("*.wav")):
         with wave.open(str(file)) as audio:
             assert (audio.getnchannels(), audio.getsampwidth(), audio.getframerate()) == (1, 2, 8000)
-            found[file.stem] = alaw_decode(alaw_encode(audio.readframes(audio.getnframes())))
+            found[file.stem] = audio.readframes(audio.getnframes())
+    encoded = {name: alaw_encode(pcm) for name, pcm in found.items()}
     stretches: dict[bytes, str] = {}
     for name, pcm in found.items():
-        for at in range(0, len(pcm) - STRETCH, STEP):
-            stretch = pcm[at : at + STRETCH]
-            if loudness(stretch) > LOUD and sum(other.count(stretch) for other in found.values()) == 1:
+        for at in range(0, len(pcm) // 2 - STRETCH, STEP):
+            stretch = encoded[name][at : at + STRETCH]
+            loud = loudness(pcm[2 * at : 2 * (at + STRETCH)]) > LOUD
+            if loud and sum(other.count(stretch) for other in encoded.values()) == 1:
                 stretches[stretch] = name
     return stretches
 
 
-def told(pcm: bytes, language: str = "en") -> list[str]:
-    """Names of the prompts in 16 bit PCM of 8 kHz, each as often as it was begun."""
+def told(audio: bytes, language: str = "en") -> list[str]:
+    """Names of the prompts in audio in A-law, each as often as it was begun."""
     hits: list[tuple[int, str, int]] = []
     numbers: dict[str, int] = {}
     for stretch, name in _stretches(language).items():
         place = numbers[name] = numbers.get(name, -1) + 1
-        at = pcm.find(stretch)
+        at = audio.find(stretch)
         while at >= 0:
-            if at % 2 == 0:
-                hits.append((at, name, place))
-            at = pcm.find(stretch, at + 1)
+            hits.append((at, name, place))
+            at = audio.find(stretch, at + 1)
     said: list[str] = []
     last: tuple[str, int] | None = None
     for _, name, place in sorted(hits):

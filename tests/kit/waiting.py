@@ -10,8 +10,11 @@ LOOK_EVERY = 0.02
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], what: str, timeout: float = 10.0) -> T:
-    """Look until the answer is true, and give it; AssertionError that names `what` after `timeout` seconds."""
+def eventually(look: Callable[[], T], what: str, timeout: float = 10.0, every: float = LOOK_EVERY) -> T:
+    """Look until the answer is true, and give it; AssertionError that names `what` after `timeout` seconds.
+
+    `every`: seconds between two looks, for those that cost something.
+    """
     end = time.monotonic() + timeout
     while True:
         found = look()
@@ -19,7 +22,7 @@ def eventually(look: Callable[[], T], what: str, timeout: float = 10.0) -> T:
             return found
         if time.monotonic() > end:
             raise AssertionError(f"not within {timeout:g} s: {what} (last seen: {found!r})")
-        time.sleep(LOOK_EVERY)
+        time.sleep(every)
 
 
 def stays(look: Callable[[], object], what: str, seconds: float) -> None:

@@ -65,6 +65,14 @@ def test_behind_a_pbx_that_answers_on_the_agent_they_hear_it_with_the_answer(sta
 def test_they_see_the_number_to_call_where_it_is_not_the_callers(stage: HeldStage) -> None:
     stage.hold(customer=OTHER)
     assert stage.agent.done == ["refresh +4930123456"]
+    assert stage.records.entries["place-1"].customer == OTHER, "the PBX tells of them by that number from now on"
+    end(stage)
+
+
+def test_a_phone_that_rings_already_shows_the_caller(stage: HeldStage) -> None:
+    stage.hold(customer=OTHER, answered=False)
+    assert stage.agent.done == []
+    assert stage.records.entries["place-1"].customer == CUSTOMER, "who rings it is shown them until somebody answers"
     end(stage)
 
 

@@ -33,7 +33,6 @@ class Watched:
     ("[queue_callback]\nenabled = true\n[group.sales.queue_callback]\nenabled = false\n", {"203"}),
     ('[number."+3614445555"]\ngroup = "sales"\n[number."+3614445555".queue_callback]\nenabled = true\n',
      {"201", "202"}),
-    ('[number."+3614445555"]\n[number."+3614445555".queue_callback]\nenabled = true\n', set()),
 ])
 def test_agents_of_groups_that_need_it(says: str, watched: set[str]) -> None:
     presence = Watched()
