@@ -127,9 +127,9 @@ def show_status(status: Mapping[str, Any]) -> None:
 
 def _queue(queue: Mapping[str, Any]) -> str:
     wait = queue.get("estimated_wait_s")
-    about = "" if wait is None else f", about {wait:.0f} s from now"
+    about = "" if wait is None else f", about {wait:.0f} s"
     return (f"{queue.get('waiting')} waiting{about}; {queue.get('places_held')} places held; "
-            f"today {queue.get('offers_made')} offered, {queue.get('offers_taken')} asked for a callback")
+            f"{queue.get('offers_made')} offered, {queue.get('offers_taken')} asked today")
 
 
 def show_changes(changes: Iterable[Mapping[str, Any]]) -> None:

@@ -69,7 +69,12 @@ STATUS = {
     "pbxs": {"office\x1b[2J": {"state": "down", "since": None, "latency_ms": None}},
     "alarms": [{"name": "store", "text": "database is locked", "since": 0.0}],
     "direct": {"live": 5},
-    "callbacks": {"in_queue": 7, "due": 2, "running": 1},
+    "callbacks": {"in_queue": 7, "due": 2, "running": 1, "places_held": 2},
+    "queues": {
+        "sales": {"waiting": 3, "estimated_wait_s": 240.0, "places_held": 2, "offers_made": 9, "offers_taken": 4},
+        "vip": {"waiting": 1, "estimated_wait_s": None, "places_held": 0, "offers_made": 0, "offers_taken": 0},
+        "quiet": {"waiting": 0, "estimated_wait_s": None, "places_held": 0, "offers_made": 0, "offers_taken": 0},
+    },
 }
 
 
@@ -187,6 +192,10 @@ def test_status(run: Run, daemon: Daemon) -> None:
     assert lines[0] == "edge1 0.1.0: running since 1970-01-01 01:00:00+01:00"
     assert lines[1:4] == ["calls: 3 in progress, 120 today, 90 answered", "direct callbacks: 5 live",
                           "callbacks: 7 in the queue, 2 due, 1 running; today 8 dialled, 6 answered"]
+    assert lines[4:6] == [
+        "queue sales: 3 waiting, about 240 s; 2 places held; 9 offered, 4 asked today",
+        "queue vip: 1 waiting; 0 places held; 0 offered, 0 asked today"]
+    lines = lines[2:]
     assert lines[4].split() == ["name", "state", "since", "+01:00", "ms"]
     assert lines[5].split() == ["trunk", "main", "up", "1970-01-01", "1.2"]
     assert lines[6].split() == ["pbx", "office·[2J", "down", "-", "-"]
