@@ -121,6 +121,7 @@ class Running(FarPhones):
         """Answers before it queues: `queue`; `pbx` when an agent does: `office`."""
         self.boomerang: Boomerang
         self.mqtt: Subscriber
+        self.broker_port = 0
 
     def __enter__(self) -> Self:
         try:
@@ -134,6 +135,7 @@ class Running(FarPhones):
         self.loop = self._stack.enter_context(Loop())
         self.carrier, self.pbx, self.queue = self.loop.open(), self.loop.open(), self.loop.open()
         server = self._stack.enter_context(broker(self._folder))
+        self.broker_port = server.port
         self.mqtt = self._stack.enter_context(listening(server.port))
         first = free_port(MEDIA_PORTS)
         pbxs = {"office": peer(self.pbx.port), "queue": {**peer(self.queue.port), "answers": "before_queue"},

@@ -47,8 +47,8 @@ class CallbackScene(FarPhones):
     def __init__(self, folder: Path, *, policy: Mapping[str, Any], login: Login | None = LOGIN, mqtt: str = "off",
                  media_ports: int = MEDIA_PORTS, extra: Mapping[str, Any] | None = None,
                  trunks: Mapping[str, Any] | None = None, pbxs: Mapping[str, Any] | None = None,
-                 daemon: type[Boomerang] = Boomerang) -> None:
-        """`trunks`, `pbxs`: further ones. `daemon`: how it is started."""
+                 office: Mapping[str, Any] | None = None, daemon: type[Boomerang] = Boomerang) -> None:
+        """`trunks`, `pbxs`: further ones. `office`: further keys of the PBX's table. `daemon`: how it is started."""
         self.folder, self._stack = folder, ExitStack()
         self.loop = self._stack.enter_context(Loop())
         self.carrier, self.pbx = self.loop.open(login), self.loop.open()
@@ -60,7 +60,7 @@ class CallbackScene(FarPhones):
         first = free_port(media_ports)
         self.boomerang = daemon(
             folder, trunks={"main": {**peer(self.carrier.port), **account}, **(trunks or {})},
-            pbxs={"office": peer(self.pbx.port), **(pbxs or {})}, policy=policy, mqtt=mqtt,
+            pbxs={"office": {**peer(self.pbx.port), **(office or {})}, **(pbxs or {})}, policy=policy, mqtt=mqtt,
             extra={"media": {"ports": f"{first}-{first + media_ports - 1}"}, **(extra or {})})
         self.pbx.plans[SHARED] = NOBODY
         self.pbx.plans[AGENT] = ACCEPTS
