@@ -14,9 +14,9 @@ class PerLive:
     def may_go(self, group: str, per_live: int, under_way: int) -> bool:
         """Whether one request more may be called although others wait. `under_way`: those that are about to be dialled.
 
-        While nobody waits, and where `per_live` is 0, any number may.
+        While nobody waits any number may.
         """
-        if per_live == 0 or self._live.waiting(group) == 0:
+        if self._live.waiting(group) == 0:
             return True
         return under_way == 0 and self._live.taken(group) - self._taken.get(group, 0) >= per_live
 

@@ -14,10 +14,6 @@ from routing.ids import Names
 from routing.rows import TaskRow
 from routing.writes import Unit
 
-ASKED_ALREADY: Final = RequestAnswer(None, "asked_already")
-HELD: Final = RequestAnswer(None, "held")
-BEING_CALLED: Final = RequestAnswer(None, "being_called")
-
 UNDECIDED: Final = 120.0
 """Seconds after which a request is on disk, or its caller was told that it is not."""
 
@@ -60,12 +56,11 @@ class QueueRequests:
         other = self._tasks.index.of(asked.customer, asked.group)
         if other is theirs:
             other = None
-        if any(task is not None and task.attempt is not None for task in (theirs, other)):
-            return BEING_CALLED
-        if other is not None and other.asked:
-            return ASKED_ALREADY
-        if theirs is not None and not theirs.open:
-            return HELD
+        for task in (theirs, other):
+            standing = None if task is None else _why_it_stands(task, task is theirs)
+            if task is not None and standing is not None:
+                changes.note(task.row.id, "refused", None, reason=standing, call=asked.call, caller=asked.caller)
+                return RequestAnswer(None, standing)
         refusal = self._refusal(asked, theirs, changes)
         if refusal is not None:
             return RequestAnswer(None, refusal.reason)
@@ -280,6 +275,15 @@ class QueueRequests:
         tasks.places.put(task, was.place)
         tasks.index.add(task)
         tasks.resume(task)
+
+
+def _why_it_stands(task: Task, theirs: bool) -> str | None:
+    """Return why a task cannot give way to a request, nor be changed by one; `theirs`: it is the same caller's."""
+    if task.attempt is not None:
+        return "being_called"
+    if not theirs:
+        return "asked_already" if task.asked else None
+    return None if task.open else "held"
 
 
 def _before(task: Task) -> _Before:

@@ -143,9 +143,11 @@ def test_another_callback_gives_way_to_a_request(shop: Shop) -> None:
 
 
 def test_a_number_is_promised_one_callback(shop: Shop) -> None:
-    promised(shop, customer=MOBILE)
+    task = promised(shop, customer=MOBILE)
     assert shop.request(customer=MOBILE, caller=OTHER, place="place 2").refusal == "asked_already"
     assert shop.request(customer=MOBILE, caller=None, place="place 2").refusal == "asked_already"
+    assert [(line.data["reason"], line.data.get("caller")) for line in shop.journal("refused", task)] == [
+        ("asked_already", OTHER), ("asked_already", None)]
 
 
 def test_who_asks_again_may_name_another_number(shop: Shop) -> None:
