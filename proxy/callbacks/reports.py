@@ -260,6 +260,7 @@ class PlaceReports:
             return self._facts.place_declined(task, agent, why, self._stack.wall())
         except Exception as error:
             _note(self._stack, "place_declined", "", error)
+            self.lost(task, "failed")
             return False
 
     def returned(self, task: str, place: str) -> None:
@@ -278,6 +279,7 @@ class PlaceReports:
             self._facts.place_accepted(task, agent, self._stack.wall(), go)
         except Exception as error:
             _note(self._stack, "place_accepted", "", error)
+            self.lost(task, "failed")
             go(None)
 
 

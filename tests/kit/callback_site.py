@@ -503,6 +503,9 @@ class Site:
         """The event before which the node dies."""
         self.on_event: Callable[[], None] = lambda: None
         """Called after each event."""
+        self.turns_by_the_clock = False
+        """The desk looks at its tasks within a second of each message, as in the daemon; else what is idle may be so
+        for an hour, until the test says `skip`."""
         self.pbx, self.carrier, self.spare = Phone(self, PBX), Phone(self, TRUNK), Phone(self, SPARE)
         self.node: Process | None = None
         self._turn_at = self.now
@@ -560,6 +563,8 @@ class Site:
     def give(self, data: bytes, source: tuple[str, int]) -> None:
         """A message reaches the node, if it lives."""
         if self._event() and self.node is not None:
+            if self.turns_by_the_clock:
+                self._turn_at = min(self._turn_at, self.now + 1.0)
             self.node.proxy.receive(data, Flow(self.wire.listeners[0], *source, 0))
             self._sent()
 

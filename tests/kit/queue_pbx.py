@@ -24,6 +24,8 @@ class Takes:
     """Pressed so many seconds after the pick-up."""
     hang_up: float | None = None
     """Seconds from the pick-up to the end of it by the agent; None: the other side ends it."""
+    away: bool = False
+    """They take no more calls after this one."""
 
 
 class Served:
@@ -60,12 +62,12 @@ class QueuePbx:
             self.heed()
 
         site.on_event = heed
-        self.show_free()
+        self.show_all()
 
-    def show_free(self) -> None:
-        """Every agent's phone is seen to be idle."""
+    def show_all(self) -> None:
+        """What every agent's phone does is seen anew, as by a process that begins."""
         for agent in self.agents:
-            self._show(agent, "free")
+            self._show(agent, "busy" if agent in self._busy else "free")
 
     def heed(self) -> None:
         """Something happened: look who waits, as long as anybody does."""
@@ -91,7 +93,7 @@ class QueuePbx:
         for agent, plans in self.agents.items():
             waiting = self.waiting()
             if plans and agent not in self._busy and waiting:
-                plan = plans.pop(0) if len(plans) > 1 else plans[0]
+                plan = plans.pop(0) if len(plans) > 1 or plans[0].away else plans[0]
                 self._ring(agent, waiting[0], plan)
         self.heed()
 
