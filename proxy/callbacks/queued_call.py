@@ -69,6 +69,7 @@ MEDIA_PATIENCE: Final = 1.0
 """Seconds until the call to the PBX has left; else the media process hangs, and the call goes its normal way."""
 BUSY_FOR: Final = 4.0
 """Seconds of busy tone for a caller whom we have answered ourselves, and whom the PBX refuses."""
+NO_HOLD: Final = (False, False)
 PAUSE: Final = 0.15
 """Seconds between two rounds of the word to who takes the place: they hear it within 0.3 s."""
 
@@ -124,6 +125,9 @@ class QueuedCall(LegOwner):
         self._joined = self._early = self._prompted = self._sent = False
         """Whether they hear each other; whether the place has early media; whether the caller was told of a campaign's
         keys; whether the PBX was called."""
+        self._holds: dict[str, tuple[bool, bool]] = {}
+        self._passed_holds: dict[str, tuple[bool, bool]] = {}
+        """By leg: whether its far end holds us, and is silent then; how we hold it."""
         self._speaks = False
         """The caller hears a prompt of ours."""
         self._leaving = False
@@ -293,10 +297,20 @@ class QueuedCall(LegOwner):
             self._media.press(other.call, press.key)
 
     def _pass_hold(self, leg: Leg, held: bool, silent: bool, now: float) -> None:
-        """Who holds the one holds the other."""
-        other = self._place if leg is self._caller else self._caller
-        if other is not None and not self._leaving:
-            other.hold(held, silent, now)
+        """Who holds the one holds the other; once they are joined again, where the caller is in the menu."""
+        self._holds[leg.call] = held, silent
+        if not self._menu.parted:
+            self._pass_holds(now)
+
+    def _pass_holds(self, now: float) -> None:
+        caller, place = self._caller, self._place
+        if caller is None or place is None or self._leaving:
+            return
+        for leg, other in ((caller, place), (place, caller)):
+            wanted = self._holds.get(leg.call, NO_HOLD)
+            if not other.over and self._passed_holds.get(other.call, NO_HOLD) != wanted:
+                self._passed_holds[other.call] = wanted
+                other.hold(*wanted, now)
 
     def _pass_request(self, leg: Leg, asked: Asked, answering: Answering, now: float) -> None:
         """What the one asks is for the other: REFER, NOTIFY, MESSAGE, INFO. Not while the caller is in the menu."""
@@ -382,6 +396,7 @@ class QueuedCall(LegOwner):
 
     def join(self, now: float) -> None:
         self._rejoin()
+        self._pass_holds(now)
 
     def is_held(self) -> bool:
         return any(leg is not None and leg.held for leg in (self._caller, self._place))

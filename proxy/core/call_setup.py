@@ -146,7 +146,7 @@ class CallSetup:
             if not relay.done:
                 relay.settle()
                 if invite.reported:
-                    self.report_here(position, invite.identities)
+                    self._parts.reporter.answered_here(self.call, position, invite.identities)
                 self._parts.counters.call_ended(self.direction, "answered")
             relay.server.respond(data, status, now)
         elif not relay.done:
@@ -157,10 +157,6 @@ class CallSetup:
                 self._next_target(relay, position, status, now)
             else:
                 relay.refuse(status, now)
-
-    def report_here(self, position: int, shown: tuple[tuple[str, str], ...]) -> None:
-        """Tell the rules that target number `position`, which we have answered ourselves, is answered."""
-        self._parts.reporter.answered_here(self.call, position, shown)
 
     def acknowledged(self, relay: Relay, request: Request, now: float) -> None:
         if self._invite is None or not self._parts.local.take(request, self._flow, now):

@@ -68,11 +68,6 @@ class InviteOwner(Protocol):
     def answer_here(self, position: int, data: bytes, status: int, now: float) -> None:
         """Take a response to the INVITE that was handed over as target number `position`."""
 
-    def report_here(self, position: int, shown: tuple[tuple[str, str], ...]) -> None:
-        """Tell the rules that somebody answers what was handed over as that target: who, as `LocalInvite.identities`.
-        """
-
-
 class LocalInvite:
     """An INVITE that was handed over: answered from elsewhere, by the server transaction of its setup."""
 
@@ -90,13 +85,9 @@ class LocalInvite:
         self.identities: tuple[tuple[str, str], ...] = ()
         """Who answers behind us, for the rules: (P-Asserted-Identity or Remote-Party-ID in lower case, user part)."""
         self.reported = True
-        """False: an answer is ours alone, and the rules are told of it by `report_answer`, if ever."""
+        """False: an answer is ours alone, and the rules are told nothing of it here."""
         self._owner = owner
         self._position = position
-
-    def report_answer(self) -> None:
-        """Tell the rules that somebody answers now, of a call that we had answered before."""
-        self._owner.report_here(self._position, self.identities)
 
     def respond(self, data: bytes, status: int, now: float) -> None:
         """Send a response to the caller; a failure sends the call on instead. A 2xx may be sent again."""

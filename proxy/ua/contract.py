@@ -113,11 +113,8 @@ class Incoming(Protocol):
     """To be set by the leg: called when the caller gave up or this target's time is over; nothing may be sent then."""
 
     reported: bool
-    """To be set to False before an answer that is ours alone, for nobody is there yet: the rules hear nothing of it
-    before `report_answer`."""
-
-    def report_answer(self) -> None:
-        """Tell the rules that it is answered now, by whom `identities` name."""
+    """To be set to False before an answer that is ours alone, for nobody is there yet: the core tells the rules nothing
+    of it."""
 
     def respond(self, data: bytes, status: int, now: float) -> None:
         """Send a response: provisional, the final one, and the 2xx again until its ACK comes.

@@ -114,10 +114,42 @@ def test_in_the_menu_caller_and_place_are_parted() -> None:
     assert ear(site).peer is None
     assert place_of(site).doing == "play please_wait"
     assert place_of(site).repeat
+    assert place_of(site).pause == pytest.approx(0.15), "within 0.3 s, whenever that is"
     before = len(site.alive.media.log)
-    site.carrier.calls[0].request("INFO", fields=("Content-Type: application/dtmf-relay",), body=b"")
-    site.run(1)
+    info(site, "2")
+    assert ear(site).doing == "play type_number", "a key in INFO is a key"
     assert not [line for line in site.alive.media.log[before:] if line.startswith("press")]
+
+
+def info(site: Site, key: str) -> None:
+    """The caller presses a key by INFO."""
+    site.carrier.calls[0].typed_request("INFO", ("Content-Type: application/dtmf-relay",),
+                                        f"Signal={key}\r\nDuration=160\r\n".encode())
+    site.run(0.1)
+
+
+def test_all_of_it_by_info() -> None:
+    site = site_of()
+    calls_in(site, seconds=21)
+    for key in "1206201112233#1":
+        info(site, key)
+    assert ear(site).doing == GOODBYE
+    assert site.task.customer == "+36201112233"
+
+
+def test_a_hold_of_the_pbx_waits_for_the_end_of_the_menu() -> None:
+    """Else the caller's keys would not be heard."""
+    site = site_of()
+    call = to_menu(site)
+    held = b"v=0\r\no=t 1 2 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 101\r\n" \
+        b"a=sendonly\r\n"
+    site.pbx.to(NUMBER)[0].request("INVITE", body=held)
+    site.run(1)
+    assert not [one for one in call.heard if one.method == "INVITE" and one.status is None]
+    presses(site, "3")
+    site.run(1)
+    [one] = [one for one in call.heard if one.method == "INVITE" and one.status is None]
+    assert b"a=sendonly" in one.body
 
 
 def test_this_number_is_promised_and_the_place_stays() -> None:
@@ -658,3 +690,60 @@ def test_a_group_that_is_not_enabled_has_no_service_number() -> None:
     call = service(site)
     assert not call.open
     assert site.alive.agent.legs == 0
+
+
+def test_a_crash_before_each_event_of_it() -> None:
+    """Nobody stays up, nobody is dialled twice, and whoever was told that they are called back is."""
+    def begun(crash_at: int | None) -> Site:
+        site = site_of('queue_callback = { enabled = true, offer_after = "2s" }\n')
+        site.pbx.plan(NUMBER, QUEUE, Plan(answer=1.0, keys=((1.0, "1"),), hang_up=40.0))
+        site.pbx.plan("201", Plan(answer=1.0, keys=((1.0, "1"),), hang_up=40.0))
+        site.carrier.plan(CUSTOMER, Plan(answer=1.0, hang_up=20.0))
+        site.crash_at = crash_at
+        site.carrier.dial(NUMBER, CUSTOMER)
+        return site
+
+    def goes_on(site: Site) -> bool:
+        """Up to the end of the call; says whether they were told of their callback."""
+        site.run(3.5, until=lambda: site.node is None)
+        told = False
+        for keys in ("1", "1"):
+            if site.node is not None:
+                for session in tuple(site.node.media.sessions.values()):
+                    if not session.repeat:
+                        session.press(keys)
+                site.run(0.2, until=lambda: site.node is None)
+        if site.node is not None:
+            told = any(session.doing == GOODBYE for session in site.node.media.sessions.values())
+        site.run(20, until=lambda: site.node is None or not site.carrier.calls[0].open)
+        return told
+
+    whole = begun(None)
+    assert goes_on(whole)
+    assert whole.events > 20
+    promised = 0
+    for number in range(whole.events + 1):
+        site = begun(number)
+        told = goes_on(site)
+        site.crash_at = None
+        if site.node is None:
+            site.run(0.5)
+            site.start()
+        site.run(80)
+        for phone in (site.pbx, site.carrier):
+            for call in phone.calls:
+                if call.caller and call.open:
+                    call.hang_up()  # what rang when it died has no final answer
+        site.run(200)
+        for call in site.pbx.calls:
+            if call.state == "up":
+                call.hang_up()
+        site.run(25 * 3600)
+        tasks = list(site.store.all_tasks.values())
+        assert len(tasks) <= 1, site.shown()
+        assert [task.kind for task in tasks] == ["queue"] or not told, site.shown()
+        assert all(task.state == "done" for task in tasks), (tasks, site.shown())
+        assert len(site.carrier.to(CUSTOMER)) == len(tasks), site.shown()
+        site.assert_nothing_left()
+        promised += sum(task.kind == "queue" for task in tasks)
+    assert 3 < promised < whole.events
