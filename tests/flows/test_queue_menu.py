@@ -650,8 +650,9 @@ def service(site: Site, group: str = "sales", caller: str = CUSTOMER) -> Any:
 
 
 def session(site: Site) -> FakeSession:
-    [found] = site.alive.media.sessions.values()
-    return found
+    """The media session of the caller whom the PBX handed over."""
+    [row] = [row for row in site.alive.ledger.calls() if not row.own and row.direction == "outbound"]
+    return site.alive.media[row.id]
 
 
 def test_a_pbx_hands_a_caller_over() -> None:
