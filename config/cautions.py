@@ -14,6 +14,7 @@ from config.hours import DAYS, MINUTES_A_DAY, Open
 from config.loading import Found
 from config.patterns import is_range
 from config.policy_sections import Policy
+from config.queue_callback import QueueCallback, QueueCallbackOverride
 
 NAMED_AGENTS: Final = 5
 """Most agents that are named where a pattern leaves them out."""
@@ -42,20 +43,35 @@ def cautions(policy: Policy, peers: Peers | None = None, data: Path | None = Non
 
 def _mute_prompts(policy: Policy, folder: Path) -> Iterator[Found]:
     """Find recordings that are named and not there: callers would hear a beep."""
+    for path, name, language in _recordings(policy):
+        places = [folder / language / f"{name}.wav", folder / f"{name}.wav"]
+        try:
+            there = any(place.exists() for place in places)
+        except OSError:
+            there = True  # not ours to look at: whoever runs the daemon may
+        if not there:
+            yield path, f"there is no recording {name!r}, so who waits hears a beep in its place: put it at {places[0]}"
+
+
+def _recordings(policy: Policy) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """Give the recordings that are named, with their place and the language that they are looked for in."""
     for key, campaign in policy.campaign.items():
-        language = policy.callback_for(campaign.group, key).language
-        for setting, name in (("add_prompt", campaign.add_prompt), ("confirm_prompt", campaign.confirm_prompt)):
-            if name is None:
-                continue
-            places = [folder / language / f"{name}.wav", folder / f"{name}.wav"]
-            try:
-                there = any(place.exists() for place in places)
-            except OSError:
-                there = True  # not ours to look at: whoever runs the daemon may
-            if not there:
-                yield ("campaign", key, setting), (
-                    f"there is no recording {name!r}, so who waits hears a beep in its place: put it at {places[0]}"
-                )
+        for setting in ("add_prompt", "confirm_prompt"):
+            name = getattr(campaign, setting)
+            if name is not None:
+                yield ("campaign", key, setting), name, policy.callback_for(campaign.group, key).language
+    queues: list[tuple[tuple[str, ...], QueueCallback | QueueCallbackOverride, str | None, str | None]] = [
+        (("queue_callback",), policy.queue_callback, None, None)]
+    queues += [(("group", name, "queue_callback"), group.queue_callback, name, None)
+               for name, group in policy.group.items()]
+    queues += [(("number", e164, "queue_callback"), number.queue_callback, number.group, e164)
+               for e164, number in policy.number.items()]
+    for path, own, group, number in queues:
+        language = policy.queue_for(group, number).language or policy.callback_for(group or "").language
+        for setting in ("offer_prompt", "menu_prompt", "confirm_prompt"):
+            name = getattr(own, setting)
+            if name is not None:
+                yield (*path, setting), name, language
 
 
 def _nights(policy: Policy) -> Iterator[Found]:

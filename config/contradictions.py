@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from config.duration import parse_duration
 from config.loading import Found
 
 _NEEDS: Final = {"fixed": "responsible_agent", "group": "responsible_group"}
@@ -29,20 +30,23 @@ class Peers(NamedTuple):
 
 def contradictions(raw: Mapping[str, Any], peers: Peers | None = None) -> list[Found]:
     """Return everything that contradicts something else, as (path, text). `peers`: None where they are not known."""
-    found = [*_numbers(raw), *_missed(raw), *_groups(raw), *_campaigns(raw), *_channels(raw)]
+    found = [*_numbers(raw), *_missed(raw), *_groups(raw), *_queues(raw), *_campaigns(raw), *_channels(raw)]
     return found if peers is None else [*found, *_strangers(raw, peers)]
 
 
 def unbounded(raw: Mapping[str, Any]) -> list[Found]:
-    """Return where missed callers are called back although nothing says in which countries, as (path, text).
+    """Return where callers are called back although nothing says in which countries, as (path, text).
 
     Apart from the other contradictions, because a policy that was kept before this was one must stay in force: its
     calls pass, and the guard dials nobody.
     """
     if raw.get("region") or _table(raw, "guard").get("countries"):
         return []
-    places: list[tuple[str, ...]] = [("missed_callback", "enabled")]
-    places += [("group", name, "missed_callback", "enabled") for name in _table(raw, "group")]
+    places: list[tuple[str, ...]] = []
+    for section in ("missed_callback", "queue_callback"):
+        places.append((section, "enabled"))
+        places += [("group", name, section, "enabled") for name in _table(raw, "group")]
+    places += [("number", e164, "queue_callback", "enabled") for e164 in _table(raw, "number")]
     calling = next((path for path in places if _table(raw, *path[:-1]).get("enabled") is True), None) or next(
         (("campaign", key) for key in _table(raw, "campaign") if not _rests(_table(raw, "campaign", key))), None)
     return [] if calling is None else [(calling, NO_COUNTRY_SAID)]
@@ -115,6 +119,81 @@ def _groups(raw: Mapping[str, Any]) -> Iterator[Found]:
         enabled = _table(group, "missed_callback").get("enabled", _table(raw, "missed_callback").get("enabled"))
         if enabled is True and not group.get("agents") and not group.get("target"):
             yield ("group", name), "missed callers are called back here, but it has neither agents nor a target"
+
+
+QUEUE: Final = "queue_callback"
+
+
+def _queues(raw: Mapping[str, Any]) -> Iterator[Found]:
+    """What callers who wait may ask for, group by group and number by number, each key where it is set."""
+    for e164 in _table(raw, "number"):
+        number, own = _table(raw, "number", e164), _table(raw, "number", e164, QUEUE)
+        if own.get("enabled") is True and number.get("kind", "shared") == "direct":
+            yield ("number", e164, QUEUE, "enabled"), "callers to a direct number do not wait for a group"
+        elif own.get("enabled") is True and "group" not in number:
+            yield ("number", e164, QUEUE, "enabled"), "callers wait for a group, but this number belongs to none"
+    seen: set[tuple[str | int, ...]] = set()
+    for levels in _callers(raw):
+        for path, text in _queue(raw, levels):
+            if path not in seen:
+                seen.add(path)
+                yield path, text
+
+
+def _callers(raw: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], ...]]:
+    """Give who is called: the levels of a group, then of each of its numbers, the nearest one first."""
+    for name in _table(raw, "group"):
+        above = ("group", name, QUEUE), (QUEUE,)
+        yield above
+        for e164 in _table(raw, "number"):
+            number = _table(raw, "number", e164)
+            if number.get("group") == name and number.get("kind", "shared") == "shared":
+                yield ("number", e164, QUEUE), *above
+
+
+def _queue(raw: Mapping[str, Any], levels: tuple[tuple[str, ...], ...]) -> Iterator[Found]:
+    enabled, _ = _in_force(raw, levels, "enabled", False)
+    if enabled is not True:
+        return
+    name = levels[-2][1]
+    group = _table(raw, "group", name)
+    if not group.get("agents") and not group.get("target"):
+        yield ("group", name), "callers who wait may ask for a callback here, but it has neither agents nor a target"
+    key, where = _in_force(raw, levels, "key", "1")
+    for campaign in _table(raw, "campaign"):
+        one = _table(raw, "campaign", campaign)
+        if one.get("group") == name and one.get("enabled") is not False and one.get("add_key") == key:
+            yield where or ("campaign", campaign, "add_key"), (
+                f"{key!r} is the key of the queue's menu and of campaign {campaign} of group {name}: one of the two")
+    limit, _ = _in_force(raw, levels, "limit", "60m")
+    for setting, text in (
+            ("place_for", "the place would be kept for longer than the request lives"),
+            ("offer_from_wait", "who waits as long as that cannot be reached in time")):
+        value, place = _in_force(raw, levels, setting, "0s")
+        if _seconds(value) >= _seconds(limit, 1.0) and place is not None:
+            yield place, f"{text}: limit is {limit}"
+    retries, place = _in_force(raw, levels, "retries", 0)
+    after, own = _in_force(raw, levels, "retry_after", "30m")
+    if type(retries) is int and retries > 0 and _seconds(after) >= _seconds(limit, 1.0):
+        yield own or place or levels[0], f"a second try after {after} comes too late: limit is {limit}"
+
+
+def _in_force(raw: Mapping[str, Any], levels: tuple[tuple[str, ...], ...], key: str,
+              default: object) -> tuple[object, tuple[str, ...] | None]:
+    """Return what holds, and where it is set; None: nowhere."""
+    for level in levels:
+        own = _table(raw, *level)
+        if key in own:
+            return own[key], (*level, key)
+    return default, None
+
+
+def _seconds(value: object, otherwise: float = 0.0) -> float:
+    """Return a duration's seconds; what is none is told elsewhere."""
+    try:
+        return parse_duration(value) if isinstance(value, str) else otherwise
+    except ValueError:
+        return otherwise
 
 
 def _campaigns(raw: Mapping[str, Any]) -> Iterator[Found]:

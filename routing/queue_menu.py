@@ -1,8 +1,8 @@
 """What a caller who waits hears and may press: a table of (where they are, what happens) -> (where then, what to do).
 
 Rules
-- While they wait they are told of the offer key. It leads to the menu: 1 this number, 2 another one, 3 back to the
-  queue; what does not hold for them is not in it, and is a wrong key.
+- While they wait they are told of the offer key. From then on it leads to the menu: 1 this number, 2 another one, 3
+  back to the queue; what does not hold for them is not in it, and is a wrong key.
 - Any prompt can be interrupted by a key. Silence brings the menu once more, then the queue. So many wrong entries in
   one visit (`tries`) bring the queue too.
 - A typed number ends with `#`, or with silence: it is read back either way, and only 1 asks for a callback.
@@ -269,20 +269,21 @@ Step = tuple[Menu, tuple[Effect, ...]]
 # Beginnings
 
 
-def begin(offer: QueueOffer, back: bool = False) -> Step:
-    """A caller is in the queue and hears it. `back`: they rang in again, and are back in their place."""
-    menu = Menu(At.WAITING, Queue.HELD, offer.menu, offer.campaign, offered=back)
+def begin(offer: QueueOffer | None, back: bool = False) -> Step:
+    """A caller is in the queue and hears it. `back`: they rang in again, and are back in their place; they know the
+    key."""
+    menu = _heed(Menu(At.WAITING, Queue.HELD, offered=back), offer)
     effects: list[Effect] = []
     words: tuple[Words, ...] = (Words("back_in_place"),) if back else ()
-    if offer.campaign is not None and offer.campaign.prompt is not None:
-        words += (Words(offer.campaign.prompt),)
+    if menu.campaign is not None and menu.campaign.prompt is not None:
+        words += (Words(menu.campaign.prompt),)
     if words:
         menu = menu._replace(at=At.TOLD)
         effects.append(Say(words, _language(menu)))
-    if offer.menu is not None:
-        effects.append(OfferIn(offer.menu.offer_after))
-        if offer.menu.max_wait:
-            effects.append(MenuIn(offer.menu.max_wait))
+    if menu.terms is not None:
+        effects.append(OfferIn(menu.terms.offer_after))
+        if menu.terms.max_wait:
+            effects.append(MenuIn(menu.terms.max_wait))
     return menu, tuple(effects)
 
 
@@ -380,8 +381,9 @@ def _key(menu: Menu, key: str, offer: QueueOffer | None) -> Step:
 
 
 def _waiting_key(menu: Menu, key: str) -> Step:
-    if menu.offered and menu.terms is not None and menu.terms.now and key == menu.terms.key and choices(menu):
-        return _open_menu(menu, menu.terms)  # before it was offered it may be a key of the PBX's own menu
+    known = menu.offered and menu.terms is not None and menu.terms.now  # before that it is a key of the PBX's
+    if known and menu.terms is not None and key == menu.terms.key and choices(menu):
+        return _open_menu(menu, menu.terms)
     if menu.campaign is not None and key in menu.campaign.keys:
         return menu._replace(at=At.KEEPING, key=key), (Hush(), Press(key))
     return menu, ()
@@ -399,7 +401,7 @@ def _heed(menu: Menu, offer: QueueOffer | None) -> Menu:
 
 def _open_menu(menu: Menu, terms: MenuTerms) -> Step:
     """A visit to the menu begins."""
-    found, effects = _say_menu(menu._replace(wrong=0, silent=False, key="", unasked=True), terms)
+    found, effects = _say_menu(menu._replace(wrong=0, silent=False, key="", offered=True, unasked=True), terms)
     return found._replace(joined=False), (*((Part(),) if menu.joined else ()), *effects)
 
 

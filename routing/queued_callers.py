@@ -89,14 +89,13 @@ class QueuedCallers:
             told(TAKEN)
             return
         answer, follows = self._desk.request(_request(entry, customer, place), now)
-        entry.asked = answer.terms is not None
-        if follows is not EMPTY_UNIT:
-            self._store.put(follows)
         if answer.terms is None:
+            if follows is not EMPTY_UNIT:
+                self._store.put(follows)
             told(answer)
             return
-        asked = entry
-        self._store.commit(EMPTY_UNIT, lambda well: told(self._answer(asked, answer, well, now)))  # committed after it
+        asked, asked.asked = entry, True
+        self._store.commit(follows, lambda well: told(self._answer(asked, answer, well, now)))
 
     def press(self, call: str, key: str, now: float, told: Callable[[bool], None]) -> None:
         """Take a key of a campaign.

@@ -60,11 +60,11 @@ def offered(**changed: object) -> QueueOffer:
 class Caller:
     """One caller on their way through the table, and what was done for them."""
 
-    def __init__(self, offer: QueueOffer = OFFER, back: bool = False) -> None:
-        """They were told of the key by now."""
+    def __init__(self, offer: QueueOffer = OFFER, back: bool = False, told: bool = True) -> None:
+        """`told`: they know the key."""
         self.offer: QueueOffer | None = offer
         self.menu, effects = begin(offer, back)
-        self.menu = self.menu._replace(offered=True)
+        self.menu = self.menu._replace(offered=told)
         self.effects: list[Effect] = list(effects)
 
     def does(self, *inputs: Input) -> tuple[Effect, ...]:
@@ -87,8 +87,9 @@ def said(effects: Iterable[Effect]) -> list[str]:
 
 
 def test_who_asks_for_a_callback_of_their_own_number() -> None:
-    caller = Caller()
+    caller = Caller(told=False)
     assert caller.effects == [OfferIn(20.0)]
+    assert caller.presses("1") == (), "a key of the PBX's, as long as nobody has told them of ours"
     offer = caller.does(OfferDue(OFFER))
     assert (offer[0], said(offer), caller.menu.at) == (CountOffer(), ["offer_callback", "1"], At.TOLD)
     assert caller.does(PromptEnded()) == (OfferIn(60.0),)
@@ -204,7 +205,7 @@ def test_recordings_in_place_of_the_built_in_prompts() -> None:
 
 def test_offers_come_as_the_settings_say() -> None:
     once = offered(offer_every=0.0)
-    caller = Caller(once)
+    caller = Caller(once, told=False)
     assert caller.does(OfferDue(once), PromptEnded()) == ()
     caller = Caller(once)
     caller.does(OfferDue(once))
@@ -212,7 +213,7 @@ def test_offers_come_as_the_settings_say() -> None:
     assert said(caller.presses("3")) == ["back_in_queue"]
     assert caller.does(PromptEnded()) == (), "once, also after 3"
     not_now = offered(now=False)
-    caller = Caller(not_now)
+    caller = Caller(not_now, told=False)
     assert caller.does(OfferDue(not_now)) == (OfferIn(60.0),)
     assert caller.presses("1") == (), "the key means nothing"
     assert caller.does(OfferDue(None)) == (OfferIn(10.0),), "an agent may have the call"
@@ -346,8 +347,10 @@ def test_before_the_offer_the_key_is_the_pbxs() -> None:
 
 def test_who_rings_in_again_hears_where_they_are() -> None:
     caller = Caller(back=True)
+    assert caller.menu == begin(OFFER, True)[0], "they know the key"
     assert said(caller.effects) == ["back_in_place"]
     assert said(caller.presses("1"))[0] == "menu_this", "the key means what it meant"
+    assert said(begin(None, True)[1]) == ["back_in_place"], "also where nothing is offered"
 
 
 def test_the_service_number() -> None:
