@@ -7,7 +7,7 @@ class CallRecords:
     """Holds calls from their beginning to their end; each is entered and left once, or again where a place in a queue
     is held again."""
 
-    __slots__ = ("_by_customer", "_legs", "_on_trunk", "_waiting", "by_name")
+    __slots__ = ("_by_customer", "_legs", "_on_trunk", "_places", "_waiting", "by_name")
 
     def __init__(self) -> None:
         self.by_name: dict[str, Call] = {}
@@ -18,6 +18,8 @@ class CallRecords:
         """By group and call."""
         self._legs: dict[str, Call] = {}
         """By attempt: our leg to the agent."""
+        self._places: dict[str, dict[str, Call]] = {}
+        """By group and call: our legs that wait in a PBX's queue."""
 
     def enter(self, call: Call) -> None:
         """Take up a call that began. An agent's leg of ours is on no trunk, and nobody waits in it."""
@@ -31,6 +33,8 @@ class CallRecords:
                 self._waiting.setdefault(call.group, {})[call.id] = call
         elif call.attempt:
             self._legs[call.attempt] = call
+        elif call.group is not None:
+            self._places.setdefault(call.group, {})[call.id] = call
 
     def give(self, call: Call, attempt: str | None, customer: str | None) -> None:
         """A place in a queue is the leg to the agent of an attempt from now on, and shows whom that calls."""
@@ -38,6 +42,7 @@ class CallRecords:
             return
         call.attempt, call.reason = attempt, OWN
         self._legs[attempt] = call
+        self._leave_place(call)
         if customer != call.customer:
             self._forget_customer(call)
             call.customer = customer
@@ -64,8 +69,15 @@ class CallRecords:
                 self._on_trunk[call.trunk] = left
             else:
                 self._on_trunk.pop(call.trunk, None)
-        elif self._legs.get(call.attempt or "") is call:
-            del self._legs[call.attempt or ""]
+        else:
+            if self._legs.get(call.attempt or "") is call:
+                del self._legs[call.attempt or ""]
+            self._leave_place(call)
+
+    def _leave_place(self, call: Call) -> None:
+        places = self._places.get(call.group or "", {})
+        if places.pop(call.id, None) is not None and not places:
+            del self._places[call.group or ""]
 
     def _forget_customer(self, call: Call) -> None:
         calls = self._by_customer.get(call.customer or "")
@@ -90,10 +102,14 @@ class CallRecords:
         return len(self._waiting.get(group, ()))
 
     def ahead(self, group: str, call: str | None) -> int:
-        """Return how many wait in a group's queue before the caller of a call; of one who does not wait: all."""
+        """Return how many wait in a group's queue before the caller of a call, places that nobody has taken yet
+        included; of one who does not wait: all."""
         waiting = self._waiting.get(group, {})
         own = waiting.get(call or "")
-        return len(waiting) if own is None else sum(one.started_at < own.started_at for one in waiting.values())
+        places = [place for place in self._places.get(group, {}).values() if not place.seen.taken]
+        if own is None:
+            return len(waiting) + len(places)
+        return sum(one.seen.since < own.seen.since for one in (*waiting.values(), *places))
 
     def waiters(self, group: str) -> tuple[Call, ...]:
         """Return the calls whose callers wait for an agent of a group, oldest first. Not to be changed."""

@@ -74,6 +74,7 @@ class QueuedCallers:
         takes it is known of that call from now on."""
         held, entry = self._records.by_name.get(place), self._records.by_name.get(call)
         if held is not None and entry is not None:
+            entry.task, entry.seen.since = held.task, held.seen.since
             self._evidence.move(held, entry, now)
 
     def ask(self, call: str, number: str | None, place: str | None, now: float,

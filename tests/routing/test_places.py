@@ -132,3 +132,34 @@ def test_a_place_that_nobody_has(world: World) -> None:
     place(world)
     world.ledger.queue.came_back("place-1", "nobody", world.now)
     assert [entry.id for entry in world.ledger.calls()] == ["place-1"]
+
+
+def test_who_hangs_up_in_their_place_is_not_missed(world: World) -> None:
+    place(world)
+    call = comes_back(world)
+    world.now += 60
+    world.ledger.ended(call.id, Ending(200, "caller"), world.now)
+    assert world.ears.missed_calls == [], "their request stands"
+
+
+def test_places_stand_in_front_of_who_comes_later(world: World) -> None:
+    wait = world.ledger.attendance.estimated_wait
+    for last in range(3):
+        call = world.calls_in(f"+3620111111{last}")
+        world.ledger.decide(call, world.now)
+        world.ledger.answered(call.id, 0, (), None, world.now)
+        picks_up(world, "202", f"+3620111111{last}")
+        world.ledger.ended(call.id, Ending(200, "caller"), world.now)
+        world.ledger.dialog_event("202", "free", None, world.now)
+        world.now += 58
+    first, since = world.calls_in("+36202222222"), world.now
+    world.ledger.decide(first, world.now)
+    world.now += 10
+    world.ledger.place(OwnCall("place-1", "inbound", "main", "office", CUSTOMER, SHARED, None, "sales", None, "task-1",
+                               since - 30), world.now)
+    each = (world.now - since + 60 * 3 - 2) / 2
+    assert wait("sales", first.id, world.now) == pytest.approx(each), "it was there before them"
+    assert wait("sales", None, world.now) == pytest.approx(2 * each)
+    world.ledger.answered("place-1", 0, (), None, world.now)
+    picks_up(world, "201")
+    assert wait("sales", first.id, world.now) == 0

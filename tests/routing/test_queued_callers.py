@@ -341,3 +341,13 @@ def test_the_wait_of_who_is_in_the_queue(new: New) -> None:
     assert [wait("sales", call.id, world.now) for call in waiting] == [0.0, interval, 2 * interval]
     assert wait("sales", None, world.now) == 3 * interval
     assert wait("other", None, world.now) is None
+
+
+def test_an_offer_is_counted_once_a_call(new: New) -> None:
+    world = new()
+    call = rings(world)
+    for _ in range(3):
+        world.ledger.queue.note_offered(call.id, world.now)
+    world.ledger.queue.note_offered("nobody", world.now)
+    world.commit()
+    assert [line.kind for line in world.store.callbacks.journal(call.id)] == ["offered"]
