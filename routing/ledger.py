@@ -38,7 +38,7 @@ from routing.facts import (
     Target,
     Watched,
 )
-from routing.pace import Pace
+from routing.pace import SPAN, Pace
 from routing.queued_callers import QueuedCallers
 from routing.setup_alarms import SetupAlarms
 from routing.storage import Store, StoreError
@@ -55,6 +55,9 @@ COMMITTED: Final = 1.0
 
 SERVICE_NUMBER: Final = "callback-"
 """Before a group's name: what a PBX dials for its callers to ask for a callback."""
+
+PACE_CALLS: Final = 5000
+"""Calls before this process, the newest ones, by which waits are estimated after a restart."""
 
 WAITS_HERE: Final = Target(local=QUEUE_ROOM)
 
@@ -73,9 +76,9 @@ class Ledger:
         """By Call-ID: calls that began before this process did."""
         self._to_restore = True
         self.alarms = alarms
-        pace = Pace()
-        self._taken = TakenCalls(pace)
-        self.attendance = Attendance(store, rules, records, teller, desk.poke, pace)
+        self._pace = Pace()
+        self._taken = TakenCalls(self._pace)
+        self.attendance = Attendance(store, rules, records, teller, desk.poke, self._pace)
         self.direct = DirectRecords(store, rules, teller)
         self._setup = SetupAlarms(rules, self.attendance, alarms)
         self._evidence = Evidence(store, rules, records, self.attendance, self._setup, self._taken)
@@ -286,9 +289,11 @@ class Ledger:
             rows = self._store.calls.open()
             self._count_missing(now)
             self.alarms.restore()
+            past = self._store.calls.taken_since(now - SPAN, PACE_CALLS)
         except StoreError:
             return 0
         self._to_restore = False
+        self._pace.restore(past)
         rows = [row for row in rows if row.id not in self._calls]
         events: list[Event] = []
         for row in rows:

@@ -1,10 +1,13 @@
 """How fast the callers of each group are taken: what a caller's wait is estimated by."""
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from typing import Final
 
 SPAN: Final = 3600.0
 """Seconds that are looked back upon."""
+MOST: Final = 1000
+"""Callers of a group, the last ones, that are looked at."""
 
 
 class Pace:
@@ -20,8 +23,17 @@ class Pace:
         """An agent took a caller of a group, seconds since the epoch."""
         times = self._times.setdefault(group, [])
         times.append(at if not times else max(at, times[-1]))
-        del times[:bisect_right(times, times[-1] - SPAN)]
+        del times[:max(len(times) - MOST, bisect_right(times, times[-1] - SPAN))]
         self._taken[group] = self._taken.get(group, 0) + 1
+
+    def restore(self, past: Iterable[tuple[str, float]]) -> None:
+        """Begin with whom agents took before this process did: groups and moments, oldest first."""
+        earlier: dict[str, list[float]] = {}
+        for group, at in past:
+            earlier.setdefault(group, []).append(at)
+        for group, times in earlier.items():
+            own = self._times.get(group, [])
+            self._times[group] = sorted((*times, *own))[-MOST:]
 
     def taken(self, group: str) -> int:
         """Return how many callers of a group agents have taken since the start."""

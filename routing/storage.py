@@ -108,6 +108,10 @@ class CallReads(Protocol):
     def last_talk(self, customer: str, min_talk: float) -> tuple[str, float] | None:
         """Return the agent who last talked to a customer, and when that began: `min_talk` seconds at least."""
 
+    def taken_since(self, since: float, limit: int) -> list[tuple[str, float]]:
+        """Return the group of calls to us that began since then and that agents are known to have taken, and when:
+        the newest ones, oldest first."""
+
 
 class CallbackReads(Protocol):
     """Tasks with their attempts and journals, and the do-not-call list, as they are committed."""

@@ -40,6 +40,8 @@ class CallQuery(Enum):
     """Calls of a stretch of time of a node, by name: first: smallest id of it, since, before, node."""
     LAST_TALK = auto()
     """Agent and beginning of the last talk with a customer (customer, seconds at least)."""
+    TAKEN_SINCE = auto()
+    """Group and moment of the newest calls to us that agents took (smallest id, node, limit), newest first."""
 
 
 class CallbackQuery(Enum):

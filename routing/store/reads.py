@@ -47,6 +47,10 @@ class CallReads:
     def last_talk(self, customer: str, min_talk: float) -> tuple[str, float] | None:
         return next(iter(self._read(CallQuery.LAST_TALK, (customer, min_talk))), None)
 
+    def taken_since(self, since: float, limit: int) -> list[tuple[str, float]]:
+        found = self._read(CallQuery.TAKEN_SINCE, (floor7(since), self._node, limit))
+        return sorted(((group, at) for group, at in found), key=lambda taken: taken[1])
+
 
 class CallbackReads:
     """`storage.CallbackReads` by queries."""

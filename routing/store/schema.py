@@ -388,6 +388,11 @@ COUNTS: Final = (
     "reason IN ('callback', 'in_queue') AS leg, coalesce(answered_at<:before, 0) AS answered FROM calls "
     "WHERE id>=:first AND started_at>=:since AND started_at<:before AND reason<>'on_behalf' AND node=:node)"
 )
+TAKEN_SINCE: Final = (
+    'SELECT "group", coalesce(ended_at-talk_s, answered_at) FROM calls WHERE id>=? AND node=? AND "group" IS NOT NULL '
+    "AND direction='inbound' AND reason<>'callback' AND agent IS NOT NULL AND answered_at IS NOT NULL "
+    "ORDER BY id DESC LIMIT ?"
+)
 EVENTS: Final = "SELECT kind, time, id, data, node, seq FROM outbox WHERE +node=? AND seq>? ORDER BY seq LIMIT ?"
 POLICIES: Final = "SELECT version, saved_at, text FROM policy ORDER BY version DESC LIMIT ?"
 EVENT_RANGE: Final = (

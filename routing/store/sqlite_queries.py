@@ -51,6 +51,7 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
     CallQuery.CALLS_OF: Statement(schema.CALLS_OF, CallRow._make),
     CallQuery.COUNTS: Statement(schema.COUNTS),
     CallQuery.LAST_TALK: Statement(sql.LAST_TALK),
+    CallQuery.TAKEN_SINCE: Statement(schema.TAKEN_SINCE),
     CallbackQuery.OPEN_TASKS: Statement(sql.OPEN_TASKS, of_tasks=True),
     CallbackQuery.TASK: Statement(sql.TASK, of_tasks=True),
     CallbackQuery.TASKS_ENDING: Statement(sql.TASKS_ENDING),

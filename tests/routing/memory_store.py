@@ -184,6 +184,14 @@ class MemoryCalls:
                 return row.agent, row.answered_at or row.started_at
         return None
 
+    def taken_since(self, since: float, limit: int) -> list[tuple[str, float]]:
+        self._rows.check()
+        found = [(row.group, row.answered_at if row.ended_at is None else row.ended_at - (row.talk_s or 0.0))
+                 for row in sorted(self._rows.rows.values(), reverse=True)
+                 if row.started_at >= since and row.direction == "inbound" and row.reason != "callback" and row.agent]
+        return sorted(((group, at) for group, at in found[:limit] if group is not None and at is not None),
+                      key=lambda taken: taken[1])
+
 
 class MemoryCallbacks:
     def __init__(self, rows: Rows) -> None:

@@ -351,3 +351,25 @@ def test_an_offer_is_counted_once_a_call(new: New) -> None:
     world.ledger.queue.note_offered("nobody", world.now)
     world.commit()
     assert [line.kind for line in world.store.callbacks.journal(call.id)] == ["offered"]
+
+
+def test_the_wait_is_known_after_a_restart(tmp_path: Path) -> None:
+    world = World(tmp_path, policy=POLICY, answers="on_agent")
+    for _ in range(3):
+        call = world.calls_in("+36201111111")
+        world.ledger.decide(call, world.now)
+        world.now += 10
+        world.ledger.answered(call.id, 1, (pai("201"),), None, world.now)
+        world.now += 50
+        world.ledger.ended(call.id, Ending(200, "caller"), world.now)
+    world.customer_calls(cause=487)
+    world.close()
+    again = World(tmp_path, policy=POLICY, answers="on_agent")
+    again.now = world.now
+    again.ledger.restore(again.now)
+    pace = 170 / 2
+    for _ in range(2):
+        again.ledger.decide(again.calls_in("+36202222222"), again.now)
+    assert again.ledger.attendance.estimated_wait("sales", None, again.now) == 2 * pace
+    assert again.ledger.attendance.taken("sales") == 0, "by this process"
+    again.close()
