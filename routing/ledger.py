@@ -83,7 +83,7 @@ class Ledger:
         self._setup = SetupAlarms(rules, self.attendance, alarms)
         self._evidence = Evidence(store, rules, records, self.attendance, self._setup, self._taken)
         self._judge = CallJudge(rules, self._evidence, self._setup, desk)
-        self.queue = QueuedCallers(store, rules, records, self._evidence, desk)
+        self.queue = QueuedCallers(store, rules, records, self._evidence, self._setup, desk)
 
     # The questions and facts of the proxy
 

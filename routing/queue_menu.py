@@ -361,7 +361,7 @@ def _waited_long(menu: Menu, offer: QueueOffer | None) -> Step:
     if menu.unasked or menu.at not in (At.WAITING, At.TOLD):
         return menu, ()
     found = _heed(menu, offer)._replace(unasked=True)
-    if found.terms is None or not found.terms.now or not choices(found):
+    if found.terms is None or not found.terms.now or not found.terms.max_wait or not choices(found):
         return found, ()
     return _open_menu(found, found.terms)
 
@@ -381,9 +381,8 @@ def _key(menu: Menu, key: str, offer: QueueOffer | None) -> Step:
 
 
 def _waiting_key(menu: Menu, key: str) -> Step:
-    known = menu.offered and menu.terms is not None and menu.terms.now  # before that it is a key of the PBX's
-    if known and menu.terms is not None and key == menu.terms.key and choices(menu):
-        return _open_menu(menu, menu.terms)
+    if menu.offered and menu.terms is not None and menu.terms.now and key == menu.terms.key and choices(menu):
+        return _open_menu(menu, menu.terms)  # before it was offered it may be a key of the PBX's own menu
     if menu.campaign is not None and key in menu.campaign.keys:
         return menu._replace(at=At.KEEPING, key=key), (Hush(), Press(key))
     return menu, ()

@@ -13,6 +13,7 @@ from routing.desk_listener import DeskListener
 from routing.evidence import Evidence, target_of
 from routing.facts import Identity
 from routing.route import Rules
+from routing.setup_alarms import SetupAlarms
 from routing.storage import Store
 from routing.typed_numbers import TypedNumbers
 from routing.writes import EMPTY_UNIT
@@ -24,10 +25,11 @@ TAKEN: Final = RequestAnswer(None, "taken")
 class QueuedCallers:
     """What a caller may ask for, and what comes of it. Nothing, as soon as an agent may have taken the call."""
 
-    def __init__(self, store: Store, rules: Rules, records: CallRecords, evidence: Evidence,
+    def __init__(self, store: Store, rules: Rules, records: CallRecords, evidence: Evidence, setup: SetupAlarms,
                  desk: DeskListener) -> None:
+        """`setup`: knows which PBXs show who takes a call."""
         self._store, self._rules, self._records, self._evidence = store, rules, records, evidence
-        self._desk = desk
+        self._setup, self._desk = setup, desk
         self._typed = TypedNumbers()
         self._offered: set[str] = set()
         """Calls in progress whose callers were told that they may ask for a callback."""
@@ -129,7 +131,10 @@ class QueuedCallers:
         if not (self._desk.listens and offers_anything(self._rules.policy)):  # most houses
             return None
         queued = self._queued(entry)
-        return None if queued is None or self._may_be_talking(entry) else self._desk.queue_offer(queued, now)
+        offer = None if queued is None or self._may_be_talking(entry) else self._desk.queue_offer(queued, now)
+        if offer is None or offer.menu is None or self._would_be_seen(entry):
+            return offer
+        return offer._replace(menu=offer.menu._replace(offer_every=0.0, max_wait=0.0))
 
     def place_of(self, entry: Call, now: float) -> str | None:
         """Return the request whose place is held for the caller of a new call; None: there is none."""
@@ -174,6 +179,12 @@ class QueuedCallers:
                         call.asked = True
                         self._records.attend(call)
         return entry.asked
+
+    def _would_be_seen(self, entry: Call) -> bool:
+        """Whether an agent who takes a call from a queue is seen to. Where they are not, nobody knows whether what is
+        said is said into a talk: it is said once, and never again."""
+        return entry.answered_at is None or not entry.seen.queued or \
+            self._setup.would_see(entry.pbx, entry.group or "")
 
     def _may_be_talking(self, entry: Call) -> bool:
         return entry.agent is not None or entry.seen.picked_at is not None or \

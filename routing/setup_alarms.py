@@ -65,6 +65,10 @@ class SetupAlarms:
         if self._is_blind(group) and self._blind.abandoned(pbx, group):
             self._alarms.report(blind_queues.ALARM.format(pbx), blind_queues.TEXT.format(pbx), now)
 
+    def would_see(self, pbx: str, group: str) -> bool:
+        """Whether an agent of a group who takes a caller from a queue would be seen to, as far as is known."""
+        return self._blind.has_shown(pbx) or self._is_watched(group)
+
     def heed_shown(self, pbx: str, now: float) -> None:
         """A PBX has shown whose phone rings for a call, or that one took it: it is not blind."""
         if self._blind.shows(pbx):
@@ -85,7 +89,11 @@ class SetupAlarms:
         if group not in policy.group:
             return False
         heeds = policy.missed_for(group).enabled or policy.group[group].on_missed == "ticket"
-        return heeds and not any(self._attendance.watched_since(agent) < inf for agent in policy.group[group].agents)
+        return (heeds or policy.queue_for(group, None).enabled) and not self._is_watched(group)
+
+    def _is_watched(self, group: str) -> bool:
+        known = self._rules.policy.group.get(group)
+        return known is not None and any(self._attendance.watched_since(agent) < inf for agent in known.agents)
 
     def _listed(self) -> set[str]:
         """Return the extensions that the policy has anybody rung at."""

@@ -252,7 +252,7 @@ def test_a_missed_call_is_told_and_what_follows_is_given() -> None:
 ])
 def test_what_a_caller_may_press(happens: Callable[[Call], None], may: bool) -> None:
     bench, call = Bench(), a_call()
-    keys = QueuedCallers(bench.store, bench.rules, bench.records, bench.evidence, bench.desk)
+    keys = QueuedCallers(bench.store, bench.rules, bench.records, bench.evidence, bench.setup, bench.desk)
     bench.ears.may_press = QueueOffer(None, CampaignKeys("5", None, "en"))
     bench.records.enter(call)
     assert keys.offer("a", NOW) is None, "nobody would keep it"
@@ -266,7 +266,7 @@ def test_what_a_caller_may_press(happens: Callable[[Call], None], may: bool) -> 
 
 def test_a_caller_who_is_told_of_the_key_again_and_again_was_offered_one_callback() -> None:
     bench = Bench()
-    keys = QueuedCallers(bench.store, bench.rules, bench.records, bench.evidence, bench.desk)
+    keys = QueuedCallers(bench.store, bench.rules, bench.records, bench.evidence, bench.setup, bench.desk)
     bench.connect()
     for name in ("a", "b"):
         bench.records.enter(a_call(name=name))

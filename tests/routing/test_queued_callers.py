@@ -373,3 +373,34 @@ def test_the_wait_is_known_after_a_restart(tmp_path: Path) -> None:
     assert again.ledger.attendance.estimated_wait("sales", None, again.now) == 2 * pace
     assert again.ledger.attendance.taken("sales") == 0, "by this process"
     again.close()
+
+
+def terms(world: World, call: NewCall) -> MenuTerms:
+    offer = world.ledger.queue.offer(call.id, world.now)
+    assert offer is not None
+    assert offer.menu is not None
+    return offer.menu
+
+
+def test_where_nobody_would_see_an_agent_take_the_call_it_is_said_once(new: New) -> None:
+    world = new()
+    world.ears.may_press = QueueOffer(MENU._replace(max_wait=90.0), None)
+    call = world.calls_in()
+    world.ledger.decide(call, world.now)
+    assert terms(world, call).offer_every == 60.0, "nobody can have taken it yet"
+    world.ledger.answered(call.id, 0, (), None, world.now)
+    assert (terms(world, call).offer_every, terms(world, call).max_wait) == (0.0, 0.0)
+    world.ledger.dialog_event("202", "free", None, world.now)
+    assert (terms(world, call).offer_every, terms(world, call).max_wait) == (60.0, 90.0), "their phones are watched"
+    world.ledger.dialog_event("202", None, None, world.now)
+    assert terms(world, call).offer_every == 0.0
+    world.ledger.connected_line(rings(world, OTHER).id, (pai("201"),), world.now)
+    assert terms(world, call).offer_every == 60.0, "the PBX shows whom it rings"
+
+
+def test_a_blind_queue_is_an_alarm_where_callers_may_ask(new: New) -> None:
+    world = new()
+    call = rings(world)
+    world.now += 60
+    world.ledger.ended(call.id, Ending(200, "caller"), world.now)
+    assert [event.data["alarm"] for event in world.alarms] == ["blind_queue_office"]
