@@ -97,6 +97,8 @@ class Menu(NamedTuple):
     """They have typed too many numbers."""
     key: str = ""
     """The campaign's key that they pressed; empty: they asked by the menu."""
+    speaks: bool = False
+    """Something is being said to them."""
 
 
 # Inputs
@@ -284,7 +286,7 @@ def begin(offer: QueueOffer | None, back: bool = False) -> Step:
         effects.append(OfferIn(menu.terms.offer_after))
         if menu.terms.max_wait:
             effects.append(MenuIn(menu.terms.max_wait))
-    return menu, tuple(effects)
+    return _heard(menu, tuple(effects))
 
 
 def begin_service(offer: QueueOffer | None) -> Step:
@@ -293,8 +295,8 @@ def begin_service(offer: QueueOffer | None) -> Step:
     if menu.terms is None or not choices(menu):
         return menu._replace(at=At.OVER), (HangUp(),)
     if not menu.terms.now:
-        return menu._replace(at=At.LEAVING), (Say((Words("no_callback_now"),), menu.terms.language),)
-    return _open_menu(menu, menu.terms)
+        return _heard(menu._replace(at=At.LEAVING), (Say((Words("no_callback_now"),), menu.terms.language),))
+    return _heard(*_open_menu(menu, menu.terms))
 
 
 # The table
@@ -302,6 +304,22 @@ def begin_service(offer: QueueOffer | None) -> Step:
 
 def step(menu: Menu, happens: Input) -> Step:
     """Return where a caller is after something has happened, and what is to be done, in this order."""
+    return _heard(*_next(menu, happens), isinstance(happens, PromptEnded))
+
+
+def _heard(menu: Menu, effects: tuple[Effect, ...], ended: bool = False) -> Step:
+    """Note whether something is said now (`ended`: that was over), and have silence told where an answer is due."""
+    says = any(isinstance(effect, Say) for effect in effects)
+    hushed = ended or any(isinstance(effect, Hush) for effect in effects)
+    menu = menu._replace(speaks=says or (menu.speaks and not hushed))
+    if menu.speaks or any(isinstance(effect, Listen | Check) for effect in effects):
+        return menu, effects
+    if menu.at in (At.MENU, At.TYPING, At.CONFIRMING):
+        return menu, (*effects, Listen())
+    return menu, (*effects, Listen(WRITTEN)) if menu.at is At.KEEPING and not menu.joined else effects
+
+
+def _next(menu: Menu, happens: Input) -> Step:
     match happens:
         case HungUp():
             return _hung_up(menu)
@@ -485,10 +503,6 @@ def _prompt_ended(menu: Menu) -> Step:
     match menu.at:
         case At.TOLD:
             return menu._replace(at=At.WAITING), _next_offer(menu)
-        case At.KEEPING:
-            return menu, (Listen(WRITTEN),)
-        case At.MENU | At.TYPING | At.CONFIRMING:
-            return menu, (Listen(),)
         case At.LEAVING:
             return menu._replace(at=At.OVER), (HangUp(),)
         case _:

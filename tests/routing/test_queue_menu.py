@@ -127,6 +127,16 @@ def test_silence_is_the_menu_once_more_and_then_the_queue() -> None:
     assert caller.does(PromptEnded()) == (OfferIn(60.0),)
 
 
+@pytest.mark.parametrize("stray", [OfferDue(OFFER), WaitedLong(OFFER), PlaceGone(), Kept(PLACE), Refused("taken"),
+                                   Named(NUMBER), NotNamed("impossible")])
+def test_what_does_not_concern_who_is_in_the_menu_leaves_no_silence_unheard(stray: Input) -> None:
+    caller = Caller()
+    caller.presses("1")
+    assert caller.does(stray) == (), "while something is said its end is told"
+    assert caller.does(PromptEnded()) == (Listen(),)
+    assert caller.does(stray) == (Listen(),)
+
+
 def test_silence_while_a_number_is_typed() -> None:
     caller = Caller()
     caller.presses("12")
@@ -390,12 +400,14 @@ def test_anything_ends_in_a_state_that_is_one(kind: str, inputs: list[Input]) ->
     menu, effects = beginning(kind)
     held = menu.queue is Queue.HELD
     joined, asking, over, keeps = menu.joined, False, False, False
+    speaks = False
     promises = {"confirmed", "will_call_back", "thanks"}
     for one in (None, *inputs):
         if one is not None:
             keeps = isinstance(one, Kept) and menu.at in (At.KEEPING, At.LEFT)
             menu, effects = step(menu, one)
         assert isinstance(menu.at, At)
+        speaks, listens = speaks and not isinstance(one, PromptEnded), False
         for effect in effects:
             assert not over, "nothing is done for who is gone"
             match effect:
@@ -421,6 +433,11 @@ def test_anything_ends_in_a_state_that_is_one(kind: str, inputs: list[Input]) ->
                     over = True
                 case _:
                     pass
+            if isinstance(effect, Say | Hush):
+                speaks = isinstance(effect, Say)
+            listens = listens or isinstance(effect, Listen | Check)
+        if menu.at in (At.MENU, At.TYPING, At.CONFIRMING) or (menu.at is At.KEEPING and not menu.joined):
+            assert speaks or listens, "nobody would hear their silence"
         assert len(menu.typed) <= 21
         assert len([one for one in effects if isinstance(one, Join | Part | Hold | GiveUp | HangUp)]) <= 2
         asking = asking and menu.at in (At.KEEPING, At.LEFT)
