@@ -163,3 +163,50 @@ def test_places_stand_in_front_of_who_comes_later(world: World) -> None:
     world.ledger.answered("place-1", 0, (), None, world.now)
     picks_up(world, "201")
     assert wait("sales", first.id, world.now) == 0
+
+
+@pytest.mark.parametrize("customer", [CUSTOMER, None])
+def test_who_answers_it_is_proved_by_their_identity(worlds: Worlds, customer: str | None) -> None:
+    world = worlds(answers="on_agent")
+    world.connect()
+    world.ledger.place(OwnCall("place-1", "inbound", "main", "office", customer, SHARED, None, "sales", None, "task-1"),
+                       world.now)
+    told = watch(world, "place-1")
+    world.ledger.ringing("place-1", 0, world.now)
+    assert told == []
+    world.now += 20
+    world.ledger.answered("place-1", 0, (pai("202"),), None, world.now)
+    assert (told, world.ledger.taken_by("place-1")) == (["202"], "202")
+
+
+def test_who_answers_it_may_be_proved_a_moment_later(worlds: Worlds) -> None:
+    world = worlds(answers="on_agent")
+    world.connect()
+    for agent in ("201", "202"):
+        world.ledger.dialog_event(agent, "free", None, world.now)
+    world.ledger.place(OwnCall("place-1", "inbound", "main", "office", CUSTOMER, SHARED, None, "sales", None, "task-1"),
+                       world.now)
+    told = watch(world, "place-1")
+    world.ledger.dialog_event("201", "ringing", CUSTOMER, world.now)
+    world.ledger.answered("place-1", 0, (), None, world.now)
+    world.now += 0.1
+    world.ledger.dialog_event("201", "busy", None, world.now)
+    assert (told, world.ledger.taken_by("place-1")) == ([None], "201"), "told once; who asks later knows more"
+
+
+def test_it_is_picked_up_from_a_colleagues_phone(world: World) -> None:
+    told = watch(world, place(world))
+    world.ledger.dialog_event("201", "ringing", CUSTOMER, world.now)
+    world.now += 3
+    world.ledger.dialog_event("202", "busy", None, world.now)
+    world.ledger.dialog_event("201", "free", None, world.now)
+    world.ledger.connected_line("place-1", (pai("202"),), world.now)
+    assert (told, world.ledger.taken_by("place-1")) == (["202"], "202")
+
+
+def test_two_places_of_callers_who_are_withheld_are_not_guessed_at(world: World) -> None:
+    first, second = place(world, None), place(world, None, "place-2")
+    told = [watch(world, first), watch(world, second)]
+    picks_up(world, "201", None)
+    assert told == [[], []]
+    assert world.ledger.taken_by(first) is None
