@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from config.contradictions import Peers
+from config.duration import format_duration
 from config.fields import ONE_BY_ONE
 from config.hours import DAYS, MINUTES_A_DAY, Open
 from config.loading import Found
@@ -33,7 +34,7 @@ def cautions(policy: Policy, peers: Peers | None = None, data: Path | None = Non
 
     `peers`: what boomerang.toml says; `data`: the data folder, with the prompts that were uploaded. None: not known.
     """
-    found = list(_nights(policy))
+    found = [*_nights(policy), *_vain_queues(policy)]
     if peers is not None:
         found += _strange_agents(policy, peers)
     if data is not None:
@@ -60,18 +61,42 @@ def _recordings(policy: Policy) -> Iterator[tuple[tuple[str | int, ...], str, st
             name = getattr(campaign, setting)
             if name is not None:
                 yield ("campaign", key, setting), name, policy.callback_for(campaign.group, key).language
-    queues: list[tuple[tuple[str, ...], QueueCallback | QueueCallbackOverride, str | None, str | None]] = [
-        (("queue_callback",), policy.queue_callback, None, None)]
-    queues += [(("group", name, "queue_callback"), group.queue_callback, name, None)
-               for name, group in policy.group.items()]
-    queues += [(("number", e164, "queue_callback"), number.queue_callback, number.group, e164)
-               for e164, number in policy.number.items()]
-    for path, own, group, number in queues:
+    for path, group, number in _queues(policy):
+        own: QueueCallback | QueueCallbackOverride = policy.queue_callback
+        if len(path) > 1:
+            own = (policy.group if path[0] == "group" else policy.number)[path[1]].queue_callback
         language = policy.queue_for(group, number).language or policy.callback_for(group or "").language
         for setting in ("offer_prompt", "menu_prompt", "confirm_prompt"):
             name = getattr(own, setting)
             if name is not None:
                 yield (*path, setting), name, language
+
+
+def _vain_queues(policy: Policy) -> Iterator[Found]:
+    """Find settings of callbacks from the queue that `limit` leaves without a meaning, said once for each value."""
+    said: set[tuple[str, object, float]] = set()
+    for path, group, number in _queues(policy):
+        terms = policy.queue_for(group, number)
+        limit = format_duration(terms.limit)
+        for setting, vain, text in (
+                ("place_for", terms.place_for >= terms.limit, f"the request is over before that: limit is {limit}"),
+                ("offer_from_wait", terms.offer_from_wait >= terms.limit,
+                 f"who has to wait that long cannot be called back in time: limit is {limit}"),
+                ("retry_after", terms.retries > 0 and terms.retry_after >= terms.limit,
+                 f"no second try is made, for the request is over before that: limit is {limit}")):
+            value = (setting, getattr(terms, setting), terms.limit)
+            if terms.enabled and vain and value not in said:
+                said.add(value)
+                yield (*path, setting), text
+
+
+def _queues(policy: Policy) -> Iterator[tuple[tuple[str, ...], str | None, str | None]]:
+    """Give each level of callbacks from the queue: its path, its group and its number, the nearest ones last."""
+    yield ("queue_callback",), None, None
+    for name in policy.group:
+        yield ("group", name, "queue_callback"), name, None
+    for e164, number in policy.number.items():
+        yield ("number", e164, "queue_callback"), number.group, e164
 
 
 def _nights(policy: Policy) -> Iterator[Found]:

@@ -7,7 +7,6 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from config.duration import parse_duration
 from config.loading import Found
 
 _NEEDS: Final = {"fixed": "responsible_agent", "group": "responsible_group"}
@@ -165,17 +164,6 @@ def _queue(raw: Mapping[str, Any], levels: tuple[tuple[str, ...], ...]) -> Itera
         if one.get("group") == name and one.get("enabled") is not False and one.get("add_key") == key:
             yield where or ("campaign", campaign, "add_key"), (
                 f"{key!r} is the key of the queue's menu and of campaign {campaign} of group {name}: one of the two")
-    limit, _ = _in_force(raw, levels, "limit", "60m")
-    for setting, text in (
-            ("place_for", "the place would be kept for longer than the request lives"),
-            ("offer_from_wait", "who waits as long as that cannot be reached in time")):
-        value, place = _in_force(raw, levels, setting, "0s")
-        if _seconds(value) >= _seconds(limit, 1.0) and place is not None:
-            yield place, f"{text}: limit is {limit}"
-    retries, place = _in_force(raw, levels, "retries", 0)
-    after, own = _in_force(raw, levels, "retry_after", "30m")
-    if type(retries) is int and retries > 0 and _seconds(after) >= _seconds(limit, 1.0):
-        yield own or place or levels[0], f"a second try after {after} comes too late: limit is {limit}"
 
 
 def _in_force(raw: Mapping[str, Any], levels: tuple[tuple[str, ...], ...], key: str,
@@ -186,14 +174,6 @@ def _in_force(raw: Mapping[str, Any], levels: tuple[tuple[str, ...], ...], key: 
         if key in own:
             return own[key], (*level, key)
     return default, None
-
-
-def _seconds(value: object, otherwise: float = 0.0) -> float:
-    """Return a duration's seconds; what is none is told elsewhere."""
-    try:
-        return parse_duration(value) if isinstance(value, str) else otherwise
-    except ValueError:
-        return otherwise
 
 
 def _campaigns(raw: Mapping[str, Any]) -> Iterator[Found]:

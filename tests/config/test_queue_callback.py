@@ -70,10 +70,6 @@ def problems(*lines: str) -> list[tuple[str, str]]:
     (('group.empty.queue_callback.enabled = true',), "group.empty", "neither agents nor a target"),
     (('number."+3614446666".queue_callback.enabled = true',), 'number."+3614446666".queue_callback.enabled', "to none"),
     (('number."+3614447777".queue_callback.enabled = true',), 'number."+3614447777".queue_callback.enabled', "direct"),
-    ((f'{OURS} = {{ enabled = true, place_for = "60m" }}',), f"{OURS}.place_for", "limit is 60m"),
-    ((f'{OURS} = {{ enabled = true, limit = "5m", offer_from_wait = "10m" }}',), f"{OURS}.offer_from_wait", "5m"),
-    ((f'{OURS} = {{ enabled = true, retries = 1, limit = "30m" }}',), f"{OURS}.retries", "too late"),
-    ((f'{OURS} = {{ enabled = true, retries = 1, retry_after = "2h" }}',), f"{OURS}.retry_after", "too late"),
     ((f'{OURS}.key = "12"',), f"{OURS}.key", "pattern"),
     ((f'{OURS}.tries = 0',), f"{OURS}.tries", "greater"),
     ((f'{OURS}.declined = "menu"',), f"{OURS}.declined", "queue"),
@@ -86,15 +82,14 @@ def test_what_contradicts(lines: tuple[str, ...], key: str, words: str) -> None:
 
 
 def test_each_thing_is_said_once() -> None:
-    found = problems('queue_callback = { enabled = true, key = "5", place_for = "90m" }')
-    assert sorted(key for key, _ in found) == ["group.empty", "queue_callback.key", "queue_callback.place_for"]
+    found = problems('queue_callback = { enabled = true, key = "5" }')
+    assert sorted(key for key, _ in found) == ["group.empty", "queue_callback.key"]
 
 
 @pytest.mark.parametrize("lines", [
     ('queue_callback.key = "5"',),
     (f'{OURS} = {{ enabled = true, key = "6" }}', 'group.sales.queue_callback.key = "5"'),
     (f'{OURS} = {{ enabled = true, key = "5" }}', 'campaign.10001.enabled = false'),
-    (f'{OURS} = {{ enabled = true, place_for = "59m" }}',),
     ('number."+3614446666".queue_callback.key = "5"',),
 ])
 def test_what_does_not(lines: tuple[str, ...]) -> None:
@@ -168,6 +163,26 @@ def test_each_key_comes_from_the_nearest_level(
             assert getattr(found, key) == (own[0] if own else getattr(above, key)), key
     assert set(QueueCallback.model_fields) == set(QueueCallbackOverride.model_fields)
     assert policy.offers_callbacks == any((number.enabled, group.enabled, above.enabled))
+
+
+# What can be used and hardly anybody wants
+
+
+@pytest.mark.parametrize(("lines", "places"), [
+    ((f'{OURS} = {{ enabled = true, place_for = "60m" }}',), [f"{OURS}.place_for"]),
+    ((f'{OURS} = {{ enabled = true, place_for = "59m" }}',), []),
+    ((f'{OURS}.place_for = "60m"',), []),
+    ((f'{OURS} = {{ enabled = true, limit = "5m", offer_from_wait = "10m" }}',), [f"{OURS}.offer_from_wait"]),
+    ((f'{OURS} = {{ enabled = true, retries = 1, limit = "30m" }}',), [f"{OURS}.retry_after"]),
+    ((f'{OURS} = {{ enabled = true, retries = 1, retry_after = "2h" }}',), [f"{OURS}.retry_after"]),
+    ((f'{OURS} = {{ enabled = true, retry_after = "2h" }}',), []),
+    (('group.empty.agents = ["207"]', 'queue_callback = { enabled = true, place_for = "2h" }'),
+     ["queue_callback.place_for"]),
+])
+def test_what_limit_leaves_without_a_meaning_is_a_warning(lines: tuple[str, ...], places: list[str]) -> None:
+    policy, found = check_policy(with_lines(*lines))
+    assert policy is not None, found
+    assert [format_key(path) for path, text in cautions(policy) if "limit is" in text] == places
 
 
 # Recordings that are not there
