@@ -18,7 +18,10 @@ GOODBYE = "play confirmed goodbye"
 
 
 def site_of(settings: str = OFFER, answers: Answers = "before_queue", more: str = "") -> Site:
-    return Site(POLICY + settings + more, answers=answers)
+    """A PBX that shows what its phones do: an agent who takes a call would be seen to."""
+    site = Site(POLICY + settings + more, answers=answers)
+    site.alive.ledger.dialog_event("201", "free", None, site.wall())
+    return site
 
 
 def calls_in(site: Site, plan: Plan = QUEUE, seconds: float = 4.0, customer: str = CUSTOMER) -> Call:
@@ -515,7 +518,7 @@ def test_who_holds_us_is_offered_nothing_meanwhile() -> None:
 
 
 def test_a_number_without_the_offer_stays_the_proxys() -> None:
-    site = site_of("", more='[number."+3614445599"]\nqueue_callback = { enabled = true }\n')
+    site = site_of("", more='[number."+3614445599"]\ngroup = "sales"\nqueue_callback = { enabled = true }\n')
     call = calls_in(site)
     assert call.state == "up"
     assert site.alive.agent.legs == 0
