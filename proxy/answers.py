@@ -32,7 +32,8 @@ def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSou
     reader = Reader(config.database, config.node.name, strict=True)
     tasks = NoTasks() if callbacks is None else callbacks.desk.admin
     bound: list[Bound] = [
-        *LookAnswers(ledger, store, reader, source, node.tracer, version, sides, time.time).bound(),
+        *LookAnswers(ledger, store, reader, source, node.tracer, version, sides, time.time,
+                     lambda call: None if callbacks is None else callbacks.room.place_of(call)).bound(),
         *PolicyAnswers(ledger, peers_of(config), data, policies.put).bound(),
         *events.bound(),
         *RecordingAnswers(data / RECORDINGS, reader, lambda: ledger.policy.region).bound(),

@@ -93,6 +93,11 @@ class QueueRoom:
             if isinstance(inside, QueuedCall) and inside.promised == task:
                 inside.hang_up("", now)
 
+    def place_of(self, call: str) -> str | None:
+        """Return the leg that is the place of a caller who waits; None: they do not, or have none of ours."""
+        inside = self._inside.get(call)
+        return inside.place if isinstance(inside, QueuedCall) else None
+
     # queued_call.PlaceKeeper
 
     def hold(self, place: Place, terms: PlaceTerms, now: float) -> None:

@@ -146,6 +146,11 @@ class QueuedCall(LegOwner):
         """How the caller's leg ended, while what they asked for is still to be answered."""
         self._timer: Timer | None = None
 
+    @property
+    def place(self) -> str | None:
+        """Name of the leg that is their place; None: there is none, or it was handed on."""
+        return None if self._place is None else self._place.call
+
     def begin(self, pbx: str, now: float) -> bool:
         """Call the PBX as the caller did; False where that fails at once."""
         incoming, legs = self._incoming, self._tools.legs

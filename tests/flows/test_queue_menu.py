@@ -114,6 +114,8 @@ def test_in_the_menu_caller_and_place_are_parted() -> None:
     """The keys do not reach the PBX, and whoever takes the place is asked for a moment."""
     site = site_of()
     to_menu(site)
+    [waits] = [call for call in site.alive.ledger.calls() if not call.own]
+    assert site.alive.room.place_of(waits.id) == site.pbx.to(NUMBER)[0].call_id
     assert ear(site).peer is None
     assert place_of(site).doing == "play please_wait"
     assert place_of(site).repeat

@@ -50,8 +50,9 @@ class LookAnswers:
     """Answers `status`, `calls.list`, `direct.*` and `trace`."""
 
     def __init__(self, ledger: Ledger, store: Store, reader: Reader, look: Look, tracer: Tracer, version: str,
-                 sides: Sides, wall: Callable[[], float]) -> None:
-        self._ledger = ledger
+                 sides: Sides, wall: Callable[[], float], place_of: Callable[[str], str | None]) -> None:
+        """`place_of`: the leg of ours that is the place in a queue of a call's caller (`QueueRoom.place_of`)."""
+        self._ledger, self._place_of = ledger, place_of
         self._store = store
         self._reader = reader
         self._look = look
@@ -113,13 +114,24 @@ class LookAnswers:
         yield {"columns": [*self._sides.trunks, self._sides.node, *self._sides.pbxs]}
         digits, call_ids = "", set[bytes]()
         if of:
-            call_ids = {call.sip_call_id.encode() for call in self._ledger.calls() if call.id == of}
+            call_ids = self._call_ids(of)
             if not call_ids:
                 number = Numbers(self._ledger.policy.region).e164(of)
                 digits = (number or of).lstrip("+") if of.lstrip("+").replace(" ", "").isdigit() else ""
                 call_ids = {of.encode()}
         async for row in self._tracer.watch(digits, call_ids):
             yield row  # type: ignore[misc]  # the tracer writes lines of this shape
+
+    def _call_ids(self, name: str) -> set[bytes]:
+        """Return the Call-IDs of a call in progress, and of what belongs to it: its caller's place, the other leg of
+        its attempt. A leg of ours has its own name for one."""
+        found = self._ledger.calls()
+        of = next((call for call in found if call.id == name), None)
+        if of is None:
+            return set()
+        place = self._place_of(name)
+        beside = [call.sip_call_id for call in found if of.attempt is not None and call.attempt == of.attempt]
+        return {text.encode() for text in (of.sip_call_id, *beside, *([] if place is None else [place]))}
 
 
 def status_of(shot: Snapshot, version: str, direct_live: int | None) -> status.Status:

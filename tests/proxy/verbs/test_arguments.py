@@ -89,7 +89,7 @@ class Whole(Node):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         look = LookAnswers(self.ledger, self.store, self.reader, cast(DaemonSource, None), cast(MessageTracer, None),
-                           "0", Sides(("main",), "edge1", ("office",)), lambda: NOW)
+                           "0", Sides(("main",), "edge1", ("office",)), lambda: NOW, lambda call: None)
         self.bound += [one for one in look.bound() if one.verb.name not in APART]
         folder = path.parent / "recordings"
         folder.mkdir()

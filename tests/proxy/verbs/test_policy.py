@@ -47,7 +47,7 @@ class Node(OnDisk):
         super().__init__(path, TEXT)
         self.puts = 0
         look = LookAnswers(self.ledger, self.store, self.reader, cast(DaemonSource, None), cast(MessageTracer, None),
-                           "0", Sides(("main",), "edge1", ("office",)), lambda: NOW)
+                           "0", Sides(("main",), "edge1", ("office",)), lambda: NOW, lambda call: None)
         peers = Peers(("main",), ("office",), ("^[23]..$",))
         self.verbs = settling(self.store, *look.bound(),
                               *PolicyAnswers(self.ledger, peers, path.parent, self.put).bound())

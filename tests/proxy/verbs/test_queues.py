@@ -1,7 +1,7 @@
 """Figures of today: read from a real database, over restarts, by the policy's clock; who waits and who is there."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from config.policy import parse_policy
 from proxy.daemon.source import DaemonSource
 from proxy.verbs.handlers.looking import LookAnswers, Sides
 from proxy.verbs.handlers.queues import QueueAnswers
-from proxy.verbs.shapes.calls import CALLS
+from proxy.verbs.shapes.calls import CALLS, TRACE
 from proxy.verbs.shapes.errors import UnknownError
 from routing.callbacks.facts import OwnCall
 from routing.events import Event
@@ -247,14 +247,48 @@ def a_place(attempt: str | None = None, name: str = "place") -> OwnCall:
 
 def calls(node: Node) -> dict[str, tuple[str, str]]:
     """Kind and state of each call, as `calls` lists them."""
-    look = LookAnswers(node.ledger, node.store, node.reader, node.source, NoTracer(), "1", Sides((), "edge1", ()),
-                       lambda: node.now)
+    look = look_of(node, Followed())
     return {one["id"]: (one["kind"], one["state"]) for one in asyncio.run(look.call_list(CALLS.takes.read({})))}
 
 
-class NoTracer:
-    def watch(self, digits: str, call_ids: set[bytes]) -> AsyncIterator[dict[str, Any]]:
-        raise NotImplementedError
+class Followed:
+    """A tracer that sees nothing, and remembers what it was to follow."""
+
+    def __init__(self) -> None:
+        self.call_ids: set[bytes] = set()
+
+    async def watch(self, digits: str, call_ids: set[bytes]) -> AsyncIterator[dict[str, Any]]:
+        self.call_ids = call_ids
+        yield {}
+
+
+def look_of(node: Node, tracer: Followed, places: Mapping[str, str] = {}) -> LookAnswers:
+    return LookAnswers(node.ledger, node.store, node.reader, node.source, tracer, "1", Sides((), "edge1", ()),
+                       lambda: node.now, places.get)
+
+
+def followed(node: Node, call: str, places: Mapping[str, str]) -> set[str]:
+    """Call-IDs whose messages a trace of a call shows."""
+    tracer = Followed()
+
+    async def follow() -> None:
+        async for _ in look_of(node, tracer, places).trace(TRACE.takes.read({"of": call})):
+            pass
+
+    asyncio.run(follow())
+    return {call_id.decode() for call_id in tracer.call_ids}
+
+
+def test_a_trace_of_a_caller_in_the_queue_has_their_place_and_of_a_leg_the_other_one(node: Node) -> None:
+    call = node.calls_in()
+    node.ledger.decide(call, node.now)
+    assert followed(node, call.id, {call.id: "their place"}) == {call.sip_call_id, "their place"}
+    assert followed(node, call.id, {}) == {call.sip_call_id}
+    for name, direction in (("leg1", "inbound"), ("leg2", "outbound")):
+        node.ledger.place(OwnCall(name, direction, "main", "office", CUSTOMER, SHARED, "201", "sales", "a1"),  # type: ignore[arg-type]
+                          node.now)
+    assert followed(node, "leg2", {}) == {"leg1", "leg2"}
+    assert followed(node, "x@y", {}) == {"x@y"}, "a Call-ID"
 
 
 def test_a_place_is_no_second_call_of_its_customer(node: Node) -> None:
