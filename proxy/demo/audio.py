@@ -74,17 +74,28 @@ class Audio(asyncio.DatagramProtocol):
 
     # -- what was agreed
 
+    def offer(self) -> bytes:
+        """Return an offer; what is answered goes to `agree`."""
+        return self._description()
+
     def answer(self, offer: bytes) -> bytes:
-        """Take an offer's address and its number for keys, begin to send, and return the answer (RFC 3264)."""
-        audio = next((section for section in read_sections(offer) or () if section.usable), None)
+        """Take an offer, begin to send, and return the answer (RFC 3264)."""
+        self.agree(offer)
+        return self._description()
+
+    def agree(self, theirs: bytes) -> None:
+        """Take their address and their number for keys, and begin to send."""
+        audio = next((section for section in read_sections(theirs) or () if section.usable), None)
         if audio is None or audio.address is None:
-            raise DemoError(f"the offer has no audio: {offer!r}")
+            raise DemoError(f"the offer has no audio: {theirs!r}")
         known = {known.name: known.payload_type for known in audio.formats}
         if known.get("PCMA") != PCMA or TELEPHONE_EVENT not in known:
             raise DemoError(f"the offer has {', '.join(known)} and not PCMA with telephone-event")
         self._target, self._events = (audio.address, audio.port), known[TELEPHONE_EVENT]
         self._due = self._loop.time()
         self._tick()
+
+    def _description(self) -> bytes:
         assert self._ports is not None
         return (b"v=0\r\no=- 8 1 IN IP4 %(host)s\r\ns=-\r\nc=IN IP4 %(host)s\r\nt=0 0\r\n"
                 b"m=audio %(port)d RTP/AVP 8 %(keys)d\r\na=rtpmap:8 PCMA/8000\r\n"

@@ -29,7 +29,7 @@ WRITTEN: Final = ("missed", "queued", "due", "assigned", "agent", "accepted", "a
 async def nobody_answered(stage: Stage) -> None:
     """A customer gives up; 201 is rung, hears who it is about and accepts; the two talk; the promise is kept."""
     queued = await _gives_up(stage)
-    async with _phone(stage.news) as anna, _phone(stage.news) as theirs:
+    async with phone(stage.news) as anna, phone(stage.news) as theirs:
         agent = await _told(stage, anna)
         customer = await _accepted(stage, anna)
         await _talk(stage, anna, theirs, customer)
@@ -38,7 +38,7 @@ async def nobody_answered(stage: Stage) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _phone(news: News) -> AsyncIterator[Audio]:
+async def phone(news: News) -> AsyncIterator[Audio]:
     """The audio of a phone, while it is needed."""
     audio = Audio(news)
     await audio.open()
@@ -66,7 +66,7 @@ async def _told(stage: Stage, anna: Audio) -> Incoming:
     show = stage.show
     with show.proof(f"Boomerang rings {AGENT} by itself, and the phone shows the customer's number"):
         agent = await incoming(stage.pbx, AGENT)
-        _comes_from(agent, UNREACHED)
+        comes_from(agent, UNREACHED)
     agent.ring()
     await asyncio.sleep(BEAT)
     with show.proof(f"{AGENT} picks up and hears \"Callback for {UNREACHED}\": every word is there, byte for byte"):
@@ -87,7 +87,7 @@ async def _accepted(stage: Stage, anna: Audio) -> Incoming:
         anna.press("1")
         show.sound(stage.pbx.name, False, "key 1", f"{AGENT} presses 1")
         customer = await incoming(stage.carrier, UNREACHED)
-        _comes_from(customer, FRONT_DESK)
+        comes_from(customer, FRONT_DESK)
     customer.ring()
     with show.proof(f"while it rings, {AGENT} hears the ringing tone"):
         await anna.hears_tone("the ringing tone", CALL_TONE_HZ)
@@ -141,6 +141,7 @@ async def _kept(stage: Stage, queued: dict[str, Any]) -> None:
         expect(not stage.carrier.invites and not stage.pbx.invites, "another call came")
 
 
-def _comes_from(call: Incoming, number: str) -> None:
+def comes_from(call: Incoming, number: str) -> None:
+    """DemoError where the phone shows another number."""
     shown = call.invite.from_.parsed_uri.user.decode("utf-8", "replace")
     expect(shown == number, f"the phone shows {shown}")

@@ -16,7 +16,7 @@ PAUSE: Final = 0.1
 """Seconds between two tries to connect."""
 TIMEOUT: Final = 2.0
 """Seconds for the broker to answer."""
-SHOWN: Final = ("call.", "direct.", "callback.", "alarm.")
+SHOWN: Final = ("call.", "direct.", "callback.", "queue.", "place.", "alarm.")
 """Kinds of event that are printed begin with one of these."""
 
 _quiet = logging.getLogger("boomerang.demo.mqtt")

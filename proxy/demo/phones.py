@@ -69,14 +69,15 @@ class PhoneCall:
 class Outgoing(PhoneCall):
     """A call that this side makes; the INVITE leaves at once."""
 
-    def __init__(self, end: Endpoint, caller: str, dialled: str, fields: Sequence[bytes] = ()) -> None:
+    def __init__(self, end: Endpoint, caller: str, dialled: str, fields: Sequence[bytes] = (),
+                 sdp: bytes = SDP) -> None:
         super().__init__(end, caller)
         call_id, tag = token() + b"@demo", token()
         uri = b"sip:%s@%s:%d" % (dialled.encode(), LOOPBACK.encode(), end.boomerang[1])
         end.parties[call_id, tag] = self
         invite = build_request(
             b"INVITE", uri, end.via(), b"<sip:%s@%s:%d>;tag=%s" % (self.user, LOOPBACK.encode(), end.port, tag),
-            b"<" + uri + b">", call_id, 1, (end.contact(self.user), *fields, b"Content-Type: application/sdp"), SDP)
+            b"<" + uri + b">", call_id, 1, (end.contact(self.user), *fields, b"Content-Type: application/sdp"), sdp)
         self.exchange = Exchange(end, invite, self._answered)
 
     @property
@@ -137,10 +138,10 @@ class Incoming(PhoneCall):
         """Send a final failure."""
         self._respond(status)
 
-    def accept(self, sdp: bytes = SDP) -> Response:
+    def accept(self, sdp: bytes = SDP, fields: Sequence[bytes] = ()) -> Response:
         """Send 200 with SDP, again and again until the ACK comes (RFC 3261 section 13.3.1.4); return it."""
         data = build_response(self.invite, 200, to_tag=self._tag, body=sdp,
-                              fields=(*self._dialog_fields(), b"Content-Type: application/sdp"))
+                              fields=(*self._dialog_fields(), *fields, b"Content-Type: application/sdp"))
         answer = parse(data)
         assert isinstance(answer, Response)
         self.dialog = Dialog.as_callee(self.invite, answer)
@@ -148,9 +149,9 @@ class Incoming(PhoneCall):
         self._repeat(data, TIMERS.T1)
         return answer
 
-    async def answer(self, sdp: bytes = SDP) -> Response:
+    async def answer(self, sdp: bytes = SDP, fields: Sequence[bytes] = ()) -> Response:
         """Pick up and wait for the ACK."""
-        response = self.accept(sdp)
+        response = self.accept(sdp, fields)
         await self.end.news.until(lambda: self.acknowledged, f"ACK at the {self.end.name}")
         return response
 

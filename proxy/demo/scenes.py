@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from proxy.demo.called import nobody_answered
 from proxy.demo.compare import difference
 from proxy.demo.phones import Outgoing, incoming
+from proxy.demo.queued import keeps_the_place
 from proxy.demo.stage import BEAT, CALLER_MAY_SEE, CUSTOMER, FRONT_DESK, STRANGER, TALK, Stage
 from proxy.demo.waiting import expect
 from proxy.sip.message import Message
@@ -163,4 +164,7 @@ SCENES: Final = (
     Scene("A caller whom nobody reached is called back",
           "They hang up before anybody answers. Boomerang calls an agent, then them. The audio is real.",
           nobody_answered),
+    Scene("A caller in the queue hangs up and keeps the place",
+          "They press 1 and hang up; Boomerang waits on in the PBX's queue. The agent who takes the place presses 1.",
+          keeps_the_place),
 )

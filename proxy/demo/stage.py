@@ -16,6 +16,9 @@ CUSTOMER: Final = "+3614441234"
 STRANGER: Final = "+3614449876"
 UNREACHED: Final = "+3614442332"
 """Of short digits: it is read to the agent."""
+QUEUE: Final = "+3614446666"
+"""Callers to this number may ask for a callback while they wait."""
+WAITING: Final = "+3614442322"
 
 POLICY: Final = """\
 region = "HU"
@@ -39,6 +42,14 @@ name = "Ben"
 [number."+3614445555"]
 kind = "shared"
 group = "desk"
+
+[number."+3614446666"]
+kind = "shared"
+group = "desk"
+
+[number."+3614446666".queue_callback]
+enabled = true
+offer_after = "1s"
 
 [group.desk]
 target = "600"

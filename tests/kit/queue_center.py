@@ -62,6 +62,10 @@ class QueueAsterisk(Asterisk):
                 "extensions.conf": self._extensions(), "queues.conf": self._queues(),
                 "voicemail.conf": "[general]\nformat=wav\n[default]\n100 => 1234,Box\n"}
 
+    def in_dialplan(self, number: str) -> bool:
+        """Whether a call to one of the numbers is up, whatever the dialplan does with it."""
+        return f"!trunk!{number}!" in self.cli("core show channels concise")
+
     def _pjsip(self) -> str:
         """Phones with A-law alone, so that what they hear is what was sent."""
         trunk, phones = super()._pjsip().split("[trunk]", 1)
