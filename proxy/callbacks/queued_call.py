@@ -552,6 +552,7 @@ class QueuedCall(LegOwner):
         if not self._joined and self._caller is not None and self._place is not None:
             self._joined, self._speaks = True, False
             self._media.join(self._caller.call, self._place.call)
+            self._media.watch_keys(self._place.call, False)  # who presses is the caller
             self._tell_of_campaign()
 
     def _rejoin(self) -> None:
