@@ -522,8 +522,9 @@ class QueuedCall(LegOwner):
             self._room.forget(self._incoming.call)
 
     def _ending(self, end: LegEnd) -> Ending:
-        if self._answered is Answered.BY_US and self._failure is not None and self._by_place:
-            return Ending(self._failed_with(self._failure), "callee", q850=self._failure.q850)
+        failed = self._failure
+        if self._answered is Answered.BY_US and self._by_place and failed is not None and failed.cause != 200:
+            return Ending(self._failed_with(failed), "callee", q850=failed.q850)
         return Ending(200, self._who(end))
 
     def _who(self, end: LegEnd) -> EndedBy:

@@ -394,6 +394,23 @@ def test_before_the_answer_our_leg_answers_and_the_place_rings_on() -> None:
     site.assert_nothing_left()
 
 
+def test_the_pbx_hangs_up_on_whom_we_had_answered_first() -> None:
+    """A talk like any other, and the PBX's end of it."""
+    site = site_of(answers="on_agent")
+    call = calls_in(site, RINGS, 22)
+    [place] = site.pbx.to(NUMBER)
+    place.answer()
+    site.run(20)
+    place.hang_up()
+    site.run(2)
+    assert not call.open
+    [row] = [row for row in site.store.rows.values() if row.direction == "inbound"]
+    assert (row.cause, row.ended_by) == (200, "callee")
+    assert not site.store.all_tasks
+    site.run(60)
+    site.assert_nothing_left()
+
+
 def test_before_the_answer_they_ask_and_the_place_rings_on() -> None:
     site = site_of(answers="on_agent")
     call = calls_in(site, RINGS, 21)
