@@ -86,7 +86,7 @@ class Adopt(Protocol):
         in, None where they do not."""
 
 
-class HeldPlace(LegOwner):
+class HeldPlace:
     """One place, by its request. All moments are monotonic seconds."""
 
     def __init__(self, tools: Tools, facts: PlaceReports, place: Place, terms: PlaceTerms, adopt: Adopt,
@@ -121,7 +121,8 @@ class HeldPlace(LegOwner):
         """It stands in the ledger as a call of its own."""
         self._caller: Leg | None = None
         """Their call, who rang in while the desk was asked."""
-        if place.leg.hand_over(self):
+        self._ear = _Ear(self)
+        if place.leg.hand_over(self._ear):
             self._enter(now)
         else:
             self._later(lambda now: self._lose("pbx", now))
@@ -160,7 +161,7 @@ class HeldPlace(LegOwner):
         """The caller is gone, and the request stands: hold the leg again; `terms`: as they asked anew."""
         self._stage, self._leg = Stage.WAITING, leg
         self._terms = terms or self._terms
-        if not leg.hand_over(self):
+        if not leg.hand_over(self._ear):
             self._later(lambda now: self._lose("pbx", now))
         elif self._left:
             self._hang_up("the callback is over", now)
@@ -179,7 +180,7 @@ class HeldPlace(LegOwner):
         if self._stage is not Stage.ACCEPTED or self._caller is not None:
             return False
         try:
-            self._caller = self._tools.legs.take(incoming, self, now)
+            self._caller = self._tools.legs.take(incoming, self._ear, now)
         except Exception as error:
             self._tools.stack.note("leg_failed", call=incoming.call, error=repr(error))
             return False
@@ -209,9 +210,10 @@ class HeldPlace(LegOwner):
         if told:
             self._facts.lost(self.task, why)
 
-    # LegOwner: silence and hold are nothing, for a queue is silent, and the media session heeds a hold
+    # What its leg does, told by `_Ear`: silence and hold are nothing, for a queue is silent, and media heeds a hold
 
     def on_event(self, leg: Leg, event: LegEvent, now: float) -> None:
+        """Something happened to its leg, or to the one by which its customer rings in."""
         if leg is not self._leg:
             if leg is self._caller and isinstance(event, LegEnded):
                 self._caller = None
@@ -450,6 +452,7 @@ class HeldPlace(LegOwner):
 
     def _be_over(self) -> None:
         self._timers.stop_all()
+        self._ear.place = None
         self._over(self)
 
     # Another place
@@ -461,7 +464,7 @@ class HeldPlace(LegOwner):
         request = placed_again(self._request, call, None if self._asker == customer else customer)
         self._entry = self._entry._replace(id=call, customer=self._terms.customer, attempt=None)
         try:
-            leg = self._leg = self._tools.legs.place(request, self, now)
+            leg = self._leg = self._tools.legs.place(request, self._ear, now)
             self._timers.start("write", now + WRITING_PATIENCE, leg.go)
             self._timers.start("media", now + MEDIA_PATIENCE, self._has_left)
             self._announce(now)
@@ -492,6 +495,19 @@ class HeldPlace(LegOwner):
 
     def _row(self) -> LegRow:
         return LegRow(self._leg.call, "", "place", self._leg.memory())
+
+
+class _Ear(LegOwner):
+    """Hears legs for a place until that is over: else the two would keep each other alive."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, place: HeldPlace) -> None:
+        self.place: HeldPlace | None = place
+
+    def on_event(self, leg: Leg, event: LegEvent, now: float) -> None:
+        if self.place is not None:
+            self.place.on_event(leg, event, now)
 
 
 def _ending(end: LegEnd) -> Ending:

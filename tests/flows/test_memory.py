@@ -12,7 +12,7 @@ import pytest
 from proxy.ua.contract import Account
 from routing.identity import Answers
 from tests.flows.test_queue_room import CAMPAIGN
-from tests.kit.callback_site import CUSTOMER, NUMBER, POLICY, Plan, Site
+from tests.kit.callback_site import CUSTOMER, NUMBER, POLICY, Call, Plan, Site
 from tests.kit.sip_text import SDP
 
 ROUNDS = 50
@@ -22,6 +22,14 @@ OURS = ("proxy.ua", "proxy.callbacks", "proxy.presence", "proxy.core", "proxy.se
         "routing.callbacks.task", "routing.calls", "routing.dialogs", "routing.facts", "tests.kit.fake_media")
 KEPT = ("NameAddr", "Uri", "CSeq", "Identity", "Task")
 """Values that a cache of fixed size remembers, and tasks in the agenda, which is swept when most of it is stale."""
+REQUESTS = POLICY.replace("missed_callback = { enabled = true", "missed_callback = { enabled = false") + """
+[queue_callback]
+enabled = true
+offer_after = "2s"
+[guard]
+number_per_hour = 100
+number_per_day = 1000
+"""
 CHALLENGE = 'Digest realm="carrier", nonce="n", algorithm=MD5, qop="auth"'
 TAKES = Plan(answer=1.0, keys=((1.0, "1"),))
 
@@ -98,6 +106,62 @@ def waited_in_vain(site: Site) -> None:
     site.run(40)
 
 
+def asked(site: Site) -> Call:
+    """A caller asks for a callback and hangs up; returns their place."""
+    site.pbx.plan(NUMBER, Plan(ring=0.2, answer=0.5))
+    call = site.carrier.dial(NUMBER, CUSTOMER)
+    for seconds, key in ((2.5, ""), (0.3, "1"), (0.3, "1")):
+        site.run(seconds)
+        for row in site.alive.ledger.calls():
+            if row.sip_call_id == call.call_id:
+                site.alive.media[row.id].press(key)
+    site.run(1)
+    call.hang_up()
+    site.run(1)
+    assert len(site.alive.places) == 1
+    return site.pbx.to(NUMBER)[0]
+
+
+def place_accepted(site: Site) -> None:
+    asked(site).press("1")
+    site.run(40)
+
+
+def place_declined(site: Site) -> None:
+    """By the first agent; the second one accepts."""
+    asked(site).press("2")
+    site.run(20)
+    site.pbx.to(NUMBER)[1].press("1")
+    site.run(40)
+
+
+def place_dropped(site: Site) -> None:
+    """By the PBX: we ring an agent ourselves."""
+    asked(site).hang_up()
+    site.skip()
+    site.run(40)
+
+
+def place_left(site: Site) -> None:
+    """The request is cancelled."""
+    asked(site)
+    for row in site.alive.desk.admin.open_tasks():
+        site.alive.desk.admin.cancel(row.id, site.wall())
+    site.skip()
+    site.run(40)
+
+
+def back_in_their_place(site: Site) -> None:
+    """And out of it again, before an agent accepts."""
+    place = asked(site)
+    again = site.carrier.dial(NUMBER, CUSTOMER)
+    site.run(3)
+    again.hang_up()
+    site.run(1)
+    place.press("1")
+    site.run(40)
+
+
 def passed(site: Site) -> None:
     """Calls that only pass: answered, refused, given up."""
     for plan in (Plan(answer=1.0, hang_up=5.0), Plan(status=486, answer=0.5), Plan(answer=None)):
@@ -130,6 +194,8 @@ SCENES: dict[str, tuple[Callable[[], Site], Callable[[Site], None]]] = {
     "waited": (lambda: site_of(POLICY + CAMPAIGN, answers="before_queue"), waited),
     "waited in vain": (lambda: site_of(POLICY + CAMPAIGN, answers="before_queue"), waited_in_vain),
     "passed": (site_of, passed),
+    **{happens.__name__.replace("_", " "): (lambda: site_of(REQUESTS, answers="before_queue"), happens)
+       for happens in (place_accepted, place_declined, place_dropped, place_left, back_in_their_place)},
 }
 
 
