@@ -246,7 +246,7 @@ class HeldPlace:
 
     def _note_answer(self, now: float) -> None:
         shown = bare_identities(self._leg.identities)
-        if self._tools.reports.is_no_agent(self._leg.call, shown):
+        if self._agent is None and self._tools.reports.is_no_agent(self._leg.call, shown):
             self._note_machine(now)
             return
         self._tools.reports.answered(self._leg.call, shown)

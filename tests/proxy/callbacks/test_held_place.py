@@ -415,6 +415,16 @@ def test_a_box_that_says_who_it_is_is_left(stage: HeldStage) -> None:
     assert "agent answered" not in stage.records.told
 
 
+def test_an_answer_that_names_nobodys_phone_after_a_proved_pick_up_is_that_agents(stage: HeldStage) -> None:
+    stage.hold(answered=False)
+    stage.taken("201")
+    stage.agent.answers(("p-asserted-identity", "*97"))
+    assert stage.agent.hears == ASK
+    stage.agent.ends()
+    again(stage)
+    end(stage)
+
+
 @pytest.mark.parametrize("seen", ["pick-up", "key"])
 def test_whoever_is_proved_to_be_there_may_make_any_noise(stage: HeldStage, seen: str) -> None:
     stage.hold()
