@@ -369,7 +369,7 @@ def _offer_due(menu: Menu, offer: QueueOffer | None) -> Step:
         return found, (OfferIn((terms.offer_every if terms is not None else 0.0) or LATER),)
     words: tuple[Words, ...] = ()
     if terms.wait_minutes is not None:
-        words = (Words("wait_in_minutes"), Words("digits", str(terms.wait_minutes)))
+        words = (Words("wait_in_minutes"), Words("minutes", str(terms.wait_minutes)))
     words += (Words(terms.offer_prompt),) if terms.offer_prompt is not None else \
         (Words("offer_callback"), Words("digits", terms.key))
     return found._replace(at=At.TOLD, offered=True), (CountOffer(), Say(words, terms.language))

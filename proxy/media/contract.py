@@ -38,10 +38,12 @@ class Clip(NamedTuple):
     """One piece to be played: a prompt by its name and language, with what it says in place of words."""
 
     prompt: str
-    """Name of a prompt (`callback_for`, `press_1_or_2`, ...), or `digits` for a number read back digit by digit."""
+    """Name of a prompt (`callback_for`, `press_1_or_2`, ...), `digits` for a number read back digit by digit, or
+    `minutes` for an estimate, which is rounded up from ten on."""
     language: str = "en"
     digits: str = ""
-    """For `digits`: `+36 30 123 4567`, with a short pause at each space; without any, after every third digit."""
+    """For `minutes`: `12`. For `digits`: `+36 30 123 4567`, with a short pause at each space; without any, after every
+    third digit."""
 
 
 class MediaEars(Protocol):

@@ -18,7 +18,10 @@ FALLBACK: Final = "en"
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """Names of prompts and languages: nothing that could lead out of a folder."""
 DIGITS: Final = "digits"
-SIGNS: Final = frozenset((*"0123456789", "plus", "star", "hash"))
+MINUTES: Final = "minutes"
+ROUND: Final = (10, 15, 20, 25, 30, 40, 50, 60)
+"""Estimates from ten minutes on, rounded up to one of these as a person would; the last stands for all that is more."""
+SIGNS: Final = frozenset((*"0123456789", "plus", "star", "hash", *(f"minutes_{number}" for number in ROUND)))
 """Prompts that numbers are read with."""
 DIGIT_NAMES: Final = {**{digit: digit for digit in "0123456789"}, "+": "plus", "*": "star", "#": "hash"}
 DIGIT_PAUSE: Final = 0.06
@@ -71,6 +74,8 @@ class Library:
 
     def sounds(self, clip: Clip) -> list[Sound]:
         """Return the sounds of one clip; at least one."""
+        if clip.prompt == MINUTES:
+            return [self.sound(minutes(clip.digits), clip.language)]
         if clip.prompt != DIGITS:
             return [self.sound(clip.prompt, clip.language)]
         result: list[Sound] = []
@@ -118,6 +123,14 @@ class Library:
         while len(self._sounds) > KEPT:
             self._sounds.popitem(last=False)
         return sound
+
+
+def minutes(digits: str) -> str:
+    """Return the prompt that says an estimate in minutes."""
+    number = int(digits) if digits.isdecimal() else ROUND[-1]
+    if number < ROUND[0]:
+        return str(number)
+    return f"minutes_{next((told for told in ROUND if told >= number), ROUND[-1])}"
 
 
 def groups(digits: str) -> list[str]:

@@ -50,6 +50,8 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "back_in_place": "Welcome back. You are in your place in the queue.",
         "0": "zero", "1": "one", "2": "two", "3": "three", "4": "four", "5": "five", "6": "six", "7": "seven",
         "8": "eight", "9": "nine", "plus": "plus", "star": "star", "hash": "hash",
+        "minutes_10": "10", "minutes_15": "15", "minutes_20": "20", "minutes_25": "25", "minutes_30": "30",
+        "minutes_40": "40", "minutes_50": "50", "minutes_60": "60",
     },
     "hu": {
         "callback_for": "Visszahívás a következő számra:",
@@ -82,6 +84,8 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "back_in_place": "Üdvözöljük újra! Ön ismét a helyén van a várakozási sorban.",
         "0": "nulla", "1": "egy", "2": "kettő", "3": "három", "4": "négy", "5": "öt", "6": "hat", "7": "hét",
         "8": "nyolc", "9": "kilenc", "plus": "plusz", "star": "csillag", "hash": "kettőskereszt",
+        "minutes_10": "10", "minutes_15": "15", "minutes_20": "20", "minutes_25": "25", "minutes_30": "30",
+        "minutes_40": "40", "minutes_50": "50", "minutes_60": "60",
     },
     "sk": {
         "callback_for": "Spätné volanie na číslo",
@@ -114,6 +118,8 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "back_in_place": "Vitajte späť. Ste opäť na svojom mieste v poradí.",
         "0": "nula", "1": "jeden", "2": "dva", "3": "tri", "4": "štyri", "5": "päť", "6": "šesť", "7": "sedem",
         "8": "osem", "9": "deväť", "plus": "plus", "star": "hviezdička", "hash": "mriežka",
+        "minutes_10": "10", "minutes_15": "15", "minutes_20": "20", "minutes_25": "25", "minutes_30": "30",
+        "minutes_40": "40", "minutes_50": "50", "minutes_60": "60",
     },
     "pl": {
         "callback_for": "Oddzwonienie na numer",
@@ -146,6 +152,8 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "back_in_place": "Witamy ponownie. Połączenie wróciło na swoje miejsce w kolejce.",
         "0": "zero", "1": "jeden", "2": "dwa", "3": "trzy", "4": "cztery", "5": "pięć", "6": "sześć", "7": "siedem",
         "8": "osiem", "9": "dziewięć", "plus": "plus", "star": "gwiazdka", "hash": "krzyżyk",
+        "minutes_10": "10", "minutes_15": "15", "minutes_20": "20", "minutes_25": "25", "minutes_30": "30",
+        "minutes_40": "40", "minutes_50": "50", "minutes_60": "60",
     },
     "de": {
         "callback_for": "Rückruf für die Nummer",
@@ -178,6 +186,8 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "back_in_place": "Willkommen zurück. Sie sind wieder an Ihrem Platz in der Warteschlange.",
         "0": "null", "1": "eins", "2": "zwei", "3": "drei", "4": "vier", "5": "fünf", "6": "sechs", "7": "sieben",
         "8": "acht", "9": "neun", "plus": "plus", "star": "Stern", "hash": "Raute",
+        "minutes_10": "10", "minutes_15": "15", "minutes_20": "20", "minutes_25": "25", "minutes_30": "30",
+        "minutes_40": "40", "minutes_50": "50", "minutes_60": "60",
     },
     "ru": {
         "callback_for": "Обратный звонок на номер",
@@ -210,5 +220,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "back_in_place": "С возвращением. Вы снова на своём месте в очереди.",
         "0": "ноль", "1": "один", "2": "два", "3": "три", "4": "четыре", "5": "пять", "6": "шесть", "7": "семь",
         "8": "восемь", "9": "девять", "plus": "плюс", "star": "звёздочка", "hash": "решётка",
+        "minutes_10": "10", "minutes_15": "15", "minutes_20": "20", "minutes_25": "25", "minutes_30": "30",
+        "minutes_40": "40", "minutes_50": "50", "minutes_60": "60",
     },
 }  # fmt: skip

@@ -133,7 +133,7 @@ class FakeMedia:
 
     def play(self, name: str, clips: Sequence[Clip], tag: int, repeat: bool = False, pause: float = 1.0) -> None:
         session = self.sessions[name]
-        shown = " ".join(f"digits:{clip.digits}" if clip.prompt == "digits" else clip.prompt for clip in clips)
+        shown = " ".join(f"{clip.prompt}:{clip.digits}" if clip.digits else clip.prompt for clip in clips)
         session.clips, session.tag, session.repeat, session.doing = tuple(clips), tag, repeat, f"play {shown}"
         session.pause = pause if repeat else None
         self.log.append(f"play {name} {shown}")

@@ -24,7 +24,8 @@ NEEDED = {
     "wait_in_minutes", "menu_this", "menu_other", "menu_wait", "type_number", "number_is", "confirm",
     "invalid_number", "not_called", "too_many_numbers", "no_callback_now", "confirmed", "will_call_back",
     "back_in_queue", "back_in_place", "press_to_call", "passed_on",
-    *"0123456789", "plus", "star", "hash",
+    *"0123456789", "plus", "star", "hash", "minutes_10", "minutes_15", "minutes_20", "minutes_25", "minutes_30",
+    "minutes_40", "minutes_50", "minutes_60",
 }  # fmt: skip
 LONGEST = 8.0
 """Seconds that anybody must listen before they can do something."""
@@ -192,6 +193,15 @@ def test_a_number_is_read_digit_by_digit(digits: str, groups: list[str]) -> None
     assert all(loudness(sound.pcm) == 0 for sound in read[1::2])
     pauses = [0.25 if place == len(group) - 1 else 0.06 for group in groups for place in range(len(group))]
     assert [sound.seconds for sound in read[1::2]] == pauses[:-1]
+
+
+@pytest.mark.parametrize(("minutes", "prompt"), [
+    ("0", "0"), ("1", "1"), ("9", "9"), ("10", "minutes_10"), ("11", "minutes_15"), ("15", "minutes_15"),
+    ("31", "minutes_40"), ("60", "minutes_60"), ("999", "minutes_60"), ("", "minutes_60"), ("-1", "minutes_60"),
+])  # fmt: skip
+def test_minutes_are_a_number_and_not_its_digits(minutes: str, prompt: str) -> None:
+    it, _ = library()
+    assert it.sounds(Clip("minutes", "de", minutes)) == [it.sound(prompt, "de")]
 
 
 @pytest.mark.parametrize("digits", ["", "x", " "])
