@@ -213,7 +213,7 @@ class MenuIn(NamedTuple):
 
 
 class CountOffer(NamedTuple):
-    """They are told of the key: let the ledger know."""
+    """They are told that they may ask, by the offer or by a menu that comes unasked: let the ledger know."""
 
 
 class Part(NamedTuple):
@@ -419,7 +419,8 @@ def _heed(menu: Menu, offer: QueueOffer | None) -> Menu:
 def _open_menu(menu: Menu, terms: MenuTerms) -> Step:
     """A visit to the menu begins."""
     found, effects = _say_menu(menu._replace(wrong=0, silent=False, key="", offered=True, unasked=True), terms)
-    return found._replace(joined=False), (*((Part(),) if menu.joined else ()), *effects)
+    told = () if menu.offered else (CountOffer(),)
+    return found._replace(joined=False), (*((Part(),) if menu.joined else ()), *told, *effects)
 
 
 def _say_menu(menu: Menu, terms: MenuTerms, first: tuple[Words, ...] = ()) -> Step:

@@ -390,8 +390,8 @@ COUNTS: Final = (
 )
 TAKEN_SINCE: Final = (
     'SELECT "group", coalesce(ended_at-talk_s, answered_at) FROM calls WHERE id>=? AND node=? AND "group" IS NOT NULL '
-    "AND direction='inbound' AND reason<>'callback' AND agent IS NOT NULL AND answered_at IS NOT NULL "
-    "ORDER BY id DESC LIMIT ?"
+    "AND direction='inbound' AND reason NOT IN ('callback', 'in_queue') AND agent IS NOT NULL "
+    "AND answered_at IS NOT NULL ORDER BY id DESC LIMIT ?"
 )
 EVENTS: Final = "SELECT kind, time, id, data, node, seq FROM outbox WHERE +node=? AND seq>? ORDER BY seq LIMIT ?"
 POLICIES: Final = "SELECT version, saved_at, text FROM policy ORDER BY version DESC LIMIT ?"

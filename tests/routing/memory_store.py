@@ -188,7 +188,7 @@ class MemoryCalls:
         self._rows.check()
         found = [(row.group, row.answered_at if row.ended_at is None else row.ended_at - (row.talk_s or 0.0))
                  for row in sorted(self._rows.rows.values(), reverse=True)
-                 if row.started_at >= since and row.direction == "inbound" and row.reason != "callback" and row.agent]
+                 if row.started_at >= since and row.direction == "inbound" and row.reason not in LEGS and row.agent]
         return sorted(((group, at) for group, at in found[:limit] if group is not None and at is not None),
                       key=lambda taken: taken[1])
 

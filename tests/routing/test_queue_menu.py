@@ -235,7 +235,8 @@ def test_the_menu_comes_unasked_once() -> None:
     offer = offered(max_wait=90.0)
     caller = Caller(offer)
     assert MenuIn(90.0) in caller.effects
-    assert said(caller.does(WaitedLong(offer)))[0] == "menu_this"
+    effects = caller.does(WaitedLong(offer))
+    assert (said(effects)[0], effects.count(CountOffer())) == ("menu_this", 1), "who hears it is told that they may ask"
     caller.presses("3")
     assert caller.does(WaitedLong(offer)) == ()
     caller = Caller(offer)
@@ -365,7 +366,7 @@ def test_who_rings_in_again_hears_where_they_are() -> None:
 
 def test_the_service_number() -> None:
     menu, effects = begin_service(OFFER)
-    assert said(effects) == ["menu_this", "menu_other", "menu_wait"]
+    assert (said(effects), effects.count(CountOffer())) == (["menu_this", "menu_other", "menu_wait"], 1)
     assert step(menu, Key("3"))[1] == (Hush(), HangUp())
     asked, _ = step(menu, Key("1"))
     kept, effects = step(asked, Kept(PLACE))

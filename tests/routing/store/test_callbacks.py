@@ -275,11 +275,22 @@ def test_who_talked_last(engine: Engine) -> None:
         a_call(BEGIN, "201", 60.0), a_call(BEGIN + 10, "202", 5.0), a_call(BEGIN + 20, "203", 4.9),
         a_call(BEGIN + 30, None, 60.0), a_call(BEGIN + 40, "204", None),
         a_call(BEGIN + 50, "205", 60.0, customer=OTHER), a_call(BEGIN + 60, "206", 60.0, reason="callback"),
+        a_call(BEGIN + 65, "208", 60.0, reason="in_queue"),
     ))
     assert engine.store.calls.last_talk(CUSTOMER, 5.0) == ("202", BEGIN + 12)
     assert engine.store.calls.last_talk(CUSTOMER, 5.1) == ("201", BEGIN + 2)
     engine.put(calls=(a_call(BEGIN + 70, "207", 60.0, "outbound", "callback"),))
     assert engine.store.calls.last_talk(CUSTOMER, 5.0) == ("207", BEGIN + 72), "the customer's leg is a talk"
+
+
+def test_which_callers_agents_have_taken(engine: Engine) -> None:
+    """Legs of ours are no callers: neither a callback's nor one that stands in a queue."""
+    engine.put(calls=tuple(
+        a_call(BEGIN + at, agent, 60.0, direction, reason)._replace(group="sales") for at, agent, direction, reason in (
+            (-10, "201", "inbound", "normal"), (10, "202", "inbound", "direct"), (20, None, "inbound", "normal"),
+            (30, "203", "outbound", "normal"), (40, "204", "inbound", "callback"), (50, "205", "inbound", "in_queue"),
+            (60, "206", "inbound", "place"))))
+    assert engine.store.calls.taken_since(BEGIN, 9) == [("sales", BEGIN + 10 + 30), ("sales", BEGIN + 60 + 30)]
 
 
 # Commit
