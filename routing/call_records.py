@@ -24,8 +24,7 @@ class CallRecords:
     def enter(self, call: Call) -> None:
         """Take up a call that began. An agent's leg of ours is on no trunk, and nobody waits in it."""
         self.by_name[call.id] = call
-        if call.customer is not None:
-            self._by_customer.setdefault(call.customer, {})[call.id] = call
+        self._know_customer(call)
         if not call.to_agent:
             self._on_trunk[call.trunk] = self._on_trunk.get(call.trunk, 0) + 1
             if call.direction == "inbound" and call.group is not None and call.answered_at is None:
@@ -46,8 +45,7 @@ class CallRecords:
         if customer != call.customer:
             self._forget_customer(call)
             call.customer = customer
-            if customer is not None:
-                self._by_customer.setdefault(customer, {})[call.id] = call
+            self._know_customer(call)
 
     def attend(self, call: Call) -> None:
         """Let a call wait no longer: an agent has it now."""
@@ -79,10 +77,16 @@ class CallRecords:
         if places.pop(call.id, None) is not None and not places:
             del self._places[call.group or ""]
 
+    def _know_customer(self, call: Call) -> None:
+        for number in (call.customer, call.seen.asker):
+            if number is not None:
+                self._by_customer.setdefault(number, {})[call.id] = call
+
     def _forget_customer(self, call: Call) -> None:
-        calls = self._by_customer.get(call.customer or "")
-        if calls is not None and calls.pop(call.id, None) is not None and not calls:
-            del self._by_customer[call.customer or ""]
+        for number in (call.customer, call.seen.asker):
+            calls = self._by_customer.get(number or "")
+            if calls is not None and calls.pop(call.id, None) is not None and not calls:
+                del self._by_customer[number or ""]
 
     def of(self, customer: str | None) -> tuple[Call, ...]:
         """Return the calls of a customer, oldest first, legs of ours included; nobody who is known has none."""

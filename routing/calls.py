@@ -47,10 +47,12 @@ class Sent:
 class Seen:
     """What was seen of who takes a call. Times in seconds since the epoch."""
 
-    __slots__ = ("held", "picked_at", "picked_by", "queued", "rang", "rung", "sign_at", "signs", "since", "taken",
-                 "waits")
+    __slots__ = ("asker", "held", "picked_at", "picked_by", "queued", "rang", "rung", "sign_at", "signs", "since",
+                 "taken", "waits")
 
     def __init__(self, since: float) -> None:
+        self.asker: str | None = None
+        """Of a place: under which number the PBX may show it beside that of `customer`."""
         self.since = since
         """When whoever is in the call began to wait: of a place, when its caller did."""
         self.rang = False
@@ -122,6 +124,7 @@ class Call:
         call.own, call.attempt, call.task = True, order.attempt, order.task
         call.reason = IN_QUEUE if order.attempt is None else OWN
         call.seen.since = now if order.began_at is None else order.began_at
+        call.seen.asker = order.asker
         call.customer, call.number, call.group = order.customer, order.number, order.group
         if to_agent:
             call.sent.targets = (Target(order.agent),)

@@ -348,7 +348,7 @@ class HeldPlace:
         """Have the PBX show whom to call; its dialog events name them by that from then on."""
         if self._entry.customer != self._terms.customer:
             self._leg.refresh_target("", self._terms.customer, now)
-            self._entry = self._entry._replace(customer=self._terms.customer)
+            self._entry = self._entry._replace(customer=self._terms.customer, asker=self._asker)
 
     def _ask(self) -> None:
         self._leg.play(prompts.place_ask(self._terms), ASKING, repeat=True, pause=PAUSE)
@@ -462,7 +462,7 @@ class HeldPlace:
         self._agent, self._accepted, self._sent = None, False, False
         call, customer = self._tools.new_id(), self._terms.customer
         request = placed_again(self._request, call, None if self._asker == customer else customer)
-        self._entry = self._entry._replace(id=call, customer=self._terms.customer, attempt=None)
+        self._entry = self._entry._replace(id=call, customer=self._terms.customer, attempt=None, asker=None)
         try:
             leg = self._leg = self._tools.legs.place(request, self._ear, now)
             self._timers.start("write", now + WRITING_PATIENCE, leg.go)

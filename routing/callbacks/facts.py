@@ -175,6 +175,8 @@ class OwnCall(NamedTuple):
     """The request whose place it is."""
     began_at: float | None = None
     """Since when that place is held, seconds since the epoch; None: it is new."""
+    asker: str | None = None
+    """E.164 of whom its INVITE showed, where the PBX was told of another number since; it need not heed that."""
 
 
 class LiveState(Protocol):

@@ -210,3 +210,17 @@ def test_two_places_of_callers_who_are_withheld_are_not_guessed_at(world: World)
     picks_up(world, "201", None)
     assert told == [[], []]
     assert world.ledger.taken_by(first) is None
+
+
+@pytest.mark.parametrize("shown", [CUSTOMER, "+4930123456"])
+def test_a_pbx_need_not_heed_that_another_number_is_to_be_shown(world: World, shown: str) -> None:
+    world.ledger.place(OwnCall("place-1", "inbound", "main", "office", "+4930123456", SHARED, None, "sales", None,
+                               "task-1", asker=CUSTOMER), world.now)
+    world.ledger.answered("place-1", 0, (), None, world.now)
+    world.now += 5
+    told = watch(world, "place-1")
+    picks_up(world, "201", shown)
+    assert told == ["201"]
+    assert not world.ledger.attendance.engaged(shown)
+    world.ledger.ended("place-1", Ending(200, "callee"), world.now)
+    assert world.ledger.calls() == ()
