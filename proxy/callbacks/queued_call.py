@@ -285,6 +285,7 @@ class QueuedCall(LegOwner):
         if self._leaving:
             return
         self._rejoin()
+        self._pass_holds(now)
         self._tell_of_campaign()
         words, self._waiting_words = self._waiting_words, ()
         if words:
@@ -313,7 +314,7 @@ class QueuedCall(LegOwner):
             return
         for leg, other in ((caller, place), (place, caller)):
             wanted = self._holds.get(leg.call, NO_HOLD)
-            if not other.over and self._passed_holds.get(other.call, NO_HOLD) != wanted:
+            if other.answered and not other.over and self._passed_holds.get(other.call, NO_HOLD) != wanted:
                 self._passed_holds[other.call] = wanted
                 other.hold(*wanted, now)
 
@@ -411,7 +412,7 @@ class QueuedCall(LegOwner):
         if place is None or place.over:
             return None
         self._entry = self._tools.reports.place_entry(self._incoming.call, place.call)
-        return place.call
+        return None if self._entry is None else place.call
 
     def hold(self, terms: PlaceTerms, now: float) -> None:
         place, request, entry = self._place, self._request, self._entry

@@ -175,6 +175,23 @@ def test_this_number_is_promised_and_the_place_stays() -> None:
     assert row.ended_by == "proxy"
 
 
+def test_a_bug_that_hides_the_place_costs_the_place_and_not_the_promise() -> None:
+    site = site_of()
+    site.pbx.plan("201", Plan(answer=1.0, keys=((1.0, "1"),)))
+    site.carrier.plan(CUSTOMER, Plan(answer=1.0, hang_up=20.0))
+    call = to_menu(site)
+    site.alive.ledger.place_entry = lambda call, place: 1 / 0  # type: ignore[method-assign, assignment, return-value]
+    presses(site, "1")
+    assert ear(site).doing == GOODBYE
+    hears_out(site)
+    site.run(2)
+    assert not call.open
+    assert not [one for one in site.pbx.to(NUMBER) if one.open]
+    site.run(60)
+    assert (site.task.kind, site.task.state) == ("queue", "done")
+    assert len(site.carrier.to(CUSTOMER)) == 1
+
+
 def test_the_last_words_end_by_themselves() -> None:
     site = site_of()
     call = to_menu(site)
