@@ -13,6 +13,8 @@ README = (ROOT / "README.md").read_text()
 READMES = sorted(path for path in ROOT.rglob("README.md")
                  if not any(part.startswith(".") or part == "node_modules" for part in path.relative_to(ROOT).parts))
 SUBJECTS = {"boomerang.toml": "[node]", "policy.toml": "region"}
+ADDED = "[group.sales.queue_callback]"
+"""What is added to policy.toml."""
 """The files that README shows, and what their block begins with."""
 
 
@@ -30,12 +32,15 @@ def test_the_configuration_it_shows_is_good(tmp_path: Path) -> None:
         shown = [block for block in blocks("toml") if block.startswith(beginning)]
         assert len(shown) == 1, name
         (tmp_path / name).write_text(shown[0])
+    [added] = [block for block in blocks("toml") if block.startswith(ADDED)]
+    with (tmp_path / "policy.toml").open("a") as file:
+        file.write("\n" + added)
     done = boomerang("check", "boomerang.toml", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_toml_block_is_one_of_the_files_it_names() -> None:
-    assert len(blocks("toml")) == len(SUBJECTS)
+    assert len(blocks("toml")) == len(SUBJECTS) + 1
 
 
 def commands() -> list[list[str]]:

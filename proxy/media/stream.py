@@ -58,9 +58,9 @@ class Route(NamedTuple):
 
 
 class Stream:
-    """A media session. `pair` are its sockets, which it closes; `ours`: the SSRCs of all sessions, kept by them."""
+    """A media session. `pair` are its sockets, which it closes; `ours`: SSRC and port of all sessions, kept by them."""
 
-    def __init__(self, name: str, pair: PortPair, listener: StreamListener, ours: set[int],
+    def __init__(self, name: str, pair: PortPair, listener: StreamListener, ours: dict[int, int],
                  loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
         self.name = name
@@ -76,7 +76,7 @@ class Stream:
         self.out = Outflow(self._send, random.getrandbits(32), random.getrandbits(16), random.getrandbits(32), now)
         self.speaker = Speaker(self.out)
         self._ours = ours
-        ours.add(self.out.ssrc)
+        ours[self.out.ssrc] = pair.port
         self._pair = pair
         self._listener = listener
         self._loop = loop
@@ -107,7 +107,7 @@ class Stream:
         self._loop.remove_reader(self._pair.rtp.fileno())
         self._loop.remove_reader(self._pair.rtcp.fileno())
         self._pair.close()
-        self._ours.discard(self.out.ssrc)
+        self._ours.pop(self.out.ssrc, None)
 
     @property
     def sending(self) -> bool:
@@ -184,8 +184,8 @@ class Stream:
             self._report(data, address)
             return
         _, second, sequence, timestamp, ssrc = rtp.HEADER.unpack_from(data)
-        if ssrc in self._ours:  # a loop (RFC 3550 section 8.2): an address that was signalled to us is our own
-            return
+        if ssrc == self.out.ssrc or self._ours.get(ssrc) == address[1]:
+            return  # a loop (RFC 3550 section 8.2): an address that was signalled to us is our own
         number = second & 0x7F
         payload = data[rtp.HEADER_BYTES :] if data[0] == rtp.PLAIN else rtp.payload_of(data)
         if payload is None or (number in self._events and not self._far.may_press(address)):

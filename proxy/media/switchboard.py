@@ -36,7 +36,7 @@ class Switchboard:
         self._range = f"{settings.first_port}-{settings.last_port} of {settings.listen}"
         self._streams: dict[int, Stream] = {}
         self._numbers: dict[Stream, int] = {}
-        self._ssrcs: set[int] = set()
+        self._ssrcs: dict[int, int] = {}
         folder = Path(settings.recordings) if settings.recordings else None
         self._recordings = Recordings(folder, settings.keep, tell, loop)
         self._library = Library(Path(settings.prompts) if settings.prompts else None, self._bad_prompt)

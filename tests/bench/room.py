@@ -38,6 +38,8 @@ CALLERS = "+36207{:06}"
 GROUPS = 10
 """Phones speak in so many groups, spread over 20 ms."""
 STAMP = b"time"
+BACKWARDS = 1 << 15
+"""A gap in the sequence that is none: the packet came too late."""
 AT_A_TIME = 20
 """Callers who ring in within a second."""
 RTP_HEADER = 12
@@ -109,7 +111,8 @@ def passed(ears: list[Ear], since: int) -> dict[str, object]:
         came += len(heard)
         late += [(at - sent) / 1e9 for at, _, sent in heard if sent is not None]
         for before, after in pairwise(heard):
-            missing += max(0, ((after[1] - before[1]) & 0xFFFF) - 1)
+            gap = ((after[1] - before[1]) & 0xFFFF) - 1
+            missing += gap if 0 < gap < BACKWARDS else 0
             pauses.append((after[0] - before[0]) / 1e9)
     figures = {f"late_{key}": value for key, value in spread(late).items()}
     figures |= {f"pause_{key}": value for key, value in spread(pauses).items()}
