@@ -43,6 +43,9 @@ OFF_MAX: Final = 0.0215
 REST_MAX: Final = 0.10
 """Share of the power that the two tones may leave unexplained, harmonics among it: noise 10 dB below them."""
 
+HARMONIC_MAX: Final = 0.02
+"""Share of its power that a tone's second and third harmonic may have: 17 dB below. An instrument's have more."""
+
 LOW: Final = (697, 770, 852, 941)
 HIGH: Final = (1209, 1336, 1477, 1633)
 DIGIT_OF: Final = {(LOW.index(low), HIGH.index(high)): digit for digit, (low, high) in KEY_HZ.items()}
@@ -195,12 +198,22 @@ def _confirmed(run: Sequence[_Pair], samples: "array[int]") -> str | None:
     high_hertz = _exact(high, [pair.high_phase for pair in run])
     if abs(low_hertz - low) > OFF_MAX * low or abs(high_hertz - high) > OFF_MAX * high:
         return None
-    low_power, high_power, rest = _fitted(samples, low_hertz, high_hertz)
+    low_power, high_power, rest, left = _fitted(samples, low_hertz, high_hertz)
     if min(low_power, high_power) < FLOOR * FLOOR:
         return None
     if rest > REST_MAX or high_power > TWIST_HIGH * low_power or low_power > TWIST_LOW * high_power:
         return None
+    for hertz, power in ((low_hertz, low_power), (high_hertz, high_power)):
+        harmonics = (times * hertz for times in (2, 3) if times * hertz < SAMPLE_RATE / 2)
+        if any(_power_at(left, harmonic) > HARMONIC_MAX * power for harmonic in harmonics):
+            return None
     return DIGIT_OF[run[0].low, run[0].high]
+
+
+def _power_at(samples: Sequence[float], hertz: float) -> float:
+    """Return the square of the peak of a frequency."""
+    cosines, sines = _waves(hertz, len(samples))
+    return (_dot(samples, cosines) ** 2 + _dot(samples, sines) ** 2) * 4 / len(samples) ** 2
 
 
 def _exact(hertz: int, phases: Sequence[complex]) -> float:
@@ -210,8 +223,8 @@ def _exact(hertz: int, phases: Sequence[complex]) -> float:
     return hertz + math.atan2(turn.imag, turn.real) * SAMPLE_RATE / (2 * math.pi * BLOCK)
 
 
-def _fitted(samples: "array[int]", low: float, high: float) -> tuple[float, float, float]:
-    """Fit two sines (least squares); the square of each one's peak, and the share of power that is left."""
+def _fitted(samples: "array[int]", low: float, high: float) -> tuple[float, float, float, list[float]]:
+    """Fit two sines (least squares); the square of each one's peak, the share of power that is left, and what is."""
     waves = (*_waves(low, len(samples)), *_waves(high, len(samples)))
     rows = [[_dot(one, other) for other in waves] + [_dot(one, samples)] for one in waves]
     right = [row[-1] for row in rows]
@@ -225,4 +238,5 @@ def _fitted(samples: "array[int]", low: float, high: float) -> tuple[float, floa
         found[step] = (rows[step][4] - known) / rows[step][step]
     total = _dot(samples, samples)
     rest = 1 - _dot(found, right) / total
-    return found[0] ** 2 + found[1] ** 2, found[2] ** 2 + found[3] ** 2, rest
+    left = [sample - sum(map(mul, found, values)) for sample, *values in zip(samples, *waves, strict=True)]
+    return found[0] ** 2 + found[1] ** 2, found[2] ** 2 + found[3] ** 2, rest, left

@@ -55,7 +55,7 @@ def test_packets_of_any_length(size: int) -> None:
     ({"off": 0.015}, True), ({"off": -0.015}, True), ({"off": 0.035}, False), ({"off": -0.035}, False),
     ({"twist": 4.0}, True), ({"twist": -8.0}, True), ({"twist": 7.0}, False), ({"twist": -11.0}, False),
     ({"peak": 1_259.0}, True), ({"peak": 16_000.0}, True), ({"peak": 300.0}, False),
-    ({"second": 0.05}, True), ({"second": 0.5}, False),
+    ({"second": 0.08}, True), ({"second": 0.2}, False), ({"second": 0.5}, False),
 ])  # fmt: skip
 @pytest.mark.parametrize("digit", "159D*")
 def test_what_a_key_may_be_like(tone: dict[str, float], counts: bool, digit: str) -> None:
