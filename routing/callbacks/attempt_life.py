@@ -127,7 +127,7 @@ class AttemptLife:
         attempt.dialling = True
         self._eligibility.dialled.add(row.customer, changes.now)
         if attempt.task.asked and not attempt.from_place:
-            self._per_live.note_dialled(attempt.order.group)
+            self._per_live.note_dialled(attempt.order.group, changes.now)
         tasks.change(attempt.task, changes, attempts=attempt.task.row.attempts + 1)
         changes.note(row.task, "attempt", row.agent, attempt=row.id, number=attempt.order.number,
                      count=attempt.task.row.attempts)

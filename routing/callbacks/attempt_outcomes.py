@@ -26,6 +26,10 @@ REFUSED_REST: Final = 5.0
 """Seconds after which a task whose claim was refused is looked at again."""
 
 
+IN_VAIN: Final = 3
+"""Tries of a request that came to nothing before its customer could answer, and are made again."""
+
+
 class AttemptOutcomes:
     """Says what becomes of tasks whose attempts have ended."""
 
@@ -110,10 +114,22 @@ class AttemptOutcomes:
         tasks = self._tasks
         task.last = outcome, changes.now
         tasks.note_try(task, outcome.result, agent, changes)
+        if task.asked and not _is_customers(outcome) and self._try_anew(task, changes):
+            return
         verdict = later(task.row, tasks.settings(task), tasks.book.queue_of(task.row), outcome, changes.now)
         at = self.follow(task, verdict, changes, agent, outcome.cause)
         if at is not None:
             tasks.schedule(task, at, changes)
+
+    def _try_anew(self, task: Task, changes: Changes) -> bool:
+        """Try a request again soon whose customer was dialled, but had no chance to answer; False: that was often
+        enough. Such a try is none of those that `retries` counts."""
+        row = task.row
+        if row.attempts_max > self._tasks.book.queue_of(row).retries + IN_VAIN or row.expires_at <= changes.now:
+            return False
+        self._tasks.change(task, changes, attempts_max=row.attempts_max + 1)
+        self._tasks.schedule(task, changes.now + REFUSED_REST, changes)
+        return True
 
     def follow(self, task: Task, verdict: RetryAt | NoRetry, changes: Changes, agent: str | None,
                cause: int | None) -> float | None:
@@ -185,3 +201,10 @@ class AttemptOutcomes:
             self._tasks.end(task, "done", "talked", changes, agent=row.agent, attempt=row.id)
         elif counted:
             self._after_dialling(task, Outcome("crashed"), row.agent, changes)
+
+
+def _is_customers(outcome: Outcome) -> bool:
+    """Whether an attempt that dialled ended by what its customer did, or may have done."""
+    if outcome.result in ("agent_left", "agent_failed"):
+        return False
+    return outcome.result != "customer_failed" or not (outcome.cause == 408 or 500 <= (outcome.cause or 0) < 600)

@@ -40,7 +40,7 @@ class CallIntake:
         return self._hear(missed, now)
 
     def talked(self, talk: PastTalk, now: float) -> Unit:
-        """See Happenings: any talk ends every task of the customer, whatever its group, and what they asked for."""
+        """See Happenings: any talk ends every task of the customer, and what they asked that group for."""
         return self._hear(talk, now)
 
     def rang_in(self, customer: str, now: float) -> str | None:
@@ -88,7 +88,7 @@ class CallIntake:
 
     def stayed(self, stayed: CallerStayed, now: float) -> Unit:
         changes = self._sets.begin(now)
-        self._requests.stayed(stayed, self._store.well, changes)
+        self._requests.stayed(stayed, changes)
         return EMPTY_UNIT if changes.empty else changes.unit(durable=True)
 
     def heed_flood(self, now: float) -> None:
@@ -105,7 +105,9 @@ class CallIntake:
             if len(self._early) < EARLY:
                 self._early.append(fact)
             return EMPTY_UNIT
-        theirs = (*self._tasks.index.of_customer(fact.customer), *self._tasks.index.asked_by(fact.customer))
+        index = self._tasks.index
+        theirs = (*index.of_customer(fact.customer),
+                  *(task for task in index.asked_by(fact.customer) if task.row.group == fact.group))
         if isinstance(fact, PastTalk) and (fact.attempt is not None or not theirs):
             return EMPTY_UNIT  # nearly every talk that passes; what became of an attempt of ours its runner says
         changes = self._sets.begin(now)

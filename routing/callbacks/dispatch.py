@@ -79,7 +79,7 @@ class Dispatcher:
             if task is None or not self._room(settings, None, next(iter(agents), ""), asked=True):
                 return
             per_live = self._tasks.book.queue_of(task.row).per_live
-            if per_live and not self._per_live.may_go(group, per_live, self._undialled(group)):
+            if per_live and not self._per_live.may_go(group, per_live, self._undialled(group), self._now):
                 return
             self._tasks.queues.take(name)
             self._offer(task, settings, agents, claim)

@@ -97,7 +97,14 @@ class Places:
             return
         live, place = found
         place.way, place.taken_by = "accepted", agent or place.taken_by
-        self._claims.claim_place(live, place.taken_by, now, go)
+        try:
+            self._claims.claim_place(live, place.taken_by, now, go)
+        except Exception:
+            if live.place is place and live.attempt is None:  # whatever is wrong, nobody waits for a place that is over
+                changes = self._sets.begin(now)
+                self._tasks.places.lose(live, "failed", changes)
+                self._store.put(changes.unit())
+            raise
 
     def _find(self, task: str) -> tuple[Task, Place] | None:
         live = self._tasks.places.held.get(task)

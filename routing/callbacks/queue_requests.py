@@ -1,6 +1,6 @@
 """Requests of callers who wait in a queue: one that is made, made again by its caller, taken back, or refused."""
 
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from routing.callbacks.changes import Changes
 from routing.callbacks.eligibility import Eligibility
@@ -16,10 +16,6 @@ from routing.writes import Unit
 
 UNDECIDED: Final = 120.0
 """Seconds after which a request is on disk, or its caller was told that it is not."""
-
-
-_Fate = Literal["kept", "refused", "unknown"]
-"""What became of what was to be written: it is on disk, it is not, or nobody knows."""
 
 
 class _Before(NamedTuple):
@@ -57,7 +53,7 @@ class QueueRequests:
         if other is theirs:
             other = None
         for task in (theirs, other):
-            standing = None if task is None else _why_it_stands(task, task is theirs)
+            standing = None if task is None else _why_it_stands(task, task is theirs, asked)
             if task is not None and standing is not None:
                 changes.note(task.row.id, "refused", None, reason=standing, call=asked.call, caller=asked.caller)
                 return RequestAnswer(None, standing)
@@ -74,24 +70,23 @@ class QueueRequests:
             self._write_down(asked, refusal, changes)
         return refusal is None
 
-    def stayed(self, stayed: CallerStayed, well: bool, changes: Changes) -> None:
+    def stayed(self, stayed: CallerStayed, changes: Changes) -> None:
         """See Happenings: everything is as if they had not asked. Where they talk, that ends what was promised.
 
-        `well`: the database can be written, so that what it did not take it has refused, and nothing of it is there.
-        Where a disk hangs it may be there yet, so what holds is put instead.
+        Where a disk is slow what was answered no may be committed yet, so what holds is put whatever became of it.
         """
         undo, task = self._undo.pop(stayed.task, None), self._tasks.index.tasks.get(stayed.task)
-        fate: _Fate = "kept" if stayed.why == "taken" else "refused" if well else "unknown"
+        kept = stayed.why == "taken"
         if undo is None or (task is not None and task.attempt is not None and not undo.new):
             return
         if task is None:  # they have talked meanwhile, and what gave way is over with it
-            if fate != "kept":
+            if not kept:
                 changes.beside(Unit(tuple(one.task.row for one in undo.before if one.task.row.ended_at is not None)))
             return
         if undo.new:
-            self._take_back(task, stayed.why, fate, changes)
+            self._take_back(task, stayed.why, kept, changes)
         for was in undo.before:
-            self._change_back(was, fate, changes)
+            self._change_back(was, kept, changes)
 
     def place_of(self, queued: QueuedCaller) -> str | None:
         """See Happenings."""
@@ -149,7 +144,7 @@ class QueueRequests:
             changes.tell("callback.queued", task.row)
         self._eligibility.tell(task, refusal, changes)
         if other is None:
-            self._tasks.end(task, "failed", refusal.reason, changes, "guard", text=refusal.text)
+            self._tasks.end(task, "failed", refusal.reason, changes, text=refusal.text)  # nothing was promised
 
     # Making
 
@@ -234,13 +229,13 @@ class QueueRequests:
                 break
             del self._undo[name]
 
-    def _take_back(self, task: Task, why: str, fate: _Fate, changes: Changes) -> None:
-        """End a request that its caller was not promised."""
+    def _take_back(self, task: Task, why: str, kept: bool, changes: Changes) -> None:
+        """End a request that its caller was not promised. `kept`: it is on disk; else nobody knows."""
         tasks = self._tasks
         tasks.places.forget(task)
         self._eligibility.asked.remove(task.row.customer, task.row.created_at)
         tasks.made[task.row.group] -= 1
-        if fate == "kept":
+        if kept:
             tasks.end(task, "cancelled", why, changes)
             return
         tasks.queues.leave(task)
@@ -250,12 +245,11 @@ class QueueRequests:
         tasks.index.remove(task)
         row = task.row = task.row._replace(state="cancelled", reason=why, due_at=None, ended_at=changes.now,
                                            version=task.row.version + 1)
-        if fate == "unknown":
-            changes.note(row.id, "ended", None, state=row.state, reason=row.reason)
-            changes.beside(Unit((row,)))
+        changes.note(row.id, "ended", None, state=row.state, reason=row.reason)
+        changes.beside(Unit((row,)))
 
-    def _change_back(self, was: _Before, fate: _Fate, changes: Changes) -> None:
-        """Let a task be as it was."""
+    def _change_back(self, was: _Before, kept: bool, changes: Changes) -> None:
+        """Let a task be as it was; what another node has made of it meanwhile stands."""
         tasks, task = self._tasks, was.task
         if task.row.ended_at is None:
             tasks.queues.leave(task)
@@ -263,26 +257,25 @@ class QueueRequests:
             tasks.index.remove(task)
         if tasks.index.of(was.row.customer, was.row.group) is not None:
             return  # another promise to them has come about since
-        before, task.row = task.row, was.row
-        if fate != "refused":
-            task.row = was.row._replace(version=before.version + 1, changed_by="")
-            changes.note(task.row.id, "stands", None)
-        if fate == "kept":
-            changes.task(task.row, before)
-        elif fate == "unknown":
-            changes.beside(Unit((task.row,)))
+        before = task.row if kept else was.row
+        task.row = was.row._replace(version=task.row.version + 1, changed_by="")
+        changes.note(task.row.id, "stands", None)
+        changes.task(task.row, before)
         task.ready = was.ready
         tasks.places.put(task, was.place)
         tasks.index.add(task)
         tasks.resume(task)
 
 
-def _why_it_stands(task: Task, theirs: bool) -> str | None:
-    """Return why a task cannot give way to a request, nor be changed by one; `theirs`: it is the same caller's."""
+def _why_it_stands(task: Task, theirs: bool, asked: QueueRequest) -> str | None:
+    """Return why a task cannot give way to a request, nor be changed by one; `theirs`: it is the same caller's.
+
+    What is promised to somebody gives way to their own word alone, for a request may be shorter than that.
+    """
     if task.attempt is not None:
         return "being_called"
     if not theirs:
-        return "asked_already" if task.asked else None
+        return "asked_already" if task.asked or asked.caller != task.row.customer else None
     return None if task.open else "held"
 
 

@@ -246,4 +246,4 @@ class Tasks:
 def _is_unkept(task: Task) -> bool:
     """Whether a caller who was told that they will be called was not, by no doing of theirs."""
     return task.row.state == "expired" or (
-        task.row.state == "failed" and task.last is not None and task.last[0].result == "crashed")
+        task.row.state == "failed" and task.last is not None and task.last[0].result in ("crashed", "stopped"))

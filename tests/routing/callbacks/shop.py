@@ -237,9 +237,10 @@ class Shop:
             self.runner.running[order.attempt] = order
         return order
 
-    def talked(self, customer: str = CUSTOMER, agent: str | None = "202", seconds: float = 30.0) -> None:
+    def talked(self, customer: str = CUSTOMER, agent: str | None = "202", seconds: float = 30.0,
+               group: str = "sales") -> None:
         self.calls += 1
-        fact = PastTalk(f"call {self.calls}", customer, agent, "support", "inbound", self.now - seconds, seconds, None)
+        fact = PastTalk(f"call {self.calls}", customer, agent, group, "inbound", self.now - seconds, seconds, None)
         self.store.put(self.desk.calls.talked(fact, self.now))
 
     def turn(self) -> list[AttemptOrder]:

@@ -8,7 +8,7 @@ from proxy.status.event_models import check_event
 from routing.callbacks.facts import AttemptOrder, QueuedCaller
 from routing.callbacks.places import ROUNDS
 from routing.callbacks.task_places import RENEWAL
-from routing.rows import DoNotCallRow, TaskRow
+from routing.rows import DoNotCallRow, Result, TaskRow
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at
 from tests.routing.callbacks.test_desk_attempts import SlowStore
 
@@ -356,7 +356,7 @@ def test_opening_hours_keep_no_agent_who_is_there_and_no_place_from_its_call() -
     shop.until(at("2026-11-23 17:10"))
     order = shop.accept(task)
     assert order is not None
-    assert shop.dial(order)
+    shop.talks(order)
     shop.desk.places.place_lost(other, "pbx", shop.now)
     assert shop.until(at("2026-11-23 17:50")) == []
     assert (row(shop, other).state, row(shop, other).reason) == ("expired", "closed")
@@ -541,7 +541,7 @@ def test_live_calls_do_not_hinder_those_who_waited_longer() -> None:
 def test_per_live_serves_so_many_live_callers_between_two() -> None:
     shop = Shop(more=QUEUE + "per_live = 2\n")
     shop.floor.queues = {"sales": 5}
-    for index in range(3):
+    for index in range(4):
         promised(shop, customer=f"+3620777000{index}", caller=f"+3620777000{index}", place=None)
     served = []
     for taken in range(1, 6):
@@ -549,7 +549,7 @@ def test_per_live_serves_so_many_live_callers_between_two() -> None:
         for order in shop.wait(5.0):
             shop.talks(order, 1.0)
             served.append(taken)
-    assert served == [2, 4]
+    assert served == [1, 3, 5]
     shop.floor.queues = {}
     assert len(shop.wait(5.0)) == 1, "while nobody waits it is no rule"
 
@@ -827,3 +827,71 @@ def test_what_the_room_tells_of_a_place_that_nobody_knows_changes_nothing(shop: 
     assert not places.place_declined("nobody's", "201", "key", shop.now)
     assert heard == [None]
     assert shop.store.all_journal == []
+
+
+def test_where_the_pbx_shows_nobody_per_live_starves_nobody() -> None:
+    shop = Shop(more=QUEUE + "per_live = 2\n")
+    shop.floor.queues = {"sales": 5}
+    for index in range(2):
+        promised(shop, customer=f"+3620777000{index}", caller=f"+3620777000{index}", place=None)
+    (first,) = shop.turn()
+    shop.talks(first, 10.0)
+    begun = shop.now
+    assert shop.until_ordered(3000.0, 1.0) is not None
+    assert 200.0 < shop.now - begun <= 300.0
+
+
+@pytest.mark.parametrize(("result", "cause"), [("agent_left", 487), ("customer_failed", 503)])
+def test_a_try_in_which_nobody_could_answer_is_made_again_but_not_for_ever(result: Result, cause: int | None) -> None:
+    shop = Shop(more=QUEUE, callback='retry_agent = "10s"')
+    task = promised(shop)
+    order = shop.accept(task)
+    for _ in range(4):
+        assert order is not None
+        assert row(shop, task).state == "open"
+        shop.fails(order, result, cause)
+        order = shop.until_ordered(120.0, 1.0)
+    assert order is None
+    assert (row(shop, task).state, row(shop, task).reason) == ("failed", "unreached")
+
+
+def test_what_is_promised_to_somebody_gives_way_to_their_own_word_alone(shop: Shop) -> None:
+    shop.floor.states = dict(BUSY)
+    missed = shop.missed()
+    assert missed is not None
+    for caller in (OTHER, None):
+        assert shop.request(caller=caller).refusal == "asked_already"
+    assert row(shop, missed.id).state == "open"
+
+
+def test_a_talk_with_another_group_is_none_of_what_they_asked_this_one_for(shop: Shop) -> None:
+    task = promised(shop, customer=MOBILE)
+    shop.talked(CUSTOMER, group="support")
+    assert row(shop, task).state == "open"
+
+
+def test_a_bug_at_the_claim_loses_the_place_and_not_the_request(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = promised(shop)
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.floor, "engaged", lambda customer: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            shop.accept(task)
+    assert [order.task for order in shop.turn()] == [task]
+
+
+def test_a_no_of_a_slow_disk_leaves_nothing_behind() -> None:
+    disk = SlowStore()
+    shop = Shop(store=disk, more=QUEUE)
+    shop.floor.states = dict(BUSY)
+    missed = shop.missed()
+    assert missed is not None
+    shop.stay(shop.request(), "database")  # it is there, though the answer was no
+    assert [each.id for each in shop.store.callbacks.open_tasks()] == [missed.id]
+    assert sorted(shop.store.callbacks.open_tasks()) == sorted(shop.desk.admin.open_tasks())
+
+
+def test_a_number_that_is_refused_opens_no_ticket_for_nobody_was_promised_anything() -> None:
+    shop = Shop(more=QUEUE, tickets="true")
+    assert not shop.name("+3690123456")
+    assert [task.state for task in shop.store.all_tasks.values()] == ["failed"]
+    assert shop.store.all_tickets == {}
