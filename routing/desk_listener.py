@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from routing.alarms import Alarms
-from routing.callbacks.facts import Missed, PastTalk, QueuedCaller
+from routing.callbacks.facts import Missed, NewCaller, PastTalk, QueuedCaller
 from routing.callbacks.happenings import Happenings
 from routing.callbacks.queue_facts import CallerStayed, QueueOffer, QueueRequest, RequestAnswer
 from routing.writes import EMPTY_UNIT, Unit
@@ -55,9 +55,9 @@ class DeskListener:
         """Tell of a talk; return what follows."""
         return EMPTY_UNIT if self._desk is None else self._ask(self._desk.talked, talk, now) or EMPTY_UNIT
 
-    def rang_in(self, customer: str, now: float) -> str | None:
+    def rang_in(self, caller: NewCaller, now: float) -> str | None:
         """Return the attempt that calls a customer at this moment; None: there is none."""
-        return None if self._desk is None else self._ask(self._desk.rang_in, customer, now)
+        return None if self._desk is None else self._ask(self._desk.rang_in, caller, now)
 
     def queue_offer(self, queued: QueuedCaller, now: float) -> QueueOffer | None:
         """Return what a customer who waits may press; None: nothing."""

@@ -17,7 +17,7 @@ from routing.alarms import Alarms
 from routing.attendance import Attendance
 from routing.call_judge import CallJudge
 from routing.call_records import CallRecords
-from routing.callbacks.facts import OwnCall
+from routing.callbacks.facts import NewCaller, OwnCall
 from routing.calls import ON_BEHALF, Call, call_data, end_data, read_back, row_of
 from routing.desk_listener import DeskListener
 from routing.dialogs import Dialog
@@ -424,7 +424,7 @@ class Ledger:
         self.direct.begin(entry, records, now)
         attempt = None
         if entry.customer is not None and entry.sent.number_facts.kind == "shared":
-            attempt = self._desk.rang_in(entry.customer, now)
+            attempt = self._desk.rang_in(NewCaller(entry.customer, entry.group), now)
         place = self.queue.place_of(entry, now) if attempt is None else None
         if record is not None:
             entry.tried = record.agent

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from routing.callbacks.changes import ChangeSets
-from routing.callbacks.facts import Missed, PastTalk, QueuedCaller
+from routing.callbacks.facts import Missed, NewCaller, PastTalk, QueuedCaller
 from routing.callbacks.intake import Intake
 from routing.callbacks.queue_facts import CallerStayed, QueueOffer, QueueRequest, RequestAnswer
 from routing.callbacks.queue_offers import QueueOffers
@@ -43,10 +43,11 @@ class CallIntake:
         """See Happenings: any talk ends every task of the customer, and what they asked that group for."""
         return self._hear(talk, now)
 
-    def rang_in(self, customer: str, now: float) -> str | None:
+    def rang_in(self, caller: NewCaller, now: float) -> str | None:
         index = self._tasks.index
-        attempt = index.calling(customer) or next(
-            (task.attempt for task in index.asked_by(customer) if task.attempt is not None), None)
+        attempt = index.calling(caller.customer) or next(
+            (task.attempt for task in index.asked_by(caller.customer)
+             if task.attempt is not None and task.row.group == caller.group), None)
         if attempt is None or not attempt.begun or attempt.talked or attempt.stopping:
             return None
         return attempt.row.id

@@ -127,6 +127,14 @@ class Missed(NamedTuple):
     """The key that they pressed."""
 
 
+class NewCaller(NamedTuple):
+    """A customer whose call begins."""
+
+    customer: str
+    group: str | None
+    """The group that they are on their way to."""
+
+
 class QueuedCaller(NamedTuple):
     """A customer who waits for an agent."""
 

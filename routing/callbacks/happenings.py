@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from routing.callbacks.facts import Missed, PastTalk, QueuedCaller
+from routing.callbacks.facts import Missed, NewCaller, PastTalk, QueuedCaller
 from routing.callbacks.queue_facts import CallerStayed, QueueOffer, QueueRequest, RequestAnswer
 from routing.writes import Unit
 
@@ -16,8 +16,9 @@ class Happenings(Protocol):
     def talked(self, talk: PastTalk, now: float) -> Unit:
         """A customer and one of us have talked."""
 
-    def rang_in(self, customer: str, now: float) -> str | None:
-        """A customer calls: return the attempt that calls them at this moment, so that the two are joined."""
+    def rang_in(self, caller: NewCaller, now: float) -> str | None:
+        """A customer calls: return the attempt that calls them at this moment, or that they have asked that group for,
+        so that the two are joined."""
 
     def queue_offer(self, queued: QueuedCaller, now: float) -> QueueOffer | None:
         """Return what a customer who waits may press; None: nothing."""

@@ -1,6 +1,6 @@
 """A desk that only listens, for tests of the ledger."""
 
-from routing.callbacks.facts import Missed, PastTalk, QueuedCaller
+from routing.callbacks.facts import Missed, NewCaller, PastTalk, QueuedCaller
 from routing.callbacks.queue_facts import CallerStayed, QueueOffer, QueueRequest, RequestAnswer
 from routing.rows import JournalRow
 from routing.writes import EMPTY_UNIT, Unit
@@ -34,11 +34,11 @@ class Ears:
         self.talks.append(talk)
         return self._line(talk.call, "talked", now)
 
-    def rang_in(self, customer: str, now: float) -> str | None:
+    def rang_in(self, caller: NewCaller, now: float) -> str | None:
         if self.broken:
             raise ZeroDivisionError("a bug of the desk")
-        self.asked.append(customer)
-        return self.attempts.get(customer)
+        self.asked.append(caller.customer)
+        return self.attempts.get(caller.customer)
 
     def queue_offer(self, queued: QueuedCaller, now: float) -> QueueOffer | None:
         return self.may_press

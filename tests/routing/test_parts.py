@@ -10,7 +10,7 @@ from routing.alarms import Alarms
 from routing.attendance import Attendance
 from routing.call_judge import CallJudge
 from routing.call_records import CallRecords
-from routing.callbacks.facts import Missed
+from routing.callbacks.facts import Missed, NewCaller
 from routing.callbacks.queue_facts import CampaignKeys, QueueOffer
 from routing.calls import OWN, Call
 from routing.desk_listener import DeskListener
@@ -209,7 +209,7 @@ def test_nobody_is_asked_before_the_desk_listens() -> None:
     bench = Bench()
     missed = Missed("a", CUSTOMER, None, "sales", "office", "main", NOW, NOW, "hung_up", (), "certain")
     bench.desk.poke()
-    assert (bench.desk.rang_in(CUSTOMER, NOW), bench.desk.missed(missed, NOW).writes) == (None, ())
+    assert (bench.desk.rang_in(NewCaller(CUSTOMER, None), NOW), bench.desk.missed(missed, NOW).writes) == (None, ())
     assert bench.desk.pressed(missed, NOW) == (False, bench.desk.missed(missed, NOW))
     bench.connect()
     bench.desk.poke()
@@ -222,10 +222,10 @@ def test_a_bug_of_the_desk_is_an_alarm_until_it_answers_the_like_again() -> None
     bench = Bench()
     bench.connect()
     bench.ears.broken = True
-    assert bench.desk.rang_in(CUSTOMER, NOW) is None
+    assert bench.desk.rang_in(NewCaller(CUSTOMER, None), NOW) is None
     assert (list(bench.alarms.up()), len(bench.bugs)) == (["callbacks"], 1)
     bench.ears.broken = False
-    bench.desk.rang_in(CUSTOMER, NOW)
+    bench.desk.rang_in(NewCaller(CUSTOMER, None), NOW)
     assert bench.alarms.up() == {}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from routing.callbacks.admin import DeskError
-from routing.callbacks.facts import AttemptOrder, Missed, PastTalk
+from routing.callbacks.facts import AttemptOrder, Missed, NewCaller, PastTalk
 from routing.rows import AttemptRow, DoNotCallRow, LegRow, Result, Step
 from routing.writes import Unit
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at, clock
@@ -480,8 +480,8 @@ def test_a_talk_of_its_own_does_not_stop_the_attempt() -> None:
 def test_glare_finds_the_attempt_until_they_have_talked(step: Step, found: bool) -> None:
     shop = Shop()
     name = to(shop, step)
-    assert shop.desk.calls.rang_in(CUSTOMER, shop.now) == (name if found else None)
-    assert shop.desk.calls.rang_in(OTHER, shop.now) is None
+    assert shop.desk.calls.rang_in(NewCaller(CUSTOMER, "support"), shop.now) == (name if found else None)
+    assert shop.desk.calls.rang_in(NewCaller(OTHER, "support"), shop.now) is None
 
 
 def test_glare_that_becomes_a_talk_keeps_the_promise() -> None:

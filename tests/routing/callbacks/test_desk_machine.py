@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from proxy.status.event_models import check_event
 from routing.callbacks.attempt_life import LONGEST_TALK
-from routing.callbacks.facts import AttemptOrder
+from routing.callbacks.facts import AttemptOrder, NewCaller
 from routing.rows import LegRow, Result, Step
 from tests.routing.callbacks.shop import Shop, at
 
@@ -107,7 +107,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(customer=st.sampled_from(CUSTOMERS))
     def ring_in(self, customer: str) -> None:
-        found = self.shop.desk.calls.rang_in(customer, self.shop.now)
+        found = self.shop.desk.calls.rang_in(NewCaller(customer, "sales"), self.shop.now)
         waiting = [name for name, going in self.going.items()
                    if self.concerns(going.order, customer) and going.step != "talked"]
         assert found is None or found in waiting

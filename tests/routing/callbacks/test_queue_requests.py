@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from proxy.status.event_models import check_event
-from routing.callbacks.facts import AttemptOrder, QueuedCaller
+from routing.callbacks.facts import AttemptOrder, NewCaller, QueuedCaller
 from routing.callbacks.places import ROUNDS
 from routing.callbacks.task_places import RENEWAL
 from routing.rows import DoNotCallRow, Result, TaskRow
@@ -176,11 +176,14 @@ def test_who_rings_in_again_is_known_by_both_numbers_while_the_place_is_held(sho
 
 def test_who_rings_in_once_the_agent_accepted_is_given_to_the_attempt(shop: Shop) -> None:
     task = promised(shop, customer=MOBILE)
-    assert [shop.desk.calls.rang_in(number, shop.now) for number in (CUSTOMER, MOBILE)] == [None, None]
+    assert [shop.desk.calls.rang_in(NewCaller(number, "sales"), shop.now)
+            for number in (CUSTOMER, MOBILE)] == [None, None]
     order = shop.accept(task)
     assert order is not None
-    assert [shop.desk.calls.rang_in(number, shop.now) for number in (CUSTOMER, MOBILE, OTHER)] == [
+    assert [shop.desk.calls.rang_in(NewCaller(number, "sales"), shop.now) for number in (CUSTOMER, MOBILE, OTHER)] == [
         order.attempt, order.attempt, None]
+    assert shop.desk.calls.rang_in(NewCaller(CUSTOMER, "support"), shop.now) is None, "they want somebody else"
+    assert shop.desk.calls.rang_in(NewCaller(MOBILE, "support"), shop.now) == order.attempt
 
 
 def test_a_withheld_caller_stands_nowhere(shop: Shop) -> None:
@@ -758,12 +761,12 @@ def test_who_rings_in_before_the_claim_is_known_is_given_to_the_place_and_then_t
     shop = SlowShop()
     task = promised(shop)
     shop.press(task)
-    assert shop.desk.calls.rang_in(CUSTOMER, shop.now) is None
+    assert shop.desk.calls.rang_in(NewCaller(CUSTOMER, "sales"), shop.now) is None
     assert place_of(shop, CUSTOMER) == task
     order = shop.answer()
     assert order is not None
     assert place_of(shop, CUSTOMER) is None
-    assert shop.desk.calls.rang_in(CUSTOMER, shop.now) == order.attempt
+    assert shop.desk.calls.rang_in(NewCaller(CUSTOMER, "sales"), shop.now) == order.attempt
 
 
 @pytest.mark.parametrize("kept", [True, False])
