@@ -4,7 +4,8 @@ Rules
 - Who answered is proved by what `identity` says of the answer; else by an agent's dialogs, which showed the phone ring
   for this customer and then taken up; else nobody did.
 - Several calls of one customer that wait at once: one of them was taken, nobody knows which, unless the PBX had said
-  which phone it rings for which call. The oldest counts as taken, and by nobody known.
+  which phone it rings for which call. One for a group of that agent's counts as taken, else the oldest, and by nobody
+  known. A place in a queue that the agent does not serve was not meant, and of others their own call comes first.
 - A connected line alone says that a phone rings, not that somebody took it up.
 - Who takes a call from a colleague's ringing phone (call pickup) is proved by dialogs that are busy without having rung
   and the connected line in the customer's own dialog, within a moment of each other. Either of them without the other
@@ -20,7 +21,7 @@ from typing import Final
 from routing import identity
 from routing.attendance import Attendance
 from routing.call_records import CallRecords
-from routing.calls import OWN, SIGNS_MAX, Call, is_leaving, row_of
+from routing.calls import IN_QUEUE, OWN, SIGNS_MAX, Call, is_leaving, row_of
 from routing.dialogs import Dialog
 from routing.events import Event
 from routing.facts import PLACE, QUEUE_ROOM, SERVICE, Identity, Target, Watched
@@ -252,15 +253,26 @@ class Evidence:
                 return shown
             if customer is None and abs(shown.seen.signs[agent] - since) <= NOTIFY_LATE:
                 return shown
-        return None if customer is None else next((call for call in self._records.of(customer)
-                                                  if call.seen.picked_at is None and _may_be_taken(call, now)), None)
+        return next((call for call in self._meant_by(agent, customer, now) if call.seen.picked_at is None), None)
+
+    def _meant_by(self, agent: str, customer: str | None, now: float) -> list[Call]:
+        """Return the calls of a customer of which an agent may have taken one, the likeliest first.
+
+        That is one for a group of theirs, and there the customer's own call, in which they talk, before their place. A
+        place in the queue of a group that the agent is not in is none of them.
+        """
+        policy = self._rules.policy
+        serves = {name for name, group in policy.group.items() if agent in group.agents}
+        may = [call for call in self._records.of(customer) if _may_be_taken(call, now) and not (
+            call.reason == IN_QUEUE and serves and call.group not in serves)]
+        return sorted(may, key=lambda call: (call.group not in serves, call.reason == IN_QUEUE))
 
     def _picked(self, entry: Call, agent: str, now: float, evidence: str = DIALOG_EVENT) -> tuple[Event, ...]:
         """An agent took a call up. Who it was is sure where no other call can have been meant."""
         self._records.attend(entry)
         entry.seen.picked_at = now if entry.seen.queued or entry.answered_at is None else entry.answered_at
         sure = self._shown.get(agent) is entry or entry.customer is None or \
-            all(call is entry or not _may_be_taken(call, now) for call in self._records.of(entry.customer))
+            all(call is entry for call in self._meant_by(agent, entry.customer, now))
         if not sure:
             entry.evidence = evidence
             self._takings.take(entry, None, now)

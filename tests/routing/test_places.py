@@ -224,3 +224,71 @@ def test_a_pbx_need_not_heed_that_another_number_is_to_be_shown(world: World, sh
     assert not world.ledger.attendance.engaged(shown)
     world.ledger.ended("place-1", Ending(200, "callee"), world.now)
     assert world.ledger.calls() == ()
+
+
+TWO_GROUPS = """
+region = "HU"
+timezone = "Europe/Budapest"
+[queue_callback]
+enabled = true
+[number."+3614445555"]
+group = "sales"
+[number."+3614446666"]
+group = "support"
+[group.sales]
+target = "600"
+agents = ["201", "202"]
+[group.support]
+target = "700"
+agents = ["301"]
+"""
+
+
+def calls_too(world: World, dialled: str) -> NewCall:
+    """The customer of a place waits in a call of their own beside it."""
+    call = world.calls_in(dialled=dialled)
+    decision = world.ledger.decide(call, world.now)
+    world.ledger.answered(call.id, len(decision.targets) - 1, (), None, world.now)
+    world.now += 10
+    return call
+
+
+def in_two_groups(worlds: Worlds) -> World:
+    world = worlds(policy=TWO_GROUPS, answers="before_queue")
+    world.connect()
+    for agent in ("201", "202", "301", "401"):
+        world.ledger.dialog_event(agent, "free", None, world.now)
+    world.now += 1
+    return world
+
+
+def test_an_agent_of_another_group_takes_the_call_and_not_the_place(worlds: Worlds) -> None:
+    world = in_two_groups(worlds)
+    of_place = watch(world, place(world))
+    call = calls_too(world, "+3614446666")
+    of_call = watch(world, call.id)
+    picks_up(world, "301")
+    assert (of_place, of_call) == ([], ["301"]), "no other can have been meant"
+    world.now += 120
+    world.ledger.dialog_event("301", "free", None, world.now)
+    world.ledger.ended(call.id, Ending(200, "caller"), world.now)
+    assert (len(world.ears.talks), world.ears.missed_calls) == (1, [])
+    picks_up(world, "202")
+    assert of_place == ["202"]
+
+
+def test_an_agent_of_the_group_takes_the_place(worlds: Worlds) -> None:
+    world = in_two_groups(worlds)
+    of_place = watch(world, place(world))
+    of_call = watch(world, calls_too(world, "+3614446666").id)
+    picks_up(world, "201")
+    assert (of_place, of_call) == ([None], []), "who it was is not sure"
+
+
+@pytest.mark.parametrize("agent", ["201", "401"])
+def test_of_two_in_one_group_the_customers_own_call_is_the_one_they_talk_in(worlds: Worlds, agent: str) -> None:
+    world = in_two_groups(worlds)
+    of_place = watch(world, place(world))
+    of_call = watch(world, calls_too(world, SHARED).id)
+    picks_up(world, agent)
+    assert (of_place, of_call) == ([], [None])
