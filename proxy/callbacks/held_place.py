@@ -141,6 +141,10 @@ class HeldPlace:
         """Whether a call is its leg, or the one by which its customer rings in."""
         return self._leg.call == call or (self._caller is not None and self._caller.call == call)
 
+    def is_lent(self, leg: Leg) -> bool:
+        """Whether this is its leg, and who asked for the callback is in it."""
+        return self._stage is Stage.LENT and self._leg is leg
+
     # What the room asks for
 
     def lend(self, call: str, owner: LegOwner, now: float) -> Leg | None:
@@ -159,8 +163,7 @@ class HeldPlace:
 
     def take_back(self, leg: Leg, terms: PlaceTerms | None, now: float) -> None:
         """The caller is gone, and the request stands: hold the leg again; `terms`: as they asked anew."""
-        self._stage, self._leg = Stage.WAITING, leg
-        self._terms = terms or self._terms
+        self._stage, self._terms = Stage.WAITING, terms or self._terms
         if not leg.hand_over(self._ear):
             self._later(lambda now: self._lose("pbx", now))
         elif self._left:
@@ -170,10 +173,16 @@ class HeldPlace:
             if self._taken_before:
                 self._take(self._agent, now)
 
+    def renew(self, terms: PlaceTerms, now: float) -> None:
+        """They asked anew by another call than the one that is in it."""
+        self._terms = terms
+        if self._stage in (Stage.WAITING, Stage.TAKEN) and self._leg.answered:
+            self._show(now)
+            self._ask()
+
     def lose(self, why: str, now: float) -> None:
         """It ended while it was lent."""
-        if self._stage is Stage.LENT:
-            self._lose(why, now)
+        self._lose(why, now)
 
     def ring_in(self, incoming: Incoming, now: float) -> bool:
         """Ring a caller who is back while the desk is asked, until there is an attempt for them; False: not now."""
@@ -319,6 +328,7 @@ class HeldPlace:
         reports, leg = self._tools.reports, self._leg
         self._stage = Stage.WAITING
         if leg.answered:
+            leg.hold(False, False, now)  # its caller may have put it on hold, and left it so
             self._show(now)
         self._announce(now)
         self._remember()

@@ -17,11 +17,18 @@ class HeldPlaces:
         """`facts`: told what becomes of them. `adopt`: runs the attempt of an agent who pressed 1."""
         self._tools, self._facts, self._adopt = tools, PlaceReports(facts, tools.stack), adopt
         self._held: dict[str, HeldPlace] = {}
+        self._replaced: list[HeldPlace] = []
+        """Those whose request has another place by now, until nothing is left of them: their callers, who rang in, may
+        be in them still."""
 
     # The room
 
     def hold(self, place: Place, terms: PlaceTerms, now: float) -> None:
-        """Hold a place for a request that is on disk."""
+        """Hold a place for a request that is on disk; one that it has is given up: they asked by another call."""
+        before = self._held.pop(terms.task, None)
+        if before is not None:
+            self._replaced.append(before)
+            before.leave("asked by another call", now)
         self._held[terms.task] = HeldPlace(self._tools, self._facts, place, terms, self._adopt, self._forget, now)
 
     def lend(self, task: str, call: str, owner: LegOwner, now: float) -> Leg | None:
@@ -32,15 +39,17 @@ class HeldPlaces:
 
     def take_back(self, task: str, leg: Leg, now: float, terms: PlaceTerms | None = None) -> None:
         """Hold a leg again that was lent: the caller is gone, and their request stands; `terms`: as they asked anew."""
-        held = self._held.get(task)
+        held, newest = self._lent(leg), self._held.get(task)
         if held is not None:
             held.take_back(leg, terms, now)
         elif not leg.over:
             leg.hang_up(now)
+        if newest is not None and newest is not held and terms is not None:
+            newest.renew(terms, now)
 
-    def lost(self, task: str, why: str, now: float) -> None:
-        """A leg that was lent has ended; why: as in `PlaceFacts.place_lost`."""
-        held = self._held.get(task)
+    def lost(self, leg: Leg, why: str, now: float) -> None:
+        """A leg that was lent is nobody's place any more; why: as in `PlaceFacts.place_lost`."""
+        held = self._lent(leg)
         if held is not None:
             held.lose(why, now)
 
@@ -65,7 +74,7 @@ class HeldPlaces:
 
     def end_call(self, call: str, reason: str, now: float) -> bool:
         """End the place that a call belongs to: its request goes on without it. False where it belongs to none."""
-        for held in tuple(self._held.values()):
+        for held in (*self._held.values(), *self._replaced):
             if held.has(call):
                 held.end("operator", reason, now)
                 return True
@@ -73,16 +82,22 @@ class HeldPlaces:
 
     def hang_up(self, now: float) -> None:
         """End every place at once: the process ends, and the requests are the next one's."""
-        for held in tuple(self._held.values()):
+        for held in (*self._held.values(), *self._replaced):
             held.end("shutting_down", "shutting down", now)
 
     def attended(self) -> int:
         """How many an agent is in at this moment."""
-        return sum(held.attended for held in self._held.values())
+        return sum(held.attended for held in (*self._held.values(), *self._replaced))
 
     def __len__(self) -> int:
         return len(self._held)
 
+    def _lent(self, leg: Leg) -> HeldPlace | None:
+        """By its leg, for its request may have another place by now."""
+        return next((held for held in (*self._held.values(), *self._replaced) if held.is_lent(leg)), None)
+
     def _forget(self, held: HeldPlace) -> None:
-        if self._held.get(held.task) is held:  # else another place is held for that request by now
+        if self._held.get(held.task) is held:
             del self._held[held.task]
+        elif held in self._replaced:
+            self._replaced.remove(held)

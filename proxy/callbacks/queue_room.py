@@ -106,8 +106,8 @@ class QueueRoom:
     def take_back(self, task: str, leg: Leg, terms: PlaceTerms | None, now: float) -> None:
         self._places.take_back(task, leg, now, terms)
 
-    def lost(self, task: str, why: str, now: float) -> None:
-        self._places.lost(task, why, now)
+    def lost(self, leg: Leg, why: str, now: float) -> None:
+        self._places.lost(leg, why, now)
 
     def forget(self, call: str) -> None:
         self._inside.pop(call, None)

@@ -83,8 +83,8 @@ class PlaceKeeper(Protocol):
     def take_back(self, task: str, leg: Leg, terms: PlaceTerms | None, now: float) -> None:
         """Hold the place of a request again, which was lent to its caller. `terms`: they have asked anew."""
 
-    def lost(self, task: str, why: str, now: float) -> None:
-        """A place that was lent has ended."""
+    def lost(self, leg: Leg, why: str, now: float) -> None:
+        """A place that was lent has ended, or is to."""
 
     def forget(self, call: str) -> None:
         """Nothing is left of a caller's call."""
@@ -507,7 +507,7 @@ class QueuedCall(LegOwner):
         place, task = self._place, self._task
         if task is not None and place is not None:
             if place.over or self._taken:  # who talked with them is hung up on as in any call
-                self._room.lost(task, "pbx", now)
+                self._room.lost(place, "pbx", now)
             else:
                 self._place = None
                 self._room.take_back(task, place, self._terms, now)

@@ -247,7 +247,8 @@ class Leg(Protocol):
 
     def hold(self, held: bool, silent: bool, now: float) -> None:
         """Put the far end on hold, in a re-INVITE (sendonly; `silent`: inactive), or take it back: what the far end of
-        the leg that it is joined with did. Where one is refused or crosses another the newest wish is tried again."""
+        the leg that it is joined with did. Where one is refused or crosses another the newest wish is tried again.
+        Nothing is sent where nothing changes."""
 
     def refresh_target(self, display: str, user: str, now: float) -> None:
         """Tell the far end, in an UPDATE or re-INVITE where it allows one, whom it is connected to now."""

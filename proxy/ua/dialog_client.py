@@ -89,9 +89,10 @@ class DialogClient:
         self._user = None  # it knows us
 
     def hold(self, held: bool, silent: bool, now: float) -> None:
-        """Put the far end on hold or take it back: a re-INVITE, made again as long as it crosses another offer."""
+        """Put the far end on hold or take it back: a re-INVITE, made again as long as it crosses another offer; none
+        where nothing changes."""
         self._wish = ("inactive" if silent else "sendonly") if held else "sendrecv"
-        if not self._asks:
+        if not self._asks and self._wish != self._has:
             self._asks = True
             self._ask_hold(MAX_PENDING_TRIES, now)
 

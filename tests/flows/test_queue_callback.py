@@ -4,9 +4,10 @@ import pytest
 
 from config.policy import parse_policy
 from routing.identity import Answers
-from tests.kit.callback_site import CUSTOMER, NUMBER, Plan
+from tests.kit.callback_site import CUSTOMER, NUMBER, Call, Plan
 from tests.kit.queue_pbx import Takes
 from tests.kit.queue_scene import ACCEPTS, DECLINES, ENABLED, FIRST, SECOND, TALKS, THIRD, QueueScene
+from tests.kit.sip_text import SDP
 
 ASK = "play callback_for digits:+36 20 123 4567 press_to_call"
 BOTH: list[Answers] = ["before_queue", "on_agent"]
@@ -413,6 +414,54 @@ def test_back_in_the_moment_of_the_agents_one(after: float) -> None:
     assert scene.request.state == "done", site.shown()
     assert [call for call in site.carrier.to(SECOND) if call.up_at is not None] == []
     scene.settle()
+
+
+@pytest.mark.parametrize("first_leaves_first", [True, False])
+def test_back_by_one_call_and_asked_by_another(first_leaves_first: bool) -> None:
+    """One place stands for the request, whoever of the two hangs up first."""
+    scene = QueueScene()
+    site = scene.site
+    scene.asks()
+    back = scene.calls(SECOND)
+    other = scene.calls(SECOND)
+    scene.press(other, "11")
+    for call in (back, other) if first_leaves_first else (other, back):
+        call.hang_up()
+        site.run(2)
+    old, new = site.pbx.to(NUMBER)
+    assert (old.open, new.open) == (False, True), site.shown()
+    scene.queue.agents["201"] = [ACCEPTS]
+    site.run(60)
+    assert [one.call for one in scene.queue.served] == [new]
+    assert (scene.request.state, len(site.carrier.to(SECOND))) == ("done", 1)
+    scene.settle()
+
+
+@pytest.mark.parametrize("how", [b"sendonly", b"inactive"])
+def test_back_and_gone_from_hold(how: bytes) -> None:
+    """Whoever takes the place is heard: no hold of ours stands."""
+    scene = QueueScene()
+    site = scene.site
+    scene.asks()
+    again = scene.calls(SECOND)
+    scene.hears(again).played()
+    site.run(1)
+    again.request("INVITE", body=SDP + b"a=" + how + b"\r\n")
+    site.run(2)
+    place = scene.place
+    assert how in [one.partition(b"a=")[2] for one in _offers(place)[-1].splitlines()]
+    again.hang_up()
+    site.run(3)
+    assert not {b"a=sendonly", b"a=inactive"} & set(_offers(place)[-1].splitlines())
+    scene.queue.agents["201"] = [ACCEPTS]
+    site.run(60)
+    assert scene.request.state == "done"
+    scene.settle()
+
+
+def _offers(call: Call) -> list[bytes]:
+    """Bodies of the INVITEs that the far end of a leg of ours got, in order."""
+    return [message.body for message in call.heard if message.method == "INVITE" and message.status is None]
 
 
 # The end of the process

@@ -77,7 +77,7 @@ class FakeLeg:
 
     def __init__(self, legs: FakeLegs, call: str, owner: LegOwner, order: LegRequest | None) -> None:
         self.legs, self.call, self.owner, self.order = legs, call, owner, order
-        self.answered = self.over = self.held = False
+        self.answered = self.over = self.held = self._holds = False
         self.identities: tuple[tuple[str, str], ...] = ()
         self.shown: Shown | None = None
         self.done: list[str] = []
@@ -185,7 +185,9 @@ class FakeLeg:
         self.done.append("answer")
 
     def hold(self, held: bool, silent: bool, now: float) -> None:
-        self.done.append("hold" if held else "resume")
+        if held != self._holds:
+            self._holds = held
+            self.done.append("hold" if held else "resume")
 
     def ask(self, asked: Asked, done: Callable[[Shown, float], None], now: float) -> None:
         self.done.append(f"ask {asked.method.decode()}")

@@ -8,7 +8,7 @@ from proxy.callbacks.held_place import CLAIM_PATIENCE, FAREWELL, MEDIA_PATIENCE
 from proxy.callbacks.place_call import placed_again
 from proxy.ua.leg import MEDIA_FAILED
 from routing.callbacks.facts import Outcome
-from tests.kit.fake_legs import CUSTOMER, NUMBER, ORDER
+from tests.kit.fake_legs import CUSTOMER, NUMBER, ORDER, FakeLeg
 from tests.kit.held_stage import COPIED, REQUEST, TASK, TERMS, HeldStage, Owner
 
 OTHER = "+4930123456"
@@ -585,10 +585,10 @@ def test_a_place_that_is_lost_while_they_are_in_it(stage: HeldStage) -> None:
     stage.places.lend(TASK, "incoming-1", Owner(), stage.stack.now)
     place.ends()
     stage.desk.leg_gone(place.call)
-    stage.places.lost(TASK, "pbx", stage.stack.now)
+    stage.places.lost(place, "pbx", stage.stack.now)
     assert stage.facts.told == ["lost pbx"]
     stage.places.take_back(TASK, place, stage.stack.now)
-    stage.places.lost(TASK, "pbx", stage.stack.now)
+    stage.places.lost(place, "pbx", stage.stack.now)
     assert stage.facts.told == ["lost pbx"]
 
 
@@ -627,6 +627,78 @@ def test_another_place_for_the_same_request(stage: HeldStage) -> None:
     assert stage.facts.told == []
     stage.agent.ends()
     assert stage.facts.told == ["lost pbx"]
+
+
+def second_place(stage: HeldStage) -> tuple[FakeLeg, FakeLeg]:
+    """They are in their place by one call, and ask by another one."""
+    stage.hold()
+    first = stage.agent
+    assert stage.places.lend(TASK, "incoming-1", Owner(), stage.stack.now) is first
+    stage.hold(call="place-2")
+    return first, stage.agent
+
+
+def test_who_asks_by_a_second_call_has_the_second_place_alone(stage: HeldStage) -> None:
+    first, second = second_place(stage)
+    assert (first.over, second.over) == (False, False), "they are in it"
+    stage.places.take_back(TASK, first, stage.stack.now)
+    assert first.over
+    assert (second.hears, second.over, len(stage.places)) == (ASK, False, 1)
+    assert stage.facts.told == []
+    second.presses("1")
+    stage.says()
+    assert stage.customer.placed.user == CUSTOMER
+    stage.customer.answers()
+    second.ends()
+
+
+def test_the_first_of_two_places_may_end_while_they_are_in_it(stage: HeldStage) -> None:
+    first, second = second_place(stage)
+    first.ends()
+    stage.desk.leg_gone(first.call)
+    stage.places.lost(first, "pbx", stage.stack.now)
+    assert (stage.facts.told, second.over) == ([], False), "the second stands for the request"
+    end(stage)
+    assert stage.facts.told == ["lost pbx"]
+
+
+def test_who_asks_anew_in_the_first_of_two_places_is_called_from_the_second(stage: HeldStage) -> None:
+    first, second = second_place(stage)
+    stage.places.take_back(TASK, first, stage.stack.now, TERMS._replace(customer=OTHER))
+    assert first.over
+    assert second.hears == "play callback_for digits:+49 30 123456 press_to_call"
+    assert second.done == [f"refresh {OTHER}"]
+    end(stage)
+
+
+@pytest.mark.parametrize("seen", ["waiting", "taken", "returning"])
+def test_a_second_place_ends_the_first(stage: HeldStage, seen: str) -> None:
+    stage.hold()
+    first = stage.agent
+    if seen == "taken":
+        stage.taken("201")
+    elif seen == "returning":
+        first.presses("2")
+        first.hears_out()
+        first = stage.agent
+    told = list(stage.facts.told)
+    stage.hold(call="place-2")
+    if not first.over:
+        assert first.hears == "play goodbye"
+        first.hears_out()
+    assert first.over
+    assert (stage.facts.told, len(stage.places), stage.agent.over) == (told, 1, False)
+    end(stage)
+
+
+def test_a_hold_of_the_caller_does_not_outlive_them(stage: HeldStage) -> None:
+    stage.hold()
+    place = stage.agent
+    stage.places.lend(TASK, "incoming-1", Owner(), stage.stack.now)
+    place.hold(True, False, stage.stack.now)
+    stage.places.take_back(TASK, place, stage.stack.now)
+    assert place.done == ["hold", "resume"], "who picks it up must be heard"
+    end(stage)
 
 
 def test_the_time_of_a_place_runs_on_while_they_are_in_it(stage: HeldStage) -> None:

@@ -82,7 +82,7 @@ class Story:
         if self.owner is not None:
             self.owner = None
             self.stage.desk.leg_gone(self.place.call)
-            self.stage.places.lost(TASK, "pbx", self.stage.stack.now)
+            self.stage.places.lost(self.place, "pbx", self.stage.stack.now)
 
     def look(self) -> None:
         """Nobody is left in silence, and one place stands for a request."""
