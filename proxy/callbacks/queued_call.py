@@ -264,10 +264,21 @@ class QueuedCall(LegOwner):
         self._tools.reports.place_answered(caller.call, bare_identities(place.identities))
         if self._menu.parted:
             self._ask_for_a_moment(place)
-        elif caller.answered:
-            self._join()
+        else:
+            self._hear_place(caller, now)
         if place.identities and not caller.over:
             self._show_connected(place.identities, _is_private(place.shown), now)
+
+    def _hear_place(self, caller: Leg, now: float) -> None:
+        """The place of a caller whom we have answered is answered too: where that may be an agent they are heard at
+        once, and what is being said ends; a queue is heard when that has been said."""
+        said = self._speaks or bool(self._waiting_words)
+        if said and self._tools.reports.queue_offer(caller.call) is None:
+            self._waiting_words = ()
+            self.hush(now)
+            self._menu.prompt_ended(now)
+        if caller.answered and not self._speaks:
+            self._join()
 
     def _answer_as_place(self, place: Leg, caller: Leg, now: float) -> None:
         self._answered = Answered.BY_PLACE

@@ -462,6 +462,57 @@ def test_early_media_of_the_queue_is_heard_beside_the_offer() -> None:
     assert ear(site).peer == site.pbx.to(NUMBER)[0].call_id
 
 
+@pytest.mark.parametrize("early", [False, True])
+def test_an_agent_who_answers_during_the_offer_is_heard_at_once(early: bool) -> None:
+    site = site_of(answers="on_agent")
+    call = calls_in(site, Plan(ring=0.2, early=early, answer=None), 21)
+    assert ear(site).doing == "play offer_callback digits:1"
+    [place] = site.pbx.to(NUMBER)
+    place.answer()
+    site.run(0.1)
+    assert ear(site).peer == place.call_id
+    assert not ear(site).doing.startswith("play")
+    site.run(200)
+    assert not ear(site).doing.startswith("play"), "nobody interrupts their talk"
+    call.hang_up()
+    site.run(2)
+    site.assert_nothing_left()
+
+
+def test_a_queue_that_answers_during_the_offer_is_heard_after_it() -> None:
+    """Its answer is nobody's, and the offer has its turn again in time."""
+    site = site_of()
+    calls_in(site, RINGS, 21)
+    [place] = site.pbx.to(NUMBER)
+    place.answer()
+    site.run(1)
+    assert ear(site).doing == "play offer_callback digits:1"
+    hears_out(site)
+    assert ear(site).doing == f"joined {place.call_id}"
+    site.run(58)
+    assert not ear(site).doing.startswith("play")
+    site.run(3)
+    assert ear(site).doing == "play offer_callback digits:1"
+
+
+def test_an_agent_who_answers_before_our_own_answer_is_acknowledged_is_heard_and_nothing_said() -> None:
+    site = site_of(answers="on_agent")
+    site.pbx.plan(NUMBER, RINGS)
+    call = site.carrier.dial(NUMBER, CUSTOMER)
+    site.run(19)
+    send, kept = site.carrier.send, list[bytes]()
+    site.carrier.send = lambda data: kept.append(data) if data.startswith(b"ACK") else send(data)  # type: ignore[method-assign]
+    site.run(2)
+    [place] = site.pbx.to(NUMBER)
+    place.answer()
+    site.run(0.2)
+    site.carrier.send = send  # type: ignore[method-assign]
+    send(kept[0])
+    site.run(0.2)
+    assert call.state == "up"
+    assert ear(site).doing == f"joined {place.call_id}"
+
+
 @pytest.mark.parametrize("status", [486, 603, 404])
 def test_a_refusal_after_our_answer_is_a_busy_tone(status: int) -> None:
     site = site_of(answers="on_agent")
