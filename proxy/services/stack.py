@@ -66,9 +66,10 @@ class ProxyStack:
     def from_host(self, side: PeerSide, name: str) -> bytes | None:
         return self._from_hosts.get((side, name))
 
-    def may_cross(self, field: bytes, side: PeerSide, name: str) -> bool:
-        peer = self._peer(side, name)
-        return crosses(field, self._proxy.parts.private, trusted=peer is not None and peer.trusted)
+    def may_cross(self, field: bytes, side: PeerSide | None, name: str, hop: Hop) -> bool:
+        named = None if side is None else self._peer(side, name)
+        found = self._proxy.parts.peers.at(hop) if side is None else () if named is None else (named,)
+        return crosses(field, self._proxy.parts.private, trusted=bool(found) and all(peer.trusted for peer in found))
 
     def account(self, side: PeerSide, name: str) -> Account | None:
         return self._accounts.get((side, name))

@@ -210,8 +210,8 @@ class Caller:
             self._tell(LegProgress(shown, agreement is not None), now)
 
     def _shown(self, response: Response) -> Shown | None:
-        order = self._invite.order
-        return None if order.copied is None else shown_of(response, self._wiring.stack, order.side, order.peer)
+        invite = self._invite
+        return None if invite.order.copied is None else shown_of(response, self._wiring.stack, invite.far)
 
     def invite_accepted(self, tried: InviteClient, response: Response, now: float) -> None:
         """A 2xx, the first or another, of the INVITE that is under way or of one before it."""

@@ -59,9 +59,9 @@ class Stack(Protocol):
     def from_host(self, side: PeerSide, name: str) -> bytes | None:
         """Host that a peer wants to see in From and P-Asserted-Identity of our calls; None: our own address."""
 
-    def may_cross(self, field: bytes, side: PeerSide, name: str) -> bool:
+    def may_cross(self, field: bytes, side: PeerSide | None, name: str, hop: Hop) -> bool:
         """Whether a header (canonical name) of a peer's message may reach the other side: not ours, none of the house's
-        own, no identity that a peer who is not trusted asserts."""
+        own, no identity that a peer who is not trusted asserts. `side` None: it is whose the hop is."""
 
     def account(self, side: PeerSide, name: str) -> Account | None:
         """Our credentials at a peer; None where it has none for us."""

@@ -18,7 +18,6 @@ from proxy.sip.timers import Timer, Timers
 from proxy.ua.contract import Leg
 from proxy.ua.leg_events import Asked, LegEnd, Shown
 from proxy.ua.session import Session
-from proxy.ua.shown import passing_fields
 from proxy.ua.wiring import escape_user, name_addr
 
 LegKey = tuple[bytes, bytes]
@@ -113,20 +112,12 @@ class LegDialog:
         if self.session is None or self.leaving is not None:
             done(Shown(481, REASONS[481], ()), now)
         else:
-            self.session.client.ask(asked.method, lambda response, at: done(_answer_of(response), at), asked.fields,
-                                    asked.body)
+            self.session.ask(asked, done)
 
     def close(self) -> None:
         """End what is timed in it."""
         if self.session is not None:
             self.session.close()
-
-
-def _answer_of(response: Response | None) -> Shown:
-    if response is None:
-        return Shown(408, REASONS[408], ())
-    fields = tuple(field for _, field in passing_fields(response))
-    return Shown(response.status, response.reason.decode("utf-8", "replace"), fields)
 
 
 def connected_to(message: Message, domains: Domains) -> tuple[tuple[str, str], ...]:

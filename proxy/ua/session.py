@@ -14,8 +14,8 @@ from typing import Final, Protocol
 from proxy.sip.dialog import REFRESHES, Dialog, DialogState
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
-from proxy.sip.message import Message, Request
-from proxy.sip.reply import build_response
+from proxy.sip.message import Message, Request, Response
+from proxy.sip.reply import REASONS, build_response
 from proxy.sip.request_error import RequestError
 from proxy.sip.requests import contact_field
 from proxy.sip.sdp_audio import session_of
@@ -24,7 +24,7 @@ from proxy.sip.session_timer import Agreed, answer
 from proxy.ua import keys
 from proxy.ua.dialog_client import DialogClient
 from proxy.ua.dialog_request import Done
-from proxy.ua.leg_events import Answering, Shown
+from proxy.ua.leg_events import Answering, Asked, Shown
 from proxy.ua.offer import Agreement, Negotiation
 from proxy.ua.repeater import Repeater
 from proxy.ua.session_events import (
@@ -37,7 +37,7 @@ from proxy.ua.session_events import (
     SessionPrack,
     SessionPressed,
 )
-from proxy.ua.shown import asked_of
+from proxy.ua.shown import asked_of, shown_of
 from proxy.ua.wiring import ALLOW, KNOWN_OPTIONS, SDP_FIELD, SUPPORTED, Far, Wiring
 
 NO_COMMON_CODEC = b'Warning: 304 boomerang "Media type not available"'
@@ -74,6 +74,16 @@ class Session(ServerBystander):
         """Hang up."""
         self.close()
         self.client.bye(fields, done)
+
+    def ask(self, asked: Asked, done: Callable[[Shown, float], None]) -> None:
+        """Send a request of somebody else; `done` is told the answer, 408 where none comes."""
+        far, stack = self._far, self._wiring.stack
+
+        def answered(response: Response | None, now: float) -> None:
+            shown = Shown(408, REASONS[408], ()) if response is None else shown_of(response, stack, far)
+            done(shown, now)
+
+        self.client.ask(asked.method, answered, asked.fields, asked.body)
 
     def close(self) -> None:
         """End everything that is timed here: the dialog is over, or another one of its fork goes on."""
@@ -249,7 +259,8 @@ class Session(ServerBystander):
             tx.respond(build_response(request, shown.status, shown.phrase, None, shown.fields), shown.status, at)
 
         answering = Answering(send)
-        self._tell(SessionAsked(asked_of(request), answering), now)
+        asked = asked_of(request, self._wiring.stack, self._far)
+        self._tell(SessionAsked(asked, answering), now)
         return answering.taken
 
     def _prack(self, request: Request, tx: ServerTransaction, now: float) -> None:

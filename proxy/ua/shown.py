@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from proxy.sip.hop import PeerSide
 from proxy.sip.message import Message, Request, Response
 from proxy.ua.contract import Stack
 from proxy.ua.leg_events import Asked, Shown
+from proxy.ua.wiring import Far
 
 OWN_FIELDS: Final = frozenset(name.encode() for name in (
     "via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "route", "record-route", "require",
@@ -24,14 +24,18 @@ def passing_fields(message: Message) -> tuple[tuple[bytes, bytes], ...]:
         if name not in OWN_FIELDS and not name.startswith(b"content-"))
 
 
-def asked_of(request: Request) -> Asked:
-    """Read a request that is for whoever is at the other end."""
+def asked_of(request: Request, stack: Stack, far: Far) -> Asked:
+    """Read a request of a far end that is for whoever is at the other end."""
     about_body = tuple(field for name, field in zip(request.names, request.fields, strict=True)
                        if name.startswith(b"content-") and name != b"content-length")
-    return Asked(request.method, (*(field for _, field in passing_fields(request)), *about_body), request.body)
+    return Asked(request.method, (*_crossing(request, stack, far), *about_body), request.body)
 
 
-def shown_of(response: Response, stack: Stack, side: PeerSide, peer: str) -> Shown:
-    """Read what a response of a peer shows."""
-    fields = tuple(field for name, field in passing_fields(response) if stack.may_cross(name, side, peer))
-    return Shown(response.status, response.reason.decode("utf-8", "replace"), fields)
+def shown_of(response: Response, stack: Stack, far: Far) -> Shown:
+    """Read what a response of a far end shows."""
+    return Shown(response.status, response.reason.decode("utf-8", "replace"), _crossing(response, stack, far))
+
+
+def _crossing(message: Message, stack: Stack, far: Far) -> tuple[bytes, ...]:
+    return tuple(field for name, field in passing_fields(message)
+                 if stack.may_cross(name, far.side, far.name, far.hop))

@@ -215,6 +215,26 @@ def test_what_the_one_asks_is_for_the_other(who: str, method: str, fields: tuple
     assert answers[0] == answers[1] == [200]
 
 
+@pytest.mark.parametrize("who", ["caller", "pbx"])
+@pytest.mark.parametrize(("method", "fields", "body"), REQUESTS)
+def test_what_is_of_the_house_stays_in_it(who: str, method: str, fields: tuple[str, ...], body: bytes) -> None:
+    """In what the one asks, and in what the other answers to it."""
+    of_the_house = ("X-Boomerang-Secret: 1", "P-Asserted-Identity: <sip:999@pbx.example>", "Diversion: <sip:300@pbx>")
+    heard, answers = [], []
+    for site in (plain(), room()):
+        caller, place = up(site)
+        asks, other = (caller, place) if who == "caller" else (place, caller)
+        other.plan = Plan(replies=of_the_house)
+        asks.typed_request(method, (*fields, *of_the_house), body)
+        site.run(1)
+        heard.append(next(one for one in other.heard if one.status is None and one.method == method))
+        answers.append(next(one for one in asks.heard if one.status is not None and one.method == method))
+    assert not heard[1].all("X-Boomerang-Secret")
+    assert shown(heard[1]) == shown(heard[0])
+    assert not answers[1].all("X-Boomerang-Secret")
+    assert shown(answers[1]) == shown(answers[0])
+
+
 def test_nobody_is_transferred_out_of_the_menu() -> None:
     """What the PBX asks then is declined, as by any leg of ours."""
     site = Site(POLICY + 'queue_callback = { enabled = true, offer_after = "1s" }\n', answers="before_queue")

@@ -167,6 +167,8 @@ class Plan:
     body: bytes = SDP
     fields: tuple[str, ...] = ()
     """Headers of the final answer."""
+    replies: tuple[str, ...] = ()
+    """Headers of answers to what is asked in the call, offers and BYE excepted."""
     challenge: str = ""
     """Value of a WWW-Authenticate for every INVITE: credentials are never good enough."""
     accepts: bool = False
@@ -412,7 +414,7 @@ class Phone:
             case "INVITE" | "UPDATE" if call.state == "up":
                 self.reply(request, 200, call, SDP)
             case _:
-                self.reply(request, 200 if call.state == "up" else 481)
+                self.reply(request, 200 if call.state == "up" else 481, fields=call.plan.replies)
 
     def _response(self, response: Message, call: Call) -> None:
         status = response.status or 0
