@@ -164,6 +164,20 @@ class DialGuard:
             or self._quiet_now(customer, now)
         )
 
+    def check_number_now(self, customer: str, now: float, facts: GuardFacts) -> Refusal | None:
+        """Say whether a number may be dialled at this hour and once more today, were a line free for it."""
+        return (
+            self.check_number(customer, facts.do_not_call, facts.campaign, facts.number)
+            or self.check_number_cap(now, facts.dialled.of(customer))
+            or self._quiet_now(customer, now)
+        )
+
+    def check_anybody(self, now: float, dialled: RateWindow) -> Refusal | None:
+        """Say whether anybody at all may be dialled now; `dialled`: when that was done lately."""
+        if self._policy.guard.stop:
+            return Refusal("stop", "callbacks are stopped", now + STOPPED_PAUSE, "all")
+        return self._all_cap(now, dialled)
+
     def check_number(
         self, customer: str, do_not_call: Container[str], campaign: str | None = None, number: str | None = None
     ) -> Refusal | None:

@@ -38,7 +38,9 @@ class Eligibility:
         self.asked = Dialled()
         """When requests named a number, by number: they are capped as attempts are."""
         self._made = RateWindow(HOUR)
-        """When tasks were made, whoever asked for them."""
+        """When callbacks were promised, whoever asked for them."""
+        self._refused = RateWindow(HOUR)
+        """When requests were refused and written down."""
         self.do_not_call: set[str] = set()
         """The do-not-call list."""
         self._halt: Refusal | None = None
@@ -58,10 +60,20 @@ class Eligibility:
         """Return why a number is not called at all."""
         return self._guard.check_number(customer, self.do_not_call, campaign, number)
 
-    def often_asked(self, customer: str, now: float) -> Refusal | None:
-        """Return why a number may not be named in one request more: it was dialled or named too often."""
-        return self._guard.check_number_cap(now, self.dialled.of(customer)) or \
+    def number_refusal(self, customer: str, number: str | None, now: float) -> Refusal | None:
+        """Return why a number is promised no callback to a caller who waits now, for an agent may take their place
+        at any moment: it is never called, was dialled or named too often, or it is quiet there.
+
+        `number`: ours, that it is shown.
+        """
+        facts = GuardFacts(self.dialled, self.do_not_call, 0, 0, number)
+        return self._guard.check_number_now(customer, now, facts) or \
             self._guard.check_number_cap(now, self.asked.of(customer))
+
+    def anybody_refusal(self, now: float) -> Refusal | None:
+        """Return why nobody is promised a callback now: callbacks are stopped, the caps of all are used up, or too many
+        are promised."""
+        return self._guard.check_anybody(now, self.dialled.everybody) or self._crowd(now)
 
     def restore(self, past: Iterable[PastAttempt], made: Iterable[float], now: float) -> None:
         """Begin with what the database remembers: whom attempts dialled, and when tasks were made."""
@@ -74,6 +86,7 @@ class Eligibility:
         self.dialled.shift(seconds)
         self.asked.shift(seconds)
         self._made.shift(seconds)
+        self._refused.shift(seconds)
         self._halt = None
 
     def tidy(self, now: float) -> None:
@@ -81,14 +94,31 @@ class Eligibility:
         self.dialled.tidy(now)
         self.asked.tidy(now)
         self._made.tidy(now)
+        self._refused.tidy(now)
 
     def admit(self, now: float) -> Refusal | None:
         """Return why nobody else is promised a callback; None: one is, and counted."""
-        found = self._guard.admit(len(self._tasks.index.tasks), self._made, now)
-        if found is not None:
-            return Refusal(*found)
-        self._made.add(now)
-        return None
+        found = self._crowd(now)
+        if found is None:
+            self._made.add(now)
+        return found
+
+    def take_back(self, customer: str, at: float) -> None:
+        """A request that was admitted then, and named that number, is promised to nobody after all."""
+        self.asked.remove(customer, at)
+        self._made.remove(at)
+
+    def note_refused(self, now: float) -> bool:
+        """Whether one request more that is refused is written down: as many as there may be promises. They take
+        nobody's promise away, and nobody fills the database by naming numbers."""
+        found = self._guard.admit(0, self._refused, now) is None
+        if found:
+            self._refused.add(now)
+        return found
+
+    def _crowd(self, now: float) -> Refusal | None:
+        """Return why too many callbacks are promised to promise one more."""
+        return self._guard.admit(len(self._tasks.index.tasks), self._made, now)
 
     def refusal(self, task: Task, settings: EffectiveSettings, now: float, at_place: bool = False) -> Refusal | None:
         """Return why a task may not be tried now; None: it may.

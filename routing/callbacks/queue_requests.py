@@ -18,6 +18,10 @@ UNDECIDED: Final = 120.0
 """Seconds after which a request is on disk, or its caller was told that it is not."""
 
 
+CROWDED: Final = frozenset({"flood", "open_tasks"})
+"""Reasons of the alarm of a flood."""
+
+
 class _Before(NamedTuple):
     """A task as it was, should what changed it come to nothing."""
 
@@ -65,8 +69,8 @@ class QueueRequests:
 
     def named(self, asked: QueueRequest, changes: Changes) -> bool:
         """See Happenings: what is refused is written down as a request that has failed."""
-        refusal = self._never(asked) or self._eligibility.often_asked(asked.customer, changes.now)
-        if refusal is not None and self._is_admitted(asked, changes):
+        refusal = self._number_refusal(asked, changes)
+        if refusal is not None:
             self._write_down(asked, refusal, changes)
         return refusal is None
 
@@ -114,29 +118,32 @@ class QueueRequests:
         """Return why it is not promised, written down; where it is, it is counted."""
         if theirs is not None and theirs.row.customer == asked.customer:
             return None
-        refusal = self._never(asked) or self._eligibility.often_asked(asked.customer, changes.now)
-        if (theirs is None or refusal is not None) and not self._is_admitted(asked, changes):
-            return self._intake.flood
+        refusal = self._number_refusal(asked, changes)
         if refusal is not None:
             self._write_down(asked, refusal, changes)
-        else:
+            return refusal
+        refusal = self._admit(asked, changes) if theirs is None else None
+        if refusal is None:
             self._eligibility.asked.add(asked.customer, changes.now)
         return refusal
 
-    def _never(self, asked: QueueRequest) -> Refusal | None:
+    def _number_refusal(self, asked: QueueRequest, changes: Changes) -> Refusal | None:
         shown = asked.number or self._tasks.book.of(asked.group).number
-        return self._eligibility.never(asked.customer, None, shown)
+        return self._eligibility.number_refusal(asked.customer, shown, changes.now)
 
-    def _is_admitted(self, asked: QueueRequest, changes: Changes) -> bool:
-        """Whether one task more is made, and counted: as many as of missed calls, whoever asks."""
-        flood = self._intake.flood = self._eligibility.admit(changes.now)
-        if flood is not None:
+    def _admit(self, asked: QueueRequest, changes: Changes) -> Refusal | None:
+        """Count one promise more, among those of missed calls; or return why nobody is promised any."""
+        refusal = self._eligibility.anybody_refusal(changes.now) or self._eligibility.admit(changes.now)
+        self._intake.flood = refusal if refusal is not None and refusal.reason in CROWDED else None
+        if refusal is not None:
             row = LOST_ROW._replace(customer=asked.customer, group=asked.group, number=asked.number, kind="queue")
-            self._intake.tell_lost(row, flood, changes)
-        return flood is None
+            self._intake.tell_lost(row, refusal, changes)
+        return refusal
 
     def _write_down(self, asked: QueueRequest, refusal: Refusal, changes: Changes) -> None:
         """Make a request that has failed, so that its journal says why; where that number has a task, there."""
+        if not self._eligibility.note_refused(changes.now):
+            return
         other = self._tasks.index.of(asked.customer, asked.group)
         task = other or self._tasks.begin(self._row(asked, None, changes.now), changes)
         self._note("requested", task, asked, changes)
@@ -233,7 +240,7 @@ class QueueRequests:
         """End a request that its caller was not promised. `kept`: it is on disk; else nobody knows."""
         tasks = self._tasks
         tasks.places.forget(task)
-        self._eligibility.asked.remove(task.row.customer, task.row.created_at)
+        self._eligibility.take_back(task.row.customer, task.row.created_at)
         tasks.made[task.row.group] -= 1
         if kept:
             tasks.end(task, "cancelled", why, changes)

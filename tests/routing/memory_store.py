@@ -231,7 +231,9 @@ class MemoryCallbacks:
 
     def tasks_since(self, at: float) -> list[float]:
         self._rows.check()
-        return [task.created_at for task in self._rows.all_tasks.values() if task.created_at >= at]
+        return [task.created_at for task in self._rows.all_tasks.values() if task.created_at >= at and not (
+            task.kind == "queue" and ((task.state == "failed" and task.ended_at == task.created_at) or (
+                task.state == "cancelled" and task.reason in ("taken", "database"))))]
 
     def journal(self, task: str) -> list[JournalRow]:
         self._rows.check()

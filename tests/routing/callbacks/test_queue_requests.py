@@ -229,12 +229,53 @@ def test_a_number_is_not_named_in_more_requests_than_it_may_be_dialled() -> None
 def test_requests_count_among_what_is_promised_in_an_hour() -> None:
     shop = Shop(more=QUEUE, guard="tasks_per_hour = 2")
     assert shop.request().terms is not None
-    assert not shop.name("+3690123456")
-    assert shop.request(customer=OTHER, caller=OTHER, place="place 2").refusal == "flood"
-    assert not shop.name("+3690123457")
+    shop.missed(OTHER)
+    assert shop.request(customer=MOBILE, caller=MOBILE, place="place 2").refusal == "flood"
     assert len(shop.store.all_tasks) == 2
     assert shop.alarms["callbacks_flood"] is not None
-    assert [event["reason"] for event in shop.events("callback.failed")] == ["number_type", "flood", "flood"]
+    assert [event["reason"] for event in shop.events("callback.failed")] == ["flood"]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_numbers_that_are_refused_take_nobodys_promise_away_and_are_written_down_so_often(restart: bool) -> None:
+    shop = Shop(more=QUEUE, guard="tasks_per_hour = 3")
+    for index in range(10):
+        assert not shop.name(f"+36901234{index:02}", caller=None)
+        assert shop.request(customer=f"+36901235{index:02}", place=None).refusal == "number_type"
+    assert [task.state for task in shop.store.all_tasks.values()] == ["failed"] * 3
+    shop = shop.reborn() if restart else shop
+    assert shop.alarms.get("callbacks_flood") is None
+    taken_back = shop.request()
+    shop.stay(taken_back, "taken")
+    for customer in (CUSTOMER, OTHER):
+        shop.missed(customer)
+    assert shop.request(customer=MOBILE, caller=MOBILE, place="place 2").refusal == ""
+    assert sorted(task.kind for task in shop.store.callbacks.open_tasks()) == ["missed", "missed", "queue"]
+
+
+QUIET = 'quiet_hours = ["mon-sun 11:00-13:00"]'
+
+
+@pytest.mark.parametrize(("guard", "word"), [
+    (QUIET, "quiet_hours"), ("stop = true", "stop"), ("all_per_hour = 1", "all_cap"), ("all_per_day = 1", "all_cap"),
+    ("open_tasks = 1", "open_tasks"), ("tasks_per_hour = 1", "flood"),
+])
+def test_who_could_not_be_called_now_waits_on(guard: str, word: str) -> None:
+    shop = Shop(more=QUEUE)
+    shop.fails(shop.accept(promised(shop, customer=OTHER, caller=OTHER)))  # type: ignore[arg-type]
+    held = promised(shop, customer=OTHER, caller=OTHER)
+    shop.policy(more=QUEUE, guard=guard)
+    answer = shop.request(place="place 2")
+    assert (answer.terms, answer.refusal) == (None, word)
+    assert [task.id for task in shop.store.callbacks.open_tasks()] == [held]
+    assert [event["reason"] for event in shop.events("callback.failed")][1:] == [word]
+
+
+def test_who_has_asked_before_the_guard_said_no_keeps_their_request() -> None:
+    shop = Shop(more=QUEUE)
+    task = promised(shop)
+    shop.policy(more=QUEUE, guard="stop = true\nopen_tasks = 1\n" + QUIET)
+    assert promised(shop, place="place 2") == task
 
 
 def test_while_an_attempt_calls_that_number_it_is_refused(shop: Shop) -> None:
@@ -371,14 +412,12 @@ def test_opening_hours_keep_no_agent_who_is_there_and_no_place_from_its_call() -
     ({"guard": 'quiet_hours = ["mon-sun 00:00-24:00"]'}, "quiet_hours"),
 ])
 def test_the_guard_may_keep_an_agent_from_it(policy: dict[str, str], word: str) -> None:
-    shop = Shop(more=QUEUE, **policy)  # type: ignore[arg-type]
-    shop.missed(OTHER)
-    if word == "all_cap":
-        shop.floor.states = {"202": "busy"}
-        first = shop.until_ordered(3600.0)
-        assert first is not None
-        shop.fails(first)
+    shop = Shop(more=QUEUE)
     task = promised(shop)
+    first = shop.accept(promised(shop, customer=OTHER, caller=OTHER, place="place 2"))
+    assert first is not None
+    shop.fails(first)
+    shop.policy(more=QUEUE, **policy)
     assert shop.accept(task, "202") is None
     assert [line.data["why"] for line in shop.journal("place_lost", task)] == [word]
     assert word in [line.data["reason"] for line in shop.journal("refused", task)]
