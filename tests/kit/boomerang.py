@@ -18,8 +18,6 @@ from tests.kit.sip_text import build
 from tests.kit.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_WITHIN = 60.0
-"""Seconds that a start may take: it bounds a failure alone, on a machine that does much else."""
 ASK = 0.2
 """Seconds between two OPTIONS while it starts."""
 
@@ -113,7 +111,6 @@ class Boomerang:
         eventually(
             lambda: not running.running or (self.get("/readyz")[0] == 200 and self._answers_options()),
             "a Boomerang that is ready",
-            READY_WITHIN,
         )
         assert running.running, running.report()
 

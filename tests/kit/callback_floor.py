@@ -21,7 +21,7 @@ from tests.kit.far_phones import FarPhones
 from tests.kit.mosquitto import Subscriber, broker, listening
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.site import peer
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
 AGENT_TONE, CUSTOMER_TONE = 440.0, 1000.0
 ACCEPTS = Plan(keys=((0.05, "1"),), tone=AGENT_TONE)
@@ -166,16 +166,16 @@ class Running(FarPhones):
     def miss(self, group: Group, customer: str | None = None, number: str | None = None) -> FarCall:
         """A customer calls the group's number, nobody answers, they hang up."""
         call = self.dial(customer or group.customer, number or group.number)
-        eventually(lambda: 180 in call.statuses, f"the call of {call.shown} rings", 5)
+        eventually(lambda: 180 in call.statuses, f"the call of {call.shown} rings")
         self.hang_up(call)
         return self.over(call)
 
     # What is waited for
 
-    def over(self, call: FarCall, timeout: float = 10.0) -> FarCall:
+    def over(self, call: FarCall, timeout: float = PATIENCE) -> FarCall:
         return self.until(call, "over", timeout)
 
-    def up(self, call: FarCall, timeout: float = 10.0) -> FarCall:
+    def up(self, call: FarCall, timeout: float = PATIENCE) -> FarCall:
         return self.until(call, "up", timeout)
 
     # What Boomerang says
@@ -192,7 +192,7 @@ class Running(FarPhones):
         """Tasks of a customer, the oldest first."""
         return list(reversed(self.api(f"callbacks?customer=%2B{customer[1:]}")))
 
-    def task(self, customer: str, timeout: float = 10.0, **wanted: Any) -> dict[str, Any]:
+    def task(self, customer: str, timeout: float = PATIENCE, **wanted: Any) -> dict[str, Any]:
         """Wait until the newest task of a customer has these values, and give all that is known of it."""
         def found() -> dict[str, Any] | None:
             rows = self.tasks(customer)
@@ -211,7 +211,7 @@ class Running(FarPhones):
         told = (one.json()["data"] for one in self.mqtt.of(f"boomerang/edge1/event/{kind}"))
         return [data for data in told if data.get("customer") == customer]
 
-    def event(self, kind: str, customer: str, timeout: float = 5.0) -> dict[str, Any]:
+    def event(self, kind: str, customer: str, timeout: float = PATIENCE) -> dict[str, Any]:
         """Wait for the first such event."""
         return eventually(lambda: self.events(kind, customer), f"{kind} about {customer}", timeout)[0]
 

@@ -14,7 +14,7 @@ from tests.kit.far_login import Login
 from tests.kit.far_phones import FarPhones
 from tests.kit.ports import free_port
 from tests.kit.site import SHARED, peer
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
 CUSTOMER, AGENT, GROUP = "+36201234567", "201", "sales"
 AGENT_TONE, CUSTOMER_TONE = 440.0, 1000.0
@@ -25,7 +25,7 @@ ACCEPTS = Plan(keys=((0.05, "1"),), tone=AGENT_TONE)
 TALKS = Plan(tone=CUSTOMER_TONE)
 """A customer who answers and leaves it to the other side to hang up."""
 NOBODY = Plan(answer=None)
-PATIENCE = 1.0
+GIVES_UP = 1.0
 """Seconds after which a customer whom nobody answers hangs up; their call rings long before."""
 
 
@@ -76,23 +76,23 @@ class CallbackScene(FarPhones):
     def miss(self, customer: str = CUSTOMER, dialled: str = SHARED, *, answered: bool = True) -> FarCall:
         """A customer calls, nobody answers, they hang up; `answered`: their CANCEL is, for the daemon lives on."""
         call = self.dial(customer, dialled)
-        eventually(lambda: 180 in call.statuses, f"the call of {customer} rings", 5)
+        eventually(lambda: 180 in call.statuses, f"the call of {customer} rings")
         self.hang_up(call)
         if answered:
-            eventually(lambda: call.state == "over", f"the call of {customer} is over", 5)
+            eventually(lambda: call.state == "over", f"the call of {customer} is over")
         return call
 
     # What is waited for
 
-    def agent_call(self, number: int = 1, agent: str = AGENT, timeout: float = 10.0) -> FarCall:
+    def agent_call(self, number: int = 1, agent: str = AGENT, timeout: float = PATIENCE) -> FarCall:
         """The n-th call to an agent."""
         return self.rings(agent, number, timeout)
 
-    def customer_call(self, number: int = 1, customer: str = CUSTOMER, timeout: float = 10.0) -> FarCall:
+    def customer_call(self, number: int = 1, customer: str = CUSTOMER, timeout: float = PATIENCE) -> FarCall:
         """The n-th call to a customer."""
         return self.reaches(customer, number, timeout)
 
-    def all_quiet(self, timeout: float = 10.0) -> None:
+    def all_quiet(self, timeout: float = PATIENCE) -> None:
         """Wait until no phone is in a call."""
         def quiet() -> bool:
             return not self.pbx.open_calls() and not self.carrier.open_calls()
@@ -111,7 +111,7 @@ class CallbackScene(FarPhones):
         return [row for row in rows if customer in (None, row["customer"])]
 
     def task(self, fits: Callable[[dict[str, Any]], object], what: str, customer: str = CUSTOMER,
-             timeout: float = 10.0) -> dict[str, Any]:
+             timeout: float = PATIENCE) -> dict[str, Any]:
         """Wait until the newest task of a customer fits, in the database."""
         def found() -> dict[str, Any] | None:
             rows = self.tasks(customer)
@@ -144,18 +144,18 @@ class CallbackScene(FarPhones):
         os.kill(self.boomerang.process.pid, signal.SIGKILL)
         self.died(left)
 
-    def died(self, left: list[int], timeout: float = 10.0) -> None:
+    def died(self, left: list[int], timeout: float = PATIENCE) -> None:
         """Wait for the end of a daemon that is killed from within, and of the children that it leaves."""
         process = self.boomerang.process
         assert process is not None
         assert process.wait(timeout) == -signal.SIGKILL, process.report()
-        eventually(lambda: not any(map(alive, left)), f"children {left} of the killed daemon have ended", 5)
+        eventually(lambda: not any(map(alive, left)), f"children {left} of the killed daemon have ended")
 
     def restart(self) -> None:
         """Start it again, and wait no longer than until it takes calls."""
         self.boomerang.start(ready=False)
         assert self.boomerang.process is not None
-        self.boomerang.process.wait_for('"event":"running"', 20)
+        self.boomerang.process.wait_for('"event":"running"')
 
     def ladder(self) -> str:
         """Every call at both ends, with how it went."""

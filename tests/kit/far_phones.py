@@ -2,7 +2,7 @@
 
 from tests.kit.far_call import FarCall
 from tests.kit.far_end import FarEnd, Loop
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
 
 class FarCustomers:
@@ -21,11 +21,11 @@ class FarCustomers:
     def press_by_info(self, call: FarCall, key: str) -> None:
         self.loop.do(lambda: call.press_by_info(key))
 
-    def until(self, call: FarCall, state: str, timeout: float = 10.0) -> FarCall:
+    def until(self, call: FarCall, state: str, timeout: float = PATIENCE) -> FarCall:
         eventually(lambda: call.state == state, f"the call of {call.shown} to {call.user} is {state}", timeout)
         return call
 
-    def reaches(self, customer: str, number: int = 1, timeout: float = 10.0) -> FarCall:
+    def reaches(self, customer: str, number: int = 1, timeout: float = PATIENCE) -> FarCall:
         """The n-th call to a customer."""
         return eventually(lambda: self.carrier.to(customer)[number - 1 : number], f"call {number} to {customer}",
                           timeout)[0]
@@ -35,7 +35,7 @@ class FarCustomers:
         rtp = call.rtp
         assert rtp is not None
         begin = len(rtp.heard)
-        eventually(lambda: len(rtp.heard) >= begin + seconds * 50, f"{seconds} s of audio at {call.user}", 5)
+        eventually(lambda: len(rtp.heard) >= begin + seconds * 50, f"{seconds} s of audio at {call.user}")
         return self.loop.do(lambda: rtp.audio(begin))
 
     def heard_so_far(self, call: FarCall) -> int:
@@ -55,6 +55,6 @@ class FarPhones(FarCustomers):
 
     pbx: FarEnd
 
-    def rings(self, agent: str, number: int = 1, timeout: float = 10.0) -> FarCall:
+    def rings(self, agent: str, number: int = 1, timeout: float = PATIENCE) -> FarCall:
         """The n-th call to an agent."""
         return eventually(lambda: self.pbx.to(agent)[number - 1 : number], f"call {number} to {agent}", timeout)[0]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.process import Process
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 MOSQUITTO_SUB = shutil.which("mosquitto_sub")
@@ -104,7 +104,7 @@ class Subscriber:
         """Messages heard so far whose topic contains `part`."""
         return [message for message in self.heard if part in message.topic]
 
-    def wait_for(self, topic: str, payload: str | None = None, timeout: float = 10.0) -> Heard:
+    def wait_for(self, topic: str, payload: str | None = None, timeout: float = PATIENCE) -> Heard:
         """Wait for a message on `topic`, with this payload where one is given, and give the last such."""
         def found() -> Heard | None:
             return next((m for m in reversed(self.heard) if m.topic == topic and payload in (None, m.payload)), None)

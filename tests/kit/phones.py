@@ -13,10 +13,10 @@ from pathlib import Path
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.process import Process
 from tests.kit.tones import loudness, power
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
 SCRIPT = Path(__file__).with_name("pjsip_phone.py")
-REGISTERED_WITHIN = 10.0
+REGISTERED_WITHIN = PATIENCE
 AUDIBLE = 300.0
 """Root mean square of 16 bit samples; comfort noise stays far below."""
 PURE = 0.8
@@ -131,7 +131,7 @@ class PjsipPhone(Process):
         """Take the call from hold."""
         self.say("resume")
 
-    def hears(self, call: int = 1, timeout: float = 10.0) -> Recording:
+    def hears(self, call: int = 1, timeout: float = PATIENCE) -> Recording:
         """Wait for the end of its `call`th call that had audio, and give what it heard."""
         lines = eventually(lambda: [line for line in self.lines if line.startswith("phone recorded")][call - 1 :],
                            f"{call} recordings of {self.name}", timeout)
@@ -141,15 +141,15 @@ class PjsipPhone(Process):
         assert recording is not None
         return recording
 
-    def rings(self, timeout: float = 10.0, *, after: int = 0) -> str:
+    def rings(self, timeout: float = PATIENCE, *, after: int = 0) -> str:
         """Wait until it rings; gives the line that says who calls."""
         return self.wait_for("^phone ringing", timeout, after=after)
 
-    def talks(self, timeout: float = 10.0, *, after: int = 0) -> None:
+    def talks(self, timeout: float = PATIENCE, *, after: int = 0) -> None:
         """Wait until a call is confirmed."""
         self.wait_for("^phone call state=CONFIRMED", timeout, after=after)
 
-    def ended(self, timeout: float = 10.0, *, after: int = 0) -> str:
+    def ended(self, timeout: float = PATIENCE, *, after: int = 0) -> str:
         """Wait until a call is over; gives the line with its status."""
         return self.wait_for("^phone call state=DISCONN", timeout, after=after)
 
@@ -219,10 +219,10 @@ class Baresip(Process):
             link.sendall(f"{len(command)}:{command},".encode())
             link.recv(65_535)
 
-    def rings(self, timeout: float = 10.0, *, after: int = 0) -> str:
+    def rings(self, timeout: float = PATIENCE, *, after: int = 0) -> str:
         """Wait until it rings; gives the line that says who calls."""
         return self.wait_for("ncoming call from", timeout, after=after)
 
-    def talks(self, timeout: float = 10.0, *, after: int = 0) -> None:
+    def talks(self, timeout: float = PATIENCE, *, after: int = 0) -> None:
         """Wait until a call is established."""
         self.wait_for("[Cc]all established", timeout, after=after)

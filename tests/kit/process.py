@@ -19,10 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
-PATIENCE = 10.0
-"""Seconds that `wait_for` waits unless told otherwise."""
 GRACE = 3.0
 """Seconds between SIGTERM and SIGKILL in `stop`."""
 TAIL = 60

@@ -20,7 +20,7 @@ from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.rtp_phone import PAYLOAD_TYPES
 from tests.kit.site import peer
 from tests.kit.spoken import told
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
 MEDIA_PORTS = RTP_PORTS = 120
 AGENT_TONE, CUSTOMER_TONE = 440, 1000
@@ -161,7 +161,7 @@ class QueueCenter(FarCustomers):
         return [row for row in rows if customer in (None, row["customer"])]
 
     def task(self, customer: str, fits: Callable[[dict[str, Any]], object], what: str,
-             timeout: float = 20.0) -> dict[str, Any]:
+             timeout: float = PATIENCE) -> dict[str, Any]:
         """Wait until the newest task of a customer fits."""
         def found() -> dict[str, Any] | None:
             rows = self.tasks(customer)

@@ -4,13 +4,15 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+PATIENCE = 60.0
+"""Seconds that something may take: it bounds a failure alone, on a machine that does much else."""
 LOOK_EVERY = 0.02
 """Seconds between two looks."""
 
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], what: str, timeout: float = 10.0, every: float = LOOK_EVERY) -> T:
+def eventually(look: Callable[[], T], what: str, timeout: float = PATIENCE, every: float = LOOK_EVERY) -> T:
     """Look until the answer is true, and give it; AssertionError that names `what` after `timeout` seconds.
 
     `every`: seconds between two looks, for those that cost something.

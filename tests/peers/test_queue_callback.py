@@ -14,7 +14,7 @@ from tests.kit.phones import PjsipPhone
 from tests.kit.queue_center import AGENT_TONE, CUSTOMER_TONE, Line, QueueCenter, line
 from tests.kit.spoken import number_told, told
 from tests.kit.tones import alaw_encode, heard
-from tests.kit.waiting import eventually, stays
+from tests.kit.waiting import PATIENCE, eventually, stays
 
 pytestmark = pytest.mark.usefixtures("pjsip")
 
@@ -48,7 +48,7 @@ def waits(site: QueueCenter, one: Line, caller: str, tone: float = CUSTOMER_TONE
     return call
 
 
-def hears(site: QueueCenter, call: FarCall, prompt: str, since: int = 0, timeout: float = 30.0) -> None:
+def hears(site: QueueCenter, call: FarCall, prompt: str, since: int = 0, timeout: float = PATIENCE) -> None:
     """Wait until a customer has been told something."""
     eventually(lambda: prompt in site.told(call, since=since), f"{call.shown} hears {prompt}", timeout, 0.2)
 
@@ -59,21 +59,21 @@ def asks(site: QueueCenter, call: FarCall) -> None:
     site.press(call, "1")
     hears(site, call, "menu_this")
     site.press(call, "1")
-    site.until(call, "over", 20)
+    site.until(call, "over")
     assert call.ended_by == "far"
     assert site.told(call)[-2:] == ["confirmed", "goodbye"]
 
 
 def takes(phone: PjsipPhone, caller: str, seen: int = 0) -> None:
     """An agent's phone rings for this caller, and is picked up."""
-    assert caller in phone.rings(20, after=seen)
+    assert caller in phone.rings(after=seen)
     phone.pick_up()
     phone.talks(after=seen)
 
 
 def they_talk(site: QueueCenter, call: FarCall, agent: PjsipPhone) -> None:
     """The customer hears the agent's tone; whether the agent hears theirs, their recording will say."""
-    eventually(lambda: heard(site.heard(call), AGENT_TONE, [CUSTOMER_TONE]), f"{call.user} hears {agent.user}", 10)
+    eventually(lambda: heard(site.heard(call), AGENT_TONE, [CUSTOMER_TONE]), f"{call.user} hears {agent.user}")
 
 
 def taken(site: QueueCenter, task: str, times: int = 1) -> None:
@@ -135,7 +135,7 @@ def types(site: QueueCenter, call: FarCall, keys: str, answer: str) -> str:
     site.types(call, keys)
     hears(site, call, answer, since)
     if answer == "number_is":
-        hears(site, call, "confirm", since, 20)
+        hears(site, call, "confirm", since)
     return number_told(site.told(call, since=since))
 
 
@@ -154,7 +154,7 @@ def test_a_number_is_typed(site: QueueCenter) -> None:
     types(site, call, "112#", "invalid_number")
     assert types(site, call, "*36301112233#", "number_is") == other
     site.press(call, "1")
-    site.until(call, "over", 20)
+    site.until(call, "over")
     assert site.told(call)[-2:] == ["confirmed", "goodbye"]
     task = site.task(other, lambda row: row["kind"] == "queue", "a request for the other number")
     assert not site.tasks(caller)
@@ -189,7 +189,7 @@ def test_who_asks_for_nothing_is_promised_nothing(site: QueueCenter) -> None:
     for keys in ("0#", "*99912345678#"):
         types(site, wrong, keys, "invalid_number")
     types(site, wrong, "123456789012345678901234567890#", "back_in_queue")
-    hears(site, silent, "back_in_queue", timeout=60)
+    hears(site, silent, "back_in_queue", timeout=2 * PATIENCE)
     assert site.told(silent).count("menu_this") == 2, "once more, then the queue"
     assert site.in_queue(NOTHING.queue) == 2
     assert all(call.state == "up" for call in (silent, wrong))
@@ -210,12 +210,12 @@ def test_whose_number_is_withheld_names_another(site: QueueCenter) -> None:
     types(site, call, "2", "type_number")
     assert types(site, call, "*36301112255#", "number_is") == other
     site.press(call, "1")
-    site.until(call, "over", 20)
+    site.until(call, "over")
     site.task(other, lambda row: row["kind"] == "queue", "a request for the other number")
     assert not [row for table in ("tasks", "journal", "attempts")
                 for row in site.boomerang.sql(f"SELECT * FROM {table}") if hidden in str(tuple(row))]
     agent = site.agent(WITHHELD.agents[0])
-    assert other in agent.rings(20)
+    assert other in agent.rings()
     agent.pick_up()
     agent.talks()
     agent.press("1")
@@ -283,7 +283,7 @@ def test_they_ring_in_again_while_the_agent_has_their_place(site: QueueCenter, m
 
 def left(site: QueueCenter, one: Line) -> None:
     """Wait until no call to this number is at the PBX."""
-    eventually(lambda: not site.asterisk.in_dialplan(one.number), "the place is left", 45)
+    eventually(lambda: not site.asterisk.in_dialplan(one.number), "the place is left")
 
 
 def test_a_voicemail_box_behind_the_queue(site: QueueCenter) -> None:
@@ -294,7 +294,7 @@ def test_a_voicemail_box_behind_the_queue(site: QueueCenter) -> None:
     for one, caller in callers.items():
         left(site, one)
         agent = site.agent(one.agents[0])
-        agent.rings(30)
+        agent.rings()
         agent.pick_up()
         agent.talks()
         agent.press("1")

@@ -29,14 +29,14 @@ def test_killed_with_ten_callers_and_five_requests(asterisk: Path, tmp_path: Pat
         assert site.in_queue(ONE.queue) == 15
         assert all(call.state == "up" for call in waiting), "nobody has told them"
         site.boomerang.restart()
-        eventually(lambda: all(call.state == "over" for call in waiting), "the callers are hung up on", 20)
+        eventually(lambda: all(call.state == "over" for call in waiting), "the callers are hung up on")
         assert {call.ended_by for call in waiting} == {"far"}
-        eventually(lambda: site.in_queue(ONE.queue) == 0, "the PBX too", 20)
+        eventually(lambda: site.in_queue(ONE.queue) == 0, "the PBX too")
         assert [row["state"] for caller in ASKED for row in site.tasks(caller)] == ["open"] * 5
 
         agent, seen = site.agent(ONE.agents[0], answer="auto"), 0
         for _ in ASKED:
-            shown = agent.rings(30, after=seen)
+            shown = agent.rings(after=seen)
             caller = next(each for each in ASKED if each in shown)
             agent.talks(after=seen)
             seen = len(agent.lines)

@@ -62,7 +62,7 @@ def asks(node: Running, group: Group, customer: str) -> tuple[dict[str, Any], Fa
     node.event("queue.offered", customer)
     node.press(call, "1")
     node.press(call, "1")
-    node.over(call, 30)
+    node.over(call)
     assert (call.ended_by, place.state) == ("far", "up")
     return node.task(customer, kind="queue", state="open"), place
 
@@ -77,7 +77,7 @@ def group_is(node: Running, name: str, **wanted: object) -> None:
         return heard is not None and {key: json.loads(heard)[key] for key in wanted} == wanted
 
     try:
-        eventually(fits, f"the topic of group {name} says {wanted}", 5)
+        eventually(fits, f"the topic of group {name} says {wanted}")
     except AssertionError as error:
         error.add_note(node.mqtt.topics().get(f"boomerang/edge1/group/{name}", "nothing"))
         raise
@@ -118,7 +118,7 @@ def test_a_request_that_one_agent_declines_and_another_one_keeps(node: Running) 
     assert calls(node, kept.customer) == [("call", "waiting")]
     node.press(call, "1")
     node.press(call, "1")
-    node.over(call, 30)
+    node.over(call)
     group_is(node, "kept", waiting=0, offers_made=1, offers_taken=1, places_held=1, callbacks_in_queue=1,
              callbacks_total=1, callbacks_kept=0, average_callback_wait_s=None)
     task = node.task(kept.customer, kind="queue", state="open")
@@ -131,14 +131,14 @@ def test_a_request_that_one_agent_declines_and_another_one_keeps(node: Running) 
     task = node.task(kept.customer, state="open")
     assert (task["place"]["taken_by"], task["place"]["rounds"], task["declined_by"]) == ("unknown", 1, {"unknown": 1})
     group_is(node, "kept", places_held=1)
-    node.carrier.plans[kept.customer] = Plan(hang_up=1.5)
+    node.carrier.plans[kept.customer] = Plan(hang_up=4.0)
     node.press(again, "1")
     task = node.task(kept.customer, state="done", reason="talked")
     assert (task["place"]["held_since"], task["place"]["rounds"], task["declined_by"]) == (None, 2, {"unknown": 1})
     assert told(node.mqtt, kept.customer) == ["queue.offered", "queue.requested", "place.held", "place.taken",
                                              "place.returned", "place.taken"]
     average = eventually(lambda: node.api("groups/kept")["average_callback_wait_s"], "an average")
-    assert 0 < average < 60
+    assert average > 0
     group_is(node, "kept", places_held=0, callbacks_in_queue=0, callbacks_total=1, callbacks_kept=1,
              average_callback_wait_s=average)
     figures = node.boomerang.cli("callbacks", "figures")
@@ -188,21 +188,21 @@ def test_todays_totals_outlive_a_kill_and_mqtt_3_1_1_has_it_all(tmp_path: Path) 
             eventually(lambda: "queue.offered" in told(subscriber, CUSTOMER), "the offer")
             scene.press(call, "1")
             scene.press(call, "1")
-            scene.until(call, "over", 30)
+            scene.until(call, "over")
             eventually(lambda: told(subscriber, CUSTOMER) == ["queue.offered", "queue.requested", "place.held"],
                        "the place is held")
         scene.pbx.plans[AGENT] = Plan(answer=None)
         scene.kill9()
         scene.restart()
         assert scene.boomerang.process is not None
-        scene.boomerang.process.wait_for('"event":"mqtt_up"', 20)
+        scene.boomerang.process.wait_for('"event":"mqtt_up"')
         with listening(port, version="311") as subscriber:
             def figures() -> Any:
                 heard = subscriber.topics().get(f"boomerang/edge1/group/{GROUP}", "{}")
                 return [json.loads(heard).get(name) for name in (
                     "offers_made", "offers_taken", "callbacks_total", "callbacks_in_queue", "places_held")]
 
-            eventually(lambda: figures() == [1, 1, 1, 1, 0], "today's totals", 15)
+            eventually(lambda: figures() == [1, 1, 1, 1, 0], "today's totals")
         detail = scene.boomerang.cli("callbacks", "show", scene.tasks()[0]["id"])
         [lost_line] = [line for line in detail["journal"] if line["kind"] == "place_lost"]
         assert lost_line["data"]["why"] == "restart"

@@ -11,8 +11,8 @@ from proxy.media.contract import CodecName, MediaAddress, StreamTerms
 from proxy.media.settings import MediaSettings
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.rtp_phone import KEYS, PAYLOAD_TYPES, RtpPhone
+from tests.kit.waiting import PATIENCE
 
-PATIENCE = 10.0
 T = TypeVar("T")
 
 
