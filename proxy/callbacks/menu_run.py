@@ -56,6 +56,8 @@ WAITING: Final = frozenset({At.WAITING, At.TOLD})
 """Where a key is looked up in what is offered at that moment."""
 SAID_FOR: Final = 60.0
 """Seconds after which a prompt is over, where its end is not told: what plays it may have died."""
+TAGS: Final = range(100, 1000)
+"""Of what is said, in turn: the end of words that others have replaced is no end of those."""
 FAREWELL: Final = 15.0
 """Seconds that the last words may take, where the end of their playing is not told."""
 
@@ -63,8 +65,8 @@ FAREWELL: Final = 15.0
 class MenuUser(Protocol):
     """Whose caller it is."""
 
-    def say(self, clips: tuple[Clip, ...], now: float) -> None:
-        """Play to the caller; `MenuRun.prompt_ended` follows."""
+    def say(self, clips: tuple[Clip, ...], tag: int, now: float) -> None:
+        """Play to the caller; `MenuRun.prompt_ended` follows when what has this tag is over, and nothing newer."""
 
     def hush(self, now: float) -> None:
         """Stop what is being played to them."""
@@ -105,6 +107,8 @@ class MenuRun:
         self._menu = Menu(At.OVER, Queue.HELD)
         self._inputs: deque[Input] = deque()
         self._runs = False
+        self._said = 0
+        """How often something was said."""
         self._asked_for_place = False
         """A place was named when they asked."""
 
@@ -194,7 +198,9 @@ class MenuRun:
     def _do(self, effect: Effect, user: MenuUser, now: float) -> None:
         match effect:
             case Say(words, language):
-                user.say(tuple(Clip(one.prompt, language, one.digits) for one in words), now)
+                self._said += 1
+                user.say(tuple(Clip(one.prompt, language, one.digits) for one in words),
+                         TAGS[self._said % len(TAGS)], now)
                 self._timers.start("said", now + SAID_FOR, self.prompt_ended)
                 if self.at is At.LEAVING:
                     self._timers.start("farewell", now + FAREWELL, lambda at: self._happen(Silence(), at))

@@ -54,9 +54,8 @@ from routing.queue_menu import At
 from routing.rows import EndedBy, LegRow
 
 CAMPAIGN: Final = 1
-SAID: Final = 2
-ONE_MOMENT: Final = 3
-"""Tags of what is played: of a campaign's keys; what the menu says; to who takes the place."""
+ONE_MOMENT: Final = 2
+"""Tags of what is played beside what the menu says: of a campaign's keys; to who takes the place."""
 UNAVAILABLE: Final = 480
 """What the caller gets where the PBX's failure is nothing they could act on."""
 FOR_US: Final = frozenset({401, 407, 422, 487, 491})
@@ -120,16 +119,16 @@ class QueuedCall(LegOwner):
         self._entry: OwnCall | None = None
         """How the place stands in the ledger once it is a call of its own."""
         self._answered = Answered.NOT
-        self._waiting_words: tuple[Clip, ...] = ()
-        """What is said once the caller has acknowledged our answer."""
+        self._waiting_words: tuple[tuple[Clip, ...], int] | None = None
+        """What is said once the caller has acknowledged our answer, and its tag."""
         self._joined = self._early = self._prompted = self._sent = False
         """Whether they hear each other; whether the place has early media; whether the caller was told of a campaign's
         keys; whether the PBX was called."""
         self._holds: dict[str, tuple[bool, bool]] = {}
         self._passed_holds: dict[str, tuple[bool, bool]] = {}
         """By leg: whether its far end holds us, and is silent then; how we hold it."""
-        self._speaks = False
-        """The caller hears a prompt of ours."""
+        self._says: int | None = None
+        """Tag of the prompt of ours that the caller hears."""
         self._leaving = False
         """Everything ends: what the place does is nothing to the caller any more."""
         self._by_place = False
@@ -249,7 +248,7 @@ class QueuedCall(LegOwner):
         has_media = self._caller.answered if self._answered is Answered.BY_US else \
             session_of(self._incoming.request) is not None  # else they hear nothing before the ACK
         self._early = self._early or early_media
-        if early_media and has_media and not self._menu.parted and not self._speaks:
+        if early_media and has_media and not self._menu.parted and self._says is None:
             self._join()
 
     def _note_place_answered(self, place: Leg, now: float) -> None:
@@ -272,12 +271,11 @@ class QueuedCall(LegOwner):
     def _hear_place(self, caller: Leg, now: float) -> None:
         """The place of a caller whom we have answered is answered too: where that may be an agent they are heard at
         once, and what is being said ends; a queue is heard when that has been said."""
-        said = self._speaks or bool(self._waiting_words)
+        said = self._says is not None or self._waiting_words is not None
         if said and self._tools.reports.queue_offer(caller.call) is None:
-            self._waiting_words = ()
             self.hush(now)
             self._menu.prompt_ended(now)
-        if caller.answered and not self._speaks:
+        if caller.answered and self._says is None:
             self._join()
 
     def _answer_as_place(self, place: Leg, caller: Leg, now: float) -> None:
@@ -298,9 +296,9 @@ class QueuedCall(LegOwner):
         self._rejoin()
         self._pass_holds(now)
         self._tell_of_campaign()
-        words, self._waiting_words = self._waiting_words, ()
-        if words:
-            self.say(words, now)
+        words, self._waiting_words = self._waiting_words, None
+        if words is not None:
+            self.say(*words, now)
 
     def _take_key(self, leg: Leg, press: LegPressed, now: float) -> None:
         """As RFC 4733 a key went across with the audio; one in signalling is passed on here. None of the menu is."""
@@ -348,12 +346,12 @@ class QueuedCall(LegOwner):
             self._caller.refresh_target("", identities[0][1], now)
 
     def _note_played(self, leg: Leg, tag: int, now: float) -> None:
-        if leg is not self._caller or leg.over:
+        if leg is not self._caller or leg.over or tag != self._says:
             return
-        self._speaks = False
+        self._says = None
         if not self._menu.parted:
             self._rejoin()
-        if tag == SAID:
+        if tag != CAMPAIGN:
             self._menu.prompt_ended(now)
 
     def _note_pickup(self, agent: str | None) -> None:
@@ -376,30 +374,31 @@ class QueuedCall(LegOwner):
     def _tell_of_campaign(self) -> None:
         """Of its keys, once, as soon as the caller hears the PBX and nothing else is said."""
         keys, caller = self._offer.campaign, self._caller
-        if keys is None or keys.prompt is None or caller is None or self._prompted or self._speaks:
+        if keys is None or keys.prompt is None or caller is None or self._prompted or self._says is not None:
             return
         if not self._joined or not (caller.answered or self._early):
             return
-        self._prompted = self._speaks = True
+        self._prompted, self._says = True, CAMPAIGN
         caller.play((Clip(keys.prompt, keys.language),), CAMPAIGN)
 
     # menu_run.MenuUser
 
-    def say(self, clips: tuple[Clip, ...], now: float) -> None:
+    def say(self, clips: tuple[Clip, ...], tag: int, now: float) -> None:
         caller = self._caller
         if caller is None or caller.over:
             return
         self._farewell = self._menu.at is At.LEAVING
         if caller.answered or (self._farewell and self._joined):  # their keys come with an answer only
-            self._speaks = True
-            caller.play(clips, SAID)
+            self._says = tag
+            caller.play(clips, tag)
         else:
-            self._waiting_words = clips
+            self._waiting_words = clips, tag
             self._answer_ourselves(now)
 
     def hush(self, now: float) -> None:
-        if self._speaks and self._caller is not None:
-            self._speaks = False
+        self._waiting_words = None
+        if self._says is not None and self._caller is not None:
+            self._says = None
             self._media.tone(self._caller.call, "silence")
             if not self._menu.parted:
                 self._rejoin()
@@ -486,7 +485,7 @@ class QueuedCall(LegOwner):
         except Exception as error:
             self._tools.stack.note("leg_failed", request.call, error=repr(error))
             return False
-        if self._caller is not None and not self._menu.parted and not self._speaks:
+        if self._caller is not None and not self._menu.parted and self._says is None:
             self._media.tone(self._caller.call, "ringback")
         return True
 
@@ -563,7 +562,7 @@ class QueuedCall(LegOwner):
 
     def _join(self) -> None:
         if not self._joined and self._caller is not None and self._place is not None:
-            self._joined, self._speaks = True, False
+            self._joined, self._says = True, None
             self._media.join(self._caller.call, self._place.call)
             self._media.watch_keys(self._place.call, False)  # who presses is the caller
             self._tell_of_campaign()

@@ -8,7 +8,6 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from proxy.callbacks.menu_run import MenuRun
 from proxy.callbacks.own_leg import Tools
@@ -21,9 +20,6 @@ from routing.facts import Ending
 from routing.queue_menu import At
 from routing.rows import EndedBy, LegRow
 
-SAID: Final = 1
-"""Tag of what is played."""
-
 
 class ServiceCall(LegOwner):
     """One of them: `menu_run.MenuUser`."""
@@ -33,6 +29,8 @@ class ServiceCall(LegOwner):
         self._tools, self._incoming, self._over = tools, incoming, over
         self._menu = MenuRun(tools, incoming.call, self)
         self._leg: Leg | None = None
+        self._says: int | None = None
+        """Tag of what is being said."""
         self._end: LegEnd | None = None
         """How it ended, while what they asked for is still to be answered."""
 
@@ -63,7 +61,8 @@ class ServiceCall(LegOwner):
                 self._menu.begin_service(self._tools.reports.queue_offer(self._incoming.call), now)
             case LegPressed(key):
                 self._menu.press(key, now)
-            case LegPlayed():
+            case LegPlayed(tag) if tag == self._says:
+                self._says = None
                 self._menu.prompt_ended(now)
             case LegEnded(end):
                 self._end = end
@@ -84,11 +83,13 @@ class ServiceCall(LegOwner):
 
     # menu_run.MenuUser
 
-    def say(self, clips: tuple[Clip, ...], now: float) -> None:
+    def say(self, clips: tuple[Clip, ...], tag: int, now: float) -> None:
         if self._leg is not None:
-            self._leg.play(clips, SAID)
+            self._says = tag
+            self._leg.play(clips, tag)
 
     def hush(self, now: float) -> None:
+        self._says = None
         self._tools.media.tone(self._incoming.call, "silence")
 
     def part(self, now: float) -> None:

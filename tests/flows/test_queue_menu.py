@@ -1,5 +1,6 @@
 """A caller in a queue is told of the key, hears the menu and asks for a callback: on a virtual wire and clock."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -52,6 +53,30 @@ def hears_out(site: Site) -> None:
 def presses(site: Site, keys: str) -> None:
     ear(site).press(keys)
     site.run(0.1)
+
+
+def unacknowledged(site: Site) -> tuple[Call, Callable[[], None]]:
+    """A caller whom we have answered to tell them of the key, and whose ACK is late: it comes when that is called."""
+    site.pbx.plan(NUMBER, RINGS)
+    call = site.carrier.dial(NUMBER, CUSTOMER)
+    site.run(19)
+    phone = site.carrier
+    send, kept = phone.send, list[bytes]()
+
+    def held_back(data: bytes) -> None:
+        if data.startswith(b"ACK"):
+            kept.append(data)
+        else:
+            send(data)
+
+    def acknowledge() -> None:
+        phone.send = send  # type: ignore[method-assign]
+        send(kept[0])
+        site.run(0.2)
+
+    phone.send = held_back  # type: ignore[method-assign]
+    site.run(2)
+    return call, acknowledge
 
 
 def to_menu(site: Site, plan: Plan = QUEUE) -> Call:
@@ -479,6 +504,34 @@ def test_an_agent_who_answers_during_the_offer_is_heard_at_once(early: bool) -> 
     site.assert_nothing_left()
 
 
+def test_an_agent_who_is_proved_before_our_own_answer_is_acknowledged_is_heard_and_nothing_said() -> None:
+    site = site_of(answers="on_agent")
+    call, acknowledge = unacknowledged(site)
+    [place] = site.pbx.to(NUMBER)
+    place.answer()
+    site.run(0.1)
+    picked_up(site)
+    acknowledge()
+    assert call.state == "up"
+    assert ear(site).doing == f"joined {place.call_id}"
+
+
+def test_the_end_of_words_that_were_replaced_is_no_end_of_those_that_are_said() -> None:
+    """It was on its way when the others were asked for."""
+    site = site_of()
+    call = to_menu(site)
+    tag = ear(site).tag
+    assert tag is not None
+    presses(site, "1")
+    assert ear(site).doing == GOODBYE
+    ear(site).tell(lambda: ear(site).ears.media_played(tag))
+    site.run(2)
+    assert call.state == "up", "they hear that they are called back"
+    hears_out(site)
+    site.run(1)
+    assert not call.open
+
+
 def test_a_queue_that_answers_during_the_offer_is_heard_after_it() -> None:
     """Its answer is nobody's, and the offer has its turn again in time."""
     site = site_of()
@@ -497,18 +550,11 @@ def test_a_queue_that_answers_during_the_offer_is_heard_after_it() -> None:
 
 def test_an_agent_who_answers_before_our_own_answer_is_acknowledged_is_heard_and_nothing_said() -> None:
     site = site_of(answers="on_agent")
-    site.pbx.plan(NUMBER, RINGS)
-    call = site.carrier.dial(NUMBER, CUSTOMER)
-    site.run(19)
-    send, kept = site.carrier.send, list[bytes]()
-    site.carrier.send = lambda data: kept.append(data) if data.startswith(b"ACK") else send(data)  # type: ignore[method-assign]
-    site.run(2)
+    call, acknowledge = unacknowledged(site)
     [place] = site.pbx.to(NUMBER)
     place.answer()
     site.run(0.2)
-    site.carrier.send = send  # type: ignore[method-assign]
-    send(kept[0])
-    site.run(0.2)
+    acknowledge()
     assert call.state == "up"
     assert ear(site).doing == f"joined {place.call_id}"
 
