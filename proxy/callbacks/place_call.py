@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from proxy.sip.message import Request
 from proxy.sip.request_error import RequestError
 from proxy.sip.requests import MAX_FORWARDS
-from proxy.sip.sdp_audio import SDP
+from proxy.sip.sdp_audio import SDP, read_sections, session_of
 from proxy.sip.uri import Uri
 from proxy.ua.contract import Copied, Leg, LegRequest
 from proxy.ua.shown import passing_fields
@@ -43,6 +43,16 @@ def is_ours(request: Request) -> bool:
     """Whether a call of our own can stand for it: nothing but a description, no call replaced, no TLS demanded."""
     kind = (request.value(b"content-type") or SDP).partition(b";")[0].strip().lower()
     return kind == SDP and not any(map(request.has, (b"replaces", b"join"))) and request.uri[:5].lower() != b"sips:"
+
+
+def is_audio_alone(request: Request) -> bool:
+    """Whether a call offers one audio stream in the clear and nothing else that our legs would have to refuse.
+
+    Who leaves the offer to the other side may need anything.
+    """
+    body = session_of(request)
+    sections = [one for one in (read_sections(body) or ()) if one.port > 0] if body is not None else []
+    return len(sections) == 1 and sections[0].usable
 
 
 def place_order(request: Request, call: str, pbx: str) -> LegRequest:

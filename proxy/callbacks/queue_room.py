@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from proxy.callbacks.held_places import HeldPlaces
 from proxy.callbacks.own_leg import Tools
-from proxy.callbacks.place_call import Place, is_ours
+from proxy.callbacks.place_call import Place, is_audio_alone, is_ours
 from proxy.callbacks.queued_call import QueuedCall
 from proxy.callbacks.service_call import ServiceCall
 from proxy.ua.contract import Incoming, Leg
@@ -42,7 +42,9 @@ class QueueRoom:
         return self._take_service(incoming, now)
 
     def _take_caller(self, incoming: Incoming, now: float) -> bool:
-        """To where they were headed."""
+        """To where they were headed: a caller with video, T.38 or SRTP as without us, for none of it passes here."""
+        if not is_audio_alone(incoming.request):
+            return False
         pbx = self._tools.ledger.pbx_of(incoming.call)
         offer = self._tools.reports.queue_offer(incoming.call)
         sessions = LEGS * (len(self._inside) + 1) + len(self._places)

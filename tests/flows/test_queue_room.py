@@ -179,6 +179,36 @@ def test_without_a_codec_of_ours_the_call_passes_untouched() -> None:
     assert [place.invite.body for place in site.pbx.to(NUMBER) if place.open] == [body]
 
 
+VIDEO = b"m=video 40002 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+
+
+@pytest.mark.parametrize("body", [
+    SDP + VIDEO, SDP[:SDP.index(b"m=")] + VIDEO + SDP[SDP.index(b"m="):],
+    SDP + b"m=image 40004 udptl t38\r\n", SDP + SDP[SDP.index(b"m="):],
+    SDP.replace(b"RTP/AVP", b"RTP/SAVP"), SDP[:SDP.index(b"m=")] + VIDEO, b"",
+])
+def test_media_that_we_do_not_carry_pass_untouched(body: bytes) -> None:
+    """Video, T.38, two streams, SRTP, and whoever leaves the offer to the PBX."""
+    site = site_of()
+    site.pbx.plan(NUMBER, QUEUE)
+    call = site.carrier.dial(NUMBER, CUSTOMER, body=body)
+    site.run(4)
+    assert call.state == "up"
+    assert [place.invite.body for place in site.pbx.to(NUMBER)] == [body], "the PBX is called once"
+    assert site.alive.agent.legs == 0
+    call.hang_up()
+    site.run(2)
+    site.assert_nothing_left()
+
+
+def test_a_stream_that_is_offered_refused_is_none() -> None:
+    site = site_of()
+    site.pbx.plan(NUMBER, QUEUE)
+    site.carrier.dial(NUMBER, CUSTOMER, body=SDP + VIDEO.replace(b"40002", b"0"))
+    site.run(4)
+    assert site.alive.agent.legs == 2
+
+
 def test_an_agent_who_took_the_call_ends_the_offer() -> None:
     site = site_of()
     call = calls_in(site)
@@ -408,16 +438,6 @@ def test_where_a_campaign_is_closed_there_is_no_key() -> None:
     assert site.alive.agent.legs == 0
     assert call.state == "up"
     assert not site.store.all_tasks
-
-
-def test_without_an_offer_the_prompt_comes_with_the_answer() -> None:
-    """An offer of ours is answered in the ACK: nothing is heard before."""
-    site = site_of('add_prompt = "winter"', answers="on_agent")
-    site.pbx.plan(NUMBER, Plan(ring=0.2, early=True, answer=3.0))
-    call = site.carrier.dial(NUMBER, CUSTOMER, body=b"")
-    site.run(2)
-    assert statuses(call) == [100, 180]
-    assert media_of(site).doing == ""
 
 
 def test_a_customer_who_is_being_called_waits_once_that_came_to_nothing() -> None:
