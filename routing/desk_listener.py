@@ -81,6 +81,11 @@ class DeskListener:
         answer = None if self._desk is None else self._ask(self._desk.request, request, now)
         return answer or (RequestAnswer(None, "failed"), EMPTY_UNIT)
 
+    def promised(self, task: str, now: float) -> None:
+        """Tell that a customer's request is on disk, and that they are told so."""
+        if self._desk is not None:
+            self._ask(self._desk.promised, task, now)
+
     def stayed(self, stayed: CallerStayed, now: float) -> Unit:
         """Tell that a customer stays after all; return what follows."""
         return EMPTY_UNIT if self._desk is None else self._ask(self._desk.stayed, stayed, now) or EMPTY_UNIT

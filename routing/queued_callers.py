@@ -157,7 +157,10 @@ class QueuedCallers:
 
     def _answer(self, entry: Call, answer: RequestAnswer, kept: bool, now: float) -> RequestAnswer:
         """Say what became of a request once its commit is known; the desk hears where the caller stays after all."""
-        if self._let_go(entry, kept) or answer.terms is None:
+        if answer.terms is None:
+            return answer
+        if self._let_go(entry, kept):
+            self._desk.promised(answer.terms.task, now)
             return answer
         refused = TAKEN if kept else RequestAnswer(None, "database")
         follows = self._desk.stayed(CallerStayed(answer.terms.task, "taken" if kept else "database"), now)

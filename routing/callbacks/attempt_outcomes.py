@@ -30,6 +30,10 @@ IN_VAIN: Final = 3
 """Tries of a request that came to nothing before its customer could answer, and are made again."""
 
 
+STOPPED_BY_US: Final = frozenset({"stop", "held", "draining"})
+"""Why an attempt was stopped by the stop switch, by an operator who holds the task, or with the process."""
+
+
 class AttemptOutcomes:
     """Says what becomes of tasks whose attempts have ended."""
 
@@ -205,6 +209,7 @@ class AttemptOutcomes:
 
 def _is_customers(outcome: Outcome) -> bool:
     """Whether an attempt that dialled ended by what its customer did, or may have done."""
-    if outcome.result in ("agent_left", "agent_failed"):
+    if outcome.result in ("agent_left", "agent_failed") or (
+            outcome.result == "stopped" and outcome.text in STOPPED_BY_US):
         return False
     return outcome.result != "customer_failed" or not (outcome.cause == 408 or 500 <= (outcome.cause or 0) < 600)

@@ -87,6 +87,9 @@ class CallIntake:
         self.heed_flood(now)
         return answer, EMPTY_UNIT if changes.empty else changes.unit(durable=True)
 
+    def promised(self, task: str, now: float) -> None:
+        self._requests.promised(task, now)
+
     def stayed(self, stayed: CallerStayed, now: float) -> Unit:
         changes = self._sets.begin(now)
         self._requests.stayed(stayed, changes)

@@ -38,6 +38,9 @@ class Happenings(Protocol):
         """A customer who waits asks for a callback. An answer with terms is told to them when what follows is on disk,
         and unless an agent has taken their call by then; else `stayed` is told."""
 
+    def promised(self, task: str, now: float) -> None:
+        """A customer whose request was answered with terms is told so: it is on disk."""
+
     def stayed(self, stayed: CallerStayed, now: float) -> Unit:
         """A customer whose request was answered with terms stays in the queue, or talks: there is no place. What is
         promised all the same is the desk's to say."""

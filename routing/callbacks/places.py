@@ -69,7 +69,7 @@ class Places:
             place.way, place.taken_at, place.taken_by = "returning", None, None
         else:
             self._tasks.places.lose(live, "declined", changes)
-            if everybody and live.open:
+            if (everybody or agent is None) and live.open:  # whoever it was is not rung at once by ourselves
                 self._tasks.make_ready(live, changes)
                 self._tasks.rest(live, now + self._tasks.settings(live).callback.retry_agent)
         self._store.put(changes.unit())

@@ -39,6 +39,8 @@ class _Undo(NamedTuple):
     """It was made; else asked for again."""
     before: tuple[_Before, ...]
     """The tasks that it changed or ended."""
+    replaces: bool
+    """Its place is another than that which the room holds for it."""
 
 
 class QueueRequests:
@@ -73,6 +75,13 @@ class QueueRequests:
         if refusal is not None:
             self._write_down(asked, refusal, changes)
         return refusal is None
+
+    def promised(self, task: str, now: float) -> None:
+        """See Happenings. The place that they had before is left only now: else they would have none, should this come
+        to nothing."""
+        undo = self._undo.pop(task, None)
+        if undo is not None and undo.replaces:
+            self._room.leave_place(task, "asked_again", now)
 
     def stayed(self, stayed: CallerStayed, changes: Changes) -> None:
         """See Happenings: everything is as if they had not asked. Where they talk, that ends what was promised.
@@ -165,7 +174,7 @@ class QueueRequests:
         changes.tell("queue.requested", row, call=asked.call, place=asked.place, waited_s=_waited(asked, changes.now),
                      other_number=asked.caller != asked.customer)
         self._hold(task, asked, changes)
-        self._remember(task, True, before, changes.now)
+        self._remember(task, _Undo(changes.now, True, before, False))
         return task
 
     def _ask_again(self, task: Task, other: Task | None, asked: QueueRequest, changes: Changes) -> Task:
@@ -179,11 +188,10 @@ class QueueRequests:
                                options={**task.row.options, "caller": asked.caller})
             self._tasks.index.add(task)
         self._note("asked_again", task, asked, changes, before=None if number == asked.customer else number)
-        if was.place is not None and asked.place is not None and was.place.call != asked.place:
-            self._room.leave_place(task.row.id, "asked_again", changes.now)
+        replaces = was.place is not None and asked.place is not None and was.place.call != asked.place
         self._hold(task, asked, changes)
         self._tasks.change(task, changes)
-        self._remember(task, False, (*before, was), changes.now)
+        self._remember(task, _Undo(changes.now, False, (*before, was), replaces))
         return task
 
     def _terms(self, task: Task) -> PlaceTerms:
@@ -227,12 +235,13 @@ class QueueRequests:
 
     # Changing back
 
-    def _remember(self, task: Task, new: bool, before: tuple[_Before, ...], now: float) -> None:
+    def _remember(self, task: Task, undo: _Undo) -> None:
         """Remember how to change back what a request has changed, for as long as it may come to nothing."""
         self._undo.pop(task.row.id, None)
-        self._undo[task.row.id] = _Undo(now, new, before)
-        for name, undo in tuple(self._undo.items()):
-            if abs(now - undo.at) <= UNDECIDED:
+        self._undo[task.row.id] = undo
+        now = undo.at
+        for name, other in tuple(self._undo.items()):
+            if abs(now - other.at) <= UNDECIDED:
                 break
             del self._undo[name]
 

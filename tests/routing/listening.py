@@ -25,6 +25,7 @@ class Ears:
         self.requests: list[QueueRequest] = []
         self.answer = RequestAnswer(None, "flood")
         self.stays: list[CallerStayed] = []
+        self.promised_tasks: list[str] = []
 
     def missed(self, missed: Missed, now: float) -> Unit:
         self.missed_calls.append(missed)
@@ -56,6 +57,9 @@ class Ears:
     def request(self, request: QueueRequest, now: float) -> tuple[RequestAnswer, Unit]:
         self.requests.append(request)
         return self.answer, self._line(request.call, "request", now)
+
+    def promised(self, task: str, now: float) -> None:
+        self.promised_tasks.append(task)
 
     def stayed(self, stayed: CallerStayed, now: float) -> Unit:
         self.stays.append(stayed)

@@ -153,6 +153,7 @@ def test_a_request_is_told_when_it_is_on_disk(new: New) -> None:
     assert world.ledger.queue.offer(call.id, world.now) is None, "once"
     world.ledger.ended(call.id, Ending(200, "proxy"), world.now)
     assert (world.ears.missed_calls, world.ears.talks, world.ears.stays) == ([], [], [])
+    assert world.ears.promised_tasks == ["task"]
     assert world.ledger.attendance.waiting("sales") == 0
 
 
@@ -166,7 +167,7 @@ def test_an_agent_who_takes_the_call_meanwhile(new: New) -> None:
     world.ledger.dialog_event("201", "busy", None, world.now)
     world.commit()
     assert answers == [RequestAnswer(None, "taken")]
-    assert world.ears.stays == [CallerStayed("task", "taken")]
+    assert (world.ears.stays, world.ears.promised_tasks) == ([CallerStayed("task", "taken")], [])
     world.now += 60
     world.ledger.ended(call.id, Ending(200, "caller"), world.now)
     assert [talk.agent for talk in world.ears.talks] == ["201"], "and it is judged like any other"

@@ -204,7 +204,7 @@ class Shop:
 
     def request(self, customer: str = CUSTOMER, caller: str | None = CUSTOMER, group: str = "sales",
                 place: str | None = "place 1", waited: float = 60.0, put: bool = True) -> RequestAnswer:
-        """A caller asks for a callback to `customer`; `put`: what follows is committed."""
+        """A caller asks for a callback to `customer`; `put`: what follows is committed. They are not told yet."""
         self.calls += 1
         asked = QueueRequest(f"call {self.calls}", caller, customer, OURS, group, "office", "main", self.now - waited,
                              place)

@@ -30,6 +30,7 @@ def shop() -> Iterator[Shop]:
 def promised(shop: Shop, **request: object) -> str:
     answer = shop.request(**request)  # type: ignore[arg-type]
     assert answer.terms is not None, answer
+    shop.desk.calls.promised(answer.terms.task, shop.now)
     return answer.terms.task
 
 
@@ -315,7 +316,8 @@ def test_whom_they_named_may_name_another_number_themselves(shop: Shop) -> None:
 @pytest.mark.parametrize("lost", [True, False])
 def test_a_request_made_again_in_vain_stands_as_it_was(shop: Shop, lost: bool) -> None:
     task = promised(shop)
-    shop.stay(shop.request(customer=MOBILE, put=not lost), "database" if lost else "taken")
+    shop.stay(shop.request(customer=MOBILE, place="place 2", put=not lost), "database" if lost else "taken")
+    assert shop.room.left == [], "the place that they had is theirs"
     assert (row(shop, task).customer, row(shop, task).state) == (CUSTOMER, "open")
     assert place_of(shop, CUSTOMER) == task
     assert place_of(shop, MOBILE) is None
@@ -372,7 +374,17 @@ def test_nobody_is_asked_twice_where_nobody_knows_who_declined(shop: Shop) -> No
         assert shop.desk.places.place_declined(task, None, "silent", shop.now) == (round_ < ROUNDS - 1)
         shop.desk.places.place_returned(task, f"place {round_}", shop.now)
     assert row(shop, task).declined == ()
-    assert [order.task for order in shop.turn()] == [task]
+    assert shop.until(shop.now + 50.0, 1.0) == [], "whoever it was would be the first whom we ring"
+    assert [order.task for order in shop.until(shop.now + 20.0, 1.0)] == [task]
+
+
+def test_one_whom_nobody_knows_and_who_declined_is_not_rung_at_once() -> None:
+    shop = Shop(more=QUEUE + 'declined = "dispatch"\n', callback='retry_agent = "60s"')
+    task = promised(shop)
+    shop.desk.places.place_taken(task, None, shop.now)
+    assert not shop.desk.places.place_declined(task, None, "key", shop.now)
+    assert shop.until(shop.now + 55.0, 5.0) == []
+    assert [order.task for order in shop.until(shop.now + 10.0, 5.0)] == [task]
 
 
 def test_an_agent_who_pressed_1_and_left_costs_the_request_nothing(shop: Shop) -> None:
@@ -467,6 +479,17 @@ def test_retries_are_the_groups_choice(result: str, cause: int) -> None:
     assert shop.now - begun == 600.0
     shop.fails(again, result, cause)  # type: ignore[arg-type]
     assert (row(shop, task).state, row(shop, task).reason) == ("failed", "unreached")
+
+
+def test_a_try_that_is_lost_in_a_crash_is_made_again_after_the_same_time() -> None:
+    shop = Shop(more=QUEUE + 'retries = 1\nretry_after = "10m"\n')
+    task = promised(shop)
+    order = shop.accept(task)
+    assert order is not None
+    assert shop.step(order, "customer")
+    again = shop.reborn()
+    assert again.until(again.now + 590.0, 10.0) == []
+    assert [order.task for order in again.until(again.now + 20.0, 10.0)] == [task]
 
 
 def test_a_retry_after_the_limit_is_none_and_there_is_a_ticket() -> None:
@@ -881,6 +904,27 @@ def test_where_the_pbx_shows_nobody_per_live_starves_nobody() -> None:
     begun = shop.now
     assert shop.until_ordered(3000.0, 1.0) is not None
     assert 200.0 < shop.now - begun <= 300.0
+
+
+@pytest.mark.parametrize("act", ["held", "stop"])
+def test_a_try_that_is_stopped_while_it_rings_is_made_again(shop: Shop, act: str) -> None:
+    task = promised(shop)
+    order = shop.accept(task)
+    assert order is not None
+    assert shop.step(order, "customer")
+    if act == "held":
+        shop.desk.admin.hold(task, shop.now)
+    else:
+        shop.policy(more=QUEUE, guard="stop = true")
+    assert shop.wait(1.0) == []
+    assert shop.runner.stopped == [(order.attempt, act)]
+    assert row(shop, task).state == ("held" if act == "held" else "open")
+    assert shop.wait(60.0) == []
+    if act == "held":
+        shop.desk.admin.resume(task, shop.now)
+    else:
+        shop.policy(more=QUEUE)
+    assert [order.task for order in shop.until(shop.now + 60.0, 1.0)] == [task]
 
 
 @pytest.mark.parametrize(("result", "cause"), [("agent_left", 487), ("customer_failed", 503)])
