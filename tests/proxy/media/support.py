@@ -36,6 +36,15 @@ async def until(condition: Callable[[], object], what: str) -> None:
         raise AssertionError(f"not within {PATIENCE:g} s: {what}") from None
 
 
+async def speak_until(phone: RtpPhone, hertz: float, condition: Callable[[], object], what: str) -> None:
+    """Send a tone in real time for as long as `condition` asks: a slow machine may lose packets of it."""
+    speaking = asyncio.create_task(phone.speak(hertz, PATIENCE))
+    try:
+        await until(condition, what)
+    finally:
+        speaking.cancel()
+
+
 class Ears:
     """What one session told."""
 

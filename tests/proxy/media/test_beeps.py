@@ -9,7 +9,7 @@ import pytest
 from proxy.media.beeps import ALONE, LONG, BeepWatch
 from tests.kit import sounds
 from tests.kit.tones import alaw_decode, alaw_encode, sine
-from tests.proxy.media.support import run, studio, until
+from tests.proxy.media.support import run, speak_until, studio
 
 QUIET = 3_000
 TOLD = pytest.approx(LONG, abs=0.07)
@@ -91,8 +91,8 @@ def test_it_is_told_to_who_asked(tmp_path: Path) -> None:
             it.media.watch_tone("a", True)
             await a.phone.speak(1_000, 1.0)
             b.phone.send(bytes(160))
-            await a.phone.speak(1_000, 1.3)
-            await until(lambda: a.ears.tones == [TOLD], "the tone")
+            await speak_until(a.phone, 1_000, lambda: a.ears.tones, "the tone")
+            assert a.ears.tones == [TOLD]
             it.media.watch_tone("a", False)
             await a.phone.speak(1_200, 2.2)
             assert a.ears.tones == [TOLD]

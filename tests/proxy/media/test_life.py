@@ -24,7 +24,7 @@ from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.rtp_phone import RtpPhone
 from tests.kit.tones import heard, loudness, sine
 from tests.kit.waiting import eventually
-from tests.proxy.media.support import Ears, Studio, run, studio, until
+from tests.proxy.media.support import Ears, Studio, run, speak_until, studio, until
 
 HERTZ = 700
 
@@ -41,6 +41,11 @@ async def talk_on(phone: RtpPhone, tone: bytes) -> None:
     """Say one thing again and again."""
     while True:
         await phone.stream(tone)
+
+
+def anew(phone: RtpPhone, ssrc: int) -> list[int]:
+    """Places of what the phone has heard since the stream with this SSRC has ended."""
+    return [place for place, one in enumerate(phone.heard) if one.ssrc != ssrc]
 
 
 async def kill_and_wait(it: Studio) -> None:
@@ -73,16 +78,15 @@ def test_killed_in_conversations(tmp_path: Path) -> None:
                 talking = [asyncio.create_task(talk_on(leg.phone, tone[leg.phone.codec])) for leg in legs]
                 try:
                     await until(lambda: all(leg.phone.heard for leg in legs), "all hear")
-                    await kill_and_wait(it)
-                    since = [len(leg.phone.heard) for leg in legs]
                     before = [leg.phone.heard[-1].ssrc for leg in legs]
-                    await until(lambda: all(len(legs[n].phone.heard) > since[n] + 30 for n in range(20)),
-                                "all hear again")
+                    await kill_and_wait(it)
+                    await until(lambda: all(len(anew(leg.phone, ssrc)) > 30
+                                            for leg, ssrc in zip(legs, before, strict=True)), "all hear again")
                 finally:
                     for task in talking:
                         task.cancel()
-                for leg, at, ssrc in zip(legs, since, before, strict=True):
-                    assert heard(leg.phone.audio(at + 10), HERTZ)
+                for leg, ssrc in zip(legs, before, strict=True):
+                    assert heard(leg.phone.audio(anew(leg.phone, ssrc)[10]), HERTZ)
                     assert leg.phone.heard[-1].ssrc != ssrc, "a stream of its own, as RFC 3550 has it"
                     assert (leg.ears.failed, len(leg.ears.addresses), leg.ears.heard) == (0, 1, 1)
                 assert [text is None for name, text in it.alarms if name == "media"] == [True, False, True]
@@ -110,18 +114,18 @@ def test_what_a_session_did_goes_on(tmp_path: Path) -> None:
                 it.media.watch_keys("d", False)
                 it.media.play("f", [Clip("menu_this")], 3)
                 it.media.part("e")
-                await until(lambda: loudness(once.phone.audio()) and loudness(loop.phone.audio()), "prompts are heard")
+                await until(lambda: loudness(once.phone.audio()) and loudness(loop.phone.audio()) and rings.phone.heard,
+                            "prompts are heard")
+                before = [one.phone.heard[-1].ssrc for one in (once, loop, rings)]
                 await kill_and_wait(it)
-                since = [len(one.phone.heard) for one in (once, loop, rings)]
-                assert (once.ears.played, still.ears.silent) == ([], [])
+                silences = len(still.ears.silent)
                 await until(lambda: once.ears.played == [7] and held.ears.played == [3], "told once, after all of it")
-                assert len(once.phone.heard) - since[0] > 200, "from its begin"
-                assert loudness(loop.phone.audio(since[1])) > 300
-                assert heard(rings.phone.audio(since[2] + 5)[:8_000], 425)
-                await until(lambda: still.ears.silent, "silence is told")
+                assert len(anew(once.phone, before[0])) > 200, "from its begin"
+                assert loudness(loop.phone.audio(anew(loop.phone, before[1])[0])) > 300
+                assert heard(rings.phone.audio(anew(rings.phone, before[2])[5])[:8_000], 425)
+                await until(lambda: len(still.ears.silent) > silences, "silence is told")
                 await still.phone.say(key_tone("4", 0.1))
-                await still.phone.speak(1_000, 2.3)
-                await until(lambda: still.ears.tones, "the tone is told")
+                await speak_until(still.phone, 1_000, lambda: still.ears.tones, "the tone is told")
                 assert still.ears.digits == ""
                 once.phone.press("1")
                 await until(lambda: once.ears.digits == "1", "keys count")
