@@ -30,8 +30,8 @@ IN_VAIN: Final = 3
 """Tries of a request that came to nothing before its customer could answer, and are made again."""
 
 
-STOPPED_BY_US: Final = frozenset({"stop", "held", "draining"})
-"""Why an attempt was stopped by the stop switch, by an operator who holds the task, or with the process."""
+STOPPED_BY_US: Final = frozenset({"stop", "held", "draining", "shutting down"})
+"""Why an attempt was stopped by the stop switch, by an operator who holds the task, or in order with the process."""
 
 
 class AttemptOutcomes:

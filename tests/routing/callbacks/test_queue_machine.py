@@ -109,6 +109,7 @@ class QueueMachine(Machine):
             self.shop.store.put(self.shop.desk.calls.stayed(stayed, self.shop.now))
             return
         self.promised.add(task)
+        self.shop.desk.calls.promised(task, self.shop.now)
         if place is not None:
             known = self.house.held.get(task)
             if known != place:

@@ -927,15 +927,18 @@ def test_a_try_that_is_stopped_while_it_rings_is_made_again(shop: Shop, act: str
     assert [order.task for order in shop.until(shop.now + 60.0, 1.0)] == [task]
 
 
-@pytest.mark.parametrize(("result", "cause"), [("agent_left", 487), ("customer_failed", 503)])
-def test_a_try_in_which_nobody_could_answer_is_made_again_but_not_for_ever(result: Result, cause: int | None) -> None:
+@pytest.mark.parametrize(("result", "cause", "text"), [
+    ("agent_left", 487, ""), ("customer_failed", 503, ""), ("stopped", None, "shutting down"),
+])
+def test_a_try_in_which_nobody_could_answer_is_made_again_but_not_for_ever(
+        result: Result, cause: int | None, text: str) -> None:
     shop = Shop(more=QUEUE, callback='retry_agent = "10s"')
     task = promised(shop)
     order = shop.accept(task)
     for _ in range(4):
         assert order is not None
         assert row(shop, task).state == "open"
-        shop.fails(order, result, cause)
+        shop.fails(order, result, cause, text=text)
         order = shop.until_ordered(120.0, 1.0)
     assert order is None
     assert (row(shop, task).state, row(shop, task).reason) == ("failed", "unreached")
