@@ -10,8 +10,8 @@ from tests.kit.held_stage import TASK, HeldStage, Owner
 
 STEPS = st.lists(st.sampled_from([
     "key1", "key2", "key7", "taken", "taken201", "bye", "lost", "gives up", "yes", "no", "leave", "leave", "ring in",
-    "caller bye", "back", "away", "talk over", "hears out", "hears out", "rings", "answers", "refuses", "time",
-    "long time", "operator",
+    "caller bye", "back", "away", "lent ends", "hears out", "hears out", "rings", "answers", "refuses", "time",
+    "long time", "operator", "asks by another call", "asks by another call",
 ]), max_size=12)
 
 
@@ -23,6 +23,10 @@ class Story:
         self.stage.facts.again = again
         self.stage.hold(answered=answered, place_for=place_for)
         self.owner: Owner | None = None
+        self.lent: FakeLeg | None = None
+        """The leg that they are back in, by `owner`."""
+        self.replaced: list[FakeLeg] = []
+        """Legs that held places before the newest."""
         self.caller: FakeLeg | None = None
         self.left = False
 
@@ -54,10 +58,15 @@ class Story:
             case "back" if self.owner is None:
                 owner = Owner()
                 if stage.places.lend(TASK, "incoming-9", owner, stage.stack.now) is not None:
-                    self.owner = owner
-            case "away" if self.owner is not None:
+                    self.owner, self.lent = owner, place
+            case "away" if self.owner is not None and self.lent is not None:
                 self.owner = None
-                stage.places.take_back(TASK, place, stage.stack.now)
+                stage.places.take_back(TASK, self.lent, stage.stack.now)
+            case "lent ends" if self.owner is not None and self.lent is not None:
+                self._end_lent(self.lent)
+            case "asks by another call" if self._may_ask():
+                self.replaced += [leg for leg in stage.legs.made if not leg.over and leg is not self.caller]
+                stage.hold(answered=place.answered, call=f"place-{len(stage.legs.made) + 1}")
             case "hears out" if not place.over and place.session.tag is not None and not place.session.repeat:
                 place.hears_out()
             case "rings" if not place.over and not place.answered:
@@ -76,21 +85,32 @@ class Story:
                 stage.places.end_call(place.call, "operator", stage.stack.now)
         stage.wait(0)
 
+    def _may_ask(self) -> bool:
+        """Whether the desk would still take a request of theirs for this one."""
+        over = any(line.startswith(("lost", "accepted")) or (line.startswith("declined") and not self.stage.facts.again)
+                   for line in self.stage.facts.told)
+        return not over and not self.left and len(self.replaced) < 3
+
     def _end(self, end: Callable[[], None]) -> None:
         """The leg is over: who has it then tells so."""
-        end()
-        if self.owner is not None:
-            self.owner = None
-            self.stage.desk.leg_gone(self.place.call)
-            self.stage.places.lost(self.place, "pbx", self.stage.stack.now)
+        if self.owner is not None and self.lent is self.place:
+            self._end_lent(self.place)
+        else:
+            end()
+
+    def _end_lent(self, leg: FakeLeg) -> None:
+        self.owner = None
+        leg.ends()
+        self.stage.desk.leg_gone(leg.call)
+        self.stage.places.lost(leg, "pbx", self.stage.stack.now)
 
     def look(self) -> None:
         """Nobody is left in silence, and one place stands for a request."""
         stage = self.stage
         up = [leg for leg in stage.legs.made if leg.order is not None and leg.order.side == "pbx" and not leg.over]
-        assert len(up) <= 1
+        assert len([leg for leg in up if leg not in self.replaced]) <= 1
         for leg in up:
-            if leg.answered and self.owner is None and leg.done[-1:] != ["hang_up"]:
+            if leg.answered and (self.owner is None or leg is not self.lent) and leg.done[-1:] != ["hang_up"]:
                 assert leg.hears, stage.facts.told
         assert stage.dials <= 1 + len(stage.desk.outcomes)
 
