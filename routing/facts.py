@@ -129,6 +129,8 @@ class Ending(NamedTuple):
     the call is over."""
     q850: int | None = None
     """Cause of Q.850 in a Reason header of the final response (RFC 3326); None: it has none."""
+    unheard: bool = False
+    """Whoever answered has never heard the caller, who was with ourselves all the time: for the caller nobody did."""
 
 
 class OpenCall(NamedTuple):

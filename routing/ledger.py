@@ -196,8 +196,10 @@ class Ledger:
             if stored is not None:
                 stored()
             return
-        if ending.cause == 200 and entry.answered_at is None and entry.restored_at is None and through_us(entry):
+        nobody = entry.answered_at is None or ending.unheard
+        if ending.cause == 200 and nobody and entry.restored_at is None and through_us(entry):
             ending = ending._replace(cause=487)  # we had answered the caller ourselves: for them nobody did
+            entry.answered_at = None
         self._records.leave(entry)
         if ending.by != "lost":
             self._ended.add(call, now)

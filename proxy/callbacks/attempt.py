@@ -167,6 +167,7 @@ class AttemptRun:
         self._ask("agent", own)
 
     def _call_customer(self, now: float) -> None:
+        self._tools.farewells.cut_short(self.order.task, now)  # or their phone would be busy
         account = self._tools.stack.account("trunk", self.order.trunk)
         own = self._sides.customer = self._sides.new_leg(self, "customer", self._tools.new_id())
         own.place(calls.to_customer(self.order, own.call, account.username if account else None), now)

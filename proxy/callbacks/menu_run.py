@@ -107,6 +107,8 @@ class MenuRun:
         self._menu = Menu(At.OVER, Queue.HELD)
         self._inputs: deque[Input] = deque()
         self._runs = False
+        self._promised: str | None = None
+        """The request that is theirs, while they are told so."""
         self._said = 0
         """How often something was said."""
         self._asked_for_place = False
@@ -138,7 +140,7 @@ class MenuRun:
     def stop(self) -> None:
         """Nothing follows any more."""
         self._menu = self._menu._replace(at=At.OVER)
-        self._timers.stop_all()
+        self._rest()
 
     # What happens
 
@@ -191,9 +193,16 @@ class MenuRun:
         for effect in effects:
             self._do(effect, user, now)
         if self.at is At.OVER:
-            self._timers.stop_all()
+            self._rest()
             if left:
                 user.settled(now)
+
+    def _rest(self) -> None:
+        """Nothing follows, and nobody has to end it."""
+        self._timers.stop_all()
+        if self._promised is not None:
+            self._tools.farewells.end(self._promised, self.prompt_ended)
+            self._promised = None
 
     def _do(self, effect: Effect, user: MenuUser, now: float) -> None:
         match effect:
@@ -262,6 +271,9 @@ class MenuRun:
             self._tools.stack.note("callback_asked_for", self._call)
         kept = Refused(answer.refusal) if answer.terms is None else Kept(answer.terms)
         self._happen(kept, self._tools.stack.clock())
+        if answer.terms is not None and self.at is At.LEAVING:
+            self._promised = answer.terms.task
+            self._tools.farewells.begin(self._promised, self.prompt_ended)
 
     def _promise(self, kept: bool) -> None:
         """What became of a campaign's key; at the next look at the timers, for it may be told at once."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
+from proxy.callbacks.farewells import Farewells
 from proxy.callbacks.reports import LegBook, Reports
 from proxy.media.contract import Clip, Media
 from proxy.ua.contract import Incoming, Leg, LegMaker, LegRequest, Stack
@@ -54,6 +55,7 @@ class Tools(NamedTuple):
     stack: Stack
     new_id: Callable[[], str]
     """A fresh UUID version 7: the name of a leg."""
+    farewells: Farewells
 
 
 class OwnLegOwner(Protocol):

@@ -88,13 +88,6 @@ class QueueRoom:
         inside.hang_up(reason, now)
         return True
 
-    def place_accepted(self, task: str, now: float) -> None:
-        """An agent who has the place of a request is to be connected with whom it calls: who still hears last words of
-        it is hung up, for their phone would be busy."""
-        for inside in tuple(self._inside.values()):
-            if isinstance(inside, QueuedCall) and inside.promised == task:
-                inside.hang_up("", now)
-
     def place_of(self, call: str) -> str | None:
         """Return the leg that is the place of a caller who waits; None: they do not, or have none of ours."""
         inside = self._inside.get(call)

@@ -114,8 +114,6 @@ class QueuedCall(LegOwner):
         """The request whose place was lent to them; None: the place is theirs."""
         self._terms: PlaceTerms | None = None
         """What they have asked anew for that."""
-        self.promised: str | None = None
-        """The request that was promised to them, and that has their place by now."""
         self._entry: OwnCall | None = None
         """How the place stands in the ledger once it is a call of its own."""
         self._answered = Answered.NOT
@@ -133,6 +131,8 @@ class QueuedCall(LegOwner):
         """Everything ends: what the place does is nothing to the caller any more."""
         self._by_place = False
         """The PBX ended it."""
+        self._heard = False
+        """Who answered the place and the caller have heard each other, or might have."""
         self._again = False
         """The place is the second one."""
         self._failure: LegEnd | None = None
@@ -251,6 +251,10 @@ class QueuedCall(LegOwner):
         if early_media and has_media and not self._menu.parted and self._says is None:
             self._join()
 
+    def _note_heard(self) -> None:
+        if self._joined and self._place is not None and self._place.answered:
+            self._heard = True
+
     def _note_place_answered(self, place: Leg, now: float) -> None:
         caller = self._caller
         if caller is None or self._leaving:
@@ -265,6 +269,7 @@ class QueuedCall(LegOwner):
             self._ask_for_a_moment(place)
         else:
             self._hear_place(caller, now)
+        self._note_heard()
         if place.identities and not caller.over:
             self._show_connected(place.identities, _is_private(place.shown), now)
 
@@ -429,7 +434,7 @@ class QueuedCall(LegOwner):
         if self._task is not None:
             self._terms = terms  # it is given back when their call has ended
         elif place is not None and request is not None and entry is not None:
-            self._place, self.promised = None, terms.task
+            self._place = None
             self._room.hold(Place(place, request, entry), terms, now)
 
     def give_up(self, now: float) -> None:
@@ -536,7 +541,7 @@ class QueuedCall(LegOwner):
         failed = self._failure
         if self._answered is Answered.BY_US and self._by_place and failed is not None and failed.cause != 200:
             return Ending(self._failed_with(failed), "callee", q850=failed.q850)
-        return Ending(200, self._who(end))
+        return Ending(200, self._who(end), unheard=self._answered is Answered.BY_US and not self._heard)
 
     def _who(self, end: LegEnd) -> EndedBy:
         if end.by == "far":
@@ -565,6 +570,7 @@ class QueuedCall(LegOwner):
             self._joined, self._says = True, None
             self._media.join(self._caller.call, self._place.call)
             self._media.watch_keys(self._place.call, False)  # who presses is the caller
+            self._note_heard()
             self._tell_of_campaign()
 
     def _rejoin(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from proxy.callbacks.attempt import AttemptRun
+from proxy.callbacks.farewells import Farewells
 from proxy.callbacks.own_leg import Tools
 from proxy.callbacks.reports import LegBook, Reports
 from proxy.callbacks.sides import Phase
@@ -38,7 +39,8 @@ class Runner:
     def __init__(self, legs: LegMaker, media: Media, desk: DeskFacts, records: LegRecords, ledger: LegBook,
                  stack: Stack, new_id: Callable[[], str]) -> None:
         """`ledger` is told of legs as of proxied calls; `new_id`: a fresh UUID version 7 each time."""
-        self.tools: Final = Tools(legs, media, desk, ledger, Reports(desk, records, ledger, stack), stack, new_id)
+        self.tools: Final = Tools(legs, media, desk, ledger, Reports(desk, records, ledger, stack), stack, new_id,
+                                  Farewells())
         self._attempts: dict[str, AttemptRun] = {}
         self._draining = False
 

@@ -13,10 +13,9 @@ from proxy.core.contract import Journal
 from proxy.core.local import LocalInvite
 from proxy.media.contract import Media
 from proxy.services.clock_watch import ClockWatch
-from proxy.ua.contract import Leg, Stack
+from proxy.ua.contract import Stack
 from proxy.ua.user_agent import UserAgent
 from routing.callbacks.desk import Desk
-from routing.callbacks.facts import AttemptOrder
 from routing.callbacks.rooms import DeskRooms
 from routing.callbacks.tickets import Channel
 from routing.calls import Call
@@ -66,7 +65,7 @@ class Callbacks:
         rooms = DeskRooms(store, ledger.policy, config.node.name, teller, ledger.attendance, random_bytes,
                           tuple(channels))
         self.runner = Runner(user_agent, media, rooms.attempts, ledger, ledger, stack, new_id)
-        self.places = HeldPlaces(self.runner.tools, rooms.places, self._adopt)
+        self.places = HeldPlaces(self.runner.tools, rooms.places, self.runner.adopt)
         self.room = QueueRoom(self.runner.tools, self.places)
         self.desk = Desk(rooms, self.runner, self.places, self._peers_of, lambda: media.up, ledger.alarms.report)
         self._clock_watch = ClockWatch(stack.wall, stack.clock)
@@ -107,11 +106,6 @@ class Callbacks:
         without it; False where it is none of ours."""
         return self.runner.end_call(call.id, reason, now) or self.room.end_call(call.id, reason, now) or \
             self.places.end_call(call.id, reason, now)
-
-    def _adopt(self, order: AttemptOrder, agent: Leg, caller: Leg | None, now: float) -> None:
-        """Run the attempt of an agent who pressed 1 on a place; who asked for it hears the last words no longer."""
-        self.room.place_accepted(order.task, now)
-        self.runner.adopt(order, agent, caller, now)
 
     def phases(self) -> dict[str, tuple[str, str | None]]:
         """Return how far each attempt under way is, and which agent took it."""

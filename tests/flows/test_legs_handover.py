@@ -6,6 +6,7 @@ from typing import cast
 import pytest
 
 from proxy.callbacks.conversation import Conversation
+from proxy.callbacks.farewells import Farewells
 from proxy.callbacks.own_leg import OwnLeg, Role, Tools
 from proxy.callbacks.reports import LegBook, Reports
 from proxy.media.contract import Clip
@@ -210,7 +211,7 @@ class Room:
         self.desk, self.ledger = FakeDesk(FakeStack()), Ledger()
         book = cast(LegBook, self.ledger)
         self.tools = Tools(legs.agent, legs.media, self.desk, book, Reports(self.desk, self.ledger, book, legs.stack),
-                           legs.stack, lambda: "unused")
+                           legs.stack, lambda: "unused", Farewells())
 
     def fill(self) -> None:
         """Both are answered, and neither knows of the other."""

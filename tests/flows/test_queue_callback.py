@@ -502,3 +502,35 @@ def test_a_stop_waits_for_an_agent_who_is_in_a_place() -> None:
     assert node.callbacks.under_way() == 0
     assert scene.request.state == "done"
     scene.settle()
+
+
+def test_whoever_still_hears_that_they_are_called_back_is_hung_up_before_they_are_dialled() -> None:
+    """Their place was lost, so an agent is called at once; their phone would be busy."""
+    scene = QueueScene()
+    site = scene.site
+    for agent in ("201", "202"):
+        site.pbx.plan(agent, Plan(ring=0.1, answer=0.5, keys=((0.5, "1"),)))
+    call = scene.calls(seconds=4)
+    scene.press(call, "1")
+    scene.place.hang_up()
+    site.run(0.5)
+    scene.press(call, "1")
+    assert scene.hears(call).doing == "play confirmed goodbye"
+    site.run(6)
+    [dialled] = site.carrier.to(SECOND)
+    assert not call.open
+    assert dialled.state == "up"
+
+
+def test_whoever_a_pbx_handed_over_is_hung_up_before_they_are_dialled() -> None:
+    scene = QueueScene()
+    site = scene.site
+    for agent in ("201", "202"):
+        site.pbx.plan(agent, Plan(ring=0.1, answer=0.5, keys=((0.5, "1"),)))
+    call = site.pbx.dial("callback-sales", SECOND)
+    site.run(1)
+    scene.press(call, "1")
+    assert scene.hears(call).doing == "play confirmed goodbye"
+    site.run(6)
+    assert site.carrier.to(SECOND)
+    assert not call.open

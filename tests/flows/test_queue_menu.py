@@ -488,6 +488,36 @@ def test_early_media_of_the_queue_is_heard_beside_the_offer() -> None:
 
 
 @pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("seconds", [3, 40])
+def test_who_hangs_up_in_the_menu_with_an_agent_who_never_heard_them_is_missed(early: bool, seconds: float) -> None:
+    """The PBX shows nobody who took it: caller and agent stay parted, and that is no talk."""
+    site = Site(POLICY + OFFER, answers="on_agent")
+    call = calls_in(site, Plan(ring=0.2, early=early, answer=None), 21)
+    presses(site, "1")
+    site.pbx.to(NUMBER)[0].answer()
+    site.run(seconds)
+    assert ear(site).peer is None
+    call.hang_up()
+    site.run(2)
+    assert site.task.kind == "missed"
+    row = min(site.store.rows.values(), key=lambda row: row.started_at)
+    assert (row.direction, row.answered_at) == ("inbound", None)
+
+
+def test_who_came_back_from_the_menu_to_an_agent_has_talked() -> None:
+    site = Site(POLICY + OFFER, answers="on_agent")
+    call = calls_in(site, RINGS, 21)
+    presses(site, "1")
+    site.pbx.to(NUMBER)[0].answer()
+    site.run(1)
+    presses(site, "3")
+    site.run(20)
+    call.hang_up()
+    site.run(2)
+    assert not site.store.all_tasks
+
+
+@pytest.mark.parametrize("early", [False, True])
 def test_an_agent_who_answers_during_the_offer_is_heard_at_once(early: bool) -> None:
     site = site_of(answers="on_agent")
     call = calls_in(site, Plan(ring=0.2, early=early, answer=None), 21)
