@@ -1,9 +1,10 @@
-"""Whether a machine is at the other end: a single tone of two seconds, or a beep that stands alone.
+"""Whether a machine is at the other end: a single tone that lasts, or speech, one beep, and silence.
 
-A voicemail box beeps and then listens. What rings or is busy beeps again and again, at most for two seconds in all of
-Europe and America, so that a tone of two seconds is none of it, and neither is one beep with 8 s of silence behind it;
-but 425 Hz for a second may come only every ten seconds (Serbia), and is never a beep. Music and speech are no single
-tones for that long: they have harmonics, and do not stay where they are.
+A voicemail box greets, beeps and then listens. What rings or is busy beeps again and again, for two seconds at most; a
+ringing tone (340 to 500 Hz) for two and a half within the limits of ITU-T E.180 section 4, so that only one that goes
+on is none of it. A queue may be silent but for a beep now and then: nobody spoke before that. 425 Hz for a second may
+come only every ten seconds (Serbia), and is never a beep. Music and speech are no single tones for that long: they have
+harmonics, and do not stay where they are.
 """
 
 import math
@@ -16,6 +17,8 @@ from proxy.media.rtp import SAMPLE_RATE
 
 LONG: Final = 2.0
 """Seconds of a single tone that are told at once."""
+LONG_RING: Final = 2.8
+"""As `LONG`, where the tone may be a ringing one: 2.0 s in Turkey, 2.5 s are the most that is accepted."""
 SHORT: Final = 0.2
 """Seconds that a beep takes at least."""
 ALONE: Final = 8.0
@@ -32,7 +35,11 @@ DRIFT: Final = 0.015
 """How far the frequency may move."""
 STEADY: Final = (0.5, 2.0)
 """How much the power may change: 3 dB."""
-RINGING: Final = (395.0, 465.0, 0.7)
+SPOKEN: Final = 1.0
+"""Seconds of sound other than a tone that must have come before a beep: a greeting."""
+BEFORE: Final = 10.0
+"""Seconds without such a sound after which what was said before does not count any more."""
+RINGING: Final = (335.0, 505.0, 0.6)
 """Lowest and highest frequency of ringing tones, and the seconds from which on a tone can be one (ITU-T E.180)."""
 HOLE: Final = 0.06
 """Seconds of a tone that may be lost."""
@@ -61,6 +68,8 @@ class BeepWatch:
         """When the last tone of any length ended."""
         self._beep: float | None = None
         """Seconds of a beep that has been followed by nothing so far."""
+        self._spoken, self._spoken_at = 0.0, -math.inf
+        """Seconds of sound other than a tone, and when the last of it came."""
 
     def hear(self, pcm: bytes, now: float) -> float | None:
         """Take a packet; the seconds of a tone that has just become long."""
@@ -80,8 +89,8 @@ class BeepWatch:
             if found is None and self._hole <= HOLE:
                 return None  # the end of the tone, or something beside it for a moment
             self._end(now)
-        elif power >= LOUD * LOUD:
-            self._beep = None
+        elif found is None and power >= LOUD * LOUD:
+            self._speak(seconds, now)
         if found is not None:
             self._tone, self._length, self._beep = found, seconds, None
         return None
@@ -96,20 +105,31 @@ class BeepWatch:
         return beep
 
     def _long(self) -> float | None:
-        if self._told or self._length < LONG:
+        if self._told or self._length < (LONG_RING if self._may_ring() else LONG):
             return None
         self._told = True
         return round(self._length, 2)
 
+    def _may_ring(self) -> bool:
+        """Whether the tone may be a ringing one, by its frequency."""
+        lowest, highest, _ = RINGING
+        return self._tone is not None and lowest <= self._tone.hertz <= highest
+
+    def _speak(self, seconds: float, now: float) -> None:
+        """There is sound, and it is no tone."""
+        self._beep = None
+        self._spoken = seconds if now - self._spoken_at > BEFORE else self._spoken + seconds
+        self._spoken_at = now
+
     def _end(self, now: float) -> None:
         """The tone is over: it may have been a beep."""
-        assert self._tone is not None
-        lowest, highest, ring = RINGING
-        rings = lowest <= self._tone.hertz <= highest and self._length >= ring
-        alone = now - self._length - self._ended_at >= ALONE
+        rings = self._may_ring() and self._length >= RINGING[2]
+        began = now - self._length
+        greeted = self._spoken >= SPOKEN and began - self._spoken_at <= BEFORE
         if self._length >= SHORT:
             if not self._told:
-                self._beep = round(self._length, 2) if alone and not rings else None
+                alone = began - self._ended_at >= ALONE
+                self._beep = round(self._length, 2) if alone and greeted and not rings else None
             self._ended_at = now
         self._tone, self._length, self._hole, self._told = None, 0.0, 0.0, False
 

@@ -231,10 +231,11 @@ class MediaClient:
             if port != session.port:  # somebody has it by now
                 self._fail(session)
             return
+        if not port:  # a process that was there a moment later may have opened it
+            self._fail(session)
+            return
         session.port = port
-        if not port:
-            self._remove(session)
-        session.ears.media_opened(MediaAddress(self._settings.advertise, port) if port else None)
+        session.ears.media_opened(MediaAddress(self._settings.advertise, port))
 
     # One process ends, another begins
 

@@ -155,8 +155,11 @@ RINGBACKS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "eu": ((425.0,), (1.0, 4.0)), "hu": ((425.0,), (1.25, 3.75)), "ru": ((425.0,), (0.8, 3.2)),
     "rs": ((425.0,), (1.0, 9.0)), "ro": ((425.0,), (1.85, 4.15)), "us": ((440.0, 480.0), (2.0, 4.0)),
     "uk": ((400.0, 450.0), (0.4, 0.2, 0.4, 2.0)), "fr": ((440.0,), (1.5, 3.5)), "dk": ((425.0,), (0.75, 7.5)),
+    "tr": ((450.0,), (2.0, 4.0)), "limit": ((350.0,), (2.5, 6.0)), "cl": ((400.0,), (1.0, 3.0)),
+    "ke": ((425.0,), (0.667, 3.0, 1.5, 5.0)), "cn": ((450.0,), (1.0, 4.0)), "th": ((400.0,), (1.0, 4.0)),
 }  # fmt: skip
-"""Ringing tones: frequencies, and seconds on and off in turn (ITU-T E.180 supplement 2)."""
+"""Ringing tones: frequencies, and seconds on and off in turn (ITU-T E.180 supplement 2);
+`limit`: the most that its section 4 accepts."""
 OTHER_TONES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "busy": ((425.0,), (0.5, 0.5)), "busy us": ((480.0, 620.0), (0.5, 0.5)), "congestion": ((425.0,), (0.2, 0.2)),
     "dial us": ((350.0, 440.0), (3.0, 0.0)), "waiting": ((425.0,), (0.2, 0.2, 0.2, 9.0)),

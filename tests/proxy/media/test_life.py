@@ -135,6 +135,28 @@ def test_what_a_session_did_goes_on(tmp_path: Path) -> None:
     run(scenario())
 
 
+def test_what_is_opened_while_there_is_no_process_keeps_no_port(tmp_path: Path) -> None:
+    """Whoever asks for a session until the very turn of the loop in which there is a process again gets none, and none
+    is left there."""
+
+    async def scenario() -> None:
+        with capture_logs():
+            async with studio(tmp_path) as it:
+                assert it.media.pid is not None
+                os.kill(it.media.pid, signal.SIGKILL)
+                await until(lambda: not it.media.up, "its end is seen")
+                asked: list[Ears] = []
+                while not it.media.up:
+                    asked.append(Ears())
+                    it.media.open(f"leg{len(asked)}", asked[-1])
+                    await asyncio.sleep(0)
+                assert await it.media.wait_ready()
+                await until(lambda: it.media.figures.get("sessions") == 0, "none is open")
+                assert [one.addresses for one in asked] == [[None]] * len(asked)
+
+    run(scenario())
+
+
 def test_who_joins_while_there_is_no_process(tmp_path: Path) -> None:
     """What is asked for meanwhile is done as soon as there is one; what is closed stays closed."""
 
