@@ -159,8 +159,9 @@ class QueueRequests:
         if other is None:
             changes.tell("callback.queued", task.row)
         self._eligibility.tell(task, refusal, changes)
-        if other is None:
-            self._tasks.end(task, "failed", refusal.reason, changes, text=refusal.text)  # nothing was promised
+        if other is None:  # nothing was promised
+            self._tasks.made[asked.group] -= 1
+            self._tasks.end(task, "failed", refusal.reason, changes, text=refusal.text)
 
     # Making
 

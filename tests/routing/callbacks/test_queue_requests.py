@@ -984,3 +984,5 @@ def test_a_number_that_is_refused_opens_no_ticket_for_nobody_was_promised_anythi
     assert not shop.name("+3690123456")
     assert [task.state for task in shop.store.all_tasks.values()] == ["failed"]
     assert shop.store.all_tickets == {}
+    figures = shop.desk.admin.figures()["sales"]
+    assert (figures.total, figures.in_queue) == (0, 0)
