@@ -11,6 +11,7 @@ whatever rings, and **2XX what rings there. Its trunk may subscribe to the dialo
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -326,6 +327,12 @@ method=tlsv1_2
     def restart(self) -> None:
         """End it as a power cut would, and start it again with what it kept."""
         self._running.kill9()
+        self.start()
+
+    def restart_in_order(self) -> None:
+        """Have it hang up every call and end, and start it again with what it kept."""
+        self._running.signal(signal.SIGTERM)
+        self._running.wait(BOOT)
         self.start()
 
     def stop(self) -> None:

@@ -5,6 +5,7 @@ one Asterisk and one daemon: what one does in its queue no other one sees. A cus
 packet they hear; an agent's phone is PJSIP, registered when the test says so, and keeps a recording.
 """
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,16 +16,20 @@ from tests.kit.boomerang import Boomerang
 from tests.kit.far_call import FarCall, Plan
 from tests.kit.far_end import Loop
 from tests.kit.far_phones import FarCustomers
+from tests.kit.key_tones import key_tone
 from tests.kit.phones import PjsipPhone
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.rtp_phone import PAYLOAD_TYPES
 from tests.kit.site import peer
 from tests.kit.spoken import told
+from tests.kit.tones import PEAK, alaw_encode, power, sine
 from tests.kit.waiting import PATIENCE, eventually
 
 MEDIA_PORTS = RTP_PORTS = 120
 AGENT_TONE, CUSTOMER_TONE = 440, 1000
 """Hz; what is said is speech, 425 is ringback: neither lasts like these."""
+MUSIC, MUSIC_SECONDS = (600, 1500), 10.0
+"""Hz, both at once: a single tone is a voicemail box's."""
 
 
 class Line(NamedTuple):
@@ -32,7 +37,7 @@ class Line(NamedTuple):
 
     number: str
     queue: str
-    agents: tuple[str, str]
+    agents: tuple[str, ...]
     strategy: str = "ringall"
     before: str = "Answer()"
     """What its dialplan does before `Queue`; empty: nothing answers before an agent."""
@@ -55,6 +60,14 @@ class QueueAsterisk(Asterisk):
         """`dialplan`: further lines of extensions.conf, at its end."""
         self._lines, self._more = lines, dialplan
         super().__init__(root, hop=hop, phones=[agent for one in lines for agent in one.agents], hints=hints)
+
+    def play_music(self) -> None:
+        """Have whoever waits hear MUSIC; before it starts."""
+        tones = [array("h", sine(hertz, MUSIC_SECONDS, PEAK // 2)) for hertz in MUSIC]
+        mixed = array("h", map(sum, zip(*tones, strict=True))).tobytes()
+        (self.folder / "moh" / "two-tones.alaw").write_bytes(alaw_encode(mixed))
+        (self.folder / "etc" / "musiconhold.conf").write_text(
+            f"[default]\nmode=files\ndirectory={self.inside / 'moh'}\n")
 
     def _generated(self) -> dict[str, str]:
         first = free_port(RTP_PORTS)
@@ -96,11 +109,11 @@ class QueueCenter(FarCustomers):
 
     def __init__(self, root: Path, folder: Path, lines: Sequence[Line], *, policy: Mapping[str, Any] | None = None,
                  groups: Mapping[str, Mapping[str, Any]] | None = None, pbx: Mapping[str, Any] | None = None,
-                 hints: bool = True, dialplan: str = "", mqtt: str = "off",
+                 hints: bool = True, dialplan: str = "", mqtt: str = "off", music: bool = False,
                  extra: Mapping[str, Any] | None = None) -> None:
         """`policy`: further tables. `groups`: keys of a group, by its queue's name. `pbx`: keys of the PBX's table.
 
-        `dialplan`, `hints`: see QueueAsterisk.
+        `dialplan`, `hints`: see QueueAsterisk. `music`: who waits hears MUSIC, else nothing.
         """
         self.folder, self._stack = folder, ExitStack()
         self.loop = self._stack.enter_context(Loop())
@@ -108,6 +121,8 @@ class QueueCenter(FarCustomers):
         self.carrier.default = Plan(tone=CUSTOMER_TONE)
         hop, media = free_port(), free_port(MEDIA_PORTS)
         self.asterisk = QueueAsterisk(root, lines, hop=f"{LOOPBACK}:{hop}", hints=hints, dialplan=dialplan)
+        if music:
+            self.asterisk.play_music()
         tables = dict(policy or {})
         tables["queue_callback"] = {"enabled": True, "offer_after": "1s", **tables.get("queue_callback", {})}
         tables["direct_callback"] = {"type": 0, "min_talk": "1s", **tables.get("direct_callback", {})}
@@ -121,7 +136,8 @@ class QueueCenter(FarCustomers):
         self.boomerang = Boomerang(
             folder / "boomerang", port=hop, trunks={"main": peer(self.carrier.port)},
             pbxs={"office": {**peer(self.asterisk.port), "answers": "auto", **(pbx or {})}}, policy=tables, mqtt=mqtt,
-            extra={"media": {"ports": f"{media}-{media + MEDIA_PORTS - 1}"}, **(extra or {})})
+            extra={**(extra or {}), "media": {"ports": f"{media}-{media + MEDIA_PORTS - 1}",
+                                              **(extra or {}).get("media", {})}})
 
     # Phones
 
@@ -152,6 +168,19 @@ class QueueCenter(FarCustomers):
         assert rtp is not None
         heard = rtp.heard[since:]
         return told(b"".join(one.payload for one in heard if one.payload_type == PAYLOAD_TYPES["PCMA"]), language)
+
+    def press_in_band(self, call: FarCall, key: str) -> None:
+        """Press a key as a tone in the audio; of a customer who says nothing else."""
+        def say() -> None:
+            assert call.rtp is not None
+            self.carrier.keep(call.rtp.say([*key_tone(key, 0.12), *[0.0] * 800]))
+
+        self.loop.do(say)
+
+    def hears_music(self, call: FarCall, since: int = 0) -> bool:
+        """Whether a customer heard MUSIC last, after their first `since` packets."""
+        last = self.heard_since(call, since)[-6_400:]
+        return len(last) == 6_400 and all(power(last, hertz) > 0.3 for hertz in MUSIC)
 
     # What Boomerang knows
 
