@@ -35,14 +35,14 @@ class CallJudge:
         min_talk = (policy.direct_callback if entry.agent is None else policy.direct_for(entry.agent)).min_talk
         if entry.direction == "outbound" or (entry.answered_at is not None and not entry.seen.queued):  # most calls
             return verdict(entry, ending, Facts(min_talk), now)
-        if entry.task:  # they were back in their place
-            return self._in_their_place(entry, ending, min_talk, now)
+        if entry.task:
+            return self._with_request(entry, ending, min_talk, now)
         judged = verdict(entry, ending, self._facts(entry, min_talk), now)
         if judged.kind == "uncertain" and entry.agent is None and entry.seen.signs:
             entry.evidence = CONNECTED_LINE
         return judged
 
-    def _in_their_place(self, entry: Call, ending: Ending, min_talk: float, now: float) -> Verdict:
+    def _with_request(self, entry: Call, ending: Ending, min_talk: float, now: float) -> Verdict:
         """Say what the call of a customer was whose request waits: whoever reached nobody has that still."""
         judged = verdict(entry, ending, self._facts(entry, min_talk), now)
         return ASKED if judged.kind == "missed" else judged

@@ -47,12 +47,14 @@ class Sent:
 class Seen:
     """What was seen of who takes a call. Times in seconds since the epoch."""
 
-    __slots__ = ("asker", "held", "picked_at", "picked_by", "queued", "rang", "rung", "sign_at", "signs", "since",
-                 "taken", "waits")
+    __slots__ = ("asker", "handed", "held", "picked_at", "picked_by", "queued", "rang", "rung", "sign_at", "signs",
+                 "since", "taken", "waits")
 
     def __init__(self, since: float) -> None:
         self.asker: str | None = None
         """Of a place: under which number the PBX may show it beside that of `customer`."""
+        self.handed: str | None = None
+        """Of a call to a service number: the customer's call that the PBX hands over."""
         self.since = since
         """When whoever is in the call began to wait: of a place, when its caller did."""
         self.rang = False
@@ -113,7 +115,7 @@ class Call:
         """The customer was promised a callback by the key they pressed."""
         self.task = ""
         """The request whose place it is: a leg of ours that waits in a PBX's queue; or the one to whose place the
-        customer has come back."""
+        customer has come back, or that was made while their PBX had handed this call over."""
 
     @classmethod
     def placed(cls, order: OwnCall, target: str | None, now: float) -> "Call":

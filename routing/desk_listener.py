@@ -90,10 +90,10 @@ class DeskListener:
         """Tell that a customer stays after all; return what follows."""
         return EMPTY_UNIT if self._desk is None else self._ask(self._desk.stayed, stayed, now) or EMPTY_UNIT
 
-    def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
-        """Tell of a key; return whether a callback is promised, and what follows."""
+    def pressed(self, missed: Missed, now: float) -> tuple[str | None, Unit]:
+        """Tell of a key; return the task by which a callback is promised, and what follows."""
         answer = None if self._desk is None else self._ask(self._desk.pressed, missed, now)
-        return answer or (False, EMPTY_UNIT)
+        return answer or (None, EMPTY_UNIT)
 
     def _ask(self, question: Callable[[Asked, float], Answer], about: Asked, now: float) -> Answer | None:
         """Ask the desk; what it cannot answer is an alarm until it answers the like again."""

@@ -15,7 +15,7 @@ Rules
 - An answer that only says where was dialled is not believed of a phone that fell silent in that moment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from routing import identity
@@ -195,16 +195,28 @@ class Evidence:
 
     # Phones outside
 
+    def handed_over(self, pbx: str, identities: Sequence[Identity], group: str, now: float) -> Call | None:
+        """Find the customer's call that a PBX hands over to the service number of a group; of several the oldest
+        that waits, one for that group before others."""
+        found = [call for customer in self._shown_customers(identities, None) for call in self._records.of(customer)
+                 if call.direction == "inbound" and call.pbx == pbx and not call.leg]
+        return min(found, key=lambda call: (not _may_be_taken(call, now), call.group != group), default=None)
+
+    def _shown_customers(self, identities: Sequence[Identity], dialled: str | None) -> Iterator[str]:
+        """Read which customers a PBX shows as the caller of a call that it places. Numbers of ours are what agents
+        show: they are no customers here, nor is who is dialled."""
+        for shown in dict.fromkeys(one.user for one in identities):
+            customer = self._rules.numbers.e164(shown)
+            if customer is not None and customer != dialled and customer not in self._rules.policy.number:
+                yield customer
+
     def customer_of(self, pbx: str, identities: Sequence[Identity], dialled: str | None, now: float) -> Call | None:
         """Find the customer's call that a PBX places another one for: its caller is that customer, not who is dialled.
 
-        Of several the one that may still be taken. Numbers of ours are what agents show: they are no customers here.
+        Of several the one that may still be taken.
         """
         found: Call | None = None
-        for shown in dict.fromkeys(one.user for one in identities):
-            customer = self._rules.numbers.e164(shown)
-            if customer is None or customer == dialled or customer in self._rules.policy.number:
-                continue
+        for customer in self._shown_customers(identities, dialled):
             for call in self._records.of(customer):
                 if call.direction == "inbound" and call.pbx == pbx:
                     if _may_be_taken(call, now):

@@ -402,8 +402,9 @@ class Ledger:
 
     def _service(self, entry: Call, call: NewCall, group: str) -> Decision:
         """A PBX hands a customer over to the service number of a group: their call says who they are, or its caller."""
-        waits = self._evidence.customer_of(call.pbx, call.identities, None, entry.started_at)
+        waits = self._evidence.handed_over(call.pbx, call.identities, group, entry.started_at)
         if waits is not None:
+            entry.seen.handed = waits.id
             entry.customer, entry.number = waits.customer, waits.number
             entry.seen.since = waits.seen.since
         elif not call.withheld:

@@ -1,7 +1,7 @@
 """Callers who wait for an agent, and may ask for a callback: what the queue room asks of the ledger."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 from config.policy import Policy
 from routing import identity
@@ -114,15 +114,14 @@ class QueuedCallers:
             return
         missed = Missed(entry.id, entry.customer, entry.number, entry.group, entry.pbx, entry.trunk, entry.started_at,
                         now, "key", (f"key_{key}",), "certain", key)
-        promised, follows = self._desk.pressed(missed, now)
-        if promised:
-            entry.asked = True
-        if follows is EMPTY_UNIT:
-            told(promised)
+        task, follows = self._desk.pressed(missed, now)
+        if task is None:
+            if follows is not EMPTY_UNIT:
+                self._store.put(follows)
+            told(False)
             return
-        self._store.put(follows)
-        pressed = entry
-        self._store.commit(EMPTY_UNIT, lambda well: told(promised and self._let_go(pressed, well)))  # committed after
+        pressed, promised, pressed.asked = entry, task, True
+        self._store.commit(follows, lambda well: told(self._keeps_promise(pressed, promised, well, now)))
 
     # What the ledger asks
 
@@ -156,19 +155,30 @@ class QueuedCallers:
         return QueuedCaller(entry.customer, entry.group, entry.number, entry.id, entry.seen.since)
 
     def _answer(self, entry: Call, answer: RequestAnswer, kept: bool, now: float) -> RequestAnswer:
-        """Say what became of a request once its commit is known; the desk hears where the caller stays after all."""
+        """Say what became of a request once its commit is known."""
         if answer.terms is None:
             return answer
-        if self._let_go(entry, kept):
+        if self._let_go(entry, answer.terms.task, kept):
             self._desk.promised(answer.terms.task, now)
             return answer
-        refused = TAKEN if kept else RequestAnswer(None, "database")
-        follows = self._desk.stayed(CallerStayed(answer.terms.task, "taken" if kept else "database"), now)
+        self._stays(answer.terms.task, "taken" if kept else "database", now)
+        return TAKEN if kept else RequestAnswer(None, "database")
+
+    def _keeps_promise(self, entry: Call, task: str, kept: bool, now: float) -> bool:
+        """Whether a caller leaves who pressed the key of a campaign. What is promised to one whom an agent has taken
+        ends with their talk."""
+        if not kept:
+            self._stays(task, "database", now)
+        else:
+            self._desk.promised(task, now)
+        return self._let_go(entry, task, kept)
+
+    def _stays(self, task: str, why: Literal["taken", "database"], now: float) -> None:
+        follows = self._desk.stayed(CallerStayed(task, why), now)
         if follows is not EMPTY_UNIT:
             self._store.put(follows)
-        return refused
 
-    def _let_go(self, entry: Call, kept: bool) -> bool:
+    def _let_go(self, entry: Call, task: str, kept: bool) -> bool:
         """Whether a caller who is promised a callback leaves: it is on disk, and nobody has taken their call meanwhile.
 
         Else their call is judged like any other: what was promised ends with a talk.
@@ -176,11 +186,10 @@ class QueuedCallers:
         entry.asked = kept and not self._may_be_talking(entry)
         if entry.asked:
             self._records.attend(entry)
-            if entry.direction == "outbound":  # the service number: their call waits at the PBX
-                for call in self._records.of(entry.customer):
-                    if call.direction == "inbound" and not call.leg and not self._may_be_talking(call):
-                        call.asked = True
-                        self._records.attend(call)
+            handed = self._records.by_name.get(entry.seen.handed or "")
+            if handed is not None and not self._may_be_talking(handed):
+                handed.task = task  # who hangs up there is not missed; whom an agent takes all the same has talked
+                self._records.attend(handed)
         return entry.asked
 
     def _would_be_seen(self, entry: Call) -> bool:

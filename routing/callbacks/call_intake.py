@@ -60,11 +60,11 @@ class CallIntake:
         self._offers.tell(queued, changes)
         return changes.unit()
 
-    def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
+    def pressed(self, missed: Missed, now: float) -> tuple[str | None, Unit]:
         if self._early is not None or not self._store.well:
-            return False, EMPTY_UNIT
+            return None, EMPTY_UNIT
         changes = self._sets.begin(now)
-        promised = self._intake.missed(missed, changes)
+        promised = self._requests.press(missed, changes)
         self.heed_flood(now)
         return promised, changes.unit(durable=True)
 

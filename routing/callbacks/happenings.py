@@ -45,5 +45,6 @@ class Happenings(Protocol):
         """A customer whose request was answered with terms stays in the queue, or talks: there is no place. What is
         promised all the same is the desk's to say."""
 
-    def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
-        """A customer who waits pressed a key: return whether they are promised a callback, and what follows."""
+    def pressed(self, missed: Missed, now: float) -> tuple[str | None, Unit]:
+        """A customer who waits pressed a key: return the task by which they are promised a callback (None: they are
+        not), and what follows. `promised` is told when that is on disk, and `stayed` where it cannot be."""

@@ -11,7 +11,7 @@ from routing.callbacks.plan import times
 from routing.callbacks.queue_facts import CampaignKeys
 from routing.callbacks.refusal import Refusal
 from routing.callbacks.responsible import Responsible, responsible
-from routing.callbacks.task import task_data
+from routing.callbacks.task import Task, task_data
 from routing.callbacks.tasks import Tasks
 from routing.ids import Names
 from routing.rows import TaskKind, TaskRow
@@ -49,22 +49,28 @@ class Intake:
         self.flood: Refusal | None = None
         """Why missed callers are promised nothing at the moment."""
 
-    def missed(self, fact: Missed, changes: Changes) -> bool:
-        """A customer reached nobody: promise a callback where the policy says so; return whether there is a promise."""
+    def known(self, fact: Missed) -> Task | None:
+        """Return the task by which a customer who reached nobody is called already."""
         if fact.group is None:
-            return False
-        known = self._tasks.index.of(fact.customer, fact.group) or next(
+            return None
+        return self._tasks.index.of(fact.customer, fact.group) or next(
             (task for task in self._tasks.index.asked_by(fact.customer) if task.row.group == fact.group), None)
+
+    def missed(self, fact: Missed, changes: Changes) -> str | None:
+        """A customer reached nobody: promise a callback where the policy says so; return the task that does."""
+        if fact.group is None:
+            return None
+        known = self.known(fact)
         if known is not None:
             self._tasks.change(known, changes, missed=known.row.missed + 1)
             self._note(known.row.id, fact, changes)
-            return known.open
+            return known.row.id if known.open else None
         campaign = self._campaign(fact, changes.now)
         instead = False
         if campaign is None and (fact.key is not None or not self._tasks.book.of(fact.group).missed.enabled):
             known_group = self._tasks.book.policy.group.get(fact.group)
             if fact.key is not None or known_group is None or known_group.on_missed != "ticket":
-                return False
+                return None
             instead = True
         self.flood = self._eligibility.admit(changes.now)
         request = TaskRequest(fact.customer, fact.group, "missed" if campaign is None else "campaign", campaign,
@@ -72,8 +78,9 @@ class Intake:
         if self.flood is not None:
             self.tell_lost(LOST_ROW._replace(customer=fact.customer, group=fact.group, campaign=campaign,
                                              number=fact.number), self.flood, changes)
-            return False
-        return self.promise(request, changes, fact).state in ("open", "done")
+            return None
+        row = self.promise(request, changes, fact)
+        return row.id if row.state in ("open", "done") else None
 
     @staticmethod
     def tell_lost(row: TaskRow, flood: Refusal, changes: Changes) -> None:

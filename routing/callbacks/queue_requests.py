@@ -4,7 +4,7 @@ from typing import Any, Final, NamedTuple
 
 from routing.callbacks.changes import Changes
 from routing.callbacks.eligibility import Eligibility
-from routing.callbacks.facts import QueuedCaller
+from routing.callbacks.facts import Missed, QueuedCaller
 from routing.callbacks.intake import LOST_ROW, Intake
 from routing.callbacks.queue_facts import CallerStayed, PlaceOrders, PlaceTerms, QueueRequest, RequestAnswer
 from routing.callbacks.refusal import Refusal
@@ -68,6 +68,16 @@ class QueueRequests:
             return RequestAnswer(None, refusal.reason)
         task = self._make(other, asked, changes) if theirs is None else self._ask_again(theirs, other, asked, changes)
         return RequestAnswer(self._terms(task))
+
+    def press(self, pressed: Missed, changes: Changes) -> str | None:
+        """See Happenings.pressed: the key of a campaign, which is promised as a request is."""
+        known = self._intake.known(pressed)
+        before = () if known is None else (_before(known),)
+        promised = self._intake.missed(pressed, changes)
+        task = None if promised is None else self._tasks.index.tasks.get(promised)
+        if task is not None:
+            self._remember(task, _Undo(changes.now, known is None, before, False))
+        return promised
 
     def named(self, asked: QueueRequest, changes: Changes) -> bool:
         """See Happenings: what is refused is written down as a request that has failed."""

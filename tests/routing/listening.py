@@ -65,9 +65,9 @@ class Ears:
         self.stays.append(stayed)
         return EMPTY_UNIT
 
-    def pressed(self, missed: Missed, now: float) -> tuple[bool, Unit]:
+    def pressed(self, missed: Missed, now: float) -> tuple[str | None, Unit]:
         self.missed_calls.append(missed)
-        return self.promises, self._line(missed.call, "missed", now)
+        return "task" if self.promises else None, self._line(missed.call, "missed", now)
 
     def _line(self, call: str, kind: str, now: float) -> Unit:
         if self.broken:

@@ -210,7 +210,7 @@ def test_nobody_is_asked_before_the_desk_listens() -> None:
     missed = Missed("a", CUSTOMER, None, "sales", "office", "main", NOW, NOW, "hung_up", (), "certain")
     bench.desk.poke()
     assert (bench.desk.rang_in(NewCaller(CUSTOMER, None), NOW), bench.desk.missed(missed, NOW).writes) == (None, ())
-    assert bench.desk.pressed(missed, NOW) == (False, bench.desk.missed(missed, NOW))
+    assert bench.desk.pressed(missed, NOW) == (None, bench.desk.missed(missed, NOW))
     bench.connect()
     bench.desk.poke()
     assert (bench.desk.listens, bench.pokes, bench.ears.missed_calls) == (True, [True], [])

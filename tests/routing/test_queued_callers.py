@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from config.policy import parse_policy
 from routing.callbacks.facts import OwnCall
 from routing.callbacks.queue_facts import (
     CallerStayed,
@@ -17,6 +19,7 @@ from routing.callbacks.queue_facts import (
 from routing.facts import PLACE, QUEUE_ROOM, SERVICE, Decision, Ending, Identity, NewCall, Target
 from routing.identity import Answers
 from routing.pace import Pace
+from tests.kit.desk_parts import new_desk
 from tests.routing.world import CUSTOMER, DIRECT, World, pai
 
 POLICY = """
@@ -127,6 +130,65 @@ def test_the_service_number(new: New) -> None:
     assert (world.ears.missed_calls, world.ears.talks) == ([], []), "they asked, and were no missed call"
 
 
+TWO_GROUPS = POLICY.replace("[group.sales]", """
+[number."+3614446666"]
+group = "support"
+[group.support]
+target = "700"
+agents = ["301"]
+[group.sales]""")
+
+
+def hands_over(world: World, group: str = "sales") -> None:
+    """The PBX calls the service number; the caller asks, and hears our BYE."""
+    call, _ = from_pbx(world, f"callback-{group}", CUSTOMER)
+    world.ledger.answered(call.id, 0, (), None, world.now)
+    answers = asks(world, call)
+    world.commit()
+    assert answers == [RequestAnswer(TERMS)]
+    world.ledger.ended(call.id, Ending(200, "proxy"), world.now)
+
+
+def test_who_asked_by_the_service_number_may_be_taken_yet(new: New) -> None:
+    world = new()
+    for agent in ("201", "202"):
+        world.ledger.dialog_event(agent, "free", None, world.now)
+    world.now += 1
+    waiting = rings(world)
+    world.now += 30
+    hands_over(world)
+    assert world.ledger.attendance.waiting("sales") == 0
+    world.now += 5
+    world.ledger.dialog_event("201", "ringing", CUSTOMER, world.now)
+    world.ledger.dialog_event("201", "busy", None, world.now)
+    assert world.ledger.taken_by(waiting.id) == "201"
+    assert world.ledger.attendance.engaged(CUSTOMER), "not to be called while they talk"
+    world.now += 60
+    world.ledger.ended(waiting.id, Ending(200, "caller"), world.now)
+    [talk] = world.ears.talks
+    assert (talk.agent, talk.seconds) == ("201", 60)
+    assert not world.ledger.attendance.engaged(CUSTOMER)
+
+
+@pytest.mark.parametrize("first", ["+3614445555", "+3614446666"])
+def test_only_the_call_that_is_handed_over_is_no_missed_one(new: New, first: str) -> None:
+    world = new(policy=TWO_GROUPS)
+    calls = {}
+    for dialled in (first, *({"+3614445555", "+3614446666"} - {first})):
+        call = calls[dialled] = world.calls_in(dialled=dialled)
+        decision = world.ledger.decide(call, world.now)
+        world.ledger.answered(call.id, len(decision.targets) - 2, (), None, world.now)
+        world.now += 1
+    world.ledger.place(OwnCall("place", "inbound", "main", "office", CUSTOMER, "+3614446666", None, "support", None,
+                               "task"), world.now)
+    world.now += 30
+    hands_over(world)
+    assert world.ears.requests[-1].number == "+3614445555"
+    for call in calls.values():
+        world.ledger.ended(call.id, Ending(200, "caller"), world.now)
+    assert [missed.group for missed in world.ears.missed_calls] == ["support"]
+
+
 @pytest.mark.parametrize("dialled", ["callback-", "callback-nobody", "callback", "+36201112233"])
 def test_what_is_no_service_number(new: New, dialled: str) -> None:
     _, decision = from_pbx(new(), dialled, "201")
@@ -172,6 +234,40 @@ def test_an_agent_who_takes_the_call_meanwhile(new: New) -> None:
     world.ledger.ended(call.id, Ending(200, "caller"), world.now)
     assert [talk.agent for talk in world.ears.talks] == ["201"], "and it is judged like any other"
     assert asks(world, call) == [RequestAnswer(None, "taken")]
+
+
+CAMPAIGN = POLICY + """
+missed_callback = { enabled = true }
+[campaign.10001]
+name = "keys"
+group = "sales"
+enabled = true
+add_key = "7"
+"""
+
+
+@pytest.mark.parametrize("way", ["key", "menu"])
+def test_what_the_database_refuses_is_promised_to_nobody(new: New, way: str) -> None:
+    world, policy = new(policy=CAMPAIGN), parse_policy(CAMPAIGN)
+    ours, others = (new_desk(world.store, policy, world.ledger.attendance, Random(seed).randbytes,
+                             peers=lambda _: ("office", "main")) for seed in (1, 2))
+    for desk in (ours, others):
+        desk.turn(world.now)
+    world.parts.connect(ours.calls)
+    call = rings(world)
+    others.admin.add(CUSTOMER, "sales", world.now)  # by another node, and we have not heard of it yet
+    world.commit()
+    told: list[object] = []
+    if way == "key":
+        world.ledger.queue.press(call.id, "7", world.now, told.append)
+    else:
+        world.ledger.queue.ask(call.id, None, "place", world.now, told.append)
+    world.commit()
+    assert told == [False if way == "key" else RequestAnswer(None, "database")]
+    assert ours.admin.open_tasks() == (), "nor is it kept in memory"
+    world.commit()
+    assert [row.kind for row in world.store.callbacks.open_tasks()] == ["manual"]
+    assert world.ledger.queue.offer(call.id, world.now) is not None, "they wait on"
 
 
 def test_a_request_that_is_refused(new: New) -> None:

@@ -153,7 +153,7 @@ def test_what_is_told_before_the_promises_are_read_back_is_taken_then() -> None:
     desk = new_desk(store, POLICY, LiveState(), os.urandom)
     fact = Missed("call", CUSTOMER, None, "sales", "office", "main", NOW - 20, NOW, "hung_up", (), "certain")
     assert desk.calls.missed(fact, NOW).writes == ()
-    assert desk.calls.pressed(fact, NOW) == (False, desk.calls.missed(fact._replace(customer=OTHER), NOW))
+    assert desk.calls.pressed(fact, NOW) == (None, desk.calls.missed(fact._replace(customer=OTHER), NOW))
     assert desk.idle
     assert desk.restore(NOW)
     assert sorted(row.customer for row in desk.admin.open_tasks()) == sorted((CUSTOMER, OTHER))
