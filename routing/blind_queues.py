@@ -26,10 +26,6 @@ class BlindQueues:
         self._showing.add(pbx)
         return self._groups.pop(pbx, None) is not None
 
-    def has_shown(self, pbx: str) -> bool:
-        """Whether a PBX has shown a phone so far."""
-        return pbx in self._showing
-
     def abandoned(self, pbx: str, group: str) -> bool:
         """Note that a caller of a group left without a sign of an agent; return whether the PBX is taken for blind."""
         if pbx in self._showing:

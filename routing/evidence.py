@@ -385,6 +385,11 @@ class Evidence:
                    and (not call.seen.queued or call.seen.picked_at is not None)
                    for call in self._records.of(entry.customer))
 
+    def is_only_one(self, entry: Call, now: float) -> bool:
+        """Whether no other call of its customer's, but for places, can be meant by an agent's phone that shows them."""
+        return not any(call is not entry and call.reason != IN_QUEUE and _may_be_taken(call, now)
+                       for call in self._records.of(entry.customer))
+
     def place(self, entry: Call, agent: str | None, now: float) -> list[Event]:
         """A leg of ours is about to be dialled: its agent is not free from now on."""
         if not entry.to_agent or agent is None:

@@ -131,7 +131,7 @@ class QueuedCallers:
             return None
         queued = self._queued(entry)
         offer = None if queued is None or self._may_be_talking(entry) else self._desk.queue_offer(queued, now)
-        if offer is None or offer.menu is None or self._would_be_seen(entry):
+        if offer is None or offer.menu is None or self._would_be_seen(entry, now):
             return offer
         return offer._replace(menu=offer.menu._replace(offer_every=0.0, max_wait=0.0))
 
@@ -192,11 +192,16 @@ class QueuedCallers:
                 self._records.attend(handed)
         return entry.asked
 
-    def _would_be_seen(self, entry: Call) -> bool:
-        """Whether an agent who takes a call from a queue is seen to. Where they are not, nobody knows whether what is
-        said is said into a talk: it is said once, and never again."""
-        return entry.answered_at is None or not entry.seen.queued or \
-            self._setup.would_see(entry.pbx, entry.group or "")
+    def _would_be_seen(self, entry: Call, now: float) -> bool:
+        """Whether an agent who takes a call from a queue is seen to: this call, and no other. Where they are not, nobody
+        knows whether what is said is said into a talk: it is said once, and never again.
+
+        A withheld caller's is known by a connected line only, and one of several of a number by nothing.
+        """
+        if entry.answered_at is None or not entry.seen.queued:
+            return True
+        named = bool(entry.seen.signs) if entry.customer is None else self._evidence.is_only_one(entry, now)
+        return named and self._setup.would_see(entry.group or "")
 
     def _may_be_talking(self, entry: Call) -> bool:
         return entry.agent is not None or entry.seen.picked_at is not None or \

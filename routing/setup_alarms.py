@@ -65,9 +65,12 @@ class SetupAlarms:
         if self._is_blind(group) and self._blind.abandoned(pbx, group):
             self._alarms.report(blind_queues.ALARM.format(pbx), blind_queues.TEXT.format(pbx), now)
 
-    def would_see(self, pbx: str, group: str) -> bool:
-        """Whether an agent of a group who takes a caller from a queue would be seen to, as far as is known."""
-        return self._blind.has_shown(pbx) or self._is_watched(group)
+    def would_see(self, group: str) -> bool:
+        """Whether an agent of a group who takes a caller from a queue would be seen to: the dialogs of all of them
+        are."""
+        known = self._rules.policy.group.get(group)
+        return known is not None and bool(known.agents) and \
+            all(self._attendance.watched_since(agent) < inf for agent in known.agents)
 
     def heed_shown(self, pbx: str, now: float) -> None:
         """A PBX has shown whose phone rings for a call, or that one took it: it is not blind."""

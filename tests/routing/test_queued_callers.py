@@ -488,11 +488,34 @@ def test_where_nobody_would_see_an_agent_take_the_call_it_is_said_once(new: New)
     world.ledger.answered(call.id, 0, (), None, world.now)
     assert (terms(world, call).offer_every, terms(world, call).max_wait) == (0.0, 0.0)
     world.ledger.dialog_event("202", "free", None, world.now)
-    assert (terms(world, call).offer_every, terms(world, call).max_wait) == (60.0, 90.0), "their phones are watched"
+    assert terms(world, call).offer_every == 0.0, "nobody sees the phone of 201"
+    world.ledger.connected_line(rings(world, OTHER).id, (pai("201"),), world.now)
+    assert terms(world, call).offer_every == 0.0, "though the PBX shows whom it rings for another"
+    world.ledger.dialog_event("201", "free", None, world.now)
+    assert (terms(world, call).offer_every, terms(world, call).max_wait) == (60.0, 90.0), "all their phones are watched"
     world.ledger.dialog_event("202", None, None, world.now)
     assert terms(world, call).offer_every == 0.0
-    world.ledger.connected_line(rings(world, OTHER).id, (pai("201"),), world.now)
-    assert terms(world, call).offer_every == 60.0, "the PBX shows whom it rings"
+
+
+def test_where_nothing_says_which_call_an_agent_takes_it_is_said_once(new: New) -> None:
+    world = new()
+    for agent in ("201", "202"):
+        world.ledger.dialog_event(agent, "free", None, world.now)
+    world.now += 1
+    withheld = world.new_call("inbound", "+3614445555", Identity("from", "anonymous", "", ""), withheld=True)
+    world.ledger.decide(withheld, world.now)
+    world.ledger.answered(withheld.id, 0, (), None, world.now)
+    assert terms(world, withheld).offer_every == 0.0, "an agent's phone shows nobody"
+    world.ledger.connected_line(withheld.id, (pai("201"),), world.now)
+    world.now += 1
+    assert terms(world, withheld).offer_every == 60.0, "the PBX shows for this very call whom it rings"
+    first = rings(world)
+    assert terms(world, first).offer_every == 60.0
+    second = rings(world)
+    world.now += 5
+    assert [terms(world, call).offer_every for call in (first, second)] == [0.0, 0.0], "one of a switchboard's"
+    world.ledger.ended(second.id, Ending(200, "caller"), world.now)
+    assert terms(world, first).offer_every == 60.0
 
 
 def test_a_blind_queue_is_an_alarm_where_callers_may_ask(new: New) -> None:
