@@ -193,8 +193,8 @@ class QueuedCallers:
         return entry.asked
 
     def _would_be_seen(self, entry: Call, now: float) -> bool:
-        """Whether an agent who takes a call from a queue is seen to: this call, and no other. Where they are not, nobody
-        knows whether what is said is said into a talk: it is said once, and never again.
+        """Whether an agent who takes a call from a queue is seen to: this call, and no other. Where they are not,
+        nobody knows whether what is said is said into a talk: it is said once, and never again.
 
         A withheld caller's is known by a connected line only, and one of several of a number by nothing.
         """

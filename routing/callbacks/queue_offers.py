@@ -9,7 +9,6 @@ from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import LiveState, QueuedCaller
 from routing.callbacks.intake import Intake
 from routing.callbacks.queue_facts import MenuTerms, QueueOffer
-from routing.callbacks.refusal import Refusal
 from routing.callbacks.tasks import Tasks
 from routing.writes import CountOffer, Unit
 
@@ -33,10 +32,7 @@ class QueueOffers:
         terms, settings = policy.queue_for(queued.group, queued.number), self._tasks.book.of(queued.group)
         if not terms.enabled or not (settings.agents or settings.target) or not settings.open_time.is_open(now):
             return None
-        if queued.customer is None:
-            if not terms.other_number:
-                return None
-        elif self.refusal(queued.customer, queued, settings) is not None:
+        if self._is_refused(queued, terms, settings, now):
             return None
         wait = self._live.estimated_wait(queued.group, queued.call, now)
         return MenuTerms(
@@ -55,10 +51,14 @@ class QueueOffers:
             "waited_s": round(max(0.0, changes.now - queued.began_at), 3),
             "estimated_wait_s": self._live.estimated_wait(queued.group, queued.call, changes.now)})
 
-    def refusal(self, customer: str, queued: QueuedCaller, settings: EffectiveSettings | None = None) -> Refusal | None:
-        """Return why a number is not called back at all; None: it is."""
-        shown = (settings or self._tasks.book.of(queued.group)).number
-        return self._eligibility.never(customer, None, queued.number or shown)
+    def _is_refused(self, queued: QueuedCaller, terms: QueueCallback, settings: EffectiveSettings, now: float) -> bool:
+        """Whether the guard would not let a caller be called now, when an agent may take their place at any moment; of
+        one who is withheld, whether they may name no other number."""
+        if self._eligibility.anybody_refusal(now) is not None:
+            return True
+        if queued.customer is None:
+            return not terms.other_number
+        return self._eligibility.number_refusal(queued.customer, queued.number or settings.number, now) is not None
 
     def _now(self, queued: QueuedCaller, terms: QueueCallback, settings: EffectiveSettings, wait: float | None,
              now: float) -> bool:

@@ -51,6 +51,31 @@ def test_who_is_never_to_be_called_is_offered_nothing() -> None:
     assert offer(here) is None
 
 
+@pytest.mark.parametrize("guard", ["stop = true", 'quiet_hours = ["mon-sun 11:00-14:00"]', "open_tasks = 1"])
+def test_whom_the_guard_would_not_let_be_called_now_is_offered_nothing(guard: str) -> None:
+    here = shop(guard=guard)
+    here.missed("+36301111111")
+    assert offer(here) is None
+    withheld = menu(here, None)
+    assert (withheld is None) == ("quiet" not in guard), "of a number that is not typed yet nobody knows"
+    if "quiet" in guard:
+        here.now = at("2026-11-23 14:00")
+        assert menu(here) is not None
+
+
+def test_who_was_called_as_often_as_may_be_is_offered_nothing() -> None:
+    here = Shop(text=Shop.write(more=ON).replace("number_per_hour = 100", "number_per_hour = 1"))
+    assert menu(here) is not None
+    assert here.request(customer="+36301111111", caller="+36302222222").terms is not None
+    assert (menu(here, "+36301111111"), menu(here) is None) == (None, False)
+    capped = shop(guard="all_per_hour = 1")
+    capped.missed("+36301111111")
+    order = capped.until_ordered(7200)
+    assert order is not None
+    capped.fails(order)
+    assert offer(capped) is None
+
+
 def test_a_withheld_caller_has_to_name_a_number() -> None:
     found = menu(shop(), None)
     assert found is not None
