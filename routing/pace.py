@@ -1,4 +1,4 @@
-"""How fast the callers of each group are taken: what a caller's wait is estimated by."""
+"""How fast agents take who waits for each group, callers and places: what a caller's wait is estimated by."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ MOST: Final = 1000
 
 
 class Pace:
-    """When agents took callers of each group who waited, within the last hour."""
+    """When agents took callers and places of each group that waited, within the last hour."""
 
     __slots__ = ("_taken", "_times")
 
@@ -19,12 +19,13 @@ class Pace:
         self._times: dict[str, list[float]] = {}
         self._taken: dict[str, int] = {}
 
-    def add(self, group: str, at: float) -> None:
-        """An agent took a caller of a group, seconds since the epoch."""
+    def add(self, group: str, at: float, live: bool = True) -> None:
+        """An agent took a caller of a group (`live`), or a place in its queue. `at`: seconds since the epoch."""
         times = self._times.setdefault(group, [])
         times.append(at if not times else max(at, times[-1]))
         del times[:max(len(times) - MOST, bisect_right(times, times[-1] - SPAN))]
-        self._taken[group] = self._taken.get(group, 0) + 1
+        if live:
+            self._taken[group] = self._taken.get(group, 0) + 1
 
     def restore(self, past: Iterable[tuple[str, float]]) -> None:
         """Begin with whom agents took before this process did: groups and moments, oldest first."""
@@ -40,7 +41,7 @@ class Pace:
         return self._taken.get(group, 0)
 
     def interval(self, group: str, now: float) -> float | None:
-        """Return the mean seconds from one caller who is taken to the next; None where the last hour had no two.
+        """Return the mean seconds from one who is taken to the next; None where the last hour had no two.
 
         The time since the last one counts: where nobody is taken any more, the wait grows.
         """

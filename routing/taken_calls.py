@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from routing.calls import Call
+from routing.calls import OWN, Call
 from routing.pace import Pace
 
 
@@ -10,7 +10,7 @@ class TakenCalls:
     """Told by `Evidence` of each call that is taken; once a call."""
 
     def __init__(self, pace: Pace) -> None:
-        """`pace`: counts the live callers who were taken."""
+        """`pace`: counts the callers who were taken, and places."""
         self._pace = pace
         self._watched: dict[str, Callable[[str | None], None]] = {}
 
@@ -28,8 +28,8 @@ class TakenCalls:
         if call.seen.taken:
             return
         call.seen.taken = True
-        if call.direction == "inbound" and not call.leg and call.group is not None:
-            self._pace.add(call.group, now)
+        if call.direction == "inbound" and call.group is not None and call.reason != OWN:
+            self._pace.add(call.group, now, live=not call.leg)
         told = self._watched.pop(call.id, None)
         if told is not None:
             told(agent)

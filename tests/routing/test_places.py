@@ -165,6 +165,28 @@ def test_places_stand_in_front_of_who_comes_later(world: World) -> None:
     assert wait("sales", first.id, world.now) == 0
 
 
+def test_places_that_are_taken_make_the_wait_of_who_comes_later_shorter(world: World) -> None:
+    for last in range(4):  # a caller and a place in turn, one a minute
+        customer = f"+3620111111{last}"
+        if last % 2:
+            call = place(world, customer, f"place-{last}")
+        else:
+            comes = world.calls_in(customer)
+            world.ledger.decide(comes, world.now)
+            call = comes.id
+            world.ledger.answered(call, 0, (), None, world.now)
+            world.now += 5
+        picks_up(world, "202", customer)
+        world.ledger.ended(call, Ending(200, "caller"), world.now)
+        world.ledger.dialog_event("202", "free", None, world.now)
+        world.now += 53
+    for last in range(10):
+        world.ledger.place(OwnCall(f"place-1{last}", "inbound", "main", "office", f"+3620222222{last}", SHARED, None,
+                                   "sales", None, "task"), world.now)
+    assert world.ledger.attendance.estimated_wait("sales", None, world.now) == pytest.approx(10 * 233 / 3)
+    assert world.ledger.attendance.taken("sales") == 2, "live callers only"
+
+
 @pytest.mark.parametrize("customer", [CUSTOMER, None])
 def test_who_answers_it_is_proved_by_their_identity(worlds: Worlds, customer: str | None) -> None:
     world = worlds(answers="on_agent")
