@@ -2,7 +2,8 @@
 
 Rules
 - While they wait they are told of the offer key. From then on it leads to the menu: 1 this number, 2 another one, 3
-  back to the queue; what does not hold for them is not in it, and is a wrong key.
+  back to the queue; what does not hold for them is not in it, and is a wrong key. Where the next offer was due and
+  could not be made, it leads to hearing that.
 - Any prompt can be interrupted by a key. Silence brings the menu once more, then the queue. So many wrong entries in
   one visit (`tries`) bring the queue too.
 - A typed number ends with `#`, or with silence: it is read back either way, and only 1 asks for a callback.
@@ -91,6 +92,8 @@ class Menu(NamedTuple):
     """They said nothing once in this visit."""
     offered: bool = False
     """They were told of the key at least once."""
+    stands: bool = False
+    """The last offer that was due was made: its key is heeded until the next one is due."""
     unasked: bool = False
     """The menu has come unasked, or need not any more."""
     no_other: bool = False
@@ -366,21 +369,23 @@ def _offer_due(menu: Menu, offer: QueueOffer | None) -> Step:
     found = _heed(menu, offer)
     terms = found.terms
     if terms is None or not terms.now or not choices(found):
-        return found, (OfferIn((terms.offer_every if terms is not None else 0.0) or LATER),)
+        return found._replace(stands=False), (OfferIn((terms.offer_every if terms is not None else 0.0) or LATER),)
     words: tuple[Words, ...] = ()
     if terms.wait_minutes is not None:
         words = (Words("wait_in_minutes"), Words("minutes", str(terms.wait_minutes)))
     words += (Words(terms.offer_prompt),) if terms.offer_prompt is not None else \
         (Words("offer_callback"), Words("digits", terms.key))
-    return found._replace(at=At.TOLD, offered=True), (CountOffer(), Say(words, terms.language))
+    return found._replace(at=At.TOLD, offered=True, stands=True), (CountOffer(), Say(words, terms.language))
 
 
 def _waited_long(menu: Menu, offer: QueueOffer | None) -> Step:
-    if menu.unasked or menu.at not in (At.WAITING, At.TOLD):
+    if menu.unasked or menu.at not in (At.WAITING, At.TOLD, At.KEEPING):
         return menu, ()
-    found = _heed(menu, offer)._replace(unasked=True)
-    if found.terms is None or not found.terms.now or not found.terms.max_wait or not choices(found):
-        return found, ()
+    found = _heed(menu, offer) if menu.at is not At.KEEPING else menu
+    if found.terms is not None and not found.terms.max_wait:
+        return found._replace(unasked=True), ()
+    if found.terms is None or not found.terms.now or not choices(found) or menu.at is At.KEEPING:
+        return found, (MenuIn(LATER),)
     return _open_menu(found, found.terms)
 
 
@@ -399,8 +404,11 @@ def _key(menu: Menu, key: str, offer: QueueOffer | None) -> Step:
 
 
 def _waiting_key(menu: Menu, key: str) -> Step:
-    if menu.offered and menu.terms is not None and menu.terms.now and key == menu.terms.key and choices(menu):
-        return _open_menu(menu, menu.terms)  # before it was offered it may be a key of the PBX's own menu
+    terms = menu.terms
+    if menu.offered and terms is not None and key == terms.key and choices(menu):  # before it may be a key of the PBX's
+        if terms.now or menu.stands:
+            return _open_menu(menu, terms)
+        return _back(menu, (Words("no_callback_now"), Words("back_in_queue")))
     if menu.campaign is not None and key in menu.campaign.keys:
         return menu._replace(at=At.KEEPING, key=key), (Hush(), Press(key))
     return menu, ()

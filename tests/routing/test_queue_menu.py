@@ -244,6 +244,36 @@ def test_the_menu_comes_unasked_once() -> None:
     assert caller.does(WaitedLong(offer)) == (), "they have heard it"
 
 
+def test_the_menu_comes_unasked_as_soon_as_there_is_anything_to_ask_for() -> None:
+    offer, not_now = offered(max_wait=90.0), offered(max_wait=90.0, now=False)
+    caller = Caller(offer)
+    for nothing in (not_now, None):
+        assert caller.does(WaitedLong(nothing)) == (MenuIn(10.0),)
+    assert said(caller.does(WaitedLong(offer)))[0] == "menu_this"
+    caller = Caller(offer)
+    assert caller.does(WaitedLong(OFFER), WaitedLong(offer)) == (), "it never comes unasked any more"
+
+
+def test_the_key_of_an_offer_that_was_made_is_answered() -> None:
+    not_now = offered(now=False)
+    caller = Caller(told=False)
+    caller.does(OfferDue(OFFER))
+    caller.offer = not_now
+    assert said(caller.presses("1"))[0] == "menu_this", "while it is spoken"
+    caller = Caller(told=False)
+    caller.does(OfferDue(OFFER), PromptEnded())
+    caller.offer = not_now
+    assert said(caller.presses("1"))[0] == "menu_this", "and until the next one is due"
+    caller = Caller(told=False)
+    caller.does(OfferDue(OFFER), PromptEnded(), OfferDue(not_now))
+    caller.offer = not_now
+    assert said(caller.presses("1")) == ["no_callback_now", "back_in_queue"]
+    assert (caller.menu.at, caller.menu.joined) == (At.TOLD, True)
+    assert caller.does(PromptEnded()) == (OfferIn(60.0),)
+    caller.offer = None
+    assert caller.presses("1") == (), "an agent may have the call"
+
+
 def test_nothing_is_promised_before_it_is_kept() -> None:
     caller = Caller()
     caller.presses("11")
