@@ -409,7 +409,7 @@ class Evidence:
     def _met(self, leg: Call, now: float) -> None:
         """Something is new of our leg to an agent: the customer who is there already has them."""
         for call in self._records.of(leg.customer):
-            if call.attempt == leg.attempt:
+            if leg.attempt is not None and call.attempt == leg.attempt:
                 self._meet(call, leg, now)
 
     def forget(self, entry: Call) -> None:

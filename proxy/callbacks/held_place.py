@@ -95,7 +95,7 @@ class HeldPlace:
         self.task: Final = terms.task
         self._tools, self._facts, self._terms = tools, facts, terms
         self._adopt, self._over = adopt, over
-        self._request, self._entry = place.request, place.entry
+        self._request, self._entry = place.request, place.entry._replace(task=terms.task)
         self._asker = place.entry.customer
         """Whom the caller's own INVITE shows."""
         self._leg = place.leg

@@ -376,6 +376,26 @@ def test_back_in_their_place_and_served_there(answers: Answers) -> None:
     scene.settle()
 
 
+@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("answers", BOTH)
+def test_back_and_gone_after_a_while_is_neither_missed_nor_a_talk(answers: Answers, twice: bool) -> None:
+    """`twice`: they have asked by another call meanwhile."""
+    scene = QueueScene(answers=answers)
+    scene.asks()
+    again = scene.calls(SECOND, seconds=5.0)
+    if twice:
+        scene.asks()
+    scene.site.run(90)
+    again.hang_up()
+    scene.site.run(3)
+    assert [task.state for task in scene.requests()] == ["open"]
+    assert not {"missed", "ended"} & set(scene.journal()), scene.journal()
+    scene.queue.agents["201"] = [ACCEPTS]
+    scene.site.run(60)
+    assert scene.request.state == "done"
+    scene.settle()
+
+
 def test_back_while_an_agent_hears_the_question() -> None:
     """They are joined at once."""
     scene = QueueScene()

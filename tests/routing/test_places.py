@@ -142,6 +142,22 @@ def test_who_hangs_up_in_their_place_is_not_missed(world: World) -> None:
     assert world.ears.missed_calls == [], "their request stands"
 
 
+@pytest.mark.parametrize("agent", [None, "201"])
+def test_another_call_of_theirs_is_not_taken_with_it(world: World, agent: str | None) -> None:
+    call = world.calls_in()
+    world.ledger.decide(call, world.now)
+    world.ledger.answered(call.id, 0, (), None, world.now)
+    place(world)
+    if agent is not None:
+        world.ledger.connected_line("place-1", (pai(agent),), world.now)
+        picks_up(world, agent)
+        assert world.ledger.taken_by("place-1") == agent
+    assert world.ledger.taken_by(call.id) is None
+    world.now += 60
+    world.ledger.ended(call.id, Ending(200, "caller"), world.now)
+    assert world.ears.talks == []
+
+
 def test_places_stand_in_front_of_who_comes_later(world: World) -> None:
     wait = world.ledger.attendance.estimated_wait
     for last in range(3):
