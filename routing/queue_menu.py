@@ -102,6 +102,8 @@ class Menu(NamedTuple):
     """The campaign's key that they pressed; empty: they asked by the menu."""
     speaks: bool = False
     """Something is being said to them."""
+    anew: bool = False
+    """Should their place be lost there is no other one: they had one, or it was kept for them by a request."""
 
 
 # Inputs
@@ -257,6 +259,10 @@ class NoPlace(NamedTuple):
     terms: PlaceTerms
 
 
+class Enqueue(NamedTuple):
+    """Call the PBX once more: they are at the end of its queue. `PlaceGone` follows where that comes to nothing."""
+
+
 class GiveUp(NamedTuple):
     """End the place."""
 
@@ -267,7 +273,7 @@ class HangUp(NamedTuple):
 
 
 Effect = (Say | Hush | Listen | OfferIn | MenuIn | CountOffer | Part | Join | Check | Ask | Press | Hold | NoPlace
-          | GiveUp | HangUp)
+          | Enqueue | GiveUp | HangUp)
 Step = tuple[Menu, tuple[Effect, ...]]
 
 
@@ -277,7 +283,7 @@ Step = tuple[Menu, tuple[Effect, ...]]
 def begin(offer: QueueOffer | None, back: bool = False) -> Step:
     """A caller is in the queue and hears it. `back`: they rang in again, and are back in their place; they know the
     key."""
-    menu = _heed(Menu(At.WAITING, Queue.HELD, offered=back), offer)
+    menu = _heed(Menu(At.WAITING, Queue.HELD, offered=back, anew=back), offer)
     effects: list[Effect] = []
     words: tuple[Words, ...] = (Words("back_in_place"),) if back else ()
     if menu.campaign is not None and menu.campaign.prompt is not None:
@@ -530,6 +536,9 @@ def _back(menu: Menu, words: tuple[Words, ...]) -> Step:
     found = menu._replace(typed="", number=None, key="")
     if menu.queue is Queue.ELSEWHERE:
         return found._replace(at=At.OVER), (Hush(), HangUp())
+    if menu.queue is Queue.LOST and not menu.anew:
+        return found._replace(at=At.TOLD, queue=Queue.HELD, joined=True, offered=True, anew=True), (
+            Enqueue(), *(() if menu.joined else (Join(),)), Say(words, _language(menu)))
     if menu.queue is Queue.LOST:
         kept = tuple(one for one in words if one.prompt != "back_in_queue")
         return found._replace(at=At.LEAVING), (Say((*kept, Words("goodbye")), _language(menu)),)

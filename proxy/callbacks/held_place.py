@@ -24,7 +24,7 @@ from proxy.callbacks.own_leg import KEYS_KEPT, Tools
 from proxy.callbacks.place_call import Place, placed_again
 from proxy.callbacks.reports import Decline, PlaceReports
 from proxy.media.contract import Clip
-from proxy.ua.contract import Incoming, Leg, LegOwner
+from proxy.ua.contract import Incoming, Leg, LegOwner, LegRequest
 from proxy.ua.leg import MEDIA_FAILED, WRITING_PATIENCE
 from proxy.ua.leg_events import (
     LegAccepted,
@@ -172,6 +172,13 @@ class HeldPlace:
             self._enter(now)
             if self._taken_before:
                 self._take(self._agent, now)
+
+    def give_away(self) -> LegRequest:
+        """Its leg, which is lent, is the place of another request from now on; return how it was placed."""
+        if not self._left:
+            self._facts.lost(self.task, "other_request")
+        self._be_over()
+        return self._request
 
     def renew(self, terms: PlaceTerms, now: float) -> None:
         """They asked anew by another call than the one that is in it."""

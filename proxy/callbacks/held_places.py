@@ -7,6 +7,7 @@ from proxy.callbacks.own_leg import Tools
 from proxy.callbacks.place_call import Place
 from proxy.callbacks.reports import PlaceReports
 from proxy.ua.contract import Incoming, Leg, LegOwner
+from routing.callbacks.facts import OwnCall
 from routing.callbacks.queue_facts import PlaceFacts, PlaceTerms
 
 
@@ -46,6 +47,14 @@ class HeldPlaces:
             leg.hang_up(now)
         if newest is not None and newest is not held and terms is not None:
             newest.renew(terms, now)
+
+    def hold_lent(self, leg: Leg, entry: OwnCall, terms: PlaceTerms, now: float) -> None:
+        """Hold a leg that was lent for another request than the one that it was lent by, which is over."""
+        held = self._lent(leg)
+        if held is not None:
+            self.hold(Place(leg, held.give_away(), entry), terms, now)
+        elif not leg.over:
+            leg.hang_up(now)
 
     def lost(self, leg: Leg, why: str, now: float) -> None:
         """A leg that was lent is nobody's place any more; why: as in `PlaceFacts.place_lost`."""

@@ -19,6 +19,7 @@ from routing.queue_menu import (
     Check,
     CountOffer,
     Effect,
+    Enqueue,
     GiveUp,
     HangUp,
     Hold,
@@ -88,6 +89,9 @@ class MenuUser(Protocol):
 
     def give_up(self, now: float) -> None:
         """End the place."""
+
+    def enqueue(self, now: float) -> None:
+        """Call for another place; `MenuRun.place_gone` follows where there is none to be had."""
 
     def leave(self, now: float) -> None:
         """End the caller's leg."""
@@ -241,6 +245,8 @@ class MenuRun:
             case NoPlace(terms):
                 if self._asked_for_place:
                     user.hold(terms, now)
+            case Enqueue():
+                user.enqueue(now)
             case GiveUp():
                 user.give_up(now)
             case HangUp():

@@ -12,6 +12,7 @@ from proxy.callbacks.place_call import Place, is_audio_alone, is_ours
 from proxy.callbacks.queued_call import QueuedCall
 from proxy.callbacks.service_call import ServiceCall
 from proxy.ua.contract import Incoming, Leg
+from routing.callbacks.facts import OwnCall
 from routing.callbacks.queue_facts import PlaceTerms
 from routing.facts import PLACE, QUEUE_ROOM, SERVICE
 
@@ -97,6 +98,9 @@ class QueueRoom:
 
     def hold(self, place: Place, terms: PlaceTerms, now: float) -> None:
         self._places.hold(place, terms, now)
+
+    def hold_lent(self, leg: Leg, entry: OwnCall, terms: PlaceTerms, now: float) -> None:
+        self._places.hold_lent(leg, entry, terms, now)
 
     def take_back(self, task: str, leg: Leg, terms: PlaceTerms | None, now: float) -> None:
         self._places.take_back(task, leg, now, terms)

@@ -79,6 +79,9 @@ class PlaceKeeper(Protocol):
     def hold(self, place: Place, terms: PlaceTerms, now: float) -> None:
         """Keep a place from now on, which may be over by now: the request of its caller is on disk."""
 
+    def hold_lent(self, leg: Leg, entry: OwnCall, terms: PlaceTerms, now: float) -> None:
+        """Keep a place that was lent for another request of its caller, which is on disk; `entry`: as in `Place`."""
+
     def take_back(self, task: str, leg: Leg, terms: PlaceTerms | None, now: float) -> None:
         """Hold the place of a request again, which was lent to its caller. `terms`: they have asked anew."""
 
@@ -431,11 +434,19 @@ class QueuedCall(LegOwner):
 
     def hold(self, terms: PlaceTerms, now: float) -> None:
         place, request, entry = self._place, self._request, self._entry
-        if self._task is not None:
+        if self._task == terms.task:
             self._terms = terms  # it is given back when their call has ended
+        elif self._task is not None and place is not None and entry is not None:  # that one is over
+            self._task = self._place = None
+            self._room.hold_lent(place, entry, terms, now)
         elif place is not None and request is not None and entry is not None:
             self._place = None
             self._room.hold(Place(place, request, entry), terms, now)
+
+    def enqueue(self, now: float) -> None:
+        self._failure = None
+        if not self._place_anew(now):
+            self._menu.place_gone(now)
 
     def give_up(self, now: float) -> None:
         place = self._place
@@ -479,8 +490,11 @@ class QueuedCall(LegOwner):
 
     def _call_again(self, end: LegEnd, now: float) -> bool:
         """Call for another place, once, where the PBX has failed and has not refused."""
+        return not self._again and (end.cause in ONCE_MORE or end.by == "lost") and self._place_anew(now)
+
+    def _place_anew(self, now: float) -> bool:
         request = self._request
-        if self._again or request is None or not (end.cause in ONCE_MORE or end.by == "lost"):
+        if request is None:
             return False
         self._again, self._joined, self._early = True, False, False
         request = self._request = request._replace(call=self._tools.new_id())

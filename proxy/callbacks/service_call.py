@@ -107,6 +107,9 @@ class ServiceCall(LegOwner):
     def hold(self, terms: PlaceTerms, now: float) -> None:
         """See MenuUser: there is no place."""
 
+    def enqueue(self, now: float) -> None:
+        """See MenuUser: there is no place."""
+
     def give_up(self, now: float) -> None:
         """See MenuUser: there is no place."""
 

@@ -397,14 +397,49 @@ def test_the_pbx_that_drops_the_place_of_one_in_the_menu() -> None:
     assert site.task.kind == "queue"
 
 
-def test_the_pbx_that_drops_the_place_of_one_who_then_wants_to_wait() -> None:
+@pytest.mark.parametrize("keys", ["3", ""])
+def test_who_then_wants_to_wait_is_at_the_end_of_the_queue(keys: str) -> None:
+    """Once: a second place that is lost in the menu ends their call, with a word."""
     site = site_of()
     call = to_menu(site)
     site.pbx.to(NUMBER)[0].hang_up()
     site.run(1)
+    if keys:
+        presses(site, keys)
+    else:
+        for _ in range(2):
+            hears_out(site)
+            site.run(8.1)
+    assert ear(site).doing == "play back_in_queue"
+    site.run(2)
+    hears_out(site)
+    [_, place] = site.pbx.to(NUMBER)
+    assert place.shown == CUSTOMER
+    assert ear(site).doing == f"joined {place.call_id}"
+    presses(site, "1")
+    assert ear(site).doing == MENU
+    place.hang_up()
+    site.run(1)
     presses(site, "3")
+    assert ear(site).doing == "play goodbye"
     site.run(20)
     assert not call.open
+    assert len(site.pbx.to(NUMBER)) == 2
+    site.run(60)
+    site.assert_nothing_left()
+
+
+def test_who_then_wants_to_wait_where_the_pbx_refuses_hears_that() -> None:
+    site = site_of()
+    call = to_menu(site)
+    site.pbx.to(NUMBER)[0].hang_up()
+    site.run(1)
+    site.pbx.plan(NUMBER, Plan(ring=0.2, answer=1.0, status=486))
+    presses(site, "3")
+    site.run(10)
+    assert not call.open
+    [bye] = [message for message in call.heard if message.method == "BYE"]
+    assert "cause=486" in bye.header("Reason")
     site.run(60)
     site.assert_nothing_left()
 
@@ -766,6 +801,30 @@ def test_who_is_back_may_name_another_number() -> None:
     assert place.open
     assert site.task.customer == "+36201112233"
     assert "digits:+36 20 111 2233" in site.alive.media[place.call_id].doing
+
+
+def test_who_is_back_and_asks_anew_when_their_request_is_over_keeps_the_place() -> None:
+    """An operator has ended the first request meanwhile."""
+    site = site_of()
+    place = asked(site)
+    first = site.task.id
+    call = rings_in(site)
+    hears_out(site)
+    site.alive.desk.admin.cancel(first, site.wall())
+    site.run(1)
+    presses(site, "11")
+    site.run(0.5)
+    assert ear(site).doing == GOODBYE
+    hears_out(site)
+    site.run(2)
+    assert not call.open
+    assert place.open
+    [second] = [task for task in site.store.all_tasks.values() if task.id != first]
+    assert site.alive.places.holds_place(second.id)
+    assert not site.alive.places.holds_place(first)
+    site.run(120)
+    assert not [line for line in site.store.all_journal if line.task == second.id and line.kind == "place_lost"]
+    assert site.alive.media[place.call_id].doing.startswith("play callback_for")
 
 
 def test_a_place_that_ends_under_who_is_back_ends_their_call() -> None:

@@ -13,6 +13,7 @@ from routing.queue_menu import (
     Check,
     CountOffer,
     Effect,
+    Enqueue,
     GiveUp,
     HangUp,
     Hold,
@@ -326,11 +327,20 @@ def test_the_place_is_lost() -> None:
     caller = Caller()
     caller.presses("1")
     caller.does(PlaceGone())
+    anew = caller.presses("3")
+    assert (anew[:2], said(anew)) == ((Enqueue(), Join()), ["back_in_queue"]), "at the end of the queue, once"
+    caller.presses("1")
+    caller.does(PlaceGone())
     assert said(caller.presses("3")) == ["goodbye"]
     assert caller.does(PromptEnded()) == (HangUp(),)
     caller = Caller()
+    caller.presses("13")
+    assert caller.does(PlaceGone()) == (HangUp(),)
+    caller = Caller()
     caller.presses("11")
-    assert said(caller.does(PlaceGone(), Refused("flood"))) == ["no_callback_now", "goodbye"]
+    refused = caller.does(PlaceGone(), Refused("flood"))
+    assert (refused[0], said(refused)) == (Enqueue(), ["no_callback_now", "back_in_queue"])
+    assert caller.does(PlaceGone()) == (HangUp(),), "the PBX does not have them"
     caller = Caller()
     caller.presses("11")
     caller.does(PlaceTaken(), PlaceGone())
