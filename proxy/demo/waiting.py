@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-PATIENCE: Final = 8.0
+PATIENCE: Final = 20.0
 """Seconds that a wait may last."""
 
 Found = TypeVar("Found")
