@@ -290,7 +290,7 @@ def begin(offer: QueueOffer | None, back: bool = False) -> Step:
         words += (Words(menu.campaign.prompt),)
     if words:
         menu = menu._replace(at=At.TOLD)
-        effects.append(Say(words, _language(menu)))
+        effects.append(Say(words, language(menu)))
     if menu.terms is not None:
         effects.append(OfferIn(menu.terms.offer_after))
         if menu.terms.max_wait:
@@ -454,7 +454,7 @@ def _menu_key(menu: Menu, key: str) -> Step:
 
 def _ask_number(menu: Menu, first: tuple[Words, ...]) -> Step:
     words = (*first, Words("type_number"))
-    return menu._replace(at=At.TYPING, typed="", number=None), (Say(words, _language(menu)),)
+    return menu._replace(at=At.TYPING, typed="", number=None), (Say(words, language(menu)),)
 
 
 def _typing_key(menu: Menu, key: str) -> Step:
@@ -467,7 +467,7 @@ def _typing_key(menu: Menu, key: str) -> Step:
 
 def _read_back(menu: Menu, number: str) -> Step:
     words = (Words("number_is"), Words("digits", grouped(number)), Words("confirm"))
-    return menu._replace(at=At.CONFIRMING, typed="", number=number), (Say(words, _language(menu)),)
+    return menu._replace(at=At.CONFIRMING, typed="", number=number), (Say(words, language(menu)),)
 
 
 def _not_named(menu: Menu, refusal: str) -> Step:
@@ -507,7 +507,7 @@ def _silence(menu: Menu) -> Step:
                 return _back(menu, (Words("back_in_queue"),))
             return _say_menu(menu._replace(silent=True), menu.terms)
         case At.KEEPING if not menu.joined:
-            return menu, (Say((Words("please_wait"),), _language(menu)),)
+            return menu, (Say((Words("please_wait"),), language(menu)),)
         case At.LEAVING:  # the end of the last words was not told
             return menu._replace(at=At.OVER), (HangUp(),)
         case _:
@@ -534,16 +534,18 @@ def _next_offer(menu: Menu) -> tuple[Effect, ...]:
 def _back(menu: Menu, words: tuple[Words, ...]) -> Step:
     """They go back to the queue, and hear why."""
     found = menu._replace(typed="", number=None, key="")
-    if menu.queue is Queue.ELSEWHERE:
+    kept = tuple(one for one in words if one.prompt != "back_in_queue")
+    if menu.queue is Queue.ELSEWHERE:  # that the PBX goes on with them it says itself
+        if kept:
+            return found._replace(at=At.LEAVING), (Say(kept, language(menu)),)
         return found._replace(at=At.OVER), (Hush(), HangUp())
     if menu.queue is Queue.LOST and not menu.anew:
         return found._replace(at=At.TOLD, queue=Queue.HELD, joined=True, offered=True, anew=True), (
-            Enqueue(), *(() if menu.joined else (Join(),)), Say(words, _language(menu)))
+            Enqueue(), *(() if menu.joined else (Join(),)), Say(words, language(menu)))
     if menu.queue is Queue.LOST:
-        kept = tuple(one for one in words if one.prompt != "back_in_queue")
-        return found._replace(at=At.LEAVING), (Say((*kept, Words("goodbye")), _language(menu)),)
+        return found._replace(at=At.LEAVING), (Say((*kept, Words("goodbye")), language(menu)),)
     return found._replace(at=At.TOLD, joined=True, offered=True), (
-        *(() if menu.joined else (Join(),)), Say(words, _language(menu)))
+        *(() if menu.joined else (Join(),)), Say(words, language(menu)))
 
 
 # Asking
@@ -551,7 +553,7 @@ def _back(menu: Menu, words: tuple[Words, ...]) -> Step:
 
 def _ask(menu: Menu, number: str | None) -> Step:
     # what they are told next cuts it off: the disk is quick
-    return menu._replace(at=At.KEEPING, typed="", key=""), (Say((Words("please_wait"),), _language(menu)), Ask(number))
+    return menu._replace(at=At.KEEPING, typed="", key=""), (Say((Words("please_wait"),), language(menu)), Ask(number))
 
 
 def _kept(menu: Menu, terms: PlaceTerms | None) -> Step:
@@ -567,7 +569,7 @@ def _kept(menu: Menu, terms: PlaceTerms | None) -> Step:
     if menu.at is At.LEFT:
         return found._replace(at=At.OVER), place
     words = (Words(_confirmation(menu)), Words("goodbye"))
-    return found._replace(at=At.LEAVING), (*parting, *place, Say(words, _language(menu)))
+    return found._replace(at=At.LEAVING), (*parting, *place, Say(words, language(menu)))
 
 
 def _confirmation(menu: Menu) -> str:
@@ -628,7 +630,8 @@ def _hung_up(menu: Menu) -> Step:
     return menu._replace(at=At.LEFT if menu.at is At.LEFT else At.OVER), giving_up
 
 
-def _language(menu: Menu) -> str:
+def language(menu: Menu) -> str:
+    """Return the language in which a caller is spoken to."""
     if menu.terms is not None:
         return menu.terms.language
     return "en" if menu.campaign is None else menu.campaign.language

@@ -50,6 +50,7 @@ from routing.queue_menu import (
     WaitedLong,
     begin,
     begin_service,
+    language,
     step,
 )
 
@@ -127,6 +128,11 @@ class MenuRun:
     def parted(self) -> bool:
         """Whether the caller is not to hear their place, nor the place them."""
         return not self._menu.joined
+
+    @property
+    def language(self) -> str:
+        """In which they are spoken to, as the rules said last."""
+        return language(self._menu)
 
     def begin(self, offer: QueueOffer, back: bool, now: float) -> None:
         """They wait from now on; `back`: in the place that was kept for them."""
@@ -210,9 +216,9 @@ class MenuRun:
 
     def _do(self, effect: Effect, user: MenuUser, now: float) -> None:
         match effect:
-            case Say(words, language):
+            case Say(words, spoken):
                 self._said += 1
-                user.say(tuple(Clip(one.prompt, language, one.digits) for one in words),
+                user.say(tuple(Clip(one.prompt, spoken, one.digits) for one in words),
                          TAGS[self._said % len(TAGS)], now)
                 self._timers.start("said", now + SAID_FOR, self.prompt_ended)
                 if self.at is At.LEAVING:

@@ -48,15 +48,16 @@ class QueueRoom:
             return False
         pbx = self._tools.ledger.pbx_of(incoming.call)
         offer = self._tools.reports.queue_offer(incoming.call)
-        sessions = LEGS * (len(self._inside) + 1) + len(self._places)
-        if pbx is None or offer is None or not self._tools.media.room_for_queue(sessions):
+        if pbx is None or offer is None or not self._has_room(LEGS):
             return False
         inside = QueuedCall(self._tools, incoming, offer, self)
         self._inside[incoming.call] = inside
         return inside.begin(pbx, now) or self._forget(incoming.call)
 
     def _take_back_in(self, task: str, incoming: Incoming, now: float) -> bool:
-        """To the place that is held for them."""
+        """To the place that is held for them; while its agent waits for them they are rung whatever else there is."""
+        if not self._has_room(1):
+            return self._places.ring_in(task, incoming, now)
         inside = QueuedCall(self._tools, incoming, self._tools.reports.queue_offer(incoming.call), self)
         self._inside[incoming.call] = inside
         if inside.come_back(task, lambda owner: self._places.lend(task, incoming.call, owner, now), now):
@@ -66,11 +67,16 @@ class QueueRoom:
     def _take_service(self, incoming: Incoming, now: float) -> bool:
         """To the menu, without a place."""
         offer = self._tools.reports.queue_offer(incoming.call)
-        if offer is None or offer.menu is None:
+        if offer is None or offer.menu is None or not self._has_room(1):
             return False
         inside = ServiceCall(self._tools, incoming, self.forget)
         self._inside[incoming.call] = inside
         return inside.begin(now) or self._forget(incoming.call)
+
+    def _has_room(self, legs: int) -> bool:
+        """Whether there are ports for so many more."""
+        inside = sum(one.sessions for one in self._inside.values())
+        return self._tools.media.room_for_queue(inside + len(self._places) + legs)
 
     def _forget(self, call: str) -> bool:
         self.forget(call)

@@ -58,8 +58,9 @@ ONE_MOMENT: Final = 2
 """Tags of what is played beside what the menu says: of a campaign's keys; to who takes the place."""
 UNAVAILABLE: Final = 480
 """What the caller gets where the PBX's failure is nothing they could act on."""
-FOR_US: Final = frozenset({401, 407, 422, 487, 491})
-"""Failures that only who made the INVITE can act on: the place's was ours."""
+FOR_US: Final = frozenset({401, 407, 422, 491})
+"""Failures that only who made the INVITE can act on: the place's was ours. Where to call instead (3xx) is the caller's
+to know, as on the proxy path, unless we have answered them."""
 SILENCE: Final = 408
 RINGING: Final = 180
 ONCE_MORE: Final = frozenset({408, 500, 502, 503, 504})
@@ -152,6 +153,11 @@ class QueuedCall(LegOwner):
     def place(self) -> str | None:
         """Name of the leg that is their place; None: there is none, or it was handed on."""
         return None if self._place is None else self._place.call
+
+    @property
+    def sessions(self) -> int:
+        """How many media sessions are theirs; that of a place that is kept is not."""
+        return 1 if self._place is None or self._task is not None else 2
 
     def begin(self, pbx: str, now: float) -> bool:
         """Call the PBX as the caller did; False where that fails at once."""
@@ -285,6 +291,7 @@ class QueuedCall(LegOwner):
             self._menu.prompt_ended(now)
         if caller.answered and self._says is None:
             self._join()
+        self._pass_holds(now)
 
     def _answer_as_place(self, place: Leg, caller: Leg, now: float) -> None:
         self._answered = Answered.BY_PLACE
@@ -330,10 +337,16 @@ class QueuedCall(LegOwner):
         if caller is None or place is None or self._leaving:
             return
         for leg, other in ((caller, place), (place, caller)):
-            wanted = self._holds.get(leg.call, NO_HOLD)
+            wanted = NO_HOLD if leg is place and self._plays_to_who_waits() else self._holds.get(leg.call, NO_HOLD)
             if other.answered and not other.over and self._passed_holds.get(other.call, NO_HOLD) != wanted:
                 self._passed_holds[other.call] = wanted
                 other.hold(*wanted, now)
+
+    def _plays_to_who_waits(self) -> bool:
+        """Whether the PBX holds us to play to a caller whom no agent may have: passed on, that would take the caller
+        their keys (a phone that is held sends nothing)."""
+        held, silent = NO_HOLD if self._place is None else self._holds.get(self._place.call, NO_HOLD)
+        return held and not silent and self._tools.reports.queue_offer(self._incoming.call) is not None
 
     def _pass_request(self, leg: Leg, asked: Asked, answering: Answering, now: float) -> None:
         """What the one asks is for the other: REFER, NOTIFY, MESSAGE, INFO. Not while the caller is in the menu."""
@@ -375,9 +388,8 @@ class QueuedCall(LegOwner):
 
     def _ask_for_a_moment(self, place: Leg) -> None:
         """Whoever takes the place hears it, from its beginning."""
-        terms = self._offer.menu
-        if place.answered and not place.over and terms is not None:
-            place.play((Clip("please_wait", terms.language),), ONE_MOMENT, repeat=True, pause=PAUSE)
+        if place.answered and not place.over:
+            place.play((Clip("please_wait", self._menu.language),), ONE_MOMENT, repeat=True, pause=PAUSE)
 
     def _tell_of_campaign(self) -> None:
         """Of its keys, once, as soon as the caller hears the PBX and nothing else is said."""
@@ -423,7 +435,10 @@ class QueuedCall(LegOwner):
         self._pass_holds(now)
 
     def is_held(self) -> bool:
-        return any(leg is not None and leg.held for leg in (self._caller, self._place))
+        """Held by the PBX they are where that sends nothing: else it is the queue's music."""
+        caller, place = self._caller, self._place
+        silent = place is not None and self._holds.get(place.call, NO_HOLD)[1]
+        return silent or (caller is not None and caller.held)
 
     def place_to_ask_for(self) -> str | None:
         place = self._place
@@ -575,7 +590,8 @@ class QueuedCall(LegOwner):
         if end.cause == SILENCE or (end.cause == 487 and end.by == "us"):  # a second time would be as long again
             self._incoming.final = True
             return SILENCE
-        return UNAVAILABLE if end.cause < 400 or end.cause in FOR_US else end.cause
+        moved = end.cause < 400 and self._answered is Answered.BY_US
+        return UNAVAILABLE if moved or end.cause in FOR_US else end.cause
 
     # What they hear
 

@@ -34,6 +34,11 @@ class ServiceCall(LegOwner):
         self._end: LegEnd | None = None
         """How it ended, while what they asked for is still to be answered."""
 
+    @property
+    def sessions(self) -> int:
+        """How many media sessions are theirs."""
+        return 1
+
     def begin(self, now: float) -> bool:
         """Answer; False where that fails."""
         try:
@@ -50,6 +55,7 @@ class ServiceCall(LegOwner):
         self._menu.stop()
         if self._leg is not None and not self._leg.over:
             self._leg.hang_up(now, reason=reason)
+        self._finish()  # where they had hung up, and what they asked for was still to be answered
 
     # LegOwner
 

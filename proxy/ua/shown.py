@@ -14,6 +14,8 @@ OWN_FIELDS: Final = frozenset(name.encode() for name in (
     "accept-encoding", "mime-version", "timestamp", "path",
 ))
 """Headers that are about the leg itself; all others pass, as they do on the proxy path."""
+REDIRECTIONS: Final = (300, 399)
+"""First and last status of a response that says where to call instead."""
 
 
 def passing_fields(message: Message) -> tuple[tuple[bytes, bytes], ...]:
@@ -33,7 +35,11 @@ def asked_of(request: Request, stack: Stack, far: Far) -> Asked:
 
 def shown_of(response: Response, stack: Stack, far: Far) -> Shown:
     """Read what a response of a far end shows."""
-    return Shown(response.status, response.reason.decode("utf-8", "replace"), _crossing(response, stack, far))
+    fields = _crossing(response, stack, far)
+    if REDIRECTIONS[0] <= response.status <= REDIRECTIONS[1]:  # where to call instead is for whoever made the call
+        fields += tuple(field for name, field in zip(response.names, response.fields, strict=True)
+                        if name == b"contact")
+    return Shown(response.status, response.reason.decode("utf-8", "replace"), fields)
 
 
 def _crossing(message: Message, stack: Stack, far: Far) -> tuple[bytes, ...]:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from config.policy import parse_policy
 from routing.identity import Answers
 from tests.kit.callback_site import CUSTOMER, NUMBER, POLICY, Call, Plan, Site
 from tests.kit.fake_media import FakeSession
+from tests.kit.sip_text import SDP
 
 OFFER = 'queue_callback = { enabled = true, offer_after = "20s", offer_every = "60s" }\n'
 QUEUE = Plan(ring=0.2, answer=1.0)
@@ -167,19 +169,81 @@ def test_all_of_it_by_info() -> None:
     assert site.task.customer == "+36201112233"
 
 
+def offers(call: Call) -> list[bytes]:
+    """The directions of all re-INVITEs that a far end got."""
+    return [line for one in call.heard if one.method == "INVITE" and one.status is None
+            for line in one.body.splitlines() if line in (b"a=sendonly", b"a=inactive", b"a=sendrecv")]
+
+
+def holds(site: Site, call: Call, direction: bytes) -> None:
+    call.request("INVITE", body=SDP + b"a=" + direction + b"\r\n")
+    site.run(1)
+
+
 def test_a_hold_of_the_pbx_waits_for_the_end_of_the_menu() -> None:
     """Else the caller's keys would not be heard."""
     site = site_of()
     call = to_menu(site)
-    held = b"v=0\r\no=t 1 2 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 101\r\n" \
-        b"a=sendonly\r\n"
-    site.pbx.to(NUMBER)[0].request("INVITE", body=held)
-    site.run(1)
-    assert not [one for one in call.heard if one.method == "INVITE" and one.status is None]
+    holds(site, site.pbx.to(NUMBER)[0], b"inactive")
+    assert not offers(call)
     presses(site, "3")
     site.run(1)
-    [one] = [one for one in call.heard if one.method == "INVITE" and one.status is None]
-    assert b"a=sendonly" in one.body
+    assert offers(call) == [b"a=inactive"]
+
+
+def test_a_queue_that_plays_its_music_by_a_hold() -> None:
+    """A hold with audio is a queue's music: the offer comes, and the caller's phone goes on sending keys."""
+    site = site_of()
+    call = calls_in(site)
+    [place] = site.pbx.to(NUMBER)
+    holds(site, place, b"sendonly")
+    site.run(20)
+    assert ear(site).doing == "play offer_callback digits:1"
+    presses(site, "1")
+    assert ear(site).doing == MENU
+    presses(site, "3")
+    hears_out(site)
+    assert ear(site).peer == place.call_id, "they hear the music again"
+    assert not offers(call)
+    holds(site, place, b"sendrecv")
+    picked_up(site)
+    site.run(2)
+    holds(site, place, b"sendonly")
+    assert offers(call) == [b"a=sendonly"], "who talks with them holds them as ever"
+
+
+def test_who_is_held_in_silence_is_offered_nothing() -> None:
+    site = site_of()
+    call = calls_in(site)
+    holds(site, site.pbx.to(NUMBER)[0], b"inactive")
+    assert offers(call) == [b"a=inactive"]
+    site.run(30)
+    assert ear(site).doing.startswith("joined")
+
+
+def test_a_hold_while_the_place_rings_counts_once_it_is_answered() -> None:
+    site = site_of(answers="on_agent")
+    call = calls_in(site, RINGS, 21)
+    hears_out(site)
+    holds(site, call, b"sendonly")
+    [place] = site.pbx.to(NUMBER)
+    assert not offers(place)
+    place.answer()
+    site.run(2)
+    assert offers(place) == [b"a=sendonly"]
+    holds(site, call, b"sendrecv")
+    assert offers(place) == [b"a=sendonly", b"a=sendrecv"]
+
+
+def test_whoever_takes_the_place_hears_it_in_the_language_of_the_menu() -> None:
+    """A policy that is set while the caller waits counts for both."""
+    site = site_of()
+    calls_in(site)
+    site.alive.node.set_policy(parse_policy(POLICY + OFFER.replace("}", ', language = "hu" }')))
+    site.run(17)
+    presses(site, "1")
+    assert (ear(site).doing, place_of(site).doing) == (MENU, "play please_wait")
+    assert (ear(site).clips[0].language, place_of(site).clips[0].language) == ("hu", "hu")
 
 
 def test_this_number_is_promised_and_the_place_stays() -> None:
@@ -731,6 +795,26 @@ def test_the_queues_share_of_ports_is_all_that_callers_get() -> None:
     site.run(4)
     assert (first.state, second.state) == ("up", "up")
     assert site.alive.agent.legs == 2
+    third = service(site, caller="+36201234569")
+    assert not third.open, "nor does the service number take another one"
+    assert site.alive.agent.legs == 2
+
+
+def test_who_rings_in_again_finds_their_place_only_where_there_are_ports() -> None:
+    """Else they go where everybody goes, and the request stands."""
+    for limit, legs in ((1, 1), (2, 2)):
+        site = site_of()
+        call = to_menu(site)
+        presses(site, "1")
+        hears_out(site)
+        site.run(2)
+        assert not call.open
+        site.alive.media.queue_limit = limit
+        again = site.carrier.dial(NUMBER, CUSTOMER)
+        site.run(4)
+        assert again.state == "up"
+        assert site.alive.agent.legs == legs
+        assert site.task.state == "open", site.shown()
 
 
 # They ring in again
@@ -909,6 +993,32 @@ def test_whoever_wants_to_wait_goes_back_to_the_pbx(keys: str) -> None:
     assert not site.store.all_tasks
     site.run(40)
     site.assert_nothing_left()
+
+
+def test_who_is_refused_hears_why_before_they_go_back_to_the_pbx() -> None:
+    site = site_of()
+    call = service(site)
+    for _ in range(3):
+        session(site).press("9")
+        site.run(0.1)
+    assert session(site).doing == "play not_understood"
+    assert call.open
+    session(site).played()
+    site.run(1)
+    assert not call.open
+
+
+def test_who_hung_up_before_the_disk_answered_is_forgotten_when_everything_ends() -> None:
+    site = site_of()
+    call = service(site)
+    site.store.later = lambda delay, action: None
+    session(site).press("1")
+    site.run(0.1)
+    call.hang_up()
+    site.run(1)
+    assert len(site.alive.room) == 1, "what they asked for is not answered yet"
+    site.alive.room.hang_up(site.now)
+    assert len(site.alive.room) == 0
 
 
 def test_a_group_that_is_not_enabled_has_no_service_number() -> None:

@@ -355,10 +355,10 @@ def test_a_pbx_that_hangs_up_gives_no_cause() -> None:
     assert bye.all("Reason") == []
 
 
-def test_a_redirection_after_ringing_is_no_answer_for_the_caller() -> None:
+def test_a_redirection_after_ringing_is_for_the_caller() -> None:
     site = site_of(answers="on_agent")
     call = calls_in(site, Plan(ring=0.2, status=302, answer=1.0))
-    assert statuses(call) == [100, 180, 480]
+    assert statuses(call) == [100, 180, 302]
 
 
 def test_a_silent_pbx_costs_no_more_time_than_without_us() -> None:

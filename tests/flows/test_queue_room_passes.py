@@ -119,19 +119,22 @@ def test_the_answer() -> None:
     assert shown(placed) == shown(proxied)
 
 
-@pytest.mark.parametrize("status", [403, 404, 480, 486, 488, 500, 503, 600, 603, 608])
+@pytest.mark.parametrize("status", [300, 302, 380, 403, 404, 480, 486, 487, 488, 500, 503, 600, 603, 608])
 @pytest.mark.parametrize("ring", [0.2, None])
 def test_a_failure(status: int, ring: float | None) -> None:
     told = []
     for site in (plain(), room()):
         site.pbx.default = Plan(ring=ring, answer=1.0, status=status, fields=(
-            'Reason: Q.850;cause=17;text="busy"', "Retry-After: 30", 'Warning: 399 pbx "x"', "X-Why: full"))
+            'Reason: Q.850;cause=17;text="busy"', "Retry-After: 30", 'Warning: 399 pbx "x"', "X-Why: full",
+            *(("Contact: <sip:+36201112233@mobile.example>;q=0.7, <sip:9@pbx.example>",) if status < 400 else ())))
         call = dial(site, *URIS[0])
         site.run(8)
         told.append(call.heard[-1])
     proxied, placed = told
     assert (placed.status, placed.start) == (proxied.status, proxied.start)
     assert shown(placed) == shown(proxied)
+    if status < 400:
+        assert placed.all("Contact") == proxied.all("Contact") != [], "where to call instead"
 
 
 def held(site: Site, who: Callable[[], Call], direction: bytes) -> None:

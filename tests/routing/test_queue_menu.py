@@ -409,6 +409,10 @@ def test_the_service_number() -> None:
     assert (said(effects), effects.count(CountOffer())) == (["menu_this", "menu_other", "menu_wait"], 1)
     assert step(menu, Key("3"))[1] == (Hush(), HangUp())
     asked, _ = step(menu, Key("1"))
+    for refusal, words in (("database", "no_callback_now"), ("country", "not_called")):
+        refused, effects = step(asked, Refused(refusal))
+        assert (refused.at, said(effects)) == (At.LEAVING, [words]), "they hear why"
+        assert step(refused, PromptEnded())[1] == (HangUp(),)
     kept, effects = step(asked, Kept(PLACE))
     assert (said(effects), [type(one) for one in effects]) == (["confirmed", "goodbye"], [Say])
     assert step(kept, PromptEnded())[1] == (HangUp(),)
