@@ -109,6 +109,26 @@ def test_the_next_address_at_once(tmp_path: Path) -> None:
             assert scene.boomerang.alarms() == {}
 
 
+def test_the_next_address_at_once_for_who_goes_through_the_queue_room(tmp_path: Path) -> None:
+    """The port of the first one says that nobody listens (ICMP): the place is called at the second one."""
+    media = free_port(8)
+    policy = {"queue_callback": {"enabled": True}, "number": {SHARED: {"group": "sales"}},
+              "group": {"sales": {"agents": [AGENT]}}}
+    with SipSocket() as second:
+        scene = Scene(tmp_path, faults=FAST, policy=policy, extra={"media": {"ports": f"{media}-{media + 7}"}})
+        scene.boomerang.config.write_text(scene.boomerang.config.read_text().replace(
+            f'"sip:{LOOPBACK}:{scene.pbx.port}"', f'"sip:{LOOPBACK}:{scene.pbx.port}", "sip:{second.at}"'))
+        with scene:
+            scene.pbx.close()
+            call = Outgoing(scene.carrier, scene.boomerang.hop, SHARED, CUSTOMER)
+            there = incoming(second)
+            assert there.call_id != call.call_id, "it is a leg of ours"
+            there.ring()
+            there.pick_up_with(call)
+            hang_up(call, there)
+            assert scene.boomerang.alarms() == {}
+
+
 def test_a_pbx_that_ignores_options_and_carries_calls_is_up(tmp_path: Path) -> None:
     """Silence to OPTIONS closes nobody's door; without `qualify` nobody is even asked."""
     fast = {**FAST, "proxy.core.qualify:INTERVAL": 0.5, "proxy.core.qualify:PATIENCE": 0.4}
