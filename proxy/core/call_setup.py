@@ -162,10 +162,13 @@ class CallSetup:
         if self._invite is None or not self._parts.local.take(request, self._flow, now):
             self._parts.acks.take(request, self._flow)
 
-    def _withdraw(self, now: float) -> None:
+    def _withdraw(self, cancel: Request | None, now: float) -> None:
         """Take back what the user agent was handed: what it still answers is not heard."""
         invite, self._invite = self._invite, None
         if invite is not None:
+            if cancel is not None:
+                invite.cancelled_for = tuple(field for name, field in zip(cancel.names, cancel.fields, strict=True)
+                                             if name == b"reason")
             invite.on_cancel(now)
 
     # -- what its relay meets
@@ -226,7 +229,7 @@ class CallSetup:
     def cancelled(self, relay: Relay, cancel: Request | None, now: float) -> None:
         if cancel is not None:  # the last one says why; where it is given up here, nobody does
             self._elsewhere = answered_elsewhere(cancel)
-        self._withdraw(now)
+        self._withdraw(cancel, now)
 
     def over(self, relay: Relay) -> None:
         self._invite = self._relay = None  # both lead back here
@@ -243,7 +246,7 @@ class CallSetup:
         relay = self._relay
         if relay is None or relay.done or relay.cancelled or position != self._position:
             return
-        self._withdraw(now)
+        self._withdraw(None, now)
         for branch in relay.branches:
             if branch.target == position and not branch.over:
                 relay.cancel_branch(branch, now)

@@ -71,7 +71,7 @@ class InviteOwner(Protocol):
 class LocalInvite:
     """An INVITE that was handed over: answered from elsewhere, by the server transaction of its setup."""
 
-    __slots__ = ("_owner", "_position", "call", "final", "flow", "identities", "on_cancel", "reported",
+    __slots__ = ("_owner", "_position", "call", "cancelled_for", "final", "flow", "identities", "on_cancel", "reported",
                  "request")
 
     def __init__(self, owner: InviteOwner, request: Request, flow: Flow, call: str, position: int) -> None:
@@ -80,6 +80,8 @@ class LocalInvite:
         self.call = call
         self.on_cancel: Callable[[float], None] = _nothing
         """Called when the caller gave up, or the time of this target is over; set by whoever takes the INVITE."""
+        self.cancelled_for: tuple[bytes, ...] = ()
+        """Reason headers of the CANCEL (RFC 3326), as they came; set before `on_cancel`."""
         self.final = False
         """A failure from now on is that of the place where the call was headed: the caller gets it."""
         self.identities: tuple[tuple[str, str], ...] = ()

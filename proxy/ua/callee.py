@@ -372,7 +372,7 @@ class Callee:
         self._refuse(504, (), LegEnd(504, "lost", reason="No PRACK"), now)
 
     def _cancelled(self, now: float) -> None:
-        self._finish(LegEnd(487, "far", reason="Caller gave up"), now)
+        self._finish(LegEnd(487, "far", reason="Caller gave up", fields=self._incoming.cancelled_for), now)
 
     def _ended(self, by: Ended, reason: str, fields: tuple[bytes, ...], now: float) -> None:
         """A BYE may overtake the ACK, and may come before our answer (RFC 3261 section 15)."""

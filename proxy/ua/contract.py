@@ -109,6 +109,8 @@ class Incoming(Protocol):
     """To be set where a failure is that of the place where the call was headed: from then on the caller gets it."""
     identities: tuple[tuple[str, str], ...]
     """To be set before the answer: who answers behind us, as `Leg.identities`."""
+    cancelled_for: tuple[bytes, ...]
+    """Reason headers of the CANCEL, once there was one."""
     on_cancel: Callable[[float], None]
     """To be set by the leg: called when the caller gave up or this target's time is over; nothing may be sent then."""
 

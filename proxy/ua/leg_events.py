@@ -36,7 +36,7 @@ class LegEnd(NamedTuple):
     shown: Shown | None = None
     """That response, where the call stands for another."""
     fields: tuple[bytes, ...] = ()
-    """Reason headers of the BYE, as they came."""
+    """Reason headers of the BYE or CANCEL, as they came."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,6 +251,18 @@ def test_nobody_is_transferred_out_of_the_menu() -> None:
     assert "REFER" not in [one.method for one in caller.heard]
 
 
+def test_who_gives_up_says_why() -> None:
+    """So that a phone that another one was quicker than shows no missed call."""
+    site = room()
+    site.pbx.default = Plan(ring=0.2, answer=None)
+    caller = dial(site, *URIS[0])
+    site.run(2)
+    site.carrier.cancel(caller, ('Reason: SIP;cause=200;text="Call completed elsewhere"',))
+    site.run(2)
+    [cancel] = [one for one in site.pbx.calls[0].heard if one.method == "CANCEL"]
+    assert cancel.all("Reason") == ['SIP;cause=200;text="Call completed elsewhere"']
+
+
 @pytest.mark.parametrize("who", ["caller", "pbx"])
 def test_the_end_says_why(who: str) -> None:
     told = []

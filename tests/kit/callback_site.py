@@ -454,11 +454,11 @@ class Phone:
         self.repeat(data, lambda: call.has_answer("1 INVITE", 100), call.over)
         return call
 
-    def cancel(self, call: Call) -> None:
+    def cancel(self, call: Call, fields: Sequence[str] = ()) -> None:
         """CANCEL a call that it made."""
         invite = call.invite
         lines = [f"Via: {invite.header('Via')}", "Max-Forwards: 70", f"From: {call.own}",
-                 f"To: {invite.header('To')}", f"Call-ID: {call.call_id}", "CSeq: 1 CANCEL"]
+                 f"To: {invite.header('To')}", f"Call-ID: {call.call_id}", "CSeq: 1 CANCEL", *fields]
         data = build(f"CANCEL {invite.uri} SIP/2.0", lines)
         self.send(data)
         self.repeat(data, partial(call.has_answer, "1 CANCEL", 200))
