@@ -554,3 +554,18 @@ def test_whoever_a_pbx_handed_over_is_hung_up_before_they_are_dialled() -> None:
     site.run(6)
     assert site.carrier.to(SECOND)
     assert not call.open
+
+
+def test_whoever_still_hears_that_they_are_called_back_as_an_agent_accepts_is_hung_up_before_they_are_dialled() -> None:
+    scene = QueueScene()
+    site = scene.site
+    call = scene.calls(seconds=4)
+    scene.press(call, "11")
+    assert scene.hears(call).doing == "play confirmed goodbye"
+    site.run(1)
+    assert scene.hears(call).doing == "play confirmed goodbye", "nobody cuts them off before that"
+    scene.queue.agents["201"] = [Takes(keys=((1.0, "1"),))]
+    site.run(8)
+    assert not call.open
+    [dialled] = site.carrier.to(SECOND)
+    assert dialled.state == "up"
