@@ -21,7 +21,7 @@ from typing import Final, Protocol
 from proxy.callbacks import prompts
 from proxy.callbacks.named_timers import NamedTimers
 from proxy.callbacks.own_leg import KEYS_KEPT, Tools
-from proxy.callbacks.place_call import Place, placed_again
+from proxy.callbacks.place_call import SILENCE_STEP, Place, is_to_be_asked, placed_again
 from proxy.callbacks.reports import Decline, PlaceReports
 from proxy.media.contract import Clip
 from proxy.ua.contract import Incoming, Leg, LegOwner, LegRequest
@@ -38,6 +38,7 @@ from proxy.ua.leg_events import (
     LegPressed,
     LegRinging,
     LegSent,
+    LegSilent,
     LegTone,
 )
 from routing.callbacks.facts import AttemptOrder, Outcome
@@ -226,7 +227,7 @@ class HeldPlace:
         if told:
             self._facts.lost(self.task, why)
 
-    # What its leg does, told by `_Ear`: silence and hold are nothing, for a queue is silent, and media heeds a hold
+    # What its leg does, told by `_Ear`: a hold is nothing, for media heeds it
 
     def on_event(self, leg: Leg, event: LegEvent, now: float) -> None:
         """Something happened to its leg, or to the one by which its customer rings in."""
@@ -255,6 +256,8 @@ class HeldPlace:
                 self._note_played(tag, now)
             case LegTone():
                 self._note_machine(now)
+            case LegSilent(seconds) if is_to_be_asked(seconds):
+                leg.check(now)
             case LegGivenUp():
                 self._give_up(now)
             case LegEnded(end):
@@ -359,6 +362,7 @@ class HeldPlace:
         self._ask()
         self._tools.media.watch_keys(self._leg.call, True)
         self._tools.media.watch_tone(self._leg.call, True)
+        self._tools.media.watch_silence(self._leg.call, SILENCE_STEP)
         self._show(now)
 
     def _show(self, now: float) -> None:

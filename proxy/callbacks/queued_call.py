@@ -22,7 +22,7 @@ from typing import Final, Protocol
 
 from proxy.callbacks.menu_run import MenuRun
 from proxy.callbacks.own_leg import Tools
-from proxy.callbacks.place_call import Place, place_order
+from proxy.callbacks.place_call import SILENCE_STEP, Place, is_to_be_asked, place_order
 from proxy.media.contract import Clip
 from proxy.sip.sdp_audio import session_of
 from proxy.sip.timers import Timer
@@ -45,6 +45,7 @@ from proxy.ua.leg_events import (
     LegProgress,
     LegRinging,
     LegSent,
+    LegSilent,
     Shown,
 )
 from routing.callbacks.facts import OwnCall
@@ -215,7 +216,7 @@ class QueuedCall(LegOwner):
         self._leaving = True
         self._menu.stop()
 
-    # LegOwner: silence is nothing, for who waits is silent
+    # LegOwner
 
     def on_event(self, leg: Leg, event: LegEvent, now: float) -> None:
         match event:
@@ -243,6 +244,8 @@ class QueuedCall(LegOwner):
                 self._note_connected(leg, identities, private, now)
             case LegPlayed(tag):
                 self._note_played(leg, tag, now)
+            case LegSilent(seconds) if leg is self._place and is_to_be_asked(seconds):
+                leg.check(now)
             case LegGivenUp(end):
                 self._give_back(leg, end, now)
             case LegEnded(end):
@@ -269,6 +272,7 @@ class QueuedCall(LegOwner):
         if caller is None or self._leaving:
             return
         self._incoming.final = True
+        self._media.watch_silence(place.call, SILENCE_STEP)
         if self._answered is Answered.NOT:
             self._answer_as_place(place, caller, now)
             self._join()

@@ -107,6 +107,10 @@ class LegDialog:
         if self.session is not None:
             self.session.client.hold(held, silent, now)
 
+    def check(self, now: float) -> None:
+        if self.session is not None and self.leaving is None:
+            self.session.client.timer.check(now)
+
     def ask(self, asked: Asked, done: Callable[[Shown, float], None], now: float) -> None:
         """Send a request of somebody else in it; 481 where there is no dialog, 408 where no answer comes."""
         if self.session is None or self.leaving is not None:

@@ -5,6 +5,7 @@ Rules
   description. Where the far end does: without a refresh it is over a little before the interval ends (section 10).
 - A refresh that fails is tried again until the interval is nearly over; 408, 481 or no answer end the session.
 - Without a timer: an OPTIONS now and then, so that a leg whose far end has forgotten it does not stay for ever.
+- Whoever has a reason to doubt that the far end is there asks at once (`check`).
 """
 
 from collections.abc import Callable
@@ -66,6 +67,15 @@ class Refresher:
             self._at(now + agreed.seconds / 2, self._refresh)
         else:
             self._at(self._over_at, self._expired)
+
+    def check(self, now: float) -> None:
+        """Find out now whether the far end is still there: a refresh that changes nothing, or an OPTIONS."""
+        if self.agreed is None:
+            self._probe(now)
+            return
+        self.stop()
+        if self._dialog is not None and not self._dialog.refresh(self.fields(), self._refreshed, now):
+            self._again(now, 2.0)
 
     def fields(self) -> tuple[bytes, ...]:
         """What a request that is sent for another reason must say so that the timer stays as it is (section 7.4)."""

@@ -217,6 +217,31 @@ def test_without_a_timer_we_ask_now_and_then(legs: LegWorld) -> None:
     assert legs.told[-1] == "ended 200 lost"
 
 
+@pytest.mark.parametrize("refresher", ["uac", "uas"])
+def test_asked_at_once_who_refreshes_stays(legs: LegWorld, refresher: str) -> None:
+    agreed = f"200;refresher={refresher}".encode()
+    leg = legs.up(fields=(b"Session-Expires: " + agreed, b"Allow: INVITE, UPDATE"))
+    leg.check(legs.now)
+    legs.play("wait 0 : UPDATE > trunk")
+    assert legs["trunk"].request("UPDATE").value(b"session-expires") == agreed
+    legs.step("trunk > 200 UPDATE :", b"Session-Expires: " + agreed)
+    assert leg.answered
+    assert not leg.over
+    leg.check(legs.now)
+    legs.play("wait 0 : UPDATE > trunk\ntrunk > 481 UPDATE : BYE > trunk\ntrunk > 481 BYE :")
+    assert legs.told[-1] == "ended 200 lost"
+    leg.check(legs.now)
+    legs.assert_all_over()
+
+
+def test_asked_at_once_without_a_timer(legs: LegWorld) -> None:
+    leg = legs.up()
+    leg.check(legs.now)
+    legs.play("wait 0 : OPTIONS > trunk\ntrunk > 200 OPTIONS :\nwait 299.9 :\nwait 0.2 : OPTIONS > trunk")
+    legs.play("trunk > 481 OPTIONS : BYE > trunk\ntrunk > 481 BYE :")
+    assert legs.told[-1] == "ended 200 lost"
+
+
 def test_too_small_an_interval_of_theirs(legs: LegWorld) -> None:
     legs.up()
     legs.step("trunk > UPDATE : 422 UPDATE > trunk", b"Session-Expires: 30", b"Supported: timer")
