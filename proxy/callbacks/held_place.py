@@ -21,7 +21,7 @@ from typing import Final, Protocol
 from proxy.callbacks import prompts
 from proxy.callbacks.named_timers import NamedTimers
 from proxy.callbacks.own_leg import KEYS_KEPT, Tools
-from proxy.callbacks.place_call import SILENCE_STEP, Place, is_to_be_asked, placed_again
+from proxy.callbacks.place_call import SILENCE_STEP, Place, placed_again
 from proxy.callbacks.reports import Decline, PlaceReports
 from proxy.media.contract import Clip
 from proxy.ua.contract import Incoming, Leg, LegOwner, LegRequest
@@ -38,7 +38,6 @@ from proxy.ua.leg_events import (
     LegPressed,
     LegRinging,
     LegSent,
-    LegSilent,
     LegTone,
 )
 from routing.callbacks.facts import AttemptOrder, Outcome
@@ -256,8 +255,6 @@ class HeldPlace:
                 self._note_played(tag, now)
             case LegTone():
                 self._note_machine(now)
-            case LegSilent(seconds) if is_to_be_asked(seconds):
-                leg.check(now)
             case LegGivenUp():
                 self._give_up(now)
             case LegEnded(end):

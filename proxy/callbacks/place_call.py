@@ -17,9 +17,7 @@ from routing.callbacks.facts import OwnCall
 RINGS_ON: Final = 190.0
 """Seconds that a place may ring without a word of the PBX, as on the proxy path (Timer C)."""
 SILENCE_STEP: Final = 10.0
-"""Seconds of silence at a PBX after which that is told, again and again."""
-_ASKED_EVERY: Final = 30
-"""Steps after which a PBX that is silent for long is asked again."""
+"""Seconds of silence at a PBX after which it is asked whether it still has the place, if less and less often."""
 
 WHO_CALLS: Final = frozenset({
     b"p-asserted-identity", b"p-preferred-identity", b"remote-party-id", b"privacy", b"identity", b"y",
@@ -41,15 +39,6 @@ class Place(NamedTuple):
     """How it was placed, for another one at the end of the queue: the caller's headers included, by another name."""
     entry: OwnCall
     """How it stands in the ledger from now on, as a call of its own by the name of the leg. Not entered yet."""
-
-
-def is_to_be_asked(seconds: float) -> bool:
-    """Whether a PBX that was silent for so long is to be asked now if it still has the place (`Leg.check`).
-
-    A queue may be silent for ever, and a PBX that crashed is: asked after 10 s, 20, 40 and so on, and every 5 minutes.
-    """
-    steps = round(seconds / SILENCE_STEP)
-    return steps > 0 and (steps & (steps - 1) == 0 or steps % _ASKED_EVERY == 0)
 
 
 def is_ours(request: Request) -> bool:

@@ -22,7 +22,7 @@ from typing import Final, Protocol
 
 from proxy.callbacks.menu_run import MenuRun
 from proxy.callbacks.own_leg import Tools
-from proxy.callbacks.place_call import SILENCE_STEP, Place, is_to_be_asked, place_order
+from proxy.callbacks.place_call import SILENCE_STEP, Place, place_order
 from proxy.media.contract import Clip
 from proxy.sip.sdp_audio import session_of
 from proxy.sip.timers import Timer
@@ -45,7 +45,6 @@ from proxy.ua.leg_events import (
     LegProgress,
     LegRinging,
     LegSent,
-    LegSilent,
     Shown,
 )
 from routing.callbacks.facts import OwnCall
@@ -244,8 +243,6 @@ class QueuedCall(LegOwner):
                 self._note_connected(leg, identities, private, now)
             case LegPlayed(tag):
                 self._note_played(leg, tag, now)
-            case LegSilent(seconds) if leg is self._place and is_to_be_asked(seconds):
-                leg.check(now)
             case LegGivenUp(end):
                 self._give_back(leg, end, now)
             case LegEnded(end):

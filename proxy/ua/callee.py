@@ -224,10 +224,6 @@ class Callee:
         if self.answered and not self.over:
             self._dialog.hold(held, silent, now)
 
-    def check(self, now: float) -> None:
-        if self.answered and not self.over:
-            self._dialog.check(now)
-
     def ask(self, asked: Asked, done: Callable[[Shown, float], None], now: float) -> None:
         self._dialog.ask(asked, done, now)
 

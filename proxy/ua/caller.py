@@ -41,6 +41,7 @@ from proxy.ua.leg_events import (
     LegProgress,
     LegRinging,
     LegSent,
+    LegSilent,
     Shown,
 )
 from proxy.ua.leg_media import LegMedia
@@ -134,6 +135,8 @@ class Caller:
         return not self.over
 
     def _tell(self, event: LegEvent, now: float) -> None:
+        if isinstance(event, LegSilent) and self._patient and self.answered and not self.over:
+            self._dialog.note_silence(event.seconds, now)
         self._owner.on_event(self, event, now)
 
     # -- the INVITE
@@ -433,10 +436,6 @@ class Caller:
     def hold(self, held: bool, silent: bool, now: float) -> None:
         if self.answered and not self.over:
             self._dialog.hold(held, silent, now)
-
-    def check(self, now: float) -> None:
-        if self.answered and not self.over:
-            self._dialog.check(now)
 
     def ask(self, asked: Asked, done: Callable[[Shown, float], None], now: float) -> None:
         self._dialog.ask(asked, done, now)

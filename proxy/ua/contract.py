@@ -252,10 +252,6 @@ class Leg(Protocol):
         the leg that it is joined with did. Where one is refused or crosses another the newest wish is tried again.
         Nothing is sent where nothing changes."""
 
-    def check(self, now: float) -> None:
-        """Find out whether the far end still has this dialog: a refresh of its session timer, else an OPTIONS. 408, 481
-        or no answer end the leg."""
-
     def refresh_target(self, display: str, user: str, now: float) -> None:
         """Tell the far end, in an UPDATE or re-INVITE where it allows one, whom it is connected to now."""
 

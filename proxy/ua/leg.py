@@ -24,6 +24,8 @@ LegKey = tuple[bytes, bytes]
 """Call-ID and our tag."""
 WRITING_PATIENCE: Final = 0.25
 """Seconds that a call, or the answer to one, waits for what ends it after a crash to be written down; then it goes."""
+SILENT_AT_MOST: Final = 300.0
+"""Seconds of silence between two questions to a far end whether it is there."""
 NO_MEDIA: Final = LegEnd(503, "lost", reason="No media session")
 MEDIA_FAILED: Final = "Media failed"
 """Reason of a leg whose media process ended."""
@@ -84,9 +86,11 @@ class WrittenFirst:
 class LegDialog:
     """The dialog of a leg that counts, once there is one, and its BYE."""
 
-    __slots__ = ("leaving", "session")
+    __slots__ = ("_asked_after", "leaving", "session")
 
     def __init__(self) -> None:
+        self._asked_after = 0.0
+        """Seconds of silence after which the far end was asked last whether it is there."""
         self.session: Session | None = None
         self.leaving: LegEnd | None = None
         """How it ends when our BYE is answered; None: none was sent."""
@@ -107,8 +111,13 @@ class LegDialog:
         if self.session is not None:
             self.session.client.hold(held, silent, now)
 
-    def check(self, now: float) -> None:
-        if self.session is not None and self.leaving is None:
+    def note_silence(self, seconds: float, now: float) -> None:
+        """Ask a far end that was silent for so long whether it still has the dialog: a queue may be silent for ever,
+        and a PBX that crashed is. Asked less often the longer it lasts."""
+        asked = self._asked_after
+        if self.session is not None and self.leaving is None and (
+                seconds < asked or seconds >= min(2 * asked, asked + SILENT_AT_MOST)):
+            self._asked_after = seconds
             self.session.client.timer.check(now)
 
     def ask(self, asked: Asked, done: Callable[[Shown, float], None], now: float) -> None:

@@ -218,28 +218,33 @@ def test_without_a_timer_we_ask_now_and_then(legs: LegWorld) -> None:
 
 
 @pytest.mark.parametrize("refresher", ["uac", "uas"])
-def test_asked_at_once_who_refreshes_stays(legs: LegWorld, refresher: str) -> None:
-    agreed = f"200;refresher={refresher}".encode()
-    leg = legs.up(fields=(b"Session-Expires: " + agreed, b"Allow: INVITE, UPDATE"))
-    leg.check(legs.now)
+def test_a_place_that_falls_silent_is_asked_for_and_who_refreshes_stays(legs: LegWorld, refresher: str) -> None:
+    agreed = f"1800;refresher={refresher}".encode()
+    leg = legs.up(fields=(b"Session-Expires: " + agreed, b"Allow: INVITE, UPDATE"), patient=True)
+    legs.sound().silent(10.0)
     legs.play("wait 0 : UPDATE > trunk")
     assert legs["trunk"].request("UPDATE").value(b"session-expires") == agreed
     legs.step("trunk > 200 UPDATE :", b"Session-Expires: " + agreed)
     assert leg.answered
     assert not leg.over
-    leg.check(legs.now)
+    legs.sound().silent(20.0)
     legs.play("wait 0 : UPDATE > trunk\ntrunk > 481 UPDATE : BYE > trunk\ntrunk > 481 BYE :")
     assert legs.told[-1] == "ended 200 lost"
-    leg.check(legs.now)
     legs.assert_all_over()
 
 
-def test_asked_at_once_without_a_timer(legs: LegWorld) -> None:
-    leg = legs.up()
-    leg.check(legs.now)
-    legs.play("wait 0 : OPTIONS > trunk\ntrunk > 200 OPTIONS :\nwait 299.9 :\nwait 0.2 : OPTIONS > trunk")
-    legs.play("trunk > 481 OPTIONS : BYE > trunk\ntrunk > 481 BYE :")
-    assert legs.told[-1] == "ended 200 lost"
+def test_a_place_without_a_timer_is_asked_ever_less_often(legs: LegWorld) -> None:
+    legs.up(patient=True)
+    for step in [*range(1, 120), 1]:
+        legs.sound().silent(10.0 * step)
+        asked = step in (1, 2, 4, 8, 16, 32, 62, 92)
+        legs.play("wait 0 : OPTIONS > trunk\ntrunk > 200 OPTIONS :" if asked else "wait 0 :")
+
+
+def test_a_talk_that_falls_silent_is_left_alone(legs: LegWorld) -> None:
+    legs.up()
+    legs.sound().silent(10.0)
+    legs.play("wait 0 :")
 
 
 def test_too_small_an_interval_of_theirs(legs: LegWorld) -> None:

@@ -189,9 +189,6 @@ class FakeLeg:
             self._holds = held
             self.done.append("hold" if held else "resume")
 
-    def check(self, now: float) -> None:
-        self.done.append("check")
-
     def ask(self, asked: Asked, done: Callable[[Shown, float], None], now: float) -> None:
         self.done.append(f"ask {asked.method.decode()}")
 

@@ -168,10 +168,11 @@ class LegWorld(Script):
 
     def place(self, *, side: PeerSide = "trunk", call: str = "leg-1", user: str = CUSTOMER, ring_for: float = 60.0,
               from_user: str = NUMBER, from_display: str = "", asserted: str | None = None,
-              headers: tuple[tuple[str, str], ...] = (), held: bool = False) -> Leg:
+              headers: tuple[tuple[str, str], ...] = (), held: bool = False,
+              patient: bool = False) -> Leg:
         """Place a call to the trunk or PBX; its INVITE leaves at the next `wait 0`."""
         order = LegRequest(call, side, "main" if side == "trunk" else "office", user, from_user, from_display, asserted,
-                         headers, ring_for, held)
+                         headers, ring_for, held, patient=patient)
         return self.agent.place(order, self.listener, self.now)
 
     def offered(self) -> None:
@@ -187,9 +188,9 @@ class LegWorld(Script):
         self.step(line, *((SDP_TYPE,) if body else ()), *fields, body=body)
 
     def up(self, *, side: PeerSide = "trunk", body: bytes = ANSWER, fields: tuple[bytes, ...] = (),
-           media: bool = True) -> Leg:
+           media: bool = True, patient: bool = False) -> Leg:
         """A call that we placed and that was answered."""
-        leg = self.place(side=side)
+        leg = self.place(side=side, patient=patient)
         who = "trunk" if side == "trunk" else "pbx"
         self.play(f"wait 0 : INVITE > {who}")
         self.say(f"{who} > 180 :")
