@@ -373,7 +373,8 @@ class HeldPlace:
 
     def _picked_up(self, leg: Leg, agent: str | None) -> None:
         """An agent is seen to have it."""
-        if leg is self._leg and self._stage is Stage.WAITING:
+        if leg is self._leg and self._stage in (Stage.WAITING, Stage.RETURNING):
+            self._is_back()  # a PBX need not have said that it rings
             self._take(agent, self._tools.stack.clock())
             if leg.answered:
                 self._ask()  # from its beginning

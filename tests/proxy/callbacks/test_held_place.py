@@ -284,6 +284,21 @@ def test_whom_a_new_place_shows_is_at_the_carriers_as_the_caller_was(before: byt
     assert placed.copied.from_ == after
 
 
+def test_a_pick_up_of_a_new_place_is_seen_before_its_pbx_says_a_word(stage: HeldStage) -> None:
+    stage.hold()
+    stage.agent.presses("2")
+    stage.agent.hears_out()
+    stage.agent.sends()
+    stage.taken("201")
+    assert stage.facts.told[-2:] == [f"returned {stage.agent.call}", "taken 201"]
+    stage.agent.answers()
+    assert stage.agent.hears == ASK
+    stage.agent.presses("1")
+    assert stage.facts.told[-1] == "accepted 201"
+    stage.says(None)
+    stage.agent.hears_out()
+
+
 def test_hanging_up_after_a_pick_up_that_was_seen_is_a_decline(stage: HeldStage) -> None:
     stage.hold()
     stage.taken(None)
