@@ -181,7 +181,7 @@ def test_what_is_not_there_is_told_alike(site: tuple[Site, Doors], name: str) ->
 @pytest.mark.parametrize("door", ["socket", "mqtt", "api"])
 def test_an_argument_that_there_is_not_is_an_error(site: tuple[Site, Doors], door: str) -> None:
     said = site[1].asks[door](callbacks.LIST, {"grup": "sales"})
-    assert (said.error, said.key) == ("there is no argument 'grup': limit, state, customer, group", "grup")
+    assert (said.error, said.key) == ("there is no argument 'grup': limit, kind, state, customer, group", "grup")
 
 
 # The same answers

@@ -299,7 +299,8 @@ def test_a_recording_survives_the_kill(tmp_path: Path) -> None:
                 it.media.record("a", "b", "day/one.wav")
                 part = it.recordings / "day" / "one.wav.part"
                 speaking = asyncio.create_task(a.phone.speak(HERTZ, 4.0))
-                await until(lambda: part.exists() and part.stat().st_size > 44 + 4 * 8000, "a second is written")
+                await until(lambda: part.exists() and int.from_bytes(part.read_bytes()[40:44], "little") >= 4 * 8000,
+                            "a second is written, and the header says so")
                 await kill_and_wait(it)
                 speaking.cancel()
                 whole = it.recordings / "day" / "one.wav"
