@@ -19,9 +19,10 @@ from functools import partial
 from typing import Final, Protocol
 
 from proxy.callbacks import prompts
+from proxy.callbacks.attempt_end import FAREWELL, LAST_WORDS
 from proxy.callbacks.named_timers import NamedTimers
 from proxy.callbacks.own_leg import KEYS_KEPT, Tools
-from proxy.callbacks.place_call import SILENCE_STEP, Place, placed_again
+from proxy.callbacks.place_call import MEDIA_PATIENCE, SILENCE_STEP, Place, placed_again
 from proxy.callbacks.reports import Decline, PlaceReports
 from proxy.media.contract import Clip
 from proxy.ua.contract import Incoming, Leg, LegOwner, LegRequest
@@ -45,19 +46,14 @@ from routing.callbacks.queue_facts import PlaceTerms
 from routing.facts import Ending, bare_identities
 from routing.rows import EndedBy, LegRow
 
-FAREWELL: Final = 12.0
-"""Seconds that the last words may take, where the end of their playing is not told."""
 CLAIM_PATIENCE: Final = 15.0
 """Seconds that the desk may take for an agent who pressed 1; then they are told that it cannot be."""
 PAUSE: Final = 0.5
 """Seconds between two rounds of the question: an agent who comes in between waits for no longer than that."""
-MEDIA_PATIENCE: Final = 1.0
-"""Seconds until the call for a new place has left; else the media process hangs, and there is none."""
 ASKING: Final = 1
 """Tag of what is played to whoever has the place; it is repeated and never comes to its end."""
 AGAIN: Final = 2
 """Tag of what is said to whoever pressed something else."""
-LAST_WORDS: Final = 3
 ONE_MOMENT: Final = 4
 
 

@@ -16,6 +16,8 @@ from routing.callbacks.facts import OwnCall
 
 RINGS_ON: Final = 190.0
 """Seconds that a place may ring without a word of the PBX, as on the proxy path (Timer C)."""
+MEDIA_PATIENCE: Final = 1.0
+"""Seconds until the call to the PBX has left; else the media process hangs, and the place is not to be had."""
 SILENCE_STEP: Final = 10.0
 """Seconds of silence at a PBX after which it is asked whether it still has the place, if less and less often."""
 

@@ -1,11 +1,10 @@
 """What an attempt says to whom: prompts by name, in the language of the order."""
 
-from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, parse
-
 from proxy.media.contract import Clip
 from routing.callbacks.facts import AttemptOrder
 from routing.callbacks.queue_facts import PlaceTerms
 from routing.rows import Result
+from routing.typed_numbers import grouped
 
 ACCEPT = "1"
 DECLINE = "2"
@@ -52,14 +51,6 @@ def farewell(order: AttemptOrder, result: Result) -> tuple[Clip, ...]:
 def apology(order: AttemptOrder) -> tuple[Clip, ...]:
     """To the customer who waited for an agent that never came."""
     return (Clip("goodbye", order.language),)
-
-
-def grouped(number: str) -> str:
-    """Write an E.164 number in the groups that its country reads it in: `+36 30 123 4567`."""
-    try:
-        return format_number(parse(number), PhoneNumberFormat.INTERNATIONAL)
-    except NumberParseException:
-        return number
 
 
 def place_ask(terms: PlaceTerms) -> tuple[Clip, ...]:

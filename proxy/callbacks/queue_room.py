@@ -6,6 +6,8 @@ A place goes from hand to hand with `Leg.hand_over`: from the caller who asked f
 
 from __future__ import annotations
 
+from typing import Final
+
 from proxy.callbacks.held_places import HeldPlaces
 from proxy.callbacks.own_leg import Tools
 from proxy.callbacks.place_call import Place, is_audio_alone, is_ours
@@ -16,7 +18,7 @@ from routing.callbacks.facts import OwnCall
 from routing.callbacks.queue_facts import PlaceTerms
 from routing.facts import PLACE, QUEUE_ROOM, SERVICE
 
-LEGS: int = 2
+LEGS: Final = 2
 """Media sessions of one caller: their own and their place's."""
 
 

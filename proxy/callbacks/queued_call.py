@@ -22,7 +22,7 @@ from typing import Final, Protocol
 
 from proxy.callbacks.menu_run import MenuRun
 from proxy.callbacks.own_leg import Tools
-from proxy.callbacks.place_call import SILENCE_STEP, Place, place_order
+from proxy.callbacks.place_call import MEDIA_PATIENCE, SILENCE_STEP, Place, place_order
 from proxy.media.contract import Clip
 from proxy.sip.sdp_audio import session_of
 from proxy.sip.timers import Timer
@@ -65,8 +65,6 @@ SILENCE: Final = 408
 RINGING: Final = 180
 ONCE_MORE: Final = frozenset({408, 500, 502, 503, 504})
 """Failures of a place after which another one is called, once, for a caller whom we have answered ourselves."""
-MEDIA_PATIENCE: Final = 1.0
-"""Seconds until the call to the PBX has left; else the media process hangs, and the call goes its normal way."""
 BUSY_FOR: Final = 4.0
 """Seconds of busy tone for a caller whom we have answered ourselves, and whom the PBX refuses."""
 NO_HOLD: Final = (False, False)

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from proxy.callbacks.held_place import CLAIM_PATIENCE, FAREWELL, MEDIA_PATIENCE
-from proxy.callbacks.place_call import placed_again
+from proxy.callbacks.attempt_end import FAREWELL
+from proxy.callbacks.held_place import CLAIM_PATIENCE
+from proxy.callbacks.place_call import MEDIA_PATIENCE, placed_again
 from proxy.ua.leg import MEDIA_FAILED
 from routing.callbacks.facts import Outcome
 from tests.kit.fake_legs import CUSTOMER, NUMBER, ORDER, FakeLeg
