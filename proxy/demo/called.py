@@ -31,9 +31,12 @@ async def nobody_answered(stage: Stage) -> None:
     queued = await _gives_up(stage)
     async with phone(stage.news) as anna, phone(stage.news) as theirs:
         agent = await _told(stage, anna)
-        customer = await _accepted(stage, anna)
-        await _talk(stage, anna, theirs, customer)
-        await _hangs_up(stage, agent, customer)
+        customer = await accepted(stage, anna, UNREACHED, FRONT_DESK, (
+            f"{AGENT} presses 1 (RFC 4733), only now the customer's phone rings, from the number they dialled",
+            f"while it rings, {AGENT} hears the ringing tone"))
+        await talk(stage, anna, theirs, customer, "the customer picks up, and both hear each other: "
+                   f"{AGENT_HZ} Hz arrive at the carrier's end, {CUSTOMER_HZ} Hz at {AGENT}'s")
+        await hangs_up(stage, agent, customer, f"the customer hangs up, and {AGENT}'s call ends too")
     await _kept(stage, queued)
 
 
@@ -79,29 +82,29 @@ async def _told(stage: Stage, anna: Audio) -> Incoming:
     return agent
 
 
-async def _accepted(stage: Stage, anna: Audio) -> Incoming:
-    """201 presses 1, so the customer's phone rings, and 201 hears that it does; return the customer's call."""
+async def accepted(stage: Stage, anna: Audio, dials: str, shown: str, claims: tuple[str, str]) -> Incoming:
+    """201 presses 1, so the phone of the customer who is dialled rings, from the number that is shown, and 201 hears
+    that it does; return the customer's call. `claims`: what the two prove."""
     show = stage.show
-    with show.proof(f"{AGENT} presses 1 (RFC 4733), only now the customer's phone rings, from the number they dialled"):
+    with show.proof(claims[0]):
         expect(not stage.carrier.invites, "the customer was rung before anybody had accepted")
         anna.press("1")
         show.sound(stage.pbx.name, False, "key 1", f"{AGENT} presses 1")
-        customer = await incoming(stage.carrier, UNREACHED)
-        comes_from(customer, FRONT_DESK)
+        customer = await incoming(stage.carrier, dials)
+        comes_from(customer, shown)
     customer.ring()
-    with show.proof(f"while it rings, {AGENT} hears the ringing tone"):
+    with show.proof(claims[1]):
         await anna.hears_tone("the ringing tone", CALL_TONE_HZ)
         show.sound(stage.pbx.name, True, f"{CALL_TONE_HZ} Hz", f"{AGENT} hears the ringing tone")
     return customer
 
 
-async def _talk(stage: Stage, anna: Audio, theirs: Audio, customer: Incoming) -> None:
+async def talk(stage: Stage, anna: Audio, theirs: Audio, customer: Incoming, claim: str) -> None:
     """The customer picks up; each says a tone, and the other hears it and nothing else."""
     show = stage.show
     anna.say(tone(AGENT_HZ))
     theirs.say(tone(CUSTOMER_HZ))
-    with show.proof(f"the customer picks up, and both hear each other: {AGENT_HZ} Hz arrive at the carrier's end, "
-                    f"{CUSTOMER_HZ} Hz at {AGENT}'s"):
+    with show.proof(claim):
         await customer.answer(theirs.answer(customer.invite.body))
         await theirs.hears_tone(f"{AGENT}'s voice at the carrier's end", AGENT_HZ, [CUSTOMER_HZ, CALL_TONE_HZ])
         show.sound(stage.pbx.name, False, f"{AGENT_HZ} Hz")
@@ -112,8 +115,9 @@ async def _talk(stage: Stage, anna: Audio, theirs: Audio, customer: Incoming) ->
     await asyncio.sleep(TALK)
 
 
-async def _hangs_up(stage: Stage, agent: Incoming, customer: Incoming) -> None:
-    with stage.show.proof(f"the customer hangs up, and {AGENT}'s call ends too"):
+async def hangs_up(stage: Stage, agent: Incoming, customer: Incoming, claim: str) -> None:
+    """The customer hangs up, and the agent's call ends with theirs."""
+    with stage.show.proof(claim):
         await customer.hang_up()
         await agent.hung_up()
 

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from proxy.demo.audio import Audio
-from proxy.demo.called import AGENT, AGENT_HZ, CUSTOMER_HZ, comes_from, phone
+from proxy.demo.called import AGENT, accepted, hangs_up, phone, talk
 from proxy.demo.phones import Incoming, Outgoing, incoming
-from proxy.demo.sound import spoken, tone
-from proxy.demo.stage import BEAT, QUEUE, TALK, WAITING, Stage
+from proxy.demo.sound import spoken
+from proxy.demo.stage import BEAT, QUEUE, WAITING, Stage
 from proxy.demo.waiting import expect
 from proxy.media.contract import Clip
-from proxy.media.tones import CALL_TONE_HZ
 
 READ_AS: Final = (WAITING[:4], WAITING[4:7], WAITING[7:])
 """The customer's number, as much of it at a time as is shown in one line."""
@@ -27,9 +26,12 @@ async def keeps_the_place(stage: Stage) -> None:
         call, place = await _waits(stage, first)
         requested = await _asks(stage, call, place, first)
         await _taken(stage, place, anna)
-        customer = await _accepted(stage, anna)
-        await _talk(stage, anna, second, customer)
-        await _hangs_up(stage, place, customer)
+        customer = await accepted(stage, anna, WAITING, QUEUE, (
+            f"{AGENT} presses 1, only now the customer's phone rings, from the number they dialled",
+            f"while it rings, {AGENT} hears the ringing tone in the call that they have"))
+        await talk(stage, anna, second, customer,
+                   "the customer picks up, and both hear each other across the queue")
+        await hangs_up(stage, place, customer, "the customer hangs up, and the place has served its time")
     await _kept(stage, requested)
 
 
@@ -81,42 +83,6 @@ async def _taken(stage: Stage, place: Incoming, anna: Audio) -> None:
         for clip in (Clip("callback_for"), *(Clip("digits", digits=digits) for digits in READ_AS)):
             heard = await _hears(anna, (clip,), heard)
             show.sound(stage.pbx.name, True, "speech", f"{AGENT} hears: \"{clip.digits or 'Callback for'}\"")
-
-
-async def _accepted(stage: Stage, anna: Audio) -> Incoming:
-    """201 presses 1; return the customer's call."""
-    show = stage.show
-    with show.proof(f"{AGENT} presses 1, only now the customer's phone rings, from the number they dialled"):
-        expect(not stage.carrier.invites, "the customer was rung before anybody had accepted")
-        anna.press("1")
-        show.sound(stage.pbx.name, False, "key 1", f"{AGENT} presses 1")
-        customer = await incoming(stage.carrier, WAITING)
-        comes_from(customer, QUEUE)
-    customer.ring()
-    with show.proof(f"while it rings, {AGENT} hears the ringing tone in the call that they have"):
-        await anna.hears_tone("the ringing tone", CALL_TONE_HZ)
-        show.sound(stage.pbx.name, True, f"{CALL_TONE_HZ} Hz", f"{AGENT} hears the ringing tone")
-    return customer
-
-
-async def _talk(stage: Stage, anna: Audio, theirs: Audio, customer: Incoming) -> None:
-    """The customer picks up; each says a tone, and the other hears it and nothing else."""
-    show = stage.show
-    anna.say(tone(AGENT_HZ))
-    theirs.say(tone(CUSTOMER_HZ))
-    with show.proof("the customer picks up, and both hear each other across the queue"):
-        await customer.answer(theirs.answer(customer.invite.body))
-        await theirs.hears_tone(f"{AGENT}'s voice at the carrier's end", AGENT_HZ, [CUSTOMER_HZ, CALL_TONE_HZ])
-        show.sound(stage.carrier.name, True, f"{AGENT_HZ} Hz", f"the customer hears {AGENT}")
-        await anna.hears_tone(f"the customer's voice at {AGENT}'s phone", CUSTOMER_HZ, [AGENT_HZ, CALL_TONE_HZ])
-        show.sound(stage.pbx.name, True, f"{CUSTOMER_HZ} Hz", f"{AGENT} hears the customer")
-    await asyncio.sleep(TALK)
-
-
-async def _hangs_up(stage: Stage, place: Incoming, customer: Incoming) -> None:
-    with stage.show.proof("the customer hangs up, and the place has served its time"):
-        await customer.hang_up()
-        await place.hung_up()
 
 
 async def _kept(stage: Stage, requested: dict[str, Any]) -> None:
