@@ -40,6 +40,7 @@ ROOMS = {
     "proxy.daemon": 5,
     "proxy.node": 6,
     "proxy.check": 6,
+    "proxy.console": 5,
     "proxy.answers": 7,
     "proxy.app": 8,
     "proxy.demo": 8,

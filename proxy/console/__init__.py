@@ -1,0 +1,1 @@
+"""The console: API and pages, in a process of their own."""

@@ -1,0 +1,1 @@
+"""Drawings: SVG made here of facts, without a word of style."""

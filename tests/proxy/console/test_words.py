@@ -1,0 +1,90 @@
+"""The words of the pages: every sentence in every language, with what it is filled with, and the plurals it needs."""
+
+import re
+from collections.abc import Iterator
+from io import BytesIO
+
+import pytest
+from babel.messages.extract import extract
+from babel.messages.plurals import get_plural
+from babel.messages.pofile import read_po
+
+from proxy.console.rendering import TEMPLATES
+from proxy.console.words import AREAS, FALLBACK, LANGUAGES, choose, words_of
+from tests.architecture.tree import ROOT
+
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "words_gettext": None}
+CONSOLE = ROOT / "proxy/console"
+HOLES = re.compile(r"%\((\w+)\)[sd]|\{(\w*)\}")
+
+
+def sentences() -> Iterator[tuple[str, str | tuple[str, ...]]]:
+    for path in sorted([*CONSOLE.rglob("*.py"), *(CONSOLE / "templates").rglob("*.html")]):
+        method = "python" if path.suffix == ".py" else "jinja2.ext:babel_extract"
+        options = {} if path.suffix == ".py" else {"trimmed": "true", "silent": "false"}
+        for _, message, _, _ in extract(method, BytesIO(path.read_bytes()), KEYWORDS, options=options):
+            yield path.name, message
+
+
+SENTENCES = sorted({message if isinstance(message, str) else message[0] for _, message in sentences()})
+
+
+@pytest.mark.parametrize("language", [one for one in LANGUAGES if one != FALLBACK])
+def test_no_sentence_is_missing(language: str) -> None:
+    words = words_of(language)
+    known = {*words.sentences()}
+    assert [text for text in SENTENCES if text not in known] == []
+
+
+@pytest.mark.parametrize("language", [one for one in LANGUAGES if one != FALLBACK])
+def test_a_sentence_is_filled_with_the_same(language: str) -> None:
+    wrong = []
+    for path in sorted((AREAS / language).iterdir(), key=str):
+        catalogue = read_po(BytesIO(path.read_bytes()), locale=language)
+        forms = get_plural(language).num_plurals
+        for message in catalogue:
+            if not message.id:
+                continue
+            keys = [message.id] if isinstance(message.id, str) else [*message.id]
+            said = [message.string] if isinstance(message.string, str) else [*(message.string or ())]
+            holes = {hole for key in keys for hole in HOLES.findall(key)}
+            if len(keys) > 1 and len(said) != forms:
+                wrong.append((path.name, keys[0], f"{len(said)} forms, not {forms}"))
+            wrong += [(path.name, keys[0], text) for text in said
+                      if not text or not set(HOLES.findall(text)) <= holes
+                      or (len(keys) == 1 and set(HOLES.findall(text)) != holes)]
+    assert wrong == []
+
+
+def test_every_sentence_of_a_catalogue_is_said_somewhere() -> None:
+    for language in (one for one in LANGUAGES if one != FALLBACK):
+        assert [text for text in words_of(language).sentences() if text not in SENTENCES] == []
+
+
+def test_one_sentence_stands_in_one_catalogue() -> None:
+    twice = []
+    for language in (one for one in LANGUAGES if one != FALLBACK):
+        seen: set[str] = set()
+        for path in sorted((AREAS / language).iterdir(), key=str):
+            for message in read_po(BytesIO(path.read_bytes()), locale=language):
+                key = message.id if isinstance(message.id, str) else message.id[0]
+                if key and key in seen:
+                    twice.append((language, path.name, key))
+                seen.add(key)
+    assert twice == []
+
+
+@pytest.mark.parametrize(("wanted", "kept", "accepted", "found"), [
+    ("hu", "de", "pl", "hu"), (None, "de", "pl", "de"), ("xx", None, "pl-PL,pl;q=0.9,en;q=0.8", "pl"),
+    (None, None, "fr, sk;q=0.5", "sk"), (None, None, "", "en"), (None, "xx", "fr", "en"),
+])
+def test_the_language_of_a_page(wanted: str | None, kept: str | None, accepted: str, found: str) -> None:
+    assert choose(wanted, kept, accepted) == found
+
+
+def test_russian_counts_in_three_ways() -> None:
+    assert [words_of("ru").plural_form(number) for number in (1, 2, 5, 11, 21, 22)] == [0, 1, 2, 2, 0, 1]
+
+
+def test_templates_are_where_they_are_read() -> None:
+    assert (TEMPLATES / "base.html").is_file()
