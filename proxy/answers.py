@@ -9,6 +9,7 @@ from proxy.daemon.source import DaemonSource
 from proxy.node import Node
 from proxy.verbs.barrier import Barrier
 from proxy.verbs.doors import Handlers
+from proxy.verbs.handlers.agents import AgentAnswers
 from proxy.verbs.handlers.alarms import AlarmAnswers
 from proxy.verbs.handlers.callbacks import CallbackAnswers
 from proxy.verbs.handlers.calls import CallAnswers
@@ -38,6 +39,7 @@ def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSou
         *events.bound(),
         *RecordingAnswers(data / RECORDINGS, reader, lambda: ledger.policy.region).bound(),
         *QueueAnswers(source, ledger, tasks, reader.callbacks, time.time).bound(),
+        *AgentAnswers(source, ledger, callbacks, reader, time.time).bound(),
         *AlarmAnswers(source.alarms, ledger, time.time).bound(),
     ]
     if node.services is not None:

@@ -16,6 +16,7 @@ from proxy.services.clock_watch import ClockWatch
 from proxy.ua.contract import Stack
 from proxy.ua.user_agent import UserAgent
 from routing.callbacks.desk import Desk
+from routing.callbacks.facts import Going
 from routing.callbacks.rooms import DeskRooms
 from routing.callbacks.tickets import Channel
 from routing.calls import Call
@@ -107,9 +108,9 @@ class Callbacks:
         return self.runner.end_call(call.id, reason, now) or self.room.end_call(call.id, reason, now) or \
             self.places.end_call(call.id, reason, now)
 
-    def phases(self) -> dict[str, tuple[str, str | None]]:
+    def phases(self) -> dict[str, Going]:
         """Return how far each attempt under way is, and which agent took it."""
-        return {one.attempt: (one.phase, one.agent) for one in self.runner.running()}
+        return {one.attempt: Going(one.phase, one.agent) for one in self.runner.running()}
 
     def _poke(self, now: float) -> None:
         self._poked = False

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 from config.campaign import Campaign
 from config.fields import parse_window
@@ -14,9 +14,14 @@ from routing.callbacks.responsible import Responsible
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.tasks import Tasks
 from routing.callbacks.tickets import TicketOffice
+from routing.callbacks.wrap_ups import WrapUp, WrapUps
 from routing.rows import AttemptRow, DoNotCallRow, JournalRow, TaskRow
 from routing.storage import Store
 from routing.writes import RemoveDoNotCall, Unit
+
+NEVER: Final = float("inf")
+TAKEN: Final = ("taken", "accepted")
+"""How the place of a request stands that an agent has picked up."""
 
 
 class DeskError(Exception):
@@ -54,10 +59,10 @@ class Admin:
     """The operator's verbs. Each raises DeskError where it cannot be done, StoreError where it must read and cannot."""
 
     def __init__(self, tasks: Tasks, eligibility: Eligibility, intake: Intake, store: Store, sets: ChangeSets,
-                 peers: Callable[[str | None], tuple[str, str]]) -> None:
+                 peers: Callable[[str | None], tuple[str, str]], wrap_ups: WrapUps) -> None:
         """`peers`: PBX and trunk that calls of a number of ours use (None: those of no number)."""
         self._tasks, self._eligibility, self._intake, self._store, self._sets = tasks, eligibility, intake, store, sets
-        self._peers = peers
+        self._peers, self._wrap_ups = peers, wrap_ups
 
     @property
     def tickets(self) -> TicketOffice:
@@ -110,7 +115,26 @@ class Admin:
         return {name: task.place.taken_by for name, task in self._tasks.places.held.items()
                 if task.place is not None and task.place.taken_by is not None}
 
+    def waiting_for(self, agent: str) -> tuple[TaskRow, ...]:
+        """Return the open and held tasks that wait for an agent as their responsible, the one due first first."""
+        found = [task.row for task in self._tasks.index.live()
+                 if task.responsible == agent and task.row.responsible_kind != "group"]
+        return tuple(sorted(found, key=lambda row: (NEVER if row.due_at is None else row.due_at, row.id)))
+
+    def picked_up_by(self, agent: str) -> tuple[Task, ...]:
+        """Return the requests whose places an agent has picked up and not accepted yet. Not to be changed."""
+        return tuple(task for task in self._tasks.places.held.values()
+                     if task.place is not None and task.place.taken_by == agent and task.place.way in TAKEN)
+
+    def wrap_up(self, agent: str, now: float) -> WrapUp | None:
+        """Return what an agent finishes with; None: nothing."""
+        return self._wrap_ups.of(agent, now)
+
     # Telling
+
+    def end_wrap_up(self, agent: str, now: float) -> bool:
+        """End the time that an agent has with the card; return whether it ran."""
+        return self._wrap_ups.end(agent, now)
 
     def add(self, customer: str, group: str, now: float, *, campaign: str | None = None, number: str | None = None,
             responsible: str | None = None, responsible_group: str | None = None, at: float | None = None,

@@ -5,12 +5,13 @@ from typing import Final
 from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.changes import Changes
 from routing.callbacks.eligibility import Eligibility
-from routing.callbacks.facts import LiveState, Outcome
+from routing.callbacks.facts import Outcome
 from routing.callbacks.plan import later
 from routing.callbacks.retry import NoRetry, RetryAt
 from routing.callbacks.schedule import within
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.tasks import Tasks
+from routing.callbacks.wrap_ups import WrapUps
 from routing.rows import AttemptRow, Result
 
 AGENT_SIDE: Final[frozenset[Result]] = frozenset({
@@ -37,8 +38,9 @@ STOPPED_BY_US: Final = frozenset({"stop", "held", "draining", "shutting down"})
 class AttemptOutcomes:
     """Says what becomes of tasks whose attempts have ended."""
 
-    def __init__(self, tasks: Tasks, eligibility: Eligibility, pool: AgentPool, live: LiveState) -> None:
-        self._tasks, self._eligibility, self._pool, self._live = tasks, eligibility, pool, live
+    def __init__(self, tasks: Tasks, eligibility: Eligibility, pool: AgentPool,
+                 wrap_ups: WrapUps) -> None:
+        self._tasks, self._eligibility, self._pool, self._wrap_ups = tasks, eligibility, pool, wrap_ups
 
     def keep_promise(self, attempt: Attempt, changes: Changes) -> None:
         """They talk: the promise is kept, and every other one to this customer with it."""
@@ -84,16 +86,13 @@ class AttemptOutcomes:
             rest = WRONG_REST if outcome.cause in NO_SUCH_AGENT else callback.retry_agent
             self._pool.skip(order.agent, order.group, now + rest)
         elif agent is not None and (attempt.dialled or outcome.result == "glare") and not attempt.let_go:
-            self._wrap_up(agent, callback.wrap_up, now)
+            self._wrap_ups.begin(agent, attempt, callback.wrap_up, now)
 
     def wrap_up(self, attempt: Attempt, now: float) -> None:
         """Let the agent finish with an attempt that goes on without them: their time begins now."""
         if attempt.row.agent is not None and attempt.dialled:
-            self._wrap_up(attempt.row.agent, self._tasks.settings(attempt.task).callback.wrap_up, now)
-
-    def _wrap_up(self, agent: str, seconds: float, now: float) -> None:
-        if seconds > 0:
-            self._live.wrap_up(agent, now + seconds, now)
+            seconds = self._tasks.settings(attempt.task).callback.wrap_up
+            self._wrap_ups.begin(attempt.row.agent, attempt, seconds, now)
 
     def _go_on(self, attempt: Attempt, outcome: Outcome, changes: Changes) -> None:
         """Say when a task whose attempt did not bring it to its end is tried again."""

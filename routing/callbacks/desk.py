@@ -71,7 +71,7 @@ class Desk:
         requests = QueueRequests(tasks, rooms.eligibility, intake, rooms.names, room)
         offers = QueueOffers(tasks, rooms.eligibility, intake, rooms.live)
         self.calls = CallIntake(tasks, intake, offers, requests, store, sets, report_alarm)
-        self.admin = Admin(tasks, rooms.eligibility, intake, store, sets, peers)
+        self.admin = Admin(tasks, rooms.eligibility, intake, store, sets, peers, rooms.wrap_ups)
         self.draining = False
         """No attempt begins any more; those that run go on."""
         self._tasks, self._eligibility, self._store, self._sets = tasks, rooms.eligibility, store, sets

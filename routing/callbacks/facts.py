@@ -61,6 +61,16 @@ class Outcome(NamedTuple):
     """File name below the recordings folder."""
 
 
+class Going(NamedTuple):
+    """How far an attempt under way is, for who looks at it."""
+
+    phase: str
+    """`preview`, `agent_rings`, `agent_asked`, `customer_rings`, `customer_asked`, `customer_rings_in`, `talking` or
+    `ending`; `claimed`: the runner has not begun it."""
+    agent: str | None
+    """Who took it, as far as it is known."""
+
+
 class Orders(Protocol):
     """The runner of attempts, as the desk sees it. All in the proxy's thread; nothing calls back before it returns."""
 

@@ -13,6 +13,7 @@ from routing.callbacks.per_live import PerLive
 from routing.callbacks.places import Places
 from routing.callbacks.tasks import Tasks
 from routing.callbacks.tickets import Channel, TicketOffice
+from routing.callbacks.wrap_ups import WrapUps
 from routing.ids import Names, RandomBytes
 from routing.storage import Store
 from routing.teller import Teller
@@ -32,7 +33,8 @@ class DeskRooms:
                            self.tickets, node)
         self.eligibility = Eligibility(self.tasks, live, policy)
         self.pool = AgentPool(self.tasks.index, live)
-        self.outcomes = AttemptOutcomes(self.tasks, self.eligibility, self.pool, live)
+        self.wrap_ups = WrapUps(live)
+        self.outcomes = AttemptOutcomes(self.tasks, self.eligibility, self.pool, self.wrap_ups)
         self.per_live = PerLive(live)
         self.attempts = AttemptLife(self.tasks, self.eligibility, self.outcomes, self.per_live, store, self.sets)
         """Whom the runner tells (`facts.DeskFacts`)."""

@@ -19,6 +19,8 @@ class DirectQuery(Enum):
     """Direct callbacks that have expired, oldest expiry first (now, limit)."""
     LIVE_RECORDS = auto()
     """Those that have not, the one touched last first (now, limit)."""
+    OF_AGENT = auto()
+    """Those of one agent that have not, the one touched last first (agent, now, limit)."""
     COUNT_RECORDS = auto()
     """How many there are ()."""
     COUNT_LIVE = auto()

@@ -47,6 +47,10 @@ class Reader:
         """Return the live records touched last, the latest first. Slow with many."""
         return self._read(DirectQuery.LIVE_RECORDS, (now, limit))
 
+    def records_of_agent(self, agent: str, now: float, limit: int) -> list[Record]:
+        """Return the live direct callbacks of one agent, the one touched last first."""
+        return self._read(DirectQuery.OF_AGENT, (agent, now, limit))
+
     def tasks_ending(self, end: str) -> list[str]:
         """Return the ids of at most two tasks that end so: one is the one that is meant. Looks at every id."""
         return [row[0] for row in self._read(CallbackQuery.TASKS_ENDING, (end, end))]

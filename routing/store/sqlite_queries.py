@@ -43,6 +43,7 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
     DirectQuery.RECORDS: Statement(schema.RECORDS, Record._make),
     DirectQuery.EXPIRED: Statement(schema.EXPIRED, Record._make),
     DirectQuery.LIVE_RECORDS: Statement(schema.NEWEST, Record._make),
+    DirectQuery.OF_AGENT: Statement(schema.OF_AGENT, Record._make),
     DirectQuery.COUNT_RECORDS: Statement(schema.COUNT_RECORDS),
     DirectQuery.COUNT_LIVE: Statement(schema.COUNT_LIVE),
     CallQuery.OPEN_CALLS: Statement(schema.OPEN_CALLS, CallRow._make),

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, Final, Protocol
 
 from proxy.control_client import ControlError
+from proxy.verbs.handlers.cards import card_of, with_history
 from proxy.verbs.handlers.reading import do, e164, e164_or_none, look_up, read, upcoming, window
 from proxy.verbs.shapes import callbacks as shapes
 from proxy.verbs.shapes import do_not_call
@@ -14,6 +15,7 @@ from proxy.verbs.shapes.errors import ArgumentError, UnknownError
 from proxy.verbs.shapes.verb import Bound
 from routing.callbacks.admin import Admin
 from routing.callbacks.desk import Desk
+from routing.callbacks.facts import Going
 from routing.callbacks.task import held
 from routing.ledger import Ledger
 from routing.rows import AttemptRow, JournalRow, TaskRow
@@ -38,7 +40,7 @@ class DeskHolder(Protocol):
     def poke(self) -> None:
         """Have the desk look at its tasks soon."""
 
-    def phases(self) -> dict[str, tuple[str, str | None]]:
+    def phases(self) -> dict[str, Going]:
         """How far each attempt under way is, and which agent took it."""
 
 
@@ -103,20 +105,11 @@ class CallbackAnswers:
                 "tries": [_attempt(row) for row in tries.values()],
                 "journal": [_line(row) for row in detail.journal]}
 
-    def running(self, args: object) -> list[shapes.Card]:
+    async def running(self, args: object) -> list[shapes.Card]:
         """Attempts under way, oldest first: the agents' cards, from the preview to the end of the talk."""
-        phases = self._callbacks.phases()
-        found: list[shapes.Card] = []
-        for one in self._desk.attempts():
-            order = one.order
-            phase, agent = phases.get(order.attempt, ("claimed", order.agent))
-            found.append({
-                "attempt": order.attempt, "task": order.task, "customer": order.customer, "number": order.number,
-                "group": order.group, "campaign": order.campaign, "kind": one.task.row.kind,
-                "agent": agent or order.agent, "phase": phase,
-                "serial": order.serial, "preview": order.preview, "claimed": one.row.claimed_at,
-                "missed_at": order.missed_at, "note": order.note})
-        return found
+        going = self._callbacks.phases()
+        cards = [card_of(one, going) for one in self._desk.attempts()]
+        return await with_history(cards, self._reader, self._ledger.policy.direct_callback.min_talk)
 
     def add(self, args: shapes.AddTask) -> shapes.Task:
         """Promise a callback."""

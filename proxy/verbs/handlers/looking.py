@@ -88,13 +88,13 @@ class LookAnswers:
     async def direct_list(self, args: direct.ListDirect) -> list[direct.Direct]:
         """Live direct callbacks, the one touched last first."""
         now = self._wall()
-        return [_record(one) for one in await look_up(lambda: self._reader.newest_records(now, args.limit))]
+        return [record_of(one) for one in await look_up(lambda: self._reader.newest_records(now, args.limit))]
 
     def direct_show(self, args: direct.OfCustomer) -> list[direct.Direct]:
         """Live direct callbacks of one customer."""
         now = self._wall()
         found = [one for one in self._records(args) if now < one.expires_at]
-        return [_record(one) for one in sorted(found, key=lambda one: one.touched_at, reverse=True)]
+        return [record_of(one) for one in sorted(found, key=lambda one: one.touched_at, reverse=True)]
 
     def _records(self, args: direct.OfCustomer) -> list[Record]:
         """Every record of the customer who is meant, expired ones too."""
@@ -156,7 +156,8 @@ def status_of(shot: Snapshot, version: str, direct_live: int | None) -> status.S
     }
 
 
-def _record(one: Record) -> direct.Direct:
+def record_of(one: Record) -> direct.Direct:
+    """Return a direct callback as it is shown."""
     return {"customer": one.customer, "agent": one.agent, "type": one.type, "created": one.made_at,
             "touched": one.touched_at, "expires": one.expires_at}
 

@@ -8,6 +8,7 @@ from typing import Final, Protocol, get_args
 from zoneinfo import ZoneInfo
 
 from proxy.status.source import AgentState, Snapshot
+from proxy.verbs.handlers.agents import agent_rows
 from proxy.verbs.handlers.callbacks import tasks_of
 from proxy.verbs.shapes import callbacks, queues
 from proxy.verbs.shapes.errors import UnknownError
@@ -80,11 +81,7 @@ class QueueAnswers:
         return self._agents()
 
     def _agents(self) -> list[queues.Agent]:
-        policy = self._ledger.policy
-        return [{
-            "extension": name, "name": one.name or None, "groups": [*one.groups], "type": policy.direct_for(name).type,
-            "state": one.state, "since": one.since, "with": one.customer, "released_today": one.released_today,
-        } for name, one in sorted(self._source.agents().items())]
+        return [*agent_rows(self._source.agents(), self._ledger.policy)]
 
     async def queue_list(self, args: object) -> list[queues.Queue]:
         """Every group: its callers, agents and callbacks."""

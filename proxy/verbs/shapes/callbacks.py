@@ -103,10 +103,35 @@ class TaskDetail(Task):
     journal: list[JournalLine]
 
 
-class Card(TypedDict):
-    """An attempt under way: an agent's card, from the preview to the end of the talk."""
+class PastTalk(TypedDict):
+    """The last talk of a customer with us, whoever called."""
 
-    attempt: Annotated[str, "UUID version 7"]
+    agent: Annotated[str, "Extension"]
+    time: Annotated[Moment, "When it began"]
+
+
+class PastTry(TypedDict):
+    """An attempt that is over, in short."""
+
+    serial: int
+    time: Annotated[Moment, "When it was assigned"]
+    agent: str | None
+    result: str | None
+    talk: Annotated[float | None, "Seconds"]
+
+
+class CardHistory(TypedDict):
+    """What was between the customer and us before this, in short."""
+
+    last_talk: PastTalk | None
+    tries: Annotated[list[PastTry], "Attempts of this task before, the first first"]
+
+
+class Card(TypedDict):
+    """An attempt under way: an agent's card, from the preview to the end of the talk, and at their desk until the
+    wrap-up is over."""
+
+    attempt: Annotated[str | None, "UUID version 7; null: they picked up the place of a request, and have not accepted"]
     task: Annotated[str, "UUID version 7"]
     customer: Annotated[str, "E.164"]
     number: Annotated[str | None, "What the customer is shown"]
@@ -114,11 +139,18 @@ class Card(TypedDict):
     campaign: str | None
     kind: TaskKind
     agent: str | None
-    phase: str
-    serial: int
+    phase: Annotated[str, "claimed, preview, agent_rings, agent_asked, customer_rings, customer_asked, "
+                          "customer_rings_in, talking, ending; place: picked up in the PBX's queue; wrap_up: over, and "
+                          "the agent finishes with it"]
+    serial: Annotated[int, "Which attempt of the task it is; 0: none yet"]
     preview: Annotated[float, "Seconds that the card is seen before the phone rings"]
-    claimed: Moment
+    preview_until: Annotated[Moment | None, "In phase preview: when the phone rings"]
+    wrap_up_until: Annotated[Moment | None, "In phase wrap_up: when it is over"]
+    claimed: Annotated[Moment, "When it was assigned, or the place picked up"]
     missed_at: Moment
+    missed: Annotated[int, "Missed calls that it stands for"]
+    declined: Annotated[list[str], "Agents who declined the task in this round"]
+    history: CardHistory
     note: str
 
 

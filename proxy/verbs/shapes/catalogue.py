@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from proxy.verbs.shapes import (
+    agents,
     callbacks,
     calls,
     campaigns,
@@ -18,8 +19,8 @@ from proxy.verbs.shapes import (
 from proxy.verbs.shapes.verb import Door, Verb
 
 ALL: Final[tuple[Verb[Any, Any], ...]] = (
-    *status.VERBS, *calls.VERBS, *direct.VERBS, *queues.VERBS, *callbacks.VERBS, *do_not_call.VERBS, *campaigns.VERBS,
-    *tickets.VERBS, *recordings.VERBS, *policy.VERBS, *events.VERBS,
+    *status.VERBS, *calls.VERBS, *direct.VERBS, *queues.VERBS, *agents.VERBS, *callbacks.VERBS,
+    *do_not_call.VERBS, *campaigns.VERBS, *tickets.VERBS, *recordings.VERBS, *policy.VERBS, *events.VERBS,
 )
 """In the order in which pages show them."""
 

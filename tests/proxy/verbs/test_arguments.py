@@ -44,6 +44,8 @@ VALID: Final[dict[str, dict[str, Any]]] = {
     "callbacks.hold": {"id": "TASK", "reason": "r"},
     "callbacks.resume": {"id": "TASK", "reason": "r"},
     "callbacks.call-now": {"id": "TASK", "reason": "r", "force": True},
+    "agents.desk": {"agent": "201"},
+    "agents.done": {"agent": "201"},
     "dnc.list": {"limit": 5},
     "dnc.add": {"customer": "+36207777777", "reason": "r"},
     "dnc.remove": {"customer": "+36207777777"},

@@ -11,8 +11,10 @@ import pytest
 
 from config.policy import Policy
 from proxy.control_client import ControlError
+from proxy.daemon.source import DaemonSource
 from proxy.status.commands import CommandError
 from proxy.verbs.doors import CommandDoor, Handlers
+from proxy.verbs.handlers.agents import AgentAnswers
 from proxy.verbs.handlers.callbacks import CallbackAnswers
 from proxy.verbs.handlers.campaigns import CampaignAnswers
 from proxy.verbs.handlers.tickets import TicketAnswers
@@ -20,7 +22,7 @@ from proxy.verbs.shapes.errors import ArgumentError
 from proxy.verbs.shapes.policy import SET
 from proxy.verbs.shapes.queues import AGENTS
 from proxy.verbs.shapes.verb import Bound
-from routing.callbacks.facts import AttemptOrder
+from routing.callbacks.facts import AttemptOrder, Going
 from routing.callbacks.queue_facts import QueueRequest
 from routing.rows import DoNotCallRow, LegRow, TaskRow
 from routing.store.reader import Reader
@@ -66,8 +68,10 @@ class Node(OnDisk):
         self.pokes = self.media = 0
         self.left: list[tuple[str, str]] = []
         reader = self.reader
+        self.source = DaemonSource("edge1", self.ledger, self.store, reader, self.post, lambda: NOW, {}, dict)
         self.bound: list[Bound] = [
             *CallbackAnswers(self, self.ledger, self.store, reader, lambda: NOW).bound(),
+            *AgentAnswers(self.source, self.ledger, self, reader, lambda: NOW).bound(),
             *CampaignAnswers(self.desk.admin, self.ledger, lambda: NOW, self.put_policy).bound(),
             *TicketAnswers(self, self.store, reader, self.ledger, lambda: NOW).bound(),
         ]
@@ -86,8 +90,8 @@ class Node(OnDisk):
     def poke(self) -> None:
         self.pokes += 1
 
-    def phases(self) -> dict[str, tuple[str, str | None]]:
-        return {order.attempt: ("preview", order.agent) for order in self.orders}
+    def phases(self) -> dict[str, Going]:
+        return {order.attempt: Going("preview", order.agent) for order in self.orders}
 
     # The runner: takes orders down.
 

@@ -1,0 +1,42 @@
+"""The time that agents have with the card after a callback: until when, and with which."""
+
+from typing import NamedTuple
+
+from routing.callbacks.facts import LiveState
+from routing.callbacks.task import Attempt
+
+
+class WrapUp(NamedTuple):
+    """An agent finishes with a callback, and counts as busy meanwhile."""
+
+    attempt: Attempt
+    until: float
+    """Seconds since the epoch."""
+
+
+class WrapUps:
+    """One an agent: the last one."""
+
+    def __init__(self, live: LiveState) -> None:
+        self._live = live
+        self._by_agent: dict[str, WrapUp] = {}
+
+    def begin(self, agent: str, attempt: Attempt, seconds: float, now: float) -> None:
+        """Let an agent finish with an attempt; without seconds there is nothing to finish."""
+        if seconds > 0:
+            self._by_agent = {name: one for name, one in self._by_agent.items() if now < one.until}
+            self._by_agent[agent] = WrapUp(attempt, now + seconds)
+            self._live.wrap_up(agent, now + seconds, now)
+
+    def end(self, agent: str, now: float) -> bool:
+        """End an agent's time at once; return whether it ran."""
+        ran = self.of(agent, now) is not None
+        self._by_agent.pop(agent, None)
+        if ran:
+            self._live.wrap_up(agent, now, now)
+        return ran
+
+    def of(self, agent: str, now: float) -> WrapUp | None:
+        """Return what an agent finishes with; None: nothing."""
+        found = self._by_agent.get(agent)
+        return found if found is not None and now < found.until else None
