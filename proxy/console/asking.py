@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Request
 
 from proxy.console.lists import Lists
+from proxy.console.live import LiveHub
 from proxy.console.node_client import NodeClient
 from proxy.console.settings import ConsoleSettings
 from proxy.console.words import Words, choose, words_of
@@ -34,6 +35,8 @@ class Console:
     node: NodeClient
     lists: Lists
     doorkeeper: Doorkeeper
+    live: LiveHub
+    """Events as they happen."""
 
 
 @dataclass(frozen=True)
