@@ -61,6 +61,9 @@ class Number(Section):
         default="shared",
         description="shared: a front desk, IVR or queue, where records apply; direct: always goes where it says.",
     )
+    description: str = Field(
+        default="", max_length=200, description="What the number is for, as pages and lists show it."
+    )
     group: Name | None = Field(default=None, description="The group that this number belongs to.")
     agent: Extension | None = Field(default=None, description="The agent that a direct number belongs to.")
     pbx: AsciiName | None = Field(
