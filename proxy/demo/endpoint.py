@@ -204,6 +204,11 @@ class Endpoint(asyncio.DatagramProtocol):
         self.parties[invite.call_id, tag] = party
         self._callers[server_key(invite)] = party
 
+    def forget(self, party: Party) -> None:
+        """Let go of a call that is over."""
+        self.parties = {key: known for key, known in self.parties.items() if known is not party}
+        self._callers = {key: known for key, known in self._callers.items() if known is not party}
+
     def _party(self, request: Request) -> Party | None:
         return self.parties.get((request.call_id, request.to.tag or b""))
 

@@ -71,17 +71,21 @@ def free_port() -> int:
 class Node:
     """`boomerang run` between the two ends."""
 
-    def __init__(self, folder: Path, carrier: int, pbx: int, policy: str) -> None:
-        """Write its files into `folder`. `carrier`, `pbx`: ports of the two ends."""
+    def __init__(self, folder: Path, carrier: int, pbx: int, policy: str, more: str = "") -> None:
+        """Write its files into `folder`. `carrier`, `pbx`: ports of the two ends; `more`: further tables of
+        boomerang.toml.
+        """
         self.port, self.mqtt = free_port(), free_port()
         self._config = folder / "boomerang.toml"
         self._log = folder / "boomerang.log"
         self._folder = folder
         self._config.write_text(CONFIG.format(
             data=json.dumps(str(folder / "data"), ensure_ascii=False), host=LOOPBACK, port=self.port, carrier=carrier,
-            pbx=pbx, mqtt=self.mqtt), encoding="utf-8")
+            pbx=pbx, mqtt=self.mqtt) + more, encoding="utf-8")
         (folder / "policy.toml").write_text(policy, encoding="utf-8")
-        self._client = ControlClient(folder / "data" / "control.sock", ANSWER_WITHIN)
+        self.data = folder / "data"
+        """Its data folder."""
+        self._client = ControlClient(self.data / "control.sock", ANSWER_WITHIN)
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> int:

@@ -48,3 +48,13 @@ class News:
             odd = f" ({'; '.join(self.oddities)})" if self.oddities else ""
             raise DemoError(f"{what} did not come within {PATIENCE:g} s{odd}") from None
         return found
+
+    async def within(self, seconds: float, look: Callable[[], Found | None]) -> Found | None:
+        """Wait until `look` gives something and return it; None where it has not after so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not (found := look()):
+                    await self._next.wait()
+        except TimeoutError:
+            return None
+        return found
