@@ -1,6 +1,7 @@
 """The calls in progress, by everything they are asked for by: what is asked many times and must be known at once."""
 
-from routing.calls import OWN, Call, is_leaving
+from routing.calls import Call, is_leaving
+from routing.rows import OWN
 
 
 class CallRecords:

@@ -7,7 +7,7 @@ from routing.callbacks.facts import OwnCall
 from routing.dialogs import Dialog, Dialogs
 from routing.facts import NORMAL_TARGETS, Ending, Target
 from routing.identity import Proof
-from routing.rows import CallRow, Direction, EndedBy
+from routing.rows import IN_QUEUE, OWN, CallRow, Direction, EndedBy
 
 LONGEST_CALL: Final = 24 * 3600.0
 """Seconds after which a call that nobody ended is taken for lost."""
@@ -15,11 +15,6 @@ LONGEST_CALL: Final = 24 * 3600.0
 RESTORED_UNANSWERED: Final = 3600.0
 """Seconds that a call that rang when we crashed may go on unseen: whether it was answered, only its BYE can tell."""
 
-OWN: Final = "callback"
-"""Reason of a leg of ours, and evidence of a customer's call that such a leg was joined with."""
-
-IN_QUEUE: Final = "in_queue"
-"""The reason of a leg of ours that was placed to stand in a PBX's queue, in the place of who asked for a callback."""
 LEGS: Final = frozenset((OWN, IN_QUEUE))
 """The reasons of legs of ours."""
 ON_BEHALF: Final = "on_behalf"

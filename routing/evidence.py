@@ -21,13 +21,14 @@ from typing import Final
 from routing import identity
 from routing.attendance import Attendance
 from routing.call_records import CallRecords
-from routing.calls import IN_QUEUE, OWN, SIGNS_MAX, Call, is_leaving, row_of
+from routing.calls import SIGNS_MAX, Call, is_leaving, row_of
 from routing.dialogs import Dialog
 from routing.events import Event
 from routing.facts import PLACE, QUEUE_ROOM, SERVICE, Identity, Target, Watched
 from routing.identity import Proof
 from routing.pickups import AT_ONCE, MOMENT, Pickups
 from routing.route import Rules
+from routing.rows import IN_QUEUE, OWN
 from routing.setup_alarms import SetupAlarms
 from routing.storage import Store
 from routing.taken_calls import TakenCalls

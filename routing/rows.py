@@ -3,7 +3,7 @@
 All times are seconds since the epoch, UTC.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 Direction = Literal["inbound", "outbound"]
 """`inbound`: from a trunk to a PBX; `outbound`: the other way round."""
@@ -39,6 +39,12 @@ in first and was joined. `stopped`: by an operator, a talk meanwhile, or the dra
 
 
 # Calls
+
+OWN: Final = "callback"
+"""Reason of a leg of ours, and evidence of a customer's call that such a leg was joined with."""
+
+IN_QUEUE: Final = "in_queue"
+"""The reason of a leg of ours that was placed to stand in a PBX's queue, in the place of who asked for a callback."""
 
 
 class CallRow(NamedTuple):

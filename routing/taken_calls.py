@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from routing.calls import OWN, Call
+from routing.calls import Call
 from routing.pace import Pace
+from routing.rows import OWN
 
 
 class TakenCalls:

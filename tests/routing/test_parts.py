@@ -12,7 +12,7 @@ from routing.call_judge import CallJudge
 from routing.call_records import CallRecords
 from routing.callbacks.facts import Missed, NewCaller
 from routing.callbacks.queue_facts import CampaignKeys, QueueOffer
-from routing.calls import OWN, Call
+from routing.calls import Call
 from routing.desk_listener import DeskListener
 from routing.direct_records import DirectRecords
 from routing.ended_calls import ENDED_MAX, ENDS_WITHIN, EndedCalls
@@ -25,7 +25,7 @@ from routing.missed import NEITHER
 from routing.pace import Pace
 from routing.queued_callers import QueuedCallers
 from routing.route import Rules
-from routing.rows import Direction, Record
+from routing.rows import OWN, Direction, Record
 from routing.setup_alarms import SetupAlarms
 from routing.taken_calls import TakenCalls
 from routing.teller import Teller

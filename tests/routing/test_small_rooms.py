@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from routing import agents
 from routing.agents import AgentState, Board
 from routing.alarms import RaisedAlarms
-from routing.calls import OWN, Call
+from routing.calls import Call
 from routing.events import Event, rfc3339
 from routing.ids import Names, floor7, uuid7
+from routing.rows import OWN
 from routing.storage import Counts
 from routing.today import Today
 from tests.routing.world import BEGIN

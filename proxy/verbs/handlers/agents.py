@@ -5,15 +5,15 @@ from typing import Protocol
 
 from config.policy import Policy
 from proxy.status.source import AgentState
-from proxy.verbs.handlers.callbacks import DeskHolder, task_of
+from proxy.verbs.handlers.callbacks import DeskHolder
 from proxy.verbs.handlers.cards import card_of, card_of_place, card_of_wrap_up, with_history
-from proxy.verbs.handlers.looking import record_of
 from proxy.verbs.handlers.reading import look_up
 from proxy.verbs.shapes import agents as shapes
 from proxy.verbs.shapes.callbacks import Card
 from proxy.verbs.shapes.errors import UnknownError
 from proxy.verbs.shapes.fields import shown
 from proxy.verbs.shapes.queues import Agent
+from proxy.verbs.shapes.rows import record_of, task_of
 from proxy.verbs.shapes.verb import Bound
 from routing.ledger import Ledger
 from routing.store.reader import Reader

@@ -1,7 +1,6 @@
 """What may be asked and changed of callbacks and the do-not-call list."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from typing import Any, Final, Protocol
@@ -12,21 +11,18 @@ from proxy.verbs.handlers.reading import do, e164, e164_or_none, look_up, read, 
 from proxy.verbs.shapes import callbacks as shapes
 from proxy.verbs.shapes import do_not_call
 from proxy.verbs.shapes.errors import ArgumentError, UnknownError
+from proxy.verbs.shapes.rows import attempt_of, do_not_call_of, line_of, task_of, tasks_of
 from proxy.verbs.shapes.verb import Bound
 from routing.callbacks.admin import Admin
 from routing.callbacks.desk import Desk
 from routing.callbacks.facts import Going
-from routing.callbacks.task import held
 from routing.ledger import Ledger
-from routing.rows import AttemptRow, JournalRow, TaskRow
+from routing.rows import TaskRow
 from routing.storage import Store, StoreError
 from routing.store.reader import Reader
 
 UUID_SIGNS: Final = 36
 """Signs of a whole id."""
-UNKNOWN: Final = "unknown"
-"""An agent whom nothing shows."""
-NOBODY: Final[Mapping[str, str]] = {}
 
 
 class DeskHolder(Protocol):
@@ -102,8 +98,8 @@ class CallbackAnswers:
         if detail.running is not None:
             tries[detail.running.id] = detail.running
         return {**task_of(detail.task, detail.journal, self._desk.places_taken()), "waits_until": detail.waits_until,
-                "tries": [_attempt(row) for row in tries.values()],
-                "journal": [_line(row) for row in detail.journal]}
+                "tries": [attempt_of(row) for row in tries.values()],
+                "journal": [line_of(row) for row in detail.journal]}
 
     async def running(self, args: object) -> list[shapes.Card]:
         """Attempts under way, oldest first: the agents' cards, from the preview to the end of the talk."""
@@ -181,7 +177,7 @@ class CallbackAnswers:
     async def list_do_not_call(self, args: do_not_call.ListDoNotCall) -> list[do_not_call.DoNotCallRow]:
         """The list, newest first."""
         rows = await look_up(lambda: self._reader.callbacks.do_not_call(args.limit))
-        return [{"customer": row.customer, "since": row.added_at, "reason": row.reason} for row in rows]
+        return [do_not_call_of(row) for row in rows]
 
     def add_do_not_call(self, args: do_not_call.AddDoNotCall) -> do_not_call.AddedDoNotCall:
         """Never call a number back."""
@@ -203,43 +199,3 @@ def _own_settings(args: shapes.AddTask, now: float) -> dict[str, Any]:
         "attempts": args.attempts, "at": upcoming("at", args.at, now), "language": args.language,
     }
     return {name: value for name, value in own.items() if value is not None}
-
-
-def tasks_of(rows: Iterable[TaskRow], lines: Iterable[JournalRow], taken: Mapping[str, str]) -> list[shapes.Task]:
-    """Return tasks as they are shown; the rest as `task_of` has it."""
-    of_task: dict[str, list[JournalRow]] = {}
-    for line in lines:
-        of_task.setdefault(line.task, []).append(line)
-    return [task_of(row, of_task.get(row.id, ()), taken) for row in rows]
-
-
-def task_of(row: TaskRow, lines: Iterable[JournalRow] = (), taken: Mapping[str, str] = NOBODY) -> shapes.Task:
-    """Return a task as commands, MQTT and the API show it. `lines`: of its journal, in order, those at least that tell
-    of agents who took its place or declined it; `taken`: `Admin.places_taken`.
-    """
-    lines = tuple(lines)
-    pickups = [line.agent or UNKNOWN for line in lines if line.kind == "place_taken"]
-    declined_by = Counter(line.agent or UNKNOWN for line in lines if line.kind == "declined")
-    place = held(row)
-    return {
-        "id": row.id, "customer": row.customer, "group": row.group, "campaign": row.campaign, "kind": row.kind,
-        "number": row.number, "pbx": row.pbx, "trunk": row.trunk, "state": row.state, "reason": row.reason,
-        "created": row.created_at, "missed_at": row.missed_at, "missed": row.missed, "due": row.due_at,
-        "expires": row.expires_at, "attempts": row.attempts, "attempts_max": row.attempts_max,
-        "responsible_kind": row.responsible_kind, "responsible": row.responsible,
-        "responsible_since": row.responsible_since, "released": row.released_at, "declined": [*row.declined],
-        "declined_by": dict(declined_by), "place": None if row.kind != "queue" else {
-            "held_since": None if place is None else place.since,
-            "taken_by": taken.get(row.id) or (pickups[-1] if pickups else None), "rounds": len(pickups)},
-        "options": {name: value for name, value in row.options.items() if name != "place"}, "ended": row.ended_at,
-    }
-
-
-def _attempt(row: AttemptRow) -> shapes.Try:
-    return {"id": row.id, "serial": row.serial, "agent": row.agent, "node": row.node, "step": row.step,
-            "claimed": row.claimed_at, "customer_at": row.customer_at, "answered": row.answered_at,
-            "ended": row.ended_at, "result": row.result, "cause": row.cause, "talk": row.talk_s}
-
-
-def _line(row: JournalRow) -> shapes.JournalLine:
-    return {"time": row.at, "kind": row.kind, "agent": row.agent, "data": row.data}

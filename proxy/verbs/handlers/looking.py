@@ -1,21 +1,19 @@
 """The daemon in one look, the calls, the direct callbacks, and the messages as they pass."""
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from proxy.status.source import Snapshot
 from proxy.verbs.handlers.reading import e164, look_up, read
 from proxy.verbs.shapes import calls, direct, status
+from proxy.verbs.shapes.rows import call_of, record_of
 from proxy.verbs.shapes.verb import Bound
-from routing.calls import IN_QUEUE, OWN, Call, row_of
+from routing.calls import Call, row_of
 from routing.ledger import Ledger
 from routing.numbers import Numbers
-from routing.rows import CallRow, Record
+from routing.rows import IN_QUEUE, Record
 from routing.storage import Store
 from routing.store.reader import Reader
-
-KINDS: Final[dict[str, calls.Kind]] = {OWN: "callback", IN_QUEUE: "place"}
-"""Legs of ours, by the reason of their calls."""
 
 
 class Sides(NamedTuple):
@@ -83,7 +81,7 @@ class LookAnswers:
             ids = {call.id for call in found}
             ended = await look_up(lambda: self._reader.calls.newest(args.limit))
             rows = [*rows, *(row for row in ended if row.id not in ids)]
-        return [_call(row, active.get(row.id, "ended")) for row in rows[:args.limit]]
+        return [call_of(row, active.get(row.id, "ended")) for row in rows[:args.limit]]
 
     async def direct_list(self, args: direct.ListDirect) -> list[direct.Direct]:
         """Live direct callbacks, the one touched last first."""
@@ -156,20 +154,7 @@ def status_of(shot: Snapshot, version: str, direct_live: int | None) -> status.S
     }
 
 
-def record_of(one: Record) -> direct.Direct:
-    """Return a direct callback as it is shown."""
-    return {"customer": one.customer, "agent": one.agent, "type": one.type, "created": one.made_at,
-            "touched": one.touched_at, "expires": one.expires_at}
-
-
 def _state(call: Call) -> calls.State:
     if call.answered_at is None:
         return "ringing"
     return "waiting" if call.seen.waits or (call.reason == IN_QUEUE and call.attempt is None) else "talking"
-
-
-def _call(row: CallRow, state: calls.State) -> calls.Call:
-    return {"id": row.id, "time": row.started_at, "kind": KINDS.get(row.reason, "call"),
-            "direction": row.direction, "customer": row.customer,
-            "agent": row.agent or row.tried, "dialled": row.dialled, "trunk": row.trunk, "pbx": row.pbx,
-            "state": state, "cause": row.cause, "by": row.ended_by, "talk": row.talk_s}

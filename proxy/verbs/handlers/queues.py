@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from proxy.status.source import AgentState, Snapshot
 from proxy.verbs.handlers.agents import agent_rows
-from proxy.verbs.handlers.callbacks import tasks_of
 from proxy.verbs.shapes import callbacks, queues
 from proxy.verbs.shapes.errors import UnknownError
+from proxy.verbs.shapes.rows import tasks_of
 from proxy.verbs.shapes.verb import Bound
 from routing.calls import Call
 from routing.figures import DayFigures, Tally

@@ -3,15 +3,16 @@
 from collections.abc import Callable
 
 from proxy.control_client import ControlError
-from proxy.verbs.handlers.callbacks import DeskHolder, task_of
+from proxy.verbs.handlers.callbacks import DeskHolder
 from proxy.verbs.handlers.reading import do, e164_or_none, look_up, read
 from proxy.verbs.shapes import callbacks
 from proxy.verbs.shapes import tickets as shapes
 from proxy.verbs.shapes.errors import ArgumentError, UnknownError
+from proxy.verbs.shapes.rows import comment_of, delivery_of, task_of, ticket_of
 from proxy.verbs.shapes.verb import Bound
 from routing.callbacks.tickets import TicketOffice
 from routing.ledger import Ledger
-from routing.rows import Delivery, Ticket, TicketComment
+from routing.rows import Ticket
 from routing.storage import Store
 from routing.store.reader import Reader
 
@@ -44,8 +45,8 @@ class TicketAnswers:
         row = self._ticket(args.id)
         comments = read(lambda: self._store.tickets.comments(row.id))
         deliveries = read(lambda: self._store.tickets.deliveries_of(row.id))
-        return {**ticket_of(row), "comments": [_comment(one) for one in comments],
-                "deliveries": [_delivery(one) for one in deliveries]}
+        return {**ticket_of(row), "comments": [comment_of(one) for one in comments],
+                "deliveries": [delivery_of(one) for one in deliveries]}
 
     def comment(self, args: shapes.AddComment) -> shapes.Ticket:
         """Comment on a ticket; the comment is sent on like the ticket was."""
@@ -83,19 +84,3 @@ class TicketAnswers:
         if row is None:
             raise UnknownError(f"there is no ticket {name!r}")
         return row
-
-
-def ticket_of(row: Ticket) -> shapes.Ticket:
-    """Return a ticket as commands, MQTT and the API show it."""
-    return {"id": row.id, "number": row.number, "task": row.task, "customer": row.customer, "group": row.group,
-            "agent": row.agent, "subject": row.subject, "state": row.state, "created": row.created_at,
-            "ended": row.closed_at}
-
-
-def _comment(row: TicketComment) -> shapes.Comment:
-    return {"id": row.id, "time": row.at, "author": row.author, "internal": row.internal, "text": row.text}
-
-
-def _delivery(row: Delivery) -> shapes.Delivery:
-    return {"id": row.id, "channel": row.channel, "comment": row.comment, "tries": row.tries, "next": row.next_at,
-            "delivered": row.delivered_at, "error": row.error}

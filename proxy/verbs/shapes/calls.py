@@ -23,6 +23,8 @@ class Call(TypedDict):
                           "ours that stands in the PBX's queue for who asked for a callback"]
     direction: Literal["inbound", "outbound"]
     customer: Annotated[str | None, "E.164; null: withheld or unreadable"]
+    number: Annotated[str | None, "Our number, E.164: the one dialled, or shown"]
+    group: Annotated[str | None, "Whose number or agent it is; null: of none"]
     agent: Annotated[str | None, "Extension that called or answered, or whom direct callback tried"]
     dialled: str
     trunk: str
