@@ -20,6 +20,8 @@ from proxy.verbs.handlers.policy import PolicyAnswers
 from proxy.verbs.handlers.queues import NoTasks, QueueAnswers
 from proxy.verbs.handlers.recordings import RecordingAnswers
 from proxy.verbs.handlers.tickets import TicketAnswers
+from proxy.verbs.node_things import NodeThings
+from proxy.verbs.scope import Scope
 from proxy.verbs.shapes.verb import Bound
 from routing.store.queue import StoreQueue
 from routing.store.reader import Reader
@@ -48,4 +50,5 @@ def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSou
         bound += CallbackAnswers(callbacks, ledger, store, reader, time.time).bound()
         bound += CampaignAnswers(callbacks.desk.admin, ledger, time.time, policies.put).bound()
         bound += TicketAnswers(callbacks, store, reader, ledger, time.time).bound()
-    return Handlers(Barrier(store, source.renew), bound)
+    things = NodeThings(lambda: ledger.policy, ledger.calls, tasks, store, reader)
+    return Handlers(Barrier(store, source.renew), Scope(things), bound)

@@ -7,6 +7,10 @@ JSON line, or for a streaming verb with one line for each item until either side
     {"ok": true, "data": [...], "zone": "Europe/Budapest"}
     {"ok": false, "error": "no such record", "problems": [{"file", "key", "line", "text", "level"}]}     policy only
 
+A request may say for whom it asks: `"as": {"name": "anna", "role": "agent", "door": "console", "groups": null, "agent":
+"201"}` (`proxy.verbs.shapes.caller`). What they may not is answered with `"forbidden": true`, what there is not with
+`"unknown": true`. Without it the request is the operator's, who may do everything.
+
 Moments are RFC 3339 in UTC; `zone` says in which time zone a person is to be shown them: the policy's. What is not
 known is null. The verbs, what each takes and what it gives stand in `proxy.verbs.shapes`; `customer` and every other
 number is taken as the operator typed it and read in the policy's region.
@@ -25,7 +29,8 @@ from typing import Any, Final, NoReturn, Protocol
 import structlog
 
 from config.problem import ConfigError
-from proxy.control_client import ANSWER_SECONDS, ControlError, socket_address
+from proxy.control_client import ANSWER_SECONDS, ControlError, ForbiddenError, UnknownError, socket_address
+from proxy.verbs.shapes.caller import Caller
 from routing.events import write_answer
 
 REQUEST_BYTES: Final = 8 << 20
@@ -43,8 +48,12 @@ _log = structlog.get_logger()
 class Answering(Protocol):
     """Who answers what comes in here."""
 
-    def call(self, verb: str, args: dict[str, Any]) -> Coroutine[Any, Any, Any] | AsyncIterator[Any]:
-        """Have a verb answered: data, or an iterator of data. Runs on the event loop; raises ControlError."""
+    def call(self, verb: str, args: dict[str, Any],
+             caller: Caller | None) -> Coroutine[Any, Any, Any] | AsyncIterator[Any]:
+        """Have a verb answered: data, or an iterator of data. Runs on the event loop; raises ControlError.
+
+        `caller`: for whom it is asked; None: for whoever may open the socket.
+        """
 
     def write(self, verb: str, data: Any) -> Any:
         """Return data as JSON values. Any thread."""
@@ -136,8 +145,8 @@ class ControlServer:
         if not line:
             return
         try:
-            verb, args = _request(line)
-            answer = self._answering.call(verb, args)
+            verb, args, caller = _request(line)
+            answer = self._answering.call(verb, args, caller)
             write = partial(self._answered, verb)
             if isinstance(answer, AsyncIterator):
                 await _stream(answer, write, reader, writer)
@@ -151,8 +160,8 @@ class ControlServer:
         return _encoded({"ok": True, "data": self._answering.write(verb, data), "zone": self._zone()})
 
 
-def _request(line: bytes) -> tuple[str, dict[str, Any]]:
-    """Return the verb and the arguments of a request. ControlError where it is none."""
+def _request(line: bytes) -> tuple[str, dict[str, Any], Caller | None]:
+    """Return the verb and the arguments of a request, and for whom it is. ControlError where it is none."""
     try:
         request = json.loads(line, parse_constant=_no_number)
     except (ValueError, RecursionError):
@@ -160,7 +169,7 @@ def _request(line: bytes) -> tuple[str, dict[str, Any]]:
     verb, args = (request.get("verb"), request.get("args", {})) if isinstance(request, dict) else (None, None)
     if not isinstance(verb, str) or not isinstance(args, dict):
         raise ControlError('a request is {"verb": "...", "args": {...}}')
-    return verb, args
+    return verb, args, Caller.from_json(request["as"]) if "as" in request else None
 
 
 def _no_number(word: str) -> NoReturn:
@@ -213,7 +222,12 @@ def _failure(error: Exception) -> dict[str, Any]:
         problems = [problem._asdict() for problem in error.problems]
         return {"ok": False, "error": str(error), "problems": problems}
     if isinstance(error, ControlError):
-        return {"ok": False, "error": str(error), "problems": error.problems}
+        said: dict[str, Any] = {"ok": False, "error": str(error), "problems": error.problems}
+        if isinstance(error, ForbiddenError):
+            said["forbidden"] = True
+        elif isinstance(error, UnknownError):
+            said["unknown"] = True
+        return said
     _log.error("control request failed", exc_info=error)
     return {"ok": False, "error": f"internal error ({type(error).__name__}), see the log"}
 

@@ -34,6 +34,14 @@ class ControlError(Exception):
         self.problems = problems or []
 
 
+class UnknownError(ControlError):
+    """There is nothing of that name."""
+
+
+class ForbiddenError(ControlError):
+    """Whoever asks may not: it is not for their role, or not theirs."""
+
+
 class NotRunningError(ControlError):
     """Nobody listens at the socket."""
 
@@ -87,7 +95,9 @@ class ControlClient:
         except (ValueError, KeyError, TypeError, RecursionError):
             raise ControlError("the daemon's answer cannot be read") from None
         if ok is not True:
-            raise ControlError(str(answer.get("error", "failed")), answer.get("problems"))
+            kind = (ForbiddenError if answer.get("forbidden") else UnknownError if answer.get("unknown")
+                    else ControlError)
+            raise kind(str(answer.get("error", "failed")), answer.get("problems"))
         self.zone = answer.get("zone") or self.zone
         return answer.get("data")
 

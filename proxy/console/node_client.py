@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from proxy.control_client import ANSWER_BYTES, ControlError, NotRunningError, socket_address
+from proxy.control_client import ANSWER_BYTES, ControlError, ForbiddenError, NotRunningError, socket_address
+from proxy.control_client import UnknownError as MissingError
 from proxy.verbs.shapes.caller import Caller
 
 AT_ONCE: Final = 8
@@ -19,12 +20,7 @@ PATIENCE: Final = 10.0
 """Seconds that the daemon has for an answer."""
 
 
-class ForbiddenError(ControlError):
-    """Whoever asks may not do it."""
-
-
-class MissingError(ControlError):
-    """There is nothing of that name."""
+__all__ = ["ForbiddenError", "MissingError", "NodeClient"]
 
 
 class NodeClient:

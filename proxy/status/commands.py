@@ -37,11 +37,14 @@ log = structlog.get_logger("boomerang.commands")
 class CommandError(Exception):
     """A command that cannot be done, and why."""
 
-    def __init__(self, text: str, problems: list[dict[str, Any]] | None = None, *, unknown: bool = False) -> None:
+    def __init__(self, text: str, problems: list[dict[str, Any]] | None = None, *, unknown: bool = False,
+                 forbidden: bool = False) -> None:
         super().__init__(text)
         self.problems = problems or []
         self.unknown = unknown
         """There is no such command, or nothing of that name."""
+        self.forbidden = forbidden
+        """Whoever asks may not."""
 
 
 class Commands(Protocol):

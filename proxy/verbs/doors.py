@@ -5,6 +5,7 @@ settled, and the answer is written by its shape. So an argument, an error and an
 """
 
 import asyncio
+import contextlib
 import inspect
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from typing import Any
@@ -13,9 +14,11 @@ from config.problem import ConfigError
 from proxy.control_client import ControlError
 from proxy.status.commands import CommandError
 from proxy.verbs.barrier import Barrier
+from proxy.verbs.scope import Scope
 from proxy.verbs.shapes import answers
+from proxy.verbs.shapes.caller import Caller, of_door
 from proxy.verbs.shapes.catalogue import BY_NAME
-from proxy.verbs.shapes.errors import UnknownError
+from proxy.verbs.shapes.errors import ForbiddenError, UnknownError
 from proxy.verbs.shapes.fields import shown
 from proxy.verbs.shapes.verb import Bound, Door
 
@@ -23,34 +26,45 @@ from proxy.verbs.shapes.verb import Bound, Door
 class Handlers:
     """The verbs of one daemon with who answers each. In the daemon's loop."""
 
-    def __init__(self, barrier: Barrier, bound: Iterable[Bound]) -> None:
-        self._barrier = barrier
+    def __init__(self, barrier: Barrier, scope: Scope, bound: Iterable[Bound]) -> None:
+        """`scope`: who may say what about what."""
+        self._barrier, self._scope = barrier, scope
         self._bound: Mapping[str, Bound] = {one.verb.name: one for one in bound}
 
     def names(self, door: Door) -> list[str]:
         """Return what may be asked for at a door, in order."""
         return sorted(name for name, one in self._bound.items() if door in one.verb.doors)
 
-    def call(self, door: Door, name: str, args: Mapping[str, Any]) -> Coroutine[Any, Any, Any] | AsyncIterator[Any]:
+    def call(self, door: Door, name: str, args: Mapping[str, Any],
+             caller: Caller | None = None) -> Coroutine[Any, Any, Any] | AsyncIterator[Any]:
         """Have a verb answered: once, or for a stream item by item; `answers.write` makes JSON of it.
 
-        Raises UnknownError, ArgumentError; whoever takes the answer gets these and ControlError or ConfigError.
+        `caller`: for whom it is asked; None: for whoever may use the door, who may do everything. Raises UnknownError,
+        ForbiddenError, ArgumentError; whoever takes the answer gets these and ControlError or ConfigError.
         """
         bound = self._bound.get(name)
         if bound is None or door not in bound.verb.doors:
             raise UnknownError(f"there is no command {shown(name)}: {', '.join(self.names(door))}")
+        caller = caller or of_door(door)
+        self._scope.admit(bound.verb, caller)
         wanted = bound.verb.takes.read(args)
         if bound.verb.streams:
-            items: AsyncIterator[Any] = bound.handler(wanted)
-            return items
-        return self._answer(bound, wanted)
+            return self._stream(bound, wanted, caller)
+        return self._answer(bound, wanted, caller)
 
-    async def _answer(self, bound: Bound, wanted: Any) -> Any:
+    async def _answer(self, bound: Bound, wanted: Any, caller: Caller) -> Any:
+        narrowing = await self._scope.check(bound.verb, wanted, caller)
         done = bound.handler(wanted)
         answer = await done if inspect.isawaitable(done) else done
         if bound.verb.changes:
             await self._barrier.settled()
-        return answer
+        return await narrowing.narrow(answer)
+
+    async def _stream(self, bound: Bound, wanted: Any, caller: Caller) -> AsyncIterator[Any]:
+        narrowing = await self._scope.check(bound.verb, wanted, caller)
+        async with contextlib.aclosing(narrowing.stream(bound.handler(wanted))) as items:
+            async for item in items:
+                yield item
 
 
 class SocketDoor:
@@ -59,8 +73,8 @@ class SocketDoor:
     def __init__(self, handlers: Handlers) -> None:
         self._handlers = handlers
 
-    def call(self, verb: str, args: dict[str, Any]) -> Any:
-        return self._handlers.call("socket", verb, args)
+    def call(self, verb: str, args: dict[str, Any], caller: Caller | None) -> Any:
+        return self._handlers.call("socket", verb, args, caller)
 
     def write(self, verb: str, data: Any) -> Any:
         return answers.write(BY_NAME[verb], data)
@@ -88,4 +102,5 @@ class CommandDoor:
         except ConfigError as error:
             raise CommandError(str(error), [problem._asdict() for problem in error.problems]) from None
         except ControlError as error:
-            raise CommandError(str(error), error.problems, unknown=isinstance(error, UnknownError)) from None
+            raise CommandError(str(error), error.problems, unknown=isinstance(error, UnknownError),
+                               forbidden=isinstance(error, ForbiddenError)) from None

@@ -1,15 +1,19 @@
 """Verbs answered by plain functions, for tests of the doors."""
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any
 
+from config.policy import Policy
 from proxy.control_client import ControlError
 from proxy.verbs.barrier import Barrier
 from proxy.verbs.doors import Handlers
+from proxy.verbs.scope import Scope
 from proxy.verbs.shapes import answers
+from proxy.verbs.shapes.caller import Caller
 from proxy.verbs.shapes.catalogue import BY_NAME
 from proxy.verbs.shapes.verb import Bound
+from routing.rows import AttemptRow, Record, TaskRow, Ticket
 from routing.storage import Store
 
 Function = Callable[[dict[str, Any]], Any]
@@ -22,7 +26,8 @@ class Plain:
     def __init__(self, functions: Mapping[str, Function]) -> None:
         self._functions = functions
 
-    def call(self, verb: str, args: dict[str, Any]) -> Coroutine[Any, Any, Any] | AsyncIterator[Any]:
+    def call(self, verb: str, args: dict[str, Any],
+             caller: Caller | None) -> Coroutine[Any, Any, Any] | AsyncIterator[Any]:
         function = self._functions.get(verb)
         if function is None:
             raise ControlError(f"unknown verb {verb!r}")
@@ -39,4 +44,31 @@ async def _once(answer: Any) -> Any:
 
 def settling(store: Store, *bound: Bound) -> Handlers:
     """The verbs of a store, answered once what they did is in it."""
-    return Handlers(Barrier(store, lambda: None), bound)
+    return Handlers(Barrier(store, lambda: None), Scope(NoThings()), bound)
+
+
+class NoThings:
+    """`scope.Things` of a node that has none: for orders of whoever may do everything."""
+
+    policy = Policy()
+
+    async def task(self, name: str) -> TaskRow | None:
+        return None
+
+    async def tasks(self, names: Collection[str]) -> Mapping[str, TaskRow]:
+        return {}
+
+    async def tried(self, tasks: Collection[str]) -> Mapping[str, Collection[str | None]]:
+        return {}
+
+    def call(self, name: str) -> tuple[str, str | None, tuple[str | None, ...]] | None:
+        return None
+
+    async def ticket(self, name: str) -> Ticket | None:
+        return None
+
+    async def attempt(self, recording: str) -> AttemptRow | None:
+        return None
+
+    def records(self, customer: str) -> Sequence[Record]:
+        return ()

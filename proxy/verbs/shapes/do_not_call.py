@@ -47,7 +47,8 @@ class RemovedDoNotCall(TypedDict):
     removed: Annotated[int, "0: it was not on it; 1"]
 
 
-LIST: Final = Verb("dnc.list", ListDoNotCall, list[DoNotCallRow], "agent", "The do-not-call list, the newest first")
+LIST: Final = Verb("dnc.list", ListDoNotCall, list[DoNotCallRow], "supervisor",
+                   "The do-not-call list, the newest first")
 ADD: Final = Verb("dnc.add", AddDoNotCall, AddedDoNotCall, "supervisor", "Never call a number back; its open tasks end",
                   changes=True)
 REMOVE: Final = Verb("dnc.remove", OneNumber, RemovedDoNotCall, "supervisor", "Take a number off the do-not-call list",

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from proxy.control_client import ControlError
+from proxy.control_client import ControlError, ForbiddenError, UnknownError
+
+__all__ = ["ArgumentError", "ForbiddenError", "UnknownError"]
 
 
 class ArgumentError(ControlError):
@@ -12,7 +14,3 @@ class ArgumentError(ControlError):
         problem: dict[str, Any] = {"file": "", "key": key, "line": 0, "text": text, "level": "error"}
         super().__init__(text, [problem])
         self.key = key
-
-
-class UnknownError(ControlError):
-    """There is nothing of that name."""

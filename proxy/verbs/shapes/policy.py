@@ -75,8 +75,8 @@ SHOW: Final = Verb("policy.show", Nothing, dict[str, Any], "supervisor", "Every 
 EXPORT: Final = Verb("policy.export", Nothing, Toml, "supervisor", "The policy as TOML", doors=NOT_BY_MQTT)
 APPLY: Final = Verb("policy.apply", Apply, Changes, "admin", "Make a policy.toml the policy, whole", changes=True,
                     doors=NOT_BY_MQTT)
-SET: Final = Verb("policy.set", Set, Changes, "admin", "Change one setting", changes=True, doors=NOT_BY_MQTT)
-UNSET: Final = Verb("policy.unset", Unset, Changes, "admin",
+SET: Final = Verb("policy.set", Set, Changes, "supervisor", "Change one setting", changes=True, doors=NOT_BY_MQTT)
+UNSET: Final = Verb("policy.unset", Unset, Changes, "supervisor",
                     "Take a setting, or an agent, number, group or campaign, out", changes=True, doors=NOT_BY_MQTT)
 
 VERBS: Final[tuple[Verb[Any, Any], ...]] = (SHOW, EXPORT, APPLY, SET, UNSET)

@@ -9,7 +9,7 @@ from proxy.verbs.shapes.fields import Field, shown
 
 Role = Literal["agent", "supervisor", "admin"]
 """Who may say a verb, each also whatever those before may. `agent`: what is their own; `supervisor`: what is of their
-groups; `admin`: everything. Which rows are whose own is for the door to say that knows who asks."""
+groups; `admin`: everything. What is whose stands in `theirs.py`."""
 
 Door = Literal["socket", "mqtt", "api"]
 """Where a verb comes in; the command comes by the socket."""

@@ -11,8 +11,10 @@ from proxy.control_client import ControlError
 from proxy.status.commands import CommandError
 from proxy.verbs.barrier import Barrier
 from proxy.verbs.doors import CommandDoor, Handlers
+from proxy.verbs.scope import Scope
 from proxy.verbs.shapes.errors import ArgumentError, UnknownError
 from proxy.verbs.shapes.verb import NOT_BY_MQTT, Nothing, Verb
+from tests.kit.answering import NoThings
 
 
 class Done(TypedDict):
@@ -42,7 +44,7 @@ class Room:
 
     def __init__(self) -> None:
         self.store, self.seen = SlowStore(), list[str]()
-        self.handlers = Handlers(Barrier(self.store, lambda: self.seen.append("shown anew")), [
+        self.handlers = Handlers(Barrier(self.store, lambda: self.seen.append("shown anew")), Scope(NoThings()), [
             LOOK.by(self.answer), DO.by(self.later), SECRET.by(self.answer), FOLLOW.streamed_by(self.follow)])
 
     def answer(self, args: Nothing) -> Done:
@@ -102,7 +104,7 @@ def test_what_was_refused_goes_through_the_door_of_another_thread() -> None:
     problem = Problem("policy", "region", 0, "is wrong")
     errors = {"config": ConfigError([problem]), "no": ControlError("not now"), "none": UnknownError("no such thing")}
     verbs = {name: Verb(f"things.{name}", Nothing, Done, "agent", "Fail") for name in errors}
-    handlers = Handlers(Barrier(SlowStore(), lambda: None), [
+    handlers = Handlers(Barrier(SlowStore(), lambda: None), Scope(NoThings()), [
         *(verbs[name].by(refuse(error)) for name, error in errors.items()), FOLLOW.streamed_by(Room().follow)])
 
     async def play() -> None:

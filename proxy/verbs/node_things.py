@@ -1,0 +1,63 @@
+"""What verbs are about, as this node has it: for those who may not have everything (`scope.Things`)."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from config.policy import Policy
+from proxy.verbs.handlers.callbacks import UUID_SIGNS
+from proxy.verbs.handlers.queues import OpenTasks
+from proxy.verbs.handlers.reading import look_up, read
+from proxy.verbs.handlers.recordings import NAME
+from routing.calls import Call
+from routing.numbers import Numbers
+from routing.rows import AttemptRow, Record, TaskRow, Ticket
+from routing.storage import Store
+from routing.store.reader import Reader
+
+
+class NodeThings:
+    """Looks in what lives first, else by a reader of the database in another thread."""
+
+    def __init__(self, policy: Callable[[], Policy], calls: Callable[[], tuple[Call, ...]], opened: OpenTasks,
+                 store: Store, reader: Reader) -> None:
+        """`policy`: the one in force; `calls`: those in progress; `opened`: the callbacks that live; `reader`: a strict
+        one."""
+        self._policy, self._calls, self._opened = policy, calls, opened
+        self._store, self._reader = store, reader
+
+    @property
+    def policy(self) -> Policy:
+        return self._policy()
+
+    async def task(self, name: str) -> TaskRow | None:
+        live = [row for row in self._opened.open_tasks() if row.id.endswith(name)]
+        if live:
+            return live[0] if len(live) == 1 else None
+        if len(name) == UUID_SIGNS:
+            return (await self.tasks([name])).get(name)
+        found = await look_up(lambda: self._reader.tasks_ending(name))
+        return (await self.tasks(found)).get(found[0]) if len(found) == 1 else None
+
+    async def tasks(self, names: Collection[str]) -> Mapping[str, TaskRow]:
+        rows = await look_up(lambda: [self._reader.callbacks.task(name) for name in dict.fromkeys(names)])
+        return {row.id: row for row in rows if row is not None}
+
+    async def tried(self, tasks: Collection[str]) -> Mapping[str, Collection[str | None]]:
+        return await look_up(lambda: {name: [one.agent for one in self._reader.callbacks.attempts_of(name)]
+                                      for name in tasks})
+
+    def call(self, name: str) -> tuple[str, str | None, tuple[str | None, ...]] | None:
+        found = [call for call in self._calls() if call.id.endswith(name)]
+        if len(found) != 1:
+            return None
+        return found[0].id, found[0].group, (found[0].agent, found[0].tried)
+
+    async def ticket(self, name: str) -> Ticket | None:
+        return await look_up(lambda: self._reader.tickets.one(name))
+
+    async def attempt(self, recording: str) -> AttemptRow | None:
+        match = NAME.fullmatch(recording)
+        return None if match is None else await look_up(lambda: self._reader.attempt(match[2]))
+
+    def records(self, customer: str) -> Sequence[Record]:
+        number = Numbers(self.policy.region).e164(customer)
+        return () if number is None else read(lambda: self._store.direct.records(number))
