@@ -28,11 +28,13 @@ SIGNS_MAX: Final = 32
 class Sent:
     """Where a call was sent, and why there."""
 
-    __slots__ = ("live", "number_facts", "targets", "tried_status")
+    __slots__ = ("grounds", "live", "number_facts", "targets", "tried_status")
 
     def __init__(self) -> None:
         self.number_facts: Number = SHARED
         self.targets: tuple[Target, ...] = NORMAL_TARGETS
+        self.grounds: str | None = None
+        """What direct callback had to do with it, as it is kept (`routing.grounds`)."""
         self.live: tuple[str, ...] = ()
         """Agents whose records of this customer lived when the call began."""
         self.tried_status: int | None = None
@@ -78,8 +80,8 @@ class Call:
 
     __slots__ = (
         "agent", "answered_at", "asked", "attempt", "behalf_of", "customer", "dialled", "dialogs",
-        "direction", "evidence", "group", "id", "number", "own", "pbx", "reason", "restored_at", "seen", "sent",
-        "sip_call_id", "started_at", "task", "tried", "trunk",
+        "direction", "evidence", "group", "id", "number", "own", "pbx", "reason", "restored_at", "seen",
+        "sent", "sip_call_id", "started_at", "task", "tried", "trunk",
     )
 
     def __init__(self, name: str, sip_call_id: str, direction: Direction, trunk: str, pbx: str, dialled: str,
@@ -179,6 +181,7 @@ def read_back(row: CallRow, now: float) -> Call:
     call.answered_at, call.restored_at = row.answered_at, now
     call.dialogs = Dialogs(() if row.answered_at is None else (Dialog.read_back(row.session_s, now),), known=False)
     call.own = row.reason in LEGS or row.evidence == OWN
+    call.sent.grounds = row.grounds
     return call
 
 
@@ -188,7 +191,8 @@ def row_of(call: Call, ended_at: float | None = None, cause: int | None = None,
     return CallRow(
         call.id, call.sip_call_id, call.direction, call.trunk, call.pbx, call.customer, call.number, call.dialled,
         call.agent, call.evidence, call.group, call.reason, call.tried, call.started_at, call.answered_at,
-        call.dialogs.session, ended_at, cause, ended_by, None if ended_at is None else call.talk(ended_at),
+        call.dialogs.session, ended_at, cause, ended_by, None if ended_at is None else call.talk(ended_at), "", 0,
+        call.attempt, call.task or None, call.sent.grounds,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from config.policy import Policy
-from routing import absence, identity, route
+from routing import absence, grounds, identity, route
 from routing.alarms import Alarms
 from routing.attendance import Attendance
 from routing.call_judge import CallJudge
@@ -425,6 +425,8 @@ class Ledger:
         decision, record = route.inbound(call, entry.sent.number_facts, entry.number, entry.pbx,
                                          self._rules.pbx(entry.pbx), entry.customer, records, self._rules, now)
         self.direct.begin(entry, records, now)
+        if records and entry.sent.number_facts.kind != "direct":
+            entry.sent.grounds = grounds.of(records, record, self._type_of, call.dialled, now).written()
         attempt = None
         if entry.customer is not None and entry.sent.number_facts.kind == "shared":
             attempt = self._desk.rang_in(NewCaller(entry.customer, entry.group), now)
@@ -442,6 +444,9 @@ class Ledger:
         if self.queue.may_ask(entry, now) is not None:
             decision = replace(decision, targets=(*decision.targets[:-1], WAITS_HERE, decision.targets[-1]))
         return decision
+
+    def _type_of(self, agent: str) -> int:
+        return self._rules.policy.direct_for(agent).type
 
     # Ending
 

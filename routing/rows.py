@@ -80,6 +80,12 @@ class CallRow(NamedTuple):
     """The node that it began at; given by the store when it is first written, as the next one."""
     epoch: int = 0
     """Which start of that node."""
+    attempt: str | None = None
+    """The attempt of ours that it belongs to: a leg of it, or a customer's call that was joined with it."""
+    task: str | None = None
+    """The request whose place it is, or to whose place its customer came back."""
+    grounds: str | None = None
+    """What direct callback had to do with where it went (`grounds.read`); None: nothing."""
 
 
 class Record(NamedTuple):

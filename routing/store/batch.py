@@ -129,7 +129,8 @@ class Batch:
             connection.executemany(schema.PUT_ALARM, [alarm for alarm in self._alarms.values() if alarm is not None])
         if self._calls:
             stamp = self._stamp
-            connection.executemany(schema.PUT_CALL, [call if call.epoch else (*call[:_CALL_STAMP], *stamp)
+            connection.executemany(schema.PUT_CALL, [call if call.epoch else
+                                                     (*call[:_CALL_STAMP], *stamp, *call[_CALL_STAMP + 2:])
                                                      for call in self._calls.values()])
         if self._records:
             self._write_records(connection)

@@ -38,6 +38,10 @@ class CallQuery(Enum):
     """The newest calls (limit)."""
     CALLS_OF = auto()
     """The newest calls of a customer (customer, limit)."""
+    CALLS_OF_ATTEMPT = auto()
+    """Calls of an attempt, or of a request's places (name), in their order."""
+    ENDED_THEN = auto()
+    """The calls of a customer that ended at a moment (customer, moment)."""
     COUNTS = auto()
     """Calls of a stretch of time of a node, by name: first: smallest id of it, since, before, node."""
     LAST_TALK = auto()

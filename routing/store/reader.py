@@ -9,9 +9,9 @@ from typing import Any
 from routing.events import Event
 from routing.figures import DayFigures, gather
 from routing.ids import floor7
-from routing.rows import AttemptRow, Record
+from routing.rows import AttemptRow, CallRow, Record
 from routing.storage import StoreError
-from routing.store.queries import CallbackQuery, DayQuery, DirectQuery, NodeQuery, Parameters, Query
+from routing.store.queries import CallbackQuery, CallQuery, DayQuery, DirectQuery, NodeQuery, Parameters, Query
 from routing.store.reads import CallbackReads, CallReads, TicketReads
 from routing.store.sqlite_queries import ask
 
@@ -54,6 +54,14 @@ class Reader:
     def tasks_ending(self, end: str) -> list[str]:
         """Return the ids of at most two tasks that end so: one is the one that is meant. Looks at every id."""
         return [row[0] for row in self._read(CallbackQuery.TASKS_ENDING, (end, end))]
+
+    def calls_of(self, name: str) -> list[CallRow]:
+        """Return the calls of an attempt, or of the places of a request, in the order in which they began."""
+        return self._read(CallQuery.CALLS_OF_ATTEMPT, {"name": name})
+
+    def ended_then(self, customer: str, at: float) -> list[CallRow]:
+        """Return the calls of a customer that ended at a moment: a record of direct callback says when its call did."""
+        return self._read(CallQuery.ENDED_THEN, (customer, at))
 
     def attempt(self, name: str) -> AttemptRow | None:
         """Return one attempt."""

@@ -239,6 +239,15 @@ def m017_direct_of_an_agent(db: Database) -> None:
     db.execute("CREATE INDEX direct_agent ON direct (agent, touched_at)")
 
 
+@migrations()
+def m018_why_a_call_went_there(db: Database) -> None:
+    """To which attempt or request a call belongs, and what direct callback had to do with where it went."""
+    for column in ("attempt", "task", "grounds"):
+        db.execute(f"ALTER TABLE calls ADD COLUMN {column} TEXT")
+    for column in ("attempt", "task"):
+        db.execute(f"CREATE INDEX calls_of_{column} ON calls ({column}) WHERE {column} IS NOT NULL")
+
+
 class LaterVersionError(sqlite3.DatabaseError):
     """The database was changed by a later version than this one, which must not write to it."""
 
@@ -364,7 +373,10 @@ def raise_sequence(connection: sqlite3.Connection, table: str, last: int) -> Non
 _LATER: Final = ("agent", "evidence", "reason", "answered_at", "session_s", "ended_at", "cause", "ended_by", "talk_s")
 """Columns of a call that become known after it began."""
 
-PUT_CALL: Final = "INSERT INTO calls VALUES ({}) ON CONFLICT (id) DO UPDATE SET {}".format(
+PUT_CALL: Final = (
+    "INSERT INTO calls VALUES ({}) ON CONFLICT (id) DO UPDATE SET {}, attempt=coalesce(excluded.attempt, attempt), "
+    "task=coalesce(excluded.task, task)"
+).format(
     ",".join("?" * len(CallRow._fields)), ",".join(f"{name}=excluded.{name}" for name in _LATER)
 )
 PUT_RECORD: Final = (
@@ -386,7 +398,10 @@ COUNT_RECORDS: Final = "SELECT count(*) FROM direct"
 OPEN_CALLS: Final = "SELECT * FROM calls WHERE ended_at IS NULL AND node=? ORDER BY id"
 CALL: Final = "SELECT * FROM calls WHERE id=?"
 CALLS: Final = "SELECT * FROM calls ORDER BY id DESC LIMIT ?"
+CALLS_OF_ATTEMPT: Final = (
+    "SELECT * FROM calls WHERE attempt=:name UNION SELECT * FROM calls WHERE task=:name ORDER BY id")
 CALLS_OF: Final = "SELECT * FROM calls WHERE customer=? ORDER BY id DESC LIMIT ?"
+ENDED_THEN: Final = "SELECT * FROM calls WHERE customer=? AND ended_at=? ORDER BY id"
 COUNTS: Final = (
     "SELECT count(*) FILTER (WHERE NOT leg), count(*) FILTER (WHERE NOT leg AND direction='inbound'), "
     "count(*) FILTER (WHERE NOT leg AND direction='outbound'), count(*) FILTER (WHERE NOT leg AND answered), "

@@ -50,6 +50,8 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
     CallQuery.CALL: Statement(schema.CALL, CallRow._make),
     CallQuery.CALLS: Statement(schema.CALLS, CallRow._make),
     CallQuery.CALLS_OF: Statement(schema.CALLS_OF, CallRow._make),
+    CallQuery.CALLS_OF_ATTEMPT: Statement(schema.CALLS_OF_ATTEMPT, CallRow._make),
+    CallQuery.ENDED_THEN: Statement(schema.ENDED_THEN, CallRow._make),
     CallQuery.COUNTS: Statement(schema.COUNTS),
     CallQuery.LAST_TALK: Statement(sql.LAST_TALK),
     CallQuery.TAKEN_SINCE: Statement(schema.TAKEN_SINCE),

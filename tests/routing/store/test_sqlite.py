@@ -219,7 +219,8 @@ def test_calls_newest_first_of_all_or_one_customer(world: World) -> None:
 def test_schema_is_made_by_named_steps_that_are_recorded(world: World) -> None:
     db = Database(sqlite3.connect(world.path))
     names = [step.name for step in schema.migrations.applied(db)]
-    assert names == ["m001_calls", "m002_direct", "m003_policy", "m004_outbox", "m005_tasks", "m006_attempts",
+    assert names == sorted(set(names))
+    assert names[:16] == ["m001_calls", "m002_direct", "m003_policy", "m004_outbox", "m005_tasks", "m006_attempts",
                      "m007_journal", "m008_tickets", "m009_do_not_call", "m010_tasks_of_a_group", "m011_history",
                      "m012_spellings", "m013_alarms", "m014_nodes", "m015_kind_of_task",
                      "m016_offers"]
