@@ -119,7 +119,9 @@ def _first(raw: Raw, places: tuple[Place, ...]) -> InForce:
 def _of_group(raw: Raw, path: Path) -> list[InForce]:
     """Numbers, agents and campaigns of a group that have for themselves what stands at the group's path."""
     group, inner = path[1], path[2:]
-    found = []
+    found: list[InForce] = []
+    if len(inner) < 2:  # what stands in no section is the group's alone
+        return found
     for kind in ("campaign", "number", "agent"):
         for name in _names(raw, kind):
             own = (kind, name, *(inner[1:] if kind == "campaign" else inner))
