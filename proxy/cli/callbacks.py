@@ -77,11 +77,30 @@ def detail(data: Any, given: Given) -> None:
 @asks(app, "hold", callbacks.HOLD)
 @asks(app, "resume", callbacks.RESUME)
 @asks(app, "call-now", callbacks.CALL_NOW)
+@asks(app, "reassign", callbacks.REASSIGN)
 def said(data: Any, given: Given) -> None:
     """Say how a task is now."""
     due = f", due {render.moment(data['due'])}" if data.get("due") is not None else ""
     reason = f" ({data['reason']})" if data.get("reason") else ""
     render.show_line(f"{data['id']} {data['customer']}: {data['state']}{reason}{due}")
+
+
+@asks(app, "bulk", callbacks.BULK)
+def changed(data: Any, given: Given) -> None:
+    """Say what became of each task."""
+    rows = [{**one, "became": one["state"] if one["done"] else one["text"]} for one in data]
+    render.show_table(rows, {"id": "id", "customer": "customer", "became": "became"}, "none")
+
+
+@asks(app, "plan", callbacks.PLAN)
+@asks(app, "example", callbacks.EXAMPLE)
+def planned(data: Any, given: Given) -> None:
+    """Show when a task would be tried."""
+    not_now = data["not_now"]
+    render.show_pairs({**data, "not now": None if not_now is None else not_now["text"]},
+                      ("begin", "expires", "zone", "not now"))
+    render.show_table(data["tries"], {"at": "tried", "instead_of": "instead of"}, "no attempts")
+    render.show_table(data["open"], {"begin": "open from", "end": "to"}, "closed all the time")
 
 
 def _queued(task: Any) -> str:

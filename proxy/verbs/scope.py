@@ -108,6 +108,37 @@ async def _task(asked: Asked) -> None:
     held_for = row.responsible if row.responsible_kind != "group" else None
     if not asked.reach.has_task(row.group, held_for, tried):
         raise asked.refuse(f"callback {row.id}")
+    if "by" in asked.args.fields:
+        asked.args.by = asked.caller.name
+
+
+async def _reassign(asked: Asked) -> None:
+    await _task(asked)
+    _want_responsible(asked, asked.args.responsible)
+
+
+async def _many_tasks(asked: Asked) -> None:
+    """What is not theirs refuses all of it: whoever names it has made it up, for no page of theirs shows it."""
+    args, known = asked.args, await asked.things.tasks(asked.args.ids)
+    rows = {name: known.get(name) or await asked.things.task(name) for name in args.ids}
+    for row in rows.values():
+        if row is not None and not asked.reach.has_group(row.group):
+            raise asked.refuse(f"callback {row.id}")
+    _want_responsible(asked, args.responsible)
+    args.ids = tuple(name if row is None else row.id for name, row in rows.items())
+    args.by = asked.caller.name
+
+
+def _want_responsible(asked: Asked, wanted: str | None) -> None:
+    if wanted is not None and wanted.startswith("group:"):
+        asked.want_group(wanted.removeprefix("group:"))
+    elif wanted is not None:
+        asked.want_agent(wanted)
+
+
+async def _example(asked: Asked) -> None:
+    if asked.args.group is not None:
+        asked.want_group(asked.args.group)
 
 
 async def _new_task(asked: Asked) -> None:
@@ -120,11 +151,7 @@ async def _new_task(asked: Asked) -> None:
         number = policy.number.get(Numbers(policy.region).e164(args.number) or "")
         if number is None or not asked.reach.has_group(number.group):
             raise asked.refuse(f"number {shown(args.number)}")
-    wanted = args.responsible
-    if wanted is not None and wanted.startswith("group:"):
-        asked.want_group(wanted.removeprefix("group:"))
-    elif wanted is not None:
-        asked.want_agent(wanted)
+    _want_responsible(asked, args.responsible)
     args.by = asked.caller.name
 
 
@@ -347,7 +374,10 @@ TABLE: Final[Mapping[str, Row]] = {
     "callbacks.figures": Row("groups, numbers and campaigns", narrow=_figures),
     "callbacks.show": Row("a task", _task), "callbacks.cancel": Row("a task", _task),
     "callbacks.hold": Row("a task", _task), "callbacks.resume": Row("a task", _task),
-    "callbacks.call-now": Row("a task", _task),
+    "callbacks.call-now": Row("a task", _task), "callbacks.plan": Row("a task", _task),
+    "callbacks.reassign": Row("a task, and whom it is given to", _reassign),
+    "callbacks.bulk": Row("tasks, and whom they are given to", _many_tasks),
+    "callbacks.example": Row("a group", _example),
     "callbacks.add": Row("a group, its campaigns, numbers and agents", _new_task),
     "dnc.list": Row("the do-not-call list, which is everybody's"),
     "dnc.add": Row("the do-not-call list, which is everybody's"),

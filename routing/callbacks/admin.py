@@ -1,7 +1,7 @@
 """What an operator, the console and the API ask of the desk and tell it."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, get_args
 
 from config.campaign import Campaign
@@ -10,8 +10,9 @@ from config.limits import MOST_ATTEMPTS, Language
 from routing.callbacks.changes import ChangeSets
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.intake import Intake, TaskRequest
+from routing.callbacks.outlook import Outlook, example_outlook, outlook
 from routing.callbacks.responsible import Responsible
-from routing.callbacks.task import Attempt, Task
+from routing.callbacks.task import STEPS, Attempt, Task
 from routing.callbacks.tasks import Tasks
 from routing.callbacks.tickets import TicketOffice
 from routing.callbacks.wrap_ups import WrapUp, WrapUps
@@ -22,6 +23,8 @@ from routing.writes import RemoveDoNotCall, Unit
 NEVER: Final = float("inf")
 TAKEN: Final = ("taken", "accepted")
 """How the place of a request stands that an agent has picked up."""
+COMPANY: Final = ""
+"""Stands for no group: only what the company sets holds."""
 
 
 class DeskError(Exception):
@@ -75,6 +78,11 @@ class Admin:
         """Return the tasks that are open or held, oldest first."""
         return tuple(sorted((task.row for task in self._tasks.index.live()), key=lambda row: row.id))
 
+    def open_task(self, name: str) -> TaskRow | None:
+        """Return a task that is open or held; None: there is none of that name."""
+        task = self._tasks.index.tasks.get(name)
+        return None if task is None else task.row
+
     def task(self, name: str) -> Detail | None:
         """Return everything about a task, whatever its state; None: there is none."""
         live = self._tasks.index.tasks.get(name)
@@ -86,6 +94,26 @@ class Admin:
             waits = row.responsible_since + self._tasks.patience(live)
         running = live.attempt.row if live is not None and live.attempt is not None else None
         return Detail(row, running, self._store.callbacks.attempts_of(name), self._store.callbacks.journal(name), waits)
+
+    def outlook(self, row: TaskRow, now: float) -> Outlook:
+        """Return when a task would be tried from now on, should nobody be reached. `row`: of `task`."""
+        live = self._tasks.index.tasks.get(row.id)
+        book = self._tasks.book
+        settings = book.of(row.group, row.campaign)
+        refusal = None
+        if live is not None and live.open and live.attempt is None and live.place is None:
+            refusal = self._eligibility.refusal(live, settings, now)
+        return outlook(row, settings, book.queue_of(row), now, self._eligibility.quiet, refusal)
+
+    def example(self, group: str | None, missed_at: float, options: Mapping[str, Any]) -> Outlook:
+        """Return when a call that is missed at that moment would be tried, should nobody be reached.
+
+        `group`: None: as the settings of the company have it. `options`: settings of its own, as a task has them
+        (`window` in seconds or None, `attempts`).
+        """
+        if group is not None and group not in self._tasks.book.policy.group:
+            raise DeskError(f"there is no group {group!r}")
+        return example_outlook(self._tasks.book.of(group or COMPANY), missed_at, options)
 
     def attempts(self) -> tuple[Attempt, ...]:
         """Return the attempts that run, oldest first. Not to be changed."""
@@ -189,8 +217,13 @@ class Admin:
         return row
 
     def cancel(self, name: str, now: float, by: str = "") -> TaskRow:
-        """Take a promise back; an attempt whose customer has not answered is stopped."""
+        """Take a promise back; an attempt that no agent has accepted yet is stopped.
+
+        Refused once one has: they have been told who is called, and may be talking already.
+        """
         task = self._live(name)
+        if task.attempt is not None and _has_agent(task.attempt):
+            raise DeskError(f"{_whose(task.attempt)} has it: it can be cancelled when this attempt is over")
         changes = self._sets.begin(now)
         self._tasks.end(task, "cancelled", "operator", changes, by=by or None)
         self._store.put(changes.unit(durable=True))
@@ -212,6 +245,28 @@ class Admin:
             changes = self._sets.begin(now)
             self._tasks.unhold(task, changes, by)
             self._store.put(changes.unit(durable=True))
+        return task.row
+
+    def reassign(self, name: str, who: Responsible, now: float, by: str = "") -> TaskRow:
+        """Hold a task for somebody else, or for nobody; their time begins now where it is due already.
+
+        Who is named may be asked again although they declined in this round.
+        """
+        task = self._live(name)
+        row, policy = task.row, self._tasks.book.policy
+        if who.kind == "group" and who.name not in policy.group:
+            raise DeskError(f"there is no group {who.name!r}")
+        if task.attempt is not None:
+            raise DeskError(f"{_whose(task.attempt)} has it: it can be reassigned when this attempt is over")
+        same = who.name == row.responsible and (who.kind == "group") == (row.responsible_kind == "group")
+        if same and row.released_at is None:
+            return row
+        changes = self._sets.begin(now)
+        self._tasks.change(task, changes, declined=tuple(one for one in row.declined if one != who.name))
+        self._tasks.assign(task, who, None, changes)
+        changes.note(name, "reassigned", who.name if who.kind != "group" else None, by=by or None,
+                     responsible=who.name, before=row.responsible)
+        self._store.put(changes.unit(durable=True))
         return task.row
 
     def call_now(self, name: str, now: float, by: str = "", force: bool = False) -> TaskRow:
@@ -274,6 +329,17 @@ class Admin:
         if task is None:
             raise DeskError(f"no callback {name!r} is open")
         return task
+
+
+def _has_agent(attempt: Attempt) -> bool:
+    """Whether an agent has accepted an attempt. Where the customer is rung first, one has it once they talk."""
+    if attempt.order.customer_first:
+        return attempt.connected
+    return STEPS[attempt.row.step] >= STEPS["accepted"]
+
+
+def _whose(attempt: Attempt) -> str:
+    return "an agent" if attempt.row.agent is None else f"agent {attempt.row.agent}"
 
 
 def _seconds(window: str) -> float | None:

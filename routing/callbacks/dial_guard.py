@@ -161,7 +161,7 @@ class DialGuard:
             or self._all_cap(now, facts.dialled.everybody)
             or self._trunk(now, facts)
             or self.check_number_cap(now, facts.dialled.of(customer))
-            or self._quiet_now(customer, now)
+            or self.check_hour(customer, now)
         )
 
     def check_number_now(self, customer: str, now: float, facts: GuardFacts) -> Refusal | None:
@@ -169,7 +169,7 @@ class DialGuard:
         return (
             self.check_number(customer, facts.do_not_call, facts.campaign, facts.number)
             or self.check_number_cap(now, facts.dialled.of(customer))
-            or self._quiet_now(customer, now)
+            or self.check_hour(customer, now)
         )
 
     def check_anybody(self, now: float, dialled: RateWindow) -> Refusal | None:
@@ -235,7 +235,8 @@ class DialGuard:
             return Refusal("trunk_channels", text, now + TRUNK_PAUSE, "trunk")
         return None
 
-    def _quiet_now(self, customer: str, now: float) -> Refusal | None:
+    def check_hour(self, customer: str, now: float) -> Refusal | None:
+        """Say whether it is too early or too late where a customer may be."""
         quiet = self._quiet.now(self._plan(customer).zones or (self._policy.timezone,), now)
         return None if quiet is None else Refusal("quiet_hours", f"quiet hours in {quiet.zone}", quiet.until)
 

@@ -70,6 +70,10 @@ class Eligibility:
         return self._guard.check_number_now(customer, now, facts) or \
             self._guard.check_number_cap(now, self.asked.of(customer))
 
+    def quiet(self, customer: str, at: float) -> Refusal | None:
+        """Return why a customer would not be called at that hour."""
+        return self._guard.check_hour(customer, at)
+
     def anybody_refusal(self, now: float) -> Refusal | None:
         """Return why nobody is promised a callback now: callbacks are stopped, the caps of all are used up, or too many
         are promised."""

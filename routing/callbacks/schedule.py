@@ -125,6 +125,18 @@ class OpenTime:
             day += _ONE_DAY
         return total
 
+    def stretches(self, start: float, end: float) -> tuple[Stretch, ...]:
+        """Return what is open between two moments."""
+        if self.always:
+            return (Stretch(start, end),) if start < end else ()
+        found: list[Stretch] = []
+        day, last = self._date(start) - _ONE_DAY, self._date(end) + _ONE_DAY
+        while day <= last and start < end:
+            found += [Stretch(max(start, since), min(end, to)) for since, to in self._day(day)
+                      if max(start, since) < min(end, to)]
+            day += _ONE_DAY
+        return _joined(found)
+
     def advance(self, start: float, seconds: float) -> float | None:
         """Return the open moment before which `seconds` of open time have passed since `start`.
 

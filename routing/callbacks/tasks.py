@@ -136,7 +136,7 @@ class Tasks:
     def assign(self, task: Task, who: Responsible, wait: float | None, changes: Changes) -> None:
         """Hold a task for somebody else from now on, for `wait` seconds where that is given."""
         own = {} if wait is None else {"responsible_wait": wait}
-        since = changes.now if task.ready else None
+        since = changes.now if task.ready and who.name is not None else None
         self.change(task, changes, responsible_kind=who.kind, responsible=who.name, released_at=None,
                     responsible_since=since, options={**task.row.options, **own})
         if task.ready:

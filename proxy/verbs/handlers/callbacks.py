@@ -1,21 +1,26 @@
 """What may be asked and changed of callbacks and the do-not-call list."""
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, get_args
 
+from config.fields import parse_window
 from proxy.control_client import ControlError
 from proxy.verbs.handlers.cards import card_of, with_history
 from proxy.verbs.handlers.reading import do, e164, e164_or_none, look_up, read, upcoming, window
 from proxy.verbs.shapes import callbacks as shapes
 from proxy.verbs.shapes import do_not_call
 from proxy.verbs.shapes.errors import ArgumentError, UnknownError
+from proxy.verbs.shapes.fields import shown
 from proxy.verbs.shapes.rows import attempt_of, do_not_call_of, line_of, task_of, tasks_of
 from proxy.verbs.shapes.verb import Bound
-from routing.callbacks.admin import Admin
+from routing.callbacks import responsible
+from routing.callbacks.admin import Admin, Detail
 from routing.callbacks.desk import Desk
 from routing.callbacks.facts import Going
+from routing.callbacks.outlook import Outlook
 from routing.ledger import Ledger
 from routing.rows import TaskRow
 from routing.storage import Store, StoreError
@@ -23,6 +28,13 @@ from routing.store.reader import Reader
 
 UUID_SIGNS: Final = 36
 """Signs of a whole id."""
+GROUP: Final = "group:"
+"""What a responsible begins with that is a group."""
+AT_A_TIME: Final = 20
+"""Tasks that are changed before calls have their turn again."""
+
+Act = Callable[[str, float, str], TaskRow]
+"""Changes one task: its id, the moment, and who asks for it and why."""
 
 
 class DeskHolder(Protocol):
@@ -61,7 +73,8 @@ class CallbackAnswers:
         return [
             shapes.LIST.by(self.tasks), shapes.SHOW.by(self.show), shapes.RUNNING.by(self.running),
             shapes.ADD.by(self.add), shapes.CANCEL.by(self.cancel), shapes.HOLD.by(self.hold),
-            shapes.RESUME.by(self.resume), shapes.CALL_NOW.by(self.call_now),
+            shapes.RESUME.by(self.resume), shapes.CALL_NOW.by(self.call_now), shapes.REASSIGN.by(self.reassign),
+            shapes.BULK.by(self.bulk), shapes.PLAN.by(self.plan), shapes.EXAMPLE.by(self.example),
             do_not_call.LIST.by(self.list_do_not_call), do_not_call.ADD.by(self.add_do_not_call),
             do_not_call.REMOVE.by(self.remove_do_not_call),
         ]
@@ -88,18 +101,47 @@ class CallbackAnswers:
 
     async def show(self, args: shapes.OneTask) -> shapes.TaskDetail:
         """One task with its attempts and its journal."""
-        name = self._id(args.id)
-        if len(name) < UUID_SIGNS:
-            name = await self._past(name)
-        detail = read(lambda: self._desk.task(name))
-        if detail is None:
-            raise UnknownError(f"there is no callback {args.id!r}")
+        detail = await self._detail(args)
         tries = {row.id: row for row in detail.attempts}
         if detail.running is not None:
             tries[detail.running.id] = detail.running
         return {**task_of(detail.task, detail.journal, self._desk.places_taken()), "waits_until": detail.waits_until,
                 "tries": [attempt_of(row) for row in tries.values()],
                 "journal": [line_of(row) for row in detail.journal]}
+
+    async def plan(self, args: shapes.OneTask) -> shapes.Plan:
+        """What is to come of a task."""
+        task = (await self._detail(args)).task
+        return self._planned(self._desk.outlook(task, self._wall()), task.group)
+
+    def example(self, args: shapes.Example) -> shapes.Plan:
+        """What would come of a missed call."""
+        typed = window("window", args.window)
+        options = {} if typed is None else {"window": parse_window(typed)}
+        if args.attempts is not None:
+            options["attempts"] = args.attempts
+        now = self._wall()
+        at = upcoming("at", args.at, now)
+        found = do(lambda: self._desk.example(args.group, now if at is None else at, options))
+        return self._planned(found, args.group or "")
+
+    def _planned(self, found: Outlook, group: str) -> shapes.Plan:
+        no = found.refusal
+        return {
+            "begin": found.begin, "expires": found.expires_at, "zone": self._ledger.policy.zone_for(group),
+            "open": [{"begin": one.start, "end": one.end} for one in found.open],
+            "tries": [{"at": one.at, "instead_of": one.instead_of} for one in found.tries],
+            "not_now": None if no is None else {"reason": no.reason, "text": no.text, "until": no.until},
+        }
+
+    async def _detail(self, args: shapes.OneTask) -> Detail:
+        name = self._id(args.id)
+        if len(name) < UUID_SIGNS:
+            name = await self._past(name)
+        detail = read(lambda: self._desk.task(name))
+        if detail is None:
+            raise UnknownError(f"there is no callback {args.id!r}")
+        return detail
 
     async def running(self, args: object) -> list[shapes.Card]:
         """Attempts under way, oldest first: the agents' cards, from the preview to the end of the talk."""
@@ -113,19 +155,19 @@ class CallbackAnswers:
         group = args.group or next(iter(policy.group), "")
         if args.group is None and len(policy.group) != 1:
             raise ArgumentError("group", "group is missing: name one of " + ", ".join(policy.group))
-        responsible = args.responsible
-        of_group = responsible is not None and responsible.startswith("group:")
+        who = args.responsible
+        of_group = who is not None and who.startswith(GROUP)
         options = _own_settings(args, self._wall())
-        if of_group and responsible is not None:
-            options["responsible_group"] = responsible.removeprefix("group:")
-        elif responsible is not None and not self._ledger.attendance.is_agent(responsible):
-            raise ArgumentError("responsible", f"responsible: {responsible!r} is no extension of an agent")
+        if of_group and who is not None:
+            options["responsible_group"] = who.removeprefix(GROUP)
+        elif who is not None and not self._ledger.attendance.is_agent(who):
+            raise ArgumentError("responsible", f"responsible: {who!r} is no extension of an agent")
         number = e164_or_none("number", args.number, self._region)
         customer = e164("customer", args.customer, self._region)
         self._callbacks.want_media()
         row = do(lambda: self._desk.add(
             customer, group, self._wall(), campaign=args.campaign, number=number,
-            responsible=None if of_group else responsible, note=args.note, by=args.by or "operator", **options))
+            responsible=None if of_group else who, note=args.note, by=args.by or "operator", **options))
         self._callbacks.poke()
         return self._shown(row)
 
@@ -145,9 +187,57 @@ class CallbackAnswers:
         """Make a task due at once."""
         return self._change(args, partial(self._desk.call_now, force=args.force))
 
-    def _change(self, args: shapes.ChangeTask, act: Callable[[str, float, str], TaskRow]) -> shapes.Task:
+    def reassign(self, args: shapes.Reassign) -> shapes.Task:
+        """Hold a task for somebody else."""
+        return self._change(args, self._assigning(args.responsible))
+
+    async def bulk(self, args: shapes.ChangeMany) -> list[shapes.Became]:
+        """Change many tasks, some at a time: calls go on between them."""
+        if args.act is None:
+            raise ArgumentError("act", "act is missing: name one of " + ", ".join(get_args(shapes.BulkAct)))
+        if not args.ids:
+            raise ArgumentError("ids", "ids is missing: name one callback at least")
+        known: dict[str, Act] = {"cancel": self._desk.cancel, "hold": self._desk.hold, "resume": self._desk.resume}
+        act = known[args.act] if args.act in known else self._assigning(args.responsible)
+        by = _who(args.by, args.reason)
+        found: list[shapes.Became] = []
+        for serial, name in enumerate(dict.fromkeys(args.ids)):
+            if serial and not serial % AT_A_TIME:
+                await asyncio.sleep(0)
+            found.append(self._one_of_many(name, act, by))
+        self._callbacks.poke()
+        return found
+
+    def _one_of_many(self, typed: str, act: Act, by: str) -> shapes.Became:
+        """Change one task; what it was named may be anything."""
+        named, customer, state = typed[:UUID_SIGNS], None, None
+        try:
+            name = self._id(named)
+            row = self._desk.open_task(name)
+            if row is not None:
+                customer, state = row.customer, row.state
+            row = do(lambda: act(name, self._wall(), by))
+        except ControlError as error:
+            return {"id": named, "customer": customer, "done": False, "state": state, "text": str(error)}
+        return {"id": row.id, "customer": row.customer, "done": True, "state": row.state, "text": ""}
+
+    def _assigning(self, typed: str | None) -> Act:
+        """Return what gives a task to whom somebody names. ArgumentError where that is nobody."""
+        if typed is None:
+            who = responsible.NOBODY
+        elif typed.startswith(GROUP):
+            who = responsible.Responsible("group", typed.removeprefix(GROUP))
+            if who.name not in self._ledger.policy.group:
+                raise ArgumentError("responsible", f"responsible: there is no group {shown(who.name)}")
+        elif self._ledger.attendance.is_agent(typed):
+            who = responsible.Responsible("current", typed)
+        else:
+            raise ArgumentError("responsible", f"responsible: {shown(typed)} is no extension of an agent")
+        return lambda name, now, by: self._desk.reassign(name, who, now, by)
+
+    def _change(self, args: shapes.ChangeTask, act: Act) -> shapes.Task:
         name = self._id(args.id)
-        row = do(lambda: act(name, self._wall(), args.reason or "operator"))
+        row = do(lambda: act(name, self._wall(), _who(args.by, args.reason)))
         self._callbacks.poke()
         return self._shown(row)
 
@@ -160,6 +250,8 @@ class CallbackAnswers:
 
     def _id(self, name: str) -> str:
         """Return the id that is meant: itself, or as much of the end of an open task's as is unique."""
+        if self._desk.open_task(name) is not None:
+            return name
         found = [row.id for row in self._desk.open_tasks() if row.id.endswith(name)]
         if len(found) > 1:
             raise ControlError(f"{name!r} is the end of {len(found)} callbacks: name more of it")
@@ -199,3 +291,8 @@ def _own_settings(args: shapes.AddTask, now: float) -> dict[str, Any]:
         "attempts": args.attempts, "at": upcoming("at", args.at, now), "language": args.language,
     }
     return {name: value for name, value in own.items() if value is not None}
+
+
+def _who(by: str | None, reason: str | None) -> str:
+    """Return who asks for a change and why, as the journal has it."""
+    return ": ".join(one for one in (by, reason) if one) or "operator"

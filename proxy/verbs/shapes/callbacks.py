@@ -17,6 +17,7 @@ from proxy.verbs.shapes.fields import (
     seconds_field,
     whole_field,
     window_field,
+    words_field,
 )
 from proxy.verbs.shapes.kinds import Facts, Moment
 from proxy.verbs.shapes.verb import In, Nothing, Verb
@@ -27,6 +28,12 @@ TaskState = Literal["open", "held", "done", "failed", "expired", "cancelled"]
 
 TaskKind = Literal["missed", "campaign", "manual", "queue"]
 """As `routing.rows.TaskKind`, held to it likewise."""
+
+
+BulkAct = Literal["cancel", "hold", "resume", "reassign"]
+"""What may be done with many tasks at once."""
+MOST_TASKS: Final = 500
+"""Tasks that one command changes at the most."""
 
 
 class TaskPlace(TypedDict):
@@ -154,6 +161,51 @@ class Card(TypedDict):
     note: str
 
 
+class OpenSpan(TypedDict):
+    """A stretch of time."""
+
+    begin: Moment
+    end: Moment
+
+
+class PlannedTry(TypedDict):
+    """An attempt that would be made, should nobody be reached before it."""
+
+    at: Moment
+    instead_of: Annotated[Moment | None, "When it would have been, were those not quiet hours where the customer is; "
+                                         "null: at that very moment"]
+
+
+class Obstacle(TypedDict):
+    """What keeps a task from being tried."""
+
+    reason: Annotated[str, "One word, such as closed, quiet_hours, do_not_call, stop"]
+    text: Annotated[str, "In words"]
+    until: Annotated[Moment | None, "From when on it may be tried; null: while the policy is as it is, never"]
+
+
+class Plan(TypedDict):
+    """What is to come of a task, should nobody be reached. It promises nothing: an agent must be free."""
+
+    begin: Annotated[Moment, "From when its window is counted"]
+    expires: Annotated[Moment, "When the window is over"]
+    zone: Annotated[str, "Time zone of its opening hours, IANA name"]
+    open: Annotated[list[OpenSpan], "When it is open within the window"]
+    tries: Annotated[list[PlannedTry], "None: it is over, or its place in the PBX's queue is held"]
+    not_now: Annotated[Obstacle | None, "Why it is not tried at this moment; null: nothing keeps it, or it is held, "
+                                        "over or under way"]
+
+
+class Became(TypedDict):
+    """What became of one of many tasks that were to be changed."""
+
+    id: Annotated[str, "As it was named"]
+    customer: Annotated[str | None, "E.164; null: there is no such task"]
+    done: bool
+    state: Annotated[TaskState | None, "As it is now; null: there is no such task"]
+    text: Annotated[str, "Why it was not done; empty: it was"]
+
+
 class Tally(TypedDict):
     """What became of callbacks today."""
 
@@ -206,6 +258,35 @@ class ChangeTask(OneTask):
     """Which task, and why."""
 
     reason: str | None = line_field("For the journal.", most=SENTENCE)
+    by: str | None = line_field("Who asks for it, for the journal.")
+
+
+class Reassign(ChangeTask):
+    """Which task, and for whom it is held from now on."""
+
+    responsible: str | None = line_field("Who it waits for: an extension, or group:NAME; left out: nobody.",
+                                         most=len("group:") + LINE)
+
+
+class ChangeMany(In):
+    """Which tasks, and what is to become of each."""
+
+    act: str | None = one_of_field("What is done with each: cancel, hold, resume or reassign.", get_args(BulkAct),
+                                   place="ACT")
+    ids: tuple[str, ...] = words_field("Of the tasks, 500 at most.", MOST_TASKS, place="TASK")
+    reason: str | None = line_field("For the journal.", most=SENTENCE)
+    responsible: str | None = line_field("Of reassign: an extension, or group:NAME; left out: nobody.",
+                                         most=len("group:") + LINE)
+    by: str | None = line_field("Who asks for it, for the journal.")
+
+
+class Example(In):
+    """A call that might be missed, and what would hold for it."""
+
+    group: str | None = line_field("Whose settings hold where the others are left out; left out: the company's.")
+    at: float | None = moment_field("When it is missed; left out: now.")
+    window: str | None = window_field("How long it is tried: end_of_day, or 1s to 14d, such as 24h.")
+    attempts: int | None = whole_field("How often at most.", 1, MOST_ATTEMPTS)
 
 
 class CallNow(ChangeTask):
@@ -247,5 +328,15 @@ RESUME: Final = Verb("callbacks.resume", ChangeTask, Task, "supervisor", "Let a 
                      key="id")
 CALL_NOW: Final = Verb("callbacks.call-now", CallNow, Task, "supervisor", "Make a task due at once", changes=True,
                        key="id")
+REASSIGN: Final = Verb("callbacks.reassign", Reassign, Task, "supervisor", "Hold a task for somebody else, or nobody",
+                       changes=True, key="id")
+BULK: Final = Verb("callbacks.bulk", ChangeMany, list[Became], "supervisor",
+                   "Change many tasks at once; each is done or refused by itself", changes=True)
+PLAN: Final = Verb("callbacks.plan", OneTask, Plan, "agent", "When a task would be tried from now on, and why not now",
+                   key="id")
+EXAMPLE: Final = Verb("callbacks.example", Example, Plan, "supervisor",
+                      "When a call that is missed would be tried, should nobody be reached")
 
-VERBS: Final[tuple[Verb[Any, Any], ...]] = (LIST, RUNNING, FIGURES, SHOW, ADD, CANCEL, HOLD, RESUME, CALL_NOW)
+VERBS: Final[tuple[Verb[Any, Any], ...]] = (
+    LIST, RUNNING, FIGURES, SHOW, PLAN, EXAMPLE, ADD, CANCEL, HOLD, RESUME, CALL_NOW, REASSIGN, BULK,
+)

@@ -24,7 +24,7 @@ from proxy.verbs.shapes.queues import AGENTS
 from proxy.verbs.shapes.verb import Bound
 from routing.callbacks.facts import AttemptOrder, Going
 from routing.callbacks.queue_facts import QueueRequest
-from routing.rows import DoNotCallRow, LegRow, TaskRow
+from routing.rows import DoNotCallRow, LegRow, Step, TaskRow
 from routing.store.reader import Reader
 from routing.writes import Unit
 from tests.kit.answering import settling
@@ -319,6 +319,81 @@ def test_cancelling_a_request_leaves_its_place(node: Node) -> None:
     assert (answer["state"], answer["place"]["held_since"]) == ("cancelled", None)
     node.desk.turn(NOW)
     assert node.left == [(task, "operator")]
+
+
+def test_many_are_changed_at_once_each_by_itself(node: Node) -> None:
+    one, two, three = (node.ask("callbacks.add", customer=f"+3620123456{last}", group="sales")["id"]
+                       for last in range(3))
+    node.ask("callbacks.cancel", id=three)
+    came = node.ask("callbacks.bulk", act="reassign", ids=[one, two, three, "x" * 1000, one], responsible="202",
+                    by="boss")
+    assert [(row["done"], row["state"], row["customer"]) for row in came] == [
+        (True, "open", "+36201234560"), (True, "open", "+36201234561"), (False, None, None), (False, None, None)]
+    assert [row["text"] for row in came[:2]] == ["", ""]
+    assert all("is open" in row["text"] for row in came[2:])
+    assert {row["responsible"] for row in node.ask("callbacks.list", state="open")} == {"202"}
+    assert [row["state"] for row in node.ask("callbacks.bulk", act="hold", ids=[one, two])] == ["held", "held"]
+    assert [row["state"] for row in node.ask("callbacks.bulk", act="resume", ids=[one])] == ["open"]
+    assert [row["state"] for row in node.ask("callbacks.bulk", act="cancel", ids=[one, two], reason="law", by="boss")] \
+        == ["cancelled", "cancelled"]
+    ended = node.stored("callbacks.show", lambda found: found["state"] == "cancelled", id=one)["journal"][-1]
+    assert ended["data"]["by"] == "boss: law"
+
+
+def test_of_many_who_an_agent_has_are_left(node: Node) -> None:
+    one, other = (node.ask("callbacks.add", customer=f"+3620123456{last}", group="vip")["id"] for last in range(2))
+    node.desk.turn(NOW)
+    eventually(lambda: node.orders, "the claim is committed")
+    taken = node.orders[0]
+    steps: tuple[Step, ...] = ("agent", "accepted")
+    for step in steps:
+        bring(node, taken.attempt, step)
+    for act in ("cancel", "reassign"):
+        came = {row["id"]: row for row in node.ask("callbacks.bulk", act=act, ids=[one, other], responsible="301")}
+        assert (came[taken.task]["done"], came[taken.task]["state"]) == (False, "open")
+        assert came[taken.task]["text"].startswith("agent 301 has it: it can be ")
+        assert came[other if taken.task == one else one]["done"] is (act == "cancel")
+
+
+def bring(node: Node, attempt: str, step: Step) -> None:
+    """Bring an attempt one step further."""
+    done: list[bool] = []
+    node.desk.attempts.step(attempt, step, NOW, done.append)
+    eventually(lambda: done, step)
+
+
+@pytest.mark.parametrize(("args", "text"), [
+    ({"ids": ["x"]}, "act is missing: name one of cancel, hold, resume, reassign"),
+    ({"act": "hold"}, "ids is missing"),
+    ({"act": "hold", "ids": ["x"] * 501}, "ids: a list of texts"),
+    ({"act": "reassign", "ids": ["x"], "responsible": "group:none"}, "responsible: there is no group 'none'"),
+    ({"act": "reassign", "ids": ["x"], "responsible": "0036901234567"}, "is no extension of an agent"),
+])
+def test_many_cannot_be_changed_by_what_cannot_be(node: Node, args: dict[str, Any], text: str) -> None:
+    with pytest.raises(ArgumentError, match=text):
+        node.ask("callbacks.bulk", **args)
+
+
+def test_a_callback_is_given_to_somebody_else(node: Node) -> None:
+    task = node.ask("callbacks.add", customer=CUSTOMER, group="sales")["id"]
+    for responsible, shown in (("202", ("current", "202")), ("group:vip", ("group", "vip")), (None, ("none", None))):
+        row = node.ask("callbacks.reassign", id=task, responsible=responsible)
+        assert (row["responsible_kind"], row["responsible"]) == shown
+
+
+def test_what_is_to_come_of_a_callback_and_of_an_example(node: Node) -> None:
+    task = node.ask("callbacks.add", customer=CUSTOMER, group="sales", window="24h", attempts=4)["id"]
+    plan = node.ask("callbacks.plan", id=task)
+    assert [round(one["at"] - NOW) for one in plan["tries"]] == [0, 21_600, 43_200, 64_800]
+    assert (plan["begin"], plan["expires"], plan["zone"]) == (NOW, NOW + 86_400, "Europe/Budapest")
+    assert plan["open"] == [{"begin": NOW, "end": NOW + 86_400}]
+    assert plan["not_now"] is None
+    example = node.ask("callbacks.example", at=NOW, window="48h", attempts=2)
+    assert [round(one["at"] - NOW) for one in example["tries"]] == [0, 86_400]
+    with pytest.raises(ControlError, match="there is no group 'none'"):
+        node.ask("callbacks.example", group="none")
+    with pytest.raises(ArgumentError, match="window"):
+        node.ask("callbacks.example", window="soon")
 
 
 def test_a_withheld_caller_who_names_another_number_stands_nowhere(node: Node) -> None:

@@ -121,8 +121,11 @@ CASES: Final = (
     *(Case(f"agents.{act}", {"agent": "201"}, {"agent": "301"}, True) for act in ("desk", "done")),
     Case("queues.show", {"group": "sales"}, {"group": "support"}, True),
     *(Case(f"callbacks.{act}", {"id": "t-sales"}, {"id": "t-support"}, False)
-      for act in ("cancel", "hold", "resume", "call-now")),
-    Case("callbacks.show", {"id": "t-sales"}, {"id": "t-support"}, True),
+      for act in ("cancel", "hold", "resume", "call-now", "reassign")),
+    *(Case(f"callbacks.{act}", {"id": "t-sales"}, {"id": "t-support"}, True) for act in ("show", "plan")),
+    Case("callbacks.bulk", {"act": "cancel", "ids": ["t-sales", "t-free"]},
+         {"act": "cancel", "ids": ["t-sales", "t-support"]}, False),
+    Case("callbacks.example", {"group": "sales"}, {"group": "support"}, False),
     Case("callbacks.add", _add("sales", number="06 1 444 5551"), _add("support"), True),
     Case("dnc.add", {"customer": "+36201234567"}, None, False),
     Case("dnc.remove", {"customer": "+36201234567"}, None, False),
@@ -182,6 +185,12 @@ MORE: Final[tuple[tuple[str, Mapping[str, Any], Caller, bool], ...]] = (
     ("callbacks.show", {"id": "t-free"}, SUE, True), ("callbacks.show", {"id": "t-free"}, ANNA, False),
     ("callbacks.show", {"id": "none"}, ANNA, True),  # and is told that there is none
     ("callbacks.show", {"id": "t-sales"}, NOBODY, False),
+    *(("callbacks.reassign", {"id": "t-sales", "responsible": who}, SUE, good) for who, good in (
+        (None, True), ("201", True), ("group:sales", True), ("301", False), ("group:support", False))),
+    *(("callbacks.bulk", {"act": "reassign", "ids": ["t-sales"], "responsible": who}, SUE, good) for who, good in (
+        ("201", True), ("301", False), ("group:support", False))),
+    ("callbacks.bulk", {"act": "hold", "ids": ["nothing"]}, SUE, True),  # and is told that there is none
+    ("callbacks.example", {}, SUE, True),
     ("callbacks.add", _add("sales", number="+3614445552"), SUE, False),
     ("callbacks.add", _add("sales", campaign="10002"), SUE, False),
     ("callbacks.add", _add("sales", responsible="301"), SUE, False),
@@ -230,6 +239,8 @@ def test_what_is_done_is_done_with_what_was_checked_and_in_the_name_of_who_asks(
     assert ask("callbacks.add", {"customer": "+36201234567"}, ANNA).group == "sales"
     assert ask("callbacks.add", {"customer": "+36201234567"}, BOSS).by == "boss"
     assert ask("callbacks.add", {"customer": "+36201234567", "by": "crm"}, BOSS).by == "crm"
+    assert ask("callbacks.cancel", {"id": "t-sales", "by": "boss"}, SUE).by == "sue"
+    assert ask("callbacks.bulk", {"act": "hold", "ids": ["t-sales"], "by": "boss"}, SUE).by == "sue"
     assert ask("direct.remove", {"customer": "+36201111111"}, ANNA).agent == "201"
     with pytest.raises(ArgumentError, match="group is missing"):
         ask("callbacks.add", {"customer": "+36201234567"}, NOBODY)

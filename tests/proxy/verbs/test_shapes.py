@@ -34,7 +34,7 @@ def test_names_are_one_for_each_and_sentences_are_there() -> None:
 
 
 def given(field: fields.Field) -> Any:
-    return {"kinds": [], "toml": ""}.get(field.name, field.default if not field.required else "x")
+    return {"kinds": [], "ids": [], "toml": ""}.get(field.name, field.default if not field.required else "x")
 
 
 def test_words_are_those_of_the_rows() -> None:

@@ -501,16 +501,22 @@ def test_glare_too_short_for_a_talk_is_tried_again_in_a_while() -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_cancel_stops_what_has_not_been_answered(step: Step) -> None:
+def test_cancel_stops_what_no_agent_has_accepted(step: Step) -> None:
     shop = Shop()
     to(shop, step)
     task = shop.task()
     if step == "talked":
         assert task.state == "done"
         return
+    if step not in ("claimed", "agent"):
+        with pytest.raises(DeskError, match="agent 201 has it"):
+            shop.desk.admin.cancel(task.id, shop.now, "anna")
+        shop.turn()
+        assert (shop.runner.stopped, shop.task().state) == ([], "open")
+        return
     shop.desk.admin.cancel(task.id, shop.now, "anna")
     shop.turn()
-    assert [reason for _, reason in shop.runner.stopped] == ([] if step == "answered" else ["operator"])
+    assert [reason for _, reason in shop.runner.stopped] == ["operator"]
     assert (shop.task().state, shop.task().reason) == ("cancelled", "operator")
     assert shop.until(shop.now + 86_400, 600) == []
 

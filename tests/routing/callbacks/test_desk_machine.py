@@ -2,6 +2,7 @@
 which they change - the desk dials nobody whom it must not, and forgets nobody whom it promised a call."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from proxy.status.event_models import check_event
+from routing.callbacks.admin import DeskError
 from routing.callbacks.attempt_life import LONGEST_TALK
 from routing.callbacks.facts import AttemptOrder, NewCaller
+from routing.callbacks.responsible import Responsible
 from routing.rows import LegRow, Result, Step
 from tests.routing.callbacks.shop import Shop, at
 
@@ -304,7 +307,20 @@ class Machine(RuleBasedStateMachine):
             running = [going for going in self.going.values() if going.order.task == name]
             if running or (row.group == "sales" and not self.is_open(self.shop.now)):
                 return
+        if verb == "cancel":
+            with suppress(DeskError):  # an agent has it
+                self.shop.desk.admin.cancel(name, self.shop.now)
+            return
         getattr(self.shop.desk.admin, verb)(name, self.shop.now)
+
+    @rule(data=st.data(), who=st.sampled_from([
+        Responsible("current", "201"), Responsible("current", "301"), Responsible("group", "support"),
+        Responsible("none", None)]))
+    def reassign(self, data: st.DataObject, who: Responsible) -> None:
+        tasks = [row.id for row in self.shop.desk.admin.open_tasks()]
+        if tasks:
+            with suppress(DeskError):  # it is under way
+                self.shop.desk.admin.reassign(data.draw(st.sampled_from(sorted(tasks))), who, self.shop.now)
 
     # What always holds
 

@@ -1,0 +1,79 @@
+"""What is to come of a task: when it would be tried, should nobody be reached, and what keeps it from being tried now.
+
+Worked out by the rules that plan tasks themselves (`plan.later`), one attempt after the other, each as if the customer
+had not answered at once. It promises nothing: an agent must be free, and the guard is asked again each time.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from config.queue_callback import QueueCallback
+from routing.callbacks.effective_settings import EffectiveSettings
+from routing.callbacks.facts import Outcome
+from routing.callbacks.plan import later, times
+from routing.callbacks.refusal import Refusal
+from routing.callbacks.retry import RetryAt
+from routing.callbacks.schedule import Stretch, within
+from routing.rows import TaskRow
+
+UNREACHED: Final = Outcome("customer_no_answer", 487)
+"""How each attempt is taken to end."""
+
+Hour = Callable[[str, float], Refusal | None]
+"""Says why a customer would not be called at a moment: `Eligibility.quiet`."""
+
+
+class PlannedTry(NamedTuple):
+    """An attempt that would be made. Seconds since the epoch."""
+
+    at: float
+    instead_of: float | None
+    """When it would have been, were it not quiet then where the customer is; None: at that very moment."""
+
+
+class Outlook(NamedTuple):
+    """What is to come of one task."""
+
+    begin: float
+    """From when its window is counted, seconds since the epoch."""
+    expires_at: float
+    open: tuple[Stretch, ...]
+    """When it is open within the window."""
+    tries: tuple[PlannedTry, ...]
+    """In order; none: it is over, or a place in a PBX's queue is held for it."""
+    refusal: Refusal | None
+    """What keeps it from being tried at this moment; None: nothing, or nobody may be asked to."""
+
+
+def outlook(row: TaskRow, settings: EffectiveSettings, queue: QueueCallback, now: float, quiet: Hour,
+            refusal: Refusal | None = None) -> Outlook:
+    """Return what is to come of a task."""
+    found: list[PlannedTry] = []
+    at = None if row.ended_at is not None or row.due_at is None else max(row.due_at, now)
+    while at is not None and at < row.expires_at and row.attempts < row.attempts_max:
+        hour = quiet(row.customer, at)
+        if hour is not None:
+            later_on = None if hour.until is None else within(hour.until, row.expires_at, settings.open_time)
+            if later_on is None or later_on <= at:
+                break
+            found.append(PlannedTry(later_on, at))
+            at = later_on
+        else:
+            found.append(PlannedTry(at, None))
+        row = row._replace(attempts=row.attempts + 1)
+        verdict = later(row, settings, queue, UNREACHED, at)
+        at = verdict.at if isinstance(verdict, RetryAt) else None
+    return Outlook(row.missed_at, row.expires_at, settings.open_time.stretches(row.missed_at, row.expires_at),
+                   tuple(found), refusal)
+
+
+def example_outlook(settings: EffectiveSettings, missed_at: float, options: Mapping[str, Any]) -> Outlook:
+    """Return what would come of a call that is missed at that moment; `options`: as a task has them."""
+    attempts, expires_at, due_at = times(settings, missed_at, options)
+    row = TaskRow("", "", settings.group, None, "missed", None, "", "", "open", "", missed_at, missed_at, 1, expires_at,
+                  due_at, 0, attempts, "none", None, None, None, (), dict(options), None)
+    return outlook(row, settings, QueueCallback(), missed_at, _never_quiet)
+
+
+def _never_quiet(customer: str, at: float) -> None:
+    """Nobody knows where the customer of an example is."""
