@@ -20,6 +20,9 @@ window is over, or it was too old."""
 TaskKind = Literal["missed", "campaign", "manual", "queue"]
 """`missed`: missed_callback of a group; `campaign`; `manual`: an operator or the API; `queue`: asked for in a queue."""
 
+UserRole = Literal["agent", "supervisor", "admin"]
+"""The least first."""
+
 ResponsibleRule = Literal["none", "last_talk", "fixed", "current", "group"]
 
 Step = Literal["claimed", "agent", "accepted", "customer", "answered", "talked", "ended"]
@@ -275,6 +278,79 @@ class Delivery(NamedTuple):
     delivered_at: float | None
     error: str
     """What went wrong last."""
+
+
+# People and programs
+
+
+class UserRow(NamedTuple):
+    """Somebody who may log in."""
+
+    name: str
+    role: UserRole
+    groups: frozenset[str] | None
+    """Of a supervisor: theirs; None: every one. Of others None."""
+    agent: str | None
+    """Of an agent: their extension."""
+    password: str
+    """Its hash, by argon2, as text."""
+    created_at: float
+    disabled_at: float | None
+    """Since when they may not log in any more."""
+
+    @property
+    def disabled(self) -> bool:
+        """Whether they may not log in."""
+        return self.disabled_at is not None
+
+
+class TokenRow(NamedTuple):
+    """What a program shows instead of a name and a password."""
+
+    id: str
+    """UUID version 7."""
+    name: str
+    role: UserRole
+    groups: frozenset[str] | None
+    """As of a user."""
+    agent: str | None
+    hash: str
+    """SHA-256 of the token in hex: it is random, so nothing slower keeps it any better."""
+    created_at: float
+    expires_at: float | None
+    """None: never."""
+    revoked_at: float | None
+
+    @property
+    def expires(self) -> float | None:
+        """When it is good no more, seconds since the epoch."""
+        return self.expires_at
+
+    @property
+    def revoked(self) -> bool:
+        """Whether it was taken back."""
+        return self.revoked_at is not None
+
+
+class AuditRow(NamedTuple):
+    """One change, or one that was refused to somebody."""
+
+    id: str
+    """UUID version 7."""
+    at: float
+    who: str
+    role: UserRole
+    door: str
+    """`socket`, `mqtt`, `api`, `console`, or `file`: a seed that was read again."""
+    verb: str
+    about: str
+    """What it was done to, in a word or two."""
+    before: dict[str, Any] | None
+    """What was otherwise; None: nothing was, or it is not known."""
+    after: dict[str, Any] | None
+    """What it is now."""
+    refused: str
+    """Why it was not done; empty: it was."""
 
 
 # The node

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, TypeVar
 from routing.events import Event
 from routing.rows import (
     AttemptRow,
+    AuditRow,
     CallRow,
     Delivery,
     DoNotCallRow,
@@ -19,6 +20,8 @@ from routing.rows import (
     TaskRow,
     Ticket,
     TicketComment,
+    TokenRow,
+    UserRow,
 )
 
 
@@ -95,7 +98,8 @@ RowOfCallbacks = TaskRow | AttemptRow | LegRow | JournalRow | Ticket | TicketCom
 new ones in the order in which they are to be delivered."""
 
 Write = (CallRow | Record | RemoveRecord | Event | SavePolicy | ForgetEvents | StandingAlarm | ClearAlarm
-         | RowOfCallbacks | ChangeTask | CloseAttempt | DropLeg | RemoveDoNotCall | CountOffer)
+         | RowOfCallbacks | ChangeTask | CloseAttempt | DropLeg | RemoveDoNotCall | CountOffer | UserRow | TokenRow
+         | AuditRow)
 
 OF_CALLBACKS: Final = frozenset(
     (TaskRow, AttemptRow, LegRow, JournalRow, Ticket, TicketComment, Delivery, DoNotCallRow, ChangeTask, CloseAttempt,

@@ -180,6 +180,10 @@ _SAME_LINE: Final = (
 _STILL: Final = "id IN (SELECT id FROM main.tasks WHERE ended_at IS NULL)"
 
 
+_PEOPLE: Final = ("users", "tokens")
+"""Stay as they are: nobody who was locked out since gets in by a backup."""
+
+
 def _learn_from(new: sqlite3.Connection, now: float) -> _Learnt:
     """Take over rows of the schema `was`, of which those of the backup are earlier states."""
     do_not_call = new.execute("INSERT OR IGNORE INTO main.do_not_call (customer, added_at, reason) "
@@ -196,6 +200,10 @@ def _learn_from(new: sqlite3.Connection, now: float) -> _Learnt:
     new.execute(f"DELETE FROM main.outbox WHERE {_SAME_LINE} AND id NOT IN (SELECT id FROM was.outbox)")
     new.execute("UPDATE main.ticket_numbers SET last=max(last, coalesce((SELECT max(last) FROM was.ticket_numbers), "
                 "0), coalesce((SELECT max(number) FROM was.tickets), 0))")
+    for table in _PEOPLE:
+        if new.execute("SELECT 1 FROM was.sqlite_schema WHERE type='table' AND name=?", (table,)).fetchone():
+            new.execute(f"DELETE FROM main.{table}")
+            new.execute(f"INSERT INTO main.{table} SELECT * FROM was.{table}")
     for name, last in new.execute("SELECT name, seq FROM was.sqlite_sequence").fetchall():
         schema.raise_sequence(new, name, last)
     return _Learnt(do_not_call, ended, forgotten, None)

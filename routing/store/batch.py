@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from routing.events import Event, write_json
 from routing.rows import (
     AttemptRow,
+    AuditRow,
     CallRow,
     Delivery,
     DoNotCallRow,
@@ -19,9 +20,11 @@ from routing.rows import (
     TaskRow,
     Ticket,
     TicketComment,
+    TokenRow,
+    UserRow,
 )
 from routing.store import callback_sql as sql
-from routing.store import schema
+from routing.store import people_sql, schema
 from routing.writes import (
     TICKET_NUMBER,
     ChangeTask,
@@ -83,11 +86,15 @@ class Batch:
         self._new_events: list[Event] = []
         self._policies: list[SavePolicy] = []
         self._alarms: dict[str, StandingAlarm | None] = {}
+        self._users: list[UserRow] = []
+        self._tokens: list[TokenRow] = []
+        self._audit: list[AuditRow] = []
         self._callbacks = _Callbacks(stamp)
         self._takers: dict[type, Callable[[Any], None]] = {
             CallRow: self._call, Record: self._record, RemoveRecord: self._remove, Event: self._new_events.append,
             SavePolicy: self._policies.append, ForgetEvents: self._forget, StandingAlarm: self._alarm,
-            ClearAlarm: self._clear, **self._callbacks.takers,
+            ClearAlarm: self._clear, UserRow: self._users.append, TokenRow: self._tokens.append,
+            AuditRow: self._audit.append, **self._callbacks.takers,
         }
 
     def stamped(self, attempt: AttemptRow) -> AttemptRow:
@@ -127,6 +134,10 @@ class Batch:
         if self._alarms:
             connection.executemany(schema.DROP_ALARM, [(name,) for name in self._alarms])
             connection.executemany(schema.PUT_ALARM, [alarm for alarm in self._alarms.values() if alarm is not None])
+        if self._users or self._tokens or self._audit:
+            connection.executemany(people_sql.PUT_USER, [people_sql.from_user(row) for row in self._users])
+            connection.executemany(people_sql.PUT_TOKEN, [people_sql.from_token(row) for row in self._tokens])
+            connection.executemany(people_sql.PUT_AUDIT, [people_sql.from_audit(row) for row in self._audit])
         if self._calls:
             stamp = self._stamp
             connection.executemany(schema.PUT_CALL, [call if call.epoch else
@@ -137,7 +148,8 @@ class Batch:
         numbers = self._callbacks.write(connection)
         if self._new_events:
             self._write_events(connection, numbers)
-        for gathered in (self._policies, self._alarms, self._calls, self._records, self._new_events):
+        for gathered in (self._policies, self._alarms, self._users, self._tokens, self._audit, self._calls,
+                         self._records, self._new_events):
             gathered.clear()
 
     def _write_records(self, connection: sqlite3.Connection) -> None:

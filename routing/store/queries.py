@@ -131,7 +131,18 @@ class NodeQuery(Enum):
     """Alarms that stand, the oldest first ()."""
 
 
-Query = DirectQuery | CallQuery | CallbackQuery | TicketQuery | DayQuery | NodeQuery
+class PeopleQuery(Enum):
+    """Of users, tokens and the audit log."""
+
+    USERS = auto()
+    """Every user by name ()."""
+    TOKENS = auto()
+    """Every token, the oldest first ()."""
+    AUDIT = auto()
+    """The newest lines of the audit log, by name: limit; who, door, verb where they are given."""
+
+
+Query = PeopleQuery | DirectQuery | CallQuery | CallbackQuery | TicketQuery | DayQuery | NodeQuery
 
 Read = Callable[[Query, Parameters], list[Any]]
 """Answers a query with rows. Raises `StoreError` where the database cannot be read."""

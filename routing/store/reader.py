@@ -12,7 +12,7 @@ from routing.ids import floor7
 from routing.rows import AttemptRow, CallRow, Record
 from routing.storage import StoreError
 from routing.store.queries import CallbackQuery, CallQuery, DayQuery, DirectQuery, NodeQuery, Parameters, Query
-from routing.store.reads import CallbackReads, CallReads, TicketReads
+from routing.store.reads import CallbackReads, CallReads, PeopleReads, TicketReads
 from routing.store.sqlite_queries import ask
 
 BUSY = 1.0
@@ -33,6 +33,7 @@ class Reader:
         self.calls = CallReads(self._read, node)
         self.callbacks = CallbackReads(self._read, node)
         self.tickets = TicketReads(self._read, node)
+        self.people = PeopleReads(self._read)
 
     def events_after(self, seq: int, limit: int) -> list[Event]:
         """Return at most `limit` events of this node after `seq`, in order; none while the database cannot be read."""

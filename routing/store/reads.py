@@ -6,6 +6,7 @@ from routing.events import write_json
 from routing.ids import floor7
 from routing.rows import (
     AttemptRow,
+    AuditRow,
     CallRow,
     Delivery,
     DoNotCallRow,
@@ -17,9 +18,11 @@ from routing.rows import (
     TaskState,
     Ticket,
     TicketComment,
+    TokenRow,
+    UserRow,
 )
 from routing.storage import Counts
-from routing.store.queries import CallbackQuery, CallQuery, Read, TicketQuery
+from routing.store.queries import CallbackQuery, CallQuery, PeopleQuery, Read, TicketQuery
 
 
 class CallReads:
@@ -126,3 +129,23 @@ class TicketReads:
 
     def deliveries_of(self, ticket: str) -> list[Delivery]:
         return self._read(TicketQuery.DELIVERIES_OF, (ticket,))
+
+
+class PeopleReads:
+    """Users, tokens and the audit log by queries."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+
+    def users(self) -> list[UserRow]:
+        """Return every user by name, those who are disabled too."""
+        return self._read(PeopleQuery.USERS, ())
+
+    def tokens(self) -> list[TokenRow]:
+        """Return every token, the oldest first, those that are good no more too."""
+        return self._read(PeopleQuery.TOKENS, ())
+
+    def audit(self, limit: int, who: str | None = None, door: str | None = None,
+              verb: str | None = None) -> list[AuditRow]:
+        """Return the newest lines of the audit log, newest first, of one name, door and verb where they are given."""
+        return self._read(PeopleQuery.AUDIT, {"limit": limit, "who": who, "door": door, "verb": verb})

@@ -2,7 +2,7 @@
 
 - Calls, tasks and tickets that ended; a task goes with its attempts and its journal, a ticket with its comments and
   deliveries, the parts first: what a crash leaves half removed is removed by the next slice that comes there.
-- How many offers were made so long ago.
+- How many offers were made so long ago, and lines of the audit log.
 - Never what is open, nor a task of which an attempt ended later, nor a ticket with a later comment or one that is
   still to be delivered, nor the task that such a ticket tells of.
 - A look goes through everything once, each slice on from where the last one ended: rows that must stay are passed by
@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from routing.ids import floor7
 from routing.storage import Forgotten
+from routing.store.people_sql import DROP_AUDIT
 
 CALLS: Final = "SELECT count(*), max(id) FROM (SELECT id FROM calls WHERE id>? AND id<? ORDER BY id LIMIT ?)"
 """A call's id says when it began, and none ended before."""
@@ -94,6 +95,8 @@ class Retention:
             tickets, self._ticket = self._family(connection, TICKETS, before, self._ticket)
             if self._left > 0:
                 self._left -= connection.execute(DROP_OFFERS, (before, self._left)).rowcount
+            if self._left > 0:
+                self._left -= connection.execute(DROP_AUDIT, (floor7(before), self._left)).rowcount
             connection.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):

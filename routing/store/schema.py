@@ -248,6 +248,34 @@ def m018_why_a_call_went_there(db: Database) -> None:
         db.execute(f"CREATE INDEX calls_of_{column} ON calls ({column}) WHERE {column} IS NOT NULL")
 
 
+@migrations()
+def m019_people(db: Database) -> None:
+    """Who may log in, and what programs show instead of a name; passwords and tokens as hashes."""
+    db.execute(
+        """CREATE TABLE users (
+            name TEXT PRIMARY KEY, role TEXT NOT NULL, "groups" TEXT, agent TEXT, password TEXT NOT NULL,
+            created_at REAL NOT NULL, disabled_at REAL
+        ) WITHOUT ROWID"""
+    )
+    db.execute(
+        """CREATE TABLE tokens (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, "groups" TEXT, agent TEXT,
+            hash TEXT NOT NULL UNIQUE, created_at REAL NOT NULL, expires_at REAL, revoked_at REAL
+        ) WITHOUT ROWID"""
+    )
+
+
+@migrations()
+def m020_audit(db: Database) -> None:
+    """Who changed what, when, by which door, and what it was before and after."""
+    db.execute(
+        """CREATE TABLE audit (
+            id TEXT PRIMARY KEY, at REAL NOT NULL, who TEXT NOT NULL, role TEXT NOT NULL, door TEXT NOT NULL,
+            verb TEXT NOT NULL, about TEXT NOT NULL, before TEXT, after TEXT, refused TEXT NOT NULL
+        ) WITHOUT ROWID"""
+    )
+
+
 class LaterVersionError(sqlite3.DatabaseError):
     """The database was changed by a later version than this one, which must not write to it."""
 

@@ -16,7 +16,7 @@ from routing.rows import (
     Ticket,
 )
 from routing.store import callback_sql as sql
-from routing.store import schema
+from routing.store import people_sql, schema
 from routing.store.queries import (
     CallbackQuery,
     CallQuery,
@@ -24,6 +24,7 @@ from routing.store.queries import (
     DirectQuery,
     NodeQuery,
     Parameters,
+    PeopleQuery,
     Query,
     TicketQuery,
 )
@@ -74,6 +75,8 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
     TicketQuery.DELIVERIES_DUE: Statement(sql.DELIVERIES_DUE, Delivery._make),
     TicketQuery.NEXT_DELIVERY: Statement(sql.NEXT_DELIVERY),
     TicketQuery.DELIVERIES_OF: Statement(sql.DELIVERIES_OF, Delivery._make),
+    PeopleQuery.USERS: Statement(people_sql.USERS, people_sql.to_user),
+    PeopleQuery.TOKENS: Statement(people_sql.TOKENS, people_sql.to_token),
     NodeQuery.EVENTS: Statement(schema.EVENTS, sql.to_event),
     NodeQuery.POLICIES: Statement(schema.POLICIES, PolicyVersion._make),
     NodeQuery.ALARMS: Statement(schema.ALARMS, StandingAlarm._make),
@@ -87,6 +90,7 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
 _FILTERED: Final[dict[Query, tuple[Statement, str]]] = {
     CallbackQuery.TASKS: (Statement(sql.EVERY_TASK, of_tasks=True), "id"),
     TicketQuery.TICKETS: (Statement(sql.EVERY_TICKET, Ticket._make), "number"),
+    PeopleQuery.AUDIT: (Statement(people_sql.AUDIT, people_sql.to_audit), "id"),
 }
 """Those that ask for the newest rows of those that filters let pass: all rows, and in which order."""
 
