@@ -1,10 +1,12 @@
-"""How answers are written: what handlers give, with seconds since the epoch, as JSON with RFC 3339; and its schema.
+"""How answers are written: what handlers give, with seconds since the epoch, as JSON with RFC 3339; how they are read
+again by whoever asked; and their schema.
 
 An answer's shape is a TypedDict, a list of them, or plain values. A key is described by a text in its annotation:
 `Annotated[str, "E.164"]`.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 from types import NoneType, UnionType
 from typing import (
@@ -42,6 +44,31 @@ def write(verb: Verb[Any, Any], data: Any) -> Any:
     return data if writer is None else writer(data)
 
 
+def read(verb: Verb[Any, Any], data: Any) -> Any:
+    """Return what `write` wrote as the handler gave it: moments are seconds since the epoch again."""
+    reader = _reader_of(verb)
+    return data if reader is None else reader(data)
+
+
+def facts_from_json(value: Any, key: str = "") -> Any:
+    """Return facts with their moments in seconds since the epoch, however deep they stand."""
+    if isinstance(value, dict):
+        return {name: facts_from_json(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [facts_from_json(item, key) for item in value]
+    return _from_moment(value) if key in MOMENTS else value
+
+
+def _from_moment(value: Any) -> Any:
+    """What is no moment, such as a count that is called like one, stays as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value).timestamp()
+    except (ValueError, OverflowError):
+        return value
+
+
 def facts_json(value: Any, key: str = "") -> Any:
     """Return facts with their moments as RFC 3339 has them, however deep they stand."""
     if isinstance(value, dict):
@@ -59,28 +86,34 @@ def _moment(value: Any) -> Any:
 
 @cache
 def _writer_of(verb: Verb[Any, Any]) -> Write | None:
-    return _writer(verb.gives)
+    return _walker(verb.gives, _moment, facts_json)
 
 
-def _writer(shape: Any) -> Write | None:
-    """Return what writes values of a shape; None: they are JSON already."""
+@cache
+def _reader_of(verb: Verb[Any, Any]) -> Write | None:
+    return _walker(verb.gives, _from_moment, facts_from_json)
+
+
+def _walker(shape: Any, moment: Write, facts: Write) -> Write | None:
+    """Return what turns values of a shape, its moments and facts by these; None: there are none in it."""
     origin, args = get_origin(shape), get_args(shape)
     if origin is NotRequired:
-        return _writer(args[0])
+        return _walker(args[0], moment, facts)
     if origin is Annotated:
-        return _moment if MOMENT in args else facts_json if FACTS in args else _writer(args[0])
+        return moment if MOMENT in args else facts if FACTS in args else _walker(args[0], moment, facts)
     if origin in (Union, UnionType):
-        inner = [found for one in args if one is not NoneType and (found := _writer(one)) is not None]
+        inner = [found for one in args if one is not NoneType and (found := _walker(one, moment, facts)) is not None]
         return _optional(inner[0]) if inner else None
     if origin is list or origin is tuple:
-        each = _writer(args[0])
+        each = _walker(args[0], moment, facts)
         return None if each is None else lambda values: [each(value) for value in values]
     if origin is dict:
-        item = _writer(args[1])
+        item = _walker(args[1], moment, facts)
         return None if item is None else lambda table: {name: item(value) for name, value in table.items()}
     if is_typeddict(shape):
         hints = get_type_hints(shape, include_extras=True)
-        parts = {name: found for name, hint in hints.items() if (found := _writer(hint)) is not None}
+        parts = {name: found for name, hint in hints.items()
+                 if (found := _walker(hint, moment, facts)) is not None}
         return (lambda row: _row(row, parts)) if parts else None
     return None
 

@@ -12,7 +12,7 @@ from proxy.verbs.shapes import answers, callbacks, events, fields
 from proxy.verbs.shapes.catalogue import ALL, BY_NAME, at
 from proxy.verbs.shapes.errors import ArgumentError
 from proxy.verbs.shapes.kinds import Facts, Moment
-from proxy.verbs.shapes.verb import In, Verb
+from proxy.verbs.shapes.verb import In, Nothing, Verb
 from routing.rows import TaskKind, TaskState
 from tests.kit.fitting import misfits
 
@@ -35,6 +35,27 @@ def test_names_are_one_for_each_and_sentences_are_there() -> None:
 
 def given(field: fields.Field) -> Any:
     return {"kinds": [], "ids": [], "toml": ""}.get(field.name, field.default if not field.required else "x")
+
+
+class Deep(TypedDict):
+    """Moments at every depth."""
+
+    at: Moment | None
+    names: Annotated[list[Moment], "When"]
+    by: dict[str, Moment]
+    text: str
+    facts: Facts
+
+
+def test_an_answer_is_read_as_it_was_given() -> None:
+    verb = Verb("deep", Nothing, list[Deep], "admin", "Deep")
+    given_: list[Deep] = [{
+        "at": 1763464000.125, "names": [0.0, 1.5], "by": {"x": 2.0}, "text": "2026-11-18T11:06:40.000Z",
+        "facts": {"due_at": 3.0, "missed_at": 7, "deep": [{"until": 4.25, "text": "1970-01-01T00:00:00Z"}]}}]
+    written = answers.write(verb, given_)
+    assert written[0]["at"].startswith("2025-")
+    assert answers.read(verb, written) == given_
+    assert answers.read(verb, [{"at": None, "names": [], "by": {}, "text": "", "facts": {}}])[0]["at"] is None
 
 
 def test_words_are_those_of_the_rows() -> None:
