@@ -1,7 +1,8 @@
 """Who is free: what the calls that pass, our own legs, the card after a call and the dialog event say, joined.
 
 Rules
-- Busy before ringing before wrap-up before the rest. An agent nobody saw yet is `unknown`, and that is not free.
+- Busy before ringing before wrap-up before a pause before the rest. An agent nobody saw yet is `unknown`, and that is
+  not free. Who says during a call that they take a pause is paused once nothing engages them any more.
 - Whose phone was called and is not there is `away`, whatever its dialogs show: a PBX tells of a phone that is not
   registered as of one that is free (`terminated`). Any sign of the phone ends that, and so does time, for a phone that
   comes back may give none.
@@ -16,7 +17,7 @@ from typing import Final, Literal, NamedTuple
 
 from routing.facts import Watched
 
-State = Literal["free", "ringing", "busy", "wrap_up", "away", "unknown"]
+State = Literal["free", "ringing", "busy", "wrap_up", "paused", "away", "unknown"]
 Rest = Literal["free", "unknown", "away"]
 """What an agent is whom no call engages."""
 
@@ -45,8 +46,8 @@ NEVER_SEEN: Final = AgentState("unknown", None)
 
 
 class _Seen:
-    __slots__ = ("away", "busy", "counted_at", "engaged_at", "rest", "ringing", "state", "watch", "watch_since",
-                 "wrapped")
+    __slots__ = ("away", "busy", "counted_at", "engaged_at", "paused", "rest", "ringing", "state", "watch",
+                 "watch_since", "wrapped")
 
     def __init__(self) -> None:
         self.ringing = self.busy = 0
@@ -57,11 +58,11 @@ class _Seen:
         self.watch_since = inf
         self.engaged_at = -inf
         """When the dialogs last showed that something engages them."""
-        self.wrapped = self.away = False
+        self.wrapped = self.paused = self.away = False
         self.state = NEVER_SEEN
 
     def joined(self) -> State:
-        if self.watch is None and not self.wrapped and not self.away:  # most agents
+        if self.watch is None and not (self.wrapped or self.paused or self.away):  # most agents
             return "busy" if self.busy else "ringing" if self.ringing else self.rest
         calls = not (self.watch == "free" and self.counted_at <= self.engaged_at + NOTIFY_LEAD)
         if self.watch == "busy" or (self.busy and calls):
@@ -70,11 +71,13 @@ class _Seen:
             return "ringing"
         if self.wrapped:
             return "wrap_up"
+        if self.paused:
+            return "paused"
         return "away" if self.away else self.watch or self.rest
 
     @property
     def idle(self) -> bool:
-        return not (self.ringing or self.busy or self.watch or self.wrapped or self.away)
+        return not (self.ringing or self.busy or self.watch or self.wrapped or self.paused or self.away)
 
 
 class Board:
@@ -162,6 +165,12 @@ class Board:
     def wrapped_until(self, now: float) -> list[str]:
         """Return the agents whose time with the card is over."""
         return [agent for agent, until in self._wraps.items() if until <= now] if self._wraps else []
+
+    def pause(self, agent: str, paused: bool, now: float) -> AgentState | None:
+        """Take an agent's word that they are not to be rung for now, or that they are again."""
+        seen = self._seen.get(agent) or self._admit(agent)
+        seen.paused = paused
+        return _settle(seen, now)
 
     def state(self, agent: str) -> AgentState:
         """Return what one agent does."""

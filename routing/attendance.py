@@ -1,6 +1,6 @@
 """What each agent does and who waits for one: the state that the desk and the console look at, told as events."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from routing.agents import NEVER_SEEN, AgentState, Board, Rest
 from routing.call_records import CallRecords
@@ -9,9 +9,10 @@ from routing.events import Event
 from routing.facts import Watched
 from routing.pace import Pace
 from routing.route import Rules
+from routing.rows import PauseRow, Record
 from routing.storage import Store
 from routing.teller import Teller
-from routing.writes import Unit
+from routing.writes import DropPause, Unit
 
 
 class Attendance:
@@ -24,6 +25,10 @@ class Attendance:
         self._store, self._rules, self._records, self._teller = store, rules, records, teller
         self._on_change, self._pace = on_change, pace
         self._board = Board()
+        self._pauses: dict[str, PauseRow] = {}
+        """By agent."""
+        self._said: set[str] | None = set()
+        """Who has said something of a pause before those from before this process were read; None: they were."""
 
     # What goes on now
 
@@ -77,11 +82,54 @@ class Attendance:
         """Return since when an agent's dialogs are shown without a gap; infinity: they are not."""
         return self._board.watched_since(agent)
 
+    def pauses(self) -> tuple[PauseRow, ...]:
+        return tuple(self._pauses.values())
+
+    def pause_of(self, agent: str) -> PauseRow | None:
+        """Return the pause that an agent has asked for; it may not have begun yet. None: none."""
+        return self._pauses.get(agent)
+
+    def followed(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Return the direct callbacks that a call may follow now: not to an agent who is not to be rung."""
+        if not self._pauses or not records:
+            return records
+        return [record for record in records if record.agent not in self._pauses]
+
     # What changes it
 
     def wrap_up(self, agent: str, until: float, now: float) -> None:
         """See LiveState. `turn` ends it."""
         self._publish(self._say(agent, self._board.wrap_up(agent, until, now), None, now))
+
+    def pause(self, agent: str, reason: str, now: float) -> None:
+        """Do not ring an agent until they resume, over restarts too; once more changes the reason. What engages them at
+        this moment goes on."""
+        self._note_said(agent)
+        known = self._pauses.get(agent)
+        row = self._pauses[agent] = PauseRow(agent, now if known is None else known.since, reason)
+        events = self._say(agent, self._board.pause(agent, True, now), None, now)
+        self._store.put(Unit((row, *events), durable=True))
+
+    def resume(self, agent: str, now: float) -> None:
+        """Let an agent be rung again."""
+        self._note_said(agent)
+        if self._pauses.pop(agent, None) is not None or self._said is not None:
+            events = self._say(agent, self._board.pause(agent, False, now), None, now)
+            self._store.put(Unit((DropPause(agent), *events), durable=True))
+
+    def restore_pauses(self, pauses: Iterable[PauseRow], now: float) -> tuple[Event, ...]:
+        """Take up pauses from before this process, but for whom this process has heard already."""
+        said, self._said = self._said or set(), None
+        events: list[Event] = []
+        for row in pauses:
+            if row.agent not in said:
+                self._pauses[row.agent] = row
+                events += self._say(row.agent, self._board.pause(row.agent, True, now), None, now)
+        return tuple(events)
+
+    def _note_said(self, agent: str) -> None:
+        if self._said is not None:
+            self._said.add(agent)
 
     def turn(self, now: float) -> None:
         """End what only time ends. For a timer of a second or less."""
@@ -112,8 +160,9 @@ class Attendance:
         if changed is None:
             return ()
         self._on_change()
-        known = self._rules.policy.agent.get(agent)
-        return self._teller.state(agent, known.name if known is not None else "", changed, call, now)
+        known, pause = self._rules.policy.agent.get(agent), self._pauses.get(agent)
+        reason = pause.reason if pause is not None and changed.state == "paused" else None
+        return self._teller.state(agent, known.name if known is not None else "", changed, call, now, reason)
 
     def _publish(self, events: tuple[Event, ...]) -> None:
         if events:

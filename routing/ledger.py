@@ -281,8 +281,8 @@ class Ledger:
         return self._rules.policy
 
     def restore(self, now: float) -> int:
-        """Read back the calls that went on while we were down, today's counts and the alarms that stand; return how
-        many calls.
+        """Read back the calls that went on while we were down, today's counts, the alarms that stand and who takes a
+        pause; return how many calls.
 
         Legs of ours did not: they are closed.
         Where the database cannot be read yet, `sweep` tries again.
@@ -292,12 +292,13 @@ class Ledger:
             self._count_missing(now)
             self.alarms.restore()
             past = self._store.calls.taken_since(now - SPAN, PACE_CALLS)
+            pauses = self._store.pauses()
         except StoreError:
             return 0
         self._to_restore = False
         self._pace.restore(past)
         rows = [row for row in rows if row.id not in self._calls]
-        events: list[Event] = []
+        events = [*self.attendance.restore_pauses(pauses, now)]
         for row in rows:
             entry = read_back(row, now)
             self._restored[row.sip_call_id] = row.id
@@ -423,7 +424,8 @@ class Ledger:
             entry.pbx = named
         records = self.direct.of(entry.customer)
         decision, record = route.inbound(call, entry.sent.number_facts, entry.number, entry.pbx,
-                                         self._rules.pbx(entry.pbx), entry.customer, records, self._rules, now)
+                                         self._rules.pbx(entry.pbx), entry.customer, self.attendance.followed(records),
+                                         self._rules, now)
         self.direct.begin(entry, records, now)
         if records and entry.sent.number_facts.kind != "direct":
             entry.sent.grounds = grounds.of(records, record, self._type_of, call.dialled, now).written()

@@ -104,6 +104,19 @@ class Record(NamedTuple):
     expires_at: float
 
 
+class PauseRow(NamedTuple):
+    """An agent who is not to be rung until they say so."""
+
+    agent: str
+    """Extension."""
+    since: float
+    """When they said it, seconds since the epoch."""
+    reason: str
+    """In their words, or one of those that the house has; may be empty."""
+    node: str = ""
+    """The node that they said it at; given by the store when it is written."""
+
+
 # Callbacks
 
 

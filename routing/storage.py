@@ -22,6 +22,7 @@ from routing.rows import (
     JournalRow,
     LegRow,
     PastAttempt,
+    PauseRow,
     PolicyVersion,
     Record,
     StandingAlarm,
@@ -272,6 +273,9 @@ class Store(Protocol):
 
     def standing(self) -> list[StandingAlarm]:
         """Return the alarms that stand until an operator takes them down, the oldest first."""
+
+    def pauses(self) -> list[PauseRow]:
+        """Return who is not to be rung until they say so, the longest first."""
 
     def events_after(self, seq: int, limit: int) -> list[Event]:
         """Return events of the outbox in order."""

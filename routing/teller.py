@@ -58,10 +58,11 @@ class Teller:
             return [self.expired(before, now), event]
         return [event]
 
-    def state(self, agent: str, name: str, changed: AgentState | None, call: str | None,
-              now: float) -> tuple[Event, ...]:
-        """Make the event of an agent's new state, where there is one; `name`: the agent's."""
+    def state(self, agent: str, name: str, changed: AgentState | None, call: str | None, now: float,
+              reason: str | None = None) -> tuple[Event, ...]:
+        """Make the event of an agent's new state, where there is one; `name`: the agent's. `reason`: of a pause."""
         if changed is None or not self.wants("agent.state"):
             return ()
+        why = {} if reason is None else {"reason": reason}
         return (self.event("agent.state", {"agent": agent, "name": name, "state": changed.state,
-                                           "since": rfc3339(now), "call": call}, now),)
+                                           "since": rfc3339(now), "call": call, **why}, now),)

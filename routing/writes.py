@@ -15,6 +15,7 @@ from routing.rows import (
     DoNotCallRow,
     JournalRow,
     LegRow,
+    PauseRow,
     Record,
     StandingAlarm,
     TaskRow,
@@ -83,6 +84,12 @@ class ClearAlarm(NamedTuple):
     name: str
 
 
+class DropPause(NamedTuple):
+    """An agent may be rung again."""
+
+    agent: str
+
+
 class CountOffer(NamedTuple):
     """A caller who waits was told that they may ask for a callback: one more of the day."""
 
@@ -97,9 +104,9 @@ RowOfCallbacks = TaskRow | AttemptRow | LegRow | JournalRow | Ticket | TicketCom
 """A new ticket gets its number with the commit, and so does its `ticket.opened` (see `TICKET_NUMBER`). Deliveries are
 new ones in the order in which they are to be delivered."""
 
-Write = (CallRow | Record | RemoveRecord | Event | SavePolicy | ForgetEvents | StandingAlarm | ClearAlarm
-         | RowOfCallbacks | ChangeTask | CloseAttempt | DropLeg | RemoveDoNotCall | CountOffer | UserRow | TokenRow
-         | AuditRow)
+Write = (CallRow | Record | RemoveRecord | PauseRow | DropPause | Event | SavePolicy | ForgetEvents | StandingAlarm
+         | ClearAlarm | RowOfCallbacks | ChangeTask | CloseAttempt | DropLeg | RemoveDoNotCall | CountOffer | UserRow
+         | TokenRow | AuditRow)
 
 OF_CALLBACKS: Final = frozenset(
     (TaskRow, AttemptRow, LegRow, JournalRow, Ticket, TicketComment, Delivery, DoNotCallRow, ChangeTask, CloseAttempt,

@@ -19,7 +19,7 @@ class Where(NamedTuple):
 
 COMMANDS: Final[Mapping[str, Where]] = {
     "status": Where("status", "status"), "calls": Where("calls"), "trace": Where("calls", "trace"),
-    "events": Where("following", "events"), "direct": Where("direct"), "agents": Where("queues", "agents"),
+    "events": Where("following", "events"), "direct": Where("direct"), "agents": Where("agents"),
     "queues": Where("queues", "queues"), "callbacks": Where("callbacks"), "dnc": Where("do_not_call"),
     "campaigns": Where("campaigns"), "tickets": Where("tickets"), "recordings": Where("recordings"),
     "policy": Where("policy"), "alarms": Where("alarms"), "log": Where("following", "log_app"),

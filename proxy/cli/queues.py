@@ -1,4 +1,4 @@
-"""`boomerang agents` and `queues`: who is there, who waits, and how the callbacks of a group stand."""
+"""`boomerang queues`: who waits, who is there, and how the callbacks of a group stand."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
@@ -8,31 +8,18 @@ import typer
 from proxy import render
 from proxy.cli.asking import Config, Json, Socket, ask
 from proxy.cli.asks import given_of
-from proxy.verbs.shapes.queues import AGENTS, LIST, SHOW
+from proxy.verbs.shapes.queues import LIST, SHOW
 
-_AGENTS: Final = {
-    "extension": "extension", "name": "name", "groups": "groups", "type": "type", "state": "state", "since": "since",
-    "with": "with", "released_today": "rel",
-}
 _QUEUES: Final = {
     "group": "group", "waiting": "wait", "longest_wait_s": "first s", "estimated_wait_s": "est s",
-    "agents_free": "free", "agents_busy": "busy", "agents_away": "away", "agents_unknown": "?",
+    "agents_free": "free", "agents_busy": "busy", "agents_paused": "pause", "agents_away": "away",
+    "agents_unknown": "?",
 }
 _CALLBACKS: Final = {
     "group": "group", "offers_made": "off", "offers_taken": "ask", "places_held": "places",
     "callbacks_in_queue": "open", "callbacks_due": "due", "callbacks_running": "run", "callbacks_total": "today",
     "callbacks_kept": "kept", "average_callback_wait_s": "avg s",
 }
-
-
-def agents(config: Config = None, socket: Socket = None, json: Json = False) -> None:
-    """List the agents that are known.
-
-    with: the customer whom a call engages them with; rel: callbacks that were taken from them today because they let
-    them wait.
-    """
-    rows = ask(config, socket, AGENTS.name)
-    render.show_json(rows) if json else render.show_table(rows, _AGENTS, "no agents")
 
 
 def queues(

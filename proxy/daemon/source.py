@@ -113,10 +113,12 @@ class DaemonSource:
                 for agent in group.agents:
                     listed[agent] = (*listed.get(agent, ()), name)
             self._listed = policy, listed
-        groups = self._listed[1]
+        groups, attendance = self._listed[1], self._ledger.attendance
+        reasons = {pause.agent: pause.reason for pause in attendance.pauses()}
         return {name: AgentState(
             seen.state, seen.since, policy.agent[name].name if name in policy.agent else "", groups.get(name, ()),
-            customers.get(name), released.get(name, 0)) for name, seen in self._ledger.attendance.agents().items()}
+            customers.get(name), released.get(name, 0), reasons.get(name))
+            for name, seen in attendance.agents().items()}
 
     async def count_direct(self) -> int | None:
         """Count the direct callbacks in another thread: slow with many, so not in every snapshot."""
@@ -162,7 +164,8 @@ class DaemonSource:
                 longest_wait_s=int(max(0.0, now - waiters[0].started_at) // WAIT_STEP * WAIT_STEP) if waiters else 0,
                 agents_free=states.count("free"),
                 agents_busy=sum(states.count(busy) for busy in ("busy", "ringing", "wrap_up")),
-                agents_away=states.count("away"), agents_unknown=states.count("unknown"),
+                agents_paused=states.count("paused"), agents_away=states.count("away"),
+                agents_unknown=states.count("unknown"),
                 estimated_wait_s=None if wait is None else round(wait / WAIT_STEP) * WAIT_STEP,
                 places_held=figures.places, offers_made=tally.offers_made, offers_taken=tally.offers_taken,
                 callbacks_in_queue=figures.in_queue, callbacks_due=figures.due, callbacks_running=figures.running,

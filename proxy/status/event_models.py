@@ -89,6 +89,7 @@ class AgentChanged(Model):
     state: AgentWord
     since: Time
     call: CallId | None = Field(description="The call that changed it")
+    reason: str = Field(default="", description="Of a pause; the other states have none")
 
 
 class PeerChanged(Model):

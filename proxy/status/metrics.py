@@ -192,6 +192,7 @@ def _groups(snapshot: Snapshot) -> Iterator[Metric]:
     for name, group in snapshot.groups.items():
         agents.add_metric([name, "free"], group.agents_free)
         agents.add_metric([name, "busy"], group.agents_busy)
+        agents.add_metric([name, "paused"], group.agents_paused)
         agents.add_metric([name, "away"], group.agents_away)
         agents.add_metric([name, "unknown"], group.agents_unknown)
         if group.average_callback_wait_s is not None:

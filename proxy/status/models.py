@@ -35,14 +35,16 @@ class PeerStatus(Model):
 class AgentStatus(Model):
     """What an extension is doing."""
 
-    state: AgentWord = Field(description="away: their phone was called and is not there; unknown: no call of theirs "
-                             "passed yet that would show it")
+    state: AgentWord = Field(description="paused: they said that they are not to be rung; away: their phone was called "
+                             "and is not there; unknown: no call of theirs passed yet that would show it")
     since: Time | None = Field(description="null: never seen")
     name: str = Field(description="From the policy; empty where the extension is not listed")
     groups: list[str] = Field(description="Groups that list the extension")
     with_: str | None = Field(alias="with", description="E.164 of the customer whom a call engages them with, or rings "
                               "them for; null: nobody, withheld, or not known")
     released_today: Count = Field(description="Callbacks that were taken from them today because they let them wait")
+    reason: str = Field(default="", description="Of the pause that they asked for, which begins once nothing engages "
+                        "them; without this key there is none")
 
 
 class GroupStatus(Model):
@@ -58,6 +60,7 @@ class GroupStatus(Model):
                                "callback there")
     agents_free: Count
     agents_busy: Count = Field(description="Ringing, talking or wrapping up")
+    agents_paused: Count = Field(description="They said that they are not to be rung")
     agents_away: Count = Field(description="Their phones are not there: not registered")
     agents_unknown: Count
     callbacks_in_queue: Count = Field(description="Callback tasks that are open or held")

@@ -72,6 +72,8 @@ def state_fields(value: State) -> dict[str, Any]:
     fields = value._asdict()
     if isinstance(value, AgentState):
         fields["with"], fields["groups"] = fields.pop("customer"), list(value.groups)
+        if value.reason is None:
+            del fields["reason"]
     if fields.get("since") is not None:
         fields["since"] = rfc3339(fields["since"])
     if fields.get("latency_ms") is not None:

@@ -19,7 +19,7 @@ QUEUE_EVENTS: Final = (
 """Kinds of events that are counted by group."""
 
 RunState = Literal["starting", "running", "draining"]
-AgentWord = Literal["free", "ringing", "busy", "wrap_up", "away", "unknown"]
+AgentWord = Literal["free", "ringing", "busy", "wrap_up", "paused", "away", "unknown"]
 
 
 class PeerState(NamedTuple):
@@ -44,6 +44,8 @@ class AgentState(NamedTuple):
     """With whom: E.164 of the customer of the call that engages them; None: nobody, withheld, or not known."""
     released_today: int = 0
     """Callbacks that were taken from them today because they let them wait."""
+    reason: str | None = None
+    """Of the pause that they have asked for, which begins once nothing engages them; None: they have not."""
 
 
 class GroupState(NamedTuple):
@@ -61,6 +63,7 @@ class GroupState(NamedTuple):
     """Legs of ours that stand in the PBX's queue for somebody who asked for a callback there."""
     agents_free: int = 0
     agents_busy: int = 0
+    agents_paused: int = 0
     agents_away: int = 0
     agents_unknown: int = 0
     callbacks_in_queue: int = 0

@@ -1,7 +1,7 @@
 """What an operator, the console and the API ask of the desk and tell it."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, Final, NamedTuple, get_args
 
 from config.campaign import Campaign
@@ -12,7 +12,7 @@ from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.intake import Intake, TaskRequest
 from routing.callbacks.outlook import Outlook, example_outlook, outlook
 from routing.callbacks.responsible import Responsible
-from routing.callbacks.task import STEPS, Attempt, Task
+from routing.callbacks.task import PAUSED, STEPS, Attempt, Task
 from routing.callbacks.tasks import Tasks
 from routing.callbacks.tickets import TicketOffice
 from routing.callbacks.wrap_ups import WrapUp, WrapUps
@@ -159,6 +159,13 @@ class Admin:
         return self._wrap_ups.of(agent, now)
 
     # Telling
+
+    def give_back(self, agent: str, besides: Container[str]) -> None:
+        """Stop the attempts that are on their way to an agent who is not to be rung, for somebody else to make: not
+        those of these names, which have reached them, nor any whose customer was dialled."""
+        for attempt in self.attempts():
+            if attempt.row.agent == agent and attempt.row.id not in besides and not attempt.dialled:
+                self._tasks.stop(attempt, PAUSED)
 
     def end_wrap_up(self, agent: str, now: float) -> bool:
         """End the time that an agent has with the card; return whether it ran."""

@@ -9,7 +9,7 @@ from routing.callbacks.facts import Outcome
 from routing.callbacks.plan import later
 from routing.callbacks.retry import NoRetry, RetryAt
 from routing.callbacks.schedule import within
-from routing.callbacks.task import Attempt, Task
+from routing.callbacks.task import PAUSED, Attempt, Task
 from routing.callbacks.tasks import Tasks
 from routing.callbacks.wrap_ups import WrapUps
 from routing.rows import AttemptRow, Result
@@ -105,7 +105,7 @@ class AttemptOutcomes:
             self._declined(task, attempt.row.agent, changes)
         elif outcome.result == "glare" and task.open:
             self._soon(task, changes)
-        elif outcome.result == "stopped" and task.open and task.ready:
+        elif outcome.result == "stopped" and outcome.text != PAUSED and task.open and task.ready:
             tasks.rest(task, changes.now + REFUSED_REST)
         else:
             self._again(task)

@@ -77,6 +77,7 @@ class Desk:
         self._tasks, self._eligibility, self._store, self._sets = tasks, rooms.eligibility, store, sets
         self._pool, self._outcomes, self._orders, self._able = rooms.pool, rooms.outcomes, orders, able
         self._claims, self._room = rooms.claims, room
+        self._pauses = rooms.live.pauses
         self._dispatcher = Dispatcher(tasks, rooms.live, rooms.pool, rooms.per_live, rooms.eligibility.halt_reason)
         self._replanner = Replanner(tasks, rooms.outcomes, store)
         self._node = rooms.node
@@ -293,7 +294,7 @@ class Desk:
             self._store.put(Unit((task.row, *running.pop(task.row.id, ()))))
         for rows in running.values():
             self._store.put(Unit(rows))
-        self._store.put(Unit((*self.attempts.legs.values(), *self._old_legs)))
+        self._store.put(Unit((*self.attempts.legs.values(), *self._old_legs, *self._pauses())))
         self._put_do_not_call_again()
 
     def _put_do_not_call_again(self) -> None:

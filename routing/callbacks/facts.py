@@ -6,7 +6,7 @@ All times are seconds since the epoch, UTC. Rows are what the store keeps; every
 from collections.abc import Callable
 from typing import Literal, NamedTuple, Protocol
 
-from routing.rows import LegRow, Result, Step
+from routing.rows import LegRow, PauseRow, Result, Step
 
 
 class AttemptOrder(NamedTuple):
@@ -201,10 +201,13 @@ class LiveState(Protocol):
     """What goes on now, as the dispatcher must know it."""
 
     def agent_state(self, agent: str) -> str:
-        """`free`, `ringing`, `busy`, `wrap_up`, `away` or `unknown`."""
+        """`free`, `ringing`, `busy`, `wrap_up`, `paused`, `away` or `unknown`."""
 
     def agent_since(self, agent: str) -> float | None:
         """Since when; None: never seen."""
+
+    def pauses(self) -> tuple[PauseRow, ...]:
+        """Return the pauses that agents have asked for."""
 
     def engaged(self, customer: str) -> bool:
         """Whether the customer is in a call with us that is no attempt of ours."""

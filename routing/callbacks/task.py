@@ -17,6 +17,10 @@ STEPS: Final[dict[Step, int]] = {
 """How far each step is."""
 
 
+PAUSED: Final = "paused"
+"""Why an attempt is stopped whose agent is not to be rung: somebody else is, at once."""
+
+
 class Attempt:
     """An attempt that has not ended."""
 

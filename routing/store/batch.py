@@ -15,6 +15,7 @@ from routing.rows import (
     DoNotCallRow,
     JournalRow,
     LegRow,
+    PauseRow,
     Record,
     StandingAlarm,
     TaskRow,
@@ -32,6 +33,7 @@ from routing.writes import (
     CloseAttempt,
     CountOffer,
     DropLeg,
+    DropPause,
     ForgetEvents,
     RemoveDoNotCall,
     RemoveRecord,
@@ -89,12 +91,13 @@ class Batch:
         self._users: list[UserRow] = []
         self._tokens: list[TokenRow] = []
         self._audit: list[AuditRow] = []
+        self._pauses: dict[str, PauseRow | None] = {}
         self._callbacks = _Callbacks(stamp)
         self._takers: dict[type, Callable[[Any], None]] = {
             CallRow: self._call, Record: self._record, RemoveRecord: self._remove, Event: self._new_events.append,
             SavePolicy: self._policies.append, ForgetEvents: self._forget, StandingAlarm: self._alarm,
-            ClearAlarm: self._clear, UserRow: self._users.append, TokenRow: self._tokens.append,
-            AuditRow: self._audit.append, **self._callbacks.takers,
+            ClearAlarm: self._clear, PauseRow: self._pause, DropPause: self._resume, UserRow: self._users.append,
+            TokenRow: self._tokens.append, AuditRow: self._audit.append, **self._callbacks.takers,
         }
 
     def stamped(self, attempt: AttemptRow) -> AttemptRow:
@@ -126,6 +129,12 @@ class Batch:
     def _clear(self, write: ClearAlarm) -> None:
         self._alarms[write.name] = None
 
+    def _pause(self, pause: PauseRow) -> None:
+        self._pauses[pause.agent] = pause
+
+    def _resume(self, write: DropPause) -> None:
+        self._pauses[write.agent] = None
+
     def write(self, connection: sqlite3.Connection) -> None:
         """Write what was gathered since the last time."""
         for policy in self._policies:
@@ -138,6 +147,11 @@ class Batch:
             connection.executemany(people_sql.PUT_USER, [people_sql.from_user(row) for row in self._users])
             connection.executemany(people_sql.PUT_TOKEN, [people_sql.from_token(row) for row in self._tokens])
             connection.executemany(people_sql.PUT_AUDIT, [people_sql.from_audit(row) for row in self._audit])
+        if self._pauses:
+            connection.executemany(schema.DROP_PAUSE, [(name,) for name, row in self._pauses.items() if row is None])
+            connection.executemany(schema.PUT_PAUSE, [
+                row if row.node else row._replace(node=self._stamp.node)
+                for row in self._pauses.values() if row is not None])
         if self._calls:
             stamp = self._stamp
             connection.executemany(schema.PUT_CALL, [call if call.epoch else
@@ -148,8 +162,8 @@ class Batch:
         numbers = self._callbacks.write(connection)
         if self._new_events:
             self._write_events(connection, numbers)
-        for gathered in (self._policies, self._alarms, self._users, self._tokens, self._audit, self._calls,
-                         self._records, self._new_events):
+        for gathered in (self._policies, self._alarms, self._pauses, self._users, self._tokens, self._audit,
+                         self._calls, self._records, self._new_events):
             gathered.clear()
 
     def _write_records(self, connection: sqlite3.Connection) -> None:

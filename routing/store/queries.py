@@ -127,6 +127,8 @@ class NodeQuery(Enum):
     """Events of the outbox of a node in order (node, after, limit)."""
     POLICIES = auto()
     """The newest policies (limit)."""
+    PAUSES = auto()
+    """Agents who are not to be rung, the longest first ()."""
     ALARMS = auto()
     """Alarms that stand, the oldest first ()."""
 

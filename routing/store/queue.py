@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from routing.events import Event
 from routing.hub import Committed
-from routing.rows import AttemptRow, PolicyVersion, Record, StandingAlarm
+from routing.rows import AttemptRow, PauseRow, PolicyVersion, Record, StandingAlarm
 from routing.storage import LOSS, Fault, FaultListener, Forgotten, RowListener, StoreError
 from routing.store.engine import Engine, Queued, ReadError, TroubleError
 from routing.store.overlay import DirectReads, Overlay
@@ -111,6 +111,9 @@ class StoreQueue:
 
     def standing(self) -> list[StandingAlarm]:
         return self._ask(NodeQuery.ALARMS, ())
+
+    def pauses(self) -> list[PauseRow]:
+        return self._ask(NodeQuery.PAUSES, ())
 
     def events_after(self, seq: int, limit: int) -> list[Event]:
         return self._ask(NodeQuery.EVENTS, (self._node, seq, limit))

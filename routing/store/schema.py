@@ -276,6 +276,16 @@ def m020_audit(db: Database) -> None:
     )
 
 
+@migrations()
+def m021_pauses(db: Database) -> None:
+    """Agents who are not to be rung until they say so."""
+    db.execute(
+        """CREATE TABLE pauses (
+            agent TEXT PRIMARY KEY, since REAL NOT NULL, reason TEXT NOT NULL, node TEXT NOT NULL
+        ) WITHOUT ROWID"""
+    )
+
+
 class LaterVersionError(sqlite3.DatabaseError):
     """The database was changed by a later version than this one, which must not write to it."""
 
@@ -450,6 +460,12 @@ EVENT_RANGE: Final = (
     "(SELECT seq FROM sqlite_sequence WHERE name='outbox')"
 )
 ANY_TABLE: Final = "SELECT 1 FROM sqlite_schema WHERE type='table' AND substr(name, 1, 7) <> 'sqlite_' LIMIT 1"
+PAUSES: Final = "SELECT agent, since, reason, node FROM pauses ORDER BY since, agent"
+PUT_PAUSE: Final = (
+    "INSERT INTO pauses VALUES (?,?,?,?) ON CONFLICT (agent) DO UPDATE SET since=excluded.since, "
+    "reason=excluded.reason, node=excluded.node"
+)
+DROP_PAUSE: Final = "DELETE FROM pauses WHERE agent=?"
 ALARMS: Final = "SELECT name, text, raised_at FROM alarms ORDER BY raised_at"
 PUT_ALARM: Final = (
     "INSERT INTO alarms VALUES (?,?,?) ON CONFLICT (name) DO UPDATE SET text=excluded.text, "

@@ -13,6 +13,7 @@ from routing.rows import (
     JournalRow,
     LegRow,
     PastAttempt,
+    PauseRow,
     PolicyVersion,
     Record,
     StandingAlarm,
@@ -29,6 +30,7 @@ from routing.writes import (
     ClearAlarm,
     CloseAttempt,
     DropLeg,
+    DropPause,
     RemoveDoNotCall,
     RemoveRecord,
     SavePolicy,
@@ -64,6 +66,7 @@ class Rows:
         self.all_comments: dict[str, TicketComment] = {}
         self.all_deliveries: dict[str, Delivery] = {}
         self.all_do_not_call: dict[str, DoNotCallRow] = {}
+        self.all_pauses: dict[str, PauseRow] = {}
         self.rows: dict[str, CallRow] = {}
         self.all_direct: dict[tuple[str, str], Record] = {}
 
@@ -93,6 +96,9 @@ class Rows:
             self.all_tickets[ticket.id] = ticket._replace(number=known.number if known else self.last_number)
         self.all_comments |= by_id(unit.of(TicketComment))
         self.all_deliveries |= by_id(unit.of(Delivery))
+        for resumed in unit.of(DropPause):
+            self.all_pauses.pop(resumed.agent, None)
+        self.all_pauses.update((pause.agent, pause) for pause in unit.of(PauseRow))
         for removed_do_not_call in unit.of(RemoveDoNotCall):
             self.all_do_not_call.pop(removed_do_not_call.customer, None)
         self.all_do_not_call.update((do_not_call.customer, do_not_call) for do_not_call in unit.of(DoNotCallRow))
@@ -373,6 +379,10 @@ class MemoryStore(Rows):
     def standing(self) -> list[StandingAlarm]:
         self.check()
         return sorted(self.alarms.values(), key=lambda alarm: alarm.raised_at)
+
+    def pauses(self) -> list[PauseRow]:
+        self.check()
+        return sorted(self.all_pauses.values(), key=lambda pause: pause.since)
 
     def events_after(self, seq: int, limit: int) -> list[Event]:
         return self.events[seq:seq + limit]

@@ -112,6 +112,20 @@ def test_wrap_up_lasts_over_calls_and_ends_by_time() -> None:
     assert board.wrapped_until(99.0) == []
 
 
+def test_a_pause_waits_for_what_engages_the_agent_and_covers_that_their_phone_is_not_there() -> None:
+    board = Board()
+    board.change("201", 0, 1, 10.0)
+    assert board.pause("201", True, 11.0) is None
+    board.wrap_up("201", 40.0, 12.0)
+    assert board.change("201", 0, -1, 15.0) == AgentState("wrap_up", 15.0)
+    assert board.wrap_up("201", 20.0, 20.0) == AgentState("paused", 20.0)
+    assert board.change("201", 1, 0, 21.0) == AgentState("ringing", 21.0)
+    assert board.change("201", -1, 0, 22.0, "away") == AgentState("paused", 22.0)
+    assert board.pause("201", False, 23.0) == AgentState("away", 23.0)
+    assert board.pause("202", True, 1.0) == AgentState("paused", 1.0), "whom nobody has seen yet"
+    assert board.pause("202", False, 2.0) == AgentState("unknown", 2.0)
+
+
 def test_watched_since_begins_anew_with_each_gap() -> None:
     board = Board()
     assert board.watched_since("201") == inf
@@ -124,10 +138,11 @@ def test_watched_since_begins_anew_with_each_gap() -> None:
     assert board.watched_since("201") == 4.0
 
 
-@given(st.lists(st.tuples(st.sampled_from(["call", "end", "free", "ringing", "busy", None, "card", "card over"]),
+@given(st.lists(st.tuples(st.sampled_from(["call", "end", "free", "ringing", "busy", None, "card", "card over", "pause",
+                                            "resume"]),
                           st.floats(0.0, 5.0)), max_size=40))
 def test_nobody_is_free_while_any_source_that_is_believed_says_otherwise(steps: list[tuple[str | None, float]]) -> None:
-    board, now, calls, last_call, card = Board(), 100.0, 0, 0.0, False
+    board, now, calls, last_call, card, paused = Board(), 100.0, 0, 0.0, False, False
     watch: Watched | None = None
     last_engaged = -inf
     for step, pause in steps:
@@ -141,6 +156,9 @@ def test_nobody_is_free_while_any_source_that_is_believed_says_otherwise(steps: 
         elif step in ("card", "card over"):
             card = step == "card"
             board.wrap_up("201", now + card, now)
+        elif step in ("pause", "resume"):
+            paused = step == "pause"
+            board.pause("201", paused, now)
         elif step in ("free", "ringing", "busy", None):
             watch = "free" if step == "free" else "busy" if step == "busy" else "ringing" if step else None
             last_engaged = -inf if watch is None else now if watch != "free" else last_engaged
@@ -152,6 +170,8 @@ def test_nobody_is_free_while_any_source_that_is_believed_says_otherwise(steps: 
             assert state == "ringing"
         elif card:
             assert state == "wrap_up"
+        elif paused:
+            assert state == "paused"
         elif watch == "free":
             assert state == "free"
         else:

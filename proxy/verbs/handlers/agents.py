@@ -1,7 +1,7 @@
-"""An agent at their desk: what is before them, and the end of their wrap-up."""
+"""An agent at their desk: what is before them, their pause, and the end of their wrap-up."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from config.policy import Policy
 from proxy.status.source import AgentState
@@ -18,10 +18,14 @@ from proxy.verbs.shapes.verb import Bound
 from routing.ledger import Ledger
 from routing.store.reader import Reader
 
-DIRECT_MOST = 50
+DIRECT_MOST: Final = 50
 """Direct callbacks that a desk shows; the others are found in the list."""
-CALLBACKS_MOST = 50
+CALLBACKS_MOST: Final = 50
 """Open callbacks that a desk shows."""
+
+REACHES_THEM: Final = frozenset({"agent_asked", "customer_rings", "customer_asked", "customer_rings_in", "talking",
+                                 "ending"})
+"""Phases of an attempt in which its agent is on the line, or the customer is: a pause begins after them."""
 
 
 class Agents(Protocol):
@@ -45,7 +49,8 @@ class AgentAnswers:
 
     def bound(self) -> list[Bound]:
         """Every verb that is answered here."""
-        return [shapes.DESK.by(self.desk), shapes.DONE.by(self.done)]
+        return [shapes.DESK.by(self.desk), shapes.DONE.by(self.done), shapes.PAUSE.by(self.pause),
+                shapes.RESUME.by(self.resume)]
 
     async def desk(self, args: shapes.OneAgent) -> shapes.Desk:
         """What is before one agent."""
@@ -56,9 +61,11 @@ class AgentAnswers:
         waiting = () if admin is None else admin.waiting_for(name)[:CALLBACKS_MOST]
         taken = {} if admin is None else admin.places_taken()
         records = await look_up(lambda: self._reader.records_of_agent(name, now, DIRECT_MOST))
-        policy = self._ledger.policy
+        policy, pause = self._ledger.policy, self._ledger.attendance.pause_of(name)
         return {
-            "agent": self._row(name), "wrap_up_until": until,
+            "agent": self._row(name),
+            "pause": None if pause is None else {"since": pause.since, "reason": pause.reason},
+            "wrap_up_until": until,
             "cards": await with_history(cards, self._reader, policy.direct_callback.min_talk),
             "callbacks": [task_of(row, (), taken) for row in waiting], "direct": [record_of(one) for one in records]}
 
@@ -83,6 +90,25 @@ class AgentAnswers:
             self._callbacks.poke()
         return self._row(name)
 
+    def pause(self, args: shapes.Pause) -> Agent:
+        """Let an agent not be rung; what was on its way to them and has not reached them goes to somebody else."""
+        name, now = self._agent(args), self._wall()
+        self._ledger.attendance.pause(name, args.reason, now)
+        if self._callbacks is not None:
+            going = self._callbacks.phases()
+            self._callbacks.desk.admin.give_back(name, {attempt for attempt, one in going.items()
+                                                        if one.phase in REACHES_THEM})
+            self._callbacks.poke()
+        return self._row(name)
+
+    def resume(self, args: shapes.OneAgent) -> Agent:
+        """Let an agent be rung again."""
+        name = self._agent(args)
+        self._ledger.attendance.resume(name, self._wall())
+        if self._callbacks is not None:
+            self._callbacks.poke()
+        return self._row(name)
+
     def _agent(self, args: shapes.OneAgent) -> str:
         if not self._ledger.attendance.is_agent(args.agent):
             raise UnknownError(f"there is no agent {shown(args.agent)}")
@@ -98,4 +124,4 @@ def agent_rows(agents: Mapping[str, AgentState], policy: Policy) -> Iterable[Age
     for name, one in sorted(agents.items()):
         yield {"extension": name, "name": one.name or None, "groups": [*one.groups],
                "type": policy.direct_for(name).type, "state": one.state, "since": one.since, "with": one.customer,
-               "released_today": one.released_today}
+               "released_today": one.released_today, "reason": one.reason}

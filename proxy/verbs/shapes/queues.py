@@ -10,10 +10,12 @@ from proxy.verbs.shapes.verb import In, Nothing, Verb
 Agent = TypedDict("Agent", {
     "extension": str, "name": str | None, "groups": list[str],
     "type": Annotated[int, "Of direct callback, as it is in force for them"],
-    "state": Annotated[str, "free, ringing, busy, wrap_up, away or unknown"],
+    "state": Annotated[str, "free, ringing, busy, wrap_up, paused, away or unknown"],
     "since": Annotated[Moment | None, "null: never seen"],
     "with": Annotated[str | None, "E.164 of the customer whom a call engages them with, or rings them for"],
     "released_today": Annotated[int, "Tasks that were taken from them because they let them wait"],
+    "reason": Annotated[str | None, "Of the pause that they asked for, which begins once nothing engages them; null: "
+                                    "they did not"],
 })
 Agent.__doc__ = "An agent who is listed or was seen."
 
@@ -33,6 +35,7 @@ class Queue(TypedDict):
     offers_taken: Annotated[int, "Callbacks that callers asked for today"]
     agents_free: int
     agents_busy: int
+    agents_paused: Annotated[int, "They said that they are not to be rung"]
     agents_away: int
     agents_unknown: int
     callbacks_in_queue: Annotated[int, "Tasks that are open or held"]

@@ -82,6 +82,7 @@ class Office:
         self.ledger.sweep(DAY + 11 * 3600)
         for kind, peer in (("trunk.state", PeerState("up", DAY, 12.0)), ("pbx.state", PeerState("down", DAY))):
             self.ledger.tell(kind, payload.peer_event_data("main", peer), DAY)
+        self.ledger.attendance.pause("202", "lunch", DAY)
         self.ledger.alarms.report("mqtt", "no MQTT connection", DAY)
         self.ledger.alarms.report("mqtt", None, DAY + 5)
         eventually(lambda: any(event.kind == "alarm.cleared" for event in self.told), "all is committed")

@@ -54,7 +54,7 @@ def test_status(base: str) -> None:
     assert body["node"] == "edge1"
     assert body["agents"] == {"201": {
         "state": "busy", "since": "2023-11-14T22:13:23.500Z", "name": "Anna", "groups": ["sales", "service"],
-        "with": "+36301234567", "released_today": 2}}
+        "with": "+36301234567", "released_today": 2, "reason": ""}}
     assert body["mqtt"] == "off"
 
 

@@ -16,7 +16,7 @@ from tests.kit.waiting import eventually
 from tests.proxy.verbs.on_disk import NOW
 from tests.proxy.verbs.test_callbacks import CUSTOMER, Node
 
-NOTHING: dict[str, Any] = {"wrap_up_until": None, "cards": [], "callbacks": [], "direct": []}
+NOTHING: dict[str, Any] = {"pause": None, "wrap_up_until": None, "cards": [], "callbacks": [], "direct": []}
 
 
 @pytest.fixture
@@ -125,3 +125,33 @@ def test_a_place_that_an_agent_picked_up_is_a_card(node: Node) -> None:
     (card,) = desk(node)["cards"]
     assert (card["attempt"], card["task"], card["phase"], card["claimed"]) == (None, answer.terms.task, "place", NOW)
     assert desk(node, "202")["cards"] == []
+
+
+def test_a_pause_gives_the_card_back_and_shows_its_reason_until_they_resume(node: Node) -> None:
+    order = ordered(node)
+    node.ledger.attendance.take_dialogs("202", "free", NOW)
+    paused = node.ask("agents.pause", agent="201", reason="lunch")
+    assert (paused["state"], paused["since"], paused["reason"]) == ("paused", NOW, "lunch")
+    assert desk(node)["pause"] == {"since": NOW, "reason": "lunch"}
+    node.desk.turn(NOW + 1)
+    assert node.stopped == [(order.attempt, "paused")]
+    node.orders.clear()
+    node.desk.attempts.ended(order.attempt, Outcome("stopped", agent="201", text="paused"), NOW + 1)
+    node.ledger.attendance.take_dialogs("201", "free", NOW + 1)
+    node.desk.turn(NOW + 1)
+    assert node.orders == [], "it waits for them as its responsible, and is released after that"
+    node.desk.turn(NOW + 600)
+    eventually(lambda: node.orders, "the claim is committed")
+    assert [one.agent for one in node.orders] == ["202"]
+    assert node.ask("agents.resume", agent="201")["reason"] is None
+    assert node.ask("agents.resume", agent="201")["state"] == "free", "once more changes nothing"
+    assert desk(node)["pause"] is None
+
+
+def test_a_pause_leaves_an_attempt_that_has_reached_its_agent(node: Node) -> None:
+    order = ordered(node)
+    node.phase = "agent_asked"
+    node.ask("agents.pause", agent="201")
+    node.desk.turn(NOW + 1)
+    assert node.stopped == []
+    assert [card["attempt"] for card in desk(node)["cards"]] == [order.attempt]

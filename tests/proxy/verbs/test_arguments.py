@@ -42,6 +42,8 @@ VALID: Final[dict[str, dict[str, Any]]] = {
         "attempts": 2, "note": "n", "by": "Anna"},
     "agents.desk": {"agent": "201"},
     "agents.done": {"agent": "201"},
+    "agents.pause": {"agent": "202", "reason": "lunch"},
+    "agents.resume": {"agent": "202"},
     "callbacks.cancel": {"id": "nothing", "reason": "r", "by": "Anna"},
     "callbacks.hold": {"id": "TASK", "reason": "r", "by": "Anna"},
     "callbacks.resume": {"id": "TASK", "reason": "r", "by": "Anna"},

@@ -67,6 +67,8 @@ class Node(OnDisk):
         assert self.desk.restore(NOW)
         self.pokes = self.media = 0
         self.left: list[tuple[str, str]] = []
+        self.stopped: list[tuple[str, str]] = []
+        self.phase = "preview"
         reader = self.reader
         self.source = DaemonSource("edge1", self.ledger, self.store, reader, self.post, lambda: NOW, {}, dict)
         self.bound: list[Bound] = [
@@ -91,7 +93,7 @@ class Node(OnDisk):
         self.pokes += 1
 
     def phases(self) -> dict[str, Going]:
-        return {order.attempt: Going("preview", order.agent) for order in self.orders}
+        return {order.attempt: Going(self.phase, order.agent) for order in self.orders}
 
     # The runner: takes orders down.
 
@@ -99,7 +101,7 @@ class Node(OnDisk):
         self.orders.append(order)
 
     def stop(self, attempt: str, reason: str, now: float) -> None:
-        raise AssertionError(reason)
+        self.stopped.append((attempt, reason))
 
     def holds_place(self, task: str) -> bool:
         return True
@@ -474,7 +476,7 @@ def test_from_outside_times_are_rfc_3339_and_the_policy_is_not_to_be_had(node: N
         assert queued["data"]["expires_at"] == shown["expires"]
         node.bound.append(AGENTS.by(lambda args: [
             {"extension": "201", "name": None, "groups": [], "type": 1, "state": "free", "since": NOW, "with": None,
-             "released_today": 1}]))
+             "released_today": 1, "reason": None}]))
         (agent,) = await CommandDoor(node.verbs, asyncio.get_running_loop(), "mqtt").run("agents.list", {})
         assert (agent["released_today"], agent["since"]) == (1, "2026-11-18T11:06:40.000Z")  # how many, and when
         for verb in ("policy.set", "nothing.at.all"):

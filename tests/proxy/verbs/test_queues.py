@@ -216,7 +216,7 @@ def test_groups_show_today_and_agents_whom_they_talk_to(node: Node) -> None:
         node.ask("queues.show", group="nobody")
     agents = {agent["extension"]: agent for agent in node.ask("agents.list")}
     assert agents["201"] == {"extension": "201", "name": "Anna", "groups": ["sales"], "type": 1, "state": "unknown",
-                             "since": None, "with": None, "released_today": 1}
+                             "since": None, "with": None, "released_today": 1, "reason": None}
     assert (agents["202"]["groups"], agents["202"]["with"], agents["202"]["state"]) == \
         (["sales", "vip"], "+36205556666", "busy")
     node.ledger.ended(out.id, Ending(486, "callee"), node.now)

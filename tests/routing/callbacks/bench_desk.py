@@ -19,7 +19,7 @@ from config.policy import Policy, parse_policy
 from proxy.app import GC_THRESHOLD
 from routing.callbacks.facts import AttemptOrder, Missed, Outcome
 from routing.callbacks.queue_facts import QueueRequest
-from routing.rows import LegRow
+from routing.rows import LegRow, PauseRow
 from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
 from tests.kit.desk_parts import new_desk
@@ -39,6 +39,9 @@ class LiveState:
 
     def agent_since(self, agent: str) -> float | None:
         return float(agent)
+
+    def pauses(self) -> tuple[PauseRow, ...]:
+        return ()
 
     def engaged(self, customer: str) -> bool:
         return self.in_call

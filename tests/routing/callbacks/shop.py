@@ -10,7 +10,7 @@ from config.policy import parse_policy
 from routing.callbacks.facts import AttemptOrder, Missed, Outcome, PastTalk
 from routing.callbacks.happenings import Happenings
 from routing.callbacks.queue_facts import CallerStayed, QueueRequest, RequestAnswer
-from routing.rows import JournalRow, LegRow, Result, Step, TaskRow
+from routing.rows import JournalRow, LegRow, PauseRow, Result, Step, TaskRow
 from routing.storage import Store
 from tests.kit.desk_parts import new_desk
 from tests.routing.memory_store import MemoryStore
@@ -77,6 +77,7 @@ class LiveState:
         self.takes: dict[str, int] = {}
         self.trunk = 0
         self.wait: float | None = None
+        self.paused: list[PauseRow] = []
         self.wraps: list[tuple[str, float]] = []
 
     def agent_state(self, agent: str) -> str:
@@ -84,6 +85,9 @@ class LiveState:
 
     def agent_since(self, agent: str) -> float | None:
         return self.since.get(agent)
+
+    def pauses(self) -> tuple[PauseRow, ...]:
+        return tuple(self.paused)
 
     def engaged(self, customer: str) -> bool:
         return customer in self.calls

@@ -223,8 +223,7 @@ def test_schema_is_made_by_named_steps_that_are_recorded(world: World) -> None:
     assert names[:16] == ["m001_calls", "m002_direct", "m003_policy", "m004_outbox", "m005_tasks", "m006_attempts",
                      "m007_journal", "m008_tickets", "m009_do_not_call", "m010_tasks_of_a_group", "m011_history",
                      "m012_spellings", "m013_alarms", "m014_nodes", "m015_kind_of_task",
-                     "m016_offers", "m017_direct_of_an_agent", "m018_why_a_call_went_there", "m019_people",
-                     "m020_audit"]
+                     "m016_offers"]
     assert {"calls", "direct", "policy", "outbox", "tasks", "attempts", "legs", "journal", "tickets", "comments",
             "deliveries", "do_not_call"} <= set(db.table_names())
     assert db.journal_mode == "wal"
