@@ -367,6 +367,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "direct.remove": Row("direct callbacks", _remove_direct),
     "agents.list": Row("agents", narrow=_agents),
     "agents.desk": Row("an agent", _agent), "agents.done": Row("an agent", _agent),
+    "agents.pause": Row("an agent", _agent), "agents.resume": Row("an agent", _agent),
     "queues.list": Row("groups", narrow=_of_groups),
     "queues.show": Row("a group", _group, _queue),
     "callbacks.list": Row("tasks", narrow=_tasks, listed=True),

@@ -118,7 +118,7 @@ CASES: Final = (
     Case("calls.end", {"id": "sales"}, {"id": "support"}, False),
     Case("direct.show", {"customer": "+36201111111"}, None, True),
     Case("direct.remove", {"customer": "+36201111111"}, {"customer": "+36202222222", "agent": "301"}, True),
-    *(Case(f"agents.{act}", {"agent": "201"}, {"agent": "301"}, True) for act in ("desk", "done")),
+    *(Case(f"agents.{act}", {"agent": "201"}, {"agent": "301"}, True) for act in ("desk", "done", "pause", "resume")),
     Case("queues.show", {"group": "sales"}, {"group": "support"}, True),
     *(Case(f"callbacks.{act}", {"id": "t-sales"}, {"id": "t-support"}, False)
       for act in ("cancel", "hold", "resume", "call-now", "reassign")),
