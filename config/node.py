@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from config import console_section
 from config.address import (
     DEFAULT_PORT,
     SipPeer,
@@ -15,6 +16,7 @@ from config.address import (
     parse_source,
 )
 from config.cautions import cautions
+from config.console_section import Console
 from config.loading import FOLDER, WRITTEN, Found, build, locate, marked, parse_toml, read_text
 from config.media_section import Media
 from config.node_fields import is_pattern
@@ -37,6 +39,7 @@ from config.sections import (
 from config.ticket_channels import TicketChannels
 
 __all__ = [
+    "Console",
     "Dns",
     "Examined",
     "Http",
@@ -104,6 +107,8 @@ def examine(path: str | Path, *, seeded: bool = True) -> Examined:
             problems = [problem for problem in error.problems if problem.line]
             found += [(("policy", "seed"), str(problem)) for problem in error.problems if not problem.line]
     problems += marked(text, name)
+    if config is not None:
+        problems += locate(console_section.doubts(config.console), text, name, "warning")
     return Examined(config, seed, ConfigError([*locate(found, text, name), *problems]).problems)
 
 
@@ -164,6 +169,7 @@ def _home(path: tuple[str | int, ...]) -> str | None:
 def _contradictions(raw: dict[str, Any]) -> Iterator[Found]:
     """Find what no single section shows. Works on unchecked values, so that it adds to their problems."""
     yield from _listeners_twice(raw.get("listen"))
+    yield from _ports_twice(raw)
     yield from _unreached(raw)
     yield from _ourselves(raw)
     seen: dict[object, str] = {}
@@ -218,6 +224,22 @@ def _listeners_twice(blocks: object) -> Iterator[Found]:
         ):
             yield ("listen", number, "uri"), "this address and port are taken by a listener above"
         taken.append((transport == "udp", host, port))
+
+
+def _ports_twice(raw: dict[str, Any]) -> Iterator[Found]:
+    """Find the console where a listener or the other web server is."""
+    ours = _quietly(parse_host_port, _table(raw, "console").get("listen"))
+    if ours is None or ours[1] is None:
+        return
+    others = {"http.listen": _quietly(parse_host_port, _table(raw, "http").get("listen"))}
+    blocks = raw.get("listen")
+    for number, block in enumerate(blocks if isinstance(blocks, list) else ()):
+        parsed = _quietly(parse_listen, block.get("uri") if isinstance(block, dict) else None)
+        if parsed is not None and parsed[0] != "udp":
+            others[f"listen[{number}].uri"] = parsed[1:]
+    for key, other in others.items():
+        if other is not None and other[1] == ours[1] and _overlap(ours[0], other[0]):
+            yield ("console", "listen"), f"this address and port are taken by {key}"
 
 
 def _unreached(raw: dict[str, Any]) -> Iterator[Found]:

@@ -19,6 +19,7 @@ from config.address import (
     parse_source,
 )
 from config.broker import BrokerAddress, is_loopback, parse_broker
+from config.console_section import Console
 from config.fields import AsciiName
 from config.loading import Duration, Section, faults
 from config.media_section import Media
@@ -326,6 +327,7 @@ class NodeConfig(Section):
     dns: Dns = Field(default=Dns(), description="Where names are looked up.")
     mqtt: Mqtt = Field(default=Mqtt(), description="The broker that status goes to.")
     http: Http = Field(default=Http(), description="The web server of health, metrics and API.")
+    console: Console = Field(default=Console(), description="The web server of API and pages.")
     media: Media = Field(default=Media(), description="The audio of calls that Boomerang places.")
     tickets: TicketChannels = Field(default=TicketChannels(), description="Where tickets are sent on to.")
     policy: PolicySection = Field(default=PolicySection(), description="Where the first policy comes from.")

@@ -12,6 +12,7 @@ import gc
 import os
 import random
 import signal
+import socket
 import sys
 import time
 from importlib.metadata import PackageNotFoundError
@@ -22,14 +23,17 @@ from typing import Final
 import structlog
 import uvloop
 
+from config.address import is_address
 from config.node import NodeConfig, examine, load_node
 from config.problem import ConfigError, Problem
 from proxy import folder, handover, log, output
 from proxy.answers import answers
+from proxy.console.settings import ConsoleSettings, LogSettings
 from proxy.control import ControlServer
 from proxy.control_client import ControlError
 from proxy.daemon import building
 from proxy.daemon.chores import Chores
+from proxy.daemon.console_keeping import ConsoleKeeping
 from proxy.daemon.control_keeping import ControlKeeping
 from proxy.daemon.history import SLICE_PAUSE, History
 from proxy.daemon.journal import LogJournal, kinds_at
@@ -79,6 +83,11 @@ def version() -> str:
         return "0"
 
 
+def in_words(config: NodeConfig) -> bool:
+    """Whether the log is for people, and not JSON."""
+    return config.log.format == "console" or (config.log.format == "auto" and sys.stderr.isatty())
+
+
 class Daemon:
     """One running Boomerang: a node, with what it needs of this machine."""
 
@@ -92,6 +101,9 @@ class Daemon:
         self._chores = Chores(self._journal)
         self._hub = EventHub(self._journal, outbox=config.mqtt.broker is not None)
         self._network = Network(building.listen_specs(config))
+        self._console_socket: socket.socket | None = None
+        """Where the process before this one has left it."""
+        self.console: ConsoleKeeping | None = None
         self._resolver = Resolver(
             nameservers=config.dns.addresses, transports={listen.transport for listen in config.listen},
             families=sorted({"AAAA" if ":" in listen.host else "A"
@@ -142,6 +154,9 @@ class Daemon:
     async def _bind(self) -> None:
         """Have our sockets: those of the process before this one, where the configuration still names them."""
         self._network.adopt(self._offered.take)
+        address = self._config.console.address
+        if address is not None and is_address(address[0]):
+            self._console_socket = self._offered.take("stream", *address)
         for sock in self._offered.rest:
             self._notifier.forget(handover.name_of(sock))
         if self._offered.rest:
@@ -184,6 +199,21 @@ class Daemon:
         server = ControlServer(config.socket, SocketDoor(handlers), lambda: ledger.policy.timezone)
         self.control = ControlKeeping(server, str(config.socket), self._raise)
         await self.control.look()
+        if config.console.address is not None:
+            self.console = ConsoleKeeping(
+                config.console.address, self._console_settings().as_json(), self._console_socket,
+                lambda sock: self._notifier.keep(handover.name_of(sock), sock), self._raise)
+
+    def _console_settings(self) -> ConsoleSettings:
+        config = self._config
+        address = config.console.address
+        assert address is not None
+        return ConsoleSettings(
+            node=config.node.name, version=version(), data=config.node.data.absolute(),
+            socket=config.socket.absolute(), database=config.database.absolute(), listen=address[0],
+            hosts=config.console.hosts, proxies=config.console.proxies, secure=config.console.secure,
+            zone=self.node.ledger.policy.timezone,
+            log=LogSettings(config.log.level, not in_words(config), config.log.mask_numbers))
 
     def _start_chores(self) -> None:
         node, chores, loop = self.node, self._chores, self._loop
@@ -194,6 +224,8 @@ class Daemon:
         chores.every(SWEEP_PAUSE, node.sweep)
         for work in (self._notifier.watch(), self._count_direct(), self._count_day(), self.control.run()):
             chores.begin(work)
+        if self.console is not None:
+            chores.begin(self.console.run())
         if self._config.node.history_keep:
             history = History(self._store, self._config.node.history_keep, time.time, time.monotonic)
             chores.every(SLICE_PAUSE, history.turn)
@@ -257,7 +289,10 @@ class Daemon:
         self._network.pause()
         self._store.close()
         await asyncio.sleep(0)  # answers that waited for the disk leave now
-        self.leaving.give(list(self._network.sockets))
+        console = [] if self.console is None or self.console.socket is None else [self.console.socket]
+        self.leaving.give([*self._network.sockets, *console])
+        if self.console is not None:
+            self.console.close()
         await self._network.close()
         if not handing_over:
             self.status.committed()
@@ -318,9 +353,9 @@ def run(path: str | Path, take_over: bool = False) -> int:
         if spared is None:
             return 2
         config = spared
-    console = config.log.format == "console" or (config.log.format == "auto" and sys.stderr.isatty())
-    output.shield(log.lost_notice(json=not console))
-    log.configure(config.log.level, json=not console, mask=config.log.mask_numbers)
+    words = in_words(config)
+    output.shield(log.lost_notice(json=not words))
+    log.configure(config.log.level, json=not words, mask=config.log.mask_numbers)
     log.catch_strays()
     for doubt in doubts:  # what is doubtful about a policy is told of the one in force
         structlog.get_logger().warning("config_doubtful", key=doubt.key, line=doubt.line, text=doubt.text)

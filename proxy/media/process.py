@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import structlog
 
+from proxy.line_protocol import LineProtocol
 from proxy.media.settings import MediaSettings
-from proxy.media.wire import LineProtocol
 
 PAUSE_FIRST: Final = 0.2
 PAUSE_MAX: Final = 10.0

@@ -19,9 +19,9 @@ from typing import Any, Final
 import uvloop
 
 from proxy import output
+from proxy.line_protocol import LineProtocol
 from proxy.media.settings import MediaSettings
 from proxy.media.switchboard import Switchboard
-from proxy.media.wire import LineProtocol
 
 GC_THRESHOLD: Final = (50_000, 50, 100)
 """Packets leave no cycles; a pause of the collector is heard."""

@@ -11,18 +11,14 @@ from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from proxy.status import access
-from proxy.status.connections import SECONDS, Connection, Connections, Phase
+from proxy.web import bodies
+from proxy.web.connections import Connection, Connections
 
 MOST_BODY: Final = 65_536
 """Bytes of a request's body, where nothing else is said of its path."""
-BODY_SECONDS: Final = SECONDS[Phase.BODY] * 0.9
-"""How long a body may take in all: its sender is told before the connection is cut."""
-LENGTH_DIGITS: Final = 18
-"""Digits of a Content-Length that is read; one of more is too long in any case."""
-CLOSE: Final = (b"connection", b"close")
 
 
 class Door:
@@ -49,12 +45,12 @@ class Door:
         headers, method, path = Headers(scope=scope), scope["method"], scope["path"]
         if method == "HEAD":  # the server leaves out the body
             scope = {**scope, "method": "GET"}
-        length = _length(headers)
+        length = bodies.length_of(headers)
         if access.is_open(path):
             if length != 0:
-                send = _closing(send, connection)
+                send = bodies.closing(send, connection)
             _begin_work(connection)
-            await self._app(scope, _nothing, send)
+            await self._app(scope, bodies.nothing, send)
             return
         client = scope.get("client")
         most = self._uploads.get((method, path), MOST_BODY)
@@ -66,20 +62,20 @@ class Door:
             if connection is not None:
                 connection.begin_body()
             try:
-                async with asyncio.timeout(BODY_SECONDS):
-                    body = await _read(receive, most)
+                async with asyncio.timeout(bodies.BODY_SECONDS):
+                    body = await bodies.read(receive, most)
             except ConnectionError:
                 return
             except TimeoutError:
-                refused = access.NotAllowed(408, f"a body has {BODY_SECONDS:g} s to come", {})
+                refused = access.NotAllowed(408, f"a body has {bodies.BODY_SECONDS:g} s to come", {})
             else:
                 refused = _too_long(most) if body is None else None
         _begin_work(connection)
         if refused is not None:
             response = JSONResponse({"detail": refused.detail}, refused.status, refused.headers)
-            await response(scope, receive, _closing(send, connection))
+            await response(scope, receive, bodies.closing(send, connection))
             return
-        await self._app(scope, _once(body or b"", receive), send)
+        await self._app(scope, bodies.once(body or b"", receive), send)
 
 
 def _begin_work(connection: Connection | None) -> None:
@@ -89,53 +85,3 @@ def _begin_work(connection: Connection | None) -> None:
 
 def _too_long(most: int) -> access.NotAllowed:
     return access.NotAllowed(413, f"a body has at most {most} bytes here", {})
-
-
-def _length(headers: Headers) -> int | None:
-    """Return how long a body is; None where only its end will tell."""
-    if "transfer-encoding" in headers:
-        return None
-    text = headers.get("content-length", "0")
-    return int(text) if len(text) <= LENGTH_DIGITS and text.isascii() and text.isdigit() else 10 ** LENGTH_DIGITS
-
-
-async def _read(receive: Receive, most: int) -> bytes | None:
-    """Return a body; None where it is longer than `most`. Raises ConnectionError where its sender went away."""
-    read = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise ConnectionError
-        read += message.get("body", b"")
-        if len(read) > most:
-            return None
-        if not message.get("more_body", False):
-            return bytes(read)
-
-
-async def _nothing() -> Message:
-    """Receive for what reads no body."""
-    return {"type": "http.request", "body": b"", "more_body": False}
-
-
-def _once(body: bytes, receive: Receive) -> Receive:
-    """Give a body that was read, then what follows it."""
-    bodies = [body]
-
-    async def take() -> Message:
-        return {"type": "http.request", "body": bodies.pop(), "more_body": False} if bodies else await receive()
-
-    return take
-
-
-def _closing(send: Send, connection: Connection | None) -> Send:
-    """Give an answer after which the connection ends, whatever of the request is still to come."""
-    if connection is not None:
-        connection.read_on()
-
-    async def give(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), CLOSE]}
-        await send(message)
-
-    return give

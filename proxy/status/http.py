@@ -20,10 +20,10 @@ from proxy.core.counters import Counters
 from proxy.status import api, docs_page, metrics, policy_api
 from proxy.status.api_base import unfit
 from proxy.status.commands import Commands
-from proxy.status.connections import Connections
 from proxy.status.door import Door
 from proxy.status.models import Health, StatusDocument, status_document
 from proxy.status.source import HttpSettings, StatusSource
+from proxy.web.connections import Connections
 
 BACKLOG: Final = 64
 """Connections that wait to be taken."""

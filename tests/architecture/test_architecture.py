@@ -17,6 +17,8 @@ ROOMS = {
     "proxy.sip": 2,
     "proxy.output": 2,
     "proxy.media.contract": 2,
+    "proxy.line_protocol": 2,
+    "proxy.web": 2,
     "proxy.core": 3,
     "proxy.ua": 3,
     "proxy.callbacks": 4,

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from proxy.status import connections
-from proxy.status.connections import Connections, Phase
 from proxy.status.source import HttpSettings
+from proxy.web.connections import Connections, Phase
 from tests.kit.waiting import eventually
 from tests.proxy.status.conftest import Start
 from tests.proxy.status.fake_commands import FakeCommands
@@ -203,7 +203,7 @@ def test_a_head_drop_by_drop_ends(port: int) -> None:
 
 
 def test_a_body_drop_by_drop_ends(port: int, commands: FakeCommands, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proxy.status.door.BODY_SECONDS", 0.5)
+    monkeypatch.setattr("proxy.web.bodies.BODY_SECONDS", 0.5)
     over = threading.Event()
 
     def drip() -> None:

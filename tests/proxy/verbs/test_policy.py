@@ -15,12 +15,12 @@ from proxy.daemon.source import DaemonSource
 from proxy.daemon.tracing import MessageTracer
 from proxy.status import api
 from proxy.status.commands import CommandError
-from proxy.status.connections import Connections
 from proxy.status.door import Door
 from proxy.status.policy_api import UPLOADS
 from proxy.verbs.doors import CommandDoor
 from proxy.verbs.handlers.looking import LookAnswers, Sides
 from proxy.verbs.handlers.policy import PolicyAnswers
+from proxy.web.connections import Connections
 from routing.store.sqlite import sqlite_store
 from tests.kit.answering import settling
 from tests.kit.told import Told

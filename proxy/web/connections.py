@@ -31,11 +31,15 @@ class Phase(IntEnum):
     """It may send its body."""
     SERVED = 5
     """Somebody works on its answer: it makes no room."""
+    STREAMED = 6
+    """Its answer comes in pieces, for as long as they are read: it makes no room."""
 
 
 SECONDS: Final = {Phase.LEAVING: 2.0, Phase.IDLE: 5.0, Phase.HEAD: 5.0, Phase.ANSWERED: 10.0, Phase.BODY: 10.0,
                   Phase.SERVED: 30.0}
 """How long a connection may be in a phase before it is cut."""
+UNREAD: Final = 30.0
+"""Seconds for which nothing of an answer that comes in pieces may be read."""
 
 Address = tuple[str, int]
 
@@ -65,7 +69,7 @@ class Connections:
         crowd = own if len(own) >= self._most_of_one else self._open.values() if len(self._open) >= self._most else ()
         if crowd:
             least = min(crowd, key=lambda one: (one.phase, one.since))
-            if least.phase is Phase.SERVED:
+            if least.phase >= Phase.SERVED:
                 return False
             least.cut()
         self._open[newcomer.address] = newcomer
@@ -124,9 +128,13 @@ class Connection(asyncio.Protocol):
         return None if self._transport is None else self._inner.eof_received()
 
     def pause_writing(self) -> None:
+        if self.phase is Phase.STREAMED:
+            self._cut_after(UNREAD)
         self._inner.pause_writing()
 
     def resume_writing(self) -> None:
+        if self.phase is Phase.STREAMED:
+            self._stop_timer()
         self._inner.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -145,6 +153,10 @@ class Connection(asyncio.Protocol):
     def begin_work(self) -> None:
         """All of a request is here."""
         self._enter(Phase.SERVED)
+
+    def begin_stream(self) -> None:
+        """From now on the answer comes in pieces."""
+        self._enter(Phase.STREAMED)
 
     def end_work(self) -> None:
         """The answer was given."""
@@ -185,7 +197,12 @@ class Connection(asyncio.Protocol):
             return
         self.phase, self.since = phase, self._book.next_moment()
         self._stop_timer()
-        self._timer = asyncio.get_running_loop().call_later(SECONDS[phase], self.cut)
+        if phase is not Phase.STREAMED:
+            self._cut_after(SECONDS[phase])
+
+    def _cut_after(self, seconds: float) -> None:
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self.cut)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

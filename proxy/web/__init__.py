@@ -1,0 +1,1 @@
+"""What both web servers have in common: who may connect, how much and how long."""
