@@ -1,29 +1,48 @@
 """The application: pages and API of one console."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.resources import files
-from typing import Final
+from typing import Final, NamedTuple
 
 from fastapi import APIRouter, FastAPI
-from fastapi.staticfiles import StaticFiles
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp
 
-from proxy.console.asking import Console, Doorkeeper
+from proxy.console import statics, trouble
+from proxy.console.asking import Console
+from proxy.console.console_database import FILE, ConsoleDatabase
+from proxy.console.doorkeeper import SessionDoorkeeper
+from proxy.console.entry import Entry
 from proxy.console.lists import Lists
 from proxy.console.live import LiveHub, sees
 from proxy.console.node_client import NodeClient
-from proxy.console.pages import board
+from proxy.console.pages import board, login
+from proxy.console.people import People
+from proxy.console.sessions import Sessions
 from proxy.console.settings import ConsoleSettings
+from proxy.web.connections import Connections
 
 PAGES: Final[tuple[APIRouter, ...]] = (board.router,)
-STATIC: Final = files("proxy.console") / "static"
+PACKED_FROM: Final = 1_000
+"""Bytes of an answer from which it is packed."""
 
 
-def build(settings: ConsoleSettings, doorkeeper: Doorkeeper, lists: Lists) -> FastAPI:
-    """Build the application."""
-    node = NodeClient(settings.socket)
+class Application(NamedTuple):
+    """The application, and what must be closed with it."""
+
+    entry: ASGIApp
+    console: Console
+
+
+def build(settings: ConsoleSettings, people: People, lists: Lists, connections: Connections) -> Application:
+    """Build the application. `connections`: those of the server that serves it."""
+    node = NodeClient(settings.socket, settings.zone)
     live = LiveHub(node, sees)
+    database = ConsoleDatabase(settings.data / FILE)
+    sessions = Sessions(database, time.time)
+    doorkeeper = SessionDoorkeeper(database, people, sessions)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -35,8 +54,9 @@ def build(settings: ConsoleSettings, doorkeeper: Doorkeeper, lists: Lists) -> Fa
 
     app = FastAPI(title="Boomerang", version=settings.version, docs_url=None, redoc_url=None, openapi_url=None,
                   lifespan=lifespan)
-    app.state.console = Console(settings, node, lists, doorkeeper, live)
-    app.mount("/static", StaticFiles(directory=str(STATIC)), name="static")
-    for router in PAGES:
+    app.state.console = Console(settings, node, lists, database, sessions, doorkeeper, live)
+    trouble.install(app)
+    for router in (statics.router, login.router, *PAGES):
         app.include_router(router)
-    return app
+    app.add_middleware(GZipMiddleware, minimum_size=PACKED_FROM, compresslevel=5)
+    return Application(Entry(app, settings, doorkeeper, connections, trouble.refuse), app.state.console)

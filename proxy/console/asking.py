@@ -1,30 +1,26 @@
 """Who asks for a page, in which language, and whom the page may ask: what every page has in its hands."""
 
 from dataclasses import dataclass
-from typing import Annotated, Protocol, cast
+from typing import Annotated, Final, cast
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 
+from proxy.console.console_database import ConsoleDatabase
+from proxy.console.doorkeeper import SessionDoorkeeper
 from proxy.console.lists import Lists
 from proxy.console.live import LiveHub
 from proxy.console.node_client import NodeClient
+from proxy.console.sessions import Sessions
 from proxy.console.settings import ConsoleSettings
 from proxy.console.words import Words, choose, words_of
 from proxy.verbs.shapes.caller import Caller
 
-LANGUAGE_COOKIE = "boomerang_language"
+LANGUAGE_COOKIE: Final = "boomerang_language"
 
 
 class NobodyError(Exception):
     """Whoever asks has not said who they are: the log-in's page is shown instead."""
-
-
-class Doorkeeper(Protocol):
-    """Knows who asks."""
-
-    def who(self, request: Request) -> Caller | None:
-        """Return whoever has logged in, or shows a token; None: nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +30,17 @@ class Console:
     settings: ConsoleSettings
     node: NodeClient
     lists: Lists
-    doorkeeper: Doorkeeper
+    database: ConsoleDatabase
+    """The console's own: what is lost without harm."""
+    sessions: Sessions
+    doorkeeper: SessionDoorkeeper
     live: LiveHub
     """Events as they happen."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """In which people are shown times: the policy's."""
+        return ZoneInfo(self.node.zone)
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Asking:
     @property
     def zone(self) -> ZoneInfo:
         """In which people are shown times: the policy's."""
-        return ZoneInfo(self.console.node.zone)
+        return self.console.zone
 
 
 def console_of(request: Request) -> Console:

@@ -39,3 +39,10 @@ class Lists(Protocol):
 
     async def page(self, name: str, caller: Caller, query: ListQuery) -> ListPage:
         """Return rows that the caller may see. Raises ArgumentError, which names what cannot be."""
+
+
+class NoLists:
+    """Where there is no list."""
+
+    async def page(self, name: str, caller: Caller, query: ListQuery) -> ListPage:
+        return ListPage([], None)

@@ -26,11 +26,11 @@ __all__ = ["ForbiddenError", "MissingError", "NodeClient"]
 class NodeClient:
     """Asks one daemon."""
 
-    def __init__(self, path: Path) -> None:
-        """`path`: of its control socket."""
+    def __init__(self, path: Path, zone: str = "UTC") -> None:
+        """`path`: of its control socket. `zone`: the time zone until it has answered."""
         self._path = path
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self.zone = "UTC"
+        self.zone = zone
         """Time zone (IANA name) of the daemon's policy, once it has answered."""
 
     async def call(self, verb: str, args: Mapping[str, Any], caller: Caller) -> Any:

@@ -1,32 +1,59 @@
 """Templates: how a page is made of facts and words."""
 
-import secrets
-from collections.abc import Iterable
+import base64
+import json
+from collections.abc import Mapping
 from datetime import datetime
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, Literal, NamedTuple
+from urllib.parse import urlencode
 
 from fastapi import Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
-from proxy.console.asking import Asking
-from proxy.console.words import LANGUAGES, Words
+from proxy.console.asking import LANGUAGE_COOKIE, Asking, console_of, language_of
+from proxy.console.statics import static_url
+from proxy.console.words import LANGUAGES, Words, words_of
+from proxy.verbs.shapes.verb import Role
 
 NOTHING: Final = "\u2013"
 """What is written where there is nothing: a dash."""
 TEMPLATES: Final = files("proxy.console") / "templates"
+Part = Literal["work", "rules", "node"]
+
+
+class PageLink(NamedTuple):
+    """A page in the navigation."""
+
+    path: str
+    name: str
+    role: Role
+    """The least that is shown it."""
+    part: Part
+
+
+def _links(part: Part, *names: tuple[str, Role]) -> tuple[PageLink, ...]:
+    return tuple(PageLink("/" if name == "board" else f"/{name}", name, role, part) for name, role in names)
+
+
 PAGES: Final = (
-    ("/", "board", "agent"), ("/desk", "desk", "agent"), ("/callbacks", "callbacks", "agent"),
-    ("/calls", "calls", "agent"), ("/tickets", "tickets", "agent"), ("/direct", "direct", "agent"),
-    ("/reports", "reports", "supervisor"), ("/setup", "setup", "supervisor"), ("/campaigns", "campaigns", "supervisor"),
-    ("/groups", "groups", "supervisor"), ("/agents", "agents", "agent"), ("/numbers", "numbers", "supervisor"),
-    ("/hours", "hours", "supervisor"), ("/do-not-call", "do-not-call", "supervisor"),
-    ("/prompts", "prompts", "supervisor"), ("/users", "users", "admin"), ("/tokens", "tokens", "admin"),
-    ("/audit", "audit", "admin"), ("/system", "system", "supervisor"),
+    *_links("work", ("board", "agent"), ("desk", "agent"), ("callbacks", "agent"), ("calls", "agent"),
+            ("tickets", "agent"), ("direct", "agent"), ("reports", "supervisor")),
+    *_links("rules", ("setup", "supervisor"), ("campaigns", "supervisor"), ("groups", "supervisor"),
+            ("agents", "agent"), ("numbers", "supervisor"), ("hours", "supervisor"), ("do-not-call", "supervisor"),
+            ("prompts", "supervisor")),
+    *_links("node", ("users", "admin"), ("tokens", "admin"), ("audit", "admin"), ("system", "supervisor")),
 )
-"""The pages in the order of the navigation: path, name, and the least role that is shown it."""
+"""The pages in the order of the navigation."""
+FLASH_COOKIE: Final = "boomerang_said"
+FLASH_SECONDS: Final = 60
+FLASH_SIGNS: Final = 1_000
+SEE_OTHER: Final = 303
+YEAR: Final = 365 * 86_400
+
+Kind = Literal["good", "bad"]
 
 
 @pass_context
@@ -92,18 +119,58 @@ ENVIRONMENT: Final = environment()
 
 def page(asking: Asking, template: str, *, status: int = 200, **facts: Any) -> Response:
     """Return a page made of a template and facts."""
-    nonce = asking.request.scope.setdefault("nonce", secrets.token_urlsafe(16))
-    text = ENVIRONMENT.get_template(template).render(
-        **_base(asking.request, asking.words, asking), nonce=nonce, **facts)
-    return HTMLResponse(text, status)
+    base = {"caller": asking.caller, "zone": asking.zone, "pages": shown_to(asking)}
+    return _made(asking.request, asking.words, template, status, {**base, **facts})
 
 
-def _base(request: Request, words: Words, asking: Asking) -> dict[str, Any]:
-    return {"request": request, "words": words, "language": words.language, "languages": LANGUAGES,
-            "caller": asking.caller, "zone": asking.zone, "version": asking.console.settings.version,
-            "pages": shown_to(asking), "path": request.url.path}
+def bare(request: Request, template: str, *, status: int = 200, **facts: Any) -> Response:
+    """Return a page for whoever it is: without navigation."""
+    base = {"caller": None, "zone": console_of(request).zone, "pages": ()}
+    return _made(request, words_of(language_of(request)), template, status, {**base, **facts})
 
 
-def shown_to(asking: Asking) -> Iterable[tuple[str, str]]:
-    """Return path and name of the pages that are shown to whoever asks."""
-    return [(path, name) for path, name, role in PAGES if asking.caller.may(role)]  # type: ignore[arg-type]
+def forward(asking: Asking, path: str, said: str, kind: Kind = "good") -> Response:
+    """Have the browser show another page after a change, with one line of what became of it, in its language."""
+    answer = RedirectResponse(path, SEE_OTHER)
+    value = base64.urlsafe_b64encode(json.dumps([kind, said[:FLASH_SIGNS]]).encode()).decode()
+    answer.set_cookie(FLASH_COOKIE, value, max_age=FLASH_SECONDS, httponly=True, samesite="lax",
+                      secure=asking.request.scope["scheme"] == "https")
+    return answer
+
+
+def shown_to(asking: Asking) -> list[PageLink]:
+    """Return the pages that are shown to whoever asks."""
+    return [one for one in PAGES if asking.caller.may(one.role)]
+
+
+def _made(request: Request, words: Words, template: str, status: int, facts: Mapping[str, Any]) -> Response:
+    console = console_of(request)
+    said = _said(request)
+    text = ENVIRONMENT.get_template(template).render({
+        "request": request, "words": words, "language": words.language, "languages": LANGUAGES,
+        "version": console.settings.version, "node": console.settings.node, "path": request.url.path,
+        "nonce": request.scope["nonce"], "static": static_url, "said": said, "in_language": _in_language(request),
+        "form_token": console.doorkeeper.form_token(request), **facts})
+    answer = HTMLResponse(text, status)
+    if said is not None:
+        answer.delete_cookie(FLASH_COOKIE)
+    wanted = request.query_params.get("lang")
+    if wanted in LANGUAGES and request.cookies.get(LANGUAGE_COOKIE) != wanted:
+        answer.set_cookie(LANGUAGE_COOKIE, str(wanted), max_age=YEAR, samesite="lax",
+                          secure=request.scope["scheme"] == "https")
+    return answer
+
+
+def _said(request: Request) -> tuple[Kind, str] | None:
+    """Return what the page before this one wanted to be said."""
+    try:
+        kind, text = json.loads(base64.urlsafe_b64decode(request.cookies.get(FLASH_COOKIE, "")))
+    except (ValueError, TypeError):
+        return None
+    return ("bad" if kind == "bad" else "good"), str(text)[:FLASH_SIGNS]
+
+
+def _in_language(request: Request) -> Mapping[str, str]:
+    """Return where this very page is in each language."""
+    kept = [(key, value) for key, value in request.query_params.multi_items() if key != "lang"]
+    return {code: f"{request.url.path}?{urlencode([*kept, ('lang', code)])}" for code in LANGUAGES}

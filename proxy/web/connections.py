@@ -146,9 +146,11 @@ class Connection(asyncio.Protocol):
 
     # From the application.
 
-    def begin_body(self) -> None:
-        """A head was read, and its body is welcome."""
+    def begin_body(self, seconds: float = SECONDS[Phase.BODY]) -> None:
+        """A head was read, and its body is welcome for so many seconds."""
         self._enter(Phase.BODY)
+        if self._transport is not None:
+            self._cut_after(seconds)
 
     def begin_work(self) -> None:
         """All of a request is here."""

@@ -13,8 +13,8 @@ from typing import cast
 import httpx
 import pytest
 
-from proxy.status import connections
 from proxy.status.source import HttpSettings
+from proxy.web import connections
 from proxy.web.connections import Connections, Phase
 from tests.kit.waiting import eventually
 from tests.proxy.status.conftest import Start

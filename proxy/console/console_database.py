@@ -1,0 +1,116 @@
+"""The console's own small database, `console.db` in the data folder: what is lost without harm.
+
+Sessions, lock-outs, when tokens were last used, and the like. A file that is missing, broken or of another kind is made
+anew, and the broken one put aside: people log in again, and nothing else changes. Where the disk takes no file the
+console keeps all this in memory.
+
+Migrations are named, run in order, and are only ever appended.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+FILE: Final = "console.db"
+BUSY: Final = 2.0
+"""Seconds that a write waits for another process, such as a console that is about to end."""
+MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
+    ("sessions", """
+        CREATE TABLE sessions (
+            hash BLOB PRIMARY KEY,      -- SHA-256 of the cookie's value
+            user TEXT NOT NULL,
+            proof BLOB NOT NULL,        -- what of the user's row must be as it was
+            made REAL NOT NULL, used REAL NOT NULL,
+            address TEXT NOT NULL, browser TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX sessions_user ON sessions (user);
+        CREATE TABLE lockouts (
+            who TEXT PRIMARY KEY,       -- a name or an address, with its kind before it
+            failures INTEGER NOT NULL, last REAL NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE token_uses (token TEXT PRIMARY KEY, used REAL NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+    """),
+)
+
+log = structlog.get_logger("boomerang.console")
+
+
+class ConsoleDatabase:
+    """The file, open. Any thread; each statement is one transaction, and takes well below a millisecond."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._connection = _open(path)
+
+    def read(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return rows. Raises sqlite3.Error."""
+        with self._lock:
+            return self._connection.execute(sql, arguments).fetchall()
+
+    def write(self, sql: str, arguments: Sequence[Any] = ()) -> int:
+        """Do one change, committed when this returns; how many rows it touched. Raises sqlite3.Error."""
+        with self._lock:
+            return self._connection.execute(sql, arguments).rowcount
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        return _ready(str(path))
+    except (sqlite3.OperationalError, OSError) as error:
+        if not _broken(error):
+            log.warning("console_database_in_memory", path=str(path), reason=str(error))
+            return _ready(":memory:")
+        why = str(error)
+    except sqlite3.DatabaseError as error:
+        why = str(error)
+    log.warning("console_database_made_anew", path=str(path), reason=why)
+    try:
+        _put_aside(path)
+        return _ready(str(path))
+    except (sqlite3.Error, OSError) as error:
+        log.warning("console_database_in_memory", path=str(path), reason=str(error))
+        return _ready(":memory:")
+
+
+def _broken(error: Exception) -> bool:
+    """Whether what is there is no database of ours, and not only out of reach."""
+    return isinstance(error, sqlite3.OperationalError) and any(
+        word in str(error) for word in ("already exists", "no such column", "no such table", "malformed"))
+
+
+def _put_aside(path: Path) -> None:
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+    path.rename(path.with_name(f"{path.name}.broken-{stamp}"))
+    for end in ("-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+
+
+def _ready(path: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("malformed")
+        connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY) STRICT")
+        done = {name for name, in connection.execute("SELECT name FROM migrations")}
+        for name, script in MIGRATIONS:
+            if name not in done:
+                said = name.replace("'", "''")
+                connection.executescript(f"BEGIN; {script}; INSERT INTO migrations VALUES ('{said}'); COMMIT")
+        connection.execute("SELECT hash, user, proof, made, used, address, browser FROM sessions LIMIT 0")
+    except BaseException:
+        connection.close()
+        raise
+    return connection

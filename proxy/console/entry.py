@@ -1,0 +1,255 @@
+"""What every request passes before a page or the API sees it, and what every answer gets on its way out.
+
+In: who really asks (behind a proxy that is named), by which name, from which page, and how much they send. Out: the
+headers that keep a page to itself, on every answer, errors too. What is refused here is refused by its head, before a
+byte of its body is read.
+"""
+
+import asyncio
+import ipaddress
+import re
+import secrets
+import socket
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from proxy.console.doorkeeper import SessionDoorkeeper
+from proxy.console.settings import ConsoleSettings
+from proxy.web import bodies
+from proxy.web.connections import Connection, Connections
+
+API: Final = "/api/"
+STATIC: Final = "/static/"
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+HERE: Final = frozenset({"localhost", "localhost.localdomain"})
+STRANGER_BODY: Final = 16_384
+"""Bytes that somebody may send who has not said who they are: a name and a password."""
+MOST_BODY: Final = 1 << 20
+UPLOAD_BODY: Final = 32 << 20
+UPLOADS: Final = ("/prompts", "/do-not-call", "/api/v1/prompts", "/api/v1/do-not-call", "/api/v1/policy")
+"""Paths, with all below them, that take files."""
+BODY_SECONDS: Final = 60.0
+"""How long a body may take in all."""
+LOOK_AGAIN: Final = 15.0
+"""Seconds between two looks whether whoever follows a stream is still let in."""
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]\s/@]+)(?::[0-9]{1,5})?")
+_POLICY: Final = (
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "media-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+_HEADERS: Final = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+_LONG: Final = "max-age=31536000"
+"""How long a browser remembers to come by https alone."""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Refusal(NamedTuple):
+    """Why a request goes no further."""
+
+    status: int
+    text: str
+
+
+Refuse = Callable[[Request, Refusal], Awaitable[Response]]
+"""Makes the answer to who is refused: a page, or a problem below /api."""
+
+
+class Entry:
+    """An ASGI application around the one that answers."""
+
+    def __init__(self, app: ASGIApp, settings: ConsoleSettings, doorkeeper: SessionDoorkeeper, connections: Connections,
+                 refuse: Refuse) -> None:
+        self._app, self._doorkeeper, self._connections, self._refuse = app, doorkeeper, connections, refuse
+        self._secure = settings.secure
+        self._hosts = own_names(settings)
+        self._proxies = tuple(ipaddress.ip_network(text, strict=False) for text in settings.proxies)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        client = scope.get("client")
+        connection = self._connections.find(None if client is None else (client[0], client[1]))
+        scope["nonce"], scope["app"] = secrets.token_urlsafe(16), self._app
+        try:
+            await self._answer(self._seen(scope), receive, _headed(scope, send), connection)
+        finally:
+            if connection is not None:
+                connection.end_work()
+
+    def _seen(self, scope: Scope) -> Scope:
+        """Write into a request who asks, by which scheme and which name, where a proxy that is named says so."""
+        headers, client = Headers(scope=scope), scope.get("client")
+        address = client[0] if client is not None else ""
+        host = headers.get("host", "")
+        if _among(address, self._proxies):
+            told = [one.strip() for one in ",".join(headers.getlist("x-forwarded-for")).split(",") if one.strip()]
+            while told and _among(address, self._proxies):
+                address = told.pop()
+            scope["client"] = (address, 0)
+            proto = headers.get("x-forwarded-proto", "").rpartition(",")[2].strip().lower()
+            if proto in ("http", "https"):
+                scope["scheme"] = proto
+            host = headers.get("x-forwarded-host", "").rpartition(",")[2].strip() or host
+        if self._secure:
+            scope["scheme"] = "https"
+        scope["boomerang.host"] = host.lower()
+        return scope
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, connection: Connection | None) -> None:
+        request, headers, method, path = Request(scope), Headers(scope=scope), scope["method"], scope["path"]
+        if method == "HEAD":  # the server leaves out the body
+            scope["method"] = "GET"
+        length = bodies.length_of(headers)
+        refused = self._stranger(scope)
+        known, body = False, b""
+        if refused is None and not path.startswith(STATIC):
+            try:
+                known = self._doorkeeper.who(request) is not None
+            except (sqlite3.Error, OSError):
+                refused = Refusal(503, "the database cannot be read")
+        if refused is None and length != 0:
+            most = _most(path) if known else STRANGER_BODY
+            body, refused = await _body(receive, most, length, connection)
+        if refused is None and method not in SAFE:
+            refused = self._foreign(request, headers, body)
+        if connection is not None:
+            connection.begin_work()
+        if refused is not None:
+            answer = await self._refuse(request, refused)
+            await answer(scope, receive, bodies.closing(send, connection) if length != 0 else send)
+            return
+        if known:
+            send = self._watched(request, send, connection)
+        await self._app(scope, bodies.once(body, receive), send)
+
+    def _stranger(self, scope: Scope) -> Refusal | None:
+        """Refuse whoever asks by a name that is not ours: a page elsewhere had it bent to our address.
+
+        An address is no name, so it cannot be bent.
+        """
+        host = _HOST.fullmatch(scope["boomerang.host"])
+        if host is None:
+            return Refusal(400, "the Host header names no host")
+        name = host[1].strip("[]").rstrip(".")
+        if name in self._hosts or _is_address(name):
+            return None
+        return Refusal(400, f"this console is not known as {name[:100]!r}: add it to console.hosts")
+
+    def _foreign(self, request: Request, headers: Headers, body: bytes) -> Refusal | None:
+        """Refuse what a page elsewhere has a browser send. A token is shown by programs alone, never by a browser."""
+        if "authorization" in headers:
+            return None
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        if site is not None:
+            return None if site in ("same-origin", "none") else _FOREIGN
+        if origin is not None:
+            return None if urlsplit(origin).netloc.lower() == request.scope["boomerang.host"] else _FOREIGN
+        if self._doorkeeper.who(request) is None:  # nothing can be done in anybody's name
+            return None
+        token = self._doorkeeper.form_token(request)
+        if headers.get("x-csrf-token") == token or token.encode() in body:
+            return None
+        return Refusal(403, "the form lacks its token: open its page again, and send it from there")
+
+    def _watched(self, request: Request, send: Send, connection: Connection | None) -> Send:
+        """Give an answer; one that goes on and on ends when whoever follows it is let in no more."""
+        loop = asyncio.get_running_loop()
+        looked = loop.time()
+        streams = False
+
+        async def give(message: Message) -> None:
+            nonlocal looked, streams
+            if message["type"] == "http.response.start":
+                headers = Headers(raw=message["headers"])
+                streams = headers.get("content-type", "").startswith("text/event-stream")
+                if connection is not None and "content-length" not in headers:
+                    connection.begin_stream()
+            elif streams and loop.time() - looked > LOOK_AGAIN:
+                looked = loop.time()
+                if connection is not None and self._doorkeeper.look(request) is None:
+                    connection.cut()
+                    return
+            await send(message)
+
+        return give
+
+
+_FOREIGN: Final = Refusal(403, "this was sent from another site's page")
+
+
+def own_names(settings: ConsoleSettings) -> frozenset[str]:
+    """Return the names by which browsers may ask: this machine's, the address that is listened on, those configured."""
+    machine = socket.gethostname().lower()
+    names = {settings.listen.lower(), machine, machine.partition(".")[0], *(name.lower() for name in settings.hosts)}
+    return frozenset(name.strip("[]").rstrip(".") for name in names if name) | HERE
+
+
+def _most(path: str) -> int:
+    return UPLOAD_BODY if any(path == one or path.startswith(one + "/") for one in UPLOADS) else MOST_BODY
+
+
+async def _body(receive: Receive, most: int, length: int | None,
+                connection: Connection | None) -> tuple[bytes, Refusal | None]:
+    """Return a body, or why it is not taken."""
+    if length is not None and length > most:
+        return b"", Refusal(413, f"a body has at most {most} bytes here")
+    if connection is not None:
+        connection.begin_body(BODY_SECONDS)
+    try:
+        async with asyncio.timeout(BODY_SECONDS * 0.9):
+            body = await bodies.read(receive, most)
+    except ConnectionError:
+        return b"", Refusal(400, "the body did not come")
+    except TimeoutError:
+        return b"", Refusal(408, f"a body has {BODY_SECONDS * 0.9:g} s to come")
+    return (b"", Refusal(413, f"a body has at most {most} bytes here")) if body is None else (body, None)
+
+
+def _headed(scope: Scope, send: Send) -> Send:
+    """Give an answer with the headers that all have."""
+
+    async def give(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(raw=list(message.get("headers", ())))
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+            headers.setdefault("content-security-policy", _POLICY.format(nonce=scope["nonce"]))
+            headers.setdefault("cache-control", "no-store")
+            if scope["scheme"] == "https":
+                headers.setdefault("strict-transport-security", _LONG)
+            message = {**message, "headers": headers.raw}
+        await send(message)
+
+    return give
+
+
+def _among(address: str, networks: Iterable[Network]) -> bool:
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None) or found
+    return any(mapped in network for network in networks)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
