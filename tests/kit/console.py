@@ -1,4 +1,4 @@
-"""A console as a test meets it: its application alone with people who are made up, or a real daemon with its process."""
+"""A console as a test meets it: its application with people who are made up, or a real daemon with its process."""
 
 import http.client
 import json
