@@ -123,7 +123,7 @@ class SessionDoorkeeper:
         row = self._people.token(hashlib.sha256(shown.encode()).hexdigest())
         if row is None or row.revoked or (row.expires is not None and row.expires <= self._wall()):
             return None
-        self._sessions.mark_token(str(row.id))
+        self._sessions.mark_token(row.id)
         return Caller(row.name, row.role, "api", row.groups, row.agent)
 
 

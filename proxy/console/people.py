@@ -37,8 +37,8 @@ class Token(Protocol):
     """An API token's row."""
 
     @property
-    def id(self) -> int:
-        """Its number."""
+    def id(self) -> str:
+        """By which it is known, and not what it shows."""
 
     @property
     def name(self) -> str:
@@ -73,13 +73,3 @@ class People(Protocol):
 
     def token(self, sha256: str) -> Token | None:
         """Return the token with that hash (hexadecimal). Raises as `user` does."""
-
-
-class NoPeople:
-    """Where nobody can be asked for."""
-
-    def user(self, name: str) -> User | None:
-        return None
-
-    def token(self, sha256: str) -> Token | None:
-        return None

@@ -16,10 +16,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from proxy import log as log_lines
 from proxy.console.app import build
 from proxy.console.lists import NoLists
-from proxy.console.people import NoPeople
 from proxy.console.settings import ConsoleSettings
 from proxy.line_protocol import LineProtocol
 from proxy.web.connections import Connections
+from routing.store.people import People
 
 MOST: Final = 1_024
 """Connections at a time: a page that follows events holds one."""
@@ -82,7 +82,7 @@ async def _serve(settings: ConsoleSettings, listening: socket.socket, on_ready: 
                  over: "asyncio.Future[None]") -> None:
     _begin(settings)
     connections = Connections(MOST, MOST if settings.proxies else MOST_OF_ONE)
-    application = build(settings, NoPeople(), NoLists(), connections)
+    application = build(settings, People(settings.database), NoLists(), connections)
     server = _Server(uvicorn.Config(
         application.entry, log_config=None, access_log=False, ws="none", server_header=False, proxy_headers=False,
         http=cast(type[asyncio.Protocol], connections.watch(H11Protocol)), timeout_keep_alive=KEEP_ALIVE,

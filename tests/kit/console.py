@@ -36,7 +36,7 @@ class SomeUser:
 class SomeToken:
     """An API token's row."""
 
-    id: int = 1
+    id: str = "1"
     name: str = "reports"
     role: Role = "admin"
     groups: frozenset[str] | None = None

@@ -71,7 +71,7 @@ def test_a_session_ends_with_what_it_was_made_for(served: Served, change: str) -
 @pytest.mark.parametrize(("shown", "known"), [
     ("good", True), ("revoked", False), ("late", False), ("unknown", False), ("", False)])
 def test_a_token_lets_in(served: Served, shown: str, known: bool) -> None:
-    rows = {"good": SomeToken(), "revoked": SomeToken(2, revoked=True), "late": SomeToken(3, expires=1.0)}
+    rows = {"good": SomeToken(), "revoked": SomeToken("2", revoked=True), "late": SomeToken("3", expires=1.0)}
     for name, row in rows.items():
         served.people.tokens[hashlib.sha256(name.encode()).hexdigest()] = row
     answer = Visitor(served.port).get("/logout", Authorization=f"Bearer {shown}")
