@@ -385,6 +385,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "dnc.remove": Row("the do-not-call list, which is everybody's"),
     "campaigns.list": Row("campaigns", narrow=_of_groups),
     "campaigns.show": Row("a campaign", _campaign), "campaigns.remove": Row("a campaign", _campaign),
+    "campaigns.preview": Row("a campaign", _campaign),
     "campaigns.renumber": Row("a campaign", _campaign), "campaigns.add": Row("a group", _new_campaign),
     "tickets.list": Row("tickets", narrow=_tickets, listed=True),
     "tickets.show": Row("a ticket", _ticket), "tickets.close": Row("a ticket", _ticket),

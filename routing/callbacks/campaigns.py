@@ -7,7 +7,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from config.callbacks import Sort
@@ -112,3 +112,24 @@ def room(crowd: Crowd, settings: Callback) -> int:
     if settings.priority == "agents_free":
         allowed = min(allowed, crowd.free - crowd.waiting)
     return max(0, allowed)
+
+
+Hindrance = Literal["queue_empty", "agents_free", "queue_legs", "no_agent", "share", "reserve"]
+"""What keeps callbacks from beginning: the priority (callers wait somewhere, or as many as agents are free), calls into
+the queue extension, no agent who may be rung, the share of agents, the reserve."""
+
+
+def hindrance(crowd: Crowd, settings: Callback) -> Hindrance | None:
+    """Return why `room` leaves none; None: it does."""
+    if room(crowd, settings) > 0:
+        return None
+    if settings.priority == "queue_empty" and crowd.waiting_anywhere > 0:
+        return "queue_empty"
+    if crowd.agents == 0:
+        return "agents_free" if settings.priority == "agents_free" and crowd.waiting > 0 else "queue_legs"
+    if crowd.free == 0:
+        return "no_agent"
+    running = crowd.running if crowd.running_share is None else crowd.running_share
+    if running >= max_legs(crowd.agents, settings.agents_share):
+        return "share"
+    return "reserve" if crowd.free <= settings.reserve else "agents_free"

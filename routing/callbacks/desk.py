@@ -18,6 +18,7 @@ from routing.callbacks.effective_settings import SettingsBook
 from routing.callbacks.facts import AttemptOrder, Orders
 from routing.callbacks.intake import Intake
 from routing.callbacks.other_nodes import OtherNodes
+from routing.callbacks.previews import Previews
 from routing.callbacks.queue_facts import PlaceOrders
 from routing.callbacks.queue_offers import QueueOffers
 from routing.callbacks.queue_requests import QueueRequests
@@ -79,6 +80,8 @@ class Desk:
         self._claims, self._room = rooms.claims, room
         self._pauses = rooms.live.pauses
         self._dispatcher = Dispatcher(tasks, rooms.live, rooms.pool, rooms.per_live, rooms.eligibility.halt_reason)
+        self.previews = Previews(tasks, rooms.eligibility, self._dispatcher)
+        """Who would be called next."""
         self._replanner = Replanner(tasks, rooms.outcomes, store)
         self._node = rooms.node
         self._restored = self._more = False

@@ -10,6 +10,7 @@ from typing import Final
 
 from routing.callbacks import campaigns
 from routing.callbacks.agent_pool import AgentPool
+from routing.callbacks.campaigns import Crowd, Hindrance
 from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.facts import LiveState
 from routing.callbacks.per_live import PerLive
@@ -143,20 +144,31 @@ class Dispatcher:
         """Return whom a group's tasks may ring now, in order; None stands for its queue extension."""
         return self._pool.of(settings.agents, settings.callback.ring_unknown) if settings.agents else (None,)
 
+    def hindrance(self, settings: EffectiveSettings, campaign: str | None, now: float) -> Hindrance | None:
+        """Return why no callback of a group, or of one of its campaigns, could begin now whosever turn it is; None: one
+        could, as far as agents and live calls go."""
+        self._pool.begin(now)
+        agent = next(iter(self._who(settings)), "")
+        return "no_agent" if agent == "" else self._hindrance(settings, campaign, agent, False)
+
     def _room(self, settings: EffectiveSettings, campaign: str | None, agent: str | None, asked: bool = False) -> bool:
         """Whether one attempt more, with this agent (an empty name: nobody), keeps within every limit; `asked`: of a
         request, which live calls do not hinder."""
+        return agent != "" and self._hindrance(settings, campaign, agent, asked) is None
+
+    def _hindrance(self, settings: EffectiveSettings, campaign: str | None, agent: str | None,
+                   asked: bool) -> Hindrance | None:
         group = settings.group
-        if agent == "" or (agent is None and (settings.target is None or self._pool.is_skipped(None, group))):
-            return False
+        if agent is None and (settings.target is None or self._pool.is_skipped(None, group)):
+            return "no_agent"
         running, waiting = self._tasks.index.running, self._live.waiting
         free = len(self._pool.of(settings.agents, settings.callback.ring_unknown))
         outsider = agent is not None and bool(settings.agents) and agent not in settings.agents
         waits = (0, 0) if asked else (waiting(group), sum(waiting(other) for other in settings.kin))
-        crowd = campaigns.Crowd(len(settings.agents) + outsider, free + outsider, running(group), *waits)
+        crowd = Crowd(len(settings.agents) + outsider, free + outsider, running(group), *waits)
         if campaign is not None:
             shares = settings.callback.agents_share, self._tasks.book.of(group).callback.agents_share
             if settings.agents and crowd.running >= campaigns.max_legs(crowd.agents, max(shares)):
-                return False
+                return "share"
             crowd = crowd._replace(running_share=running(group, campaign))
-        return campaigns.room(crowd, settings.callback) > 0
+        return campaigns.hindrance(crowd, settings.callback)

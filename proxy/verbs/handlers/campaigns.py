@@ -10,25 +10,28 @@ from config.policy import Policy, check_policy, plain_policy
 from config.problem import Problem, shorten
 from proxy.control_client import ControlError
 from proxy.verbs.shapes import campaigns as shapes
+from proxy.verbs.shapes.callbacks import Obstacle
 from proxy.verbs.shapes.errors import UnknownError
 from proxy.verbs.shapes.verb import Bound
 from routing.callbacks.admin import Admin
 from routing.callbacks.campaigns import active
+from routing.callbacks.previews import Candidate, Previews
+from routing.callbacks.refusal import Refusal
 from routing.ledger import Ledger
 
 
 class CampaignAnswers:
     """Answers `campaigns.*`. Campaigns are part of the policy: their settings are changed with `policy.set`."""
 
-    def __init__(self, desk: Admin, ledger: Ledger, wall: Callable[[], float],
+    def __init__(self, desk: Admin, previews: Previews, ledger: Ledger, wall: Callable[[], float],
                  put_policy: Callable[[Policy], None]) -> None:
-        self._desk, self._ledger = desk, ledger
+        self._desk, self._previews, self._ledger = desk, previews, ledger
         self._wall, self._put_policy = wall, put_policy
 
     def bound(self) -> list[Bound]:
         """Every verb that is answered here."""
-        return [shapes.LIST.by(self.campaigns), shapes.SHOW.by(self.campaign), shapes.ADD.by(self.add),
-                shapes.REMOVE.by(self.remove), shapes.RENUMBER.by(self.renumber)]
+        return [shapes.LIST.by(self.campaigns), shapes.SHOW.by(self.campaign), shapes.PREVIEW.by(self.preview),
+                shapes.ADD.by(self.add), shapes.REMOVE.by(self.remove), shapes.RENUMBER.by(self.renumber)]
 
     def campaigns(self, args: object) -> list[shapes.CampaignShort]:
         """Every campaign in short, those that go first first."""
@@ -42,6 +45,16 @@ class CampaignAnswers:
             raise UnknownError(f"there is no campaign {args.id!r}")
         short, settings = self._campaign(args.id, self._counts())
         return {**short, "settings": settings}
+
+    def preview(self, args: shapes.PreviewCampaign) -> shapes.CampaignPreview:
+        """Who of a campaign would be called next, and why not now."""
+        campaign = self._ledger.policy.campaign.get(args.id)
+        if campaign is None:
+            raise UnknownError(f"there is no campaign {args.id!r}")
+        found = self._previews.of(campaign.group, args.id, self._wall(), args.limit)
+        order = self._ledger.policy.callback_for(campaign.group, args.id).order
+        return {"id": args.id, "order": order, "tasks": found.tasks, "not_now": _obstacle(found.obstacle),
+                "next": [_candidate(one) for one in found.candidates]}
 
     def _counts(self) -> dict[str, tuple[int, int]]:
         """Open tasks and running attempts of each campaign."""
@@ -106,3 +119,14 @@ class CampaignAnswers:
             said = "; ".join(f"{problem.key}: {problem.text}" for problem in problems)
             raise ControlError(said, [problem._asdict() for problem in problems])
         self._put_policy(changed)
+
+
+def _obstacle(no: Refusal | None) -> Obstacle | None:
+    return None if no is None else {"reason": no.reason, "text": no.text, "until": no.until}
+
+
+def _candidate(one: Candidate) -> shapes.CampaignTask:
+    row = one.task
+    return {"id": row.id, "customer": row.customer, "missed_at": row.missed_at, "due": row.due_at,
+            "expires": row.expires_at, "attempts": row.attempts, "attempts_max": row.attempts_max,
+            "responsible": row.responsible if row.released_at is None else None, "not_now": _obstacle(one.obstacle)}

@@ -2,8 +2,10 @@
 
 from typing import Annotated, Any, Final, TypedDict
 
-from proxy.verbs.shapes.fields import Field, Make, Schema, ident_field
-from proxy.verbs.shapes.kinds import Facts
+from config.callbacks import Sort
+from proxy.verbs.shapes.callbacks import Obstacle
+from proxy.verbs.shapes.fields import Field, Make, Schema, ident_field, limit_field
+from proxy.verbs.shapes.kinds import Facts, Moment
 from proxy.verbs.shapes.verb import In, Nothing, Verb
 
 
@@ -64,6 +66,36 @@ class Renumber(OneCampaign):
                          missing=": the campaign's new id, five digits")
 
 
+class PreviewCampaign(OneCampaign):
+    """Which campaign, and how many of its tasks."""
+
+    limit: int = limit_field("At most so many of its tasks.")
+
+
+class CampaignTask(TypedDict):
+    """A task of a campaign, and why it is not called now."""
+
+    id: Annotated[str, "UUID version 7"]
+    customer: Annotated[str, "E.164"]
+    missed_at: Moment
+    due: Annotated[Moment | None, "When it is tried next; null: never again, or its place in a queue is held"]
+    expires: Annotated[Moment, "When it leaves the campaign"]
+    attempts: Annotated[int, "Attempts made that count"]
+    attempts_max: int
+    responsible: Annotated[str | None, "Extension or group that it is held for; null: nobody"]
+    not_now: Annotated[Obstacle | None, "Why it is not called now; null: nothing about it keeps it"]
+
+
+class CampaignPreview(TypedDict):
+    """Who of a campaign would be called next."""
+
+    id: Annotated[str, "Five digits"]
+    order: Annotated[Sort, "Of those that are due; random: chance has not spoken yet, and the oldest stands first"]
+    tasks: Annotated[int, "Open and held"]
+    not_now: Annotated[Obstacle | None, "Why nobody of it is called now; null: who comes first is"]
+    next: Annotated[list[CampaignTask], "Those under way, those that are due, those to come"]
+
+
 class Gone(TypedDict):
     """A campaign that is gone."""
 
@@ -79,5 +111,7 @@ REMOVE: Final = Verb("campaigns.remove", OneCampaign, Gone, "supervisor",
 RENUMBER: Final = Verb("campaigns.renumber", Renumber, CampaignShort, "supervisor",
                        "Give a campaign another id; its open tasks go with it, what has ended keeps the old one",
                        changes=True, key="id")
+PREVIEW: Final = Verb("campaigns.preview", PreviewCampaign, CampaignPreview, "supervisor",
+                      "Who of a campaign would be called next, and why not now", key="id")
 
-VERBS: Final[tuple[Verb[Any, Any], ...]] = (LIST, SHOW, ADD, REMOVE, RENUMBER)
+VERBS: Final[tuple[Verb[Any, Any], ...]] = (LIST, SHOW, PREVIEW, ADD, REMOVE, RENUMBER)

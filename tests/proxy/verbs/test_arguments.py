@@ -56,6 +56,7 @@ VALID: Final[dict[str, dict[str, Any]]] = {
     "dnc.add": {"customer": "+36207777777", "reason": "r"},
     "dnc.remove": {"customer": "+36207777777"},
     "campaigns.show": {"id": "10001"},
+    "campaigns.preview": {"id": "10001", "limit": 5},
     "campaigns.add": {"id": "30000", "name": "n", "group": "sales", "from": "2026-11-18", "to": "2026-11-19",
                       "delay": "10s", "wrap_up": "10s", "remove_after": "10m", "retries": 1, "parity": 1, "rank": 1,
                       "do_not_call": ["+36201111111"], "hours": ["mon-fri 08:00-17:00"], "record": True},

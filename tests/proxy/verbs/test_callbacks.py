@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from config.policy import Policy
+from config.policy import Policy, parse_policy
 from proxy.control_client import ControlError
 from proxy.daemon.source import DaemonSource
 from proxy.status.commands import CommandError
@@ -74,7 +74,7 @@ class Node(OnDisk):
         self.bound: list[Bound] = [
             *CallbackAnswers(self, self.ledger, self.store, reader, lambda: NOW).bound(),
             *AgentAnswers(self.source, self.ledger, self, reader, lambda: NOW).bound(),
-            *CampaignAnswers(self.desk.admin, self.ledger, lambda: NOW, self.put_policy).bound(),
+            *CampaignAnswers(self.desk.admin, self.desk.previews, self.ledger, lambda: NOW, self.put_policy).bound(),
             *TicketAnswers(self, self.store, reader, self.ledger, lambda: NOW).bound(),
         ]
 
@@ -421,6 +421,50 @@ def test_campaigns(node: Node) -> None:
         "id": "10001", "name": "Winter", "group": "sales", "rank": 1, "parity": 3, "active": True,
         "from": "2026-11-01", "to": None, "open": 1, "running": 0}]
     assert node.ask("campaigns.show", id="10001")["settings"]["parity"] == 3
+
+
+def test_who_of_a_campaign_would_be_called_next_and_why_not_now(node: Node) -> None:
+    def next_of(**args: Any) -> list[tuple[str, str | None]]:
+        found = node.ask("campaigns.preview", id="10001", **args)
+        assert found["tasks"] == 3
+        return [(one["customer"][-1], one["not_now"] and one["not_now"]["reason"]) for one in found["next"]]
+
+    for last, at in (("1", None), ("2", NOW + 3600), ("3", None)):
+        more = {} if at is None else {"at": at}
+        node.ask("callbacks.add", customer=f"+3620123456{last}", group="sales", campaign="10001", **more)
+    node.desk.turn(NOW)
+    # Nobody knows what the agents do, so such are rung: both are under way at once.
+    found = node.ask("campaigns.preview", id="10001")
+    assert (found["order"], found["not_now"]["reason"]) == ("oldest", "no_agent")
+    one, other, third = next_of()
+    assert [*sorted([one, other]), third] == [("1", "under_way"), ("3", "under_way"), ("2", "later")]
+    assert next_of(limit=1) == [one]
+    assert found["next"][2]["not_now"]["until"] == found["next"][2]["due"]
+    with pytest.raises(ControlError, match="there is no campaign '10009'"):
+        node.ask("campaigns.preview", id="10009")
+
+
+def test_why_nobody_of_a_campaign_is_called(node: Node) -> None:
+    for number in ("+36201234561", "+36201234562"):
+        node.ask("callbacks.add", customer=number, group="sales", campaign="10001")
+
+    def reasons() -> tuple[str | None, list[str | None]]:
+        found = node.ask("campaigns.preview", id="10001")
+        return (found["not_now"] and found["not_now"]["reason"],
+                [one["not_now"] and one["not_now"]["reason"] for one in found["next"]])
+
+    assert reasons() == (None, [None, None])
+    held = node.ask("campaigns.preview", id="10001")["next"][0]["id"]
+    node.ask("callbacks.hold", id=held)
+    assert reasons() == (None, [None, "held"])
+    text = POLICY + 'agents_share = 1\n'
+    node.put_policy(parse_policy(text))
+    node.desk.turn(NOW)
+    assert reasons() == ("share", ["under_way", "held"])
+    node.put_policy(parse_policy(text + 'hours = ["sun 03:00-03:01"]\n'))
+    assert reasons()[0] == "closed"
+    node.put_policy(parse_policy(text + "enabled = false\n"))
+    assert reasons()[0] == "campaign"
 
 
 def test_a_campaign_gets_the_next_free_id_and_begins_today(node: Node) -> None:

@@ -130,6 +130,7 @@ CASES: Final = (
     Case("dnc.add", {"customer": "+36201234567"}, None, False),
     Case("dnc.remove", {"customer": "+36201234567"}, None, False),
     Case("campaigns.show", {"id": "10001"}, {"id": "10002"}, True),
+    Case("campaigns.preview", {"id": "10001"}, {"id": "10002"}, False),
     Case("campaigns.add", {"name": "n", "group": "sales"}, {"name": "n", "group": "support"}, False),
     Case("campaigns.remove", {"id": "10001"}, {"id": "10002"}, False),
     Case("campaigns.renumber", {"id": "10001", "to": "10009"}, {"id": "10002", "to": "10009"}, False),

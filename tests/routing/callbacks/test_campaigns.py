@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import datetime
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +11,18 @@ from hypothesis import strategies as st
 
 from config.callbacks import Priority, Sort
 from config.policy import Callback, Campaign, parse_policy
-from routing.callbacks.campaigns import NO_CAMPAIGN, Crowd, active, adds, choose, max_legs, room, share, sort_key
+from routing.callbacks.campaigns import (
+    NO_CAMPAIGN,
+    Crowd,
+    active,
+    adds,
+    choose,
+    hindrance,
+    max_legs,
+    room,
+    share,
+    sort_key,
+)
 
 
 def campaign(**keys: object) -> Campaign:
@@ -175,3 +187,27 @@ def test_campaigns_of_a_policy() -> None:
     ))
     assert [key for key, _ in policy.campaigns_of("a")] == ["10002", "10003", "10001"]
     assert policy.campaigns_of("c") == ()
+
+
+@pytest.mark.parametrize(("crowd", "keys", "why"), [
+    (Crowd(2, 2, 0, 0, 0), {}, None),
+    (Crowd(2, 0, 0, 0, 0), {}, "no_agent"),
+    (Crowd(2, 2, 1, 0, 0), {"agents_share": 49}, "share"),
+    (Crowd(2, 1, 0, 0, 0), {"reserve": 1}, "reserve"),
+    (Crowd(2, 2, 0, 2, 2), {"priority": "agents_free"}, "agents_free"),
+    (Crowd(2, 2, 0, 0, 1), {"priority": "queue_empty"}, "queue_empty"),
+    (Crowd(0, 0, 1, 0, 0), {}, "queue_legs"),
+    (Crowd(0, 0, 0, 1, 1), {"priority": "agents_free"}, "agents_free"),
+])
+def test_why_there_is_no_room(crowd: Crowd, keys: dict[str, object], why: str | None) -> None:
+    assert hindrance(crowd, Callback.model_validate(keys)) == why
+
+
+FEW = st.integers(0, 4)
+
+
+@given(crowd=st.builds(Crowd, FEW, FEW, FEW, FEW, FEW, st.none() | FEW),
+       priority=st.sampled_from(get_args(Priority)), percent=st.integers(1, 100), reserve=FEW)
+def test_where_there_is_no_room_there_is_a_reason(crowd: Crowd, priority: Priority, percent: int, reserve: int) -> None:
+    settings = Callback(priority=priority, agents_share=percent, reserve=reserve)
+    assert (hindrance(crowd, settings) is None) == (room(crowd, settings) > 0)
