@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from config.address import (
     SipPeer,
@@ -297,6 +297,28 @@ class Http(Section):
         return host, port or 0
 
 
+def _off(value: object) -> object:
+    return 0.0 if value == "off" else value
+
+
+class Capture(Section):
+    """The SIP messages of the last minutes, kept in memory so that a call can be looked at afterwards."""
+
+    keep: Annotated[Duration, Field(le=DAY), BeforeValidator(_off)] = Field(
+        default=1800.0,
+        description='How long messages are kept, such as "30m", or off. Those of callbacks that are over go to '
+        "messages/ in the data folder, for as long as node.history_keep says.",
+    )
+    memory: Annotated[int, Field(ge=1, le=4096)] = Field(
+        default=32, description="Megabytes that they take at the most; the oldest go first."
+    )
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that they take at the most."""
+        return self.memory << 20
+
+
 class PolicySection(Section):
     """Where the first policy comes from."""
 
@@ -328,6 +350,7 @@ class NodeConfig(Section):
     mqtt: Mqtt = Field(default=Mqtt(), description="The broker that status goes to.")
     http: Http = Field(default=Http(), description="The web server of health, metrics and API.")
     console: Console = Field(default=Console(), description="The web server of API and pages.")
+    capture: Capture = Field(default=Capture(), description="SIP messages that are kept to be looked at.")
     media: Media = Field(default=Media(), description="The audio of calls that Boomerang places.")
     tickets: TicketChannels = Field(default=TicketChannels(), description="Where tickets are sent on to.")
     policy: PolicySection = Field(default=PolicySection(), description="Where the first policy comes from.")

@@ -11,6 +11,7 @@ from proxy.verbs.barrier import Barrier
 from proxy.verbs.doors import Handlers
 from proxy.verbs.handlers.agents import AgentAnswers
 from proxy.verbs.handlers.alarms import AlarmAnswers
+from proxy.verbs.handlers.call_details import CallDetailAnswers
 from proxy.verbs.handlers.callbacks import CallbackAnswers
 from proxy.verbs.handlers.calls import CallAnswers
 from proxy.verbs.handlers.campaigns import CampaignAnswers
@@ -34,9 +35,12 @@ def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSou
     data, ledger, callbacks = config.node.data, node.ledger, node.callbacks
     reader = Reader(config.database, config.node.name, strict=True)
     tasks = NoTasks() if callbacks is None else callbacks.desk.admin
+    def place_of(call: str) -> str | None:
+        return None if callbacks is None else callbacks.room.place_of(call)
+
     bound: list[Bound] = [
-        *LookAnswers(ledger, store, reader, source, node.tracer, version, sides, time.time,
-                     lambda call: None if callbacks is None else callbacks.room.place_of(call)).bound(),
+        *LookAnswers(ledger, store, reader, source, node.tracer, version, sides, time.time, place_of).bound(),
+        *CallDetailAnswers(ledger.calls, reader, node.messages, sides, place_of).bound(),
         *PolicyAnswers(ledger, peers_of(config), data, policies.put).bound(),
         *events.bound(),
         *RecordingAnswers(data / RECORDINGS, reader, lambda: ledger.policy.region).bound(),

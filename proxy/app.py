@@ -42,6 +42,8 @@ from proxy.daemon.load_watch import LoadWatch
 from proxy.daemon.locating import LoopLocator, PeerAddresses
 from proxy.daemon.log_watch import LogWatch
 from proxy.daemon.loop_timer import LoopTimer
+from proxy.daemon.message_keeping import KINDS as MESSAGE_KINDS
+from proxy.daemon.message_keeping import MessageKeeping
 from proxy.daemon.policies import Policies
 from proxy.daemon.source import DaemonSource
 from proxy.media.client import MediaClient
@@ -64,6 +66,8 @@ LOCK_PATIENCE: Final = 1.0
 """Seconds that a start waits for the process before it to be gone: one that was killed takes a moment."""
 COUNT_PAUSE: Final = 30.0
 """Seconds between two counts of the direct callbacks."""
+KEEP_PAUSE: Final = 2.0
+"""Seconds between two looks whose messages are to be put on disk."""
 SWEEP_PAUSE: Final = 2.0
 """Seconds between two sweeps of the ledger."""
 HANDOVER_PATIENCE: Final = 60.0
@@ -226,8 +230,14 @@ class Daemon:
             chores.begin(work)
         if self.console is not None:
             chores.begin(self.console.run())
+        if self._config.capture.keep:
+            reader = Reader(self._config.database, self._config.node.name)
+            keeping = MessageKeeping(node.messages, reader, time.time)
+            self._hub.listen("messages", keeping, MESSAGE_KINDS)
+            chores.begin(keeping.run(KEEP_PAUSE))
         if self._config.node.history_keep:
-            history = History(self._store, self._config.node.history_keep, time.time, time.monotonic)
+            history = History(self._store, self._config.node.history_keep, time.time, time.monotonic,
+                              lambda before: self._loop.run_in_executor(None, node.messages.prune, before))
             chores.every(SLICE_PAUSE, history.turn)
 
     def _heed_signals(self) -> None:

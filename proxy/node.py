@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from config.address import SipPeer
 from config.node import NodeConfig
+from config.places import MESSAGES
 from config.policy import Policy
 from proxy.core.broken import Breaks
 from proxy.core.contract import IsOwn, Journal, Locator, Network
@@ -25,6 +26,8 @@ from proxy.core.peers import Peer, PeerTable
 from proxy.core.qualify import Qualifier
 from proxy.core.seals import Seals
 from proxy.daemon import building
+from proxy.daemon.message_book import MessageBook
+from proxy.daemon.message_ring import MessageRing
 from proxy.daemon.peer_states import PeerStates
 from proxy.daemon.tracing import KnownNames, MessageTracer
 from proxy.services.callbacks import CallbackMedia, Callbacks
@@ -76,11 +79,13 @@ class Node:
 
     def __init__(self, config: NodeConfig, around: Surroundings, store: Store, ledger: Ledger, desk: DeskListener,
                  teller: Teller, engine: Proxy, peers: Sequence[tuple[Peer, tuple[SipPeer, ...]]],
-                 tracer: MessageTracer) -> None:
+                 tracer: MessageTracer, ring: MessageRing | None, book: MessageBook) -> None:
         """`peers`: each with the URIs that its addresses come from. The rest as `build_node` makes it."""
         self._config, self._around, self._store = config, around, store
         self._desk, self._teller = desk, teller
         self.ledger, self.engine, self.tracer = ledger, engine, tracer
+        self.messages = book
+        self._ring = ring
         self.peers = tuple(peers)
         self.table = engine.parts.peers
         self.peer_states: dict[tuple[str, str], PeerState] = {}
@@ -128,6 +133,8 @@ class Node:
     def sweep(self) -> None:
         """Let go what is over. Every few seconds."""
         self.ledger.sweep(self._around.wall())
+        if self._ring is not None:
+            self._ring.trim()
 
     def count(self, now: float) -> None:
         """Take over into the counters what is only known at a moment; `now` in monotonic seconds."""
@@ -194,11 +201,14 @@ def build_node(config: NodeConfig, around: Surroundings, store: Store, key: byte
     table = PeerTable([peer for peer, _ in peers])
     known = KnownNames(around.listeners[0], table, ledger.calls)
     tracer = MessageTracer(config.node.name, known.place, around.wall, known.call)
+    capture = config.capture
+    ring = MessageRing(tracer, around.wall, capture.keep, capture.bytes) if capture.keep else None
+    book = MessageBook(ring, config.node.data / MESSAGES, config.node.name, known.place, around.listeners)
     names = Names(around.random_bytes)
     engine = Proxy(Parts(
         network=around.network, locator=around.locator, router=ledger, peers=table, seals=Seals(key),
-        journal=around.journal, tracer=tracer, clock=around.clock, wall=around.wall,
+        journal=around.journal, tracer=ring or tracer, clock=around.clock, wall=around.wall,
         new_id=lambda: names.new(around.wall()), draw=around.draw, timers=around.timers, is_own=around.is_own,
         domains=building.own_domains(config, around.listeners), private=building.private_headers(config),
         agent_from=building.agent_headers(config)))
-    return Node(config, around, store, ledger, desk, teller, engine, peers, tracer)
+    return Node(config, around, store, ledger, desk, teller, engine, peers, tracer, ring, book)

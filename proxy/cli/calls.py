@@ -12,7 +12,8 @@ from proxy import render
 from proxy.cli.asking import Config, Json, Socket, ask, client_of, failure, told
 from proxy.cli.asks import Given, asks, given_of, rest, shaped, until
 from proxy.ladder import Ladder
-from proxy.verbs.shapes.calls import CALLS, END_CALL, TRACE, VERBS
+from proxy.pcap import capture, packets_of
+from proxy.verbs.shapes.calls import CALLS, END_CALL, MESSAGES, SHOW, TRACE, VERBS
 
 app = typer.Typer(help="Calls: those in progress and those that are over.", invoke_without_command=True,
                   add_completion=False, rich_markup_mode=None)
@@ -61,6 +62,50 @@ too little is known: the PBX or a phone ends it.
 def ended(data: Any, given: Given) -> None:
     """Say which."""
     render.show_line(f"call {data['id']} is being ended")
+
+
+@asks(app, "show", SHOW)
+def one(data: Any, given: Given) -> None:
+    """Show a call, and the record of direct callback that had to do with it below."""
+    render.show_pairs({key: value for key, value in data.items() if key != "direct"},
+                      tuple(key for key in data if key != "direct"))
+    if data["direct"] is not None:
+        render.show_line("direct callback:")
+        render.show_pairs(data["direct"], tuple(data["direct"]))
+
+
+_PCAP: Final = typer.Option("--pcap", metavar="FILE", help="Write them into a file that Wireshark opens.")
+
+
+@app.command("messages")
+def messages(
+    call: Annotated[str, typer.Argument(metavar="ID", help=MESSAGES.takes.fields["id"].means)],
+    pcap: Annotated[Path | None, _PCAP] = None,
+    config: Config = None,
+    socket: Socket = None,
+    json: Json = False,
+) -> None:
+    """The SIP messages of a call, of an attempt or of a callback as a ladder, as far as they are kept.
+
+    Those of the last minutes are in memory (capture.keep, capture.memory); those of callbacks that are over on disk.
+    """
+    data = ask(config, socket, MESSAGES.name, **given_of(MESSAGES, {"id": call}))
+    if pcap is not None:
+        try:
+            pcap.write_bytes(capture(packets_of(data["messages"])))
+        except OSError as error:
+            raise failure(f"{pcap} cannot be written: {error.strerror}") from None
+    if json:
+        render.show_json(data)
+        return
+    if not data["messages"]:
+        render.show_line("no messages are kept of it any more")
+        return
+    ladder = Ladder(data["columns"], render.time_of_day)
+    render.show_line(ladder.head())
+    for row in data["messages"]:
+        at = datetime.fromisoformat(row["time"]).timestamp()
+        render.show_line(ladder.line(at, row["from"], row["to"], row["line"]))
 
 
 def _direction(row: dict[str, Any]) -> str:

@@ -16,10 +16,11 @@ from proxy.console.console_database import FILE, ConsoleDatabase
 from proxy.console.doorkeeper import SessionDoorkeeper
 from proxy.console.entry import Entry
 from proxy.console.lists import Lists
-from proxy.console.live import LiveHub, sees
+from proxy.console.live import LiveHub
 from proxy.console.node_client import NodeClient
 from proxy.console.pages import board, login
 from proxy.console.people import People
+from proxy.console.reaches import Reaches
 from proxy.console.sessions import Sessions
 from proxy.console.settings import ConsoleSettings
 from proxy.web.connections import Connections
@@ -39,18 +40,19 @@ class Application(NamedTuple):
 def build(settings: ConsoleSettings, people: People, lists: Lists, connections: Connections) -> Application:
     """Build the application. `connections`: those of the server that serves it."""
     node = NodeClient(settings.socket, settings.zone)
-    live = LiveHub(node, sees)
+    live = LiveHub(node, Reaches(node))
     database = ConsoleDatabase(settings.data / FILE)
     sessions = Sessions(database, time.time)
     doorkeeper = SessionDoorkeeper(database, people, sessions)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        following = asyncio.ensure_future(live.run())
+        going_on = [asyncio.ensure_future(work) for work in (live.run(), live.renew())]
         try:
             yield
         finally:
-            following.cancel()
+            for one in going_on:
+                one.cancel()
 
     app = FastAPI(title="Boomerang", version=settings.version, docs_url=None, redoc_url=None, openapi_url=None,
                   lifespan=lifespan)

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
+from proxy.console.reaches import CONSOLE
 from proxy.control_client import ControlError
 from proxy.verbs.shapes.caller import Caller
 
@@ -26,8 +27,8 @@ WAITING: Final = 1_000
 """Events that wait for one who follows."""
 PAUSES: Final = (0.2, 0.5, 1.0, 2.0)
 """Seconds until the daemon is asked again, the last one for ever."""
-CONSOLE: Final = Caller("console", "admin", "console")
-"""Who asks for what all viewers share."""
+RENEWED: Final = 5.0
+"""Seconds after which it is asked again who belongs to which group, while somebody follows."""
 
 Word = Literal["event", "missed", "away", "back"]
 
@@ -56,7 +57,10 @@ class Asks(Protocol):
 class Sees(Protocol):
     """Who is shown what."""
 
-    def __call__(self, caller: Caller, data: Mapping[str, Any]) -> bool:
+    async def refresh(self) -> None:
+        """Ask anew what is whose. Raises nothing while the daemon is away."""
+
+    def sees(self, caller: Caller, data: Mapping[str, Any]) -> bool:
         """Whether an event with these facts is shown to somebody."""
 
 
@@ -71,7 +75,7 @@ class Following:
 
     def tell(self, told: Told) -> None:
         """Have them told something, if they may know."""
-        if told.item is not None and not self._sees(self._caller, told.item.get("data") or {}):
+        if told.item is not None and not self._sees.sees(self._caller, told.item.get("data") or {}):
             return
         if len(self._waiting) >= self._limit:
             self._missed += 1
@@ -113,18 +117,26 @@ class LiveHub:
             with contextlib.suppress(ControlError):
                 async for item in self._node.stream("events", {}, CONSOLE):
                     tries = 0
-                    self._on_item(item)
+                    if "following" in item:  # the daemon has taken us on: whatever happens from now on is told
+                        await self._sees.refresh()
+                        self.there = True
+                        self._tell(Told("back"))
+                    else:
+                        self._on_item(item)
             if self.there:
                 self.there = False
                 self._tell(Told("away"))
             await asyncio.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
             tries += 1
 
+    async def renew(self) -> None:
+        """Ask now and then what is whose, until this is cancelled."""
+        while True:
+            await asyncio.sleep(RENEWED)
+            if self._following:
+                await self._sees.refresh()
+
     def _on_item(self, item: Mapping[str, Any]) -> None:
-        if "following" in item:  # the daemon has taken us on: whatever happens from now on is told
-            self.there = True
-            self._tell(Told("back"))
-            return
         if item.get("missed"):
             self._kept.clear()
             self._tell(Told("missed", missed=int(item["missed"])))
@@ -164,8 +176,3 @@ class LiveHub:
         kept = list(self._kept)
         place = next((place for place, told in enumerate(kept) if told.id == last), None)
         return [Told("missed")] if place is None else kept[place + 1:]
-
-
-def sees(caller: Caller, data: Mapping[str, Any]) -> bool:
-    """Whether an event is shown to somebody."""
-    return caller.role == "admin"

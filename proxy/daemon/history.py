@@ -27,14 +27,17 @@ LEAST: Final = 26 * 3600.0
 class History:
     """The chore of `node.history_keep`. In the daemon's thread."""
 
-    def __init__(self, store: Store, keep: float, wall: Callable[[], float], clock: Callable[[], float]) -> None:
-        """`keep` in seconds; `wall` since the epoch, `clock` steady."""
+    def __init__(self, store: Store, keep: float, wall: Callable[[], float], clock: Callable[[], float],
+                 prune: Callable[[float], object]) -> None:
+        """`keep` in seconds; `wall` since the epoch, `clock` steady. `prune(before)`: removes files that are too old,
+        after each look through everything."""
         self._store, self._keep = store, max(keep, LEAST)
         self._wall, self._clock = wall, clock
         self._log = structlog.get_logger()
         self._difference = wall() - clock()
         self._rest_until = clock() + LOOK_PAUSE
         self._gone = Forgotten()
+        self._prune = prune
 
     def turn(self) -> None:
         """Have a slice removed, if it is time. For a timer, every `SLICE_PAUSE`."""
@@ -56,3 +59,4 @@ class History:
                            tickets=self._gone.tickets)
         self._gone = Forgotten()
         self._rest_until = max(self._rest_until, self._clock() + LOOK_PAUSE)
+        self._prune(self._wall() - self._keep)

@@ -101,11 +101,11 @@ class MessageTracer:
         source = destination = self._node
         try:
             source, destination = way()
-            wanted, title, message_id = self._read(data)
+            wanted, said, message_id = self._read(data)
         except Exception as error:
-            wanted, title, message_id = self._all(), f"unreadable: {type(error).__name__}", ""
+            wanted, said, message_id = self._all(), f"unreadable: {type(error).__name__}", ""
         for watcher in wanted:
-            watcher.add({"time": self._wall(), "call": message_id, "from": source, "to": destination, "line": title,
+            watcher.add({"time": self._wall(), "call": message_id, "from": source, "to": destination, "line": said,
                          "note": ""})
 
     def _read(self, data: bytes) -> tuple[list[Watcher], str, str]:
@@ -116,9 +116,9 @@ class MessageTracer:
             return self._all(), f"malformed: {error.reason}", ""
         wanted = [watcher for watcher in self._watchers if watcher.wants(message)]
         try:
-            return wanted, _title(message), self._call_named(message.call_id) if wanted else ""
+            return wanted, title(message), self._call_named(message.call_id) if wanted else ""
         except SipError:  # no Call-ID, or several
-            return wanted, _title(message), ""
+            return wanted, title(message), ""
 
     def _all(self) -> list[Watcher]:
         """Return who follows everything."""
@@ -137,7 +137,7 @@ class MessageTracer:
             self.active = bool(self._watchers)
 
 
-def _title(message: Request | Response) -> str:
+def title(message: Request | Response) -> str:
     """What the arrow says: the method and whom it is for, or the answer and to what."""
     try:
         if isinstance(message, Request):
@@ -148,3 +148,13 @@ def _title(message: Request | Response) -> str:
         return f"{message.status} {reason}" if method == "INVITE" else f"{message.status} {reason} ({method})"
     except (SipError, UnicodeDecodeError):
         return "?"
+
+
+def title_of(data: bytes) -> str:
+    """Return what the arrow of a message says, whatever it is."""
+    try:
+        return title(parse(data))
+    except SipError as error:
+        return f"malformed: {error.reason}"
+    except Exception as error:
+        return f"unreadable: {type(error).__name__}"

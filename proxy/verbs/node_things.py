@@ -51,6 +51,12 @@ class NodeThings:
             return None
         return found[0].id, found[0].group, (found[0].agent, found[0].tried)
 
+    async def passed(self, name: str) -> Sequence[tuple[str, str | None, tuple[str | None, ...]]]:
+        live = [(call.id, call.group, (call.agent, call.tried)) for call in self._calls()
+                if name in (call.id, call.attempt, call.task)]
+        rows = await look_up(lambda: [self._reader.calls.one(name), *self._reader.calls_of(name)])
+        return [*live, *((row.id, row.group, (row.agent, row.tried)) for row in rows if row is not None)]
+
     async def ticket(self, name: str) -> Ticket | None:
         return await look_up(lambda: self._reader.tickets.one(name))
 

@@ -44,6 +44,9 @@ class Things(Protocol):
     def call(self, name: str) -> tuple[str, str | None, tuple[str | None, ...]] | None:
         """Return id, group and agents of a call in progress, by its id or the end of it."""
 
+    async def passed(self, name: str) -> Sequence[tuple[str, str | None, tuple[str | None, ...]]]:
+        """Return id, group and agents of a call, in progress or over, or of all calls of an attempt or a task."""
+
     async def ticket(self, name: str) -> Ticket | None:
         """Return the ticket of a number or an id."""
 
@@ -174,6 +177,12 @@ async def _call(asked: Asked) -> None:
     asked.args.id = name
     if not asked.reach.has_call(group, agents):
         raise asked.refuse(f"call {name}")
+
+
+async def _past_call(asked: Asked) -> None:
+    for name, group, agents in await asked.things.passed(asked.args.id):
+        if not asked.reach.has_call(group, agents):
+            raise asked.refuse(f"call {name}")
 
 
 async def _ticket(asked: Asked) -> None:
@@ -362,6 +371,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "alarms.list": NODE, "alarms.clear": NODE, "log.level": NODE, "trace": NODE,
     "calls.list": Row("calls", narrow=_calls, listed=True),
     "calls.end": Row("a call", _call),
+    "calls.show": Row("a call", _past_call), "calls.messages": Row("calls", _past_call),
     "direct.list": Row("direct callbacks", narrow=_of_agents, listed=True),
     "direct.show": Row("direct callbacks", narrow=_of_agents),
     "direct.remove": Row("direct callbacks", _remove_direct),

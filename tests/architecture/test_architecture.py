@@ -29,6 +29,7 @@ ROOMS = {
     "proxy.status": 4,
     "proxy.log": 4,
     "proxy.ladder": 4,
+    "proxy.pcap": 4,
     "proxy.control_client": 2,
     "proxy.verbs.shapes": 3,
     "proxy.verbs": 5,

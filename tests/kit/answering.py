@@ -55,6 +55,9 @@ class NoThings:
     async def task(self, name: str) -> TaskRow | None:
         return None
 
+    async def passed(self, name: str) -> Sequence[tuple[str, str | None, tuple[str | None, ...]]]:
+        return ()
+
     async def tasks(self, names: Collection[str]) -> Mapping[str, TaskRow]:
         return {}
 

@@ -75,7 +75,7 @@ class LookAnswers:
         """Calls, newest first."""
         found = self._ledger.calls()
         latest = found[max(0, len(found) - args.limit):]
-        active = {call.id: _state(call) for call in latest}
+        active = {call.id: state_of(call) for call in latest}
         rows = [row_of(call) for call in reversed(latest)]
         if not args.active:
             ids = {call.id for call in found}
@@ -154,7 +154,8 @@ def status_of(shot: Snapshot, version: str, direct_live: int | None) -> status.S
     }
 
 
-def _state(call: Call) -> calls.State:
+def state_of(call: Call) -> calls.State:
+    """Return how a call in progress stands."""
     if call.answered_at is None:
         return "ringing"
     return "waiting" if call.seen.waits or (call.reason == IN_QUEUE and call.attempt is None) else "talking"

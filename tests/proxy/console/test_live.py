@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from proxy.console import live
-from proxy.console.live import Following, LiveHub, Told, sees
+from proxy.console.live import Following, LiveHub, Told
+from proxy.console.reaches import Reaches
 from proxy.control_client import NotRunningError
 from proxy.verbs.shapes.caller import Caller
 
 ADMIN = Caller("root", "admin", "console")
-AGENT = Caller("anna", "agent", "console", agent="201")
+ANNA = Caller("anna", "agent", "console", agent="201")
+SUE = Caller("sue", "supervisor", "console", frozenset({"sales"}))
 
 
 def in_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -45,12 +47,22 @@ class PlayedDaemon:
         self.said.put_nowait({"id": f"id-{number}", "kind": "call.ended", "data": data})
 
 
+AGENTS = [{"extension": "201", "groups": ["sales"]}, {"extension": "301", "groups": ["support"]}]
+
+
+class Agents:
+    """The daemon's `agents.list`."""
+
+    async def call(self, verb: str, args: Mapping[str, Any], caller: Caller) -> Any:
+        assert (verb, caller.role) == ("agents.list", "admin")
+        return AGENTS
+
+
 @asynccontextmanager
-async def hub(monkeypatch: pytest.MonkeyPatch, shown: Callable[..., bool] = sees,
-              kept: int = 100) -> AsyncGenerator[tuple[PlayedDaemon, LiveHub], None]:
+async def hub(monkeypatch: pytest.MonkeyPatch, kept: int = 100) -> AsyncGenerator[tuple[PlayedDaemon, LiveHub], None]:
     monkeypatch.setattr(live, "PAUSES", (0.0,))
     daemon = PlayedDaemon()
-    made = LiveHub(daemon, shown, kept)
+    made = LiveHub(daemon, Reaches(Agents()), kept)
     running = asyncio.ensure_future(made.run())
     daemon.said.put_nowait({"following": []})
     try:
@@ -107,7 +119,7 @@ async def test_who_was_away_for_too_long_is_told_that_something_is_missing(monke
 
 @in_a_loop
 async def test_who_does_not_read_loses_events_and_is_told_how_many() -> None:
-    one = Following(ADMIN, sees, limit=2)
+    one = Following(ADMIN, Reaches(Agents()), limit=2)
     for number in range(5):
         one.tell(Told("event", f"id-{number}", {"data": {}}))
     assert await words(one, 3) == ["id-0", "id-1", "missed 3"]
@@ -131,12 +143,20 @@ async def test_that_the_daemon_goes_away_and_comes_back_is_told(monkeypatch: pyt
 
 @in_a_loop
 async def test_nobody_is_told_what_is_not_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
-    def shown(caller: Caller, data: Mapping[str, Any]) -> bool:
-        return caller.role == "admin" or data.get("agent") == caller.agent
+    async with hub(monkeypatch) as (daemon, made):
+        with made.follow(ANNA) as agent, made.follow(SUE) as supervisor, made.follow(ADMIN) as admin:
+            daemon.happen(1, agent="301", group="support")
+            daemon.happen(2, agent="202", group="sales")
+            daemon.happen(3, agent="201")
+            daemon.happen(4, name="main")
+            assert await words(admin, 4) == ["id-1", "id-2", "id-3", "id-4"]
+            assert await words(supervisor, 2) == ["id-2", "id-3"]
+            assert await words(agent, 1) == ["id-3"]
 
-    async with hub(monkeypatch, shown) as (daemon, made):
-        with made.follow(AGENT) as agent, made.follow(ADMIN) as admin:
-            daemon.happen(1, agent="202")
-            daemon.happen(2, agent="201")
-            assert await words(admin, 2) == ["id-1", "id-2"]
-            assert await words(agent, 1) == ["id-2"]
+
+def test_before_the_daemon_has_answered_nothing_is_anybodys() -> None:
+    reaches = Reaches(Agents())
+    assert not reaches.sees(SUE, {"agent": "201"})
+    assert reaches.sees(ADMIN, {"name": "main"})
+    reaches.learn(AGENTS)
+    assert reaches.sees(SUE, {"agent": "201"})

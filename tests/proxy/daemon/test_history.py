@@ -29,7 +29,9 @@ class Site:
     def __init__(self, keep: float = 400 * DAY) -> None:
         self.wall, self.clock = BEGIN, 50.0
         self.store = Asked()
-        self.history = History(self.store, keep, lambda: self.wall, lambda: self.clock)
+        self.pruned: list[float] = []
+        self.history = History(self.store, keep, lambda: self.wall, lambda: self.clock,
+                               self.pruned.append)
 
     def turns(self, count: int) -> int:
         """Let seconds pass; return how many slices were asked for."""
@@ -46,6 +48,7 @@ def test_nothing_at_the_start_then_what_is_too_old() -> None:
     assert site.turns(int(LOOK_PAUSE) - 1) == 0
     assert site.turns(1) == 1
     assert site.store.asked == [(BEGIN + LOOK_PAUSE - 400 * DAY, ROWS)]
+    assert site.pruned == [BEGIN + LOOK_PAUSE - 400 * DAY], "files go with the rows"
 
 
 def test_a_slice_a_turn_until_all_is_looked_through_then_a_pause() -> None:
@@ -53,6 +56,7 @@ def test_a_slice_a_turn_until_all_is_looked_through_then_a_pause() -> None:
     site.turns(int(LOOK_PAUSE) - 1)
     site.store.answer = Forgotten(200, more=True)
     assert site.turns(30) == 30
+    assert not site.pruned
     site.store.answer = Forgotten(5, 2, 1)
     with capture_logs() as logs:
         assert site.turns(int(LOOK_PAUSE)) == 1

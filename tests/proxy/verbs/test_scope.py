@@ -78,6 +78,10 @@ class World:
     def call(self, name: str) -> tuple[str, str | None, tuple[str | None, ...]] | None:
         return {"sales": (name, "sales", ("201", None)), "support": (name, "support", (None, "301"))}.get(name)
 
+    async def passed(self, name: str) -> Sequence[tuple[str, str | None, tuple[str | None, ...]]]:
+        found = self.call(name)
+        return () if found is None else (found,)
+
     async def ticket(self, name: str) -> Ticket | None:
         group, agent = {"1": ("sales", "201"), "2": ("support", "301"), "3": ("sales", None)}[name]
         return Ticket(f"id{name}", int(name), None, "+36201234567", group, agent, "s", "open", 1.0, None)
@@ -116,6 +120,8 @@ CASES: Final = (
     Case("alarms.clear", {"name": "x"}, None, False), Case("trace", {}, None, False),
     Case("log.level", {}, None, False), Case("policy.apply", {"toml": ""}, None, False),
     Case("calls.end", {"id": "sales"}, {"id": "support"}, False),
+    Case("calls.show", {"id": "sales"}, {"id": "support"}, True),
+    Case("calls.messages", {"id": "sales"}, {"id": "support"}, False),
     Case("direct.show", {"customer": "+36201111111"}, None, True),
     Case("direct.remove", {"customer": "+36201111111"}, {"customer": "+36202222222", "agent": "301"}, True),
     *(Case(f"agents.{act}", {"agent": "201"}, {"agent": "301"}, True) for act in ("desk", "done", "pause", "resume")),
