@@ -18,11 +18,12 @@ from proxy.console.entry import Entry
 from proxy.console.lists import Lists
 from proxy.console.live import LiveHub
 from proxy.console.node_client import NodeClient
-from proxy.console.pages import board, login
+from proxy.console.pages import board, login, shell
 from proxy.console.people import People
 from proxy.console.reaches import Reaches
 from proxy.console.sessions import Sessions
 from proxy.console.settings import ConsoleSettings
+from proxy.console.unattended import Unattended
 from proxy.web.connections import Connections
 
 PAGES: Final[tuple[APIRouter, ...]] = (board.router,)
@@ -56,9 +57,10 @@ def build(settings: ConsoleSettings, people: People, lists: Lists, connections: 
 
     app = FastAPI(title="Boomerang", version=settings.version, docs_url=None, redoc_url=None, openapi_url=None,
                   lifespan=lifespan)
-    app.state.console = Console(settings, node, lists, database, sessions, doorkeeper, live)
+    app.state.console = Console(settings, node, lists, database, sessions, doorkeeper, live,
+                                Unattended(node))
     trouble.install(app)
-    for router in (statics.router, login.router, *PAGES):
+    for router in (statics.router, login.router, shell.router, *PAGES):
         app.include_router(router)
     app.add_middleware(GZipMiddleware, minimum_size=PACKED_FROM, compresslevel=5)
     return Application(Entry(app, settings, doorkeeper, connections, trouble.refuse), app.state.console)

@@ -2,8 +2,10 @@
 
 import base64
 import json
+import time
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from importlib.resources import files
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlencode
@@ -150,6 +152,7 @@ def _made(request: Request, words: Words, template: str, status: int, facts: Map
         "request": request, "words": words, "language": words.language, "languages": LANGUAGES,
         "version": console.settings.version, "node": console.settings.node, "path": request.url.path,
         "nonce": request.scope["nonce"], "static": static_url, "said": said, "in_language": _in_language(request),
+        "now": f"{time.time():.3f}", "with_query": partial(_with_query, request),
         "form_token": console.doorkeeper.form_token(request), **facts})
     answer = HTMLResponse(text, status)
     if said is not None:
@@ -168,6 +171,13 @@ def _said(request: Request) -> tuple[Kind, str] | None:
     except (ValueError, TypeError):
         return None
     return ("bad" if kind == "bad" else "good"), str(text)[:FLASH_SIGNS]
+
+
+def _with_query(request: Request, **changes: str | None) -> str:
+    """Return where this page is with another query: what is None is left out."""
+    kept = [(key, value) for key, value in request.query_params.multi_items() if key not in changes and key != "lang"]
+    asked = urlencode([*kept, *((key, value) for key, value in changes.items() if value is not None)])
+    return f"{request.url.path}?{asked}" if asked else request.url.path
 
 
 def _in_language(request: Request) -> Mapping[str, str]:

@@ -1,7 +1,8 @@
-"""Files that never change under their address: the style sheet, the script, and htmx with its extension for events.
+"""Files that never change under their address: the style sheet, the script, and htmx.
 
 An address holds the hash of what it gives, so browsers keep it for a year and see a new one at once. Each is read and
-packed when it is first asked for. htmx comes out of the package that carries it.
+packed when it is first asked for. htmx comes out of the package that carries it. The extension for events in there is
+one for htmx 1, and says so on every page: `console.js` follows events itself, by the same attributes.
 """
 
 import gzip
@@ -21,7 +22,6 @@ FILES: Final[dict[str, tuple[Traversable, str]]] = {
     "console.js": (OWN / "console.js", "text/javascript; charset=utf-8"),
     "icon.svg": (OWN / "icon.svg", "image/svg+xml"),
     "htmx.js": (HTMX / "htmx.min.js", "text/javascript; charset=utf-8"),
-    "sse.js": (HTMX / "ext" / "sse.js", "text/javascript; charset=utf-8"),
 }
 """Every file that browsers load, by its name: where it is and what it is."""
 FOREVER: Final = "public, max-age=31536000, immutable"

@@ -1,0 +1,250 @@
+/* What a page does by itself. Everything here is told by attributes, so that pages need no script of their own:
+   sse-connect="PATH", sse-swap="NAME,…"   events of the server take the place of what is in an element; a form in it that
+                                           somebody types in is left alone until they leave it
+   hx-trigger="sse:NAME"                   an element asks again when such an event comes
+   data-until, data-since="EPOCH"          seconds that count down or up
+   data-opens="ID", data-closes            open and close a <dialog>
+   data-confirm="TEXT"                     a button asks first
+   data-checks="NAME"                      a box that checks all boxes of that name
+   data-sends                              a field that sends its form when it is changed
+   data-keep="no"                          a form of which nothing is kept over a reload
+   Nothing typed is lost: what stands in forms is kept in this tab until it was taken. */
+"use strict";
+(() => {
+  const body = () => document.body;
+  const skew = () => Number(body().dataset.now || Date.now() / 1000) - loaded / 1000;
+  const loaded = Date.now();
+  const box = () => document.getElementById("connection");
+
+  // What is typed
+
+  const KEPT = "typed ", SENT = "sent", HOURS = 12;
+  const fits = (form) => form && form.method === "post" && form.dataset.keep !== "no";
+  const place = (form) => KEPT + [body().dataset.user, location.pathname, form.id, form.getAttribute("action")].join(" ");
+  const plain = (field) => field.name && field.name !== "csrf" && !["password", "file", "hidden", "submit", "button"].includes(field.type);
+  const boxed = (field) => field.type === "checkbox" || field.type === "radio";
+  const value = (field) => field.type === "select-multiple" ? [...field.options].filter((one) => one.selected).map((one) => one.value)
+    : boxed(field) ? field.checked : field.value;
+  const original = (field) => boxed(field) ? field.defaultChecked
+    : field.type === "select-multiple" ? [...field.options].filter((one) => one.defaultSelected).map((one) => one.value)
+      : field.type === "select-one" ? ([...field.options].find((one) => one.defaultSelected) || field.options[0] || {}).value
+        : field.defaultValue;
+  const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+  function keep(form) {
+    const fields = [...form.elements].map((field, at) => [at, field]).filter(([, field]) => plain(field) && !same(value(field), original(field)));
+    try {
+      if (!fields.length) return sessionStorage.removeItem(place(form));
+      sessionStorage.setItem(place(form), JSON.stringify({at: Date.now(), fields: fields.map(([at, field]) => [at, field.name, value(field)])}));
+    } catch { /* a browser that keeps nothing */ }
+  }
+
+  function give(form) {
+    let found;
+    try { found = JSON.parse(sessionStorage.getItem(place(form))); } catch { return; }
+    if (!found || Date.now() - found.at > HOURS * 3600e3) return;
+    let changed = false;
+    for (const [at, name, typed] of found.fields) {
+      const field = form.elements[at];
+      if (!field || field.name !== name || !plain(field) || same(value(field), typed)) continue;
+      if (boxed(field)) field.checked = typed;
+      else if (field.type === "select-multiple") for (const one of field.options) one.selected = typed.includes(one.value);
+      else field.value = typed;
+      changed = true;
+      field.dispatchEvent(new Event("input", {bubbles: true}));
+      field.dispatchEvent(new Event("change", {bubbles: true}));
+    }
+    if (!changed) return;
+    const note = document.createElement("p"), drop = document.createElement("button");
+    note.className = "flash flash-warn restored";
+    note.setAttribute("role", "status");
+    note.textContent = box().dataset.restored;
+    drop.type = "button";
+    drop.className = "button small";
+    drop.textContent = box().dataset.discard;
+    drop.addEventListener("click", () => { forget(place(form)); form.reset(); note.remove(); });
+    note.append(drop);
+    form.prepend(note);
+  }
+
+  function forget(key) {
+    try { sessionStorage.removeItem(key); } catch { /* nothing was kept */ }
+  }
+
+  const dirty = () => [...document.forms].some((form) => fits(form) && [...form.elements].some((field) => plain(field) && !same(value(field), original(field))));
+
+  // The connection
+
+  let lost = false, away = false, run = null, title = null;
+
+  function say(text, good) {
+    box().textContent = text;
+    box().classList.toggle("is-back", Boolean(good));
+    box().hidden = !text;
+  }
+
+  function back() {
+    if (!dirty() && !document.querySelector("dialog[open]")) return location.reload();
+    say(box().dataset.back, true);
+    setTimeout(() => lost || away || say(""), 4000);
+  }
+
+  async function look() {
+    const gone = lost || away;
+    try {
+      const answer = await fetch("/alive", {cache: "no-store", signal: AbortSignal.timeout(8000)});
+      if (!answer.ok) throw new Error(answer.status);
+      const said = await answer.json();
+      lost = false;
+      away = !said.node;
+      const again = run !== null && said.run !== run;
+      run = said.run;
+      count(said.unattended);
+      if (away) say(box().dataset.away);
+      else if (gone || document.querySelector("[data-again]")) back();
+      else if (again && box().dataset.seen) back();
+    } catch {
+      if (!leaving) {
+        lost = true;
+        say(box().dataset.lost);
+      }
+    }
+    setTimeout(look, lost || away ? 1000 : document.hidden ? 15000 : 4000);
+  }
+
+  function count(number) {
+    if (title === null) title = document.title;
+    document.title = number ? `(${number}) ${title}` : title;
+  }
+
+  let leaving = false;
+  addEventListener("pagehide", () => { leaving = true; });
+  addEventListener("pageshow", () => { leaving = false; });
+
+  // Events of the server
+
+  const sources = new Map();
+
+  function follow(root) {
+    for (const [element, source] of sources) if (!element.isConnected) { source.close(); sources.delete(element); }
+    for (const element of [...(root.matches?.("[sse-connect]") ? [root] : []), ...root.querySelectorAll("[sse-connect]")]) {
+      if (!sources.has(element)) listen(element);
+    }
+  }
+
+  function listen(element) {
+    const source = new EventSource(element.getAttribute("sse-connect"));
+    sources.set(element, source);
+    const names = new Set();
+    const all = (what) => [...(element.matches(what) ? [element] : []), ...element.querySelectorAll(what)];
+    for (const one of all("[sse-swap]")) for (const name of one.getAttribute("sse-swap").split(",")) names.add(name.trim());
+    for (const one of all("[hx-trigger*='sse:']")) for (const [, name] of one.getAttribute("hx-trigger").matchAll(/sse:([\w.-]+)/g)) names.add(name);
+    for (const name of names) {
+      source.addEventListener(name, (event) => {
+        for (const one of all("[sse-swap]")) if (one.getAttribute("sse-swap").split(",").map((part) => part.trim()).includes(name)) put(one, event.data);
+        for (const one of all(`[hx-trigger*='sse:${name}']`)) one.dispatchEvent(new CustomEvent(`sse:${name}`));
+      });
+    }
+    source.addEventListener("error", () => {
+      if (source.readyState !== EventSource.CLOSED || sources.get(element) !== source) return;
+      sources.delete(element);
+      setTimeout(() => element.isConnected && !sources.has(element) && listen(element), 3000);
+    });
+  }
+
+  const waiting = new Map();
+
+  function put(element, text) {
+    const typing = document.activeElement?.closest("input:not([type=checkbox]), textarea, select, dialog");
+    if ((typing && element.contains(typing)) || element.querySelector("dialog[open], details[open]:focus-within")) {
+      waiting.set(element, text);
+      return;
+    }
+    waiting.delete(element);
+    const focused = element.contains(document.activeElement) && document.activeElement.id;
+    element.innerHTML = text;
+    window.htmx?.process(element);
+    if (focused) document.getElementById(focused)?.focus();
+    tick();
+  }
+
+  document.addEventListener("focusout", () => setTimeout(() => { for (const [element, text] of [...waiting]) put(element, text); }, 0));
+  document.addEventListener("close", () => { for (const [element, text] of [...waiting]) put(element, text); }, true);
+
+  // Seconds that count
+
+  const clock = (seconds) => {
+    const whole = Math.max(0, Math.round(seconds)), hours = Math.floor(whole / 3600), two = (number) => String(number).padStart(2, "0");
+    return hours ? `${hours}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}` : `${Math.floor(whole / 60)}:${two(whole % 60)}`;
+  };
+
+  function tick() {
+    const now = Date.now() / 1000 + skew();
+    for (const one of document.querySelectorAll("[data-until]")) one.textContent = clock(Number(one.dataset.until) - now);
+    for (const one of document.querySelectorAll("[data-since]")) one.textContent = clock(now - Number(one.dataset.since));
+  }
+
+  // What is clicked
+
+  document.addEventListener("click", (event) => {
+    const opens = event.target.closest("[data-opens]"), closes = event.target.closest("[data-closes]");
+    if (opens) document.getElementById(opens.dataset.opens)?.showModal();
+    if (closes) closes.closest("dialog")?.close();
+    const menu = event.target.closest("details.who, details.columns");
+    for (const one of document.querySelectorAll("details.who[open], details.columns[open]")) if (one !== menu) one.open = false;
+  });
+  document.addEventListener("keydown", (event) => {
+    const open = event.key === "Escape" && document.querySelector("details.who[open], details.columns[open]");
+    if (open) { open.open = false; open.querySelector("summary").focus(); }
+  });
+  document.addEventListener("input", (event) => { if (fits(event.target.form)) keep(event.target.form); });
+  document.addEventListener("change", (event) => {
+    const field = event.target;
+    if (fits(field.form)) keep(field.form);
+    if (field.matches("[data-checks]")) {
+      for (const one of (field.form || document).querySelectorAll(`input[type=checkbox][name="${CSS.escape(field.dataset.checks)}"]`)) one.checked = field.checked;
+    }
+    if (field.matches("[data-sends]")) field.form.requestSubmit();
+  });
+  document.addEventListener("submit", (event) => {
+    const form = event.target, ask = event.submitter?.dataset.confirm || form.dataset.confirm;
+    if (lost) {
+      event.preventDefault();
+      say(box().dataset.unsent);
+      return;
+    }
+    if (ask && !confirm(ask)) {
+      event.preventDefault();
+      return;
+    }
+    if (fits(form)) {
+      keep(form);
+      try { sessionStorage.setItem(SENT, place(form)); } catch { /* a browser that keeps nothing */ }
+    }
+  }, true);
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const form = event.target.closest?.("form");
+    if (event.detail.successful && fits(form) && event.detail.requestConfig?.verb !== "get") forget(place(form));
+  });
+  document.addEventListener("htmx:load", (event) => { if (event.target.querySelectorAll) { follow(event.target); tick(); } });
+
+  // The page is here
+
+  function start() {
+    try {
+      if (document.querySelector(".flash-good") && sessionStorage.getItem(SENT)) {
+        forget(sessionStorage.getItem(SENT));
+        forget(SENT);
+      }
+    } catch { /* a browser that keeps nothing */ }
+    for (const form of document.forms) if (fits(form)) give(form);
+    for (const one of document.querySelectorAll("[data-opened]")) one.showModal();
+    follow(document);
+    tick();
+    setInterval(tick, 1000);
+    setTimeout(look, document.querySelector("[data-again]") ? 1000 : 2500);
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();
