@@ -15,6 +15,7 @@ from proxy.verbs.handlers.call_details import CallDetailAnswers
 from proxy.verbs.handlers.callbacks import CallbackAnswers
 from proxy.verbs.handlers.calls import CallAnswers
 from proxy.verbs.handlers.campaigns import CampaignAnswers
+from proxy.verbs.handlers.clicks import ClickAnswers
 from proxy.verbs.handlers.events import EventAnswers
 from proxy.verbs.handlers.looking import LookAnswers, Sides
 from proxy.verbs.handlers.policy import PolicyAnswers
@@ -52,6 +53,7 @@ def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSou
         bound += CallAnswers(ledger.calls, node.services.end_call).bound()
     if callbacks is not None:
         bound += CallbackAnswers(callbacks, ledger, store, reader, time.time).bound()
+        bound += ClickAnswers(callbacks, reader, ledger.attendance.is_agent).bound()
         bound += CampaignAnswers(callbacks.desk.admin, callbacks.desk.previews, ledger, time.time, policies.put).bound()
         bound += TicketAnswers(callbacks, store, reader, ledger, time.time).bound()
     things = NodeThings(lambda: ledger.policy, ledger.calls, tasks, store, reader)

@@ -8,7 +8,8 @@ Rules
 - The customer who rings in meanwhile takes the place of the customer's leg, whatever that had come to, until there has
   been a talk: that leg ends, the call rings here until the agent is ready, and is answered then. If the agent does not
   come it is refused, and goes where it was headed.
-- A key counts as soon as it is pressed, in the middle of a prompt too.
+- A key counts as soon as it is pressed, in the middle of a prompt too. A click counts like the key, and before the
+  agent is on the line too: then no key is needed, if it is they who pick up.
 - The outcome is settled once, by what happened first; it is told when every leg is over.
 """
 
@@ -37,7 +38,9 @@ from proxy.ua.leg_events import (
     LegPressed,
     LegSilent,
 )
-from routing.callbacks.facts import AttemptOrder
+from routing.callbacks.clicks import HEARS, AgentAt, Click, Heard
+from routing.callbacks.facts import AttemptOrder, Outcome
+from routing.facts import bare_identities
 from routing.rows import Result, Step
 
 CONNECTING: Final = 1
@@ -72,6 +75,11 @@ class AttemptRun:
     def taken_by(self) -> str | None:
         """Extension of the agent, as far as it is known."""
         return self._sides.taken_by
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ends, as soon as that is settled."""
+        return self._end.outcome
 
     # What the runner asks for
 
@@ -121,6 +129,30 @@ class AttemptRun:
         own.ring(now)
         self._advance(now)
         return True
+
+    def click(self, click: Click, agent: str, reason: str, now: float) -> Heard:
+        """Take what an agent says by a click; `reason`: why they decline."""
+        outcome, sides = self._end.outcome, self._sides
+        if outcome is not None:
+            declined = click is Click.DECLINE and (outcome.result, outcome.agent) == ("declined", agent)
+            return Heard.ALREADY if declined else Heard.OVER
+        if self.taken_by != agent:
+            return Heard.UNPROVED if self.taken_by is None else Heard.OTHERS
+        if click is Click.ACCEPT and sides.accepted_by == agent:
+            return Heard.ALREADY
+        at = sides.agent_at
+        heard = HEARS[click, at]
+        if heard is Heard.DONE:
+            self._note("callback_clicked", click=click.value, agent=agent)
+            if click is Click.DECLINE:
+                self._end.settle("declined", now, text=reason)
+            elif at is AgentAt.ASKED and sides.agent is not None:
+                self._agent_accepts(sides.agent, now)
+            else:
+                sides.accepted_by = agent
+                self._timers.stop("preview")
+                self._advance(now)
+        return heard
 
     def stop(self, reason: str, now: float) -> None:
         """End it, unless the customer has answered already."""
@@ -212,7 +244,9 @@ class AttemptRun:
 
     def _leg_answered(self, own: OwnLeg, now: float) -> None:
         self._note("callback_answered", call=own.call, role=own.role)
-        if own is self._sides.agent:
+        if own is self._sides.agent and self._is_who_accepted(own):
+            self._agent_accepts(own, now)
+        elif own is self._sides.agent:
             own.play(prompts.ask(self.order), PROMPT, repeat=True)
             # Where a queue was rung the PBX may answer long before an agent does.
             waits = self.order.accept_within + (self.order.agent_ring_for if self.order.agent is None else 0.0)
@@ -226,6 +260,13 @@ class AttemptRun:
                 self._timers.start("key", until, partial(self._end.settle, "no_key", cause=200))
             else:
                 self._customer_is_ready(own, now)
+
+    def _is_who_accepted(self, own: OwnLeg) -> bool:
+        """Whether who answers has said yes by a click: not a colleague who picks up for them, nor their voicemail as
+        far as it names itself."""
+        accepted = self._sides.accepted_by
+        return accepted is not None and accepted == self.taken_by and \
+            not self._tools.reports.is_no_agent(own.call, bare_identities(own.identities))
 
     def _leg_pressed(self, own: OwnLeg, press: LegPressed, now: float) -> None:
         if self._end.outcome is not None:

@@ -8,6 +8,7 @@ Rules
 - An end without a sign of a pick-up is the PBX's: the place is lost, and the request goes on without it.
 - Who rings in again has it back for as long as they stay (`lend`), be an agent in it or not; once 1 is pressed they are
   rung, and go to the attempt.
+- A click of the agent who is proved to have it counts like the key.
 - A voicemail box is left, unless it is proved that an agent has the place.
 """
 
@@ -41,6 +42,7 @@ from proxy.ua.leg_events import (
     LegSent,
     LegTone,
 )
+from routing.callbacks.clicks import HEARS, AgentAt, Click, ClickAnswer, Heard
 from routing.callbacks.facts import AttemptOrder, Outcome
 from routing.callbacks.queue_facts import PlaceTerms
 from routing.facts import Ending, bare_identities
@@ -99,6 +101,8 @@ class HeldPlace:
         self._stage = Stage.WAITING
         self._agent: str | None = None
         """Who has it, as far as that is proved."""
+        self._decliner: str | None = None
+        """Who declined last, as long as nobody has picked it up since."""
         self._taken_before = False
         """An agent had it when it was lent."""
         self._accepted = False
@@ -198,6 +202,36 @@ class HeldPlace:
             return False
         self._caller.ring(now)
         return True
+
+    def click(self, click: Click, agent: str, reason: str, now: float) -> ClickAnswer:
+        """Take what an agent says by a click; `reason`: why they decline."""
+        heard = self._hear_click(click, agent)
+        who = self._agent
+        if heard is Heard.DONE:
+            self._tools.stack.note("place_clicked", self._leg.call, click=click.value, agent=agent)
+            if not self._leg.answered:
+                self._presses = [prompts.ACCEPT if click is Click.ACCEPT else prompts.DECLINE]
+            elif click is Click.ACCEPT:
+                self._accept(now)
+            else:
+                self._decline("click", now, reason)
+        return ClickAnswer(heard, self.task, None, "place" if self._stage in (Stage.TAKEN, Stage.ACCEPTED) else "", who)
+
+    def _hear_click(self, click: Click, agent: str) -> Heard:
+        if self._stage in (Stage.WAITING, Stage.TAKEN) and not self._leg.over:
+            self._agent = self._tools.reports.taken_by(self._leg.call) or self._agent
+        if self._stage in (Stage.LEAVING, Stage.RETURNING, Stage.WAITING) and self._decliner == agent:
+            return Heard.ALREADY if click is Click.DECLINE else Heard.OVER
+        match self._stage:
+            case Stage.LENT:
+                return Heard.CUSTOMER_BACK
+            case Stage.LEAVING | Stage.RETURNING:
+                return Heard.OVER
+            case Stage.WAITING:
+                return Heard.NOT_PICKED_UP
+        if self._agent != agent:
+            return Heard.UNPROVED if self._agent is None else Heard.OTHERS
+        return HEARS[click, AgentAt.ACCEPTED if self._stage is Stage.ACCEPTED else AgentAt.ASKED]
 
     def leave(self, reason: str, now: float) -> None:
         """The desk gives it up: nothing of it is told any more. Whoever else has the leg goes on."""
@@ -379,7 +413,7 @@ class HeldPlace:
         news = agent is not None and agent != self._agent
         self._agent = agent or self._agent
         if self._stage is Stage.WAITING:
-            self._stage = Stage.TAKEN
+            self._stage, self._decliner = Stage.TAKEN, None
             self._facts.taken(self.task, self._agent)
             self._timers.start("accept", now + self._terms.accept_within, partial(self._decline, "silent"))
         elif news:
@@ -415,11 +449,12 @@ class HeldPlace:
         if order is not None:
             self._tools.reports.attempt_ended(order.attempt, Outcome("agent_left", agent=self._agent))
 
-    def _decline(self, why: Decline, now: float) -> None:
+    def _decline(self, why: Decline, now: float, reason: str = "") -> None:
         self._timers.stop("accept", "place")
         if not self._leg.over:
             self._agent = self._tools.reports.taken_by(self._leg.call) or self._agent
-        self._new_place = self._facts.declined(self.task, self._agent, why)
+        self._decliner = self._agent
+        self._new_place = self._facts.declined(self.task, self._agent, why, reason)
         self._until = None
         if self._leg.over:
             self._stage = Stage.LEAVING

@@ -7,6 +7,7 @@ from proxy.callbacks.own_leg import Tools
 from proxy.callbacks.place_call import Place
 from proxy.callbacks.reports import PlaceReports
 from proxy.ua.contract import Incoming, Leg, LegOwner
+from routing.callbacks.clicks import Click, ClickAnswer
 from routing.callbacks.facts import OwnCall
 from routing.callbacks.queue_facts import PlaceFacts, PlaceTerms
 
@@ -80,6 +81,11 @@ class HeldPlaces:
         if held is not None:
             clock = self._tools.stack.clock()
             self._tools.stack.timers.at(clock, lambda clock: held.leave(reason, clock))
+
+    def click(self, task: str, click: Click, agent: str, reason: str, now: float) -> ClickAnswer | None:
+        """Take what an agent says by a click of the place of a request; None: there is none."""
+        held = self._held.get(task)
+        return None if held is None else held.click(click, agent, reason, now)
 
     def end_call(self, call: str, reason: str, now: float) -> bool:
         """End the place that a call belongs to: its request goes on without it. False where it belongs to none."""

@@ -16,7 +16,7 @@ from routing.callbacks.queue_facts import PlaceFacts, QueueOffer, RequestAnswer,
 from routing.facts import Ending, Identity, Router
 from routing.rows import LegRow, Step
 
-Decline = Literal["key", "hung_up", "silent"]
+Decline = Literal["key", "click", "hung_up", "silent"]
 """How an agent did not accept a place."""
 
 
@@ -254,10 +254,11 @@ class PlaceReports:
         with _Fence(self._stack, "place_taken", ""):
             self._facts.place_taken(task, agent, self._stack.wall())
 
-    def declined(self, task: str, agent: str | None, why: Decline) -> bool:
-        """They did not accept; return whether to call a new place. Where the desk fails there is none."""
+    def declined(self, task: str, agent: str | None, why: Decline, reason: str = "") -> bool:
+        """They did not accept, and may have said a reason; return whether to call a new place. Where the desk fails
+        there is none."""
         try:
-            return self._facts.place_declined(task, agent, why, self._stack.wall())
+            return self._facts.place_declined(task, agent, why, self._stack.wall(), reason)
         except Exception as error:
             _note(self._stack, "place_declined", "", error)
             self.lost(task, "failed")

@@ -4,6 +4,7 @@
 What the desk asks is done at the next look at the timers, so that nothing calls back before it has returned.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -14,10 +15,13 @@ from proxy.callbacks.reports import LegBook, Reports
 from proxy.callbacks.sides import Phase
 from proxy.media.contract import Media
 from proxy.ua.contract import Incoming, Leg, LegMaker, Stack
+from routing.callbacks.clicks import Click, ClickAnswer, Heard
 from routing.callbacks.facts import AttemptOrder, DeskFacts, LegRecords, Outcome
 from routing.facts import Ending
 from routing.rows import LegRow
 
+PAST: Final = 200
+"""Attempts that are over of which it is remembered how: a click may come late, or twice."""
 LOST: Final = Ending(408, "lost")
 """What the ledger is told of a leg of a process before this one."""
 
@@ -42,6 +46,8 @@ class Runner:
         self.tools: Final = Tools(legs, media, desk, ledger, Reports(desk, records, ledger, stack), stack, new_id,
                                   Farewells())
         self._attempts: dict[str, AttemptRun] = {}
+        self._past: deque[tuple[AttemptOrder, Outcome]] = deque(maxlen=PAST)
+        """Those that are over, the newest last."""
         self._draining = False
 
     # Orders
@@ -98,6 +104,25 @@ class Runner:
         for attempt in tuple(self._attempts.values()):
             attempt.hang_up("shutting down", now)
 
+    def click(self, name: str, click: Click, agent: str, reason: str, now: float) -> ClickAnswer | None:
+        """Take what an agent says by a click of an attempt, named by its id or its task's; None: none runs."""
+        attempt = self._attempts.get(name) or next(
+            (one for one in reversed(self._attempts.values()) if one.order.task == name and one.outcome is None), None)
+        if attempt is None:
+            return None
+        heard, order = attempt.click(click, agent, reason, now), attempt.order
+        result = None if attempt.outcome is None else attempt.outcome.result
+        return ClickAnswer(heard, order.task, order.attempt, attempt.phase, attempt.taken_by, result)
+
+    def late_click(self, name: str, click: Click, agent: str) -> ClickAnswer | None:
+        """Say what a click of an attempt that is over comes to; None: nothing is remembered of it."""
+        for order, outcome in reversed(self._past):
+            if name in (order.attempt, order.task):
+                declined = click is Click.DECLINE and (outcome.result, outcome.agent) == ("declined", agent)
+                return ClickAnswer(Heard.ALREADY if declined else Heard.OVER, order.task, order.attempt, "",
+                                   outcome.agent, outcome.result)
+        return None
+
     def end_call(self, call: str, reason: str, now: float) -> bool:
         """End the attempt that a call belongs to, a talk too; False where it belongs to none."""
         for attempt in tuple(self._attempts.values()):
@@ -133,4 +158,6 @@ class Runner:
         tools.reports.call_ended(row.call, LOST)
 
     def _over(self, attempt: str) -> None:
-        self._attempts.pop(attempt, None)
+        found = self._attempts.pop(attempt, None)
+        if found is not None and found.outcome is not None:
+            self._past.append((found.order, found.outcome))

@@ -7,6 +7,7 @@ from typing import Literal
 from proxy.callbacks.conversation import Conversation
 from proxy.callbacks.next_move import AgentSide, CustomerSide
 from proxy.callbacks.own_leg import OwnLeg, OwnLegOwner, Role, Tools
+from routing.callbacks.clicks import AgentAt
 from routing.callbacks.facts import AttemptOrder
 
 Phase = Literal["preview", "agent_rings", "agent_asked", "customer_rings", "customer_asked", "customer_rings_in",
@@ -22,6 +23,8 @@ class Sides:
         self.agent: OwnLeg | None = None
         self.customer: OwnLeg | None = None
         self.agent_ready = False
+        self.accepted_by: str | None = None
+        """Who said yes by a click before they were on the line: no key is needed then."""
         self.customer_ready = False
         self.dialled = False
         """The customer's INVITE may have left."""
@@ -56,6 +59,15 @@ class Sides:
         if self.agent is not None and self.agent.answered_at is not None:
             self._taker = self._tools.reports.taken_by(self.agent.call) or self._taker
         return self._taker or self._order.agent
+
+    @property
+    def agent_at(self) -> AgentAt:
+        """How far it is for the agent, who may say yes or no by a click."""
+        if self.conversation is not None:
+            return AgentAt.TALKING
+        if self.agent_ready:
+            return AgentAt.ACCEPTED
+        return AgentAt.ASKED if self.agent is not None and self.agent.answered_at is not None else AgentAt.COMING
 
     @property
     def agent_side(self) -> AgentSide:

@@ -15,6 +15,7 @@ from proxy.media.contract import Media
 from proxy.services.clock_watch import ClockWatch
 from proxy.ua.contract import Stack
 from proxy.ua.user_agent import UserAgent
+from routing.callbacks.clicks import Click, ClickAnswer
 from routing.callbacks.desk import Desk
 from routing.callbacks.facts import Going
 from routing.callbacks.rooms import DeskRooms
@@ -111,6 +112,15 @@ class Callbacks:
     def phases(self) -> dict[str, Going]:
         """Return how far each attempt under way is, and which agent took it."""
         return {one.attempt: Going(one.phase, one.agent) for one in self.runner.running()}
+
+    def click(self, name: str, click: Click, agent: str, reason: str) -> ClickAnswer | None:
+        """Take what an agent says by a click of an attempt or a request, by its id; None: there is neither now, nor is
+        anything remembered of it."""
+        now = self._stack.clock()
+        answer = self.runner.click(name, click, agent, reason, now) or \
+            self.places.click(name, click, agent, reason, now) or self.runner.late_click(name, click, agent)
+        self.poke()
+        return answer
 
     def _poke(self, now: float) -> None:
         self._poked = False

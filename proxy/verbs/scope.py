@@ -385,6 +385,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "callbacks.figures": Row("groups, numbers and campaigns", narrow=_figures),
     "callbacks.show": Row("a task", _task), "callbacks.cancel": Row("a task", _task),
     "callbacks.hold": Row("a task", _task), "callbacks.resume": Row("a task", _task),
+    "callbacks.accept": Row("an agent", _agent), "callbacks.decline": Row("an agent", _agent),
     "callbacks.call-now": Row("a task", _task), "callbacks.plan": Row("a task", _task),
     "callbacks.reassign": Row("a task, and whom it is given to", _reassign),
     "callbacks.bulk": Row("tasks, and whom they are given to", _many_tasks),

@@ -102,7 +102,7 @@ class AttemptOutcomes:
         elif attempt.why_not is not None and task.open and task.ready:
             self._eligibility.put_aside(task, tasks.settings(task), attempt.why_not, changes, told=True)
         elif outcome.result == "declined" and attempt.row.agent is not None:
-            self._declined(task, attempt.row.agent, changes)
+            self._declined(task, attempt.row.agent, outcome.text, changes)
         elif outcome.result == "glare" and task.open:
             self._soon(task, changes)
         elif outcome.result == "stopped" and outcome.text != PAUSED and task.open and task.ready:
@@ -157,10 +157,10 @@ class AttemptOutcomes:
             task.not_before = at
             self._tasks.schedule(task, at, changes)
 
-    def _declined(self, task: Task, agent: str, changes: Changes) -> None:
+    def _declined(self, task: Task, agent: str, reason: str, changes: Changes) -> None:
         """Remember who declined in this round; when everybody has, another round begins after a pause."""
         tasks = self._tasks
-        changes.note(task.row.id, "declined", agent)
+        changes.note(task.row.id, "declined", agent, reason=reason or None)
         everybody = self.note_declined(task, agent, changes)
         if task.responsible == agent:
             tasks.release(task, "declined", changes)

@@ -52,15 +52,15 @@ class Places:
             place.way, place.taken_at = "taken", now
             self._tell("taken", *found, now)
 
-    def place_declined(self, task: str, agent: str | None, why: Literal["key", "hung_up", "silent"],
-                       now: float) -> bool:
+    def place_declined(self, task: str, agent: str | None, why: Literal["key", "click", "hung_up", "silent"],
+                       now: float, reason: str = "") -> bool:
         found = self._find(task)
         if found is None:
             return False
         live, place = found
         agent = agent or place.taken_by
         changes = self._sets.begin(now)
-        changes.note(task, "declined", agent, why=why, round=place.round)
+        changes.note(task, "declined", agent, why=why, round=place.round, reason=reason or None)
         everybody = agent is not None and self._outcomes.note_declined(live, agent, changes)
         again = self._tasks.book.queue_of(live.row).declined == "queue" and place.round < ROUNDS and \
             live.open and live.row.expires_at > now

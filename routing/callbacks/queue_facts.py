@@ -130,10 +130,10 @@ class PlaceFacts(Protocol):
     def place_taken(self, task: str, agent: str | None, now: float) -> None:
         """An agent has picked it up; `agent`: who, as far as that is proved."""
 
-    def place_declined(self, task: str, agent: str | None, why: Literal["key", "hung_up", "silent"],
-                       now: float) -> bool:
-        """They did not accept. True: hold a new place at the end of the PBX's queue, and tell `place_returned` when it
-        is there; False: the place is no more, and the desk rings an agent itself."""
+    def place_declined(self, task: str, agent: str | None, why: Literal["key", "click", "hung_up", "silent"],
+                       now: float, reason: str = "") -> bool:
+        """They did not accept; `reason`: in their words. True: hold a new place at the end of the PBX's queue, and tell
+        `place_returned` when it is there; False: the place is no more, and the desk rings an agent itself."""
 
     def place_returned(self, task: str, place: str, now: float) -> None:
         """A new place is held, by the leg of that name."""

@@ -8,12 +8,15 @@ from collections.abc import Callable
 import pytest
 
 from proxy.ua.contract import Account
+from routing.callbacks.clicks import Click
 from tests.kit.callback_site import CUSTOMER, NUMBER, POLICY, Call, Plan, Site
 
 DOWN = 0.5
 """Seconds until the next process is there."""
 CUSTOMER_FIRST = POLICY.replace("[group.sales]", "[callback]\ncustomer_first = true\n[group.sales]")
 CONFIRM = POLICY.replace("[group.sales]", '[callback]\nconfirm_key = "5"\n[group.sales]')
+
+PREVIEW = POLICY.replace("[group.sales]", '[callback]\npreview = "5s"\n[group.sales]')
 
 
 def talk(site: Site) -> None:
@@ -54,6 +57,31 @@ def at_once(site: Site) -> None:
     site.carrier.plan(CUSTOMER, Plan(trying=False, ring=None, answer=0.0, hang_up=15.0))
 
 
+def clicked(site: Site) -> None:
+    """The agent accepts by a click while they look at the card, in whatever process, and presses 1 all the same."""
+    talk(site)
+    _click(site, Click.ACCEPT, 60.0, lambda: False)
+
+
+def declined_by_click(site: Site) -> None:
+    """The agent declines by a click while they look at the card, once."""
+    talk(site)
+    _click(site, Click.DECLINE, 60.0, lambda: any(one.result == "declined" for one in site.attempts()))
+
+
+def _click(site: Site, click: Click, seconds: float, enough: Callable[[], bool]) -> None:
+    """For so long a person sits there who clicks whatever comes up."""
+    def look(left: float) -> None:
+        if site.node is not None and not enough():
+            for one in site.node.runner.running():
+                if one.phase == "preview":
+                    site.node.runner.click(one.attempt, click, "201", "", site.now)
+        if left > 0:
+            site.later(0.5, lambda: look(left - 0.5))
+
+    look(seconds)
+
+
 class Watch:
     """Looks after each event."""
 
@@ -88,6 +116,7 @@ class Watch:
 SCENES: list[tuple[str, str, Callable[[Site], None]]] = [
     ("talk", POLICY, talk), ("busy", POLICY, busy), ("nobody", POLICY, nobody), ("declined", POLICY, declined),
     ("digest", POLICY, digest), ("at_once", POLICY, at_once),
+    ("clicked", PREVIEW, clicked), ("declined_by_click", PREVIEW, declined_by_click),
     ("customer_first", CUSTOMER_FIRST, talk), ("confirm", CONFIRM, talk),
 ]
 

@@ -46,8 +46,8 @@ class FakePlaces:
         assert task == TASK
         self._note(f"taken {agent}")
 
-    def place_declined(self, task: str, agent: str | None, why: str, now: float) -> bool:
-        self._note(f"declined {agent} {why}")
+    def place_declined(self, task: str, agent: str | None, why: str, now: float, reason: str = "") -> bool:
+        self._note(f"declined {agent} {why} {reason}".strip())
         return self.again
 
     def place_returned(self, task: str, place: str, now: float) -> None:

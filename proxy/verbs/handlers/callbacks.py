@@ -18,6 +18,7 @@ from proxy.verbs.shapes.rows import attempt_of, do_not_call_of, line_of, task_of
 from proxy.verbs.shapes.verb import Bound
 from routing.callbacks import responsible
 from routing.callbacks.admin import Admin, Detail
+from routing.callbacks.clicks import Click, ClickAnswer
 from routing.callbacks.desk import Desk
 from routing.callbacks.facts import Going
 from routing.callbacks.outlook import Outlook
@@ -47,6 +48,10 @@ class DeskHolder(Protocol):
 
     def poke(self) -> None:
         """Have the desk look at its tasks soon."""
+
+    def click(self, name: str, click: Click, agent: str, reason: str) -> ClickAnswer | None:
+        """Take what an agent says by a click of an attempt or a request, by its id; None: there is neither now, nor is
+        anything remembered of it."""
 
     def phases(self) -> dict[str, Going]:
         """How far each attempt under way is, and which agent took it."""

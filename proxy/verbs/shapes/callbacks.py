@@ -206,6 +206,16 @@ class Became(TypedDict):
     text: Annotated[str, "Why it was not done; empty: it was"]
 
 
+class Said(TypedDict):
+    """What an agent's click came to."""
+
+    task: Annotated[str, "UUID version 7"]
+    attempt: Annotated[str | None, "UUID version 7; null: the place of a request"]
+    agent: Annotated[str, "Who said it"]
+    phase: Annotated[str, "How far it is now, as a card has it; empty: it is over"]
+    already: Annotated[bool, "It was said before, by a key or a click: nothing has changed"]
+
+
 class Tally(TypedDict):
     """What became of callbacks today."""
 
@@ -296,6 +306,20 @@ class CallNow(ChangeTask):
                              "hold all the same.")
 
 
+class Accept(In):
+    """Which callback, and who says so."""
+
+    id: str = line_field("Of the attempt or of the task, or as much of its end as is unique.", required=True,
+                         place="ID")
+    agent: str = line_field("Extension of the agent who says it.", required=True)
+
+
+class Decline(Accept):
+    """Which callback, who says so, and why."""
+
+    reason: str = line_field("For the journal.", most=SENTENCE, default="")
+
+
 class AddTask(In):
     """What is promised."""
 
@@ -336,7 +360,14 @@ PLAN: Final = Verb("callbacks.plan", OneTask, Plan, "agent", "When a task would 
                    key="id")
 EXAMPLE: Final = Verb("callbacks.example", Example, Plan, "supervisor",
                       "When a call that is missed would be tried, should nobody be reached")
+ACCEPT: Final = Verb("callbacks.accept", Accept, Said, "agent",
+                     "Accept a callback as the key 1 does: the phone rings at once, and needs no key then",
+                     changes=True, key="id")
+DECLINE: Final = Verb("callbacks.decline", Decline, Said, "agent",
+                      "Decline a callback as the key 2 does: it goes to somebody else, and the phone is still",
+                      changes=True, key="id")
 
 VERBS: Final[tuple[Verb[Any, Any], ...]] = (
     LIST, RUNNING, FIGURES, SHOW, PLAN, EXAMPLE, ADD, CANCEL, HOLD, RESUME, CALL_NOW, REASSIGN, BULK,
+    ACCEPT, DECLINE,
 )

@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
+from proxy.control_client import ControlError
+from proxy.verbs.handlers.clicks import REFUSALS
 from proxy.verbs.shapes.errors import UnknownError
+from routing.callbacks.clicks import ClickAnswer, Heard
 from routing.callbacks.facts import AttemptOrder, Outcome
 from routing.callbacks.queue_facts import QueueRequest
 from routing.rows import CallRow, Record, Step
 from routing.writes import Unit
 from tests.kit.waiting import eventually
 from tests.proxy.verbs.on_disk import NOW
-from tests.proxy.verbs.test_callbacks import CUSTOMER, Node
+from tests.proxy.verbs.test_callbacks import CUSTOMER, Node, settled
 
 NOTHING: dict[str, Any] = {"pause": None, "wrap_up_until": None, "cards": [], "callbacks": [], "direct": []}
 
@@ -155,3 +158,49 @@ def test_a_pause_leaves_an_attempt_that_has_reached_its_agent(node: Node) -> Non
     node.desk.turn(NOW + 1)
     assert node.stopped == []
     assert [card["attempt"] for card in desk(node)["cards"]] == [order.attempt]
+
+
+@pytest.mark.parametrize(("heard", "told"), [
+    (Heard.ACCEPTED, "too late: 202 has accepted it"), (Heard.TALKING, "too late: they talk already"),
+    (Heard.OVER, r"too late: it is over \(customer_busy\)"), (Heard.OTHERS, "too late: 202 has it"),
+    (Heard.UNPROVED, "press the key on the phone"), (Heard.NOT_PICKED_UP, "nobody has picked up its place"),
+    (Heard.CUSTOMER_BACK, "its customer has rung in"),
+])
+def test_a_click_that_comes_too_late_is_told_why(node: Node, heard: Heard, told: str) -> None:
+    node.clicked = ClickAnswer(heard, "task", "attempt", "ending", "202", "customer_busy")
+    for verb in ("callbacks.accept", "callbacks.decline"):
+        with pytest.raises(ControlError, match=told):
+            node.ask(verb, id="attempt", agent="201")
+
+
+def test_every_refusal_has_its_words() -> None:
+    assert set(REFUSALS) | {Heard.DONE, Heard.ALREADY} == set(Heard)
+
+
+def test_a_click_says_how_far_it_is_and_whether_that_is_new(node: Node) -> None:
+    node.clicked = ClickAnswer(Heard.DONE, "task", "attempt", "agent_rings", "201")
+    assert node.ask("callbacks.accept", id="attempt", agent="201") == {
+        "task": "task", "attempt": "attempt", "agent": "201", "phase": "agent_rings", "already": False}
+    node.clicked = node.clicked._replace(heard=Heard.ALREADY)
+    assert node.ask("callbacks.decline", id="attempt", agent="201", reason="lunch")["already"] is True
+    with pytest.raises(UnknownError, match="there is no agent '99'"):
+        node.ask("callbacks.accept", id="attempt", agent="99")
+
+
+def test_a_click_after_a_restart_is_judged_by_what_is_on_disk(node: Node) -> None:
+    """Nothing runs, and nothing is remembered of it."""
+    order = ordered(node)
+    node.desk.attempts.ended(order.attempt, Outcome("declined", agent="201", text="lunch"), NOW)
+    settled(node, lambda: None)
+    with pytest.raises(ControlError, match="nobody is being rung for it"):
+        node.ask("callbacks.decline", id=order.task[-12:], agent="201")
+    declined = node.ask("callbacks.decline", id=order.attempt, agent="201")
+    assert (declined["already"], declined["task"]) == (True, order.task)
+    with pytest.raises(ControlError, match=r"it is over \(declined\)"):
+        node.ask("callbacks.accept", id=order.attempt, agent="201")
+    with pytest.raises(ControlError, match=r"it is over \(declined\)"):
+        node.ask("callbacks.decline", id=order.attempt, agent="202")
+    with pytest.raises(UnknownError, match="there is no callback 'nothing'"):
+        node.ask("callbacks.decline", id="nothing", agent="202")
+    journal = node.ask("callbacks.show", id=order.task)["journal"]
+    assert [line["data"]["reason"] for line in journal if line["kind"] == "declined"] == ["lunch"]

@@ -17,11 +17,13 @@ from proxy.verbs.doors import CommandDoor, Handlers
 from proxy.verbs.handlers.agents import AgentAnswers
 from proxy.verbs.handlers.callbacks import CallbackAnswers
 from proxy.verbs.handlers.campaigns import CampaignAnswers
+from proxy.verbs.handlers.clicks import ClickAnswers
 from proxy.verbs.handlers.tickets import TicketAnswers
 from proxy.verbs.shapes.errors import ArgumentError
 from proxy.verbs.shapes.policy import SET
 from proxy.verbs.shapes.queues import AGENTS
 from proxy.verbs.shapes.verb import Bound
+from routing.callbacks.clicks import Click, ClickAnswer
 from routing.callbacks.facts import AttemptOrder, Going
 from routing.callbacks.queue_facts import QueueRequest
 from routing.rows import DoNotCallRow, LegRow, Step, TaskRow
@@ -69,11 +71,13 @@ class Node(OnDisk):
         self.left: list[tuple[str, str]] = []
         self.stopped: list[tuple[str, str]] = []
         self.phase = "preview"
+        self.clicked: ClickAnswer | None = None
         reader = self.reader
         self.source = DaemonSource("edge1", self.ledger, self.store, reader, self.post, lambda: NOW, {}, dict)
         self.bound: list[Bound] = [
             *CallbackAnswers(self, self.ledger, self.store, reader, lambda: NOW).bound(),
             *AgentAnswers(self.source, self.ledger, self, reader, lambda: NOW).bound(),
+            *ClickAnswers(self, reader, self.ledger.attendance.is_agent).bound(),
             *CampaignAnswers(self.desk.admin, self.desk.previews, self.ledger, lambda: NOW, self.put_policy).bound(),
             *TicketAnswers(self, self.store, reader, self.ledger, lambda: NOW).bound(),
         ]
@@ -91,6 +95,9 @@ class Node(OnDisk):
 
     def poke(self) -> None:
         self.pokes += 1
+
+    def click(self, name: str, click: Click, agent: str, reason: str) -> ClickAnswer | None:
+        return self.clicked
 
     def phases(self) -> dict[str, Going]:
         return {order.attempt: Going(self.phase, order.agent) for order in self.orders}

@@ -129,6 +129,8 @@ CASES: Final = (
     *(Case(f"callbacks.{act}", {"id": "t-sales"}, {"id": "t-support"}, False)
       for act in ("cancel", "hold", "resume", "call-now", "reassign")),
     *(Case(f"callbacks.{act}", {"id": "t-sales"}, {"id": "t-support"}, True) for act in ("show", "plan")),
+    *(Case(f"callbacks.{act}", {"id": "t-sales", "agent": "201"}, {"id": "t-sales", "agent": "301"}, True)
+      for act in ("accept", "decline")),
     Case("callbacks.bulk", {"act": "cancel", "ids": ["t-sales", "t-free"]},
          {"act": "cancel", "ids": ["t-sales", "t-support"]}, False),
     Case("callbacks.example", {"group": "sales"}, {"group": "support"}, False),
