@@ -40,8 +40,14 @@ def options(
 
 
 @app.command()
-def demo() -> None:
+def demo(console: Annotated[bool, typer.Option(
+    "--console", help="Play a small company at work instead, until Ctrl-C, to look at its console in a browser.",
+)] = False) -> None:
     """Show it: a carrier, a PBX and phones on loopback around a real Boomerang."""
+    if console:
+        from proxy.demo.company import main as play_company
+
+        raise typer.Exit(play_company())
     from proxy.demo import main as play
 
     raise typer.Exit(play())

@@ -45,7 +45,7 @@ def test_where_to_look_is_where_it_is() -> None:
             if what not in (page.parent / name).read_text()] == []
 
 
-OF_THE_WHOLE: Final = {"architecture", "bench", "docker", "flows", "hostile", "kit", "peers", "survival"}
+OF_THE_WHOLE: Final = {"architecture", "bench", "browser", "docker", "flows", "hostile", "kit", "peers", "survival"}
 """Folders of tests that ask the product as a whole, or what stands around it."""
 
 

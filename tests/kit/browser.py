@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, StorageState, sync_playwright
 
 CHROMIUM: Final = shutil.which("chromium")
 MISSING: Final = None if CHROMIUM else "chromium is not installed"
@@ -25,6 +25,9 @@ PATIENCE_MS: Final = 30_000.0
 """For anything on a page: it bounds a failure alone, on a machine that does much else."""
 WIDE, PHONE = (1280, 900), (390, 844)
 SERIOUS: Final = frozenset(("serious", "critical"))
+
+NO_FAULTS: Final = ("Failed to load resource", "You are using an htmx 1 extension with htmx 2")
+"""What a page says that tells of no fault, or of one that is noted by its answer already."""
 
 Scheme = Literal["light", "dark"]
 
@@ -39,8 +42,6 @@ class Visitor:
         """What the page complained of: errors of scripts, what its policy refused, answers of 400 and more."""
         self.expected: tuple[str, ...] = ()
         """Patterns of what may go wrong."""
-        self.octets = 0
-        """What came over the wire since the last `open`."""
         self.page.set_default_timeout(PATIENCE_MS)
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.wrong.append(f"script: {error}"))
@@ -48,7 +49,7 @@ class Visitor:
         self.page.on("requestfinished", self._on_finished)
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+        if message.type in ("error", "warning") and not any(one in message.text for one in NO_FAULTS):
             self.wrong.append(f"{message.type}: {message.text}")
 
     def _on_response(self, response: Response) -> None:
@@ -72,21 +73,24 @@ class Visitor:
         with self.page.expect_navigation():
             self.page.press("input[name=password]", "Enter")
 
+    def state(self) -> StorageState:
+        """Return the cookies it has: `storage_state` of another window that is to be the same person."""
+        return self._context.storage_state()
+
     def weigh(self, path: str) -> int:
         """Return how many octets a page takes the first time, with all that belongs to it."""
-        sizes: list[int] = []
+        came: list[Response] = []
 
-        def add(request: Request) -> None:
-            response = request.response()
-            if response is not None:
-                sizes.append(int(response.headers.get("content-length") or len(response.body())))
+        def note(response: Response) -> None:
+            came.append(response)
 
-        self.page.on("requestfinished", add)
+        self.page.on("response", note)
         try:
             self.page.goto(self.base + path, wait_until="load")
         finally:
-            self.page.remove_listener("requestfinished", add)
-        return sum(sizes)
+            self.page.remove_listener("response", note)
+        return sum(int(one.headers.get("content-length") or len(one.body())) for one in came
+                   if not one.headers.get("content-type", "").startswith("text/event-stream"))
 
     def complaints(self) -> list[str]:
         """Return what went wrong and was not expected, and forget it."""
@@ -131,7 +135,8 @@ class Browser:
         visitor = Visitor(context, base)
         try:
             yield visitor
-            assert visitor.complaints() == [], visitor.page.url
+            wrong = visitor.complaints()
+            assert not wrong, f"{visitor.page.url}: {wrong}"
         finally:
             visitor.close()
 

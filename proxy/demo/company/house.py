@@ -2,6 +2,8 @@
 
 from typing import Final, NamedTuple
 
+from routing.rows import UserRole
+
 ZONE: Final = "Europe/Budapest"
 NODE: Final = "demo"
 TRUNK, PBX = "carrier", "office"
@@ -37,6 +39,19 @@ def agents_of(group: str) -> tuple[str, ...]:
     """Return the extensions of a group."""
     return tuple(person.extension for person in PEOPLE if person.group == group)
 
+
+class LogIn(NamedTuple):
+    """Somebody who may look at the company's console."""
+
+    name: str
+    role: UserRole
+    groups: frozenset[str] | None
+    agent: str | None
+
+
+LOG_INS: Final = (LogIn("olga", "admin", None, None), LogIn("sara", "supervisor", frozenset((SALES,)), None),
+                  LogIn("anna", "agent", None, "201"))
+"""One of each role."""
 
 CUSTOMERS: Final = tuple(f"+3620{4_441_000 + 37 * number:07d}" for number in range(240))
 """Who calls, and is called."""

@@ -3,19 +3,21 @@
 import asyncio
 import os
 import random
+import secrets
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Coroutine
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from proxy.demo.company.house import NODE, POLICY
+from proxy.demo.company.house import LOG_INS, NODE, POLICY, SALES, SERVICE
 from proxy.demo.company.past import Past
-from proxy.demo.company.switchboard import Switchboard
+from proxy.demo.company.switchboard import NAMES, Switchboard
 from proxy.demo.company.town import Town
-from proxy.demo.company.writing import keep
+from proxy.demo.company.writing import keep, log_ins
 from proxy.demo.endpoint import LOOPBACK, Endpoint
 from proxy.demo.node import Node, free_port
 from proxy.demo.show import CARRIER, PBX, Show
@@ -26,7 +28,14 @@ DAYS, CALLS = 7, 140
 """Of the past: days, and calls of each."""
 PACE: Final = 4.0
 """Seconds between two calls, about."""
+BREAKS: Final = 8
+"""Calls from one break to the next."""
+BREAK: Final = (15.0, 45.0)
+"""Seconds of a break."""
+REASONS: Final = ("lunch", "training", "a talk with the team lead", "paperwork")
 GOOD, FAILED = 0, 1
+ALSO: Final = {"sara": " of the sales", "anna": ", extension 201"}
+"""What else there is to know of who may log in."""
 CONSOLE: Final = """
 [console]
 listen = "{host}:{port}"
@@ -69,11 +78,17 @@ async def _perform(show: Show, folder: Path, pace: float) -> None:
         node = Node(folder, await carrier.open(), await pbx.open(), POLICY, CONSOLE.format(host=LOOPBACK, port=console))
         carrier.boomerang = pbx.boomerang = (LOOPBACK, node.port)
         show.say("A small company and its customers, played on 127.0.0.1 around a real Boomerang.")
-        await asyncio.to_thread(keep, node.data, NODE, Past(random.Random(7)).days(time.time(), DAYS, CALLS))
+        password, now = secrets.token_urlsafe(9), time.time()
+        past = Past(random.Random(7)).days(now, DAYS, CALLS)
+        await asyncio.to_thread(keep, node.data, NODE, chain((log_ins(password, now),), past))
         try:
             await node.start()
             show.say(f"Its console: http://{LOOPBACK}:{console}/", "bold")
-            await Company(carrier, pbx, news, show).run(pace)
+            for one in LOG_INS:
+                show.say(f"Log in as {one.name} with {password} ({one.role}{ALSO.get(one.name, '')})")
+            show.say("It goes on until Ctrl-C.")
+            show.say()
+            await Company(carrier, pbx, node, news, show).run(pace)
         except DemoError:
             show.say(f"The end of Boomerang's log:\n{node.log()}")
             raise
@@ -91,9 +106,9 @@ def _unseen(end: str, came_in: bool, message: Message) -> None:
 class Company:
     """Everybody at work."""
 
-    def __init__(self, carrier: Endpoint, pbx: Endpoint, news: News, show: Show) -> None:
+    def __init__(self, carrier: Endpoint, pbx: Endpoint, node: Node, news: News, show: Show) -> None:
         chance = random.Random()
-        self._show = show
+        self._chance, self._node, self._show = chance, node, show
         self._switchboard = Switchboard(pbx, news, chance, self._say)
         self._town = Town(carrier, self._switchboard, news, chance, self._say)
         self._scenes: set[asyncio.Task[None]] = set()
@@ -105,10 +120,26 @@ class Company:
                 group.create_task(self._switchboard.run(self._play))
                 group.create_task(self._town.answer(self._play))
                 group.create_task(self._town.call(self._play, pace))
+                group.create_task(self._breaks(pace))
         finally:
             for scene in self._scenes:
                 scene.cancel()
             await asyncio.gather(*self._scenes, return_exceptions=True)
+
+    async def _breaks(self, pace: float) -> None:
+        """Send somebody on a break from time to time."""
+        while True:
+            await asyncio.sleep(BREAKS * pace)
+            free = self._switchboard.free(self._chance.choice((SALES, SERVICE)))
+            if free:
+                self._play(self._break(self._chance.choice(free)))
+
+    async def _break(self, agent: str) -> None:
+        reason = self._chance.choice(REASONS)
+        self._say(f"{NAMES[agent]} takes a pause: {reason}")
+        await self._node.ask("agents.pause", agent=agent, reason=reason)
+        await self._switchboard.pause(agent, self._chance.uniform(*BREAK))
+        await self._node.ask("agents.resume", agent=agent)
 
     def _say(self, text: str) -> None:
         self._show.say(f"{time.strftime('%H:%M:%S')}  {text}")

@@ -1,12 +1,14 @@
 """The demo as it is run: a command of its own, its exit code, its words, and what it leaves behind (nothing)."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.kit.waiting import eventually
@@ -25,6 +27,7 @@ NO_RECORDS = PLAY.format(patience=8.0, policy='POLICY.replace("type = 1", "type 
 FIRST = PLAY.format(patience=60.0, policy="POLICY", scenes="SCENES[:1]")
 MORE = PLAY.format(patience=60.0, policy="POLICY", scenes="SCENES[:3]")
 LAST = PLAY.format(patience=60.0, policy="POLICY", scenes="SCENES[-1:]")
+COMPANY = "from proxy.demo.company import main; raise SystemExit(main(0.7))"
 CALLED, QUEUED = "SCENES[5:6]", "SCENES[6:]"
 """The scenes with audio."""
 
@@ -165,6 +168,30 @@ def test_interrupted_it_cleans_up(folder: Path, number: signal.Signals, play: st
     assert code == 1
     assert "Interrupted" in output
     assert "Traceback" not in output
+    nothing_left(folder)
+
+
+def test_a_company_is_at_work_until_it_is_ended(folder: Path) -> None:
+    """Its console answers, somebody can log in, customers call, agents talk, and callbacks are made."""
+    process = command(folder, "-c", COMPANY)
+    assert process.stdout is not None
+    told = ""
+    wanted = ["Its console: http://127.0.0.1:", "Log in as", "gives up", "answers"]
+    while not all(word in told for word in wanted):
+        line = process.stdout.readline().decode()
+        assert line, told
+        told += line
+    url = told.partition("Its console: ")[2].split()[0]
+    name, password = re.findall(r"Log in as (\S+) with (\S+)", told)[0]
+    with httpx.Client(base_url=url, timeout=WITHIN) as client:
+        asked = {"name": name, "password": password}
+        assert client.post("/login", data=asked, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 303
+        assert client.get("/").status_code == 200
+    process.send_signal(signal.SIGINT)
+    code, output = finished(process)
+    assert code == 0, output
+    assert "Traceback" not in output
+    assert "went wrong" not in told + output
     nothing_left(folder)
 
 
