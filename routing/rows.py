@@ -375,6 +375,8 @@ class PolicyVersion(NamedTuple):
     version: int
     saved_at: float
     text: str
+    saved_by: str = ""
+    """Who; empty: nobody has said it."""
 
 
 class StandingAlarm(NamedTuple):

@@ -286,8 +286,8 @@ class Store(Protocol):
     def load_policy(self) -> str | None:
         """Return the policy in force; None: the database holds none."""
 
-    def save_policy(self, text: str, now: float, done: Callable[[], None] | None = None) -> None:
-        """Keep a new policy; the older ones stay as history."""
+    def save_policy(self, text: str, now: float, done: Callable[[], None] | None = None, by: str = "") -> None:
+        """Keep a new policy; the older ones stay as history. `by`: who saves it."""
 
     def policy_history(self, limit: int) -> list[PolicyVersion]:
         """Return the newest policies, newest first."""

@@ -70,6 +70,8 @@ class SavePolicy(NamedTuple):
 
     text: str
     saved_at: float
+    by: str = ""
+    """Who; empty: nobody has said it."""
 
 
 class ForgetEvents(NamedTuple):

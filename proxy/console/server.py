@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
@@ -15,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from proxy import log as log_lines
 from proxy.console.app import build
-from proxy.console.lists import NoLists
+from proxy.console.lists import Lists
 from proxy.console.settings import ConsoleSettings
 from proxy.line_protocol import LineProtocol
 from proxy.web.connections import Connections
@@ -82,7 +83,8 @@ async def _serve(settings: ConsoleSettings, listening: socket.socket, on_ready: 
                  over: "asyncio.Future[None]") -> None:
     _begin(settings)
     connections = Connections(MOST, MOST if settings.proxies else MOST_OF_ONE)
-    application = build(settings, People(settings.database), NoLists(), connections)
+    lists = Lists(settings.database, settings.data, time.time)
+    application = build(settings, People(settings.database), lists, connections)
     server = _Server(uvicorn.Config(
         application.entry, log_config=None, access_log=False, ws="none", server_header=False, proxy_headers=False,
         http=cast(type[asyncio.Protocol], connections.watch(H11Protocol)), timeout_keep_alive=KEEP_ALIVE,
@@ -94,6 +96,7 @@ async def _serve(settings: ConsoleSettings, listening: socket.socket, on_ready: 
     server.should_exit = True
     connections.cut_all()
     await serving
+    lists.close()
     application.console.database.close()
 
 

@@ -138,7 +138,7 @@ class Batch:
     def write(self, connection: sqlite3.Connection) -> None:
         """Write what was gathered since the last time."""
         for policy in self._policies:
-            connection.execute(schema.PUT_POLICY, (policy.saved_at, policy.text))
+            connection.execute(schema.PUT_POLICY, (policy.saved_at, policy.text, policy.by))
             self.policy = policy
         if self._alarms:
             connection.executemany(schema.DROP_ALARM, [(name,) for name in self._alarms])

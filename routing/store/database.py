@@ -98,8 +98,8 @@ class Database:
         """The last seq given to an event."""
         self.first_seq = 1
         """The oldest event that may still be there."""
-        self.policy: tuple[str, float] | None = None
-        """The policy in force, and when it was saved: what a new database begins with."""
+        self.policy: tuple[str, float, str] | None = None
+        """The policy in force, when it was saved, and by whom: what a new database begins with."""
         self._wall, self._steady = wall, steady
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
@@ -343,9 +343,9 @@ class Database:
         self.first_seq = first or self.seq + 1
         newest = connection.execute(schema.POLICIES, (1,)).fetchone()
         if newest is not None:
-            self.policy = newest[2], newest[1]
+            self.policy = newest[2], newest[1], newest[3]
         elif self.policy is not None:
-            connection.execute(schema.PUT_POLICY, (self.policy[1], self.policy[0]))
+            connection.execute(schema.PUT_POLICY, (self.policy[1], self.policy[0], self.policy[2]))
         if self._loss:
             self._stand(connection)
 

@@ -190,9 +190,9 @@ class StoreQueue:
     def delete_events_upto(self, seq: int) -> None:
         self.put(Unit((ForgetEvents(seq),)))
 
-    def save_policy(self, text: str, now: float, done: Done | None = None) -> None:
+    def save_policy(self, text: str, now: float, done: Done | None = None, by: str = "") -> None:
         self._policy = text
-        self.put(Unit((SavePolicy(text, now),), durable=True), done)
+        self.put(Unit((SavePolicy(text, now, by),), durable=True), done)
 
     @property
     def log_bytes(self) -> int:

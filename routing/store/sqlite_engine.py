@@ -124,7 +124,7 @@ class SqliteEngine:
         database.seq = gathered.seq or database.seq
         self._overfull = (self._overfull or dropped > 0) and not drained
         if gathered.policy is not None:
-            database.policy = gathered.policy.text, gathered.policy.saved_at
+            database.policy = gathered.policy
         losses, anew = database.take_losses(), self._anew != database.anew
         self._anew = database.anew
         refused_changes = [queued.unit for queued in batch if not stale.isdisjoint(

@@ -352,7 +352,7 @@ class MemoryStore(Rows):
             data = {**event.data, TICKET_NUMBER: numbers[event.data["ticket"]]} if opened else event.data
             self.events.append(event._replace(seq=len(self.events) + 1, data=data))
         for policy in unit.of(SavePolicy):
-            self.policies.append(PolicyVersion(len(self.policies) + 1, policy.saved_at, policy.text))
+            self.policies.append(PolicyVersion(len(self.policies) + 1, policy.saved_at, policy.text, policy.by))
         if done is not None:
             done()
 
@@ -393,8 +393,8 @@ class MemoryStore(Rows):
     def load_policy(self) -> str | None:
         return self.policies[-1].text if self.policies else None
 
-    def save_policy(self, text: str, now: float, done: Callable[[], None] | None = None) -> None:
-        self.put(Unit((SavePolicy(text, now),)), done)
+    def save_policy(self, text: str, now: float, done: Callable[[], None] | None = None, by: str = "") -> None:
+        self.put(Unit((SavePolicy(text, now, by),)), done)
 
     def policy_history(self, limit: int) -> list[PolicyVersion]:
         return self.policies[::-1][:limit]

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
 
 from config.limits import FILE_BYTES
 from proxy.verbs.shapes.fields import flag_field, line_field, text_field, value_field
+from proxy.verbs.shapes.kinds import Moment
 from proxy.verbs.shapes.verb import NOT_BY_MQTT, In, Nothing, Verb
 
 PATH: Final = 4096
@@ -37,6 +38,14 @@ class Doubt(TypedDict):
     line: Annotated[int, "Line of the text, from 1; 0: of no line"]
     text: str
     level: Annotated[Literal["error", "warning"], "warning: it is in force, but hardly anybody wants it so"]
+
+
+class SavedPolicy(TypedDict):
+    """A policy that was in force from then on."""
+
+    version: Annotated[int, "Counted up from 1"]
+    time: Annotated[Moment, "When it was saved"]
+    by: Annotated[str | None, "Who saved it; null: nobody has said it"]
 
 
 class Changes(TypedDict):

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from proxy.verbs.shapes import callbacks, calls, direct, do_not_call, tickets
+from proxy.verbs.shapes import callbacks, calls, direct, do_not_call, policy, tickets
 from routing.rows import (
     IN_QUEUE,
     OWN,
@@ -13,6 +13,7 @@ from routing.rows import (
     Delivery,
     DoNotCallRow,
     JournalRow,
+    PolicyVersion,
     Record,
     TaskRow,
     Ticket,
@@ -111,3 +112,8 @@ def call_of(row: CallRow, state: calls.State) -> calls.Call:
 def do_not_call_of(row: DoNotCallRow) -> do_not_call.DoNotCallRow:
     """Return a number of the do-not-call list as it is shown."""
     return {"customer": row.customer, "since": row.added_at, "reason": row.reason}
+
+
+def policy_of(row: PolicyVersion) -> policy.SavedPolicy:
+    """Return a version of the policy as a list of them shows it."""
+    return {"version": row.version, "time": row.saved_at, "by": row.saved_by or None}

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from proxy.console.app import build
-from proxy.console.lists import NoLists
+from proxy.console.lists import Lists
 from proxy.console.settings import ConsoleSettings
 from proxy.web.connections import Connections
 from tests.kit.console import SomePeople, SomeUser
@@ -37,7 +38,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     settings = ConsoleSettings("edge1", "0", folder, folder / "control.sock", folder / "boomerang.db",
                                hosts=("console.example.com",), proxies=("192.0.2.0/24", "127.0.0.2"))
     connections = Connections()
-    application = build(settings, people, NoLists(), connections)
+    application = build(settings, people, Lists(folder / "boomerang.db", folder, time.time), connections)
     server = uvicorn.Server(uvicorn.Config(
         application.entry, log_config=None, access_log=False, ws="none", server_header=False, proxy_headers=False,
         http=cast(type[asyncio.Protocol], connections.watch(H11Protocol)), timeout_graceful_shutdown=1))
@@ -47,4 +48,5 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     yield Served(sock.getsockname()[1], people)
     server.should_exit = True
     thread.join()
+    application.console.lists.close()
     application.console.database.close()

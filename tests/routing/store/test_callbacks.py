@@ -102,7 +102,7 @@ def test_units_joined_are_one() -> None:
     both = first.joined(second)
     assert both.of(TaskRow) == (task, other)
     assert (both.durable, both.of(ForgetEvents), both.of(SavePolicy)[-1], both.of(DropLeg)) == \
-        (True, (ForgetEvents(7),), ("two", 2.0), (("a",),))
+        (True, (ForgetEvents(7),), SavePolicy("two", 2.0), (("a",),))
     assert both.of(RemoveDoNotCall) == ((CUSTOMER,),)
     assert first.joined(Unit()) == first == Unit().joined(first)
     assert first.of_callbacks

@@ -135,7 +135,7 @@ def _malformed(path: Path) -> sqlite3.DatabaseError:
 
 
 def test_a_deleted_file_whose_copy_finds_no_room_is_tried_again(worlds: Worlds, tmp_path: Path) -> None:
-    with small_disk(tmp_path, "3m") as disk:
+    with small_disk(tmp_path, "4m") as disk:
         world = worlds(folder=disk)
         before = fill(world)
         assert world.reaches(number(0)) == "201"
