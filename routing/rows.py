@@ -214,15 +214,23 @@ class LegRow(NamedTuple):
     """Which start of that node."""
 
 
+JournalKind = Literal[
+    "missed", "queued", "asked", "due", "assigned", "agent", "accepted", "attempt", "answered", "declined", "result",
+    "refused", "released", "closed", "held", "resumed", "recovered", "replanned", "moved", "renumbered", "reassigned",
+    "ticket", "ended", "call_now", "stale", "requested", "asked_again", "stands", "place_held", "place_taken",
+    "place_returned", "place_lost",
+]
+"""What a line of a task's journal is about. The steps of an attempt are among them; of a request from a queue there are
+`requested`, `asked_again`, `stands` (that came to nothing) and `place_...`."""
+
+
 class JournalRow(NamedTuple):
     """One line of a task's journal."""
 
     task: str
     at: float
     kind: str
-    """`missed`, `due`, `assigned`, `preview`, `declined`, `attempt`, `result`, `refused`, `released`, `closed`,
-    `held`, `resumed`, `recovered`, `replanned`, `moved`, `ticket`, `ended`, ...; of a request from a queue `requested`,
-    `asked_again`, `stands` (that came to nothing), `place_held`, `place_taken`, `place_returned`, `place_lost`."""
+    """A `JournalKind`; another version may have written others."""
     agent: str | None
     data: dict[str, Any]
     """Details: status, text, planned time, call ids, evidence and its weight."""

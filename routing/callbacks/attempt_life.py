@@ -88,8 +88,10 @@ class AttemptLife:
                 changes.note(row.task, "answered", row.agent, attempt=row.id)
             case "talked":
                 self._outcomes.keep_promise(attempt, changes)
-            case _:
-                changes.note(row.task, step, row.agent, attempt=row.id)
+            case "agent":
+                changes.note(row.task, "agent", row.agent, attempt=row.id)
+            case "claimed" | "ended":  # told otherwise
+                pass
         changes.attempt(attempt.row)
         if go is None:
             self._store.put(changes.unit(durable=step == "talked"))

@@ -5,7 +5,7 @@ from typing import Any
 
 from routing.callbacks.task import task_data
 from routing.events import Event
-from routing.rows import AttemptRow, JournalRow, TaskRow
+from routing.rows import AttemptRow, JournalKind, JournalRow, TaskRow
 from routing.teller import Teller
 from routing.writes import ChangeTask, Unit
 
@@ -37,7 +37,7 @@ class Changes:
         """Keep an attempt as it is now."""
         self._attempts[row.id] = row
 
-    def note(self, task: str, kind: str, agent: str | None = None, **data: Any) -> None:
+    def note(self, task: str, kind: JournalKind, agent: str | None = None, **data: Any) -> None:
         """Write a line into a task's journal; details that are None say nothing and are left out."""
         told = {name: value for name, value in data.items() if value is not None}
         self._journal.append(JournalRow(task, self.now, kind, agent, told))

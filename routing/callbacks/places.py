@@ -10,6 +10,7 @@ from routing.callbacks.facts import AttemptOrder
 from routing.callbacks.task import Place, Task
 from routing.callbacks.task_places import RENEWAL
 from routing.callbacks.tasks import Tasks
+from routing.rows import JournalKind
 from routing.storage import Store
 
 ROUNDS: Final = 3
@@ -112,6 +113,7 @@ class Places:
 
     def _tell(self, what: Literal["taken", "returned"], task: Task, place: Place, now: float) -> None:
         changes = self._sets.begin(now)
-        changes.note(task.row.id, f"place_{what}", place.taken_by, place=place.call, round=place.round)
+        kind: JournalKind = "place_taken" if what == "taken" else "place_returned"
+        changes.note(task.row.id, kind, place.taken_by, place=place.call, round=place.round)
         changes.tell(f"place.{what}", task.row, place.taken_by, place=place.call, round=place.round)
         self._store.put(changes.unit())

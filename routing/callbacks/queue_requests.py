@@ -1,6 +1,6 @@
 """Requests of callers who wait in a queue: one that is made, made again by its caller, taken back, or refused."""
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from routing.callbacks.changes import Changes
 from routing.callbacks.eligibility import Eligibility
@@ -232,7 +232,8 @@ class QueueRequests:
         changes.note(task.row.id, "place_held", None, place=place.call, round=place.round)
         changes.tell("place.held", task.row, place=place.call, round=place.round)
 
-    def _note(self, kind: str, task: Task, asked: QueueRequest, changes: Changes, **more: Any) -> None:
+    def _note(self, kind: Literal["requested", "asked_again"], task: Task, asked: QueueRequest, changes: Changes,
+              **more: Any) -> None:
         changes.note(task.row.id, kind, None, call=asked.call, caller=asked.caller, number=asked.number,
                      customer=asked.customer, place=asked.place, waited_s=_waited(asked, changes.now), **more)
 
