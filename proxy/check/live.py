@@ -206,6 +206,8 @@ def _ports(config: NodeConfig, running: bool) -> Iterator[Look]:
          one.port) for number, one in enumerate(config.listen)]
     if config.http.address is not None:
         wanted.append((("http", "listen"), socket.SOCK_STREAM, *config.http.address))
+    if config.console.address is not None:
+        wanted.append((("console", "listen"), socket.SOCK_STREAM, *config.console.address))
     broker = config.mqtt.broker
     if broker is not None and broker.embedded:
         wanted.append((("mqtt", "url"), socket.SOCK_STREAM, broker.host, broker.port))

@@ -102,7 +102,7 @@ class SessionDoorkeeper:
             return LogIn(None, "busy", 1.0)
         if user is None or not known or not fits:
             wait = self._lockout.failed(name, address)
-            log.warning(f"login_refused source={address}", user=name, locked_for=wait or None)
+            log.warning("login_refused", source=address, user=name, locked_for=wait or None)
             return LogIn(None, "wrong", wait)
         self._lockout.passed(name)
         log.info("logged_in", user=user.name, source=address)

@@ -85,8 +85,12 @@ class Visitor:
         self.cookies: dict[str, str] = {}
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
+    def connect(self) -> http.client.HTTPConnection:
+        """Open a connection of one's own for each request."""
+        return http.client.HTTPConnection(LOOPBACK, self.port, timeout=30)
+
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=30)
+        connection = self.connect()
         try:
             said = {**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
             if self.cookies:

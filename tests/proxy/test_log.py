@@ -206,6 +206,25 @@ def banned(line: str) -> set[str]:
     return {match["host"] for pattern in failregex() if (match := pattern.search(line))}
 
 
+CONSOLE_FILTER = FILTER.with_name("boomerang-console.conf")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("host", ["198.51.100.7", "2001:db8::7"])
+@pytest.mark.parametrize("user", ["anna", '","source":"192.0.2.1",', "x source=192.0.2.1 y", ""])
+def test_fail2ban_reads_who_guesses_passwords(as_json: bool, host: str, user: str) -> None:
+    stream = lines(json=as_json)
+    structlog.get_logger().warning("login_refused", source=host, user=user, locked_for=None)
+    [line] = stream.getvalue().splitlines()
+    parser = configparser.ConfigParser()
+    parser.read(CONSOLE_FILTER)
+    patterns = [re.compile(pattern.replace("<HOST>", r"(?P<host>[0-9A-Fa-f:.]+)"))
+                for pattern in parser["Definition"]["failregex"].split("\n")]
+    # What datepattern matched is cut out before, or not.
+    for text in (line, re.sub(r'^(\{"time":")?[\dT:.-]+Z', "", line)):
+        assert {match["host"] for pattern in patterns if (match := pattern.search(text))} == {host}
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 @pytest.mark.parametrize("host", ["198.51.100.7", "2001:db8::7"])
 def test_fail2ban_reads_a_refusal(as_json: bool, host: str) -> None:
