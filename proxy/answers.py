@@ -1,5 +1,6 @@
 """Everything that can be asked of a node from outside, with whoever answers it; the doors ask for nothing else."""
 
+import os
 import time
 
 from config.node import NodeConfig, peers_of
@@ -7,10 +8,12 @@ from config.places import RECORDINGS
 from proxy.daemon.policies import Policies
 from proxy.daemon.source import DaemonSource
 from proxy.node import Node
+from proxy.verbs.audit import Audit
 from proxy.verbs.barrier import Barrier
 from proxy.verbs.doors import Handlers
 from proxy.verbs.handlers.agents import AgentAnswers
 from proxy.verbs.handlers.alarms import AlarmAnswers
+from proxy.verbs.handlers.audit import AuditAnswers
 from proxy.verbs.handlers.call_details import CallDetailAnswers
 from proxy.verbs.handlers.callbacks import CallbackAnswers
 from proxy.verbs.handlers.calls import CallAnswers
@@ -18,6 +21,7 @@ from proxy.verbs.handlers.campaigns import CampaignAnswers
 from proxy.verbs.handlers.clicks import ClickAnswers
 from proxy.verbs.handlers.events import EventAnswers
 from proxy.verbs.handlers.looking import LookAnswers, Sides
+from proxy.verbs.handlers.people import PeopleAnswers
 from proxy.verbs.handlers.policy import PolicyAnswers
 from proxy.verbs.handlers.queues import NoTasks, QueueAnswers
 from proxy.verbs.handlers.recordings import RecordingAnswers
@@ -25,8 +29,14 @@ from proxy.verbs.handlers.tickets import TicketAnswers
 from proxy.verbs.node_things import NodeThings
 from proxy.verbs.scope import Scope
 from proxy.verbs.shapes.verb import Bound
+from routing.ids import uuid7
 from routing.store.queue import StoreQueue
 from routing.store.reader import Reader
+
+
+def new_name(now: float) -> str:
+    """Return a new UUID of a moment, seconds since the epoch."""
+    return uuid7(now, os.urandom)
 
 
 def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSource, events: EventAnswers,
@@ -47,6 +57,8 @@ def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSou
         *RecordingAnswers(data / RECORDINGS, reader, lambda: ledger.policy.region).bound(),
         *QueueAnswers(source, ledger, tasks, reader.callbacks, time.time).bound(),
         *AgentAnswers(source, ledger, callbacks, reader, time.time).bound(),
+        *PeopleAnswers(store, reader, lambda: ledger.policy, new_name, time.time).bound(),
+        *AuditAnswers(reader).bound(),
         *AlarmAnswers(source.alarms, ledger, time.time).bound(),
     ]
     if node.services is not None:
@@ -57,4 +69,4 @@ def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSou
         bound += CampaignAnswers(callbacks.desk.admin, callbacks.desk.previews, ledger, time.time, policies.put).bound()
         bound += TicketAnswers(callbacks, store, reader, ledger, time.time).bound()
     things = NodeThings(lambda: ledger.policy, ledger.calls, tasks, store, reader)
-    return Handlers(Barrier(store, source.renew), Scope(things), bound)
+    return Handlers(Barrier(store, source.renew), Scope(things), Audit(store, things, new_name, time.time), bound)

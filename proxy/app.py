@@ -35,6 +35,7 @@ from proxy.daemon import building
 from proxy.daemon.chores import Chores
 from proxy.daemon.console_keeping import ConsoleKeeping
 from proxy.daemon.control_keeping import ControlKeeping
+from proxy.daemon.first_admin import first_admin
 from proxy.daemon.history import SLICE_PAUSE, History
 from proxy.daemon.journal import LogJournal, kinds_at
 from proxy.daemon.leaving import Leaving
@@ -56,6 +57,7 @@ from proxy.transports.resolver import Resolver
 from proxy.verbs.doors import CommandDoor, Handlers, SocketDoor
 from proxy.verbs.handlers.alarms import KEY_REPLACED
 from proxy.verbs.handlers.events import EventAnswers
+from proxy.verbs.shapes.caller import Caller
 from routing.events import Event
 from routing.hub import EventHub
 from routing.store import backup
@@ -207,6 +209,10 @@ class Daemon:
             self.console = ConsoleKeeping(
                 config.console.address, self._console_settings().as_json(), self._console_socket,
                 lambda sock: self._notifier.keep(handover.name_of(sock), sock), self._raise)
+            ourselves = Caller("boomerang", "admin", "socket")
+            self._chores.begin(first_admin(
+                lambda verb, args: handlers.one(verb, args, ourselves),
+                sys.stderr.write if sys.stderr.isatty() else None))
 
     def _console_settings(self) -> ConsoleSettings:
         config = self._config

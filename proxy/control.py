@@ -9,7 +9,8 @@ JSON line, or for a streaming verb with one line for each item until either side
 
 A request may say for whom it asks: `"as": {"name": "anna", "role": "agent", "door": "console", "groups": null, "agent":
 "201"}` (`proxy.verbs.shapes.caller`). What they may not is answered with `"forbidden": true`, what there is not with
-`"unknown": true`. Without it the request is the operator's, who may do everything.
+`"unknown": true`. Without it the request is that of the user of this machine who
+opened the socket, who may do everything.
 
 Moments are RFC 3339 in UTC; `zone` says in which time zone a person is to be shown them: the policy's. What is not
 known is null. The verbs, what each takes and what it gives stand in `proxy.verbs.shapes`; `customer` and every other
@@ -19,8 +20,10 @@ number is taken as the operator typed it and read in the policy's region.
 import asyncio
 import contextlib
 import json
+import pwd
 import socket
 import stat
+import struct
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -30,7 +33,7 @@ import structlog
 
 from config.problem import ConfigError
 from proxy.control_client import ANSWER_SECONDS, ControlError, ForbiddenError, UnknownError, socket_address
-from proxy.verbs.shapes.caller import Caller
+from proxy.verbs.shapes.caller import OPERATOR, Caller
 from routing.events import write_answer
 
 REQUEST_BYTES: Final = 8 << 20
@@ -49,10 +52,10 @@ class Answering(Protocol):
     """Who answers what comes in here."""
 
     def call(self, verb: str, args: dict[str, Any],
-             caller: Caller | None) -> Coroutine[Any, Any, Any] | AsyncIterator[Any]:
+             caller: Caller) -> Coroutine[Any, Any, Any] | AsyncIterator[Any]:
         """Have a verb answered: data, or an iterator of data. Runs on the event loop; raises ControlError.
 
-        `caller`: for whom it is asked; None: for whoever may open the socket.
+        `caller`: for whom it is asked.
         """
 
     def write(self, verb: str, data: Any) -> Any:
@@ -146,7 +149,7 @@ class ControlServer:
             return
         try:
             verb, args, caller = _request(line)
-            answer = self._answering.call(verb, args, caller)
+            answer = self._answering.call(verb, args, caller or _who(writer))
             write = partial(self._answered, verb)
             if isinstance(answer, AsyncIterator):
                 await _stream(answer, write, reader, writer)
@@ -170,6 +173,16 @@ def _request(line: bytes) -> tuple[str, dict[str, Any], Caller | None]:
     if not isinstance(verb, str) or not isinstance(args, dict):
         raise ControlError('a request is {"verb": "...", "args": {...}}')
     return verb, args, Caller.from_json(request["as"]) if "as" in request else None
+
+
+def _who(writer: asyncio.StreamWriter) -> Caller:
+    """Return the user of this machine who has opened the socket: whoever may may do everything (unix(7))."""
+    sock: socket.socket = writer.get_extra_info("socket")
+    try:
+        _, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+        return Caller(pwd.getpwuid(uid).pw_name, "admin", "socket")
+    except (OSError, KeyError):
+        return OPERATOR
 
 
 def _no_number(word: str) -> NoReturn:

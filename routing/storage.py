@@ -11,6 +11,7 @@ where the database cannot be read now. But for `direct` it shows what is committ
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Final, NamedTuple, Protocol
 
 from routing.events import Event
@@ -32,7 +33,7 @@ from routing.rows import (
     Ticket,
     TicketComment,
 )
-from routing.writes import Unit
+from routing.writes import Unit, Write
 
 
 class StoreError(Exception):
@@ -233,6 +234,12 @@ class Store(Protocol):
 
     def put(self, unit: Unit, done: Callable[[], None] | None = None) -> None:
         """Queue a unit; `done` is called once, after the commit, or at once while the store is in trouble."""
+
+    def together(self, more: list[Write]) -> AbstractContextManager[None]:
+        """Hold back what is put within until its end, and commit `more`, as it stands then, with the last of it.
+
+        Put alone where nothing else was. Nothing within waits for anything, and it is not entered twice.
+        """
 
     def commit(self, unit: Unit, done: Callable[[bool], None]) -> None:
         """Queue a unit that is durable whatever it says, or do nothing of it. It holds no records.

@@ -9,7 +9,7 @@ before the daemon is asked where that needs nothing of it.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -84,10 +84,12 @@ def table(columns: dict[str, str], empty: str) -> Show:
 
 
 def shaped(run: Callable[..., None], verb: Verb[Any, Any], about: str, *, rows: int = ROWS, json: bool = True,
-           more: Iterable[inspect.Parameter] = ()) -> Callable[..., None]:
-    """Have a function take the arguments of a verb as options; `more`: options of its own."""
-    parameters = [*_parameters(verb, rows), *more, _parameter("config", Config, None),
-                  _parameter("socket", Socket, None), *([_parameter("json", Json, False)] if json else [])]
+           more: Iterable[inspect.Parameter] = (), without: Collection[str] = ()) -> Callable[..., None]:
+    """Have a function take the arguments of a verb as options; `more`: options of its own, `without`: arguments that
+    are none."""
+    parameters = [*(one for one in _parameters(verb, rows) if one.name not in without), *more,
+                  _parameter("config", Config, None), _parameter("socket", Socket, None),
+                  *([_parameter("json", Json, False)] if json else [])]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # see PEP 362
     run.__doc__, run.__annotations__ = about, {}
     return run
@@ -159,6 +161,9 @@ def _parameters(verb: Verb[Any, Any], rows: int) -> Iterator[inspect.Parameter]:
 
 def _of_field(name: str, field: Field, rows: int) -> inspect.Parameter:
     flag, default = f"--{name.replace('_', '-')}", field.default
+    if isinstance(field, Words) and field.each:
+        return _parameter(name, Annotated[list[str] | None, typer.Option(
+            f"--{field.each}", metavar=field.each.upper(), help=field.means)], None)
     if isinstance(field, Words):
         return _parameter(name, Annotated[list[str] | None, typer.Argument(
             metavar=field.place, help=field.means)], None)

@@ -22,7 +22,8 @@ COMMANDS: Final[Mapping[str, Where]] = {
     "events": Where("following", "events"), "direct": Where("direct"), "agents": Where("agents"),
     "queues": Where("queues", "queues"), "callbacks": Where("callbacks"), "dnc": Where("do_not_call"),
     "campaigns": Where("campaigns"), "tickets": Where("tickets"), "recordings": Where("recordings"),
-    "policy": Where("policy"), "alarms": Where("alarms"), "log": Where("following", "log_app"),
+    "policy": Where("policy"), "users": Where("people", "users"), "tokens": Where("people", "tokens"),
+    "audit": Where("audit", "audit"), "alarms": Where("alarms"), "log": Where("following", "log_app"),
     "check": Where("check", "check"), "backup": Where("operations", "backup"),
     "restore": Where("operations", "restore"),
 }

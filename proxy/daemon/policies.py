@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from config.loading import Found
 from config.node import NodeConfig, load_seed, peers_of
 from config.policy import Policy, diff_policies, export_policy, parse_policy, plain_policy
 from config.problem import ConfigError
+from routing.audit import policy_line
+from routing.ids import uuid7
 from routing.storage import Store, StoreError
 
 NAMED_KEYS: Final = 5
@@ -117,7 +120,10 @@ class Policies:
             policy = self._stored()
         changes = [] if policy is None else diff_policies(self._now, policy)
         if policy is not None and changes:
-            self.put(policy)
+            line = policy_line(uuid7(time.time(), os.urandom), time.time(), "SIGHUP", "admin", "file", "policy.reload",
+                               self._now, policy)
+            with self._store.together([] if line is None else [line]):
+                self.put(policy)
         self._log.info("policy_reloaded", changes=len(changes))
 
     def _in_force(self, policy: Policy) -> None:

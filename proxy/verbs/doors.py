@@ -13,6 +13,7 @@ from typing import Any
 from config.problem import ConfigError
 from proxy.control_client import ControlError
 from proxy.status.commands import CommandError
+from proxy.verbs.audit import Audit
 from proxy.verbs.barrier import Barrier
 from proxy.verbs.scope import Scope
 from proxy.verbs.shapes import answers
@@ -26,9 +27,9 @@ from proxy.verbs.shapes.verb import Bound, Door
 class Handlers:
     """The verbs of one daemon with who answers each. In the daemon's loop."""
 
-    def __init__(self, barrier: Barrier, scope: Scope, bound: Iterable[Bound]) -> None:
-        """`scope`: who may say what about what."""
-        self._barrier, self._scope = barrier, scope
+    def __init__(self, barrier: Barrier, scope: Scope, audit: Audit, bound: Iterable[Bound]) -> None:
+        """`scope`: who may say what about what; `audit`: writes down who changed what."""
+        self._barrier, self._scope, self._audit = barrier, scope, audit
         self._bound: Mapping[str, Bound] = {one.verb.name: one for one in bound}
 
     def names(self, door: Door) -> list[str]:
@@ -46,19 +47,38 @@ class Handlers:
         if bound is None or door not in bound.verb.doors:
             raise UnknownError(f"there is no command {shown(name)}: {', '.join(self.names(door))}")
         caller = caller or of_door(door)
-        self._scope.admit(bound.verb, caller)
+        try:
+            self._scope.admit(bound.verb, caller)
+        except ForbiddenError as error:
+            self._refused(bound, args, caller, error)
+            raise
         wanted = bound.verb.takes.read(args)
         if bound.verb.streams:
             return self._stream(bound, wanted, caller)
         return self._answer(bound, wanted, caller)
 
+    async def one(self, name: str, args: Mapping[str, Any], caller: Caller) -> Any:
+        """Have a verb answered that answers once, by the socket's door. Raises as `call`."""
+        answer = self.call("socket", name, args, caller)
+        assert not isinstance(answer, AsyncIterator), f"{name} streams"
+        return await answer
+
     async def _answer(self, bound: Bound, wanted: Any, caller: Caller) -> Any:
-        narrowing = await self._scope.check(bound.verb, wanted, caller)
+        try:
+            narrowing = await self._scope.check(bound.verb, wanted, caller)
+            if bound.verb.changes:
+                answer = await self._audit.record(bound.verb, wanted, caller, bound.handler)
+                await self._barrier.settled()
+                return await narrowing.narrow(answer)
+        except ForbiddenError as error:
+            self._refused(bound, wanted, caller, error)
+            raise
         done = bound.handler(wanted)
-        answer = await done if inspect.isawaitable(done) else done
+        return await narrowing.narrow(await done if inspect.isawaitable(done) else done)
+
+    def _refused(self, bound: Bound, wanted: Any, caller: Caller, error: ForbiddenError) -> None:
         if bound.verb.changes:
-            await self._barrier.settled()
-        return await narrowing.narrow(answer)
+            self._audit.refused(bound.verb, wanted, caller, str(error))
 
     async def _stream(self, bound: Bound, wanted: Any, caller: Caller) -> AsyncIterator[Any]:
         narrowing = await self._scope.check(bound.verb, wanted, caller)
@@ -73,7 +93,7 @@ class SocketDoor:
     def __init__(self, handlers: Handlers) -> None:
         self._handlers = handlers
 
-    def call(self, verb: str, args: dict[str, Any], caller: Caller | None) -> Any:
+    def call(self, verb: str, args: dict[str, Any], caller: Caller) -> Any:
         return self._handlers.call("socket", verb, args, caller)
 
     def write(self, verb: str, data: Any) -> Any:

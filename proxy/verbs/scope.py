@@ -408,6 +408,10 @@ TABLE: Final[Mapping[str, Row]] = {
     "policy.apply": Row("the policy"),
     "policy.set": Row("a setting", _policy_key), "policy.unset": Row("a setting", _policy_key),
     "events": Row("events", narrow=_events),
+    **dict.fromkeys(("users.list", "users.add", "users.change", "users.passwd", "users.disable", "users.enable"),
+                    Row("users")),
+    **dict.fromkeys(("tokens.list", "tokens.add", "tokens.revoke"), Row("tokens")),
+    "audit.list": Row("what everybody did"),
 }
 """Every verb. One without a row is refused to everybody who is no admin."""
 

@@ -4,7 +4,7 @@ once, and nobody waits for a database in trouble. Lives in the proxy's thread; i
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from routing.store.overlay import DirectReads, Overlay
 from routing.store.queries import NodeQuery, Parameters, Query
 from routing.store.reads import CallbackReads, CallReads, TicketReads
 from routing.store.writer import ForgetRequest, Hooks, Writer
-from routing.writes import EMPTY_UNIT, ForgetEvents, RemoveRecord, SavePolicy, Unit
+from routing.writes import EMPTY_UNIT, ForgetEvents, RemoveRecord, SavePolicy, Unit, Write
 
 CALM: Final = 3.0
 """Seconds for which a database must have been well before the alarm goes down: a lock that comes and goes is one."""
@@ -57,6 +57,8 @@ class StoreQueue:
         self._well_since: float | None = None
         """Since when all is well though the alarm is still up."""
         self._policy: str | None = None
+        self._held: list[tuple[Queued, bool]] | None = None
+        """What is put together, until all of it is there."""
         self._writer = Writer(engine, Hooks(
             committed=lambda batch, events, refused: self._tell(partial(self._committed, batch, events, refused)),
             stale=lambda units: self._tell(partial(self._stale, units)),
@@ -163,7 +165,28 @@ class StoreQueue:
         self._promised[serial] = done
         self._queue(Queued(serial, unit, True, claim), True)
 
+    @contextlib.contextmanager
+    def together(self, more: list[Write]) -> Iterator[None]:
+        assert self._held is None, "what belongs together is put in one go"
+        held: list[tuple[Queued, bool]] = []
+        self._held = held
+        try:
+            yield
+        finally:
+            self._held = None
+            last = next((at for at in reversed(range(len(held))) if not held[at][0].promise), None)
+            if more and last is not None:
+                queued, hurry = held[last]
+                held[last] = queued._replace(unit=queued.unit.joined(Unit(tuple(more)))), hurry
+            for queued, hurry in held:
+                self._queue(queued, hurry)
+            if more and last is None:
+                self.put(Unit(tuple(more)))
+
     def _queue(self, queued: Queued, hurry: bool) -> None:
+        if self._held is not None:
+            self._held.append((queued, hurry))
+            return
         lost = self._writer.put(queued, hurry)
         if not lost:
             return

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence, Set
 from typing import Final, NamedTuple
 
 from routing.events import Event
-from routing.rows import StandingAlarm
+from routing.rows import AuditRow, StandingAlarm, TokenRow, UserRow
 from routing.storage import Forgotten
 from routing.store.engine import Applied, Engine, Queued, TroubleError, UnitError
 from routing.writes import OF_CALLBACKS, SavePolicy, Unit
@@ -48,7 +48,7 @@ SHARED_LOOK: Final = 0.5
 LOOK: Final = 1.0
 """Seconds between two looks at how long the write-ahead log is."""
 
-_DEAR: Final = OF_CALLBACKS | {SavePolicy, StandingAlarm}
+_DEAR: Final = OF_CALLBACKS | {SavePolicy, StandingAlarm, UserRow, TokenRow, AuditRow}
 
 
 def _dear(queued: Queued) -> bool:

@@ -1,11 +1,14 @@
 """Verbs answered by plain functions, for tests of the doors."""
 
+import contextlib
 import inspect
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+import os
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 
 from config.policy import Policy
 from proxy.control_client import ControlError
+from proxy.verbs.audit import Audit, Keeping
 from proxy.verbs.barrier import Barrier
 from proxy.verbs.doors import Handlers
 from proxy.verbs.scope import Scope
@@ -13,8 +16,10 @@ from proxy.verbs.shapes import answers
 from proxy.verbs.shapes.caller import Caller
 from proxy.verbs.shapes.catalogue import BY_NAME
 from proxy.verbs.shapes.verb import Bound
+from routing.ids import uuid7
 from routing.rows import AttemptRow, Record, TaskRow, Ticket
 from routing.storage import Store
+from routing.writes import Write
 
 Function = Callable[[dict[str, Any]], Any]
 """Gets the arguments as they came; gives data, an awaitable of data, or an async iterator of data."""
@@ -27,7 +32,7 @@ class Plain:
         self._functions = functions
 
     def call(self, verb: str, args: dict[str, Any],
-             caller: Caller | None) -> Coroutine[Any, Any, Any] | AsyncIterator[Any]:
+             caller: Caller) -> Coroutine[Any, Any, Any] | AsyncIterator[Any]:
         function = self._functions.get(verb)
         if function is None:
             raise ControlError(f"unknown verb {verb!r}")
@@ -44,7 +49,20 @@ async def _once(answer: Any) -> Any:
 
 def settling(store: Store, *bound: Bound) -> Handlers:
     """The verbs of a store, answered once what they did is in it."""
-    return Handlers(Barrier(store, lambda: None), Scope(NoThings()), bound)
+    return Handlers(Barrier(store, lambda: None), Scope(NoThings()), log_in(store), bound)
+
+
+def log_in(keeping: Keeping) -> Audit:
+    """The audit log of a store."""
+    return Audit(keeping, NoThings(), lambda now: uuid7(now, os.urandom), lambda: 1_795_000_000.0)
+
+
+class Forgetful:
+    """`audit.Keeping` that keeps nothing."""
+
+    @contextlib.contextmanager
+    def together(self, more: list[Write]) -> Iterator[None]:
+        yield
 
 
 class NoThings:

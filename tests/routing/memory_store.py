@@ -1,6 +1,7 @@
 """A second engine behind the store's interface: dictionaries, committed at once. Keeps the interface honest."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from routing.calls import LEGS
@@ -35,6 +36,7 @@ from routing.writes import (
     RemoveRecord,
     SavePolicy,
     Unit,
+    Write,
 )
 
 OPEN = ("open", "held")
@@ -355,6 +357,13 @@ class MemoryStore(Rows):
             self.policies.append(PolicyVersion(len(self.policies) + 1, policy.saved_at, policy.text, policy.by))
         if done is not None:
             done()
+
+    @contextlib.contextmanager
+    def together(self, more: list[Write]) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self.put(Unit(tuple(more)))
 
     def commit(self, unit: Unit, done: Callable[[bool], None]) -> None:
         if not self.broken:

@@ -4,12 +4,14 @@ from typing import Any, Final
 
 from proxy.verbs.shapes import (
     agents,
+    audit,
     callbacks,
     calls,
     campaigns,
     direct,
     do_not_call,
     events,
+    people,
     policy,
     queues,
     recordings,
@@ -20,7 +22,8 @@ from proxy.verbs.shapes.verb import Door, Verb
 
 ALL: Final[tuple[Verb[Any, Any], ...]] = (
     *status.VERBS, *calls.VERBS, *direct.VERBS, *queues.VERBS, *agents.VERBS, *callbacks.VERBS,
-    *do_not_call.VERBS, *campaigns.VERBS, *tickets.VERBS, *recordings.VERBS, *policy.VERBS, *events.VERBS,
+    *do_not_call.VERBS, *campaigns.VERBS, *tickets.VERBS, *recordings.VERBS, *policy.VERBS, *people.VERBS, *audit.VERBS,
+    *events.VERBS,
 )
 """In the order in which pages show them."""
 

@@ -175,8 +175,9 @@ class Window(Line):
 class OneOf(Line):
     """One of some words."""
 
-    def __init__(self, means: str, words: Collection[str], *, default: Any = None, place: str = "") -> None:
-        super().__init__(means, default=default, place=place)
+    def __init__(self, means: str, words: Collection[str], *, default: Any = None, required: bool = False,
+                 place: str = "") -> None:
+        super().__init__(means, default=default, required=required, place=place)
         self.words = tuple(words)
 
     def take(self, value: Any) -> Any:
@@ -286,9 +287,10 @@ class Moment(Field):
 class Words(Field):
     """A list of words."""
 
-    def __init__(self, means: str, most: int, *, place: str = "") -> None:
+    def __init__(self, means: str, most: int, *, place: str = "", each: str = "") -> None:
+        """`each`: the command's option for one of them, said as often as there are."""
         super().__init__(means, default=(), place=place)
-        self.most = most
+        self.most, self.each = most, each
 
     def take(self, value: Any) -> Any:
         if not isinstance(value, list) or len(value) > self.most or not all(isinstance(one, str) for one in value):

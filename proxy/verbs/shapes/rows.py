@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from proxy.verbs.shapes import callbacks, calls, direct, do_not_call, policy, tickets
+from proxy.verbs.shapes import audit, callbacks, calls, direct, do_not_call, people, policy, tickets
 from routing.rows import (
     IN_QUEUE,
     OWN,
     AttemptRow,
+    AuditRow,
     CallRow,
     Delivery,
     DoNotCallRow,
@@ -18,6 +19,8 @@ from routing.rows import (
     TaskRow,
     Ticket,
     TicketComment,
+    TokenRow,
+    UserRow,
 )
 
 UNKNOWN: Final = "unknown"
@@ -117,3 +120,25 @@ def do_not_call_of(row: DoNotCallRow) -> do_not_call.DoNotCallRow:
 def policy_of(row: PolicyVersion) -> policy.SavedPolicy:
     """Return a version of the policy as a list of them shows it."""
     return {"version": row.version, "time": row.saved_at, "by": row.saved_by or None}
+
+
+def user_of(row: UserRow) -> people.User:
+    """Return a user as they are shown: never with their password."""
+    return {"name": row.name, "role": row.role, "groups": _groups(row), "agent": row.agent,
+            "created": row.created_at, "disabled": row.disabled_at}
+
+
+def token_of(row: TokenRow) -> people.Token:
+    """Return a token as it is shown: never itself, nor its hash."""
+    return {"id": row.id, "name": row.name, "role": row.role, "groups": _groups(row), "agent": row.agent,
+            "created": row.created_at, "expires": row.expires_at, "revoked": row.revoked_at}
+
+
+def _groups(row: UserRow | TokenRow) -> list[str] | None:
+    return None if row.groups is None else sorted(row.groups)
+
+
+def audit_of(row: AuditRow) -> audit.AuditLine:
+    """Return a line of the audit log as it is shown."""
+    return {"id": row.id, "time": row.at, "who": row.who, "role": row.role, "door": row.door, "verb": row.verb,
+            "about": row.about, "before": row.before, "after": row.after, "refused": row.refused}

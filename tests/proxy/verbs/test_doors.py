@@ -14,7 +14,7 @@ from proxy.verbs.doors import CommandDoor, Handlers
 from proxy.verbs.scope import Scope
 from proxy.verbs.shapes.errors import ArgumentError, UnknownError
 from proxy.verbs.shapes.verb import NOT_BY_MQTT, Nothing, Verb
-from tests.kit.answering import NoThings
+from tests.kit.answering import Forgetful, NoThings, log_in
 
 
 class Done(TypedDict):
@@ -44,7 +44,8 @@ class Room:
 
     def __init__(self) -> None:
         self.store, self.seen = SlowStore(), list[str]()
-        self.handlers = Handlers(Barrier(self.store, lambda: self.seen.append("shown anew")), Scope(NoThings()), [
+        self.handlers = Handlers(Barrier(self.store, lambda: self.seen.append("shown anew")), Scope(NoThings()),
+                                 log_in(Forgetful()), [
             LOOK.by(self.answer), DO.by(self.later), SECRET.by(self.answer), FOLLOW.streamed_by(self.follow)])
 
     def answer(self, args: Nothing) -> Done:
@@ -104,7 +105,7 @@ def test_what_was_refused_goes_through_the_door_of_another_thread() -> None:
     problem = Problem("policy", "region", 0, "is wrong")
     errors = {"config": ConfigError([problem]), "no": ControlError("not now"), "none": UnknownError("no such thing")}
     verbs = {name: Verb(f"things.{name}", Nothing, Done, "agent", "Fail") for name in errors}
-    handlers = Handlers(Barrier(SlowStore(), lambda: None), Scope(NoThings()), [
+    handlers = Handlers(Barrier(SlowStore(), lambda: None), Scope(NoThings()), log_in(Forgetful()), [
         *(verbs[name].by(refuse(error)) for name, error in errors.items()), FOLLOW.streamed_by(Room().follow)])
 
     async def play() -> None:

@@ -22,6 +22,7 @@ from proxy.verbs.shapes.caller import Caller
 from proxy.verbs.shapes.catalogue import ALL, BY_NAME
 from proxy.verbs.shapes.errors import ArgumentError
 from routing.rows import AttemptRow, Record, TaskRow, Ticket
+from tests.kit.answering import Forgetful, log_in
 
 POLICY: Final = parse_policy("""
 region = "HU"
@@ -147,11 +148,15 @@ CASES: Final = (
     Case("tickets.comment", {"id": "1", "text": "x"}, {"id": "2", "text": "x"}, True),
     Case("tickets.call", {"id": "3"}, {"id": "1", "group": "support"}, True),
     Case("recordings.get", {"name": "sales"}, {"name": "support"}, False),
+    *(Case(verb.name, {"name": "x", "role": "agent"} if "role" in verb.takes.fields else
+           {"name": "x"} if "name" in verb.takes.fields else {}, None, False)
+      for verb in ALL if verb.noun in ("users", "tokens", "audit")),
     Case("policy.set", {"key": "group.sales.hours", "value": ["mon 8-9"]},
          {"key": "group.support.hours", "value": ["mon 8-9"]}, False),
     Case("policy.unset", {"key": "group.sales.hours"}, {"key": "group.support.hours"}, False),
 )
-ADMINS: Final = frozenset({"alarms.clear", "trace", "log.level", "policy.apply"})
+ADMINS: Final = frozenset({"alarms.clear", "trace", "log.level", "policy.apply"}) | {
+    verb.name for verb in ALL if verb.noun in ("users", "tokens", "audit")}
 
 
 def ask(verb: str, args: Mapping[str, Any], caller: Caller) -> Any:
@@ -364,7 +369,8 @@ def test_over_the_socket_it_is_said_for_whom_it_is_asked_and_a_refusal_is_told_f
         raise UnknownError("there is no such group")
 
     async def run() -> None:
-        handlers = Handlers(Barrier(Store(), lambda: None), SCOPE, [BY_NAME["callbacks.add"].by(answer)])
+        handlers = Handlers(Barrier(Store(), lambda: None), SCOPE, log_in(Forgetful()),
+                            [BY_NAME["callbacks.add"].by(answer)])
         server = ControlServer(tmp_path / "s", SocketDoor(handlers), lambda: "UTC")
         await server.start()
         try:
