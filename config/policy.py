@@ -51,6 +51,7 @@ __all__ = [
     "TicketsOverride",
     "check_policy",
     "diff_policies",
+    "edit_policy",
     "export_policy",
     "flat",
     "in_policy",
@@ -188,6 +189,45 @@ def unset_key(policy: Policy, key: str, peers: Peers | None = None) -> Policy:
         raise ConfigError([Problem(_SET, format_key(path), 0, "is not set")])
     del place[path[-1]]
     return _checked(raw, peers)
+
+
+def edit_policy(policy: Policy, changes: Sequence[tuple[str, Any]], peers: Peers | None = None,
+                new: bool = False) -> Policy:
+    """Return the policy with several settings changed at once: all of them, or ConfigError with everything wrong.
+
+    `changes`: dotted keys with values as JSON has them, text also as TOML writes it; None takes out a setting, or all
+    of an agent, number, group or campaign, whether it was set or not. The later one of a key wins. `new`: as of
+    `set_key`.
+    """
+    raw = plain_policy(policy)
+    wrong: list[Problem] = []
+    for key, value in changes:
+        try:
+            _edit_one(raw, _split(key), value, new)
+        except ConfigError as error:
+            wrong += error.problems
+    changed, found = check_policy(raw, peers)
+    wrong += [Problem(_SET, format_key(at), 0, text) for at, text in found]
+    if changed is None or wrong:
+        raise ConfigError(wrong)
+    return changed
+
+
+def _edit_one(raw: dict[str, Any], path: tuple[str, ...], value: Any, new: bool) -> None:
+    whole = len(path) == 2 and path[0] in NAMED
+    if value is None and whole:
+        raw.get(path[0], {}).pop(path[1], None)
+        return
+    setting = _setting_at(path)
+    if not new and value is not None:
+        _must_be_listed(raw, path, ": to make a new one, say so with --new, or new in the API")
+    place = raw
+    for name in path[:-1]:
+        place = place.setdefault(name, {})
+    if value is None:
+        place.pop(path[-1], None)
+    else:
+        place[path[-1]] = _read_value(setting, value) if isinstance(value, str) and not setting.is_text else value
 
 
 def means(key: str, value: object) -> str | None:

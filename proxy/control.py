@@ -9,8 +9,8 @@ JSON line, or for a streaming verb with one line for each item until either side
 
 A request may say for whom it asks: `"as": {"name": "anna", "role": "agent", "door": "console", "groups": null, "agent":
 "201"}` (`proxy.verbs.shapes.caller`). What they may not is answered with `"forbidden": true`, what there is not with
-`"unknown": true`. Without it the request is that of the user of this machine who
-opened the socket, who may do everything.
+`"unknown": true`, what was made from something older than there is now with `"conflict": true`. Without it the request
+is that of the user of this machine who opened the socket, who may do everything.
 
 Moments are RFC 3339 in UTC; `zone` says in which time zone a person is to be shown them: the policy's. What is not
 known is null. The verbs, what each takes and what it gives stand in `proxy.verbs.shapes`; `customer` and every other
@@ -32,7 +32,14 @@ from typing import Any, Final, NoReturn, Protocol
 import structlog
 
 from config.problem import ConfigError
-from proxy.control_client import ANSWER_SECONDS, ControlError, ForbiddenError, UnknownError, socket_address
+from proxy.control_client import (
+    ANSWER_SECONDS,
+    ConflictError,
+    ControlError,
+    ForbiddenError,
+    UnknownError,
+    socket_address,
+)
 from proxy.verbs.shapes.caller import OPERATOR, Caller
 from routing.events import write_answer
 
@@ -240,6 +247,8 @@ def _failure(error: Exception) -> dict[str, Any]:
             said["forbidden"] = True
         elif isinstance(error, UnknownError):
             said["unknown"] = True
+        elif isinstance(error, ConflictError):
+            said["conflict"] = True
         return said
     _log.error("control request failed", exc_info=error)
     return {"ok": False, "error": f"internal error ({type(error).__name__}), see the log"}

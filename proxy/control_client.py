@@ -42,6 +42,10 @@ class ForbiddenError(ControlError):
     """Whoever asks may not: it is not for their role, or not theirs."""
 
 
+class ConflictError(ControlError):
+    """Another change came first: what was asked for was made from something older."""
+
+
 class NotRunningError(ControlError):
     """Nobody listens at the socket."""
 
@@ -96,7 +100,7 @@ class ControlClient:
             raise ControlError("the daemon's answer cannot be read") from None
         if ok is not True:
             kind = (ForbiddenError if answer.get("forbidden") else UnknownError if answer.get("unknown")
-                    else ControlError)
+                    else ConflictError if answer.get("conflict") else ControlError)
             raise kind(str(answer.get("error", "failed")), answer.get("problems"))
         self.zone = answer.get("zone") or self.zone
         return answer.get("data")

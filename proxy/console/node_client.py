@@ -10,7 +10,14 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from proxy.control_client import ANSWER_BYTES, ControlError, ForbiddenError, NotRunningError, socket_address
+from proxy.control_client import (
+    ANSWER_BYTES,
+    ConflictError,
+    ControlError,
+    ForbiddenError,
+    NotRunningError,
+    socket_address,
+)
 from proxy.control_client import UnknownError as MissingError
 from proxy.verbs.shapes.caller import Caller
 
@@ -20,7 +27,7 @@ PATIENCE: Final = 10.0
 """Seconds that the daemon has for an answer."""
 
 
-__all__ = ["ForbiddenError", "MissingError", "NodeClient"]
+__all__ = ["ConflictError", "ForbiddenError", "MissingError", "NodeClient"]
 
 
 class NodeClient:
@@ -34,8 +41,8 @@ class NodeClient:
         """Time zone (IANA name) of the daemon's policy, once it has answered."""
 
     async def call(self, verb: str, args: Mapping[str, Any], caller: Caller) -> Any:
-        """Return the answer's data as JSON has it. Raises NotRunningError, ForbiddenError, MissingError, ControlError;
-        the error's `problems` name arguments.
+        """Return the answer's data as JSON has it. Raises NotRunningError, ForbiddenError, MissingError, ConflictError,
+        ControlError; the error's `problems` name arguments.
         """
         async with self._slots:
             reader, writer = await self._ask(verb, args, caller)
@@ -85,4 +92,6 @@ class NodeClient:
             raise ForbiddenError(text, problems)
         if answer.get("unknown"):
             raise MissingError(text, problems)
+        if answer.get("conflict"):
+            raise ConflictError(text, problems)
         raise ControlError(text, problems)

@@ -38,13 +38,15 @@ class CommandError(Exception):
     """A command that cannot be done, and why."""
 
     def __init__(self, text: str, problems: list[dict[str, Any]] | None = None, *, unknown: bool = False,
-                 forbidden: bool = False) -> None:
+                 forbidden: bool = False, conflict: bool = False) -> None:
         super().__init__(text)
         self.problems = problems or []
         self.unknown = unknown
         """There is no such command, or nothing of that name."""
         self.forbidden = forbidden
         """Whoever asks may not."""
+        self.conflict = conflict
+        """Another change came first."""
 
 
 class Commands(Protocol):

@@ -19,7 +19,7 @@ from proxy.verbs.scope import Scope
 from proxy.verbs.shapes import answers
 from proxy.verbs.shapes.caller import Caller, of_door
 from proxy.verbs.shapes.catalogue import BY_NAME
-from proxy.verbs.shapes.errors import ForbiddenError, UnknownError
+from proxy.verbs.shapes.errors import ConflictError, ForbiddenError, UnknownError
 from proxy.verbs.shapes.fields import shown
 from proxy.verbs.shapes.verb import Bound, Door
 
@@ -123,4 +123,5 @@ class CommandDoor:
             raise CommandError(str(error), [problem._asdict() for problem in error.problems]) from None
         except ControlError as error:
             raise CommandError(str(error), error.problems, unknown=isinstance(error, UnknownError),
-                               forbidden=isinstance(error, ForbiddenError)) from None
+                               forbidden=isinstance(error, ForbiddenError),
+                               conflict=isinstance(error, ConflictError)) from None

@@ -244,6 +244,25 @@ async def _new_campaign(asked: Asked) -> None:
         asked.want_group(asked.args.group)  # what is no text the policy refuses
 
 
+async def _policy_keys(asked: Asked) -> None:
+    """Of a campaign that comes into being, the group says whose it is, wherever among the changes it stands."""
+    begun: set[tuple[str, ...]] = set()
+    for key, value in sorted(asked.args.changes, key=lambda one: not one[0].endswith(".group")):
+        path = _path(key)
+        if path is not None and path[0] == "campaign" and path[:2] in begun and len(path) == 3 and path[2] != "group":
+            continue
+        check_key(asked, key, value)
+        if path is not None and path[0] == "campaign" and path[2:] == ("group",) and value is not None:
+            begun.add(path[:2])
+
+
+def _path(key: str) -> tuple[str, ...] | None:
+    try:
+        return split_key(key)
+    except ValueError:
+        return None
+
+
 async def _policy_key(asked: Asked) -> None:
     check_key(asked, asked.args.key, getattr(asked.args, "value", None))
 
@@ -406,6 +425,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "policy.show": Row("the policy, which supervisors may read whole"),
     "policy.export": Row("the policy, which supervisors may read whole"),
     "policy.apply": Row("the policy"),
+    "policy.edit": Row("settings", _policy_keys),
     "policy.set": Row("a setting", _policy_key), "policy.unset": Row("a setting", _policy_key),
     "events": Row("events", narrow=_events),
     **dict.fromkeys(("users.list", "users.add", "users.change", "users.passwd", "users.disable", "users.enable"),

@@ -13,6 +13,7 @@ from config.policy import (
     Peers,
     Policy,
     diff_policies,
+    edit_policy,
     export_policy,
     means,
     parse_policy,
@@ -23,25 +24,48 @@ from config.policy import (
 from config.problem import Problem
 from config.toml import to_value
 from proxy.verbs.shapes import policy as shapes
+from proxy.verbs.shapes.errors import ConflictError
 from proxy.verbs.shapes.verb import Bound
 from routing.ledger import Ledger
+from routing.storage import Store, StoreError
 
 PutPolicy = Callable[[Policy], None]
 """Puts a policy in force and keeps it."""
 
 
+class PolicyVersions:
+    """Knows which version of the database is the policy in force."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: tuple[str, int] | None = None
+
+    def now(self) -> int | None:
+        """Return it; None: it is not on disk yet, or what is there cannot be read."""
+        try:
+            text = self._store.load_policy()
+            if text is not None and (self._known is None or self._known[0] != text):
+                newest = self._store.policy_history(1)
+                self._known = (text, newest[0].version) if newest and newest[0].text == text else None
+        except StoreError:
+            return None
+        return None if text is None or self._known is None else self._known[1]
+
+
 class PolicyAnswers:
     """Answers `policy.*`. What changes the policy raises ConfigError where it cannot, and nothing has changed."""
 
-    def __init__(self, ledger: Ledger, peers: Peers, data: Path, put_policy: PutPolicy) -> None:
-        """`peers`: what boomerang.toml says, which a policy may name; `data`: the data folder."""
-        self._ledger, self._put_policy = ledger, put_policy
+    def __init__(self, ledger: Ledger, peers: Peers, data: Path, store: Store, put_policy: PutPolicy) -> None:
+        """`peers`: what boomerang.toml says, which a policy may name; `data`: the data folder; `store`: where policies
+        are kept."""
+        self._ledger, self._put_policy, self._versions = ledger, put_policy, PolicyVersions(store)
         self._peers, self._data = peers, data
 
     def bound(self) -> list[Bound]:
         """Every verb that is answered here."""
         return [shapes.SHOW.by(self.show), shapes.EXPORT.by(self.export), shapes.APPLY.by(self.apply),
-                shapes.SET.by(self.set_one), shapes.UNSET.by(self.unset)]
+                shapes.SET.by(self.set_one), shapes.EDIT.by(self.edit),
+                shapes.UNSET.by(self.unset)]
 
     def show(self, args: object) -> dict[str, Any]:
         """Every setting."""
@@ -49,7 +73,7 @@ class PolicyAnswers:
 
     def export(self, args: object) -> shapes.Toml:
         """The policy as TOML."""
-        return {"toml": export_policy(self._ledger.policy)}
+        return {"toml": export_policy(self._ledger.policy), "version": self._versions.now()}
 
     async def apply(self, args: shapes.Apply) -> shapes.Changes:
         """Put a whole policy in force, and say everything that is doubtful about it."""
@@ -60,6 +84,15 @@ class PolicyAnswers:
         """Change one key."""
         value = args.value if isinstance(args.value, str) else to_value(args.value)
         return self._one(set_key(self._ledger.policy, args.key, value, self._peers, args.new))
+
+    def edit(self, args: shapes.Edit) -> shapes.Changes:
+        """Change several keys at once, or none."""
+        if args.version is not None:
+            now = self._versions.now()
+            if now != args.version:
+                what = "another change is being kept" if now is None else f"version {now} is in force"
+                raise ConflictError(f"made from version {args.version} of the policy, and {what}: look at it again")
+        return self._one(edit_policy(self._ledger.policy, args.changes, self._peers, args.new))
 
     def unset(self, args: shapes.Unset) -> shapes.Changes:
         """Take one key, or all of an agent, number, group or campaign, out of the policy."""

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from proxy.control_client import ControlError, ForbiddenError, UnknownError
+from proxy.control_client import ConflictError, ControlError, ForbiddenError, UnknownError
 
-__all__ = ["ArgumentError", "ForbiddenError", "UnknownError"]
+__all__ = ["ArgumentError", "ConflictError", "ForbiddenError", "UnknownError"]
 
 
 class ArgumentError(ControlError):

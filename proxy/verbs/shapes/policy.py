@@ -1,9 +1,20 @@
 """The policy: what changes while the daemon runs."""
 
+import json
 from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
 
 from config.limits import FILE_BYTES
-from proxy.verbs.shapes.fields import flag_field, line_field, text_field, value_field
+from proxy.verbs.shapes.fields import (
+    Field,
+    Make,
+    Schema,
+    flag_field,
+    line_field,
+    shown,
+    text_field,
+    value_field,
+    whole_field,
+)
 from proxy.verbs.shapes.kinds import Moment
 from proxy.verbs.shapes.verb import NOT_BY_MQTT, In, Nothing, Verb
 
@@ -15,10 +26,15 @@ VALUE: Final = 65_536
 """Characters of a setting's value."""
 
 
+MOST_CHANGES: Final = 2_000
+"""Settings that one edit changes at the most."""
+
+
 class Toml(TypedDict):
     """The policy as one text."""
 
     toml: str
+    version: Annotated[int | None, "Of this text, for policy.edit; null: it is not on disk yet"]
 
 
 class Change(TypedDict):
@@ -73,6 +89,58 @@ class Set(In):
                            "it is taken for a typing error.")
 
 
+class Edits(Field):
+    """Several settings with their values."""
+
+    metavar = "JSON"
+
+    def take(self, value: Any) -> Any:
+        """Give (key, value) pairs; a value of None takes the setting out."""
+        if not isinstance(value, list):
+            raise self.refuse(' is no list such as [{"key": "missed_callback.attempts", "value": 6}]')
+        if len(value) > MOST_CHANGES:
+            raise self.refuse(f" has {len(value)} entries, {MOST_CHANGES} at most")
+        return [self._one(one) for one in value] or None
+
+    def _one(self, entry: Any) -> tuple[str, Any]:
+        if not isinstance(entry, dict) or set(entry) != {"key", "value"}:
+            raise self.refuse(f": {shown(entry)} is no key with its value")
+        key, value = _KEY.take(entry["key"]), entry["value"]
+        if key is None:
+            raise self.refuse(": a key is empty")
+        return key, None if value is None else "" if value == "" else _VALUE.take(value)
+
+    def from_text(self, text: str) -> Any:
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+
+    def schema(self) -> Schema:
+        value = {"oneOf": [*_VALUE.schema()["oneOf"], {"type": "null"}]}
+        return {"type": "array", "maxItems": MOST_CHANGES, "items": {
+            "type": "object", "required": ["key", "value"], "additionalProperties": False,
+            "properties": {"key": {"type": "string", "maxLength": KEY}, "value": value}}}
+
+
+_KEY: Final = line_field("", most=KEY)
+_VALUE: Final = value_field("", most=VALUE)
+_KEY.name, _VALUE.name = "changes", "changes"
+edits_field: Final[Make] = Edits
+
+
+class Edit(In):
+    """Several settings, changed at once or not at all."""
+
+    changes: list[tuple[str, Any]] = edits_field(
+        "Dotted keys with their values; null takes a setting out, or all of an agent, number, group or campaign.",
+        required=True, place="CHANGES")
+    version: int | None = whole_field("The version that this was made from (policy.export); refused where there is a "
+                                      "newer one. Left out: whatever is in force.", 1, 2**53)
+    new: bool = flag_field("Make the agent, number, group or campaign that a key names, where it is not listed; else "
+                           "it is taken for a typing error.")
+
+
 class Unset(In):
     """What is taken out of the policy."""
 
@@ -85,7 +153,9 @@ EXPORT: Final = Verb("policy.export", Nothing, Toml, "supervisor", "The policy a
 APPLY: Final = Verb("policy.apply", Apply, Changes, "admin", "Make a policy.toml the policy, whole", changes=True,
                     doors=NOT_BY_MQTT)
 SET: Final = Verb("policy.set", Set, Changes, "supervisor", "Change one setting", changes=True, doors=NOT_BY_MQTT)
+EDIT: Final = Verb("policy.edit", Edit, Changes, "supervisor", "Change several settings at once, or none",
+                   changes=True, doors=NOT_BY_MQTT)
 UNSET: Final = Verb("policy.unset", Unset, Changes, "supervisor",
                     "Take a setting, or an agent, number, group or campaign, out", changes=True, doors=NOT_BY_MQTT)
 
-VERBS: Final[tuple[Verb[Any, Any], ...]] = (SHOW, EXPORT, APPLY, SET, UNSET)
+VERBS: Final[tuple[Verb[Any, Any], ...]] = (SHOW, EXPORT, APPLY, SET, EDIT, UNSET)

@@ -69,6 +69,7 @@ VALID: Final[dict[str, dict[str, Any]]] = {
     "tickets.comment": {"id": "1", "text": "t", "author": "Anna", "internal": True},
     "tickets.call": {"id": "1", "group": "sales", "note": "n", "by": "Anna"},
     "tickets.close": {"id": "2"},
+    "policy.edit": {"changes": [{"key": "group.sales.hours", "value": ["mon-fri 08:00-17:00"]}], "new": True},
     "recordings.list": {"limit": 5, "customer": CUSTOMER},
     "recordings.get": {"name": "one.wav", "offset": 0},
 }
@@ -108,7 +109,7 @@ class Whole(Node):
         folder.mkdir()
         (folder / "one.wav").write_bytes(b"RIFF")
         self.bound += RecordingAnswers(folder, self.reader, lambda: "HU").bound()
-        self.bound += PolicyAnswers(self.ledger, PEERS, path.parent, self.put_policy).bound()
+        self.bound += PolicyAnswers(self.ledger, PEERS, path.parent, self.store, self.put_policy).bound()
         self.task = self.ask("callbacks.add", customer=CUSTOMER, group="sales", note="the good one")["id"]
         row = self.desk.admin.open_tasks()[0]
         for _ in range(2):

@@ -19,7 +19,7 @@ from proxy.status.door import Door
 from proxy.status.policy_api import UPLOADS
 from proxy.verbs.doors import CommandDoor
 from proxy.verbs.handlers.looking import LookAnswers, Sides
-from proxy.verbs.handlers.policy import PolicyAnswers
+from proxy.verbs.handlers.policy import PolicyAnswers, PolicyVersions
 from proxy.web.connections import Connections
 from routing.store.sqlite import sqlite_store
 from tests.kit.answering import settling
@@ -50,7 +50,7 @@ class Node(OnDisk):
                            "0", Sides(("main",), "edge1", ("office",)), lambda: NOW, lambda call: None)
         peers = Peers(("main",), ("office",), ("^[23]..$",))
         self.verbs = settling(self.store, *look.bound(),
-                              *PolicyAnswers(self.ledger, peers, path.parent, self.put).bound())
+                              *PolicyAnswers(self.ledger, peers, path.parent, self.store, self.put).bound())
 
     def put(self, policy: Policy) -> None:
         self.puts += 1
@@ -219,10 +219,57 @@ def test_without_the_token_nothing_is_told_or_done(node: Node) -> None:
     assert node.puts == 0
 
 
+def test_several_settings_are_changed_at_once_or_none(node: Node) -> None:
+    async def play() -> None:
+        door = CommandDoor(node.verbs, asyncio.get_running_loop(), "api")
+        node.loop = asyncio.get_running_loop()
+        assert (await door.run("policy.export", {}))["version"] is None, "it is not on disk"
+        await door.run("policy.set", {"key": "agent.201.name", "value": "Eve"})
+        kept = (await door.run("policy.export", {}))["version"]
+
+        def edit(version: int | None = None, new: bool = False, **keys: Any) -> Coroutine[Any, Any, Any]:
+            changes = [{"key": key.replace("__", "."), "value": value} for key, value in keys.items()]
+            return door.run("policy.edit", {"changes": changes, "version": version, "new": new})
+
+        done = await edit(kept, missed_callback__attempts=6, group__sales__hours=["mon-fri 08:00-17:00"],
+                          direct_callback__expires_after="2h", agent__201__name="7")
+        assert [one["key"] for one in done["changes"]] == [
+            "agent.201.name", "direct_callback.expires_after", "group.sales.hours", "missed_callback.attempts"]
+        assert node.ledger.policy.agent["201"].name == "7"
+        with pytest.raises(CommandError, match=f"made from version {kept} of the policy") as older:
+            await edit(kept, missed_callback__attempts=7)
+        assert older.value.conflict
+        now = (await door.run("policy.export", {}))["version"]
+        assert now > kept
+        with pytest.raises(CommandError) as wrong:
+            await edit(now, missed_callback__attempts=70, group__sale__hours=["x"], nothing="1", tickets__enabled=True)
+        assert sorted(one["key"] for one in wrong.value.problems) == [
+            "group.sale.hours", "missed_callback.attempts", "nothing"]
+        assert not node.ledger.policy.tickets.enabled
+        await edit(now, new=True, group__vip__agents=["202"], agent__201__name=None)
+        assert node.ledger.policy.agent["201"].name == ""
+        await edit(group__vip=None, agent__201__name=None)
+        assert "vip" not in node.ledger.policy.group
+        nothing = await edit(missed_callback__attempts="6")
+        assert nothing["changes"] == []
+
+    asyncio.run(play())
+
+
+def test_a_version_that_is_not_on_disk_yet_is_none(node: Node) -> None:
+    versions = PolicyVersions(node.store)
+    assert versions.now() is None
+    node.store.save_policy("# one", NOW)
+    assert eventually(versions.now, "a version") == 1
+    node.store.save_policy("# other", NOW)
+    eventually(lambda: versions.now() == 2, "the next version")
+
+
 def test_mqtt_has_no_policy(node: Node) -> None:
     async def play() -> None:
         gate = CommandDoor(node.verbs, asyncio.get_running_loop(), "mqtt")
-        for verb in ("policy.export", "policy.show", "policy.apply", "policy.set", "policy.unset", "status", "trace"):
+        for verb in ("policy.export", "policy.show", "policy.apply", "policy.set", "policy.edit", "policy.unset",
+                     "status", "trace"):
             with pytest.raises(CommandError, match="there is no command"):
                 await gate.run(verb, {})
 

@@ -153,6 +153,9 @@ CASES: Final = (
       for verb in ALL if verb.noun in ("users", "tokens", "audit")),
     Case("policy.set", {"key": "group.sales.hours", "value": ["mon 8-9"]},
          {"key": "group.support.hours", "value": ["mon 8-9"]}, False),
+    Case("policy.edit", {"changes": [{"key": "group.sales.hours", "value": ["mon 08:00-09:00"]}]},
+         {"changes": [{"key": "group.sales.hours", "value": None}, {"key": "group.support.hours", "value": None}]},
+         False),
     Case("policy.unset", {"key": "group.sales.hours"}, {"key": "group.support.hours"}, False),
 )
 ADMINS: Final = frozenset({"alarms.clear", "trace", "log.level", "policy.apply"}) | {
@@ -210,6 +213,15 @@ MORE: Final[tuple[tuple[str, Mapping[str, Any], Caller, bool], ...]] = (
     ("callbacks.add", _add("sales", responsible="301"), SUE, False),
     ("callbacks.add", _add("sales", responsible="201"), ANNA, True),
     ("callbacks.add", _add("sales", responsible="group:support"), SUE, False),
+    *(("policy.edit", {"changes": [{"key": key, "value": value} for key, value in changes.items()], "new": True}, SUE,
+       good) for changes, good in (
+        ({"campaign.10005.delay": "5s", "campaign.10005.group": "sales"}, True),
+        ({"campaign.10005.group": "support", "campaign.10005.delay": "5s"}, False),
+        ({"campaign.10005.delay": "5s"}, False),
+        ({"campaign.10001.group": "support"}, False), ({"campaign.10001.delay": "5s", "campaign.10001.rank": 2}, True),
+        ({"campaign.10005.group": "sales", "campaign.10002.delay": "5s"}, False),
+        ({"missed_callback.attempts": 5}, False), ({"group.sales": None}, False), ({"campaign.10001": None}, True),
+        ({"campaign.10002": None}, False), ({"not a key": 1}, True))),  # the last one the policy refuses
     ("direct.remove", {"customer": "+36202222222"}, SUE, False),
     ("direct.remove", {"customer": "+36202222222", "agent": "201"}, SUE, True),
     *(("policy.set", {"key": key, "value": value, "new": True}, SUE, good) for key, value, good in (

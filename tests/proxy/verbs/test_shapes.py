@@ -34,7 +34,8 @@ def test_names_are_one_for_each_and_sentences_are_there() -> None:
 
 
 def given(field: fields.Field) -> Any:
-    odd = {"kinds": [], "ids": [], "toml": "", "role": "agent", "groups": []}
+    odd = {"kinds": [], "ids": [], "toml": "", "role": "agent", "groups": [],
+           "changes": [{"key": "region", "value": "HU"}]}
     return odd.get(field.name, field.default if not field.required else "x")
 
 
