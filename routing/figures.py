@@ -29,6 +29,8 @@ class Tally(NamedTuple):
     cancelled: int = 0
     waited_s: float = 0.0
     """Of those kept: from the missed call, or from the request in the queue, to the talk, in all."""
+    in_queue: int = 0
+    """Tasks that are open or held now, whenever they were promised."""
 
     @property
     def average_wait_s(self) -> float | None:
@@ -62,11 +64,11 @@ class DayFigures(NamedTuple):
 
 def gather(since: float, offered: Iterable[tuple[Any, ...]], promised: Iterable[tuple[Any, ...]],
            dialled: Iterable[tuple[Any, ...]], ended: Iterable[tuple[Any, ...]], kept: Iterable[tuple[Any, ...]],
-           released: Mapping[str, int]) -> DayFigures:
+           released: Mapping[str, int], opened: Iterable[tuple[Any, ...]] = ()) -> DayFigures:
     """Add up what the database counted.
 
-    Each row begins with an Owner. Then `offered`, `promised`, `dialled`: how many; `ended`: state, reason, how many;
-    `kept`: how many, and the seconds that they waited in all.
+    Each row begins with an Owner. Then `offered`, `promised`, `dialled`, `opened` (now): how many; `ended`: state,
+    reason, how many; `kept`: how many, and the seconds that they waited in all.
     """
     tallies: dict[Owner, Tally] = {}
 
@@ -87,6 +89,8 @@ def gather(since: float, offered: Iterable[tuple[Any, ...]], promised: Iterable[
             add(owner, Tally(**{field: count}))
     for *owner, count, waited in kept:
         add(owner, Tally(kept=count, waited_s=waited))
+    for *owner, count in opened:
+        add(owner, Tally(in_queue=count))
     total = NONE
     for tally in tallies.values():
         total = total.plus(tally)

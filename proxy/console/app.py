@@ -23,6 +23,7 @@ from proxy.console.people import People
 from proxy.console.reaches import Reaches
 from proxy.console.sessions import Sessions
 from proxy.console.settings import ConsoleSettings
+from proxy.console.snapshots import Snapshots
 from proxy.console.unattended import Unattended
 from proxy.web.connections import Connections
 
@@ -41,14 +42,16 @@ class Application(NamedTuple):
 def build(settings: ConsoleSettings, people: People, lists: Lists, connections: Connections) -> Application:
     """Build the application. `connections`: those of the server that serves it."""
     node = NodeClient(settings.socket, settings.zone)
-    live = LiveHub(node, Reaches(node))
+    reaches = Reaches(node)
+    live = LiveHub(node, reaches)
+    snapshots = Snapshots(node, live, reaches)
     database = ConsoleDatabase(settings.data / FILE)
     sessions = Sessions(database, time.time)
     doorkeeper = SessionDoorkeeper(database, people, sessions)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        going_on = [asyncio.ensure_future(work) for work in (live.run(), live.renew())]
+        going_on = [asyncio.ensure_future(work) for work in (live.run(), live.renew(), snapshots.run())]
         try:
             yield
         finally:
@@ -57,7 +60,7 @@ def build(settings: ConsoleSettings, people: People, lists: Lists, connections: 
 
     app = FastAPI(title="Boomerang", version=settings.version, docs_url=None, redoc_url=None, openapi_url=None,
                   lifespan=lifespan)
-    app.state.console = Console(settings, node, lists, database, sessions, doorkeeper, live,
+    app.state.console = Console(settings, node, lists, database, sessions, doorkeeper, live, snapshots,
                                 Unattended(node))
     trouble.install(app)
     for router in (statics.router, login.router, shell.router, *PAGES):

@@ -13,6 +13,7 @@ from proxy.console.live import LiveHub
 from proxy.console.node_client import NodeClient
 from proxy.console.sessions import Sessions
 from proxy.console.settings import ConsoleSettings
+from proxy.console.snapshots import Snapshots
 from proxy.console.unattended import Unattended
 from proxy.console.words import Words, choose, words_of
 from proxy.verbs.shapes.caller import Caller
@@ -37,6 +38,8 @@ class Console:
     doorkeeper: SessionDoorkeeper
     live: LiveHub
     """Events as they happen."""
+    snapshots: Snapshots
+    """How the node stands."""
     unattended: Unattended
 
     @property

@@ -86,6 +86,11 @@ class Following:
         self._waiting.append(told)
         self._come.set()
 
+    def forget(self) -> None:
+        """Leave out what waits, unsaid."""
+        self._waiting.clear()
+        self._missed = 0
+
     def __aiter__(self) -> "Following":
         return self
 

@@ -125,6 +125,12 @@ def page(asking: Asking, template: str, *, status: int = 200, **facts: Any) -> R
     return _made(asking.request, asking.words, template, status, {**base, **facts})
 
 
+def fragment(asking: Asking, template: str, **facts: Any) -> str:
+    """Return a part of a page as text, for whoever shows it again while the page is open."""
+    base = {"caller": asking.caller, "zone": asking.zone, "pages": ()}
+    return _text(asking.request, asking.words, template, {"said": None, **base, **facts})
+
+
 def bare(request: Request, template: str, *, status: int = 200, **facts: Any) -> Response:
     """Return a page for whoever it is: without navigation."""
     base = {"caller": None, "zone": console_of(request).zone, "pages": ()}
@@ -146,15 +152,8 @@ def shown_to(asking: Asking) -> list[PageLink]:
 
 
 def _made(request: Request, words: Words, template: str, status: int, facts: Mapping[str, Any]) -> Response:
-    console = console_of(request)
     said = _said(request)
-    text = ENVIRONMENT.get_template(template).render({
-        "request": request, "words": words, "language": words.language, "languages": LANGUAGES,
-        "version": console.settings.version, "node": console.settings.node, "path": request.url.path,
-        "nonce": request.scope["nonce"], "static": static_url, "said": said, "in_language": _in_language(request),
-        "now": f"{time.time():.3f}", "with_query": partial(_with_query, request),
-        "form_token": console.doorkeeper.form_token(request), **facts})
-    answer = HTMLResponse(text, status)
+    answer = HTMLResponse(_text(request, words, template, {"said": said, **facts}), status)
     if said is not None:
         answer.delete_cookie(FLASH_COOKIE)
     wanted = request.query_params.get("lang")
@@ -162,6 +161,16 @@ def _made(request: Request, words: Words, template: str, status: int, facts: Map
         answer.set_cookie(LANGUAGE_COOKIE, str(wanted), max_age=YEAR, samesite="lax",
                           secure=request.scope["scheme"] == "https")
     return answer
+
+
+def _text(request: Request, words: Words, template: str, facts: Mapping[str, Any]) -> str:
+    console = console_of(request)
+    return ENVIRONMENT.get_template(template).render({
+        "request": request, "words": words, "language": words.language, "languages": LANGUAGES,
+        "version": console.settings.version, "node": console.settings.node, "path": request.url.path,
+        "nonce": request.scope["nonce"], "static": static_url, "in_language": _in_language(request),
+        "now": f"{time.time():.3f}", "with_query": partial(_with_query, request),
+        "form_token": console.doorkeeper.form_token(request), **facts})
 
 
 def _said(request: Request) -> tuple[Kind, str] | None:

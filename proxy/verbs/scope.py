@@ -365,8 +365,8 @@ async def _figures(asked: Asked, answer: Any) -> Any:
             "campaigns": campaigns, "kinds": {}}
 
 
-COUNTED: Final = ("offers_made", "offers_taken", "promised", "dialled", "kept", "called_meanwhile", "tickets",
-                  "failed", "expired", "cancelled")
+COUNTED: Final = ("in_queue", "offers_made", "offers_taken", "promised", "dialled", "kept", "called_meanwhile",
+                  "tickets", "failed", "expired", "cancelled")
 """Keys of `callbacks.Tally` that add up."""
 
 

@@ -115,6 +115,9 @@ _OWNER: Final = 't."group", t.number, t.campaign, t.kind'
 OFFERED: Final = (
     """SELECT "group", nullif(number, ''), NULL, 'queue', sum(made) FROM offers WHERE quarter>=:since GROUP BY 1, 2"""
 )
+OPEN: Final = (
+    f"SELECT {_OWNER}, count(*) FROM tasks AS t WHERE t.state IN ('open', 'held') GROUP BY 1, 2, 3, 4"
+)
 PROMISED: Final = (
     f"SELECT {_OWNER}, count(*) FROM tasks AS t WHERE t.id>=:first AND t.created_at>=:since AND NOT {_UNPROMISED} "
     "GROUP BY 1, 2, 3, 4"

@@ -118,6 +118,8 @@ class DayQuery(Enum):
     """Owner, state, reason, and how many tasks ended so."""
     KEPT = auto()
     """Owner, how many tasks a callback kept, and the seconds that they waited in all."""
+    OPEN = auto()
+    """Owner, and how many tasks are open or held now, whatever the day."""
 
 
 class NodeQuery(Enum):

@@ -71,8 +71,9 @@ class Reader:
     def day(self, since: float) -> DayFigures:
         """Return what became of callbacks since a midnight. Raises StoreError, strict or not. Slow with many."""
         args = {"first": floor7(since), "since": since}
-        offered, promised, dialled, ended, kept = (self._ask(query, args) for query in DayQuery)
-        return gather(since, offered, promised, dialled, ended, kept, dict(self._ask(CallbackQuery.RELEASED, (since,))))
+        offered, promised, dialled, ended, kept, opened = (self._ask(query, args) for query in DayQuery)
+        return gather(since, offered, promised, dialled, ended, kept, dict(self._ask(CallbackQuery.RELEASED, (since,))),
+                      opened)
 
     def newest_policy(self) -> str | None:
         """Return the text of the policy in force; None where there is none, or the database cannot be read."""

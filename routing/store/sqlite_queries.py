@@ -87,6 +87,7 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
     DayQuery.DIALLED: Statement(sql.DIALLED),
     DayQuery.ENDED: Statement(sql.ENDED),
     DayQuery.KEPT: Statement(sql.KEPT),
+    DayQuery.OPEN: Statement(sql.OPEN),
 }
 
 _FILTERED: Final[dict[Query, tuple[Statement, str]]] = {

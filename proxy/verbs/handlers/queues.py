@@ -143,7 +143,7 @@ class QueueAnswers:
 
 
 def _tally(one: Tally) -> callbacks.Tally:
-    return {"offers_made": one.offers_made, "offers_taken": one.offers_taken, "promised": one.promised,
-            "dialled": one.dialled, "kept": one.kept,
+    return {"in_queue": one.in_queue, "offers_made": one.offers_made, "offers_taken": one.offers_taken,
+            "promised": one.promised, "dialled": one.dialled, "kept": one.kept,
             "called_meanwhile": one.called_meanwhile, "tickets": one.tickets, "failed": one.failed,
             "expired": one.expired, "cancelled": one.cancelled, "average_wait_s": one.average_wait_s}

@@ -217,8 +217,9 @@ class Said(TypedDict):
 
 
 class Tally(TypedDict):
-    """What became of callbacks today."""
+    """What became of callbacks today, and how many there are."""
 
+    in_queue: Annotated[int, "Tasks that are open or held now"]
     offers_made: Annotated[int, "Callers who were told in a queue that they may ask for one, each once"]
     offers_taken: Annotated[int, "Of the promised: those that callers in a queue asked for"]
     promised: int

@@ -282,8 +282,8 @@ def narrowed(verb: str, answer: Any, caller: Caller, **args: Any) -> Any:
 
 
 def _tally(kept: int, wait: float | None) -> dict[str, Any]:
-    return {"offers_made": 1, "offers_taken": 1, "promised": kept, "dialled": 1, "kept": kept, "called_meanwhile": 0,
-            "tickets": 0, "failed": 0, "expired": 0, "cancelled": 0, "average_wait_s": wait}
+    return {"in_queue": 1, "offers_made": 1, "offers_taken": 1, "promised": kept, "dialled": 1, "kept": kept,
+            "called_meanwhile": 0, "tickets": 0, "failed": 0, "expired": 0, "cancelled": 0, "average_wait_s": wait}
 
 
 def _two(**keys: tuple[Any, Any]) -> list[dict[str, Any]]:
