@@ -18,7 +18,7 @@ from proxy.console.entry import Entry
 from proxy.console.lists import Lists
 from proxy.console.live import LiveHub
 from proxy.console.node_client import NodeClient
-from proxy.console.pages import board, login, shell
+from proxy.console.pages import audit, board, login, shell, tokens, users
 from proxy.console.people import People
 from proxy.console.reaches import Reaches
 from proxy.console.sessions import Sessions
@@ -27,7 +27,8 @@ from proxy.console.snapshots import Snapshots
 from proxy.console.unattended import Unattended
 from proxy.web.connections import Connections
 
-PAGES: Final[tuple[APIRouter, ...]] = (board.router,)
+PAGES: Final[tuple[APIRouter, ...]] = (
+    board.router, users.router, tokens.router, audit.router)
 PACKED_FROM: Final = 1_000
 """Bytes of an answer from which it is packed."""
 
