@@ -37,6 +37,8 @@ class Application(NamedTuple):
     """The application, and what must be closed with it."""
 
     entry: ASGIApp
+    """What is served."""
+    pages: FastAPI
     console: Console
 
 
@@ -67,4 +69,4 @@ def build(settings: ConsoleSettings, people: People, lists: Lists, connections: 
     for router in (statics.router, login.router, shell.router, *PAGES):
         app.include_router(router)
     app.add_middleware(GZipMiddleware, minimum_size=PACKED_FROM, compresslevel=5)
-    return Application(Entry(app, settings, doorkeeper, connections, trouble.refuse), app.state.console)
+    return Application(Entry(app, settings, doorkeeper, connections, trouble.refuse), app, app.state.console)

@@ -84,7 +84,7 @@ class Entry:
             return
         client = scope.get("client")
         connection = self._connections.find(None if client is None else (client[0], client[1]))
-        scope["nonce"], scope["app"] = secrets.token_urlsafe(16), self._app
+        scope = {**scope, "nonce": secrets.token_urlsafe(16), "app": self._app}  # the server looks at its own again
         try:
             await self._answer(self._seen(scope), receive, _headed(scope, send), connection)
         finally:

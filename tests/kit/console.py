@@ -1,16 +1,29 @@
 """A console as a test meets it: its application with people who are made up, or a real daemon with its process."""
 
+import asyncio
 import http.client
 import json
+import socket
+import threading
+import time
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
+import uvicorn
 from argon2 import PasswordHasher
+from fastapi import APIRouter
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from proxy.console.app import build
+from proxy.console.lists import Lists
+from proxy.console.settings import ConsoleSettings
 from proxy.verbs.shapes.verb import Role
+from proxy.web.connections import Connections
 from tests.kit.boomerang import Boomerang
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.waiting import eventually
@@ -123,6 +136,93 @@ class Visitor:
 
     def log_in(self, name: str, password: str = PASSWORD) -> Answer:
         return self.post("/login", {"name": name, "password": password})
+
+
+@dataclass
+class Served:
+    """A console that is served."""
+
+    port: int
+    people: SomePeople
+    node: "SilentNode"
+
+
+class SilentNode:
+    """The control socket of a daemon of which nothing is known but that it is there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._server: asyncio.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._server = await asyncio.start_unix_server(self._answer, str(self._path))
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._writers:
+            writer.close()
+        self._path.unlink(missing_ok=True)
+
+    def go(self) -> None:
+        """Go away."""
+        self._run(self.stop())
+
+    def come(self) -> None:
+        """Be there again."""
+        self._run(self.start())
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        try:
+            asked = json.loads(await reader.readline())
+            follows = asked.get("verb") == "events"
+            said = {"ok": True, "data": {"following": True}} if follows else {"ok": False, "error": "nothing is known"}
+            writer.write(json.dumps(said).encode() + b"\n")
+            if follows:
+                await reader.read()
+        except (ValueError, OSError):
+            pass
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+
+@contextmanager
+def serve_console(folder: Path, people: SomePeople, *routers: APIRouter) -> Iterator[Served]:
+    """Serve the application in a thread, beside a node of which nothing is known. `routers`: further pages."""
+    settings = ConsoleSettings("edge1", "0", folder, folder / "control.sock", folder / "boomerang.db",
+                               hosts=("console.example.com",), proxies=("192.0.2.0/24", "127.0.0.2"))
+    connections, node = Connections(), SilentNode(settings.socket)
+    application = build(settings, people, Lists(settings.database, folder, time.time), connections)
+    for router in routers:
+        application.pages.include_router(router)
+    server = uvicorn.Server(uvicorn.Config(
+        application.entry, log_config=None, access_log=False, ws="none", server_header=False, proxy_headers=False,
+        http=cast(type[asyncio.Protocol], connections.watch(H11Protocol)), timeout_graceful_shutdown=1))
+
+    async def serve() -> None:
+        await node.start()
+        await server.serve(sockets=[sock])
+        await node.stop()
+
+    with socket.create_server((LOOPBACK, 0)) as sock:
+        thread = threading.Thread(target=lambda: asyncio.run(serve()))
+        thread.start()
+        try:
+            yield Served(sock.getsockname()[1], people, node)
+        finally:
+            server.should_exit = True
+            thread.join()
+            application.console.lists.close()
+            application.console.database.close()
 
 
 def with_console(folder: Path, *, console: dict[str, Any] | None = None, **more: Any) -> tuple[Boomerang, int]:

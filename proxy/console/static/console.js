@@ -217,6 +217,9 @@
       event.preventDefault();
       return;
     }
+    if (form.getAttribute("action") === "/logout") {
+      try { sessionStorage.clear(); } catch { /* nothing was kept */ }
+    }
     if (fits(form)) {
       keep(form);
       try { sessionStorage.setItem(SENT, place(form)); } catch { /* a browser that keeps nothing */ }

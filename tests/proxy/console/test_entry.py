@@ -7,9 +7,8 @@ import socket
 import pytest
 
 from proxy.console.pages.login import place
-from tests.kit.console import PASSWORD, SomeToken, SomeUser, Visitor
+from tests.kit.console import PASSWORD, Served, SomeToken, SomeUser, Visitor
 from tests.kit.ports import LOOPBACK
-from tests.proxy.console.conftest import Served
 
 
 def logged_in(served: Served, name: str = "admin") -> Visitor:
@@ -141,6 +140,16 @@ def test_the_language_that_was_chosen_is_kept(served: Served) -> None:
     visitor = Visitor(served.port, Accept_Language="hu")
     assert '<html lang="de">' in visitor.get("/login?lang=de").text
     assert '<html lang="de">' in visitor.get("/login").text
+
+
+@pytest.mark.parametrize("path", ["/login", "/nowhere", "/static/x/console.css"])
+def test_a_head_has_no_body(served: Served, path: str) -> None:
+    with socket.create_connection((LOOPBACK, served.port), timeout=10) as sock:
+        sock.sendall(f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: sock.recv(65_536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"content-length: " in head.lower()
+    assert body == b""
 
 
 @pytest.mark.parametrize(("path", "length", "status"), [

@@ -15,8 +15,7 @@ from starlette.responses import Response
 from proxy.console.columns import keep_columns, shown_columns
 from proxy.console.rendering import ENVIRONMENT, NOTHING, TEMPLATES, duration
 from proxy.console.statics import FILES, HTMX, static_file, static_url
-from tests.kit.console import Visitor
-from tests.proxy.console.conftest import Served
+from tests.kit.console import Served, Visitor
 
 HTMX_SHA256 = "491955cd1810747d7d7b9ccb936400afb760e06d25d53e4572b64b6563b2784e"
 """Of htmx 2.0.3 as its authors publish it. Another one is looked at before it comes to browsers."""

@@ -1,0 +1,223 @@
+"""What a page does by itself, in a real Chromium: it says that the connection is lost, comes back, and keeps what is
+typed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from jinja2 import ChoiceLoader, DictLoader
+from playwright.sync_api import Error
+
+from proxy.console.asking import Asked
+from proxy.console.rendering import ENVIRONMENT, forward, page
+from tests.kit.browser import Browser, Visitor
+from tests.kit.console import PASSWORD, Served, SomePeople, SomeUser, serve_console
+from tests.kit.waiting import eventually
+
+PAGE = """{% extends "base.html" %}{% import "parts.html" as parts with context %}{% block main %}
+<h1>{{ names["board"] }}</h1>
+<p id="loads">{{ now }}</p>
+<form method="post" action="/tried" id="form">{{ parts.token() }}
+{{ parts.field("name", "Name") }}{{ parts.area("note", "Note") }}{{ parts.check("on", "On") }}
+{{ parts.choice("what", "What", [("a", "a"), ("b", "b")], "a") }}
+{{ parts.field("password", "Password", type="password") }}
+<button class="button" name="how" value="good">Good</button><button class="button" name="how" value="bad">Bad</button>
+</form>
+<button class="button" data-opens="more">More</button>
+<dialog class="dialog" id="more" aria-label="More"><button data-closes class="button">Less</button></dialog>
+<div sse-connect="/tried/events"><p id="told" sse-swap="told">nothing</p>
+<div sse-swap="box"></div></div>
+<p>since <span id="since" data-since="{{ now }}">0:00</span></p>
+<label>All <input type="checkbox" data-checks="row"></label>
+<input type="checkbox" name="row" aria-label="1"><input type="checkbox" name="row" aria-label="2">
+{% endblock %}"""
+"""A page of these tests: everything that pages can ask of the script."""
+
+router = APIRouter()
+
+
+@router.get("/tried")
+async def show(asking: Asked) -> Response:
+    return page(asking, "tried.html")
+
+
+@router.post("/tried")
+async def take(request: Request, asking: Asked) -> Response:
+    form = await request.form()
+    return forward(asking, "/tried", "taken" if form["how"] == "good" else "refused",
+                   "good" if form["how"] == "good" else "bad")
+
+
+@router.get("/tried/events")
+async def events(request: Request) -> Response:
+    async def told() -> AsyncIterator[str]:
+        for number in range(1, 400):
+            yield f"event: told\nid: {number}\ndata: <b>{number}</b>\n\n"
+            yield f'event: box\ndata: <label>In it <input id="inside" data-number="{number}"></label>\n\n'
+            await asyncio.sleep(0.05)
+            if await request.is_disconnected():
+                return
+
+    return StreamingResponse(told(), media_type="text/event-stream")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    loader = ENVIRONMENT.loader
+    assert loader is not None
+    ENVIRONMENT.loader = ChoiceLoader([loader, DictLoader({"tried.html": PAGE})])
+    try:
+        people = SomePeople({"admin": SomeUser("admin")})
+        with serve_console(tmp_path_factory.mktemp("script"), people, router) as console:
+            yield console
+    finally:
+        ENVIRONMENT.loader = loader
+
+
+@pytest.fixture
+def visitor(browser: Browser, served: Served) -> Iterator[Visitor]:
+    with browser.visit(f"http://127.0.0.1:{served.port}") as one:
+        one.log_in("admin", PASSWORD)
+        one.complaints()  # of the first page, which asks a node that knows nothing
+        one.open("/tried")
+        yield one
+
+
+def fill(visitor: Visitor) -> None:
+    visitor.page.fill("[name=name]", "Anna <b>")
+    visitor.page.fill("[name=note]", "two\nlines")
+    visitor.page.check("[name=on]")
+    visitor.page.select_option("[name=what]", "b")
+    visitor.page.fill("[name=password]", "secret")
+
+
+def typed(visitor: Visitor) -> tuple[str, str, bool, str, str]:
+    page = visitor.page
+    return (page.input_value("[name=name]"), page.input_value("[name=note]"), page.is_checked("[name=on]"),
+            page.input_value("[name=what]"), page.input_value("[name=password]"))
+
+
+def until(visitor: Visitor, look: str) -> None:
+    """Wait until an expression is true; between two pages there is nothing to look at."""
+
+    def true() -> bool:
+        try:
+            return bool(visitor.page.evaluate(look))
+        except Error:
+            return False
+
+    eventually(true, look)
+
+
+KEPT = ("Anna <b>", "two\nlines", True, "b", "")
+NOTHING = ("", "", False, "a", "")
+
+
+def test_what_is_typed_outlives_the_page(visitor: Visitor) -> None:
+    fill(visitor)
+    visitor.page.reload()
+    visitor.page.wait_for_selector(".restored")
+    assert typed(visitor) == KEPT, "but for passwords, which are kept nowhere"
+    assert "secret" not in visitor.page.evaluate("JSON.stringify({...sessionStorage})")
+    visitor.page.click(".restored button")
+    assert typed(visitor) == NOTHING
+    visitor.page.reload()
+    assert typed(visitor) == NOTHING
+
+
+def test_what_was_taken_is_typed_no_more_and_what_was_refused_is(visitor: Visitor) -> None:
+    fill(visitor)
+    visitor.page.click("text=Bad")
+    visitor.page.wait_for_selector(".flash-bad")
+    assert typed(visitor) == KEPT
+    visitor.page.click("text=Good")
+    visitor.page.wait_for_selector(".flash-good")
+    assert typed(visitor) == NOTHING
+    visitor.page.reload()
+    assert visitor.page.query_selector(".flash-good") is None
+    assert typed(visitor) == NOTHING
+
+
+def test_a_node_that_goes_is_said_and_the_page_comes_back_by_itself(served: Served, visitor: Visitor) -> None:
+    before = visitor.page.text_content("#loads")
+    visitor.expected = ("events",)
+    served.node.go()
+    try:
+        visitor.page.wait_for_selector("#connection:not([hidden]) >> text=The node is being started again")
+    finally:
+        served.node.come()
+    until(visitor, f"document.getElementById('loads').textContent !== '{before}'")
+    assert visitor.page.is_hidden("#connection")
+
+
+def test_a_lost_connection_is_said_and_nothing_typed_is_sent_or_lost(visitor: Visitor) -> None:
+    before = visitor.page.text_content("#loads")
+    fill(visitor)
+    visitor.expected = ("ERR_", "events", "alive")
+    visitor.page.context.set_offline(True)
+    visitor.page.wait_for_selector("#connection:not([hidden]) >> text=No connection to the console")
+    visitor.page.click("text=Good")
+    visitor.page.wait_for_selector("text=Not sent")
+    visitor.page.context.set_offline(False)
+    visitor.page.wait_for_selector("#connection.is-back >> text=Connected again")
+    assert visitor.page.text_content("#loads") == before, "who is typing is not disturbed"
+    assert typed(visitor) == (*KEPT[:4], "secret")
+    visitor.page.click("text=Good")
+    visitor.page.wait_for_selector(".flash-good")
+
+
+def test_events_take_their_place_and_leave_alone_who_types(visitor: Visitor) -> None:
+    page = visitor.page
+    until(visitor, "Number(document.getElementById('told').textContent) > 3")
+    assert page.query_selector("#told b") is not None
+    page.focus("#inside")
+    page.keyboard.type("x")
+    at = page.get_attribute("#inside", "data-number")
+    until(visitor, f"Number(document.getElementById('told').textContent) > {at} + 5")
+    assert (page.input_value("#inside"), page.get_attribute("#inside", "data-number")) == ("x", at)
+    page.focus("[name=name]")
+    until(visitor, f"document.getElementById('inside').dataset.number !== '{at}'")
+
+
+def test_dialogs_boxes_and_seconds(visitor: Visitor) -> None:
+    page = visitor.page
+    page.click("text=More")
+    assert page.is_visible("#more")
+    page.click("text=Less")
+    assert page.is_hidden("#more")
+    page.check("[data-checks]")
+    assert page.evaluate("[...document.getElementsByName('row')].every((one) => one.checked)")
+    until(visitor, "document.getElementById('since').textContent > '0:01'")
+
+
+def test_the_menu_of_languages_is_for_the_keyboard_too(visitor: Visitor) -> None:
+    page = visitor.page
+    page.focus("details.who summary")
+    page.keyboard.press("Enter")
+    assert page.is_visible(".languages")
+    page.keyboard.press("Escape")
+    assert page.is_hidden(".languages")
+    page.keyboard.press("Enter")
+    page.click("text=Magyar")
+    page.wait_for_selector("html[lang=hu]")
+    page.goto(visitor.base + "/tried")
+    assert page.get_attribute("html", "lang") == "hu"
+    page.goto(visitor.base + "/tried?lang=en")
+
+
+def test_without_scripts_pages_are_read_and_sent(browser: Browser, served: Served) -> None:
+    with browser.visit(f"http://127.0.0.1:{served.port}", scripts=False) as one:
+        one.log_in("admin", PASSWORD)
+        one.complaints()  # of the first page, which asks a node that knows nothing
+        one.open("/tried")
+        one.page.fill("[name=name]", "Anna")
+        one.page.click("text=Good")
+        one.page.wait_for_selector(".flash-good")
+        one.page.set_viewport_size({"width": 390, "height": 844})
+        one.page.click(".menu-open")
+        assert one.page.is_visible("nav.pages")
+        one.page.click(".menu-close")
+        assert one.page.is_hidden("nav.pages")
