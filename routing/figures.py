@@ -62,6 +62,51 @@ class DayFigures(NamedTuple):
     """By agent: tasks that were taken from them because they let them wait."""
 
 
+class Counts(NamedTuple):
+    """What happened in a stretch of time to callbacks, and to the calls that they come of."""
+
+    missed: int = 0
+    """Calls of customers who reached nobody."""
+    offers_made: int = 0
+    offers_taken: int = 0
+    promised: int = 0
+    dialled: int = 0
+    kept: int = 0
+    kept_in_time: int = 0
+    """Of those kept: before the end of what was promised, the window or the limit of a request."""
+    called_meanwhile: int = 0
+    tickets: int = 0
+    failed: int = 0
+    expired: int = 0
+    cancelled: int = 0
+    declined: int = 0
+    """Times that an agent declined."""
+    released: int = 0
+    """Tasks that were taken from their responsible because they let them wait."""
+    tickets_opened: int = 0
+    """Tickets opened, for whatever reason; `tickets` are those in whose place a callback ended."""
+    direct_used: int = 0
+    """Calls of customers that direct callback sent to an agent."""
+
+    def plus(self, other: "Counts") -> "Counts":
+        """Return the sum of both."""
+        return Counts._make(one + more for one, more in zip(self, other, strict=True))
+
+
+class Cell(NamedTuple):
+    """What happened of one group, number, campaign and agent."""
+
+    group: str | None
+    number: str | None
+    """Ours, E.164."""
+    campaign: str | None
+    agent: str | None
+    """Who did it, of what agents do; None: nobody did, or nobody knows who."""
+    counts: Counts
+    waits: tuple[float, ...] = ()
+    """Seconds that each of the kept waited: as in `Tally.waited_s`."""
+
+
 def gather(since: float, offered: Iterable[tuple[Any, ...]], promised: Iterable[tuple[Any, ...]],
            dialled: Iterable[tuple[Any, ...]], ended: Iterable[tuple[Any, ...]], kept: Iterable[tuple[Any, ...]],
            released: Mapping[str, int], opened: Iterable[tuple[Any, ...]] = ()) -> DayFigures:
@@ -84,7 +129,7 @@ def gather(since: float, offered: Iterable[tuple[Any, ...]], promised: Iterable[
     for *owner, count in dialled:
         add(owner, Tally(dialled=count))
     for *owner, state, reason, count in ended:
-        field = _field(state, reason)
+        field = ended_field(state, reason)
         if field is not None:
             add(owner, Tally(**{field: count}))
     for *owner, count, waited in kept:
@@ -98,7 +143,7 @@ def gather(since: float, offered: Iterable[tuple[Any, ...]], promised: Iterable[
                       _by(tallies, lambda owner: owner[2]), _by(tallies, lambda owner: owner[3]), released)
 
 
-def _field(state: TaskState, reason: str) -> str | None:
+def ended_field(state: TaskState, reason: str) -> str | None:
     """Return the field of a tally that counts a task which ended so; of those that callbacks kept `kept` tells."""
     if state == "done":
         return {"talk": "called_meanwhile", "ticket": "tickets"}.get(reason)

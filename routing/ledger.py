@@ -220,7 +220,8 @@ class Ledger:
             events.append(self._teller.event("call.ended", data, now))
         changes = self.direct.changes(entry, ending, now)
         leaving = self._leave(entry, ending, now)
-        unit = Unit((row_of(entry, now, ending.cause, ending.by), *events, *changes, *leaving))
+        row = row_of(entry, now, ending.cause, ending.by)._replace(judged=judged.kind)
+        unit = Unit((row, *events, *changes, *leaving))
         follows = self._judge.follows(entry, judged, now)
         if follows is not EMPTY_UNIT:
             unit = unit.joined(follows)

@@ -89,6 +89,8 @@ class CallRow(NamedTuple):
     """The request whose place it is, or to whose place its customer came back."""
     grounds: str | None = None
     """What direct callback had to do with where it went (`grounds.read`); None: nothing."""
+    judged: str | None = None
+    """What it was to the customer once it was over: `missed.Kind`; None: it goes on, or ended before this was kept."""
 
 
 class Record(NamedTuple):

@@ -36,6 +36,15 @@ MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
         CREATE TABLE token_uses (token TEXT PRIMARY KEY, used REAL NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
     """),
+    ("figures", """
+        CREATE TABLE figure_days (
+            day TEXT NOT NULL,          -- YYYY-MM-DD, over
+            zone TEXT NOT NULL,         -- whose midnights it lies between
+            form INTEGER NOT NULL,      -- of the cells
+            cells TEXT NOT NULL,        -- JSON
+            PRIMARY KEY (day, zone)
+        ) STRICT, WITHOUT ROWID;
+    """),
 )
 
 log = structlog.get_logger("boomerang.console")

@@ -77,12 +77,12 @@ ATTEMPTS_OF: Final = f"{_ATTEMPT} WHERE task=? ORDER BY serial"
 OPEN_ATTEMPTS: Final = f"{_ATTEMPT} WHERE ended_at IS NULL ORDER BY +id"
 """The sign keeps SQLite from reading all attempts in their order instead of the few that its index has."""
 ATTEMPTS_SINCE: Final = "SELECT customer, customer_at FROM attempts WHERE customer_at>=? ORDER BY customer_at"
-_UNPROMISED: Final = (
+UNPROMISED: Final = (
     "(t.kind='queue' AND (t.state='failed' AND t.ended_at=t.created_at "
     "OR t.state='cancelled' AND t.reason IN ('taken', 'database')))"
 )
 """What was asked for in a queue and refused at once, or not promised after all, stands there to be seen alone."""
-TASKS_SINCE: Final = f"SELECT created_at FROM tasks AS t WHERE id>=? AND NOT {_UNPROMISED}"
+TASKS_SINCE: Final = f"SELECT created_at FROM tasks AS t WHERE id>=? AND NOT {UNPROMISED}"
 JOURNAL: Final = f"SELECT {_columns(JournalRow._fields)} FROM journal WHERE task=? ORDER BY seq"
 PICKUPS: Final = (
     f"SELECT {_columns(JournalRow._fields)} FROM journal WHERE task IN (SELECT value FROM json_each(?)) "
@@ -119,7 +119,7 @@ OPEN: Final = (
     f"SELECT {_OWNER}, count(*) FROM tasks AS t WHERE t.state IN ('open', 'held') GROUP BY 1, 2, 3, 4"
 )
 PROMISED: Final = (
-    f"SELECT {_OWNER}, count(*) FROM tasks AS t WHERE t.id>=:first AND t.created_at>=:since AND NOT {_UNPROMISED} "
+    f"SELECT {_OWNER}, count(*) FROM tasks AS t WHERE t.id>=:first AND t.created_at>=:since AND NOT {UNPROMISED} "
     "GROUP BY 1, 2, 3, 4"
 )
 DIALLED: Final = (
@@ -128,7 +128,7 @@ DIALLED: Final = (
 )
 ENDED: Final = (
     f"SELECT {_OWNER}, t.state, t.reason, count(*) FROM tasks AS t WHERE t.ended_at>=:since "
-    f"AND NOT {_UNPROMISED} GROUP BY 1, 2, 3, 4, 5, 6"
+    f"AND NOT {UNPROMISED} GROUP BY 1, 2, 3, 4, 5, 6"
 )
 KEPT: Final = (
     f"SELECT {_OWNER}, count(*), sum(max(0.0, t.at-iif(t.kind='queue', t.created_at, t.missed_at))) FROM (SELECT t.*, "

@@ -300,6 +300,13 @@ def m022_lists(db: Database) -> None:
     db.execute("ALTER TABLE policy ADD COLUMN saved_by TEXT NOT NULL DEFAULT ''")
 
 
+@migrations()
+def m023_what_calls_were(db: Database) -> None:
+    """Whether a customer was missed, as it was judged when their call ended; who declined in a stretch of time."""
+    db.execute("ALTER TABLE calls ADD COLUMN judged TEXT")
+    db.execute("CREATE INDEX journal_declined ON journal (at, agent) WHERE kind='declined'")
+
+
 class LaterVersionError(sqlite3.DatabaseError):
     """The database was changed by a later version than this one, which must not write to it."""
 
@@ -422,7 +429,8 @@ def raise_sequence(connection: sqlite3.Connection, table: str, last: int) -> Non
         connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
 
 
-_LATER: Final = ("agent", "evidence", "reason", "answered_at", "session_s", "ended_at", "cause", "ended_by", "talk_s")
+_LATER: Final = ("agent", "evidence", "reason", "answered_at", "session_s", "ended_at", "cause", "ended_by", "talk_s",
+                 "judged")
 """Columns of a call that become known after it began."""
 
 PUT_CALL: Final = (
