@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
@@ -15,6 +16,7 @@ from proxy.console.asking import Console
 from proxy.console.console_database import FILE, ConsoleDatabase
 from proxy.console.doorkeeper import SessionDoorkeeper
 from proxy.console.entry import Entry
+from proxy.console.figures import Figures
 from proxy.console.lists import Lists
 from proxy.console.live import LiveHub
 from proxy.console.node_client import NodeClient
@@ -26,6 +28,7 @@ from proxy.console.settings import ConsoleSettings
 from proxy.console.snapshots import Snapshots
 from proxy.console.unattended import Unattended
 from proxy.web.connections import Connections
+from routing.store.figures import FigureReads
 
 PAGES: Final[tuple[APIRouter, ...]] = (
     board.router, users.router, tokens.router, audit.router)
@@ -63,8 +66,9 @@ def build(settings: ConsoleSettings, people: People, lists: Lists, connections: 
 
     app = FastAPI(title="Boomerang", version=settings.version, docs_url=None, redoc_url=None, openapi_url=None,
                   lifespan=lifespan)
+    figures = Figures(FigureReads(settings.database), database, lambda: ZoneInfo(node.zone), time.time)
     app.state.console = Console(settings, node, lists, database, sessions, doorkeeper, live, snapshots,
-                                Unattended(node))
+                                Unattended(node), figures)
     trouble.install(app)
     for router in (statics.router, login.router, shell.router, *PAGES):
         app.include_router(router)

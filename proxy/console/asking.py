@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from proxy.console.console_database import ConsoleDatabase
 from proxy.console.doorkeeper import SessionDoorkeeper
+from proxy.console.figures import Figures
 from proxy.console.lists import Lists
 from proxy.console.live import LiveHub
 from proxy.console.node_client import NodeClient
@@ -41,6 +42,8 @@ class Console:
     snapshots: Snapshots
     """How the node stands."""
     unattended: Unattended
+    figures: Figures
+    """What happened on each day."""
 
     @property
     def zone(self) -> ZoneInfo:

@@ -133,11 +133,12 @@ ENDED: Final = (
 KEPT: Final = (
     f"SELECT {_OWNER}, count(*), sum(max(0.0, t.at-iif(t.kind='queue', t.created_at, t.missed_at))) FROM (SELECT t.*, "
     "max(coalesce(a.answered_at, t.ended_at)) AS at FROM tasks AS t JOIN attempts AS a ON a.task=t.id "
-    "WHERE t.ended_at>=:since AND t.state='done' AND t.reason='talked' "
-    "AND (a.step='talked' OR a.result IN ('talked', 'glare')) GROUP BY t.id) AS t GROUP BY 1, 2, 3, 4"
+    "WHERE t.ended_at>=:since AND +t.state='done' AND t.reason='talked' "
+    "AND (a.step='talked' OR a.result IN ('talked', 'glare')) GROUP BY +t.id) AS t GROUP BY 1, 2, 3, 4"
 )
-"""Of the tasks of a customer whom a callback reached only the one that it was made for: it has the attempt. They
-waited since the missed call, or since they asked for it in a queue."""
+"""The signs keep SQLite from reading every task there is. Of the tasks of a customer whom a callback reached only the
+one that it was made for: it has the attempt. They waited since the missed call, or since they asked for it in a queue.
+"""
 
 
 _DECLINED: Final = TaskRow._fields.index("declined")

@@ -30,10 +30,11 @@ ENDED: Final = (
 KEPT: Final = (
     f"SELECT {_OF_TASK}, t.who, max(0.0, t.at-iif(t.kind='queue', t.created_at, t.missed_at)), t.at<=t.expires_at "
     "FROM (SELECT t.*, a.agent AS who, max(coalesce(a.answered_at, t.ended_at)) AS at FROM tasks AS t "
-    "JOIN attempts AS a ON a.task=t.id WHERE t.ended_at>=:since AND t.ended_at<:before AND t.state='done' "
-    "AND t.reason='talked' AND (a.step='talked' OR a.result IN ('talked', 'glare')) GROUP BY t.id) AS t"
+    "JOIN attempts AS a ON a.task=t.id WHERE t.ended_at>=:since AND t.ended_at<:before AND +t.state='done' "
+    "AND t.reason='talked' AND (a.step='talked' OR a.result IN ('talked', 'glare')) GROUP BY +t.id) AS t"
 )
-"""A row each. Of the attempts of a task the one that was answered last is the one that kept it."""
+"""A row each. Of the attempts of a task the one that was answered last is the one that kept it. The signs keep SQLite
+from reading every task there is."""
 _SAID: Final = (
     f"SELECT {_OF_TASK}, j.agent, count(*) FROM journal AS j JOIN tasks AS t ON t.id=j.task "
     "WHERE j.kind='{kind}' AND j.at>=:since AND j.at<:before GROUP BY 1, 2, 3, 4"

@@ -1,6 +1,8 @@
 """Figures of a stretch of time, over a real database: today is what the daemon says of it, and a day ends where the
 next begins."""
 
+import contextlib
+import sqlite3
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from random import Random
@@ -11,6 +13,7 @@ from routing.facts import Ending
 from routing.figures import Cell, Counts, Tally
 from routing.rows import CallRow
 from routing.storage import StoreError
+from routing.store import figures_sql as sql
 from routing.store.figures import FigureReads
 from routing.store.reader import Reader
 from routing.writes import CountOffer, Unit
@@ -168,3 +171,15 @@ def test_a_database_that_is_not_there_is_told(world: World) -> None:
     world.commit()
     with pytest.raises(StoreError):
         FigureReads(world.path.with_name("nothing.db")).cells(START, START + DAY)
+
+
+@pytest.mark.parametrize("statement", [
+    sql.PROMISED, sql.DIALLED, sql.ENDED, sql.KEPT, sql.DECLINED, sql.RELEASED, sql.TICKETS, sql.CALLS])
+def test_no_statement_reads_more_than_its_stretch_of_time(world: World, statement: str) -> None:
+    world.commit()
+    with contextlib.closing(sqlite3.connect(world.path)) as db:
+        plan = [str(row[3]) for row in db.execute("EXPLAIN QUERY PLAN " + statement, {
+            "since": 0.0, "before": 1.0, "first": "0", "last": "1"})]
+    tables = [line for line in plan if line.startswith("SCAN") and line != "SCAN t"]
+    assert tables == [], plan
+    assert any("SEARCH" in line and ("at>" in line or "id>" in line) for line in plan), plan
