@@ -94,8 +94,9 @@ async def _serve(settings: ConsoleSettings, listening: socket.socket, on_ready: 
     gc.freeze()
     await asyncio.wait((serving, over), return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
-    connections.cut_all()
+    connections.cut_streams()
     await serving
+    connections.cut_all()
     lists.close()
     application.console.database.close()
 

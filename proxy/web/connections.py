@@ -85,6 +85,12 @@ class Connections:
         self._order += 1
         return self._order
 
+    def cut_streams(self) -> None:
+        """End every connection whose answer comes in pieces, for it would never end by itself."""
+        for one in [*self._open.values()]:
+            if one.phase is Phase.STREAMED:
+                one.cut()
+
     def cut_all(self) -> None:
         """End every connection at once."""
         for one in [*self._open.values()]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.boomerang import ROOT
+from tests.kit.boomerang import ROOT, Boomerang
 from tests.kit.callback_scene import CallbackScene, policy
 from tests.kit.certificates import Authority
 from tests.kit.ports import LOOPBACK, free_port
@@ -52,7 +52,7 @@ class Followed(Scene):
 
 
 @contextmanager
-def another(daemon: Faulty, *arguments: str, before: tuple[str, ...] = (), descriptors: tuple[int, ...] = (),
+def another(daemon: Boomerang, *arguments: str, before: tuple[str, ...] = (), descriptors: tuple[int, ...] = (),
             environment: Mapping[str, str] | None = None) -> Iterator[Process]:
     """A second process with the files of the first."""
     argv = [*before, sys.executable, "-m", "proxy", "run", "-c", str(daemon.config), *arguments]
