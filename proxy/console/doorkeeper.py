@@ -87,23 +87,24 @@ class SessionDoorkeeper:
 
     async def log_in(self, name: str, password: str, address: str, browser: str) -> LogIn:
         """Look at a name and a password. Raises sqlite3.Error where the session cannot be written down."""
-        wait = self._lockout.wait(name, address)
-        if wait > 0:
+        if wait := self._lockout.wait(name, address):
             return LogIn(None, "locked", wait)
         try:
-            user = self._people.user(name)
+            async with self._passwords.turn():
+                if wait := self._lockout.wait(name, address):  # others may have guessed meanwhile
+                    return LogIn(None, "locked", wait)
+                user = self._people.user(name)
+                hashed = None if user is None or user.disabled else user.password
+                fits = await self._passwords.fits(hashed, password)
+                if user is None or not fits:
+                    wait = self._lockout.failed(name, address)
+                    log.warning("login_refused", source=address, user=name, locked_for=wait or None)
+                    return LogIn(None, "wrong", wait)
+        except BusyError:
+            return LogIn(None, "busy", 1.0)
         except (sqlite3.Error, OSError) as error:
             log.error("users_cannot_be_read", reason=str(error))
             return LogIn(None, "unreadable")
-        known = user is not None and not user.disabled
-        try:
-            fits = await self._passwords.fits(user.password if user is not None and known else None, password)
-        except BusyError:
-            return LogIn(None, "busy", 1.0)
-        if user is None or not known or not fits:
-            wait = self._lockout.failed(name, address)
-            log.warning("login_refused", source=address, user=name, locked_for=wait or None)
-            return LogIn(None, "wrong", wait)
         self._lockout.passed(name)
         log.info("logged_in", user=user.name, source=address)
         return LogIn(self._sessions.begin(user.name, _proof(user), address, browser))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -27,19 +28,24 @@ class Passwords:
         self._waiting = 0
         self._hasher = PasswordHasher()
 
-    async def fits(self, hashed: str | None, password: str) -> bool:
-        """Whether a password is the one with this hash; None: there is no such user, which takes as long to say.
-
-        Raises BusyError.
-        """
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for one's turn, and have it for as long as the context lasts. Raises BusyError."""
         if self._waiting >= WAITING:
             raise BusyError
         self._waiting += 1
         try:
             async with self._slots:
-                return await asyncio.to_thread(self._fits, hashed, password[:LONGEST])
+                yield
         finally:
             self._waiting -= 1
+
+    async def fits(self, hashed: str | None, password: str) -> bool:
+        """Whether a password is the one with this hash; None: there is no such user, which takes as long to say.
+
+        To be called in one's `turn`.
+        """
+        return await asyncio.to_thread(self._fits, hashed, password[:LONGEST])
 
     def _fits(self, hashed: str | None, password: str) -> bool:
         if hashed is None:

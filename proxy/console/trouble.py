@@ -11,10 +11,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
-from proxy.console.asking import NobodyError
+from proxy.console.asking import Asking, NobodyError, asking
 from proxy.console.entry import API, Refusal
 from proxy.console.node_client import ForbiddenError, MissingError
-from proxy.console.rendering import bare
+from proxy.console.rendering import bare, page
 from proxy.control_client import ControlError, NotRunningError
 
 PROBLEM: Final = "application/problem+json"
@@ -38,7 +38,18 @@ def answer(request: Request, status: int, text: str) -> Response:
     """Answer with what went wrong, in English as the daemon or we said it, below a heading in the page's language."""
     if request.url.path.startswith(API):
         return problem(status, text, {"www-authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None)
-    return bare(request, "trouble.html", status=status, code=status, text=text)
+    known = _asking(request)
+    if known is None:
+        return bare(request, "trouble.html", status=status, code=status, text=text)
+    return page(known, "trouble.html", status=status, code=status, text=text)
+
+
+def _asking(request: Request) -> Asking | None:
+    """Return who asks, for the navigation around what went wrong; None: nobody knows."""
+    try:
+        return asking(request)
+    except (NobodyError, sqlite3.Error, OSError):
+        return None
 
 
 def to_log_in(request: Request) -> Response:

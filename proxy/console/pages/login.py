@@ -50,6 +50,7 @@ async def log_in(request: Request) -> Response:
         if wait:
             answer.headers["retry-after"] = str(wait)
         return answer
+    console_of(request).doorkeeper.log_out(request)  # the session that this browser had before
     onwards = RedirectResponse(onward, SEE_OTHER)
     set_session(request, onwards, found.token)
     return onwards

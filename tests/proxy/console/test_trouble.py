@@ -1,0 +1,119 @@
+"""What goes wrong is a page in one's language, and a problem below /api, whatever it was."""
+
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from fastapi import APIRouter, Response
+
+from proxy.console.node_client import ForbiddenError, MissingError
+from proxy.control_client import ControlError, NotRunningError
+from tests.kit.console import Served, SomePeople, SomeUser, Visitor, serve_console
+
+ERRORS = {
+    "forbidden": (ForbiddenError("not yours"), 403, "Ezt nem teheti meg"),
+    "missing": (MissingError("no such task"), 404, "Nincs ilyen oldal"),
+    "away": (NotRunningError("no daemon is running"), 503, "A rendszer nem válaszol"),
+    "refused": (ControlError("an agent has it"), 409, "A rendszer ezt elutasítja"),
+    "disk": (sqlite3.OperationalError("disk I/O error"), 503, "A rendszer nem válaszol"),
+    "bug": (RuntimeError("secret of the inside"), 500, "Valami nem sikerült"),
+}
+router = APIRouter()
+
+
+@router.get("/wrong/{how}")
+@router.get("/api/v1/wrong/{how}")
+async def wrong(how: str) -> Response:
+    raise ERRORS[how][0]
+
+
+@router.get("/counted")
+async def counted(number: int) -> Response:
+    return Response(str(number))
+
+
+class Unreadable(SomePeople):
+    """A database that cannot be read now and then."""
+
+    broken = False
+
+    def user(self, name: str) -> SomeUser | None:
+        if self.broken:
+            raise sqlite3.OperationalError("unable to open database file")
+        return super().user(name)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    people = Unreadable({"admin": SomeUser("admin")})
+    with serve_console(tmp_path_factory.mktemp("trouble"), people, router) as console:
+        yield console
+
+
+def visitor(served: Served) -> Visitor:
+    one = Visitor(served.port, Accept_Language="hu")
+    assert one.log_in("admin").status == 303
+    return one
+
+
+@pytest.mark.parametrize("how", [*ERRORS])
+def test_a_page_says_it_in_ones_language(served: Served, how: str) -> None:
+    error, status, heading = ERRORS[how]
+    answer = visitor(served).get(f"/wrong/{how}")
+    assert answer.status == status
+    assert heading in answer.text
+    assert ("secret of the inside" in answer.text) is False
+    assert '<nav class="pages"' in answer.text, "with the navigation around it"
+    if isinstance(error, ControlError):
+        assert f'<p lang="en" class="said">{error}</p>' in answer.text
+    assert "content-security-policy" in answer.headers
+
+
+@pytest.mark.parametrize("how", [*ERRORS])
+def test_below_api_it_is_a_problem(served: Served, how: str) -> None:
+    answer = visitor(served).get(f"/api/v1/wrong/{how}")
+    assert (answer.status, answer.headers["content-type"]) == (ERRORS[how][1], "application/problem+json")
+    assert answer.json["status"] == ERRORS[how][1]
+    assert "secret" not in answer.text
+
+
+def test_an_argument_that_is_none_is_named(served: Served) -> None:
+    answer = visitor(served).get("/counted?number=many")
+    assert answer.status == 422
+    assert "number" in answer.text
+
+
+def test_users_that_cannot_be_read_lock_nobody_out(served: Served) -> None:
+    one = visitor(served)
+    assert isinstance(served.people, Unreadable)
+    served.people.broken = True
+    try:
+        assert one.get("/counted?number=1").status == 503
+        answer = Visitor(served.port).log_in("admin")
+        assert (answer.status, "cannot be read" in answer.text) == (503, True)
+    finally:
+        served.people.broken = False
+    assert one.get("/counted?number=1").status == 200
+    assert Visitor(served.port).log_in("admin").status == 303
+
+
+def test_many_who_guess_at_once_guess_no_more_than_one_by_one(served: Served) -> None:
+    def guess(number: int) -> int:
+        return Visitor(served.port).log_in("victim", f"guess {number}").status
+
+    with ThreadPoolExecutor(24) as pool:
+        found = [*pool.map(guess, range(24))]
+    assert 5 <= found.count(401) <= 6, "two are looked at at a time"
+    assert found.count(429) == 24 - found.count(401)
+    assert int(Visitor(served.port).log_in("victim", "once more").headers["retry-after"]) >= 1
+
+
+def test_who_logs_in_again_has_one_session(served: Served) -> None:
+    one = visitor(served)
+    before = one.cookies["boomerang_session"]
+    assert one.log_in("admin").status == 303
+    assert one.cookies["boomerang_session"] != before
+    one.cookies["boomerang_session"] = before
+    assert one.get("/logout").status == 303
+
