@@ -52,7 +52,7 @@ def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSou
     bound: list[Bound] = [
         *LookAnswers(ledger, store, reader, source, node.tracer, version, sides, time.time, place_of).bound(),
         *CallDetailAnswers(ledger.calls, reader, node.messages, sides, place_of).bound(),
-        *PolicyAnswers(ledger, peers_of(config), data, store, policies.put).bound(),
+        *PolicyAnswers(ledger, peers_of(config), data, store, reader, policies.put).bound(),
         *events.bound(),
         *RecordingAnswers(data / RECORDINGS, reader, lambda: ledger.policy.region).bound(),
         *QueueAnswers(source, ledger, tasks, reader.callbacks, time.time).bound(),

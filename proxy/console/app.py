@@ -12,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 from proxy.console import statics, trouble
+from proxy.console.api import routes
 from proxy.console.asking import Console
 from proxy.console.console_database import FILE, ConsoleDatabase
 from proxy.console.doorkeeper import SessionDoorkeeper
@@ -72,5 +73,6 @@ def build(settings: ConsoleSettings, people: People, lists: Lists, connections: 
     trouble.install(app)
     for router in (statics.router, login.router, shell.router, *PAGES):
         app.include_router(router)
+    routes.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=PACKED_FROM, compresslevel=5)
     return Application(Entry(app, settings, doorkeeper, connections, trouble.refuse), app, app.state.console)

@@ -45,6 +45,15 @@ MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
             PRIMARY KEY (day, zone)
         ) STRICT, WITHOUT ROWID;
     """),
+    ("idempotency", """
+        CREATE TABLE idempotency (
+            who TEXT NOT NULL, key TEXT NOT NULL,
+            request TEXT NOT NULL,      -- SHA-256 of method, path and body
+            status INTEGER, body BLOB,  -- of the answer; NULL: there is none yet, or it may not be kept
+            at REAL NOT NULL, PRIMARY KEY (who, key)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX idempotency_at ON idempotency (at);
+    """),
 )
 
 log = structlog.get_logger("boomerang.console")

@@ -5,6 +5,7 @@
 
 from typing import Any, Final, get_args
 
+from proxy.verbs.shapes.audit import DOORS
 from proxy.verbs.shapes.callbacks import TaskKind, TaskState
 from proxy.verbs.shapes.calls import Kind
 from proxy.verbs.shapes.fields import (
@@ -21,7 +22,7 @@ from proxy.verbs.shapes.fields import (
     whole_field,
 )
 from proxy.verbs.shapes.tickets import State
-from proxy.verbs.shapes.verb import In
+from proxy.verbs.shapes.verb import In, Role
 
 RESULTS: Final = ("answered", "missed", "failed", "active")
 
@@ -132,3 +133,28 @@ class PolicyFilters(InTime):
     """Which versions of the policy."""
 
     by: str | None = line_field("Only those that this user saved.")
+
+
+class UserFilters(In):
+    """Which users."""
+
+    role: str | None = one_of_field("Only those of this role.", get_args(Role))
+    agent: str | None = line_field("Only the one with this extension.")
+    disabled: str | None = one_of_field("yes: only those who may not log in; no: only those who may.", ("yes", "no"))
+
+
+class TokenFilters(In):
+    """Which tokens."""
+
+    role: str | None = one_of_field("Only those of this role.", get_args(Role))
+    state: str | None = one_of_field("good, expired or revoked.", ("good", "expired", "revoked"))
+
+
+class AuditFilters(InTime):
+    """Which lines of the audit log."""
+
+    who: str | None = line_field("Only what this user or token did.")
+    door: str | None = one_of_field("Only by this door.", DOORS)
+    verb: str | None = line_field("Only this verb, such as policy.set.")
+    about: str | None = line_field("Only what was done to this.")
+    refused: str | None = one_of_field("yes: only what was refused; no: only what was done.", ("yes", "no"))

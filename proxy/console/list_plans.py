@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from proxy.console import filters
-from proxy.verbs.shapes import callbacks, calls, direct, do_not_call, policy, rows, tickets
+from proxy.verbs.shapes import audit, callbacks, calls, direct, do_not_call, people, policy, rows, tickets
 from proxy.verbs.shapes.errors import ArgumentError
 from proxy.verbs.shapes.fields import shown
 from proxy.verbs.shapes.theirs import Reach
@@ -192,6 +192,44 @@ def _tell_policies(reader: ListReader, found: Sequence[tuple[Any, ...]]) -> list
     return [rows.policy_of(PolicyVersion._make(row)) for row in found]
 
 
+YES_OR_NO: Final[Mapping[str, Mapping[str, str]]] = {
+    "disabled": {"yes": "disabled_at IS NOT NULL", "no": "disabled_at IS NULL"},
+    "refused": {"yes": "refused<>''", "no": "refused=''"}}
+
+
+def is_so(what: str, said: str | None) -> list[Condition]:
+    """Return that something is so, or is not; nothing where neither is asked for."""
+    return [] if said is None else [Condition((Arm("", YES_OR_NO[what][said]),))]
+
+
+def _users(of: filters.UserFilters, at: Now) -> list[Condition]:
+    return [*equal("role", of.role), *equal("agent", of.agent), *is_so("disabled", of.disabled)]
+
+
+def _tell_users(reader: ListReader, found: Sequence[tuple[Any, ...]]) -> list[people.User]:
+    return [rows.user_of(row) for row in listing.users_of(found)]
+
+
+def _tokens(of: filters.TokenFilters, at: Now) -> list[Condition]:
+    states = {"good": Arm("", "(revoked_at IS NULL AND coalesce(expires_at>?, 1))", (at.now,)),
+              "expired": Arm("", "(revoked_at IS NULL AND expires_at<=?)", (at.now,)),
+              "revoked": Arm("", "revoked_at IS NOT NULL")}
+    return [*equal("role", of.role), *([] if of.state is None else [Condition((states[of.state],))])]
+
+
+def _tell_tokens(reader: ListReader, found: Sequence[tuple[Any, ...]]) -> list[people.Token]:
+    return [rows.token_of(row) for row in listing.tokens_of(found)]
+
+
+def _audit(of: filters.AuditFilters, at: Now) -> list[Condition]:
+    return [*equal("who", of.who), *equal("door", of.door), *equal("verb", of.verb), *equal("about", of.about),
+            *since(of), *is_so("refused", of.refused)]
+
+
+def _tell_audit(reader: ListReader, found: Sequence[tuple[Any, ...]]) -> list[audit.AuditLine]:
+    return [rows.audit_of(row) for row in listing.audit_of(found)]
+
+
 def _everybodys(reach: Reach) -> list[Condition]:
     return []
 
@@ -203,8 +241,11 @@ PLANS: Final[Mapping[str, Plan]] = {
                    lambda reach: among("agent", reach.agents, 7), _tell_direct),
     "tickets": Plan("agent", filters.TicketFilters, tickets.Ticket, listing.TICKETS, _tickets, _their_tickets,
                     _tell_tickets),
-    "do-not-call": Plan("agent", filters.DoNotCallFilters, do_not_call.DoNotCallRow, listing.DO_NOT_CALL, _do_not_call,
-                        _everybodys, _tell_do_not_call),
+    "do-not-call": Plan("supervisor", filters.DoNotCallFilters, do_not_call.DoNotCallRow, listing.DO_NOT_CALL,
+                        _do_not_call, _everybodys, _tell_do_not_call),
+    "users": Plan("admin", filters.UserFilters, people.User, listing.USERS, _users, _everybodys, _tell_users),
+    "tokens": Plan("admin", filters.TokenFilters, people.Token, listing.TOKENS, _tokens, _everybodys, _tell_tokens),
+    "audit": Plan("admin", filters.AuditFilters, audit.AuditLine, listing.AUDIT, _audit, _everybodys, _tell_audit),
     "policy-versions": Plan("supervisor", filters.PolicyFilters, policy.SavedPolicy, listing.POLICIES, _policies,
                             _everybodys, _tell_policies),
 }

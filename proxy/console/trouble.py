@@ -81,6 +81,10 @@ def install(app: FastAPI) -> None:
                 return answer(request, 404, str(error))
             case NotRunningError():
                 return answer(request, 503, str(error))
+        if error.problems and request.url.path.startswith(API):
+            return problem(422, str(error), errors=[
+                {"field": one.get("key", ""), "reason": one.get("text", ""), "line": one.get("line", 0)}
+                for one in error.problems])
         return answer(request, 409, str(error))
 
     @app.exception_handler(HTTPException)

@@ -424,6 +424,8 @@ TABLE: Final[Mapping[str, Row]] = {
     "recordings.get": Row("a recording", _recording),
     "policy.show": Row("the policy, which supervisors may read whole"),
     "policy.export": Row("the policy, which supervisors may read whole"),
+    "policy.history": Row("policies that were in force, which supervisors may read whole"),
+    "policy.at": Row("a policy that was in force, which supervisors may read whole"),
     "policy.apply": Row("the policy"),
     "policy.edit": Row("settings", _policy_keys),
     "policy.set": Row("a setting", _policy_key), "policy.unset": Row("a setting", _policy_key),

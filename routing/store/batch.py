@@ -105,9 +105,13 @@ class Batch:
         return attempt if attempt.epoch else attempt._replace(epoch=self._stamp.epoch)
 
     def add(self, unit: Unit) -> None:
-        """Take a unit in."""
+        """Take a unit in. A policy that nobody is said to have saved was, with a line of the audit log, by who that
+        says.
+        """
         takers = self._takers
         for write in unit.writes:
+            if type(write) is SavePolicy and not write.by:
+                write = write._replace(by=next((row.who for row in unit.writes if type(row) is AuditRow), ""))
             takers[type(write)](write)
 
     def _call(self, call: CallRow) -> None:

@@ -19,9 +19,21 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from routing.events import write_json
-from routing.rows import CallRow, DoNotCallRow, JournalRow, PolicyVersion, Record, TaskRow, Ticket
+from routing.rows import (
+    AuditRow,
+    CallRow,
+    DoNotCallRow,
+    JournalRow,
+    PolicyVersion,
+    Record,
+    TaskRow,
+    Ticket,
+    TokenRow,
+    UserRow,
+)
 from routing.storage import StoreError
 from routing.store import callback_sql as sql
+from routing.store import people_sql
 from routing.store.reader import BUSY
 
 Value = str | int | float | None
@@ -113,6 +125,12 @@ TICKETS: Final = Listing("tickets", _quoted(Ticket._fields), ("id",), {
     "customer": Sort("customer"), "subject": Sort("subject"), "group": Sort('"group"', open=True)})
 DO_NOT_CALL: Final = Listing("do_not_call", _quoted(DoNotCallRow._fields), ("customer",), {
     "since": Sort("added_at"), "customer": Sort("customer"), "reason": Sort("reason")})
+USERS: Final = Listing("users", _quoted(UserRow._fields), ("name",), {
+    "name": Sort("name"), "role": Sort("role"), "created": Sort("created_at"),
+    "disabled": Sort("disabled_at", open=True)})
+TOKENS: Final = Listing("tokens", _quoted(TokenRow._fields), ("id",), {
+    "created": Sort("id"), "name": Sort("name"), "role": Sort("role"), "expires": Sort("expires_at", open=True)})
+AUDIT: Final = Listing("audit", _quoted(AuditRow._fields), ("id",), {"time": Sort("id")})
 POLICIES: Final = Listing("policy", _quoted(PolicyVersion._fields), ("version",), {"version": Sort("version")})
 
 
@@ -189,6 +207,21 @@ class Recorded(NamedTuple):
 def tasks_of(rows: Sequence[tuple[Any, ...]]) -> list[TaskRow]:
     """Return tasks of rows of `TASKS`."""
     return [sql.to_task(row, "") for row in rows]
+
+
+def users_of(rows: Sequence[tuple[Any, ...]]) -> list[UserRow]:
+    """Return users of rows of `USERS`."""
+    return [people_sql.to_user(row) for row in rows]
+
+
+def tokens_of(rows: Sequence[tuple[Any, ...]]) -> list[TokenRow]:
+    """Return tokens of rows of `TOKENS`."""
+    return [people_sql.to_token(row) for row in rows]
+
+
+def audit_of(rows: Sequence[tuple[Any, ...]]) -> list[AuditRow]:
+    """Return lines of the audit log of rows of `AUDIT`."""
+    return [people_sql.to_audit(row) for row in rows]
 
 
 def pickups(reader: "ListReader", tasks: Sequence[str]) -> list[JournalRow]:

@@ -127,6 +127,8 @@ class NodeQuery(Enum):
 
     EVENTS = auto()
     """Events of the outbox of a node in order (node, after, limit)."""
+    POLICIES_BEFORE = auto()
+    """The newest policies before a version (version, limit)."""
     POLICIES = auto()
     """The newest policies (limit)."""
     PAUSES = auto()

@@ -9,7 +9,7 @@ from typing import Any
 from routing.events import Event
 from routing.figures import DayFigures, gather
 from routing.ids import floor7
-from routing.rows import AttemptRow, CallRow, Record
+from routing.rows import AttemptRow, CallRow, PolicyVersion, Record
 from routing.storage import StoreError
 from routing.store.queries import CallbackQuery, CallQuery, DayQuery, DirectQuery, NodeQuery, Parameters, Query
 from routing.store.reads import CallbackReads, CallReads, PeopleReads, TicketReads
@@ -74,6 +74,11 @@ class Reader:
         offered, promised, dialled, ended, kept, opened = (self._ask(query, args) for query in DayQuery)
         return gather(since, offered, promised, dialled, ended, kept, dict(self._ask(CallbackQuery.RELEASED, (since,))),
                       opened)
+
+    def policies(self, limit: int, before: int | None = None) -> list[PolicyVersion]:
+        """Return the newest policies that were in force, those before a version where one is named."""
+        return self._read(NodeQuery.POLICIES, (limit,)) if before is None else \
+            self._read(NodeQuery.POLICIES_BEFORE, (before, limit))
 
     def newest_policy(self) -> str | None:
         """Return the text of the policy in force; None where there is none, or the database cannot be read."""

@@ -477,6 +477,8 @@ TAKEN_SINCE: Final = (
 )
 EVENTS: Final = "SELECT kind, time, id, data, node, seq FROM outbox WHERE +node=? AND seq>? ORDER BY seq LIMIT ?"
 POLICIES: Final = "SELECT version, saved_at, text, saved_by FROM policy ORDER BY version DESC LIMIT ?"
+POLICIES_BEFORE: Final = (
+    "SELECT version, saved_at, text, saved_by FROM policy WHERE version<? ORDER BY version DESC LIMIT ?")
 EVENT_RANGE: Final = (
     "SELECT (SELECT seq FROM outbox WHERE node=? ORDER BY seq LIMIT 1), "
     "(SELECT seq FROM sqlite_sequence WHERE name='outbox')"

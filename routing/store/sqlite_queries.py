@@ -80,6 +80,7 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
     PeopleQuery.TOKENS: Statement(people_sql.TOKENS, people_sql.to_token),
     NodeQuery.EVENTS: Statement(schema.EVENTS, sql.to_event),
     NodeQuery.POLICIES: Statement(schema.POLICIES, PolicyVersion._make),
+    NodeQuery.POLICIES_BEFORE: Statement(schema.POLICIES_BEFORE, PolicyVersion._make),
     NodeQuery.PAUSES: Statement(schema.PAUSES, PauseRow._make),
     NodeQuery.ALARMS: Statement(schema.ALARMS, StandingAlarm._make),
     DayQuery.OFFERED: Statement(sql.OFFERED),

@@ -69,6 +69,12 @@ def _from_moment(value: Any) -> Any:
         return value
 
 
+def write_as(shape: Any, data: Any) -> Any:
+    """Return data of a shape as JSON has it."""
+    writer = _writer_of_shape(shape)
+    return data if writer is None else writer(data)
+
+
 def facts_json(value: Any, key: str = "") -> Any:
     """Return facts with their moments as RFC 3339 has them, however deep they stand."""
     if isinstance(value, dict):
@@ -87,6 +93,11 @@ def _moment(value: Any) -> Any:
 @cache
 def _writer_of(verb: Verb[Any, Any]) -> Write | None:
     return _walker(verb.gives, _moment, facts_json)
+
+
+@cache
+def _writer_of_shape(shape: Any) -> Write | None:
+    return _walker(shape, _moment, facts_json)
 
 
 @cache

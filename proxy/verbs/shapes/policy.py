@@ -9,6 +9,8 @@ from proxy.verbs.shapes.fields import (
     Make,
     Schema,
     flag_field,
+    ident_field,
+    limit_field,
     line_field,
     shown,
     text_field,
@@ -64,6 +66,18 @@ class SavedPolicy(TypedDict):
     by: Annotated[str | None, "Who saved it; null: nobody has said it"]
 
 
+class PolicyStep(SavedPolicy):
+    """A policy that was saved, and in what it differs from the one before."""
+
+    changes: Annotated[list[Change], "Of the first one that is kept: nothing"]
+
+
+class PolicyText(SavedPolicy):
+    """A policy that was in force from then on, as one text."""
+
+    toml: str
+
+
 class Changes(TypedDict):
     """Everything that is in force otherwise than before; nothing where the policy was the same."""
 
@@ -76,6 +90,8 @@ class Apply(In):
 
     toml: str = text_field("The text of a policy.toml.", most=FILE_BYTES, default="")
     name: str = line_field("What problems call the text.", most=PATH, default="policy.toml")
+    version: int | None = whole_field("The version that this was made from (policy.export); refused where there is a "
+                                      "newer one. Left out: whatever is in force.", 1, 2**53)
 
 
 class Set(In):
@@ -148,6 +164,19 @@ class Unset(In):
                           "(group.sales).", most=KEY, required=True, place="KEY")
 
 
+class History(In):
+    """Which versions."""
+
+    limit: int = limit_field("At most so many; each costs a moment.")
+    before: int | None = whole_field("Only versions before this one.", 1, 2**53)
+
+
+class OneVersion(In):
+    """Which version."""
+
+    version: str = ident_field("Of the policy, as the history counts them.", required=True, place="VERSION")
+
+
 SHOW: Final = Verb("policy.show", Nothing, dict[str, Any], "supervisor", "Every setting", doors=NOT_BY_MQTT)
 EXPORT: Final = Verb("policy.export", Nothing, Toml, "supervisor", "The policy as TOML", doors=NOT_BY_MQTT)
 APPLY: Final = Verb("policy.apply", Apply, Changes, "admin", "Make a policy.toml the policy, whole", changes=True,
@@ -158,4 +187,10 @@ EDIT: Final = Verb("policy.edit", Edit, Changes, "supervisor", "Change several s
 UNSET: Final = Verb("policy.unset", Unset, Changes, "supervisor",
                     "Take a setting, or an agent, number, group or campaign, out", changes=True, doors=NOT_BY_MQTT)
 
-VERBS: Final[tuple[Verb[Any, Any], ...]] = (SHOW, EXPORT, APPLY, SET, EDIT, UNSET)
+HISTORY: Final = Verb("policy.history", History, list[PolicyStep], "supervisor",
+                      "Policies that were in force, the newest first: who saved each, when, and what it changed",
+                      doors=NOT_BY_MQTT)
+AT: Final = Verb("policy.at", OneVersion, PolicyText, "supervisor", "A policy that was in force, as TOML",
+                 doors=NOT_BY_MQTT, key="version")
+
+VERBS: Final[tuple[Verb[Any, Any], ...]] = (SHOW, EXPORT, APPLY, SET, EDIT, UNSET, HISTORY, AT)

@@ -34,6 +34,8 @@ VALID: Final[dict[str, dict[str, Any]]] = {
     "policy.apply": {"toml": 'region = "HU"\n[group.sales]\n[group.vip]\n', "name": "policy.toml"},
     "policy.set": {"key": "direct_callback.expires_after", "value": "8h", "new": True},
     "policy.unset": {"key": "direct_callback.expires_after"},
+    "policy.history": {"limit": 5, "before": 9},
+    "policy.at": {"version": "1"},
     "callbacks.list": {"limit": 5, "state": "open", "customer": CUSTOMER, "group": "sales"},
     "callbacks.show": {"id": "TASK"},
     "callbacks.add": {
@@ -76,7 +78,7 @@ VALID: Final[dict[str, dict[str, Any]]] = {
 """Every verb that takes arguments, with good ones; TASK stands for the id of a task that is there."""
 WITHOUT: Final = {"policy.show", "policy.export", "callbacks.running", "campaigns.list"}
 """Verbs that take none."""
-TOLD: Final = ("there is no c", "is open", "nobody is being rung")
+TOLD: Final = ("there is no c", "there is no v", "is open", "nobody is being rung")
 """What is said where a verb of the table finds nothing to do."""
 APART: Final = {"status", "trace"}
 """`trace` has a test of its own; `status` asks the whole daemon."""
@@ -109,7 +111,7 @@ class Whole(Node):
         folder.mkdir()
         (folder / "one.wav").write_bytes(b"RIFF")
         self.bound += RecordingAnswers(folder, self.reader, lambda: "HU").bound()
-        self.bound += PolicyAnswers(self.ledger, PEERS, path.parent, self.store, self.put_policy).bound()
+        self.bound += PolicyAnswers(self.ledger, PEERS, path.parent, self.store, self.reader, self.put_policy).bound()
         self.task = self.ask("callbacks.add", customer=CUSTOMER, group="sales", note="the good one")["id"]
         row = self.desk.admin.open_tasks()[0]
         for _ in range(2):

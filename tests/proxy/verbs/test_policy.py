@@ -50,7 +50,8 @@ class Node(OnDisk):
                            "0", Sides(("main",), "edge1", ("office",)), lambda: NOW, lambda call: None)
         peers = Peers(("main",), ("office",), ("^[23]..$",))
         self.verbs = settling(self.store, *look.bound(),
-                              *PolicyAnswers(self.ledger, peers, path.parent, self.store, self.put).bound())
+                              *PolicyAnswers(
+                                  self.ledger, peers, path.parent, self.store, self.reader, self.put).bound())
 
     def put(self, policy: Policy) -> None:
         self.puts += 1

@@ -117,7 +117,9 @@ CASES: Final = (
         "status", "calls.list", "direct.list", "agents.list", "queues.list", "callbacks.list", "callbacks.running",
         "callbacks.figures", "campaigns.list", "tickets.list")),
     *(Case(name, {}, None, False) for name in (
-        "alarms.list", "dnc.list", "recordings.list", "policy.show", "policy.export", "events")),
+        "alarms.list", "dnc.list", "recordings.list", "policy.show", "policy.export", "policy.history",
+        "events")),
+    Case("policy.at", {"version": "1"}, None, False),
     Case("alarms.clear", {"name": "x"}, None, False), Case("trace", {}, None, False),
     Case("log.level", {}, None, False), Case("policy.apply", {"toml": ""}, None, False),
     Case("calls.end", {"id": "sales"}, {"id": "support"}, False),
