@@ -23,8 +23,10 @@ PAGE = """{% extends "base.html" %}{% import "parts.html" as parts with context 
 <form method="post" action="/tried" id="form">{{ parts.token() }}
 {{ parts.field("name", "Name") }}{{ parts.area("note", "Note") }}{{ parts.check("on", "On") }}
 {{ parts.choice("what", "What", [("a", "a"), ("b", "b")], "a") }}
+{{ parts.radios("when", "When", [("now", "now", ""), ("later", "later", ""), ("never", "never", "")], when) }}
 {{ parts.field("password", "Password", type="password") }}
 <button class="button" name="how" value="good">Good</button><button class="button" name="how" value="bad">Bad</button>
+<button class="button" name="how" value="wrong">Wrong</button>
 </form>
 <button class="button" data-opens="more">More</button>
 <dialog class="dialog" id="more" aria-label="More"><button data-closes class="button">Less</button></dialog>
@@ -41,12 +43,14 @@ router = APIRouter()
 
 @router.get("/tried")
 async def show(asking: Asked) -> Response:
-    return page(asking, "tried.html")
+    return page(asking, "tried.html", when="later")
 
 
 @router.post("/tried")
 async def take(request: Request, asking: Asked) -> Response:
     form = await request.form()
+    if form["how"] == "wrong":
+        return page(asking, "tried.html", status=422, when=form["when"])
     return forward(asking, "/tried", "taken" if form["how"] == "good" else "refused",
                    "good" if form["how"] == "good" else "bad")
 
@@ -91,13 +95,15 @@ def fill(visitor: Visitor) -> None:
     visitor.page.fill("[name=note]", "two\nlines")
     visitor.page.check("[name=on]")
     visitor.page.select_option("[name=what]", "b")
+    visitor.page.check("[value=never]")
     visitor.page.fill("[name=password]", "secret")
 
 
-def typed(visitor: Visitor) -> tuple[str, str, bool, str, str]:
+def typed(visitor: Visitor) -> tuple[str, str, bool, str, str, str]:
     page = visitor.page
     return (page.input_value("[name=name]"), page.input_value("[name=note]"), page.is_checked("[name=on]"),
-            page.input_value("[name=what]"), page.input_value("[name=password]"))
+            page.input_value("[name=what]"), page.evaluate("document.querySelector('[name=when]:checked').value"),
+            page.input_value("[name=password]"))
 
 
 def until(visitor: Visitor, look: str) -> None:
@@ -112,8 +118,8 @@ def until(visitor: Visitor, look: str) -> None:
     eventually(true, look)
 
 
-KEPT = ("Anna <b>", "two\nlines", True, "b", "")
-NOTHING = ("", "", False, "a", "")
+KEPT = ("Anna <b>", "two\nlines", True, "b", "never", "")
+NOTHING = ("", "", False, "a", "later", "")
 
 
 def test_what_is_typed_outlives_the_page(visitor: Visitor) -> None:
@@ -137,8 +143,25 @@ def test_what_was_taken_is_typed_no_more_and_what_was_refused_is(visitor: Visito
     visitor.page.wait_for_selector(".flash-good")
     assert typed(visitor) == NOTHING
     visitor.page.reload()
-    assert visitor.page.query_selector(".flash-good") is None
+    assert not visitor.page.query_selector(".flash-good")
     assert typed(visitor) == NOTHING
+
+
+def test_the_answer_to_a_form_shows_what_it_shows(visitor: Visitor) -> None:
+    fill(visitor)
+    visitor.expected = ("422",)
+    visitor.page.click("text=Wrong")
+    visitor.page.wait_for_url("**/tried")
+    until(visitor, "document.body.dataset.sent === 'yes'")
+    assert visitor.page.query_selector(".restored") is None
+    assert typed(visitor)[4] == "never"
+    visitor.page.check("[value=now]")
+    visitor.open("/tried")
+    visitor.page.wait_for_selector(".restored")
+    assert typed(visitor)[4] == "now"
+    visitor.page.check("[value=later]")
+    visitor.page.reload()
+    assert typed(visitor)[4] == "later", "back as it was: nothing of it is kept"
 
 
 def test_a_node_that_goes_is_said_and_the_page_comes_back_by_itself(served: Served, visitor: Visitor) -> None:
@@ -164,7 +187,7 @@ def test_a_lost_connection_is_said_and_nothing_typed_is_sent_or_lost(visitor: Vi
     visitor.page.context.set_offline(False)
     visitor.page.wait_for_selector("#connection.is-back >> text=Connected again")
     assert visitor.page.text_content("#loads") == before, "who is typing is not disturbed"
-    assert typed(visitor) == (*KEPT[:4], "secret")
+    assert typed(visitor) == (*KEPT[:5], "secret")
     visitor.page.click("text=Good")
     visitor.page.wait_for_selector(".flash-good")
 

@@ -22,37 +22,60 @@
   const fits = (form) => form && form.method === "post" && form.dataset.keep !== "no";
   const place = (form) => KEPT + [body().dataset.user, location.pathname, form.id, form.getAttribute("action")].join(" ");
   const plain = (field) => field.name && field.name !== "csrf" && !["password", "file", "hidden", "submit", "button"].includes(field.type);
-  const boxed = (field) => field.type === "checkbox" || field.type === "radio";
-  const value = (field) => field.type === "select-multiple" ? [...field.options].filter((one) => one.selected).map((one) => one.value)
-    : boxed(field) ? field.checked : field.value;
-  const original = (field) => boxed(field) ? field.defaultChecked
-    : field.type === "select-multiple" ? [...field.options].filter((one) => one.defaultSelected).map((one) => one.value)
-      : field.type === "select-one" ? ([...field.options].find((one) => one.defaultSelected) || field.options[0] || {}).value
-        : field.defaultValue;
   const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
+  /* What can be typed into a form, by a key that stays the same when other fields come and go: how it is read, how it was
+     when the page came, how it is set. Radios of a name are one thing. */
+  function parts(form) {
+    const found = new Map(), seen = {};
+    for (const field of form.elements) {
+      if (!plain(field)) continue;
+      if (field.type === "radio") {
+        const all = [...form.elements].filter((one) => one.type === "radio" && one.name === field.name);
+        const chosen = (what) => (all.find((one) => one[what]) || {}).value ?? null;
+        found.set(`radio ${field.name}`, {fields: all, now: chosen("checked"), before: chosen("defaultChecked"),
+          set: (value) => { for (const one of all) if (one.value === value) one.checked = true; }});
+      } else if (field.type === "checkbox") {
+        found.set(`box ${field.name} ${field.value}`, {fields: [field], now: field.checked, before: field.defaultChecked,
+          set: (value) => { field.checked = value; }});
+      } else if (field.tagName === "SELECT") {
+        const chosen = (what) => [...field.options].filter((one) => one[what]).map((one) => one.value);
+        const usual = field.multiple || chosen("defaultSelected").length ? chosen("defaultSelected") : [...field.options].slice(0, 1).map((one) => one.value);
+        found.set(`choice ${field.name} ${seen[field.name] = (seen[field.name] || 0) + 1}`, {fields: [field], now: chosen("selected"), before: usual,
+          set: (value) => { for (const one of field.options) one.selected = value.includes(one.value); }});
+      } else {
+        found.set(`text ${field.name} ${seen[field.name] = (seen[field.name] || 0) + 1}`, {fields: [field], now: field.value, before: field.defaultValue,
+          set: (value) => { field.value = value; }});
+      }
+    }
+    return found;
+  }
+
+  const changes = (form) => [...parts(form)].filter(([, one]) => !same(one.now, one.before));
+
   function keep(form) {
-    const fields = [...form.elements].map((field, at) => [at, field]).filter(([, field]) => plain(field) && !same(value(field), original(field)));
+    const typed = changes(form).map(([key, one]) => [key, one.now]);
     try {
-      if (!fields.length) return sessionStorage.removeItem(place(form));
-      sessionStorage.setItem(place(form), JSON.stringify({at: Date.now(), fields: fields.map(([at, field]) => [at, field.name, value(field)])}));
+      if (!typed.length) return sessionStorage.removeItem(place(form));
+      sessionStorage.setItem(place(form), JSON.stringify({at: Date.now(), typed}));
     } catch { /* a browser that keeps nothing */ }
   }
 
   function give(form) {
-    let found;
-    try { found = JSON.parse(sessionStorage.getItem(place(form))); } catch { return; }
-    if (!found || Date.now() - found.at > HOURS * 3600e3) return;
+    let kept;
+    try { kept = JSON.parse(sessionStorage.getItem(place(form))); } catch { return; }
+    if (!kept?.typed || Date.now() - kept.at > HOURS * 3600e3) return;
+    const all = parts(form);
     let changed = false;
-    for (const [at, name, typed] of found.fields) {
-      const field = form.elements[at];
-      if (!field || field.name !== name || !plain(field) || same(value(field), typed)) continue;
-      if (boxed(field)) field.checked = typed;
-      else if (field.type === "select-multiple") for (const one of field.options) one.selected = typed.includes(one.value);
-      else field.value = typed;
+    for (const [key, typed] of kept.typed) {
+      const one = all.get(key);
+      if (!one || same(one.now, typed)) continue;
+      one.set(typed);
       changed = true;
-      field.dispatchEvent(new Event("input", {bubbles: true}));
-      field.dispatchEvent(new Event("change", {bubbles: true}));
+      for (const field of one.fields) {
+        field.dispatchEvent(new Event("input", {bubbles: true}));
+        field.dispatchEvent(new Event("change", {bubbles: true}));
+      }
     }
     if (!changed) return;
     const note = document.createElement("p"), drop = document.createElement("button");
@@ -64,14 +87,14 @@
     drop.textContent = box().dataset.discard;
     drop.addEventListener("click", () => { forget(place(form)); form.reset(); note.remove(); });
     note.append(drop);
-    form.prepend(note);
+    form.before(note);
   }
 
   function forget(key) {
     try { sessionStorage.removeItem(key); } catch { /* nothing was kept */ }
   }
 
-  const dirty = () => [...document.forms].some((form) => fits(form) && [...form.elements].some((field) => plain(field) && !same(value(field), original(field))));
+  const dirty = () => [...document.forms].some((form) => fits(form) && changes(form).length);
 
   // The connection
 
@@ -240,7 +263,8 @@
         forget(SENT);
       }
     } catch { /* a browser that keeps nothing */ }
-    for (const form of document.forms) if (fits(form)) give(form);
+    // What answers a form that was sent shows by itself what was typed.
+    if (body().dataset.sent !== "yes") for (const form of document.forms) if (fits(form)) give(form);
     for (const one of document.querySelectorAll("[data-opened]")) one.showModal();
     follow(document);
     tick();
