@@ -21,7 +21,7 @@ from proxy.console.figures import Figures
 from proxy.console.lists import Lists
 from proxy.console.live import LiveHub
 from proxy.console.node_client import NodeClient
-from proxy.console.pages import audit, board, calls, login, shell, tickets, tokens, users
+from proxy.console.pages import audit, board, calls, login, reports, shell, tickets, tokens, users
 from proxy.console.people import People
 from proxy.console.reaches import Reaches
 from proxy.console.sessions import Sessions
@@ -32,8 +32,7 @@ from proxy.web.connections import Connections
 from routing.store.figures import FigureReads
 
 PAGES: Final[tuple[APIRouter, ...]] = (
-    board.router, tickets.router, users.router, tokens.router, audit.router, calls.router,
-)
+    board.router, tickets.router, users.router, tokens.router, audit.router, calls.router, reports.router)
 PACKED_FROM: Final = 1_000
 """Bytes of an answer from which it is packed."""
 

@@ -197,7 +197,7 @@ def rows(cells: Iterable[Cell], by: By, reach: Reach, day: str | None) -> list[F
     counts: dict[str | None, Counts] = {None: Counts()} if by == "day" else {}
     waits: dict[str | None, list[float]] = {}
     for cell in cells:
-        name = _NAMES[by](cell)
+        name = NAMES[by](cell)
         if (name is None and by != "day") or not _is_theirs(cell, reach):
             continue
         counts[name] = counts.get(name, Counts()).plus(cell.counts)
@@ -206,10 +206,11 @@ def rows(cells: Iterable[Cell], by: By, reach: Reach, day: str | None) -> list[F
         counts.items(), key=lambda item: item[0] or "")]
 
 
-_NAMES: Final[Mapping[By, Callable[[Cell], str | None]]] = {
+NAMES: Final[Mapping[By, Callable[[Cell], str | None]]] = {
     "day": lambda cell: None, "group": lambda cell: cell.group, "agent": lambda cell: cell.agent,
     "number": lambda cell: cell.number, "campaign": lambda cell: cell.campaign,
 }
+"""What a cell is of, by each thing."""
 
 
 def _is_theirs(cell: Cell, reach: Reach) -> bool:
