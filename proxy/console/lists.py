@@ -109,6 +109,10 @@ class Lists:
         """
         return await self._in_thread(lambda: self._one(name, caller, key))
 
+    async def reach(self, caller: Caller) -> Reach:
+        """Return what is somebody's, by the policy that is newest in the database. Raises ControlError."""
+        return await self._in_thread(lambda: self._reach(caller))
+
     def close(self) -> None:
         """Let the threads end."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, get_type_hints, is_typeddict
 
@@ -59,7 +59,8 @@ def _order(name: str) -> dict[str, Schema]:
             "order": {"type": "string", "enum": [*WAYS], "default": WAYS[0], "description": "Which way round."}}
 
 
-def _page_schema(item: Schema) -> Schema:
+def page_schema(item: Schema) -> Schema:
+    """Return the schema of a page of such items."""
     return {"type": "object", "required": ["items", "next"], "additionalProperties": False, "properties": {
         "items": {"type": "array", "items": item},
         "next": {"anyOf": [{"type": "string"}, {"type": "null"}],
@@ -73,10 +74,11 @@ def _asked(request: Request, name: str, apart: Sequence[str]) -> ListQuery:
     filters = {key: text for key, text in request.query_params.items() if key not in apart}
     sort = one_of_query(request, "sort", Lists.sorts(name)[0], Lists.sorts(name))
     return ListQuery(filters, sort, one_of_query(request, "order", WAYS[0], WAYS) == WAYS[0],
-                     request.query_params.get("cursor"), _limit(request))
+                     request.query_params.get("cursor"), limit_of(request))
 
 
-def _limit(request: Request) -> int:
+def limit_of(request: Request) -> int:
+    """Return how many rows a page is to have. Raises ArgumentError."""
     text = request.query_params.get("limit", str(ROWS))
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MOST_ROWS):
         raise ArgumentError("limit", f"limit: {text[:60]!r} is no whole number from 1 to {MOST_ROWS}")
@@ -96,7 +98,7 @@ def _add(api: APIRouter, name: str, schemas: Schemas) -> None:
     api.add_api_route(
         PATHS.get(name, f"/{name}"), page, methods=["GET"], summary=f"A page of {name.replace('-', ' ')}", tags=[name],
         name=f"GET /{name}", description=f"For the role {Lists.role(name)}: what is theirs.", response_class=Response,
-        responses={200: {"description": "A page", "content": {JSON: {"schema": _page_schema(schemas.of(shape))}}},
+        responses={200: {"description": "A page", "content": {JSON: {"schema": page_schema(schemas.of(shape))}}},
                    **problems()},
         openapi_extra={"parameters": parameters({**fields, **_order(name), **OF_PAGE})})
 
@@ -109,7 +111,7 @@ def _whole(api: APIRouter, verb: Verb[Any, Any], path: str, schemas: Schemas) ->
 
     async def page(request: Request) -> Response:
         asks = asking(request)
-        limit, after = _limit(request), request.query_params.get("cursor")
+        limit, after = limit_of(request), request.query_params.get("cursor")
         args = query_of(request, verb.takes, ("limit", "cursor"))
         if has_limit:
             args["limit"] = MOST_ROWS
@@ -121,12 +123,12 @@ def _whole(api: APIRouter, verb: Verb[Any, Any], path: str, schemas: Schemas) ->
     api.add_api_route(
         f"/{path}", page, methods=["GET"], summary=verb.means, tags=[path], name=f"GET /{path}",
         description=f"Verb `{verb.name}`, for the role {verb.role}: what is theirs.", response_class=Response,
-        responses={200: {"description": "A page", "content": {JSON: {"schema": _page_schema(schemas.of(item))}}},
+        responses={200: {"description": "A page", "content": {JSON: {"schema": page_schema(schemas.of(item))}}},
                    **problems()},
         openapi_extra={"parameters": parameters({**fields, **OF_PAGE})})
 
 
-def cut(items: Sequence[Mapping[str, Any]], key: str, name: str, limit: int, after: str | None) -> ListPage:
+def cut(items: Sequence[Any], key: str, name: str, limit: int, after: str | None) -> ListPage:
     """Return a page of items, in the order of a key that no two have alike. Raises ArgumentError for a cursor that is
     none of this list's.
     """

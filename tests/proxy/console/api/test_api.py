@@ -298,6 +298,25 @@ def test_what_was_put_by_a_program_says_so(api: Site) -> None:
     assert (line["door"], line["who"]) == ("api", "sue")
 
 
+def test_numbers_and_which_level_a_setting_comes_from(api: Site) -> None:
+    for key, value in (("queue_callback.offer_after", "30s"), ("group.sales.queue_callback.offer_after", "40s"),
+                       ('number."+3614445551".queue_callback.key', "5")):
+        assert api.ask("admin", "PATCH", "/policy", {"key": key, "value": value}).status == 200
+    items = api.get("/numbers").json["items"]
+    assert [(one["number"], one["group"]) for one in items] == [("+3614445551", "sales"), ("+3614445552", "support")]
+    assert items[0]["settings"]["queue_callback.key"] == {"value": "5", "level": "number", "name": "+3614445551"}
+    assert items[0]["settings"]["queue_callback.offer_after"] == {"value": "40s", "level": "group", "name": "sales"}
+    assert items[1]["settings"]["queue_callback.offer_after"] == {"value": "30s", "level": "company", "name": ""}
+    assert [one["number"] for one in api.get("/numbers", "sue").json["items"]] == ["+3614445551"]
+    assert api.get("/numbers", "anna").status == 403
+    one = api.get("/numbers/+3614445551", "sue").json
+    assert one["settings"] == items[0]["settings"]
+    assert api.get("/numbers/+3614445552", "sue").status == 403
+    assert api.get("/numbers/+3614440000").status == 404
+    assert api.get("/groups/sales/settings", "sue").json["settings"]["agents"]["value"] == ["201", "202"]
+    assert api.get("/groups/support/settings", "sue").status == 403
+
+
 def test_ten_thousand_callbacks_come_quickly(api: Site) -> None:
     api.put("tasks", [a_task(customer=f"+3630{n:07}", created_at=NOW - n, state="done", ended_at=NOW)
                       for n in range(10_000)])
