@@ -11,6 +11,8 @@ from proxy.control_client import ControlError
 from proxy.verbs.shapes.fields import Field, Flag, Words
 from proxy.verbs.shapes.verb import Verb
 
+AS_TYPED: Final = frozenset({"password"})
+"""Fields whose blanks count."""
 UNPROCESSABLE: Final = 422
 CONFLICT: Final = 409
 
@@ -20,7 +22,7 @@ class Posted:
     """One form as it was sent."""
 
     texts: Mapping[str, str]
-    """The last text of each field, without blanks round it."""
+    """The last text of each field, without blanks round it but for a password."""
     several: Mapping[str, tuple[str, ...]]
     """Every text of each field."""
     files: Mapping[str, UploadFile]
@@ -56,7 +58,7 @@ async def posted(request: Request) -> Posted:
         if isinstance(value, UploadFile):
             files[name] = value
         else:
-            several[name] = (*several.get(name, ()), value.strip())
+            several[name] = (*several.get(name, ()), value if name in AS_TYPED else value.strip())
     return Posted({name: values[-1] for name, values in several.items()}, several, files)
 
 

@@ -93,6 +93,8 @@ TRAILS: Final[Mapping[str, Trail]] = {
     "tickets.comment": Trail(_of_ticket, None, lambda args, answer: {"text": args.text, "internal": args.internal}),
     "tickets.call": Trail(lambda args, answer: f"ticket {args.id}", None,
                           lambda args, answer: {"callback": answer["id"], **_some(answer, ("group", "state"))}),
+    "dnc.import": Trail(lambda args, answer: "the do-not-call list", None, lambda args, answer: _some(
+        answer, ("added", "known", "refused_lines"))),
     "direct.remove": Trail(lambda args, answer: f"customer {args.customer}", _direct_before,
                            lambda args, answer: _some(answer, ("removed",))),
 }

@@ -411,6 +411,7 @@ TABLE: Final[Mapping[str, Row]] = {
     "callbacks.example": Row("a group", _example),
     "callbacks.add": Row("a group, its campaigns, numbers and agents", _new_task),
     "dnc.list": Row("the do-not-call list, which is everybody's"),
+    "dnc.import": Row("the do-not-call list, which is everybody's"),
     "dnc.add": Row("the do-not-call list, which is everybody's"),
     "dnc.remove": Row("the do-not-call list, which is everybody's"),
     "campaigns.list": Row("campaigns", narrow=_of_groups),

@@ -324,6 +324,10 @@ class Admin:
             self._tasks.end(task, "cancelled", "do_not_call", changes)
         self._store.put(changes.unit(durable=True))
 
+    def is_do_not_call(self, customer: str) -> bool:
+        """Whether a number is on the do-not-call list."""
+        return customer in self._eligibility.do_not_call
+
     def remove_do_not_call(self, customer: str, now: float) -> bool:
         """Take a number from the do-not-call list; return whether it was there."""
         known = customer in self._eligibility.do_not_call

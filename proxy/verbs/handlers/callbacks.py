@@ -10,10 +10,11 @@ from config.fields import parse_window
 from proxy.control_client import ControlError
 from proxy.verbs.handlers.cards import card_of, with_history
 from proxy.verbs.handlers.reading import do, e164, e164_or_none, look_up, read, upcoming, window
+from proxy.verbs.numbers_read import read_numbers
 from proxy.verbs.shapes import callbacks as shapes
 from proxy.verbs.shapes import do_not_call
 from proxy.verbs.shapes.errors import ArgumentError, UnknownError
-from proxy.verbs.shapes.fields import shown
+from proxy.verbs.shapes.fields import SENTENCE, shown
 from proxy.verbs.shapes.rows import attempt_of, do_not_call_of, line_of, task_of, tasks_of
 from proxy.verbs.shapes.verb import Bound
 from routing.callbacks import responsible
@@ -27,6 +28,8 @@ from routing.rows import TaskRow
 from routing.storage import Store, StoreError
 from routing.store.reader import Reader
 
+AT_ONCE: Final = 100
+"""Numbers that an import puts on the list in one go of the loop."""
 UUID_SIGNS: Final = 36
 """Signs of a whole id."""
 GROUP: Final = "group:"
@@ -81,7 +84,7 @@ class CallbackAnswers:
             shapes.RESUME.by(self.resume), shapes.CALL_NOW.by(self.call_now), shapes.REASSIGN.by(self.reassign),
             shapes.BULK.by(self.bulk), shapes.PLAN.by(self.plan), shapes.EXAMPLE.by(self.example),
             do_not_call.LIST.by(self.list_do_not_call), do_not_call.ADD.by(self.add_do_not_call),
-            do_not_call.REMOVE.by(self.remove_do_not_call),
+            do_not_call.REMOVE.by(self.remove_do_not_call), do_not_call.IMPORT.by(self.import_do_not_call),
         ]
 
     # Tasks
@@ -282,6 +285,22 @@ class CallbackAnswers:
         do(lambda: self._desk.add_do_not_call(customer, self._wall(), args.reason))
         self._callbacks.poke()
         return {"customer": customer}
+
+    async def import_do_not_call(self, args: do_not_call.ImportDoNotCall) -> do_not_call.ImportReport:
+        """Never call many numbers back. Some at a time, so that no call waits for a long list."""
+        lines = await asyncio.to_thread(lambda: [*read_numbers(args.text, self._region)])
+        refused = [line for line in lines if line.number is None]
+        wanted = {line.number: line.reason for line in reversed(lines) if line.number is not None}
+        fresh = [number for number in wanted if not self._desk.is_do_not_call(number)]
+        for at in range(0, len(fresh), AT_ONCE):
+            for number in fresh[at:at + AT_ONCE]:
+                reason = wanted[number] or args.reason
+                do(partial(self._desk.add_do_not_call, number, self._wall(), reason))
+            await asyncio.sleep(0)
+        self._callbacks.poke()
+        return {"added": len(fresh), "known": len(lines) - len(refused) - len(fresh), "refused_lines": len(refused),
+                "refused": [{"line": one.line, "text": one.text[:SENTENCE], "why": "no number that can be read"}
+                            for one in refused[:do_not_call.MOST_REFUSED]]}
 
     def remove_do_not_call(self, args: do_not_call.OneNumber) -> do_not_call.RemovedDoNotCall:
         """Take a number off the list."""

@@ -2,9 +2,14 @@
 
 from typing import Annotated, Any, Final, TypedDict
 
-from proxy.verbs.shapes.fields import SENTENCE, limit_field, line_field, number_field
+from proxy.verbs.shapes.fields import SENTENCE, limit_field, line_field, lines_field, number_field
 from proxy.verbs.shapes.kinds import Moment
-from proxy.verbs.shapes.verb import In, Verb
+from proxy.verbs.shapes.verb import NOT_BY_MQTT, In, Verb
+
+MOST_TEXT: Final = 4 << 20
+"""Characters of a list that is imported."""
+MOST_REFUSED: Final = 1_000
+"""Lines that a report names."""
 
 
 class DoNotCallRow(TypedDict):
@@ -47,6 +52,30 @@ class RemovedDoNotCall(TypedDict):
     removed: Annotated[int, "0: it was not on it; 1"]
 
 
+class RefusedLine(TypedDict):
+    """A line that is not on the list now."""
+
+    line: Annotated[int, "Of the text, from 1"]
+    text: Annotated[str, "As it stood there, cut to 200 characters"]
+    why: str
+
+
+class ImportReport(TypedDict):
+    """What became of each line."""
+
+    added: Annotated[int, "Numbers that are on the list now and were not before"]
+    known: Annotated[int, "Numbers that were on it, or came twice: nothing has changed for them"]
+    refused: Annotated[list[RefusedLine], "Lines without a number that can be read; the first 1,000"]
+    refused_lines: Annotated[int, "How many there are of these"]
+
+
+class ImportDoNotCall(In):
+    """Which numbers, and why."""
+
+    text: str = lines_field("One number a line, or CSV with the number and a reason.", most=MOST_TEXT, required=True)
+    reason: str = line_field("For lines without one.", most=SENTENCE, default="")
+
+
 LIST: Final = Verb("dnc.list", ListDoNotCall, list[DoNotCallRow], "supervisor",
                    "The do-not-call list, the newest first")
 ADD: Final = Verb("dnc.add", AddDoNotCall, AddedDoNotCall, "supervisor", "Never call a number back; its open tasks end",
@@ -54,4 +83,8 @@ ADD: Final = Verb("dnc.add", AddDoNotCall, AddedDoNotCall, "supervisor", "Never 
 REMOVE: Final = Verb("dnc.remove", OneNumber, RemovedDoNotCall, "supervisor", "Take a number off the do-not-call list",
                      changes=True, key="customer")
 
-VERBS: Final[tuple[Verb[Any, Any], ...]] = (LIST, ADD, REMOVE)
+IMPORT: Final = Verb("dnc.import", ImportDoNotCall, ImportReport, "supervisor",
+                     "Put many numbers on the do-not-call list, and say what became of each line", changes=True,
+                     doors=NOT_BY_MQTT)
+
+VERBS: Final[tuple[Verb[Any, Any], ...]] = (LIST, ADD, REMOVE, IMPORT)

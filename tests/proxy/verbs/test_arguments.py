@@ -58,6 +58,7 @@ VALID: Final[dict[str, dict[str, Any]]] = {
     "callbacks.example": {"group": "sales", "at": NOW, "window": "24h", "attempts": 6},
     "dnc.list": {"limit": 5},
     "dnc.add": {"customer": "+36207777777", "reason": "r"},
+    "dnc.import": {"text": "+36207777779", "reason": "r"},
     "dnc.remove": {"customer": "+36207777777"},
     "campaigns.show": {"id": "10001"},
     "campaigns.preview": {"id": "10001", "limit": 5},

@@ -138,6 +138,7 @@ CASES: Final = (
          {"act": "cancel", "ids": ["t-sales", "t-support"]}, False),
     Case("callbacks.example", {"group": "sales"}, {"group": "support"}, False),
     Case("callbacks.add", _add("sales", number="06 1 444 5551"), _add("support"), True),
+    Case("dnc.import", {"text": "+36201234567"}, None, False),
     Case("dnc.add", {"customer": "+36201234567"}, None, False),
     Case("dnc.remove", {"customer": "+36201234567"}, None, False),
     Case("campaigns.show", {"id": "10001"}, {"id": "10002"}, True),
