@@ -189,10 +189,22 @@
     window.htmx?.process(element);
     if (focused) document.getElementById(focused)?.focus();
     tick();
+    widths();
   }
 
   document.addEventListener("focusout", () => setTimeout(() => { for (const [element, text] of [...waiting]) put(element, text); }, 0));
   document.addEventListener("close", () => { for (const [element, text] of [...waiting]) put(element, text); }, true);
+
+  // What is wider than its place is scrolled by the keyboard too
+
+  function widths() {
+    for (const one of document.querySelectorAll(".scroll")) {
+      if (one.scrollWidth > one.clientWidth) one.tabIndex = 0;
+      else one.removeAttribute("tabindex");
+    }
+  }
+
+  addEventListener("resize", widths);
 
   // Seconds that count
 
@@ -252,7 +264,7 @@
     const form = event.target.closest?.("form");
     if (event.detail.successful && fits(form) && event.detail.requestConfig?.verb !== "get") forget(place(form));
   });
-  document.addEventListener("htmx:load", (event) => { if (event.target.querySelectorAll) { follow(event.target); tick(); } });
+  document.addEventListener("htmx:load", (event) => { if (event.target.querySelectorAll) { follow(event.target); tick(); widths(); } });
 
   // The page is here
 
@@ -268,6 +280,7 @@
     for (const one of document.querySelectorAll("[data-opened]")) one.showModal();
     follow(document);
     tick();
+    widths();
     setInterval(tick, 1000);
     setTimeout(look, document.querySelector("[data-again]") ? 1000 : 2500);
   }
