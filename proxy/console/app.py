@@ -38,7 +38,6 @@ from proxy.console.reaches import Reaches
 from proxy.console.sessions import Sessions
 from proxy.console.settings import ConsoleSettings
 from proxy.console.snapshots import Snapshots
-from proxy.console.unattended import Unattended
 from proxy.web.connections import Connections
 from routing.store.figures import FigureReads
 
@@ -87,8 +86,7 @@ def build(settings: ConsoleSettings, people: People, lists: Lists, connections: 
     app = FastAPI(title="Boomerang", version=settings.version, docs_url=None, redoc_url=None, openapi_url=None,
                   lifespan=lifespan)
     figures = Figures(FigureReads(settings.database), database, lambda: ZoneInfo(node.zone), time.time)
-    app.state.console = Console(settings, node, lists, database, sessions, doorkeeper, live, snapshots,
-                                Unattended(node), figures)
+    app.state.console = Console(settings, node, lists, database, sessions, doorkeeper, live, snapshots, figures)
     trouble.install(app)
     for router in (statics.router, login.router, shell.router, *PAGES):
         app.include_router(router)

@@ -15,7 +15,6 @@ from proxy.console.node_client import NodeClient
 from proxy.console.sessions import Sessions
 from proxy.console.settings import ConsoleSettings
 from proxy.console.snapshots import Snapshots
-from proxy.console.unattended import Unattended
 from proxy.console.words import Words, choose, words_of
 from proxy.verbs.shapes.caller import Caller
 
@@ -41,7 +40,6 @@ class Console:
     """Events as they happen."""
     snapshots: Snapshots
     """How the node stands."""
-    unattended: Unattended
     figures: Figures
     """What happened on each day."""
 

@@ -73,6 +73,8 @@ class Standing:
         return sum(one["callbacks_due"] for one in self.queues)
 
 
+COUNT_AGE: Final = 4.0
+"""Seconds for which the number in a page's title is good enough."""
 NOTHING: Final = Standing(0.0, False, "starting", {}, (), (), (), (), {})
 
 
@@ -109,6 +111,11 @@ class Snapshots:
     async def of(self, caller: Caller, most_age: float = LEAST) -> Standing:
         """Return what somebody is shown of it."""
         return await self.seen(await self.latest(most_age), caller)
+
+    async def unattended(self, caller: Caller) -> int | None:
+        """Return how many callbacks wait for an agent, of those that somebody may see; None: the daemon is away."""
+        standing = await self.latest(COUNT_AGE)
+        return standing.seen_by(self._reaches.of(caller), {}).unattended if standing.there else None
 
     async def seen(self, standing: Standing, caller: Caller) -> Standing:
         """Return what somebody is shown of a snapshot."""

@@ -24,7 +24,7 @@ async def alive(request: Request) -> Response:
     caller = console.doorkeeper.who(request)
     said: dict[str, object] = {"run": RUN, "node": console.live.there}
     if caller is not None and console.live.there:
-        said["unattended"] = await console.unattended.count(caller)
+        said["unattended"] = await console.snapshots.unattended(caller)
     return JSONResponse(said)
 
 

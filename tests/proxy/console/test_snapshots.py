@@ -159,3 +159,14 @@ def test_how_it_looks_is_made_once_for_all_to_whom_it_looks_alike(monkeypatch: p
         assert len(made) == 3
 
     play(monkeypatch, act)
+
+
+def test_the_title_counts_what_somebody_may_see(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(stage: Stage) -> None:
+        assert [await stage.snapshots.unattended(caller) for caller in (ADMIN, SUE)] == [5, 2]
+        assert stage.snapshots.taken == 1, "one for all who ask within some seconds"
+        stage.daemon.there = False
+        monkeypatch.setattr(module, "COUNT_AGE", 0.0)
+        assert await stage.snapshots.unattended(ADMIN) is None
+
+    play(monkeypatch, act)
