@@ -21,6 +21,7 @@ from proxy.verbs.handlers.campaigns import CampaignAnswers
 from proxy.verbs.handlers.clicks import ClickAnswers
 from proxy.verbs.handlers.events import EventAnswers
 from proxy.verbs.handlers.looking import LookAnswers, Sides
+from proxy.verbs.handlers.nodes import NodeAnswers, Place
 from proxy.verbs.handlers.people import PeopleAnswers
 from proxy.verbs.handlers.policy import PolicyAnswers
 from proxy.verbs.handlers.queues import NoTasks, QueueAnswers
@@ -54,6 +55,9 @@ def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSou
         *CallDetailAnswers(ledger.calls, reader, node.messages, sides, place_of).bound(),
         *PolicyAnswers(ledger, peers_of(config), data, store, reader, policies.put).bound(),
         *events.bound(),
+        *NodeAnswers(source, ledger, Place(version, node.listeners, data, config.database, node.ring,
+                                           config.capture.bytes if node.ring else 0),
+                     None if callbacks is None else callbacks.desk.admin, time.time).bound(),
         *RecordingAnswers(data / RECORDINGS, reader, lambda: ledger.policy.region).bound(),
         *QueueAnswers(source, ledger, tasks, reader.callbacks, time.time).bound(),
         *AgentAnswers(source, ledger, callbacks, reader, time.time).bound(),

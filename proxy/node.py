@@ -84,8 +84,8 @@ class Node:
         self._config, self._around, self._store = config, around, store
         self._desk, self._teller = desk, teller
         self.ledger, self.engine, self.tracer = ledger, engine, tracer
-        self.messages = book
-        self._ring = ring
+        self.messages, self.ring = book, ring
+        self.listeners = around.listeners
         self.peers = tuple(peers)
         self.table = engine.parts.peers
         self.peer_states: dict[tuple[str, str], PeerState] = {}
@@ -133,8 +133,8 @@ class Node:
     def sweep(self) -> None:
         """Let go what is over. Every few seconds."""
         self.ledger.sweep(self._around.wall())
-        if self._ring is not None:
-            self._ring.trim()
+        if self.ring is not None:
+            self.ring.trim()
 
     def count(self, now: float) -> None:
         """Take over into the counters what is only known at a moment; `now` in monotonic seconds."""

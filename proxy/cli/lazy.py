@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, Where]] = {
     "campaigns": Where("campaigns"), "tickets": Where("tickets"), "recordings": Where("recordings"),
     "policy": Where("policy"), "users": Where("people", "users"), "tokens": Where("people", "tokens"),
     "audit": Where("audit", "audit"), "alarms": Where("alarms"), "log": Where("following", "log_app"),
+    "nodes": Where("nodes"),
     "check": Where("check", "check"), "backup": Where("operations", "backup"),
     "restore": Where("operations", "restore"),
 }

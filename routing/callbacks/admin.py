@@ -138,6 +138,14 @@ class Admin:
                                    self._tasks.made[group], self._tasks.kept[group], places[group])
         return found
 
+    def guard_used(self, now: float) -> dict[str, int]:
+        """Return how much of each cap of the guard that counts everybody is used up, by its name in the policy."""
+        return self._eligibility.used(now)
+
+    def guard_halt(self, now: float) -> str | None:
+        """Return why nobody at all is dialled for now, the guard's word; None: it may be asked for each."""
+        return self._eligibility.halt_reason(now)
+
     def places_taken(self) -> dict[str, str]:
         """Return which agent has picked up the place of which task, as far as that is proved."""
         return {name: task.place.taken_by for name, task in self._tasks.places.held.items()

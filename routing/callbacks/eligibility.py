@@ -70,6 +70,12 @@ class Eligibility:
         return self._guard.check_number_now(customer, now, facts) or \
             self._guard.check_number_cap(now, self.asked.of(customer))
 
+    def used(self, now: float) -> dict[str, int]:
+        """Return how much of each cap of the guard that counts everybody is used up, by its name in the policy."""
+        dialled = self.dialled.everybody
+        return {"all_per_hour": dialled.count(now, HOUR), "all_per_day": dialled.count(now),
+                "tasks_per_hour": self._made.count(now), "open_tasks": len(self._tasks.index.tasks)}
+
     def quiet(self, customer: str, at: float) -> Refusal | None:
         """Return why a customer would not be called at that hour."""
         return self._guard.check_hour(customer, at)

@@ -11,6 +11,7 @@ from proxy.verbs.shapes import (
     direct,
     do_not_call,
     events,
+    nodes,
     people,
     policy,
     queues,
@@ -23,7 +24,7 @@ from proxy.verbs.shapes.verb import Door, Verb
 ALL: Final[tuple[Verb[Any, Any], ...]] = (
     *status.VERBS, *calls.VERBS, *direct.VERBS, *queues.VERBS, *agents.VERBS, *callbacks.VERBS,
     *do_not_call.VERBS, *campaigns.VERBS, *tickets.VERBS, *recordings.VERBS, *policy.VERBS, *people.VERBS, *audit.VERBS,
-    *events.VERBS,
+    *events.VERBS, *nodes.VERBS,
 )
 """In the order in which pages show them."""
 

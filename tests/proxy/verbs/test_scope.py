@@ -117,7 +117,7 @@ CASES: Final = (
         "status", "calls.list", "direct.list", "agents.list", "queues.list", "callbacks.list", "callbacks.running",
         "callbacks.figures", "campaigns.list", "tickets.list")),
     *(Case(name, {}, None, False) for name in (
-        "alarms.list", "dnc.list", "recordings.list", "policy.show", "policy.export", "policy.history",
+        "alarms.list", "dnc.list", "recordings.list", "policy.show", "policy.export", "nodes.here", "policy.history",
         "events")),
     Case("policy.at", {"version": "1"}, None, False),
     Case("alarms.clear", {"name": "x"}, None, False), Case("trace", {}, None, False),
