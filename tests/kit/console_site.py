@@ -41,6 +41,14 @@ ADMIN, SUPERVISOR, AGENT = LOG_INS
 """One of each role: an admin; a supervisor of the sales; the agent with extension 201."""
 
 
+def people() -> Unit:
+    """Return the rows of all who may log in, and of the token."""
+    kept, now = QUICK.hash(PASSWORD), time.time()
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+    return Unit((*(UserRow(one.name, one.role, one.groups, one.agent, kept, now, None) for one in LOG_INS),
+                 TokenRow(uuid7(now, os.urandom), "tests", "admin", None, None, digest, now, None, None)))
+
+
 class ConsoleSite:
     """`with ConsoleSite(folder) as site:` one daemon with its console.
 
@@ -64,13 +72,6 @@ class ConsoleSite:
     def url(self) -> str:
         """Where the console is, without a slash at its end."""
         return f"http://{LOOPBACK}:{self.port}"
-
-    @staticmethod
-    def _people() -> Unit:
-        kept, now = QUICK.hash(PASSWORD), time.time()
-        digest = hashlib.sha256(TOKEN.encode()).hexdigest()
-        return Unit((*(UserRow(one.name, one.role, one.groups, one.agent, kept, now, None) for one in LOG_INS),
-                     TokenRow(uuid7(now, os.urandom), "tests", "admin", None, None, digest, now, None, None)))
 
     def verb(self, verb: str, /, **args: Any) -> Any:
         """Say a verb as an operator by the control socket; raises ControlError."""
@@ -101,7 +102,7 @@ class ConsoleSite:
         with self._stack:
             self._stack.enter_context(self.carrier)
             self._stack.enter_context(self.pbx)
-            keep(self.boomerang.data, NODE, chain((self._people(),), self._past))
+            keep(self.boomerang.data, NODE, chain((people(),), self._past))
             self._stack.enter_context(self.boomerang)
             self.ready()
             self._stack = self._stack.pop_all()
