@@ -1,8 +1,5 @@
 """Lists: `{"items": [...], "next": cursor or null}`, and their exports."""
 
-import csv
-import io
-import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, get_type_hints, is_typeddict
@@ -16,6 +13,7 @@ from proxy.console import cursors
 from proxy.console.api.answering import JSON, answer, one_of_query, parameters, problems, query_of
 from proxy.console.api.paths import NOUNS
 from proxy.console.asking import Asking, asking
+from proxy.console.csv_lines import cell, line
 from proxy.console.lists import ROWS, ListPage, ListQuery, Lists
 from proxy.control_client import ControlError
 from proxy.verbs.shapes.answers import Schemas, write_as
@@ -29,8 +27,6 @@ WAYS: Final = ("desc", "asc")
 FORMATS: Final = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 SLICE: Final = MOST_ROWS
 """Rows of an export that are read at a time: no query lasts, however long the export is and whoever reads it slowly."""
-FORMULA: Final = ("=", "@", "-", "+", "\t", "\r")
-"""How a text begins that a spreadsheet would take for a formula."""
 OF_PAGE: Final[dict[str, Schema]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": ROWS, "description": "Rows of a page."},
     "cursor": {"type": "string", "maxLength": cursors.LONGEST, "description": "`next` of the page before."}}
@@ -179,7 +175,7 @@ async def _rows(lists: Lists, asks: Asking, name: str, query: ListQuery, page: L
     shape = Lists.shape(name)
     columns = [*get_type_hints(shape)]
     if kind == "csv":
-        yield _line(columns)
+        yield line(columns)
     while True:
         items = page.items
         yield await to_thread.run_sync(lambda rows=items: written(rows, shape, columns, kind))  # type: ignore[misc]
@@ -198,24 +194,4 @@ def written(items: Sequence[Any], shape: Any, columns: Sequence[str], kind: str)
     told = [write_as(shape, item) for item in items]
     if kind == "jsonl":
         return b"".join(write_answer(item).encode(errors="backslashreplace") + b"\n" for item in told)
-    return b"".join(_line([_cell(item.get(name)) for name in columns]) for item in told)
-
-
-def _line(cells: Sequence[str]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow(cells)
-    return text.getvalue().encode(errors="replace")
-
-
-def _cell(value: Any) -> str:
-    """Return a value as a cell. A text that a spreadsheet would take for a formula has an apostrophe before it; a phone
-    number is none.
-    """
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        harmless = not value.startswith(FORMULA) or (value[0] == "+" and value[1:].isdigit())
-        return value if harmless else f"'{value}"
-    return str(value) if isinstance(value, int | float) else json.dumps(value, ensure_ascii=False)
+    return b"".join(line([cell(item.get(name)) for name in columns]) for item in told)

@@ -21,7 +21,7 @@ class Path(NamedTuple):
     """It is of an older version; `path_of` is the one to use."""
 
 
-APART: Final = {"status": ("GET", "/status"), "callbacks.figures": ("GET", "/figures"),
+APART: Final = {"status": ("GET", "/status"),
                 "policy.history": ("GET", "/policy/history"), "policy.at": ("GET", "/policy/versions/{version}")}
 """Paths that are not made from the verb's name."""
 BESIDE: Final = (
@@ -31,8 +31,9 @@ BESIDE: Final = (
     Path("POST", "/tickets/{ticket}/comments", "tickets.comment", older=True),
 )
 """Further paths of some verbs."""
-SERVED_APART: Final = frozenset({"recordings.get", "prompts.get", "prompts.put", "prompts.upload"})
-"""Verbs whose path takes or gives something else than JSON."""
+SERVED_APART: Final = frozenset({"recordings.get", "prompts.get", "prompts.put", "prompts.upload",
+                                 "callbacks.figures"})
+"""Verbs whose path takes or gives something else than JSON, or more than they do."""
 
 
 def path_of(verb: Verb[Any, Any]) -> Path:

@@ -8,7 +8,15 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 
-from proxy.console.api import event_route, list_routes, policy_routes, recording_route, setting_routes, verb_routes
+from proxy.console.api import (
+    event_route,
+    figures_route,
+    list_routes,
+    policy_routes,
+    recording_route,
+    setting_routes,
+    verb_routes,
+)
 from proxy.console.api.answering import PROBLEM_NAME, PROBLEM_SCHEMA, answer
 from proxy.console.api.docs_page import render
 from proxy.console.api.paths import PREFIX
@@ -31,6 +39,7 @@ def install(app: FastAPI) -> None:
     event_route.mount(api)
     list_routes.mount(api, schemas)
     setting_routes.mount(api, schemas)
+    figures_route.mount(api, schemas)
     verb_routes.mount(api, schemas)
     recording_route.mount(api)
     describe = partial(_document, app, api, schemas)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
+from proxy.console.api.figures_route import lines_of
 from proxy.console.asking import Asked as AskedBy
 from proxy.console.asking import Asking
 from proxy.console.columns import shown_columns
@@ -15,7 +16,6 @@ from proxy.console.figures import COUNTED, NAMES, Asked, By, FigureRow, asked, r
 from proxy.console.node_client import ForbiddenError
 from proxy.console.posted import UNPROCESSABLE, errors_of
 from proxy.console.rendering import page
-from proxy.console.report_file import csv_of
 from proxy.verbs.shapes.errors import ArgumentError
 from proxy.verbs.shapes.theirs import Reach, reach
 from routing.figures import Cell
@@ -30,6 +30,9 @@ USUAL: Final[Mapping[By, str]] = {
 COLUMNS: Final = ("missed", "promised", "dialled", "kept", "kept_in_time", "declined", "released", "average_wait_s",
                   "median_wait_s")
 """Which the table shows as long as nobody chooses others."""
+OF_AGENTS: Final = ("dialled", "kept", "kept_in_time", "declined", "released", "direct_used", "average_wait_s",
+                    "median_wait_s")
+"""And of agents: calls are missed and callbacks promised by nobody."""
 SPANS: Final = (1, 7, 30, 90, 365)
 """Stretches of days up to today that one click asks for."""
 
@@ -51,7 +54,8 @@ async def show(asking: AskedBy) -> Response:
     days = [(day, cells) async for day, cells in figures.days(wanted.days)]
     theirs, names = reach(asking.caller, {}), names_of(asking.words.gettext)
     total = rows((cell for _, cells in days for cell in cells), "day", theirs, None)[0]
-    shown = shown_columns(asking.request, "reports", [*names], COLUMNS)
+    table = "reports-agent" if wanted.by == "agent" else "reports"
+    shown = shown_columns(asking.request, table, [*names], OF_AGENTS if wanted.by == "agent" else COLUMNS)
     found, sort, descending = _sorted(_table(days, wanted, theirs), wanted.by, query.get("sort"), query.get("order"))
     typed = {key: query.get(key, "") for key in ("from", "to")} if errors else {
         "from": wanted.first.isoformat(), "to": wanted.last.isoformat()}
@@ -61,7 +65,8 @@ async def show(asking: AskedBy) -> Response:
     return page(
         asking, "reports.html", status=UNPROCESSABLE if errors else 200, typed=typed, asked=wanted, measure=measure,
         measure_choices=[(key, names[key]) for key in COUNTED], found=found, total=total, errors=errors,
-        things=things, share=round(100 * total["kept_in_time"] / settled) if settled else None, spans=_spans(asking),
+        things=things, columns_of=table, share=round(100 * total["kept_in_time"] / settled) if settled else None,
+        spans=_spans(asking),
         as_of=time.time(), charts=_charts(asking, days, wanted, theirs, found, measure), words_of_columns=names,
         sum=total if wanted.by == "day" else together(days, wanted.by, theirs), shown=shown,
         all_columns=[*names.items()], sort=sort, descending=descending,
@@ -75,7 +80,7 @@ async def export(asking: AskedBy) -> Response:
     figures, query = asking.console.figures, asking.request.query_params
     wanted = asked(figures.today, query.get("from"), query.get("to"), query.get("by"))
     name = f"figures-{wanted.by}-{wanted.first}-{wanted.last}.csv"
-    lines = csv_of(figures.rows(wanted, reach(asking.caller, {})))
+    lines = lines_of(asking, wanted, "csv")
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8",
                              headers={"Content-Disposition": f'attachment; filename="{name}"'})
 

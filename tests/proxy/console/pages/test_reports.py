@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -12,10 +13,11 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from proxy.console import cursors
+from proxy.console.csv_lines import cell
 from proxy.console.drawing.curve import CURVES
 from proxy.console.figures import COLUMNS
 from proxy.console.pages.reports import names_of
-from proxy.console.report_file import cell
 from routing.events import rfc3339
 from tests.kit.console_site import ADMIN, AGENT, SUPERVISOR, ConsoleSite
 
@@ -153,3 +155,59 @@ def test_every_figure_has_its_name() -> None:
     ("+cmd", "'+cmd"), ("\tx", "'\tx"), (None, ""), (3, "3"), (2.5, "2.5"), ("", "")])
 def test_no_name_is_a_formula_in_a_spreadsheet(value: object, told: str) -> None:
     assert cell(value) == told
+
+
+# The same by the API
+
+def test_the_api_gives_today_as_it_stands_and_days_in_pages(site: ConsoleSite, admin: httpx.Client) -> None:
+    now = admin.get("/api/v1/figures").json()
+    assert {"day", "total", "groups"} <= set(now)
+    found: list[dict[str, object]] = []
+    query = {"by": "agent", "limit": "4"}
+    answer = admin.get("/api/v1/figures", params=query)
+    while True:
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        found += page["items"]
+        if page["next"] is None:
+            break
+        assert len(page["items"]) == 4
+        answer = admin.get("/api/v1/figures", params={**query, "cursor": page["next"]})
+    file = file_of(admin, by="agent")
+    assert [(row["day"], row["of"]) for row in found] == [(row["day"], row["of"]) for row in file]
+    assert [str(row["kept"]) for row in found] == [row["kept"] for row in file]
+    supervisor = site.client(SUPERVISOR).get("/api/v1/figures", params={"by": "group"}).json()
+    assert {row["of"] for row in supervisor["items"]} == set(SUPERVISOR.groups or ())
+    agent = site.client(AGENT).get("/api/v1/figures", params={"by": "agent"}).json()
+    assert {row["of"] for row in agent["items"]} == {AGENT.agent}
+
+
+def test_the_api_gives_days_as_files(admin: httpx.Client) -> None:
+    table = admin.get("/api/v1/figures/export", params={"by": "group"})
+    assert table.text == admin.get("/reports.csv", params={"by": "group"}).text
+    lines = admin.get("/api/v1/figures/export", params={"by": "group", "format": "jsonl"})
+    assert lines.headers["content-type"] == "application/jsonl"
+    rows = [json.loads(line) for line in lines.text.splitlines()]
+    assert [row["of"] for row in rows] == [row["of"] for row in file_of(admin, by="group")]
+
+
+def a_cursor(place: object, by: str, day: str) -> str:
+    return cursors.write(place, "figures", by, day, day)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("query", "field"), [
+    ({"from": "x"}, "from"), ({"to": "x"}, "to"), ({"by": "x"}, "by"), ({"by": "day", "limit": "0"}, "limit"),
+    ({"by": "day", "cursor": "x"}, "cursor"), ({"by": "day", "colour": "red"}, "colour"),
+])
+def test_the_api_names_what_cannot_be(admin: httpx.Client, query: dict[str, str], field: str) -> None:
+    answer = admin.get("/api/v1/figures", params=query)
+    assert answer.status_code == 422
+    assert [one["field"] for one in answer.json()["errors"]] == [field]
+
+
+def test_a_made_up_cursor_breaks_nothing(admin: httpx.Client) -> None:
+    day = "2026-01-02"
+    for place in ((5, None), (None, 7), ("2026-01-02", "x"), ("x", "\u202e")):
+        answer = admin.get("/api/v1/figures", params={"from": day, "to": day, "by": "agent",
+                                                      "cursor": a_cursor(place, "agent", day)})
+        assert (answer.status_code, answer.json()["next"]) == (200, None)
