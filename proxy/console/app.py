@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
+import proxy.console.pages.tasks.routers as task_pages
 from proxy.console import statics, trouble
 from proxy.console.api import routes
 from proxy.console.asking import Console
@@ -71,7 +72,7 @@ def build(settings: ConsoleSettings, people: People, lists: Lists, connections: 
     figures = Figures(FigureReads(settings.database), database, lambda: ZoneInfo(node.zone), time.time)
     app.state.console = Console(settings, node, lists, database, sessions, doorkeeper, live, snapshots, figures)
     trouble.install(app)
-    for router in (statics.router, login.router, shell.router, *PAGES):
+    for router in (statics.router, login.router, shell.router, *PAGES, *task_pages.ROUTERS):
         app.include_router(router)
     routes.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=PACKED_FROM, compresslevel=5)

@@ -9,6 +9,7 @@ from functools import partial
 from importlib.resources import files
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -77,18 +78,26 @@ def _at(context: Context, seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, context["zone"])
 
 
+def moment_text(seconds: float | None, zone: ZoneInfo) -> str:
+    """Write seconds since the epoch as day and time in a zone."""
+    return NOTHING if seconds is None else f"{datetime.fromtimestamp(seconds, zone):%Y-%m-%d %H:%M:%S}"
+
+
+def clock_text(seconds: float | None, zone: ZoneInfo) -> str:
+    """Write seconds since the epoch as a time of day in a zone."""
+    return NOTHING if seconds is None else f"{datetime.fromtimestamp(seconds, zone):%H:%M:%S}"
+
+
 @pass_context
 def _moment(context: Context, seconds: float | None) -> str:
     """Write seconds since the epoch as day and time in the policy's zone."""
-    at = _at(context, seconds)
-    return NOTHING if at is None else at.strftime("%Y-%m-%d %H:%M:%S")
+    return moment_text(seconds, context["zone"])
 
 
 @pass_context
 def _clock(context: Context, seconds: float | None) -> str:
     """Write seconds since the epoch as a time of day in the policy's zone."""
-    at = _at(context, seconds)
-    return NOTHING if at is None else at.strftime("%H:%M:%S")
+    return clock_text(seconds, context["zone"])
 
 
 @pass_context

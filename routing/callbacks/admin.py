@@ -100,10 +100,11 @@ class Admin:
         live = self._tasks.index.tasks.get(row.id)
         book = self._tasks.book
         settings = book.of(row.group, row.campaign)
-        refusal = None
-        if live is not None and live.open and live.attempt is None and live.place is None:
+        refusal, attempt = None, None if live is None else live.attempt
+        if live is not None and live.open and attempt is None and live.place is None:
             refusal = self._eligibility.refusal(live, settings, now)
-        return outlook(row, settings, book.queue_of(row), now, self._eligibility.quiet, refusal)
+        return outlook(row, settings, book.queue_of(row), now, self._eligibility.quiet, refusal,
+                       None if attempt is None else attempt.dialled)
 
     def example(self, group: str | None, missed_at: float, options: Mapping[str, Any]) -> Outlook:
         """Return when a call that is missed at that moment would be tried, should nobody be reached.

@@ -46,10 +46,16 @@ class Outlook(NamedTuple):
 
 
 def outlook(row: TaskRow, settings: EffectiveSettings, queue: QueueCallback, now: float, quiet: Hour,
-            refusal: Refusal | None = None) -> Outlook:
-    """Return what is to come of a task."""
+            refusal: Refusal | None = None, under_way: bool | None = None) -> Outlook:
+    """Return what is to come of a task. `under_way`: whether the attempt that runs has dialled, and is counted already;
+    None: none runs.
+    """
     found: list[PlannedTry] = []
     at = None if row.ended_at is not None or row.due_at is None else max(row.due_at, now)
+    if at is not None and under_way is not None:
+        row = row if under_way else row._replace(attempts=row.attempts + 1)
+        after = later(row, settings, queue, UNREACHED, now)
+        at = after.at if isinstance(after, RetryAt) else None
     while at is not None and at < row.expires_at and row.attempts < row.attempts_max:
         hour = quiet(row.customer, at)
         if hour is not None:

@@ -89,6 +89,17 @@ def test_nothing_is_to_come_of_what_is_over_or_has_a_place() -> None:
     assert outlook(shop).tries == ()
 
 
+def test_an_attempt_under_way_is_not_to_come() -> None:
+    shop = Shop(missed='window = "24h"\nattempts = 3')
+    shop.missed()
+    [order] = shop.turn()
+    assert clocks(outlook(shop)) == ["Mon 20:00", "Tue 04:00"]
+    assert shop.dial(order)
+    assert clocks(outlook(shop)) == ["Mon 20:00", "Tue 04:00"], "it counts once"
+    shop.end(order, "customer_no_answer", 487)
+    assert clocks(outlook(shop)) == ["Mon 20:00", "Tue 04:00"]
+
+
 def test_what_waits_for_an_agent_counts_from_now() -> None:
     shop = Shop(missed='window = "24h"\nattempts = 3')
     shop.floor.states = {"201": "busy", "202": "busy"}

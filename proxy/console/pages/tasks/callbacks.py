@@ -1,0 +1,198 @@
+"""Callbacks: the list with its filters, what is done with many at once, and one more by hand."""
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+
+from proxy.console.asking import Asked, Asking
+from proxy.console.columns import shown_columns
+from proxy.console.journal import states
+from proxy.console.lists import ListPage, ListQuery
+from proxy.console.pages.tasks.streams import part_stream
+from proxy.console.pages.tasks.task_words import Choices, choices_of, journal_of, kinds
+from proxy.console.rendering import forward, fragment, page
+from proxy.control_client import ControlError, NotRunningError
+from proxy.verbs.shapes.callbacks import MOST_TASKS
+from proxy.verbs.shapes.errors import ArgumentError, ForbiddenError
+
+router = APIRouter()
+ROWS: Final = 100
+HOUR: Final = 3600.0
+DAY: Final = 24 * HOUR
+UNFINISHED: Final = "open,held"
+NAMES: Final = ("group", "campaign", "kind", "agent", "responsible", "number", "customer", "reason", "due")
+"""Filters that are passed on as they are."""
+AGES: Final[Mapping[str, tuple[float, bool]]] = {
+    "1h": (HOUR, True), "24h": (DAY, True), "7d": (7 * DAY, True), "over-1h": (HOUR, False), "over-24h": (DAY, False)}
+"""Seconds, and whether a callback was promised within them, or before."""
+USUAL: Final = ("customer", "group", "kind", "state", "due", "attempts", "responsible", "created")
+SORTS: Final = frozenset({"created", "due", "missed_at", "expires", "ended", "attempts", "customer", "group", "state",
+                          "responsible"})
+MOST_FIELDS: Final = 1_000
+UNPROCESSABLE: Final = 422
+FORBIDDEN: Final = 403
+AWAY: Final = 503
+TYPED: Final = ("customer", "group", "number", "campaign", "responsible", "responsible_wait", "at", "window",
+                "attempts", "language", "preview", "note")
+
+
+class Column(NamedTuple):
+    """A column of the list."""
+
+    key: str
+    words: str
+    sorts: bool
+    style: str = ""
+
+
+def columns(asking: Asking) -> list[Column]:
+    """Return every column that the list may have."""
+    gettext = asking.words.gettext
+    said = {
+        "customer": gettext("Customer"), "group": gettext("Group"), "kind": gettext("Came of"),
+        "state": gettext("State"), "due": gettext("Next attempt"), "attempts": gettext("Attempts"),
+        "responsible": gettext("Responsible"), "created": gettext("Promised"), "missed_at": gettext("Missed"),
+        "expires": gettext("Window ends"), "ended": gettext("Ended"), "reason": gettext("Why"),
+        "campaign": gettext("Campaign"), "number": gettext("Our number"), "declined": gettext("Declined by"),
+    }
+    return [Column(key, words, key in SORTS) for key, words in said.items()]
+
+
+@router.get("/callbacks")
+async def callbacks(asking: Asked) -> Response:
+    """Show a page of the list."""
+    asked, wrong = asking.request.query_params, ""
+    try:
+        found = await asking.console.lists.page("callbacks", asking.caller, _query(asked, time.time()))
+    except ArgumentError as error:
+        found, wrong = ListPage([], None), str(error)
+    every = columns(asking)
+    shown = shown_columns(asking.request, "callbacks", [one.key for one in every], USUAL)
+    journal = journal_of(asking)
+    return page(
+        asking, "callbacks.html", status=UNPROCESSABLE if wrong else 200, found=found, wrong=wrong,
+        every=[one[:2] for one in every],
+        columns=[one for one in every if one.key in shown], choices=await _choices(asking), kinds=kinds(asking.words),
+        states=states(asking.words), reason=journal.reason, asked=asked, state=asked.get("state", UNFINISHED),
+        sort=asked.get("sort") or "created", descending=asked.get("order", "desc") != "asc", most=MOST_TASKS)
+
+
+async def _choices(asking: Asking) -> Choices:
+    """While the daemon is away the list is shown all the same: it is read from the database."""
+    try:
+        return await choices_of(asking)
+    except NotRunningError:
+        return Choices([], [], [])
+
+
+def _query(asked: Mapping[str, str], now: float) -> ListQuery:
+    filters = {name: asked[name].strip() for name in NAMES if asked.get(name, "").strip()}
+    state = asked.get("state", UNFINISHED)
+    if state not in ("", "all"):
+        filters["state"] = state
+    age = AGES.get(asked.get("age", ""))
+    if age is not None:
+        filters["from" if age[1] else "to"] = f"{now - age[0]:.0f}"
+    return ListQuery(filters, asked.get("sort", ""), asked.get("order", "desc") != "asc", asked.get("cursor") or None,
+                     ROWS)
+
+
+@router.get("/callbacks/events", include_in_schema=False)
+async def events(asking: Asked) -> Response:
+    """Stream how many callbacks wait, and that the list is not what it was."""
+    async def render() -> str:
+        return fragment(asking, "callbacks_counts.html", counts=await _counts(asking))
+
+    answer: Response = part_stream(asking, "counts", render, lambda kind, data: kind.startswith("callback."),
+                                   lambda: 30.0)
+    return answer
+
+
+async def _counts(asking: Asking) -> Mapping[str, int]:
+    queues = await asking.node.call("queues.list", {}, asking.caller)
+    return {key: sum(one[f"callbacks_{key}"] for one in queues) for key in ("in_queue", "due", "running")}
+
+
+@router.post("/callbacks/bulk")
+async def bulk(asking: Asked, request: Request) -> Response:
+    """Change many callbacks, and say what became of each."""
+    async with request.form(max_files=0, max_fields=MOST_FIELDS) as form:
+        ids = [str(one) for one in form.getlist("id")]
+        typed = {name: str(form.get(name, "")).strip() for name in ("act", "reason", "responsible", "back")}
+    gettext = asking.words.gettext
+    back = typed["back"] if typed["back"].startswith("/callbacks") else "/callbacks"
+    if not ids:
+        return forward(asking, back, gettext("Nothing was done: no callback was chosen."), "bad")
+    args: dict[str, Any] = {"act": typed["act"], "ids": ids, "reason": typed["reason"] or None}
+    if typed["act"] == "reassign":
+        args["responsible"] = typed["responsible"] or None
+    try:
+        became = await asking.node.call("callbacks.bulk", args, asking.caller)
+    except ControlError as error:
+        return page(asking, "callbacks_done.html", status=_status(error), became=[], refused=str(error), back=back,
+                    states=states(asking.words))
+    return page(asking, "callbacks_done.html", became=became, refused="", back=back, states=states(asking.words))
+
+
+@router.get("/callbacks/add")
+async def ask(asking: Asked) -> Response:
+    """Ask what is to be promised; a link may have filled some of it in."""
+    typed = {name: asking.request.query_params.get(name, "") for name in TYPED}
+    return page(asking, "callbacks_add.html", typed=typed, errors={}, refused="", choices=await choices_of(asking))
+
+
+@router.post("/callbacks/add")
+async def add(asking: Asked, request: Request) -> Response:
+    """Promise a callback."""
+    async with request.form(max_files=0, max_fields=MOST_FIELDS) as form:
+        typed = {name: str(form.get(name, "")).strip() for name in TYPED}
+    args, errors = _args(typed, asking)
+    refused, status = "", UNPROCESSABLE
+    if not errors:
+        try:
+            made = await asking.node.call("callbacks.add", args, asking.caller)
+        except ControlError as error:
+            status = _status(error)
+            errors = {problem["key"]: problem["text"] for problem in error.problems if problem.get("key") in TYPED}
+            refused = "" if errors else str(error)
+        else:
+            told = asking.words.gettext("The callback is promised.")
+            return forward(asking, f"/callbacks/{made['id']}", told)
+    return page(asking, "callbacks_add.html", status=status, typed=typed, errors=errors, refused=refused,
+                choices=await choices_of(asking))
+
+
+def _args(typed: Mapping[str, str], asking: Asking) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the arguments that a form stands for, and by field what cannot be."""
+    gettext = asking.words.gettext
+    args: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for name in TYPED:
+        text = typed[name]
+        if not text:
+            continue
+        try:
+            if name in ("responsible_wait", "preview"):
+                args[name] = float(text.replace(",", "."))
+            elif name == "attempts":
+                args[name] = int(text)
+            elif name == "at":
+                args[name] = datetime.fromisoformat(text).replace(tzinfo=asking.zone).timestamp()
+            else:
+                args[name] = text
+        except ValueError:
+            errors[name] = gettext("This cannot be read: write a day and a time.") if name == "at" else \
+                gettext("This cannot be read: write a number.")
+    if "customer" not in args:
+        errors["customer"] = gettext("Write the customer's number.")
+    return args, errors
+
+
+def _status(error: ControlError) -> int:
+    return FORBIDDEN if isinstance(error, ForbiddenError) else AWAY if isinstance(error, NotRunningError) \
+        else UNPROCESSABLE
+
+
