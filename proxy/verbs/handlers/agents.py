@@ -34,9 +34,6 @@ class Agents(Protocol):
     def agents(self) -> dict[str, AgentState]:
         """Return each agent that the policy lists or that was seen, as they are now."""
 
-    async def count_day(self) -> float:
-        """Count today's callbacks anew."""
-
 
 class AgentAnswers:
     """Answers `agents.*` but for the list."""
@@ -55,7 +52,6 @@ class AgentAnswers:
     async def desk(self, args: shapes.OneAgent) -> shapes.Desk:
         """What is before one agent."""
         name, now = self._agent(args), self._wall()
-        await self._source.count_day()
         cards, until = self._cards(name, now)
         admin = None if self._callbacks is None else self._callbacks.desk.admin
         waiting = () if admin is None else admin.waiting_for(name)[:CALLBACKS_MOST]

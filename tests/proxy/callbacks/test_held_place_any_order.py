@@ -5,6 +5,7 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from routing.callbacks.clicks import Click, Heard
 from tests.kit.fake_legs import ORDER, FakeLeg
 from tests.kit.held_stage import TASK, HeldStage, Owner
 
@@ -12,6 +13,7 @@ STEPS = st.lists(st.sampled_from([
     "key1", "key2", "key7", "taken", "taken201", "bye", "lost", "gives up", "yes", "no", "leave", "leave", "ring in",
     "caller bye", "back", "away", "lent ends", "hears out", "hears out", "rings", "answers", "refuses", "time",
     "long time", "operator", "asks by another call", "asks by another call",
+    "accept 201", "decline 201", "accept 202",
 ]), max_size=12)
 
 
@@ -81,6 +83,12 @@ class Story:
                 stage.wait(3)
             case "long time":
                 stage.wait(30)
+            case "accept 201" | "decline 201" | "accept 202":
+                click, agent = step.split()
+                told = list(stage.facts.told)
+                answer = stage.places.click(TASK, Click(click), agent, "", stage.stack.now)
+                if answer is None or answer.heard is not Heard.DONE:
+                    assert stage.facts.told == told
             case "operator":
                 stage.places.end_call(place.call, "operator", stage.stack.now)
         stage.wait(0)

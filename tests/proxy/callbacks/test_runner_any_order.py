@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from routing.callbacks.clicks import Click, Heard
 from tests.kit.fake_legs import FakeLeg, Stage
 
 DEED = st.one_of(
@@ -12,6 +13,7 @@ DEED = st.one_of(
     st.tuples(st.just("end"), st.integers(0, 3), st.sampled_from([200, 302, 408, 486, 487, 503, 603]),
               st.sampled_from(["far", "lost"])),
     st.tuples(st.sampled_from(["ring_in", "ring_in", "commit", "deny", "stop", "drain"])),
+    st.tuples(st.just("click"), st.sampled_from(Click), st.sampled_from(["201", "201", "202"])),
 )
 
 
@@ -34,6 +36,8 @@ class Chaos:
         elif what in ("commit", "deny"):
             if stage.desk.held:
                 stage.desk.commit(what == "commit")
+        elif what == "click":
+            self.click(rest[0], str(rest[1]))
         elif what == "stop":
             stage.runner.stop("attempt-1", "why", stage.stack.wall())
             stage.wait(0)
@@ -44,6 +48,24 @@ class Chaos:
             if legs:
                 self.leg(legs[int(str(rest[0])) % len(legs)], str(what), [str(one) for one in rest[1:]])
         self.look()
+
+    def click(self, click: object, agent: str) -> None:
+        """An agent clicks; said twice it is the same, and who does not have it changes nothing."""
+        stage = self.stage
+        assert isinstance(click, Click)
+        before = list(stage.desk.steps), stage.dials, len(stage.desk.outcomes)
+        answer = stage.runner.click("attempt-1", click, agent, "", stage.stack.now)
+        if answer is None:
+            assert stage.runner.late_click("attempt-1", click, agent) is not None
+            return
+        if agent != "201" or answer.heard is not Heard.DONE:
+            assert (list(stage.desk.steps), stage.dials, len(stage.desk.outcomes)) == before
+        if answer.heard is Heard.DONE:
+            again = stage.runner.click("attempt-1", click, agent, "", stage.stack.now) or \
+                stage.runner.late_click("attempt-1", click, agent)
+            assert again is not None
+            assert again.heard is Heard.ALREADY
+        stage.wait(0)
 
     def leg(self, leg: FakeLeg, what: str, rest: list[str]) -> None:
         sent = leg.order is None or "go" in leg.done
