@@ -4,7 +4,7 @@ import os
 import time
 
 from config.node import NodeConfig, peers_of
-from config.places import RECORDINGS
+from config.places import PROMPTS, RECORDINGS
 from proxy.daemon.policies import Policies
 from proxy.daemon.source import DaemonSource
 from proxy.node import Node
@@ -24,6 +24,7 @@ from proxy.verbs.handlers.looking import LookAnswers, Sides
 from proxy.verbs.handlers.nodes import NodeAnswers, Place
 from proxy.verbs.handlers.people import PeopleAnswers
 from proxy.verbs.handlers.policy import PolicyAnswers
+from proxy.verbs.handlers.prompts import PromptAnswers
 from proxy.verbs.handlers.queues import NoTasks, QueueAnswers
 from proxy.verbs.handlers.recordings import RecordingAnswers
 from proxy.verbs.handlers.tickets import TicketAnswers
@@ -61,6 +62,7 @@ def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSou
         *RecordingAnswers(data / RECORDINGS, reader, lambda: ledger.policy.region).bound(),
         *QueueAnswers(source, ledger, tasks, reader.callbacks, time.time).bound(),
         *AgentAnswers(source, ledger, callbacks, reader, time.time).bound(),
+        *PromptAnswers(data / PROMPTS, lambda: ledger.policy).bound(),
         *PeopleAnswers(store, reader, lambda: ledger.policy, new_name, time.time).bound(),
         *AuditAnswers(reader).bound(),
         *AlarmAnswers(source.alarms, ledger, time.time).bound(),

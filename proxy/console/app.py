@@ -22,7 +22,20 @@ from proxy.console.figures import Figures
 from proxy.console.lists import Lists
 from proxy.console.live import LiveHub
 from proxy.console.node_client import NodeClient
-from proxy.console.pages import audit, board, calls, do_not_call, login, reports, shell, system, tickets, tokens, users
+from proxy.console.pages import (
+    audit,
+    board,
+    calls,
+    do_not_call,
+    login,
+    prompts,
+    reports,
+    shell,
+    system,
+    tickets,
+    tokens,
+    users,
+)
 from proxy.console.people import People
 from proxy.console.reaches import Reaches
 from proxy.console.sessions import Sessions
@@ -32,8 +45,16 @@ from proxy.web.connections import Connections
 from routing.store.figures import FigureReads
 
 PAGES: Final[tuple[APIRouter, ...]] = (
-    board.router, tickets.router, users.router, tokens.router, audit.router, calls.router, reports.router,
-    do_not_call.router, system.router,
+    board.router,
+    tickets.router,
+    users.router,
+    tokens.router,
+    audit.router,
+    calls.router,
+    reports.router,
+    do_not_call.router,
+    system.router,
+    prompts.router,
 )
 PACKED_FROM: Final = 1_000
 """Bytes of an answer from which it is packed."""

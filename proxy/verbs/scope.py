@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 
 from config.lines import split_key
 from config.policy import Policy
+from proxy.verbs.prompt_uses import is_built_in, uses_of
 from proxy.verbs.shapes.caller import Caller
 from proxy.verbs.shapes.errors import ArgumentError, ForbiddenError
 from proxy.verbs.shapes.fields import MOST_ROWS, shown
@@ -263,6 +264,15 @@ def _path(key: str) -> tuple[str, ...] | None:
         return None
 
 
+async def _prompt(asked: Asked) -> None:
+    name = asked.args.name
+    if is_built_in(name):
+        raise asked.refuse(f"recording {shown(name)}, which everybody hears,")
+    for used, _, group in uses_of(asked.things.policy):
+        if used == name and not asked.reach.has_group(group):
+            raise asked.refuse(f"recording {shown(name)}, which others use,")
+
+
 async def _policy_key(asked: Asked) -> None:
     check_key(asked, asked.args.key, getattr(asked.args, "value", None))
 
@@ -424,6 +434,10 @@ TABLE: Final[Mapping[str, Row]] = {
     "tickets.comment": Row("a ticket", _comment), "tickets.call": Row("a ticket and a group", _call_from_ticket),
     "recordings.list": Row("recordings", narrow=_recordings, listed=True),
     "recordings.get": Row("a recording", _recording),
+    "prompts.list": Row("recordings, which supervisors may hear all"),
+    "prompts.get": Row("recordings, which supervisors may hear all"),
+    "prompts.add": Row("a recording and the settings that name it", _prompt),
+    "prompts.remove": Row("a recording and the settings that name it", _prompt),
     "policy.show": Row("the policy, which supervisors may read whole"),
     "policy.export": Row("the policy, which supervisors may read whole"),
     "policy.history": Row("policies that were in force, which supervisors may read whole"),

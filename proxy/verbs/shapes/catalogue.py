@@ -14,6 +14,7 @@ from proxy.verbs.shapes import (
     nodes,
     people,
     policy,
+    prompts,
     queues,
     recordings,
     status,
@@ -23,8 +24,8 @@ from proxy.verbs.shapes.verb import Door, Verb
 
 ALL: Final[tuple[Verb[Any, Any], ...]] = (
     *status.VERBS, *calls.VERBS, *direct.VERBS, *queues.VERBS, *agents.VERBS, *callbacks.VERBS,
-    *do_not_call.VERBS, *campaigns.VERBS, *tickets.VERBS, *recordings.VERBS, *policy.VERBS, *people.VERBS, *audit.VERBS,
-    *events.VERBS, *nodes.VERBS,
+    *do_not_call.VERBS, *campaigns.VERBS, *tickets.VERBS, *recordings.VERBS, *prompts.VERBS, *policy.VERBS,
+    *people.VERBS, *audit.VERBS, *events.VERBS, *nodes.VERBS,
 )
 """In the order in which pages show them."""
 

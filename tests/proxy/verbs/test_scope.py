@@ -30,6 +30,10 @@ region = "HU"
 agents = ["201"]
 [group.support]
 agents = ["301"]
+[group.sales.queue_callback]
+menu_prompt = "ours"
+[group.support.queue_callback]
+menu_prompt = "theirs"
 [number."+3614445551"]
 group = "sales"
 [number."+3614445552"]
@@ -154,6 +158,9 @@ CASES: Final = (
     *(Case(verb.name, {"name": "x", "role": "agent"} if "role" in verb.takes.fields else
            {"name": "x"} if "name" in verb.takes.fields else {}, None, False)
       for verb in ALL if verb.noun in ("users", "tokens", "audit")),
+    Case("prompts.list", {}, None, False), Case("prompts.get", {"name": "theirs"}, None, False),
+    Case("prompts.add", {"name": "ours", "data": "x"}, {"name": "theirs", "data": "x"}, False),
+    Case("prompts.remove", {"name": "new"}, {"name": "confirmed"}, False),
     Case("policy.set", {"key": "group.sales.hours", "value": ["mon 8-9"]},
          {"key": "group.support.hours", "value": ["mon 8-9"]}, False),
     Case("policy.edit", {"changes": [{"key": "group.sales.hours", "value": ["mon 08:00-09:00"]}]},
