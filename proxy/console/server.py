@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final, cast
 
 import uvicorn
@@ -32,6 +33,12 @@ GOODBYE: Final = 1
 """Seconds a request in progress gets when the process ends."""
 NICE: Final = 5
 """How far this process steps back where calls need the processor."""
+OOM_SCORE: Final = 500
+"""Where memory is short this process is ended before the one that carries calls: so much is its score above that one's
+(proc(5), oom_score_adj).
+"""
+OOM_MOST: Final = 1_000
+OOM_FILE: Final = Path("/proc/self/oom_score_adj")
 
 
 class _Server(uvicorn.Server):
@@ -106,6 +113,8 @@ def _begin(settings: ConsoleSettings) -> None:
     log_lines.catch_strays()
     with contextlib.suppress(OSError):
         os.nice(NICE)
+    with contextlib.suppress(OSError, ValueError):
+        OOM_FILE.write_text(str(min(OOM_MOST, int(OOM_FILE.read_text()) + OOM_SCORE)))
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -25,6 +25,10 @@ def test_a_failed_start_is_tried_again_for_ever() -> None:
     assert "RestartPreventExitStatus" not in found["Service"]
 
 
+def test_a_console_that_takes_all_memory_ends_alone() -> None:
+    assert unit()["Service"]["OOMPolicy"] == "continue"
+
+
 def test_a_credential_is_shown() -> None:
     assert "#LoadCredential=" in UNIT.read_text()
     assert "${CREDENTIALS_DIRECTORY}" in UNIT.read_text()

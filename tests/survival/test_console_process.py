@@ -66,6 +66,17 @@ def test_a_console_that_was_killed_is_there_again(served: tuple[Boomerang, int])
     assert daemon.get("/readyz")[0] == 200
 
 
+def test_the_console_steps_back_before_calls(served: tuple[Boomerang, int]) -> None:
+    daemon, _ = served
+    console = console_of(daemon)
+    assert console is not None
+    assert daemon.process is not None
+    score = [int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in (console, daemon.process.pid)]
+    nice = [os.getpriority(os.PRIO_PROCESS, pid) for pid in (console, daemon.process.pid)]
+    assert score[0] == min(1_000, score[1] + 500)
+    assert nice[0] == min(19, nice[1] + 5)
+
+
 def test_a_console_that_is_stuck_is_ended(served: tuple[Boomerang, int]) -> None:
     daemon, port = served
     before = console_of(daemon)
