@@ -14,6 +14,7 @@ from proxy.cli.asks import Given, asks, given_of, rest, shaped, until
 from proxy.ladder import Ladder
 from proxy.pcap import capture, packets_of
 from proxy.verbs.shapes.calls import CALLS, END_CALL, MESSAGES, SHOW, TRACE, VERBS
+from proxy.verbs.shapes.fields import MOST_ROWS
 
 app = typer.Typer(help="Calls: those in progress and those that are over.", invoke_without_command=True,
                   add_completion=False, rich_markup_mode=None)
@@ -64,11 +65,34 @@ def ended(data: Any, given: Given) -> None:
     render.show_line(f"call {data['id']} is being ended")
 
 
-@asks(app, "show", SHOW)
-def one(data: Any, given: Given) -> None:
-    """Show a call, and the record of direct callback that had to do with it below."""
-    render.show_pairs({key: value for key, value in data.items() if key != "direct"},
-                      tuple(key for key in data if key != "direct"))
+UUID: Final = 36
+"""Characters of a whole id."""
+
+
+def _whole(config: Path | None, socket: Path | None, name: str) -> str:
+    """Return the id of the call that is meant by the end of one, as the list shows it."""
+    if len(name) >= UUID:
+        return name
+    found = [row["id"] for row in ask(config, socket, CALLS.name, limit=MOST_ROWS) if row["id"].endswith(name)]
+    if len(found) > 1:
+        raise failure(f"{name!r} is the end of {len(found)} calls: name more of it")
+    return found[0] if found else name
+
+
+@app.command("show")
+def one(
+    call: Annotated[str, typer.Argument(metavar="CALL", help=SHOW.takes.fields["id"].means)],
+    config: Config = None,
+    socket: Socket = None,
+    json: Json = False,
+) -> None:
+    """One call, and why it went where it did; of its id the end is enough, while it is among the last ones."""
+    data = ask(config, socket, SHOW.name, **given_of(SHOW, {"id": _whole(config, socket, call)}))
+    if json:
+        render.show_json(data)
+        return
+    keys = tuple(key for key in data if key != "direct")
+    render.show_pairs({key: data[key] for key in keys}, keys)
     if data["direct"] is not None:
         render.show_line("direct callback:")
         render.show_pairs(data["direct"], tuple(data["direct"]))
@@ -89,7 +113,7 @@ def messages(
 
     Those of the last minutes are in memory (capture.keep, capture.memory); those of callbacks that are over on disk.
     """
-    data = ask(config, socket, MESSAGES.name, **given_of(MESSAGES, {"id": call}))
+    data = ask(config, socket, MESSAGES.name, **given_of(MESSAGES, {"id": _whole(config, socket, call)}))
     if pcap is not None:
         try:
             pcap.write_bytes(capture(packets_of(data["messages"])))

@@ -43,6 +43,12 @@ GOOD = NODE + '[[listen]]\nuri = "udp://127.0.0.1:5060"\n[trunk.a]\npeers = ["si
 ROOT = Path(__file__).resolve().parents[2]
 
 RECORD = {"customer": "+36301234567", "agent": "201", "type": 2, "created": 0.0, "touched": 60.0, "expires": None}
+MESSAGES: dict[str, Any] = {
+    "columns": ["main", "edge1", "office"], "calls": [], "kept": "memory", "since": 0.0,
+    "messages": [{"time": 0.0, "call": "x", "from": "main", "to": "edge1", "line": "INVITE sip:600@pbx",
+                  "transport": "udp", "source": "192.0.2.1:5060", "destination": "192.0.2.2:5060",
+                  "data": base64.b64encode(b"INVITE sip:600@pbx SIP/2.0\r\n\r\n").decode()}],
+}
 CALL = {
     "id": "0193a2b4-0000-7000-8000-0123456789ab",
     "time": 0.0,
@@ -88,6 +94,8 @@ class Daemon:
             "status": lambda _: STATUS,
             "calls.list": lambda _: [CALL],
             "calls.end": lambda args: {"id": args["id"]},
+            "calls.show": lambda args: {**CALL, "id": args["id"], "reason": "direct", "direct": {"why": "followed"}},
+            "calls.messages": lambda args: MESSAGES | ({"messages": []} if args["id"] == "gone" else {}),
             "agents.list": lambda _: [],
             "direct.list": lambda _: [RECORD],
             "direct.show": lambda args: [RECORD] if args["customer"] == RECORD["customer"] else [],
@@ -233,6 +241,27 @@ def test_calls(run: Run, daemon: Daemon) -> None:
     head, row = result.stdout.splitlines()
     assert head == "time +01:00  dir  customer      agent  dialled      state  s   id"
     assert row == "1970-01-01   in   +36301234567  201    +3614445555  200    12  456789ab"
+
+
+def test_a_call_is_shown_by_the_end_of_its_id(run: Run, daemon: Daemon) -> None:
+    result = run("calls", "show", "456789ab")
+    assert daemon.asked[-1] == ("calls.show", {"id": CALL["id"]})
+    assert "why" in result.stdout
+    assert "followed" in result.stdout
+
+
+def test_messages_of_a_call_are_a_ladder_and_a_capture(run: Run, daemon: Daemon, tmp_path: Path) -> None:
+    result = run("calls", "messages", "456789ab", "--pcap", str(tmp_path / "call.pcap"))
+    assert daemon.asked[-1] == ("calls.messages", {"id": CALL["id"]})
+    head, arrow = result.stdout.splitlines()
+    assert head.split() == ["main", "edge1", "office"]
+    assert "INVITE sip:600@pbx" in arrow
+    captured = (tmp_path / "call.pcap").read_bytes()
+    assert captured.startswith(b"\xa1\xb2\xc3\xd4")
+    assert captured.endswith(b"INVITE sip:600@pbx SIP/2.0\r\n\r\n")
+    assert json.loads(run("calls", "messages", "456789ab", "--json").stdout)["kept"] == "memory"
+    assert run("calls", "messages", "gone").stdout == "no messages are kept of it any more\n"
+    assert run("calls", "messages", "456789ab", "--pcap", str(tmp_path / "none" / "x")).exit_code == 1
 
 
 def test_a_call_is_ended(run: Run, daemon: Daemon) -> None:

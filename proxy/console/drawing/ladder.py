@@ -14,7 +14,7 @@ COLUMN: Final = 220
 HEAD: Final = 36
 ROW: Final = 34
 ARROW: Final = 8
-LETTERS: Final = 30
+LETTERS: Final = 26
 """Of what an arrow says; the whole of it stands in the row's title."""
 LEFT_OUT: Final = 400
 """Rows that are drawn; a call that has more is drawn as far as that, and a line says so."""

@@ -134,10 +134,11 @@ class QueueAnswers:
         date = datetime.fromtimestamp(day.since, ZoneInfo(policy.timezone))
         groups = {name: day.groups.get(name, Tally()) for name in (*policy.group, *day.groups)}
         campaigns = {name: day.campaigns.get(name, Tally()) for name in (*policy.campaign, *day.campaigns)}
+        numbers = {name: day.numbers.get(name, Tally()) for name in (*policy.number, *day.numbers)}
         return {"day": f"{date:%Y-%m-%d}", "timezone": policy.timezone, "since": day.since,
                 "total": _tally(day.total),
                 "groups": {name: _tally(one) for name, one in groups.items()},
-                "numbers": {name: _tally(one) for name, one in sorted(day.numbers.items())},
+                "numbers": {name: _tally(one) for name, one in sorted(numbers.items())},
                 "campaigns": {name: _tally(one) for name, one in sorted(campaigns.items())},
                 "kinds": {kind: _tally(day.kinds.get(kind, Tally())) for kind in get_args(TaskKind)}}
 

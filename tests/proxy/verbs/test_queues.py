@@ -133,7 +133,7 @@ def test_callbacks_of_today_by_group_number_and_campaign_over_a_restart(node: No
         assert short(found["groups"]["sales"]) == {"promised": 2, "dialled": 3, "kept": 2, "average_wait_s": 1230.5}
         assert short(found["groups"]["vip"]) == {"promised": 6, "called_meanwhile": 1, "tickets": 1, "failed": 1,
                                                  "expired": 1, "cancelled": 1}
-        assert {name: short(one) for name, one in found["numbers"].items()} == {
+        assert {name: short(one) for name, one in found["numbers"].items() if short(one)} == {
             SHARED: {"promised": 2, "dialled": 2, "kept": 1, "average_wait_s": 61.0}}
         assert {name: short(one) for name, one in found["campaigns"].items()} == {"10001": {"promised": 1}}
         node.begin()
