@@ -21,7 +21,7 @@ from config.address import (
 from config.broker import BrokerAddress, is_loopback, parse_broker
 from config.console_section import Console
 from config.fields import AsciiName
-from config.loading import Duration, Section, faults
+from config.loading import Duration, Found, Section, faults
 from config.media_section import Media
 from config.node_fields import (
     BrokerUrl,
@@ -276,16 +276,16 @@ class Mqtt(Section):
 
 
 class Http(Section):
-    """The web server of health, metrics and API."""
+    """The web server of health and metrics."""
 
     listen: HttpListen = Field(
-        default="off", description="address:port to serve health, metrics and the API on, or off."
+        default="off", description="address:port to serve health and metrics on, or off."
     )
 
     token: Secret | None = Field(
         default=None,
-        description="Bearer token for the API (but for status), as env:NAME or file:PATH; without it only "
-        "whoever connects from this machine itself may use it.",
+        description="As env:NAME or file:PATH: with it the API of versions before the console is served here too, to "
+        "whoever shows it. It knows no roles; new programs use the console's, with tokens of `boomerang tokens`.",
     )
 
     @property
@@ -299,6 +299,14 @@ class Http(Section):
 
 def _off(value: object) -> object:
     return 0.0 if value == "off" else value
+
+
+def older_api(http: Http) -> list[Found]:
+    """Return what to say of an API that is still served as before the console, as (path, text)."""
+    if http.token is None or http.listen == "off":
+        return []
+    return [(("http", "token"), "the API is the console's now (console.listen), with roles and tokens of their own "
+             "(`boomerang tokens add`): here it is served as before, and whoever has this key may do everything")]
 
 
 class Capture(Section):
@@ -348,7 +356,7 @@ class NodeConfig(Section):
     pbx: dict[AsciiName, Pbx] = Field(min_length=1, description="PBXs by name, the first one is the usual one.")
     dns: Dns = Field(default=Dns(), description="Where names are looked up.")
     mqtt: Mqtt = Field(default=Mqtt(), description="The broker that status goes to.")
-    http: Http = Field(default=Http(), description="The web server of health, metrics and API.")
+    http: Http = Field(default=Http(), description="The web server of health and metrics.")
     console: Console = Field(default=Console(), description="The web server of API and pages.")
     capture: Capture = Field(default=Capture(), description="SIP messages that are kept to be looked at.")
     media: Media = Field(default=Media(), description="The audio of calls that Boomerang places.")

@@ -46,15 +46,14 @@ class Door:
         if method == "HEAD":  # the server leaves out the body
             scope = {**scope, "method": "GET"}
         length = bodies.length_of(headers)
-        if access.is_open(path):
+        if self._token is None or access.is_open(path):
             if length != 0:
                 send = bodies.closing(send, connection)
             _begin_work(connection)
             await self._app(scope, bodies.nothing, send)
             return
-        client = scope.get("client")
         most = self._uploads.get((method, path), MOST_BODY)
-        refused = access.refusal(headers, client[0] if client is not None else "", self._token)
+        refused = access.refusal(headers, self._token)
         if refused is None and length is not None and length > most:
             refused = _too_long(most)
         body: bytes | None = b""

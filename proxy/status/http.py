@@ -1,4 +1,4 @@
-"""Health, metrics and the API over HTTP, on the configured address alone.
+"""Health and metrics over HTTP, on the configured address alone; with `http.token` the API of older versions too.
 
 `/healthz` asks the loop that carries the calls, also while draining; `/readyz` says whether to send new calls here.
 The address is taken by ourselves, because uvicorn ends the whole process where a port is taken.
@@ -44,8 +44,10 @@ class HttpServer:
                  connection: metrics.Connection, version: str, commands: Commands | None = None) -> None:
         self._settings = settings
         app = build_app(source, counters, connection, version)
-        if commands is not None:
-            api.mount(app, commands)
+        if commands is not None and settings.token is not None:
+            _add_older_api(app, source, connection, version, commands)
+        else:
+            _point_on(app)
         self._connections = Connections()
         self._app = Door(app, self._connections, settings.token, policy_api.UPLOADS)
         self._server: uvicorn.Server | None = None
@@ -89,7 +91,7 @@ def listen(settings: HttpSettings) -> socket.socket:
 
 def build_app(source: StatusSource, counters: Counters, connection: metrics.Connection, version: str) -> FastAPI:
     """Build the application; every path answers from memory and touches no disk and no network."""
-    app = FastAPI(title="Boomerang", version=version, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    app = FastAPI(title="Boomerang", version=version, docs_url=None, redoc_url=None, openapi_url=None)
     registry = metrics.registry(source, counters, connection, version)
 
     @app.get("/healthz", summary="Calls are carried", response_model=Health, tags=["health"],
@@ -113,14 +115,6 @@ def build_app(source: StatusSource, counters: Counters, connection: metrics.Conn
     async def figures() -> Response:
         return Response(metrics.text(registry), media_type=metrics.CONTENT_TYPE)
 
-    @app.get("/api/v1/status", summary="The daemon as it is now", tags=["status"])
-    async def status() -> StatusDocument:
-        return status_document(source.snapshot(), connection.mqtt_connected, version)
-
-    @app.get("/api/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(docs_page.render(app.openapi()))
-
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:
         log.error("http_request_failed", path=request.url.path, reason=repr(error))
@@ -131,3 +125,29 @@ def build_app(source: StatusSource, counters: Counters, connection: metrics.Conn
         return unfit(error)
 
     return app
+
+
+def _add_older_api(app: FastAPI, source: StatusSource, connection: metrics.Connection, version: str,
+                   commands: Commands) -> None:
+    """Serve the API of versions before the console, which knows no roles, to whoever has its key (`http.token`)."""
+    api.mount(app, commands)
+
+    @app.get("/api/v1/status", summary="The daemon as it is now", tags=["status"])
+    async def status() -> StatusDocument:
+        return status_document(source.snapshot(), connection.mqtt_connected, version)
+
+    @app.get("/api/openapi.json", include_in_schema=False)
+    async def document() -> Response:
+        return JSONResponse(app.openapi())
+
+    @app.get("/api/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(docs_page.render(app.openapi()))
+
+
+def _point_on(app: FastAPI) -> None:
+    """Tell whoever looks for the API here where it is."""
+
+    @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+    async def elsewhere(path: str) -> Response:
+        return JSONResponse({"detail": "the API is the console's: see console.listen"}, status_code=404)

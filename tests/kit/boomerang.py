@@ -21,6 +21,10 @@ ROOT = Path(__file__).resolve().parents[2]
 ASK = 0.2
 """Seconds between two OPTIONS while it starts."""
 
+KEY = "key of the tests"
+AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
+"""What whoever uses the API at [http] shows."""
+
 POLICY: Mapping[str, Any] = {"region": "HU", "timezone": "Europe/Budapest"}
 
 
@@ -77,13 +81,15 @@ class Boomerang:
         folder.mkdir(parents=True, exist_ok=True)
         self.data = folder / "data"
         self.config = folder / "boomerang.toml"
+        self.key = folder / "http.key"
+        self.key.write_text(KEY)
         tables = {
             "node": {"name": self.name, "data": self.data},
             "listen": [{"uri": f"udp://{LOOPBACK}:{self.port}"}, *listen],
             "trunk": trunks,
             "pbx": pbxs,
             "mqtt": {"url": mqtt},
-            "http": {"listen": f"{LOOPBACK}:{self.http}"},
+            "http": {"listen": f"{LOOPBACK}:{self.http}", "token": f"file:{self.key}"},
             "policy": {"seed": "policy.toml"},
             "log": {"mask_numbers": False, "level": "debug"},
             **(extra or {}),
@@ -162,7 +168,8 @@ class Boomerang:
     def get(self, path: str) -> tuple[int, str]:
         """HTTP status and text of one of its pages; status 0 where nobody listens."""
         try:
-            with urllib.request.urlopen(f"http://{LOOPBACK}:{self.http}{path}", timeout=2) as answer:
+            url = f"http://{LOOPBACK}:{self.http}{path}"
+            with urllib.request.urlopen(urllib.request.Request(url, headers=AUTHORIZED), timeout=2) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tests.kit.boomerang import Boomerang
+from tests.kit.boomerang import AUTHORIZED, Boomerang
 from tests.kit.far_call import FarCall, Plan
 from tests.kit.far_end import FarEnd, Loop
 from tests.kit.far_phones import FarPhones
@@ -184,7 +184,7 @@ class Running(FarPhones):
         """Ask its API; with a body, POST."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"http://{LOOPBACK}:{self.boomerang.http}/api/v1/{path}", data,
-                                         {"Content-Type": "application/json"})
+                                         {"Content-Type": "application/json", **AUTHORIZED})
         with urllib.request.urlopen(request, timeout=5) as answer:
             return json.loads(answer.read())
 

@@ -18,7 +18,7 @@ from paho.mqtt.properties import Properties
 from proxy.status.api import NOUNS, path_of
 from proxy.verbs.shapes.fields import Flag, Words
 from proxy.verbs.shapes.verb import Verb
-from tests.kit.boomerang import ROOT, Boomerang
+from tests.kit.boomerang import AUTHORIZED, ROOT, Boomerang
 from tests.kit.ports import LOOPBACK
 
 ANSWER_TOPIC: Final = "answers/doors"
@@ -43,7 +43,8 @@ class Doors:
 
     def __init__(self, boomerang: Boomerang, broker_port: int) -> None:
         self._boomerang = boomerang
-        self._http = httpx.Client(base_url=f"http://{LOOPBACK}:{boomerang.http}/api/v1", timeout=PATIENCE)
+        self._http = httpx.Client(base_url=f"http://{LOOPBACK}:{boomerang.http}/api/v1", timeout=PATIENCE,
+                                  headers=AUTHORIZED)
         self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         subscribed: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._mqtt = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from config.policy import TYPES
-from tests.kit.boomerang import ROOT
+from tests.kit.boomerang import AUTHORIZED, ROOT
 from tests.kit.call import Outgoing
 from tests.kit.process import Process
 from tests.kit.sip_socket import SipSocket
@@ -68,7 +68,8 @@ def test_policy_over_http(scene: Scene) -> None:
     """What PUT and PATCH answer is in force at once, and in the database."""
     def ask(method: str, body: bytes | None = None) -> bytes:
         url = f"http://127.0.0.1:{scene.boomerang.http}/api/v1/policy"
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method=method)
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json", **AUTHORIZED},
+                                         method=method)
         with urllib.request.urlopen(request, timeout=5) as answer:
             return bytes(answer.read())
 

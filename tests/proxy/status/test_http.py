@@ -1,4 +1,4 @@
-"""Health, metrics and API over a real uvicorn on loopback."""
+"""Health and metrics over a real uvicorn on loopback."""
 
 import re
 import socket
@@ -47,15 +47,6 @@ def test_alive_means_that_calls_are_carried(base: str, source: FakeSource) -> No
     source.hung = True
     health = httpx.get(f"{base}/healthz")
     assert (health.status_code, health.json()) == (503, {"status": "stuck"})
-
-
-def test_status(base: str) -> None:
-    body = httpx.get(f"{base}/api/v1/status").json()
-    assert body["node"] == "edge1"
-    assert body["agents"] == {"201": {
-        "state": "busy", "since": "2023-11-14T22:13:23.500Z", "name": "Anna", "groups": ["sales", "service"],
-        "with": "+36301234567", "released_today": 2, "reason": ""}}
-    assert body["mqtt"] == "off"
 
 
 def test_metrics(base: str, counters: Counters) -> None:
@@ -122,29 +113,19 @@ def test_metrics_of_callbacks(base: str, source: FakeSource) -> None:
     assert ("boomerang_callback_wait_average_seconds", "service") not in samples, "none was kept yet"
 
 
-def test_the_api_describes_itself_without_the_internet(base: str) -> None:
-    page = httpx.get(f"{base}/api/docs").text
-    assert "/api/v1/status" in page
-    assert "StatusDocument" in page
-    assert not re.search(r"https?://|<script", page)
-    document = httpx.get(f"{base}/api/openapi.json").json()
-    assert set(document["paths"]) == {"/healthz", "/readyz", "/metrics", "/api/v1/status"}
-    assert all(set(methods) == {"get"} for methods in document["paths"].values())
-
-
 def test_nothing_else_is_there(base: str) -> None:
     assert httpx.get(f"{base}/docs").status_code == 404
-    assert httpx.post(f"{base}/api/v1/status").status_code == 405
+    assert httpx.post(f"{base}/healthz").status_code == 405
 
 
 def test_a_bug_in_a_page_is_an_answer_and_the_next_page_works(base: str, source: FakeSource) -> None:
     good = source.now
     source.now = None  # type: ignore[assignment]
-    assert httpx.get(f"{base}/api/v1/status").status_code == 500
+    assert httpx.get(f"{base}/readyz").status_code == 500
     assert httpx.get(f"{base}/metrics").status_code == 500
     assert httpx.get(f"{base}/healthz").status_code == 200
     source.now = good
-    assert httpx.get(f"{base}/api/v1/status").status_code == 200
+    assert httpx.get(f"{base}/readyz").status_code == 200
 
 
 def test_a_taken_port_is_an_alarm_and_heals(
