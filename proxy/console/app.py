@@ -23,13 +23,20 @@ from proxy.console.lists import Lists
 from proxy.console.live import LiveHub
 from proxy.console.node_client import NodeClient
 from proxy.console.pages import (
+    agents,
     audit,
     board,
     calls,
+    campaigns,
+    direct,
     do_not_call,
+    groups,
+    hours,
     login,
+    numbers,
     prompts,
     reports,
+    setup,
     shell,
     system,
     tickets,
@@ -55,6 +62,13 @@ PAGES: Final[tuple[APIRouter, ...]] = (
     do_not_call.router,
     system.router,
     prompts.router,
+    setup.router,
+    direct.router,
+    numbers.router,
+    groups.router,
+    agents.router,
+    hours.router,
+    campaigns.router,
 )
 PACKED_FROM: Final = 1_000
 """Bytes of an answer from which it is packed."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final, Literal, NamedTuple
 
-from config.callbacks import Callback, MissedCallback
+from config.callbacks import Callback
 from config.duration import format_duration
 from config.policy import LEVELS, NAMED, Policy
 from config.settings import ANY, Setting, settings
@@ -136,7 +136,7 @@ def _inner(kind: str, rest: Path) -> Path | None:
     if kind == "campaign":
         if rest[0] in Callback.model_fields and rest[0] != "remove_after":
             return ("callback", rest[0])
-        return ("missed_callback", rest[0]) if rest[0] in MissedCallback.model_fields else None
+        return ("missed_callback", rest[0]) if rest[0].startswith("responsible") else None
     shared = (rest[0] in LEVELS and len(rest) > 1) or (kind == "group" and rest in (("timezone",), ("holidays",)))
     return rest if shared else None
 

@@ -20,7 +20,7 @@ from proxy.verbs.prompt_uses import is_built_in, uses_of
 from proxy.verbs.shapes.caller import Caller
 from proxy.verbs.shapes.errors import ArgumentError, ForbiddenError
 from proxy.verbs.shapes.fields import MOST_ROWS, shown
-from proxy.verbs.shapes.theirs import Reach, reach
+from proxy.verbs.shapes.theirs import Reach, may_set, reach
 from proxy.verbs.shapes.verb import Verb
 from routing.numbers import Numbers
 from routing.rows import AttemptRow, Record, TaskRow, Ticket
@@ -277,15 +277,6 @@ async def _policy_key(asked: Asked) -> None:
     check_key(asked, asked.args.key, getattr(asked.args, "value", None))
 
 
-OF_GROUP: Final = frozenset({"hours", "timezone", "holidays", "on_missed", "missed_callback", "queue_callback",
-                             "callback", "tickets", "direct_callback"})
-"""Settings of a group of theirs that a supervisor may change."""
-OF_NUMBER: Final = frozenset({"queue_callback"})
-OF_AGENT: Final = frozenset({"name", "direct_callback"})
-NOT_THEIRS: Final = frozenset({("callback", "show")})
-"""Of these, what an admin alone may change."""
-
-
 def check_key(asked: Asked, key: str, value: object) -> None:
     """Refuse a setting of the policy that is not theirs to change; what is no key the policy refuses."""
     try:
@@ -301,13 +292,9 @@ def check_key(asked: Asked, key: str, value: object) -> None:
             mine = value is None or (group is not None and asked.reach.has_group(group))
         else:
             mine = asked.reach.has_group(campaign.group) and (group is None or asked.reach.has_group(group))
-    elif kind == "group" and rest:
-        mine = rest[0] in OF_GROUP and rest not in NOT_THEIRS and asked.reach.has_group(name)
-    elif kind == "number" and rest:
-        number = policy.number.get(name)
-        mine = rest[0] in OF_NUMBER and number is not None and asked.reach.has_group(number.group)
-    elif kind == "agent" and rest:
-        mine = rest[0] in OF_AGENT and asked.reach.has_agent(name)
+    else:
+        number = policy.number.get(name) if kind == "number" else None
+        mine = may_set(asked.reach, path, None if number is None else number.group)
     if not mine:
         raise asked.refuse(f"setting {shown(key)}")
 

@@ -1,12 +1,12 @@
 """A form as a template takes it: words in the language of whoever asks, and beside each field the level that wins."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from proxy.console.forms.fields import ALWAYS, OWN, UNITS, Choice, FormField, Source, path_of
 from proxy.console.forms.form import Filled, Form, Section
-from proxy.console.levels import InForce, Raw, default_of, in_force, inherited, set_below, value_at
+from proxy.console.levels import InForce, Path, Raw, default_of, in_force, inherited, set_below, value_at
 from proxy.console.words import Words
 
 FEW: Final = 5
@@ -14,6 +14,8 @@ FEW: Final = 5
 
 Names = Mapping[Source, Sequence[str]]
 """What there is that may be typed."""
+May = Callable[[Path], bool]
+"""Whether whoever asks may change the setting at a path."""
 
 
 def _(text: str) -> str:
@@ -61,6 +63,10 @@ class ShownField:
     error: str
     meanwhile: str
     """What somebody else has saved since; empty: nothing."""
+    texts: Mapping[str, str]
+    """What stands in each of its inputs."""
+    locked: bool
+    """It is not for whoever asks to change."""
 
     @property
     def id(self) -> str:
@@ -100,13 +106,16 @@ class ShownForm:
     faulty: bool
     """Something stands at its field."""
     editable: bool
+    """Something in it is for whoever asks to change."""
 
 
-def show(form: Form, filled: Filled, raw: Raw, words: Words, names: Names, editable: bool = True) -> ShownForm:
-    """Return a form as it is shown. `raw`: the policy in force; `names`: what may be typed."""
-    shower = _Shower(form, filled, raw, words, names)
-    return ShownForm(tuple(map(shower.section, form.sections)), filled.was_json, filled.others,
-                     bool(filled.meanwhile), bool(filled.errors), editable)
+def show(form: Form, filled: Filled, raw: Raw, words: Words, names: Names, may: May) -> ShownForm:
+    """Return a form as it is shown. `raw`: the policy in force; `names`: what may be typed; `may`: what may be changed
+    by whoever asks."""
+    shower = _Shower(form, filled, raw, words, names, may)
+    sections = tuple(map(shower.section, form.sections))
+    editable = any(not one.locked for section in sections for one in section.fields)
+    return ShownForm(sections, filled.was_json, filled.others, bool(filled.meanwhile), bool(filled.errors), editable)
 
 
 def say_value(field: FormField, value: Any, words: Words) -> str:
@@ -137,8 +146,9 @@ def say_duration(text: str, words: Words) -> str:
 class _Shower:
     """Writes the fields of one form."""
 
-    def __init__(self, form: Form, filled: Filled, raw: Raw, words: Words, names: Names) -> None:
+    def __init__(self, form: Form, filled: Filled, raw: Raw, words: Words, names: Names, may: May) -> None:
         self._form, self._filled, self._raw, self._words, self._names = form, filled, raw, words, names
+        self._may = may
 
     def section(self, section: Section) -> ShownSection:
         """Return a section; what needs a look is not folded."""
@@ -159,7 +169,8 @@ class _Shower:
             self._units(field), self._options(field, text, above), self._known(field),
             "" if field.kind == "member" else self._level(field, now, above),
             above is not None and now is not None, "" if field.kind == "member" else self._below(field),
-            self._say(self._filled.errors.get(field.name, "")), self._met(field, now) if met else "")
+            self._say(self._filled.errors.get(field.name, "")), self._met(field, now) if met else "",
+            {name: self._filled.texts.get(name, "") for name in field.inputs}, not self._may(path))
 
     def _say(self, text: str) -> str:
         return self._words.gettext(text) if text else ""

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol, get_args
 from config.fields import parse_window
 from proxy.control_client import ControlError
 from proxy.verbs.handlers.cards import card_of, with_history
-from proxy.verbs.handlers.reading import do, e164, e164_or_none, look_up, read, upcoming, window
+from proxy.verbs.handlers.reading import about, do, e164, e164_or_none, look_up, read, upcoming, window
 from proxy.verbs.numbers_read import read_numbers
 from proxy.verbs.shapes import callbacks as shapes
 from proxy.verbs.shapes import do_not_call
@@ -129,7 +129,7 @@ class CallbackAnswers:
         if args.attempts is not None:
             options["attempts"] = args.attempts
         now = self._wall()
-        at = upcoming("at", args.at, now)
+        at = about("at", args.at, now)
         found = do(lambda: self._desk.example(args.group, now if at is None else at, options))
         return self._planned(found, args.group or "")
 

@@ -67,6 +67,13 @@ def window(key: str, typed: str | None) -> str | None:
     return typed
 
 
+def about(key: str, at: float | None, now: float) -> float | None:
+    """Return a moment of about these days, seconds since the epoch. ArgumentError where it is too far off."""
+    if at is not None and not now - AHEAD <= at <= now + AHEAD:
+        raise ArgumentError(key, f"{key}: {rfc3339(at) if at == at else at} is more than {AHEAD / 86_400:g} days off")
+    return at
+
+
 def upcoming(key: str, at: float | None, now: float) -> float | None:
     """Return a moment that is to come, seconds since the epoch. ArgumentError where it is past, or too far ahead."""
     if at is not None and not now - PAST <= at <= now + AHEAD:

@@ -15,9 +15,9 @@
 Everything is an admin's. A supervisor whose groups are not named (`Caller.groups` None) has every group.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from proxy.verbs.shapes.caller import Caller
 from proxy.verbs.shapes.verb import Role
@@ -74,6 +74,32 @@ class Reach:
         if self.role == "agent":
             return agent is not None and self.has_agent(agent)
         return self.has_group(group) or (agent is not None and self.has_agent(agent))
+
+
+OF_GROUP: Final = frozenset({"hours", "timezone", "holidays", "on_missed", "missed_callback", "queue_callback",
+                             "callback", "tickets", "direct_callback"})
+"""Settings of a group of theirs that a supervisor may change."""
+OF_NUMBER: Final = frozenset({"queue_callback"})
+OF_AGENT: Final = frozenset({"name", "direct_callback"})
+NOT_THEIRS: Final = frozenset({("callback", "show")})
+"""Of these, what an admin alone may change."""
+
+
+def may_set(of: Reach, path: Sequence[str], group: str | None) -> bool:
+    """Whether somebody may change a setting of the policy, by its key as names. `group`: that of the number or of the
+    campaign that it names, if it is one's."""
+    if of.everything:
+        return True
+    kind, name, rest = path[0], path[1] if len(path) > 1 else "", tuple(path[2:])
+    if kind == "campaign":
+        return group is not None and of.has_group(group)
+    if not rest:
+        return False
+    if kind == "group":
+        return rest[0] in OF_GROUP and rest not in NOT_THEIRS and of.has_group(name)
+    if kind == "number":
+        return rest[0] in OF_NUMBER and group is not None and of.has_group(group)
+    return kind == "agent" and rest[0] in OF_AGENT and of.has_agent(name)
 
 
 def reach(caller: Caller, members: Mapping[str, Collection[str]]) -> Reach:

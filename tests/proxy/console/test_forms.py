@@ -55,6 +55,10 @@ FORMS = {
 """Every form there is, of things that the policy lists."""
 
 
+def anybody(path: tuple[str, ...]) -> bool:
+    return True
+
+
 def sent(form: Form, **typed: str) -> dict[str, str]:
     """What a browser sends of a form that was made of RAW."""
     made = form.made(RAW)
@@ -149,7 +153,7 @@ def test_what_others_saved_is_known_and_what_was_typed_stays() -> None:
     again = form.anew(filled, now, differing)
     assert (again.texts["missed_callback.window"], again.texts["missed_callback.attempts"]) == ("24h", "7")
     assert again.texts["tickets.subject"] == "Mine"
-    shown = {one.field.name: one for section in show(form, again, now, words_of("en"), {}).sections
+    shown = {one.field.name: one for section in show(form, again, now, words_of("en"), {}, anybody).sections
              for one in section.fields}
     assert shown["missed_callback.window"].meanwhile == "Somebody else has set this to: 12 h"
     # Sent once more, it is taken: what was typed wins now, and what the other saved beside it stays.
@@ -180,7 +184,7 @@ def test_a_form_that_forgot_what_it_was_made_from_is_no_error(was: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_a_form_is_shown_in_every_language(form: Form, language: str) -> None:
-    shown = show(form, form.made(RAW), RAW, words_of(language), {"groups": ("sales", "support")})
+    shown = show(form, form.made(RAW), RAW, words_of(language), {"groups": ("sales", "support")}, anybody)
     for section in shown.sections:
         for one in section.fields:
             assert one.label
@@ -190,11 +194,12 @@ def test_a_form_is_shown_in_every_language(form: Form, language: str) -> None:
 
 def test_the_level_that_wins_is_said() -> None:
     shown = {one.field.name: one for section in show(
-        FORMS["setup"], FORMS["setup"].made(RAW), RAW, words_of("en"), {}).sections for one in section.fields}
+        FORMS["setup"], FORMS["setup"].made(RAW), RAW, words_of("en"), {}, anybody).sections for one in section.fields}
     assert shown["missed_callback.window"].level == "Set here, so this wins; the company has: 24 hours"
     assert shown["missed_callback.attempts"].level == "Inherited from the company: 4"
     company = {one.field.name: one for section in show(
-        FORMS["company"], FORMS["company"].made(RAW), RAW, words_of("en"), {}).sections for one in section.fields}
+        FORMS["company"], FORMS["company"].made(RAW), RAW, words_of("en"), {}, anybody).sections
+        for one in section.fields}
     assert company["missed_callback.window"].below == "Others win with their own: sales (48 hours)"
 
 

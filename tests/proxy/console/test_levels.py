@@ -69,7 +69,8 @@ def test_what_would_hold_without_its_own(path: tuple[str, ...], value: Any, leve
 
 
 @pytest.mark.parametrize("path", [("missed_callback", "window"), ("group", "sales", "agents"),
-                                  ("campaign", "10001", "retries"), ("campaign", "10001", "remove_after")])
+                                  ("campaign", "10001", "enabled"), ("campaign", "10001", "retries"),
+                                  ("campaign", "10001", "remove_after")])
 def test_nothing_is_above_what_has_one_place(path: tuple[str, ...]) -> None:
     assert inherited(RAW, path) is None
 

@@ -1,0 +1,80 @@
+"""Agents: a list with what they do, and each with name, groups and direct callback."""
+
+from typing import Final
+
+from fastapi import APIRouter, Response
+
+from proxy.console.asking import Asked
+from proxy.console.forms.fields import TypedError
+from proxy.console.forms.things import agent_form
+from proxy.console.pages.thing_pages import (
+    Thing,
+    change_one,
+    make_one,
+    no_facts,
+    nothing_proposed,
+    remove_one,
+    rows_of,
+    show_new,
+    show_one,
+)
+from proxy.console.policy_pages import Kept
+from proxy.console.rendering import page
+from proxy.verbs.shapes.answers import read
+from proxy.verbs.shapes.queues import AGENTS as AGENT_LIST
+
+router = APIRouter()
+
+
+def _(text: str) -> str:
+    """Mark a sentence of the pages: it is translated when it is shown."""
+    return text
+
+
+def _name(text: str, kept: Kept) -> str:
+    if not text:
+        raise TypedError(_("Write the extension, such as 201."))
+    return text
+
+
+AGENTS: Final = Thing("agent", "/agents", "agents_one.html",
+                      lambda name, kept: agent_form(name, sorted(kept.policy.group)), {"name": ""}, _name,
+                      _("This agent is listed already."), nothing_proposed, no_facts)
+
+
+@router.get("/agents")
+async def agents(asking: Asked, q: str = "", begin: int = 0) -> Response:
+    """List the agents, with what they do."""
+    listed = read(AGENT_LIST, await asking.node.call(AGENT_LIST.name, {}, asking.caller))
+    rows = rows_of(listed, lambda one: f"{one['extension']} {one['name'] or ''} {' '.join(one['groups'])}", q, begin)
+    return page(asking, "agents.html", rows=rows)
+
+
+@router.get("/agents/new")
+async def new(asking: Asked) -> Response:
+    """Show the form of a new agent."""
+    return await show_new(asking, AGENTS)
+
+
+@router.post("/agents/new")
+async def make(asking: Asked) -> Response:
+    """List an agent."""
+    return await make_one(asking, AGENTS)
+
+
+@router.get("/agents/{name}")
+async def one(asking: Asked, name: str) -> Response:
+    """Show an agent."""
+    return await show_one(asking, AGENTS, name)
+
+
+@router.post("/agents/{name}")
+async def change(asking: Asked, name: str) -> Response:
+    """Save an agent."""
+    return await change_one(asking, AGENTS, name)
+
+
+@router.post("/agents/{name}/remove")
+async def remove(asking: Asked, name: str) -> Response:
+    """Take an agent out of the list."""
+    return await remove_one(asking, AGENTS, name)

@@ -1,0 +1,85 @@
+"""Groups: a list, and each with all of its settings."""
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Response
+
+from proxy.console.asking import Asked
+from proxy.console.forms.fields import TypedError
+from proxy.console.forms.things import group_form
+from proxy.console.levels import in_force
+from proxy.console.pages.thing_pages import (
+    Thing,
+    change_one,
+    make_one,
+    no_facts,
+    nothing_proposed,
+    remove_one,
+    rows_of,
+    show_new,
+    show_one,
+)
+from proxy.console.policy_pages import Kept, policy_of
+from proxy.console.rendering import page
+
+router = APIRouter()
+
+
+def _(text: str) -> str:
+    """Mark a sentence of the pages: it is translated when it is shown."""
+    return text
+
+
+def _name(text: str, kept: Kept) -> str:
+    if not text:
+        raise TypedError(_("Write a name: letters, digits and . _ -, without spaces."))
+    return text
+
+
+GROUPS: Final = Thing("group", "/groups", "groups_one.html", lambda name, kept: group_form(name),
+                      {"on_missed": "nothing"}, _name, _("There is a group of this name already."), nothing_proposed,
+                      no_facts)
+
+
+@router.get("/groups")
+async def groups(asking: Asked, q: str = "", begin: int = 0) -> Response:
+    """List the groups."""
+    kept = await policy_of(asking)
+    raw = kept.raw
+    listed: list[dict[str, Any]] = [
+        {"name": name, "agents": one.get("agents", []), "target": one.get("target"), "hours": one.get("hours", []),
+         "missed": in_force(raw, ("group", name, "missed_callback", "enabled")),
+         "queue": in_force(raw, ("group", name, "queue_callback", "enabled")),
+         "numbers": sum(number.get("group") == name for number in raw.get("number", {}).values())}
+        for name, one in sorted(raw.get("group", {}).items())]
+    return page(asking, "groups.html", rows=rows_of(listed, lambda one: str(one["name"]), q, begin))
+
+
+@router.get("/groups/new")
+async def new(asking: Asked) -> Response:
+    """Show the form of a new group."""
+    return await show_new(asking, GROUPS)
+
+
+@router.post("/groups/new")
+async def make(asking: Asked) -> Response:
+    """Make a group."""
+    return await make_one(asking, GROUPS)
+
+
+@router.get("/groups/{name}")
+async def one(asking: Asked, name: str) -> Response:
+    """Show a group."""
+    return await show_one(asking, GROUPS, name)
+
+
+@router.post("/groups/{name}")
+async def change(asking: Asked, name: str) -> Response:
+    """Save a group."""
+    return await change_one(asking, GROUPS, name)
+
+
+@router.post("/groups/{name}/remove")
+async def remove(asking: Asked, name: str) -> Response:
+    """Take a group out."""
+    return await remove_one(asking, GROUPS, name)

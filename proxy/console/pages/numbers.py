@@ -1,0 +1,83 @@
+"""Numbers of ours: a list, and each with its kind, group and callback from the queue."""
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Response
+
+from config.numbering import read as read_number
+from proxy.console.asking import Asked
+from proxy.console.forms.fields import TypedError
+from proxy.console.forms.things import number_form
+from proxy.console.levels import in_force
+from proxy.console.pages.thing_pages import (
+    Thing,
+    change_one,
+    make_one,
+    no_facts,
+    nothing_proposed,
+    remove_one,
+    rows_of,
+    show_new,
+    show_one,
+)
+from proxy.console.policy_pages import Kept, policy_of
+from proxy.console.rendering import page
+
+router = APIRouter()
+
+
+def _(text: str) -> str:
+    """Mark a sentence of the pages: it is translated when it is shown."""
+    return text
+
+
+def _name(text: str, kept: Kept) -> str:
+    found = read_number(text, kept.policy.region)
+    if found is None:
+        raise TypedError(_("This is no number: write it as +COUNTRY NUMBER, such as +3614445555."))
+    return found
+
+
+NUMBERS: Final = Thing("number", "/numbers", "numbers_one.html", lambda name, kept: number_form(name),
+                       {"kind": "shared"}, _name, _("This number is listed already."), nothing_proposed, no_facts)
+
+
+@router.get("/numbers")
+async def numbers(asking: Asked, q: str = "", begin: int = 0) -> Response:
+    """List our numbers."""
+    kept = await policy_of(asking)
+    listed: list[dict[str, Any]] = [
+        {"number": name, **one, "offers": in_force(kept.raw, ("number", name, "queue_callback", "enabled"))}
+        for name, one in sorted(kept.raw.get("number", {}).items())]
+    rows = rows_of(listed, lambda one: f"{one['number']} {one['description']} {one.get('group', '')}", q, begin)
+    return page(asking, "numbers.html", rows=rows)
+
+
+@router.get("/numbers/new")
+async def new(asking: Asked) -> Response:
+    """Show the form of a new number."""
+    return await show_new(asking, NUMBERS)
+
+
+@router.post("/numbers/new")
+async def make(asking: Asked) -> Response:
+    """List a number."""
+    return await make_one(asking, NUMBERS)
+
+
+@router.get("/numbers/{name}")
+async def one(asking: Asked, name: str) -> Response:
+    """Show a number."""
+    return await show_one(asking, NUMBERS, name)
+
+
+@router.post("/numbers/{name}")
+async def change(asking: Asked, name: str) -> Response:
+    """Save a number."""
+    return await change_one(asking, NUMBERS, name)
+
+
+@router.post("/numbers/{name}/remove")
+async def remove(asking: Asked, name: str) -> Response:
+    """Take a number out."""
+    return await remove_one(asking, NUMBERS, name)
