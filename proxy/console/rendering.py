@@ -186,7 +186,7 @@ def _said(request: Request) -> tuple[Kind, str] | None:
     """Return what the page before this one wanted to be said."""
     try:
         kind, text = json.loads(base64.urlsafe_b64decode(request.cookies.get(FLASH_COOKIE, "")))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
     return ("bad" if kind == "bad" else "good"), str(text)[:FLASH_SIGNS]
 

@@ -56,13 +56,22 @@ def to_log_in(request: Request) -> Response:
     """Have somebody log in, and come back to where they were."""
     if request.url.path.startswith(API):
         return answer(request, 401, "log in, or show an API token: Authorization: Bearer TOKEN")
-    here = urlsplit(request.headers.get("hx-current-url", "") or str(request.url))
-    back = here.path + (f"?{here.query}" if here.query else "")
+    back = _here(request)
     place = f"/login?next={quote(back, safe='')}" if back not in ("", "/") and (
         request.method in ("GET", "HEAD") or "hx-current-url" in request.headers) else "/login"
     if "hx-request" in request.headers:
         return Response(status_code=401, headers={"HX-Redirect": place})
     return RedirectResponse(place, SEE_OTHER)
+
+
+def _here(request: Request) -> str:
+    """Return where somebody is: the page, where a part of it was asked for."""
+    own = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    try:
+        page_of_it = urlsplit(request.headers.get("hx-current-url", own))
+    except ValueError:
+        return own
+    return page_of_it.path + (f"?{page_of_it.query}" if page_of_it.query else "")
 
 
 def install(app: FastAPI) -> None:

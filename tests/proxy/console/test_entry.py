@@ -1,5 +1,6 @@
 """Who may come in, by which name and from which page; and the headers of every answer."""
 
+import base64
 import hashlib
 import re
 import socket
@@ -29,6 +30,18 @@ def test_whoever_is_unknown_is_asked_who_they_are_and_brought_back(served: Serve
 def test_a_fragment_of_a_page_says_that_one_must_log_in_again(served: Served) -> None:
     answer = Visitor(served.port).get("/logout", HX_Request="true", HX_Current_URL="http://localhost/desk?x=1")
     assert (answer.status, answer.headers["hx-redirect"]) == (401, "/login?next=%2Fdesk%3Fx%3D1")
+
+
+@pytest.mark.parametrize("said", ["http://[", "", "no address", "http://localhost"])
+def test_where_a_fragment_is_of_may_be_anything(served: Served, said: str) -> None:
+    assert Visitor(served.port).get("/logout", HX_Request="true", HX_Current_URL=said).status == 401
+
+
+@pytest.mark.parametrize("cookie", ["x", "W10=", "e30=", "W1tbW1s=", base64.b64encode(b"[" * 30_000).decode(), "////"])
+def test_a_line_that_was_made_up_is_not_shown(served: Served, cookie: str) -> None:
+    visitor = Visitor(served.port)
+    visitor.cookies["boomerang_said"] = cookie
+    assert visitor.get("/login").status == 200
 
 
 @pytest.mark.parametrize("name", ["admin", "nobody", "gone"])
