@@ -15,12 +15,13 @@ from tests.kit.sip_socket import SipSocket
 from tests.kit.site import peer
 
 PATIENCE: Final = 30.0
+MEDIA_PORTS: Final = 40
 POLICY: Final[Mapping[str, Any]] = {
     "number": {"+3614445555": {"group": "sales"}},
     "agent": {"201": {"name": "Anna"}, "202": {"name": "Béla"}, "301": {"name": "Csilla"}},
     "group": {
         "sales": {"agents": ["201", "202"], "missed_callback": {"enabled": True, "window": "24h", "attempts": 4},
-                  "callback": {"preview": "30s", "retry_agent": "1s"}},
+                  "callback": {"preview": "30s", "retry_agent": "1s", "wrap_up": "300s", "record": True}},
         "support": {"agents": ["301"]}},
     "campaign": {"10001": {"name": "Winter", "group": "sales", "from": "2026-01-01"}},
     "guard": {"number_per_hour": 1000, "number_per_day": 1000, "all_per_hour": 100000, "all_per_day": 100000,
@@ -60,11 +61,12 @@ class TaskSite:
 
     def __init__(self, folder: Path, policy: Mapping[str, Any] = POLICY) -> None:
         self.carrier, self.pbx = SipSocket(), SipSocket()
-        self.port = free_port()
+        self.port, media = free_port(), free_port(MEDIA_PORTS)
         self.daemon = Boomerang(
             folder, trunks={"main": peer(self.carrier.port)},
             pbxs={"office": {**peer(self.pbx.port), "extensions": "^[23][0-9]{2}$"}}, policy=policy,
-            extra={"console": {"listen": f"{LOOPBACK}:{self.port}"}})
+            extra={"console": {"listen": f"{LOOPBACK}:{self.port}"},
+                   "media": {"ports": f"{media}-{media + MEDIA_PORTS - 1}"}})
         self._stack = ExitStack()
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
+from tests.kit.call import incoming
 from tests.kit.console import Answer, Visitor
 from tests.kit.sip_socket import reply
 from tests.kit.task_site import TaskSite, follow
@@ -98,6 +99,60 @@ def test_the_card_comes_by_itself_and_an_accepted_call_rings_at_once(site: TaskS
     ring = site.pbx.expect("INVITE")
     assert ring.user == "201"
     site.pbx.send(reply(ring, "486 Busy Here", tag="busy"), site.daemon.hop)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_whole_callback_is_followed_at_the_desk(site: TaskSite, anna: Visitor) -> None:
+    """Accepted by click, the phone answered, the customer rung, a talk, the wrap-up and its end: each shown as it
+    comes, without being asked for.
+    """
+    task = site.promise("+36702150001", note="Wants an offer")
+    card = card_of(site, "+36702150001")
+    agent = customer = None
+
+    def go_on(text: str) -> None:
+        nonlocal agent, customer
+        if "card is shown" in text and agent is None:
+            say(anna, "accept", id=str(card["attempt"]))
+            agent = incoming(site.pbx, user="201")
+            agent.ring()
+        elif "phone rings" in text and customer is None and agent is not None:
+            agent.pick_up()
+            customer = incoming(site.carrier)
+            customer.ring()
+        elif "customer is rung" in text and customer is not None:
+            customer.pick_up()
+        elif ">talking" in text and agent is not None:
+            agent.request("BYE")
+
+        elif "Wrap-up" in text and customer is not None:
+            customer.hung_up()
+            assert re.search(r'data-until="[\d.]+"', text), "it counts down"
+            assert "+36702150001" in text
+            assert "Done: you may be rung again." in say(anna, "done")
+        told.append(text)
+
+    told: list[str] = []
+    follow(anna, "/desk/events?agent=201", go_on,
+           lambda: any("Wrap-up" in text for text in told) and "No callback is before you." in told[-1])
+    made = site.verb("callbacks.show", id=task)["tries"]
+    assert [one["agent"] for one in made] == ["201"]
+    olga = site.visitor("olga")
+    page = olga.get(f"/callbacks/{task}")
+    assert "Agent 201 accepted." in shown(page)
+    assert "The customer answered." in shown(page)
+    messages = olga.get(f"/callbacks/{task}/messages/{made[0]['id']}")
+    assert messages.status == 200
+    assert 'class="ladder"' in messages.text
+    assert "INVITE" in messages.text
+    part = olga.get(f"/callbacks/{task}/messages/{made[0]['id']}", HX_Request="true")
+    assert "<html" not in part.text
+    assert 'class="ladder"' in part.text
+    recording = re.search(r'<audio [^>]*src="([^"]+)"', page.text)
+    assert recording is not None, "it was recorded"
+    sound = olga.get(html.unescape(recording[1]))
+    assert (sound.status, sound.body[:4]) == (200, b"RIFF")
+    assert "SIP messages" not in anna.get(f"/callbacks/{task}").text, "an agent is not shown them"
 
 
 @pytest.mark.usefixtures("quiet")

@@ -2,13 +2,11 @@
 with it."""
 
 import asyncio
-import base64
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
 
 from proxy.console.asking import Asked, Asking
 from proxy.console.drawing.ladder import LadderRow, ladder
@@ -90,23 +88,6 @@ async def messages(asking: Asked, id: str, attempt: str) -> Response:  # noqa: A
     if "hx-request" in asking.request.headers:
         return Response(fragment(asking, "callback_ladder.html", **facts), media_type="text/html")
     return page(asking, "callback_messages.html", **facts)
-
-
-@router.get("/callbacks/{id}/recordings/{name}")
-async def recording(asking: Asked, id: str, name: str) -> Response:  # noqa: A002
-    """Send a recording of this callback."""
-    first = await asking.node.call("recordings.get", {"name": name}, asking.caller)
-
-    async def parts() -> AsyncIterator[bytes]:
-        part = first
-        while True:
-            yield base64.b64decode(part["data"])
-            if part["next_offset"] is None:
-                return
-            part = await asking.node.call("recordings.get", {"name": name, "offset": part["next_offset"]},
-                                          asking.caller)
-
-    return StreamingResponse(parts(), media_type="audio/wav", headers={"content-length": str(first["bytes"])})
 
 
 async def _facts(asking: Asking, name: str) -> dict[str, Any]:

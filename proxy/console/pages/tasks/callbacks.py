@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
@@ -77,6 +78,7 @@ async def callbacks(asking: Asked) -> Response:
         every=[one[:2] for one in every],
         columns=[one for one in every if one.key in shown], choices=await _choices(asking), kinds=kinds(asking.words),
         states=states(asking.words), reason=journal.reason, asked=asked, state=asked.get("state", UNFINISHED),
+        export="/api/v1/callbacks/export?" + urlencode({"format": "csv", **_filters(asked, time.time())}),
         sort=asked.get("sort") or "created", descending=asked.get("order", "desc") != "asc", most=MOST_TASKS)
 
 
@@ -88,7 +90,8 @@ async def _choices(asking: Asking) -> Choices:
         return Choices([], [], [])
 
 
-def _query(asked: Mapping[str, str], now: float) -> ListQuery:
+def _filters(asked: Mapping[str, str], now: float) -> dict[str, str]:
+    """Return the filters of the list, by their names there."""
     filters = {name: asked[name].strip() for name in NAMES if asked.get(name, "").strip()}
     state = asked.get("state", UNFINISHED)
     if state not in ("", "all"):
@@ -96,8 +99,12 @@ def _query(asked: Mapping[str, str], now: float) -> ListQuery:
     age = AGES.get(asked.get("age", ""))
     if age is not None:
         filters["from" if age[1] else "to"] = f"{now - age[0]:.0f}"
-    return ListQuery(filters, asked.get("sort", ""), asked.get("order", "desc") != "asc", asked.get("cursor") or None,
-                     ROWS)
+    return filters
+
+
+def _query(asked: Mapping[str, str], now: float) -> ListQuery:
+    return ListQuery(_filters(asked, now), asked.get("sort", ""), asked.get("order", "desc") != "asc",
+                     asked.get("cursor") or None, ROWS)
 
 
 @router.get("/callbacks/events", include_in_schema=False)
