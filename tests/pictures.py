@@ -14,7 +14,7 @@ from tests.kit.browser import MISSING, chromium
 from tests.kit.process import Process
 
 FOLDER: Final = ROOT / "proxy/console/pictures"
-SIZE: Final = (1280, 860)
+SIZE: Final = (1280, 1120)
 HEAVIEST: Final = 200_000
 """Octets of a picture."""
 LOG_IN: Final = re.compile(r"Log in as (\S+) with (\S+)")
@@ -39,9 +39,9 @@ def main() -> int:
             visitor.open("/?lang=en")
             visitor.page.wait_for_timeout(2000)
             visitor.shoot(FOLDER / "board.png", full=False)
-            visitor.open("/callbacks")
+            visitor.open("/callbacks?state=done&kind=missed")
             visitor.page.locator("table a[href^='/callbacks/']").first.click()
-            visitor.page.wait_for_load_state("load")
+            visitor.page.locator("ol.journal").wait_for()
             visitor.shoot(FOLDER / "callback.png", full=False)
     heavy = [path for path in FOLDER.glob("*.png") if path.stat().st_size > HEAVIEST]
     print("\n".join(f"{path}: {path.stat().st_size} octets" for path in FOLDER.glob("*.png")))

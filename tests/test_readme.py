@@ -61,7 +61,7 @@ def test_every_command_it_shows_exists(arguments: list[str], tmp_path: Path) -> 
 
 
 def test_commands_are_found() -> None:
-    assert [each[0] for each in commands()] == ["demo", "check", "run", "status", "callbacks"]
+    assert [each[0] for each in commands()] == ["demo", "demo", "check", "run", "status", "callbacks"]
 
 
 @pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))

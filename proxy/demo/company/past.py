@@ -196,7 +196,7 @@ class Past:
         writes: list[Write] = []
         lines = [JournalRow(task.id, at, "requested" if end.kind == "queue" else "missed", None,
                             {"call": call or names.new(at), "number": task.number, "why": "gave up",
-                             "weight": "certain"}),
+                             "weight": "certain", "waited_s": round(self._chance.uniform(3, 40), 1)}),
                  JournalRow(task.id, at, "queued", None, {"task_kind": task.kind, "expires_at": task.expires_at,
                                                           "due_at": task.due_at})]
         if end.kind == "queue":
@@ -213,7 +213,7 @@ class Past:
             attempt = self._attempt(task, serial, moment, result, self._chance.choice(agents))
             counted += attempt.customer_at is not None
             writes.append(attempt)
-            lines += self._lines(attempt)
+            lines += self._lines(attempt, task.number, counted)
             moment = talked_at = attempt.ended_at or moment
             if result != "talked":
                 moment += self._chance.uniform(60, 3000)
@@ -250,7 +250,8 @@ class Past:
             number=NUMBERS[group], pbx=PBX, trunk=TRUNK, state="open", reason="", created_at=at, missed_at=at, missed=1,
             expires_at=max(at, due) + (3600 if end.kind == "queue" else DAY), due_at=due, attempts=0, attempts_max=most,
             responsible_kind="last_talk" if responsible else "none", responsible=responsible,
-            responsible_since=None, released_at=None, declined=(), options={}, ended_at=None, changed_by=self._node)
+            responsible_since=at if responsible else None, released_at=None, declined=(), options={}, ended_at=None,
+            changed_by=self._node)
 
     def _attempt(self, task: TaskRow, serial: int, at: float, result: Result, agent: str) -> AttemptRow:
         chance = self._chance
@@ -265,15 +266,16 @@ class Past:
             step="ended", claimed_at=at, customer_at=dialled, answered_at=answered, ended_at=ended, result=result,
             cause=CAUSES.get(result), talk_s=talk, epoch=1)
 
-    def _lines(self, attempt: AttemptRow) -> list[JournalRow]:
-        """The journal of one attempt."""
+    def _lines(self, attempt: AttemptRow, number: str | None, count: int) -> list[JournalRow]:
+        """The journal of one attempt: `count` of its task, from our `number`."""
         def line(at: float, kind: str, **data: object) -> JournalRow:
             return JournalRow(attempt.task, at, kind, attempt.agent, {"attempt": attempt.id, **data})
 
         ended = attempt.ended_at or attempt.claimed_at
         lines = [line(attempt.claimed_at, "assigned"), line(attempt.claimed_at, "agent")]
         if attempt.customer_at is not None:
-            lines += [line(attempt.customer_at - 1, "accepted"), line(attempt.customer_at, "attempt")]
+            lines += [line(attempt.customer_at - 1, "accepted"),
+                      line(attempt.customer_at, "attempt", number=number, count=count)]
         if attempt.answered_at is not None:
             lines.append(line(attempt.answered_at, "answered"))
         lines.append(line(ended, "result", result=attempt.result, counted=attempt.customer_at is not None))
