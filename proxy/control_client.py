@@ -59,13 +59,13 @@ class ControlClient:
         self.zone: str | None = None
         """Time zone (IANA name) in which the daemon's people read times, once it has answered."""
 
-    def call(self, verb: str, **args: Any) -> Any:
+    def call(self, verb: str, /, **args: Any) -> Any:
         """Return the answer's data; ControlError with what the daemon said, NotRunningError where there is none."""
         for data in self.stream(verb, seconds=self._timeout, **args):
             return data
         raise ControlError("the daemon gave no answer")
 
-    def stream(self, verb: str, *, seconds: float | None = None, **args: Any) -> Iterator[Any]:
+    def stream(self, verb: str, /, *, seconds: float | None = None, **args: Any) -> Iterator[Any]:
         """Yield the data of every answer line until the daemon closes or `seconds` are over (None: never)."""
         end = None if seconds is None else time.monotonic() + seconds
         with self._connect() as sock, self._lost(), sock.makefile("rb") as file:

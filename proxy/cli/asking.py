@@ -47,7 +47,7 @@ def before_the_command(config: Path | None, socket: Path | None) -> None:
     _given[0] = _Given(config, socket)
 
 
-def ask(config: Path | None, socket: Path | None, verb: str, **args: Any) -> Any:
+def ask(config: Path | None, socket: Path | None, verb: str, /, **args: Any) -> Any:
     """Ask the daemon and return its data; typer.Exit where it cannot be asked or says no."""
     with told():
         client = client_of(config, socket)

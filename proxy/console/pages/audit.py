@@ -6,35 +6,22 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Response
 
+from proxy.console.asked_list import asked_list
 from proxy.console.asking import Asked
-from proxy.console.posted import errors_of, status_of
+from proxy.console.posted import UNPROCESSABLE
 from proxy.console.rendering import page
-from proxy.control_client import ControlError
-from proxy.verbs.shapes import answers
-from proxy.verbs.shapes.audit import DOORS, LIST
+from proxy.verbs.shapes.audit import DOORS
 
 router = APIRouter()
-ROWS: Final = 200
-FILTERS: Final = ("who", "door", "verb")
+FILTERS: Final = ("who", "door", "verb", "about", "refused")
 
 
 @router.get("/audit")
 async def show(asking: Asked) -> Response:
-    """Show the newest changes, of one user, door and verb where they are asked for."""
-    asked = {key: asking.request.query_params.get(key, "").strip() for key in FILTERS}
-    errors: dict[str, str] = {}
-    lines: list[Any] = []
-    status = 200
-    try:
-        found = await asking.node.call(LIST.name, {"limit": ROWS, **{k: v for k, v in asked.items() if v}},
-                                       asking.caller)
-        lines = answers.read(LIST, found)
-    except ControlError as error:
-        if not error.problems:
-            raise
-        errors, status = errors_of(error), status_of(error)
-    return page(asking, "audit.html", status=status, lines=[{**one, "changes": [*changes_of(one)]} for one in lines],
-                asked=asked, errors=errors, doors=DOORS, most=ROWS)
+    """Show a page of the changes, the newest first; of one user, door, verb and thing where they are asked for."""
+    found = await asked_list(asking, "audit", FILTERS, "time")
+    return page(asking, "audit.html", status=UNPROCESSABLE if found.errors else 200, list=found, doors=DOORS,
+                lines=[{**one, "changes": [*changes_of(one)]} for one in found.found.items])
 
 
 def changes_of(line: Any) -> Iterator[tuple[str, str | None, str | None]]:
