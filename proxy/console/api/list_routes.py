@@ -1,6 +1,6 @@
 """Lists: `{"items": [...], "next": cursor or null}`, and their exports."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, get_type_hints, is_typeddict
 
@@ -32,7 +32,9 @@ OF_PAGE: Final[dict[str, Schema]] = {
     "cursor": {"type": "string", "maxLength": cursors.LONGEST, "description": "`next` of the page before."}}
 PATHS: Final = {"policy-versions": "/policy/versions"}
 """Of lists whose path is not their name."""
-KEYS: Final = {"agents": "extension", "groups": "group", "campaigns": "id", "alarms": "name"}
+KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "agents": ("extension",), "groups": ("group",), "campaigns": ("id",), "alarms": ("name",),
+    "prompts": ("name", "language", "built_in")}
 """What no two items of a list that the daemon gives whole have alike."""
 
 log = structlog.get_logger("boomerang.console")
@@ -102,7 +104,7 @@ def _add(api: APIRouter, name: str, schemas: Schemas) -> None:
 def _whole(api: APIRouter, verb: Verb[Any, Any], path: str, schemas: Schemas) -> None:
     """Add a list that the daemon gives whole, cut into pages here, by the items' key."""
     [item] = verb.gives.__args__
-    key = KEYS.get(path, "id")
+    key = KEYS[path]
     has_limit = "limit" in verb.takes.fields
 
     async def page(request: Request) -> Response:
@@ -124,17 +126,19 @@ def _whole(api: APIRouter, verb: Verb[Any, Any], path: str, schemas: Schemas) ->
         openapi_extra={"parameters": parameters({**fields, **OF_PAGE})})
 
 
-def cut(items: Sequence[Any], key: str, name: str, limit: int, after: str | None) -> ListPage:
-    """Return a page of items, in the order of a key that no two have alike. Raises ArgumentError for a cursor that is
+def cut(items: Sequence[Any], key: Sequence[str], name: str, limit: int, after: str | None) -> ListPage:
+    """Return a page of items, in the order of keys that no two have alike. Raises ArgumentError for a cursor that is
     none of this list's.
     """
-    ordered = sorted(items, key=lambda item: str(item[key]))
+    def place(item: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(str(item[one]) for one in key)
+
+    ordered = sorted(items, key=place)
     if after is not None:
-        (last,) = cursors.read(after, 1, name)
-        ordered = [item for item in ordered if str(item[key]) > str(last)]
+        last = tuple(map(str, cursors.read(after, len(key), name)))
+        ordered = [item for item in ordered if place(item) > last]
     shown = [dict(item) for item in ordered[:limit]]
-    more = len(ordered) > limit
-    return ListPage(shown, cursors.write((str(shown[-1][key]),), name) if more else None)
+    return ListPage(shown, cursors.write(place(shown[-1]), name) if len(ordered) > limit else None)
 
 
 def _export(api: APIRouter, name: str) -> None:

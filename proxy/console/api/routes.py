@@ -13,6 +13,7 @@ from proxy.console.api import (
     figures_route,
     list_routes,
     policy_routes,
+    prompt_routes,
     recording_route,
     setting_routes,
     verb_routes,
@@ -42,6 +43,7 @@ def install(app: FastAPI) -> None:
     figures_route.mount(api, schemas)
     verb_routes.mount(api, schemas)
     recording_route.mount(api)
+    prompt_routes.mount(api, schemas)
     describe = partial(_document, app, api, schemas)
     made: dict[str, Any] = {}
 

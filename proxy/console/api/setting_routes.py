@@ -58,7 +58,7 @@ def mount(api: APIRouter, schemas: Schemas) -> None:
         items: list[NumberItem] = [
             {"number": name, "group": own.get("group"), "settings": held(raw, "number", name)}
             for name, own in raw.get("number", {}).items() if mine.has_group(own.get("group"))]
-        found = cut(items, "number", "numbers", limit_of(request), request.query_params.get("cursor"))
+        found = cut(items, ("number",), "numbers", limit_of(request), request.query_params.get("cursor"))
         return answer({"items": found.items, "next": found.next})
 
     api.add_api_route(

@@ -9,16 +9,17 @@ import re
 import subprocess
 import threading
 import time
+import wave
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from proxy.console.api.list_routes import KEYS
-from proxy.console.api.paths import verb_paths
+from proxy.console.api.paths import NOUNS, verb_paths
 from proxy.console.lists import Lists
 from proxy.verbs.shapes.caller import RANKS
-from proxy.verbs.shapes.catalogue import BY_NAME
+from proxy.verbs.shapes.catalogue import ALL, BY_NAME
 from routing.ids import uuid7
 from routing.rows import CallRow
 from tests.architecture.tree import ROOT
@@ -111,15 +112,17 @@ def test_a_page_after_the_other_and_what_is_whose(api: Site) -> None:
 
 @pytest.mark.parametrize("path", KEYS)
 def test_lists_that_the_daemon_gives_whole_come_in_pages(api: Site, path: str) -> None:
-    whole = api.get(f"/{path}").json["items"]
+    whole = api.get(f"/{path}?limit=1000").json["items"]
     found, after = [], ""
     while True:
-        page = api.get(f"/{path}?limit=1{after}").json
+        page = api.get(f"/{path}?limit={max(1, len(whole) // 3)}{after}").json
         found += page["items"]
         if page["next"] is None:
             break
         after = f"&cursor={page['next']}"
-    assert [one[KEYS[path]] for one in found] == [one[KEYS[path]] for one in whole]
+    keys = [tuple(one[key] for key in KEYS[path]) for one in found]
+    assert keys == [tuple(one[key] for key in KEYS[path]) for one in whole]
+    assert len(keys) == len({*keys}), "no two have these alike"
     assert api.get(f"/{path}?limit=1&cursor=AAAA").status == 422
 
 
@@ -315,6 +318,29 @@ def test_numbers_and_which_level_a_setting_comes_from(api: Site) -> None:
     assert api.get("/numbers/+3614440000").status == 404
     assert api.get("/groups/sales/settings", "sue").json["settings"]["agents"]["value"] == ["201", "202"]
     assert api.get("/groups/support/settings", "sue").status == 403
+
+
+def test_every_list_that_the_daemon_gives_whole_has_a_key() -> None:
+    lists = {NOUNS.get(verb.noun, verb.noun) for verb in ALL if verb.act == "list" and "api" in verb.doors}
+    assert lists - {*Lists.names()} == {*KEYS}
+
+
+def test_a_prompt_is_uploaded_and_heard(api: Site) -> None:
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(b"\0\1" * 8000)
+    put = api.ask("admin", "PUT", "/prompts/greeting?language=hu", made.getvalue(), Content_Type="audio/wav")
+    assert (put.status, put.json["name"], put.json["language"]) == (200, "greeting", "hu")
+    heard = api.get("/prompts/greeting?language=hu")
+    assert (heard.status, heard.headers["content-type"], heard.body[:4]) == (200, "audio/wav", b"RIFF")
+    assert api.ask("admin", "PUT", "/prompts/greeting", b"no sound").status in (409, 422)
+    assert api.ask("anna", "PUT", "/prompts/greeting", made.getvalue()).status == 403
+    assert api.get("/prompts/nothing").status == 404
+    names = {(one["name"], one["language"], one["built_in"]) for one in api.get("/prompts?limit=1000").json["items"]}
+    assert ("greeting", "hu", False) in names
 
 
 def test_ten_thousand_callbacks_come_quickly(api: Site) -> None:
