@@ -1,12 +1,16 @@
 """What goes wrong is a page in one's language, and a problem below /api, whatever it was."""
 
+import asyncio
+import http.client
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
 
+from proxy.console import entry
 from proxy.console.node_client import ForbiddenError, MissingError
 from proxy.control_client import ControlError, NotRunningError
 from tests.kit.console import Served, SomePeople, SomeUser, Visitor, serve_console
@@ -31,6 +35,16 @@ async def wrong(how: str) -> Response:
 @router.get("/counted")
 async def counted(number: int) -> Response:
     return Response(str(number))
+
+
+@router.get("/going-on")
+async def going_on(request: Request) -> Response:
+    async def told() -> AsyncIterator[str]:
+        for number in range(3_000):
+            yield f"data: {number}\n\n"
+            await asyncio.sleep(0.02)
+
+    return StreamingResponse(told(), media_type="text/event-stream")
 
 
 class Unreadable(SomePeople):
@@ -96,6 +110,33 @@ def test_users_that_cannot_be_read_lock_nobody_out(served: Served) -> None:
         served.people.broken = False
     assert one.get("/counted?number=1").status == 200
     assert Visitor(served.port).log_in("admin").status == 303
+
+
+def lines_of(answer: http.client.HTTPResponse) -> int:
+    """How many lines come until it ends, or is cut."""
+    count = 0
+    try:
+        while answer.readline():
+            count += 1
+    except (OSError, http.client.HTTPException):
+        pass
+    return count
+
+
+def test_a_stream_ends_with_the_session(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever follows events is no guest for ever: what ends a session ends what it follows."""
+    monkeypatch.setattr(entry, "LOOK_AGAIN", 0.1)
+    served.people.users["eva"] = SomeUser("eva", "agent")
+    one = Visitor(served.port)
+    assert one.log_in("eva").status == 303
+    connection = one.connect()
+    connection.request("GET", "/going-on", None, {"Cookie": f"boomerang_session={one.cookies['boomerang_session']}"})
+    answer = connection.getresponse()
+    assert answer.status == 200
+    assert answer.readline() == b"data: 0\n"
+    served.people.users["eva"].disabled = True
+    assert lines_of(answer) < 6_000, "it does not go on to its end"
+    connection.close()
 
 
 def test_many_who_guess_at_once_guess_no_more_than_one_by_one(served: Served) -> None:
