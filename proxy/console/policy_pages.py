@@ -1,22 +1,25 @@
 """How pages read and change the policy: by verbs, said by whoever asks, from one version to the next."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import quote
 
 from config.lines import format_key
 from config.policy import Policy, parse_policy, plain_policy
 from proxy.console.asking import Asking
-from proxy.console.forms.fields import Source
 from proxy.console.forms.form import Filled, Form
+from proxy.console.forms.shown import Names
 from proxy.console.levels import Path, Raw, value_at
-from proxy.console.node_client import ConflictError, ForbiddenError, MissingError
+from proxy.console.node_client import ConflictError, ForbiddenError
 from proxy.control_client import ControlError
 from proxy.verbs.shapes.theirs import may_set, reach
 
 TRIES: Final = 3
 """How often a change is said again that another one came before, which touched nothing of the form."""
+NAMED: Final = 500
+"""Agents and numbers that a field proposes."""
 CONFLICT: Final = 409
 UNPROCESSABLE: Final = 422
 FORBIDDEN: Final = 403
@@ -82,19 +85,27 @@ def may_of(asking: Asking, kept: Kept) -> Callable[[Path], bool]:
     return may
 
 
-async def names_of(asking: Asking, kept: Kept) -> Mapping[Source, Sequence[str]]:
-    """Return what there is to be typed where names are asked for."""
-    agents = {*kept.policy.agent, *(one for group in kept.policy.group.values() for one in group.agents)}
-    return {"groups": sorted(kept.policy.group), "agents": sorted(agents), "numbers": sorted(kept.policy.number),
-            "prompts": await _prompts(asking)}
+async def names_of(asking: Asking, kept: Kept) -> Names:
+    """Return what there is to be typed where names are asked for; of agents and numbers, so many as a page has room
+    for."""
+    return {"groups": dict.fromkeys(sorted(kept.policy.group), ""),
+            "agents": dict.fromkeys(agents_of(kept)[:NAMED], ""),
+            "numbers": dict.fromkeys(sorted(kept.policy.number)[:NAMED], ""), "prompts": await _prompts(asking)}
 
 
-async def _prompts(asking: Asking) -> Sequence[str]:
+def agents_of(kept: Kept) -> list[str]:
+    """Return the extensions that the policy names."""
+    return sorted({*kept.policy.agent, *(one for group in kept.policy.group.values() for one in group.agents)})
+
+
+async def _prompts(asking: Asking) -> Mapping[str, str]:
+    """Return the recordings that were uploaded, each with where it can be heard."""
     try:
         found = await asking.node.call("prompts.list", {}, asking.caller)
-    except (MissingError, ForbiddenError):
-        return ()
-    return sorted({str(one["name"]) for one in found})
+    except ForbiddenError:
+        return {}
+    return {str(one["name"]): f"/prompts/{one['language'] or 'all'}/{quote(one['name'])}.wav"
+            for one in sorted(found, key=lambda one: (one["name"], one["language"] is None)) if not one["built_in"]}
 
 
 async def save(asking: Asking, form: Form, posted: Mapping[str, str], *, new: Mapping[str, Any] | None = None,

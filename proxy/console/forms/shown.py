@@ -1,6 +1,6 @@
 """A form as a template takes it: words in the language of whoever asks, and beside each field the level that wins."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,8 +12,8 @@ from proxy.console.words import Words
 FEW: Final = 5
 """Most of those who have a value of their own that are named beside the company's."""
 
-Names = Mapping[Source, Sequence[str]]
-"""What there is that may be typed."""
+Names = Mapping[Source, Mapping[str, str]]
+"""What there is that may be typed, and the path at which it can be heard; empty: it makes no sound."""
 May = Callable[[Path], bool]
 """Whether whoever asks may change the setting at a path."""
 
@@ -54,6 +54,8 @@ class ShownField:
     """Of a choice; the first one may be empty: the level above."""
     names: tuple[str, ...]
     """What may be typed, as far as it is known."""
+    sound: str
+    """Path of the recording that it names; empty: there is none."""
     level: str
     """Where the value in force comes from, in a sentence."""
     own: bool
@@ -167,6 +169,7 @@ class _Shower:
             field, text, field.label if field.kind == "member" else self._say(field.label), self._say(field.hint),
             field.unit if field.unit == "%" else self._say(field.unit) if field.kind == "number" else "",
             self._units(field), self._options(field, text, above), self._known(field),
+            "" if field.source is None else self._names.get(field.source, {}).get(text, ""),
             "" if field.kind == "member" else self._level(field, now, above),
             above is not None and now is not None, "" if field.kind == "member" else self._below(field),
             self._say(self._filled.errors.get(field.name, "")), self._met(field, now) if met else "",
@@ -221,7 +224,7 @@ class _Shower:
         if field.kind == "switch":
             choices = (Choice("true", _("on")), Choice("false", _("off")))
         elif field.source is not None:
-            choices = tuple(Choice(name, name) for name in self._names.get(field.source, ()))
+            choices = tuple(Choice(name, name) for name in self._names.get(field.source, {}))
         if text and text not in {one.value for one in choices}:
             choices = (*choices, Choice(text, say_value(field, text, self._words)))
         empty = self._empty(field, above)
@@ -246,4 +249,4 @@ class _Shower:
         return self._fill(_("as callbacks: %(value)s"), value=say_value(field, found.value, self._words))
 
     def _known(self, field: FormField) -> tuple[str, ...]:
-        return () if field.source is None or field.kind != "text" else tuple(self._names.get(field.source, ()))
+        return () if field.source is None or field.kind != "text" else tuple(self._names.get(field.source, {}))

@@ -9,11 +9,22 @@ from proxy.console.asking import Asked, Asking
 from proxy.console.forms.form import Filled, Form
 from proxy.console.forms.shown import ShownForm, show
 from proxy.console.forms.things import direct_form
-from proxy.console.levels import in_force
 from proxy.console.lists import ListQuery
 from proxy.console.pages.setup import said_of
 from proxy.console.pages.typed import typed_of
-from proxy.console.policy_pages import FORBIDDEN, OK, UNPROCESSABLE, Again, Kept, may_of, names_of, policy_of, save
+from proxy.console.policy_pages import (
+    FORBIDDEN,
+    NAMED,
+    OK,
+    UNPROCESSABLE,
+    Again,
+    Kept,
+    agents_of,
+    may_of,
+    names_of,
+    policy_of,
+    save,
+)
 from proxy.console.rendering import forward, page
 from proxy.control_client import ControlError, ForbiddenError
 
@@ -82,13 +93,12 @@ async def _shown(asking: Asking, kept: Kept | None, filled: Filled | None, curso
     kind, name = _level(asking)
     form: ShownForm | None = None
     groups: list[str] = []
-    agents: list[tuple[str, str, object]] = []
+    agents: list[tuple[str, str, int]] = []
     if kept is not None and filled is not None:
         form = show(_form(asking, kept), filled, kept.raw, asking.words, await names_of(asking, kept),
                     may_of(asking, kept))
         groups = sorted(kept.policy.group)
-        listed = {one for group in kept.policy.group.values() for one in group.agents} | {*kept.policy.agent}
         agents = [(one, kept.policy.agent[one].name if one in kept.policy.agent else "",
-                   in_force(kept.raw, ("agent", one, "direct_callback", "type"))) for one in sorted(listed)]
+                   kept.policy.direct_for(one).type) for one in agents_of(kept)[:NAMED]]
     return page(asking, "direct.html", status=status, records=records, now=time.time(), form=form, groups=groups,
                 agents=agents, group=name if kind == "group" else None, agent=name if kind == "agent" else None)

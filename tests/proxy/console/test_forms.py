@@ -184,7 +184,7 @@ def test_a_form_that_forgot_what_it_was_made_from_is_no_error(was: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_a_form_is_shown_in_every_language(form: Form, language: str) -> None:
-    shown = show(form, form.made(RAW), RAW, words_of(language), {"groups": ("sales", "support")}, anybody)
+    shown = show(form, form.made(RAW), RAW, words_of(language), {"groups": {"sales": "", "support": ""}}, anybody)
     for section in shown.sections:
         for one in section.fields:
             assert one.label
@@ -228,3 +228,11 @@ def test_whatever_is_typed_is_read_or_refused(text: str, form: str, data: st.Dat
 def test_kinds_are_all_known() -> None:
     kinds = {one.kind for form in FORMS.values() for one in form.fields}
     assert kinds == set(get_args(FormField.__annotations__["kind"]))
+
+
+def test_a_recording_that_is_named_can_be_heard() -> None:
+    form = FORMS["number"]
+    filled = form.typed(sent(form, **{"queue_callback.offer_prompt": "welcome"}))
+    shown = show(form, filled, RAW, words_of("en"), {"prompts": {"welcome": "/prompts/hu/welcome.wav"}}, anybody)
+    sounds = {one.field.name: one.sound for section in shown.sections for one in section.fields if one.sound}
+    assert sounds == {"queue_callback.offer_prompt": "/prompts/hu/welcome.wav"}

@@ -233,7 +233,9 @@ def test_an_agent_has_a_name_groups_and_a_type_of_its_own(world: World) -> None:
     shown = boss.get("/agents")
     assert "<script>\"" not in shown.text
     assert '<script>"Zoë"' in text_of(shown)
-    assert "204 <script>\"Zoë\" (type 4, own)" in text_of(boss.get("/direct?agent=204"))
+    direct = boss.get("/direct?agent=204")
+    assert "<script>\"Zoë\" (type 4)" in text_of(direct)
+    assert "Set here, so this wins; the company has: 1: after a call" in text_of(direct)
     send(boss, "/agents/204", action="/agents/204/remove")
     world.verb("policy.set", key="group.sales.agents", value='["201", "202"]')
     world.verb("policy.set", key="group.support.agents", value='["203", "204"]')
