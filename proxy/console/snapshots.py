@@ -117,6 +117,11 @@ class Snapshots:
         standing = await self.latest(COUNT_AGE)
         return standing.seen_by(self._reaches.of(caller), {}).unattended if standing.there else None
 
+    async def queues(self, caller: Caller) -> tuple[Facts, ...]:
+        """Return the groups that somebody may see, as `queues.list` has them."""
+        standing = await self.latest()
+        return standing.seen_by(self._reaches.of(caller), {}).queues
+
     async def seen(self, standing: Standing, caller: Caller) -> Standing:
         """Return what somebody is shown of a snapshot."""
         reach = self._reaches.of(caller)

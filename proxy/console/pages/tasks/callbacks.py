@@ -119,7 +119,7 @@ async def events(asking: Asked) -> Response:
 
 
 async def _counts(asking: Asking) -> Mapping[str, int]:
-    queues = await asking.node.call("queues.list", {}, asking.caller)
+    queues = await asking.console.snapshots.queues(asking.caller)
     return {key: sum(one[f"callbacks_{key}"] for one in queues) for key in ("in_queue", "due", "running")}
 
 
