@@ -21,9 +21,9 @@ POLICY: Final[Mapping[str, Any]] = {
     "agent": {"201": {"name": "Anna"}, "202": {"name": "Béla"}, "301": {"name": "Csilla"}},
     "group": {
         "sales": {"agents": ["201", "202"], "missed_callback": {"enabled": True, "window": "24h", "attempts": 4},
-                  "callback": {"preview": "30s", "retry_agent": "1s", "wrap_up": "300s", "record": True}},
+                  "callback": {"preview": "120s", "retry_agent": "1s", "wrap_up": "300s", "record": True}},
         "support": {"agents": ["301"]}},
-    "campaign": {"10001": {"name": "Winter", "group": "sales", "from": "2026-01-01"}},
+    "campaign": {"10001": {"name": "Winter", "group": "sales", "from": "2020-01-01"}},
     "guard": {"number_per_hour": 1000, "number_per_day": 1000, "all_per_hour": 100000, "all_per_day": 100000,
               "tasks_per_hour": 100000, "open_tasks": 50000},
 }
