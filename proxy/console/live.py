@@ -68,14 +68,14 @@ class Following:
     """One who follows; an asynchronous iterator of `Told`, without an end."""
 
     def __init__(self, caller: Caller, sees: Sees, limit: int = WAITING) -> None:
-        self._caller, self._sees, self._limit = caller, sees, limit
+        self.caller, self._sees, self._limit = caller, sees, limit
         self._waiting: deque[Told] = deque()
         self._missed = 0
         self._come = asyncio.Event()
 
     def tell(self, told: Told) -> None:
         """Have them told something, if they may know."""
-        if told.item is not None and not self._sees.sees(self._caller, told.item.get("data") or {}):
+        if told.item is not None and not self._sees.sees(self.caller, told.item.get("data") or {}):
             return
         if len(self._waiting) >= self._limit:
             self._missed += 1
@@ -135,10 +135,10 @@ class LiveHub:
             tries += 1
 
     async def renew(self) -> None:
-        """Ask now and then what is whose, until this is cancelled."""
+        """Ask now and then what is whose, while somebody follows who does not see everything."""
         while True:
             await asyncio.sleep(RENEWED)
-            if self._following:
+            if any(one.caller.role != "admin" for one in self._following):
                 await self._sees.refresh()
 
     def _on_item(self, item: Mapping[str, Any]) -> None:
@@ -157,8 +157,8 @@ class LiveHub:
 
     @property
     def followers(self) -> int:
-        """How many follow."""
-        return len(self._following)
+        """How many follow, the console itself left out."""
+        return sum(one.caller is not CONSOLE for one in self._following)
 
     @contextlib.contextmanager
     def follow(self, caller: Caller, last: str | None = None) -> Iterator[Following]:
