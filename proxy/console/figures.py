@@ -124,6 +124,9 @@ class Cells(Protocol):
     def cells(self, since: float, before: float) -> list[Cell]:
         """Count what happened from `since` until before `before`, seconds since the epoch. Raises StoreError."""
 
+    def close(self) -> None:
+        """Give back what it is read with."""
+
 
 class Figures:
     """Counts days. In the console's loop; the database is asked in another thread, one report's day at a time."""
@@ -157,6 +160,10 @@ class Figures:
         """Count what is theirs of all days together, a row for each thing."""
         cells = [cell async for day in self.days(asked.days) for cell in day.cells]
         return rows(cells, asked.by, reach, None)
+
+    def close(self) -> None:
+        """Give back what the database is read with."""
+        self._reads.close()
 
     def _cells(self, day: date, zone: ZoneInfo) -> list[Cell]:
         since, before = _midnight(day, zone), _midnight(day + timedelta(days=1), zone)

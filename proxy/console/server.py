@@ -105,6 +105,7 @@ async def _serve(settings: ConsoleSettings, listening: socket.socket, on_ready: 
     await serving
     connections.cut_all()
     lists.close()
+    application.console.figures.close()
     application.console.database.close()
 
 

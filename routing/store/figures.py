@@ -1,5 +1,6 @@
 """Figures of a stretch of time, for a process that only reads: the console."""
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -19,28 +20,48 @@ Key = tuple[str | None, str | None, str | None, str | None]
 
 
 class FigureReads:
-    """Counts what is committed. Any thread, one at a time; on a connection of its own each time, all of it as it is at
-    one moment."""
+    """Counts what is committed. Any thread, one at a time; all of a stretch as it is at one moment."""
 
     def __init__(self, database: Path) -> None:
         """`database`: the daemon's."""
         self._path = database
         self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
 
     def cells(self, since: float, before: float) -> list[Cell]:
         """Count what happened from `since` until before `before`, seconds since the epoch. Raises StoreError."""
         span = {"since": since, "before": before, "first": floor7(since), "last": floor7(before)}
         with self._lock:
             try:
-                connection = sqlite3.connect(f"{self._path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY,
-                                             isolation_level=None, check_same_thread=False)
-                try:
-                    connection.execute("BEGIN")
-                    return _gather(connection, span)
-                finally:
-                    connection.close()
+                connection = self._open()
+                connection.execute("BEGIN")
+                found = _gather(connection, span)
+                connection.execute("ROLLBACK")
+                return found
             except (sqlite3.Error, OSError) as error:
+                self._drop()
                 raise StoreError(str(error)) from error
+
+    def close(self) -> None:
+        """Give the connection back."""
+        with self._lock:
+            self._drop()
+
+    def _open(self) -> sqlite3.Connection:
+        inode = self._path.stat().st_ino
+        if self._connection is None or inode != self._inode:
+            self._drop()
+            self._connection = sqlite3.connect(f"{self._path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY,
+                                               isolation_level=None, check_same_thread=False)
+            self._inode = inode
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
 
 
 def _gather(connection: sqlite3.Connection, span: dict[str, Any]) -> list[Cell]:

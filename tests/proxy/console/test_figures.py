@@ -42,6 +42,9 @@ class Reads:
         self.asked.append((since, before))
         return [Cell("sales", None, None, "201", Counts(dialled=len(self.asked), kept=1), (2.5,))]
 
+    def close(self) -> None:
+        self.broken = True
+
 
 class Desk:
     """Figures on a clock that the test sets."""

@@ -29,7 +29,9 @@ SAME = ("offers_made", "offers_taken", "promised", "dialled", "kept", "called_me
 
 def cells(world: World, since: float = START, before: float = START + DAY) -> list[Cell]:
     world.commit()
-    return FigureReads(world.path).cells(since, before)
+    reads = FigureReads(world.path)
+    with contextlib.closing(reads):
+        return reads.cells(since, before)
 
 
 def of(found: list[Cell], agent: str | None = None, group: str | None = "sales", number: str | None = SHARED,
@@ -169,8 +171,18 @@ def test_direct_callback_counts_for_the_agent_whom_it_tried(world: World) -> Non
 
 def test_a_database_that_is_not_there_is_told(world: World) -> None:
     world.commit()
+    other = world.path.with_name("other.db")
+    reads = FigureReads(other)
     with pytest.raises(StoreError):
-        FigureReads(world.path.with_name("nothing.db")).cells(START, START + DAY)
+        reads.cells(START, START + DAY)
+    other.write_bytes(b"no database at all, and long enough to be one" * 100)
+    with pytest.raises(StoreError):
+        reads.cells(START, START + DAY)
+    other.unlink()
+    world.close()
+    world.path.rename(other)
+    with contextlib.closing(reads):
+        assert reads.cells(START, START + DAY) == []
 
 
 @pytest.mark.parametrize("statement", [
