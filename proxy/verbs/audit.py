@@ -86,7 +86,9 @@ def _of_ticket(args: Any, answer: Any) -> str:
 
 TASK: Final = Trail(_of_task, _task_before, lambda args, answer: _some(answer, TASK_KEYS))
 TRAILS: Final[Mapping[str, Trail]] = {
-    **{f"callbacks.{act}": TASK for act in ("cancel", "hold", "resume", "call-now")},
+    **{f"callbacks.{act}": TASK for act in ("cancel", "hold", "resume", "call-now", "reassign")},
+    "callbacks.bulk": Trail(lambda args, answer: f"{len(args.ids)} callbacks", None, lambda args, answer: {
+        "act": args.act, "responsible": args.responsible, "callbacks": [*args.ids]}),
     "callbacks.add": Trail(lambda args, answer: "callback" if answer is None else f"callback {answer['id']}", None,
                            lambda args, answer: _some(answer, ("customer", "group", "state", "due", "responsible"))),
     "tickets.close": Trail(_of_ticket, _ticket_before, lambda args, answer: _some(answer, ("state",))),

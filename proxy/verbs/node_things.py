@@ -29,11 +29,14 @@ class NodeThings:
         return self._policy()
 
     async def task(self, name: str) -> TaskRow | None:
+        known = self._opened.open_task(name)
+        if known is not None:
+            return known
+        if len(name) == UUID_SIGNS:
+            return (await self.tasks([name])).get(name)
         live = [row for row in self._opened.open_tasks() if row.id.endswith(name)]
         if live:
             return live[0] if len(live) == 1 else None
-        if len(name) == UUID_SIGNS:
-            return (await self.tasks([name])).get(name)
         found = await look_up(lambda: self._reader.tasks_ending(name))
         return (await self.tasks(found)).get(found[0]) if len(found) == 1 else None
 

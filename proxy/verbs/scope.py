@@ -108,6 +108,8 @@ async def _task(asked: Asked) -> None:
     if row is None:
         return  # there is none, and that is what they are told
     asked.args.id = row.id
+    if "by" in asked.args.fields:
+        asked.args.by = asked.caller.name
     tried = (await asked.things.tried([row.id])).get(row.id, ()) if asked.reach.role == "agent" else ()
     held_for = row.responsible if row.responsible_kind != "group" else None
     if not asked.reach.has_task(row.group, held_for, tried):

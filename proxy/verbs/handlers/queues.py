@@ -48,6 +48,9 @@ class OpenTasks(Protocol):
     def open_tasks(self) -> tuple[TaskRow, ...]:
         """Return those that are open or held, oldest first."""
 
+    def open_task(self, name: str) -> TaskRow | None:
+        """Return one of them by its id."""
+
     def places_taken(self) -> dict[str, str]:
         """Return which agent has the place of which."""
 
@@ -57,6 +60,9 @@ class NoTasks:
 
     def open_tasks(self) -> tuple[TaskRow, ...]:
         return ()
+
+    def open_task(self, name: str) -> TaskRow | None:
+        return None
 
     def places_taken(self) -> dict[str, str]:
         return {}

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -105,3 +106,24 @@ def test_a_list_of_numbers_is_read_from_a_file(company: Company, tmp_path: Path)
     assert (said.returncode, said.stdout) == (0, "added: 1, known: 1, refused: 0\n")
     listed = json.loads(company.say("dnc", "list", "--json").stdout)
     assert {row["customer"]: row["reason"] for row in listed} == {"+36301234567": "asked", "+36301234568": "by mail"}
+
+
+def test_a_recording_goes_in_and_comes_out(company: Company, tmp_path: Path) -> None:
+    file, back = tmp_path / "hello.wav", tmp_path / "back.wav"
+    with wave.open(str(file), "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(16_000)
+        wav.writeframes(b"\0\x10" * 8_000)
+    said = company.say("prompts", "add", "hello", str(file), "--language", "hu")
+    assert (said.returncode, said.stdout) == (0, "hello: 0.5 s\n"), said.stderr
+    assert company.say("prompts", "get", "hello", "--language", "hu", "-o", str(back)).returncode == 0
+    with wave.open(str(back)) as wav:
+        assert (wav.getframerate(), wav.getnframes()) == (8_000, 4_000)
+    rows = json.loads(company.say("prompts", "list", "--json").stdout)
+    assert [(row["language"], row["built_in"]) for row in rows if row["name"] == "hello"] == [("hu", False)]
+    assert "menu_this" in company.say("prompts", "list").stdout
+    said = company.say("prompts", "remove", "hello", "--language", "hu")
+    assert (said.returncode, said.stdout) == (0, "removed: hello\n")
+    assert company.say("prompts", "get", "hello", "-o", "-").returncode == 1
+    assert company.say("prompts", "add", "bad", str(tmp_path / "none")).returncode == 1

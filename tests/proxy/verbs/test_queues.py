@@ -72,6 +72,9 @@ class Node(World):
 
         return asyncio.run(run())
 
+    def open_task(self, name: str) -> TaskRow | None:
+        return next((row for row in self.open_tasks() if row.id == name), None)
+
     def open_tasks(self) -> tuple[TaskRow, ...]:
         return tuple(self.tasks)
 

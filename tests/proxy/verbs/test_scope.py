@@ -271,6 +271,7 @@ def test_a_verb_that_nobody_gave_a_row_is_an_admins() -> None:
 def test_what_is_done_is_done_with_what_was_checked_and_in_the_name_of_who_asks() -> None:
     assert ask("tickets.comment", {"id": "1", "text": "x", "author": "boss"}, ANNA).author == "anna"
     assert ask("tickets.show", {"id": "1"}, ANNA).id == "id1"
+    assert ask("callbacks.cancel", {"id": "t-sales", "by": "boss"}, SUE).by == "sue"
     assert ask("callbacks.add", {"customer": "+36201234567", "by": "boss"}, ANNA).by == "anna"
     assert ask("callbacks.add", {"customer": "+36201234567"}, ANNA).group == "sales"
     assert ask("callbacks.add", {"customer": "+36201234567"}, BOSS).by == "boss"
