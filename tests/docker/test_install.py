@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.console import Visitor, wait_for_console
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.process import Process
 from tests.kit.waiting import eventually
@@ -86,15 +87,19 @@ def test_the_images_health_follows_the_configuration(installed: Path) -> None:
     config = installed / "live" / "boomerang.toml"
     config.parent.mkdir()
     shown = (ROOT / "docker" / "boomerang.toml").read_text()
+    console = free_port()
     for listen in (f'"{LOOPBACK}:{free_port()}"', '"off"'):
         text = re.sub(r'uri = "(\w+)://.*"', rf'uri = "\1://{LOOPBACK}:{free_port()}"', shown)
         text = re.sub(r'(?m)^data = .*$', f'data = "{installed / "live"}"', text).replace('"127.0.0.1:8080"', listen)
+        text = text.replace('"127.0.0.1:8088"', f'"{LOOPBACK}:{console}"')
         text = text.replace('url = "mqtt://127.0.0.1:1883"', 'url = "off"').replace('seed = "policy.toml"', "")
         config.write_text(text)
         assert not healthy(), "nothing runs"
         with Process([installed / "prefix" / "bin" / "boomerang", "run", "-c", config]) as daemon:
             eventually(lambda: healthy() or not daemon.running, "the daemon is healthy", 30)
             assert healthy(), daemon.report()
+            wait_for_console(console)  # with the pages, words and looks of the wheel
+            assert Visitor(console).get("/login?lang=hu").text.count("Bejelentkez") >= 1
         assert not healthy(), "nothing runs any more"
 
 

@@ -14,6 +14,9 @@ from tests.docker.test_install import ROOT, copy_source
 
 PACKAGES = ("config", "routing", "proxy")
 PAGES = sorted(str(page.relative_to(ROOT)) for top in PACKAGES for page in (ROOT / top).rglob("README.md"))
+CONSOLE = sorted(str(path.relative_to(ROOT)) for part in ("static", "templates", "words")
+                 for path in (ROOT / "proxy/console" / part).rglob("*") if path.is_file())
+"""What the console reads beside its code."""
 DOCKER = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docker").rglob("*") if path.is_file())
 
 
@@ -54,6 +57,7 @@ def test_the_wheel_carries_what_is_read_and_shown(wheel: zipfile.ZipFile) -> Non
     names = wheel.namelist()
     assert "proxy/status/asyncapi.json" in names
     assert set(PAGES) <= set(names)
+    assert set(CONSOLE) <= set(names)
     share = {name.partition("/data/share/boomerang/")[2] for name in names}
     assert {"README.md", "LICENSE", *DOCKER} <= share
     assert wheel.read("proxy/status/asyncapi.json") == (ROOT / "proxy/status/asyncapi.json").read_bytes()
