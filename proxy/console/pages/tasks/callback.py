@@ -13,7 +13,7 @@ from proxy.console.drawing.ladder import LadderRow, ladder
 from proxy.console.drawing.timeline import Mark, MarkKind, timeline
 from proxy.console.journal import states
 from proxy.console.pages.tasks.streams import part_stream
-from proxy.console.pages.tasks.task_words import choices_of, journal_of, kinds, phases, state_sentence
+from proxy.console.pages.tasks.task_words import Choices, choices_of, journal_of, kinds, phases, state_sentence
 from proxy.console.rendering import clock_text, forward, fragment, moment_text, page
 from proxy.control_client import ControlError, ForbiddenError, NotRunningError
 from proxy.verbs.shapes import callbacks as shapes
@@ -22,8 +22,8 @@ from proxy.verbs.shapes.answers import read
 
 router = APIRouter()
 MOST_FIELDS: Final = 20
-SLOW: Final = 20.0
-"""Seconds after which a page asks anew though nothing was told."""
+AGAIN: Final = 3.0
+"""Seconds after which an open page asks anew though nothing was told: that one is held or given away is no event."""
 ACTS: Final = {"cancel": "callbacks.cancel", "hold": "callbacks.hold", "resume": "callbacks.resume",
                "call-now": "callbacks.call-now", "reassign": "callbacks.reassign"}
 
@@ -38,13 +38,13 @@ async def callback(asking: Asked, id: str) -> Response:  # noqa: A002  # as the 
 async def events(asking: Asked, id: str) -> Response:  # noqa: A002
     """Stream what changes of one callback."""
     detail = read(shapes.SHOW, await asking.node.call("callbacks.show", {"id": id}, asking.caller))
-    whole = detail["id"]
+    whole, choices = detail["id"], await choices_of(asking)
 
     async def render() -> str:
-        return fragment(asking, "callback_now.html", **await _facts(asking, whole))
+        return fragment(asking, "callback_now.html", **await _facts(asking, whole, choices))
 
     answer: Response = part_stream(asking, "callback", render, lambda kind, data: data.get("task") == whole,
-                                   lambda: SLOW)
+                                   lambda: AGAIN)
     return answer
 
 
@@ -90,11 +90,14 @@ async def messages(asking: Asked, id: str, attempt: str) -> Response:  # noqa: A
     return page(asking, "callback_messages.html", **facts)
 
 
-async def _facts(asking: Asking, name: str) -> dict[str, Any]:
-    """Ask for all that a callback's page shows. Raises MissingError, ForbiddenError."""
-    shown, planned, choices = await asyncio.gather(
+async def _facts(asking: Asking, name: str, choices: Choices | None = None) -> dict[str, Any]:
+    """Ask for all that a callback's page shows; `choices`: those that were asked for already. Raises MissingError,
+    ForbiddenError.
+    """
+    shown, planned = await asyncio.gather(
         asking.node.call("callbacks.show", {"id": name}, asking.caller),
-        asking.node.call("callbacks.plan", {"id": name}, asking.caller), choices_of(asking))
+        asking.node.call("callbacks.plan", {"id": name}, asking.caller))
+    choices = choices or await choices_of(asking)
     task, plan, now = read(shapes.SHOW, shown), read(shapes.PLAN, planned), time.time()
     journal = journal_of(asking)
     return {
