@@ -443,6 +443,13 @@ def test_how_long_history_is_kept(folder: Path, text: str | None, days: int) -> 
     assert config.node.history_keep == days * 86_400
 
 
+@pytest.mark.parametrize(("line", "keep", "size"), [
+    ("", 1800.0, 32 << 20), ('keep = "off"', 0.0, 32 << 20), ('keep = "5m"\nmemory = 8', 300.0, 8 << 20)])
+def test_how_many_messages_are_kept(folder: Path, line: str, keep: float, size: int) -> None:
+    config = load_node(write(folder, f"{TEXT}\n[capture]\n{line}\n"))
+    assert (config.capture.keep, config.capture.bytes) == (keep, size)
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
