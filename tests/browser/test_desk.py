@@ -122,6 +122,7 @@ def test_a_customer_who_does_not_answer_leaves_a_note_in_the_ticket(scene: Callb
 def test_one_click_in_a_ticket_makes_the_callback(scene: CallbackScene, windows: tuple[Visitor, Visitor]) -> None:
     scene.pbx.plans["201"] = NOBODY
     scene.boomerang.cli("callbacks", "add", BY_HAND, "--group", "sales", "--campaign", "10001")
+    eventually(lambda: scene.boomerang.sql("SELECT 1 FROM tickets WHERE customer=?", BY_HAND), "its ticket is kept")
     admin = windows[1].open("/tickets")
     admin.get_by_text(f"Call {BY_HAND} by hand").first.click()
     admin.wait_for_url("**/tickets/**")
