@@ -298,7 +298,7 @@ class Http(Section):
 
 
 def _off(value: object) -> object:
-    return 0.0 if value == "off" else value
+    return "0s" if value == "off" else value
 
 
 def older_api(http: Http) -> list[Found]:
