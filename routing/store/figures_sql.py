@@ -47,9 +47,9 @@ TICKETS: Final = (
 )
 CALLS: Final = (
     """SELECT "group", number, NULL, iif(reason='direct', tried, NULL), """
-    "sum(judged='missed' OR (judged IS NULL AND answered_at IS NULL AND ended_by='caller' AND cause=487)), "
-    "sum(reason='direct') FROM calls WHERE id>=:first AND id<:last AND direction='inbound' "
+    "coalesce(sum(judged='missed' OR (judged IS NULL AND answered_at IS NULL AND ended_by='caller' AND cause=487)), 0)"
+    ", sum(reason='direct') FROM calls WHERE id>=:first AND id<:last AND direction='inbound' "
     "AND reason NOT IN ('callback', 'in_queue', 'on_behalf') GROUP BY 1, 2, 4"
 )
 """Missed, and sent to an agent by direct callback. Calls that were not judged yet when they ended are taken for missed
-where their caller hung up before the answer."""
+where their caller hung up before the answer. Of a call that is under way nobody knows yet."""

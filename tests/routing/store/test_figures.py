@@ -169,6 +169,21 @@ def test_direct_callback_counts_for_the_agent_whom_it_tried(world: World) -> Non
     assert short(of(cells(world), "201").counts) == {"direct_used": 1}
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_call_that_is_under_way_was_not_missed(world: World, answered: bool) -> None:
+    """Nobody knows yet who will end it, nor how."""
+    world.now = START + 3600
+    world.dial("201")
+    call = world.calls_in()
+    assert world.ledger.decide(call, world.now).reason == "direct"
+    world.ledger.ringing(call.id, 0, world.now)
+    if answered:
+        world.ledger.answered(call.id, 0, (), None, world.now + 5)
+    assert short(of(cells(world), "201").counts) == {"direct_used": 1}
+    world.ledger.ended(call.id, Ending(487, "caller"), world.now + 9)
+    assert short(of(cells(world), "201").counts)["direct_used"] == 1
+
+
 def test_a_database_that_is_not_there_is_told(world: World) -> None:
     world.commit()
     other = world.path.with_name("other.db")
