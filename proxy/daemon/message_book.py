@@ -1,4 +1,4 @@
-"""The messages of a call as people read them: who sent what to whom, out of memory while it is there, else from disk.
+"""The messages of a call as people read them: who sent what to whom, out of memory, and from disk what is gone there.
 
 What belongs to attempts and places is put on disk when these end: a file for each call, in a folder for each day (UTC),
 below `messages/` in the data folder. A line of it is one message as JSON, so that `zcat` shows it. What a digest proves
@@ -11,7 +11,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -24,7 +25,7 @@ from routing.rows import CallRow
 
 DAY: Final = 86_400.0
 MOST: Final = 2_000
-"""Messages of one look at the most, the first ones."""
+"""Messages of one call, and of one look, at the most, the first ones."""
 _DAY_NAME: Final = "%Y-%m-%d"
 _ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SECRET: Final = re.compile(rb'(?i)(?<=\bresponse=")[0-9a-f]+')
@@ -81,11 +82,10 @@ class MessageBook:
         since = None if ring is None else ring.since
 
         def search() -> Found:
-            found = self._in(kept, calls)
-            if found:
-                return Found(found, "memory", since)
-            read = [message for call in calls for message in self._read(call)]
-            return Found(sorted(read, key=lambda one: one.time)[:MOST], "disk" if read else "nowhere", since)
+            fresh = self._in(kept, calls)
+            gone = [*_others((one for call in calls for one in self._read(call)), fresh)]
+            messages = _in_order([*gone, *fresh]) if gone else fresh
+            return Found(messages[:MOST], "disk" if gone else "memory" if fresh else "nowhere", since)
 
         return search
 
@@ -94,7 +94,13 @@ class MessageBook:
         if not kept or not names:
             return []
         begin = min(call.started_at for call in calls) - 1.0
-        return [self._named(one, names[one.call_id]) for one in find(kept, names.keys(), begin)[:MOST]]
+        found: list[Passed] = []
+        seen: Counter[bytes] = Counter()
+        for one in find(kept, names.keys(), begin):
+            seen[one.call_id] += 1
+            if seen[one.call_id] <= MOST:
+                found.append(self._named(one, names[one.call_id]))
+        return found
 
     def _named(self, one: Seen, call: str) -> Passed:
         far, far_address = self._name_of(one.transport, one.host, one.port), _address(one.host, one.port)
@@ -106,18 +112,25 @@ class MessageBook:
     # -- on disk
 
     def save(self, calls: Sequence[CallRow]) -> Callable[[], int]:
-        """Return what puts the messages of some calls on disk, for another thread, and says of how many calls."""
+        """Return what puts the messages of some calls on disk, for another thread, and says of how many calls.
+
+        What a file has already stays in it: the memory may have let go the beginning of a call meanwhile.
+        """
         kept = [] if self._ring is None or not calls else self._ring.copy()
 
         def write() -> int:
-            found = self._in(kept, calls)
             by_call: dict[str, list[Passed]] = {}
-            for one in found:
+            for one in self._in(kept, calls):
                 by_call.setdefault(one.call, []).append(one)
+            written = 0
             for call in calls:
-                if call.id in by_call:
-                    self._write(self._path(call), by_call[call.id])
-            return len(by_call)
+                fresh = by_call.get(call.id, [])
+                before = [*self._read(call)] if fresh else []
+                if [*_others(fresh, before)]:
+                    gone = [*_others(before, fresh)]
+                    self._write(self._path(call), (_in_order([*gone, *fresh]) if gone else fresh)[:MOST])
+                    written += 1
+            return written
 
         return write
 
@@ -157,6 +170,24 @@ class MessageBook:
                     continue
                 if ended.timestamp() < before:
                     shutil.rmtree(day, ignore_errors=True)
+
+
+def _others(messages: Iterable[Passed], known: Iterable[Passed]) -> Iterator[Passed]:
+    """Yield the messages that are not among those that are known; one sent twice in one moment is two."""
+    left = Counter(map(_mark, known))
+    for one in messages:
+        if left[_mark(one)] > 0:
+            left[_mark(one)] -= 1
+        else:
+            yield one
+
+
+def _mark(one: Passed) -> tuple[float, str, str, bytes]:
+    return one.time, one.source_address, one.destination_address, one.data
+
+
+def _in_order(messages: Iterable[Passed]) -> list[Passed]:
+    return sorted(messages, key=lambda one: one.time)
 
 
 def _day(at: float) -> str:

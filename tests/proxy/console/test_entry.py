@@ -105,6 +105,10 @@ def test_nobody_asks_by_a_strange_name(served: Served, host: str, status: int) -
     ({"Sec_Fetch_Site": "cross-site"}, 403), ({"Sec_Fetch_Site": "same-site"}, 403),
     ({"Origin": "http://127.0.0.1:PORT"}, 303), ({"Origin": "https://evil.example.com"}, 403),
     ({"Origin": "null"}, 403), ({}, 403), ({"X_CSRF_Token": "TOKEN"}, 303), ({"X_CSRF_Token": "wrong"}, 403),
+    ({"Authorization": "Basic YTpi", "Sec_Fetch_Site": "same-site"}, 403),
+    ({"Authorization": "Negotiate YTpi", "Origin": "https://evil.example.com"}, 403),
+    ({"Authorization": "", "Sec_Fetch_Site": "cross-site"}, 403), ({"Authorization": "Bearer"}, 403),
+    ({"Authorization": "Basic YTpi"}, 403), ({"Authorization": "Basic YTpi", "Sec_Fetch_Site": "same-origin"}, 303),
 ])
 def test_a_change_comes_from_a_page_of_ours(served: Served, headers: dict[str, str], status: int) -> None:
     visitor = logged_in(served)
