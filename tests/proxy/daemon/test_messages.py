@@ -187,6 +187,56 @@ def test_messages_of_an_attempt_that_is_over_are_there_when_the_memory_is_not(si
     assert site.folder.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize(("later", "left"), [(0.0, 5), (0.005, 3), (0.015, 2), (1.0, 0)])
+def test_what_the_memory_lets_go_of_an_attempt_stays_on_disk_and_is_shown(
+        site: Site, later: float, left: int) -> None:
+    first, second = site.call("leg-1"), site.call("leg-2")
+    rows = Rows(a1=[first], t1=[first])
+    keeping = MessageKeeping(site.book, rows, lambda: site.now)
+    site.pass_call("leg-1", busy("leg-1"), invite("leg-1"))
+    keeping.on_events([ended("a1")])
+    settle(site, keeping)
+    whole = site.new_book(None).look([first])().messages
+    assert len(whole) == 5
+    site.now = NOON + 1800.0 + later
+    site.ring.trim()
+    site.pass_call("leg-2")
+    assert sum(call_id_of(one[1]) == b"leg-1" for one in site.ring.copy()) == left
+    found = site.book.look([first, second])()
+    assert ([one for one in found.messages if one.call == first.id], len(found.messages)) == (whole, 8)
+    assert found.kept == ("memory" if left == 5 else "disk")
+    rows.of = {"a2": [second], "t1": [first, second]}
+    keeping.on_events([ended("a2")])
+    settle(site, keeping)
+    assert site.new_book(None).look([first])().messages == whole
+    assert site.new_book(None).look([first, second])().messages == found.messages
+
+
+def test_what_comes_after_an_attempt_was_kept_is_added_to_it(site: Site) -> None:
+    leg = site.call("leg-1")
+    site.pass_call("leg-1")
+    assert site.book.save([leg])() == 1
+    assert site.book.save([leg])() == 0, "nothing is new"
+    site.now += 1900.0
+    site.ring.trim()
+    site.ring.sent(busy("leg-1"), "udp", "10.0.0.10", 5060)
+    site.ring.sent(busy("leg-1"), "udp", "10.0.0.10", 5060)
+    assert len(site.book.look([leg])().messages) == 5
+    assert site.book.save([leg])() == 1
+    assert len(site.new_book(None).look([leg])().messages) == 5
+
+
+def test_many_attempts_that_end_together_are_all_kept_whole(tmp_path: Path) -> None:
+    site = Site(tmp_path, most=1 << 24)
+    legs = []
+    for number in range(700):
+        site.now += 1.0
+        legs.append(site.call(f"leg-{number}"))
+        site.pass_call(legs[-1].sip_call_id)
+    assert site.book.save(legs)() == 700
+    assert len(site.new_book(None).look(legs[-2:])().messages) == 6
+
+
 def test_nothing_is_written_before_the_last_answers_have_passed(site: Site) -> None:
     leg = site.call("leg-1")
     keeping = MessageKeeping(site.book, Rows(a1=[leg]), lambda: site.now)
