@@ -23,6 +23,7 @@ from proxy.console.lists import Lists
 from proxy.console.live import LiveHub
 from proxy.console.node_client import NodeClient
 from proxy.console.pages import (
+    account,
     agents,
     audit,
     board,
@@ -55,6 +56,7 @@ PAGES: Final[tuple[APIRouter, ...]] = (
     board.router,
     tickets.router,
     users.router,
+    account.router,
     tokens.router,
     audit.router,
     calls.router,

@@ -47,6 +47,15 @@ class LogIn(NamedTuple):
     """Seconds until it may be tried again."""
 
 
+class _Looked(NamedTuple):
+    """What became of looking at a password."""
+
+    user: User | None
+    """Whose it is; None: it is nobody's, or was not looked at."""
+    refused: Refused | None = None
+    wait: float = 0.0
+
+
 class SessionDoorkeeper:
     """Knows who asks."""
 
@@ -87,27 +96,53 @@ class SessionDoorkeeper:
 
     async def log_in(self, name: str, password: str, address: str, browser: str) -> LogIn:
         """Look at a name and a password. Raises sqlite3.Error where the session cannot be written down."""
+        user, refused, wait = await self._looked(name, password, address, "login_refused")
+        if user is None:
+            return LogIn(None, refused, wait)
+        log.info("logged_in", user=user.name, source=address)
+        return LogIn(self._sessions.begin(user.name, _proof(user), address, browser))
+
+    async def prove(self, name: str, password: str, address: str) -> LogIn:
+        """Look at the password of somebody who has logged in, as closely as when they did; no session begins.
+
+        `refused` is None where it is theirs.
+        """
+        _, refused, wait = await self._looked(name, password, address, "old_password_refused")
+        return LogIn(None, refused, wait)
+
+    def begin_again(self, name: str, address: str, browser: str) -> str | None:
+        """End every session of somebody and begin one, as they have another password; None: they may not come in.
+
+        Raises sqlite3.Error or OSError.
+        """
+        user = self._people.user(name)
+        self._sessions.revoke_all(name)
+        if user is None or user.disabled:
+            return None
+        return self._sessions.begin(user.name, _proof(user), address, browser)
+
+    async def _looked(self, name: str, password: str, address: str, event: str) -> _Looked:
+        """Look at a name and a password in their turn. `event`: how the log calls a wrong one."""
         if wait := self._lockout.wait(name, address):
-            return LogIn(None, "locked", wait)
+            return _Looked(None, "locked", wait)
         try:
             async with self._passwords.turn():
                 if wait := self._lockout.wait(name, address):  # others may have guessed meanwhile
-                    return LogIn(None, "locked", wait)
+                    return _Looked(None, "locked", wait)
                 user = self._people.user(name)
                 hashed = None if user is None or user.disabled else user.password
                 fits = await self._passwords.fits(hashed, password)
                 if user is None or not fits:
                     wait = self._lockout.failed(name, address)
-                    log.warning("login_refused", source=address, user=name, locked_for=wait or None)
-                    return LogIn(None, "wrong", wait)
+                    log.warning(event, source=address, user=name, locked_for=wait or None)
+                    return _Looked(None, "wrong", wait)
         except BusyError:
-            return LogIn(None, "busy", 1.0)
+            return _Looked(None, "busy", 1.0)
         except (sqlite3.Error, OSError) as error:
             log.error("users_cannot_be_read", reason=str(error))
-            return LogIn(None, "unreadable")
+            return _Looked(None, "unreadable")
         self._lockout.passed(name)
-        log.info("logged_in", user=user.name, source=address)
-        return LogIn(self._sessions.begin(user.name, _proof(user), address, browser))
+        return _Looked(user)
 
     def log_out(self, request: Request) -> None:
         """End the session of whoever asks."""

@@ -11,7 +11,7 @@ from proxy.control_client import ControlError
 from proxy.verbs.shapes.fields import Field, Flag, Words
 from proxy.verbs.shapes.verb import Verb
 
-AS_TYPED: Final = frozenset({"password"})
+AS_TYPED: Final = frozenset({"password", "old", "again"})
 """Fields whose blanks count."""
 UNPROCESSABLE: Final = 422
 CONFLICT: Final = 409

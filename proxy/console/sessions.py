@@ -103,5 +103,10 @@ class Sessions:
         return dict(self._database.read("SELECT token, used FROM token_uses"))
 
 
+def id_of(token: str) -> str:
+    """Return the id of the session that a browser holds."""
+    return _hash(token).hex()
+
+
 def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()

@@ -99,6 +99,8 @@ class Row:
     narrow: Narrow | None = None
     listed: bool = False
     """The answer is a list that is cut to `limit` after it was narrowed."""
+    always: bool = False
+    """It is checked for those too from whom nothing is kept."""
 
 
 # Checks
@@ -275,6 +277,12 @@ async def _prompt(asked: Asked) -> None:
             raise asked.refuse(f"recording {shown(name)}, which others use,")
 
 
+async def _own_account(asked: Asked) -> None:
+    """A program's token is no account, though it may have a user's name."""
+    if asked.caller.door != "console" or asked.args.name != asked.caller.name:
+        raise asked.refuse(f"the account {shown(asked.args.name)}")
+
+
 async def _policy_key(asked: Asked) -> None:
     check_key(asked, asked.args.key, getattr(asked.args, "value", None))
 
@@ -438,6 +446,7 @@ TABLE: Final[Mapping[str, Row]] = {
     **dict.fromkeys(("users.list", "users.add", "users.change", "users.passwd", "users.disable", "users.enable"),
                     Row("users")),
     **dict.fromkeys(("tokens.list", "tokens.add", "tokens.revoke"), Row("tokens")),
+    "account.passwd": Row("one's own user", _own_account, always=True),
     "audit.list": Row("what everybody did"),
 }
 """Every verb. One without a row is refused to everybody who is no admin."""
@@ -459,7 +468,7 @@ class Scope:
         sign(args, caller)
         asked = self.asked(verb, args, caller)
         row = self._table.get(verb.name)
-        if row is None or asked.reach.everything:
+        if row is None or (asked.reach.everything and not row.always):
             return Narrowing(asked, None)
         if row.check is not None:
             await row.check(asked)

@@ -35,6 +35,7 @@ async def change(request: Request, asking: Asked) -> Response:
                 return await _page(asking, None, NOTHING, made=made)
             case "passwd":
                 made = await asking.node.call(people.PASSWD.name, form.arguments(people.PASSWD), asking.caller)
+                asking.console.sessions.revoke_all(name)
                 return await _page(asking, name, NOTHING, made=made)
             case "change":
                 await asking.node.call(people.CHANGE_USER.name, form.arguments(people.CHANGE_USER), asking.caller)

@@ -48,7 +48,7 @@ def digest(token: str) -> str:
 
 
 class PeopleAnswers:
-    """Answers `users.*` and `tokens.*`. Nobody else writes users and tokens, so they are read once."""
+    """Answers `users.*`, `account.*` and `tokens.*`. Nobody else writes users and tokens, so they are read once."""
 
     def __init__(self, store: Store, reader: Reader, policy: Callable[[], Policy], name: Callable[[float], str],
                  wall: Callable[[], float]) -> None:
@@ -62,6 +62,7 @@ class PeopleAnswers:
         """Every verb that is answered here."""
         return [shapes.USERS.by(self.users), shapes.ADD_USER.by(self.add_user), shapes.CHANGE_USER.by(self.change_user),
                 shapes.PASSWD.by(self.passwd), shapes.DISABLE.by(self.disable), shapes.ENABLE.by(self.enable),
+                shapes.OWN_PASSWORD.by(self.own_password),
                 shapes.TOKENS.by(self.tokens), shapes.ADD_TOKEN.by(self.add_token), shapes.REVOKE.by(self.revoke)]
 
     # Users
@@ -95,13 +96,22 @@ class PeopleAnswers:
 
     async def passwd(self, args: shapes.SetPassword) -> shapes.NewUser:
         """Give a user another password."""
-        async with self._one_at_a_time:
-            await self._user(args.name)
-            password = _password(args.password)
-            kept = await asyncio.to_thread(hashed, password)
-            row = (await self._user(args.name))._replace(password=kept)
-            self._put(row)
+        row, password = await self._with_password(args.name, args.password)
         return {**user_of(row), "password": None if args.password is not None else password}
+
+    async def own_password(self, args: shapes.OwnPassword) -> shapes.User:
+        """Give somebody the password that they chose; that it is they who ask is checked before (`verbs/scope.py`)."""
+        row, _ = await self._with_password(args.name, args.password)
+        return user_of(row)
+
+    async def _with_password(self, name: str, given: str | None) -> tuple[UserRow, str]:
+        async with self._one_at_a_time:
+            await self._user(name)
+            password = _password(given)
+            kept = await asyncio.to_thread(hashed, password)
+            row = (await self._user(name))._replace(password=kept)
+            self._put(row)
+        return row, password
 
     async def disable(self, args: shapes.OneUser) -> shapes.User:
         """Let a user not log in any more."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, TypedDict, get_args
 
 from proxy.verbs.shapes.fields import line_field, lines_field, one_of_field, words_field
 from proxy.verbs.shapes.kinds import Moment
-from proxy.verbs.shapes.verb import NOT_BY_MQTT, In, Nothing, Role, Verb
+from proxy.verbs.shapes.verb import NOT_BY_MQTT, SOCKET, In, Nothing, Role, Verb
 
 SHORTEST_PASSWORD: Final = 8
 LONGEST_PASSWORD: Final = 256
@@ -82,6 +82,12 @@ class SetPassword(OneUser):
                                        most=LONGEST_PASSWORD)
 
 
+class OwnPassword(OneUser):
+    """What somebody who has logged in logs in with from now on."""
+
+    password: str = lines_field("At least 8 characters.", most=LONGEST_PASSWORD, required=True)
+
+
 class AddToken(In):
     """What a program is to show."""
 
@@ -108,6 +114,9 @@ DISABLE: Final = Verb("users.disable", OneUser, User, "admin", "Let a user not l
                       changes=True, doors=NOT_BY_MQTT, key="name")
 ENABLE: Final = Verb("users.enable", OneUser, User, "admin", "Let a user log in again", changes=True,
                      doors=NOT_BY_MQTT, key="name")
+OWN_PASSWORD: Final = Verb("account.passwd", OwnPassword, User, "agent",
+                           "Give oneself another password, once the console has looked at the old one", changes=True,
+                           doors=SOCKET, key="name")
 TOKENS: Final = Verb("tokens.list", Nothing, list[Token], "admin", "Tokens of programs", doors=NOT_BY_MQTT)
 ADD_TOKEN: Final = Verb("tokens.add", AddToken, NewToken, "admin", "Make a token for a program", changes=True,
                         doors=NOT_BY_MQTT)
@@ -116,4 +125,4 @@ REVOKE: Final = Verb("tokens.revoke", OneToken, Token, "admin", "Take a token ba
 
 OF_USERS: Final[tuple[Verb[Any, Any], ...]] = (USERS, ADD_USER, CHANGE_USER, PASSWD, DISABLE, ENABLE)
 OF_TOKENS: Final[tuple[Verb[Any, Any], ...]] = (TOKENS, ADD_TOKEN, REVOKE)
-VERBS: Final[tuple[Verb[Any, Any], ...]] = (*OF_USERS, *OF_TOKENS)
+VERBS: Final[tuple[Verb[Any, Any], ...]] = (*OF_USERS, *OF_TOKENS, OWN_PASSWORD)

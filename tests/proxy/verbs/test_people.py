@@ -97,6 +97,19 @@ def test_a_password_that_was_given_is_not_shown_again(node: Node) -> None:
     assert PasswordHasher().verify(row.password, again)
 
 
+def test_somebody_gives_themselves_another_password_which_the_audit_log_tells_but_for_the_password(node: Node) -> None:
+    node.ask("users.add", name="anna", role="agent", agent="201", password="battery staple")
+    assert node.ask("account.passwd", ANNA, name="anna", password="correct horse")["name"] == "anna"
+    row = node.people.user("anna")
+    assert row is not None
+    assert PasswordHasher().verify(row.password, "correct horse")
+    with pytest.raises(ArgumentError) as error:
+        node.ask("account.passwd", ANNA, name="anna", password="short")
+    assert error.value.key == "password"
+    (line,) = node.ask("audit.list", verb="account.passwd")
+    assert (line["who"], line["about"], "correct horse" in str(line)) == ("anna", "anna", False)
+
+
 def test_what_does_not_go_together_is_named(node: Node) -> None:
     node.ask("users.add", name="anna", role="agent", agent="201")
     for args, key, text in (

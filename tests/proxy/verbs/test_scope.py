@@ -18,7 +18,7 @@ from proxy.control_client import ControlClient, ControlError, ForbiddenError, Un
 from proxy.verbs.barrier import Barrier
 from proxy.verbs.doors import Handlers, SocketDoor
 from proxy.verbs.scope import TABLE, Scope
-from proxy.verbs.shapes.caller import Caller
+from proxy.verbs.shapes.caller import OPERATOR, Caller
 from proxy.verbs.shapes.catalogue import ALL, BY_NAME
 from proxy.verbs.shapes.errors import ArgumentError
 from routing.rows import AttemptRow, Record, TaskRow, Ticket
@@ -195,7 +195,7 @@ def may(verb: str, args: Mapping[str, Any], caller: Caller) -> bool:
 def test_every_verb_says_what_it_touches_and_is_in_the_table_of_this_test() -> None:
     names = {verb.name for verb in ALL}
     assert set(TABLE) == names, "each verb has its row in proxy/verbs/scope.py"
-    assert {case.verb for case in CASES} | {case[0] for case in MORE} >= names
+    assert {case.verb for case in CASES} | {case[0] for case in MORE} | {"account.passwd"} >= names
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.verb)
@@ -259,6 +259,13 @@ MORE: Final[tuple[tuple[str, Mapping[str, Any], Caller, bool], ...]] = (
 def test_what_is_near_the_edge(verb: str, args: Mapping[str, Any], caller: Caller, good: bool) -> None:
     assert may(verb, args, caller) is good
     assert may(verb, args, BOSS)
+
+
+@pytest.mark.parametrize("caller", [BOSS, SUE, ANNA, NOBODY, ALL_GROUPS, OPERATOR], ids=lambda caller: caller.name)
+def test_a_password_of_ones_own_is_changed_on_the_pages_and_nobody_elses_is(caller: Caller) -> None:
+    for name in ("boss", "sue", "anna", "nobody", "max", "operator"):
+        mine = name == caller.name and caller.door == "console"
+        assert may("account.passwd", {"name": name, "password": "correct horse"}, caller) is mine, name
 
 
 def test_a_verb_that_nobody_gave_a_row_is_an_admins() -> None:
