@@ -81,9 +81,9 @@ class SessionDoorkeeper:
 
     def look(self, request: Request) -> Caller | None:
         """Find out who asks, as it is now. Raises as `who` does."""
-        authorization = request.headers.get("authorization", "")
-        if authorization[:len(BEARER)].lower() == BEARER:
-            return self._by_token(authorization[len(BEARER):].strip())
+        token = token_of(request)
+        if token is not None:
+            return self._by_token(token)
         cookie = session_of(request)
         found = None if cookie is None else self._sessions.find(cookie)
         if found is None:
@@ -161,6 +161,12 @@ class SessionDoorkeeper:
             return None
         self._sessions.mark_token(row.id)
         return Caller(row.name, row.role, "api", row.groups, row.agent)
+
+
+def token_of(request: Request) -> str | None:
+    """Return the bearer token that whoever asks shows, which may be empty; None: they show none."""
+    authorization = request.headers.get("authorization", "")
+    return authorization[len(BEARER):].strip() if authorization[:len(BEARER)].lower() == BEARER else None
 
 
 def session_of(request: Request) -> str | None:

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from proxy.console.doorkeeper import SessionDoorkeeper
+from proxy.console.doorkeeper import SessionDoorkeeper, token_of
 from proxy.console.settings import ConsoleSettings
 from proxy.web import bodies
 from proxy.web.connections import Connection, Connections
@@ -151,8 +151,12 @@ class Entry:
         return Refusal(400, f"this console is not known as {name[:100]!r}: add it to console.hosts")
 
     def _foreign(self, request: Request, headers: Headers, body: bytes) -> Refusal | None:
-        """Refuse what a page elsewhere has a browser send. A token is shown by programs alone, never by a browser."""
-        if "authorization" in headers:
+        """Refuse what a page elsewhere has a browser send.
+
+        A token is shown by programs alone, never by a browser. Names and passwords are: a browser sends those of a
+        proxy before us to us too, with whatever any page has it send.
+        """
+        if token_of(request) is not None:
             return None
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if site is not None:
