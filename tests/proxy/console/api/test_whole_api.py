@@ -25,8 +25,8 @@ ENDLESS = "/api/v1/events"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
-@schemathesis.serializer("application/toml")
-def toml(context: Any, value: Any) -> bytes:
+@schemathesis.serializer("application/toml", "audio/wav")
+def octets(context: Any, value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode(errors="replace")
 
 
