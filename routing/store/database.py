@@ -94,6 +94,8 @@ class Database:
         self.anew = 0
         """Grows when another or an empty database, or one that lacked a table, is opened in the place of one that was
         open."""
+        self.behind: list[str] = []
+        """Indexes for lists that are not there yet. Set by the thread that writes, read by all."""
         self.seq = 0
         """The last seq given to an event."""
         self.first_seq = 1
@@ -164,6 +166,13 @@ class Database:
     def shared(self) -> bool:
         """Whether other nodes write to it too."""
         return self._owner.shared
+
+    def catch_up(self) -> None:
+        """Make one of the indexes that are not there yet."""
+        connection = self.ready()
+        if self.behind:
+            schema.catch_up(connection, self.behind[0])
+            self.behind = self.behind[1:]
 
     def others_version(self) -> tuple[int, int]:
         """Return something that changes with each commit of another connection."""
@@ -271,6 +280,7 @@ class Database:
             if emptied:  # whoever made it did not leave it so
                 self._lose(f"{self.path} was empty: nothing of it is left")
             gone = self._mend(connection) or emptied
+            behind = schema.behind(connection)
             self._take_up(connection)
         except sqlite3.OperationalError as error:
             self._unopen(connection, there)
@@ -282,7 +292,7 @@ class Database:
             raise
         found = self._identify()
         self.anew += self.opened > 0 and (found != self._file or gone)
-        self._connection, self._file, self._full = connection, found, False
+        self._connection, self._file, self._full, self.behind = connection, found, False, behind
         self.opened += 1
 
     def _unopen(self, connection: sqlite3.Connection, there: bool) -> None:

@@ -1,7 +1,7 @@
 """What the queue asks of an engine: to apply a batch as one transaction, to let one of several claim, and to read.
 
-An engine knows its database and its language; the queue knows neither. `apply`, `claim`, `forget` and what heals are
-called in the one thread that writes; `read` in the proxy's.
+An engine knows its database and its language; the queue knows neither. `apply`, `claim`, `forget`, `catch_up` and
+what heals are called in the one thread that writes; `read` in the proxy's.
 """
 
 from collections.abc import Sequence
@@ -115,6 +115,13 @@ class Engine(Protocol):
 
     def forget(self, before: float, rows: int) -> Forgotten:
         """Remove a slice of history. Raises TroubleError; what it would have removed is left to the next slice."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something was put off when it was opened, so that calls need not wait for it."""
+
+    def catch_up(self) -> None:
+        """Do a piece of that, which may take seconds. Raises TroubleError; it is left to the next time then."""
 
     def read(self, query: Query, parameters: Parameters) -> list[Any]:
         """Answer a query; tasks as this node sees them (`TaskRow.changed_by`). Raises ReadError."""

@@ -235,8 +235,7 @@ def m016_offers(db: Database) -> None:
 
 @migrations()
 def m017_direct_of_an_agent(db: Database) -> None:
-    """The direct callbacks of one agent, for their desk, without reading those of all others."""
-    db.execute("CREATE INDEX direct_agent ON direct (agent, touched_at)")
+    """The direct callbacks of one agent, for their desk: an index that is made later (`LATER`)."""
 
 
 @migrations()
@@ -244,8 +243,6 @@ def m018_why_a_call_went_there(db: Database) -> None:
     """To which attempt or request a call belongs, and what direct callback had to do with where it went."""
     for column in ("attempt", "task", "grounds"):
         db.execute(f"ALTER TABLE calls ADD COLUMN {column} TEXT")
-    for column in ("attempt", "task"):
-        db.execute(f"CREATE INDEX calls_of_{column} ON calls ({column}) WHERE {column} IS NOT NULL")
 
 
 @migrations()
@@ -288,23 +285,36 @@ def m021_pauses(db: Database) -> None:
 
 @migrations()
 def m022_lists(db: Database) -> None:
-    """The newest rows of whatever a list is asked for, among a million. The by-whom of each policy: empty where nobody
-    has said it.
-    """
-    for column in ("agent", "tried", "group", "number", "cause"):
-        db.execute(f'CREATE INDEX calls_{column} ON calls ("{column}", id) WHERE "{column}" IS NOT NULL')
-    db.execute("CREATE INDEX calls_unanswered ON calls (id) WHERE answered_at IS NULL")
-    db.execute("CREATE INDEX direct_touched ON direct (touched_at)")
-    db.execute("CREATE INDEX tasks_responsible ON tasks (responsible, id) WHERE responsible IS NOT NULL")
-    db.execute("CREATE INDEX attempts_agent ON attempts (agent, task) WHERE agent IS NOT NULL")
+    """The by-whom of each policy: empty where nobody has said it. Indexes for lists are made later (`LATER`)."""
     db.execute("ALTER TABLE policy ADD COLUMN saved_by TEXT NOT NULL DEFAULT ''")
 
 
 @migrations()
 def m023_what_calls_were(db: Database) -> None:
-    """Whether a customer was missed, as it was judged when their call ended; who declined in a stretch of time."""
+    """Whether a customer was missed, as it was judged when their call ended."""
     db.execute("ALTER TABLE calls ADD COLUMN judged TEXT")
-    db.execute("CREATE INDEX journal_declined ON journal (at, agent) WHERE kind='declined'")
+
+
+LATER: Final = {
+    "calls_of_attempt": "calls (attempt) WHERE attempt IS NOT NULL",
+    "calls_of_task": "calls (task) WHERE task IS NOT NULL",
+    "calls_agent": "calls (agent, id) WHERE agent IS NOT NULL",
+    "calls_tried": "calls (tried, id) WHERE tried IS NOT NULL",
+    "calls_group": 'calls ("group", id) WHERE "group" IS NOT NULL',
+    "calls_number": "calls (number, id) WHERE number IS NOT NULL",
+    "calls_cause": "calls (cause, id) WHERE cause IS NOT NULL",
+    "calls_unanswered": "calls (id) WHERE answered_at IS NULL",
+    "direct_agent": "direct (agent, touched_at)",
+    "direct_touched": "direct (touched_at)",
+    "tasks_responsible": "tasks (responsible, id) WHERE responsible IS NOT NULL",
+    "attempts_agent": "attempts (agent, task) WHERE agent IS NOT NULL",
+    "journal_declined": "journal (at, agent) WHERE kind='declined'",
+}
+"""Indexes, each with what it is on, that people's lists alone need. Of large tables they are no steps: they are made
+while calls pass already (`behind`, `catch_up`), for each takes a second a million rows."""
+
+LARGE: Final = 20_000
+"""Rows of a table from which on its indexes for lists are made later."""
 
 
 class LaterVersionError(sqlite3.DatabaseError):
@@ -317,7 +327,7 @@ class OddSchemaError(sqlite3.DatabaseError):
 
 def migrate(connection: sqlite3.Connection, like: list[str] | None = None) -> None:
     """Apply every step that is missing; `sqlite3.Error` where the database does not let us. `like`: only as far as a
-    database that has had these steps is.
+    database that has had these steps is. Without, indexes for lists are made too, but for those of large tables.
 
     LaterVersionError where steps were applied that are not known here; OddSchemaError where a step does not fit.
     """
@@ -327,10 +337,29 @@ def migrate(connection: sqlite3.Connection, like: list[str] | None = None) -> No
         stop = next(iter(_names()[len(like):]), None)
     try:
         migrations.apply(Database(connection, execute_plugins=False), stop_before=stop)
+        if stop is None:
+            for name in behind(connection):
+                if not _is_large(connection, LATER[name].partition(" ")[0]):
+                    catch_up(connection, name)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_ERROR:
             raise
         raise OddSchemaError(f"its tables are not as they were made: {error}") from error
+
+
+def behind(connection: sqlite3.Connection) -> list[str]:
+    """Return the indexes for lists that are not there."""
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type='index'")}
+    return [name for name in LATER if name not in there]
+
+
+def catch_up(connection: sqlite3.Connection, index: str) -> None:
+    """Make an index for lists."""
+    connection.execute(f"CREATE INDEX IF NOT EXISTS {index} ON {LATER[index]}")
+
+
+def _is_large(connection: sqlite3.Connection, table: str) -> bool:
+    return connection.execute(f"SELECT 1 FROM {table} LIMIT 1 OFFSET {LARGE}").fetchone() is not None
 
 
 def refuse_later(connection: sqlite3.Connection) -> None:

@@ -171,6 +171,16 @@ class SqliteEngine:
         except _OF_DATABASE as error:
             raise self._trouble(error) from error
 
+    @property
+    def is_behind(self) -> bool:
+        return bool(self.database.behind)
+
+    def catch_up(self) -> None:
+        try:
+            self.database.catch_up()
+        except _OF_DATABASE as error:
+            raise self._trouble(error) from error
+
     def others_wrote(self) -> bool:
         try:
             before, self._others = self._others, self.database.others_version()

@@ -45,6 +45,10 @@ CLOSE_PATIENCE: Final = 10.0
 SHARED_LOOK: Final = 0.5
 """Seconds between two looks at whether another node has written something, where the database is shared."""
 
+CATCH_UP: Final = 10.0
+"""Seconds between two pieces of what was put off when the database was opened, and before the first one. The next
+commit waits for a piece."""
+
 LOOK: Final = 1.0
 """Seconds between two looks at how long the write-ahead log is."""
 
@@ -98,6 +102,7 @@ class Writer:
         self._steady = steady
         self._busy_since: float | None = None
         self._looked_at = -LOOK
+        self._catch_up_at = steady() + CATCH_UP
         self.log_bytes = 0
         """How long the write-ahead log was a moment ago. Set by the thread, read by all."""
         self._engine = engine
@@ -194,6 +199,8 @@ class Writer:
             request, self._request = self._request, None
             if request is not None and not self.failing:
                 self._forget(request)
+            if self._engine.is_behind and not self.failing and self._steady() >= self._catch_up_at:
+                self._catch_up()
             self._look_at_log()
             if self._engine.shared and not self.failing:
                 self._look_at_others()
@@ -214,7 +221,7 @@ class Writer:
             self._rest()
             if not self._queue:
                 self._wake.wait_for(lambda: self._queue or self._suspects or self._request or self._stop.is_set(),
-                                    SHARED_LOOK if self._engine.shared else None)
+                                    SHARED_LOOK if self._engine.shared else LOOK if self._engine.is_behind else None)
                 self._wake.wait_for(lambda: self._hurry or self._full(), LINGER)
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
             self._hurry = bool(self._queue)
@@ -242,6 +249,15 @@ class Writer:
                 self._write([])
         else:
             request.told(gone)
+
+    def _catch_up(self) -> None:
+        try:
+            self._engine.catch_up()
+        except TroubleError as error:
+            if error.grave:
+                self._fail(str(error))
+                self._write([])
+        self._catch_up_at = self._steady() + CATCH_UP
 
     def _write(self, batch: list[Queued]) -> None:
         """Commit a batch (an empty one: heal the database), trying again until it lets us or we are to stop."""
