@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Page
 
 from proxy.console.words import LANGUAGES
 from tests.kit.browser import Browser, Visitor
 from tests.kit.console_site import ADMIN, PASSWORD, ConsoleSite
+from tests.kit.settings_page import fill, save
 
 CAMPAIGN = "/campaigns/10001"
 
@@ -31,26 +31,6 @@ def visitor(browser: Browser, site: ConsoleSite) -> Iterator[Visitor]:
 def policy(site: ConsoleSite) -> dict[str, Any]:
     """What is in force."""
     return tomllib.loads(site.verb("policy.export")["toml"])
-
-
-def fill(page: Page, typed: Mapping[str, str]) -> None:
-    """Type into the fields of a form, in whatever way each is typed; what is folded is opened."""
-    page.evaluate("document.querySelectorAll('main details').forEach(one => { one.open = true })")
-    for name, value in typed.items():
-        field = page.locator(f"form.settings [name='{name}']")
-        kind = field.first.evaluate("one => one.type")
-        if kind == "radio":
-            page.locator(f"form.settings [name='{name}'][value='{value}']").check()
-        elif kind == "select-one":
-            field.select_option(value)
-        else:
-            field.fill(value)
-
-
-def save(page: Page) -> None:
-    """Save the form, and see that it says so."""
-    page.locator("form.settings button[value=save]").click()
-    page.locator(".flash-good").wait_for()
 
 
 def value_at(tables: Any, key: str) -> Any:
