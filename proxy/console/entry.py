@@ -85,8 +85,13 @@ class Entry:
         client = scope.get("client")
         connection = self._connections.find(None if client is None else (client[0], client[1]))
         scope = {**scope, "nonce": secrets.token_urlsafe(16), "app": self._app}  # the server looks at its own again
+        given = _Given(_headed(scope, send))
         try:
-            await self._answer(self._seen(scope), receive, _headed(scope, send), connection)
+            await self._answer(self._seen(scope), receive, given, connection)
+        except Exception:
+            if not given.whole:
+                raise
+            # else it was answered with what went wrong and logged there; the server would log it once more
         finally:
             if connection is not None:
                 connection.end_work()
@@ -191,6 +196,18 @@ class Entry:
             await send(message)
 
         return give
+
+
+class _Given:
+    """Gives an answer, and knows whether all of it was given."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.whole = False
+
+    async def __call__(self, message: Message) -> None:
+        await self._send(message)
+        self.whole = message["type"] == "http.response.body" and not message.get("more_body", False)
 
 
 _FOREIGN: Final = Refusal(403, "this was sent from another site's page")

@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from importlib.resources import files
@@ -15,6 +15,7 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 
 from proxy.console.asking import LANGUAGE_COOKIE, Asking, console_of, language_of
 from proxy.console.statics import static_url
@@ -53,6 +54,8 @@ PAGES: Final = (
 FLASH_COOKIE: Final = "boomerang_said"
 FLASH_SECONDS: Final = 60
 FLASH_SIGNS: Final = 1_000
+FLASH_BYTES: Final = 2_400
+"""Of a line with its doubts: a cookie has 4,096, and base64 takes a third more."""
 SEE_OTHER: Final = 303
 YEAR: Final = 365 * 86_400
 
@@ -88,10 +91,15 @@ def clock_text(seconds: float | None, zone: ZoneInfo) -> str:
     return NOTHING if seconds is None else f"{datetime.fromtimestamp(seconds, zone):%H:%M:%S}"
 
 
+def _unbroken(text: str) -> Markup:
+    """Return a day as it stands in a page: it does not wrap at its hyphens."""
+    return Markup('<span class="moment">{}</span>').format(text)
+
+
 @pass_context
-def _moment(context: Context, seconds: float | None) -> str:
+def _moment(context: Context, seconds: float | None) -> Markup:
     """Write seconds since the epoch as day and time in the policy's zone."""
-    return moment_text(seconds, context["zone"])
+    return _unbroken(moment_text(seconds, context["zone"]))
 
 
 @pass_context
@@ -101,10 +109,10 @@ def _clock(context: Context, seconds: float | None) -> str:
 
 
 @pass_context
-def _day(context: Context, seconds: float | None) -> str:
+def _day(context: Context, seconds: float | None) -> Markup:
     """Write seconds since the epoch as a day in the policy's zone."""
     at = _at(context, seconds)
-    return NOTHING if at is None else at.strftime("%Y-%m-%d")
+    return _unbroken(NOTHING if at is None else at.strftime("%Y-%m-%d"))
 
 
 def duration(seconds: float | None) -> str:
@@ -146,10 +154,17 @@ def bare(request: Request, template: str, *, status: int = 200, **facts: Any) ->
     return _made(request, words_of(language_of(request)), template, status, {**base, **facts})
 
 
-def forward(asking: Asking, path: str, said: str, kind: Kind = "good") -> Response:
-    """Have the browser show another page after a change, with one line of what became of it, in its language."""
+def forward(asking: Asking, path: str, said: str, kind: Kind = "good", doubts: Iterable[str] = ()) -> Response:
+    """Have the browser show another page after a change, with one line of what became of it, in its language.
+
+    `doubts`: what the node finds doubtful about it; what a cookie has no room for is left out.
+    """
     answer = RedirectResponse(path, SEE_OTHER)
-    value = base64.urlsafe_b64encode(json.dumps([kind, said[:FLASH_SIGNS]]).encode()).decode()
+    told: list[Any] = [kind, said[:FLASH_SIGNS]]
+    for doubt in doubts:
+        if len(json.dumps([*told, doubt])) <= FLASH_BYTES:
+            told.append(doubt)
+    value = base64.urlsafe_b64encode(json.dumps(told).encode()).decode()
     answer.set_cookie(FLASH_COOKIE, value, max_age=FLASH_SECONDS, httponly=True, samesite="lax",
                       secure=asking.request.scope["scheme"] == "https")
     return answer
@@ -182,13 +197,13 @@ def _text(request: Request, words: Words, template: str, facts: Mapping[str, Any
         "form_token": console.doorkeeper.form_token(request), **facts})
 
 
-def _said(request: Request) -> tuple[Kind, str] | None:
-    """Return what the page before this one wanted to be said."""
+def _said(request: Request) -> tuple[Kind, str, list[str]] | None:
+    """Return what the page before this one wanted to be said, and what is doubtful about it."""
     try:
-        kind, text = json.loads(base64.urlsafe_b64decode(request.cookies.get(FLASH_COOKIE, "")))
+        kind, text, *doubts = json.loads(base64.urlsafe_b64decode(request.cookies.get(FLASH_COOKIE, "")))
     except (ValueError, TypeError, RecursionError):
         return None
-    return ("bad" if kind == "bad" else "good"), str(text)[:FLASH_SIGNS]
+    return ("bad" if kind == "bad" else "good"), str(text)[:FLASH_SIGNS], [str(one)[:FLASH_SIGNS] for one in doubts]
 
 
 def _with_query(request: Request, **changes: str | None) -> str:

@@ -139,10 +139,11 @@ QUEUE_LANGUAGE: Final = FormField(
     choices=LANGUAGES)
 OFFER_PROMPT: Final = FormField(
     ("queue_callback", "offer_prompt"), "text", _("Offer"),
-    _("Recording that tells of the key; empty: the built-in one."), source="prompts")
+    _("Recording that tells of the key; empty: the built-in one."), source="prompts", built_in="offer_callback")
 CONFIRM_PROMPT: Final = FormField(
     ("queue_callback", "confirm_prompt"), "text", _("Confirmation"),
-    _("Recording that says that they are called back; empty: the built-in one."), source="prompts")
+    _("Recording that says that they are called back; empty: the built-in one."), source="prompts",
+    built_in="confirmed")
 
 
 def _queue(key: str, kind: Kind, label: str, hint: str, unit: str = "", bounds: tuple[int, int] | None = None,

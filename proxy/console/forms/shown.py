@@ -55,7 +55,8 @@ class ShownField:
     names: tuple[str, ...]
     """What may be typed, as far as it is known."""
     sound: str
-    """Path of the recording that it names; empty: there is none."""
+    """Path of the recording that is heard: the one that it names, the level above, or the one that came with the
+    program; empty: there is none."""
     level: str
     """Where the value in force comes from, in a sentence."""
     own: bool
@@ -169,11 +170,23 @@ class _Shower:
             field, text, field.label if field.kind == "member" else self._say(field.label), self._say(field.hint),
             field.unit if field.unit == "%" else self._say(field.unit) if field.kind == "number" else "",
             self._units(field), self._options(field, text, above), self._known(field),
-            "" if field.source is None else self._names.get(field.source, {}).get(text, ""),
+            self._sound(field, text or (above.value if above is not None else None) or "", path),
             "" if field.kind == "member" else self._level(field, now, above),
             above is not None and now is not None, "" if field.kind == "member" else self._below(field),
             self._say(self._filled.errors.get(field.name, "")), self._met(field, now) if met else "",
             {name: self._filled.texts.get(name, "") for name in field.inputs}, not self._may(path))
+
+    def _sound(self, field: FormField, named: str, path: Path) -> str:
+        if field.source != "prompts":
+            return ""
+        uploaded = self._names.get("prompts", {})
+        if named or not field.built_in:
+            return uploaded.get(named, "")
+        language = in_force(self._raw, (*path[:-1], "language")).value
+        instead = uploaded.get(field.built_in, "")
+        if instead.startswith((f"/prompts/{language}/", "/prompts/all/")):
+            return instead
+        return f"/prompts/{language}/{field.built_in}.wav?built_in=1"
 
     def _say(self, text: str) -> str:
         return self._words.gettext(text) if text else ""

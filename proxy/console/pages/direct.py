@@ -55,7 +55,8 @@ async def change(asking: Asked) -> Response:
     if isinstance(done, Again):
         return await _shown(asking, done.kept, done.filled, None, done.status)
     query = asking.request.url.query
-    return forward(asking, f"/direct?{query}" if query else "/direct", said_of(asking, done.changes))
+    return forward(asking, f"/direct?{query}" if query else "/direct", said_of(asking, done.changes),
+                   doubts=done.warnings)
 
 
 @router.post("/direct/remove")

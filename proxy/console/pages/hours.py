@@ -76,7 +76,7 @@ async def change(asking: Asked, group: str | None = None) -> Response:
     if isinstance(done, Again):
         return await _shown(asking, done.kept, done.filled, group, done.status)
     return forward(asking, asking.request.url.path + (f"?{asking.request.url.query}" if group else ""),
-                   said_of(asking, done.changes))
+                   said_of(asking, done.changes), doubts=done.warnings)
 
 
 def _known(kept: Kept, group: str | None) -> str | None:

@@ -52,7 +52,7 @@ async def change_setup(asking: Asked, group: str | None = None) -> Response:
     done = await save(asking, form, typed)
     if isinstance(done, Again):
         return await _shown(asking, done.kept, form, done.filled, group, at, done.status)
-    return forward(asking, _here("/setup", group), said_of(asking, done.changes))
+    return forward(asking, _here("/setup", group), said_of(asking, done.changes), doubts=done.warnings)
 
 
 @router.get("/setup/queue")
@@ -68,7 +68,7 @@ async def change_queue(asking: Asked) -> Response:
     done = await save(asking, queue_form(), await typed_of(asking.request))
     if isinstance(done, Again):
         return await _queue(asking, done.kept, done.filled, done.status)
-    return forward(asking, "/setup/queue", said_of(asking, done.changes))
+    return forward(asking, "/setup/queue", said_of(asking, done.changes), doubts=done.warnings)
 
 
 def said_of(asking: Asking, changes: int) -> str:

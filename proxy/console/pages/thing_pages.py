@@ -109,7 +109,7 @@ async def change_one(asking: Asking, thing: Thing, name: str) -> Response:
     done = await save(asking, form, typed, unlisted=thing.kind == "agent")
     if isinstance(done, Again):
         return await _shown(asking, thing, done.kept, form, done.filled, name, done.status)
-    return forward(asking, here(thing, name), said_of(asking, done.changes))
+    return forward(asking, here(thing, name), said_of(asking, done.changes), doubts=done.warnings)
 
 
 async def show_new(asking: Asking, thing: Thing) -> Response:
@@ -136,7 +136,8 @@ async def make_one(asking: Asking, thing: Thing) -> Response:
     done = await save(asking, form, typed, new=thing.always)
     if isinstance(done, Again):
         return await _shown_new(asking, thing, done.kept, form, done.filled, text, done.status)
-    return forward(asking, here(thing, name), asking.words.gettext(_("Added: %(name)s")) % {"name": name})
+    return forward(asking, here(thing, name), asking.words.gettext(_("Added: %(name)s")) % {"name": name},
+                   doubts=done.warnings)
 
 
 async def remove_one(asking: Asking, thing: Thing, name: str) -> Response:

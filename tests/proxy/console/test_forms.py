@@ -235,4 +235,24 @@ def test_a_recording_that_is_named_can_be_heard() -> None:
     filled = form.typed(sent(form, **{"queue_callback.offer_prompt": "welcome"}))
     shown = show(form, filled, RAW, words_of("en"), {"prompts": {"welcome": "/prompts/hu/welcome.wav"}}, anybody)
     sounds = {one.field.name: one.sound for section in shown.sections for one in section.fields if one.sound}
-    assert sounds == {"queue_callback.offer_prompt": "/prompts/hu/welcome.wav"}
+    assert sounds == {"queue_callback.offer_prompt": "/prompts/hu/welcome.wav",
+                      "queue_callback.confirm_prompt": "/prompts/en/confirmed.wav?built_in=1"}
+
+
+@pytest.mark.parametrize(("typed", "raw", "prompts", "heard"), [
+    ("", {}, {}, "/prompts/en/offer_callback.wav?built_in=1"),
+    ("", {"callback": {"language": "hu"}}, {}, "/prompts/hu/offer_callback.wav?built_in=1"),
+    ("", {"queue_callback": {"language": "de"}}, {}, "/prompts/de/offer_callback.wav?built_in=1"),
+    ("", {"group": {"sales": {"queue_callback": {"offer_prompt": "ours"}}}}, {"ours": "/prompts/all/ours.wav"},
+     "/prompts/all/ours.wav"),
+    ("", {"queue_callback": {"offer_prompt": "gone"}}, {}, ""),
+    ("", {}, {"offer_callback": "/prompts/en/offer_callback.wav"}, "/prompts/en/offer_callback.wav"),
+    ("", {}, {"offer_callback": "/prompts/hu/offer_callback.wav"}, "/prompts/en/offer_callback.wav?built_in=1"),
+    ("own", {}, {"own": "/prompts/hu/own.wav"}, "/prompts/hu/own.wav"), ("gone", {}, {}, "")])
+def test_what_is_heard_is_what_callers_hear(typed: str, raw: dict[str, Any], prompts: dict[str, str],
+                                            heard: str) -> None:
+    form, number = number_form("+3614445555"), {"+3614445555": {"group": "sales"}}
+    filled = form.typed(sent(form, **{"queue_callback.offer_prompt": typed}))
+    shown = show(form, filled, {"number": number, **raw}, words_of("en"), {"prompts": prompts}, anybody)
+    sounds = {one.field.name: one.sound for section in shown.sections for one in section.fields}
+    assert sounds["queue_callback.offer_prompt"] == heard

@@ -121,7 +121,7 @@ def test_durations(seconds: float | None, text: str) -> None:
 def test_moments_are_in_the_zone_of_the_policy(template: str, text: str) -> None:
     at = datetime(2026, 7, 1, 12, 30, tzinfo=UTC).timestamp()
     made = ENVIRONMENT.from_string(template).render(at=at, none=None, zone=ZoneInfo("Europe/Budapest"))
-    assert made == text
+    assert made == text if "clock" in template else f'<span class="moment">{text}</span>'
 
 
 def asked(cookie: str = "") -> Request:

@@ -118,6 +118,25 @@ def test_the_company_and_a_group_that_wins(world: World) -> None:
     send(boss, "/setup?group=sales", missed_callback__window="48h", missed_callback__attempts="")
 
 
+def test_what_is_doubtful_about_what_was_saved_is_said_beside_it(world: World) -> None:
+    boss = world.visitor()
+    done = send(boss, f"/numbers/{NUMBER}", queue_callback__offer_prompt="not-there")
+    assert done.status == 303
+    page = boss.get(done.headers["location"])
+    assert "there is no recording 'not-there'" in text_of(page)
+    assert 'class="flash flash-warn"' in page.text
+    assert "not-there'" not in text_of(boss.get(f"/numbers/{NUMBER}")), "it is said once"
+    send(boss, f"/numbers/{NUMBER}", queue_callback__offer_prompt="")
+
+
+def test_the_recordings_that_came_with_the_program_can_be_heard_beside_their_fields(world: World) -> None:
+    page = world.visitor().get(f"/numbers/{NUMBER}").text
+    for name in ("offer_callback", "confirmed"):
+        place = f"/prompts/en/{name}.wav?built_in=1"
+        assert f'src="{place}"' in page
+        assert world.visitor("sue").get(place).body[:4] == b"RIFF"
+
+
 def test_the_example_is_drawn_for_what_stands_in_the_form(world: World) -> None:
     boss, before = world.visitor(), world.policy()
     shown = send(boss, "/setup", missed_callback__attempts="6", missed_callback__window="24h", at="2026-11-18T12:00",

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
+from structlog.testing import capture_logs
 
 from proxy.console import entry
 from proxy.console.node_client import ForbiddenError, MissingError
@@ -69,6 +70,15 @@ def visitor(served: Served) -> Visitor:
     one = Visitor(served.port, Accept_Language="hu")
     assert one.log_in("admin").status == 303
     return one
+
+
+def test_an_error_of_ours_is_one_line_of_the_log(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    one = visitor(served)
+    with capture_logs() as lines:
+        assert one.get("/wrong/bug").status == 500
+        assert one.get("/alive").status == 200, "what the server has to say of the one before is said by now"
+    assert [line["event"] for line in lines] == ["console_request_failed"]
+    assert [line.getMessage() for line in caplog.records if line.levelname == "ERROR"] == []
 
 
 @pytest.mark.parametrize("how", [*ERRORS])
