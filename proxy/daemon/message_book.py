@@ -1,8 +1,9 @@
 """The messages of a call as people read them: who sent what to whom, out of memory, and from disk what is gone there.
 
 What belongs to attempts and places is put on disk when these end: a file for each call, in a folder for each day (UTC),
-below `messages/` in the data folder. A line of it is one message as JSON, so that `zcat` shows it. What a digest proves
-(`response="..."`) is blotted out wherever messages leave the memory.
+below `messages/` in the data folder. A line of it is one message as JSON, so that `zcat` shows it. What proves who
+somebody is (`response="..."` of a digest, other credentials) and the keys of encrypted talk (RFC 4568, `a=crypto`;
+RFC 4567, `a=key-mgmt`; `k=`) are blotted out wherever messages leave the memory.
 """
 
 import contextlib
@@ -28,7 +29,13 @@ MOST: Final = 2_000
 """Messages of one call, and of one look, at the most, the first ones."""
 _DAY_NAME: Final = "%Y-%m-%d"
 _ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_SECRET: Final = re.compile(rb'(?i)(?<=\bresponse=")[0-9a-f]+')
+_SECRET: Final = re.compile(
+    rb'(\b(?:response|rspauth)[ \t\r\n]*=[ \t\r\n]*"?)([^",\r\n]+)'
+    rb"|(^(?:proxy-)?authorization[ \t]*:[ \t\r\n]*(?:basic|bearer)[ \t\r\n]+)([^\r\n]+)"
+    rb"|(\binline:[ \t]*)([^|;\r\n]+)"
+    rb"|(^a=key-mgmt:[ \t]*[^ \t\r\n]+[ \t]+)([^\r\n]+)"
+    rb"|(^k=(?:clear|base64|uri):)([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
+"""Pairs of what stands before a secret, and the secret."""
 
 Kept = Literal["memory", "disk", "nowhere"]
 
@@ -106,7 +113,7 @@ class MessageBook:
         far, far_address = self._name_of(one.transport, one.host, one.port), _address(one.host, one.port)
         own = self._own.get((one.transport, ":" in one.host)) or ("[::1]:5060" if ":" in one.host else "127.0.0.1:5060")
         ends = (far, self._node, far_address, own) if one.came else (self._node, far, own, far_address)
-        data = _SECRET.sub(lambda match: b"x" * len(match[0]), one.data)
+        data = _SECRET.sub(_blotted, one.data)
         return Passed(one.time, call, ends[0], ends[1], title_of(one.data), one.transport, ends[2], ends[3], data)
 
     # -- on disk
@@ -170,6 +177,11 @@ class MessageBook:
                     continue
                 if ended.timestamp() < before:
                     shutil.rmtree(day, ignore_errors=True)
+
+
+def _blotted(match: re.Match[bytes]) -> bytes:
+    number = match.lastindex or 0
+    return match[number - 1] + b"x" * len(match[number])
 
 
 def _others(messages: Iterable[Passed], known: Iterable[Passed]) -> Iterator[Passed]:

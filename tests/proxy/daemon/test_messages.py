@@ -103,6 +103,30 @@ def test_what_a_digest_proves_leaves_the_memory_blotted_out(site: Site) -> None:
     assert len(data) == len(invite("a@b"))
 
 
+SECRETS = [
+    (b'Authorization: Digest username="u", response = "SECRET", nc=1', b""),
+    (b'Authorization: Digest username="u",\r\n response\t=\r\n "SECRET"', b""),
+    (b'Authorization: Digest response=SECRET, nc=1', b""),
+    (b'Authentication-Info: rspauth="SECRET"', b""),
+    (b"Proxy-Authorization: Basic SECRET", b""), (b"authorization : Bearer SECRET", b""),
+    (b"X: 1", b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:SECRET|2^20|1:4;inline:SECRET|2^20|2:4\r\n"),
+    (b"X: 1", b"a=crypto:1 AES_CM_128_HMAC_SHA1_32 inline:SECRET\r\nm=audio 9 RTP/SAVP 0\r\n"),
+    (b"X: 1", b"a=key-mgmt:mikey SECRET\r\n"), (b"X: 1", b"k=clear:SECRET\r\n"), (b"X: 1", b"k=base64:SECRET\r\n"),
+]
+
+
+@pytest.mark.parametrize(("header", "body"), SECRETS)
+def test_a_secret_is_neither_shown_nor_kept_however_it_is_written(site: Site, header: bytes, body: bytes) -> None:
+    data = b"INVITE sip:600@10.0.0.10 SIP/2.0\r\nCall-ID: a@b\r\n" + header + b"\r\nContact: <sip:a>\r\n\r\n" + body
+    site.ring.received(data, FROM_TRUNK)
+    call = site.call("a@b")
+    [shown] = site.book.look([call])().messages
+    assert shown.data == data.replace(b"SECRET", b"xxxxxx")
+    site.book.save([call])()
+    [kept] = site.new_book(None).look([call])().messages
+    assert kept.data == shown.data
+
+
 def test_whoever_watches_sees_messages_too_and_nothing_is_said_where_nobody_does(site: Site) -> None:
     site.pass_call("a@b")
     assert site.watching.shown == 0
