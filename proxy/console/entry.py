@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from proxy.console.doorkeeper import SessionDoorkeeper, token_of
 from proxy.console.settings import ConsoleSettings
+from proxy.verbs.shapes.caller import Caller
 from proxy.web import bodies
 from proxy.web.connections import Connection, Connections
 
@@ -38,7 +39,7 @@ UPLOADS: Final = ("/prompts", "/do-not-call", "/api/v1/prompts", "/api/v1/do-not
 BODY_SECONDS: Final = 60.0
 """How long a body may take in all."""
 LOOK_AGAIN: Final = 15.0
-"""Seconds between two looks whether whoever follows a stream is still let in."""
+"""Seconds between two looks whether whoever follows a stream, or reads an export, is still who they were."""
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]\s/@]+)(?::[0-9]{1,5})?")
 _POLICY: Final = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -121,14 +122,14 @@ class Entry:
             scope["method"] = "GET"
         length = bodies.length_of(headers)
         refused = self._stranger(scope)
-        known, body = False, b""
+        caller, body = None, b""
         if refused is None and not path.startswith(STATIC):
             try:
-                known = self._doorkeeper.who(request) is not None
+                caller = self._doorkeeper.who(request)
             except (sqlite3.Error, OSError):
                 refused = Refusal(503, "the database cannot be read")
         if refused is None and length != 0:
-            most = _most(path) if known else STRANGER_BODY
+            most = _most(path) if caller is not None else STRANGER_BODY
             body, refused = await _body(receive, most, length, connection)
         if refused is None and method not in SAFE:
             refused = self._foreign(request, headers, body)
@@ -138,8 +139,8 @@ class Entry:
             answer = await self._refuse(request, refused)
             await answer(scope, receive, bodies.closing(send, connection) if length != 0 else send)
             return
-        if known:
-            send = self._watched(request, send, connection)
+        if caller is not None:
+            send = self._watched(request, caller, send, connection)
         await self._app(scope, bodies.once(body, receive), send)
 
     def _stranger(self, scope: Scope) -> Refusal | None:
@@ -175,22 +176,25 @@ class Entry:
             return None
         return Refusal(403, "the form lacks its token: open its page again, and send it from there")
 
-    def _watched(self, request: Request, send: Send, connection: Connection | None) -> Send:
-        """Give an answer; one that goes on and on ends when whoever follows it is let in no more."""
+    def _watched(self, request: Request, caller: Caller, send: Send, connection: Connection | None) -> Send:
+        """Give an answer; one that goes on and on ends when whoever follows it is not any more who they were.
+
+        What they are shown was judged by what they were when they asked. A page asks again by itself.
+        """
         loop = asyncio.get_running_loop()
         looked = loop.time()
-        streams = False
+        goes_on = False
 
         async def give(message: Message) -> None:
-            nonlocal looked, streams
+            nonlocal looked, goes_on
             if message["type"] == "http.response.start":
                 headers = Headers(raw=message["headers"])
-                streams = headers.get("content-type", "").startswith("text/event-stream")
-                if connection is not None and "content-length" not in headers:
+                goes_on = "content-length" not in headers
+                if connection is not None and goes_on:
                     connection.begin_stream()
-            elif streams and loop.time() - looked > LOOK_AGAIN:
+            elif goes_on and loop.time() - looked > LOOK_AGAIN:
                 looked = loop.time()
-                if connection is not None and self._doorkeeper.look(request) is None:
+                if connection is not None and self._doorkeeper.look(request) != caller:
                     connection.cut()
                     return
             await send(message)

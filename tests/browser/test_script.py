@@ -118,6 +118,38 @@ def until(visitor: Visitor, look: str) -> None:
     eventually(true, look)
 
 
+def streams(visitor: Visitor) -> int:
+    """How many streams of events the page holds."""
+    return int(visitor.page.evaluate("window.held.filter((one) => one.readyState !== EventSource.CLOSED).length"))
+
+
+def see(visitor: Visitor, hidden: bool) -> None:
+    """Show the page, or another tab before it: to a browser without a screen every tab is seen."""
+    visitor.page.evaluate("""(hidden) => {
+        Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
+        document.dispatchEvent(new Event("visibilitychange"));
+    }""", hidden)
+
+
+def test_a_page_that_nobody_sees_holds_no_connection(visitor: Visitor) -> None:
+    """A browser has six to a host: the seventh tab would not come, and nothing could be sent from any."""
+    visitor.page.add_init_script("""
+        window.held = [];
+        window.EventSource = class extends EventSource {
+            constructor(...all) { super(...all); window.held.push(this); }
+        };
+    """)
+    visitor.open("/tried")
+    until(visitor, "Number(document.getElementById('told').textContent) > 3")
+    assert streams(visitor) == 1
+    see(visitor, hidden=True)
+    assert streams(visitor) == 0
+    visitor.page.evaluate("document.getElementById('told').textContent = 'gone'")
+    see(visitor, hidden=False)
+    assert streams(visitor) == 1
+    until(visitor, "Number(document.getElementById('told').textContent) > 3")
+
+
 KEPT = ("Anna <b>", "two\nlines", True, "b", "never", "")
 NOTHING = ("", "", False, "a", "later", "")
 

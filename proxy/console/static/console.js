@@ -148,7 +148,16 @@
 
   const sources = new Map();
 
+  /* A browser has six connections to a host, for all its tabs together; each source holds one. So a page that nobody
+     sees follows nothing, and is told how everything stands when it is seen again. */
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) return follow(document);
+    for (const source of sources.values()) source.close();
+    sources.clear();
+  });
+
   function follow(root) {
+    if (document.hidden) return;
     for (const [element, source] of sources) if (!element.isConnected) { source.close(); sources.delete(element); }
     for (const element of [...(root.matches?.("[sse-connect]") ? [root] : []), ...root.querySelectorAll("[sse-connect]")]) {
       if (!sources.has(element)) listen(element);
@@ -171,7 +180,7 @@
     source.addEventListener("error", () => {
       if (source.readyState !== EventSource.CLOSED || sources.get(element) !== source) return;
       sources.delete(element);
-      setTimeout(() => element.isConnected && !sources.has(element) && listen(element), 3000);
+      setTimeout(() => element.isConnected && !document.hidden && !sources.has(element) && listen(element), 3000);
     });
   }
 

@@ -5,9 +5,10 @@ import http.client
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 from structlog.testing import capture_logs
 
@@ -39,13 +40,13 @@ async def counted(number: int) -> Response:
 
 
 @router.get("/going-on")
-async def going_on(request: Request) -> Response:
+async def going_on(kind: str, lines: int) -> Response:
     async def told() -> AsyncIterator[str]:
-        for number in range(3_000):
+        for number in range(lines):
             yield f"data: {number}\n\n"
             await asyncio.sleep(0.02)
 
-    return StreamingResponse(told(), media_type="text/event-stream")
+    return StreamingResponse(told(), media_type=kind)
 
 
 class Unreadable(SomePeople):
@@ -133,19 +134,27 @@ def lines_of(answer: http.client.HTTPResponse) -> int:
     return count
 
 
-def test_a_stream_ends_with_the_session(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever follows events is no guest for ever: what ends a session ends what it follows."""
+@pytest.mark.parametrize(("change", "ends"), [
+    ({"disabled": True}, True), ({"role": "agent"}, True), ({"groups": frozenset({"sales"})}, True),
+    ({"agent": "202"}, True), ({}, False)])
+@pytest.mark.parametrize("kind", ["text/event-stream", "text/csv"])
+def test_a_stream_ends_with_what_was_shown_who_asked(served: Served, monkeypatch: pytest.MonkeyPatch, kind: str,
+                                                     change: dict[str, Any], ends: bool) -> None:
+    """Whoever follows events is no guest for ever: what ends a session, or takes something away, ends what it follows.
+    """
     monkeypatch.setattr(entry, "LOOK_AGAIN", 0.1)
-    served.people.users["eva"] = SomeUser("eva", "agent")
+    served.people.users["eva"] = SomeUser("eva", "supervisor", frozenset({"sales", "vip"}))
     one = Visitor(served.port)
     assert one.log_in("eva").status == 303
     connection = one.connect()
-    connection.request("GET", "/going-on", None, {"Cookie": f"boomerang_session={one.cookies['boomerang_session']}"})
+    connection.request("GET", f"/going-on?kind={kind}&lines={3_000 if ends else 30}", None,
+                       {"Cookie": f"boomerang_session={one.cookies['boomerang_session']}"})
     answer = connection.getresponse()
     assert answer.status == 200
     assert answer.readline() == b"data: 0\n"
-    served.people.users["eva"].disabled = True
-    assert lines_of(answer) < 6_000, "it does not go on to its end"
+    for key, value in change.items():
+        setattr(served.people.users["eva"], key, value)
+    assert (lines_of(answer) < (6_000 if ends else 59)) is ends, "whether it goes on to its end"
     connection.close()
 
 
