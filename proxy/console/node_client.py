@@ -27,7 +27,11 @@ PATIENCE: Final = 10.0
 """Seconds that the daemon has for an answer."""
 
 
-__all__ = ["ConflictError", "ForbiddenError", "MissingError", "NodeClient"]
+__all__ = ["ConflictError", "ForbiddenError", "LostAnswerError", "MissingError", "NodeClient"]
+
+
+class LostAnswerError(NotRunningError):
+    """The daemon was asked and did not answer: nobody knows whether it was done."""
 
 
 class NodeClient:
@@ -41,8 +45,8 @@ class NodeClient:
         """Time zone (IANA name) of the daemon's policy, once it has answered."""
 
     async def call(self, verb: str, args: Mapping[str, Any], caller: Caller) -> Any:
-        """Return the answer's data as JSON has it. Raises NotRunningError, ForbiddenError, MissingError, ConflictError,
-        ControlError; the error's `problems` name arguments.
+        """Return the answer's data as JSON has it. Raises NotRunningError, LostAnswerError, ForbiddenError,
+        MissingError, ConflictError, ControlError; the error's `problems` name arguments.
         """
         async with self._slots:
             reader, writer = await self._ask(verb, args, caller)
@@ -50,13 +54,13 @@ class NodeClient:
                 async with asyncio.timeout(PATIENCE):
                     line = await reader.readline()
             except TimeoutError:
-                raise ControlError(f"the daemon gave no answer within {PATIENCE:g} s") from None
+                raise LostAnswerError(f"the daemon gave no answer within {PATIENCE:g} s") from None
             except (OSError, ValueError) as error:
-                raise ControlError(f"the daemon went away: {error}") from None
+                raise LostAnswerError(f"the daemon went away: {error}") from None
             finally:
                 writer.close()
-        if not line:
-            raise NotRunningError("the daemon went away")
+        if not line.endswith(b"\n"):
+            raise LostAnswerError("the daemon went away")
         return self._data(line)
 
     async def stream(self, verb: str, args: Mapping[str, Any], caller: Caller) -> AsyncIterator[Any]:

@@ -1,11 +1,14 @@
 """The same request twice is done once: what an `Idempotency-Key` was answered with is given again, for a day.
 
 A key is that of whoever shows it. One that comes again with another request is refused, and one whose first request has
-not ended. What was refused is not kept: the same key may try again.
+not ended. What was refused is not kept: the same key may try again. Where nobody knows whether it was done, for the
+daemon's answer was lost, the key is used up: the second is told to look.
 """
 
+import contextlib
 import hashlib
 import re
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -14,6 +17,8 @@ from fastapi import Response
 from starlette.exceptions import HTTPException
 
 from proxy.console.asking import Asking
+from proxy.console.node_client import LostAnswerError
+from proxy.control_client import ControlError
 from proxy.verbs.shapes.errors import ArgumentError
 
 HEADER: Final = "Idempotency-Key"
@@ -45,17 +50,22 @@ async def once(asks: Asking, act: Callable[[], Awaitable[Response]], *, keep: bo
     database.write("DELETE FROM idempotency WHERE at<?", (now - KEPT,))
     if not database.write(_BEGIN, (who, key, this, now)):
         return _again(this, *database.read(_KNOWN, (who, key))[0])
-    done = False
+    refused = False
     try:
         answer = await act()
-        if 200 <= answer.status_code < 300:
+        refused = not 200 <= answer.status_code < 300
+    except (ControlError, HTTPException) as error:
+        refused = not isinstance(error, LostAnswerError)
+        raise
+    finally:
+        if refused:
+            with contextlib.suppress(sqlite3.Error):  # the key stays used up: no harm but that another is needed
+                database.write("DELETE FROM idempotency WHERE who=? AND key=?", (who, key))
+    if not refused:
+        with contextlib.suppress(sqlite3.Error):  # it was done, and is answered
             database.write("UPDATE idempotency SET status=?, body=? WHERE who=? AND key=?",
                            (answer.status_code, bytes(answer.body) if keep else None, who, key))
-            done = True
-        return answer
-    finally:
-        if not done:
-            database.write("DELETE FROM idempotency WHERE who=? AND key=?", (who, key))
+    return answer
 
 
 def _again(this: str, request: str, status: int | None, body: bytes | None) -> Response:
