@@ -17,7 +17,7 @@ HEAVIEST: Final = 250_000
 """Octets of a page that is opened for the first time, with its style and its scripts."""
 ROLES: Final[dict[str, LogIn]] = {person.role: person for person in (ADMIN, SUPERVISOR, AGENT)}
 RANK: Final = ("agent", "supervisor", "admin")
-PATHS: Final = [(path, role) for path, _, role, *_ in PAGES]
+PATHS: Final = [("/account", "agent"), *((path, role) for path, _, role, *_ in PAGES)]
 OF_ONE: Final = (
     "/tickets/{ticket}", "/callbacks/{task}", "/calls/{call}", "/callbacks/add", "/desk?agent=201", "/agents/203",
     "/groups/sales", "/numbers/%2B3614446666", "/campaigns/10001", "/campaigns/new", "/direct?agent=202",
