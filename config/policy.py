@@ -51,6 +51,7 @@ __all__ = [
     "TicketsOverride",
     "check_policy",
     "diff_policies",
+    "diff_texts",
     "edit_policy",
     "export_policy",
     "flat",
@@ -71,6 +72,8 @@ LEVELS: Final = ("direct_callback", "missed_callback", "queue_callback", "callba
 NAMED: Final = ("agent", "number", "group", "campaign")
 """Tables whose keys are names that the operator chooses."""
 
+_NEVER_WRITTEN: Final = ('"""', "'''", "[[", "#")
+"""Signs of TOML that `to_toml` has no use for (a name may hold them: then the slower way is taken)."""
 _SET: Final = "policy"
 """What problems of a single change name in place of a file."""
 
@@ -150,6 +153,34 @@ def diff_policies(old: Policy, new: Policy) -> list[Change]:
     return [
         Change(format_key(key), before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)
     ]
+
+
+def diff_texts(old: str, new: str) -> list[Change] | None:
+    """Return what `diff_policies` would of two policies as `export_policy` wrote them, reading only tables that differ.
+
+    None where that cannot be told of these tables alone: a setting on one side only may be a default of the other.
+    """
+    before, after = _tables(old), _tables(new)
+    if before is None or after is None:
+        return None
+    try:
+        was = flat(tomllib.loads("\n".join(table for table in before if table not in after)))
+        now = flat(tomllib.loads("\n".join(table for table in after if table not in before)))
+    except tomllib.TOMLDecodeError:
+        return None
+    for one, other in ((was, now), (now, was)):
+        tables = {key[:-1] for key in other}
+        if any(key not in other and (key[0] not in NAMED or key[:-1] in tables) for key in one):
+            return None
+    return [Change(format_key(key), was.get(key), now.get(key)) for key in sorted(was.keys() | now.keys())
+            if was.get(key) != now.get(key)]
+
+
+def _tables(text: str) -> dict[str, None] | None:
+    """Return the tables of what `to_toml` wrote, in order; None where somebody else has written it."""
+    tables = [table for table in (one.strip("\n") for one in text.split("\n\n")) if table]
+    strange = any(not table.startswith("[") for table in tables[1:]) or any(sign in text for sign in _NEVER_WRITTEN)
+    return None if strange else dict.fromkeys(tables)
 
 
 def set_key(policy: Policy, key: str, value: str, peers: Peers | None = None, new: bool = False) -> Policy:

@@ -23,6 +23,7 @@ from config.policy import (
     Policy,
     check_policy,
     diff_policies,
+    diff_texts,
     export_policy,
     parse_policy,
     plain_policy,
@@ -336,6 +337,33 @@ def test_differences_are_none_between_equals_and_turn_round(one: Policy, other: 
     changes = diff_policies(one, other)
     assert (not changes) == (one == other)
     assert [Change(key, new, old) for key, old, new in changes] == diff_policies(other, one)
+
+
+@given(POLICIES, POLICIES)
+def test_the_tables_that_differ_say_the_same_as_whole_policies_or_nothing(one: Policy, other: Policy) -> None:
+    assert diff_texts(export_policy(one), export_policy(other)) in (None, diff_policies(one, other))
+    assert diff_texts(export_policy(one), export_policy(one)) in (None, [])
+
+
+def test_of_what_people_change_the_tables_that_differ_say_enough() -> None:
+    old = parse_policy(TEXT)
+    for before, after in (('"8h"', '"2d"'), ('name = "Anna"', 'name = "Berta"'), ('"201", "202"', '"201"'),
+                          ("[group.sales]", '[agent.299]\nname = "Zoe"\n[group.sales]')):
+        new = parse_policy(TEXT.replace(before, after))
+        for one, other in ((old, new), (new, old)):
+            changes = diff_texts(export_policy(one), export_policy(other))
+            assert changes, after
+            assert changes == diff_policies(one, other)
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ('[agent.201]\nname = "a"\n', '[agent.201]\nname = "a"\ndirect_callback = 1\n'),  # what it was meanwhile?
+    ('region = "HU"\n', 'region = "HU"\n\n[guard]\nstop = false\n'),
+    ("[agent.201]\n\nname = 'a'\n", "[agent.201]\n\nname = 'b'\n"),
+    ('[agent.201]\nname = """a\n\n[b"""\n', '[agent.201]\nname = "b"\n'), ("a = ", "b = 1"),
+])
+def test_where_tables_that_differ_do_not_say_it_nothing_is_said(old: str, new: str) -> None:
+    assert diff_texts(old, new) is None
 
 
 def test_durations_are_exported_as_they_are_written() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from config.policy import (
     Peers,
     Policy,
     diff_policies,
+    diff_texts,
     edit_policy,
     export_policy,
     means,
@@ -72,6 +74,7 @@ class PolicyAnswers:
         self._reader = reader
         self._ledger, self._put_policy, self._versions = ledger, put_policy, PolicyVersions(store)
         self._peers, self._data = peers, data
+        self._one_at_a_time = asyncio.Lock()
 
     def bound(self) -> list[Bound]:
         """Every verb that is answered here."""
@@ -117,7 +120,8 @@ class PolicyAnswers:
     async def history(self, args: shapes.History) -> list[shapes.PolicyStep]:
         """Policies that were in force, the newest first, each with what it changed."""
         rows = await look_up(lambda: self._reader.policies(min(args.limit, MOST_STEPS) + 1, args.before))
-        return await asyncio.to_thread(_steps, rows, min(args.limit, MOST_STEPS))
+        async with self._one_at_a_time:  # a thread that reads policies takes from what calls have
+            return await asyncio.to_thread(_steps, rows, min(args.limit, MOST_STEPS))
 
     async def at(self, args: shapes.OneVersion) -> shapes.PolicyText:
         """A policy that was in force."""
@@ -150,11 +154,14 @@ class PolicyAnswers:
 
 def _steps(rows: Sequence[PolicyVersion], limit: int) -> list[shapes.PolicyStep]:
     """Return versions with what each changed: `rows` has the one before the last of them too, where there is one."""
-    policies = [_read(row.text) for row in rows]
+    read = lru_cache(maxsize=2)(_read)
     found: list[shapes.PolicyStep] = []
-    for row, policy, before in zip(rows[:limit], policies, [*policies[1:], None], strict=False):
-        changes = [] if policy is None or before is None else diff_policies(before, policy)
-        found.append({**policy_of(row), "changes": [_told(change) for change in changes]})
+    for row, before in zip(rows[:limit], [*rows[1:], None], strict=False):
+        changes = [] if before is None else diff_texts(before.text, row.text)
+        if changes is None and before is not None:
+            old, new = read(before.text), read(row.text)
+            changes = [] if old is None or new is None else diff_policies(old, new)
+        found.append({**policy_of(row), "changes": [_told(change) for change in changes or ()]})
     return found
 
 

@@ -20,6 +20,7 @@ from proxy.status.policy_api import UPLOADS
 from proxy.verbs.doors import CommandDoor
 from proxy.verbs.handlers.looking import LookAnswers, Sides
 from proxy.verbs.handlers.policy import PolicyAnswers, PolicyVersions
+from proxy.verbs.shapes.caller import Caller
 from proxy.web.connections import Connections
 from routing.store.sqlite import sqlite_store
 from tests.kit.answering import settling
@@ -28,6 +29,7 @@ from tests.kit.waiting import eventually
 from tests.proxy.verbs.on_disk import NOW, OnDisk
 
 TOKEN = "s3cret"
+BOSS = Caller("boss", "admin", "console")
 TEXT = """
 region = "HU"
 [agent.201]
@@ -284,3 +286,16 @@ def test_it_is_described(node: Node) -> None:
     assert "application/toml" in paths["get"]["responses"]["200"]["content"]
     assert "application/toml" in paths["put"]["requestBody"]["content"]
     assert paths["patch"]["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith("/Problems")
+
+
+def test_the_history_tells_also_what_changed_between_versions_that_knew_other_settings(node: Node) -> None:
+    for name in ("Anna", "Berta", "Cili"):
+        node.store.save_policy(f'region = "HU"\n\n[agent.201]\nname = "{name}"\nfax = "7"\n', NOW)
+
+    def steps() -> Any:
+        return asyncio.run(node.verbs.one("policy.history", {"limit": 2}, BOSS))
+
+    eventually(lambda: len(node.reader.policies(9)) == 3, "they are on disk")
+    assert [one["changes"] for one in steps()] == [
+        [{"key": "agent.201.name", "old": "Berta", "new": "Cili"}],
+        [{"key": "agent.201.name", "old": "Anna", "new": "Berta"}]]
