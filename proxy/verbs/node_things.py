@@ -44,6 +44,17 @@ class NodeThings:
         rows = await look_up(lambda: [self._reader.callbacks.task(name) for name in dict.fromkeys(names)])
         return {row.id: row for row in rows if row is not None}
 
+    def living(self, ends: Collection[str]) -> Mapping[str, TaskRow]:
+        wanted, found, several = set(ends), dict[str, TaskRow](), set[str]()
+        lengths = {len(end) for end in wanted if 0 < len(end) <= UUID_SIGNS}
+        for row in self._opened.open_tasks() if lengths else ():
+            for signs in lengths:
+                end = row.id[-signs:]
+                if end in wanted:
+                    several |= {end} if end in found else set()
+                    found[end] = row
+        return {end: row for end, row in found.items() if end not in several}
+
     async def tried(self, tasks: Collection[str]) -> Mapping[str, Collection[str | None]]:
         return await look_up(lambda: {name: [one.agent for one in self._reader.callbacks.attempts_of(name)]
                                       for name in tasks})

@@ -39,6 +39,9 @@ class Things(Protocol):
     async def tasks(self, names: Collection[str]) -> Mapping[str, TaskRow]:
         """Return those of these tasks that there are, by id."""
 
+    def living(self, ends: Collection[str]) -> Mapping[str, TaskRow]:
+        """Return the open tasks that are meant by their ids or the ends of these; an end of several means none."""
+
     async def tried(self, tasks: Collection[str]) -> Mapping[str, Collection[str | None]]:
         """Return who had an attempt of each of these tasks."""
 
@@ -126,9 +129,12 @@ async def _reassign(asked: Asked) -> None:
 
 
 async def _many_tasks(asked: Asked) -> None:
-    """What is not theirs refuses all of it: whoever names it has made it up, for no page of theirs shows it."""
+    """What is not theirs refuses all of it: whoever names it has made it up, for no page of theirs shows it. The end of
+    an id means what is open alone, as it does where it is done: in what is over each would be looked for row by row.
+    """
     args, known = asked.args, await asked.things.tasks(asked.args.ids)
-    rows = {name: known.get(name) or await asked.things.task(name) for name in args.ids}
+    living = asked.things.living([name for name in args.ids if name not in known])
+    rows = {name: known.get(name) or living.get(name) for name in args.ids}
     for row in rows.values():
         if row is not None and not asked.reach.has_group(row.group):
             raise asked.refuse(f"callback {row.id}")

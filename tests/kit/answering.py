@@ -79,6 +79,9 @@ class NoThings:
     async def tasks(self, names: Collection[str]) -> Mapping[str, TaskRow]:
         return {}
 
+    def living(self, ends: Collection[str]) -> Mapping[str, TaskRow]:
+        return {}
+
     async def tried(self, tasks: Collection[str]) -> Mapping[str, Collection[str | None]]:
         return {}
 

@@ -258,7 +258,7 @@ class CallbackAnswers:
 
     def _id(self, name: str) -> str:
         """Return the id that is meant: itself, or as much of the end of an open task's as is unique."""
-        if self._desk.open_task(name) is not None:
+        if self._desk.open_task(name) is not None or len(name) >= UUID_SIGNS:
             return name
         found = [row.id for row in self._desk.open_tasks() if row.id.endswith(name)]
         if len(found) > 1:

@@ -5,6 +5,7 @@ is not: who may, and what is left of the answer.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,12 +18,16 @@ from proxy.control import ControlServer
 from proxy.control_client import ControlClient, ControlError, ForbiddenError, UnknownError
 from proxy.verbs.barrier import Barrier
 from proxy.verbs.doors import Handlers, SocketDoor
+from proxy.verbs.handlers.queues import NoTasks
+from proxy.verbs.node_things import NodeThings
 from proxy.verbs.scope import TABLE, Scope
 from proxy.verbs.shapes.caller import OPERATOR, Caller
 from proxy.verbs.shapes.catalogue import ALL, BY_NAME
 from proxy.verbs.shapes.errors import ArgumentError
 from routing.rows import AttemptRow, Record, TaskRow, Ticket
+from routing.store.reader import Reader
 from tests.kit.answering import Forgetful, log_in
+from tests.routing.memory_store import MemoryStore
 
 POLICY: Final = parse_policy("""
 region = "HU"
@@ -76,6 +81,9 @@ class World:
 
     async def tasks(self, names: Collection[str]) -> Mapping[str, TaskRow]:
         return {name: _task(name) for name in names if name in TASKS}
+
+    def living(self, ends: Collection[str]) -> Mapping[str, TaskRow]:
+        return {end: _task(name) for end in ends for name in TASKS if name.endswith(end)}
 
     async def tried(self, tasks: Collection[str]) -> Mapping[str, Collection[str | None]]:
         return {name: (TASKS[name][1],) for name in tasks}
@@ -288,6 +296,43 @@ def test_what_is_done_is_done_with_what_was_checked_and_in_the_name_of_who_asks(
     assert ask("direct.remove", {"customer": "+36201111111"}, ANNA).agent == "201"
     with pytest.raises(ArgumentError, match="group is missing"):
         ask("callbacks.add", {"customer": "+36201234567"}, NOBODY)
+
+
+def test_many_ends_of_ids_are_looked_for_in_what_is_open_and_never_one_by_one_in_all_there_was() -> None:
+    class Counting(World):
+        looks = 0
+
+        async def task(self, name: str) -> TaskRow | None:
+            self.looks += 1
+            return await super().task(name)
+
+    world = Counting()
+    verb = BY_NAME["callbacks.bulk"]
+
+    def check(*ids: str) -> tuple[str, ...]:
+        args = verb.takes.read({"act": "hold", "ids": list(ids)})
+        asyncio.run(Scope(world).check(verb, args, SUE))
+        return tuple(args.ids)
+
+    assert check("zz1", "zz2", "sales", "t-free") == ("zz1", "zz2", "t-sales", "t-free")
+    with pytest.raises(ForbiddenError):
+        check("zz1", "upport")
+    assert world.looks == 0
+
+
+class Opened(NoTasks):
+    """Two tasks that live."""
+
+    def open_tasks(self) -> tuple[TaskRow, ...]:
+        return tuple(_task("t-sales")._replace(id=f"0199aaaa-0000-7000-8000-00000000{end}") for end in ("01ab", "02ab"))
+
+
+def test_what_lives_is_found_by_the_end_of_its_id_where_only_one_ends_so(tmp_path: Path) -> None:
+    with contextlib.closing(Reader(tmp_path / "none.db", "edge1", strict=True)) as reader:
+        things = NodeThings(lambda: POLICY, lambda: (), Opened(), MemoryStore(), reader)
+        one, two = (row.id for row in Opened().open_tasks())
+        found = things.living(["1ab", "02ab", "ab", two, "zz", one + "x", ""])
+    assert {end: row.id for end, row in found.items()} == {"1ab": one, "02ab": two, two: two}
 
 
 def narrowed(verb: str, answer: Any, caller: Caller, **args: Any) -> Any:
