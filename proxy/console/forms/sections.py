@@ -57,10 +57,10 @@ def responsible(*above: str) -> tuple[FormField, ...]:
     )
 
 
-MISSED: Final = Section("missed", _("Callback of missed calls"), (ENABLED, WINDOW, ATTEMPTS),
+MISSED: Final = Section("missed", _("Callback of missed calls"), (ENABLED, WINDOW, ATTEMPTS, MIN_WAIT),
                         _("Three steps: switch it on, choose how long, choose how often."))
 RESPONSIBLE: Final = Section("responsible", _("Responsible agent or group"),
-                             (*responsible("missed_callback"), MIN_WAIT))
+                             responsible("missed_callback"))
 
 
 def sharing(*above: str) -> tuple[FormField, ...]:

@@ -111,6 +111,11 @@ class ShownForm:
     editable: bool
     """Something in it is for whoever asks to change."""
 
+    @property
+    def locked(self) -> bool:
+        """Whether something in it is not for whoever asks to change."""
+        return any(one.locked for section in self.sections for one in section.fields)
+
 
 def show(form: Form, filled: Filled, raw: Raw, words: Words, names: Names, may: May) -> ShownForm:
     """Return a form as it is shown. `raw`: the policy in force; `names`: what may be typed; `may`: what may be changed

@@ -18,6 +18,7 @@ from proxy.console.pages.thing_pages import (
     change_one,
     here,
     make_one,
+    may_make,
     remove_one,
     rows_of,
     show_new,
@@ -93,7 +94,7 @@ async def campaigns(asking: Asked, q: str = "", begin: int = 0) -> Response:
                "running": counted[name]["running"]}
               for name, one in sorted(kept.policy.campaign.items(), key=lambda item: (item[1].rank, item[0]))
               if name in counted]
-    return page(asking, "campaigns.html",
+    return page(asking, "campaigns.html", may_add=may_make(asking, kept, "campaign"),
                 rows=rows_of(listed, lambda one: f"{one['id']} {one['name']} {one['group']}", q, begin))
 
 

@@ -12,6 +12,7 @@ from proxy.console.pages.thing_pages import (
     Thing,
     change_one,
     make_one,
+    may_make,
     no_facts,
     nothing_proposed,
     remove_one,
@@ -52,7 +53,8 @@ async def groups(asking: Asked, q: str = "", begin: int = 0) -> Response:
          "queue": in_force(raw, ("group", name, "queue_callback", "enabled")),
          "numbers": sum(number.get("group") == name for number in raw.get("number", {}).values())}
         for name, one in sorted(raw.get("group", {}).items())]
-    return page(asking, "groups.html", rows=rows_of(listed, lambda one: str(one["name"]), q, begin))
+    return page(asking, "groups.html", may_add=may_make(asking, kept, "group"),
+                rows=rows_of(listed, lambda one: str(one["name"]), q, begin))
 
 
 @router.get("/groups/new")

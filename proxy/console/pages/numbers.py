@@ -13,6 +13,7 @@ from proxy.console.pages.thing_pages import (
     Thing,
     change_one,
     make_one,
+    may_make,
     no_facts,
     nothing_proposed,
     remove_one,
@@ -50,7 +51,8 @@ async def numbers(asking: Asked, q: str = "", begin: int = 0) -> Response:
         {"number": name, **one, "offers": in_force(kept.raw, ("number", name, "queue_callback", "enabled"))}
         for name, one in sorted(kept.raw.get("number", {}).items())]
     rows = rows_of(listed, lambda one: f"{one['number']} {one['description']} {one.get('group', '')}", q, begin)
-    return page(asking, "numbers.html", rows=rows)
+    return page(asking, "numbers.html", may_add=may_make(asking, kept, "number"),
+                rows=rows)
 
 
 @router.get("/numbers/new")

@@ -98,6 +98,7 @@ async def _shown(asking: Asking, kept: Kept, form: Form, filled: Filled, group: 
                  status: int = OK) -> Response:
     shown = show(form, filled, kept.raw, asking.words, await names_of(asking, kept), may_of(asking, kept))
     return page(asking, "setup.html", status=status, form=shown, group=group, groups=sorted(kept.policy.group),
+                off=_typed(form, filled, kept, "missed_callback.enabled") in (False, "false"),
                 **await _example(asking, kept, form, filled, group, at))
 
 

@@ -105,7 +105,7 @@ async def show_policy(asking: Asked) -> Response:
 async def _text(asking: Asking) -> dict[str, Any]:
     found = await asking.node.call("policy.export", {}, asking.caller)
     steps = read(policy.HISTORY, await asking.node.call("policy.history", {"limit": HISTORY}, asking.caller))
-    return {"toml": found["toml"], "version": found["version"], "steps": steps, "named": CHANGES,
+    return {"toml": found["toml"], "made_from": found["version"], "steps": steps, "named": CHANGES,
             "admin": asking.caller.role == "admin"}
 
 
@@ -125,7 +125,7 @@ async def apply(asking: Asked, request: Request) -> Response:
         facts = {**await _text(asking), "toml": toml, "problems": [], "refused": str(error), "applied": None}
         return page(asking, "system_policy.html", status=409, **facts)
     except ControlError as error:
-        facts = {**await _text(asking), "toml": toml, "version": version, "problems": error.problems,
+        facts = {**await _text(asking), "toml": toml, "made_from": version, "problems": error.problems,
                  "refused": "" if error.problems else str(error), "applied": None}
         return page(asking, "system_policy.html", status=422, **facts)
     number = len(found["changes"])

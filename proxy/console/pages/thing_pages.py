@@ -95,6 +95,11 @@ def here(thing: Thing, name: str) -> str:
     return f"{thing.path}/{quote(name, safe='')}"
 
 
+def may_make(asking: Asking, kept: Kept, kind: str) -> bool:
+    """Whether whoever asks may make one, or has to ask an administrator."""
+    return may_of(asking, kept)((kind, ""))
+
+
 async def show_one(asking: Asking, thing: Thing, name: str, status: int = OK, **facts: Any) -> Response:
     """Show one with its form; `facts` beside those that it has."""
     kept = await policy_of(asking)
@@ -167,9 +172,10 @@ def _with(kept: Kept, thing: Thing) -> dict[str, Any]:
 
 async def _shown(asking: Asking, thing: Thing, kept: Kept, form: Form, filled: Filled, name: str, status: int = OK,
                  **facts: Any) -> Response:
-    shown = show(form, filled, kept.raw, asking.words, await names_of(asking, kept), may_of(asking, kept))
+    may = may_of(asking, kept)
+    shown = show(form, filled, kept.raw, asking.words, await names_of(asking, kept), may)
     return page(asking, thing.template, status=status, form=shown, name=name, new=False, id_error="",
-                here=here(thing, name), listed=name in kept.raw.get(thing.kind, {}),
+                may_remove=may((thing.kind, name)), here=here(thing, name), listed=name in kept.raw.get(thing.kind, {}),
                 **{**await thing.facts(asking, kept, name), **facts})
 
 
@@ -177,6 +183,6 @@ async def _shown_new(asking: Asking, thing: Thing, kept: Kept, form: Form, fille
                      status: int = OK) -> Response:
     raw = _with(kept, thing) if form.base[1] == "" else kept.raw
     shown = show(form, filled, raw, asking.words, await names_of(asking, kept), may_of(asking, kept))
-    return page(asking, thing.template, status=status, form=shown, name=name, new=True,
+    return page(asking, thing.template, status=status, form=shown, name=name, new=True, may_remove=False,
                 id_error=filled.errors.get(NAME, ""), here=f"{thing.path}/new", listed=False,
                 **await thing.facts(asking, kept, ""))

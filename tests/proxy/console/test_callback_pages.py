@@ -94,6 +94,11 @@ def test_supervisors_see_their_groups_and_agents_what_is_theirs(site: TaskSite, 
     assert 'name="id"' not in anna.get("/callbacks").text
     assert post(anna, "/callbacks", f"/callbacks/{ours}/cancel").status == 403
     assert site.verb("callbacks.show", id=ours)["state"] == "open"
+    own = len(listed(anna, ""))
+    counts = f"{own} callback is promised" if own == 1 else f"{own} callbacks are promised"
+    heard: list[str] = []
+    follow(anna, "/callbacks/events", heard.append, lambda: bool(heard))
+    assert counts in heard[0], "the figures are of what the list shows"
 
 
 def test_many_are_changed_and_each_says_what_became_of_it(site: TaskSite, olga: Visitor) -> None:

@@ -68,6 +68,13 @@ def test_a_user_is_added_logs_in_and_is_locked_out(company: Company) -> None:
     assert Visitor(company.port).log_in("peter", again).status == 303
 
 
+def test_an_agent_without_an_extension_is_added_and_it_is_said_what_that_means(company: Company) -> None:
+    boss = company.visitor("boss")
+    for name, extension, said in (("bela", "", True), ("bora", "203", False)):
+        page = boss.post("/users", {"do": "add", "name": name, "role": "agent", "agent": extension})
+        assert ("Without an extension the desk" in page.text) is said
+
+
 def test_what_cannot_be_is_said_at_its_field_and_what_was_typed_stands(company: Company) -> None:
     boss = company.visitor("boss")
     answer = boss.post("/users", {"do": "add", "name": HOSTILE, "role": "admin", "agent": "201"})

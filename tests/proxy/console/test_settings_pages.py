@@ -281,6 +281,37 @@ def test_hours_are_shown_as_text_and_picture(world: World) -> None:
     assert 'id="f-hours-error"' in wrong.text
 
 
+def test_a_group_that_is_open_day_and_night_is_always_open(world: World) -> None:
+    boss = world.visitor()
+    world.verb("policy.set", key="group.support.hours", value=["mon-sun 00:00-24:00"])
+    try:
+        assert "always open" in text_of(boss.get("/hours?group=support"))
+    finally:
+        world.verb("policy.set", key="group.support.hours", value=[])
+
+
+def test_who_may_not_is_offered_nothing_and_told_who_may(world: World) -> None:
+    boss, sue = world.visitor(), world.visitor("sue")
+    for path, add in (("/groups", "/groups/new"), ("/numbers", "/numbers/new")):
+        assert add in boss.get(path).text
+        assert add not in sue.get(path).text
+    assert "/campaigns/new" in sue.get("/campaigns").text
+    assert "/groups/sales/remove" in boss.get("/groups/sales").text
+    theirs = sue.get("/groups/sales")
+    assert "/groups/sales/remove" not in theirs.text
+    assert "What is greyed, an administrator may change." in text_of(theirs)
+    assert "You may look at this; an administrator may change it." in text_of(sue.get("/setup"))
+    assert "an administrator may change" not in text_of(boss.get("/setup"))
+
+
+def test_the_example_of_what_is_off_says_so(world: World) -> None:
+    boss = world.visitor()
+    assert "nobody is called back" not in text_of(boss.get("/setup")).partition("Example:")[2]
+    form = HtmlPage(boss.get("/setup").text).form("/setup")
+    shown = boss.post("/setup", {**form.fields, "missed_callback.enabled": "false", "do": "preview"})
+    assert "Off: nobody is called back." in text_of(shown).partition("Example:")[2]
+
+
 def test_a_campaign_from_its_first_day_to_its_last(world: World) -> None:
     boss = world.visitor()
     page = HtmlPage(boss.get("/campaigns/new").text)

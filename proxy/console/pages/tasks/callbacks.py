@@ -18,6 +18,7 @@ from proxy.console.rendering import forward, fragment, page
 from proxy.control_client import ControlError, NotRunningError
 from proxy.verbs.shapes.callbacks import MOST_TASKS
 from proxy.verbs.shapes.errors import ArgumentError, ForbiddenError
+from proxy.verbs.shapes.fields import MOST_ROWS
 
 router = APIRouter()
 ROWS: Final = 100
@@ -118,7 +119,14 @@ async def events(asking: Asked) -> Response:
     return answer
 
 
-async def _counts(asking: Asking) -> Mapping[str, int]:
+async def _counts(asking: Asking) -> Mapping[str, int | None]:
+    """Count what whoever asks sees in the list: of an agent, their own; of others, what is of their groups."""
+    if asking.caller.role == "agent":
+        own = (await asking.console.lists.page("callbacks", asking.caller,
+                                               ListQuery({"state": UNFINISHED}, limit=MOST_ROWS))).items
+        now = time.time()
+        return {"in_queue": len(own), "running": None,
+                "due": sum(one["state"] == "open" and one["due"] is not None and one["due"] <= now for one in own)}
     queues = await asking.console.snapshots.queues(asking.caller)
     return {key: sum(one[f"callbacks_{key}"] for one in queues) for key in ("in_queue", "due", "running")}
 

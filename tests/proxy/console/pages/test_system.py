@@ -122,6 +122,11 @@ def test_who_was_overtaken_is_told_and_nothing_typed_is_lost(site: ConsoleSite) 
     assert site.verb("policy.show")["direct_callback"]["ring_for"] == "17s"
 
 
+def test_the_foot_of_every_page_has_the_program_s_version(site: ConsoleSite) -> None:
+    client, foot = site.client(ADMIN), re.compile(r'<footer class="foot">([^<]+)<')
+    assert foot.findall(client.get("/system/policy").text) == foot.findall(client.get("/system").text)
+
+
 def test_a_difference() -> None:
     assert difference("a\nb\n", "a\nc\n")[1:] == [("same", " a"), ("gone", "-b"), ("added", "+c")]
     assert difference("a\n", "a\n") == []
