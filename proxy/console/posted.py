@@ -63,8 +63,10 @@ async def posted(request: Request) -> Posted:
 
 
 def errors_of(error: ControlError) -> dict[str, str]:
-    """Return what is wrong by the field that it is about, in the node's own words; of none by an empty name."""
-    found = {str(one["key"]): str(one["text"]) for one in error.problems if one.get("key")}
+    """Return what is wrong by the field that it is about, in the node's own words, without the field's name before
+    them; of none by an empty name."""
+    found = {str(one["key"]): str(one["text"]).removeprefix(f"{one['key']}: ") for one in error.problems
+             if one.get("key")}
     return found or {"": str(error)}
 
 

@@ -8,8 +8,10 @@ from proxy.console.asked_list import asked_list
 from proxy.console.asking import Asked, Asking
 from proxy.console.columns import shown_columns
 from proxy.console.node_client import ForbiddenError, MissingError
+from proxy.console.pages.tasks.task_words import journal_of
 from proxy.console.posted import Posted, errors_of, posted, status_of
 from proxy.console.rendering import forward, page
+from proxy.console.ticket_notes import TicketNotes
 from proxy.control_client import ControlError
 from proxy.verbs.shapes import answers, tickets
 
@@ -25,7 +27,7 @@ NOTHING: Final = Posted({}, {}, {})
 async def show_all(asking: Asked) -> Response:
     """Show a page of the list: open ones, unless others are asked for."""
     found = await asked_list(asking, "tickets", FILTERS, "number", {"state": "open"})
-    return page(asking, "tickets.html", status=422 if found.errors else 200, list=found,
+    return page(asking, "tickets.html", status=422 if found.errors else 200, list=found, told=_told(asking),
                 columns=shown_columns(asking.request, "tickets", COLUMNS, USUAL), all_columns=COLUMNS)
 
 
@@ -60,8 +62,12 @@ async def change(request: Request, asking: Asked, ticket: str) -> Response:
         return await _page(asking, ticket, form, error)
 
 
+def _told(asking: Asking) -> TicketNotes:
+    return TicketNotes(asking.words, journal_of(asking))
+
+
 async def _page(asking: Asking, ticket: str, form: Posted, error: ControlError | None = None) -> Response:
     found = await asking.node.call(tickets.SHOW.name, {"id": ticket}, asking.caller)
     one: Any = answers.read(tickets.SHOW, found)
     return page(asking, "ticket.html", status=200 if error is None else status_of(error), one=one, form=form,
-                errors={} if error is None else errors_of(error))
+                told=_told(asking), errors={} if error is None else errors_of(error))

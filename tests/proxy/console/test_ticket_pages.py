@@ -107,7 +107,7 @@ def test_one_click_makes_a_callback_and_another_closes_the_ticket(company: Compa
     found = company.ask("callbacks.show", id=task)
     assert isinstance(found, dict)
     assert (found["customer"], found["group"]) == (TICKETS[2].customer, "sales")
-    assert "Callback asked for by anna" in anna.get(f"/tickets/{TICKETS[2].id}").text
+    assert "Callback asked for from this ticket. By: anna. State: Open." in anna.get(f"/tickets/{TICKETS[2].id}").text
     assert anna.post(f"/tickets/{TICKETS[2].id}", {"do": "close"}).status == 303
     assert "badge-closed" in anna.get(f"/tickets/{TICKETS[2].id}").text
     answer = anna.post(f"/tickets/{TICKETS[2].id}", {"do": "call"})

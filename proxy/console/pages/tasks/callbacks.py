@@ -14,6 +14,7 @@ from proxy.console.journal import states
 from proxy.console.lists import ListPage, ListQuery
 from proxy.console.pages.tasks.streams import part_stream
 from proxy.console.pages.tasks.task_words import Choices, choices_of, journal_of, kinds
+from proxy.console.posted import errors_of
 from proxy.console.rendering import forward, fragment, page
 from proxy.control_client import ControlError, NotRunningError
 from proxy.verbs.shapes.callbacks import MOST_TASKS
@@ -171,7 +172,7 @@ async def add(asking: Asked, request: Request) -> Response:
             made = await asking.node.call("callbacks.add", args, asking.caller)
         except ControlError as error:
             status = _status(error)
-            errors = {problem["key"]: problem["text"] for problem in error.problems if problem.get("key") in TYPED}
+            errors = {key: text for key, text in errors_of(error).items() if key in TYPED}
             refused = "" if errors else str(error)
         else:
             told = asking.words.gettext("The callback is promised.")
