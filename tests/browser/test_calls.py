@@ -19,7 +19,7 @@ from tests.kit.settings_page import fill, save
 from tests.kit.site import SHARED
 from tests.kit.spoken import told
 from tests.kit.tones import heard, sine
-from tests.kit.waiting import eventually
+from tests.kit.waiting import eventually, stays
 
 PORT = free_port()
 QUEUE, SERVICE = "+3614446666", "+3614447777"
@@ -32,12 +32,12 @@ WINDOW = 6_400
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CallbackScene]:
-    missed = {"enabled": True, "window": "24h", "attempts": 4}
+    both = {"missed_callback": {"enabled": True, "window": "24h", "attempts": 4},
+            "callback": {"min_talk": "1s", "agent_ring_for": "2s", "retry_agent": "1s"}}
     rules = policy(
         number={SHARED: {"group": "sales"}, QUEUE: {"group": "sales"}, SERVICE: {"group": "service"}},
-        group={"sales": {"target": "600", "agents": ["201", "202"], "missed_callback": missed},
-               "service": {"target": "601", "agents": ["203", "204"], "missed_callback": missed}},
-        callback={"min_talk": "1s", "agent_ring_for": "2s", "retry_agent": "1s"},
+        group={"sales": {"target": "600", "agents": ["201", "202"], **both},
+               "service": {"target": "601", "agents": ["203", "204"], **both}},
         direct_callback={"type": 0}, queue_callback={"offer_after": "1s"})
     made = CallbackScene(tmp_path_factory.mktemp("d"), policy=rules, login=None, office={"answers": "before_queue"},
                          extra={"console": {"listen": f"{LOOPBACK}:{PORT}"}})
@@ -149,6 +149,7 @@ class Held(NamedTuple):
 HELD = {
     "fixed": Held({"missed_callback.responsible": "fixed", "missed_callback.responsible_agent": "202"},
                   SHARED, "+36201118002", "202", "201"),
+    "last_talk": Held({"missed_callback.responsible": "last_talk"}, SERVICE, "+36201118003", "203", "204"),
 }
 
 
@@ -160,6 +161,12 @@ def test_a_responsible_who_lets_it_wait_loses_it_and_the_report_counts_it(
     page = admin.open(f"/setup?group={group}")
     fill(page, {**held.typed, "missed_callback.responsible_wait": "2", "missed_callback.responsible_wait.unit": "s"})
     save(page)
+    if kind == "last_talk":
+        talk = scene.loop.do(lambda: scene.pbx.dial(held.customer, held.responsible, scene.boomerang.hop, Plan()))
+        scene.until(talk, "up")
+        stays(lambda: talk.state == "up", "they talk for longer than a talk must last", 1.5)
+        scene.hang_up(talk)
+        scene.all_quiet()
     called = len(scene.carrier.to(held.customer))
     before = [released(admin, by, name) for by, name in (("day", ""), ("group", group), ("agent", held.responsible))]
     scene.miss(held.customer, held.dialled)
