@@ -87,3 +87,17 @@ def test_the_policy_as_text(visitor: Visitor, site: ConsoleSite) -> None:
     page = visitor.open("/system/policy")
     assert page.input_value("#toml") == site.verb("policy.export")["toml"]
     assert page.title() != TAKEN
+
+@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("path", ["/groups/new", "/agents/new"])
+def test_nothing_is_made_of_such_a_name_and_it_is_said_at_its_field(visitor: Visitor, path: str, name: str) -> None:
+    page = visitor.open(path)
+    page.fill("#id", TEXTS[name])
+    page.locator("form.settings").evaluate("form => { form.noValidate = true }")
+    visitor.expected = ("422",)
+    page.locator("form.settings button[value=save]").click()
+    page.locator("#id-error").wait_for()
+    visitor.complaints()
+    visitor.expected = ()
+    assert page.input_value("#id") == TEXTS[name]
+    assert page.title() != TAKEN

@@ -3,7 +3,9 @@
 from typing import Final
 
 from fastapi import APIRouter, Response
+from pydantic import TypeAdapter, ValidationError
 
+from config.fields import Extension
 from proxy.console.asking import Asked
 from proxy.console.forms.fields import TypedError
 from proxy.console.forms.things import agent_form
@@ -24,6 +26,8 @@ from proxy.verbs.shapes.answers import read
 from proxy.verbs.shapes.queues import AGENTS as AGENT_LIST
 
 router = APIRouter()
+EXTENSIONS: Final[TypeAdapter[str]] = TypeAdapter(Extension)
+"""What an extension may be."""
 
 
 def _(text: str) -> str:
@@ -32,9 +36,10 @@ def _(text: str) -> str:
 
 
 def _name(text: str, kept: Kept) -> str:
-    if not text:
-        raise TypedError(_("Write the extension, such as 201."))
-    return text
+    try:
+        return EXTENSIONS.validate_python(text)
+    except ValidationError:
+        raise TypedError(_("Write the extension, such as 201.")) from None
 
 
 AGENTS: Final = Thing("agent", "/agents", "agents_one.html",

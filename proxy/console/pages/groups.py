@@ -3,7 +3,9 @@
 from typing import Any, Final
 
 from fastapi import APIRouter, Response
+from pydantic import TypeAdapter, ValidationError
 
+from config.fields import Name
 from proxy.console.asking import Asked
 from proxy.console.forms.fields import TypedError
 from proxy.console.forms.things import group_form
@@ -24,6 +26,8 @@ from proxy.console.policy_pages import Kept, policy_of
 from proxy.console.rendering import page
 
 router = APIRouter()
+NAMES: Final[TypeAdapter[str]] = TypeAdapter(Name)
+"""What a group may be called."""
 
 
 def _(text: str) -> str:
@@ -32,9 +36,10 @@ def _(text: str) -> str:
 
 
 def _name(text: str, kept: Kept) -> str:
-    if not text:
-        raise TypedError(_("Write a name: letters, digits and . _ -, without spaces."))
-    return text
+    try:
+        return NAMES.validate_python(text)
+    except ValidationError:
+        raise TypedError(_("Write a name: letters, digits and . _ -, without spaces.")) from None
 
 
 GROUPS: Final = Thing("group", "/groups", "groups_one.html", lambda name, kept: group_form(name),
