@@ -42,6 +42,9 @@ class Sessions:
     def __init__(self, database: ConsoleDatabase, wall: Callable[[], float]) -> None:
         """`wall`: seconds since the epoch."""
         self._database, self._wall = database, wall
+        self._ended: set[bytes] = set()
+        self._all_ended: dict[str, float] = {}
+        """What has ended and could not be deleted: sessions by their hash, and when all of a user did."""
 
     def begin(self, user: str, proof: bytes, address: str, browser: str) -> str:
         """Begin a session; what the browser is to hold. Raises sqlite3.Error."""
@@ -55,9 +58,11 @@ class Sessions:
         """Return user and proof of the session that a browser holds; None: there is none (any more)."""
         now = self._wall()
         rows = self._database.read("SELECT user, proof, made, used FROM sessions WHERE hash = ?", (_hash(token),))
-        if not rows:
+        if not rows or _hash(token) in self._ended:
             return None
         user, proof, made, used = rows[0]
+        if made <= self._all_ended.get(user, 0.0):
+            return None
         if not (made <= now + MARK_PAUSE and now - used < IDLE and now - made < LONGEST):
             self.end(token)
             return None
@@ -67,8 +72,8 @@ class Sessions:
         return user, proof
 
     def end(self, token: str) -> None:
-        """Log out."""
-        self._database.write("DELETE FROM sessions WHERE hash = ?", (_hash(token),))
+        """Log out. A full disk keeps nobody in."""
+        self._delete(_hash(token))
 
     def revoke(self, session: str) -> bool:
         """End a session by its id; whether there was one."""
@@ -76,11 +81,23 @@ class Sessions:
             key = bytes.fromhex(session)
         except ValueError:
             return False
-        return self._database.write("DELETE FROM sessions WHERE hash = ?", (key,)) > 0
+        return self._delete(key)
 
     def revoke_all(self, user: str) -> int:
         """End every session of a user; how many there were."""
-        return self._database.write("DELETE FROM sessions WHERE user = ?", (user,))
+        try:
+            return self._database.write("DELETE FROM sessions WHERE user = ?", (user,))
+        except sqlite3.Error:
+            known = len(self.of(user))
+            self._all_ended[user] = self._wall()
+            return known
+
+    def _delete(self, key: bytes) -> bool:
+        try:
+            return self._database.write("DELETE FROM sessions WHERE hash = ?", (key,)) > 0
+        except sqlite3.Error:
+            self._ended.add(key)
+            return True
 
     def of(self, user: str) -> list[Session]:
         """Return a user's sessions, the one that was used last first."""
@@ -88,7 +105,8 @@ class Sessions:
         rows = self._database.read(
             "SELECT hash, user, made, used, address, browser FROM sessions WHERE user = ? AND used > ? AND made > ? "
             "ORDER BY used DESC", (user, now - IDLE, now - LONGEST))
-        return [Session(key.hex(), *rest) for key, *rest in rows]
+        return [Session(key.hex(), *rest) for key, *rest in rows
+                if key not in self._ended and rest[1] > self._all_ended.get(user, 0.0)]
 
     def mark_token(self, token: str) -> None:
         """Write down that an API token is used now, once a minute at most."""

@@ -15,21 +15,24 @@ from typing import Final
 from proxy.media.wav import WavError, plain_wav, read_wav
 
 PATIENCE: Final = 120.0
-"""Seconds that a conversion may take."""
+"""Seconds that a conversion may take where nobody waits for it."""
 NICE: Final = 10
 """It yields to calls and conversations."""
 
 
-def load(path: Path) -> bytes:
-    """Return a file's audio as 8 kHz PCM. Raises WavError, OSError. Not for the event loop: it waits."""
+def load(path: Path, patience: float = PATIENCE) -> bytes:
+    """Return a file's audio as 8 kHz PCM. Raises WavError, OSError. Not for the event loop: it waits.
+
+    `patience`: seconds that a conversion may take.
+    """
     pcm = plain_wav(path)
     if pcm is not None:
         return pcm
     try:
         done = subprocess.run([sys.executable, "-m", "proxy.media.convert", str(path)], capture_output=True,
-                              stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False)
+                              stdin=subprocess.DEVNULL, timeout=patience, check=False)
     except subprocess.TimeoutExpired:
-        raise WavError(f"its conversion takes more than {PATIENCE:g} s") from None
+        raise WavError(f"its conversion takes more than {patience:g} s") from None
     if done.returncode:
         raise WavError(done.stderr.decode(errors="replace").strip().rpartition("\n")[2])
     return done.stdout

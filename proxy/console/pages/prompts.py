@@ -28,6 +28,8 @@ EVERY: Final = "all"
 LANGUAGES: Final = get_args(Language)
 LARGEST: Final = 30 << 20
 """Bytes of a file that is uploaded."""
+CONVERSION: Final = 20.0
+"""Seconds that a conversion may take: whoever sent the recording is told before their connection is cut."""
 NOTHING: Final = Posted({}, {}, {})
 
 
@@ -92,7 +94,7 @@ def _converted(content: bytes) -> str:
         place = Path(folder) / "sent.wav"
         place.write_bytes(content)
         try:
-            pcm = load(place)
+            pcm = load(place, CONVERSION)
         except WavError as error:
             raise ArgumentError("file", f"file: {error}") from None
     return base64.b64encode(header(len(pcm)) + pcm).decode()

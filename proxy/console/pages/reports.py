@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import StreamingResponse
 
 from proxy.console.api.figures_route import lines_of
@@ -78,7 +78,10 @@ async def export(asking: AskedBy) -> Response:
     """Give a report as a file: a line for each day and thing."""
     _want_supervisor(asking)
     figures, query = asking.console.figures, asking.request.query_params
-    wanted = asked(figures.today, query.get("from"), query.get("to"), query.get("by"))
+    try:
+        wanted = asked(figures.today, query.get("from"), query.get("to"), query.get("by"))
+    except ArgumentError as error:
+        raise HTTPException(UNPROCESSABLE, str(error)) from None
     name = f"figures-{wanted.by}-{wanted.first}-{wanted.last}.csv"
     lines = lines_of(asking, wanted, "csv")
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8",

@@ -10,7 +10,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from proxy.console.pages.prompts import CONVERSION
 from proxy.control_client import ControlClient
+from proxy.media.convert import load
+from proxy.media.wav import WavError
+from proxy.web.connections import SECONDS, Phase
 from tests.kit.boomerang import Boomerang
 from tests.kit.console import PASSWORD, Answer, Visitor, wait_for_console, with_console
 
@@ -128,3 +132,16 @@ def test_what_others_use_and_what_everybody_hears_is_an_admins(company: Company)
 def test_the_page_is_there_in_every_language(company: Company, language: str) -> None:
     answer = company.visitor("sue").get(f"{PATH}?lang={language}")
     assert (answer.status, f'lang="{language}"' in answer.text) == (200, True)
+
+
+def test_who_sends_a_recording_that_takes_long_is_told(tmp_path: Path) -> None:
+    """Their connection is cut where nobody answers them."""
+    assert SECONDS[Phase.SERVED] - 5 >= CONVERSION
+    place = tmp_path / "long.wav"
+    with wave.open(str(place), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(44_100)
+        file.writeframes(bytes(44_100 * 4 * 30))
+    with pytest.raises(WavError, match="its conversion takes more than"):
+        load(place, 0.01)

@@ -48,6 +48,29 @@ def test_a_session_lasts(database: ConsoleDatabase, uses: tuple[float, ...], the
     assert (found is not None) is there
 
 
+@pytest.mark.parametrize("how", ["log out", "one by one", "all"])
+def test_a_full_disk_keeps_nobody_in(database: ConsoleDatabase, how: str) -> None:
+    clock = Clock()
+    sessions = Sessions(database, clock)
+    token, other = (sessions.begin(name, b"proof", "192.0.2.1", "") for name in ("anna", "peter"))
+    clock.now += 1
+    (shown,) = sessions.of("anna")
+    database.read("PRAGMA query_only = ON")
+    match how:
+        case "log out":
+            sessions.end(token)
+        case "one by one":
+            assert sessions.revoke(shown.id)
+        case _:
+            assert sessions.revoke_all("anna") == 1
+    assert sessions.find(token) is None
+    assert sessions.of("anna") == []
+    assert sessions.find(other) is not None
+    database.read("PRAGMA query_only = OFF")
+    clock.now += 1
+    assert sessions.find(sessions.begin("anna", b"proof", "192.0.2.1", "")) is not None
+
+
 def test_sessions_are_shown_and_ended_one_by_one(database: ConsoleDatabase) -> None:
     sessions = Sessions(database, Clock())
     first, second = (sessions.begin("anna", b"proof", "192.0.2.1", name) for name in ("first", "second"))

@@ -86,5 +86,12 @@ def test_russian_counts_in_three_ways() -> None:
     assert [words_of("ru").plural_form(number) for number in (1, 2, 5, 11, 21, 22)] == [0, 1, 2, 2, 0, 1]
 
 
+def test_words_under_a_figure_of_the_board_are_labels() -> None:
+    """They stand for any number alike, so they begin as a label does; what goes on after a number is for ngettext."""
+    found = re.findall(r'class="figure"><b>.*</b> \{\{ _\("(.*?)"\)', (TEMPLATES / "board_inside.html").read_text())
+    assert len(found) > 5
+    assert [one for one in found if not one[0].isupper()] == []
+
+
 def test_templates_are_where_they_are_read() -> None:
     assert (TEMPLATES / "base.html").is_file()

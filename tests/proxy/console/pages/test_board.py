@@ -76,8 +76,8 @@ def test_each_role_sees_what_is_theirs(site: ConsoleSite) -> None:
     theirs = [one["extension"] for one in site.verb("agents.list") if AGENT.agent != one["extension"]]
     assert all(f'<span class="muted">{name}</span>' not in agent for name in theirs)
     assert f'<span class="muted">{AGENT.agent}</span>' in agent
-    assert "calls in progress" in supervisor
-    assert "calls in progress" not in agent
+    assert "Calls in progress" in supervisor
+    assert "Calls in progress" not in agent
 
 
 @contextmanager
@@ -99,7 +99,7 @@ def boards(client: httpx.Client) -> Iterator[Iterator[str]]:
 
 
 def in_progress(board: str) -> int:
-    found = re.search(r"<b>(\d+)</b> calls in progress", board)
+    found = re.search(r"<b>(\d+)</b> Calls in progress", board)
     assert found is not None
     return int(found[1])
 

@@ -134,7 +134,7 @@ def test_what_cannot_be_stands_at_its_field_and_what_was_typed_too(admin: httpx.
     assert "<script>" not in answer.text
     if "to" in query and field == "to":
         assert "&#34;&gt;&lt;script&gt;" in answer.text
-    assert admin.get("/reports.csv", params=query).status_code in (409, 422)
+    assert admin.get("/reports.csv", params=query).status_code == 422
 
 
 @pytest.mark.parametrize("language", ["hu", "sk", "pl", "de", "ru"])
