@@ -4,8 +4,8 @@ The line is committed with what it tells of: what a handler puts is held back un
 the line goes with the last of it, in one transaction. A change that was refused to somebody is a line too, with why;
 one that could not be done for another reason is none, for nothing has changed.
 
-Passwords, tokens and whole files are never in it. Of the policy it has each setting that changed, of a task, a ticket
-or a user what the verb may have changed of it, of anything else the arguments.
+Passwords, tokens and whole files are never in it. Of the policy it has each setting that changed, of a task, a ticket,
+a user or a token what the verb may have changed of it, of anything else the arguments.
 """
 
 import contextlib
@@ -22,9 +22,10 @@ from proxy.control_client import ControlError
 from proxy.verbs.scope import Things
 from proxy.verbs.shapes.caller import Caller
 from proxy.verbs.shapes.fields import SENTENCE
+from proxy.verbs.shapes.rows import token_of, user_of
 from proxy.verbs.shapes.verb import Verb
 from routing.audit import policy_line
-from routing.rows import AuditRow
+from routing.rows import AuditRow, UserRow
 from routing.writes import Write
 
 SECRET: Final = frozenset({"password", "toml", "data", "token"})
@@ -72,6 +73,31 @@ async def _direct_before(things: Things, args: Any) -> dict[str, Any] | None:
     return {"agents": sorted(found)}
 
 
+RIGHTS: Final = ("role", "groups", "agent")
+
+
+async def _rights_before(things: Things, args: Any) -> dict[str, Any] | None:
+    found = await _user(things, args.name)
+    return None if found is None else _some(user_of(found), RIGHTS)
+
+
+async def _disabled_before(things: Things, args: Any) -> dict[str, Any] | None:
+    found = await _user(things, args.name)
+    return None if found is None else {"disabled": found.disabled_at is not None}
+
+
+async def _user(things: Things, name: str) -> UserRow | None:
+    return next((row for row in await things.users() if row.name == name), None)
+
+
+async def _token_before(things: Things, args: Any) -> dict[str, Any] | None:
+    """As `PeopleAnswers.revoke` takes it: the one of an id, else the latest of a name."""
+    rows = await things.tokens()
+    found = next((row for row in rows if row.id == args.name), None) or next(
+        (row for row in reversed(rows) if row.name == args.name), None)
+    return None if found is None else {**_some(token_of(found), RIGHTS), "revoked": found.revoked_at is not None}
+
+
 def _some(answer: Any, keys: tuple[str, ...]) -> dict[str, Any]:
     return {key: answer[key] for key in keys if key in answer}
 
@@ -84,6 +110,12 @@ def _of_ticket(args: Any, answer: Any) -> str:
     return f"ticket {args.id if answer is None else answer.get('number') or args.id}"
 
 
+def _of_name(args: Any, answer: Any) -> str:
+    return f"{args.name}"
+
+
+DISABLED: Final = Trail(_of_name, _disabled_before,
+                        lambda args, answer: {"disabled": answer["disabled"] is not None})
 TASK: Final = Trail(_of_task, _task_before, lambda args, answer: _some(answer, TASK_KEYS))
 TRAILS: Final[Mapping[str, Trail]] = {
     **{f"callbacks.{act}": TASK for act in ("cancel", "hold", "resume", "call-now", "reassign")},
@@ -97,6 +129,10 @@ TRAILS: Final[Mapping[str, Trail]] = {
                           lambda args, answer: {"callback": answer["id"], **_some(answer, ("group", "state"))}),
     "dnc.import": Trail(lambda args, answer: "the do-not-call list", None, lambda args, answer: _some(
         answer, ("added", "known", "refused_lines"))),
+    "users.change": Trail(_of_name, _rights_before, lambda args, answer: _some(answer, RIGHTS)),
+    "users.disable": DISABLED,
+    "users.enable": DISABLED,
+    "tokens.revoke": Trail(_of_name, _token_before, lambda args, answer: {"revoked": answer["revoked"] is not None}),
     "direct.remove": Trail(lambda args, answer: f"customer {args.customer}", _direct_before,
                            lambda args, answer: _some(answer, ("removed",))),
 }
@@ -114,10 +150,10 @@ def _plain(verb: Verb[Any, Any], args: Any) -> str:
 
 def _given(verb: Verb[Any, Any], args: Any) -> dict[str, Any]:
     """Return the arguments that were given, without secrets and without the one that names what it is about."""
-    found = {name: getattr(args, name, None) or getattr(args, f"{name}_", None) for name in args.fields
+    found = {name: getattr(args, name, getattr(args, f"{name}_", None)) for name in args.fields
              if name not in SECRET and name != verb.key}
     return {name: [*value] if isinstance(value, tuple) else value for name, value in found.items()
-            if value not in (None, "", (), False)}
+            if value is not None and value != args.fields[name].default}
 
 
 class Audit:

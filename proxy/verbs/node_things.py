@@ -9,7 +9,7 @@ from proxy.verbs.handlers.reading import look_up, read
 from proxy.verbs.handlers.recordings import NAME
 from routing.calls import Call
 from routing.numbers import Numbers
-from routing.rows import AttemptRow, Record, TaskRow, Ticket
+from routing.rows import AttemptRow, Record, TaskRow, Ticket, TokenRow, UserRow
 from routing.storage import Store
 from routing.store.reader import Reader
 
@@ -81,3 +81,9 @@ class NodeThings:
     def records(self, customer: str) -> Sequence[Record]:
         number = Numbers(self.policy.region).e164(customer)
         return () if number is None else read(lambda: self._store.direct.records(number))
+
+    async def users(self) -> Sequence[UserRow]:
+        return await look_up(self._reader.people.users)
+
+    async def tokens(self) -> Sequence[TokenRow]:
+        return await look_up(self._reader.people.tokens)

@@ -23,7 +23,7 @@ from proxy.verbs.shapes.fields import MOST_ROWS, shown
 from proxy.verbs.shapes.theirs import Reach, may_set, reach
 from proxy.verbs.shapes.verb import Verb
 from routing.numbers import Numbers
-from routing.rows import AttemptRow, Record, TaskRow, Ticket
+from routing.rows import AttemptRow, Record, TaskRow, Ticket, TokenRow, UserRow
 
 
 class Things(Protocol):
@@ -59,6 +59,12 @@ class Things(Protocol):
 
     def records(self, customer: str) -> Sequence[Record]:
         """Return the direct callbacks of a customer, whose number is as it was typed."""
+
+    async def users(self) -> Sequence[UserRow]:
+        """Return everybody who may log in, or might."""
+
+    async def tokens(self) -> Sequence[TokenRow]:
+        """Return every token."""
 
 
 @dataclass(frozen=True)

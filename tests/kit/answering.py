@@ -11,13 +11,13 @@ from proxy.control_client import ControlError
 from proxy.verbs.audit import Audit, Keeping
 from proxy.verbs.barrier import Barrier
 from proxy.verbs.doors import Handlers
-from proxy.verbs.scope import Scope
+from proxy.verbs.scope import Scope, Things
 from proxy.verbs.shapes import answers
 from proxy.verbs.shapes.caller import Caller
 from proxy.verbs.shapes.catalogue import BY_NAME
 from proxy.verbs.shapes.verb import Bound
 from routing.ids import uuid7
-from routing.rows import AttemptRow, Record, TaskRow, Ticket
+from routing.rows import AttemptRow, Record, TaskRow, Ticket, TokenRow, UserRow
 from routing.storage import Store
 from routing.writes import Write
 
@@ -47,14 +47,16 @@ async def _once(answer: Any) -> Any:
     return await answer if inspect.isawaitable(answer) else answer
 
 
-def settling(store: Store, *bound: Bound) -> Handlers:
+def settling(store: Store, *bound: Bound, things: Things | None = None) -> Handlers:
     """The verbs of a store, answered once what they did is in it."""
-    return Handlers(Barrier(store, lambda: None), Scope(NoThings()), log_in(store), bound)
+    found = NoThings() if things is None else things
+    return Handlers(Barrier(store, lambda: None), Scope(found), log_in(store, found), bound)
 
 
-def log_in(keeping: Keeping) -> Audit:
+def log_in(keeping: Keeping, things: Things | None = None) -> Audit:
     """The audit log of a store."""
-    return Audit(keeping, NoThings(), lambda now: uuid7(now, os.urandom), lambda: 1_795_000_000.0)
+    found = NoThings() if things is None else things
+    return Audit(keeping, found, lambda now: uuid7(now, os.urandom), lambda: 1_795_000_000.0)
 
 
 class Forgetful:
@@ -95,4 +97,10 @@ class NoThings:
         return None
 
     def records(self, customer: str) -> Sequence[Record]:
+        return ()
+
+    async def users(self) -> Sequence[UserRow]:
+        return ()
+
+    async def tokens(self) -> Sequence[TokenRow]:
         return ()

@@ -16,7 +16,7 @@ from proxy.verbs.scope import Row, Scope
 from proxy.verbs.shapes.caller import Caller
 from proxy.verbs.shapes.catalogue import ALL, BY_NAME
 from proxy.verbs.shapes.errors import ForbiddenError
-from proxy.verbs.shapes.fields import line_field, lines_field
+from proxy.verbs.shapes.fields import flag_field, line_field, lines_field, whole_field
 from proxy.verbs.shapes.verb import In, Verb
 from routing.rows import AuditRow
 from routing.writes import DropLeg, Unit, Write
@@ -40,6 +40,8 @@ class Thing(In):
     name: str = line_field("Of it.", required=True, place="NAME")
     password: str | None = lines_field("Secret.", most=64)
     note: str | None = line_field("Said of it.")
+    times: int | None = whole_field("How often.", 0, 9)
+    sure: bool = flag_field("Whether.")
 
 
 DO = Verb("things.do", Thing, Done, "supervisor", "Do it", changes=True, key="name")
@@ -138,6 +140,13 @@ def test_a_line_goes_with_the_last_of_what_is_put() -> None:
     room.ask("things.later", ANNA)
     assert room.store.units[1:] == [["DropLeg"], ["DropLeg", "AuditRow"]]
     assert (room.lines[1].who, room.lines[1].door, room.lines[1].after) == ("anna", "api", {})
+
+
+@pytest.mark.parametrize("given", [{"times": 0}, {"times": 3, "sure": True}, {"note": "x"}, {}])
+def test_what_was_given_is_written_down_also_where_it_is_nought(given: dict[str, Any]) -> None:
+    room = Room()
+    room.ask("things.do", **given)
+    assert room.lines[0].after == given
 
 
 def test_what_others_put_while_a_handler_waits_is_not_held_back() -> None:

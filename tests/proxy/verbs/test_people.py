@@ -12,11 +12,13 @@ from argon2 import PasswordHasher
 from proxy.control_client import ControlError
 from proxy.verbs.handlers.audit import AuditAnswers
 from proxy.verbs.handlers.people import PeopleAnswers, digest
+from proxy.verbs.node_things import NodeThings
 from proxy.verbs.shapes import answers
 from proxy.verbs.shapes.caller import Caller
 from proxy.verbs.shapes.catalogue import BY_NAME
 from proxy.verbs.shapes.errors import ArgumentError, ForbiddenError, UnknownError
 from routing.ids import uuid7
+from routing.rows import TaskRow
 from routing.store.people import People
 from tests.kit.answering import settling
 from tests.kit.waiting import eventually
@@ -24,6 +26,19 @@ from tests.proxy.verbs.on_disk import NOW, OnDisk
 
 BOSS = Caller("boss", "admin", "console")
 ANNA = Caller("anna", "agent", "console", agent="201")
+
+
+class NoTasks:
+    """`queues.OpenTasks` of a node without callbacks."""
+
+    def open_tasks(self) -> tuple[TaskRow, ...]:
+        return ()
+
+    def open_task(self, name: str) -> TaskRow | None:
+        return None
+
+    def places_taken(self) -> dict[str, str]:
+        return {}
 
 
 class Node(OnDisk):
@@ -39,7 +54,8 @@ class Node(OnDisk):
         """As after a start of the daemon."""
         self.verbs = settling(self.store, *PeopleAnswers(
             self.store, self.reader, lambda: self.ledger.policy, self.name, lambda: self.now).bound(),
-            *AuditAnswers(self.reader).bound())
+            *AuditAnswers(self.reader).bound(),
+            things=NodeThings(lambda: self.ledger.policy, self.ledger.calls, NoTasks(), self.store, self.reader))
 
     def name(self, now: float) -> str:
         self.given += 1
@@ -108,6 +124,29 @@ def test_somebody_gives_themselves_another_password_which_the_audit_log_tells_bu
     assert error.value.key == "password"
     (line,) = node.ask("audit.list", verb="account.passwd")
     assert (line["who"], line["about"], "correct horse" in str(line)) == ("anna", "anna", False)
+
+
+def test_the_audit_log_tells_what_somebody_was_before(node: Node) -> None:
+    node.ask("users.add", name="boss", role="admin")
+    node.ask("users.add", name="sue", role="supervisor", groups=["sales"])
+    node.ask("users.change", name="sue", role="supervisor")
+    node.ask("users.change", name="sue", role="agent", agent="201")
+    for verb in ("users.disable", "users.disable", "users.enable"):
+        node.ask(verb, name="sue")
+    for _ in range(2):
+        node.ask("tokens.add", name="crm", role="supervisor", groups=["sales"])
+        node.ask("tokens.revoke", name="crm")
+    lines = [(one["verb"], one["before"], one["after"]) for one in node.ask("audit.list")]
+    everything: dict[str, Any] = {"role": "supervisor", "groups": [], "agent": None}
+    some = {**everything, "groups": ["sales"]}
+    assert sorted([one for one in lines if not one[0].endswith(".add")], key=str) == sorted([
+        ("users.change", some, everything),
+        ("users.change", everything, {"role": "agent", "groups": None, "agent": "201"}),
+        ("users.disable", {"disabled": False}, {"disabled": True}),
+        ("users.disable", {"disabled": True}, {"disabled": True}),
+        ("users.enable", {"disabled": True}, {"disabled": False}),
+        *[("tokens.revoke", {**some, "revoked": False}, {"revoked": True})] * 2], key=str)
+    assert {one["about"] for one in node.ask("audit.list", verb="users.change")} == {"sue"}
 
 
 def test_what_does_not_go_together_is_named(node: Node) -> None:

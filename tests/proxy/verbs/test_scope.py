@@ -24,7 +24,7 @@ from proxy.verbs.scope import TABLE, Scope
 from proxy.verbs.shapes.caller import OPERATOR, Caller
 from proxy.verbs.shapes.catalogue import ALL, BY_NAME
 from proxy.verbs.shapes.errors import ArgumentError
-from routing.rows import AttemptRow, Record, TaskRow, Ticket
+from routing.rows import AttemptRow, Record, TaskRow, Ticket, TokenRow, UserRow
 from routing.store.reader import Reader
 from tests.kit.answering import Forgetful, log_in
 from tests.routing.memory_store import MemoryStore
@@ -105,6 +105,12 @@ class World:
     def records(self, customer: str) -> Sequence[Record]:
         agent = {"+36201111111": "201", "+36202222222": "301"}.get(customer)
         return () if agent is None else (Record(customer, agent, 1, 1.0, 1.0, 2.0),)
+
+    async def users(self) -> Sequence[UserRow]:
+        return ()
+
+    async def tokens(self) -> Sequence[TokenRow]:
+        return ()
 
 
 SCOPE: Final = Scope(World())
