@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.daemon.message_book import MessageBook
-from proxy.daemon.message_keeping import SETTLE, MessageKeeping
+from proxy.daemon.message_keeping import AGAIN, KINDS, SETTLE, MessageKeeping
 from proxy.daemon.message_ring import OVERHEAD, MessageRing, call_id_of, find
 from proxy.sip.hop import Flow, Listener
 from routing.events import Event
@@ -234,6 +234,29 @@ def test_what_the_memory_lets_go_of_an_attempt_stays_on_disk_and_is_shown(
     settle(site, keeping)
     assert site.new_book(None).look([first])().messages == whole
     assert site.new_book(None).look([first, second])().messages == found.messages
+
+
+def test_of_a_long_attempt_all_is_kept_however_little_the_memory_holds(site: Site) -> None:
+    leg = site.call("leg-1")
+    keeping = MessageKeeping(site.book, Rows(a1=[leg], t1=[leg]), lambda: site.now)
+
+    def tell(*kinds: str) -> None:
+        keeping.on_events([event._replace(kind=kind) for kind in kinds if kind in KINDS for event in (ended("a1"),)])
+
+    tell("callback.assigned")
+    for number in range(5):
+        site.pass_call("leg-1", *[busy("leg-1")] * number)
+        site.now += AGAIN
+        asyncio.run(keeping.turn())
+        site.now += 1900.0
+        site.ring.trim()
+    tell("callback.attempted")
+    settle(site, keeping)
+    assert len(site.new_book(None).look([leg])().messages) == 5 * 3 + 10
+    site.pass_call("leg-1")
+    site.now += AGAIN
+    asyncio.run(keeping.turn())
+    assert len(site.new_book(None).look([leg])().messages) == 25, "it is over, and looked at no more"
 
 
 def test_what_comes_after_an_attempt_was_kept_is_added_to_it(site: Site) -> None:
