@@ -9,7 +9,7 @@ Rules
   been a talk: that leg ends, the call rings here until the agent is ready, and is answered then. If the agent does not
   come it is refused, and goes where it was headed.
 - A key counts as soon as it is pressed, in the middle of a prompt too. A click counts like the key, and before the
-  agent is on the line too: then no key is needed, if it is they who pick up.
+  agent is on the line too: then no key is needed, if it is they who pick up, and soon.
 - The outcome is settled once, by what happened first; it is told when every leg is over.
 """
 
@@ -47,6 +47,9 @@ CONNECTING: Final = 1
 WAITING: Final = 2
 PROMPT: Final = 4
 """Tags of what is played, beside `attempt_end.LAST_WORDS`; `PROMPT` is repeated and never comes to its end."""
+CLICK_HOLDS: Final = 12.0
+"""Seconds of ringing after which a click stands for the key no more: a PBX forwards to a voicemail box after 15 to 30,
+and most boxes name nobody when they answer."""
 
 
 class AttemptRun:
@@ -149,7 +152,7 @@ class AttemptRun:
             elif at is AgentAt.ASKED and sides.agent is not None:
                 self._agent_accepts(sides.agent, now)
             else:
-                sides.accepted_by = agent
+                sides.accepted_by, sides.accepted_at = agent, now
                 self._timers.stop("preview")
                 self._advance(now)
         return heard
@@ -215,6 +218,8 @@ class AttemptRun:
             self._end.settle("refused" if step == "customer" else "stopped", now, text=f"{step} not allowed")
             return
         self._sides.dialled = self._sides.dialled or step == "customer"
+        if step == "agent":
+            self._sides.accepted_at = now
         own.go(calls.entry_of(self.order, own.call, to_pbx=step == "agent", agent=self.taken_by), now)
 
     def _step_late(self, step: Step, now: float) -> None:
@@ -244,9 +249,10 @@ class AttemptRun:
 
     def _leg_answered(self, own: OwnLeg, now: float) -> None:
         self._note("callback_answered", call=own.call, role=own.role)
-        if own is self._sides.agent and self._is_who_accepted(own):
+        if own is self._sides.agent and self._is_who_accepted(own, now):
             self._agent_accepts(own, now)
         elif own is self._sides.agent:
+            self._sides.accepted_by = None  # so that they may click once more
             own.play(prompts.ask(self.order), PROMPT, repeat=True)
             # Where a queue was rung the PBX may answer long before an agent does.
             waits = self.order.accept_within + (self.order.agent_ring_for if self.order.agent is None else 0.0)
@@ -261,11 +267,11 @@ class AttemptRun:
             else:
                 self._customer_is_ready(own, now)
 
-    def _is_who_accepted(self, own: OwnLeg) -> bool:
-        """Whether who answers has said yes by a click: not a colleague who picks up for them, nor their voicemail as
-        far as it names itself."""
+    def _is_who_accepted(self, own: OwnLeg, now: float) -> bool:
+        """Whether who answers has said yes by a click: not a colleague who picks up for them, nor their voicemail,
+        which names itself or answers late."""
         accepted = self._sides.accepted_by
-        return accepted is not None and accepted == self.taken_by and \
+        return accepted is not None and accepted == self.taken_by and now - self._sides.accepted_at <= CLICK_HOLDS and \
             not self._tools.reports.is_no_agent(own.call, bare_identities(own.identities))
 
     def _leg_pressed(self, own: OwnLeg, press: LegPressed, now: float) -> None:

@@ -25,6 +25,8 @@ class Sides:
         self.agent_ready = False
         self.accepted_by: str | None = None
         """Who said yes by a click before they were on the line: no key is needed then."""
+        self.accepted_at = 0.0
+        """When they did, or when their phone was called, whichever came last."""
         self.customer_ready = False
         self.dialled = False
         """The customer's INVITE may have left."""

@@ -216,6 +216,49 @@ def test_the_voicemail_of_who_accepted_is_not_joined(stage: Stage) -> None:
     assert stage.dials == 0
 
 
+@pytest.mark.parametrize("point", ["preview", "committing", "leaves", "rings"])
+@pytest.mark.parametrize(("late", "dials"), [(5.0, 1), (11.0, 1), (13.0, 0), (20.0, 0)])
+def test_who_answers_late_may_be_a_box_that_names_nobody(stage: Stage, point: str, late: float, dials: int) -> None:
+    BEFORE[point](stage)
+    click(stage, ACCEPT)
+    if stage.desk.held:
+        stage.desk.commit()
+        stage.wait(0)
+    stage.wait(late)
+    stage.agent.answers()
+    stage.wait(0)
+    assert stage.dials == dials
+    if not dials:
+        assert stage.agent.hears.endswith("press_1_or_2")
+
+
+@pytest.mark.parametrize("says", ["1", ACCEPT])
+def test_an_agent_who_clicked_and_picks_up_late_says_yes_once_more(stage: Stage, says: str | Click) -> None:
+    preview(stage)
+    click(stage, ACCEPT)
+    stage.wait(20)
+    stage.agent.answers()
+    stage.wait(0)
+    if isinstance(says, Click):
+        assert click(stage, says) is DONE
+    else:
+        stage.agent.presses(says)
+        stage.wait(0)
+    assert stage.dials == 1
+
+
+@pytest.mark.parametrize(("late", "heard"), [(5.0, "joined"), (20.0, "play")])
+def test_customer_first_their_phone_is_called_long_after_the_click(stage: Stage, late: float, heard: str) -> None:
+    stage.begin(preview=20.0, customer_first=True)
+    click(stage, ACCEPT)
+    stage.wait(25)
+    stage.customer.answers()
+    stage.wait(late)
+    stage.agent.answers()
+    stage.wait(0)
+    assert stage.customer.hears.partition(" ")[0] == heard
+
+
 def test_whom_a_queue_gave_the_call_nobody_knows(stage: Stage) -> None:
     stage.begin(agent=None, target="600")
     assert click(stage, ACCEPT) is Heard.UNPROVED
