@@ -28,7 +28,7 @@ def test_a_second_daemon_on_the_folder(tmp_path: Path) -> None:
             before = {path.name: path.stat().st_ino for path in scene.boomerang.data.iterdir()}
             other.boomerang.start(ready=False)
             assert other.boomerang.running.wait() == 1
-            (line,) = other.boomerang.log
+            (line,) = [one for one in other.boomerang.log if "config_doubtful" not in one]
             assert str(scene.boomerang.data) in line
             assert f"process {scene.boomerang.running.pid}" in line
             assert {path.name: path.stat().st_ino for path in scene.boomerang.data.iterdir()} == before
