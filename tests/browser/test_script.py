@@ -9,7 +9,7 @@ import pytest
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from jinja2 import ChoiceLoader, DictLoader
-from playwright.sync_api import Error
+from playwright.sync_api import Error, Page
 
 from proxy.console.asking import Asked
 from proxy.console.rendering import ENVIRONMENT, forward, page
@@ -37,8 +37,15 @@ PAGE = """{% extends "base.html" %}{% import "parts.html" as parts with context 
 <input type="checkbox" name="row" aria-label="1"><input type="checkbox" name="row" aria-label="2">
 {% endblock %}"""
 """A page of these tests: everything that pages can ask of the script."""
+HEARING = """{% extends "base.html" %}{% block main %}<h1>{{ names["desk"] }}</h1>
+<div sse-connect="/tried/events" data-hears><p id="told" sse-swap="told">nothing</p></div>{% endblock %}"""
+"""A page that goes on though nobody sees it."""
+TABS = 8
+"""More than a browser's connections to one server."""
 
 router = APIRouter()
+followed: set[object] = set()
+"""Streams that are open."""
 
 
 @router.get("/tried")
@@ -55,15 +62,24 @@ async def take(request: Request, asking: Asked) -> Response:
                    "good" if form["how"] == "good" else "bad")
 
 
+@router.get("/tried/hearing")
+async def hear(asking: Asked) -> Response:
+    return page(asking, "hearing.html")
+
+
 @router.get("/tried/events")
 async def events(request: Request) -> Response:
     async def told() -> AsyncIterator[str]:
-        for number in range(1, 400):
-            yield f"event: told\nid: {number}\ndata: <b>{number}</b>\n\n"
-            yield f'event: box\ndata: <label>In it <input id="inside" data-number="{number}"></label>\n\n'
-            await asyncio.sleep(0.05)
-            if await request.is_disconnected():
-                return
+        followed.add(request)
+        try:
+            for number in range(1, 400):
+                yield f"event: told\nid: {number}\ndata: <b>{number}</b>\n\n"
+                yield f'event: box\ndata: <label>In it <input id="inside" data-number="{number}"></label>\n\n'
+                await asyncio.sleep(0.05)
+                if await request.is_disconnected():
+                    return
+        finally:
+            followed.discard(request)
 
     return StreamingResponse(told(), media_type="text/event-stream")
 
@@ -72,7 +88,7 @@ async def events(request: Request) -> Response:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     loader = ENVIRONMENT.loader
     assert loader is not None
-    ENVIRONMENT.loader = ChoiceLoader([loader, DictLoader({"tried.html": PAGE})])
+    ENVIRONMENT.loader = ChoiceLoader([loader, DictLoader({"tried.html": PAGE, "hearing.html": HEARING})])
     try:
         people = SomePeople({"admin": SomeUser("admin")})
         with serve_console(tmp_path_factory.mktemp("script"), people, router) as console:
@@ -123,9 +139,9 @@ def streams(visitor: Visitor) -> int:
     return int(visitor.page.evaluate("window.held.filter((one) => one.readyState !== EventSource.CLOSED).length"))
 
 
-def see(visitor: Visitor, hidden: bool) -> None:
+def see(page: Page, *, hidden: bool) -> None:
     """Show the page, or another tab before it: to a browser without a screen every tab is seen."""
-    visitor.page.evaluate("""(hidden) => {
+    page.evaluate("""(hidden) => {
         Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
         document.dispatchEvent(new Event("visibilitychange"));
     }""", hidden)
@@ -142,10 +158,10 @@ def test_a_page_that_nobody_sees_holds_no_connection(visitor: Visitor) -> None:
     visitor.open("/tried")
     until(visitor, "Number(document.getElementById('told').textContent) > 3")
     assert streams(visitor) == 1
-    see(visitor, hidden=True)
+    see(visitor.page, hidden=True)
     assert streams(visitor) == 0
     visitor.page.evaluate("document.getElementById('told').textContent = 'gone'")
-    see(visitor, hidden=False)
+    see(visitor.page, hidden=False)
     assert streams(visitor) == 1
     until(visitor, "Number(document.getElementById('told').textContent) > 3")
 
@@ -276,3 +292,40 @@ def test_without_scripts_pages_are_read_and_sent(browser: Browser, served: Serve
         assert one.page.is_visible("nav.pages")
         one.page.click(".menu-close")
         assert one.page.is_hidden("nav.pages")
+
+
+def test_any_number_of_tabs_are_open_side_by_side(visitor: Visitor) -> None:
+    tabs = [visitor.page]
+    for _ in range(TABS - 1):
+        see(tabs[-1], hidden=True)
+        tabs.append(visitor.page.context.new_page())
+        tabs[-1].goto(visitor.base + "/tried")
+        tabs[-1].wait_for_selector("#told b")
+    eventually(lambda: len(followed) == 1, "the tab that is seen has the one stream")
+    see(tabs[-1], hidden=True)
+    eventually(lambda: not followed, "nobody sees any")
+    before = tabs[0].inner_text("#told")
+    see(tabs[0], hidden=False)
+    eventually(lambda: tabs[0].inner_text("#told") != before, "what is seen again goes on")
+    assert not tabs[0].is_visible("#connection")
+    for one in tabs[1:]:
+        one.close()
+
+
+def test_what_makes_itself_heard_goes_on_in_one_hidden_tab(visitor: Visitor) -> None:
+    visitor.open("/tried/hearing")
+    tabs = [visitor.page, *(visitor.page.context.new_page() for _ in range(2))]
+    for one in tabs[1:]:
+        one.goto(visitor.base + "/tried/hearing")
+    for one in tabs:
+        one.wait_for_selector("#told b")
+        see(one, hidden=True)
+    eventually(lambda: len(followed) == 1, "one of three goes on")
+    marks = [one.inner_text("#told") for one in tabs]
+    going = eventually(lambda: [one for one, mark in zip(tabs, marks, strict=True) if one.inner_text("#told") != mark],
+                       "it is the one that changes")
+    assert len(going) == 1
+    going[0].goto(visitor.base + "/login")
+    eventually(lambda: len(followed) == 1, "another one takes its place")
+    for one in visitor.page.context.pages[1:]:
+        one.close()

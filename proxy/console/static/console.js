@@ -1,6 +1,7 @@
 /* What a page does by itself. Everything here is told by attributes, so that pages need no script of their own:
    sse-connect="PATH", sse-swap="NAME,…"   events of the server take the place of what is in an element; a form in it that
-                                           somebody types in is left alone until they leave it
+                                           somebody types in is left alone until they leave it; not while nobody sees the page
+   data-hears                              beside sse-connect: events come though nobody sees the page, in one tab of a browser
    hx-trigger="sse:NAME"                   an element asks again when such an event comes
    data-until, data-since="EPOCH"          seconds that count down or up
    data-opens="ID", data-closes            open and close a <dialog>
@@ -98,7 +99,7 @@
 
   // The connection
 
-  let lost = false, away = false, run = null, title = null;
+  let lost = false, away = false, run = null, title = null, looks = null;
 
   function say(text, good) {
     box().textContent = text;
@@ -113,6 +114,8 @@
   }
 
   async function look() {
+    looks = null;
+    if (others) follow(document);  // a tab that ended may have had no time to say so
     const gone = lost || away;
     try {
       const answer = await fetch("/alive", {cache: "no-store", signal: AbortSignal.timeout(8000)});
@@ -132,7 +135,7 @@
         say(box().dataset.lost);
       }
     }
-    setTimeout(look, lost || away ? 1000 : document.hidden ? 15000 : 4000);
+    looks = setTimeout(look, lost || away ? 1000 : document.hidden ? 15000 : 4000);
   }
 
   function count(number) {
@@ -141,31 +144,58 @@
   }
 
   let leaving = false;
-  addEventListener("pagehide", () => { leaving = true; });
-  addEventListener("pageshow", () => { leaving = false; });
+  addEventListener("pagehide", () => { leaving = true; for (const element of [...sources.keys()]) shut(element, true); });
+  addEventListener("pageshow", (event) => { leaving = false; if (event.persisted) follow(document); });
 
-  // Events of the server
+  /* Events of the server. A browser has six connections to one server for all its tabs together, and each stream takes
+     one: what nobody sees gives its own back. A stream begins with how things stand, so nothing is missed. */
 
-  const sources = new Map();
+  const sources = new Map(), rank = crypto.getRandomValues(new Uint32Array(1))[0];
+  let others = null;
 
-  /* A browser has six connections to a host, for all its tabs together; each source holds one. So a page that nobody
-     sees follows nothing, and is told how everything stands when it is seen again. */
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) return follow(document);
-    for (const source of sources.values()) source.close();
-    sources.clear();
-  });
+  const path = (element) => element.getAttribute("sse-connect");
+  const unseen = (element) => others && document.hidden && element.matches("[data-hears]");
 
   function follow(root) {
-    if (document.hidden) return;
-    for (const [element, source] of sources) if (!element.isConnected) { source.close(); sources.delete(element); }
+    for (const element of [...sources.keys()]) if (!element.isConnected) shut(element);
     for (const element of [...(root.matches?.("[sse-connect]") ? [root] : []), ...root.querySelectorAll("[sse-connect]")]) {
-      if (!sources.has(element)) listen(element);
+      if (sources.has(element) || leaving || (document.hidden && !unseen(element))) continue;
+      listen(element);
+      if (unseen(element)) others.postMessage([path(element), rank]);
     }
   }
 
+  function shut(element, over) {
+    sources.get(element).close();
+    sources.delete(element);
+    if (over && element.matches("[data-hears]")) others?.postMessage([path(element), null]);
+  }
+
+  // Of hidden tabs with the same stream the one of the highest rank goes on; when it is closed they find out anew.
+  function agree([of, theirs]) {
+    if (!document.hidden) return;
+    if (theirs === null) return follow(document);
+    for (const element of [...sources.keys()]) {
+      if (path(element) !== of) continue;
+      if (theirs > rank) shut(element);
+      else others.postMessage([of, rank]);
+    }
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) {
+      for (const element of [...sources.keys()]) {
+        if (unseen(element)) others.postMessage([path(element), rank]);
+        else shut(element);
+      }
+      return;
+    }
+    follow(document);
+    if (looks !== null) { clearTimeout(looks); look(); }
+  });
+
   function listen(element) {
-    const source = new EventSource(element.getAttribute("sse-connect"));
+    const source = new EventSource(path(element));
     sources.set(element, source);
     const names = new Set();
     const all = (what) => [...(element.matches(what) ? [element] : []), ...element.querySelectorAll(what)];
@@ -180,7 +210,7 @@
     source.addEventListener("error", () => {
       if (source.readyState !== EventSource.CLOSED || sources.get(element) !== source) return;
       sources.delete(element);
-      setTimeout(() => element.isConnected && !document.hidden && !sources.has(element) && listen(element), 3000);
+      setTimeout(() => follow(document), 3000);
     });
   }
 
@@ -287,11 +317,15 @@
     // What answers a form that was sent shows by itself what was typed.
     if (body().dataset.sent !== "yes") for (const form of document.forms) if (fits(form)) give(form);
     for (const one of document.querySelectorAll("[data-opened]")) one.showModal();
+    if (window.BroadcastChannel && document.querySelector("[data-hears]")) {
+      others = new BroadcastChannel("streams");
+      others.addEventListener("message", (event) => agree(event.data));
+    }
     follow(document);
     tick();
     widths();
     setInterval(tick, 1000);
-    setTimeout(look, document.querySelector("[data-again]") ? 1000 : 2500);
+    looks = setTimeout(look, document.querySelector("[data-again]") ? 1000 : 2500);
   }
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
