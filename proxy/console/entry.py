@@ -141,7 +141,10 @@ class Entry:
             return
         if caller is not None:
             send = self._watched(request, caller, send, connection)
-        await self._app(scope, bodies.once(body, receive), send)
+        if method == "HEAD":
+            await _head(self._app, scope, bodies.once(body, receive), send)
+        else:
+            await self._app(scope, bodies.once(body, receive), send)
 
     def _stranger(self, scope: Scope) -> Refusal | None:
         """Refuse whoever asks by a name that is not ours: a page elsewhere had it bent to our address.
@@ -191,7 +194,7 @@ class Entry:
                 headers = Headers(raw=message["headers"])
                 goes_on = "content-length" not in headers
                 if connection is not None and goes_on:
-                    connection.begin_stream()
+                    connection.begin_stream((caller.door, caller.name))
             elif goes_on and loop.time() - looked > LOOK_AGAIN:
                 looked = loop.time()
                 if connection is not None and self._doorkeeper.look(request) != caller:
@@ -243,6 +246,29 @@ async def _body(receive: Receive, most: int, length: int | None,
     except TimeoutError:
         return b"", Refusal(408, f"a body has {BODY_SECONDS * 0.9:g} s to come")
     return (b"", Refusal(413, f"a body has at most {most} bytes here")) if body is None else (body, None)
+
+
+async def _head(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer as GET is answered, but end what comes in pieces after its head: there may be no end to them."""
+    over = asyncio.Event()
+
+    async def give(message: Message) -> None:
+        if over.is_set():
+            return
+        await send(message)
+        if message["type"] == "http.response.start" and "content-length" not in Headers(raw=message["headers"]):
+            over.set()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    answering, ending = asyncio.ensure_future(app(scope, receive, give)), asyncio.ensure_future(over.wait())
+    try:
+        await asyncio.wait((answering, ending), return_when=asyncio.FIRST_COMPLETED)
+        if not over.is_set():
+            await answering
+    finally:
+        answering.cancel()
+        ending.cancel()
+        await asyncio.wait((answering, ending))
 
 
 def _headed(scope: Scope, send: Send) -> Send:

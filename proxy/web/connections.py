@@ -2,11 +2,13 @@
 
 A client that says nothing, a head or a body that comes drop by drop, an answer that nobody reads: each has its time,
 and then the connection ends. Where no more connections may be (in all, or from one address), the one that does least
-makes room for the newcomer: whoever asks at once, such as a probe, is answered while any number of others idle.
+makes room for the newcomer: whoever asks at once, such as a probe, is answered while any number of others idle. Where
+all of them are streams, whoever has most of these gives up the oldest, so nobody shuts others out by streams.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
 from enum import IntEnum
 from typing import Any, Final
 
@@ -14,6 +16,8 @@ MOST: Final = 256
 """Connections at a time."""
 MOST_OF_ONE: Final = 64
 """Connections at a time from one address."""
+MOST_STREAMS: Final = 64
+"""Answers that come in pieces at a time for one who asks: their oldest makes room."""
 
 
 class Phase(IntEnum):
@@ -32,7 +36,7 @@ class Phase(IntEnum):
     SERVED = 5
     """Somebody works on its answer: it makes no room."""
     STREAMED = 6
-    """Its answer comes in pieces, for as long as they are read: it makes no room."""
+    """Its answer comes in pieces, for as long as they are read: it makes room where all others are worked on."""
 
 
 SECONDS: Final = {Phase.LEAVING: 2.0, Phase.IDLE: 5.0, Phase.HEAD: 5.0, Phase.ANSWERED: 10.0, Phase.BODY: 10.0,
@@ -47,8 +51,8 @@ Address = tuple[str, int]
 class Connections:
     """All connections of one server."""
 
-    def __init__(self, most: int = MOST, most_of_one: int = MOST_OF_ONE) -> None:
-        self._most, self._most_of_one = most, most_of_one
+    def __init__(self, most: int = MOST, most_of_one: int = MOST_OF_ONE, most_streams: int = MOST_STREAMS) -> None:
+        self._most, self._most_of_one, self._most_streams = most, most_of_one, most_streams
         self._open: dict[Address, Connection] = {}
         self._order = 0
 
@@ -69,11 +73,18 @@ class Connections:
         crowd = own if len(own) >= self._most_of_one else self._open.values() if len(self._open) >= self._most else ()
         if crowd:
             least = min(crowd, key=lambda one: (one.phase, one.since))
-            if least.phase >= Phase.SERVED:
+            spared = least if least.phase < Phase.SERVED else _oldest_of_most(crowd)
+            if spared is None:
                 return False
-            least.cut()
+            spared.cut()
         self._open[newcomer.address] = newcomer
         return True
+
+    def limit_streams(self, newest: "Connection") -> None:
+        """End the oldest stream of whoever began one, where they have too many."""
+        own = [one for one in self._open.values() if one.phase is Phase.STREAMED and one.owner == newest.owner]
+        if newest.owner is not None and len(own) > self._most_streams:
+            min(own, key=lambda one: one.since).cut()
 
     def forget(self, one: "Connection") -> None:
         """A connection is over."""
@@ -109,6 +120,8 @@ class Connection(asyncio.Protocol):
         self.phase = Phase.IDLE
         self.since = 0
         """When it came to this phase, in `Connections.next_moment`."""
+        self.owner: Hashable = None
+        """Whose its last stream is; None: nobody knows."""
 
     # From the event loop.
 
@@ -162,9 +175,11 @@ class Connection(asyncio.Protocol):
         """All of a request is here."""
         self._enter(Phase.SERVED)
 
-    def begin_stream(self) -> None:
-        """From now on the answer comes in pieces."""
+    def begin_stream(self, owner: Hashable = None) -> None:
+        """From now on the answer comes in pieces. `owner`: who asked, whose oldest stream may make room for this."""
+        self.owner = owner
         self._enter(Phase.STREAMED)
+        self._book.limit_streams(self)
 
     def end_work(self) -> None:
         """The answer was given."""
@@ -216,6 +231,13 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _oldest_of_most(crowd: Iterable[Connection]) -> Connection | None:
+    """Return the oldest stream of whoever has most of them."""
+    streams = [one for one in crowd if one.phase is Phase.STREAMED]
+    count = Counter(one.owner for one in streams)
+    return min(streams, key=lambda one: (-count[one.owner], one.since), default=None)
 
 
 class _Ending(asyncio.Transport):

@@ -4,10 +4,12 @@ import base64
 import hashlib
 import re
 import socket
+from contextlib import ExitStack
 
 import pytest
 
 from proxy.console.pages.login import place
+from proxy.web.connections import MOST_OF_ONE
 from tests.kit.console import PASSWORD, Served, SomeToken, SomeUser, Visitor
 from tests.kit.ports import LOOPBACK
 
@@ -167,6 +169,45 @@ def test_a_head_has_no_body(served: Served, path: str) -> None:
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"content-length: " in head.lower()
     assert body == b""
+
+
+def test_a_head_of_what_never_ends_ends(served: Served) -> None:
+    cookie = logged_in(served).cookies["boomerang_session"]
+    with socket.create_connection((LOOPBACK, served.port), timeout=20) as sock:
+        sock.sendall(f"HEAD /api/v1/events HTTP/1.1\r\nHost: localhost\r\nCookie: boomerang_session={cookie}\r\n\r\n"
+                     "GET /login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: sock.recv(65_536), b""))
+    first, _, rest = answer.partition(b"\r\n\r\n")
+    assert b"text/event-stream" in first
+    assert rest.startswith(b"HTTP/1.1 200"), "no body comes before the next answer"
+
+
+def test_nobody_shuts_others_out_by_streams(served: Served) -> None:
+    cookie = logged_in(served, "peter").cookies["boomerang_session"]
+    with ExitStack() as stack:
+        streams = [stack.enter_context(socket.create_connection((LOOPBACK, served.port), timeout=20))
+                   for _ in range(MOST_OF_ONE)]
+        for one in streams:
+            one.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nCookie: boomerang_session={cookie}\r\n\r\n"
+                        .encode())
+            assert one.recv(12) == b"HTTP/1.1 200"
+        assert Visitor(served.port).get("/login").status == 200
+        assert logged_in(served).get("/logout").status == 200
+        gone = [one for one in streams if _ended(one)]
+    assert streams[0] in gone, "the oldest made room"
+    assert len(gone) < 5
+
+
+def _ended(stream: socket.socket) -> bool:
+    stream.setblocking(False)
+    try:
+        while stream.recv(65_536):
+            pass
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+    return True
 
 
 @pytest.mark.parametrize(("path", "length", "status"), [
