@@ -7,6 +7,7 @@ console keeps all this in memory.
 Migrations are named, run in order, and are only ever appended.
 """
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -60,26 +61,50 @@ log = structlog.get_logger("boomerang.console")
 
 
 class ConsoleDatabase:
-    """The file, open. Any thread; each statement is one transaction, and takes well below a millisecond."""
+    """The file, open. Any thread; each statement is one transaction, and takes well below a millisecond.
+
+    Where another process holds the file, a write waits for up to `BUSY`; reading and marking never do.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()
-        self._connection = _open(path)
+        self._writing = threading.Lock()
+        self._writer = _open(path)
+        where = self._writer.execute("PRAGMA database_list").fetchone()[2]
+        self._reading = threading.Lock() if where else self._writing
+        self._reader = _connected(where) if where else self._writer
 
     def read(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return rows. Raises sqlite3.Error."""
-        with self._lock:
-            return self._connection.execute(sql, arguments).fetchall()
+        with self._reading:
+            return self._reader.execute(sql, arguments).fetchall()
 
     def write(self, sql: str, arguments: Sequence[Any] = ()) -> int:
-        """Do one change, committed when this returns; how many rows it touched. Raises sqlite3.Error."""
-        with self._lock:
-            return self._connection.execute(sql, arguments).rowcount
+        """Do one change, committed when this returns; how many rows it touched. Raises sqlite3.Error.
+
+        It may wait, so in an event loop it belongs in another thread.
+        """
+        with self._writing:
+            return self._writer.execute(sql, arguments).rowcount
+
+    def mark(self, sql: str, arguments: Sequence[Any] = ()) -> None:
+        """Do one change that may as well be left out: where it cannot be done at once, it is."""
+        if not self._writing.acquire(blocking=False):
+            return
+        try:
+            with contextlib.suppress(sqlite3.Error):
+                self._writer.execute("PRAGMA busy_timeout = 0")
+                self._writer.execute(sql, arguments)
+        finally:
+            with contextlib.suppress(sqlite3.Error):
+                self._writer.execute(f"PRAGMA busy_timeout = {round(BUSY * 1_000)}")
+            self._writing.release()
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._connection.close()
+        with self._reading:
+            self._reader.close()
+        with self._writing:
+            self._writer.close()
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -114,8 +139,12 @@ def _put_aside(path: Path) -> None:
         path.with_name(path.name + end).unlink(missing_ok=True)
 
 
+def _connected(path: str) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+
+
 def _ready(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+    connection = _connected(path)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")

@@ -5,6 +5,7 @@ are HttpOnly and SameSite=Lax (a link in a ticket's mail opens its page), Secure
 come by https.
 """
 
+import asyncio
 import hashlib
 import hmac
 import secrets
@@ -100,7 +101,7 @@ class SessionDoorkeeper:
         if user is None:
             return LogIn(None, refused, wait)
         log.info("logged_in", user=user.name, source=address)
-        return LogIn(self._sessions.begin(user.name, _proof(user), address, browser))
+        return LogIn(await asyncio.to_thread(self._sessions.begin, user.name, _proof(user), address, browser))
 
     async def prove(self, name: str, password: str, address: str) -> LogIn:
         """Look at the password of somebody who has logged in, as closely as when they did; no session begins.
@@ -133,7 +134,7 @@ class SessionDoorkeeper:
                 hashed = None if user is None or user.disabled else user.password
                 fits = await self._passwords.fits(hashed, password)
                 if user is None or not fits:
-                    wait = self._lockout.failed(name, address)
+                    wait = await asyncio.to_thread(self._lockout.failed, name, address)
                     log.warning(event, source=address, user=name, locked_for=wait or None)
                     return _Looked(None, "wrong", wait)
         except BusyError:
@@ -141,7 +142,7 @@ class SessionDoorkeeper:
         except (sqlite3.Error, OSError) as error:
             log.error("users_cannot_be_read", reason=str(error))
             return _Looked(None, "unreadable")
-        self._lockout.passed(name)
+        await asyncio.to_thread(self._lockout.passed, name)
         return _Looked(user)
 
     def log_out(self, request: Request) -> None:

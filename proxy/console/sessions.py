@@ -4,7 +4,6 @@ A session ends by log-out, by not being used for `IDLE`, after `LONGEST` in any 
 disabled, removed or gets another password: it holds a proof of the row that it was made for.
 """
 
-import contextlib
 import hashlib
 import secrets
 import sqlite3
@@ -67,8 +66,7 @@ class Sessions:
             self.end(token)
             return None
         if now - used > MARK_PAUSE:
-            with contextlib.suppress(sqlite3.Error):  # a full disk throws nobody out
-                self._database.write("UPDATE sessions SET used = ? WHERE hash = ?", (now, _hash(token)))
+            self._database.mark("UPDATE sessions SET used = ? WHERE hash = ?", (now, _hash(token)))
         return user, proof
 
     def end(self, token: str) -> None:
@@ -111,10 +109,9 @@ class Sessions:
     def mark_token(self, token: str) -> None:
         """Write down that an API token is used now, once a minute at most."""
         now = self._wall()
-        with contextlib.suppress(sqlite3.Error):  # a full disk refuses nobody
-            self._database.write(
-                "INSERT INTO token_uses VALUES (?, ?) ON CONFLICT (token) DO UPDATE SET used = excluded.used "
-                "WHERE excluded.used - used > ?", (token, now, MARK_PAUSE))
+        self._database.mark(
+            "INSERT INTO token_uses VALUES (?, ?) ON CONFLICT (token) DO UPDATE SET used = excluded.used "
+            "WHERE excluded.used - used > ?", (token, now, MARK_PAUSE))
 
     def token_uses(self) -> dict[str, float]:
         """Return when each API token was used last, by its id as text."""

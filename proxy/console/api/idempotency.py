@@ -5,6 +5,7 @@ not ended. What was refused is not kept: the same key may try again. Where nobod
 daemon's answer was lost, the key is used up: the second is told to look.
 """
 
+import asyncio
 import contextlib
 import hashlib
 import re
@@ -47,8 +48,8 @@ async def once(asks: Asking, act: Callable[[], Awaitable[Response]], *, keep: bo
     body = await request.body()
     this = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).hexdigest()
     now = time.time()
-    database.write("DELETE FROM idempotency WHERE at<?", (now - KEPT,))
-    if not database.write(_BEGIN, (who, key, this, now)):
+    await asyncio.to_thread(database.write, "DELETE FROM idempotency WHERE at<?", (now - KEPT,))
+    if not await asyncio.to_thread(database.write, _BEGIN, (who, key, this, now)):
         return _again(this, *database.read(_KNOWN, (who, key))[0])
     refused = False
     try:
@@ -60,10 +61,10 @@ async def once(asks: Asking, act: Callable[[], Awaitable[Response]], *, keep: bo
     finally:
         if refused:
             with contextlib.suppress(sqlite3.Error):  # the key stays used up: no harm but that another is needed
-                database.write("DELETE FROM idempotency WHERE who=? AND key=?", (who, key))
+                await asyncio.to_thread(database.write, "DELETE FROM idempotency WHERE who=? AND key=?", (who, key))
     if not refused:
         with contextlib.suppress(sqlite3.Error):  # it was done, and is answered
-            database.write("UPDATE idempotency SET status=?, body=? WHERE who=? AND key=?",
+            await asyncio.to_thread(database.write, "UPDATE idempotency SET status=?, body=? WHERE who=? AND key=?",
                            (answer.status_code, bytes(answer.body) if keep else None, who, key))
     return answer
 

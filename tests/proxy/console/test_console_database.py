@@ -1,9 +1,14 @@
 """The console's own file: whatever it is found as, the console starts."""
 
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from proxy.console import console_database
 from proxy.console.console_database import ConsoleDatabase
 from proxy.console.sessions import Sessions
 
@@ -62,3 +67,32 @@ def test_where_no_file_can_be_it_is_kept_in_memory(tmp_path: Path) -> None:
     assert works(database)
     database.close()
     assert [*tmp_path.iterdir()] == []
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Another process holds the file, such as a copy that is made of it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def test_while_the_file_is_held_nobody_who_asks_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console_database, "BUSY", 60.0)
+    path, now = tmp_path / "console.db", [1_000.0]
+    with closing(ConsoleDatabase(path)) as database, ThreadPoolExecutor(1) as thread:
+        sessions = Sessions(database, lambda: now[0])
+        token = sessions.begin("anna", b"proof", "192.0.2.1", "")
+        now[0] += 600.0
+        with held(path):
+            assert sessions.find(token) == ("anna", b"proof"), "its mark is left out"
+            sessions.mark_token("1")
+            writing = thread.submit(sessions.begin, "eva", b"proof", "192.0.2.1", "")
+            for _ in range(200):
+                assert sessions.find(token) == ("anna", b"proof")
+                sessions.mark_token("1")
+            assert not writing.done(), "what must be kept waits"
+        assert sessions.find(writing.result(60)) == ("eva", b"proof")
+        sessions.mark_token("1")
+        assert sessions.token_uses() == {"1": 1_600.0}
