@@ -329,3 +329,15 @@ def test_what_makes_itself_heard_goes_on_in_one_hidden_tab(visitor: Visitor) -> 
     eventually(lambda: len(followed) == 1, "another one takes its place")
     for one in visitor.page.context.pages[1:]:
         one.close()
+
+
+def test_a_double_click_sends_a_form_once(visitor: Visitor) -> None:
+    sent = visitor.page.evaluate("""() => {
+        const button = document.querySelector("[value=good]");
+        let sent = 0;
+        document.addEventListener("submit", (event) => { sent += !event.defaultPrevented; event.preventDefault(); });
+        button.click();
+        button.click();
+        return sent;
+    }""")
+    assert sent == 1

@@ -280,6 +280,8 @@
     }
     if (field.matches("[data-sends]")) field.form.requestSubmit();
   });
+  const sending = new WeakSet(), AGAIN = 3000;  // a double click sends once
+  addEventListener("pageshow", () => { for (const form of document.forms) sending.delete(form); });
   document.addEventListener("submit", (event) => {
     const form = event.target, ask = event.submitter?.dataset.confirm || form.dataset.confirm;
     if (lost) {
@@ -291,6 +293,15 @@
       event.preventDefault();
       return;
     }
+    if (form.method === "post") {
+      if (sending.has(form)) {
+        event.preventDefault();
+        event.stopImmediatePropagation();
+        return;
+      }
+      sending.add(form);
+      setTimeout(() => sending.delete(form), AGAIN);
+    }
     if (form.getAttribute("action") === "/logout") {
       try { sessionStorage.clear(); } catch { /* nothing was kept */ }
     }
@@ -301,6 +312,7 @@
   }, true);
   document.addEventListener("htmx:afterRequest", (event) => {
     const form = event.target.closest?.("form");
+    if (form) sending.delete(form);
     if (event.detail.successful && fits(form) && event.detail.requestConfig?.verb !== "get") forget(place(form));
   });
   document.addEventListener("htmx:load", (event) => { if (event.target.querySelectorAll) { follow(event.target); tick(); widths(); } });
