@@ -6,6 +6,7 @@ import base64
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Response
@@ -52,17 +53,28 @@ async def calls(asking: Asked) -> Response:
              ("trunk", gettext("Trunk")), ("pbx", gettext("PBX")), ("by", gettext("Ended by"))]
     shown = shown_columns(asking.request, "calls", [key for key, _ in every], USUAL)
     return page(asking, "calls.html", status=UNPROCESSABLE if wrong else 200, found=found, wrong=wrong, asked=asked,
-                every=every, columns=[(key, words, key in ("time", "talk"), "number" if key == "talk" else "")
-                                      for key, words in every if key in shown],
+                every=every, export=_export(asked, asking.zone),
+                columns=[(key, words, key in ("time", "talk"), "number" if key == "talk" else "")
+                         for key, words in every if key in shown],
                 sort=asked.get("sort") or "time", descending=asked.get("order", "desc") != "asc")
 
 
+def _export(asked: Mapping[str, str], zone: ZoneInfo) -> str:
+    """Return where all calls that fit come as a file."""
+    return "/api/v1/calls/export?" + urlencode({"format": "csv", **_filters(asked, zone)})
+
+
 def _query(asked: Mapping[str, str], zone: ZoneInfo) -> ListQuery:
+    return ListQuery(_filters(asked, zone), asked.get("sort", ""), asked.get("order", "desc") != "asc",
+                     asked.get("cursor") or None)
+
+
+def _filters(asked: Mapping[str, str], zone: ZoneInfo) -> dict[str, str]:
     filters = {name: asked[name].strip() for name in NAMES if asked.get(name, "").strip()}
     for name in MOMENTS:
         if asked.get(name, "").strip():
             filters[name] = _moment(asked[name].strip(), zone)
-    return ListQuery(filters, asked.get("sort", ""), asked.get("order", "desc") != "asc", asked.get("cursor") or None)
+    return filters
 
 
 def _moment(typed: str, zone: ZoneInfo) -> str:

@@ -1,6 +1,8 @@
 """`/tickets`: what callbacks have opened; comments, the end of one, and a callback from one by a click."""
 
+from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
@@ -27,7 +29,8 @@ NOTHING: Final = Posted({}, {}, {})
 async def show_all(asking: Asked) -> Response:
     """Show a page of the list: open ones, unless others are asked for."""
     found = await asked_list(asking, "tickets", FILTERS, "number", {"state": "open"})
-    return page(asking, "tickets.html", status=422 if found.errors else 200, list=found, told=_told(asking),
+    return page(asking, "tickets.html", status=422 if found.errors else 200, list=found,
+                export=_export(found.asked), told=_told(asking),
                 columns=shown_columns(asking.request, "tickets", COLUMNS, USUAL), all_columns=COLUMNS)
 
 
@@ -60,6 +63,12 @@ async def change(request: Request, asking: Asked, ticket: str) -> Response:
         raise
     except ControlError as error:
         return await _page(asking, ticket, form, error)
+
+
+def _export(asked: Mapping[str, str]) -> str:
+    """Return where all tickets that fit come as a file."""
+    filters = {key: text for key, text in asked.items() if text}
+    return "/api/v1/tickets/export?" + urlencode({"format": "csv", **filters})
 
 
 def _told(asking: Asking) -> TicketNotes:

@@ -1,6 +1,7 @@
 """Tickets by their pages: whose are shown, what is said of them, and a callback from one by a click."""
 
 import html
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,16 @@ def test_the_list_is_filtered_sorted_and_its_columns_are_chosen(company: Company
     assert boss.get("/tickets?customer=nobody").status == 422
     assert boss.post("/columns", {"table": "tickets", "column": "number", "back": "/tickets"}).status == 303
     assert "<td>sales</td>" not in boss.get("/tickets").text
+
+
+def test_what_fits_comes_as_a_file(company: Company) -> None:
+    boss = company.visitor("boss")
+    for path in ("/tickets?state=open&text=x", "/tickets?state=closed", "/calls?result=answered"):
+        found = re.search(r'href="(/api/v1/[a-z]+/export[^"]*)"', boss.get(path).text)
+        assert found is not None
+        file = boss.get(html.unescape(found[1]))
+        assert (file.status, file.text[:3]) == (200, "id,")
+        assert path.partition("?")[2].partition("&")[0] in html.unescape(found[1])
 
 
 def test_one_click_makes_a_callback_and_another_closes_the_ticket(company: Company) -> None:

@@ -1,5 +1,6 @@
 """The board of a real console: what it shows to whom, that it is as MQTT says, and that it follows what happens."""
 
+import html
 import re
 import time
 from collections.abc import Iterator
@@ -99,7 +100,7 @@ def boards(client: httpx.Client) -> Iterator[Iterator[str]]:
 
 
 def in_progress(board: str) -> int:
-    found = re.search(r"<b>(\d+)</b> Calls in progress", board)
+    found = re.search(r"<b><a[^>]*>(\d+)</a></b> Calls in progress", board)
     assert found is not None
     return int(found[1])
 
@@ -113,6 +114,15 @@ def test_what_happens_is_shown_while_the_board_is_open(site: ConsoleSite) -> Non
         site.pbx.send(reply(invite, "603 Decline", []), invite.source)
         call.expect(603)
         assert next(count for board in shown if (count := in_progress(board)) <= before) == before
+
+
+def test_figures_lead_to_the_lists_that_they_count(site: ConsoleSite) -> None:
+    client = site.client(ADMIN)
+    found = {html.unescape(one) for one in re.findall(r'href="(/(?:callbacks|calls)\?[^"]+)"', client.get("/").text)}
+    assert "/calls?result=active" in found
+    assert any("due=now" in one for one in found)
+    assert {client.get(one).status_code for one in found} == {200}
+    assert 'href="/callbacks?' not in site.client(AGENT).get("/").text, "an agent's lists are others than these figures"
 
 
 def test_one_snapshot_serves_all(site: ConsoleSite) -> None:
