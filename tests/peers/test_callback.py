@@ -124,9 +124,9 @@ def test_called_back(build: Build, who: str, number: str, answers: str) -> None:
     quiet(site)
 
     told, answered = agent.hears(), customer.hears(1 if answers == "on_agent" else 2)
-    assert told.seconds_of(CUSTOMER_TONE) > 2
+    assert told.seconds_of(CUSTOMER_TONE) > 1
     assert told.seconds_before(CUSTOMER_TONE) > 1, "the prompt"
-    assert answered.seconds_of(AGENT_TONE) > 2
+    assert answered.seconds_of(AGENT_TONE) > 1
     assert answered.seconds_before(AGENT_TONE) < 0.5, "of the prompt the customer hears nothing"
     lines = journal(site, task["id"])
     kinds = [kind for kind, _, _ in lines]

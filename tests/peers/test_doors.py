@@ -62,7 +62,7 @@ def customer(door: int) -> str:
     return f"+3620111110{door}"
 
 
-COMMAND_APART: Final = frozenset({"prompts", "users", "tokens", "audit", "dnc.import", "policy.edit"})
+COMMAND_APART: Final = frozenset({"account", "prompts", "users", "tokens", "audit", "dnc.import", "policy.edit"})
 """Nouns and verbs whose command takes something else than the verb does, such as a file, or that have none."""
 
 
@@ -163,7 +163,7 @@ MUST: Final[dict[str, dict[str, Any]]] = {
     "prompts.remove": {"name": "none"}, "policy.edit": {"changes": [{"key": "none", "value": 1}]},
     "policy.at": {"version": "none"}, "users.add": {"name": "none", "role": "agent"},
     "users.change": {"name": "none", "role": "agent"}, "users.passwd": {"name": "none"},
-    "users.disable": {"name": "none"}, "users.enable": {"name": "none"},
+    "users.disable": {"name": "none"}, "users.enable": {"name": "none"}, "account.passwd": {"name": "none"},
     "tokens.add": {"name": "none", "role": "agent"}, "tokens.revoke": {"name": "none"},
 }
 """The same, of verbs whose refusal of what is not there has tests elsewhere."""
