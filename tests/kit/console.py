@@ -1,6 +1,7 @@
 """A console as a test meets it: its application with people who are made up, or a real daemon with its process."""
 
 import asyncio
+import contextlib
 import http.client
 import json
 import socket
@@ -154,7 +155,7 @@ class SilentNode:
         self._path = path
         self._server: asyncio.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self.writers: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -163,8 +164,10 @@ class SilentNode:
     async def stop(self) -> None:
         assert self._server is not None
         self._server.close()
-        for writer in self._writers:
+        for writer in (*self.writers,):
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
         self._path.unlink(missing_ok=True)
 
     def go(self) -> None:
@@ -180,7 +183,7 @@ class SilentNode:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+        self.writers.add(writer)
         try:
             asked = json.loads(await reader.readline())
             follows = asked.get("verb") == "events"
@@ -191,7 +194,7 @@ class SilentNode:
         except (ValueError, OSError):
             pass
         finally:
-            self._writers.discard(writer)
+            self.writers.discard(writer)
             writer.close()
 
 

@@ -99,7 +99,7 @@ def test_a_database_of_a_later_version_is_refused_in_a_sentence(tmp_path: Path) 
         before = file.read_bytes()
         scene.boomerang.start(ready=False)
         assert scene.boomerang.running.wait() == 1
-        (line,) = scene.boomerang.log
+        (line,) = [one for one in scene.boomerang.log if "config_doubtful" not in one]
         assert "of a later version" in line
         assert str(file) in line
         assert file.read_bytes() == before

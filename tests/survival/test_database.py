@@ -95,7 +95,7 @@ def fill(disk: Path) -> Path:
 
 
 def test_disk_full(tmp_path: Path) -> None:
-    with small_disk(tmp_path, "1m") as disk, watched(tmp_path, extra={"node": {"name": "edge1", "data": disk}}) as made:
+    with small_disk(tmp_path, "4m") as disk, watched(tmp_path, extra={"node": {"name": "edge1", "data": disk}}) as made:
         scene, subscriber = made
         scene.boomerang.data = disk
         call, there = scene.talking()

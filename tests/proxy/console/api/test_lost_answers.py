@@ -22,17 +22,21 @@ class LosingNode(SilentNode):
     answers: list[bytes | None]
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked = json.loads(await reader.readline())
-        if asked["verb"] == "callbacks.add":
-            LosingNode.asked.append(asked["args"])
-            said = LosingNode.answers.pop(0)
-            if said is None:
+        self.writers.add(writer)
+        try:
+            asked = json.loads(await reader.readline())
+            if asked["verb"] == "callbacks.add":
+                LosingNode.asked.append(asked["args"])
+                said = LosingNode.answers.pop(0)
+                if said is None:
+                    await reader.read()
+                else:
+                    writer.write(said)
+            elif asked["verb"] == "events":
                 await reader.read()
-            else:
-                writer.write(said)
-        elif asked["verb"] == "events":
-            await reader.read()
-        writer.close()
+        finally:
+            self.writers.discard(writer)
+            writer.close()
 
 
 GOOD = b'{"ok": true, "data": {"id": "x"}}\n'
