@@ -11,14 +11,10 @@ from proxy.console.forms.fields import TypedError
 from proxy.console.forms.things import agent_form
 from proxy.console.pages.thing_pages import (
     Thing,
-    change_one,
-    make_one,
+    mount,
     no_facts,
     nothing_proposed,
-    remove_one,
     rows_of,
-    show_new,
-    show_one,
 )
 from proxy.console.policy_pages import Kept
 from proxy.console.rendering import page
@@ -55,31 +51,4 @@ async def agents(asking: Asked, q: str = "", begin: int = 0) -> Response:
     return page(asking, "agents.html", rows=rows)
 
 
-@router.get("/agents/new")
-async def new(asking: Asked) -> Response:
-    """Show the form of a new agent."""
-    return await show_new(asking, AGENTS)
-
-
-@router.post("/agents/new")
-async def make(asking: Asked) -> Response:
-    """List an agent."""
-    return await make_one(asking, AGENTS)
-
-
-@router.get("/agents/{name}")
-async def one(asking: Asked, name: str) -> Response:
-    """Show an agent."""
-    return await show_one(asking, AGENTS, name)
-
-
-@router.post("/agents/{name}")
-async def change(asking: Asked, name: str) -> Response:
-    """Save an agent."""
-    return await change_one(asking, AGENTS, name)
-
-
-@router.post("/agents/{name}/remove")
-async def remove(asking: Asked, name: str) -> Response:
-    """Take an agent out of the list."""
-    return await remove_one(asking, AGENTS, name)
+mount(router, AGENTS)

@@ -12,15 +12,11 @@ from proxy.console.forms.things import group_form
 from proxy.console.levels import in_force
 from proxy.console.pages.thing_pages import (
     Thing,
-    change_one,
-    make_one,
     may_make,
+    mount,
     no_facts,
     nothing_proposed,
-    remove_one,
     rows_of,
-    show_new,
-    show_one,
 )
 from proxy.console.policy_pages import Kept, policy_of
 from proxy.console.rendering import page
@@ -62,31 +58,4 @@ async def groups(asking: Asked, q: str = "", begin: int = 0) -> Response:
                 rows=rows_of(listed, lambda one: str(one["name"]), q, begin))
 
 
-@router.get("/groups/new")
-async def new(asking: Asked) -> Response:
-    """Show the form of a new group."""
-    return await show_new(asking, GROUPS)
-
-
-@router.post("/groups/new")
-async def make(asking: Asked) -> Response:
-    """Make a group."""
-    return await make_one(asking, GROUPS)
-
-
-@router.get("/groups/{name}")
-async def one(asking: Asked, name: str) -> Response:
-    """Show a group."""
-    return await show_one(asking, GROUPS, name)
-
-
-@router.post("/groups/{name}")
-async def change(asking: Asked, name: str) -> Response:
-    """Save a group."""
-    return await change_one(asking, GROUPS, name)
-
-
-@router.post("/groups/{name}/remove")
-async def remove(asking: Asked, name: str) -> Response:
-    """Take a group out."""
-    return await remove_one(asking, GROUPS, name)
+mount(router, GROUPS)

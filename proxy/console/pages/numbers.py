@@ -11,15 +11,11 @@ from proxy.console.forms.things import number_form
 from proxy.console.levels import in_force
 from proxy.console.pages.thing_pages import (
     Thing,
-    change_one,
-    make_one,
     may_make,
+    mount,
     no_facts,
     nothing_proposed,
-    remove_one,
     rows_of,
-    show_new,
-    show_one,
 )
 from proxy.console.policy_pages import Kept, policy_of
 from proxy.console.rendering import page
@@ -55,31 +51,4 @@ async def numbers(asking: Asked, q: str = "", begin: int = 0) -> Response:
                 rows=rows)
 
 
-@router.get("/numbers/new")
-async def new(asking: Asked) -> Response:
-    """Show the form of a new number."""
-    return await show_new(asking, NUMBERS)
-
-
-@router.post("/numbers/new")
-async def make(asking: Asked) -> Response:
-    """List a number."""
-    return await make_one(asking, NUMBERS)
-
-
-@router.get("/numbers/{name}")
-async def one(asking: Asked, name: str) -> Response:
-    """Show a number."""
-    return await show_one(asking, NUMBERS, name)
-
-
-@router.post("/numbers/{name}")
-async def change(asking: Asked, name: str) -> Response:
-    """Save a number."""
-    return await change_one(asking, NUMBERS, name)
-
-
-@router.post("/numbers/{name}/remove")
-async def remove(asking: Asked, name: str) -> Response:
-    """Take a number out."""
-    return await remove_one(asking, NUMBERS, name)
+mount(router, NUMBERS)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote
 
-from fastapi import HTTPException, Response
+from fastapi import APIRouter, HTTPException, Response
 
-from proxy.console.asking import Asking
+from proxy.console.asking import Asked, Asking
 from proxy.console.forms.fields import TypedError
 from proxy.console.forms.form import Filled, Form
 from proxy.console.forms.shown import show
@@ -157,6 +157,30 @@ async def remove_one(asking: Asking, thing: Thing, name: str) -> Response:
         status = FORBIDDEN if isinstance(error, ForbiddenError) else UNPROCESSABLE
         return await _shown(asking, thing, kept, form, filled, name, status)
     return forward(asking, thing.path, asking.words.gettext(_("Removed: %(name)s")) % {"name": name})
+
+
+def mount(router: APIRouter, thing: Thing) -> None:
+    """Add the paths of one kind: a new one, and each of those that there are."""
+
+    @router.get(f"{thing.path}/new")
+    async def new(asking: Asked) -> Response:
+        return await show_new(asking, thing)
+
+    @router.post(f"{thing.path}/new")
+    async def make(asking: Asked) -> Response:
+        return await make_one(asking, thing)
+
+    @router.get(f"{thing.path}/{{name}}")
+    async def one(asking: Asked, name: str) -> Response:
+        return await show_one(asking, thing, name)
+
+    @router.post(f"{thing.path}/{{name}}")
+    async def change(asking: Asked, name: str) -> Response:
+        return await change_one(asking, thing, name)
+
+    @router.post(f"{thing.path}/{{name}}/remove")
+    async def remove(asking: Asked, name: str) -> Response:
+        return await remove_one(asking, thing, name)
 
 
 def _form(thing: Thing, name: str, kept: Kept) -> Form:
