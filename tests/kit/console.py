@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
 
 import uvicorn
@@ -23,6 +23,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from proxy.console.app import build
 from proxy.console.lists import Lists
 from proxy.console.settings import ConsoleSettings
+from proxy.control_client import ControlClient
 from proxy.verbs.shapes.verb import Role
 from proxy.web.connections import Connections
 from tests.kit.boomerang import Boomerang
@@ -226,6 +227,21 @@ def serve_console(folder: Path, people: SomePeople, *routers: APIRouter) -> Iter
             thread.join()
             application.console.lists.close()
             application.console.database.close()
+
+
+class Company(NamedTuple):
+    """A daemon with its console, and who is known there."""
+
+    daemon: Boomerang
+    port: int
+
+    def visitor(self, name: str) -> Visitor:
+        visitor = Visitor(self.port)
+        assert visitor.log_in(name).status == 303
+        return visitor
+
+    def ask(self, verb: str, **args: object) -> Any:
+        return ControlClient(self.daemon.data / "control.sock").call(verb, **args)
 
 
 def with_console(folder: Path, *, console: dict[str, Any] | None = None, **more: Any) -> tuple[Boomerang, int]:

@@ -4,31 +4,13 @@ import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from proxy.control_client import ControlClient
-from tests.kit.boomerang import Boomerang
-from tests.kit.console import PASSWORD, Visitor, wait_for_console, with_console
+from tests.kit.console import PASSWORD, Company, Visitor, wait_for_console, with_console
 
 POLICY = {"group": {"sales": {"target": "600", "agents": ["201"]}, "support": {"target": "601"}}}
 HOSTILE = "<script>alert('x')</script>\"\u202e"
-
-
-class Company(NamedTuple):
-    """A daemon with its console, and who is known there."""
-
-    daemon: Boomerang
-    port: int
-
-    def visitor(self, name: str) -> Visitor:
-        visitor = Visitor(self.port)
-        assert visitor.log_in(name).status == 303
-        return visitor
-
-    def ask(self, verb: str, **args: object) -> object:
-        return ControlClient(self.daemon.data / "control.sock").call(verb, **args)
 
 
 @pytest.fixture(scope="module")

@@ -6,37 +6,19 @@ import struct
 import wave
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from proxy.console.pages.prompts import CONVERSION
-from proxy.control_client import ControlClient
 from proxy.media.convert import load
 from proxy.media.wav import WavError
 from proxy.web.connections import SECONDS, Phase
-from tests.kit.boomerang import Boomerang
-from tests.kit.console import PASSWORD, Answer, Visitor, wait_for_console, with_console
+from tests.kit.console import PASSWORD, Answer, Company, Visitor, wait_for_console, with_console
 
 POLICY = {"group": {
     "sales": {"target": "600", "agents": ["201"], "queue_callback": {"menu_prompt": "ours"}},
     "support": {"target": "601", "queue_callback": {"menu_prompt": "theirs"}}}}
 PATH = "/prompts"
-
-
-class Company(NamedTuple):
-    """A daemon with its console, and who is known there."""
-
-    daemon: Boomerang
-    port: int
-
-    def visitor(self, name: str) -> Visitor:
-        visitor = Visitor(self.port)
-        assert visitor.log_in(name).status == 303
-        return visitor
-
-    def ask(self, verb: str, **args: object) -> Any:
-        return ControlClient(self.daemon.data / "control.sock").call(verb, **args)
 
 
 @pytest.fixture(scope="module")

@@ -5,17 +5,14 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from proxy.control_client import ControlClient
 from routing.ids import uuid7
 from routing.rows import Ticket, TicketComment
 from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
-from tests.kit.boomerang import Boomerang
-from tests.kit.console import PASSWORD, Visitor, wait_for_console, with_console
+from tests.kit.console import PASSWORD, Company, wait_for_console, with_console
 from tests.kit.told import Told
 from tests.kit.waiting import eventually
 
@@ -33,21 +30,6 @@ def ticket(number: int, group: str | None, agent: str | None, subject: str) -> T
 
 
 TICKETS = (ticket(1, "sales", "201", HOSTILE), ticket(2, "support", "301", "Second"), ticket(3, "sales", None, "Third"))
-
-
-class Company(NamedTuple):
-    """A daemon with its console, and who is known there."""
-
-    daemon: Boomerang
-    port: int
-
-    def visitor(self, name: str) -> Visitor:
-        visitor = Visitor(self.port)
-        assert visitor.log_in(name).status == 303
-        return visitor
-
-    def ask(self, verb: str, **args: object) -> object:
-        return ControlClient(self.daemon.data / "control.sock").call(verb, **args)
 
 
 @pytest.fixture(scope="module")
