@@ -53,7 +53,7 @@ def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSou
 
     bound: list[Bound] = [
         *LookAnswers(ledger, store, reader, source, node.tracer, version, sides, time.time, place_of).bound(),
-        *CallDetailAnswers(ledger.calls, reader, node.messages, sides, place_of).bound(),
+        *CallDetailAnswers(ledger.calls, reader, node.messages, sides).bound(),
         *PolicyAnswers(ledger, peers_of(config), data, store, reader, policies.put).bound(),
         *events.bound(),
         *NodeAnswers(source, ledger, Place(version, node.listeners, data, config.database, node.ring,

@@ -1,5 +1,6 @@
 """UUID version 7 (RFC 9562 section 5.7): names that sort by the time they were given, to the millisecond."""
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -11,6 +12,10 @@ _NOISE: Final = 10
 _STOCK: Final = 200 * _NOISE
 """Octets fetched at a time: one call of the system for two hundred names."""
 
+BESIDE: Final = (0xFFFF_FFFF_FFFF, 0xFFFF_FFFF_0000)
+"""What is turned round in a name for each of those that stand beside it."""
+
+_NAME: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
@@ -27,6 +32,17 @@ def floor7(now: float) -> str:
 def time7(name: str) -> float:
     """Return the moment that a UUID version 7 was given, seconds since the epoch."""
     return int(name[:8] + name[9:13], 16) / 1000
+
+
+def beside7(name: str) -> tuple[str, ...]:
+    """Return the names of what stands beside something, in their order; of each of these its own is among those beside
+    it, in the same place. None where the name is no UUID version 7.
+
+    So whoever knows the one finds the other, though nothing is kept of either.
+    """
+    if not _NAME.fullmatch(name):
+        return ()
+    return tuple(f"{name[:24]}{int(name[24:], 16) ^ turned:012x}" for turned in BESIDE)
 
 
 def _write(now: float, noise: str) -> str:

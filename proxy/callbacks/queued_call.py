@@ -50,6 +50,7 @@ from proxy.ua.leg_events import (
 from routing.callbacks.facts import OwnCall
 from routing.callbacks.queue_facts import PlaceTerms, QueueOffer
 from routing.facts import Ending, bare_identities
+from routing.ids import beside7
 from routing.queue_menu import At
 from routing.rows import EndedBy, LegRow
 
@@ -137,6 +138,8 @@ class QueuedCall(LegOwner):
         """Who answered the place and the caller have heard each other, or might have."""
         self._again = False
         """The place is the second one."""
+        self._names = iter(beside7(incoming.call))
+        """Of places: those of a call are found by its own name when somebody asks for its messages."""
         self._failure: LegEnd | None = None
         """How the place ended."""
         self._taken = False
@@ -161,7 +164,7 @@ class QueuedCall(LegOwner):
         """Call the PBX as the caller did; False where that fails at once."""
         incoming, legs = self._incoming, self._tools.legs
         try:
-            self._request = place_order(incoming.request, self._tools.new_id(), pbx)
+            self._request = place_order(incoming.request, self._place_name(), pbx)
             place = self._place = legs.place(self._request, self, now)
             self._caller = legs.take(incoming, self, now)
             self._tools.stack.timers.at(now + MEDIA_PATIENCE, self._has_left)
@@ -172,6 +175,9 @@ class QueuedCall(LegOwner):
             return self._caller is not None
         self._wait(now)
         return True
+
+    def _place_name(self) -> str:
+        return next(self._names, None) or self._tools.new_id()
 
     def come_back(self, task: str, lend: Callable[[LegOwner], Leg | None], now: float) -> bool:
         """Take the place of a request that was kept for this caller; False where it is not to be had."""
@@ -511,7 +517,7 @@ class QueuedCall(LegOwner):
         if request is None:
             return False
         self._again, self._joined, self._early = True, False, False
-        request = self._request = request._replace(call=self._tools.new_id())
+        request = self._request = request._replace(call=self._place_name())
         try:
             place = self._place = self._tools.legs.place(request, self, now)
             self._go_once_written(place, now)

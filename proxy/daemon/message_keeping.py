@@ -35,6 +35,9 @@ class Calls(Protocol):
     def calls_of(self, name: str) -> list[CallRow]:
         """Return the calls of an attempt, or of a request. Raises StoreError, or finds nothing."""
 
+    def callers_of(self, calls: Sequence[CallRow]) -> list[CallRow]:
+        """Return the calls of those whose places are among some. Raises StoreError, or finds nothing."""
+
 
 class MessageKeeping:
     """A listener of the hub, and a chore. In the daemon's thread."""
@@ -84,7 +87,8 @@ class MessageKeeping:
         return [*self._under_way]
 
     def _rows(self, names: Collection[str]) -> list[CallRow]:
-        return [call for name in names for call in self._reader.calls_of(name)]
+        calls = [call for name in names for call in self._reader.calls_of(name)]
+        return [*calls, *self._reader.callers_of(calls)]
 
     async def run(self, pause: float) -> None:
         """Take turns until this is cancelled; what fails is a line in the log."""

@@ -3,13 +3,14 @@
 import contextlib
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from routing.events import Event
 from routing.figures import DayFigures, gather
-from routing.ids import floor7
-from routing.rows import AttemptRow, CallRow, PolicyVersion, Record
+from routing.ids import beside7, floor7
+from routing.rows import IN_QUEUE, AttemptRow, CallRow, PolicyVersion, Record
 from routing.storage import StoreError
 from routing.store.queries import CallbackQuery, CallQuery, DayQuery, DirectQuery, NodeQuery, Parameters, Query
 from routing.store.reads import CallbackReads, CallReads, PeopleReads, TicketReads
@@ -59,6 +60,11 @@ class Reader:
     def calls_of(self, name: str) -> list[CallRow]:
         """Return the calls of an attempt, or of the places of a request, in the order in which they began."""
         return self._read(CallQuery.CALLS_OF_ATTEMPT, {"name": name})
+
+    def callers_of(self, calls: Sequence[CallRow]) -> list[CallRow]:
+        """Return the calls of those who asked for a callback and whose places are among some calls."""
+        names = [name for call in calls if call.reason == IN_QUEUE for name in beside7(call.id)]
+        return [call for call in map(self.calls.one, names) if call is not None]
 
     def ended_then(self, customer: str, at: float) -> list[CallRow]:
         """Return the calls of a customer that ended at a moment: a record of direct callback says when its call did."""

@@ -15,7 +15,7 @@ from routing.agents import AgentState, Board
 from routing.alarms import RaisedAlarms
 from routing.calls import Call
 from routing.events import Event, rfc3339
-from routing.ids import Names, floor7, uuid7
+from routing.ids import Names, beside7, floor7, time7, uuid7
 from routing.rows import OWN
 from routing.storage import Counts
 from routing.today import Today
@@ -48,6 +48,22 @@ def test_names_are_different_and_take_random_octets_in_stock() -> None:
     assert len(made) == 500
     assert len(taken) == 3
     assert all(uuid.UUID(name).version == 7 for name in made)
+
+
+@given(st.floats(0, 2**37), st.binary(min_size=10, max_size=10))
+def test_what_stands_beside_something_is_found_from_it_both_ways(now: float, noise: bytes) -> None:
+    name = uuid7(now, lambda count: noise)
+    beside = beside7(name)
+    assert len({name, *beside}) == 1 + len(beside) == 3
+    for place, other in enumerate(beside):
+        assert beside7(other)[place] == name
+        assert (uuid.UUID(other).version, time7(other)) == (7, time7(name))
+
+
+@pytest.mark.parametrize("name", ["", "leg-1", "017f22e2-79b0-4cc3-98c4-dc0c0c07398f",
+                                  "017F22E2-79B0-7CC3-98C4-DC0C0C07398F"])
+def test_nothing_stands_beside_what_is_no_name_of_ours(name: str) -> None:
+    assert beside7(name) == ()
 
 
 def test_rfc3339() -> None:

@@ -99,7 +99,9 @@ async def _facts(asking: Asking, name: str) -> dict[str, Any]:
     if asking.caller.may("supervisor"):
         messages, recordings = await asyncio.gather(_messages(asking, name), _recordings(asking, one))
     facts: dict[str, Any] = {"call": one, "sentences": story_of(asking).sentences(one), "messages": messages,
-                             "recordings": recordings, "drawn": None, "texts": [], "most": DRAWN}
+                             "recordings": recordings, "drawn": None, "texts": [], "most": DRAWN,
+                             "others": [] if messages is None else
+                             [other for other in messages["calls"] if other["id"] != one["id"]]}
     if messages is not None and messages["messages"]:
         facts["drawn"] = drawn(asking, messages)
         facts["texts"] = texts(messages)

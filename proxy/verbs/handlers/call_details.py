@@ -11,8 +11,9 @@ from proxy.verbs.shapes.errors import UnknownError
 from proxy.verbs.shapes.rows import call_of
 from proxy.verbs.shapes.verb import Bound
 from routing import grounds
-from routing.calls import Call, row_of
-from routing.rows import CallRow
+from routing.calls import LEGS, Call, row_of
+from routing.ids import beside7
+from routing.rows import OWN, CallRow
 from routing.store.reader import Reader
 
 
@@ -60,11 +61,9 @@ class Book(Protocol):
 class CallDetailAnswers:
     """Answers `calls.show` and `calls.messages`."""
 
-    def __init__(self, in_progress: Callable[[], tuple[Call, ...]], reader: Reader, book: Book, sides: Sides,
-                 place_of: Callable[[str], str | None]) -> None:
-        """`in_progress`: the calls that are. `place_of`: the leg of ours that is the place of a call's caller."""
+    def __init__(self, in_progress: Callable[[], tuple[Call, ...]], reader: Reader, book: Book, sides: Sides) -> None:
+        """`in_progress`: the calls that are."""
         self._in_progress, self._reader, self._book, self._sides = in_progress, reader, book, sides
-        self._place_of = place_of
 
     def bound(self) -> list[Bound]:
         """Every verb that is answered here."""
@@ -98,7 +97,7 @@ class CallDetailAnswers:
         if not rows:
             raise UnknownError(f"there is no call, attempt or callback {args.id!r} that had a call")
         live = {call.id: state_of(call) for call in self._in_progress()}
-        found = await look_up(self._book.look(rows))
+        found = await look_up(self._book.look([*rows, *_unlisted(rows)]))
         messages: list[calls.Message] = [{
             "time": one.time, "call": one.call, "from": one.source, "to": one.destination, "line": one.line,
             "transport": one.transport, "source": one.source_address, "destination": one.destination_address,
@@ -111,14 +110,31 @@ class CallDetailAnswers:
         return next((call for call in self._in_progress() if call.id == name), None)
 
     async def _calls_of(self, name: str) -> list[CallRow]:
-        """Return the calls that a name means: itself, with those of its attempt and its place; or of an attempt."""
-        live = self._live(name)
-        one = row_of(live) if live is not None else await look_up(lambda: self._reader.calls.one(name))
-        of = name if one is None else one.attempt
+        """Return the calls that a name means: itself, with those of its attempt or else its request, of a caller who
+        waits or waited their place, of a place its caller; or those of an attempt or a request."""
+        one = await self._one(name)
+        of = name if one is None else one.attempt or one.task
         found = {} if one is None else {one.id: one}
         if of is not None:
             found |= {call.id: row_of(call) for call in self._in_progress() if of in (call.attempt, call.task)}
             found |= {row.id: row for row in await look_up(lambda: self._reader.calls_of(of)) if row.id not in found}
-        place = self._place_of(name)
-        found |= {call.id: row_of(call) for call in self._in_progress() if place is not None and call.id == place}
-        return sorted(found.values(), key=lambda row: row.id)
+        for row in [*found.values()]:
+            found |= {other.id: other for other in await self._beside(row) if other.id not in found}
+        return sorted(found.values(), key=lambda row: (row.started_at, row.id))
+
+    async def _one(self, name: str) -> CallRow | None:
+        live = self._live(name)
+        return row_of(live) if live is not None else await look_up(lambda: self._reader.calls.one(name))
+
+    async def _beside(self, row: CallRow) -> list[CallRow]:
+        """Return the caller of a place; of a caller their places, as far as they are calls of their own."""
+        if row.direction == "outbound" or row.reason == OWN:
+            return []
+        return [one for one in [await self._one(name) for name in beside7(row.id)] if one is not None]
+
+
+def _unlisted(rows: Sequence[CallRow]) -> list[CallRow]:
+    """Return the places of callers that are no calls of their own: nobody has asked for a callback there."""
+    listed = {row.id for row in rows}
+    return [row._replace(id=name, sip_call_id=name) for row in rows
+            if row.direction == "inbound" and row.reason not in LEGS for name in beside7(row.id) if name not in listed]

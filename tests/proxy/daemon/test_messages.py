@@ -2,7 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +182,9 @@ class Rows:
     def calls_of(self, name: str) -> list[CallRow]:
         return self.of.get(name, [])
 
+    def callers_of(self, calls: Sequence[CallRow]) -> list[CallRow]:
+        return [one for call in calls for one in self.of.get(f"caller of {call.id}", [])]
+
 
 def ended(attempt: str) -> Event:
     return Event("callback.attempted", NOON, "id", {"attempt": attempt, "task": "t1"}, "edge1")
@@ -282,6 +285,18 @@ def test_many_attempts_that_end_together_are_all_kept_whole(tmp_path: Path) -> N
         site.pass_call(legs[-1].sip_call_id)
     assert site.book.save(legs)() == 700
     assert len(site.new_book(None).look(legs[-2:])().messages) == 6
+
+
+def test_with_a_place_its_caller_is_kept(site: Site) -> None:
+    caller, place = site.call("caller"), site.call("place")
+    for call in (caller, place):
+        site.pass_call(call.sip_call_id)
+    keeping = MessageKeeping(site.book, Rows(**{"t1": [place], f"caller of {place.id}": [caller]}), lambda: site.now)
+    keeping.on_events([ended("a1")])
+    settle(site, keeping)
+    book = site.new_book(None)
+    assert {one.call for one in book.look([place, caller])().messages} == {caller.id, place.id}
+    assert book.look([caller])().kept == "disk"
 
 
 def test_nothing_is_written_before_the_last_answers_have_passed(site: Site) -> None:

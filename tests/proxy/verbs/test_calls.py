@@ -1,15 +1,23 @@
-"""Ending a call: one whose dialogs are known is ended, another is not, and both are said."""
+"""Ending a call: one whose dialogs are known is ended, another is not, and both are said. Messages: of which calls."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from proxy.control_client import ControlError
+from proxy.daemon.message_book import Found
+from proxy.verbs.handlers.call_details import CallDetailAnswers
 from proxy.verbs.handlers.calls import CallAnswers
-from proxy.verbs.shapes.calls import EndCall, Ended
+from proxy.verbs.handlers.looking import Sides
+from proxy.verbs.shapes.calls import EndCall, Ended, MessagesOf
 from proxy.verbs.shapes.errors import UnknownError
 from routing.calls import Call
+from routing.facts import Ending
+from routing.ids import beside7
+from routing.rows import CallRow
+from routing.store.reader import Reader
 from tests.routing.world import World
 
 
@@ -64,3 +72,43 @@ def test_an_end_that_two_calls_have_is_none(world: World) -> None:
     with pytest.raises(ControlError, match="the end of 3 calls"):
         verb("7")
     assert verb("77") == {"id": "77"}, "the whole of one"
+
+
+class NoMessages:
+    """A book without messages: keeps of which calls they were looked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def look(self, calls: Sequence[CallRow]) -> Callable[[], Found]:
+        self.asked = [call.sip_call_id for call in calls]
+        return lambda: Found([], "nowhere", None)
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_caller_and_their_place_are_shown_together(world: World, over: bool) -> None:
+    """Whichever of the two is asked for, while it goes on and afterwards; and the PBX's side of a caller whose place
+    became no call of its own."""
+    caller, other = world.calls_in(), world.calls_in("+36301112233")
+    for call in (caller, other):
+        world.ledger.decide(call, world.now)
+    name = beside7(caller.id)[1]
+    entry = world.ledger.place_entry(caller.id, name)
+    assert entry is not None
+    world.ledger.place(entry._replace(task="task-1"), world.now)
+    if over:
+        for one in (caller.id, name, other.id):
+            world.ledger.ended(one, Ending(487, "caller"), world.now)
+    world.commit()
+    book, reader = NoMessages(), Reader(world.path, "edge1", strict=True)
+    verb = CallDetailAnswers(world.ledger.calls, reader, book, Sides(("main",), "edge1", ("office",)))
+
+    def of(name: str) -> tuple[set[str], set[str]]:
+        told = asyncio.run(verb.messages(MessagesOf.read({"id": name})))
+        return {one["id"] for one in told["calls"]}, {*book.asked}
+
+    both = {caller.id, name}
+    assert [of(one)[0] for one in (caller.id, name, "task-1")] == [both] * 3
+    assert of(caller.id)[1] >= {caller.sip_call_id, name}
+    assert of(other.id) == ({other.id}, {other.sip_call_id, *beside7(other.id)})
+    reader.close()

@@ -15,6 +15,8 @@ from tests.kit.sip_socket import SipSocket, reply
 from tests.kit.waiting import eventually
 
 SHARED: Final = "+3614445555"
+QUEUED: Final = "+3614446666"
+"""Its callers may ask for a callback while they wait."""
 CUSTOMER: Final = "+36301234501"
 
 
@@ -72,6 +74,30 @@ def test_messages_are_drawn_written_out_and_a_capture(site: ConsoleSite, missed:
     first = dpkt.sip.Request(messages[0].data)
     assert (first.method, messages[0].sport) == ("INVITE", site.carrier.port)
     assert len(messages) == page.count('class="ladder-row')
+
+
+def test_a_caller_in_a_queue_is_shown_at_the_carrier_and_at_the_pbx(site: ConsoleSite) -> None:
+    """There the PBX has a call of ours in the place of theirs, by another Call-ID; it refuses that, and gets theirs."""
+    call = Outgoing(site.carrier, site.boomerang.hop, QUEUED, "+36301234511")
+    invite = site.pbx.expect("INVITE", where=lambda one: "+36301234511" in one.header("From"))
+    assert invite.call_id != call.call_id
+    site.pbx.send(reply(invite, "480 Temporarily Unavailable", []), invite.source)
+    plain = site.pbx.expect("INVITE", call.call_id)
+    site.pbx.send(reply(plain, "480 Temporarily Unavailable", []), plain.source)
+    call.expect(480)
+    name = str(eventually(lambda: name_of(site, call.call_id), "it is over"))
+    told = site.verb("calls.messages", id=name)
+    trunk, node, pbx = told["columns"]
+    passed = [(one["from"], one["to"], one["line"].split()[0]) for one in told["messages"]]
+    places = [passed.index(one) for one in (
+        (trunk, node, "INVITE"), (node, pbx, "INVITE"), (pbx, node, "480"), (node, trunk, "480"))]
+    assert places == sorted(places)
+    assert [one["time"] for one in told["messages"]] == sorted(one["time"] for one in told["messages"])
+    client = site.client(ADMIN)
+    assert client.get(f"/calls/{name}").text.count('class="ladder-row') == len(passed)
+    capture = client.get(f"/calls/{name}/messages.pcap").content
+    assert call.call_id.encode() in capture
+    assert invite.call_id.encode() in capture
 
 
 def test_each_role_sees_what_is_theirs(site: ConsoleSite, missed: tuple[str, str]) -> None:
