@@ -7,6 +7,7 @@ from typing import Final
 
 from proxy.console.forms.fields import NONE, Choice, FormField, Kind
 from proxy.console.forms.form import Section
+from proxy.console.words import Words
 
 
 def _(text: str) -> str:
@@ -196,6 +197,13 @@ TYPES: Final = (
     Choice("4", _("4: as 3, the customer's calls count too"),
            _("As 3, and every call of the customer starts the time again, answered or not.")),
 )
+
+
+def type_pairs(words: Words) -> list[tuple[str, str]]:
+    """Return each type of direct callback as value and what it is called."""
+    return [(one.value, words.gettext(one.label)) for one in TYPES]
+
+
 DIRECT: Final = Section("direct", _("Direct callback"), (
     FormField(("direct_callback", "type"), "choice", _("Type"),
               _("When a customer who calls back goes straight to the agent who tried to reach them."), choices=TYPES,

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from config.fields import Extension
 from proxy.console.asking import Asked
 from proxy.console.forms.fields import TypedError
+from proxy.console.forms.sections import type_pairs
 from proxy.console.forms.things import agent_form
 from proxy.console.pages.thing_pages import (
     Thing,
@@ -48,7 +49,7 @@ async def agents(asking: Asked, q: str = "", begin: int = 0) -> Response:
     """List the agents, with what they do."""
     listed = read(AGENT_LIST, await asking.node.call(AGENT_LIST.name, {}, asking.caller))
     rows = rows_of(listed, lambda one: f"{one['extension']} {one['name'] or ''} {' '.join(one['groups'])}", q, begin)
-    return page(asking, "agents.html", rows=rows)
+    return page(asking, "agents.html", rows=rows, types_said=dict(type_pairs(asking.words)))
 
 
 mount(router, AGENTS)

@@ -13,12 +13,13 @@ from proxy.console.rendering import page
 from proxy.verbs.shapes.audit import DOORS
 
 router = APIRouter()
-FILTERS: Final = ("who", "door", "verb", "about", "refused")
+FILTERS: Final = ("who", "door", "verb", "about", "from", "to", "refused")
 
 
 @router.get("/audit")
 async def show(asking: Asked) -> Response:
-    """Show a page of the changes, the newest first; of one user, door, verb and thing where they are asked for."""
+    """Show a page of the changes, the newest first; of one user, door, verb and thing, within some days, where that is
+    asked for."""
     found = await asked_list(asking, "audit", FILTERS, "time")
     return page(asking, "audit.html", status=UNPROCESSABLE if found.errors else 200, list=found, doors=DOORS,
                 lines=[{**one, "changes": [*changes_of(one)]} for one in found.found.items])

@@ -6,84 +6,46 @@ import base64
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
+from proxy.console.asked_list import asked_list
 from proxy.console.asking import Asked, Asking
 from proxy.console.call_story import Story
 from proxy.console.columns import shown_columns
 from proxy.console.drawing.ladder import LadderRow, ladder
-from proxy.console.lists import ListPage, ListQuery
 from proxy.console.node_client import ForbiddenError, MissingError
+from proxy.console.posted import UNPROCESSABLE
 from proxy.console.rendering import duration, forward, page
+from proxy.console.roster import roster_of_list
 from proxy.control_client import ControlError, NotRunningError
 from proxy.pcap import capture, packets_of
 from proxy.verbs.shapes import calls as shapes
 from proxy.verbs.shapes.answers import read
-from proxy.verbs.shapes.errors import ArgumentError
-from routing.events import rfc3339
 
 router = APIRouter()
-NAMES: Final = ("customer", "number", "agent", "group", "direction", "kind", "result", "cause")
-"""Filters that are passed on as they are."""
-MOMENTS: Final = ("from", "to")
+FILTERS: Final = ("customer", "number", "agent", "group", "from", "to", "result", "direction", "kind", "cause")
 USUAL: Final = ("time", "direction", "customer", "number", "agent", "group", "state", "talk")
 DRAWN: Final = 150
 """Messages that the page draws and writes out; the capture has all."""
 WRITTEN: Final = 90_000
 """Bytes of messages that it writes out."""
-UNPROCESSABLE: Final = 422
 
 
 @router.get("/calls")
 async def calls(asking: Asked) -> Response:
     """Show a page of the list."""
-    asked, wrong = asking.request.query_params, ""
-    try:
-        found = await asking.console.lists.page("calls", asking.caller, _query(asked, asking.zone))
-    except ArgumentError as error:
-        found, wrong = ListPage([], None), str(error)
+    found, roster = await asyncio.gather(asked_list(asking, "calls", FILTERS, "time"), roster_of_list(asking))
     gettext = asking.words.gettext
-    every = [("time", gettext("Began")), ("direction", gettext("Direction")), ("customer", gettext("Customer")),
-             ("number", gettext("Our number")), ("agent", gettext("Agent")), ("group", gettext("Group")),
-             ("state", gettext("Result")), ("talk", gettext("Talk")), ("dialled", gettext("Dialled")),
+    every = [("time", gettext("Began")), ("customer", gettext("Customer")), ("state", gettext("Result")),
+             ("talk", gettext("Talk")), ("direction", gettext("Direction")), ("agent", gettext("Agent")),
+             ("group", gettext("Group")), ("number", gettext("Our number")), ("dialled", gettext("Dialled")),
              ("trunk", gettext("Trunk")), ("pbx", gettext("PBX")), ("by", gettext("Ended by"))]
     shown = shown_columns(asking.request, "calls", [key for key, _ in every], USUAL)
-    return page(asking, "calls.html", status=UNPROCESSABLE if wrong else 200, found=found, wrong=wrong, asked=asked,
-                every=every, export=_export(asked, asking.zone),
-                columns=[(key, words, key in ("time", "talk"), "number" if key == "talk" else "")
-                         for key, words in every if key in shown],
-                sort=asked.get("sort") or "time", descending=asked.get("order", "desc") != "asc")
-
-
-def _export(asked: Mapping[str, str], zone: ZoneInfo) -> str:
-    """Return where all calls that fit come as a file."""
-    return "/api/v1/calls/export?" + urlencode({"format": "csv", **_filters(asked, zone)})
-
-
-def _query(asked: Mapping[str, str], zone: ZoneInfo) -> ListQuery:
-    return ListQuery(_filters(asked, zone), asked.get("sort", ""), asked.get("order", "desc") != "asc",
-                     asked.get("cursor") or None)
-
-
-def _filters(asked: Mapping[str, str], zone: ZoneInfo) -> dict[str, str]:
-    filters = {name: asked[name].strip() for name in NAMES if asked.get(name, "").strip()}
-    for name in MOMENTS:
-        if asked.get(name, "").strip():
-            filters[name] = _moment(asked[name].strip(), zone)
-    return filters
-
-
-def _moment(typed: str, zone: ZoneInfo) -> str:
-    """Return a moment as it was typed, in the zone of the page; what is none is left for the list to refuse."""
-    try:
-        at = datetime.fromisoformat(typed)
-    except ValueError:
-        return typed
-    return rfc3339((at if at.tzinfo is not None else at.replace(tzinfo=zone)).timestamp())
+    return page(asking, "calls.html", status=UNPROCESSABLE if found.errors else 200, list=found, roster=roster,
+                every=every, columns=[(key, words, key in ("time", "talk"), "number" if key == "talk" else "")
+                                      for key, words in every if key in shown])
 
 
 @router.get("/calls/{name}")

@@ -1,15 +1,18 @@
 """Direct callback: the live records, and the setting with its five types at each level."""
 
+import asyncio
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from fastapi import APIRouter, HTTPException, Response
 
+from proxy.console.asked_list import asked_list
 from proxy.console.asking import Asked, Asking
 from proxy.console.forms.form import Filled, Form
+from proxy.console.forms.sections import type_pairs
 from proxy.console.forms.shown import ShownForm, show
 from proxy.console.forms.things import direct_form
-from proxy.console.lists import ListQuery
 from proxy.console.pages.setup import said_of
 from proxy.console.pages.typed import typed_of
 from proxy.console.policy_pages import (
@@ -26,10 +29,12 @@ from proxy.console.policy_pages import (
     save,
 )
 from proxy.console.rendering import forward, page
+from proxy.console.roster import roster_of_list
 from proxy.control_client import ControlError, ForbiddenError
 
 router = APIRouter()
-ROWS: Final = 100
+FILTERS: Final = ("customer", "with", "type")
+"""Of the records; `group` and `agent` say whose setting is shown."""
 
 
 def _(text: str) -> str:
@@ -38,13 +43,13 @@ def _(text: str) -> str:
 
 
 @router.get("/direct")
-async def direct(asking: Asked, cursor: str | None = None) -> Response:
+async def direct(asking: Asked) -> Response:
     """Show the live records and, to supervisors, the setting."""
     if not asking.caller.may("supervisor"):
-        return await _shown(asking, None, None, cursor)
+        return await _shown(asking, None, None)
     kept = await policy_of(asking)
     form = _form(asking, kept)
-    return await _shown(asking, kept, form.made(kept.raw), cursor)
+    return await _shown(asking, kept, form.made(kept.raw))
 
 
 @router.post("/direct")
@@ -53,7 +58,7 @@ async def change(asking: Asked) -> Response:
     form = _form(asking, await policy_of(asking))
     done = await save(asking, form, await typed_of(asking.request), unlisted=form.base[:1] == ("agent",))
     if isinstance(done, Again):
-        return await _shown(asking, done.kept, done.filled, None, done.status)
+        return await _shown(asking, done.kept, done.filled, done.status)
     query = asking.request.url.query
     return forward(asking, f"/direct?{query}" if query else "/direct", said_of(asking, done.changes),
                    doubts=done.warnings)
@@ -81,6 +86,11 @@ def _level(asking: Asking) -> tuple[str, str | None]:
     return "group", asked.get("group") or None
 
 
+def _filters(asked: Mapping[str, str]) -> dict[str, str]:
+    """Return the filters of the list, by their names there."""
+    return {"agent" if key == "with" else key: text for key, text in asked.items()}
+
+
 def _form(asking: Asking, kept: Kept) -> Form:
     kind, name = _level(asking)
     if kind == "group" and name is not None and name not in kept.policy.group:
@@ -88,9 +98,9 @@ def _form(asking: Asking, kept: Kept) -> Form:
     return direct_form(kind, name)
 
 
-async def _shown(asking: Asking, kept: Kept | None, filled: Filled | None, cursor: str | None,
-                 status: int = OK) -> Response:
-    records = await asking.console.lists.page("direct", asking.caller, ListQuery(cursor=cursor, limit=ROWS))
+async def _shown(asking: Asking, kept: Kept | None, filled: Filled | None, status: int = OK) -> Response:
+    records, roster = await asyncio.gather(asked_list(asking, "direct", FILTERS, "touched", read=_filters),
+                                           roster_of_list(asking))
     kind, name = _level(asking)
     form: ShownForm | None = None
     groups: list[str] = []
@@ -101,5 +111,7 @@ async def _shown(asking: Asking, kept: Kept | None, filled: Filled | None, curso
         groups = sorted(kept.policy.group)
         agents = [(one, kept.policy.agent[one].name if one in kept.policy.agent else "",
                    kept.policy.direct_for(one).type) for one in agents_of(kept)[:NAMED]]
-    return page(asking, "direct.html", status=status, records=records, now=time.time(), form=form, groups=groups,
-                agents=agents, group=name if kind == "group" else None, agent=name if kind == "agent" else None)
+    types = type_pairs(asking.words)
+    return page(asking, "direct.html", status=UNPROCESSABLE if records.errors else status, list=records, roster=roster,
+                types=types, types_said=dict(types), now=time.time(), form=form, groups=groups, agents=agents,
+                group=name if kind == "group" else None, agent=name if kind == "agent" else None)

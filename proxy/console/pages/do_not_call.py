@@ -21,7 +21,7 @@ from proxy.verbs.shapes.errors import ArgumentError
 
 router = APIRouter()
 PATH: Final = "/do-not-call"
-FILTERS: Final = ("digits", "text")
+FILTERS: Final = ("digits", "text", "from", "to")
 EXPORTED: Final = 1_000
 """Rows that an export reads at a time."""
 FORMULA: Final = ("=", "+", "-", "@", "\t")

@@ -1,8 +1,7 @@
 """`/tickets`: what callbacks have opened; comments, the end of one, and a callback from one by a click."""
 
-from collections.abc import Mapping
+import asyncio
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
@@ -11,26 +10,28 @@ from proxy.console.asking import Asked, Asking
 from proxy.console.columns import shown_columns
 from proxy.console.node_client import ForbiddenError, MissingError
 from proxy.console.pages.tasks.task_words import journal_of
-from proxy.console.posted import Posted, errors_of, posted, status_of
+from proxy.console.posted import UNPROCESSABLE, Posted, errors_of, posted, status_of
 from proxy.console.rendering import forward, page
+from proxy.console.roster import roster_of_list
 from proxy.console.ticket_notes import TicketNotes
 from proxy.control_client import ControlError
 from proxy.verbs.shapes import answers, tickets
 
 router = APIRouter()
 PATH: Final = "/tickets"
-FILTERS: Final = ("state", "group", "agent", "customer", "text")
-COLUMNS: Final = ("number", "created", "state", "customer", "group", "agent", "subject", "ended")
-USUAL: Final = ("number", "created", "state", "customer", "group", "agent", "subject")
+FILTERS: Final = ("state", "group", "agent", "from", "to", "customer", "text")
+COLUMNS: Final = ("number", "customer", "state", "created", "agent", "group", "subject", "ended")
+USUAL: Final = ("number", "customer", "state", "created", "agent", "group", "subject")
 NOTHING: Final = Posted({}, {}, {})
 
 
 @router.get(PATH)
 async def show_all(asking: Asked) -> Response:
     """Show a page of the list: open ones, unless others are asked for."""
-    found = await asked_list(asking, "tickets", FILTERS, "number", {"state": "open"})
-    return page(asking, "tickets.html", status=422 if found.errors else 200, list=found,
-                export=_export(found.asked), told=_told(asking),
+    found, roster = await asyncio.gather(asked_list(asking, "tickets", FILTERS, "number", {"state": "open"}),
+                                         roster_of_list(asking))
+    return page(asking, "tickets.html", status=UNPROCESSABLE if found.errors else 200, list=found, roster=roster,
+                told=_told(asking),
                 columns=shown_columns(asking.request, "tickets", COLUMNS, USUAL), all_columns=COLUMNS)
 
 
@@ -63,12 +64,6 @@ async def change(request: Request, asking: Asked, ticket: str) -> Response:
         raise
     except ControlError as error:
         return await _page(asking, ticket, form, error)
-
-
-def _export(asked: Mapping[str, str]) -> str:
-    """Return where all tickets that fit come as a file."""
-    filters = {key: text for key, text in asked.items() if text}
-    return "/api/v1/tickets/export?" + urlencode({"format": "csv", **filters})
 
 
 def _told(asking: Asking) -> TicketNotes:

@@ -101,7 +101,7 @@ async def _facts(asking: Asking, name: str, choices: Choices | None = None) -> d
     task, plan, now = read(shapes.SHOW, shown), read(shapes.PLAN, planned), time.time()
     journal = journal_of(asking)
     return {
-        "task": task, "plan": plan, "now_is": now, "choices": choices, "agent_names": dict(choices.agents),
+        "task": task, "plan": plan, "now_is": now, "choices": choices, "agent_names": choices.roster.names,
         "sentence": state_sentence(task, asking, now), "kinds": kinds(asking.words), "states": states(asking.words),
         "phases": phases(asking.words), "journal": journal, "reason": journal.reason, "result": journal.result,
         "drawn": _drawn(asking, task, plan, now),

@@ -1,33 +1,36 @@
 """Callbacks: the list with its filters, what is done with many at once, and one more by hand."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
+from proxy.console.asked_list import asked_list
 from proxy.console.asking import Asked, Asking
 from proxy.console.columns import shown_columns
 from proxy.console.journal import states
-from proxy.console.lists import ListPage, ListQuery
+from proxy.console.lists import ListQuery
 from proxy.console.pages.tasks.streams import part_stream
 from proxy.console.pages.tasks.task_words import Choices, choices_of, journal_of, kinds
 from proxy.console.posted import errors_of
 from proxy.console.rendering import forward, fragment, page
+from proxy.console.roster import Roster
 from proxy.control_client import ControlError, NotRunningError
 from proxy.verbs.shapes.callbacks import MOST_TASKS
-from proxy.verbs.shapes.errors import ArgumentError, ForbiddenError
+from proxy.verbs.shapes.errors import ForbiddenError
 from proxy.verbs.shapes.fields import MOST_ROWS
 
 router = APIRouter()
-ROWS: Final = 100
 HOUR: Final = 3600.0
 DAY: Final = 24 * HOUR
 UNFINISHED: Final = "open,held"
 NAMES: Final = ("group", "campaign", "kind", "agent", "responsible", "number", "customer", "reason", "due")
 """Filters that are passed on as they are."""
+FILTERS: Final = ("state", "age", *NAMES)
 AGES: Final[Mapping[str, tuple[float, bool]]] = {
     "1h": (HOUR, True), "24h": (DAY, True), "7d": (7 * DAY, True), "over-1h": (HOUR, False), "over-24h": (DAY, False)}
 """Seconds, and whether a callback was promised within them, or before."""
@@ -55,9 +58,9 @@ def columns(asking: Asking) -> list[Column]:
     """Return every column that the list may have."""
     gettext = asking.words.gettext
     said = {
-        "customer": gettext("Customer"), "group": gettext("Group"), "kind": gettext("Came of"),
-        "state": gettext("State"), "due": gettext("Next attempt"), "attempts": gettext("Attempts"),
-        "responsible": gettext("Responsible"), "created": gettext("Promised"), "missed_at": gettext("Missed"),
+        "customer": gettext("Customer"), "state": gettext("State"), "due": gettext("Next attempt"),
+        "attempts": gettext("Attempts"), "responsible": gettext("Responsible"), "group": gettext("Group"),
+        "kind": gettext("Came of"), "created": gettext("Promised"), "missed_at": gettext("Missed"),
         "expires": gettext("Window ends"), "ended": gettext("Ended"), "reason": gettext("Why"),
         "campaign": gettext("Campaign"), "number": gettext("Our number"), "declined": gettext("Declined by"),
     }
@@ -67,21 +70,16 @@ def columns(asking: Asking) -> list[Column]:
 @router.get("/callbacks")
 async def callbacks(asking: Asked) -> Response:
     """Show a page of the list."""
-    asked, wrong = asking.request.query_params, ""
-    try:
-        found = await asking.console.lists.page("callbacks", asking.caller, _query(asked, time.time()))
-    except ArgumentError as error:
-        found, wrong = ListPage([], None), str(error)
+    now = time.time()
+    found, choices = await asyncio.gather(
+        asked_list(asking, "callbacks", FILTERS, "created", {"state": UNFINISHED}, partial(_filters, now)),
+        _choices(asking))
     every = columns(asking)
     shown = shown_columns(asking.request, "callbacks", [one.key for one in every], USUAL)
-    journal = journal_of(asking)
     return page(
-        asking, "callbacks.html", status=UNPROCESSABLE if wrong else 200, found=found, wrong=wrong,
-        every=[one[:2] for one in every],
-        columns=[one for one in every if one.key in shown], choices=await _choices(asking), kinds=kinds(asking.words),
-        states=states(asking.words), reason=journal.reason, asked=asked, state=asked.get("state", UNFINISHED),
-        export="/api/v1/callbacks/export?" + urlencode({"format": "csv", **_filters(asked, time.time())}),
-        sort=asked.get("sort") or "created", descending=asked.get("order", "desc") != "asc", most=MOST_TASKS)
+        asking, "callbacks.html", status=UNPROCESSABLE if found.errors else 200, list=found,
+        every=[one[:2] for one in every], columns=[one for one in every if one.key in shown], choices=choices,
+        kinds=kinds(asking.words), states=states(asking.words), reason=journal_of(asking).reason, most=MOST_TASKS)
 
 
 async def _choices(asking: Asking) -> Choices:
@@ -89,24 +87,18 @@ async def _choices(asking: Asking) -> Choices:
     try:
         return await choices_of(asking)
     except NotRunningError:
-        return Choices([], [], [])
+        return Choices(Roster(), [])
 
 
-def _filters(asked: Mapping[str, str], now: float) -> dict[str, str]:
+def _filters(now: float, asked: Mapping[str, str]) -> dict[str, str]:
     """Return the filters of the list, by their names there."""
-    filters = {name: asked[name].strip() for name in NAMES if asked.get(name, "").strip()}
-    state = asked.get("state", UNFINISHED)
-    if state not in ("", "all"):
-        filters["state"] = state
-    age = AGES.get(asked.get("age", ""))
+    filters = {name: asked[name] for name in NAMES}
+    if asked["state"] != "all":
+        filters["state"] = asked["state"]
+    age = AGES.get(asked["age"])
     if age is not None:
         filters["from" if age[1] else "to"] = f"{now - age[0]:.0f}"
     return filters
-
-
-def _query(asked: Mapping[str, str], now: float) -> ListQuery:
-    return ListQuery(_filters(asked, now), asked.get("sort", ""), asked.get("order", "desc") != "asc",
-                     asked.get("cursor") or None, ROWS)
 
 
 @router.get("/callbacks/events", include_in_schema=False)

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Request, Response
 from proxy.console.asking import Asked, Asking
 from proxy.console.journal import states
 from proxy.console.pages.tasks.streams import part_stream
-from proxy.console.pages.tasks.task_words import agent_name, journal_of, kinds, phases
+from proxy.console.pages.tasks.task_words import journal_of, kinds, phases
 from proxy.console.rendering import forward, fragment, page
+from proxy.console.roster import agent_name
 from proxy.control_client import ControlError, ForbiddenError, NotRunningError
 from proxy.verbs.shapes import agents
 from proxy.verbs.shapes.answers import read

@@ -8,6 +8,7 @@ from typing import Any, Final
 from proxy.console.asking import Asking
 from proxy.console.journal import Journal
 from proxy.console.rendering import duration, moment_text
+from proxy.console.roster import Roster, roster_of
 from proxy.console.words import Words
 
 GROUP: Final = "group:"
@@ -17,36 +18,22 @@ GROUP: Final = "group:"
 class Choices:
     """What a form about callbacks lets somebody choose: what is theirs."""
 
-    groups: list[str]
-    agents: list[tuple[str, str]]
-    """Extension, and what they are called."""
+    roster: Roster
     campaigns: list[tuple[str, str]]
     """Id, and what it is called."""
-
-    @property
-    def group_pairs(self) -> list[tuple[str, str]]:
-        """Return the groups as value and words."""
-        return [(name, name) for name in self.groups]
 
     def responsible(self, words: Words) -> list[tuple[str, str]]:
         """Return for whom a callback may be held: value, and words."""
         gettext = words.gettext
-        return [("", gettext("nobody: any agent")), *self.agents,
-                *((GROUP + name, gettext("group %(name)s") % {"name": name}) for name in self.groups)]
+        return [("", gettext("nobody: any agent")), *self.roster.agent_pairs,
+                *((GROUP + name, gettext("group %(name)s") % {"name": name}) for name in self.roster.groups)]
 
 
 async def choices_of(asking: Asking) -> Choices:
     """Ask for what may be chosen. Raises ControlError."""
-    queues, agents, campaigns = await asyncio.gather(*(
-        asking.node.call(verb, {}, asking.caller) for verb in ("queues.list", "agents.list", "campaigns.list")))
-    return Choices([one["group"] for one in queues],
-                   [(one["extension"], agent_name(one["extension"], one["name"])) for one in agents],
-                   [(one["id"], f"{one['id']} {one['name']}") for one in campaigns])
-
-
-def agent_name(extension: str, name: str | None) -> str:
-    """Return what an agent is called."""
-    return f"{extension} {name}" if name else extension
+    roster, campaigns = await asyncio.gather(
+        roster_of(asking), asking.node.call("campaigns.list", {}, asking.caller))
+    return Choices(roster, [(one["id"], f"{one['id']} {one['name']}") for one in campaigns])
 
 
 def journal_of(asking: Asking) -> Journal:
