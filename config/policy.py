@@ -59,6 +59,7 @@ __all__ = [
     "means",
     "parse_policy",
     "plain_policy",
+    "read_part",
     "set_key",
     "unset_key",
 ]
@@ -94,6 +95,15 @@ def parse_policy(text: str, name: str = "policy.toml", peers: Peers | None = Non
     policy, found = check_policy(raw, peers, kept)
     if policy is None:
         raise ConfigError(locate(found, text, name))
+    return policy
+
+
+def read_part(text: str) -> Policy:
+    """Read what somebody is shown of a policy that was accepted: it may name what it does not have. Raises ConfigError.
+    """
+    policy, found = build(Policy, parse_toml(text, "policy.toml"), {WRITTEN: True}, _home)
+    if policy is None or found:
+        raise ConfigError(locate(found, text, "policy.toml"))
     return policy
 
 

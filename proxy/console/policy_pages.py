@@ -6,20 +6,23 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
+from fastapi import HTTPException
+
 from config.lines import format_key
-from config.policy import Policy, parse_policy, plain_policy
+from config.policy import Policy, plain_policy, read_part
 from proxy.console.asking import Asking
 from proxy.console.forms.form import Filled, Form
 from proxy.console.forms.shown import Names
 from proxy.console.levels import Path, Raw, value_at
 from proxy.console.node_client import ConflictError, ForbiddenError
 from proxy.control_client import ControlError
-from proxy.verbs.shapes.theirs import may_set, reach
+from proxy.verbs.shapes.theirs import Reach, may_set, reach
 
 TRIES: Final = 3
 """How often a change is said again that another one came before, which touched nothing of the form."""
 NAMED: Final = 500
 """Agents and numbers that a field proposes."""
+MISSING: Final = 404
 CONFLICT: Final = 409
 UNPROCESSABLE: Final = 422
 FORBIDDEN: Final = 403
@@ -28,12 +31,14 @@ OK: Final = 200
 
 @dataclass(frozen=True)
 class Kept:
-    """The policy in force, at one moment."""
+    """What whoever asks is shown of the policy in force, at one moment: the company's values, and what is theirs."""
 
     policy: Policy
     raw: Raw
     """As JSON has it."""
     version: int | None
+    free_campaign: str
+    """An id that no campaign has; empty: all are taken."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +65,30 @@ async def policy_of(asking: Asking) -> Kept:
     """Return the policy in force. Raises ControlError."""
     answer = await asking.node.call("policy.export", {}, asking.caller)
     policy, raw = _read(answer["toml"])
-    return Kept(policy, raw, answer.get("version"))
+    return Kept(policy, raw, answer.get("version"), answer.get("free_campaign") or "")
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _read(toml: str) -> tuple[Policy, Raw]:
-    policy = parse_policy(toml, kept=True)
+    policy = read_part(toml)
     return policy, plain_policy(policy)
+
+
+def want(asking: Asking, kept: Kept, kind: str, name: str) -> None:
+    """Say that there is no such number, group, agent or campaign, be it that it is somebody else's. Whoever has an
+    extension is an agent, listed or not. Raises HTTPException."""
+    there = _reach(asking, kept).has_agent(name) if kind == "agent" else there_is(kept, kind, name)
+    if not there:
+        raise HTTPException(MISSING)
+
+
+def _reach(asking: Asking, kept: Kept) -> Reach:
+    return reach(asking.caller, {name: group.agents for name, group in kept.policy.group.items()})
 
 
 def may_of(asking: Asking, kept: Kept) -> Callable[[Path], bool]:
     """Return which settings whoever asks may change. The daemon asks the same again."""
-    policy = kept.policy
-    mine = reach(asking.caller, {name: group.agents for name, group in policy.group.items()})
+    policy, mine = kept.policy, _reach(asking, kept)
 
     def may(path: Path) -> bool:
         kind, name = path[0], path[1] if len(path) > 1 else ""

@@ -8,19 +8,24 @@ What a supervisor may change of the policy: of their groups all but where its ca
 its own and what a customer is shown (`target`, `agents`, `callback.show`); of a number of theirs its `queue_callback`;
 of an agent of theirs the name and `direct_callback`; campaigns of their groups whole, but for moving one elsewhere.
 Everything else (what holds for the company, the guard, trunks and PBXs, who belongs to whom) is an admin's.
+What they are shown of it is the company's values, which show what wins where, and what is of their groups.
 """
 
+import asyncio
+import tomllib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from config.lines import split_key
 from config.policy import Policy
+from config.toml import to_toml
 from proxy.verbs.prompt_uses import is_built_in, uses_of
 from proxy.verbs.shapes.caller import Caller
 from proxy.verbs.shapes.errors import ArgumentError, ForbiddenError
 from proxy.verbs.shapes.fields import MOST_ROWS, shown
-from proxy.verbs.shapes.theirs import Reach, may_set, reach
+from proxy.verbs.shapes.theirs import Reach, may_set, policy_part, reach, sees_setting
 from proxy.verbs.shapes.verb import Verb
 from routing.numbers import Numbers
 from routing.rows import AttemptRow, Record, TaskRow, Ticket, TokenRow, UserRow
@@ -398,6 +403,35 @@ def total_of(tallies: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return total
 
 
+async def _policy(asked: Asked, answer: Any) -> Any:
+    return policy_part(asked.caller, answer)
+
+
+async def _policy_text(asked: Asked, answer: Any) -> Any:
+    """In a thread: reading a large policy takes longer than a call may wait."""
+    return {**answer, "toml": await asyncio.to_thread(_part_of_text, answer["toml"], asked.caller)}
+
+
+@lru_cache(maxsize=16)
+def _part_of_text(toml: str, caller: Caller) -> str:
+    return to_toml(policy_part(caller, tomllib.loads(toml)))
+
+
+async def _policy_steps(asked: Asked, answer: Any) -> Any:
+    return [{**step, "changes": [one for one in step["changes"] if _sees_key(asked, one["key"])]} for step in answer]
+
+
+async def _prompts(asked: Asked, answer: Any) -> Any:
+    return [{**one, "used": [key for key in one["used"] if _sees_key(asked, key)]} for one in answer]
+
+
+def _sees_key(asked: Asked, key: str) -> bool:
+    path, policy = split_key(key), asked.things.policy
+    name = path[1] if len(path) > 1 else ""
+    own = policy.campaign.get(name) if path[0] == "campaign" else policy.number.get(name)
+    return sees_setting(asked.reach, path, None if own is None else own.group)
+
+
 async def _events(asked: Asked, item: Any) -> Any:
     """None: it is not shown."""
     return item if "following" in item or asked.reach.has_event(item.get("data", {})) else None
@@ -443,14 +477,15 @@ TABLE: Final[Mapping[str, Row]] = {
     "tickets.comment": Row("a ticket", _comment), "tickets.call": Row("a ticket and a group", _call_from_ticket),
     "recordings.list": Row("recordings", narrow=_recordings, listed=True),
     "recordings.get": Row("a recording", _recording),
-    "prompts.list": Row("recordings, which supervisors may hear all"),
+    "prompts.list": Row("recordings, which supervisors may hear all, and the settings that name them",
+                        narrow=_prompts),
     "prompts.get": Row("recordings, which supervisors may hear all"),
     "prompts.add": Row("a recording and the settings that name it", _prompt),
     "prompts.remove": Row("a recording and the settings that name it", _prompt),
-    "policy.show": Row("the policy, which supervisors may read whole"),
-    "policy.export": Row("the policy, which supervisors may read whole"),
-    "policy.history": Row("policies that were in force, which supervisors may read whole"),
-    "policy.at": Row("a policy that was in force, which supervisors may read whole"),
+    "policy.show": Row("the company's settings and those of groups", narrow=_policy),
+    "policy.export": Row("the company's settings and those of groups", narrow=_policy_text),
+    "policy.history": Row("policies that were in force", narrow=_policy_steps),
+    "policy.at": Row("a policy that was in force", narrow=_policy_text),
     "policy.apply": Row("the policy"),
     "policy.edit": Row("settings", _policy_keys),
     "policy.set": Row("a setting", _policy_key), "policy.unset": Row("a setting", _policy_key),

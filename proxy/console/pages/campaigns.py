@@ -72,15 +72,8 @@ async def _facts(asking: Asking, kept: Kept, name: str) -> dict[str, Any]:
             "to_error": ""}
 
 
-def _free(kept: Kept) -> str:
-    try:
-        return kept.policy.free_campaign()
-    except ValueError:
-        return ""
-
-
 CAMPAIGNS: Final = Thing("campaign", "/campaigns", "campaigns_one.html", lambda name, kept: campaign_form(name), {},
-                         _name, _("There is a campaign with this id already."), _free, _facts)
+                         _name, _("There is a campaign with this id already."), lambda kept: kept.free_campaign, _facts)
 
 
 @router.get("/campaigns")

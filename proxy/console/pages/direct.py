@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, Response
 
 from proxy.console.asked_list import asked_list
 from proxy.console.asking import Asked, Asking
@@ -27,6 +27,7 @@ from proxy.console.policy_pages import (
     names_of,
     policy_of,
     save,
+    want,
 )
 from proxy.console.rendering import forward, page
 from proxy.console.roster import roster_of_list
@@ -93,8 +94,8 @@ def _filters(asked: Mapping[str, str]) -> dict[str, str]:
 
 def _form(asking: Asking, kept: Kept) -> Form:
     kind, name = _level(asking)
-    if kind == "group" and name is not None and name not in kept.policy.group:
-        raise HTTPException(404)
+    if name is not None:
+        want(asking, kept, kind, name)
     return direct_form(kind, name)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, Response
 from markupsafe import Markup
 
 from proxy.console.asking import Asked, Asking
@@ -15,7 +15,7 @@ from proxy.console.forms.shown import show
 from proxy.console.forms.things import hours_form
 from proxy.console.pages.setup import said_of
 from proxy.console.pages.typed import typed_of
-from proxy.console.policy_pages import OK, Again, Kept, may_of, names_of, policy_of, save
+from proxy.console.policy_pages import OK, Again, Kept, may_of, names_of, policy_of, save, want
 from proxy.console.rendering import forward, page
 from routing.callbacks.schedule import PublicHolidays, open_time_for
 
@@ -65,13 +65,13 @@ def state_of(kept: Kept, group: str, now: float) -> OpenState:
 async def hours(asking: Asked, group: str | None = None) -> Response:
     """Show hours and holidays."""
     kept = await policy_of(asking)
-    return await _shown(asking, kept, hours_form(_known(kept, group)).made(kept.raw), group)
+    return await _shown(asking, kept, hours_form(_known(asking, kept, group)).made(kept.raw), group)
 
 
 @router.post("/hours")
 async def change(asking: Asked, group: str | None = None) -> Response:
     """Save them."""
-    form = hours_form(_known(await policy_of(asking), group))
+    form = hours_form(_known(asking, await policy_of(asking), group))
     done = await save(asking, form, await typed_of(asking.request))
     if isinstance(done, Again):
         return await _shown(asking, done.kept, done.filled, group, done.status)
@@ -79,9 +79,9 @@ async def change(asking: Asked, group: str | None = None) -> Response:
                    said_of(asking, done.changes), doubts=done.warnings)
 
 
-def _known(kept: Kept, group: str | None) -> str | None:
-    if group is not None and group not in kept.policy.group:
-        raise HTTPException(404)
+def _known(asking: Asking, kept: Kept, group: str | None) -> str | None:
+    if group is not None:
+        want(asking, kept, "group", group)
     return group
 
 

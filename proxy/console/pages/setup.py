@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, Response
 
 from proxy.console.asking import Asked, Asking
 from proxy.console.drawing.timeline import Mark, timeline
@@ -17,7 +17,7 @@ from proxy.console.forms.things import queue_form, setup_form
 from proxy.console.levels import in_force
 from proxy.console.node_client import ForbiddenError, MissingError
 from proxy.console.pages.typed import typed_of
-from proxy.console.policy_pages import OK, Again, Kept, may_of, names_of, policy_of, save
+from proxy.console.policy_pages import OK, Again, Kept, may_of, names_of, policy_of, save, want
 from proxy.console.rendering import forward, page
 from proxy.control_client import ControlError, NotRunningError
 from proxy.verbs.shapes.answers import read
@@ -36,7 +36,7 @@ def _(text: str) -> str:
 async def setup(asking: Asked, group: str | None = None, at: str = "") -> Response:
     """Show how missed calls are called back."""
     kept = await policy_of(asking)
-    form = _form(kept, group)
+    form = _form(asking, kept, group)
     return await _shown(asking, kept, form, form.made(kept.raw), group, at)
 
 
@@ -45,7 +45,7 @@ async def change_setup(asking: Asked, group: str | None = None) -> Response:
     """Save it, or show what the example would be."""
     typed = await typed_of(asking.request)
     kept = await policy_of(asking)
-    form = _form(kept, group)
+    form = _form(asking, kept, group)
     at = typed.get("at", "")
     if typed.get("do") == "preview":
         return await _shown(asking, kept, form, form.typed(typed), group, at)
@@ -79,9 +79,9 @@ def said_of(asking: Asking, changes: int) -> str:
                                  "Saved: %(number)s settings are others now.", changes) % {"number": changes}
 
 
-def _form(kept: Kept, group: str | None) -> Form:
-    if group is not None and group not in kept.policy.group:
-        raise HTTPException(404)
+def _form(asking: Asking, kept: Kept, group: str | None) -> Form:
+    if group is not None:
+        want(asking, kept, "group", group)
     return setup_form(group)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, Response
 
 from proxy.console.asking import Asked, Asking
 from proxy.console.forms.fields import TypedError
@@ -24,6 +24,7 @@ from proxy.console.policy_pages import (
     policy_of,
     save,
     take_out,
+    want,
 )
 from proxy.console.rendering import forward, page
 from proxy.control_client import ControlError, ForbiddenError
@@ -103,14 +104,14 @@ def may_make(asking: Asking, kept: Kept, kind: str) -> bool:
 async def show_one(asking: Asking, thing: Thing, name: str, status: int = OK, **facts: Any) -> Response:
     """Show one with its form; `facts` beside those that it has."""
     kept = await policy_of(asking)
-    form = _form(thing, name, kept)
+    form = _form(asking, thing, name, kept)
     return await _shown(asking, thing, kept, form, form.made(kept.raw), name, status, **facts)
 
 
 async def change_one(asking: Asking, thing: Thing, name: str) -> Response:
     """Save the form of one."""
     typed = await typed_of(asking.request)
-    form = _form(thing, name, await policy_of(asking))
+    form = _form(asking, thing, name, await policy_of(asking))
     done = await save(asking, form, typed, unlisted=thing.kind == "agent")
     if isinstance(done, Again):
         return await _shown(asking, thing, done.kept, form, done.filled, name, done.status)
@@ -118,16 +119,23 @@ async def change_one(asking: Asking, thing: Thing, name: str) -> Response:
 
 
 async def show_new(asking: Asking, thing: Thing) -> Response:
-    """Show an empty form."""
+    """Show an empty form to whoever may make one. Raises ForbiddenError."""
     kept = await policy_of(asking)
+    _want_maker(asking, kept, thing)
     form = thing.form("", kept)
     return await _shown_new(asking, thing, kept, form, form.made(_with(kept, thing)), thing.proposed(kept))
+
+
+def _want_maker(asking: Asking, kept: Kept, thing: Thing) -> None:
+    if not may_make(asking, kept, thing.kind):
+        raise ForbiddenError(f"{asking.caller.name} may make no {thing.kind}: an administrator may")
 
 
 async def make_one(asking: Asking, thing: Thing) -> Response:
     """Make one as it was typed."""
     typed = await typed_of(asking.request)
     kept = await policy_of(asking)
+    _want_maker(asking, kept, thing)
     text = typed.get(NAME, "").strip()
     try:
         name = thing.read(text, kept)
@@ -151,7 +159,7 @@ async def remove_one(asking: Asking, thing: Thing, name: str) -> Response:
         await take_out(asking, thing.kind, name)
     except ControlError as error:
         kept = await policy_of(asking)
-        form = _form(thing, name, kept)
+        form = _form(asking, thing, name, kept)
         said = [f"{one['key']}: {one['text']}" for one in error.problems or ()] or [str(error)]
         filled = replace(form.made(kept.raw), others=tuple(said))
         status = FORBIDDEN if isinstance(error, ForbiddenError) else UNPROCESSABLE
@@ -183,9 +191,8 @@ def mount(router: APIRouter, thing: Thing) -> None:
         return await remove_one(asking, thing, name)
 
 
-def _form(thing: Thing, name: str, kept: Kept) -> Form:
-    if name not in kept.raw.get(thing.kind, {}) and thing.kind != "agent":  # whoever has an extension is an agent
-        raise HTTPException(404)
+def _form(asking: Asking, thing: Thing, name: str, kept: Kept) -> Form:
+    want(asking, kept, thing.kind, name)
     return thing.form(name, kept)
 
 

@@ -88,7 +88,12 @@ class PolicyAnswers:
 
     def export(self, args: object) -> shapes.Toml:
         """The policy as TOML."""
-        return {"toml": export_policy(self._ledger.policy), "version": self._versions.now()}
+        policy = self._ledger.policy
+        try:
+            free = policy.free_campaign()
+        except ValueError:
+            free = None
+        return {"toml": export_policy(policy), "version": self._versions.now(), "free_campaign": free}
 
     async def apply(self, args: shapes.Apply) -> shapes.Changes:
         """Put a whole policy in force, and say everything that is doubtful about it."""

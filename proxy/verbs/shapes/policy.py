@@ -37,6 +37,8 @@ class Toml(TypedDict):
 
     toml: str
     version: Annotated[int | None, "Of this text, for policy.edit; null: it is not on disk yet"]
+    free_campaign: Annotated[str | None, "An id that no campaign has, not even one that is not shown; null: all are "
+                                         "taken"]
 
 
 class Change(TypedDict):
@@ -177,8 +179,10 @@ class OneVersion(In):
     version: str = ident_field("Of the policy, as the history counts them.", required=True, place="VERSION")
 
 
-SHOW: Final = Verb("policy.show", Nothing, dict[str, Any], "supervisor", "Every setting", doors=NOT_BY_MQTT)
-EXPORT: Final = Verb("policy.export", Nothing, Toml, "supervisor", "The policy as TOML", doors=NOT_BY_MQTT)
+SHOW: Final = Verb("policy.show", Nothing, dict[str, Any], "supervisor",
+                   "Every setting; to a supervisor the company's and those of their groups", doors=NOT_BY_MQTT)
+EXPORT: Final = Verb("policy.export", Nothing, Toml, "supervisor", "The policy as TOML; to a supervisor the company's "
+                     "settings and those of their groups", doors=NOT_BY_MQTT)
 APPLY: Final = Verb("policy.apply", Apply, Changes, "admin", "Make a policy.toml the policy, whole", changes=True,
                     doors=NOT_BY_MQTT)
 SET: Final = Verb("policy.set", Set, Changes, "supervisor", "Change one setting", changes=True, doors=NOT_BY_MQTT)

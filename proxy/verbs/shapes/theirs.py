@@ -19,6 +19,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from config.policy import NAMED
 from proxy.verbs.shapes.caller import Caller
 from proxy.verbs.shapes.verb import Role
 
@@ -100,6 +101,26 @@ def may_set(of: Reach, path: Sequence[str], group: str | None) -> bool:
     if kind == "number":
         return rest[0] in OF_NUMBER and group is not None and of.has_group(group)
     return kind == "agent" and rest[0] in OF_AGENT and of.has_agent(name)
+
+
+def sees_setting(of: Reach, path: Sequence[str], group: object) -> bool:
+    """Whether somebody is shown a setting of the policy, by its key as names: what is the company's shows which level
+    wins, what belongs to a group that is not theirs is kept from them. `group`: as of `may_set`."""
+    kind, name = path[0], path[1] if len(path) > 1 else ""
+    if of.groups is None or kind not in NAMED:
+        return True
+    if kind == "agent":
+        return of.has_agent(name)
+    return of.has_group(name) if kind == "group" else isinstance(group, str) and of.has_group(group)
+
+
+def policy_part(caller: Caller, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what somebody is shown of a policy as JSON has it."""
+    groups = raw.get("group", {})
+    mine = reach(caller, {name: group.get("agents", ()) for name, group in groups.items()})
+    part = {kind: {name: one for name, one in inside.items() if sees_setting(mine, (kind, name), one.get("group"))}
+            if kind in NAMED else inside for kind, inside in raw.items()}
+    return {kind: inside for kind, inside in part.items() if inside != {}}
 
 
 def reach(caller: Caller, members: Mapping[str, Collection[str]]) -> Reach:

@@ -51,14 +51,14 @@ def test_a_campaign_says_that_it_has_expired(keys: dict[str, object], state: str
     ("2026-11-20T17:00", False, "2026-11-23T08:00", None)])
 def test_whether_a_group_is_open_and_when_next(now: str, is_open: bool, opens: str | None, closes: str | None) -> None:
     policy = parse_policy('timezone = "Europe/Budapest"\n[group.sales]\nhours = ["mon-fri 08:00-17:00"]\n')
-    found = hours.state_of(Kept(policy, plain_policy(policy), 1), "sales", at(now))
+    found = hours.state_of(Kept(policy, plain_policy(policy), 1, ""), "sales", at(now))
     assert (found.is_open, found.opens, found.closes) == (
         is_open, None if opens is None else at(opens), None if closes is None else at(closes))
 
 
 def test_without_hours_it_is_always_open() -> None:
     policy = Policy.model_validate({"group": {"sales": {}}})
-    found = hours.state_of(Kept(policy, {}, None), "sales", 0.0)
+    found = hours.state_of(Kept(policy, {}, None, ""), "sales", 0.0)
     assert (found.always, found.is_open, found.opens, found.closes) == (True, True, None, None)
 
 

@@ -6,13 +6,16 @@ is not: who may, and what is left of the answer.
 
 import asyncio
 import contextlib
+import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
 
-from config.policy import parse_policy
+from config.policy import export_policy, parse_policy, plain_policy, read_part
+from config.problem import ConfigError
+from config.toml import to_toml
 from proxy.console.node_client import MissingError, NodeClient
 from proxy.control import ControlServer
 from proxy.control_client import ControlClient, ControlError, ForbiddenError, UnknownError
@@ -24,6 +27,7 @@ from proxy.verbs.scope import TABLE, Scope
 from proxy.verbs.shapes.caller import OPERATOR, Caller
 from proxy.verbs.shapes.catalogue import ALL, BY_NAME
 from proxy.verbs.shapes.errors import ArgumentError
+from proxy.verbs.shapes.theirs import policy_part
 from routing.rows import AttemptRow, Record, TaskRow, Ticket, TokenRow, UserRow
 from routing.store.reader import Reader
 from tests.kit.answering import Forgetful, log_in
@@ -381,6 +385,69 @@ def test_a_list_shows_what_is_theirs(verb: str) -> None:
     for caller in (BOSS, ALL_GROUPS):
         assert narrowed(verb, LISTS[verb], caller, **args) == LISTS[verb]
     assert narrowed(verb, LISTS[verb], NOBODY, **args) == []
+
+
+PART: Final = {
+    "region": "HU", "timezone": "UTC", "group": {"sales": {}},
+    "number": {"+3614445551": {}}, "agent": {"201": {}}, "campaign": {"10001": {}}}
+OF_SUPPORT: Final = frozenset({"support", "301", "+3614445552", "10002", "theirs"})
+
+
+def _names(value: Any) -> set[str]:
+    """Every key and text within."""
+    if isinstance(value, dict):
+        return set(value) | {name for one in value.values() for name in _names(one)}
+    if isinstance(value, list):
+        return {name for one in value for name in _names(one)}
+    return {value} if isinstance(value, str) else set()
+
+
+def test_of_the_policy_they_see_the_companys_values_and_what_is_of_their_groups() -> None:
+    raw = plain_policy(POLICY)
+    assert narrowed("policy.show", raw, BOSS) == raw == narrowed("policy.show", raw, ALL_GROUPS)
+    assert _names(raw) >= OF_SUPPORT
+    part = narrowed("policy.show", raw, SUE)
+    assert not OF_SUPPORT & _names(part)
+    for kind in ("group", "number", "agent", "campaign"):
+        assert [*part[kind]] == [*PART[kind]]
+        for name in PART[kind]:
+            assert part[kind][name] == raw[kind][name]
+    assert {key: one for key, one in part.items() if key not in PART} == {
+        key: one for key, one in raw.items() if key not in PART}
+    nothing = narrowed("policy.show", raw, Caller("new", "supervisor", "console", frozenset()))
+    assert not nothing.keys() & {"group", "number", "agent", "campaign"}
+    assert nothing["region"] == "HU"
+
+
+@pytest.mark.parametrize("verb", ["policy.export", "policy.at"])
+def test_a_policy_as_text_is_the_same_part(verb: str) -> None:
+    text, args = export_policy(POLICY), {"version": "1"} if verb == "policy.at" else {}
+    assert narrowed(verb, {"toml": text, "version": 1}, BOSS, **args)["toml"] == text
+    part = narrowed(verb, {"toml": text, "version": 1}, SUE, **args)
+    assert part["version"] == 1
+    assert tomllib.loads(part["toml"]) == narrowed("policy.show", plain_policy(POLICY), SUE)
+    assert read_part(part["toml"]).group.keys() == {"sales"}
+
+
+def test_a_part_is_read_though_it_names_what_it_does_not_have() -> None:
+    whole = parse_policy('[missed_callback]\nresponsible = "group"\nresponsible_group = "support"\n[group.sales]\n'
+                         'agents = ["201"]\n[group.support]\nagents = ["301"]\n')
+    part = policy_part(SUE, plain_policy(whole))
+    with pytest.raises(ConfigError):
+        parse_policy(to_toml(part), kept=True)
+    assert read_part(to_toml(part)).missed_callback.responsible_group == "support"
+    with pytest.raises(ConfigError):
+        read_part("[group.sales]\nwrong = 1\n")
+
+
+def test_of_what_changed_and_of_what_names_a_recording_they_see_theirs() -> None:
+    keys = ["group.sales.hours", "group.support.hours", 'number."+3614445551".kind', 'number."+3614445552".kind',
+            "agent.201.name", "agent.301.name", "campaign.10001.rank", "campaign.10002.rank", "region", "guard.stop"]
+    theirs = [key for at, key in enumerate(keys) if at > 7 or not at % 2]
+    step = {"version": 2, "changes": [{"key": key, "old": None, "new": "x"} for key in keys]}
+    assert [one["key"] for one in narrowed("policy.history", [step], SUE)[0]["changes"]] == theirs
+    assert narrowed("policy.history", [step], BOSS) == [step]
+    assert narrowed("prompts.list", [{"name": "ours", "used": keys}], SUE) == [{"name": "ours", "used": theirs}]
 
 
 def test_what_is_cut_to_a_limit_is_cut_after_it_was_narrowed() -> None:

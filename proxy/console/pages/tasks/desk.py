@@ -97,8 +97,19 @@ async def say(asking: Asked, request: Request, act: str) -> Response:
     except (ForbiddenError, NotRunningError):
         raise
     except ControlError as error:
+        await _want_theirs(asking, agent)
         return forward(asking, back, gettext("Not done: %(text)s") % {"text": error}, "bad")
     return forward(asking, back, said[act])
+
+
+async def _want_theirs(asking: Asking, agent: str) -> None:
+    """Refuse somebody else's desk, whatever else was wrong with what was said there. Raises ForbiddenError."""
+    try:
+        await asking.node.call(agents.DESK.name, {"agent": agent}, asking.caller)
+    except ForbiddenError:
+        raise
+    except ControlError:
+        return
 
 
 async def _facts(asking: Asking, name: str) -> dict[str, Any]:
