@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from proxy.control_client import ControlClient
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.process import Process
 from tests.kit.sip_socket import unique
@@ -20,10 +21,6 @@ from tests.kit.waiting import eventually
 ROOT = Path(__file__).resolve().parents[2]
 ASK = 0.2
 """Seconds between two OPTIONS while it starts."""
-
-KEY = "key of the tests"
-AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
-"""What whoever uses the API at [http] shows."""
 
 POLICY: Mapping[str, Any] = {"region": "HU", "timezone": "Europe/Budapest"}
 
@@ -81,15 +78,13 @@ class Boomerang:
         folder.mkdir(parents=True, exist_ok=True)
         self.data = folder / "data"
         self.config = folder / "boomerang.toml"
-        self.key = folder / "http.key"
-        self.key.write_text(KEY)
         tables = {
             "node": {"name": self.name, "data": self.data},
             "listen": [{"uri": f"udp://{LOOPBACK}:{self.port}"}, *listen],
             "trunk": trunks,
             "pbx": pbxs,
             "mqtt": {"url": mqtt},
-            "http": {"listen": f"{LOOPBACK}:{self.http}", "token": f"file:{self.key}"},
+            "http": {"listen": f"{LOOPBACK}:{self.http}"},
             "policy": {"seed": "policy.toml"},
             "log": {"mask_numbers": False, "level": "debug"},
             **(extra or {}),
@@ -166,10 +161,10 @@ class Boomerang:
         return list(self._running.lines)
 
     def get(self, path: str) -> tuple[int, str]:
-        """HTTP status and text of one of its pages; status 0 where nobody listens."""
+        """HTTP status and text of one of its probes; status 0 where nobody listens."""
         try:
             url = f"http://{LOOPBACK}:{self.http}{path}"
-            with urllib.request.urlopen(urllib.request.Request(url, headers=AUTHORIZED), timeout=2) as answer:
+            with urllib.request.urlopen(url, timeout=2) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -185,6 +180,10 @@ class Boomerang:
             return connection.execute(query, values).fetchall()
         finally:
             connection.close()
+
+    def ask(self, verb: str, /, **args: Any) -> Any:
+        """Say a verb at the control socket, as an operator does, and return its data; raises ControlError."""
+        return ControlClient(self.data / "control.sock").call(verb, **args)
 
     def cli(self, *arguments: str) -> Any:
         """Run `boomerang ARGUMENTS --json` beside it and read what it prints; AssertionError where it fails."""

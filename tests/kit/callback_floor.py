@@ -2,24 +2,23 @@
 
 A test file declares its groups (`Floor.group`), starts the daemon once with all of them, and each
 test plays with its own: nothing that one does is seen by another, so they may share a daemon and its start.
-What Boomerang says is read where its users read it: the API, MQTT, the wire.
+What Boomerang says is read where its users read it: the control socket, MQTT, the wire.
 """
 
 import itertools
 import json
-import urllib.request
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tests.kit.boomerang import AUTHORIZED, Boomerang
+from tests.kit.boomerang import Boomerang
 from tests.kit.far_call import FarCall, Plan
 from tests.kit.far_end import FarEnd, Loop
 from tests.kit.far_phones import FarPhones
 from tests.kit.mosquitto import Subscriber, broker, listening
-from tests.kit.ports import LOOPBACK, free_port
+from tests.kit.ports import free_port
 from tests.kit.site import peer
 from tests.kit.waiting import PATIENCE, eventually
 
@@ -145,7 +144,6 @@ class Running(FarPhones):
             mqtt=f"mqtt://127.0.0.1:{server.port}",
             extra={"media": {"ports": f"{first}-{first + MEDIA_PORTS - 1}"}, **self._extra}))
         self.mqtt.wait_for("boomerang/edge1/status", "online")
-        eventually(lambda: self.boomerang.get("/api/v1/callbacks")[0] == 200, "the API answers")
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         for end in (self.carrier, self.pbx, self.queue):
@@ -180,17 +178,13 @@ class Running(FarPhones):
 
     # What Boomerang says
 
-    def api(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Ask its API; with a body, POST."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://{LOOPBACK}:{self.boomerang.http}/api/v1/{path}", data,
-                                         {"Content-Type": "application/json", **AUTHORIZED})
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            return json.loads(answer.read())
+    def ask(self, verb: str, /, **args: Any) -> Any:
+        """Say a verb at the control socket."""
+        return self.boomerang.ask(verb, **args)
 
     def tasks(self, customer: str) -> list[dict[str, Any]]:
         """Tasks of a customer, the oldest first."""
-        return list(reversed(self.api(f"callbacks?customer=%2B{customer[1:]}")))
+        return list(reversed(self.ask("callbacks.list", customer=customer)))
 
     def task(self, customer: str, timeout: float = PATIENCE, **wanted: Any) -> dict[str, Any]:
         """Wait until the newest task of a customer has these values, and give all that is known of it."""
@@ -201,10 +195,11 @@ class Running(FarPhones):
         try:
             row = eventually(found, f"a callback of {customer} with {wanted}", timeout)
         except AssertionError as error:
-            error.add_note(json.dumps([self.api(f"callbacks/{one['id']}") for one in self.tasks(customer)], indent=1))
+            told = [self.ask("callbacks.show", id=one["id"]) for one in self.tasks(customer)]
+            error.add_note(json.dumps(told, indent=1))
             raise
         assert row is not None
-        return dict(self.api(f"callbacks/{row['id']}"))
+        return dict(self.ask("callbacks.show", id=row["id"]))
 
     def events(self, kind: str, customer: str) -> list[dict[str, Any]]:
         """Data of the events of a kind about a customer so far."""
@@ -217,7 +212,7 @@ class Running(FarPhones):
 
     def state(self, agent: str) -> dict[str, Any]:
         """One line of the agents' list."""
-        return next(one for one in self.api("agents") if one["extension"] == agent)
+        return next(one for one in self.ask("agents.list") if one["extension"] == agent)
 
 
 def kinds(detail: Mapping[str, Any]) -> list[str]:

@@ -15,11 +15,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from proxy.status.api import NOUNS, path_of
+from proxy.console.api.paths import path_of
 from proxy.verbs.shapes.fields import Flag, Words
 from proxy.verbs.shapes.verb import Verb
-from tests.kit.boomerang import AUTHORIZED, ROOT, Boomerang
+from tests.kit.boomerang import ROOT, Boomerang
+from tests.kit.console import wait_for_console
 from tests.kit.ports import LOOPBACK
+from tests.kit.waiting import eventually
 
 ANSWER_TOPIC: Final = "answers/doors"
 PATIENCE: Final = 20.0
@@ -38,13 +40,45 @@ class Said(NamedTuple):
 Ask = Callable[[Verb[Any, Any], Args], Said]
 
 
-class Doors:
-    """One daemon with a broker beside it."""
+class Api:
+    """The API of a daemon's console, as a program meets it that may do everything."""
 
-    def __init__(self, boomerang: Boomerang, broker_port: int) -> None:
-        self._boomerang = boomerang
-        self._http = httpx.Client(base_url=f"http://{LOOPBACK}:{boomerang.http}/api/v1", timeout=PATIENCE,
-                                  headers=AUTHORIZED)
+    def __init__(self, boomerang: Boomerang, port: int) -> None:
+        """Wait until it answers. `port`: the console's."""
+        wait_for_console(port)
+        token = boomerang.ask("tokens.add", name="doors", role="admin")["token"]
+        self.http = httpx.Client(base_url=f"http://{LOOPBACK}:{port}/api/v1", timeout=PATIENCE,
+                                 headers={"Authorization": f"Bearer {token}"})
+        eventually(lambda: self.http.get("/status").status_code == 200, "the API answers")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
+    def ask(self, verb: Verb[Any, Any], args: Args) -> Said:
+        """Ask what a verb asks by its path; of a list, what is on its first page."""
+        path, left = path_of(verb), dict(args)
+        url = path.path
+        if "{" in url:
+            url = url[:url.index("{")] + str(left.pop(verb.key)) + url[url.index("}") + 1:]
+        if path.method == "GET":
+            answer = self.http.get(url, params={name: str(value).lower() if isinstance(value, bool) else value
+                                                for name, value in left.items()})
+        else:
+            answer = self.http.request(path.method, url, json=left)
+        said = answer.json()
+        if answer.status_code == 200:
+            return Said(said["items"] if verb.act == "list" else said)
+        return Said(error=said["detail"], key=next((one["field"] for one in said.get("errors", ())), None))
+
+
+class Doors:
+    """One daemon with a broker and a console beside it."""
+
+    def __init__(self, boomerang: Boomerang, broker_port: int, api: Api) -> None:
+        self._boomerang, self._api = boomerang, api
         self._answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         subscribed: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._mqtt = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5)
@@ -66,7 +100,6 @@ class Doors:
     def __exit__(self, *_: object) -> None:
         self._mqtt.loop_stop()
         self._mqtt.disconnect()
-        self._http.close()
 
     def socket(self, verb: Verb[Any, Any], args: Args) -> Said:
         with socket.socket(socket.AF_UNIX) as sock:
@@ -83,19 +116,11 @@ class Doors:
         return _said(json.loads(self._answers.get(timeout=PATIENCE)))
 
     def api(self, verb: Verb[Any, Any], args: Args) -> Said:
-        path, left = path_of(verb), dict(args)
-        url = path.path
-        if "{" in url:
-            url = url[:url.index("{")] + str(left.pop(verb.key)) + url[url.index("}") + 1:]
-        if path.method == "GET":
-            answer = self._http.get(url, params={name: str(value).lower() if isinstance(value, bool) else value
-                                                 for name, value in left.items()})
-        else:
-            answer = self._http.request(path.method, url, json=left)
-        if answer.status_code == 200:
-            return Said(answer.json())
-        said = answer.json()
-        return Said(error=said["detail"], key=said["problems"][0]["key"] if said["problems"] else None)
+        return self._api.ask(verb, args)
+
+    def paths(self) -> dict[str, Any]:
+        """Every path of the API, as its document has it."""
+        return dict(self._api.http.get("/openapi.json").json()["paths"])
 
     def command(self, verb: Verb[Any, Any], args: Args) -> Said:
         done = subprocess.run(
@@ -130,10 +155,6 @@ def words(verb: Verb[Any, Any], args: Args) -> list[str]:
     if len(places) == len(ordered):
         places = [str(args[name]) for name in ordered]
     return [*said, *options, *places]
-
-
-def noun_of(verb: Verb[Any, Any]) -> str:
-    return NOUNS.get(verb.noun, verb.noun)
 
 
 def _said(answer: dict[str, Any]) -> Said:

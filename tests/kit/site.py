@@ -24,11 +24,12 @@ def peer(port: int, *sources: int, transport: str = "udp") -> dict[str, Any]:
 class Site:
     """Carrier and PBX by hand, so that a test says when what is sent."""
 
-    def __init__(self, folder: Path, *, policy: Mapping[str, Any] | None = None, mqtt: str = "off") -> None:
+    def __init__(self, folder: Path, *, policy: Mapping[str, Any] | None = None, mqtt: str = "off",
+                 extra: Mapping[str, Any] | None = None) -> None:
         self.carrier, self.pbx = SipSocket(), SipSocket()
         self.boomerang = Boomerang(
             folder, trunks={"main": peer(self.carrier.port)}, pbxs={"office": peer(self.pbx.port)},
-            policy=policy, mqtt=mqtt,
+            policy=policy, mqtt=mqtt, extra=extra,
         )  # fmt: skip
 
     @property

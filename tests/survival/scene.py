@@ -42,8 +42,7 @@ class Faulty(Boomerang):
 
     def alarms(self) -> dict[str, str]:
         """Alarms that stand, by name."""
-        _, text = self.get("/api/v1/status")
-        return {alarm["name"]: alarm["text"] for alarm in json.loads(text)["alarms"]} if text else {}
+        return {alarm["name"]: alarm["text"] for alarm in self.ask("status")["alarms"]}
 
     def figure(self, name: str) -> float:
         """One figure of /metrics, by name and labels as they stand there; 0 where there is none with these labels."""

@@ -118,7 +118,7 @@ DO_NOT_CALL = campaign("10009", do_not_call=["+36201230001"])
 
 def test_do_not_call(it: Running) -> None:
     it.pbx.plans[DO_NOT_CALL.agent] = ACCEPTS
-    it.api("dnc", {"customer": DO_NOT_CALL.customer, "reason": "asked for it"})
+    it.ask("dnc.add", customer=DO_NOT_CALL.customer, reason="asked for it")
     it.miss(DO_NOT_CALL, "+36201230001")
     it.miss(DO_NOT_CALL)
     for customer in ("+36201230001", DO_NOT_CALL.customer):
@@ -193,7 +193,7 @@ def test_as_a_ticket(it: Running) -> None:
     it.miss(TICKET)
     ticket = it.event("ticket.opened", TICKET.customer)
     assert (ticket["subject"], ticket["reason"]) == (f"Please call {TICKET.customer} (of_10014)", "campaign")
-    assert it.api("tickets?customer=%2B" + TICKET.customer[1:])[0]["subject"] == ticket["subject"]
+    assert it.ask("tickets.list", customer=TICKET.customer)[0]["subject"] == ticket["subject"]
     time.sleep(0.7)
     assert it.pbx.to(TICKET.agent) == []
 
@@ -214,11 +214,11 @@ def test_campaigns_of_one_order_share_by_parity(it: Running) -> None:
             customer = f"+3620777000{each}"
             it.carrier.plans[customer] = refuses(404)
             made[customer] = ident
-            it.api("callbacks", {"customer": customer, "group": own.name, "campaign": ident})
+            it.ask("callbacks.add", customer=customer, group=own.name, campaign=ident)
     eventually(lambda: len(it.pbx.to(own.agent)) >= 4, "four are called", 20)
     served = [made[call.shown] for call in it.pbx.to(own.agent)[:4]]
     assert sorted(served) == ["10020"] * 3 + ["10021"], served
-    assert {one["id"]: one["active"] for one in it.api("campaigns") if one["group"] == "both"} == {
+    assert {one["id"]: one["active"] for one in it.ask("campaigns.list") if one["group"] == "both"} == {
         "10020": True, "10021": True, "10022": False, "10023": False}
 
 
@@ -233,10 +233,10 @@ def test_the_smaller_rank_first_as_lists_show_it(it: Running) -> None:
     it.pbx.plans[RANKED.agent] = LISTENS
     live = it.up(it.dial(RANKED.others[4], RANKED_DIRECT))
     for customer, ident in zip(RANKED.others, ("10030", "10031"), strict=False):
-        it.api("callbacks", {"customer": customer, "group": RANKED.name, "campaign": ident})
+        it.ask("callbacks.add", customer=customer, group=RANKED.name, campaign=ident)
     it.hang_up(live)
     assert it.rings(RANKED.agent).shown == RANKED.others[1]
-    assert [one["id"] for one in it.api("campaigns") if one["group"] == RANKED.name] == ["10031", "10030"]
+    assert [one["id"] for one in it.ask("campaigns.list") if one["group"] == RANKED.name] == ["10031", "10030"]
 
 
 SHUT = campaign("10032", hours=["mon-sun 00:00-00:01"], remove_after="1m")

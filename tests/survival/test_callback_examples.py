@@ -206,7 +206,7 @@ HIDDEN = FLOOR.group("hidden")
 def test_a_caller_without_a_number_is_promised_nothing(it: Running) -> None:
     it.miss(HIDDEN, "anonymous")
     time.sleep(0.3)
-    assert it.api(f"callbacks?group={HIDDEN.name}") == []
+    assert it.ask("callbacks.list", group=HIDDEN.name) == []
 
 
 BUSY = FLOOR.group("busy", agents=1)
@@ -307,8 +307,8 @@ def test_whoever_makes_the_task_names_the_responsible(it: Running) -> None:
     for agent in CURRENT.agents:
         it.pbx.plans[agent] = ACCEPTS
     it.carrier.plans[CURRENT.customer] = TALKS
-    made = it.api("callbacks", {"customer": CURRENT.customer, "group": CURRENT.name, "responsible": CURRENT.agents[1],
-                                "responsible_wait": 30.0, "note": "asked by mail"})
+    made = it.ask("callbacks.add", customer=CURRENT.customer, group=CURRENT.name, responsible=CURRENT.agents[1],
+                  responsible_wait=30.0, note="asked by mail")
     assert (made["responsible_kind"], made["responsible"]) == ("current", CURRENT.agents[1])
     card = it.event("callback.assigned", CURRENT.customer)
     assert (card["agent"], card["note"]) == (CURRENT.agents[1], "asked by mail")

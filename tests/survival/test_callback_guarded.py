@@ -138,7 +138,7 @@ def test_a_ticket_when_an_agent_starts_and_a_note_when_nobody_answers(office: Of
     it.task(STARTED.customer, state="failed")
 
     def noted() -> list[dict[str, Any]]:
-        return [one for one in it.api(f"tickets/{opened['ticket']}")["comments"] if one["internal"]]
+        return [one for one in it.ask("tickets.show", id=opened["ticket"])["comments"] if one["internal"]]
 
     eventually(lambda: any(STARTED.agent in one["text"] for one in noted()), "an internal note of the try")
     assert len(it.events("ticket.opened", STARTED.customer)) == 1

@@ -71,7 +71,7 @@ SHOWN = FLOOR.group("shown", callback={"show": "+3614999998"})
 def test_the_customer_is_shown_the_number_of_the_group_where_they_dialled_none(it: Running) -> None:
     it.pbx.plans[SHOWN.agent] = ACCEPTS
     it.carrier.plans[SHOWN.customer] = TALKS
-    it.api("callbacks", {"customer": SHOWN.customer, "group": SHOWN.name})
+    it.ask("callbacks.add", customer=SHOWN.customer, group=SHOWN.name)
     assert it.reaches(SHOWN.customer).shown == "+3614999998"
 
 

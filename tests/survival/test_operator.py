@@ -3,8 +3,6 @@
 import json
 import re
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from configparser import ConfigParser
 from contextlib import contextmanager
@@ -14,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from config.policy import TYPES
-from tests.kit.boomerang import AUTHORIZED, ROOT
+from tests.kit.boomerang import ROOT
 from tests.kit.call import Outgoing
 from tests.kit.process import Process
 from tests.kit.sip_socket import SipSocket
@@ -62,28 +60,6 @@ def test_policy_without_dropping_a_call(scene: Scene, tmp_path: Path) -> None:
     passes(call, there)
     hang_up(call, there)
     cli("direct", "remove", OTHER)
-
-
-def test_policy_over_http(scene: Scene) -> None:
-    """What PUT and PATCH answer is in force at once, and in the database."""
-    def ask(method: str, body: bytes | None = None) -> bytes:
-        url = f"http://127.0.0.1:{scene.boomerang.http}/api/v1/policy"
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json", **AUTHORIZED},
-                                         method=method)
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            return bytes(answer.read())
-
-    before = ask("GET")
-    assert before.decode() == scene.boomerang.cli("policy", "export")["toml"]
-    changed = json.loads(ask("PATCH", b'{"key": "direct_callback.type", "value": 3}'))
-    assert changed == {"changes": [{"key": "direct_callback.type", "old": 1, "new": 3, "means": TYPES[3]}]}
-    newest = scene.boomerang.sql("SELECT text FROM policy ORDER BY version DESC LIMIT 1")[0]["text"]
-    assert newest == ask("GET").decode() == before.decode().replace("type = 1", "type = 3", 1)
-    with pytest.raises(urllib.error.HTTPError, match="422") as refused:
-        ask("PUT", before + b"\nregon = 5\n")
-    refused.value.close()
-    assert json.loads(ask("PUT", before)) == {
-        "changes": [{"key": "direct_callback.type", "old": 3, "new": 1, "means": TYPES[1]}]}
 
 
 def test_direct_callbacks(scene: Scene) -> None:

@@ -14,13 +14,15 @@ import pytest
 
 from proxy.status.event_models import check_event
 from proxy.verbs.shapes.callbacks import CANCEL
+from proxy.verbs.shapes.queues import LIST
+from proxy.verbs.shapes.status import STATUS
 from routing.events import Event
 from tests.kit.callback_floor import Floor, Group, Running
 from tests.kit.callback_scene import AGENT, CUSTOMER, GROUP, CallbackScene, policy
-from tests.kit.doors import Doors
+from tests.kit.doors import Api, Doors
 from tests.kit.far_call import FarCall, Plan
 from tests.kit.mosquitto import MISSING, Subscriber, listening
-from tests.kit.ports import free_port
+from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.site import SHARED
 from tests.kit.waiting import eventually
 
@@ -40,9 +42,21 @@ left = floor.group("left", 1, "queue", queue_callback=SOON)
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with floor.running(tmp_path_factory.mktemp("seen")) as it:
+def console() -> int:
+    """The console's port."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory, console: int) -> Iterator[Running]:
+    with floor.running(tmp_path_factory.mktemp("seen"), {"console": {"listen": f"{LOOPBACK}:{console}"}}) as it:
         yield it
+
+
+@pytest.fixture(scope="module")
+def api(node: Running, console: int) -> Iterator[Api]:
+    with Api(node.boomerang, console) as api:
+        yield api
 
 
 # What happens
@@ -70,7 +84,7 @@ def asks(node: Running, group: Group, customer: str) -> tuple[dict[str, Any], Fa
 # What is seen
 
 
-def group_is(node: Running, name: str, **wanted: object) -> None:
+def group_is(node: Running, api: Api, name: str, **wanted: object) -> None:
     """Wait until the retained topic of a group says so, and hold every other door to the same."""
     def fits() -> bool:
         heard = node.mqtt.topics().get(f"boomerang/edge1/group/{name}")
@@ -82,10 +96,11 @@ def group_is(node: Running, name: str, **wanted: object) -> None:
         error.add_note(node.mqtt.topics().get(f"boomerang/edge1/group/{name}", "nothing"))
         raise
     for door in (next(one for one in node.boomerang.cli("queues") if one["group"] == name),
-                 next(one for one in node.api("groups") if one["group"] == name), node.api("status")["groups"][name]):
+                 next(one for one in api.ask(LIST, {}).data if one["group"] == name)):
         assert {key: door[key] for key in wanted} == wanted
-    short = node.boomerang.cli("status")["queues"][name]
-    assert {key: short[key] for key in wanted if key in short} == {key: wanted[key] for key in wanted if key in short}
+    for short in (node.boomerang.cli("status")["queues"][name], api.ask(STATUS, {}).data["queues"][name]):
+        assert {key: short[key] for key in wanted if key in short} == {
+            key: wanted[key] for key in wanted if key in short}
 
 
 def calls(node: Running, customer: str) -> list[tuple[str, str]]:
@@ -111,15 +126,15 @@ def told(subscriber: Subscriber, customer: str) -> list[str]:
     return found
 
 
-def test_a_request_that_one_agent_declines_and_another_one_keeps(node: Running) -> None:
+def test_a_request_that_one_agent_declines_and_another_one_keeps(node: Running, api: Api) -> None:
     call, place = rings_in(node, kept, kept.customer)
     node.event("queue.offered", kept.customer)
-    group_is(node, "kept", waiting=1, offers_made=1, offers_taken=0, places_held=0, callbacks_in_queue=0)
+    group_is(node, api, "kept", waiting=1, offers_made=1, offers_taken=0, places_held=0, callbacks_in_queue=0)
     assert calls(node, kept.customer) == [("call", "waiting")]
     node.press(call, "1")
     node.press(call, "1")
     node.over(call)
-    group_is(node, "kept", waiting=0, offers_made=1, offers_taken=1, places_held=1, callbacks_in_queue=1,
+    group_is(node, api, "kept", waiting=0, offers_made=1, offers_taken=1, places_held=1, callbacks_in_queue=1,
              callbacks_total=1, callbacks_kept=0, average_callback_wait_s=None)
     task = node.task(kept.customer, kind="queue", state="open")
     assert task["place"] == {"held_since": task["created"], "taken_by": None, "rounds": 0}
@@ -130,16 +145,16 @@ def test_a_request_that_one_agent_declines_and_another_one_keeps(node: Running) 
     node.event("place.returned", kept.customer)
     task = node.task(kept.customer, state="open")
     assert (task["place"]["taken_by"], task["place"]["rounds"], task["declined_by"]) == ("unknown", 1, {"unknown": 1})
-    group_is(node, "kept", places_held=1)
+    group_is(node, api, "kept", places_held=1)
     node.carrier.plans[kept.customer] = Plan(hang_up=4.0)
     node.press(again, "1")
     task = node.task(kept.customer, state="done", reason="talked")
     assert (task["place"]["held_since"], task["place"]["rounds"], task["declined_by"]) == (None, 2, {"unknown": 1})
     assert told(node.mqtt, kept.customer) == ["queue.offered", "queue.requested", "place.held", "place.taken",
                                              "place.returned", "place.taken"]
-    average = eventually(lambda: node.api("groups/kept")["average_callback_wait_s"], "an average")
+    average = eventually(lambda: node.ask("queues.show", group="kept")["average_callback_wait_s"], "an average")
     assert average > 0
-    group_is(node, "kept", places_held=0, callbacks_in_queue=0, callbacks_total=1, callbacks_kept=1,
+    group_is(node, api, "kept", places_held=0, callbacks_in_queue=0, callbacks_total=1, callbacks_kept=1,
              average_callback_wait_s=average)
     figures = node.boomerang.cli("callbacks", "figures")
     assert figures["groups"]["kept"]["offers_taken"] == figures["numbers"][kept.number]["offers_made"] == 1
@@ -149,28 +164,28 @@ def test_a_request_that_one_agent_declines_and_another_one_keeps(node: Running) 
         assert metric(node, name, "kept") == value, name
 
 
-def test_a_place_that_the_pbx_ends(node: Running) -> None:
+def test_a_place_that_the_pbx_ends(node: Running, api: Api) -> None:
     task, place = asks(node, lost, lost.customer)
-    group_is(node, "lost", places_held=1)
+    group_is(node, api, "lost", places_held=1)
     node.pbx.plans[lost.agent] = Plan(answer=None)
     node.hang_up(place)
     assert node.event("place.lost", lost.customer)["why"] == "pbx"
-    group_is(node, "lost", places_held=0, callbacks_in_queue=1)
+    group_is(node, api, "lost", places_held=0, callbacks_in_queue=1)
     assert node.task(lost.customer)["place"]["held_since"] is None
     assert told(node.mqtt, lost.customer) == ["queue.offered", "queue.requested", "place.held", "place.lost"]
-    node.api(f"callbacks/{task['id']}/cancel", {})
+    node.ask("callbacks.cancel", id=task["id"])
 
 
 @pytest.mark.parametrize("door", ["socket", "mqtt", "api", "command"])
-def test_a_request_that_is_cancelled_leaves_its_place(node: Running, door: str) -> None:
+def test_a_request_that_is_cancelled_leaves_its_place(node: Running, api: Api, door: str) -> None:
     customer = left.others[("socket", "mqtt", "api", "command").index(door)]
     task, place = asks(node, left, customer)
-    with Doors(node.boomerang, node.broker_port) as doors:
+    with Doors(node.boomerang, node.broker_port, api) as doors:
         said = doors.asks[door](CANCEL, {"id": task["id"], "reason": "asked to"})
     assert (said.error, said.data["state"], said.data["place"]["held_since"]) == ("", "cancelled", None)
     node.over(place)
     assert place.ended_by == "far"
-    group_is(node, "left", places_held=0, callbacks_in_queue=0)
+    group_is(node, api, "left", places_held=0, callbacks_in_queue=0)
 
 
 def test_todays_totals_outlive_a_kill_and_mqtt_3_1_1_has_it_all(tmp_path: Path) -> None:

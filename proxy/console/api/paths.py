@@ -21,7 +21,8 @@ class Path(NamedTuple):
     """It is of an older version; `path_of` is the one to use."""
 
 
-APART: Final = {"status": ("GET", "/status"),
+APART: Final = {"status": ("GET", "/status"), "callbacks.figures": ("GET", "/figures"),
+                "recordings.get": ("GET", "/recordings/{name}"), "prompts.get": ("GET", "/prompts/{name}"),
                 "policy.history": ("GET", "/policy/history"), "policy.at": ("GET", "/policy/versions/{version}")}
 """Paths that are not made from the verb's name."""
 BESIDE: Final = (

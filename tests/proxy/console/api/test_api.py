@@ -198,6 +198,7 @@ def test_a_secret_is_kept_nowhere(api: Site) -> None:
 
 def test_the_policy_and_its_version(api: Site) -> None:
     first = api.get("/policy")
+    assert first.text == api.daemon.ask("policy.export")["toml"]
     tag = first.headers["etag"]
     assert api.get("/policy", If_None_Match=tag).status == 304
     changed = api.ask("admin", "PATCH", "/policy", {"key": "missed_callback.attempts", "value": 6}, If_Match=tag)
@@ -205,6 +206,8 @@ def test_the_policy_and_its_version(api: Site) -> None:
     assert changed.json["changes"] == [{"key": "missed_callback.attempts", "old": 4, "new": 6}]
     newer = changed.headers["etag"]
     assert newer != tag
+    [on_disk] = api.daemon.sql("SELECT text FROM policy ORDER BY version DESC LIMIT 1")
+    assert api.get("/policy").text == on_disk["text"] == first.text.replace("attempts = 4", "attempts = 6", 1)
     late = api.ask("admin", "PUT", "/policy", first.body, If_Match=tag)
     assert (late.status, late.json["status"]) == (412, 412)
     assert api.ask("admin", "PATCH", "/policy", {"key": "missed_callback.attempts", "value": 5},
