@@ -31,6 +31,7 @@ from proxy.daemon.message_ring import MessageRing
 from proxy.daemon.peer_states import PeerStates
 from proxy.daemon.tracing import KnownNames, MessageTracer
 from proxy.services.callbacks import CallbackMedia, Callbacks
+from proxy.services.clock_watch import ClockWatch
 from proxy.services.services import Services
 from proxy.sip.hop import Hop, Listener, PeerSide
 from proxy.sip.timers import Timers
@@ -92,6 +93,7 @@ class Node:
         """As the qualifier last found them, by side and name."""
         self.qualifier = Qualifier(engine.transactions, PeerStates(self.peer_states, ledger, self._tell_services,
                                                                    around.wall))
+        self._clock_watch = ClockWatch(around.wall, around.clock)
         self._breaks = Breaks(engine.relays, self.qualifier)
         self.services: Services | None = None
         """None: not started, or they could not be."""
@@ -127,14 +129,22 @@ class Node:
 
     def turn(self) -> None:
         """Do what only time asks for. A few times a second."""
+        self._look_at_clock()
         if self.services is not None:
             self.services.turn()
 
     def sweep(self) -> None:
         """Let go what is over. Every few seconds."""
+        self._look_at_clock()
         self.ledger.sweep(self._around.wall())
         if self.ring is not None:
             self.ring.trim()
+
+    def _look_at_clock(self) -> None:
+        set_by = self._clock_watch.look()
+        if set_by:
+            self._around.journal.note("clock_set", seconds=round(set_by, 3))
+            self.ledger.turn(self._around.wall(), set_by)
 
     def count(self, now: float) -> None:
         """Take over into the counters what is only known at a moment; `now` in monotonic seconds."""

@@ -92,6 +92,16 @@ class Board:
         self._wraps: dict[str, float] = {}
         """Agents with a card, and until when."""
 
+    def move(self, seconds: float) -> None:
+        """Follow the wall clock, which was set forward by so many seconds (back: negative)."""
+        for until in (self._aways, self._wraps):
+            for agent in until:
+                until[agent] += seconds
+        for seen in self._seen.values():
+            seen.counted_at += seconds
+            seen.watch_since += seconds
+            seen.engaged_at += seconds
+
     def change(self, agent: str, ringing: int, busy: int, now: float, idle: Rest = "free") -> AgentState | None:
         """Add to an agent's ringing and busy calls (or take away).
 

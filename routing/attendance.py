@@ -138,6 +138,10 @@ class Attendance:
         for agent in self._board.away_until(now):
             self._publish(self.mark_here(agent, None, now))
 
+    def clock_set(self, seconds: float) -> None:
+        """The wall clock was set forward by so many seconds (back: negative): a wrap-up is as long as it was."""
+        self._board.move(seconds)
+
     def count(self, agent: str, ringing: int, busy: int, now: float, call: str,
               rest: Rest = "free") -> tuple[Event, ...]:
         """Add to an agent's ringing and busy calls, or take away; `rest`: what they are when no call is left."""

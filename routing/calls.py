@@ -74,6 +74,17 @@ class Seen:
         self.waits = False
         """Counted among the callers who wait for an agent."""
 
+    def move(self, seconds: float) -> None:
+        """Follow the wall clock, which was set forward by so many seconds (back: negative)."""
+        self.since += seconds
+        self.picked_at, self.sign_at = _moved(self.picked_at, seconds), _moved(self.sign_at, seconds)
+        if self.signs is not None:
+            self.signs = {agent: at + seconds for agent, at in self.signs.items()}
+
+
+def _moved(moment: float | None, seconds: float) -> float | None:
+    return None if moment is None else moment + seconds
+
 
 class Call:
     """What must be known of a call until it ends. Times in seconds since the epoch."""
@@ -166,6 +177,15 @@ class Call:
         if talk is not None:
             return talk >= min_talk
         return None if ending.cause == 200 or ending.by == "lost" else False
+
+
+def follow_clock(call: Call, seconds: float) -> None:
+    """Move a call with the wall clock, which was set forward by so many seconds (back: negative): it is as old as it
+    was. Otherwise a clock that is set right would end calls that go on, or keep for ever those that nobody ended."""
+    call.started_at += seconds
+    call.answered_at, call.restored_at = _moved(call.answered_at, seconds), _moved(call.restored_at, seconds)
+    call.seen.move(seconds)
+    call.dialogs.move(seconds)
 
 
 def is_leaving(call: Call) -> bool:

@@ -48,6 +48,11 @@ class Dialog:
         dialog.restored = True
         return dialog
 
+    def move(self, seconds: float) -> None:
+        """Follow the wall clock, which was set forward by so many seconds (back: negative)."""
+        self.answered_at += seconds
+        self.alive_at += seconds
+
     def silent(self, now: float) -> bool:
         """Whether it must be taken for over although nobody said so."""
         if self.session is None:
@@ -71,6 +76,13 @@ class Dialogs:
         """Every answer was seen by this process."""
         self._hung_up: tuple[EndedBy, float] | None = None
         """Who ended one of them last, and when, where the call went on in another one."""
+
+    def move(self, seconds: float) -> None:
+        """Follow the wall clock, which was set forward by so many seconds (back: negative)."""
+        for dialog in self._all:
+            dialog.move(seconds)
+        if self._hung_up is not None:
+            self._hung_up = self._hung_up[0], self._hung_up[1] + seconds
 
     def add(self, dialog: Dialog) -> None:
         """Take an answer, unless it is the repetition of one, or nobody knows whether it is."""

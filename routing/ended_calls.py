@@ -18,17 +18,24 @@ LONGEST_UNSEEN: Final = 7 * 86_400.0
 class EndedCalls:
     """When calls ended: the last ones of this process, and what the database says of others."""
 
-    __slots__ = ("_ended", "_store")
+    __slots__ = ("_ended", "_leapt", "_store")
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._ended: dict[str, float] = {}
+        self._leapt = 0.0
+        """Seconds that the clock was set forward in all: what is older than this process may seem older than it is."""
 
     def add(self, call: str, now: float) -> None:
         """Remember that a call has ended."""
         if len(self._ended) >= ENDED_MAX:
             del self._ended[next(iter(self._ended))]
         self._ended[call] = now
+
+    def move(self, seconds: float) -> None:
+        """Follow the wall clock, which was set forward by so many seconds (back: negative)."""
+        self._ended = {call: at + seconds for call, at in self._ended.items()}
+        self._leapt += max(0.0, seconds)
 
     def standing(self, call: str, now: float) -> Standing:
         """Say how a call stands that is not in progress here. Asks the database where it did not end here lately."""
@@ -39,6 +46,6 @@ class EndedCalls:
             except StoreError:
                 row = None
             if row is None or row.ended_at is None or row.ended_by == "lost":
-                return "unknown" if now - time7(call) < LONGEST_UNSEEN else "long_over"
+                return "unknown" if now - self._leapt - time7(call) < LONGEST_UNSEEN else "long_over"
             ended_at = row.ended_at
         return "over" if now - ended_at < ENDS_WITHIN else "long_over"

@@ -18,7 +18,7 @@ from routing.attendance import Attendance
 from routing.call_judge import CallJudge
 from routing.call_records import CallRecords
 from routing.callbacks.facts import NewCaller, OwnCall
-from routing.calls import ON_BEHALF, Call, call_data, end_data, read_back, row_of
+from routing.calls import ON_BEHALF, Call, call_data, end_data, follow_clock, read_back, row_of
 from routing.desk_listener import DeskListener
 from routing.dialogs import Dialog
 from routing.direct_records import DirectRecords
@@ -321,8 +321,17 @@ class Ledger:
             self.ended(row.id, Ending(408 if row.answered_at is None else 200, "lost"), now)
         return len(rows) - len(gone)
 
-    def turn(self, now: float) -> None:
-        """End what only time ends. For a timer of a second or less."""
+    def turn(self, now: float, set_by: float = 0.0) -> None:
+        """End what only time ends. For a timer of a second or less.
+
+        `set_by`: by how many seconds the wall clock was set forward since the last turn (back: negative), as a clock
+        that only goes on has shown. What is in progress is as old as it was; what is kept until a moment ends then.
+        """
+        if set_by:
+            for entry in self._calls.values():
+                follow_clock(entry, set_by)
+            self._ended.move(set_by)
+            self.attendance.clock_set(set_by)
         self.attendance.turn(now)
         self._setup.turn(now)
 

@@ -131,7 +131,6 @@ class Callbacks:
         now, clock = self._stack.wall(), self._stack.clock()
         set_by = self._clock_watch.look()
         if set_by:
-            self._journal.note("clock_set", seconds=round(set_by, 3))
             self.desk.clock_set(set_by)
         due = self.desk.next_turn()
         if always or (due is not None and due <= now) or clock - self._turned_at >= LONGEST_PAUSE:

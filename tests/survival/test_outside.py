@@ -166,7 +166,9 @@ def test_clock_jumps(tmp_path: Path) -> None:
         unanswered.refuse()
         silent.refused(486)
         passes(call, there)
+        heard = len(scene.boomerang.running.lines)
         jump(scene, 30 * 24 * HOURS)
+        scene.boomerang.running.wait_for('"direct.expired"', after=heard)  # what is kept has been swept
         scene.both_ways()
         passes(call, there)
         hang_up(call, there)
