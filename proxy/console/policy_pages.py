@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
-from urllib.parse import quote
 
 from fastapi import HTTPException
 
@@ -12,7 +11,8 @@ from config.lines import format_key
 from config.policy import Policy, plain_policy, read_part
 from proxy.console.asking import Asking
 from proxy.console.forms.form import Filled, Form
-from proxy.console.forms.shown import Names
+from proxy.console.forms.recordings import NO_RECORDINGS, Recordings
+from proxy.console.forms.shown import Known
 from proxy.console.levels import Path, Raw, value_at
 from proxy.console.node_client import ConflictError, ForbiddenError
 from proxy.control_client import ControlError
@@ -101,12 +101,11 @@ def may_of(asking: Asking, kept: Kept) -> Callable[[Path], bool]:
     return may
 
 
-async def names_of(asking: Asking, kept: Kept) -> Names:
+async def known_to(asking: Asking, kept: Kept) -> Known:
     """Return what there is to be typed where names are asked for; of agents and numbers, so many as a page has room
     for."""
-    return {"groups": dict.fromkeys(sorted(kept.policy.group), ""),
-            "agents": dict.fromkeys(agents_of(kept)[:NAMED], ""),
-            "numbers": dict.fromkeys(sorted(kept.policy.number)[:NAMED], ""), "prompts": await _prompts(asking)}
+    return Known({"groups": sorted(kept.policy.group), "agents": agents_of(kept)[:NAMED],
+                  "numbers": sorted(kept.policy.number)[:NAMED]}, await _recordings(asking))
 
 
 def agents_of(kept: Kept) -> list[str]:
@@ -114,14 +113,13 @@ def agents_of(kept: Kept) -> list[str]:
     return sorted({*kept.policy.agent, *(one for group in kept.policy.group.values() for one in group.agents)})
 
 
-async def _prompts(asking: Asking) -> Mapping[str, str]:
-    """Return the recordings that were uploaded, each with where it can be heard."""
+async def _recordings(asking: Asking) -> Recordings:
+    """Return the recordings that were uploaded."""
     try:
         found = await asking.node.call("prompts.list", {}, asking.caller)
     except ForbiddenError:
-        return {}
-    return {str(one["name"]): f"/prompts/{one['language'] or 'all'}/{quote(one['name'])}.wav"
-            for one in sorted(found, key=lambda one: (one["name"], one["language"] is None)) if not one["built_in"]}
+        return NO_RECORDINGS
+    return Recordings(frozenset((one["name"], one["language"]) for one in found if not one["built_in"]))
 
 
 async def save(asking: Asking, form: Form, posted: Mapping[str, str], *, new: Mapping[str, Any] | None = None,

@@ -32,6 +32,10 @@ PAGE = """{% extends "base.html" %}{% import "parts.html" as parts with context 
 <dialog class="dialog" id="more" aria-label="More"><button data-closes class="button">Less</button></dialog>
 <div sse-connect="/tried/events"><p id="told" sse-swap="told">nothing</p>
 <div sse-swap="box"></div></div>
+<select aria-label="Recording" data-plays="sounds"><option value="" data-sounds="/one.wav /two.wav">built in</option>
+<option value="ours" data-sounds="/ours.wav">ours</option><option value="gone" data-sounds="">gone</option></select>
+<span id="sounds"><span><audio controls preload="none" src="/one.wav"></audio></span>
+<span><audio controls preload="none" src="/two.wav"></audio></span></span>
 <p>since <span id="since" data-since="{{ now }}">0:00</span></p>
 <label>All <input type="checkbox" data-checks="row"></label>
 <input type="checkbox" name="row" aria-label="1"><input type="checkbox" name="row" aria-label="2">
@@ -262,6 +266,15 @@ def test_dialogs_boxes_and_seconds(visitor: Visitor) -> None:
     page.check("[data-checks]")
     assert page.evaluate("[...document.getElementsByName('row')].every((one) => one.checked)")
     until(visitor, "document.getElementById('since').textContent > '0:01'")
+
+
+def test_what_is_chosen_is_what_is_played(visitor: Visitor) -> None:
+    page = visitor.page
+    players = page.locator("#sounds audio")
+    for chosen, heard in (("ours", ["/ours.wav", None]), ("gone", [None, None]), ("", ["/one.wav", "/two.wav"])):
+        page.get_by_label("Recording").select_option(chosen)
+        assert [players.nth(place).get_attribute("src") for place in range(2)] == heard
+        assert [players.nth(place).is_visible() for place in range(2)] == [one is not None for one in heard]
 
 
 def test_the_menu_of_languages_is_for_the_keyboard_too(visitor: Visitor) -> None:

@@ -63,8 +63,8 @@ class FormField:
     radios: bool = False
     """The choices stand one below the other, with their sentences."""
     source: Source | None = None
-    built_in: str = ""
-    """Recording that is heard where none is named."""
+    built_in: tuple[str, ...] = ()
+    """Recordings that are heard, one after the other, where none is named."""
     blank: bool = False
     """An empty text is a value of its own: the choice `none`."""
     whole: bool = False

@@ -139,12 +139,12 @@ QUEUE_LANGUAGE: Final = FormField(
     ("queue_callback", "language"), "choice", _("Language of the prompts"), _("What customers and agents hear."),
     choices=LANGUAGES)
 OFFER_PROMPT: Final = FormField(
-    ("queue_callback", "offer_prompt"), "text", _("Offer"),
-    _("Recording that tells of the key; empty: the built-in one."), source="prompts", built_in="offer_callback")
+    ("queue_callback", "offer_prompt"), "choice", _("Offer"),
+    _("Recording that tells of the key; one that is chosen here was uploaded on the page Prompts."), source="prompts",
+    built_in=("offer_callback",))
 CONFIRM_PROMPT: Final = FormField(
-    ("queue_callback", "confirm_prompt"), "text", _("Confirmation"),
-    _("Recording that says that they are called back; empty: the built-in one."), source="prompts",
-    built_in="confirmed")
+    ("queue_callback", "confirm_prompt"), "choice", _("Confirmation"),
+    _("Recording that says that they are called back."), source="prompts", built_in=("confirmed",))
 
 
 def _queue(key: str, kind: Kind, label: str, hint: str, unit: str = "", bounds: tuple[int, int] | None = None,
@@ -154,8 +154,8 @@ def _queue(key: str, kind: Kind, label: str, hint: str, unit: str = "", bounds: 
 
 QUEUE: Final = Section("queue", _("Callback from the queue"), (
     QUEUE_ENABLED, QUEUE_LANGUAGE, OFFER_PROMPT, CONFIRM_PROMPT,
-    FormField(("queue_callback", "menu_prompt"), "text", _("Menu"),
-              _("Recording of the menu; empty: the built-in one."), source="prompts"),
+    FormField(("queue_callback", "menu_prompt"), "choice", _("Menu"), _("Recording of the menu, with all its keys."),
+              source="prompts", built_in=("menu_this", "menu_other", "menu_wait")),
     _queue("key", "choice", _("Key"), _("What they press for the menu."), choices=KEYS),
     _queue("offer_after", "duration", _("First offer after"), _("How long they wait before they are told of the key.")),
     _queue("offer_every", "duration", _("Offer again every"), _("0: they are told once.")),

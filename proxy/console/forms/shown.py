@@ -1,19 +1,18 @@
 """A form as a template takes it: words in the language of whoever asks, and beside each field the level that wins."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from proxy.console.forms.fields import ALWAYS, OWN, UNITS, Choice, FormField, Source, path_of
 from proxy.console.forms.form import Filled, Form, Section
+from proxy.console.forms.recordings import Recordings
 from proxy.console.levels import InForce, Path, Raw, default_of, in_force, inherited, set_below, value_at
 from proxy.console.words import Words
 
 FEW: Final = 5
 """Most of those who have a value of their own that are named beside the company's."""
 
-Names = Mapping[Source, Mapping[str, str]]
-"""What there is that may be typed, and the path at which it can be heard; empty: it makes no sound."""
 May = Callable[[Path], bool]
 """Whether whoever asks may change the setting at a path."""
 
@@ -29,6 +28,15 @@ _AMOUNTS: Final = {"ms": _("%(number)s ms"), "s": _("%(number)s s"), "m": _("%(n
 
 
 @dataclass(frozen=True)
+class Known:
+    """What there is that may be typed or chosen."""
+
+    names: Mapping[Source, Sequence[str]]
+    """But for recordings."""
+    recordings: Recordings
+
+
+@dataclass(frozen=True)
 class Option:
     """One of several values."""
 
@@ -36,6 +44,8 @@ class Option:
     label: str
     sentence: str
     chosen: bool
+    sounds: tuple[str, ...] = ()
+    """Paths of the recordings that are heard, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +64,6 @@ class ShownField:
     """Of a choice; the first one may be empty: the level above."""
     names: tuple[str, ...]
     """What may be typed, as far as it is known."""
-    sound: str
-    """Path of the recording that is heard: the one that it names, the level above, or the one that came with the
-    program; empty: there is none."""
     level: str
     """Where the value in force comes from, in a sentence."""
     own: bool
@@ -70,6 +77,16 @@ class ShownField:
     """What stands in each of its inputs."""
     locked: bool
     """It is not for whoever asks to change."""
+
+    @property
+    def sounds(self) -> tuple[str, ...]:
+        """Paths of what is heard as it stands."""
+        return next((one.sounds for one in self.options if one.chosen), ())
+
+    @property
+    def plays(self) -> int:
+        """How many recordings are heard one after the other, at the most, whatever is chosen."""
+        return max((len(one.sounds) for one in self.options), default=0)
 
     @property
     def id(self) -> str:
@@ -117,10 +134,10 @@ class ShownForm:
         return any(one.locked for section in self.sections for one in section.fields)
 
 
-def show(form: Form, filled: Filled, raw: Raw, words: Words, names: Names, may: May) -> ShownForm:
-    """Return a form as it is shown. `raw`: the policy in force; `names`: what may be typed; `may`: what may be changed
+def show(form: Form, filled: Filled, raw: Raw, words: Words, known: Known, may: May) -> ShownForm:
+    """Return a form as it is shown. `raw`: the policy in force; `known`: what may be typed; `may`: what may be changed
     by whoever asks."""
-    shower = _Shower(form, filled, raw, words, names, may)
+    shower = _Shower(form, filled, raw, words, known, may)
     sections = tuple(map(shower.section, form.sections))
     editable = any(not one.locked for section in sections for one in section.fields)
     return ShownForm(sections, filled.was_json, filled.others, bool(filled.meanwhile), bool(filled.errors), editable)
@@ -128,6 +145,8 @@ def show(form: Form, filled: Filled, raw: Raw, words: Words, names: Names, may: 
 
 def say_value(field: FormField, value: Any, words: Words) -> str:
     """Write a value of a field as people read it."""
+    if field.source == "prompts" and not value:
+        return words.gettext(_("built in") if field.built_in else _("no recording"))
     if value is None or value == "" or value == []:
         return words.gettext(_("nothing"))
     if field.kind == "duration":
@@ -154,8 +173,8 @@ def say_duration(text: str, words: Words) -> str:
 class _Shower:
     """Writes the fields of one form."""
 
-    def __init__(self, form: Form, filled: Filled, raw: Raw, words: Words, names: Names, may: May) -> None:
-        self._form, self._filled, self._raw, self._words, self._names = form, filled, raw, words, names
+    def __init__(self, form: Form, filled: Filled, raw: Raw, words: Words, known: Known, may: May) -> None:
+        self._form, self._filled, self._raw, self._words, self._known = form, filled, raw, words, known
         self._may = may
 
     def section(self, section: Section) -> ShownSection:
@@ -174,24 +193,20 @@ class _Shower:
         return ShownField(
             field, text, field.label if field.kind == "member" else self._say(field.label), self._say(field.hint),
             field.unit if field.unit == "%" else self._say(field.unit) if field.kind == "number" else "",
-            self._units(field), self._options(field, text, above), self._known(field),
-            self._sound(field, text or (above.value if above is not None else None) or "", path),
+            self._units(field), self._options(field, text, above), self._names(field),
             "" if field.kind == "member" else self._level(field, now, above),
             above is not None and now is not None, "" if field.kind == "member" else self._below(field),
             self._say(self._filled.errors.get(field.name, "")), self._met(field, now) if met else "",
             {name: self._filled.texts.get(name, "") for name in field.inputs}, not self._may(path))
 
-    def _sound(self, field: FormField, named: str, path: Path) -> str:
+    def _sounds(self, field: FormField, name: str) -> tuple[str, ...]:
+        """Return what is heard for the name of a recording, or where none is named."""
         if field.source != "prompts":
-            return ""
-        uploaded = self._names.get("prompts", {})
-        if named or not field.built_in:
-            return uploaded.get(named, "")
-        language = in_force(self._raw, (*path[:-1], "language")).value
-        instead = uploaded.get(field.built_in, "")
-        if instead.startswith((f"/prompts/{language}/", "/prompts/all/")):
-            return instead
-        return f"/prompts/{language}/{field.built_in}.wav?built_in=1"
+            return ()
+        key = (*field.key[:-1], "language")
+        language = self._filled.texts.get(".".join(key)) or in_force(self._raw, (*self._form.base, *key)).value
+        found = [self._known.recordings.path(one, language) for one in ([name] if name else field.built_in)]
+        return tuple(one for one in found if one)
 
     def _say(self, text: str) -> str:
         return self._words.gettext(text) if text else ""
@@ -242,14 +257,17 @@ class _Shower:
         if field.kind == "switch":
             choices = (Choice("true", _("on")), Choice("false", _("off")))
         elif field.source is not None:
-            choices = tuple(Choice(name, name) for name in self._names.get(field.source, {}))
+            names = self._known.recordings.names if field.source == "prompts" else \
+                self._known.names.get(field.source, ())
+            choices = tuple(Choice(name, name) for name in names)
         if text and text not in {one.value for one in choices}:
             choices = (*choices, Choice(text, say_value(field, text, self._words)))
         empty = self._empty(field, above)
-        first = () if empty is None else (Option("", empty, "", not text),)
+        first = () if empty is None else (
+            Option("", empty, "", not text, self._sounds(field, "" if above is None else above.value or "")),)
         plain = field.source is not None
         return (*first, *(Option(one.value, one.label if plain else self._say(one.label), self._say(one.sentence),
-                                 one.value == text) for one in choices))
+                                 one.value == text, self._sounds(field, one.value)) for one in choices))
 
     def _empty(self, field: FormField, above: InForce | None) -> str | None:
         """Return how the choice is called that sets nothing here; None: there is none."""
@@ -263,8 +281,8 @@ class _Shower:
             return None
         found = in_force(self._raw, path)
         if found.value in (None, "") or found.place.path == path:
-            return self._say(_("nothing"))
+            return say_value(field, None, self._words)
         return self._fill(_("as callbacks: %(value)s"), value=say_value(field, found.value, self._words))
 
-    def _known(self, field: FormField) -> tuple[str, ...]:
-        return () if field.source is None or field.kind != "text" else tuple(self._names.get(field.source, {}))
+    def _names(self, field: FormField) -> tuple[str, ...]:
+        return () if field.source is None or field.kind != "text" else tuple(self._known.names.get(field.source, ()))

@@ -23,8 +23,8 @@ from proxy.console.policy_pages import (
     Again,
     Kept,
     agents_of,
+    known_to,
     may_of,
-    names_of,
     policy_of,
     save,
     want,
@@ -107,7 +107,7 @@ async def _shown(asking: Asking, kept: Kept | None, filled: Filled | None, statu
     groups: list[str] = []
     agents: list[tuple[str, str, int]] = []
     if kept is not None and filled is not None:
-        form = show(_form(asking, kept), filled, kept.raw, asking.words, await names_of(asking, kept),
+        form = show(_form(asking, kept), filled, kept.raw, asking.words, await known_to(asking, kept),
                     may_of(asking, kept))
         groups = sorted(kept.policy.group)
         agents = [(one, kept.policy.agent[one].name if one in kept.policy.agent else "",

@@ -15,7 +15,7 @@ from proxy.console.forms.shown import show
 from proxy.console.forms.things import hours_form
 from proxy.console.pages.setup import said_of
 from proxy.console.pages.typed import typed_of
-from proxy.console.policy_pages import OK, Again, Kept, may_of, names_of, policy_of, save, want
+from proxy.console.policy_pages import OK, Again, Kept, known_to, may_of, policy_of, save, want
 from proxy.console.rendering import forward, page
 from routing.callbacks.schedule import PublicHolidays, open_time_for
 
@@ -96,7 +96,7 @@ def _free_days(country: str, now: float, zone: str) -> list[str]:
 
 async def _shown(asking: Asking, kept: Kept, filled: Filled, group: str | None, status: int = OK) -> Response:
     now, policy = time.time(), kept.policy
-    form = show(hours_form(group), filled, kept.raw, asking.words, await names_of(asking, kept), may_of(asking, kept))
+    form = show(hours_form(group), filled, kept.raw, asking.words, await known_to(asking, kept), may_of(asking, kept))
     week = Markup("")
     zone, country = policy.timezone, policy.holidays
     if group is not None:

@@ -3,20 +3,24 @@
 import asyncio
 import base64
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, get_args
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from config.limits import Language
+from config.lines import split_key
 from proxy.console.asking import Asked, Asking
 from proxy.console.node_client import ForbiddenError, MissingError
 from proxy.console.posted import Posted, errors_of, posted, status_of
+from proxy.console.prompt_times import WHEN
 from proxy.console.rendering import forward, page
 from proxy.control_client import ControlError
 from proxy.media.convert import load
+from proxy.media.texts import TEXTS
 from proxy.media.wav import WavError, header
 from proxy.verbs.shapes import answers, prompts
 from proxy.verbs.shapes.errors import ArgumentError
@@ -100,6 +104,23 @@ def _converted(content: bytes) -> str:
     return base64.b64encode(header(len(pcm)) + pcm).decode()
 
 
+def _users(settings: Iterable[str], gettext: Callable[[str], str]) -> list[tuple[str, str]]:
+    """Return who has a recording by some settings: what they are called, and where they are shown."""
+    found: dict[str, str] = {}
+    for setting in settings:
+        kind, *rest = split_key(setting)
+        name = rest[0] if rest else ""
+        if kind == "number":
+            found[gettext("Number %(name)s") % {"name": name}] = f"/numbers/{quote(name, safe='')}"
+        elif kind == "group":
+            found[gettext("Group %(name)s") % {"name": name}] = f"/groups/{quote(name, safe='')}"
+        elif kind == "campaign":
+            found[gettext("Campaign %(name)s") % {"name": name}] = f"/campaigns/{quote(name, safe='')}"
+        else:
+            found[gettext("The company")] = "/setup/queue"
+    return [*found.items()]
+
+
 async def _page(asking: Asking, form: Posted, error: ControlError | None = None) -> Response:
     found = answers.read(prompts.LIST, await asking.node.call(prompts.LIST.name, {}, asking.caller))
     wanted = asking.request.query_params.get("of", "")
@@ -108,8 +129,12 @@ async def _page(asking: Asking, form: Posted, error: ControlError | None = None)
     errors = {} if error is None else errors_of(error)
     if "data" in errors:
         errors["file"] = errors.pop("data")
+    own = {one["name"] for one in found if not one["built_in"] and one["language"] in (None, wanted)}
+    gettext = asking.words.gettext
     rows = [{**one, "place": f"{PATH}/{one['language'] or EVERY}/{one['name']}.wav"
-             + ("?built_in=1" if one["built_in"] else "")}
+             + ("?built_in=1" if one["built_in"] else ""), "users": _users(one["used"], gettext),
+             "says": TEXTS[wanted].get(one["name"], ""), "replaced": one["built_in"] and one["name"] in own,
+             "when": gettext(WHEN[one["name"]]) if one["name"] in WHEN else ""}
             for one in found if one["language"] in (None, wanted)]
     return page(asking, "prompts.html", status=200 if error is None else status_of(error),
                 own=[one for one in rows if not one["built_in"]], shipped=[one for one in rows if one["built_in"]],

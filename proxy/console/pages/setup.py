@@ -17,7 +17,7 @@ from proxy.console.forms.things import queue_form, setup_form
 from proxy.console.levels import in_force
 from proxy.console.node_client import ForbiddenError, MissingError
 from proxy.console.pages.typed import typed_of
-from proxy.console.policy_pages import OK, Again, Kept, may_of, names_of, policy_of, save, want
+from proxy.console.policy_pages import OK, Again, Kept, known_to, may_of, policy_of, save, want
 from proxy.console.rendering import forward, page
 from proxy.control_client import ControlError, NotRunningError
 from proxy.verbs.shapes.answers import read
@@ -90,13 +90,13 @@ def _here(path: str, group: str | None) -> str:
 
 
 async def _queue(asking: Asking, kept: Kept, filled: Filled, status: int = OK) -> Response:
-    shown = show(queue_form(), filled, kept.raw, asking.words, await names_of(asking, kept), may_of(asking, kept))
+    shown = show(queue_form(), filled, kept.raw, asking.words, await known_to(asking, kept), may_of(asking, kept))
     return page(asking, "setup_queue.html", status=status, form=shown)
 
 
 async def _shown(asking: Asking, kept: Kept, form: Form, filled: Filled, group: str | None, at: str,
                  status: int = OK) -> Response:
-    shown = show(form, filled, kept.raw, asking.words, await names_of(asking, kept), may_of(asking, kept))
+    shown = show(form, filled, kept.raw, asking.words, await known_to(asking, kept), may_of(asking, kept))
     return page(asking, "setup.html", status=status, form=shown, group=group, groups=sorted(kept.policy.group),
                 off=_typed(form, filled, kept, "missed_callback.enabled") in (False, "false"),
                 **await _example(asking, kept, form, filled, group, at))

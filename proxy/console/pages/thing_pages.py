@@ -19,8 +19,8 @@ from proxy.console.policy_pages import (
     UNPROCESSABLE,
     Again,
     Kept,
+    known_to,
     may_of,
-    names_of,
     policy_of,
     save,
     take_out,
@@ -204,7 +204,7 @@ def _with(kept: Kept, thing: Thing) -> dict[str, Any]:
 async def _shown(asking: Asking, thing: Thing, kept: Kept, form: Form, filled: Filled, name: str, status: int = OK,
                  **facts: Any) -> Response:
     may = may_of(asking, kept)
-    shown = show(form, filled, kept.raw, asking.words, await names_of(asking, kept), may)
+    shown = show(form, filled, kept.raw, asking.words, await known_to(asking, kept), may)
     return page(asking, thing.template, status=status, form=shown, name=name, new=False, id_error="",
                 may_remove=may((thing.kind, name)), here=here(thing, name), listed=name in kept.raw.get(thing.kind, {}),
                 **{**await thing.facts(asking, kept, name), **facts})
@@ -213,7 +213,7 @@ async def _shown(asking: Asking, thing: Thing, kept: Kept, form: Form, filled: F
 async def _shown_new(asking: Asking, thing: Thing, kept: Kept, form: Form, filled: Filled, name: str,
                      status: int = OK) -> Response:
     raw = _with(kept, thing) if form.base[1] == "" else kept.raw
-    shown = show(form, filled, raw, asking.words, await names_of(asking, kept), may_of(asking, kept))
+    shown = show(form, filled, raw, asking.words, await known_to(asking, kept), may_of(asking, kept))
     return page(asking, thing.template, status=status, form=shown, name=name, new=True, may_remove=False,
                 id_error=filled.errors.get(NAME, ""), here=f"{thing.path}/new", listed=False,
                 **await thing.facts(asking, kept, ""))

@@ -7,6 +7,7 @@
    data-opens="ID", data-closes            open and close a <dialog>
    data-confirm="TEXT"                     a button asks first
    data-checks="NAME"                      a box that checks all boxes of that name
+   data-plays="ID"                         a choice of recordings: those of what is chosen can be played in that element
    data-sends                              a field that sends its form when it is changed
    data-keep="no"                          a form of which nothing is kept over a reload
    Nothing typed is lost: what stands in forms is kept in this tab until it was taken. */
@@ -278,8 +279,19 @@
     if (field.matches("[data-checks]")) {
       for (const one of (field.form || document).querySelectorAll(`input[type=checkbox][name="${CSS.escape(field.dataset.checks)}"]`)) one.checked = field.checked;
     }
+    if (field.matches("[data-plays]")) sound(field);
     if (field.matches("[data-sends]")) field.form.requestSubmit();
   });
+  function sound(field) {
+    const paths = (field.selectedOptions[0]?.dataset.sounds || "").split(" ").filter(Boolean);
+    [...document.getElementById(field.dataset.plays).children].forEach((one, number) => {
+      const player = one.querySelector("audio");
+      one.hidden = !paths[number];
+      if (paths[number]) player.src = paths[number];
+      else { player.pause(); player.removeAttribute("src"); }
+    });
+  }
+
   const sending = new WeakSet(), AGAIN = 3000;  // a double click sends once
   addEventListener("pageshow", () => { for (const form of document.forms) sending.delete(form); });
   document.addEventListener("submit", (event) => {

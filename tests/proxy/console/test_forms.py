@@ -12,7 +12,8 @@ from config.policy import Policy, check_policy, plain_policy
 from config.settings import settings
 from proxy.console.forms.fields import FormField, TypedError
 from proxy.console.forms.form import WAS, Form
-from proxy.console.forms.shown import say_value, show
+from proxy.console.forms.recordings import NO_RECORDINGS, Recordings
+from proxy.console.forms.shown import Known, say_value, show
 from proxy.console.forms.things import (
     agent_form,
     campaign_form,
@@ -53,6 +54,9 @@ FORMS = {
     "direct": direct_form("group", "sales"), "agent direct": direct_form("agent", "202"),
 }
 """Every form there is, of things that the policy lists."""
+
+
+NOTHING_KNOWN = Known({}, NO_RECORDINGS)
 
 
 def anybody(path: tuple[str, ...]) -> bool:
@@ -153,7 +157,7 @@ def test_what_others_saved_is_known_and_what_was_typed_stays() -> None:
     again = form.anew(filled, now, differing)
     assert (again.texts["missed_callback.window"], again.texts["missed_callback.attempts"]) == ("24h", "7")
     assert again.texts["tickets.subject"] == "Mine"
-    shown = {one.field.name: one for section in show(form, again, now, words_of("en"), {}, anybody).sections
+    shown = {one.field.name: one for section in show(form, again, now, words_of("en"), NOTHING_KNOWN, anybody).sections
              for one in section.fields}
     assert shown["missed_callback.window"].meanwhile == "Somebody else has set this to: 12 h"
     # Sent once more, it is taken: what was typed wins now, and what the other saved beside it stays.
@@ -184,7 +188,8 @@ def test_a_form_that_forgot_what_it_was_made_from_is_no_error(was: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_a_form_is_shown_in_every_language(form: Form, language: str) -> None:
-    shown = show(form, form.made(RAW), RAW, words_of(language), {"groups": {"sales": "", "support": ""}}, anybody)
+    shown = show(form, form.made(RAW), RAW, words_of(language),
+                 Known({"groups": ["sales", "support"]}, NO_RECORDINGS), anybody)
     for section in shown.sections:
         for one in section.fields:
             assert one.label
@@ -194,11 +199,12 @@ def test_a_form_is_shown_in_every_language(form: Form, language: str) -> None:
 
 def test_the_level_that_wins_is_said() -> None:
     shown = {one.field.name: one for section in show(
-        FORMS["setup"], FORMS["setup"].made(RAW), RAW, words_of("en"), {}, anybody).sections for one in section.fields}
+        FORMS["setup"], FORMS["setup"].made(RAW), RAW, words_of("en"), NOTHING_KNOWN, anybody).sections
+        for one in section.fields}
     assert shown["missed_callback.window"].level == "Set here, so this wins; the company has: 24 hours"
     assert shown["missed_callback.attempts"].level == "Inherited from the company: 4"
     company = {one.field.name: one for section in show(
-        FORMS["company"], FORMS["company"].made(RAW), RAW, words_of("en"), {}, anybody).sections
+        FORMS["company"], FORMS["company"].made(RAW), RAW, words_of("en"), NOTHING_KNOWN, anybody).sections
         for one in section.fields}
     assert company["missed_callback.window"].below == "Others win with their own: sales (48 hours)"
 
@@ -233,26 +239,37 @@ def test_kinds_are_all_known() -> None:
 def test_a_recording_that_is_named_can_be_heard() -> None:
     form = FORMS["number"]
     filled = form.typed(sent(form, **{"queue_callback.offer_prompt": "welcome"}))
-    shown = show(form, filled, RAW, words_of("en"), {"prompts": {"welcome": "/prompts/hu/welcome.wav"}}, anybody)
-    sounds = {one.field.name: one.sound for section in shown.sections for one in section.fields if one.sound}
-    assert sounds == {"queue_callback.offer_prompt": "/prompts/hu/welcome.wav",
-                      "queue_callback.confirm_prompt": "/prompts/en/confirmed.wav?built_in=1"}
+    known = Known({}, Recordings(frozenset({("welcome", "en"), ("other", "hu")})))
+    shown = show(form, filled, RAW, words_of("en"), known, anybody)
+    fields = {one.field.name: one for section in shown.sections for one in section.fields if one.plays}
+    assert {name: one.sounds for name, one in fields.items()} == {
+        "queue_callback.offer_prompt": ("/prompts/en/welcome.wav",),
+        "queue_callback.confirm_prompt": ("/prompts/en/confirmed.wav?built_in=1",),
+        "queue_callback.menu_prompt": tuple(f"/prompts/en/menu_{name}.wav?built_in=1"
+                                            for name in ("this", "other", "wait"))}
+    assert [(one.value, one.label) for one in fields["queue_callback.offer_prompt"].options] == [
+        ("", "as the company: built in"), ("other", "other"), ("welcome", "welcome")]
 
 
-@pytest.mark.parametrize(("typed", "raw", "prompts", "heard"), [
+@pytest.mark.parametrize(("typed", "raw", "uploaded", "heard"), [
     ("", {}, {}, "/prompts/en/offer_callback.wav?built_in=1"),
     ("", {"callback": {"language": "hu"}}, {}, "/prompts/hu/offer_callback.wav?built_in=1"),
     ("", {"queue_callback": {"language": "de"}}, {}, "/prompts/de/offer_callback.wav?built_in=1"),
-    ("", {"group": {"sales": {"queue_callback": {"offer_prompt": "ours"}}}}, {"ours": "/prompts/all/ours.wav"},
+    ("", {"group": {"sales": {"queue_callback": {"offer_prompt": "ours"}}}}, {("ours", None)},
      "/prompts/all/ours.wav"),
     ("", {"queue_callback": {"offer_prompt": "gone"}}, {}, ""),
-    ("", {}, {"offer_callback": "/prompts/en/offer_callback.wav"}, "/prompts/en/offer_callback.wav"),
-    ("", {}, {"offer_callback": "/prompts/hu/offer_callback.wav"}, "/prompts/en/offer_callback.wav?built_in=1"),
-    ("own", {}, {"own": "/prompts/hu/own.wav"}, "/prompts/hu/own.wav"), ("gone", {}, {}, "")])
-def test_what_is_heard_is_what_callers_hear(typed: str, raw: dict[str, Any], prompts: dict[str, str],
+    ("", {}, {("offer_callback", "en")}, "/prompts/en/offer_callback.wav"),
+    ("", {}, {("offer_callback", "hu")}, "/prompts/en/offer_callback.wav?built_in=1"),
+    ("own", {"callback": {"language": "hu"}}, {("own", "hu"), ("own", None)}, "/prompts/hu/own.wav"),
+    ("own", {"callback": {"language": "hu"}}, {("own", "de"), ("own", None)}, "/prompts/all/own.wav"),
+    ("own", {"callback": {"language": "hu"}}, {("own", "de"), ("own", "en")}, "/prompts/en/own.wav"),
+    ("own", {}, {("own", "hu")}, ""), ("gone", {}, {}, "")])
+def test_what_is_heard_is_what_callers_hear(typed: str, raw: dict[str, Any], uploaded: set[tuple[str, str | None]],
                                             heard: str) -> None:
+    """As the media process finds a recording: of their language, of every one, that of the program, English."""
     form, number = number_form("+3614445555"), {"+3614445555": {"group": "sales"}}
     filled = form.typed(sent(form, **{"queue_callback.offer_prompt": typed}))
-    shown = show(form, filled, {"number": number, **raw}, words_of("en"), {"prompts": prompts}, anybody)
-    sounds = {one.field.name: one.sound for section in shown.sections for one in section.fields}
-    assert sounds["queue_callback.offer_prompt"] == heard
+    shown = show(form, filled, {"number": number, **raw}, words_of("en"), Known({}, Recordings(frozenset(uploaded))),
+                 anybody)
+    sounds = {one.field.name: one.sounds for section in shown.sections for one in section.fields}
+    assert sounds["queue_callback.offer_prompt"] == ((heard,) if heard else ())

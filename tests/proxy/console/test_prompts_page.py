@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from proxy.console.pages.prompts import CONVERSION
+from proxy.console.prompt_times import WHEN
 from proxy.media.convert import load
+from proxy.media.library import SIGNS
+from proxy.media.texts import TEXTS
 from proxy.media.wav import WavError
 from proxy.web.connections import SECONDS, Phase
 from tests.kit.console import PASSWORD, Answer, Company, Visitor, wait_for_console, with_console
@@ -85,6 +88,27 @@ def test_the_ones_that_came_with_the_program_are_heard(company: Company) -> None
     answer = sue.get(f"{PATH}/de/menu_this.wav?built_in=1")
     assert (answer.status, answer.body[:4]) == (200, b"RIFF")
     assert sue.get(f"{PATH}/de/menu_this.wav").status == 404
+
+
+def test_what_the_program_says_and_when_stands_beside_it(company: Company) -> None:
+    page = company.visitor("sue").get(f"{PATH}?of=de&lang=hu").text
+    assert '<th scope="row" lang="de">Zum Weiterwarten drücken Sie die Drei.</th>' in page
+    assert "A hívó kilép a menüből, és tovább vár." in page
+
+
+def test_every_prompt_that_is_listed_has_its_sentence() -> None:
+    assert {*WHEN} == {*TEXTS["en"]} - SIGNS
+
+
+def test_who_has_a_recording_is_named_and_it_is_chosen_there(company: Company) -> None:
+    boss = company.visitor("boss")
+    assert [send(boss, tone(8_000), "theirs", language).status for language in ("de", "")] == [303, 303]
+    assert '<a href="/groups/support">Group support</a>' in boss.get(PATH).text
+    page = boss.get("/groups/support").text
+    assert '<option value="theirs" data-sounds="/prompts/all/theirs.wav" selected>theirs</option>' in page
+    assert '<a href="/prompts/all/theirs.wav">' in page, "for whoever has no scripts"
+    built_in = " ".join(f"/prompts/en/menu_{name}.wav?built_in=1" for name in ("this", "other", "wait"))
+    assert f'data-sounds="{built_in}">as the company: built in</option>' in page
 
 
 @pytest.mark.parametrize(("content", "name", "field"), [
