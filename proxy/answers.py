@@ -51,6 +51,9 @@ def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSou
     def place_of(call: str) -> str | None:
         return None if callbacks is None else callbacks.room.place_of(call)
 
+    def barred(number: str) -> bool:
+        return callbacks is not None and callbacks.desk.admin.is_do_not_call(number)
+
     bound: list[Bound] = [
         *LookAnswers(ledger, store, reader, source, node.tracer, version, sides, time.time, place_of).bound(),
         *CallDetailAnswers(ledger.calls, reader, node.messages, sides).bound(),
@@ -74,5 +77,6 @@ def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSou
         bound += ClickAnswers(callbacks, reader, ledger.attendance.is_agent).bound()
         bound += CampaignAnswers(callbacks.desk.admin, callbacks.desk.previews, ledger, time.time, policies.put).bound()
         bound += TicketAnswers(callbacks, store, reader, ledger, time.time).bound()
-    things = NodeThings(lambda: ledger.policy, ledger.calls, tasks, store, reader)
+    things = NodeThings(lambda: ledger.policy, ledger.calls, tasks, store, reader, ledger.attendance.pause_of,
+                        barred, data / PROMPTS)
     return Handlers(Barrier(store, source.renew), Scope(things), Audit(store, things, new_name, time.time), bound)

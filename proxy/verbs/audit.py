@@ -33,7 +33,7 @@ SECRET: Final = frozenset({"password", "toml", "data", "token"})
 OF_POLICY: Final = frozenset({"policy", "campaigns"})
 """Nouns of the verbs that change the policy: where it is the same afterwards nothing was changed."""
 ASKING: Final[Mapping[str, str]] = {"log.level": "level"}
-"""Verbs that only ask where this argument is left out."""
+"""Verbs that only ask where this argument is left out, and answer at once how it is."""
 
 
 class Keeping(Protocol):
@@ -71,6 +71,32 @@ async def _ticket_before(things: Things, args: Any) -> dict[str, Any] | None:
 async def _direct_before(things: Things, args: Any) -> dict[str, Any] | None:
     found = [one.agent for one in things.records(args.customer) if args.agent in (None, one.agent)]
     return {"agents": sorted(found)}
+
+
+async def _many_before(things: Things, args: Any) -> dict[str, Any] | None:
+    rows = await things.tasks(args.ids)
+    more = things.living([name for name in args.ids if name not in rows])
+    return {"callbacks": {row.id: {"state": row.state, "responsible": row.responsible}
+                          for row in (*rows.values(), *more.values())}}
+
+
+def _many_after(args: Any, answer: Any) -> dict[str, Any]:
+    after = {"act": args.act, "callbacks": {one["id"]: one["state"] for one in answer if one["done"]},
+             "refused": {one["id"]: one["text"] for one in answer if not one["done"]}}
+    return {**after, "responsible": args.responsible} if args.act == "reassign" else after
+
+
+async def _pause_before(things: Things, args: Any) -> dict[str, Any] | None:
+    pause = things.pause(args.agent)
+    return {"paused": False} if pause is None else {"paused": True, "since": pause.since, "reason": pause.reason}
+
+
+async def _barred_before(things: Things, args: Any) -> dict[str, Any] | None:
+    return {"listed": things.do_not_call(args.customer)}
+
+
+async def _prompt_before(things: Things, args: Any) -> dict[str, Any] | None:
+    return {"language": args.language, "bytes": await things.prompt(args.name, args.language)}
 
 
 RIGHTS: Final = ("role", "groups", "agent")
@@ -114,13 +140,28 @@ def _of_name(args: Any, answer: Any) -> str:
     return f"{args.name}"
 
 
+def _of_agent(args: Any, answer: Any) -> str:
+    return f"{args.agent}"
+
+
+def _of_customer(args: Any, answer: Any) -> str:
+    return f"{args.customer if answer is None else answer['customer']}"
+
+
 DISABLED: Final = Trail(_of_name, _disabled_before,
                         lambda args, answer: {"disabled": answer["disabled"] is not None})
 TASK: Final = Trail(_of_task, _task_before, lambda args, answer: _some(answer, TASK_KEYS))
 TRAILS: Final[Mapping[str, Trail]] = {
     **{f"callbacks.{act}": TASK for act in ("cancel", "hold", "resume", "call-now", "reassign")},
-    "callbacks.bulk": Trail(lambda args, answer: f"{len(args.ids)} callbacks", None, lambda args, answer: {
-        "act": args.act, "responsible": args.responsible, "callbacks": [*args.ids]}),
+    "callbacks.bulk": Trail(lambda args, answer: f"{len(args.ids)} callbacks", _many_before, _many_after),
+    "agents.pause": Trail(_of_agent, _pause_before, lambda args, answer: {"paused": True, "reason": args.reason}),
+    "agents.resume": Trail(_of_agent, _pause_before, lambda args, answer: {"paused": False}),
+    "agents.done": Trail(_of_agent, None, lambda args, answer: _some(answer, ("state",))),
+    "dnc.add": Trail(_of_customer, _barred_before, lambda args, answer: {"listed": True, "reason": args.reason}),
+    "dnc.remove": Trail(_of_customer, _barred_before, lambda args, answer: {"listed": False}),
+    "prompts.add": Trail(_of_name, _prompt_before,
+                         lambda args, answer: _some(answer, ("language", "bytes", "seconds"))),
+    "prompts.remove": Trail(_of_name, _prompt_before, lambda args, answer: {"language": args.language, "bytes": None}),
     "callbacks.add": Trail(lambda args, answer: "callback" if answer is None else f"callback {answer['id']}", None,
                            lambda args, answer: _some(answer, ("customer", "group", "state", "due", "responsible"))),
     "tickets.close": Trail(_of_ticket, _ticket_before, lambda args, answer: _some(answer, ("state",))),
@@ -168,7 +209,9 @@ class Audit:
         """Have a handler do what changes something, and write down what it did. Returns its answer, raises as it."""
         trail = TRAILS.get(verb.name)
         before = None
-        if trail is not None and trail.before is not None:
+        if verb.name in ASKING and getattr(args, ASKING[verb.name]) is not None:
+            before = handler(verb.takes.read({}))
+        elif trail is not None and trail.before is not None:
             with contextlib.suppress(ControlError):  # a database that cannot be read now keeps nobody from changing
                 before = await trail.before(self._things, args)
         return await _Doing(self, verb, args, caller, before).run(handler)

@@ -1,15 +1,18 @@
 """What verbs are about, as this node has it: for those who may not have everything (`scope.Things`)."""
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 
 from config.policy import Policy
+from proxy.media.library import NAME as PROMPT
 from proxy.verbs.handlers.callbacks import UUID_SIGNS
 from proxy.verbs.handlers.queues import OpenTasks
 from proxy.verbs.handlers.reading import look_up, read
 from proxy.verbs.handlers.recordings import NAME
 from routing.calls import Call
 from routing.numbers import Numbers
-from routing.rows import AttemptRow, Record, TaskRow, Ticket, TokenRow, UserRow
+from routing.rows import AttemptRow, PauseRow, Record, TaskRow, Ticket, TokenRow, UserRow
 from routing.storage import Store
 from routing.store.reader import Reader
 
@@ -18,11 +21,14 @@ class NodeThings:
     """Looks in what lives first, else by a reader of the database in another thread."""
 
     def __init__(self, policy: Callable[[], Policy], calls: Callable[[], tuple[Call, ...]], opened: OpenTasks,
-                 store: Store, reader: Reader) -> None:
+                 store: Store, reader: Reader, pause: Callable[[str], PauseRow | None],
+                 do_not_call: Callable[[str], bool], prompts: Path) -> None:
         """`policy`: the one in force; `calls`: those in progress; `opened`: the callbacks that live; `reader`: a strict
-        one."""
+        one; `pause`: of an extension; `do_not_call`: whether a number (E.164) is on the list; `prompts`: the folder of
+        what is uploaded."""
         self._policy, self._calls, self._opened = policy, calls, opened
         self._store, self._reader = store, reader
+        self._pause, self._do_not_call, self._prompts = pause, do_not_call, prompts
 
     @property
     def policy(self) -> Policy:
@@ -81,6 +87,22 @@ class NodeThings:
     def records(self, customer: str) -> Sequence[Record]:
         number = Numbers(self.policy.region).e164(customer)
         return () if number is None else read(lambda: self._store.direct.records(number))
+
+    def pause(self, agent: str) -> PauseRow | None:
+        return self._pause(agent)
+
+    def do_not_call(self, customer: str) -> bool:
+        number = Numbers(self.policy.region).e164(customer)
+        return number is not None and self._do_not_call(number)
+
+    async def prompt(self, name: str, language: str | None) -> int | None:
+        if PROMPT.fullmatch(name) is None:
+            return None
+        place = self._prompts / (language or "") / f"{name}.wav"
+        try:
+            return await asyncio.to_thread(lambda: place.stat().st_size)
+        except OSError:
+            return None
 
     async def users(self) -> Sequence[UserRow]:
         return await look_up(self._reader.people.users)

@@ -28,7 +28,7 @@ from proxy.verbs.shapes.fields import MOST_ROWS, shown
 from proxy.verbs.shapes.theirs import Reach, may_set, policy_part, reach, sees_setting
 from proxy.verbs.shapes.verb import Verb
 from routing.numbers import Numbers
-from routing.rows import AttemptRow, Record, TaskRow, Ticket, TokenRow, UserRow
+from routing.rows import AttemptRow, PauseRow, Record, TaskRow, Ticket, TokenRow, UserRow
 
 
 class Things(Protocol):
@@ -64,6 +64,15 @@ class Things(Protocol):
 
     def records(self, customer: str) -> Sequence[Record]:
         """Return the direct callbacks of a customer, whose number is as it was typed."""
+
+    def pause(self, agent: str) -> PauseRow | None:
+        """Return the pause of an agent; None: they are on none."""
+
+    def do_not_call(self, customer: str) -> bool:
+        """Whether a number, as it was typed, is never called back."""
+
+    async def prompt(self, name: str, language: str | None) -> int | None:
+        """Return how many bytes an uploaded recording has; None: there is none."""
 
     async def users(self) -> Sequence[UserRow]:
         """Return everybody who may log in, or might."""

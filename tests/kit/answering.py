@@ -17,7 +17,7 @@ from proxy.verbs.shapes.caller import Caller
 from proxy.verbs.shapes.catalogue import BY_NAME
 from proxy.verbs.shapes.verb import Bound
 from routing.ids import uuid7
-from routing.rows import AttemptRow, Record, TaskRow, Ticket, TokenRow, UserRow
+from routing.rows import AttemptRow, PauseRow, Record, TaskRow, Ticket, TokenRow, UserRow
 from routing.storage import Store
 from routing.writes import Write
 
@@ -98,6 +98,15 @@ class NoThings:
 
     def records(self, customer: str) -> Sequence[Record]:
         return ()
+
+    def pause(self, agent: str) -> PauseRow | None:
+        return None
+
+    def do_not_call(self, customer: str) -> bool:
+        return False
+
+    async def prompt(self, name: str, language: str | None) -> int | None:
+        return None
 
     async def users(self) -> Sequence[UserRow]:
         return ()

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
-from typing import Any, TypedDict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict, cast
 
 import pytest
 
@@ -18,7 +18,7 @@ from proxy.verbs.shapes.catalogue import ALL, BY_NAME
 from proxy.verbs.shapes.errors import ForbiddenError
 from proxy.verbs.shapes.fields import flag_field, line_field, lines_field, whole_field
 from proxy.verbs.shapes.verb import In, Verb
-from routing.rows import AuditRow
+from routing.rows import AuditRow, PauseRow, Record, TaskRow, Ticket, TokenRow, UserRow
 from routing.writes import DropLeg, Unit, Write
 from tests.kit.answering import NoThings
 from tests.routing.memory_store import MemoryStore
@@ -203,6 +203,156 @@ def test_of_the_policy_it_has_what_changed_and_nothing_where_nothing_did() -> No
     assert (line.about, line.before, line.after) == ("region", {"region": ""}, {"region": "HU"})
     room.ask("policy.same", note="HU")
     assert len(room.lines) == 1
+
+
+class World(NoThings):
+    """One of everything that a change may be about."""
+
+    policy = parse_policy('region = "HU"')
+
+    async def task(self, name: str) -> TaskRow | None:
+        return (await self.tasks([name])).get(name)
+
+    async def tasks(self, names: Collection[str]) -> Mapping[str, TaskRow]:
+        return {name: TaskRow(name, "+36201234567", "sales", None, "missed", None, "office", "main", "open", "", 1.0,
+                              2.0, 1, 2.0, 1.0, 0, 4, "fixed", "202", None, None, (), {}, None)
+                for name in names if name == "t1"}
+
+    async def ticket(self, name: str) -> Ticket | None:
+        return Ticket("id7", 7, None, "+36201234567", "sales", None, "s", "open", 1.0, None)
+
+    def records(self, customer: str) -> Sequence[Record]:
+        return [Record(customer, "201", 1, 1.0, 1.0, 2.0), Record(customer, "202", 1, 1.0, 1.0, 2.0)]
+
+    def pause(self, agent: str) -> PauseRow | None:
+        return PauseRow(agent, 5.0, "lunch") if agent == "202" else None
+
+    def do_not_call(self, customer: str) -> bool:
+        return customer == "+36201111111"
+
+    async def prompt(self, name: str, language: str | None) -> int | None:
+        return 900 if name == "old" else None
+
+    async def users(self) -> Sequence[UserRow]:
+        return [UserRow("anna", "agent", None, "201", "hash", 1.0, None)]
+
+    async def tokens(self) -> Sequence[TokenRow]:
+        return [TokenRow("k1", "crm", "supervisor", frozenset({"sales"}), None, "hash", 1.0, None, None)]
+
+
+class Change(NamedTuple):
+    """A change as it is asked for, what is answered, and what the log says of it."""
+
+    verb: str
+    args: dict[str, Any]
+    answer: Any
+    about: str
+    before: dict[str, Any] | None
+    after: dict[str, Any]
+
+
+TASK = {"id": "t1", "state": "cancelled", "reason": "cancelled", "due": None, "responsible": "202"}
+TASK_WAS = {"state": "open", "reason": "", "due": 1.0, "responsible": "202"}
+AS_USER = {"role": "agent", "groups": None, "agent": "201"}
+CHANGES = (
+    *(Change(f"callbacks.{act}", {"id": "t1"}, TASK, "callback t1", TASK_WAS,
+             {key: one for key, one in TASK.items() if key != "id"})
+      for act in ("cancel", "hold", "resume", "call-now", "reassign")),
+    Change("callbacks.bulk", {"act": "reassign", "ids": ["t1", "t9"], "responsible": "201"}, [
+        {"id": "t1", "done": True, "state": "open", "text": ""},
+        {"id": "t9", "done": False, "state": None, "text": "there is none"}], "2 callbacks",
+        {"callbacks": {"t1": {"state": "open", "responsible": "202"}}},
+        {"act": "reassign", "responsible": "201", "callbacks": {"t1": "open"}, "refused": {"t9": "there is none"}}),
+    Change("callbacks.add", {"customer": "+36201234567", "group": "sales"},
+           {"id": "t2", "customer": "+36201234567", "group": "sales", "state": "open"}, "callback t2", None,
+           {"customer": "+36201234567", "group": "sales", "state": "open"}),
+    Change("callbacks.accept", {"id": "t1", "agent": "201"}, {}, "t1", None, {"agent": "201"}),
+    Change("callbacks.decline", {"id": "t1", "agent": "201", "reason": "busy"}, {}, "t1", None,
+           {"agent": "201", "reason": "busy"}),
+    Change("agents.pause", {"agent": "202", "reason": "training"}, {"state": "paused"}, "202",
+           {"paused": True, "since": 5.0, "reason": "lunch"}, {"paused": True, "reason": "training"}),
+    Change("agents.pause", {"agent": "201", "reason": ""}, {"state": "paused"}, "201", {"paused": False},
+           {"paused": True, "reason": ""}),
+    Change("agents.resume", {"agent": "202"}, {"state": "free"}, "202",
+           {"paused": True, "since": 5.0, "reason": "lunch"}, {"paused": False}),
+    Change("agents.done", {"agent": "202"}, {"state": "free"}, "202", None, {"state": "free"}),
+    Change("calls.end", {"id": "c1"}, {}, "c1", None, {}),
+    Change("direct.remove", {"customer": "+36201234567", "agent": "201"}, {"removed": 1}, "customer +36201234567",
+           {"agents": ["201"]}, {"removed": 1}),
+    Change("dnc.add", {"customer": "+36201111111", "reason": "asked"}, {"customer": "+36201111111"}, "+36201111111",
+           {"listed": True}, {"listed": True, "reason": "asked"}),
+    Change("dnc.add", {"customer": "06 20 222 2222"}, {"customer": "+36202222222"}, "+36202222222",
+           {"listed": False}, {"listed": True, "reason": ""}),
+    Change("dnc.remove", {"customer": "+36201111111"}, {"customer": "+36201111111", "removed": 1}, "+36201111111",
+           {"listed": True}, {"listed": False}),
+    Change("dnc.import", {"text": "+36201111111", "reason": "list"},
+           {"added": 1, "known": 0, "refused": [], "refused_lines": 0}, "the do-not-call list", None,
+           {"added": 1, "known": 0, "refused_lines": 0}),
+    Change("tickets.close", {"id": "7"}, {"number": 7, "state": "closed"}, "ticket 7", {"state": "open"},
+           {"state": "closed"}),
+    Change("tickets.comment", {"id": "7", "text": "hello"}, {"number": 7}, "ticket 7", None,
+           {"text": "hello", "internal": False}),
+    Change("tickets.call", {"id": "7"}, {"id": "t3", "group": "sales", "state": "open"}, "ticket 7", None,
+           {"callback": "t3", "group": "sales", "state": "open"}),
+    Change("prompts.add", {"name": "old", "language": "en", "data": "x"},
+           {"name": "old", "language": "en", "bytes": 950, "seconds": 1.0}, "old", {"language": "en", "bytes": 900},
+           {"language": "en", "bytes": 950, "seconds": 1.0}),
+    Change("prompts.add", {"name": "new", "data": "x"}, {"name": "new", "language": None, "bytes": 9, "seconds": None},
+           "new", {"language": None, "bytes": None}, {"language": None, "bytes": 9, "seconds": None}),
+    Change("prompts.remove", {"name": "old"}, {"name": "old", "language": None}, "old",
+           {"language": None, "bytes": 900}, {"language": None, "bytes": None}),
+    Change("alarms.clear", {"name": "disk"}, {}, "disk", None, {}),
+    Change("users.add", {"name": "ben", "role": "agent", "agent": "203"}, {}, "ben", None,
+           {"name": "ben", "role": "agent", "agent": "203"}),
+    Change("users.change", {"name": "anna", "role": "admin"}, {"role": "admin", "groups": None, "agent": None}, "anna",
+           AS_USER, {"role": "admin", "groups": None, "agent": None}),
+    Change("users.passwd", {"name": "anna"}, {}, "anna", None, {}),
+    Change("users.disable", {"name": "anna"}, {"disabled": 3.0}, "anna", {"disabled": False}, {"disabled": True}),
+    Change("users.enable", {"name": "anna"}, {"disabled": None}, "anna", {"disabled": False}, {"disabled": False}),
+    Change("account.passwd", {"name": "boss", "password": "correct horse"}, {}, "boss", None, {}),
+    Change("tokens.add", {"name": "crm", "role": "agent"}, {}, "crm", None, {"name": "crm", "role": "agent"}),
+    Change("tokens.revoke", {"name": "crm"}, {"revoked": 3.0}, "crm",
+           {"role": "supervisor", "groups": ["sales"], "agent": None, "revoked": False}, {"revoked": True}),
+)
+OF_SETTINGS = {verb.name for verb in ALL if verb.changes and verb.noun in ("policy", "campaigns")}
+"""Each setting that differs is in their line."""
+
+
+def _line(verb: str, args: dict[str, Any], answer: Any) -> AuditRow:
+    store, world = Kept(), World()
+    audit = Audit(store, world, lambda now: "id", lambda: NOW)
+    handlers = Handlers(Barrier(store, lambda: None), Scope(world), audit, [BY_NAME[verb].by(lambda args: answer)])
+    asyncio.run(handlers.one(verb, args, BOSS))
+    (line,) = store.lines
+    return cast(AuditRow, line)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: f"{change.verb}")
+def test_a_line_says_what_was_before_and_what_is_now(change: Change) -> None:
+    line = _line(change.verb, change.args, change.answer)
+    assert (line.about, line.before, line.after) == (change.about, change.before, change.after)
+
+
+def test_the_table_has_every_change() -> None:
+    assert {change.verb for change in CHANGES} | OF_SETTINGS | {"log.level"} == {
+        verb.name for verb in ALL if verb.changes}
+
+
+def test_of_the_logs_level_it_says_which_it_was_and_a_question_is_no_line() -> None:
+    level = "info"
+
+    def answer(args: Any) -> Any:
+        nonlocal level
+        level = args.level or level
+        return {"level": level}
+
+    store, world = Kept(), World()
+    audit = Audit(store, world, lambda now: "id", lambda: NOW)
+    handlers = Handlers(Barrier(store, lambda: None), Scope(world), audit, [BY_NAME["log.level"].by(answer)])
+    asyncio.run(handlers.one("log.level", {}, BOSS))
+    assert store.lines == []
+    assert asyncio.run(handlers.one("log.level", {"level": "debug"}, BOSS)) == {"level": "debug"}
+    assert [(line.before, line.after) for line in store.lines] == [({"level": "info"}, {"level": "debug"})]
 
 
 def test_every_argument_that_is_secret_by_its_name_is_left_out_and_every_trail_is_of_a_change() -> None:

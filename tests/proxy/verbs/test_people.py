@@ -47,7 +47,7 @@ class Node(OnDisk):
     def __init__(self, path: Path) -> None:
         super().__init__(path, '[group.sales]\nagents = ["201"]\n')
         self.now, self.given = NOW, 0
-        self.people = People(path)
+        self.people, self.folder = People(path), path.parent
         self.begin()
 
     def begin(self) -> None:
@@ -55,7 +55,8 @@ class Node(OnDisk):
         self.verbs = settling(self.store, *PeopleAnswers(
             self.store, self.reader, lambda: self.ledger.policy, self.name, lambda: self.now).bound(),
             *AuditAnswers(self.reader).bound(),
-            things=NodeThings(lambda: self.ledger.policy, self.ledger.calls, NoTasks(), self.store, self.reader))
+            things=NodeThings(lambda: self.ledger.policy, self.ledger.calls, NoTasks(), self.store, self.reader,
+                              lambda agent: None, lambda number: False, self.folder))
 
     def name(self, now: float) -> str:
         self.given += 1

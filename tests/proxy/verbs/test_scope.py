@@ -28,7 +28,7 @@ from proxy.verbs.shapes.caller import OPERATOR, Caller
 from proxy.verbs.shapes.catalogue import ALL, BY_NAME
 from proxy.verbs.shapes.errors import ArgumentError
 from proxy.verbs.shapes.theirs import policy_part
-from routing.rows import AttemptRow, Record, TaskRow, Ticket, TokenRow, UserRow
+from routing.rows import AttemptRow, PauseRow, Record, TaskRow, Ticket, TokenRow, UserRow
 from routing.store.reader import Reader
 from tests.kit.answering import Forgetful, log_in
 from tests.routing.memory_store import MemoryStore
@@ -109,6 +109,15 @@ class World:
     def records(self, customer: str) -> Sequence[Record]:
         agent = {"+36201111111": "201", "+36202222222": "301"}.get(customer)
         return () if agent is None else (Record(customer, agent, 1, 1.0, 1.0, 2.0),)
+
+    def pause(self, agent: str) -> PauseRow | None:
+        return None
+
+    def do_not_call(self, customer: str) -> bool:
+        return False
+
+    async def prompt(self, name: str, language: str | None) -> int | None:
+        return None
 
     async def users(self) -> Sequence[UserRow]:
         return ()
@@ -339,7 +348,8 @@ class Opened(NoTasks):
 
 def test_what_lives_is_found_by_the_end_of_its_id_where_only_one_ends_so(tmp_path: Path) -> None:
     with contextlib.closing(Reader(tmp_path / "none.db", "edge1", strict=True)) as reader:
-        things = NodeThings(lambda: POLICY, lambda: (), Opened(), MemoryStore(), reader)
+        things = NodeThings(lambda: POLICY, lambda: (), Opened(), MemoryStore(), reader, lambda agent: None,
+                            lambda number: False, tmp_path)
         one, two = (row.id for row in Opened().open_tasks())
         found = things.living(["1ab", "02ab", "ab", two, "zz", one + "x", ""])
     assert {end: row.id for end, row in found.items()} == {"1ab": one, "02ab": two, two: two}
