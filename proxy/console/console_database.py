@@ -7,10 +7,12 @@ console keeps all this in memory.
 Migrations are named, run in order, and are only ever appended.
 """
 
+import asyncio
 import contextlib
 import sqlite3
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +22,8 @@ import structlog
 FILE: Final = "console.db"
 BUSY: Final = 2.0
 """Seconds that a write waits for another process, such as a console that is about to end."""
+MOST_MARKS: Final = 64
+"""Marks that wait to be made; further ones are left out."""
 MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
     ("sessions", """
         CREATE TABLE sessions (
@@ -63,7 +67,8 @@ log = structlog.get_logger("boomerang.console")
 class ConsoleDatabase:
     """The file, open. Any thread; each statement is one transaction, and takes well below a millisecond.
 
-    Where another process holds the file, a write waits for up to `BUSY`; reading and marking never do.
+    Where another process holds the file, a write waits for up to `BUSY`, and where the disk is slow for as long as that
+    is; reading and marking never do. So an event loop writes by other threads alone.
     """
 
     def __init__(self, path: Path) -> None:
@@ -72,6 +77,8 @@ class ConsoleDatabase:
         where = self._writer.execute("PRAGMA database_list").fetchone()[2]
         self._reading = threading.Lock() if where else self._writing
         self._reader = _connected(where) if where else self._writer
+        self._marking = ThreadPoolExecutor(1, "console-marks")
+        self._marks = threading.BoundedSemaphore(MOST_MARKS)
 
     def read(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return rows. Raises sqlite3.Error."""
@@ -79,15 +86,24 @@ class ConsoleDatabase:
             return self._reader.execute(sql, arguments).fetchall()
 
     def write(self, sql: str, arguments: Sequence[Any] = ()) -> int:
-        """Do one change, committed when this returns; how many rows it touched. Raises sqlite3.Error.
-
-        It may wait, so in an event loop it belongs in another thread.
+        """Do one change, committed when this returns; how many rows it touched. Raises sqlite3.Error; in an event loop,
+        where everybody would wait for it, RuntimeError.
         """
+        if _in_loop():
+            raise RuntimeError("an event loop writes by another thread")
         with self._writing:
             return self._writer.execute(sql, arguments).rowcount
 
     def mark(self, sql: str, arguments: Sequence[Any] = ()) -> None:
-        """Do one change that may as well be left out: where it cannot be done at once, it is."""
+        """Do one change that may as well be left out: where it cannot be done at once, it is. In an event loop another
+        thread does it, soon."""
+        if not _in_loop():
+            self._mark(sql, arguments)
+        elif self._marks.acquire(blocking=False):
+            with contextlib.suppress(RuntimeError):  # the console ends
+                self._marking.submit(self._mark, sql, arguments).add_done_callback(lambda done: self._marks.release())
+
+    def _mark(self, sql: str, arguments: Sequence[Any]) -> None:
         if not self._writing.acquire(blocking=False):
             return
         try:
@@ -101,10 +117,19 @@ class ConsoleDatabase:
 
     def close(self) -> None:
         """Close the file."""
+        self._marking.shutdown(cancel_futures=True)
         with self._reading:
             self._reader.close()
         with self._writing:
             self._writer.close()
+
+
+def _in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -111,16 +111,16 @@ class SessionDoorkeeper:
         _, refused, wait = await self._looked(name, password, address, "old_password_refused")
         return LogIn(None, refused, wait)
 
-    def begin_again(self, name: str, address: str, browser: str) -> str | None:
+    async def begin_again(self, name: str, address: str, browser: str) -> str | None:
         """End every session of somebody and begin one, as they have another password; None: they may not come in.
 
         Raises sqlite3.Error or OSError.
         """
         user = self._people.user(name)
-        self._sessions.revoke_all(name)
+        await asyncio.to_thread(self._sessions.revoke_all, name)
         if user is None or user.disabled:
             return None
-        return self._sessions.begin(user.name, _proof(user), address, browser)
+        return await asyncio.to_thread(self._sessions.begin, user.name, _proof(user), address, browser)
 
     async def _looked(self, name: str, password: str, address: str, event: str) -> _Looked:
         """Look at a name and a password in their turn. `event`: how the log calls a wrong one."""
@@ -145,11 +145,11 @@ class SessionDoorkeeper:
         await asyncio.to_thread(self._lockout.passed, name)
         return _Looked(user)
 
-    def log_out(self, request: Request) -> None:
+    async def log_out(self, request: Request) -> None:
         """End the session of whoever asks."""
         token = session_of(request)
         if token is not None:
-            self._sessions.end(token)
+            await asyncio.to_thread(self._sessions.end, token)
 
     def form_token(self, request: Request) -> str:
         """Return what a form of this session shows: proof that the page that it stands on is ours."""

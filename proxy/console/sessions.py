@@ -36,7 +36,7 @@ class Session(NamedTuple):
 
 
 class Sessions:
-    """All sessions of one console."""
+    """All sessions of one console. What begins or ends one writes, so an event loop asks for it in another thread."""
 
     def __init__(self, database: ConsoleDatabase, wall: Callable[[], float]) -> None:
         """`wall`: seconds since the epoch."""
@@ -63,7 +63,7 @@ class Sessions:
         if made <= self._all_ended.get(user, 0.0):
             return None
         if not (made <= now + MARK_PAUSE and now - used < IDLE and now - made < LONGEST):
-            self.end(token)
+            self._database.mark("DELETE FROM sessions WHERE hash = ?", (_hash(token),))
             return None
         if now - used > MARK_PAUSE:
             self._database.mark("UPDATE sessions SET used = ? WHERE hash = ?", (now, _hash(token)))

@@ -1,5 +1,6 @@
 """`/account`: what everybody has of their own: who they are here, their sessions, their password."""
 
+import asyncio
 import math
 from typing import Final
 
@@ -53,7 +54,7 @@ async def change(request: Request, asking: Asked) -> Response:
             wanted = [one for one in others if one == form.get("session")]
         case _:
             wanted = others
-    ended = sum(sessions.revoke(one) for one in wanted)
+    ended = await asyncio.to_thread(lambda: sum(sessions.revoke(one) for one in wanted))
     return forward(asking, PATH, words.ngettext("%(num)s session is ended.", "%(num)s sessions are ended.",
                                                 ended) % {"num": ended})
 
@@ -81,7 +82,7 @@ async def _passwd(asking: Asking, form: Posted) -> Response:
         raise
     except ControlError as error:
         return _page(asking, errors_of(error), status_of(error))
-    token = doorkeeper.begin_again(name, address, request.headers.get("user-agent", ""))
+    token = await doorkeeper.begin_again(name, address, request.headers.get("user-agent", ""))
     done = forward(asking, PATH, words.gettext("Your password is another now, and your other sessions are ended."))
     if token is not None:
         set_session(request, done, token)

@@ -50,7 +50,7 @@ async def log_in(request: Request) -> Response:
         if wait:
             answer.headers["retry-after"] = str(wait)
         return answer
-    console_of(request).doorkeeper.log_out(request)  # the session that this browser had before
+    await console_of(request).doorkeeper.log_out(request)  # the session that this browser had before
     onwards = RedirectResponse(onward, SEE_OTHER)
     set_session(request, onwards, found.token)
     return onwards
@@ -65,7 +65,7 @@ async def ask(asking: Asked) -> Response:
 @router.post("/logout")
 async def log_out(request: Request) -> Response:
     """End the session."""
-    console_of(request).doorkeeper.log_out(request)
+    await console_of(request).doorkeeper.log_out(request)
     answer = RedirectResponse("/login", SEE_OTHER)
     drop_session(request, answer)
     return answer

@@ -1,5 +1,6 @@
 """`/users`: who may log in, in which role; their sessions."""
 
+import asyncio
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -35,21 +36,21 @@ async def change(request: Request, asking: Asked) -> Response:
                 return await _page(asking, None, NOTHING, made=made)
             case "passwd":
                 made = await asking.node.call(people.PASSWD.name, form.arguments(people.PASSWD), asking.caller)
-                asking.console.sessions.revoke_all(name)
+                await asyncio.to_thread(asking.console.sessions.revoke_all, name)
                 return await _page(asking, name, NOTHING, made=made)
             case "change":
                 await asking.node.call(people.CHANGE_USER.name, form.arguments(people.CHANGE_USER), asking.caller)
                 return forward(asking, PATH, words.gettext("Saved."))
             case "disable":
                 await asking.node.call(people.DISABLE.name, {"name": name}, asking.caller)
-                asking.console.sessions.revoke_all(name)
+                await asyncio.to_thread(asking.console.sessions.revoke_all, name)
                 return forward(asking, PATH, words.gettext("The user may not log in any more."))
             case "enable":
                 await asking.node.call(people.ENABLE.name, {"name": name}, asking.caller)
                 return forward(asking, PATH, words.gettext("The user may log in again."))
             case _:
                 await _admin(asking)
-                asking.console.sessions.revoke(form.get("session"))
+                await asyncio.to_thread(asking.console.sessions.revoke, form.get("session"))
                 return forward(asking, PATH, words.gettext("The session is ended."))
     except (ForbiddenError, MissingError):
         raise

@@ -1,5 +1,6 @@
 """The console's own file: whatever it is found as, the console starts."""
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -76,6 +77,32 @@ def held(path: Path) -> Iterator[None]:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
+
+
+def test_an_event_loop_never_writes_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What must be kept is refused there; a mark is made by another thread, and by none where many wait."""
+    monkeypatch.setattr(console_database, "BUSY", 60.0)
+    path = tmp_path / "console.db"
+
+    async def run(database: ConsoleDatabase) -> dict[str, float]:
+        sessions = Sessions(database, lambda: 1_000.0)
+        with pytest.raises(RuntimeError, match="another thread"):
+            sessions.begin("anna", b"proof", "192.0.2.1", "")
+        token = await asyncio.to_thread(sessions.begin, "anna", b"proof", "192.0.2.1", "")
+        assert await asyncio.to_thread(sessions.revoke_all, "anna") == 1
+        assert sessions.find(token) is None
+        with held(path):
+            for number in range(1_000):
+                sessions.mark_token(str(number))  # would wait here if it waited at all
+        while "last" not in sessions.token_uses():
+            sessions.mark_token("last")
+            await asyncio.sleep(0.001)
+        return sessions.token_uses()
+
+    with closing(ConsoleDatabase(path)) as database:
+        assert asyncio.run(asyncio.wait_for(run(database), 60))["last"] == 1_000.0
+        database.mark("DELETE FROM token_uses")
+        assert database.read("SELECT * FROM token_uses") == [], "elsewhere at once"
 
 
 def test_while_the_file_is_held_nobody_who_asks_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
