@@ -35,7 +35,7 @@ from config.sections import (
     Pbx,
     PolicySection,
     Trunk,
-    older_api,
+    idle_token,
 )
 from config.ticket_channels import TicketChannels
 
@@ -109,7 +109,7 @@ def examine(path: str | Path, *, seeded: bool = True) -> Examined:
             found += [(("policy", "seed"), str(problem)) for problem in error.problems if not problem.line]
     problems += marked(text, name)
     if config is not None:
-        problems += locate([*console_section.doubts(config.console), *older_api(config.http)], text, name, "warning")
+        problems += locate([*console_section.doubts(config.console), *idle_token(config.http)], text, name, "warning")
     return Examined(config, seed, ConfigError([*locate(found, text, name), *problems]).problems)
 
 

@@ -282,10 +282,10 @@ class Http(Section):
         default="off", description="address:port to serve health and metrics on, or off."
     )
 
-    token: Secret | None = Field(
+    token: str | None = Field(
         default=None,
-        description="As env:NAME or file:PATH: with it the API of versions before the console is served here too, to "
-        "whoever shows it. It knows no roles; new programs use the console's, with tokens of `boomerang tokens`.",
+        repr=False,
+        description="Has no effect: the API is the console's (console.listen), with tokens of `boomerang tokens`.",
     )
 
     @property
@@ -301,12 +301,12 @@ def _off(value: object) -> object:
     return "0s" if value == "off" else value
 
 
-def older_api(http: Http) -> list[Found]:
-    """Return what to say of an API that is still served as before the console, as (path, text)."""
-    if http.token is None or http.listen == "off":
+def idle_token(http: Http) -> list[Found]:
+    """Return what to say of a key that opens nothing any more, as (path, text)."""
+    if http.token is None:
         return []
-    return [(("http", "token"), "the API is the console's now (console.listen), with roles and tokens of their own "
-             "(`boomerang tokens add`): here it is served as before, and whoever has this key may do everything")]
+    return [(("http", "token"), "has no effect any more: the API is the console's (console.listen), with roles and "
+             "tokens of their own (`boomerang tokens add`); take this line out")]
 
 
 class Capture(Section):

@@ -137,8 +137,7 @@ def mqtt_settings(config: NodeConfig) -> MqttSettings | None:
 def http_settings(config: NodeConfig) -> HttpSettings | None:
     """Return where to serve HTTP; None where it is off."""
     address = config.http.address
-    token = config.http.token
-    return None if address is None else HttpSettings(*address, None if token is None else token.get_secret_value())
+    return None if address is None else HttpSettings(*address)
 
 
 def media_settings(config: NodeConfig, listener: Listener) -> MediaSettings:

@@ -1,4 +1,4 @@
-"""Commands from outside: MQTT `cmd/VERB` and the API ask the daemon through one door.
+"""Commands over MQTT: `cmd/VERB` asks the daemon.
 
 Rules
 - An answer is one JSON object: `{"ok": true, "data": ...}`, or `{"ok": false, "error": text, "problems": [...]}`.
@@ -37,16 +37,11 @@ log = structlog.get_logger("boomerang.commands")
 class CommandError(Exception):
     """A command that cannot be done, and why."""
 
-    def __init__(self, text: str, problems: list[dict[str, Any]] | None = None, *, unknown: bool = False,
-                 forbidden: bool = False, conflict: bool = False) -> None:
+    def __init__(self, text: str, problems: list[dict[str, Any]] | None = None, *, unknown: bool = False) -> None:
         super().__init__(text)
         self.problems = problems or []
         self.unknown = unknown
         """There is no such command, or nothing of that name."""
-        self.forbidden = forbidden
-        """Whoever asks may not."""
-        self.conflict = conflict
-        """Another change came first."""
 
 
 class Commands(Protocol):

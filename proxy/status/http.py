@@ -1,4 +1,4 @@
-"""Health and metrics over HTTP, on the configured address alone; with `http.token` the API of older versions too.
+"""Health and metrics over HTTP, on the configured address alone.
 
 `/healthz` asks the loop that carries the calls, also while draining; `/readyz` says whether to send new calls here.
 The address is taken by ourselves, because uvicorn ends the whole process where a port is taken.
@@ -12,16 +12,13 @@ from typing import Final, cast
 import structlog
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from proxy.core.counters import Counters
-from proxy.status import api, docs_page, metrics, policy_api
-from proxy.status.api_base import unfit
-from proxy.status.commands import Commands
+from proxy.status import metrics
 from proxy.status.door import Door
-from proxy.status.models import Health, StatusDocument, status_document
+from proxy.status.models import Health
 from proxy.status.source import HttpSettings, StatusSource
 from proxy.web.connections import Connections
 
@@ -41,15 +38,10 @@ class HttpServer:
     """One server on one address."""
 
     def __init__(self, settings: HttpSettings, source: StatusSource, counters: Counters,
-                 connection: metrics.Connection, version: str, commands: Commands | None = None) -> None:
+                 connection: metrics.Connection, version: str) -> None:
         self._settings = settings
-        app = build_app(source, counters, connection, version)
-        if commands is not None and settings.token is not None:
-            _add_older_api(app, source, connection, version, commands)
-        else:
-            _point_on(app)
         self._connections = Connections()
-        self._app = Door(app, self._connections, settings.token, policy_api.UPLOADS)
+        self._app = Door(build_app(source, counters, connection, version), self._connections)
         self._server: uvicorn.Server | None = None
         self.port: int | None = None
         """The port it listens on, None while it does not."""
@@ -115,39 +107,13 @@ def build_app(source: StatusSource, counters: Counters, connection: metrics.Conn
     async def figures() -> Response:
         return Response(metrics.text(registry), media_type=metrics.CONTENT_TYPE)
 
+    @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+    async def elsewhere(path: str) -> Response:
+        return JSONResponse({"detail": "the API is the console's: see console.listen"}, status_code=404)
+
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:
         log.error("http_request_failed", path=request.url.path, reason=repr(error))
         return JSONResponse({"detail": "internal error"}, status_code=500)
 
-    @app.exception_handler(RequestValidationError)
-    async def refused(request: Request, error: RequestValidationError) -> Response:
-        return unfit(error)
-
     return app
-
-
-def _add_older_api(app: FastAPI, source: StatusSource, connection: metrics.Connection, version: str,
-                   commands: Commands) -> None:
-    """Serve the API of versions before the console, which knows no roles, to whoever has its key (`http.token`)."""
-    api.mount(app, commands)
-
-    @app.get("/api/v1/status", summary="The daemon as it is now", tags=["status"])
-    async def status() -> StatusDocument:
-        return status_document(source.snapshot(), connection.mqtt_connected, version)
-
-    @app.get("/api/openapi.json", include_in_schema=False)
-    async def document() -> Response:
-        return JSONResponse(app.openapi())
-
-    @app.get("/api/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(docs_page.render(app.openapi()))
-
-
-def _point_on(app: FastAPI) -> None:
-    """Tell whoever looks for the API here where it is."""
-
-    @app.api_route("/api/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
-    async def elsewhere(path: str) -> Response:
-        return JSONResponse({"detail": "the API is the console's: see console.listen"}, status_code=404)

@@ -1,14 +1,12 @@
-"""Models of what the outside reads: retained MQTT topics and the API's answers. They are the documentation, and the
-API is built from them; the tests hold what is really published against them.
+"""Models of what the outside reads: retained MQTT topics and the answers of probes. They are the documentation; the
+tests hold what is really published against them.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from proxy.status import payload
-from proxy.status.source import AgentWord, RunState, Snapshot
-from routing.events import rfc3339
+from proxy.status.source import AgentWord
 
 Time = Annotated[
     str,
@@ -105,71 +103,7 @@ class AlarmsStatus(Model):
     alarms: list[AlarmStatus]
 
 
-class DirectCount(Model):
-    """Direct callbacks in short."""
-
-    live: Count | None = Field(description="Live records; null where nobody counted")
-
-
-class CallbackCounts(Model):
-    """Callbacks in short."""
-
-    in_queue: Count = Field(description="Tasks that are open or held")
-    due: Count = Field(description="Of them, those that wait for an agent now")
-    running: Count = Field(description="Attempts under way")
-    places_held: Count = Field(description="Legs of ours that stand in a PBX's queue for somebody who asked for one")
-
-
-class StatusDocument(Model):
-    """The daemon at one moment: what the verb `status` says, and more of it."""
-
-    node: str
-    version: str
-    state: RunState
-    since: Time = Field(description="When it started")
-    started: Time = Field(description="As `since`, by its older name")
-    mqtt: Literal["up", "down", "off"]
-    calls: CallsStatus
-    direct: DirectCount
-    direct_live: Count | None = Field(description="As `direct.live`, by its older name")
-    callbacks: CallbackCounts
-    trunks: dict[str, PeerStatus]
-    pbxs: dict[str, PeerStatus]
-    groups: dict[str, GroupStatus]
-    agents: dict[str, AgentStatus]
-    alarms: list[AlarmStatus]
-    outbox: Count = Field(description="Events that wait for the broker")
-    store_queue: Count = Field(description="Writes that wait for the database")
-
-
 class Health(Model):
     """Answer of the health checks."""
 
     status: Literal["ok", "starting", "draining", "stuck"]
-
-
-def status_document(snapshot: Snapshot, mqtt_connected: bool | None, version: str) -> StatusDocument:
-    """Build the answer of `/api/v1/status`."""
-    fields, groups = payload.state_fields, snapshot.groups.values()
-    return StatusDocument(
-        node=snapshot.node,
-        version=version,
-        state=snapshot.state,
-        since=rfc3339(snapshot.started),
-        started=rfc3339(snapshot.started),
-        mqtt="off" if mqtt_connected is None else "up" if mqtt_connected else "down",
-        calls=CallsStatus(**fields(snapshot.calls)),
-        direct=DirectCount(live=snapshot.direct_live),
-        direct_live=snapshot.direct_live,
-        callbacks=CallbackCounts(in_queue=sum(one.callbacks_in_queue for one in groups),
-                                 due=sum(one.callbacks_due for one in groups),
-                                 running=sum(one.callbacks_running for one in groups),
-                                 places_held=sum(one.places_held for one in groups)),
-        trunks={name: PeerStatus(**fields(peer)) for name, peer in snapshot.trunks.items()},
-        pbxs={name: PeerStatus(**fields(peer)) for name, peer in snapshot.pbxs.items()},
-        groups={name: GroupStatus(**fields(group)) for name, group in snapshot.groups.items()},
-        agents={name: AgentStatus(**fields(agent)) for name, agent in snapshot.agents.items()},
-        alarms=[AlarmStatus(name=a.name, text=a.text, since=rfc3339(a.since)) for a in snapshot.alarms],
-        outbox=snapshot.outbox,
-        store_queue=snapshot.store_queue,
-    )

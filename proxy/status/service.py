@@ -39,14 +39,13 @@ class StatusService:
         mqtt: MqttSettings | None,
         http: HttpSettings | None,
         version: str,
-        mqtt_commands: Commands | None = None,
-        api_commands: Commands | None = None,
+        commands: Commands | None = None,
     ) -> None:
         """Take what to show and where; None switches a part off, and its libraries are then not even loaded.
 
-        `mqtt_commands`, `api_commands`: who does what MQTT and the API ask; None: they only show.
+        `commands`: who does what is asked over MQTT; None: it only shows.
         """
-        self._mqtt_commands, self._api_commands = mqtt_commands, api_commands
+        self._commands = commands
         self._source = source
         self._counters = counters
         self._mqtt = mqtt
@@ -178,7 +177,7 @@ class StatusService:
         from proxy.status.http import HttpServer
 
         assert self._http is not None
-        self._server = HttpServer(self._http, self._source, self._counters, self, self._version, self._api_commands)
+        self._server = HttpServer(self._http, self._source, self._counters, self, self._version)
         try:
             await self._server.run(lambda: self._source.clear_alarm("http"))
         finally:
@@ -191,7 +190,7 @@ class StatusService:
         settings = self._mqtt
         if settings.embedded:
             settings = settings._replace(port=await self._start_broker(settings))
-        self._publisher = Publisher(settings, self._source, self._mqtt_commands)
+        self._publisher = Publisher(settings, self._source, self._commands)
         if self._stopping is not None and self._stopping.is_set():
             self._publisher.stop()
         try:

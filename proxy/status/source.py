@@ -186,10 +186,8 @@ class MqttSettings(NamedTuple):
 
 
 class HttpSettings(NamedTuple):
-    """Where health, metrics and API are served."""
+    """Where health and metrics are served."""
 
     host: str = "127.0.0.1"
     port: int = 8080
     """0: any free port; `StatusService.http_port` tells which."""
-    token: str | None = None
-    """What a caller of the API must show; None: only this machine may call it."""

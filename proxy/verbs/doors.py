@@ -19,7 +19,7 @@ from proxy.verbs.scope import Scope
 from proxy.verbs.shapes import answers
 from proxy.verbs.shapes.caller import Caller, of_door
 from proxy.verbs.shapes.catalogue import BY_NAME
-from proxy.verbs.shapes.errors import ConflictError, ForbiddenError, UnknownError
+from proxy.verbs.shapes.errors import ForbiddenError, UnknownError
 from proxy.verbs.shapes.fields import shown
 from proxy.verbs.shapes.verb import Bound, Door
 
@@ -101,7 +101,7 @@ class SocketDoor:
 
 
 class CommandDoor:
-    """`status.commands.Commands`: a door in another thread, for MQTT or the API."""
+    """`status.commands.Commands`: a door in another thread, for MQTT."""
 
     def __init__(self, handlers: Handlers, loop: asyncio.AbstractEventLoop, door: Door) -> None:
         """`loop`: the daemon's own, where handlers run."""
@@ -122,6 +122,4 @@ class CommandDoor:
         except ConfigError as error:
             raise CommandError(str(error), [problem._asdict() for problem in error.problems]) from None
         except ControlError as error:
-            raise CommandError(str(error), error.problems, unknown=isinstance(error, UnknownError),
-                               forbidden=isinstance(error, ForbiddenError),
-                               conflict=isinstance(error, ConflictError)) from None
+            raise CommandError(str(error), error.problems, unknown=isinstance(error, UnknownError)) from None

@@ -23,8 +23,6 @@ ports = "20001-20011"
 listen = "[::1]"
 advertise = "media.example"
 recordings_keep = "7d"
-[http]
-token = "file:secret"
 [tickets]
 webhook = "https://desk.example:8443/hook?a=b"
 webhook_secret = "file:secret"
@@ -62,7 +60,7 @@ def test_what_it_says(folder: Path) -> None:
     assert tickets.webhook_template == folder / "template.json"
     assert tickets.mail_server == MailServer("mail.example", 587, tls=False)
     assert (tickets.smtp_username, tickets.mail_to) == ("s3cret", ("desk@example.com", "boss@example.com"))
-    for secret in (tickets.webhook_secret, tickets.smtp_password, config.http.token):
+    for secret in (tickets.webhook_secret, tickets.smtp_password):
         assert secret is not None
         assert secret.get_secret_value() == "s3cret"
     assert (config.trunk["main"].register_expires, config.trunk["main"].realm) == (600.0, "carrier.example")
@@ -73,7 +71,6 @@ def test_everything_that_may_be_left_out(folder: Path) -> None:
     config = load_node(write(folder, TEXT.split("[media]")[0]))
     assert (config.media.port_range, config.media.bind, config.media.advertised) == ((16384, 17383), None, None)
     assert (config.tickets.webhook, config.tickets.mail_server) == (None, None)
-    assert config.http.token is None
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,20 @@ def test_passwords_as_plain_text_are_doubted_and_taken(tmp_path: Path) -> None:
     assert examine(tmp_path / "boomerang.toml").config is not None
 
 
+@pytest.mark.parametrize("listen", ["127.0.0.1:8080", "off"])
+@pytest.mark.parametrize("token", ["file:/run/nobody/has/it", "env:NOBODY_HAS_IT", "hunter2"])
+def test_the_key_of_an_api_that_is_elsewhere_is_doubted_and_harmless(tmp_path: Path, token: str, listen: str) -> None:
+    """Whether or not what it names is still there: the daemon starts."""
+    path = tmp_path / "boomerang.toml"
+    path.write_text(NODE.replace('listen = "127.0.0.1:8080"', f'listen = "{listen}"\ntoken = "{token}"'))
+    found = examine(path)
+    [doubt] = found.problems
+    assert (doubt.level, doubt.key, doubt.line) == ("warning", "http.token", NODE[:NODE.index("8080")].count("\n") + 2)
+    assert "no effect any more: the API is the console's (console.listen)" in doubt.text
+    assert found.config is not None
+    assert "hunter2" not in f"{doubt}{found.config!r}"
+
+
 def test_off_unless_it_is_asked_for(tmp_path: Path) -> None:
     said(tmp_path, "")
     config = examine(tmp_path / "boomerang.toml").config

@@ -1,6 +1,7 @@
 """What the paths of the API have in common: arguments in, JSON or a problem (RFC 9457) out."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
@@ -78,7 +79,7 @@ async def body_of(request: Request) -> dict[str, Any]:
     if not read.strip():
         return {}
     try:
-        value = json.loads(read.decode(), parse_constant=_no_number)
+        value = json.loads(read.decode(), parse_constant=_no_number, parse_float=_finite)
         write_json(value).encode()  # half a surrogate pair can be read and not be written
     except (ValueError, RecursionError) as error:
         raise ArgumentError("", f"the body is no JSON that can be read: {error}") from None
@@ -96,6 +97,11 @@ def parameters(described: Mapping[str, Schema], place: str = "query") -> list[di
 def described(verb: Verb[Any, Any]) -> dict[str, Schema]:
     """Return the schemas of a verb's arguments."""
     return {name: field.described() for name, field in verb.takes.fields.items()}
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text)
 
 
 def _no_number(word: str) -> NoReturn:

@@ -29,7 +29,7 @@ def start(source: FakeSource, counters: Counters) -> Iterator[Start]:
 
     def start(mqtt: MqttSettings | None = None, http: HttpSettings | None = None,
               commands: Commands | None = None) -> StatusService:
-        service = StatusService(source, counters, mqtt, http, "0.1.0", commands, commands)
+        service = StatusService(source, counters, mqtt, http, "0.1.0", commands)
         service.start()
         running.append(service)
         return service

@@ -1,6 +1,5 @@
 """A daemon that remembers what it was asked."""
 
-import base64
 from typing import Any
 
 from proxy.status.commands import CommandError
@@ -11,7 +10,6 @@ class FakeCommands:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.recording = b""
 
     async def run(self, verb: str, args: dict[str, Any]) -> Any:
         self.asked.append((verb, args))
@@ -21,11 +19,4 @@ class FakeCommands:
             raise CommandError("customer is missing", [{"key": "customer", "text": "is missing"}])
         if verb == "broken":
             raise ZeroDivisionError
-        if verb == "recordings.get":
-            offset = args.get("offset", 0)
-            part = self.recording[offset:offset + 500]
-            after = offset + len(part)
-            return {"name": args["name"], "bytes": len(self.recording), "offset": offset,
-                    "data": base64.b64encode(part).decode(),
-                    "next_offset": after if after < len(self.recording) else None}
         return {"verb": verb, "args": args}

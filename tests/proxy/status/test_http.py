@@ -113,6 +113,14 @@ def test_metrics_of_callbacks(base: str, source: FakeSource) -> None:
     assert ("boomerang_callback_wait_average_seconds", "service") not in samples, "none was kept yet"
 
 
+@pytest.mark.parametrize(("method", "path"), [
+    ("GET", "/api/v1/status"), ("GET", "/api/docs"), ("GET", "/api/v1/openapi.json"), ("PUT", "/api/v1/policy"),
+    ("POST", "/api/v1/callbacks/t1/cancel"), ("PATCH", "/api/v1/policy"), ("DELETE", "/api/v1/dnc/1")])
+def test_whoever_looks_for_the_api_is_told_where_it_is(base: str, method: str, path: str) -> None:
+    answer = httpx.request(method, f"{base}{path}")
+    assert (answer.status_code, answer.json()) == (404, {"detail": "the API is the console's: see console.listen"})
+
+
 def test_nothing_else_is_there(base: str) -> None:
     assert httpx.get(f"{base}/docs").status_code == 404
     assert httpx.post(f"{base}/healthz").status_code == 405

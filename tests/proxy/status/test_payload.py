@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.status import asyncapi, models, payload
+from proxy.status import asyncapi, payload
 from proxy.status.source import AgentState, Alarm
 from routing.events import Event
 from tests.proxy.status.fake_source import SNAPSHOT
@@ -67,15 +67,6 @@ def test_the_topic_of_an_agent_is_as_the_contract_has_it() -> None:
     topic = json.loads(payload.encode_state(SNAPSHOT.agents["201"], True))
     assert topic == {"state": "busy", "since": "2023-11-14T22:13:23.500Z", "name": "Anna",
                      "groups": ["sales", "service"], "with": "+36*******67", "released_today": 2}
-
-
-def test_the_status_document() -> None:
-    document = models.status_document(SNAPSHOT, False, "0.1.0").model_dump()
-    assert document["mqtt"] == "down"
-    assert document["calls"]["today"] == 7
-    assert document["trunks"]["main"]["latency_ms"] == 12.3
-    assert models.status_document(SNAPSHOT, None, "0.1.0").mqtt == "off"
-    assert models.status_document(SNAPSHOT, True, "0.1.0").mqtt == "up"
 
 
 def test_an_event_goes_to_its_kind_and_masks_only_where_asked() -> None:
