@@ -101,7 +101,8 @@ class Boomerang:
     def start(self, *, ready: bool = True) -> Self:
         """Start it, and wait until it answers unless `ready` is false."""
         argv = [sys.executable, "-m", "proxy", "run", "-c", str(self.config)]
-        self.process = Process(argv, name="boomerang", cwd=self.folder, env={"PYTHONPATH": str(self.code)})
+        self.process = Process(argv, name="boomerang", cwd=self.folder, env={"PYTHONPATH": str(self.code)},
+                               fork=self.code == ROOT)
         if ready:
             self.wait_ready()
         return self
@@ -188,7 +189,8 @@ class Boomerang:
     def cli(self, *arguments: str) -> Any:
         """Run `boomerang ARGUMENTS --json` beside it and read what it prints; AssertionError where it fails."""
         argv = [sys.executable, "-m", "proxy", *arguments, "-c", str(self.config), "--json"]
-        with Process(argv, name="boomerang cli", cwd=self.folder, env={"PYTHONPATH": str(self.code)}) as command:
+        env = {"PYTHONPATH": str(self.code)}
+        with Process(argv, name="boomerang cli", cwd=self.folder, env=env, fork=self.code == ROOT) as command:
             assert command.wait(20) == 0, command.report()
             return json.loads("\n".join(command.lines))
 

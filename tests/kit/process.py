@@ -1,11 +1,11 @@
 """A program that a test starts: its output is kept, its end is sure.
 
 Each is started in a session of its own, so that ending it ends its children; it is told to die with the test run
-(PR_SET_PDEATHSIG), so that a killed pytest leaves nothing behind.
+(PR_SET_PDEATHSIG), so that a killed pytest leaves nothing behind. A program of the product may begin where its
+imports end (`imported.py`).
 """
 
 import contextlib
-import ctypes
 import fcntl
 import os
 import re
@@ -19,6 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.kit import imported
+from tests.kit.imported import FIRST, die_with_parent
 from tests.kit.waiting import PATIENCE, eventually
 
 GRACE = 3.0
@@ -26,20 +28,24 @@ GRACE = 3.0
 TAIL = 60
 """Lines of output that a failure shows."""
 
-FIRST = 3
-"""The first descriptor that a child may be given."""
-
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
-
 
 def _begin(descriptors: tuple[int, ...]) -> None:
     """In the child: die with the parent, and have the descriptors where they are looked for."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     # Twice, for one of them may stand where another one belongs.
     safe = [fcntl.fcntl(each, fcntl.F_DUPFD, FIRST + 2 * len(descriptors) + 100) for each in descriptors]
     for number, each in enumerate(safe, FIRST):
         os.dup2(each, number)
+
+
+def _start(
+    argv: Sequence[str], cwd: Path | None, env: Mapping[str, str], descriptors: Sequence[int]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        argv, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True, pass_fds=tuple(range(FIRST, FIRST + len(descriptors))),
+        preexec_fn=partial(_begin, tuple(descriptors)),
+    )
 
 
 class Process:
@@ -53,24 +59,19 @@ class Process:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         descriptors: Sequence[int] = (),
+        fork: bool = False,
     ) -> None:
-        """`descriptors`: open files that it gets as its descriptors 3 and following."""
+        """`descriptors`: open files that it gets as its descriptors 3 and following.
+
+        `fork`: it is `python -m MODULE` of the product, and may begin where its imports end.
+        """
         self.argv = [str(word) for word in argv]
         self.name = name or Path(self.argv[0]).name
         self.lines: list[str] = []
         self._news = threading.Condition()
         self._closed = False
-        self.child = subprocess.Popen(
-            self.argv,
-            cwd=cwd,
-            env={**os.environ, **(env or {})},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=tuple(range(FIRST, FIRST + len(descriptors))),
-            preexec_fn=partial(_begin, tuple(descriptors)),
-        )
+        start = imported.start if fork else _start
+        self.child = start(self.argv, cwd, {**os.environ, **(env or {})}, descriptors)
         self._reader = threading.Thread(target=self._read, name=f"output of {self.name}", daemon=True)
         self._reader.start()
 

@@ -17,6 +17,9 @@ from tests.kit.waiting import eventually
 CUSTOMER, AGENT = "+36201234567", "201"
 NO_MIN_TALK = {"direct_callback": {"min_talk": "0s"}}
 
+LATE = frozenset({"decide", "facts", "slow", "hang", "quick", "impatient", "die"})
+"""Faults that work on a daemon that is imported already. The others change what modules take from each other."""
+
 
 class Faulty(Boomerang):
     """The daemon, through `faulty`, with an environment and a program before it."""
@@ -29,7 +32,8 @@ class Faulty(Boomerang):
         module = ("tests.survival.faulty", json.dumps(dict(self.faults))) if self.faults else ("proxy",)
         argv = [*self.before, sys.executable, "-m", *module, "run", "-c", str(self.config)]
         env = {"PYTHONPATH": str(ROOT), **self.environment}
-        self.process = Process(argv, name="boomerang", cwd=self.folder, env=env)
+        fork = not self.before and not self.environment and self.faults.keys() <= LATE
+        self.process = Process(argv, name="boomerang", cwd=self.folder, env=env, fork=fork)
         if ready:
             self.wait_ready()
         return self
