@@ -3,7 +3,6 @@
 import json
 import queue
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from paho.mqtt.properties import Properties
 from proxy.console.api.paths import path_of
 from proxy.verbs.shapes.fields import Flag, Words
 from proxy.verbs.shapes.verb import Verb
+from tests.kit import imported
 from tests.kit.boomerang import ROOT, Boomerang
 from tests.kit.console import wait_for_console
 from tests.kit.ports import LOOPBACK
@@ -123,10 +123,9 @@ class Doors:
         return dict(self._api.http.get("/openapi.json").json()["paths"])
 
     def command(self, verb: Verb[Any, Any], args: Args) -> Said:
-        done = subprocess.run(
+        done = imported.run(
             [sys.executable, "-m", "proxy", *words(verb, args), "--json", "-c", str(self._boomerang.config)],
-            capture_output=True, text=True, check=False, timeout=60, env={"PYTHONPATH": str(ROOT), "TZ": "UTC"},
-            cwd=Path("/"))
+            Path("/"), {"PYTHONPATH": str(ROOT), "TZ": "UTC"})
         if done.stdout:
             return Said(json.loads(done.stdout))
         text = done.stderr.strip()

@@ -18,6 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -42,7 +43,7 @@ _libc = ctypes.CDLL(None)
 class Forked:
     """A program that was forked, with what `subprocess.Popen` says of one: `pid`, `stdin`, `stdout`, `poll`, `wait`."""
 
-    def __init__(self, pid: int, stdin: IO[bytes], stdout: IO[bytes]) -> None:
+    def __init__(self, pid: int, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None) -> None:
         self.pid, self.stdin, self.stdout = pid, stdin, stdout
         self.returncode: int | None = None
         self._ends = os.pidfd_open(pid)
@@ -118,19 +119,14 @@ def _nursery() -> _Nursery:
         return _made[0]
 
 
-def start(
-    argv: Sequence[str], cwd: Path | None, env: Mapping[str, str], descriptors: Sequence[int] = (),
-    stderr: int | None = None,
-) -> Forked:
-    """Start `python -m MODULE ARGUMENTS` with these files as its descriptors 3 and following.
+def start(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str], descriptors: Sequence[int] = ()) -> Forked:
+    """Start `python -m MODULE ARGUMENTS` with pipes, and with these files as its descriptors 3 and following.
 
-    `env`: all of its environment. `stderr`: a descriptor for it, in place of its stdout.
+    `env`: all of its environment.
     """
-    assert argv[:2] == [sys.executable, "-m"], f"only python -m can begin after its imports: {argv}"
     (stdin, to), (out, stdout) = os.pipe(), os.pipe()
-    asked = {"argv": list(argv[2:]), "cwd": str(cwd or Path.cwd()), "env": dict(env)}
     try:
-        pid = _nursery().fork(asked, [stdin, stdout, stdout if stderr is None else stderr, *descriptors])
+        pid = _fork(argv, cwd or Path.cwd(), env, [stdin, stdout, stdout, *descriptors])
     except BaseException:
         os.close(to)
         os.close(out)
@@ -139,6 +135,31 @@ def start(
         os.close(stdin)
         os.close(stdout)
     return Forked(pid, os.fdopen(to, "wb"), os.fdopen(out, "rb"))
+
+
+def run(argv: Sequence[str], cwd: Path, env: Mapping[str, str], typed: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `python -m MODULE ARGUMENTS` to its end, with something on its standard input.
+
+    `env`: all of its environment. Raises subprocess.TimeoutExpired after a minute; it is killed then.
+    """
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        stdin.write(typed.encode())
+        stdin.seek(0)
+        program = Forked(_fork(argv, cwd, env, [each.fileno() for each in (stdin, stdout, stderr)]))
+        try:
+            status = program.wait(60)
+        except BaseException:
+            os.killpg(program.pid, signal.SIGKILL)
+            program.wait(60)
+            raise
+        stdout.seek(0)
+        stderr.seek(0)
+        return subprocess.CompletedProcess(argv, status, stdout.read().decode(), stderr.read().decode())
+
+
+def _fork(argv: Sequence[str], cwd: Path, env: Mapping[str, str], descriptors: Sequence[int]) -> int:
+    assert argv[:2] == [sys.executable, "-m"], f"only python -m can begin after its imports: {argv}"
+    return _nursery().fork({"argv": list(argv[2:]), "cwd": str(cwd), "env": dict(env)}, descriptors)
 
 
 def die_with_parent() -> None:

@@ -3,7 +3,6 @@
 import json
 import re
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from proxy.verbs.shapes import callbacks, calls, campaigns, direct, do_not_call,
 from proxy.verbs.shapes.catalogue import ALL, BY_NAME
 from proxy.verbs.shapes.fields import Field, Limit, Moment, OneOf, Seconds, Text, Value, Whole
 from proxy.verbs.shapes.verb import Verb
+from tests.kit import imported
 from tests.kit.boomerang import ROOT
 from tests.kit.doors import Api, Doors, Said, words
 from tests.kit.fitting import misfits
@@ -114,16 +114,18 @@ def sent(operation: dict[str, Any], verb: Verb[Any, Any]) -> set[str]:
 def typed(verb: Verb[Any, Any]) -> set[str]:
     """The arguments that the command's help names."""
     said = [word for word in words(verb, {}) if not word.startswith("-")]
-    shown = subprocess.run([sys.executable, "-m", "proxy", *said, "--help"], capture_output=True, text=True,
-                           check=True, cwd=ROOT, env={"COLUMNS": "200", "PYTHONPATH": str(ROOT)}).stdout
+    shown = imported.run([sys.executable, "-m", "proxy", *said, "--help"], ROOT,
+                         {"COLUMNS": "200", "PYTHONPATH": str(ROOT)})
+    assert shown.returncode == 0, shown.stderr
+    help_text = shown.stdout
     if verb is policy.APPLY:  # its text comes from a file, and is called as that is
-        return set(verb.takes.fields) if "file" in shown.lower() else set()
+        return set(verb.takes.fields) if "file" in help_text.lower() else set()
     if verb is queues.LIST:
         return set()
     if verb is queues.SHOW:
-        return {"group", "limit"} if "--limit" in shown and "group" in shown.lower() else set()
-    places = {name for name, field in verb.takes.fields.items() if field.place and field.place in shown}
-    return places | {name for name in verb.takes.fields if f"--{name.replace('_', '-')} " in shown}
+        return {"group", "limit"} if "--limit" in help_text and "group" in help_text.lower() else set()
+    places = {name for name, field in verb.takes.fields.items() if field.place and field.place in help_text}
+    return places | {name for name in verb.takes.fields if f"--{name.replace('_', '-')} " in help_text}
 
 
 # The same errors

@@ -18,7 +18,7 @@ OTHER = "+36207654321"
 def run(scene: Scene, *arguments: str) -> tuple[int, str]:
     """Exit code and output of a command that is not asked for JSON."""
     argv = [sys.executable, "-m", "proxy", *arguments, "-c", str(scene.boomerang.config)]
-    with Process(argv, cwd=scene.boomerang.folder, env={"PYTHONPATH": str(ROOT)}) as command:
+    with Process(argv, cwd=scene.boomerang.folder, env={"PYTHONPATH": str(ROOT)}, fork=True) as command:
         return command.wait(20), "\n".join(command.lines)
 
 

@@ -101,6 +101,6 @@ def test_a_control_socket_that_was_removed_is_made_again(tmp_path: Path) -> None
 def tracing(scene: Scene) -> Iterator[Process]:
     """`boomerang trace`, once it listens."""
     argv = [sys.executable, "-m", "proxy", "trace", "-c", str(scene.boomerang.config)]
-    with Process(argv, cwd=scene.boomerang.folder, env={"PYTHONPATH": str(ROOT)}) as process:
+    with Process(argv, cwd=scene.boomerang.folder, env={"PYTHONPATH": str(ROOT)}, fork=True) as process:
         process.wait_for("edge1")
         yield process

@@ -101,7 +101,7 @@ def test_calls_agents_and_status(scene: Scene) -> None:
 def tracing(scene: Scene, of: str, *more: str) -> Iterator[Process]:
     """`boomerang trace OF`, once it listens."""
     argv = [sys.executable, "-m", "proxy", "trace", of, *more, "-c", str(scene.boomerang.config)]
-    with Process(argv, cwd=scene.boomerang.folder, env={"PYTHONPATH": str(ROOT)}) as process:
+    with Process(argv, cwd=scene.boomerang.folder, env={"PYTHONPATH": str(ROOT)}, fork=True) as process:
         process.wait_for("edge1")
         yield process
 

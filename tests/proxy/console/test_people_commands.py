@@ -1,6 +1,7 @@
 """`boomerang users`, `tokens`, `audit` against a real daemon: what is secret stands alone on its line, and lets in."""
 
 import json
+import os
 import subprocess
 import sys
 import wave
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.kit import imported
 from tests.kit.boomerang import ROOT, Boomerang
 from tests.kit.console import Visitor, wait_for_console, with_console
 
@@ -24,7 +26,7 @@ class Company(NamedTuple):
 
     def say(self, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "proxy", *words, "--socket", str(self.daemon.data / "control.sock")]
-        return subprocess.run(command, input=typed, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+        return imported.run(command, ROOT, os.environ, typed)
 
 
 @pytest.fixture(scope="module")
