@@ -145,9 +145,8 @@ class Lists:
         found = listing.ask(self._reader, plan.listing, Asked(
             (*plan.conditions(wanted, now), *self._theirs(plan, mine)), plan.listing.sorts[sort], query.descending,
             place, query.limit + 1))
-        shown_now = found[:query.limit]
-        more = cursors.write(shown_now[-1].place, *given_for) if len(found) > query.limit else None
-        return ListPage(plan.tell(self._reader, [one.row for one in shown_now]), more)
+        more = cursors.write(found.place(query.limit - 1), *given_for) if len(found.read) > query.limit else None
+        return ListPage(plan.tell(self._reader, found.rows(query.limit)), more)
 
     def _one(self, name: str, caller: Caller, key: str | int) -> dict[str, Any] | None:
         self._admit(name, caller)
@@ -156,7 +155,7 @@ class Lists:
         this = Condition((Arm(column, "=?", (key,)),), 100)
         theirs = self._theirs(plan, self._reach(caller))
         found = listing.ask(self._reader, plan.listing, Asked((this, *theirs), Sort(column), True, None, 1))
-        return next(iter(plan.tell(self._reader, [one.row for one in found])), None)
+        return next(iter(plan.tell(self._reader, found.rows(1))), None)
 
     def _admit(self, name: str, caller: Caller) -> None:
         if name not in PLANS and name != RECORDINGS:

@@ -98,11 +98,19 @@ class Asked(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A row, and where it stands."""
+    """Rows as they were read: the listing's columns, and behind them where each stands."""
 
-    row: tuple[Any, ...]
-    place: tuple[Value, ...]
-    """`Asked.after` of what follows it."""
+    read: list[tuple[Any, ...]]
+    width: int
+    """How many columns the listing has."""
+
+    def rows(self, most: int) -> list[tuple[Any, ...]]:
+        """Return the columns of the first ones."""
+        return [row[:self.width] for row in self.read[:most]]
+
+    def place(self, number: int) -> tuple[Value, ...]:
+        """Return `Asked.after` of what follows a row."""
+        return self.read[number][self.width:]
 
 
 def _quoted(names: Sequence[str]) -> tuple[str, ...]:
@@ -134,9 +142,9 @@ AUDIT: Final = Listing("audit", _quoted(AuditRow._fields), ("id",), {"time": Sor
 POLICIES: Final = Listing("policy", _quoted(PolicyVersion._fields), ("version",), {"version": Sort("version")})
 
 
-def ask(reader: "ListReader", listing: Listing, asked: Asked) -> list[Found]:
+def ask(reader: "ListReader", listing: Listing, asked: Asked) -> Found:
     """Return at most `limit` rows. Raises StoreError."""
-    found: list[Found] = []
+    found: list[tuple[Any, ...]] = []
     value = None if asked.after is None else asked.after[0]
     for known in (True, False):
         if len(found) >= asked.limit or (not known and not asked.sort.open):
@@ -145,9 +153,8 @@ def ask(reader: "ListReader", listing: Listing, asked: Asked) -> list[Found]:
             continue  # the page before ended among those that have none
         begins = asked.after if known == (value is not None) else None
         statement, values = _statement(listing, asked, known, begins, asked.limit - len(found))
-        width = len(listing.columns)
-        found += [Found(row[:width], row[width:]) for row in reader.read(statement, values)]
-    return found
+        found += reader.read(statement, values)
+    return Found(found, len(listing.columns))
 
 
 def _statement(listing: Listing, asked: Asked, known: bool, after: tuple[Value, ...] | None,

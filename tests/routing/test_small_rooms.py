@@ -3,7 +3,7 @@
 import json
 import os
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -69,6 +69,12 @@ def test_nothing_stands_beside_what_is_no_name_of_ours(name: str) -> None:
 def test_rfc3339() -> None:
     assert rfc3339(0) == "1970-01-01T00:00:00.000Z"
     assert rfc3339(1_790_000_000.0625) == "2026-09-21T14:13:20.062Z"
+
+
+@given(st.floats(-62_135_596_800.0, 253_402_300_799.0))
+def test_rfc3339_is_what_the_calendar_says(at: float) -> None:
+    second, milliseconds = divmod(int(at * 1000), 1000)
+    assert rfc3339(at) == f"{datetime.fromtimestamp(second, UTC).isoformat()[:19]}.{milliseconds:03d}Z"
 
 
 def test_event_as_it_is_published() -> None:

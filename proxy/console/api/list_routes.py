@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, get_type_hints, is_typeddict
+from typing import Any, Final, is_typeddict
 
 import structlog
 from anyio import to_thread
@@ -11,9 +11,9 @@ from fastapi.responses import StreamingResponse
 
 from proxy.console import cursors
 from proxy.console.api.answering import JSON, answer, one_of_query, parameters, problems, query_of
+from proxy.console.api.export_lines import ExportLines, chunks
 from proxy.console.api.paths import NOUNS
 from proxy.console.asking import Asking, asking
-from proxy.console.csv_lines import cell, line
 from proxy.console.lists import ROWS, ListPage, ListQuery, Lists
 from proxy.control_client import ControlError
 from proxy.verbs.shapes.answers import Schemas, write_as
@@ -21,7 +21,6 @@ from proxy.verbs.shapes.catalogue import at
 from proxy.verbs.shapes.errors import ArgumentError
 from proxy.verbs.shapes.fields import MOST_ROWS, Schema
 from proxy.verbs.shapes.verb import Verb
-from routing.events import write_answer
 
 WAYS: Final = ("desc", "asc")
 FORMATS: Final = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
@@ -171,18 +170,18 @@ async def exported(asks: Asking, name: str, query: ListQuery, kind: str) -> Resp
     first = await lists.page(name, asks.caller, query)
     at_now = datetime.now(UTC)
     headers = {"Content-Disposition": f'attachment; filename="{name}-{at_now:%Y%m%dT%H%M%SZ}.{kind}"'}
-    return StreamingResponse(_rows(lists, asks, name, query, first, kind), 200, headers, FORMATS[kind])
+    lines = ExportLines(Lists.shape(name), kind)
+    return StreamingResponse(_rows(lists, asks, name, query, first, lines), 200, headers, FORMATS[kind])
 
 
 async def _rows(lists: Lists, asks: Asking, name: str, query: ListQuery, page: ListPage,
-                kind: str) -> AsyncIterator[bytes]:
-    shape = Lists.shape(name)
-    columns = [*get_type_hints(shape)]
-    if kind == "csv":
-        yield line(columns)
+                lines: ExportLines) -> AsyncIterator[bytes]:
+    yield lines.head()
     while True:
         items = page.items
-        yield await to_thread.run_sync(lambda rows=items: written(rows, shape, columns, kind))  # type: ignore[misc]
+        data = await to_thread.run_sync(lambda rows=items: lines.written(rows))  # type: ignore[misc]
+        for part in chunks(data):
+            yield part
         if page.next is None:
             return
         try:
@@ -191,11 +190,3 @@ async def _rows(lists: Lists, asks: Asking, name: str, query: ListQuery, page: L
         except ControlError as error:
             log.error("export_cut", list=name, reason=str(error))
             raise
-
-
-def written(items: Sequence[Any], shape: Any, columns: Sequence[str], kind: str) -> bytes:
-    """Return items as lines of a file."""
-    told = [write_as(shape, item) for item in items]
-    if kind == "jsonl":
-        return b"".join(write_answer(item).encode(errors="backslashreplace") + b"\n" for item in told)
-    return b"".join(line([cell(item.get(name)) for name in columns]) for item in told)

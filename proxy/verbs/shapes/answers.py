@@ -5,7 +5,7 @@ An answer's shape is a TypedDict, a list of them, or plain values. A key is desc
 `Annotated[str, "E.164"]`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from types import NoneType, UnionType
@@ -73,6 +73,13 @@ def write_as(shape: Any, data: Any) -> Any:
     """Return data of a shape as JSON has it."""
     writer = _writer_of_shape(shape)
     return data if writer is None else writer(data)
+
+
+def writers_of(shape: Any) -> Mapping[str, Write]:
+    """Return what turns values of a row into what JSON has, by key; what is left out stays as it is."""
+    found = {name: _walker(hint, _moment, facts_json)
+             for name, hint in get_type_hints(shape, include_extras=True).items()}
+    return {name: writer for name, writer in found.items() if writer is not None}
 
 
 def facts_json(value: Any, key: str = "") -> Any:
