@@ -107,6 +107,15 @@ class Cell(NamedTuple):
     """Seconds that each of the kept waited: as in `Tally.waited_s`."""
 
 
+class Origin(NamedTuple):
+    """Which database something was counted in."""
+
+    restored: int
+    """When a backup took the place of the one before, seconds since the epoch; 0: none did."""
+    oldest: float | None
+    """When the oldest call began that it has; None: it has none."""
+
+
 def gather(since: float, offered: Iterable[tuple[Any, ...]], promised: Iterable[tuple[Any, ...]],
            dialled: Iterable[tuple[Any, ...]], ended: Iterable[tuple[Any, ...]], kept: Iterable[tuple[Any, ...]],
            released: Mapping[str, int], opened: Iterable[tuple[Any, ...]] = ()) -> DayFigures:

@@ -106,7 +106,8 @@ def build(settings: ConsoleSettings, people: People, lists: Lists, connections: 
 
     app = FastAPI(title="Boomerang", version=settings.version, docs_url=None, redoc_url=None, openapi_url=None,
                   lifespan=lifespan)
-    figures = Figures(FigureReads(settings.database), database, lambda: ZoneInfo(node.zone), time.time)
+    figures = Figures(FigureReads(settings.database), database, lambda: ZoneInfo(node.zone), time.time,
+                      time.monotonic)
     app.state.console = Console(settings, node, lists, database, sessions, doorkeeper, live, snapshots, figures)
     trouble.install(app)
     for router in (statics.router, login.router, shell.router, *PAGES, *task_pages.ROUTERS):

@@ -59,6 +59,9 @@ MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX idempotency_at ON idempotency (at);
     """),
+    ("figures of a database", """
+        ALTER TABLE figure_days ADD COLUMN restored INTEGER NOT NULL DEFAULT 0;  -- `Origin.restored`
+    """),
 )
 
 log = structlog.get_logger("boomerang.console")

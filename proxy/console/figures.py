@@ -3,7 +3,8 @@
 A day lies between two midnights of the policy's zone, so one has 23 or 25 hours when clocks change. What happens is
 counted on the day on which it happens: a promise when it is made, a dial when it is dialled, an end when it is over.
 So today is what `callbacks.figures` and MQTT say of it. A day that is over does not change any more: it is counted once
-and kept in the console's own database, also beyond the time for which the calls themselves are kept.
+and kept in the console's own database, also beyond the time for which the calls themselves are kept. Where a backup
+took the place of the database, what it reaches back to is counted anew.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from proxy.console.console_database import ConsoleDatabase
 from proxy.control_client import ControlError
 from proxy.verbs.shapes.errors import ArgumentError
 from proxy.verbs.shapes.theirs import Reach
-from routing.figures import Cell, Counts
+from routing.figures import Cell, Counts, Origin
 from routing.storage import StoreError
 
 By = Literal["day", "group", "agent", "number", "campaign"]
@@ -124,17 +125,29 @@ class Cells(Protocol):
     def cells(self, since: float, before: float) -> list[Cell]:
         """Count what happened from `since` until before `before`, seconds since the epoch. Raises StoreError."""
 
+    def origin(self) -> Origin:
+        """Say which database it is, and how far back it reaches. Raises StoreError."""
+
     def close(self) -> None:
         """Give back what it is read with."""
+
+
+class Some(NamedTuple):
+    """Days of a report, as far as they are counted."""
+
+    days: list[Day]
+    left: int
+    """Days that are still to be counted."""
 
 
 class Figures:
     """Counts days. In the console's loop; the database is asked in another thread, one report's day at a time."""
 
     def __init__(self, reads: Cells, kept: ConsoleDatabase, zone: Callable[[], ZoneInfo],
-                 wall: Callable[[], float]) -> None:
-        """`kept`: where days that are over are remembered. `zone`: the policy's."""
-        self._reads, self._kept, self._zone, self._wall = reads, kept, zone, wall
+                 wall: Callable[[], float], steady: Callable[[], float]) -> None:
+        """`kept`: where days that are over are remembered. `zone`: the policy's. `wall`: seconds since the epoch;
+        `steady`: of a clock that is never set."""
+        self._reads, self._kept, self._zone, self._wall, self._steady = reads, kept, zone, wall, steady
         self._turn = asyncio.Lock()
 
     @property
@@ -144,11 +157,40 @@ class Figures:
 
     async def days(self, days: Iterable[date]) -> AsyncIterator[Day]:
         """Count days, one after another. Raises ControlError where the database cannot be read."""
-        zone = self._zone()
+        zone, origin = self._zone(), await self._origin()
         for day in days:
             async with self._turn:  # many reports take turns, so that none of them has every thread
-                cells = await asyncio.to_thread(self._cells, day, zone)
+                cells = await asyncio.to_thread(self._cells, day, zone, origin)
             yield Day(day, cells)
+
+    async def some(self, days: Iterable[date], seconds: float) -> Some:
+        """Return days that are remembered, and count further ones for so long, the last first; one that is not over
+        always. Raises ControlError where the database cannot be read."""
+        zone, origin, wanted = self._zone(), await self._origin(), [*days]
+        async with self._turn:
+            return await asyncio.to_thread(self._some, wanted, zone, origin, seconds)
+
+    def _some(self, wanted: list[date], zone: ZoneInfo, origin: Origin, seconds: float) -> Some:
+        found: list[Day] = []
+        until: float | None = None
+        for day in reversed(wanted):
+            over = self._is_over(day, zone)
+            known = self._remembered(day, zone, origin) if over else None
+            if known is not None:
+                found.append(Day(day, known))
+                continue
+            if over:  # reading what is remembered takes none of the time
+                until = self._steady() + seconds if until is None else until
+                if self._steady() >= until:
+                    continue
+            found.append(Day(day, self._cells(day, zone, origin)))
+        return Some(found[::-1], len(wanted) - len(found))
+
+    async def _origin(self) -> Origin:
+        try:
+            return await asyncio.to_thread(self._reads.origin)
+        except StoreError as error:
+            raise ControlError(f"the database cannot be read: {error}") from error
 
     async def rows(self, asked: Asked, reach: Reach) -> AsyncIterator[FigureRow]:
         """Count what is theirs, a row for each day and thing, the first day first."""
@@ -165,12 +207,15 @@ class Figures:
         """Give back what the database is read with."""
         self._reads.close()
 
-    def _cells(self, day: date, zone: ZoneInfo) -> list[Cell]:
+    def _is_over(self, day: date, zone: ZoneInfo) -> bool:
+        return self._wall() >= _midnight(day + timedelta(days=1), zone) + SETTLED
+
+    def _cells(self, day: date, zone: ZoneInfo, origin: Origin) -> list[Cell]:
         since, before = _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
         if since > self._wall():
             return []  # it is still to come
-        over = self._wall() >= before + SETTLED
-        known = self._remembered(day, zone) if over else None
+        over = self._is_over(day, zone)
+        known = self._remembered(day, zone, origin) if over else None
         if known is not None:
             return known
         try:
@@ -178,21 +223,24 @@ class Figures:
         except StoreError as error:
             raise ControlError(f"the database cannot be read: {error}") from error
         if over:
-            self._remember(day, zone, cells)
+            self._remember(day, zone, origin, cells)
         return cells
 
-    def _remembered(self, day: date, zone: ZoneInfo) -> list[Cell] | None:
+    def _remembered(self, day: date, zone: ZoneInfo, origin: Origin) -> list[Cell] | None:
+        """Return what was counted of this database, or of a day to which it does not reach back."""
+        beyond = origin.oldest is None or _midnight(day + timedelta(days=1), zone) <= origin.oldest
         with suppress(sqlite3.Error, ValueError, TypeError):
-            for (text,) in self._kept.read("SELECT cells FROM figure_days WHERE day=? AND zone=? AND form=?",
-                                           (day.isoformat(), zone.key, FORM)):
+            for (text,) in self._kept.read(
+                    "SELECT cells FROM figure_days WHERE day=? AND zone=? AND form=? AND (restored=? OR ?)",
+                    (day.isoformat(), zone.key, FORM, origin.restored, beyond)):
                 return [Cell(group, number, campaign, agent, Counts(*counts), tuple(waits))
                         for group, number, campaign, agent, counts, waits in json.loads(text)]
         return None
 
-    def _remember(self, day: date, zone: ZoneInfo, cells: list[Cell]) -> None:
+    def _remember(self, day: date, zone: ZoneInfo, origin: Origin, cells: list[Cell]) -> None:
         with suppress(sqlite3.Error):  # it is counted again then
-            self._kept.write("INSERT OR REPLACE INTO figure_days (day, zone, form, cells) VALUES (?,?,?,?)",
-                             (day.isoformat(), zone.key, FORM, json.dumps(cells)))
+            self._kept.write("INSERT OR REPLACE INTO figure_days (day, zone, form, cells, restored) VALUES (?,?,?,?,?)",
+                             (day.isoformat(), zone.key, FORM, json.dumps(cells), origin.restored))
 
 
 def _midnight(day: date, zone: ZoneInfo) -> float:

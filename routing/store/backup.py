@@ -124,6 +124,7 @@ def restore(file: Path, database: Path, now: float, hold: bool = False) -> Resto
             learnt = _learn(new, database, now)
             if hold:
                 new.execute("UPDATE tasks SET state='held', reason=? WHERE state='open'", (HELD,))
+            new.execute(f"PRAGMA user_version={int(now) % 2**31}")  # whoever remembers the one before counts anew
             (open_tasks,) = new.execute("SELECT count(*) FROM tasks WHERE state IN ('open', 'held')").fetchone()
         rows = _look_into(fresh, fresh)
         _give(fresh, database.parent)

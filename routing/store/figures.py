@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from routing.figures import Cell, Counts, ended_field
+from routing.figures import Cell, Counts, Origin, ended_field
 from routing.ids import floor7
 from routing.storage import StoreError
 from routing.store import figures_sql as sql
@@ -39,6 +39,18 @@ class FigureReads:
                 found = _gather(connection, span)
                 connection.execute("ROLLBACK")
                 return found
+            except (sqlite3.Error, OSError) as error:
+                self._drop()
+                raise StoreError(str(error)) from error
+
+    def origin(self) -> Origin:
+        """Say which database it is, and how far back it reaches. Raises StoreError."""
+        with self._lock:
+            try:
+                connection = self._open()
+                ((restored,),) = connection.execute("PRAGMA user_version").fetchall()
+                oldest = connection.execute("SELECT started_at FROM calls ORDER BY id LIMIT 1").fetchone()
+                return Origin(restored, None if oldest is None else oldest[0])
             except (sqlite3.Error, OSError) as error:
                 self._drop()
                 raise StoreError(str(error)) from error

@@ -33,6 +33,8 @@ COLUMNS: Final = ("missed", "promised", "dialled", "kept", "kept_in_time", "decl
 OF_AGENTS: Final = ("dialled", "kept", "kept_in_time", "declined", "released", "direct_used", "average_wait_s",
                     "median_wait_s")
 """And of agents: calls are missed and callbacks promised by nobody."""
+AT_ONCE: Final = 0.5
+"""Seconds for which a page counts days before it answers; open, it asks again for those that are left."""
 SPANS: Final = (1, 7, 30, 90, 365)
 """Stretches of days up to today that one click asks for."""
 
@@ -51,7 +53,7 @@ async def show(asking: AskedBy) -> Response:
     measure = query.get("measure") or USUAL[wanted.by]
     if measure not in COUNTED:
         measure = USUAL[wanted.by]
-    days = [(day, cells) async for day, cells in figures.days(wanted.days)]
+    days, left = await figures.some(wanted.days, AT_ONCE)
     theirs, names = reach(asking.caller, {}), names_of(asking.words.gettext)
     total = rows((cell for _, cells in days for cell in cells), "day", theirs, None)[0]
     table = "reports-agent" if wanted.by == "agent" else "reports"
@@ -63,7 +65,8 @@ async def show(asking: AskedBy) -> Response:
     things = things_of(asking.words.gettext)
     first = ("day" if wanted.by == "day" else "of", things[wanted.by], True)
     return page(
-        asking, "reports.html", status=UNPROCESSABLE if errors else 200, typed=typed, asked=wanted, measure=measure,
+        asking, "reports.html", status=UNPROCESSABLE if errors else 200, typed=typed, left=left,
+        again=asking.request.url.query, asked=wanted, measure=measure,
         measure_choices=[(key, names[key]) for key in COUNTED], found=found, total=total, errors=errors,
         things=things, columns_of=table, share=round(100 * total["kept_in_time"] / settled) if settled else None,
         spans=_spans(asking),

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from proxy.console.console_database import ConsoleDatabase
 from proxy.console.figures import Asked, Figures
+from proxy.console.pages.reports import AT_ONCE
 from proxy.verbs.shapes.caller import OPERATOR
 from proxy.verbs.shapes.theirs import reach
 from routing.ids import uuid7
@@ -68,8 +69,12 @@ def main() -> None:
         print(f"{path.stat().st_size / 1e6:.0f} MB, {DAYS * CALLS:,} calls, {DAYS * TASKS:,} callbacks")
         kept = ConsoleDatabase(Path(folder) / "console.db")
         reads = FigureReads(path)
-        figures = Figures(reads, kept, lambda: ZoneInfo("UTC"), time.time)
+        figures = Figures(reads, kept, lambda: ZoneInfo("UTC"), time.time, time.monotonic)
         last = datetime.now(UTC).date()
+        began, used = time.perf_counter(), time.process_time()
+        some = asyncio.run(figures.some(Asked(last - timedelta(days=364), last).days, AT_ONCE))
+        print(f"a page's first answer: {len(some.days)} days, {some.left} left, {time.perf_counter() - began:.2f} s, "
+              f"{time.process_time() - used:.2f} s of CPU")
         for by in ("day", "agent", "agent"):
             async def ask(by: str = by) -> int:
                 asked = Asked(last - timedelta(days=364), last, by)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from proxy.control_client import ControlError
 from proxy.verbs.shapes.caller import OPERATOR, Caller
 from proxy.verbs.shapes.errors import ArgumentError
 from proxy.verbs.shapes.theirs import Reach, reach
-from routing.figures import Cell, Counts
+from routing.figures import Cell, Counts, Origin
 from routing.storage import StoreError
 
 ZONE = ZoneInfo("Europe/Budapest")
@@ -35,6 +35,12 @@ class Reads:
     def __init__(self) -> None:
         self.asked: list[tuple[float, float]] = []
         self.broken = False
+        self.now = Origin(0, 0.0)
+
+    def origin(self) -> Origin:
+        if self.broken:
+            raise StoreError("locked")
+        return self.now
 
     def cells(self, since: float, before: float) -> list[Cell]:
         if self.broken:
@@ -51,7 +57,8 @@ class Desk:
 
     def __init__(self, path: Path) -> None:
         self.reads, self.kept, self.now, self.zone = Reads(), ConsoleDatabase(path), at("2026-10-26 12:00"), ZONE
-        self.figures = Figures(self.reads, self.kept, lambda: self.zone, lambda: self.now)
+        self.figures = Figures(self.reads, self.kept, lambda: self.zone, lambda: self.now,
+                               lambda: float(len(self.reads.asked)))
 
     def rows(self, first: str, last: str) -> list[FigureRow]:
         async def gather() -> list[FigureRow]:
@@ -105,6 +112,36 @@ def test_another_zone_and_another_form_are_counted_anew(desk: Desk, monkeypatch:
     desk.kept.write("UPDATE figure_days SET cells='[[1]]'")
     desk.rows("2026-10-24", "2026-10-24")
     assert len(desk.reads.asked) == 4, "what cannot be read is nothing"
+
+
+def _some(desk: Desk, first: str, last: str, enough: int) -> tuple[list[str], int]:
+    """Days of a report that has the time to count so many: each takes a second."""
+    wanted = Asked(date.fromisoformat(first), date.fromisoformat(last))
+    found = asyncio.run(desk.figures.some(wanted.days, enough))
+    return [day.isoformat() for day, _ in found.days], found.left
+
+
+def test_a_page_counts_the_last_days_first_and_goes_on_where_it_stopped(desk: Desk) -> None:
+    days = [f"2026-10-{day}" for day in range(20, 27)]
+    assert _some(desk, days[0], days[-1], 3) == (days[-4:], 3), "today beside them"
+    assert _some(desk, days[0], days[-1], 1) == (days[-5:], 2), "what is remembered takes no time"
+    assert len(desk.reads.asked) == 6
+    assert _some(desk, days[0], days[-1], 9) == (days, 0)
+    assert _some(desk, days[0], "2026-10-28", 0) == ([*days, "2026-10-27", "2026-10-28"], 0)
+    desk.reads.broken = True
+    with pytest.raises(ControlError, match="the database cannot be read: locked"):
+        _some(desk, days[0], days[-1], 9)
+
+
+def test_what_was_counted_of_another_database_counts_only_beyond_this_one(desk: Desk) -> None:
+    first = desk.rows("2026-10-22", "2026-10-24")
+    desk.reads.now = Origin(1_790_000_000, at("2026-10-23 09:00"))
+    again = desk.rows("2026-10-22", "2026-10-24")
+    assert again[0] == first[0], "nobody else knows of that day any more"
+    assert [row["dialled"] for row in again] == [1, 4, 5]
+    assert desk.rows("2026-10-22", "2026-10-24") == again
+    desk.reads.now = Origin(1_790_000_001, None)
+    assert desk.rows("2026-10-22", "2026-10-24") == again
 
 
 def test_what_is_to_come_is_nothing_and_asks_nobody(desk: Desk) -> None:

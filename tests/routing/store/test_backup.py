@@ -12,6 +12,7 @@ import pytest
 
 from routing.store import backup
 from routing.store.backup import BackupError
+from routing.store.figures import FigureReads
 from routing.writes import SavePolicy, Unit
 from tests.kit.small_disk import small_disk
 from tests.routing.store.pages import counts, fill, leaves, number, spoil
@@ -144,7 +145,11 @@ def test_put_back(worlds: Worlds, tmp_path: Path) -> None:
     other.dial("201")
     other.commit()
     other.close()
+    reads = FigureReads(other.path)
+    assert reads.origin().restored == 0
     done = backup.restore(file, other.path, BEGIN + 9)
+    assert reads.origin().restored == int(BEGIN + 9), "whoever remembers what was counted counts anew"
+    reads.close()
     assert done.aside is not None
     assert ask(done.aside, "SELECT agent FROM direct") == [("201",)]
     assert counts(other.path) == before
