@@ -197,5 +197,5 @@ def _channels(raw: Mapping[str, Any]) -> Iterator[Found]:
     guard = _table(raw, "guard")
     kept, channels = guard.get("trunk_kept", 0), guard.get("trunk_channels", 0)
     if type(kept) is int and type(channels) is int and 0 <= channels <= kept and kept > 0:
-        text = f"keeps all {channels} channels" if channels else "needs trunk_channels"
-        yield ("guard", "trunk_kept"), f"{text}: none is left for a callback" if channels else text
+        yield ("guard", "trunk_kept"), (
+            f"keeps all {channels} channels: none is left for a callback" if channels else "needs trunk_channels")

@@ -131,7 +131,8 @@ def _home(path: tuple[str | int, ...]) -> str | None:
     if len(path) == 2 and section in LEVELS and name not in fields_at(Policy, ("group", ANY, section)):
         kind = "agent" if section == "direct_callback" and name[:1].isdigit() else "group"
         if kind == "agent" or difflib.get_close_matches(name, fields_at(Policy, (section,)), n=1) == []:
-            return f"what one {kind} has for itself stands with it, [{kind}.{name}.{section}]"
+            place = format_key((kind, name, section))
+            return f"what one {kind} has for itself stands with it, [{place}]"
     return None
 
 
@@ -205,7 +206,7 @@ def set_key(policy: Policy, key: str, value: str, peers: Peers | None = None, ne
     setting = _setting_at(path)
     raw = plain_policy(policy)
     if not new:
-        _must_be_listed(raw, path, ": to make a new one, say so with --new, or new in the API")
+        _must_be_listed(raw, path, may_be_new=True)
     place = raw
     for name in path[:-1]:
         place = place.setdefault(name, {})
@@ -261,7 +262,7 @@ def _edit_one(raw: dict[str, Any], path: tuple[str, ...], value: Any, new: bool)
         return
     setting = _setting_at(path)
     if not new and value is not None:
-        _must_be_listed(raw, path, ": to make a new one, say so with --new, or new in the API")
+        _must_be_listed(raw, path, may_be_new=True)
     place = raw
     for name in path[:-1]:
         place = place.setdefault(name, {})
@@ -291,13 +292,17 @@ def _split(key: str) -> tuple[str, ...]:
         raise ConfigError([Problem(_SET, "", 0, str(error))]) from None
 
 
-def _must_be_listed(raw: Mapping[str, Any], path: tuple[str, ...], remedy: str = "") -> None:
-    """Raise ConfigError where the path goes through a name that the policy does not list; `remedy` ends its text."""
+def _must_be_listed(raw: Mapping[str, Any], path: tuple[str, ...], may_be_new: bool = False) -> None:
+    """Raise ConfigError where the path goes through a name that the policy does not list.
+
+    `may_be_new`: whoever asks could have said that it is to be a new one.
+    """
     kind, name = path[0], path[1] if len(path) > 1 else ""
     if kind not in NAMED or name in raw.get(kind, {}):
         return
     near = difflib.get_close_matches(name, raw.get(kind, {}), n=1)
     meant = f" (did you mean {near[0]}?)" if near else ""
+    remedy = ": to make a new one, say so with --new, or new in the API" if may_be_new else ""
     raise ConfigError([Problem(_SET, format_key(path), 0, f"the policy lists no {kind} {name!r}{meant}{remedy}")])
 
 

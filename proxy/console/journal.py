@@ -7,6 +7,7 @@ reason that is not known here, is shown as it is.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from proxy.console.said import tell
 from proxy.console.words import Words
 
 UNSAID: Final = "\u2013"
@@ -137,7 +138,7 @@ class Journal:
     def _refused(self, line: "_Line") -> str:
         gettext = self._words.gettext
         reason, until = str(line.data.get("reason", "")), line.data.get("until")
-        why = self.reasons.get(reason) or str(line.data.get("text") or reason)
+        why = self.reasons.get(reason) or tell(self._words, str(line.data.get("text") or reason))
         if until is None:
             return self.text(gettext("Not called: %(reason)s."), reason=why)
         return self.text(gettext("Not called now: %(reason)s. Looked at again at %(until)s."), reason=why,

@@ -18,8 +18,9 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from proxy.console.asking import LANGUAGE_COOKIE, Asking, console_of, language_of
+from proxy.console.said import said_in, tell
 from proxy.console.statics import static_url
-from proxy.console.words import LANGUAGES, Words, words_of
+from proxy.console.words import FALLBACK, LANGUAGES, Words, words_of
 from proxy.verbs.shapes.verb import Role
 
 NOTHING: Final = "\u2013"
@@ -97,6 +98,18 @@ def _unbroken(text: str) -> Markup:
 
 
 @pass_context
+def _told(context: Context, text: str | None) -> str:
+    """Write in the page's language what the daemon or we said in English; what is not known as it is."""
+    return tell(_words(context), text or "")
+
+
+@pass_context
+def _english(context: Context, text: str | None) -> bool:
+    """Say whether a text stays English on a page that is not."""
+    return bool(text) and context["language"] != FALLBACK and said_in(context["language"]).tell(str(text)) is None
+
+
+@pass_context
 def _moment(context: Context, seconds: float | None) -> Markup:
     """Write seconds since the epoch as day and time in the policy's zone."""
     return _unbroken(moment_text(seconds, context["zone"]))
@@ -129,7 +142,8 @@ def environment() -> Environment:
     made = Environment(loader=FileSystemLoader(str(TEMPLATES)), autoescape=True, undefined=StrictUndefined,
                        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.i18n"])
     made.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
-    made.filters |= {"moment": _moment, "clock": _clock, "day": _day, "duration": duration}
+    made.filters |= {"moment": _moment, "clock": _clock, "day": _day, "duration": duration, "said": _told}
+    made.tests |= {"english": _english}
     return made
 
 

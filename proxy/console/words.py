@@ -20,6 +20,8 @@ LANGUAGES: Final[dict[str, str]] = {
 """Each language of the pages, by its code, as its own people call it."""
 FALLBACK: Final = "en"
 AREAS: Final = files("proxy.console") / "words"
+SAID: Final = "said.po"
+"""The area that is not for pages: forms of what comes in English from elsewhere (`said.py`)."""
 
 
 class Words:
@@ -76,7 +78,7 @@ def words_of(language: str) -> Words:
     folder = AREAS / language
     found = []
     for entry in sorted(folder.iterdir(), key=lambda one: one.name):
-        if entry.name.endswith(".po"):
+        if entry.name.endswith(".po") and entry.name != SAID:
             with entry.open("rb") as file:
                 found.append(read_po(file, locale=language))
     return Words(language, found)

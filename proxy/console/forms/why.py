@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from proxy.console.said import tell
 from proxy.console.words import Words
 
 
@@ -41,6 +42,6 @@ WHY: Final[Mapping[str, str]] = {
 
 
 def say_why(no: Mapping[str, Any], words: Words) -> str:
-    """Return a reason in words; one that has none here as the daemon says it."""
+    """Return a reason in words; one that has none here by what the daemon says of it."""
     said = WHY.get(str(no["reason"]))
-    return str(no["text"]) if said is None else words.gettext(said)
+    return tell(words, str(no["text"])) if said is None else words.gettext(said)

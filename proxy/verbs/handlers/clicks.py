@@ -55,8 +55,9 @@ class ClickAnswers:
         if answer.heard in (Heard.DONE, Heard.ALREADY):
             return {"task": answer.task, "attempt": answer.attempt, "agent": args.agent, "phase": answer.phase,
                     "already": answer.heard is Heard.ALREADY}
-        became = f" ({answer.result})" if answer.heard is Heard.OVER and answer.result else ""
-        raise ControlError(REFUSALS[answer.heard].format(agent=answer.agent) + became)
+        if answer.heard is Heard.OVER and answer.result:
+            raise ControlError(f"too late: it is over ({answer.result})")
+        raise ControlError(REFUSALS[answer.heard].format(agent=answer.agent))
 
     def _whole(self, end: str) -> str:
         """Return the id that is meant, of an attempt under way or of an open task; what names neither stays."""

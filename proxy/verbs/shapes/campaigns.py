@@ -63,7 +63,7 @@ class Renumber(OneCampaign):
     """Which campaign, and its other id."""
 
     to: str = ident_field("The new id: five digits.", required=True, place="TO",
-                         missing=": the campaign's new id, five digits")
+                         missing="the campaign's new id, five digits")
 
 
 class PreviewCampaign(OneCampaign):

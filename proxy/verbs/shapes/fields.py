@@ -75,7 +75,9 @@ class Field:
 
     def absent(self) -> ArgumentError:
         """Return the error of a value that is not there and must be."""
-        return self.refuse(f" is missing{self._missing}")
+        if self._missing:
+            return self.refuse(f" is missing: {self._missing}")
+        return self.refuse(" is missing")
 
     def take(self, value: Any) -> Any:
         """Read a value that is there; None: it says nothing. Raises ArgumentError."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.console import PASSWORD, Company, Visitor, wait_for_console, with_console
+from tests.kit.waiting import eventually
 
 POLICY = {"group": {"sales": {"target": "600", "agents": ["201"]}, "support": {"target": "601"}}}
 HOSTILE = "<script>alert('x')</script>\"\u202e"
@@ -48,6 +49,20 @@ def test_a_user_is_added_logs_in_and_is_locked_out(company: Company) -> None:
     again = secret_in(boss.post("/users", {"do": "passwd", "name": "peter"}).text)
     assert Visitor(company.port).log_in("peter", password).status == 401
     assert Visitor(company.port).log_in("peter", again).status == 303
+
+
+def test_what_is_refused_is_said_in_the_language_of_the_page(company: Company) -> None:
+    boss = company.visitor("boss")
+    again = {"do": "add", "name": "sue", "role": "supervisor", "groups": "sales"}
+    assert "es gibt schon einen Benutzer &#39;sue&#39;" in boss.post("/users?lang=de", again).text
+    wrong = {"do": "add", "name": "eva", "role": "agent", "agent": "201", "password": "short"}
+    page = boss.post("/users?lang=sk", wrong).text
+    assert re.search(r'class="field-error"[^>]*>heslo má 5 znakov', page), "at its field"
+    told = "users.add ist für die Rolle Administrator, und sue hat die Rolle Teamleiter"
+    assert f'<span class="said">{told}</span>' in company.visitor("sue").post("/users?lang=de", again).text
+    eventually(lambda: f'<span class="said">{told}</span>' in boss.get("/audit?lang=de&refused=yes").text, "its line")
+    page = boss.get("/audit?lang=en&refused=yes").text
+    assert '<span class="said">users.add is for the role admin, and sue is supervisor</span>' in page
 
 
 def test_an_agent_without_an_extension_is_added_and_it_is_said_what_that_means(company: Company) -> None:

@@ -12,6 +12,7 @@ from proxy.console.pages.tasks.streams import part_stream
 from proxy.console.pages.tasks.task_words import journal_of, kinds, phases
 from proxy.console.rendering import forward, fragment, page
 from proxy.console.roster import agent_name
+from proxy.console.said import tell
 from proxy.control_client import ControlError, ForbiddenError, NotRunningError
 from proxy.verbs.shapes import agents
 from proxy.verbs.shapes.answers import read
@@ -98,7 +99,7 @@ async def say(asking: Asked, request: Request, act: str) -> Response:
         raise
     except ControlError as error:
         await _want_theirs(asking, agent)
-        return forward(asking, back, gettext("Not done: %(text)s") % {"text": error}, "bad")
+        return forward(asking, back, gettext("Not done: %(text)s") % {"text": tell(asking.words, str(error))}, "bad")
     return forward(asking, back, said[act])
 
 
