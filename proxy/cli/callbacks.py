@@ -92,13 +92,17 @@ def changed(data: Any, given: Given) -> None:
     render.show_table(rows, {"id": "id", "customer": "customer", "became": "became"}, "none")
 
 
+WHY_LEFT_OUT: Final = {"quiet_hours": "quiet hours where the customer is", "window": "the window would be over"}
+
+
 @asks(app, "plan", callbacks.PLAN)
 @asks(app, "example", callbacks.EXAMPLE)
 def planned(data: Any, given: Given) -> None:
     """Show when a task would be tried."""
-    not_now = data["not_now"]
-    render.show_pairs({**data, "not now": None if not_now is None else not_now["text"]},
-                      ("begin", "expires", "zone", "not now"))
+    not_now, out = data["not_now"], data["left_out"]
+    render.show_pairs({**data, "not now": None if not_now is None else not_now["text"],
+                       "left out": None if out is None else f"{out['attempts']}: {WHY_LEFT_OUT[out['why']]}"},
+                      ("begin", "expires", "zone", "not now", "left out"))
     render.show_table(data["tries"], {"at": "tried", "instead_of": "instead of"}, "no attempts")
     render.show_table(data["open"], {"begin": "open from", "end": "to"}, "closed all the time")
 

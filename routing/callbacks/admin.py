@@ -103,7 +103,7 @@ class Admin:
         refusal, attempt = None, None if live is None else live.attempt
         if live is not None and live.open and attempt is None and live.place is None:
             refusal = self._eligibility.refusal(live, settings, now)
-        return outlook(row, settings, book.queue_of(row), now, self._eligibility.quiet, refusal,
+        return outlook(row, settings, book.queue_of(row), now, self._eligibility, refusal,
                        None if attempt is None else attempt.dialled)
 
     def example(self, group: str | None, missed_at: float, options: Mapping[str, Any]) -> Outlook:

@@ -14,6 +14,7 @@ from phonenumbers import timezone as phone_zones
 from config.policy import Policy
 from routing.callbacks.quiet import QuietHours
 from routing.callbacks.refusal import Refusal
+from routing.callbacks.schedule import Stretch
 from routing.rows import PastAttempt
 
 HOUR: Final = 3600.0
@@ -239,6 +240,10 @@ class DialGuard:
         """Say whether it is too early or too late where a customer may be."""
         quiet = self._quiet.now(self._plan(customer).zones or (self._policy.timezone,), now)
         return None if quiet is None else Refusal("quiet_hours", f"quiet hours in {quiet.zone}", quiet.until)
+
+    def quiet_between(self, customer: str, start: float, end: float) -> tuple[Stretch, ...]:
+        """Return when it is quiet where a customer is."""
+        return self._quiet.stretches(self._plan(customer).zones or (self._policy.timezone,), start, end)
 
     def _plan(self, customer: str) -> _Known:
         found = self._known.get(customer)

@@ -12,7 +12,7 @@ from routing.callbacks.dial_guard import HOUR, DialGuard, Dialled, GuardFacts, R
 from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.facts import LiveState
 from routing.callbacks.refusal import Refusal
-from routing.callbacks.schedule import within
+from routing.callbacks.schedule import Stretch, within
 from routing.callbacks.task import Task
 from routing.callbacks.tasks import Tasks
 from routing.rows import PastAttempt
@@ -79,6 +79,10 @@ class Eligibility:
     def quiet(self, customer: str, at: float) -> Refusal | None:
         """Return why a customer would not be called at that hour."""
         return self._guard.check_hour(customer, at)
+
+    def quiet_between(self, customer: str, start: float, end: float) -> tuple[Stretch, ...]:
+        """Return when a customer is not called for the hour."""
+        return self._guard.quiet_between(customer, start, end)
 
     def anybody_refusal(self, now: float) -> Refusal | None:
         """Return why nobody is promised a callback now: callbacks are stopped, the caps of all are used up, or too many

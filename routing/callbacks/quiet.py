@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from config.hours import DAYS, Open
-from routing.callbacks.schedule import OpenTime
+from routing.callbacks.schedule import OpenTime, Stretch
 
 
 class Quiet(NamedTuple):
@@ -31,6 +31,16 @@ class QuietHours:
             return None
         quiet = next((zone for zone in zones if self._in(zone).is_open(now)), None)
         return None if quiet is None else Quiet(quiet, self._over(zones, now))
+
+    def stretches(self, zones: Sequence[str], start: float, end: float) -> tuple[Stretch, ...]:
+        """Return when it is quiet in any of these zones between two moments."""
+        found: list[Stretch] = []
+        for one in sorted(one for zone in zones for one in self._in(zone).stretches(start, end)) if self._hours else ():
+            if found and one.start <= found[-1].end:
+                found[-1] = Stretch(found[-1].start, max(found[-1].end, one.end))
+            else:
+                found.append(one)
+        return tuple(found)
 
     def _over(self, zones: Sequence[str], at: float) -> float | None:
         """The first moment from `at` on that is quiet in none of the zones, within a week."""

@@ -39,9 +39,10 @@ class Mark(NamedTuple):
 
 
 def timeline(begin: float, end: float, spans: Sequence[tuple[float, float]], marks: Sequence[Mark], zone: ZoneInfo,
-             title: str, now: tuple[float, str] | None = None) -> Markup:
-    """Draw a time line from `begin` to `end`. `spans`: what is open; `now`: this moment and the word for it, where it
-    lies within; `title`: what whoever cannot see it is told. Moments in seconds since the epoch.
+             title: str, now: tuple[float, str] | None = None, quiet: Sequence[tuple[float, float]] = ()) -> Markup:
+    """Draw a time line from `begin` to `end`. `spans`: what is open; `quiet`: when nobody is called; `now`: this moment
+    and the word for it, where it lies within; `title`: what whoever cannot see it is told. Moments in seconds since the
+    epoch.
     """
     first = min([begin, *(mark.at for mark in marks)])
     last = max([end, first + SHORTEST, *(mark.at for mark in marks)])
@@ -50,13 +51,28 @@ def timeline(begin: float, end: float, spans: Sequence[tuple[float, float]], mar
         return round(MARGIN + (min(max(at, first), last) - first) / (last - first) * (WIDTH - 2 * MARGIN), 1)
 
     parts = [_bar(place(first), place(last), "timeline-closed")]
-    parts += [_bar(place(start), place(stop), "timeline-open")
-              for start, stop in spans if start < last and stop > first]
+    for name, stretches in (("timeline-open", spans), ("timeline-quiet", quiet)):
+        parts += [_bar(place(start), place(stop), name) for start, stop in stretches if start < last and stop > first]
     parts += [_tick(at, place(at), zone, at == day) for at, day in _ticks(first, last, zone)]
     if now is not None and first <= now[0] <= last:
         parts.append(_now(place(now[0]), now[1]))
-    parts += [_mark(mark, place(mark.at)) for mark in sorted(marks)]
+    shown = sorted(marks)
+    parts += [_mark(mark, x) for mark, x in zip(shown, apart([place(mark.at) for mark in shown]), strict=True)]
     return drawing(WIDTH, HEIGHT, title, *parts, class_="timeline")
+
+
+def apart(places: Sequence[float]) -> list[float]:
+    """Return where circles stand, from left to right, so that none covers another: each where it belongs, or beside the
+    one before it."""
+    step = min(2.0 * RADIUS + 2.0, (WIDTH - 2 * MARGIN) / max(1, len(places) - 1))
+    found: list[float] = []
+    for place in places:
+        found.append(max(place, found[-1] + step) if found else place)
+    end = float(WIDTH - MARGIN)
+    for number in reversed(range(len(found))):
+        found[number] = min(found[number], end)
+        end = found[number] - step
+    return [round(place, 1) for place in found]
 
 
 def _bar(start: float, stop: float, name: str) -> Markup:

@@ -139,6 +139,9 @@ class CallbackAnswers:
             "begin": found.begin, "expires": found.expires_at, "zone": self._ledger.policy.zone_for(group),
             "open": [{"begin": one.start, "end": one.end} for one in found.open],
             "tries": [{"at": one.at, "instead_of": one.instead_of} for one in found.tries],
+            "quiet": [{"begin": one.start, "end": one.end} for one in found.quiet],
+            "left_out": None if found.left_out is None else {
+                "attempts": found.left_out.attempts, "why": found.left_out.why, "at": found.left_out.at},
             "not_now": None if no is None else {"reason": no.reason, "text": no.text, "until": no.until},
         }
 

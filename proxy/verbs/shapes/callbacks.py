@@ -184,6 +184,16 @@ class Obstacle(TypedDict):
     until: Annotated[Moment | None, "From when on it may be tried; null: while the policy is as it is, never"]
 
 
+class LeftOut(TypedDict):
+    """Attempts that a task may have and that would not be made."""
+
+    attempts: Annotated[int, "How many"]
+    why: Annotated[Literal["quiet_hours", "window"],
+                   "quiet_hours: the first of them would be when it is quiet where the customer is, and later is none; "
+                   "window: the window would be over"]
+    at: Annotated[Moment | None, "When the first of them would be; null: not within the window"]
+
+
 class Plan(TypedDict):
     """What is to come of a task, should nobody be reached. It promises nothing: an agent must be free."""
 
@@ -192,6 +202,8 @@ class Plan(TypedDict):
     zone: Annotated[str, "Time zone of its opening hours, IANA name"]
     open: Annotated[list[OpenSpan], "When it is open within the window"]
     tries: Annotated[list[PlannedTry], "None: it is over, or its place in the PBX's queue is held"]
+    quiet: Annotated[list[OpenSpan], "When it is quiet where the customer is, within the window"]
+    left_out: Annotated[LeftOut | None, "null: every attempt would be made, or it is over or its place is held"]
     not_now: Annotated[Obstacle | None, "Why it is not tried at this moment; null: nothing keeps it, or it is held, "
                                         "over or under way"]
 

@@ -1,11 +1,15 @@
 """What is to come of a task, against what then really comes."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from config.hours import parse_all
 from routing.callbacks.admin import DeskError
-from routing.callbacks.outlook import Outlook, PlannedTry
+from routing.callbacks.outlook import LeftOut, Outlook, PlannedTry
+from routing.callbacks.quiet import QuietHours
 from tests.routing.callbacks.shop import CUSTOMER, Shop, at, clock
 
 NIGHT = 'quiet_hours = ["mon-sun 20:00-24:00", "mon-sun 00:00-08:00"]'
@@ -62,6 +66,37 @@ def test_quiet_hours_move_an_attempt_and_say_so() -> None:
     assert outlook(shop).tries == (
         PlannedTry(shop.now, None), PlannedTry(at("2026-11-24 08:00"), at("2026-11-23 20:00")),
         PlannedTry(at("2026-11-24 10:00"), None))
+
+
+def test_what_falls_away_says_why() -> None:
+    """The last one would be in the second night, after which the window is over before it is day."""
+    shop = Shop(at("2026-11-23 02:24"), missed='window = "24h"\nattempts = 4', guard=NIGHT)
+    shop.missed()
+    found = outlook(shop)
+    assert clocks(found) == ["Mon 08:00", "Mon 09:30", "Mon 14:24"]
+    assert found.left_out == LeftOut(1, "quiet_hours", at("2026-11-23 20:24"))
+    assert [(clock(one.start), clock(one.end)) for one in found.quiet] == [
+        ("Mon 02:24", "Mon 08:00"), ("Mon 20:00", "Tue 02:24")]
+    shop = Shop(more='[campaign.10001]\ngroup = "sales"\nname = "W"\nretries = 5\nretry_after = "7h"\n'
+                     'remove_after = "24h"')
+    shop.missed()
+    found = outlook(shop)
+    assert (len(found.tries), found.left_out, found.quiet) == (4, LeftOut(2, "window", None), ())
+    shop = Shop(missed='window = "24h"\nattempts = 6')
+    shop.missed()
+    assert outlook(shop).left_out is None
+
+
+@given(first=st.integers(0, 167), second=st.integers(0, 167), ask=st.integers(0, 167))
+def test_it_is_quiet_when_it_is_quiet_in_one_of_the_zones(first: int, second: int, ask: int) -> None:
+    hours = parse_all(["mon-sun 20:00-24:00", "mon-sun 00:00-08:00"])
+    zones, begin = ("America/New_York", "America/Los_Angeles"), at("2026-10-28 00:00")
+    start, end = begin + 3600 * min(first, second), begin + 3600 * max(first, second)
+    found = QuietHours(hours).stretches(zones, start, end)
+    assert all(one.end < other.start for one, other in pairwise(found))
+    moment = begin + 3600 * ask + 1800
+    quiet = QuietHours(hours).now(zones, moment) is not None and start <= moment < end
+    assert any(one.start <= moment < one.end for one in found) == quiet
 
 
 def test_why_it_is_not_called_now() -> None:

@@ -104,7 +104,7 @@ async def _facts(asking: Asking, name: str, choices: Choices | None = None) -> d
         "task": task, "plan": plan, "now_is": now, "choices": choices, "agent_names": choices.roster.names,
         "sentence": state_sentence(task, asking, now), "kinds": kinds(asking.words), "states": states(asking.words),
         "phases": phases(asking.words), "journal": journal, "reason": journal.reason, "result": journal.result,
-        "drawn": _drawn(asking, task, plan, now),
+        "drawn": _drawn(asking, task, plan, now), "left_out": _left_out(asking, task, plan),
         "lines": [(line["time"], journal.sentence(line["kind"], line["agent"], line["data"]))
                   for line in task["journal"]],
         "recordings": _recordings(task["journal"]),
@@ -141,4 +141,22 @@ def _drawn(asking: Asking, task: Mapping[str, Any], plan: Mapping[str, Any], now
     title = gettext("Attempts between %(begin)s and %(end)s") % {
         "begin": moment_text(plan["begin"], asking.zone), "end": moment_text(plan["expires"], asking.zone)}
     return timeline(plan["begin"], plan["expires"], [(one["begin"], one["end"]) for one in plan["open"]], marks,
-                    asking.zone, title, (now, gettext("now")))
+                    asking.zone, title, (now, gettext("now")), [(one["begin"], one["end"]) for one in plan["quiet"]])
+
+
+def _left_out(asking: Asking, task: Mapping[str, Any], plan: Mapping[str, Any]) -> str:
+    """Say why there are fewer attempts than there may be; empty: there are not."""
+    out, gettext = plan["left_out"], asking.words.gettext
+    if out is None:
+        return ""
+    last = task["attempts_max"]
+    told = {"number": last - out["attempts"] + 1, "last": last}
+    one = out["attempts"] == 1
+    if out["why"] == "window":
+        return (gettext("Attempt %(number)s falls away: the window is over before.") if one else
+                gettext("Attempts %(number)s to %(last)s fall away: the window is over before.")) % told
+    told["time"] = moment_text(out["at"], asking.zone)
+    return (gettext("Attempt %(number)s falls away: at %(time)s it would fall into quiet hours where the customer is.")
+            if one else gettext(
+                "Attempts %(number)s to %(last)s fall away: at %(time)s they would fall into quiet hours where the "
+                "customer is.")) % told

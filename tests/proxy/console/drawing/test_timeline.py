@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from itertools import pairwise
 from xml.etree.ElementTree import Element, fromstring
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.console.drawing.timeline import MARGIN, WIDTH, Mark, timeline
+from proxy.console.drawing.timeline import MARGIN, RADIUS, WIDTH, Mark, apart, timeline
 
 ZONE = ZoneInfo("Europe/Budapest")
 
@@ -54,6 +55,21 @@ def test_open_hours_are_cut_to_the_line_and_now_stands_where_it_is() -> None:
     assert texts(found, "timeline-word") == ["now"]
     assert named(found, "timeline-now")[0].get("x1") == str(MARGIN + (WIDTH - 2 * MARGIN) // 4)
     assert named(drawn(NOON, NEXT, spans, SIX, ZONE, "plan", now=(NEXT + 60, "now")), "timeline-now") == []
+
+
+def test_quiet_hours_are_drawn_over_what_is_open() -> None:
+    found = drawn(NOON, NEXT, [(NOON, NEXT)], SIX, ZONE, "plan", None,
+                  [(at("2026-11-22 20:00"), at("2026-11-23 08:00")), (at("2026-11-23 20:00"), at("2026-11-24 08:00"))])
+    assert [one.get("width") for one in named(found, "timeline-quiet")] == [str((WIDTH - 2 * MARGIN) // 2)]
+
+
+@given(st.lists(st.floats(MARGIN, WIDTH - MARGIN), min_size=1, max_size=30).map(sorted))
+def test_no_circle_covers_another(places: list[float]) -> None:
+    found = apart(places)
+    assert all(MARGIN - 0.1 <= one <= WIDTH - MARGIN + 0.1 for one in found)
+    assert all(other - one >= 2 * RADIUS for one, other in pairwise(found))
+    if all(other - one >= 2 * RADIUS + 2 for one, other in pairwise(places)):
+        assert found == pytest.approx(places, abs=0.06)
 
 
 def test_a_night_on_which_the_clock_goes_back_keeps_its_labels_on_the_hour() -> None:
