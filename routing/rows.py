@@ -245,6 +245,15 @@ class PastAttempt(NamedTuple):
     at: float
 
 
+class EndedWith(NamedTuple):
+    """What an agent had a card of: an attempt that dialled its customer, and is over."""
+
+    agent: str
+    ended_at: float
+    group: str
+    campaign: str | None
+
+
 class DoNotCallRow(NamedTuple):
     """A number on the do-not-call list."""
 

@@ -20,6 +20,7 @@ from routing.rows import (
     CallRow,
     Delivery,
     DoNotCallRow,
+    EndedWith,
     JournalRow,
     LegRow,
     PastAttempt,
@@ -136,6 +137,10 @@ class CallbackReads(Protocol):
 
     def attempts_since(self, at: float) -> list[PastAttempt]:
         """Return the attempts that dialled a customer at `at` or later, in that order."""
+
+    def ended_with(self, since: float, dialled: float) -> list[EndedWith]:
+        """Return attempts of this node that ended at `since` or later, and not by a crash, and had dialled their
+        customer at `dialled` or later."""
 
     def tasks_since(self, at: float) -> list[float]:
         """Return when the tasks were made that were made at `at` or later, in any order."""

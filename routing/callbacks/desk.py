@@ -76,6 +76,7 @@ class Desk:
         self.draining = False
         """No attempt begins any more; those that run go on."""
         self._tasks, self._eligibility, self._store, self._sets = tasks, rooms.eligibility, store, sets
+        self._wrap_ups = rooms.wrap_ups
         self._pool, self._outcomes, self._orders, self._able = rooms.pool, rooms.outcomes, orders, able
         self._claims, self._room = rooms.claims, room
         self._pauses = rooms.live.pauses
@@ -250,6 +251,7 @@ class Desk:
             kept = self._store.callbacks
             rows, attempts, legs = kept.open_tasks(), kept.open_attempts(), kept.legs()
             past, do_not_call, made = kept.attempts_since(now - DAY), kept.do_not_call(), kept.tasks_since(now - HOUR)
+            finishing = kept.ended_with(now - HOUR, now - DAY)
         except StoreError:
             return False
         self._restored = True
@@ -257,6 +259,9 @@ class Desk:
         self._eligibility.do_not_call = {row.customer for row in do_not_call}
         for row in rows:
             self._tasks.index.add(Task(within_reach(row, now)))
+        for one in finishing:  # at most an hour with a card (`callback.wrap_up`)
+            seconds = self._tasks.book.of(one.group, one.campaign).callback.wrap_up
+            self._wrap_ups.go_on(one.agent, one.ended_at + seconds, now)
         changes = self._sets.begin(now)
         for attempt in attempts:
             if attempt.node == self._node or attempt.claimed_at < now - ABANDONED:

@@ -20,18 +20,28 @@ class WrapUps:
     def __init__(self, live: LiveState) -> None:
         self._live = live
         self._by_agent: dict[str, WrapUp] = {}
+        self._before: dict[str, float] = {}
+        """Until when those go on that a process before this one began: their cards are gone with it."""
 
     def begin(self, agent: str, attempt: Attempt, seconds: float, now: float) -> None:
         """Let an agent finish with an attempt; without seconds there is nothing to finish."""
         if seconds > 0:
+            self._before.pop(agent, None)
             self._by_agent = {name: one for name, one in self._by_agent.items() if now < one.until}
             self._by_agent[agent] = WrapUp(attempt, now + seconds)
             self._live.wrap_up(agent, now + seconds, now)
 
+    def go_on(self, agent: str, until: float, now: float) -> None:
+        """Let an agent have what is left of the time that they had before a restart, without the card."""
+        if until > now and agent not in self._by_agent:
+            self._before[agent] = max(until, self._before.get(agent, 0.0))
+            self._live.wrap_up(agent, self._before[agent], now)
+
     def end(self, agent: str, now: float) -> bool:
         """End an agent's time at once; return whether it ran."""
-        ran = self.of(agent, now) is not None
+        ran = self.of(agent, now) is not None or now < self._before.get(agent, 0.0)
         self._by_agent.pop(agent, None)
+        self._before.pop(agent, None)
         if ran:
             self._live.wrap_up(agent, now, now)
         return ran

@@ -71,6 +71,8 @@ class CallbackQuery(Enum):
     """Attempts that have not ended ()."""
     ATTEMPTS_SINCE = auto()
     """Attempts that dialled a customer (since)."""
+    ENDED_WITH = auto()
+    """Attempts of a node that have ended, with their agent (dialled since, ended since, node)."""
     LEGS = auto()
     """Legs of a node that may be up (node)."""
     JOURNAL = auto()

@@ -10,6 +10,7 @@ from routing.rows import (
     CallRow,
     Delivery,
     DoNotCallRow,
+    EndedWith,
     JournalRow,
     LegRow,
     PastAttempt,
@@ -81,6 +82,9 @@ class CallbackReads:
 
     def attempts_since(self, at: float) -> list[PastAttempt]:
         return self._read(CallbackQuery.ATTEMPTS_SINCE, (at,))
+
+    def ended_with(self, since: float, dialled: float) -> list[EndedWith]:
+        return self._read(CallbackQuery.ENDED_WITH, (dialled, since, self._node))
 
     def tasks_since(self, at: float) -> list[float]:
         return [row[0] for row in self._read(CallbackQuery.TASKS_SINCE, (floor7(at),))]

@@ -11,6 +11,7 @@ from routing.rows import (
     CallRow,
     Delivery,
     DoNotCallRow,
+    EndedWith,
     JournalRow,
     LegRow,
     PastAttempt,
@@ -236,6 +237,14 @@ class MemoryCallbacks:
         found = [PastAttempt(each.customer, each.customer_at) for each in self._rows.all_attempts.values()
                  if each.customer_at is not None and each.customer_at >= at]
         return sorted(found, key=lambda past: past.at)
+
+    def ended_with(self, since: float, dialled: float) -> list[EndedWith]:
+        self._rows.check()
+        found = [EndedWith(each.agent, each.ended_at, self._rows.all_tasks[each.task].group,
+                           self._rows.all_tasks[each.task].campaign) for each in self._rows.all_attempts.values()
+                 if each.agent is not None and each.ended_at is not None and each.ended_at >= since
+                 and each.customer_at is not None and each.customer_at >= dialled and each.result != "crashed"]
+        return sorted(found, key=lambda one: one.ended_at)
 
     def tasks_since(self, at: float) -> list[float]:
         self._rows.check()

@@ -417,6 +417,21 @@ def test_wrap_up_begins_when_the_call_is_over() -> None:
     assert shop.floor.wraps == [(order.agent, shop.now + 40)]
 
 
+def test_what_is_left_of_a_wrap_up_goes_on_after_a_restart() -> None:
+    shop = Shop(more=campaign('wrap_up = "40s"'))
+    shop.missed()
+    [order] = shop.turn()
+    shop.talks(order)
+    agent, over = order.agent, shop.now + 40
+    assert agent is not None
+    again = Shop(store=shop.store, now=shop.now + 15, text=shop.text)
+    assert again.floor.wraps == [(agent, over)]
+    assert again.desk.admin.end_wrap_up(agent, again.now + 1), "and is ended as any other"
+    assert again.floor.wraps[1:] == [(agent, again.now + 1)]
+    assert not again.desk.admin.end_wrap_up(agent, again.now + 2)
+    assert Shop(store=shop.store, now=over, text=shop.text).floor.wraps == []
+
+
 def test_working_hours_of_the_campaign_win() -> None:
     shop = Shop(sales='hours = ["mon-fri 08:00-17:00"]', more=campaign('hours = ["mon-sun 18:00-20:00"]'))
     shop.missed()

@@ -8,7 +8,7 @@ import pytest
 
 from routing.events import Event
 from routing.ids import uuid7
-from routing.rows import AttemptRow, CallRow, DoNotCallRow, LegRow, PastAttempt, TaskRow
+from routing.rows import AttemptRow, CallRow, DoNotCallRow, EndedWith, LegRow, PastAttempt, TaskRow
 from routing.storage import Store, StoreError
 from routing.store.reader import Reader
 from routing.writes import TICKET_NUMBER, DropLeg, ForgetEvents, RemoveDoNotCall, SavePolicy, Unit
@@ -161,6 +161,22 @@ def test_attempts_in_order_and_those_that_dialled(engine: Engine) -> None:
         PastAttempt(CUSTOMER, BEGIN), PastAttempt(CUSTOMER, BEGIN + 60)]
     assert engine.store.callbacks.attempts_since(BEGIN + 0.5) == [PastAttempt(CUSTOMER, BEGIN + 60)]
     assert engine.store.callbacks.open_attempts() == []
+
+
+def test_what_agents_had_a_card_of(engine: Engine) -> None:
+    """Ended, with an agent and a customer who was dialled, by no crash."""
+    task = a_task(campaign="10001")
+    wanted = an_attempt(task, serial=1, agent="201", customer_at=BEGIN, ended_at=BEGIN + 60, result="talked")
+    others = [
+        an_attempt(task, serial=2, agent=None, customer_at=BEGIN, ended_at=BEGIN + 60, result="talked"),
+        an_attempt(task, serial=3, agent="202", customer_at=None, ended_at=BEGIN + 60, result="agent_no_answer"),
+        an_attempt(task, serial=4, agent="202", customer_at=BEGIN, ended_at=BEGIN + 60, result="crashed"),
+        an_attempt(task, serial=5, agent="202", customer_at=BEGIN, ended_at=BEGIN + 40, result="talked"),
+        an_attempt(task, serial=6, agent="202", customer_at=BEGIN - 1, ended_at=BEGIN + 60, result="talked"),
+    ]
+    engine.put(tasks=(task,), attempts=(wanted, *others))
+    assert engine.store.callbacks.ended_with(BEGIN + 50, BEGIN) == [
+        EndedWith("201", BEGIN + 60, task.group, "10001")]
 
 
 def test_when_tasks_were_made(engine: Engine) -> None:
