@@ -121,7 +121,7 @@ class Entry:
         if method == "HEAD":  # the server leaves out the body
             scope["method"] = "GET"
         length = bodies.length_of(headers)
-        refused = self._stranger(scope)
+        refused = _TWO_ENDS if bodies.is_ambiguous(headers) else self._stranger(scope)
         caller, body = None, b""
         if refused is None and not path.startswith(STATIC):
             try:
@@ -218,6 +218,9 @@ class _Given:
 
 
 _FOREIGN: Final = Refusal(403, "this was sent from another site's page")
+
+
+_TWO_ENDS: Final = Refusal(400, "a body has a Content-Length or a Transfer-Encoding, not both")
 
 
 def own_names(settings: ConsoleSettings) -> frozenset[str]:

@@ -4,6 +4,7 @@ A request that brings one all the same is answered by its head alone, and its co
 """
 
 from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from proxy.web import bodies
@@ -24,12 +25,15 @@ class Door:
         connection = self._connections.find(None if client is None else (client[0], client[1]))
         if scope["method"] == "HEAD":  # the server leaves out the body
             scope = {**scope, "method": "GET"}
-        if bodies.length_of(Headers(scope=scope)) != 0:
+        headers, app = Headers(scope=scope), self._app
+        if bodies.is_ambiguous(headers):
+            app = PlainTextResponse("a body has a Content-Length or a Transfer-Encoding, not both\n", 400)
+        if bodies.length_of(headers) != 0:
             send = bodies.closing(send, connection)
         try:
             if connection is not None:
                 connection.begin_work()
-            await self._app(scope, bodies.nothing, send)
+            await app(scope, bodies.nothing, send)
         finally:
             if connection is not None:
                 connection.end_work()

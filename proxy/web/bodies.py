@@ -22,6 +22,11 @@ def length_of(headers: Headers) -> int | None:
     return int(text) if len(text) <= LENGTH_DIGITS and text.isascii() and text.isdigit() else 10 ** LENGTH_DIGITS
 
 
+def is_ambiguous(headers: Headers) -> bool:
+    """Whether a body is said to end in two ways: who stands before us may see another end (RFC 9112 section 6.3)."""
+    return "transfer-encoding" in headers and "content-length" in headers
+
+
 async def read(receive: Receive, most: int) -> bytes | None:
     """Return a body; None where it is longer than `most`. Raises ConnectionError where its sender went away."""
     read = bytearray()

@@ -6,7 +6,7 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self, get_origin
 
 import httpx
 from paho.mqtt.client import Client, MQTTMessage, MQTTv5
@@ -70,7 +70,7 @@ class Api:
             answer = self.http.request(path.method, url, json=left)
         said = answer.json()
         if answer.status_code == 200:
-            return Said(said["items"] if verb.act == "list" else said)
+            return Said(said["items"] if get_origin(verb.gives) is list and path.method == "GET" else said)
         return Said(error=said["detail"], key=next((one["field"] for one in said.get("errors", ())), None))
 
 

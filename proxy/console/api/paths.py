@@ -23,17 +23,17 @@ class Path(NamedTuple):
 
 APART: Final = {"status": ("GET", "/status"), "callbacks.figures": ("GET", "/figures"),
                 "recordings.get": ("GET", "/recordings/{name}"), "prompts.get": ("GET", "/prompts/{name}"),
-                "policy.history": ("GET", "/policy/history"), "policy.at": ("GET", "/policy/versions/{version}")}
+                "policy.at": ("GET", "/policy/versions/{version}")}
 """Paths that are not made from the verb's name."""
 BESIDE: Final = (
-    Path("DELETE", "/do-not-call/{customer}", "dnc.remove"), Path("PATCH", "/policy", "policy.set"),
+    Path("DELETE", "/do-not-call/{customer}", "dnc.remove"),
     Path("DELETE", "/direct/{customer}", "direct.remove", older=True), Path("POST", "/dnc", "dnc.add", older=True),
     Path("DELETE", "/dnc/{customer}", "dnc.remove", older=True),
     Path("POST", "/tickets/{ticket}/comments", "tickets.comment", older=True),
 )
 """Further paths of some verbs."""
 SERVED_APART: Final = frozenset({"recordings.get", "prompts.get", "prompts.put", "prompts.upload",
-                                 "callbacks.figures"})
+                                 "callbacks.figures", "policy.history"})
 """Verbs whose path takes or gives something else than JSON, or more than they do."""
 
 

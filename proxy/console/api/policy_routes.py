@@ -5,13 +5,15 @@ changed then. An answer that says what changed is given once the new policy is i
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
-from proxy.console.api.answering import JSON, answer, body_of, described, problems
+from proxy.console import cursors
+from proxy.console.api.answering import JSON, answer, body_of, described, parameters, problems, query_of
+from proxy.console.api.list_routes import OF_PAGE, limit_of, page_schema
 from proxy.console.api.verb_routes import say
 from proxy.console.asking import Asking, asking
 from proxy.verbs.shapes import policy
@@ -37,9 +39,19 @@ def mount(api: APIRouter, schemas: Schemas) -> None:
         asks = asking(request)
         data = await say(asks, policy.EXPORT, {})
         tag = _tag(data)
-        if tag in request.headers.get("if-none-match", ""):
+        if _names(request.headers.getlist("if-none-match"), tag):
             return Response(status_code=304, headers={"ETag": tag})
         return Response(data["toml"], media_type=f"{TOML}; charset=utf-8", headers={"ETag": tag})
+
+    async def history(request: Request) -> Response:
+        asks = asking(request)
+        most, after = min(limit_of(request), policy.MOST_STEPS - 1), request.query_params.get("cursor")
+        args = query_of(request, policy.HISTORY.takes, ("limit", "cursor"))
+        if after is not None:
+            [args["before"]] = cursors.read(after, 1, policy.HISTORY.name)
+        steps = await say(asks, policy.HISTORY, {**args, "limit": most + 1})
+        more = cursors.write((steps[most - 1]["version"],), policy.HISTORY.name) if len(steps) > most else None
+        return answer({"items": steps[:most], "next": more})
 
     async def put(request: Request) -> Response:
         asks = asking(request)
@@ -55,6 +67,12 @@ def mount(api: APIRouter, schemas: Schemas) -> None:
         return await _change(asking(request), policy.SET, await body_of(request))
 
     setting = described(policy.SET)
+    steps = {name: field for name, field in described(policy.HISTORY).items() if name != "limit"}
+    api.add_api_route("/policy/history", history, methods=["GET"], summary=policy.HISTORY.means, tags=["policy"],
+                      name="GET /policy/history", response_class=Response, responses={200: {
+                          "description": "A page", "content": {JSON: {
+                              "schema": page_schema(schemas.of(policy.PolicyStep))}}}, **problems()},
+                      openapi_extra={"parameters": parameters({**steps, **OF_PAGE})})
     api.add_api_route("/policy", get, methods=["GET"], summary=policy.EXPORT.means, tags=["policy"], name="GET /policy",
                       response_class=Response, responses={
                           200: {"description": "policy.toml; its ETag says which version", "content": TEXT},
@@ -86,6 +104,12 @@ async def _change(asks: Asking, verb: Any, args: Mapping[str, Any]) -> Response:
     except ConflictError as error:
         raise HTTPException(412, str(error)) from None
     return answer(data, headers={"ETag": _tag(await say(asks, policy.EXPORT, {}))})
+
+
+def _names(headers: Sequence[str], tag: str) -> bool:
+    """Whether If-None-Match names a version, by weak comparison (RFC 9110 section 13.1.2)."""
+    named = [one.strip().removeprefix("W/") for header in headers for one in header.split(",")]
+    return tag in named or "*" in named
 
 
 def _tag(data: Mapping[str, Any]) -> str:

@@ -1,11 +1,12 @@
 """A path for each verb: arguments from path, query or body, the answer as its shape has it."""
 
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
 
 from fastapi import APIRouter, Request, Response
 
 from proxy.console.api import idempotency
 from proxy.console.api.answering import JSON, WITH_BODY, answer, body_of, described, parameters, problems, query_of
+from proxy.console.api.list_routes import page_schema
 from proxy.console.api.paths import NOUNS, Path, key_name, verb_paths
 from proxy.console.asking import Asking, asking
 from proxy.verbs.shapes.answers import Schemas
@@ -36,6 +37,8 @@ async def say(asks: Asking, verb: Verb[Any, Any], args: dict[str, Any]) -> Any:
 
 def _add(api: APIRouter, one: Path, verb: Verb[Any, Any], schemas: Schemas) -> None:
     keyed = "{" in one.path
+    listed = one.method == "GET" and get_origin(verb.gives) is list
+    schema = page_schema(schemas.of(get_args(verb.gives)[0])) if listed else schemas.of(verb.gives)
 
     async def answered(request: Request) -> Response:
         asks = asking(request)
@@ -45,7 +48,8 @@ def _add(api: APIRouter, one: Path, verb: Verb[Any, Any], schemas: Schemas) -> N
             if keyed:
                 (args[verb.key],) = [verb.takes.fields[verb.key].from_text(text)
                                      for text in request.path_params.values()]
-            return answer(await say(asks, verb, args))
+            data = await say(asks, verb, args)
+            return answer({"items": data, "next": None} if listed else data)
 
         return await idempotency.once(asks, act, keep=verb.name not in SECRETS) if one.method == "POST" else await act()
 
@@ -55,7 +59,7 @@ def _add(api: APIRouter, one: Path, verb: Verb[Any, Any], schemas: Schemas) -> N
         name=f"{one.method} {one.path}", deprecated=one.older or None, response_class=Response,
         description=f"Verb `{verb.name}`, for the role {verb.role}.",
         responses={200: {"description": "Done" if verb.changes else "What was asked for",
-                         "content": {JSON: {"schema": schemas.of(verb.gives)}}},
+                         "content": {JSON: {"schema": schema}}},
                    **problems(*((408, 413) if one.method in WITH_BODY else ()))},
         openapi_extra=_arguments(one, verb, keyed, creates))
 

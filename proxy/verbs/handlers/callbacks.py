@@ -248,6 +248,8 @@ class CallbackAnswers:
 
     def _change(self, args: shapes.ChangeTask, act: Act) -> shapes.Task:
         name = self._id(args.id)
+        if self._desk.open_task(name) is None and read(lambda: self._desk.task(name)) is None:
+            raise UnknownError(f"no callback {name!r} is open")
         row = do(lambda: act(name, self._wall(), _who(args.by, args.reason)))
         self._callbacks.poke()
         return self._shown(row)

@@ -36,8 +36,6 @@ from routing.rows import PolicyVersion
 from routing.storage import Store, StoreError
 from routing.store.reader import Reader
 
-MOST_STEPS: Final = 100
-"""Versions that are compared for one answer."""
 DIGITS: Final = 15
 """Of the number of a version."""
 PutPolicy = Callable[[Policy], None]
@@ -124,9 +122,9 @@ class PolicyAnswers:
 
     async def history(self, args: shapes.History) -> list[shapes.PolicyStep]:
         """Policies that were in force, the newest first, each with what it changed."""
-        rows = await look_up(lambda: self._reader.policies(min(args.limit, MOST_STEPS) + 1, args.before))
+        rows = await look_up(lambda: self._reader.policies(min(args.limit, shapes.MOST_STEPS) + 1, args.before))
         async with self._one_at_a_time:  # a thread that reads policies takes from what calls have
-            return await asyncio.to_thread(_steps, rows, min(args.limit, MOST_STEPS))
+            return await asyncio.to_thread(_steps, rows, min(args.limit, shapes.MOST_STEPS))
 
     async def at(self, args: shapes.OneVersion) -> shapes.PolicyText:
         """A policy that was in force."""

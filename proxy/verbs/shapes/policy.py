@@ -26,6 +26,8 @@ KEY: Final = 500
 """Characters of a setting's key."""
 VALUE: Final = 65_536
 """Characters of a setting's value."""
+MOST_STEPS: Final = 100
+"""Versions that are compared for one answer."""
 
 
 MOST_CHANGES: Final = 2_000

@@ -88,6 +88,17 @@ def test_the_answer_comes_before_the_body(served: Served, head: str, status: int
     assert b"\r\nconnection: close\r\n" in said
 
 
+@pytest.mark.parametrize("who", [KNOWN, ""])
+@pytest.mark.parametrize("heads", ["Content-Length: 7\r\nTransfer-Encoding: chunked",
+                                   "Transfer-Encoding: chunked\r\nContent-Length: 7"])
+def test_a_body_with_two_ends_is_refused(served: Served, who: str, heads: str) -> None:
+    """A proxy before us might see the other one, and take what follows for a request of somebody else."""
+    body = b"7\r\n{\"a\":1}\r\n0\r\n\r\nGET /login HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    said = say(served.port, f"{HEAD}{who}{heads}\r\n\r\n".encode() + body)
+    assert (status_of(said), taken) == (400, [])
+    assert said.count(b"HTTP/1.1 ") == 1
+
+
 def test_a_body_without_a_length_is_read_as_far_as_it_may_go(served: Served) -> None:
     size = 0x10000
     chunk = f"{size:x}\r\n".encode() + b" " * size + b"\r\n"

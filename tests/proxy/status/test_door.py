@@ -152,3 +152,11 @@ def test_a_body_is_not_waited_for(port: int, asked: str, status: int, length: st
     said = say(port, f"{asked} HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n".encode())
     assert status_of(said) == status
     assert b"\r\nconnection: close\r\n" in said
+
+
+@pytest.mark.parametrize("heads", ["Content-Length: 5\r\nTransfer-Encoding: chunked",
+                                   "Transfer-Encoding: chunked\r\nContent-Length: 5"])
+def test_a_body_with_two_ends_is_refused(port: int, heads: str) -> None:
+    said = say(port, f"GET /healthz HTTP/1.1\r\nHost: localhost\r\n{heads}\r\n\r\n0\r\n\r\nGET /readyz".encode())
+    assert status_of(said) == 400
+    assert said.count(b"HTTP/1.1 ") == 1

@@ -57,8 +57,6 @@ def test_no_role_reaches_what_it_may_not(api: Site, one: Any, who: str | None) -
     if who is None:
         assert answer.status == 401
         return
-    if one.method == "PATCH":
-        sent = None
     found = api.ask(who, one.method, path if sent is None else asked, sent)
     if RANK[who] < RANKS[verb.role]:
         assert answer.status in (403, 422), answer.text
@@ -136,7 +134,10 @@ def test_lists_that_the_daemon_gives_whole_come_in_pages(api: Site, path: str) -
     ("POST", "/callbacks", b"{", 422, ""), ("POST", "/callbacks", b"[1]", 422, ""),
     ("POST", "/callbacks", b'{"customer": NaN}', 422, ""), ("POST", "/callbacks", b"\xff", 422, ""),
     ("PUT", "/policy", "x = 1", 422, "x"), ("PUT", "/policy", b"\xff", 422, ""),
-    ("POST", "/callbacks/nothing/cancel", {}, 409, None), ("GET", "/callbacks/nothing", None, 404, None),
+    ("POST", "/callbacks/nothing/cancel", {}, 404, None), ("GET", "/callbacks/nothing", None, 404, None),
+    ("GET", "/callbacks/%20", None, 404, None), ("POST", "/callbacks/%20/call-now", {}, 404, None),
+    ("POST", "/callbacks/%C3%A9/hold", {}, 404, None), ("GET", "/policy/history?cursor=AAAA", None, 422, "cursor"),
+    ("GET", "/policy/history?limit=0", None, 422, "limit"), ("GET", "/policy/history?colour=1", None, 422, "colour"),
     ("GET", "/nothing", None, 404, None), ("DELETE", "/status", None, 405, None),
     ("GET", "/recordings/..%2fboomerang.db", None, 404, None), ("GET", "/policy/versions/999", None, 404, None),
     ("GET", "/policy/versions/x", None, 422, "version"),
@@ -200,7 +201,10 @@ def test_the_policy_and_its_version(api: Site) -> None:
     first = api.get("/policy")
     assert first.text == api.daemon.ask("policy.export")["toml"]
     tag = first.headers["etag"]
-    assert api.get("/policy", If_None_Match=tag).status == 304
+    other = '"1' + tag[1:]
+    for said, status in ((tag, 304), (f"W/{tag}", 304), (f"{other}, {tag}", 304), ("*", 304), (other, 200),
+                         (f"x{tag}x", 200), (f"{tag}{tag}", 200), (tag[:-1], 200)):
+        assert api.get("/policy", If_None_Match=said).status == status, said
     changed = api.ask("admin", "PATCH", "/policy", {"key": "missed_callback.attempts", "value": 6}, If_Match=tag)
     assert changed.status == 200
     assert changed.json["changes"] == [{"key": "missed_callback.attempts", "old": 4, "new": 6}]
@@ -216,9 +220,14 @@ def test_the_policy_and_its_version(api: Site) -> None:
     back = api.ask("admin", "PUT", "/policy", first.body, If_Match=newer)
     assert (back.status, back.json["changes"][0]["new"]) == (200, 4)
     assert api.get("/policy").body == first.body
-    steps = api.get("/policy/history?limit=2").json
+    page = api.get("/policy/history?limit=2").json
+    steps = page["items"]
     assert [(one["by"], [change["new"] for change in one["changes"]]) for one in steps] == [
         ("admin", [4]), ("admin", [6])]
+    rest = api.get(f"/policy/history?limit=1000&cursor={page['next']}").json
+    whole = api.daemon.ask("policy.history", limit=100)
+    assert [*steps, *rest["items"]] == whole
+    assert rest["next"] is None
     versions = api.get("/policy/versions").json["items"]
     assert [one["version"] for one in versions][:2] == [one["version"] for one in steps]
     old = api.get(f"/policy/versions/{versions[1]['version']}").json
@@ -355,6 +364,36 @@ def test_ten_thousand_callbacks_come_quickly(api: Site) -> None:
         assert len(api.get("/callbacks?state=done&sort=customer&limit=100").json["items"]) == 100
         took.append(time.perf_counter() - began)
     assert min(took) < 0.3, took
+
+
+def moments_in_seconds(data: Any, where: str = "") -> list[str]:
+    """Where something is told that only seconds since the epoch can be."""
+    if isinstance(data, dict):
+        return [found for key, value in data.items() for found in moments_in_seconds(value, f"{where}.{key}")]
+    if isinstance(data, list):
+        return [found for value in data for found in moments_in_seconds(value, f"{where}[]")]
+    return [where] if isinstance(data, int | float) and not isinstance(data, bool) and data > 1e9 else []
+
+
+def test_every_moment_is_told_as_text(api: Site) -> None:
+    made = api.post("/tokens", {"name": "short", "role": "agent", "agent": "201", "expires": "90d"}).json
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", made["expires"])
+    task = api.post("/callbacks", {"customer": "+36201117777", "group": "sales"}).json
+    told = {path: api.get(path).json for path in (
+        "/tokens", "/users", "/callbacks", "/policy/versions", "/policy/history", "/audit", "/status", "/figures",
+        "/agents", "/groups", "/callbacks/running", f"/callbacks/{task['id']}", f"/callbacks/{task['id']}/plan")}
+    assert [*moments_in_seconds(made), *moments_in_seconds(told)] == []
+    assert made["expires"] in [one["expires"] for one in told["/tokens"]["items"]]
+    for path in ("/tokens", "/callbacks"):
+        lines = api.get(f"{path}/export?format=jsonl").text.splitlines()
+        assert moments_in_seconds([json.loads(one) for one in lines]) == [], path
+    api.post(f"/tokens/{made['id']}/revoke")
+
+
+def test_what_is_over_is_there_and_cannot_be_changed(api: Site) -> None:
+    task = api.post("/callbacks", {"customer": "+36201118888", "group": "sales"}).json["id"]
+    assert [api.post(f"/callbacks/{task}/cancel").status for _ in range(2)] == [200, 409]
+    assert api.get(f"/callbacks/{task}").json["state"] == "cancelled"
 
 
 def test_the_document_and_its_page(api: Site) -> None:
