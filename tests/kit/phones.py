@@ -23,6 +23,10 @@ PURE = 0.8
 """Share of the power that a tone has where it is what is heard."""
 WINDOW = 0.2
 """Seconds of audio that are looked at together."""
+RATE = 8_000
+"""Samples a second of what a PJSIP phone records."""
+WAV_HEADER = 44
+"""Octets before the samples."""
 MEDIA_PORTS = 20
 """RTP and RTCP of the calls that a phone has one after the other: it takes new ones for each."""
 
@@ -51,6 +55,11 @@ class Recording:
                 rate, pcm = audio.getframerate(), audio.readframes(audio.getnframes())
         except (wave.Error, EOFError):
             return None
+        return cls.of(pcm, rate)
+
+    @classmethod
+    def of(cls, pcm: bytes, rate: int) -> "Recording":
+        """Cut 16 bit PCM into stretches; what is left at its end is left out."""
         size = 2 * round(rate * WINDOW)
         return cls(rate, tuple(pcm[at:at + size] for at in range(0, len(pcm) - size + 1, size)))
 
@@ -140,6 +149,18 @@ class PjsipPhone(Process):
         recording = eventually(lambda: Recording.read(file), f"the recording of {self.name}", timeout)
         assert recording is not None
         return recording
+
+    def until_heard(self, hertz: float, seconds: float, call: int = 1) -> None:
+        """Wait until it has heard a tone for longer than that in its `call`th call with audio, which goes on.
+
+        How long that takes is the machine's business: a busy one loses stretches of what is spoken.
+        """
+        def lines() -> list[str]:
+            return [line for line in self.lines if line.startswith("phone recording")][call - 1:]
+
+        file = Path(eventually(lines, f"{call} calls of {self.name} with audio")[0].partition("file=")[2])
+        eventually(lambda: Recording.of(file.read_bytes()[WAV_HEADER:], RATE).seconds_of(hertz) > seconds,
+                   f"{self.name} hears {hertz:g} Hz for {seconds:g} s", every=WINDOW)
 
     def rings(self, timeout: float = PATIENCE, *, after: int = 0) -> str:
         """Wait until it rings; gives the line that says who calls."""

@@ -54,6 +54,7 @@ class Call(pj.Call):  # type: ignore[misc]
                 self.file = f"{settings['recordings']}/{settings['user']}-{time.monotonic_ns()}.wav"
                 self.recorder = pj.AudioMediaRecorder()
                 self.recorder.createRecorder(self.file)
+                tell("recording", file=self.file)
             audio.startTransmit(self.recorder)
         tell("media")
 

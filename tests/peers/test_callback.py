@@ -116,6 +116,9 @@ def test_called_back(build: Build, who: str, number: str, answers: str) -> None:
     assert number in customer.rings(after=began), "the number that they had dialled"
     customer.talks(after=began)
     stays(lambda: agent.running, "they talk", 3)
+    call = 1 if answers == "on_agent" else 2
+    agent.until_heard(CUSTOMER_TONE, 1)
+    customer.until_heard(AGENT_TONE, 1, call)
     assert site.agents()["201"] == "busy"
     (customer if who == "customer" else agent).hang_up()
     agent.ended(after=seen)
@@ -123,7 +126,7 @@ def test_called_back(build: Build, who: str, number: str, answers: str) -> None:
     task = site.task(lambda row: row["state"] == "done", "the task is done")
     quiet(site)
 
-    told, answered = agent.hears(), customer.hears(1 if answers == "on_agent" else 2)
+    told, answered = agent.hears(), customer.hears(call)
     assert told.seconds_of(CUSTOMER_TONE) > 1
     assert told.seconds_before(CUSTOMER_TONE) > 1, "the prompt"
     assert answered.seconds_of(AGENT_TONE) > 1
@@ -206,7 +209,8 @@ def test_whoever_rings_in_meanwhile_is_joined(build: Build) -> None:
     customer.wait_for("state=EARLY", after=seen)
     agent.press("1")
     customer.talks(after=seen)
-    stays(lambda: agent.running, "they talk", 3)
+    agent.until_heard(CUSTOMER_TONE, 1.5)
+    customer.until_heard(AGENT_TONE, 1.5, 2)
     customer.hang_up()
     agent.ended()
     assert customer.rang() == 0
@@ -251,6 +255,8 @@ def test_a_waiting_caller_who_is_taken_up_hears_the_agent(build: Build) -> None:
     site.agent_becomes("201", "busy")
     customer.press("5")
     stays(lambda: agent.running, "they talk", 2)
+    agent.until_heard(CUSTOMER_TONE, 1.5)
+    customer.until_heard(AGENT_TONE, 1.5)
     agent.hang_up()
     customer.ended()
     quiet(site)
