@@ -108,11 +108,22 @@ class Story:
         gettext = self._words.gettext
         if call["answered"] is None:
             return []
-        facts = {"time": self._moment(call["answered"]), "agent": call["agent"], "evidence": call["evidence"]}
+        evidence = call["evidence"]
+        facts = {"time": self._moment(call["answered"]), "agent": call["agent"],
+                 "evidence": {
+                     "dialled": gettext("they were dialled"),
+                     "number": gettext("the number is theirs"),
+                     "identity": gettext("the PBX named them when it answered"),
+                     "connected_line": gettext("the PBX named them during the call"),
+                     "dialog_event": gettext("their phone was seen to talk"),
+                     "pickup": gettext("they picked it up"),
+                     "outside_phone": gettext("their phone outside was rung"),
+                     "callback": gettext("Boomerang rang them itself"),
+                 }.get(evidence, evidence)}
         if call["direction"] == "outbound":
             return [gettext("%(time)s: the customer answered.") % facts]
         if call["agent"] and call["evidence"]:
-            return [gettext("%(time)s: answered; agent %(agent)s had it, as is shown by %(evidence)s.") % facts]
+            return [gettext("%(time)s: answered; agent %(agent)s had it: %(evidence)s.") % facts]
         return [gettext("%(time)s: answered; nothing shows which agent had it.") % facts]
 
     def end(self, call: Mapping[str, Any]) -> str:

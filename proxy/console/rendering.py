@@ -87,9 +87,11 @@ def moment_text(seconds: float | None, zone: ZoneInfo) -> str:
     return NOTHING if seconds is None else f"{datetime.fromtimestamp(seconds, zone):%Y-%m-%d %H:%M:%S}"
 
 
-def clock_text(seconds: float | None, zone: ZoneInfo) -> str:
+def clock_text(seconds: float | None, zone: ZoneInfo, precise: Literal["seconds", "milliseconds"] = "seconds") -> str:
     """Write seconds since the epoch as a time of day in a zone."""
-    return NOTHING if seconds is None else f"{datetime.fromtimestamp(seconds, zone):%H:%M:%S}"
+    if seconds is None:
+        return NOTHING
+    return datetime.fromtimestamp(seconds, zone).time().isoformat(precise)
 
 
 def _unbroken(text: str) -> Markup:

@@ -17,7 +17,7 @@ from proxy.console.columns import shown_columns
 from proxy.console.drawing.ladder import LadderRow, ladder
 from proxy.console.node_client import ForbiddenError, MissingError
 from proxy.console.posted import UNPROCESSABLE
-from proxy.console.rendering import duration, forward, page
+from proxy.console.rendering import clock_text, duration, forward, page
 from proxy.console.roster import roster_of_list
 from proxy.control_client import ControlError, NotRunningError
 from proxy.pcap import capture, packets_of
@@ -80,12 +80,10 @@ def drawn(asking: Asking, found: Mapping[str, Any]) -> Any:
     """Return the ladder of messages as `calls.messages` gives them."""
     zone = asking.zone
 
-    def clock(at: float) -> str:
-        return f"{datetime.fromtimestamp(at, zone):%H:%M:%S.%f}"[:-3]
-
     rows = [LadderRow(one["time"], one["from"], one["to"], one["line"], one["call"])
             for one in found["messages"][:DRAWN]]
-    return ladder(rows, found["columns"], clock, asking.words.gettext("SIP messages, from top to bottom"))
+    return ladder(rows, found["columns"], lambda at: clock_text(at, zone, "milliseconds"),
+                  asking.words.gettext("SIP messages, from top to bottom"))
 
 
 def texts(found: Mapping[str, Any]) -> list[tuple[float, str, str]]:

@@ -13,6 +13,8 @@ from proxy.verbs.shapes import answers, people
 
 router = APIRouter()
 PATH: Final = "/tokens"
+UNIT: Final = "expires.unit"
+"""The field with the unit of how long a token is good: `h` or `d`."""
 NOTHING: Final = Posted({}, {}, {})
 
 
@@ -30,12 +32,20 @@ async def change(request: Request, asking: Asked) -> Response:
         if form.get("do") == "revoke":
             await asking.node.call(people.REVOKE.name, {"name": form.get("name")}, asking.caller)
             return forward(asking, PATH, asking.words.gettext("The token is good no more."))
-        made = await asking.node.call(people.ADD_TOKEN.name, form.arguments(people.ADD_TOKEN), asking.caller)
+        made = await asking.node.call(people.ADD_TOKEN.name, _arguments(form), asking.caller)
     except (ForbiddenError, MissingError):
         raise
     except ControlError as error:
         return await _page(asking, form, error=error)
     return await _page(asking, NOTHING, made=made)
+
+
+def _arguments(form: Posted) -> dict[str, Any]:
+    """Return what the verb is asked with: how long it is good is a number and its unit there."""
+    found = form.arguments(people.ADD_TOKEN)
+    if "expires" in found:
+        found["expires"] += form.get(UNIT)
+    return found
 
 
 async def _page(asking: Asking, form: Posted, *, made: Any = None, error: ControlError | None = None) -> Response:

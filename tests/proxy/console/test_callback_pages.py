@@ -60,6 +60,14 @@ def listed(visitor: Visitor, query: str) -> list[str]:
     return re.findall(r'href="/callbacks/[0-9a-f-]{36}" class="number">([^<]+)<', page)
 
 
+def badge_of(visitor: Visitor, customer: str) -> str:
+    """Return how the list says that a callback stands."""
+    page = visitor.get(f"/callbacks?state=all&customer={quote(customer)}").text
+    found = re.search(r'<td>\s*<span class="badge badge-\w+">(.*?)</span>', page)
+    assert found is not None
+    return found[1]
+
+
 def test_the_list_is_filtered_sorted_and_paged_by_the_server(site: TaskSite, olga: Visitor) -> None:
     ids = [later(site, f"+3670111000{last}", "support" if last % 2 else "sales") for last in range(6)]
     site.verb("callbacks.hold", id=ids[0], reason="lunch")
@@ -73,6 +81,7 @@ def test_the_list_is_filtered_sorted_and_paged_by_the_server(site: TaskSite, olg
     assert mine[5] in listed(olga, "?state=all&customer=" + quote(mine[5]))
     assert [one for one in listed(olga, "?age=over-1h") if one in mine] == []
     assert [one for one in listed(olga, "?age=1h&kind=manual&due=later") if one in mine] == mine[4::-1]
+    assert [badge_of(olga, one) for one in (mine[0], mine[1], mine[5])] == ["Held", "planned", "Cancelled"]
     assert listed(olga, "?kind=missed") == []
     wrong = olga.get("/callbacks?campaign=x&customer=abc")
     assert wrong.status == 422

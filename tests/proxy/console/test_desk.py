@@ -88,9 +88,13 @@ def test_the_card_comes_by_itself_and_an_accepted_call_rings_at_once(site: TaskS
     until = re.search(r'data-until="([\d.]+)"', page.text)
     assert until is not None
     assert float(until[1]) - time.time() <= 120.0, "until when is the server's to say"
+    assert re.search(r'data-until="[\d.]+">[0-2]:\d\d</span>', page.text), "how long, for who has no script too"
     assert "the phone rings in" in shown(page)
+    row = re.search(r">\+36702110001</a>.*?</tr>", site.visitor("olga").get("/callbacks").text, re.DOTALL)
+    assert row is not None
+    assert '<span class="badge badge-busy">under way</span>' in row[0]
     assert "1 accepts, 2 declines" in shown(page)
-    assert "Accepted." in say(anna, "accept", id=str(card["attempt"]))
+    assert "Accepted: pick up" in say(anna, "accept", id=str(card["attempt"]))
     ring = site.pbx.expect("INVITE")
     assert ring.user == "201"
     site.pbx.send(reply(ring, "486 Busy Here", tag="busy"), site.daemon.hop)
@@ -134,7 +138,7 @@ def test_a_whole_callback_is_followed_at_the_desk(site: TaskSite, anna: Visitor)
     assert [one["agent"] for one in made] == ["201"]
     olga = site.visitor("olga")
     page = olga.get(f"/callbacks/{task}")
-    assert "Agent 201 accepted." in shown(page)
+    assert "Agent 201 Anna accepted." in shown(page)
     assert "The customer answered." in shown(page)
     messages = olga.get(f"/callbacks/{task}/messages/{made[0]['id']}")
     assert messages.status == 200
@@ -157,7 +161,7 @@ def test_a_declined_callback_is_in_the_queue_again_with_its_reason(site: TaskSit
     assert "it goes to somebody else" in say(anna, "decline", id=str(card["attempt"]), reason="not mine")
     eventually(lambda: "201" in site.verb("callbacks.show", id=task)["declined_by"], "it is written down")
     page = shown(anna.get(f"/callbacks/{task}"))
-    assert "Agent 201 declined. Reason: not mine" in page
+    assert "Agent 201 Anna declined. Reason: not mine" in page
     assert site.verb("callbacks.show", id=task)["state"] == "open"
     assert "Declined" in say(anna, "decline", id=str(card["attempt"])), "said before, by a key or a click"
     assert "Not done: too late" in say(anna, "accept", id=str(card["attempt"]))

@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def test_what_cannot_be_is_said_at_its_field_and_what_was_typed_stands(company: 
 def test_a_hostile_name_is_shown_as_text_and_can_be_worked_with(company: Company) -> None:
     boss = company.visitor("boss")
     name = "<b>\"'&?#/ %ž</b>"
-    assert boss.post("/users", {"do": "add", "name": name, "role": "agent"}).status == 200
+    assert boss.post("/users", {"do": "add", "name": name, "role": "agent", "agent": "299"}).status == 200
     page = boss.get("/users").text
     assert "<b>" not in page
     link = next(one for one in re.findall(r'href="(/users\?name=[^"]+)"', page) if "%3Cb%3E" in one)
@@ -98,11 +99,14 @@ def test_a_hostile_name_is_shown_as_text_and_can_be_worked_with(company: Company
 
 def test_a_token_is_made_used_and_revoked(company: Company) -> None:
     boss = company.visitor("boss")
-    wanted = {"name": "crm", "role": "supervisor", "groups": "sales", "expires": "90d"}
+    wanted = {"name": "crm", "role": "supervisor", "groups": "sales", "expires": "90", "expires.unit": "d"}
     answer = boss.post("/tokens", {"do": "add", **wanted})
     token = secret_in(answer.text)
     assert token.startswith("bmr_")
     assert token not in boss.get("/tokens").text
+    made = next(one for one in company.ask("tokens.list") if one["name"] == "crm")
+    span = datetime.fromisoformat(made["expires"]) - datetime.fromisoformat(made["created"])
+    assert span == timedelta(days=90)
     assert boss.post("/tokens", {"do": "add", "name": "x", "role": "admin", "expires": "soon"}).status == 422
     assert boss.post("/tokens", {"do": "revoke", "name": "crm"}).status == 303
     assert "badge-revoked" in boss.get("/tokens").text

@@ -56,6 +56,13 @@ def test_a_sentence_is_filled_with_the_same(language: str) -> None:
     assert wrong == []
 
 
+def test_a_catalogue_has_entries_and_nothing_else() -> None:
+    """A reader of catalogues passes over what it does not know, and what was lost by it is missed by nobody."""
+    known = re.compile(r'(msgid|msgid_plural|msgstr(\[\d\])?) ".*"|".*"|#.*|')
+    assert [(path, line) for language in LANGUAGES if language != FALLBACK for path in (AREAS / language).iterdir()
+            for line in path.read_text().splitlines() if not known.fullmatch(line)] == []
+
+
 def test_every_sentence_of_a_catalogue_is_said_somewhere() -> None:
     for language in (one for one in LANGUAGES if one != FALLBACK):
         assert [text for text in words_of(language).sentences() if text not in SENTENCES] == []

@@ -82,7 +82,7 @@ async def messages(asking: Asked, id: str, attempt: str) -> Response:  # noqa: A
     """Show the SIP messages of an attempt; to a script that asks for a part of a page, the drawing alone."""
     found = read(calls.MESSAGES, await asking.node.call("calls.messages", {"id": attempt}, asking.caller))
     rows = [LadderRow(one["time"], one["from"], one["to"], one["line"], one["call"]) for one in found["messages"]]
-    drawn = ladder(rows, found["columns"], lambda at: clock_text(at, asking.zone),
+    drawn = ladder(rows, found["columns"], lambda at: clock_text(at, asking.zone, "milliseconds"),
                    asking.words.gettext("The SIP messages of this attempt")) if rows else None
     facts = {"drawn": drawn, "found": found, "id": id, "attempt": attempt}
     if "hx-request" in asking.request.headers:
@@ -105,7 +105,7 @@ async def _facts(asking: Asking, name: str, choices: Choices | None = None) -> d
         "sentence": state_sentence(task, asking, now), "kinds": kinds(asking.words), "states": states(asking.words),
         "phases": phases(asking.words), "journal": journal, "reason": journal.reason, "result": journal.result,
         "drawn": _drawn(asking, task, plan, now), "left_out": _left_out(asking, task, plan),
-        "lines": [(line["time"], journal.sentence(line["kind"], line["agent"], line["data"]))
+        "lines": [(line["time"], journal.sentence(line["kind"], choices.roster.agent(line["agent"]), line["data"]))
                   for line in task["journal"]],
         "recordings": _recordings(task["journal"]),
         "may": asking.caller.may("supervisor"), "ticket": task["options"].get("ticket"),

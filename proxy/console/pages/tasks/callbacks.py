@@ -20,7 +20,7 @@ from proxy.console.posted import errors_of
 from proxy.console.rendering import forward, fragment, page
 from proxy.console.roster import Roster
 from proxy.control_client import ControlError, NotRunningError
-from proxy.verbs.shapes.callbacks import MOST_TASKS
+from proxy.verbs.shapes.callbacks import MOST_TASKS, RUNNING
 from proxy.verbs.shapes.errors import ForbiddenError
 from proxy.verbs.shapes.fields import MOST_ROWS
 
@@ -71,23 +71,28 @@ def columns(asking: Asking) -> list[Column]:
 async def callbacks(asking: Asked) -> Response:
     """Show a page of the list."""
     now = time.time()
-    found, choices = await asyncio.gather(
+    found, (choices, running) = await asyncio.gather(
         asked_list(asking, "callbacks", FILTERS, "created", {"state": UNFINISHED}, partial(_filters, now)),
-        _choices(asking))
+        _of_node(asking))
     every = columns(asking)
     shown = shown_columns(asking.request, "callbacks", [one.key for one in every], USUAL)
     return page(
         asking, "callbacks.html", status=UNPROCESSABLE if found.errors else 200, list=found,
         every=[one[:2] for one in every], columns=[one for one in every if one.key in shown], choices=choices,
-        kinds=kinds(asking.words), states=states(asking.words), reason=journal_of(asking).reason, most=MOST_TASKS)
+        kinds=kinds(asking.words), states=states(asking.words), reason=journal_of(asking).reason,
+        running=running, most=MOST_TASKS)
 
 
-async def _choices(asking: Asking) -> Choices:
-    """While the daemon is away the list is shown all the same: it is read from the database."""
+async def _of_node(asking: Asking) -> tuple[Choices, frozenset[str]]:
+    """Return what may be chosen, and which callbacks are under way. While the daemon is away the list is shown all the
+    same: it is read from the database.
+    """
     try:
-        return await choices_of(asking)
+        choices, cards = await asyncio.gather(
+            choices_of(asking), asking.node.call(RUNNING.name, {}, asking.caller))
     except NotRunningError:
-        return Choices(Roster(), [])
+        return Choices(Roster(), []), frozenset()
+    return choices, frozenset(card["task"] for card in cards)
 
 
 def _filters(now: float, asked: Mapping[str, str]) -> dict[str, str]:

@@ -89,7 +89,8 @@ async def say(asking: Asked, request: Request, act: str) -> Response:
     if act in ("decline", "pause"):
         args["reason"] = typed["reason"]
     said = {
-        "accept": gettext("Accepted."), "decline": gettext("Declined: it goes to somebody else."),
+        "accept": gettext("Accepted: pick up your phone, if you have not yet; the customer is called then."),
+        "decline": gettext("Declined: it goes to somebody else."),
         "done": gettext("Done: you may be rung again."),
         "pause": gettext("You are on pause once nothing engages you; nothing rings you then."),
         "resume": gettext("You may be rung again.")}
