@@ -83,6 +83,11 @@ def table(columns: dict[str, str], empty: str) -> Show:
     return lambda rows, given: render.show_table(rows, columns, empty)
 
 
+def line(said: Callable[[Any, Given], str]) -> Show:
+    """Return what shows an answer as one line."""
+    return lambda data, given: render.show_line(said(data, given))
+
+
 def shaped(run: Callable[..., None], verb: Verb[Any, Any], about: str, *, rows: int = ROWS, json: bool = True,
            more: Iterable[inspect.Parameter] = (), without: Collection[str] = ()) -> Callable[..., None]:
     """Have a function take the arguments of a verb as options; `more`: options of its own, `without`: arguments that

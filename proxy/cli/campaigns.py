@@ -3,7 +3,7 @@
 from typing import Any
 
 from proxy import render
-from proxy.cli.asks import Given, asks, group, rest, table
+from proxy.cli.asks import Given, asks, group, line, rest, table
 from proxy.verbs.shapes import campaigns
 
 app = group("Callback campaigns.")
@@ -21,23 +21,8 @@ def detail(data: Any, given: Given) -> None:
     render.show_pairs(pairs, tuple(pairs))
 
 
-@asks(app, "add", campaigns.ADD, about="Its further settings are set here, or later with `policy set campaign.ID.KEY "
-      "VALUE`.")
-def added(data: Any, given: Given) -> None:
-    """Say which."""
-    render.show_line(f"campaign {data['id']} {data['name']}: from {data['from']}")
-
-
-@asks(app, "remove", campaigns.REMOVE)
-def removed(data: Any, given: Given) -> None:
-    """Say which."""
-    render.show_line(f"campaign {data['id']} is gone")
-
-
-@asks(app, "renumber", campaigns.RENUMBER)
-def renumbered(data: Any, given: Given) -> None:
-    """Say what it is called now."""
-    render.show_line(f"campaign {given['id']} is {data['id']} now")
-
-
+asks(app, "add", campaigns.ADD, about="Its further settings are set here, or later with `policy set campaign.ID.KEY "
+     "VALUE`.")(line(lambda data, given: f"campaign {data['id']} {data['name']}: from {data['from']}"))
+asks(app, "remove", campaigns.REMOVE)(line(lambda data, given: f"campaign {data['id']} is gone"))
+asks(app, "renumber", campaigns.RENUMBER)(line(lambda data, given: f"campaign {given['id']} is {data['id']} now"))
 rest(app, campaigns.VERBS)

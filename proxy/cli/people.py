@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from proxy import render
 from proxy.cli.asking import ask, failure
-from proxy.cli.asks import Given, asks, given_of, group, option, rest, shaped, table
+from proxy.cli.asks import Given, asks, given_of, group, line, option, rest, shaped, table
 from proxy.verbs.shapes import people
 from proxy.verbs.shapes.people import LONGEST_PASSWORD
 from proxy.verbs.shapes.verb import Verb
@@ -83,22 +83,10 @@ _with_password("add", people.ADD_USER, "may log in")
 _with_password("passwd", people.PASSWD, "has another password")
 
 
-@asks(users, "disable", people.DISABLE)
-def disabled(data: Any, given: Given) -> None:
-    """Say it."""
-    render.show_line(f"{data['name']} may not log in any more")
-
-
-@asks(users, "enable", people.ENABLE)
-def enabled(data: Any, given: Given) -> None:
-    """Say it."""
-    render.show_line(f"{data['name']} may log in")
-
-
-@asks(users, "change", people.CHANGE_USER)
-def changed(data: Any, given: Given) -> None:
-    """Say what they are now."""
-    render.show_line(f"{data['name']} is {data['role']}{_warning(data)}")
+asks(users, "disable", people.DISABLE)(line(lambda data, given: f"{data['name']} may not log in any more"))
+asks(users, "enable", people.ENABLE)(line(lambda data, given: f"{data['name']} may log in"))
+asks(users, "change", people.CHANGE_USER)(line(
+    lambda data, given: f"{data['name']} is {data['role']}{_warning(data)}"))
 
 
 @asks(tokens, "add", people.ADD_TOKEN)
@@ -109,11 +97,7 @@ def added(data: Any, given: Given) -> None:
     sys.stdout.write(f"{data['token']}\n")
 
 
-@asks(tokens, "revoke", people.REVOKE)
-def revoked(data: Any, given: Given) -> None:
-    """Say it."""
-    render.show_line(f"token {data['name']} is good no more")
-
+asks(tokens, "revoke", people.REVOKE)(line(lambda data, given: f"token {data['name']} is good no more"))
 
 rest(users, people.OF_USERS)
 rest(tokens, people.OF_TOKENS)
