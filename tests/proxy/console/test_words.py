@@ -40,7 +40,7 @@ def test_no_sentence_is_missing(language: str) -> None:
 def test_a_sentence_is_filled_with_the_same(language: str) -> None:
     wrong = []
     for path in sorted((AREAS / language).iterdir(), key=str):
-        catalogue = read_po(BytesIO(path.read_bytes()), locale=language)
+        catalogue = read_po(BytesIO(path.read_bytes()), locale=language, abort_invalid=True)
         forms = get_plural(language).num_plurals
         for message in catalogue:
             if not message.id:
