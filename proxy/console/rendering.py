@@ -152,6 +152,14 @@ def environment() -> Environment:
 ENVIRONMENT: Final = environment()
 
 
+def warm() -> None:
+    """Make every template and catalogue ready, so that nobody waits for the first page of a kind. Any thread."""
+    for name in ENVIRONMENT.list_templates():
+        ENVIRONMENT.get_template(name)
+    for language in LANGUAGES:
+        words_of(language)
+
+
 def page(asking: Asking, template: str, *, status: int = 200, **facts: Any) -> Response:
     """Return a page made of a template and facts."""
     base = {"caller": asking.caller, "zone": asking.zone, "pages": shown_to(asking)}

@@ -7,17 +7,20 @@ import os
 import resource
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, cast
 
+import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from proxy import log as log_lines
 from proxy.console.app import build
 from proxy.console.lists import Lists
+from proxy.console.rendering import warm
 from proxy.console.settings import ConsoleSettings
 from proxy.line_protocol import LineProtocol
 from proxy.web.connections import Connections
@@ -89,13 +92,18 @@ async def serve(listening: socket.socket, line: socket.socket) -> None:
 async def _serve(settings: ConsoleSettings, listening: socket.socket, on_ready: Callable[[], None],
                  over: "asyncio.Future[None]") -> None:
     _begin(settings)
+
+    def ready() -> None:
+        on_ready()
+        threading.Thread(target=_warm, name="warm", daemon=True).start()
+
     connections = Connections(MOST, MOST if settings.proxies else MOST_OF_ONE)
     lists = Lists(settings.database, settings.data, time.time)
     application = await asyncio.to_thread(build, settings, People(settings.database), lists, connections)
     server = _Server(uvicorn.Config(
         application.entry, log_config=None, access_log=False, ws="none", server_header=False, proxy_headers=False,
         http=cast(type[asyncio.Protocol], connections.watch(H11Protocol)), timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=GOODBYE), on_ready)
+        timeout_graceful_shutdown=GOODBYE), ready)
     serving: asyncio.Future[None] = asyncio.ensure_future(server.serve(sockets=[listening]))
     gc.collect()
     gc.freeze()
@@ -107,6 +115,14 @@ async def _serve(settings: ConsoleSettings, listening: socket.socket, on_ready: 
     lists.close()
     application.console.figures.close()
     application.console.database.close()
+
+
+def _warm() -> None:
+    """Read what pages are made of; what cannot be read is said where it is needed."""
+    try:
+        warm()
+    except Exception as error:
+        structlog.get_logger("boomerang.console").warning("console_not_warm", reason=repr(error))
 
 
 def _begin(settings: ConsoleSettings) -> None:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from proxy.console.columns import keep_columns, shown_columns
-from proxy.console.rendering import ENVIRONMENT, NOTHING, TEMPLATES, duration
+from proxy.console.rendering import ENVIRONMENT, NOTHING, TEMPLATES, duration, environment, warm
 from proxy.console.statics import FILES, HTMX, static_file, static_url
 from tests.kit.console import Served, Visitor
 
@@ -158,3 +158,12 @@ def test_a_browser_is_sent_few_columns_back() -> None:
     for number in range(100):
         cookie = kept(f"table{number}", ["one", "two"], cookie)
     assert len(cookie) < 1_000
+
+
+def test_what_is_warm_is_compiled_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    cold = environment()
+    monkeypatch.setattr("proxy.console.rendering.ENVIRONMENT", cold)
+    warm()
+    monkeypatch.setattr(cold, "compile", None)
+    names = [entry.name for entry in TEMPLATES.iterdir()]
+    assert [cold.get_template(name).name for name in names] == names
