@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -85,15 +85,16 @@ class Application(NamedTuple):
     console: Console
 
 
-def build(settings: ConsoleSettings, people: People, lists: Lists, connections: Connections) -> Application:
-    """Build the application. `connections`: those of the server that serves it."""
+def build(settings: ConsoleSettings, people: People, lists: Lists, connections: Connections,
+          wall: Callable[[], float]) -> Application:
+    """Build the application. `connections`: those of the server that serves it; `wall`: seconds since the epoch."""
     node = NodeClient(settings.socket, settings.zone)
     reaches = Reaches(node)
     live = LiveHub(node, reaches)
     snapshots = Snapshots(node, live, reaches)
     database = ConsoleDatabase(settings.data / FILE)
-    sessions = Sessions(database, time.time)
-    doorkeeper = SessionDoorkeeper(database, people, sessions)
+    sessions = Sessions(database, wall)
+    doorkeeper = SessionDoorkeeper(database, people, sessions, wall)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -106,7 +107,7 @@ def build(settings: ConsoleSettings, people: People, lists: Lists, connections: 
 
     app = FastAPI(title="Boomerang", version=settings.version, docs_url=None, redoc_url=None, openapi_url=None,
                   lifespan=lifespan)
-    figures = Figures(FigureReads(settings.database), database, lambda: ZoneInfo(node.zone), time.time,
+    figures = Figures(FigureReads(settings.database), database, lambda: ZoneInfo(node.zone), wall,
                       time.monotonic)
     app.state.console = Console(settings, node, lists, database, sessions, doorkeeper, live, snapshots, figures)
     trouble.install(app)

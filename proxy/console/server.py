@@ -99,7 +99,8 @@ async def _serve(settings: ConsoleSettings, listening: socket.socket, on_ready: 
 
     connections = Connections(MOST, MOST if settings.proxies else MOST_OF_ONE)
     lists = Lists(settings.database, settings.data, time.time)
-    application = await asyncio.to_thread(build, settings, People(settings.database), lists, connections)
+    application = await asyncio.to_thread(build, settings, People(settings.database), lists, connections,
+                                          time.time)
     server = _Server(uvicorn.Config(
         application.entry, log_config=None, access_log=False, ws="none", server_header=False, proxy_headers=False,
         http=cast(type[asyncio.Protocol], connections.watch(H11Protocol)), timeout_keep_alive=KEEP_ALIVE,

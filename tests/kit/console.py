@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
@@ -200,12 +200,14 @@ class SilentNode:
 
 
 @contextmanager
-def serve_console(folder: Path, people: SomePeople, *routers: APIRouter) -> Iterator[Served]:
-    """Serve the application in a thread, beside a node of which nothing is known. `routers`: further pages."""
+def serve_console(folder: Path, people: SomePeople, *routers: APIRouter,
+                  wall: Callable[[], float] = time.time) -> Iterator[Served]:
+    """Serve the application in a thread, beside a node of which nothing is known. `routers`: further pages; `wall`:
+    its clock."""
     settings = ConsoleSettings("edge1", "0", folder, folder / "control.sock", folder / "boomerang.db",
                                hosts=("console.example.com",), proxies=("192.0.2.0/24", "127.0.0.2"))
     connections, node = Connections(), SilentNode(settings.socket)
-    application = build(settings, people, Lists(settings.database, folder, time.time), connections)
+    application = build(settings, people, Lists(settings.database, folder, wall), connections, wall)
     for router in routers:
         application.pages.include_router(router)
     server = uvicorn.Server(uvicorn.Config(
