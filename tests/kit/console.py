@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
@@ -207,7 +208,9 @@ def serve_console(folder: Path, people: SomePeople, *routers: APIRouter,
     settings = ConsoleSettings("edge1", "0", folder, folder / "control.sock", folder / "boomerang.db",
                                hosts=("console.example.com",), proxies=("192.0.2.0/24", "127.0.0.2"))
     connections, node = Connections(), SilentNode(settings.socket)
-    application = build(settings, people, Lists(settings.database, folder, wall), connections, wall)
+    with ThreadPoolExecutor(1) as beside:  # as in the console, where a loop runs in this one already
+        application = beside.submit(build, settings, people, Lists(settings.database, folder, wall), connections,
+                                    wall).result()
     for router in routers:
         application.pages.include_router(router)
     server = uvicorn.Server(uvicorn.Config(
