@@ -220,10 +220,11 @@ JournalKind = Literal[
     "missed", "queued", "asked", "due", "assigned", "agent", "accepted", "attempt", "answered", "declined", "result",
     "refused", "released", "closed", "held", "resumed", "recovered", "replanned", "moved", "renumbered", "reassigned",
     "ticket", "ended", "call_now", "stale", "requested", "asked_again", "stands", "place_held", "place_taken",
-    "place_returned", "place_lost",
+    "place_returned", "place_lost", "finished",
 ]
 """What a line of a task's journal is about. The steps of an attempt are among them; of a request from a queue there are
-`requested`, `asked_again`, `stands` (that came to nothing) and `place_...`."""
+`requested`, `asked_again`, `stands` (that came to nothing) and `place_...`. `finished`: an agent ended their wrap-up
+before its time."""
 
 
 class JournalRow(NamedTuple):
@@ -246,8 +247,10 @@ class PastAttempt(NamedTuple):
 
 
 class EndedWith(NamedTuple):
-    """What an agent had a card of: an attempt that dialled its customer, and is over."""
+    """What an agent has a card of: an attempt that dialled its customer, and is over; the agent has not said that they
+    are done with it."""
 
+    task: str
     agent: str
     ended_at: float
     group: str

@@ -139,8 +139,8 @@ class CallbackReads(Protocol):
         """Return the attempts that dialled a customer at `at` or later, in that order."""
 
     def ended_with(self, since: float, dialled: float) -> list[EndedWith]:
-        """Return attempts of this node that ended at `since` or later, and not by a crash, and had dialled their
-        customer at `dialled` or later."""
+        """Return attempts of this node that ended at `since` or later, and not by a crash, had dialled their customer
+        at `dialled` or later, and which their agent did not finish with since."""
 
     def tasks_since(self, at: float) -> list[float]:
         """Return when the tasks were made that were made at `at` or later, in any order."""

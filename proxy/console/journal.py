@@ -237,6 +237,10 @@ class Journal:
     def _stands(self, line: "_Line") -> str:
         return self._words.gettext("That came to nothing: the callback stands as it was promised before.")
 
+    def _finished(self, line: "_Line") -> str:
+        return self.text(self._words.gettext("Agent %(agent)s was done with the card before its time."),
+                         agent=line.agent or "")
+
     def _place_held(self, line: "_Line") -> str:
         return self._words.gettext("Their place in the queue of the PBX is held.")
 
@@ -289,7 +293,7 @@ SENTENCES: Final[Mapping[str, Callable[[Journal, _Line], str]]] = {
     "ticket": Journal._ticket, "ended": Journal._ended, "call_now": Journal._call_now, "stale": Journal._stale,
     "requested": Journal._requested, "asked_again": Journal._asked_again, "stands": Journal._stands,
     "place_held": Journal._place_held, "place_taken": Journal._place_taken, "place_returned": Journal._place_returned,
-    "place_lost": Journal._place_lost,
+    "place_lost": Journal._place_lost, "finished": Journal._finished,
 }
 """Every kind of line (`routing.rows.JournalKind`), and what tells it."""
 

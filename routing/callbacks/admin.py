@@ -177,8 +177,14 @@ class Admin:
                 self._tasks.stop(attempt, PAUSED)
 
     def end_wrap_up(self, agent: str, now: float) -> bool:
-        """End the time that an agent has with the card; return whether it ran."""
-        return self._wrap_ups.end(agent, now)
+        """End the time that an agent has with the card, for good; return whether it ran."""
+        task = self._wrap_ups.end(agent, now)
+        if task is None:
+            return False
+        changes = self._sets.begin(now)
+        changes.note(task, "finished", agent)
+        self._store.put(changes.unit())
+        return True
 
     def add(self, customer: str, group: str, now: float, *, campaign: str | None = None, number: str | None = None,
             responsible: str | None = None, responsible_group: str | None = None, at: float | None = None,

@@ -261,7 +261,7 @@ class Desk:
             self._tasks.index.add(Task(within_reach(row, now)))
         for one in finishing:  # at most an hour with a card (`callback.wrap_up`)
             seconds = self._tasks.book.of(one.group, one.campaign).callback.wrap_up
-            self._wrap_ups.go_on(one.agent, one.ended_at + seconds, now)
+            self._wrap_ups.go_on(one.agent, one.task, one.ended_at + seconds, now)
         changes = self._sets.begin(now)
         for attempt in attempts:
             if attempt.node == self._node or attempt.claimed_at < now - ABANDONED:

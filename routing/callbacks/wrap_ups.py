@@ -20,8 +20,9 @@ class WrapUps:
     def __init__(self, live: LiveState) -> None:
         self._live = live
         self._by_agent: dict[str, WrapUp] = {}
-        self._before: dict[str, float] = {}
-        """Until when those go on that a process before this one began: their cards are gone with it."""
+        self._before: dict[str, tuple[float, str]] = {}
+        """Until when those go on that a process before this one began, and of which task: their cards are gone with
+        it."""
 
     def begin(self, agent: str, attempt: Attempt, seconds: float, now: float) -> None:
         """Let an agent finish with an attempt; without seconds there is nothing to finish."""
@@ -31,20 +32,21 @@ class WrapUps:
             self._by_agent[agent] = WrapUp(attempt, now + seconds)
             self._live.wrap_up(agent, now + seconds, now)
 
-    def go_on(self, agent: str, until: float, now: float) -> None:
+    def go_on(self, agent: str, task: str, until: float, now: float) -> None:
         """Let an agent have what is left of the time that they had before a restart, without the card."""
         if until > now and agent not in self._by_agent:
-            self._before[agent] = max(until, self._before.get(agent, 0.0))
-            self._live.wrap_up(agent, self._before[agent], now)
+            self._before[agent] = max((until, task), self._before.get(agent, (0.0, "")))
+            self._live.wrap_up(agent, self._before[agent][0], now)
 
-    def end(self, agent: str, now: float) -> bool:
-        """End an agent's time at once; return whether it ran."""
-        ran = self.of(agent, now) is not None or now < self._before.get(agent, 0.0)
+    def end(self, agent: str, now: float) -> str | None:
+        """End an agent's time at once; return the task that it was for, None: it did not run."""
+        finishing, (until, task) = self.of(agent, now), self._before.get(agent, (0.0, ""))
+        found = finishing.attempt.row.task if finishing is not None else task if now < until else None
         self._by_agent.pop(agent, None)
         self._before.pop(agent, None)
-        if ran:
+        if found is not None:
             self._live.wrap_up(agent, now, now)
-        return ran
+        return found
 
     def of(self, agent: str, now: float) -> WrapUp | None:
         """Return what an agent finishes with; None: nothing."""

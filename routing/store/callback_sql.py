@@ -78,9 +78,10 @@ OPEN_ATTEMPTS: Final = f"{_ATTEMPT} WHERE ended_at IS NULL ORDER BY +id"
 """The sign keeps SQLite from reading all attempts in their order instead of the few that its index has."""
 ATTEMPTS_SINCE: Final = "SELECT customer, customer_at FROM attempts WHERE customer_at>=? ORDER BY customer_at"
 ENDED_WITH: Final = (
-    'SELECT a.agent, a.ended_at, t."group", t.campaign FROM attempts AS a JOIN tasks AS t ON t.id=a.task '
+    'SELECT a.task, a.agent, a.ended_at, t."group", t.campaign FROM attempts AS a JOIN tasks AS t ON t.id=a.task '
     "WHERE a.customer_at>=? AND a.ended_at>=? AND a.node=? AND a.agent IS NOT NULL AND a.result<>'crashed' "
-    "ORDER BY a.ended_at")
+    "AND NOT EXISTS (SELECT 1 FROM journal AS j WHERE j.task=a.task AND j.kind='finished' AND j.agent=a.agent "
+    "AND j.at>=a.ended_at) ORDER BY a.ended_at")
 UNPROMISED: Final = (
     "(t.kind='queue' AND (t.state='failed' AND t.ended_at=t.created_at "
     "OR t.state='cancelled' AND t.reason IN ('taken', 'database')))"

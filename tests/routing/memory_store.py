@@ -240,10 +240,12 @@ class MemoryCallbacks:
 
     def ended_with(self, since: float, dialled: float) -> list[EndedWith]:
         self._rows.check()
-        found = [EndedWith(each.agent, each.ended_at, self._rows.all_tasks[each.task].group,
+        done = {(line.task, line.agent): line.at for line in self._rows.all_journal if line.kind == "finished"}
+        found = [EndedWith(each.task, each.agent, each.ended_at, self._rows.all_tasks[each.task].group,
                            self._rows.all_tasks[each.task].campaign) for each in self._rows.all_attempts.values()
                  if each.agent is not None and each.ended_at is not None and each.ended_at >= since
-                 and each.customer_at is not None and each.customer_at >= dialled and each.result != "crashed"]
+                 and each.customer_at is not None and each.customer_at >= dialled and each.result != "crashed"
+                 and done.get((each.task, each.agent), 0.0) < each.ended_at]
         return sorted(found, key=lambda one: one.ended_at)
 
     def tasks_since(self, at: float) -> list[float]:

@@ -429,7 +429,26 @@ def test_what_is_left_of_a_wrap_up_goes_on_after_a_restart() -> None:
     assert again.desk.admin.end_wrap_up(agent, again.now + 1), "and is ended as any other"
     assert again.floor.wraps[1:] == [(agent, again.now + 1)]
     assert not again.desk.admin.end_wrap_up(agent, again.now + 2)
-    assert Shop(store=shop.store, now=over, text=shop.text).floor.wraps == []
+    assert Shop(store=shop.store, now=shop.now + 20, text=shop.text).floor.wraps == [], "done is done"
+
+
+def test_a_wrap_up_that_is_done_does_not_come_back_with_a_restart() -> None:
+    shop = Shop(more=campaign('wrap_up = "40s"'))
+    shop.missed()
+    [order] = shop.turn()
+    shop.talks(order)
+    assert order.agent is not None
+    assert shop.desk.admin.end_wrap_up(order.agent, shop.now + 5)
+    assert [line.agent for line in shop.journal("finished")] == [order.agent]
+    assert Shop(store=shop.store, now=shop.now + 6, text=shop.text).floor.wraps == []
+
+
+def test_a_wrap_up_that_has_passed_does_not_come_back() -> None:
+    shop = Shop(more=campaign('wrap_up = "40s"'))
+    shop.missed()
+    [order] = shop.turn()
+    shop.talks(order)
+    assert Shop(store=shop.store, now=shop.now + 40, text=shop.text).floor.wraps == []
 
 
 def test_working_hours_of_the_campaign_win() -> None:

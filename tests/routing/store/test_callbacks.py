@@ -8,7 +8,7 @@ import pytest
 
 from routing.events import Event
 from routing.ids import uuid7
-from routing.rows import AttemptRow, CallRow, DoNotCallRow, EndedWith, LegRow, PastAttempt, TaskRow
+from routing.rows import AttemptRow, CallRow, DoNotCallRow, EndedWith, JournalRow, LegRow, PastAttempt, TaskRow
 from routing.storage import Store, StoreError
 from routing.store.reader import Reader
 from routing.writes import TICKET_NUMBER, DropLeg, ForgetEvents, RemoveDoNotCall, SavePolicy, Unit
@@ -176,7 +176,13 @@ def test_what_agents_had_a_card_of(engine: Engine) -> None:
     ]
     engine.put(tasks=(task,), attempts=(wanted, *others))
     assert engine.store.callbacks.ended_with(BEGIN + 50, BEGIN) == [
-        EndedWith("201", BEGIN + 60, task.group, "10001")]
+        EndedWith(task.id, "201", BEGIN + 60, task.group, "10001")]
+    engine.put(journal=(JournalRow(task.id, BEGIN + 59, "finished", "201", {}),))
+    assert len(engine.store.callbacks.ended_with(BEGIN + 50, BEGIN)) == 1, "of another wrap-up"
+    engine.put(journal=(JournalRow(task.id, BEGIN + 61, "finished", "202", {}),))
+    assert len(engine.store.callbacks.ended_with(BEGIN + 50, BEGIN)) == 1, "of another agent"
+    engine.put(journal=(JournalRow(task.id, BEGIN + 61, "finished", "201", {}),))
+    assert engine.store.callbacks.ended_with(BEGIN + 50, BEGIN) == []
 
 
 def test_when_tasks_were_made(engine: Engine) -> None:
