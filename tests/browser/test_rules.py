@@ -10,6 +10,7 @@ import pytest
 from proxy.console.words import LANGUAGES
 from tests.kit.browser import Browser, Visitor
 from tests.kit.console_site import ADMIN, PASSWORD, ConsoleSite
+from tests.kit.prompts_page import upload
 from tests.kit.settings_page import fill, save
 
 CAMPAIGN = "/campaigns/10001"
@@ -125,6 +126,8 @@ class Row(NamedTuple):
     """By key, parted by `/`."""
     told: str = ""
     """What the page explains beside it."""
+    recordings: tuple[str, ...] = ()
+    """What is uploaded before: a recording can be chosen once it is there."""
 
 
 C = "campaign/10001/"
@@ -145,7 +148,7 @@ ROWS = {
          "queue_callback.offer_prompt": "our-offer", "queue_callback.confirm_prompt": "our-yes"},
         {"number/+3614446666/queue_callback/enabled": True, "number/+3614446666/queue_callback/language": "hu",
          "number/+3614446666/queue_callback/offer_prompt": "our-offer",
-         "number/+3614446666/queue_callback/confirm_prompt": "our-yes"}),
+         "number/+3614446666/queue_callback/confirm_prompt": "our-yes"}, recordings=("our-offer", "our-yes")),
     "name and days": Row(CAMPAIGN, {"name": "Nobody answered", "from": "2026-01-01", "to": ""},
                          {C + "name": "Nobody answered", C + "from": "2026-01-01", C + "to": None}, "without end"),
     "hours, order, parity, record": Row(
@@ -164,7 +167,7 @@ ROWS = {
                    {C + "retries": 5, C + "retry_after": "20m"}, "On busy or no answer"),
     "add when they hung up": Row(CAMPAIGN, {"add_after": "15", "add_after.unit": "s"}, {C + "add_after": "15s"}),
     "add by key": Row(CAMPAIGN, {"add_key": "5", "add_prompt": "press-five"},
-                      {C + "add_key": "5", C + "add_prompt": "press-five"}),
+                      {C + "add_key": "5", C + "add_prompt": "press-five"}, recordings=("press-five",)),
     "as a ticket": Row(CAMPAIGN, {"as_ticket": "true", "ticket_subject": "Please call %number%"},
                        {C + "as_ticket": True, C + "ticket_subject": "Please call %number%"}, "%number%"),
     "card stays": Row(CAMPAIGN, {"wrap_up": "25", "wrap_up.unit": "s"}, {C + "wrap_up": "25s"}, "busy with the card"),
@@ -174,6 +177,8 @@ ROWS = {
 @pytest.mark.parametrize("name", ROWS)
 def test_a_row_is_saved(visitor: Visitor, site: ConsoleSite, name: str) -> None:
     row = ROWS[name]
+    for recording in row.recordings:
+        upload(visitor.open("/prompts"), recording, 800.0)
     page = visitor.open(row.path)
     fill(page, row.typed)
     assert row.told in page.locator("main").inner_text()
