@@ -21,10 +21,11 @@ FILTER = Path(__file__).parents[2] / "docker" / "fail2ban" / "filter.d" / "boome
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
+    configured = structlog.get_config()
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield
-    structlog.reset_defaults()
+    structlog.configure(**configured)
     root.handlers[:] = handlers
     root.setLevel(level)
 

@@ -24,12 +24,13 @@ from tests.kit.told import Told
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
     """What the log says, at level info."""
+    configured = structlog.get_config()
     root = logging.getLogger()
     before = list(root.handlers), root.level
     stream = io.StringIO()
     log.configure("info", stream=stream)
     yield stream
-    structlog.reset_defaults()
+    structlog.configure(**configured)
     root.handlers[:] = before[0]
     root.setLevel(before[1])
 
