@@ -40,6 +40,8 @@ class AttemptSteps:
         if question == self._asked and self.asking is not None:
             self.forget()
             answered(step, own, may_go)
+        elif step == "customer" and may_go and self.asking != "customer" and not self._sides.dialled:
+            self._tools.reports.not_dialled(self._attempt)  # committed for nobody
 
     def _is_late(self, step: Step, late: Callable[[Step, float], None], now: float) -> None:
         self.forget()

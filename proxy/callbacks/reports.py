@@ -224,6 +224,11 @@ class Reports:
         with _Fence(self._stack, "step", ""):
             self._desk.step(attempt, step, self._stack.wall(), None, agent)
 
+    def not_dialled(self, attempt: str) -> None:
+        """The customer was not dialled, though that was written down."""
+        with _Fence(self._stack, "not_dialled", ""):
+            self._desk.not_dialled(attempt, self._stack.wall())
+
     def connected(self, attempt: str, agent: str | None) -> None:
         """Agent and customer hear each other."""
         with _Fence(self._stack, "connected", ""):

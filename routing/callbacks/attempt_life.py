@@ -147,14 +147,21 @@ class AttemptLife:
         go(goes)
 
     def _undialled(self, attempt: Attempt, changes: Changes) -> None:
-        """Take back what was counted: nothing has left."""
+        """Take back what was counted: nothing has left. Whoever was put aside because of it is looked at again."""
         row, task = attempt.row, attempt.task
-        if row.customer_at is not None:
-            self._eligibility.dialled.remove(row.customer, row.customer_at)
         attempt.dialling = False
+        if row.customer_at is not None and self._eligibility.take_dial_back(row.customer, row.customer_at):
+            self._tasks.set_book(self._tasks.book)
         attempt.row = row._replace(customer_at=None)
         self._tasks.change(task, changes, attempts=task.row.attempts - 1)
         changes.attempt(attempt.row)
+
+    def not_dialled(self, name: str, now: float) -> None:
+        attempt = self._tasks.index.attempts.get(name)
+        if attempt is not None and attempt.dialled:
+            changes = self._sets.begin(now)
+            self._undialled(attempt, changes)
+            self._store.put(changes.unit())
 
     # Ending
 

@@ -56,6 +56,14 @@ class Eligibility:
         halt = self._halt
         return halt.reason if halt is not None and halt.until is not None and halt.until > now else None
 
+    def take_dial_back(self, customer: str, at: float) -> bool:
+        """That dial was none: count it for no cap. Return whether nobody was dialled for its sake: they may be now."""
+        self.dialled.remove(customer, at)
+        halted = self._halt is not None and self._halt.reason == "all_cap"
+        if halted:
+            self._halt = None
+        return halted
+
     def never(self, customer: str, campaign: str | None, number: str | None) -> Refusal | None:
         """Return why a number is not called at all."""
         return self._guard.check_number(customer, self.do_not_call, campaign, number)

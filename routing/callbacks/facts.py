@@ -93,6 +93,10 @@ class DeskFacts(Protocol):
         step stands for; `go(False)`: it must not (the database is in trouble, a talk meanwhile, the guard says no);
         the runner then ends the attempt with result `stopped` or `refused`."""
 
+    def not_dialled(self, attempt: str, now: float) -> None:
+        """`go(True)` was told of the step `customer` when nobody waited for it any more: no INVITE has left, and it
+        counts as no dial."""
+
     def connected(self, attempt: str, now: float, agent: str | None = None) -> None:
         """Agent and customer hear each other: after `answered`, and later than that where one waits for the other."""
 

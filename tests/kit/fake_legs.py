@@ -277,6 +277,8 @@ class FakeDesk:
     connections: list[str | None] = field(default_factory=list)
     """Agents who were told to hear the customer."""
     outcomes: list[Outcome] = field(default_factory=list)
+    taken_back: list[str] = field(default_factory=list)
+    """Attempts whose dial was written down, and made by nobody."""
     gone: list[str] = field(default_factory=list)
     """Attempts whose agent was let go before their end."""
     broken: bool = False
@@ -299,6 +301,9 @@ class FakeDesk:
     def connected(self, attempt: str, now: float, agent: str | None = None) -> None:
         assert not self.outcomes, "connected after the end"
         self.connections.append(agent)
+
+    def not_dialled(self, attempt: str, now: float) -> None:
+        self.taken_back.append(attempt)
 
     def commit(self, well: bool = True) -> None:
         """The oldest question is answered."""

@@ -460,7 +460,9 @@ def test_a_commit_that_never_comes(stage: Stage) -> None:
     stage.agent.presses("1")
     stage.wait(COMMIT_PATIENCE)
     assert stage.agent.hears == "play goodbye"
+    assert stage.desk.taken_back == []
     stage.desk.commit()
+    assert stage.desk.taken_back == ["attempt-1"], "it is written down, and nobody dials"
     stage.agent.hears_out()
     assert stage.dials == 0
     assert (stage.outcome.result, stage.outcome.text) == ("stopped", "customer not committed")

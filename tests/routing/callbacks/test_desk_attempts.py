@@ -192,6 +192,56 @@ def test_a_dial_that_could_not_be_written_counts_for_no_cap() -> None:
     assert shop.until(shop.now + 600) == []
 
 
+@pytest.mark.parametrize("tasks", [2, 3])
+def test_a_dial_that_is_taken_back_leaves_its_place_under_the_cap_to_others(tasks: int) -> None:
+    """Whoever was told that the cap is used up, for the sake of a dial that was none, is not made to wait for an hour.
+    """
+    store = SlowStore()
+    shop = Shop(store=store, guard="all_per_hour = 1")
+    for number in range(tasks):
+        shop.missed(f"+3620123456{number}")
+    first, second = shop.turn()
+    for order in (first, second):
+        assert shop.step(order, "agent")
+        assert shop.step(order, "accepted")
+    store.slow = True
+    assert shop.step(first, "customer") is None, "it waits for the disk"
+    assert shop.step(second, "customer") is False, "the cap is used up"
+    shop.end(second, "refused")
+    shop.wait(1)
+    assert shop.desk.admin.guard_halt(shop.now) == "all_cap"
+    store.broken = True
+    store.catch_up()
+    store.slow = store.broken = False
+    shop.end(first, "stopped", text="customer not committed")
+    assert shop.desk.admin.guard_halt(shop.now) is None
+    again = {order.customer for order in shop.until(shop.now + 10, 1)}
+    assert second.customer in again
+    assert len(again) == 2, "as many as there are agents"
+
+
+def test_a_dial_that_was_written_for_nobody_counts_no_more() -> None:
+    """The agent heard that it does not work while the disk hung; then it was written down."""
+    store = SlowStore()
+    shop = Shop(store=store, guard="all_per_hour = 1")
+    name = to(shop, "accepted")
+    [order] = shop.runner.orders
+    store.slow = True
+    assert shop.step(order, "customer") is None
+    store.catch_up()
+    store.slow = False
+    assert (shop.task().attempts, store.all_attempts[name].customer_at) == (1, shop.now)
+    shop.desk.attempts.not_dialled(name, shop.now)
+    shop.desk.attempts.not_dialled(name, shop.now)
+    assert (shop.task().attempts, store.all_attempts[name].customer_at) == (0, None)
+    shop.end(order, "stopped", text="customer not committed")
+    shop.desk.attempts.not_dialled(name, shop.now)
+    again = shop.until_ordered(600)
+    assert again is not None
+    assert shop.dial(again)
+    assert shop.task().attempts == 1
+
+
 def test_held_and_resumed_between_a_claim_and_its_refusal() -> None:
     store = SlowStore()
     shop = Shop(store=store)
