@@ -74,7 +74,7 @@ def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSou
         bound += CallAnswers(ledger.calls, node.services.end_call).bound()
     if callbacks is not None:
         bound += CallbackAnswers(callbacks, ledger, store, reader, time.time).bound()
-        bound += ClickAnswers(callbacks, reader, ledger.attendance.is_agent).bound()
+        bound += ClickAnswers(callbacks, store, reader, ledger.attendance.is_agent).bound()
         bound += CampaignAnswers(callbacks.desk.admin, callbacks.desk.previews, ledger, time.time, policies.put).bound()
         bound += TicketAnswers(callbacks, store, reader, ledger, time.time).bound()
     things = NodeThings(lambda: ledger.policy, ledger.calls, tasks, store, reader, ledger.attendance.pause_of,

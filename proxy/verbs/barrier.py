@@ -16,6 +16,13 @@ class Settling(Protocol):
         """See `routing.storage.Store.settled`."""
 
 
+async def committed(store: Settling) -> None:
+    """Return once whatever was put before this is committed, or at once while the database is in trouble."""
+    done = asyncio.Event()
+    store.settled(done.set)
+    await done.wait()
+
+
 class Barrier:
     """Stands between what a verb did and its answer."""
 
@@ -31,9 +38,7 @@ class Barrier:
 
         From then on every reader sees it: the writer's own, one of another thread, one of another process.
         """
-        committed = asyncio.Event()
-        self._store.settled(committed.set)
-        await committed.wait()
+        await committed(self._store)
         if self._next is None:
             self._next = asyncio.Event()
             asyncio.get_running_loop().call_at(self._not_before, self._renew)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from proxy.control_client import ControlError
+from proxy.verbs.barrier import Settling, committed
 from proxy.verbs.handlers.callbacks import DeskHolder
 from proxy.verbs.handlers.reading import look_up
 from proxy.verbs.shapes import callbacks as shapes
@@ -30,9 +31,9 @@ REFUSALS: Final[Mapping[Heard, str]] = {
 class ClickAnswers:
     """Answers `callbacks.accept` and `callbacks.decline`."""
 
-    def __init__(self, callbacks: DeskHolder, reader: Reader, is_agent: Callable[[str], bool]) -> None:
+    def __init__(self, callbacks: DeskHolder, store: Settling, reader: Reader, is_agent: Callable[[str], bool]) -> None:
         """`is_agent`: whether an extension is one."""
-        self._callbacks, self._reader, self._is_agent = callbacks, reader, is_agent
+        self._callbacks, self._store, self._reader, self._is_agent = callbacks, store, reader, is_agent
 
     def bound(self) -> list[Bound]:
         """Every verb that is answered here."""
@@ -50,6 +51,8 @@ class ClickAnswers:
         if not self._is_agent(args.agent):
             raise UnknownError(f"there is no agent {shown(args.agent)}")
         name = self._whole(args.id)
+        if self._is_claimed(name):  # the card is shown already, while that is on its way to the disk
+            await committed(self._store)
         answer = self._callbacks.click(name, click, args.agent, reason) or \
             await self._past(name, click, args.agent)
         if answer.heard in (Heard.DONE, Heard.ALREADY):
@@ -68,9 +71,14 @@ class ClickAnswers:
             raise ControlError(f"{end!r} is the end of {len(found)} callbacks and attempts: name more of it")
         return next(iter(found), end)
 
+    def _is_claimed(self, name: str) -> bool:
+        """Whether an attempt, named by its id or its task's, is about to begin."""
+        return any(name in (one.row.id, one.row.task) and not one.begun
+                   for one in self._callbacks.desk.admin.attempts())
+
     async def _past(self, name: str, click: Click, agent: str) -> ClickAnswer:
         """Say what comes of a click of what does not run: from before this process, or what waits."""
-        if any(row.id == name for row in self._callbacks.desk.admin.open_tasks()):
+        if self._is_claimed(name) or any(row.id == name for row in self._callbacks.desk.admin.open_tasks()):
             return ClickAnswer(Heard.NOBODY_RUNG, name)
         row = await look_up(lambda: self._last_attempt(name))
         if row is None:

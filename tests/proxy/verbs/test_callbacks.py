@@ -23,7 +23,7 @@ from proxy.verbs.shapes.errors import ArgumentError
 from proxy.verbs.shapes.policy import SET
 from proxy.verbs.shapes.queues import AGENTS
 from proxy.verbs.shapes.verb import Bound
-from routing.callbacks.clicks import Click, ClickAnswer
+from routing.callbacks.clicks import Click, ClickAnswer, Heard
 from routing.callbacks.facts import AttemptOrder, Going
 from routing.callbacks.queue_facts import QueueRequest
 from routing.rows import DoNotCallRow, LegRow, Step, TaskRow
@@ -77,7 +77,7 @@ class Node(OnDisk):
         self.bound: list[Bound] = [
             *CallbackAnswers(self, self.ledger, self.store, reader, lambda: NOW).bound(),
             *AgentAnswers(self.source, self.ledger, self, reader, lambda: NOW).bound(),
-            *ClickAnswers(self, reader, self.ledger.attendance.is_agent).bound(),
+            *ClickAnswers(self, self.store, reader, self.ledger.attendance.is_agent).bound(),
             *CampaignAnswers(self.desk.admin, self.desk.previews, self.ledger, lambda: NOW, self.put_policy).bound(),
             *TicketAnswers(self, self.store, reader, self.ledger, lambda: NOW).bound(),
         ]
@@ -270,6 +270,58 @@ def test_the_card_of_an_attempt(node: Node) -> None:
     assert (card["task"], card["agent"], card["phase"]) == (task["id"], "201", "preview")
     assert (card["preview"], card["note"], card["customer"]) == (5.0, "asked by mail", CUSTOMER)
     assert card["kind"] == "manual"
+
+
+@pytest.mark.parametrize("by", ["attempt", "task"])
+@pytest.mark.parametrize("verb", ["callbacks.accept", "callbacks.decline"])
+def test_a_click_on_a_card_whose_claim_is_not_committed_yet_waits_for_that(node: Node, verb: str, by: str) -> None:
+    """The card is shown as soon as the agent is chosen; whoever is quick is not told that there is no such callback."""
+    task = node.ask("callbacks.add", customer=CUSTOMER, group="sales", preview=5)["id"]
+    heard: list[int] = []
+
+    def click(name: str, click: Click, agent: str, reason: str) -> ClickAnswer | None:
+        heard.append(len(node.orders))
+        order = next(iter(node.orders), None)
+        return None if order is None else ClickAnswer(Heard.DONE, order.task, order.attempt, "preview", agent)
+
+    async def play() -> Any:
+        node.loop = asyncio.get_running_loop()
+        try:
+            node.desk.turn(NOW)
+            assert node.orders == [], "the disk has not said a word"
+            [attempt] = node.desk.admin.attempts()
+            name = {"attempt": attempt.row.id, "task": task}[by]
+            answer = node.verbs.call("socket", verb, {"id": name, "agent": "201"})
+            assert isinstance(answer, Coroutine)
+            return await answer
+        finally:
+            node.loop = None
+
+    node.click = click  # type: ignore[method-assign]
+    said = asyncio.run(play())
+    assert (said["task"], said["attempt"], said["already"]) == (task, node.orders[0].attempt, False)
+    assert heard == [1], "it is heard once, by who runs the attempt"
+
+
+def test_a_click_on_a_card_that_cannot_be_committed_is_told_that_nobody_is_rung(
+        node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that hangs holds up nobody who clicks."""
+    node.ask("callbacks.add", customer=CUSTOMER, group="sales", preview=5)
+
+    async def play() -> None:
+        node.loop = asyncio.get_running_loop()
+        try:
+            monkeypatch.setattr(node.store, "claim", lambda attempt, unit, done: None)
+            node.desk.turn(NOW)
+            [attempt] = node.desk.admin.attempts()
+            answer = node.verbs.call("socket", "callbacks.accept", {"id": attempt.row.id, "agent": "201"})
+            assert isinstance(answer, Coroutine)
+            with pytest.raises(ControlError, match="nobody is being rung for it"):
+                await answer
+        finally:
+            node.loop = None
+
+    asyncio.run(play())
 
 
 def asked(node: Node, customer: str = CUSTOMER, caller: str | None = CUSTOMER) -> str:
