@@ -3,10 +3,11 @@
     python -m tests.bench.console [--rate 50] [--seconds 20] [--repeat 3] [--streams 50] [--calls 1000000]
                                   [--callbacks 10000]
 
-Prints the CPU milliseconds a call of the SIP process alone, of each turn: without anybody at the console, and with so
-many event streams and exports of all calls, one after the other; then the ratio of the medians, what streams and
-exports got, and how long a list of callbacks takes to open. The clients are a process of their own. Not a test: nothing
-here fails on a slow machine.
+Prints the CPU milliseconds a call of the SIP process alone, of each turn: without anybody at the console; beside a
+stranger, a process that has nothing to do with Boomerang and keeps a core as busy as an export does; and with so many
+event streams and exports of all calls, one after the other. Then the ratios of the medians, what streams and exports
+got, and how long a list of callbacks takes to open. The stranger tells what any neighbour costs: shared caches. The
+clients are a process of their own. Not a test: nothing here fails on a slow machine.
 """
 
 import argparse
@@ -38,6 +39,14 @@ from tests.kit.process import Process
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 EVENTS, EXPORT, LIST = "/api/v1/events", "/api/v1/calls/export?format=csv", "/api/v1/callbacks"
 TALK_MS: Final = 200
+STRANGER: Final = """
+import json, os
+os.nice(5)
+rows = [{"name": number, "text": str(number)} for number in range(20_000)]
+while True:
+    json.loads(json.dumps(rows))
+"""
+"""At the console's priority, with work of its kind."""
 WARM: Final = 3.0
 """Seconds that streams and export have run before it is measured."""
 OPENED: Final = 15
@@ -131,6 +140,16 @@ def turn(site: ConsoleSite, folder: Path, options: argparse.Namespace) -> dict[s
             "console_cores": round(its / (time.monotonic() - began), 2)}
 
 
+def beside_stranger(site: ConsoleSite, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Call while a process has a core that is none of ours."""
+    with subprocess.Popen([sys.executable, "-c", STRANGER]) as stranger:
+        time.sleep(WARM)
+        try:
+            return turn(site, folder, options)
+        finally:
+            stranger.kill()
+
+
 def watched(site: ConsoleSite, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Do the same while the clients are there."""
     argv = [sys.executable, "-m", "tests.bench.console", "--client", site.url, TOKEN, "--streams", str(options.streams)]
@@ -186,14 +205,16 @@ def main() -> int:
             site.carrier.close()
             with Process(sipp(folder, "callee", port, "-mp", str(free_port(room=8))), cwd=folder):
                 turn(site, folder, options)  # what is done once is done
-                rounds = [(turn(site, folder, options), watched(site, folder, options))
-                          for _ in range(options.repeat)]
-        for alone, beside in rounds:
+                rounds = [(turn(site, folder, options), beside_stranger(site, folder, options),
+                           watched(site, folder, options)) for _ in range(options.repeat)]
+        for alone, stranger, beside in rounds:
             say("alone", **alone)
+            say("stranger", **stranger)
             streams = beside.pop("streams")
             say("watched", **beside, streams=len(streams), events_least=min(streams), events_most=max(streams))
-        without, within = (median(each[place]["cpu_ms_per_call"] for each in rounds) for place in (0, 1))
-        say("SIP process", alone_ms=without, watched_ms=within, ratio=round(within / without, 3))
+        without, other, within = (median(each[place]["cpu_ms_per_call"] for each in rounds) for place in range(3))
+        say("SIP process", alone_ms=without, stranger_ms=other, watched_ms=within, ratio=round(within / without, 3),
+            ratio_to_stranger=round(within / other, 3))
     return 0
 
 
