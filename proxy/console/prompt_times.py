@@ -3,11 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-
-def _(text: str) -> str:
-    """Mark a sentence of the pages: it is translated when it is shown."""
-    return text
-
+from proxy.console.words import mark as _
 
 WHEN: Final[Mapping[str, str]] = {
     "callback_for": _("The agent has answered a callback; the customer's number follows."),

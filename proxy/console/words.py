@@ -84,6 +84,11 @@ def words_of(language: str) -> Words:
     return Words(language, found)
 
 
+def mark(text: str) -> str:
+    """Mark a sentence of the pages: it is translated when it is shown. Imported as `_`, by which it is found."""
+    return text
+
+
 def choose(wanted: str | None, kept: str | None, accepted: str) -> str:
     """Return the language of a page: the one asked for, else the one kept, else the first that the browser accepts."""
     for one in (wanted, kept):

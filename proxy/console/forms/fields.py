@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from config.duration import format_duration, parse_duration
 from proxy.console.levels import Path, Raw, value_at
+from proxy.console.words import mark as _
 
 Kind = Literal["switch", "number", "duration", "choice", "text", "names", "lines", "hours", "day", "member"]
 """How it is typed: on or off; a whole number; a number and its unit; one of some; a line; words; lines; opening hours,
@@ -26,11 +27,6 @@ LONGEST: Final = 65_536
 
 _DURATION: Final = re.compile(r"([0-9]+)(ms|s|m|h|d)")
 _WORDS: Final = re.compile(r"[\s,;]+")
-
-
-def _(text: str) -> str:
-    """Mark a sentence of the pages: it is translated when it is shown."""
-    return text
 
 
 class Choice(NamedTuple):

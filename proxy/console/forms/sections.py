@@ -8,12 +8,7 @@ from typing import Final
 from proxy.console.forms.fields import NONE, Choice, FormField, Kind
 from proxy.console.forms.form import Section
 from proxy.console.words import Words
-
-
-def _(text: str) -> str:
-    """Mark a sentence of the pages: it is translated when it is shown."""
-    return text
-
+from proxy.console.words import mark as _
 
 LANGUAGES: Final = (Choice("en", "English"), Choice("hu", "Magyar"), Choice("sk", "Slovenčina"),
                     Choice("pl", "Polski"), Choice("de", "Deutsch"), Choice("ru", "Русский"))

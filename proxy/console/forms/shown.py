@@ -9,18 +9,13 @@ from proxy.console.forms.form import Filled, Form, Section
 from proxy.console.forms.recordings import Recordings
 from proxy.console.levels import InForce, Path, Raw, default_of, in_force, inherited, set_below, value_at
 from proxy.console.words import Words
+from proxy.console.words import mark as _
 
 FEW: Final = 5
 """Most of those who have a value of their own that are named beside the company's."""
 
 May = Callable[[Path], bool]
 """Whether whoever asks may change the setting at a path."""
-
-
-def _(text: str) -> str:
-    """Mark a sentence of the pages: it is translated when it is shown."""
-    return text
-
 
 UNIT_WORDS: Final = {"ms": _("milliseconds"), "s": _("seconds"), "m": _("minutes"), "h": _("hours"), "d": _("days")}
 _AMOUNTS: Final = {"ms": _("%(number)s ms"), "s": _("%(number)s s"), "m": _("%(number)s min"),

@@ -20,12 +20,7 @@ from proxy.console.forms.sections import (
     sharing,
 )
 from proxy.console.levels import Path
-
-
-def _(text: str) -> str:
-    """Mark a sentence of the pages: it is translated when it is shown."""
-    return text
-
+from proxy.console.words import mark as _
 
 GROUP: Final = FormField(("group",), "choice", _("Group"), _("Its agents, hours and settings hold."), source="groups")
 NUMBER_OWN: Final = Section("number", _("The number"), (

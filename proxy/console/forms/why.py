@@ -5,12 +5,7 @@ from typing import Any, Final
 
 from proxy.console.said import tell
 from proxy.console.words import Words
-
-
-def _(text: str) -> str:
-    """Mark a sentence of the pages: it is translated when it is shown."""
-    return text
-
+from proxy.console.words import mark as _
 
 WHY: Final[Mapping[str, str]] = {
     "queue_empty": _("callers wait, and it calls only while nobody does"),

@@ -13,18 +13,13 @@ from proxy.console.pages.login import STATUS
 from proxy.console.posted import UNPROCESSABLE, Posted, errors_of, posted, status_of
 from proxy.console.rendering import forward, page
 from proxy.console.sessions import id_of
+from proxy.console.words import mark as _
 from proxy.control_client import ControlError
 from proxy.verbs.shapes import people
 
 router = APIRouter()
 PATH: Final = "/account"
 FORBIDDEN: Final = 403
-
-
-def _(text: str) -> str:
-    """Mark a sentence of the pages: it is translated when it is shown."""
-    return text
-
 
 REFUSED: Final = {
     "wrong": _("This is not your password."), "locked": _("Too many tries: wait %(seconds)s s."),

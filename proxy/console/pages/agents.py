@@ -19,17 +19,13 @@ from proxy.console.pages.thing_pages import (
 )
 from proxy.console.policy_pages import Kept
 from proxy.console.rendering import page
+from proxy.console.words import mark as _
 from proxy.verbs.shapes.answers import read
 from proxy.verbs.shapes.queues import AGENTS as AGENT_LIST
 
 router = APIRouter()
 EXTENSIONS: Final[TypeAdapter[str]] = TypeAdapter(Extension)
 """What an extension may be."""
-
-
-def _(text: str) -> str:
-    """Mark a sentence of the pages: it is translated when it is shown."""
-    return text
 
 
 def _name(text: str, kept: Kept) -> str:

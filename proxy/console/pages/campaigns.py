@@ -27,6 +27,7 @@ from proxy.console.pages.thing_pages import (
 from proxy.console.pages.typed import typed_of
 from proxy.console.policy_pages import UNPROCESSABLE, Kept, policy_of
 from proxy.console.rendering import forward, page
+from proxy.console.words import mark as _
 from proxy.control_client import ControlError
 from proxy.verbs.shapes.answers import read
 from proxy.verbs.shapes.campaigns import PREVIEW
@@ -36,11 +37,6 @@ router = APIRouter()
 NEXT: Final = 20
 """Callbacks that a preview shows."""
 State = Literal["running", "expired", "waiting", "off"]
-
-
-def _(text: str) -> str:
-    """Mark a sentence of the pages: it is translated when it is shown."""
-    return text
 
 
 def state_of(campaign: Campaign, now: float, zone: str) -> State:

@@ -31,16 +31,12 @@ from proxy.console.policy_pages import (
 )
 from proxy.console.rendering import forward, page
 from proxy.console.roster import roster_of_list
+from proxy.console.words import mark as _
 from proxy.control_client import ControlError, ForbiddenError
 
 router = APIRouter()
 FILTERS: Final = ("customer", "with", "type")
 """Of the records; `group` and `agent` say whose setting is shown."""
-
-
-def _(text: str) -> str:
-    """Mark a sentence of the pages: it is translated when it is shown."""
-    return text
 
 
 @router.get("/direct")

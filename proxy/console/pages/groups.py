@@ -20,15 +20,11 @@ from proxy.console.pages.thing_pages import (
 )
 from proxy.console.policy_pages import Kept, policy_of
 from proxy.console.rendering import page
+from proxy.console.words import mark as _
 
 router = APIRouter()
 NAMES: Final[TypeAdapter[str]] = TypeAdapter(Name)
 """What a group may be called."""
-
-
-def _(text: str) -> str:
-    """Mark a sentence of the pages: it is translated when it is shown."""
-    return text
 
 
 def _name(text: str, kept: Kept) -> str:

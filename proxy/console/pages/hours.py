@@ -17,18 +17,13 @@ from proxy.console.pages.setup import said_of
 from proxy.console.pages.typed import typed_of
 from proxy.console.policy_pages import OK, Again, Kept, known_to, may_of, policy_of, save, want
 from proxy.console.rendering import forward, page
+from proxy.console.words import mark as _
 from routing.callbacks.schedule import PublicHolidays, open_time_for
 
 router = APIRouter()
 DAYS_AHEAD: Final = 366
 """Days of which holidays are named."""
 HOLIDAYS: Final = 12
-
-
-def _(text: str) -> str:
-    """Mark a sentence of the pages: it is translated when it is shown."""
-    return text
-
 
 WEEK: Final = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
 

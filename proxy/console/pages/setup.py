@@ -19,17 +19,13 @@ from proxy.console.node_client import ForbiddenError, MissingError
 from proxy.console.pages.typed import typed_of
 from proxy.console.policy_pages import OK, Again, Kept, known_to, may_of, policy_of, save, want
 from proxy.console.rendering import forward, page
+from proxy.console.words import mark as _
 from proxy.control_client import ControlError, NotRunningError
 from proxy.verbs.shapes.answers import read
 from proxy.verbs.shapes.callbacks import EXAMPLE
 from routing.events import rfc3339
 
 router = APIRouter()
-
-
-def _(text: str) -> str:
-    """Mark a sentence of the pages: it is translated when it is shown."""
-    return text
 
 
 @router.get("/setup")

@@ -27,17 +27,13 @@ from proxy.console.policy_pages import (
     want,
 )
 from proxy.console.rendering import forward, page
+from proxy.console.words import mark as _
 from proxy.control_client import ControlError, ForbiddenError
 
 NAME: Final = "id"
 """The input that names what is made."""
 ROWS: Final = 200
 """Rows of a list that are shown at a time."""
-
-
-def _(text: str) -> str:
-    """Mark a sentence of the pages: it is translated when it is shown."""
-    return text
 
 
 @dataclass(frozen=True)
