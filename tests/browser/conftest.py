@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.browser import MISSING, Browser, chromium
+from tests.kit.browser import MISSING, Browser, Visitor, chromium
+from tests.kit.console_site import ADMIN, PASSWORD, ConsoleSite
 
 
 @pytest.fixture(scope="module")
@@ -16,3 +17,11 @@ def browser() -> Iterator[Browser]:
         pytest.skip(MISSING)
     with chromium() as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def visitor(browser: Browser, site: ConsoleSite) -> Iterator[Visitor]:
+    """Yield an admin, logged in at the console of the file's `site`."""
+    with browser.visit(site.url) as made:
+        made.log_in(ADMIN.name, PASSWORD)
+        yield made

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from proxy.console.words import LANGUAGES
-from tests.kit.browser import Browser, Visitor
-from tests.kit.console_site import ADMIN, PASSWORD, ConsoleSite
+from tests.kit.browser import Visitor
+from tests.kit.console_site import ConsoleSite
 from tests.kit.prompts_page import upload
 from tests.kit.settings_page import fill, save
 
@@ -19,13 +19,6 @@ CAMPAIGN = "/campaigns/10001"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleSite]:
     with ConsoleSite(tmp_path_factory.mktemp("c"), past=()) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def visitor(browser: Browser, site: ConsoleSite) -> Iterator[Visitor]:
-    with browser.visit(site.url) as made:
-        made.log_in(ADMIN.name, PASSWORD)
         yield made
 
 

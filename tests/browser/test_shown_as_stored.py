@@ -10,8 +10,8 @@ from playwright.sync_api import Page
 from proxy.demo.company.house import CUSTOMERS
 from routing.events import rfc3339
 from tests.browser.hostile import BACKWARDS, IMAGE, LONG, NAMES, SCRIPT, TAKEN, TEMPLATE, past, policy
-from tests.kit.browser import Browser, Visitor
-from tests.kit.console_site import ADMIN, PASSWORD, ConsoleSite
+from tests.kit.browser import Visitor
+from tests.kit.console_site import ConsoleSite
 from tests.kit.waiting import eventually
 
 TEXTS: Final = {"script": SCRIPT, "image": IMAGE, "template": TEMPLATE, "backwards": BACKWARDS, "long": LONG}
@@ -23,13 +23,6 @@ NOTE, REASON, PAUSE = 500, 200, 64
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleSite]:
     with ConsoleSite(tmp_path_factory.mktemp("c"), past=past(), policy=policy()) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def visitor(browser: Browser, site: ConsoleSite) -> Iterator[Visitor]:
-    with browser.visit(site.url) as made:
-        made.log_in(ADMIN.name, PASSWORD)
         yield made
 
 
