@@ -1,26 +1,21 @@
-"""One connection to an MQTT broker: aiomqtt, with what our outbox needs on top of it.
+"""One connection to an MQTT broker: the socket and the clock around a `Session`.
 
-- A batch is handed over in order and counts as sent as far as it was acknowledged without a gap: what the outbox may
-  forget. A PUBACK that carries a failure (MQTT 5 section 3.4.2.1) is no acknowledgement.
-- A broker that closes during the handshake, or never answers it, is noticed at once, respectively after
-  `HANDSHAKE_TIMEOUT`, and leaves no socket behind.
+A broker that closes during the handshake is noticed at once, one that never answers it after `HANDSHAKE_TIMEOUT`, and
+one that is silent for longer than two pings after that. No way out leaves a socket behind.
 """
 
 import asyncio
 import contextlib
-import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
+from typing import Final, cast
 
-import aiomqtt
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
+import structlog
 
 from proxy.status.commands import PATTERN, Message, Reply
-from proxy.status.payload import Outgoing
+from proxy.status.packets import GOODBYE, Hello, Incoming, Outgoing, PacketError, Version, reason
+from proxy.status.session import Delivery, Ended, Happening, Session, Unheard, Welcomed
 from proxy.status.source import MqttSettings
 
 CONNECT_TIMEOUT: Final = 3.0
@@ -30,159 +25,121 @@ HANDSHAKE_TIMEOUT: Final = 5.0
 ACK_TIMEOUT: Final = 10.0
 """Seconds without a single acknowledgement until the connection is given up."""
 KEEPALIVE: Final = 15
-"""Seconds between PINGREQs; a broker publishes our last will after one and a half of these."""
-IN_FLIGHT: Final = 20
-"""Messages sent and not acknowledged yet; brokers allow 20 unless told otherwise."""
-READ_AHEAD: Final = 65_536
-"""Octets read from the connection at a time."""
+"""Seconds between two packets of ours at the most; a broker publishes our last will after one and a half of these."""
 COMMANDS_QUEUED: Final = 1_000
 """Commands that wait to be read; further ones are lost, as a flood should be."""
+
+QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
+"""Has TCP acknowledge at once what came (Linux). A broker's acknowledgements are small: each waits until TCP has the one
+before it, which else takes 40 ms where we have nothing to write."""
 
 OFFLINE: Final = b"offline"
 ONLINE: Final = b"online"
 
-QUIET: Final = logging.getLogger("boomerang.mqtt")
-"""What the library says; we say it ourselves, once."""
-QUIET.setLevel(logging.CRITICAL)
-QUIET.propagate = False
+log = structlog.get_logger("boomerang.mqtt")
 
 
-class _Batch:
-    """Messages under way together."""
-
-    __slots__ = ("finished", "open", "order")
-
-    def __init__(self, finished: asyncio.Future[None]) -> None:
-        self.order: list[int] = []
-        self.open: set[int] = set()
-        self.finished = finished
-
-    def acknowledged_in_front(self) -> int:
-        """How many messages, counted from the first, are acknowledged without a gap."""
-        return next((n for n, mid in enumerate(self.order) if mid in self.open), len(self.order))
+class LinkError(Exception):
+    """There is no connection, or no more; the text says why."""
 
 
-class Gathered:
-    """A socket that is read in large pieces; the library below asks for a single octet at a time.
+class RefusedError(LinkError):
+    """The broker said no to CONNECT."""
 
-    `pending` tells it what is here already, as with TLS.
-    """
-
-    def __init__(self, sock: Any) -> None:
-        self._sock = sock
-        self._came = b""
-
-    def recv(self, count: int) -> bytes:
-        """See `socket.socket`. Raises BlockingIOError where nothing is here."""
-        came = self._came or self._sock.recv(READ_AHEAD)
-        self._came = came[count:]
-        return bytes(came[:count])
-
-    def pending(self) -> int:
-        """How many octets were read from the connection and not asked for yet."""
-        return len(self._came) or (self._sock.pending() if isinstance(self._sock, ssl.SSLSocket) else 0)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sock, name)
-
-
-class _TidySocket(ssl.SSLSocket):
-    """Closes itself where the handshake fails; the library below would leave it to the garbage collector."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        """See `ssl.SSLSocket`."""
-        try:
-            super().do_handshake(block)
-        except BaseException:
-            self.close()
-            raise
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the broker refused us: {reason(code)}")
+        self.code = code
+        """Of CONNACK, of the version that the broker speaks."""
 
 
 def _tls_context(ca_file: str | None) -> ssl.SSLContext:
     """Certificate and name of the broker are checked. Raises OSError for a file that cannot be read."""
-    context = ssl.create_default_context(cafile=ca_file)
-    context.sslsocket_class = _TidySocket
-    return context
+    return ssl.create_default_context(cafile=ca_file)
 
 
-class Link(aiomqtt.Client):
+class Link(asyncio.Protocol):
     """A connection that is used once: `open`, `deliver` as often as needed, then `close` or `abandon`."""
 
-    def __init__(self, settings: MqttSettings, status_topic: str, protocol: aiomqtt.ProtocolVersion) -> None:
-        super().__init__(
-            settings.host,
-            settings.port,
-            username=settings.username,
-            password=settings.password,
-            # A fixed name makes the broker end a half-dead connection of ours, and send its will, before this one is
-            # accepted; with a new name each time that will would overwrite our `online` a minute later.
-            identifier=f"{settings.prefix}-{settings.node}",
-            protocol=protocol,
-            will=aiomqtt.Will(status_topic, OFFLINE, qos=1, retain=True),
-            clean_session=None if protocol is aiomqtt.ProtocolVersion.V5 else True,
-            timeout=HANDSHAKE_TIMEOUT,
-            keepalive=KEEPALIVE,
-            max_inflight_messages=IN_FLIGHT,
-            max_queued_incoming_messages=COMMANDS_QUEUED,
-            tls_context=_tls_context(settings.ca_file) if settings.tls else None,
-            logger=QUIET,
-            # Else a small message waits until TCP has acknowledged the one before it.
-            socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
-        )
-        self._client.connect_timeout = CONNECT_TIMEOUT
-        self._batches: dict[int, _Batch] = {}
-        self.refusal: str | None = None
-        """Why the broker would not take a message, where it said so."""
-
-    @property
-    def reached(self) -> bool:
+    def __init__(self, settings: MqttSettings, status_topic: str, protocol: Version) -> None:
+        # A fixed name makes the broker end a half-dead connection of ours, and send its will, before this one is
+        # accepted; with a new name each time that will would overwrite our `online` a minute later.
+        hello = Hello(f"{settings.prefix}-{settings.node}", KEEPALIVE, Outgoing(status_topic, OFFLINE, retain=True),
+                      settings.username, settings.password)
+        self._settings = settings
+        self._session = Session(hello, protocol)
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._welcome: asyncio.Future[None] = self._loop.create_future()
+        self._gone: asyncio.Future[None] = self._loop.create_future()
+        """Done once the connection is over."""
+        self._why: str | None = None
+        self._refusal: str | None = None
+        self._deliveries: dict[Delivery, asyncio.Future[None]] = {}
+        self._commands: asyncio.Queue[Incoming] = asyncio.Queue(COMMANDS_QUEUED)
+        self._timer: asyncio.TimerHandle | None = None
+        self._has_written = False
+        self.reached = False
         """Whether TCP and TLS came up, so that what failed was MQTT."""
-        return self._misc_task is not None
 
     async def open(self) -> None:
-        """Connect.
-
-        Raises `aiomqtt.MqttCodeError` where the broker refused, another `aiomqtt.MqttError` for everything else.
-        """
+        """Connect. Raises RefusedError where the broker said no, LinkError for everything else."""
         try:
-            await self.__aenter__()
-        except (ssl.SSLError, ValueError) as error:
+            await self._connect()
+            self._write()
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+                await asyncio.wait({self._welcome, self._gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not self._welcome.done():
+                raise LinkError(self._why or "the broker closed the connection during the handshake")
+            self._welcome.result()
+        except TimeoutError:
             await self.abandon()
-            raise aiomqtt.MqttError(str(error)) from None
+            raise LinkError("the broker does not answer") from None
         except BaseException:
             await self.abandon()
             raise
 
+    async def _connect(self) -> None:
+        settings = self._settings
+        try:
+            context = _tls_context(settings.ca_file) if settings.tls else None
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                transport, _ = await self._loop.create_connection(lambda: self, settings.host, settings.port,
+                                                                  ssl=context)
+        except TimeoutError:
+            raise LinkError("no connection: timed out") from None
+        except (OSError, ValueError, ssl.SSLError) as error:
+            raise LinkError(str(error)) from None
+        self.reached = True
+        self._acknowledge_at_once()
+
     async def close(self) -> None:
         """Say goodbye to the broker: it forgets our last will."""
-        try:
-            await self.__aexit__(None, None, None)
-        except aiomqtt.MqttError:
-            await self.abandon()
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            transport.write(GOODBYE)
+            transport.close()  # what was written goes first
+        await asyncio.wait({self._gone}, timeout=HANDSHAKE_TIMEOUT)
+        await self.abandon()
 
     async def abandon(self) -> None:
         """Let go without a goodbye: the broker sends our last will."""
-        sock: Any = self._client.socket()
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        if self._misc_task is not None:
-            await asyncio.wait({self._misc_task}, timeout=1)
-        for future in (self._connected, self._disconnected):
-            if future.done() and not future.cancelled():
-                future.exception()  # seen: asyncio need not warn of it
+        if self._welcome.done() and not self._welcome.cancelled():
+            self._welcome.exception()  # seen: asyncio need not warn of it
+        if self._transport is not None:
+            self._transport.abort()
+            await asyncio.wait({self._gone}, timeout=1)
 
     async def lost(self) -> None:
-        """Wait until the connection is gone, then raise `aiomqtt.MqttError`."""
-        await asyncio.wait({self._disconnected})
-        raise aiomqtt.MqttError(self.reason())
+        """Wait until the connection is gone, then raise LinkError."""
+        await asyncio.wait({self._gone})
+        raise LinkError(self.reason())
 
     def reason(self) -> str:
         """Why messages went unacknowledged."""
-        if self.refusal is not None:
-            return f"the broker refused a message: {self.refusal}"
-        if self._disconnected.done():
-            return str(self._disconnected.exception() or "disconnected")
+        if self._refusal is not None:
+            return f"the broker refused a message: {self._refusal}"
+        if self._gone.done():
+            return self._why or "disconnected"
         return "no acknowledgement"
 
     async def deliver(self, messages: Sequence[Outgoing]) -> int:
@@ -190,67 +147,121 @@ class Link(aiomqtt.Client):
 
         Fewer than `len(messages)` means that the connection is of no more use; `reason()` says why.
         """
-        batch = _Batch(self._loop.create_future())
-        for message in messages:
-            info = self._client.publish(message.topic, message.payload, 1, message.retain)
-            if info.rc:
-                break
-            batch.order.append(info.mid)
-            batch.open.add(info.mid)
-            self._batches[info.mid] = batch
-        await self._acknowledged(batch)
-        for mid in batch.open:
-            self._batches.pop(mid, None)
-        return batch.acknowledged_in_front()
+        delivery = self._session.put(messages)
+        if not messages or self._gone.done():
+            return 0
+        over = self._deliveries[delivery] = self._loop.create_future()
+        self._write()
+        try:
+            await self._acknowledged(over)
+        finally:
+            del self._deliveries[delivery]
+            if not delivery.is_over:
+                self._session.drop(delivery)
+        self._refusal = delivery.refusal or self._refusal
+        return delivery.acknowledged_in_front()
+
+    async def _acknowledged(self, over: "asyncio.Future[None]") -> None:
+        """Wait for a delivery, or until the connection failed, or no acknowledgement came for `ACK_TIMEOUT`."""
+        before = -1
+        while not over.done() and not self._gone.done() and self._session.acknowledged != before:
+            before = self._session.acknowledged
+            await asyncio.wait((over, self._gone), timeout=ACK_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
 
     async def commands(self, base: str) -> AsyncIterator[Message]:
-        """Subscribe to the command topics below `base` and yield what comes. Raises `aiomqtt.MqttError` at the end."""
-        topics = f"{base}/{PATTERN}"
-        await self.subscribe(topics, qos=1)
-        async for message in self.messages:
-            if message.retain or not isinstance(message.payload, bytes):
-                continue
-            properties = message.properties
-            yield Message(message.topic.value.rpartition("/")[2], message.payload,
-                          getattr(properties, "ResponseTopic", None), getattr(properties, "CorrelationData", None))
+        """Subscribe to the command topics below `base` and yield what comes; it ends with the connection."""
+        self._session.subscribe(f"{base}/{PATTERN}")
+        self._write()
+        while True:
+            message = await self._commands.get()
+            if not message.retain:
+                yield Message(message.topic.rpartition("/")[2], message.payload, message.response_topic,
+                              message.correlation)
 
     def reply(self, reply: Reply) -> None:
         """Publish an answer; nobody waits for its acknowledgement."""
-        properties = None
-        if reply.correlation is not None:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # the library has no types here
-            properties.CorrelationData = reply.correlation
-        self._client.publish(reply.topic, reply.payload, 1, False, properties)
+        try:
+            self._session.answer(Outgoing(reply.topic, reply.payload, correlation=reply.correlation))
+        except (PacketError, UnicodeError) as error:
+            log.warning("no_answer_there", reason=str(error))
+        self._write()
 
-    async def _acknowledged(self, batch: _Batch) -> None:
-        """Wait for the batch, or until the connection failed, or no acknowledgement came for `ACK_TIMEOUT`."""
-        missing = len(batch.open) + 1
-        ends = (batch.finished, self._disconnected)
-        while 0 < len(batch.open) < missing and not any(end.done() for end in ends):
-            missing = len(batch.open)
-            await asyncio.wait(ends, timeout=ACK_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
+    # The socket
 
-    def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
-        batch = self._batches.get(mid)
-        if batch is None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def _acknowledge_at_once(self) -> None:
+        sock = self._transport and self._transport.get_extra_info("socket")
+        if sock is not None and QUICKACK is not None:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
+
+    def data_received(self, data: bytes) -> None:
+        for happening in self._session.receive(data):
+            self._happened(happening)
+        if not self._write():
+            self._acknowledge_at_once()
+
+    def _happened(self, happening: Happening) -> None:
+        if isinstance(happening, Delivery):
+            over = self._deliveries.get(happening)
+            if over is not None and not over.done():
+                over.set_result(None)
+        elif isinstance(happening, Incoming):
+            with contextlib.suppress(asyncio.QueueFull):
+                self._commands.put_nowait(happening)
+        elif isinstance(happening, Welcomed):
+            self._answered(happening)
+        elif isinstance(happening, Unheard):
+            log.warning("no_commands", reason=f"the broker refused the subscription: {happening.reason}")
+        else:
+            self._end(happening)
+
+    def _answered(self, welcomed: Welcomed) -> None:
+        if self._welcome.done():
             return
-        if reason_code.is_failure:
-            self.refusal = str(reason_code)
-            if not batch.finished.done():
-                batch.finished.set_result(None)
+        greeting = welcomed.greeting
+        if greeting.code:
+            self._welcome.set_exception(RefusedError(greeting.code))
             return
-        del self._batches[mid]
-        batch.open.discard(mid)
-        if not batch.open and not batch.finished.done():
-            batch.finished.set_result(None)
+        self._welcome.set_result(None)
+        # Whether something was written is looked at twice within the time: so no pause is longer than it.
+        self._timer = self._loop.call_later(self._tick_after(greeting.keep_alive), self._tick, greeting.keep_alive)
 
-    def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
-        client._sock = Gathered(sock)
-        super()._on_socket_open(client, userdata, client._sock)
+    @staticmethod
+    def _tick_after(keep_alive: int | None) -> float:
+        return (keep_alive or KEEPALIVE) / 2
 
-    def _on_disconnect(self, client: Any, userdata: Any, flags: Any, reason_code: ReasonCode,
-                       properties: Any = None) -> None:
-        if not self._connected.done():
-            self._connected.set_exception(aiomqtt.MqttError("the broker closed the connection during the handshake"))
+    def _tick(self, keep_alive: int | None) -> None:
+        if not self._has_written and not self._session.ping():
+            self._end(Ended("the broker does not answer a ping"))
             return
-        super()._on_disconnect(client, userdata, flags, reason_code, properties)
+        self._write()
+        self._has_written = False
+        self._timer = self._loop.call_later(self._tick_after(keep_alive), self._tick, keep_alive)
+
+    def _end(self, ended: Ended) -> None:
+        self._why = self._why or ended.reason
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _write(self) -> bool:
+        """Write what may go now; whether there was something."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return False
+        octets = self._session.take()
+        if octets:
+            self._has_written = True
+            transport.write(octets)
+        return bool(octets)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
+        if exc is not None:
+            self._why = self._why or str(exc)
+        if not self._gone.done():
+            self._gone.set_result(None)

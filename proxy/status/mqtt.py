@@ -16,13 +16,12 @@ import random
 from collections.abc import Sequence
 from typing import Any, Final
 
-import aiomqtt
 import structlog
 
 from proxy.status import commands, payload
 from proxy.status.commands import Commands
-from proxy.status.link import OFFLINE, ONLINE, Link
-from proxy.status.payload import Outgoing
+from proxy.status.link import OFFLINE, ONLINE, Link, LinkError, RefusedError
+from proxy.status.packets import Outgoing, Version
 from proxy.status.source import MqttSettings, StatusSource
 from routing.events import Event
 
@@ -46,8 +45,8 @@ OUTBOX_INTERVAL: Final = 10.0
 ALARM: Final = "mqtt"
 """Name of the alarm that stands while there is no connection."""
 
-V5: Final = aiomqtt.ProtocolVersion.V5
-V311: Final = aiomqtt.ProtocolVersion.V311
+V5: Final = Version.V5
+V311: Final = Version.V311
 
 log = structlog.get_logger("boomerang.mqtt")
 
@@ -71,7 +70,7 @@ class Publisher:
         self._complaint: str | None = None
         self._outbox_failed = False
         self.connected = False
-        self.protocol: aiomqtt.ProtocolVersion | None = None
+        self.protocol: Version | None = None
         """The version that the present or last connection speaks."""
 
     def committed(self) -> None:
@@ -96,7 +95,7 @@ class Publisher:
             began = loop.time()
             try:
                 await self._connect_and_publish()
-            except (aiomqtt.MqttError, OSError) as error:
+            except LinkError as error:
                 self._complain(str(error))
             finally:
                 self.connected = False
@@ -128,7 +127,7 @@ class Publisher:
             await asyncio.shield(link.close() if clean else link.abandon())
 
     async def _connect(self) -> Link | None:
-        """A connection, or None when it was stopped meanwhile. Raises `aiomqtt.MqttError`."""
+        """A connection, or None when it was stopped meanwhile. Raises `LinkError`."""
         for protocol in self._protocols:
             link = Link(self._settings, self._status_topic, protocol)
             opening = asyncio.ensure_future(link.open())
@@ -136,9 +135,14 @@ class Publisher:
             await asyncio.wait({opening, stop}, return_when=asyncio.FIRST_COMPLETED)
             stop.cancel()
             try:
-                # The thread that connects cannot be interrupted; it gives up by itself soon.
+                if not opening.done():
+                    opening.cancel()
                 await opening
-            except aiomqtt.MqttError as error:
+            except asyncio.CancelledError:
+                if not self._stopping.is_set():
+                    raise
+                return None
+            except LinkError as error:
                 if protocol is self._protocols[-1] or self._stopping.is_set() or not _may_be_version(link, error):
                     raise
             else:
@@ -147,7 +151,7 @@ class Publisher:
         return None
 
     async def _publish(self, link: Link) -> bool:
-        """Publish until stopped (True) or the connection fails (raises `aiomqtt.MqttError`)."""
+        """Publish until stopped (True) or the connection fails (raises `LinkError`)."""
         await self._deliver(link, [Outgoing(self._status_topic, ONLINE, retain=True)])
         self.connected = True
         self._complaint = None
@@ -195,7 +199,7 @@ class Publisher:
                 self._cursor = events[sent - 1].seq
                 self._source.delete_events_upto(self._cursor)
             if sent < len(events):
-                raise aiomqtt.MqttError(link.reason())
+                raise LinkError(link.reason())
             if len(events) < BATCH and not self._stopping.is_set():
                 await asyncio.sleep(EVENTS_INTERVAL)
 
@@ -236,17 +240,17 @@ class Publisher:
     @staticmethod
     async def _deliver(link: Link, messages: list[Outgoing]) -> None:
         if await link.deliver(messages) < len(messages):
-            raise aiomqtt.MqttError(link.reason())
+            raise LinkError(link.reason())
 
 
-def _version_name(protocol: aiomqtt.ProtocolVersion | None) -> str:
+def _version_name(protocol: Version | None) -> str:
     return "5" if protocol is V5 else "3.1.1"
 
 
-def _may_be_version(link: Link, error: aiomqtt.MqttError) -> bool:
+def _may_be_version(link: Link, error: LinkError) -> bool:
     """Whether an older protocol version might help: not where the broker said no to who we are."""
-    if isinstance(error, aiomqtt.MqttCodeError):
-        return getattr(error.rc, "value", error.rc) in UNSUPPORTED_VERSION
+    if isinstance(error, RefusedError):
+        return error.code in UNSUPPORTED_VERSION
     return link.reached
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from proxy.status.packets import Outgoing
 from proxy.status.source import AgentState, Alarm, CallFigures, GroupState, PeerState, Snapshot
 from routing.events import Event, rfc3339, write_json
 
@@ -12,14 +13,6 @@ NUMBER: Final = re.compile(r"(?<![0-9A-Za-z-])(\+?[0-9]{2})([0-9]{3,})([0-9]{2})
 
 UNSAFE_IN_TOPIC: Final = re.compile(r"[/+#%\x00-\x1f\x7f]")
 """Separator and wildcards (MQTT 5 section 4.7.1), control characters, and the sign they are escaped with."""
-
-
-class Outgoing(NamedTuple):
-    """A message to publish with QoS 1."""
-
-    topic: str
-    payload: bytes
-    retain: bool = False
 
 
 def level(name: str) -> str:

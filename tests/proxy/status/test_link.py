@@ -1,37 +1,141 @@
-"""The socket of a connection to a broker, read in large pieces."""
+"""One connection against a broker of a few lines: what it does when the other side is not as it should be."""
 
-import socket
+import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from proxy.status.link import Gathered
+from proxy.status import packets
+from proxy.status.commands import Reply
+from proxy.status.link import Link, LinkError
+from proxy.status.packets import Cutter, Outgoing, Version
+from proxy.status.source import MqttSettings
+
+WELCOME = b"\x20\x03\0\0\0"
+HASTY = b"\x20\x06\0\0\x03\x13\0\x01"
+"""A welcome that asks for a sign of life every second."""
+PATIENCE = 20.0
 
 
-def test_octets_are_given_out_one_by_one_and_fetched_together() -> None:
-    broker, ours = socket.socketpair()
-    with broker, ours:
-        ours.setblocking(False)
-        gathered = Gathered(ours)
-        with pytest.raises(BlockingIOError):
-            gathered.recv(1)
-        assert gathered.pending() == 0
-        broker.sendall(b"\x40\x02\x00\x01\x40\x02\x00\x02")
-        assert gathered.recv(1) == b"\x40"
-        assert gathered.pending() == 7, "what is here is not waited for"
-        assert gathered.recv(3) == b"\x02\x00\x01"
-        broker.sendall(b"\xd0\x00")
-        assert gathered.recv(100) == b"\x40\x02\x00\x02", "what came first goes first"
-        assert gathered.recv(100) == b"\xd0\x00"
-        with pytest.raises(BlockingIOError):
-            gathered.recv(1)
-        broker.close()
-        assert gathered.recv(1) == b"", "the end is seen"
+class Broker(asyncio.Protocol):
+    """Welcomes who connects, acknowledges what is published, and answers no ping."""
+
+    def __init__(self, welcome: bytes) -> None:
+        self._welcome = welcome
+        self.heard: list[tuple[int, bytes]] = []
+        self.ended = asyncio.Event()
+        self.transport: asyncio.Transport | None = None
+        self._cutter = Cutter()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        for first, body in self._cutter.cut(data):
+            self.heard.append((first, body))
+            self.answer(first, body)
+
+    def answer(self, first: int, body: bytes) -> None:
+        """Say what a broker says."""
+        if first == packets.CONNECT:
+            self.say(self._welcome)
+        elif first & 0xF0 == packets.PUBLISH:
+            message = packets.read_publish(first, body, Version.V5)
+            self.say(packets.write_puback(message.packet or 0))
+        elif first == packets.SUBSCRIBE:
+            self.say(b"\x90\x04" + body[:2] + b"\0\x01")
+
+    def say(self, octets: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(octets)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended.set()
 
 
-def test_everything_else_is_the_socket_s_own() -> None:
-    broker, ours = socket.socketpair()
-    with broker, ours:
-        gathered = Gathered(ours)
-        assert gathered.fileno() == ours.fileno()
-        assert gathered.send(b"x") == 1
-        assert broker.recv(1) == b"x"
+def with_link(visit: Callable[[Link, Broker], Awaitable[None]], welcome: bytes = WELCOME) -> None:
+    """Visit a link that is open, and see that it leaves no connection behind."""
+
+    async def run() -> None:
+        broker = Broker(welcome)
+        server = await asyncio.get_running_loop().create_server(lambda: broker, "127.0.0.1", 0)
+        link = Link(MqttSettings("edge1", port=server.sockets[0].getsockname()[1]), "b/edge1/status", Version.V5)
+        async with asyncio.timeout(PATIENCE):
+            await link.open()
+            try:
+                await visit(link, broker)
+            finally:
+                await link.abandon()
+            await broker.ended.wait()
+        server.close()
+
+    asyncio.run(run())
+
+
+def test_a_broker_that_answers_no_ping_is_left() -> None:
+    async def visit(link: Link, broker: Broker) -> None:
+        with pytest.raises(LinkError, match="ping"):
+            await link.lost()
+        assert (0xC0, b"") in broker.heard
+
+    with_link(visit, HASTY)
+
+
+def test_the_end_says_goodbye_and_closes() -> None:
+    async def visit(link: Link, broker: Broker) -> None:
+        assert await link.deliver([Outgoing("t", b"last", retain=True)]) == 1
+        await link.close()
+        await broker.ended.wait()
+        assert broker.heard[-1] == (0xE0, b"")
+        assert await link.deliver([Outgoing("t", b"later")]) == 0
+
+    with_link(visit)
+
+
+def test_what_the_broker_says_at_the_end_is_the_reason() -> None:
+    async def visit(link: Link, broker: Broker) -> None:
+        broker.say(b"\xe0\x01\x8b")
+        with pytest.raises(LinkError, match="server shutting down"):
+            await link.lost()
+        assert "shutting down" in link.reason()
+
+    with_link(visit)
+
+
+def test_garbage_ends_the_connection() -> None:
+    async def visit(link: Link, broker: Broker) -> None:
+        broker.say(b"\x00" * 100)
+        with pytest.raises(LinkError, match="the broker sent"):
+            await link.lost()
+
+    with_link(visit)
+
+
+def test_an_answer_that_cannot_be_written_hurts_nobody() -> None:
+    async def visit(link: Link, broker: Broker) -> None:
+        link.reply(Reply("\ud800", b"x", None))
+        link.reply(Reply("x" * 70_000, b"x", None))
+        link.reply(Reply("there", b"yes", b"id"))
+        assert await link.deliver([Outgoing("t", b"1"), Outgoing("t", b"2")]) == 2
+        told = [packets.read_publish(*each, Version.V5).payload for each in broker.heard if each[0] & 0xF0 == 0x30]
+        assert told == [b"yes", b"1", b"2"]
+
+    with_link(visit)
+
+
+def test_a_retained_command_is_not_done_and_a_long_one_is_cut() -> None:
+    async def visit(link: Link, broker: Broker) -> None:
+        commands = link.commands("b/edge1")
+        coming = asyncio.ensure_future(anext(commands))
+        while not any(first == packets.SUBSCRIBE for first, _ in broker.heard):
+            await asyncio.sleep(0)
+        broker.say(b"\x31\x0c\0\x09b/n/cmd/x\0")
+        broker.say(packets.write_publish(Outgoing("b/n/cmd/y", bytes(1_000_000)), 5, Version.V5))
+        message = await coming
+        assert message.verb == "y"
+        assert packets.KEPT > len(message.payload) > packets.KEPT - 100
+        while (packets.PUBACK, b"\0\x05") not in broker.heard:
+            await asyncio.sleep(0)
+
+    with_link(visit)
