@@ -105,7 +105,7 @@ class Daemon:
         self._notifier = Notifier()
         self._journal = LogJournal()
         self._chores = Chores(self._journal)
-        self._hub = EventHub(self._journal, outbox=config.mqtt.broker is not None)
+        self._hub = EventHub(self._journal, outbox=building.outbox(config))
         self._network = Network(building.listen_specs(config))
         self._console_socket: socket.socket | None = None
         """Where the process before this one has left it."""

@@ -1,7 +1,10 @@
 """Facts as they are told to the world: one value per fact, one JSON text per value (contract.md)."""
 
 import json
+import re
+from collections.abc import Mapping
 from datetime import date
+from enum import IntEnum
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
@@ -17,8 +20,31 @@ Kind = Literal[
     "agent.state", "trunk.state", "pbx.state", "alarm.raised", "alarm.cleared",
 ]
 
+NUMBER: Final = re.compile(r"(?<![0-9A-Za-z-])(\+?[0-9]{2})([0-9]{3,})([0-9]{2})(?![0-9A-Za-z-])")
+"""Seven digits or more that stand alone: a phone number. Extensions are shorter; parts of a UUID touch a hyphen."""
+
+class Outbox(IntEnum):
+    """Whether events are kept until somebody has fetched them, and in which form."""
+
+    OFF = 0
+    PLAIN = 1
+    MASKED = 2
+    """Numbers in them show their first and last digits only."""
+
+
 write_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 """Compact JSON, the same everywhere."""
+
+
+def masked(value: Any) -> Any:
+    """`value` with every phone number in it reduced to its first and last two digits, however deep it stands."""
+    if isinstance(value, str):
+        return NUMBER.sub(lambda match: match[1] + "*" * len(match[2]) + match[3], value)
+    if isinstance(value, Mapping):
+        return {key: masked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(item) for item in value]
+    return value
 
 
 def write_answer(value: Any) -> str:
@@ -73,3 +99,14 @@ class Event(NamedTuple):
         """Return the text that is published."""
         return write_json({"schema": SCHEMA, "id": self.id, "seq": self.seq, "time": rfc3339(self.time),
                            "kind": self.kind, "node": self.node, "data": self.data})
+
+
+class EventText(NamedTuple):
+    """An event as it goes out."""
+
+    seq: int
+    kind: str
+    text: str
+    """What `Event.to_json` gives."""
+    is_masked: bool = False
+    """Whether numbers were masked when it was written."""

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol, get_args
 
-from routing.events import Event, Kind
+from routing.events import Event, Kind, Outbox
 
 KINDS: Final = get_args(Kind)
 """Every kind of event, in the order of the contract."""
@@ -54,7 +54,7 @@ class Committed(Protocol):
     """Where the store tells what it has committed."""
 
     @property
-    def outbox(self) -> bool:
+    def outbox(self) -> Outbox:
         """Whether events are also kept in the outbox, until somebody has fetched them."""
 
     def on_committed(self, events: Sequence[Event]) -> None:
@@ -128,7 +128,7 @@ class Wake(Protocol):
 class EventHub:
     """All who listen to one node."""
 
-    def __init__(self, faults: Faults, outbox: bool) -> None:
+    def __init__(self, faults: Faults, outbox: Outbox) -> None:
         """`outbox`: whether events are kept until somebody has fetched them (MQTT)."""
         self.outbox: Final = outbox
         self.wanted: frozenset[str] | None = None if outbox else frozenset()

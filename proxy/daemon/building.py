@@ -14,6 +14,7 @@ from proxy.media.settings import MediaSettings
 from proxy.sip.hop import Hop, Listener
 from proxy.status.source import HttpSettings, MqttSettings
 from proxy.transports.network import ListenSpec
+from routing.events import Outbox
 from routing.identity import PbxFacts
 
 KEY_FILE: Final = "signing.key"
@@ -132,6 +133,13 @@ def mqtt_settings(config: NodeConfig) -> MqttSettings | None:
         node=config.node.name, prefix=config.mqtt.prefix, host=broker.host, port=broker.port, tls=broker.tls,
         username=config.mqtt.username, password=None if password is None else password.get_secret_value(),
         mask_numbers=config.mqtt.mask_numbers, embedded=broker.embedded)
+
+
+def outbox(config: NodeConfig) -> Outbox:
+    """Return how events are kept for MQTT."""
+    if config.mqtt.broker is None:
+        return Outbox.OFF
+    return Outbox.MASKED if config.mqtt.mask_numbers else Outbox.PLAIN
 
 
 def http_settings(config: NodeConfig) -> HttpSettings | None:

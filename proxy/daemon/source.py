@@ -12,7 +12,7 @@ from typing import Final, Literal
 from config.policy import Policy
 from proxy.status.source import AgentState, Alarm, CallFigures, GroupState, PeerState, RunState, Snapshot
 from routing.callbacks.admin import Figures
-from routing.events import Event
+from routing.events import Event, EventText
 from routing.figures import NONE, DayFigures, Tally
 from routing.ledger import Ledger
 from routing.storage import StoreError
@@ -175,8 +175,8 @@ class DaemonSource:
 
     # In the status thread.
 
-    def events_after(self, seq: int, limit: int) -> Sequence[Event]:
-        return self._reader.events_after(seq, limit)
+    def texts_after(self, seq: int, limit: int) -> Sequence[EventText]:
+        return self._reader.texts_after(seq, limit)
 
     def delete_events_upto(self, seq: int) -> None:
         self._post(lambda: self._store.delete_events_upto(seq))

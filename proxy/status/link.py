@@ -30,8 +30,8 @@ COMMANDS_QUEUED: Final = 1_000
 """Commands that wait to be read; further ones are lost, as a flood should be."""
 
 QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
-"""Has TCP acknowledge at once what came (Linux). A broker's acknowledgements are small: each waits until TCP has the one
-before it, which else takes 40 ms where we have nothing to write."""
+"""Has TCP acknowledge at once what came (Linux). A broker's acknowledgements are small: each waits until TCP has
+acknowledged the one before it, which else takes 40 ms where we have nothing to write."""
 
 OFFLINE: Final = b"offline"
 ONLINE: Final = b"online"
@@ -103,14 +103,11 @@ class Link(asyncio.Protocol):
         try:
             context = _tls_context(settings.ca_file) if settings.tls else None
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                transport, _ = await self._loop.create_connection(lambda: self, settings.host, settings.port,
-                                                                  ssl=context)
+                await self._loop.create_connection(lambda: self, settings.host, settings.port, ssl=context)
         except TimeoutError:
             raise LinkError("no connection: timed out") from None
         except (OSError, ValueError, ssl.SSLError) as error:
             raise LinkError(str(error)) from None
-        self.reached = True
-        self._acknowledge_at_once()
 
     async def close(self) -> None:
         """Say goodbye to the broker: it forgets our last will."""
@@ -190,10 +187,14 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.reached = True
+        self._acknowledge_at_once()
 
     def _acknowledge_at_once(self) -> None:
-        sock = self._transport and self._transport.get_extra_info("socket")
-        if sock is not None and QUICKACK is not None:
+        if self._transport is None or QUICKACK is None:
+            return
+        sock: socket.socket | None = self._transport.get_extra_info("socket")
+        if sock is not None:
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
 

@@ -23,7 +23,7 @@ from proxy.status.commands import Commands
 from proxy.status.link import OFFLINE, ONLINE, Link, LinkError, RefusedError
 from proxy.status.packets import Outgoing, Version
 from proxy.status.source import MqttSettings, StatusSource
-from routing.events import Event
+from routing.events import EventText
 
 FIRST_DELAY: Final = 1.0
 LONGEST_DELAY: Final = 30.0
@@ -203,10 +203,10 @@ class Publisher:
             if len(events) < BATCH and not self._stopping.is_set():
                 await asyncio.sleep(EVENTS_INTERVAL)
 
-    def _next_events(self) -> Sequence[Event]:
+    def _next_events(self) -> Sequence[EventText]:
         """What the outbox holds; nothing while it cannot be read, because state and alarms must still get out."""
         try:
-            events = self._source.events_after(self._cursor, BATCH)
+            events = self._source.texts_after(self._cursor, BATCH)
         except Exception as error:
             if not self._outbox_failed:
                 log.error("outbox_unreadable", reason=str(error), exc_info=True)

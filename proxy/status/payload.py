@@ -1,15 +1,12 @@
-"""From the daemon's values to topics and JSON: names of topics, shape of times, masking of numbers."""
+"""From the daemon's values to topics and JSON: names of topics, shape of states."""
 
+import json
 import re
-from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from proxy.status.packets import Outgoing
 from proxy.status.source import AgentState, Alarm, CallFigures, GroupState, PeerState, Snapshot
-from routing.events import Event, rfc3339, write_json
-
-NUMBER: Final = re.compile(r"(?<![0-9A-Za-z-])(\+?[0-9]{2})([0-9]{3,})([0-9]{2})(?![0-9A-Za-z-])")
-"""Seven digits or more that stand alone: a phone number. Extensions are shorter; parts of a UUID touch a hyphen."""
+from routing.events import EventText, masked, rfc3339, write_json
 
 UNSAFE_IN_TOPIC: Final = re.compile(r"[/+#%\x00-\x1f\x7f]")
 """Separator and wildcards (MQTT 5 section 4.7.1), control characters, and the sign they are escaped with."""
@@ -20,22 +17,13 @@ def level(name: str) -> str:
     return UNSAFE_IN_TOPIC.sub(lambda match: f"%{ord(match[0]):02X}", name)
 
 
-def masked(value: Any) -> Any:
-    """`value` with every phone number in it reduced to its first and last two digits, however deep it stands."""
-    if isinstance(value, str):
-        return NUMBER.sub(lambda match: match[1] + "*" * len(match[2]) + match[3], value)
-    if isinstance(value, Mapping):
-        return {key: masked(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [masked(item) for item in value]
-    return value
-
-
-def event_message(base: str, event: Event, mask: bool) -> Outgoing:
-    """The message that carries `event`."""
-    if mask:
-        event = event._replace(data=masked(event.data))
-    return Outgoing(f"{base}/event/{event.kind}", event.to_json().encode())
+def event_message(base: str, event: EventText, mask: bool) -> Outgoing:
+    """The message that carries an event. Its text goes as it is, but where numbers are masked since it was written."""
+    text = event.text
+    if mask and not event.is_masked:
+        told = json.loads(text)
+        text = write_json({**told, "data": masked(told["data"])})
+    return Outgoing(f"{base}/event/{event.kind}", text.encode())
 
 
 class Alarms(NamedTuple):

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, Protocol
 
-from routing.events import Event
+from routing.events import EventText
 from routing.figures import Tally
 
 QUEUE_EVENTS: Final = (
@@ -147,7 +147,7 @@ class Snapshot:
 class StatusSource(Protocol):
     """The daemon, seen from the status thread."""
 
-    def events_after(self, seq: int, limit: int) -> Sequence[Event]:
+    def texts_after(self, seq: int, limit: int) -> Sequence[EventText]:
         """Committed events with a greater `seq`, oldest first, at most `limit`."""
 
     def delete_events_upto(self, seq: int) -> None:

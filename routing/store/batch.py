@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any, Final, NamedTuple
 
-from routing.events import Event, write_json
+from routing.events import Event, Outbox, masked
 from routing.rows import (
     AttemptRow,
     AuditRow,
@@ -73,7 +73,7 @@ _CALL_STAMP: Final = CallRow._fields.index("node")
 class Batch:
     """Gathers units in their order and writes them. `events`, with their seq, grows with every `write`."""
 
-    def __init__(self, stamp: Stamp, outbox: bool) -> None:
+    def __init__(self, stamp: Stamp, outbox: Outbox) -> None:
         """`outbox`: whether events are kept."""
         self.seq = 0
         """The last one given to an event; 0: none was."""
@@ -193,10 +193,15 @@ class Batch:
         self.events += fresh
         if self._outbox:
             connection.executemany(schema.PUT_EVENT, [
-                (event.seq, event.id, event.time, event.kind, write_json(event.data), self._stamp.node)
+                (event.seq, event.id, event.time, event.kind, self._text(event), self._stamp.node, int(self._outbox))
                 for event in fresh])
         else:
             schema.raise_sequence(connection, "outbox", self.seq)
+
+    def _text(self, event: Event) -> str:
+        if self._outbox is Outbox.MASKED:
+            event = event._replace(data=masked(event.data))
+        return event.to_json()
 
 
 class _Callbacks:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
-from routing.events import Event, write_json
+from routing.events import Event, EventText, Outbox, write_json
 from routing.rows import AttemptRow, Delivery, DoNotCallRow, JournalRow, LegRow, TaskRow, Ticket, TicketComment
 
 T = TypeVar("T")
@@ -192,8 +192,18 @@ def to_journal(row: tuple[Any, ...]) -> JournalRow:
 
 def to_event(row: tuple[Any, ...]) -> Event:
     """Return the event of a row of the outbox."""
-    kind, time, name, data, node, seq = row
-    return Event(kind, time, name, read_json(data, dict), node, seq)
+    kind, time, name, data, node, seq, form = row
+    told: dict[str, Any] = read_json(data, dict)
+    found = told.get("data") if form else told
+    return Event(kind, time, name, found if isinstance(found, dict) else {}, node, seq)
+
+
+def to_event_text(row: tuple[Any, ...]) -> EventText:
+    """Return the event of a row of the outbox as it goes out; it is made anew where it does not stand there so."""
+    kind, _, _, data, _, seq, form = row
+    if form:
+        return EventText(seq, kind, data, form == Outbox.MASKED)
+    return EventText(seq, kind, to_event(row).to_json())
 
 
 def from_ticket(ticket: Ticket) -> tuple[object, ...]:

@@ -129,6 +129,8 @@ class NodeQuery(Enum):
 
     EVENTS = auto()
     """Events of the outbox of a node in order (node, after, limit)."""
+    EVENT_TEXTS = auto()
+    """The same, as they go out."""
     POLICIES_BEFORE = auto()
     """The newest policies before a version (version, limit)."""
     POLICIES = auto()

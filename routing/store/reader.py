@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from routing.events import Event
+from routing.events import Event, EventText
 from routing.figures import DayFigures, gather
 from routing.ids import beside7, floor7
 from routing.rows import IN_QUEUE, AttemptRow, CallRow, PolicyVersion, Record
@@ -39,6 +39,10 @@ class Reader:
     def events_after(self, seq: int, limit: int) -> list[Event]:
         """Return at most `limit` events of this node after `seq`, in order; none while the database cannot be read."""
         return self._read(NodeQuery.EVENTS, (self._node, seq, limit))
+
+    def texts_after(self, seq: int, limit: int) -> list[EventText]:
+        """Return the same events as they go out."""
+        return self._read(NodeQuery.EVENT_TEXTS, (self._node, seq, limit))
 
     def count_direct(self, now: float) -> int | None:
         """Count the live direct callbacks; None while the database cannot be read. Slow with many."""

@@ -295,6 +295,12 @@ def m023_what_calls_were(db: Database) -> None:
     db.execute("ALTER TABLE calls ADD COLUMN judged TEXT")
 
 
+@migrations()
+def m024_texts(db: Database) -> None:
+    """Events stand in the outbox as they go out: `form` is an `Outbox`; 0: `data` is but the data of the event."""
+    db.execute("ALTER TABLE outbox ADD COLUMN form INTEGER NOT NULL DEFAULT 0")
+
+
 LATER: Final = {
     "calls_of_attempt": "calls (attempt) WHERE attempt IS NOT NULL",
     "calls_of_task": "calls (task) WHERE task IS NOT NULL",
@@ -473,7 +479,7 @@ PUT_RECORD: Final = (
     "made_at=excluded.made_at, touched_at=excluded.touched_at, expires_at=excluded.expires_at"
 )
 REMOVE_RECORD: Final = "DELETE FROM direct WHERE customer=? AND agent=? AND touched_at<=?"
-PUT_EVENT: Final = "INSERT INTO outbox (seq, id, time, kind, data, node) VALUES (?,?,?,?,?,?)"
+PUT_EVENT: Final = "INSERT INTO outbox (seq, id, time, kind, data, node, form) VALUES (?,?,?,?,?,?,?)"
 LAST_EVENT: Final = "SELECT seq FROM sqlite_sequence WHERE name='outbox'"
 DROP_EVENTS: Final = "DELETE FROM outbox WHERE seq<=? AND node=?"
 PUT_POLICY: Final = "INSERT INTO policy (saved_at, text, saved_by) VALUES (?,?,?)"
@@ -504,7 +510,10 @@ TAKEN_SINCE: Final = (
     "AND direction='inbound' AND reason NOT IN ('callback', 'in_queue') AND agent IS NOT NULL "
     "AND answered_at IS NOT NULL ORDER BY id DESC LIMIT ?"
 )
-EVENTS: Final = "SELECT kind, time, id, data, node, seq FROM outbox WHERE +node=? AND seq>? ORDER BY seq LIMIT ?"
+EVENTS: Final = "SELECT kind, time, id, data, node, seq, form FROM outbox WHERE +node=? AND seq>? ORDER BY seq LIMIT ?"
+EVENT_TEXTS: Final = (
+    "SELECT kind, time, id, data, node, seq, json_valid(data)*form FROM outbox WHERE +node=? AND seq>? "
+    "ORDER BY seq LIMIT ?")
 POLICIES: Final = "SELECT version, saved_at, text, saved_by FROM policy ORDER BY version DESC LIMIT ?"
 POLICIES_BEFORE: Final = (
     "SELECT version, saved_at, text, saved_by FROM policy WHERE version<? ORDER BY version DESC LIMIT ?")
@@ -545,6 +554,7 @@ ADOPT: Final = (
     "UPDATE tasks SET changed_by=:node WHERE state IN ('open', 'held') AND changed_by<>:node",
     "UPDATE attempts SET node=:node WHERE ended_at IS NULL AND node<>:node",
     "UPDATE legs SET node=:node WHERE node<>:node",
+    "UPDATE outbox SET data=json_set(data, '$.node', :node) WHERE node<>:node AND form>0 AND json_valid(data)",
     "UPDATE outbox SET node=:node WHERE node<>:node",
     "UPDATE deliveries SET node=:node WHERE next_at IS NOT NULL AND node<>:node",
     "DELETE FROM nodes WHERE name<>:node",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from routing.events import Outbox
 from routing.rows import AttemptRow
 from routing.storage import Forgotten
 from routing.store import schema
@@ -38,7 +39,7 @@ _OF_DATABASE: Final = (sqlite3.Error, OSError, UnicodeDecodeError)
 class SqliteEngine:
     """`engine.Engine` on a file."""
 
-    def __init__(self, path: Path, owner: Owner, outbox: bool, clock: Callable[[], float],
+    def __init__(self, path: Path, owner: Owner, outbox: Outbox, clock: Callable[[], float],
                  steady: Callable[[], float]) -> None:
         """`outbox`: whether events are kept. `clock`: seconds since the epoch; `steady`: of one that is never set."""
         self.name, self.shared = str(path), owner.shared

@@ -81,6 +81,7 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
     PeopleQuery.USERS: Statement(people_sql.USERS, people_sql.to_user),
     PeopleQuery.TOKENS: Statement(people_sql.TOKENS, people_sql.to_token),
     NodeQuery.EVENTS: Statement(schema.EVENTS, sql.to_event),
+    NodeQuery.EVENT_TEXTS: Statement(schema.EVENT_TEXTS, sql.to_event_text),
     NodeQuery.POLICIES: Statement(schema.POLICIES, PolicyVersion._make),
     NodeQuery.POLICIES_BEFORE: Statement(schema.POLICIES_BEFORE, PolicyVersion._make),
     NodeQuery.PAUSES: Statement(schema.PAUSES, PauseRow._make),

@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Self
 
+from routing.events import Outbox
 from routing.ids import uuid7
 from routing.rows import TaskRow
 from routing.store.sqlite import sqlite_store
@@ -65,7 +66,7 @@ class Measured(Boomerang):
 def promise(path: Path, count: int) -> None:
     """Put open tasks into a database, all of them due."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    store = sqlite_store(path, lambda done: done(), time.time, "edge1", Told(outbox=False))
+    store = sqlite_store(path, lambda done: done(), time.time, "edge1", Told(outbox=Outbox.OFF))
     now = time.time()
     for first in range(0, count, CHUNK):
         store.put(Unit((*(

@@ -27,6 +27,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from routing.events import Outbox
 from routing.rows import Record
 from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
@@ -79,7 +80,7 @@ def memory_mb(leader: int) -> float:
 def fill(path: Path, records: int) -> None:
     """Put live direct callbacks into a database; none of them belongs to a caller of this bench."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    store = sqlite_store(path, lambda done: done(), time.time, "bench", Told(outbox=False))
+    store = sqlite_store(path, lambda done: done(), time.time, "bench", Told(outbox=Outbox.OFF))
     now = time.time()
     for first in range(0, records, CHUNK):
         store.put(Unit((*(

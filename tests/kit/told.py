@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from routing.events import Event
+from routing.events import Event, Outbox
 
 
 class Told:
     """`routing.hub.Committed` with a list."""
 
-    def __init__(self, outbox: bool = True) -> None:
+    def __init__(self, outbox: Outbox = Outbox.PLAIN) -> None:
         self.outbox = outbox
         self.events: list[Event] = []
 

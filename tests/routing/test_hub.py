@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from routing.events import Event
+from routing.events import Event, Outbox
 from routing.hub import KINDS, EventHub, Follower
 
 
@@ -49,7 +49,7 @@ class Bell:
 
 def test_everybody_hears_all_in_order_though_one_raises_each_time() -> None:
     reports, before, after = Reports(), Ears(), Ears()
-    hub = EventHub(reports, outbox=False)
+    hub = EventHub(reports, outbox=Outbox.OFF)
     hub.listen("before", before)
     deaf = hub.listen("deaf", Deaf())
     hub.listen("after", after)
@@ -66,7 +66,7 @@ def test_everybody_hears_all_in_order_though_one_raises_each_time() -> None:
 
 def test_a_listener_hears_the_kinds_it_asked_for_until_it_asks_for_others() -> None:
     ears = Ears()
-    hub = EventHub(Reports(), outbox=False)
+    hub = EventHub(Reports(), outbox=Outbox.OFF)
     hearing = hub.listen("ears", ears, ("call.ended",))
     hub.on_committed([event("call.started", 1), event("call.ended", 2)])
     hearing.change(None)
@@ -77,7 +77,7 @@ def test_a_listener_hears_the_kinds_it_asked_for_until_it_asks_for_others() -> N
 
 
 def test_what_is_worth_making_is_what_anybody_hears() -> None:
-    hub = EventHub(Reports(), outbox=False)
+    hub = EventHub(Reports(), outbox=Outbox.OFF)
     assert hub.wanted == frozenset()
     one = hub.listen("one", Ears(), ("call.ended",))
     two = hub.listen("two", Ears(), ("call.started", "call.ended"))
@@ -89,14 +89,14 @@ def test_what_is_worth_making_is_what_anybody_hears() -> None:
     wanted.append(hub.wanted)
     one.stop()
     assert [*wanted, hub.wanted] == [{"call.ended"}, None, frozenset()]
-    kept = EventHub(Reports(), outbox=True)
+    kept = EventHub(Reports(), outbox=Outbox.PLAIN)
     kept.listen("one", Ears(), ()).stop()
     assert kept.wanted is None, "the outbox keeps every event"
 
 
 def test_who_comes_while_others_are_told_hears_the_next_events() -> None:
     late = Ears()
-    hub = EventHub(Reports(), outbox=False)
+    hub = EventHub(Reports(), outbox=Outbox.OFF)
 
     class Inviting:
         def on_events(self, events: Sequence[Event]) -> None:
@@ -111,7 +111,7 @@ def test_who_comes_while_others_are_told_hears_the_next_events() -> None:
 
 def test_a_follower_that_does_not_read_holds_up_nobody_and_is_told_what_it_missed() -> None:
     bell, ears = Bell(), Ears()
-    hub = EventHub(Reports(), outbox=False)
+    hub = EventHub(Reports(), outbox=Outbox.OFF)
     slow = Follower(KINDS, 2, bell)
     hub.listen("slow", slow)
     hub.listen("ears", ears)

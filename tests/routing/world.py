@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from config.policy import parse_policy
+from routing.events import Outbox
 from routing.facts import Decision, Ending, Identity, NewCall
 from routing.identity import Answers, PbxFacts
 from routing.ids import uuid7
@@ -78,7 +79,7 @@ class World:
     """One node. Each method that makes a call plays the whole of it."""
 
     def __init__(self, folder: Path, direct: str = "", policy: str = POLICY, answers: Answers = "on_agent",
-                 outbox: bool = True) -> None:
+                 outbox: Outbox = Outbox.PLAIN) -> None:
         self.path = folder / "boomerang.db"
         self.loop = Loop()
         self.now = BEGIN

@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 
 from proxy.demo.company.house import LOG_INS
 from proxy.demo.waiting import DemoError
-from routing.events import Event
+from routing.events import Event, Outbox
 from routing.rows import UserRow
 from routing.storage import Fault
 from routing.store.queue import StoreQueue
@@ -29,7 +29,7 @@ PATIENCE: Final = 60.0
 class Nobody:
     """Nobody hears what was long ago."""
 
-    outbox = False
+    outbox = Outbox.OFF
 
     def on_committed(self, events: Sequence[Event]) -> None:
         """Take no note."""

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from proxy.status.source import AgentState, CallFigures, GroupState, PeerState, Snapshot
-from routing.events import Event
+from routing.events import Event, EventText
 
 SNAPSHOT = Snapshot(
     node="edge1",
@@ -44,11 +44,12 @@ class FakeSource:
             self.events.append(event)
             return event
 
-    def events_after(self, seq: int, limit: int) -> Sequence[Event]:
+    def texts_after(self, seq: int, limit: int) -> Sequence[EventText]:
         if self.broken is not None:
             raise self.broken
         with self._lock:
-            return [event for event in self.events if event.seq > seq][:limit]
+            waiting = [event for event in self.events if event.seq > seq][:limit]
+        return [EventText(event.seq, event.kind, event.to_json()) for event in waiting]
 
     def delete_events_upto(self, seq: int) -> None:
         with self._lock:

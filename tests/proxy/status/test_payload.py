@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from proxy.status import asyncapi, payload
 from proxy.status.source import AgentState, Alarm
-from routing.events import Event
+from routing.events import Event, EventText, masked
 from tests.proxy.status.fake_source import SNAPSHOT
 
 CALL = "01931f5a-1234-7567-8901-123456789012"
@@ -30,12 +30,12 @@ CALL = "01931f5a-1234-7567-8901-123456789012"
     ],
 )
 def test_masking(text: str, shown: str) -> None:
-    assert payload.masked(text) == shown
+    assert masked(text) == shown
 
 
 def test_masking_goes_deep_and_changes_nothing_else() -> None:
     data = {"call": CALL, "list": ["+36301234567", 1, None, True, 2.5], "in": {"customer": "+36301234567"}}
-    assert payload.masked(data) == {
+    assert masked(data) == {
         "call": CALL, "list": ["+36*******67", 1, None, True, 2.5], "in": {"customer": "+36*******67"}}
 
 
@@ -71,9 +71,10 @@ def test_the_topic_of_an_agent_is_as_the_contract_has_it() -> None:
 
 def test_an_event_goes_to_its_kind_and_masks_only_where_asked() -> None:
     event = Event("call.started", 1.5, CALL, {"customer": "+36301234567", "name": "Kovács"}, "edge1", 7)
-    plain = payload.event_message("b/edge1", event, False)
+    text = EventText(7, event.kind, event.to_json())
+    plain = payload.event_message("b/edge1", text, False)
     assert plain.topic == "b/edge1/event/call.started"
     assert not plain.retain
     assert json.loads(plain.payload)["data"] == {"customer": "+36301234567", "name": "Kovács"}
     assert "Kovács".encode() in plain.payload
-    assert json.loads(payload.event_message("b", event, True).payload)["data"]["customer"] == "+36*******67"
+    assert json.loads(payload.event_message("b", text, True).payload)["data"]["customer"] == "+36*******67"

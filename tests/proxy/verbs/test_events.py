@@ -16,7 +16,7 @@ from proxy.log import Level
 from proxy.verbs.handlers import events
 from proxy.verbs.handlers.events import EventAnswers
 from proxy.verbs.shapes.events import EventItem, Follow, LogLevel
-from routing.events import Event
+from routing.events import Event, Outbox
 from routing.hub import EventHub
 from tests.kit.told import Told
 
@@ -45,7 +45,7 @@ class Faults:
 class Followed:
     """The hub of a daemon whose log is at a level, and its verbs."""
 
-    def __init__(self, level: Level, outbox: bool) -> None:
+    def __init__(self, level: Level, outbox: Outbox) -> None:
         self.hub = EventHub(Faults(), outbox)
         self.verbs = EventAnswers(level, self.hub, self.hub.listen("log", Told(), kinds_at(level)), kinds_at)
 
@@ -74,7 +74,7 @@ async def read(of: Followed, kinds: Any, *events: Event) -> list[EventItem]:
     (["ticket.*", "alarm"], [3]),
 ])
 def test_events_are_followed_by_kind(kinds: Any, seen: list[int]) -> None:
-    hub = Followed("info", True)
+    hub = Followed("info", Outbox.PLAIN)
     happened = [event("call.started", 1), event("call.ended", 2), event("ticket.opened", 3)]
     found = asyncio.run(read(hub, kinds, *happened))
     assert [item["seq"] for item in found] == seen
@@ -86,14 +86,14 @@ def test_events_are_followed_by_kind(kinds: Any, seen: list[int]) -> None:
 @pytest.mark.parametrize("kinds", [["nothing"], ["call."], "call", [1], ["call"] * 101, ["calls"]])
 def test_a_kind_that_there_is_not_is_refused(kinds: Any) -> None:
     with pytest.raises(ControlError, match="kinds: "):
-        asyncio.run(read(Followed("info", True), kinds))
+        asyncio.run(read(Followed("info", Outbox.PLAIN), kinds))
 
 
 def test_what_nobody_reads_is_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "QUEUE_LIMIT", 2)
 
     async def play() -> list[EventItem]:
-        of = Followed("info", True)
+        of = Followed("info", Outbox.PLAIN)
         stream = of.verbs.events(Follow.read({}))
         await anext(stream)
         of.hub.on_committed([event("call.started", number) for number in range(1, 6)])
@@ -106,7 +106,7 @@ def test_what_nobody_reads_is_left_out_and_counted(monkeypatch: pytest.MonkeyPat
 
 
 def test_events_are_made_for_whoever_follows_and_no_longer() -> None:
-    of = Followed("info", False)
+    of = Followed("info", Outbox.OFF)
     assert of.hub.wanted == kinds_at("info")
 
     async def follow() -> None:
@@ -117,14 +117,14 @@ def test_events_are_made_for_whoever_follows_and_no_longer() -> None:
 
     asyncio.run(follow())
     assert of.hub.wanted == kinds_at("info")
-    of = Followed("info", True)
+    of = Followed("info", Outbox.PLAIN)
     wanted = [of.hub.wanted]
     asyncio.run(read(of, None))
     assert [*wanted, of.hub.wanted] == [None, None], "MQTT hears all, all the time"
 
 
 def test_the_level_is_set_while_it_runs(written: io.StringIO) -> None:
-    of, said = Followed("info", False), structlog.get_logger()
+    of, said = Followed("info", Outbox.OFF), structlog.get_logger()
     hub = of.verbs
     said.debug("one")
     said.info("two")

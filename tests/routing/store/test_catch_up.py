@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from routing.events import Outbox
 from routing.store import schema, writer
 from routing.store.database import Owner
 from routing.store.engine import TroubleError
@@ -38,7 +39,7 @@ def as_the_version_before_left_it(path: Path, calls: int) -> None:
 
 
 def new_engine(path: Path) -> SqliteEngine:
-    engine = SqliteEngine(path, Owner("edge1"), True, lambda: BEGIN, lambda: 0.0)
+    engine = SqliteEngine(path, Owner("edge1"), Outbox.PLAIN, lambda: BEGIN, lambda: 0.0)
     engine.open()
     return engine
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from routing.events import Outbox
 from routing.storage import StoreError
 from routing.store.database import Owner
 from routing.store.engine import Engine, Queued, TroubleError, UnitError
@@ -24,7 +25,7 @@ def engines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """Make engines of several nodes on one database."""
     made: list[Engine] = []
 
-    def make(node: str = "edge1", outbox: bool = True) -> Engine:
+    def make(node: str = "edge1", outbox: Outbox = Outbox.PLAIN) -> Engine:
         assert request.param == "sqlite"
         made.append(SqliteEngine(tmp_path / "boomerang.db", Owner(node, shared=True), outbox, lambda: BEGIN,
                                  time.monotonic))
@@ -50,7 +51,7 @@ def test_what_is_applied_is_read(engines: Make) -> None:
 
 
 def test_numbers_are_given_in_the_order_of_the_commits(engines: Make) -> None:
-    a, b = engines("a"), engines("b", outbox=False)
+    a, b = engines("a"), engines("b", outbox=Outbox.OFF)
     seqs = [told.seq for engine in (a, b, a, b) for told in engine.apply([unit(event(), event())]).events]
     assert seqs == list(range(1, 9)), "whether they are kept or not"
     tickets = [a_ticket(), a_ticket(), a_ticket()]
@@ -145,7 +146,8 @@ def test_others_are_heard_of_and_oneself_is_not(engines: Make) -> None:
 
 
 def test_where_nothing_can_be_opened_it_says_so(tmp_path: Path) -> None:
-    engine = SqliteEngine(tmp_path / "missing" / "boomerang.db", Owner("edge1"), True, lambda: BEGIN, time.monotonic)
+    engine = SqliteEngine(tmp_path / "missing" / "boomerang.db", Owner("edge1"), Outbox.PLAIN, lambda: BEGIN,
+                          time.monotonic)
     with pytest.raises(TroubleError, match="missing"):
         engine.open()
     assert not engine.opened

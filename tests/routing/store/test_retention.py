@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from routing.events import Outbox
 from routing.ids import uuid7
 from routing.rows import CallRow, TaskRow, Ticket
 from routing.storage import Forgotten
@@ -151,7 +152,7 @@ def db() -> Iterator[sqlite3.Connection]:
 
 
 def write(db: sqlite3.Connection, **rows: Any) -> None:
-    batch = Batch(Stamp("edge1", 1), False)
+    batch = Batch(Stamp("edge1", 1), Outbox.OFF)
     batch.add(a_unit(**rows))
     batch.write(db)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from routing.events import Event
+from routing.events import Event, Outbox
 from routing.ids import uuid7
 from routing.rows import PolicyVersion, Record
 from routing.storage import Counts, Store, StoreError
@@ -178,7 +178,7 @@ def test_a_seq_is_never_given_twice(worlds: Worlds) -> None:
 
 
 def test_without_outbox_events_only_go_to_listeners(worlds: Worlds) -> None:
-    world = worlds(outbox=False)
+    world = worlds(outbox=Outbox.OFF)
     world.store.put(Unit((event(),)))
     world.commit()
     assert [(each.kind, each.seq) for each in world.events] == [("call.started", 1)]

@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from routing.events import Outbox
 from routing.rows import AttemptRow, CallRow, LegRow, TaskRow
 from routing.store.database import Owner
 from routing.store.engine import Queued
@@ -64,8 +65,8 @@ class TwoStores(RuleBasedStateMachine):
         if old is not None:
             old.close_reading()
             old.database.drop()
-        engine = SqliteEngine(Path(self.folder.name) / "boomerang.db", Owner(node, shared=True), True, lambda: BEGIN,
-                              time.monotonic)
+        engine = SqliteEngine(Path(self.folder.name) / "boomerang.db", Owner(node, shared=True),
+                              Outbox.PLAIN, lambda: BEGIN, time.monotonic)
         engine.open()
         self.engines[node] = engine
         self.epochs[node] += 1
