@@ -293,7 +293,7 @@ class Store(Protocol):
         """Return events of the outbox in order."""
 
     def delete_events_upto(self, seq: int) -> None:
-        """Forget events that were delivered."""
+        """Forget events that were delivered, with a commit that comes anyway or soon. Any thread, one at a time."""
 
     def load_policy(self) -> str | None:
         """Return the policy in force; None: the database holds none."""

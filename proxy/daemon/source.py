@@ -179,7 +179,7 @@ class DaemonSource:
         return self._reader.texts_after(seq, limit)
 
     def delete_events_upto(self, seq: int) -> None:
-        self._post(lambda: self._store.delete_events_upto(seq))
+        self._store.delete_events_upto(seq)
 
     def snapshot(self) -> Snapshot:
         return self._snapshot

@@ -17,7 +17,7 @@ from routing.store.overlay import DirectReads, Overlay
 from routing.store.queries import NodeQuery, Parameters, Query
 from routing.store.reads import CallbackReads, CallReads, TicketReads
 from routing.store.writer import ForgetRequest, Hooks, Writer
-from routing.writes import EMPTY_UNIT, ForgetEvents, RemoveRecord, SavePolicy, Unit, Write
+from routing.writes import EMPTY_UNIT, RemoveRecord, SavePolicy, Unit, Write
 
 CALM: Final = 3.0
 """Seconds for which a database must have been well before the alarm goes down: a lock that comes and goes is one."""
@@ -211,7 +211,7 @@ class StoreQueue:
         self._writer.forget(ForgetRequest(before, rows, lambda gone: self._tell(partial(told, gone))))
 
     def delete_events_upto(self, seq: int) -> None:
-        self.put(Unit((ForgetEvents(seq),)))
+        self._writer.forget_events(seq)
 
     def save_policy(self, text: str, now: float, done: Done | None = None, by: str = "") -> None:
         self._policy = text

@@ -18,7 +18,7 @@ from routing.events import Event
 from routing.rows import AuditRow, StandingAlarm, TokenRow, UserRow
 from routing.storage import Forgotten
 from routing.store.engine import Applied, Engine, Queued, TroubleError, UnitError
-from routing.writes import OF_CALLBACKS, SavePolicy, Unit
+from routing.writes import OF_CALLBACKS, ForgetEvents, SavePolicy, Unit
 
 LINGER: Final = 0.02
 """Seconds that a unit nobody waits for may wait for others."""
@@ -45,9 +45,15 @@ CLOSE_PATIENCE: Final = 10.0
 SHARED_LOOK: Final = 0.5
 """Seconds between two looks at whether another node has written something, where the database is shared."""
 
+FORGET_PAUSE: Final = 1.0
+"""Seconds after which events that were delivered are forgotten where no commit comes that would do it along."""
+
 CATCH_UP: Final = 10.0
 """Seconds between two pieces of what was put off when the database was opened, and before the first one. The next
 commit waits for a piece."""
+
+NOBODYS: Final = 0
+"""Serial of a unit that nobody has put."""
 
 LOOK: Final = 1.0
 """Seconds between two looks at how long the write-ahead log is."""
@@ -115,6 +121,8 @@ class Writer:
         self._request: ForgetRequest | None = None
         self._stale: list[Unit] = []
         """Of what was committed last: units of which changes of tasks were refused."""
+        self._delivered = self._forgotten = 0
+        """Up to which seq events were delivered, and which of them were forgotten."""
         self._committed_at = 0.0
         self.failing = False
         """The database is in trouble. Set by the thread, read by all."""
@@ -157,6 +165,13 @@ class Writer:
         with self._wake:
             self._suspects = True
             self._wake.notify()
+
+    def forget_events(self, upto: int) -> None:
+        """Forget events that were delivered, with the next commit: nobody is woken for it. Any thread, one at a time.
+
+        A crash before that has them delivered twice.
+        """
+        self._delivered = max(upto, self._delivered)
 
     def forget(self, request: ForgetRequest) -> None:
         """Remove a slice of history after what is being written; in place of one that waits."""
@@ -221,11 +236,21 @@ class Writer:
             self._rest()
             if not self._queue:
                 self._wake.wait_for(lambda: self._queue or self._suspects or self._request or self._stop.is_set(),
-                                    SHARED_LOOK if self._engine.shared else LOOK if self._engine.is_behind else None)
+                                    self._idle_pause())
                 self._wake.wait_for(lambda: self._hurry or self._full(), LINGER)
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
             self._hurry = bool(self._queue)
+        delivered = self._delivered
+        if delivered > self._forgotten:
+            self._forgotten = delivered
+            batch.append(Queued(NOBODYS, Unit((ForgetEvents(delivered),))))
         return batch
+
+    def _idle_pause(self) -> float | None:
+        """How long to wait for something to write until there is something else to look at; None: for ever."""
+        if self._engine.shared:
+            return SHARED_LOOK
+        return LOOK if self._engine.is_behind else FORGET_PAUSE if self._engine.outbox_waits() else None
 
     def _rest(self) -> None:
         """Let what comes after a commit gather: nobody wakes us for it, and most of it finds us at it."""

@@ -11,6 +11,7 @@ import pytest
 from routing.events import Event, EventText, Outbox
 from routing.store.reader import Reader
 from routing.writes import Unit
+from tests.kit.waiting import eventually
 from tests.routing.world import World
 
 Worlds = Callable[..., World]
@@ -80,3 +81,25 @@ def test_an_event_names_the_node_that_publishes_it(worlds: Worlds, reader: Reade
     worlds()
     assert reader.texts_after(0, 1) == shown
     assert json.loads(reader.texts_after(1, 1)[0].text)["node"] == "edge1"
+
+
+def test_what_was_delivered_is_forgotten_soon_though_nothing_else_is_written(world: World, reader: Reader) -> None:
+    put(world)
+    put(world)
+    world.store.delete_events_upto(1)
+    eventually(lambda: [told.seq for told in reader.texts_after(0, 10)] == [2], "the delivered one is gone")
+
+
+def test_what_was_delivered_is_forgotten_at_the_end(worlds: Worlds, reader: Reader) -> None:
+    world = worlds()
+    put(world)
+    world.store.delete_events_upto(1)
+    world.close()
+    assert reader.texts_after(0, 10) == []
+
+
+def test_it_is_forgotten_with_what_is_written_next(world: World, reader: Reader) -> None:
+    put(world)
+    world.store.delete_events_upto(1)
+    put(world)
+    assert [told.seq for told in reader.texts_after(0, 10)] == [2]
