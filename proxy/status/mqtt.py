@@ -95,7 +95,7 @@ class Publisher:
             began = loop.time()
             try:
                 await self._connect_and_publish()
-            except LinkError as error:
+            except (LinkError, OSError) as error:
                 self._complain(str(error))
             finally:
                 self.connected = False
