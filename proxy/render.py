@@ -105,7 +105,8 @@ def show_pairs(data: Mapping[str, Any], keys: Sequence[str]) -> None:
 def show_status(status: Mapping[str, Any]) -> None:
     """Print what `status` answers."""
     calls, direct = status.get("calls", {}), status.get("direct", {})
-    head = f"{status.get('node')} {status.get('version')}: {status.get('state')} since {moment(status.get('since'))}"
+    head = (f"{status.get('node')} {status.get('version')} ({status.get('build')}): {status.get('state')} since "
+            f"{moment(status.get('since'))}")
     _show([Cell(printable(head), "bold")])
     show_line(f"calls: {calls.get('active')} in progress, {calls.get('today')} today, "
               f"{calls.get('answered_today')} answered")

@@ -167,22 +167,24 @@ class Unit(NamedTuple):
         tickets |= {str(row.options["ticket"]) for row in changed.values()
                     if "ticket" in row.options and row.id not in tried}
 
-        def stands(write: Write) -> bool:
-            match write:
-                case ChangeTask(task):
-                    return task.id not in changed
-                case JournalRow():
-                    return write.task not in changed or "attempt" in write.data
-                case Event():
-                    return write.kind in OF_ATTEMPTS or (
-                        write.data.get("task") not in changed and write.data.get("ticket") not in tickets)
-                case Ticket():
-                    return write.id not in tickets
-                case TicketComment() | Delivery():
-                    return write.ticket not in tickets
-            return True
+        return Unit(tuple(write for write in self.writes if _stands(write, changed.keys(), tickets)), self.durable)
 
-        return Unit(tuple(write for write in self.writes if stands(write)), self.durable)
+
+def _stands(write: Write, changed: Set[str], tickets: Set[str]) -> bool:
+    """Whether a write stands though the changes of these tasks fall, and what is said under these tickets."""
+    match write:
+        case ChangeTask(task):
+            return task.id not in changed
+        case JournalRow():
+            return write.task not in changed or "attempt" in write.data
+        case Event():
+            return write.kind in OF_ATTEMPTS or (
+                write.data.get("task") not in changed and write.data.get("ticket") not in tickets)
+        case Ticket():
+            return write.id not in tickets
+        case TicketComment() | Delivery():
+            return write.ticket not in tickets
+    return True
 
 
 EMPTY_UNIT: Final = Unit()

@@ -69,14 +69,16 @@ def run(
 
 @app.command()
 def version(json: Json = False) -> None:
-    """Say which Boomerang this is."""
+    """Say which Boomerang this is, and whether it is compiled."""
     from importlib import metadata
+
+    from proxy.build import build
 
     try:
         number = metadata.version("boomerang")
     except metadata.PackageNotFoundError:
         raise failure("boomerang is not installed, so it has no version") from None
     if json:
-        render.show_json({"version": number})
+        render.show_json({"version": number, "build": build()})
     else:
-        render.show_line(f"boomerang {number}")
+        render.show_line(f"boomerang {number} ({build()})")

@@ -49,6 +49,7 @@ class ClientTransaction(Transaction):
     """One request of ours until its final response is settled."""
 
     __slots__ = ("_full_wait", "_owner")
+    __deletable__ = ("_owner",)
 
     def __init__(self, request: Request, data: bytes, send: Callable[[bytes], None], reliable: bool, timers: Timers,
                  owner: ClientOwner, values: TimerValues) -> None:

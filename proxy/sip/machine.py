@@ -38,6 +38,7 @@ class Transaction:
 
     __slots__ = ("_busy", "_data", "_interval", "_later", "_machine", "_reliable", "_retry", "_retry_input", "_send",
                  "_timers", "_values", "_wait", "_wait_input", "key", "request", "state")
+    __deletable__ = ("_send", "request")
 
     def __init__(self, request: Request, key: tuple[object, ...], data: bytes | None, send: Callable[[bytes], None],
                  reliable: bool, timers: Timers, values: TimerValues, first: State, rows: Machine) -> None:

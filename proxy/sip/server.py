@@ -48,6 +48,7 @@ class ServerTransaction(Transaction):
     """One request from outside until its final response is settled. The owner sends the 100 itself."""
 
     __slots__ = ("_owner",)
+    __deletable__ = ("_owner",)
 
     def __init__(self, request: Request, key: Key, send: Callable[[bytes], None], reliable: bool, timers: Timers,
                  owner: ServerOwner, values: TimerValues) -> None:

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from proxy.build import build
 from proxy.core.counters import Counters, Histogram
 from proxy.status.source import PeerState, Snapshot, StatusSource
 
@@ -113,9 +114,9 @@ class DaemonCollector(Collector):
         yield _histogram("setup_seconds", "Time from an INVITE's arrival to its departure", c.setup_seconds)
 
     def _state(self, snapshot: Snapshot) -> Iterator[Metric]:
-        info = GaugeMetricFamily("boomerang_info", "Always 1; says which node and version this is",
-                                 labels=["node", "version"])
-        info.add_metric([snapshot.node, self._version], 1)
+        info = GaugeMetricFamily("boomerang_info", "Always 1; says which node, version and build this is",
+                                 labels=["node", "version", "build"])
+        info.add_metric([snapshot.node, self._version, build()], 1)
         yield info
         yield _gauge("start_time_seconds", "When the daemon started, seconds since the epoch", snapshot.started)
         yield _gauge("draining", "1 while the process is stopping", snapshot.state == "draining")

@@ -28,6 +28,7 @@ from config.policy import (
     unset_key,
 )
 from config.problem import ConfigError, Problem
+from proxy.build import build
 from proxy.cli import app
 from proxy.control import ControlServer
 from proxy.control_client import ControlError
@@ -67,6 +68,7 @@ CALL = {
 STATUS = {
     "node": "edge1",
     "version": "0.1.0",
+    "build": "compiled",
     "since": 0.0,
     "state": "running",
     "calls": {"active": 3, "today": 120, "answered_today": 90, "callbacks_dialled_today": 8,
@@ -197,7 +199,7 @@ def test_status(run: Run, daemon: Daemon) -> None:
     result = run("status")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[0] == "edge1 0.1.0: running since 1970-01-01 01:00:00+01:00"
+    assert lines[0] == "edge1 0.1.0 (compiled): running since 1970-01-01 01:00:00+01:00"
     assert lines[1:4] == ["calls: 3 in progress, 120 today, 90 answered", "direct callbacks: 5 live",
                           "callbacks: 7 in the queue, 2 due, 1 running; today 8 dialled, 6 answered"]
     assert lines[4:6] == [
@@ -226,7 +228,7 @@ def test_status(run: Run, daemon: Daemon) -> None:
             ["policy", "set", "direct_callback.type", "3"],
             {"changes": [{"key": "direct_callback.type", "old": 1, "new": 3, "means": TYPES[3]}]},
         ),
-        (["version"], {"version": "0.1.0"}),
+        (["version"], {"version": "0.1.0", "build": build()}),
     ],
 )
 def test_json(run: Run, daemon: Daemon, command: list[str], data: Any) -> None:
@@ -602,7 +604,7 @@ def test_a_version_that_nobody_installed(run: Run, monkeypatch: pytest.MonkeyPat
 def test_both_names_of_the_command(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "proxy", "version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "boomerang 0.1.0\n"
+    assert done.stdout == f"boomerang 0.1.0 ({build()})\n"
     beside = Path(sys.executable).with_name("boomerang")
     assert (
         subprocess.run([beside, "version"], capture_output=True, text=True, check=True, timeout=60).stdout

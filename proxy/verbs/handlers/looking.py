@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple, Protocol
 
+from proxy.build import build
 from proxy.status.source import Snapshot
 from proxy.verbs.handlers.reading import e164, look_up, read
 from proxy.verbs.shapes import calls, direct, status
@@ -136,7 +137,7 @@ def status_of(shot: Snapshot, version: str, direct_live: int | None) -> status.S
     """Return what `status` says of a snapshot."""
     groups = shot.groups.values()
     return {
-        "node": shot.node, "version": version, "since": shot.started, "state": shot.state,
+        "node": shot.node, "version": version, "build": build(), "since": shot.started, "state": shot.state,
         "calls": shot.calls._asdict(),  # type: ignore[typeddict-item]  # a test holds them to the shape
         "trunks": {name: {"state": peer.state, "since": peer.since, "latency_ms": peer.latency_ms}
                    for name, peer in shot.trunks.items()},

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Final, Literal, TypedDict
 
+from proxy.build import Build
 from proxy.verbs.shapes.fields import line_field
 from proxy.verbs.shapes.kinds import Moment
 from proxy.verbs.shapes.verb import NOT_BY_MQTT, In, Nothing, Verb
@@ -67,6 +68,7 @@ class Status(TypedDict):
 
     node: str
     version: str
+    build: Annotated[Build, "Whether the rooms without I/O run as machine code, or as Python"]
     since: Annotated[Moment, "When it started"]
     state: Literal["starting", "running", "draining"]
     calls: CallCounts
