@@ -6,7 +6,6 @@ import zoneinfo
 from collections import Counter
 from typing import Annotated, Final
 
-import holidays
 import phonenumbers
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -131,6 +130,8 @@ def _date(text: str) -> str:
 def _holidays(text: str) -> str:
     if not text:
         return text  # the list of countries takes a tenth of a second to make, and most name none
+    import holidays  # only who names a country pays for it
+
     country, mark, subdivision = text.partition("/")
     known = holidays.list_supported_countries(include_aliases=False)
     if country not in known:

@@ -4,14 +4,15 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
-from typing import Any, Final
-
-import httpx
+from typing import TYPE_CHECKING, Any, Final
 
 from proxy.delivery.failure import DeliveryError
 from proxy.delivery.parcel import Parcel
 from proxy.delivery.template import fill
 from routing.events import write_json
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT: Final = 10.0
 """Seconds for connecting, sending, and each piece of the answer."""
@@ -37,12 +38,16 @@ class Webhook:
 
     def __init__(self, url: str, secret: str | None, template: Any, wall: Callable[[], float]) -> None:
         """`template`: as `template.fill` takes it. `wall`: seconds since the epoch, for the signature."""
+        import httpx  # only who has a receiver pays for it
+
         self._url, self._template, self._wall = url, template, wall
         self._secret = secret.encode() if secret is not None else None
         self._client = httpx.Client(timeout=TIMEOUT, follow_redirects=False, headers={"User-Agent": "Boomerang"})
 
     def send(self, parcel: Parcel) -> str:
         """Deliver; `DeliveryError` where that did not succeed."""
+        import httpx
+
         body = write_json(fill(self._template, parcel.values())).encode()
         headers = {"Content-Type": "application/json", "X-Boomerang-Delivery": parcel.id}
         if self._secret is not None:
@@ -60,7 +65,7 @@ class Webhook:
         self._client.close()
 
 
-def _refusal(answer: httpx.Response) -> DeliveryError:
+def _refusal(answer: "httpx.Response") -> DeliveryError:
     passing = answer.status_code >= 500 or answer.status_code in PASSING
     asked = answer.headers.get("Retry-After", "")
     seconds = float(asked) if re.fullmatch(r"[0-9]{1,9}", asked) else None

@@ -5,9 +5,9 @@ from array import array
 from collections.abc import Sequence
 from typing import Final
 
-from proxy.media.contract import Clip
+from proxy.media.contract import SAMPLE_RATE, Clip
 from proxy.media.library import Library
-from proxy.media.rtp import SAMPLE_RATE, codec
+from proxy.media.rtp import codec
 
 CODEC: Final = "PCMA"
 PEAK: Final = 8000

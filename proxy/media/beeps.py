@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from operator import mul
 from typing import Final, NamedTuple
 
-from proxy.media.rtp import SAMPLE_RATE
+from proxy.media.contract import SAMPLE_RATE
 
 LONG: Final = 2.0
 """Seconds of a single tone that are told at once."""

@@ -4,7 +4,10 @@ It knows nothing of the house: who asks (the user agent, callbacks) and who does
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
+
+SAMPLE_RATE: Final = 8000
+"""Of all PCM here: 16 bit signed, little endian, one channel."""
 
 
 class MediaAddress(NamedTuple):

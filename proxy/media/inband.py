@@ -13,7 +13,7 @@ from itertools import pairwise
 from operator import mul
 from typing import Final, NamedTuple
 
-from proxy.media.rtp import SAMPLE_RATE
+from proxy.media.contract import SAMPLE_RATE
 from proxy.media.tones import KEY_HZ
 
 BLOCK: Final = 80

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from proxy.media.contract import SAMPLE_RATE
 from proxy.media.library import BUILT_IN, SIGNS
-from proxy.media.rtp import SAMPLE_RATE
 from proxy.media.texts import PACES, SIGN_PACE, TEXTS, VOICES
 from proxy.media.wav import header, read_wav
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from proxy.media.rtp import SAMPLE_RATE, WORD
+from proxy.media.contract import SAMPLE_RATE
+from proxy.media.rtp import WORD
 from proxy.media.wav import HEADER_BYTES, header
 
 PART: Final = ".part"

@@ -22,7 +22,7 @@ from aiortp.dtmf import DTMF_EVENTS
 from aiortp.packet import RtcpReceiverInfo, RtcpSenderInfo, RtcpSourceInfo
 from G722 import G722  # type: ignore[import-not-found]
 
-from proxy.media.contract import CodecName
+from proxy.media.contract import SAMPLE_RATE, CodecName
 
 HEADER: Final = struct.Struct("!BBHII")
 """Version and flags, marker and payload type, sequence number, timestamp, SSRC (RFC 3550 section 5.1)."""
@@ -34,8 +34,6 @@ PADDING, EXTENSION, SOURCES = 0x20, 0x10, 0x0F
 MARKER: Final = 0x80
 CLOCK: Final = 8000
 """RTP ticks a second, and bytes a second of each codec."""
-SAMPLE_RATE: Final = 8000
-"""Of all PCM here: 16 bit signed, little endian, one channel."""
 STATIC_TYPES: Final[dict[int, CodecName]] = {0: "PCMU", 8: "PCMA", 9: "G722"}
 """RFC 3551 table 4."""
 BITRATE_G722: Final = 64_000

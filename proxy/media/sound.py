@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from proxy.media.contract import CodecName
-from proxy.media.rtp import SAMPLE_RATE, codec
+from proxy.media.contract import SAMPLE_RATE, CodecName
 
 SAMPLE_BYTES: Final = 2
 
@@ -25,6 +24,8 @@ class Sound:
         """Return it in a codec: one byte for each sample, so that a place in it is the same place in every codec."""
         data = self._encoded.get(name)
         if data is None:
+            from proxy.media.rtp import codec  # the signalling process has sounds, and plays none
+
             data = self._encoded[name] = codec(name).encode(self.pcm)
         return data
 

@@ -6,7 +6,7 @@ from array import array
 from functools import cache
 from typing import Final, Literal
 
-from proxy.media.rtp import SAMPLE_RATE
+from proxy.media.contract import SAMPLE_RATE
 from proxy.media.sound import Sound
 
 Tone = Literal["ringback", "comfort", "busy", "silence"]

@@ -10,7 +10,7 @@ from operator import mul
 from pathlib import Path
 from typing import Final
 
-from proxy.media.rtp import SAMPLE_RATE, codec
+from proxy.media.contract import SAMPLE_RATE
 
 HEADER_BYTES: Final = 44
 SIZE_MAX: Final = 64 * 1024 * 1024
@@ -106,6 +106,8 @@ def _values(code: int, width: int, data: bytes) -> array[int]:
         floats = array("f", data[: len(data) // 4 * 4])
         return array("h", (int(max(-1.0, min(1.0, value)) * 32767) if math.isfinite(value) else 0 for value in floats))
     if code in (ALAW, MULAW) and width == 8:
+        from proxy.media.rtp import codec  # its tables take a while to make, and few files need one
+
         return array("h", codec("PCMA" if code == ALAW else "PCMU").decode(data))
     raise WavError(f"its format is {code} with {width} bits")
 

@@ -7,14 +7,12 @@ fail or dawdle, and a server that failed is left alone for `RETRY_PAUSE`. A deni
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import dns.asyncresolver
-import dns.message
-import dns.nameserver
-import dns.rdtypes.IN.NAPTR
-import dns.rdtypes.IN.SRV
-import dns.resolver
+from proxy.transports.dns_records import Question, Record
+
+if TYPE_CHECKING:
+    from proxy.transports.dns_servers import DnsServers
 
 TTL_MIN = 5.0
 """Seconds that an answer is kept at least, also one with a TTL of 0."""
@@ -38,39 +36,6 @@ ENTRIES_MAX = 2_048
 """Answers kept; the oldest gives way."""
 OPEN_MAX = 128
 """Questions under way at a time: hosts come from messages too, not only from the configuration."""
-
-RecordType = Literal["A", "AAAA", "SRV", "NAPTR"]
-
-
-class Question(NamedTuple):
-    """What is asked: a name, lower case, without the final dot."""
-
-    name: str
-    type: RecordType
-
-
-class Naptr(NamedTuple):
-    """A NAPTR record as far as RFC 3263 uses it; fields are ordered as records are to be taken."""
-
-    order: int
-    preference: int
-    flags: str
-    service: str
-    regexp: bool
-    replacement: str
-
-
-class Srv(NamedTuple):
-    """An SRV record (RFC 2782)."""
-
-    priority: int
-    weight: int
-    port: int
-    target: str
-
-
-Record = str | Naptr | Srv
-
 
 class Outcome(NamedTuple):
     """What became of a question: records (none where the name or type does not exist), or why it failed."""
@@ -103,15 +68,9 @@ class Questions:
         self._clock = clock
         self._entries: dict[Question, Entry] = {}
         self._open: dict[Question, asyncio.Task[Outcome]] = {}
-        self._resolver: dns.asyncresolver.Resolver | None = None
-        try:
-            self._resolver = dns.asyncresolver.Resolver(configure=nameservers is None)
-        except dns.resolver.NoResolverConfiguration:
-            return
-        if nameservers is not None:
-            self._resolver.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in nameservers]
-        self._resolver.lifetime = lifetime
-        self._resolver.timeout = min(TRY, lifetime)
+        self._nameservers, self._lifetime = nameservers, lifetime
+        self._servers: DnsServers | None = None
+        """Made with the first question: a node whose peers are addresses asks none."""
 
     def known(self, question: Question) -> Outcome | None:
         """Return what is known without asking: a fresh answer, or during the pause after a failure what bridges it."""
@@ -161,16 +120,11 @@ class Questions:
         return entry.outcome
 
     async def _query(self, question: Question) -> tuple[tuple[Record, ...], float]:
-        if self._resolver is None:
-            raise OSError("no DNS server is configured")
-        try:
-            answer = await self._resolver.resolve(
-                question.name + ".", question.type, raise_on_no_answer=False, search=False
-            )
-        except dns.resolver.NXDOMAIN as denied:
-            return (), _denial_ttl(denied)
-        records = tuple(_record(rdata) for rdata in answer.rrset or ())
-        return records, answer.chaining_result.minimum_ttl
+        if self._servers is None:
+            from proxy.transports.dns_servers import DnsServers
+
+            self._servers = DnsServers(self._nameservers, self._lifetime, TRY)
+        return await self._servers.query(question)
 
     def _failed(self, question: Question, reason: str) -> Outcome:
         now = self._clock()
@@ -188,25 +142,3 @@ class Questions:
         if len(self._entries) >= ENTRIES_MAX:
             del self._entries[next(iter(self._entries))]
         self._entries[question] = entry
-
-
-def _denial_ttl(denied: dns.resolver.NXDOMAIN) -> float:
-    """Return the TTL of a denial: what the SOA beside it says (RFC 2308 section 5), else 0."""
-    for response in denied.kwargs.get("responses", {}).values():
-        if isinstance(response, dns.message.QueryMessage):
-            return float(response.resolve_chaining().minimum_ttl)
-    return 0.0
-
-
-def _record(rdata: object) -> Record:
-    if isinstance(rdata, dns.rdtypes.IN.SRV.SRV):
-        return Srv(rdata.priority, rdata.weight, rdata.port, _name(rdata.target))
-    if isinstance(rdata, dns.rdtypes.IN.NAPTR.NAPTR):
-        flags, service = rdata.flags.decode("ascii", "replace"), rdata.service.decode("ascii", "replace")
-        replacement = _name(rdata.replacement)
-        return Naptr(rdata.order, rdata.preference, flags.lower(), service.upper(), bool(rdata.regexp), replacement)
-    return str(rdata)
-
-
-def _name(name: object) -> str:
-    return str(name).lower().rstrip(".")

@@ -17,7 +17,8 @@ from typing import NamedTuple, cast
 from proxy.sip.choices import Choice, drawn
 from proxy.sip.hop import Hop, Transport
 from proxy.transports.addresses import canonical
-from proxy.transports.questions import LIFETIME, Naptr, Outcome, Question, Questions, RecordType, Srv
+from proxy.transports.dns_records import Naptr, Question, RecordType, Srv
+from proxy.transports.questions import LIFETIME, Outcome, Questions
 
 HOSTS_FILE = Path("/etc/hosts")
 PORTS: dict[Transport, int] = {"udp": 5060, "tcp": 5060, "tls": 5061}

@@ -14,8 +14,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-import holidays
-
 from config.hours import MINUTES_A_DAY, Open
 from config.policy import Policy
 
@@ -65,6 +63,8 @@ class PublicHolidays:
         """Whether that day is a public holiday."""
         found = self._years.get(day.year)
         if found is None:
+            import holidays  # only who names a country pays for it
+
             days = holidays.country_holidays(self._country, subdiv=self._part, years=day.year)
             found = self._years[day.year] = frozenset(days)
         return day in found

@@ -16,9 +16,9 @@ from typing import Final, get_args
 from config.limits import Language
 from config.policy import Policy
 from proxy.control_client import ControlError
+from proxy.media.contract import SAMPLE_RATE
 from proxy.media.convert import load
 from proxy.media.library import BUILT_IN, NAME, SIGNS
-from proxy.media.rtp import SAMPLE_RATE
 from proxy.media.wav import HEADER_BYTES, WavError, header
 from proxy.verbs.handlers.recordings import CHUNK
 from proxy.verbs.prompt_uses import uses_of

@@ -14,7 +14,7 @@ import pytest
 
 from proxy.sip.hop import Hop
 from proxy.transports import questions
-from proxy.transports.questions import Naptr, Question, Srv
+from proxy.transports.dns_records import Naptr, Question, Srv
 from proxy.transports.resolver import ResolveError, Resolver
 from tests.proxy.transports.dns_server import NameServer, name_server
 from tests.proxy.transports.support import run, until
