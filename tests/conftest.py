@@ -3,10 +3,15 @@
 import gc
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
 
 import pytest
 import structlog
 from hypothesis import settings
+
+from proxy.build import Build
+from tests.kit.builds import runs_over
 
 settings.register_profile("boomerang", deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("boomerang")  # a machine that is slow or shared is no fault of the code
@@ -15,6 +20,17 @@ settings.load_profile("boomerang")  # a machine that is slow or shared is no fau
 structlog.configure(processors=[
     *structlog.get_config()["processors"][:-1],
     structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)])
+
+FOLDER = Path(__file__).parent
+BUILD = cast("Build | None", os.environ.get("BOOMERANG_TESTS_OF"))
+"""Build whose share of the files is run; None: whatever was asked for."""
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out what is the other build's. See `tests/run`."""
+    if BUILD is None or not collection_path.name.startswith("test_"):
+        return None
+    return None if runs_over(BUILD, collection_path.relative_to(FOLDER)) else True
 
 
 @pytest.fixture

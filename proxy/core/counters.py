@@ -18,10 +18,10 @@ METHODS: Final = {name.encode(): name for name in (
     "REGISTER", "PUBLISH")}
 """Methods that are counted by name."""
 
-DECISION_BOUNDS: Final = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05)
+DECISION_BOUNDS: tuple[float, ...] = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05)
 """Upper bounds, in seconds, of the buckets for the time one routing decision takes."""
 
-SETUP_BOUNDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
+SETUP_BOUNDS: tuple[float, ...] = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
 """Upper bounds, in seconds, of the buckets for the time from an INVITE's arrival to its departure."""
 
 

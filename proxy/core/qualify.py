@@ -23,7 +23,7 @@ from proxy.sip.hop import Hop
 from proxy.sip.message import Response
 from proxy.sip.requests import as_request, authority, build_request, via_field
 from proxy.sip.timers import Timer
-from proxy.sip.transaction import ClientBystander, ClientTransaction
+from proxy.sip.transaction import ClientTransaction
 
 INTERVAL = 30.0
 """Seconds between two OPTIONS to an address of a peer that is up."""
@@ -189,7 +189,7 @@ class Qualifier:
             self._watch.peer_state(peer.side, peer.name, up, None if latency is None else round(latency * 1000, 1))
 
 
-class _Question(ClientBystander):
+class _Question:
     """Owner of one OPTIONS."""
 
     __slots__ = ("_asked", "_gone", "_hop", "_peer", "_qualifier")
@@ -220,6 +220,9 @@ class _Question(ClientBystander):
         self._qualifier.refused(self._peer, self._hop, now)
         if self._gone is not None:
             self._gone(self._hop, now)
+
+    def on_terminated(self, tx: ClientTransaction, now: float) -> None:
+        """What was asked is settled already."""
 
     def _settle(self) -> None:
         if self._gone is not None:

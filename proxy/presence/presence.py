@@ -20,12 +20,12 @@ from proxy.presence.pacer import Pacer
 from proxy.presence.phone_state import FREE, Doing, Seen, joined
 from proxy.presence.subscription import Subscription
 from proxy.presence.watched_dialog import Site
+from proxy.sip.bystanders import ServerBystander
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, PeerSide
 from proxy.sip.message import Request
 from proxy.sip.reply import REASONS, build_response
 from proxy.sip.request_error import RequestError
-from proxy.sip.server import ServerBystander
 from proxy.sip.timers import Timer
 from proxy.ua.contract import Stack
 from proxy.ua.login import Accounts

@@ -27,24 +27,6 @@ class ClientOwner(Protocol):
         """It is over: forget it. Called once, and last."""
 
 
-class ClientBystander:
-    """Owner of a request whose outcome nobody waits for; what counts is overridden."""
-
-    __slots__ = ()
-
-    def on_response(self, tx: "ClientTransaction", response: Response, now: float) -> None:
-        """Nothing follows from it."""
-
-    def on_timeout(self, tx: "ClientTransaction", now: float) -> None:
-        """Nothing follows from it."""
-
-    def on_transport_error(self, tx: "ClientTransaction", now: float) -> None:
-        """Nothing follows from it."""
-
-    def on_terminated(self, tx: "ClientTransaction", now: float) -> None:
-        """Nothing follows from it."""
-
-
 class ClientTransaction(Transaction):
     """One request of ours until its final response is settled."""
 

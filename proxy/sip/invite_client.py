@@ -12,7 +12,8 @@ Rules
 from enum import Enum, auto
 from typing import Final, Protocol
 
-from proxy.sip.client import ClientBystander, ClientOwner, ClientTransaction
+from proxy.sip.bystanders import ClientBystander
+from proxy.sip.client import ClientOwner, ClientTransaction
 from proxy.sip.hop import Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.requests import as_request, make_cancel

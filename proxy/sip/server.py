@@ -26,24 +26,6 @@ class ServerOwner(Protocol):
         """It is over: forget it. Called once, and last."""
 
 
-class ServerBystander:
-    """Owner of a request that was answered at once, with nothing left to do; what counts is overridden."""
-
-    __slots__ = ()
-
-    def on_ack(self, tx: "ServerTransaction", request: Request, now: float) -> None:
-        """Nothing follows from it."""
-
-    def on_timeout(self, tx: "ServerTransaction", now: float) -> None:
-        """Nothing follows from it."""
-
-    def on_transport_error(self, tx: "ServerTransaction", now: float) -> None:
-        """Nothing follows from it."""
-
-    def on_terminated(self, tx: "ServerTransaction", now: float) -> None:
-        """Nothing follows from it."""
-
-
 class ServerTransaction(Transaction):
     """One request from outside until its final response is settled. The owner sends the 100 itself."""
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from functools import partial
 
-from proxy.sip.client import ClientBystander, ClientTransaction
+from proxy.sip.bystanders import ClientBystander
+from proxy.sip.client import ClientTransaction
 from proxy.sip.dialog import TARGET_REFRESH, Dialog
 from proxy.sip.hop import Hop
 from proxy.sip.message import Response

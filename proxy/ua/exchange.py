@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from proxy.sip.client import ClientBystander, ClientTransaction
+from proxy.sip.bystanders import ClientBystander
+from proxy.sip.client import ClientTransaction
 from proxy.sip.hop import Hop, Listener
 from proxy.sip.message import Response
 from proxy.sip.requests import as_request, via_field

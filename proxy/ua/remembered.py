@@ -11,7 +11,8 @@ import json
 from typing import Any
 
 from proxy.sip.address import NameAddr
-from proxy.sip.client import ClientBystander, ClientTransaction
+from proxy.sip.bystanders import ClientBystander
+from proxy.sip.client import ClientTransaction
 from proxy.sip.dialog import Dialog, DialogKey, DialogState
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop, PeerSide

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from proxy.sip.bystanders import ServerBystander
 from proxy.sip.dialog import REFRESHES, Dialog, DialogState
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
@@ -19,7 +20,7 @@ from proxy.sip.reply import REASONS, build_response
 from proxy.sip.request_error import RequestError
 from proxy.sip.requests import contact_field
 from proxy.sip.sdp_audio import session_of
-from proxy.sip.server import ServerBystander, ServerTransaction
+from proxy.sip.server import ServerTransaction
 from proxy.sip.session_timer import Agreed, answer
 from proxy.ua import keys
 from proxy.ua.dialog_client import DialogClient

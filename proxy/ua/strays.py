@@ -11,13 +11,13 @@ Rules
 from functools import partial
 
 from proxy.sip.address import NameAddr
+from proxy.sip.bystanders import ServerBystander
 from proxy.sip.dialog import Dialog, DialogState, key_of_response
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Request, Response
 from proxy.sip.reply import build_response
 from proxy.sip.requests import make_stray_ack
-from proxy.sip.server import ServerBystander
 from proxy.ua.dialog_request import DialogRequest
 from proxy.ua.wiring import Far, Wiring
 
