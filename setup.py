@@ -25,7 +25,7 @@ def compiled() -> dict[str, object]:
         raise SystemExit("BOOMERANG_COMPILED=1 needs mypy beside setuptools: build with docker/wheel") from None
     files = sorted(name for pattern in COMPILED for name in glob(pattern) if not name.endswith(PYTHON))
     # One library that the modules share: calls between them stay within it.
-    return {"ext_modules": mypycify(files, opt_level="2", debug_level="0", group_name="boomerang"),
+    return {"ext_modules": mypycify(files, opt_level="1", debug_level="0", group_name="boomerang"),
             "options": {"build_ext": {"parallel": os.cpu_count()}}}
 
 
