@@ -10,7 +10,9 @@ from pathlib import PurePath
 from typing import Final
 from zlib import crc32
 
-from proxy.build import Build
+import pytest
+
+from proxy.build import Build, build
 
 BOTH: Final = (
     "flows/", "proxy/sip/", "proxy/core/", "routing/test_", "proxy/transports/",
@@ -19,6 +21,10 @@ BOTH: Final = (
     "survival/test_database.py", "survival/test_queue_kill.py", "docker/test_wheel.py",
 )  # fmt: skip
 SHARED: Final = ("peers/", "hostile/", "survival/")
+
+replaces_parts = pytest.mark.skipif(build() == "compiled", reason="it puts a stand-in, or another limit, in a place "
+                                    "that the compiled build has closed")
+"""Marks a test of a part that is tested over Python alone."""
 
 
 def runs_over(build: Build, file: PurePath) -> bool:

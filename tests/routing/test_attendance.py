@@ -9,6 +9,7 @@ from routing import evidence
 from routing.callbacks.facts import LegRecords, LiveState, OwnCall
 from routing.facts import Ending, NewCall, Router
 from routing.ids import uuid7
+from tests.kit.builds import replaces_parts
 from tests.routing.listening import Ears
 from tests.routing.world import CUSTOMER, DIRECT, SHARED, World, pai
 
@@ -349,6 +350,7 @@ def test_connected_lines_that_say_nothing(queue: World) -> None:
     assert [entry.seen.signs for entry in queue.ledger.calls()] == [None, None]
 
 
+@replaces_parts
 def test_phones_that_are_remembered_are_bounded(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "SIGNS_MAX", 2)
     world = worlds(answers="before_queue")

@@ -7,6 +7,7 @@ import pytest
 from routing.early_answers import AGAIN, EarlyAnswers
 from routing.facts import Ending, Identity
 from routing.identity import AT_ONCE, Answers
+from tests.kit.builds import replaces_parts
 from tests.routing.world import CUSTOMER, DIRECT, SHARED, World, pai
 
 Worlds = Callable[..., World]
@@ -111,6 +112,7 @@ def test_each_number_for_itself() -> None:
     assert [found.count("office", SHARED, 0.1, True) for _ in range(AGAIN)][-1] == ""
 
 
+@replaces_parts
 def test_numbers_that_are_counted_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("routing.early_answers.NUMBERS_MAX", 2)
     found = EarlyAnswers()

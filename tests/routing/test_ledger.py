@@ -12,6 +12,7 @@ from routing.dialogs import RESTORED_ANSWERED
 from routing.facts import Ending, Identity, NewCall, Target
 from routing.identity import PbxFacts
 from routing.storage import Store
+from tests.kit.builds import replaces_parts
 from tests.kit.ledger_parts import new_ledger
 from tests.routing.memory_store import MemoryStore
 from tests.routing.world import BEGIN, CUSTOMER, DIRECT, POLICY, SHARED, World, pai
@@ -413,6 +414,7 @@ def test_call_without_session_timer_lives_a_day(world: World) -> None:
     assert world.ledger.calls() == ()
 
 
+@replaces_parts
 def test_expired_records_are_tidied_in_slices(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(direct_records, "SWEEP_SLICE", 4)
     world = worlds('type = 1\nexpires_after = "1h"')
@@ -429,6 +431,7 @@ def test_expired_records_are_tidied_in_slices(worlds: Worlds, monkeypatch: pytes
     assert len(world.told("direct.expired")) == 10
 
 
+@replaces_parts
 def test_records_in_use_do_not_stop_the_others_from_being_tidied(worlds: Worlds,
                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(direct_records, "SWEEP_SLICE", 2)

@@ -6,6 +6,7 @@ from config.numbering import read
 from routing import numbers
 from routing.facts import WITHHELD
 from routing.numbers import Numbers
+from tests.kit.builds import replaces_parts
 
 
 def test_withheld_words_are_no_numbers() -> None:
@@ -18,6 +19,7 @@ def test_what_is_remembered_is_what_was_read(text: str) -> None:
     assert reader.e164(text) == reader.e164(text) == read(text, "HU")
 
 
+@replaces_parts
 def test_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numbers, "CACHE_SIZE", 10)
     reader = Numbers("HU")

@@ -19,6 +19,7 @@ from routing.ids import Names, beside7, floor7, time7, uuid7
 from routing.rows import OWN
 from routing.storage import Counts
 from routing.today import Today
+from tests.kit.builds import replaces_parts
 from tests.routing.world import BEGIN
 
 
@@ -100,6 +101,7 @@ def test_board_counts_calls() -> None:
     assert board.state("201") == AgentState("unknown", 7.0)
 
 
+@replaces_parts
 def test_board_is_bounded_and_forgets_the_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agents, "AGENTS_MAX", 3)
     board = Board()

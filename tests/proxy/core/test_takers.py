@@ -17,6 +17,7 @@ from proxy.core.relay import Relay
 from proxy.core.seals import NO_LOOP_MARK
 from proxy.sip.hop import Flow
 from proxy.sip.message import Request, Response
+from tests.kit.builds import replaces_parts
 from tests.kit.world import PBX, STRANGER
 from tests.proxy.core.test_relay import Owner
 from tests.proxy.core.workbench import Workbench, is_own, request
@@ -55,6 +56,7 @@ class Behind:
         return name == "a1"
 
 
+@replaces_parts
 def test_cancels() -> None:
     bench, owner = Workbench(), Owner()
     cancels = Cancels(bench.relays, cast(AfterRestart, Nothing()))
@@ -79,6 +81,7 @@ def test_ourselves() -> None:
     assert bench.titles() == ["200 OPTIONS", "503 OPTIONS"]
 
 
+@replaces_parts
 def test_the_door_is_shut_until_somebody_stands_behind_it() -> None:
     bench, door = Workbench(), LocalDoor()
     inside, earlier = request("BYE", to_tag="ours"), request("BYE", to_tag="earlier")
@@ -95,6 +98,7 @@ def test_the_door_is_shut_until_somebody_stands_behind_it() -> None:
     assert asked() == [True, False, False, True, True, True, False]
 
 
+@replaces_parts
 def new_requests(bench: Workbench, calls: Calls) -> NewRequests:
     acks = cast(object, None)
     return NewRequests(Admission(bench.transactions, bench.pending, bench.now), cast(NewCalls, calls), bench.relays,
