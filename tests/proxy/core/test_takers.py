@@ -98,13 +98,12 @@ def test_the_door_is_shut_until_somebody_stands_behind_it() -> None:
     assert asked() == [True, False, False, True, True, True, False]
 
 
-@replaces_parts
 def new_requests(bench: Workbench, calls: Calls) -> NewRequests:
-    acks = cast(object, None)
     return NewRequests(Admission(bench.transactions, bench.pending, bench.now), cast(NewCalls, calls), bench.relays,
-                       PassOn(acks), lambda: "01890a5d-ac96-774b-bcce-b302099a8057")  # type: ignore[arg-type]  # no ACK
+                       PassOn(bench.acks), lambda: "01890a5d-ac96-774b-bcce-b302099a8057")
 
 
+@replaces_parts
 def test_new_requests() -> None:
     bench, calls = Workbench(), Calls()
     taker = new_requests(bench, calls)
@@ -115,6 +114,7 @@ def test_new_requests() -> None:
     assert bench.titles() == ["MESSAGE", "405 REGISTER", "403 INVITE"]
 
 
+@replaces_parts
 def test_a_loop_is_refused() -> None:
     bench = Workbench()
     mark = bench.seals.loop_mark("main", b"sip:600@127.0.0.1", request())
