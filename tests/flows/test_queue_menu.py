@@ -7,6 +7,7 @@ import pytest
 
 from config.policy import parse_policy
 from routing.identity import Answers
+from tests.kit.builds import replaces_parts
 from tests.kit.callback_site import CUSTOMER, NUMBER, POLICY, Call, Plan, Site
 from tests.kit.fake_media import FakeSession
 from tests.kit.sip_text import SDP
@@ -264,6 +265,7 @@ def test_this_number_is_promised_and_the_place_stays() -> None:
     assert row.ended_by == "proxy"
 
 
+@replaces_parts
 def test_a_bug_that_hides_the_place_costs_the_place_and_not_the_promise() -> None:
     site = site_of()
     site.pbx.plan("201", Plan(answer=1.0, keys=((1.0, "1"),)))
