@@ -16,13 +16,13 @@ from routing.facts import NewCall
 class CallFacts:
     """Reads them."""
 
-    __slots__ = ("_agent_from", "_peers", "domains")
+    __slots__ = ("_names", "_peers", "domains")
 
     def __init__(self, peers: PeerTable, domains: frozenset[str], agent_from: Mapping[str, tuple[bytes, ...]]) -> None:
         """`domains`, `agent_from`: as in `engine.Parts`."""
         self._peers = peers
         self.domains = domains
-        self._agent_from = agent_from
+        self._names = {(peer.side, peer.name): _telling_names(peer, agent_from.get(peer.name, ())) for peer in peers}
 
     def of_call(self, request: Request, source: Peer, call: str) -> tuple[bytes, NewCall]:
         """Give the Request-URI with which a call from `source` goes on, and what the rules may know of it."""
@@ -33,17 +33,20 @@ class CallFacts:
         """Describe a call of this name that came from `source`. `uri`: where it was headed."""
         other = self._peers.other_side(source)
         inbound = source.side == "trunk"
-        names: tuple[bytes, ...] = (b"p-asserted-identity", b"remote-party-id", b"from")
-        if not inbound:
-            extra = self._agent_from.get(source.name, ())
-            names = (*extra, *(name for name in names if name not in extra))
-        elif not source.trusted:
-            names = tuple(name for name in names if name not in ASSERTED)
+        names = self._names[source.side, source.name]
         return NewCall(
             id=call, direction="inbound" if inbound else "outbound", trunk=source.name if inbound else other.name,
             pbx=other.name if inbound else source.name, dialled=user_of(uri, self.domains)[0],
             identities=identities(message, names, self.domains), withheld=withheld(message, self.domains),
             sip_call_id=message.call_id.decode("utf-8", "replace"))
+
+
+def _telling_names(source: Peer, agent_from: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Names of the headers that say who calls from a peer, in their order. `agent_from`: of a PBX, those of its own."""
+    names: tuple[bytes, ...] = (b"p-asserted-identity", b"remote-party-id", b"from")
+    if source.side == "pbx":
+        return (*agent_from, *(name for name in names if name not in agent_from))
+    return names if source.trusted else tuple(name for name in names if name not in ASSERTED)
 
 
 def _called_uri(request: Request, source: Peer) -> bytes:

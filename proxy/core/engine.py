@@ -104,6 +104,7 @@ class Proxy:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
+        self._clock = parts.clock
         started = parts.clock()
         self.timers = parts.timers
         self.counters = Counters()
@@ -149,7 +150,7 @@ class Proxy:
 
         `waited`: seconds since it had arrived, as far as that is known.
         """
-        now = self.parts.clock()
+        now = self._clock()
         admission = self.admission
         late = admission.hears(flow, waited, now)
         if late is None:

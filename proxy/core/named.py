@@ -21,7 +21,10 @@ VALUES_LIMIT = 16
 
 def naming_fields(message: Message, token: bytes | None = None) -> tuple[bytes, ...]:
     """Return the values of a message that name addresses of its dialog. `token`: what our own of them bears."""
-    found = [value for name in FIELDS for value in message.values(name)]
+    found: list[bytes] = []
+    for name in FIELDS:
+        if name in message.names:
+            found += message.values(name)
     if token is not None:
         found = [value for value in found if token not in value or b"," in value]
     return tuple(found)
@@ -39,15 +42,22 @@ class NamedAddresses:
 
     def learn(self, call: str, fields: tuple[bytes, ...]) -> None:
         """Keep what a message of a call named (`naming_fields`)."""
-        known = self._calls.get(call, ())
-        new = [value for value in fields if value not in known and not self._is_peers(value)]
-        if new:
-            if call not in self._calls and len(self._calls) >= CALLS_LIMIT:
+        for value in fields:
+            if not self._is_peers(value):
+                self._keep(call, value)
+
+    def _keep(self, call: str, value: bytes) -> None:
+        known = self._calls.get(call)
+        if known is None:
+            if len(self._calls) >= CALLS_LIMIT:
                 del self._calls[next(iter(self._calls))]
-            self._calls[call] = (*known, *new)[-VALUES_LIMIT:]
+            self._calls[call] = (value,)
+        elif value not in known:
+            self._calls[call] = (*known, value)[-VALUES_LIMIT:]
 
     def _is_peers(self, value: bytes) -> bool:
-        return any(peer in value and _stands_alone(peer, value) for peer in self._peers.places)
+        held = [peer for peer in self._peers.places if peer in value]
+        return bool(held) and any(_stands_alone(peer, value) for peer in held)
 
     def forget(self, call: str) -> None:
         """Drop a call that is over."""

@@ -160,7 +160,10 @@ class PeerTable:
 
     def candidates(self, flow: Flow) -> tuple[Peer, ...]:
         """Peers that a message from this source may belong to; more than one only on streams."""
-        found = self._at(flow.listener.transport, flow.host, flow.port)
+        key = (flow.listener.transport, flow.host, flow.port)
+        found = self._cache.get(key)
+        if found is None:
+            found = self._look_up(key)
         if flow.names:
             named = tuple(peer for peer in self._peers if not flow.names.isdisjoint(peer.host_names))
             found = tuple(peer for peer in named if peer in found) or named or found
@@ -168,19 +171,19 @@ class PeerTable:
 
     def at(self, hop: Hop) -> tuple[Peer, ...]:
         """Peers that an address where we send to may belong to; on TLS also by the name that was proved there."""
-        found = self._at(hop.transport, hop.host, hop.port)
+        key = (hop.transport, hop.host, hop.port)
+        found = self._cache.get(key)
+        if found is None:
+            found = self._look_up(key)
         if hop.name is not None and hop.name != hop.host:
             found = tuple(peer for peer in self._peers if hop.name in peer.host_names) or found
         return found
 
-    def _at(self, transport: str, host: str, port: int) -> tuple[Peer, ...]:
-        key = (transport, host, port)
-        found = self._cache.get(key)
-        if found is None:
-            found = self._search(*key)
-            if len(self._cache) >= CACHE_LIMIT:
-                self._cache.clear()
-            self._cache[key] = found
+    def _look_up(self, key: tuple[str, str, int]) -> tuple[Peer, ...]:
+        """Find who is at a place (transport, host, port) that nobody has asked for lately."""
+        if len(self._cache) >= CACHE_LIMIT:
+            self._cache.clear()
+        found = self._cache[key] = self._search(*key)
         return found
 
     def are_one(self, one: Flow, other: Flow) -> bool:

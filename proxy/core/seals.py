@@ -11,10 +11,10 @@ Rules
   worthless. What it opens, and to whom, is for `in_dialog` to say: whoever saw it once knows it for ever.
 """
 
-import base64
 import hmac
 import re
 import zlib
+from binascii import a2b_base64, b2a_base64
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
@@ -30,6 +30,8 @@ NO_LOOP_MARK = b"00000000"
 TOKEN_MARK = b"bm-"
 CALL_LABEL, SUBSCRIPTION_LABEL = b"token", b"subscription"
 """What a token's MAC is made over besides: a token of the one kind is none of the other."""
+_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
+"""Between the two alphabets of Base64 (RFC 4648 section 5)."""
 _TOKEN = re.compile(rb"bm-([A-Za-z0-9_-]{40})\Z")
 _BRANCH = re.compile(rb"z9hG4bKbm([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{8})([0-9a-f]{24})\Z")
 
@@ -54,7 +56,7 @@ class Token(NamedTuple):
 
     def by_caller(self, from_tag: bytes | None) -> bool:
         """Whether a request with this From tag was sent by the side that placed the call."""
-        return zlib.crc32(from_tag or b"") & 0xFFFF == self.caller_tag
+        return _check_sum(from_tag) == self.caller_tag
 
     def speaker(self, from_tag: bytes | None, to_tag: bytes | None) -> Speaker | None:
         """Say who sent a request with these tags, and in which dialog of the call.
@@ -85,22 +87,28 @@ class Seals:
         mac.update(b"\0".join(parts))
         return mac.digest()
 
+    def _word(self, text: bytes) -> bytes:
+        """The MAC of parts that are joined already, in 24 hex digits."""
+        mac = self._keyed.copy()
+        mac.update(text)
+        return mac.hexdigest().encode()
+
     def mark(self, *parts: bytes) -> bytes:
         """A word of 24 hex digits that nobody can guess, made of what it stands for."""
-        return self._mac(b"mark", *parts).hex().encode()
+        return self._word(b"\0".join((b"mark", *parts)))
 
     def token(self, call: str, caller_tag: bytes | None, sip_call_id: bytes, *, is_call: bool = True) -> bytes:
         """User part of the Record-Route URI of a call, or of a subscription."""
-        payload = bytes.fromhex(call.replace("-", "")) + (zlib.crc32(caller_tag or b"") & 0xFFFF).to_bytes(2, "big")
+        payload = bytes.fromhex(call.replace("-", "")) + _check_sum(caller_tag).to_bytes(2, "big")
         mac = self._mac(CALL_LABEL if is_call else SUBSCRIPTION_LABEL, payload, sip_call_id)
-        return TOKEN_MARK + base64.b64encode(payload + mac, b"-_")
+        return TOKEN_MARK + b2a_base64(payload + mac, newline=False).translate(_TO_URL)
 
     def read_token(self, user: bytes | None, sip_call_id: bytes) -> Token | None:
         """Return what a token says; None when it is not ours, was altered, or belongs to another Call-ID."""
         match = _TOKEN.match(user or b"")
         if match is None:
             return None
-        raw = base64.urlsafe_b64decode(match[1])
+        raw = a2b_base64(match[1].translate(_FROM_URL))
         payload, mac = raw[:18], raw[18:]
         is_call = hmac.compare_digest(mac, self._mac(CALL_LABEL, payload, sip_call_id))
         if not is_call and not hmac.compare_digest(mac, self._mac(SUBSCRIPTION_LABEL, payload, sip_call_id)):
@@ -115,13 +123,15 @@ class Seals:
         `position`: index among the message's Via values of the one that the previous hop wrote: 0 for a request that
         came in, 1 for a response that still carries ours. `loop`: from `loop_mark`.
         """
-        return b"%s%02x%02x%s%s" % (COOKIE, target & 255, hop & 255, loop, self._origin(message, position, target, hop))
+        via = message.via if position == 0 else first_vias(message, position + 1)[position]
+        origin = self._origin(via, message, target, hop)
+        return b"%s%02x%02x%s%s" % (COOKIE, target & 255, hop & 255, loop, origin)
 
-    def _origin(self, message: Message, position: int, target: int, hop: int) -> bytes:
-        via = first_vias(message, position + 1)[position]
-        cseq = message.cseq
-        return self._mac(b"branch", via.branch or b"", via.sent_by, message.call_id, message.from_.tag or b"",
-                         b"%d/%d/%d" % (cseq.number, target, hop)).hex().encode()
+    def _origin(self, via: Via, message: Message, target: int, hop: int) -> bytes:
+        """The seal of a branch. `via`: what the previous hop wrote."""
+        return self._word(b"branch\0%s\0%s\0%s\0%s\0%d/%d/%d" % (
+            via.branch or b"", via.sent_by, message.call_id, message.from_.tag or b"", message.cseq.number, target,
+            hop))
 
     def made(self, message: Message) -> bool:
         """Whether the topmost Via of a response was written by us, before this process or an earlier one."""
@@ -129,13 +139,13 @@ class Seals:
         match = _BRANCH.match(vias[0].branch or b"")
         if match is None or len(vias) < 2:
             return False
-        expected = self._origin(message, 1, int(match[1], 16), int(match[2], 16))
+        expected = self._origin(vias[1], message, int(match[1], 16), int(match[2], 16))
         return hmac.compare_digest(expected, match[4])
 
     def loop_mark(self, source: str, uri: bytes, message: Message) -> bytes:
         """Eight hex digits over everything that our routing looks at (RFC 5393 section 4.2)."""
-        return b"%08x" % zlib.crc32(b"\0".join((
-            self._key, source.encode(), uri, message.call_id, message.from_.tag or b"", b"%d" % message.cseq.number)))
+        return b"%08x" % zlib.crc32(b"%s\0%s\0%s\0%s\0%s\0%d" % (
+            self._key, source.encode(), uri, message.call_id, message.from_.tag or b"", message.cseq.number))
 
     @staticmethod
     def loop_mark_of(branch: bytes | None) -> bytes | None:
@@ -145,7 +155,12 @@ class Seals:
 
     def tag(self, message: Message) -> bytes:
         """To tag of an answer that we give ourselves; the same for every copy of the request."""
-        return self._mac(b"tag", message.call_id, message.from_.tag or b"").hex()[:16].encode()
+        return self._word(b"tag\0%s\0%s" % (message.call_id, message.from_.tag or b""))[:16]
+
+
+def _check_sum(tag: bytes | None) -> int:
+    """Sixteen bits of a tag."""
+    return zlib.crc32(tag or b"") & 0xFFFF
 
 
 def tag_text(tag: bytes | None) -> str:
