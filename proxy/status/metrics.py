@@ -7,17 +7,10 @@ configuration, addresses of configured peers; never a phone number, and never an
 from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.registry import Collector
-
 from proxy.build import build
 from proxy.core.counters import Counters, Histogram
+from proxy.status.exposition import Family
 from proxy.status.source import PeerState, Snapshot, StatusSource
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-Metric = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 GROUP_FIGURES: Final = (
     ("group_calls", "Calls in progress", "calls"),
@@ -62,7 +55,7 @@ class Connection(Protocol):
         """None where MQTT is switched off."""
 
 
-class DaemonCollector(Collector):
+class DaemonCollector:
     """Turns counters and snapshot into metric families."""
 
     def __init__(self, source: StatusSource, counters: Counters, connection: Connection, version: str) -> None:
@@ -71,7 +64,7 @@ class DaemonCollector(Collector):
         self._connection = connection
         self._version = version
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Family]:
         """Yield every family; called once per scrape."""
         yield from self._messages()
         yield from self._calls()
@@ -81,7 +74,7 @@ class DaemonCollector(Collector):
         yield from _peers("pbx", snapshot.pbxs)
         yield from _groups(snapshot)
 
-    def _messages(self) -> Iterator[Metric]:
+    def _messages(self) -> Iterator[Family]:
         c = self._counters
         yield _counter("sip_requests_received", "SIP requests received", "method", c.received_requests)
         yield _counter("sip_responses_received", "SIP responses received", "class", c.received_responses)
@@ -94,18 +87,18 @@ class DaemonCollector(Collector):
         yield _plain("sip_orphans", "Responses and CANCELs of calls that an earlier process began", c.taken_up)
         yield _plain("log_lines_lost", "Lines of the log that nobody read in time", c.log_lines_lost)
         yield _gauge("sip_transactions", "Transactions in progress", c.transactions)
-        breaker = GaugeMetricFamily("boomerang_circuit_breaker_open", "1 while an address of a peer is left out",
-                                    labels=["address"])
+        breaker = Family("gauge", "boomerang_circuit_breaker_open", "1 while an address of a peer is left out",
+                         ("address",))
         for address, is_open in c.breakers.copy().items():
-            breaker.add_metric([address], is_open)
+            breaker.add(is_open, address)
         yield breaker
 
-    def _calls(self) -> Iterator[Metric]:
+    def _calls(self) -> Iterator[Family]:
         c = self._counters
-        family = CounterMetricFamily("boomerang_calls", "Calls that are over", labels=["direction", "outcome"])
+        family = Family("counter", "boomerang_calls", "Calls that are over", ("direction", "outcome"))
         for label, count in c.calls.copy().items():
             direction, _, outcome = label.partition(".")
-            family.add_metric([direction, outcome], count)
+            family.add(count, direction, outcome)
         yield family
         yield _plain("direct_callbacks_used", "Calls sent to an agent by direct callback", c.direct_used)
         yield _counter("fail_open", "Calls sent their normal way because something of ours failed", "what",
@@ -113,10 +106,10 @@ class DaemonCollector(Collector):
         yield _histogram("decision_seconds", "Time one routing decision takes", c.decision_seconds)
         yield _histogram("setup_seconds", "Time from an INVITE's arrival to its departure", c.setup_seconds)
 
-    def _state(self, snapshot: Snapshot) -> Iterator[Metric]:
-        info = GaugeMetricFamily("boomerang_info", "Always 1; says which node, version and build this is",
-                                 labels=["node", "version", "build"])
-        info.add_metric([snapshot.node, self._version, build()], 1)
+    def _state(self, snapshot: Snapshot) -> Iterator[Family]:
+        info = Family("gauge", "boomerang_info", "Always 1; says which node, version and build this is",
+                      ("node", "version", "build"))
+        info.add(1, snapshot.node, self._version, build())
         yield info
         yield _gauge("start_time_seconds", "When the daemon started, seconds since the epoch", snapshot.started)
         yield _gauge("draining", "1 while the process is stopping", snapshot.state == "draining")
@@ -139,90 +132,80 @@ class DaemonCollector(Collector):
             yield _gauge("mqtt_connected", "1 while connected to the broker", connected)
 
 
-def registry(source: StatusSource, counters: Counters, connection: Connection, version: str) -> CollectorRegistry:
-    """Build a registry of our own: nothing that other code registers shows up in it."""
-    own = CollectorRegistry(auto_describe=False)
-    own.register(DaemonCollector(source, counters, connection, version))
-    return own
-
-
-def text(own: CollectorRegistry) -> bytes:
-    """Render the registry in the Prometheus text format."""
-    return generate_latest(own)
-
-
-def _plain(name: str, help_text: str, value: int) -> CounterMetricFamily:
-    return CounterMetricFamily(f"boomerang_{name}", help_text, value=value)
-
-
-def _gauge(name: str, help_text: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"boomerang_{name}", help_text, value=value)
-
-
-def _counter(name: str, help_text: str, label: str, table: Mapping[str, int]) -> CounterMetricFamily:
-    family = CounterMetricFamily(f"boomerang_{name}", help_text, labels=[label])
-    for key, count in dict(table).items():
-        family.add_metric([key], count)
+def _plain(name: str, help_text: str, value: int) -> Family:
+    family = Family("counter", f"boomerang_{name}", help_text)
+    family.add(value)
     return family
 
 
-def _histogram(name: str, help_text: str, histogram: Histogram) -> HistogramMetricFamily:
-    buckets, running = [], 0
-    for bound, count in zip((*histogram.bounds, float("inf")), tuple(histogram.buckets), strict=True):
-        running += count
-        buckets.append(("+Inf" if bound == float("inf") else repr(bound), float(running)))
-    return HistogramMetricFamily(f"boomerang_{name}", help_text, buckets=buckets, sum_value=histogram.total)
+def _gauge(name: str, help_text: str, value: float) -> Family:
+    family = Family("gauge", f"boomerang_{name}", help_text)
+    family.add(value)
+    return family
 
 
-def _peers(side: str, peers: Mapping[str, PeerState]) -> Iterator[Metric]:
-    up = GaugeMetricFamily(f"boomerang_{side}_up", f"1 while the {side} answers", labels=[side])
-    latency = GaugeMetricFamily(f"boomerang_{side}_latency_seconds", "Of the last answered OPTIONS", labels=[side])
+def _counter(name: str, help_text: str, label: str, table: Mapping[str, int]) -> Family:
+    family = Family("counter", f"boomerang_{name}", help_text, (label,))
+    for key, count in dict(table).items():
+        family.add(count, key)
+    return family
+
+
+def _histogram(name: str, help_text: str, histogram: Histogram) -> Family:
+    family = Family("histogram", f"boomerang_{name}", help_text)
+    family.add_buckets(histogram.bounds, tuple(histogram.buckets), histogram.total)
+    return family
+
+
+def _peers(side: str, peers: Mapping[str, PeerState]) -> Iterator[Family]:
+    up = Family("gauge", f"boomerang_{side}_up", f"1 while the {side} answers", (side,))
+    latency = Family("gauge", f"boomerang_{side}_latency_seconds", "Of the last answered OPTIONS", (side,))
     for name, peer in peers.items():
-        up.add_metric([name], peer.state == "up")
+        up.add(peer.state == "up", name)
         if peer.latency_ms is not None:
-            latency.add_metric([name], peer.latency_ms / 1000)
+            latency.add(peer.latency_ms / 1000, name)
     yield up
     yield latency
 
 
-def _groups(snapshot: Snapshot) -> Iterator[Metric]:
-    agents = GaugeMetricFamily("boomerang_group_agents", "Agents by state", labels=["group", "state"])
-    waits = GaugeMetricFamily("boomerang_callback_wait_average_seconds", "From missed call or request to talk",
-                              labels=["group"])
-    estimated = GaugeMetricFamily("boomerang_group_estimated_wait_seconds", "Of who rings in now", labels=["group"])
+def _groups(snapshot: Snapshot) -> Iterator[Family]:
+    agents = Family("gauge", "boomerang_group_agents", "Agents by state", ("group", "state"))
+    waits = Family("gauge", "boomerang_callback_wait_average_seconds", "From missed call or request to talk",
+                   ("group",))
+    estimated = Family("gauge", "boomerang_group_estimated_wait_seconds", "Of who rings in now", ("group",))
     for name, group in snapshot.groups.items():
-        agents.add_metric([name, "free"], group.agents_free)
-        agents.add_metric([name, "busy"], group.agents_busy)
-        agents.add_metric([name, "paused"], group.agents_paused)
-        agents.add_metric([name, "away"], group.agents_away)
-        agents.add_metric([name, "unknown"], group.agents_unknown)
+        agents.add(group.agents_free, name, "free")
+        agents.add(group.agents_busy, name, "busy")
+        agents.add(group.agents_paused, name, "paused")
+        agents.add(group.agents_away, name, "away")
+        agents.add(group.agents_unknown, name, "unknown")
         if group.average_callback_wait_s is not None:
-            waits.add_metric([name], group.average_callback_wait_s)
+            waits.add(group.average_callback_wait_s, name)
         if group.estimated_wait_s is not None:
-            estimated.add_metric([name], group.estimated_wait_s)
+            estimated.add(group.estimated_wait_s, name)
     yield agents
     yield waits
     yield estimated
     for metric, help_text, figure in GROUP_FIGURES:
-        counted = GaugeMetricFamily(f"boomerang_{metric}", help_text, labels=["group"])
+        counted = Family("gauge", f"boomerang_{metric}", help_text, ("group",))
         for name, group in snapshot.groups.items():
-            counted.add_metric([name], getattr(group, figure))
+            counted.add(getattr(group, figure), name)
         yield counted
     for metric, help_text, column in CAMPAIGN_FIGURES:
-        of_campaign = GaugeMetricFamily(f"boomerang_campaign_{metric}", help_text, labels=["campaign"])
+        of_campaign = Family("gauge", f"boomerang_campaign_{metric}", help_text, ("campaign",))
         for name, tally in snapshot.campaigns.items():
-            of_campaign.add_metric([name], getattr(tally, column))
+            of_campaign.add(getattr(tally, column), name)
         yield of_campaign
     for metric, help_text, counts in (
             ("callbacks", "Callbacks promised since the start of the process", snapshot.callbacks_made),
             ("callbacks_kept", "Of those that ended since then, those that brought about a talk",
              snapshot.callbacks_kept)):
-        since_start = CounterMetricFamily(f"boomerang_{metric}", help_text, labels=["group"])
+        since_start = Family("counter", f"boomerang_{metric}", help_text, ("group",))
         for name in snapshot.groups:
-            since_start.add_metric([name], counts.get(name, 0))
+            since_start.add(counts.get(name, 0), name)
         yield since_start
     for kind, help_text in OF_QUEUES.items():
-        happened = CounterMetricFamily(f"boomerang_{kind.replace('.', '_')}", help_text, labels=["group"])
+        happened = Family("counter", f"boomerang_{kind.replace('.', '_')}", help_text, ("group",))
         for name in snapshot.groups:
-            happened.add_metric([name], snapshot.queue_events.get((kind, name), 0))
+            happened.add(snapshot.queue_events.get((kind, name), 0), name)
         yield happened

@@ -101,9 +101,3 @@ class AlarmsStatus(Model):
     """Every alarm that stands; an empty list is good news."""
 
     alarms: list[AlarmStatus]
-
-
-class Health(Model):
-    """Answer of the health checks."""
-
-    status: Literal["ok", "starting", "draining", "stuck"]

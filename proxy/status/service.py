@@ -155,6 +155,7 @@ class StatusService:
         if self._server is not None:
             self._server.stop()
         await asyncio.gather(*parts)
+        await asyncio.sleep(0)  # what was closed ends in the loop's next turn
 
     async def _keep(self, name: str, part: Callable[[], Awaitable[None]]) -> None:
         """Run a part until the service stops; start it again when it fails."""

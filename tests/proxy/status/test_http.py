@@ -1,4 +1,4 @@
-"""Health and metrics over a real uvicorn on loopback."""
+"""Health and metrics over a real socket on loopback."""
 
 import re
 import socket
@@ -72,7 +72,7 @@ def test_metrics(base: str, counters: Counters) -> None:
     assert samples["boomerang_pbx_up", (("pbx", "office"),)] == 0
     assert samples["boomerang_direct_callbacks_live", ()] == 3
     assert not re.search(r'"[^"]*[0-9]{6,}', "".join(
-        line.partition("}")[0] for line in answer.text.splitlines() if not line.startswith("#")))
+        line.partition("}")[0] for line in answer.text.splitlines() if "{" in line))
 
 
 def test_metrics_of_callbacks(base: str, source: FakeSource) -> None:

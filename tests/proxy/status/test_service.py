@@ -16,11 +16,19 @@ from tests.kit.waiting import eventually
 from tests.proxy.status.conftest import Start
 from tests.proxy.status.fake_source import FakeSource
 
-HEAVY = {"fastapi", "uvicorn", "aiomqtt", "paho", "amqtt", "prometheus_client"}
+HEAVY = {"h11", "amqtt"}
+FRAMEWORKS = {"fastapi", "starlette", "uvicorn", "anyio", "email", "http.server", "prometheus_client"}
 
 
 def test_what_is_switched_off_is_not_loaded() -> None:
     code = f"import sys, proxy.status.service; print(sorted({HEAVY} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_health_and_metrics_need_no_framework() -> None:
+    """Three pages must not take the memory of what could serve a thousand."""
+    code = f"import sys, proxy.status.http; print(sorted({FRAMEWORKS} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
