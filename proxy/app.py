@@ -47,6 +47,7 @@ from proxy.daemon.message_keeping import KINDS as MESSAGE_KINDS
 from proxy.daemon.message_keeping import MessageKeeping
 from proxy.daemon.policies import Policies
 from proxy.daemon.source import DaemonSource
+from proxy.daemon.thread_names import show_thread_names
 from proxy.media.client import MediaClient
 from proxy.node import Surroundings, build_node
 from proxy.notify import Notifier
@@ -151,6 +152,7 @@ class Daemon:
         self.source.state = "running"
         self._start_chores()
         self._heed_signals()
+        show_thread_names()
         self._notifier.ready()
         self._notifier.status("running")
         self.log.info("running", node=config.node.name, version=version(),

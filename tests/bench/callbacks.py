@@ -21,16 +21,18 @@ from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any, Self
+from typing import Any
 
 from routing.events import Outbox
 from routing.ids import uuid7
 from routing.rows import TaskRow
 from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
-from tests.bench.calls import CHUNK, sipp
+from tests.bench.boomerang_element import environment
+from tests.bench.load import sipp
 from tests.bench.media import cpu_seconds, memory_mb
-from tests.kit.boomerang import ROOT, Boomerang
+from tests.bench.records import CHUNK
+from tests.kit.boomerang import Boomerang
 from tests.kit.callback_scene import AGENT_TONE, CUSTOMER_TONE, GROUP, CallbackScene, policy
 from tests.kit.far_call import FarCall, Plan
 from tests.kit.ports import LOOPBACK, free_port
@@ -55,12 +57,9 @@ GAP = 0.06
 class Measured(Boomerang):
     """The daemon with a stop-watch at its desk, its log at level warning."""
 
-    def start(self, *, ready: bool = True) -> Self:
+    def launch(self) -> Process:
         argv = [sys.executable, "-m", "tests.bench.measured", str(self.folder / "turns"), "run", "-c", str(self.config)]
-        self.process = Process(argv, name="boomerang", cwd=self.folder, env={"PYTHONPATH": str(ROOT)})
-        if ready:
-            self.wait_ready()
-        return self
+        return Process(argv, name="boomerang", cwd=self.folder, env=environment(self.code))
 
 
 def promise(path: Path, count: int) -> None:

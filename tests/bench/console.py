@@ -29,7 +29,8 @@ import httpx
 
 from proxy.demo.company.house import CUSTOMERS
 from proxy.demo.company.past import DAY, Past
-from tests.bench.calls import NUMBER, sipp
+from tests.bench.job import NUMBER
+from tests.bench.load import sipp
 from tests.kit.boomerang import ROOT
 from tests.kit.callback_scene import children
 from tests.kit.console_site import ADMIN, TOKEN, ConsoleSite

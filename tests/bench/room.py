@@ -22,7 +22,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.bench.callbacks import MEDIA_PORTS, lateness, show, spread
-from tests.bench.calls import sipp
+from tests.bench.load import sipp
 from tests.bench.media import cpu_seconds, memory_mb
 from tests.kit.callback_scene import CallbackScene, policy
 from tests.kit.far_call import FarCall, Plan

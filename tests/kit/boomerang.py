@@ -100,12 +100,16 @@ class Boomerang:
 
     def start(self, *, ready: bool = True) -> Self:
         """Start it, and wait until it answers unless `ready` is false."""
-        argv = [sys.executable, "-m", "proxy", "run", "-c", str(self.config)]
-        self.process = Process(argv, name="boomerang", cwd=self.folder, env={"PYTHONPATH": str(self.code)},
-                               fork=self.code == ROOT)
+        self.process = self.launch()
         if ready:
             self.wait_ready()
         return self
+
+    def launch(self) -> Process:
+        """Start its process, which begins where its imports end where it runs the code beside this one."""
+        argv = [sys.executable, "-m", "proxy", "run", "-c", str(self.config)]
+        return Process(argv, name="boomerang", cwd=self.folder, env={"PYTHONPATH": str(self.code)},
+                       fork=self.code == ROOT)
 
     def wait_ready(self) -> None:
         """Wait until /readyz says 200 and OPTIONS over UDP gets 200."""
