@@ -20,7 +20,6 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Final
 
-import structlog
 import uvloop
 
 from config.address import is_address
@@ -48,6 +47,7 @@ from proxy.daemon.message_keeping import MessageKeeping
 from proxy.daemon.policies import Policies
 from proxy.daemon.source import DaemonSource
 from proxy.daemon.thread_names import show_thread_names
+from proxy.logger import get_logger
 from proxy.media.client import MediaClient
 from proxy.node import Surroundings, build_node
 from proxy.notify import Notifier
@@ -100,7 +100,7 @@ class Daemon:
 
     def __init__(self, config: NodeConfig, offered: handover.Offered) -> None:
         """`offered`: sockets of the process before this one."""
-        self.log = structlog.get_logger()
+        self.log = get_logger()
         self._config, self._offered = config, offered
         self._loop = asyncio.get_running_loop()
         self._notifier = Notifier()
@@ -375,7 +375,7 @@ def run(path: str | Path, take_over: bool = False) -> int:
     log.configure(config.log.level, json=not words, mask=config.log.mask_numbers)
     log.catch_strays()
     for doubt in doubts:  # what is doubtful about a policy is told of the one in force
-        structlog.get_logger().warning("config_doubtful", key=doubt.key, line=doubt.line, text=doubt.text)
+        get_logger().warning("config_doubtful", key=doubt.key, line=doubt.line, text=doubt.text)
     os.umask(folder.UMASK)
     later = backup.later(config.database)
     if later is not None:  # before anybody gives way to us

@@ -29,8 +29,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn, Protocol
 
-import structlog
-
 from config.problem import ConfigError
 from proxy.control_client import (
     ANSWER_SECONDS,
@@ -40,6 +38,7 @@ from proxy.control_client import (
     UnknownError,
     socket_address,
 )
+from proxy.logger import get_logger
 from proxy.verbs.shapes.caller import OPERATOR, Caller
 from routing.events import write_answer
 
@@ -52,7 +51,7 @@ MOST_CLIENTS: Final = 32
 REQUEST_SECONDS: Final = 10.0
 """How long a client may take to send its request."""
 
-_log = structlog.get_logger()
+_log = get_logger()
 
 
 class Answering(Protocol):

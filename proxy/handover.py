@@ -18,7 +18,7 @@ from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Final, Literal
 
-import structlog
+from proxy.logger import get_logger
 
 DOOR: Final = "handover.sock"
 """Name of the Unix socket in the data folder."""
@@ -34,7 +34,7 @@ _WAIT, _NO, _HERE = b"W", b"N", b"H"
 _CREDENTIALS: Final = struct.Struct("3i")
 """pid, uid and gid of a SO_PEERCRED."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Offered:

@@ -15,13 +15,11 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final, TextIO
 
-import structlog
-
-Level = Literal["debug", "info", "warning", "error"]
+from proxy.logger import LEVELS, OUTPUT, Level, get_logger
 
 SHOWN_DIGITS: Final = 3
 """Digits at the end of a number that stay readable."""
@@ -38,19 +36,6 @@ _NUMBER: Final = re.compile(
 _DIGIT: Final = re.compile(r"[0-9]")
 _PLAIN_VALUE: Final = re.compile(r"[!#-<>-\[\]-~•]+")
 _NO_WORD: Final = re.compile(r"[^A-Za-z0-9_-]+")
-_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-
-
-class _Threshold:
-    """Below which level nothing is written. One for the process, as the log is."""
-
-    __slots__ = ("level",)
-
-    def __init__(self) -> None:
-        self.level = _LEVELS["info"]
-
-
-_threshold: Final = _Threshold()
 
 
 def configure(level: Level = "info", json: bool = False, mask: bool = True, stream: TextIO | None = None) -> None:
@@ -58,19 +43,14 @@ def configure(level: Level = "info", json: bool = False, mask: bool = True, stre
 
     `stream`: standard error where none is given.
     """
-    structlog.configure(
-        processors=[_Renderer(json, mask)],
-        wrapper_class=_GuardedLogger,
-        logger_factory=lambda *_: _Writer(stream or sys.stderr),
-        cache_logger_on_first_use=True,
-    )
+    OUTPUT.sink = _Lines(stream or sys.stderr, _Renderer(json, mask)).write
     logging.basicConfig(handlers=[_Bridge()], force=True)
     set_level(level)
 
 
 def set_level(level: Level) -> None:
     """Write lines of this level and above from now on, in the whole process."""
-    _threshold.level = _LEVELS[level]
+    OUTPUT.level = LEVELS[level]
     logging.getLogger().setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
 
 
@@ -96,13 +76,13 @@ def catch_strays() -> None:
 
 
 def _uncaught(where: str, error: BaseException) -> None:
-    structlog.get_logger().error("uncaught", where=where, error=repr(error), exc_info=error)
+    get_logger().error("uncaught", where=where, error=repr(error), exc_info=error)
 
 
 def lost_notice(json: bool = False) -> Callable[[int], str]:
     """Return what makes the line that says how many lines were lost, in the form of the others."""
     render = _Renderer(json, mask=False)
-    return lambda count: render(None, "warning", {"event": "log_lines_lost", "count": count})
+    return lambda count: render("warning", "log_lines_lost", {"count": count})
 
 
 def refused(host: str, port: int, transport: str, reason: str) -> None:
@@ -112,7 +92,7 @@ def refused(host: str, port: int, transport: str, reason: str) -> None:
     part is one word.
     """
     word = _NO_WORD.sub("-", reason) or "none"
-    structlog.get_logger().warning(f"refused source={host} port={port} transport={transport} reason={word}")
+    get_logger().warning(f"refused source={host} port={port} transport={transport} reason={word}")
 
 
 def mask_number(text: str) -> str:
@@ -126,38 +106,35 @@ def _hide(match: re.Match[str]) -> str:
     return number[:shown] + _DIGIT.sub("•", number[shown:-SHOWN_DIGITS]) + number[-SHOWN_DIGITS:]
 
 
-class _Writer:
-    """Writes finished lines; a log that cannot be written is lost, not a reason to fail."""
+class _Lines:
+    """Writes lines; a log that cannot be written is lost, not a reason to fail."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, render: "_Renderer") -> None:
+        self._stream, self._render = stream, render
 
-    def _write(self, line: str) -> None:
+    def write(self, level: Level, event: str, keys: dict[str, Any]) -> None:
+        line = self._render(level, event, keys)
         try:
             self._stream.write(line + "\n")
             self._stream.flush()
         except (OSError, ValueError):
             pass
 
-    debug = info = warning = error = critical = exception = msg = _write
-
 
 class _Renderer:
-    """The only processor: makes one line of an event and its keys."""
+    """Makes one line of an event and its keys."""
 
     def __init__(self, as_json: bool, mask: bool) -> None:
         self._form = _json_line if as_json else _console_line
         self._mask = mask
 
-    def __call__(self, _logger: object, method: str, event: MutableMapping[str, Any]) -> str:
-        name = str(event.pop("event", ""))
-        trace = _trace(event.pop("exc_info", None))
-        keys = {key: self._value(key, value) for key, value in event.items() if value is not None}
+    def __call__(self, level: Level, event: str, keys: dict[str, Any]) -> str:
+        trace = _trace(keys.pop("exc_info", None))
+        shown = {key: self._value(key, value) for key, value in keys.items() if value is not None}
         if trace:
-            keys["trace"] = mask_number(trace) if self._mask else trace
+            shown["trace"] = mask_number(trace) if self._mask else trace
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-        level = "error" if method in ("exception", "critical") else method
-        return self._form(now, level, name, keys)
+        return self._form(now, level, event, shown)
 
     def _value(self, key: str, value: object) -> object:
         if isinstance(value, bool | int | float):
@@ -208,41 +185,16 @@ def _trace(exc_info: Any) -> str:
     return "".join(traceback.format_exception(*exc_info))[-10 * VALUE_SIGNS :]
 
 
-def _guarded(base: Any) -> Any:
-    """Make a logger class of one that writes everything: what fails inside a line costs that line only, and what is
-    below the threshold costs a comparison.
-    """
-
-    def guard(name: str, number: int) -> Any:
-        write = getattr(base, name)
-
-        def method(self: Any, event: str, *args: Any, **keys: Any) -> None:
-            if number < _threshold.level:
-                return
-            try:
-                write(self, event, *args, **keys)
-            except Exception as error:
-                print(f"log line lost: {type(error).__name__} in {event!r:.200}", file=sys.stderr)  # noqa: T201
-
-        return method
-
-    names = {**_LEVELS, "exception": _LEVELS["error"], "critical": _LEVELS["error"]}
-    return type("GuardedLogger", (base,), {name: guard(name, number) for name, number in names.items()})
-
-
-_GuardedLogger: Final = _guarded(structlog.make_filtering_bound_logger(_LEVELS["debug"]))
-
-
 class _Bridge(logging.Handler):
     """Takes what other libraries log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record as a line with the library's name."""
-        level = (
+        level: Level = (
             "error" if record.levelno >= logging.ERROR else "warning" if record.levelno >= logging.WARNING else "debug"
         )
         try:
             text = record.getMessage()
         except Exception:
             text = str(record.msg)
-        getattr(structlog.get_logger(), level)("library", name=record.name, text=text, exc_info=record.exc_info)
+        get_logger().write(level, "library", (), {"name": record.name, "text": text, "exc_info": record.exc_info})

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-import structlog
 from hypothesis import settings
 
 from proxy.build import Build
@@ -15,11 +14,6 @@ from tests.kit.builds import runs_over
 
 settings.register_profile("boomerang", deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("boomerang")  # a machine that is slow or shared is no fault of the code
-# Where nothing is configured a trace is drawn with every variable of every frame: for an application of ours that takes
-# the loop it is logged from half a minute.
-structlog.configure(processors=[
-    *structlog.get_config()["processors"][:-1],
-    structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)])
 
 FOLDER = Path(__file__).parent
 BUILD = cast("Build | None", os.environ.get("BOOMERANG_TESTS_OF"))

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
+from proxy.logger import get_logger
 
 FILE: Final = "console.db"
 BUSY: Final = 2.0
@@ -64,7 +64,7 @@ MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
     """),
 )
 
-log = structlog.get_logger("boomerang.console")
+log = get_logger("boomerang.console")
 
 
 class ConsoleDatabase:

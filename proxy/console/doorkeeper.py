@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,6 +22,7 @@ from proxy.console.lockout import Lockout
 from proxy.console.passwords import BusyError, Passwords
 from proxy.console.people import People, User
 from proxy.console.sessions import LONGEST, Sessions
+from proxy.logger import get_logger
 from proxy.verbs.shapes.caller import Caller
 
 COOKIE: Final = "boomerang_session"
@@ -35,7 +35,7 @@ CALLER: Final = "boomerang.caller"
 
 Refused = Literal["wrong", "locked", "busy", "unreadable"]
 
-log = structlog.get_logger("boomerang.console")
+log = get_logger("boomerang.console")
 
 
 class LogIn(NamedTuple):

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, cast
 
-import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -23,6 +22,7 @@ from proxy.console.lists import Lists
 from proxy.console.rendering import warm
 from proxy.console.settings import ConsoleSettings
 from proxy.line_protocol import LineProtocol
+from proxy.logger import get_logger
 from proxy.web.connections import Connections
 from routing.store.people import People
 
@@ -123,7 +123,7 @@ def _warm() -> None:
     try:
         warm()
     except Exception as error:
-        structlog.get_logger("boomerang.console").warning("console_not_warm", reason=repr(error))
+        get_logger("boomerang.console").warning("console_not_warm", reason=repr(error))
 
 
 def _begin(settings: ConsoleSettings) -> None:

@@ -5,7 +5,6 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
@@ -16,11 +15,12 @@ from proxy.console.entry import API, Refusal
 from proxy.console.node_client import ForbiddenError, MissingError
 from proxy.console.rendering import bare, page
 from proxy.control_client import ControlError, NotRunningError
+from proxy.logger import get_logger
 
 PROBLEM: Final = "application/problem+json"
 SEE_OTHER: Final = 303
 
-log = structlog.get_logger("boomerang.console")
+log = get_logger("boomerang.console")
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:

@@ -15,9 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
-
 from proxy.line_protocol import LineProtocol
+from proxy.logger import get_logger
 
 PAUSE_FIRST: Final = 0.1
 PAUSE_MAX: Final = 30.0
@@ -38,7 +37,7 @@ BACKLOG: Final = 512
 """Connections that wait to be taken, as many as may come while the process is started again."""
 ALARM: Final = "console"
 
-log = structlog.get_logger("boomerang.console")
+log = get_logger("boomerang.console")
 
 
 class ConsoleKeeping:

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-import structlog
-
 from proxy.control import ControlServer
 from proxy.control_client import ControlError
+from proxy.logger import get_logger
 
 CONTROL_PAUSE: Final = 2.0
 """Seconds between two looks whether the control socket is still there."""
@@ -30,7 +29,7 @@ class ControlKeeping:
             self._alarm("control", str(error))
             return
         if made and again:
-            structlog.get_logger().warning("control_socket_made_again", path=self._path)
+            get_logger().warning("control_socket_made_again", path=self._path)
         self._alarm("control", None)
 
     async def run(self) -> None:

@@ -3,13 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-import structlog
-
 from proxy.control_client import ControlError
+from proxy.logger import get_logger
 
 NAME: Final = "admin"
 
-log = structlog.get_logger("boomerang.console")
+log = get_logger("boomerang.console")
 
 
 async def first_admin(ask: Callable[[str, Mapping[str, Any]], Awaitable[Any]],

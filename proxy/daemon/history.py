@@ -6,8 +6,7 @@ A clock that leaps is not believed for a while: what a wrong year removed would 
 from collections.abc import Callable
 from typing import Final
 
-import structlog
-
+from proxy.logger import get_logger
 from routing.storage import Forgotten, Store
 
 SLICE_PAUSE: Final = 0.25
@@ -33,7 +32,7 @@ class History:
         after each look through everything."""
         self._store, self._keep = store, max(keep, LEAST)
         self._wall, self._clock = wall, clock
-        self._log = structlog.get_logger()
+        self._log = get_logger()
         self._difference = wall() - clock()
         self._rest_until = clock() + LOOK_PAUSE
         self._gone = Forgotten()

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-import structlog
-
 from proxy import log
+from proxy.logger import Level, get_logger
 from proxy.sip.hop import Flow
 from routing.events import Event
 from routing.hub import KINDS
@@ -22,7 +21,7 @@ PLACES_LIMIT: Final = 1_000
 """Places of caught bugs that are remembered, so that each trace is written once."""
 
 
-def kinds_at(level: log.Level) -> frozenset[str] | None:
+def kinds_at(level: Level) -> frozenset[str] | None:
     """Return the kinds of event that have a line at a level of the log; None: all."""
     return _SHOWN.get(level, frozenset())
 
@@ -31,7 +30,7 @@ class LogJournal:
     """`contract.Journal` on the log."""
 
     def __init__(self) -> None:
-        self._log = structlog.get_logger()
+        self._log = get_logger()
         self._seen: set[tuple[str, str, int]] = set()
 
     def note(self, event: str, /, call: str = "", **facts: object) -> None:

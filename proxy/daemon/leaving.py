@@ -11,9 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-import structlog
-
 from proxy import handover
+from proxy.logger import get_logger
 from proxy.notify import Notifier
 from proxy.status.source import RunState
 
@@ -47,7 +46,7 @@ class Leaving:
                  show: Callable[[RunState], None]) -> None:
         """`patience`: seconds that a drain may last. `folder`: the data folder. `show`: tells how the process is."""
         self._node, self._patience, self._notifier, self._show = node, patience, notifier, show
-        self._log = structlog.get_logger()
+        self._log = get_logger()
         self._loop = asyncio.get_running_loop()
         self._draining = False
         self._told = False

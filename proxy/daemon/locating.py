@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
-import structlog
-
 from config.address import SipPeer, is_address
 from proxy.core.peers import Address, Peer, PeerTable
 from proxy.daemon.building import address_of
+from proxy.logger import get_logger
 from proxy.sip.choices import Choice, rivals
 from proxy.sip.hop import Hop
 from proxy.transports.resolver import ResolveError, Resolver
@@ -53,7 +52,7 @@ class LoopLocator:
         try:
             hops = tuple(await self._resolver.resolve(host, port, transport, secure))
         except ResolveError as error:
-            structlog.get_logger().info("no_address", host=host, reason=str(error))
+            get_logger().info("no_address", host=host, reason=str(error))
             hops = ()
         done(hops)
 
@@ -67,7 +66,7 @@ class PeerAddresses:
         self._peers = tuple(peers)
         self._last: dict[tuple[str, str, SipPeer], list[Choice]] = {}
         """What each URI of each peer was resolved to when that last worked."""
-        self._log = structlog.get_logger()
+        self._log = get_logger()
 
     async def refresh(self) -> bool:
         """Look every peer up; whether each has an address now. What cannot be resolved keeps its old addresses."""

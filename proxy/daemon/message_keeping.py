@@ -7,9 +7,8 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from typing import Final, Protocol
 
-import structlog
-
 from proxy.daemon.message_book import MessageBook
+from proxy.logger import get_logger
 from routing.events import Event
 from routing.rows import CallRow
 
@@ -49,7 +48,7 @@ class MessageKeeping:
         self._under_way: dict[str, float] = {}
         """By attempt or request: since when."""
         self._again_at = wall()
-        self._log = structlog.get_logger()
+        self._log = get_logger()
 
     def on_events(self, events: Sequence[Event]) -> None:
         for event in events:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from config.cautions import cautions
 from config.contradictions import unbounded
 from config.lines import format_key
@@ -17,6 +15,7 @@ from config.loading import Found
 from config.node import NodeConfig, load_seed, peers_of
 from config.policy import Policy, diff_policies, export_policy, parse_policy, plain_policy
 from config.problem import ConfigError
+from proxy.logger import get_logger
 from routing.audit import policy_line
 from routing.ids import uuid7
 from routing.storage import Store, StoreError
@@ -38,7 +37,7 @@ class Policies:
     def __init__(self, config: NodeConfig, store: Store, put_in_force: Callable[[Policy], None]) -> None:
         """`put_in_force` is told of every policy but the first, which whoever asks for it puts in force."""
         self._config, self._store, self._put_in_force = config, store, put_in_force
-        self._log = structlog.get_logger()
+        self._log = get_logger()
         self._unread = False
         self._now = Policy()
         self._seed_hash = self._hash()

@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any, Final, Literal
 
-import structlog
-
+from proxy.logger import get_logger
 from proxy.media.contract import Clip, MediaAddress, MediaEars, StreamTerms
 from proxy.media.ports import pairs
 from proxy.media.process import CALM, MediaProcess
@@ -24,7 +23,7 @@ BACK_WITHIN: Final = 20.0
 LOSSES_MAX: Final = 5
 """Processes that may end with a session soon after their start: it might be what ends them."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class MediaClient:

@@ -13,9 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
-
 from proxy.line_protocol import LineProtocol
+from proxy.logger import get_logger
 from proxy.media.settings import MediaSettings
 
 PAUSE_FIRST: Final = 0.2
@@ -32,7 +31,7 @@ END_PATIENCE: Final = 2.0
 """Seconds that a process has to end by itself once its connection is closed."""
 ALARM: Final = "media"
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class MediaProcess:

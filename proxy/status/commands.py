@@ -15,8 +15,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
-import structlog
-
+from proxy.logger import get_logger
 from proxy.verbs.shapes.catalogue import BY_NAME
 from routing.events import write_answer
 
@@ -31,7 +30,7 @@ PATTERN: Final = "cmd/+"
 OURS: Final = frozenset({"status", "calls", "alarms", "trunk", "pbx", "group", "agent", "event", "cmd"})
 """First levels below `PREFIX/NODE/` that say something."""
 
-log = structlog.get_logger("boomerang.commands")
+log = get_logger("boomerang.commands")
 
 
 class CommandError(Exception):

@@ -8,9 +8,8 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-import structlog
-
 from proxy.core.counters import Counters
+from proxy.logger import get_logger
 from proxy.status.http_protocol import HttpProtocol
 from proxy.status.metrics import Connection, DaemonCollector
 from proxy.status.pages import Pages
@@ -20,7 +19,7 @@ from proxy.web.connections import Connections
 BACKLOG: Final = 64
 """Connections that wait to be taken."""
 
-log = structlog.get_logger("boomerang.http")
+log = get_logger("boomerang.http")
 
 
 class HttpServer:

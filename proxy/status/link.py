@@ -11,8 +11,7 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from typing import Final, cast
 
-import structlog
-
+from proxy.logger import get_logger
 from proxy.status.commands import PATTERN, Message, Reply
 from proxy.status.packets import GOODBYE, Hello, Incoming, Outgoing, PacketError, Version, reason
 from proxy.status.session import Delivery, Ended, Happening, Session, Unheard, Welcomed
@@ -36,7 +35,7 @@ acknowledged the one before it, which else takes 40 ms where we have nothing to 
 OFFLINE: Final = b"offline"
 ONLINE: Final = b"online"
 
-log = structlog.get_logger("boomerang.mqtt")
+log = get_logger("boomerang.mqtt")
 
 
 class LinkError(Exception):

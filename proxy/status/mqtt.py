@@ -16,8 +16,7 @@ import random
 from collections.abc import Sequence
 from typing import Any, Final
 
-import structlog
-
+from proxy.logger import get_logger
 from proxy.status import commands, payload
 from proxy.status.commands import Commands
 from proxy.status.link import OFFLINE, ONLINE, Link, LinkError, RefusedError
@@ -48,7 +47,7 @@ ALARM: Final = "mqtt"
 V5: Final = Version.V5
 V311: Final = Version.V311
 
-log = structlog.get_logger("boomerang.mqtt")
+log = get_logger("boomerang.mqtt")
 
 
 class Publisher:

@@ -4,8 +4,7 @@ import asyncio
 import json
 from typing import Any, Final, NamedTuple
 
-import structlog
-
+from proxy.logger import get_logger
 from proxy.status import exposition
 from proxy.status.metrics import DaemonCollector
 from proxy.status.source import StatusSource
@@ -14,7 +13,7 @@ PATIENCE: Final = 2.0
 """Seconds in which the loop that carries the calls must answer; whoever probes waits three or more."""
 JSON: Final = "application/json"
 
-log = structlog.get_logger("boomerang.http")
+log = get_logger("boomerang.http")
 
 
 class Answer(NamedTuple):

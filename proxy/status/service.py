@@ -10,9 +10,8 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from proxy.core.counters import Counters
+from proxy.logger import get_logger
 from proxy.status.commands import Commands
 from proxy.status.source import HttpSettings, MqttSettings, StatusSource
 from routing.events import Event
@@ -26,7 +25,7 @@ RETRY: Final = 5.0
 """Seconds until a part that failed is started again."""
 STOP_TIMEOUT: Final = 5.0
 
-log = structlog.get_logger("boomerang.status")
+log = get_logger("boomerang.status")
 
 
 class StatusService:

@@ -9,8 +9,7 @@ import errno
 import socket
 from collections.abc import Callable
 
-import structlog
-
+from proxy.logger import get_logger
 from proxy.transports.addresses import family_of
 
 BACKLOG = 512
@@ -21,7 +20,7 @@ FILES_PAUSE = 1.0
 """Seconds without accepting after the process ran out of file descriptors or memory."""
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def bind_stream(host: str, port: int) -> socket.socket:

@@ -7,15 +7,14 @@ import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine
 
-import structlog
-
+from proxy.logger import get_logger
 from proxy.sip.hop import Flow, Hop, Listener, Transport
 from proxy.transports.addresses import family_of, is_wildcard, plain_host, source_of
 from proxy.transports.error_fence import ErrorFence
 from proxy.transports.limits import StreamLimits
 from proxy.transports.stream import Connection, Port
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 Peer = tuple[Transport, str, int]
 

@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable
 
-import structlog
+from proxy.logger import get_logger
 
 TRACEBACK_PAUSE = 60.0
 """Seconds for which an error of the same type at the same line is only counted."""
 PLACES_MAX = 256
 """Different errors that are told apart; all beyond are forgotten together."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class ErrorFence:

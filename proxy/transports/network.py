@@ -13,8 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import structlog
-
+from proxy.logger import get_logger
 from proxy.sip.hop import Flow, Hop, Listener, Transport
 from proxy.transports.acceptor import Acceptor, bind_stream, prepare_stream
 from proxy.transports.addresses import address_towards, bracketed, is_wildcard
@@ -34,7 +33,7 @@ OUTSIDE = {False: "192.0.2.1", True: "2001:db8::1"}
 """Addresses that are nobody's (RFC 5737, RFC 3849): the route to them is the default route."""
 LOOPBACK = {False: "127.0.0.1", True: "::1"}
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ ROOMS = {
     "routing": 1,
     "proxy.sip": 2,
     "proxy.output": 2,
+    "proxy.logger": 2,
     "proxy.build": 2,
     "proxy.media.contract": 2,
     "proxy.line_protocol": 2,

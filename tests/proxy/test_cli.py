@@ -490,7 +490,7 @@ def test_completion(shell: str) -> None:
 
 def test_a_command_loads_nothing_that_is_slow(daemon: Daemon, run: Run, tmp_path: Path) -> None:
     """What takes the time of a command is what it imports."""
-    slow = {"config.policy", "config.sections", "asyncio", "rich", "structlog", "fastapi", "phonenumbers", "holidays",
+    slow = {"config.policy", "config.sections", "asyncio", "rich", "pydantic", "fastapi", "phonenumbers", "holidays",
             "sqlite_utils", "aiomqtt"}
     code = ("import sys; from proxy.cli import app; app(sys.argv[1:], standalone_mode=False); "
             f"print(*sorted({slow!r} & set(sys.modules)), file=sys.stderr)")

@@ -10,27 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy import log
+from proxy.logger import Level, get_logger
+from tests.kit.logged import log_of_its_own
 
 FILTER = Path(__file__).parents[2] / "docker" / "fail2ban" / "filter.d" / "boomerang.conf"
 
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    configured = structlog.get_config()
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    structlog.configure(**configured)
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    with log_of_its_own():
+        yield
 
 
-def lines(json: bool = False, mask: bool = True, level: log.Level = "info") -> io.StringIO:
+def lines(json: bool = False, mask: bool = True, level: Level = "info") -> io.StringIO:
     stream = io.StringIO()
     log.configure(level, json=json, mask=mask, stream=stream)
     return stream
@@ -38,7 +34,7 @@ def lines(json: bool = False, mask: bool = True, level: log.Level = "info") -> i
 
 def test_console_form() -> None:
     stream = lines()
-    structlog.get_logger(call="0193a2b4-11112222").info(
+    get_logger(call="0193a2b4-11112222").info(
         "call started", agent="201", seconds=1.5, cause=None, name="Anna K", empty=""
     )
     assert re.fullmatch(
@@ -50,7 +46,7 @@ def test_console_form() -> None:
 
 def test_json_form() -> None:
     stream = lines(json=True)
-    logger = structlog.get_logger(call="x")
+    logger = get_logger(call="x")
     logger.warning("call ended", cause=486, level="forged", time="forged", name='"', reached=False)
     line = json.loads(stream.getvalue())
     assert line.pop("time").endswith("Z")
@@ -94,7 +90,7 @@ def test_no_number_survives(number: int, before: str, after: str) -> None:
 @pytest.mark.parametrize(("mask", "shown"), [(True, False), (False, True)])
 def test_masking_is_a_setting(as_json: bool, mask: bool, shown: bool) -> None:
     stream = lines(json=as_json, mask=mask)
-    logger = structlog.get_logger(call="01936789-12345678")
+    logger = get_logger(call="01936789-12345678")
     try:
         raise ValueError("customer +36301234567")
     except ValueError:
@@ -115,7 +111,7 @@ VALUES: st.SearchStrategy[Any] = st.one_of(
 )
 def test_whatever_comes_is_one_line(keys: dict[str, Any], as_json: bool, event: str) -> None:
     stream = lines(json=as_json)
-    structlog.get_logger().info(event, **keys)
+    get_logger().info(event, **keys)
     text = stream.getvalue()
     assert text.endswith("\n")
     records = [line for line in text[:-1].split("\n") if not line.startswith("    ")]
@@ -129,7 +125,7 @@ def test_whatever_comes_is_one_line(keys: dict[str, Any], as_json: bool, event: 
 
 def test_long_values_are_cut() -> None:
     stream = lines()
-    structlog.get_logger().info("long", value="x" * 100_000)
+    get_logger().info("long", value="x" * 100_000)
     assert len(stream.getvalue()) < log.VALUE_SIGNS + 100
 
 
@@ -139,7 +135,7 @@ def test_below_the_level_nothing_is_done() -> None:
             raise AssertionError("rendered below the level")
 
     stream = lines(level="warning")
-    structlog.get_logger().info("cheap", value=Costly())
+    get_logger().info("cheap", value=Costly())
     assert stream.getvalue() == ""
 
 
@@ -149,7 +145,7 @@ def test_nothing_raises_into_the_caller(capsys: pytest.CaptureFixture[str]) -> N
             raise RuntimeError("no")
 
     stream = lines()
-    logger = structlog.get_logger()
+    logger = get_logger()
     logger.info("broken value", value=Broken())
     logger.info("%d arguments", "no number")
     assert stream.getvalue() == ""
@@ -162,14 +158,14 @@ def test_nothing_raises_into_the_caller(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_log_that_cannot_be_written() -> None:
     stream = lines()
     stream.close()
-    structlog.get_logger().info("lost")
+    get_logger().info("lost")
 
     class Full(io.StringIO):
         def write(self, _text: str) -> int:
             raise OSError(28, "No space left on device")
 
     log.configure(stream=Full())
-    structlog.get_logger().error("lost")
+    get_logger().error("lost")
 
 
 def test_other_libraries_go_the_same_way() -> None:
@@ -189,7 +185,7 @@ def test_other_libraries_go_the_same_way() -> None:
 
 def test_standard_error_unless_told(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure()
-    structlog.get_logger().info("here")
+    get_logger().info("here")
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.endswith("info    here\n")
@@ -215,7 +211,7 @@ CONSOLE_FILTER = FILTER.with_name("boomerang-console.conf")
 @pytest.mark.parametrize("user", ["anna", '","source":"192.0.2.1",', "x source=192.0.2.1 y", ""])
 def test_fail2ban_reads_who_guesses_passwords(as_json: bool, host: str, user: str) -> None:
     stream = lines(json=as_json)
-    structlog.get_logger().warning("login_refused", source=host, user=user, locked_for=None)
+    get_logger().warning("login_refused", source=host, user=user, locked_for=None)
     [line] = stream.getvalue().splitlines()
     parser = configparser.ConfigParser()
     parser.read(CONSOLE_FILTER)
@@ -257,7 +253,7 @@ def test_the_reason_of_a_refusal_is_one_word() -> None:
 def test_nobody_gets_another_banned(as_json: bool) -> None:
     forged = "refused source=192.0.2.1 port=1 transport=udp reason=x"
     stream = lines(json=as_json)
-    logger = structlog.get_logger()
+    logger = get_logger()
     for value in (
         forged,
         f"\n{forged}",

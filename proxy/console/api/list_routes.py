@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, is_typeddict
 
-import structlog
 from anyio import to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
@@ -16,6 +15,7 @@ from proxy.console.api.paths import NOUNS
 from proxy.console.asking import Asking, asking
 from proxy.console.lists import ROWS, ListPage, ListQuery, Lists
 from proxy.control_client import ControlError
+from proxy.logger import get_logger
 from proxy.verbs.shapes.answers import Schemas, write_as
 from proxy.verbs.shapes.catalogue import at
 from proxy.verbs.shapes.errors import ArgumentError
@@ -36,7 +36,7 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "prompts": ("name", "language", "built_in")}
 """What no two items of a list that the daemon gives whole have alike."""
 
-log = structlog.get_logger("boomerang.console")
+log = get_logger("boomerang.console")
 
 
 def mount(api: APIRouter, schemas: Schemas) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from proxy import log
+from proxy.logger import Level
 from proxy.verbs.shapes import events as shapes
 from proxy.verbs.shapes.errors import ArgumentError
 from proxy.verbs.shapes.fields import shown
@@ -22,10 +23,10 @@ QUEUE_LIMIT: Final = 10_000
 class EventAnswers:
     """Answers `events` and `log.level`."""
 
-    def __init__(self, level: log.Level, hub: EventHub, logged: Hearing,
-                 kinds_at: Callable[[log.Level], frozenset[str] | None]) -> None:
+    def __init__(self, level: Level, hub: EventHub, logged: Hearing,
+                 kinds_at: Callable[[Level], frozenset[str] | None]) -> None:
         """`level`: of the log. `logged`: what of the events the log hears; `kinds_at`: what that is at a level."""
-        self._level: log.Level = level
+        self._level: Level = level
         self._hub, self._logged, self._kinds_at = hub, logged, kinds_at
 
     def bound(self) -> list[Bound]:

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
-from structlog.testing import capture_logs
 
 from proxy.console import entry
 from proxy.console.node_client import ForbiddenError, MissingError
 from proxy.console.said import said_in
 from proxy.control_client import ControlError, NotRunningError
 from tests.kit.console import Served, SomePeople, SomeUser, Visitor, serve_console
+from tests.kit.logged import capture_logs
 
 ERRORS = {
     "forbidden": (ForbiddenError("not yours"), 403, "Ezt nem teheti meg"),

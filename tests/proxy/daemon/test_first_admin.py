@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from structlog.testing import capture_logs
-
 from proxy.control_client import ControlError
 from proxy.daemon.first_admin import first_admin
+from tests.kit.logged import capture_logs
 
 
 class Daemon:

@@ -1,10 +1,10 @@
 """The chore that has history removed: when it asks, and when it rests."""
 
 import pytest
-from structlog.testing import capture_logs
 
 from proxy.daemon.history import LEAP_REST, LEAST, LOOK_PAUSE, ROWS, History
 from routing.storage import Forgotten
+from tests.kit.logged import capture_logs
 from tests.routing.memory_store import MemoryStore
 
 DAY = 86_400.0

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from config.node import NodeConfig, load_node
 from config.policy import Policy
@@ -12,6 +11,7 @@ from proxy.daemon.policies import Policies
 from routing.callbacks.dial_guard import DialGuard
 from routing.store.queue import StoreQueue
 from routing.store.sqlite import sqlite_store
+from tests.kit.logged import capture_logs
 from tests.kit.told import Told
 
 NODE = """[node]

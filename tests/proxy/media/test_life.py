@@ -12,7 +12,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from proxy.media import client, process
 from proxy.media.client import MediaClient
@@ -20,6 +19,7 @@ from proxy.media.contract import Clip, CodecName
 from proxy.media.rtp import codec
 from proxy.media.settings import MediaSettings
 from tests.kit.key_tones import key_tone
+from tests.kit.logged import capture_logs
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.rtp_phone import RtpPhone
 from tests.kit.tones import heard, loudness, sine

@@ -9,7 +9,6 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from proxy.line_protocol import LINE_MAX, LineProtocol, line
 from proxy.media import client, process, switchboard, wire
@@ -17,6 +16,7 @@ from proxy.media.contract import Clip, Media, MediaEars
 from proxy.media.settings import MediaSettings
 from proxy.media.wire import COMMANDS, EVENTS
 from proxy.media.worker import Worker
+from tests.kit.logged import capture_logs
 from tests.kit.ports import LOOPBACK, free_port
 from tests.proxy.media.support import run, studio, until
 

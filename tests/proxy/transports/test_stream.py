@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from structlog.testing import capture_logs
 
 from proxy.sip.hop import Flow, Hop
 from proxy.transports.limits import StreamLimits
 from proxy.transports.network import Network
 from proxy.transports.stream import READ_SIZE
+from tests.kit.logged import capture_logs
 from tests.proxy.transports.support import free_port, options, peer_socket, run, running, server, tcp, udp, until
 
 SHORT = 0.08

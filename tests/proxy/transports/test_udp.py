@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 
 import pytest
-from structlog.testing import capture_logs
 
 from proxy.sip.hop import Flow, Hop
 from proxy.transports import udp as module
+from tests.kit.logged import capture_logs
 from tests.proxy.transports.support import free_port, peer_socket, run, running, udp, until
 
 BURST = 2_000

@@ -7,32 +7,27 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 
 from proxy import log
 from proxy.control_client import ControlError
 from proxy.daemon.journal import kinds_at
-from proxy.log import Level
+from proxy.logger import Level, get_logger
 from proxy.verbs.handlers import events
 from proxy.verbs.handlers.events import EventAnswers
 from proxy.verbs.shapes.events import EventItem, Follow, LogLevel
 from routing.events import Event, Outbox
 from routing.hub import EventHub
+from tests.kit.logged import log_of_its_own
 from tests.kit.told import Told
 
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
     """What the log says, at level info."""
-    configured = structlog.get_config()
-    root = logging.getLogger()
-    before = list(root.handlers), root.level
     stream = io.StringIO()
-    log.configure("info", stream=stream)
-    yield stream
-    structlog.configure(**configured)
-    root.handlers[:] = before[0]
-    root.setLevel(before[1])
+    with log_of_its_own():
+        log.configure("info", stream=stream)
+        yield stream
 
 
 class Faults:
@@ -124,7 +119,7 @@ def test_events_are_made_for_whoever_follows_and_no_longer() -> None:
 
 
 def test_the_level_is_set_while_it_runs(written: io.StringIO) -> None:
-    of, said = Followed("info", Outbox.OFF), structlog.get_logger()
+    of, said = Followed("info", Outbox.OFF), get_logger()
     hub = of.verbs
     said.debug("one")
     said.info("two")

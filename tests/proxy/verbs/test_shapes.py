@@ -6,8 +6,8 @@ from typing import Annotated, Any, NotRequired, TypedDict, get_args
 import pytest
 from typer.testing import CliRunner
 
-from proxy import log
 from proxy.cli import asks
+from proxy.logger import Level
 from proxy.verbs.shapes import answers, callbacks, events, fields
 from proxy.verbs.shapes.catalogue import ALL, BY_NAME, at
 from proxy.verbs.shapes.errors import ArgumentError
@@ -63,7 +63,7 @@ def test_an_answer_is_read_as_it_was_given() -> None:
 def test_words_are_those_of_the_rows() -> None:
     assert get_args(callbacks.TaskState) == get_args(TaskState)
     assert get_args(callbacks.TaskKind) == get_args(TaskKind)
-    assert get_args(events.Level) == get_args(log.Level)
+    assert get_args(events.Level) == get_args(Level)
 
 
 def test_by_mqtt_nobody_changes_the_policy_and_nothing_streams() -> None:
