@@ -1,7 +1,9 @@
 """The one thread that writes: it takes all that is queued, commits it as one, and tells the proxy's thread.
 
 Each transaction costs the same whether it holds one unit or a thousand, so units that nobody waits for linger a
-moment for company, and one that somebody waits for takes everything along.
+moment for company, and one that somebody waits for takes everything along. Waking up costs about as much as a row:
+where units come all the time, one pause is between two commits and nothing ends it; where they are rare, the thread
+sleeps until there is one.
 
 A promise (`Store.commit`, `Store.claim`) is committed at the first try or refused: it does not wait for a database in
 trouble.
@@ -117,6 +119,8 @@ class Writer:
         self._wake = threading.Condition(threading.Lock())
         self._stop = threading.Event()
         self._hurry = self._resting = False
+        self._is_steady_flow = False
+        """Whether something came within `SPACING` of a commit, and ever since: it is likely to come again."""
         self._suspects = False
         self._request: ForgetRequest | None = None
         self._stale: list[Unit] = []
@@ -233,11 +237,14 @@ class Writer:
 
     def _take(self) -> list[Queued]:
         with self._wake:
-            self._rest()
+            if self._is_steady_flow:
+                self._rest()
             if not self._queue:
                 self._wake.wait_for(lambda: self._queue or self._suspects or self._request or self._stop.is_set(),
                                     self._idle_pause())
-                self._wake.wait_for(lambda: self._hurry or self._full(), LINGER)
+                self._is_steady_flow = bool(self._queue) and self._rest()
+                if self._queue and not self._is_steady_flow:
+                    self._wake.wait_for(lambda: self._hurry or self._full(), LINGER)
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
             self._hurry = bool(self._queue)
         delivered = self._delivered
@@ -252,13 +259,15 @@ class Writer:
             return SHARED_LOOK
         return LOOK if self._engine.is_behind else FORGET_PAUSE if self._engine.outbox_waits() else None
 
-    def _rest(self) -> None:
-        """Let what comes after a commit gather: nobody wakes us for it, and most of it finds us at it."""
+    def _rest(self) -> bool:
+        """Let what comes after a commit gather, and nobody wake us for it; whether it was that soon after one."""
         pause = self._committed_at + SPACING - time.monotonic()
-        if pause > 0:
-            self._resting = True
-            self._wake.wait_for(self._full, pause)
-            self._resting = False
+        if pause <= 0:
+            return False
+        self._resting = True
+        self._wake.wait_for(self._full, pause)
+        self._resting = False
+        return True
 
     def _full(self) -> bool:
         return self._stop.is_set() or len(self._queue) >= BATCH_MAX
