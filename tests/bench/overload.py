@@ -25,7 +25,7 @@ from tests.bench.broker import broker
 from tests.bench.element import Begin, Element
 from tests.bench.job import Job, new_job
 from tests.bench.load import callee, sipp
-from tests.bench.usage import usage
+from tests.bench.usage import since, usage
 from tests.kit.process import Process
 
 AT_ONCE = (10, 20, 50, 100, 200, 500, 1_000, 2_000, 4_000)
@@ -39,9 +39,10 @@ def measure(element: Element, job: Job, rate: int, seconds: int) -> dict[str, fl
     report = job.folder / f"overload-{rate}.csv"
     argv = sipp(job.folder, "caller_overload", job.carrier, "-r", str(rate), "-m", str(rate * seconds), "-d", "200",
                 "-l", "100000", "-trace_stat", "-stf", str(report), "-fd", "1", f"127.0.0.1:{job.element}")
-    before, began = usage(element.process.pid).cpu, time.monotonic()
+    before, began = usage(element.process.pid), time.monotonic()
     subprocess.run(argv, cwd=job.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    spent, took = usage(element.process.pid).cpu - before, time.monotonic() - began
+    took = time.monotonic() - began
+    spent = sum(used.cpu for used in since(before, usage(element.process.pid)).values())
     with report.open() as file:
         rows = list(csv.DictReader(file, delimiter=";"))
     last = rows[-1]

@@ -1,13 +1,14 @@
 """What callers in the queue room cost, and what they hear: so many who wait, with audio, while SIPp calls pass beside.
 
-    python -m tests.bench.room [--callers 100] [--rate 50] [--seconds 60] [--asking 0]
+    python -m tests.bench.room [--callers 100] [--rate 50] [--seconds 60] [--alone 10] [--asking 0]
 
 A real daemon with its media process. Every caller is joined to their place at a PBX that answers at once; both speak
 all the time, 50 packets a second, each with the moment it was sent; the offer is played every 20 s. `--asking`: so many
 of the callers ask for a callback while it is measured and keep their places. Beside it SIPp calls SIPp, `--rate` times
 a second, on a number without the offer. Prints what failed, how late packets are that pass, the pauses between packets
-that a caller hears, CPU and memory. Phones, SIPp and the daemon share the machine: how late the phones are themselves
-is shown beside it. Not a test.
+that a caller hears, CPU and memory; and on one line what a caller costs signalling and media who enters (with the leg
+that holds their place) and who waits, measured for `--alone` seconds without other calls, beside what a plain call
+costs. Phones, SIPp and the daemon share the machine: how late the phones are themselves is shown beside it. Not a test.
 """
 
 import argparse
@@ -20,7 +21,9 @@ import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
+from tests.bench.boomerang_element import Fresh
 from tests.bench.callbacks import MEDIA_PORTS, lateness, show, spread
 from tests.bench.load import sipp
 from tests.bench.media import cpu_seconds, memory_mb
@@ -54,7 +57,7 @@ def scene(folder: Path, caller: int, callee: int) -> CallbackScene:
     table = policy(queue_callback={"enabled": True, "offer_after": "5s", "offer_every": "20s"})
     table["number"][PROXIED] = {"trunk": "load", "pbx": "load"}
     found = CallbackScene(
-        folder, policy=table, login=None, office={"answers": "before_queue"},
+        folder, policy=table, login=None, daemon=Fresh, office={"answers": "before_queue"},
         extra={"log": {"level": "warning"}, "media": {"ports": MEDIA_PORTS}},
         trunks={"load": {"peers": [f"sip:{LOOPBACK}:{caller}"]}},
         pbxs={"load": {"peers": [f"sip:{LOOPBACK}:{callee}"]}})
@@ -132,16 +135,59 @@ def asks(site: CallbackScene, call: FarCall) -> None:
         time.sleep(0.5)
 
 
+class Spent(NamedTuple):
+    """Seconds of CPU of both processes, and of time."""
+
+    signalling: float
+    media: float
+    took: float
+
+    def a_second(self) -> "Spent":
+        """The same for each second."""
+        return Spent(self.signalling / self.took, self.media / self.took, 1.0)
+
+
+class Watch:
+    """Says what both processes have spent since it was asked last."""
+
+    def __init__(self, signalling: int, media: int) -> None:
+        self._pids = signalling, media
+        self._last = self._now()
+
+    def _now(self) -> Spent:
+        signalling, media = map(cpu_seconds, self._pids)
+        return Spent(signalling, media, time.monotonic())
+
+    def lap(self) -> Spent:
+        last, now = self._last, self._now()
+        self._last = now
+        return Spent(now.signalling - last.signalling, now.media - last.media, now.took - last.took)
+
+
+def cost(callers: int, entering: Spent, waiting: Spent, beside: Spent, calls: int) -> None:
+    """Print what a caller costs, beside a plain call: milliseconds of CPU."""
+    alone = waiting.a_second()
+    plain = 1000 * (beside.signalling - alone.signalling * beside.took) / max(1, calls)
+    enters = 1000 * entering.signalling / callers
+    show("a caller", enters_ms=f"{enters:.2f}", enters_media_ms=f"{1000 * entering.media / callers:.2f}",
+         waits_ms_a_minute=f"{60_000 * alone.signalling / callers:.2f}",
+         waits_media_ms_a_minute=f"{60_000 * alone.media / callers:.0f}", plain_call_ms=f"{plain:.2f}",
+         enters_of_plain=f"{enters / plain:.2f}" if plain > 0 else "-")
+
+
 def run(folder: Path, options: argparse.Namespace) -> None:
     """Start everything, measure for so many seconds, and print."""
     caller, callee = free_port(), free_port()
     with scene(folder / "node", caller, callee) as site, Process(sipp(folder, "callee", callee), cwd=folder):
         assert site.boomerang.process is not None
+        daemon, (media,) = site.boomerang.process.pid, site.media_processes()
+        watch = Watch(daemon, media)
         calls: list[FarCall] = []
         for number in range(options.callers):
             calls.append(rings_in(site, CALLERS.format(number)))
             time.sleep(1 / AT_A_TIME)
         eventually(lambda: all(call.state == "up" for call in calls), f"{options.callers} callers wait", 30)
+        entering = watch.lap()
         places = list(site.pbx.calls)
         late: list[float] = []
         phones = [call.rtp for call in calls + places if call.rtp is not None]
@@ -149,7 +195,9 @@ def run(folder: Path, options: argparse.Namespace) -> None:
         site.loop.do(lambda: site.carrier.keep(speak(phones)))
         site.loop.do(lambda: site.carrier.keep(lateness(late)))
         time.sleep(SETTLED)
-        daemon, (media,) = site.boomerang.process.pid, site.media_processes()
+        watch.lap()
+        time.sleep(options.alone)
+        waiting = watch.lap()
         report = folder / "sipp.csv"
         argv = [word.replace(SHARED, PROXIED) for word in sipp(folder, "caller", caller)]
         scenario = folder / "caller.xml"
@@ -157,23 +205,25 @@ def run(folder: Path, options: argparse.Namespace) -> None:
         argv += ["-r", str(options.rate), "-m", str(options.rate * options.seconds), "-d", "200", "-l", "100000",
                  "-trace_stat", "-stf", str(report), "-fd", "1", f"{LOOPBACK}:{site.boomerang.port}"]
         late.clear()
-        before, begun = (cpu_seconds(daemon), cpu_seconds(media)), time.time_ns()
+        begun = time.time_ns()
+        watch.lap()
         beside = subprocess.Popen(argv, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for call in calls[: options.asking]:
             asks(site, call)
         beside.wait()
-        took = (time.time_ns() - begun) / 1e9
-        spent = [after - first for after, first in zip((cpu_seconds(daemon), cpu_seconds(media)), before, strict=True)]
+        spent = watch.lap()
         with report.open() as file:
             last = list(csv.DictReader(file, delimiter=";"))[-1]
-        waiting = calls[options.asking :]
-        show("callers", wait=sum(call.state == "up" for call in waiting), of=len(waiting),
+        stay = calls[options.asking :]
+        show("callers", wait=sum(call.state == "up" for call in stay), of=len(stay),
              asked=sum(call.state == "over" for call in calls[: options.asking]),
              places=sum(call.state == "up" for call in places))
-        show("proxied", calls=int(last["SuccessfulCall(C)"]) + int(last["FailedCall(C)"]),
+        proxied = int(last["SuccessfulCall(C)"]) + int(last["FailedCall(C)"])
+        show("proxied", calls=proxied,
              failed=int(last["FailedCall(C)"]), retransmissions=int(last["Retransmissions(C)"]))
-        for name, pid, cost in (("signalling", daemon, spent[0]), ("media", media, spent[1])):
-            show(name, cpu=f"{100 * cost / took:.1f} % of a core", memory=f"{memory_mb(pid):.0f} MB")
+        for name, pid, seconds in (("signalling", daemon, spent.signalling), ("media", media, spent.media)):
+            show(name, cpu=f"{100 * seconds / spent.took:.1f} % of a core", memory=f"{memory_mb(pid):.0f} MB")
+        cost(options.callers, entering, waiting, spent, proxied)
         show("callers hear", **passed(ears[options.asking : len(calls)], begun))
         show("the PBX hears", **passed(ears[len(calls) :], begun))
         show("phones' lateness", **spread(late))
@@ -182,7 +232,7 @@ def run(folder: Path, options: argparse.Namespace) -> None:
 def main() -> None:
     """Read the options and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("callers", 100), ("rate", 50), ("seconds", 60), ("asking", 0)):
+    for name, default in (("callers", 100), ("rate", 50), ("seconds", 60), ("alone", 10), ("asking", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         run(Path(folder), parser.parse_args())

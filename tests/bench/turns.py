@@ -20,9 +20,8 @@ class Turn(NamedTuple):
 
     rate: int
     made: Made
-    cpu: float
-    """Seconds, of all the element's processes."""
     threads: dict[str, Used]
+    """Of all the element's processes, by their names."""
     memory_mb: float
     setup_ms: tuple[float, float]
     """Within which half and 99 % of the INVITEs left the element, as it says itself; nan where it does not."""
@@ -32,7 +31,7 @@ class Turn(NamedTuple):
     @property
     def cpu_ms(self) -> float:
         """Milliseconds of CPU a call."""
-        return 1000 * self.cpu / max(1, self.made.calls)
+        return 1000 * sum(used.cpu for used in self.threads.values()) / max(1, self.made.calls)
 
     def line(self, name: str) -> str:
         """All of it on one line."""
@@ -55,10 +54,10 @@ def take(element: Element, job: Job, broker: Broker | None, rate: int, seconds: 
     times = element.setup_times() if element.setup_times else {}
     before = usage(leader)
     made = call(job, rate, seconds, hold, lambda: most.append(memory_mb(leader)))
-    cpu, threads = since(before, usage(leader))
+    threads = since(before, usage(leader))
     later = element.setup_times() if element.setup_times else {}
     p50, p99 = (setup_times.quantile_ms(times, later, share) for share in (0.5, 0.99))
-    return Turn(rate, made, cpu, threads, max(most), (p50, p99), (broker.received() if broker else 0) - told)
+    return Turn(rate, made, threads, max(most), (p50, p99), (broker.received() if broker else 0) - told)
 
 
 HEAD = ("element", "calls/s", "failed of", "CPU ms a call", "of Kamailio's", "loop (of it system)", "store", "status",

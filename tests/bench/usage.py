@@ -1,7 +1,7 @@
 """What a process and those it has started have used, by the kernel's count (proc(5))."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,16 +21,12 @@ class Used(NamedTuple):
     """Somebody else had the core: involuntary switches."""
 
 
-class Usage(NamedTuple):
-    """All that an element has used: as a whole, and thread by thread."""
-
-    cpu: float
-    threads: dict[tuple[int, int], tuple[str, Used]]
-    """By process and thread: its name and its part. Threads that are over are in the whole alone."""
+Usage = Mapping[tuple[int, int], tuple[str, Used]]
+"""What an element's threads have used, by process and thread, with their names; those that are over are not in it."""
 
 
-def processes(leader: int) -> Iterator[tuple[int, list[str]]]:
-    """Every process in the leader's session, with the fields of /proc/PID/stat from the state on."""
+def processes(leader: int) -> Iterator[int]:
+    """Every process in the leader's session."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -38,21 +34,19 @@ def processes(leader: int) -> Iterator[tuple[int, list[str]]]:
             except OSError:
                 continue
             if int(fields[3]) == leader:
-                yield int(entry.name), fields
+                yield int(entry.name)
 
 
 def usage(leader: int) -> Usage:
     """What the element whose first process leads its session has used so far."""
-    cpu = 0.0
     threads: dict[tuple[int, int], tuple[str, Used]] = {}
-    for process, fields in processes(leader):
-        cpu += (int(fields[11]) + int(fields[12])) / TICKS
+    for process in processes(leader):
         for task in Path(f"/proc/{process}/task").iterdir():
             try:
                 threads[process, int(task.name)] = _name(leader, process, task), _used(task)
             except OSError:
                 continue
-    return Usage(cpu, threads)
+    return threads
 
 
 def _name(leader: int, process: int, task: Path) -> str:
@@ -76,13 +70,13 @@ def _used(task: Path) -> Used:
                 int(status["nonvoluntary_ctxt_switches"]))
 
 
-def since(before: Usage, after: Usage) -> tuple[float, dict[str, Used]]:
-    """Seconds of CPU from one moment to the other, and what threads have used meanwhile by their names."""
+def since(before: Usage, after: Usage) -> dict[str, Used]:
+    """What threads have used from one moment to the other, by their names."""
     found: dict[str, list[Used]] = {}
-    for key, (name, used) in after.threads.items():
-        earlier = before.threads.get(key, (name, Used()))[1]
+    for key, (name, used) in after.items():
+        earlier = before.get(key, (name, Used()))[1]
         found.setdefault(name, []).append(_less(used, earlier))
-    return after.cpu - before.cpu, {
+    return {
         name: Used(sum(each.cpu for each in several), sum(each.system for each in several),
                    sum(each.waited for each in several), sum(each.pushed for each in several))
         for name, several in found.items()}
@@ -96,7 +90,7 @@ def _less(late: Used, early: Used) -> Used:
 def memory_mb(leader: int) -> float:
     """Memory of the element; pages that its processes share are counted once (`Pss`)."""
     found = 0
-    for process, _ in processes(leader):
+    for process in processes(leader):
         try:
             text = Path(f"/proc/{process}/smaps_rollup").read_text()
         except OSError:
