@@ -12,12 +12,14 @@ WAITING: Final = ("browser/", "docker/", "hostile/", "peers/", "survival/")
 LEAD: Final = 0.9
 """Part of the others that is begun by when the last of those that wait is: what is left then is short."""
 LONGEST: Final = (
-    "peers/test_callback.py", "peers/test_doors.py", "browser/test_rules.py", "peers/test_queue_callback.py",
-    "peers/test_queue_callers.py", "peers/test_console_walk.py", "peers/test_sipp.py", "peers/test_pickup.py",
-    "peers/test_queue_outages.py", "browser/test_restart.py", "peers/test_asterisk.py", "peers/test_restart.py",
-    "browser/test_desk.py", "peers/test_readme_asterisk.py", "browser/test_long_lists.py", "peers/test_presence.py",
+    "docker/test_install.py", "browser/test_pages.py", "peers/test_callback.py", "peers/test_doors.py",
+    "peers/test_queue_callback.py", "peers/test_queue_callers.py", "hostile/test_callback_fraud.py",
+    "peers/test_console_walk.py", "browser/test_rules.py", "browser/test_script.py", "survival/test_database.py",
+    "survival/test_console_process.py", "peers/test_sipp.py", "peers/test_pickup.py", "peers/test_queue_outages.py",
+    "browser/test_shown_as_stored.py", "survival/test_queue_seen.py", "browser/test_restart.py",
+    "survival/test_peer_gone.py", "survival/test_handover.py", "hostile/test_flood.py", "peers/test_asterisk.py",
 )  # fmt: skip
-"""What takes half a minute and more on two processors, the longest first. Another order costs time, nothing else."""
+"""What takes longest on two processors. Another order costs time, nothing else."""
 
 
 def in_order(files: Iterable[str]) -> list[str]:
