@@ -3,6 +3,16 @@
 Exit codes: 0 good, 1 failed (also: no daemon is running), 2 wrong usage or configuration.
 """
 
-from proxy.cli.root import app, main
+import sys
 
-__all__ = ["app", "main"]
+
+def main() -> None:
+    """Run the command; never returns."""
+    from proxy.cli.starting import read_run, run
+
+    start = read_run(sys.argv[1:])
+    if start is not None:
+        sys.exit(run(start))
+    from proxy.cli.root import app
+
+    app(prog_name="boomerang")

@@ -3,7 +3,6 @@
 A command that asks the daemon imports nothing slow: what it needs besides (the policy's models, say) it imports itself.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,15 +11,10 @@ from typing import Annotated, Any, Final, NamedTuple
 import typer
 
 from config.control_socket import find_socket
-from config.problem import ConfigError, Problem
+from config.problem import ConfigError
 from proxy import render
+from proxy.cli.said import FAILED, complain, explain, find_config
 from proxy.control_client import ControlClient, ControlError
-
-DEFAULT_CONFIGS: Final = (Path("boomerang.toml"), Path("/etc/boomerang/boomerang.toml"))
-"""Where the configuration is looked for, in this order."""
-
-FAILED: Final = 1
-WRONG: Final = 2
 
 CONFIG: Final = typer.Option("-c", "--config", help="boomerang.toml of the node; else ./ and /etc/boomerang.")
 SOCKET: Final = typer.Option("--socket", help="Control socket of the daemon; else that of boomerang.toml.")
@@ -63,11 +57,7 @@ def client_of(config: Path | None, socket: Path | None) -> ControlClient:
 
 def config_of(config: Path | None) -> Path:
     """Return the boomerang.toml that is meant. Raises ConfigError where there is none."""
-    found = config or _given[0].config or next((path for path in DEFAULT_CONFIGS if path.exists()), None)
-    if found is None:
-        names = " and no ".join(map(str, DEFAULT_CONFIGS))
-        raise ConfigError([Problem("boomerang", "", 0, f"there is no {names}: name one with -c")])
-    return found
+    return find_config(config or _given[0].config)
 
 
 @contextmanager
@@ -75,26 +65,8 @@ def told() -> Iterator[None]:
     """Turn errors that are the operator's to know into lines on standard error and an exit code."""
     try:
         yield
-    except ConfigError as error:
-        tell(error.problems, sys.stderr)
-        raise typer.Exit(WRONG) from None
-    except ControlError as error:
-        problems = [Problem(**problem) for problem in error.problems if problem["file"]]
-        if not problems:  # none, or one of the arguments: the error says it
-            raise failure(str(error)) from None
-        tell(problems, sys.stderr)
-        raise typer.Exit(WRONG) from None
-
-
-def tell(problems: list[Problem], stream: Any) -> None:
-    """Write problems, one line each."""
-    for problem in problems:
-        stream.write(f"{problem}\n")
-
-
-def complain(text: str) -> None:
-    """Say what went wrong."""
-    sys.stderr.write(f"boomerang: {text}\n")
+    except (ConfigError, ControlError) as error:
+        raise typer.Exit(explain(error)) from None
 
 
 def failure(text: str) -> typer.Exit:

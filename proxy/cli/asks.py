@@ -16,7 +16,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from proxy import render
-from proxy.cli.asking import WRONG, Config, Json, Socket, ask, complain
+from proxy.cli.asking import Config, Json, Socket, ask
+from proxy.cli.said import WRONG, complain
 from proxy.verbs.shapes.errors import ArgumentError
 from proxy.verbs.shapes.fields import Field, Flag, Limit, Words
 from proxy.verbs.shapes.verb import Verb

@@ -8,7 +8,8 @@ import typer
 
 from config.problem import ConfigError
 from proxy import render
-from proxy.cli.asking import WRONG, Config, Json, config_of, tell, told
+from proxy.cli.asking import Config, Json, config_of, told
+from proxy.cli.said import WRONG, tell
 
 
 def check(

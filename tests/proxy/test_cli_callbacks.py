@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from proxy.cli import app
+from proxy.cli.root import app
 from proxy.control import ControlServer
 from proxy.verbs.doors import SocketDoor
 from tests.kit.waiting import eventually
