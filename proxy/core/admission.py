@@ -6,6 +6,8 @@ anything of it is looked at that the answer does not need (see `overload`); what
 
 from __future__ import annotations
 
+from typing import Final
+
 from proxy.core.limiter import PEER_BURST, PEER_RATE, STRANGER_BURST, STRANGER_RATE, Buckets
 from proxy.core.overload import Overload, Refusals
 from proxy.core.pending import Pending
@@ -17,9 +19,9 @@ from proxy.sip.keys import Key, named_key
 from proxy.sip.message import Request
 from proxy.sip.reply import with_received
 
-RETRY_AFTER = 10
+RETRY_AFTER: Final = 10
 """Seconds written into the Retry-After of a 503."""
-LATER = (b"Retry-After: %d" % RETRY_AFTER,)
+LATER: Final = (b"Retry-After: %d" % RETRY_AFTER,)
 
 
 class Admission:

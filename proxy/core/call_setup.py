@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from proxy.core.acks import Acks
 from proxy.core.branch import Branch
@@ -37,9 +37,9 @@ from proxy.sip.reply import build_response
 from routing.facts import Decision, Ending
 from routing.rows import Direction, EndedBy
 
-ENDED_STATUS = 480
+ENDED_STATUS: Final = 480
 """What the caller gets whose call an operator ends: others may be tried, and nobody is said to have declined."""
-ACK_PATIENCE = 1.0
+ACK_PATIENCE: Final = 1.0
 """Seconds from a 2xx to the BYE of a call that was to be ended: its ACK comes first (RFC 3261 section 15)."""
 
 

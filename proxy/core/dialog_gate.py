@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from proxy.core.contract import IsOwn
 from proxy.core.named import NamedAddresses
 from proxy.core.peers import PeerTable
@@ -23,9 +25,9 @@ from proxy.sip.parser import answerable
 from proxy.sip.request_error import RequestError
 from proxy.sip.uri import Uri
 
-ENDS = frozenset((b"ACK", b"BYE"))
+ENDS: Final = frozenset((b"ACK", b"BYE"))
 """What may still be under way when a call is over: a 2xx that crossed its CANCEL is acknowledged and hung up."""
-OWN_ROUTES = 2
+OWN_ROUTES: Final = 2
 """Route values of ours that one request may carry: two where the call changes transports (RFC 5658)."""
 
 

@@ -3,20 +3,23 @@
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Final
 
 from proxy.sip.message import Message, Request, split_values
 from proxy.sip.names import known_spellings
 from proxy.sip.requests import MAX_FORWARDS
 from proxy.sip.session_timer import SessionExpires
 
-OUR_PREFIX = b"x-boomerang"
+OUR_PREFIX: Final = b"x-boomerang"
 """Headers that only we may write begin with this."""
-ASSERTED = (b"p-asserted-identity", b"remote-party-id", b"p-preferred-identity")
+ASSERTED: Final = (b"p-asserted-identity", b"remote-party-id", b"p-preferred-identity")
 """Identities that are believed only from a trusted peer (RFC 3325)."""
-STANDARD = frozenset({b"from", b"contact", b"diversion", b"history-info", b"referred-by", b"reply-to", *ASSERTED})
+STANDARD: Final = frozenset({
+    b"from", b"contact", b"diversion", b"history-info", b"referred-by", b"reply-to", *ASSERTED})
 """Headers that an `agent_from` list may name without making them private."""
 
-_ELSEWHERE = re.compile(rb"(?:SIP[ \t]*;.*cause[ \t]*=[ \t]*200|Q\.850[ \t]*;.*cause[ \t]*=[ \t]*26)\b", re.IGNORECASE)
+_ELSEWHERE: Final = re.compile(
+    rb"(?:SIP[ \t]*;.*cause[ \t]*=[ \t]*200|Q\.850[ \t]*;.*cause[ \t]*=[ \t]*26)\b", re.IGNORECASE)
 """SIP cause 200, or its equal of ISDN, 26 (non-selected user clearing)."""
 
 

@@ -12,15 +12,16 @@ Rules
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from proxy.sip.hop import Hop
 
-FAILURES_TO_OPEN = 2
-FIRST_PAUSE = 10.0
-LONGEST_PAUSE = 120.0
-PROBE_PATIENCE = 5.0
+FAILURES_TO_OPEN: Final = 2
+FIRST_PAUSE: Final = 10.0
+LONGEST_PAUSE: Final = 120.0
+PROBE_PATIENCE: Final = 5.0
 """Seconds that the one call which tries an address again has it to itself."""
-CIRCUITS_LIMIT = 10_000
+CIRCUITS_LIMIT: Final = 10_000
 """Circuits kept: dialogs lead to addresses that are no peer's. The oldest goes first."""
 
 

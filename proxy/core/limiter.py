@@ -4,13 +4,15 @@ Sources that are no peer may ask a little (OPTIONS is answered to anybody); peer
 large carrier. What is over the limit is dropped before it is parsed (strangers) or answered 503 (peers).
 """
 
-STRANGER_RATE = 100.0
+from typing import Final
+
+STRANGER_RATE: Final = 100.0
 """Messages a second that one unknown address may send."""
-STRANGER_BURST = 1_000.0
-PEER_RATE = 1_000.0
+STRANGER_BURST: Final = 1_000.0
+PEER_RATE: Final = 1_000.0
 """New requests a second from one peer address."""
-PEER_BURST = 2_000.0
-SOURCES_LIMIT = 10_000
+PEER_BURST: Final = 2_000.0
+SOURCES_LIMIT: Final = 10_000
 """Buckets kept. When full, all are dropped: a spoofed flood must not fill the memory."""
 
 

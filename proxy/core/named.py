@@ -6,16 +6,17 @@ are learnt from, so an address changes by what its dialog says and never by what
 
 import ipaddress
 from collections.abc import Iterable
+from typing import Final
 
 from proxy.core.peers import PeerTable
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.message import Message, NameAddr, split_values
 
-FIELDS = (b"contact", b"record-route")
+FIELDS: Final = (b"contact", b"record-route")
 CALLS_LIMIT = 20_000
 """Calls whose addresses are kept; the oldest gives way."""
-VALUES_LIMIT = 16
+VALUES_LIMIT: Final = 16
 """Values kept of one call, the newest."""
 
 

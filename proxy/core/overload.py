@@ -12,16 +12,17 @@ Rules
 """
 
 from collections.abc import Hashable
+from typing import Final
 
-YOUNG = 0.05
+YOUNG: Final = 0.05
 """Seconds of waiting that say that the queue was worked off."""
-TARGET = 0.1
+TARGET: Final = 0.1
 """Seconds of waiting that are too long for a new call, while nothing is young."""
-SUSTAINED = 0.25
+SUSTAINED: Final = 0.25
 """Seconds in which nothing young was read, until calls are refused."""
-PATIENCE = 5.0
+PATIENCE: Final = 5.0
 """Seconds from the start in which what has waited for us meanwhile is worked off."""
-REMEMBERED = 32.0
+REMEMBERED: Final = 32.0
 """Seconds: 64*T1, as long as a caller repeats an INVITE."""
 REFUSALS_MAX = 50_000
 """Refusals that are remembered in `REMEMBERED` seconds; with more of them, each for a shorter time."""

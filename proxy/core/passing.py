@@ -7,7 +7,7 @@ passes, CSeq numbers with each request; they are counted for the call, not for e
 """
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from proxy.core.seals import Speaker, tag_text
 from proxy.sip.address import NameAddr
@@ -17,11 +17,11 @@ from proxy.sip.hop import Flow, Hop
 from proxy.sip.message import Message, Request, Response, split_values
 from proxy.sip.text import field_value
 
-CALLS_LIMIT = 20_000
+CALLS_LIMIT: Final = 20_000
 """Calls that are kept; the oldest gives way."""
-ANSWERS_LIMIT = 8
+ANSWERS_LIMIT: Final = 8
 """Answers of one call that are kept, the first."""
-CSEQ_MAX = 2**31 - 1
+CSEQ_MAX: Final = 2**31 - 1
 """RFC 3261 section 8.1.1.5."""
 
 Caller = Literal["caller", "callee"]

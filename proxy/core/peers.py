@@ -13,7 +13,7 @@ Rules (the spec's "who may talk")
 import ipaddress
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from proxy.sip.choices import Choice, drawn
 from proxy.sip.hop import Flow, Hop, PeerSide
@@ -21,9 +21,9 @@ from proxy.sip.hop import Flow, Hop, PeerSide
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-LEFT_LIMIT = 100
+LEFT_LIMIT: Final = 100
 """Addresses kept that peers have left."""
-CACHE_LIMIT = 10_000
+CACHE_LIMIT: Final = 10_000
 """Sources whose verdict is kept; the table is emptied when it is full."""
 
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.core.branch import Branch
 from proxy.core.late_trying import LateTrying
@@ -39,15 +39,15 @@ from proxy.sip.timers import Timer
 from proxy.sip.transaction import ServerTransaction
 from routing.rows import EndedBy
 
-CHALLENGES = (401, 407)
-TIMER_C = 190.0
+CHALLENGES: Final = (401, 407)
+TIMER_C: Final = 190.0
 """Seconds; RFC 3261 section 16.6 item 11 asks for more than three minutes."""
-NEXT_ADDRESS_AFTER = 4.0
+NEXT_ADDRESS_AFTER: Final = 4.0
 """Seconds without any response after which the next address of the peer is tried, where there is one."""
-DOWN_PATIENCE = 3.5
+DOWN_PATIENCE: Final = 3.5
 """Seconds in which one of the addresses must begin to answer, where all are in doubt."""
-LEAST_PATIENCE = 0.1
-CANCEL_PATIENCE = 32.0
+LEAST_PATIENCE: Final = 0.1
+CANCEL_PATIENCE: Final = 32.0
 """Seconds (64*T1) that a branch may take to end after its CANCEL (RFC 3261 section 9.1)."""
 
 

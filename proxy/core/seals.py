@@ -16,24 +16,26 @@ import re
 import zlib
 from binascii import a2b_base64, b2a_base64
 from hashlib import blake2b
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from proxy.sip.message import Message, split_values
 from proxy.sip.via import Via
 
-COOKIE = b"z9hG4bKbm"
+COOKIE: Final = b"z9hG4bKbm"
 """Magic cookie of RFC 3261 section 8.1.1.7, and our own mark behind it."""
-SEAL_BYTES = 12
+SEAL_BYTES: Final = 12
 """Length of every MAC: 96 bits."""
-NO_LOOP_MARK = b"00000000"
+NO_LOOP_MARK: Final = b"00000000"
 """Loop mark of requests inside a dialog, which are routed by their Route and not by us."""
-TOKEN_MARK = b"bm-"
-CALL_LABEL, SUBSCRIPTION_LABEL = b"token", b"subscription"
+TOKEN_MARK: Final = b"bm-"
+CALL_LABEL: Final = b"token"
+SUBSCRIPTION_LABEL: Final = b"subscription"
 """What a token's MAC is made over besides: a token of the one kind is none of the other."""
-_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 """Between the two alphabets of Base64 (RFC 4648 section 5)."""
-_TOKEN = re.compile(rb"bm-([A-Za-z0-9_-]{40})\Z")
-_BRANCH = re.compile(rb"z9hG4bKbm([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{8})([0-9a-f]{24})\Z")
+_TOKEN: Final = re.compile(rb"bm-([A-Za-z0-9_-]{40})\Z")
+_BRANCH: Final = re.compile(rb"z9hG4bKbm([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{8})([0-9a-f]{24})\Z")
 
 
 class Speaker(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from proxy.core.challengers import Challengers
 from proxy.core.contract import IsOwn, Journal, Network, Tracer
@@ -17,7 +18,7 @@ from proxy.sip.message import Message, Request, Response
 from proxy.sip.reply import build_response
 from proxy.sip.uri import at_host
 
-UDP_LIMIT = 1300
+UDP_LIMIT: Final = 1300
 """Bytes: an MTU of 1500 less the 200 of RFC 3261 section 18.1.1. Larger requests prefer a stream."""
 
 
