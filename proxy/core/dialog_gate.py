@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import Final
 
 from proxy.core.contract import IsOwn
@@ -27,8 +29,13 @@ from proxy.sip.uri import Uri
 
 ENDS: Final = frozenset((b"ACK", b"BYE"))
 """What may still be under way when a call is over: a 2xx that crossed its CANCEL is acknowledged and hung up."""
+PLACES_REMEMBERED: Final = 64
+"""Places behind our tokens whose reading is remembered: our listeners, as messages spell them."""
 OWN_ROUTES: Final = 2
 """Route values of ours that one request may carry: two where the call changes transports (RFC 5658)."""
+
+_WITH_TOKEN: Final = re.compile(rb"sip:(bm-[A-Za-z0-9_-]{40})@([^@]*+)")
+"""A URI whose user may be a token of ours; then what stands behind the `@`."""
 
 
 class DialogGate:
@@ -59,12 +66,12 @@ class DialogGate:
                 _undo_strict_routing(request)
         for route in request.routes[:OWN_ROUTES]:
             try:
-                uri = route.parsed_uri
+                user, host, port, transport = read_route(route.uri)
             except SipError:
                 raise RequestError(400, "Bad Route", answerable(request)) from None
-            if not self._is_own(uri.plain_host, uri.port, uri.transport):
+            if not self._is_own(host, port, transport):
                 break
-            token = self._seals.read_token(uri.user, request.call_id)
+            token = self._seals.read_token(user, request.call_id)
             if token is None:
                 return None
             request.drop_first_value(b"route")
@@ -86,6 +93,24 @@ class DialogGate:
         if is_peer or self._named.holds(token.call, flow) or self._peers.was_at(flow):
             return None
         return "stranger_in_dialog"
+
+
+def read_route(uri: bytes) -> tuple[bytes, str, int | None, str | None]:
+    """Give user, host, port and transport of a Route URI, as `Uri` reads them. Raises SipError(400).
+
+    A token is another one for each call, what stands behind it is not: it is read once.
+    """
+    ours = _WITH_TOKEN.fullmatch(uri)
+    if ours is None:
+        read = Uri.parse(uri)
+        return read.user, read.plain_host, read.port, read.transport
+    return (ours[1], *_read_place(ours[2]))
+
+
+@lru_cache(PLACES_REMEMBERED)
+def _read_place(place: bytes) -> tuple[str, int | None, str | None]:
+    read = Uri.parse(b"sip:" + place)
+    return read.plain_host, read.port, read.transport
 
 
 def _undo_strict_routing(request: Request) -> None:

@@ -12,6 +12,7 @@ from proxy.core.peers import PeerTable
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.message import Message, NameAddr, split_values
+from proxy.sip.text import field_value
 
 FIELDS: Final = (b"contact", b"record-route")
 CALLS_LIMIT = 20_000
@@ -21,13 +22,11 @@ VALUES_LIMIT: Final = 16
 
 
 def naming_fields(message: Message, token: bytes | None = None) -> tuple[bytes, ...]:
-    """Return the values of a message that name addresses of its dialog. `token`: what our own of them bears."""
-    found: list[bytes] = []
-    for name in FIELDS:
-        if name in message.names:
-            found += message.values(name)
+    """Return the fields of a message that name addresses of its dialog, as they came. `token`: what our own of them
+    bears."""
+    found = [field for name, field in zip(message.names, message.fields, strict=True) if name in FIELDS]
     if token is not None:
-        found = [value for value in found if token not in value or b"," in value]
+        found = [field for field in found if token not in field or b"," in field]
     return tuple(found)
 
 
@@ -43,22 +42,22 @@ class NamedAddresses:
 
     def learn(self, call: str, fields: tuple[bytes, ...]) -> None:
         """Keep what a message of a call named (`naming_fields`)."""
-        for value in fields:
-            if not self._is_peers(value):
-                self._keep(call, value)
+        for field in fields:
+            if not self._is_peers(field):
+                self._keep(call, field)
 
-    def _keep(self, call: str, value: bytes) -> None:
+    def _keep(self, call: str, field: bytes) -> None:
         known = self._calls.get(call)
         if known is None:
             if len(self._calls) >= CALLS_LIMIT:
                 del self._calls[next(iter(self._calls))]
-            self._calls[call] = (value,)
-        elif value not in known:
-            self._calls[call] = (*known, value)[-VALUES_LIMIT:]
+            self._calls[call] = (field,)
+        elif field not in known:
+            self._calls[call] = (*known, field)[-VALUES_LIMIT:]
 
-    def _is_peers(self, value: bytes) -> bool:
-        held = [peer for peer in self._peers.places if peer in value]
-        return bool(held) and any(_stands_alone(peer, value) for peer in held)
+    def _is_peers(self, field: bytes) -> bool:
+        held = [peer for peer in self._peers.places if peer in field]
+        return bool(held) and any(_stands_alone(peer, field) for peer in held)
 
     def forget(self, call: str) -> None:
         """Drop a call that is over."""
@@ -66,28 +65,28 @@ class NamedAddresses:
 
     def holds(self, call: str, flow: Flow) -> bool:
         """Whether the call named this source. On streams the source port means nothing, so the host alone counts."""
-        return name_source(self._calls.get(call, ()), flow)
+        return name_source(map(field_value, self._calls.get(call, ())), flow)
 
     def __len__(self) -> int:
         return len(self._calls)
 
 
-def name_source(fields: Iterable[bytes], flow: Flow) -> bool:
+def name_source(values: Iterable[bytes], flow: Flow) -> bool:
     """Whether one of these values of Contact or Record-Route names a source."""
-    return any(_is_there(place, flow) for field in fields for place in _places(field))
+    return any(_is_there(place, flow) for value in values for place in _places(value))
 
 
-def _stands_alone(peer: bytes, value: bytes) -> bool:
-    """Whether the only address in a value is this one, which it holds, written out; a value that holds more is kept."""
-    at = value.find(peer)
-    return b"," not in value and b"maddr" not in value and \
-        value[at - 1:at] in (b"@", b":") and value[at + len(peer):at + len(peer) + 1] in (b"", b">", b";", b"?", b" ")
+def _stands_alone(peer: bytes, field: bytes) -> bool:
+    """Whether the only address in a field is this one, which it holds, written out; a field that holds more is kept."""
+    at = field.find(peer)
+    return at - 1 > field.find(b":") and b"," not in field and b"maddr" not in field and \
+        field[at - 1:at] in (b"@", b":") and field[at + len(peer):at + len(peer) + 1] in (b"", b">", b";", b"?", b" ")
 
 
-def _places(field: bytes) -> list[tuple[str, int]]:
+def _places(values: bytes) -> list[tuple[str, int]]:
     found = []
     try:
-        for value in split_values(field):
+        for value in split_values(values):
             host, port, transport, secure = NameAddr.parse(value).parsed_uri.destination()
             found.append((host, port or (5061 if secure or transport == "tls" else 5060)))
     except SipError:  # `Contact: *`, or nothing that leads anywhere

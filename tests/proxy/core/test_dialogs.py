@@ -1,12 +1,16 @@
 """What stands around dialogs and calls that pass, each alone: the gate, the way onward, ACKs, names, facts."""
 
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.core.acks import Acks
 from proxy.core.call_facts import CallFacts
 from proxy.core.call_names import AGE, CallNames
 from proxy.core.credentials import ExpectedCredentials
-from proxy.core.dialog_gate import DialogGate
+from proxy.core.dialog_gate import DialogGate, read_route
 from proxy.core.headers import dialog_key
 from proxy.core.named import NamedAddresses
 from proxy.core.onward import Onward
@@ -14,6 +18,7 @@ from proxy.core.seals import Speaker, Token
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Hop
 from proxy.sip.message import Request
+from proxy.sip.uri import Uri
 from routing.facts import OpenCall
 from tests.kit.world import PBX, STRANGER, Names
 from tests.proxy.core.workbench import HOP, Workbench, is_own, request
@@ -40,6 +45,27 @@ def test_our_route_is_taken_off_and_says_whose_call_it_is() -> None:
     assert (token.call, token.speaker(b"ft", b"tt"), one.routes) == (CALL, Speaker("caller", "tt"), [])
 
 
+def fault_of(read: Callable[[], object]) -> object:
+    """What reading gives, or the fault that it finds."""
+    try:
+        return read()
+    except SipError as error:
+        return error.reason
+
+
+@given(st.sampled_from(["sip", "sips", "SIP", "tel"]), st.from_regex(r"bm-[A-Za-z0-9_:-]{39,41}", fullmatch=True),
+       st.sampled_from(["127.0.0.1", "[::1]", "Edge.Example", "", "a@b", "127.0.0.1:5060", "h:0", "h:99999", "[::1"]),
+       st.text("lrtanspo=;?:@udcmx5 %", max_size=24) | st.sampled_from([";lr", ";transport=TCP;lr", ";maddr=[::9]"]))
+def test_a_route_is_read_as_any_other_uri(scheme: str, user: str, host: str, rest: str) -> None:
+    uri = f"{scheme}:{user}@{host}{rest}".encode()
+
+    def the_long_way() -> tuple[bytes, str, int | None, str | None]:
+        read = Uri.parse(uri)
+        return read.user, read.plain_host, read.port, read.transport
+
+    assert fault_of(lambda: read_route(uri)) == fault_of(the_long_way)
+
+
 def test_what_is_not_ours_opens_nothing() -> None:
     bench = Workbench()
     forged = inside(bench)
@@ -59,7 +85,7 @@ def test_who_may_speak() -> None:
     assert one.refusal(bye, call, caller, bench.flow()) is None
     assert one.refusal(bye, call, caller, bench.flow(STRANGER)) == "stranger_in_dialog"
     assert one.refusal(bye, Token(CALL, 0, False), caller, bench.flow(STRANGER)) == "stranger_in_subscription"
-    named.learn(CALL, (b"<sip:x@127.0.0.1:5999>",))
+    named.learn(CALL, (b"Contact: <sip:x@127.0.0.1:5999>",))
     assert one.refusal(bye, call, caller, bench.flow(STRANGER)) is None
     bench.router.standings[CALL] = "over"
     assert one.refusal(bye, call, caller, bench.flow()) is None

@@ -22,7 +22,7 @@ def flow(host: str, port: int = 5060, transport: Transport = "udp") -> Flow:
 ])
 def test_who_is_there(field: bytes, there: bool) -> None:
     names = NamedAddresses(PEERS)
-    names.learn("c", (field,))
+    names.learn("c", (b"Contact: " + field,))
     assert names.holds("c", flow("192.0.2.9")) is there
     assert not names.holds("d", flow("192.0.2.9"))
     names.forget("c")
@@ -31,7 +31,7 @@ def test_who_is_there(field: bytes, there: bool) -> None:
 
 def test_on_streams_the_host_counts() -> None:
     names = NamedAddresses(PEERS)
-    names.learn("c", (b"<sip:x@[2001:DB8::9]:5071;transport=tcp>",))
+    names.learn("c", (b"m:<sip:x@[2001:DB8::9]:5071;transport=tcp>",))
     assert names.holds("c", flow("2001:db8::9", 40000, "tcp"))
     assert not names.holds("c", flow("2001:db8::9", 40000))
     assert names.holds("c", flow("2001:db8::9", 5071))
@@ -44,8 +44,14 @@ def test_on_streams_the_host_counts() -> None:
 ])
 def test_what_names_a_peer_is_not_kept(field: bytes, kept: int) -> None:
     names = NamedAddresses(PEERS)
-    names.learn("c", (field,))
+    names.learn("c", (b"Contact: " + field,))
     assert len(names) == kept
+
+
+def test_a_display_name_is_no_place() -> None:
+    names = NamedAddresses(PEERS)
+    names.learn("c", (b"Contact:192.0.2.1:5060 <sip:x@192.0.2.9>",))
+    assert names.holds("c", flow("192.0.2.9"))
 
 
 def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +59,7 @@ def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     names = NamedAddresses(PEERS)
     for call in range(9):
         for port in range(5061, 5061 + 40):
-            names.learn(str(call), (b"<sip:x@192.0.2.9:%d>" % port,))
+            names.learn(str(call), (b"Contact: <sip:x@192.0.2.9:%d>" % port,))
     assert len(names) == 3
     assert not names.holds("8", flow("192.0.2.9", 5061))
     assert names.holds("8", flow("192.0.2.9", 5100))
