@@ -29,7 +29,7 @@ LONGEST_DELAY: Final = 30.0
 JITTER: Final = 0.3
 """Share of the delay that chance may add or take, so that many nodes do not come back in one moment."""
 STATE_INTERVAL: Final = 0.25
-EVENTS_INTERVAL: Final = 0.1
+EVENTS_INTERVAL: Final = 0.2
 """Seconds between two looks into the outbox while events come all the time: what each look costs is shared by many."""
 BATCH: Final = 500
 """Messages handed over together. The last acknowledgement of a batch may come 40 ms late (TCP delays), so not few."""
@@ -64,6 +64,9 @@ class Publisher:
         self._stopping = asyncio.Event()
         self._events = asyncio.Event()
         self._state = asyncio.Event()
+        self.waits_for_events = False
+        """Whether nobody will look into the outbox before `committed` is called; read in any thread. It says so before
+        the look that finds nothing, so what is committed at the same moment is found by that look or told."""
         self._cursor = 0
         self._known: set[str] = set()
         self._complaint: str | None = None
@@ -185,6 +188,7 @@ class Publisher:
     async def _send_events(self, link: Link) -> None:
         while True:
             self._events.clear()
+            self.waits_for_events = True
             events = self._next_events()
             if not events:
                 if self._stopping.is_set():
@@ -192,6 +196,7 @@ class Publisher:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._events.wait(), OUTBOX_INTERVAL)
                 continue
+            self.waits_for_events = False
             messages = [payload.event_message(self._base, event, self._settings.mask_numbers) for event in events]
             sent = await link.deliver(messages)
             if sent:
@@ -215,9 +220,11 @@ class Publisher:
         return events
 
     async def _send_state(self, link: Link) -> None:
+        loop = asyncio.get_running_loop()
         published: dict[str, payload.State] = {}
         while True:
             self._state.clear()
+            looked_at = loop.time()
             values = payload.retained_values(self._source.snapshot())
             changed = [topic for topic, value in values.items() if published.get(topic) != value]
             mask = self._settings.mask_numbers
@@ -233,8 +240,10 @@ class Publisher:
             self._known = set(values)
             if self._stopping.is_set() and not self._state.is_set():
                 return
-            await self._pause(STATE_INTERVAL)
             await self._state.wait()
+            early = looked_at + STATE_INTERVAL - loop.time()
+            if early > 0:
+                await self._pause(early)
 
     @staticmethod
     async def _deliver(link: Link, messages: list[Outgoing]) -> None:

@@ -80,8 +80,9 @@ class StatusService:
         self.committed()
 
     def committed(self) -> None:
-        """New events stand in the outbox. Cheap; any thread."""
-        if self._mqtt is not None and not self._events_poked:
+        """New events stand in the outbox. Cheap; any thread. Who is about to look there anyway is not woken."""
+        publisher = self._publisher
+        if publisher is not None and publisher.waits_for_events and not self._events_poked:
             self._events_poked = True
             self._call(self._wake_events)
 

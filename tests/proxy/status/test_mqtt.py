@@ -4,15 +4,17 @@ import json
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from proxy.core.counters import Counters
 from proxy.status import mqtt
 from proxy.status.service import StatusService
 from proxy.status.source import AgentState, Alarm, CallFigures, MqttSettings
+from routing.events import EventText
 from tests.kit.mosquitto import MISSING, Mosquitto, broker, listening
 from tests.kit.process import Process
 from tests.kit.waiting import eventually, stays
@@ -189,6 +191,34 @@ def test_no_event_is_lost_or_out_of_order_for_a_reader_who_stays(
                         "time": "2023-11-14T22:13:21.000Z", "kind": "call.ended", "node": "edge1",
                         "data": {"number": 0}}  # fmt: skip
     assert all(not message.retained for message in subscriber.heard)
+
+
+class CommittedMeanwhile(FakeSource):
+    """An event is committed at the very end of a look into the outbox that finds nothing."""
+
+    service: StatusService | None = None
+
+    def texts_after(self, seq: int, limit: int) -> Sequence[EventText]:
+        found = super().texts_after(seq, limit)
+        service, self.service = self.service, None
+        if not found and service is not None:
+            self.add()
+            service.committed()
+        return found
+
+
+def test_what_is_committed_during_a_look_that_finds_nothing_goes_out(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks anyway is not told of commits, but it is of one that its last look did not find."""
+    monkeypatch.setattr(mqtt, "OUTBOX_INTERVAL", 3600.0)
+    source = CommittedMeanwhile()
+    service = source.service = StatusService(source, Counters(), settings(mosquitto), None, "0.1.0")
+    service.start()
+    try:
+        eventually(lambda: source.deleted, "the event is delivered", 20)
+    finally:
+        assert service.stop(20)
 
 
 def subscribed(server: Mosquitto) -> None:
