@@ -3,7 +3,7 @@
     python -m tests.bench.lines [--compiled FOLDER] [--before FOLDER] [--limit 800] [--short]
 
 Calls; calls with MQTT; missed calls; agents' calls that fail; 10,000 calls held; the queue room; more calls than can be
-carried, `--limit` being what passes without a refusal. About seven minutes with `--compiled` on a machine that does
+carried, `--limit` being what passes without a refusal. About eight minutes with `--compiled` on a machine that does
 nothing else; `--short`: the same for a moment each, to see that all of it works. Not a test.
 """
 
@@ -33,19 +33,19 @@ def benches(options: argparse.Namespace) -> Iterator[Bench]:
     few = options.short
     folders = {"compiled": options.compiled, "before": options.before}
     others = "".join(f" --{name} {shlex.quote(str(folder.resolve()))}" for name, folder in folders.items() if folder)
-    turns = " --seconds 2 --repeat 1 --records 1000" if few else " --seconds 5 --repeat 2"
+    turns = " --seconds 2 --repeat 1 --records 1000" if few else " --seconds 4 --repeat 2"
     yield Bench(f"calls --rates 100,300{turns}{others}")
     yield Bench(f"calls --rates 100,300{turns}{others} --mqtt")
-    once = turns if few else " --seconds 6 --repeat 1"
+    once = turns if few else " --seconds 4 --repeat 1"
     yield Bench(f"calls --rates 100{once}{others} --missed")
     yield Bench(f"calls --rates 100{once}{others} --outbound")
-    yield Bench(f"calls --rates {'100 --hold 200' if few else '500 --hold 10000'} --repeat 1{others}")
-    room = "room --callers 20 --seconds 2 --alone 2" if few else "room --callers 100 --seconds 10 --alone 10"
+    yield Bench(f"calls --rates {'100 --hold 200' if few else '600 --hold 10000'} --repeat 1{others}")
+    room = "room --callers 20 --seconds 2 --alone 2" if few else "room --callers 100 --seconds 6 --alone 6"
     yield Bench(room)
     if options.compiled:
         yield Bench(room, options.compiled.resolve())
     limit = 50 if few else options.limit
-    yield Bench(f"overload --rates {limit},{3 * limit} --seconds {2 if few else 4} --records 1000{others}")
+    yield Bench(f"overload --rates {limit},{3 * limit} --seconds {2 if few else 3} --records 1000{others}")
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from statistics import fmean
 
+from tests.bench.boomerang_element import Fresh
 from tests.bench.callbacks import CUSTOMERS, FIRST_AGENT, MEDIA_PORTS, promise, show
 from tests.bench.media import memory_mb
 from tests.kit.callback_scene import CallbackScene, policy
@@ -25,7 +26,8 @@ def scene(folder: Path, options: argparse.Namespace) -> CallbackScene:
     share = max(1, min(100, round(100 * options.talking / options.agents)))
     table = policy(agents, callback={"agents_share": share, "retry_agent": "1s"},
                    guard={"all_per_hour": 1_000_000, "all_per_day": 1_000_000})
-    found = CallbackScene(folder, policy=table, extra={"log": {"level": "warning"}, "media": {"ports": MEDIA_PORTS}})
+    found = CallbackScene(folder, policy=table, daemon=Fresh,
+                          extra={"log": {"level": "warning"}, "media": {"ports": MEDIA_PORTS}})
     for agent in agents:
         found.pbx.plans[agent] = Plan(answer=0.05, keys=((0.05, "1"),))
     for number in range(options.tasks):

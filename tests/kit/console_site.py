@@ -57,10 +57,11 @@ class ConsoleSite:
     """
 
     def __init__(self, folder: Path, *, past: Iterable[Unit] | None = None, policy: str = POLICY,
-                 extra: Mapping[str, Any] | None = None, mqtt: str = "off") -> None:
+                 extra: Mapping[str, Any] | None = None, mqtt: str = "off",
+                 daemon: type[Boomerang] = Boomerang) -> None:
         self.carrier, self.pbx = SipSocket(), SipSocket()
         self.port = free_port()
-        self.boomerang = Boomerang(
+        self.boomerang = daemon(
             folder, trunks={TRUNK: peer(self.carrier.port)},
             pbxs={PBX: {**peer(self.pbx.port), "extensions": "^2[0-9]{2}$"}}, policy=tomllib.loads(policy), mqtt=mqtt,
             extra={"node": {"name": NODE, "data": folder / "data"},
