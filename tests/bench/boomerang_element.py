@@ -57,16 +57,20 @@ def policy(job: Job) -> dict[str, Any]:
     return table
 
 
-def boomerang(stack: ExitStack, job: Job, code: Path = ROOT) -> Element:
-    """Start the Boomerang of a folder, with its log at level warning."""
-    told = {**os.environ, **environment(code)}
+def daemon_for(job: Job, code: Path = ROOT, mqtt: str = "off") -> Fresh:
+    """A daemon of the code in a folder, not started yet, with its records in its database and its log at warning."""
     data = job.folder / "data" / "boomerang.db"
-    subprocess.run([sys.executable, "-c", FILL, data, str(job.records)], check=True, cwd=code, env=told)
-    daemon = Fresh(
+    subprocess.run([sys.executable, "-c", FILL, data, str(job.records)], check=True, cwd=code,
+                   env={**os.environ, **environment(code)})
+    return Fresh(
         job.folder, port=job.element, trunks={"main": {"peers": [f"sip:{LOOPBACK}:{job.carrier}"]}},
         pbxs={"office": {"peers": [f"sip:{LOOPBACK}:{job.pbx}"], "extensions": "^[2-7][0-9]{2}$"}},
-        policy=policy(job), mqtt=f"mqtt://{LOOPBACK}:{job.broker}" if job.broker else "off",
-        extra={"log": {"level": "warning"}}, code=code)
+        policy=policy(job), mqtt=mqtt, extra={"log": {"level": "warning"}}, code=code)
+
+
+def boomerang(stack: ExitStack, job: Job, code: Path = ROOT) -> Element:
+    """Start the Boomerang of a folder."""
+    daemon = daemon_for(job, code, f"mqtt://{LOOPBACK}:{job.broker}" if job.broker else "off")
     stack.enter_context(daemon)
     assert daemon.process is not None
     return Element(daemon.process, lambda: setup_times.read(daemon.get("/metrics")[1]))

@@ -2,9 +2,9 @@
 
     python -m tests.bench.lines [--compiled FOLDER] [--before FOLDER] [--limit 800] [--short]
 
-Calls; calls with MQTT; missed calls; agents' calls that fail; 10,000 calls held; the queue room; more calls than can be
-carried, `--limit` being what passes without a refusal. About eight minutes with `--compiled` on a machine that does
-nothing else; `--short`: the same for a moment each, to see that all of it works. Not a test.
+Start and rest; calls; calls with MQTT; missed calls; agents' calls that fail; 10,000 calls held; the queue room; more
+calls than can be carried, `--limit` being what passes without a refusal. About eight minutes with `--compiled` on a
+machine that does nothing else; `--short`: the same for a moment each, to see that all of it works. Not a test.
 """
 
 import argparse
@@ -33,6 +33,7 @@ def benches(options: argparse.Namespace) -> Iterator[Bench]:
     few = options.short
     folders = {"compiled": options.compiled, "before": options.before}
     others = "".join(f" --{name} {shlex.quote(str(folder.resolve()))}" for name, folder in folders.items() if folder)
+    yield Bench(f"start --repeat {'1 --rest 1 --records 1000' if few else '2 --rest 3'}{others}")
     turns = " --seconds 2 --repeat 1 --records 1000" if few else " --seconds 4 --repeat 2"
     yield Bench(f"calls --rates 100,300{turns}{others}")
     yield Bench(f"calls --rates 100,300{turns}{others} --mqtt")
