@@ -19,7 +19,8 @@ from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
 
 from proxy.sip.message import Message, split_values
-from proxy.sip.via import Via
+from proxy.sip.text import field_value
+from proxy.sip.via import Via, topmost
 
 COOKIE: Final = b"z9hG4bKbm"
 """Magic cookie of RFC 3261 section 8.1.1.7, and our own mark behind it."""
@@ -181,8 +182,13 @@ def first_vias(message: Message, count: int) -> list[Via]:
     if count == 1:
         return [message.via]
     found: list[Via] = []
-    for field in message.values(b"via"):
-        found.extend(Via.parse(value) for value in split_values(field)[:count - len(found)])
+    for name, field in zip(message.names, message.fields, strict=True):
+        if name != b"via":
+            continue
+        if b"," in field:
+            found += map(Via.parse, split_values(field_value(field))[:count - len(found)])
+        else:
+            found.append(topmost(field))
         if len(found) >= count:
             break
     return found

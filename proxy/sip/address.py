@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from proxy.sip.errors import SipError
 from proxy.sip.limits import REMEMBERED_VALUES
-from proxy.sip.text import QUOTED, Params, format_params, parse_params, unquote
+from proxy.sip.text import COMMA, QUOTED, Params, field_value, format_params, parse_params, split_values, unquote
 from proxy.sip.uri import Uri
 
 _SCHEME = rb"[A-Za-z][-A-Za-z0-9+.]*+:"
@@ -34,7 +34,6 @@ class NameAddr(NamedTuple):
     """Parameters of the header, behind the URI; those in the URI belong to `parsed_uri`."""
 
     @classmethod
-    @lru_cache(REMEMBERED_VALUES)
     def parse(cls, value: bytes) -> "NameAddr":
         """Read one unfolded value. Raises SipError(400)."""
         match = _NAME_ADDR.fullmatch(value)
@@ -68,3 +67,16 @@ class NameAddr(NamedTuple):
         display = self.display.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
         prefix = b'"' + display + b'" ' if display else b""
         return b"%s<%s>%s" % (prefix, self.uri, format_params(self.params))
+
+
+@lru_cache(REMEMBERED_VALUES)
+def address_of(field: bytes) -> NameAddr:
+    """Read a whole field that holds one address: From, To. Raises SipError(400)."""
+    return NameAddr.parse(field_value(field))
+
+
+@lru_cache(REMEMBERED_VALUES)
+def addresses_of(field: bytes) -> tuple[NameAddr, ...]:
+    """Read a whole field that holds a list of addresses: Contact, Route. Raises SipError(400)."""
+    value = field_value(field)
+    return tuple(map(NameAddr.parse, split_values(value))) if COMMA in value else (NameAddr.parse(value),)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from proxy.sip.errors import SipError
 from proxy.sip.limits import MAX_CSEQ, REMEMBERED_VALUES
-from proxy.sip.text import TOKEN
+from proxy.sip.text import TOKEN, field_value
 
 _CSEQ = re.compile(rb"0*+([0-9]{0,10})[ \t]++(" + TOKEN + rb"++)")
 
@@ -18,7 +18,6 @@ class CSeq(NamedTuple):
     method: bytes
 
     @classmethod
-    @lru_cache(REMEMBERED_VALUES)
     def parse(cls, value: bytes) -> "CSeq":
         """Read an unfolded value. Raises SipError(400), also for a number of 2**31 or more (section 8.1.1.5)."""
         match = _CSEQ.fullmatch(value)
@@ -32,3 +31,9 @@ class CSeq(NamedTuple):
     def to_bytes(self) -> bytes:
         """Write the value."""
         return b"%d %s" % self
+
+
+@lru_cache(REMEMBERED_VALUES)
+def cseq_of(field: bytes) -> CSeq:
+    """Read a whole field. Raises SipError(400)."""
+    return CSeq.parse(field_value(field))

@@ -186,7 +186,7 @@ class Dialog:
         if response.status >= 200:
             self.state = DialogState.CONFIRMED
 
-    def _refresh(self, contacts: list[NameAddr]) -> None:
+    def _refresh(self, contacts: tuple[NameAddr, ...]) -> None:
         if contacts:
             self.remote_target = contacts[0].uri
 

@@ -9,25 +9,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
-from proxy.sip.address import NameAddr
-from proxy.sip.cseq import CSeq
+from proxy.sip.address import NameAddr, address_of, addresses_of
+from proxy.sip.cseq import CSeq, cseq_of
 from proxy.sip.errors import SipError
-from proxy.sip.limits import MAX_HOPS, MAX_MAX_FORWARDS, OWN_HOPS
+from proxy.sip.limits import MAX_HOPS, MAX_MAX_FORWARDS, OWN_HOPS, REMEMBERED_VALUES
 from proxy.sip.names import field_name
-from proxy.sip.text import COMMA, field_value, split_values, value_end
-from proxy.sip.via import Via
+from proxy.sip.text import field_value, split_values, value_end
+from proxy.sip.via import Via, topmost
 
 _MAX_FORWARDS_DIGITS = 10
-_CALL_ID = re.compile(rb"[^\x00-\x20\x7f]++")
+_CALL_ID = re.compile(rb"[^:]++:[ \t\r\n]*+([^\x00-\x20\x7f]++)[ \t\r\n]*+")
 _SLOTS = {b"via": "_via", b"from": "_from", b"to": "_to", b"call-id": "_call_id", b"cseq": "_cseq",
           b"max-forwards": "_max_forwards"}
+
+
+@lru_cache(REMEMBERED_VALUES)
+def _forwards_of(field: bytes) -> int:
+    value = field_value(field)
+    if not value.isdigit() or len(value) > _MAX_FORWARDS_DIGITS or int(value) > MAX_MAX_FORWARDS:
+        raise SipError(400, "Bad Max-Forwards")
+    return int(value)
 
 
 class Message:
     """What requests and responses have in common."""
 
-    __slots__ = ("_call_id", "_cseq", "_from", "_lists", "_max_forwards", "_to", "_via", "body", "fields", "names",
+    __slots__ = ("_call_id", "_cseq", "_from", "_max_forwards", "_to", "_via", "body", "fields", "names",
                  "start")
 
     def __init__(self, start: bytes, names: list[bytes], fields: list[bytes], body: bytes) -> None:
@@ -44,21 +53,17 @@ class Message:
         self._call_id: bytes | None = None
         self._cseq: CSeq | None = None
         self._max_forwards: int | None = None
-        self._lists: dict[bytes, list[NameAddr]] | None = None
 
     def _changed(self, name: bytes) -> None:
         """Forget what was read of the fields of this name."""
         slot = _SLOTS.get(name)
         if slot is not None:
             setattr(self, slot, None)
-        elif self._lists is not None:
-            self._lists.pop(name, None)
 
     def _remember(self, other: Message) -> None:
         """Take over what another message with the same fields has read."""
         self._via, self._from, self._to = other._via, other._from, other._to
         self._call_id, self._cseq, self._max_forwards = other._call_id, other._cseq, other._max_forwards
-        self._lists = None if other._lists is None else other._lists.copy()
 
     def to_bytes(self) -> bytes:
         """Write the message: what came, octet for octet, but for the edits."""
@@ -72,20 +77,17 @@ class Message:
 
     def value(self, name: bytes) -> bytes | None:
         """Give the value of the first field of this name, unfolded and trimmed; None where there is none."""
-        try:
-            field = self.fields[self.names.index(name)]
-        except ValueError:
-            return None
-        return field_value(field)
+        names = self.names
+        return field_value(self.fields[names.index(name)]) if name in names else None
 
     def values(self, name: bytes) -> list[bytes]:
         """Give the value of every field of this name, unfolded and trimmed, commas left alone."""
         names = self.names
-        count = names.count(name)
-        if not count:
+        if name not in names:
             return []
-        if count == 1:
-            return [field_value(self.fields[names.index(name)])]
+        first = names.index(name)
+        if name not in names[first + 1:]:
+            return [field_value(self.fields[first])]
         return [field_value(field) for field, each in zip(self.fields, names, strict=True) if each == name]
 
     # Edits
@@ -122,9 +124,10 @@ class Message:
         index = self.names.index(name)
         self.fields[index] = field
         self._changed(name)
-        for later in range(len(self.names) - 1, index, -1):
-            if self.names[later] == name:
-                del self.names[later], self.fields[later]
+        if self.names.count(name) > 1:
+            for later in range(len(self.names) - 1, index, -1):
+                if self.names[later] == name:
+                    del self.names[later], self.fields[later]
 
     def drop_first_value(self, name: bytes) -> None:
         """Remove the first value of the first field of this name, with the field where it was the only one.
@@ -157,34 +160,29 @@ class Message:
 
     # Values, read once
 
-    def _needed(self, name: bytes, shown: str) -> bytes:
-        value = self.value(name)
-        if value is None:
-            raise SipError(400, "Missing " + shown)
-        return value
-
-    def _address(self, name: bytes, shown: str) -> NameAddr:
-        value = self._needed(name, shown)
+    def _field(self, name: bytes, shown: str) -> bytes:
         try:
-            return NameAddr.parse(value)
+            return self.fields[self.names.index(name)]
+        except ValueError:
+            raise SipError(400, "Missing " + shown) from None
+
+    def _addresses(self, name: bytes, shown: str) -> tuple[NameAddr, ...]:
+        names = self.names
+        count = names.count(name)
+        if not count:
+            return ()
+        try:
+            if count == 1:
+                return addresses_of(self.fields[names.index(name)])
+            found: list[NameAddr] = []
+            for each, field in zip(names, self.fields, strict=True):
+                if each == name:
+                    found += addresses_of(field)
         except SipError:
             raise SipError(400, "Bad " + shown) from None
+        return tuple(found)
 
-    def _addresses(self, name: bytes, shown: str) -> list[NameAddr]:
-        if self._lists is None:
-            self._lists = {}
-        elif name in self._lists:
-            return self._lists[name]
-        found: list[NameAddr] = []
-        try:
-            for value in self.values(name):
-                found += map(NameAddr.parse, split_values(value) if COMMA in value else (value,))
-        except SipError:
-            raise SipError(400, "Bad " + shown) from None
-        self._lists[name] = found
-        return found
-
-    def _hops(self, name: bytes, shown: str, own: int) -> list[NameAddr]:
+    def _hops(self, name: bytes, shown: str, own: int) -> tuple[NameAddr, ...]:
         hops = self._addresses(name, shown)
         if len(hops) > MAX_HOPS + own:
             raise SipError(400, "Too many values of " + shown)
@@ -193,70 +191,80 @@ class Message:
     @property
     def via(self) -> Via:
         """The topmost Via value. This and the following raise SipError(400) where missing or malformed."""
-        if self._via is None:
-            value = self._needed(b"via", "Via")
-            self._via = Via.parse(value[: value_end(value)].rstrip(b" \t"))
-        return self._via
+        known = self._via
+        if known is None:
+            known = self._via = topmost(self._field(b"via", "Via"))
+        return known
 
     @property
     def from_(self) -> NameAddr:
         """The From header."""
-        if self._from is None:
-            self._from = self._address(b"from", "From")
-        return self._from
+        known = self._from
+        if known is None:
+            field = self._field(b"from", "From")
+            try:
+                known = self._from = address_of(field)
+            except SipError:
+                raise SipError(400, "Bad From") from None
+        return known
 
     @property
     def to(self) -> NameAddr:
         """The To header."""
-        if self._to is None:
-            self._to = self._address(b"to", "To")
-        return self._to
+        known = self._to
+        if known is None:
+            field = self._field(b"to", "To")
+            try:
+                known = self._to = address_of(field)
+            except SipError:
+                raise SipError(400, "Bad To") from None
+        return known
 
     @property
     def call_id(self) -> bytes:
         """The Call-ID header."""
-        if self._call_id is None:
-            value = self._needed(b"call-id", "Call-ID")
-            if _CALL_ID.fullmatch(value) is None:
+        known = self._call_id
+        if known is None:
+            match = _CALL_ID.fullmatch(self._field(b"call-id", "Call-ID"))
+            if match is None:
                 raise SipError(400, "Bad Call-ID")
-            self._call_id = value
-        return self._call_id
+            known = self._call_id = match[1]
+        return known
 
     @property
     def cseq(self) -> CSeq:
         """The CSeq header."""
-        if self._cseq is None:
-            self._cseq = CSeq.parse(self._needed(b"cseq", "CSeq"))
-        return self._cseq
+        known = self._cseq
+        if known is None:
+            known = self._cseq = cseq_of(self._field(b"cseq", "CSeq"))
+        return known
 
     @property
     def max_forwards(self) -> int | None:
         """The Max-Forwards header, None where it is missing, which is legal in requests of RFC 2543 elements."""
-        if self._max_forwards is None:
-            value = self.value(b"max-forwards")
-            if value is None:
-                return None
-            if not value.isdigit() or len(value) > _MAX_FORWARDS_DIGITS or int(value) > MAX_MAX_FORWARDS:
-                raise SipError(400, "Bad Max-Forwards")
-            self._max_forwards = int(value)
+        if self._max_forwards is None and b"max-forwards" in self.names:
+            self._max_forwards = _forwards_of(self.fields[self.names.index(b"max-forwards")])
         return self._max_forwards
 
     @property
-    def routes(self) -> list[NameAddr]:
+    def routes(self) -> tuple[NameAddr, ...]:
         """All Route values, first hop first."""
         return self._hops(b"route", "Route", OWN_HOPS)
 
     @property
-    def record_routes(self) -> list[NameAddr]:
+    def record_routes(self) -> tuple[NameAddr, ...]:
         """All Record-Route values, as they stand."""
         return self._hops(b"record-route", "Record-Route", 0 if isinstance(self, Request) else OWN_HOPS)
 
     @property
-    def contacts(self) -> list[NameAddr]:
+    def contacts(self) -> tuple[NameAddr, ...]:
         """All Contact values; empty where there is none, and for the `*` of a REGISTER."""
-        if self.value(b"contact") == b"*":
-            return []
-        return self._addresses(b"contact", "Contact")
+        try:
+            return self._addresses(b"contact", "Contact")
+        except SipError:
+            if self.value(b"contact") == b"*":
+                return ()
+            raise
 
     def option_tags(self, name: bytes) -> list[bytes]:
         """Give the option tags of Require, Proxy-Require, Supported or Unsupported, lower case."""

@@ -73,10 +73,12 @@ def parse(data: bytes, stream: bool = False) -> Request | Response:
 def _with_start_line(start: bytes, names: list[bytes], fields: list[bytes], body: bytes) -> Request | Response:
     match = _REQUEST_LINE.fullmatch(start)
     if match is not None:
-        return Request(match[1], match[2], start, names, fields, body)
+        method, uri = match.groups()
+        return Request(method, uri, start, names, fields, body)
     match = _STATUS_LINE.fullmatch(start)
     if match is not None:
-        return Response(int(match[1]), match[2] or b"", start, names, fields, body)
+        status, phrase = match.groups()
+        return Response(int(status), phrase or b"", start, names, fields, body)
     if _SAME_VERSION.fullmatch(start):
         raise SipError(400, "White space or bad method in request line")
     if _OTHER_VERSION.fullmatch(start):

@@ -146,7 +146,7 @@ def with_received(request: Request, host: str, port: int) -> None:
         params[b"rport"] = b"%d" % port
         added += b";rport=%d" % port
     field = request.fields[request.names.index(b"via")]
-    request.set_via(_with_source(field, added, asked and not forged), via._replace(params=params))
+    request.set_via(_with_source(field, added, asked and not forged), via.with_params(params))
 
 
 def _with_source(field: bytes, added: bytes, replace_rport: bool) -> bytes:

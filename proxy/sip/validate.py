@@ -19,7 +19,8 @@ UNDERSTOOD_SCHEMES = frozenset((b"sip", b"sips", b"tel", b"urn"))
 _SINGLE = (b"via", b"to", b"from", b"cseq", b"call-id")
 _MANDATORY = frozenset(_SINGLE)
 _SHOWN = {b"via": "Via", b"to": "To", b"from": "From", b"cseq": "CSeq", b"call-id": "Call-ID"}
-_AT_MOST_ONCE = {b"max-forwards": "Max-Forwards", b"date": "Date"}
+_AT_MOST_ONCE = ((b"to", "To"), (b"from", "From"), (b"cseq", "CSeq"), (b"call-id", "Call-ID"),
+                 (b"max-forwards", "Max-Forwards"), (b"date", "Date"))
 
 _PLAIN_URI = re.compile(rb"sips?:(?:[-A-Za-z0-9_.!~*'()+&=$,#%]++@)?[A-Za-z0-9][-A-Za-z0-9.]*+(?::[1-9][0-9]{0,3})?")
 _DATE = re.compile(
@@ -32,19 +33,18 @@ _DATE = re.compile(
 def validate(request: Request) -> None:
     """Check syntax and scheme (steps 1 and 2). Raises RequestError: 400 with the fault, or 416."""
     try:
-        _check_counts(request)
+        seen = _check_counts(request)
         if request.cseq.method != request.method:
             raise SipError(400, "CSeq method does not match")
         _ = request.via, request.from_, request.to, request.call_id, request.max_forwards
         _check_request_uri(request.uri)
-        names = request.names
-        if b"contact" in names:
+        if b"contact" in seen:
             _ = request.contacts
-        if b"route" in names:
+        if b"route" in seen:
             _ = request.routes
-        if b"record-route" in names:
+        if b"record-route" in seen:
             _ = request.record_routes
-        if b"date" in names and not _DATE.fullmatch(request.value(b"date") or b""):
+        if b"date" in seen and not _DATE.fullmatch(request.value(b"date") or b""):
             raise SipError(400, "Bad Date")
     except SipError as error:
         raise RequestError(error.status, error.reason, answerable(request), error.fields) from None
@@ -65,16 +65,17 @@ def validate_forwarding(request: Request, extensions: Collection[bytes] = ()) ->
             raise RequestError(420, "Bad Extension", answerable(request), fields)
 
 
-def _check_counts(request: Request) -> None:
+def _check_counts(request: Request) -> set[bytes]:
+    """Give the names that there are. Raises SipError(400) where one is missing, or stands there too often."""
     names = request.names
     seen = set(names)
     if not seen >= _MANDATORY:
         raise SipError(400, "Missing " + next(_SHOWN[name] for name in _SINGLE if name not in seen))
-    if len(seen) == len(names):
-        return
-    for name, shown in (*_SHOWN.items(), *_AT_MOST_ONCE.items()):
-        if name != b"via" and names.count(name) > 1:
-            raise SipError(400, "More than one " + shown)
+    if len(seen) != len(names):
+        for name, shown in _AT_MOST_ONCE:
+            if names.count(name) > 1:
+                raise SipError(400, "More than one " + shown)
+    return seen
 
 
 def _check_request_uri(raw: bytes) -> None:

@@ -1,11 +1,10 @@
 """Via: the way a response takes back (RFC 3261 section 20.42, RFC 3581)."""
 
 import re
-from typing import NamedTuple
 
 from proxy.sip.errors import SipError
 from proxy.sip.limits import MAX_PORT
-from proxy.sip.text import TOKEN, Params, format_params, parse_params
+from proxy.sip.text import TOKEN, Params, field_value, format_params, parse_params, value_end
 from proxy.sip.uri import HOST
 
 MAGIC_COOKIE = b"z9hG4bK"
@@ -16,17 +15,31 @@ _VIA = re.compile(
     rb"(" + HOST + rb")(?:[ \t]*+:[ \t]*+([0-9]{1,5}))?[ \t]*+(;.*)?",
     re.DOTALL,
 )
+_PLAIN = re.compile(
+    rb"[^:]++: ?SIP/2\.0/([A-Z]++) (" + HOST + rb")(?::([1-9][0-9]{0,3}))?"
+    rb"(;rport)?;branch=(" + TOKEN + rb"++)(;rport)?"
+)
+"""A whole field of one value as nearly everybody writes it: nothing but a branch, and perhaps `rport`."""
 
 
-class Via(NamedTuple):
-    """One Via value."""
+class Via:
+    """One Via value. Never changed once it is made."""
 
-    transport: bytes
-    """Upper case: UDP, TCP, TLS, or whatever stands there."""
-    host: bytes
-    """As it came; IPv6 with its brackets."""
-    port: int | None
-    params: Params
+    __slots__ = ("branch", "host", "params", "port", "sent_by", "transport")
+
+    def __init__(self, transport: bytes, host: bytes, port: int | None, params: Params) -> None:
+        self.transport = transport
+        """Upper case: UDP, TCP, TLS, or whatever stands there."""
+        self.host = host
+        """As it came; IPv6 with its brackets."""
+        self.port = port
+        self.params = params
+        branch = params.get(b"branch")
+        self.branch = branch if branch and branch != MAGIC_COOKIE else None
+        """None where there is none, or nothing but the magic cookie (RFC 4475 section 3.3.8)."""
+        name = host.lower()
+        self.sent_by = name if port is None else b"%s:%d" % (name, port)
+        """Host and port as one text, lower case: what requests and CANCELs of one transaction share."""
 
     @classmethod
     def parse(cls, value: bytes) -> "Via":
@@ -42,23 +55,24 @@ class Via(NamedTuple):
                 raise SipError(400, "Bad port in Via")
         return cls(transport.upper(), host, number, parse_params(params) if params else {})
 
-    @property
-    def branch(self) -> bytes | None:
-        """The branch; None where there is none, or nothing but the magic cookie (RFC 4475 section 3.3.8)."""
-        branch = self.params.get(b"branch")
-        return branch if branch and branch != MAGIC_COOKIE else None
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Via):
+            return NotImplemented
+        return (self.transport, self.host, self.port, self.params) == (
+            other.transport, other.host, other.port, other.params)
+
+    def __hash__(self) -> int:
+        return hash((self.transport, self.sent_by, self.branch))
+
+    def with_params(self, params: Params) -> "Via":
+        """Give the same with other parameters."""
+        return Via(self.transport, self.host, self.port, params)
 
     @property
     def is_rfc3261(self) -> bool:
         """The branch alone identifies the transaction (section 17.2.3)."""
         branch = self.branch
         return branch is not None and branch.startswith(MAGIC_COOKIE)
-
-    @property
-    def sent_by(self) -> bytes:
-        """Host and port as one text, lower case: what requests and CANCELs of one transaction share."""
-        host = self.host.lower()
-        return host if self.port is None else b"%s:%d" % (host, self.port)
 
     @property
     def wants_rport(self) -> bool:
@@ -83,3 +97,19 @@ class Via(NamedTuple):
         """Write the value."""
         sent_by = self.host if self.port is None else b"%s:%d" % (self.host, self.port)
         return b"SIP/2.0/%s %s%s" % (self.transport, sent_by, format_params(self.params))
+
+
+def topmost(field: bytes) -> Via:
+    """Read the first value of a whole Via field. Raises SipError(400)."""
+    match = _PLAIN.fullmatch(field)
+    if match is None:
+        value = field_value(field)
+        return Via.parse(value[:value_end(value)].rstrip(b" \t"))
+    transport, host, port, early, branch, late = match.groups()
+    params: Params = {}
+    if early is not None:
+        params[b"rport"] = None
+    params[b"branch"] = branch
+    if late is not None:
+        params[b"rport"] = None
+    return Via(transport, host, None if port is None else int(port), params)

@@ -78,11 +78,11 @@ def dialog_of(response: Response) -> Dialog:
 
     Where its Contact or Record-Route cannot be read its To stands for them: it is to be hung up all the same.
     """
-    target, routes = response.to.uri, list[NameAddr]()
+    target, routes = response.to.uri, tuple[NameAddr, ...]()
     try:
         routes = response.record_routes
         target = response.contacts[0].uri if response.contacts else target
     except SipError:
-        routes = []
+        routes = ()
     return Dialog(key_of_response(response), response.value(b"from") or b"", response.value(b"to") or b"",
                   DialogState.CONFIRMED, target, tuple(reversed(routes)), response.cseq.number, None)

@@ -110,7 +110,7 @@ def test_strict_router_before_us(call: Script) -> None:
     dialog.target = ours
     sent = call.send(call["trunk"], call["trunk"].write("BYE"))
     assert [(one.title, one.to) for one in sent] == [("BYE", PBX)]
-    assert (sent[0].request.uri, sent[0].request.routes) == (target, [])
+    assert (sent[0].request.uri, sent[0].request.routes) == (target, ())
     call["pbx"].take(sent[0].message)
     call.play("pbx > 200 BYE : 200 BYE > trunk")
     dialog.route = [b"<sip:127.0.0.1:5082;lr>", b"<%s>" % target]
@@ -130,7 +130,7 @@ def test_strict_router_before_us_on_two_transports() -> None:
     dialog.route, dialog.target = [second, b"<%s>" % dialog.target], first.strip(b"<>")
     call["trunk"].minds_its_route = False
     call.play("trunk > BYE : BYE > pbx\npbx > 200 BYE : 200 BYE > trunk")
-    assert call["pbx"].request("BYE").routes == []
+    assert call["pbx"].request("BYE").routes == ()
     call.assert_nothing_left()
 
 

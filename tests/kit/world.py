@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from config.address import is_address
@@ -90,8 +91,13 @@ class Wire:
         return 0 if hop.transport == "udp" else self.connections.get((hop.host, hop.port), 1)
 
 
+@lru_cache(64)
+def _is_number(host: str) -> bool:
+    return is_address(host)
+
+
 class Names:
-    """A locator that knows numbers, and the names it was given."""
+    """A locator that knows numbers, and the names it was given. Reads each number once, as the daemon's own does."""
 
     def __init__(self) -> None:
         self.known: dict[str, tuple[Hop, ...]] = {}
@@ -102,7 +108,7 @@ class Names:
             done(self.known[host])
             return
         kind: Transport = "tls" if secure or transport == "tls" else "tcp" if transport == "tcp" else "udp"
-        done((Hop(kind, host, port or 5060),) if is_address(host) else ())
+        done((Hop(kind, host, port or 5060),) if _is_number(host) else ())
 
 
 @dataclass

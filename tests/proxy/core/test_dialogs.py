@@ -42,7 +42,7 @@ def test_our_route_is_taken_off_and_says_whose_call_it_is() -> None:
     one = inside(bench)
     token = gate(bench)[0].open_route(one)
     assert token is not None
-    assert (token.call, token.speaker(b"ft", b"tt"), one.routes) == (CALL, Speaker("caller", "tt"), [])
+    assert (token.call, token.speaker(b"ft", b"tt"), one.routes) == (CALL, Speaker("caller", "tt"), ())
 
 
 def fault_of(read: Callable[[], object]) -> object:

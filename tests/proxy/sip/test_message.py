@@ -106,7 +106,7 @@ def test_values_read_once() -> None:
     assert message.cseq is message.cseq
     assert message.call_id == b"c1@trunk.example" == message.call_id
     assert [route.uri for route in message.routes] == [b"sip:a;lr", b"sip:b", b"sip:c"]
-    assert message.routes is message.routes
+    assert message.record_routes is message.record_routes
     assert [route.uri for route in message.record_routes] == [b"sip:r"]
     assert [contact.uri for contact in message.contacts] == [b"sip:eve@192.0.2.1:5060"]
     assert message.cseq == CSeq(7, b"INVITE")
@@ -180,11 +180,11 @@ def test_missing_is_400(name: str) -> None:
     with pytest.raises(SipError, match="Missing"):
         getattr(message, name)
     assert message.max_forwards is None
-    assert message.routes == message.contacts == []
+    assert message.routes == message.contacts == ()
 
 
 def test_contact_star() -> None:
-    assert request(b"m: *", without=b"Contact").contacts == []
+    assert request(b"m: *", without=b"Contact").contacts == ()
 
 
 def test_option_tags() -> None:

@@ -15,6 +15,7 @@ from proxy.sip.parser import parse
 from proxy.sip.reply import build_response, with_received
 from proxy.sip.request_error import request_of
 from proxy.sip.validate import validate, validate_forwarding
+from proxy.sip.via import Via
 from tests.kit.twisted import KINDS, MESSAGES, MISSING, OWN, RFCS, SDP, of_kinds
 
 # fmt: off
@@ -144,7 +145,7 @@ def test_bad_length_on_a_stream(name: str) -> None:
 def test_what_our_valid_ones_say() -> None:
     folded = judge(MESSAGES["folded-everywhere"])
     assert isinstance(folded, Request)
-    assert folded.via == (b"UDP", b"quay7.example", None, {b"branch": b"z9hG4bKfolded-1"})
+    assert folded.via == Via(b"UDP", b"quay7.example", None, {b"branch": b"z9hG4bKfolded-1"})
     assert folded.from_.display == b'Ilona \\ "the crane" '
     assert (folded.to.tag, folded.from_.tag) == (b"far-end-77", b"inland-5")
     assert (folded.max_forwards, folded.cseq) == (59, (41, b"INVITE"))
@@ -174,7 +175,7 @@ def test_what_the_valid_ones_of_the_rfcs_say() -> None:
     wsinv = judge(MESSAGES["wsinv"])
     assert isinstance(wsinv, Request)
     assert not wsinv.via.is_rfc3261
-    assert wsinv.via == (b"UDP", b"192.0.2.2", None, {b"branch": b"390skdjuw"})
+    assert wsinv.via == Via(b"UDP", b"192.0.2.2", None, {b"branch": b"390skdjuw"})
     assert wsinv.from_.display == b'J Rosenberg \\"'
     assert wsinv.to.tag == b"1918181833n"
     assert wsinv.max_forwards == 68

@@ -1,5 +1,7 @@
 """Via, addresses and CSeq."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,8 +9,8 @@ from hypothesis import strategies as st
 from proxy.sip.address import NameAddr
 from proxy.sip.cseq import CSeq
 from proxy.sip.errors import SipError
-from proxy.sip.text import delta_seconds, parse_params, unquote
-from proxy.sip.via import Via
+from proxy.sip.text import delta_seconds, field_value, parse_params, unquote, value_end
+from proxy.sip.via import Via, topmost
 
 
 def test_via() -> None:
@@ -23,7 +25,36 @@ def test_via() -> None:
 
 def test_via_with_white_space() -> None:
     via = Via.parse(b'sip  /   2.0  / TCP     spindle.example.com : 5060  ;  branch  =   z9hG4bK9ikj8 ; a = "b;c"')
-    assert via == (b"TCP", b"spindle.example.com", 5060, {b"branch": b"z9hG4bK9ikj8", b"a": b'"b;c"'})
+    assert via == Via(b"TCP", b"spindle.example.com", 5060, {b"branch": b"z9hG4bK9ikj8", b"a": b'"b;c"'})
+
+
+VIA_FIELDS = st.tuples(
+    st.sampled_from((b"Via: ", b"v:", b"VIA : ", b"Via:  ", b"Via:\r\n ")),
+    st.sampled_from((b"SIP/2.0/UDP ", b"SIP/2.0/tls ", b"sip / 2.0 / TCP\t", b"SIP/2.0/UDP  ", b"SIP/2.0UDP ")),
+    st.sampled_from((b"192.0.2.1", b"[2001:db8::1]", b"Host.example", b"-a", b"")),
+    st.sampled_from((b"", b":5060", b":49152", b":0", b":05060", b":65536", b" : 5060")),
+    st.lists(st.sampled_from((b";rport", b";rport=7", b";branch=z9hG4bK-1.a", b";branch=z9hG4bK", b";branch=",
+                              b";branch", b"; branch=b", b";received=192.0.2.7", b";Branch=c", b";branch=a/b",
+                              b';x="q,"', b";")),
+             max_size=4).map(b"".join),
+    st.sampled_from((b"", b" ", b", SIP/2.0/UDP a;branch=z9hG4bK2", b",", b"\r\n ;lr")),
+).map(b"".join)
+
+
+@given(field=VIA_FIELDS)
+def test_the_usual_via_is_read_as_any_other(field: bytes) -> None:
+    def by_the_grammar() -> Via:
+        value = field_value(field)
+        return Via.parse(value[:value_end(value)].rstrip(b" \t"))
+
+    try:
+        expected = by_the_grammar()
+    except SipError as error:
+        with pytest.raises(SipError, match=re.escape(error.reason)):
+            topmost(field)
+    else:
+        read = topmost(field)
+        assert (read, list(read.params)) == (expected, list(expected.params))
 
 
 @pytest.mark.parametrize("value", [b"z9hG4bK", b""])
