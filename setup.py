@@ -5,14 +5,20 @@ whatever is missing ends the build: nobody who asked for a compiled wheel gets a
 """
 
 import os
+import sys
 from glob import glob
 
 from setuptools import setup  # type: ignore[import-untyped]
 
 COMPILED = ("proxy/sip/*.py", "proxy/core/*.py", "routing/*.py", "proxy/transports/udp.py")
 """What every call runs through. The other rooms work a few times a minute."""
-PYTHON = ("__init__.py", "bystanders.py")
-"""What stays: nothing to run, and what classes of Python inherit from."""
+PYTHON = ("__init__.py", "proxy/sip/bystanders.py", "proxy/sip/transaction_tables.py", "routing/figures.py",
+          "routing/queue_menu.py")
+"""What stays: nothing to run, what classes of Python inherit from, tables (many statements, each run once),
+and what runs once a minute or for a caller who presses keys. Sums over rows of counts and seconds have to stay, too:
+the compiler takes every number of such a row for a float."""
+ASKING = ("egg_info", "dist_info")
+"""Commands by which whoever builds a wheel asks first what it is; the answer is the same."""
 
 
 def compiled() -> dict[str, object]:
@@ -23,9 +29,14 @@ def compiled() -> dict[str, object]:
         from mypyc.build import mypycify
     except ImportError:
         raise SystemExit("BOOMERANG_COMPILED=1 needs mypy beside setuptools: build with docker/wheel") from None
+    if any(command in sys.argv for command in ASKING):
+        return {}
     files = sorted(name for pattern in COMPILED for name in glob(pattern) if not name.endswith(PYTHON))
-    # One library that the modules share: calls between them stay within it.
-    return {"ext_modules": mypycify(files, opt_level="1", debug_level="0", group_name="boomerang"),
+    # Two libraries, each shared by its modules: calls between them stay within it, and two cores make both at once.
+    routing = [name for name in files if name.startswith("routing/")]
+    talking = [name for name in files if name not in routing]
+    return {"ext_modules": mypycify(files, opt_level="1", debug_level="0",
+                                    separate=[(talking, "boomerang_proxy"), (routing, "boomerang_routing")]),
             "options": {"build_ext": {"parallel": os.cpu_count()}}}
 
 
