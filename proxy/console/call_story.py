@@ -108,23 +108,32 @@ class Story:
         gettext = self._words.gettext
         if call["answered"] is None:
             return []
-        evidence = call["evidence"]
         facts = {"time": self._moment(call["answered"]), "agent": call["agent"],
-                 "evidence": {
-                     "dialled": gettext("they were dialled"),
-                     "number": gettext("the number is theirs"),
-                     "identity": gettext("the PBX named them when it answered"),
-                     "connected_line": gettext("the PBX named them during the call"),
-                     "dialog_event": gettext("their phone was seen to talk"),
-                     "pickup": gettext("they picked it up"),
-                     "outside_phone": gettext("their phone outside was rung"),
-                     "callback": gettext("Boomerang rang them itself"),
-                 }.get(evidence, evidence)}
+                 "evidence": self._shown_by(call["evidence"])}
         if call["direction"] == "outbound":
             return [gettext("%(time)s: the customer answered.") % facts]
         if call["agent"] and call["evidence"]:
             return [gettext("%(time)s: answered; agent %(agent)s had it: %(evidence)s.") % facts]
         return [gettext("%(time)s: answered; nothing shows which agent had it.") % facts]
+
+    def _shown_by(self, evidence: str | None) -> str | None:
+        """Return what shows that it was that agent."""
+        gettext = self._words.gettext
+        known = {
+            "dialled": gettext("they were dialled"),
+            "number": gettext("the number is theirs"),
+            "identity": gettext("the PBX named them when it answered"),
+            "connected_line": gettext("the PBX named them during the call"),
+            "dialog_event": gettext("their phone was seen to talk"),
+            "pickup": gettext("they picked it up"),
+            "outside_phone": gettext("their phone outside was rung"),
+            "callback": gettext("Boomerang rang them itself"),
+        }
+        if evidence is None or evidence in known:
+            return known.get(evidence or "")
+        if evidence == "from" or "-" in evidence:  # the name of a header, as none of our own words looks
+            return gettext("the PBX named them in the header %(header)s") % {"header": evidence.title()}
+        return evidence
 
     def end(self, call: Mapping[str, Any]) -> str:
         """Return how it ended."""

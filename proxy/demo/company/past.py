@@ -158,7 +158,7 @@ class Past:
             id=name, sip_call_id=f"{name[-12:]}@past", direction="inbound" if inbound else "outbound", trunk=TRUNK,
             pbx=PBX, customer=customer, number=number, dialled=number if inbound else customer,
             agent=agent if answered or not inbound else None,
-            evidence="p-asserted-identity" if answered or not inbound else None,
+            evidence="p-asserted-identity" if not inbound else "identity" if answered else None,
             group=group if inbound else None, reason="normal", tried=None, started_at=at,
             answered_at=at + waited if answered else None, session_s=None,
             ended_at=at + waited + (talk or 0.0), cause=200 if answered else 487 if inbound else 480,

@@ -23,9 +23,9 @@ from tests.kit.logged import capture_logs
 ERRORS = {
     "forbidden": (ForbiddenError("not yours"), 403, "Ezt nem teheti meg"),
     "missing": (MissingError("no such task"), 404, "Nincs ilyen oldal"),
-    "away": (NotRunningError("no daemon is running"), 503, "A rendszer nem válaszol"),
-    "refused": (ControlError("an agent has it"), 409, "A rendszer ezt elutasítja"),
-    "disk": (sqlite3.OperationalError("disk I/O error"), 503, "A rendszer nem válaszol"),
+    "away": (NotRunningError("no daemon is running"), 503, "A csomópont nem válaszol"),
+    "refused": (ControlError("an agent has it"), 409, "A csomópont elutasítja"),
+    "disk": (sqlite3.OperationalError("disk I/O error"), 503, "A csomópont nem válaszol"),
     "bug": (RuntimeError("secret of the inside"), 500, "Valami nem sikerült"),
 }
 router = APIRouter()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from io import BytesIO
+from typing import Final
 
 import pytest
 from babel.messages.extract import extract
@@ -79,6 +80,28 @@ def test_a_sentence_says_the_same_wherever_it_stands() -> None:
                 if said != message.string:
                     differ.append((language, key, where, said, path.name, message.string))
     assert differ == []
+
+
+ONE_WORD: Final = {
+    "ticket": {"hu": "jegy", "de": "ticket", "pl": "zgłosz", "sk": "tiket", "ru": "заяв"},
+    "node": {"hu": "csomópont", "de": "knoten", "pl": "węz|węź", "sk": "uz[ol]", "ru": "узе?л"},
+    "wrap-up": {"hu": "utómunk", "de": "nachbearbeitung", "pl": "po rozmow", "sk": "dokončovan", "ru": "постобработ"},
+}
+"""What a thing is called in each language, as a pattern of its stem."""
+
+
+@pytest.mark.parametrize("noun", ONE_WORD)
+def test_a_thing_has_one_word_in_each_language(noun: str) -> None:
+    others = []
+    for language, stem in ONE_WORD[noun].items():
+        for path in sorted((AREAS / language).iterdir(), key=str):
+            for message in read_po(BytesIO(path.read_bytes()), locale=language):
+                key = message.id if isinstance(message.id, str) else message.id[0]
+                said = message.string if isinstance(message.string, str) else " ".join(message.string)
+                if re.search(rf"\b{noun}s?\b", re.sub(HOLES, "", key), re.IGNORECASE) and not re.search(
+                        stem, said, re.IGNORECASE):
+                    others.append((language, path.name, key, said))
+    assert others == []
 
 
 @pytest.mark.parametrize(("wanted", "kept", "accepted", "found"), [

@@ -175,6 +175,9 @@ RECORD: Final = {"agent": "201", "type": 2, "created": 1.0, "touched": 1.0, "exp
       "evidence": "dialled"}, "agent 201 had it"),
     ({"answered": 1.5, "agent": "201", "evidence": "dialog_event"}, "had it: their phone was seen to talk"),
     ({"answered": 1.5, "agent": "201", "evidence": "something_new"}, "had it: something_new."),
+    *(({"answered": 1.5, "agent": "201", "evidence": header.lower()},
+       f"had it: the PBX named them in the header {header}.")
+      for header in ("P-Asserted-Identity", "Remote-Party-Id", "From", "X-Agent")),
     ({"answered": 1.5}, "nothing shows which agent"), ({"answered": 1.5}, "after a talk of 0:12"),
     ({"ended": None}, "It goes on."), ({"by": "lost"}, "no sign of life"),
 ])
