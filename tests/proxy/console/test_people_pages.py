@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.kit.console import PASSWORD, Company, Visitor, wait_for_console, with
 from tests.kit.waiting import eventually
 
 POLICY = {"group": {"sales": {"target": "600", "agents": ["201"]}, "support": {"target": "601"}}}
+BUDAPEST = ZoneInfo("Europe/Budapest")
 HOSTILE = "<script>alert('x')</script>\"\u202e"
 
 
@@ -123,6 +125,20 @@ def test_the_audit_log_has_it_all_and_is_for_admins(company: Company) -> None:
     assert boss.get("/audit?door=window").status == 422
     for path in ("/audit", "/users", "/tokens"):
         assert sue.get(path).status == 403
+
+
+def test_moments_of_the_audit_log_are_told_in_the_zone(company: Company) -> None:
+    at = (datetime.now(BUDAPEST) + timedelta(days=2)).replace(hour=13, minute=0, second=0, microsecond=0)
+    task = company.ask("callbacks.add", customer="+36301234567", group="sales", at=at.isoformat())["id"]
+    company.ask("callbacks.hold", id=task)
+    company.ask("callbacks.resume", id=task)
+    company.ask("agents.pause", agent="201", reason="lunch")
+    company.ask("agents.resume", agent="201")
+    page = company.visitor("boss").get("/audit").text
+    changes = [re.sub(r"<[^>]+>", "", line) for line in re.findall(r"<li><code>(?:due|since)</code>.*", page)]
+    assert {one.partition(":")[0] for one in changes} == {"due", "since"}
+    assert f"due: {at:%Y-%m-%d} 13:00:00" in changes
+    assert not re.search(r"[0-9]{9}", " ".join(changes)), changes
 
 
 @pytest.mark.parametrize("language", ["en", "hu", "sk", "pl", "de", "ru"])
