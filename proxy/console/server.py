@@ -110,7 +110,7 @@ async def _serve(settings: ConsoleSettings, listening: socket.socket, on_ready: 
     gc.freeze()
     await asyncio.wait((serving, over), return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
-    connections.cut_streams()
+    connections.cut_unserved()
     await serving
     connections.cut_all()
     lists.close()

@@ -42,6 +42,8 @@ class Phase(IntEnum):
 SECONDS: Final = {Phase.LEAVING: 2.0, Phase.IDLE: 5.0, Phase.HEAD: 5.0, Phase.ANSWERED: 10.0, Phase.BODY: 10.0,
                   Phase.SERVED: 30.0}
 """How long a connection may be in a phase before it is cut."""
+UNSERVED: Final = frozenset({Phase.IDLE, Phase.HEAD, Phase.BODY, Phase.STREAMED})
+"""Phases that a server which stops waits for no end of."""
 UNREAD: Final = 30.0
 """Seconds for which nothing of an answer that comes in pieces may be read."""
 
@@ -96,10 +98,11 @@ class Connections:
         self._order += 1
         return self._order
 
-    def cut_streams(self) -> None:
-        """End every connection whose answer comes in pieces, for it would never end by itself."""
+    def cut_unserved(self) -> None:
+        """End every connection of which no answer is worked on or waits to be read: those that have sent nothing or a
+        part of a request, and those whose answer comes in pieces, for it would never end by itself."""
         for one in [*self._open.values()]:
-            if one.phase is Phase.STREAMED:
+            if one.phase in UNSERVED:
                 one.cut()
 
     def cut_all(self) -> None:

@@ -66,6 +66,54 @@ def who_is_cut(book: Connections, names: str) -> list[int]:
     return asyncio.run(run())
 
 
+class Teller(asyncio.Protocol):
+    """Brings its connection into the phase that it is told, and says so."""
+
+    def __init__(self, book: Connections) -> None:
+        self._book = book
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(b".")
+
+    def data_received(self, data: bytes) -> None:
+        assert self._transport is not None
+        connection = self._book.find(self._transport.get_extra_info("peername"))
+        assert connection is not None
+        match data:
+            case b"body":
+                connection.begin_body()
+            case b"work":
+                connection.begin_work()
+            case b"stream":
+                connection.begin_stream()
+        self._transport.write(b".")
+
+
+def test_a_server_that_stops_waits_for_answers_that_are_worked_on_and_for_nothing_else() -> None:
+    async def run() -> list[str]:
+        book, cut = Connections(), []
+        server = await asyncio.get_running_loop().create_server(book.watch(lambda: Teller(book)), "127.0.0.1", 0)
+        async with server:
+            clients = {}
+            for word in ("", "a part of a head", "body", "stream", "work"):
+                clients[word] = Client(*await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1]))
+                assert await asyncio.wait_for(clients[word].reader.read(1), 20) == b"."
+                if word:
+                    clients[word].writer.write(word.encode())
+                    assert await asyncio.wait_for(clients[word].reader.read(1), 20) == b"."
+            book.cut_unserved()
+            cut = [word for word, one in clients.items() if await one.ended()]
+            book.cut_all()
+            for one in clients.values():
+                one.writer.close()
+        return cut
+
+    assert asyncio.run(run()) == ["", "a part of a head", "body", "stream"]
+
+
 def test_the_oldest_stream_of_who_has_too_many_makes_room() -> None:
     assert who_is_cut(Connections(most_streams=2), "abacaa") == [0, 2]
 
