@@ -13,7 +13,7 @@ import socket
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -41,6 +41,7 @@ BODY_SECONDS: Final = 60.0
 LOOK_AGAIN: Final = 15.0
 """Seconds between two looks whether whoever follows a stream, or reads an export, is still who they were."""
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]\s/@]+)(?::[0-9]{1,5})?")
+_SLASH: Final = re.compile(r"%2[Ff]")
 _POLICY: Final = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "media-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
@@ -101,6 +102,7 @@ class Entry:
         """Write into a request who asks, by which scheme and which name, where a proxy that is named says so."""
         headers, client = Headers(scope=scope), scope.get("client")
         address = client[0] if client is not None else ""
+        scope["path"] = path_of(scope)
         host = headers.get("host", "")
         if _among(address, self._proxies):
             told = [one.strip() for one in ",".join(headers.getlist("x-forwarded-for")).split(",") if one.strip()]
@@ -228,6 +230,16 @@ def own_names(settings: ConsoleSettings) -> frozenset[str]:
     machine = socket.gethostname().lower()
     names = {settings.listen.lower(), machine, machine.partition(".")[0], *(name.lower() for name in settings.hosts)}
     return frozenset(name.strip("[]").rstrip(".") for name in names if name) | HERE
+
+
+def path_of(scope: Scope) -> str:
+    """Return the path of a request, decoded but for a slash that was written as `%2F`: that one is a sign of a name,
+    and ends none (RFC 3986 section 2.2).
+    """
+    raw: bytes = scope.get("raw_path") or b""
+    if b"%2f" not in raw.lower():
+        return str(scope["path"])
+    return "%2F".join(unquote(part) for part in _SLASH.split(raw.decode("ascii", "replace").partition("?")[0]))
 
 
 def _most(path: str) -> int:

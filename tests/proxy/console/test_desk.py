@@ -205,6 +205,10 @@ def test_whose_desk_it_is(site: TaskSite, anna: Visitor) -> None:
     desk = shown(sara.get("/desk?agent=202"))
     assert "Desk of 202 Béla" in desk
     assert "done for them, in your name" in desk
+    own = 'href="/desk" aria-current="page"'
+    assert own in anna.get("/desk").text
+    assert own in sara.get("/desk").text
+    assert own not in sara.get("/desk?agent=202").text, "it is not their own"
     assert "You may be rung again." in say_for(sara, "resume", "202")
     assert sara.get("/desk?agent=301").status == 403
     assert site.visitor("olga").get("/desk?agent=999").status == 404

@@ -5,9 +5,13 @@ import hashlib
 import re
 import socket
 from contextlib import ExitStack
+from urllib.parse import quote, unquote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from proxy.console.entry import path_of
 from proxy.console.pages.login import place
 from proxy.web.connections import MOST_OF_ONE
 from tests.kit.console import PASSWORD, Served, SomeToken, SomeUser, Visitor
@@ -32,6 +36,18 @@ def test_whoever_is_unknown_is_asked_who_they_are_and_brought_back(served: Serve
 def test_a_fragment_of_a_page_says_that_one_must_log_in_again(served: Served) -> None:
     answer = Visitor(served.port).get("/logout", HX_Request="true", HX_Current_URL="http://localhost/desk?x=1")
     assert (answer.status, answer.headers["hx-redirect"]) == (401, "/login?next=%2Fdesk%3Fx%3D1")
+
+
+@pytest.mark.parametrize("sent", ["/%2F", "/%2f", "/a%2Fb", "/%2F%2F"])
+def test_a_slash_that_was_written_as_a_sign_ends_no_part_of_a_path(sent: str) -> None:
+    path = path_of({"path": f"/callbacks{unquote(sent)}", "raw_path": f"/callbacks{sent}".encode()})
+    assert path == f"/callbacks{sent.upper().replace('A', 'a').replace('B', 'b')}"
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=20))
+def test_every_other_path_is_as_it_was_decoded(name: str) -> None:
+    sent = quote(name)
+    assert path_of({"path": f"/{name}", "raw_path": f"/{sent}".encode()}) == f"/{name}"
 
 
 @pytest.mark.parametrize("said", ["http://[", "", "no address", "http://localhost"])
