@@ -11,7 +11,8 @@ from proxy.console.asked_list import asked_list
 from proxy.console.asking import Asked
 from proxy.console.posted import UNPROCESSABLE
 from proxy.console.rendering import moment_text, page
-from proxy.verbs.shapes.audit import DOORS, MOMENTS
+from proxy.verbs.shapes.answers import MOMENTS
+from proxy.verbs.shapes.audit import DOORS
 
 router = APIRouter()
 FILTERS: Final = ("who", "door", "verb", "about", "from", "to", "refused")
@@ -37,6 +38,6 @@ def changes_of(line: Any, zone: ZoneInfo) -> Iterator[tuple[str, str | None, str
 def _text(key: str, value: Any, zone: ZoneInfo) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    if key in MOMENTS and isinstance(value, int | float):
+    if key in MOMENTS and isinstance(value, float):
         return moment_text(value, zone)
     return json.dumps(value, ensure_ascii=False)

@@ -7,8 +7,6 @@ from proxy.verbs.shapes.kinds import Facts, Moment
 from proxy.verbs.shapes.verb import NOT_BY_MQTT, In, Verb
 
 DOORS: Final = ("socket", "mqtt", "api", "console", "file")
-MOMENTS: Final = frozenset({"due", "since"})
-"""Facts before and after that are seconds since the epoch."""
 
 
 class AuditLine(TypedDict):

@@ -97,7 +97,7 @@ def test_a_thing_has_one_word_in_each_language(noun: str) -> None:
         for path in sorted((AREAS / language).iterdir(), key=str):
             for message in read_po(BytesIO(path.read_bytes()), locale=language):
                 key = message.id if isinstance(message.id, str) else message.id[0]
-                said = message.string if isinstance(message.string, str) else " ".join(message.string)
+                said = message.string if isinstance(message.string, str) else " ".join(message.string or ())
                 if re.search(rf"\b{noun}s?\b", re.sub(HOLES, "", key), re.IGNORECASE) and not re.search(
                         stem, said, re.IGNORECASE):
                     others.append((language, path.name, key, said))
