@@ -171,7 +171,7 @@ def run(folder: Path, options: argparse.Namespace) -> None:
         show("rtp to agents", **packets([call for call in site.pbx.calls if call.state == "over"]))
         turns = [tuple(map(float, line.split())) for line in (folder / "node" / "turns").read_text().splitlines()]
         for place, what in enumerate(("cpu", "time")):
-            ordered = sorted(turn[place] for turn in turns[STARTING:])
+            ordered = sorted(turn[place] for turn in turns[STARTING:] or turns)
             show(f"desk's turn, {what}", turns=len(ordered), p50_ms=ordered[len(ordered) // 2],
                  p99_ms=ordered[len(ordered) * 99 // 100], most_ms=ordered[-1])
         show("the first turns", most_cpu_ms=max(turn[0] for turn in turns[:STARTING]))
