@@ -17,6 +17,9 @@ HELD_MORE_MS = 5_000
 """How long the last call is held once all are there."""
 LOOK = 1.0
 """Seconds between two looks at what is measured beside."""
+CUSTOMERS = 100_000
+CUSTOMER = "+36201{:06}"
+"""Customers, one after the other, of calls of which something is remembered."""
 SIDES: dict[Calls, tuple[str, str]] = {
     "answered": ("caller", "callee"), "missed": ("caller_refused", "callee_refuses"),
     "outbound": ("caller_refused", "callee_refuses")}
@@ -33,11 +36,15 @@ class Made(NamedTuple):
 
 def sipp(folder: Path, scenario: str, port: int, *more: str, calls: Calls = "answered") -> list[str]:
     """Command line of one SIPp."""
-    outbound = calls == "outbound"
     text = (SCENARIOS / f"{scenario}.xml").read_text().replace("[status]", "486 Busy Here")
     text = text.replace("[contact_port]", str(port)).replace("sip:[caller]@", "sip:[caller_number]@")
-    text = text.replace("[caller_number]", "201" if outbound else "+36201[call_number]")
-    text = text.replace("[service]", "+36201[call_number]" if outbound else NUMBER)
+    customer = "+36201[call_number]"
+    if calls != "answered" and scenario == SIDES[calls][0]:  # who is remembered has a number that can be dialled
+        customer = "[field0]"
+        (folder / "customers.csv").write_text("\n".join(("SEQUENTIAL", *map(CUSTOMER.format, range(CUSTOMERS)), "")))
+        more = ("-inf", str(folder / "customers.csv"), *more)
+    text = text.replace("[caller_number]", "201" if calls == "outbound" else customer)
+    text = text.replace("[service]", customer if calls == "outbound" else NUMBER)
     (folder / f"{scenario}.xml").write_text(text)
     return ["sipp", "-i", LOOPBACK, "-p", str(port), "-sf", str(folder / f"{scenario}.xml"), "-nostdin", "-aa",
             "-mi", LOOPBACK, "-mp", str(free_port(room=8)), "-cp", str(free_port()), "-timeout", "900", *more]
