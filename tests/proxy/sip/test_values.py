@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.sip.address import NameAddr
-from proxy.sip.cseq import CSeq
+from proxy.sip.address import NameAddr, address_of, addresses_of
+from proxy.sip.cseq import CSeq, cseq_of
 from proxy.sip.errors import SipError
 from proxy.sip.text import delta_seconds, field_value, parse_params, unquote, value_end
 from proxy.sip.via import Via, topmost
@@ -55,6 +55,20 @@ def test_the_usual_via_is_read_as_any_other(field: bytes) -> None:
     else:
         read = topmost(field)
         assert (read, list(read.params)) == (expected, list(expected.params))
+
+
+def test_fields_of_addresses_are_read_as_their_values() -> None:
+    folded = b"f : Bob\r\n <sip:bob@example.com>\r\n\t;tag=1 "
+    assert address_of(folded) == NameAddr.parse(b"Bob <sip:bob@example.com> ;tag=1")
+    assert address_of(folded) is address_of(bytes(bytearray(folded)))
+    assert addresses_of(b'm:"a, b" <sip:a>,\r\n <sip:b,c>;q=1') == (
+        NameAddr.parse(b'"a, b" <sip:a>'), NameAddr.parse(b"<sip:b,c>;q=1"))
+    for _ in range(2):  # what cannot be read is not remembered as if it could
+        with pytest.raises(SipError, match="Bad address"):
+            addresses_of(b"Contact: <sip:a>, *")
+        with pytest.raises(SipError, match="Bad CSeq"):
+            cseq_of(b"CSeq: 1")
+    assert cseq_of(b"CSeq :\r\n 7  ACK") == (7, b"ACK")
 
 
 @pytest.mark.parametrize("value", [b"z9hG4bK", b""])
