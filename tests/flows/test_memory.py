@@ -15,7 +15,7 @@ from tests.flows.test_queue_room import CAMPAIGN
 from tests.kit.callback_site import CUSTOMER, NUMBER, POLICY, Call, Plan, Site
 from tests.kit.sip_text import SDP
 
-ROUNDS = 50
+ROUNDS = 20
 OVER = 400.0
 """Seconds after which nothing of a call is remembered."""
 OURS = ("proxy.ua", "proxy.callbacks", "proxy.presence", "proxy.core", "proxy.services", "proxy.daemon", "proxy.sip",

@@ -18,6 +18,9 @@ LONGEST: Final = (
     "survival/test_console_process.py", "peers/test_sipp.py", "peers/test_pickup.py", "peers/test_queue_outages.py",
     "browser/test_shown_as_stored.py", "survival/test_queue_seen.py", "browser/test_restart.py",
     "survival/test_peer_gone.py", "survival/test_handover.py", "hostile/test_flood.py", "peers/test_asterisk.py",
+    "proxy/demo/test_demo.py", "flows/test_memory.py", "flows/test_queue_any.py", "proxy/media/test_spoken.py",
+    "proxy/media/test_beeps.py", "flows/test_callback_crash.py", "flows/test_queue_callback_crash.py",
+    "proxy/console/api/test_whole_api.py", "flows/test_queue_callback_faults.py",
 )  # fmt: skip
 """What takes longest on two processors. Another order costs time, nothing else."""
 
