@@ -6,7 +6,6 @@ All times are seconds since the epoch, UTC (wall clock), because they must outli
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, Protocol
 
 from routing.rows import Direction, EndedBy
@@ -53,8 +52,7 @@ def bare_identities(shown: Iterable[tuple[str, str]]) -> tuple[Identity, ...]:
     return tuple(Identity(header, user, "", "") for header, user in shown)
 
 
-@dataclass(frozen=True, slots=True)
-class NewCall:
+class NewCall(NamedTuple):
     """A new call as it reached the proxy, before anything was decided."""
 
     id: str
@@ -96,8 +94,7 @@ class Target(NamedTuple):
     QUEUE_ROOM, PLACE or SERVICE."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Where a call goes, and why."""
 
     targets: tuple[Target, ...]

@@ -8,7 +8,6 @@ their normal way, never fail.
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, Final
 
 from config.policy import Policy
@@ -401,7 +400,7 @@ class Ledger:
             entry.behalf_of, entry.group = customers.id, customers.group
             decision = route.outbound(entry.sent.number_facts, call, entry.customer, None)
             entry.trunk = decision.peer
-            return replace(decision, reason=ON_BEHALF)
+            return decision._replace(reason=ON_BEHALF)
         proof = identity.calling_agent(call, rules.pbx(call.pbx), rules.targets)
         if proof is not None:
             entry.agent, entry.evidence = proof
@@ -449,12 +448,12 @@ class Ledger:
                 events.append(self.direct.used_event(entry, record, now))
         if attempt is not None:
             entry.attempt = attempt
-            decision = replace(decision, reason="glare",
-                               targets=(Target(ring_for=GLARE_PATIENCE, local=attempt), *decision.targets))
+            decision = decision._replace(reason="glare",
+                                         targets=(Target(ring_for=GLARE_PATIENCE, local=attempt), *decision.targets))
         elif place is not None:
-            decision = replace(decision, reason="place", targets=(Target(local=PLACE + place), *decision.targets))
+            decision = decision._replace(reason="place", targets=(Target(local=PLACE + place), *decision.targets))
         if self.queue.may_ask(entry, now) is not None:
-            decision = replace(decision, targets=(*decision.targets[:-1], WAITS_HERE, decision.targets[-1]))
+            decision = decision._replace(targets=(*decision.targets[:-1], WAITS_HERE, decision.targets[-1]))
         return decision
 
     def _type_of(self, agent: str) -> int:

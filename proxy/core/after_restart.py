@@ -17,7 +17,6 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from proxy.core.call_facts import CallFacts
 from proxy.core.call_names import CallNames
@@ -125,7 +124,7 @@ class AfterRestart:
         call = self._new_id()
         facts = self._facts.describe(answer, answer.to.uri, self._peers.other_side(came_from), call)
         shown = identities(answer, (b"from",), self._facts.domains)
-        self._reporter.reopen(replace(facts, identities=shown, withheld=facts.direction == "inbound"))
+        self._reporter.reopen(facts._replace(identities=shown, withheld=facts.direction == "inbound"))
         return call
 
     def _hung_up(self, answer: Response, flow: Flow) -> None:
