@@ -30,6 +30,8 @@ KEEP_ALIVE_MAX = 4
 """Datagrams up to this length (CRLFCRLF, four zero bytes) only keep a NAT open."""
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Bytes asked of the kernel (SO_RCVBUF): some seconds of calls while the process is held up."""
+FLOWS_MAX = 1_024
+"""Sources whose flow is kept, which is another object else with each datagram; all are forgotten together."""
 SEND_QUEUE_BYTES = 1024 * 1024
 """Bytes of datagrams that wait for room in the socket."""
 LOOKS = 8
@@ -107,6 +109,7 @@ class UdpSocket:
         "_crowded",
         "_error_fence",
         "_family",
+        "_flows",
         "_looks",
         "_loop",
         "_queue",
@@ -136,6 +139,8 @@ class UdpSocket:
         """When the last batch was over."""
         self._sock = sock
         self._family = sock.family
+        self._flows: dict[tuple[str, int], Flow] = {}
+        """By source, as the socket gives it."""
         self._receive = receive
         self._unreachable = unreachable
         self._error_fence = error_fence
@@ -233,11 +238,21 @@ class UdpSocket:
     def _hand_on(self, data: bytes, address: tuple[str, int], waited: float) -> None:
         if len(data) <= KEEP_ALIVE_MAX:
             return
-        host = plain_host(address[0]) if self._family == socket.AF_INET6 else address[0]
+        flow = self._flows.get(address)
+        if flow is None:
+            flow = self._new_flow(address)
         try:
-            self._receive(data, Flow(self.listener, host, address[1]), waited)
+            self._receive(data, flow, waited)
         except Exception as error:
             self._error_fence.report("udp", error)
+
+    def _new_flow(self, address: tuple[str, int]) -> Flow:
+        """Give the way back to a source that was not heard lately."""
+        if len(self._flows) >= FLOWS_MAX:
+            self._flows.clear()
+        host = plain_host(address[0]) if self._family == socket.AF_INET6 else address[0]
+        flow = self._flows[address] = Flow(self.listener, host, address[1])
+        return flow
 
     def _fill(self) -> float:
         """Return how full the socket's buffer is, 0 to 1."""

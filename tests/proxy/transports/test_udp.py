@@ -42,6 +42,30 @@ def test_request_in_response_back(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", LOOPBACK)
+def test_more_sources_than_are_kept(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FLOWS_MAX", 2)
+
+    async def scenario() -> None:
+        async with running(udp(host)) as (network, inbox):
+            peers = [peer_socket(host) for _ in range(5)]
+            heard: list[int] = []
+
+            async def send(peer: socket.socket) -> None:
+                heard.append(peer.getsockname()[1])
+                await asyncio.get_running_loop().sock_sendto(peer, b"request", (host, network.listeners[0].port))
+                await until(lambda: len(inbox.messages) == len(heard))
+
+            for peer in (*peers, *peers, peers[4]):
+                await send(peer)
+            assert [flow for _, flow in inbox.messages] == [Flow(network.listeners[0], host, port) for port in heard]
+            assert inbox.messages[-1][1] is inbox.messages[-2][1]
+            for peer in peers:
+                peer.close()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
 def test_request_out_from_the_listening_port(host: str) -> None:
     async def scenario() -> None:
         async with running(udp(host)) as (network, _):
