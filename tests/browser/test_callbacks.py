@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.kit.browser import Browser, Visitor
+from tests.kit.browser import PHONE, Browser, Visitor
 from tests.kit.console_site import ADMIN, PASSWORD, SUPERVISOR, ConsoleSite
 from tests.kit.waiting import eventually
 
@@ -119,6 +119,20 @@ def test_filters_and_order_are_the_servers(visitor: Visitor, site: ConsoleSite) 
     numbers = page.locator("main table tbody a.number").all_inner_texts()
     assert numbers == sorted(numbers)
     assert len(numbers) > 3
+
+
+def test_a_row_is_one_line_on_a_phone(browser: Browser, site: ConsoleSite) -> None:
+    site.verb("callbacks.add", customer="+36204441301", group="sales", responsible="201", note="they have moved")
+    with browser.visit(site.url, language="hu", size=PHONE) as visitor:
+        visitor.log_in(SUPERVISOR.name, PASSWORD)
+        page = visitor.open("/callbacks?state=all")
+        rows = page.locator("main table tbody tr")
+        lines: list[float] = rows.evaluate_all(
+            "rows => rows.map(row => row.getBoundingClientRect().height"
+            " / parseFloat(getComputedStyle(row).lineHeight))")
+        assert lines
+        assert max(lines) < 2.5, "a line, and the space around it"
+        assert not visitor.overflows(), "the table scrolls, not the page"
 
 
 def test_reading_works_without_scripts(browser: Browser, site: ConsoleSite) -> None:
