@@ -37,6 +37,29 @@ def test_the_second_of_three_asks_and_the_order_stays(answers: Answers) -> None:
     scene.settle()
 
 
+def test_after_an_hour_of_callers_the_wait_is_estimated() -> None:
+    scene = QueueScene({"201": [TALKS] * 12})
+    site = scene.site
+
+    def estimate() -> float | None:
+        found: float | None = site.alive.ledger.attendance.estimated_wait("sales", None, site.wall())
+        return found
+
+    assert estimate() is None, "nobody was taken yet"
+    for number in range(12):
+        scene.calls(f"+3620111{number:04}")
+        site.run(297)
+    assert len(scene.queue.served) == 12, site.shown()
+    wait = estimate()
+    assert wait == 0.0, "nobody is before them"
+    scene.queue.agents["201"] = []
+    for number in range(3):
+        scene.calls(f"+3620112{number:04}")
+    wait = estimate()
+    assert wait is not None
+    assert 3 * 240 < wait < 3 * 360, "three are before them, and one is taken in five minutes"
+
+
 def test_both_hear_each_other_and_the_agent_hears_ringback_before() -> None:
     scene = QueueScene({"201": [ACCEPTS]})
     site = scene.site
