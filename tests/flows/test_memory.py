@@ -4,6 +4,7 @@ Its thresholds are hardly ever reached by what a callback leaves, so cycles woul
 """
 
 import gc
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 
@@ -213,6 +214,45 @@ def test_what_is_over_is_gone(scene: str) -> None:
     gc.collect()
     assert count(gc.garbage, ()) == {}, "in cycles"
     assert {name: more for name, more in (after - before).items() if more > ROUNDS // 10} == {}, "kept by something"
+
+
+HELD = 100
+HELD_BYTES = 12_000
+"""Most that a call in progress may hold, with its share of the messages that are kept for a while and its events."""
+
+
+def test_a_call_in_progress_holds_little() -> None:
+    site = site_of()
+    hold(site, 10)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = traced()
+        hold(site, HELD)
+        gc.collect()
+        assert (traced() - before) / HELD < HELD_BYTES
+    finally:
+        tracemalloc.stop()
+    assert len(site.alive.ledger.calls()) == HELD + 10
+
+
+def hold(site: Site, calls: int) -> None:
+    """Set up calls that nobody ends, and let pass what is remembered of a call's beginning."""
+    site.pbx.plan("+3614449999", Plan(answer=0.2))
+    for _ in range(calls):
+        site.carrier.dial("+3614449999", CUSTOMER)
+        site.run(1)
+    site.run(OVER)
+    for phone in (site.pbx, site.carrier):
+        phone.calls.clear()
+
+
+def traced() -> int:
+    """Bytes that are held by what our code has made."""
+    ours = [tracemalloc.Filter(True, f"*/{room}/*") for room in ("proxy", "routing", "config")]
+    others = [tracemalloc.Filter(False, "*/tests/*"), tracemalloc.Filter(False, "*/site-packages/*")]
+    found = tracemalloc.take_snapshot().filter_traces(ours).filter_traces(others)
+    return sum(each.size for each in found.statistics("filename"))
 
 
 def play(site: Site, happens: Callable[[Site], None], rounds: int) -> None:
