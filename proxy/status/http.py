@@ -18,6 +18,8 @@ from proxy.web.connections import Connections
 
 BACKLOG: Final = 64
 """Connections that wait to be taken."""
+ACCEPT_TURNS: Final = 3
+"""Turns of the loop from a connection that was taken until its protocol knows it."""
 
 log = get_logger("boomerang.http")
 
@@ -47,6 +49,8 @@ class HttpServer:
         finally:
             self.port = None
             server.close()
+            for _ in range(ACCEPT_TURNS):
+                await asyncio.sleep(0)
             self._connections.cut_all()
 
     def stop(self) -> None:
