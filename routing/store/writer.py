@@ -25,7 +25,7 @@ from routing.writes import OF_CALLBACKS, ForgetEvents, SavePolicy, Unit
 LINGER: Final = 0.02
 """Seconds that a unit nobody waits for may wait for others."""
 
-SPACING: Final = 0.05
+SPACING: Final = 0.03
 """Seconds between two commits while somebody waits for each: under load many share one."""
 
 BATCH_MAX: Final = 1000
