@@ -10,7 +10,10 @@ import pytest
 
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """Mount one of so much room (`64k`, `1m`) below a folder and give its path; skip where none may be mounted."""
+    """Mount one of so much room (`64k`, `16m`) below a folder and give its path; skip where none may be mounted.
+
+    A database that is filled on it takes its write-ahead log too, and that is the longer the slower the machine is.
+    """
     disk = folder / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "boomerang-test", disk],

@@ -135,16 +135,16 @@ def _malformed(path: Path) -> sqlite3.DatabaseError:
 
 
 def test_a_deleted_file_whose_copy_finds_no_room_is_tried_again(worlds: Worlds, tmp_path: Path) -> None:
-    with small_disk(tmp_path, "4m") as disk:
+    with small_disk(tmp_path, "16m") as disk:
         world = worlds(folder=disk)
         before = fill(world)
         assert world.reaches(number(0)) == "201"
-        for companion in ("", "-wal", "-shm"):
-            os.unlink(f"{world.path}{companion}")
         filler = disk / "filler"
         with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
             while file.write(b"x" * 4096):
                 pass
+        for companion in ("", "-wal", "-shm"):
+            os.unlink(f"{world.path}{companion}")
         world.dial("202", customer="+36301112222")
         world.loop.until(lambda: "database" in world.ledger.alarms.up())
         assert "cannot be written to a new one yet" in world.ledger.alarms.up()["database"]

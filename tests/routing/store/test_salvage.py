@@ -259,7 +259,7 @@ def test_a_row_that_was_garbled_hides_no_other(worlds: Worlds, tmp_path: Path) -
 
 def test_without_room_for_a_new_one_nothing_is_given_up(worlds: Worlds, tmp_path: Path) -> None:
     """The broken one stays where it is, and is tried again."""
-    with small_disk(tmp_path, "4m") as disk:
+    with small_disk(tmp_path, "16m") as disk:
         world = worlds(folder=disk)
         before = fill(world)
         spoil(world.path, [sorted(leaves(world.path, "calls"))[1]])
