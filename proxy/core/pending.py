@@ -1,8 +1,6 @@
 """How many requests wait for their final response: the bound of what one process takes on."""
 
-from typing import Final
-
-PENDING_LIMIT: Final = 10_000
+PENDING_LIMIT = 10_000
 """Requests that may wait for their final response at a time; above it new calls get 503."""
 
 

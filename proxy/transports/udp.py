@@ -16,7 +16,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from proxy.sip.hop import Flow, Hop, Listener
 from proxy.transports.addresses import family_of, plain_host
@@ -62,6 +62,8 @@ UNREACHABLE = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREA
 QUEUED = frozenset({errno.EAGAIN, errno.ENOBUFS})
 
 Failed = Callable[[str], None]
+Address = tuple[Any, ...]
+"""Host and port; of IPv6 also flow and scope (`socket`)."""
 
 
 class Unsent(NamedTuple):
@@ -139,7 +141,7 @@ class UdpSocket:
         """When the last batch was over."""
         self._sock = sock
         self._family = sock.family
-        self._flows: dict[tuple[str, int], Flow] = {}
+        self._flows: dict[Address, Flow] = {}
         """By source, as the socket gives it."""
         self._receive = receive
         self._unreachable = unreachable
@@ -235,7 +237,7 @@ class UdpSocket:
         self._crowded = True
         self._read_at = self._loop.time()
 
-    def _hand_on(self, data: bytes, address: tuple[str, int], waited: float) -> None:
+    def _hand_on(self, data: bytes, address: Address, waited: float) -> None:
         if len(data) <= KEEP_ALIVE_MAX:
             return
         flow = self._flows.get(address)
@@ -246,7 +248,7 @@ class UdpSocket:
         except Exception as error:
             self._error_fence.report("udp", error)
 
-    def _new_flow(self, address: tuple[str, int]) -> Flow:
+    def _new_flow(self, address: Address) -> Flow:
         """Give the way back to a source that was not heard lately."""
         if len(self._flows) >= FLOWS_MAX:
             self._flows.clear()

@@ -64,9 +64,7 @@ def test_a_call_is_ended_by_its_id_or_the_end_of_it(world: World) -> None:
 
 def test_an_end_that_two_calls_have_is_none(world: World) -> None:
     for name in ("one-77", "two-77", "77"):
-        call = world.calls_in()
-        object.__setattr__(call, "id", name)
-        world.ledger.decide(call, world.now)
+        world.ledger.decide(world.calls_in()._replace(id=name), world.now)
     ender = Ender("77")
     verb = ending(world, ender)
     with pytest.raises(ControlError, match="the end of 3 calls"):

@@ -70,10 +70,20 @@ def test_messages_are_drawn_written_out_and_a_capture(site: ConsoleSite, missed:
     answer = client.get(f"/calls/{back}/messages.pcap")
     assert answer.headers["content-disposition"] == f'attachment; filename="call-{back}.pcap"'
     dpkt: Any = pytest.importorskip("dpkt")
-    messages = [dpkt.ip.IP(packet).data for _, packet in dpkt.pcap.Reader(io.BytesIO(answer.content))]
+
+    def both() -> tuple[int, list[Any]] | None:
+        """Rows that are drawn and messages of the capture, where nothing has passed between the two looks."""
+        rows = client.get(f"/calls/{back}").text.count('class="ladder-row')
+        capture = io.BytesIO(client.get(f"/calls/{back}/messages.pcap").content)
+        messages = [dpkt.ip.IP(packet).data for _, packet in dpkt.pcap.Reader(capture)]
+        return (rows, messages) if rows == len(messages) else None
+
+    found = eventually(both, "as many rows as messages", every=0.2)
+    assert found is not None
+    rows, messages = found
     first = dpkt.sip.Request(messages[0].data)
+    assert rows >= 6
     assert (first.method, messages[0].sport) == ("INVITE", site.carrier.port)
-    assert len(messages) == page.count('class="ladder-row')
 
 
 def test_a_caller_in_a_queue_is_shown_at_the_carrier_and_at_the_pbx(site: ConsoleSite) -> None:
