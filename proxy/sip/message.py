@@ -166,6 +166,13 @@ class Message:
         except ValueError:
             raise SipError(400, "Missing " + shown) from None
 
+    def _address(self, name: bytes, shown: str) -> NameAddr:
+        field = self._field(name, shown)
+        try:
+            return address_of(field)
+        except SipError:
+            raise SipError(400, "Bad " + shown) from None
+
     def _addresses(self, name: bytes, shown: str) -> tuple[NameAddr, ...]:
         names = self.names
         count = names.count(name)
@@ -201,11 +208,7 @@ class Message:
         """The From header."""
         known = self._from
         if known is None:
-            field = self._field(b"from", "From")
-            try:
-                known = self._from = address_of(field)
-            except SipError:
-                raise SipError(400, "Bad From") from None
+            known = self._from = self._address(b"from", "From")
         return known
 
     @property
@@ -213,11 +216,7 @@ class Message:
         """The To header."""
         known = self._to
         if known is None:
-            field = self._field(b"to", "To")
-            try:
-                known = self._to = address_of(field)
-            except SipError:
-                raise SipError(400, "Bad To") from None
+            known = self._to = self._address(b"to", "To")
         return known
 
     @property
