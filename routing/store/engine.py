@@ -4,14 +4,14 @@ An engine knows its database and its language; the queue knows neither. `apply`,
 what heals are called in the one thread that writes; `read` in the proxy's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any, NamedTuple, Protocol
 
 from routing.events import Event
 from routing.rows import AttemptRow
 from routing.storage import Forgotten, StoreError
 from routing.store.queries import Parameters, Query
-from routing.writes import Unit
+from routing.writes import ChangeTask, Unit
 
 
 class Queued(NamedTuple):
@@ -23,6 +23,16 @@ class Queued(NamedTuple):
     """Whoever queued it must know whether it was committed."""
     claim: AttemptRow | None = None
     """An attempt to begin with it; only a promise has one."""
+
+    def standing(self, stale: Set[str]) -> Unit | None:
+        """Return what is to be written of it though changes of these tasks are refused; None: it is a promise, and
+        falls with them."""
+        unit = self.unit.standing(stale) if stale else self.unit
+        return None if self.promise and unit is not self.unit else unit
+
+    def changes_any(self, tasks: Set[str]) -> bool:
+        """Whether it changes one of these tasks."""
+        return not tasks.isdisjoint([change.task.id for change in self.unit.of(ChangeTask)])
 
 
 class Applied(NamedTuple):

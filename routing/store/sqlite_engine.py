@@ -11,14 +11,15 @@ from routing.events import Outbox
 from routing.rows import AttemptRow
 from routing.storage import Forgotten
 from routing.store import schema
-from routing.store.batch import Batch, StaleError, Stamp, claim
+from routing.store.batch import Batch, StaleError, Stamp
 from routing.store.database import LOG_KEPT, Database, Owner, is_odd
 from routing.store.engine import Applied, Queued, ReadError, TroubleError, UnitError
 from routing.store.queries import Parameters, Query
 from routing.store.retention import Retention
 from routing.store.salvage import is_broken
+from routing.store.sqlite_batch import BatchWriter, claim
 from routing.store.sqlite_queries import ask
-from routing.writes import ChangeTask, Unit
+from routing.writes import Unit
 
 READ_BUSY: Final = 0.005
 """Seconds that a read may wait for a lock: a call waits with it. Readers in WAL mode hardly ever meet one."""
@@ -104,12 +105,13 @@ class SqliteEngine:
         connection = database.ready(any(queued.unit.durable or queued.promise for queued in batch))
         stale: frozenset[str] = frozenset()
         while True:
-            gathered = Batch(Stamp(database.node, database.epoch), self._outbox)
+            gathered = Batch()
+            written = BatchWriter(Stamp(database.node, database.epoch), self._outbox)
             connection.execute("BEGIN IMMEDIATE")
             first_seq = database.first_seq
             try:
-                refused = self._write(connection, batch, gathered, stale)
-                dropped, drained = self._tidy_outbox(connection, gathered.published, gathered.seq or database.seq)
+                refused = self._write(connection, batch, gathered, written, stale)
+                dropped, drained = self._tidy_outbox(connection, gathered.published, written.seq or database.seq)
                 connection.execute("COMMIT")
             except StaleError as found:
                 database.first_seq = first_seq
@@ -122,33 +124,32 @@ class SqliteEngine:
                     connection.execute("ROLLBACK")
                 raise
             break
-        database.seq = gathered.seq or database.seq
+        database.seq = written.seq or database.seq
         self._overfull = (self._overfull or dropped > 0) and not drained
-        if gathered.policy is not None:
-            database.policy = gathered.policy
+        if written.policy is not None:
+            database.policy = written.policy
         losses, anew = database.take_losses(), self._anew != database.anew
         self._anew = database.anew
-        refused_changes = [queued.unit for queued in batch if not stale.isdisjoint(
-            change.task.id for change in queued.unit.of(ChangeTask))] if stale else []
-        return Applied(gathered.events, refused, refused_changes, losses, anew, dropped, drained)
+        refused_changes = [queued.unit for queued in batch if queued.changes_any(stale)] if stale else []
+        return Applied(written.events, refused, refused_changes, losses, anew, dropped, drained)
 
     @staticmethod
-    def _write(connection: sqlite3.Connection, batch: Sequence[Queued], gathered: Batch,
+    def _write(connection: sqlite3.Connection, batch: Sequence[Queued], gathered: Batch, writer: BatchWriter,
                stale: frozenset[str]) -> frozenset[int]:
         """Write a batch but for changes of tasks that are stale; return the serials of promises that were refused."""
         refused: set[int] = set()
         for queued in batch:
-            unit = queued.unit.standing(stale) if stale else queued.unit
-            if queued.promise and unit is not queued.unit:
+            unit = queued.standing(stale)
+            if unit is None:
                 refused.add(queued.serial)
                 continue
             if queued.claim is not None:
-                gathered.write(connection)  # a claim sees all that was queued before it
-                if not claim(connection, gathered.stamped(queued.claim)):
+                writer.write(connection, gathered)  # a claim sees all that was queued before it
+                if not claim(connection, writer.stamp.on_attempt(queued.claim)):
                     refused.add(queued.serial)
                     continue
             gathered.add(unit)
-        gathered.write(connection)
+        writer.write(connection, gathered)
         return frozenset(refused)
 
     def _tidy_outbox(self, connection: sqlite3.Connection, published: int, last: int) -> tuple[int, bool]:

@@ -19,6 +19,7 @@ from routing.storage import Forgotten
 from routing.store import retention, schema
 from routing.store.batch import Batch, Stamp
 from routing.store.retention import TASKS, TICKETS, Family, Retention
+from routing.store.sqlite_batch import BatchWriter
 from routing.writes import Unit
 from tests.kit.engines import engine_of
 from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, a_unit, an_attempt, name
@@ -152,9 +153,9 @@ def db() -> Iterator[sqlite3.Connection]:
 
 
 def write(db: sqlite3.Connection, **rows: Any) -> None:
-    batch = Batch(Stamp("edge1", 1), Outbox.OFF)
+    batch = Batch()
     batch.add(a_unit(**rows))
-    batch.write(db)
+    BatchWriter(Stamp("edge1", 1), Outbox.OFF).write(db, batch)
 
 
 def count(db: sqlite3.Connection) -> dict[str, int]:
