@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from config import console_section
 from config.address import (
@@ -16,6 +16,7 @@ from config.address import (
     parse_source,
 )
 from config.cautions import cautions
+from config.cluster_section import NOBODYS, Cluster
 from config.console_section import Console
 from config.loading import FOLDER, WRITTEN, Found, build, locate, marked, parse_toml, read_text
 from config.media_section import Media
@@ -40,6 +41,7 @@ from config.sections import (
 from config.ticket_channels import TicketChannels
 
 __all__ = [
+    "Cluster",
     "Console",
     "Dns",
     "Examined",
@@ -60,6 +62,10 @@ __all__ = [
     "peers_of",
     "read_socket",
 ]
+
+
+KEYS: Final = ("signing_key", "accepted_keys")
+"""Settings of `[node]` that name secrets."""
 
 
 class Examined(NamedTuple):
@@ -117,7 +123,7 @@ def read_socket(path: str | Path) -> Path:
     """Return the control socket that boomerang.toml says, without asking for secrets that only the daemon has."""
     name = str(path)
     text = read_text(Path(path))
-    section = _table(parse_toml(text, name), "node")
+    section = {key: value for key, value in _table(parse_toml(text, name), "node").items() if key not in KEYS}
     node, found = build(Node, section, {FOLDER: Path(path).resolve().parent, WRITTEN: True})
     if node is None:
         raise ConfigError(locate([(("node", *key), what) for key, what in found], text, name))
@@ -173,6 +179,7 @@ def _contradictions(raw: dict[str, Any]) -> Iterator[Found]:
     yield from _ports_twice(raw)
     yield from _unreached(raw)
     yield from _ourselves(raw)
+    yield from _siblings(raw)
     seen: dict[object, str] = {}
     for key, claims, way_out in (("peers", _peer_claims, "Leave it to one of the two"),
                                  ("sources", _source_claims, "Leave it to one of the two, or write a narrower one")):
@@ -203,7 +210,7 @@ def _source_claims(text: object) -> list[object]:
     return [(transport, source.network, source.port) for transport in DEFAULT_PORT]
 
 
-def _written(raw: dict[str, Any], key: str) -> Iterator[tuple[str, str, int, object]]:
+def _written(raw: Mapping[str, Any], key: str) -> Iterator[tuple[str, str, int, object]]:
     """Give what stands in a list of each trunk and PBX: kind, name, place in the list, value."""
     for kind in ("trunk", "pbx"):
         for name, section in _table(raw, kind).items():
@@ -264,6 +271,22 @@ def _unreached(raw: dict[str, Any]) -> Iterator[Found]:
 
 def _ourselves(raw: dict[str, Any]) -> Iterator[Found]:
     """Find peers that are a listener of ours: what is sent there comes back, and is refused as a loop."""
+    own = _own_places(raw)
+    for kind, name, number, text in _written(raw, "peers"):
+        peer = _quietly(parse_peer, text)
+        if peer is None:
+            continue
+        transport = peer.transport or "udp"
+        found = own.get((transport, peer.host, peer.port or DEFAULT_PORT[transport]))
+        if found is not None:
+            yield (kind, name, "peers", number), (
+                f"{text!r} is Boomerang itself, {found}: calls would come back in a circle; write the address of the "
+                f"{'carrier' if kind == 'trunk' else 'PBX'}"
+            )
+
+
+def _own_places(raw: Mapping[str, Any]) -> dict[tuple[str, str, int], str]:
+    """Say where listeners are and what they advertise, as transport, host and port; and which of these it is."""
     own: dict[tuple[str, str, int], str] = {}
     blocks = raw.get("listen")
     for number, block in enumerate(blocks if isinstance(blocks, list) else ()):
@@ -277,17 +300,45 @@ def _ourselves(raw: dict[str, Any]) -> Iterator[Found]:
         advertised = _quietly(parse_host_port, block.get("advertise"))
         if advertised is not None:
             own[transport, advertised[0], advertised[1] or port] = f"what listen[{number}] advertises"
-    for kind, name, number, text in _written(raw, "peers"):
-        peer = _quietly(parse_peer, text)
-        if peer is None:
+    return own
+
+
+def _siblings(raw: Mapping[str, Any]) -> Iterator[Found]:
+    """Find siblings that stand there twice, or are ourselves or a peer, and those that cannot know our calls."""
+    siblings = _table(raw, "cluster").get("siblings")
+    if not isinstance(siblings, list) or not siblings:
+        return
+    if "signing_key" not in _table(raw, "node"):
+        yield ("cluster", "siblings"), (
+            "needs node.signing_key: without one key for all nodes what one of them began no other recognises")
+    own, peers = _own_places(raw), _peer_places(raw)
+    seen: set[tuple[str, int | None]] = set()
+    for number, text in enumerate(siblings):
+        place = _quietly(parse_host_port, text)
+        if place is None or place[0] in NOBODYS:
             continue
-        transport = peer.transport or "udp"
-        found = own.get((transport, peer.host, peer.port or DEFAULT_PORT[transport]))
-        if found is not None:
-            yield (kind, name, "peers", number), (
-                f"{text!r} is Boomerang itself, {found}: calls would come back in a circle; write the address of the "
-                f"{'carrier' if kind == 'trunk' else 'PBX'}"
-            )
+        key = ("cluster", "siblings", number)
+        host, port = place
+        if place in seen:
+            yield key, f"{text!r} stands there twice"
+        seen.add(place)
+        for transport, usual in DEFAULT_PORT.items():
+            at = (transport, host, port or usual)
+            if at in own or at in peers:
+                yield key, (f"{text!r} is this node itself, {own[at]}: siblings are the others" if at in own else
+                            f"{text!r} is {peers[at]}: what it says would be taken for our own")
+                break
+
+
+def _peer_places(raw: Mapping[str, Any]) -> dict[tuple[str, str, int], str]:
+    """Say whose each address of a peer is, by transport, host and port."""
+    found: dict[tuple[str, str, int], str] = {}
+    for kind, name, _, text in _written(raw, "peers"):
+        peer: SipPeer | None = _quietly(parse_peer, text)
+        if peer is not None:
+            transport = peer.transport or "udp"
+            found[transport, peer.host, peer.port or DEFAULT_PORT[transport]] = f"a peer of {kind}.{name}"
+    return found
 
 
 def _family(address: str) -> str:

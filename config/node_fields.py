@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, SecretBytes, SecretStr, ValidationInfo
 
 from config.address import parse_host_port, parse_listen, parse_peer, parse_server, parse_source
 from config.broker import parse_broker
 from config.loading import FOLDER
 from config.patterns import foreign_pattern
-from config.secret import expand_credentials, is_reference, read_secret
+from config.secret import expand_credentials, is_reference, read_key, read_secret
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,64}")
 _PREFIX: Final = re.compile(r"[^+#\x00-\x1f/$][^+#\x00-\x1f]{0,99}(?<!/)")
@@ -53,6 +53,10 @@ def _readable(path: Path) -> Path:
 
 def _secret(value: object, info: ValidationInfo) -> object:
     return SecretStr(read_secret(value, _folder(info))) if isinstance(value, str) else value
+
+
+def _key(value: object, info: ValidationInfo) -> object:
+    return SecretBytes(read_key(value, _folder(info))) if isinstance(value, str) else value
 
 
 def _user(value: object, info: ValidationInfo) -> object:
@@ -112,6 +116,8 @@ FilePath = Annotated[Path, BeforeValidator(_path)]
 FolderPath = Annotated[Path, BeforeValidator(_path), AfterValidator(_no_file)]
 ReadablePath = Annotated[Path, BeforeValidator(_path), AfterValidator(_readable)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+Key = Annotated[SecretBytes, BeforeValidator(_key)]
+Keys = Annotated[tuple[Key, ...], Field(strict=False)]
 User = Annotated[str, BeforeValidator(_user)]
 Peers = Annotated[tuple[Annotated[str, _as(parse_peer)], ...], Field(strict=False, min_length=1)]
 Sources = Annotated[tuple[Annotated[str, _as(parse_source)], ...], Field(strict=False)]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,10 @@ SECRET_BYTES: Final = 4096
 HIDDEN: Final = "***"
 """What stands in the place of a secret that was written where none may be."""
 
+KEY_BYTES: Final = 32
+"""Length of a key behind tokens and branches; it is written as twice as many hexadecimal digits."""
+
+_KEY: Final = re.compile(f"[0-9A-Fa-f]{{{2 * KEY_BYTES}}}")
 _NAME: Final = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 _SCHEME: Final = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*://|sips?:)")
 _HOST: Final = re.compile(r"[\w.-]*")
@@ -77,6 +82,22 @@ def read_secret(reference: str, folder: Path | None = None, environ: Mapping[str
     if not secret:
         raise ValueError(f"environment variable {name} is not set" if kind == "env" else f"{name} is empty")
     return secret
+
+
+def read_key(reference: str, folder: Path | None = None, environ: Mapping[str, str] = os.environ) -> bytes:
+    """Return the key of `KEY_BYTES` bytes that a reference names, in hexadecimal digits; as `read_secret` otherwise.
+
+    ValueError too where its file is readable by everybody: who has the key may speak in every call.
+    """
+    text = read_secret(reference, folder, environ)
+    if not _KEY.fullmatch(text):
+        raise ValueError(f"{reference} holds no key: {2 * KEY_BYTES} hexadecimal digits, made with "
+                         f"`openssl rand -hex {KEY_BYTES}`")
+    if reference.startswith("file:"):
+        path = Path(folder or ".", expand_credentials(reference.removeprefix("file:"), environ))
+        if path.stat().st_mode & stat.S_IROTH:
+            raise ValueError(f"{path} is readable by every user of this machine: chmod o-rwx")
+    return bytes.fromhex(text)
 
 
 def expand_credentials(path: str, environ: Mapping[str, str] = os.environ) -> str:

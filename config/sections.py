@@ -19,6 +19,7 @@ from config.address import (
     parse_source,
 )
 from config.broker import BrokerAddress, is_loopback, parse_broker
+from config.cluster_section import Cluster
 from config.console_section import Console
 from config.fields import AsciiName
 from config.loading import Duration, Found, Section, faults
@@ -30,6 +31,8 @@ from config.node_fields import (
     Headers,
     HostPort,
     HttpListen,
+    Key,
+    Keys,
     ListenUri,
     Pattern,
     Peers,
@@ -71,6 +74,16 @@ class Node(Section):
     history_keep: Annotated[Duration, Field(le=3660 * DAY), AfterValidator(_forever_or_a_day)] = Field(
         default=400 * DAY,
         description="How long calls and callbacks that ended, and closed tickets, are kept; 0s: for ever.",
+    )
+    signing_key: Key | None = Field(
+        default=None,
+        description="Key behind what calls in progress are recognised by, the same for all nodes: 64 hexadecimal "
+        "digits, as env:NAME or file:PATH; not set: signing.key in the data folder, which each node makes for itself.",
+    )
+    accepted_keys: Keys = Field(
+        default=(),
+        description="Further keys of which calls are recognised, while signing_key is changed: the one before it, or "
+        "the one to come.",
     )
 
 
@@ -354,6 +367,7 @@ class NodeConfig(Section):
     listen: Annotated[tuple[Listen, ...], Field(strict=False, min_length=1)] = Field(description="Listening sockets.")
     trunk: dict[AsciiName, Trunk] = Field(min_length=1, description="Carriers by name, the first one is the usual one.")
     pbx: dict[AsciiName, Pbx] = Field(min_length=1, description="PBXs by name, the first one is the usual one.")
+    cluster: Cluster = Field(default=Cluster(), description="The other nodes.")
     dns: Dns = Field(default=Dns(), description="Where names are looked up.")
     mqtt: Mqtt = Field(default=Mqtt(), description="The broker that status goes to.")
     http: Http = Field(default=Http(), description="The web server of health and metrics.")

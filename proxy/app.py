@@ -107,7 +107,7 @@ class Daemon:
         self._journal = LogJournal()
         self._chores = Chores(self._journal)
         self._hub = EventHub(self._journal, outbox=building.outbox(config))
-        self._network = Network(building.listen_specs(config))
+        self._network = Network(building.listen_specs(config), siblings=config.cluster.places)
         self._console_socket: socket.socket | None = None
         """Where the process before this one has left it."""
         self.console: ConsoleKeeping | None = None
@@ -123,7 +123,7 @@ class Daemon:
         config = self._config
         for reason in folder.close_to_others(config.node.data):
             self.log.warning("data_folder_open", reason=reason)
-        key = building.signing_key(config.node.data)
+        key = building.signing_key(config)
         await self._bind()
         # From here to the node nothing is awaited: what the store has to say would find nobody.
         self._store = sqlite_store(config.database, self._loop.call_soon_threadsafe, time.time, config.node.name,

@@ -24,7 +24,6 @@ from proxy.core.contract import IsOwn, Journal, Locator, Network
 from proxy.core.engine import Parts, Proxy
 from proxy.core.peers import Peer, PeerTable
 from proxy.core.qualify import Qualifier
-from proxy.core.seals import Seals
 from proxy.daemon import building
 from proxy.daemon.message_book import MessageBook
 from proxy.daemon.message_ring import MessageRing
@@ -199,7 +198,9 @@ class Node:
 
 
 def build_node(config: NodeConfig, around: Surroundings, store: Store, key: bytes, interest: Interest) -> Node:
-    """Build a node. `key`: behind tokens and branches, kept over restarts. `interest`: which events are worth making.
+    """Build a node. `key`: behind tokens and branches, kept over restarts, the same for all nodes.
+
+    `interest`: which events are worth making.
 
     No policy is in force yet, and peers have no addresses.
     """
@@ -216,7 +217,7 @@ def build_node(config: NodeConfig, around: Surroundings, store: Store, key: byte
     book = MessageBook(ring, config.node.data / MESSAGES, config.node.name, known.place, around.listeners)
     names = Names(around.random_bytes)
     engine = Proxy(Parts(
-        network=around.network, locator=around.locator, router=ledger, peers=table, seals=Seals(key),
+        network=around.network, locator=around.locator, router=ledger, peers=table, seals=building.seals(config, key),
         journal=around.journal, tracer=ring or tracer, clock=around.clock, wall=around.wall,
         new_id=lambda: names.new(around.wall()), draw=around.draw, timers=around.timers, is_own=around.is_own,
         domains=building.own_domains(config, around.listeners), private=building.private_headers(config),

@@ -1,8 +1,9 @@
 """What we write into messages so that a later one can be trusted: branch, Record-Route token, To tag.
 
 Rules
-- Everything is a MAC (keyed BLAKE2b, RFC 7693 section 2.9) under one key kept in the data folder. So nothing needs to
-  be remembered: a restart cuts no call, and what is forged opens nothing. An HMAC does the same at four times the
+- Everything is a MAC (keyed BLAKE2b, RFC 7693 section 2.9) under one key, kept in the data folder or shared by all
+  nodes. So nothing needs to be remembered: neither a restart nor another node cuts a call, and what is forged opens
+  nothing. An HMAC does the same at four times the
   cost, six times a call.
 - The branch (RFC 3261 sections 16.6 item 8 and 16.11) is computed from what the previous hop wrote, so a restarted
   proxy that gets the same INVITE again sends the very same transaction on, and can tell from a response alone that the
@@ -15,6 +16,7 @@ import hmac
 import re
 import zlib
 from binascii import a2b_base64, b2a_base64
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
 
@@ -75,15 +77,21 @@ class Token(NamedTuple):
 
 
 class Seals:
-    """Makes and checks all of them. `key`: 16 to 64 bytes, the same for the life of the data folder."""
+    """Makes and checks all of them. `key`: 16 to 64 bytes, the same for all nodes of a cluster.
 
-    __slots__ = ("_key", "_keyed")
+    `accepted`: further keys of which tokens and branches are recognised, while the key is changed; none is made of
+    them.
+    """
 
-    def __init__(self, key: bytes) -> None:
+    __slots__ = ("_key", "_keyed", "others")
+
+    def __init__(self, key: bytes, accepted: Sequence[bytes] = ()) -> None:
         if not 16 <= len(key) <= 64:
             raise ValueError("the signing key must have 16 to 64 bytes")
         self._key = key
         self._keyed = blake2b(digest_size=SEAL_BYTES, key=key)
+        self.others: tuple[Seals, ...] = tuple([Seals(other) for other in accepted if other != key])
+        """Those of the further keys."""
 
     def _mac(self, *parts: bytes) -> bytes:
         mac = self._keyed.copy()
@@ -111,6 +119,13 @@ class Seals:
         match = _TOKEN.match(user or b"")
         if match is None:
             return None
+        token = self._read(match, sip_call_id)
+        if token is None:
+            for other in self.others:
+                token = token or other._read(match, sip_call_id)
+        return token
+
+    def _read(self, match: re.Match[bytes], sip_call_id: bytes) -> Token | None:
         raw = a2b_base64(match[1].translate(_FROM_URL))
         payload, mac = raw[:18], raw[18:]
         is_call = hmac.compare_digest(mac, self._mac(CALL_LABEL, payload, sip_call_id))
@@ -137,13 +152,15 @@ class Seals:
             hop))
 
     def made(self, message: Message) -> bool:
-        """Whether the topmost Via of a response was written by us, before this process or an earlier one."""
+        """Whether the topmost Via of a response was written by us: this process, an earlier one or another node."""
         vias = first_vias(message, 2)
         match = _BRANCH.match(vias[0].branch or b"")
         if match is None or len(vias) < 2:
             return False
-        expected = self._origin(vias[1], message, int(match[1], 16), int(match[2], 16))
-        return hmac.compare_digest(expected, match[4])
+        target, hop, sealed = int(match[1], 16), int(match[2], 16), match[4]
+        if hmac.compare_digest(self._origin(vias[1], message, target, hop), sealed):
+            return True
+        return any(hmac.compare_digest(other._origin(vias[1], message, target, hop), sealed) for other in self.others)
 
     def loop_mark(self, source: str, uri: bytes, message: Message) -> bytes:
         """Eight hex digits over everything that our routing looks at (RFC 5393 section 4.2)."""

@@ -10,6 +10,7 @@ from config.node import NodeConfig
 from config.places import PROMPTS, RECORDINGS
 from proxy.core.headers import private_names
 from proxy.core.peers import Address, Peer, SourceRule
+from proxy.core.seals import Seals
 from proxy.media.settings import MediaSettings
 from proxy.sip.hop import Hop, Listener
 from proxy.status.source import HttpSettings, MqttSettings
@@ -29,12 +30,15 @@ class SigningKey(NamedTuple):
     """What an operator must know: the key that was there could not be used, and calls in progress hang on it."""
 
 
-def signing_key(folder: Path) -> SigningKey:
-    """Read the key, or make it. One that is no key is put aside and said: without any no new call could pass.
+def signing_key(config: NodeConfig) -> SigningKey:
+    """Give the key that is configured; where none is, read that of the data folder, or make it.
 
-    Raises OSError where the folder does not let us.
+    One in the folder that is no key is put aside and said: without any no new call could pass. Raises OSError where
+    the folder does not let us.
     """
-    path = folder / KEY_FILE
+    if config.node.signing_key is not None:
+        return SigningKey(config.node.signing_key.get_secret_value(), None)
+    path = config.node.data / KEY_FILE
     replaced = None
     try:
         key = path.read_bytes()
@@ -56,6 +60,11 @@ def signing_key(folder: Path) -> SigningKey:
         os.fsync(file.fileno())
     fresh.replace(path)
     return SigningKey(key, replaced)
+
+
+def seals(config: NodeConfig, key: bytes) -> Seals:
+    """Return what seals with this key, and recognises the others that are configured."""
+    return Seals(key, [other.get_secret_value() for other in config.node.accepted_keys])
 
 
 def listen_specs(config: NodeConfig) -> list[ListenSpec]:
@@ -106,8 +115,9 @@ def pbx_facts(config: NodeConfig) -> dict[str, PbxFacts]:
 
 
 def own_domains(config: NodeConfig, listeners: tuple[Listener, ...]) -> frozenset[str]:
-    """Return the domains that mean ourselves: our own hosts, the PBXs', and those that trunks know us by."""
-    own = {one.host.strip("[]") for one in listeners}
+    """Return the domains that mean ourselves: our own hosts and those of other nodes, the PBXs', and those that trunks
+    know us by."""
+    own = {one.host.strip("[]") for one in listeners} | {host for host, _ in config.cluster.places}
     own |= {uri.host for pbx in config.pbx.values() for uri in pbx.sip_peers}
     own |= {trunk.from_domain.partition(":")[0] for trunk in config.trunk.values() if trunk.from_domain}
     return frozenset(host.lower().rstrip(".") for host in own)

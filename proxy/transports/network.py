@@ -70,21 +70,23 @@ class Network:
         self,
         listen: Sequence[ListenSpec],
         limits: StreamLimits | None = None,
+        siblings: Sequence[tuple[str, int | None]] = (),
     ) -> None:
-        """Note what to listen on; nothing happens before `bind`."""
+        """Note what to listen on; nothing happens before `bind`. `siblings`: as in `OwnAddresses`."""
         self.listeners: tuple[Listener, ...] = ()
         self.sockets: tuple[socket.socket, ...] = ()
         """Of the listeners, in their order."""
         self._adopted: dict[int, socket.socket] = {}
         self.error_fence = ErrorFence()
         self._specs = tuple(listen)
+        self._siblings = tuple(siblings)
         self._limits = limits or StreamLimits()
         self._udp: dict[int, UdpSocket] = {}
         self._acceptors: list[Acceptor] = []
         self._server_contexts: dict[int, ssl.SSLContext] = {}
         self._client_contexts: dict[int, ssl.SSLContext] = {}
         self._routes: dict[tuple[Transport, str], Listener] = {}
-        self._own = OwnAddresses(())
+        self._own = OwnAddresses((), ())
         self._forget: asyncio.TimerHandle | None = None
 
     def adopt(self, take: Callable[[Literal["datagram", "stream"], str, int], socket.socket | None]) -> None:
@@ -118,7 +120,7 @@ class Network:
                 sock.close()
             raise
         self.listeners = tuple(listener for _, listener, _ in bound)
-        self._own = OwnAddresses(self.listeners)
+        self._own = OwnAddresses(self.listeners, self._siblings)
         self.sockets = tuple(sock for _, _, sock in bound)
         self._forget_routes()
 

@@ -1,5 +1,7 @@
 """Which addresses are our own: those that a listener is bound to or advertises, on its transport, and no others.
 
+Those of other nodes count as ours too: what one of them has begun goes on at any.
+
 A neighbour may well live on this machine with our port: on another of its addresses, or on the other transport. A
 listener that is bound to all addresses has every address of the machine.
 """
@@ -18,14 +20,19 @@ VERDICTS_MAX = 4_096
 
 
 class OwnAddresses:
-    """The addresses of all listeners."""
+    """The addresses of all listeners, and of the other nodes."""
 
-    def __init__(self, listeners: Sequence[Listener]) -> None:
+    def __init__(self, listeners: Sequence[Listener], siblings: Sequence[tuple[str, int | None]] = ()) -> None:
+        """`siblings`: host (name or IP address, IPv6 without brackets) and port of the other nodes, on every transport
+        that we have; None: the transport's own port.
+        """
         self._exact = {(one.transport, _spelled(host), port) for one in listeners
                        for host, port in ((one.host, one.port), (one.bound_host, one.bound_port))}
         self._any = {(one.transport, ":" in one.bound_host, one.bound_port) for one in listeners
                      if is_wildcard(one.bound_host)}
         self._transports = tuple(dict.fromkeys(one.transport for one in listeners))
+        self._exact |= {(transport, _spelled(host), port or _usual(transport))
+                        for host, port in siblings for transport in self._transports}
         self._verdicts: dict[tuple[str, int | None, str | None], bool] = {}
         """By what was asked: every message that passes asks several times, and nearly always the same."""
 
@@ -56,7 +63,7 @@ class OwnAddresses:
         self._verdicts.clear()
 
     def _is(self, transport: str, host: str, address: str | None, port: int | None) -> bool:
-        port = port or (5061 if transport == "tls" else 5060)
+        port = port or _usual(transport)
         if (transport, address or host.lower(), port) in self._exact:
             return True
         return address is not None and (transport, ":" in address, port) in self._any and is_local(address)
@@ -81,6 +88,11 @@ def _binds_anything() -> bool:
         return NONLOCAL_BIND.read_bytes().strip() == b"1"
     except OSError:
         return False
+
+
+def _usual(transport: str) -> int:
+    """The port of a transport where none is named (RFC 3261 section 19.1.2)."""
+    return 5061 if transport == "tls" else 5060
 
 
 def _spelled(host: str) -> str:

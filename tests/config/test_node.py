@@ -422,6 +422,61 @@ def test_the_socket_needs_no_secrets(folder: Path) -> None:
         read_socket(write(folder, "[node]\ndata = 5\n"))
 
 
+KEYED = TEXT.replace('data = "data"', 'data = "data"\nsigning_key = "file:node.key"\naccepted_keys = ["env:OLD_KEY"]')
+
+
+@pytest.fixture
+def keyed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (folder / "node.key").write_text("5a" * 32)
+    (folder / "node.key").chmod(0o600)
+    monkeypatch.setenv("OLD_KEY", "a5" * 32)
+    return folder
+
+
+def test_one_key_and_siblings(keyed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    more = '[cluster]\nsiblings = ["203.0.113.6:5060", "EDGE2.example", "[2001:db8::6]:5070"]\n'
+    path = write(keyed, KEYED + more)
+    config = load_node(path)
+    assert config.cluster.places == (("203.0.113.6", 5060), ("edge2.example", None), ("2001:db8::6", 5070))
+    assert config.node.signing_key is not None
+    assert config.node.signing_key.get_secret_value() == b"\x5a" * 32
+    assert [key.get_secret_value() for key in config.node.accepted_keys] == [b"\xa5" * 32]
+    assert "5a5a" not in repr(config)
+    monkeypatch.delenv("OLD_KEY")
+    assert read_socket(path) == keyed / "data" / "control.sock"
+
+
+@pytest.mark.parametrize(("written", "key", "text"), [
+    ("0.0.0.0:5060", "cluster.siblings[0]", "is every address of a machine"),
+    ("203.0.113.6:0", "cluster.siblings[0]", "is not a port"),
+    ("sip:203.0.113.6", "cluster.siblings[0]", "is not an address"),
+    ("203.0.113.300", "cluster.siblings[0]", "is not an IPv4 address"),
+    ('203.0.113.6", "203.0.113.6', "cluster.siblings[1]", "'203.0.113.6' stands there twice"),
+    ("203.0.113.5", "cluster.siblings[0]", "is this node itself, what listen[0] advertises: siblings are the others"),
+    ("127.0.0.1:5060", "cluster.siblings[0]", "is this node itself, listen[0]"),
+    ("10.0.0.11", "cluster.siblings[0]", "is a peer of pbx.office"),
+    ('a", "'.join(str(number) for number in range(18)), "cluster.siblings", "at most 16"),
+])
+def test_siblings_that_are_none(keyed: Path, written: str, key: str, text: str) -> None:
+    [(_, found, line, said)] = problems(keyed, f'{KEYED}[cluster]\nsiblings = ["{written}"]\n')
+    assert (found, line) == (key, len(KEYED.splitlines()) + 2)
+    assert text in said
+
+
+def test_siblings_without_a_key(folder: Path) -> None:
+    [(_, key, _, text)] = problems(folder, f'{TEXT}[cluster]\nsiblings = ["203.0.113.6"]\n')
+    assert (key, text[:22]) == ("cluster.siblings", "needs node.signing_key")
+
+
+def test_a_key_that_is_none(keyed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (keyed / "node.key").chmod(0o604)
+    monkeypatch.setenv("OLD_KEY", "secret")
+    found = problems(keyed, KEYED)
+    assert [key for _, key, _, _ in found] == ["node.signing_key", "node.accepted_keys[0]"]
+    assert "readable by every user" in found[0][3]
+    assert "secret" not in found[1][3]
+
+
 def test_paths_start_in_the_folder_of_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(folder, TEXT)
     monkeypatch.chdir(folder.parent)

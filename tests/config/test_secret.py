@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from config.secret import RULE, SECRET_BYTES, hide, read_secret
+from config.secret import KEY_BYTES, RULE, SECRET_BYTES, hide, read_key, read_secret
 
 
 def test_from_the_environment() -> None:
@@ -48,6 +48,35 @@ def test_what_is_not_there(tmp_path: Path) -> None:
     ]:
         with pytest.raises(ValueError, match=reason):
             read_secret(reference, tmp_path, environ={})
+
+
+KEY = bytes(range(KEY_BYTES))
+
+
+@pytest.mark.parametrize("text", [KEY.hex(), KEY.hex().upper() + "\n"])
+def test_a_key(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "node.key"
+    path.write_text(text)
+    path.chmod(0o640)
+    assert read_key("file:node.key", tmp_path) == KEY
+    assert read_key("env:KEY", environ={"KEY": text.strip()}) == KEY
+
+
+@pytest.mark.parametrize("text", [KEY.hex()[2:], KEY.hex() + "00", KEY.hex()[:-1] + "x", " " + KEY.hex(), "٣" * 64])
+def test_what_is_no_key(text: str) -> None:
+    with pytest.raises(ValueError, match="holds no key: 64 hexadecimal digits") as caught:
+        read_key("env:KEY", environ={"KEY": text})
+    assert text not in str(caught.value)
+
+
+def test_a_key_that_everybody_reads(tmp_path: Path) -> None:
+    path = tmp_path / "node.key"
+    path.write_text(KEY.hex())
+    path.chmod(0o644)
+    for reference, variables in (("file:node.key", {}),
+                                 ("file:${CREDENTIALS_DIRECTORY}/node.key", {"CREDENTIALS_DIRECTORY": str(tmp_path)})):
+        with pytest.raises(ValueError, match="readable by every user"):
+            read_key(reference, tmp_path, variables)
 
 
 @pytest.mark.parametrize(("text", "said"), [

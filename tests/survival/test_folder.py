@@ -74,6 +74,16 @@ def test_a_signing_key_that_was_truncated_is_said(tmp_path: Path, left: int) -> 
         scene.both_ways()
 
 
+def test_with_a_key_of_all_nodes_the_folder_has_none(tmp_path: Path) -> None:
+    (tmp_path / "node.key").write_text("5a" * 32)
+    (tmp_path / "node.key").chmod(0o600)
+    data = tmp_path / "data"
+    with Scene(tmp_path, extra={"node": {"name": "edge1", "data": data, "signing_key": f"file:{tmp_path}/node.key"},
+                                "cluster": {"siblings": ["203.0.113.6:5060"]}}) as scene:
+        scene.both_ways()
+        assert not (scene.boomerang.data / "signing.key").exists()
+
+
 def test_a_control_socket_that_was_removed_is_made_again(tmp_path: Path) -> None:
     with Scene(tmp_path, faults={"proxy.daemon.control_keeping:CONTROL_PAUSE": 0.1}) as scene:
         door = scene.boomerang.data / "control.sock"

@@ -67,6 +67,22 @@ def test_no_token(user: bytes | None) -> None:
     assert SEALS.read_token(user, b"c1") is None
 
 
+def test_a_key_that_is_changed() -> None:
+    """The one before and the one to come are recognised, and nothing is made of them."""
+    both, call = Seals(b"k" * 16, (b"o" * 16, b"k" * 16)), request()
+    assert len(both.others) == 1
+    assert both.token(CALL, b"f", b"c1") == SEALS.token(CALL, b"f", b"c1")
+    for seals in (SEALS, OTHER):
+        for is_call in (True, False):
+            token = both.read_token(seals.token(CALL, b"f", b"c1", is_call=is_call), b"c1")
+            assert token is not None
+            assert (token.call, token.is_call) == (CALL, is_call)
+        assert both.made(answer(call, seals.branch(call, 0, 0, 1, b"00000000")))
+    third = Seals(b"t" * 16)
+    assert both.read_token(third.token(CALL, b"f", b"c1"), b"c1") is None
+    assert not both.made(answer(call, third.branch(call, 0, 0, 1, b"00000000")))
+
+
 def test_what_an_earlier_version_wrote_is_written_again() -> None:
     """Calls go on through an update: what they bear must still be known, and computed alike."""
     call = request()

@@ -18,6 +18,10 @@ ALL = OwnAddresses([Listener(0, "udp", "127.0.0.1", 5060, "0.0.0.0", 5060),
                     Listener(1, "tcp", "[::1]", 5070, "::", 5070)])
 TCP = OwnAddresses([Listener(0, "tcp", "127.0.0.1", 5060, "127.0.0.1", 5060)])
 
+CLUSTER = OwnAddresses([Listener(0, "udp", "127.0.0.1", 5060, "127.0.0.1", 5060),
+                        Listener(1, "tls", "127.0.0.1", 5061, "127.0.0.1", 5061)],
+                       (("203.0.113.6", 5070), ("Edge2.test", None), ("2001:db8:0::6", None)))
+
 
 @pytest.mark.parametrize(("ours", "host", "port", "transport", "expected"), [
     (ONE, "127.0.0.1", 5060, "udp", True),
@@ -46,6 +50,17 @@ TCP = OwnAddresses([Listener(0, "tcp", "127.0.0.1", 5060, "127.0.0.1", 5060)])
     (ALL, "198.51.100.77", 5060, "udp", False),
     (TCP, "127.0.0.1", None, None, True),  # without UDP of ours an address without transport may mean what we have
     (TCP, "127.0.0.1", 5060, "sctp", False),
+    (CLUSTER, "203.0.113.6", 5070, "udp", True),
+    (CLUSTER, "203.0.113.6", 5070, "tls", True),
+    (CLUSTER, "203.0.113.6", 5070, None, True),
+    (CLUSTER, "203.0.113.6", 5070, "tcp", False),  # nobody speaks it here
+    (CLUSTER, "203.0.113.6", 5060, "udp", False),
+    (CLUSTER, "edge2.TEST", None, "udp", True),
+    (CLUSTER, "edge2.test", 5060, "udp", True),
+    (CLUSTER, "edge2.test", 5061, "tls", True),
+    (CLUSTER, "edge2.test", 5061, "udp", False),
+    (CLUSTER, "[2001:DB8::6]", 5060, "udp", True),
+    (CLUSTER, "127.0.0.1", 5060, "udp", True),
 ])
 def test_own(ours: OwnAddresses, host: str, port: int | None, transport: str | None, expected: bool) -> None:
     assert ours.holds(host, port, transport) is expected
