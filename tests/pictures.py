@@ -30,8 +30,8 @@ def main() -> int:
         return 1
     FOLDER.mkdir(exist_ok=True)
     with Process([sys.executable, "-m", "proxy", "demo", "--console"], name="the company", cwd=ROOT) as company:
-        url = company.wait_for("Its console:", 60).split()[-1].rstrip("/")
-        found = LOG_IN.search(company.wait_for("Log in as", 60))
+        url = company.wait_for("Its console:").split()[-1].rstrip("/")
+        found = LOG_IN.search(company.wait_for("Log in as"))
         assert found is not None
         with chromium() as browser, browser.visit(url, size=SIZE) as visitor:
             visitor.log_in(*found.groups())

@@ -61,7 +61,7 @@ def test_who_only_looks_sees_it_anew(site: ConsoleSite, visitor: Visitor) -> Non
     site.boomerang.kill9()
     page.wait_for_selector("#connection:not([hidden])")
     site.boomerang.restart()
-    eventually(lambda: is_new(visitor), "the page, loaded again", timeout=60.0)
+    eventually(lambda: is_new(visitor), "the page, loaded again")
     assert page.is_hidden("#connection")
     assert page.query_selector("h1") is not None, "and nobody had to log in again"
     assert "/login" not in page.url

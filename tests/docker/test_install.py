@@ -13,7 +13,7 @@ import pytest
 from tests.kit.console import Visitor, wait_for_console
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.process import Process
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -81,7 +81,7 @@ def test_the_images_health_follows_the_configuration(installed: Path) -> None:
                for word in json.loads(words)]
 
     def healthy() -> bool:
-        done = subprocess.run(command, cwd=installed / "live", capture_output=True, timeout=5, check=False)
+        done = subprocess.run(command, cwd=installed / "live", capture_output=True, timeout=PATIENCE, check=False)
         return done.returncode == 0
 
     config = installed / "live" / "boomerang.toml"
@@ -96,7 +96,7 @@ def test_the_images_health_follows_the_configuration(installed: Path) -> None:
         config.write_text(text)
         assert not healthy(), "nothing runs"
         with Process([installed / "prefix" / "bin" / "boomerang", "run", "-c", config]) as daemon:
-            eventually(lambda: healthy() or not daemon.running, "the daemon is healthy", 30)
+            eventually(lambda: healthy() or not daemon.running, "the daemon is healthy")
             assert healthy(), daemon.report()
             wait_for_console(console)  # with the pages, words and looks of the wheel
             assert Visitor(console).get("/login?lang=hu").text.count("Bejelentkez") >= 1

@@ -13,7 +13,7 @@ from tests.kit.certificates import Authority
 from tests.kit.console import Visitor, wait_for_console, with_console
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.process import Process
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -31,7 +31,7 @@ class SecureVisitor(Visitor):
         self._context.check_hostname = False
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPSConnection(LOOPBACK, self.port, timeout=30, context=self._context)
+        return http.client.HTTPSConnection(LOOPBACK, self.port, timeout=PATIENCE, context=self._context)
 
 
 @pytest.fixture(scope="module")

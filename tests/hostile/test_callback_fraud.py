@@ -151,7 +151,7 @@ def test_one_number_again_and_again(tmp_path: Path) -> None:
     with CallbackScene(tmp_path, policy=settings) as scene:
         scene.carrier.default = BUSY
         scene.miss()
-        scene.customer_call(3, timeout=30)
+        scene.customer_call(3)
         scene.all_quiet()
         for _ in range(3):
             scene.miss()  # calling again buys nothing
@@ -168,14 +168,14 @@ def test_the_stop_switch(tmp_path: Path) -> None:
         scene.miss()
         agent = scene.agent_call()
         scene.boomerang.cli("policy", "set", "guard.stop", "true")
-        scene.until(agent, "over", 5)
+        scene.until(agent, "over")
         assert agent.ended_by == "far"
         scene.pbx.plans[AGENT] = ACCEPTS
         scene.miss("+36201234568")
         stays(lambda: len(scene.pbx.to(AGENT)) == 1, "no agent is rung", 1.5)
         assert [row["state"] for row in scene.tasks()] == ["open", "open"]
         scene.boomerang.cli("policy", "set", "guard.stop", "false")
-        eventually(lambda: _dialled(scene, 1), "it goes on", 45)
+        eventually(lambda: _dialled(scene, 1), "it goes on")
 
 
 # Two that call each other back
@@ -206,7 +206,7 @@ class Pair:
         """Somebody at the first site calls the second in vain."""
         call = self.loop.do(lambda: self.pbxs[0].dial(
             self.NUMBERS[1], self.NUMBERS[0], self.sites[0].hop, Plan(media=False)))
-        eventually(lambda: 180 in call.statuses, "the call that begins it rings", 10)
+        eventually(lambda: 180 in call.statuses, "the call that begins it rings")
         self.loop.do(call.hang_up)
 
     def dialled(self) -> list[int]:
@@ -220,10 +220,10 @@ def test_two_boomerangs_call_each_other_back(tmp_path: Path) -> None:
     with ExitStack() as stack:
         pair = Pair(tmp_path, stack, leaves, {"number_per_hour": cap})
         pair.begin()
-        eventually(lambda: pair.dialled() == [cap, cap], "both have dialled as often as they may", 40)
+        eventually(lambda: pair.dialled() == [cap, cap], "both have dialled as often as they may")
         stays(lambda: pair.dialled() == [cap, cap], "it has ended", 5.0)
         for place, site in enumerate(pair.sites):
-            eventually(lambda: "number_cap" in refusals(site), f"the journal of site {place} says why", 20)  # noqa: B023
+            eventually(lambda: "number_cap" in refusals(site), f"the journal of site {place} says why")  # noqa: B023
         calls = [len(pair.pbxs[place].to(number)) for place, number in enumerate(pair.NUMBERS)]
         assert calls[0] <= cap  # or fewer: a callback that meets the other site's waiting agent is joined with them
         assert calls[1] <= 1 + cap
@@ -235,7 +235,7 @@ def test_two_boomerangs_whose_agents_wait_bring_them_together(tmp_path: Path) ->
         pair = Pair(tmp_path, stack, ACCEPTS, {})
         pair.begin()
         states = "SELECT count(*) FROM tasks WHERE state='done' AND reason='talked'"
-        eventually(lambda: [site.sql(states)[0][0] for site in pair.sites] == [1, 1], "both have talked", 20)
+        eventually(lambda: [site.sql(states)[0][0] for site in pair.sites] == [1, 1], "both have talked")
         assert pair.dialled() == [1, 1]
 
 

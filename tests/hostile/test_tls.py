@@ -14,6 +14,7 @@ from tests.kit.certificates import Authority, Certificate
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.sip_socket import SipSocket
 from tests.kit.site import SHARED, peer
+from tests.kit.waiting import PATIENCE
 from tests.survival.scene import CUSTOMER, hang_up
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
@@ -99,7 +100,7 @@ def lets_in(port: int, context: ssl.SSLContext) -> bool:
     """Whether a keep-alive is answered on a new connection."""
     try:
         with (
-            socket.create_connection((LOOPBACK, port), timeout=5) as plain,
+            socket.create_connection((LOOPBACK, port), timeout=PATIENCE) as plain,
             context.wrap_socket(plain, server_hostname="localhost") as stream,
         ):
             stream.sendall(b"\r\n\r\n")

@@ -11,9 +11,10 @@ import time
 import pytest
 
 from tests.hostile.conftest import Range, neighbour
-from tests.hostile.wire import PATIENCE, Wire, acknowledgement, answer, fields, passed, status, value
+from tests.hostile.wire import Wire, acknowledgement, answer, fields, passed, status, value
 from tests.kit.sip_socket import unique
 from tests.kit.twisted import KINDS, MESSAGES, OWN, of_kinds
+from tests.kit.waiting import PATIENCE
 
 BAD = {
     400: "badaspec baddate baddn badinv01 clerr escruri insuf ltgtruri lwsruri lwsstart mcl01 mismatch01 mismatch02 "

@@ -11,8 +11,8 @@ from typing import Self
 
 from tests.kit.sip_socket import unique
 from tests.kit.sip_text import build
+from tests.kit.waiting import PATIENCE
 
-PATIENCE = 5.0
 DATAGRAM = 65_535
 COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "l": "content-length", "m": "contact"}
 ANSWERED = ("via", "from", "to", "call-id", "cseq")

@@ -20,14 +20,12 @@ from pathlib import Path
 from tests.kit.certificates import Certificate
 from tests.kit.ports import LOOPBACK, bound, free_port
 from tests.kit.process import Process
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
 SCRIPT = Path(__file__).parents[1] / "peers" / "asterisk-chroot"
 PASSWORD = "phone-of-a-test"
 HINTS = "exten => _2XX,hint,PJSIP/${EXTEN}\n"
 """What a phone does, for whoever subscribes to its extension."""
-BOOT = 30.0
-"""Seconds that a start may take."""
 RTP_PORTS = 40
 
 _BASE = {
@@ -280,7 +278,7 @@ method=tlsv1_2
                     self._mounted.append(place)
             argv = ["chroot", str(self.root), *argv]
         self._process = Process(argv, name="asterisk", cwd=self.folder)
-        self._process.started(self._booted, BOOT)
+        self._process.started(self._booted)
 
     @property
     def _running(self) -> Process:
@@ -295,7 +293,7 @@ method=tlsv1_2
         argv = ["/usr/sbin/asterisk", "-C", str(self.inside / "etc" / "asterisk.conf"), "-rx", command]
         if self.root != Path("/"):
             argv = ["chroot", str(self.root), *argv]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=BOOT, check=False)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE, check=False)
         return done.stdout
 
     def registered(self, phone: str) -> bool:
@@ -332,7 +330,7 @@ method=tlsv1_2
     def restart_in_order(self) -> None:
         """Have it hang up every call and end, and start it again with what it kept."""
         self._running.signal(signal.SIGTERM)
-        self._running.wait(BOOT)
+        self._running.wait()
         self.start()
 
     def stop(self) -> None:

@@ -16,7 +16,7 @@ from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.process import Process
 from tests.kit.sip_socket import unique
 from tests.kit.sip_text import build
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 ASK = 0.2
@@ -169,7 +169,7 @@ class Boomerang:
         """HTTP status and text of one of its probes; status 0 where nobody listens."""
         try:
             url = f"http://{LOOPBACK}:{self.http}{path}"
-            with urllib.request.urlopen(url, timeout=2) as answer:
+            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -179,7 +179,7 @@ class Boomerang:
 
     def sql(self, query: str, *values: object) -> list[sqlite3.Row]:
         """Ask its database, read-only."""
-        connection = sqlite3.connect(f"file:{self.data / 'boomerang.db'}?mode=ro", uri=True, timeout=5)
+        connection = sqlite3.connect(f"file:{self.data / 'boomerang.db'}?mode=ro", uri=True, timeout=PATIENCE)
         try:
             connection.row_factory = sqlite3.Row
             return connection.execute(query, values).fetchall()
@@ -195,7 +195,7 @@ class Boomerang:
         argv = [sys.executable, "-m", "proxy", *arguments, "-c", str(self.config), "--json"]
         env = {"PYTHONPATH": str(self.code)}
         with Process(argv, name="boomerang cli", cwd=self.folder, env=env, fork=self.code == ROOT) as command:
-            assert command.wait(20) == 0, command.report()
+            assert command.wait() == 0, command.report()
             return json.loads("\n".join(command.lines))
 
     def report(self) -> str:

@@ -2,8 +2,9 @@
 
 import re
 
-from tests.kit.sip_socket import PATIENCE, SipSocket, reply, unique
+from tests.kit.sip_socket import SipSocket, reply, unique
 from tests.kit.sip_text import SDP, Message, build, uri_in
+from tests.kit.waiting import PATIENCE
 
 Address = tuple[str, int]
 

@@ -14,7 +14,7 @@ from tests.kit.carrier import SECRET, USERNAME, Carrier
 from tests.kit.phones import PjsipPhone
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.site import peer
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
 MEDIA_PORTS = 40
 AGENT_TONE, CUSTOMER_TONE = 440, 1000
@@ -81,7 +81,7 @@ class CallCenter:
         """State of every agent by extension."""
         return {row["extension"]: row["state"] for row in self.boomerang.cli("agents")}
 
-    def agent_becomes(self, extension: str, state: str, timeout: float = 10.0) -> None:
+    def agent_becomes(self, extension: str, state: str, timeout: float = PATIENCE) -> None:
         """Wait until an agent's state is this one."""
         eventually(lambda: self.agents().get(extension) == state, f"agent {extension} is {state}", timeout)
 
@@ -89,7 +89,7 @@ class CallCenter:
         """Rows of all callback tasks, the oldest first."""
         return [dict(row) for row in self.boomerang.sql("SELECT * FROM tasks ORDER BY id")]
 
-    def task(self, fits: Callable[[dict[str, Any]], object], what: str, timeout: float = 20.0) -> dict[str, Any]:
+    def task(self, fits: Callable[[dict[str, Any]], object], what: str, timeout: float = PATIENCE) -> dict[str, Any]:
         """Wait for a task that fits."""
         found = eventually(lambda: [one for one in self.tasks() if fits(one)], what, timeout)
         return found[0]

@@ -29,7 +29,7 @@ from proxy.verbs.shapes.verb import Role
 from proxy.web.connections import Connections
 from tests.kit.boomerang import Boomerang
 from tests.kit.ports import LOOPBACK, free_port
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """Hashes that are as good as none, so that tests are quick."""
@@ -103,7 +103,7 @@ class Visitor:
 
     def connect(self) -> http.client.HTTPConnection:
         """Open a connection of one's own for each request."""
-        return http.client.HTTPConnection(LOOPBACK, self.port, timeout=30)
+        return http.client.HTTPConnection(LOOPBACK, self.port, timeout=PATIENCE)
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
         connection = self.connect()
@@ -182,7 +182,7 @@ class SilentNode:
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         assert self._loop is not None
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writers.add(writer)

@@ -28,10 +28,8 @@ from tests.kit.console import QUICK
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.sip_socket import SipSocket
 from tests.kit.site import peer
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
-PATIENCE: Final = 30.0
-"""Seconds that the console has for an answer: it bounds a failure alone."""
 PASSWORD: Final = "a long enough password"
 TOKEN: Final = "a-token-that-nobody-guesses"
 """Bearer token of a program that may do everything."""

@@ -21,10 +21,9 @@ from tests.kit import imported
 from tests.kit.boomerang import ROOT, Boomerang
 from tests.kit.console import wait_for_console
 from tests.kit.ports import LOOPBACK
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
 ANSWER_TOPIC: Final = "answers/doors"
-PATIENCE: Final = 20.0
 
 Args = dict[str, Any]
 

@@ -16,6 +16,7 @@ from tests.kit.far_login import Login
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.sip_socket import reply, unique
 from tests.kit.sip_text import Message, build
+from tests.kit.waiting import PATIENCE
 
 T1, T2, GIVE_UP = 0.5, 4.0, 32.0
 """RFC 3261 section 17.1.1.1."""
@@ -170,7 +171,7 @@ class Loop:
         async def run() -> T:
             return what()
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(PATIENCE)
 
     def open(self, login: Login | None = None, port: int | None = None) -> FarEnd:
         """A far end that listens."""
@@ -179,7 +180,7 @@ class Loop:
         async def listen() -> None:
             await self._loop.create_datagram_endpoint(lambda: end, (LOOPBACK, end.port))
 
-        asyncio.run_coroutine_threadsafe(listen(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(listen(), self._loop).result(PATIENCE)
         self._ends.append(end)
         return end
 
@@ -198,7 +199,7 @@ class Loop:
                 task.cancel()
             await asyncio.sleep(0)
 
-        asyncio.run_coroutine_threadsafe(end(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(PATIENCE)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -26,6 +26,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, Final
 
+from tests.kit.waiting import PATIENCE
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 MODULES: Final = ("proxy.cli", "proxy.app", "proxy.status.http", "proxy.status.mqtt")
 """What a daemon has imported once it is up."""
@@ -147,10 +149,10 @@ def run(argv: Sequence[str], cwd: Path, env: Mapping[str, str], typed: str = "")
         stdin.seek(0)
         program = Forked(_fork(argv, cwd, env, [each.fileno() for each in (stdin, stdout, stderr)]))
         try:
-            status = program.wait(60)
+            status = program.wait(PATIENCE)
         except BaseException:
             os.killpg(program.pid, signal.SIGKILL)
-            program.wait(60)
+            program.wait(PATIENCE)
             raise
         stdout.seek(0)
         stderr.seek(0)

@@ -236,7 +236,7 @@ class Baresip(Process):
     def dial(self, number: str) -> None:
         """Call a number through the registrar."""
         command = json.dumps({"command": "dial", "params": f"sip:{number}@{LOOPBACK}:{self.registrar}"})
-        with socket.create_connection((LOOPBACK, self.control), timeout=5) as link:
+        with socket.create_connection((LOOPBACK, self.control), timeout=PATIENCE) as link:
             link.sendall(f"{len(command)}:{command},".encode())
             link.recv(65_535)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
 FIRST: Final = 3
 """The first descriptor that is passed (SD_LISTEN_FDS_START)."""
@@ -35,7 +35,7 @@ class ServiceManager:
         """What a service is started with."""
         return {"NOTIFY_SOCKET": str(self.path)}
 
-    def wait_for(self, key: str, value: str = "1", timeout: float = 20.0, *, after: int = 0) -> None:
+    def wait_for(self, key: str, value: str = "1", timeout: float = PATIENCE, *, after: int = 0) -> None:
         """Wait until this was told; `after`: messages to leave out from the beginning."""
         eventually(lambda: any(one.get(key) == value for one in self.told[after:]), f"{key}={value} is told", timeout)
 
@@ -73,7 +73,7 @@ class ServiceManager:
                  trace: TracebackType | None) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
             last.sendto(b"", str(self.path))
-        self._thread.join(5)
+        self._thread.join(PATIENCE)
         self._socket.close()
         for sock in self.kept.values():
             sock.close()

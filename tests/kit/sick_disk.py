@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.kit.waiting import PATIENCE
+
 _Reading = ctypes.CFUNCTYPE(ctypes.c_ssize_t, ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_long,
                             use_errno=True)
 _Pointer = ctypes.c_void_p
@@ -86,7 +88,7 @@ def sick_disk() -> Iterator[SickDisk]:
 
     def writing(real: Any) -> Callable[..., int]:
         def call(descriptor: int, buffer: int, size: int, offset: int) -> int:
-            disk.healthy.wait(60)
+            disk.healthy.wait(PATIENCE)
             return int(real(descriptor, buffer, size, offset))
 
         return call

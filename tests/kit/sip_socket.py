@@ -15,9 +15,8 @@ from typing import Self
 
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.sip_text import Message, build, cut
+from tests.kit.waiting import PATIENCE
 
-PATIENCE = 5.0
-"""Seconds that `expect` waits unless told otherwise."""
 DATAGRAM = 65_535
 POLL = 0.2
 """Seconds between two looks at whether the endpoint was closed."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.kit.ports import LOOPBACK, bound, free_port
 from tests.kit.process import Process
+from tests.kit.waiting import PATIENCE
 
 SCENARIOS = Path(__file__).parents[1] / "peers" / "sipp"
 GLOBAL_TIMEOUT = 120
@@ -99,7 +100,7 @@ class Sipp(Process):
         if not remote:
             self.started(lambda: bound(self.port, kind))
 
-    def finish(self, timeout: float = 30.0) -> Stats:
+    def finish(self, timeout: float = PATIENCE) -> Stats:
         """Wait for the caller's end; AssertionError with the messages unless every call went by the scenario."""
         status = self.wait(timeout)
         stats = self.stats()

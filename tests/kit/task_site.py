@@ -13,8 +13,8 @@ from tests.kit.console import PASSWORD, Visitor, wait_for_console
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.sip_socket import SipSocket
 from tests.kit.site import peer
+from tests.kit.waiting import PATIENCE
 
-PATIENCE: Final = 30.0
 MEDIA_PORTS: Final = 40
 POLICY: Final[Mapping[str, Any]] = {
     "number": {"+3614445555": {"group": "sales"}},
@@ -34,7 +34,7 @@ WHO: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 def follow(visitor: Visitor, path: str, hear: Callable[[str], None], enough: Callable[[], bool],
-           seconds: float = 30.0) -> None:
+           seconds: float = PATIENCE) -> None:
     """Follow a stream of events: each event's data is heard, until it is enough. Fails after so many seconds."""
     end = time.monotonic() + seconds
     connection = http.client.HTTPConnection(LOOPBACK, visitor.port, timeout=seconds)

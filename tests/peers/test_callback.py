@@ -83,7 +83,7 @@ def gives_up(customer: PjsipPhone, number: str = NUMBER, after: float = 1.5) -> 
 
 def accepts(agent: PjsipPhone, seen: int) -> None:
     """The agent's phone rings for the customer; the agent takes it, hears what it is about, and presses 1."""
-    assert CUSTOMER in agent.rings(20, after=seen)
+    assert CUSTOMER in agent.rings(after=seen)
     agent.talks(after=seen)
     agent.press("1")
 
@@ -108,7 +108,7 @@ def test_called_back(build: Build, who: str, number: str, answers: str) -> None:
     gives_up(customer, number)
     agent.ended()
     seen, began = len(agent.lines), len(customer.lines)
-    assert CUSTOMER in agent.rings(20, after=seen)
+    assert CUSTOMER in agent.rings(after=seen)
     agent.pick_up()
     agent.talks(after=seen)
     stays(lambda: customer.rang() == 0, "nobody is dialled before the agent accepts", 2)
@@ -157,7 +157,7 @@ def test_declined_it_goes_to_the_other(build: Build) -> None:
     customer = site.customer(CUSTOMER)
     gives_up(customer)
     first = site.agent("201")
-    assert CUSTOMER in first.rings(20)
+    assert CUSTOMER in first.rings()
     first.talks()
     seen = len(first.lines)
     second = site.agent("202")
@@ -202,7 +202,7 @@ def test_whoever_rings_in_meanwhile_is_joined(build: Build) -> None:
     customer = site.customer(CUSTOMER)
     gives_up(customer)
     agent = site.agent("201")
-    agent.rings(20)
+    agent.rings()
     agent.talks()
     seen = len(customer.lines)
     customer.dial(NUMBER)
@@ -336,7 +336,7 @@ def test_killed_in_the_middle(build: Build, moment: str) -> None:
     gives_up(customer)
     began = len(customer.lines)
     agent = site.agent("201", answer="silent")
-    agent.rings(20)
+    agent.rings()
     if moment != "agent rings":
         agent.pick_up()
         agent.talks()
@@ -358,7 +358,7 @@ def test_killed_in_the_middle(build: Build, moment: str) -> None:
         assert (task["state"], task["attempts"]) == ("done" if moment == "talk" else "open", 1)
         return
     agent.ended(after=seen)
-    eventually(lambda: agent.rang() > rang, "the agent's phone rings again", 20)
+    eventually(lambda: agent.rang() > rang, "the agent's phone rings again")
     agent.pick_up()
     agent.talks(after=seen)
     agent.press("1")

@@ -100,7 +100,7 @@ def test_a_first_day(browser: Browser, center: CallCenter, url: str, language: s
         began, seen = len(customer.lines), len(phone.lines)
         card = desk.locator(".card", has_text=number).first
         card.wait_for()
-        phone.rings(20, after=seen)
+        phone.rings(after=seen)
         phone.pick_up()
         phone.talks(after=seen)
         stays(lambda: customer.rang() == 0, "nobody is dialled before the agent accepts", 1)

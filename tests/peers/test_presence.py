@@ -41,7 +41,7 @@ def test_states_follow_the_phones(asterisk: Path, tmp_path: Path) -> None:
         caller.hang_up()
         site.agent_becomes("201", "free")
         site.agent_becomes("202", "free")
-        eventually(lambda: subscribers(site) == 2, "the subscriptions of before the crash are refused and gone", 15)
+        eventually(lambda: subscribers(site) == 2, "the subscriptions of before the crash are refused and gone")
 
         site.boomerang.terminate()
         assert site.boomerang.process is not None
@@ -57,7 +57,7 @@ def test_a_pbx_that_was_started_anew(asterisk: Path, tmp_path: Path) -> None:
         caller = site.agent("201")
         site.agent("202", answer="silent")
         caller.dial("202")
-        site.agent_becomes("202", "ringing", 60)
+        site.agent_becomes("202", "ringing")
 
 
 def test_a_pbx_without_hints(asterisk: Path, tmp_path: Path) -> None:

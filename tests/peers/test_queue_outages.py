@@ -73,12 +73,12 @@ def call_in(site: QueueCenter, one: Line, numbers: Sequence[int], tone: float = 
     """Customers call and are in the queue."""
     before = site.in_queue(one.queue)
     calls = [site.calls(one.number, customer(one, number), tone, waits=False) for number in numbers]
-    eventually(lambda: site.in_queue(one.queue) == before + len(calls), "they are in the queue", 30, 0.2)
+    eventually(lambda: site.in_queue(one.queue) == before + len(calls), "they are in the queue", every=0.2)
     return [site.until(call, "up") for call in calls]
 
 
 def all_hear(site: QueueCenter, calls: Sequence[FarCall], prompt: str, language: str = "en") -> None:
-    eventually(lambda: all(prompt in site.told(call, language) for call in calls), f"they hear {prompt}", 30, 0.2)
+    eventually(lambda: all(prompt in site.told(call, language) for call in calls), f"they hear {prompt}", every=0.2)
 
 
 def five_ask(site: QueueCenter, one: Line) -> list[str]:
@@ -89,7 +89,7 @@ def five_ask(site: QueueCenter, one: Line) -> list[str]:
         for call in calls:
             site.press(call, "1")
     for call in calls:
-        site.until(call, "over", 30)
+        site.until(call, "over")
         assert site.told(call)[-2:] == ["confirmed", "goodbye"]
     asked = [customer(one, number) for number in range(5)]
     assert open_requests(site, asked) == asked
@@ -128,11 +128,11 @@ def took(site: QueueCenter, who: str) -> bool:
 
 def take(site: QueueCenter, phone: PjsipPhone, asked: Sequence[str]) -> tuple[int, str]:
     """An agent picks up what rings, and it is seen; since which line, and for whom."""
-    seen, shown = eventually(lambda: ringing(phone), f"{phone.user} rings", 60) or (0, "")
+    seen, shown = eventually(lambda: ringing(phone), f"{phone.user} rings") or (0, "")
     who = next(one for one in asked if one in shown)
     phone.pick_up()
     phone.talks(after=seen)
-    eventually(lambda: took(site, who), f"{phone.user} has {who}", 20, 0.1)
+    eventually(lambda: took(site, who), f"{phone.user} has {who}", every=0.1)
     return seen, who
 
 
@@ -144,10 +144,10 @@ def serve(site: QueueCenter, phone: PjsipPhone, asked: Sequence[str], listens: f
     seen, who = take(site, phone, asked)
     stays(lambda: phone.running, f"{phone.user} listens", listens)
     phone.press("1")
-    there = site.until(site.reaches(who, timeout=30), "up", 30)
-    eventually(lambda: heard(site.heard(there), AGENT_TONE), f"{who} hears {phone.user}", 20)
+    there = site.until(site.reaches(who), "up")
+    eventually(lambda: heard(site.heard(there), AGENT_TONE), f"{who} hears {phone.user}")
     site.hang_up(there)
-    phone.ended(20, after=seen)
+    phone.ended(after=seen)
     site.task(who, lambda row: row["state"] == "done", "the promise is kept")
     return who
 
@@ -160,14 +160,14 @@ def test_broker_database_and_media_process_go_and_come(center: Center) -> None:
     site, server, mqtt = center
     asked = five_ask(site, AROUND)
     waiting = call_in(site, AROUND, (5, 6))
-    eventually(lambda: all(site.hears_music(call) for call in waiting), "they hear the PBX's music", 20, 0.2)
+    eventually(lambda: all(site.hears_music(call) for call in waiting), "they hear the PBX's music", every=0.2)
     agent = site.agent(AROUND.agents[0])
     left, held = list(asked), len(asked)
 
     def nothing_is_lost() -> None:
         since = [site.heard_so_far(call) for call in waiting]
         eventually(lambda: all(site.hears_music(call, packets) for call, packets in zip(waiting, since, strict=True)),
-                   "they hear the PBX's music", 15, 0.2)
+                   "they hear the PBX's music", every=0.2)
         assert all(call.state == "up" for call in waiting)
         assert open_requests(site, asked) == left
         assert site.in_queue(AROUND.queue) == held + len(waiting)
@@ -177,17 +177,17 @@ def test_broker_database_and_media_process_go_and_come(center: Center) -> None:
     left.remove(serve(site, agent, left))
     held -= 1
     server.start()
-    mqtt.wait_for("boomerang/edge1/status", "online", 30)
+    mqtt.wait_for("boomerang/edge1/status", "online")
     [done] = set(asked) - set(left)
     eventually(lambda: {"place.taken", "callback.connected", "callback.done"} <= events_of(mqtt, done),
-               "what happened meanwhile is told", 30)
+               "what happened meanwhile is told")
     nothing_is_lost()
 
     seen, who = take(site, agent, left)
     with closing(sqlite3.connect(site.boomerang.data / "boomerang.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         agent.press("1")
-        agent.ended(20, after=seen)
+        agent.ended(after=seen)
         assert not site.carrier.to(who), "nobody is dialled whose dial is not on disk"
         held -= 1  # and the agent was told so
         nothing_is_lost()
@@ -205,7 +205,7 @@ def test_broker_database_and_media_process_go_and_come(center: Center) -> None:
         left.remove(serve(site, agent, left))
     each_was_called_once(site, asked)
     agent.leave()
-    eventually(lambda: site.in_queue(AROUND.queue) == 0, "all is over", 20, 0.2)
+    eventually(lambda: site.in_queue(AROUND.queue) == 0, "all is over", every=0.2)
 
 
 def events_of(mqtt: Subscriber, who: str) -> set[str]:
@@ -223,7 +223,7 @@ def media_process(boomerang: Boomerang) -> int:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return next((int(one) for one in children if b"proxy.media.worker" in command_line(one)), 0)
 
-    return eventually(found, "a media process", 20)
+    return eventually(found, "a media process")
 
 
 def command_line(pid: str) -> bytes:
@@ -266,13 +266,13 @@ def test_keys_in_band_and_declined_is_dispatched(center: Center) -> None:
     for prompt in ("offer_callback", "menu_this"):
         all_hear(site, [call], prompt)
         site.press_in_band(call, "1")
-    site.until(call, "over", 30)
+    site.until(call, "over")
     assert site.told(call)[-2:] == ["confirmed", "goodbye"]
     anna = site.agent(DISPATCH.agents[0])
     take(site, anna, [who])
     ben = site.agent(DISPATCH.agents[1])
     anna.press("2")
-    ben.rings(30)
+    ben.rings()
     assert site.in_queue(DISPATCH.queue) == 0, "no place any more"
     serve(site, ben, [who])
     each_was_called_once(site, [who])
@@ -289,11 +289,11 @@ def test_keys_by_info_german_and_the_limit(center: Center) -> None:
     for prompt in ("offer_callback", "menu_this"):
         all_hear(site, [call], prompt, "de")
         site.press_by_info(call, "1")
-    site.until(call, "over", 30)
+    site.until(call, "over")
     assert site.told(call, "de")[-2:] == ["confirmed", "goodbye"]
     row = site.task(who, lambda row: row["state"] != "open", "the limit is over", 30)
     assert (row["state"], row["reason"], row["attempts"]) == ("expired", "limit", 0)
-    eventually(lambda: site.in_queue(LIMIT.queue) == 0, "the place is left", 20, 0.2)
+    eventually(lambda: site.in_queue(LIMIT.queue) == 0, "the place is left", every=0.2)
     assert not site.carrier.to(who)
     ticket = eventually(lambda: [one.json()["data"] for one in mqtt.of("/event/ticket.opened")], "a ticket")[0]
     assert (ticket["customer"], ticket["subject"], ticket["reason"]) == (who, f"Callback {who}", "expired")

@@ -77,7 +77,7 @@ class Office(FarCustomers):
             audio = [one.payload for one in call.rtp.heard if one.payload_type == PAYLOAD_TYPES["PCMA"]]
             return prompt in told(b"".join(audio), language)
 
-        eventually(said, f"{call.shown} hears {prompt}", 30, 0.2)
+        eventually(said, f"{call.shown} hears {prompt}", every=0.2)
 
     def talk(self, agent: PjsipPhone, caller: str) -> None:
         """The agent presses 1, the customer is rung, and hears the agent."""
@@ -114,9 +114,9 @@ def test_a_caller_keeps_the_place(office: Office) -> None:
     office.press(call, "1")
     office.hears(call, "menu_this")
     office.press(call, "1")
-    office.until(call, "over", 20)
+    office.until(call, "over")
     agent = office.phone("201")
-    assert caller in agent.rings(20)
+    assert caller in agent.rings()
     agent.pick_up()
     agent.talks()
     office.talk(agent, caller)
@@ -133,7 +133,7 @@ def test_the_key_of_the_pbx_leads_to_the_menu(office: Office) -> None:
     office.press(call, "1")
     office.hears(call, "goodbye")
     agent = office.phone("202")
-    assert caller in agent.rings(30)
+    assert caller in agent.rings()
     agent.pick_up()
     agent.talks()
     office.talk(agent, caller)

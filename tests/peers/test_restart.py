@@ -56,13 +56,13 @@ class Stand:
         caller = Sipp("caller", self.folder, port=self.caller_port, remote=self.boomerang.port, service=SHARED,
                       keys={"caller": "+36201234567"}, calls=CALLS, rate=RATE, pause_ms=TALK_MS)
         self.stack.enter_context(caller)
-        eventually(lambda: self._rows("1") >= RESTART_AT, "calls have begun", 30)
+        eventually(lambda: self._rows("1") >= RESTART_AT, "calls have begun")
         return caller
 
     def all_passed(self, caller: Sipp) -> None:
         """Every call of SIPp went by its scenario, and the database says nothing else of them."""
-        caller.finish(60)
-        eventually(lambda: self._rows("cause = 200") == self._rows("1"), "every row is closed", 20)
+        caller.finish()
+        eventually(lambda: self._rows("cause = 200") == self._rows("1"), "every row is closed")
 
     def all_are_written(self) -> None:
         """After an end in order every call has its row."""
@@ -84,9 +84,9 @@ def test_a_new_process_takes_over(stand: Stand) -> None:
     stand.boomerang.wait_ready()
     caller = stand.call()
     new = stand.start("--take-over")
-    assert old.wait(30) == 0
+    assert old.wait() == 0
     assert old.said('"event":"stopped","sockets":"handed over"')
-    new.wait_for('"event":"running"', 30)
+    new.wait_for('"event":"running"')
     stand.all_passed(caller)
     stand.all_are_written()
 
@@ -100,7 +100,7 @@ def test_the_service_manager_keeps_the_sockets(stand: Stand, tmp_path: Path, how
         caller = stand.call()
         if how == "restart":
             old.signal(signal.SIGUSR2)
-            assert old.wait(30) == 0
+            assert old.wait() == 0
         else:
             old.kill9()
         told = len(manager.told)

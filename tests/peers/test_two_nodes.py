@@ -19,7 +19,7 @@ from tests.kit.far_call import Plan
 from tests.kit.ports import free_port
 from tests.kit.sipp import Sipp
 from tests.kit.site import SHARED, peer
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 from tests.survival.scene import Faulty
 
 pytestmark = pytest.mark.usefixtures("sipp")
@@ -52,7 +52,7 @@ class Node:
             faults = {"shared": str(database), "proxy.core.overload:PATIENCE": 600}
 
             def sql(self, query: str, *values: object) -> list[sqlite3.Row]:
-                connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5)
+                connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=PATIENCE)
                 try:
                     connection.row_factory = sqlite3.Row
                     return connection.execute(query, values).fetchall()
@@ -117,14 +117,14 @@ class Both:
         with ExitStack() as stack:
             caller = works.call(stack)
             begun = "calls WHERE node=? AND number=?"
-            eventually(lambda: self.count(begun, works.name, HALL) > RATE, "calls have begun", 30)
+            eventually(lambda: self.count(begun, works.name, HALL) > RATE, "calls have begun")
             for kill in (False, True, True, False):
                 other.restart(kill)
                 self.miss(other)
                 self.miss(works)
             stats = caller.finish(120)
         assert (stats.succeeded, stats.failed) == (CALLS, 0)
-        eventually(lambda: self.count("calls WHERE node=? AND ended_at IS NULL", works.name) == 0, "all are over", 30)
+        eventually(lambda: self.count("calls WHERE node=? AND ended_at IS NULL", works.name) == 0, "all are over")
         rows = self.rows("SELECT * FROM calls WHERE node=? AND number=?", works.name, HALL)
         assert len(rows) == CALLS, "no row is lost"
         assert {(row["cause"], row["ended_by"], row["epoch"]) for row in rows} == {(200, "caller", rows[0]["epoch"])}, \
@@ -138,7 +138,7 @@ class Both:
         [task] = self.rows("SELECT * FROM tasks WHERE customer=?", BOTH)
         assert task["state"] == "open"
         eventually(lambda: self.rows("SELECT missed FROM tasks WHERE customer=?", BOTH)[0]["missed"] == self.missed,
-                   f"{self.missed} missed calls in one task", 10)
+                   f"{self.missed} missed calls in one task")
 
     def let_go(self) -> None:
         """Let both call back."""
@@ -151,10 +151,10 @@ class Both:
         resting = "state='open' AND attempts>0 AND due_at>?"
         eventually(lambda: self.count("tasks WHERE state='open'") == self.count(f"tasks WHERE {resting}",
                                                                                 time.time() + 60),
-                   "every promise that is due is kept", 60)
+                   "every promise that is due is kept")
         for row in self.rows(f"SELECT id FROM tasks WHERE {resting}", time.time()):
             self.b.scene.boomerang.cli("callbacks", "call-now", row["id"])
-        eventually(lambda: self.count("tasks WHERE state='open'") == 0, "every promise is kept", 60)
+        eventually(lambda: self.count("tasks WHERE state='open'") == 0, "every promise is kept")
 
 
 @pytest.fixture
@@ -183,11 +183,11 @@ def test_a_thousand_calls_and_each_promise_once(both: Both) -> None:
     assert both.count("tasks WHERE state='open'") == len(OTHERS) + 1
     both.let_go()
     dialling = "attempts WHERE customer_at IS NOT NULL AND node=?"
-    eventually(lambda: both.count(dialling, "a") and both.count(dialling, "b"), "both call back", 30)
+    eventually(lambda: both.count(dialling, "a") and both.count(dialling, "b"), "both call back")
     a.restart(kill=True)  # in the middle of it
     both.all_are_called()
 
-    eventually(lambda: both.count("attempts WHERE ended_at IS NULL") == 0, "all attempts are over", 10)
+    eventually(lambda: both.count("attempts WHERE ended_at IS NULL") == 0, "all attempts are over")
     attempts = both.rows("SELECT * FROM attempts")
     assert {row["state"] for row in both.rows("SELECT state FROM tasks")} == {"done"}
     crashed = [row for row in attempts if row["result"] == "crashed"]

@@ -37,6 +37,7 @@ from proxy.verbs.shapes.catalogue import BY_NAME
 from routing.store.sqlite import sqlite_store
 from tests.kit.answering import Plain
 from tests.kit.told import Told
+from tests.kit.waiting import PATIENCE
 
 NODE = '[node]\nname = "edge1"\ndata = "."\n'
 GOOD = NODE + '[[listen]]\nuri = "udp://127.0.0.1:5060"\n[trunk.a]\npeers = ["sip:a"]\n[pbx.b]\npeers = ["sip:b"]\n'
@@ -174,10 +175,10 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    loop, stop = ready.result(10)
+    loop, stop = ready.result(PATIENCE)
     yield daemon
     loop.call_soon_threadsafe(stop.set)
-    thread.join(10)
+    thread.join(PATIENCE)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from proxy.cli.root import app
 from proxy.control import ControlServer
 from proxy.verbs.doors import SocketDoor
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 from tests.proxy.verbs.on_disk import NOW
 from tests.proxy.verbs.test_callbacks import CUSTOMER, Node, asked
 
@@ -28,7 +28,7 @@ class Office:
         self._ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self._thread.start()
-        self._loop, self._stop = self._ready.result(10)
+        self._loop, self._stop = self._ready.result(PATIENCE)
 
     async def _serve(self) -> None:
         self._node = Node(self.folder / "boomerang.db")
@@ -47,11 +47,11 @@ class Office:
         async def play() -> None:
             act(self._node)
 
-        asyncio.run_coroutine_threadsafe(play(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(play(), self._loop).result(PATIENCE)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from proxy import control
 from proxy.control import ControlServer
 from proxy.control_client import ControlClient, ControlError, NotRunningError
 from tests.kit.answering import Function, Plain
+from tests.kit.waiting import PATIENCE
 
 Scene = Callable[[ControlServer, Path], Awaitable[None]]
 
@@ -76,7 +77,7 @@ def play(tmp_path: Path, scene: Callable[[Handlers, Path], Awaitable[None]]) -> 
         server = ControlServer(tmp_path / "control.sock", Plain(handlers), lambda: "UTC")
         await server.start()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await scene(handlers, tmp_path / "control.sock")
         finally:
             await server.close()

@@ -14,8 +14,8 @@ import pytest
 
 from proxy import handover
 from proxy.handover import DOOR, Door, Offered
+from tests.kit.waiting import PATIENCE
 
-PATIENCE: Final = 10.0
 Answers = list[list[socket.socket] | None]
 
 

@@ -11,6 +11,7 @@ import pytest
 from proxy import notify
 from proxy.notify import STATUS_SIGNS, Notifier
 from tests.kit.service_manager import ServiceManager
+from tests.kit.waiting import PATIENCE
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -19,7 +20,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[so
     name = str(tmp_path / "notify") if request.param == "path" else f"@boomerang-test-{os.getpid()}-{id(request)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(name.replace("@", "\0"))
-        sock.settimeout(5)
+        sock.settimeout(PATIENCE)
         yield sock, name
 
 

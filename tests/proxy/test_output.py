@@ -14,12 +14,10 @@ import pytest
 
 from proxy import output
 from proxy.output import LineQueue, QueuedText
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
 PIPE_BYTES: Final = 4096
 """The least that a pipe holds."""
-ENOUGH: Final = 5.0
-"""Seconds in which anything here has ended, unless it hangs."""
 
 STRAYS: Final = """
 import asyncio, gc, sys, threading, warnings
@@ -85,14 +83,14 @@ def pipe() -> Iterator[Pipe]:
     made = Pipe()
     yield made
     made.close_far()  # whoever waits in write(2) is woken by it
-    made.queue.flush(ENOUGH)
+    made.queue.flush(PATIENCE)
     os.close(made.near)
 
 
 def test_what_is_put_arrives_in_order(pipe: Pipe) -> None:
     for number in range(100):
         pipe.queue.put(f"{number}\n")
-    assert pipe.queue.flush(ENOUGH)
+    assert pipe.queue.flush(PATIENCE)
     assert pipe.read() == "".join(f"{number}\n" for number in range(100))
     assert pipe.queue.lost == 0
 
@@ -117,14 +115,14 @@ def test_whoever_writes_goes_on_while_nobody_reads(pipe: Pipe, monkeypatch: pyte
     assert text.count(line) + pipe.queue.lost == sent
     assert text.endswith(f"\n{pipe.queue.lost} lost\n")
     pipe.queue.put("again\n")
-    assert pipe.queue.flush(ENOUGH)
+    assert pipe.queue.flush(PATIENCE)
     assert pipe.read() == "again\n"
 
 
 def test_a_reader_that_is_gone(pipe: Pipe) -> None:
     pipe.close_far()
     pipe.queue.put("one\ntwo\n")
-    assert pipe.queue.flush(ENOUGH)
+    assert pipe.queue.flush(PATIENCE)
     assert pipe.queue.lost == 2
 
 
@@ -165,7 +163,7 @@ def test_what_print_and_libraries_use(pipe: Pipe) -> None:
     stream = QueuedText(pipe.queue, pipe.near)
     print("é \udcff", 1, file=stream, flush=True)
     assert (stream.isatty(), stream.writable(), stream.fileno(), stream.encoding) == (False, True, pipe.near, "utf-8")
-    assert pipe.queue.flush(ENOUGH)
+    assert pipe.queue.flush(PATIENCE)
     assert pipe.read() == "é \\udcff 1\n"
 
 
@@ -178,7 +176,7 @@ def test_what_nobody_caught_becomes_a_line() -> None:
     with run(STRAYS, subprocess.PIPE) as process:
         assert process.stderr is not None
         text = process.stderr.read().decode()
-        assert process.wait(ENOUGH) == 1
+        assert process.wait(PATIENCE) == 1
     assert "plain\n" in text
     lines = [json.loads(line) for line in text.splitlines() if line != "plain"]
     assert all(line["event"] in ("uncaught", "library") for line in lines)
@@ -197,7 +195,7 @@ def test_the_end_comes_though_nobody_reads() -> None:
     process = run(FULL, near)
     try:
         os.close(near)
-        assert process.wait(30) == 7
+        assert process.wait(PATIENCE) == 7
     finally:
         with suppress(OSError):
             process.kill()

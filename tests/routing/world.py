@@ -17,14 +17,13 @@ from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
 from tests.kit.ledger_parts import LedgerParts
 from tests.kit.told import Told
+from tests.kit.waiting import PATIENCE
 from tests.routing.listening import Ears
 
 BEGIN = 1_790_000_000.0
 CUSTOMER = "+36201234567"
 SHARED = "+3614445555"
 DIRECT = "+3614445599"
-PATIENCE = 10.0
-"""Seconds after which something that must come counts as missing."""
 
 POLICY = """
 region = "HU"

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.kit.waiting import PATIENCE
 from tests.proxy.transports.dns_server import NameServer, name_server
 
 
@@ -26,10 +27,10 @@ def serving(records: dict[str, str]) -> Iterator[NameServer]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), name="name server", daemon=True)
     thread.start()
-    assert ready.wait(5)
+    assert ready.wait(PATIENCE)
     try:
         yield made[0]
     finally:
         loop.call_soon_threadsafe(over.set)
-        thread.join(5)
+        thread.join(PATIENCE)
         loop.close()

@@ -19,7 +19,7 @@ def run(scene: Scene, *arguments: str) -> tuple[int, str]:
     """Exit code and output of a command that is not asked for JSON."""
     argv = [sys.executable, "-m", "proxy", *arguments, "-c", str(scene.boomerang.config)]
     with Process(argv, cwd=scene.boomerang.folder, env={"PYTHONPATH": str(ROOT)}, fork=True) as command:
-        return command.wait(20), "\n".join(command.lines)
+        return command.wait(), "\n".join(command.lines)
 
 
 def test_backup_beside_a_running_daemon_and_restore_after_a_disaster(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_priority(it: Running) -> None:
         it.miss(group)
         stays(lambda: not it.pbx.to(group.agent), "nobody is rung while somebody waits", 1.5)  # noqa: B023
         it.hang_up(waiting)
-        eventually(lambda: [call for agent in group.agents for call in it.pbx.to(agent)], "now somebody is rung", 4)  # noqa: B023
+        eventually(lambda: [call for agent in group.agents for call in it.pbx.to(agent)], "now somebody is rung")  # noqa: B023
 
 
 DO_NOT_CALL = campaign("10009", do_not_call=["+36201230001"])
@@ -148,7 +148,7 @@ def test_retries_and_the_time_between_them(it: Running) -> None:
     it.pbx.plans[RETRIES.agent] = BRIEF
     it.carrier.plans[RETRIES.customer] = refuses(486)
     it.miss(RETRIES)
-    row = it.task(RETRIES.customer, state="failed", attempts=3, timeout=20)
+    row = it.task(RETRIES.customer, state="failed", attempts=3)
     began = [call.began_at for call in it.carrier.to(RETRIES.customer)]
     assert all(2.0 <= later - earlier < 5.0 for earlier, later in pairwise(began)), began
     assert row["reason"] == "unreached"
@@ -215,7 +215,7 @@ def test_campaigns_of_one_order_share_by_parity(it: Running) -> None:
             it.carrier.plans[customer] = refuses(404)
             made[customer] = ident
             it.ask("callbacks.add", customer=customer, group=own.name, campaign=ident)
-    eventually(lambda: len(it.pbx.to(own.agent)) >= 4, "four are called", 20)
+    eventually(lambda: len(it.pbx.to(own.agent)) >= 4, "four are called")
     served = [made[call.shown] for call in it.pbx.to(own.agent)[:4]]
     assert sorted(served) == ["10020"] * 3 + ["10021"], served
     assert {one["id"]: one["active"] for one in it.ask("campaigns.list") if one["group"] == "both"} == {
@@ -259,7 +259,7 @@ def test_a_campaigns_own_responsible_and_recording(it: Running) -> None:
     it.miss(HELD)
     it.rings("7011")
     assert not any(it.pbx.to(agent) for agent in HELD.agents)
-    assert it.event("callback.released", HELD.customer, 10)["responsible"] == "7011"
+    assert it.event("callback.released", HELD.customer)["responsible"] == "7011"
     row = it.task(HELD.customer, state="done")
     assert row["tries"][0]["agent"] == "7011"
 

@@ -16,8 +16,6 @@ is not written any more."""
 NOT_SENT = tuple((step, 0.0) for step in STEPS if step != "accepted")
 SENT = tuple((step, 0.05) for step in ("agent", "customer", "answered", "talked"))
 CUSTOMER_FIRST = (("customer", 0.0), ("customer", 0.05), ("answered", 0.0), ("answered", 0.05), ("answered", 0.15))
-SOON = 6.0
-"""Seconds after a restart within which every phone that holds a leg of ours is free."""
 HOUR, LINGER = 3600.0, 0.7
 
 
@@ -47,7 +45,7 @@ def recovered(scene: CallbackScene, left: dict[str, Any]) -> None:
     assert dialled <= (left["customer_at"] is not None)  # written before it is sent
     scene.restart()
     for call in cut:
-        scene.until(call, "over", SOON)
+        scene.until(call, "over")
         assert call.ended_by == "far", call.ended_by
     row = eventually(lambda: [one for one in scene.attempts(left["customer"]) if one["ended_at"]], "it is closed")[0]
     assert (row["id"], row["result"]) == (left["id"], "talked" if left["step"] == "talked" else "crashed"), row
@@ -55,7 +53,7 @@ def recovered(scene: CallbackScene, left: dict[str, Any]) -> None:
 
 def kept(scene: CallbackScene, customer: str) -> None:
     """The promise is kept by a second attempt, the only one that dials the customer."""
-    call = scene.until(scene.customer_call(customer=customer, timeout=15), "up")
+    call = scene.until(scene.customer_call(customer=customer), "up")
     row = scene.task(lambda one: one["state"] == "done", "the promise is kept", customer)
     assert (row["reason"], row["attempts"]) == ("talked", 1)
     scene.hang_up(call)

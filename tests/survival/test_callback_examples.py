@@ -52,7 +52,7 @@ def test_attempts_are_spread_evenly_over_the_window_the_first_at_once(it: Runnin
     it.pbx.plans[SPREAD.agent] = replace(ACCEPTS, hang_up=1.2)
     it.carrier.plans[SPREAD.customer] = refuses(480)
     missed = it.miss(SPREAD).over_at or 0
-    it.reaches(SPREAD.customer, 4, timeout=15)
+    it.reaches(SPREAD.customer, 4)
     after = [call.began_at - missed for call in it.carrier.to(SPREAD.customer)]
     assert all(0.0 < at - 3.0 * place < 1.4 for place, at in enumerate(after)), after
     done = it.task(SPREAD.customer, state="failed")
@@ -224,7 +224,7 @@ def test_no_free_agent_is_not_an_attempt(it: Running) -> None:
     assert it.pbx.to(BUSY.agent) == []
     assert it.task(BUSY.customer)["attempts"] == 0
     it.hang_up(live)
-    it.rings(BUSY.agent, timeout=3)
+    it.rings(BUSY.agent)
     it.task(BUSY.customer, state="done", attempts=1)
 
 

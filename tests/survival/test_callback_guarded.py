@@ -73,7 +73,7 @@ def test_the_stop_switch(office: Office, sets: Callable[[str, str, str], None]) 
     refused = [line["data"] for line in it.task(STOP.customer, state="open")["journal"] if line["kind"] == "refused"]
     assert [one["reason"] for one in refused] == ["stop"]
     it.boomerang.cli("policy", "set", "guard.stop", "false")
-    it.rings(STOP.agent, timeout=3)
+    it.rings(STOP.agent)
     it.task(STOP.customer, state="done")
 
 
@@ -121,7 +121,7 @@ def test_concurrent_legs_on_a_trunk(office: Office, sets: Callable[[str, str, st
     stays(lambda: not it.carrier.to(other.customer), "the other waits", 1.5)
     assert "trunk" in json.dumps(it.task(other.customer)["journal"])
     it.hang_up(first)
-    it.hang_up(it.up(it.reaches(other.customer, timeout=15)))
+    it.hang_up(it.up(it.reaches(other.customer)))
 
 
 STARTED = FLOOR.group("started", tickets={"on_start": True}, missed_callback={"attempts": 1})
@@ -218,7 +218,7 @@ def test_not_again_today(office: Office, status: int) -> None:
     it.pbx.plans[group.agent] = BRIEF
     it.carrier.plans[group.customer] = refuses(status)
     it.miss(group)
-    it.event("callback.attempted", group.customer, 10)
+    it.event("callback.attempted", group.customer)
     row = it.task(group.customer, state="open", attempts=1)
     assert local_day(row["due"]) == local_day(row["missed_at"]) + datetime.timedelta(1)
     assert row["due"] < row["expires"]

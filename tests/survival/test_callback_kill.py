@@ -28,7 +28,6 @@ TWICE = 0.2
 ATTEMPTS = 3
 WINDOW = 30
 """Seconds: one attempt in ten."""
-SETTLED = 25.0
 AGENTS = ("201", "202")
 
 AGENT_PLANS = (
@@ -100,8 +99,8 @@ class Rounds:
             running = scene.boomerang.sql("SELECT id FROM attempts WHERE ended_at IS NULL")
             return not rows and not running
 
-        eventually(nothing_due, "nothing is due and nothing runs", SETTLED)
-        scene.all_quiet(SETTLED)
+        eventually(nothing_due, "nothing is due and nothing runs")
+        scene.all_quiet()
 
 
 def check(rounds: Rounds) -> None:
@@ -191,18 +190,18 @@ def test_the_media_process_ends_or_hangs(tmp_path: Path, number: signal.Signals)
         ends = (agent.rtp, CUSTOMER_TONE), (customer.rtp, AGENT_TONE)
         (media,) = scene.media_processes()
         os.kill(media, number)
-        eventually(lambda: not alive(media), "it is gone", 15)
+        eventually(lambda: not alive(media), "it is gone")
         since = [len(rtp.heard) for rtp, _ in ends]
         eventually(lambda: all(len(rtp.heard) > at + 60 for (rtp, _), at in zip(ends, since, strict=True)),
-                   "they hear something again", 15)
+                   "they hear something again")
         for (rtp, tone), at in zip(ends, since, strict=True):
             assert heard(rtp.audio(at + 30), tone)
         assert (agent.state, customer.state) == ("up", "up")
         other = "+36201234568"
         scene.hang_up(customer)
-        scene.until(agent, "over", 5)
+        scene.until(agent, "over")
         scene.miss(other)
-        again = scene.until(scene.customer_call(customer=other, timeout=20), "up")
+        again = scene.until(scene.customer_call(customer=other), "up")
         scene.task(lambda row: row["state"] == "done", "the next one talks", other)
         assert len(scene.attempts(other)) == 1  # nothing failed for want of media
         scene.hang_up(again)

@@ -57,7 +57,7 @@ def test_agent_first_ringing_meanwhile_from_the_right_number_recorded(it: Runnin
     parts = [meanwhile[begin:begin + FIFTH] for begin in range(0, len(meanwhile), FIFTH)]
     assert any(loudness(part) > 300 and power(part, 425) > 0.5 for part in parts), "the agent heard ringing"
     for call, hears, says in ((agent, CUSTOMER_TONE, AGENT_TONE), (customer, AGENT_TONE, CUSTOMER_TONE)):
-        eventually(lambda: heard(it.heard(call), hears, [says]), f"{call.user} hears {hears:g} Hz", 5)  # noqa: B023
+        eventually(lambda: heard(it.heard(call), hears, [says]), f"{call.user} hears {hears:g} Hz")  # noqa: B023
     time.sleep(1.0)
     it.hang_up(agent)
     it.over(customer)
@@ -126,12 +126,12 @@ def test_the_cause_decides_the_retry(it: Running) -> None:
         it.carrier.plans[group.customer] = refuses(status)
         it.miss(group)
     for status, group in CAUSES.items():
-        it.event("callback.attempted", group.customer, 10)
+        it.event("callback.attempted", group.customer)
         if status in (404, 484, 604):
             row = it.task(group.customer, state="failed")
             assert row["reason"] == "number", (status, row)
     soon = CAUSES[486]
-    it.reaches(soon.customer, 2, timeout=6)
+    it.reaches(soon.customer, 2)
     for status in (480, 503, 404, 484, 604, 603, 607):
         assert len(it.carrier.to(CAUSES[status].customer)) == 1, status
     for status in (480, 503):
@@ -145,7 +145,7 @@ def test_a_voicemail_that_picks_up_shortly_is_no_success(it: Running) -> None:
     it.pbx.plans[MAILBOX.agent] = ACCEPTS
     it.carrier.plans[MAILBOX.customer] = Plan(tone=CUSTOMER_TONE, hang_up=0.7)
     it.miss(MAILBOX)
-    attempted = it.event("callback.attempted", MAILBOX.customer, 10)
+    attempted = it.event("callback.attempted", MAILBOX.customer)
     assert (attempted["result"], attempted["counted"]) == ("short", True)
     row = it.task(MAILBOX.customer)
     assert (row["state"], row["attempts"]) == ("open", 1)
@@ -163,7 +163,7 @@ def test_a_key_that_the_customer_must_press(it: Running) -> None:
     for customer in (without, pressing):
         it.miss(PROOF, customer)
     it.task(pressing, state="done")
-    assert it.event("callback.attempted", without, 10)["result"] == "no_key"
+    assert it.event("callback.attempted", without)["result"] == "no_key"
     assert it.task(without)["state"] == "open"
 
 

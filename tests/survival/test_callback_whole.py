@@ -35,13 +35,13 @@ def prompt_is_heard(scene: CallbackScene, call: FarCall) -> None:
         pcm = scene.heard(call, 0.3)
         return loudness(pcm) > 300 and power(pcm, CUSTOMER_TONE) < 0.5 and power(pcm, 425) < 0.5
 
-    eventually(speech, f"{call.user} hears a prompt", 10)
+    eventually(speech, f"{call.user} hears a prompt")
 
 
 def they_talk(scene: CallbackScene, agent: FarCall, customer: FarCall) -> None:
     """Each hears the other's tone, and not its own."""
     for call, hears, says in ((agent, CUSTOMER_TONE, AGENT_TONE), (customer, AGENT_TONE, CUSTOMER_TONE)):
-        eventually(lambda: heard(scene.heard(call), hears, [says]), f"{call.user} hears {hears:g} Hz", 5)  # noqa: B023
+        eventually(lambda: heard(scene.heard(call), hears, [says]), f"{call.user} hears {hears:g} Hz")  # noqa: B023
 
 
 def told(subscriber: Subscriber, kind: str) -> list[dict[str, Any]]:

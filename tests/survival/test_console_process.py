@@ -110,7 +110,7 @@ def test_a_port_that_is_taken_is_an_alarm_and_no_end(tmp_path: Path) -> None:
     with socket.create_server((LOOPBACK, port)):
         daemon.start()
         eventually(lambda: any("alarm.raised" in line and "pages and API have no address" in line
-                               for line in daemon.log), "an alarm", timeout=60.0)
+                               for line in daemon.log), "an alarm")
         assert daemon.get("/readyz")[0] == 200
     try:
         wait_for_console(port)
@@ -192,7 +192,7 @@ def test_pages_wait_for_the_process_that_takes_over(tmp_path: Path) -> None:
         assert old is not None
         with another(daemon, "--take-over") as new:
             with Asking(port, 2) as asking:
-                assert old.wait(60) == 0
+                assert old.wait() == 0
                 running(new)
                 wait_for_console(port)
             assert asking.refused == 0, "what comes meanwhile waits in the socket"

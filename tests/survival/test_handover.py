@@ -20,7 +20,7 @@ from tests.kit.service_manager import ServiceManager
 from tests.kit.sip_socket import SipSocket, reply, unique
 from tests.kit.sip_text import build
 from tests.kit.site import peer
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 from tests.survival.scene import Faulty, Scene, hang_up, passes
 
 
@@ -34,7 +34,7 @@ def options(port: int, transport: str) -> bytes:
 
 def answer(sock: socket.socket) -> bytes:
     """The first line of what comes."""
-    sock.settimeout(20)
+    sock.settimeout(PATIENCE)
     return sock.recv(65_535).partition(b"\r\n")[0]
 
 
@@ -63,7 +63,7 @@ def another(daemon: Boomerang, *arguments: str, before: tuple[str, ...] = (), de
 
 def running(process: Process) -> None:
     """Wait until it takes calls."""
-    process.wait_for('"event":"running"', 30)
+    process.wait_for('"event":"running"')
 
 
 def test_a_new_process_takes_over(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_new_process_takes_over(tmp_path: Path) -> None:
         call, there = scene.talking()
         old = scene.boomerang.running
         with another(scene.boomerang, "--take-over") as new:
-            assert old.wait(30) == 0
+            assert old.wait() == 0
             running(new)
             passes(call, there)
             hang_up(call, there)
@@ -93,7 +93,7 @@ def test_what_comes_while_there_is_no_process(tmp_path: Path, how: str) -> None:
         old = scene.boomerang.running
         if how == "restart":
             old.signal(signal.SIGUSR2)
-            assert old.wait(30) == 0
+            assert old.wait() == 0
         else:
             old.kill9()
         assert len(manager.kept) == 3
@@ -113,7 +113,7 @@ def test_what_comes_while_there_is_no_process(tmp_path: Path, how: str) -> None:
                          environment=manager.environment) as new:
                 assert answer(datagram) == b"SIP/2.0 200 OK"
                 assert answer(stream) == b"SIP/2.0 200 OK"
-                raw.settimeout(20)
+                raw.settimeout(PATIENCE)
                 with context.wrap_socket(raw) as shielded:
                     shielded.sendall(options(scene.tls, "TLS"))
                     assert answer(shielded) == b"SIP/2.0 200 OK"
@@ -130,7 +130,7 @@ def test_a_listener_that_is_no_longer_wanted(tmp_path: Path) -> None:
         with Scene(tmp_path / "node", environment=dict(manager.environment),
                    listen=({"uri": f"udp://0.0.0.0:{port}"},)) as scene:
             scene.boomerang.running.signal(signal.SIGUSR2)
-            assert scene.boomerang.running.wait(30) == 0
+            assert scene.boomerang.running.wait() == 0
             config = scene.boomerang.config
             config.write_text(config.read_text().replace(f"udp://0.0.0.0:{port}", f"udp://{LOOPBACK}:{port}"))
             before, descriptors = manager.passing()
@@ -144,7 +144,7 @@ def test_a_second_one_that_was_not_told_to(tmp_path: Path) -> None:
     """It ends, and the first one has noticed nothing."""
     with Scene(tmp_path) as scene:
         with another(scene.boomerang) as new:
-            assert new.wait(20) == 1
+            assert new.wait() == 1
             assert new.said("--take-over")
         scene.both_ways()
         assert scene.boomerang.cli("status")["state"] == "running"
@@ -159,7 +159,7 @@ def test_whoever_wanted_to_take_over_goes_away(tmp_path: Path) -> None:
         agent = scene.until(scene.agent_call(), "up")
         customer = scene.until(scene.customer_call(), "up")
         with another(daemon, "--take-over") as new:
-            new.wait_for("taking_over", 20)
+            new.wait_for("taking_over")
             daemon.logs("draining", waiting_for_conversations=1)
             new.kill9()
         daemon.logs("take_over_given_up", goes_on=True)
@@ -182,11 +182,11 @@ def test_a_start_follows_one_that_is_stopping(tmp_path: Path) -> None:
         daemon.terminate()
         daemon.logs("draining", waiting_for_conversations=1)
         with another(daemon) as new:
-            new.wait_for("taking_over", 20)
+            new.wait_for("taking_over")
             assert daemon.running.running
             scene.hang_up(customer)
             scene.until(agent, "over")
-            assert daemon.running.wait(20) == 0
+            assert daemon.running.wait() == 0
             running(new)
             with SipSocket() as someone:
                 someone.send(options(daemon.port, "UDP").replace(b"127.0.0.1:9;", someone.at.encode() + b";"),
@@ -209,6 +209,6 @@ def test_a_registration_outlives_a_restart(tmp_path: Path, number: signal.Signal
         if leaves:
             gone = eventually(lambda: [one for one in registrar.heard if one.all("Expires") == ["0"]], "it leaves")
             registrar.send(reply(gone[0], "200 OK", tag="r"), scene.hop)
-        assert scene.boomerang.running.wait(20) == 0
+        assert scene.boomerang.running.wait() == 0
         asked = {one.header("Expires") for one in registrar.heard if one.method == "REGISTER"}
         assert asked == {"3600", *(["0"] if leaves else [])}

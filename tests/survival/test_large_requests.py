@@ -9,9 +9,8 @@ from pathlib import Path
 from tests.kit.boomerang import Boomerang
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.sip_text import Message, build, cut
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
-WAIT = 15.0
 NONCE = "n" * 900
 
 
@@ -30,7 +29,7 @@ class Registrar:
 
     def serve(self, requests: int) -> None:
         """Answer until so many REGISTER requests have come."""
-        until = time.monotonic() + WAIT
+        until = time.monotonic() + PATIENCE
         while len(self.asked) < requests:
             assert time.monotonic() < until, "a REGISTER is missing"
             for one in select.select([self._datagrams, self._door, *self._streams], [], [], 0.2)[0]:

@@ -15,7 +15,7 @@ from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.sip_socket import SipSocket
 from tests.kit.sip_text import Message
 from tests.kit.site import SHARED
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 from tests.survival.scene import AGENT, CUSTOMER, Scene, hang_up
 
 TIMER_B = 32.0
@@ -49,7 +49,7 @@ class Dying:
                 continue
             self.accepted += 1
             with stream:
-                stream.settimeout(5.0)
+                stream.settimeout(PATIENCE)
                 stream.recv(65_536)
 
     def close(self) -> None:

@@ -47,9 +47,9 @@ def test_a_log_that_nobody_reads(tmp_path: Path) -> None:
                 return b'"event":"log_lines_lost","count":' in text
 
             eventually(said, "a line about what was lost")
-            eventually(lambda: said() and "log" not in scene.boomerang.alarms(), "the end of the alarm", 20)
+            eventually(lambda: said() and "log" not in scene.boomerang.alarms(), "the end of the alarm")
             scene.boomerang.terminate()  # and the end of the process comes, read or not
-            assert scene.boomerang.running.wait(20) == 0
+            assert scene.boomerang.running.wait() == 0
     finally:
         os.close(descriptor)
 

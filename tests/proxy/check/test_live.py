@@ -17,6 +17,7 @@ from proxy.check.examination import examine_all, look
 from tests.kit.certificates import Authority
 from tests.kit.mosquitto import MISSING, broker
 from tests.kit.ports import LOOPBACK, free_port
+from tests.kit.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 
@@ -42,7 +43,7 @@ class FarEnd:
         with suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
 
     def _serve(self) -> None:
         try:

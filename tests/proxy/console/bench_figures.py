@@ -33,7 +33,7 @@ def fill(path: Path, now: float) -> None:
     """A year: a fifth of the calls is missed and called back, most of these with a talk."""
     random = Random(1)
     store = sqlite_store(path, lambda what: what(), time.time, "edge1", Told())
-    eventually(lambda: store.well, "the database is open", 60)
+    eventually(lambda: store.well, "the database is open")
     for day in range(DAYS):
         begin = now - (day + 1) * 86_400
         rows: list[CallRow | TaskRow | AttemptRow] = []

@@ -16,6 +16,7 @@ from proxy.console.api.answering import body_of
 from proxy.console.entry import MOST_BODY, UPLOAD_BODY
 from tests.kit.console import Served, SomePeople, SomeToken, serve_console
 from tests.kit.ports import LOOPBACK
+from tests.kit.waiting import PATIENCE
 
 TOKEN = "s3cret"
 KNOWN = f"Authorization: Bearer {TOKEN}\r\n"
@@ -50,7 +51,7 @@ def nothing_taken() -> None:
 
 def say(port: int, *parts: bytes) -> bytes:
     """Send, and return all that comes back until the server ends the connection."""
-    with socket.create_connection((LOOPBACK, port), 30) as sock:
+    with socket.create_connection((LOOPBACK, port), PATIENCE) as sock:
         for part in parts:
             sock.sendall(part)
         return read_all(sock)
@@ -68,7 +69,7 @@ def status_of(said: bytes) -> int:
 
 
 def send(port: int, method: str, path: str, body: bytes, **headers: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=30)
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=PATIENCE)
     try:
         connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()
@@ -117,7 +118,7 @@ def test_an_unwelcome_body_costs_no_memory(served: Served) -> None:
     part = b"1" * 1_000_000
     tracemalloc.start()
     try:
-        with socket.create_connection((LOOPBACK, served.port), 30) as sock, contextlib.suppress(OSError):
+        with socket.create_connection((LOOPBACK, served.port), PATIENCE) as sock, contextlib.suppress(OSError):
             sock.sendall(f"{HEAD}Content-Length: 400000000\r\n\r\n".encode())
             for _ in range(60):
                 sock.sendall(part)
@@ -144,7 +145,7 @@ def test_a_body_drop_by_drop_ends(served: Served, monkeypatch: pytest.MonkeyPatc
             while not over.wait(0.05):
                 sock.sendall(b" ")
 
-    with socket.create_connection((LOOPBACK, served.port), 30) as sock:
+    with socket.create_connection((LOOPBACK, served.port), PATIENCE) as sock:
         sock.sendall(f"{HEAD}{KNOWN}Content-Length: 60000\r\n\r\n".encode())
         dripping = threading.Thread(target=drip)
         dripping.start()
@@ -157,7 +158,7 @@ def test_a_body_drop_by_drop_ends(served: Served, monkeypatch: pytest.MonkeyPatc
 def test_half_a_body_is_no_command(served: Served) -> None:
     """Who goes away in the middle of a policy has not put the half of it."""
     head = f"PUT /api/v1/policy/taken HTTP/1.1\r\nHost: localhost\r\n{KNOWN}"
-    with socket.create_connection((LOOPBACK, served.port), 30) as sock:
+    with socket.create_connection((LOOPBACK, served.port), PATIENCE) as sock:
         sock.sendall(f"{head}Content-Length: 100\r\n\r\nregion = 'HU'".encode())
     assert send(served.port, "POST", "/api/v1/taken", b'{"a": 1}', Authorization=f"Bearer {TOKEN}")[0] == 200
     assert taken == [{"a": 1}]

@@ -12,6 +12,7 @@ import pytest
 from proxy.console import console_database
 from proxy.console.console_database import ConsoleDatabase
 from proxy.console.sessions import Sessions
+from tests.kit.waiting import PATIENCE
 
 
 def works(database: ConsoleDatabase) -> bool:
@@ -100,7 +101,7 @@ def test_an_event_loop_never_writes_itself(tmp_path: Path, monkeypatch: pytest.M
         return sessions.token_uses()
 
     with closing(ConsoleDatabase(path)) as database:
-        assert asyncio.run(asyncio.wait_for(run(database), 60))["last"] == 1_000.0
+        assert asyncio.run(asyncio.wait_for(run(database), PATIENCE))["last"] == 1_000.0
         database.mark("DELETE FROM token_uses")
         assert database.read("SELECT * FROM token_uses") == [], "elsewhere at once"
 
@@ -120,6 +121,6 @@ def test_while_the_file_is_held_nobody_who_asks_waits(tmp_path: Path, monkeypatc
                 assert sessions.find(token) == ("anna", b"proof")
                 sessions.mark_token("1")
             assert not writing.done(), "what must be kept waits"
-        assert sessions.find(writing.result(60)) == ("eva", b"proof")
+        assert sessions.find(writing.result(PATIENCE)) == ("eva", b"proof")
         sessions.mark_token("1")
         assert sessions.token_uses() == {"1": 1_600.0}

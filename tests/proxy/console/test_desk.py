@@ -35,7 +35,7 @@ def quiet(site: TaskSite) -> Iterator[None]:
     yield
     for task in site.verb("callbacks.list", state="open"):
         site.verb("callbacks.hold", id=task["id"])
-    eventually(lambda: site.verb("callbacks.running") == [], "nothing is under way", timeout=60.0)
+    eventually(lambda: site.verb("callbacks.running") == [], "nothing is under way")
 
 
 def shown(page: Answer) -> str:

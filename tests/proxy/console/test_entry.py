@@ -16,6 +16,7 @@ from proxy.console.pages.login import place
 from proxy.web.connections import MOST_OF_ONE
 from tests.kit.console import PASSWORD, Served, SomeToken, SomeUser, Visitor
 from tests.kit.ports import LOOPBACK
+from tests.kit.waiting import PATIENCE
 
 
 def logged_in(served: Served, name: str = "admin") -> Visitor:
@@ -179,7 +180,7 @@ def test_the_language_that_was_chosen_is_kept(served: Served) -> None:
 
 @pytest.mark.parametrize("path", ["/login", "/nowhere", "/static/x/console.css"])
 def test_a_head_has_no_body(served: Served, path: str) -> None:
-    with socket.create_connection((LOOPBACK, served.port), timeout=10) as sock:
+    with socket.create_connection((LOOPBACK, served.port), timeout=PATIENCE) as sock:
         sock.sendall(f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: sock.recv(65_536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -189,7 +190,7 @@ def test_a_head_has_no_body(served: Served, path: str) -> None:
 
 def test_a_head_of_what_never_ends_ends(served: Served) -> None:
     cookie = logged_in(served).cookies["boomerang_session"]
-    with socket.create_connection((LOOPBACK, served.port), timeout=20) as sock:
+    with socket.create_connection((LOOPBACK, served.port), timeout=PATIENCE) as sock:
         sock.sendall(f"HEAD /api/v1/events HTTP/1.1\r\nHost: localhost\r\nCookie: boomerang_session={cookie}\r\n\r\n"
                      "GET /login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: sock.recv(65_536), b""))
@@ -201,7 +202,7 @@ def test_a_head_of_what_never_ends_ends(served: Served) -> None:
 def test_nobody_shuts_others_out_by_streams(served: Served) -> None:
     cookie = logged_in(served, "peter").cookies["boomerang_session"]
     with ExitStack() as stack:
-        streams = [stack.enter_context(socket.create_connection((LOOPBACK, served.port), timeout=20))
+        streams = [stack.enter_context(socket.create_connection((LOOPBACK, served.port), timeout=PATIENCE))
                    for _ in range(MOST_OF_ONE)]
         for one in streams:
             one.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nCookie: boomerang_session={cookie}\r\n\r\n"
@@ -229,7 +230,7 @@ def _ended(stream: socket.socket) -> bool:
 @pytest.mark.parametrize(("path", "length", "status"), [
     ("/login", 16_385, 413), ("/logout", 16_385, 413), ("/login", 10**15, 413)])
 def test_a_stranger_sends_little(served: Served, path: str, length: int, status: int) -> None:
-    with socket.create_connection((LOOPBACK, served.port), timeout=10) as sock:
+    with socket.create_connection((LOOPBACK, served.port), timeout=PATIENCE) as sock:
         sock.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode())
         assert sock.recv(100).startswith(f"HTTP/1.1 {status}".encode())
 

@@ -13,6 +13,7 @@ from proxy.console.live import Following, LiveHub, Told
 from proxy.console.reaches import Reaches
 from proxy.control_client import NotRunningError
 from proxy.verbs.shapes.caller import Caller
+from tests.kit.waiting import PATIENCE
 
 ADMIN = Caller("root", "admin", "console")
 ANNA = Caller("anna", "agent", "console", agent="201")
@@ -76,7 +77,7 @@ async def hub(monkeypatch: pytest.MonkeyPatch, kept: int = 100) -> AsyncGenerato
 
 
 async def words(one: AsyncIterator[Told], number: int) -> list[str]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         told = [await anext(one) for _ in range(number)]
     return [each.id or f"{each.word}{'' if each.missed is None else f' {each.missed}'}" for each in told]
 

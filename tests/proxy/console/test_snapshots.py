@@ -13,6 +13,7 @@ from proxy.console.reaches import Reaches
 from proxy.console.snapshots import Snapshots
 from proxy.control_client import NotRunningError
 from proxy.verbs.shapes.caller import Caller
+from tests.kit.waiting import PATIENCE
 
 MOMENT = "2026-11-23T12:00:00.000Z"
 SUE = Caller("sue", "supervisor", "console", frozenset({"sales"}))
@@ -72,7 +73,7 @@ def play(monkeypatch: pytest.MonkeyPatch, act: Any, least: float = 0.0) -> None:
     async def run() -> None:
         stage = Stage()
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 await act(stage)
         finally:
             await stage.close()

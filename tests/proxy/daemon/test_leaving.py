@@ -9,6 +9,7 @@ from proxy.daemon.leaving import Leaving
 from proxy.handover import DOOR
 from proxy.notify import Notifier
 from proxy.status.source import RunState
+from tests.kit.waiting import PATIENCE
 
 
 class Talking:
@@ -40,7 +41,7 @@ def leaving(folder: Path, test: Test, patience: float = 60.0) -> None:
         left = Leaving(node, patience, folder, Notifier({}), shown.append)
         left.open()
         try:
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(PATIENCE):
                 await test(left, node, shown)
         finally:
             await left.settle()

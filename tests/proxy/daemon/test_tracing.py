@@ -8,6 +8,7 @@ import pytest
 
 from proxy.daemon.tracing import MessageTracer
 from proxy.sip.hop import Flow, Listener
+from tests.kit.waiting import PATIENCE
 
 FLOW = Flow(Listener(0, "udp", "127.0.0.1", 5060, "127.0.0.1", 5060), "127.0.0.1", 5070)
 HEAD = b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bK1\r\n"
@@ -38,9 +39,9 @@ def followed(data: bytes, digits: str = "", call_ids: set[bytes] | None = None,
         tracer.received(data, FLOW)
         tracer.sent(data, "udp", "127.0.0.1", 5080)
         tracer.received(WHOLE, FLOW)
-        found = [await asyncio.wait_for(coming, 5)]
+        found = [await asyncio.wait_for(coming, PATIENCE)]
         while found[-1]["line"] != "OPTIONS" or found[-1]["call"] != "one":
-            found.append(await asyncio.wait_for(anext(rows), 5))
+            found.append(await asyncio.wait_for(anext(rows), PATIENCE))
         await rows.aclose()  # type: ignore[attr-defined]
         return found
 
@@ -72,7 +73,7 @@ def test_a_bug_of_ours_costs_no_message() -> None:
         coming = asyncio.ensure_future(anext(rows))
         await asyncio.sleep(0)
         tracer.received(WHOLE, FLOW)
-        assert (await asyncio.wait_for(coming, 5))["line"] == "unreadable: ZeroDivisionError"
+        assert (await asyncio.wait_for(coming, PATIENCE))["line"] == "unreadable: ZeroDivisionError"
         await rows.aclose()  # type: ignore[attr-defined]
 
     named_well = False

@@ -16,6 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.kit.ports import free_port
+from tests.kit.waiting import PATIENCE
 
 Answer = tuple[int, dict[str, str], bytes]
 GOOD: Answer = (204, {}, b"")
@@ -30,6 +31,8 @@ class Hook:
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     """Headers in lower case, and the body."""
     hold: threading.Event | None = None
+    reached: threading.Event = field(default_factory=threading.Event)
+    """A request has come, answered or not."""
 
     def bodies(self) -> list[Any]:
         return [json.loads(body) for _, body in self.got]
@@ -47,8 +50,9 @@ def web_server(port: int = 0) -> Iterator[Hook]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            hook.reached.set()
             if hook.hold is not None:
-                hook.hold.wait(10)
+                hook.hold.wait(PATIENCE)
             hook.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
             status, headers, answer = hook.answers.pop(0) if hook.answers else GOOD
             self.send_response(status)

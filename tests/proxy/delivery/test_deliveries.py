@@ -25,9 +25,10 @@ from routing.teller import Teller
 from routing.writes import Unit
 from tests.kit.ports import free_port
 from tests.kit.told import Told
+from tests.kit.waiting import PATIENCE
 from tests.proxy.delivery.receivers import GOOD, Hook, Post, mail_server, web_server
 from tests.routing.store.rows import a_delivery, a_task, a_ticket
-from tests.routing.world import BEGIN, PATIENCE, Loop
+from tests.routing.world import BEGIN, Loop
 
 ROOT = Path(__file__).parents[3]
 
@@ -295,7 +296,7 @@ def test_stop_does_not_wait_for_a_receiver_that_hangs(offices: Callable[..., Off
     office = offices(webhook=hook.url)
     office.deliveries.start()
     ticket = office.open()
-    threading.Event().wait(0.05)
+    assert hook.reached.wait(PATIENCE)
     office.deliveries.stop()
     assert office.rows(ticket)[0].tries == 0
     hook.hold.set()
@@ -321,7 +322,7 @@ office.deliveries.start()
 for _ in range(int(sys.argv[3])):
     office.open(comments=2)
     print("opened", flush=True)
-deadline = time.monotonic() + 20
+deadline = time.monotonic() + 60
 while office.store.tickets.next_delivery() is not None and time.monotonic() < deadline:
     office.loop.run()
     time.sleep(0.002)

@@ -13,6 +13,7 @@ from proxy.demo.waiting import DemoError, News
 from proxy.media.contract import Clip
 from proxy.media.rtp import codec, parse_event, payload_of
 from tests.kit.tones import alaw_encode, sine
+from tests.kit.waiting import PATIENCE
 
 OFFER = (b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
          b"m=audio %d RTP/AVP 9 8 96\r\na=rtpmap:96 telephone-event/8000\r\n")
@@ -33,7 +34,7 @@ class Far(asyncio.DatagramProtocol):
         self.news.set()
 
     async def packets(self, count: int) -> list[bytes]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while len(self.came) < count:
                 self.news.clear()
                 await self.news.wait()

@@ -78,7 +78,7 @@ def processes_in(folder: Path) -> list[str]:
 
 def nothing_left(folder: Path) -> None:
     """A media process ends by itself, a moment after the daemon that it worked for."""
-    eventually(lambda: not processes_in(folder), "every process has ended", 5)
+    eventually(lambda: not processes_in(folder), "every process has ended")
 
 
 def test_everything_is_proved(folder: Path) -> None:

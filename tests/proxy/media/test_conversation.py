@@ -15,6 +15,7 @@ from proxy.media.contract import Clip, CodecName
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.rtp_phone import FRAME, RtpPhone
 from tests.kit.tones import heard, loudness, power
+from tests.kit.waiting import PATIENCE
 from tests.proxy.media.support import Ears, Room, Scenario, Session, play_all, run, studio, until
 
 A_HZ, B_HZ = 700, 1100
@@ -76,7 +77,7 @@ async def reports_are_sent(it: Room) -> None:
         a.phone = RtpPhone(port=port)
         a.phone.target = (LOOPBACK, a.ears.addresses[0].port if a.ears.addresses[0] else 0)
         await a.phone.speak(A_HZ, 0.2)
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(PATIENCE):
             data = await asyncio.get_running_loop().sock_recv(reports, 2000)
     sender, names = RtcpPacket.parse(data)
     assert isinstance(sender, RtcpSrPacket)

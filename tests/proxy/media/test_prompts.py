@@ -16,6 +16,7 @@ from proxy.media.texts import LANGUAGES, TEXTS, VOICES
 from proxy.media.tones import beep, tone
 from proxy.media.wav import header
 from tests.kit.tones import heard, loudness, power, sine
+from tests.kit.waiting import PATIENCE
 
 NAMES = sorted(TEXTS["en"])
 NEEDED = {
@@ -81,7 +82,7 @@ def test_the_whole_menu_is_short_enough() -> None:
     it, _ = library()
     for language in LANGUAGES:
         menu = [Clip(name, language) for name in ("menu_this", "menu_other", "menu_wait")]
-        assert sum(sound.seconds for sound in it.fetch(menu, None, "PCMA").result(5)) < LONGEST, language
+        assert sum(sound.seconds for sound in it.fetch(menu, None, "PCMA").result(PATIENCE)) < LONGEST, language
     it.close()
 
 
@@ -212,13 +213,14 @@ def test_a_number_without_digits_is_nothing_to_say(digits: str) -> None:
 def test_clips_come_encoded_with_pauses_between_them() -> None:
     it, _ = library()
     clips = [Clip("callback_for"), Clip("connecting")]
-    sounds = it.fetch(clips, 0.4, "PCMU").result(5)
+    sounds = it.fetch(clips, 0.4, "PCMU").result(PATIENCE)
     assert [sound is it.sound(name, "en") for sound, name in ((sounds[0], "callback_for"), (sounds[2], "connecting"))]
     assert [round(sound.seconds, 2) for sound in sounds[1::2]] == [0.15, 0.4]
-    assert len(it.fetch(clips, None, "PCMU").result(5)) == 3
-    (whole,) = it.fetch(clips, None, "G722").result(5)
+    assert len(it.fetch(clips, None, "PCMU").result(PATIENCE)) == 3
+    (whole,) = it.fetch(clips, None, "G722").result(PATIENCE)
     assert whole.pcm == b"".join(sound.pcm for sound in sounds[:3]), "a codec with a memory gets it in one piece"
-    assert it.fetch(clips, 0.0, "PCMU").result(5)[-1].seconds > 0, "a loop has a pause, so that it is no endless one"
+    endless = it.fetch(clips, 0.0, "PCMU").result(PATIENCE)[-1]
+    assert endless.seconds > 0, "a loop has a pause, so that it is no endless one"
     it.close()
 
 

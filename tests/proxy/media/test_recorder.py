@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from proxy.media.recorder import HOLD, Channel, FileWriter, PartFile, Recording
 from proxy.media.retention import recording_path, rescue, sweep
+from tests.kit.waiting import PATIENCE
 
 FRAME = 160
 SECOND = 8000
@@ -182,7 +183,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 def test_a_slow_disk_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go = threading.Event()
-    monkeypatch.setattr(PartFile, "append", lambda *_: go.wait(10))
+    monkeypatch.setattr(PartFile, "append", lambda *_: go.wait(PATIENCE))
     it = Writing()
     began = time.monotonic()
     for _ in range(1000):

@@ -8,6 +8,7 @@ from proxy.core.counters import Counters
 from proxy.status.commands import Commands
 from proxy.status.service import StatusService
 from proxy.status.source import HttpSettings, MqttSettings
+from tests.kit.waiting import PATIENCE
 from tests.proxy.status.fake_source import FakeSource
 
 Start = Callable[..., StatusService]
@@ -36,4 +37,4 @@ def start(source: FakeSource, counters: Counters) -> Iterator[Start]:
 
     yield start
     for service in running:
-        assert service.stop(20), "the status thread goes on"
+        assert service.stop(PATIENCE), "the status thread goes on"

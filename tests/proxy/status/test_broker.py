@@ -15,7 +15,7 @@ from proxy.status.service import StatusService
 from proxy.status.source import CallFigures, MqttSettings
 from tests.kit.mosquitto import MISSING, listening
 from tests.kit.ports import free_port
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 from tests.proxy.status.conftest import Start
 from tests.proxy.status.fake_source import FakeSource
 from tests.proxy.status.test_mqtt import BASE, RETAINED
@@ -28,7 +28,7 @@ EMBEDDED = MqttSettings("edge1", port=0, embedded=True)
 @pytest.fixture
 def embedded(start: Start) -> StatusService:
     service = start(EMBEDDED)
-    eventually(lambda: service.mqtt_connected, "connected to our own broker", 20)
+    eventually(lambda: service.mqtt_connected, "connected to our own broker")
     return service
 
 
@@ -47,7 +47,7 @@ def test_state_and_events_reach_a_reader(embedded: StatusService, source: FakeSo
         for number in range(100):
             source.add(number=number)
         embedded.committed()
-        eventually(lambda: len(subscriber.of("/event/")) == 100, "all events", 20)
+        eventually(lambda: len(subscriber.of("/event/")) == 100, "all events")
         assert [message.json()["seq"] for message in subscriber.of("/event/")] == list(range(1, 101))
         eventually(lambda: json.loads(subscriber.topics()[f"{BASE}/calls"])["active"] == 9, "the change")
     eventually(lambda: not source.events, "the outbox is empty")
@@ -57,7 +57,7 @@ def test_events_wait_until_the_broker_is_up(start: Start, source: FakeSource) ->
     for _ in range(5):
         source.add()
     start(EMBEDDED)
-    eventually(lambda: not source.events, "the outbox is empty", 20)
+    eventually(lambda: not source.events, "the outbox is empty")
 
 
 def test_offline_is_said_before_the_broker_goes(embedded: StatusService) -> None:
@@ -73,7 +73,7 @@ def test_a_publisher_of_version_5_falls_back_and_its_will_works(
     """Another node publishes to our broker: it begins with MQTT 5, and is cut off without a goodbye."""
     monkeypatch.setattr("proxy.status.link.HANDSHAKE_TIMEOUT", 0.5)
     other = start(MqttSettings("edge2", port=port(embedded)))
-    eventually(lambda: other.mqtt_connected, "connected", 20)
+    eventually(lambda: other.mqtt_connected, "connected")
     publisher = other._publisher
     assert publisher is not None
     assert publisher.protocol is mqtt.V311
@@ -81,7 +81,7 @@ def test_a_publisher_of_version_5_falls_back_and_its_will_works(
         assert subscriber.wait_for("boomerang/edge2/status", "online").retained
         cut_all_but_the_first(embedded)
         subscriber.wait_for("boomerang/edge2/status", "offline")
-        eventually(lambda: subscriber.heard[-1].payload == "online", "it comes back", 20)
+        eventually(lambda: subscriber.heard[-1].payload == "online", "it comes back")
 
 
 def cut_all_but_the_first(service: StatusService) -> None:
@@ -102,8 +102,8 @@ def test_a_taken_port_is_an_alarm_and_heals(
     taken = free_port()
     with socket.create_server(("127.0.0.1", taken)):
         service = start(EMBEDDED._replace(port=taken))
-        eventually(lambda: str(taken) in source.alarms.get("mqtt", ""), "the alarm is up", 20)
-    eventually(lambda: service.mqtt_connected, "it heals", 20)
+        eventually(lambda: str(taken) in source.alarms.get("mqtt", ""), "the alarm is up")
+    eventually(lambda: service.mqtt_connected, "it heals")
     assert source.alarms == {}
 
 
@@ -120,7 +120,7 @@ def test_rubbish_at_the_broker_harms_nobody(embedded: StatusService, caplog: pyt
 def test_nothing_is_left_after_the_stop(start: Start) -> None:
     before = threading.active_count()
     service = start(EMBEDDED)
-    eventually(lambda: service.mqtt_connected, "connected", 20)
+    eventually(lambda: service.mqtt_connected, "connected")
     with listening(port(service), version="311") as subscriber:
         subscriber.wait_for(f"{BASE}/status", "online")
         held = port(service)
@@ -132,12 +132,12 @@ def test_nothing_is_left_after_the_stop(start: Start) -> None:
 
 def test_with_a_password_only_who_shows_it_comes_in(start: Start) -> None:
     service = start(EMBEDDED._replace(username="reader", password="s3cret"))
-    eventually(lambda: service.mqtt_connected, "we ourselves show it", 20)
+    eventually(lambda: service.mqtt_connected, "we ourselves show it")
     with listening(port(service), version="311", arguments=("-u", "reader", "-P", "s3cret")) as subscriber:
         subscriber.wait_for(f"{BASE}/status", "online")
     for wrong in ((), ("-u", "reader"), ("-u", "reader", "-P", "s3cre"), ("-u", "other", "-P", "s3cret")):
         refused = subprocess.run(["mosquitto_sub", "-p", str(port(service)), "-V", "311", "-t", "#", "-W", "5", *wrong],
-                                 capture_output=True, text=True, timeout=20)
+                                 capture_output=True, text=True, timeout=PATIENCE)
         assert refused.returncode != 0
         assert refused.stdout == ""
         assert "efused" in refused.stderr or "uthori" in refused.stderr, refused.stderr

@@ -13,7 +13,7 @@ import pytest
 from proxy.status.source import HttpSettings
 from proxy.web import connections
 from proxy.web.connections import Connections, Phase
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 from tests.proxy.status.conftest import Start
 
 HEAD = "POST /healthz HTTP/1.1\r\nHost: localhost\r\n"
@@ -22,7 +22,7 @@ HEAD = "POST /healthz HTTP/1.1\r\nHost: localhost\r\n"
 @pytest.fixture
 def port(start: Start) -> int:
     service = start(http=HttpSettings(port=0))
-    found = eventually(lambda: service.http_port, "HTTP listens", 20)
+    found = eventually(lambda: service.http_port, "HTTP listens")
     assert found is not None
     return found
 
@@ -36,7 +36,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def say(port: int, *parts: bytes) -> bytes:
     """Send and return all that comes back until the server ends the connection."""
-    with socket.create_connection(("127.0.0.1", port), 20) as sock:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock:
         for part in parts:
             sock.sendall(part)
         return read_all(sock)
@@ -55,7 +55,7 @@ def status_of(said: bytes) -> int:
 
 @contextlib.contextmanager
 def many(port: int, count: int, first: bytes) -> Iterator[list[socket.socket]]:
-    socks = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(count)]
+    socks = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(count)]
     try:
         for sock in socks:
             sock.sendall(first)
@@ -97,7 +97,7 @@ def test_who_is_gone_before_the_answer_breaks_nothing() -> None:
         async with server:
             client.connect(server.sockets[0].getsockname())
             client.sendall(b"x")
-            await asyncio.wait_for(refuser.lost.wait(), 10)
+            await asyncio.wait_for(refuser.lost.wait(), PATIENCE)
         assert (len(book), faults) == (0, [])
 
     asyncio.run(run())
@@ -112,13 +112,13 @@ def test_who_is_gone_before_the_answer_breaks_nothing() -> None:
 def test_who_idles_takes_no_health_away(port: int, first: bytes, count: int) -> None:
     with many(port, count, first):
         for path in ("healthz", "readyz", "metrics"):
-            assert httpx.get(f"http://127.0.0.1:{port}/{path}", timeout=20).status_code == 200
+            assert httpx.get(f"http://127.0.0.1:{port}/{path}", timeout=PATIENCE).status_code == 200
 
 
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("first", [b"", b"GET /healthz HTTP/1.1\r\nHost:", b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"])
 def test_idle_connections_end(port: int, first: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", port), 20) as sock:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock:
         sock.sendall(first)
         with contextlib.suppress(ConnectionResetError):
             read_all(sock)
@@ -126,7 +126,7 @@ def test_idle_connections_end(port: int, first: bytes) -> None:
 
 @pytest.mark.usefixtures("hasty")
 def test_a_head_drop_by_drop_ends(port: int) -> None:
-    with socket.create_connection(("127.0.0.1", port), 20) as sock:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock:
         def drip() -> bool:
             try:
                 sock.sendall(b"x")
@@ -134,7 +134,7 @@ def test_a_head_drop_by_drop_ends(port: int) -> None:
                 return True
             return False
 
-        eventually(drip, "the server ends it", 20)
+        eventually(drip, "the server ends it")
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])

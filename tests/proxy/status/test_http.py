@@ -16,7 +16,7 @@ from proxy.status.service import StatusService
 from proxy.status.source import QUEUE_EVENTS, GroupState, HttpSettings
 from routing.figures import Tally
 from tests.kit.ports import free_port
-from tests.kit.waiting import eventually, stays
+from tests.kit.waiting import PATIENCE, eventually, stays
 from tests.proxy.status.conftest import Start
 from tests.proxy.status.fake_source import FakeSource
 
@@ -25,7 +25,7 @@ LISTENING = "0A"
 
 
 def serving(service: StatusService) -> str:
-    port = eventually(lambda: service.http_port, "HTTP listens", 20)
+    port = eventually(lambda: service.http_port, "HTTP listens")
     return f"http://127.0.0.1:{port}"
 
 
@@ -143,7 +143,7 @@ def test_a_taken_port_is_an_alarm_and_heals(
     port = free_port()
     with socket.create_server(("127.0.0.1", port)):
         service = start(http=HttpSettings(port=port))
-        eventually(lambda: "http" in source.alarms, "the alarm is up", 20)
+        eventually(lambda: "http" in source.alarms, "the alarm is up")
         assert f"cannot listen on 127.0.0.1 port {port}" in source.alarms["http"]
         stays(lambda: len(source.alarm_log) == 1, "it is told once", 0.6)
     assert httpx.get(f"{serving(service)}/healthz").status_code == 200
@@ -164,7 +164,7 @@ def test_stop_ends_the_thread_while_a_client_hangs_on(start: Start) -> None:
     base = serving(service)
     with socket.create_connection(("127.0.0.1", int(base.rpartition(":")[2]))) as lazy:
         lazy.sendall(b"GET /healthz HTT")
-        assert service.stop(5)
+        assert service.stop(PATIENCE)
     assert not [thread for thread in threading.enumerate() if thread.name == "status"]
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{base}/healthz")

@@ -10,11 +10,11 @@ from proxy.status.commands import Reply
 from proxy.status.link import Link, LinkError
 from proxy.status.packets import Cutter, Outgoing, Version
 from proxy.status.source import MqttSettings
+from tests.kit.waiting import PATIENCE
 
 WELCOME = b"\x20\x03\0\0\0"
 HASTY = b"\x20\x06\0\0\x03\x13\0\x01"
 """A welcome that asks for a sign of life every second."""
-PATIENCE = 20.0
 
 
 class Broker(asyncio.Protocol):

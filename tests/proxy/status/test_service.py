@@ -12,7 +12,7 @@ from proxy.status.mqtt import Publisher
 from proxy.status.service import StatusService
 from proxy.status.source import HttpSettings, MqttSettings
 from tests.kit.mosquitto import MISSING, broker, listening
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 from tests.proxy.status.conftest import Start
 from tests.proxy.status.fake_source import FakeSource
 
@@ -42,7 +42,7 @@ def test_it_can_be_poked_and_stopped_at_any_time(start: Start, source: FakeSourc
                     start(MqttSettings("edge1", port=0, embedded=True), HttpSettings(port=0))):
         service.committed()
         service.changed()
-        assert service.stop(10)
+        assert service.stop(PATIENCE)
         service.committed()
         service.changed()
         assert service.stop()
@@ -73,9 +73,9 @@ def test_a_bug_in_one_part_leaves_the_other_and_is_tried_again(
     monkeypatch.setattr(Publisher, "run", unlucky)
     with broker(tmp_path) as server:
         service = start(MqttSettings("edge1", port=server.port), HttpSettings(port=0))
-        eventually(lambda: source.alarms.get("mqtt") == "mqtt failed: our own bug", "the alarm is up", 20)
-        eventually(lambda: service.http_port, "HTTP serves", 20)
-        eventually(lambda: service.mqtt_connected, "it is tried again", 20)
+        eventually(lambda: source.alarms.get("mqtt") == "mqtt failed: our own bug", "the alarm is up")
+        eventually(lambda: service.http_port, "HTTP serves")
+        eventually(lambda: service.mqtt_connected, "it is tried again")
         assert source.alarms == {}
 
 
@@ -87,15 +87,15 @@ def test_mqtts_trusts_the_given_authority_alone(start: Start, source: FakeSource
                     "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)  # fmt: skip
     with broker(tmp_path, f"allow_anonymous true\ncertfile {ca}\nkeyfile {key}") as server:
         stranger = start(MqttSettings("edge1", port=server.port, tls=True))
-        eventually(lambda: "certificate" in source.alarms.get("mqtt", "").lower(), "the certificate is refused", 20)
+        eventually(lambda: "certificate" in source.alarms.get("mqtt", "").lower(), "the certificate is refused")
         assert stranger.mqtt_connected is False
-        assert stranger.stop(10)
+        assert stranger.stop(PATIENCE)
         friend = start(MqttSettings("edge1", port=server.port, tls=True, ca_file=str(ca)))
-        eventually(lambda: friend.mqtt_connected, "connected", 20)
+        eventually(lambda: friend.mqtt_connected, "connected")
         with listening(server.port, version="5", arguments=("--cafile", str(ca))) as subscriber:
             subscriber.wait_for("boomerang/edge1/status", "online")
 
 
 def test_a_missing_authority_file_is_an_alarm(start: Start, source: FakeSource, tmp_path: Path) -> None:
     start(MqttSettings("edge1", port=1, tls=True, ca_file=str(tmp_path / "none.pem")))
-    eventually(lambda: "No such file" in source.alarms.get("mqtt", ""), "the alarm is up", 20)
+    eventually(lambda: "No such file" in source.alarms.get("mqtt", ""), "the alarm is up")

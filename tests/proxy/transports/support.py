@@ -20,8 +20,8 @@ from cryptography.x509.oid import NameOID
 from proxy.sip.hop import Flow, Hop
 from proxy.transports.limits import StreamLimits
 from proxy.transports.network import ListenSpec, Network
+from tests.kit.waiting import PATIENCE
 
-PATIENCE = 10.0
 T = TypeVar("T")
 
 

@@ -22,7 +22,7 @@ from proxy.verbs.handlers.looking import LookAnswers, Sides
 from proxy.verbs.handlers.policy import PolicyAnswers
 from proxy.verbs.handlers.recordings import RecordingAnswers
 from proxy.verbs.shapes.fields import MOST_ROWS
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 from tests.proxy.verbs.on_disk import NOW
 from tests.proxy.verbs.test_callbacks import CUSTOMER, Node
 
@@ -194,7 +194,7 @@ def test_the_socket_refuses_what_is_no_request(node: Whole, tmp_path: Path, line
         try:
             reader, writer = await asyncio.open_unix_connection(str(path), limit=1 << 24)
             writer.write(line + b"\n")
-            said = json.loads(await asyncio.wait_for(reader.readline(), 20))
+            said = json.loads(await asyncio.wait_for(reader.readline(), PATIENCE))
             writer.close()
             assert said["ok"] is False
             assert len(said["error"]) < LONGEST_ERROR

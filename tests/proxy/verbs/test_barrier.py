@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from proxy.verbs.barrier import SHARE, Barrier
+from tests.kit.waiting import PATIENCE
 
 
 class Store:
@@ -34,7 +35,7 @@ def test_who_waits_together_shares_what_is_made_anew() -> None:
         assert len(store.waiting) == 50
         assert not made, "nothing is committed yet"
         store.commit()
-        await asyncio.wait_for(asyncio.gather(*waiting), 20)
+        await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE)
         assert made == [0]
         again = asyncio.ensure_future(barrier.settled())
         await asyncio.sleep(0)

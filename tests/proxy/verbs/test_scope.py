@@ -31,6 +31,7 @@ from proxy.verbs.shapes.theirs import policy_part
 from routing.rows import AttemptRow, PauseRow, Record, TaskRow, Ticket, TokenRow, UserRow
 from routing.store.reader import Reader
 from tests.kit.answering import Forgetful, log_in
+from tests.kit.waiting import PATIENCE
 from tests.routing.memory_store import MemoryStore
 
 POLICY: Final = parse_policy("""
@@ -532,7 +533,7 @@ def test_over_the_socket_it_is_said_for_whom_it_is_asked_and_a_refusal_is_told_f
         server = ControlServer(tmp_path / "s", SocketDoor(handlers), lambda: "UTC")
         await server.start()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 node = NodeClient(tmp_path / "s")
                 with pytest.raises(ForbiddenError, match="group 'support' is not anna's"):
                     await node.call("callbacks.add", _add("support"), ANNA)

@@ -4,6 +4,7 @@ import asyncio
 from typing import NamedTuple
 
 from proxy.web.connections import Connections
+from tests.kit.waiting import PATIENCE
 
 
 class Streamer(asyncio.Protocol):
@@ -38,7 +39,7 @@ class Client(NamedTuple):
         """Whether it was cut: it has ended, or goes on for as long as a word takes to and fro."""
         try:
             self.writer.write(b"again")
-            return not await asyncio.wait_for(self.reader.read(1), 20)
+            return not await asyncio.wait_for(self.reader.read(1), PATIENCE)
         except ConnectionError:
             return True
 
@@ -46,7 +47,7 @@ class Client(NamedTuple):
 async def ask(port: int, name: str) -> Client:
     client = Client(*await asyncio.open_connection("127.0.0.1", port))
     client.writer.write(name.encode())
-    assert await asyncio.wait_for(client.reader.read(1), 20) == b"."
+    assert await asyncio.wait_for(client.reader.read(1), PATIENCE) == b"."
     return client
 
 
@@ -100,10 +101,10 @@ def test_a_server_that_stops_waits_for_answers_that_are_worked_on_and_for_nothin
             clients = {}
             for word in ("", "a part of a head", "body", "stream", "work"):
                 clients[word] = Client(*await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1]))
-                assert await asyncio.wait_for(clients[word].reader.read(1), 20) == b"."
+                assert await asyncio.wait_for(clients[word].reader.read(1), PATIENCE) == b"."
                 if word:
                     clients[word].writer.write(word.encode())
-                    assert await asyncio.wait_for(clients[word].reader.read(1), 20) == b"."
+                    assert await asyncio.wait_for(clients[word].reader.read(1), PATIENCE) == b"."
             book.cut_unserved()
             cut = [word for word, one in clients.items() if await one.ended()]
             book.cut_all()

@@ -14,7 +14,7 @@ from routing.store import database, writer
 from routing.writes import Unit
 from tests.kit.sick_disk import LIBRARY, SickDisk, sick_disk
 from tests.kit.small_disk import small_disk
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 from tests.routing.store.pages import ROWS, call, counts, fill, number
 from tests.routing.store.rows import a_task, a_ticket
 from tests.routing.store.test_faults import stored
@@ -57,7 +57,7 @@ def test_a_read_error_that_passes_costs_nothing(worlds: Worlds, tmp_path: Path, 
         world.reaches(number(index))
     world.loop.until(lambda: "database" in world.ledger.alarms.up())
     seen = disk.failed
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while disk.failed < seen + 5:  # it is looked at again and again
         assert time.monotonic() < deadline
         time.sleep(0.02)

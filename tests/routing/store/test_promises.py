@@ -18,6 +18,7 @@ from routing.writes import Unit
 from tests.kit.engines import engine_of
 from tests.kit.heard import Heard
 from tests.kit.told import Told
+from tests.kit.waiting import PATIENCE
 from tests.routing.store.rows import a_line, a_task, an_attempt
 from tests.routing.store.test_faults import alarms, held, until_healed, until_raised
 from tests.routing.store.test_sqlite import event
@@ -39,7 +40,7 @@ def test_many_claims_of_one_customer_in_one_transaction(world: World, monkeypatc
     said: list[tuple[int, bool]] = []
     gate = threading.Event()
     commit = world.store._writer._commit
-    monkeypatch.setattr(world.store._writer, "_commit", lambda batch: (gate.wait(5), commit(batch))[1])
+    monkeypatch.setattr(world.store._writer, "_commit", lambda batch: (gate.wait(PATIENCE), commit(batch))[1])
     world.store.put(Unit((*tasks,)))
     for number, task in enumerate(tasks):
         world.store.claim(an_attempt(task), Unit((event(), a_line(task.id, "assigned"))),
@@ -82,7 +83,7 @@ def test_two_processes_claim_and_each_task_has_one_winner(worlds: Callable[..., 
         assert node.stdin is not None
         node.stdin.write("go\n")
         node.stdin.flush()
-    won = [int(node.communicate(timeout=30)[0]) for node in nodes]
+    won = [int(node.communicate(timeout=PATIENCE)[0]) for node in nodes]
     assert sum(won) == 200 == count(world.path, "attempts")
 
 
@@ -140,13 +141,13 @@ def test_those_who_queued_behind_a_hanging_commit_are_refused_with_it(world: Wor
 
     def once(batch: Sequence[Queued]) -> Applied:
         entered.set()
-        assert gate.wait(5)
+        assert gate.wait(PATIENCE)
         monkeypatch.setattr(engine, "_apply", apply)
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr(engine, "_apply", once)
     world.store.put(Unit())
-    assert entered.wait(5)
+    assert entered.wait(PATIENCE)
     world.store.claim(an_attempt(task), Unit(), said.append)
     gate.set()
     world.loop.until(lambda: said)
@@ -167,13 +168,13 @@ def test_a_hanging_disk_is_a_no_in_time(world: World, monkeypatch: pytest.Monkey
 
     def hang(batch: list[Queued]) -> object:
         entered.set()
-        assert gate.wait(5)
+        assert gate.wait(PATIENCE)
         return commit(batch)
 
     monkeypatch.setattr(world.store._writer, "_commit", hang)
     attempt = an_attempt(task)
     world.store.claim(attempt, Unit(), said.append)
-    assert entered.wait(5)
+    assert entered.wait(PATIENCE)
     world.store.claim(an_attempt(other), Unit(), said.append)
     world.store.release()
     assert said == []
@@ -203,12 +204,12 @@ def test_a_promise_that_is_crowded_out_is_refused(world: World, monkeypatch: pyt
 
     def hang(batch: list[Queued]) -> object:
         entered.set()
-        assert gate.wait(5)
+        assert gate.wait(PATIENCE)
         return commit(batch)
 
     monkeypatch.setattr(world.store._writer, "_commit", hang)
     world.store.put(Unit())
-    assert entered.wait(5)
+    assert entered.wait(PATIENCE)
     world.store.commit(Unit(), said.append)
     for _ in range(5):
         world.store.put(Unit())

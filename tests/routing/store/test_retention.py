@@ -22,9 +22,10 @@ from routing.store.retention import TASKS, TICKETS, Family, Retention
 from routing.store.sqlite_batch import BatchWriter
 from routing.writes import Unit
 from tests.kit.engines import engine_of
+from tests.kit.waiting import PATIENCE
 from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, a_unit, an_attempt, name
 from tests.routing.store.test_callbacks import Engine, engine
-from tests.routing.world import BEGIN, CUSTOMER, PATIENCE, World
+from tests.routing.world import BEGIN, CUSTOMER, World
 
 __all__ = ["engine"]
 

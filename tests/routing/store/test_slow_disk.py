@@ -18,7 +18,7 @@ from routing.writes import SavePolicy, Unit
 from tests.kit.engines import engine_of
 from tests.kit.sick_disk import LIBRARY, SickDisk, sick_disk
 from tests.kit.told import Told
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 from tests.routing.store.rows import a_task, an_attempt
 from tests.routing.store.test_faults import held
 from tests.routing.world import BEGIN
@@ -160,7 +160,7 @@ def test_the_end_does_not_wait_for_a_disk_that_hangs(
     watched.now += writer.CLOSE_PATIENCE + 1
     watched.store.close()
     disk.healthy.set()
-    watched.store._writer._thread.join(10)
+    watched.store._writer._thread.join(PATIENCE)
     engine_of(watched.store).database.drop()
 
 

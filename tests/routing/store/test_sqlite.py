@@ -18,6 +18,7 @@ from routing.store.sqlite import sqlite_store
 from routing.writes import RemoveRecord, Unit
 from tests.kit.engines import engine_of
 from tests.kit.told import Told
+from tests.kit.waiting import PATIENCE
 from tests.routing.memory_store import MemoryStore
 from tests.routing.world import BEGIN, CUSTOMER, World
 
@@ -58,7 +59,7 @@ def test_a_later_change_stays_in_sight_when_an_earlier_one_is_committed(world: W
     world.store.put(Unit((record(),)))
     done: list[bool] = []
     world.store.put(Unit(), lambda: done.append(True))
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while not engine_of(world.store).database.ready().execute("SELECT count(*) FROM direct").fetchone()[0]:
         assert time.monotonic() < deadline
     world.store.put(Unit((RemoveRecord(record()),)))

@@ -13,7 +13,7 @@ from routing.events import write_json
 from routing.rows import AttemptRow, CallRow, TaskRow
 from tests.kit.boomerang import Boomerang
 from tests.kit.console import Answer, Visitor, wait_for_console, with_console
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 
 POLICY: Mapping[str, Any] = {
     "group": {"sales": {"agents": ["201", "202"]}, "support": {"agents": ["301"]}},
@@ -55,7 +55,7 @@ class Site:
 
     def put(self, table: str, rows: Iterator[CallRow] | list[CallRow] | list[TaskRow] | list[AttemptRow]) -> None:
         """Put rows into the daemon's database, as if it had written them."""
-        with contextlib.closing(sqlite3.connect(self.daemon.data / "boomerang.db", timeout=30)) as db, db:
+        with contextlib.closing(sqlite3.connect(self.daemon.data / "boomerang.db", timeout=PATIENCE)) as db, db:
             for row in rows:
                 values = [write_json(one) if isinstance(one, tuple | dict) else one for one in row]
                 names = ",".join(f'"{name}"' for name in row._fields)

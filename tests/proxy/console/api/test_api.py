@@ -24,7 +24,7 @@ from routing.ids import uuid7
 from routing.rows import CallRow
 from tests.architecture.tree import ROOT
 from tests.kit.ports import LOOPBACK
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 from tests.proxy.console.api.site import Site
 from tests.routing.store.rows import a_task
 
@@ -257,7 +257,7 @@ class Stream:
     """Somebody who follows events."""
 
     def __init__(self, site: Site, who: str, path: str = "/events", **headers: str) -> None:
-        self.connection = http.client.HTTPConnection(LOOPBACK, site.port, timeout=30)
+        self.connection = http.client.HTTPConnection(LOOPBACK, site.port, timeout=PATIENCE)
         said = {"Authorization": f"Bearer {site.tokens[who]}", **{k.replace("_", "-"): v for k, v in headers.items()}}
         self.connection.request("GET", f"/api/v1{path}", headers=said)
         self.answer = self.connection.getresponse()

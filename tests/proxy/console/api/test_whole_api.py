@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.kit.ports import LOOPBACK
+from tests.kit.waiting import PATIENCE
 from tests.proxy.console.api.site import Site
 
 EXAMPLES = int(os.environ.get("BOOMERANG_API_EXAMPLES", "4"))
@@ -44,7 +45,7 @@ def test_every_answer_is_in_the_document(api: Site, mode: GenerationMode) -> Non
                   phases=[Phase.explicit, Phase.generate], suppress_health_check=[*HealthCheck])
         @given(case=operation.as_strategy(generation_mode=mode))
         def ask(case: Any) -> None:
-            case.call_and_validate(headers=bearer, timeout=30, checks=CHECKS)
+            case.call_and_validate(headers=bearer, timeout=PATIENCE, checks=CHECKS)
 
         asked += 1
         try:

@@ -49,9 +49,9 @@ def test_three_figures_of_each_group_and_number_are_those_of_mqtt(site: ConsoleS
     def in_queue() -> int:
         return sum(one["callbacks_in_queue"] for one in site.verb("queues.list"))
 
-    eventually(lambda: in_queue() == site.verb("callbacks.figures")["total"]["in_queue"] > 0, "it counts", 30, QUICK)
-    eventually(lambda: rows(client.get("/").text)[f"group:{min(SUPERVISOR.groups or ())}"][0] != "0", "it is shown", 30,
-               QUICK)
+    eventually(lambda: in_queue() == site.verb("callbacks.figures")["total"]["in_queue"] > 0, "it counts", every=QUICK)
+    eventually(lambda: rows(client.get("/").text)[f"group:{min(SUPERVISOR.groups or ())}"][0] != "0", "it is shown",
+               every=QUICK)
     page = client.get("/").text
     shown, figures = rows(page), site.verb("callbacks.figures")
     by_group = {one["group"]: one for one in site.verb("queues.list")}  # what the topics of the groups say
@@ -149,7 +149,7 @@ def test_a_trunk_that_fails_comes_first_with_what_to_do(site: ConsoleSite) -> No
     site.carrier.close()
     Outgoing(site.pbx, site.boomerang.hop, "+36301110002", "201")  # ICMP says that nobody is there
     client = site.client(ADMIN)
-    eventually(lambda: "No address of the carrier answers" in client.get("/").text, "an alarm", 60.0, QUICK)
+    eventually(lambda: "No address of the carrier answers" in client.get("/").text, "an alarm", every=QUICK)
     page = client.get("/").text
     tiles = re.findall(r'<li class="board-tile"><span class="badge badge-(\w+)">', page)
     assert tiles[0] == "down"

@@ -203,11 +203,11 @@ def test_what_is_told_of_a_call(more: dict[str, Any], told: str) -> None:
 def test_messages_of_an_attempt_are_on_disk_soon_after_it_is_over(site: ConsoleSite) -> None:
     """Whichever callback rings an agent first: there may be others of customers who were missed here."""
     site.verb("callbacks.add", customer="+36301234509", group="sales")
-    invite = site.pbx.expect("INVITE", timeout=30.0)
+    invite = site.pbx.expect("INVITE")
     site.pbx.send(reply(invite, "486 Busy Here", []), invite.source)
     over = "SELECT id, attempt FROM calls WHERE sip_call_id=? AND ended_at IS NOT NULL"
-    [(leg, attempt)] = eventually(lambda: site.boomerang.sql(over, invite.call_id), "its leg is over", 30.0)
-    found = eventually(lambda: [*(site.boomerang.data / "messages").rglob(f"{leg}.jsonl.gz")], "a file", 60.0, 0.2)
+    [(leg, attempt)] = eventually(lambda: site.boomerang.sql(over, invite.call_id), "its leg is over")
+    found = eventually(lambda: [*(site.boomerang.data / "messages").rglob(f"{leg}.jsonl.gz")], "a file", every=0.2)
     assert len(found) == 1
     told = site.verb("calls.messages", id=attempt)
     assert leg in {one["id"] for one in told["calls"]}
