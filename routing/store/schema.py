@@ -1,5 +1,8 @@
 """The tables, as named steps that are only ever appended to; each is applied once and recorded by sqlite-utils.
 
+That library is loaded where a step is missing, which is once a version: a start that finds them all only reads what is
+recorded, and a process that runs for months does not have the library in memory.
+
 Times are REAL, seconds since the epoch, UTC. Tables that are looked up by their key alone are WITHOUT ROWID, so that a
 look-up walks one tree.
 """
@@ -7,18 +10,24 @@ look-up walks one tree.
 import contextlib
 import functools
 import sqlite3
-from typing import Final, NamedTuple
-
-from sqlite_utils import Database, Migrations
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Protocol
 
 from config.numbering import read
 from routing.rows import CallRow
 
-migrations: Final = Migrations("boomerang")
+SET: Final = "boomerang"
+"""The name under which our steps are recorded."""
 
 
-@migrations()
-def m001_calls(db: Database) -> None:
+class Tables(Protocol):
+    """What a step is given: a connection, or sqlite-utils' database on one."""
+
+    def execute(self, sql: str, parameters: Sequence[object] = (), /) -> sqlite3.Cursor:
+        """Run one statement."""
+
+
+def m001_calls(db: Tables) -> None:
     """One row a call. The id is a UUID version 7, so that rows lie in the order in which calls began."""
     db.execute(
         """CREATE TABLE calls (
@@ -32,8 +41,7 @@ def m001_calls(db: Database) -> None:
     db.execute("CREATE INDEX calls_customer ON calls (customer, id) WHERE customer IS NOT NULL")
 
 
-@migrations()
-def m002_direct(db: Database) -> None:
+def m002_direct(db: Tables) -> None:
     """The direct callbacks: calls of this customer go to this agent."""
     db.execute(
         """CREATE TABLE direct (
@@ -44,15 +52,18 @@ def m002_direct(db: Database) -> None:
     db.execute("CREATE INDEX direct_expires ON direct (expires_at)")
 
 
-@migrations()
-def m003_policy(db: Database) -> None:
+def m003_policy(db: Tables) -> None:
     """Every policy that was ever in force; the newest is."""
-    db.table("policy").create({"version": int, "saved_at": float, "text": str}, pk="version",
-                              not_null={"saved_at", "text"})
+    db.execute(
+        """CREATE TABLE "policy" (
+   "version" INTEGER PRIMARY KEY,
+   "saved_at" REAL NOT NULL,
+   "text" TEXT NOT NULL
+)"""
+    )
 
 
-@migrations()
-def m004_outbox(db: Database) -> None:
+def m004_outbox(db: Tables) -> None:
     """Events that wait for the broker. AUTOINCREMENT: a seq is never given twice, also after all rows are gone."""
     db.execute(
         """CREATE TABLE outbox (
@@ -62,8 +73,7 @@ def m004_outbox(db: Database) -> None:
     )
 
 
-@migrations()
-def m005_tasks(db: Database) -> None:
+def m005_tasks(db: Tables) -> None:
     """Promises to call a customer; lists and details are JSON. One that is not final a customer and group."""
     db.execute(
         """CREATE TABLE tasks (
@@ -80,8 +90,7 @@ def m005_tasks(db: Database) -> None:
     db.execute("CREATE INDEX tasks_customer ON tasks (customer, id)")
 
 
-@migrations()
-def m006_attempts(db: Database) -> None:
+def m006_attempts(db: Tables) -> None:
     """Tries to keep a promise, and the legs that may be up. One that has not ended a customer, and a task."""
     db.execute(
         """CREATE TABLE attempts (
@@ -101,8 +110,7 @@ def m006_attempts(db: Database) -> None:
     )
 
 
-@migrations()
-def m007_journal(db: Database) -> None:
+def m007_journal(db: Tables) -> None:
     """What happened to a task, line by line; `data` is JSON."""
     db.execute(
         """CREATE TABLE journal (
@@ -114,8 +122,7 @@ def m007_journal(db: Database) -> None:
     db.execute("CREATE INDEX journal_released ON journal (at, agent) WHERE kind='released'")
 
 
-@migrations()
-def m008_tickets(db: Database) -> None:
+def m008_tickets(db: Tables) -> None:
     """Tickets, what was written under them, and their way to other systems in the order in which they go there."""
     db.execute(
         """CREATE TABLE tickets (
@@ -142,8 +149,7 @@ def m008_tickets(db: Database) -> None:
     db.execute("CREATE INDEX deliveries_ticket ON deliveries (ticket, channel, seq)")
 
 
-@migrations()
-def m009_do_not_call(db: Database) -> None:
+def m009_do_not_call(db: Tables) -> None:
     """Customers who are never called back."""
     db.execute(
         """CREATE TABLE do_not_call (
@@ -152,14 +158,12 @@ def m009_do_not_call(db: Database) -> None:
     )
 
 
-@migrations()
-def m010_tasks_of_a_group(db: Database) -> None:
+def m010_tasks_of_a_group(db: Tables) -> None:
     """The newest tasks of one group among many others, without reading those."""
     db.execute('CREATE INDEX tasks_group ON tasks ("group", id)')
 
 
-@migrations()
-def m011_history(db: Database) -> None:
+def m011_history(db: Tables) -> None:
     """What ended, by when, so that what is too old is found without reading the rest. The last ticket number that was
     removed: none is given twice.
     """
@@ -169,8 +173,7 @@ def m011_history(db: Database) -> None:
     db.execute("INSERT INTO ticket_numbers VALUES (0)")
 
 
-@migrations()
-def m012_spellings(db: Database) -> None:
+def m012_spellings(db: Tables) -> None:
     """The do-not-call list as numbers are read now, so that nobody on it is called under another spelling."""
     rows = db.execute("SELECT customer, added_at, reason FROM do_not_call").fetchall()
     for customer, added_at, reason in rows:
@@ -180,8 +183,7 @@ def m012_spellings(db: Database) -> None:
             db.execute("DELETE FROM do_not_call WHERE customer=?", (customer,))
 
 
-@migrations()
-def m013_alarms(db: Database) -> None:
+def m013_alarms(db: Tables) -> None:
     """Alarms that stand until an operator takes them down."""
     db.execute(
         """CREATE TABLE alarms (
@@ -190,8 +192,7 @@ def m013_alarms(db: Database) -> None:
     )
 
 
-@migrations()
-def m014_nodes(db: Database) -> None:
+def m014_nodes(db: Tables) -> None:
     """Several nodes: who began what, and which start of theirs it was; who changed a task last. One attempt an agent.
 
     What is there already is nobody's (an empty name) until a node takes it over.
@@ -214,14 +215,12 @@ def m014_nodes(db: Database) -> None:
     db.execute("ALTER TABLE deliveries ADD COLUMN node TEXT NOT NULL DEFAULT ''")
 
 
-@migrations()
-def m015_kind_of_task(db: Database) -> None:
+def m015_kind_of_task(db: Tables) -> None:
     """One word for what a task came of, here as everywhere else."""
     db.execute("ALTER TABLE tasks RENAME COLUMN origin TO kind")
 
 
-@migrations()
-def m016_offers(db: Database) -> None:
+def m016_offers(db: Tables) -> None:
     """How often callers who waited were told that they may ask for a callback: by quarter of an hour, so that a day
     may begin at the midnight of any time zone. An empty number: nobody knows which one they dialled.
     """
@@ -233,20 +232,17 @@ def m016_offers(db: Database) -> None:
     )
 
 
-@migrations()
-def m017_direct_of_an_agent(db: Database) -> None:
+def m017_direct_of_an_agent(db: Tables) -> None:
     """The direct callbacks of one agent, for their desk: an index that is made later (`LATER`)."""
 
 
-@migrations()
-def m018_why_a_call_went_there(db: Database) -> None:
+def m018_why_a_call_went_there(db: Tables) -> None:
     """To which attempt or request a call belongs, and what direct callback had to do with where it went."""
     for column in ("attempt", "task", "grounds"):
         db.execute(f"ALTER TABLE calls ADD COLUMN {column} TEXT")
 
 
-@migrations()
-def m019_people(db: Database) -> None:
+def m019_people(db: Tables) -> None:
     """Who may log in, and what programs show instead of a name; passwords and tokens as hashes."""
     db.execute(
         """CREATE TABLE users (
@@ -262,8 +258,7 @@ def m019_people(db: Database) -> None:
     )
 
 
-@migrations()
-def m020_audit(db: Database) -> None:
+def m020_audit(db: Tables) -> None:
     """Who changed what, when, by which door, and what it was before and after."""
     db.execute(
         """CREATE TABLE audit (
@@ -273,8 +268,7 @@ def m020_audit(db: Database) -> None:
     )
 
 
-@migrations()
-def m021_pauses(db: Database) -> None:
+def m021_pauses(db: Tables) -> None:
     """Agents who are not to be rung until they say so."""
     db.execute(
         """CREATE TABLE pauses (
@@ -283,23 +277,28 @@ def m021_pauses(db: Database) -> None:
     )
 
 
-@migrations()
-def m022_lists(db: Database) -> None:
+def m022_lists(db: Tables) -> None:
     """The by-whom of each policy: empty where nobody has said it. Indexes for lists are made later (`LATER`)."""
     db.execute("ALTER TABLE policy ADD COLUMN saved_by TEXT NOT NULL DEFAULT ''")
 
 
-@migrations()
-def m023_what_calls_were(db: Database) -> None:
+def m023_what_calls_were(db: Tables) -> None:
     """Whether a customer was missed, as it was judged when their call ended."""
     db.execute("ALTER TABLE calls ADD COLUMN judged TEXT")
 
 
-@migrations()
-def m024_texts(db: Database) -> None:
+def m024_texts(db: Tables) -> None:
     """Events stand in the outbox as they go out: `form` is an `Outbox`; 0: `data` is but the data of the event."""
     db.execute("ALTER TABLE outbox ADD COLUMN form INTEGER NOT NULL DEFAULT 0")
 
+
+STEPS: Final[tuple[Callable[[Tables], None], ...]] = (
+    m001_calls, m002_direct, m003_policy, m004_outbox, m005_tasks, m006_attempts, m007_journal, m008_tickets,
+    m009_do_not_call, m010_tasks_of_a_group, m011_history, m012_spellings, m013_alarms, m014_nodes,
+    m015_kind_of_task, m016_offers, m017_direct_of_an_agent, m018_why_a_call_went_there, m019_people, m020_audit,
+    m021_pauses, m022_lists, m023_what_calls_were, m024_texts,
+)
+NAMES: Final = tuple(step.__name__ for step in STEPS)
 
 LATER: Final = {
     "calls_of_attempt": "calls (attempt) WHERE attempt IS NOT NULL",
@@ -339,10 +338,11 @@ def migrate(connection: sqlite3.Connection, like: list[str] | None = None) -> No
     """
     refuse_later(connection)
     stop = None
-    if like and list(_names()[:len(like)]) == like:  # else the list itself is broken
-        stop = next(iter(_names()[len(like):]), None)
+    if like and list(NAMES[:len(like)]) == like:  # else the list itself is broken
+        stop = next(iter(NAMES[len(like):]), None)
     try:
-        migrations.apply(Database(connection, execute_plugins=False), stop_before=stop)
+        if not set(NAMES) <= set(applied_steps(connection)):
+            _apply(connection, stop)
         if stop is None:
             for name in behind(connection):
                 if not _is_large(connection, LATER[name].partition(" ")[0]):
@@ -351,6 +351,16 @@ def migrate(connection: sqlite3.Connection, like: list[str] | None = None) -> No
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_ERROR:
             raise
         raise OddSchemaError(f"its tables are not as they were made: {error}") from error
+
+
+def _apply(connection: sqlite3.Connection, stop: str | None) -> None:
+    """Apply the steps that are missing, each with its record in a transaction of its own."""
+    from sqlite_utils import Database, Migrations
+
+    steps = Migrations(SET)
+    for step in STEPS:
+        steps()(step)
+    steps.apply(Database(connection, execute_plugins=False), stop_before=stop)
 
 
 def behind(connection: sqlite3.Connection) -> list[str]:
@@ -373,24 +383,24 @@ def refuse_later(connection: sqlite3.Connection) -> None:
     later = later_steps(connection)
     if later:
         raise LaterVersionError(f"it is of a later version (it has {later[-1]}, this one ends with "
-                                f"{_names()[-1]}): go back to that version, or restore a backup from before it")
-
-
-@functools.cache
-def _names() -> tuple[str, ...]:
-    with contextlib.closing(sqlite3.connect(":memory:")) as empty:
-        return tuple(step.name for step in migrations.pending(Database(empty, execute_plugins=False)))
+                                f"{NAMES[-1]}): go back to that version, or restore a backup from before it")
 
 
 def later_steps(connection: sqlite3.Connection) -> list[str]:
     """Return the steps that a later version has applied: it has applied all of ours, or the list is broken."""
-    known, applied = set(_names()), applied_steps(connection)
+    known, applied = set(NAMES), applied_steps(connection)
     return [name for name in applied if name not in known] if known <= set(applied) else []
+
+
+_RECORDED: Final = "SELECT 1 FROM sqlite_schema WHERE type='table' AND name='_sqlite_migrations'"
 
 
 def applied_steps(connection: sqlite3.Connection) -> list[str]:
     """Return the steps that were applied, in their order."""
-    return [step.name for step in migrations.applied(Database(connection, execute_plugins=False))]
+    if connection.execute(_RECORDED).fetchone() is None:
+        return []
+    return [name for (name,) in connection.execute(
+        "SELECT name FROM _sqlite_migrations WHERE migration_set=? ORDER BY rowid", (SET,))]
 
 
 class _Made(NamedTuple):
@@ -406,7 +416,8 @@ class _Made(NamedTuple):
 def _made() -> tuple[tuple[_Made, ...], dict[str, tuple[str, ...]]]:
     """Return what all steps come to: tables, indexes and the like, and the columns of each table."""
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as pristine:
-        migrations.apply(Database(pristine, execute_plugins=False))
+        for step in STEPS:
+            step(pristine)
         made = tuple(_Made(*row) for row in pristine.execute(
             "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL "
             "AND substr(tbl_name, 1, 7) <> 'sqlite_' AND substr(tbl_name, 1, 8) <> '_sqlite_' ORDER BY rowid"))

@@ -1,11 +1,14 @@
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
+from sqlite_utils import Database, Migrations
 
 from routing.events import Event, Outbox
 from routing.ids import uuid7
@@ -219,7 +222,8 @@ def test_calls_newest_first_of_all_or_one_customer(world: World) -> None:
 
 def test_schema_is_made_by_named_steps_that_are_recorded(world: World) -> None:
     db = Database(sqlite3.connect(world.path))
-    names = [step.name for step in schema.migrations.applied(db)]
+    names = [step.name for step in Migrations(schema.SET).applied(db)]
+    assert tuple(names) == schema.NAMES == tuple(schema.applied_steps(db.conn))
     assert names == sorted(set(names))
     assert names[:16] == ["m001_calls", "m002_direct", "m003_policy", "m004_outbox", "m005_tasks", "m006_attempts",
                      "m007_journal", "m008_tickets", "m009_do_not_call", "m010_tasks_of_a_group", "m011_history",
@@ -229,6 +233,19 @@ def test_schema_is_made_by_named_steps_that_are_recorded(world: World) -> None:
             "deliveries", "do_not_call"} <= set(db.table_names())
     assert db.journal_mode == "wal"
     db.close()
+
+
+def test_a_file_that_has_every_step_is_opened_without_the_library_that_makes_them(
+    worlds: Worlds, tmp_path: Path
+) -> None:
+    worlds().close()
+    code = ("import sqlite3, sys; from routing.store import schema; "
+            "schema.migrate(sqlite3.connect(sys.argv[1], isolation_level=None)); print('sqlite_utils' in sys.modules)")
+    said = [subprocess.run([sys.executable, "-c", code, tmp_path / name], capture_output=True, text=True, check=True,
+                           timeout=60).stdout for name in ("boomerang.db", "new.db")]
+    assert said == ["False\n", "True\n"]
+    with closing(sqlite3.connect(tmp_path / "new.db")) as new:
+        assert tuple(schema.applied_steps(new)) == schema.NAMES
 
 
 def test_a_closed_store_leaves_one_file(worlds: Worlds, tmp_path: Path) -> None:
