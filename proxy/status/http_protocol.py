@@ -13,7 +13,7 @@ from typing import Final
 import h11
 
 from proxy.status.pages import Answer
-from proxy.web.connections import Connections
+from proxy.web.connections import Connection, Connections
 
 HEAD_BYTES: Final = 64 * 1024
 """Longest head of a request."""
@@ -64,31 +64,32 @@ class HttpProtocol(asyncio.Protocol):
             return
         try:
             request = self._wire.next_event()
-        except h11.RemoteProtocolError:
-            self._refuse("invalid HTTP request")
+            # No body: h11 says so at once, without anything more from the client.
+            is_whole = isinstance(request, h11.Request) and isinstance(self._wire.next_event(), h11.EndOfMessage)
+        except h11.RemoteProtocolError as error:
+            self._refuse(error.error_status_hint, "invalid HTTP request")
             return
         if not isinstance(request, h11.Request):
             self._transport.resume_reading()
             return
         names = {name for name, _ in request.headers}
         if {b"content-length", b"transfer-encoding"} <= names:  # who stands before us may see another end
-            self._refuse("a body has a Content-Length or a Transfer-Encoding, not both")
+            self._refuse(400, "a body has a Content-Length or a Transfer-Encoding, not both")
             return
         self._transport.pause_reading()
-        self._answering = asyncio.get_running_loop().create_task(self._answer(request))
+        self._answering = asyncio.get_running_loop().create_task(self._answer(request, is_whole))
 
-    async def _answer(self, request: h11.Request) -> None:
+    async def _answer(self, request: h11.Request, is_whole: bool) -> None:
+        """Answer a request. `is_whole`: it has no body, so that another one may follow."""
         assert self._transport is not None
-        address = self._transport.get_extra_info("peername")
-        connection = self._connections.find((address[0], address[1]))
+        connection = self._connection()
         if connection is not None:
             connection.begin_work()
-        method, path = request.method.decode(), request.target.partition(b"?")[0].decode()
-        answer = await self._ask(method, path)
-        has_no_body = self._wire.their_state is h11.SEND_BODY and isinstance(self._wire.next_event(), h11.EndOfMessage)
-        if not has_no_body and connection is not None:
+        method = request.method.decode()
+        answer = await self._ask(method, _path(request.target.decode()))
+        if not is_whole and connection is not None:
             connection.read_on()
-        self._write(answer, head_only=method == "HEAD", last=not has_no_body)
+        self._write(answer, head_only=method == "HEAD", last=not is_whole)
         self._answering = None
         if connection is not None:
             connection.end_work()
@@ -98,11 +99,19 @@ class HttpProtocol(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def _refuse(self, reason: str) -> None:
-        """Answer what is no request, and end the connection."""
+    def _refuse(self, status: int, reason: str) -> None:
+        """Answer what is no request, and end the connection once what still comes was thrown away."""
         assert self._transport is not None
-        self._write(Answer(400, "text/plain; charset=utf-8", f"{reason}\n".encode()), last=True)
+        connection = self._connection()
+        if connection is not None:
+            connection.read_on()
+        self._write(Answer(status, "text/plain; charset=utf-8", f"{reason}\n".encode()), last=True)
         self._transport.close()
+
+    def _connection(self) -> Connection | None:
+        """Ours; None where the client was gone before we could see its address."""
+        peer = None if self._transport is None else self._transport.get_extra_info("peername")
+        return None if peer is None else self._connections.find((peer[0], peer[1]))
 
     def _write(self, answer: Answer, *, head_only: bool = False, last: bool) -> None:
         assert self._transport is not None
@@ -116,6 +125,14 @@ class HttpProtocol(asyncio.Protocol):
         if not head_only:
             parts.insert(1, h11.Data(data=answer.body))
         self._transport.write(b"".join(self._wire.send(part) or b"" for part in parts))
+
+
+def _path(target: str) -> str:
+    """Return the path of a request's target: `/path`, or of a whole URI as a proxy gets it (RFC 9112 section 3.2)."""
+    path = target.partition("?")[0]
+    if path.startswith("/") or "://" not in path:
+        return path
+    return "/" + path.partition("://")[2].partition("/")[2]
 
 
 def _date(now: time.struct_time) -> str:

@@ -160,3 +160,27 @@ def test_a_body_with_two_ends_is_refused(port: int, heads: str) -> None:
     said = say(port, f"GET /healthz HTTP/1.1\r\nHost: localhost\r\n{heads}\r\n\r\n0\r\n\r\nGET /readyz".encode())
     assert status_of(said) == 400
     assert said.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize(("said", "status"), [
+    ("POST /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n", 400),
+    ("GET /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n", 200),
+    ("GET /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", 400),
+    ("GET /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+    ("GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
+    ("GET /healthz HTTP/1.1\r\n\r\n", 400),
+    ("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+    ("GET /healthz HTTP/1.1\r\nHost: a\r\nX: " + "x" * 400_000, 431),
+])
+def test_what_is_no_request_is_answered_and_the_connection_ends(
+        port: int, monkeypatch: pytest.MonkeyPatch, said: str, status: int) -> None:
+    monkeypatch.setitem(connections.SECONDS, Phase.LEAVING, 30.0)
+    assert status_of(say(port, said.encode("latin-1"))) == status
+
+
+@pytest.mark.parametrize(("target", "status"), [
+    ("http://any.example:8080/healthz?x=/metrics", 200), ("/healthz?http://a/", 200), ("http://any.example", 404),
+    ("*", 404), ("/http://a/healthz", 404)])
+def test_a_target_may_be_a_whole_uri(port: int, target: str, status: int) -> None:
+    """RFC 9112 section 3.2.2: servers have to understand it."""
+    assert status_of(say(port, f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())) == status
