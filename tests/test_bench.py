@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from proxy.core.counters import SETUP_BOUNDS, Histogram
 from tests.bench.job import Calls, new_job
 from tests.bench.kamailio_element import arguments, configure
+from tests.bench.room import STAMP, Heard, passed
 from tests.bench.setup_times import quantile_ms, read
 from tests.bench.usage import Used, since
+from tests.kit.rtp_phone import FRAME, packet
 
 KAMAILIO = shutil.which("kamailio")
 
@@ -74,3 +76,33 @@ def test_kamailio_understands_every_form_of_its_script(
         pytest.skip(str(missing))
     done = subprocess.run(["kamailio", "-c", *arguments(job)], text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+SENT = 10**9
+
+
+def heard(*numbers: int, source: int = 7) -> list[Heard]:
+    """Packets of one stream, 20 ms apart, each 5 ms on its way."""
+    payload = (STAMP + SENT.to_bytes(8, "big")).ljust(FRAME, b"x")
+    found = [Heard.read(SENT + 5_000_000 + 20_000_000 * place, packet(8, number, 0, source, payload))
+             for place, number in enumerate(numbers)]
+    return [one for one in found if one is not None]
+
+
+@pytest.mark.parametrize(("numbers", "missing"), [
+    ((65_534, 65_535, 0, 1), 0), ((1, 2, 5, 6), 2), ((1, 3, 2, 4), 0), ((2, 1, 4), 1), ((1, 1, 2), 0),
+    ((32_000, 64_000), 31_999),
+])  # fmt: skip
+def test_packets_are_missing_within_a_stream(numbers: tuple[int, ...], missing: int) -> None:
+    assert passed([heard(*numbers)], 0)["missing"] == missing
+
+
+def test_another_stream_is_no_gap_and_is_told() -> None:
+    found = passed([heard(1, 2) + heard(40_000, 40_001, source=8), heard(1, 2)], 0)
+    assert (found["packets"], found["missing"], found["streams_anew"]) == (6, 0, 1)
+
+
+def test_reports_to_a_neighbours_port_are_part_of_no_stream() -> None:
+    """A sender's report looks like a packet whose number is the report's length."""
+    assert Heard.read(SENT, bytes.fromhex("81c8000c") + bytes(48)) is None
+    assert Heard.read(SENT, packet(8, 12, 0, 7, b"x" * FRAME, marker=True)) == Heard(SENT, 12, 7, None)

@@ -19,9 +19,10 @@ import struct
 import subprocess
 import tempfile
 import time
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import groupby, pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from tests.bench.boomerang_element import Fresh
 from tests.bench.callbacks import MEDIA_PORTS, lateness, show, spread
@@ -31,7 +32,7 @@ from tests.kit.callback_scene import CallbackScene, policy
 from tests.kit.far_call import FarCall, Plan
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.process import Process
-from tests.kit.rtp_phone import FRAME, PTIME, RtpPhone
+from tests.kit.rtp_phone import FRAME, PTIME, RtpPhone, is_report
 from tests.kit.site import SHARED
 from tests.kit.waiting import eventually
 
@@ -41,8 +42,8 @@ CALLERS = "+36207{:06}"
 GROUPS = 10
 """Phones speak in so many groups, spread over 20 ms."""
 STAMP = b"time"
-BACKWARDS = 1 << 15
-"""A gap in the sequence that is none: the packet came too late."""
+HALF = 1 << 15
+"""A step in the sequence by so much or more goes back: the packet came too late."""
 AT_A_TIME = 20
 """Callers who ring in within a second."""
 RTP_HEADER = 12
@@ -65,14 +66,36 @@ def scene(folder: Path, caller: int, callee: int) -> CallbackScene:
     return found
 
 
+class Heard(NamedTuple):
+    """One RTP packet that came."""
+
+    at: int
+    """When it came, ns."""
+    sequence: int
+    source: int
+    """SSRC: another one is another stream."""
+    sent: int | None
+    """When it was sent, ns; None: it is of a prompt."""
+
+    @classmethod
+    def read(cls, at: int, data: bytes) -> Self | None:
+        """Read a datagram; None: it is a report, which is part of no stream."""
+        if is_report(data):
+            return None
+        sequence, _, source = struct.unpack_from("!HII", data, 2)
+        sent = None
+        if data[RTP_HEADER:].startswith(STAMP):
+            sent = int.from_bytes(data[RTP_HEADER + 4 : RTP_HEADER + 12], "big")
+        return cls(at, sequence, source, sent)
+
+
 class Ear:
     """What one phone hears, by the kernel's clock: how late we read it does not count."""
 
     def __init__(self, rtp: RtpPhone) -> None:
         """On the loop of the phone, in the place of its own ear."""
         self._sock = rtp.sock
-        self.packets: list[tuple[int, int, int | None]] = []
-        """When it came (ns), its sequence number, and when it was sent (ns) where it is no prompt."""
+        self.packets: list[Heard] = []
         self._sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._sock.fileno())
@@ -86,10 +109,9 @@ class Ear:
         if not more:
             return  # it came before we asked for the time
         seconds, rest = struct.unpack("qq", more[0][2])
-        sent = None
-        if data[RTP_HEADER:].startswith(STAMP):
-            sent = int.from_bytes(data[RTP_HEADER + 4 : RTP_HEADER + 12], "big")
-        self.packets.append((seconds * 10**9 + rest, int.from_bytes(data[2:4], "big"), sent))
+        heard = Heard.read(seconds * 10**9 + rest, data)
+        if heard is not None:
+            self.packets.append(heard)
 
 
 async def speak(phones: list[RtpPhone]) -> None:
@@ -104,22 +126,32 @@ async def speak(phones: list[RtpPhone]) -> None:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
 
-def passed(ears: list[Ear], since: int) -> dict[str, object]:
-    """How late packets are that came through, and the pauses between packets of whatever kind."""
+def missing_of(numbers: Sequence[int]) -> int:
+    """How many packets between the first and the last of a stream never came, however they are ordered."""
+    place, places = 0, {0}
+    for before, after in pairwise(numbers):
+        place += ((after - before + HALF) & 0xFFFF) - HALF
+        places.add(place)
+    return max(places) - min(places) + 1 - len(places)
+
+
+def passed(ears: Sequence[Sequence[Heard]], since: int) -> dict[str, object]:
+    """How late packets are that came through, and the pauses between packets of whatever kind; how many are missing
+    within a stream, and how often an ear heard another stream than before."""
     late: list[float] = []
     pauses: list[float] = []
-    missing = came = 0
-    for ear in ears:
-        heard = [one for one in ear.packets if one[0] >= since]
+    missing = came = anew = 0
+    for packets in ears:
+        heard = [one for one in packets if one.at >= since]
         came += len(heard)
-        late += [(at - sent) / 1e9 for at, _, sent in heard if sent is not None]
-        for before, after in pairwise(heard):
-            gap = ((after[1] - before[1]) & 0xFFFF) - 1
-            missing += gap if 0 < gap < BACKWARDS else 0
-            pauses.append((after[0] - before[0]) / 1e9)
+        late += [(one.at - one.sent) / 1e9 for one in heard if one.sent is not None]
+        streams = [list(packets) for _, packets in groupby(heard, lambda one: one.source)]
+        anew += max(0, len(streams) - 1)
+        missing += sum(missing_of([one.sequence for one in packets]) for packets in streams)
+        pauses += [(after.at - before.at) / 1e9 for before, after in pairwise(heard)]
     figures = {f"late_{key}": value for key, value in spread(late).items()}
     figures |= {f"pause_{key}": value for key, value in spread(pauses).items()}
-    return {"packets": came, "of_prompts": came - len(late), "missing": missing, **figures,
+    return {"packets": came, "of_prompts": came - len(late), "missing": missing, "streams_anew": anew, **figures,
             "late_over_40_ms": sum(1 for one in late if one > 0.04)}
 
 
@@ -186,7 +218,7 @@ def run(folder: Path, options: argparse.Namespace) -> None:
         for number in range(options.callers):
             calls.append(rings_in(site, CALLERS.format(number)))
             time.sleep(1 / AT_A_TIME)
-        eventually(lambda: all(call.state == "up" for call in calls), f"{options.callers} callers wait", 30)
+        eventually(lambda: all(call.state == "up" for call in calls), f"{options.callers} callers wait")
         entering = watch.lap()
         places = list(site.pbx.calls)
         late: list[float] = []
@@ -224,8 +256,9 @@ def run(folder: Path, options: argparse.Namespace) -> None:
         for name, pid, seconds in (("signalling", daemon, spent.signalling), ("media", media, spent.media)):
             show(name, cpu=f"{100 * seconds / spent.took:.1f} % of a core", memory=f"{memory_mb(pid):.0f} MB")
         cost(options.callers, entering, waiting, spent, proxied)
-        show("callers hear", **passed(ears[options.asking : len(calls)], begun))
-        show("the PBX hears", **passed(ears[len(calls) :], begun))
+        heard = [ear.packets for ear in ears]
+        show("callers hear", **passed(heard[options.asking : len(calls)], begun))
+        show("the PBX hears", **passed(heard[len(calls) :], begun))
         show("phones' lateness", **spread(late))
 
 

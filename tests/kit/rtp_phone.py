@@ -37,6 +37,11 @@ def packet(payload_type: int, sequence: int, timestamp: int, ssrc: int, payload:
     return struct.pack("!BBHII", 0x80, second, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc) + payload
 
 
+def is_report(data: bytes) -> bool:
+    """Whether a datagram is RTCP (RFC 5761 section 4): reports to the phone whose port is the one below come here."""
+    return 64 <= data[1] & 127 < 96
+
+
 class RtpPhone:
     """One end of a stream. In a running loop; `target` is where it sends."""
 
@@ -65,6 +70,8 @@ class RtpPhone:
         try:
             data = self.sock.recv(4096)
         except OSError:  # the media process is gone
+            return
+        if is_report(data):
             return
         _, second, sequence, timestamp, ssrc = struct.unpack_from("!BBHII", data)
         now = asyncio.get_running_loop().time()
