@@ -25,6 +25,7 @@ from proxy.sip.hop import Flow
 from proxy.sip.message import Request
 from proxy.sip.parser import answerable
 from proxy.sip.request_error import RequestError
+from proxy.sip.text import holds
 from proxy.sip.uri import Uri
 
 ENDS: Final = frozenset((b"ACK", b"BYE"))
@@ -60,7 +61,7 @@ class DialogGate:
         if request.method == b"ACK" and request.max_forwards == 0:
             return None  # RFC 3261 section 16.3 item 3: it goes no further, and nobody answers an ACK
         token = None
-        if TOKEN_MARK in request.uri:
+        if holds(request.uri, TOKEN_MARK):
             token = self._seals.read_token(Uri.parse(request.uri).user, request.call_id)
             if token is not None:
                 _undo_strict_routing(request)

@@ -12,7 +12,7 @@ from proxy.core.peers import PeerTable
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
 from proxy.sip.message import Message, NameAddr, split_values
-from proxy.sip.text import field_value
+from proxy.sip.text import COMMA, field_value, holds
 
 FIELDS: Final = (b"contact", b"record-route")
 CALLS_LIMIT = 20_000
@@ -26,7 +26,7 @@ def naming_fields(message: Message, token: bytes | None = None) -> tuple[bytes, 
     bears."""
     found = [field for name, field in zip(message.names, message.fields, strict=True) if name in FIELDS]
     if token is not None:
-        found = [field for field in found if token not in field or b"," in field]
+        found = [field for field in found if COMMA in field or not holds(field, token)]
     return tuple(found)
 
 
@@ -56,8 +56,7 @@ class NamedAddresses:
             self._calls[call] = (*known, field)[-VALUES_LIMIT:]
 
     def _is_peers(self, field: bytes) -> bool:
-        held = [peer for peer in self._peers.places if peer in field]
-        return bool(held) and any(_stands_alone(peer, field) for peer in held)
+        return any(_stands_alone(peer, field) for peer in self._peers.places)
 
     def forget(self, call: str) -> None:
         """Drop a call that is over."""
@@ -77,9 +76,9 @@ def name_source(values: Iterable[bytes], flow: Flow) -> bool:
 
 
 def _stands_alone(peer: bytes, field: bytes) -> bool:
-    """Whether the only address in a field is this one, which it holds, written out; a field that holds more is kept."""
+    """Whether the only address in a field is this one, written out; a field that holds more is kept."""
     at = field.find(peer)
-    return at - 1 > field.find(b":") and b"," not in field and b"maddr" not in field and \
+    return at - 1 > field.find(b":") and COMMA not in field and not holds(field, b"maddr") and \
         field[at - 1:at] in (b"@", b":") and field[at + len(peer):at + len(peer) + 1] in (b"", b">", b";", b"?", b" ")
 
 

@@ -20,6 +20,7 @@ from proxy.sip.hop import Flow
 from proxy.sip.keys import named_key
 from proxy.sip.limits import MAX_HOPS
 from proxy.sip.message import Request
+from proxy.sip.text import holds
 
 
 class NewRequests:
@@ -75,7 +76,7 @@ class NewRequests:
     def _is_loop(self, request: Request, mark: bytes) -> bool:
         """RFC 5393 section 4.2: one of our own marks in a Via below the top, over the same routing facts."""
         for field in request.fields:
-            if mark in field:
+            if holds(field, mark):
                 break
         else:
             return False

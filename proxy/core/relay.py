@@ -28,15 +28,16 @@ from proxy.core.branch import Branch
 from proxy.core.late_trying import LateTrying
 from proxy.core.peers import Peer
 from proxy.core.pending import Pending
-from proxy.core.seals import first_vias
 from proxy.core.transactions import ServerEntry, Transactions
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow, Hop
 from proxy.sip.keys import Key
 from proxy.sip.message import Request, Response
 from proxy.sip.reply import build_response
+from proxy.sip.text import COMMA, value_end
 from proxy.sip.timers import Timer
 from proxy.sip.transaction import ServerTransaction
+from proxy.sip.via import begins_as_via
 from routing.rows import EndedBy
 
 CHALLENGES: Final = (401, 407)
@@ -403,7 +404,8 @@ def _leads_back(response: Response) -> bool:
     """Whether a Via is left below ours; without one a response goes no further (RFC 3261 section 16.7 item 3)."""
     if response.names.count(b"via") > 1:
         return True
+    field = response.fields[response.names.index(b"via")]  # it is there: its transaction was found by it
     try:
-        return len(first_vias(response, 2)) > 1
+        return COMMA in field and begins_as_via(field[value_end(field) + 1:])
     except SipError:
         return False

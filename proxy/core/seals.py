@@ -21,7 +21,7 @@ from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
 
 from proxy.sip.message import Message, split_values
-from proxy.sip.text import field_value
+from proxy.sip.text import COMMA, field_value
 from proxy.sip.via import Via, topmost
 
 COOKIE: Final = b"z9hG4bKbm"
@@ -202,7 +202,7 @@ def first_vias(message: Message, count: int) -> list[Via]:
     for name, field in zip(message.names, message.fields, strict=True):
         if name != b"via":
             continue
-        if b"," in field:
+        if COMMA in field:
             found += map(Via.parse, split_values(field_value(field))[:count - len(found)])
         else:
             found.append(topmost(field))

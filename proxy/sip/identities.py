@@ -19,7 +19,7 @@ from typing import Final
 from proxy.sip.errors import SipError
 from proxy.sip.limits import REMEMBERED_VALUES
 from proxy.sip.message import Message, NameAddr, split_values
-from proxy.sip.text import Params, unescape
+from proxy.sip.text import COLON, Params, unescape
 from proxy.sip.uri import Uri
 from routing.facts import Identity, names_nobody
 
@@ -102,7 +102,7 @@ def identities(message: Message, names: Iterable[bytes], domains: Domains) -> tu
 
 
 def _from_value(name: bytes, value: bytes, domains: Domains) -> Identity:
-    if b":" not in value and not name.startswith((b"p-", b"remote-")):
+    if COLON not in value and not name.startswith((b"p-", b"remote-")):
         return Identity(name.decode(), _text(value.strip().strip(b'"')), "", "")
     return _identity(name.decode(), NameAddr.parse(value), domains)
 

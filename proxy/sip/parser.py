@@ -20,7 +20,7 @@ from proxy.sip.limits import (
 from proxy.sip.message import Request, Response
 from proxy.sip.names import field_name, known_spellings
 from proxy.sip.request_error import RequestError
-from proxy.sip.text import COLON, TOKEN, field_value
+from proxy.sip.text import COLON, CR, LF, TOKEN, field_value
 
 _spelled = known_spellings.get
 _MIN_DATAGRAM = 4
@@ -92,8 +92,8 @@ def _cut(head: bytes) -> tuple[bytes, list[bytes], list[bytes]]:
     Raises SipError(400) on a CR or LF alone, on what is no header field and on what exceeds the limits.
     """
     lines = head.split(b"\r\n")
-    breaks = len(lines) - 1
-    if head.count(b"\r") != breaks or head.count(b"\n") != breaks:
+    joined = b"".join(lines)
+    if CR in joined or LF in joined:
         raise SipError(400, "CR or LF alone in header section")
     start = lines.pop(0)
     names = [_spelled(line.partition(b":")[0]) for line in lines]

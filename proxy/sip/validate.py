@@ -22,7 +22,8 @@ _SHOWN = {b"via": "Via", b"to": "To", b"from": "From", b"cseq": "CSeq", b"call-i
 _AT_MOST_ONCE = ((b"to", "To"), (b"from", "From"), (b"cseq", "CSeq"), (b"call-id", "Call-ID"),
                  (b"max-forwards", "Max-Forwards"), (b"date", "Date"))
 
-_PLAIN_URI = re.compile(rb"sips?:(?:[-A-Za-z0-9_.!~*'()+&=$,#%]++@)?[A-Za-z0-9][-A-Za-z0-9.]*+(?::[1-9][0-9]{0,3})?")
+_PLAIN_URI = re.compile(
+    rb"sips?:(?:[-A-Za-z0-9_.!~*'()+&=$,#%]++@)?[A-Za-z0-9][-A-Za-z0-9.]*+(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}))?")
 _DATE = re.compile(
     rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [0-9]{4} "
     rb"[0-9]{2}:[0-9]{2}:[0-9]{2} GMT",

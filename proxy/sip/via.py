@@ -10,13 +10,14 @@ from proxy.sip.uri import HOST
 MAGIC_COOKIE = b"z9hG4bK"
 """A branch that begins with it was made by an RFC 3261 element (section 8.1.1.7)."""
 
+_SENT_PROTOCOL = rb"[Ss][Ii][Pp][ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+(" + TOKEN + rb"++)[ \t]++"
 _VIA = re.compile(
-    rb"[Ss][Ii][Pp][ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+(" + TOKEN + rb"++)[ \t]++"
-    rb"(" + HOST + rb")(?:[ \t]*+:[ \t]*+([0-9]{1,5}))?[ \t]*+(;.*)?",
+    _SENT_PROTOCOL + rb"(" + HOST + rb")(?:[ \t]*+:[ \t]*+([0-9]{1,5}))?[ \t]*+(;.*)?",
     re.DOTALL,
 )
+_BEGINNING = re.compile(rb"[ \t\r\n]*+" + _SENT_PROTOCOL + HOST)
 _PLAIN = re.compile(
-    rb"[^:]++: ?SIP/2\.0/([A-Z]++) (" + HOST + rb")(?::([1-9][0-9]{0,3}))?"
+    rb"[^:]++: ?SIP/2\.0/([A-Z]++) (" + HOST + rb")(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}))?"
     rb"(;rport)?;branch=(" + TOKEN + rb"++)(;rport)?"
 )
 """A whole field of one value as nearly everybody writes it: nothing but a branch, and perhaps `rport`."""
@@ -97,6 +98,11 @@ class Via:
         """Write the value."""
         sent_by = self.host if self.port is None else b"%s:%d" % (self.host, self.port)
         return b"SIP/2.0/%s %s%s" % (self.transport, sent_by, format_params(self.params))
+
+
+def begins_as_via(text: bytes) -> bool:
+    """Say whether a Via value stands at the beginning of a text, its protocol and host at least."""
+    return _BEGINNING.match(text) is not None
 
 
 def topmost(field: bytes) -> Via:

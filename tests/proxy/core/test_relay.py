@@ -1,10 +1,13 @@
 """One relay, alone: what it meets and what it asks of its owner."""
 
+import pytest
+
 from proxy.core.branch import Branch
 from proxy.core.relay import TIMER_C, Relay
 from proxy.core.seals import NO_LOOP_MARK
 from proxy.sip.hop import Hop
 from proxy.sip.message import Request, Response
+from proxy.sip.parser import parse
 from routing.rows import EndedBy
 from tests.kit.world import PBX, PBX_2, address
 from tests.proxy.core.workbench import Workbench, answered, request, response
@@ -69,6 +72,26 @@ def test_answered() -> None:
     assert (owner.heard, bench.titles(), relay.done, bench.pending.count) == (["succeeded"], ["200 INVITE"], True, 0)
     bench.wait(64.0)
     assert (owner.heard[-1], bench.relays.by_key, len(bench.timers)) == ("over", {}, 0)
+
+
+@pytest.mark.parametrize(("below", "passes"), [
+    (b"", False), (b",", False), (b" , \r\n ", False), (b", x", False), (b", SIP/2.0/UDP", False),
+    (b";x=\"a,b\"", False), (b";x=\"a, SIP/2.0/UDP b", False),
+    (b", SIP/2.0/UDP b;branch=z9hG4bK1", True), (b",\r\n\tSIP/2.0/UDP b, SIP/2.0/UDP c", True),
+    (b"\r\nVia: SIP/2.0/UDP b", True), (b"\r\nv: SIP/2.0/UDP b, SIP/2.0/UDP c", True),
+])
+def test_an_answer_without_a_via_below_ours_goes_no_further(below: bytes, passes: bool) -> None:
+    bench, owner = Workbench(), Owner()
+    begun(bench, owner)
+    sent = bench.wire.sent[-1].request
+    via = sent.fields[sent.names.index(b"via")]
+    rest = [sent.fields[sent.names.index(name)] for name in (b"from", b"to", b"call-id", b"cseq")]
+    message = parse(b"\r\n".join((b"SIP/2.0 200 OK", via + below, *rest, b"", b"")))
+    assert isinstance(message, Response)
+    entry = bench.transactions.client_of(message)
+    assert entry is not None
+    entry.receive(message, bench.now)
+    assert owner.heard[-1] == ("succeeded" if passes else "failed 502 proxy")
 
 
 def test_the_owner_may_go_on() -> None:

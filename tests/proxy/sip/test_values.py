@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from proxy.sip.address import NameAddr, address_of, addresses_of
 from proxy.sip.cseq import CSeq, cseq_of
 from proxy.sip.errors import SipError
-from proxy.sip.text import delta_seconds, field_value, parse_params, unquote, value_end
+from proxy.sip.text import delta_seconds, field_value, holds, parse_params, unquote, value_end
 from proxy.sip.via import Via, topmost
 
 
@@ -32,7 +32,8 @@ VIA_FIELDS = st.tuples(
     st.sampled_from((b"Via: ", b"v:", b"VIA : ", b"Via:  ", b"Via:\r\n ")),
     st.sampled_from((b"SIP/2.0/UDP ", b"SIP/2.0/tls ", b"sip / 2.0 / TCP\t", b"SIP/2.0/UDP  ", b"SIP/2.0UDP ")),
     st.sampled_from((b"192.0.2.1", b"[2001:db8::1]", b"Host.example", b"-a", b"")),
-    st.sampled_from((b"", b":5060", b":49152", b":0", b":05060", b":65536", b" : 5060")),
+    st.sampled_from((b"", b":5060", b":49152", b":59999", b":60000", b":65535", b":0", b":05060", b":65536",
+                     b" : 5060")),
     st.lists(st.sampled_from((b";rport", b";rport=7", b";branch=z9hG4bK-1.a", b";branch=z9hG4bK", b";branch=",
                               b";branch", b"; branch=b", b";received=192.0.2.7", b";Branch=c", b";branch=a/b",
                               b';x="q,"', b";")),
@@ -55,6 +56,23 @@ def test_the_usual_via_is_read_as_any_other(field: bytes) -> None:
     else:
         read = topmost(field)
         assert (read, list(read.params)) == (expected, list(expected.params))
+
+
+@given(text=st.lists(st.sampled_from((b"a", b",", b'"', b"\\", b"<", b">", b";", b" ")), max_size=12).map(b"".join))
+def test_a_value_ends_at_the_comma_that_the_grammar_ends_it_at(text: bytes) -> None:
+    match = re.match(rb'(?:[^",<]++|"(?:[^"\\]++|\\.)*"|<[^<>]*+>)*', text)
+    assert match is not None
+    if b"," in text and match.end() < len(text) and text[match.end():match.end() + 1] != b",":
+        with pytest.raises(SipError, match="Unbalanced"):
+            value_end(text)
+    else:
+        assert value_end(text) == (match.end() if b"," in text else len(text))
+        assert value_end(b"x:" + text, 2) == value_end(text) + 2
+
+
+@given(text=st.binary(max_size=6), part=st.binary(max_size=2))
+def test_holds(text: bytes, part: bytes) -> None:
+    assert holds(text, part) == (part in text)
 
 
 def test_fields_of_addresses_are_read_as_their_values() -> None:
