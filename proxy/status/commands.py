@@ -13,9 +13,12 @@ Rules
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from math import isfinite
 from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 from proxy.logger import get_logger
+from proxy.status.packets import is_topic_name
+from proxy.status.payload import encoded
 from proxy.verbs.shapes.catalogue import BY_NAME
 from routing.events import write_answer
 
@@ -25,6 +28,8 @@ AT_ONCE: Final = 16
 """Commands that wait for their answer at a time; further ones wait at the broker."""
 PATIENCE: Final = 10.0
 """Seconds that the daemon has for an answer."""
+EVERYTHING: Final = 1 << 28
+"""Octets of an answer where the broker takes all that MQTT can carry."""
 PATTERN: Final = "cmd/+"
 """Topic filter of commands, below `PREFIX/NODE/`."""
 OURS: Final = frozenset({"status", "calls", "alarms", "trunk", "pbx", "group", "agent", "event", "cmd"})
@@ -67,8 +72,12 @@ class Reply(NamedTuple):
     correlation: bytes | None
 
 
-async def serve(messages: AsyncIterator[Message], commands: Commands, base: str = "") -> AsyncIterator[Reply]:
-    """Do commands as they come, up to `AT_ONCE` at a time, and yield the answers that somebody waits for."""
+async def serve(messages: AsyncIterator[Message], commands: Commands, base: str = "",
+                room: int = EVERYTHING) -> AsyncIterator[Reply]:
+    """Do commands as they come, up to `AT_ONCE` at a time, and yield the answers that somebody waits for.
+
+    `room`: octets that an answer may have, with its topic and its correlation data.
+    """
     under_way: set[asyncio.Task[Reply | None]] = set()
     coming: asyncio.Task[Message] = asyncio.ensure_future(anext(messages))
     try:
@@ -82,7 +91,7 @@ async def serve(messages: AsyncIterator[Message], commands: Commands, base: str 
                     message = coming.result()
                 except StopAsyncIteration:
                     return
-                under_way.add(asyncio.ensure_future(answer(message, commands, base)))
+                under_way.add(asyncio.ensure_future(answer(message, commands, base, room)))
                 coming = asyncio.ensure_future(anext(messages))
             for task in done & under_way:
                 under_way.discard(task)
@@ -95,12 +104,12 @@ async def serve(messages: AsyncIterator[Message], commands: Commands, base: str 
         await asyncio.gather(*under_way, coming, return_exceptions=True)
 
 
-async def answer(message: Message, commands: Commands, base: str = "") -> Reply | None:
-    """Do one command; None where nobody asked for an answer. `base`: `PREFIX/NODE`."""
+async def answer(message: Message, commands: Commands, base: str = "", room: int = EVERYTHING) -> Reply | None:
+    """Do one command; None where nobody asked for an answer. `base`: `PREFIX/NODE`; `room`: as in `serve`."""
     try:
         args = _arguments(message.payload)
     except CommandError as error:
-        return _reply(message, {}, _refused(error), base)
+        return _reply(message, {}, _refused(error), base, room)
     asked = {}
     if "reply_to" in args:
         asked = {"reply_to": args.pop("reply_to")}
@@ -111,7 +120,7 @@ async def answer(message: Message, commands: Commands, base: str = "") -> Reply 
     said = await outcome(commands, message.verb, args)
     if not said["ok"]:
         log.warning("command_refused", verb=message.verb, reason=said["error"])
-    return _reply(message, asked, said, base)
+    return _reply(message, asked, said, base, room)
 
 
 def _means_one(verb: str) -> bool:
@@ -145,7 +154,7 @@ def _arguments(payload: bytes) -> dict[str, Any]:
     if not payload.strip():
         return {}
     try:
-        args = json.loads(payload, parse_constant=_no_number)
+        args = json.loads(payload, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
         raise CommandError("the payload is no JSON") from None
     if not isinstance(args, dict):
@@ -157,22 +166,31 @@ def _no_number(word: str) -> NoReturn:
     raise ValueError(f"{word} is no number")
 
 
+def _finite(word: str) -> float:
+    value = float(word)
+    return value if isfinite(value) else _no_number(word)
+
+
 def _refused(error: CommandError) -> dict[str, Any]:
     said = {"ok": False, "error": str(error), "problems": error.problems}
     return {**said, "unknown": True} if error.unknown else said
 
 
-def _reply(message: Message, asked: dict[str, Any], said: dict[str, Any], base: str) -> Reply | None:
+def _reply(message: Message, asked: dict[str, Any], said: dict[str, Any], base: str, room: int) -> Reply | None:
     reply_to = asked.get("reply_to")
     topic = message.response_topic or (reply_to if isinstance(reply_to, str) else None)
-    if not topic or "+" in topic or "#" in topic or "\0" in topic:
+    if not topic:
         return None
-    if _is_ours(topic, base.rpartition("/")[0]):
+    if not is_topic_name(topic) or _is_ours(topic, base.rpartition("/")[0]):
         log.warning("no_answer_there", verb=message.verb, topic=topic)
         return None
-    if asked.get("id") is not None:
-        said = {"id": asked["id"], **said}
-    return Reply(topic, write_answer(said).encode(), message.correlation)
+    mine = {} if asked.get("id") is None else {"id": asked["id"]}
+    written = encoded(write_answer({**mine, **said}))
+    if len(written) + len(topic.encode()) + len(message.correlation or b"") > room:
+        log.warning("answer_too_long", verb=message.verb, octets=len(written), room=room)
+        why = CommandError(f"the answer has {len(written)} octets, and the broker takes {room}: ask for less at a time")
+        written = encoded(write_answer({**mine, **_refused(why)}))
+    return Reply(topic, written, message.correlation)
 
 
 def _is_ours(topic: str, prefix: str) -> bool:

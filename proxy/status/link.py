@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final, cast
 
 from proxy.logger import get_logger
+from proxy.status import packets
 from proxy.status.commands import PATTERN, Message, Reply
 from proxy.status.packets import GOODBYE, Hello, Incoming, Outgoing, PacketError, Version, reason
 from proxy.status.session import Delivery, Ended, Happening, Session, Unheard, Welcomed
@@ -143,8 +144,11 @@ class Link(asyncio.Protocol):
 
         Fewer than `len(messages)` means that the connection is of no more use; `reason()` says why.
         """
-        delivery = self._session.put(messages)
-        if not messages or self._gone.done():
+        fitting = self._session.fitting(messages)
+        if fitting < len(messages):
+            self._refusal = f"{messages[fitting].topic} is longer than the {self._session.longest} octets that it takes"
+        delivery = self._session.put(messages[:fitting])
+        if not fitting or self._gone.done():
             return 0
         over = self._deliveries[delivery] = self._loop.create_future()
         self._write()
@@ -163,6 +167,11 @@ class Link(asyncio.Protocol):
         while not over.done() and not self._gone.done() and self._session.acknowledged != before:
             before = self._session.acknowledged
             await asyncio.wait((over, self._gone), timeout=ACK_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
+
+    @property
+    def room(self) -> int:
+        """Octets that a message, its topic and its correlation data may have together."""
+        return self._session.longest - packets.HEAD
 
     async def commands(self, base: str) -> AsyncIterator[Message]:
         """Subscribe to the command topics below `base` and yield what comes; it ends with the connection."""
@@ -226,12 +235,13 @@ class Link(asyncio.Protocol):
             self._welcome.set_exception(RefusedError(greeting.code))
             return
         self._welcome.set_result(None)
-        # Whether something was written is looked at twice within the time: so no pause is longer than it.
+        # Whether something was written is looked at twice within the time: so no pause is longer than it. A broker that
+        # wants fewer signs of life of us is asked for its own as often as any other.
         self._timer = self._loop.call_later(self._tick_after(greeting.keep_alive), self._tick, greeting.keep_alive)
 
     @staticmethod
     def _tick_after(keep_alive: int | None) -> float:
-        return (keep_alive or KEEPALIVE) / 2
+        return min(keep_alive or KEEPALIVE, KEEPALIVE) / 2
 
     def _tick(self, keep_alive: int | None) -> None:
         if not self._has_written and not self._session.ping():

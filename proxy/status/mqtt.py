@@ -182,7 +182,7 @@ class Publisher:
             await asyncio.gather(*everything, return_exceptions=True)
 
     async def _take_commands(self, link: Link, doer: Commands) -> None:
-        async for reply in commands.serve(link.commands(self._base), doer, self._base):
+        async for reply in commands.serve(link.commands(self._base), doer, self._base, link.room):
             link.reply(reply)
 
     async def _send_events(self, link: Link) -> None:

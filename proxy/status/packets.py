@@ -4,16 +4,31 @@ One set for both versions: what 5 adds to the packets that a publisher needs are
 are those of MQTT 5, unless they say otherwise. What is not as the standard says is a `PacketError`.
 """
 
+import re
 from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final, NamedTuple
 
 KEPT: Final = 393_216
-"""Octets of one packet that are kept; what it has more is read and thrown away. Topics and properties of a command have
-a half of it at the most, so that of a payload that is too long enough is left to tell.
+"""Octets of one packet that are kept; what it has more is read and thrown away. All that we ask of a command stands in
+a half of it, unless its sender adds properties without end; so of what is too long enough is left to tell.
 """
+LONGEST: Final = 268_435_460
+"""Octets of the longest packet that can be written (section 2.1.4)."""
+HEAD: Final = 16
+"""Octets of a PUBLISH besides topic, payload and correlation data, at the most."""
 STRING_MAX: Final = 65_535
 """Octets of a string (section 1.5.4)."""
+
+LEVELS: Final = 100
+"""Levels of a topic that somebody else names; mosquitto ends the connection for more than 200."""
+
+UNWELCOME: Final = (
+    "\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufdd0-\\ufdef"
+    + "".join(f"\\U{plane:04x}fffe\\U{plane:04x}ffff" for plane in range(17)))
+"""What a string should not hold and a broker may end the connection for, inside the brackets of a pattern: control
+characters and what is no character (section 1.5.4)."""
+_NO_NAME: Final = re.compile(f"[+#{UNWELCOME}]")
 
 CONNECT: Final = 0x10
 CONNACK: Final = 0x20
@@ -40,10 +55,11 @@ _CORRELATION: Final = 0x09
 _SERVER_KEEP_ALIVE: Final = 0x13
 _RECEIVE_MAXIMUM: Final = 0x21
 _USER: Final = 0x26
+_MAXIMUM_PACKET: Final = 0x27
 
 _WIDTHS: Final = {
     0x01: 1, 0x02: 4, 0x11: 4, _SERVER_KEEP_ALIVE: 2, 0x17: 1, 0x18: 4, 0x19: 1, _RECEIVE_MAXIMUM: 2, 0x22: 2, 0x23: 2,
-    0x24: 1, 0x25: 1, 0x27: 4, 0x28: 1, 0x29: 1, 0x2A: 1,
+    0x24: 1, 0x25: 1, _MAXIMUM_PACKET: 4, 0x28: 1, 0x29: 1, 0x2A: 1,
 }
 """Octets of properties that are numbers (section 2.2.2.2)."""
 _STRINGS: Final = frozenset({0x03, _RESPONSE_TOPIC, _CORRELATION, 0x12, 0x15, 0x16, 0x1A, 0x1C, 0x1F})
@@ -110,6 +126,8 @@ class Greeting(NamedTuple):
     """Messages that may be under way (section 3.2.2.3.3)."""
     keep_alive: int | None = None
     """Seconds that the broker wants instead of ours (section 3.2.2.3.14)."""
+    longest: int = LONGEST
+    """Octets of the longest packet that it takes (section 3.2.2.3.6)."""
 
 
 class Incoming(NamedTuple):
@@ -122,6 +140,12 @@ class Incoming(NamedTuple):
     """Its identifier, by which it is acknowledged; None: QoS 0."""
     response_topic: str | None = None
     correlation: bytes | None = None
+
+
+def is_topic_name(topic: str) -> bool:
+    """Whether one may publish there without a broker that ends the connection for it (section 4.7)."""
+    return (bool(topic) and _NO_NAME.search(topic) is None and topic.count("/") < LEVELS
+            and len(topic.encode()) <= STRING_MAX)
 
 
 def reason(code: int) -> str:
@@ -288,6 +312,11 @@ class _Body:
     def rest(self) -> bytes:
         return self.take(len(self._octets) - self._at)
 
+    def is_cut_within_properties(self) -> bool:
+        """Whether the properties that follow reach beyond what was kept of the packet."""
+        found = _read_length(self._octets, self._at)
+        return found is not None and len(self._octets) == KEPT < sum(found)
+
     def properties(self) -> dict[int, int | bytes]:
         """Return the properties by their identifier; those that users make up are passed over."""
         inside = _Body(self.take(self.length()))
@@ -316,11 +345,11 @@ def read_connack(body: bytes, version: Version) -> Greeting:
     if version is not Version.V5 or code:
         return Greeting(code)
     found = octets.properties()
-    most, keep_alive = found.get(_RECEIVE_MAXIMUM), found.get(_SERVER_KEEP_ALIVE)
-    if most == 0:
-        raise PacketError("a receive maximum of 0")
-    return Greeting(code, most if isinstance(most, int) else Greeting._field_defaults["receive_maximum"],
-                    keep_alive if isinstance(keep_alive, int) else None)
+    most, longest = found.get(_RECEIVE_MAXIMUM, 65_535), found.get(_MAXIMUM_PACKET, LONGEST)
+    keep_alive = found.get(_SERVER_KEEP_ALIVE)
+    if not isinstance(most, int) or not isinstance(longest, int) or not most or not longest:
+        raise PacketError("a maximum of 0")
+    return Greeting(code, most, keep_alive if isinstance(keep_alive, int) else None, longest)
 
 
 def read_puback(body: bytes) -> tuple[int, int]:
@@ -345,7 +374,10 @@ def read_disconnect(body: bytes) -> int:
 
 
 def read_publish(first: int, body: bytes, version: Version) -> Incoming:
-    """Read PUBLISH; `first`: the octet that it begins with. Raises PacketError for QoS 2, which nobody asked for."""
+    """Read PUBLISH; `first`: the octet that it begins with. Raises PacketError for QoS 2, which nobody asked for.
+
+    Of one that was cut before its payload began what is left stands in the place of the payload: it is too long, too.
+    """
     qos = first >> 1 & 3
     if qos > 1:
         raise PacketError(f"a message of QoS {qos}")
@@ -354,6 +386,8 @@ def read_publish(first: int, body: bytes, version: Version) -> Incoming:
     packet = octets.number(2) if qos else None
     response = correlation = None
     if version is Version.V5:
+        if octets.is_cut_within_properties():
+            return Incoming(topic, octets.rest(), bool(first & RETAIN), packet)
         found = octets.properties()
         asked, correlated = found.get(_RESPONSE_TOPIC), found.get(_CORRELATION)
         if isinstance(asked, bytes):

@@ -4,17 +4,19 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
+from proxy.status import packets
 from proxy.status.packets import Outgoing
 from proxy.status.source import AgentState, Alarm, CallFigures, GroupState, PeerState, Snapshot
 from routing.events import EventText, masked, rfc3339, write_json
 
-UNSAFE_IN_TOPIC: Final = re.compile(r"[/+#%\x00-\x1f\x7f]")
-"""Separator and wildcards (MQTT 5 section 4.7.1), control characters, and the sign they are escaped with."""
+UNSAFE_IN_TOPIC: Final = re.compile(rf"[/+#%{packets.UNWELCOME}]")
+"""Separator and wildcards (MQTT 5 section 4.7.1), what brokers refuse, and the sign they are escaped with."""
 
 
 def level(name: str) -> str:
     """`name` as one level of a topic; what may not stand there is percent-encoded."""
-    return UNSAFE_IN_TOPIC.sub(lambda match: f"%{ord(match[0]):02X}", name)
+    return UNSAFE_IN_TOPIC.sub(
+        lambda match: "".join(f"%{octet:02X}" for octet in match[0].encode("utf-8", "surrogatepass")), name)
 
 
 def event_message(base: str, event: EventText, mask: bool) -> Outgoing:
@@ -23,7 +25,7 @@ def event_message(base: str, event: EventText, mask: bool) -> Outgoing:
     if mask and not event.is_masked:
         told = json.loads(text)
         text = write_json({**told, "data": masked(told["data"])})
-    return Outgoing(f"{base}/event/{event.kind}", text.encode())
+    return Outgoing(f"{base}/event/{event.kind}", encoded(text))
 
 
 class Alarms(NamedTuple):
@@ -70,4 +72,9 @@ def peer_event_data(name: str, peer: PeerState) -> dict[str, Any]:
 def encode_state(value: State, mask: bool = False) -> bytes:
     """The payload of one retained topic."""
     fields = state_fields(value)
-    return write_json(masked(fields) if mask else fields).encode()
+    return encoded(write_json(masked(fields) if mask else fields))
+
+
+def encoded(text: str) -> bytes:
+    """Return JSON as it goes out; half of a character that UTF-16 writes as two stands there as JSON escapes it."""
+    return text.encode("utf-8", "backslashreplace")

@@ -4,6 +4,7 @@ Rules
 - Messages go out in the order in which they were put, with QoS 1, but for answers, which go before what still waits.
 - At most so many are under way as the broker allows and `WINDOW`. Room is filled again when half of it is free, and
   what then goes is written as one: neither side wakes up for each message.
+- Nothing is sent that is longer than the broker takes (MQTT 5 section 3.2.2.3.6): it would end the connection.
 - A delivery counts as far as it was acknowledged without a gap: what the outbox may forget. A PUBACK that carries a
   failure (MQTT 5 section 3.4.2.1) is no acknowledgement.
 """
@@ -87,9 +88,20 @@ class Session:
         self.acknowledged = 0
         """How many acknowledgements have come."""
         self.is_welcome = False
+        self.longest = packets.LONGEST
+        """Octets of the longest packet that the broker takes."""
         self._is_pinged = False
 
     # What is to go
+
+    def fitting(self, messages: Sequence[Outgoing]) -> int:
+        """How many of these messages, counted from the first, the broker takes: up to one that is too long."""
+        for index, message in enumerate(messages):
+            # No character has more than four octets; nothing but the topic and the payload has more than a few.
+            if (len(message.payload) + 4 * len(message.topic) + packets.HEAD > self.longest
+                    and len(packets.write_publish(message, 1, self._version)) > self.longest):
+                return index
+        return len(messages)
 
     def put(self, messages: Sequence[Outgoing]) -> Delivery:
         """Queue messages."""
@@ -100,9 +112,12 @@ class Session:
     def answer(self, message: Outgoing) -> None:
         """Queue an answer, before what waits; nobody waits for its acknowledgement.
 
-        Raises PacketError or UnicodeError for a topic that cannot be written: it is named by whoever asked.
+        Raises PacketError or UnicodeError for a topic that cannot be written, or too long a message: whoever asked
+        has named the one, and has an answer of the other.
         """
-        packets.write_publish(message, 1, self._version)
+        octets = len(packets.write_publish(message, 1, self._version))
+        if octets > self.longest:
+            raise PacketError(f"{octets} octets, and the broker takes {self.longest}")
         self._answers.append((Delivery(1), 0, message))
 
     def drop(self, delivery: Delivery) -> None:
@@ -179,6 +194,7 @@ class Session:
             self.is_welcome = not greeting.code
             if self._version is Version.V5:
                 self._window = min(WINDOW, greeting.receive_maximum)
+                self.longest = greeting.longest
             happened.append(Welcomed(greeting))
         elif not self.is_welcome:
             raise PacketError("something else than the answer to CONNECT")

@@ -16,6 +16,7 @@ from tests.kit.process import Process
 from tests.kit.waiting import eventually
 from tests.proxy.status.conftest import Start
 from tests.proxy.status.fake_commands import FakeCommands
+from tests.proxy.status.fake_source import FakeSource
 
 BASE = "boomerang/edge1"
 MOSQUITTO_PUB = shutil.which("mosquitto_pub")
@@ -113,10 +114,45 @@ def test_id_beside_a_response_topic_is_no_argument_of_a_verb_that_has_none(paylo
     assert doer.asked == [("agents.list", {})]
 
 
-@pytest.mark.parametrize("topic", ["a/#", "+/b", "", 5, None])
+@needs_broker
+def test_who_asks_cannot_make_the_broker_end_our_connection(
+        mosquitto: Mosquitto, commands: FakeCommands, source: FakeSource) -> None:
+    """mosquitto does so for a topic of 201 levels, with a control character or with what is no character."""
+    for topic in ("x/" * 250, "a\x01", "a\x85", "a\ufffe", "a\ud800", "a\U0001ffff"):
+        publish(mosquitto, "agents.list", json.dumps({"reply_to": topic, "id": 1}))
+    publish(mosquitto, "agents.list", "{}", "-V", "5", *(
+        word for _ in range(5) for word in ("-D", "publish", "user-property", "n" * 60_000, "v" * 60_000)))
+    with listening(mosquitto.port, "answers/#") as subscriber:
+        eventually(lambda: _log(mosquitto).count("Sending SUBACK") >= 2, "the listener has subscribed")
+        publish(mosquitto, "agents.list", '{"reply_to":"answers/x","id":"half \\ud800"}')
+        assert subscriber.wait_for("answers/x").json()["id"] == "half \ud800"
+    assert source.alarm_log == [], "the connection stood all the time"
+    assert len(commands.asked) == 7, "whose properties reach beyond what is kept asks for nothing"
+
+
+@pytest.mark.parametrize("topic", ["a/#", "+/b", "", 5, None, "a\0", "a\n", "a\x7f", "a\u009f", "a\udfff", "a\ufdd0",
+                                   "a\U0010ffff", "/" * 100, "é" * 32_768])
 def test_no_answer_to_what_is_no_topic(topic: object) -> None:
     payload = json.dumps({"reply_to": topic, "id": 1}).encode()
     assert _run(answer(Message("agents.list", payload), FakeCommands())) is None
+
+
+def test_an_answer_that_the_broker_would_not_take_says_so() -> None:
+    message = Message("agents.list", b'{"id":5}', "answers/me", b"12345678")
+    whole = _run(answer(message, FakeCommands(), BASE))
+    assert whole is not None
+    room = len(whole.payload) + len("answers/me") + 8
+    assert _run(answer(message, FakeCommands(), BASE, room)) == whole
+    short = _run(answer(message, FakeCommands(), BASE, room - 1))
+    why = f"the answer has {len(whole.payload)} octets, and the broker takes {room - 1}: ask for less at a time"
+    assert json.loads(short.payload) == {"ok": False, "error": why, "problems": []}
+    assert (short.topic, short.correlation) == ("answers/me", b"12345678")
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity"])
+def test_a_number_that_json_has_not_is_no_json(number: str) -> None:
+    said = _run(_said(f'{{"id":{number}}}'.encode(), "agents.list"))
+    assert (said["ok"], said["error"]) == (False, "the payload is no JSON")
 
 
 def _run(waiting: Any) -> Any:

@@ -82,6 +82,11 @@ def test_a_broker_that_answers_no_ping_is_left() -> None:
     with_link(visit, HASTY)
 
 
+@pytest.mark.parametrize(("asked", "seconds"), [(None, 7.5), (0, 7.5), (1, 0.5), (10, 5), (60_000, 7.5)])
+def test_a_broker_that_is_gone_is_noticed_however_few_signs_of_life_it_wants(asked: int | None, seconds: float) -> None:
+    assert Link._tick_after(asked) == seconds
+
+
 def test_the_end_says_goodbye_and_closes() -> None:
     async def visit(link: Link, broker: Broker) -> None:
         assert await link.deliver([Outgoing("t", b"last", retain=True)]) == 1

@@ -326,6 +326,18 @@ def test_a_message_that_the_broker_refuses_stays_in_the_outbox(
         assert source.deleted == []
 
 
+def test_what_is_longer_than_the_broker_takes_is_told_and_all_before_it_goes_out(
+    tmp_path: Path, start: Start, source: FakeSource
+) -> None:
+    with broker(tmp_path, "allow_anonymous true\nmax_packet_size 2000") as server:
+        source.add()
+        source.add(text="x" * 2_000)
+        start(settings(server))
+        eventually(lambda: "event/call.started is longer than the 2000 octets" in source.alarms.get("mqtt", ""),
+                   "the alarm says what")
+        assert source.deleted == [1]
+
+
 def test_an_outbox_that_cannot_be_read_holds_up_no_state_and_heals(
     mosquitto: Mosquitto, start: Start, source: FakeSource
 ) -> None:
@@ -355,7 +367,9 @@ def test_numbers_are_masked_where_asked(mosquitto: Mosquitto, start: Start, sour
 
 
 def test_names_are_made_safe_for_a_topic(mosquitto: Mosquitto, start: Start, source: FakeSource) -> None:
-    source.now = replace(source.now, agents={"2/0#1+": AgentState("free", 0)})
+    names = ("2/0#1+", "a\x85", "b\ufffe", "c\udc80")
+    source.now = replace(source.now, agents={name: AgentState("free", 0, f"{name} \udc80") for name in names})
     start(settings(mosquitto))
     with listening(mosquitto.port) as subscriber:
-        subscriber.wait_for(f"{BASE}/agent/2%2F0%231%2B")
+        for shown in ("2%2F0%231%2B", "a%C2%85", "b%EF%BF%BE", "c%ED%B2%80"):
+            assert subscriber.wait_for(f"{BASE}/agent/{shown}").json()["name"].endswith(" \udc80")

@@ -73,6 +73,7 @@ def test_a_string_has_65535_octets_at_the_most() -> None:
     (b"\0\0\0", V5, Greeting(0)),
     (b"\0\0\x03\x21\0\x14", V5, Greeting(0, 20)),
     (b"\0\0\x0b\x22\0\x0a\x13\0\x05\x12\0\x02ab", V5, Greeting(0, 65_535, 5)),
+    (b"\0\0\x05\x27\0\0\x07\xd0", V5, Greeting(0, longest=2_000)),
     (b"\0\x87\0", V5, Greeting(0x87)),
     (b"\0\x01", V5, Greeting(1)),
     (b"\0\x84", V5, Greeting(0x84)),
@@ -82,6 +83,7 @@ def test_connack(body: bytes, version: Version, greeting: Greeting) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"\0", b"\0\0", b"\0\0\x03\x21\0", b"\0\0\x03\x21\0\0", b"\0\0\x01\x77",
+                                  b"\0\0\x05\x27\0\0\0\0",
                                   b"\0\0\x02\x15\0", b"\0\0\x80\x80\x80\x80\x01"])
 def test_a_connack_of_5_that_is_none(body: bytes) -> None:
     with pytest.raises(PacketError):
@@ -155,6 +157,24 @@ def test_any_octets_are_read_or_refused(octets: bytes, version: Version, first: 
                  lambda: packets.read_publish(first, octets, version), lambda: cut(octets)):
         with contextlib.suppress(PacketError):
             read()
+
+
+def test_of_properties_that_reach_beyond_what_is_kept_nothing_is_believed() -> None:
+    user = b"\x26" + b"\xff\xff" + b"n" * 65_535 + b"\0\0"
+    properties = b"\x08\0\x01r" + user * 6
+    written = packets._packet(0x32, b"\0\x01c\0\x07" + packets._number(len(properties)) + properties + b"payload")
+    ((first, body),) = cut(written)
+    read = packets.read_publish(first, body, V5)
+    assert (read.topic, read.packet, read.response_topic) == ("c", 7, None)
+    assert len(read.payload) > 2 * packets.STRING_MAX
+    with pytest.raises(PacketError):
+        packets.read_publish(first, body[:-1], V5)
+
+
+@given(message=st.builds(Outgoing, TEXTS, BINARY, st.booleans(), st.none() | BINARY), version=VERSIONS)
+def test_what_a_message_has_besides_is_never_more_than_is_said(message: Outgoing, version: Version) -> None:
+    inside = len(message.topic.encode()) + len(message.payload) + len(message.correlation or b"")
+    assert len(packets.write_publish(message, 65_535, version)) <= inside + packets.HEAD
 
 
 # Cutting

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.status import asyncapi, payload
+from proxy.status import asyncapi, packets, payload
 from proxy.status.source import AgentState, Alarm
 from routing.events import Event, EventText, masked
 from tests.proxy.status.fake_source import SNAPSHOT
@@ -43,6 +43,7 @@ def test_masking_goes_deep_and_changes_nothing_else() -> None:
 def test_no_name_breaks_out_of_its_level_of_the_topic(name: str) -> None:
     level = payload.level(name)
     assert not set(level) & set("/+#\0")
+    assert packets.is_topic_name(f"b/{level}")
 
 
 @given(st.text(), st.text())

@@ -137,6 +137,24 @@ def test_a_topic_that_cannot_be_written_is_refused_at_once() -> None:
     assert made.take() == b""
 
 
+@given(longest=st.integers(10, 60), sizes=st.lists(st.integers(0, 60), max_size=5))
+def test_no_message_is_longer_than_the_broker_takes(longest: int, sizes: list[int]) -> None:
+    made = Session(HELLO, V5)
+    made.take()
+    made.receive(b"\x20\x08\0\0\x05\x27" + longest.to_bytes(4))
+    texts = [Outgoing("é", bytes(size)) for size in sizes]
+    fitting = made.fitting(texts)
+    lengths = [len(packets.write_publish(each, 1, V5)) for each in texts]
+    assert all(length <= longest for length in lengths[:fitting])
+    assert fitting == len(texts) or lengths[fitting] > longest
+    for text, length in zip(texts, lengths, strict=True):
+        if length > longest:
+            with pytest.raises(packets.PacketError, match="octets"):
+                made.answer(text)
+        else:
+            made.answer(text)
+
+
 def test_a_message_is_acknowledged_and_handed_on() -> None:
     made = welcome()
     made.subscribe("cmd/+")
