@@ -128,6 +128,13 @@ def test_the_queue_of_the_store_knows_no_sql(name: str) -> None:
     assert found == []
 
 
+def test_the_driver_of_a_shared_database_is_known_to_its_engine_alone() -> None:
+    """One node has its own file, and none of this is installed."""
+    found = [module for module in MODULES if not within(module, "routing.store.postgres")
+             for name in imported_names(module) if within(name, "psycopg")]
+    assert found == []
+
+
 @pytest.mark.parametrize("room_of", ["callbacks", "store"])
 def test_what_decides_and_what_keeps_do_not_know_each_other(room_of: str) -> None:
     other = "routing.store" if room_of == "callbacks" else "routing.callbacks"

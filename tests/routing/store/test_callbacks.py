@@ -1,7 +1,7 @@
-"""What a store keeps of callbacks: both engines alike."""
+"""What a store keeps of callbacks: every engine alike."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from routing.storage import Store, StoreError
 from routing.store.reader import Reader
 from routing.writes import TICKET_NUMBER, DropLeg, ForgetEvents, RemoveDoNotCall, SavePolicy, Unit
 from tests.routing.memory_store import MemoryStore
+from tests.routing.store.postgres_world import PostgresWorld
 from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, a_unit, an_attempt, name
 from tests.routing.world import BEGIN, CUSTOMER, World
 
@@ -37,13 +38,19 @@ class Engine:
         return said[0]
 
 
-@pytest.fixture(params=["sqlite", "memory"])
-def engine(request: pytest.FixtureRequest) -> Engine:
+@pytest.fixture(params=["sqlite", "memory", "postgres"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     if request.param == "memory":
         memory = MemoryStore()
-        return Engine(memory, lambda: None, lambda: memory.events)
-    world: World = request.getfixturevalue("world")
-    return Engine(world.store, world.commit, lambda: world.events)
+        yield Engine(memory, lambda: None, lambda: memory.events)
+    elif request.param == "sqlite":
+        world: World = request.getfixturevalue("world")
+        yield Engine(world.store, world.commit, lambda: world.events)
+    else:
+        shared = PostgresWorld(request.getfixturevalue("database"))
+        yield Engine(shared.store, shared.commit, lambda: shared.events)
+        shared.close()
+        assert shared.faults == []
 
 
 # Tasks

@@ -13,6 +13,7 @@ from routing.store.engine import Engine, Queued, TroubleError, UnitError
 from routing.store.queries import CallbackQuery, DirectQuery, NodeQuery, TicketQuery
 from routing.store.sqlite_engine import SqliteEngine
 from routing.writes import ChangeTask, RemoveRecord, SavePolicy, Unit, Write
+from tests.kit.engines import postgres_engine
 from tests.routing.store.rows import a_line, a_task, a_ticket, an_attempt
 from tests.routing.store.test_sqlite import event, record
 from tests.routing.world import BEGIN, CUSTOMER
@@ -20,15 +21,18 @@ from tests.routing.world import BEGIN, CUSTOMER
 Make = Callable[..., Engine]
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def engines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     """Make engines of several nodes on one database."""
     made: list[Engine] = []
+    where = request.getfixturevalue("database") if request.param == "postgres" else ""
 
     def make(node: str = "edge1", outbox: Outbox = Outbox.PLAIN) -> Engine:
-        assert request.param == "sqlite"
-        made.append(SqliteEngine(tmp_path / "boomerang.db", Owner(node, shared=True), outbox, lambda: BEGIN,
-                                 time.monotonic))
+        if request.param == "postgres":
+            made.append(postgres_engine(where, node, outbox))
+        else:
+            made.append(SqliteEngine(tmp_path / "boomerang.db", Owner(node, shared=True), outbox, lambda: BEGIN,
+                                     time.monotonic))
         made[-1].open()
         return made[-1]
 

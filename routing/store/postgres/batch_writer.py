@@ -1,0 +1,179 @@
+"""What several units come to, in PostgreSQL's tables.
+
+Each table is written in the order of its keys, and the tables in one order: of two batches that meet one waits, and
+never each for the other. What a claim must see is written before it; all else once, at the end, and what takes numbers
+last: whoever needs numbers waits for the commit of whoever has taken some.
+"""
+
+from collections.abc import Sequence
+from math import inf
+from typing import Any
+
+from routing.events import Event, Outbox
+from routing.rows import AttemptRow, DoNotCallRow, Record, TaskRow
+from routing.store import callback_sql, people_sql
+from routing.store.batch import Batch, Callbacks, StaleError, Stamp, numbered, outbox_row
+from routing.store.engine import Queued
+from routing.store.postgres import statements as sql
+from routing.store.postgres.connection import Connection
+from routing.writes import ChangeTask, CloseAttempt, RemoveDoNotCall, SavePolicy
+
+
+def locks_of(batch: Sequence[Queued]) -> set[str]:
+    """Return whom a batch claims for, and whose tasks and attempts it makes, changes or ends: customers, and agents
+    who are rung. One at a time has each of them.
+    """
+    names: set[str] = set()
+    for queued in batch:
+        if queued.claim is not None:
+            names |= _of_attempt(queued.claim)
+        for write in queued.unit.writes:
+            match write:
+                case ChangeTask(task):
+                    names.add(task.customer)
+                case AttemptRow():
+                    names |= _of_attempt(write)
+                case CloseAttempt(attempt):
+                    names.add(attempt.customer)
+                case TaskRow() | DoNotCallRow() | RemoveDoNotCall():
+                    names.add(write.customer)
+    return names
+
+
+def _of_attempt(attempt: AttemptRow) -> set[str]:
+    return {attempt.customer} if attempt.engages is None else {attempt.customer, f"agent {attempt.engages}"}
+
+
+class BatchWriter:
+    """Writes a batch within a transaction that has the locks for it."""
+
+    def __init__(self, connection: Connection, stamp: Stamp, outbox: Outbox) -> None:
+        """`outbox`: whether events are kept."""
+        self._connection, self._stamp, self._outbox = connection, stamp, outbox
+        self._cursor = connection.cursor()
+        self.events: list[Event] = []
+        """Those that were written, with the numbers that they have got."""
+        self.policy: SavePolicy | None = None
+        """The last one of those that were written."""
+
+    def write(self, batch: Sequence[Queued], stale: frozenset[str], gathered: Batch) -> frozenset[int]:
+        """Write a batch but for changes of tasks that are stale; return the serials of promises that were refused.
+
+        Raises StaleError.
+        """
+        refused: set[int] = set()
+        for queued in batch:
+            unit = queued.standing(stale)
+            if unit is None:
+                refused.add(queued.serial)
+                continue
+            if queued.claim is not None:
+                self._write_claimable(gathered.callbacks)
+                if not self._claim(self._stamp.on_attempt(queued.claim)):
+                    refused.add(queued.serial)
+                    continue
+            gathered.add(unit)
+        self._write_claimable(gathered.callbacks)
+        self._write_rest(gathered)
+        return frozenset(refused)
+
+    def _claim(self, attempt: AttemptRow) -> bool:
+        return bool(self._cursor.execute(sql.CLAIM, attempt._asdict()).rowcount)
+
+    def _many(self, statement: str, rows: Sequence[Sequence[Any]], key: int = 1) -> None:
+        """Run a statement for each row, in the order of the first `key` columns."""
+        if len(rows) == 1:
+            self._cursor.execute(statement, rows[0])
+        elif rows:
+            ordered: Sequence[Sequence[Any]] = sorted(rows, key=lambda row: tuple(row[:key])) if key else rows
+            self._cursor.executemany(statement, ordered)
+
+    # What claims see
+
+    def _write_claimable(self, rows: Callbacks) -> None:
+        """Write what decides whether an attempt may begin, and forget it: it is written."""
+        if rows.tasks:
+            self._write_tasks(rows)
+        self._many(sql.PUT_ATTEMPT, [self._stamp.on_attempt(row) for row in rows.ordered_attempts()], 0)
+        self._many(sql.END_ATTEMPT, [(row.step, row.ended_at, row.result, row.id) for row in rows.closed], 0)
+        self._many(sql.PUT_DO_NOT_CALL, [row for row in rows.do_not_call.values() if row is not None])
+        self._many(sql.DROP_DO_NOT_CALL, [(name,) for name, row in rows.do_not_call.items() if row is None])
+        for gathered in (rows.tasks, rows.attempts, rows.closed, rows.do_not_call):
+            gathered.clear()
+
+    def _write_tasks(self, rows: Callbacks) -> None:
+        node, stale = self._stamp.node, set()
+        for row, first in rows.ordered_tasks():
+            values = callback_sql.from_task(row, node)
+            if first is None:
+                self._cursor.execute(sql.PUT_TASK, values)
+            elif not self._change_task(values, first):
+                stale.add(row.id)
+        if stale:
+            raise StaleError(frozenset(stale))
+
+    def _change_task(self, values: list[object], change: ChangeTask) -> bool:
+        """Make or change a task; whether nobody else had changed it."""
+        execute = self._cursor.execute
+        if change.base == 0:
+            return bool(execute(sql.NEW_TASK, values).rowcount)
+        named = dict(zip(TaskRow._fields, values, strict=True), base=change.base, base_by=change.base_by)
+        if execute(sql.CHANGE_TASK, named).rowcount:
+            return True
+        if execute(sql.TASK_IS_THERE, (change.task.id,)).fetchone():
+            return False
+        return bool(execute(sql.NEW_TASK, values).rowcount)  # lost, and changed by nobody: it stands again
+
+    # All else
+
+    def _write_rest(self, batch: Batch) -> None:
+        stamp, many = self._stamp, self._many
+        many(sql.DROP_ALARM, [(name,) for name, row in batch.alarms.items() if row is None])
+        many(sql.PUT_ALARM, [row for row in batch.alarms.values() if row is not None])
+        many(sql.PUT_USER, [people_sql.from_user(row) for row in batch.users])
+        many(sql.PUT_TOKEN, [people_sql.from_token(row) for row in batch.tokens])
+        many(sql.PUT_AUDIT, [people_sql.from_audit(row) for row in batch.audit])
+        many(sql.DROP_PAUSE, [(name,) for name, row in batch.pauses.items() if row is None])
+        many(sql.PUT_PAUSE, [stamp.on_pause(row) for row in batch.pauses.values() if row is not None])
+        many(sql.PUT_CALL, [stamp.on_call(call) for call in batch.calls.values()])
+        many(sql.PUT_RECORD, [row for row in batch.records.values() if isinstance(row, Record)], 2)
+        many(sql.REMOVE_RECORD, [(*key, inf if write is None else write.record.touched_at)
+                                 for key, write in batch.records.items() if not isinstance(write, Record)], 2)
+        numbers = self._write_callbacks(batch.callbacks) if batch.callbacks.any else {}
+        for version, policy in self._numbered("policies", batch.policies):
+            self._cursor.execute(sql.PUT_POLICY, (version, policy.saved_at, policy.text, policy.by))
+            self.policy = policy
+        if batch.events:
+            self._write_events(batch.events, numbers)
+
+    def _write_callbacks(self, rows: Callbacks) -> dict[str, int]:
+        """Write what no claim looks at; return the numbers of the tickets among it, by their ids."""
+        many = self._many
+        many(sql.PUT_LEG, [self._stamp.on_leg(leg) for leg in rows.legs.values() if leg is not None])
+        many(sql.DROP_LEG, [(call,) for call, leg in rows.legs.items() if leg is None])
+        many(sql.PUT_JOURNAL, [callback_sql.from_journal(line) for line in rows.journal], 0)
+        many(sql.PUT_COMMENT, list(rows.comments.values()), 0)
+        many(sql.PUT_DELIVERY, [(*delivery, self._stamp.node) for delivery in rows.deliveries.values()], 0)
+        many(sql.COUNT_OFFERS, [(*of, made) for of, made in rows.offers.items()], 3)
+        if not rows.tickets:
+            return {}
+        numbers = dict(self._cursor.execute(sql.TICKET_NUMBERS, (list(rows.tickets),)).fetchall())
+        fresh = [name for name in rows.tickets if name not in numbers]
+        numbers |= {name: number for number, name in self._numbered("tickets", fresh)}
+        many(sql.PUT_TICKET, [row._replace(number=numbers[name]) for name, row in rows.tickets.items()])
+        return numbers
+
+    def _write_events(self, events: list[Event], tickets: dict[str, int]) -> None:
+        """Give the events their seq, which is the database's to give, and keep them."""
+        begin = self._take("events", len(events))
+        self.events = numbered(events, begin, tickets)
+        if self._outbox:
+            self._many(sql.PUT_EVENT, [outbox_row(event, self._outbox, self._stamp.node) for event in self.events])
+
+    def _numbered(self, of: str, things: Sequence[Any]) -> Sequence[tuple[int, Any]]:
+        return list(enumerate(things, self._take(of, len(things)))) if things else []
+
+    def _take(self, of: str, many: int) -> int:
+        """Take numbers in a row; return the first of them."""
+        [last] = self._cursor.execute(sql.TAKE_NUMBERS, (many, of)).fetchone() or (0,)
+        return int(last) - many + 1

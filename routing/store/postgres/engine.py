@@ -1,0 +1,263 @@
+"""The engine on a PostgreSQL server that several nodes share: one connection that writes and one that reads.
+
+Nothing here waits without a bound. `read` never connects: where there is no connection the thread that writes is asked
+for one (`look_into`), and whoever reads is told no at once.
+"""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import psycopg
+
+from routing.events import Outbox
+from routing.rows import AttemptRow, StandingAlarm
+from routing.storage import LOSS, Forgotten
+from routing.store.batch import Batch, StaleError
+from routing.store.engine import Applied, Queued, ReadError, TroubleError, UnitError
+from routing.store.postgres import statements as sql
+from routing.store.postgres.batch_writer import BatchWriter, locks_of
+from routing.store.postgres.connection import Address, Connection
+from routing.store.postgres.queries import ask
+from routing.store.postgres.retention import Retention
+from routing.store.postgres.session import OutdatedError, Session, UncertainError
+from routing.store.queries import Parameters, Query
+from routing.writes import Unit
+
+OUTBOX_MAX: Final = 1_000_000
+"""Events of this node that wait for the broker; then the oldest go."""
+
+AGAIN: Final = 5
+"""Tries of a batch that another node's was in the way of, before that counts as trouble."""
+
+CLASHES: Final = 3
+"""Tries of a batch in which something is there twice, before that counts as a fault of it: another node may just have
+put the other one."""
+
+_OVERTAKEN: Final = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+
+_OF_UNIT: Final = (psycopg.DataError, psycopg.IntegrityError, UnicodeError, OverflowError, TypeError, ValueError)
+"""Errors of what was to be written: what PostgreSQL's text cannot hold (U+0000, half a surrogate) is among them."""
+
+_OF_DATABASE: Final = (psycopg.Error, OSError)
+
+
+class _Doubt(NamedTuple):
+    """A batch whose commit was on its way when the connection broke."""
+
+    number: int
+    batch: Sequence[Queued]
+    applied: Applied
+
+
+class PostgresEngine:
+    """`engine.Engine` on a server."""
+
+    def __init__(self, address: Address, node: str, outbox: Outbox, clock: Callable[[], float]) -> None:
+        """`outbox`: whether events are kept. `clock`: seconds since the epoch."""
+        self.name, self.shared = address.name, True
+        self.session = Session(address, node, clock)
+        self._node, self._outbox, self._clock = node, outbox, clock
+        self._retention = Retention()
+        self._reader: Connection | None = None
+        self._opened = 0
+        self._waits = 0
+        self._overfull = False
+        self._doubt: _Doubt | None = None
+        self._others: list[Any] | None = None
+
+    @property
+    def opened(self) -> bool:
+        return self.session.opened > 0
+
+    @property
+    def log_kept(self) -> int:
+        return 0
+
+    @property
+    def log_most(self) -> int:
+        return 0
+
+    def log_bytes(self) -> int | None:
+        return None  # it is the server's, and who runs that looks after it
+
+    def outbox_waits(self) -> int:
+        return self._waits
+
+    def open(self) -> None:
+        try:
+            self._ready()
+        except _OF_DATABASE as error:
+            raise self._trouble(error) from error
+
+    def close(self) -> None:
+        self.session.drop()
+        self.close_reading()
+
+    def _ready(self) -> None:
+        """Have both connections."""
+        self.session.ready()
+        if self._opened != self.session.opened:
+            self._opened = self.session.opened
+            self.close_reading()
+            [[self._waits]] = self.session.ready().execute(sql.COUNT_EVENTS, (self._node,)).fetchall()
+        if self._reader is None:
+            self._reader = self.session.reading()
+
+    def _trouble(self, error: BaseException) -> TroubleError:
+        """Do what an error of the database calls for."""
+        passing = isinstance(error, psycopg.Error) and error.sqlstate is not None and not isinstance(
+            error, psycopg.OperationalError)
+        if not passing:
+            self.session.drop()
+        return TroubleError(self.session.address.describe(error), isinstance(error, OutdatedError))
+
+    # Writing
+
+    def apply(self, batch: Sequence[Queued]) -> Applied:
+        try:
+            return self._apply(batch)
+        except _OF_UNIT as error:
+            raise UnitError(f"{type(error).__name__}: {error}") from error
+        except psycopg.ProgrammingError as error:
+            if error.sqlstate is None:  # it never came to the server: no value of a kind that can be written
+                raise UnitError(f"{type(error).__name__}: {error}") from error
+            raise self._trouble(error) from error
+        except _OF_DATABASE as error:
+            raise self._trouble(error) from error
+
+    def claim(self, attempt: AttemptRow) -> bool:
+        return not self.apply([Queued(0, Unit(), True, attempt)]).refused
+
+    def _apply(self, batch: Sequence[Queued]) -> Applied:
+        self._ready()
+        before = self._settle()
+        if before is not None:
+            done = {id(queued) for queued in before.batch}
+            batch = [queued for queued in batch if id(queued) not in done]
+            if not batch:
+                return before.applied
+        applied = self._commit(batch)
+        if before is not None:
+            applied = applied._replace(
+                events=[*before.applied.events, *applied.events], stale=[*before.applied.stale, *applied.stale],
+                refused=before.applied.refused | applied.refused)
+        return applied
+
+    def _settle(self) -> _Doubt | None:
+        """Return the batch that there was doubt about, where it has come through."""
+        doubt, self._doubt = self._doubt, None
+        return doubt if doubt is not None and self.session.commits >= doubt.number else None
+
+    def _commit(self, batch: Sequence[Queued]) -> Applied:
+        stale: frozenset[str] = frozenset()
+        locks = locks_of(batch)
+        overtaken = clashes = 0
+        while True:
+            try:
+                return self._commit_once(batch, stale, locks)
+            except StaleError as found:
+                stale |= found.tasks
+            except _OVERTAKEN:
+                overtaken += 1
+                if overtaken == AGAIN:
+                    raise
+            except psycopg.errors.UniqueViolation:
+                clashes += 1
+                if clashes == CLASHES:
+                    raise
+
+    def _commit_once(self, batch: Sequence[Queued], stale: frozenset[str], locks: set[str]) -> Applied:
+        session, gathered = self.session, Batch()
+        durable = any(queued.unit.durable or queued.promise for queued in batch)
+        applied = Applied()
+        loss = ""
+        try:
+            with session.transaction(durable, locks) as connection:
+                writer = BatchWriter(connection, session.stamp, self._outbox)
+                refused = writer.write(batch, stale, gathered)
+                if session.is_behind:
+                    loss = self._lose(f"{self.name} is not as it was: its last moments before it came back are lost",
+                                      connection)
+                waits, dropped, drained = self._tidy_outbox(connection, gathered.published, len(writer.events))
+                changes = [queued.unit for queued in batch if queued.changes_any(stale)] if stale else []
+                applied = Applied(writer.events, refused, changes, [loss] if loss else [], session.is_behind, dropped,
+                                  drained)
+        except UncertainError as error:
+            self._doubt = _Doubt(error.number, batch, applied)
+            raise error.error from error
+        session.is_behind = False
+        if writer.events:
+            session.seq = writer.events[-1].seq
+        self._waits, self._overfull = waits, (self._overfull or dropped > 0) and not drained
+        return applied
+
+    def _lose(self, text: str, connection: Connection) -> str:
+        """Write down that the database is older than it was: a server that crashed, or another one in its place."""
+        connection.execute(sql.PUT_ALARM, StandingAlarm(LOSS, text, self._clock()))
+        return text
+
+    def _tidy_outbox(self, connection: Connection, published: int, fresh: int) -> tuple[int, int, bool]:
+        """Forget what was delivered, and the oldest where too much waits; return how many wait, how many were dropped,
+        and whether there is room again."""
+        waits = self._waits + (fresh if self._outbox else 0)
+        drained, dropped = False, 0
+        if published:
+            waits -= connection.execute(sql.DROP_EVENTS, (self._node, published)).rowcount
+            drained = self._overfull and waits < OUTBOX_MAX // 2
+        if waits > OUTBOX_MAX:
+            most = waits - OUTBOX_MAX + OUTBOX_MAX // 100  # a little more, so that not every commit has to
+            dropped = connection.execute(sql.DROP_OLDEST_EVENTS, (self._node, most)).rowcount
+        return waits - dropped, dropped, drained and not dropped
+
+    def forget(self, before: float, rows: int) -> Forgotten:
+        try:
+            return self._retention.slice(self.session, before, rows)
+        except (UncertainError, *_OF_DATABASE) as error:
+            raise self._trouble(error) from error
+
+    @property
+    def is_behind(self) -> bool:
+        return False
+
+    def catch_up(self) -> None:
+        """There is nothing to do: no step is put off."""
+
+    def others_wrote(self) -> bool:
+        try:
+            before, self._others = self._others, self.session.ready().execute(sql.OTHERS, (self._node,)).fetchall()
+        except _OF_DATABASE as error:
+            raise self._trouble(error) from error
+        return before != self._others
+
+    # Reading
+
+    def read(self, query: Query, parameters: Parameters) -> list[Any]:
+        try:
+            return ask(self._execute, query, parameters, self._node)
+        except _OF_UNIT as error:
+            raise ReadError(f"{type(error).__name__}: {error}") from error
+        except _OF_DATABASE as error:
+            if isinstance(error, psycopg.OperationalError):
+                self.close_reading()
+            raise ReadError(self.session.address.describe(error), suspect=True, silent=not self.opened) from error
+
+    def _execute(self, statement: str, parameters: Parameters) -> list[Any]:
+        reader = self._reader
+        if reader is None:
+            raise psycopg.OperationalError("there is no connection to read with")
+        found: list[Any] = reader.execute(statement, parameters).fetchall()
+        return found
+
+    def look_into(self) -> str | None:
+        try:
+            self._ready()
+        except _OF_DATABASE as error:
+            return str(self._trouble(error))
+        return None
+
+    def close_reading(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            with contextlib.suppress(psycopg.Error):
+                reader.close()

@@ -1,0 +1,157 @@
+"""The writing connection of one node: opening, whose turn it is, and whether what was sent before it broke was done.
+
+Each transaction changes the row of its node, where this start of the node and the number of its commits stand:
+- a process whose node was started again since writes nothing any more;
+- others see by it that something was written, and do so no sooner than they see what was;
+- where the connection broke while a commit was on its way, the number says whether it came through.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import psycopg
+
+from routing.store.batch import Stamp
+from routing.store.postgres import schema
+from routing.store.postgres import statements as sql
+from routing.store.postgres.connection import IDLE_MS, LOCK_MS, SILENCE_MS, Address, Connection, SilenceError
+
+WRITE: Final = 5.0
+"""Seconds that the server may take for one statement or a commit. StoreQueue lets nobody wait that long."""
+
+READ: Final = 0.5
+"""Seconds that a look may take: whoever reads waits with it."""
+
+LOCKS_MAX: Final = 500
+"""Customers and agents that one batch locks one by one; above, it waits until nobody has any, and nobody gets one
+meanwhile. A server holds some thousands of locks in all."""
+
+_WRITING: Final = (
+    f"SET statement_timeout={int(WRITE * 1000) - 500}; SET lock_timeout={LOCK_MS}; "
+    f"SET idle_in_transaction_session_timeout={IDLE_MS}; SET tcp_user_timeout={SILENCE_MS}; "
+    "SET synchronous_commit=off; SET client_encoding='UTF8'"
+)
+_READING: Final = (
+    f"SET statement_timeout={int(READ * 1000)}; SET default_transaction_read_only=on; SET client_encoding='UTF8'"
+)
+
+
+class OutdatedError(psycopg.OperationalError):
+    """Another process has begun as this node since."""
+
+
+class UncertainError(Exception):
+    """Whether a commit came through is not known: the connection broke while it was on its way."""
+
+    def __init__(self, number: int, error: psycopg.Error) -> None:
+        super().__init__(str(error))
+        self.number, self.error = number, error
+
+
+class Session:
+    """Used by the thread that writes; every method may raise psycopg.Error or OSError."""
+
+    def __init__(self, address: Address, node: str, wall: Callable[[], float]) -> None:
+        """`wall`: seconds since the epoch."""
+        self.address = address
+        self.epoch = 0
+        """Which start of the node this is, as the database counts them; 0: not known yet."""
+        self.commits = 0
+        """Of this node that are known to have come through."""
+        self.opened = 0
+        """Grows with every opening."""
+        self.is_behind = False
+        """Whether the database that was opened last lacks commits which had come through."""
+        self.seq = 0
+        """The last one that an event of ours has got."""
+        self._node, self._wall = node, wall
+        self._connection: Connection | None = None
+
+    @property
+    def stamp(self) -> Stamp:
+        """What rows are marked with."""
+        return Stamp(self._node, self.epoch)
+
+    def ready(self) -> Connection:
+        """Return the connection, opened where there is none."""
+        if self._connection is None or self._connection.closed:
+            self._open()
+        assert self._connection is not None
+        return self._connection
+
+    def reading(self) -> Connection:
+        """Return a new connection to read with."""
+        return self.address.connect(READ, _READING)
+
+    def _open(self) -> None:
+        self._connection = None
+        connection = self.address.connect(WRITE, _WRITING)
+        try:
+            encoding = connection.info.parameter_status("server_encoding")
+            if encoding != "UTF8":
+                raise psycopg.OperationalError(f"its encoding is {encoding}: UTF8 is needed")
+            schema.migrate(connection)
+            with connection.transaction():
+                self._take_up(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        self.opened += 1
+
+    def _take_up(self, connection: Connection) -> None:
+        """Count this start of the node, unless it is counted; see what has come through."""
+        found = connection.execute(sql.NODE, (self._node,)).fetchone()
+        epoch, commits = (int(found[0]), int(found[1])) if found is not None else (0, 0)
+        if self.epoch == 0:
+            self.epoch, self.commits = epoch + 1, commits
+        elif epoch > self.epoch:
+            raise OutdatedError(f"another process has begun as {self._node} since: two nodes must not have one name")
+        elif epoch == self.epoch and commits >= self.commits:
+            self.commits = commits
+            return
+        else:
+            self.is_behind = True
+        connection.execute(sql.PUT_NODE, (self._node, self.epoch, self._wall(), self.commits))
+        connection.execute(sql.RAISE_NUMBER, (self.seq, "events", self.seq))
+
+    @contextlib.contextmanager
+    def transaction(self, durable: bool, locks: set[str]) -> Iterator[Connection]:
+        """Do something as one transaction, alone with these customers and agents; `durable`: it outlives a loss of
+        power. Rolled back where anything is raised within.
+
+        UncertainError where the commit itself fails: once `ready` has returned, `commits` says whether it came through.
+        """
+        connection = self.ready()
+        shares = len(locks) <= LOCKS_MAX
+        number = self.commits + 1
+        try:
+            connection.execute(sql.BEGIN.format(
+                "on" if durable else "off", "pg_advisory_xact_lock_shared" if shares else "pg_advisory_xact_lock",
+                sql.ALL_CUSTOMERS))
+            if not connection.execute(sql.COUNT_COMMIT, (number, self._node, self.epoch)).rowcount:
+                raise OutdatedError("the row of this node is another one's, or gone")
+            if locks and shares:
+                connection.execute(sql.LOCK, (list(locks),))
+            yield connection
+        except SilenceError:
+            self.drop()  # nothing more can be said on it; the server gives the transaction up
+            raise
+        except BaseException:
+            with contextlib.suppress(psycopg.Error):
+                connection.execute("ROLLBACK")
+            raise
+        try:
+            connection.execute("COMMIT")
+        except psycopg.Error as error:
+            self.drop()
+            raise UncertainError(number, error) from error
+        self.commits = number
+
+    def drop(self) -> None:
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                connection.close()

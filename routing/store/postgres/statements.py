@@ -1,0 +1,132 @@
+"""What is written, in PostgreSQL's words. Each names the columns that it means: a later version may have more."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from routing.rows import (
+    AttemptRow,
+    AuditRow,
+    CallRow,
+    Delivery,
+    DoNotCallRow,
+    JournalRow,
+    LegRow,
+    PauseRow,
+    Record,
+    StandingAlarm,
+    TaskRow,
+    Ticket,
+    TicketComment,
+    TokenRow,
+    UserRow,
+)
+
+
+def columns(fields: Iterable[str]) -> str:
+    """Return fields as a list of columns."""
+    return ", ".join(f'"{name}"' for name in fields)
+
+
+def _insert(table: str, fields: Sequence[str]) -> str:
+    return f"INSERT INTO {table} ({columns(fields)}) VALUES ({', '.join(['%s'] * len(fields))})"
+
+
+def _upsert(table: str, fields: Sequence[str], key: int = 1, fixed: Sequence[str] = (), **values: str) -> str:
+    """Return a statement that inserts a row, or changes the one with the key in the first fields.
+
+    `fixed`: what never changes. `values`: expressions in place of the value that comes, where the row is there.
+    """
+    later = ", ".join(f'"{name}"=' + values.get(name, f'excluded."{name}"') for name in fields[key:]
+                      if name not in fixed)
+    return f"{_insert(table, fields)} ON CONFLICT ({columns(fields[:key])}) DO UPDATE SET {later}"
+
+
+_KNOWN_LATER: Final = ("agent", "evidence", "reason", "answered_at", "session_s", "ended_at", "cause", "ended_by",
+                       "talk_s", "judged", "attempt", "task")
+"""Columns of a call that become known after it began."""
+
+PUT_CALL: Final = _upsert(
+    "calls", CallRow._fields, 1, [name for name in CallRow._fields if name not in _KNOWN_LATER],
+    attempt="coalesce(excluded.attempt, calls.attempt)", task="coalesce(excluded.task, calls.task)")
+PUT_RECORD: Final = _upsert("direct", Record._fields, 2)
+REMOVE_RECORD: Final = "DELETE FROM direct WHERE customer=%s AND agent=%s AND touched_at<=%s"
+PUT_PAUSE: Final = _upsert("pauses", PauseRow._fields)
+DROP_PAUSE: Final = "DELETE FROM pauses WHERE agent=%s"
+PUT_ALARM: Final = _upsert("alarms", StandingAlarm._fields)
+DROP_ALARM: Final = "DELETE FROM alarms WHERE name=%s"
+PUT_USER: Final = _upsert("users", UserRow._fields, 1, ("created_at",))
+PUT_TOKEN: Final = _upsert("tokens", TokenRow._fields, 1, [name for name in TokenRow._fields if name != "revoked_at"])
+PUT_AUDIT: Final = f"{_insert('audit', AuditRow._fields)} ON CONFLICT DO NOTHING"
+PUT_POLICY: Final = _insert("policy", ("version", "saved_at", "text", "saved_by"))
+
+PUT_EVENT: Final = _insert("outbox", ("seq", "id", "time", "kind", "data", "node", "form"))
+DROP_EVENTS: Final = "DELETE FROM outbox WHERE node=%s AND seq<=%s"
+DROP_OLDEST_EVENTS: Final = (
+    "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE node=%s ORDER BY seq LIMIT %s)")
+COUNT_EVENTS: Final = "SELECT count(*) FROM outbox WHERE node=%s"
+
+TAKE_NUMBERS: Final = "UPDATE numbers SET last=last+%s WHERE name=%s RETURNING last"
+"""How many, and of what; the last of them. Whoever else wants some waits for the commit: they are in its order."""
+RAISE_NUMBER: Final = "UPDATE numbers SET last=%s WHERE name=%s AND last<%s"
+
+# Callbacks
+
+_LIVE: Final = "('open', 'held')"
+PUT_TASK: Final = _upsert("tasks", TaskRow._fields)
+NEW_TASK: Final = f"{_insert('tasks', TaskRow._fields)} ON CONFLICT DO NOTHING"
+CHANGE_TASK: Final = (
+    "UPDATE tasks SET " + ", ".join(f'"{name}"=%({name})s' for name in TaskRow._fields[1:])
+    + " WHERE id=%(id)s AND (changed_by=%(changed_by)s OR (version=%(base)s AND changed_by=%(base_by)s)) "
+    f"AND NOT (%(state)s IN {_LIVE} AND EXISTS (SELECT 1 FROM tasks AS other WHERE other.customer=%(customer)s "
+    f'AND other."group"=%(group)s AND other.state IN {_LIVE} AND other.id<>%(id)s))'
+)
+"""Where this node has changed it last, or nobody since the base, and its customer and group have no other open one."""
+TASK_IS_THERE: Final = "SELECT 1 FROM tasks WHERE id=%s"
+PUT_ATTEMPT: Final = _upsert(
+    "attempts", AttemptRow._fields, 1, ("epoch",),
+    engages="CASE WHEN excluded.ended_at IS NULL AND EXISTS (SELECT 1 FROM attempts AS other "
+            "WHERE other.engages=excluded.engages AND other.ended_at IS NULL AND other.id<>excluded.id) "
+            "THEN NULL ELSE excluded.engages END")
+"""An attempt that finds its agent only now, while one of another node rings them, engages nobody; its row stands."""
+END_ATTEMPT: Final = "UPDATE attempts SET step=%s, ended_at=%s, result=%s WHERE id=%s"
+PUT_LEG: Final = _upsert("legs", LegRow._fields, 1, ("node", "epoch"))
+DROP_LEG: Final = "DELETE FROM legs WHERE call=%s"
+PUT_JOURNAL: Final = _insert("journal", JournalRow._fields)
+TICKET_NUMBERS: Final = "SELECT id, number FROM tickets WHERE id=ANY(%s)"
+PUT_TICKET: Final = _upsert("tickets", Ticket._fields, 1, ("number",))
+PUT_COMMENT: Final = _upsert("comments", TicketComment._fields)
+PUT_DELIVERY: Final = _upsert("deliveries", (*Delivery._fields, "node"), 1, ("node",))
+PUT_DO_NOT_CALL: Final = _upsert("do_not_call", DoNotCallRow._fields)
+DROP_DO_NOT_CALL: Final = "DELETE FROM do_not_call WHERE customer=%s"
+COUNT_OFFERS: Final = _upsert("offers", ("quarter", "group", "number", "made"), 3, made="offers.made+excluded.made")
+
+CLAIM: Final = (
+    f"INSERT INTO attempts ({columns(AttemptRow._fields)}) "
+    f"SELECT {', '.join(f'%({name})s' for name in AttemptRow._fields)} "
+    "WHERE EXISTS (SELECT 1 FROM tasks WHERE id=%(task)s AND state='open') "
+    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND customer=%(customer)s) "
+    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND task=%(task)s) "
+    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND engages=%(engages)s) "
+    "AND NOT EXISTS (SELECT 1 FROM do_not_call WHERE customer=%(customer)s) "
+    "AND %(serial)s=(SELECT coalesce(max(serial), 0) + 1 FROM attempts WHERE task=%(task)s)"
+)
+
+# Whose turn it is
+
+ALL_CUSTOMERS: Final = 7_036_874_417_002
+"""The advisory lock that whoever locks customers one by one shares, and whoever locks all of them has alone."""
+BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit={}; SELECT {}({})"
+"""Each statement sees what was committed before it, not before the transaction: what a lock was waited for."""
+LOCK: Final = (
+    "SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended(name, 0) AS key "
+    "FROM unnest(%s::text[]) AS name ORDER BY key) AS keys"
+)
+"""In one order everywhere, so that no two batches wait for each other."""
+
+# Nodes
+
+NODE: Final = "SELECT epoch, commits FROM nodes WHERE name=%s FOR UPDATE"
+"""Waits for a transaction of this node that is still on its way, on whatever connection."""
+PUT_NODE: Final = _upsert("nodes", ("name", "epoch", "started_at", "commits"))
+COUNT_COMMIT: Final = "UPDATE nodes SET commits=%s WHERE name=%s AND epoch=%s"
+OTHERS: Final = "SELECT name, epoch, commits FROM nodes WHERE name<>%s ORDER BY name"

@@ -1,0 +1,27 @@
+"""A PostgreSQL server for the tests of one process, and a database that is as new for each of them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kit.postgres import MISSING, Postgres, server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server."""
+    if MISSING is not None:
+        pytest.skip(MISSING)
+    with server() as running:
+        running.create("shared")
+        yield running
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    """Where a database is whose tables are as they were made: emptied after each test, for to make one takes longer."""
+    yield postgres.url("shared")
+    tables = [str(name) for [name] in postgres.run(
+        "SELECT relname FROM pg_class WHERE relkind='r' AND relnamespace='public'::regnamespace "
+        "AND relname NOT IN ('numbers', 'schema_steps')", "shared")]
+    postgres.run("; ".join([*(f"DELETE FROM {table}" for table in tables), "UPDATE numbers SET last=0"]), "shared")
