@@ -5,8 +5,7 @@ Each has a global section, and one of a group's whose keys win, each for itself.
 
 from typing import Literal
 
-from pydantic import Field
-
+from config.checks import Field
 from config.duration import parse_duration
 from config.fields import (
     E164,
@@ -31,7 +30,7 @@ from config.fields import (
     WrapUp,
 )
 from config.limits import Language
-from config.loading import Section
+from config.section import Section
 
 ResponsibleRule = Literal["none", "last_talk", "fixed", "current", "group"]
 """For whom a task is held before anyone else may take it."""
@@ -175,7 +174,6 @@ class Tickets(Section):
     )
     on: Endings = Field(
         default=("closed", "unreached", "expired"),
-        strict=False,
         description="Ends of a callback that open one: closed (closed all through its window), unreached, expired, "
         "guard.",
     )
@@ -187,5 +185,5 @@ class TicketsOverride(Section):
 
     enabled: bool | None = Field(default=None, description="Overrides tickets.enabled.")
     subject: Subject | None = Field(default=None, description="Overrides tickets.subject.")
-    on: Endings | None = Field(default=None, strict=False, description="Overrides tickets.on.")
+    on: Endings | None = Field(default=None, description="Overrides tickets.on.")
     on_start: bool | None = Field(default=None, description="Overrides tickets.on_start.")

@@ -2,9 +2,8 @@
 
 import datetime
 
-from pydantic import ConfigDict, Field
-
 from config.callbacks import Priority, ResponsibleRule, Sort
+from config.checks import Field
 from config.fields import (
     CampaignAge,
     ConfirmKey,
@@ -25,13 +24,11 @@ from config.fields import (
     WrapUp,
 )
 from config.limits import Language
-from config.loading import Section
+from config.section import Section
 
 
 class Campaign(Section):
     """One campaign. Keys that are not set here are the group's (`callback`, `missed_callback`)."""
-
-    model_config = ConfigDict(populate_by_name=True)
 
     name: str = Field(default="", max_length=128, description="The campaign's name, as status and lists show it.")
     enabled: bool = Field(default=True, description="The campaign runs.")

@@ -3,10 +3,9 @@
 from functools import cached_property
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field
-
 from config.address import parse_host_port
-from config.loading import Section
+from config.checks import AfterValidator, Field
+from config.section import Section
 
 SIBLINGS_MAX: Final = 16
 """A CANCEL of a call that another node has begun goes out once for each of them."""
@@ -24,7 +23,7 @@ class Cluster(Section):
     """The other nodes."""
 
     siblings: Annotated[
-        tuple[Annotated[str, AfterValidator(_sibling)], ...], Field(strict=False, max_length=SIBLINGS_MAX)
+        tuple[Annotated[str, AfterValidator(_sibling)], ...], Field(max_length=SIBLINGS_MAX)
     ] = Field(
         default=(),
         description="Addresses of the other nodes, as they stand in Via and Record-Route: host:port as a node's "

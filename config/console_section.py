@@ -4,12 +4,12 @@ import ipaddress
 import re
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field
-
 from config.address import is_address, parse_host_port, parse_source
 from config.broker import is_loopback
-from config.loading import Found, Section
+from config.checks import AfterValidator, Field
+from config.loading import Found
 from config.node_fields import HttpListen
+from config.section import Section
 
 _NAME: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?", re.ASCII)
 _NAME_SIGNS: Final = 253
@@ -38,11 +38,11 @@ class Console(Section):
     listen: HttpListen = Field(
         default="off", description="address:port to serve API and pages on, such as 127.0.0.1:8088, or off."
     )
-    hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], Field(strict=False)] = Field(
+    hosts: tuple[Annotated[str, AfterValidator(_host)], ...] = Field(
         default=(), description="Names by which browsers reach the console, beside this machine's own names and "
         "addresses."
     )
-    proxies: Annotated[tuple[Annotated[str, AfterValidator(_proxy)], ...], Field(strict=False)] = Field(
+    proxies: tuple[Annotated[str, AfterValidator(_proxy)], ...] = Field(
         default=(), description="Reverse proxies, as address or network, whose X-Forwarded headers are believed."
     )
     secure: bool = Field(

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from pydantic import Field
-
+from config.checks import Field
 from config.fields import Expiry, MinTalk, Ring, Type
-from config.loading import Section
+from config.section import Section
 
 TYPES: Final[Mapping[int, str]] = {
     0: "off: no record is ever made",

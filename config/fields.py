@@ -7,8 +7,8 @@ from collections import Counter
 from typing import Annotated, Final
 
 import phonenumbers
-from pydantic import AfterValidator, BeforeValidator, Field
 
+from config.checks import AfterValidator, BeforeValidator, Context, Field
 from config.duration import parse_duration
 from config.hours import parse_hours
 from config.limits import LONGEST_RING, LONGEST_WINDOW, MOST_ATTEMPTS
@@ -112,7 +112,7 @@ def _campaign_id(text: str) -> str:
     return text
 
 
-def _date_text(value: object) -> object:
+def _date_text(value: object, context: Context) -> object:
     """A date may be written without quotes: TOML has a type for it."""
     return value.isoformat() if type(value) is datetime.date else value
 
@@ -189,10 +189,10 @@ Attempts = Annotated[int, Field(ge=1, le=MOST_ATTEMPTS)]
 Region = Annotated[str, AfterValidator(_region)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 
-Strings = Annotated[tuple[str, ...], Field(strict=False)]
+Strings = tuple[str, ...]
 """A TOML array of strings."""
-Extensions = Annotated[Annotated[tuple[Extension, ...], Field(strict=False)], AfterValidator(_distinct)]
-Hours = Annotated[tuple[Annotated[str, AfterValidator(_hours)], ...], Field(strict=False)]
+Extensions = Annotated[tuple[Extension, ...], AfterValidator(_distinct)]
+Hours = tuple[Annotated[str, AfterValidator(_hours)], ...]
 
 CampaignId = Annotated[str, AfterValidator(_campaign_id)]
 Date = Annotated[str, BeforeValidator(_date_text), AfterValidator(_date)]
@@ -217,7 +217,7 @@ Retries = Annotated[int, Field(ge=0, le=MOST_ATTEMPTS - 1)]
 ConfirmKey = Annotated[str, Field(pattern="^[0-9*#]?$")]
 MenuKey = Annotated[str, Field(pattern="^[0-9]$")]
 Regions = Annotated[
-    Annotated[tuple[Annotated[str, Field(min_length=1), AfterValidator(_country)], ...], Field(strict=False)],
+    tuple[Annotated[str, Field(min_length=1), AfterValidator(_country)], ...],
     AfterValidator(_distinct),
 ]
-E164s = Annotated[Annotated[tuple[E164, ...], Field(strict=False)], AfterValidator(_distinct)]
+E164s = Annotated[tuple[E164, ...], AfterValidator(_distinct)]

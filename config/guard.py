@@ -2,11 +2,10 @@
 
 from typing import Final, Literal
 
-from pydantic import Field
-
+from config.checks import Field
 from config.fields import Hours, Many, Regions, Some
 from config.hours import Open, parse_all
-from config.loading import Section
+from config.section import Section
 
 NumberType = Literal[
     "premium_rate", "shared_cost", "unknown", "toll_free", "voip", "personal_number", "pager", "uan", "voicemail",
@@ -28,7 +27,6 @@ class DialLimits(Section):
     )
     refuse_types: tuple[NumberType, ...] = Field(
         default=REFUSED,
-        strict=False,
         description="Types of numbers that are never dialled: premium_rate, shared_cost, unknown, toll_free, voip, "
         "personal_number, pager, uan, voicemail, fixed_line, mobile, fixed_line_or_mobile.",
     )

@@ -11,18 +11,17 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError, ValidationInfo
-from pydantic_core import ErrorDetails, PydanticCustomError
-
+from config.checks import BeforeValidator, Context, Fault, InvalidError, PlainSerializer
 from config.duration import format_duration, parse_duration
 from config.limits import FILE_BYTES
 from config.lines import format_key, index_lines, line_of
 from config.problem import ConfigError, Level, Problem, shorten
 from config.secret import hide
+from config.section import Section
 from config.settings import ANY, fields_at, kind_at
 from config.syntax import explain
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound=Section)
 
 Found = tuple[tuple[str | int, ...], str]
 """One problem before its line is known: path of the key, what is wrong."""
@@ -50,6 +49,7 @@ _MUST_BE: Final[Mapping[str, str]] = {
     "int_type": "must be a whole number",
     "model_type": "must be a table",
     "too_short": "must not be empty",
+    "bytes_type": "must be text, in quotes",
     "is_instance_of": "must be text, in quotes",
     "string_type": "must be text, in quotes",
     "tuple_type": 'must be a list, such as ["a", "b"]',
@@ -63,23 +63,10 @@ _LIMITS: Final[Mapping[str, str]] = {
 _TOO_DEEP: Final = "nested too deep"
 
 
-class Section(BaseModel):
-    """Base of every model here: unknown keys are errors, nothing is converted in silence, nothing changes later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
-
-
-def faults(found: Iterable[tuple[str, str]]) -> None:
-    """Raise what a model's own cross-check found, as (key inside the model, text); nothing found, nothing raised."""
-    pairs = list(found)
-    if pairs:
-        raise PydanticCustomError("faults", "settings contradict each other", {"faults": pairs})
-
-
-def _duration(value: object, info: ValidationInfo) -> object:
+def _duration(value: object, context: Context) -> object:
     if isinstance(value, str):
         return parse_duration(value)
-    if (info.context or {}).get(WRITTEN):
+    if context.get(WRITTEN):
         raise ValueError('write a duration as text with its unit, such as "20s" or "8h"')
     if isinstance(value, int | float) and not isinstance(value, bool):
         format_duration(value)
@@ -87,7 +74,7 @@ def _duration(value: object, info: ValidationInfo) -> object:
     return value
 
 
-Duration = Annotated[float, BeforeValidator(_duration), PlainSerializer(format_duration, when_used="json")]
+Duration = Annotated[float, BeforeValidator(_duration), PlainSerializer(format_duration)]
 """Seconds; written `20s`, `8h`."""
 
 
@@ -135,12 +122,9 @@ def build(
     """
     try:
         return model.model_validate(raw, context=dict(context)), []
-    except ValidationError as error:
-        details = error.errors()
-        deeper = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
-        kept = [detail for detail in details if detail["type"] != "too_short" or detail["loc"] not in deeper]
-        return None, [(path, shorten(hide(text, detail["input"])))
-                      for detail in kept for path, text in _explain(model, detail, belongs)]
+    except InvalidError as error:
+        return None, [(path, shorten(hide(text, fault.given)))
+                      for fault in error.faults for path, text in _explain(model, fault, belongs)]
 
 
 def marked(text: str, name: str) -> list[Problem]:
@@ -155,42 +139,36 @@ def locate(found: Iterable[Found], text: str, name: str, level: Level = "error")
     return [Problem(name, shorten(format_key(path)), line_of(lines, path), what, level) for path, what in found]
 
 
-def _explain(model: type[BaseModel], detail: ErrorDetails, belongs: Belongs | None) -> list[Found]:
-    path = tuple(part for part in detail["loc"] if part != "[key]")
-    context = detail.get("ctx", {})
-    kind = detail["type"]
-    if kind == "faults":
-        return [((*path, *key.split(".")) if key else path, text) for key, text in context["faults"]]
+def _explain(model: type[Section], fault: Fault, belongs: Belongs | None) -> list[Found]:
+    path, kind = fault.path, fault.kind
+    if kind in ("contradiction", "value_error"):
+        return [(path, fault.text)]
     if kind == "extra_forbidden":
         home = None if belongs is None else belongs(path)
         return [(path, _unknown(model, path) if home is None else f"does not belong here: {home}")]
     if kind == "missing":
         return [(path, "is missing and has no default")]
-    if kind == "value_error":
-        return [(path, str(context["error"]))]
     if kind in ("dict_type", "model_type") and len(path) > 1 and path[-1] in fields_at(model, (*path[:-1], ANY)):
         return [(path, f"is no name: write [{format_key(path[:-1])}.NAME], with a name of your choice, above it")]
-    return [(path, _sentence(kind, detail, kind_at(model, path) == "duration"))]
+    return [(path, _sentence(fault, kind_at(model, path) == "duration"))]
 
 
-def _sentence(kind: str, detail: ErrorDetails, is_duration: bool) -> str:
+def _sentence(fault: Fault, is_duration: bool) -> str:
     """Say what a value must be. The value itself is never repeated: it may be a secret in the wrong place."""
-    given = detail["input"]
+    given, kind = fault.given, fault.kind
     if kind == "tuple_type" and isinstance(given, str):
         return 'must be a list, such as ["a", "b"]: put what stands here into square brackets'
     if kind == "tuple_type" and isinstance(given, dict):
-        name = detail["loc"][-1]
+        name = fault.path[-1]
         return f"write [[{name}]] in double brackets, for there may be several"
     if kind in ("dict_type", "model_type") and isinstance(given, list):
-        return f"write [{detail['loc'][-1]}.NAME] with a name in place of double brackets"
+        return f"write [{fault.path[-1]}.NAME] with a name in place of double brackets"
     if kind in _LIMITS:
-        limit = next(iter(detail.get("ctx", {}).values()))
-        return _LIMITS[kind].format(format_duration(limit) if is_duration else limit)
-    message = _MUST_BE.get(kind) or detail["msg"].replace("Input should be", "must be", 1)
-    return message[:1].lower() + message[1:]
+        return _LIMITS[kind].format(format_duration(fault.limit) if is_duration else fault.limit)
+    return _MUST_BE.get(kind) or fault.text
 
 
-def _unknown(model: type[BaseModel], path: tuple[str | int, ...]) -> str:
+def _unknown(model: type[Section], path: tuple[str | int, ...]) -> str:
     """Say that a key is unknown, and which known one of the same table it resembles."""
 
     known = fields_at(model, path[:-1])

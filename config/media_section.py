@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
-
 from config.address import is_address, parse_host_port, parse_range
-from config.loading import Duration, Section
+from config.checks import AfterValidator, Field
+from config.loading import Duration
+from config.section import Section
 
 
 def _range(text: str) -> str:

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretBytes, SecretStr, ValidationInfo
-
 from config.address import parse_host_port, parse_listen, parse_peer, parse_server, parse_source
 from config.broker import parse_broker
+from config.checks import AfterValidator, BeforeValidator, Context, Field, SecretBytes, SecretStr
 from config.loading import FOLDER
 from config.patterns import foreign_pattern
 from config.secret import expand_credentials, is_reference, read_key, read_secret
@@ -19,24 +18,27 @@ _HEADER: Final = re.compile(r"[A-Za-z0-9.!%*_+`'~-]{1,64}")
 _PREFIX: Final = re.compile(r"[^+#\x00-\x1f/$][^+#\x00-\x1f]{0,99}(?<!/)")
 
 
-def _folder(info: ValidationInfo) -> Path:
-    return Path((info.context or {}).get(FOLDER, "."))
+def _folder(context: Context) -> Path:
+    return Path(context.get(FOLDER, "."))
 
 
-def _path(value: object, info: ValidationInfo) -> object:
+def _path(value: object, context: Context) -> object:
     """Resolve a path from the file's own folder."""
     if isinstance(value, str):
         if not value or "\0" in value:
             raise ValueError("is not a path")
-        return _folder(info) / expand_credentials(value)
+        return _folder(context) / expand_credentials(value)
     return value
 
 
 def _no_file(path: Path) -> Path:
     """A folder that is there, or can be made: no part of the path is a file."""
     for place in (path, *path.parents):
-        if place.is_dir():
-            break
+        try:
+            if place.is_dir():
+                break
+        except OSError as error:  # its name is too long, or a folder above it is closed to us
+            raise ValueError(f"{path} cannot be had: {error.strerror}") from None
         if os.path.lexists(place):
             what = "it is" if place == path else f"{place} is"
             raise ValueError(f"{path} is no folder: {what} a file; name a folder, which is made where it is not there")
@@ -51,16 +53,16 @@ def _readable(path: Path) -> Path:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _secret(value: object, info: ValidationInfo) -> object:
-    return SecretStr(read_secret(value, _folder(info))) if isinstance(value, str) else value
+def _secret(value: object, context: Context) -> object:
+    return SecretStr(read_secret(value, _folder(context))) if isinstance(value, str) else value
 
 
-def _key(value: object, info: ValidationInfo) -> object:
-    return SecretBytes(read_key(value, _folder(info))) if isinstance(value, str) else value
+def _key(value: object, context: Context) -> object:
+    return SecretBytes(read_key(value, _folder(context))) if isinstance(value, str) else value
 
 
-def _user(value: object, info: ValidationInfo) -> object:
-    return read_secret(value, _folder(info)) if isinstance(value, str) and is_reference(value) else value
+def _user(value: object, context: Context) -> object:
+    return read_secret(value, _folder(context)) if isinstance(value, str) and is_reference(value) else value
 
 
 def _as(parse: Callable[[str], object]) -> AfterValidator:
@@ -117,12 +119,12 @@ FolderPath = Annotated[Path, BeforeValidator(_path), AfterValidator(_no_file)]
 ReadablePath = Annotated[Path, BeforeValidator(_path), AfterValidator(_readable)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 Key = Annotated[SecretBytes, BeforeValidator(_key)]
-Keys = Annotated[tuple[Key, ...], Field(strict=False)]
+Keys = tuple[Key, ...]
 User = Annotated[str, BeforeValidator(_user)]
-Peers = Annotated[tuple[Annotated[str, _as(parse_peer)], ...], Field(strict=False, min_length=1)]
-Sources = Annotated[tuple[Annotated[str, _as(parse_source)], ...], Field(strict=False)]
-Servers = Annotated[tuple[Annotated[str, _as(parse_server)], ...], Field(strict=False)]
-Headers = Annotated[tuple[Annotated[str, AfterValidator(_header)], ...], Field(strict=False, min_length=1)]
+Peers = Annotated[tuple[Annotated[str, _as(parse_peer)], ...], Field(min_length=1)]
+Sources = tuple[Annotated[str, _as(parse_source)], ...]
+Servers = tuple[Annotated[str, _as(parse_server)], ...]
+Headers = Annotated[tuple[Annotated[str, AfterValidator(_header)], ...], Field(min_length=1)]
 ListenUri = Annotated[str, _as(parse_listen)]
 HostPort = Annotated[str, _as(parse_host_port)]
 BrokerUrl = Annotated[str, _as(parse_broker)]

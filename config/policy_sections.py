@@ -9,8 +9,6 @@ for itself.
 from functools import cached_property
 from typing import Final, Literal, TypeVar
 
-from pydantic import BaseModel, Field
-
 from config.callbacks import (
     Callback,
     CallbackOverride,
@@ -20,6 +18,7 @@ from config.callbacks import (
     TicketsOverride,
 )
 from config.campaign import Campaign
+from config.checks import Field
 from config.direct import DirectCallback, DirectCallbackOverride
 from config.duration import format_duration
 from config.fields import (
@@ -36,10 +35,10 @@ from config.fields import (
 )
 from config.guard import DialLimits
 from config.hours import Open, parse_all
-from config.loading import Section
 from config.queue_callback import QueueCallback, QueueCallbackOverride
+from config.section import Section
 
-_Merged = TypeVar("_Merged", bound=BaseModel)
+_Merged = TypeVar("_Merged", bound=Section)
 
 FIRST_CAMPAIGN: Final = 10_001
 """Id of a first campaign."""
@@ -284,7 +283,7 @@ class Policy(Section):
         return {name: _merge(self.tickets, group.tickets) for name, group in self.group.items()}
 
 
-def _merge(base: _Merged, *overrides: BaseModel | None) -> _Merged:
+def _merge(base: _Merged, *overrides: Section | None) -> _Merged:
     """Return `base` with the keys that each override sets, the later one winning."""
     values = base.model_dump()
     for override in overrides:

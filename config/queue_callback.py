@@ -5,11 +5,11 @@ Three levels, each key for itself: the number's, else the group's, else the glob
 
 from typing import Annotated, Literal
 
-from pydantic import Field
-
+from config.checks import Field
 from config.fields import Age, Name, Pause, Retries, Some, Wait
 from config.limits import Language
-from config.loading import Duration, Section
+from config.loading import Duration
+from config.section import Section
 
 OfferKey = Annotated[str, Field(pattern="^[0-9*#]$")]
 Declined = Literal["queue", "dispatch"]

@@ -6,8 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
-
 from config.address import (
     SipPeer,
     Source,
@@ -19,10 +17,11 @@ from config.address import (
     parse_source,
 )
 from config.broker import BrokerAddress, is_loopback, parse_broker
+from config.checks import AfterValidator, BeforeValidator, Context, Field
 from config.cluster_section import Cluster
 from config.console_section import Console
 from config.fields import AsciiName
-from config.loading import Duration, Found, Section, faults
+from config.loading import Duration, Found
 from config.media_section import Media
 from config.node_fields import (
     BrokerUrl,
@@ -44,6 +43,7 @@ from config.node_fields import (
     User,
 )
 from config.places import DATA, DATABASE_NAME, SOCKET_NAME
+from config.section import Section
 from config.ticket_channels import TicketChannels
 
 DEFAULT_EXTENSIONS: Final = "^[1-9][0-9]{1,4}$"
@@ -133,12 +133,8 @@ class Listen(Section):
         host, port = parse_host_port(self.advertise)
         return host, port or self.port
 
-    @model_validator(mode="after")
-    def _check(self) -> "Listen":
-        faults(self._faults())
-        return self
-
-    def _faults(self) -> Iterator[tuple[str, str]]:
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Return what does not go together."""
         files = {"certificate": self.certificate, "private_key": self.private_key, "ca": self.ca}
         if self.transport == "tls":
             for key in ("certificate", "private_key"):
@@ -204,14 +200,13 @@ class Trunk(_Peer):
         default=True, description="Its P-Asserted-Identity is believed; false: it is removed and From counts."
     )
 
-    @model_validator(mode="after")
-    def _check(self) -> "Trunk":
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Return what does not go together."""
         if (self.username is None) != (self.password is None):
             missing = "password" if self.password is None else "username"
-            faults([(missing, "is missing: username and password go together")])
-        if self.register_ and self.username is None:
-            faults([("register", "needs username and password")])
-        return self
+            yield missing, "is missing: username and password go together"
+        elif self.register_ and self.username is None:
+            yield "register", "needs username and password"
 
 
 class Pbx(_Peer):
@@ -273,14 +268,13 @@ class Mqtt(Section):
         default=False, description="Numbers in events and states show their first and last two digits only."
     )
 
-    @model_validator(mode="after")
-    def _check(self) -> "Mqtt":
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Return what does not go together."""
         broker = self.broker
         if broker is not None and broker.embedded and not is_loopback(broker.host) and not (
                 self.username and self.password):
-            faults([("url", f"the broker at {broker.host} would let in whoever reaches it, to read and to command: set "
-                     "username and password, or write embedded (this machine only)")])
-        return self
+            yield "url", (f"the broker at {broker.host} would let in whoever reaches it, to read and to command: set "
+                          "username and password, or write embedded (this machine only)")
 
     @cached_property
     def broker(self) -> BrokerAddress | None:
@@ -297,7 +291,7 @@ class Http(Section):
 
     token: str | None = Field(
         default=None,
-        repr=False,
+        shown=False,
         description="Has no effect: the API is the console's (console.listen), with tokens of `boomerang tokens`.",
     )
 
@@ -310,7 +304,7 @@ class Http(Section):
         return host, port or 0
 
 
-def _off(value: object) -> object:
+def _off(value: object, context: Context) -> object:
     return "0s" if value == "off" else value
 
 
@@ -364,7 +358,7 @@ class NodeConfig(Section):
     """The whole of boomerang.toml."""
 
     node: Node = Field(default=Node(), description="This process.")
-    listen: Annotated[tuple[Listen, ...], Field(strict=False, min_length=1)] = Field(description="Listening sockets.")
+    listen: Annotated[tuple[Listen, ...], Field(min_length=1)] = Field(description="Listening sockets.")
     trunk: dict[AsciiName, Trunk] = Field(min_length=1, description="Carriers by name, the first one is the usual one.")
     pbx: dict[AsciiName, Pbx] = Field(min_length=1, description="PBXs by name, the first one is the usual one.")
     cluster: Cluster = Field(default=Cluster(), description="The other nodes.")

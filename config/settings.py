@@ -1,13 +1,12 @@
 """The list of all settings, read from the models: a setting is a name, a type, a default and a sentence."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-
+from config.checks import FieldInfo
 from config.duration import format_duration
+from config.section import Section
 from config.toml import to_value
 
 ANY = "*"
@@ -46,7 +45,7 @@ class Setting(NamedTuple):
         return to_value(self.default if isinstance(self.default, bool | int | tuple) else str(self.default))
 
 
-def settings(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Setting]:
+def settings(model: type[Section], above: tuple[str, ...] = ()) -> Iterator[Setting]:
     """Yield every setting of a model and of the models below it, in the order in which they are declared."""
     for name, field in _fields(model).items():
         key = (*above, name)
@@ -55,24 +54,24 @@ def settings(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Se
             yield from settings(below, (*key, ANY) if keyed else key)
         else:
             needed = field.is_required()
-            yield Setting(key, field, needed, None if needed else field.get_default(call_default_factory=True))
+            yield Setting(key, field, needed, None if needed else field.default)
 
 
-def fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+def fields_at(model: type[Section], path: Sequence[str | int]) -> list[str]:
     """Return the names of the settings and tables in the table at `path`; none where there is no such table."""
     place = _model_at(model, path)
     return [] if place is None else list(_fields(place))
 
 
-def kind_at(model: type[BaseModel], path: Sequence[str | int]) -> str | None:
+def kind_at(model: type[Section], path: Sequence[str | int]) -> str | None:
     """Return the type of the setting at `path` in the operator's words; None where there is no such setting."""
     place = _model_at(model, path[:-1])
     field = None if place is None else _fields(place).get(str(path[-1]))
     return None if field is None else _kind(field.annotation)
 
 
-def _model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseModel] | None:
-    place: type[BaseModel] | None = model
+def _model_at(model: type[Section], path: Sequence[str | int]) -> type[Section] | None:
+    place: type[Section] | None = model
     keyed = False
     for part in path:
         if keyed:
@@ -84,14 +83,14 @@ def _model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseMod
     return None if keyed else place
 
 
-def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+def _fields(model: type[Section]) -> Mapping[str, FieldInfo]:
     """Return the fields of a model by the names that the operator writes."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
-def _below(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+def _below(annotation: Any) -> tuple[type[Section] | None, bool]:
     """Model that a field's type holds, and whether it is held under a name or number of its own."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, Section):
         return annotation, False
     arguments = [part for part in get_args(annotation) if part not in (NoneType, ...)]
     for part in arguments:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
-
 from config.address import parse_host_port
-from config.loading import Section, faults, read_text
+from config.checks import AfterValidator, Field
+from config.loading import read_text
 from config.node_fields import FilePath, Secret, User
 from config.problem import ConfigError
+from config.section import Section
 
 SMTP_PORT: Final = 587
 """Submission (RFC 6409)."""
@@ -99,7 +99,7 @@ class TicketChannels(Section):
     smtp_username: User | None = Field(default=None, description="User name there; env:NAME and file:PATH are read.")
     smtp_password: Secret | None = Field(default=None, description="Password there, as env:NAME or file:PATH.")
     mail_from: Mailbox | None = Field(default=None, description="Sender of the mails.")
-    mail_to: Annotated[tuple[Mailbox, ...], Field(strict=False)] = Field(
+    mail_to: tuple[Mailbox, ...] = Field(
         default=(), description="Who gets a mail for each ticket and comment."
     )
 
@@ -108,12 +108,8 @@ class TicketChannels(Section):
         """Where mail is handed in; None where none is sent."""
         return None if self.smtp is None else parse_smtp(self.smtp)
 
-    @model_validator(mode="after")
-    def _check(self) -> "TicketChannels":
-        faults(self._faults())
-        return self
-
-    def _faults(self) -> Iterator[tuple[str, str]]:
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Return what does not go together."""
         if self.webhook is None:
             for key in ("webhook_secret", "webhook_template"):
                 if getattr(self, key) is not None:

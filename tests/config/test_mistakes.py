@@ -78,6 +78,7 @@ IN_NODE = [
     ("[mqtt]", '[media]\nports = "17383-16384"\n[mqtt]', 18, "media.ports", "16384-17383"),
     ('data = "data"', 'data = "file"', 3, "node.data", "is a file; name a folder"),
     ('data = "data"', 'data = "file/data"', 3, "node.data", "is a file; name a folder"),
+    ('data = "data"', f'data = "{"x" * 300}"', 3, "node.data", "cannot be had: File name too long"),
     ('"^2[0-9]{2}$"', '"_2XX"', 14, "pbx.office.extensions", "Asterisk's dialplan: write ^2[0-9][0-9]$"),
     ('"^2[0-9]{2}$"', '"_[23]XX"', 14, "pbx.office.extensions", "write ^[23][0-9][0-9]$"),
     ('"^2[0-9]{2}$"', '"2XX"', 14, "pbx.office.extensions", "write ^2[0-9][0-9]$"),

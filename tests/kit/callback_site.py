@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from pydantic import SecretStr
-
+from config.checks import SecretStr
 from config.node import NodeConfig
 from config.policy import parse_policy
 from proxy.node import Surroundings, build_node

@@ -3,8 +3,8 @@
 from typing import Final
 
 from fastapi import APIRouter, Response
-from pydantic import TypeAdapter, ValidationError
 
+from config.checks import InvalidError, value_of
 from config.fields import Extension
 from proxy.console.asking import Asked
 from proxy.console.forms.fields import TypedError
@@ -24,15 +24,14 @@ from proxy.verbs.shapes.answers import read
 from proxy.verbs.shapes.queues import AGENTS as AGENT_LIST
 
 router = APIRouter()
-EXTENSIONS: Final[TypeAdapter[str]] = TypeAdapter(Extension)
-"""What an extension may be."""
 
 
 def _name(text: str, kept: Kept) -> str:
     try:
-        return EXTENSIONS.validate_python(text)
-    except ValidationError:
+        name: str = value_of(Extension, text)
+    except InvalidError:
         raise TypedError(_("Write the extension, such as 201.")) from None
+    return name
 
 
 AGENTS: Final = Thing("agent", "/agents", "agents_one.html",

@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from fastapi import APIRouter, Response
-from pydantic import TypeAdapter, ValidationError
 
+from config.checks import InvalidError, value_of
 from config.fields import Name
 from proxy.console.asking import Asked
 from proxy.console.forms.fields import TypedError
@@ -23,15 +23,14 @@ from proxy.console.rendering import page
 from proxy.console.words import mark as _
 
 router = APIRouter()
-NAMES: Final[TypeAdapter[str]] = TypeAdapter(Name)
-"""What a group may be called."""
 
 
 def _name(text: str, kept: Kept) -> str:
     try:
-        return NAMES.validate_python(text)
-    except ValidationError:
+        name: str = value_of(Name, text)
+    except InvalidError:
         raise TypedError(_("Write a name: letters, digits and . _ -, without spaces.")) from None
+    return name
 
 
 GROUPS: Final = Thing("group", "/groups", "groups_one.html", lambda name, kept: group_form(name),
