@@ -49,6 +49,32 @@ def test_a_card_comes_by_itself_and_is_declined_by_a_click(browser: Browser, sit
         site.verb("callbacks.cancel", id=task)
 
 
+def test_a_click_counts_though_the_desk_changes_between_press_and_release(browser: Browser, site: TaskSite) -> None:
+    task = site.promise("+36702250001")
+    with browser.visit(site.url) as visitor:
+        visitor.log_in("anna", PASSWORD)
+        page = visitor.open("/desk")
+        card = page.locator("[data-card]", has_text="+36702250001")
+        card.wait_for()
+        card.locator("form[action$='/decline'] button").hover()
+        page.mouse.down()
+        with page.expect_event("console", lambda said: said.text == "the desk has changed"):
+            page.evaluate("""() => {
+                const desk = document.querySelector("[sse-connect^='/desk/']");
+                const source = new EventSource(desk.getAttribute("sse-connect"));
+                source.addEventListener("desk", (event) => {
+                    if (!event.data.includes("lunch with Eva")) return;
+                    source.close();
+                    console.log("the desk has changed");
+                });
+            }""")
+            site.verb("agents.pause", agent="201", reason="lunch with Eva")
+        page.mouse.up()
+        eventually(lambda: "201" in site.verb("callbacks.show", id=task)["declined_by"], "it is declined")
+        site.verb("agents.resume", agent="201")
+        site.verb("callbacks.cancel", id=task)
+
+
 def test_a_desk_on_a_phone_in_the_dark(browser: Browser, site: TaskSite) -> None:
     task = site.promise("+36702220001", note="Wants an offer")
     eventually(lambda: site.verb("agents.desk", agent="201")["cards"], "a card")

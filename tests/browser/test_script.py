@@ -31,7 +31,7 @@ PAGE = """{% extends "base.html" %}{% import "parts.html" as parts with context 
 <button class="button" data-opens="more">More</button>
 <dialog class="dialog" id="more" aria-label="More"><button data-closes class="button">Less</button></dialog>
 <div sse-connect="/tried/events"><p id="told" sse-swap="told">nothing</p>
-<div sse-swap="box"></div></div>
+<div sse-swap="box"></div><div sse-swap="press"></div></div>
 <select aria-label="Recording" data-plays="sounds"><option value="" data-sounds="/one.wav /two.wav">built in</option>
 <option value="ours" data-sounds="/ours.wav">ours</option><option value="gone" data-sounds="">gone</option></select>
 <span id="sounds"><span><audio controls preload="none" src="/one.wav"></audio></span>
@@ -78,7 +78,9 @@ async def events(request: Request) -> Response:
         try:
             for number in range(1, 400):
                 yield f"event: told\nid: {number}\ndata: <b>{number}</b>\n\n"
-                yield f'event: box\ndata: <label>In it <input id="inside" data-number="{number}"></label>\n\n'
+                yield (f'event: box\ndata: <label>In it <input id="inside" data-number="{number}"></label>'
+                       '<button id="beside">Beside</button>\n\n')
+                yield f'event: press\ndata: <button id="press" data-number="{number}">Press</button>\n\n'
                 await asyncio.sleep(0.05)
                 if await request.is_disconnected():
                     return
@@ -255,6 +257,107 @@ def test_events_take_their_place_and_leave_alone_who_types(visitor: Visitor) -> 
     assert (page.input_value("#inside"), page.get_attribute("#inside", "data-number")) == ("x", at)
     page.focus("[name=name]")
     until(visitor, f"document.getElementById('inside').dataset.number !== '{at}'")
+
+
+def number(page: Page) -> int:
+    """Which drawing of the button stands there."""
+    return int(page.get_attribute("#press", "data-number") or 0)
+
+
+def told(page: Page) -> int:
+    return int(page.inner_text("#told"))
+
+
+def later(page: Page) -> None:
+    """Let some more events come."""
+    seen = told(page)
+    eventually(lambda: told(page) > seen + 4, "events go on")
+
+
+@pytest.fixture
+def button(visitor: Visitor) -> Page:
+    """A page with a button that is drawn anew twenty times a second, and that counts its clicks."""
+    page = visitor.page
+    page.evaluate("""() => {
+        window.clicks = 0;
+        document.addEventListener("click", (event) => { window.clicks += Boolean(event.target.closest("#press")); });
+    }""")
+    eventually(lambda: page.locator("#press").count() and told(page) > 3, "the button is there")
+    return page
+
+
+def hold_down(page: Page, what: str = "#press") -> None:
+    """Press a button with the mouse."""
+    across, down = page.evaluate("""(what) => {
+        const button = document.querySelector(what);
+        button.scrollIntoView({block: "center"});
+        const box = button.getBoundingClientRect();
+        return [box.x + box.width / 2, box.y + box.height / 2];
+    }""", what)
+    page.mouse.move(across, down)
+    page.mouse.down()
+
+
+def goes_on(page: Page, at: int) -> None:
+    eventually(lambda: number(page) > at, "it is drawn anew again")
+
+
+def test_what_is_pressed_is_not_drawn_anew_until_it_is_let_go(button: Page) -> None:
+    for clicks in (1, 2):
+        hold_down(button)
+        at = number(button)
+        later(button)
+        assert number(button) == at, "it stays under the pointer"
+        button.mouse.up()
+        eventually(lambda clicks=clicks: button.evaluate("window.clicks") == clicks, "the click counts")  # type: ignore[misc]
+        goes_on(button, at)
+
+
+def test_a_press_that_is_let_go_elsewhere_holds_nothing_up(button: Page) -> None:
+    hold_down(button)
+    button.mouse.move(1, 1)
+    at = number(button)
+    button.mouse.up()
+    goes_on(button, at)
+    hold_down(button)
+    at = number(button)
+    button.evaluate("dispatchEvent(new PointerEvent('pointermove', {buttons: 0}))")  # let go where nobody saw it
+    goes_on(button, at)
+    button.mouse.up()
+    hold_down(button)
+    at = number(button)
+    button.evaluate("dispatchEvent(new Event('blur'))")
+    goes_on(button, at)
+    button.mouse.up()
+
+
+def test_the_space_bar_presses_like_a_pointer(button: Page) -> None:
+    button.focus("#press")
+    button.keyboard.down(" ")
+    at = number(button)
+    later(button)
+    assert number(button) == at
+    button.keyboard.up(" ")
+    eventually(lambda: button.evaluate("window.clicks") == 1, "the click counts")
+    goes_on(button, at)
+
+
+def test_who_leaves_a_field_by_a_click_beside_it_has_clicked(visitor: Visitor) -> None:
+    """What waited for the field is not drawn between the press, which takes the focus from it, and the release."""
+    page = visitor.page
+    eventually(lambda: page.locator("#inside").count(), "the field is there")
+    page.evaluate("""() => {
+        window.clicks = 0;
+        document.addEventListener("click", (event) => { window.clicks += event.target.id === "beside"; });
+    }""")
+    page.focus("#inside")
+    at = page.get_attribute("#inside", "data-number")
+    later(page)
+    hold_down(page, "#beside")
+    later(page)
+    assert page.get_attribute("#inside", "data-number") == at
+    page.mouse.up()
+    eventually(lambda: page.evaluate("window.clicks") == 1, "the click counts")
 
 
 def test_dialogs_boxes_and_seconds(visitor: Visitor) -> None:

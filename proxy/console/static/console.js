@@ -1,6 +1,7 @@
 /* What a page does by itself. Everything here is told by attributes, so that pages need no script of their own:
    sse-connect="PATH", sse-swap="NAME,…"   events of the server take the place of what is in an element; a form in it that
-                                           somebody types in is left alone until they leave it; not while nobody sees the page
+                                           somebody types in is left alone until they leave it, and what somebody presses
+                                           until they let go; not while nobody sees the page
    data-hears                              beside sse-connect: events come though nobody sees the page, in one tab of a browser
    hx-trigger="sse:NAME"                   an element asks again when such an event comes
    data-until, data-since="EPOCH"          seconds that count down or up
@@ -219,7 +220,7 @@
 
   function put(element, text) {
     const typing = document.activeElement?.closest("input:not([type=checkbox]), textarea, select, dialog");
-    if ((typing && element.contains(typing)) || element.querySelector("dialog[open], details[open]:focus-within")) {
+    if ((typing && element.contains(typing)) || (pressed && element.contains(pressed)) || element.querySelector("dialog[open], details[open]:focus-within")) {
       waiting.set(element, text);
       return;
     }
@@ -232,8 +233,31 @@
     widths();
   }
 
-  document.addEventListener("focusout", () => setTimeout(() => { for (const [element, text] of [...waiting]) put(element, text); }, 0));
-  document.addEventListener("close", () => { for (const [element, text] of [...waiting]) put(element, text); }, true);
+  const settle = () => { for (const [element, text] of [...waiting]) put(element, text); };
+  document.addEventListener("focusout", () => setTimeout(settle, 0));
+  document.addEventListener("close", settle, true);
+
+  /* A button that is drawn anew between press and release gets no click. The click of a finger comes a moment after its
+     release; a release that nobody tells us of (outside the window, in a menu) is seen by the next movement. */
+  const CLICKED = 100;
+  let pressed = null, releasing = null;
+
+  function press(event) {
+    clearTimeout(releasing);
+    pressed = event.target;
+  }
+
+  function release() {
+    if (!pressed) return;
+    clearTimeout(releasing);
+    releasing = setTimeout(() => { pressed = null; settle(); }, CLICKED);
+  }
+
+  addEventListener("pointerdown", (event) => { if (event.isPrimary && event.button === 0) press(event); }, true);
+  addEventListener("pointermove", (event) => { if (!event.buttons) release(); }, true);
+  addEventListener("keydown", (event) => { if (event.key === " ") press(event); }, true);
+  for (const name of ["pointerup", "pointercancel", "contextmenu", "keyup"]) addEventListener(name, release, true);
+  addEventListener("blur", release);
 
   // What is wider than its place is scrolled by the keyboard too
 
