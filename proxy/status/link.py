@@ -19,7 +19,9 @@ from proxy.status.session import Delivery, Ended, Happening, Session, Unheard, W
 from proxy.status.source import MqttSettings
 
 CONNECT_TIMEOUT: Final = 3.0
-"""Seconds for TCP and TLS to come up."""
+"""Seconds for TCP and TLS to come up at one address, and for a name to be resolved."""
+ADDRESSES: Final = 8
+"""Addresses of a broker's name that are tried, one after the other: one that is never answered shuts out none."""
 HANDSHAKE_TIMEOUT: Final = 5.0
 """Seconds from CONNECT to CONNACK, and from DISCONNECT to the end of the connection."""
 ACK_TIMEOUT: Final = 10.0
@@ -99,15 +101,31 @@ class Link(asyncio.Protocol):
             raise
 
     async def _connect(self) -> None:
+        """Connect to the first of the broker's addresses that can be reached. Raises LinkError."""
         settings = self._settings
         try:
             context = _tls_context(settings.ca_file) if settings.tls else None
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                await self._loop.create_connection(lambda: self, settings.host, settings.port, ssl=context)
+                found = await self._loop.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
         except TimeoutError:
-            raise LinkError("no connection: timed out") from None
+            raise LinkError(f"{settings.host} is not resolved: timed out") from None
         except (OSError, ValueError, ssl.SSLError) as error:
             raise LinkError(str(error)) from None
+        faults: list[str] = []
+        for family, _, _, _, address in found[:ADDRESSES]:
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT):
+                    await self._loop.create_connection(
+                        lambda: self, str(address[0]), settings.port, ssl=context, family=family,
+                        server_hostname=settings.host if context is not None else None)
+                return
+            except TimeoutError:
+                faults.append("no connection: timed out")
+            except (OSError, ValueError, ssl.SSLError) as error:
+                faults.append(str(error))
+            if self.reached:  # it was used, if only for a moment
+                break
+        raise LinkError("; ".join(faults))
 
     async def close(self) -> None:
         """Say goodbye to the broker: it forgets our last will."""

@@ -1,6 +1,8 @@
 """One connection against a broker of a few lines: what it does when the other side is not as it should be."""
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -68,6 +70,35 @@ def with_link(visit: Callable[[Link, Broker], Awaitable[None]], welcome: bytes =
             finally:
                 await link.abandon()
             await broker.ended.wait()
+        server.close()
+
+    asyncio.run(run())
+
+
+def test_an_address_that_nobody_answers_does_not_shut_out_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is a listener whose backlog is full: the kernel lets whoever tries wait."""
+    monkeypatch.setattr("proxy.status.link.CONNECT_TIMEOUT", 1.0)
+
+    async def run() -> None:
+        broker = Broker(WELCOME)
+        server = await asyncio.get_running_loop().create_server(lambda: broker, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        with contextlib.ExitStack() as stack:
+            silent = stack.enter_context(socket.socket())
+            silent.bind(("127.0.0.2", port))
+            silent.listen(0)
+            for _ in range(4):
+                filler = stack.enter_context(socket.socket())
+                filler.setblocking(False)
+                filler.connect_ex(("127.0.0.2", port))
+            found = [*socket.getaddrinfo("127.0.0.2", port, type=socket.SOCK_STREAM),
+                     *socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)]
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+            link = Link(MqttSettings("edge1", host="broker.example", port=port), "b/edge1/status", Version.V5)
+            async with asyncio.timeout(PATIENCE):
+                await link.open()
+                await link.abandon()
+                await broker.ended.wait()
         server.close()
 
     asyncio.run(run())
