@@ -1,9 +1,9 @@
 """The one thread that writes: it takes all that is queued, commits it as one, and tells the proxy's thread.
 
 Each transaction costs the same whether it holds one unit or a thousand, so units that nobody waits for linger a
-moment for company, and one that somebody waits for takes everything along. Waking up costs about as much as a row:
-where units come all the time, one pause is between two commits and nothing ends it; where they are rare, the thread
-sleeps until there is one.
+moment for company, and one that somebody waits for takes everything along. Waking up costs about as much as a row, and
+who wakes somebody in the midst of a message is held up by them: where units come all the time, the thread looks at its
+own pace and nobody wakes it; where they are rare, it sleeps until there is one.
 
 A promise (`Store.commit`, `Store.claim`) is committed at the first try or refused: it does not wait for a database in
 trouble.
@@ -27,6 +27,9 @@ LINGER: Final = 0.02
 
 SPACING: Final = 0.03
 """Seconds between two commits while somebody waits for each: under load many share one."""
+
+FLOW: Final = 4
+"""Pauses of that length in a row that bring nothing; then units do not come all the time any more."""
 
 BATCH_MAX: Final = 1000
 """Units in one transaction."""
@@ -116,11 +119,12 @@ class Writer:
         self._engine = engine
         self._hooks = hooks
         self._queue: deque[Queued] = deque()
-        self._wake = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
         self._stop = threading.Event()
-        self._hurry = self._resting = False
+        self._hurry = self._rests = False
         self._is_steady_flow = False
-        """Whether something came within `SPACING` of a commit, and ever since: it is likely to come again."""
+        """Whether something came within `SPACING` of a commit, and again and again since: it is likely to come soon."""
         self._suspects = False
         self._request: ForgetRequest | None = None
         self._stale: list[Unit] = []
@@ -138,12 +142,13 @@ class Writer:
 
     def put(self, queued: Queued, hurry: bool) -> list[Queued]:
         """Queue a unit; return those that had to go for it."""
-        with self._wake:
+        with self._lock:
             lost = self._make_room() if len(self._queue) >= QUEUE_MAX else []
             self._queue.append(queued)
-            size = len(self._queue)
-            if size == BATCH_MAX or (not self._resting and (size == 1 or (hurry and not self._hurry))):
-                self._wake.notify()
+            if not self._rests:
+                size = len(self._queue)
+                if size == 1 or size == BATCH_MAX or (hurry and not self._hurry):
+                    self._wake.notify()
             self._hurry = self._hurry or hurry
         return lost
 
@@ -236,15 +241,17 @@ class Writer:
             self.log_bytes = self.log_bytes if found is None else found
 
     def _take(self) -> list[Queued]:
-        with self._wake:
-            if self._is_steady_flow:
-                self._rest()
-            if not self._queue:
-                self._wake.wait_for(lambda: self._queue or self._suspects or self._request or self._stop.is_set(),
-                                    self._idle_pause())
-                self._is_steady_flow = bool(self._queue) and self._rest()
-                if self._queue and not self._is_steady_flow:
-                    self._wake.wait_for(lambda: self._hurry or self._full(), LINGER)
+        if self._is_steady_flow:
+            self._rest(FLOW)
+        with self._lock:
+            if not self._is_asked():
+                self._is_steady_flow = False
+                self._wake.wait_for(self._is_asked, self._idle_pause())
+        if self._queue and not self._is_steady_flow:
+            self._is_steady_flow = self._rest(1)
+        with self._lock:
+            if self._queue and not self._is_steady_flow:
+                self._wake.wait_for(lambda: self._hurry or self._stop.is_set() or len(self._queue) >= BATCH_MAX, LINGER)
             batch = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
             self._hurry = bool(self._queue)
         delivered = self._delivered
@@ -253,24 +260,31 @@ class Writer:
             batch.append(Queued(NOBODYS, Unit((ForgetEvents(delivered),))))
         return batch
 
+    def _is_asked(self) -> bool:
+        """Whether there is something to do."""
+        return bool(self._queue or self._suspects or self._request or self._stop.is_set())
+
     def _idle_pause(self) -> float | None:
         """How long to wait for something to write until there is something else to look at; None: for ever."""
         if self._engine.shared:
             return SHARED_LOOK
         return LOOK if self._engine.is_behind else FORGET_PAUSE if self._engine.outbox_waits() else None
 
-    def _rest(self) -> bool:
-        """Let what comes after a commit gather, and nobody wake us for it; whether it was that soon after one."""
-        pause = self._committed_at + SPACING - time.monotonic()
-        if pause <= 0:
+    def _rest(self, pauses: int) -> bool:
+        """Let what comes after a commit gather, and nobody wake us for it: until there is something, so many pauses at
+        the most. Whether there was time for one: not where it is `SPACING` since the commit already."""
+        until = self._committed_at + SPACING
+        if until <= time.monotonic():
             return False
-        self._resting = True
-        self._wake.wait_for(self._full, pause)
-        self._resting = False
+        self._rests = True
+        for _ in range(pauses):
+            if len(self._queue) < BATCH_MAX:
+                time.sleep(max(0.0, until - time.monotonic()))
+            if self._is_asked():
+                break
+            until += SPACING
+        self._rests = False
         return True
-
-    def _full(self) -> bool:
-        return self._stop.is_set() or len(self._queue) >= BATCH_MAX
 
     def _forget(self, request: ForgetRequest) -> None:
         """Remove a slice, as a transaction of its own. It can wait: what is wrong with the database is told by what
