@@ -109,22 +109,19 @@ class Batch:
         self.audit: list[AuditRow] = []
         self.pauses: dict[str, PauseRow | None] = {}
         self.callbacks = Callbacks()
-        self._takers: dict[type, Callable[[Any], None]] = {
-            CallRow: self._call, Record: self._record, RemoveRecord: self._remove, Event: self.events.append,
-            SavePolicy: self.policies.append, ForgetEvents: self._forget, StandingAlarm: self._alarm,
-            ClearAlarm: self._clear, PauseRow: self._pause, DropPause: self._resume, UserRow: self.users.append,
-            TokenRow: self.tokens.append, AuditRow: self.audit.append, **self.callbacks.takers,
-        }
 
     def add(self, unit: Unit) -> None:
         """Take a unit in. A policy that nobody is said to have saved was, with a line of the audit log, by who that
         says.
         """
-        takers = self._takers
         for write in unit.writes:
             if type(write) is SavePolicy and not write.by:
                 write = write._replace(by=next((row.who for row in unit.writes if type(row) is AuditRow), ""))
-            takers[type(write)](write)
+            taker = _TAKERS.get(type(write))
+            if taker is not None:
+                taker(self, write)
+            else:
+                _TAKERS_OF_CALLBACKS[type(write)](self.callbacks, write)
 
     def clear(self) -> None:
         """Forget what is written, but for rows of callbacks, which are cleared by themselves."""
@@ -134,6 +131,9 @@ class Batch:
 
     def _call(self, call: CallRow) -> None:
         self.calls[call.id] = call
+
+    def _event(self, event: Event) -> None:
+        self.events.append(event)
 
     def _record(self, record: Record) -> None:
         self.records[record[:2]] = record
@@ -150,6 +150,18 @@ class Batch:
 
     def _clear(self, write: ClearAlarm) -> None:
         self.alarms[write.name] = None
+
+    def _policy(self, policy: SavePolicy) -> None:
+        self.policies.append(policy)
+
+    def _user(self, user: UserRow) -> None:
+        self.users.append(user)
+
+    def _token(self, token: TokenRow) -> None:
+        self.tokens.append(token)
+
+    def _audit(self, line: AuditRow) -> None:
+        self.audit.append(line)
 
     def _pause(self, pause: PauseRow) -> None:
         self.pauses[pause.agent] = pause
@@ -176,14 +188,6 @@ class Callbacks:
         self.do_not_call: dict[str, DoNotCallRow | None] = {}
         self.offers: Counter[tuple[float, str, str]] = Counter()
         """By quarter of an hour, group and number."""
-        self.takers: dict[type, Callable[[Any], None]] = {
-            TaskRow: self._task, ChangeTask: self._change, AttemptRow: self._by_id(self.attempts),
-            CloseAttempt: self._close, LegRow: self._leg, DropLeg: self._drop_leg, JournalRow: self._line,
-            Ticket: self._by_id(self.tickets), TicketComment: self._by_id(self.comments),
-            Delivery: self._by_id(self.deliveries), DoNotCallRow: self._add_do_not_call,
-            RemoveDoNotCall: self._remove_do_not_call, CountOffer: self._count_offer,
-        }
-        """Who takes each kind of write."""
 
     def ordered_tasks(self) -> list[tuple[TaskRow, ChangeTask | None]]:
         """Return the tasks, what ends before what begins: of one customer and group only one may be open."""
@@ -209,12 +213,21 @@ class Callbacks:
         _, first = self.tasks.get(change.task.id, (None, change))
         self.tasks[change.task.id] = change.task, first
 
-    def _by_id(self, rows: dict[str, Any]) -> Callable[[Any], None]:
-        def take(row: Any) -> None:
-            self.any = True
-            rows[row.id] = row
+    def _attempt(self, attempt: AttemptRow) -> None:
+        self.any = True
+        self.attempts[attempt.id] = attempt
 
-        return take
+    def _ticket(self, ticket: Ticket) -> None:
+        self.any = True
+        self.tickets[ticket.id] = ticket
+
+    def _comment(self, comment: TicketComment) -> None:
+        self.any = True
+        self.comments[comment.id] = comment
+
+    def _delivery(self, delivery: Delivery) -> None:
+        self.any = True
+        self.deliveries[delivery.id] = delivery
 
     def _close(self, write: CloseAttempt) -> None:
         self.any = True
@@ -243,3 +256,19 @@ class Callbacks:
     def _count_offer(self, write: CountOffer) -> None:
         self.any = True
         self.offers[write.at // QUARTER * QUARTER, write.group, write.number or ""] += 1
+
+
+_TAKERS: Final[dict[type, Callable[[Batch, Any], None]]] = {
+    CallRow: Batch._call, Record: Batch._record, RemoveRecord: Batch._remove, Event: Batch._event,
+    SavePolicy: Batch._policy, ForgetEvents: Batch._forget, StandingAlarm: Batch._alarm, ClearAlarm: Batch._clear,
+    PauseRow: Batch._pause, DropPause: Batch._resume, UserRow: Batch._user, TokenRow: Batch._token,
+    AuditRow: Batch._audit,
+}
+"""Who takes each kind of write; the others are of callbacks."""
+_TAKERS_OF_CALLBACKS: Final[dict[type, Callable[[Callbacks, Any], None]]] = {
+    TaskRow: Callbacks._task, ChangeTask: Callbacks._change, AttemptRow: Callbacks._attempt,
+    CloseAttempt: Callbacks._close, LegRow: Callbacks._leg, DropLeg: Callbacks._drop_leg,
+    JournalRow: Callbacks._line, Ticket: Callbacks._ticket, TicketComment: Callbacks._comment,
+    Delivery: Callbacks._delivery, DoNotCallRow: Callbacks._add_do_not_call,
+    RemoveDoNotCall: Callbacks._remove_do_not_call, CountOffer: Callbacks._count_offer,
+}

@@ -49,6 +49,11 @@ COUNTED: Final = 2 * 86_400.0
 TEXT_MAX: Final = 4000
 """Signs of what is said of all losses together."""
 
+_NOTHING: Final[dict[None, None]] = {}
+sqlite3.register_adapter(type(None), _NOTHING.get)
+"""None is None: sqlite3 looks for an adapter of each one that is written, and not finding one costs more than one that
+is C and does nothing."""
+
 _PASSING: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
 """Faults that leave the connection good."""
 
