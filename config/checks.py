@@ -45,7 +45,12 @@ class InvalidError(ValueError):
 
     def below(self, key: str | int) -> list[Fault]:
         """The same faults, seen from one level above."""
-        return [one._replace(path=(key, *one.path)) for one in self.faults]
+        return [one._replace(path=(printable(key), *one.path)) for one in self.faults]
+
+
+def printable(key: str | int) -> str | int:
+    """Return a key as it can be written in UTF-8: JSON can say half of a surrogate pair."""
+    return key if isinstance(key, int) or key.isascii() else key.encode(errors="surrogatepass").decode(errors="replace")
 
 
 def wrong(kind: str, given: object, text: str = "", limit: float = 0) -> InvalidError:
@@ -347,9 +352,9 @@ def _one_of(choices: tuple[str, ...]) -> Check:
     text = "must be " + (f"{', '.join(others)} or {last}" if others else last)
 
     def checked(value: Any, context: Context) -> str:
-        if not isinstance(value, str) or value not in choices:
-            raise wrong("literal_error", value, text)
-        return value
+        if isinstance(value, str) and _readable(value) in choices:
+            return value
+        raise wrong("literal_error", value, text)
 
     return checked
 

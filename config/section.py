@@ -15,6 +15,7 @@ from config.checks import (
     SecretBytes,
     SecretStr,
     check_of,
+    printable,
     writer_of,
     wrong,
 )
@@ -80,7 +81,8 @@ class Section:
             except InvalidError as error:
                 faults += error.below(key)
         if len(raw) > len(self._keys) or not raw.keys() <= self._keys.keys():
-            faults += [Fault((key,), "extra_forbidden", given) for key, given in raw.items() if key not in self._keys]
+            faults += [Fault((printable(key),), "extra_forbidden", given)
+                       for key, given in raw.items() if key not in self._keys]
         if not faults:
             faults = [Fault(tuple(key.split(".")) if key else (), "contradiction", raw, text)
                       for key, text in self.contradictions()]
