@@ -43,7 +43,7 @@ MISSING = "postgresql is not installed" if PROGRAMS is None else None if _driver
 USER = "boomerang"
 """Who may do everything in it, without a password."""
 
-QUICK = "fsync=off\nsynchronous_commit=off\nfull_page_writes=off\n"
+QUICK = "fsync=off\nfull_page_writes=off\n"
 """Settings for all that does not ask for what a loss of power leaves: the end of the server alone loses nothing."""
 
 
@@ -135,6 +135,15 @@ class Postgres:
     def drop(self, database: str) -> None:
         """Remove a database, whoever is connected to it."""
         self.run(f'DROP DATABASE "{database}" WITH (FORCE)')
+
+    def empty(self, database: str) -> None:
+        """Remove every row of a store in it, and have it count from the beginning."""
+        tables = [str(name) for [name] in self.run(
+            "SELECT relname FROM pg_class WHERE relkind='r' AND relnamespace='public'::regnamespace "
+            "AND relname NOT IN ('numbers', 'schema_steps')", database)]
+        if tables:
+            emptied = [f"DELETE FROM {table}" for table in tables]
+            self.run("; ".join([*emptied, "UPDATE numbers SET last=0"]), database)
 
     def run(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Run a statement on a connection of its own; return what it found."""

@@ -30,7 +30,7 @@ meanwhile. A server holds some thousands of locks in all."""
 _WRITING: Final = (
     f"SET statement_timeout={int(WRITE * 1000) - 500}; SET lock_timeout={LOCK_MS}; "
     f"SET idle_in_transaction_session_timeout={IDLE_MS}; SET tcp_user_timeout={SILENCE_MS}; "
-    "SET synchronous_commit=off; SET client_encoding='UTF8'"
+    "SET client_encoding='UTF8'"
 )
 _READING: Final = (
     f"SET statement_timeout={int(READ * 1000)}; SET default_transaction_read_only=on; SET client_encoding='UTF8'"
@@ -143,7 +143,7 @@ class Session:
                 connection.execute("ROLLBACK")
             raise
         try:
-            connection.execute("COMMIT")
+            connection.execute("COMMIT", prepare=False)
         except psycopg.Error as error:
             self.drop()
             raise UncertainError(number, error) from error

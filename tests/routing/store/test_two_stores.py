@@ -1,10 +1,12 @@
-"""Two engines on one file, at random: no unit of one drops, closes or changes rows of the other, whoever restarts."""
+"""Two engines on one database, at random: no unit of one drops, closes or changes rows of the other, whoever restarts.
+"""
 
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -12,10 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from routing.events import Outbox
 from routing.rows import AttemptRow, CallRow, LegRow, TaskRow
 from routing.store.database import Owner
-from routing.store.engine import Queued
+from routing.store.engine import Engine, Queued
 from routing.store.queries import CallbackQuery, CallQuery, NodeQuery, TicketQuery
 from routing.store.sqlite_engine import SqliteEngine
 from routing.writes import ChangeTask, CloseAttempt, DropLeg, ForgetEvents, Unit, Write
+from tests.kit.engines import postgres_engine
+from tests.kit.postgres import Postgres
 from tests.routing.store.rows import a_task, a_ticket, an_attempt, name
 from tests.routing.store.test_sqlite import event
 from tests.routing.world import BEGIN
@@ -31,13 +35,72 @@ def a_call(node: str) -> CallRow:
                    "normal", None, BEGIN, None, None, None, None, None, None)
 
 
+class Site(Protocol):
+    """A database that engines of several nodes are made on."""
+
+    def engine(self, node: str) -> Engine:
+        """Make one; it is not open yet."""
+
+    def crash(self, engine: Engine) -> None:
+        """End it without a word."""
+
+    def epoch(self, engine: Engine) -> int:
+        """Which start of its node it is."""
+
+    def close(self) -> None:
+        """Remove it."""
+
+
+class OnFile:
+    """In a folder of its own."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+
+    def engine(self, node: str) -> SqliteEngine:
+        return SqliteEngine(Path(self.folder.name) / "boomerang.db", Owner(node, shared=True), Outbox.PLAIN,
+                            lambda: BEGIN, time.monotonic)
+
+    def crash(self, engine: Engine) -> None:
+        assert isinstance(engine, SqliteEngine)
+        engine.close_reading()
+        engine.database.drop()
+
+    def epoch(self, engine: Engine) -> int:
+        assert isinstance(engine, SqliteEngine)
+        return engine.database.epoch
+
+    def close(self) -> None:
+        self.folder.cleanup()
+
+
+class OnServer:
+    """In a database that is empty, and is emptied again."""
+
+    server: Postgres
+
+    def engine(self, node: str) -> Engine:
+        return postgres_engine(self.server.url("shared"), node)
+
+    def crash(self, engine: Engine) -> None:
+        engine.close()
+
+    def epoch(self, engine: Engine) -> int:
+        return int(getattr(engine, "session").epoch)  # noqa: B009 (its type is known only where its driver is)
+
+    def close(self) -> None:
+        self.server.empty("shared")
+
+
 class TwoStores(RuleBasedStateMachine):
-    """What each node has written, told by hand, beside what the file says."""
+    """What each node has written, told by hand, beside what the database says."""
+
+    site: type[Site] = OnFile
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.engines: dict[str, SqliteEngine] = {}
+        self.at = self.site()
+        self.engines: dict[str, Engine] = {}
         self.epochs = dict.fromkeys(NODES, 0)
         self.calls: dict[str, dict[str, CallRow]] = {node: {} for node in NODES}
         self.legs: dict[str, set[str]] = {node: set() for node in NODES}
@@ -63,10 +126,8 @@ class TwoStores(RuleBasedStateMachine):
         """It dies where it stands, and comes again."""
         old = self.engines.get(node)
         if old is not None:
-            old.close_reading()
-            old.database.drop()
-        engine = SqliteEngine(Path(self.folder.name) / "boomerang.db", Owner(node, shared=True),
-                              Outbox.PLAIN, lambda: BEGIN, time.monotonic)
+            self.at.crash(old)
+        engine = self.at.engine(node)
         engine.open()
         self.engines[node] = engine
         self.epochs[node] += 1
@@ -179,7 +240,7 @@ class TwoStores(RuleBasedStateMachine):
             assert {row.call for row in read(CallbackQuery.LEGS, (node,))} == self.legs[node]
             assert [told.seq for told in read(NodeQuery.EVENTS, (node, 0, 999))] == self.events[node]
             assert {row.id: row for row in read(CallbackQuery.OPEN_ATTEMPTS, ())} == self.running
-            assert engine.database.epoch == self.epochs[node]
+            assert self.at.epoch(engine) == self.epochs[node]
             for row in self.rows.values():
                 own = row._replace(changed_by="") if row.changed_by == node else row
                 assert read(CallbackQuery.TASK, (row.id,)) == [own]
@@ -188,8 +249,23 @@ class TwoStores(RuleBasedStateMachine):
         for engine in self.engines.values():
             engine.close_reading()
             engine.close()
-        self.folder.cleanup()
+        self.at.close()
+
+
+class TwoStoresOnServer(TwoStores):
+    """The same on a server."""
+
+    site = OnServer
 
 
 TestTwoStores = TwoStores.TestCase
 TestTwoStores.settings = settings(max_examples=40, stateful_step_count=60, deadline=None)
+
+
+@pytest.mark.usefixtures("database")
+class TestTwoStoresOnServer(TwoStoresOnServer.TestCase):  # type: ignore[valid-type,misc]
+    settings = settings(max_examples=8, stateful_step_count=40, deadline=None)
+
+    @pytest.fixture(autouse=True)
+    def on_server(self, postgres: Postgres) -> None:
+        OnServer.server = postgres
