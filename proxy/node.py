@@ -221,5 +221,5 @@ def build_node(config: NodeConfig, around: Surroundings, store: Store, key: byte
         journal=around.journal, tracer=ring or tracer, clock=around.clock, wall=around.wall,
         new_id=lambda: names.new(around.wall()), draw=around.draw, timers=around.timers, is_own=around.is_own,
         domains=building.own_domains(config, around.listeners), private=building.private_headers(config),
-        agent_from=building.agent_headers(config)))
+        agent_from=building.agent_headers(config), siblings=building.siblings(config)))
     return Node(config, around, store, ledger, desk, teller, engine, peers, tracer, ring, book)

@@ -5,8 +5,9 @@ from typing import Any, Final
 from config.policy import SHARED, Number
 from routing.callbacks.facts import OwnCall
 from routing.dialogs import Dialog, Dialogs
-from routing.facts import NORMAL_TARGETS, Ending, Target
+from routing.facts import NORMAL_TARGETS, Ending, NewCall, Target
 from routing.identity import Proof
+from routing.ids import time7
 from routing.rows import IN_QUEUE, OWN, CallRow, Direction, EndedBy
 
 LONGEST_CALL: Final = 24 * 3600.0
@@ -20,6 +21,8 @@ LEGS: Final = frozenset((OWN, IN_QUEUE))
 ON_BEHALF: Final = "on_behalf"
 """Reason of a call that a PBX places for a customer who is in a call with it: to a member of its queue who is reached
 through the trunk, or wherever a phone forwards. It is no agent's call, and no call of the number that is dialled."""
+ADOPTED: Final = "adopted"
+"""Reason of a call that was found under way: where it went, and why, was decided at another node, or is lost."""
 
 SIGNS_MAX: Final = 32
 """Phones of one call that are remembered; a queue may try every agent of a house."""
@@ -112,7 +115,7 @@ class Call:
         self.dialogs = Dialogs()
         """Its answers: one for most calls, more where one was forked."""
         self.restored_at: float | None = None
-        """When it was read back after a restart."""
+        """When it was read back after a restart, or found under way."""
         self.own = False
         """A leg of ours: it cannot outlive the process that placed it."""
         self.attempt: str | None = None
@@ -141,6 +144,17 @@ class Call:
         elif order.agent is not None:
             call.agent, call.evidence = order.agent, OWN
         return call
+
+    @classmethod
+    def adopted(cls, call: NewCall, answered: bool, now: float) -> "Call":
+        """Make the entry of a call that is found under way. It began when its name was given."""
+        found = cls(call.id, writable(call.sip_call_id), call.direction, call.trunk, call.pbx, writable(call.dialled),
+                    min(time7(call.id), now))
+        found.reason, found.restored_at = ADOPTED, now
+        if answered:  # by now at the latest
+            found.answered_at = now
+        found.dialogs = Dialogs((Dialog.read_back(None, now),) if answered else (), known=False)
+        return found
 
     @property
     def leg(self) -> bool:
@@ -177,6 +191,11 @@ class Call:
         if talk is not None:
             return talk >= min_talk
         return None if ending.cause == 200 or ending.by == "lost" else False
+
+
+def writable(text: str) -> str:
+    """Make text that came over the wire fit for UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def follow_clock(call: Call, seconds: float) -> None:

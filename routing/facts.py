@@ -199,8 +199,16 @@ class Router(Protocol):
         once where it cannot be: the answer that the far end waits for leaves after that.
         """
 
+    def adopt(self, call: NewCall, answered: bool, now: float) -> None:
+        """Take over a call that is found under way; nothing where it is written down.
+
+        Another node began it, or a process before this one that could not write it. Nobody is asked where it goes.
+        `answered`: it has been, when nobody knows.
+        """
+
     def standing(self, call: str, now: float) -> Standing:
         """Say how a call stands; it may have begun in a process before this one."""
 
     def open_call(self, sip_call_id: str) -> OpenCall | None:
-        """The open call with this Call-ID: how messages of a call that began before a restart find their entry."""
+        """The open call with this Call-ID, which a process before this one began, or another node: how messages of it
+        find their entry."""

@@ -17,7 +17,7 @@ from routing.attendance import Attendance
 from routing.call_judge import CallJudge
 from routing.call_records import CallRecords
 from routing.callbacks.facts import NewCaller, OwnCall
-from routing.calls import ON_BEHALF, Call, call_data, end_data, follow_clock, read_back, row_of
+from routing.calls import ON_BEHALF, Call, call_data, end_data, follow_clock, read_back, row_of, writable
 from routing.desk_listener import DeskListener
 from routing.dialogs import Dialog
 from routing.direct_records import DirectRecords
@@ -72,7 +72,7 @@ class Ledger:
         self._today = Today(rules.policy.timezone)
         self._ended = EndedCalls(store)
         self._restored: dict[str, str] = {}
-        """By Call-ID: calls that began before this process did."""
+        """By Call-ID: calls that began before this process did, or at another node."""
         self._to_restore = True
         self.alarms = alarms
         self._pace = Pace()
@@ -91,7 +91,8 @@ class Ledger:
         if known is not None:  # the INVITE again: with credentials, or from before a restart
             return Decision(known.sent.targets, known.trunk if known.direction == "outbound" else known.pbx,
                             known.reason, known.customer, known.agent)
-        entry = Call(call.id, _text(call.sip_call_id), call.direction, call.trunk, call.pbx, _text(call.dialled), now)
+        entry = Call(call.id, writable(call.sip_call_id), call.direction, call.trunk, call.pbx,
+                     writable(call.dialled), now)
         entry.customer = identity.customer(call, self._rules.numbers)
         events: list[Event] = []
         decision = self._outbound(entry, call) if call.direction == "outbound" else \
@@ -114,6 +115,27 @@ class Ledger:
         if call.number is not None:
             entry.sent.number_facts = policy.number_for(call.number)
         self._begin(entry, self._evidence.place(entry, call.agent, now), now)
+
+    def adopt(self, call: NewCall, answered: bool, now: float) -> None:
+        """See Router. It is neither announced nor counted as begun: whoever began it has done that."""
+        try:
+            if call.id in self._calls or self._store.calls.one(call.id) is not None:
+                return
+        except StoreError:
+            return  # it passes, and nobody knows whether it is written
+        entry = Call.adopted(call, answered, now)
+        entry.customer = identity.customer(call, self._rules.numbers)
+        if call.direction == "outbound":
+            entry.number, entry.sent.number_facts = route.shown_number(call, self._rules)
+            proof = identity.calling_agent(call, self._rules.pbx(call.pbx), self._rules.targets)
+            if proof is not None:
+                entry.agent, entry.evidence = proof
+        else:
+            entry.number, entry.sent.number_facts = route.called_number(call, self._rules)
+        entry.group = entry.sent.number_facts.group or (self._rules.policy.group_of(entry.agent)
+                                                        if entry.agent is not None else None)
+        events = self._take_up(entry, now)
+        self._store.put(Unit((row_of(entry), *events)))
 
     def ringing(self, call: str, target: int, now: float) -> None:
         entry = self._calls.get(call)
@@ -232,7 +254,7 @@ class Ledger:
         return "open" if call in self._calls else self._ended.standing(call, now)
 
     def open_call(self, sip_call_id: str) -> OpenCall | None:
-        """See Router. Only calls that began before this process did are looked for."""
+        """See Router. Only calls that began before this process did, or elsewhere, are looked for."""
         entry = self._calls.get(self._restored.get(sip_call_id, ""))
         return None if entry is None else OpenCall(
             entry.id, entry.trunk, entry.pbx, entry.tried, entry.direction)
@@ -301,24 +323,31 @@ class Ledger:
         events = [*self.attendance.restore_pauses(pauses, now)]
         for row in rows:
             entry = read_back(row, now)
-            self._restored[row.sip_call_id] = row.id
             if entry.number is not None:
                 entry.sent.number_facts = self._rules.policy.number_for(entry.number)
-            self._records.enter(entry)
-            if entry.own:
-                continue
-            if entry.agent is not None:
-                entry.seen.held = entry.agent
-                events += self.attendance.count_restored(entry.agent, row.id, now)
-            elif entry.direction == "inbound" and entry.answered_at is not None:
-                entry.seen.queued = identity.may_queue(Target(), entry.sent.number_facts, self._rules.pbx(entry.pbx))
-            if entry.direction == "inbound":
-                self.direct.restore(entry)
+            events += self._take_up(entry, now)
         self._publish(tuple(events))
         gone = [row for row in rows if self._calls[row.id].own]
         for row in gone:  # who held them up is no more
             self.ended(row.id, Ending(408 if row.answered_at is None else 200, "lost"), now)
         return len(rows) - len(gone)
+
+    def _take_up(self, entry: Call, now: float) -> tuple[Event, ...]:
+        """Go on with a call that began before this process did, or elsewhere; return what is to be told of its agent.
+        """
+        self._restored[entry.sip_call_id] = entry.id
+        self._records.enter(entry)
+        events: tuple[Event, ...] = ()
+        if entry.own:
+            return events
+        if entry.agent is not None:
+            entry.seen.held = entry.agent
+            events = self.attendance.count_restored(entry.agent, entry.id, now)
+        elif entry.direction == "inbound" and entry.answered_at is not None:
+            entry.seen.queued = identity.may_queue(Target(), entry.sent.number_facts, self._rules.pbx(entry.pbx))
+        if entry.direction == "inbound":
+            self.direct.restore(entry)
+        return events
 
     def turn(self, now: float, set_by: float = 0.0) -> None:
         """End what only time ends. For a timer of a second or less.
@@ -500,8 +529,3 @@ def service_group(dialled: str, policy: Policy) -> str | None:
         return None
     group = dialled.removeprefix(SERVICE_NUMBER)
     return group if group in policy.group else None
-
-
-def _text(text: str) -> str:
-    """Make text that came over the wire fit for UTF-8."""
-    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

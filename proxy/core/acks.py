@@ -30,7 +30,7 @@ class Acks:
         if token is None:
             return
         speaker = token.speaker(request.from_.tag, request.to.tag)
-        if speaker is not None and self._gate.refusal(request, token, speaker, flow) is None:
+        if speaker is not None and self._gate.let_in(request, token, speaker, flow) is None:
             self.forward(request, flow, token, speaker)
 
     def forward(self, request: Request, flow: Flow, token: Token, speaker: Speaker) -> None:

@@ -1,4 +1,5 @@
-"""Messages of transactions that a process before this one began: a restart in the middle of ringing loses no call.
+"""Messages of transactions that a process before this one began, or another node: neither a restart in the middle of
+ringing nor the end of a node loses a call.
 
 Rules
 - A response whose topmost Via bears our seal is sent on to the next Via, without a transaction; a failure of an INVITE
@@ -8,16 +9,17 @@ Rules
   (see `held`).
 - Where the caller's transaction lives in this process the response was only late: it is judged there like any other.
 - The answer to a BYE ends its call, which nobody else will: the BYE itself came to the process before.
-- A CANCEL from a peer goes to every target that its call may have been sent to: the branch is computed again, and
-  whoever does not know it says so.
-- A call that was lost before its row was written is opened again from what the response repeats of it (To, From), so
-  that an agent's failed call is remembered even then.
+- A CANCEL from a peer goes to every target that its call may have been sent to, from every node that it may have been
+  sent on by: the branch is computed again, and whoever does not know it says so.
+- A call of which nobody knows here is taken over with its answer (see `adoption`); with a failure it is opened again
+  from what the response repeats of it (To, From), so that an agent's failed call is remembered even then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from proxy.core.adoption import Adoption
 from proxy.core.call_facts import CallFacts
 from proxy.core.call_names import CallNames
 from proxy.core.held import HeldAnswers
@@ -25,9 +27,9 @@ from proxy.core.named import NamedAddresses, naming_fields
 from proxy.core.peers import Peer
 from proxy.core.relay import CHALLENGES, Relays
 from proxy.core.reporter import Reporter
-from proxy.core.seals import first_vias, sealed_numbers, tag_text
+from proxy.core.seals import Seals, first_vias, sealed_numbers, tag_text
+from proxy.core.siblings import Siblings
 from proxy.sip.hop import Flow, Hop
-from proxy.sip.identities import identities
 from proxy.sip.message import Request, Response
 from proxy.sip.requests import make_cancel, make_stray_ack, via_field
 from proxy.sip.via import Via
@@ -35,13 +37,17 @@ from routing.facts import Ending
 
 
 class AfterRestart:
-    """Goes on with what the process before this one began."""
+    """Goes on with what the process before this one began, or another node."""
 
-    __slots__ = ("_facts", "_held", "_named", "_names", "_new_id", "_peers", "_relays", "_reporter", "_sender")
+    __slots__ = ("_adoption", "_facts", "_held", "_named", "_names", "_new_id", "_peers", "_relays", "_reporter",
+                 "_sender", "_siblings")
 
     def __init__(self, relays: Relays, reporter: Reporter, held: HeldAnswers, named: NamedAddresses,
-                 names: CallNames, facts: CallFacts, new_id: Callable[[], str]) -> None:
+                 names: CallNames, facts: CallFacts, adoption: Adoption, siblings: Siblings,
+                 new_id: Callable[[], str]) -> None:
         """`new_id`: as in `engine.Parts`."""
+        self._adoption = adoption
+        self._siblings = siblings
         self._relays = relays
         self._sender = relays.sender
         self._peers = relays.sender.peers
@@ -78,7 +84,7 @@ class AfterRestart:
             self._failed(answer, source, stored)
             return True
         if invite and answer.status >= 200:
-            self._answered(answer, target)
+            self._answered(answer, target, source)
         elif answer.cseq.method == b"BYE" and answer.status >= 200 and answer.status not in CHALLENGES:
             self._hung_up(answer, flow)
         self._pass_back(answer, back, came_from)
@@ -96,14 +102,16 @@ class AfterRestart:
         name = host if transport == "tls" else None
         return self._peers.proven(Hop(transport, host, port, name))  # type: ignore[arg-type]  # udp, tcp or tls
 
-    def _answered(self, answer: Response, target: int) -> None:
-        """Report a 2xx of a call. Where the router knows none its BYE will say that it is over; who answered cannot
-        be known any more."""
+    def _answered(self, answer: Response, target: int, came_from: Peer | None) -> None:
+        """Report a 2xx of a call. `came_from`: who answers, where the router may not know the call."""
         known = self._reporter.open_call(answer)
-        if known is not None:
-            self._named.learn(known.id, naming_fields(answer))
-            self._reporter.answered(known.id, target, answer)
-            self._reporter.answered_again(known.id, target, answer)  # where the first one was seen before
+        call = known.id if known is not None else None
+        if call is None and came_from is not None:
+            call = self._adoption.take_answer(answer, came_from)
+        if call is not None:
+            self._named.learn(call, naming_fields(answer))
+            self._reporter.answered(call, target, answer)
+            self._reporter.answered_again(call, target, answer)  # where the first one was seen before
 
     def _failed(self, answer: Response, came_from: Peer | None, stored: Callable[[], None]) -> None:
         known = self._reporter.open_call(answer)
@@ -116,15 +124,10 @@ class AfterRestart:
             self._reporter.ended_and_stored(call, Ending(answer.status, "callee"), stored)
 
     def _reopen(self, answer: Response, came_from: Peer) -> str:
-        """Open a ledger entry for a call that was lost before it was written: what a response repeats must do.
-
-        It repeats the caller's From, and neither who was asserted nor whether they wanted to be known: a customer who
-        calls stays unknown then. Other identities in it, and its own privacy, are the callee's.
-        """
-        call = self._new_id()
-        facts = self._facts.describe(answer, answer.to.uri, self._peers.other_side(came_from), call)
-        shown = identities(answer, (b"from",), self._facts.domains)
-        self._reporter.reopen(facts._replace(identities=shown, withheld=facts.direction == "inbound"))
+        """Open a ledger entry for a call of which nobody knows here: what a response repeats must do. It has its own
+        name where the response bears our token, else a new one."""
+        call = self._adoption.name_of(answer) or self._new_id()
+        self._reporter.reopen(self._facts.of_dialog(answer, self._peers.other_side(came_from), call, by_caller=True))
         return call
 
     def _hung_up(self, answer: Response, flow: Flow) -> None:
@@ -139,7 +142,7 @@ class AfterRestart:
     # -- CANCEL
 
     def cancel(self, request: Request, flow: Flow, now: float) -> bool:
-        """Pass on a CANCEL of a call that an earlier process sent on. False where it can be none."""
+        """Pass on a CANCEL of a call that an earlier process or another node sent on. False where it can be none."""
         source = self._peers.identify(flow, request.via.port)
         if source is None or request.to.tag is not None:
             return False
@@ -152,22 +155,28 @@ class AfterRestart:
             return False
         self._sender.answer(request, flow, 200)
         self._sender.counters.taken_up += 1
-        seals = self._sender.seals
-        mark = seals.loop_mark(source.name, request.uri, request)
+        own = self._sender.seals
         for hop in peer.hops:  # which of them was drawn is not known any more
             uris = [request.uri]
-            if known is not None and known.tried:
+            if known is None:
+                uris.append(request.uri)  # it may have been sent to an agent first, and then where it was headed
+            elif known.tried:
                 uris.insert(0, b"sip:%s@%s" % (known.tried.encode(), peer.uri_host(hop)))
-            for number, uri in enumerate(uris):
-                self._send_cancel(request, uri, hop, seals.branch(request, 0, number, number, mark))
+            for seals in (own, *own.others):
+                self._send_cancels(request, uris, hop, seals, source)
         return True
 
-    def _send_cancel(self, request: Request, uri: bytes, hop: Hop, branch: bytes) -> None:
+    def _send_cancels(self, request: Request, uris: list[bytes], hop: Hop, seals: Seals, source: Peer) -> None:
+        """Cancel at a hop what was sent there to each of these targets, by whichever node."""
         listener = self._sender.network.listener_for(hop)
         if listener is None:
             return
-        sent = request.copy()
-        sent.set_uri(uri)
-        sent.remove(b"route")  # it led to us
-        sent.insert_before(b"via", via_field(listener, branch))
-        self._sender.send_alone(make_cancel(sent), hop)
+        mark = seals.loop_mark(source.name, request.uri, request)
+        for number, uri in enumerate(uris):
+            branch = seals.branch(request, 0, number, number, mark)
+            for sent_by in self._siblings.listeners_like(listener):
+                sent = request.copy()
+                sent.set_uri(uri)
+                sent.remove(b"route")  # it led to us
+                sent.insert_before(b"via", via_field(sent_by, branch))
+                self._sender.send_alone(make_cancel(sent), hop)

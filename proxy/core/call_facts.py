@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from proxy.core.headers import ASSERTED
 from proxy.core.peers import Peer, PeerTable
 from proxy.sip.errors import SipError
-from proxy.sip.identities import identities, user_of, withheld
+from proxy.sip.identities import identities, identity_of, user_of, withheld
 from proxy.sip.message import Message, Request
 from proxy.sip.uri import Uri
 from routing.facts import NewCall
@@ -39,6 +39,18 @@ class CallFacts:
             pbx=other.name if inbound else source.name, dialled=user_of(uri, self.domains)[0],
             identities=identities(message, names, self.domains), withheld=withheld(message, self.domains),
             sip_call_id=message.call_id.decode("utf-8", "replace"))
+
+    def of_dialog(self, message: Message, source: Peer, call: str, *, by_caller: bool) -> NewCall:
+        """Describe a call of this name from `source` by a message inside its dialog: a request of the caller's, or a
+        response to one (`by_caller`), or a request of the callee's, whose From is the caller's To.
+
+        It repeats the caller's address, and neither who was asserted nor whether they wanted to be known: a customer
+        who calls stays unknown then. Other identities in it, and its own privacy, may be the callee's. Raises SipError
+        where To or From cannot be read.
+        """
+        caller, called = (message.from_, message.to) if by_caller else (message.to, message.from_)
+        facts = self.describe(message, called.uri, source, call)
+        return facts._replace(identities=(identity_of(caller, self.domains),), withheld=facts.direction == "inbound")
 
 
 def _telling_names(source: Peer, agent_from: tuple[bytes, ...]) -> tuple[bytes, ...]:

@@ -2,7 +2,8 @@
 
 - One of the two tags is the caller's, which the token knows, and the Call-ID is its own.
 - The call is in progress. Once it is over, only what ends transactions and dialogs passes, ACK and BYE, and that for a
-  while. A call that nobody wrote down, or that was given up as lost, may go on: peers may speak in it.
+  while. A call that nobody wrote down, or that was given up as lost, may go on: peers may speak in it. What another
+  node began is such a call, until the first word of it here.
 - The sender is a peer, at an address that it has or had (names may lead elsewhere by now), or is where Contact or
   Record-Route of this very call say that its requests come from. What somebody who is no peer asserts is never
   believed.
@@ -15,6 +16,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from proxy.core.adoption import Adoption
 from proxy.core.contract import IsOwn
 from proxy.core.named import NamedAddresses
 from proxy.core.peers import PeerTable
@@ -42,10 +44,11 @@ _WITH_TOKEN: Final = re.compile(rb"sip:(bm-[A-Za-z0-9_-]{40})@([^@]*+)")
 class DialogGate:
     """Reads our token off a request, and says whether its sender may use it."""
 
-    __slots__ = ("_is_own", "_named", "_peers", "_reporter", "_seals")
+    __slots__ = ("_adoption", "_is_own", "_named", "_peers", "_reporter", "_seals")
 
     def __init__(self, seals: Seals, peers: PeerTable, reporter: Reporter, named: NamedAddresses,
-                 is_own: IsOwn) -> None:
+                 is_own: IsOwn, adoption: Adoption) -> None:
+        self._adoption = adoption
         self._seals = seals
         self._peers = peers
         self._reporter = reporter
@@ -78,10 +81,10 @@ class DialogGate:
             request.drop_first_value(b"route")
         return token
 
-    def refusal(self, request: Request, token: Token, speaker: Speaker | None, flow: Flow) -> str | None:
-        """Say why a request with a token that verifies may not pass; None: it may.
+    def let_in(self, request: Request, token: Token, speaker: Speaker | None, flow: Flow) -> str | None:
+        """Let a request with a token that verifies pass (None), or say why it may not.
 
-        `speaker`: whose it says that it is.
+        `speaker`: whose it says that it is. With it a call is taken over that nobody wrote down here.
         """
         if speaker is None:
             return "another_dialog"
@@ -91,6 +94,8 @@ class DialogGate:
         standing = self._reporter.standing(token.call)
         if standing == "long_over" or (standing == "over" and request.method not in ENDS):
             return "call_is_over"
+        if standing == "unknown" and is_peer:
+            self._adoption.take_request(request, token.call, speaker, flow)
         if is_peer or self._named.holds(token.call, flow) or self._peers.was_at(flow):
             return None
         return "stranger_in_dialog"

@@ -23,6 +23,7 @@ from typing import Protocol
 
 from proxy.core.acks import Acks
 from proxy.core.admission import Admission
+from proxy.core.adoption import Adoption
 from proxy.core.after_restart import AfterRestart
 from proxy.core.call_facts import CallFacts
 from proxy.core.call_names import CallNames
@@ -49,6 +50,7 @@ from proxy.core.relay import Relays
 from proxy.core.reporter import Reporter
 from proxy.core.seals import Seals
 from proxy.core.sender import Sender, return_address
+from proxy.core.siblings import Siblings
 from proxy.core.transactions import Transactions
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Flow
@@ -89,6 +91,8 @@ class Parts:
     """Canonical names of headers that may not cross (`headers.private_names`)."""
     agent_from: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     """By PBX: canonical names of the headers that may say which agent calls."""
+    siblings: Siblings = field(default_factory=Siblings)
+    """The other nodes; `is_own` knows their addresses, too."""
     values: TimerValues = field(default_factory=TimerValues)
 
 
@@ -120,11 +124,13 @@ class Proxy:
         self.relays = Relays(self.transactions, self.pending)
         self.admission = Admission(self.transactions, self.pending, started)
         self.credentials = ExpectedCredentials(self.timers, self.reporter)
-        self.names = CallNames(self.reporter, self.credentials, parts.new_id, started)
+        self.names = CallNames(self.reporter, self.credentials, parts.new_id, started,
+                               parts.siblings.begin_calls)
         self.ourselves = Ourselves(self.sender, parts.is_own)
         held = HeldAnswers(self.reporter, self.timers, self.pending, parts.clock)
         facts = CallFacts(parts.peers, parts.domains, parts.agent_from)
-        gate = DialogGate(parts.seals, parts.peers, self.reporter, self.named, parts.is_own)
+        adoption = Adoption(self.reporter, facts, parts.peers, parts.seals)
+        gate = DialogGate(parts.seals, parts.peers, self.reporter, self.named, parts.is_own, adoption)
         onward = Onward(parts.locator, parts.peers, parts.is_own)
         acks = Acks(gate, onward, self.sender, self.reporter)
         pass_on = PassOn(acks)
@@ -132,7 +138,7 @@ class Proxy:
         setups = SetupParts(self.relays, self.reporter, held, self.credentials, self.named, self.passing,
                             self.counters, self.local, acks)
         self._after_restart = AfterRestart(self.relays, self.reporter, held, self.named, self.names, facts,
-                                           parts.new_id)
+                                           adoption, parts.siblings, parts.new_id)
         cancels = Cancels(self.relays, self._after_restart)
         self._inside: tuple[Taker, ...] = (
             cancels,

@@ -47,7 +47,7 @@ class InDialog:
             self._without_token(request, flow, now)
             return True
         speaker = token.speaker(request.from_.tag, request.to.tag)
-        why = self._gate.refusal(request, token, speaker, flow)
+        why = self._gate.let_in(request, token, speaker, flow)
         if speaker is None or why is not None:
             self._not_inside(request, flow, why or "another_dialog")
         elif request.method == b"ACK":

@@ -66,6 +66,13 @@ class Reporter:
         except Exception as error:
             self._failed(error, call.id)
 
+    def adopt(self, call: NewCall, *, answered: bool) -> None:
+        """Open the entry of a call that is found under way. `answered`: it has been, at some time before."""
+        try:
+            self._router.adopt(call, answered, self._wall())
+        except Exception as error:
+            self._failed(error, call.id)
+
     def open_call(self, message: Message) -> OpenCall | None:
         """The call that a process before this one began with this Call-ID."""
         try:

@@ -11,6 +11,7 @@ from config.places import PROMPTS, RECORDINGS
 from proxy.core.headers import private_names
 from proxy.core.peers import Address, Peer, SourceRule
 from proxy.core.seals import Seals
+from proxy.core.siblings import Siblings
 from proxy.media.settings import MediaSettings
 from proxy.sip.hop import Hop, Listener
 from proxy.status.source import HttpSettings, MqttSettings
@@ -65,6 +66,11 @@ def signing_key(config: NodeConfig) -> SigningKey:
 def seals(config: NodeConfig, key: bytes) -> Seals:
     """Return what seals with this key, and recognises the others that are configured."""
     return Seals(key, [other.get_secret_value() for other in config.node.accepted_keys])
+
+
+def siblings(config: NodeConfig) -> Siblings:
+    """Return the other nodes. A key that is configured is not this node's alone."""
+    return Siblings(config.cluster.places, begin_calls=config.node.signing_key is not None)
 
 
 def listen_specs(config: NodeConfig) -> list[ListenSpec]:

@@ -101,6 +101,11 @@ def identities(message: Message, names: Iterable[bytes], domains: Domains) -> tu
     return tuple(found)
 
 
+def identity_of(caller: NameAddr, domains: Domains) -> Identity:
+    """The address of a caller as From shows it, wherever it stands."""
+    return _identity("from", caller, domains)
+
+
 def _from_value(name: bytes, value: bytes, domains: Domains) -> Identity:
     if COLON not in value and not name.startswith((b"p-", b"remote-")):
         return Identity(name.decode(), _text(value.strip().strip(b'"')), "", "")

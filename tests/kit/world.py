@@ -11,6 +11,7 @@ from config.address import is_address
 from proxy.core.engine import Parts, Proxy
 from proxy.core.peers import Address, Peer, PeerTable
 from proxy.core.seals import Seals
+from proxy.core.siblings import Siblings
 from proxy.sip.hop import Flow, Hop, Listener, Transport
 from proxy.sip.message import Request, Response
 from proxy.sip.parser import parse
@@ -62,12 +63,13 @@ class Sent(NamedTuple):
 class Wire:
     """A network without sockets."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: tuple[str, int] = PROXY) -> None:
+        host, port = own
         self.listeners = [
-            Listener(0, "udp", PROXY[0], PROXY[1], *PROXY),
-            Listener(1, "tcp", PROXY[0], PROXY[1], *PROXY),
-            Listener(2, "tls", PROXY[0], 5061, PROXY[0], 5061),
-            Listener(3, "udp", "[::1]", PROXY[1], "::1", PROXY[1]),
+            Listener(0, "udp", host, port, *own),
+            Listener(1, "tcp", host, port, *own),
+            Listener(2, "tls", host, port + 1, host, port + 1),
+            Listener(3, "udp", "[::1]", port, "::1", port),
         ]
         self.sent: list[Sent] = []
         self.dead: set[tuple[str, int]] = set()
@@ -137,6 +139,8 @@ class ObedientRouter:
     open: dict[str, OpenCall] = field(default_factory=dict)
     standings: dict[str, Standing] = field(default_factory=dict)
     """How calls stand; who is not named is in progress, as nobody counts dialogs here."""
+    adopted: list[tuple[NewCall, bool]] = field(default_factory=list)
+    """Calls that were found under way, and whether they had been answered."""
     broken: bool = False
 
     def decide(self, call: NewCall, now: float) -> Decision:
@@ -181,6 +185,9 @@ class ObedientRouter:
                 self.held.append(stored)
             else:
                 stored()
+
+    def adopt(self, call: NewCall, answered: bool, now: float) -> None:
+        self.adopted.append((call, answered))
 
     def standing(self, call: str, now: float) -> Standing:
         return self.standings.get(call, "open")
@@ -232,12 +239,17 @@ class World:
 
     def __init__(self, *, pbx: tuple[Address, ...] = (address(PBX),), trusted: bool = True,
                  register_to: str | None = None, peers: list[Peer] | None = None, start: float = 1_000.0,
-                 domains: frozenset[str] = frozenset(), rules: Router | None = None) -> None:
-        """`rules`: who decides and is told; None: `router`, which does as the test says."""
+                 domains: frozenset[str] = frozenset(), rules: Router | None = None,
+                 own: tuple[str, int] = PROXY, siblings: tuple[tuple[str, int | None], ...] | None = None) -> None:
+        """`rules`: who decides and is told; None: `router`, which does as the test says. `own`: where it is.
+
+        `siblings`: addresses of other nodes; empty where all have this one, None where it is alone.
+        """
+        self._siblings = siblings
         self.now = start
         self.waited = 0.0
         """Seconds that messages of scripts have waited when they are read."""
-        self.wire = Wire()
+        self.wire = Wire(own)
         self.router = ObedientRouter()
         self.rules: Router = rules or self.router
         self.notes = Notes()
@@ -257,7 +269,8 @@ class World:
             network=self.wire, locator=self.names, router=self.rules, peers=self.table, seals=Seals(KEY),
             journal=self.notes, tracer=Deaf(), clock=lambda: self.now, wall=lambda: 1.7e9 + self.now,
             new_id=self._new_id, draw=lambda: self.draw, timers=Timers(),
-            is_own=OwnAddresses(self.wire.listeners).holds, domains=self.domains,
+            is_own=OwnAddresses(self.wire.listeners, self._siblings or ()).holds, domains=self.domains,
+            siblings=Siblings(self._siblings or (), self._siblings is not None),
             private=frozenset({b"x-agent"}), agent_from={"office": (b"x-agent",)}))
 
     def restart(self, rules: Router | None = None) -> None:

@@ -1,5 +1,6 @@
 """The ledger through a whole call: where it goes, what is kept, what is told."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from routing.calls import LONGEST_CALL, RESTORED_UNANSWERED, row_of
 from routing.dialogs import RESTORED_ANSWERED
 from routing.facts import Ending, Identity, NewCall, Target
 from routing.identity import PbxFacts
+from routing.ids import time7, uuid7
 from routing.storage import Store
 from tests.kit.builds import replaces_parts
 from tests.kit.ledger_parts import new_ledger
@@ -491,6 +493,68 @@ def test_answer_missed_while_down_changes_nothing_for_types_that_ask(worlds: Wor
     again.ledger.restore(again.now)
     again.ledger.ended(call.id, Ending(200, "caller"), again.now + 100)
     assert again.store.direct.records(CUSTOMER) == before
+
+
+def test_a_call_that_another_node_began_is_one_row_by_its_name(worlds: Worlds) -> None:
+    world = worlds()
+    inbound, outbound = world.calls_in()._replace(withheld=True), world.calls_out("202")
+    for call in (inbound, outbound):
+        world.ledger.adopt(call, True, world.now)
+        assert world.ledger.standing(call.id, world.now) == "open"
+        world.ledger.adopt(call, False, world.now + 5)
+    found = world.ledger.open_call(inbound.sip_call_id)
+    assert found is not None
+    assert (found.id, world.ledger.attendance.agent_state("202")) == (inbound.id, "busy")
+    counted = world.ledger.counters(world.now)
+    assert (counted["active"], counted["today"]) == (2, 0)
+    for call in (inbound, outbound):
+        world.ledger.ended(call.id, Ending(200, "callee", dialog="whichever"), world.now + 30)
+    world.commit()
+    rows = {row.id: row for row in world.store.calls.newest(5)}
+    assert {row.reason for row in rows.values()} == {"adopted"}
+    assert [(rows[call.id].customer, rows[call.id].agent, rows[call.id].talk_s, rows[call.id].cause)
+            for call in (inbound, outbound)] == [(None, None, 30.0, 200), (CUSTOMER, "202", 30.0, 200)]
+    assert rows[inbound.id].started_at == time7(inbound.id)
+    assert world.store.direct.records(CUSTOMER) == []
+
+
+@pytest.mark.parametrize("direction", ["inbound", "outbound"])
+def test_of_a_call_that_is_found_with_its_bye_nothing_follows(worlds: Worlds, direction: str) -> None:
+    world = worlds()
+    world.dial("201")
+    before = world.store.direct.records(CUSTOMER)
+    call = world.calls_in() if direction == "inbound" else world.calls_out("201")
+    world.ledger.adopt(call, False, world.now)
+    world.ledger.ended(call.id, Ending(200, "caller", dialog="whichever"), world.now)
+    world.commit()
+    row = world.store.calls.one(call.id)
+    assert row is not None
+    assert (row.judged, row.talk_s, row.answered_at) == ("uncertain", None, None)
+    assert world.store.direct.records(CUSTOMER) == before
+
+
+def test_what_is_written_is_not_found_again(worlds: Worlds) -> None:
+    """Given up as lost, or ended: its row stays as it is."""
+    world = worlds()
+    lost, over = world.calls_in(), world.calls_in()
+    for call, by in ((lost, "lost"), (over, "caller")):
+        world.ledger.decide(call, world.now)
+        world.ledger.ended(call.id, Ending(408, by), world.now)  # type: ignore[arg-type]  # who ended it
+    world.commit()
+    before = [world.store.calls.one(call.id) for call in (lost, over)]
+    for call in (lost, over):
+        world.ledger.adopt(call, True, world.now + 9)
+    world.commit()
+    assert (world.ledger.calls(), [world.store.calls.one(call.id) for call in (lost, over)]) == ((), before)
+
+
+def test_where_the_database_cannot_be_read_no_call_is_taken_over() -> None:
+    store = MemoryStore()
+    ledger = new_ledger(store, parse_policy(POLICY.replace("{direct}", "")), {"office": PbxFacts.of("2..", ("From",))})
+    store.broken = True
+    call = NewCall(uuid7(BEGIN, os.urandom), "outbound", "main", "office", CUSTOMER, (), False, "cid")
+    ledger.adopt(call, True, BEGIN)
+    assert ledger.calls() == ()
 
 
 def test_restored_call_that_nobody_hears_of_is_lost(worlds: Worlds) -> None:

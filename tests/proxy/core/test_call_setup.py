@@ -165,7 +165,7 @@ def test_nothing_is_kept_of_what_is_over() -> None:
 def test_a_new_call_asks_where_it_goes() -> None:
     bench = Workbench()
     bench.router.decision = lambda call: Decision((Target("201"),), "office", "direct")
-    names = CallNames(bench.reporter, bench.credentials, lambda: CALL, bench.now)
+    names = CallNames(bench.reporter, bench.credentials, lambda: CALL, bench.now, False)
     calls = NewCalls(parts(bench), names, CallFacts(bench.peers, frozenset(), {}))
     calls.begin(request(), bench.flow(), bench.trunk, NO_LOOP_MARK, bench.now)
     [asked] = bench.router.calls

@@ -29,7 +29,7 @@ AT_PBX = "sip:600@127.0.0.1:5080"
 
 def gate(bench: Workbench) -> tuple[DialogGate, NamedAddresses]:
     named = NamedAddresses(bench.peers)
-    return DialogGate(bench.seals, bench.peers, bench.reporter, named, is_own), named
+    return DialogGate(bench.seals, bench.peers, bench.reporter, named, is_own, bench.adoption), named
 
 
 def inside(bench: Workbench, method: str = "BYE", *, is_call: bool = True, from_tag: bytes = b"ft") -> Request:
@@ -81,17 +81,17 @@ def test_who_may_speak() -> None:
     one, named = gate(bench)
     call, caller = Token(CALL, 0), Speaker("caller", "tt")
     bye, info = inside(bench), inside(bench, "INFO")
-    assert one.refusal(bye, call, None, bench.flow()) == "another_dialog"
-    assert one.refusal(bye, call, caller, bench.flow()) is None
-    assert one.refusal(bye, call, caller, bench.flow(STRANGER)) == "stranger_in_dialog"
-    assert one.refusal(bye, Token(CALL, 0, False), caller, bench.flow(STRANGER)) == "stranger_in_subscription"
+    assert one.let_in(bye, call, None, bench.flow()) == "another_dialog"
+    assert one.let_in(bye, call, caller, bench.flow()) is None
+    assert one.let_in(bye, call, caller, bench.flow(STRANGER)) == "stranger_in_dialog"
+    assert one.let_in(bye, Token(CALL, 0, False), caller, bench.flow(STRANGER)) == "stranger_in_subscription"
     named.learn(CALL, (b"Contact: <sip:x@127.0.0.1:5999>",))
-    assert one.refusal(bye, call, caller, bench.flow(STRANGER)) is None
+    assert one.let_in(bye, call, caller, bench.flow(STRANGER)) is None
     bench.router.standings[CALL] = "over"
-    assert one.refusal(bye, call, caller, bench.flow()) is None
-    assert one.refusal(info, call, caller, bench.flow()) == "call_is_over"
+    assert one.let_in(bye, call, caller, bench.flow()) is None
+    assert one.let_in(info, call, caller, bench.flow()) == "call_is_over"
     bench.router.standings[CALL] = "long_over"
-    assert one.refusal(bye, call, caller, bench.flow()) == "call_is_over"
+    assert one.let_in(bye, call, caller, bench.flow()) == "call_is_over"
 
 
 def located(bench: Workbench, one: Request) -> list[tuple[Hop, ...]]:
@@ -137,7 +137,7 @@ def test_an_ack_that_leads_nowhere_is_counted() -> None:
 def test_a_call_keeps_its_name() -> None:
     bench = Workbench()
     credentials = ExpectedCredentials(bench.timers, bench.reporter)
-    names = CallNames(bench.reporter, credentials, lambda: CALL, bench.now)
+    names = CallNames(bench.reporter, credentials, lambda: CALL, bench.now, False)
     assert names.name(request(), bench.now) == CALL
     bench.router.open["one@carrier"] = OpenCall("earlier", "main", "office", None, "inbound")
     assert names.name(request(), bench.now) == "earlier"
@@ -147,13 +147,39 @@ def test_a_call_keeps_its_name() -> None:
 
 def test_only_for_a_while_a_call_may_have_been_lost() -> None:
     bench = Workbench()
-    names = CallNames(bench.reporter, ExpectedCredentials(bench.timers, bench.reporter), lambda: CALL, bench.now)
+    names = CallNames(bench.reporter, ExpectedCredentials(bench.timers, bench.reporter), lambda: CALL, bench.now, False)
     names.name(request(), bench.now)
     assert not names.may_be_lost(b"one@carrier", bench.now)
     assert names.may_be_lost(b"other@carrier", bench.now)
     assert not names.may_be_lost(b"other@carrier", bench.now + AGE)
     names.name(request(), bench.now + AGE)
     assert names.begun == set()
+
+
+def test_beside_other_nodes_it_may_always_have_begun_there() -> None:
+    bench = Workbench()
+    names = CallNames(bench.reporter, ExpectedCredentials(bench.timers, bench.reporter), lambda: CALL, bench.now, True)
+    names.name(request(), bench.now + 5 * AGE)
+    assert names.may_be_lost(b"other@carrier", bench.now + 5 * AGE)
+    other = request()
+    other.replace(b"call-id", b"Call-ID: two@carrier")
+    for later, known in ((5.5, True), (6, True), (7, False)):  # the oldest go
+        names.name(other, bench.now + later * AGE)
+        assert names.may_be_lost(b"one@carrier", bench.now) is not known
+    assert len(names.begun) == 1
+
+
+def test_facts_of_a_dialog_are_the_same_from_both_sides() -> None:
+    bench = Workbench()
+    facts = CallFacts(bench.peers, frozenset(), {"office": (b"x-agent",)})
+    invite = request("INVITE", "X-Agent: 666", to_tag="tt", source=PBX)
+    back = request("INVITE", "X-Agent: 201", "P-Asserted-Identity: <sip:201@pbx>", to_tag="ft")
+    back.replace(b"from", b"From: <sip:600@127.0.0.1>;tag=tt")
+    back.replace(b"to", b"To: <sip:+36201234567@carrier.example>;tag=ft")
+    one = facts.of_dialog(invite, bench.trunk, CALL, by_caller=True)
+    assert one == facts.of_dialog(back, bench.trunk, CALL, by_caller=False)
+    assert (one.direction, one.dialled, one.withheld) == ("inbound", "600", True)
+    assert [(shown.header, shown.user) for shown in one.identities] == [("from", "+36201234567")]
 
 
 def test_facts_of_a_call() -> None:

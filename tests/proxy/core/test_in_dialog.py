@@ -5,6 +5,7 @@ from proxy.core.call_facts import CallFacts
 from proxy.core.call_names import CallNames
 from proxy.core.in_dialog import InDialog
 from proxy.core.pass_on import DialogParts, PassOn
+from proxy.core.siblings import Siblings
 from proxy.sip.message import Request
 from routing.facts import Ending, OpenCall
 from tests.kit.world import PBX, STRANGER, TRUNK
@@ -65,9 +66,9 @@ def test_what_nothing_proves_is_refused() -> None:
 
 
 def after_restart(bench: Workbench) -> AfterRestart:
-    names = CallNames(bench.reporter, bench.credentials, lambda: CALL, bench.now)
+    names = CallNames(bench.reporter, bench.credentials, lambda: CALL, bench.now, False)
     return AfterRestart(bench.relays, bench.reporter, bench.held, bench.named, names,
-                        CallFacts(bench.peers, frozenset(), {}), lambda: CALL)
+                        CallFacts(bench.peers, frozenset(), {}), bench.adoption, Siblings(), lambda: CALL)
 
 
 def sent_before(bench: Workbench) -> Request:

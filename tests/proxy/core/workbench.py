@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from proxy.core.acks import Acks
+from proxy.core.adoption import Adoption
+from proxy.core.call_facts import CallFacts
 from proxy.core.counters import Counters
 from proxy.core.credentials import ExpectedCredentials
 from proxy.core.dialog_gate import DialogGate
@@ -49,7 +51,9 @@ class Workbench:
         self.held = HeldAnswers(self.reporter, self.timers, self.pending, lambda: self.now)
         self.credentials = ExpectedCredentials(self.timers, self.reporter)
         self.named, self.passing, self.local = NamedAddresses(self.peers), PassingCalls(), LocalDoor()
-        self.gate = DialogGate(self.seals, self.peers, self.reporter, self.named, is_own)
+        facts = CallFacts(self.peers, frozenset(), {})
+        self.adoption = Adoption(self.reporter, facts, self.peers, self.seals)
+        self.gate = DialogGate(self.seals, self.peers, self.reporter, self.named, is_own, self.adoption)
         self.onward = Onward(Names(), self.peers, is_own)
         self.acks = Acks(self.gate, self.onward, self.sender, self.reporter)
 
