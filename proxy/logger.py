@@ -7,6 +7,7 @@ not written costs a comparison.
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, Literal
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -61,7 +62,8 @@ class Logger:
         try:
             OUTPUT.sink(level, event % args if args else event, {**self._keys, **keys})
         except Exception as error:
-            print(f"log line lost: {type(error).__name__} in {event!r:.200}", file=sys.stderr)  # noqa: T201
+            with suppress(OSError, ValueError):  # standard error is closed, or nobody reads it any more
+                print(f"log line lost: {type(error).__name__} in {event!r:.200}", file=sys.stderr)  # noqa: T201
 
 
 def get_logger(_name: str = "", **keys: object) -> Logger:

@@ -180,11 +180,15 @@ def _string(value: str | bytes) -> bytes:
 def write_connect(hello: Hello, version: Version) -> bytes:
     """Return CONNECT for a session that ends with the connection. Raises PacketError for what is too long."""
     five = version is Version.V5
-    named, known = hello.username is not None, hello.password is not None
+    named = hello.username is not None
+    known = hello.password is not None and (five or named)  # 3.1.1 has no password alone (its section 3.1.2.9)
     flags = 0x02 | 0x04 | 0x08 | 0x20 | named << 7 | known << 6  # clean, a will, QoS 1, retained (section 3.1.2.3)
     parts = [_string("MQTT"), bytes((version, flags)), hello.keep_alive.to_bytes(2), b"\0" if five else b"",
              _string(hello.client), b"\0" if five else b"", _string(hello.will.topic), _string(hello.will.payload)]
-    parts += [_string(each) for each in (hello.username, hello.password) if each is not None]
+    if hello.username is not None:
+        parts.append(_string(hello.username))
+    if known:
+        parts.append(_string(hello.password or ""))
     return _packet(CONNECT, b"".join(parts))
 
 

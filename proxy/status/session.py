@@ -20,6 +20,8 @@ WINDOW: Final = 100
 """Messages under way at the most, however many the broker would take."""
 WINDOW_311: Final = 20
 """The same for 3.1.1, where no broker says it: brokers allow 20 unless told otherwise."""
+ANSWERS: Final = 100
+"""Answers that wait at the most; what a broker does not take as fast as it brings commands is not kept for it."""
 IDENTIFIERS: Final = 65_535
 """The greatest packet identifier; there is no 0."""
 
@@ -112,10 +114,12 @@ class Session:
     def answer(self, message: Outgoing) -> None:
         """Queue an answer, before what waits; nobody waits for its acknowledgement.
 
-        Raises PacketError or UnicodeError for a topic that cannot be written, or too long a message: whoever asked
-        has named the one, and has an answer of the other.
+        Raises PacketError or UnicodeError for a topic that cannot be written or too long a message, and where
+        `ANSWERS` wait.
         """
         octets = len(packets.write_publish(message, 1, self._version))
+        if len(self._answers) >= ANSWERS:
+            raise PacketError("too many answers wait")
         if octets > self.longest:
             raise PacketError(f"{octets} octets, and the broker takes {self.longest}")
         self._answers.append((Delivery(1), 0, message))

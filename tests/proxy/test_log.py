@@ -4,7 +4,10 @@ import configparser
 import io
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,8 @@ from proxy import log
 from proxy.logger import Level, get_logger
 from tests.kit.logged import log_of_its_own
 
-FILTER = Path(__file__).parents[2] / "docker" / "fail2ban" / "filter.d" / "boomerang.conf"
+ROOT = Path(__file__).parents[2]
+FILTER = ROOT / "docker" / "fail2ban" / "filter.d" / "boomerang.conf"
 
 
 @pytest.fixture(autouse=True)
@@ -153,6 +157,17 @@ def test_nothing_raises_into_the_caller(capsys: pytest.CaptureFixture[str]) -> N
         "log line lost: RuntimeErr",
         "log line lost: TypeError ",
     ]
+
+
+@pytest.mark.parametrize("is_set_up", [True, False])
+def test_a_standard_error_that_nobody_reads_costs_the_line_alone(is_set_up: bool) -> None:
+    code = ("import os, sys; reader, writer = os.pipe(); os.close(reader); os.dup2(writer, 2)\n"
+            "from proxy import log; from proxy.logger import get_logger\n"
+            f"{is_set_up} and log.configure()\n"
+            "get_logger().warning('some', n=1); get_logger().warning('%d', 'x'); get_logger().warning('%d', 'x')\n"
+            "os._exit(7)")
+    done = subprocess.run([sys.executable, "-c", code], check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert done.returncode == 7
 
 
 def test_a_log_that_cannot_be_written() -> None:

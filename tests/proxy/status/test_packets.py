@@ -31,6 +31,10 @@ def cut(*pieces: bytes) -> list[tuple[int, bytes]]:
      b"\x10\x18\0\x04MQTT\x05\x2e\0\x0f\0\0\x02me\0\0\x01s\0\x03off"),
     (Hello("me", 300, Outgoing("s", b""), "u", "pä"), V311,
      b"\x10\x1b\0\x04MQTT\x04\xee\x01\x2c\0\x02me\0\x01s\0\0\0\x01u\0\x03p\xc3\xa4"),
+    (Hello("me", 15, Outgoing("s", b""), None, "p"), V311,
+     b"\x10\x13\0\x04MQTT\x04\x2e\0\x0f\0\x02me\0\x01s\0\0"),
+    (Hello("me", 15, Outgoing("s", b""), None, "p"), V5,
+     b"\x10\x18\0\x04MQTT\x05\x6e\0\x0f\0\0\x02me\0\0\x01s\0\0\0\x01p"),
     (Hello("", 15, Outgoing("s", b""), "u"), V5,
      b"\x10\x16\0\x04MQTT\x05\xae\0\x0f\0\0\0\0\0\x01s\0\0\0\x01u"),
 ])
