@@ -105,6 +105,8 @@ def _header(text: str) -> str:
 def _topic(text: str) -> str:
     if not _PREFIX.fullmatch(text):
         raise ValueError(f"{text!r} is not a topic prefix: no + and #, no / or $ at its start, no / at its end")
+    if not text.isprintable():
+        raise ValueError(f"{text!r} is not a topic prefix: brokers refuse what cannot be printed")
     return text
 
 

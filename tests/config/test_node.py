@@ -308,6 +308,11 @@ TLS = '[[listen]]\nuri = "tls://0.0.0.0"\n'
         ),
         (
             "[policy]",
+            '[mqtt]\nprefix = "a\\u0085"\n[policy]',
+            ("mqtt.prefix", 21, "'a\\x85' is not a topic prefix: brokers refuse what cannot be printed"),
+        ),
+        (
+            "[policy]",
             '[http]\nlisten = "127.0.0.1"\n[policy]',
             ("http.listen", 21, "'127.0.0.1' has no port: write address:port, or off"),
         ),
