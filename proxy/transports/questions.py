@@ -121,9 +121,7 @@ class Questions:
 
     async def _query(self, question: Question) -> tuple[tuple[Record, ...], float]:
         if self._servers is None:
-            from proxy.transports.dns_servers import DnsServers
-
-            self._servers = DnsServers(self._nameservers, self._lifetime, TRY)
+            self._servers = await asyncio.to_thread(_find_servers, self._nameservers, self._lifetime)
         return await self._servers.query(question)
 
     def _failed(self, question: Question, reason: str) -> Outcome:
@@ -142,3 +140,10 @@ class Questions:
         if len(self._entries) >= ENTRIES_MAX:
             del self._entries[next(iter(self._entries))]
         self._entries[question] = entry
+
+
+def _find_servers(nameservers: Sequence[tuple[str, int]] | None, lifetime: float) -> "DnsServers":
+    """Load the library and read the machine's settings: 0.15 s and more, for which no call is to wait."""
+    from proxy.transports.dns_servers import DnsServers
+
+    return DnsServers(nameservers, lifetime, TRY)

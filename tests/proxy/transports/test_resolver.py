@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,8 +14,9 @@ import dns.resolver
 import pytest
 
 from proxy.sip.hop import Hop
-from proxy.transports import questions
+from proxy.transports import dns_servers, questions
 from proxy.transports.dns_records import Naptr, Question, Srv
+from proxy.transports.dns_servers import DnsServers
 from proxy.transports.resolver import ResolveError, Resolver
 from tests.proxy.transports.dns_server import NameServer, name_server
 from tests.proxy.transports.support import run, until
@@ -496,3 +498,24 @@ def test_without_any_name_server_addresses_still_work(monkeypatch: pytest.Monkey
 def test_records_sort_as_they_are_to_be_taken() -> None:
     assert Naptr(1, 9, "s", "SIP+D2U", False, "b") < Naptr(2, 1, "s", "SIP+D2U", False, "a")
     assert Srv(1, 0, 5060, "a") < Srv(2, 9, 5060, "a")
+
+
+def test_what_asks_is_loaded_where_no_call_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first question may come of a message, while calls pass."""
+    loaded: list[threading.Thread] = []
+
+    class Servers(DnsServers):
+        def __init__(self, *given: Any) -> None:
+            loaded.append(threading.current_thread())
+            super().__init__(*given)
+
+    monkeypatch.setattr(dns_servers, "DnsServers", Servers)
+
+    async def scenario() -> None:
+        async with resolving() as (resolver, _, _):
+            with pytest.raises(ResolveError):
+                await resolver.resolve("nowhere.test", 5060, "udp", False)
+        assert loaded
+        assert threading.current_thread() not in loaded
+
+    run(scenario())
