@@ -30,6 +30,8 @@ KEEPALIVE: Final = 15
 """Seconds between two packets of ours at the most; a broker publishes our last will after one and a half of these."""
 COMMANDS_QUEUED: Final = 1_000
 """Commands that wait to be read; further ones are lost, as a flood should be."""
+COMMAND_OCTETS: Final = 8 * 1024 * 1024
+"""Octets of the commands that wait: a single one may have as many as are kept of a packet."""
 
 QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
 """Has TCP acknowledge at once what came (Linux). A broker's acknowledgements are small: each waits until TCP has
@@ -59,6 +61,12 @@ def _tls_context(ca_file: str | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
 
 
+def _octets(message: Incoming) -> int:
+    """What a message keeps in memory, but for what every message does."""
+    beside = len(message.response_topic or "") + len(message.correlation or b"")
+    return len(message.topic) + len(message.payload) + beside
+
+
 class Link(asyncio.Protocol):
     """A connection that is used once: `open`, `deliver` as often as needed, then `close` or `abandon`."""
 
@@ -78,6 +86,8 @@ class Link(asyncio.Protocol):
         self._refusal: str | None = None
         self._deliveries: dict[Delivery, asyncio.Future[None]] = {}
         self._commands: asyncio.Queue[Incoming] = asyncio.Queue(COMMANDS_QUEUED)
+        self._command_octets = 0
+        """Of those that wait."""
         self._timer: asyncio.TimerHandle | None = None
         self._has_written = False
         self.reached = False
@@ -197,6 +207,7 @@ class Link(asyncio.Protocol):
         self._write()
         while True:
             message = await self._commands.get()
+            self._command_octets -= _octets(message)
             if not message.retain:
                 yield Message(message.topic.rpartition("/")[2], message.payload, message.response_topic,
                               message.correlation)
@@ -236,7 +247,9 @@ class Link(asyncio.Protocol):
             if over is not None and not over.done():
                 over.set_result(None)
         elif isinstance(happening, Incoming):
-            with contextlib.suppress(asyncio.QueueFull):
+            octets = _octets(happening)
+            if not self._commands.full() and self._command_octets + octets <= COMMAND_OCTETS:
+                self._command_octets += octets
                 self._commands.put_nowait(happening)
         elif isinstance(happening, Welcomed):
             self._answered(happening)

@@ -160,6 +160,22 @@ def test_an_answer_that_cannot_be_written_hurts_nobody() -> None:
     with_link(visit)
 
 
+def test_of_commands_that_nobody_reads_no_more_are_kept_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.status.link.COMMAND_OCTETS", 3_000)
+
+    async def visit(link: Link, broker: Broker) -> None:
+        commands = link.commands("b/edge1")
+        for packet in range(1, 7):
+            broker.say(packets.write_publish(Outgoing(f"b/n/cmd/{packet}", bytes(900)), packet, Version.V5))
+        while (packets.PUBACK, b"\0\x06") not in broker.heard:
+            await asyncio.sleep(0)
+        assert [(await anext(commands)).verb for _ in range(3)] == ["1", "2", "3"]
+        broker.say(packets.write_publish(Outgoing("b/n/cmd/again", bytes(900)), 7, Version.V5))
+        assert (await anext(commands)).verb == "again"
+
+    with_link(visit)
+
+
 def test_a_retained_command_is_not_done_and_a_long_one_is_cut() -> None:
     async def visit(link: Link, broker: Broker) -> None:
         commands = link.commands("b/edge1")
