@@ -1,16 +1,21 @@
-"""docker/install does on a folder of this test what it does in the image: a daemon that runs, and keeps its files."""
+"""docker/install does on a folder of this test what it does in the image: a daemon that runs, and keeps its files.
+
+No compiler is at hand, so what comes of it is Python alone.
+"""
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.kit.console import Visitor, wait_for_console
+from tests.kit.installed import INSTALLS, check_calls, run, without_compiler
 from tests.kit.ports import LOOPBACK, free_port
 from tests.kit.process import Process
 from tests.kit.waiting import PATIENCE, eventually
@@ -26,34 +31,32 @@ def copy_source(folder: Path) -> Path:
     return shutil.copytree(ROOT, folder, ignore=LEFT)
 
 
-def install(source: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    env = {
-        **os.environ,
-        "PREFIX": str(folder / "prefix"),
-        "CONFIG": str(folder / "config"),
-        "DATA": str(folder / "data"),
-        "OWNER": "",
-        "PYTHON": sys.executable,
-    }
+def install(source: Path, folder: Path, bare: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    names = {"PREFIX": "prefix", "CONFIG": "config", "DATA": "data"}
+    env = {**bare, **{name: str(folder / each) for name, each in names.items()}, "OWNER": "", "PYTHON": sys.executable}
     return subprocess.run(
         [str(ROOT / "docker" / "install"), str(source)],
         env=env,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=INSTALLS,
         check=False,
     )
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """The environment of a machine without a compiler."""
+    return without_compiler(tmp_path_factory.mktemp("bare") / "commands")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory, bare: Mapping[str, str]) -> Path:
     """Folder with `prefix`, `config` and `data`, installed from the project's wheel as the image is."""
     folder = tmp_path_factory.mktemp("install")
     source = copy_source(folder / "source")
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(source)]
-    built = subprocess.run(build, capture_output=True, text=True, timeout=300, check=False)
-    assert built.returncode == 0, built.stderr
-    done = install(next(folder.glob("boomerang-*.whl")), folder)
+    run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, source], bare, folder)
+    done = install(next(folder.glob("boomerang-*.whl")), folder, bare)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "is good" in done.stdout
     return folder
@@ -103,10 +106,30 @@ def test_the_images_health_follows_the_configuration(installed: Path) -> None:
         assert not healthy(), "nothing runs any more"
 
 
-def test_what_the_operator_wrote_stays_and_is_checked(installed: Path) -> None:
+def test_without_a_compiler_it_is_python_alone_and_calls_pass(installed: Path, bare: Mapping[str, str],
+                                                              tmp_path: Path) -> None:
+    prefix = installed / "prefix"
+    assert run([prefix / "bin" / "boomerang", "version"], bare, tmp_path).strip().endswith("(pure)")
+    check_calls(prefix, tmp_path / "site", "pure")
+
+
+def test_another_wheel_of_the_same_version_takes_the_place_of_the_first(
+        installed: Path, bare: Mapping[str, str], tmp_path: Path) -> None:
+    """As the compiled one does, whose version is that of the one in Python."""
+    wheel = next(installed.glob("boomerang-*.whl"))
+    other = Path(shutil.copy(wheel, tmp_path))
+    with zipfile.ZipFile(other, "a") as archive:
+        archive.writestr("proxy/another.py", "")
+    done = install(other, installed, bare)
+    assert done.returncode == 0, done.stdout + done.stderr
+    python = installed / "prefix" / "bin" / "python"
+    run([python, "-c", "import proxy.another"], bare, tmp_path)
+
+
+def test_what_the_operator_wrote_stays_and_is_checked(installed: Path, bare: Mapping[str, str]) -> None:
     config = installed / "config" / "boomerang.toml"
     config.write_text(config.read_text().replace("udp://0.0.0.0:5060", "udp://0.0.0.0:0x"))
-    again = install(next(installed.glob("boomerang-*.whl")), installed)
+    again = install(next(installed.glob("boomerang-*.whl")), installed, bare)
     assert again.returncode == 2
     assert "listen" in again.stdout
     assert "0x" in config.read_text()

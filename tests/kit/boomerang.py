@@ -56,7 +56,7 @@ class Boomerang:
 
     `trunks` and `pbxs`: their tables of boomerang.toml by name. `policy`: policy.toml beside region and time zone.
     `listen`: further listeners beside the UDP one at `port`. `extra`: further tables of boomerang.toml. `code`: folder
-    of the code that runs.
+    of the code that runs. `prefix`: the environment that it was installed into, whose command and code run then.
     """
 
     def __init__(
@@ -71,8 +71,9 @@ class Boomerang:
         mqtt: str = "off",
         extra: Mapping[str, Any] | None = None,
         code: Path = ROOT,
+        prefix: Path | None = None,
     ) -> None:
-        self.code = code
+        self.code, self.prefix = code, prefix
         self.folder, self.port, self.http = folder, port or free_port(), free_port()
         self.name = "edge1"
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,9 +108,14 @@ class Boomerang:
 
     def launch(self) -> Process:
         """Start its process, which begins where its imports end where it runs the code beside this one."""
-        argv = [sys.executable, "-m", "proxy", "run", "-c", str(self.config)]
-        return Process(argv, name="boomerang", cwd=self.folder, env={"PYTHONPATH": str(self.code)},
-                       fork=self.code == ROOT)
+        return self._process(("run", "-c", str(self.config)), "boomerang")
+
+    def _process(self, arguments: Sequence[str], name: str) -> Process:
+        if self.prefix is not None:
+            argv = [str(self.prefix / "bin" / "boomerang"), *arguments]
+            return Process(argv, name=name, cwd=self.folder, env={"PYTHONPATH": ""})
+        argv = [sys.executable, "-m", "proxy", *arguments]
+        return Process(argv, name=name, cwd=self.folder, env={"PYTHONPATH": str(self.code)}, fork=self.code == ROOT)
 
     def wait_ready(self) -> None:
         """Wait until /readyz says 200 and OPTIONS over UDP gets 200."""
@@ -192,9 +198,7 @@ class Boomerang:
 
     def cli(self, *arguments: str) -> Any:
         """Run `boomerang ARGUMENTS --json` beside it and read what it prints; AssertionError where it fails."""
-        argv = [sys.executable, "-m", "proxy", *arguments, "-c", str(self.config), "--json"]
-        env = {"PYTHONPATH": str(self.code)}
-        with Process(argv, name="boomerang cli", cwd=self.folder, env=env, fork=self.code == ROOT) as command:
+        with self._process((*arguments, "-c", str(self.config), "--json"), "boomerang cli") as command:
             assert command.wait() == 0, command.report()
             return json.loads("\n".join(command.lines))
 

@@ -15,11 +15,13 @@ import pytest
 from proxy.build import Build, build
 
 BOTH: Final = (
-    "flows/", "proxy/sip/", "proxy/core/", "routing/test_", "proxy/transports/",
+    "flows/", "proxy/sip/", "proxy/core/", "routing/test_", "proxy/transports/test_udp.py",
     "peers/test_callback.py", "peers/test_crash.py", "peers/test_queue_callback_crash.py", "peers/test_restart.py",
     "peers/test_two_nodes.py", "survival/test_callback_crash.py", "survival/test_callback_kill.py",
     "survival/test_database.py", "survival/test_queue_kill.py", "docker/test_wheel.py",
 )  # fmt: skip
+COMPILED: Final = ("docker/test_compiled_install.py",)
+"""What asks for the compiled build alone."""
 SHARED: Final = ("peers/", "hostile/", "survival/")
 
 replaces_parts = pytest.mark.skipif(build() == "compiled", reason="it puts a stand-in, or another limit, in a place "
@@ -32,5 +34,7 @@ def runs_over(build: Build, file: PurePath) -> bool:
     name = file.as_posix()
     if name.startswith(BOTH):
         return True
+    if name in COMPILED:
+        return build == "compiled"
     half: Build = "compiled" if name.startswith(SHARED) and crc32(name.encode()) % 2 else "pure"
     return build == half

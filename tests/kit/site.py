@@ -25,11 +25,12 @@ class Site:
     """Carrier and PBX by hand, so that a test says when what is sent."""
 
     def __init__(self, folder: Path, *, policy: Mapping[str, Any] | None = None, mqtt: str = "off",
-                 extra: Mapping[str, Any] | None = None) -> None:
+                 extra: Mapping[str, Any] | None = None, prefix: Path | None = None) -> None:
+        """`prefix`: an environment that Boomerang was installed into, which runs in the place of the code here."""
         self.carrier, self.pbx = SipSocket(), SipSocket()
         self.boomerang = Boomerang(
             folder, trunks={"main": peer(self.carrier.port)}, pbxs={"office": peer(self.pbx.port)},
-            policy=policy, mqtt=mqtt, extra=extra,
+            policy=policy, mqtt=mqtt, extra=extra, prefix=prefix,
         )  # fmt: skip
 
     @property
