@@ -34,10 +34,11 @@ class CallFacts:
         other = self._peers.other_side(source)
         inbound = source.side == "trunk"
         names = self._names[source.side, source.name]
+        shown = identities(message, names, self.domains)
         return NewCall(
             id=call, direction="inbound" if inbound else "outbound", trunk=source.name if inbound else other.name,
             pbx=other.name if inbound else source.name, dialled=user_of(uri, self.domains)[0],
-            identities=identities(message, names, self.domains), withheld=withheld(message, self.domains),
+            identities=shown, withheld=withheld(message, self.domains, shown),
             sip_call_id=message.call_id.decode("utf-8", "replace"))
 
     def of_dialog(self, message: Message, source: Peer, call: str, *, by_caller: bool) -> NewCall:

@@ -5,6 +5,7 @@ that names the server, whatever else of the request was written anew.
 """
 
 import re
+from typing import Final
 
 from proxy.sip.hop import Hop
 from proxy.sip.message import Message, Request, Response
@@ -14,9 +15,9 @@ LIMIT = 10_000
 NONCE_MAX = 256
 """Octets of a nonce that are looked at."""
 
-_NONCE = re.compile(rb'(?<![A-Za-z])nonce[ \t]*+=[ \t\r\n]*+"([^"]{1,%d})' % NONCE_MAX, re.IGNORECASE)
-_ASKS = (b"www-authenticate", b"proxy-authenticate")
-_ANSWERS = (b"authorization", b"proxy-authorization")
+_NONCE: Final = re.compile(rb'(?<![A-Za-z])nonce[ \t]*+=[ \t\r\n]*+"([^"]{1,%d})' % NONCE_MAX, re.IGNORECASE)
+_ASKS: Final = (b"www-authenticate", b"proxy-authenticate")
+_ANSWERS: Final = (b"authorization", b"proxy-authorization")
 
 
 class Challengers:

@@ -5,7 +5,6 @@ Who may send one is for `dialog_gate` to say.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 
 from proxy.core.dialog_gate import DialogGate
@@ -57,8 +56,10 @@ class InDialog:
         return True
 
     def _acknowledge(self, request: Request, flow: Flow, token: Token, speaker: Speaker) -> None:
-        with suppress(SipError):  # nobody answers an ACK
+        try:
             self._parts.acks.forward(request, flow, token, speaker)
+        except SipError:
+            return  # nobody answers an ACK
 
     def _send_on(self, request: Request, flow: Flow, token: Token, speaker: Speaker, now: float) -> None:
         self._sender.prepare(request, trusted=self._sender.flow_trusted(flow))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from proxy.core.peers import PeerTable
 from proxy.core.requests_out import Outgoing
@@ -138,4 +139,4 @@ class Transactions:
         return entry
 
 
-_NOBODY = ClientBystander()
+_NOBODY: Final = ClientBystander()

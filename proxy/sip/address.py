@@ -6,7 +6,7 @@ tokens only), since what follows `<` stays unambiguous. A comma there is a fault
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from proxy.sip.errors import SipError
 from proxy.sip.limits import REMEMBERED_VALUES
@@ -14,13 +14,13 @@ from proxy.sip.text import COMMA, QUOTED, Params, field_value, format_params, pa
 from proxy.sip.uri import Uri
 
 _SCHEME = rb"[A-Za-z][-A-Za-z0-9+.]*+:"
-_NAME_ADDR = re.compile(
+_NAME_ADDR: Final = re.compile(
     rb"(" + QUOTED + rb'[ \t]*+|[^"<>,;\x00-\x08\x0a-\x1f\x7f]*+)'
     rb"<(" + _SCHEME + rb'[^\x00-\x20\x7f"<>]++)>[ \t]*+(;.*)?',
     re.DOTALL,
 )
-_ADDR_SPEC = re.compile(rb"(" + _SCHEME + rb'[^\x00-\x20\x7f"<>,;?]++)[ \t]*+(;.*)?', re.DOTALL)
-_LONE_TAG = re.compile(rb";tag=([-A-Za-z0-9.!%*_+`'~]++)")
+_ADDR_SPEC: Final = re.compile(rb"(" + _SCHEME + rb'[^\x00-\x20\x7f"<>,;?]++)[ \t]*+(;.*)?', re.DOTALL)
+_LONE_TAG: Final = re.compile(rb";tag=([-A-Za-z0-9.!%*_+`'~]++)")
 
 
 class NameAddr(NamedTuple):

@@ -1,7 +1,7 @@
 """Client transactions: RFC 3261 section 17.1 with RFC 6026 section 8.4."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.sip.keys import branch_key
 from proxy.sip.machine import SHARED_ACTS, Act, Transaction, kind, machine
@@ -115,5 +115,5 @@ _ACTS: dict[Action, Act] = {
     Action.TELL_TRANSPORT_ERROR: _tell_transport_error,
     Action.TELL_TERMINATED: _tell_terminated,
 }
-_INVITE_MACHINE = machine(INVITE_CLIENT, _ACTS)
-_MACHINE = machine(CLIENT, _ACTS)
+_INVITE_MACHINE: Final = machine(INVITE_CLIENT, _ACTS)
+_MACHINE: Final = machine(CLIENT, _ACTS)

@@ -2,13 +2,13 @@
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from proxy.sip.errors import SipError
 from proxy.sip.limits import MAX_CSEQ, REMEMBERED_VALUES
 from proxy.sip.text import TOKEN, field_value
 
-_CSEQ = re.compile(rb"0*+([0-9]{0,10})[ \t]++(" + TOKEN + rb"++)")
+_CSEQ: Final = re.compile(rb"0*+([0-9]{0,10})[ \t]++(" + TOKEN + rb"++)")
 
 
 class CSeq(NamedTuple):

@@ -11,7 +11,7 @@ Rules
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Final
@@ -26,6 +26,9 @@ from routing.facts import Identity, names_nobody
 CONNECTED: Final = (b"p-asserted-identity", b"remote-party-id")
 """Where a 2xx, a re-INVITE or an UPDATE shows who is there."""
 CONTEXT: Final = b"phone-context"
+_SHOWING: Final = {name: name.decode() for name in (b"from", *CONNECTED)}
+"""Where a request shows who calls."""
+_SHOWN_IN: Final = frozenset(_SHOWING.values())
 
 Domains = frozenset[str]
 """Domains that mean ourselves, lower case: a local number in one of them is read as if it had no context."""
@@ -96,8 +99,10 @@ def identities(message: Message, names: Iterable[bytes], domains: Domains) -> tu
             found.append(_identity("from", message.from_, domains))
             continue
         for field in message.values(name):
-            with suppress(SipError):
+            try:
                 found += [_from_value(name, value, domains) for value in split_values(field)]
+            except SipError:
+                continue
     return tuple(found)
 
 
@@ -123,15 +128,22 @@ def _text(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
-def withheld(request: Message, domains: Domains) -> bool:
+def withheld(request: Message, domains: Domains, known: Sequence[Identity] = ()) -> bool:
     """Whether a caller asked not to be shown: in Privacy or Remote-Party-ID, or by an address that names nobody.
 
     RFC 3323 sections 4.1.1.3 and 4.2; draft-ietf-sip-privacy-04 section 4 for Remote-Party-ID.
+    `known`: all identities of some of the request's headers, read already.
     """
     if hides_identity(request):
         return True
-    from_, *shown = identities(request, (b"from", *CONNECTED), domains)
-    return from_.display.lower() == "anonymous" or any(map(names_nobody, (from_, *shown)))
+    read = {identity.header for identity in known}
+    rest = [name for name, header in _SHOWING.items() if header not in read]
+    for identity in (*known, *identities(request, rest, domains)):
+        if identity.header in _SHOWN_IN and names_nobody(identity):
+            return True
+        if identity.header == "from" and identity.display.lower() == "anonymous":
+            return True
+    return False
 
 
 def hides_identity(message: Message) -> bool:

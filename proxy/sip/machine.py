@@ -9,7 +9,7 @@ Rules
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from proxy.sip.message import Request
 from proxy.sip.timers import Timer, Timers, TimerValues
@@ -19,7 +19,7 @@ Act: TypeAlias = Callable[[Any, Any, float], None]
 """Does one action: (transaction, the message or data that came with the input, now)."""
 Machine: TypeAlias = dict[tuple[State, Input], tuple[State, tuple[Act, ...]]]
 
-_KINDS = (Input.PROVISIONAL, Input.PROVISIONAL, Input.SUCCESS, *[Input.FAILURE] * 4)
+_KINDS: Final = (Input.PROVISIONAL, Input.PROVISIONAL, Input.SUCCESS, *[Input.FAILURE] * 4)
 """By the first digit of a status."""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Final
 
 from proxy.sip.address import NameAddr, address_of, addresses_of
 from proxy.sip.cseq import CSeq, cseq_of
@@ -19,9 +20,9 @@ from proxy.sip.names import field_name
 from proxy.sip.text import field_value, split_values, value_end
 from proxy.sip.via import Via, topmost
 
-_MAX_FORWARDS_DIGITS = 10
-_CALL_ID = re.compile(rb"[^:]++:[ \t\r\n]*+([^\x00-\x20\x7f]++)[ \t\r\n]*+")
-_SLOTS = {b"via": "_via", b"from": "_from", b"to": "_to", b"call-id": "_call_id", b"cseq": "_cseq",
+_MAX_FORWARDS_DIGITS: Final = 10
+_CALL_ID: Final = re.compile(rb"[^:]++:[ \t\r\n]*+([^\x00-\x20\x7f]++)[ \t\r\n]*+")
+_SLOTS: Final = {b"via": "_via", b"from": "_from", b"to": "_to", b"call-id": "_call_id", b"cseq": "_cseq",
           b"max-forwards": "_max_forwards"}
 
 

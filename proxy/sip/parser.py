@@ -5,6 +5,7 @@ section is cut into fields and their names are known; values are read later, by 
 """
 
 import re
+from typing import Final
 
 from proxy.sip.errors import SipError
 from proxy.sip.limits import (
@@ -20,17 +21,17 @@ from proxy.sip.limits import (
 from proxy.sip.message import Request, Response
 from proxy.sip.names import field_name, known_spellings
 from proxy.sip.request_error import RequestError
-from proxy.sip.text import COLON, CR, LF, TOKEN, field_value
+from proxy.sip.text import CR, LF, TOKEN, field_value
 
-_spelled = known_spellings.get
-_MIN_DATAGRAM = 4
+_spelled: Final = known_spellings.get
+_MIN_DATAGRAM: Final = 4
 """Shorter datagrams are keep-alives of some kind (RFC 5626 section 4.4.1 knows CRLF; others send what they like)."""
 
-_REQUEST_LINE = re.compile(rb"(" + TOKEN + rb"++) ([^ \t]++) [Ss][Ii][Pp]/2\.0")
-_STATUS_LINE = re.compile(rb"[Ss][Ii][Pp]/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.DOTALL)
-_ANY_REQUEST_LINE = re.compile(rb"(" + TOKEN + rb"++)[ \t]++(.*)", re.DOTALL)
-_OTHER_VERSION = re.compile(rb".*[ \t]SIP/[0-9]++\.[0-9]++[ \t]*+", re.IGNORECASE | re.DOTALL)
-_SAME_VERSION = re.compile(rb".*[ \t]SIP/2\.0[ \t]*+", re.IGNORECASE | re.DOTALL)
+_REQUEST_LINE: Final = re.compile(rb"(" + TOKEN + rb"++) ([^ \t]++) [Ss][Ii][Pp]/2\.0")
+_STATUS_LINE: Final = re.compile(rb"[Ss][Ii][Pp]/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.DOTALL)
+_ANY_REQUEST_LINE: Final = re.compile(rb"(" + TOKEN + rb"++)[ \t]++(.*)", re.DOTALL)
+_OTHER_VERSION: Final = re.compile(rb".*[ \t]SIP/[0-9]++\.[0-9]++[ \t]*+", re.IGNORECASE | re.DOTALL)
+_SAME_VERSION: Final = re.compile(rb".*[ \t]SIP/2\.0[ \t]*+", re.IGNORECASE | re.DOTALL)
 
 
 def is_keepalive(data: bytes) -> bool:
@@ -96,15 +97,27 @@ def _cut(head: bytes) -> tuple[bytes, list[bytes], list[bytes]]:
     if CR in joined or LF in joined:
         raise SipError(400, "CR or LF alone in header section")
     start = lines.pop(0)
-    names = [_spelled(line.partition(b":")[0]) for line in lines]
-    if None in names or [None for line in lines if COLON not in line]:
+    names = _known_names(lines)
+    if names is None:
         lines = _unfold(lines)  # a continuation line begins with white space, so it has no name that is known
-        names = [field_name(line) for line in lines]
+        names = [*map(field_name, lines)]
     if len(lines) > MAX_HEADERS and len(lines) > MAX_HEADERS + _own(start, OWN_FIELDS):
         raise SipError(400, "Too many header fields")
-    if len(head) > MAX_LINE and (len(start) > MAX_LINE or _too_long(start, names, lines)):  # type: ignore[arg-type]
+    if len(head) > MAX_LINE and (len(start) > MAX_LINE or _too_long(start, names, lines)):
         raise SipError(400, "Header line too long")
-    return start, lines, names  # type: ignore[return-value]  # no None left in names
+    return start, lines, names
+
+
+def _known_names(lines: list[bytes]) -> list[bytes] | None:
+    """Give the canonical name of each field; None where one of them has no name that was seen before."""
+    names = []
+    for line in lines:
+        colon = line.find(b":")
+        name = _spelled(line[:colon]) if colon > 0 else None
+        if name is None:
+            return None
+        names.append(name)
+    return names
 
 
 def _is_response(data: bytes) -> bool:

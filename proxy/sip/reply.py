@@ -77,10 +77,10 @@ REASONS: Final[dict[int, str]] = {
 }
 """Default reason phrases (IANA registry "SIP Parameters: Response Codes")."""
 
-_TAG = re.compile(rb";[ \t\r\n]*+tag[ \t\r\n]*+=", re.IGNORECASE)
+_TAG: Final = re.compile(rb";[ \t\r\n]*+tag[ \t\r\n]*+=", re.IGNORECASE)
 _LWS = rb"[ \t\r\n]*+"
-_BARE_RPORT = re.compile(rb";rport(?=;|\Z)")
-_VIA_PARAM = re.compile(
+_BARE_RPORT: Final = re.compile(rb";rport(?=;|\Z)")
+_VIA_PARAM: Final = re.compile(
     rb";" + _LWS + rb"(" + TOKEN + rb"++)(?:" + _LWS + rb"=" + _LWS + rb"(?:" + QUOTED + rb'|[^\x00-\x20\x7f;,"]*+))?',
     re.DOTALL,
 )

@@ -1,7 +1,7 @@
 """Server transactions: RFC 3261 section 17.2 with RFC 6026 section 7.1."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.sip.keys import Key
 from proxy.sip.machine import SHARED_ACTS, Act, Transaction, kind, machine
@@ -93,5 +93,5 @@ _ACTS: dict[Action, Act] = {
     Action.TELL_TRANSPORT_ERROR: _tell_transport_error,
     Action.TELL_TERMINATED: _tell_terminated,
 }
-_INVITE_MACHINE = machine(INVITE_SERVER, _ACTS)
-_MACHINE = machine(SERVER, _ACTS)
+_INVITE_MACHINE: Final = machine(INVITE_SERVER, _ACTS)
+_MACHINE: Final = machine(SERVER, _ACTS)

@@ -7,13 +7,21 @@ of other scripts.
 """
 
 import re
+from typing import Final
 
 from proxy.sip.errors import SipError
 
-WS = b" \t\r\n"
+WS: Final = b" \t\r\n"
 """What may stand around a value once folding is counted in."""
 
-CR, LF, QUOTE, PERCENT, COMMA, COLON, LESS, BACKSLASH = b'\r\n"%,:<\\'
+CR: Final = 0x0D
+LF: Final = 0x0A
+QUOTE: Final = 0x22
+PERCENT: Final = 0x25
+COMMA: Final = 0x2C
+COLON: Final = 0x3A
+LESS: Final = 0x3C
+BACKSLASH: Final = 0x5C
 """Octets as numbers: `COMMA in value` costs a twentieth of `b"," in value`, which tries the bytes as an index first and
 writes an error that nobody reads. Longer parts are looked for by `holds`."""
 
@@ -24,14 +32,14 @@ Params = dict[bytes, bytes | None]
 """Parameter names in lower case -> value as it came (quoted strings with their quotes), None without `=`."""
 
 _PLAIN = rb'[^\x00-\x20\x7f;,"]'
-_UNIT = re.compile(rb'(?:[^",<]++|' + QUOTED + rb"|<[^<>]*+>)*", re.DOTALL)
-_PLAIN_PARAMS = re.compile(rb"(?:;" + TOKEN + rb"++(?:=" + _PLAIN + rb"*+)?)*")
-_PARAM = re.compile(
+_UNIT: Final = re.compile(rb'(?:[^",<]++|' + QUOTED + rb"|<[^<>]*+>)*", re.DOTALL)
+_PLAIN_PARAMS: Final = re.compile(rb"(?:;" + TOKEN + rb"++(?:=" + _PLAIN + rb"*+)?)*")
+_PARAM: Final = re.compile(
     rb"[ \t]*+;[ \t]*+(" + TOKEN + rb"++)(?:[ \t]*+=[ \t]*+(" + QUOTED + rb"|" + _PLAIN + rb"*+))?", re.DOTALL
 )
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-_SECONDS = re.compile(rb"([0-9]{1,10})(?=[ \t;(]|\Z)")
-_QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
+_ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+_SECONDS: Final = re.compile(rb"([0-9]{1,10})(?=[ \t;(]|\Z)")
+_QUOTED_PAIR: Final = re.compile(rb"\\(.)", re.DOTALL)
 
 
 def holds(text: bytes, part: bytes) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Final
 
 from proxy.sip.errors import SipError
 from proxy.sip.limits import MAX_PORT, REMEMBERED_VALUES
@@ -21,16 +22,16 @@ HOST = rb"(?:[A-Za-z0-9_](?:[-A-Za-z0-9_.]*+)|\[[0-9A-Fa-f:.]{2,45}\])"
 
 _VISIBLE = rb'\x00-\x20\x7f"<>@'
 _PARAMS = rb"(?:;[^" + _VISIBLE + rb"?;=]++(?:=[^" + _VISIBLE + rb"?;=]*+)?)*"
-_SIP = re.compile(
+_SIP: Final = re.compile(
     rb"([Ss][Ii][Pp][Ss]?):(?:([^" + _VISIBLE + rb":]++)(?::([^" + _VISIBLE + rb":]*+))?@)?(" + HOST + rb")"
     rb"(?::([0-9]{1,5}))?(" + _PARAMS + rb")(?:\?([^" + _VISIBLE + rb"]++))?"
 )
-_AT = re.compile(rb"(sips?:(?:[^@]*@)?)(?:\[[^\]]*\]|[^:;?\[\]]*)(?::[0-9]+)?([;?].*)?", re.IGNORECASE)
-_TEL = re.compile(rb"([Tt][Ee][Ll]):([^" + _VISIBLE + rb";?]++)(" + _PARAMS + rb")")
-_OTHER = re.compile(rb"([A-Za-z][-A-Za-z0-9+.]*+):([^\x00-\x20\x7f\"<>]++)")
-_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-_RESERVED = frozenset(b";/?:@&=+$,")
-_COMPARED = frozenset((b"user", b"ttl", b"method", b"maddr", b"transport"))
+_AT: Final = re.compile(rb"(sips?:(?:[^@]*@)?)(?:\[[^\]]*\]|[^:;?\[\]]*)(?::[0-9]+)?([;?].*)?", re.IGNORECASE)
+_TEL: Final = re.compile(rb"([Tt][Ee][Ll]):([^" + _VISIBLE + rb";?]++)(" + _PARAMS + rb")")
+_OTHER: Final = re.compile(rb"([A-Za-z][-A-Za-z0-9+.]*+):([^\x00-\x20\x7f\"<>]++)")
+_ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+_RESERVED: Final = frozenset(b";/?:@&=+$,")
+_COMPARED: Final = frozenset((b"user", b"ttl", b"method", b"maddr", b"transport"))
 """Parameters that make two URIs differ when only one of them has it. RFC 3261 names the first four; `transport` is
 added because it chooses another next hop (section 19.1.4 itself lists its absence as no match)."""
 

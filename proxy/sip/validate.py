@@ -6,6 +6,7 @@ the messages of RFC 4475 and 5118 stand in the tests beside this.
 
 import re
 from collections.abc import Collection
+from typing import Final
 
 from proxy.sip.errors import SipError
 from proxy.sip.message import Request
@@ -13,18 +14,18 @@ from proxy.sip.parser import answerable
 from proxy.sip.request_error import RequestError
 from proxy.sip.uri import Uri
 
-UNDERSTOOD_SCHEMES = frozenset((b"sip", b"sips", b"tel", b"urn"))
+UNDERSTOOD_SCHEMES: Final = frozenset((b"sip", b"sips", b"tel", b"urn"))
 """Schemes of a Request-URI that can be passed on; `urn` for emergency calls (RFC 5031 `urn:service:sos`)."""
 
-_SINGLE = (b"via", b"to", b"from", b"cseq", b"call-id")
-_MANDATORY = frozenset(_SINGLE)
-_SHOWN = {b"via": "Via", b"to": "To", b"from": "From", b"cseq": "CSeq", b"call-id": "Call-ID"}
-_AT_MOST_ONCE = ((b"to", "To"), (b"from", "From"), (b"cseq", "CSeq"), (b"call-id", "Call-ID"),
+_SINGLE: Final = (b"via", b"to", b"from", b"cseq", b"call-id")
+_MANDATORY: Final = frozenset(_SINGLE)
+_SHOWN: Final = {b"via": "Via", b"to": "To", b"from": "From", b"cseq": "CSeq", b"call-id": "Call-ID"}
+_AT_MOST_ONCE: Final = ((b"to", "To"), (b"from", "From"), (b"cseq", "CSeq"), (b"call-id", "Call-ID"),
                  (b"max-forwards", "Max-Forwards"), (b"date", "Date"))
 
-_PLAIN_URI = re.compile(
+_PLAIN_URI: Final = re.compile(
     rb"sips?:(?:[-A-Za-z0-9_.!~*'()+&=$,#%]++@)?[A-Za-z0-9][-A-Za-z0-9.]*+(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}))?")
-_DATE = re.compile(
+_DATE: Final = re.compile(
     rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [0-9]{4} "
     rb"[0-9]{2}:[0-9]{2}:[0-9]{2} GMT",
     re.IGNORECASE,

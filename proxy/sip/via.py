@@ -1,22 +1,23 @@
 """Via: the way a response takes back (RFC 3261 section 20.42, RFC 3581)."""
 
 import re
+from typing import Final
 
 from proxy.sip.errors import SipError
 from proxy.sip.limits import MAX_PORT
 from proxy.sip.text import TOKEN, Params, field_value, format_params, parse_params, value_end
 from proxy.sip.uri import HOST
 
-MAGIC_COOKIE = b"z9hG4bK"
+MAGIC_COOKIE: Final = b"z9hG4bK"
 """A branch that begins with it was made by an RFC 3261 element (section 8.1.1.7)."""
 
 _SENT_PROTOCOL = rb"[Ss][Ii][Pp][ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+(" + TOKEN + rb"++)[ \t]++"
-_VIA = re.compile(
+_VIA: Final = re.compile(
     _SENT_PROTOCOL + rb"(" + HOST + rb")(?:[ \t]*+:[ \t]*+([0-9]{1,5}))?[ \t]*+(;.*)?",
     re.DOTALL,
 )
-_BEGINNING = re.compile(rb"[ \t\r\n]*+" + _SENT_PROTOCOL + HOST)
-_PLAIN = re.compile(
+_BEGINNING: Final = re.compile(rb"[ \t\r\n]*+" + _SENT_PROTOCOL + HOST)
+_PLAIN: Final = re.compile(
     rb"[^:]++: ?SIP/2\.0/([A-Z]++) (" + HOST + rb")(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}))?"
     rb"(;rport)?;branch=(" + TOKEN + rb"++)(;rport)?"
 )

@@ -16,17 +16,17 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from proxy.sip.hop import Flow, Hop, Listener
 from proxy.transports.addresses import family_of, plain_host
 from proxy.transports.error_fence import ErrorFence
 
-BATCH = 64
+BATCH: Final = 64
 """Datagrams read in one wake-up, so that a flood leaves timers and streams their turn."""
-DATAGRAM_MAX = 65_535
+DATAGRAM_MAX: Final = 65_535
 """The largest UDP payload there can be, and more than the largest message we take."""
-KEEP_ALIVE_MAX = 4
+KEEP_ALIVE_MAX: Final = 4
 """Datagrams up to this length (CRLFCRLF, four zero bytes) only keep a NAT open."""
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Bytes asked of the kernel (SO_RCVBUF): some seconds of calls while the process is held up."""
@@ -34,32 +34,32 @@ FLOWS_MAX = 1_024
 """Sources whose flow is kept, which is another object else with each datagram; all are forgotten together."""
 SEND_QUEUE_BYTES = 1024 * 1024
 """Bytes of datagrams that wait for room in the socket."""
-LOOKS = 8
+LOOKS: Final = 8
 """While datagrams come one by one: one wake-up in so many looks whether more are waiting."""
 NO_BUFFERS_PAUSE = 0.005
 """Seconds to wait after ENOBUFS: the socket counts as writable all the while."""
 ERROR_BATCH = 64
 """ICMP errors read in one go."""
 
-FULL_WAIT = 0.2
+FULL_WAIT: Final = 0.2
 """Seconds that a datagram counts as having waited at least where the socket's buffer is full, and half of them where it
 is half full: a small one is full, and loses what comes, before anything in it is old."""
-BEHIND_MAX = 4.0
+BEHIND_MAX: Final = 4.0
 """Seconds by which a socket counts as behind at the most."""
-STALE = 0.25
+STALE: Final = 0.25
 """Seconds after a read in which what was left is read, if anything was."""
 
 SO_RCVBUFFORCE = 33
-SO_TIMESTAMPNS = 35
-SO_MEMINFO = 55
-TIMESPEC = struct.Struct("@ll")
-MEMINFO = struct.Struct("@9I")
+SO_TIMESTAMPNS: Final = 35
+SO_MEMINFO: Final = 55
+TIMESPEC: Final = struct.Struct("@ll")
+MEMINFO: Final = struct.Struct("@9I")
 """The first is what the buffer holds, the second what it may hold (SK_MEMINFO_RMEM_ALLOC, SK_MEMINFO_RCVBUF)."""
-ANCILLARY = socket.CMSG_SPACE(TIMESPEC.size)
+ANCILLARY: Final = socket.CMSG_SPACE(TIMESPEC.size)
 IP_RECVERR = 11
 IPV6_RECVERR = 25
-UNREACHABLE = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
-QUEUED = frozenset({errno.EAGAIN, errno.ENOBUFS})
+UNREACHABLE: Final = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH})
+QUEUED: Final = frozenset({errno.EAGAIN, errno.ENOBUFS})
 
 Failed = Callable[[str], None]
 Address = tuple[Any, ...]

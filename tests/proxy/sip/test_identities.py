@@ -1,6 +1,6 @@
 import pytest
 
-from proxy.sip.identities import identities, user_of, withheld
+from proxy.sip.identities import CONNECTED, identities, user_of, withheld
 from proxy.sip.message import Request
 from proxy.sip.parser import parse
 
@@ -103,10 +103,15 @@ def test_what_cannot_be_read_is_left_out(value: bytes) -> None:
         ((b"Remote-Party-ID: <sip:1@x>;party=called;privacy=full",), False),
         ((b'Remote-Party-ID: "unbalanced, <sip:1@x>;privacy=full',), True),
         ((b"Remote-Party-ID: <sip:anonymous@x>;party=calling",), True),
+        ((b"P-Asserted-Identity: <sip:anonymous@anonymous.invalid>", b"X-Agent: 201"), True),
+        ((b"P-Asserted-Identity: <sip:1@x>, <sip:2@x>", b"X-Agent: anonymous"), False),
     ],
 )
 def test_withheld(fields: tuple[bytes, ...], hidden: bool) -> None:
-    assert withheld(message(*fields), OURS) is hidden
+    request = message(*fields)
+    assert withheld(request, OURS) is hidden
+    for names in ((b"from",), (b"x-agent", b"p-asserted-identity", b"from"), (b"remote-party-id",), CONNECTED):
+        assert withheld(request, OURS, identities(request, names, OURS)) is hidden
 
 
 @pytest.mark.parametrize("uri", [b"sip:anonymous@anonymous.invalid", b"sip:x@ANONYMOUS.invalid", b"sip:Anonymous@x"])

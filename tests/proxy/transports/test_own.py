@@ -9,6 +9,7 @@ from proxy.sip.hop import Flow, Hop, Listener
 from proxy.transports import own
 from proxy.transports.network import ListenSpec
 from proxy.transports.own import OwnAddresses, is_local
+from tests.kit.builds import replaces_parts
 from tests.proxy.transports.support import peer_socket, run, running, tcp, until
 
 ONE = OwnAddresses([Listener(0, "udp", "127.0.0.1", 5060, "127.0.0.1", 5060)])
@@ -66,6 +67,7 @@ def test_own(ours: OwnAddresses, host: str, port: int | None, transport: str | N
     assert ours.holds(host, port, transport) is expected
 
 
+@replaces_parts
 def test_addresses_of_this_machine_come_and_go(monkeypatch: pytest.MonkeyPatch) -> None:
     here: set[str] = set()
     monkeypatch.setattr(own, "is_local", lambda address: address in here)
