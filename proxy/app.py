@@ -15,8 +15,6 @@ import signal
 import socket
 import sys
 import time
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +25,7 @@ from config.node import NodeConfig, examine, load_node
 from config.problem import ConfigError, Problem
 from proxy import folder, handover, log, output
 from proxy.answers import answers
+from proxy.build import version
 from proxy.console.settings import ConsoleSettings, LogSettings
 from proxy.control import ControlServer
 from proxy.control_client import ControlError
@@ -80,14 +79,6 @@ NAMES_PATIENCE: Final = 3.0
 GC_THRESHOLD: Final = (10_000, 500, 100)
 """The cycle collector has little to do, for a call leaves no cycle. It looks at the youngest objects often enough that
 a look is short (2 ms where all of them live; the loop stands still meanwhile), and at the older ones hardly ever."""
-
-
-def version() -> str:
-    """Version of the installed package; `0` in a bare checkout."""
-    try:
-        return installed_version("boomerang")
-    except PackageNotFoundError:
-        return "0"
 
 
 def in_words(config: NodeConfig) -> bool:

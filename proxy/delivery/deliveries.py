@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from config.ticket_channels import TicketChannels
-from proxy.delivery.mail import Account, Mail
 from proxy.delivery.postman import Hooks, Postman, Sender
 from proxy.delivery.template import read_template
 from proxy.delivery.webhook import Webhook
@@ -38,6 +37,8 @@ def senders(settings: TicketChannels, wall: Callable[[], float]) -> dict[Channel
                                    read_template(settings.webhook_template), wall)
     server = settings.mail_server
     if server is not None and settings.mail_from is not None:
+        from proxy.delivery.mail import Account, Mail  # only who sends mail has the library of it in memory
+
         user, password = settings.smtp_username, settings.smtp_password
         account = Account(user, password.get_secret_value()) if user is not None and password is not None else None
         found["smtp"] = Mail(server, settings.mail_from, settings.mail_to, account)
