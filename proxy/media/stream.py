@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
-from proxy.media import rtp
+from proxy.media import rtcp, rtp
 from proxy.media.beeps import BeepWatch
 from proxy.media.codecs import Convert, converter
 from proxy.media.contract import CodecName, StreamTerms
@@ -95,7 +95,7 @@ class Stream:
         self._beeps: BeepWatch | None = None
         self._pressed_to: Stream | None = None
         """The stream it was joined with when the press heard last began."""
-        self._reception: rtp.Reception | None = None
+        self._reception: rtcp.Reception | None = None
         loop.add_reader(pair.rtp.fileno(), self._readable)
         loop.add_reader(pair.rtcp.fileno(), self._report_readable)
 
@@ -197,7 +197,7 @@ class Stream:
         reception = self._reception
         if reception is None or reception.ssrc != ssrc:
             reception = self._new_source(ssrc)
-        reception.add(sequence, timestamp)
+        reception.add(sequence, timestamp, now)
         if number in self._events:
             self._key(ssrc, sequence, timestamp, second, payload, now)
             return
@@ -231,13 +231,13 @@ class Stream:
         if seconds is not None:
             self._listener.tone_heard(self, seconds)
 
-    def _new_source(self, ssrc: int) -> rtp.Reception:
+    def _new_source(self, ssrc: int) -> rtcp.Reception:
         if self._reception is None:
             self._listener.heard(self)
         self._keys = KeyListener()
         if self._tone_keys is not None:
             self._tone_keys = ToneKeyListener()
-        self._reception = rtp.Reception(ssrc)
+        self._reception = rtcp.Reception(ssrc)
         return self._reception
 
     def _key(self, ssrc: int, sequence: int, timestamp: int, second: int, payload: bytes, now: float) -> None:
@@ -286,7 +286,7 @@ class Stream:
         block = self._reception.report(now) if self._reception is not None else None
         if self._far.reports_to is None or (block is None and not self.out.packets):
             return
-        data = rtp.report(self.out.ssrc, self.out.timestamp, self.out.packets, self.out.octets, CNAME, block)
+        data = rtcp.report(self.out.ssrc, self.out.timestamp, self.out.packets, self.out.octets, CNAME, block)
         with contextlib.suppress(OSError):
             self._pair.rtcp.sendto(data, self._far.reports_to)
 

@@ -9,7 +9,7 @@ from tests.architecture.tree import MODULES, imported_modules, imports, tree_of
 MOST_MEMBERS: Final = 30
 """Public members of a class: methods, fields, attributes, those of its bases too."""
 
-SETTINGS: Final = "config.loading.Section"
+SETTINGS: Final = "config.section.Section"
 """Base of the models of settings. Their fields are not counted: each is a key that an operator may write in one table
 of a file, and there are as many as the product has. What such a class can do is counted."""
 
