@@ -143,6 +143,19 @@ class QueuedText(io.TextIOBase):
         """Do nothing: the thread writes as soon as it can."""
 
 
+def open_standard() -> None:
+    """Open /dev/null where the process was started without standard input, output or error (`2>&-`).
+
+    Else the next file that is opened, a database perhaps, would stand there, and have in it what libraries write.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest that is free
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+
+
 _shielded: list[LineQueue] = []
 
 

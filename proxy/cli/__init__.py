@@ -9,7 +9,9 @@ import sys
 def main() -> None:
     """Run the command; never returns."""
     from proxy.cli.starting import read_run, run
+    from proxy.output import open_standard
 
+    open_standard()
     start = read_run(sys.argv[1:])
     if start is not None:
         sys.exit(run(start))

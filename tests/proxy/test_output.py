@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -16,6 +17,7 @@ from proxy import output
 from proxy.output import LineQueue, QueuedText
 from tests.kit.waiting import PATIENCE, eventually
 
+ROOT: Final = Path(__file__).parents[2]
 PIPE_BYTES: Final = 4096
 """The least that a pipe holds."""
 
@@ -187,6 +189,25 @@ def test_what_nobody_caught_becomes_a_line() -> None:
     library = " ".join(line["text"] + line.get("trace", "") for line in lines if line["event"] == "library")
     assert "OSError: of a task" in library
     assert "careful +36••••••567" in library
+
+
+@pytest.mark.parametrize("closed", ["", "2>&-", "<&-", "<&- >&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_who_is_started_without_a_standard_stream_opens_nothing_in_its_place(closed: str, tmp_path: Path) -> None:
+    """What is opened later has another descriptor, and whoever writes to a standard stream writes to nobody."""
+    code = ("import os, sys; from proxy.output import open_standard; open_standard()\n"
+            "later = os.open('later', os.O_CREAT | os.O_WRONLY)\n"
+            "print('a', flush=True); print('b', file=sys.stderr, flush=True); os.write(2, b'c'); sys.stdin.isatty()\n"
+            "os._exit(7 if later > 2 and os.get_inheritable(2) and not os.path.getsize('later') else 1)")
+    done = subprocess.run(["/bin/sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, code], cwd=tmp_path,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, capture_output=True,
+                          timeout=PATIENCE)
+    assert done.returncode == 7, done.stderr
+
+
+def test_wrong_usage_is_told_by_its_exit_code_where_nobody_can_be_told(tmp_path: Path) -> None:
+    done = subprocess.run(["/bin/sh", "-c", 'exec "$0" -m proxy run -c none.toml 2>&-', sys.executable], check=False,
+                          cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=PATIENCE)
+    assert done.returncode == 2
 
 
 def test_the_end_comes_though_nobody_reads() -> None:
