@@ -86,6 +86,9 @@ class Link(asyncio.Protocol):
         self._refusal: str | None = None
         self._deliveries: dict[Delivery, asyncio.Future[None]] = {}
         self._commands: asyncio.Queue[Incoming] = asyncio.Queue(COMMANDS_QUEUED)
+        self._may_ask = asyncio.Event()
+        """Set while answers may be added to those that wait."""
+        self._may_ask.set()
         self._command_octets = 0
         """Of those that wait."""
         self._timer: asyncio.TimerHandle | None = None
@@ -206,6 +209,7 @@ class Link(asyncio.Protocol):
         self._session.subscribe(f"{base}/{PATTERN}")
         self._write()
         while True:
+            await self._may_ask.wait()
             message = await self._commands.get()
             self._command_octets -= _octets(message)
             if not message.retain:
@@ -219,6 +223,8 @@ class Link(asyncio.Protocol):
         except (PacketError, UnicodeError) as error:
             log.warning("no_answer_there", reason=str(error))
         self._write()
+        if not self._session.has_room_for_answers:
+            self._may_ask.clear()
 
     # The socket
 
@@ -293,6 +299,8 @@ class Link(asyncio.Protocol):
         if transport is None or transport.is_closing():
             return False
         octets = self._session.take()
+        if self._session.has_room_for_answers:
+            self._may_ask.set()
         if octets:
             self._has_written = True
             transport.write(octets)

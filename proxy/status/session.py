@@ -21,7 +21,7 @@ WINDOW: Final = 100
 WINDOW_311: Final = 20
 """The same for 3.1.1, where no broker says it: brokers allow 20 unless told otherwise."""
 ANSWERS: Final = 100
-"""Answers that wait at the most; what a broker does not take as fast as it brings commands is not kept for it."""
+"""Answers that wait before no more commands are taken: a broker brings them faster than it takes what they ask for."""
 IDENTIFIERS: Final = 65_535
 """The greatest packet identifier; there is no 0."""
 
@@ -114,15 +114,17 @@ class Session:
     def answer(self, message: Outgoing) -> None:
         """Queue an answer, before what waits; nobody waits for its acknowledgement.
 
-        Raises PacketError or UnicodeError for a topic that cannot be written or too long a message, and where
-        `ANSWERS` wait.
+        Raises PacketError or UnicodeError for a topic that cannot be written, or too long a message.
         """
         octets = len(packets.write_publish(message, 1, self._version))
-        if len(self._answers) >= ANSWERS:
-            raise PacketError("too many answers wait")
         if octets > self.longest:
             raise PacketError(f"{octets} octets, and the broker takes {self.longest}")
         self._answers.append((Delivery(1), 0, message))
+
+    @property
+    def has_room_for_answers(self) -> bool:
+        """Whether fewer wait than `ANSWERS`."""
+        return len(self._answers) < ANSWERS
 
     def drop(self, delivery: Delivery) -> None:
         """Do not send what of it still waits."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -56,11 +57,31 @@ class Broker(asyncio.Protocol):
         self.ended.set()
 
 
-def with_link(visit: Callable[[Link, Broker], Awaitable[None]], welcome: bytes = WELCOME) -> None:
+class Mute(Broker):
+    """Acknowledges nothing until it is told to, and from then on everything."""
+
+    def __init__(self, welcome: bytes) -> None:
+        super().__init__(welcome)
+        self._kept: list[tuple[int, bytes]] | None = []
+
+    def answer(self, first: int, body: bytes) -> None:
+        if self._kept is not None and first & 0xF0 == packets.PUBLISH:
+            self._kept.append((first, body))
+        else:
+            super().answer(first, body)
+
+    def acknowledge(self) -> None:
+        kept, self._kept = self._kept or [], None
+        for first, body in kept:
+            self.answer(first, body)
+
+
+def with_link(visit: Callable[[Link, Any], Awaitable[None]], welcome: bytes = WELCOME,
+              broker: Broker | None = None) -> None:
     """Visit a link that is open, and see that it leaves no connection behind."""
+    broker = broker or Broker(welcome)
 
     async def run() -> None:
-        broker = Broker(welcome)
         server = await asyncio.get_running_loop().create_server(lambda: broker, "127.0.0.1", 0)
         link = Link(MqttSettings("edge1", port=server.sockets[0].getsockname()[1]), "b/edge1/status", Version.V5)
         async with asyncio.timeout(PATIENCE):
@@ -158,6 +179,37 @@ def test_an_answer_that_cannot_be_written_hurts_nobody() -> None:
         assert told == [b"yes", b"1", b"2"]
 
     with_link(visit)
+
+
+def test_no_more_commands_are_done_than_the_broker_takes_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One message may be under way, and nothing is acknowledged until the end: then every command has its answer."""
+    monkeypatch.setattr("proxy.status.session.ANSWERS", 3)
+    count = 12
+
+    async def visit(link: Link, broker: Mute) -> None:
+        asked: list[str] = []
+
+        async def serve() -> None:
+            async for message in link.commands("b/edge1"):
+                asked.append(message.verb)
+                link.reply(Reply("r", message.verb.encode(), None))
+
+        serving = asyncio.ensure_future(serve())
+        for packet in range(1, count + 1):
+            broker.say(packets.write_publish(Outgoing(f"b/n/cmd/{packet}", b""), packet, Version.V5))
+        while (packets.PUBACK, count.to_bytes(2)) not in broker.heard:
+            await asyncio.sleep(0)
+        assert asked == ["1", "2", "3", "4"], "one is under way, three wait"
+        broker.acknowledge()
+        told: list[bytes] = []
+        while len(told) < count:
+            await asyncio.sleep(0)
+            told = [packets.read_publish(*each, Version.V5).payload for each in broker.heard if each[0] & 0xF0 == 0x30]
+        assert told == [str(number).encode() for number in range(1, count + 1)]
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+    with_link(visit, broker=Mute(b"\x20\x06\0\0\x03\x21\0\x01"))
 
 
 def test_of_commands_that_nobody_reads_no_more_are_kept_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,19 +118,6 @@ def test_an_answer_does_not_wait_for_the_events_before_it() -> None:
     assert [name for _, name in sent(made.take())] == ["c"]
 
 
-def test_answers_that_nobody_takes_do_not_pile_up() -> None:
-    made = welcome(window=1)
-    made.put(messages("a"))
-    made.take()
-    for _ in range(session.ANSWERS):
-        made.answer(Outgoing("r", b"x"))
-    with pytest.raises(packets.PacketError, match="too many"):
-        made.answer(Outgoing("r", b"x"))
-    made.receive(ack(1))
-    made.take()
-    made.answer(Outgoing("r", b"x"))
-
-
 def test_what_waits_of_a_delivery_that_nobody_wants_is_not_sent() -> None:
     made = welcome(window=2)
     first, second = made.put(messages("a", "b", "c")), made.put(messages("d"))
