@@ -18,12 +18,6 @@ CONNECT: Final = 3
 SILENCE_MS: Final = 5000
 """Milliseconds for which what was sent may stay unacknowledged by the other machine."""
 
-LOCK_MS: Final = 2000
-"""Milliseconds that a write may wait for what another node writes."""
-
-IDLE_MS: Final = 10_000
-"""Milliseconds after which the server gives up a transaction of ours that nothing is heard of."""
-
 T = TypeVar("T")
 
 _OURS: Final[dict[str, str | int]] = {

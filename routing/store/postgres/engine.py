@@ -50,6 +50,33 @@ class _Doubt(NamedTuple):
     applied: Applied
 
 
+def _joined(found: Sequence[Applied]) -> Applied:
+    """Return what came of batches one after the other as what came of one."""
+    first, *others = found
+    for each in others:
+        first = Applied(
+            [*first.events, *each.events], first.refused | each.refused, [*first.stale, *each.stale],
+            [*first.losses, *each.losses], first.anew or each.anew, first.outbox_dropped + each.outbox_dropped,
+            each.outbox_drained)
+    return first
+
+
+def _fetch(reader: Connection, statement: str, parameters: Parameters) -> list[Any]:
+    found: list[Any] = reader.execute(statement, parameters).fetchall()
+    return found
+
+
+def _close(reader: Connection) -> None:
+    with contextlib.suppress(psycopg.Error):
+        reader.close()
+
+
+def _leaves_connection(error: BaseException) -> bool:
+    """Whether the server has answered so, and will answer what is asked next."""
+    return isinstance(error, psycopg.Error) and error.sqlstate is not None and not isinstance(
+        error, psycopg.OperationalError)
+
+
 class PostgresEngine:
     """`engine.Engine` on a server."""
 
@@ -60,10 +87,16 @@ class PostgresEngine:
         self._node, self._outbox, self._clock = node, outbox, clock
         self._retention = Retention()
         self._reader: Connection | None = None
+        self._retired: list[Connection] = []
+        """Readers that another one has taken the place of: whoever reads closes them, for they may be in use."""
         self._opened = 0
         self._waits = 0
         self._overfull = False
         self._doubt: _Doubt | None = None
+        self._written: list[Queued] = []
+        """Units that have come through though nobody was told; they will be put again."""
+        self._untold = Applied()
+        """What came of them."""
         self._others: list[Any] | None = None
 
     @property
@@ -99,16 +132,16 @@ class PostgresEngine:
         self.session.ready()
         if self._opened != self.session.opened:
             self._opened = self.session.opened
-            self.close_reading()
+            retired, self._reader = self._reader, None
+            if retired is not None:
+                self._retired.append(retired)
             [[self._waits]] = self.session.ready().execute(sql.COUNT_EVENTS, (self._node,)).fetchall()
         if self._reader is None:
             self._reader = self.session.reading()
 
     def _trouble(self, error: BaseException) -> TroubleError:
         """Do what an error of the database calls for."""
-        passing = isinstance(error, psycopg.Error) and error.sqlstate is not None and not isinstance(
-            error, psycopg.OperationalError)
-        if not passing:
+        if not _leaves_connection(error):
             self.session.drop()
         return TroubleError(self.session.address.describe(error), isinstance(error, OutdatedError))
 
@@ -131,23 +164,24 @@ class PostgresEngine:
 
     def _apply(self, batch: Sequence[Queued]) -> Applied:
         self._ready()
-        before = self._settle()
-        if before is not None:
-            done = {id(queued) for queued in before.batch}
-            batch = [queued for queued in batch if id(queued) not in done]
-            if not batch:
-                return before.applied
-        applied = self._commit(batch)
-        if before is not None:
-            applied = applied._replace(
-                events=[*before.applied.events, *applied.events], stale=[*before.applied.stale, *applied.stale],
-                refused=before.applied.refused | applied.refused)
-        return applied
+        self._settle()
+        if not self._written:
+            return self._commit(batch)
+        written = {id(queued) for queued in self._written}
+        rest = [queued for queued in batch if id(queued) not in written]
+        found = [self._untold, self._commit(rest)] if rest else [self._untold]
+        asked = {id(queued) for queued in batch}
+        self._written = [queued for queued in self._written if id(queued) not in asked]
+        self._untold = Applied()
+        return _joined(found)
 
-    def _settle(self) -> _Doubt | None:
-        """Return the batch that there was doubt about, where it has come through."""
+    def _settle(self) -> None:
+        """Find out what became of the batch that there is doubt about. Promises among it were told no; nobody asks for
+        them again."""
         doubt, self._doubt = self._doubt, None
-        return doubt if doubt is not None and self.session.commits >= doubt.number else None
+        if doubt is not None and self.session.commits >= doubt.number:
+            self._written += [queued for queued in doubt.batch if not queued.promise]
+            self._untold = _joined([self._untold, doubt.applied])
 
     def _commit(self, batch: Sequence[Queued]) -> Applied:
         stale: frozenset[str] = frozenset()
@@ -233,21 +267,21 @@ class PostgresEngine:
     # Reading
 
     def read(self, query: Query, parameters: Parameters) -> list[Any]:
+        while self._retired:
+            _close(self._retired.pop())
+        reader = self._reader
         try:
-            return ask(self._execute, query, parameters, self._node)
+            if reader is None:
+                raise psycopg.OperationalError("there is no connection to read with")
+            return ask(lambda statement, given: _fetch(reader, statement, given), query, parameters, self._node)
         except _OF_UNIT as error:
             raise ReadError(f"{type(error).__name__}: {error}") from error
         except _OF_DATABASE as error:
-            if isinstance(error, psycopg.OperationalError):
-                self.close_reading()
+            if reader is not None and not _leaves_connection(error):
+                if self._reader is reader:
+                    self._reader = None
+                _close(reader)
             raise ReadError(self.session.address.describe(error), suspect=True, silent=not self.opened) from error
-
-    def _execute(self, statement: str, parameters: Parameters) -> list[Any]:
-        reader = self._reader
-        if reader is None:
-            raise psycopg.OperationalError("there is no connection to read with")
-        found: list[Any] = reader.execute(statement, parameters).fetchall()
-        return found
 
     def look_into(self) -> str | None:
         try:
@@ -258,6 +292,7 @@ class PostgresEngine:
 
     def close_reading(self) -> None:
         reader, self._reader = self._reader, None
-        if reader is not None:
-            with contextlib.suppress(psycopg.Error):
-                reader.close()
+        for each in (*self._retired, reader):
+            if each is not None:
+                _close(each)
+        self._retired.clear()

@@ -141,6 +141,9 @@ STEPS: Final = (Step("001_tables", _TABLES, False),)
 
 _TYPES: Final = {"TEXT": TEXT, "REAL": "double precision", "INTEGER": "bigint"}
 
+PATIENCE: Final = 600
+"""Seconds that a step may take, and that whoever begins meanwhile waits for it."""
+
 _MIGRATING: Final = 7_036_874_417_001
 """The advisory lock of whoever changes tables: any number that is nobody else's in this database."""
 
@@ -161,13 +164,16 @@ def migrate(connection: Connection, steps: tuple[Step, ...] = STEPS) -> None:
     """
     if not _missing(_applied(connection), steps):
         return
+    patience, connection.patience = connection.patience, PATIENCE
     with connection.transaction():
+        connection.execute(f"SET LOCAL statement_timeout={PATIENCE}000; SET LOCAL lock_timeout={PATIENCE}000")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
         connection.execute(_STEPS_TABLE)
         for step in _missing(_applied(connection), steps):
             for statement in step.statements:
                 connection.execute(typed(statement))
             connection.execute("INSERT INTO schema_steps (name, is_beside) VALUES (%s,%s)", (step.name, step.is_beside))
+    connection.patience = patience
 
 
 def _applied(connection: Connection) -> dict[str, bool]:

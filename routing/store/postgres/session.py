@@ -15,26 +15,32 @@ import psycopg
 from routing.store.batch import Stamp
 from routing.store.postgres import schema
 from routing.store.postgres import statements as sql
-from routing.store.postgres.connection import IDLE_MS, LOCK_MS, SILENCE_MS, Address, Connection, SilenceError
+from routing.store.postgres.connection import SILENCE_MS, Address, Connection, SilenceError
 
 WRITE: Final = 5.0
 """Seconds that the server may take for one statement or a commit. StoreQueue lets nobody wait that long."""
 
+LOCK: Final = 2.0
+"""Seconds that a write may wait for what another node writes."""
+
 READ: Final = 0.5
 """Seconds that a look may take: whoever reads waits with it."""
+
+IDLE_MS: Final = 10_000
+"""Milliseconds after which the server gives up a transaction of ours that nothing is heard of."""
 
 LOCKS_MAX: Final = 500
 """Customers and agents that one batch locks one by one; above, it waits until nobody has any, and nobody gets one
 meanwhile. A server holds some thousands of locks in all."""
 
+_ALWAYS: Final = f"SET client_encoding='UTF8'; SET tcp_user_timeout={SILENCE_MS}; "
 _WRITING: Final = (
-    f"SET statement_timeout={int(WRITE * 1000) - 500}; SET lock_timeout={LOCK_MS}; "
-    f"SET idle_in_transaction_session_timeout={IDLE_MS}; SET tcp_user_timeout={SILENCE_MS}; "
-    "SET client_encoding='UTF8'"
-)
-_READING: Final = (
-    f"SET statement_timeout={int(READ * 1000)}; SET default_transaction_read_only=on; SET client_encoding='UTF8'"
-)
+    f"SET idle_in_transaction_session_timeout={IDLE_MS}; SET statement_timeout={{}}; SET lock_timeout={{}}")
+_READING: Final = "SET default_transaction_read_only=on; SET statement_timeout={}"
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)
 
 
 class OutdatedError(psycopg.OperationalError):
@@ -82,11 +88,11 @@ class Session:
 
     def reading(self) -> Connection:
         """Return a new connection to read with."""
-        return self.address.connect(READ, _READING)
+        return self.address.connect(READ, _ALWAYS + _READING.format(_ms(READ)))
 
     def _open(self) -> None:
         self._connection = None
-        connection = self.address.connect(WRITE, _WRITING)
+        connection = self.address.connect(WRITE, _ALWAYS + _WRITING.format(_ms(WRITE), _ms(LOCK)))
         try:
             encoding = connection.info.parameter_status("server_encoding")
             if encoding != "UTF8":

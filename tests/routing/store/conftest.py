@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.kit.postgres import MISSING, Postgres, server
+from tests.kit.waiting import PATIENCE
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +19,14 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def database(postgres: Postgres) -> Iterator[str]:
+def patient(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine is no server that hangs."""
+    for bound in ("WRITE", "LOCK", "READ"):
+        monkeypatch.setattr(f"routing.store.postgres.session.{bound}", PATIENCE)
+
+
+@pytest.fixture
+def database(postgres: Postgres, patient: None) -> Iterator[str]:
     """Where a database is whose tables are as they were made: emptied after each test, for to make one takes longer."""
     yield postgres.url("shared")
     postgres.empty("shared")

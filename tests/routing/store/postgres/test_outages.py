@@ -7,7 +7,7 @@ import pytest
 from routing.rows import TaskRow
 from routing.storage import LOSS
 from routing.store import writer
-from routing.store.engine import Engine, Queued, ReadError, TroubleError
+from routing.store.engine import Engine, Queued, ReadError, TroubleError, UnitError
 from routing.store.postgres import session
 from routing.store.queries import CallbackQuery, DirectQuery, NodeQuery
 from routing.writes import ChangeTask, CountOffer, Unit, Write
@@ -60,6 +60,24 @@ def test_a_commit_whose_answer_is_lost_is_not_made_twice(engine: Engine, wire: R
     again = engine.apply([*batch, Queued(2, everything(other))])
     assert [told.seq for told in again.events] == [1, 2]
     assert counts(engine, task) == (1, 2, 1)
+    assert counts(engine, other) == (1, 2, 1)
+
+
+def test_what_came_through_stays_so_whatever_becomes_of_what_is_put_with_it(engine: Engine, wire: Relay) -> None:
+    task, other = a_task(), a_task(group="care")
+    batch = [Queued(1, everything(task)), Queued(2, everything(other))]
+    wire.cut_at(b"COMMIT\0", True)
+    with pytest.raises(TroubleError):
+        engine.apply(batch)
+    with pytest.raises(UnitError):
+        engine.apply([*batch, unit(a_task(reason="\udcff"))])
+    assert [told.seq for told in engine.apply(batch[:1]).events] == [1, 2], "told once, with the first of them"
+    wire.cut_at(b"BEGIN", True)
+    last = unit(a_line(task.id))
+    with pytest.raises(TroubleError):
+        engine.apply([batch[1], last])
+    assert list(engine.apply([batch[1], last]).events) == []
+    assert counts(engine, task) == (2, 2, 1)
     assert counts(engine, other) == (1, 2, 1)
 
 
@@ -150,13 +168,23 @@ def test_no_word_about_trouble_has_the_password(postgres: Postgres) -> None:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def impatient(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "RETRY", 0.05)
-    monkeypatch.setattr(session, "WRITE", 0.5)
+    monkeypatch.setattr(session, "WRITE", 2.0)
+    monkeypatch.setattr(session, "READ", 2.0)
 
 
 def until(world: PostgresWorld, true: Callable[[], object]) -> None:
     world.loop.until(true)
+
+
+def until_well(world: PostgresWorld) -> None:
+    def look() -> bool:
+        world.store.release()  # as a timer does
+        world.loop.run()
+        return world.store.well
+
+    eventually(look, "all is well again")
 
 
 @pytest.mark.usefixtures("impatient")
@@ -178,8 +206,8 @@ def test_a_server_that_dies_in_the_middle_and_comes_back(postgres: Postgres, dat
     assert world.faults[0].alarm == "database"
     postgres.start()
     postgres.run("DROP TRIGGER slow ON tasks", "shared")
+    until_well(world)
     world.commit()
-    until(world, lambda: world.store.well)
     assert len(world.store.callbacks.open_tasks()) == len(tasks)
     assert [len(world.store.callbacks.journal(task.id)) for task in tasks] == [1] * len(tasks)
     assert [told.seq for told in world.store.events_after(0, 999)] == list(range(1, len(tasks) + 1))
@@ -203,8 +231,8 @@ def test_a_server_that_hangs_refuses_promises_and_loses_nothing(postgres: Postgr
     finally:
         postgres.thaw()
     assert said == [False]
+    until_well(world)
     world.commit()
-    until(world, lambda: world.store.well)
     assert [line.kind for line in world.store.callbacks.journal(task.id)] == ["meanwhile"]
     world.close()
 

@@ -17,7 +17,7 @@ from tests.routing.world import CUSTOMER
 
 
 @pytest.fixture
-def fresh(postgres: Postgres) -> str:
+def fresh(postgres: Postgres, patient: None) -> str:
     """A database with nothing in it."""
     postgres.run('DROP DATABASE IF EXISTS "fresh" WITH (FORCE)')
     return postgres.create("fresh")

@@ -1,0 +1,124 @@
+"""Measure claims on a throw-away PostgreSQL: `python tests/routing/bench_postgres.py [tasks]`.
+
+Four nodes claim and end what they have won, a fifth ends tasks, each in a process of its own; every commit of a claim
+reaches the disk. Prints how long a claim waited, won or not, and what each node's process used of the processor. Then
+what a commit without anybody who waits costs, and a look.
+"""
+
+import multiprocessing
+import random
+import sys
+import time
+from multiprocessing.synchronize import Barrier
+
+from routing.events import Outbox
+from routing.store.engine import Engine, Queued
+from routing.store.postgres.connection import Address
+from routing.store.postgres.engine import PostgresEngine
+from routing.store.queries import CallbackQuery
+from routing.writes import ChangeTask, Unit
+from tests.kit.postgres import server
+from tests.routing.store.rows import a_line, a_task, an_attempt
+from tests.routing.store.test_sqlite import event
+
+CLAIMERS = 4
+TURNS = 300
+
+
+def engine_on(where: str, node: str) -> Engine:
+    engine = PostgresEngine(Address(where, node), node, Outbox.PLAIN, time.time)
+    engine.open()
+    return engine
+
+
+Told = tuple[list[float], int, float]
+"""Of a node: how long each claim took, how many it has won, and the processor's time."""
+
+
+def claimer(where: str, node: str, start: Barrier, told: "multiprocessing.Queue[Told]") -> None:
+    engine = engine_on(where, node)
+    tasks = engine.read(CallbackQuery.OPEN_TASKS, ())
+    random.Random(node).shuffle(tasks)
+    start.wait()
+    used, took, won = time.process_time(), list[float](), 0
+    for task in tasks:
+        attempt = an_attempt(task, node=node, engages=None, epoch=0)
+        change = ChangeTask(task._replace(attempts=1, version=2), 1, "maker")
+        begun = Unit((change, a_line(task.id, "assigned"), event()))
+        began = time.perf_counter()
+        refused = engine.apply([Queued(1, begun, True, attempt)]).refused
+        took.append(time.perf_counter() - began)
+        if not refused:
+            won += 1
+            over = attempt._replace(step="ended", ended_at=time.time(), result="talked")
+            engine.apply([Queued(2, Unit((over, a_line(task.id, "result"), event())))])
+    told.put((took, won, time.process_time() - used))
+    engine.close()
+
+
+def ender(where: str, start: Barrier) -> None:
+    engine = engine_on(where, "ender")
+    tasks = engine.read(CallbackQuery.OPEN_TASKS, ())[::3]
+    start.wait()
+    for task in tasks:
+        end = ChangeTask(task._replace(state="cancelled", ended_at=time.time(), version=2), 1, "maker")
+        engine.apply([Queued(1, Unit((end, a_line(task.id, "ended"), event())))])
+    engine.close()
+
+
+def parts(took: list[float]) -> str:
+    took = sorted(took)
+    shares = ", ".join(f"{int(share * 100)} of 100 below {took[int(len(took) * share)] * 1000:.1f}"
+                       for share in (0.5, 0.95, 0.99))
+    return f"{shares}, the longest {took[-1] * 1000:.1f} ms"
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    with server(settings="") as running:
+        where = running.create("bench")
+        maker = engine_on(where, "maker")
+        tasks = [a_task(customer=f"+3620{number:07d}") for number in range(count)]
+        began = time.perf_counter()
+        for first in range(0, count, 300):
+            maker.apply([Queued(1, Unit((ChangeTask(task, 0, ""), a_line(task.id))))
+                         for task in tasks[first:first + 300]])
+        print(f"{count} tasks made in {time.perf_counter() - began:.2f} s")
+        context = multiprocessing.get_context("spawn")
+        start, told = context.Barrier(CLAIMERS + 1), context.Queue()
+        nodes = [context.Process(target=claimer, args=(where, f"node{number}", start, told))
+                 for number in range(CLAIMERS)]
+        nodes.append(context.Process(target=ender, args=(where, start)))
+        for node in nodes:
+            node.start()
+        results = [told.get() for _ in range(CLAIMERS)]
+        for node in nodes:
+            node.join()
+        took = [each for result in results for each in result[0]]
+        won, used = sum(result[1] for result in results), sum(result[2] for result in results)
+        print(f"{len(took)} claims by {CLAIMERS} nodes and one that ends: {parts(took)}; {won} won; "
+              f"{used / len(took) * 1e6:.0f} us of CPU a claim in the nodes")
+        measure(maker)
+        maker.close()
+
+
+def measure(engine: Engine) -> None:
+    task = a_task(customer="+36209999999")
+    engine.apply([Queued(1, Unit((task,)))])
+    for what, durable in (("nobody waits for", False), ("somebody waits for", True)):
+        took, used = [], time.process_time()
+        for _ in range(TURNS):
+            began = time.perf_counter()
+            engine.apply([Queued(1, Unit((a_line(task.id), event()), durable))])
+            took.append(time.perf_counter() - began)
+        print(f"a commit that {what}: {parts(took)}; {(time.process_time() - used) / TURNS * 1e6:.0f} us of CPU")
+    took, used = [], time.process_time()
+    for _ in range(TURNS):
+        began = time.perf_counter()
+        engine.read(CallbackQuery.TASK, (task.id,))
+        took.append(time.perf_counter() - began)
+    print(f"a look at one task: {parts(took)}; {(time.process_time() - used) / TURNS * 1e6:.0f} us of CPU")
+
+
+if __name__ == "__main__":
+    main()
