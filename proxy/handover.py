@@ -34,7 +34,7 @@ _WAIT, _NO, _HERE = b"W", b"N", b"H"
 _CREDENTIALS: Final = struct.Struct("3i")
 """pid, uid and gid of a SO_PEERCRED."""
 
-log = get_logger(__name__)
+log = get_logger()
 
 
 class Offered:

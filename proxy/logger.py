@@ -66,8 +66,8 @@ class Logger:
                 print(f"log line lost: {type(error).__name__} in {event!r:.200}", file=sys.stderr)  # noqa: T201
 
 
-def get_logger(_name: str = "", **keys: object) -> Logger:
-    """Return a logger; `keys` stand in each of its lines. The name is for the reader of the code."""
+def get_logger(**keys: object) -> Logger:
+    """Return a logger; `keys` stand in each of its lines."""
     return Logger(keys)
 
 

@@ -64,7 +64,7 @@ MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
     """),
 )
 
-log = get_logger("boomerang.console")
+log = get_logger()
 
 
 class ConsoleDatabase:

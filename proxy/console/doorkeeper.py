@@ -35,7 +35,7 @@ CALLER: Final = "boomerang.caller"
 
 Refused = Literal["wrong", "locked", "busy", "unreadable"]
 
-log = get_logger("boomerang.console")
+log = get_logger()
 
 
 class LogIn(NamedTuple):

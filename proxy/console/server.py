@@ -123,7 +123,7 @@ def _warm() -> None:
     try:
         warm()
     except Exception as error:
-        get_logger("boomerang.console").warning("console_not_warm", reason=repr(error))
+        get_logger().warning("console_not_warm", reason=repr(error))
 
 
 def _begin(settings: ConsoleSettings) -> None:

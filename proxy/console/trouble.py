@@ -20,7 +20,7 @@ from proxy.logger import get_logger
 PROBLEM: Final = "application/problem+json"
 SEE_OTHER: Final = 303
 
-log = get_logger("boomerang.console")
+log = get_logger()
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:

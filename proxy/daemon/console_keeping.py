@@ -37,7 +37,7 @@ BACKLOG: Final = 512
 """Connections that wait to be taken, as many as may come while the process is started again."""
 ALARM: Final = "console"
 
-log = get_logger("boomerang.console")
+log = get_logger()
 
 
 class ConsoleKeeping:

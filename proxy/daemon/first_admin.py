@@ -8,7 +8,7 @@ from proxy.logger import get_logger
 
 NAME: Final = "admin"
 
-log = get_logger("boomerang.console")
+log = get_logger()
 
 
 async def first_admin(ask: Callable[[str, Mapping[str, Any]], Awaitable[Any]],

@@ -23,7 +23,7 @@ BACK_WITHIN: Final = 20.0
 LOSSES_MAX: Final = 5
 """Processes that may end with a session soon after their start: it might be what ends them."""
 
-log = get_logger(__name__)
+log = get_logger()
 
 
 class MediaClient:

@@ -31,7 +31,7 @@ END_PATIENCE: Final = 2.0
 """Seconds that a process has to end by itself once its connection is closed."""
 ALARM: Final = "media"
 
-log = get_logger(__name__)
+log = get_logger()
 
 
 class MediaProcess:

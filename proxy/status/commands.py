@@ -35,7 +35,7 @@ PATTERN: Final = "cmd/+"
 OURS: Final = frozenset({"status", "calls", "alarms", "trunk", "pbx", "group", "agent", "event", "cmd"})
 """First levels below `PREFIX/NODE/` that say something."""
 
-log = get_logger("boomerang.commands")
+log = get_logger()
 
 
 class CommandError(Exception):

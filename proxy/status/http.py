@@ -21,7 +21,7 @@ BACKLOG: Final = 64
 ACCEPT_TURNS: Final = 3
 """Turns of the loop from a connection that was taken until its protocol knows it."""
 
-log = get_logger("boomerang.http")
+log = get_logger()
 
 
 class HttpServer:

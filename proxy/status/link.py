@@ -40,7 +40,7 @@ acknowledged the one before it, which else takes 40 ms where we have nothing to 
 OFFLINE: Final = b"offline"
 ONLINE: Final = b"online"
 
-log = get_logger("boomerang.mqtt")
+log = get_logger()
 
 
 class LinkError(Exception):

@@ -47,7 +47,7 @@ ALARM: Final = "mqtt"
 V5: Final = Version.V5
 V311: Final = Version.V311
 
-log = get_logger("boomerang.mqtt")
+log = get_logger()
 
 
 class Publisher:

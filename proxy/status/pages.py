@@ -13,7 +13,7 @@ PATIENCE: Final = 2.0
 """Seconds in which the loop that carries the calls must answer; whoever probes waits three or more."""
 JSON: Final = "application/json"
 
-log = get_logger("boomerang.http")
+log = get_logger()
 
 
 class Answer(NamedTuple):

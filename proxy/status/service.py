@@ -25,7 +25,7 @@ RETRY: Final = 5.0
 """Seconds until a part that failed is started again."""
 STOP_TIMEOUT: Final = 5.0
 
-log = get_logger("boomerang.status")
+log = get_logger()
 
 
 class StatusService:

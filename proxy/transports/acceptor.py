@@ -20,7 +20,7 @@ FILES_PAUSE = 1.0
 """Seconds without accepting after the process ran out of file descriptors or memory."""
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
-log = get_logger(__name__)
+log = get_logger()
 
 
 def bind_stream(host: str, port: int) -> socket.socket:

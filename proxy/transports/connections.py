@@ -14,7 +14,7 @@ from proxy.transports.error_fence import ErrorFence
 from proxy.transports.limits import StreamLimits
 from proxy.transports.stream import Connection, Port
 
-log = get_logger(__name__)
+log = get_logger()
 
 Peer = tuple[Transport, str, int]
 

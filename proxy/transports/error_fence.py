@@ -10,7 +10,7 @@ TRACEBACK_PAUSE = 60.0
 PLACES_MAX = 256
 """Different errors that are told apart; all beyond are forgotten together."""
 
-log = get_logger(__name__)
+log = get_logger()
 
 
 class ErrorFence:

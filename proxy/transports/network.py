@@ -33,7 +33,7 @@ OUTSIDE = {False: "192.0.2.1", True: "2001:db8::1"}
 """Addresses that are nobody's (RFC 5737, RFC 3849): the route to them is the default route."""
 LOOPBACK = {False: "127.0.0.1", True: "::1"}
 
-log = get_logger(__name__)
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

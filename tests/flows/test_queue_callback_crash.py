@@ -4,13 +4,14 @@ Both sides of a place end, a request that was promised is kept, and nobody is di
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from routing.identity import Answers
-from tests.kit.callback_site import NUMBER, Call, Plan
+from tests.kit.callback_site import NUMBER, Call, Plan, Site
 from tests.kit.queue_pbx import Takes
-from tests.kit.queue_scene import SECOND, QueueScene
+from tests.kit.queue_scene import ENABLED, FIRST, SECOND, THIRD, QueueScene
 
 DOWN = 0.5
 """Seconds until the next process is there."""
@@ -18,6 +19,32 @@ ONE = Takes(after=0.5, keys=((1.0, "1"),), away=True)
 TWO = Takes(after=0.5, keys=((1.0, "2"),), away=True)
 OUR_RING = Plan(ring=0.2, answer=0.5, keys=((0.5, "1"),))
 """What an agent does whom we ring ourselves."""
+
+
+def press(site: Site, call: Call, key: str) -> None:
+    """A caller presses a key, if anybody is there to hear it."""
+    node = site.node
+    if node is not None:
+        for row in node.ledger.calls():
+            if row.sip_call_id == call.call_id and row.id in node.media.sessions:
+                node.media[row.id].press(key)
+
+
+def live(scene: QueueScene, begin: Callable[[], None], crash_at: int | None, seconds: float) -> int:
+    """Let it happen, up to an event at which the node dies, and have it back then; returns how many events there were."""
+    site = scene.site
+    before = site.events
+    if crash_at is not None:
+        site.crash_at = before + crash_at
+    begin()
+    site.run(seconds, until=lambda: site.node is None)
+    site.crash_at = None
+    events = site.events - before
+    if site.node is None:
+        site.run(DOWN)
+        site.start()
+        scene.queue.show_all()
+    return events
 
 
 class Story:
@@ -35,8 +62,8 @@ class Story:
 
     def begin(self) -> None:
         self._dial()
-        self.site.later(2.5, lambda: self._press(0, "1"))
-        self.site.later(2.8, lambda: self._press(0, "1"))
+        for at in (2.5, 2.8):
+            self.site.later(at, lambda: press(self.site, self.calls[0], "1"))
         self.site.later(4.0, lambda: self._hang_up(0))
         self.site.later(4.5, self._agents_come)
 
@@ -51,13 +78,6 @@ class Story:
     def _dial(self) -> None:
         self.calls.append(self.site.carrier.dial(NUMBER, SECOND))
 
-    def _press(self, call: int, key: str) -> None:
-        node, call_id = self.site.node, self.calls[call].call_id
-        if node is not None:
-            for row in node.ledger.calls():
-                if row.sip_call_id == call_id and row.id in node.media.sessions:
-                    node.media[row.id].press(key)
-
     def _hang_up(self, call: int) -> None:
         node, one = self.site.node, self.calls[call]
         if call == 0 and node is not None:
@@ -67,19 +87,7 @@ class Story:
 
     def run(self, crash_at: int | None, seconds: float) -> int:
         """Let it happen; returns how many events there were."""
-        site = self.site
-        before = site.events
-        if crash_at is not None:
-            site.crash_at = before + crash_at
-        self.begin()
-        site.run(seconds, until=lambda: site.node is None)
-        site.crash_at = None
-        events = site.events - before
-        if site.node is None:
-            site.run(DOWN)
-            site.start()
-            self.scene.queue.show_all()
-        return events
+        return live(self.scene, self.begin, crash_at, seconds)
 
     def settle(self) -> None:
         """After all: nobody is up, whoever was promised something is called, once."""
@@ -139,3 +147,67 @@ def test_a_crash_while_they_are_back_in_their_place(at: float, until: float) -> 
     for number in range(30, events + 1):
         one, _ = story(number)
         one.settle()
+
+
+CALLERS = (FIRST, SECOND, THIRD)
+"""As they begin to wait."""
+ASK = (THIRD, FIRST, SECOND)
+"""As they ask."""
+
+
+class Three:
+    """Three callers who wait, and ask in another order; then one agent comes, for all of them."""
+
+    def __init__(self) -> None:
+        policy = ENABLED.replace('agents = ["201", "202"]', 'agents = ["201"]')
+        self.scene = scene = QueueScene({"201": []}, policy=policy)
+        scene.site.pbx.plan("201", OUR_RING)
+        scene.site.carrier.default = Plan(ring=0.2, answer=0.5, hang_up=6.0)
+        self.calls: dict[str, Call] = {}
+
+    def begin(self) -> None:
+        later = self.scene.site.later
+        for place, caller in enumerate(CALLERS):
+            later(0.3 * place, partial(self._dial, caller))
+        for turn, caller in enumerate(ASK):
+            for at in (3.5, 3.8):
+                later(at + turn, partial(self._press, caller))
+            later(6.0 + turn, partial(self._hang_up, caller))
+        later(9.0, lambda: self.scene.queue.agents.update({"201": [ONE, ONE, ONE]}))
+
+    def _dial(self, caller: str) -> None:
+        self.calls[caller] = self.scene.site.carrier.dial(NUMBER, caller)
+
+    def _press(self, caller: str) -> None:
+        press(self.scene.site, self.calls[caller], "1")
+
+    def _hang_up(self, caller: str) -> None:
+        self.calls[caller].hang_up()
+
+    def settle(self) -> tuple[list[str], list[str]]:
+        """After all: who was promised a callback, as they began to wait, and who was called, in order."""
+        site = self.scene.site
+        site.run(300)
+        for call in self.calls.values():
+            if call.open:
+                call.hang_up()  # what rang when it died has no final answer
+        site.run(3700)
+        site.assert_nothing_left()
+        promised = {request.customer for request in self.scene.requests()}
+        return ([caller for caller in CALLERS if caller in promised],
+                [call.invite.user for call in site.carrier.calls if not call.caller])
+
+
+def test_three_callers_keep_their_order_over_a_crash() -> None:
+    """Who began to wait first is called first, whoever asked first, and whether their places outlive the node or not."""
+    whole = Three()
+    events = live(whole.scene, whole.begin, None, 60)
+    assert whole.settle() == (list(CALLERS), list(CALLERS))
+    promised = 0
+    for number in range(events + 1):
+        three = Three()
+        live(three.scene, three.begin, number, 60)
+        kept, called = three.settle()
+        assert called == kept, (number, three.scene.site.shown())
+        promised += len(kept)
+    assert events < promised < 3 * events

@@ -9,7 +9,7 @@ import itertools
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,13 +23,17 @@ from tests.kit.site import peer
 from tests.kit.waiting import PATIENCE, eventually
 
 AGENT_TONE, CUSTOMER_TONE = 440.0, 1000.0
-ACCEPTS = Plan(keys=((0.05, "1"),), tone=AGENT_TONE)
-"""An agent who takes every callback."""
+ACCEPTS = Plan(keys=((0.05, "1"), (1.0, "1"), (3.0, "1")), tone=AGENT_TONE)
+"""An agent who takes every callback, and presses again in case the answer was not known yet when the key came."""
+BRIEF = replace(ACCEPTS, hang_up=4.0)
+"""One who takes it and hangs up soon, as when nobody answers: long after the customer was dialled and has refused."""
 DECLINES = Plan(keys=((0.05, "2"),))
 LISTENS = Plan(tone=AGENT_TONE)
 """An agent who answers and presses nothing."""
 NOBODY = Plan(answer=None)
-TALKS = Plan(tone=CUSTOMER_TONE, hang_up=1.3)
+TALK = 3.0
+"""Seconds of a talk that counts, however late each end of it is heard of."""
+TALKS = Plan(tone=CUSTOMER_TONE, hang_up=TALK)
 """A customer who answers, talks for longer than `MIN_TALK` and hangs up."""
 STAYS = Plan(tone=CUSTOMER_TONE)
 """A customer who leaves it to the other side to hang up."""
@@ -39,10 +43,11 @@ MEDIA_PORTS = 80
 SHARED: Mapping[str, Any] = {
     "direct_callback": {"type": 0, "min_talk": MIN_TALK},
     "missed_callback": {"enabled": True, "window": "24h", "attempts": 4, "min_wait": "1s"},
-    "callback": {"min_talk": MIN_TALK, "retry_agent": "2s", "retry_busy": "2s", "agent_ring_for": "2s",
-                 "customer_ring_for": "2s"},
+    "callback": {"min_talk": MIN_TALK, "retry_agent": "2s", "retry_busy": "2s", "agent_ring_for": "5s",
+                 "customer_ring_for": "10s"},
 }
-"""What is in force where a group says nothing else: short times."""
+"""What is in force where a group says nothing else: short times, but for those in which a phone that answers at once
+must have been heard."""
 
 
 def refuses(status: int) -> Plan:

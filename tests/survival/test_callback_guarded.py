@@ -7,13 +7,25 @@ import json
 import time
 import zoneinfo
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.kit.callback_floor import ACCEPTS, LISTENS, NOBODY, STAYS, TALKS, Floor, Group, Running, kinds, refuses
+from tests.kit.callback_floor import (
+    ACCEPTS,
+    BRIEF,
+    LISTENS,
+    NOBODY,
+    STAYS,
+    TALK,
+    TALKS,
+    Floor,
+    Group,
+    Running,
+    kinds,
+    refuses,
+)
 from tests.kit.mosquitto import MISSING
 from tests.kit.waiting import eventually, stays
 from tests.proxy.delivery.receivers import Hook, Post, mail_server, web_server
@@ -23,7 +35,6 @@ pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 SECRET = "a key that both know"
 FLOOR = Floor(tickets={"enabled": True, "subject": "%group%: call %number%",
                        "on": ["closed", "unreached", "expired", "guard"]})
-BRIEF = replace(ACCEPTS, hang_up=1.0)
 
 
 class Office(NamedTuple):
@@ -77,7 +88,7 @@ def test_the_stop_switch(office: Office, sets: Callable[[str, str, str], None]) 
     it.task(STOP.customer, state="done")
 
 
-CAP = FLOOR.group("cap", missed_callback={"window": "8s", "attempts": 4})
+CAP = FLOOR.group("cap", missed_callback={"window": "16s", "attempts": 4})
 
 
 def test_cap_per_number(office: Office, sets: Callable[[str, str, str], None]) -> None:
@@ -167,7 +178,7 @@ def test_customer_first(office: Office) -> None:
     assert (customer.shown, agent.shown) == (FIRST.number, FIRST.customer)
     assert customer.up_at is not None
     assert customer.up_at < agent.began_at
-    time.sleep(1.8)
+    time.sleep(TALK)
     it.hang_up(agent)
     it.over(customer)
     it.task(FIRST.customer, state="done", attempts=1)

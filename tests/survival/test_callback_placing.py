@@ -9,9 +9,11 @@ import pytest
 from tests.kit.callback_floor import (
     ACCEPTS,
     AGENT_TONE,
+    BRIEF,
     CUSTOMER_TONE,
     LISTENS,
     STAYS,
+    TALK,
     TALKS,
     Floor,
     Running,
@@ -24,11 +26,9 @@ from tests.kit.waiting import eventually, stays
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
-FLOOR = Floor(tickets={"enabled": True}, callback={"agent_ring_for": "5s", "customer_ring_for": "10s"})
+FLOOR = Floor(tickets={"enabled": True})
 FIFTH = 2 * RATE // 5
 """Octets of a fifth of a second of PCM."""
-BRIEF = replace(ACCEPTS, hang_up=1.2)
-"""An agent who takes it and hangs up soon, as when nobody answers."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ PLACED = FLOOR.group("placed", callback={"record": True, "show": "+3614999999"})
 
 def test_agent_first_ringing_meanwhile_from_the_right_number_recorded(it: Running) -> None:
     it.pbx.plans[PLACED.agent] = LISTENS
-    it.carrier.plans[PLACED.customer] = replace(STAYS, answer=1.5)
+    it.carrier.plans[PLACED.customer] = replace(STAYS, answer=3.0)
     it.miss(PLACED)
     agent = it.up(it.rings(PLACED.agent))
     eventually(lambda: loudness(it.heard(agent, 0.2)) > 300, "the agent hears who it is about")
@@ -58,7 +58,7 @@ def test_agent_first_ringing_meanwhile_from_the_right_number_recorded(it: Runnin
     assert any(loudness(part) > 300 and power(part, 425) > 0.5 for part in parts), "the agent heard ringing"
     for call, hears, says in ((agent, CUSTOMER_TONE, AGENT_TONE), (customer, AGENT_TONE, CUSTOMER_TONE)):
         eventually(lambda: heard(it.heard(call), hears, [says]), f"{call.user} hears {hears:g} Hz")  # noqa: B023
-    time.sleep(1.0)
+    time.sleep(TALK)
     it.hang_up(agent)
     it.over(customer)
     it.task(PLACED.customer, state="done")
@@ -138,7 +138,7 @@ def test_the_cause_decides_the_retry(it: Running) -> None:
         assert it.task(CAUSES[status].customer)["state"] == "open"
 
 
-MAILBOX = FLOOR.group("mailbox", callback={"min_talk": "2s", "retry_busy": "60s"})
+MAILBOX = FLOOR.group("mailbox", callback={"min_talk": "10s", "retry_busy": "60s"})
 
 
 def test_a_voicemail_that_picks_up_shortly_is_no_success(it: Running) -> None:
@@ -158,8 +158,8 @@ def test_a_key_that_the_customer_must_press(it: Running) -> None:
     without, pressing = PROOF.others[:2]
     for agent in PROOF.agents:
         it.pbx.plans[agent] = ACCEPTS
-    it.carrier.plans[without] = Plan(tone=CUSTOMER_TONE, hang_up=2.5)
-    it.carrier.plans[pressing] = Plan(tone=CUSTOMER_TONE, hang_up=2.5, keys=((0.4, "5"),))
+    it.carrier.plans[without] = Plan(tone=CUSTOMER_TONE, hang_up=4.0)
+    it.carrier.plans[pressing] = Plan(tone=CUSTOMER_TONE, hang_up=7.0, keys=((0.4, "5"), (1.5, "5"), (3.0, "5")))
     for customer in (without, pressing):
         it.miss(PROOF, customer)
     it.task(pressing, state="done")

@@ -70,7 +70,7 @@ def test_a_whole_callback(tmp_path: Path) -> None:
         assert customer.login == "SHA-256"  # the strongest of what the carrier offered
         they_talk(scene, agent, customer)
         assert scene.boomerang.cli("agents")[0]["state"] == "busy"
-        time.sleep(1.0)
+        time.sleep(2.0)
         scene.hang_up(customer)
         scene.until(agent, "over")
         assert agent.ended_by == "far"
@@ -111,7 +111,7 @@ def test_the_agent_hangs_up_and_the_recording_is_whole(tmp_path: Path) -> None:
         agent = scene.until(scene.agent_call(), "up")
         customer = scene.until(scene.customer_call(), "up")
         they_talk(scene, agent, customer)
-        time.sleep(1.0)
+        time.sleep(2.0)
         scene.hang_up(agent)
         scene.until(customer, "over")
         assert customer.ended_by == "far"
@@ -142,7 +142,7 @@ def test_who_declines_is_not_rung_again_and_the_next_one_is(tmp_path: Path) -> N
         scene.press(second, "1")
         customer = scene.until(scene.customer_call(), "up")
         they_talk(scene, second, customer)
-        time.sleep(1.0)
+        time.sleep(2.0)
         scene.hang_up(second)
         scene.task(lambda one: one["state"] == "done" and one["attempts"] == 1, "the task is done")
         assert len(scene.pbx.to(first.user)) == 1
@@ -161,7 +161,7 @@ def test_the_customer_rings_in_meanwhile(tmp_path: Path) -> None:
         scene.until(ours, "over")
         assert ours.ended_by == "far"
         they_talk(scene, agent, theirs)
-        time.sleep(1.2)
+        time.sleep(3.0)
         scene.hang_up(theirs)
         scene.until(agent, "over")
         scene.task(lambda one: one["state"] == "done", "the task is done")

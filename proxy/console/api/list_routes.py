@@ -36,7 +36,7 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "prompts": ("name", "language", "built_in")}
 """What no two items of a list that the daemon gives whole have alike."""
 
-log = get_logger("boomerang.console")
+log = get_logger()
 
 
 def mount(api: APIRouter, schemas: Schemas) -> None:
