@@ -86,17 +86,18 @@ class Journal:
                              agent=line.agent, time=self._duration(seconds))
         return self.text(gettext("Agent %(agent)s got the card."), agent=line.agent)
 
+    def _of_agent(self, line: "_Line", nobody: str, somebody: str) -> str:
+        """Say what an agent did, or what was done where no agent is known."""
+        return nobody if line.agent is None else self.text(somebody, agent=line.agent)
+
     def _rung(self, line: "_Line") -> str:
         gettext = self._words.gettext
-        if line.agent is None:
-            return gettext("The group's queue at the PBX is rung.")
-        return self.text(gettext("The phone of agent %(agent)s rings."), agent=line.agent)
+        return self._of_agent(line, gettext("The group's queue at the PBX is rung."),
+                              gettext("The phone of agent %(agent)s rings."))
 
     def _accepted(self, line: "_Line") -> str:
         gettext = self._words.gettext
-        if line.agent is None:
-            return gettext("An agent accepted.")
-        return self.text(gettext("Agent %(agent)s accepted."), agent=line.agent)
+        return self._of_agent(line, gettext("An agent accepted."), gettext("Agent %(agent)s accepted."))
 
     def _attempt(self, line: "_Line") -> str:
         gettext = self._words.gettext
@@ -246,9 +247,8 @@ class Journal:
 
     def _place_taken(self, line: "_Line") -> str:
         gettext = self._words.gettext
-        if line.agent is None:
-            return gettext("An agent picked their place up.")
-        return self.text(gettext("Agent %(agent)s picked their place up."), agent=line.agent)
+        return self._of_agent(line, gettext("An agent picked their place up."),
+                              gettext("Agent %(agent)s picked their place up."))
 
     def _place_returned(self, line: "_Line") -> str:
         return self._words.gettext("Their place is at the end of the queue again.")

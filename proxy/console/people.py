@@ -5,12 +5,12 @@ from typing import Protocol
 from proxy.verbs.shapes.verb import Role
 
 
-class User(Protocol):
-    """A user's row."""
+class Known(Protocol):
+    """A row of whoever may come in."""
 
     @property
     def name(self) -> str:
-        """By which they log in."""
+        """A user's: by which they log in; a token's: what it is called."""
 
     @property
     def role(self) -> Role:
@@ -24,6 +24,10 @@ class User(Protocol):
     def agent(self) -> str | None:
         """Extension of an agent."""
 
+
+class User(Known, Protocol):
+    """A user's row."""
+
     @property
     def password(self) -> str:
         """Its hash (Argon2id, in the usual notation)."""
@@ -33,28 +37,12 @@ class User(Protocol):
         """They may not come in."""
 
 
-class Token(Protocol):
+class Token(Known, Protocol):
     """An API token's row."""
 
     @property
     def id(self) -> str:
         """By which it is known, and not what it shows."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    @property
-    def role(self) -> Role:
-        """What it may do."""
-
-    @property
-    def groups(self) -> frozenset[str] | None:
-        """Of a supervisor: theirs; None: every one."""
-
-    @property
-    def agent(self) -> str | None:
-        """Extension of an agent."""
 
     @property
     def expires(self) -> float | None:

@@ -1,7 +1,5 @@
 """Recordings as a list: files of the data folder, with what the database says of their attempts."""
 
-import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -9,15 +7,13 @@ from typing import Any, ClassVar, Final
 from config.places import RECORDINGS
 from proxy.console.filters import RecordingFilters
 from proxy.console.list_plans import Now
-from proxy.control_client import ControlError
+from proxy.recording_names import attempt_of, names_in
 from proxy.verbs.shapes.recordings import Recording
 from proxy.verbs.shapes.theirs import Reach
 from proxy.verbs.shapes.verb import In, Role
 from routing.store import listing
 from routing.store.listing import ListReader, Recorded, Value
 
-NAME: Final = re.compile(r"\d{8}T\d{6}Z-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[0-9A-Za-z]+-[0-9A-Za-z]+\.wav")
-"""A name as recordings have it: when it began, the attempt, agent and customer; so names sort by time."""
 LOOKED_UP: Final = 500
 """Recordings whose attempts are looked up at a time."""
 
@@ -37,7 +33,7 @@ class RecordingFiles:
              limit: int) -> tuple[list[Any], str | None]:
         """Return recordings after a name, and the name of the last where there are more. `of`: RecordingFilters."""
         last = None if after is None else str(after[0])
-        names = [name for name in sorted(self._names(), reverse=descending)
+        names = [name for name in sorted(names_in(self._folder), reverse=descending)
                  if last is None or (name < last if descending else name > last)]
         customer = at.number("customer", of.customer)
         found: list[Any] = []
@@ -52,19 +48,10 @@ class RecordingFiles:
             found.append(told)
         return found, None
 
-    def _names(self) -> list[str]:
-        try:
-            with os.scandir(self._folder) as entries:
-                return [one.name for one in entries if one.name.endswith(".wav") and one.is_file(follow_symlinks=False)]
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise ControlError(f"the recordings cannot be read: {error.strerror}") from None
-
     def _with_attempts(self, names: Sequence[str]) -> Iterator[tuple[str, Recorded | None]]:
         for start in range(0, len(names), LOOKED_UP):
             some = names[start:start + LOOKED_UP]
-            attempts = {name: match[1] for name in some if (match := NAME.fullmatch(name))}
+            attempts = {name: attempt for name in some if (attempt := attempt_of(name)) is not None}
             about = listing.recorded(self._reader, [*attempts.values()])
             for name in some:
                 yield name, about.get(attempts.get(name, ""))

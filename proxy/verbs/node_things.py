@@ -6,10 +6,10 @@ from pathlib import Path
 
 from config.policy import Policy
 from proxy.media.library import NAME as PROMPT
+from proxy.recording_names import attempt_of
 from proxy.verbs.handlers.callbacks import UUID_SIGNS
 from proxy.verbs.handlers.queues import OpenTasks
 from proxy.verbs.handlers.reading import look_up, read
-from proxy.verbs.handlers.recordings import NAME
 from routing.calls import Call
 from routing.numbers import Numbers
 from routing.rows import AttemptRow, PauseRow, Record, TaskRow, Ticket, TokenRow, UserRow
@@ -81,8 +81,8 @@ class NodeThings:
         return await look_up(lambda: self._reader.tickets.one(name))
 
     async def attempt(self, recording: str) -> AttemptRow | None:
-        match = NAME.fullmatch(recording)
-        return None if match is None else await look_up(lambda: self._reader.attempt(match[2]))
+        found = attempt_of(recording)
+        return None if found is None else await look_up(lambda: self._reader.attempt(found))
 
     def records(self, customer: str) -> Sequence[Record]:
         number = Numbers(self.policy.region).e164(customer)

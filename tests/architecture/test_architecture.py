@@ -39,6 +39,7 @@ ROOMS = {
     "proxy.handover": 4,
     "proxy.notify": 4,
     "proxy.folder": 4,
+    "proxy.recording_names": 4,
     "proxy.tables": 4,
     "proxy.render": 5,
     "proxy.services": 5,

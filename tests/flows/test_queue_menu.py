@@ -10,11 +10,10 @@ from routing.identity import Answers
 from tests.kit.builds import replaces_parts
 from tests.kit.callback_site import CUSTOMER, NUMBER, POLICY, Call, Plan, Site
 from tests.kit.fake_media import FakeSession
+from tests.kit.queue_scene import QUEUE, calls_in
 from tests.kit.sip_text import SDP
 
 OFFER = 'queue_callback = { enabled = true, offer_after = "20s", offer_every = "60s" }\n'
-QUEUE = Plan(ring=0.2, answer=1.0)
-"""A queue that answers."""
 RINGS = Plan(ring=0.2, answer=None)
 """A queue that answers when the agent does."""
 MENU = "play menu_this menu_other menu_wait"
@@ -26,13 +25,6 @@ def site_of(settings: str = OFFER, answers: Answers = "before_queue", more: str 
     site = Site(POLICY + settings + more, answers=answers)
     site.alive.ledger.dialog_event("201", "free", None, site.wall())
     return site
-
-
-def calls_in(site: Site, plan: Plan = QUEUE, seconds: float = 4.0, customer: str = CUSTOMER) -> Call:
-    site.pbx.plan(NUMBER, plan)
-    call = site.carrier.dial(NUMBER, customer)
-    site.run(seconds)
-    return call
 
 
 def ear(site: Site) -> FakeSession:

@@ -6,6 +6,7 @@ import pytest
 
 from routing.identity import Answers
 from tests.kit.callback_site import CUSTOMER, NUMBER, POLICY, Call, Plan, Site
+from tests.kit.queue_scene import QUEUE, calls_in
 from tests.kit.sip_text import SDP
 
 CAMPAIGN = '''
@@ -16,8 +17,6 @@ from = "2026-01-01"
 add_key = "5"
 language = "hu"
 '''
-QUEUE = Plan(ring=0.2, answer=1.0)
-"""A queue that answers."""
 
 
 def site_of(more: str = "", answers: Answers = "before_queue", policy: str = POLICY) -> Site:
@@ -25,13 +24,6 @@ def site_of(more: str = "", answers: Answers = "before_queue", policy: str = POL
     site.pbx.plan("201", Plan(answer=2.0, keys=((2.0, "1"),)))
     site.carrier.plan(CUSTOMER, Plan(answer=2.0, hang_up=20.0))
     return site
-
-
-def calls_in(site: Site, plan: Plan = QUEUE, seconds: float = 4.0, customer: str = CUSTOMER) -> Call:
-    site.pbx.plan(NUMBER, plan)
-    call = site.carrier.dial(NUMBER, customer)
-    site.run(seconds)
-    return call
 
 
 def media_of(site: Site) -> Any:

@@ -16,6 +16,16 @@ ENABLED = BASE + '[queue_callback]\nenabled = true\nkey = "1"\noffer_after = "2s
 ACCEPTS = Takes(keys=((4.0, "1"),))
 DECLINES = Takes(keys=((2.0, "2"),), away=True)
 TALKS = Takes(hang_up=20.0)
+QUEUE = Plan(ring=0.2, answer=1.0)
+"""A queue that answers."""
+
+
+def calls_in(site: Site, plan: Plan = QUEUE, seconds: float = 4.0, customer: str = CUSTOMER) -> Call:
+    """A customer calls a queue that does so, and that many seconds pass."""
+    site.pbx.plan(NUMBER, plan)
+    call = site.carrier.dial(NUMBER, customer)
+    site.run(seconds)
+    return call
 
 
 class QueueScene:

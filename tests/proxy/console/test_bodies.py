@@ -16,6 +16,7 @@ from proxy.console.api.answering import body_of
 from proxy.console.entry import MOST_BODY, UPLOAD_BODY
 from tests.kit.console import Served, SomePeople, SomeToken, serve_console
 from tests.kit.ports import LOOPBACK
+from tests.kit.raw_http import read_all, say, status_of
 from tests.kit.waiting import PATIENCE
 
 TOKEN = "s3cret"
@@ -47,25 +48,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(autouse=True)
 def nothing_taken() -> None:
     taken.clear()
-
-
-def say(port: int, *parts: bytes) -> bytes:
-    """Send, and return all that comes back until the server ends the connection."""
-    with socket.create_connection((LOOPBACK, port), PATIENCE) as sock:
-        for part in parts:
-            sock.sendall(part)
-        return read_all(sock)
-
-
-def read_all(sock: socket.socket) -> bytes:
-    said = b""
-    while part := sock.recv(65536):
-        said += part
-    return said
-
-
-def status_of(said: bytes) -> int:
-    return int(said.split(b" ", 2)[1])
 
 
 def send(port: int, method: str, path: str, body: bytes, **headers: str) -> tuple[int, bytes]:

@@ -13,6 +13,7 @@ import pytest
 from proxy.status.source import HttpSettings
 from proxy.web import connections
 from proxy.web.connections import Connections, Phase
+from tests.kit.raw_http import read_all, say, status_of
 from tests.kit.waiting import PATIENCE, eventually
 from tests.proxy.status.conftest import Start
 
@@ -32,25 +33,6 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every phase of a connection has a fraction of its time."""
     for phase in (Phase.IDLE, Phase.HEAD, Phase.LEAVING):
         monkeypatch.setitem(connections.SECONDS, phase, 0.5)
-
-
-def say(port: int, *parts: bytes) -> bytes:
-    """Send and return all that comes back until the server ends the connection."""
-    with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock:
-        for part in parts:
-            sock.sendall(part)
-        return read_all(sock)
-
-
-def read_all(sock: socket.socket) -> bytes:
-    said = b""
-    while part := sock.recv(65536):
-        said += part
-    return said
-
-
-def status_of(said: bytes) -> int:
-    return int(said.split(b" ", 2)[1])
 
 
 @contextlib.contextmanager

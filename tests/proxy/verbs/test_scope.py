@@ -28,9 +28,9 @@ from proxy.verbs.shapes.caller import OPERATOR, Caller
 from proxy.verbs.shapes.catalogue import ALL, BY_NAME
 from proxy.verbs.shapes.errors import ArgumentError
 from proxy.verbs.shapes.theirs import policy_part
-from routing.rows import AttemptRow, PauseRow, Record, TaskRow, Ticket, TokenRow, UserRow
+from routing.rows import AttemptRow, Record, TaskRow, Ticket
 from routing.store.reader import Reader
-from tests.kit.answering import Forgetful, log_in
+from tests.kit.answering import Forgetful, NoThings, log_in
 from tests.kit.waiting import PATIENCE
 from tests.routing.memory_store import MemoryStore
 
@@ -76,7 +76,7 @@ def _attempt(name: str) -> AttemptRow:
     return AttemptRow(**values)._replace(id=name, task=f"t-{name}", agent="201" if name == "sales" else "301")
 
 
-class World:
+class World(NoThings):
     """`scope.Things` of the two groups: names say whose a thing is."""
 
     policy = POLICY
@@ -110,21 +110,6 @@ class World:
     def records(self, customer: str) -> Sequence[Record]:
         agent = {"+36201111111": "201", "+36202222222": "301"}.get(customer)
         return () if agent is None else (Record(customer, agent, 1, 1.0, 1.0, 2.0),)
-
-    def pause(self, agent: str) -> PauseRow | None:
-        return None
-
-    def do_not_call(self, customer: str) -> bool:
-        return False
-
-    async def prompt(self, name: str, language: str | None) -> int | None:
-        return None
-
-    async def users(self) -> Sequence[UserRow]:
-        return ()
-
-    async def tokens(self) -> Sequence[TokenRow]:
-        return ()
 
 
 SCOPE: Final = Scope(World())
