@@ -21,6 +21,7 @@ WAITING = [f"+36201880{number:03}" for number in range(10)]
 
 def test_killed_with_ten_callers_and_five_requests(asterisk: Path, tmp_path: Path) -> None:
     with QueueCenter(asterisk, tmp_path, [ONE]) as site:
+        site.boomerang.cli("agents", "pause", ONE.agents[1], "--reason", "has no phone")  # or two are called at a time
         for caller in ASKED:
             asks(site, site.calls(ONE.number, caller))
         waiting = [site.calls(ONE.number, caller) for caller in WAITING]
@@ -35,9 +36,11 @@ def test_killed_with_ten_callers_and_five_requests(asterisk: Path, tmp_path: Pat
         assert [row["state"] for caller in ASKED for row in site.tasks(caller)] == ["open"] * 5
 
         agent, seen = site.agent(ONE.agents[0], answer="auto"), 0
+        called: list[str] = []
         for _ in ASKED:
             shown = agent.rings(after=seen)
             caller = next(each for each in ASKED if each in shown)
+            called.append(caller)
             agent.talks(after=seen)
             seen = len(agent.lines)
             agent.press("1")
@@ -48,4 +51,5 @@ def test_killed_with_ten_callers_and_five_requests(asterisk: Path, tmp_path: Pat
             agent.ended(after=seen)
             seen = len(agent.lines)
             site.task(caller, lambda row: row["state"] == "done", "the promise is kept")
+        assert called == ASKED, "in the order in which they began to wait"
         assert [len(site.carrier.to(caller)) for caller in ASKED + WAITING] == [1] * 5 + [0] * 10
