@@ -123,10 +123,13 @@ class AfterRestart:
         else:
             self._reporter.ended_and_stored(call, Ending(answer.status, "callee"), stored)
 
-    def _reopen(self, answer: Response, came_from: Peer) -> str:
+    def _reopen(self, answer: Response, came_from: Peer) -> str | None:
         """Open a ledger entry for a call of which nobody knows here: what a response repeats must do. It has its own
-        name where the response bears our token, else a new one."""
-        call = self._adoption.name_of(answer) or self._new_id()
+        name where the response bears our token, else a new one. None: the call is known, and over."""
+        name = self._adoption.name_of(answer)
+        if name is not None and self._reporter.standing(name) != "unknown":
+            return None
+        call = name or self._new_id()
         self._reporter.reopen(self._facts.of_dialog(answer, self._peers.other_side(came_from), call, by_caller=True))
         return call
 

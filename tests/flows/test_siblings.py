@@ -115,6 +115,34 @@ def test_whichever_gets_a_message_the_far_ends_see_the_same(other: tuple[str, in
     assert {name for name, _ in nodes.adopted(1)} <= {nodes.name}
 
 
+@pytest.mark.parametrize("other", [OTHER, PROXY])
+@given(at=st.lists(st.integers(0, 1), min_size=4, max_size=4))
+def test_whichever_gets_a_refusal_the_far_ends_see_the_same(other: tuple[str, int], at: list[int]) -> None:
+    text = """
+        trunk > INVITE      : 100 > trunk, INVITE > pbx
+        pbx > 180           : 180 > trunk
+        pbx > 183           : 183 > trunk
+        pbx > 486           : ACK > pbx, 486 > trunk
+        trunk > ACK
+    """
+    alone, nodes = Nodes(), Nodes(other)
+    alone.play(text, *([0] * 5))
+    nodes.play(text, 0, *at)
+    assert transcript(nodes.call) == transcript(alone.call)
+    assert "ended 486 callee" in nodes.told(at[2])
+
+
+def test_an_agent_who_refuses_at_another_node_ends_the_call() -> None:
+    """Where it would have gone next is known to the node that began it, and to no other."""
+    nodes = Nodes()
+    nodes.call.direct_to_agent()
+    nodes.play("""
+        trunk > INVITE      : 100 > trunk, INVITE > agent
+        agent > 180         : 180 > trunk
+        agent > 486         : ACK > agent, 486 > trunk
+    """, 0, 0, 1)
+
+
 @pytest.mark.parametrize("step", range(1, 11))
 @pytest.mark.parametrize("by", ["trunk", "pbx"])
 def test_a_node_that_dies_at_any_step(by: str, step: int) -> None:
@@ -170,6 +198,17 @@ def test_a_refusal_that_bears_our_route_has_the_name_of_its_call() -> None:
     nodes.go_to(1)
     nodes.call.step("pbx > 486 : ACK > pbx, 486 > trunk", b"Record-Route: <%s>" % route)
     assert nodes.worlds[1].router.calls[0].id == nodes.name
+
+
+def test_a_refusal_of_a_call_that_is_over_opens_nothing() -> None:
+    """It is passed on, and what was written of the call stays."""
+    nodes = Nodes()
+    nodes.play(RINGS, 0, 0)
+    route = nodes.call["pbx"].request().record_routes[0].uri
+    nodes.worlds[1].router.standings = {nodes.name: "over"}
+    nodes.go_to(1)
+    nodes.call.step("pbx > 486 : ACK > pbx, 486 > trunk", b"Record-Route: <%s>" % route)
+    assert (nodes.worlds[1].router.calls, nodes.told(1)) == ([], [])
 
 
 def cancels(nodes: Nodes) -> list[Via]:
