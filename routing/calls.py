@@ -145,17 +145,6 @@ class Call:
             call.agent, call.evidence = order.agent, OWN
         return call
 
-    @classmethod
-    def adopted(cls, call: NewCall, answered: bool, now: float) -> "Call":
-        """Make the entry of a call that is found under way. It began when its name was given."""
-        found = cls(call.id, writable(call.sip_call_id), call.direction, call.trunk, call.pbx, writable(call.dialled),
-                    min(time7(call.id), now))
-        found.reason, found.restored_at = ADOPTED, now
-        if answered:  # by now at the latest
-            found.answered_at = now
-        found.dialogs = Dialogs((Dialog.read_back(None, now),) if answered else (), known=False)
-        return found
-
     @property
     def leg(self) -> bool:
         """Whether it is a leg of ours and no call of a customer's or an agent's; also of one that was read back."""
@@ -222,6 +211,17 @@ def read_back(row: CallRow, now: float) -> Call:
     call.own = row.reason in LEGS or row.evidence == OWN
     call.sent.grounds = row.grounds
     return call
+
+
+def found_under_way(call: NewCall, answered: bool, now: float) -> Call:
+    """Make the entry of a call that another node began, or that was lost before it was written: it began when its name
+    was given. `answered`: it was, by now at the latest."""
+    found = Call(call.id, writable(call.sip_call_id), call.direction, call.trunk, call.pbx, writable(call.dialled),
+                 min(time7(call.id), now))
+    found.reason, found.restored_at = ADOPTED, now
+    found.answered_at = now if answered else None
+    found.dialogs = Dialogs((Dialog.read_back(None, now),) if answered else (), known=False)
+    return found
 
 
 def row_of(call: Call, ended_at: float | None = None, cause: int | None = None,

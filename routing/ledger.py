@@ -17,7 +17,17 @@ from routing.attendance import Attendance
 from routing.call_judge import CallJudge
 from routing.call_records import CallRecords
 from routing.callbacks.facts import NewCaller, OwnCall
-from routing.calls import ON_BEHALF, Call, call_data, end_data, follow_clock, read_back, row_of, writable
+from routing.calls import (
+    ON_BEHALF,
+    Call,
+    call_data,
+    end_data,
+    follow_clock,
+    found_under_way,
+    read_back,
+    row_of,
+    writable,
+)
 from routing.desk_listener import DeskListener
 from routing.dialogs import Dialog
 from routing.direct_records import DirectRecords
@@ -123,7 +133,7 @@ class Ledger:
                 return
         except StoreError:
             return  # it passes, and nobody knows whether it is written
-        entry = Call.adopted(call, answered, now)
+        entry = found_under_way(call, answered, now)
         entry.customer = identity.customer(call, self._rules.numbers)
         if call.direction == "outbound":
             entry.number, entry.sent.number_facts = route.shown_number(call, self._rules)
@@ -265,11 +275,6 @@ class Ledger:
         """Return the agent who has a call in progress, as far as that is proved."""
         entry = self._calls.get(call)
         return None if entry is None else entry.agent
-
-    def pbx_of(self, call: str) -> str | None:
-        """Return the PBX of a call in progress."""
-        entry = self._calls.get(call)
-        return None if entry is None else entry.pbx
 
     def place_entry(self, call: str, place: str) -> OwnCall | None:
         """Return how the place of the caller of a call in progress stands here once it is a call of its own."""

@@ -36,6 +36,11 @@ class QueuedCallers:
 
     # What the room asks, by the name of the caller's call
 
+    def pbx_of(self, call: str) -> str | None:
+        """Return the PBX of a call in progress."""
+        entry = self._records.by_name.get(call)
+        return None if entry is None else entry.pbx
+
     def offer(self, call: str, now: float) -> QueueOffer | None:
         """Return what the caller of a call in progress may ask for while they wait; None: nothing, or no more."""
         entry = self._records.by_name.get(call)

@@ -48,7 +48,7 @@ class QueueRoom:
         """To where they were headed: a caller with video, T.38 or SRTP as without us, for none of it passes here."""
         if not is_audio_alone(incoming.request):
             return False
-        pbx = self._tools.ledger.pbx_of(incoming.call)
+        pbx = self._tools.ledger.queue.pbx_of(incoming.call)
         offer = self._tools.reports.queue_offer(incoming.call)
         if pbx is None or offer is None or not self._has_room(LEGS):
             return False

@@ -23,6 +23,9 @@ Decline = Literal["key", "click", "hung_up", "silent"]
 class QueueBook(Protocol):
     """The ledger, as those who wait ask it; each by the name of the caller's call."""
 
+    def pbx_of(self, call: str) -> str | None:
+        """The PBX of a call in progress."""
+
     def offer(self, call: str, now: float) -> QueueOffer | None:
         """What the caller may press while they wait; None: nothing, or no more."""
 
@@ -62,9 +65,6 @@ class LegBook(Router, Protocol):
 
     def taken_by(self, call: str) -> str | None:
         """Who took an agent's leg that went to a queue, as far as it is proved by now."""
-
-    def pbx_of(self, call: str) -> str | None:
-        """The PBX of a call in progress."""
 
     def place_entry(self, call: str, place: str) -> OwnCall | None:
         """How the leg `place`, which stands for the caller of a call in progress, is entered as a call of its own."""
