@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
 from proxy.build import build
 from tests.kit.boomerang import ROOT
+from tests.kit.builds import runs_over
 
 SETUPTOOLS = "import json\ndef setup(**given):\n    print(json.dumps(given))\n"
 MYPYC = "def mypycify(files, **given):\n    return files\n"
@@ -68,3 +69,11 @@ def test_each_of_these_modules_is_of_the_build_that_runs(tools: Path) -> None:
         assert spec is not None
         origins.append(str(spec.origin))
     assert {not origin.endswith(".py") for origin in origins} == {build() == "compiled"}
+
+
+def test_the_tests_of_each_run_over_both_builds(tools: Path) -> None:
+    """As far as it has a file of tests by its own name."""
+    mirrors = [PurePath(name).with_name(f"test_{PurePath(name).name}") for name in files_of(tools)]
+    found = [name for name in mirrors if (ROOT / "tests" / name).is_file()]
+    assert len(found) > 20
+    assert [str(name) for name in found if not (runs_over("pure", name) and runs_over("compiled", name))] == []

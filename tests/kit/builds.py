@@ -15,7 +15,8 @@ import pytest
 from proxy.build import Build, build
 
 BOTH: Final = (
-    "flows/", "proxy/sip/", "proxy/core/", "routing/test_", "proxy/transports/test_udp.py",
+    "flows/", "proxy/sip/", "proxy/core/", "routing/test_", "proxy/transports/",
+    "proxy/daemon/test_locating.py", "proxy/daemon/test_messages.py",
     "peers/test_callback.py", "peers/test_crash.py", "peers/test_queue_callback_crash.py", "peers/test_restart.py",
     "peers/test_two_nodes.py", "survival/test_callback_crash.py", "survival/test_callback_kill.py",
     "survival/test_database.py", "survival/test_queue_kill.py", "docker/test_wheel.py",
