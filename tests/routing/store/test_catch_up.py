@@ -73,6 +73,35 @@ def test_a_start_makes_all_of_them_where_that_takes_no_time(tmp_path: Path) -> N
     engine.close()
 
 
+def make_those_that_go(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE INDEX calls_cause ON calls (cause, id) WHERE cause IS NOT NULL")
+        db.execute("CREATE INDEX calls_unanswered ON calls (id) WHERE answered_at IS NULL")
+
+
+def test_those_that_no_list_needs_any_more_go(tmp_path: Path) -> None:
+    path = tmp_path / "boomerang.db"
+    as_the_version_before_left_it(path, 100)
+    make_those_that_go(path)
+    engine = new_engine(path)
+    assert (engine.is_behind, indexes(path) & {*schema.GONE}) == (False, set())
+    engine.close()
+
+
+def test_those_of_large_tables_go_after_the_others_are_made(large: Path) -> None:
+    make_those_that_go(large)
+    engine = new_engine(large)
+    for _ in OF_CALLS:
+        assert indexes(large) >= {*schema.GONE}
+        engine.catch_up()
+    assert indexes(large) >= OF_CALLS
+    for _ in schema.GONE:
+        assert engine.is_behind
+        engine.catch_up()
+    assert (engine.is_behind, indexes(large) & {*schema.GONE}) == (False, set())
+    engine.close()
+
+
 def test_what_another_process_keeps_us_from_is_left_to_the_next_time(large: Path) -> None:
     engine = new_engine(large)
     with contextlib.closing(sqlite3.connect(large, isolation_level=None)) as other:
