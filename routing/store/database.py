@@ -34,10 +34,6 @@ SHARED_BUSY: Final = 1.5
 LOG_KEPT: Final = 64 * 1024 * 1024
 """Octets of the write-ahead log that are kept for use again after it has grown."""
 
-LOG_PAGES: Final = 4000
-"""Pages of the write-ahead log after which they are put into the file: each time the disk is waited for twice, and a
-page that was written a hundred times is put there once. 16 MB, read in some ms after a crash."""
-
 DOUBT: Final = 5.0
 """Seconds for which a file that can be read must look broken whenever it is looked at, before it counts as broken."""
 
@@ -104,7 +100,7 @@ class Database:
         """Grows when another or an empty database, or one that lacked a table, is opened in the place of one that was
         open."""
         self.behind: list[str] = []
-        """Indexes for lists that are not there yet, or that are to go. Set by the thread that writes, read by all."""
+        """Indexes for lists that are not there yet. Set by the thread that writes, read by all."""
         self.seq = 0
         """The last seq given to an event."""
         self.first_seq = 1
@@ -177,7 +173,7 @@ class Database:
         return self._owner.shared
 
     def catch_up(self) -> None:
-        """Make one of the indexes that are not there yet, or take one away that is to go."""
+        """Make one of the indexes that are not there yet."""
         connection = self.ready()
         if self.behind:
             schema.catch_up(connection, self.behind[0])
@@ -284,7 +280,6 @@ class Database:
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute("PRAGMA secure_delete=ON")  # what is removed is not left in the file
             connection.execute(f"PRAGMA journal_size_limit={LOG_KEPT}")
-            connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
             emptied = there and not connection.execute(schema.ANY_TABLE).fetchall()
             schema.migrate(connection)
             if emptied:  # whoever made it did not leave it so

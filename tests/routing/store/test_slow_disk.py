@@ -184,7 +184,6 @@ def test_a_lock_that_comes_and_goes_is_one_alarm(watched: Watched, monkeypatch: 
 
 def test_a_log_that_a_reader_lets_grow(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """A transaction that stays open keeps what it may still read in the log: a figure and an alarm until it ends."""
-    monkeypatch.setattr(database, "LOG_PAGES", 1000)
     monkeypatch.setattr(database, "LOG_KEPT", 5 << 20)
     monkeypatch.setattr(sqlite_engine, "LOG_KEPT", 5 << 20)
     monkeypatch.setattr(sqlite_engine, "LOG_MAX", 6 << 20)
