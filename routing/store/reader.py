@@ -14,7 +14,7 @@ from routing.rows import IN_QUEUE, AttemptRow, CallRow, PolicyVersion, Record
 from routing.storage import StoreError
 from routing.store.queries import CallbackQuery, CallQuery, DayQuery, DirectQuery, NodeQuery, Parameters, Query
 from routing.store.reads import CallbackReads, CallReads, PeopleReads, TicketReads
-from routing.store.sqlite_queries import ask
+from routing.store.sqlite_queries import WORDING
 
 BUSY = 1.0
 """Seconds to wait for a lock; WAL readers hardly ever meet one."""
@@ -104,7 +104,7 @@ class Reader:
             return []
 
     def _ask(self, query: Query, parameters: Parameters) -> list[Any]:
-        return ask(self._execute, query, parameters, self._node)
+        return WORDING.ask(self._execute, query, parameters, self._node)
 
     def _execute(self, statement: str, parameters: Parameters) -> list[Any]:
         with self._lock:

@@ -11,10 +11,10 @@
 
 import contextlib
 import sqlite3
-from typing import Final, NamedTuple
+from typing import Final
 
-from routing.ids import floor7
 from routing.storage import Forgotten
+from routing.store.old_rows import Family, OldRows, RetentionWords
 from routing.store.people_sql import DROP_AUDIT
 
 CALLS: Final = "SELECT count(*), max(id) FROM (SELECT id FROM calls WHERE id>? AND id<? ORDER BY id LIMIT ?)"
@@ -27,19 +27,6 @@ DROP_OFFERS: Final = (
 
 CHECKPOINT: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 """What a slice wrote goes into the file with it, else the commit of somebody who waits pays for ten slices at once."""
-
-
-class Family(NamedTuple):
-    """A table and those whose rows go with one of its own. Parameters by name."""
-
-    old: str
-    """Finds at most `limit` ended before `before`, after `at` and `id`: when, and the id."""
-    kept: str
-    """Says whether the row `id` must stay all the same."""
-    parts: tuple[str, ...]
-    """Each removes at most `limit` rows of others that belong to `id`."""
-    drop: tuple[str, ...]
-    """Remove the row itself."""
 
 
 TASKS: Final = Family(
@@ -67,84 +54,30 @@ TICKETS: Final = Family(
      "DELETE FROM tickets WHERE id=:id"),
 )
 
-_START: Final = 0.0, ""
-"""Before every row that has ended."""
+WORDS: Final = RetentionWords(CALLS, DROP_CALLS, DROP_OFFERS, DROP_AUDIT, TASKS, TICKETS)
 
 
 class Retention:
-    """Remembers how far the look has come. Used by the thread that writes."""
+    """Slices of one transaction each. Used by the thread that writes."""
 
     def __init__(self) -> None:
-        self._begin()
-
-    def _begin(self) -> None:
-        self._call = ""
-        self._task = self._ticket = _START
-        self._left = 0
+        self._old = OldRows(WORDS)
 
     def slice(self, connection: sqlite3.Connection, before: float, rows: int) -> Forgotten:
         """Remove some of what ended before `before`, as one transaction that looks at about `rows` rows at most.
 
         Raises sqlite3.Error, and then nothing was removed; what it would have is left to the next look.
         """
-        self._left = rows
         connection.execute("BEGIN IMMEDIATE")
         try:
-            calls = self._calls(connection, before)
-            tasks, self._task = self._family(connection, TASKS, before, self._task)
-            tickets, self._ticket = self._family(connection, TICKETS, before, self._ticket)
-            if self._left > 0:
-                self._left -= connection.execute(DROP_OFFERS, (before, self._left)).rowcount
-            if self._left > 0:
-                self._left -= connection.execute(DROP_AUDIT, (floor7(before), self._left)).rowcount
+            gone = self._old.remove(connection, before, rows)
             connection.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise
-        gone = Forgotten(calls, tasks, tickets, self._left <= 0)
-        if not gone.more:
-            self._begin()
+        self._old.committed(gone)
         if gone != Forgotten():
             with contextlib.suppress(sqlite3.Error):  # it is committed; the log goes into the file some other time
                 connection.execute(CHECKPOINT)
         return gone
-
-    def _calls(self, connection: sqlite3.Connection, before: float) -> int:
-        seen, last = connection.execute(CALLS, (self._call, floor7(before), self._left)).fetchone()
-        if not seen:
-            return 0
-        removed = connection.execute(DROP_CALLS, (self._call, last, before)).rowcount
-        self._left -= seen
-        self._call = last
-        return removed
-
-    def _family(self, connection: sqlite3.Connection, family: Family, before: float,
-                after: tuple[float, str]) -> tuple[int, tuple[float, str]]:
-        """Return how many went, and the last one that was looked at."""
-        removed = 0
-        if self._left <= 0:
-            return removed, after
-        where = {"before": before, "at": after[0], "id": after[1], "limit": self._left}
-        for at, name in connection.execute(family.old, where).fetchall():
-            if self._left <= 0:
-                break
-            self._left -= 1
-            if not connection.execute(family.kept, {"id": name, "before": before}).fetchone()[0]:
-                if not self._parts(connection, family, name):
-                    break
-                for statement in family.drop:
-                    connection.execute(statement, {"id": name})
-                removed += 1
-            after = at, name
-        return removed, after
-
-    def _parts(self, connection: sqlite3.Connection, family: Family, name: str) -> bool:
-        """Remove what belongs to a row; whether nothing of it is left."""
-        for statement in family.parts:
-            limit = max(self._left, 1)  # so that the last row of a slice may be one without parts
-            removed = connection.execute(statement, {"id": name, "limit": limit}).rowcount
-            self._left -= removed
-            if removed == limit:
-                return False
-        return True

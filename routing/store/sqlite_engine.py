@@ -18,7 +18,7 @@ from routing.store.queries import Parameters, Query
 from routing.store.retention import Retention
 from routing.store.salvage import is_broken
 from routing.store.sqlite_batch import BatchWriter, claim
-from routing.store.sqlite_queries import ask
+from routing.store.sqlite_queries import WORDING
 from routing.writes import Unit
 
 READ_BUSY: Final = 0.005
@@ -194,7 +194,7 @@ class SqliteEngine:
 
     def read(self, query: Query, parameters: Parameters) -> list[Any]:
         try:
-            return ask(self._execute, query, parameters, self.database.node)
+            return WORDING.ask(self._execute, query, parameters, self.database.node)
         except (sqlite3.Error, UnicodeError) as error:
             self.close_reading()
             if not self.database.opened:

@@ -1,7 +1,6 @@
 """SQLite's words for each query, and how its rows become those of `routing.rows`."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 from routing.rows import (
     AttemptRow,
@@ -25,22 +24,11 @@ from routing.store.queries import (
     DayQuery,
     DirectQuery,
     NodeQuery,
-    Parameters,
     PeopleQuery,
     Query,
     TicketQuery,
 )
-
-
-class Statement(NamedTuple):
-    """How a query is asked."""
-
-    text: str
-    make: Callable[[Any], Any] | None = None
-    """Makes the row that is answered; None: the columns as they are."""
-    of_tasks: bool = False
-    """Whether rows of tasks are answered, as the node that asks sees them."""
-
+from routing.store.wording import Statement, Wording
 
 _STATEMENTS: Final[dict[Query, Statement]] = {
     DirectQuery.RECORDS: Statement(schema.RECORDS, Record._make),
@@ -94,27 +82,8 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
     DayQuery.OPEN: Statement(sql.OPEN),
 }
 
-_FILTERED: Final[dict[Query, tuple[Statement, str]]] = {
+WORDING: Final = Wording(_STATEMENTS, {
     CallbackQuery.TASKS: (Statement(sql.EVERY_TASK, of_tasks=True), "id"),
     TicketQuery.TICKETS: (Statement(sql.EVERY_TICKET, Ticket._make), "number"),
     PeopleQuery.AUDIT: (Statement(people_sql.AUDIT, people_sql.to_audit), "id"),
-}
-"""Those that ask for the newest rows of those that filters let pass: all rows, and in which order."""
-
-
-def ask(execute: Callable[[str, Parameters], list[Any]], query: Query, parameters: Parameters,
-        node: str) -> list[Any]:
-    """Answer a query; `execute` runs a statement and returns what it found. `node`: who asks."""
-    statement = _STATEMENTS.get(query)
-    if statement is None:
-        assert isinstance(parameters, Mapping)
-        statement, order = _FILTERED[query]
-        given = {name: value for name, value in parameters.items() if name != "limit" and value is not None}
-        where = " AND ".join(f'"{name}"=:{name}' for name in given)
-        text = f"{statement.text}{' WHERE ' + where if where else ''} ORDER BY {order} DESC LIMIT :limit"
-        found = execute(text, {**given, "limit": parameters["limit"]})
-    else:
-        found = execute(statement.text, parameters)
-    if statement.of_tasks:
-        return [sql.to_task(row, node) for row in found]
-    return [statement.make(row) for row in found] if found and statement.make is not None else found
+}, ":{}")

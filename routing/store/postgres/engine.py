@@ -18,7 +18,7 @@ from routing.store.engine import Applied, Queued, ReadError, TroubleError, UnitE
 from routing.store.postgres import statements as sql
 from routing.store.postgres.batch_writer import BatchWriter, locks_of
 from routing.store.postgres.connection import Address, Connection
-from routing.store.postgres.queries import ask
+from routing.store.postgres.queries import WORDING
 from routing.store.postgres.retention import Retention
 from routing.store.postgres.session import OutdatedError, Session, UncertainError
 from routing.store.queries import Parameters, Query
@@ -273,7 +273,8 @@ class PostgresEngine:
         try:
             if reader is None:
                 raise psycopg.OperationalError("there is no connection to read with")
-            return ask(lambda statement, given: _fetch(reader, statement, given), query, parameters, self._node)
+            return WORDING.ask(lambda statement, given: _fetch(reader, statement, given), query, parameters,
+                               self._node)
         except _OF_UNIT as error:
             raise ReadError(f"{type(error).__name__}: {error}") from error
         except _OF_DATABASE as error:

@@ -18,7 +18,8 @@ from routing.rows import CallRow, TaskRow, Ticket
 from routing.storage import Forgotten
 from routing.store import retention, schema
 from routing.store.batch import Batch, Stamp
-from routing.store.retention import TASKS, TICKETS, Family, Retention
+from routing.store.old_rows import Family
+from routing.store.retention import TASKS, TICKETS, Retention
 from routing.store.sqlite_batch import BatchWriter
 from routing.writes import Unit
 from tests.kit.engines import engine_of
