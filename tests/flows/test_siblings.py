@@ -96,7 +96,7 @@ def transcript(call: Script) -> list[tuple[str, str, bytes]]:
             for port in (b"5060", b"5062"):
                 text = re.sub(rb"(Via: SIP/2.0/UDP |@)127\.0\.0\.1:" + port, rb"\1node", text)
             text = re.sub(rb";(received|rport)=[^;\r]*", b"", text)
-            seen.append((name, title_of(message), re.sub(rb"bm-[\w-]{40}", b"token", text)))
+            seen.append((name, title_of(message), re.sub(rb"bm-[\w%-]{40,}", b"token", text)))
     return seen
 
 
