@@ -44,6 +44,11 @@ class StoreError(Exception):
 LOSS: Final = "database_loss"
 """Standing alarm: something that was in the database is lost."""
 
+SHARED_TABLES: Final = frozenset((
+    "attempts", "audit", "calls", "comments", "deliveries", "direct", "do_not_call", "journal", "offers", "pauses",
+    "policy", "tasks", "tickets", "tokens", "users"))
+"""What nodes share, by the names of the tables."""
+
 
 class Counts(NamedTuple):
     """Calls of a stretch of time: those of customers, and apart from them the callbacks that dialled one."""
@@ -204,8 +209,15 @@ class RowListener(Protocol):
         """Changes of tasks in these units were refused, because another node had changed them meanwhile: take the rows
         as they are now. What else stood in those units is committed (`Unit.standing`)."""
 
-    def on_changed(self) -> None:
-        """Another node has written something, within the last half a second; never where nobody shares the database."""
+
+class ChangeListener(Protocol):
+    """Who holds something of what other nodes may change."""
+
+    def on_changed(self, tables: frozenset[str]) -> None:
+        """Another node has changed rows of these tables, by `SHARED_TABLES`, a moment ago: what is read shows it now.
+
+        All of them where nobody knows which; never where nobody shares anything. Take note, and read later.
+        """
 
 
 class Store(Protocol):
@@ -216,6 +228,9 @@ class Store(Protocol):
 
     def tell_rows_to(self, listener: RowListener) -> None:
         """Tell somebody what becomes of the rows that they hold, and nobody else."""
+
+    def tell_changes_to(self, listener: ChangeListener) -> None:
+        """Tell somebody what other nodes change, beside those who are told already."""
 
     @property
     def direct(self) -> DirectReads:

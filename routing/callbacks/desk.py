@@ -93,6 +93,7 @@ class Desk:
         self._tidy_at = self._turned_at = 0.0
         self._others = OtherNodes(tasks, rooms.eligibility, self.calls, store, sets)
         store.tell_rows_to(self)
+        store.tell_changes_to(self)
 
     @property
     def idle(self) -> bool:
@@ -290,8 +291,8 @@ class Desk:
     def on_stale(self, units: Sequence[Unit]) -> None:
         self._others.on_stale(units)
 
-    def on_changed(self) -> None:
-        self._others.on_changed()
+    def on_changed(self, tables: frozenset[str]) -> None:
+        self._others.on_changed(tables)
 
     def on_anew(self) -> None:
         """See storage.RowListener: tell the new database everything that lives."""

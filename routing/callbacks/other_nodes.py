@@ -44,9 +44,9 @@ class OtherNodes:
         """Changes of tasks in these units were refused: somebody else was first."""
         self._refused += units
 
-    def on_changed(self) -> None:
-        """Another node has written something."""
-        self._changed = True
+    def on_changed(self, tables: frozenset[str]) -> None:
+        """Another node has changed rows of these tables."""
+        self._changed |= not tables.isdisjoint(("tasks", "do_not_call"))
 
     def turn(self, now: float) -> None:
         """Take what others have done; what cannot be read now is taken with a later turn."""

@@ -11,7 +11,16 @@ from typing import Any, Final
 from routing.events import Event
 from routing.hub import Committed
 from routing.rows import AttemptRow, PauseRow, PolicyVersion, Record, StandingAlarm
-from routing.storage import LOSS, Fault, FaultListener, Forgotten, RowListener, StoreError
+from routing.storage import (
+    LOSS,
+    SHARED_TABLES,
+    ChangeListener,
+    Fault,
+    FaultListener,
+    Forgotten,
+    RowListener,
+    StoreError,
+)
 from routing.store.engine import Engine, Queued, ReadError, TroubleError
 from routing.store.overlay import DirectReads, Overlay
 from routing.store.queries import NodeQuery, Parameters, Query
@@ -39,6 +48,7 @@ class StoreQueue:
         """
         self._alarms: FaultListener | None = None
         self._holder: RowListener | None = None
+        self._followers: list[ChangeListener] = []
         self._post, self._clock, self._node = post, clock, node
         self._events = events
         self._steady = steady
@@ -62,7 +72,7 @@ class StoreQueue:
         self._writer = Writer(engine, Hooks(
             committed=lambda batch, events, refused: self._tell(partial(self._committed, batch, events, refused)),
             stale=lambda units: self._tell(partial(self._stale, units)),
-            changed=lambda: self._tell(self._changed),
+            changed=lambda: self.tell_changed(SHARED_TABLES),
             withdrawn=lambda promises: self._tell(partial(self._settle, promises, None)),
             anew=lambda: self._tell(self._anew),
             lost=lambda text: self._tell(partial(self._lose, text)),
@@ -333,6 +343,14 @@ class StoreQueue:
     def tell_rows_to(self, listener: RowListener) -> None:
         self._holder = listener
 
+    def tell_changes_to(self, listener: ChangeListener) -> None:
+        self._followers.append(listener)
+
+    def tell_changed(self, tables: frozenset[str]) -> None:
+        """Tell who follows that other nodes have changed rows of these tables, and that what is read here shows it.
+        Any thread."""
+        self._tell(partial(self._changed, tables))
+
     def _anew(self) -> None:
         if self._holder is not None:
             self._holder.on_anew()
@@ -341,6 +359,6 @@ class StoreQueue:
         if self._holder is not None:
             self._holder.on_stale(units)
 
-    def _changed(self) -> None:
-        if self._holder is not None:
-            self._holder.on_changed()
+    def _changed(self, tables: frozenset[str]) -> None:
+        for follower in self._followers:
+            follower.on_changed(tables)

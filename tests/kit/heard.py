@@ -6,7 +6,7 @@ from routing.writes import Unit
 
 
 class Heard:
-    """`storage.RowListener` that writes down what it hears."""
+    """`storage.RowListener` and `ChangeListener` that writes down what it hears."""
 
     def __init__(self, words: list[str]) -> None:
         self.words = words
@@ -17,5 +17,5 @@ class Heard:
     def on_stale(self, units: Sequence[Unit]) -> None:
         self.words.append("stale")
 
-    def on_changed(self) -> None:
+    def on_changed(self, tables: frozenset[str]) -> None:
         self.words.append("changed")

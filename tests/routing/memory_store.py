@@ -25,7 +25,7 @@ from routing.rows import (
     Ticket,
     TicketComment,
 )
-from routing.storage import Counts, FaultListener, Forgotten, RowListener, StoreError
+from routing.storage import ChangeListener, Counts, FaultListener, Forgotten, RowListener, StoreError
 from routing.writes import (
     TICKET_NUMBER,
     ChangeTask,
@@ -333,6 +333,9 @@ class MemoryStore(Rows):
 
     def tell_rows_to(self, listener: RowListener) -> None:
         self.holder = listener
+
+    def tell_changes_to(self, listener: ChangeListener) -> None:
+        """Nobody else writes here."""
 
     def begin_anew(self) -> None:
         """Another database stands in the place of this one."""

@@ -11,6 +11,7 @@ from routing.callbacks.facts import AttemptOrder, Missed, Outcome, PastTalk
 from routing.callbacks.queue_facts import CallerStayed, QueueRequest
 from routing.callbacks.task_places import LEASE
 from routing.rows import LegRow, Step, TaskRow
+from routing.storage import SHARED_TABLES
 from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
 from tests.kit.desk_parts import new_desk
@@ -69,7 +70,7 @@ class Node:
 
     def look(self) -> list[AttemptOrder]:
         """Take what the other one has written, as it is heard of within half a second."""
-        self.desk.on_changed()
+        self.desk.on_changed(SHARED_TABLES)
         return self.turn()
 
     def step(self, order: AttemptOrder, step: Step) -> bool:
@@ -356,10 +357,11 @@ def test_numbers_are_the_databases(pair: tuple[Node, Node]) -> None:
 def test_other_nodes_are_heard_of(pair: tuple[Node, Node]) -> None:
     a, b = pair
     heard: list[str] = []
-    b.store.tell_rows_to(Heard(heard))
+    b.store.tell_changes_to(Heard(heard))
     a.missed()
     a.commit()
     b.loop.until(lambda: heard)
+    assert set(heard) == {"changed"}
     b.store.put(Unit())
     b.commit()
 

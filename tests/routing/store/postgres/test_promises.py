@@ -112,7 +112,7 @@ def test_a_promise_that_cannot_be_written_is_refused_alone(database: str) -> Non
 def test_whoever_shares_it_hears_what_others_wrote(database: str) -> None:
     world, other = PostgresWorld(database), PostgresWorld(database, "edge2")
     told: list[str] = []
-    world.store.tell_rows_to(Heard(told))
+    world.store.tell_changes_to(Heard(told))
     other.store.put(Unit((a_task(),)))
     world.loop.until(lambda: "changed" in told)
     assert len(world.store.callbacks.open_tasks()) == 1
