@@ -388,6 +388,20 @@ class AuditRow(NamedTuple):
     """Why it was not done; empty: it was."""
 
 
+# Counts
+
+
+class OfferCount(NamedTuple):
+    """How often callers who waited were told, in a quarter of an hour, that they may ask for a callback."""
+
+    quarter: float
+    """When it began."""
+    group: str
+    number: str
+    """Our number that they dialled; empty: nobody knows which one."""
+    made: int
+
+
 # The node
 
 

@@ -4,7 +4,7 @@ A row in a unit is kept: put, or put in the place of the one with its key. What 
 """
 
 from collections.abc import Set
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, Literal, NamedTuple, TypeVar
 
 from routing.events import Event
 from routing.rows import (
@@ -15,6 +15,7 @@ from routing.rows import (
     DoNotCallRow,
     JournalRow,
     LegRow,
+    OfferCount,
     PauseRow,
     Record,
     StandingAlarm,
@@ -102,13 +103,89 @@ class CountOffer(NamedTuple):
     """Our number that they dialled."""
 
 
+# What nodes share
+
+SharedKind = Literal[
+    "calls", "direct", "policy", "tasks", "attempts", "journal", "tickets", "comments", "deliveries", "do_not_call",
+    "offers", "users", "tokens", "audit", "pauses",
+]
+"""A table of what nodes share, as it is called in every engine."""
+
+SharedRow = (CallRow | Record | SavePolicy | TaskRow | AttemptRow | JournalRow | Ticket | TicketComment | Delivery
+             | DoNotCallRow | OfferCount | UserRow | TokenRow | AuditRow | PauseRow)
+"""A row of one of these tables."""
+
+
+class TakeRow(NamedTuple):
+    """Put a row as it stands in the shared database in the place of ours. It is not shared again.
+
+    Taken twice, or in whatever order of tables, it is the same. What is younger here stays, for it is on its way there:
+    a task of a later version, a direct callback, a pause or a number on the do-not-call list that was touched later, a
+    call or an attempt that has ended here alone.
+    """
+
+    row: SharedRow
+    node: str
+    """Of a task who changed it last there, of a delivery who delivers it; calls, attempts and pauses say it
+    themselves, and of others it is nobody's."""
+    number: int = 0
+    """Of a line of a journal its seq there, of a policy its version there: each is taken once. Of others 0."""
+    corrects: bool = False
+    """Of a task: a change of ours was refused there, so it takes the place of ours whatever its version, where this
+    node has changed that last."""
+
+
+class TakeAway(NamedTuple):
+    """Remove a row that is gone in the shared database. With a task go its attempts and its journal, with a ticket its
+    comments and deliveries."""
+
+    kind: SharedKind
+    key: tuple[str, ...]
+    """Of a direct callback its customer and agent, of the others their one key. Of `policy`, `journal` and `offers`
+    nothing is taken away."""
+    at: float
+    """When the removed one was touched last (`touched_at` of a direct callback, `added_at` of a number on the
+    do-not-call list, `since` of a pause): one of ours that was touched later stays. Of others nobody asks."""
+
+
+class TakeOnly(NamedTuple):
+    """After a copy of all there is: remove what is not among the keys, as `TakeAway` would. What waits to be shared
+    stays."""
+
+    kind: Literal["direct", "do_not_call", "tasks", "pauses", "users", "tokens"]
+    """Of tasks the open ones alone."""
+    keys: frozenset[tuple[str, ...]]
+    before: float
+    """What was touched (of a task, a user or a token: made) at that time or later stays too, seconds since the
+    epoch."""
+
+
+class TakenUpto(NamedTuple):
+    """All changes of others up to this mark are taken; it is kept with them, in one transaction."""
+
+    mark: str
+    """What the reader of changes goes on from; not read here."""
+
+
+class Shared(NamedTuple):
+    """What this node has committed up to this serial is in the shared database: it waits no more."""
+
+    upto: int
+
+
+Take = TakeRow | TakeAway | TakeOnly
+"""What is taken from the shared database. Rows that are younger here stay."""
+
 RowOfCallbacks = TaskRow | AttemptRow | LegRow | JournalRow | Ticket | TicketComment | Delivery | DoNotCallRow
 """A new ticket gets its number with the commit, and so does its `ticket.opened` (see `TICKET_NUMBER`). Deliveries are
 new ones in the order in which they are to be delivered."""
 
 Write = (CallRow | Record | RemoveRecord | PauseRow | DropPause | Event | SavePolicy | ForgetEvents | StandingAlarm
          | ClearAlarm | RowOfCallbacks | ChangeTask | CloseAttempt | DropLeg | RemoveDoNotCall | CountOffer | UserRow
-         | TokenRow | AuditRow)
+         | TokenRow | AuditRow | Take | TakenUpto | Shared)
+
+OF_SHARING: Final = frozenset((TakeRow, TakeAway, TakeOnly, TakenUpto, Shared))
+"""Kinds of writes that come of sharing, and are not shared."""
 
 OF_CALLBACKS: Final = frozenset(
     (TaskRow, AttemptRow, LegRow, JournalRow, Ticket, TicketComment, Delivery, DoNotCallRow, ChangeTask, CloseAttempt,

@@ -34,6 +34,12 @@ from routing.writes import (
     RemoveDoNotCall,
     RemoveRecord,
     SavePolicy,
+    Shared,
+    Take,
+    TakeAway,
+    TakenUpto,
+    TakeOnly,
+    TakeRow,
     Unit,
 )
 
@@ -109,6 +115,12 @@ class Batch:
         self.audit: list[AuditRow] = []
         self.pauses: dict[str, PauseRow | None] = {}
         self.callbacks = Callbacks()
+        self.takes: list[Take] = []
+        """What comes from the shared database, in its order: after all that was gathered before it."""
+        self.taken_upto: str | None = None
+        """The mark up to which all is taken; None: nobody has said it."""
+        self.shared = 0
+        """Up to which serial what this node committed is in the shared database; 0: nobody has said it."""
 
     def add(self, unit: Unit) -> None:
         """Take a unit in. A policy that nobody is said to have saved was, with a line of the audit log, by who that
@@ -126,8 +138,9 @@ class Batch:
     def clear(self) -> None:
         """Forget what is written, but for rows of callbacks, which are cleared by themselves."""
         for gathered in (self.policies, self.alarms, self.pauses, self.users, self.tokens, self.audit, self.calls,
-                         self.records, self.events):
+                         self.records, self.events, self.takes):
             gathered.clear()
+        self.taken_upto, self.shared = None, 0
 
     def _call(self, call: CallRow) -> None:
         self.calls[call.id] = call
@@ -168,6 +181,15 @@ class Batch:
 
     def _resume(self, write: DropPause) -> None:
         self.pauses[write.agent] = None
+
+    def _take(self, write: Take) -> None:
+        self.takes.append(write)
+
+    def _take_upto(self, write: TakenUpto) -> None:
+        self.taken_upto = write.mark
+
+    def _share(self, write: Shared) -> None:
+        self.shared = max(self.shared, write.upto)
 
 
 class Callbacks:
@@ -262,7 +284,8 @@ _TAKERS: Final[dict[type, Callable[[Batch, Any], None]]] = {
     CallRow: Batch._call, Record: Batch._record, RemoveRecord: Batch._remove, Event: Batch._event,
     SavePolicy: Batch._policy, ForgetEvents: Batch._forget, StandingAlarm: Batch._alarm, ClearAlarm: Batch._clear,
     PauseRow: Batch._pause, DropPause: Batch._resume, UserRow: Batch._user, TokenRow: Batch._token,
-    AuditRow: Batch._audit,
+    AuditRow: Batch._audit, TakeRow: Batch._take, TakeAway: Batch._take, TakeOnly: Batch._take,
+    TakenUpto: Batch._take_upto, Shared: Batch._share,
 }
 """Who takes each kind of write; the others are of callbacks."""
 _TAKERS_OF_CALLBACKS: Final[dict[type, Callable[[Callbacks, Any], None]]] = {
