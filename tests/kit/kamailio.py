@@ -5,7 +5,7 @@ of a connection says nothing about who calls, but the port in its Via, which is 
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.kit.ports import LOOPBACK, bound, free_port
@@ -72,78 +72,8 @@ require_certificate = yes
 """
 
 
-_DISPATCHER = """#!KAMAILIO
-debug=1
-log_stderror=yes
-children=2
-auto_aliases=no
-disable_tcp=yes
-listen=udp:{address}:{port}
-listen=udp:{address}:{inside}
-mpath="{modules}/"
-loadmodule "tm.so"
-loadmodule "tmx.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "maxfwd.so"
-loadmodule "siputils.so"
-loadmodule "textops.so"
-loadmodule "dispatcher.so"
-modparam("dispatcher", "list_file", "{folder}/dispatcher.list")
-modparam("dispatcher", "flags", 2)
-modparam("dispatcher", "ds_ping_interval", 1)
-modparam("dispatcher", "ds_probing_mode", 1)
-modparam("dispatcher", "ds_probing_threshold", 2)
-modparam("tm", "fr_timer", 1000)
-modparam("tm", "fr_inv_timer", 60000)
-request_route {{
-  if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
-  if (is_method("OPTIONS") && $rU == $null) {{ sl_send_reply("200", "OK"); exit; }}
-  if (is_method("CANCEL")) {{ if (t_check_trans()) t_relay(); exit; }}
-  if (has_totag()) loose_route();
-  t_check_trans();
-  if (is_method("INVITE") && !has_totag()) record_route();
-  if ($Rp == {inside}) {{
-    if (!has_totag()) $du = "sip:{address}:{pbx}";
-    t_relay(); exit;
-  }}
-  if (!ds_select_dst("1", "0")) {{ sl_send_reply("503", "No node"); exit; }}
-  t_on_failure("NEXT");
-  t_relay();
-}}
-failure_route[NEXT] {{
-  if (t_is_canceled()) exit;
-  if (t_branch_timeout() && !t_branch_replied() && ds_next_dst()) {{
-    t_on_failure("NEXT");
-    t_relay();
-  }}
-}}
-"""
-
-
 def has_kamailio() -> bool:
     return shutil.which("kamailio") is not None and any(Path("/usr/lib").glob("**/kamailio/modules/tls.so"))
-
-
-class Dispatcher(Process):
-    """A Kamailio on both sides of several nodes: what comes at `port` goes to one of them, by Call-ID, and what a node
-    sends to its port `inside` goes to the PBX at `pbx`.
-
-    It record-routes, asks each node with OPTIONS whether it lives, and goes on to another one where a request has had
-    no answer for a second. A node that lives again gets its calls back.
-    """
-
-    def __init__(self, folder: Path, *, nodes: Sequence[int], pbx: int, port: int, inside: int) -> None:
-        own = folder / f"dispatcher-{port}"
-        own.mkdir(parents=True)
-        (own / "dispatcher.list").write_text("".join(f"1 sip:{LOOPBACK}:{node}\n" for node in nodes))
-        config = own / "kamailio.cfg"
-        modules = next(Path("/usr/lib").glob("**/kamailio/modules/dispatcher.so")).parent
-        config.write_text(_DISPATCHER.format(address=LOOPBACK, port=port, inside=inside, pbx=pbx, folder=own,
-                                             modules=modules))
-        super().__init__(["kamailio", "-DD", "-E", "-f", config, "-Y", own, "-w", own], name="dispatcher", cwd=own)
-        self.started(lambda: bound(port))
 
 
 class Kamailio(Process):

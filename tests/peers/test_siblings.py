@@ -7,11 +7,10 @@ from typing import Any, Final
 
 import pytest
 
-from tests.kit.boomerang import Boomerang
-from tests.kit.kamailio import Dispatcher
-from tests.kit.ports import LOOPBACK, free_port
+from tests.kit.cluster import ClusterSite
+from tests.kit.ports import free_port
 from tests.kit.sipp import Sipp
-from tests.kit.site import SHARED, peer
+from tests.kit.site import SHARED
 from tests.kit.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("sipp", "kamailio")
@@ -22,37 +21,24 @@ LONG_MS: Final = 10_000
 
 
 class Stand:
-    """SIPp calls SIPp through Kamailio, one of two nodes, and Kamailio again: SIPp answers where a call began, whatever
-    the Via says, and so must not see which node it is."""
+    """SIPp calls SIPp through the site of docker/cluster: Kamailio, one of two nodes, and Kamailio again. SIPp answers
+    where a call began, whatever the Via says, and so must not see which node it is."""
 
     def __init__(self, folder: Path, stack: ExitStack, *, ring_ms: int, talk_ms: int) -> None:
         self._folder, self._stack, self._talk_ms = folder, stack, talk_ms
         self.callee = stack.enter_context(Sipp("callee", folder, pause_ms=ring_ms))
-        self._front, self._inside = free_port(), free_port()
-        self._key = folder / "node.key"
-        self._key.write_text("5a" * 32)
-        self._key.chmod(0o600)
-        ports = free_port(), free_port()
-        self.nodes = {name: self._node(name, own, other) for name, own, other in zip("ab", ports, ports[::-1],
-                                                                                      strict=True)}
-        stack.enter_context(Dispatcher(folder, nodes=ports, pbx=self.callee.port, port=self._front,
-                                       inside=self._inside))
-
-    def _node(self, name: str, port: int, sibling: int) -> Boomerang:
-        folder = self._folder / name
-        return self._stack.enter_context(Boomerang(
-            folder, trunks={"main": peer(self._front)}, pbxs={"office": peer(self._inside)}, port=port,
-            extra={"node": {"name": name, "data": folder / "data", "signing_key": f"file:{self._key}"},
-                   "cluster": {"siblings": [f"{LOOPBACK}:{sibling}"]}}))
+        self._site = ClusterSite(folder, carrier=free_port(), pbx=self.callee.port)
+        self.nodes = {name: stack.enter_context(self._site.node(name)) for name in "ab"}
+        stack.enter_context(self._site.dispatcher())
 
     def call(self) -> Sipp:
         return self._stack.enter_context(Sipp(
-            "caller", self._folder, remote=self._front, service=SHARED,
+            "caller", self._folder, remote=self._site.front, service=SHARED,
             keys={"caller": "+36201234567"}, calls=CALLS, rate=CALLS, pause_ms=self._talk_ms))
 
     def replace(self, name: str, by: str) -> None:
         """A node takes over the address of one that was killed, and has nothing of it but the key."""
-        self.nodes[by] = self._node(by, self.nodes[name].port, self.nodes["b"].port)
+        self.nodes[by] = self._stack.enter_context(self._site.node(name, data=by))
 
     def kill(self, name: str, seen: str) -> None:
         """Kill a node whose calls are in the database, with this."""
