@@ -14,6 +14,14 @@ from routing.store.queries import Parameters, Query
 from routing.writes import ChangeTask, Unit
 
 
+class Fence(NamedTuple):
+    """A lease that must still be this node's where a claim is written: who was stopped and wakes has lost it."""
+
+    name: str
+    epoch: int
+    """Of the lease, as it was when this node was given it; it grows with each change of its holder."""
+
+
 class Queued(NamedTuple):
     """A unit on its way."""
 
@@ -23,6 +31,9 @@ class Queued(NamedTuple):
     """Whoever queued it must know whether it was committed."""
     claim: AttemptRow | None = None
     """An attempt to begin with it; only a promise has one."""
+    fence: Fence | None = None
+    """What a claim of a desk that shares its work with others needs besides; of an engine that one node has, nothing.
+    """
 
     def standing(self, stale: Set[str]) -> Unit | None:
         """Return what is to be written of it though changes of these tasks are refused; None: it is a promise, and
@@ -112,9 +123,10 @@ class Engine(Protocol):
     def apply(self, batch: Sequence[Queued]) -> Applied:
         """Commit a batch as one transaction: units in their order, each claim in its place among them.
 
-        A unit whose claim is refused, and a promise that changes a task which somebody else has changed, is refused;
-        of another unit with such a change the rest stands (`Unit.standing`). Outlives a loss of power where a unit or
-        a promise wants that. Raises UnitError or TroubleError, and then nothing is written.
+        A unit whose claim is refused, for want of its lease (`Fence`) too, and a promise that changes a task which
+        somebody else has changed, is refused; of another unit with such a change the rest stands (`Unit.standing`).
+        Outlives a loss of power where a unit or a promise wants that. Raises UnitError or TroubleError, and then
+        nothing is written.
         """
 
     def claim(self, attempt: AttemptRow) -> bool:

@@ -13,7 +13,7 @@ from routing.events import Event, Outbox
 from routing.rows import AttemptRow, DoNotCallRow, Record, TaskRow
 from routing.store import callback_sql, people_sql
 from routing.store.batch import Batch, Callbacks, StaleError, Stamp, numbered, outbox_row
-from routing.store.engine import Queued
+from routing.store.engine import Fence, Queued
 from routing.store.postgres import statements as sql
 from routing.store.postgres.connection import Connection
 from routing.writes import ChangeTask, CloseAttempt, RemoveDoNotCall, SavePolicy
@@ -51,6 +51,8 @@ class BatchWriter:
         """`outbox`: whether events are kept."""
         self._connection, self._stamp, self._outbox = connection, stamp, outbox
         self._cursor = connection.cursor()
+        self._held: dict[Fence, bool] = {}
+        """Leases that were asked for."""
         self.events: list[Event] = []
         """Those that were written, with the numbers that they have got."""
         self.policy: SavePolicy | None = None
@@ -69,7 +71,7 @@ class BatchWriter:
                 continue
             if queued.claim is not None:
                 self._write_claimable(gathered.callbacks)
-                if not self._claim(self._stamp.on_attempt(queued.claim)):
+                if not self._claim(self._stamp.on_attempt(queued.claim), queued.fence):
                     refused.add(queued.serial)
                     continue
             gathered.add(unit)
@@ -77,8 +79,19 @@ class BatchWriter:
         self._write_rest(gathered)
         return frozenset(refused)
 
-    def _claim(self, attempt: AttemptRow) -> bool:
+    def _claim(self, attempt: AttemptRow, fence: Fence | None) -> bool:
+        """Begin an attempt, where it may be."""
+        if fence is not None and not self._holds(fence):
+            return False
         return bool(self._cursor.execute(sql.CLAIM, attempt._asdict()).rowcount)
+
+    def _holds(self, fence: Fence) -> bool:
+        """Whether a lease is this node's until the transaction is over."""
+        held = self._held.get(fence)
+        if held is None:
+            found = self._cursor.execute(sql.HOLDS, (*fence, self._stamp.node)).fetchone()
+            held = self._held[fence] = found is not None
+        return held
 
     def _many(self, statement: str, rows: Sequence[Sequence[Any]], key: int = 1) -> None:
         """Run a statement for each row, in the order of the first `key` columns."""

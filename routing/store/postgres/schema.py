@@ -137,7 +137,16 @@ _TABLES: Final = (
     "INSERT INTO numbers VALUES ('events', 0), ('policies', 0), ('tickets', 0)",
 )
 
-STEPS: Final = (Step("001_tables", _TABLES, False),)
+# Room in each page, too: a lease is renewed every few seconds.
+_LEASES: Final = (
+    """CREATE TABLE leases (
+        name TEXT PRIMARY KEY, holder TEXT NOT NULL, epoch INTEGER NOT NULL, until REAL NOT NULL
+    ) WITH (fillfactor=20)""",
+)
+"""Who does what one node at a time does. `until`: by the server's clock, seconds since the epoch. `epoch`: grows with
+each change of the holder."""
+
+STEPS: Final = (Step("001_tables", _TABLES, False), Step("002_leases", _LEASES))
 
 _TYPES: Final = {"TEXT": TEXT, "REAL": "double precision", "INTEGER": "bigint"}
 

@@ -111,6 +111,12 @@ CLAIM: Final = (
     "AND %(serial)s=(SELECT coalesce(max(serial), 0) + 1 FROM attempts WHERE task=%(task)s)"
 )
 
+HOLDS: Final = (
+    "SELECT 1 FROM leases WHERE name=%s AND epoch=%s AND holder=%s AND until>extract(epoch FROM clock_timestamp()) "
+    "FOR SHARE"
+)
+"""Whether a lease is this node's, by the server's clock; nobody else gets it before the transaction is over."""
+
 # Whose turn it is
 
 ALL_CUSTOMERS: Final = 7_036_874_417_002
