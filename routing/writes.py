@@ -149,15 +149,22 @@ class TakeAway(NamedTuple):
 
 
 class TakeOnly(NamedTuple):
-    """After a copy of all there is: remove what is not among the keys, as `TakeAway` would. What waits to be shared
-    stays."""
+    """After a copy of all there is: of a stretch of a table remove what is not among the keys, as `TakeAway` would.
+
+    What waits to be shared stays, and so does what was here before this file was shared at all.
+    """
 
     kind: Literal["direct", "do_not_call", "tasks", "pauses", "users", "tokens"]
     """Of tasks the open ones alone."""
     keys: frozenset[tuple[str, ...]]
+    """Those that are there."""
     before: float
     """What was touched (of a task, a user or a token: made) at that time or later stays too, seconds since the
     epoch."""
+    after: tuple[str, ...] = ()
+    """The stretch begins after this key, in the order of their texts' octets; empty: with the first one."""
+    upto: tuple[str, ...] | None = None
+    """The last key of it; None: it goes to the end."""
 
 
 class TakenUpto(NamedTuple):
@@ -165,6 +172,15 @@ class TakenUpto(NamedTuple):
 
     mark: str
     """What the reader of changes goes on from; not read here."""
+    since: str | None
+    """The mark that was read from; None: there was none. Where another one is kept now, this one is not: the file is
+    not the one that it was."""
+
+
+class TakeSlot(NamedTuple):
+    """The numbers of this node's new tickets are those that leave this remainder (see `TICKET_SLOTS`)."""
+
+    slot: int
 
 
 class Shared(NamedTuple):
@@ -173,8 +189,12 @@ class Shared(NamedTuple):
     upto: int
 
 
-Take = TakeRow | TakeAway | TakeOnly
-"""What is taken from the shared database. Rows that are younger here stay."""
+Take = TakeRow | TakeAway | TakeOnly | TakenUpto | TakeSlot
+"""What is taken from the shared database."""
+
+TICKET_SLOTS: Final = 16
+"""So many nodes give numbers to tickets, each its own ones though it cannot ask the others: those that leave its
+remainder by this."""
 
 RowOfCallbacks = TaskRow | AttemptRow | LegRow | JournalRow | Ticket | TicketComment | Delivery | DoNotCallRow
 """A new ticket gets its number with the commit, and so does its `ticket.opened` (see `TICKET_NUMBER`). Deliveries are
@@ -182,9 +202,9 @@ new ones in the order in which they are to be delivered."""
 
 Write = (CallRow | Record | RemoveRecord | PauseRow | DropPause | Event | SavePolicy | ForgetEvents | StandingAlarm
          | ClearAlarm | RowOfCallbacks | ChangeTask | CloseAttempt | DropLeg | RemoveDoNotCall | CountOffer | UserRow
-         | TokenRow | AuditRow | Take | TakenUpto | Shared)
+         | TokenRow | AuditRow | Take | Shared)
 
-OF_SHARING: Final = frozenset((TakeRow, TakeAway, TakeOnly, TakenUpto, Shared))
+OF_SHARING: Final = frozenset((TakeRow, TakeAway, TakeOnly, TakenUpto, TakeSlot, Shared))
 """Kinds of writes that come of sharing, and are not shared."""
 
 OF_CALLBACKS: Final = frozenset(

@@ -40,6 +40,7 @@ from routing.writes import (
     TakenUpto,
     TakeOnly,
     TakeRow,
+    TakeSlot,
     Unit,
 )
 
@@ -117,8 +118,6 @@ class Batch:
         self.callbacks = Callbacks()
         self.takes: list[Take] = []
         """What comes from the shared database, in its order: after all that was gathered before it."""
-        self.taken_upto: str | None = None
-        """The mark up to which all is taken; None: nobody has said it."""
         self.shared = 0
         """Up to which serial what this node committed is in the shared database; 0: nobody has said it."""
 
@@ -140,7 +139,7 @@ class Batch:
         for gathered in (self.policies, self.alarms, self.pauses, self.users, self.tokens, self.audit, self.calls,
                          self.records, self.events, self.takes):
             gathered.clear()
-        self.taken_upto, self.shared = None, 0
+        self.shared = 0
 
     def _call(self, call: CallRow) -> None:
         self.calls[call.id] = call
@@ -184,9 +183,6 @@ class Batch:
 
     def _take(self, write: Take) -> None:
         self.takes.append(write)
-
-    def _take_upto(self, write: TakenUpto) -> None:
-        self.taken_upto = write.mark
 
     def _share(self, write: Shared) -> None:
         self.shared = max(self.shared, write.upto)
@@ -285,7 +281,7 @@ _TAKERS: Final[dict[type, Callable[[Batch, Any], None]]] = {
     SavePolicy: Batch._policy, ForgetEvents: Batch._forget, StandingAlarm: Batch._alarm, ClearAlarm: Batch._clear,
     PauseRow: Batch._pause, DropPause: Batch._resume, UserRow: Batch._user, TokenRow: Batch._token,
     AuditRow: Batch._audit, TakeRow: Batch._take, TakeAway: Batch._take, TakeOnly: Batch._take,
-    TakenUpto: Batch._take_upto, Shared: Batch._share,
+    TakenUpto: Batch._take, TakeSlot: Batch._take, Shared: Batch._share,
 }
 """Who takes each kind of write; the others are of callbacks."""
 _TAKERS_OF_CALLBACKS: Final[dict[type, Callable[[Callbacks, Any], None]]] = {
