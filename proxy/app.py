@@ -125,7 +125,7 @@ class Daemon:
         self.source = DaemonSource(config.node.name, node.ledger, self._store, reader, self._loop.call_soon_threadsafe,
                                    time.time, node.peer_states, node.figures)
         self._hub.listen("figures", self.source, QUEUE_EVENTS)
-        self.policies = Policies(config, self._store, node.set_policy)
+        self.policies = Policies(config, self._store, node.set_policy, self._raise)
         if key.replaced is not None:
             node.ledger.alarms.stand(KEY_REPLACED, key.replaced, time.time())
         node.set_policy(self.policies.first())
@@ -222,7 +222,8 @@ class Daemon:
         counters = node.engine.counters
         log_watch = LogWatch(counters, self._raise, loop.time)
         load = LoadWatch(node.engine.admission, counters, self._raise, loop.time)
-        chores.each_round(load.look, (self._store.release, log_watch.look, self._snapshot, node.turn))
+        chores.each_round(load.look, (self._store.release, log_watch.look, self._snapshot, self.policies.turn,
+                                    node.turn))
         chores.every(SWEEP_PAUSE, node.sweep)
         for work in (self._notifier.watch(), self._count_direct(), self._count_day(), self.control.run()):
             chores.begin(work)

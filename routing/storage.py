@@ -10,19 +10,21 @@ Reading, by role (`direct`, `calls`, `callbacks`, `tickets`), happens in the pro
 where the database cannot be read now. But for `direct` it shows what is committed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, get_args
 
 from routing.events import Event
 from routing.rows import (
     AttemptRow,
+    AuditRow,
     CallRow,
     Delivery,
     DoNotCallRow,
     EndedWith,
     JournalRow,
     LegRow,
+    OfferCount,
     PastAttempt,
     PauseRow,
     PolicyVersion,
@@ -33,8 +35,10 @@ from routing.rows import (
     TaskState,
     Ticket,
     TicketComment,
+    TokenRow,
+    UserRow,
 )
-from routing.writes import Unit, Write
+from routing.writes import SavePolicy, SharedKind, TakeAway, TakeOnly, TakeRow, Unit, Write
 
 
 class StoreError(Exception):
@@ -44,9 +48,7 @@ class StoreError(Exception):
 LOSS: Final = "database_loss"
 """Standing alarm: something that was in the database is lost."""
 
-SHARED_TABLES: Final = frozenset((
-    "attempts", "audit", "calls", "comments", "deliveries", "direct", "do_not_call", "journal", "offers", "pauses",
-    "policy", "tasks", "tickets", "tokens", "users"))
+SHARED_TABLES: Final[frozenset[SharedKind]] = frozenset(get_args(SharedKind))
 """What nodes share, by the names of the tables."""
 
 
@@ -210,13 +212,68 @@ class RowListener(Protocol):
         as they are now. What else stood in those units is committed (`Unit.standing`)."""
 
 
+class ChangedRows(NamedTuple):
+    """What other nodes have changed. Of tables in which rows are many it says which: their ids, None: any of them."""
+
+    tables: frozenset[SharedKind]
+    tasks: frozenset[str] | None = frozenset()
+    attempts: frozenset[str] | None = frozenset()
+    calls: frozenset[str] | None = frozenset()
+
+    def and_then(self, later: "ChangedRows") -> "ChangedRows":
+        """Return both as one."""
+        return ChangedRows(self.tables | later.tables, _both(self.tasks, later.tasks),
+                           _both(self.attempts, later.attempts), _both(self.calls, later.calls))
+
+
+def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    return None if one is None or other is None else one | other
+
+
+NOTHING_CHANGED: Final = ChangedRows(frozenset())
+
+ANYTHING_CHANGED: Final = ChangedRows(SHARED_TABLES, None, None, None)
+"""What is told where nobody knows what it was."""
+
+
+def changed_rows(taken: Iterable[Write]) -> ChangedRows:
+    """Return what a unit has changed that was taken from the shared database."""
+    tables: set[SharedKind] = set()
+    keys: dict[str, set[str]] = {"tasks": set(), "attempts": set(), "calls": set()}
+    open_tasks = False
+    for write in taken:
+        match write:
+            case TakeRow(row):
+                kind = _KIND_OF[type(row)]
+                if isinstance(row, TaskRow | AttemptRow | CallRow):
+                    keys[kind].add(row.id)
+            case TakeAway(kind, key):
+                if kind in keys:
+                    keys[kind].add(key[0])
+            case TakeOnly(kind):
+                open_tasks = open_tasks or kind == "tasks"
+            case _:
+                continue
+        tables.add(kind)
+    return ChangedRows(frozenset(tables), None if open_tasks else frozenset(keys["tasks"]),
+                       frozenset(keys["attempts"]), frozenset(keys["calls"]))
+
+
+_KIND_OF: Final[dict[type, SharedKind]] = {
+    CallRow: "calls", Record: "direct", SavePolicy: "policy", TaskRow: "tasks", AttemptRow: "attempts",
+    JournalRow: "journal", Ticket: "tickets", TicketComment: "comments", Delivery: "deliveries",
+    DoNotCallRow: "do_not_call", OfferCount: "offers", UserRow: "users", TokenRow: "tokens", AuditRow: "audit",
+    PauseRow: "pauses",
+}
+
+
 class ChangeListener(Protocol):
     """Who holds something of what other nodes may change."""
 
-    def on_changed(self, tables: frozenset[str]) -> None:
-        """Another node has changed rows of these tables, by `SHARED_TABLES`, a moment ago: what is read shows it now.
+    def on_changed(self, changed: ChangedRows) -> None:
+        """Another node has changed this a moment ago: what is read shows it now. Take note, and read later.
 
-        All of them where nobody knows which; never where nobody shares anything. Take note, and read later.
+        Never where nobody shares anything.
         """
 
 

@@ -26,7 +26,7 @@ from routing.callbacks.replan import Replanner
 from routing.callbacks.rooms import DeskRooms
 from routing.callbacks.task import Task, held, within_reach
 from routing.rows import AttemptRow, DoNotCallRow, LegRow
-from routing.storage import StoreError
+from routing.storage import ChangedRows, StoreError
 from routing.writes import DropLeg, Unit
 
 MOMENTS: Final = 100
@@ -291,8 +291,8 @@ class Desk:
     def on_stale(self, units: Sequence[Unit]) -> None:
         self._others.on_stale(units)
 
-    def on_changed(self, tables: frozenset[str]) -> None:
-        self._others.on_changed(tables)
+    def on_changed(self, changed: ChangedRows) -> None:
+        self._others.on_changed(changed)
 
     def on_anew(self) -> None:
         """See storage.RowListener: tell the new database everything that lives."""

@@ -9,7 +9,7 @@ from routing.callbacks.facts import Missed
 from routing.callbacks.task import Task, held, within_reach
 from routing.callbacks.tasks import Tasks
 from routing.rows import JournalRow, TaskRow
-from routing.storage import Store, StoreError
+from routing.storage import ChangedRows, Store, StoreError
 from routing.writes import ChangeTask, Unit
 
 
@@ -44,9 +44,9 @@ class OtherNodes:
         """Changes of tasks in these units were refused: somebody else was first."""
         self._refused += units
 
-    def on_changed(self, tables: frozenset[str]) -> None:
-        """Another node has changed rows of these tables."""
-        self._changed |= not tables.isdisjoint(("tasks", "do_not_call"))
+    def on_changed(self, changed: ChangedRows) -> None:
+        """Another node has changed this."""
+        self._changed |= not changed.tables.isdisjoint(("tasks", "do_not_call"))
 
     def turn(self, now: float) -> None:
         """Take what others have done; what cannot be read now is taken with a later turn."""

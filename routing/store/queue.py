@@ -12,8 +12,9 @@ from routing.events import Event
 from routing.hub import Committed
 from routing.rows import AttemptRow, PauseRow, PolicyVersion, Record, StandingAlarm
 from routing.storage import (
+    ANYTHING_CHANGED,
     LOSS,
-    SHARED_TABLES,
+    ChangedRows,
     ChangeListener,
     Fault,
     FaultListener,
@@ -67,12 +68,14 @@ class StoreQueue:
         self._well_since: float | None = None
         """Since when all is well though the alarm is still up."""
         self._policy: str | None = None
+        self._saving = 0
+        """Policies that were put here and are not committed yet: newer than any of another node that is read."""
         self._held: list[tuple[Queued, bool]] | None = None
         """What is put together, until all of it is there."""
         self._writer = Writer(engine, Hooks(
             committed=lambda batch, events, refused: self._tell(partial(self._committed, batch, events, refused)),
             stale=lambda units: self._tell(partial(self._stale, units)),
-            changed=lambda: self.tell_changed(SHARED_TABLES),
+            changed=lambda: self.tell_changed(ANYTHING_CHANGED),
             withdrawn=lambda promises: self._tell(partial(self._settle, promises, None)),
             anew=lambda: self._tell(self._anew),
             lost=lambda text: self._tell(partial(self._lose, text)),
@@ -225,7 +228,13 @@ class StoreQueue:
 
     def save_policy(self, text: str, now: float, done: Done | None = None, by: str = "") -> None:
         self._policy = text
-        self.put(Unit((SavePolicy(text, now, by),), durable=True), done)
+        self._saving += 1
+        self.put(Unit((SavePolicy(text, now, by),), durable=True), partial(self._saved, done))
+
+    def _saved(self, done: Done | None) -> None:
+        self._saving -= 1
+        if done is not None:
+            done()
 
     @property
     def log_bytes(self) -> int:
@@ -346,10 +355,9 @@ class StoreQueue:
     def tell_changes_to(self, listener: ChangeListener) -> None:
         self._followers.append(listener)
 
-    def tell_changed(self, tables: frozenset[str]) -> None:
-        """Tell who follows that other nodes have changed rows of these tables, and that what is read here shows it.
-        Any thread."""
-        self._tell(partial(self._changed, tables))
+    def tell_changed(self, changed: ChangedRows) -> None:
+        """Tell who follows what other nodes have changed, once what is read here shows it. Any thread."""
+        self._tell(partial(self._changed, changed))
 
     def _anew(self) -> None:
         if self._holder is not None:
@@ -359,6 +367,8 @@ class StoreQueue:
         if self._holder is not None:
             self._holder.on_stale(units)
 
-    def _changed(self, tables: frozenset[str]) -> None:
+    def _changed(self, changed: ChangedRows) -> None:
+        if "policy" in changed.tables and not self._saving:
+            self._policy = None
         for follower in self._followers:
-            follower.on_changed(tables)
+            follower.on_changed(changed)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from routing.storage import ChangedRows
 from routing.writes import Unit
 
 
@@ -17,5 +18,5 @@ class Heard:
     def on_stale(self, units: Sequence[Unit]) -> None:
         self.words.append("stale")
 
-    def on_changed(self, tables: frozenset[str]) -> None:
+    def on_changed(self, changed: ChangedRows) -> None:
         self.words.append("changed")

@@ -11,7 +11,7 @@ from routing.callbacks.facts import AttemptOrder, Missed, Outcome, PastTalk
 from routing.callbacks.queue_facts import CallerStayed, QueueRequest
 from routing.callbacks.task_places import LEASE
 from routing.rows import LegRow, Step, TaskRow
-from routing.storage import SHARED_TABLES
+from routing.storage import ANYTHING_CHANGED
 from routing.store.sqlite import sqlite_store
 from routing.writes import Unit
 from tests.kit.desk_parts import new_desk
@@ -70,7 +70,7 @@ class Node:
 
     def look(self) -> list[AttemptOrder]:
         """Take what the other one has written, as it is heard of within half a second."""
-        self.desk.on_changed(SHARED_TABLES)
+        self.desk.on_changed(ANYTHING_CHANGED)
         return self.turn()
 
     def step(self, order: AttemptOrder, step: Step) -> bool:
