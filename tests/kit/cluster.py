@@ -45,7 +45,8 @@ class ClusterSite:
         assert found, f"{name} names nobody who is here"
         return text
 
-    def node(self, name: str, data: str | None = None, more: Mapping[str, Any] | None = None) -> Boomerang:
+    def node(self, name: str, *, data: str | None = None, policy: Mapping[str, Any] | None = None,
+             more: Mapping[str, Any] | None = None) -> Boomerang:
         """Return a node, not started yet: without broker and console, unless `more` has tables for them in the place of
         its file's. `data`: the folder that it has its data in, as another one at its address would.
         """
@@ -55,7 +56,7 @@ class ClusterSite:
                    "console": {"listen": "off"}}
         del tables["http"]  # it has one of its own
         return Boomerang(folder, trunks=tables["trunk"], pbxs=tables["pbx"], port=self.ports[name],
-                         extra={**tables, **(more or {})})
+                         policy=policy, extra={**tables, **(more or {})})
 
     def dispatcher(self) -> Process:
         """Start the Kamailio in front."""

@@ -13,7 +13,7 @@ LEAD: Final = 0.9
 """Part of the others that is begun by when the last of those that wait is: what is left then is short."""
 LONGEST: Final = (
     "docker/test_install.py", "browser/test_pages.py", "peers/test_callback.py", "peers/test_doors.py",
-    "peers/test_queue_callback.py", "peers/test_queue_callers.py", "peers/test_siblings.py",
+    "peers/test_queue_callback.py", "peers/test_queue_callers.py", "peers/test_siblings.py", "docker/test_cluster.py",
     "hostile/test_callback_fraud.py",
     "peers/test_console_walk.py", "browser/test_rules.py", "browser/test_script.py", "survival/test_database.py",
     "survival/test_console_process.py", "peers/test_sipp.py", "peers/test_pickup.py", "peers/test_queue_outages.py",
