@@ -151,6 +151,11 @@ class CallbackScene(FarPhones):
         assert process.wait(timeout) == -signal.SIGKILL, process.report()
         eventually(lambda: not any(map(alive, left)), f"children {left} of the killed daemon have ended")
 
+    def take_what_has_come(self) -> None:
+        """Wait until the phones have read what was sent to them before this."""
+        for _ in range(2):  # a turn of their loop may have looked at its sockets just before
+            self.loop.do(lambda: None)
+
     def restart(self) -> None:
         """Start it again, and wait no longer than until it takes calls."""
         self.boomerang.start(ready=False)

@@ -255,11 +255,11 @@ def test_a_campaigns_own_responsible_and_recording(it: Running) -> None:
         it.pbx.plans[agent] = ACCEPTS
     it.carrier.plans[HELD.customer] = TALKS
     it.miss(HELD)
-    it.rings("7011")
-    assert not any(it.pbx.to(agent) for agent in HELD.agents)
+    own = it.rings("7011")
     assert it.event("callback.released", HELD.customer)["responsible"] == "7011"
     row = it.task(HELD.customer, state="done")
     assert row["tries"][0]["agent"] == "7011"
+    assert all(call.began_at > own.began_at for agent in HELD.agents for call in it.pbx.to(agent))
 
     def recordings() -> list[Any]:
         lines = it.task(HELD.customer)["journal"]

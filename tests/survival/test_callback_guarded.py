@@ -81,8 +81,12 @@ def test_the_stop_switch(office: Office, sets: Callable[[str, str, str], None]) 
     sets("guard.stop", "true", "false")
     it.miss(STOP)
     stays(lambda: not it.pbx.to(STOP.agent), "nobody is rung while it is set", 1.5)
-    refused = [line["data"] for line in it.task(STOP.customer, state="open")["journal"] if line["kind"] == "refused"]
-    assert [one["reason"] for one in refused] == ["stop"]
+
+    def refused() -> list[str]:
+        lines = it.task(STOP.customer, state="open")["journal"]
+        return [line["data"]["reason"] for line in lines if line["kind"] == "refused"]
+
+    assert eventually(refused, "the journal says why") == ["stop"]
     it.boomerang.cli("policy", "set", "guard.stop", "false")
     it.rings(STOP.agent)
     it.task(STOP.customer, state="done")
@@ -130,6 +134,7 @@ def test_concurrent_legs_on_a_trunk(office: Office, sets: Callable[[str, str, st
     other = next(group for group in (TRUNK, TRUNK_TOO) if group.customer != first.user)
     it.up(first)
     stays(lambda: not it.carrier.to(other.customer), "the other waits", 1.5)
+    eventually(lambda: "refused" in kinds(it.task(other.customer)), "the journal says so")
     assert "trunk" in json.dumps(it.task(other.customer)["journal"])
     it.hang_up(first)
     it.hang_up(it.up(it.reaches(other.customer)))

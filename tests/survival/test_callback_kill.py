@@ -28,6 +28,8 @@ TWICE = 0.2
 ATTEMPTS = 3
 WINDOW = 30
 """Seconds: one attempt in ten."""
+SOON = 5.0
+"""Seconds within which nothing is due when all is looked at."""
 AGENTS = ("201", "202")
 
 AGENT_PLANS = (
@@ -95,12 +97,18 @@ class Rounds:
                 scene.carrier.plans[customer] = Plan(hang_up=0.5)
 
         def nothing_due() -> bool:
-            rows = scene.boomerang.sql("SELECT due_at FROM tasks WHERE state='open' AND due_at < ?", time.time() + 2)
+            """Whether it stays so while it is looked at."""
+            rows = scene.boomerang.sql("SELECT due_at FROM tasks WHERE state='open' AND due_at < ?", time.time() + SOON)
             running = scene.boomerang.sql("SELECT id FROM attempts WHERE ended_at IS NULL")
-            return not rows and not running
+            legs = scene.boomerang.sql("SELECT id FROM calls WHERE ended_at IS NULL AND reason='callback'")
+            up = [*scene.pbx.open_calls(), *scene.carrier.open_calls()]
+            return not rows and not running and not legs and not up
 
-        eventually(nothing_due, "nothing is due and nothing runs")
-        scene.all_quiet()
+        try:
+            eventually(nothing_due, "nothing is due and nothing runs")
+        except AssertionError as error:
+            error.add_note(scene.ladder())
+            raise
 
 
 def check(rounds: Rounds) -> None:

@@ -62,7 +62,7 @@ def test_agent_first_ringing_meanwhile_from_the_right_number_recorded(it: Runnin
     it.hang_up(agent)
     it.over(customer)
     it.task(PLACED.customer, state="done")
-    assert list((it.boomerang.data / "recordings").rglob("*.wav"))
+    eventually(lambda: list((it.boomerang.data / "recordings").rglob("*.wav")), "a recording")
 
 
 SHOWN = FLOOR.group("shown", callback={"show": "+3614999998"})

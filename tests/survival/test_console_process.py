@@ -100,7 +100,7 @@ def test_the_console_ends_with_a_daemon_that_was_killed(tmp_path: Path) -> None:
         console = console_of(daemon)
         assert console is not None
         daemon.stop()
-        assert is_gone(console)
+        eventually(partial(is_gone, console), "no console")
     finally:
         daemon.stop()
 

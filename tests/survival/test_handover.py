@@ -137,7 +137,8 @@ def test_a_listener_that_is_no_longer_wanted(tmp_path: Path) -> None:
             with another(scene.boomerang, before=before, descriptors=descriptors,
                          environment=manager.environment) as new:
                 running(new)
-                assert set(manager.kept) == {f"udp_{LOOPBACK}_{port}", f"udp_{LOOPBACK}_{scene.boomerang.port}"}
+                wanted = {f"udp_{LOOPBACK}_{port}", f"udp_{LOOPBACK}_{scene.boomerang.port}"}
+                eventually(lambda: set(manager.kept) == wanted, "the listeners that are wanted are kept")
 
 
 def test_a_second_one_that_was_not_told_to(tmp_path: Path) -> None:

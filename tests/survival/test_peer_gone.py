@@ -106,7 +106,7 @@ def test_the_next_address_at_once(tmp_path: Path) -> None:
             there.ring()
             there.pick_up_with(call)
             hang_up(call, there)
-            assert scene.boomerang.alarms() == {}
+            assert "pbx_office" not in scene.boomerang.alarms()
 
 
 def test_the_next_address_at_once_for_who_goes_through_the_queue_room(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_the_next_address_at_once_for_who_goes_through_the_queue_room(tmp_path: 
             there.ring()
             there.pick_up_with(call)
             hang_up(call, there)
-            assert scene.boomerang.alarms() == {}
+            assert "pbx_office" not in scene.boomerang.alarms()
 
 
 def test_a_pbx_that_ignores_options_and_carries_calls_is_up(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_pbx_that_is_not_asked(tmp_path: Path) -> None:
     scene.pbx.alive = False
     with scene:
         scene.both_ways()
-        assert scene.boomerang.alarms() == {}
+        assert "pbx_office" not in scene.boomerang.alarms()
         assert [one.method for one in scene.pbx.heard if one.method == "OPTIONS"] == []
 
 

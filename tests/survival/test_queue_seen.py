@@ -150,6 +150,7 @@ def test_a_request_that_one_agent_declines_and_another_one_keeps(node: Running, 
     node.press(again, "1")
     task = node.task(kept.customer, state="done", reason="talked")
     assert (task["place"]["held_since"], task["place"]["rounds"], task["declined_by"]) == (None, 2, {"unknown": 1})
+    eventually(lambda: told(node.mqtt, kept.customer).count("place.taken") == 2, "all of it is told")
     assert told(node.mqtt, kept.customer) == ["queue.offered", "queue.requested", "place.held", "place.taken",
                                              "place.returned", "place.taken"]
     average = eventually(lambda: node.ask("queues.show", group="kept")["average_callback_wait_s"], "an average")
@@ -218,6 +219,10 @@ def test_todays_totals_outlive_a_kill_and_mqtt_3_1_1_has_it_all(tmp_path: Path) 
                     "offers_made", "offers_taken", "callbacks_total", "callbacks_in_queue", "places_held")]
 
             eventually(lambda: figures() == [1, 1, 1, 1, 0], "today's totals")
-        detail = scene.boomerang.cli("callbacks", "show", scene.tasks()[0]["id"])
-        [lost_line] = [line for line in detail["journal"] if line["kind"] == "place_lost"]
+
+        def lost_lines() -> list[Any]:
+            detail = scene.boomerang.ask("callbacks.show", id=scene.tasks()[0]["id"])
+            return [line for line in detail["journal"] if line["kind"] == "place_lost"]
+
+        [lost_line] = eventually(lost_lines, "the journal says that the place is lost")
         assert lost_line["data"]["why"] == "restart"

@@ -224,11 +224,12 @@ def test_a_seed_that_was_spoilt_keeps_no_calls_from_passing(tmp_path: Path) -> N
     """The seed is not needed any more once the database holds a policy; without one its problems end the start."""
     with Scene(tmp_path) as scene:
         scene.agent_misses(AGENT, CUSTOMER)
+        eventually(lambda: scene.boomerang.sql("SELECT 1 FROM direct"), "the record is written")
         seed = scene.boomerang.folder / "policy.toml"
         seed.write_text("nonsense = [")
         scene.boomerang.kill9()
         scene.boomerang.restart()
-        assert any("policy.toml" in line for line in scene.boomerang.log)
+        eventually(lambda: any("policy.toml" in line for line in scene.boomerang.log), "a line about the seed")
         assert scene.customer_reaches(CUSTOMER) == AGENT
         scene.boomerang.kill9()
         for file in scene.boomerang.data.glob("boomerang.db*"):
