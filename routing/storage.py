@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, NamedTuple, Protocol, get_args
 
+from routing.duty import Fence
 from routing.events import Event
 from routing.rows import (
     AttemptRow,
@@ -201,6 +202,20 @@ class FaultListener(Protocol):
         """Take note of an alarm that goes up or down."""
 
 
+class Caps(NamedTuple):
+    """How much is dialled at most, by whatever node: the caps of the guard for one attempt more. At least 1 each."""
+
+    number_per_hour: int
+    """Attempts that dial this customer."""
+    number_per_day: int
+    all_per_hour: int
+    """Attempts that dial anybody."""
+    all_per_day: int
+    trunk: str
+    trunk_legs: int
+    """Attempts that run on the trunk at a time; 0: no limit."""
+
+
 class RowListener(Protocol):
     """Who holds rows that live: open tasks, attempts, legs."""
 
@@ -326,11 +341,13 @@ class Store(Protocol):
         yet: whoever is told False puts what holds instead, and what is put later is committed later.
         """
 
-    def claim(self, attempt: AttemptRow, unit: Unit, done: Callable[[bool], None]) -> None:
+    def claim(self, attempt: AttemptRow, unit: Unit, done: Callable[[bool], None], caps: Caps | None = None,
+              fence: Fence | None = None) -> None:
         """Begin an attempt, and write the unit with it, or neither; `done` as for `commit`.
 
         Refused where the task is not open, or an attempt of the task or for the customer has not ended: one atomic
-        statement, so that of several who claim, in whatever process, one wins.
+        statement, so that of several who claim, in whatever process, one wins. Where several nodes dial it is refused
+        beyond `caps`, too, and where the lease that `fence` names is not this node's any more.
         """
 
     def settled(self, done: Callable[[], None]) -> None:

@@ -95,7 +95,8 @@ class Claims:
         return attempt
 
     def _put(self, attempt: Attempt, changes: Changes, go: Callable[[AttemptOrder | None], None]) -> None:
-        self._store.claim(attempt.row, changes.unit(), partial(self._on_claim_answered, attempt, go))
+        self._store.claim(attempt.row, changes.unit(), partial(self._on_claim_answered, attempt, go),
+                          self._eligibility.caps(attempt.order.trunk))
 
     def _serial(self, task: Task) -> int:
         """Return the number of a task's next attempt; what a process before this one made is asked for once."""

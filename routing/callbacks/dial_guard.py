@@ -16,6 +16,7 @@ from routing.callbacks.quiet import QuietHours
 from routing.callbacks.refusal import Refusal
 from routing.callbacks.schedule import Stretch
 from routing.rows import PastAttempt
+from routing.storage import Caps
 
 HOUR: Final = 3600.0
 DAY: Final = 86_400.0
@@ -164,6 +165,13 @@ class DialGuard:
             or self.check_number_cap(now, facts.dialled.of(customer))
             or self.check_hour(customer, now)
         )
+
+    def caps(self, trunk: str) -> Caps:
+        """Return the caps that hold for what all nodes dial together. Channels of the trunk that others' calls use are
+        not among them: each node sees its own calls alone."""
+        guard = self._policy.guard
+        return Caps(guard.number_per_hour, guard.number_per_day, guard.all_per_hour, guard.all_per_day, trunk,
+                    guard.trunk_legs)
 
     def check_number_now(self, customer: str, now: float, facts: GuardFacts) -> Refusal | None:
         """Say whether a number may be dialled at this hour and once more today, were a line free for it."""

@@ -16,6 +16,7 @@ from routing.callbacks.schedule import Stretch, within
 from routing.callbacks.task import Task
 from routing.callbacks.tasks import Tasks
 from routing.rows import PastAttempt
+from routing.storage import Caps
 
 ENGAGED_PAUSE: Final = 5.0
 """Seconds after which a customer who is in a call with us is looked at again."""
@@ -50,6 +51,10 @@ class Eligibility:
         """Put another policy in force."""
         self._guard = DialGuard(policy)
         self._halt = None
+
+    def caps(self, trunk: str) -> Caps:
+        """Return what an attempt on a trunk must keep within, whoever else dials."""
+        return self._guard.caps(trunk)
 
     def halt_reason(self, now: float) -> str | None:
         """Return why nobody at all can be dialled for now; None: it may be asked for each."""

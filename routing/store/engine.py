@@ -7,19 +7,12 @@ what heals are called in the one thread that writes; `read` in the proxy's.
 from collections.abc import Sequence, Set
 from typing import Any, NamedTuple, Protocol
 
+from routing.duty import Fence
 from routing.events import Event
 from routing.rows import AttemptRow
-from routing.storage import Forgotten, StoreError
+from routing.storage import Caps, Forgotten, StoreError
 from routing.store.queries import Parameters, Query
 from routing.writes import ChangeTask, Unit
-
-
-class Fence(NamedTuple):
-    """A lease that must still be this node's where a claim is written: who was stopped and wakes has lost it."""
-
-    name: str
-    epoch: int
-    """Of the lease, as it was when this node was given it; it grows with each change of its holder."""
 
 
 class Queued(NamedTuple):
@@ -31,9 +24,10 @@ class Queued(NamedTuple):
     """Whoever queued it must know whether it was committed."""
     claim: AttemptRow | None = None
     """An attempt to begin with it; only a promise has one."""
+    caps: Caps | None = None
+    """What the claim must keep within, where several nodes dial; an engine that one node has asks for neither."""
     fence: Fence | None = None
-    """What a claim of a desk that shares its work with others needs besides; of an engine that one node has, nothing.
-    """
+    """The lease that it needs."""
 
     def standing(self, stale: Set[str]) -> Unit | None:
         """Return what is to be written of it though changes of these tasks are refused; None: it is a promise, and

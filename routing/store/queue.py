@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
+from routing.duty import Fence
 from routing.events import Event
 from routing.hub import Committed
 from routing.rows import AttemptRow, PauseRow, PolicyVersion, Record, StandingAlarm
 from routing.storage import (
     ANYTHING_CHANGED,
     LOSS,
+    Caps,
     ChangedRows,
     ChangeListener,
     Fault,
@@ -163,12 +165,14 @@ class StoreQueue:
         self._queue(Queued(serial, EMPTY_UNIT), True)  # units are committed in their order: after all that was put
 
     def commit(self, unit: Unit, done: Told) -> None:
-        self._promise(unit, None, done)
+        self._promise(Queued(0, unit, True), done)
 
-    def claim(self, attempt: AttemptRow, unit: Unit, done: Told) -> None:
-        self._promise(unit, attempt, done)
+    def claim(self, attempt: AttemptRow, unit: Unit, done: Told, caps: Caps | None = None,
+              fence: Fence | None = None) -> None:
+        self._promise(Queued(0, unit, True, attempt, caps, fence), done)
 
-    def _promise(self, unit: Unit, claim: AttemptRow | None, done: Told) -> None:
+    def _promise(self, queued: Queued, done: Told) -> None:
+        unit = queued.unit
         assert not unit.of(Record), "what may be refused must not lie over what is read"
         assert not unit.of(RemoveRecord)
         if self._refusing:
@@ -176,7 +180,7 @@ class StoreQueue:
             return
         self._serial = serial = self._serial + 1
         self._promised[serial] = done
-        self._queue(Queued(serial, unit, True, claim), True)
+        self._queue(queued._replace(serial=serial), True)
 
     @contextlib.contextmanager
     def together(self, more: list[Write]) -> Iterator[None]:

@@ -57,6 +57,7 @@ ROOMS = {
 
 LAYERS = {
     "routing.rows": 0,
+    "routing.duty": 0,
     "routing.ids": 0,
     "routing.events": 0,
     "routing.facts": 1,

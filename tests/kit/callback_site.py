@@ -20,9 +20,11 @@ from proxy.sip.hop import Flow
 from proxy.sip.timers import Timers
 from proxy.transports.own import OwnAddresses
 from proxy.ua.contract import Account
+from routing.duty import Fence
 from routing.hub import EVERYTHING
 from routing.identity import Answers
 from routing.rows import AttemptRow, TaskRow
+from routing.storage import Caps
 from routing.writes import Unit
 from tests.kit.fake_media import FakeMedia
 from tests.kit.sip_text import SDP, Message, build, uri_in
@@ -79,7 +81,8 @@ class LazyStore(MemoryStore):
     def commit(self, unit: Unit, done: Callable[[bool], None]) -> None:
         self._promise(unit, lambda: True, done)
 
-    def claim(self, attempt: AttemptRow, unit: Unit, done: Callable[[bool], None]) -> None:
+    def claim(self, attempt: AttemptRow, unit: Unit, done: Callable[[bool], None], caps: Caps | None = None,
+              fence: Fence | None = None) -> None:
         self._promise(Unit((attempt, *unit.writes), unit.durable), lambda: self.may_claim(attempt), done)
 
     def _promise(self, unit: Unit, may: Callable[[], bool], done: Callable[[bool], None]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from routing.calls import LEGS
+from routing.duty import Fence
 from routing.events import Event
 from routing.rows import (
     AttemptRow,
@@ -25,7 +26,7 @@ from routing.rows import (
     Ticket,
     TicketComment,
 )
-from routing.storage import ChangeListener, Counts, FaultListener, Forgotten, RowListener, StoreError
+from routing.storage import Caps, ChangeListener, Counts, FaultListener, Forgotten, RowListener, StoreError
 from routing.writes import (
     TICKET_NUMBER,
     ChangeTask,
@@ -384,7 +385,9 @@ class MemoryStore(Rows):
             self.put(unit)
         done(not self.broken)
 
-    def claim(self, attempt: AttemptRow, unit: Unit, done: Callable[[bool], None]) -> None:
+    def claim(self, attempt: AttemptRow, unit: Unit, done: Callable[[bool], None], caps: Caps | None = None,
+              fence: Fence | None = None) -> None:
+        """Nobody else dials: neither caps nor fence are asked for."""
         may = not self.broken and self.may_claim(attempt)
         if may:
             self.put(Unit((attempt, *unit.writes), unit.durable))

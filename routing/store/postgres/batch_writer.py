@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any
 
+from routing.duty import Fence
 from routing.events import Event, Outbox
 from routing.rows import AttemptRow, DoNotCallRow, Record, TaskRow
+from routing.storage import Caps
 from routing.store import callback_sql, people_sql
 from routing.store.batch import Batch, Callbacks, StaleError, Stamp, numbered, outbox_row
-from routing.store.engine import Fence, Queued
+from routing.store.engine import Queued
 from routing.store.postgres import statements as sql
 from routing.store.postgres.connection import Connection
 from routing.writes import ChangeTask, CloseAttempt, RemoveDoNotCall, SavePolicy
@@ -26,7 +28,7 @@ def locks_of(batch: Sequence[Queued]) -> set[str]:
     names: set[str] = set()
     for queued in batch:
         if queued.claim is not None:
-            names |= _of_attempt(queued.claim)
+            names |= _of_attempt(queued.claim) | _of_caps(queued.caps)
         for write in queued.unit.writes:
             match write:
                 case ChangeTask(task):
@@ -42,6 +44,13 @@ def locks_of(batch: Sequence[Queued]) -> set[str]:
 
 def _of_attempt(attempt: AttemptRow) -> set[str]:
     return {attempt.customer} if attempt.engages is None else {attempt.customer, f"agent {attempt.engages}"}
+
+
+def _of_caps(caps: Caps | None) -> set[str]:
+    """Return what is counted for all: whoever claims counts, and nobody else meanwhile."""
+    if caps is None:
+        return set()
+    return {"dialled", f"trunk {caps.trunk}"} if caps.trunk_legs else {"dialled"}
 
 
 class BatchWriter:
@@ -71,7 +80,7 @@ class BatchWriter:
                 continue
             if queued.claim is not None:
                 self._write_claimable(gathered.callbacks)
-                if not self._claim(self._stamp.on_attempt(queued.claim), queued.fence):
+                if not self._claim(self._stamp.on_attempt(queued.claim), queued.caps, queued.fence):
                     refused.add(queued.serial)
                     continue
             gathered.add(unit)
@@ -79,11 +88,18 @@ class BatchWriter:
         self._write_rest(gathered)
         return frozenset(refused)
 
-    def _claim(self, attempt: AttemptRow, fence: Fence | None) -> bool:
+    def _claim(self, attempt: AttemptRow, caps: Caps | None, fence: Fence | None) -> bool:
         """Begin an attempt, where it may be."""
         if fence is not None and not self._holds(fence):
             return False
+        if caps is not None and not self._keeps_within(caps, attempt):
+            return False
         return bool(self._cursor.execute(sql.CLAIM, attempt._asdict()).rowcount)
+
+    def _keeps_within(self, caps: Caps, attempt: AttemptRow) -> bool:
+        """Whether one attempt more is not too much, those of this transaction counted."""
+        asked = {**caps._asdict(), "customer": attempt.customer}
+        return self._cursor.execute(sql.WITHIN_CAPS, asked).fetchone() is not None
 
     def _holds(self, fence: Fence) -> bool:
         """Whether a lease is this node's until the transaction is over."""

@@ -146,7 +146,25 @@ _LEASES: Final = (
 """Who does what one node at a time does. `until`: by the server's clock, seconds since the epoch. `epoch`: grows with
 each change of the holder."""
 
-STEPS: Final = (Step("001_tables", _TABLES, False), Step("002_leases", _LEASES))
+_CAPS: Final = (
+    "ALTER TABLE attempts ADD COLUMN dialled_at REAL",
+    "UPDATE attempts SET dialled_at=customer_at WHERE customer_at IS NOT NULL",
+    "CREATE INDEX attempts_counted ON attempts (dialled_at) WHERE dialled_at IS NOT NULL",
+    "CREATE INDEX attempts_counted_of ON attempts (customer, dialled_at) WHERE dialled_at IS NOT NULL",
+    # By a trigger, so that a version which does not know the column counts too.
+    """CREATE FUNCTION note_dial() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        NEW.dialled_at := CASE WHEN NEW.customer_at IS NULL THEN NULL
+            WHEN TG_OP = 'INSERT' THEN least(NEW.customer_at, extract(epoch FROM clock_timestamp()))
+            ELSE coalesce(OLD.dialled_at, extract(epoch FROM clock_timestamp())) END;
+        RETURN NEW;
+    END $$""",
+    """CREATE TRIGGER note_dial BEFORE INSERT OR UPDATE ON attempts FOR EACH ROW
+        WHEN ((NEW.customer_at IS NULL) <> (NEW.dialled_at IS NULL)) EXECUTE FUNCTION note_dial()""",
+)
+"""`dialled_at`: when the server heard that an attempt dials its customer, by the server's clock, which is one for all
+nodes; of one that it hears of only then, when it did. Empty while it dials nobody, and where that was taken back."""
+
+STEPS: Final = (Step("001_tables", _TABLES, False), Step("002_leases", _LEASES), Step("003_caps", _CAPS))
 
 _TYPES: Final = {"TEXT": TEXT, "REAL": "double precision", "INTEGER": "bigint"}
 

@@ -111,6 +111,26 @@ CLAIM: Final = (
     "AND %(serial)s=(SELECT coalesce(max(serial), 0) + 1 FROM attempts WHERE task=%(task)s)"
 )
 
+
+def _dialled(limit: str, seconds: int, more: str = "") -> str:
+    """Return how many attempts have dialled within so many seconds; `limit`: no more are counted."""
+    return (f"(SELECT count(*) FROM (SELECT 1 FROM attempts WHERE dialled_at>(SELECT at FROM clock)-{seconds}{more} "
+            f"LIMIT %({limit})s) AS dialled)")
+
+
+_OF_CUSTOMER: Final = " AND customer=%(customer)s"
+_COMING: Final = "(SELECT count(*) FROM attempts WHERE ended_at IS NULL AND dialled_at IS NULL)"
+WITHIN_CAPS: Final = (
+    "WITH clock AS MATERIALIZED (SELECT extract(epoch FROM clock_timestamp())::float8 AS at) SELECT 1 WHERE "
+    f"{_dialled('number_per_hour', 3600, _OF_CUSTOMER)}<%(number_per_hour)s "
+    f"AND {_dialled('number_per_day', 86_400, _OF_CUSTOMER)}<%(number_per_day)s "
+    f"AND {_dialled('all_per_hour', 3600)}+{_COMING}<%(all_per_hour)s "
+    f"AND {_dialled('all_per_day', 86_400)}+{_COMING}<%(all_per_day)s "
+    "AND (%(trunk_legs)s=0 OR (SELECT count(*) FROM attempts JOIN tasks ON tasks.id=attempts.task "
+    "WHERE attempts.ended_at IS NULL AND tasks.trunk=%(trunk)s)<%(trunk_legs)s)"
+)
+"""Whether one attempt more keeps within the caps. Those that run and have dialled nobody yet count: they will."""
+
 HOLDS: Final = (
     "SELECT 1 FROM leases WHERE name=%s AND epoch=%s AND holder=%s AND until>extract(epoch FROM clock_timestamp()) "
     "FOR SHARE"

@@ -6,7 +6,9 @@ import pytest
 
 from routing.callbacks.admin import DeskError
 from routing.callbacks.facts import AttemptOrder, Missed, NewCaller, PastTalk
+from routing.duty import Fence
 from routing.rows import AttemptRow, DoNotCallRow, LegRow, Result, Step
+from routing.storage import Caps
 from routing.writes import Unit
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, OURS, Shop, at, clock
 from tests.routing.memory_store import MemoryStore
@@ -124,8 +126,9 @@ class SlowStore(MemoryStore):
         self.slow = False
         self.waiting: list[Callable[[], None]] = []
 
-    def claim(self, attempt: AttemptRow, unit: Unit, done: Callable[[bool], None]) -> None:
-        self.later(lambda: super(SlowStore, self).claim(attempt, unit, done))
+    def claim(self, attempt: AttemptRow, unit: Unit, done: Callable[[bool], None], caps: Caps | None = None,
+              fence: Fence | None = None) -> None:
+        self.later(lambda: super(SlowStore, self).claim(attempt, unit, done, caps, fence))
 
     def commit(self, unit: Unit, done: Callable[[bool], None]) -> None:
         self.later(lambda: super(SlowStore, self).commit(unit, done))

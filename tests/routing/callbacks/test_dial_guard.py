@@ -145,6 +145,11 @@ def test_channels_of_a_trunk() -> None:
     assert gate().check(CUSTOMER, NOW, facts(own_on_trunk=999, on_trunk=999)) is None
 
 
+def test_the_caps_that_all_nodes_keep_together() -> None:
+    rules = gate("number_per_hour = 2\nnumber_per_day = 3\nall_per_hour = 4\nall_per_day = 5\ntrunk_legs = 6")
+    assert rules.caps("main") == (2, 3, 4, 5, "main", 6)
+
+
 def test_a_flood_of_callers() -> None:
     rules = gate("open_tasks = 10\ntasks_per_hour = 3")
     made = RateWindow(HOUR)

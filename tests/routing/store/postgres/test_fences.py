@@ -5,8 +5,9 @@ import threading
 import psycopg
 import pytest
 
+from routing.duty import Fence
 from routing.rows import TaskRow
-from routing.store.engine import Engine, Fence, Queued
+from routing.store.engine import Engine, Queued
 from routing.store.queries import CallbackQuery
 from routing.writes import Unit
 from tests.kit.engines import postgres_engine
@@ -33,7 +34,7 @@ def given(postgres: Postgres, holder: str, epoch: int, seconds: float = LONG, na
 
 def claimed(engine: Engine, node: str, task: TaskRow, fence: Fence | None) -> bool:
     attempt = an_attempt(task, node=node, epoch=0)
-    return not engine.apply([Queued(1, Unit(), True, attempt, fence)]).refused
+    return not engine.apply([Queued(1, Unit(), True, attempt, fence=fence)]).refused
 
 
 def test_who_has_the_lease_claims(postgres: Postgres, database: str) -> None:
@@ -67,7 +68,7 @@ def test_of_one_batch_each_claim_has_its_own(postgres: Postgres, database: str) 
     given(postgres, "a", 3)
     given(postgres, "b", 3, name="desk/support")
     fences = (SALES, Fence("desk/support", 3), SALES, Fence("desk/support", 3))
-    batch = [Queued(serial, Unit(), True, an_attempt(task, node="a", engages=None, epoch=0), fence)
+    batch = [Queued(serial, Unit(), True, an_attempt(task, node="a", engages=None, epoch=0), None, fence)
              for serial, (task, fence) in enumerate(zip(tasks, fences, strict=True), 1)]
     assert engine.apply(batch).refused == {2, 4}
     engine.close()

@@ -1,0 +1,182 @@
+"""The caps of the guard, where several nodes dial: none of them, and not all together, dial more than is allowed."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from routing.rows import AttemptRow, TaskRow
+from routing.storage import Caps
+from routing.store.engine import Engine, Queued
+from routing.writes import Unit
+from tests.kit.engines import postgres_engine
+from tests.kit.postgres import Postgres
+from tests.kit.waiting import PATIENCE
+from tests.routing.store.rows import a_task, an_attempt
+from tests.routing.world import BEGIN
+
+CAPS = Caps(number_per_hour=10, number_per_day=20, all_per_hour=500, all_per_day=5000, trunk="main", trunk_legs=0)
+NODES = ("a", "b", "c", "d")
+
+Opened = Callable[[str], Engine]
+
+
+@pytest.fixture
+def opened(database: str) -> Iterator[Opened]:
+    made: list[Engine] = []
+
+    def one(node: str) -> Engine:
+        made.append(postgres_engine(database, node))
+        made[-1].open()
+        return made[-1]
+
+    yield one
+    for engine in made:
+        engine.close()
+
+
+def some_tasks(engine: Engine, count: int, **changes: Any) -> list[TaskRow]:
+    tasks = [a_task(customer=f"+3620111{number:04d}", **changes) for number in range(count)]
+    engine.apply([Queued(1, Unit(tuple(tasks)))])
+    return tasks
+
+
+def claimed(engine: Engine, task: TaskRow, caps: Caps, serial: int = 1) -> AttemptRow | None:
+    """Claim, with nobody to be rung; return the attempt, None where it is refused."""
+    attempt = an_attempt(task, serial=serial, agent=None, epoch=0)
+    return None if engine.apply([Queued(1, Unit(), True, attempt, caps)]).refused else attempt
+
+
+def put(engine: Engine, attempt: AttemptRow, **changes: Any) -> AttemptRow:
+    attempt = attempt._replace(**changes)
+    engine.apply([Queued(1, Unit((attempt,)))])
+    return attempt
+
+
+def dial(engine: Engine, attempt: AttemptRow) -> None:
+    """Dial in vain. By the node's clock that is long ago, or yet to come: it does not matter."""
+    put(engine, attempt, customer_at=BEGIN)
+    put(engine, attempt, customer_at=BEGIN, ended_at=BEGIN, result="customer_busy")
+
+
+def with_cap(cap: str, limit: int) -> Caps:
+    return Caps(**{**CAPS._asdict(), cap: limit})
+
+
+def pass_time(postgres: Postgres, seconds: float) -> None:
+    postgres.run(f"UPDATE attempts SET dialled_at=dialled_at-{seconds}", "shared")
+
+
+@pytest.mark.parametrize(("cap", "seconds"), [("number_per_hour", 3600), ("number_per_day", 86_400),
+                                              ("all_per_hour", 3600), ("all_per_day", 86_400)])
+def test_what_another_node_has_dialled_counts_until_it_is_too_long_ago(
+        postgres: Postgres, opened: Opened, cap: str, seconds: int) -> None:
+    a, b = opened("a"), opened("b")
+    caps = with_cap(cap, 2)
+    [task] = some_tasks(a, 1)
+    for serial, node in enumerate((a, b), 1):
+        attempt = claimed(node, task, caps, serial)
+        assert attempt is not None
+        dial(node, attempt)
+    assert claimed(a, task, caps, 3) is None
+    pass_time(postgres, seconds / 2)
+    assert claimed(b, task, caps, 3) is None
+    pass_time(postgres, seconds / 2 + 1)
+    assert claimed(b, task, caps, 3) is not None
+
+
+@pytest.mark.parametrize("cap", ["number_per_hour", "number_per_day"])
+def test_the_caps_of_one_number_are_no_other_s(opened: Opened, cap: str) -> None:
+    engine, caps = opened("a"), with_cap(cap, 1)
+    for task in some_tasks(engine, 3):
+        attempt = claimed(engine, task, caps)
+        assert attempt is not None
+        dial(engine, attempt)
+        assert claimed(engine, task, caps, 2) is None
+
+
+def test_what_runs_counts_for_everybody_before_it_dials(opened: Opened) -> None:
+    a, b = opened("a"), opened("b")
+    caps = CAPS._replace(all_per_hour=2)
+    tasks = some_tasks(a, 4)
+    first, second = claimed(a, tasks[0], caps), claimed(b, tasks[1], caps)
+    assert first is not None
+    assert second is not None
+    assert claimed(b, tasks[2], caps) is None
+    put(a, first, ended_at=BEGIN, result="agent_no_answer")  # it has dialled nobody
+    third = claimed(b, tasks[2], caps)
+    assert third is not None
+    dial(b, third)
+    assert claimed(a, tasks[3], caps) is None
+    put(b, second, customer_at=BEGIN)
+    put(b, second)  # nothing has left: the dial is taken back
+    assert claimed(a, tasks[3], caps) is None, "it runs"
+    put(b, second, ended_at=BEGIN, result="stopped")
+    assert claimed(a, tasks[3], caps) is not None
+
+
+def test_a_dial_that_is_told_again_is_one(postgres: Postgres, opened: Opened) -> None:
+    engine, caps = opened("a"), CAPS._replace(all_per_hour=2)
+    tasks = some_tasks(engine, 2)
+    attempt = claimed(engine, tasks[0], caps)
+    assert attempt is not None
+    dial(engine, attempt)
+    pass_time(postgres, 3601)
+    dial(engine, attempt)  # nobody knew whether it had come through
+    assert claimed(engine, tasks[1], CAPS._replace(all_per_hour=1)) is not None, "nor is it younger for that"
+
+
+def test_what_is_imported_counts_from_when_it_was(opened: Opened) -> None:
+    engine = opened("a")
+    old, late, fresh = some_tasks(engine, 3)
+    for task, at in ((old, 1000.0), (late, 9e9)):
+        put(engine, an_attempt(task, agent=None), customer_at=at, ended_at=at, result="customer_busy")
+    assert claimed(engine, fresh, CAPS._replace(all_per_hour=2)) is not None
+    assert claimed(engine, old, CAPS._replace(all_per_hour=2), 2) is None, "one that lies ahead was dialled just now"
+
+
+def test_attempts_on_one_trunk(opened: Opened) -> None:
+    a, b = opened("a"), opened("b")
+    caps = CAPS._replace(trunk_legs=2)
+    [*mains, more] = some_tasks(a, 3)
+    other = a_task(customer="+36209999999", trunk="other")
+    a.apply([Queued(1, Unit((other,)))])
+    running = [claimed(node, task, caps) for node, task in zip((a, b), mains, strict=True)]
+    assert None not in running
+    assert claimed(a, more, caps) is None
+    assert claimed(a, other, caps._replace(trunk="other")) is not None
+    assert running[0] is not None
+    dial(a, running[0])
+    assert claimed(b, more, caps) is not None
+
+
+def test_of_one_batch_no_more_begin_than_may(opened: Opened) -> None:
+    engine = opened("a")
+    batch = [Queued(serial, Unit(), True, an_attempt(task, agent=None, epoch=0), CAPS._replace(all_per_hour=3))
+             for serial, task in enumerate(some_tasks(engine, 5), 1)]
+    assert engine.apply(batch).refused == {4, 5}
+
+
+@pytest.mark.parametrize("caps", [CAPS._replace(all_per_hour=7), CAPS._replace(all_per_day=7),
+                                  CAPS._replace(trunk_legs=7)], ids=["hour", "day", "trunk"])
+def test_all_nodes_together_keep_within(opened: Opened, caps: Caps) -> None:
+    """Each claims other tasks than the others, so that nothing but the cap is in their way."""
+    engines = [opened(node) for node in NODES]
+    tasks = some_tasks(engines[0], 40)
+    won: list[AttemptRow | None] = []
+    faults: list[BaseException] = []
+
+    def claim_all(number: int) -> None:
+        try:
+            won.extend([claimed(engines[number], task, caps) for task in tasks[number::len(NODES)]])
+        except BaseException as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=claim_all, args=(number,)) for number in range(len(NODES))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert faults == []
+    assert sum(attempt is not None for attempt in won) == 7
