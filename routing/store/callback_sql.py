@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 
 from routing.events import Event, EventText, Outbox, write_json
 from routing.rows import AttemptRow, Delivery, DoNotCallRow, JournalRow, LegRow, TaskRow, Ticket, TicketComment
+from routing.writes import TICKET_SLOTS
 
 T = TypeVar("T")
 
@@ -45,6 +46,10 @@ _LAST_NUMBER: Final = (
 )
 PUT_TICKET: Final = _upsert("tickets", Ticket._fields, ("number",),
                             number=f"(SELECT {_LAST_NUMBER} + 1)")
+PUT_TICKET_OF_SLOT: Final = _upsert("tickets", Ticket._fields, ("number",), number=(
+    "(SELECT next + ((coalesce((SELECT slot FROM sharing), next) - next) "
+    f"% {TICKET_SLOTS} + {TICKET_SLOTS}) % {TICKET_SLOTS} FROM (SELECT {_LAST_NUMBER} + 1 AS next))"))
+"""The next one that leaves the remainder of this node, where it has one."""
 PUT_COMMENT: Final = _upsert("comments", TicketComment._fields)
 PUT_DELIVERY: Final = _upsert("deliveries", (*Delivery._fields, "node"), ("node",))
 PUT_DO_NOT_CALL: Final = _upsert("do_not_call", DoNotCallRow._fields)

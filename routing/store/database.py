@@ -88,10 +88,11 @@ class Database:
     """
 
     def __init__(self, path: Path, owner: Owner, wall: Callable[[], float] = time.time,
-                 steady: Callable[[], float] = time.monotonic) -> None:
-        """`wall`: seconds since the epoch; `steady`: of a clock that is never set."""
+                 steady: Callable[[], float] = time.monotonic, shares: bool = False) -> None:
+        """`wall`: seconds since the epoch; `steady`: of a clock that is never set. `shares`: whether what it holds is
+        shared with other nodes by another database."""
         self.path = path
-        self._owner = owner
+        self._owner, self._shares = owner, shares
         self.epoch = 0
         """Which start of the node this is, as the database counts them; 0: not known yet."""
         self.opened = 0
@@ -286,7 +287,7 @@ class Database:
                 self._lose(f"{self.path} was empty: nothing of it is left")
             gone = self._mend(connection) or emptied
             behind = schema.behind(connection)
-            self._take_up(connection)
+            self._take_up(connection, gone or (self.opened > 0 and self._identify() != self._file))
         except sqlite3.OperationalError as error:
             self._unopen(connection, there)
             if is_odd(error):  # something that every statement of ours finds is not there
@@ -323,11 +324,12 @@ class Database:
             self._lose(f"{self.path} had no {', '.join(gone)} any more: made anew, empty")
         return bool(gone)
 
-    def _take_up(self, connection: sqlite3.Connection) -> None:
-        """Read where the outbox is, and give a new database what we know."""
+    def _take_up(self, connection: sqlite3.Connection, changed: bool) -> None:
+        """Read where the outbox is, and give a new database what we know. `changed`: it is not the one that was open,
+        or lacks what that had."""
         connection.execute("BEGIN IMMEDIATE")
         try:
-            self._begin_epoch(connection)
+            self._begin_epoch(connection, self._begin_sharing(connection, changed or bool(self._loss)))
             self._take_up_events(connection)
             connection.execute("COMMIT")
         except BaseException:
@@ -335,14 +337,33 @@ class Database:
                 connection.execute("ROLLBACK")
             raise
 
-    def _begin_epoch(self, connection: sqlite3.Connection) -> None:
-        """Count this start of the node, unless it is counted; take over what is nobody's."""
+    def _begin_sharing(self, connection: sqlite3.Connection, changed: bool) -> bool:
+        """Have everything for sharing where the node shares. Else whether the file has been shared until now: then
+        nothing of that is left in it, and what it holds of other nodes is this one's.
+        """
+        found = connection.execute(schema.SHARING).fetchone()
+        if not self._shares:
+            if found is not None:
+                schema.end_sharing(connection)
+            return found is not None
+        if found is None:
+            connection.execute(schema.BEGIN_SHARING, (self._wall(),))
+        elif changed:
+            connection.execute(schema.FORGET_MARK)  # all is copied anew, what is lost among it
+        connection.execute(schema.LINES_ARE_TAKEN_ONCE)
+        # No serial is given twice, whatever file comes in the place of which.
+        schema.raise_sequence(connection, "to_share", int(self._wall() * 1e6))
+        return False
+
+    def _begin_epoch(self, connection: sqlite3.Connection, adopts: bool) -> None:
+        """Count this start of the node, unless it is counted; take over what is nobody's. `adopts`: what is others',
+        too."""
         node, now = self._owner.node, self._wall()
         alone = not connection.execute(schema.OTHER_NODES, (node,)).fetchone()
         known = not alone or connection.execute(schema.THIS_NODE, (node,)).fetchone()
         nobodys = connection.execute(schema.NOBODYS).fetchone() is not None
-        if not known or not (self._owner.shared or (alone and not nobodys)):
-            for statement in schema.ADOPT:
+        if adopts or not known or not (self._owner.shared or (alone and not nobodys)):
+            for statement in schema.ADOPT_OWN if self._shares else schema.ADOPT:
                 connection.execute(statement, {"node": node, "first": floor7(now - COUNTED)})
         begins = self.epoch == 0
         (self.epoch,) = connection.execute(

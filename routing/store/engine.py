@@ -28,6 +28,8 @@ class Queued(NamedTuple):
     """What the claim must keep within, where several nodes dial; an engine that one node has asks for neither."""
     fence: Fence | None = None
     """The lease that it needs."""
+    shared: bool = False
+    """It stands in the shared database already: it does not wait for that."""
 
     def standing(self, stale: Set[str]) -> Unit | None:
         """Return what is to be written of it though changes of these tasks are refused; None: it is a promise, and

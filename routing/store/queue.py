@@ -182,6 +182,20 @@ class StoreQueue:
         self._promised[serial] = done
         self._queue(queued._replace(serial=serial), True)
 
+    def take(self, unit: Unit, done: Told) -> None:
+        """Queue what comes from the shared database. `done` as for `commit`, but a loss of power may lose it: what was
+        answered False, or is lost so, is read there again."""
+        if self._refusing:
+            done(False)
+            return
+        self._serial = serial = self._serial + 1
+        self._promised[serial] = done
+        self._queue(Queued(serial, unit), False)
+
+    def commit_shared(self, unit: Unit, done: Told) -> None:
+        """Commit a unit, as `commit` does, that stands in the shared database already: it is not shared again."""
+        self._promise(Queued(0, unit, True, shared=True), done)
+
     @contextlib.contextmanager
     def together(self, more: list[Write]) -> Iterator[None]:
         assert self._held is None, "what belongs together is put in one go"

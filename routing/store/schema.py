@@ -292,11 +292,25 @@ def m024_texts(db: Tables) -> None:
     db.execute("ALTER TABLE outbox ADD COLUMN form INTEGER NOT NULL DEFAULT 0")
 
 
+def m025_sharing(db: Tables) -> None:
+    """What waits to be shared with other nodes, in the order of its commits; what is known of sharing, one row.
+    `origin`: the number of a line or a policy in the shared database; 0: it was not taken from there. Where nothing is
+    shared both tables are empty.
+    """
+    db.execute("CREATE TABLE to_share (serial INTEGER PRIMARY KEY AUTOINCREMENT, unit TEXT NOT NULL, "
+               "committed_at REAL NOT NULL)")
+    db.execute("CREATE TABLE sharing (id INTEGER PRIMARY KEY CHECK (id=1), begun_at REAL NOT NULL, slot INTEGER, "
+               "mark TEXT)")
+    for table in ("journal", "policy"):
+        db.execute(f"ALTER TABLE {table} ADD COLUMN origin INTEGER NOT NULL DEFAULT 0")
+
+
 STEPS: Final[tuple[Callable[[Tables], None], ...]] = (
     m001_calls, m002_direct, m003_policy, m004_outbox, m005_tasks, m006_attempts, m007_journal, m008_tickets,
     m009_do_not_call, m010_tasks_of_a_group, m011_history, m012_spellings, m013_alarms, m014_nodes,
     m015_kind_of_task, m016_offers, m017_direct_of_an_agent, m018_why_a_call_went_there, m019_people, m020_audit,
     m021_pauses, m022_lists, m023_what_calls_were, m024_texts,
+    m025_sharing,
 )
 NAMES: Final = tuple(step.__name__ for step in STEPS)
 
@@ -480,6 +494,16 @@ def raise_sequence(connection: sqlite3.Connection, table: str, last: int) -> Non
         connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
 
 
+def end_sharing(connection: sqlite3.Connection) -> None:
+    """Leave nothing of sharing in a file that is shared no more.
+
+    What waits to be shared is forgotten, too: by the time that the file is shared again it may long be different, and
+    a promise that was kept meanwhile must not be told to others as one that is open.
+    """
+    connection.execute("DELETE FROM to_share")
+    connection.execute("DELETE FROM sharing")
+
+
 _LATER: Final = ("agent", "evidence", "reason", "answered_at", "session_s", "ended_at", "cause", "ended_by", "talk_s",
                  "judged")
 """Columns of a call that become known after it began."""
@@ -552,6 +576,21 @@ PUT_ALARM: Final = (
 DROP_ALARM: Final = "DELETE FROM alarms WHERE name=?"
 START_EVENTS_AT: Final = "INSERT INTO sqlite_sequence (name, seq) VALUES ('outbox', ?)"
 
+SHARING: Final = "SELECT begun_at, slot, mark FROM sharing"
+"""When this file began to be shared, which numbers its node gives to tickets, up to where all is taken; one row in any
+file that is shared."""
+BEGIN_SHARING: Final = "INSERT INTO sharing (id, begun_at) VALUES (1,?)"
+PUT_SLOT: Final = "UPDATE sharing SET slot=?"
+PUT_MARK: Final = "UPDATE sharing SET mark=? WHERE mark IS ?"
+FORGET_MARK: Final = "UPDATE sharing SET mark=NULL"
+PUT_TO_SHARE: Final = "INSERT INTO to_share (unit, committed_at) VALUES (?,?)"
+TO_SHARE: Final = "SELECT serial, committed_at, unit FROM to_share WHERE serial>? ORDER BY serial LIMIT ?"
+OLDEST_TO_SHARE: Final = "SELECT committed_at FROM to_share ORDER BY serial LIMIT 1"
+DROP_SHARED: Final = "DELETE FROM to_share WHERE serial<=?"
+LINES_ARE_TAKEN_ONCE: Final = (
+    "CREATE UNIQUE INDEX IF NOT EXISTS journal_origin ON journal (origin) WHERE origin<>0")
+"""Made where nodes share alone: who does not share pays for no index."""
+
 BEGIN_EPOCH: Final = (
     "INSERT INTO nodes VALUES (?,?,?) ON CONFLICT (name) DO UPDATE SET epoch=max(epoch+?, excluded.epoch), "
     "started_at=excluded.started_at RETURNING epoch"
@@ -576,3 +615,10 @@ ADOPT: Final = (
     "DELETE FROM nodes WHERE name<>:node",
 )
 """Take over what a node of another name has left behind; calls that ended, as far back as they are counted."""
+
+_FORMERS: Final = "IN (SELECT '' UNION ALL SELECT name FROM nodes WHERE name<>:node)"
+ADOPT_OWN: Final = tuple(
+    statement.replace("changed_by<>:node", "changed_by=''").replace("node<>:node", f"node {_FORMERS}")
+    for statement in ADOPT)
+"""The same in a file that is shared: there are rows of others that live. Its own former names are those that have begun
+here; who changed a task last is known to the others by the name that it had."""

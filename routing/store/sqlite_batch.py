@@ -21,14 +21,14 @@ def claim(connection: sqlite3.Connection, attempt: AttemptRow) -> bool:
 class BatchWriter:
     """Writes what was gathered, as often as needed within a transaction. `events`, with their seq, grows with each."""
 
-    def __init__(self, stamp: Stamp, outbox: Outbox) -> None:
-        """`outbox`: whether events are kept."""
+    def __init__(self, stamp: Stamp, outbox: Outbox, put_ticket: str) -> None:
+        """`outbox`: whether events are kept. `put_ticket`: how a ticket is written, and gets its number."""
         self.seq = 0
         """The last one given to an event; 0: none was."""
         self.events: list[Event] = []
         self.policy: SavePolicy | None = None
         """The last one of those that were written."""
-        self.stamp, self._outbox = stamp, outbox
+        self.stamp, self._outbox, self._put_ticket = stamp, outbox, put_ticket
 
     def write(self, connection: sqlite3.Connection, batch: Batch) -> None:
         """Write what was gathered since the last time, and clear it. Raises StaleError."""
@@ -50,7 +50,7 @@ class BatchWriter:
             many(schema.PUT_CALL, [self.stamp.on_call(call) for call in batch.calls.values()])
         if batch.records:
             self._write_records(connection, batch)
-        numbers = _write_callbacks(connection, batch.callbacks, self.stamp)
+        numbers = _write_callbacks(connection, batch.callbacks, self.stamp, self._put_ticket)
         if batch.events:
             self._write_events(connection, batch.events, numbers)
         batch.clear()
@@ -78,7 +78,8 @@ class BatchWriter:
             schema.raise_sequence(connection, "outbox", self.seq)
 
 
-def _write_callbacks(connection: sqlite3.Connection, rows: Callbacks, stamp: Stamp) -> dict[str, int]:
+def _write_callbacks(connection: sqlite3.Connection, rows: Callbacks, stamp: Stamp,
+                     put_ticket: str) -> dict[str, int]:
     """Write all and clear it; return the numbers of the tickets among it, by their ids. Raises StaleError."""
     if not rows.any:
         return {}
@@ -90,7 +91,7 @@ def _write_callbacks(connection: sqlite3.Connection, rows: Callbacks, stamp: Sta
     many(sql.PUT_LEG, [stamp.on_leg(leg) for leg in rows.legs.values() if leg is not None])
     many(sql.DROP_LEG, [(call,) for call, leg in rows.legs.items() if leg is None])
     many(sql.PUT_JOURNAL, [sql.from_journal(line) for line in rows.journal])
-    many(sql.PUT_TICKET, [sql.from_ticket(ticket) for ticket in rows.tickets.values()])
+    many(put_ticket, [sql.from_ticket(ticket) for ticket in rows.tickets.values()])
     many(sql.PUT_COMMENT, rows.comments.values())
     many(sql.PUT_DELIVERY, [(*delivery, stamp.node) for delivery in rows.deliveries.values()])
     many(sql.PUT_DO_NOT_CALL, [row for row in rows.do_not_call.values() if row is not None])

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from routing.events import Outbox
 from routing.rows import AttemptRow
 from routing.storage import Forgotten
+from routing.store import callback_sql as sql
 from routing.store import schema
 from routing.store.batch import Batch, StaleError, Stamp
 from routing.store.database import LOG_KEPT, Database, Owner, is_odd
@@ -41,11 +42,20 @@ class SqliteEngine:
     """`engine.Engine` on a file."""
 
     def __init__(self, path: Path, owner: Owner, outbox: Outbox, clock: Callable[[], float],
-                 steady: Callable[[], float]) -> None:
-        """`outbox`: whether events are kept. `clock`: seconds since the epoch; `steady`: of one that is never set."""
+                 steady: Callable[[], float], sharing: Callable[[], object] | None = None) -> None:
+        """`outbox`: whether events are kept. `clock`: seconds since the epoch; `steady`: of one that is never set.
+
+        `sharing`: what it holds is shared with other nodes by another database; called, in the thread that writes,
+        after each commit that left something to share. None: this node is alone.
+        """
         self.name, self.shared = str(path), owner.shared
-        self.database = Database(path, owner, clock, steady)
+        self.database = Database(path, owner, clock, steady, sharing is not None)
         self._outbox = outbox
+        self._sharing, self._put_ticket = None, sql.PUT_TICKET
+        if sharing is not None:
+            from routing.store.sqlite_sharing import Sharing  # of no use to a node alone
+
+            self._sharing, self._put_ticket = Sharing(owner.node, clock, sharing), sql.PUT_TICKET_OF_SLOT
         self._retention = Retention()
         self._anew = 0
         self._overfull = False
@@ -106,11 +116,14 @@ class SqliteEngine:
         stale: frozenset[str] = frozenset()
         while True:
             gathered = Batch()
-            written = BatchWriter(Stamp(database.node, database.epoch), self._outbox)
+            written = BatchWriter(Stamp(database.node, database.epoch), self._outbox, self._put_ticket)
             connection.execute("BEGIN IMMEDIATE")
             first_seq = database.first_seq
             try:
-                refused = self._write(connection, batch, gathered, written, stale)
+                if self._sharing is None:
+                    refused = self._write(connection, batch, gathered, written, stale)
+                else:
+                    refused = self._sharing.write(connection, batch, gathered, written, stale)
                 dropped, drained = self._tidy_outbox(connection, gathered.published, written.seq or database.seq)
                 connection.execute("COMMIT")
             except StaleError as found:
@@ -128,6 +141,8 @@ class SqliteEngine:
         self._overfull = (self._overfull or dropped > 0) and not drained
         if written.policy is not None:
             database.policy = written.policy
+        if self._sharing is not None:
+            self._sharing.committed()
         losses, anew = database.take_losses(), self._anew != database.anew
         self._anew = database.anew
         refused_changes = [queued.unit for queued in batch if queued.changes_any(stale)] if stale else []

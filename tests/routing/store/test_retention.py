@@ -16,7 +16,7 @@ from routing.events import Outbox
 from routing.ids import uuid7
 from routing.rows import CallRow, TaskRow, Ticket
 from routing.storage import Forgotten
-from routing.store import retention, schema
+from routing.store import callback_sql, retention, schema
 from routing.store.batch import Batch, Stamp
 from routing.store.old_rows import Family
 from routing.store.retention import TASKS, TICKETS, Retention
@@ -157,7 +157,7 @@ def db() -> Iterator[sqlite3.Connection]:
 def write(db: sqlite3.Connection, **rows: Any) -> None:
     batch = Batch()
     batch.add(a_unit(**rows))
-    BatchWriter(Stamp("edge1", 1), Outbox.OFF).write(db, batch)
+    BatchWriter(Stamp("edge1", 1), Outbox.OFF, callback_sql.PUT_TICKET).write(db, batch)
 
 
 def count(db: sqlite3.Connection) -> dict[str, int]:
