@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from proxy.core.pending import Pending
 from proxy.core.reporter import Reporter
 from proxy.sip.timers import Timers
 from routing.facts import Ending
 
-COMMIT_PATIENCE: Final = 0.25
+COMMIT_PATIENCE = 0.25
 """Seconds that an answer waits for the store; then it leaves all the same."""
 
 

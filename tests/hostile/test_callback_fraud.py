@@ -147,7 +147,8 @@ def _dialled(scene: CallbackScene, least: int) -> list[FarCall]:
 
 def test_one_number_again_and_again(tmp_path: Path) -> None:
     """A number that is always busy is dialled as often as its cap says, and the journal says that it was capped."""
-    settings = policy(missed={"attempts": 10}, callback={"retry_busy": "1s"}, guard={"number_per_hour": 3})
+    settings = policy(missed={"attempts": 10}, callback={"retry_busy": "1s"}, guard={"number_per_hour": 3},
+                      direct_callback={"type": 0})  # or the agent who has tried picks their next call up
     with CallbackScene(tmp_path, policy=settings) as scene:
         scene.carrier.default = BUSY
         scene.miss()
@@ -156,8 +157,8 @@ def test_one_number_again_and_again(tmp_path: Path) -> None:
         for _ in range(3):
             scene.miss()  # calling again buys nothing
         stays(lambda: len(scene.carrier.to(CUSTOMER)) == 3, "three calls, and no more", 2.5)
-        row = scene.task(lambda one: one["state"] == "open", "the promise waits")
-        assert (row["attempts"], row["missed"]) == (3, 4)
+        row = scene.task(lambda one: one["missed"] == 4, "every call is written")
+        assert (row["state"], row["attempts"]) == ("open", 3), "the promise waits"
         assert "refused" in scene.journal(row["id"])
 
 

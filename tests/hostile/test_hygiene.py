@@ -9,6 +9,7 @@ from tests.hostile.wire import fields
 from tests.kit.call import Incoming, Outgoing, incoming
 from tests.kit.sip_text import SDP, Message
 from tests.kit.site import SHARED
+from tests.kit.waiting import eventually
 from tests.survival.scene import AGENT, CUSTOMER, Scene, hang_up
 
 PBX = {"agent_from": ["X-Agent", "Subject", "P-Asserted-Identity", "From"]}
@@ -131,6 +132,6 @@ def test_no_claim_of_the_carrier_makes_an_agent(tmp_path: Path) -> None:
         there = incoming(scene.pbx, call_id=call.call_id)
         there.refuse()
         call.refused(486)
-        (row,) = scene.boomerang.cli("calls")
+        (row,) = eventually(lambda: scene.boomerang.cli("calls"), "the call's row")
         assert row["agent"] is None
         assert scene.boomerang.cli("direct", "list") == []

@@ -22,8 +22,9 @@ from tests.survival.scene import Faulty
 
 DEADLINE = 1.0
 """Seconds that the daemon waits for a first byte and for a whole message (see `faulty.impatient`)."""
-LATE = 4.0
-"""Seconds after which a client that was to be ended fails the test."""
+LATE = 20.0
+"""Seconds after which a client that was to be ended fails the test: far less than one may stay that is silent for as
+long as the product bears it."""
 CONNECTIONS = 200
 PER_SOURCE = 100
 """Connections that one source may have (proxy/transports/limits.py)."""
@@ -73,13 +74,11 @@ def stream(yard: Yard) -> Iterator[Stream]:
 
 
 def ended(stream: Stream) -> float:
-    """Seconds until the daemon ends the connection."""
-    began = time.monotonic()
-    while stream.read(LATE):
+    """Seconds from its beginning until the daemon ends the connection."""
+    while (message := stream.read(LATE)):
         pass
-    took = time.monotonic() - began
-    assert took < LATE
-    return took
+    assert message == b"", "it is not ended"
+    return time.monotonic() - stream.opened
 
 
 def test_octet_by_octet(stream: Stream) -> None:
@@ -202,22 +201,22 @@ def test_noise(stream: Stream, noise: bytes) -> None:
 def test_two_hundred_idle_connections(yard: Yard, stream: Stream) -> None:
     """One source gets no more than its share, and those it gets are ended; a trunk gets in all the while."""
     with neighbour() as idle:
-        began = time.monotonic()
         connections = [Stream(idle.host, yard.tcp) for _ in range(CONNECTIONS)]
         stream.alive()
         with Stream(yard.trunk.host, yard.tcp) as another:
             another.alive()
-        refused = 0
         for each in connections:
             assert each.read(LATE) == b""
-            refused += time.monotonic() - began < DEADLINE / 2
             each.close()
-        assert time.monotonic() - began < 2 * LATE
     with neighbour() as again:
-        kept = [Stream(again.host, yard.tcp) for _ in range(PER_SOURCE)]
-        kept[0].alive()
+        kept = []
+        for _ in range(PER_SOURCE):
+            kept.append(Stream(again.host, yard.tcp))
+            kept[-1].alive()  # so that none is ended meanwhile
         beyond = Stream(again.host, yard.tcp)
-        assert beyond.read(DEADLINE / 2) == b""
+        with contextlib.suppress(ConnectionError):
+            beyond.socket.sendall(options(beyond.at, beyond.hop, "TCP")[0])
+        assert beyond.read(LATE) == b"", "nobody has read what it asks"
         for each in (*kept, beyond):
             each.close()
 

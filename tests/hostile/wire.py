@@ -141,6 +141,8 @@ class Stream:
 
     def __init__(self, host: str, hop: tuple[str, int]) -> None:
         self.hop = hop
+        self.opened = time.monotonic()
+        """When it was about to be opened, on the monotonic clock."""
         self.socket = socket.create_connection(hop, timeout=PATIENCE, source_address=(host, 0))
         self.host, self.port = self.socket.getsockname()[:2]
         self._buffer = b""

@@ -130,11 +130,14 @@ class Sipp(Process):
         return [Logged(way == b"received", t.decode("utf-8", "replace")) for way, t in zip(ways, texts, strict=True)]
 
     def received(self, start: str) -> list[Logged]:
-        """Messages received whose start line begins so: `INVITE `, `SIP/2.0 180`."""
-        return [m for m in self.messages() if m.received and m.start_line.startswith(start)]
+        """Messages received whose start line begins so: `INVITE `, `SIP/2.0 180`; each once, however often it came.
+
+        Who is slow to answer gets a request again after T1, and nothing is wrong with that (RFC 3261 section 17.1).
+        """
+        return list(dict.fromkeys(m for m in self.messages() if m.received and m.start_line.startswith(start)))
 
     def statuses(self) -> list[int]:
-        """Status codes received, in order, each as often as it came."""
+        """Status codes received, in order; a copy of what came before counts no more."""
         return [int(m.start_line.split()[1]) for m in self.received("SIP/2.0 ")]
 
     def report(self) -> str:

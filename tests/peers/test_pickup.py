@@ -109,11 +109,13 @@ def test_a_callback_is_of_whoever_took_it(build: Build, how: str) -> None:
     customer.rings(after=began)
     customer.talks(after=began)
     stays(lambda: customer.running, "they talk", 2)
-    assert site.agents() == {"201": "free", "202": "busy"}
+    eventually(lambda: site.agents() == {"201": "free", "202": "busy"}, "who took it is busy")
     customer.hang_up()
     task = site.task(lambda row: row["state"] == "done", "the task is done")
     eventually(lambda: site.agents() == {"201": "free", "202": "wrap_up"}, "202 has the card")
-    (attempt,) = (dict(row) for row in site.boomerang.sql("SELECT * FROM attempts WHERE customer_at IS NOT NULL"))
+    eventually(lambda: not site.boomerang.sql("SELECT 1 FROM calls WHERE ended_at IS NULL"), "every row is closed")
+    query = "SELECT * FROM attempts WHERE customer_at IS NOT NULL AND ended_at IS NOT NULL"
+    (attempt,) = eventually(lambda: [dict(row) for row in site.boomerang.sql(query)], "the attempt is over")
     assert (attempt["agent"], attempt["result"]) == ("202", "talked")
     lines = site.boomerang.sql("SELECT kind, agent, data FROM journal WHERE task = ? ORDER BY seq", task["id"])
     assert {row["agent"] for row in lines if row["kind"] in ("accepted", "answered", "result", "ended")} == {"202"}, [
