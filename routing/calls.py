@@ -16,6 +16,10 @@ LONGEST_CALL: Final = 24 * 3600.0
 RESTORED_UNANSWERED: Final = 3600.0
 """Seconds that a call that rang when we crashed may go on unseen: whether it was answered, only its BYE can tell."""
 
+HEARD_OF: Final = 60.0
+"""Seconds for which a call that was read back is not taken for lost: another node may have ended it, and whatever it
+has written comes here a moment after the start."""
+
 LEGS: Final = frozenset((OWN, IN_QUEUE))
 """The reasons of legs of ours."""
 ON_BEHALF: Final = "on_behalf"
@@ -157,6 +161,8 @@ class Call:
 
     def lost(self, now: float) -> bool:
         """Whether it must be taken for over although nobody said so."""
+        if self.restored_at is not None and now - self.restored_at < HEARD_OF:
+            return False
         if now - self.started_at >= LONGEST_CALL:
             return True
         if self.answered_at is None:
@@ -222,6 +228,23 @@ def found_under_way(call: NewCall, answered: bool, now: float) -> Call:
     found.answered_at = now if answered else None
     found.dialogs = Dialogs((Dialog.read_back(None, now),) if answered else (), known=False)
     return found
+
+
+def take_for_answered(call: Call, now: float) -> None:
+    """Take a call for answered by now, though nobody here has seen the answer."""
+    call.answered_at = now
+    call.dialogs = Dialogs((Dialog.read_back(None, now),), known=False)
+
+
+def take_origin(call: Call, row: CallRow) -> None:
+    """Take what the node that began a call has written of it, for one that was found under way."""
+    call.customer, call.number, call.group, call.reason = row.customer, row.number, row.group, row.reason
+    call.dialled, call.tried, call.started_at = row.dialled, row.tried, row.started_at
+    call.sent.grounds = row.grounds
+    if call.agent is None:
+        call.agent, call.evidence = row.agent, row.evidence
+    if row.answered_at is not None:
+        call.answered_at = min(row.answered_at, call.answered_at or row.answered_at)
 
 
 def row_of(call: Call, ended_at: float | None = None, cause: int | None = None,

@@ -32,6 +32,10 @@ class EndedCalls:
             del self._ended[next(iter(self._ended))]
         self._ended[call] = now
 
+    def here(self, call: str) -> bool:
+        """Whether a call has ended in this process lately: the database may not say so yet."""
+        return call in self._ended
+
     def move(self, seconds: float) -> None:
         """Follow the wall clock, which was set forward by so many seconds (back: negative)."""
         self._ended = {call: at + seconds for call, at in self._ended.items()}

@@ -200,7 +200,7 @@ class Router(Protocol):
         """
 
     def adopt(self, call: NewCall, answered: bool, now: float) -> None:
-        """Take over a call that is found under way; nothing where it is written down.
+        """Take over a call that is found under way; nothing where it is written down as over.
 
         Another node began it, or a process before this one that could not write it. Nobody is asked where it goes.
         `answered`: it has been, when nobody knows.
@@ -209,6 +209,10 @@ class Router(Protocol):
     def standing(self, call: str, now: float) -> Standing:
         """Say how a call stands; it may have begun in a process before this one."""
 
-    def open_call(self, sip_call_id: str) -> OpenCall | None:
+    def open_call(self, sip_call_id: str, found_at: float | None = None) -> OpenCall | None:
         """The open call with this Call-ID, which a process before this one began, or another node: how messages of it
-        find their entry."""
+        find their entry.
+
+        `found_at`: now, where such a message has come. A call of another node that was never heard of here is taken
+        over then, as far as its row is known.
+        """

@@ -18,6 +18,7 @@ from routing.call_judge import CallJudge
 from routing.call_records import CallRecords
 from routing.callbacks.facts import NewCaller, OwnCall
 from routing.calls import (
+    ADOPTED,
     ON_BEHALF,
     Call,
     call_data,
@@ -26,6 +27,8 @@ from routing.calls import (
     found_under_way,
     read_back,
     row_of,
+    take_for_answered,
+    take_origin,
     writable,
 )
 from routing.desk_listener import DeskListener
@@ -47,8 +50,10 @@ from routing.facts import (
     Target,
     Watched,
 )
+from routing.other_calls import OtherCalls
 from routing.pace import SPAN, Pace
 from routing.queued_callers import QueuedCallers
+from routing.rows import CallRow
 from routing.setup_alarms import SetupAlarms
 from routing.storage import Store, StoreError
 from routing.taken_calls import TakenCalls
@@ -81,6 +86,7 @@ class Ledger:
         self._calls = records.by_name
         self._today = Today(rules.policy.timezone)
         self._ended = EndedCalls(store)
+        self._others = OtherCalls(store, records)
         self._restored: dict[str, str] = {}
         """By Call-ID: calls that began before this process did, or at another node."""
         self._to_restore = True
@@ -128,11 +134,15 @@ class Ledger:
 
     def adopt(self, call: NewCall, answered: bool, now: float) -> None:
         """See Router. It is neither announced nor counted as begun: whoever began it has done that."""
+        if call.id in self._calls or self._ended.here(call.id):
+            return
         try:
-            if call.id in self._calls or self._store.calls.one(call.id) is not None:
-                return
+            row = self._others.row(call.id)
         except StoreError:
             return  # it passes, and nobody knows whether it is written
+        if row is not None:
+            self._take_over(row, answered, now)
+            return
         entry = found_under_way(call, answered, now)
         entry.customer = identity.customer(call, self._rules.numbers)
         if call.direction == "outbound":
@@ -146,6 +156,54 @@ class Ledger:
                                                         if entry.agent is not None else None)
         events = self._take_up(entry, now)
         self._store.put(Unit((row_of(entry), *events)))
+
+    def _take_over(self, row: CallRow, answered: bool, now: float) -> bool:
+        """Go on with a call that another node has written down, unless it is over, or a leg of that node; whether that
+        is so. `answered`: it has been, by now at the latest."""
+        if row.ended_at is not None or row.id in self._calls or self._ended.here(row.id):
+            return False
+        entry = read_back(row, now)
+        if entry.own:
+            return False
+        late = answered and row.answered_at is None
+        if late:
+            take_for_answered(entry, now)
+        self._place_number(entry)
+        events = self._take_up(entry, now)
+        self._store.put(Unit((row_of(entry), *events) if late else events))
+        return True
+
+    def _place_number(self, entry: Call) -> None:
+        if entry.number is not None:
+            entry.sent.number_facts = self._rules.policy.number_for(entry.number)
+
+    def _heed_others(self, now: float) -> None:
+        """Take what other nodes have written of calls that are in progress here. One that they have ended is over: they
+        have judged it, and told of it. Of one that was found under way here they may know more."""
+        for entry, row in self._others.turn():
+            if row.ended_at is not None and not entry.own:
+                self._records.leave(entry)
+                self._ended.add(entry.id, now)
+                self._publish(tuple(self._leave(entry, Ending(row.cause or 200, row.ended_by or "lost"), now)))
+                self._desk.poke()
+            elif row.ended_at is None and entry.reason == ADOPTED and row.reason != ADOPTED:
+                self._learn(entry, row, now)
+
+    def _learn(self, entry: Call, row: CallRow, now: float) -> None:
+        """Take what the node that began a call has written of it, which came here later than a message of it."""
+        self._records.leave(entry)
+        unknown = entry.agent is None
+        take_origin(entry, row)
+        self._place_number(entry)
+        self._records.enter(entry)
+        if entry.direction == "inbound":
+            self.direct.restore(entry)
+        events: tuple[Event, ...] = ()
+        if unknown and entry.agent is not None:
+            entry.seen.held = entry.agent
+            events = self.attendance.count_restored(entry.agent, entry.id, now)
+        self._store.put(Unit((row_of(entry), *events)))
+        self._desk.poke()
 
     def ringing(self, call: str, target: int, now: float) -> None:
         entry = self._calls.get(call)
@@ -263,9 +321,13 @@ class Ledger:
         """See Router. Asks the database where a call did not end in this process, or a while ago."""
         return "open" if call in self._calls else self._ended.standing(call, now)
 
-    def open_call(self, sip_call_id: str) -> OpenCall | None:
+    def open_call(self, sip_call_id: str, found_at: float | None = None) -> OpenCall | None:
         """See Router. Only calls that began before this process did, or elsewhere, are looked for."""
         entry = self._calls.get(self._restored.get(sip_call_id, ""))
+        if entry is None and found_at is not None:
+            row = self._others.open_row(sip_call_id)
+            if row is not None and self._take_over(row, False, found_at):
+                entry = self._calls[row.id]
         return None if entry is None else OpenCall(
             entry.id, entry.trunk, entry.pbx, entry.tried, entry.direction)
 
@@ -328,8 +390,7 @@ class Ledger:
         events = [*self.attendance.restore_pauses(pauses, now)]
         for row in rows:
             entry = read_back(row, now)
-            if entry.number is not None:
-                entry.sent.number_facts = self._rules.policy.number_for(entry.number)
+            self._place_number(entry)
             events += self._take_up(entry, now)
         self._publish(tuple(events))
         gone = [row for row in rows if self._calls[row.id].own]
@@ -365,6 +426,7 @@ class Ledger:
                 follow_clock(entry, set_by)
             self._ended.move(set_by)
             self.attendance.clock_set(set_by)
+        self._heed_others(now)
         self.attendance.turn(now)
         self._setup.turn(now)
 

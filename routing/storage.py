@@ -107,6 +107,9 @@ class CallReads(Protocol):
     def open(self) -> list[CallRow]:
         """Return the calls that have not ended."""
 
+    def open_elsewhere(self, sip_call_id: str) -> CallRow | None:
+        """Return the call with this Call-ID that another node began and nobody has ended. Looks at all open ones."""
+
     def one(self, name: str) -> CallRow | None:
         """Return one call; what waits to be written may be missing."""
 

@@ -32,6 +32,8 @@ class CallQuery(Enum):
 
     OPEN_CALLS = auto()
     """Calls of a node that have not ended (node)."""
+    OPEN_ELSEWHERE = auto()
+    """Calls with a Call-ID that other nodes began and that have not ended (Call-ID, node), the newest first."""
     CALL = auto()
     """One call (id)."""
     CALLS = auto()

@@ -36,6 +36,9 @@ class CallReads:
     def open(self) -> list[CallRow]:
         return self._read(CallQuery.OPEN_CALLS, (self._node,))
 
+    def open_elsewhere(self, sip_call_id: str) -> CallRow | None:
+        return next(iter(self._read(CallQuery.OPEN_ELSEWHERE, (sip_call_id, self._node))), None)
+
     def one(self, name: str) -> CallRow | None:
         return next(iter(self._read(CallQuery.CALL, (name,))), None)
 

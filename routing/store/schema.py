@@ -531,6 +531,8 @@ OF_AGENT: Final = "SELECT * FROM direct WHERE agent=? AND expires_at>? ORDER BY 
 COUNT_LIVE: Final = "SELECT count(*) FROM direct WHERE expires_at>?"
 COUNT_RECORDS: Final = "SELECT count(*) FROM direct"
 OPEN_CALLS: Final = "SELECT * FROM calls WHERE ended_at IS NULL AND node=? ORDER BY id"
+OPEN_ELSEWHERE: Final = (
+    "SELECT * FROM calls INDEXED BY calls_open WHERE ended_at IS NULL AND sip_call_id=? AND node<>? ORDER BY id DESC")
 CALL: Final = "SELECT * FROM calls WHERE id=?"
 CALLS: Final = "SELECT * FROM calls ORDER BY id DESC LIMIT ?"
 CALLS_OF_ATTEMPT: Final = (

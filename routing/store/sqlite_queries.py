@@ -38,6 +38,7 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
     DirectQuery.COUNT_RECORDS: Statement(schema.COUNT_RECORDS),
     DirectQuery.COUNT_LIVE: Statement(schema.COUNT_LIVE),
     CallQuery.OPEN_CALLS: Statement(schema.OPEN_CALLS, CallRow._make),
+    CallQuery.OPEN_ELSEWHERE: Statement(schema.OPEN_ELSEWHERE, CallRow._make),
     CallQuery.CALL: Statement(schema.CALL, CallRow._make),
     CallQuery.CALLS: Statement(schema.CALLS, CallRow._make),
     CallQuery.CALLS_OF: Statement(schema.CALLS_OF, CallRow._make),

@@ -192,7 +192,7 @@ class ObedientRouter:
     def standing(self, call: str, now: float) -> Standing:
         return self.standings.get(call, "open")
 
-    def open_call(self, sip_call_id: str) -> OpenCall | None:
+    def open_call(self, sip_call_id: str, found_at: float | None = None) -> OpenCall | None:
         return self.open.get(sip_call_id)
 
     def told(self, what: str) -> list[tuple[object, ...]]:

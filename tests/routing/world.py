@@ -78,17 +78,18 @@ class World:
     """One node. Each method that makes a call plays the whole of it."""
 
     def __init__(self, folder: Path, direct: str = "", policy: str = POLICY, answers: Answers = "on_agent",
-                 outbox: Outbox = Outbox.PLAIN) -> None:
+                 outbox: Outbox = Outbox.PLAIN, node: str = "edge1", shared: bool = False) -> None:
+        """`shared`: whether another node, with a name of its own, writes to the file too."""
         self.path = folder / "boomerang.db"
         self.loop = Loop()
         self.now = BEGIN
         self.interest = Wanted()
         told = Told(outbox)
         self.events = told.events
-        self.store = sqlite_store(self.path, self.loop.post, lambda: self.now, "edge1", told)
+        self.store = sqlite_store(self.path, self.loop.post, lambda: self.now, node, told, shared=shared)
         pbx = PbxFacts.of("^[2-7][0-9]{2}$", ("X-Agent", "P-Asserted-Identity", "Remote-Party-ID", "From"), answers)
         self.parts = LedgerParts(self.store, parse_policy(policy.replace("{direct}", direct)),
-                                 {"office": pbx, "branch": pbx}, interest=self.interest)
+                                 {"office": pbx, "branch": pbx}, node=node, interest=self.interest)
         self.ledger, self.alarms = self.parts.ledger, self.parts.alarms
         self.ears = Ears()
 

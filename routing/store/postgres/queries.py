@@ -73,6 +73,8 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
     DirectQuery.COUNT_RECORDS: Statement("SELECT count(*) FROM direct"),
     DirectQuery.COUNT_LIVE: Statement("SELECT count(*) FROM direct WHERE expires_at>%s"),
     CallQuery.OPEN_CALLS: Statement(f"{_CALLS} WHERE ended_at IS NULL AND node=%s ORDER BY id", CallRow._make),
+    CallQuery.OPEN_ELSEWHERE: Statement(
+        f"{_CALLS} WHERE ended_at IS NULL AND sip_call_id=%s AND node<>%s ORDER BY id DESC", CallRow._make),
     CallQuery.CALL: Statement(f"{_CALLS} WHERE id=%s", CallRow._make),
     CallQuery.CALLS: Statement(f"{_CALLS} ORDER BY id DESC LIMIT %s", CallRow._make),
     CallQuery.CALLS_OF: Statement(f"{_CALLS} WHERE customer=%s ORDER BY id DESC LIMIT %s", CallRow._make),

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from routing.events import Outbox
+from routing.rows import CallRow
 from routing.storage import StoreError
 from routing.store.database import Owner
 from routing.store.engine import Engine, Queued, TroubleError, UnitError
-from routing.store.queries import CallbackQuery, DirectQuery, NodeQuery, TicketQuery
+from routing.store.queries import CallbackQuery, CallQuery, DirectQuery, NodeQuery, TicketQuery
 from routing.store.sqlite_engine import SqliteEngine
 from routing.writes import ChangeTask, RemoveRecord, SavePolicy, Unit, Write
 from tests.kit.engines import postgres_engine
@@ -147,6 +148,20 @@ def test_others_are_heard_of_and_oneself_is_not(engines: Make) -> None:
     b.apply([unit(record("202"))])
     assert a.others_wrote()
     assert not a.others_wrote()
+
+
+def test_an_open_call_of_another_node_is_found_by_its_call_id(engines: Make) -> None:
+    a, b = engines("a"), engines("b")
+    over, older, newer = (a_call(name) for name in ("c1", "c2", "c3"))
+    a.apply([unit(over._replace(ended_at=BEGIN + 1), older, newer)])
+    assert [row.id for row in b.read(CallQuery.OPEN_ELSEWHERE, ("cid", "b"))] == ["c3", "c2"]
+    assert b.read(CallQuery.OPEN_ELSEWHERE, ("another", "b")) == []
+    assert a.read(CallQuery.OPEN_ELSEWHERE, ("cid", "a")) == [], "its own"
+
+
+def a_call(name: str) -> CallRow:
+    return CallRow(name, "cid", "inbound", "main", "office", CUSTOMER, None, "600", None, None, None, "normal", None,
+                   BEGIN, None, None, None, None, None, None)
 
 
 def test_where_nothing_can_be_opened_it_says_so(tmp_path: Path) -> None:
