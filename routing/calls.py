@@ -8,7 +8,7 @@ from routing.dialogs import Dialog, Dialogs
 from routing.facts import NORMAL_TARGETS, Ending, NewCall, Target
 from routing.identity import Proof
 from routing.ids import time7
-from routing.rows import IN_QUEUE, OWN, CallRow, Direction, EndedBy
+from routing.rows import ADOPTED, IN_QUEUE, OWN, CallRow, Direction, EndedBy
 
 LONGEST_CALL: Final = 24 * 3600.0
 """Seconds after which a call that nobody ended is taken for lost."""
@@ -25,8 +25,6 @@ LEGS: Final = frozenset((OWN, IN_QUEUE))
 ON_BEHALF: Final = "on_behalf"
 """Reason of a call that a PBX places for a customer who is in a call with it: to a member of its queue who is reached
 through the trunk, or wherever a phone forwards. It is no agent's call, and no call of the number that is dialled."""
-ADOPTED: Final = "adopted"
-"""Reason of a call that was found under way: where it went, and why, was decided at another node, or is lost."""
 
 SIGNS_MAX: Final = 32
 """Phones of one call that are remembered; a queue may try every agent of a house."""

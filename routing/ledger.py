@@ -18,7 +18,6 @@ from routing.call_judge import CallJudge
 from routing.call_records import CallRecords
 from routing.callbacks.facts import NewCaller, OwnCall
 from routing.calls import (
-    ADOPTED,
     ON_BEHALF,
     Call,
     call_data,
@@ -53,7 +52,7 @@ from routing.facts import (
 from routing.other_calls import OtherCalls
 from routing.pace import SPAN, Pace
 from routing.queued_callers import QueuedCallers
-from routing.rows import CallRow
+from routing.rows import ADOPTED, CallRow
 from routing.setup_alarms import SetupAlarms
 from routing.storage import Store, StoreError
 from routing.taken_calls import TakenCalls

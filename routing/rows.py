@@ -46,6 +46,9 @@ in first and was joined. `stopped`: by an operator, a talk meanwhile, or the dra
 OWN: Final = "callback"
 """Reason of a leg of ours, and evidence of a customer's call that such a leg was joined with."""
 
+ADOPTED: Final = "adopted"
+"""Reason of a call that was found under way: where it went, and why, was decided at another node, or is lost."""
+
 IN_QUEUE: Final = "in_queue"
 """The reason of a leg of ours that was placed to stand in a PBX's queue, in the place of who asked for a callback."""
 

@@ -143,7 +143,8 @@ class Postgres:
             "AND relname NOT IN ('numbers', 'schema_steps')", database)]
         if tables:
             emptied = [f"DELETE FROM {table}" for table in tables]
-            self.run("; ".join([*emptied, "UPDATE numbers SET last=0"]), database)
+            self.run("; ".join(["SET session_replication_role=replica", *emptied, "UPDATE numbers SET last=0"]),
+                     database)  # what is removed so is not logged
 
     def run(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Run a statement on a connection of its own; return what it found."""

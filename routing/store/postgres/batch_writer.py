@@ -7,18 +7,30 @@ last: whoever needs numbers waits for the commit of whoever has taken some.
 
 from collections.abc import Sequence
 from math import inf
-from typing import Any
+from typing import Any, Final
 
 from routing.duty import Fence
 from routing.events import Event, Outbox
-from routing.rows import AttemptRow, DoNotCallRow, Record, TaskRow
+from routing.rows import AttemptRow, DoNotCallRow, LegRow, Record, StandingAlarm, TaskRow
 from routing.storage import Caps
 from routing.store import callback_sql, people_sql
 from routing.store.batch import Batch, Callbacks, StaleError, Stamp, numbered, outbox_row
 from routing.store.engine import Queued
 from routing.store.postgres import statements as sql
 from routing.store.postgres.connection import Connection
-from routing.writes import ChangeTask, CloseAttempt, RemoveDoNotCall, SavePolicy
+from routing.writes import (
+    ChangeTask,
+    ClearAlarm,
+    CloseAttempt,
+    DropLeg,
+    ForgetEvents,
+    RemoveDoNotCall,
+    SavePolicy,
+    Shared,
+)
+
+_OWN: Final = frozenset((Event, ForgetEvents, StandingAlarm, ClearAlarm, LegRow, DropLeg, Shared))
+"""Kinds of writes of which other nodes read nothing."""
 
 
 def locks_of(batch: Sequence[Queued]) -> set[str]:
@@ -40,6 +52,12 @@ def locks_of(batch: Sequence[Queued]) -> set[str]:
                 case TaskRow() | DoNotCallRow() | RemoveDoNotCall():
                     names.add(write.customer)
     return names
+
+
+def is_told(batch: Sequence[Queued]) -> bool:
+    """Return whether anything of a batch is what nodes share."""
+    return any(queued.claim is not None or any(type(write) not in _OWN for write in queued.unit.writes)
+               for queued in batch)
 
 
 def _of_attempt(attempt: AttemptRow) -> set[str]:
@@ -84,6 +102,8 @@ class BatchWriter:
                     refused.add(queued.serial)
                     continue
             gathered.add(unit)
+        if gathered.takes:
+            raise TypeError("what was taken from what nodes share is not shared again")
         self._write_claimable(gathered.callbacks)
         self._write_rest(gathered)
         return frozenset(refused)
@@ -109,13 +129,16 @@ class BatchWriter:
             held = self._held[fence] = found is not None
         return held
 
-    def _many(self, statement: str, rows: Sequence[Sequence[Any]], key: int = 1) -> None:
-        """Run a statement for each row, in the order of the first `key` columns."""
+    def _many(self, statement: str, rows: Sequence[Sequence[Any]], key: int = 1) -> int:
+        """Run a statement for each row, in the order of the first `key` columns; return how many rows it changed."""
+        if not rows:
+            return 0
         if len(rows) == 1:
             self._cursor.execute(statement, rows[0])
-        elif rows:
+        else:
             ordered: Sequence[Sequence[Any]] = sorted(rows, key=lambda row: tuple(row[:key])) if key else rows
             self._cursor.executemany(statement, ordered)
+        return self._cursor.rowcount
 
     # What claims see
 
@@ -164,16 +187,26 @@ class BatchWriter:
         many(sql.PUT_AUDIT, [people_sql.from_audit(row) for row in batch.audit])
         many(sql.DROP_PAUSE, [(name,) for name, row in batch.pauses.items() if row is None])
         many(sql.PUT_PAUSE, [stamp.on_pause(row) for row in batch.pauses.values() if row is not None])
-        many(sql.PUT_CALL, [stamp.on_call(call) for call in batch.calls.values()])
-        many(sql.PUT_RECORD, [row for row in batch.records.values() if isinstance(row, Record)], 2)
-        many(sql.REMOVE_RECORD, [(*key, inf if write is None else write.record.touched_at)
-                                 for key, write in batch.records.items() if not isinstance(write, Record)], 2)
+        many(sql.PUT_CALL, [(*stamp.on_call(call), stamp.node) for call in batch.calls.values()])
+        if batch.records:
+            self._write_records(batch)
         numbers = self._write_callbacks(batch.callbacks) if batch.callbacks.any else {}
         for version, policy in self._numbered("policies", batch.policies):
             self._cursor.execute(sql.PUT_POLICY, (version, policy.saved_at, policy.text, policy.by))
             self.policy = policy
         if batch.events:
             self._write_events(batch.events, numbers)
+        if batch.shared:
+            self._cursor.execute(sql.SHARE_UPTO, (batch.shared, stamp.node))
+
+    def _write_records(self, batch: Batch) -> None:
+        """Write direct callbacks. Where some stay as they are because others have touched them later, everybody is
+        told of all of these: this node, too, takes them as they stand."""
+        put = [row for row in batch.records.values() if isinstance(row, Record)]
+        gone = [(*key, inf if write is None else write.record.touched_at)
+                for key, write in batch.records.items() if not isinstance(write, Record)]
+        if self._many(sql.PUT_RECORD, put, 2) < len(put) or self._many(sql.REMOVE_RECORD, gone, 2) < len(gone):
+            self._many(sql.TELL_OF_RECORD, list(batch.records), 2)
 
     def _write_callbacks(self, rows: Callbacks) -> dict[str, int]:
         """Write what no claim looks at; return the numbers of the tickets among it, by their ids."""
@@ -187,6 +220,8 @@ class BatchWriter:
         if not rows.tickets:
             return {}
         numbers = dict(self._cursor.execute(sql.TICKET_NUMBERS, (list(rows.tickets),)).fetchall())
+        given = {name: row.number for name, row in rows.tickets.items() if row.number and name not in numbers}
+        numbers |= given
         fresh = [name for name in rows.tickets if name not in numbers]
         numbers |= {name: number for number, name in self._numbered("tickets", fresh)}
         many(sql.PUT_TICKET, [row._replace(number=numbers[name]) for name, row in rows.tickets.items()])

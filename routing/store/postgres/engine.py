@@ -16,7 +16,7 @@ from routing.storage import LOSS, Forgotten
 from routing.store.batch import Batch, StaleError
 from routing.store.engine import Applied, Queued, ReadError, TroubleError, UnitError
 from routing.store.postgres import statements as sql
-from routing.store.postgres.batch_writer import BatchWriter, locks_of
+from routing.store.postgres.batch_writer import BatchWriter, is_told, locks_of
 from routing.store.postgres.connection import Address, Connection
 from routing.store.postgres.queries import WORDING
 from routing.store.postgres.retention import Retention
@@ -33,6 +33,9 @@ AGAIN: Final = 5
 CLASHES: Final = 3
 """Tries of a batch in which something is there twice, before that counts as a fault of it: another node may just have
 put the other one."""
+
+KEEP_CHANGES: Final = 3600.0
+"""Seconds for which the log of changes is kept: whoever reads nothing for longer copies all anew."""
 
 _OVERTAKEN: Final = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
@@ -207,7 +210,7 @@ class PostgresEngine:
         applied = Applied()
         loss = ""
         try:
-            with session.transaction(durable, locks) as connection:
+            with session.transaction(durable, locks, is_told(batch)) as connection:
                 writer = BatchWriter(connection, session.stamp, self._outbox)
                 refused = writer.write(batch, stale, gathered)
                 if session.is_behind:
@@ -247,6 +250,33 @@ class PostgresEngine:
     def forget(self, before: float, rows: int) -> Forgotten:
         try:
             return self._retention.slice(self.session, before, rows)
+        except (UncertainError, *_OF_DATABASE) as error:
+            raise self._trouble(error) from error
+
+    # What nodes share
+
+    @property
+    def slot(self) -> int | None:
+        """Which of the `TICKET_SLOTS` nodes that number tickets by themselves this is; None: not connected yet, or
+        all are taken by others. It stays with the name of the node, also over restarts."""
+        return self.session.slot
+
+    def shared_upto(self) -> int:
+        """Return up to which serial what this node has committed is there (`writes.Shared`). Raises TroubleError."""
+        try:
+            self._ready()
+            [[upto]] = self.session.ready().execute(sql.SHARED_UPTO, (self._node,)).fetchall()
+        except _OF_DATABASE as error:
+            raise self._trouble(error) from error
+        return int(upto)
+
+    def prune_changes(self, keep: float = KEEP_CHANGES) -> int:
+        """Remove entries of the log of changes that are older than `keep` seconds, some thousand at a time; return how
+        many. Of several nodes that do so, none is in the way of another. Raises TroubleError.
+        """
+        try:
+            with self.session.transaction(False, set()) as connection:
+                return connection.execute(sql.PRUNE_CHANGES, (keep,)).rowcount
         except (UncertainError, *_OF_DATABASE) as error:
             raise self._trouble(error) from error
 

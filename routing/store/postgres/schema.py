@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import psycopg
 
+from routing.store.postgres import change_log
 from routing.store.postgres.connection import Connection
 
 TEXT: Final = 'text COLLATE "C"'
@@ -164,7 +165,9 @@ _CAPS: Final = (
 """`dialled_at`: when the server heard that an attempt dials its customer, by the server's clock, which is one for all
 nodes; of one that it hears of only then, when it did. Empty while it dials nobody, and where that was taken back."""
 
-STEPS: Final = (Step("001_tables", _TABLES, False), Step("002_leases", _LEASES), Step("003_caps", _CAPS))
+STEPS: Final = (
+    Step("001_tables", _TABLES, False), Step("002_leases", _LEASES), Step("003_caps", _CAPS),
+    Step("004_changes", change_log.STATEMENTS))
 
 _TYPES: Final = {"TEXT": TEXT, "REAL": "double precision", "INTEGER": "bigint"}
 

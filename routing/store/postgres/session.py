@@ -15,7 +15,9 @@ import psycopg
 from routing.store.batch import Stamp
 from routing.store.postgres import schema
 from routing.store.postgres import statements as sql
+from routing.store.postgres.change_log import NODE_SETTING
 from routing.store.postgres.connection import SILENCE_MS, Address, Connection, SilenceError
+from routing.writes import TICKET_SLOTS
 
 WRITE: Final = 5.0
 """Seconds that the server may take for one statement or a commit. StoreQueue lets nobody wait that long."""
@@ -69,9 +71,12 @@ class Session:
         """Grows with every opening."""
         self.is_behind = False
         """Whether the database that was opened last lacks commits which had come through."""
+        self.slot: int | None = None
+        """Which of the nodes that number tickets by themselves this is; None: not known yet, or there are too many."""
         self.seq = 0
         """The last one that an event of ours has got."""
         self._node, self._wall = node, wall
+        self._quoted = "'{}'".format(node.replace("'", "''"))
         self._connection: Connection | None = None
 
     @property
@@ -94,6 +99,7 @@ class Session:
         self._connection = None
         connection = self.address.connect(WRITE, _ALWAYS + _WRITING.format(_ms(WRITE), _ms(LOCK)))
         try:
+            connection.execute("SELECT set_config(%s, %s, false)", (NODE_SETTING, self._node))
             encoding = connection.info.parameter_status("server_encoding")
             if encoding != "UTF8":
                 raise psycopg.OperationalError(f"its encoding is {encoding}: UTF8 is needed")
@@ -109,7 +115,7 @@ class Session:
     def _take_up(self, connection: Connection) -> None:
         """Count this start of the node, unless it is counted; see what has come through."""
         found = connection.execute(sql.NODE, (self._node,)).fetchone()
-        epoch, commits = (int(found[0]), int(found[1])) if found is not None else (0, 0)
+        epoch, commits, self.slot = found if found is not None else (0, 0, None)
         if self.epoch == 0:
             self.epoch, self.commits = epoch + 1, commits
         elif epoch > self.epoch:
@@ -120,12 +126,15 @@ class Session:
         else:
             self.is_behind = True
         connection.execute(sql.PUT_NODE, (self._node, self.epoch, self._wall(), self.commits))
+        if self.slot is None:
+            connection.execute(sql.TAKING_SLOT)
+            [self.slot] = connection.execute(sql.TAKE_SLOT, (TICKET_SLOTS - 1, self._node)).fetchone() or (None,)
         connection.execute(sql.RAISE_NUMBER, (self.seq, "events", self.seq))
 
     @contextlib.contextmanager
-    def transaction(self, durable: bool, locks: set[str]) -> Iterator[Connection]:
+    def transaction(self, durable: bool, locks: set[str], is_told: bool = False) -> Iterator[Connection]:
         """Do something as one transaction, alone with these customers and agents; `durable`: it outlives a loss of
-        power. Rolled back where anything is raised within.
+        power; `is_told`: it wakes who reads changes. Rolled back where anything is raised within.
 
         UncertainError where the commit itself fails: once `ready` has returned, `commits` says whether it came through.
         """
@@ -135,7 +144,7 @@ class Session:
         try:
             connection.execute(sql.BEGIN.format(
                 "on" if durable else "off", "pg_advisory_xact_lock_shared" if shares else "pg_advisory_xact_lock",
-                sql.ALL_CUSTOMERS))
+                sql.ALL_CUSTOMERS, sql.TELL.format(self._quoted) if is_told else ""))
             if not connection.execute(sql.COUNT_COMMIT, (number, self._node, self.epoch)).rowcount:
                 raise OutdatedError("the row of this node is another one's, or gone")
             if locks and shares:

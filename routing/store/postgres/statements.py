@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from routing.rows import (
+    ADOPTED,
     AttemptRow,
     AuditRow,
     CallRow,
@@ -20,6 +21,7 @@ from routing.rows import (
     TokenRow,
     UserRow,
 )
+from routing.store.postgres.change_log import CHANNEL, PRUNED
 
 
 def columns(fields: Iterable[str]) -> str:
@@ -45,11 +47,47 @@ _KNOWN_LATER: Final = ("agent", "evidence", "reason", "answered_at", "session_s"
                        "talk_s", "judged", "attempt", "task")
 """Columns of a call that become known after it began."""
 
+_ENDS_IT: Final = ("(calls.ended_at IS NULL OR calls.ended_by='lost' AND excluded.ended_at IS NOT NULL "
+                   "AND excluded.ended_by<>'lost')")
+"""Of two nodes that tell how a call ended the first one knows, unless it only missed the signs of life."""
+_TALK: Final = ("CASE WHEN {end}.answered_at IS NULL AND {other}.answered_at IS NOT NULL "
+                "OR {other}.answered_at<{end}.answered_at "
+                "THEN greatest(0, {end}.ended_at-{other}.answered_at) ELSE {end}.talk_s END")
+"""By who ended it, or from when the other one saw it answered."""
+_BY_SEVERAL: Final = {
+    **{name: f'coalesce(excluded."{name}", calls."{name}")' for name in ("agent", "evidence", "session_s")},
+    "answered_at": "least(calls.answered_at, excluded.answered_at)",
+    **{name: f"CASE WHEN {_ENDS_IT} THEN excluded.{name} ELSE calls.{name} END"
+       for name in ("ended_at", "cause", "ended_by", "judged")},
+    "talk_s": f"CASE WHEN {_ENDS_IT} THEN {_TALK.format(end='excluded', other='calls')} "
+              f"ELSE {_TALK.format(end='calls', other='excluded')} END",
+}
+"""What a call comes to of which several nodes tell, whoever is the first to."""
+
+
+def _call_column(name: str) -> str:
+    """Return what a call has in a column after another state of it was put."""
+    if name in ("attempt", "task"):
+        return f'coalesce(excluded."{name}", calls."{name}")'
+    if name == "reason":
+        return f"CASE WHEN excluded.reason='{ADOPTED}' THEN calls.reason ELSE excluded.reason END"
+    if name not in _KNOWN_LATER:  # whoever found it under way knows less of how it began
+        return (f"CASE WHEN calls.reason='{ADOPTED}' AND excluded.reason<>'{ADOPTED}' "
+                f'THEN coalesce(excluded."{name}", calls."{name}") '
+                f'ELSE coalesce(calls."{name}", excluded."{name}") END')
+    return f'CASE WHEN calls.writer=excluded.writer THEN excluded."{name}" ELSE {_BY_SEVERAL[name]} END'
+
+
 PUT_CALL: Final = _upsert(
-    "calls", CallRow._fields, 1, [name for name in CallRow._fields if name not in _KNOWN_LATER],
-    attempt="coalesce(excluded.attempt, calls.attempt)", task="coalesce(excluded.task, calls.task)")
-PUT_RECORD: Final = _upsert("direct", Record._fields, 2)
+    "calls", (*CallRow._fields, "writer"), 1, (),
+    writer="CASE WHEN calls.writer=excluded.writer THEN calls.writer ELSE '*' END",
+    **{name: _call_column(name) for name in CallRow._fields[1:]})
+"""A call, and the node that puts it. Of one that several have told of nobody is the writer (`*`)."""
+PUT_RECORD: Final = f"{_upsert('direct', Record._fields, 2)} WHERE excluded.touched_at>=direct.touched_at"
+"""The one that was touched last stays: a node may come back with what it knew hours ago."""
 REMOVE_RECORD: Final = "DELETE FROM direct WHERE customer=%s AND agent=%s AND touched_at<=%s"
+TELL_OF_RECORD: Final = "INSERT INTO changes (node, kind, key) VALUES ('', 'direct', ARRAY[%s::text, %s::text])"
+"""Everybody takes the record as it stands: also whoever wanted it otherwise, because of what they had not seen yet."""
 PUT_PAUSE: Final = _upsert("pauses", PauseRow._fields)
 DROP_PAUSE: Final = "DELETE FROM pauses WHERE agent=%s"
 PUT_ALARM: Final = _upsert("alarms", StandingAlarm._fields)
@@ -141,18 +179,45 @@ HOLDS: Final = (
 
 ALL_CUSTOMERS: Final = 7_036_874_417_002
 """The advisory lock that whoever locks customers one by one shares, and whoever locks all of them has alone."""
-BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit={}; SELECT {}({})"
+BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit={}; SELECT {}({}){}"
 """Each statement sees what was committed before it, not before the transaction: what a lock was waited for."""
+TELL: Final = f", pg_notify('{CHANNEL}', {{}})"
+"""Wakes who reads changes, with the commit."""
 LOCK: Final = (
     "SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended(name, 0) AS key "
     "FROM unnest(%s::text[]) AS name ORDER BY key) AS keys"
 )
 """In one order everywhere, so that no two batches wait for each other."""
 
+# Changes
+
+PRUNE_CHANGES: Final = (
+    "WITH first AS (SELECT xid, seq, at FROM changes WHERE xid<pg_snapshot_xmin(pg_current_snapshot()) "
+    "ORDER BY xid, seq LIMIT 5000), "
+    "old AS (SELECT c.xid, c.seq FROM changes AS c JOIN first USING (xid, seq) "
+    "WHERE first.at<extract(epoch FROM now())-%s FOR UPDATE OF c SKIP LOCKED), "
+    "gone AS (DELETE FROM changes AS c USING old WHERE c.xid=old.xid AND c.seq=old.seq RETURNING c.xid), "
+    "last AS (SELECT max(xid::text::bigint) AS xid FROM gone), "
+    f"said AS (UPDATE numbers SET last=last.xid FROM last WHERE name='{PRUNED}' AND last.xid IS NOT NULL "
+    "AND (numbers.last<last.xid OR numbers.last>=pg_snapshot_xmin(pg_current_snapshot())::text::bigint)) "
+    "SELECT 1 FROM gone"
+)
+"""Says up to where, in the same transaction. Never beyond what is under way yet: what a server had in its log whose
+transactions were numbered otherwise (a dump of it was read in here) says nothing of where this one is."""
+
 # Nodes
 
-NODE: Final = "SELECT epoch, commits FROM nodes WHERE name=%s FOR UPDATE"
+NODE: Final = "SELECT epoch, commits, slot FROM nodes WHERE name=%s FOR UPDATE"
 """Waits for a transaction of this node that is still on its way, on whatever connection."""
 PUT_NODE: Final = _upsert("nodes", ("name", "epoch", "started_at", "commits"))
+TAKING_SLOT: Final = "SELECT pg_advisory_xact_lock(7036874417003)"
+"""One at a time."""
+TAKE_SLOT: Final = (
+    "UPDATE nodes SET slot=(SELECT min(free) FROM generate_series(0, %s) AS free "
+    "WHERE NOT EXISTS (SELECT 1 FROM nodes AS other WHERE other.slot=free)) WHERE name=%s RETURNING slot"
+)
+"""The first that is free; NULL: none is."""
+SHARED_UPTO: Final = "SELECT shared FROM nodes WHERE name=%s"
+SHARE_UPTO: Final = "UPDATE nodes SET shared=%s WHERE name=%s"
 COUNT_COMMIT: Final = "UPDATE nodes SET commits=%s WHERE name=%s AND epoch=%s"
 OTHERS: Final = "SELECT name, epoch, commits FROM nodes WHERE name<>%s ORDER BY name"
