@@ -1,23 +1,30 @@
-"""Measure claims on a throw-away PostgreSQL: `python tests/routing/bench_postgres.py [tasks]`.
+"""Measure claims on a throw-away PostgreSQL: `python tests/routing/bench_postgres.py [tasks [promises [agents]]]`.
 
 Four nodes claim and end what they have won, a fifth ends tasks, each in a process of its own; every commit of a claim
 reaches the disk. Prints how long a claim waited, won or not, and what each node's process used of the processor. Then
-what a commit without anybody who waits costs, and a look.
+what two desks need that share `promises` tasks and `agents` agents, each with the lease of a group, within the caps of
+the guard: a claim each, and what is told of the attempt besides, as fast as they can. Then what a commit without
+anybody who waits costs, and a look.
 """
 
 import multiprocessing
 import random
 import sys
 import time
+from collections import deque
 from multiprocessing.synchronize import Barrier
 
+from routing import duty
+from routing.duty import Fence
 from routing.events import Outbox
+from routing.rows import AttemptRow, TaskRow
+from routing.storage import Caps
 from routing.store.engine import Engine, Queued
 from routing.store.postgres.connection import Address
 from routing.store.postgres.engine import PostgresEngine
 from routing.store.queries import CallbackQuery
 from routing.writes import ChangeTask, Unit
-from tests.kit.postgres import server
+from tests.kit.postgres import Postgres, server
 from tests.routing.store.rows import a_line, a_task, an_attempt
 from tests.routing.store.test_sqlite import event
 
@@ -66,6 +73,37 @@ def ender(where: str, start: Barrier) -> None:
     engine.close()
 
 
+def dialler(where: str, node: str, agents: int, start: Barrier, told: "multiprocessing.Queue[Told]") -> None:
+    """Claim each task of a group with an agent who is free, dial and end what began longest ago."""
+    engine = engine_on(where, node)
+    tasks = [task for task in engine.read(CallbackQuery.OPEN_TASKS, ()) if task.group == node]
+    caps, fence = Caps(10, 20, 1_000_000, 1_000_000, "main", 1000), Fence(duty.desk(node), 1)
+    running: deque[tuple[TaskRow, AttemptRow]] = deque()
+    start.wait()
+    used, took, won = time.process_time(), list[float](), 0
+    for number, task in enumerate(tasks):
+        agent = f"{node} {number % agents}"
+        attempt = an_attempt(task, node=node, agent=agent, engages=agent, epoch=0)
+        begun = Unit((ChangeTask(task._replace(version=2), 1, "maker"), a_line(task.id, "assigned")))
+        began = time.perf_counter()
+        refused = engine.apply([Queued(1, begun, True, attempt, caps, fence)]).refused
+        took.append(time.perf_counter() - began)
+        if not refused:
+            won += 1
+            running.append((task, attempt))
+        if len(running) == agents:
+            ended, past = running.popleft()
+            past = past._replace(step="customer", customer_at=time.time())
+            dialled = ChangeTask(ended._replace(attempts=1, version=3), 2, node)
+            engine.apply([Queued(2, Unit((dialled, past, a_line(ended.id, "attempt"))))])
+            past = past._replace(step="ended", ended_at=time.time(), result="talked")
+            done = ended._replace(attempts=1, state="done", reason="talked", ended_at=time.time(), version=4)
+            engine.apply([Queued(3, Unit((ChangeTask(done, 3, node), past, a_line(ended.id, "ended")))),
+                          Queued(4, Unit((a_line(ended.id, "result"),)))])
+    told.put((took, won, time.process_time() - used))
+    engine.close()
+
+
 def parts(took: list[float]) -> str:
     took = sorted(took)
     shares = ", ".join(f"{int(share * 100)} of 100 below {took[int(len(took) * share)] * 1000:.1f}"
@@ -98,8 +136,35 @@ def main() -> None:
         won, used = sum(result[1] for result in results), sum(result[2] for result in results)
         print(f"{len(took)} claims by {CLAIMERS} nodes and one that ends: {parts(took)}; {won} won; "
               f"{used / len(took) * 1e6:.0f} us of CPU a claim in the nodes")
+        two_desks(running, *([int(number) for number in sys.argv[2:]] or [10_000, 200]))
         measure(maker)
         maker.close()
+
+
+def two_desks(server: Postgres, promises: int, agents: int = 200) -> None:
+    groups = ("sales", "support")
+    where = server.create("desks")
+    maker = engine_on(where, "maker")
+    tasks = [a_task(customer=f"+3620{number:07d}", group=groups[number % 2]) for number in range(promises)]
+    for first in range(0, promises, 300):
+        maker.apply([Queued(1, Unit((ChangeTask(task, 0, ""), a_line(task.id)))) for task in tasks[first:first + 300]])
+    maker.close()
+    for group in groups:
+        server.run(f"INSERT INTO leases VALUES ('{duty.desk(group)}', '{group}', 1, "
+                   "extract(epoch FROM now()) + 86400)", "desks")
+    context = multiprocessing.get_context("spawn")
+    start, told = context.Barrier(len(groups)), context.Queue()
+    nodes = [context.Process(target=dialler, args=(where, group, agents // len(groups), start, told))
+             for group in groups]
+    for node in nodes:
+        node.start()
+    results = [told.get() for _ in nodes]
+    for node in nodes:
+        node.join()
+    took, used = [each for result in results for each in result[0]], sum(result[2] for result in results)
+    won = sum(result[1] for result in results)
+    print(f"{promises} tasks, {agents} agents, two desks: a claim {parts(took)}; {won} won; "
+          f"{used / len(took) * 1e6:.0f} us of CPU for each, with all that is told of it")
 
 
 def measure(engine: Engine) -> None:
