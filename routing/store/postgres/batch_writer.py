@@ -78,8 +78,6 @@ class BatchWriter:
         """`outbox`: whether events are kept."""
         self._connection, self._stamp, self._outbox = connection, stamp, outbox
         self._cursor = connection.cursor()
-        self._held: dict[Fence, bool] = {}
-        """Leases that were asked for."""
         self.events: list[Event] = []
         """Those that were written, with the numbers that they have got."""
         self.policy: SavePolicy | None = None
@@ -110,24 +108,13 @@ class BatchWriter:
 
     def _claim(self, attempt: AttemptRow, caps: Caps | None, fence: Fence | None) -> bool:
         """Begin an attempt, where it may be."""
-        if fence is not None and not self._holds(fence):
-            return False
-        if caps is not None and not self._keeps_within(caps, attempt):
-            return False
-        return bool(self._cursor.execute(sql.CLAIM, attempt._asdict()).rowcount)
-
-    def _keeps_within(self, caps: Caps, attempt: AttemptRow) -> bool:
-        """Whether one attempt more is not too much, those of this transaction counted."""
-        asked = {**caps._asdict(), "customer": attempt.customer}
-        return self._cursor.execute(sql.WITHIN_CAPS, asked).fetchone() is not None
-
-    def _holds(self, fence: Fence) -> bool:
-        """Whether a lease is this node's until the transaction is over."""
-        held = self._held.get(fence)
-        if held is None:
-            found = self._cursor.execute(sql.HOLDS, (*fence, self._stamp.node)).fetchone()
-            held = self._held[fence] = found is not None
-        return held
+        asked = attempt._asdict()
+        if caps is not None:
+            asked |= caps._asdict()
+        if fence is not None:
+            asked |= {"lease": fence.name, "lease_epoch": fence.epoch, "holder": self._stamp.node}
+        statement = sql.CLAIMS[caps is not None, fence is not None]
+        return self._cursor.execute(statement, asked).fetchone() is not None
 
     def _many(self, statement: str, rows: Sequence[Sequence[Any]], key: int = 1) -> int:
         """Run a statement for each row, in the order of the first `key` columns; return how many rows it changed."""

@@ -147,12 +147,17 @@ _LEASES: Final = (
 """Who does what one node at a time does. `until`: by the server's clock, seconds since the epoch. `epoch`: grows with
 each change of the holder."""
 
+_DIAL_SLOT: Final = 900
+"""Seconds of a row of `dialled`; `statements` counts by them."""
+
 _CAPS: Final = (
     "ALTER TABLE attempts ADD COLUMN dialled_at REAL",
-    "UPDATE attempts SET dialled_at=customer_at WHERE customer_at IS NOT NULL",
     "CREATE INDEX attempts_counted ON attempts (dialled_at) WHERE dialled_at IS NOT NULL",
     "CREATE INDEX attempts_counted_of ON attempts (customer, dialled_at) WHERE dialled_at IS NOT NULL",
-    # By a trigger, so that a version which does not know the column counts too.
+    """CREATE TABLE dialled (
+        slot INTEGER NOT NULL, node TEXT NOT NULL, made INTEGER NOT NULL, PRIMARY KEY (slot, node)
+    ) WITH (fillfactor=50)""",
+    # By triggers, so that a version which does not know them counts too.
     """CREATE FUNCTION note_dial() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         NEW.dialled_at := CASE WHEN NEW.customer_at IS NULL THEN NULL
             WHEN TG_OP = 'INSERT' THEN least(NEW.customer_at, extract(epoch FROM clock_timestamp()))
@@ -161,9 +166,28 @@ _CAPS: Final = (
     END $$""",
     """CREATE TRIGGER note_dial BEFORE INSERT OR UPDATE ON attempts FOR EACH ROW
         WHEN ((NEW.customer_at IS NULL) <> (NEW.dialled_at IS NULL)) EXECUTE FUNCTION note_dial()""",
+    f"""CREATE FUNCTION count_dial() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.dialled_at IS NULL THEN
+            UPDATE dialled SET made=made-1 WHERE node=OLD.node
+                AND slot=floor(OLD.dialled_at/{_DIAL_SLOT})*{_DIAL_SLOT};
+        ELSIF NEW.dialled_at > extract(epoch FROM clock_timestamp())-90000 THEN
+            INSERT INTO dialled AS known (slot, node, made)
+                VALUES (floor(NEW.dialled_at/{_DIAL_SLOT})*{_DIAL_SLOT}, NEW.node, 1)
+                ON CONFLICT (slot, node) DO UPDATE SET made=known.made+1;
+            DELETE FROM dialled WHERE node=NEW.node AND slot<extract(epoch FROM clock_timestamp())-90000;
+        END IF;
+        RETURN NULL;
+    END $$""",
+    """CREATE TRIGGER count_fresh_dial AFTER INSERT ON attempts FOR EACH ROW
+        WHEN (NEW.dialled_at IS NOT NULL) EXECUTE FUNCTION count_dial()""",
+    """CREATE TRIGGER count_dial AFTER UPDATE ON attempts FOR EACH ROW
+        WHEN ((OLD.dialled_at IS NULL) <> (NEW.dialled_at IS NULL)) EXECUTE FUNCTION count_dial()""",
+    "UPDATE attempts SET customer_at=customer_at WHERE customer_at IS NOT NULL",
 )
-"""`dialled_at`: when the server heard that an attempt dials its customer, by the server's clock, which is one for all
-nodes; of one that it hears of only then, when it did. Empty while it dials nobody, and where that was taken back."""
+"""`attempts.dialled_at`: when the server heard that an attempt dials its customer, by the server's clock, which is one
+for all nodes; of one that it hears of only then, when it did. Empty while it dials nobody, and where that was taken
+back. `dialled`: how many of each node's there are in each quarter of an hour of the last day, by when that begins: a
+node counts in rows of its own, so that none waits for another."""
 
 STEPS: Final = (
     Step("001_tables", _TABLES, False), Step("002_leases", _LEASES), Step("003_caps", _CAPS),

@@ -138,42 +138,56 @@ PUT_DO_NOT_CALL: Final = _upsert("do_not_call", DoNotCallRow._fields)
 DROP_DO_NOT_CALL: Final = "DELETE FROM do_not_call WHERE customer=%s"
 COUNT_OFFERS: Final = _upsert("offers", ("quarter", "group", "number", "made"), 3, made="offers.made+excluded.made")
 
-CLAIM: Final = (
-    f"INSERT INTO attempts ({columns(AttemptRow._fields)}) "
-    f"SELECT {', '.join(f'%({name})s' for name in AttemptRow._fields)} "
-    "WHERE EXISTS (SELECT 1 FROM tasks WHERE id=%(task)s AND state='open') "
-    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND customer=%(customer)s) "
-    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND task=%(task)s) "
-    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND engages=%(engages)s) "
-    "AND NOT EXISTS (SELECT 1 FROM do_not_call WHERE customer=%(customer)s) "
-    "AND %(serial)s=(SELECT coalesce(max(serial), 0) + 1 FROM attempts WHERE task=%(task)s)"
-)
+_CLOCK: Final = "clock AS MATERIALIZED (SELECT extract(epoch FROM clock_timestamp())::float8 AS now)"
+_NOW: Final = "(SELECT now FROM clock)"
 
 
-def _dialled(limit: str, seconds: int, more: str = "") -> str:
-    """Return how many attempts have dialled within so many seconds; `limit`: no more are counted."""
-    return (f"(SELECT count(*) FROM (SELECT 1 FROM attempts WHERE dialled_at>(SELECT at FROM clock)-{seconds}{more} "
-            f"LIMIT %({limit})s) AS dialled)")
+def _dialled(seconds: int) -> str:
+    """Return how many attempts have dialled within so many seconds: one by one where these begin within a slot."""
+    since = f"{_NOW}-{seconds}"
+    first = f"ceil(({since})/900)*900"
+    return (f"(SELECT coalesce(sum(made), 0) FROM dialled WHERE slot>={first}) "
+            f"+ (SELECT count(*) FROM attempts WHERE dialled_at>{since} AND dialled_at<{first})")
 
 
-_OF_CUSTOMER: Final = " AND customer=%(customer)s"
+def _dialled_one(seconds: int, limit: str) -> str:
+    """Return how many attempts have dialled this customer within so many seconds; none is counted beyond the limit."""
+    return ("(SELECT count(*) FROM (SELECT 1 FROM attempts WHERE customer=%(customer)s "
+            f"AND dialled_at>{_NOW}-{seconds} LIMIT %({limit})s) AS dialled)")
+
+
 _COMING: Final = "(SELECT count(*) FROM attempts WHERE ended_at IS NULL AND dialled_at IS NULL)"
-WITHIN_CAPS: Final = (
-    "WITH clock AS MATERIALIZED (SELECT extract(epoch FROM clock_timestamp())::float8 AS at) SELECT 1 WHERE "
-    f"{_dialled('number_per_hour', 3600, _OF_CUSTOMER)}<%(number_per_hour)s "
-    f"AND {_dialled('number_per_day', 86_400, _OF_CUSTOMER)}<%(number_per_day)s "
-    f"AND {_dialled('all_per_hour', 3600)}+{_COMING}<%(all_per_hour)s "
-    f"AND {_dialled('all_per_day', 86_400)}+{_COMING}<%(all_per_day)s "
+_WITHIN_CAPS: Final = (
+    f"{_dialled_one(3600, 'number_per_hour')}<%(number_per_hour)s "
+    f"AND {_dialled_one(86_400, 'number_per_day')}<%(number_per_day)s "
+    f"AND {_dialled(3600)} + {_COMING}<%(all_per_hour)s AND {_dialled(86_400)} + {_COMING}<%(all_per_day)s "
     "AND (%(trunk_legs)s=0 OR (SELECT count(*) FROM attempts JOIN tasks ON tasks.id=attempts.task "
     "WHERE attempts.ended_at IS NULL AND tasks.trunk=%(trunk)s)<%(trunk_legs)s)"
 )
 """Whether one attempt more keeps within the caps. Those that run and have dialled nobody yet count: they will."""
-
-HOLDS: Final = (
-    "SELECT 1 FROM leases WHERE name=%s AND epoch=%s AND holder=%s AND until>extract(epoch FROM clock_timestamp()) "
-    "FOR SHARE"
+_HELD: Final = (
+    "held AS (SELECT 1 FROM leases WHERE name=%(lease)s AND epoch=%(lease_epoch)s AND holder=%(holder)s "
+    f"AND until>{_NOW} FOR SHARE)"
 )
-"""Whether a lease is this node's, by the server's clock; nobody else gets it before the transaction is over."""
+"""A lease, where it is this node's by the server's clock; nobody else gets it before the transaction is over."""
+_CLAIM: Final = (
+    f"INSERT INTO attempts ({columns(AttemptRow._fields)}) "
+    f"SELECT {', '.join(f'%({name})s' for name in AttemptRow._fields)} WHERE {{}}"
+    "EXISTS (SELECT 1 FROM tasks WHERE id=%(task)s AND state='open') "
+    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND customer=%(customer)s) "
+    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND task=%(task)s) "
+    "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND engages=%(engages)s) "
+    "AND NOT EXISTS (SELECT 1 FROM do_not_call WHERE customer=%(customer)s) "
+    "AND %(serial)s=(SELECT coalesce(max(serial), 0) + 1 FROM attempts WHERE task=%(task)s) RETURNING 1"
+)
+_LEASED: Final = "EXISTS (SELECT 1 FROM held) AND "
+CLAIMS: Final[dict[tuple[bool, bool], str]] = {
+    (False, False): _CLAIM.format(""),
+    (True, False): f"WITH {_CLOCK} {_CLAIM.format(f'{_WITHIN_CAPS} AND ')}",
+    (False, True): f"WITH {_CLOCK}, {_HELD} {_CLAIM.format(_LEASED)}",
+    (True, True): f"WITH {_CLOCK}, {_HELD} {_CLAIM.format(f'{_LEASED}{_WITHIN_CAPS} AND ')}",
+}
+"""Begin an attempt, by whether it has caps to keep within, and a lease that it needs."""
 
 # Whose turn it is
 

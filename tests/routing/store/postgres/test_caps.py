@@ -64,8 +64,10 @@ def with_cap(cap: str, limit: int) -> Caps:
     return Caps(**{**CAPS._asdict(), cap: limit})
 
 
-def pass_time(postgres: Postgres, seconds: float) -> None:
-    postgres.run(f"UPDATE attempts SET dialled_at=dialled_at-{seconds}", "shared")
+def pass_time(postgres: Postgres, seconds: int) -> None:
+    """`seconds`: a multiple of 900."""
+    for table, column in (("attempts", "dialled_at"), ("dialled", "slot")):
+        postgres.run(f"UPDATE {table} SET {column}={column}-{seconds}", "shared")
 
 
 @pytest.mark.parametrize(("cap", "seconds"), [("number_per_hour", 3600), ("number_per_day", 86_400),
@@ -80,9 +82,9 @@ def test_what_another_node_has_dialled_counts_until_it_is_too_long_ago(
         assert attempt is not None
         dial(node, attempt)
     assert claimed(a, task, caps, 3) is None
-    pass_time(postgres, seconds / 2)
+    pass_time(postgres, seconds // 2)
     assert claimed(b, task, caps, 3) is None
-    pass_time(postgres, seconds / 2 + 1)
+    pass_time(postgres, seconds // 2 + 900)
     assert claimed(b, task, caps, 3) is not None
 
 
@@ -122,7 +124,7 @@ def test_a_dial_that_is_told_again_is_one(postgres: Postgres, opened: Opened) ->
     attempt = claimed(engine, tasks[0], caps)
     assert attempt is not None
     dial(engine, attempt)
-    pass_time(postgres, 3601)
+    pass_time(postgres, 4500)
     dial(engine, attempt)  # nobody knew whether it had come through
     assert claimed(engine, tasks[1], CAPS._replace(all_per_hour=1)) is not None, "nor is it younger for that"
 

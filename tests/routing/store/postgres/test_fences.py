@@ -81,11 +81,14 @@ def test_nobody_takes_a_lease_over_while_a_claim_with_it_is_written(postgres: Po
     won: list[bool] = []
     claim = threading.Thread(target=lambda: won.append(claimed(engine, "a", task, SALES)))
     with psycopg.connect(database) as other:
-        other.execute("LOCK TABLE attempts IN EXCLUSIVE MODE")
+        # Another attempt for this customer, of which it is not known yet whether it will be.
+        other.execute("INSERT INTO attempts (id, task, customer, serial, node, step, claimed_at) "
+                      "VALUES ('x', 'x', %s, 1, 'b', 'claimed', 0)", (task.customer,))
         claim.start()
         eventually(lambda: postgres.run("SELECT 1 FROM pg_locks WHERE NOT granted", "shared"), "it is held up")
         with pytest.raises(psycopg.errors.LockNotAvailable):
             postgres.run("SELECT 1 FROM leases FOR NO KEY UPDATE NOWAIT", "shared")
+        other.rollback()
     claim.join(PATIENCE)
     assert won == [True]
     given(postgres, "b", 4)
