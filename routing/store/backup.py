@@ -122,6 +122,7 @@ def restore(file: Path, database: Path, now: float, hold: bool = False) -> Resto
             schema.migrate(new)
             schema.mend(new)
             learnt = _learn(new, database, now)
+            new.execute(schema.FORGET_MARK)  # where nodes share, all that happened since is copied anew
             if hold:
                 new.execute("UPDATE tasks SET state='held', reason=? WHERE state='open'", (HELD,))
             new.execute(f"PRAGMA user_version={int(now) % 2**31}")  # whoever remembers the one before counts anew
@@ -181,8 +182,8 @@ _SAME_LINE: Final = (
 _STILL: Final = "id IN (SELECT id FROM main.tasks WHERE ended_at IS NULL)"
 
 
-_PEOPLE: Final = ("users", "tokens")
-"""Stay as they are: nobody who was locked out since gets in by a backup."""
+_AS_THEY_ARE: Final = ("users", "tokens", "to_share", "sharing")
+"""Stay so: nobody who was locked out since gets in by a backup; what waits for other nodes is still to be told."""
 
 
 def _learn_from(new: sqlite3.Connection, now: float) -> _Learnt:
@@ -201,7 +202,7 @@ def _learn_from(new: sqlite3.Connection, now: float) -> _Learnt:
     new.execute(f"DELETE FROM main.outbox WHERE {_SAME_LINE} AND id NOT IN (SELECT id FROM was.outbox)")
     new.execute("UPDATE main.ticket_numbers SET last=max(last, coalesce((SELECT max(last) FROM was.ticket_numbers), "
                 "0), coalesce((SELECT max(number) FROM was.tickets), 0))")
-    for table in _PEOPLE:
+    for table in _AS_THEY_ARE:
         if new.execute("SELECT 1 FROM was.sqlite_schema WHERE type='table' AND name=?", (table,)).fetchone():
             new.execute(f"DELETE FROM main.{table}")
             new.execute(f"INSERT INTO main.{table} SELECT * FROM was.{table}")

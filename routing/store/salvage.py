@@ -19,7 +19,7 @@ from routing.store import schema
 from routing.store.pages import Layout, Pages, layout
 
 FIRST: Final = ("do_not_call", "policy", "tasks", "attempts", "legs", "journal", "tickets", "ticket_numbers",
-                "comments", "deliveries", "direct", "users", "tokens", "audit")
+                "comments", "deliveries", "direct", "users", "tokens", "audit", "sharing", "to_share")
 """Tables in the order of what their loss would do."""
 LAST: Final = ("outbox", "calls")
 """What is only history comes after all others."""
