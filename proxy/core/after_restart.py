@@ -11,8 +11,10 @@ Rules
 - The answer to a BYE ends its call, which nobody else will: the BYE itself came to the process before.
 - A CANCEL from a peer goes to every target that its call may have been sent to, from every node that it may have been
   sent on by: the branch is computed again, and whoever does not know it says so.
-- A call of which nobody knows here is taken over with its answer (see `adoption`); with a failure it is opened again
-  from what the response repeats of it (To, From), so that an agent's failed call is remembered even then.
+- A call that another node began goes on as its row says, which its Call-ID finds, or the token in its answer (see
+  `adoption`). One of which nobody has written anything is taken over with its answer; with a failure it is opened
+  again from what the response repeats of it (To, From), so that an agent's failed call is remembered even then.
+- Whose CANCEL came here has hung up, whatever their call then fails with (see `given_up`).
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from collections.abc import Callable
 from proxy.core.adoption import Adoption
 from proxy.core.call_facts import CallFacts
 from proxy.core.call_names import CallNames
+from proxy.core.given_up import GivenUp
+from proxy.core.headers import answered_elsewhere
 from proxy.core.held import HeldAnswers
 from proxy.core.named import NamedAddresses, naming_fields
 from proxy.core.peers import Peer
@@ -30,17 +34,17 @@ from proxy.core.reporter import Reporter
 from proxy.core.seals import Seals, first_vias, sealed_numbers, tag_text
 from proxy.core.siblings import Siblings
 from proxy.sip.hop import Flow, Hop
-from proxy.sip.message import Request, Response
+from proxy.sip.message import Message, Request, Response
 from proxy.sip.requests import make_cancel, make_stray_ack, via_field
 from proxy.sip.via import Via
-from routing.facts import Ending
+from routing.facts import Ending, OpenCall
 
 
 class AfterRestart:
     """Goes on with what the process before this one began, or another node."""
 
-    __slots__ = ("_adoption", "_facts", "_held", "_named", "_names", "_new_id", "_peers", "_relays", "_reporter",
-                 "_sender", "_siblings")
+    __slots__ = ("_adoption", "_facts", "_given_up", "_held", "_named", "_names", "_new_id", "_peers", "_relays",
+                 "_reporter", "_sender", "_siblings")
 
     def __init__(self, relays: Relays, reporter: Reporter, held: HeldAnswers, named: NamedAddresses,
                  names: CallNames, facts: CallFacts, adoption: Adoption, siblings: Siblings,
@@ -48,6 +52,7 @@ class AfterRestart:
         """`new_id`: as in `engine.Parts`."""
         self._adoption = adoption
         self._siblings = siblings
+        self._given_up = GivenUp(reporter, relays.transactions.timers)
         self._relays = relays
         self._sender = relays.sender
         self._peers = relays.sender.peers
@@ -86,7 +91,7 @@ class AfterRestart:
         if invite and answer.status >= 200:
             self._answered(answer, target, source)
         elif answer.cseq.method == b"BYE" and answer.status >= 200 and answer.status not in CHALLENGES:
-            self._hung_up(answer, flow)
+            self._hung_up(answer, flow, source is not None)
         self._pass_back(answer, back, came_from)
         return True
 
@@ -104,6 +109,7 @@ class AfterRestart:
 
     def _answered(self, answer: Response, target: int, came_from: Peer | None) -> None:
         """Report a 2xx of a call. `came_from`: who answers, where the router may not know the call."""
+        self._given_up.take(answer.call_id)
         known = self._reporter.open_call(answer)
         call = known.id if known is not None else None
         if call is None and came_from is not None:
@@ -114,14 +120,21 @@ class AfterRestart:
             self._reporter.answered_again(call, target, answer)  # where the first one was seen before
 
     def _failed(self, answer: Response, came_from: Peer | None, stored: Callable[[], None]) -> None:
-        known = self._reporter.open_call(answer)
+        given_up = self._given_up.take(answer.call_id)
+        known = self._known(answer, came_from is not None)
         call = known.id if known is not None else None
         if call is None and came_from is not None:
             call = self._reopen(answer, came_from)
         if call is None:
             stored()
         else:
-            self._reporter.ended_and_stored(call, Ending(answer.status, "callee"), stored)
+            ending = Ending(answer.status, "callee") if given_up is None else given_up._replace(cause=answer.status)
+            self._reporter.ended_and_stored(call, ending, stored)
+
+    def _known(self, message: Message, may_be_elsewhere: bool) -> OpenCall | None:
+        """The call that a message belongs to; where it may be another node's, that is taken over."""
+        known = self._reporter.open_call(message)
+        return self._reporter.find_call(message) if known is None and may_be_elsewhere else known
 
     def _reopen(self, answer: Response, came_from: Peer) -> str | None:
         """Open a ledger entry for a call of which nobody knows here: what a response repeats must do. It has its own
@@ -133,9 +146,10 @@ class AfterRestart:
         self._reporter.reopen(self._facts.of_dialog(answer, self._peers.other_side(came_from), call, by_caller=True))
         return call
 
-    def _hung_up(self, answer: Response, flow: Flow) -> None:
-        """End the call whose BYE an earlier process has passed on; who answers it is not who hung up."""
-        known, answering = self._reporter.open_call(answer), self._peers.identify(flow, None)
+    def _hung_up(self, answer: Response, flow: Flow, may_be_elsewhere: bool) -> None:
+        """End the call whose BYE an earlier process has passed on, or another node; who answers it is not who hung up.
+        """
+        known, answering = self._known(answer, may_be_elsewhere), self._peers.identify(flow, None)
         if known is None or answering is None:
             return
         called = (answering.side == "pbx") == (known.direction == "inbound")
@@ -149,8 +163,9 @@ class AfterRestart:
         source = self._peers.identify(flow, request.via.port)
         if source is None or request.to.tag is not None:
             return False
-        known = self._reporter.open_call(request)
-        if known is None and not self._names.may_be_lost(request.call_id, now):
+        may_be_lost = self._names.may_be_lost(request.call_id, now)
+        known = self._known(request, may_be_lost)
+        if known is None and not may_be_lost:
             return False
         name = None if known is None else known.pbx if source.side == "trunk" else known.trunk
         peer = self._peers.other_side(source, name)
@@ -158,6 +173,7 @@ class AfterRestart:
             return False
         self._sender.answer(request, flow, 200)
         self._sender.counters.taken_up += 1
+        self._given_up.note(request.call_id, None if known is None else known.id, answered_elsewhere(request), now)
         own = self._sender.seals
         for hop in peer.hops:  # which of them was drawn is not known any more
             uris = [request.uri]

@@ -81,6 +81,14 @@ class Reporter:
             self._failed(error, "")
             return None
 
+    def find_call(self, message: Message) -> OpenCall | None:
+        """The call with this Call-ID that another node began, taken over; asks the database."""
+        try:
+            return self._router.open_call(message.call_id.decode("utf-8", "replace"), self._wall())
+        except Exception as error:
+            self._failed(error, "")
+            return None
+
     def standing(self, call: str) -> Standing:
         """How a call stands; unknown where a bug in a rule hides it."""
         try:

@@ -1,6 +1,6 @@
 """What other nodes on the same database do to tasks: theirs is taken as it is, what we knew beside is told again."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from routing.callbacks.call_intake import CallIntake
 from routing.callbacks.changes import Changes, ChangeSets
@@ -109,15 +109,16 @@ class OtherNodes:
             self._add(row, now)
         changes = self._sets.begin(now)
         changes.note(row.id, "stale", None, node=row.changed_by, state=ours.state, reason=ours.reason or None)
-        self._tell_again(ours, unit, changes.now)
+        self._tell_again(ours, unit, changes.now, {
+            line.data["call"] for line in kept.journal(row.id) if line.kind == "missed"})
         self._store.put(changes.unit())
 
-    def _tell_again(self, ours: TaskRow, unit: Unit, now: float) -> None:
+    def _tell_again(self, ours: TaskRow, unit: Unit, now: float, known: Set[str]) -> None:
         """Calls that were missed are missed, and what is kept, taken back, held or resumed is so, whoever changed the
-        task first."""
+        task first. `known`: calls that its journal tells of as missed: two nodes may have ended one call."""
         queues = [queue for queue in unit.of(JournalRow) if queue.task == ours.id]
         for queue in queues:
-            if queue.kind == "missed":
+            if queue.kind == "missed" and queue.data["call"] not in known:
                 self._store.put(self._calls.missed(_fact(ours, queue), now))
         live = self._tasks.index.of(ours.customer, ours.group)
         if live is None:

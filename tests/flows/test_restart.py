@@ -194,7 +194,7 @@ def test_cancel(call: Script) -> None:
         trunk > ACK
     """)
     assert call["pbx"].request("CANCEL").via.branch == call["pbx"].request("INVITE").via.branch
-    assert call.facts == ["ended 487 callee"]
+    assert call.facts == ["ended 487 caller"]
 
 
 def test_cancel_goes_wherever_the_call_may_be(call: Script) -> None:

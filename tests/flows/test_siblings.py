@@ -230,7 +230,7 @@ def test_cancel_of_a_call_that_the_other_node_has_begun(age: float) -> None:
         pbx > 487           : ACK > pbx, 487 > trunk
         trunk > ACK
     """)
-    assert nodes.told(1) == ["ended 487 callee"]
+    assert nodes.told(1) == ["ended 487 caller"]
 
 
 def test_cancel_where_all_have_one_address() -> None:

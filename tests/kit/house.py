@@ -5,7 +5,7 @@ from routing.identity import Answers, PbxFacts
 from tests.kit.actor import CUSTOMER, DIALLED
 from tests.kit.ledger_parts import new_ledger
 from tests.kit.script import Script
-from tests.kit.world import World
+from tests.kit.world import PROXY, World
 from tests.routing.listening import Ears
 from tests.routing.memory_store import MemoryStore
 
@@ -22,11 +22,14 @@ agents = ["201", "202"]
 class House:
     """A proxy over a real ledger, whose desk listens."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, store: MemoryStore | None = None, own: tuple[str, int] = PROXY,
+                 siblings: tuple[tuple[str, int | None], ...] | None = None) -> None:
+        """`store`: its database; None: a new one. `own`, `siblings`: as `World` has them."""
         self.ears = Ears()
+        self.store = store or MemoryStore()
         facts = {"office": PbxFacts.of("^[2-7][0-9]{2}$", ("From",), answers)}
-        self.ledger = new_ledger(MemoryStore(), parse_policy(POLICY), facts, desk=self.ears)
-        self.world = World(rules=self.ledger)
+        self.ledger = new_ledger(self.store, parse_policy(POLICY), facts, desk=self.ears)
+        self.world = World(rules=self.ledger, own=own, siblings=siblings)
         self.call = Script(self.world)
 
     @property

@@ -137,6 +137,8 @@ class ObedientRouter:
     """Keep `stored` callbacks back, as a slow store would."""
     held: list[Callable[[], None]] = field(default_factory=list)
     open: dict[str, OpenCall] = field(default_factory=dict)
+    elsewhere: dict[str, OpenCall] = field(default_factory=dict)
+    """Calls of another node, which are found where they are looked for."""
     standings: dict[str, Standing] = field(default_factory=dict)
     """How calls stand; who is not named is in progress, as nobody counts dialogs here."""
     adopted: list[tuple[NewCall, bool]] = field(default_factory=list)
@@ -193,6 +195,8 @@ class ObedientRouter:
         return self.standings.get(call, "open")
 
     def open_call(self, sip_call_id: str, found_at: float | None = None) -> OpenCall | None:
+        if found_at is not None and sip_call_id in self.elsewhere:
+            self.open[sip_call_id] = self.elsewhere[sip_call_id]
         return self.open.get(sip_call_id)
 
     def told(self, what: str) -> list[tuple[object, ...]]:

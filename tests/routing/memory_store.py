@@ -26,7 +26,16 @@ from routing.rows import (
     Ticket,
     TicketComment,
 )
-from routing.storage import Caps, ChangeListener, Counts, FaultListener, Forgotten, RowListener, StoreError
+from routing.storage import (
+    ANYTHING_CHANGED,
+    Caps,
+    ChangeListener,
+    Counts,
+    FaultListener,
+    Forgotten,
+    RowListener,
+    StoreError,
+)
 from routing.writes import (
     TICKET_NUMBER,
     ChangeTask,
@@ -158,16 +167,17 @@ class MemoryDirect:
 
 
 class MemoryCalls:
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
+    def __init__(self, rows: Rows, node: str) -> None:
+        self._rows, self._node = rows, node
 
     def open(self) -> list[CallRow]:
         self._rows.check()
-        return [row for row in self._rows.rows.values() if row.ended_at is None]
+        return [row for row in self._rows.rows.values() if row.ended_at is None and row.node == self._node]
 
     def open_elsewhere(self, sip_call_id: str) -> CallRow | None:
         self._rows.check()
-        return None
+        return next((row for row in reversed(self._rows.rows.values())
+                     if row.ended_at is None and row.sip_call_id == sip_call_id and row.node != self._node), None)
 
     def one(self, name: str) -> CallRow | None:
         self._rows.check()
@@ -324,9 +334,14 @@ class MemoryTickets:
 
 
 class MemoryStore(Rows):
-    def __init__(self) -> None:
+    def __init__(self, node: str = "", beside: "MemoryStore | None" = None) -> None:
+        """`node`: whose it is. `beside`: that of another node on the same database, for calls and direct callbacks."""
         super().__init__()
-        self.direct, self.calls = MemoryDirect(self), MemoryCalls(self)
+        self.node = node
+        self.followers: list[ChangeListener] = []
+        if beside is not None:
+            self.rows, self.all_direct = beside.rows, beside.all_direct
+        self.direct, self.calls = MemoryDirect(self), MemoryCalls(self, node)
         self.callbacks, self.tickets = MemoryCallbacks(self), MemoryTickets(self)
         self.holder: RowListener | None = None
         self.alarms: dict[str, StandingAlarm] = {}
@@ -340,7 +355,12 @@ class MemoryStore(Rows):
         self.holder = listener
 
     def tell_changes_to(self, listener: ChangeListener) -> None:
-        """Nobody else writes here."""
+        self.followers.append(listener)
+
+    def hear(self) -> None:
+        """Another node has written something."""
+        for follower in self.followers:
+            follower.on_changed(ANYTHING_CHANGED)
 
     def begin_anew(self) -> None:
         """Another database stands in the place of this one."""
@@ -359,7 +379,9 @@ class MemoryStore(Rows):
         self.put(Unit(), done)
 
     def put(self, unit: Unit, done: Callable[[], None] | None = None) -> None:
-        self.rows.update((row.id, row) for row in unit.of(CallRow))
+        for row in unit.of(CallRow):
+            first = self.rows.get(row.id, row)
+            self.rows[row.id] = row._replace(node=first.node or row.node or self.node)
         self.all_direct.update((record[:2], record) for record in unit.of(Record))
         for removed in unit.of(RemoveRecord):
             self.all_direct.pop(removed.record[:2], None)

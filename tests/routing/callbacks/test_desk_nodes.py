@@ -52,11 +52,11 @@ class Node:
         self.loop.until(lambda: done)
         self.loop.run()
 
-    def missed(self, customer: str = CUSTOMER) -> None:
+    def missed(self, customer: str = CUSTOMER, call: str | None = None) -> None:
         self.calls += 1
         self.store.put(self.desk.calls.missed(Missed(
-            f"call {self.name} {self.calls}", customer, OURS, "sales", "office", "main", self.now - 20, self.now,
-            "hung_up", ("no_answer",), "certain"), self.now))
+            call or f"call {self.name} {self.calls}", customer, OURS, "sales", "office", "main", self.now - 20,
+            self.now, "hung_up", ("no_answer",), "certain"), self.now))
 
     def talked(self, customer: str = CUSTOMER) -> None:
         self.store.put(self.desk.calls.talked(
@@ -160,6 +160,20 @@ def test_calls_missed_at_both_are_one_promise(pair: tuple[Node, Node]) -> None:
     [row] = b.store.callbacks.open_tasks()
     assert row.missed == 4
     assert {one.missed for one in (*a.open, *b.open)} == {4}
+
+
+def test_one_call_that_both_have_ended_is_missed_once(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    away(a, b)
+    for node in (a, b):  # neither knows of the other's word
+        node.missed(call="one and the same")
+    for node in (a, b):
+        node.commit()
+        node.turn()
+    for node in (a, b, a, b):
+        node.look()
+    [row] = a.store.callbacks.open_tasks()
+    assert (row.missed, a.kinds(row.id).count("missed")) == (1, 1)
 
 
 def test_what_the_other_made_is_taken_up_and_called_once(pair: tuple[Node, Node]) -> None:
