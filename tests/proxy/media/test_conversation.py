@@ -1,9 +1,10 @@
 """Conversations over real sockets: a phone at each end, the media process between them, audio that is listened to."""
 
 import asyncio
+import contextlib
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,40 @@ async def both_speak(a: Session, b: Session, seconds: float = 0.6) -> tuple[byte
     return a.phone.audio(since[0] + 10), b.phone.audio(since[1] + 10)
 
 
+async def done(it: Room) -> None:
+    """Wait until the media process has done all that it was told, and what it sent before has been read."""
+    ears = Ears()
+    it.media.open("last", ears)
+    await until(lambda: ears.addresses, "an answer")
+    it.media.close("last")
+    await asyncio.sleep(0.05)
+
+
+def frames(pcm: bytes, rate: int = SECOND) -> list[bytes]:
+    """Audio in pieces as long as a packet."""
+    size = 2 * rate // 50
+    return [pcm[place : place + size] for place in range(0, len(pcm), size)]
+
+
+async def again(work: Callable[[], Coroutine[Any, Any, bool]], what: str) -> None:
+    """Do it until it is so: what is said in real time has holes where a machine is held up."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not await work():
+                pass
+    except TimeoutError:
+        raise AssertionError(f"not within {PATIENCE:g} s: {what}") from None
+
+
 async def talk(a: Session, b: Session) -> None:
-    """Assert that each hears the other, and not itself."""
-    a_heard, b_heard = await both_speak(a, b)
-    rate = {"G722": 16_000}
-    assert heard(a_heard, B_HZ, [A_HZ], rate.get(a.phone.codec, 8000)), power(a_heard, B_HZ)
-    assert heard(b_heard, A_HZ, [B_HZ], rate.get(b.phone.codec, 8000)), power(b_heard, A_HZ)
+    """Wait until each hears the other, and not itself."""
+    async def both_hear() -> bool:
+        a_heard, b_heard = await both_speak(a, b)
+        rate = {"G722": 16_000}
+        return (heard(a_heard, B_HZ, [A_HZ], rate.get(a.phone.codec, 8000))
+                and heard(b_heard, A_HZ, [B_HZ], rate.get(b.phone.codec, 8000)))
+
+    await again(both_hear, "each hears the other")
 
 
 @scenario()
@@ -77,13 +106,22 @@ async def reports_are_sent(it: Room) -> None:
         a.phone = RtpPhone(port=port)
         a.phone.target = (LOOPBACK, a.ears.addresses[0].port if a.ears.addresses[0] else 0)
         await a.phone.speak(A_HZ, 0.2)
-        async with asyncio.timeout(PATIENCE):
-            data = await asyncio.get_running_loop().sock_recv(reports, 2000)
+        data, sent = b"", 0
+
+        def told() -> bool:
+            nonlocal data, sent
+            at_least = len(a.phone.heard)
+            with contextlib.suppress(BlockingIOError):
+                data = reports.recv(2000)
+            sent = sent if data else at_least
+            return bool(data)
+
+        await until(told, "a report")
     sender, names = RtcpPacket.parse(data)
     assert isinstance(sender, RtcpSrPacket)
     assert isinstance(names, RtcpSdesPacket)
     assert sender.ssrc == a.phone.heard[0].ssrc
-    assert abs(sender.sender_info.packet_count - len(a.phone.heard)) <= 1
+    await until(lambda: sent <= sender.sender_info.packet_count <= len(a.phone.heard), "as many packets as it counts")
     assert [(block.ssrc, block.packets_lost) for block in sender.reports] == [(a.phone.ssrc, 0)]
 
 
@@ -115,7 +153,7 @@ async def parted_legs_hear_nothing_and_can_be_joined_with_others(it: Room) -> No
     it.media.join("a", "b")
     await talk(a, b)
     it.media.part("b")
-    await asyncio.sleep(0.05)
+    await done(it)
     a_heard, b_heard = await both_speak(a, b, 0.3)
     assert loudness(a_heard) < 20
     assert loudness(b_heard) < 20
@@ -134,7 +172,7 @@ async def hold_and_another_address(it: Room) -> None:
     it.media.join("a", "b")
     await talk(a, b)
     it.media.connect("a", a.stream(sending=False))
-    await asyncio.sleep(0.05)
+    await done(it)
     before = len(a.phone.heard)
     await b.phone.speak(B_HZ, 0.2)
     assert len(a.phone.heard) == before, "who holds us is sent nothing"
@@ -163,8 +201,13 @@ async def the_far_end_may_send_another_codec_of_the_offer(it: Room) -> None:
     a, b = await it.session("a"), await it.session("b")
     it.media.join("a", "b")
     a.phone.codec = "PCMU"
-    await a.phone.speak(A_HZ, 0.5)
-    assert heard(b.phone.audio(10), A_HZ)
+
+    async def hears() -> bool:
+        since = len(b.phone.heard)
+        await a.phone.speak(A_HZ, 0.5)
+        return heard(b.phone.audio(since + 10), A_HZ)
+
+    await again(hears, "the other end hears it")
 
 
 @scenario()
@@ -187,9 +230,13 @@ async def rtp_comes_from_elsewhere_than_was_signalled(it: Room) -> None:
     await talk(a, b)
     stranger = RtpPhone()
     stranger.target = a.phone.target
-    since = len(b.phone.heard)
-    await asyncio.gather(stranger.speak(1900, 0.4), a.phone.speak(A_HZ, 0.4), b.phone.speak(B_HZ, 0.4))
-    assert heard(b.phone.audio(since + 5), A_HZ, [1900])
+
+    async def hears() -> bool:
+        since = len(b.phone.heard)
+        await asyncio.gather(stranger.speak(1900, 0.4), a.phone.speak(A_HZ, 0.4), b.phone.speak(B_HZ, 0.4))
+        return heard(b.phone.audio(since + 5), A_HZ, [1900])
+
+    await again(hears, "the first one alone is heard")
     assert stranger.heard == []
     assert a.ears.heard == 1
     stranger.close()
@@ -302,10 +349,14 @@ async def keys_cross_as_tones_where_the_other_end_has_no_events(it: Room) -> Non
     await asyncio.gather(a.phone.speak(A_HZ, 0.1), b.phone.speak(B_HZ, 0.1))
     since = len(b.phone.heard)
     a.phone.press("5")
-    await asyncio.sleep(0.3)
-    pcm = b.phone.audio(since)[: 2 * 800]
-    assert power(pcm, 770) > 0.3
-    assert power(pcm, 1336) > 0.3
+
+
+    def crossed() -> bool:
+        pcm = b.phone.audio(since)
+        parts = [pcm[place : place + 2 * 800] for place in range(0, len(pcm) - 2 * 800, 320)]
+        return any(power(part, 770) > 0.3 and power(part, 1336) > 0.3 for part in parts)
+
+    await until(crossed, "the tones of the key")
     assert b.phone.key_packets() == []
 
 
@@ -322,21 +373,26 @@ async def we_press_keys(it: Room) -> None:
 async def ringback_and_busy(it: Room, codec: CodecName) -> None:
     a = await it.session("a", codec)
     rate = 16_000 if codec == "G722" else 8000
+
+    async def hears(packets: int) -> bytes:
+        since = len(a.phone.heard)
+        await until(lambda: len(a.phone.heard) >= since + packets, f"{packets} packets")
+        return a.phone.audio(since)
+
     it.media.tone("a", "ringback")
-    await asyncio.sleep(0.9)
-    assert heard(a.phone.audio(8), 425, rate=rate)
-    await asyncio.sleep(0.6)
-    assert loudness(a.phone.audio()[-rate // 2:]) < 60
+    pcm = await hears(100)
+    loud = [loudness(frame) > 60 for frame in frames(pcm, rate)]
+    begin, last = loud.index(True), len(loud) - 1 - loud[::-1].index(True)
+    assert 45 <= last - begin <= 55, "a second"
+    assert heard(pcm[begin * rate // 25 : last * rate // 25], 425, rate=rate)
     it.media.tone("a", "busy")
-    await asyncio.sleep(1.3)
-    pcm = a.phone.audio(len(a.phone.heard) - 60)
+    await done(it)
+    pcm = await hears(60)
     halves = [power(pcm[place : place + rate // 5], 425, rate) > 0.8 for place in range(0, len(pcm), rate // 5)]
     assert 0.3 < sum(halves) / len(halves) < 0.7
     it.media.tone("a", "silence")
-    await asyncio.sleep(0.1)
-    since = len(a.phone.heard)
-    await asyncio.sleep(0.2)
-    assert loudness(a.phone.audio(since)) < 60
+    await done(it)
+    assert loudness(await hears(10)) < 60
 
 
 @scenario([(20, 160, 50), (40, 320, 25), (10, 80, 100), (17, 160, 50)])
@@ -346,7 +402,7 @@ async def packets_are_as_long_as_was_agreed_and_come_in_time(it: Room, ptime: in
     await until(lambda: a.phone.heard, "audio")
     since, began = len(a.phone.heard), time.monotonic()
     await until(lambda: len(a.phone.heard) >= since + rate, "the packets of a second")
-    assert 0.8 < time.monotonic() - began < 2.0, "a busy machine may be late, but nothing makes them early"
+    assert 0.8 < time.monotonic() - began < 10.0, "a busy machine may be late, but nothing makes them early"
     packets = a.phone.heard[since:]
     assert {len(p.payload) for p in packets} == {size}
     steps = {(y.timestamp - x.timestamp) & 0xFFFFFFFF for x, y in pairwise(packets)}
@@ -370,12 +426,17 @@ async def a_prompt_in_a_conversation_is_heard_by_one_and_then_it_goes_on(it: Roo
     a, b = await it.session("a"), await it.session("b")
     it.media.join("a", "b")
     await talk(a, b)
-    it.media.play("a", [Clip("connecting")], 1)
-    a_heard, b_heard = await both_speak(a, b)
-    assert heard(b_heard, A_HZ, [B_HZ])
-    assert loudness(a_heard) > 300
-    assert power(a_heard, B_HZ) < 0.05
-    await until(lambda: a.ears.played == [1], "the prompt ends")
+    it.media.play("a", [Clip("connecting")], 1, repeat=True)
+    await done(it)
+
+    async def one_hears_it() -> bool:
+        a_heard, b_heard = await both_speak(a, b)
+        assert power(a_heard, B_HZ) < 0.05
+        return heard(b_heard, A_HZ, [B_HZ]) and loudness(a_heard) > 300
+
+    await again(one_hears_it, "one hears the prompt, and the other one them")
+    it.media.play("a", [Clip("5")], 2)
+    await until(lambda: a.ears.played == [2], "the prompt ends")
     await talk(a, b)
 
 
@@ -418,45 +479,55 @@ async def comfort_noise_where_the_other_end_sends_nothing(it: Room) -> None:
     a, b = await it.session("a"), await it.session("b")
     it.media.join("a", "b")
     await talk(a, b)
-    since = len(a.phone.heard)
-    await asyncio.sleep(1.0)
-    assert 20 <= len(a.phone.heard) - since <= 40
+    since, began = len(a.phone.heard), time.monotonic()
+    await until(lambda: len(a.phone.heard) >= since + 40, "noise")
+    assert time.monotonic() - began > 0.7
     assert 1 < loudness(a.phone.audio(since)) < 60
     await talk(a, b)
     numbers = [p.sequence for p in a.phone.heard]
     assert {(y - x) & 0xFFFF for x, y in pairwise(numbers)} == {1}
 
 
-async def silences(it: Room, watched: Session, seconds: float, speak: Any) -> list[float]:
-    it.media.watch_silence(watched.name, 0.4)
-    await speak
-    await asyncio.sleep(seconds)
-    return watched.ears.silent
+async def silent_twice(watched: Session) -> None:
+    """It is told again when it has lasted twice as long; a busy machine may be late with it, and never early."""
+    await until(lambda: len(watched.ears.silent) >= 2, "silence is told again")
+    first, second = watched.ears.silent[:2]
+    assert 0.35 < first < second - 0.35
 
 
 @scenario()
 async def silence_is_told_again_as_it_lasts(it: Room) -> None:
     a = await it.session("a")
-    await silences(it, a, 1.0, a.phone.speak(A_HZ, 0.6))
-    assert a.ears.silent == pytest.approx([0.4, 0.8], abs=0.11)
-    await a.phone.speak(A_HZ, 0.3)
-    assert len(a.ears.silent) == 2
+    it.media.watch_silence("a", 0.4)
+    began = time.monotonic()
+    await a.phone.speak(A_HZ, 0.6)
+    await silent_twice(a)
+    assert time.monotonic() - began > 1.3, "who speaks is not silent"
     it.media.watch_silence("a", 0)
+    await done(it)
+    told = len(a.ears.silent)
     await asyncio.sleep(0.6)
-    assert len(a.ears.silent) == 2
+    assert len(a.ears.silent) == told
 
 
 @scenario(["PCMA", "G722"])
 async def packets_of_silence_are_silence(it: Room, codec: CodecName) -> None:
     a = await it.session("a", codec)
     a.phone.peak = 0
-    assert await silences(it, a, 0.0, a.phone.speak(0, 1.0)) == pytest.approx([0.4, 0.8], abs=0.11)
+    it.media.watch_silence("a", 0.4)
+    speaking = asyncio.create_task(a.phone.speak(0, PATIENCE))
+    try:
+        await silent_twice(a)
+    finally:
+        speaking.cancel()
 
 
 @scenario()
 async def who_holds_us_is_not_silent(it: Room) -> None:
     a = await it.session("a", receiving=False)
-    assert await silences(it, a, 0.7, asyncio.sleep(0)) == []
+    it.media.watch_silence("a", 0.4)
+    await asyncio.sleep(0.7)
+    assert a.ears.silent == []
 
 
 def test_ports_are_even_shared_and_given_back(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def test_a_slow_disk_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
     began = time.monotonic()
     for _ in range(1000):
         it.writer.write(PartFile(tmp_path / "a.wav"), bytes(400))
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < PATIENCE / 2
     go.set()
     it.writer.close()
 

@@ -104,7 +104,7 @@ def test_a_taken_port_is_an_alarm_and_heals(
         service = start(EMBEDDED._replace(port=taken))
         eventually(lambda: str(taken) in source.alarms.get("mqtt", ""), "the alarm is up")
     eventually(lambda: service.mqtt_connected, "it heals")
-    assert source.alarms == {}
+    eventually(lambda: source.alarms == {}, "the alarm is down")
 
 
 def test_rubbish_at_the_broker_harms_nobody(embedded: StatusService, caplog: pytest.LogCaptureFixture) -> None:
@@ -125,7 +125,7 @@ def test_nothing_is_left_after_the_stop(start: Start) -> None:
         subscriber.wait_for(f"{BASE}/status", "online")
         held = port(service)
         assert service.stop()
-    assert threading.active_count() == before
+    eventually(lambda: threading.active_count() <= before, "no thread is left")
     with socket.create_server(("127.0.0.1", held)):
         pass
 
@@ -136,7 +136,7 @@ def test_with_a_password_only_who_shows_it_comes_in(start: Start) -> None:
     with listening(port(service), version="311", arguments=("-u", "reader", "-P", "s3cret")) as subscriber:
         subscriber.wait_for(f"{BASE}/status", "online")
     for wrong in ((), ("-u", "reader"), ("-u", "reader", "-P", "s3cre"), ("-u", "other", "-P", "s3cret")):
-        refused = subprocess.run(["mosquitto_sub", "-p", str(port(service)), "-V", "311", "-t", "#", "-W", "5", *wrong],
+        refused = subprocess.run(["mosquitto_sub", "-p", str(port(service)), "-V", "311", "-t", "#", *wrong],
                                  capture_output=True, text=True, timeout=PATIENCE)
         assert refused.returncode != 0
         assert refused.stdout == ""

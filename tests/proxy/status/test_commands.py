@@ -13,7 +13,7 @@ from proxy.status.source import MqttSettings
 from tests.kit.mosquitto import MISSING, Mosquitto, broker, listening
 from tests.kit.ports import LOOPBACK
 from tests.kit.process import Process
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 from tests.proxy.status.conftest import Start
 from tests.proxy.status.fake_commands import FakeCommands
 from tests.proxy.status.fake_source import FakeSource
@@ -56,7 +56,7 @@ def test_mqtt_5_answers_to_the_response_topic(mosquitto: Mosquitto, commands: Fa
     assert MOSQUITTO_RR is not None
     with Process([MOSQUITTO_RR, "-h", LOOPBACK, "-p", str(mosquitto.port), "-V", "5", "-q", "1",
                   "-t", f"{BASE}/cmd/callbacks.show", "-e", "answers/me", "-m", '{"id":"t1"}',
-                  "-D", "publish", "correlation-data", "abc", "-F", "%D|%p", "-W", "10"]) as process:
+                  "-D", "publish", "correlation-data", "abc", "-F", "%D|%p", "-W", f"{PATIENCE:.0f}"]) as process:
         assert process.wait() == 0, process.report()
         correlation, _, payload = process.lines[-1].partition("|")
     assert correlation == "abc"

@@ -359,11 +359,14 @@ def test_ten_thousand_callbacks_come_quickly(api: Site) -> None:
     api.put("tasks", [a_task(customer=f"+3630{n:07}", created_at=NOW - n, state="done", ended_at=NOW)
                       for n in range(10_000)])
     took = []
-    for _ in range(5):
+
+    def quick() -> bool:
         began = time.perf_counter()
         assert len(api.get("/callbacks?state=done&sort=customer&limit=100").json["items"]) == 100
         took.append(time.perf_counter() - began)
-    assert min(took) < 0.3, took
+        return took[-1] < 0.3
+
+    eventually(quick, "one that nothing else has held up", every=0.1)
 
 
 def moments_in_seconds(data: Any, where: str = "") -> list[str]:
