@@ -68,8 +68,12 @@ def test_who_is_responsible_is_shown_and_released_and_counted(visitor: Visitor, 
     journal = visitor.open(f"/callbacks/{name}").locator("ol.journal").inner_text()
     assert "202" in journal.partition("Released")[2]
     assert [line["kind"] for line in task(site, name)["journal"]].count("released") == 1
-    agents = {one["extension"]: one["released_today"] for one in site.verb("agents.list")}
-    assert agents["202"] == 1
+
+    def counted() -> int:
+        agents = {one["extension"]: one["released_today"] for one in site.verb("agents.list")}
+        return int(agents["202"])
+
+    assert eventually(counted, "it is counted") == 1
 
 
 def test_held_resumed_and_given_to_somebody_else(visitor: Visitor, site: ConsoleSite) -> None:

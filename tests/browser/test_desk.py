@@ -114,9 +114,15 @@ def test_a_customer_who_does_not_answer_leaves_a_note_in_the_ticket(scene: Callb
     admin = windows[1].open(f"/callbacks/{row['id']}")
     admin.get_by_role("link", name="Open the ticket").click()
     admin.wait_for_url("**/tickets/**")
-    notes = admin.locator("main").inner_text()
-    assert "nternal" in notes
-    assert "the customer did not answer" in notes
+
+    def noted() -> bool:
+        notes = admin.locator("main").inner_text()
+        if "nternal" in notes and "the customer did not answer" in notes:
+            return True
+        admin.reload()
+        return False
+
+    eventually(noted, "an internal note of the try", every=0.2)
     admin.once("dialog", lambda dialog: dialog.accept())
     windows[1].open(f"/callbacks/{row['id']}").locator("#cancel button").click()
     scene.task(lambda one: one["state"] == "cancelled", "it is cancelled", "+36201110003")
