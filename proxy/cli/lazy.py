@@ -25,7 +25,7 @@ COMMANDS: Final[Mapping[str, Where]] = {
     "prompts": Where("prompts"), "policy": Where("policy"), "users": Where("people", "users"),
     "tokens": Where("people", "tokens"),
     "audit": Where("audit", "audit"), "alarms": Where("alarms"), "log": Where("following", "log_app"),
-    "nodes": Where("nodes"),
+    "nodes": Where("nodes"), "cluster": Where("cluster"),
     "check": Where("check", "check"), "backup": Where("operations", "backup"),
     "restore": Where("operations", "restore"),
 }

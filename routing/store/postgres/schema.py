@@ -189,9 +189,14 @@ for all nodes; of one that it hears of only then, when it did. Empty while it di
 back. `dialled`: how many of each node's there are in each quarter of an hour of the last day, by when that begins: a
 node counts in rows of its own, so that none waits for another."""
 
+_IMPORTS: Final = (
+    "CREATE TABLE imports (file TEXT PRIMARY KEY, node TEXT NOT NULL, begun_at REAL NOT NULL, done_at REAL)",
+)
+"""Which nodes' files were taken in, and when; `done_at` is null until all of one is."""
+
 STEPS: Final = (
     Step("001_tables", _TABLES, False), Step("002_leases", _LEASES), Step("003_caps", _CAPS),
-    Step("004_changes", change_log.STATEMENTS))
+    Step("004_changes", change_log.STATEMENTS), Step("005_imports", _IMPORTS))
 
 _TYPES: Final = {"TEXT": TEXT, "REAL": "double precision", "INTEGER": "bigint"}
 
@@ -228,6 +233,11 @@ def migrate(connection: Connection, steps: tuple[Step, ...] = STEPS) -> None:
                 connection.execute(typed(statement))
             connection.execute("INSERT INTO schema_steps (name, is_beside) VALUES (%s,%s)", (step.name, step.is_beside))
     connection.patience = patience
+
+
+def is_behind(connection: Connection, steps: tuple[Step, ...] = STEPS) -> bool:
+    """Whether a step is missing. LaterVersionError as `migrate`."""
+    return bool(_missing(_applied(connection), steps))
 
 
 def _applied(connection: Connection) -> dict[str, bool]:
