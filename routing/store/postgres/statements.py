@@ -47,6 +47,8 @@ _KNOWN_LATER: Final = ("agent", "evidence", "reason", "answered_at", "session_s"
                        "talk_s", "judged", "attempt", "task")
 """Columns of a call that become known after it began."""
 
+_END: Final = ("ended_at", "cause", "ended_by", "talk_s", "judged")
+"""Those that say how it ended: nobody takes that back."""
 _ENDS_IT: Final = ("(calls.ended_at IS NULL OR calls.ended_by='lost' AND excluded.ended_at IS NOT NULL "
                    "AND excluded.ended_by<>'lost')")
 """Of two nodes that tell how a call ended the first one knows, unless it only missed the signs of life."""
@@ -58,7 +60,7 @@ _BY_SEVERAL: Final = {
     **{name: f'coalesce(excluded."{name}", calls."{name}")' for name in ("agent", "evidence", "session_s")},
     "answered_at": "least(calls.answered_at, excluded.answered_at)",
     **{name: f"CASE WHEN {_ENDS_IT} THEN excluded.{name} ELSE calls.{name} END"
-       for name in ("ended_at", "cause", "ended_by", "judged")},
+       for name in _END},
     "talk_s": f"CASE WHEN {_ENDS_IT} THEN {_TALK.format(end='excluded', other='calls')} "
               f"ELSE {_TALK.format(end='calls', other='excluded')} END",
 }
@@ -75,7 +77,9 @@ def _call_column(name: str) -> str:
         return (f"CASE WHEN calls.reason='{ADOPTED}' AND excluded.reason<>'{ADOPTED}' "
                 f'THEN coalesce(excluded."{name}", calls."{name}") '
                 f'ELSE coalesce(calls."{name}", excluded."{name}") END')
-    return f'CASE WHEN calls.writer=excluded.writer THEN excluded."{name}" ELSE {_BY_SEVERAL[name]} END'
+    kept = f'calls."{name}"' if name in _END else f'excluded."{name}"'
+    return (f"CASE WHEN calls.writer<>excluded.writer THEN {_BY_SEVERAL[name]} "
+            f'WHEN calls.ended_at IS NOT NULL AND excluded.ended_at IS NULL THEN {kept} ELSE excluded."{name}" END')
 
 
 PUT_CALL: Final = _upsert(
@@ -124,8 +128,9 @@ PUT_ATTEMPT: Final = _upsert(
     "attempts", AttemptRow._fields, 1, ("epoch",),
     engages="CASE WHEN excluded.ended_at IS NULL AND EXISTS (SELECT 1 FROM attempts AS other "
             "WHERE other.engages=excluded.engages AND other.ended_at IS NULL AND other.id<>excluded.id) "
-            "THEN NULL ELSE excluded.engages END")
-"""An attempt that finds its agent only now, while one of another node rings them, engages nobody; its row stands."""
+            "THEN NULL ELSE excluded.engages END") + " WHERE attempts.ended_at IS NULL OR excluded.ended_at IS NOT NULL"
+"""An attempt that finds its agent only now, while one of another node rings them, engages nobody; its row stands. One
+that has ended does not begin again."""
 END_ATTEMPT: Final = "UPDATE attempts SET step=%s, ended_at=%s, result=%s WHERE id=%s"
 PUT_LEG: Final = _upsert("legs", LegRow._fields, 1, ("node", "epoch"))
 DROP_LEG: Final = "DELETE FROM legs WHERE call=%s"

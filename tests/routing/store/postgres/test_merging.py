@@ -54,6 +54,7 @@ LOST = ANSWERED._replace(ended_at=BEGIN + 99, cause=200, ended_by="lost", talk_s
 @pytest.mark.parametrize(("told", "comes_to"), [
     ([("a", BEGUN), ("a", ANSWERED), ("a", ENDED)], ENDED),
     ([("a", ANSWERED), ("a", BEGUN._replace(reason="other"))], BEGUN._replace(reason="other")),
+    ([("a", ENDED), ("a", ANSWERED)], ENDED),
     ([("a", ANSWERED), ("b", FOUND), ("b", FOUND_ENDED)], WHOLE),
     ([("b", FOUND), ("a", ANSWERED), ("b", FOUND_ENDED)], WHOLE),
     ([("b", FOUND), ("b", FOUND_ENDED), ("a", ANSWERED)], WHOLE),
