@@ -7,7 +7,9 @@ last: whoever needs numbers waits for the commit of whoever has taken some.
 
 from collections.abc import Sequence
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import psycopg
 
 from routing.duty import Fence
 from routing.events import Event, Outbox
@@ -27,6 +29,7 @@ from routing.writes import (
     RemoveDoNotCall,
     SavePolicy,
     Shared,
+    Unit,
 )
 
 _OWN: Final = frozenset((Event, ForgetEvents, StandingAlarm, ClearAlarm, LegRow, DropLeg, Shared))
@@ -71,13 +74,35 @@ def _of_caps(caps: Caps | None) -> set[str]:
     return {"dialled", f"trunk {caps.trunk}"} if caps.trunk_legs else {"dialled"}
 
 
+class _Asked(NamedTuple):
+    """A claim on its way; the unit goes with it if it is won."""
+
+    serial: int
+    unit: Unit
+    cursor: psycopg.Cursor[tuple[Any, ...]]
+    """Has a row where it is."""
+
+
+class _Changing(NamedTuple):
+    """A change of a task on its way."""
+
+    change: ChangeTask
+    values: list[object]
+    cursor: psycopg.Cursor[tuple[Any, ...]]
+    """Has a row where nobody else had changed it."""
+
+
 class BatchWriter:
-    """Writes a batch within a transaction that has the locks for it."""
+    """Writes a batch within a transaction that has the locks for it, and that is a pipeline: the server is waited for
+    where it must answer before anything else can be said.
+    """
 
     def __init__(self, connection: Connection, stamp: Stamp, outbox: Outbox) -> None:
         """`outbox`: whether events are kept."""
         self._connection, self._stamp, self._outbox = connection, stamp, outbox
-        self._cursor = connection.cursor()
+        self._asked: dict[str, _Asked] = {}
+        """By customer."""
+        self._changing: list[_Changing] = []
         self.events: list[Event] = []
         """Those that were written, with the numbers that they have got."""
         self.policy: SavePolicy | None = None
@@ -94,38 +119,56 @@ class BatchWriter:
             if unit is None:
                 refused.add(queued.serial)
                 continue
-            if queued.claim is not None:
-                self._write_claimable(gathered.callbacks)
-                if not self._claim(self._stamp.on_attempt(queued.claim), queued.caps, queued.fence):
-                    refused.add(queued.serial)
-                    continue
-            gathered.add(unit)
+            claim = queued.claim
+            alone = claim is not None and locks_of([Queued(0, unit)]) <= {claim.customer}
+            if claim is None or not alone or claim.customer in self._asked:
+                refused |= self._hear(gathered)  # which of them were won changes what this one finds
+            if claim is None:
+                gathered.add(unit)
+                continue
+            self._write_claimable(gathered.callbacks)
+            self._asked[claim.customer] = _Asked(queued.serial, unit, self._claim(
+                self._stamp.on_attempt(claim), queued.caps, queued.fence))
+            if not alone:
+                refused |= self._hear(gathered)
+        refused |= self._hear(gathered)
         if gathered.takes:
             raise TypeError("what was taken from what nodes share is not shared again")
         self._write_claimable(gathered.callbacks)
         self._write_rest(gathered)
+        self._check_changes()
         return frozenset(refused)
 
-    def _claim(self, attempt: AttemptRow, caps: Caps | None, fence: Fence | None) -> bool:
+    def _hear(self, gathered: Batch) -> set[int]:
+        """Gather what goes with claims that were won; return the serials of those that were not."""
+        refused: set[int] = set()
+        for asked in self._asked.values():
+            if asked.cursor.fetchone() is None:
+                refused.add(asked.serial)
+            else:
+                gathered.add(asked.unit)
+        self._asked.clear()
+        return refused
+
+    def _claim(self, attempt: AttemptRow, caps: Caps | None,
+               fence: Fence | None) -> psycopg.Cursor[tuple[Any, ...]]:
         """Begin an attempt, where it may be."""
-        asked = attempt._asdict()
-        if caps is not None:
-            asked |= caps._asdict()
+        asked = attempt._asdict() | ({"trunk": None} if caps is None else caps._asdict())
         if fence is not None:
             asked |= {"lease": fence.name, "lease_epoch": fence.epoch, "holder": self._stamp.node}
-        statement = sql.CLAIMS[caps is not None, fence is not None]
-        return self._cursor.execute(statement, asked).fetchone() is not None
+        return self._connection.execute(sql.CLAIMS[caps is not None, fence is not None], asked)
 
-    def _many(self, statement: str, rows: Sequence[Sequence[Any]], key: int = 1) -> int:
-        """Run a statement for each row, in the order of the first `key` columns; return how many rows it changed."""
+    def _many(self, statement: str, rows: Sequence[Sequence[Any]],
+              key: int = 1) -> psycopg.Cursor[tuple[Any, ...]] | None:
+        """Run a statement for each row, in the order of the first `key` columns."""
         if not rows:
-            return 0
+            return None
+        cursor = self._connection.cursor()
         if len(rows) == 1:
-            self._cursor.execute(statement, rows[0])
-        else:
-            ordered: Sequence[Sequence[Any]] = sorted(rows, key=lambda row: tuple(row[:key])) if key else rows
-            self._cursor.executemany(statement, ordered)
-        return self._cursor.rowcount
+            return cursor.execute(statement, rows[0])
+        ordered: Sequence[Sequence[Any]] = sorted(rows, key=lambda row: tuple(row[:key])) if key else rows
+        cursor.executemany(statement, ordered)
+        return cursor
 
     # What claims see
 
@@ -141,27 +184,30 @@ class BatchWriter:
             gathered.clear()
 
     def _write_tasks(self, rows: Callbacks) -> None:
-        node, stale = self._stamp.node, set()
+        execute = self._connection.execute
         for row, first in rows.ordered_tasks():
-            values = callback_sql.from_task(row, node)
+            values = callback_sql.from_task(row, self._stamp.node)
             if first is None:
-                self._cursor.execute(sql.PUT_TASK, values)
-            elif not self._change_task(values, first):
-                stale.add(row.id)
+                execute(sql.PUT_TASK, values)
+            elif first.base == 0:
+                self._changing.append(_Changing(first, values, execute(sql.NEW_TASK, values)))
+            else:
+                named = dict(zip(TaskRow._fields, values, strict=True), base=first.base, base_by=first.base_by)
+                self._changing.append(_Changing(first, values, execute(sql.CHANGE_TASK, named)))
+
+    def _check_changes(self) -> None:
+        """Raise StaleError where others had changed tasks meanwhile."""
+        stale = {each.change.task.id for each in self._changing
+                 if each.cursor.fetchone() is None and not self._stands_again(each)}
         if stale:
             raise StaleError(frozenset(stale))
 
-    def _change_task(self, values: list[object], change: ChangeTask) -> bool:
-        """Make or change a task; whether nobody else had changed it."""
-        execute = self._cursor.execute
-        if change.base == 0:
-            return bool(execute(sql.NEW_TASK, values).rowcount)
-        named = dict(zip(TaskRow._fields, values, strict=True), base=change.base, base_by=change.base_by)
-        if execute(sql.CHANGE_TASK, named).rowcount:
-            return True
-        if execute(sql.TASK_IS_THERE, (change.task.id,)).fetchone():
+    def _stands_again(self, changing: _Changing) -> bool:
+        """Make a task that is lost, and changed by nobody; False: that is not so."""
+        execute = self._connection.execute
+        if changing.change.base == 0 or execute(sql.TASK_IS_THERE, (changing.change.task.id,)).fetchone():
             return False
-        return bool(execute(sql.NEW_TASK, values).rowcount)  # lost, and changed by nobody: it stands again
+        return execute(sql.NEW_TASK, changing.values).fetchone() is not None
 
     # All else
 
@@ -179,12 +225,12 @@ class BatchWriter:
             self._write_records(batch)
         numbers = self._write_callbacks(batch.callbacks) if batch.callbacks.any else {}
         for version, policy in self._numbered("policies", batch.policies):
-            self._cursor.execute(sql.PUT_POLICY, (version, policy.saved_at, policy.text, policy.by))
+            self._connection.execute(sql.PUT_POLICY, (version, policy.saved_at, policy.text, policy.by))
             self.policy = policy
         if batch.events:
             self._write_events(batch.events, numbers)
         if batch.shared:
-            self._cursor.execute(sql.SHARE_UPTO, (batch.shared, stamp.node))
+            self._connection.execute(sql.SHARE_UPTO, (batch.shared, stamp.node))
 
     def _write_records(self, batch: Batch) -> None:
         """Write direct callbacks. Where some stay as they are because others have touched them later, everybody is
@@ -192,7 +238,9 @@ class BatchWriter:
         put = [row for row in batch.records.values() if isinstance(row, Record)]
         gone = [(*key, inf if write is None else write.record.touched_at)
                 for key, write in batch.records.items() if not isinstance(write, Record)]
-        if self._many(sql.PUT_RECORD, put, 2) < len(put) or self._many(sql.REMOVE_RECORD, gone, 2) < len(gone):
+        written = [self._many(sql.PUT_RECORD, put, 2), self._many(sql.REMOVE_RECORD, gone, 2)]
+        self._connection.settle()
+        if sum(cursor.rowcount for cursor in written if cursor is not None) < len(batch.records):
             self._many(sql.TELL_OF_RECORD, list(batch.records), 2)
 
     def _write_callbacks(self, rows: Callbacks) -> dict[str, int]:
@@ -206,7 +254,7 @@ class BatchWriter:
         many(sql.COUNT_OFFERS, [(*of, made) for of, made in rows.offers.items()], 3)
         if not rows.tickets:
             return {}
-        numbers = dict(self._cursor.execute(sql.TICKET_NUMBERS, (list(rows.tickets),)).fetchall())
+        numbers = dict(self._connection.execute(sql.TICKET_NUMBERS, (list(rows.tickets),)).fetchall())
         given = {name: row.number for name, row in rows.tickets.items() if row.number and name not in numbers}
         numbers |= given
         fresh = [name for name in rows.tickets if name not in numbers]
@@ -226,5 +274,5 @@ class BatchWriter:
 
     def _take(self, of: str, many: int) -> int:
         """Take numbers in a row; return the first of them."""
-        [last] = self._cursor.execute(sql.TAKE_NUMBERS, (many, of)).fetchone() or (0,)
+        [last] = self._connection.execute(sql.TAKE_NUMBERS, (many, of)).fetchone() or (0,)
         return int(last) - many + 1

@@ -4,6 +4,7 @@ libpq does the finding: of several hosts the one that writes, by `target_session
 is left as it is.
 """
 
+import logging
 import time
 from collections.abc import Generator
 from typing import Any, Final, TypeVar
@@ -17,6 +18,8 @@ CONNECT: Final = 3
 
 SILENCE_MS: Final = 5000
 """Milliseconds for which what was sent may stay unacknowledged by the other machine."""
+
+logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of is raised, too, and told by us
 
 T = TypeVar("T")
 
@@ -69,14 +72,27 @@ class SilenceError(psycopg.OperationalError):
 
 
 class Connection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that waits for an answer no longer than its patience."""
+    """A connection that waits for an answer no longer than its patience, and is closed where none comes.
+
+    In `pipeline()` nothing is waited for but what is fetched; all that was asked before is done by then.
+    """
 
     patience = 5.0
     """Seconds."""
 
     def wait(self, gen: Generator[Any, Any, T], interval: float = 0.1, timeout: float | None = None) -> T:
-        found: T = super().wait(_within(gen, self.patience if timeout is None else timeout), interval)
+        try:
+            found: T = super().wait(_within(gen, self.patience if timeout is None else timeout), interval)
+        except SilenceError:
+            self.close()  # nothing more can be said on it; the server gives up whatever it was in the middle of
+            raise
         return found
+
+    def settle(self) -> None:
+        """Wait until all is done that was asked in a pipeline, and raise what is wrong with it."""
+        pipeline = self._pipeline
+        if pipeline is not None and (pipeline.command_queue or pipeline.result_queue):
+            pipeline.sync()
 
 
 def _within(steps: Generator[Any, Any, T], patience: float) -> Generator[Any, Any, T]:

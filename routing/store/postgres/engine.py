@@ -69,6 +69,13 @@ def _fetch(reader: Connection, statement: str, parameters: Parameters) -> list[A
     return found
 
 
+def _changed(connection: Connection, statement: str, parameters: Parameters) -> int:
+    """Run a statement in a pipeline; return how many rows it changed."""
+    cursor = connection.execute(statement, parameters)
+    connection.settle()
+    return cursor.rowcount
+
+
 def _close(reader: Connection) -> None:
     with contextlib.suppress(psycopg.Error):
         reader.close()
@@ -210,7 +217,7 @@ class PostgresEngine:
         applied = Applied()
         loss = ""
         try:
-            with session.transaction(durable, locks, is_told(batch)) as connection:
+            with session.transaction(durable, locks, is_told(batch), in_one_go=True) as connection:
                 writer = BatchWriter(connection, session.stamp, self._outbox)
                 refused = writer.write(batch, stale, gathered)
                 if session.is_behind:
@@ -240,11 +247,11 @@ class PostgresEngine:
         waits = self._waits + (fresh if self._outbox else 0)
         drained, dropped = False, 0
         if published:
-            waits -= connection.execute(sql.DROP_EVENTS, (self._node, published)).rowcount
+            waits -= _changed(connection, sql.DROP_EVENTS, (self._node, published))
             drained = self._overfull and waits < OUTBOX_MAX // 2
         if waits > OUTBOX_MAX:
             most = waits - OUTBOX_MAX + OUTBOX_MAX // 100  # a little more, so that not every commit has to
-            dropped = connection.execute(sql.DROP_OLDEST_EVENTS, (self._node, most)).rowcount
+            dropped = _changed(connection, sql.DROP_OLDEST_EVENTS, (self._node, most))
         return waits - dropped, dropped, drained and not dropped
 
     def forget(self, before: float, rows: int) -> Forgotten:
@@ -275,7 +282,7 @@ class PostgresEngine:
         many. Of several nodes that do so, none is in the way of another. Raises TroubleError.
         """
         try:
-            with self.session.transaction(False, set()) as connection:
+            with self.session.transaction() as connection:
                 return connection.execute(sql.PRUNE_CHANGES, (keep,)).rowcount
         except (UncertainError, *_OF_DATABASE) as error:
             raise self._trouble(error) from error

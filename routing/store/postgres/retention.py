@@ -54,7 +54,7 @@ class Retention:
 
         Raises psycopg.Error, OSError or UncertainError, and what was to be removed is left to the next look then.
         """
-        with session.transaction(False, set()) as connection:
+        with session.transaction() as connection:
             gone = self._old.remove(connection, before, rows)
         self._old.committed(gone)
         return gone

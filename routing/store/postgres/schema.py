@@ -151,7 +151,8 @@ _DIAL_SLOT: Final = 900
 """Seconds of a row of `dialled`; `statements` counts by them."""
 
 _CAPS: Final = (
-    "ALTER TABLE attempts ADD COLUMN dialled_at REAL",
+    "ALTER TABLE attempts ADD COLUMN dialled_at REAL, ADD COLUMN trunk TEXT",
+    "CREATE INDEX attempts_on_trunk ON attempts (trunk) WHERE ended_at IS NULL AND trunk IS NOT NULL",
     "CREATE INDEX attempts_counted ON attempts (dialled_at) WHERE dialled_at IS NOT NULL",
     "CREATE INDEX attempts_counted_of ON attempts (customer, dialled_at) WHERE dialled_at IS NOT NULL",
     """CREATE TABLE dialled (
@@ -187,7 +188,7 @@ _CAPS: Final = (
 """`attempts.dialled_at`: when the server heard that an attempt dials its customer, by the server's clock, which is one
 for all nodes; of one that it hears of only then, when it did. Empty while it dials nobody, and where that was taken
 back. `dialled`: how many of each node's there are in each quarter of an hour of the last day, by when that begins: a
-node counts in rows of its own, so that none waits for another."""
+node counts in rows of its own, so that none waits for another. `attempts.trunk`: the trunk of one that was claimed."""
 
 _IMPORTS: Final = (
     "CREATE TABLE imports (file TEXT PRIMARY KEY, node TEXT NOT NULL, begun_at REAL NOT NULL, done_at REAL)",

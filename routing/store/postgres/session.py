@@ -7,8 +7,8 @@ Each transaction changes the row of its node, where this start of the node and t
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Set
+from typing import Any, Final
 
 import psycopg
 
@@ -132,37 +132,48 @@ class Session:
         connection.execute(sql.RAISE_NUMBER, (self.seq, "events", self.seq))
 
     @contextlib.contextmanager
-    def transaction(self, durable: bool, locks: set[str], is_told: bool = False) -> Iterator[Connection]:
+    def transaction(self, durable: bool = False, locks: Set[str] = frozenset(), is_told: bool = False,
+                    in_one_go: bool = False) -> Iterator[Connection]:
         """Do something as one transaction, alone with these customers and agents; `durable`: it outlives a loss of
-        power; `is_told`: it wakes who reads changes. Rolled back where anything is raised within.
+        power; `is_told`: it wakes who reads changes; `in_one_go`: in a pipeline, where nothing is waited for but what
+        is fetched. Rolled back where anything is raised within.
 
         UncertainError where the commit itself fails: once `ready` has returned, `commits` says whether it came through.
         """
         connection = self.ready()
-        shares = len(locks) <= LOCKS_MAX
-        number = self.commits + 1
+        number, is_sent = self.commits + 1, False
         try:
-            connection.execute(sql.BEGIN.format(
-                "on" if durable else "off", "pg_advisory_xact_lock_shared" if shares else "pg_advisory_xact_lock",
-                sql.ALL_CUSTOMERS, sql.TELL.format(self._quoted) if is_told else ""))
-            if not connection.execute(sql.COUNT_COMMIT, (number, self._node, self.epoch)).rowcount:
-                raise OutdatedError("the row of this node is another one's, or gone")
-            if locks and shares:
-                connection.execute(sql.LOCK, (list(locks),))
-            yield connection
-        except SilenceError:
-            self.drop()  # nothing more can be said on it; the server gives the transaction up
-            raise
-        except BaseException:
+            with connection.pipeline() if in_one_go else contextlib.nullcontext():
+                counted = self._begin(connection, number, durable, locks, is_told)
+                yield connection
+                connection.settle()
+                if counted.fetchone() is None:
+                    raise OutdatedError("the row of this node is another one's, or gone")
+                is_sent = True
+                connection.execute("COMMIT", prepare=False)
+        except BaseException as error:
+            if is_sent and isinstance(error, psycopg.Error):
+                self.drop()
+                raise UncertainError(number, error) from error
+            if isinstance(error, SilenceError):
+                self.drop()
             with contextlib.suppress(psycopg.Error):
                 connection.execute("ROLLBACK")
             raise
-        try:
-            connection.execute("COMMIT", prepare=False)
-        except psycopg.Error as error:
-            self.drop()
-            raise UncertainError(number, error) from error
         self.commits = number
+
+    def _begin(self, connection: Connection, number: int, durable: bool, locks: Set[str],
+               is_told: bool) -> psycopg.Cursor[tuple[Any, ...]]:
+        """Open a transaction and wait for our turn; what is returned has a row where this is still the node."""
+        shares = len(locks) <= LOCKS_MAX
+        connection.execute(sql.BEGIN)
+        connection.execute(sql.OPEN.format(
+            "on" if durable else "off", "pg_advisory_xact_lock_shared" if shares else "pg_advisory_xact_lock",
+            sql.ALL_CUSTOMERS, sql.TELL.format(self._quoted) if is_told else ""))
+        counted = connection.execute(sql.COUNT_COMMIT, (number, self._node, self.epoch))
+        if locks and shares:
+            connection.execute(sql.LOCK, (list(locks),))
+        return counted
 
     def drop(self) -> None:
         """Close the connection."""

@@ -115,12 +115,12 @@ RAISE_NUMBER: Final = "UPDATE numbers SET last=%s WHERE name=%s AND last<%s"
 
 _LIVE: Final = "('open', 'held')"
 PUT_TASK: Final = _upsert("tasks", TaskRow._fields)
-NEW_TASK: Final = f"{_insert('tasks', TaskRow._fields)} ON CONFLICT DO NOTHING"
+NEW_TASK: Final = f"{_insert('tasks', TaskRow._fields)} ON CONFLICT DO NOTHING RETURNING 1"
 CHANGE_TASK: Final = (
     "UPDATE tasks SET " + ", ".join(f'"{name}"=%({name})s' for name in TaskRow._fields[1:])
     + " WHERE id=%(id)s AND (changed_by=%(changed_by)s OR (version=%(base)s AND changed_by=%(base_by)s)) "
     f"AND NOT (%(state)s IN {_LIVE} AND EXISTS (SELECT 1 FROM tasks AS other WHERE other.customer=%(customer)s "
-    f'AND other."group"=%(group)s AND other.state IN {_LIVE} AND other.id<>%(id)s))'
+    f'AND other."group"=%(group)s AND other.state IN {_LIVE} AND other.id<>%(id)s)) RETURNING 1'
 )
 """Where this node has changed it last, or nobody since the base, and its customer and group have no other open one."""
 TASK_IS_THERE: Final = "SELECT 1 FROM tasks WHERE id=%s"
@@ -161,23 +161,27 @@ def _dialled_one(seconds: int, limit: str) -> str:
             f"AND dialled_at>{_NOW}-{seconds} LIMIT %({limit})s) AS dialled)")
 
 
-_COMING: Final = "(SELECT count(*) FROM attempts WHERE ended_at IS NULL AND dialled_at IS NULL)"
+_RUNNING: Final = (
+    "coming AS MATERIALIZED (SELECT count(*) AS made FROM attempts WHERE ended_at IS NULL AND dialled_at IS NULL)"
+)
+"""Those that run and have dialled nobody yet: they will."""
+_COMING: Final = "(SELECT made FROM coming)"
 _WITHIN_CAPS: Final = (
     f"{_dialled_one(3600, 'number_per_hour')}<%(number_per_hour)s "
     f"AND {_dialled_one(86_400, 'number_per_day')}<%(number_per_day)s "
     f"AND {_dialled(3600)} + {_COMING}<%(all_per_hour)s AND {_dialled(86_400)} + {_COMING}<%(all_per_day)s "
-    "AND (%(trunk_legs)s=0 OR (SELECT count(*) FROM attempts JOIN tasks ON tasks.id=attempts.task "
-    "WHERE attempts.ended_at IS NULL AND tasks.trunk=%(trunk)s)<%(trunk_legs)s)"
+    "AND (%(trunk_legs)s=0 "
+    "OR (SELECT count(*) FROM attempts WHERE ended_at IS NULL AND trunk=%(trunk)s)<%(trunk_legs)s)"
 )
-"""Whether one attempt more keeps within the caps. Those that run and have dialled nobody yet count: they will."""
+"""Whether one attempt more keeps within the caps."""
 _HELD: Final = (
     "held AS (SELECT 1 FROM leases WHERE name=%(lease)s AND epoch=%(lease_epoch)s AND holder=%(holder)s "
     f"AND until>{_NOW} FOR SHARE)"
 )
 """A lease, where it is this node's by the server's clock; nobody else gets it before the transaction is over."""
 _CLAIM: Final = (
-    f"INSERT INTO attempts ({columns(AttemptRow._fields)}) "
-    f"SELECT {', '.join(f'%({name})s' for name in AttemptRow._fields)} WHERE {{}}"
+    f"INSERT INTO attempts ({columns((*AttemptRow._fields, 'trunk'))}) "
+    f"SELECT {', '.join(f'%({name})s' for name in (*AttemptRow._fields, 'trunk'))} WHERE {{}}"
     "EXISTS (SELECT 1 FROM tasks WHERE id=%(task)s AND state='open') "
     "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND customer=%(customer)s) "
     "AND NOT EXISTS (SELECT 1 FROM attempts WHERE ended_at IS NULL AND task=%(task)s) "
@@ -188,9 +192,9 @@ _CLAIM: Final = (
 _LEASED: Final = "EXISTS (SELECT 1 FROM held) AND "
 CLAIMS: Final[dict[tuple[bool, bool], str]] = {
     (False, False): _CLAIM.format(""),
-    (True, False): f"WITH {_CLOCK} {_CLAIM.format(f'{_WITHIN_CAPS} AND ')}",
+    (True, False): f"WITH {_CLOCK}, {_RUNNING} {_CLAIM.format(f'{_WITHIN_CAPS} AND ')}",
     (False, True): f"WITH {_CLOCK}, {_HELD} {_CLAIM.format(_LEASED)}",
-    (True, True): f"WITH {_CLOCK}, {_HELD} {_CLAIM.format(f'{_LEASED}{_WITHIN_CAPS} AND ')}",
+    (True, True): f"WITH {_CLOCK}, {_RUNNING}, {_HELD} {_CLAIM.format(f'{_LEASED}{_WITHIN_CAPS} AND ')}",
 }
 """Begin an attempt, by whether it has caps to keep within, and a lease that it needs."""
 
@@ -198,8 +202,10 @@ CLAIMS: Final[dict[tuple[bool, bool], str]] = {
 
 ALL_CUSTOMERS: Final = 7_036_874_417_002
 """The advisory lock that whoever locks customers one by one shares, and whoever locks all of them has alone."""
-BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit={}; SELECT {}({}){}"
+BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 """Each statement sees what was committed before it, not before the transaction: what a lock was waited for."""
+OPEN: Final = "SELECT set_config('synchronous_commit', '{}', true), {}({}){}"
+"""How a transaction begins: what it outlives, and whether it shares the lock of all customers."""
 TELL: Final = f", pg_notify('{CHANNEL}', {{}})"
 """Wakes who reads changes, with the commit."""
 LOCK: Final = (
@@ -238,5 +244,5 @@ TAKE_SLOT: Final = (
 """The first that is free; NULL: none is."""
 SHARED_UPTO: Final = "SELECT shared FROM nodes WHERE name=%s"
 SHARE_UPTO: Final = "UPDATE nodes SET shared=%s WHERE name=%s"
-COUNT_COMMIT: Final = "UPDATE nodes SET commits=%s WHERE name=%s AND epoch=%s"
+COUNT_COMMIT: Final = "UPDATE nodes SET commits=%s WHERE name=%s AND epoch=%s RETURNING 1"
 OTHERS: Final = "SELECT name, epoch, commits FROM nodes WHERE name<>%s ORDER BY name"

@@ -15,7 +15,7 @@ from routing.store.queries import CallbackQuery, CallQuery, DirectQuery, NodeQue
 from routing.store.sqlite_engine import SqliteEngine
 from routing.writes import ChangeTask, RemoveRecord, SavePolicy, Unit, Write
 from tests.kit.engines import postgres_engine
-from tests.routing.store.rows import a_line, a_task, a_ticket, an_attempt
+from tests.routing.store.rows import a_line, a_task, a_ticket, an_attempt, do_not_call
 from tests.routing.store.test_sqlite import event, record
 from tests.routing.world import BEGIN, CUSTOMER
 
@@ -65,6 +65,31 @@ def test_numbers_are_given_in_the_order_of_the_commits(engines: Make) -> None:
     assert [a.read(TicketQuery.TICKET, (ticket.id,))[0].number for ticket in tickets] == [1, 2, 3]
     assert len(a.read(NodeQuery.EVENTS, ("a", 0, 9))) == 4
     assert a.read(NodeQuery.EVENTS, ("b", 0, 9)) == []
+
+
+@pytest.mark.parametrize("wins", [True, False], ids=["won", "refused"])
+def test_a_claim_finds_what_goes_with_the_one_before_it(engines: Make, wins: bool) -> None:
+    """As one transaction, in which the server need not be waited for between them."""
+    engine = engines()
+    first, second, third, last = tasks = [a_task(customer=f"+362011111{number}") for number in range(10, 14)]
+    engine.apply([unit(*tasks, *([] if wins else [do_not_call(first.customer)]))])
+    over = ChangeTask(third._replace(state="cancelled", ended_at=BEGIN, version=2), 1, "")
+    batch = [Queued(serial, Unit(writes), True, an_attempt(task, engages=None, epoch=0))
+             for serial, (task, writes) in enumerate([
+                 (first, (do_not_call(second.customer), over)), (second, ()), (third, ()), (last, ())], 1)]
+    assert engine.apply(batch).refused == ({2, 3} if wins else {1})
+    running = {row.customer for row in engine.read(CallbackQuery.OPEN_ATTEMPTS, ())}
+    assert running == {task.customer for task in ((first, last) if wins else (second, third, last))}
+
+
+def test_a_customer_is_claimed_for_once_in_a_batch(engines: Make) -> None:
+    engine = engines()
+    task = a_task()
+    engine.apply([unit(task)])
+    batch = [Queued(serial, Unit((a_line(task.id, "assigned"),)), True, an_attempt(task, engages=None, epoch=0))
+             for serial in (1, 2, 3)]
+    assert engine.apply(batch).refused == {2, 3}
+    assert len(engine.read(CallbackQuery.JOURNAL, (task.id,))) == 1
 
 
 def test_one_of_several_claims(engines: Make) -> None:
