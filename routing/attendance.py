@@ -10,7 +10,7 @@ from routing.facts import Watched
 from routing.pace import Pace
 from routing.route import Rules
 from routing.rows import PauseRow, Record
-from routing.storage import Store
+from routing.storage import ChangedRows, Store, StoreError
 from routing.teller import Teller
 from routing.writes import DropPause, Unit
 
@@ -29,6 +29,10 @@ class Attendance:
         """By agent."""
         self._said: set[str] | None = set()
         """Who has said something of a pause before those from before this process were read; None: they were."""
+        self._words = 0
+        """How often somebody has said here that they pause or resume."""
+        self._pauses_changed = self._reads_pauses = False
+        store.tell_changes_to(self)
 
     # What goes on now
 
@@ -127,12 +131,45 @@ class Attendance:
                 events += self._say(row.agent, self._board.pause(row.agent, True, now), None, now)
         return tuple(events)
 
+    def on_changed(self, changed: ChangedRows) -> None:
+        self._pauses_changed = self._pauses_changed or "pauses" in changed.tables
+
+    def _heed_pauses(self, now: float) -> None:
+        """Read who takes a pause once what was said here before is committed: at another node they may have begun one,
+        or resumed."""
+        if self._reads_pauses or self._said is not None or not self._store.well:
+            return
+        self._reads_pauses = True
+        words = self._words
+        self._store.settled(lambda: self._take_pauses(words, now))
+
+    def _take_pauses(self, words: int, now: float) -> None:
+        """Take the pauses as they are kept; `words`: what had been said here when all of that was put. What was said
+        since may not be there yet: then they are read again."""
+        self._reads_pauses = False
+        if words != self._words or not self._store.well:
+            return
+        try:
+            rows = {row.agent: row for row in self._store.pauses()}
+        except StoreError:
+            return
+        self._pauses_changed = False
+        events: list[Event] = []
+        over, begun = self._pauses.keys() - rows.keys(), rows.keys() - self._pauses.keys()
+        self._pauses = rows
+        for agent, paused in (*((agent, False) for agent in sorted(over)), *((agent, True) for agent in sorted(begun))):
+            events += self._say(agent, self._board.pause(agent, paused, now), None, now)
+        self._publish(tuple(events))
+
     def _note_said(self, agent: str) -> None:
+        self._words += 1
         if self._said is not None:
             self._said.add(agent)
 
     def turn(self, now: float) -> None:
-        """End what only time ends. For a timer of a second or less."""
+        """End what only time ends, and take what others have said. For a timer of a second or less."""
+        if self._pauses_changed:
+            self._heed_pauses(now)
         for agent in self._board.wrapped_until(now):
             self.wrap_up(agent, now, now)
         for agent in self._board.away_until(now):

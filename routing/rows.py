@@ -247,6 +247,9 @@ class PastAttempt(NamedTuple):
 
     customer: str
     at: float
+    id: str = ""
+    node: str = ""
+    """Where it runs, or did."""
 
 
 class EndedWith(NamedTuple):

@@ -146,6 +146,9 @@ class CallbackReads(Protocol):
     def open_attempts(self) -> list[AttemptRow]:
         """Return the attempts that have not ended."""
 
+    def attempt(self, attempt: str) -> AttemptRow | None:
+        """Return one attempt, ended or not."""
+
     def attempts_since(self, at: float) -> list[PastAttempt]:
         """Return the attempts that dialled a customer at `at` or later, in that order."""
 

@@ -142,7 +142,8 @@ class Desk:
 
     def next_turn(self) -> float | None:
         """Return when there is something to do next, seconds since the epoch (0: at once); None: nothing is planned."""
-        return 0.0 if self._more or self._tasks.stops or self._tasks.places.leaving else self._tasks.due_times.first()
+        at_once = self._more or self._tasks.stops or self._tasks.places.leaving or self._others.waits
+        return 0.0 if at_once else self._tasks.due_times.first()
 
     def set_policy(self, policy: Policy, now: float) -> None:
         """Put a policy in force, for what is promised already too."""
@@ -257,7 +258,7 @@ class Desk:
             return False
         self._restored = True
         self._eligibility.restore(past, made, now)
-        self._eligibility.do_not_call = {row.customer for row in do_not_call}
+        self._eligibility.do_not_call.restore(row.customer for row in do_not_call)
         for row in rows:
             self._tasks.index.add(Task(within_reach(row, now)))
         for one in finishing:  # at most an hour with a card (`callback.wrap_up`)
@@ -313,5 +314,6 @@ class Desk:
             there = {row.customer for row in self._store.callbacks.do_not_call()}
         except StoreError:
             there = set()
-        self._store.put(Unit(tuple(DoNotCallRow(customer, self._sets.now, "") for customer in do_not_call - there)))
-        do_not_call |= there
+        missing = [customer for customer in do_not_call if customer not in there]
+        self._store.put(Unit(tuple(DoNotCallRow(customer, self._sets.now, "") for customer in missing)))
+        do_not_call.restore((*missing, *there))

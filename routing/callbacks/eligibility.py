@@ -8,7 +8,8 @@ from typing import Final
 
 from config.policy import Policy
 from routing.callbacks.changes import Changes
-from routing.callbacks.dial_guard import HOUR, DialGuard, Dialled, GuardFacts, RateWindow
+from routing.callbacks.dial_guard import DAY, HOUR, DialGuard, Dialled, GuardFacts, RateWindow
+from routing.callbacks.do_not_call import DoNotCallList
 from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.facts import LiveState
 from routing.callbacks.refusal import Refusal
@@ -32,8 +33,8 @@ OF_ITSELF: Final = frozenset({"not_open", "window", "campaign", "closed", "engag
 class Eligibility:
     """Says no, with a reason."""
 
-    def __init__(self, tasks: Tasks, live: LiveState, policy: Policy) -> None:
-        self._tasks, self._live = tasks, live
+    def __init__(self, tasks: Tasks, live: LiveState, policy: Policy, node: str) -> None:
+        self._tasks, self._live, self._node = tasks, live, node
         self._guard = DialGuard(policy)
         self.dialled = Dialled()
         self.asked = Dialled()
@@ -42,8 +43,9 @@ class Eligibility:
         """When callbacks were promised, whoever asked for them."""
         self._refused = RateWindow(HOUR)
         """When requests were refused and written down."""
-        self.do_not_call: set[str] = set()
-        """The do-not-call list."""
+        self.do_not_call = DoNotCallList()
+        self._elsewhere: dict[str, PastAttempt] = {}
+        """By id: attempts of other nodes that are counted among those dialled."""
         self._halt: Refusal | None = None
         """Why nobody at all is dialled for now."""
 
@@ -104,13 +106,43 @@ class Eligibility:
 
     def restore(self, past: Iterable[PastAttempt], made: Iterable[float], now: float) -> None:
         """Begin with what the database remembers: whom attempts dialled, and when tasks were made."""
-        self.dialled.restore(past, now)
+        for attempt in past:
+            self.count_dial(attempt, now)
         for at in made:
-            self._made.add(min(at, now))
+            self.count_promise(at, now)
+
+    def count_dial(self, attempt: PastAttempt, now: float) -> None:
+        """Count an attempt that has dialled its customer, once: what is ahead of the clock was dialled just now."""
+        if attempt.id in self._elsewhere:
+            return
+        counted = attempt._replace(at=min(attempt.at, now))
+        self.dialled.add(counted.customer, counted.at)
+        if attempt.node != self._node:
+            self._elsewhere[attempt.id] = counted
+
+    def forget_dial(self, attempt: str) -> None:
+        """An attempt of another node has dialled nobody, whatever was said of it."""
+        counted = self._elsewhere.pop(attempt, None)
+        if counted is not None:
+            self.take_dial_back(counted.customer, counted.at)
+
+    def keep_dials(self, attempts: Iterable[PastAttempt], now: float) -> None:
+        """Take all attempts of the last day that have dialled, as they are kept; of ours nothing is new here."""
+        elsewhere = {attempt.id: attempt for attempt in attempts if attempt.node != self._node}
+        for gone in self._elsewhere.keys() - elsewhere.keys():
+            self.forget_dial(gone)
+        for attempt in elsewhere.values():
+            self.count_dial(attempt, now)
+
+    def count_promise(self, at: float, now: float) -> None:
+        """Count a callback that was promised then, whoever did it."""
+        self._made.add(min(at, now))
 
     def shift(self, seconds: float) -> None:
         """The clock was set forward by so many seconds (back: negative): what was counted goes along."""
         self.dialled.shift(seconds)
+        self._elsewhere = {name: attempt._replace(at=attempt.at + seconds)
+                           for name, attempt in self._elsewhere.items()}
         self.asked.shift(seconds)
         self._made.shift(seconds)
         self._refused.shift(seconds)
@@ -119,6 +151,7 @@ class Eligibility:
     def tidy(self, now: float) -> None:
         """Forget what is too old to count."""
         self.dialled.tidy(now)
+        self._elsewhere = {name: attempt for name, attempt in self._elsewhere.items() if now - attempt.at < DAY}
         self.asked.tidy(now)
         self._made.tidy(now)
         self._refused.tidy(now)

@@ -1,16 +1,21 @@
 """What other nodes on the same database do to tasks: theirs is taken as it is, what we knew beside is told again."""
 
 from collections.abc import Sequence, Set
+from typing import Final
 
 from routing.callbacks.call_intake import CallIntake
 from routing.callbacks.changes import Changes, ChangeSets
+from routing.callbacks.dial_guard import DAY
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Missed
 from routing.callbacks.task import Task, held, within_reach
 from routing.callbacks.tasks import Tasks
-from routing.rows import JournalRow, TaskRow
-from routing.storage import ChangedRows, Store, StoreError
+from routing.rows import JournalRow, PastAttempt, TaskRow
+from routing.storage import NOTHING_CHANGED, ChangedRows, Store, StoreError
 from routing.writes import ChangeTask, Unit
+
+LOOKED_AT: Final = 100
+"""Rows of each kind that are read in one turn: calls wait for no more than these."""
 
 
 def take_row(tasks: Tasks, task: Task, row: TaskRow) -> None:
@@ -38,7 +43,17 @@ class OtherNodes:
                  sets: ChangeSets) -> None:
         self._tasks, self._eligibility, self._calls, self._store, self._sets = tasks, eligibility, calls, store, sets
         self._refused: list[Unit] = []
-        self._changed = False
+        self._changed = NOTHING_CHANGED
+        """What is still to be looked at."""
+        self._reads_list = False
+        """The do-not-call list is read once what was put here before is committed."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is to be taken with the next turn."""
+        changed = self._changed
+        return bool(self._refused) or changed.tasks != frozenset() or changed.attempts != frozenset() or \
+            ("do_not_call" in changed.tables and not self._reads_list)
 
     def on_stale(self, units: Sequence[Unit]) -> None:
         """Changes of tasks in these units were refused: somebody else was first."""
@@ -46,43 +61,92 @@ class OtherNodes:
 
     def on_changed(self, changed: ChangedRows) -> None:
         """Another node has changed this."""
-        self._changed |= not changed.tables.isdisjoint(("tasks", "do_not_call"))
+        self._changed = self._changed.and_then(changed)
 
     def turn(self, now: float) -> None:
-        """Take what others have done; what cannot be read now is taken with a later turn."""
+        """Take what others have done; what cannot be read now is taken with a later turn, and so is what is too much
+        for this one."""
         try:
             while self._refused:
                 for change in self._refused[0].of(ChangeTask):
                     self._reconcile(change.task, self._refused[0], now)
                 del self._refused[0]
-            if self._changed:
+            if self.waits:
                 self._look(now)
-                self._changed = False
         except StoreError:
             return
 
     def _look(self, now: float) -> None:
-        """Take every task that another node has made or changed last, and whom it has put on the do-not-call list."""
+        changed = self._changed
+        if changed.tasks is None:
+            self._look_at_all(now)
+            self._changed = changed = changed._replace(tasks=frozenset())
+        elif changed.tasks:
+            some = sorted(changed.tasks)[:LOOKED_AT]
+            for name in some:
+                row = self._store.callbacks.task(name)
+                if row is not None:
+                    self._look_at(row, now)
+            self._changed = changed = changed._replace(tasks=(changed.tasks or frozenset()).difference(some))
+        if changed.attempts is None:
+            self._eligibility.keep_dials(self._store.callbacks.attempts_since(now - DAY), now)
+            self._changed = changed = changed._replace(attempts=frozenset())
+        elif changed.attempts:
+            some = sorted(changed.attempts)[:LOOKED_AT]
+            for name in some:
+                self._look_at_attempt(name, now)
+            self._changed = changed = changed._replace(attempts=(changed.attempts or frozenset()).difference(some))
+        if "do_not_call" in changed.tables and not self._reads_list and self._store.well:
+            self._reads_list = True
+            said = self._eligibility.do_not_call.said
+            self._store.settled(lambda: self._read_list(said))
+
+    def _look_at_all(self, now: float) -> None:
+        """Take every task that another node has made or changed last."""
         index, kept = self._tasks.index, self._store.callbacks
-        rows = {row.id: row for row in kept.open_tasks()}
-        do_not_call = {row.customer for row in kept.do_not_call()}
-        ended = [(task, kept.task(task.row.id)) for task in tuple(index.live()) if task.row.id not in rows]
-        for task, row in ended:
-            if row is not None and row.changed_by and row.ended_at is not None:
-                take_row(self._tasks, task, row)
-        for row in rows.values():
-            known = index.tasks.get(row.id)
-            if not row.changed_by:
-                continue
-            if known is None:
-                if row.version > index.gone.get(row.id, 0):
-                    self._add(row, now)
-            elif row.version > known.row.version:  # else ours is on its way, and is refused if theirs was first
-                take_row(self._tasks, known, row)
-        self._eligibility.do_not_call |= do_not_call
+        rows = kept.open_tasks()
+        there = {row.id for row in rows}
+        ended = [kept.task(task.row.id) for task in tuple(index.live()) if task.row.id not in there]
+        for row in (*ended, *rows):
+            if row is not None:
+                self._look_at(row, now)
+
+    def _look_at(self, row: TaskRow, now: float) -> None:
+        """Take a task that another node has made or changed last."""
+        index = self._tasks.index
+        known = index.tasks.get(row.id)
+        if not row.changed_by:
+            return
+        if known is None:
+            if row.ended_at is None and row.version > index.gone.get(row.id, 0):
+                self._add(row, now)
+        elif row.ended_at is not None or row.version > known.row.version:  # else ours is on its way, and is refused
+            take_row(self._tasks, known, row)  # if theirs was first
+
+    def _look_at_attempt(self, name: str, now: float) -> None:
+        """Count whom another node has dialled."""
+        row = self._store.callbacks.attempt(name)
+        if row is None or row.customer_at is None:
+            self._eligibility.forget_dial(name)
+        elif row.node != self._tasks.places.node and row.customer_at >= now - DAY:
+            self._eligibility.count_dial(PastAttempt(row.customer, row.customer_at, row.id, row.node), now)
+
+    def _read_list(self, said: int) -> None:
+        """Take the do-not-call list as it is kept, removals too; `said`: what had been said here when all of that was
+        put. What was said since may not be there yet: then it is read again."""
+        self._reads_list = False
+        known = self._eligibility.do_not_call
+        if known.said != said or not self._store.well:
+            return
+        try:
+            known.restore(row.customer for row in self._store.callbacks.do_not_call())
+        except StoreError:
+            return
+        self._changed = self._changed._replace(tables=self._changed.tables - {"do_not_call"})
 
     def _add(self, row: TaskRow, now: float) -> None:
         """Take up a task of another node. Where we have one of the customer and group, ours is about to be refused."""
+        self._eligibility.count_promise(row.created_at, now)
         if self._tasks.index.of(row.customer, row.group) is None:
             task = Task(within_reach(row, now))
             self._tasks.index.add(task)

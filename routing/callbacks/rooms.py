@@ -31,7 +31,7 @@ class DeskRooms:
         self.tickets = TicketOffice(teller, self.names.new, channels)
         self.tasks = Tasks(SettingsBook(policy), lambda: int.from_bytes(random_bytes(7), "big") / (1 << 56),
                            self.tickets, node)
-        self.eligibility = Eligibility(self.tasks, live, policy)
+        self.eligibility = Eligibility(self.tasks, live, policy, node)
         self.pool = AgentPool(self.tasks.index, live)
         self.wrap_ups = WrapUps(live)
         self.outcomes = AttemptOutcomes(self.tasks, self.eligibility, self.pool, self.wrap_ups)

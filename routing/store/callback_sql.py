@@ -81,7 +81,7 @@ ATTEMPT: Final = f"{_ATTEMPT} WHERE id=?"
 ATTEMPTS_OF: Final = f"{_ATTEMPT} WHERE task=? ORDER BY serial"
 OPEN_ATTEMPTS: Final = f"{_ATTEMPT} WHERE ended_at IS NULL ORDER BY +id"
 """The sign keeps SQLite from reading all attempts in their order instead of the few that its index has."""
-ATTEMPTS_SINCE: Final = "SELECT customer, customer_at FROM attempts WHERE customer_at>=? ORDER BY customer_at"
+ATTEMPTS_SINCE: Final = "SELECT customer, customer_at, id, node FROM attempts WHERE customer_at>=? ORDER BY customer_at"
 ENDED_WITH: Final = (
     'SELECT a.task, a.agent, a.ended_at, t."group", t.campaign FROM attempts AS a JOIN tasks AS t ON t.id=a.task '
     "WHERE a.customer_at>=? AND a.ended_at>=? AND a.node=? AND a.agent IS NOT NULL AND a.result<>'crashed' "

@@ -83,6 +83,9 @@ class CallbackReads:
     def open_attempts(self) -> list[AttemptRow]:
         return self._read(CallbackQuery.OPEN_ATTEMPTS, ())
 
+    def attempt(self, attempt: str) -> AttemptRow | None:
+        return next(iter(self._read(CallbackQuery.ATTEMPT, (attempt,))), None)
+
     def attempts_since(self, at: float) -> list[PastAttempt]:
         return self._read(CallbackQuery.ATTEMPTS_SINCE, (at,))
 

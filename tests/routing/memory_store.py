@@ -247,9 +247,14 @@ class MemoryCallbacks:
         return sorted((each for each in self._rows.all_attempts.values() if each.ended_at is None),
                       key=lambda each: each.id)
 
+    def attempt(self, attempt: str) -> AttemptRow | None:
+        self._rows.check()
+        return self._rows.all_attempts.get(attempt)
+
     def attempts_since(self, at: float) -> list[PastAttempt]:
         self._rows.check()
-        found = [PastAttempt(each.customer, each.customer_at) for each in self._rows.all_attempts.values()
+        found = [PastAttempt(each.customer, each.customer_at, each.id, each.node)
+                 for each in self._rows.all_attempts.values()
                  if each.customer_at is not None and each.customer_at >= at]
         return sorted(found, key=lambda past: past.at)
 

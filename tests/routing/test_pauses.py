@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from routing.facts import Ending
 from routing.rows import PauseRow
+from routing.storage import ANYTHING_CHANGED
 from tests.routing.world import CUSTOMER, World
 
 Worlds = Callable[..., World]
@@ -75,3 +76,57 @@ def test_direct_callback_passes_by_an_agent_who_takes_a_pause(world: World) -> N
     world.ledger.attendance.resume("201", world.now)
     assert world.reaches() == "201"
     assert {record.agent for record in world.store.direct.records(CUSTOMER)} == {"201", "202"}
+
+
+# Where several nodes share them
+
+
+def hear(world: World) -> None:
+    """Hear of what the other node has written, and take it."""
+    world.store.tell_changed(ANYTHING_CHANGED)
+    world.loop.run()
+    world.ledger.turn(world.now)
+    world.commit()
+
+
+def paused(*worlds: World) -> list[list[tuple[str, str]]]:
+    return [sorted((pause.agent, pause.reason) for pause in world.ledger.attendance.pauses()) for world in worlds]
+
+
+def test_a_pause_that_is_said_at_another_node_is_one_here(worlds: Worlds) -> None:
+    a, b = (worlds("type = 1", node=name, shared=True) for name in "ab")
+    for world in (a, b):
+        world.connect()
+        world.ledger.restore(world.now)
+    a.dial("201")
+    a.ledger.attendance.pause("201", "lunch", a.now)
+    a.commit()
+    hear(b)
+    assert (paused(b), b.reaches()) == ([[("201", "lunch")]], None)
+    assert states(b) == [("paused", "lunch")]
+    a.ledger.attendance.pause("201", "training", a.now)
+    a.commit()
+    hear(b)
+    assert paused(b) == [[("201", "training")]]
+    b.ledger.attendance.resume("201", b.now)
+    b.commit()
+    hear(a)
+    assert (paused(a, b), a.reaches(), b.reaches()) == ([[], []], "201", "201")
+
+
+def test_what_is_said_here_stands_while_what_the_other_says_is_read(worlds: Worlds) -> None:
+    a, b = (worlds(node=name, shared=True) for name in "ab")
+    for world in (a, b):
+        world.ledger.restore(world.now)
+    b.ledger.attendance.pause("202", "there", b.now)
+    b.commit()
+    a.store.tell_changed(ANYTHING_CHANGED)
+    a.loop.run()
+    a.ledger.turn(a.now)  # what is read now was asked for before the next word
+    a.ledger.attendance.pause("201", "here", a.now)
+    a.loop.run()
+    assert ("201", "here") in paused(a)[0]
+    a.commit()
+    a.ledger.turn(a.now)
+    a.commit()
+    assert paused(a) == [[("201", "here"), ("202", "there")]]

@@ -104,7 +104,8 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
     CallbackQuery.ATTEMPTS_OF: Statement(f"{_ATTEMPTS} WHERE task=%s ORDER BY serial", AttemptRow._make),
     CallbackQuery.OPEN_ATTEMPTS: Statement(f"{_ATTEMPTS} WHERE ended_at IS NULL ORDER BY id", AttemptRow._make),
     CallbackQuery.ATTEMPTS_SINCE: Statement(
-        "SELECT customer, customer_at FROM attempts WHERE customer_at>=%s ORDER BY customer_at", PastAttempt._make),
+        "SELECT customer, customer_at, id, node FROM attempts WHERE customer_at>=%s ORDER BY customer_at",
+        PastAttempt._make),
     CallbackQuery.ENDED_WITH: Statement(
         'SELECT a.task, a.agent, a.ended_at, t."group", t.campaign FROM attempts AS a JOIN tasks AS t ON t.id=a.task '
         "WHERE a.customer_at>=%s AND a.ended_at>=%s AND a.node=%s AND a.agent IS NOT NULL AND a.result<>'crashed' "

@@ -3,17 +3,19 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from config.policy import parse_policy
 from routing.callbacks.facts import AttemptOrder, Missed, Outcome, PastTalk
+from routing.callbacks.other_nodes import LOOKED_AT
 from routing.callbacks.queue_facts import CallerStayed, QueueRequest
 from routing.callbacks.task_places import LEASE
 from routing.rows import LegRow, Step, TaskRow
-from routing.storage import ANYTHING_CHANGED
+from routing.storage import ANYTHING_CHANGED, ChangedRows, changed_rows
 from routing.store.sqlite import sqlite_store
-from routing.writes import Unit
+from routing.writes import TakeRow, Unit
 from tests.kit.desk_parts import new_desk
 from tests.kit.heard import Heard
 from tests.kit.told import Told
@@ -24,11 +26,13 @@ from tests.routing.world import Loop
 class Node:
     """One process: a desk on a database that another one writes to as well."""
 
-    def __init__(self, path: Path, name: str, **policy: str) -> None:
+    def __init__(self, path: Path, name: str, copy: bool = False, **policy: str) -> None:
+        """`copy`: it has one of its own, and rows of the other one come there."""
         self.loop, self.now, self.name = Loop(), MONDAY_NOON, name
         self.told = Told()
         self.floor = LiveState()
-        self.store = sqlite_store(path, self.loop.post, lambda: self.now, name, self.told, shared=True)
+        self.store = sqlite_store(path, self.loop.post, lambda: self.now, name, self.told, shared=not copy,
+                                  sharing=(lambda: None) if copy else None)
         self.desk = new_desk(self.store, parse_policy(Shop.write(tickets="true", **policy)), self.floor,
                              Random(name).randbytes, self, room=self, node=name, channels=("webhook",))
         self.orders: list[AttemptOrder] = []
@@ -116,7 +120,7 @@ class Node:
 def make(tmp_path: Path) -> Iterator[Callable[..., Node]]:
     made: list[Node] = []
 
-    def one(name: str, **policy: str) -> Node:
+    def one(name: str, **policy: Any) -> Node:
         made.append(Node(tmp_path / "boomerang.db", name, **policy))
         return made[-1]
 
@@ -348,6 +352,128 @@ def test_who_is_on_the_list_of_the_other_is_not_called(pair: tuple[Node, Node]) 
     b.now += 6
     assert b.look() == []
     assert b.store.callbacks.open_attempts() == []
+
+
+def listed(*nodes: Node) -> list[list[bool]]:
+    return [[node.desk.admin.is_do_not_call(customer) for customer in (CUSTOMER, OTHER)] for node in nodes]
+
+
+def test_the_do_not_call_list_is_one_removals_too(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    for node, act, customer in ((a, a.desk.admin.add_do_not_call, CUSTOMER), (b, b.desk.admin.add_do_not_call, OTHER)):
+        act(customer, node.now)
+        node.commit()
+    for node in (a, b):
+        node.look()
+    assert listed(a, b) == [[True, True], [True, True]]
+    assert b.desk.admin.remove_do_not_call(CUSTOMER, b.now)
+    b.commit()
+    a.look()
+    assert listed(a, b) == [[False, True], [False, True]]
+    away(a, b)
+    a.missed()
+    a.turn()
+    assert [row.customer for row in a.open] == [CUSTOMER], "they are promised a callback again"
+
+
+def test_what_is_said_here_stands_while_the_list_of_the_other_is_read(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    b.desk.admin.add_do_not_call(OTHER, b.now)
+    b.commit()
+    a.desk.on_changed(ANYTHING_CHANGED)
+    a.desk.turn(a.now)  # what is read now was asked for before the next word
+    a.desk.admin.add_do_not_call(CUSTOMER, a.now)
+    a.loop.run()
+    assert a.desk.admin.is_do_not_call(CUSTOMER)
+    a.commit()
+    a.turn()
+    assert listed(a) == [[True, True]]
+    a.desk.on_changed(ANYTHING_CHANGED)
+    a.desk.turn(a.now)
+    a.desk.admin.remove_do_not_call(CUSTOMER, a.now)
+    a.commit()
+    a.turn()
+    assert listed(a) == [[False, True]]
+
+
+def test_who_was_dialled_by_the_other_counts_here(make: Callable[..., Node]) -> None:
+    a, b = (make(name, guard="all_per_day = 1") for name in "ab")
+    away(b)
+    a.missed()
+    [order] = a.turn()
+    for step in ("agent", "accepted", "customer"):
+        assert a.step(order, step)
+    a.desk.attempts.ended(order.attempt, Outcome("customer_busy"), a.now)
+    a.commit()
+    b.look()
+    b.look()  # whatever is heard twice counts once
+    assert b.desk.admin.guard_used(b.now)["all_per_day"] == 1
+    b.now += 3600
+    b.floor.states.clear()
+    assert b.turn() == []
+    [row] = b.open
+    assert "all_cap" in [line.data["reason"] for line in b.store.callbacks.journal(row.id) if line.kind == "refused"]
+
+
+def test_a_dial_of_the_other_that_was_none_counts_no_more(pair: tuple[Node, Node]) -> None:
+    a, b = pair
+    away(b)
+    a.missed()
+    [order] = a.turn()
+    for step in ("agent", "accepted", "customer"):
+        assert a.step(order, step)
+    b.look()
+    assert b.desk.admin.guard_used(b.now)["all_per_day"] == 1
+    b.desk.clock_set(60.0)
+    a.desk.attempts.not_dialled(order.attempt, a.now)
+    a.commit()
+    one = ChangedRows(frozenset(("attempts",)), attempts=frozenset((order.attempt,)))
+    for changed in (one, ANYTHING_CHANGED):
+        b.desk.on_changed(changed)
+        b.turn()
+        assert b.desk.admin.guard_used(b.now)["all_per_day"] == 0
+
+
+def test_where_it_is_known_which_tasks_were_changed_no_other_is_looked_at(tmp_path: Path) -> None:
+    """Each node has a copy of its own, into which rows of the other one come."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    a, b = (Node(tmp_path / name / "boomerang.db", name, copy=True) for name in "ab")
+    away(a, b)
+    for number in range(LOOKED_AT + 5):
+        a.missed(f"+36201{number:06}")
+    a.missed()
+    a.commit()
+
+    def take(*names: str) -> None:
+        """Have rows come to the copy of b, which is told of them."""
+        rows = [row for name in names if (row := a.store.callbacks.task(name)) is not None]
+        unit = Unit(tuple(TakeRow(row, "a") for row in rows))
+        b.store.put(unit)
+        b.commit()
+        b.desk.on_changed(changed_rows(unit.writes))
+
+    rows = {row.customer: row.id for row in a.store.callbacks.open_tasks()}
+    one = rows.pop(CUSTOMER)
+    take(one)
+    b.turn()
+    assert [row.id for row in b.open] == [one]
+    take(*rows.values())
+    assert b.desk.next_turn() == 0.0
+    b.turn()
+    assert len(b.open) == 1 + LOOKED_AT, "the others come with the next turn"
+    assert b.desk.next_turn() == 0.0
+    b.turn()
+    assert len(b.open) == 1 + len(rows)
+    assert b.desk.next_turn() != 0.0
+    assert b.desk.admin.guard_used(b.now)["tasks_per_hour"] == 1 + len(rows), "a flood is one wherever it comes in"
+    a.talked()
+    a.commit()
+    take(one)
+    b.turn()
+    assert one not in [row.id for row in b.open]
+    for node in (a, b):
+        node.store.close()
 
 
 def test_numbers_are_the_databases(pair: tuple[Node, Node]) -> None:

@@ -164,9 +164,11 @@ def test_attempts_in_order_and_those_that_dialled(engine: Engine) -> None:
                            talk_s=None) for serial, at in ((2, BEGIN + 60), (1, BEGIN), (3, None))]
     engine.put(attempts=tuple(attempts))
     assert engine.store.callbacks.attempts_of(task.id) == [attempts[1], attempts[0], attempts[2]]
-    assert engine.store.callbacks.attempts_since(BEGIN) == [
-        PastAttempt(CUSTOMER, BEGIN), PastAttempt(CUSTOMER, BEGIN + 60)]
-    assert engine.store.callbacks.attempts_since(BEGIN + 0.5) == [PastAttempt(CUSTOMER, BEGIN + 60)]
+    past = [PastAttempt(CUSTOMER, at, row.id, row.node)
+            for at, row in ((BEGIN, attempts[1]), (BEGIN + 60, attempts[0]))]
+    assert engine.store.callbacks.attempts_since(BEGIN) == past
+    assert engine.store.callbacks.attempts_since(BEGIN + 0.5) == past[1:]
+    assert [engine.store.callbacks.attempt(name) for name in (attempts[2].id, "nobody's")] == [attempts[2], None]
     assert engine.store.callbacks.open_attempts() == []
 
 
