@@ -11,8 +11,10 @@ from glob import glob
 from setuptools import setup  # type: ignore[import-untyped]
 
 COMPILED = ("proxy/sip/*.py", "proxy/core/*.py", "routing/*.py", "proxy/transports/udp.py",
-            "proxy/transports/network.py", "proxy/transports/own.py", "proxy/daemon/message_ring.py")
-"""What every message runs through. The other rooms work a few times a minute."""
+            "proxy/transports/network.py", "proxy/transports/own.py", "proxy/daemon/message_ring.py",
+            "proxy/status/packets.py", "proxy/status/payload.py", "proxy/status/session.py")
+"""What every message runs through, and what is told of each call over MQTT. The other rooms work a few times a minute.
+"""
 PYTHON = ("__init__.py", "proxy/sip/bystanders.py", "proxy/sip/transaction_tables.py", "routing/figures.py",
           "routing/queue_menu.py")
 """What stays: nothing to run, what classes of Python inherit from, tables (many statements, each run once),

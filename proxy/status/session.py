@@ -20,7 +20,7 @@ WINDOW: Final = 100
 """Messages under way at the most, however many the broker would take."""
 WINDOW_311: Final = 20
 """The same for 3.1.1, where no broker says it: brokers allow 20 unless told otherwise."""
-ANSWERS: Final = 100
+ANSWERS = 100
 """Answers that wait before no more commands are taken: a broker brings them faster than it takes what they ask for."""
 IDENTIFIERS: Final = 65_535
 """The greatest packet identifier; there is no 0."""

@@ -16,7 +16,8 @@ from proxy.build import Build, build
 
 BOTH: Final = (
     "flows/", "proxy/sip/", "proxy/core/", "routing/test_", "proxy/transports/",
-    "proxy/daemon/test_locating.py", "proxy/daemon/test_messages.py",
+    "proxy/daemon/test_locating.py", "proxy/daemon/test_messages.py", "proxy/status/test_link.py",
+    "proxy/status/test_packets.py", "proxy/status/test_payload.py", "proxy/status/test_session.py",
     "peers/test_callback.py", "peers/test_crash.py", "peers/test_queue_callback_crash.py", "peers/test_restart.py",
     "peers/test_two_nodes.py", "survival/test_callback_crash.py", "survival/test_callback_kill.py",
     "survival/test_database.py", "survival/test_queue_kill.py", "docker/test_wheel.py",
