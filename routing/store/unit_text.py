@@ -1,8 +1,9 @@
 """A unit as text: how what is committed here waits until the other nodes have it.
 
-A later version reads what this one has written, and this one what the version before it has: of each write its kind and
-its fields stand there by name. A field that a text lacks has its default; one that is not known here is left out. A
-kind that is not known here is refused: what it says cannot be passed on.
+A later version reads what this one has written, and this one what the version before it has: of each write its kind
+stands there and its fields in their order. So a field that is new is the last one, and has a default: that is what a
+text without it says. More fields than are known here are left out. A kind that is not known here is refused: what it
+says cannot be passed on.
 """
 
 import json
@@ -45,13 +46,15 @@ KINDS: Final[dict[str, Any]] = {kind.__name__: kind for kind in (
 
 _OF_KIND: Final = frozenset(KINDS.values())
 
-_INNER: Final[dict[str, tuple[str, Any]]] = {
-    "ChangeTask": ("task", TaskRow), "CloseAttempt": ("attempt", AttemptRow), "RemoveRecord": ("record", Record)}
-"""Writes that hold a row: in which field, and of which kind."""
+_INNER: Final[dict[str, Any]] = {
+    "ChangeTask": TaskRow, "CloseAttempt": AttemptRow, "RemoveRecord": Record}
+"""Writes that hold a row, as the first thing: of which kind."""
 
-_MAKE: Final[dict[str, tuple[str, Callable[[Any], Any]]]] = {
-    "TaskRow": ("declined", tuple), "UserRow": ("groups", frozenset), "TokenRow": ("groups", frozenset)}
-"""Rows with a list in them that is no list here: in which field, and what it is made."""
+_MAKE: Final[dict[str, tuple[int, Callable[[Any], Any]]]] = {
+    "TaskRow": (TaskRow._fields.index("declined"), tuple),
+    "UserRow": (UserRow._fields.index("groups"), frozenset),
+    "TokenRow": (TokenRow._fields.index("groups"), frozenset)}
+"""Rows with a list in them that is no list here: in which place, and what it is made."""
 
 
 class UnitTextError(ValueError):
@@ -65,46 +68,44 @@ def is_shared(write: Write) -> bool:
 
 def to_text(unit: Unit) -> str:
     """Return a unit as text. There is nothing in it but what is shared."""
-    return write_json([unit.durable, [[type(write).__name__, _fields(write)] for write in unit.writes]])
+    return write_json([unit.durable, [[type(write).__name__, _values(write)] for write in unit.writes]])
 
 
 def to_unit(text: str) -> Unit:
     """Return the unit of a text. Raises UnitTextError."""
     try:
         durable, writes = json.loads(text)
-        return Unit(tuple(_write(kind, fields) for kind, fields in writes), bool(durable))
+        return Unit(tuple(_write(kind, values) for kind, values in writes), bool(durable))
     except UnitTextError:
         raise
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, IndexError, RecursionError) as error:
         raise UnitTextError(f"it is no unit ({type(error).__name__}: {error})") from error
 
 
-def _fields(row: Any) -> dict[str, Any]:
-    fields = dict(zip(row._fields, row, strict=True))
+def _values(row: Any) -> Any:
+    """Return what JSON writes for a row: of a tuple, a list."""
     name = type(row).__name__
     if name in _INNER:
-        field, _ = _INNER[name]
-        fields[field] = _fields(fields[field])
-    elif name in _MAKE:
-        field, _ = _MAKE[name]
-        fields[field] = sorted(fields[field]) if isinstance(fields[field], frozenset) else fields[field]
-    return fields
+        return [_values(row[0]), *row[1:]]
+    if name in _MAKE:
+        place, _ = _MAKE[name]
+        if isinstance(row[place], frozenset):
+            return [*row[:place], sorted(row[place]), *row[place + 1:]]
+    return row
 
 
-def _write(name: str, fields: dict[str, Any]) -> Any:
+def _write(name: str, values: list[Any]) -> Any:
     kind = KINDS.get(name)
     if kind is None:
         raise UnitTextError(f"it holds what only a later version knows ({name})")
-    return _row(kind, fields)
+    return _row(kind, values)
 
 
-def _row(kind: Any, fields: dict[str, Any]) -> Any:
-    known = {name: fields[name] for name in kind._fields if name in fields}
+def _row(kind: Any, values: list[Any]) -> Any:
     name = kind.__name__
     if name in _INNER:
-        field, inner = _INNER[name]
-        known[field] = _row(inner, known[field])
+        values[0] = _row(_INNER[name], values[0])
     elif name in _MAKE:
-        field, make = _MAKE[name]
-        known[field] = None if known[field] is None else make(known[field])
-    return kind(**known)
+        place, make = _MAKE[name]
+        values[place] = None if values[place] is None else make(values[place])
+    return kind(*values[:len(kind._fields)])

@@ -255,7 +255,7 @@ def test_what_waits_and_is_spoilt_is_said_and_the_rest_is_read(node: Node) -> No
     node.put(record("201"))
     node.put(record("202"))
     with contextlib.closing(sqlite3.connect(node.path)) as db:
-        db.execute("UPDATE to_share SET unit='[false,[[\"PaintTask\",{}]]]' WHERE serial=(SELECT min(serial) "
+        db.execute("UPDATE to_share SET unit='[false,[[\"PaintTask\",[]]]]' WHERE serial=(SELECT min(serial) "
                    "FROM to_share)")
         db.commit()
     bad, good = node.waiting()

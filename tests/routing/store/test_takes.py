@@ -214,6 +214,10 @@ def test_a_running_attempt_of_ours_is_ours_to_tell_of_and_one_that_is_over_does_
     node.put(TakeRow(theirs, "b"))
     node.put(TakeRow(theirs._replace(step="talked"), "b"))
     assert node.engine.read(CallbackQuery.ATTEMPTS_OF, (task.id,))[1] == theirs._replace(step="talked")
+    over = theirs._replace(ended_at=BEGIN + 30, result="no_key")
+    node.put(TakeRow(over, "b"))
+    node.put(TakeRow(theirs, "b"))
+    assert node.engine.read(CallbackQuery.ATTEMPTS_OF, (task.id,))[1] == over, "what was read before comes later"
 
 
 def test_an_attempt_of_theirs_makes_room_for_itself(node: Node) -> None:
