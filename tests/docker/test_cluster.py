@@ -1,17 +1,20 @@
 """docker/cluster without docker: two nodes with its files behind its Kamailio, phones on either side."""
 
+import re
 import signal
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from tests.kit.boomerang import Boomerang
 from tests.kit.call import Outgoing
 from tests.kit.callback_scene import ACCEPTS, AGENT, NOBODY, TALKS, policy
-from tests.kit.cluster import ClusterSite
+from tests.kit.cluster import FILES, ClusterSite
 from tests.kit.far_call import FarCall
 from tests.kit.far_end import Loop
 from tests.kit.far_phones import FarPhones
@@ -103,6 +106,35 @@ def test_calls_pass_when_a_node_is_silent_or_dead(scene: ClusterScene, number: i
     assert [len(scene.carrier.to(customer)) for customer in customers(12)] == [1] * 12
 
 
+def test_nodes_are_replaced_one_after_the_other(scene: ClusterScene) -> None:
+    """Calls in progress outlast the restart of both, and those that come meanwhile are answered: what rings at a node
+    that stops is answered through the one that comes in its place."""
+    scene.pbx.plans[SHARED] = TALKS
+    calls = [scene.customer_dials(customer) for customer in customers(6)]
+    for call in calls:
+        scene.until(call, "up")
+    for node in scene.nodes.values():
+        node.terminate()
+        calls += [scene.customer_dials("+36201110001"), scene.agent_dials("+36201110002")]
+        assert node.process is not None
+        node.process.wait()
+        calls += [scene.customer_dials("+36201110001"), scene.agent_dials("+36201110002")]
+        before = len(node.sql("SELECT id FROM calls"))
+        node.start()
+        while len(node.sql("SELECT id FROM calls")) == before:  # until Kamailio sends it calls again
+            calls.append(scene.until(scene.agent_dials("+36201110003"), "up"))
+        for call in calls:
+            scene.until(call, "up")
+    for call in calls:
+        scene.hang_up(call)
+    eventually(lambda: not scene.pbx.open_calls() and not scene.carrier.open_calls(), "all hung up")
+
+    def ended() -> set[str]:
+        return {row["sip_call_id"] for _, row in scene.rows("SELECT * FROM calls WHERE cause=200")}
+
+    eventually(lambda: {call.call_id for call in calls} <= ended(), "each call is written as one that was answered")
+
+
 def test_what_the_pbx_says_reaches_the_nodes_and_a_strangers_calls_do_not(scene: ClusterScene) -> None:
     with SipSocket(host="127.0.0.2") as stranger:
         Outgoing(stranger, (LOOPBACK, scene.site.front), SHARED, "+36301111111").refused(403)
@@ -113,3 +145,37 @@ def test_what_the_pbx_says_reaches_the_nodes_and_a_strangers_calls_do_not(scene:
     refused = scene.customer_dials("+36301111112")
     scene.until(refused, "over")
     assert refused.statuses[-1] == 503
+
+
+def test_the_compose_file_has_all_that_it_names() -> None:
+    """It was never started here: that it starts what the tests start is compared."""
+    made = yaml.safe_load((FILES / "compose.yaml").read_text())
+    services = made["services"]
+    assert set(services) == {"edge1", "edge2", "kamailio", "postgres", "mosquitto"}
+    assert {service.get("network_mode") for service in services.values()} == {"host"}
+    for service in services.values():
+        for volume in service.get("volumes", ()):
+            source = volume.partition(":")[0]
+            assert (FILES / source).is_file() if source.startswith(".") else source in made["volumes"], volume
+        if "build" in service:
+            assert (FILES / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
+    for service, name in (("edge1", "a"), ("edge2", "b")):
+        file = tomllib.loads((FILES / f"node-{name}.toml").read_text())
+        assert file["node"]["name"] == service
+        assert f"./node-{name}.toml:/etc/boomerang/boomerang.toml:ro" in services[service]["volumes"]
+        assert f"{service}:{file['node']['data']}" in services[service]["volumes"]
+    page = (FILES / "README.md").read_text()
+    for name in {word for node in "ab" for word in re.findall(r"env:(\w+)", (FILES / f"node-{node}.toml").read_text())}:
+        assert f"\n{name}=" in page, "the page says how its secret is made"
+
+
+def test_nodes_of_one_machine_share_nothing_that_only_one_can_have() -> None:
+    one, other = (tomllib.loads((FILES / f"node-{name}.toml").read_text()) for name in "ab")
+    for table, key in (("node", "name"), ("http", "listen"), ("console", "listen"), ("media", "ports")):
+        assert one[table][key] != other[table][key]
+    ports = [range(*(int(end) for end in node["media"]["ports"].split("-"))) for node in (one, other)]
+    assert not set(ports[0]) & set(ports[1])
+    for node, sibling in ((one, other), (other, one)):
+        assert node["cluster"]["siblings"] == [sibling["listen"][0]["uri"].removeprefix("udp://")]
+    for table in ("trunk", "pbx", "mqtt", "policy"):
+        assert one[table] == other[table]

@@ -17,7 +17,7 @@ FILES: Final = ROOT / "docker/cluster"
 NODES: Final = {"a": "203.0.113.5:5081", "b": "203.0.113.5:5082"}
 _TRUNK_SIDE, _PBX_SIDE = "203.0.113.5:5060", "203.0.113.5:5070"
 _CARRIER, _PBX = "198.51.100.10:5060", "203.0.113.10:5060"
-_KEY, _LIST = "/run/secrets/node_key", "/etc/kamailio/dispatcher.list"
+_KEY, _LIST = "env:BOOMERANG_NODE_KEY", "/etc/kamailio/dispatcher.list"
 
 
 class ClusterSite:
@@ -35,7 +35,7 @@ class ClusterSite:
         ours = {_CARRIER: carrier, _PBX: pbx, _TRUNK_SIDE: self.front, _PBX_SIDE: self.inside}
         ours |= {there: self.ports[name] for name, there in NODES.items()}
         self._places = {there: f"{LOOPBACK}:{port}" for there, port in ours.items()}
-        self._places |= {_KEY: str(key), _LIST: str(folder / "dispatcher.list")}
+        self._places |= {_KEY: f"file:{key}", _LIST: str(folder / "dispatcher.list")}
 
     def text(self, name: str) -> str:
         """Return one of the files, each place in it that is ours one of this machine's."""

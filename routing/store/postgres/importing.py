@@ -5,8 +5,8 @@ change is seen by all as soon as ever. Whoever is cut off begins anew: a row tha
 for each has its key. What has none (the counts of offers) is taken once for each file, which `imports` says.
 
 The file is read as it is, by one who has the lock of its folder; nothing in it changes but for steps of the schema that
-it lacks, and what waited there to be shared, which is. Rows go as they stand: both hold the same values, JSON as the
-same text.
+it lacks. Rows go as they stand: both hold the same values, JSON as the same text. A file that is shared already is
+taken in too, for what it held before; what is of other nodes, or cannot be told apart, stays out.
 """
 
 import contextlib
@@ -187,6 +187,8 @@ class _Import:
         self._doubled = self._touched_later = 0
         self._renumbered: dict[int, int] = {}
         self._policy_stays = False
+        self._is_shared = file.execute("SELECT 1 FROM sharing").fetchone() is not None
+        """Whether it has been filled from a shared database."""
         self._is_done = False
         """Whether all of this file was taken in before."""
 
@@ -206,8 +208,6 @@ class _Import:
             self._take_policies()
         with self._page(durable=True):
             self._take_offers()
-        if not self._rehearse:
-            self._file.execute("DELETE FROM to_share")  # all that waits there is in the rows that were taken
         return Imported(
             self._name, {table: Taken(self._found[table], self._taken[table]) for table in TABLES}, self._doubled,
             self._touched_later, self._renumbered, self._policy_stays)
@@ -222,8 +222,10 @@ class _Import:
         except psycopg.errors.LockNotAvailable:
             raise ImportingError(f"{self._name}: another import is under way") from None
         execute(f"SET lock_timeout={PATIENCE}000")
-        if self._is_sharing():
-            raise ImportingError("this node shares its database already: what it has is there, or on its way")
+        [[waits]] = self._file.execute("SELECT count(*) FROM to_share").fetchall()
+        if waits:
+            raise ImportingError(f"{waits} changes of this node wait to be shared: let it run until they are, then "
+                                 "stop it again")
         [[steps, others]] = execute(
             "SELECT to_regclass('schema_steps'), (SELECT count(*) FROM pg_class WHERE relkind='r' "
             "AND relnamespace=current_schema()::regnamespace)").fetchall()
@@ -251,16 +253,14 @@ class _Import:
                 execute(f"CREATE TEMP TABLE coming_{table} ON COMMIT DELETE ROWS AS "
                         f"SELECT 0::bigint AS ordinal, {sql.columns(fields)} FROM {table} WITH NO DATA")
 
-    def _is_sharing(self) -> bool:
-        """Whether the file has been filled from a shared database before."""
-        return self._file.execute("SELECT 1 FROM sharing WHERE mark IS NOT NULL").fetchone() is not None
-
     # Pages
 
     def _pages(self, table: str, size: int = PAGE, order: str = "") -> Iterator[list[tuple[Any, ...]]]:
         found = self._file.execute(f"SELECT {sql.columns(_FIELDS[table])} FROM {table}"
                                    + (f" ORDER BY {order}" if order else ""))
         while page := list(islice(found, size)):
+            if self._is_shared and table == "calls":
+                page = [row for row in page if row[CallRow._fields.index("node")] in ("", self._node)]
             self._found[table] += len(page)
             yield [self._as_ours(table, row) for row in page]
 
@@ -435,6 +435,7 @@ class _Import:
         rows = self._file.execute(f"SELECT {sql.columns(_FIELDS['offers'])} FROM offers").fetchall()
         self._found["offers"] = len(rows)
         if not self._is_done:
-            self._stage("offers", rows)
-            self._insert("offers")
+            if not self._is_shared:
+                self._stage("offers", rows)
+                self._insert("offers")
             self._there.execute("UPDATE imports SET done_at=%s WHERE file=%s", (self._now, self._known_as))

@@ -33,7 +33,7 @@ from tests.kit.told import Told
 from tests.routing.store.pages import call, fill, number
 from tests.routing.store.postgres_world import PostgresWorld
 from tests.routing.store.rows import a_comment, a_delivery, a_line, a_task, a_ticket, an_attempt, name
-from tests.routing.world import BEGIN, CUSTOMER, SHARED, Loop, World
+from tests.routing.world import BEGIN, CUSTOMER, SHARED, World
 
 Worlds = Callable[..., World]
 NOW = BEGIN + 1_000_000
@@ -349,27 +349,29 @@ def test_what_is_refused(worlds: Worlds, postgres: Postgres, tmp_path: Path, dat
             imported(world.path, database, rehearse=rehearse)
 
 
-def test_a_file_that_is_shared_already(worlds: Worlds, postgres: Postgres, tmp_path: Path, database: str) -> None:
-    """What waits to be shared is taken with all else, and not said again; once the file is filled from there, it is
-    nobody's to be taken in."""
-    told = Told()
-    path = tmp_path / "shared.db"
-    loop = Loop()
-    store = sqlite_store(path, loop.post, lambda: BEGIN, "edge1", told, sharing=lambda: None)
+def test_a_file_that_is_shared_already(worlds: Worlds, postgres: Postgres, database: str) -> None:
+    """What it held before is taken, once nothing of it waits any more; what it has of others is not said again."""
+    world = worlds()
     task = a_task()
-    store.put(Unit((task, a_line(task.id))))
+    world.store.put(Unit((task, a_line(task.id), call(1), CountOffer(BEGIN, "sales", SHARED))))
+    world.commit()
+    world.close()
+    store = sqlite_store(world.path, world.loop.post, lambda: BEGIN + 9, "edge1", Told(), sharing=lambda: None)
+    store.put(Unit((a_ticket(),)))
     store.close()
-    loop.run()
-    assert of_file(path, "SELECT count(*) FROM to_share") != [(0,)]
-    imported(path, database, rehearse=True)
-    assert of_file(path, "SELECT count(*) FROM to_share") != [(0,)]
-    imported(path, database)
-    assert of_file(path, "SELECT count(*) FROM to_share") == [(0,)]
-    assert len(of_shared(postgres, "journal")) == 1
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+    world.loop.run()
+    with pytest.raises(ImportingError, match="1 changes of this node wait to be shared"):
+        imported(world.path, database)
+    with contextlib.closing(sqlite3.connect(world.path, isolation_level=None)) as db:
+        db.execute("DELETE FROM to_share")
         db.execute("UPDATE sharing SET mark='7'")
-    with pytest.raises(ImportingError, match="shares its database already"):
-        imported(path, database)
+        db.execute("INSERT INTO calls SELECT id || 'x', sip_call_id, direction, trunk, pbx, customer, number, dialled, "
+                   'agent, evidence, "group", reason, tried, started_at, answered_at, session_s, ended_at, cause, '
+                   "ended_by, talk_s, 'edge2', epoch, attempt, task, grounds, judged FROM calls")
+    done = imported(world.path, database)
+    assert (done.tables["tasks"], done.tables["journal"], done.tables["calls"]) == ((1, 1), (1, 1), (1, 1))
+    assert done.tables["offers"] == (1, 0)
+    assert of_shared(postgres, "calls", "node") == [("edge1",)]
 
 
 MANY = 100_000
