@@ -16,13 +16,13 @@ Show = Callable[[float], str]
 class Story:
     """Tells calls in one language."""
 
-    def __init__(self, words: Words, moment: Show, duration: Callable[[float | None], str]) -> None:
-        """`moment`: writes seconds since the epoch; `duration`: writes seconds."""
-        self._words, self._moment, self._duration = words, moment, duration
+    def __init__(self, words: Words, moment: Show, duration: Callable[[float | None], str], node: str) -> None:
+        """`moment`: writes seconds since the epoch; `duration`: writes seconds. `node`: whose console it is."""
+        self._words, self._moment, self._duration, self._node = words, moment, duration, node
 
     def sentences(self, call: Mapping[str, Any]) -> list[str]:
         """Return what is told of a call, in order."""
-        told = [self.beginning(call), *self.rule(call), *self.answer(call), self.end(call)]
+        told = [self.beginning(call), self.place(call), *self.rule(call), *self.answer(call), self.end(call)]
         return [one for one in told if one]
 
     def beginning(self, call: Mapping[str, Any]) -> str:
@@ -44,6 +44,12 @@ class Story:
         return gettext("%(time)s: %(agent)s called %(customer)s from %(pbx)s, and it went out through "
                        "%(trunk)s.") % facts
 
+    def place(self, call: Mapping[str, Any]) -> str:
+        """Return at which node it began, where that is another one."""
+        if call["node"] == self._node:
+            return ""
+        return self._words.gettext("It began at node %(node)s.") % {"node": call["node"]}
+
     def rule(self, call: Mapping[str, Any]) -> list[str]:
         """Return which rule decided where it went, and why."""
         gettext, reason = self._words.gettext, call["reason"]
@@ -54,6 +60,8 @@ class Story:
             "glare": gettext("They were just being called back: the call was joined with that callback."),
             "place": gettext("Their place in the queue was being held: they came back to it."),
             "callback": gettext("It is a leg of a callback that Boomerang made."),
+            "adopted": gettext("It was found under way: why it went there was decided at another node, and has not "
+                               "come here."),
             "in_queue": gettext("It stands in the queue for somebody who asked for a callback."),
         }
         told = [known[reason]] if reason in known else []

@@ -35,7 +35,8 @@ class CallStarted(Model):
     reason: str = Field(description="Why it goes where it goes: normal, direct, withheld, on_behalf (the PBX calls "
                                     "a member of its queue for a customer who waits), callback (a leg of ours), "
                                     "in_queue (one that stands in the PBX's queue for who asked for a callback), place "
-                                    "(who asked is back, and takes that place), ...")
+                                    "(who asked is back, and takes that place), adopted (found under way: another "
+                                    "node began it, and what it wrote has not come), ...")
     tried: str | None = Field(description="Extension that direct callback tries first")
 
 

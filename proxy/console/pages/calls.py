@@ -73,7 +73,8 @@ async def _facts(asking: Asking, name: str) -> dict[str, Any]:
 def story_of(asking: Asking) -> Story:
     """Return who tells calls to somebody."""
     zone = asking.zone
-    return Story(asking.words, lambda at: datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M:%S"), duration)
+    return Story(asking.words, lambda at: datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M:%S"), duration,
+                 asking.console.settings.node)
 
 
 def drawn(asking: Asking, found: Mapping[str, Any]) -> Any:

@@ -72,7 +72,10 @@ class CallDetailAnswers:
     async def show(self, args: calls.OneCall) -> calls.CallDetail:
         """One call."""
         live = self._live(args.id)
-        row = row_of(live) if live is not None else await look_up(lambda: self._reader.calls.one(args.id))
+        row = row_of(live) if live is not None else None
+        if live is None or live.restored_at is not None:  # what goes on here may have begun at another node
+            kept = await look_up(lambda: self._reader.calls.one(args.id))
+            row = kept if row is None else row if kept is None else row._replace(node=kept.node)
         if row is None:
             raise UnknownError(f"there is no call {args.id!r}")
         found = grounds.read(row.grounds)
@@ -81,7 +84,7 @@ class CallDetailAnswers:
             customer, at = row.customer, found.made_at
             made = await look_up(lambda: self._reader.ended_then(customer, at))
         return {
-            **call_of(row, "ended" if live is None else state_of(live)),
+            **call_of(row, self._state_elsewhere(row) if live is None else state_of(live)),
             "reason": row.reason, "evidence": row.evidence, "tried": row.tried, "answered": row.answered_at,
             "ended": row.ended_at, "sip_call_id": row.sip_call_id, "node": row.node or self._sides.node,
             "direct": None if found is None else {
@@ -90,6 +93,12 @@ class CallDetailAnswers:
                 "by": next((one.id for one in made if found.agent in (one.agent, one.tried)), None)},
             "attempt": row.attempt, "task": row.task,
         }
+
+    def _state_elsewhere(self, row: CallRow) -> calls.State:
+        """Return how a call stands that is not in progress here: it may be at another node."""
+        if row.ended_at is not None or row.node in ("", self._sides.node):
+            return "ended"
+        return "ringing" if row.answered_at is None else "talking"
 
     async def messages(self, args: calls.MessagesOf) -> calls.Messages:
         """The messages of a call, or of all calls of an attempt or a callback."""

@@ -91,7 +91,8 @@ class MadeBy(TypedDict):
 class CallDetail(Call):
     """One call with why it went where it did."""
 
-    reason: Annotated[str, "normal, direct, withheld, number, on_behalf, callback, in_queue, place, glare, ..."]
+    reason: Annotated[str, "normal, direct, withheld, number, on_behalf, callback, in_queue, place, glare, adopted "
+                           "(it was found under way, and what another node wrote of it has not come), ..."]
     evidence: Annotated[str | None, "What shows who had it: a header's name, dialled, number, dialog_event, ..."]
     tried: Annotated[str | None, "Extension that direct callback tried first"]
     answered: Annotated[Moment | None, "null: never"]

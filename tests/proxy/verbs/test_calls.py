@@ -11,7 +11,7 @@ from proxy.daemon.message_book import Found
 from proxy.verbs.handlers.call_details import CallDetailAnswers
 from proxy.verbs.handlers.calls import CallAnswers
 from proxy.verbs.handlers.looking import Sides
-from proxy.verbs.shapes.calls import EndCall, Ended, MessagesOf
+from proxy.verbs.shapes.calls import EndCall, Ended, MessagesOf, OneCall
 from proxy.verbs.shapes.errors import UnknownError
 from routing.calls import Call
 from routing.facts import Ending
@@ -70,6 +70,37 @@ def test_an_end_that_two_calls_have_is_none(world: World) -> None:
     with pytest.raises(ControlError, match="the end of 3 calls"):
         verb("7")
     assert verb("77") == {"id": "77"}, "the whole of one"
+
+
+def test_a_call_is_shown_with_the_node_that_it_began_at(tmp_path: Path) -> None:
+    a, b = (World(tmp_path, node=name, shared=True) for name in "ab")
+    call = a.calls_in()
+    a.ledger.decide(call, a.now)
+    a.commit()
+    reader = Reader(b.path, "b")
+    room = CallDetailAnswers(b.ledger.calls, reader, NoMessages(), Sides((), "b", ()))
+
+    def shown() -> tuple[str, str, str]:
+        one = asyncio.run(room.show(OneCall.read({"id": call.id})))
+        return one["node"], one["state"], one["reason"]
+
+    assert shown() == ("a", "ringing", "normal"), "in progress, and not here"
+    a.ledger.answered(call.id, 0, (), None, a.now)
+    a.commit()
+    assert shown() == ("a", "talking", "normal")
+    b.ledger.adopt(call, True, b.now)
+    assert shown() == ("a", "talking", "normal"), "in progress here"
+    b.ledger.ended(call.id, Ending(200, "caller"), b.now + 9)
+    b.commit()
+    assert shown() == ("a", "ended", "normal")
+    found = b.calls_in()
+    b.ledger.adopt(found, True, b.now)
+    b.commit()
+    call = found
+    assert shown() == ("b", "talking", "adopted")
+    reader.close()
+    for world in (a, b):
+        world.close()
 
 
 class NoMessages:

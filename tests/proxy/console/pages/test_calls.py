@@ -170,7 +170,8 @@ def test_a_call_is_ended_from_its_page(site: ConsoleSite) -> None:
 CALL: Final[dict[str, Any]] = {
     "time": 1.0, "kind": "call", "direction": "inbound", "customer": CUSTOMER, "number": SHARED, "group": "sales",
     "agent": None, "dialled": SHARED, "trunk": "main", "pbx": "office", "cause": 200, "by": "caller", "talk": 12.0,
-    "reason": "normal", "evidence": None, "tried": None, "answered": None, "ended": 2.0, "direct": None}
+    "reason": "normal", "evidence": None, "tried": None, "answered": None, "ended": 2.0, "direct": None,
+    "node": "edge1"}
 RECORD: Final = {"agent": "201", "type": 2, "created": 1.0, "touched": 1.0, "expires": 2.0, "by": None}
 
 
@@ -196,13 +197,16 @@ RECORD: Final = {"agent": "201", "type": 2, "created": 1.0, "touched": 1.0, "exp
        f"had it: the PBX named them in the header {header}.")
       for header in ("P-Asserted-Identity", "Remote-Party-Id", "From", "X-Agent")),
     ({"answered": 1.5}, "nothing shows which agent"), ({"answered": 1.5}, "after a talk of 0:12"),
-    ({"ended": None}, "It goes on."), ({"by": "lost"}, "no sign of life"),
+    ({"ended": None}, "It goes on."), ({"reason": "adopted"}, "found under way"),
+    ({"node": "edge2"}, "It began at node edge2."),
+ ({"by": "lost"}, "no sign of life"),
 ])
 def test_what_is_told_of_a_call(more: dict[str, Any], told: str) -> None:
     for language in LANGUAGES:
-        sentences = Story(words_of(language), str, lambda seconds: "0:12").sentences({**CALL, **more})
+        sentences = Story(words_of(language), str, lambda seconds: "0:12", "edge1").sentences({**CALL, **more})
         assert len(sentences) >= 3
         assert not any("%(" in one for one in sentences)
+        assert any("edge2" in one for one in sentences) == ("node" in more)
         if language == "en":
             assert told in " ".join(sentences)
 
