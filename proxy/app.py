@@ -58,6 +58,7 @@ from proxy.verbs.doors import CommandDoor, Handlers, SocketDoor
 from proxy.verbs.handlers.alarms import KEY_REPLACED
 from proxy.verbs.handlers.events import EventAnswers
 from proxy.verbs.shapes.caller import Caller
+from routing.duty import ALONE
 from routing.events import Event
 from routing.hub import EventHub
 from routing.store import backup
@@ -172,7 +173,7 @@ class Daemon:
             timers=LoopTimer(self._loop, lambda: network.behind, self._journal).timers, clock=time.monotonic,
             wall=time.time, draw=random.random, random_bytes=os.urandom, journal=self._journal, on_alarm=self._alarm,
             media=lambda alarm: MediaClient(building.media_settings(config, network.listeners[0]), alarm),
-            post=self._loop.call_soon_threadsafe)
+            post=self._loop.call_soon_threadsafe, duty=ALONE)
 
     async def _open_to_calls(self) -> None:
         """Read from the sockets, once it is known who is who."""

@@ -38,6 +38,7 @@ from proxy.status.source import PeerState
 from routing.alarms import Alarms
 from routing.callbacks.admin import Figures
 from routing.desk_listener import DeskListener
+from routing.duty import Duty
 from routing.events import Event
 from routing.hub import Interest
 from routing.ids import Names, RandomBytes
@@ -72,6 +73,8 @@ class Surroundings:
     """Makes the media of legs of ours; given where it can raise an alarm: `alarm(name, text)`, None clears it."""
     post: Callable[[Callable[[], None]], object]
     """Runs something in the node's thread, from any."""
+    duty: Duty
+    """What of the work that nodes share is this one's to do."""
 
 
 class Node:
@@ -102,7 +105,7 @@ class Node:
         around = self._around
         try:
             self.services = Services(self._config, self.engine, self.ledger, self._desk, self._teller, self._store,
-                                     around.media, around.post, around.random_bytes)
+                                     around.media, around.post, around.random_bytes, around.duty)
             self.services.start()
         except Exception as error:
             around.journal.failure("services", error)

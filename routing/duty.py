@@ -64,6 +64,9 @@ class Duty(Protocol):
     def is_gone(self, node: str) -> bool:
         """Whether a node is dead, as far as is known: what it was in the middle of is over."""
 
+    def gone(self) -> frozenset[str]:
+        """Return the nodes that were alive once and are dead."""
+
 
 class Alone:
     """The duty of a node that shares with nobody: everything."""
@@ -82,6 +85,9 @@ class Alone:
 
     def is_gone(self, node: str) -> bool:
         return False
+
+    def gone(self) -> frozenset[str]:
+        return frozenset()
 
 
 ALONE: Final = Alone()
@@ -122,7 +128,8 @@ class Roster:
         self._node = node
         self._since: dict[str, tuple[Beat, float]] = {}
         """Each with the moment of our own clock since when it stands still."""
-        self._gone: frozenset[str] = frozenset()
+        self.gone: frozenset[str] = frozenset()
+        """Nodes that were alive once and are dead."""
         self._began_at: float | None = None
         self._looked_at = 0.0
 
@@ -136,7 +143,7 @@ class Roster:
             stands = before is not None and (before[0].start, before[0].seen_at) == (beat.start, beat.seen_at)
             seen[beat.node] = beat, before[1] if stands and before is not None else now
         self._since = seen
-        self._gone = frozenset(
+        self.gone = frozenset(
             name for name, (beat, since) in seen.items()
             if name != self._node and clock - beat.seen_at >= LIFE and now - since >= LIFE - BEAT)
 
@@ -144,18 +151,18 @@ class Roster:
         """Whether a node is dead. One that has said nothing at all is so after we have listened for a while."""
         if node == self._node:
             return False
-        return node in self._gone or (
+        return node in self.gone or (
             node not in self._since and self._began_at is not None and self._looked_at - self._began_at >= LIFE)
 
     def takers(self) -> list[Beat]:
         """Return the nodes that may have leases."""
-        return [beat for name, (beat, _) in self._since.items() if name not in self._gone and not beat.draining]
+        return [beat for name, (beat, _) in self._since.items() if name not in self.gone and not beat.draining]
 
     def first_end(self, clock: float) -> float | None:
         """Return in how many seconds the next node may be found dead, should nothing be heard of it; None: there is no
         other."""
         left = [beat.seen_at + LIFE - clock for name, (beat, _) in self._since.items()
-                if name != self._node and name not in self._gone]
+                if name != self._node and name not in self.gone]
         return min(left, default=None)
 
 

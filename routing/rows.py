@@ -33,12 +33,13 @@ customer answered. `talked`: for min_talk, so the promise is kept. Customer firs
 Result = Literal[
     "talked", "short", "declined", "agent_no_answer", "agent_busy", "agent_failed", "agent_silent", "agent_left",
     "customer_no_answer", "customer_busy", "customer_failed", "customer_left", "no_key", "refused", "glare", "stopped",
-    "crashed",
+    "crashed", "unknown",
 ]
 """How an attempt ended. `short`: answered for less than min_talk. `agent_silent`: answered, pressed nothing.
 `agent_left`: hung up before the customer answered. `customer_left`: customer first, hung up before an agent took it.
 `no_key`: the customer did not press the key that proves a person. `refused`: by the guard. `glare`: the customer rang
-in first and was joined. `stopped`: by an operator, a talk meanwhile, or the drain. `crashed`: we died in the middle."""
+in first and was joined. `stopped`: by an operator, a talk meanwhile, or the drain. `crashed`: we died in the middle.
+`unknown`: another node did, and how it ended there nobody can tell."""
 
 
 # Calls

@@ -325,6 +325,7 @@ def _results(words: Words) -> Mapping[str, str]:
         "glare": gettext("the customer rang in and was joined with the agent"),
         "stopped": gettext("it was stopped"),
         "crashed": gettext("the node stopped in the middle of it"),
+        "unknown": gettext("its node is dead, and nobody knows how it ended"),
     }
 
 
@@ -362,4 +363,5 @@ def _reasons(words: Words) -> Mapping[str, str]:
         "taken": gettext("an agent was faster"),
         "database": gettext("the database could not be written"),
         "stale": gettext("another node was faster"),
+        "lease": gettext("the other nodes may have taken this one for dead"),
     }

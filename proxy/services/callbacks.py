@@ -22,6 +22,7 @@ from routing.callbacks.rooms import DeskRooms
 from routing.callbacks.tickets import Channel
 from routing.calls import Call
 from routing.desk_listener import DeskListener
+from routing.duty import Duty
 from routing.ids import RandomBytes
 from routing.ledger import Ledger
 from routing.storage import Store
@@ -58,14 +59,14 @@ class Callbacks:
 
     def __init__(self, config: NodeConfig, ledger: Ledger, desk_listener: DeskListener, teller: Teller, store: Store,
                  stack: Stack, media: CallbackMedia, user_agent: UserAgent, journal: Journal, new_id: Callable[[], str],
-                 random_bytes: RandomBytes, channels: Sequence[Channel]) -> None:
+                 random_bytes: RandomBytes, duty: Duty, channels: Sequence[Channel]) -> None:
         """`desk_listener`: where the ledger has the desk listen. `new_id`: a fresh UUID version 7 each time.
-        `channels`: those that tickets are sent on by.
+        `duty`: what is this node's to do. `channels`: those that tickets are sent on by.
         """
         self._config, self._ledger, self._journal = config, ledger, journal
         self._stack, self._media, self._desk_listener = stack, media, desk_listener
         rooms = DeskRooms(store, ledger.policy, config.node.name, teller, ledger.attendance, random_bytes,
-                          tuple(channels))
+                          duty, tuple(channels))
         self.runner = Runner(user_agent, media, rooms.attempts, ledger, ledger, stack, new_id)
         self.places = HeldPlaces(self.runner.tools, rooms.places, self.runner.adopt)
         self.room = QueueRoom(self.runner.tools, self.places)

@@ -25,6 +25,7 @@ from proxy.ua.contract import Account
 from proxy.ua.user_agent import UserAgent
 from routing.calls import Call
 from routing.desk_listener import DeskListener
+from routing.duty import Duty
 from routing.events import Event
 from routing.ids import RandomBytes
 from routing.ledger import Ledger
@@ -53,14 +54,14 @@ class Services:
 
     def __init__(self, config: NodeConfig, proxy: Proxy, ledger: Ledger, desk: DeskListener, teller: Teller,
                  store: Store, make_media: Callable[[Callable[[str, str | None], None]], CallbackMedia],
-                 post: Callable[[Callable[[], None]], object], random_bytes: RandomBytes) -> None:
+                 post: Callable[[Callable[[], None]], object], random_bytes: RandomBytes, duty: Duty) -> None:
         """`desk`: where callbacks are to listen. `make_media(alarm)`: of legs of ours. `post`: runs something in this
-        thread, from any.
+        thread, from any. `duty`: what is this node's to do.
         """
         self._config, self._proxy, self._ledger, self._store = config, proxy, ledger, store
         self._desk, self._teller = desk, teller
         self._journal = proxy.parts.journal
-        self._random_bytes = random_bytes
+        self._random_bytes, self._duty = random_bytes, duty
         self._stack = ProxyStack(proxy, accounts(config), random_bytes, from_hosts(config))
         self._media = make_media(self._alarm)
         self.user_agent = UserAgent(self._stack, self._media)
@@ -85,7 +86,7 @@ class Services:
     def _start_callbacks(self) -> None:
         callbacks = Callbacks(self._config, self._ledger, self._desk, self._teller, self._store, self._stack,
                               self._media, self.user_agent, self._journal, self._proxy.parts.new_id,
-                              self._random_bytes, channels_of(self._config.tickets))
+                              self._random_bytes, self._duty, channels_of(self._config.tickets))
         callbacks.start()
         self._proxy.local.open_to(OwnDialogs(self.user_agent, self._presence, self._journal, callbacks))
         self.callbacks = callbacks

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from routing.callbacks.attempt_outcomes import AttemptOutcomes
+from routing.callbacks.attempt_outcomes import REFUSED_REST, AttemptOutcomes
 from routing.callbacks.changes import Changes, ChangeSets
+from routing.callbacks.charge import Charge
 from routing.callbacks.eligibility import Eligibility
 from routing.callbacks.facts import Outcome
 from routing.callbacks.per_live import PerLive
+from routing.callbacks.refusal import Refusal
 from routing.callbacks.task import STEPS, Attempt
 from routing.callbacks.tasks import Tasks
 from routing.rows import LegRow, Step
@@ -27,12 +29,16 @@ LONGEST_TALK: Final = 24 * 3600.0
 SENDS: Final[frozenset[Step]] = frozenset({"agent", "customer"})
 """Steps after which an INVITE leaves, so that they are committed or do not happen. The others have happened."""
 
+NOT_OURS: Final = Refusal("lease", "the other nodes may have given this attempt up", None, "trunk")
+"""Whoever has not been heard of for a while is taken for dead by the others, and what it does is done by them."""
+
 
 class AttemptLife:
     """`facts.DeskFacts`: what the runner tells of attempts, from their first step to their end."""
 
-    def __init__(self, tasks: Tasks, eligibility: Eligibility, outcomes: AttemptOutcomes, per_live: PerLive,
-                 store: Store, sets: ChangeSets) -> None:
+    def __init__(self, tasks: Tasks, charge: Charge, eligibility: Eligibility, outcomes: AttemptOutcomes,
+                 per_live: PerLive, store: Store, sets: ChangeSets) -> None:
+        self._charge = charge
         self._tasks, self._eligibility, self._outcomes, self._per_live = tasks, eligibility, outcomes, per_live
         self._store, self._sets = store, sets
         self.legs: dict[str, LegRow] = {}
@@ -113,7 +119,8 @@ class AttemptLife:
     def _may_dial(self, attempt: Attempt, changes: Changes) -> bool:
         """Look again, now that it comes to dialling: much may have happened while the agent was rung."""
         task, settings = attempt.task, self._tasks.settings(attempt.task)
-        refusal = self._eligibility.refusal(task, settings, changes.now, at_place=attempt.from_place)
+        refusal = NOT_OURS._replace(until=changes.now + REFUSED_REST) if not self._charge.may_dial() else \
+            self._eligibility.refusal(task, settings, changes.now, at_place=attempt.from_place)
         if refusal is None:
             return True
         attempt.why_not = refusal
@@ -137,7 +144,8 @@ class AttemptLife:
     def _on_step_committed(self, attempt: Attempt, step: Step, at: float, go: Callable[[bool], None],
                            committed: bool) -> None:
         """Let the runner go on once a step is committed."""
-        goes = committed and not attempt.stopping and attempt.row.ended_at is None
+        goes = committed and not attempt.stopping and attempt.row.ended_at is None and (
+            step != "customer" or self._charge.may_dial())  # the commit may have taken long
         if step == "customer" and attempt.dialling and attempt.row.customer_at == at:
             if not goes:
                 changes = self._sets.begin(self._sets.now)

@@ -13,6 +13,7 @@ from routing.callbacks.task import PAUSED, Attempt, Task
 from routing.callbacks.tasks import Tasks
 from routing.callbacks.wrap_ups import WrapUps
 from routing.rows import AttemptRow, Result
+from routing.writes import CloseAttempt, Unit
 
 AGENT_SIDE: Final[frozenset[Result]] = frozenset({
     "agent_no_answer", "agent_busy", "agent_failed", "agent_silent", "agent_left",
@@ -192,18 +193,40 @@ class AttemptOutcomes:
 
         Where the customer may have been dialled it counts, and is not made again before the next planned moment.
         """
+        over = self._over(row, "crashed", changes)
+        changes.attempt(over)
+        self._recovered(row, over, changes)
+
+    def give_up(self, row: AttemptRow, changes: Changes) -> None:
+        """Close an attempt in whose middle another node died.
+
+        Its last steps may not have been heard of: where it is not known to have dialled it does not count, but the
+        customer is left alone for a while all the same.
+        """
+        over = self._over(row, "unknown", changes)
+        changes.beside(Unit((CloseAttempt(over),)))
+        self._recovered(row, over, changes)
         task = self._tasks.index.tasks.get(row.task)
-        counted, talked = row.customer_at is not None, row.step == "talked"
-        changes.attempt(row._replace(step="ended", ended_at=changes.now, result="talked" if talked else "crashed"))
+        if task is not None and row.customer_at is None:
+            self._soon(task, changes)
+
+    def _over(self, row: AttemptRow, result: Result, changes: Changes) -> AttemptRow:
+        return row._replace(step="ended", ended_at=changes.now, result="talked" if row.step == "talked" else result)
+
+    def _recovered(self, row: AttemptRow, over: AttemptRow, changes: Changes) -> None:
+        """Tell of an attempt (`over`: as it is closed) that was not brought to its end, and say what becomes of its
+        task."""
+        task = self._tasks.index.tasks.get(row.task)
+        counted, result = row.customer_at is not None, over.result
         changes.note(row.task, "recovered", row.agent, attempt=row.id, step=row.step, counted=counted)
-        if task is None:
+        if task is None or result is None:
             return
-        changes.tell("callback.attempted", task.row, row.agent, attempt=row.id,
-                     result="talked" if talked else "crashed", cause=None, talk_s=None, counted=counted)
-        if talked:
+        changes.tell("callback.attempted", task.row, row.agent, attempt=row.id, result=result, cause=None, talk_s=None,
+                     counted=counted)
+        if result == "talked":
             self._tasks.end(task, "done", "talked", changes, agent=row.agent, attempt=row.id)
         elif counted:
-            self._after_dialling(task, Outcome("crashed"), row.agent, changes)
+            self._after_dialling(task, Outcome(result), row.agent, changes)
 
 
 def _is_customers(outcome: Outcome) -> bool:

@@ -7,6 +7,7 @@ from routing.callbacks.agent_pool import AgentPool
 from routing.callbacks.attempt_life import AttemptLife
 from routing.callbacks.attempt_outcomes import REFUSED_REST
 from routing.callbacks.changes import Changes, ChangeSets
+from routing.callbacks.charge import Charge
 from routing.callbacks.effective_settings import EffectiveSettings
 from routing.callbacks.eligibility import ENGAGED_PAUSE, Eligibility
 from routing.callbacks.facts import AttemptOrder, Outcome
@@ -14,6 +15,7 @@ from routing.callbacks.other_nodes import take_row
 from routing.callbacks.refusal import Refusal
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.tasks import Tasks
+from routing.duty import Fence
 from routing.ids import Names
 from routing.rows import AttemptRow
 from routing.storage import Store, StoreError
@@ -26,8 +28,9 @@ Go = Callable[[AttemptOrder], None]
 class Claims:
     """Claims attempts."""
 
-    def __init__(self, tasks: Tasks, eligibility: Eligibility, pool: AgentPool, life: AttemptLife,
+    def __init__(self, tasks: Tasks, charge: Charge, eligibility: Eligibility, pool: AgentPool, life: AttemptLife,
                  store: Store, sets: ChangeSets, names: Names, node: str) -> None:
+        self._charge = charge
         self._tasks, self._eligibility, self._pool, self._life = tasks, eligibility, pool, life
         self._store, self._sets, self._names, self._node = store, sets, names, node
 
@@ -36,6 +39,9 @@ class Claims:
 
         `go` is called where it is committed.
         """
+        if not self._charge.may_claim(task.row.group):
+            self._tasks.rest(task, now + REFUSED_REST)
+            return False
         refusal = self._eligibility.refusal(task, settings, now)
         if refusal is not None:
             changes = self._sets.begin(now)
@@ -51,7 +57,8 @@ class Claims:
         changes = self._sets.begin(now)
         attempt = self._begin(task, agent, settings, serial, changes)
         self._tasks.change(task, changes)  # so that it is refused where another node has changed the task
-        self._put(attempt, changes, lambda order: None if order is None else go(order))
+        self._put(attempt, changes, lambda order: None if order is None else go(order),
+                  self._charge.fence(task.row.group))
         return True
 
     def claim_place(self, task: Task, agent: str | None, now: float, go: Callable[[AttemptOrder | None], None]) -> None:
@@ -94,9 +101,10 @@ class Claims:
                      missed=task.row.missed, note=attempt.order.note)
         return attempt
 
-    def _put(self, attempt: Attempt, changes: Changes, go: Callable[[AttemptOrder | None], None]) -> None:
+    def _put(self, attempt: Attempt, changes: Changes, go: Callable[[AttemptOrder | None], None],
+             fence: Fence | None = None) -> None:
         self._store.claim(attempt.row, changes.unit(), partial(self._on_claim_answered, attempt, go),
-                          self._eligibility.caps(attempt.order.trunk))
+                          self._eligibility.caps(attempt.order.trunk), fence)
 
     def _serial(self, task: Task) -> int:
         """Return the number of a task's next attempt; what a process before this one made is asked for once."""

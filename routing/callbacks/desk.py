@@ -15,6 +15,7 @@ from routing.callbacks.changes import Changes
 from routing.callbacks.dial_guard import HOUR
 from routing.callbacks.dispatch import Dispatcher
 from routing.callbacks.effective_settings import SettingsBook
+from routing.callbacks.elsewhere import NOBODYS, AttemptsElsewhere
 from routing.callbacks.facts import AttemptOrder, Orders
 from routing.callbacks.intake import Intake
 from routing.callbacks.other_nodes import OtherNodes
@@ -83,8 +84,8 @@ class Desk:
         self._dispatcher = Dispatcher(tasks, rooms.live, rooms.pool, rooms.per_live, rooms.eligibility.halt_reason)
         self.previews = Previews(tasks, rooms.eligibility, self._dispatcher)
         """Who would be called next."""
-        self._replanner = Replanner(tasks, rooms.outcomes, store)
-        self._node = rooms.node
+        self._replanner = Replanner(tasks, rooms.charge, rooms.outcomes, store)
+        self._node, self._charge = rooms.node, rooms.charge
         self._restored = self._more = False
         self._unknown_places: list[tuple[str, str, float]] = []
         """Places to be left that the room does not hold yet, if it ever will: their request, why, until when."""
@@ -92,6 +93,7 @@ class Desk:
         self._forget_at: float | None = None
         self._tidy_at = self._turned_at = 0.0
         self._others = OtherNodes(tasks, rooms.eligibility, self.calls, store, sets)
+        self._elsewhere = AttemptsElsewhere(tasks, rooms.charge, rooms.outcomes, store, sets, rooms.node)
         store.tell_rows_to(self)
         store.tell_changes_to(self)
 
@@ -121,6 +123,8 @@ class Desk:
             self._set_back()
         self._turned_at = now
         self._others.turn(now)
+        self._take_charge()
+        self._elsewhere.turn(now)
         self._recover(now)
         self.attempts.look_after(now)
         self._stop(now)
@@ -168,14 +172,34 @@ class Desk:
         self._eligibility.set_policy(self._tasks.book.policy)
         self._pool.forget()
 
+    def _take_charge(self) -> None:
+        """See whose tasks are ours to bring forward. What was passed over while they were not is looked at anew."""
+        tasks = self._tasks
+        moved = self._charge.turn({*tasks.book.policy.group, *tasks.index.promised, NOBODYS})
+        if not any(moved):
+            return
+        for task in tuple(tasks.index.live()):
+            if task.row.group in moved.lost:
+                tasks.queues.leave(task)
+            elif task.row.group in moved.gained:
+                tasks.resume(task)
+            place = held(task.row)
+            if place is not None and place.node in moved.gone:
+                tasks.due_times.note(self._sets.now, "wake", task)
+        self._replanner.look_again()
+
     def _moments(self, changes: Changes) -> int:
-        """Do what the due times say, as much as fits into a turn; return how much that was."""
+        """Do what the due times say, as much as fits into a turn; return how much that was.
+
+        What is not ours to do is passed over: it is noted again when it becomes ours.
+        """
         for done in range(MOMENTS):
             found = self._tasks.due_times.take(changes.now)
             if found is None:
                 return done
             what, task = found
-            if task.row.ended_at is None and task.attempt is None:
+            if task.row.ended_at is None and task.attempt is None and task.row.id not in self._tasks.index.elsewhere \
+                    and self._charge.minds(task, changes.now):
                 self._moment(what, task, changes)
         return MOMENTS
 
@@ -189,7 +213,7 @@ class Desk:
         elif not task.open or task.place is not None:
             return
         elif (place := held(row)) is not None:
-            if place.until <= now:  # whoever held it has not been heard of since
+            if place.until <= now or self._charge.is_gone(place.node):  # whoever held it has not been heard of since
                 tasks.places.lose(task, "node", changes)
             elif what == "wake":
                 tasks.resume(task)
@@ -265,9 +289,12 @@ class Desk:
             seconds = self._tasks.book.of(one.group, one.campaign).callback.wrap_up
             self._wrap_ups.go_on(one.agent, one.task, one.ended_at + seconds, now)
         changes = self._sets.begin(now)
+        theirs = [attempt for attempt in attempts
+                  if attempt.node != self._node and attempt.claimed_at >= now - ABANDONED]
         for attempt in attempts:
-            if attempt.node == self._node or attempt.claimed_at < now - ABANDONED:
+            if attempt not in theirs:
                 self._outcomes.recover(attempt, changes)
+        self._elsewhere.restore(theirs)
         for task in tuple(self._tasks.index.live()):
             self._tasks.resume(task)
             place = held(task.row)
@@ -294,6 +321,7 @@ class Desk:
 
     def on_changed(self, changed: ChangedRows) -> None:
         self._others.on_changed(changed)
+        self._elsewhere.on_changed(changed)
 
     def on_anew(self) -> None:
         """See storage.RowListener: tell the new database everything that lives."""

@@ -26,7 +26,7 @@ OUTSIDE_PAUSE: Final = 60.0
 """Seconds after which a campaign that does not run today is looked at again."""
 
 
-OF_ITSELF: Final = frozenset({"not_open", "window", "campaign", "closed", "engaged"})
+OF_ITSELF: Final = frozenset({"not_open", "window", "campaign", "closed", "engaged", "lease"})
 """Reasons that are no word of the guard: they pass by themselves, and are no event."""
 
 

@@ -11,7 +11,7 @@ class Refusal(NamedTuple):
     reason: str
     """The guard's word (`stop`, `own_number`, `do_not_call`, `country`, `number_type`, `number_cap`, `all_cap`,
     `quiet_hours`, `trunk_legs`, `trunk_channels`, `open_tasks`, `flood`), or `not_open`, `window`, `campaign`,
-    `closed`, `engaged`."""
+    `closed`, `engaged`, `lease`."""
     text: str
     """In words, for journal and event."""
     until: float | None

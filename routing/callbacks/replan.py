@@ -5,10 +5,12 @@ made count, and after each of them the customer is left alone for as long as its
 gone goes to the group that its number belongs to now.
 """
 
-from typing import Final
+from itertools import islice
+from typing import Final, NamedTuple
 
 from routing.callbacks.attempt_outcomes import AttemptOutcomes
 from routing.callbacks.changes import Changes
+from routing.callbacks.charge import Charge
 from routing.callbacks.effective_settings import EffectiveSettings, SettingsBook
 from routing.callbacks.facts import Outcome
 from routing.callbacks.plan import TaskTimes, later, times
@@ -21,33 +23,58 @@ MOST: Final = 25
 """Tasks that are planned anew in one turn; the others follow with the next."""
 
 
+class _Waiting(NamedTuple):
+    task: Task
+    version: int | None
+    """In which it was left to another node; None: it was ours."""
+
+
 class Replanner:
     """Plans tasks anew, some in each turn."""
 
-    def __init__(self, tasks: Tasks, outcomes: AttemptOutcomes, store: Store) -> None:
-        self._tasks, self._outcomes, self._store = tasks, outcomes, store
-        self._waiting: dict[str, Task] = {}
+    def __init__(self, tasks: Tasks, charge: Charge, outcomes: AttemptOutcomes, store: Store) -> None:
+        self._tasks, self._charge, self._outcomes, self._store = tasks, charge, outcomes, store
+        self._waiting: dict[str, _Waiting] = {}
+        self._aside: dict[str, _Waiting] = {}
+        """Those that another node brings forward now."""
 
     def begin(self, old: SettingsBook, new: SettingsBook) -> None:
         """Note the tasks whose time is another under the new policy."""
         found: dict[tuple[str, str | None], bool] = {}
+        self._aside = {name: one for name, one in self._aside.items() if one.task.row.ended_at is None}
         for task in self._tasks.index.live():
             key = task.row.group, task.row.campaign
             if key not in found:
                 found[key] = key[0] not in new.policy.group or old.timing(*key) != new.timing(*key)
             if found[key] and not (task.asked and key[0] in new.policy.group):
-                self._waiting[task.row.id] = task
+                ours = self._charge.has(task.row.group)
+                self._waiting[task.row.id] = _Waiting(task, None if ours else task.row.version)
 
     def turn(self, changes: Changes) -> bool:
         """Plan some tasks anew; return whether others are left."""
-        for task in tuple(self._waiting.values())[:MOST]:
-            self.one(task, changes)
+        for name, one in tuple(islice(self._waiting.items(), MOST)):
+            if self._is_ours(one.task, changes.now):
+                self.one(one.task, changes)
+            else:
+                self._aside[name] = self._waiting.pop(name)
         return bool(self._waiting)
+
+    def look_again(self) -> None:
+        """Other tasks may be ours to bring forward than were."""
+        self._waiting |= self._aside
+        self._aside = {}
+
+    def _is_ours(self, task: Task, now: float) -> bool:
+        return task.row.ended_at is not None or (
+            task.row.id not in self._tasks.index.elsewhere and self._charge.minds(task, now))
 
     def one(self, task: Task, changes: Changes) -> None:
         """Plan a task anew if that is still to be done."""
-        if self._waiting.pop(task.row.id, None) is None or task.row.ended_at is not None:
+        found = self._waiting.pop(task.row.id, None) or self._aside.pop(task.row.id, None)
+        if found is None or task.row.ended_at is not None:
             return
+        if found.version is not None and task.row.changed_by and task.row.version > found.version:
+            return  # whoever it was left to has planned it anew
         if task.attempt is None and not self._has_group(task, changes):
             return
         tasks, row = self._tasks, task.row

@@ -1,10 +1,11 @@
 """Tasks that are open or held and attempts that have not ended, by everything they are asked for by."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from routing.callbacks.task import Attempt, Task
+from routing.rows import AttemptRow
 
 GONE_MAX: Final = 1000
 """Tasks that are remembered after they were taken out."""
@@ -27,6 +28,10 @@ class TaskIndex:
         self._groups: Counter[str] = Counter()
         self._campaigns: Counter[str] = Counter()
         self._trunks: Counter[str] = Counter()
+        self.elsewhere: dict[str, AttemptRow] = {}
+        """Attempts that other nodes run, as far as is known, by task."""
+        self._agents_elsewhere: frozenset[str] = frozenset()
+        self._groups_elsewhere: Counter[str] = Counter()
         self.gone: dict[str, int] = {}
         """Versions of the last tasks that were taken out: that they are not open any more may not be written yet."""
         self.promised: Counter[str] = Counter()
@@ -112,17 +117,30 @@ class TaskIndex:
         if order.campaign is not None:
             self._campaigns[order.campaign] -= 1
 
+    def set_elsewhere(self, rows: Iterable[AttemptRow]) -> tuple[set[str], set[str]]:
+        """Take note of the attempts that other nodes run; return the tasks for which one runs now, and those for which
+        none does any more."""
+        before = self.elsewhere
+        self.elsewhere = {row.task: row for row in rows}
+        engaged = [row for row in self.elsewhere.values() if row.engages is not None]
+        self._agents_elsewhere = frozenset(str(row.engages) for row in engaged)
+        self._groups_elsewhere = Counter(
+            self.tasks[row.task].row.group for row in engaged if row.task in self.tasks)
+        return self.elsewhere.keys() - before.keys(), before.keys() - self.elsewhere.keys()
+
     def calling(self, customer: str) -> Attempt | None:
         """Return the attempt that runs for a customer."""
         return self._calling.get(customer)
 
     def occupied(self, agent: str) -> bool:
-        """Whether an attempt of ours rings or holds an agent."""
-        return agent in self._agents
+        """Whether an attempt, of whatever node, rings or holds an agent."""
+        return agent in self._agents or agent in self._agents_elsewhere
 
     def running(self, group: str, campaign: str | None = None) -> int:
         """Return how many attempts of a group, or of one of its campaigns, run with an agent."""
-        return self._groups[group] if campaign is None else self._campaigns[campaign]
+        if campaign is not None:
+            return self._campaigns[campaign]
+        return self._groups[group] + self._groups_elsewhere[group]
 
     def on_trunk(self, trunk: str) -> int:
         """Return how many attempts run that use a trunk."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from routing.callbacks.changes import Changes
+from routing.callbacks.charge import Charge
 from routing.callbacks.due_times import DueTimes
 from routing.callbacks.effective_settings import EffectiveSettings, SettingsBook
 from routing.callbacks.responsible import Responsible
@@ -28,9 +29,10 @@ DUE_SLACK: Final = 5000
 class Tasks:
     """The tasks that live: who is due, in which queue they stand, and what the store must know of it."""
 
-    def __init__(self, book: SettingsBook, random: Callable[[], float], tickets: TicketOffice, node: str) -> None:
-        """`random`: a number from 0 to 1. `node`: our name."""
-        self.book, self.tickets = book, tickets
+    def __init__(self, book: SettingsBook, random: Callable[[], float], tickets: TicketOffice, node: str,
+                 charge: Charge) -> None:
+        """`random`: a number from 0 to 1. `node`: our name. `charge`: which tasks are ours to bring forward."""
+        self.book, self.tickets, self._charge = book, tickets, charge
         self.index = TaskIndex()
         self.due_times = DueTimes()
         self.queues = TaskQueues(random)
@@ -117,8 +119,11 @@ class Tasks:
         self.enqueue(task)
 
     def enqueue(self, task: Task) -> None:
-        """Let a task that is due stand in the queue where it belongs."""
+        """Let a task that is due stand in the queue where it belongs, if it is for us to try it."""
         row, settings = task.row, self.settings(task)
+        if not self._charge.has(row.group) or row.id in self.index.elsewhere:
+            self.queues.leave(task)
+            return
         responsible = task.responsible
         if responsible is not None and row.responsible_since is not None:
             self.due_times.note(row.responsible_since + self.patience(task), "release", task)
@@ -246,4 +251,5 @@ class Tasks:
 def _is_unkept(task: Task) -> bool:
     """Whether a caller who was told that they will be called was not, by no doing of theirs."""
     return task.row.state == "expired" or (
-        task.row.state == "failed" and task.last is not None and task.last[0].result in ("crashed", "stopped"))
+        task.row.state == "failed" and task.last is not None
+        and task.last[0].result in ("crashed", "unknown", "stopped"))

@@ -36,8 +36,10 @@ CHANGE_TASK: Final = (
     + " WHERE id=? AND (changed_by=? OR (version=? AND changed_by=?))"
 )
 """Where this node (the second last but two of the parameters) has changed it last, or nobody since the base."""
-PUT_ATTEMPT: Final = _upsert("attempts", AttemptRow._fields, ("epoch",))
-END_ATTEMPT: Final = "UPDATE attempts SET step=?, ended_at=?, result=? WHERE id=?"
+PUT_ATTEMPT: Final = _upsert("attempts", AttemptRow._fields, ("epoch",)) + (
+    " WHERE attempts.ended_at IS NULL OR excluded.ended_at IS NOT NULL")
+"""What has ended goes on no more: another node has closed it, whose own was taken for dead."""
+END_ATTEMPT: Final = "UPDATE attempts SET step=?, ended_at=?, result=? WHERE id=? AND ended_at IS NULL"
 PUT_LEG: Final = _upsert("legs", LegRow._fields, ("node", "epoch"))
 DROP_LEG: Final = "DELETE FROM legs WHERE call=?"
 PUT_JOURNAL: Final = f"INSERT INTO journal ({_columns(JournalRow._fields)}) VALUES (?,?,?,?,?)"
@@ -84,7 +86,8 @@ OPEN_ATTEMPTS: Final = f"{_ATTEMPT} WHERE ended_at IS NULL ORDER BY +id"
 ATTEMPTS_SINCE: Final = "SELECT customer, customer_at, id, node FROM attempts WHERE customer_at>=? ORDER BY customer_at"
 ENDED_WITH: Final = (
     'SELECT a.task, a.agent, a.ended_at, t."group", t.campaign FROM attempts AS a JOIN tasks AS t ON t.id=a.task '
-    "WHERE a.customer_at>=? AND a.ended_at>=? AND a.node=? AND a.agent IS NOT NULL AND a.result<>'crashed' "
+    "WHERE a.customer_at>=? AND a.ended_at>=? AND a.node=? AND a.agent IS NOT NULL "
+    "AND a.result NOT IN ('crashed', 'unknown') "
     "AND NOT EXISTS (SELECT 1 FROM journal AS j WHERE j.task=a.task AND j.kind='finished' AND j.agent=a.agent "
     "AND j.at>=a.ended_at) ORDER BY a.ended_at")
 UNPROMISED: Final = (

@@ -20,7 +20,7 @@ from proxy.sip.hop import Flow
 from proxy.sip.timers import Timers
 from proxy.transports.own import OwnAddresses
 from proxy.ua.contract import Account
-from routing.duty import Fence
+from routing.duty import ALONE, Fence
 from routing.hub import EVERYTHING
 from routing.identity import Answers
 from routing.rows import AttemptRow, TaskRow
@@ -123,7 +123,7 @@ class Process:
             network=site.wire, listeners=listeners, is_own=OwnAddresses(listeners).holds, locator=Names(),
             timers=timers, clock=lambda: site.now, wall=site.wall, draw=lambda: 0.0, random_bytes=site.random,
             journal=site.notes, on_alarm=lambda event: None, media=lambda alarm: self.media,
-            post=lambda what: what()), site.store, KEY, EVERYTHING)
+            post=lambda what: what(), duty=ALONE), site.store, KEY, EVERYTHING)
         self.proxy, self.ledger = self.node.engine, self.node.ledger
         for peer, uris in self.node.peers:
             self.node.table.set_addresses(peer, tuple(address((uri.host, uri.port or 5060)) for uri in uris))

@@ -8,6 +8,7 @@ from routing.callbacks.facts import AttemptOrder, LiveState, Orders
 from routing.callbacks.queue_facts import PlaceOrders
 from routing.callbacks.rooms import DeskRooms
 from routing.callbacks.tickets import Channel
+from routing.duty import ALONE, Duty
 from routing.ids import RandomBytes
 from routing.rows import LegRow
 from routing.storage import Store
@@ -40,7 +41,7 @@ def new_desk(store: Store, policy: Policy, live: LiveState, random_bytes: Random
              peers: Callable[[str | None], tuple[str, str]] = lambda number: ("", ""),
              able: Callable[[], bool] = lambda: True,
              report_alarm: Callable[[str, str | None, float], None] = lambda name, text, now: None,
-             node: str = "edge1") -> Desk:
+             node: str = "edge1", duty: Duty = ALONE) -> Desk:
     """Build one."""
-    rooms = DeskRooms(store, policy, node, teller or Teller(node, random_bytes), live, random_bytes, channels)
+    rooms = DeskRooms(store, policy, node, teller or Teller(node, random_bytes), live, random_bytes, duty, channels)
     return Desk(rooms, orders or Nobody(), room or Nobody(), peers, able, report_alarm)

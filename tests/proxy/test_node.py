@@ -8,6 +8,7 @@ from proxy.services.callbacks import CallbackMedia
 from proxy.sip.hop import Flow
 from proxy.sip.timers import Timers
 from proxy.transports.own import OwnAddresses
+from routing.duty import ALONE
 from routing.events import Event
 from routing.hub import EVERYTHING
 from tests.kit.callback_site import config_of
@@ -32,7 +33,8 @@ class World:
             network=self.wire, listeners=listeners, is_own=OwnAddresses(listeners).holds, locator=Names(),
             timers=self.timers, clock=lambda: self.now, wall=lambda: 1.7e9 + self.now, draw=lambda: 0.0,
             random_bytes=lambda count: bytes(count), journal=self.notes, on_alarm=self.alarms.append,
-            media=media or (lambda alarm: FakeMedia(self.timers, lambda: self.now)), post=lambda what: what()),
+            media=media or (lambda alarm: FakeMedia(self.timers, lambda: self.now)), post=lambda what: what(),
+            duty=ALONE),
             MemoryStore(), KEY, EVERYTHING)
 
     def ready(self) -> None:

@@ -43,6 +43,7 @@ def test_a_node_alone_does_everything() -> None:
     assert ALONE.may_dial()
     assert ALONE.fence("desk/sales") is None
     assert not ALONE.is_gone("another one")
+    assert ALONE.gone() == frozenset()
 
 
 @given(NODES)

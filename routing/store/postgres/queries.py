@@ -108,7 +108,8 @@ _STATEMENTS: Final[dict[Query, Statement]] = {
         PastAttempt._make),
     CallbackQuery.ENDED_WITH: Statement(
         'SELECT a.task, a.agent, a.ended_at, t."group", t.campaign FROM attempts AS a JOIN tasks AS t ON t.id=a.task '
-        "WHERE a.customer_at>=%s AND a.ended_at>=%s AND a.node=%s AND a.agent IS NOT NULL AND a.result<>'crashed' "
+        "WHERE a.customer_at>=%s AND a.ended_at>=%s AND a.node=%s AND a.agent IS NOT NULL "
+        "AND a.result NOT IN ('crashed', 'unknown') "
         "AND NOT EXISTS (SELECT 1 FROM journal AS j WHERE j.task=a.task AND j.kind='finished' AND j.agent=a.agent "
         "AND j.at>=a.ended_at) ORDER BY a.ended_at", EndedWith._make),
     CallbackQuery.LEGS: Statement(f"{_all(LegRow, 'legs')} WHERE node=%s ORDER BY call", LegRow._make),

@@ -130,8 +130,8 @@ PUT_ATTEMPT: Final = _upsert(
             "WHERE other.engages=excluded.engages AND other.ended_at IS NULL AND other.id<>excluded.id) "
             "THEN NULL ELSE excluded.engages END") + " WHERE attempts.ended_at IS NULL OR excluded.ended_at IS NOT NULL"
 """An attempt that finds its agent only now, while one of another node rings them, engages nobody; its row stands. One
-that has ended does not begin again."""
-END_ATTEMPT: Final = "UPDATE attempts SET step=%s, ended_at=%s, result=%s WHERE id=%s"
+that has ended does not begin again: another node has closed it, whose own was taken for dead."""
+END_ATTEMPT: Final = "UPDATE attempts SET step=%s, ended_at=%s, result=%s WHERE id=%s AND ended_at IS NULL"
 PUT_LEG: Final = _upsert("legs", LegRow._fields, 1, ("node", "epoch"))
 DROP_LEG: Final = "DELETE FROM legs WHERE call=%s"
 PUT_JOURNAL: Final = _insert("journal", JournalRow._fields)

@@ -12,6 +12,7 @@ from routing.callbacks.facts import AttemptOrder, Missed, Outcome, PastTalk
 from routing.callbacks.other_nodes import LOOKED_AT
 from routing.callbacks.queue_facts import CallerStayed, QueueRequest
 from routing.callbacks.task_places import LEASE
+from routing.duty import ALONE, Duty
 from routing.rows import LegRow, Step, TaskRow
 from routing.storage import ANYTHING_CHANGED, ChangedRows, changed_rows
 from routing.store.sqlite import sqlite_store
@@ -26,15 +27,16 @@ from tests.routing.world import Loop
 class Node:
     """One process: a desk on a database that another one writes to as well."""
 
-    def __init__(self, path: Path, name: str, copy: bool = False, **policy: str) -> None:
-        """`copy`: it has one of its own, and rows of the other one come there."""
+    def __init__(self, path: Path, name: str, copy: bool = False, duty: Duty = ALONE, **policy: str) -> None:
+        """`copy`: it has one of its own, and rows of the other one come there. `policy` fills the places of the
+        shop's."""
         self.loop, self.now, self.name = Loop(), MONDAY_NOON, name
         self.told = Told()
         self.floor = LiveState()
         self.store = sqlite_store(path, self.loop.post, lambda: self.now, name, self.told, shared=not copy,
                                   sharing=(lambda: None) if copy else None)
         self.desk = new_desk(self.store, parse_policy(Shop.write(tickets="true", **policy)), self.floor,
-                             Random(name).randbytes, self, room=self, node=name, channels=("webhook",))
+                             Random(name).randbytes, self, room=self, node=name, channels=("webhook",), duty=duty)
         self.orders: list[AttemptOrder] = []
         self.recovered: tuple[LegRow, ...] = ()
         self.calls = 0
@@ -56,10 +58,10 @@ class Node:
         self.loop.until(lambda: done)
         self.loop.run()
 
-    def missed(self, customer: str = CUSTOMER, call: str | None = None) -> None:
+    def missed(self, customer: str = CUSTOMER, call: str | None = None, group: str = "sales") -> None:
         self.calls += 1
         self.store.put(self.desk.calls.missed(Missed(
-            call or f"call {self.name} {self.calls}", customer, OURS, "sales", "office", "main", self.now - 20,
+            call or f"call {self.name} {self.calls}", customer, OURS, group, "office", "main", self.now - 20,
             self.now, "hung_up", ("no_answer",), "certain"), self.now))
 
     def talked(self, customer: str = CUSTOMER) -> None:
@@ -196,9 +198,9 @@ def test_an_agent_who_is_rung_by_the_other_is_not_rung_and_costs_no_attempt(pair
     a.missed()
     [order] = a.turn()
     assert order.agent == "201"
-    assert b.turn() == [], "the database refuses the agent who is rung already"
+    given = b.turn()  # the database refuses the agent who is rung already, unless that is known by now
     b.now += 1
-    [other] = b.turn()
+    [other] = [*given, *b.turn()]
     assert (other.customer, other.agent, other.serial) == (OTHER, "202", 1)
     [row] = [row for row in b.store.callbacks.open_tasks() if row.customer == OTHER]
     assert row.attempts == 0

@@ -15,6 +15,7 @@ from routing.callbacks.rooms import DeskRooms
 from routing.callbacks.task import Attempt, Task
 from routing.callbacks.task_index import TaskIndex
 from routing.callbacks.task_queues import TaskQueues
+from routing.duty import ALONE
 from routing.teller import Teller
 from tests.kit.desk_parts import new_desk
 from tests.routing.callbacks.shop import CUSTOMER, OTHER, LiveState, Shop
@@ -161,7 +162,8 @@ def test_what_is_told_before_the_promises_are_read_back_is_taken_then() -> None:
 
 
 def test_the_runner_is_told_of_attempts_by_parts_that_are_there_before_it() -> None:
-    rooms = DeskRooms(MemoryStore(), POLICY, "edge1", Teller("edge1", os.urandom), LiveState(), os.urandom, ("smtp",))
+    rooms = DeskRooms(MemoryStore(), POLICY, "edge1", Teller("edge1", os.urandom), LiveState(), os.urandom, ALONE,
+                      ("smtp",))
     answers: list[bool] = []
     rooms.attempts.step("nobody's", "agent", NOW, answers.append)
     assert (answers, rooms.tickets.channels, rooms.tasks.index.tasks) == ([False], ("smtp",), {})

@@ -13,7 +13,7 @@ from routing.store.database import Owner
 from routing.store.engine import Engine, Queued, TroubleError, UnitError
 from routing.store.queries import CallbackQuery, CallQuery, DirectQuery, NodeQuery, TicketQuery
 from routing.store.sqlite_engine import SqliteEngine
-from routing.writes import ChangeTask, RemoveRecord, SavePolicy, Unit, Write
+from routing.writes import ChangeTask, CloseAttempt, RemoveRecord, SavePolicy, Unit, Write
 from tests.kit.engines import postgres_engine
 from tests.routing.store.rows import a_line, a_task, a_ticket, an_attempt, do_not_call
 from tests.routing.store.test_sqlite import event, record
@@ -197,3 +197,18 @@ def test_where_nothing_can_be_opened_it_says_so(tmp_path: Path) -> None:
     assert not engine.opened
     with pytest.raises(StoreError):
         engine.read(DirectQuery.COUNT_RECORDS, ())
+
+
+def test_an_attempt_that_another_node_has_closed_goes_on_no_more_but_says_how_it_ended(engines: Make) -> None:
+    a, b = engines("a"), engines("b")
+    task = a_task()
+    attempt = an_attempt(task, node="a")
+    a.apply([unit(task, attempt)])
+    b.apply([unit(CloseAttempt(attempt._replace(step="ended", ended_at=BEGIN + 1, result="unknown")))])
+    a.apply([unit(attempt._replace(step="accepted"))])
+    [row] = b.read(CallbackQuery.ATTEMPTS_OF, (task.id,))
+    assert (row.step, row.ended_at, row.result) == ("ended", BEGIN + 1, "unknown")
+    a.apply([unit(attempt._replace(step="ended", ended_at=BEGIN + 9, result="talked", talk_s=8.0))])
+    b.apply([unit(CloseAttempt(attempt._replace(step="ended", ended_at=BEGIN + 10, result="unknown")))])
+    [row] = b.read(CallbackQuery.ATTEMPTS_OF, (task.id,))
+    assert (row.ended_at, row.result, row.talk_s) == (BEGIN + 9, "talked", 8.0)
