@@ -172,12 +172,14 @@ class Node:
     def drain(self) -> None:
         """Begin nothing new of our own; what is under way goes on to its end. Calls pass, new ones too."""
         self.engine.ourselves.draining = True
+        self._around.duty.drain()
         if self.services is not None:
             self.services.drain()
 
     def resume(self) -> None:
         """Go on after a drain that came to nothing."""
         self.engine.ourselves.draining = False
+        self._around.duty.resume()
         if self.services is not None:
             self.services.resume()
 

@@ -22,6 +22,8 @@ DESK: Final = "desk/"
 RETENTION: Final = "retention"
 """Who removes what is too old from the shared database."""
 REGISTRATION: Final = "registration/"
+DELIVERIES: Final = "deliveries"
+"""Who takes over what dead nodes were to deliver."""
 
 
 def desk(group: str) -> str:
@@ -67,6 +69,12 @@ class Duty(Protocol):
     def gone(self) -> frozenset[str]:
         """Return the nodes that were alive once and are dead."""
 
+    def drain(self) -> None:
+        """Give everything back, and take nothing any more; the node lives on."""
+
+    def resume(self) -> None:
+        """Take what is due to us again."""
+
 
 class Alone:
     """The duty of a node that shares with nobody: everything."""
@@ -88,6 +96,12 @@ class Alone:
 
     def gone(self) -> frozenset[str]:
         return frozenset()
+
+    def drain(self) -> None:
+        """There is nobody who could have it."""
+
+    def resume(self) -> None:
+        """Nothing was given back."""
 
 
 ALONE: Final = Alone()

@@ -25,7 +25,7 @@ from proxy.ua.contract import Account
 from proxy.ua.user_agent import UserAgent
 from routing.calls import Call
 from routing.desk_listener import DeskListener
-from routing.duty import Duty
+from routing.duty import DELIVERIES, Duty
 from routing.events import Event
 from routing.ids import RandomBytes
 from routing.ledger import Ledger
@@ -67,7 +67,7 @@ class Services:
         self.user_agent = UserAgent(self._stack, self._media)
         self._presence = Presence(self._stack, ledger)
         self._registrations = TrunkRegistrations(config.trunk, self._stack, self.user_agent.wiring.accounts,
-                                                 self._alarm)
+                                                 self._alarm, duty)
         self._watching = Watching(self._presence, config.pbx, proxy.parts.peers, proxy.parts.clock)
         self._passing = PassingEnds(proxy, self.user_agent.wiring)
         self._deliveries = self._make_deliveries(config, store, post)
@@ -77,7 +77,7 @@ class Services:
     def start(self) -> None:
         """Start what can be started; what cannot is an alarm."""
         self._proxy.local.open_to(OwnDialogs(self.user_agent, self._presence, self._journal))
-        self._do("registration", self._registrations.start)
+        self._do("registration", self._registrations.turn)
         self._do("presence", lambda: self._watching.set_policy(self._ledger.policy))
         if self._deliveries is not None:
             self._do("tickets", self._deliveries.start)
@@ -119,6 +119,9 @@ class Services:
     def turn(self) -> None:
         """Do what only time asks for. For a timer, a few times a second."""
         self._ledger.turn(self._proxy.parts.wall())
+        self._do("registration", self._registrations.turn)
+        if self._deliveries is not None:
+            self._duty.holds(DELIVERIES)  # who asks is offered it
         if self.callbacks is not None:
             self.callbacks.turn()
 

@@ -12,7 +12,7 @@ Rules
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from proxy.sip.errors import SipError
 from proxy.sip.hop import Hop, Listener
@@ -35,6 +35,9 @@ EARLY = 600.0
 MIN_EXPIRES = 30.0
 """Less than this is not believed: it would make us ask all the time."""
 MAX_EXPIRES = 86_400.0
+
+ELSEWHERE: Final = "another node registers there"
+"""Why a registration is gone that was left to others."""
 
 RegistrationState = Literal["registered", "failed", "gone"]
 
@@ -65,10 +68,19 @@ class Registrar:
         self._all = {one.trunk: Registration(stack, one, watch, shared) for one in trunks}
         self._up: set[str] = set()
 
-    def start(self, now: float) -> None:
-        """Register everywhere."""
-        for one in self._all.values():
-            one.begin(now)
+    @property
+    def trunks(self) -> tuple[str, ...]:
+        """Those that want a registration."""
+        return tuple(self._all)
+
+    def begin(self, trunk: str, now: float) -> None:
+        """Register at a trunk."""
+        self._all[trunk].take_up(now)
+
+    def leave_to_others(self, trunk: str, now: float) -> None:
+        """Keep the registration at a trunk no more: another node does. The binding is not taken away, for where nodes
+        have one address it is theirs too."""
+        self._all[trunk].leave_to_others(now)
 
     def peer_state(self, side: str, name: str, up: bool, now: float) -> None:
         """A peer went up or down: one that is back is asked at once; repeated news are none."""
@@ -123,6 +135,20 @@ class Registration:
         self._exchange: Exchange | None = None
         self._timer: Timer | None = None
         self._left: Callable[[str], None] | None = None
+        self._is_ours = False
+        """Whether this node is to keep it."""
+
+    def take_up(self, now: float) -> None:
+        """Keep the binding from now on."""
+        self._is_ours = True
+        if self._exchange is None:
+            self.begin(now)
+
+    def leave_to_others(self, now: float) -> None:
+        """Keep it no more."""
+        self._cancel()
+        self._is_ours, self._where = False, None
+        self._tell("gone", ELSEWHERE, now)
 
     # -- a round
 
@@ -178,6 +204,8 @@ class Registration:
             if response is not None and response.status < 300:
                 self._bound(response, now)
             self._unregister(now)
+        elif not self._is_ours:
+            self._hops = ()
         elif response is None:
             self._next("no answer", now)
         elif response.status < 300:

@@ -5,9 +5,14 @@ from itertools import pairwise
 
 import pytest
 
+from config.checks import SecretStr
+from config.sections import Trunk
+from proxy.services.registrations import TrunkRegistrations
 from proxy.sip.message import Request
 from proxy.ua.contract import Account
+from proxy.ua.login import Accounts
 from proxy.ua.registration import FIRST_PAUSE, LONGEST_PAUSE, Registrar, TrunkRegistration
+from routing.duty import Alone
 from tests.kit.actor import Actor
 from tests.kit.digest_server import challenge
 from tests.kit.legs import LegWorld
@@ -58,13 +63,13 @@ def office() -> Office:
 
 
 def start(office: Office, *, seconds: int = 3600) -> None:
-    office.registrar.start(office.now)
+    office.registrar.begin("main", office.now)
     office.play("wait 0 : REGISTER > trunk")
     office.step("trunk > 200 REGISTER :", b"Contact: <sip:acme@127.0.0.1:5060>;expires=%d" % seconds)
 
 
 def test_the_request(office: Office) -> None:
-    office.registrar.start(office.now)
+    office.registrar.begin("main", office.now)
     office.play("wait 0 : REGISTER > trunk")
     request = office.asked
     assert request.uri == b"sip:127.0.0.1:5070"
@@ -95,7 +100,7 @@ def test_refreshed_ten_minutes_before_the_end(office: Office) -> None:
     (b"Contact: <sip:bad", b"Expires: 300"),
 ])
 def test_what_is_granted_counts(office: Office, fields: tuple[bytes, ...]) -> None:
-    office.registrar.start(office.now)
+    office.registrar.begin("main", office.now)
     office.play("wait 0 : REGISTER > trunk")
     office.step("trunk > 200 REGISTER :", *fields)
     assert 135 <= office.until_asked() <= 150
@@ -107,7 +112,7 @@ def test_nearly_no_time_is_not_believed(office: Office) -> None:
 
 
 def test_challenged(office: Office) -> None:
-    office.registrar.start(office.now)
+    office.registrar.begin("main", office.now)
     office.play("wait 0 : REGISTER > trunk")
     ask = b"WWW-Authenticate: " + challenge("carrier", "n1", "SHA-256")
     office.step("trunk > 401 REGISTER : REGISTER > trunk", ask)
@@ -118,14 +123,14 @@ def test_challenged(office: Office) -> None:
 
 
 def test_wrong_realm(office: Office) -> None:
-    office.registrar.start(office.now)
+    office.registrar.begin("main", office.now)
     office.play("wait 0 : REGISTER > trunk")
     office.step("trunk > 401 REGISTER :", b"WWW-Authenticate: " + challenge("evil", "n1", "MD5"))
     assert office.watch.told[-1][1] == "failed"
 
 
 def test_423_is_given_its_time_once(office: Office) -> None:
-    office.registrar.start(office.now)
+    office.registrar.begin("main", office.now)
     office.play("wait 0 : REGISTER > trunk")
     office.step("trunk > 423 REGISTER : REGISTER > trunk", b"Min-Expires: 7200")
     assert office.asked.value(b"expires") == b"7200"
@@ -137,7 +142,7 @@ def test_423_is_given_its_time_once(office: Office) -> None:
 
 
 def test_503_goes_to_the_next_address_and_stays_there(office: Office) -> None:
-    office.registrar.start(office.now)
+    office.registrar.begin("main", office.now)
     office.play("wait 0 : REGISTER > trunk\ntrunk > 503 REGISTER : REGISTER > second")
     assert office["second"].request("REGISTER").uri == b"sip:127.0.0.1:5082"
     office.step("second > 200 REGISTER :", b"Expires: 600")
@@ -148,7 +153,7 @@ def test_503_goes_to_the_next_address_and_stays_there(office: Office) -> None:
 
 def test_silence_and_a_dead_address(office: Office) -> None:
     office.world.wire.dead.add(PBX_2)
-    office.registrar.start(office.now)
+    office.registrar.begin("main", office.now)
     office.world.wait_into(31.9)
     assert office.watch.told == []
     office.world.wait_into(0.2)
@@ -158,7 +163,7 @@ def test_silence_and_a_dead_address(office: Office) -> None:
 
 def test_pauses_double_and_end_somewhere(office: Office) -> None:
     office.world.table.set_addresses(office.world.trunk, (address(TRUNK),))
-    office.registrar.start(office.now)
+    office.registrar.begin("main", office.now)
     office.play("wait 0 : REGISTER > trunk")
     pauses = []
     for _ in range(9):
@@ -172,7 +177,7 @@ def test_pauses_double_and_end_somewhere(office: Office) -> None:
 
 def test_retry_after_counts_where_it_is_longer(office: Office) -> None:
     office.world.table.set_addresses(office.world.trunk, (address(TRUNK),))
-    office.registrar.start(office.now)
+    office.registrar.begin("main", office.now)
     office.play("wait 0 : REGISTER > trunk")
     office.step("trunk > 503 REGISTER :", b"Retry-After: 500")
     assert office.until_asked() == 500
@@ -181,7 +186,7 @@ def test_retry_after_counts_where_it_is_longer(office: Office) -> None:
 def test_nobody_is_left_alone_for_ever(office: Office) -> None:
     """A Retry-After of years would leave us unregistered for years."""
     office.world.table.set_addresses(office.world.trunk, (address(TRUNK),))
-    office.registrar.start(office.now)
+    office.registrar.begin("main", office.now)
     office.play("wait 0 : REGISTER > trunk")
     office.step("trunk > 503 REGISTER :", b"Retry-After: 4294967295 (gone fishing)")
     assert office.until_asked() == LONGEST_PAUSE
@@ -189,7 +194,7 @@ def test_nobody_is_left_alone_for_ever(office: Office) -> None:
 
 def test_a_peer_that_is_back_is_asked_at_once(office: Office) -> None:
     office.world.table.set_addresses(office.world.trunk, (address(TRUNK),))
-    office.registrar.start(office.now)
+    office.registrar.begin("main", office.now)
     office.play("wait 0 : REGISTER > trunk\ntrunk > 403 REGISTER :\nwait 1 :")
     office.registrar.peer_state("pbx", "main", True, office.now)
     office.registrar.peer_state("trunk", "main", False, office.now)
@@ -207,7 +212,7 @@ def test_a_peer_that_is_back_is_asked_at_once(office: Office) -> None:
 def test_a_peer_that_stays_up_does_not_shorten_the_pauses(office: Office) -> None:
     """Each OPTIONS that it answers is told as up again: a wrong password is no reason to ask that often."""
     office.registrar.peer_state("trunk", "main", True, office.now)
-    office.registrar.start(office.now)
+    office.registrar.begin("main", office.now)
     office.play("wait 0 : REGISTER > trunk\ntrunk > 403 REGISTER :\nwait 1 :")
     for _ in range(3):
         office.registrar.peer_state("trunk", "main", True, office.now)
@@ -216,7 +221,7 @@ def test_a_peer_that_stays_up_does_not_shorten_the_pauses(office: Office) -> Non
 
 def test_no_address(office: Office) -> None:
     office.world.table.set_addresses(office.world.trunk, ())
-    office.registrar.start(office.now)
+    office.registrar.begin("main", office.now)
     office.play("wait 1 :")
     assert office.watch.told == [("main", "failed", "no address")]
 
@@ -236,7 +241,7 @@ def test_leaving(office: Office) -> None:
 
 def test_leaving_while_asking(office: Office) -> None:
     left: list[bool] = []
-    office.registrar.start(office.now)
+    office.registrar.begin("main", office.now)
     office.play("wait 0 : REGISTER > trunk")
     office.registrar.stop(office.now, lambda: left.append(True))
     office.play("wait 0 :")
@@ -250,7 +255,63 @@ def test_leaving_without_a_binding(office: Office) -> None:
     left: list[bool] = []
     office.registrar.stop(office.now, lambda: left.append(True))
     assert left == [True]
-    office.registrar.start(office.now)
+    office.registrar.begin("main", office.now)
     office.play("wait 1 :")
     Registrar(office.stack, [], office.watch).stop(office.now, lambda: left.append(True))
     assert left == [True, True]
+
+
+class OneTrunk(Alone):
+    """The duty of a node among several: whether the registration is its own, as the test says."""
+
+    def __init__(self) -> None:
+        self.ours = False
+        self.asked: set[str] = set()
+
+    def goes_on(self, name: str) -> bool:
+        self.asked.add(name)
+        return self.ours
+
+
+def test_one_of_several_nodes_registers_and_the_others_leave_it_to_that(office: Office) -> None:
+    duty, alarms = OneTrunk(), dict[str, str | None]()
+    trunk = Trunk(peers=("sip:127.0.0.1:5070",), register=True, username="acme", password=SecretStr("secret"))
+    ours = TrunkRegistrations({"main": trunk}, office.stack, Accounts(office.stack),
+                              lambda name, text: alarms.update({name: text}), duty)
+    ours.turn()
+    office.play("wait 0 :")
+    assert duty.asked == {"registration/main"}
+    duty.ours = True
+    ours.turn()
+    ours.turn()
+    office.play("wait 0 : REGISTER > trunk")
+    office.step("trunk > 200 REGISTER :")
+    duty.ours = False
+    ours.turn()
+    office.play("wait 7200 :")  # neither kept nor taken away
+    ours.peer_state("trunk", "main", up=True)
+    office.play("wait 0 :")
+    duty.ours = True
+    ours.turn()
+    office.play("wait 0 : REGISTER > trunk")
+    assert office.asked.value(b"expires") == b"3600"
+
+
+def test_what_is_answered_after_it_was_left_to_another_is_followed_no_more(office: Office) -> None:
+    office.registrar.begin("main", office.now)
+    office.play("wait 0 : REGISTER > trunk")
+    office.registrar.leave_to_others("main", office.now)
+    office.step("trunk > 503 REGISTER :")
+    office.play("wait 7200 :")
+    assert office.watch.told == [("main", "gone", "another node registers there")]
+    office.registrar.begin("main", office.now)
+    office.play("wait 0 : REGISTER > trunk")
+
+
+def test_who_has_left_it_to_another_has_nothing_to_take_away(office: Office) -> None:
+    start(office)
+    office.registrar.leave_to_others("main", office.now)
+    left: list[bool] = []
+    office.registrar.stop(office.now, lambda: left.append(True))
+    office.play("wait 0 :")
+    assert left == [True]

@@ -27,6 +27,8 @@ class Relay:
         self._passes, self._word = passes, word
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # who waits in it would take one more
         self._listener.close()
         for pair in self._pairs:
             _cut(*pair)

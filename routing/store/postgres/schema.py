@@ -195,9 +195,19 @@ _IMPORTS: Final = (
 )
 """Which nodes' files were taken in, and when; `done_at` is null until all of one is."""
 
+_BEATS: Final = (
+    # Beside `nodes`, whose rows are locked for as long as a batch takes.
+    """CREATE TABLE beats (
+        node TEXT PRIMARY KEY, start INTEGER NOT NULL, seen_at REAL NOT NULL, version TEXT NOT NULL,
+        draining BOOLEAN NOT NULL, wants TEXT NOT NULL
+    ) WITH (fillfactor=20)""",
+    "ALTER TABLE leases SET (fillfactor=20)",
+)
+"""`start`: which start of the node it was, counted by its beats. `wants`: leases that it could have, as JSON."""
+
 STEPS: Final = (
     Step("001_tables", _TABLES, False), Step("002_leases", _LEASES), Step("003_caps", _CAPS),
-    Step("004_changes", change_log.STATEMENTS), Step("005_imports", _IMPORTS))
+    Step("004_changes", change_log.STATEMENTS), Step("005_imports", _IMPORTS), Step("006_beats", _BEATS))
 
 _TYPES: Final = {"TEXT": TEXT, "REAL": "double precision", "INTEGER": "bigint"}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,12 @@ class Leases:
     def gone(self) -> frozenset[str]:
         return frozenset(self.dead)
 
+    def drain(self) -> None:
+        self.groups.clear()
+
+    def resume(self) -> None:
+        self.groups = set(ALL)
+
 
 ALL = ("", "sales", "support", "queue")
 Make = Callable[..., Node]
@@ -56,7 +63,7 @@ Make = Callable[..., Node]
 def make(tmp_path: Path) -> Iterator[Make]:
     made: list[Node] = []
 
-    def one(name: str, leases: Leases, **policy: str) -> Node:
+    def one(name: str, leases: Leases, **policy: Any) -> Node:
         made.append(Node(tmp_path / "boomerang.db", name, duty=leases, **policy))
         return made[-1]
 

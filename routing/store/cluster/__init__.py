@@ -1,0 +1,1 @@
+"""What a node that shares with others does with the shared database."""
