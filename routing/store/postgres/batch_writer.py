@@ -43,7 +43,7 @@ def locks_of(batch: Sequence[Queued]) -> set[str]:
     names: set[str] = set()
     for queued in batch:
         if queued.claim is not None:
-            names |= _of_attempt(queued.claim) | _of_caps(queued.caps)
+            names |= _of_attempt(queued.claim) | _of_trunk(queued.caps)
         for write in queued.unit.writes:
             match write:
                 case ChangeTask(task):
@@ -67,11 +67,13 @@ def _of_attempt(attempt: AttemptRow) -> set[str]:
     return {attempt.customer} if attempt.engages is None else {attempt.customer, f"agent {attempt.engages}"}
 
 
-def _of_caps(caps: Caps | None) -> set[str]:
-    """Return what is counted for all: whoever claims counts, and nobody else meanwhile."""
-    if caps is None:
-        return set()
-    return {"dialled", f"trunk {caps.trunk}"} if caps.trunk_legs else {"dialled"}
+def _of_trunk(caps: Caps | None) -> set[str]:
+    """Return whose legs are counted: whoever claims counts, and nobody else meanwhile."""
+    return {f"trunk {caps.trunk}"} if caps is not None and caps.trunk_legs else set()
+
+
+class CrowdedError(Exception):
+    """Too little is left of the caps of all for claims to be counted beside those of others: it must be done alone."""
 
 
 class _Asked(NamedTuple):
@@ -79,6 +81,7 @@ class _Asked(NamedTuple):
 
     serial: int
     unit: Unit
+    caps: Caps | None
     cursor: psycopg.Cursor[tuple[Any, ...]]
     """Has a row where it is."""
 
@@ -97,9 +100,10 @@ class BatchWriter:
     where it must answer before anything else can be said.
     """
 
-    def __init__(self, connection: Connection, stamp: Stamp, outbox: Outbox) -> None:
-        """`outbox`: whether events are kept."""
-        self._connection, self._stamp, self._outbox = connection, stamp, outbox
+    def __init__(self, connection: Connection, stamp: Stamp, outbox: Outbox, spare: int) -> None:
+        """`outbox`: whether events are kept. `spare`: how many attempts each node may be about to begin beside these;
+        0: nobody is."""
+        self._connection, self._stamp, self._outbox, self._spare = connection, stamp, outbox, spare
         self._asked: dict[str, _Asked] = {}
         """By customer."""
         self._changing: list[_Changing] = []
@@ -111,7 +115,7 @@ class BatchWriter:
     def write(self, batch: Sequence[Queued], stale: frozenset[str], gathered: Batch) -> frozenset[int]:
         """Write a batch but for changes of tasks that are stale; return the serials of promises that were refused.
 
-        Raises StaleError.
+        Raises StaleError, or CrowdedError.
         """
         refused: set[int] = set()
         for queued in batch:
@@ -127,7 +131,7 @@ class BatchWriter:
                 gathered.add(unit)
                 continue
             self._write_claimable(gathered.callbacks)
-            self._asked[claim.customer] = _Asked(queued.serial, unit, self._claim(
+            self._asked[claim.customer] = _Asked(queued.serial, unit, queued.caps, self._claim(
                 self._stamp.on_attempt(claim), queued.caps, queued.fence))
             if not alone:
                 refused |= self._hear(gathered)
@@ -143,17 +147,24 @@ class BatchWriter:
         """Gather what goes with claims that were won; return the serials of those that were not."""
         refused: set[int] = set()
         for asked in self._asked.values():
-            if asked.cursor.fetchone() is None:
-                refused.add(asked.serial)
-            else:
+            if asked.cursor.fetchone() is not None:
                 gathered.add(asked.unit)
+                continue
+            refused.add(asked.serial)
+            if self._spare and asked.caps is not None and self._is_crowded(asked.caps):
+                raise CrowdedError
         self._asked.clear()
         return refused
+
+    def _is_crowded(self, caps: Caps) -> bool:
+        asked = caps._asdict() | {"spare": self._spare}
+        return self._connection.execute(sql.IS_FAR, asked).fetchone() is None
 
     def _claim(self, attempt: AttemptRow, caps: Caps | None,
                fence: Fence | None) -> psycopg.Cursor[tuple[Any, ...]]:
         """Begin an attempt, where it may be."""
-        asked = attempt._asdict() | ({"trunk": None} if caps is None else caps._asdict())
+        asked = attempt._asdict() | (
+            {"trunk": None} if caps is None else caps._asdict() | {"spare": self._spare})
         if fence is not None:
             asked |= {"lease": fence.name, "lease_epoch": fence.epoch, "holder": self._stamp.node}
         return self._connection.execute(sql.CLAIMS[caps is not None, fence is not None], asked)

@@ -5,6 +5,7 @@ for one (`look_into`), and whoever reads is told no at once.
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -16,11 +17,11 @@ from routing.storage import LOSS, Forgotten
 from routing.store.batch import Batch, StaleError
 from routing.store.engine import Applied, Queued, ReadError, TroubleError, UnitError
 from routing.store.postgres import statements as sql
-from routing.store.postgres.batch_writer import BatchWriter, is_told, locks_of
+from routing.store.postgres.batch_writer import BatchWriter, CrowdedError, is_told, locks_of
 from routing.store.postgres.connection import Address, Connection
 from routing.store.postgres.queries import WORDING
 from routing.store.postgres.retention import Retention
-from routing.store.postgres.session import OutdatedError, Session, UncertainError
+from routing.store.postgres.session import Counting, OutdatedError, Session, UncertainError
 from routing.store.queries import Parameters, Query
 from routing.writes import Unit
 
@@ -36,6 +37,12 @@ put the other one."""
 
 KEEP_CHANGES: Final = 3600.0
 """Seconds for which the log of changes is kept: whoever reads nothing for longer copies all anew."""
+
+TOGETHER: Final = 25
+"""Claims of one batch that may count beside others'."""
+
+ALONE: Final = 10.0
+"""Seconds for which claims count alone once too little was left for counting beside others."""
 
 _OVERTAKEN: Final = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
@@ -108,6 +115,8 @@ class PostgresEngine:
         self._untold = Applied()
         """What came of them."""
         self._others: list[Any] | None = None
+        self._alone_until = 0.0
+        """By a clock that is never set; until then claims count alone."""
 
     @property
     def opened(self) -> bool:
@@ -195,13 +204,15 @@ class PostgresEngine:
 
     def _commit(self, batch: Sequence[Queued]) -> Applied:
         stale: frozenset[str] = frozenset()
-        locks = locks_of(batch)
+        locks, counting = locks_of(batch), self._counting(batch)
         overtaken = clashes = 0
         while True:
             try:
-                return self._commit_once(batch, stale, locks)
+                return self._commit_once(batch, stale, locks, counting)
             except StaleError as found:
                 stale |= found.tasks
+            except CrowdedError:
+                counting, self._alone_until = Counting.ALONE, time.monotonic() + ALONE
             except _OVERTAKEN:
                 overtaken += 1
                 if overtaken == AGAIN:
@@ -211,14 +222,23 @@ class PostgresEngine:
                 if clashes == CLASHES:
                     raise
 
-    def _commit_once(self, batch: Sequence[Queued], stale: frozenset[str], locks: set[str]) -> Applied:
+    def _counting(self, batch: Sequence[Queued]) -> Counting:
+        capped = sum(queued.caps is not None for queued in batch)
+        if not capped:
+            return Counting.NOTHING
+        is_alone = capped > TOGETHER or time.monotonic() < self._alone_until
+        return Counting.ALONE if is_alone else Counting.TOGETHER
+
+    def _commit_once(self, batch: Sequence[Queued], stale: frozenset[str], locks: set[str],
+                     counting: Counting) -> Applied:
         session, gathered = self.session, Batch()
         durable = any(queued.unit.durable or queued.promise for queued in batch)
         applied = Applied()
         loss = ""
         try:
-            with session.transaction(durable, locks, is_told(batch), in_one_go=True) as connection:
-                writer = BatchWriter(connection, session.stamp, self._outbox)
+            with session.transaction(durable, locks, counting, is_told(batch), in_one_go=True) as connection:
+                spare = TOGETHER if counting is Counting.TOGETHER else 0
+                writer = BatchWriter(connection, session.stamp, self._outbox, spare)
                 refused = writer.write(batch, stale, gathered)
                 if session.is_behind:
                     loss = self._lose(f"{self.name} is not as it was: its last moments before it came back are lost",

@@ -8,6 +8,7 @@ Each transaction changes the row of its node, where this start of the node and t
 
 import contextlib
 from collections.abc import Callable, Iterator, Set
+from enum import Enum
 from typing import Any, Final
 
 import psycopg
@@ -37,12 +38,24 @@ meanwhile. A server holds some thousands of locks in all."""
 
 _ALWAYS: Final = f"SET client_encoding='UTF8'; SET tcp_user_timeout={SILENCE_MS}; "
 _WRITING: Final = (
-    f"SET idle_in_transaction_session_timeout={IDLE_MS}; SET statement_timeout={{}}; SET lock_timeout={{}}")
+    f"SET idle_in_transaction_session_timeout={IDLE_MS}; SET statement_timeout={{}}; SET lock_timeout={{}}; "
+    "SET synchronous_commit=off")
 _READING: Final = "SET default_transaction_read_only=on; SET statement_timeout={}"
 
 
 def _ms(seconds: float) -> int:
     return int(seconds * 1000)
+
+
+class Counting(Enum):
+    """How a transaction that claims counts what is dialled by all."""
+
+    NOTHING = ""
+    """It has no caps to keep within."""
+    TOGETHER = f", pg_advisory_xact_lock_shared({sql.DIALLED})"
+    """Beside others: while more may be dialled than all of them could begin at once."""
+    ALONE = f", pg_advisory_xact_lock({sql.DIALLED})"
+    """After the commit of whoever counts, before that of whoever will."""
 
 
 class OutdatedError(psycopg.OperationalError):
@@ -76,7 +89,6 @@ class Session:
         self.seq = 0
         """The last one that an event of ours has got."""
         self._node, self._wall = node, wall
-        self._quoted = "'{}'".format(node.replace("'", "''"))
         self._connection: Connection | None = None
 
     @property
@@ -105,6 +117,7 @@ class Session:
                 raise psycopg.OperationalError(f"its encoding is {encoding}: UTF8 is needed")
             schema.migrate(connection)
             with connection.transaction():
+                connection.execute("SET LOCAL synchronous_commit=on")
                 self._take_up(connection)
         except BaseException:
             connection.close()
@@ -132,8 +145,8 @@ class Session:
         connection.execute(sql.RAISE_NUMBER, (self.seq, "events", self.seq))
 
     @contextlib.contextmanager
-    def transaction(self, durable: bool = False, locks: Set[str] = frozenset(), is_told: bool = False,
-                    in_one_go: bool = False) -> Iterator[Connection]:
+    def transaction(self, durable: bool = False, locks: Set[str] = frozenset(), counting: Counting = Counting.NOTHING,
+                    is_told: bool = False, in_one_go: bool = False) -> Iterator[Connection]:
         """Do something as one transaction, alone with these customers and agents; `durable`: it outlives a loss of
         power; `is_told`: it wakes who reads changes; `in_one_go`: in a pipeline, where nothing is waited for but what
         is fetched. Rolled back where anything is raised within.
@@ -144,13 +157,15 @@ class Session:
         number, is_sent = self.commits + 1, False
         try:
             with connection.pipeline() if in_one_go else contextlib.nullcontext():
-                counted = self._begin(connection, number, durable, locks, is_told)
+                counted = self._begin(connection, number, durable, locks, counting)
                 yield connection
                 connection.settle()
                 if counted.fetchone() is None:
                     raise OutdatedError("the row of this node is another one's, or gone")
                 is_sent = True
                 connection.execute("COMMIT", prepare=False)
+                if is_told:
+                    connection.execute(sql.TELL, (self._node,))
         except BaseException as error:
             if is_sent and isinstance(error, psycopg.Error):
                 self.drop()
@@ -163,13 +178,13 @@ class Session:
         self.commits = number
 
     def _begin(self, connection: Connection, number: int, durable: bool, locks: Set[str],
-               is_told: bool) -> psycopg.Cursor[tuple[Any, ...]]:
+               counting: Counting) -> psycopg.Cursor[tuple[Any, ...]]:
         """Open a transaction and wait for our turn; what is returned has a row where this is still the node."""
         shares = len(locks) <= LOCKS_MAX
         connection.execute(sql.BEGIN)
         connection.execute(sql.OPEN.format(
             "on" if durable else "off", "pg_advisory_xact_lock_shared" if shares else "pg_advisory_xact_lock",
-            sql.ALL_CUSTOMERS, sql.TELL.format(self._quoted) if is_told else ""))
+            sql.ALL_CUSTOMERS, counting.value))
         counted = connection.execute(sql.COUNT_COMMIT, (number, self._node, self.epoch))
         if locks and shares:
             connection.execute(sql.LOCK, (list(locks),))

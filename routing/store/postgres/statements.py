@@ -166,11 +166,14 @@ _RUNNING: Final = (
 )
 """Those that run and have dialled nobody yet: they will."""
 _COMING: Final = "(SELECT made FROM coming)"
+_SPARE: Final = "(SELECT count(*)+1 FROM nodes)*%(spare)s"
+"""What all nodes may be about to begin where nobody waits for another's commit; `spare`: what one may."""
+_FAR: Final = (f"{_dialled(3600)} + {_COMING} + {_SPARE}<%(all_per_hour)s "
+               f"AND {_dialled(86_400)} + {_COMING} + {_SPARE}<%(all_per_day)s")
 _WITHIN_CAPS: Final = (
     f"{_dialled_one(3600, 'number_per_hour')}<%(number_per_hour)s "
     f"AND {_dialled_one(86_400, 'number_per_day')}<%(number_per_day)s "
-    f"AND {_dialled(3600)} + {_COMING}<%(all_per_hour)s AND {_dialled(86_400)} + {_COMING}<%(all_per_day)s "
-    "AND (%(trunk_legs)s=0 "
+    f"AND {_FAR} AND (%(trunk_legs)s=0 "
     "OR (SELECT count(*) FROM attempts WHERE ended_at IS NULL AND trunk=%(trunk)s)<%(trunk_legs)s)"
 )
 """Whether one attempt more keeps within the caps."""
@@ -197,6 +200,8 @@ CLAIMS: Final[dict[tuple[bool, bool], str]] = {
     (True, True): f"WITH {_CLOCK}, {_RUNNING}, {_HELD} {_CLAIM.format(f'{_LEASED}{_WITHIN_CAPS} AND ')}",
 }
 """Begin an attempt, by whether it has caps to keep within, and a lease that it needs."""
+IS_FAR: Final = f"WITH {_CLOCK}, {_RUNNING} SELECT 1 WHERE {_FAR}"
+"""Whether so many attempts more as all may begin at once keep within what is dialled by all."""
 
 # Whose turn it is
 
@@ -204,10 +209,12 @@ ALL_CUSTOMERS: Final = 7_036_874_417_002
 """The advisory lock that whoever locks customers one by one shares, and whoever locks all of them has alone."""
 BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 """Each statement sees what was committed before it, not before the transaction: what a lock was waited for."""
+DIALLED: Final = 7_036_874_417_003
+"""The advisory lock of what is dialled by all: see `session.Counting`."""
 OPEN: Final = "SELECT set_config('synchronous_commit', '{}', true), {}({}){}"
-"""How a transaction begins: what it outlives, and whether it shares the lock of all customers."""
-TELL: Final = f", pg_notify('{CHANNEL}', {{}})"
-"""Wakes who reads changes, with the commit."""
+"""How a transaction begins: what it outlives, whether it shares the lock of all customers, and how it counts."""
+TELL: Final = f"SELECT pg_notify('{CHANNEL}', %s)"
+"""Wakes who reads changes. After the commit: one that tells lets no other commit pass before it is on the disk."""
 LOCK: Final = (
     "SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended(name, 0) AS key "
     "FROM unnest(%s::text[]) AS name ORDER BY key) AS keys"

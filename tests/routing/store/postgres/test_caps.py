@@ -2,17 +2,20 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import pytest
 
 from routing.rows import AttemptRow, TaskRow
 from routing.storage import Caps
 from routing.store.engine import Engine, Queued
+from routing.store.postgres.engine import TOGETHER
 from routing.writes import Unit
 from tests.kit.engines import postgres_engine
 from tests.kit.postgres import Postgres
-from tests.kit.waiting import PATIENCE
+from tests.kit.waiting import PATIENCE, eventually
 from tests.routing.store.rows import a_task, an_attempt
 from tests.routing.world import BEGIN
 
@@ -160,25 +163,79 @@ def test_of_one_batch_no_more_begin_than_may(opened: Opened) -> None:
     assert engine.apply(batch).refused == {4, 5}
 
 
-@pytest.mark.parametrize("caps", [CAPS._replace(all_per_hour=7), CAPS._replace(all_per_day=7),
-                                  CAPS._replace(trunk_legs=7)], ids=["hour", "day", "trunk"])
-def test_all_nodes_together_keep_within(opened: Opened, caps: Caps) -> None:
-    """Each claims other tasks than the others, so that nothing but the cap is in their way."""
-    engines = [opened(node) for node in NODES]
-    tasks = some_tasks(engines[0], 40)
+def claim_all(engines: list[Engine], tasks: list[TaskRow], caps: Caps) -> int:
+    """Each claims other tasks than the others, so that nothing but the caps is in their way; return how many won."""
     won: list[AttemptRow | None] = []
     faults: list[BaseException] = []
 
-    def claim_all(number: int) -> None:
+    def claim(number: int) -> None:
         try:
-            won.extend([claimed(engines[number], task, caps) for task in tasks[number::len(NODES)]])
+            won.extend([claimed(engines[number], task, caps) for task in tasks[number::len(engines)]])
         except BaseException as fault:
             faults.append(fault)
 
-    threads = [threading.Thread(target=claim_all, args=(number,)) for number in range(len(NODES))]
+    threads = [threading.Thread(target=claim, args=(number,)) for number in range(len(engines))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(PATIENCE)
     assert faults == []
-    assert sum(attempt is not None for attempt in won) == 7
+    return sum(attempt is not None for attempt in won)
+
+
+@pytest.mark.parametrize("caps", [CAPS._replace(all_per_hour=7), CAPS._replace(all_per_day=7),
+                                  CAPS._replace(trunk_legs=7)], ids=["hour", "day", "trunk"])
+def test_all_nodes_together_keep_within(opened: Opened, caps: Caps) -> None:
+    engines = [opened(node) for node in NODES]
+    assert claim_all(engines, some_tasks(engines[0], 40), caps) == 7
+
+
+@pytest.mark.parametrize("cap", ["all_per_hour", "all_per_day"])
+def test_they_do_so_from_far_below_the_cap(postgres: Postgres, opened: Opened, cap: str) -> None:
+    """While much is left they count beside one another; from some moment on one after the other."""
+    engines = [opened(node) for node in NODES]
+    postgres.run("INSERT INTO dialled VALUES (extract(epoch FROM now()), 'others', 100)", "shared")
+    limit = 100 + (len(NODES) + 1) * TOGETHER + 20
+    assert claim_all(engines, some_tasks(engines[0], 200), with_cap(cap, limit)) == limit - 100
+
+
+@contextmanager
+def held_up(postgres: Postgres, database: str, engine: Engine, task: TaskRow, caps: Caps) -> Iterator[list[bool]]:
+    """A claim that is not committed yet; what becomes of it stands in the list afterwards."""
+    won: list[bool] = []
+    claim = threading.Thread(target=lambda: won.append(claimed(engine, task, caps) is not None))
+    with psycopg.connect(database) as other:
+        # Another attempt for this customer, of which it is not known yet whether it will be.
+        other.execute("INSERT INTO attempts (id, task, customer, serial, node, step, claimed_at) "
+                      "VALUES ('x', 'x', %s, 1, 'b', 'claimed', 0)", (task.customer,))
+        claim.start()
+        eventually(lambda: waiting(postgres), "it is held up")
+        yield won
+        other.rollback()
+    claim.join(PATIENCE)
+
+
+def waiting(postgres: Postgres, more: str = "") -> bool:
+    return bool(postgres.run(f"SELECT 1 FROM pg_locks WHERE NOT granted {more}", "shared"))
+
+
+def test_far_below_the_cap_no_claim_waits_for_another(postgres: Postgres, database: str, opened: Opened) -> None:
+    a, b = opened("a"), opened("b")
+    first, second = some_tasks(a, 2)
+    with held_up(postgres, database, a, first, CAPS) as won:
+        assert claimed(b, second, CAPS) is not None
+    assert won == [True]
+
+
+def test_near_the_cap_claims_wait_for_one_another(postgres: Postgres, database: str, opened: Opened) -> None:
+    a, b = opened("a"), opened("b")
+    first, second, third = some_tasks(a, 3)
+    caps = CAPS._replace(all_per_hour=2)
+    assert claimed(a, third, caps) is not None  # so that it knows that little is left
+    other: list[bool] = []
+    with held_up(postgres, database, a, first, caps) as won:
+        claim = threading.Thread(target=lambda: other.append(claimed(b, second, caps) is not None))
+        claim.start()
+        eventually(lambda: waiting(postgres, "AND locktype='advisory'"), "it waits for what the first one counts")
+    claim.join(PATIENCE)
+    assert (won, other) == ([True], [False])
