@@ -55,7 +55,7 @@ class SqliteEngine:
         if sharing is not None:
             from routing.store.sqlite_sharing import Sharing  # of no use to a node alone
 
-            self._sharing, self._put_ticket = Sharing(owner.node, clock, sharing), sql.PUT_TICKET_OF_SLOT
+            self._sharing, self._put_ticket = Sharing(clock, sharing), sql.PUT_TICKET_OF_SLOT
         self._retention = Retention()
         self._anew = 0
         self._overfull = False

@@ -24,9 +24,9 @@ _NUMBER: Final = "SELECT number FROM tickets WHERE id=?"
 class Sharing:
     """Writes batches of a node that shares. Used by the thread that writes."""
 
-    def __init__(self, node: str, clock: Callable[[], float], wake: Callable[[], object]) -> None:
+    def __init__(self, clock: Callable[[], float], wake: Callable[[], object]) -> None:
         """`clock`: seconds since the epoch. `wake` is called after a commit that left something to share."""
-        self._node, self._clock, self._wake = node, clock, wake
+        self._clock, self._wake = clock, wake
         self._left = False
         """Whether the last batch left something."""
 
@@ -48,7 +48,7 @@ class Sharing:
             if not OF_SHARING.isdisjoint([type(each) for each in unit.writes]):
                 self._write(connection, gathered, writer)  # what is younger than what is taken must be there
             gathered.add(unit)
-            take(connection, gathered.takes, self._node)
+            take(connection, gathered.takes, writer.stamp)
             gathered.takes.clear()
             if not queued.shared:
                 waiting.append(unit if queued.claim is None else Unit((queued.claim, *unit.writes), unit.durable))

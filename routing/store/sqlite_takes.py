@@ -26,18 +26,21 @@ from routing.rows import (
     UserRow,
 )
 from routing.store import callback_sql, people_sql, schema
+from routing.store.batch import Stamp
 from routing.store.unit_text import UnitTextError, to_unit
 from routing.writes import ChangeTask, SavePolicy, Take, TakeAway, TakenUpto, TakeOnly, TakeRow, TakeSlot, Write
 
-_Take = Callable[[sqlite3.Connection, Any, TakeRow, str], None]
+_Take = Callable[[sqlite3.Connection, Any, TakeRow, Stamp], None]
 
 
-def take(connection: sqlite3.Connection, takes: Iterable[Take], node: str) -> None:
-    """Take what comes from the shared database, in its order. `node`: who takes it."""
-    for each in takes:
+def take(connection: sqlite3.Connection, takes: Iterable[Take], stamp: Stamp) -> None:
+    """Take what comes from the shared database, in its order, but what goes on there last: what it stands in the way of
+    here has ended by then. `stamp`: of the node that takes it.
+    """
+    for each in sorted(takes, key=_goes_on):
         match each:
             case TakeRow(row):
-                _ROWS[type(row)](connection, row, each, node)
+                _ROWS[type(row)](connection, row, each, stamp)
             case TakeAway(kind, key, at):
                 _take_away(connection, kind, key, at)
             case TakeOnly():
@@ -46,6 +49,10 @@ def take(connection: sqlite3.Connection, takes: Iterable[Take], node: str) -> No
                 connection.execute(schema.PUT_MARK, each)
             case TakeSlot():
                 connection.execute(schema.PUT_SLOT, each)
+
+
+def _goes_on(each: Take) -> bool:
+    return isinstance(each, TakeRow) and isinstance(each.row, TaskRow | AttemptRow) and each.row.ended_at is None
 
 
 # Rows
@@ -75,8 +82,8 @@ def _is_ours(connection: sqlite3.Connection, table: str, row: CallRow | AttemptR
 _PUT_CALL: Final = _put("calls", CallRow._fields)
 
 
-def _call(connection: sqlite3.Connection, row: CallRow, _: TakeRow, node: str) -> None:
-    if not _is_ours(connection, "calls", row, node):
+def _call(connection: sqlite3.Connection, row: CallRow, _: TakeRow, stamp: Stamp) -> None:
+    if not _is_ours(connection, "calls", row, stamp.node):
         connection.execute(_PUT_CALL, row)
 
 
@@ -84,7 +91,7 @@ _PUT_RECORD: Final = _put("direct", Record._fields, 2, "(excluded.touched_at, ex
                           ">=(direct.touched_at, direct.expires_at)")
 
 
-def _record(connection: sqlite3.Connection, row: Record, _: TakeRow, node: str) -> None:
+def _record(connection: sqlite3.Connection, row: Record, _: TakeRow, stamp: Stamp) -> None:
     connection.execute(_PUT_RECORD, row)
 
 
@@ -95,7 +102,7 @@ _UNLINK_POLICY: Final = "UPDATE policy SET origin=0 WHERE origin=?"
 _PUT_POLICY: Final = "INSERT INTO policy (saved_at, text, saved_by, origin) VALUES (?,?,?,?)"
 
 
-def _policy(connection: sqlite3.Connection, row: SavePolicy, taken: TakeRow, node: str) -> None:
+def _policy(connection: sqlite3.Connection, row: SavePolicy, taken: TakeRow, stamp: Stamp) -> None:
     number = taken.number
     found = connection.execute(_POLICY_TAKEN, (number,)).fetchone()
     if found is not None:
@@ -114,9 +121,9 @@ _MAKE_ROOM_FOR_TASK: Final = (
     'DELETE FROM tasks WHERE customer=? AND "group"=? AND state IN (\'open\', \'held\') AND id<>?')
 
 
-def _task(connection: sqlite3.Connection, row: TaskRow, taken: TakeRow, node: str) -> None:
+def _task(connection: sqlite3.Connection, row: TaskRow, taken: TakeRow, stamp: Stamp) -> None:
     found = connection.execute(_TASK_HERE, (row.id,)).fetchone()
-    if found is not None and found[0] > row.version and not (taken.corrects and found[1] == node):
+    if found is not None and found[0] > row.version and not (taken.corrects and found[1] == stamp.node):
         return
     if row.state in ("open", "held"):  # of two there the other has ended, or was refused: that is still to come
         connection.execute(_MAKE_ROOM_FOR_TASK, (row.customer, row.group, row.id))
@@ -124,18 +131,22 @@ def _task(connection: sqlite3.Connection, row: TaskRow, taken: TakeRow, node: st
 
 
 _PUT_ATTEMPT: Final = _put("attempts", AttemptRow._fields)
-_END_OTHERS: Final = (
-    "UPDATE attempts SET ended_at=?, result='crashed' WHERE ended_at IS NULL AND id<>? AND (customer=? OR task=?)")
+_IN_THE_WAY: Final = "ended_at IS NULL AND id<>? AND (customer=? OR task=?)"
+_RUNS_HERE: Final = f"SELECT 1 FROM attempts WHERE node=? AND {_IN_THE_WAY}"
+_END_OTHERS: Final = f"UPDATE attempts SET ended_at=?, result='crashed' WHERE {_IN_THE_WAY}"
 _SET_FREE: Final = "UPDATE attempts SET engages=NULL WHERE ended_at IS NULL AND engages=? AND id<>?"
 
 
-def _attempt(connection: sqlite3.Connection, row: AttemptRow, _: TakeRow, node: str) -> None:
-    if _is_ours(connection, "attempts", row, node):
+def _attempt(connection: sqlite3.Connection, row: AttemptRow, _: TakeRow, stamp: Stamp) -> None:
+    if _is_ours(connection, "attempts", row, stamp.node):
         return
-    if row.ended_at is None:  # there it is the only one: how others ended is still to come
-        connection.execute(_END_OTHERS, (row.claimed_at, row.id, row.customer, row.task))
+    if row.ended_at is None:  # there it is the only one
+        way = row.id, row.customer, row.task
+        if connection.execute(_RUNS_HERE, (stamp.node, *way)).fetchone() is not None:
+            return  # it had to end before ours could begin: how it ended is still to come
+        connection.execute(_END_OTHERS, (row.claimed_at, *way))  # how they ended is
         connection.execute(_SET_FREE, (row.engages, row.id))
-    connection.execute(_PUT_ATTEMPT, row)
+    connection.execute(_PUT_ATTEMPT, stamp.on_attempt(row))
 
 
 _LINE_TAKEN: Final = "SELECT task, at, kind FROM journal WHERE origin=? AND origin<>0"
@@ -146,7 +157,7 @@ _LINK_LINE: Final = (
 _PUT_LINE: Final = "INSERT INTO journal (task, at, kind, agent, data, origin) VALUES (?,?,?,?,?,?)"
 
 
-def _line(connection: sqlite3.Connection, row: JournalRow, taken: TakeRow, node: str) -> None:
+def _line(connection: sqlite3.Connection, row: JournalRow, taken: TakeRow, stamp: Stamp) -> None:
     number = taken.number
     found = connection.execute(_LINE_TAKEN, (number,)).fetchone()
     if found is not None:
@@ -165,7 +176,7 @@ _AFTER_ALL: Final = (
     "SELECT max(coalesce((SELECT max(last) FROM ticket_numbers), 0), coalesce((SELECT max(number) FROM tickets), 0))+1")
 
 
-def _ticket(connection: sqlite3.Connection, row: Ticket, _: TakeRow, node: str) -> None:
+def _ticket(connection: sqlite3.Connection, row: Ticket, _: TakeRow, stamp: Stamp) -> None:
     other = connection.execute(_HAS_NUMBER, (row.number, row.id)).fetchone()
     if other is not None:
         connection.execute(_TAKE_NUMBER, (*connection.execute(_AFTER_ALL).fetchone(), *other))
@@ -178,8 +189,8 @@ _PUT_DELIVERY: Final = _put(
 """One that is on its way stays as it is where it is this node's own."""
 
 
-def _delivery(connection: sqlite3.Connection, row: Delivery, taken: TakeRow, node: str) -> None:
-    connection.execute(_PUT_DELIVERY, (*row, taken.node, node))
+def _delivery(connection: sqlite3.Connection, row: Delivery, taken: TakeRow, stamp: Stamp) -> None:
+    connection.execute(_PUT_DELIVERY, (*row, taken.node, stamp.node))
 
 
 _PUT_DO_NOT_CALL: Final = _put("do_not_call", DoNotCallRow._fields, 1, "excluded.added_at>=do_not_call.added_at")
@@ -191,21 +202,21 @@ _PUT_TOKEN: Final = _put("tokens", TokenRow._fields)
 
 
 def _plain(statement: str) -> _Take:
-    def put(connection: sqlite3.Connection, row: Any, taken: TakeRow, node: str) -> None:
+    def put(connection: sqlite3.Connection, row: Any, taken: TakeRow, stamp: Stamp) -> None:
         connection.execute(statement, row)
 
     return put
 
 
-def _user(connection: sqlite3.Connection, row: UserRow, _: TakeRow, node: str) -> None:
+def _user(connection: sqlite3.Connection, row: UserRow, _: TakeRow, stamp: Stamp) -> None:
     connection.execute(_PUT_USER, people_sql.from_user(row))
 
 
-def _token(connection: sqlite3.Connection, row: TokenRow, _: TakeRow, node: str) -> None:
+def _token(connection: sqlite3.Connection, row: TokenRow, _: TakeRow, stamp: Stamp) -> None:
     connection.execute(_PUT_TOKEN, people_sql.from_token(row))
 
 
-def _audit(connection: sqlite3.Connection, row: AuditRow, _: TakeRow, node: str) -> None:
+def _audit(connection: sqlite3.Connection, row: AuditRow, _: TakeRow, stamp: Stamp) -> None:
     connection.execute(people_sql.PUT_AUDIT, people_sql.from_audit(row))
 
 

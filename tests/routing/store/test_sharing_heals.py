@@ -110,6 +110,18 @@ def test_what_is_taken_and_what_is_shared_already_is_answered_when_it_is_committ
     assert not shop.commit_shared(stale), "what is stale here is refused here"
 
 
+def test_what_is_taken_waits_for_no_disk(shop: Shop) -> None:
+    """It can be read again: a loss of power may have it, and nobody pays for its way onto the disk."""
+    said: list[str] = []
+    shop.settle()
+    engine_of(shop.store).database.ready().set_trace_callback(said.append)
+    assert shop.take(Unit((TakeRow(do_not_call(), "b"),)))
+    assert "COMMIT" in said
+    assert "PRAGMA synchronous=FULL" not in said
+    assert shop.commit_shared(Unit((TakeRow(do_not_call(), "b"),)))
+    assert "PRAGMA synchronous=FULL" in said
+
+
 def test_what_cannot_be_written_is_answered_no(shop: Shop) -> None:
     Desk(shop.store)
     assert not shop.take(Unit((TakeRow(do_not_call("\udcff"), "b"), TakenUpto("m1", None))))

@@ -21,7 +21,9 @@ from routing.rows import (
     TokenRow,
     UserRow,
 )
+from routing.storage import SHARED_TABLES
 from routing.store import schema
+from routing.store.batch import Stamp
 from routing.store.queries import CallbackQuery, CallQuery, DirectQuery, NodeQuery, PeopleQuery, TicketQuery
 from routing.store.sqlite_takes import take
 from routing.writes import (
@@ -54,6 +56,7 @@ from tests.routing.store.writes import NUMBER, TEXT, TIME, WRITES
 from tests.routing.world import BEGIN, CUSTOMER
 
 TABLES = get_args(SharedKind)
+OURS = Stamp("a", 1)
 
 
 @contextlib.contextmanager
@@ -93,14 +96,15 @@ _TAKEN = st.one_of(*ROWS.values()).flatmap(lambda row: st.builds(TakeRow, st.jus
 def test_a_row_of_each_table_is_drawn() -> None:
     assert set(ROWS) == set(get_args(SharedRow))
     assert len(TABLES) == len(ROWS)
+    assert set(TABLES) == SHARED_TABLES
 
 
 @given(st.lists(_TAKEN, max_size=8))
 def test_whatever_is_taken_twice_is_there_once(taken: list[TakeRow]) -> None:
     with a_file() as db:
-        take(db, taken, "a")
+        take(db, taken, OURS)
         once = contents(db)
-        take(db, [taken[-1]] if taken else [], "a")
+        take(db, [taken[-1]] if taken else [], OURS)
         assert contents(db) == once
 
 
@@ -150,11 +154,11 @@ def story(customer: str, draw: random.Random) -> list[tuple[TaskRow | AttemptRow
 def test_what_there_is_comes_in_any_order_and_twice_over_an_older_state(draw: random.Random) -> None:
     before, now = everything(draw)
     with a_file() as db, a_file() as other:
-        take(other, now, "a")
-        take(db, before, "a")
+        take(other, now, OURS)
+        take(db, before, OURS)
         again = [*now, *draw.sample(now, len(now) // 2)]
         draw.shuffle(again)
-        take(db, again, "a")
+        take(db, again, OURS)
         assert contents(db) == contents(other)
 
 
@@ -235,6 +239,28 @@ def test_an_attempt_of_theirs_makes_room_for_itself(node: Node) -> None:
     ended = first._replace(ended_at=BEGIN + 8, result="no_key")
     node.put(TakeRow(ended, "b"))
     assert node.engine.read(CallbackQuery.ATTEMPTS_OF, (task.id,)) == [ended, second]
+
+
+def test_what_runs_here_is_not_ended_by_one_that_was_read_before_it_began(node: Node) -> None:
+    """Theirs had to end before ours could begin; a read that is older comes later."""
+    task = a_task()
+    theirs, ours = an_attempt(task, node="b"), an_attempt(task, node="a", serial=2, epoch=0)
+    node.put(TakeRow(ours, "a"), shared=True)
+    node.put(TakeRow(theirs, "b"))
+    assert node.engine.read(CallbackQuery.ATTEMPTS_OF, (task.id,)) == [ours._replace(epoch=1)]
+    node.put(TakeRow(theirs._replace(ended_at=BEGIN + 1), "b"))
+    assert node.engine.read(CallbackQuery.ATTEMPTS_OF, (task.id,)) == [
+        theirs._replace(ended_at=BEGIN + 1), ours._replace(epoch=1)]
+
+
+def test_one_of_ours_that_another_node_has_closed_makes_room_in_whatever_order(node: Node) -> None:
+    """It thought that we were dead."""
+    task = a_task()
+    ours, theirs = an_attempt(task, node="a"), an_attempt(task, node="b", serial=2)
+    closed = ours._replace(ended_at=BEGIN + 1, result="crashed")
+    node.put(ours)
+    node.put(TakeRow(theirs, "b"), TakeRow(closed, "b"))
+    assert node.engine.read(CallbackQuery.ATTEMPTS_OF, (task.id,)) == [closed, theirs]
 
 
 def test_a_call_that_goes_on_here_is_ours_and_another_node_may_end_it(node: Node) -> None:
