@@ -1,15 +1,17 @@
-"""`[cluster]` of boomerang.toml: other nodes that calls may be begun at, or go on at."""
+"""`[cluster]` of boomerang.toml: other nodes that calls may be begun at, or go on at, and what all of them share."""
 
 from functools import cached_property
 from typing import Annotated, Final
 
 from config.address import parse_host_port
-from config.checks import AfterValidator, Field
+from config.checks import AfterValidator, Field, SecretStr
+from config.node_fields import Secret
 from config.section import Section
 
 SIBLINGS_MAX: Final = 16
 """A CANCEL of a call that another node has begun goes out once for each of them."""
 NOBODYS: Final = frozenset({"0.0.0.0", "::"})
+SCHEMES: Final = ("postgresql://", "postgres://")
 
 
 def _sibling(text: str) -> str:
@@ -19,9 +21,20 @@ def _sibling(text: str) -> str:
     return text
 
 
+def _database(address: SecretStr) -> SecretStr:
+    if not address.get_secret_value().startswith(SCHEMES):
+        raise ValueError("what it names is no address of a PostgreSQL database: postgresql://user:password@host/name")
+    return address
+
+
 class Cluster(Section):
     """The other nodes."""
 
+    database: Annotated[Secret, AfterValidator(_database)] | None = Field(
+        default=None,
+        description="Address of the PostgreSQL database that all nodes share, as env:NAME or file:PATH: "
+        "postgresql://user:password@host/name, several hosts with commas between. Without it this node shares nothing.",
+    )
     siblings: Annotated[
         tuple[Annotated[str, AfterValidator(_sibling)], ...], Field(max_length=SIBLINGS_MAX)
     ] = Field(

@@ -357,6 +357,9 @@ def run(path: str | Path, take_over: bool = False) -> int:
         if found.config is None or found.errors:
             raise ConfigError(found.errors)
         config, doubts = found.config, [problem for problem in found.problems if problem.file == str(path)]
+        unshared = building.sharing_problems(config, Path(path))
+        if unshared:  # alone it would call back whom another node calls back
+            return _explain(ConfigError(unshared))
     except ConfigError as error:
         _explain(error)
         spared = _without_seed(path)

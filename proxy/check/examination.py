@@ -10,6 +10,7 @@ from config.policy import Policy, diff_policies, parse_policy
 from config.problem import ConfigError, Problem
 from proxy.check.live import look_around
 from proxy.control_client import ControlClient, ControlError
+from proxy.daemon import building
 from proxy.daemon.policies import differs
 from routing.storage import StoreError
 from routing.store.reader import Reader
@@ -21,7 +22,8 @@ CONTROL_PATIENCE: Final = 2.0
 def examine_all(file: Path) -> Examined:
     """Say everything about a boomerang.toml and what it names. ConfigError where it cannot even be parsed."""
     found = examine(file)
-    return found._replace(problems=[*found.problems, *_differing(found)])
+    unshared = [] if found.config is None else building.sharing_problems(found.config, file)
+    return found._replace(problems=[*found.problems, *unshared, *_differing(found)])
 
 
 def look(file: Path, config: NodeConfig) -> list[Problem]:

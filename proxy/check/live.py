@@ -55,7 +55,7 @@ class Look(NamedTuple):
 
 async def look_around(config: NodeConfig, running: bool) -> list[Look]:
     """Look at everything, at most some seconds long. `running`: our own daemon is up, and holds what it needs."""
-    questions: list[Awaitable[list[Look]]] = [_peers(config), _broker(config), _channels(config)]
+    questions: list[Awaitable[list[Look]]] = [_peers(config), _database(config), _broker(config), _channels(config)]
     found = [*_ports(config, running), *_folders(config), *_certificates(config)]
     for looks in await asyncio.gather(*questions):
         found += looks
@@ -299,6 +299,26 @@ def _ends(certificate: Path) -> float:
     from cryptography import x509
 
     return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc.timestamp()
+
+
+# The database that nodes share
+
+
+async def _database(config: NodeConfig) -> list[Look]:
+    address = config.cluster.database
+    if address is None or building.why_unshared(address) is not None:  # which the look at the files has said
+        return []
+    return [await asyncio.to_thread(_ask_database, address.get_secret_value())]
+
+
+def _ask_database(text: str) -> Look:
+    from routing.store.postgres.look import look_at
+
+    key, began = ("cluster", "database"), time.monotonic()
+    name, fault = look_at(text, PATIENCE)
+    if fault is not None:
+        return Look(key, f"{name} cannot be used, nothing can be shared: {fault}", "error")
+    return Look(key, f"{name} takes us, after {(time.monotonic() - began) * 1000:.0f} ms", "ok")
 
 
 # Where status and tickets go

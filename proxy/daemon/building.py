@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from config.address import SipPeer, is_address
+from config.checks import SecretStr
+from config.loading import locate, read_text
 from config.node import NodeConfig
 from config.places import PROMPTS, RECORDINGS
+from config.problem import Problem
 from proxy.core.headers import private_names
 from proxy.core.peers import Address, Peer, SourceRule
 from proxy.core.seals import Seals
@@ -61,6 +64,26 @@ def signing_key(config: NodeConfig) -> SigningKey:
         os.fsync(file.fileno())
     fresh.replace(path)
     return SigningKey(key, replaced)
+
+
+def sharing_problems(config: NodeConfig, path: Path) -> list[Problem]:
+    """Say why the database that nodes share could never be opened from here, if one is configured. `path`: of
+    boomerang.toml. Raises ConfigError where that is gone."""
+    missing = None if config.cluster.database is None else why_unshared(config.cluster.database)
+    return [] if missing is None else locate([(("cluster", "database"), missing)], read_text(path), str(path))
+
+
+def why_unshared(address: SecretStr) -> str | None:
+    """Say why a database of that address could never be opened from here; None: it could."""
+    try:
+        from routing.store.postgres.connection import Address
+    except ImportError:
+        return "needs PostgreSQL's driver, which is not installed here: pip install 'boomerang[cluster]'"
+    try:
+        Address(address.get_secret_value(), "")
+    except ValueError as error:
+        return f"what it names cannot be used: {error}"
+    return None
 
 
 def seals(config: NodeConfig, key: bytes) -> Seals:

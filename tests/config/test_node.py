@@ -468,6 +468,29 @@ def test_siblings_that_are_none(keyed: Path, written: str, key: str, text: str) 
     assert text in said
 
 
+def test_a_shared_database(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARED", "postgresql://boomerang:s3cret@db1,db2/boomerang")
+    config = load_node(write(folder, f'{TEXT}[cluster]\ndatabase = "env:SHARED"\n'))
+    assert config.cluster.database is not None
+    assert config.cluster.database.get_secret_value() == "postgresql://boomerang:s3cret@db1,db2/boomerang"
+    assert "s3cret" not in repr(config)
+
+
+@pytest.mark.parametrize(("written", "text"), [
+    ("env:SHARED", "is no address of a PostgreSQL database"),
+    ("env:NOT_SET", "environment variable NOT_SET is not set"),
+    ("file:none", "cannot be read"),
+    ("postgresql://boomerang:s3cret@db1/boomerang", "a secret is never written here"),
+])
+def test_a_shared_database_that_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch, written: str,
+                                        text: str) -> None:
+    monkeypatch.setenv("SHARED", "mysql://boomerang:s3cret@db1/boomerang")
+    [(_, key, line, said)] = problems(folder, f'{TEXT}[cluster]\ndatabase = "{written}"\n')
+    assert (key, line) == ("cluster.database", len(TEXT.splitlines()) + 2)
+    assert text in said
+    assert "s3cret" not in said
+
+
 def test_siblings_without_a_key(folder: Path) -> None:
     [(_, key, _, text)] = problems(folder, f'{TEXT}[cluster]\nsiblings = ["203.0.113.6"]\n')
     assert (key, text[:22]) == ("cluster.siblings", "needs node.signing_key")

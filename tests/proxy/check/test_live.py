@@ -1,6 +1,7 @@
 """`check --live` against sockets that answer, refuse and say nothing."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from proxy.check import live
 from proxy.check.examination import examine_all, look
+from tests.kit import postgres
 from tests.kit.certificates import Authority
 from tests.kit.mosquitto import MISSING, broker
 from tests.kit.ports import LOOPBACK, free_port
@@ -215,3 +217,42 @@ def test_as_a_command(tmp_path: Path, stack: ExitStack) -> None:
     assert f"{file}:6: ok: trunk.main.peers[0]: udp:{LOOPBACK}" in shown.stdout
     problems = json.loads(run("--json").stdout)
     assert {one["level"] for one in problems} == {"ok", "error"}
+
+
+def with_database(file: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SHARED_DATABASE", address)
+    file.write_text(file.read_text() + '\n[cluster]\ndatabase = "env:SHARED_DATABASE"\n')
+    return file
+
+
+@pytest.mark.skipif(postgres.MISSING is not None, reason=str(postgres.MISSING))
+def test_the_database_that_nodes_share(tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    far = stack.enter_context(FarEnd("udp", 200))
+    file = write(tmp_path, trunk=f"sip:{LOOPBACK}:{far.port}", pbx=f"sip:{LOOPBACK}:{far.port}")
+    server = stack.enter_context(postgres.server())
+    level, text = one(told(with_database(file, server.url(password="s3cret"), monkeypatch)), "cluster.database")
+    assert (level, text.split(" after ")[0]) == ("ok", f"postgresql://{LOOPBACK}/postgres takes us,")
+    server.stop()
+    level, text = one(told(file), "cluster.database")
+    assert (level, "nothing can be shared" in text, "s3cret" in text) == ("error", True, False)
+
+
+@pytest.mark.parametrize(("driver", "address", "text"), [
+    (False, "postgresql://db1/boomerang", "needs PostgreSQL's driver, which is not installed here"),
+    pytest.param(True, "postgresql://u:s3cret@db1:port/boomerang?no=such", "cannot be used: it is no address that libpq",
+                 marks=pytest.mark.skipif(postgres.MISSING is not None, reason=str(postgres.MISSING))),
+])
+def test_a_database_that_can_never_be_opened(tmp_path: Path, driver: bool, address: str, text: str) -> None:
+    """Both the check and the daemon say so, and this node does not go on alone: others share the work."""
+    file = write(tmp_path, trunk=f"sip:{LOOPBACK}", pbx="sip:127.0.0.2")
+    file.write_text(file.read_text() + '\n[cluster]\ndatabase = "env:SHARED_DATABASE"\n')
+    without = "" if driver else "sys.modules['psycopg'] = None; "
+    for command in ("check", "run"):
+        done = subprocess.run(
+            [sys.executable, "-c", f"import sys; {without}from proxy.cli import main; "
+             f"sys.argv = ['boomerang', '{command}', '-c', '{file}']; main()"],
+            cwd=ROOT, env={**os.environ, "SHARED_DATABASE": address}, capture_output=True, text=True)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert text in done.stdout + done.stderr
+        assert "cluster.database" in done.stdout + done.stderr
+        assert "s3cret" not in done.stdout + done.stderr
