@@ -62,6 +62,7 @@ from routing.duty import ALONE
 from routing.events import Event
 from routing.hub import EventHub
 from routing.store import backup
+from routing.store.queue import StoreQueue
 from routing.store.reader import Reader
 from routing.store.sqlite import sqlite_store
 
@@ -118,8 +119,7 @@ class Daemon:
         key = building.signing_key(config)
         await self._bind()
         # From here to the node nothing is awaited: what the store has to say would find nobody.
-        self._store = sqlite_store(config.database, self._loop.call_soon_threadsafe, time.time, config.node.name,
-                                  self._hub)
+        self._store = self._make_store()
         logged = self._hub.listen("log", self._journal, kinds_at(config.log.level))
         self.node = node = build_node(config, self._surroundings(), self._store, key.value, self._hub)
         reader = Reader(config.database, config.node.name)
@@ -150,6 +150,15 @@ class Daemon:
         self.log.info("running", node=config.node.name, version=version(),
                       listen=" ".join(f"{one.transport}://{one.bound_host}:{one.bound_port}"
                                       for one in self._network.listeners))
+
+    def _make_store(self) -> StoreQueue:
+        config, post = self._config, self._loop.call_soon_threadsafe
+        if config.cluster.database is None:
+            return sqlite_store(config.database, post, time.time, config.node.name, self._hub)
+        from routing.store.cluster.opening import cluster_store  # with PostgreSQL's driver, which not everybody has
+
+        address = config.cluster.database.get_secret_value()
+        return cluster_store(config.database, address, post, time.time, config.node.name, self._hub)
 
     async def _bind(self) -> None:
         """Have our sockets: those of the process before this one, where the configuration still names them."""
@@ -376,6 +385,10 @@ def run(path: str | Path, take_over: bool = False) -> int:
     later = backup.later(config.database)
     if later is not None:  # before anybody gives way to us
         sys.stderr.write(f"boomerang: cannot start: {later}\n")
+        return 1
+    alone = building.written_alone(config)
+    if alone is not None:
+        sys.stderr.write(f"boomerang: cannot start: {alone}\n")
         return 1
     try:
         folder.make(config.node.data)

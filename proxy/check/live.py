@@ -308,7 +308,9 @@ async def _database(config: NodeConfig) -> list[Look]:
     address = config.cluster.database
     if address is None or building.why_unshared(address) is not None:  # which the look at the files has said
         return []
-    return [await asyncio.to_thread(_ask_database, address.get_secret_value())]
+    look = await asyncio.to_thread(_ask_database, address.get_secret_value())
+    alone = await asyncio.to_thread(building.written_alone, config) if look.level == "ok" else None
+    return [look, *([] if alone is None else [Look(look.key, alone, "error")])]
 
 
 def _ask_database(text: str) -> Look:

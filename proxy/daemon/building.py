@@ -73,6 +73,15 @@ def sharing_problems(config: NodeConfig, path: Path) -> list[Problem]:
     return [] if missing is None else locate([(("cluster", "database"), missing)], read_text(path), str(path))
 
 
+def written_alone(config: NodeConfig) -> str | None:
+    """Say why the file of this node may not be shared as it is; None: it may, or nothing is shared."""
+    if config.cluster.database is None:
+        return None
+    from routing.store.postgres.admission import why_not  # with PostgreSQL's driver
+
+    return why_not(config.database, config.cluster.database.get_secret_value())
+
+
 def why_unshared(address: SecretStr) -> str | None:
     """Say why a database of that address could never be opened from here; None: it could."""
     try:

@@ -1,1 +1,1 @@
-"""What a node that shares with others does with the shared database."""
+"""A node's own file, shared with other nodes by a PostgreSQL database, and what only one of them may do."""

@@ -1,0 +1,1 @@
+"""Nodes that share: each on its own file, with one PostgreSQL server."""
