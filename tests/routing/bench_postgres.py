@@ -77,7 +77,7 @@ def dialler(where: str, node: str, agents: int, start: Barrier, told: "multiproc
     """Claim each task of a group with an agent who is free, dial and end what began longest ago."""
     engine = engine_on(where, node)
     tasks = [task for task in engine.read(CallbackQuery.OPEN_TASKS, ()) if task.group == node]
-    caps, fence = Caps(10, 20, 1_000_000, 1_000_000, "main", 1000), Fence(duty.desk(node), 1)
+    caps, fence = Caps(10, 20, 1_000_000, 1_000_000, "main", 0), Fence(duty.desk(node), 1)
     running: deque[tuple[TaskRow, AttemptRow]] = deque()
     start.wait()
     used, took, won = time.process_time(), list[float](), 0

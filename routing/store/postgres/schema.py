@@ -150,6 +150,8 @@ each change of the holder."""
 _DIAL_SLOT: Final = 900
 """Seconds of a row of `dialled`; `statements` counts by them."""
 
+_DIALS_NOBODY: Final = "NEW.customer_at IS NULL AND NEW.result IS DISTINCT FROM 'unknown'"
+
 _CAPS: Final = (
     "ALTER TABLE attempts ADD COLUMN dialled_at REAL, ADD COLUMN trunk TEXT",
     "CREATE INDEX attempts_on_trunk ON attempts (trunk) WHERE ended_at IS NULL AND trunk IS NOT NULL",
@@ -159,14 +161,14 @@ _CAPS: Final = (
         slot INTEGER NOT NULL, node TEXT NOT NULL, made INTEGER NOT NULL, PRIMARY KEY (slot, node)
     ) WITH (fillfactor=50)""",
     # By triggers, so that a version which does not know them counts too.
-    """CREATE FUNCTION note_dial() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        NEW.dialled_at := CASE WHEN NEW.customer_at IS NULL THEN NULL
+    f"""CREATE FUNCTION note_dial() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        NEW.dialled_at := CASE WHEN {_DIALS_NOBODY} THEN NULL
             WHEN TG_OP = 'INSERT' THEN least(NEW.customer_at, extract(epoch FROM clock_timestamp()))
             ELSE coalesce(OLD.dialled_at, extract(epoch FROM clock_timestamp())) END;
         RETURN NEW;
     END $$""",
-    """CREATE TRIGGER note_dial BEFORE INSERT OR UPDATE ON attempts FOR EACH ROW
-        WHEN ((NEW.customer_at IS NULL) <> (NEW.dialled_at IS NULL)) EXECUTE FUNCTION note_dial()""",
+    f"""CREATE TRIGGER note_dial BEFORE INSERT OR UPDATE ON attempts FOR EACH ROW
+        WHEN (({_DIALS_NOBODY}) <> (NEW.dialled_at IS NULL)) EXECUTE FUNCTION note_dial()""",
     f"""CREATE FUNCTION count_dial() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         IF NEW.dialled_at IS NULL THEN
             UPDATE dialled SET made=made-1 WHERE node=OLD.node
@@ -187,8 +189,9 @@ _CAPS: Final = (
 )
 """`attempts.dialled_at`: when the server heard that an attempt dials its customer, by the server's clock, which is one
 for all nodes; of one that it hears of only then, when it did. Empty while it dials nobody, and where that was taken
-back. `dialled`: how many of each node's there are in each quarter of an hour of the last day, by when that begins: a
-node counts in rows of its own, so that none waits for another. `attempts.trunk`: the trunk of one that was claimed."""
+back; one of a dead node of which nobody knows (`unknown`) counts, until that node says what became of it. `dialled`:
+how many of each node's there are in each quarter of an hour of the last day, by when that begins: a node counts in rows
+of its own, so that none waits for another. `attempts.trunk`: the trunk of one that was claimed."""
 
 _IMPORTS: Final = (
     "CREATE TABLE imports (file TEXT PRIMARY KEY, node TEXT NOT NULL, begun_at REAL NOT NULL, done_at REAL)",

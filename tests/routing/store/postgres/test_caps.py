@@ -12,7 +12,7 @@ from routing.rows import AttemptRow, TaskRow
 from routing.storage import Caps
 from routing.store.engine import Engine, Queued
 from routing.store.postgres.engine import TOGETHER
-from routing.writes import Unit
+from routing.writes import CloseAttempt, Unit
 from tests.kit.engines import postgres_engine
 from tests.kit.postgres import Postgres
 from tests.kit.waiting import PATIENCE, eventually
@@ -130,6 +130,18 @@ def test_a_dial_that_is_told_again_is_one(postgres: Postgres, opened: Opened) ->
     pass_time(postgres, 4500)
     dial(engine, attempt)  # nobody knew whether it had come through
     assert claimed(engine, tasks[1], CAPS._replace(all_per_hour=1)) is not None, "nor is it younger for that"
+
+
+def test_what_a_dead_node_may_have_dialled_counts_until_it_says_so(opened: Opened) -> None:
+    a, b = opened("a"), opened("b")
+    caps = CAPS._replace(all_per_hour=1)
+    first, second = some_tasks(a, 2)
+    attempt = claimed(a, first, caps)
+    assert attempt is not None
+    b.apply([Queued(1, Unit((CloseAttempt(attempt._replace(step="ended", ended_at=BEGIN, result="unknown")),)))])
+    assert claimed(b, second, caps) is None
+    put(a, attempt, ended_at=BEGIN, result="agent_busy")  # it is back
+    assert claimed(b, second, caps) is not None
 
 
 def test_what_is_imported_counts_from_when_it_was(opened: Opened) -> None:
