@@ -29,6 +29,7 @@ from routing.writes import (
     RemoveDoNotCall,
     SavePolicy,
     Shared,
+    SharedKind,
     Unit,
 )
 
@@ -95,6 +96,14 @@ class _Changing(NamedTuple):
     """Has a row where nobody else had changed it."""
 
 
+class _Newest(NamedTuple):
+    """Rows that were put or removed unless others have touched them later."""
+
+    cursor: psycopg.Cursor[tuple[Any, ...]]
+    kind: SharedKind
+    keys: list[list[Any]]
+
+
 class BatchWriter:
     """Writes a batch within a transaction that has the locks for it, and that is a pipeline: the server is waited for
     where it must answer before anything else can be said.
@@ -107,6 +116,7 @@ class BatchWriter:
         self._asked: dict[str, _Asked] = {}
         """By customer."""
         self._changing: list[_Changing] = []
+        self._newest: list[_Newest] = []
         self.events: list[Event] = []
         """Those that were written, with the numbers that they have got."""
         self.policy: SavePolicy | None = None
@@ -141,6 +151,7 @@ class BatchWriter:
         self._write_claimable(gathered.callbacks)
         self._write_rest(gathered)
         self._check_changes()
+        self._tell_of_newest()
         return frozenset(refused)
 
     def _hear(self, gathered: Batch) -> set[int]:
@@ -189,7 +200,8 @@ class BatchWriter:
             self._write_tasks(rows)
         self._many(sql.PUT_ATTEMPT, [self._stamp.on_attempt(row) for row in rows.ordered_attempts()], 0)
         self._many(sql.END_ATTEMPT, [(row.step, row.ended_at, row.result, row.id) for row in rows.closed], 0)
-        self._many(sql.PUT_DO_NOT_CALL, [row for row in rows.do_not_call.values() if row is not None])
+        self._write_newest("do_not_call", sql.PUT_DO_NOT_CALL,
+                           [row for row in rows.do_not_call.values() if row is not None])
         self._many(sql.DROP_DO_NOT_CALL, [(name,) for name, row in rows.do_not_call.items() if row is None])
         for gathered in (rows.tasks, rows.attempts, rows.closed, rows.do_not_call):
             gathered.clear()
@@ -230,7 +242,8 @@ class BatchWriter:
         many(sql.PUT_TOKEN, [people_sql.from_token(row) for row in batch.tokens])
         many(sql.PUT_AUDIT, [people_sql.from_audit(row) for row in batch.audit])
         many(sql.DROP_PAUSE, [(name,) for name, row in batch.pauses.items() if row is None])
-        many(sql.PUT_PAUSE, [stamp.on_pause(row) for row in batch.pauses.values() if row is not None])
+        self._write_newest("pauses", sql.PUT_PAUSE,
+                           [stamp.on_pause(row) for row in batch.pauses.values() if row is not None])
         many(sql.PUT_CALL, [(*stamp.on_call(call), stamp.node) for call in batch.calls.values()])
         if batch.records:
             self._write_records(batch)
@@ -243,16 +256,27 @@ class BatchWriter:
         if batch.shared:
             self._connection.execute(sql.SHARE_UPTO, (batch.shared, stamp.node))
 
+    def _write_newest(self, kind: SharedKind, statement: str, rows: Sequence[Sequence[Any]], key: int = 1) -> None:
+        """Write rows of which the one stays that was touched last."""
+        cursor = self._many(statement, rows, key)
+        if cursor is not None:
+            self._newest.append(_Newest(cursor, kind, [list(row[:key]) for row in rows]))
+
+    def _tell_of_newest(self) -> None:
+        """Where others have touched one of these rows later, everybody is told of all of them: this node, too, takes
+        them as they stand."""
+        if self._newest:
+            self._connection.settle()
+        for each in self._newest:
+            if each.cursor.rowcount < len(each.keys):
+                self._many(sql.TELL_OF, [(each.kind, key) for key in each.keys], 0)
+
     def _write_records(self, batch: Batch) -> None:
-        """Write direct callbacks. Where some stay as they are because others have touched them later, everybody is
-        told of all of these: this node, too, takes them as they stand."""
-        put = [row for row in batch.records.values() if isinstance(row, Record)]
-        gone = [(*key, inf if write is None else write.record.touched_at)
-                for key, write in batch.records.items() if not isinstance(write, Record)]
-        written = [self._many(sql.PUT_RECORD, put, 2), self._many(sql.REMOVE_RECORD, gone, 2)]
-        self._connection.settle()
-        if sum(cursor.rowcount for cursor in written if cursor is not None) < len(batch.records):
-            self._many(sql.TELL_OF_RECORD, list(batch.records), 2)
+        self._write_newest("direct", sql.PUT_RECORD,
+                           [row for row in batch.records.values() if isinstance(row, Record)], 2)
+        self._write_newest("direct", sql.REMOVE_RECORD, [
+            (*key, inf if write is None else write.record.touched_at)
+            for key, write in batch.records.items() if not isinstance(write, Record)], 2)
 
     def _write_callbacks(self, rows: Callbacks) -> dict[str, int]:
         """Write what no claim looks at; return the numbers of the tickets among it, by their ids."""

@@ -23,7 +23,7 @@ from routing.store.postgres.queries import WORDING
 from routing.store.postgres.retention import Retention
 from routing.store.postgres.session import Counting, OutdatedError, Session, UncertainError
 from routing.store.queries import Parameters, Query
-from routing.writes import Unit
+from routing.writes import Shared, Unit
 
 OUTBOX_MAX: Final = 1_000_000
 """Events of this node that wait for the broker; then the oldest go."""
@@ -232,7 +232,7 @@ class PostgresEngine:
     def _commit_once(self, batch: Sequence[Queued], stale: frozenset[str], locks: set[str],
                      counting: Counting) -> Applied:
         session, gathered = self.session, Batch()
-        durable = any(queued.unit.durable or queued.promise for queued in batch)
+        durable = any(queued.unit.durable or queued.promise or queued.unit.of(Shared) for queued in batch)
         applied = Applied()
         loss = ""
         try:

@@ -87,12 +87,13 @@ PUT_CALL: Final = _upsert(
     writer="CASE WHEN calls.writer=excluded.writer THEN calls.writer ELSE '*' END",
     **{name: _call_column(name) for name in CallRow._fields[1:]})
 """A call, and the node that puts it. Of one that several have told of nobody is the writer (`*`)."""
-PUT_RECORD: Final = f"{_upsert('direct', Record._fields, 2)} WHERE excluded.touched_at>=direct.touched_at"
+PUT_RECORD: Final = (f"{_upsert('direct', Record._fields, 2)} WHERE (excluded.touched_at, excluded.expires_at)"
+                     ">=(direct.touched_at, direct.expires_at)")
 """The one that was touched last stays: a node may come back with what it knew hours ago."""
 REMOVE_RECORD: Final = "DELETE FROM direct WHERE customer=%s AND agent=%s AND touched_at<=%s"
-TELL_OF_RECORD: Final = "INSERT INTO changes (node, kind, key) VALUES ('', 'direct', ARRAY[%s::text, %s::text])"
-"""Everybody takes the record as it stands: also whoever wanted it otherwise, because of what they had not seen yet."""
-PUT_PAUSE: Final = _upsert("pauses", PauseRow._fields)
+TELL_OF: Final = "INSERT INTO changes (node, kind, key) VALUES ('', %s, %s)"
+"""Everybody takes a row as it stands: also whoever wanted it otherwise, because of what they had not seen yet."""
+PUT_PAUSE: Final = f"{_upsert('pauses', PauseRow._fields)} WHERE excluded.since>=pauses.since"
 DROP_PAUSE: Final = "DELETE FROM pauses WHERE agent=%s"
 PUT_ALARM: Final = _upsert("alarms", StandingAlarm._fields)
 DROP_ALARM: Final = "DELETE FROM alarms WHERE name=%s"
@@ -139,7 +140,8 @@ TICKET_NUMBERS: Final = "SELECT id, number FROM tickets WHERE id=ANY(%s)"
 PUT_TICKET: Final = _upsert("tickets", Ticket._fields, 1, ("number",))
 PUT_COMMENT: Final = _upsert("comments", TicketComment._fields)
 PUT_DELIVERY: Final = _upsert("deliveries", (*Delivery._fields, "node"), 1, ("node",))
-PUT_DO_NOT_CALL: Final = _upsert("do_not_call", DoNotCallRow._fields)
+PUT_DO_NOT_CALL: Final = (
+    f"{_upsert('do_not_call', DoNotCallRow._fields)} WHERE excluded.added_at>=do_not_call.added_at")
 DROP_DO_NOT_CALL: Final = "DELETE FROM do_not_call WHERE customer=%s"
 COUNT_OFFERS: Final = _upsert("offers", ("quarter", "group", "number", "made"), 3, made="offers.made+excluded.made")
 
