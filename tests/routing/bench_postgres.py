@@ -4,7 +4,8 @@ Four nodes claim and end what they have won, a fifth ends tasks, each in a proce
 reaches the disk. Prints how long a claim waited, won or not, and what each node's process used of the processor. Then
 what two desks need that share `promises` tasks and `agents` agents, each with the lease of a group, within the caps of
 the guard: a claim each, and what is told of the attempt besides, as fast as they can. Then what a commit without
-anybody who waits costs, and a look.
+anybody who waits costs, and a look. At last what the log of changes adds to a batch of what is shared, and what
+another node's look at it costs (`log` as the only argument: that alone).
 """
 
 import multiprocessing
@@ -13,6 +14,7 @@ import sys
 import time
 from collections import deque
 from multiprocessing.synchronize import Barrier
+from pathlib import Path
 
 from routing import duty
 from routing.duty import Fence
@@ -20,13 +22,15 @@ from routing.events import Outbox
 from routing.rows import AttemptRow, TaskRow
 from routing.storage import Caps
 from routing.store.engine import Engine, Queued
+from routing.store.postgres.changes import ChangeReader
 from routing.store.postgres.connection import Address
 from routing.store.postgres.engine import PostgresEngine
 from routing.store.queries import CallbackQuery
 from routing.writes import ChangeTask, Unit
 from tests.kit.postgres import Postgres, server
+from tests.routing.store.pages import call
 from tests.routing.store.rows import a_line, a_task, an_attempt
-from tests.routing.store.test_sqlite import event
+from tests.routing.store.test_sqlite import event, record
 
 CLAIMERS = 4
 TURNS = 300
@@ -139,6 +143,7 @@ def main() -> None:
         two_desks(running, *([int(number) for number in sys.argv[2:]] or [10_000, 200]))
         measure(maker)
         maker.close()
+        measure_log(running)
 
 
 def two_desks(server: Postgres, promises: int, agents: int = 200) -> None:
@@ -185,5 +190,71 @@ def measure(engine: Engine) -> None:
     print(f"a look at one task: {parts(took)}; {(time.process_time() - used) / TURNS * 1e6:.0f} us of CPU")
 
 
+CALLS = 10
+"""In one batch, each with its direct callback and a line of a journal."""
+
+
+def measure_log(running: Postgres) -> None:
+    where = running.create("log")
+    engine = engine_on(where, "a")
+    reader = ChangeReader(Address(where, "b"), "b")
+    page = reader.read(None)
+    while page.more:
+        page = reader.read(page.mark)
+    asking = _Used(running, "b")
+    for what in ("nothing", f"{3 * CALLS} rows"):
+        took = list[float]()
+        asking.begin()
+        for turn in range(TURNS):
+            if what != "nothing":
+                engine.apply(_batch(turn))
+            began = time.thread_time()
+            page = reader.read(page.mark)
+            took.append(time.thread_time() - began)
+        print(f"a look at what has changed, {what}: {sorted(took)[TURNS // 2] * 1e6:.0f} us of CPU in the node, "
+              f"{asking.each():.0f} us in the server")
+    reader.close()
+    for what in ("with", "without", "with", "without"):
+        engine.close()
+        running.run(f"ALTER DATABASE log SET session_replication_role={'origin' if what == 'with' else 'replica'}")
+        engine = engine_on(where, "a")
+        engine.apply(_batch(0))
+        writing = _Used(running, "a")
+        writing.begin()
+        for turn in range(TURNS):
+            engine.apply(_batch(turn))
+        print(f"a batch of {CALLS} calls, direct callbacks and lines {what} the log: {writing.each():.0f} us of CPU "
+              "in the server")
+    engine.close()
+
+
+def _batch(turn: int) -> list[Queued]:
+    return [Queued(number, Unit((call(turn * CALLS + number), record(who=f"+36{number}", touched=float(turn)),
+                                 a_line("task")))) for number in range(CALLS)]
+
+
+class _Used:
+    """The processor's time of the server's process that a node is connected to."""
+
+    def __init__(self, running: Postgres, node: str) -> None:
+        [*pids] = running.run(f"SELECT pid FROM pg_stat_activity WHERE application_name='{node}'")
+        self._pids, self._before = [int(str(pid)) for [pid] in pids], 0.0
+
+    def begin(self) -> None:
+        self._before = self._now()
+
+    def each(self) -> float:
+        """Microseconds for each of the turns."""
+        return (self._now() - self._before) / TURNS * 1e6
+
+    def _now(self) -> float:
+        """From the scheduler, in ns: the ticks of `stat` are too coarse."""
+        return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in self._pids) / 1e9
+
+
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] == ["log"]:
+        with server(settings="") as alone:
+            measure_log(alone)
+    else:
+        main()

@@ -28,9 +28,11 @@ PATIENCE: Final = 5.0
 PAGE: Final = 500
 """Rows that are read at once."""
 
-_SETTINGS: Final = (
+SETTINGS: Final = (
     f"SET client_encoding='UTF8'; SET tcp_user_timeout={SILENCE_MS}; SET default_transaction_read_only=on; "
-    "SET idle_in_transaction_session_timeout=10000; SET statement_timeout={}; LISTEN " + CHANNEL)
+    "SET idle_in_transaction_session_timeout=10000; SET statement_timeout={}; "
+    "SET enable_seqscan=off; SET enable_bitmapscan=off; LISTEN " + CHANNEL)
+"""All that is asked here has an index in its order. A planner that has seen no statistics yet reads whole tables."""
 
 _SERVER: Final = (
     "SELECT system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || '/' || "
@@ -39,17 +41,17 @@ _SERVER: Final = (
 
 _NOW: Final = "pg_current_snapshot()::text, extract(epoch FROM clock_timestamp())::double precision"
 _PRUNED: Final = "(SELECT last FROM numbers WHERE name='pruned')"
-_NEW: Final = ("xid>=%(first)s::text::xid8 AND (%(own)s::boolean OR node<>%(node)s) "
+_NEW: Final = ("(%(own)s::boolean OR node<>%(node)s) "
                "AND NOT pg_visible_in_snapshot(xid, %(base)s::text::pg_snapshot)")
 
-POLL: Final = f"SELECT {_NOW}, {_PRUNED}, EXISTS (SELECT 1 FROM changes WHERE {_NEW})"
+POLL: Final = f"SELECT {_NOW}, {_PRUNED}, EXISTS (SELECT 1 FROM changes WHERE xid>=%(first)s::text::xid8 AND {_NEW})"
 """Where the server is, up to where entries were removed, and whether there is something new."""
 _HERE: Final = f"SELECT {_NOW}, {_PRUNED}, false"
 _BEGIN: Final = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT {_NOW}"
 ENTRIES: Final = (
     f"SELECT xid::text::bigint, seq, node, kind, key, gone FROM changes WHERE {_NEW} "
     "AND (xid, seq)>(%(xid)s::bigint::text::xid8, %(seq)s) AND xid<%(end)s::bigint::text::xid8 "
-    "AND pg_visible_in_snapshot(xid, %(upto)s::text::pg_snapshot) ORDER BY xid, seq LIMIT %(limit)s")
+    "AND pg_visible_in_snapshot(xid, %(upto)s::text::pg_snapshot) ORDER BY changes.xid, changes.seq LIMIT %(limit)s")
 
 _ONLY: Final = ("direct", "do_not_call", "tasks", "pauses", "users", "tokens")
 """Kinds of which a copy says what is there, so that the rest goes."""
@@ -165,7 +167,7 @@ class ChangeReader:
         connection = self._connection
         if connection is None or connection.closed:
             self._connection = None
-            connection = self._address.connect(PATIENCE, _SETTINGS.format(int(PATIENCE * 1000)))
+            connection = self._address.connect(PATIENCE, SETTINGS.format(int(PATIENCE * 1000)))
             try:
                 [[self._server]] = connection.execute(_SERVER).fetchall()
             except BaseException:
@@ -264,8 +266,8 @@ class ChangeReader:
         with self._transaction(connection) as here:
             upto = mark.upto or here
             entries = connection.execute(ENTRIES, {
-                **self._new_since(mark), "upto": upto.snapshot, "end": upto.end, "xid": mark.after[0],
-                "seq": mark.after[1], "limit": limit + 1}).fetchall()
+                **self._new_since(mark), "upto": upto.snapshot, "end": upto.end, "limit": limit + 1,
+                "xid": mark.after[0] or mark.base.first, "seq": mark.after[1]}).fetchall()
             more = len(entries) > limit
             wanted: dict[str, dict[Key, float | None]] = {}
             for _, _, node, kind, words, gone in entries[:limit]:
