@@ -164,7 +164,8 @@ def test_a_server_that_is_killed_keeps_what_was_shared_and_is_read_on_from() -> 
         with pytest.raises(TroubleError) as told:
             other.read()
         assert "killed" in str(told.value)
-        other.reader.wait(0.0)
+        other.reader.wake()
+        other.reader.wait(PATIENCE)
         with pytest.raises(TroubleError):
             engine.shared_upto()
         running.start()
@@ -245,7 +246,8 @@ def test_neither_does_what_is_of_no_use_to_others_nor_what_is_its_own(postgres: 
 def test_a_word_that_is_lost_costs_a_while(postgres: Postgres, other: Follower) -> None:
     """Who changes something by hand says nothing."""
     postgres.run("INSERT INTO do_not_call VALUES ('+1', 1, 'asked for it')", "shared")
-    other.reader.wait(0.0)
+    other.reader.wake()
+    other.reader.wait(PATIENCE)
     assert other.rows() == [do_not_call("+1")._replace(added_at=1)]
 
 
