@@ -15,6 +15,7 @@ from proxy.cli.asks import group
 from proxy.folder import UMASK, FolderHeldError, FolderLock
 
 if TYPE_CHECKING:
+    from config.checks import SecretStr
     from routing.store.postgres.importing import Imported
 
 app = group("What several nodes share.")
@@ -55,7 +56,7 @@ def take_in(
         from routing.store.postgres.importing import ImportingError
         from routing.store.postgres.importing import take_in as import_file
 
-        address = Address(_address(database, Path.cwd()), f"boomerang {settings.node.name}")
+        address = Address(_address(database, settings.cluster.database), f"boomerang {settings.node.name}")
         os.umask(UMASK)
         if not file.parent.is_dir():
             raise failure(f"there is no {file.parent}: nothing to take in")
@@ -75,12 +76,15 @@ def take_in(
         _show(done, file, dry_run)
 
 
-def _address(named: str | None, folder: Path) -> str:
+def _address(named: str | None, of_node: "SecretStr | None") -> str:
+    """Return the address of the database that is meant: what was said, else what boomerang.toml says."""
     from config.secret import is_reference, read_secret
 
     if named is None:
-        raise ValueError("name the database: --database")
-    return read_secret(named, folder) if is_reference(named) else named
+        if of_node is None:
+            raise ValueError("boomerang.toml has no cluster.database: name the database with --database")
+        return of_node.get_secret_value()
+    return read_secret(named, Path.cwd()) if is_reference(named) else named
 
 
 def _show(done: "Imported", file: Path, dry_run: bool) -> None:

@@ -15,11 +15,14 @@ from tests.kit.boomerang import Boomerang
 from tests.kit.call import Outgoing
 from tests.kit.callback_scene import ACCEPTS, AGENT, NOBODY, TALKS, policy
 from tests.kit.cluster import FILES, ClusterSite
-from tests.kit.far_call import FarCall
+from tests.kit.far_call import FarCall, Plan
 from tests.kit.far_end import Loop
 from tests.kit.far_phones import FarPhones
 from tests.kit.kamailio import has_kamailio
+from tests.kit.mosquitto import MISSING as MOSQUITTO_MISSING
+from tests.kit.mosquitto import broker, listening
 from tests.kit.ports import LOOPBACK, free_port
+from tests.kit.postgres import MISSING, server
 from tests.kit.sip_socket import SipSocket
 from tests.kit.site import SHARED
 from tests.kit.waiting import eventually
@@ -32,17 +35,20 @@ MEDIA_PORTS = 40
 class ClusterScene(FarPhones):
     """Phones on both sides of the site. Nobody answers the front desk, the agent takes every callback."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, database: str | None = None, **more: Any) -> None:
+        """`database`: the address of one that the nodes share; `more`: further tables of both."""
+        self._more = more
         self.loop = stack.enter_context(Loop())
         self.carrier, self.pbx = self.loop.open(), self.loop.open()
-        self.site = ClusterSite(folder, carrier=self.carrier.port, pbx=self.pbx.port)
+        self.site = ClusterSite(folder, carrier=self.carrier.port, pbx=self.pbx.port, database=database)
         self.nodes = {name: stack.enter_context(self._node(name)) for name in "ab"}
         stack.enter_context(self.site.dispatcher())
         self.pbx.plans[SHARED], self.pbx.plans[AGENT], self.carrier.default = NOBODY, ACCEPTS, TALKS
 
     def _node(self, name: str) -> Boomerang:
         first = free_port(MEDIA_PORTS)
-        return self.site.node(name, policy=policy(), more={"media": {"ports": f"{first}-{first + MEDIA_PORTS - 1}"}})
+        return self.site.node(name, policy=policy(), more={
+            "media": {"ports": f"{first}-{first + MEDIA_PORTS - 1}"}, **self._more})
 
     def customer_dials(self, customer: str) -> FarCall:
         return self.loop.do(lambda: self.carrier.dial(SHARED, customer, (LOOPBACK, self.site.front)))
@@ -145,6 +151,30 @@ def test_what_the_pbx_says_reaches_the_nodes_and_a_strangers_calls_do_not(scene:
     refused = scene.customer_dials("+36301111112")
     scene.until(refused, "over")
     assert refused.statuses[-1] == 503
+
+
+@pytest.mark.skipif(MISSING is not None or MOSQUITTO_MISSING is not None, reason=str(MISSING or MOSQUITTO_MISSING))
+def test_all_of_it_with_what_nodes_share(tmp_path: Path) -> None:
+    """PostgreSQL and mosquitto too: what a call at one node has made is used at the other, though the one be dead."""
+    with ExitStack() as stack:
+        postgres = stack.enter_context(server())
+        told = stack.enter_context(broker(tmp_path))
+        scene = ClusterScene(tmp_path, stack, postgres.url(), mqtt={"url": f"mqtt://{LOOPBACK}:{told.port}"})
+        heard = stack.enter_context(listening(told.port))
+        for name in ("edge1", "edge2"):
+            heard.wait_for(f"boomerang/{name}/status", "online")
+        scene.carrier.default = Plan(status=486)
+        tried = customers(8)
+        for customer in tried:
+            scene.until(scene.agent_dials(customer), "over")
+        eventually(lambda: [len(node.sql("SELECT 1 FROM direct")) for node in scene.nodes.values()] == [len(tried)] * 2,
+                   "both know who was tried")
+        scene.nodes["a"].kill9()
+        scene.pbx.plans[AGENT] = TALKS
+        for customer in tried:
+            call = scene.until(scene.customer_dials(customer), "up")
+            scene.hang_up(call)
+        assert len(scene.pbx.to(AGENT)) == len(tried), "each reached the agent who had tried to reach them"
 
 
 def test_the_compose_file_has_all_that_it_names() -> None:

@@ -17,15 +17,16 @@ FILES: Final = ROOT / "docker/cluster"
 NODES: Final = {"a": "203.0.113.5:5081", "b": "203.0.113.5:5082"}
 _TRUNK_SIDE, _PBX_SIDE = "203.0.113.5:5060", "203.0.113.5:5070"
 _CARRIER, _PBX = "198.51.100.10:5060", "203.0.113.10:5060"
+_DATABASE: Final = "env:BOOMERANG_DATABASE"
 _KEY, _LIST = "env:BOOMERANG_NODE_KEY", "/etc/kamailio/dispatcher.list"
 
 
 class ClusterSite:
     """Its files as they are here, and who is started with them: nodes `a` and `b`, and the Kamailio in front."""
 
-    def __init__(self, folder: Path, *, carrier: int, pbx: int) -> None:
-        """`carrier`, `pbx`: their UDP ports."""
-        self._folder = folder
+    def __init__(self, folder: Path, *, carrier: int, pbx: int, database: str | None = None) -> None:
+        """`carrier`, `pbx`: their UDP ports. `database`: the address of one that the nodes share."""
+        self._folder, self._shares = folder, database is not None
         self.front, self.inside = free_port(), free_port()
         """Where the carrier and the PBX find Kamailio."""
         self.ports = {name: free_port() for name in NODES}
@@ -35,7 +36,9 @@ class ClusterSite:
         ours = {_CARRIER: carrier, _PBX: pbx, _TRUNK_SIDE: self.front, _PBX_SIDE: self.inside}
         ours |= {there: self.ports[name] for name, there in NODES.items()}
         self._places = {there: f"{LOOPBACK}:{port}" for there, port in ours.items()}
-        self._places |= {_KEY: f"file:{key}", _LIST: str(folder / "dispatcher.list")}
+        (folder / "database").write_text(database or "")
+        self._places |= {_KEY: f"file:{key}", _DATABASE: f"file:{folder / 'database'}",
+                         _LIST: str(folder / "dispatcher.list")}
 
     def text(self, name: str) -> str:
         """Return one of the files, each place in it that is ours one of this machine's."""
@@ -48,9 +51,12 @@ class ClusterSite:
     def node(self, name: str, *, data: str | None = None, policy: Mapping[str, Any] | None = None,
              more: Mapping[str, Any] | None = None) -> Boomerang:
         """Return a node, not started yet: without broker and console, unless `more` has tables for them in the place of
-        its file's. `data`: the folder that it has its data in, as another one at its address would.
+        its file's, and without a shared database unless the site has one. `data`: the folder that it has its data in,
+        as another one at its address would.
         """
         tables = tomllib.loads(self.text(f"node-{name}.toml"))
+        if not self._shares:
+            del tables["cluster"]["database"]
         folder = self._folder / (data or name)
         tables |= {"node": {**tables["node"], "data": folder / "data"}, "mqtt": {"url": "off"},
                    "console": {"listen": "off"}}

@@ -83,6 +83,14 @@ def test_what_would_be_taken_and_what_is(node: Node, tmp_path: Path, database: s
     assert "tickets whose number another one has there: 1 is 2; each says so in a comment" in both
 
 
+def test_the_nodes_own_database_is_meant_unless_another_is_named(node: Node, database: str) -> None:
+    with node.config.open("a") as file:
+        file.write(f'\n[cluster]\ndatabase = "{database}"\n')
+    done = node.say("--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output)["tables"]["tasks"]["taken"] == 1
+
+
 def test_a_node_that_runs_is_left_alone(node: Node, database: str) -> None:
     with FolderLock.take(node.data):
         refused = node.say("--database", database)
@@ -92,7 +100,7 @@ def test_a_node_that_runs_is_left_alone(node: Node, database: str) -> None:
 
 
 @pytest.mark.parametrize(("where", "said"), [
-    ((), "name the database"),
+    ((), "name the database with --database"),
     (("--database", "env:NOBODY_HAS_SET_IT"), "environment variable NOBODY_HAS_SET_IT is not set"),
     (("--database", "mysql://x:topsecret@y/z"), "no address that libpq can read"),
     (("--database", "postgresql://u:topsecret@127.0.0.1:1/x"), "postgresql://127.0.0.1/x: "),
