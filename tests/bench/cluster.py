@@ -1,10 +1,11 @@
-"""What several nodes cost: SIPp calls SIPp through one node, through one behind the Kamailio of docker/cluster, and
-through two behind it.
+"""What several nodes cost: SIPp calls SIPp through one node, through one behind the Kamailio of docker/cluster, through
+two behind it, and through two that share a database.
 
     python -m tests.bench.cluster [--rate 100] [--seconds 20] [--repeat 3]
 
-Prints a line for each turn: milliseconds of CPU for each call of the whole, by node and the dispatcher apart. Then the
-least of all nodes together over the turns, which other work on the machine changes less than medians. Not a test.
+Prints a line for each turn: milliseconds of CPU for each call of the whole, by node, and the dispatcher apart;
+PostgreSQL's own is not counted. Then the least of all nodes together over the turns, which other work on the machine
+changes less than medians. Not a test.
 """
 
 import argparse
@@ -15,33 +16,47 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.bench.job import Job, new_job
 from tests.bench.load import call, callee
 from tests.bench.usage import since, usage
 from tests.kit.boomerang import Boomerang
 from tests.kit.cluster import ClusterSite
+from tests.kit.postgres import server
 from tests.kit.process import Process
 from tests.kit.site import peer
 
 QUIET = {"log": {"level": "warning"}}
 SETTLE = 4.0
 """Seconds until the dispatcher knows who lives."""
-SETUPS = {"one node": "", "one behind Kamailio": "a", "two behind Kamailio": "ab"}
-"""The nodes behind the dispatcher; none: one node without it."""
 
 
-def begin(stack: ExitStack, job: Job, nodes: str) -> tuple[int, Mapping[str, Process]]:
+class Setup(NamedTuple):
+    """Who is there."""
+
+    nodes: str
+    """Behind the dispatcher; none: one node without it."""
+    shares: bool = False
+    """Whether they have a database in common."""
+
+
+SETUPS = {"one node": Setup(""), "one behind Kamailio": Setup("a"), "two behind Kamailio": Setup("ab"),
+          "two that share": Setup("ab", True)}
+
+
+def begin(stack: ExitStack, job: Job, setup: Setup) -> tuple[int, Mapping[str, Process]]:
     """Start a setup; return the port where calls come in, and its processes by name."""
-    if not nodes:
+    if not setup.nodes:
         alone = stack.enter_context(Boomerang(
             job.folder, trunks={"main": peer(job.carrier)}, pbxs={"office": peer(job.pbx)}, port=job.element,
             extra=QUIET))
         assert alone.process is not None
         return job.element, {"node": alone.process}
-    site = ClusterSite(job.folder, carrier=job.carrier, pbx=job.pbx)
-    found = {}
-    for name in nodes:
+    found: dict[str, Process] = {}
+    database = stack.enter_context(server(settings="")) if setup.shares else None
+    site = ClusterSite(job.folder, carrier=job.carrier, pbx=job.pbx, database=database.url() if database else None)
+    for name in setup.nodes:
         node = stack.enter_context(site.node(name, more=QUIET))
         assert node.process is not None
         found[f"node {name}"] = node.process
@@ -64,7 +79,7 @@ def take(name: str, rate: int, seconds: int) -> float:
                 for each, process in processes.items()}
     parts = "  ".join(f"{each}={cpu:.3f}" for each, cpu in cost.items())
     print(f"{name:20} rate={rate}  calls={made.calls}  failed={made.failed}  ms a call: {parts}", flush=True)
-    return sum(cpu for each, cpu in cost.items() if each != "dispatcher")
+    return sum(cpu for each, cpu in cost.items() if each.startswith("node"))
 
 
 def main() -> int:
