@@ -44,7 +44,6 @@ class LeaseKeeper:
         self._table = LeaseTable(Address(address, f"boomerang {node} leases"), node, version)
         self._leases = Leases(self._table, node, steady, self._wake.set)
         self._listener = listener
-        self._draining = False
         self._told: dict[str, int] = {}
         self._trouble: str | None = None
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
@@ -69,21 +68,17 @@ class LeaseKeeper:
     def gone(self) -> frozenset[str]:
         return self._leases.gone()
 
+    def drain(self) -> None:
+        self._leases.drain()
+
+    def resume(self) -> None:
+        self._leases.resume()
+
     # Its life
 
     def start(self) -> None:
         """Begin to beat."""
         self._thread.start()
-
-    def drain(self) -> None:
-        """Give everything back, and take nothing any more; the node lives on."""
-        self._draining = True
-        self._wake.set()
-
-    def resume(self) -> None:
-        """Take what is due to us again."""
-        self._draining = False
-        self._wake.set()
 
     def stop(self) -> None:
         """Give everything back, and say that this node is not there any more."""
@@ -106,7 +101,7 @@ class LeaseKeeper:
 
     def _beat(self) -> float:
         try:
-            pause = self._leases.beat(self._draining)
+            pause = self._leases.beat()
         except TroubleError as error:
             self._tell(str(error))
             return BEAT if isinstance(error, OtherProcessError) else AGAIN

@@ -30,17 +30,17 @@ NOTHING: Final = Holding({}, float("-inf"))
 
 
 class Leases:
-    """`beat`, `give_back` and `leave` are the keeper's, in its thread; all else may be asked from any."""
+    """`beat` and `leave` are the keeper's, in its thread; all else may be asked from any."""
 
     def __init__(self, table: LeaseTable, node: str, steady: Callable[[], float],
-                 on_wanted: Callable[[], None]) -> None:
-        """`steady`: seconds that go on while the machine sleeps, too. `on_wanted`: told that a lease is asked for that
-        was not before, in the thread of who asks."""
-        self._table, self._node, self._steady, self._on_wanted = table, node, steady, on_wanted
+                 on_news: Callable[[], None]) -> None:
+        """`steady`: seconds that go on while the machine sleeps, too. `on_news`: told that there is something to tell
+        the others soon, in the thread of who asks."""
+        self._table, self._node, self._steady, self._on_news = table, node, steady, on_news
         self._roster = Roster(node)
         self._holding = NOTHING
         self._asked: dict[str, float] = {}
-        self._outdated = False
+        self._outdated = self._draining = False
         self._began_at = steady()
 
     # Duty
@@ -49,7 +49,7 @@ class Leases:
         now, is_new = self._steady(), name not in self._asked
         self._asked[name] = now
         if is_new:
-            self._on_wanted()
+            self._on_news()
         holding = self._holding
         return name in holding.epochs and now < holding.until
 
@@ -73,6 +73,14 @@ class Leases:
     def gone(self) -> frozenset[str]:
         return self._roster.gone
 
+    def drain(self) -> None:
+        self._draining = True
+        self._on_news()
+
+    def resume(self) -> None:
+        self._draining = False
+        self._on_news()
+
     # What the keeper does
 
     @property
@@ -80,7 +88,7 @@ class Leases:
         """Leases that the last beat has left us, with their epochs."""
         return self._holding.epochs
 
-    def beat(self, draining: bool) -> float:
+    def beat(self) -> float:
         """Say that we live, renew what is ours, take what is due to us, give back what is not; return in how many
         seconds to do so again.
 
@@ -89,7 +97,7 @@ class Leases:
         sent = self._steady()
         wants = {name for name, at in tuple(self._asked.items()) if sent - at <= ASKED}
         try:
-            standing = self._table.beat(wants, draining)
+            standing = self._table.beat(wants, self._draining)
         except OtherProcessError:
             self._outdated, self._holding = True, NOTHING
             raise

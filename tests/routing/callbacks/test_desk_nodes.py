@@ -15,6 +15,7 @@ from routing.callbacks.task_places import LEASE
 from routing.duty import ALONE, Duty
 from routing.rows import LegRow, Step, TaskRow
 from routing.storage import ANYTHING_CHANGED, ChangedRows, changed_rows
+from routing.store.queue import StoreQueue
 from routing.store.sqlite import sqlite_store
 from routing.writes import TakeRow, Unit
 from tests.kit.desk_parts import new_desk
@@ -27,14 +28,13 @@ from tests.routing.world import Loop
 class Node:
     """One process: a desk on a database that another one writes to as well."""
 
-    def __init__(self, path: Path, name: str, copy: bool = False, duty: Duty = ALONE, **policy: str) -> None:
-        """`copy`: it has one of its own, and rows of the other one come there. `policy` fills the places of the
-        shop's."""
+    def __init__(self, where: Path | str, name: str, copy: bool = False, duty: Duty = ALONE, **policy: str) -> None:
+        """`where`: a file, or the address of a server. `copy`: it has one of its own, and rows of the other one come
+        there. `policy` fills the places of the shop's."""
         self.loop, self.now, self.name = Loop(), MONDAY_NOON, name
         self.told = Told()
         self.floor = LiveState()
-        self.store = sqlite_store(path, self.loop.post, lambda: self.now, name, self.told, shared=not copy,
-                                  sharing=(lambda: None) if copy else None)
+        self.store = self._store(where, copy)
         self.desk = new_desk(self.store, parse_policy(Shop.write(tickets="true", **policy)), self.floor,
                              Random(name).randbytes, self, room=self, node=name, channels=("webhook",), duty=duty)
         self.orders: list[AttemptOrder] = []
@@ -42,6 +42,14 @@ class Node:
         self.calls = 0
         self.left: list[tuple[str, str]] = []
         assert self.desk.restore(self.now)
+
+    def _store(self, where: Path | str, copy: bool) -> StoreQueue:
+        if isinstance(where, Path):
+            return sqlite_store(where, self.loop.post, lambda: self.now, self.name, self.told, shared=not copy,
+                                sharing=(lambda: None) if copy else None)
+        from routing.store.postgres.store import postgres_store  # not every installation has its driver
+
+        return postgres_store(where, self.loop.post, lambda: self.now, self.name, self.told)
 
     def begin(self, order: AttemptOrder, now: float) -> None:
         self.orders.append(order)

@@ -1,5 +1,6 @@
 """Leases of several nodes on a real server, one beat at a time; time passes for all of them when the test says so."""
 
+
 from collections.abc import Iterator
 
 import pytest
@@ -7,61 +8,18 @@ import pytest
 from routing.duty import BEAT, DELIVERIES, LIFE, SLACK, Fence, desk
 from routing.store.cluster.leases import ASKED, Leases
 from routing.store.engine import Queued, TroubleError
-from routing.store.postgres.connection import Address
-from routing.store.postgres.lease_table import LeaseTable, OtherProcessError
+from routing.store.postgres.lease_table import OtherProcessError
 from routing.store.queries import TicketQuery
 from routing.writes import Unit
 from tests.kit.engines import postgres_engine
 from tests.kit.postgres import Postgres
 from tests.kit.postgres_relay import relay
 from tests.kit.waiting import PATIENCE
+from tests.routing.store.cluster.still_clock import Cluster
 from tests.routing.store.rows import a_delivery, a_task, a_ticket, an_attempt
 from tests.routing.world import BEGIN
 
 GROUPS = tuple(desk(f"group {number}") for number in range(12))
-
-
-FAKE_CLOCK = """
-CREATE SCHEMA fake;
-CREATE TABLE fake.clock (seconds double precision);
-INSERT INTO fake.clock VALUES (1.7e9);
-CREATE FUNCTION fake.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
-    $$ SELECT to_timestamp(seconds) FROM fake.clock $$;
-DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, fake, pg_catalog', current_database()); END $$
-"""
-"""A clock of the server that goes on when the test says so: whoever connects from now on reads it."""
-
-
-class Cluster:
-    """Nodes on one database."""
-
-    def __init__(self, postgres: Postgres, where: str) -> None:
-        self._postgres, self._where = postgres, where
-        self._database = where.rsplit("/", 1)[1]
-        self._tables: list[LeaseTable] = []
-        self.now = 1000.0
-        self.wanted: list[str] = []
-        postgres.run(FAKE_CLOCK, self._database)
-
-    def node(self, name: str, where: str = "") -> Leases:
-        """A process of this name."""
-        self._tables.append(LeaseTable(Address(where or self._where, name), name, "1.0"))
-        return Leases(self._tables[-1], name, lambda: self.now, lambda: self.wanted.append(name))
-
-    def age(self, seconds: float) -> None:
-        """So much time passes, by every clock."""
-        self.now += seconds
-        self.leap(seconds)
-
-    def leap(self, seconds: float) -> None:
-        """The database's clock alone goes forward."""
-        self._postgres.run(f"UPDATE fake.clock SET seconds=seconds+({seconds})", self._database)
-
-    def close(self) -> None:
-        for table in self._tables:
-            table.close()
-        self._postgres.run(f"DROP SCHEMA fake CASCADE; ALTER DATABASE {self._database} RESET search_path",
-                           self._database)
 
 
 @pytest.fixture
@@ -80,20 +38,20 @@ def ask(node: Leases, names: tuple[str, ...] = GROUPS) -> list[str]:
 def beat(*nodes: Leases, names: tuple[str, ...] = GROUPS) -> None:
     for node in nodes:
         ask(node, names)
-        node.beat(draining=False)
+        node.beat()
 
 
 def test_a_lease_is_offered_to_who_asks_for_it(cluster: Cluster) -> None:
     a = cluster.node("a")
-    a.beat(draining=False)
+    a.beat()
     assert ask(a) == []
     assert cluster.wanted == ["a"] * len(GROUPS)
-    assert a.beat(draining=False) == BEAT
+    assert a.beat() == BEAT
     assert ask(a) == list(GROUPS)
     assert cluster.wanted == ["a"] * len(GROUPS), "it is told once"
     assert {a.fence(name) for name in GROUPS} == {Fence(name, 1) for name in GROUPS}
     cluster.age(ASKED + 1)
-    a.beat(draining=False)
+    a.beat()
     assert a.held == {}, "nobody asks any more: the thread that would do it stands still"
 
 
@@ -125,7 +83,7 @@ def test_a_dead_nodes_leases_are_the_others_after_their_life(cluster: Cluster) -
     cluster.age(BEAT)
     beat(b)
     cluster.age(BEAT)
-    assert b.beat(draining=False) == pytest.approx(BEAT), "it looks again when the other one may be dead"
+    assert b.beat() == pytest.approx(BEAT), "it looks again when the other one may be dead"
     cluster.age(BEAT - 0.5)
     beat(b)
     assert not b.is_gone("a")
@@ -209,12 +167,14 @@ def test_who_drains_gives_everything_back_and_lives(cluster: Cluster) -> None:
     for _ in range(3):
         beat(a, b)
     ask(a)
-    a.beat(draining=True)
+    a.drain()
+    a.beat()
     assert ask(a) == []
     assert a.may_dial(), "what it is in the middle of goes on"
     beat(b)
     assert ask(b) == list(GROUPS)
     assert not b.is_gone("a")
+    a.resume()
     beat(a, b)
     beat(a, b)
     assert ask(a), "it goes on after all"
@@ -248,7 +208,7 @@ def test_a_process_that_takes_the_place_of_another_has_its_leases_anew(cluster: 
     assert sorted(ask(new) + ask(other)) == sorted(GROUPS)
     ask(old)
     with pytest.raises(OtherProcessError):
-        old.beat(draining=False)
+        old.beat()
     assert ask(old) == []
     assert not old.may_dial()
     cluster.age(2 * LIFE)
@@ -277,13 +237,13 @@ def test_a_registration_goes_on_where_it_was_while_the_database_is_away(postgres
         assert mine != list(names)
         assert [name for name in names if a.goes_on(name)] == mine
     with pytest.raises(TroubleError):
-        a.beat(draining=False)
+        a.beat()
     assert ask(a, names) == mine, "until its time is over"
     cluster.age(LIFE)
     assert ask(a, names) == []
     assert [name for name in names if a.goes_on(name)] == mine
     with pytest.raises(TroubleError):
-        a.beat(draining=False)
+        a.beat()
 
 
 def test_who_never_found_the_database_registers_after_a_while(cluster: Cluster) -> None:
@@ -291,7 +251,7 @@ def test_who_never_found_the_database_registers_after_a_while(cluster: Cluster) 
     a = cluster.node("a", "postgresql://nobody@127.0.0.1:1/none")
     assert not a.goes_on("registration/main")
     with pytest.raises(TroubleError):
-        a.beat(draining=False)
+        a.beat()
     cluster.age(LIFE)
     assert a.goes_on("registration/main")
     assert not a.holds("registration/main")
