@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvloop
 
@@ -36,6 +36,7 @@ from proxy.daemon.control_keeping import ControlKeeping
 from proxy.daemon.first_admin import first_admin
 from proxy.daemon.history import SLICE_PAUSE, History
 from proxy.daemon.journal import LogJournal, kinds_at
+from proxy.daemon.lease_watch import LeaseWatch
 from proxy.daemon.leaving import Leaving
 from proxy.daemon.load_watch import LoadWatch
 from proxy.daemon.locating import LoopLocator, PeerAddresses
@@ -65,6 +66,9 @@ from routing.store import backup
 from routing.store.queue import StoreQueue
 from routing.store.reader import Reader
 from routing.store.sqlite import sqlite_store
+
+if TYPE_CHECKING:
+    from routing.store.cluster.lease_keeper import LeaseKeeper
 
 LOCK_PATIENCE: Final = 1.0
 """Seconds that a start waits for the process before it to be gone: one that was killed takes a moment."""
@@ -119,7 +123,7 @@ class Daemon:
         key = building.signing_key(config)
         await self._bind()
         # From here to the node nothing is awaited: what the store has to say would find nobody.
-        self._store = self._make_store()
+        self._store, self._leases = self._make_store(), self._make_leases()
         logged = self._hub.listen("log", self._journal, kinds_at(config.log.level))
         self.node = node = build_node(config, self._surroundings(), self._store, key.value, self._hub)
         reader = Reader(config.database, config.node.name)
@@ -134,6 +138,8 @@ class Daemon:
         if restored:
             self.log.info("calls_went_on_while_we_were_down", count=restored)
         await self._open_to_calls()
+        if self._leases is not None:
+            self._leases.start()
         node.start()
         if node.services is not None:
             self._hub.listen("deliveries", node.services, ("ticket.opened",))
@@ -160,6 +166,16 @@ class Daemon:
         address = config.cluster.database.get_secret_value()
         return cluster_store(config.database, address, post, time.time, config.node.name, self._hub)
 
+    def _make_leases(self) -> "LeaseKeeper | None":
+        """Make who says which of the work that nodes share is ours; None: all of it, for there are no others."""
+        config = self._config
+        if config.cluster.database is None:
+            return None
+        from routing.store.cluster.lease_keeper import LeaseKeeper  # with PostgreSQL's driver
+
+        return LeaseKeeper(config.cluster.database.get_secret_value(), config.node.name, version(),
+                           lambda: time.clock_gettime(time.CLOCK_BOOTTIME), LeaseWatch())
+
     async def _bind(self) -> None:
         """Have our sockets: those of the process before this one, where the configuration still names them."""
         self._network.adopt(self._offered.take)
@@ -182,7 +198,7 @@ class Daemon:
             timers=LoopTimer(self._loop, lambda: network.behind, self._journal).timers, clock=time.monotonic,
             wall=time.time, draw=random.random, random_bytes=os.urandom, journal=self._journal, on_alarm=self._alarm,
             media=lambda alarm: MediaClient(building.media_settings(config, network.listeners[0]), alarm),
-            post=self._loop.call_soon_threadsafe, duty=ALONE)
+            post=self._loop.call_soon_threadsafe, duty=self._leases or ALONE)
 
     async def _open_to_calls(self) -> None:
         """Read from the sockets, once it is known who is who."""
@@ -299,6 +315,8 @@ class Daemon:
         """Stop everything, in the opposite order. What can wait for long comes first where calls have a successor."""
         await self._chores.stop()
         await self.leaving.settle()
+        if self._leases is not None:
+            await asyncio.to_thread(self._leases.stop)
         handing_over = self.leaving.hands_over
         if handing_over:
             await asyncio.to_thread(self.status.stop)  # what it has not told the next process will
