@@ -68,6 +68,7 @@ from routing.store.reader import Reader
 from routing.store.sqlite import sqlite_store
 
 if TYPE_CHECKING:
+    from routing.store.cluster.history import ClusterHistory
     from routing.store.cluster.lease_keeper import LeaseKeeper
 
 LOCK_PATIENCE: Final = 1.0
@@ -107,6 +108,7 @@ class Daemon:
         self._network = Network(building.listen_specs(config), siblings=config.cluster.places)
         self._console_socket: socket.socket | None = None
         """Where the process before this one has left it."""
+        self._shared_history: ClusterHistory | None = None
         self.console: ConsoleKeeping | None = None
         self._resolver = Resolver(
             nameservers=config.dns.addresses, transports={listen.transport for listen in config.listen},
@@ -264,6 +266,21 @@ class Daemon:
             history = History(self._store, self._config.node.history_keep, time.time, time.monotonic,
                               lambda before: self._loop.run_in_executor(None, node.messages.prune, before))
             chores.every(SLICE_PAUSE, history.turn)
+            self._keep_shared_history_short()
+
+    def _keep_shared_history_short(self) -> None:
+        """Have what is too old removed where nodes share it, by one of them; a clock that leaps is believed there as
+        little as here."""
+        config, loop = self._config, self._loop
+        if self._leases is None or config.cluster.database is None:
+            return
+        from routing.store.cluster.history import ClusterHistory  # with PostgreSQL's driver
+
+        self._shared_history = shared = ClusterHistory(
+            config.cluster.database.get_secret_value(), config.node.name, self._leases,
+            lambda work: loop.run_in_executor(None, work), loop.call_soon_threadsafe)
+        history = History(shared, config.node.history_keep, time.time, time.monotonic, lambda before: None)
+        self._chores.every(SLICE_PAUSE, history.turn)
 
     def _heed_signals(self) -> None:
         for number, what in ((signal.SIGTERM, self.leaving.terminate), (signal.SIGINT, self.leaving.terminate),
@@ -317,6 +334,8 @@ class Daemon:
         await self.leaving.settle()
         if self._leases is not None:
             await asyncio.to_thread(self._leases.stop)
+        if self._shared_history is not None:
+            self._shared_history.close()
         handing_over = self.leaving.hands_over
         if handing_over:
             await asyncio.to_thread(self.status.stop)  # what it has not told the next process will

@@ -4,10 +4,10 @@ A clock that leaps is not believed for a while: what a wrong year removed would 
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from proxy.logger import get_logger
-from routing.storage import Forgotten, Store
+from routing.storage import Forgotten
 
 SLICE_PAUSE: Final = 0.25
 """Seconds between two slices."""
@@ -23,10 +23,17 @@ LEAST: Final = 26 * 3600.0
 """Seconds that are kept whatever the setting: today's figures begin up to 25 hours ago, where a clock goes back."""
 
 
+class Forgetful(Protocol):
+    """Where history is."""
+
+    def forget(self, before: float, rows: int, told: Callable[[Forgotten], None]) -> None:
+        """See `storage.Store.forget`."""
+
+
 class History:
     """The chore of `node.history_keep`. In the daemon's thread."""
 
-    def __init__(self, store: Store, keep: float, wall: Callable[[], float], clock: Callable[[], float],
+    def __init__(self, store: Forgetful, keep: float, wall: Callable[[], float], clock: Callable[[], float],
                  prune: Callable[[float], object]) -> None:
         """`keep` in seconds; `wall` since the epoch, `clock` steady. `prune(before)`: removes files that are too old,
         after each look through everything."""
