@@ -20,7 +20,7 @@ TARGET: Final = 0.1
 """Seconds of waiting that are too long for a new call, while nothing is young."""
 SUSTAINED: Final = 0.25
 """Seconds in which nothing young was read, until calls are refused."""
-PATIENCE: Final = 5.0
+PATIENCE = 5.0
 """Seconds from the start in which what has waited for us meanwhile is worked off."""
 REMEMBERED: Final = 32.0
 """Seconds: 64*T1, as long as a caller repeats an INVITE."""

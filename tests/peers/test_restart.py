@@ -25,7 +25,7 @@ CALLS: Final = 400
 RESTART_AT: Final = 100
 """Calls that have begun when it is restarted."""
 TALK_MS: Final = 1_000
-PATIENT: Final = '{"proxy.core.overload:PATIENCE": 600}'
+PATIENT: Final = '{"proxy.core.overload:PATIENCE": 600, "proxy.daemon:LAG_OVERLOAD": 600}'
 """What has waited is worked off, however slow the machine is with it: what is refused then is tested elsewhere."""
 
 

@@ -49,7 +49,7 @@ class Node:
         class Sharing(Faulty):
             """The daemon on the database of both."""
 
-            faults = {"shared": str(database), "proxy.core.overload:PATIENCE": 600}
+            faults = {"shared": str(database), "proxy.core.overload:PATIENCE": 600, "proxy.daemon:LAG_OVERLOAD": 600}
 
             def sql(self, query: str, *values: object) -> list[sqlite3.Row]:
                 connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=PATIENCE)
