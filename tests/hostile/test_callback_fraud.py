@@ -194,7 +194,8 @@ class Pair:
         self.sites: list[Boomerang] = []
         for place, own in enumerate(self.NUMBERS):
             media = free_port(MEDIA_PORTS)
-            table = policy(missed={"attempts": 10, "window": "60s"}, callback={"customer_ring_for": "1s"}, guard=caps)
+            table = policy(missed={"attempts": 10, "window": "60s"}, guard=caps,
+                           callback={"customer_ring_for": "1s", "retry_agent": "1s"})  # who left unheard is asked again
             table["number"] = {own: {"group": GROUP}}
             site = Boomerang(
                 folder / f"site{place}", port=ports[place], trunks={"main": peer(ports[1 - place])},
@@ -218,7 +219,7 @@ class Pair:
 
 def test_two_boomerangs_call_each_other_back(tmp_path: Path) -> None:
     """Each callback that nobody answers is a missed call of the other site: the caps of a number end it."""
-    cap, leaves = 3, Plan(keys=((0.05, "1"),), hang_up=0.6)
+    cap, leaves = 3, Plan(keys=((0.05, "1"), (0.2, "1"), (0.4, "1")), hang_up=0.6)
     with ExitStack() as stack:
         pair = Pair(tmp_path, stack, leaves, {"number_per_hour": cap})
         pair.begin()

@@ -27,7 +27,7 @@ ACCEPTS = Plan(keys=((0.05, "1"), (1.0, "1"), (3.0, "1")), tone=AGENT_TONE)
 """An agent who takes every callback, and presses again in case the answer was not known yet when the key came."""
 BRIEF = replace(ACCEPTS, hang_up=4.0)
 """One who takes it and hangs up soon, as when nobody answers: long after the customer was dialled and has refused."""
-DECLINES = Plan(keys=((0.05, "2"),))
+DECLINES = Plan(keys=((0.05, "2"), (1.0, "2"), (3.0, "2")))
 LISTENS = Plan(tone=AGENT_TONE)
 """An agent who answers and presses nothing."""
 NOBODY = Plan(answer=None)

@@ -20,8 +20,8 @@ CUSTOMER, AGENT, GROUP = "+36201234567", "201", "sales"
 AGENT_TONE, CUSTOMER_TONE = 440.0, 1000.0
 MEDIA_PORTS = 40
 LOGIN = Login("acme", "trunk secret")
-ACCEPTS = Plan(keys=((0.05, "1"),), tone=AGENT_TONE)
-"""An agent who takes every callback."""
+ACCEPTS = Plan(keys=((0.05, "1"), (1.0, "1"), (3.0, "1")), tone=AGENT_TONE)
+"""An agent who takes every callback, and presses again in case the answer was not known yet when the key came."""
 TALKS = Plan(tone=CUSTOMER_TONE)
 """A customer who answers and leaves it to the other side to hang up."""
 NOBODY = Plan(answer=None)

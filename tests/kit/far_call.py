@@ -17,6 +17,8 @@ from tests.kit.tones import alaw_encode, sine
 
 BREATH = 1.0
 """Seconds after which a tone begins anew: whole waves of every whole number of Hz."""
+DEAF = 5.0
+"""Seconds after the answer in which a phone with keys to press waits until it hears something."""
 
 Address = tuple[str, int]
 
@@ -51,7 +53,7 @@ class Plan:
     """Seconds until the final answer; None: never."""
     status: int = 200
     keys: tuple[tuple[float, str], ...] = ()
-    """Pressed so many seconds after the answer, by RFC 4733."""
+    """Pressed by RFC 4733 so many seconds after the answer; where it hears something only later, after that."""
     hang_up: float | None = None
     """Seconds from the answer to its BYE; None: the other side ends it."""
     tone: float = 0.0
@@ -152,12 +154,21 @@ class FarCall:
     def _begin(self) -> None:
         """Speak and press as planned."""
         loop = asyncio.get_running_loop()
-        for delay, key in self.plan.keys:
-            loop.call_later(delay, self.press, key)
+        if self.plan.keys and self.rtp is not None:
+            self.end.keep(self._press_keys(self.rtp))
         if self.plan.hang_up is not None:
             loop.call_later(self.plan.hang_up, self.hang_up)
         if self.plan.tone and self.rtp is not None:
             self.end.keep(self._speak(self.rtp))
+
+    async def _press_keys(self, rtp: RtpPhone) -> None:
+        """Press as planned, once the other side is there: it may hear nobody before it has read the answer."""
+        loop = asyncio.get_running_loop()
+        deaf_until = loop.time() + DEAF
+        while self.state == "up" and not rtp.heard and loop.time() < deaf_until:
+            await asyncio.sleep(PTIME / 2)
+        for delay, key in self.plan.keys:
+            loop.call_later(delay, self.press, key)
 
     async def _speak(self, rtp: RtpPhone) -> None:
         """Send the tone in real time; after a pause of the machine go on from there."""

@@ -1,5 +1,8 @@
 """What a test does with the phones at both far ends, and what it waits for from them."""
 
+from collections.abc import Callable
+
+from tests.kit.boomerang import Boomerang
 from tests.kit.far_call import FarCall
 from tests.kit.far_end import FarEnd, Loop
 from tests.kit.waiting import PATIENCE, eventually
@@ -16,6 +19,9 @@ class FarCustomers:
         self.loop.do(call.hang_up)
 
     def press(self, call: FarCall, key: str) -> None:
+        """A phone presses a key, once it hears something: before that there may be nobody yet who hears the key."""
+        rtp = call.rtp
+        eventually(lambda: rtp is None or rtp.heard or call.state != "up", f"{call.user} hears something")
         self.loop.do(lambda: call.press(key))
 
     def press_by_info(self, call: FarCall, key: str) -> None:
@@ -24,6 +30,28 @@ class FarCustomers:
     def until(self, call: FarCall, state: str, timeout: float = PATIENCE) -> FarCall:
         eventually(lambda: call.state == state, f"the call of {call.shown} to {call.user} is {state}", timeout)
         return call
+
+    def in_the_room(self, boomerang: Boomerang, dial: Callable[[], FarCall]) -> FarCall:
+        """Have a customer call until they wait in the PBX's queue by a call of ours, and give that call.
+
+        Before there is a media process their calls go their normal way, and nobody is offered anything there.
+        """
+        row = "SELECT id FROM calls WHERE sip_call_id = ? AND answered_at NOTNULL"
+        leg = "SELECT 1 FROM legs JOIN calls ON legs.call = calls.id WHERE calls.sip_call_id = ?"
+        found: list[FarCall] = []
+
+        def waits() -> bool:
+            call = self.until(dial(), "up")
+            eventually(lambda: boomerang.sql(row, call.call_id), "the row of the call")
+            if boomerang.sql(leg, call.call_id):
+                found.append(call)
+            else:
+                self.hang_up(call)
+                self.until(call, "over")
+            return bool(found)
+
+        eventually(waits, "a caller waits with us", every=0.5)
+        return found[0]
 
     def reaches(self, customer: str, number: int = 1, timeout: float = PATIENCE) -> FarCall:
         """The n-th call to a customer."""

@@ -4,11 +4,11 @@ One thread only (threadCnt 0, mainThreadOnly, events polled here), one process p
 vector or a struct (`getInfo()`) is kept while its members are read: pjsua2 frees what it owns with it.
 
 Settings (JSON): user, password, registrar (host:port), port, media (first RTP port), media_ports (how many), answer
-(`auto`, `silent`, or a final status to refuse with; `302 202` forwards to 202), after (seconds it rings), tone (Hz
-that it speaks with; 0: it is silent), recordings (folder of what it hears, a file for each call; empty: none). It has
-one line: a second call gets 486 at once. Commands, one a line on stdin: `call URI`, `hangup`, `answer CODE`,
-`digits 12#` (RFC 4733), `info 12#` (SIP INFO), `hold`, `resume`, `register`, `unregister`, `quit`. It prints
-`phone EVENT key=value ...`, one a line.
+(`auto`, `silent`, or a final status to refuse with; `302 202` forwards to 202, `silent 202` does when it is told to
+answer 302), after (seconds it rings), tone (Hz that it speaks with; 0: it is silent), recordings (folder of what it
+hears, a file for each call; empty: none). It has one line: a second call gets 486 at once. Commands, one a line on
+stdin: `call URI`, `hangup`, `answer CODE`, `digits 12#` (RFC 4733), `info 12#` (SIP INFO), `hold`, `resume`,
+`register`, `unregister`, `quit`. It prints `phone EVENT key=value ...`, one a line.
 """
 
 import json
@@ -32,6 +32,10 @@ settings: dict[str, Any] = json.loads(sys.argv[1])
 calls: dict[int, "Call"] = {}
 due: list[tuple[float, int, int]] = []
 """What is to be answered when: (monotonic time, call, status)."""
+pressed: list[tuple[float, str]] = []
+"""Keys that wait until something is heard, for this long at most: (monotonic time, keys)."""
+DEAF = 5.0
+"""Seconds for which keys wait so: there may be nobody yet who hears them."""
 
 
 def tell(event: str, **values: object) -> None:
@@ -86,7 +90,7 @@ class Account(pj.Account):  # type: ignore[misc]
             return
         tell("ringing", remote=info.remoteUri)
         answer(call, 180)
-        if settings["answer"] != "silent":
+        if settings["answer"].split()[0] != "silent":
             status = 200 if settings["answer"] == "auto" else int(settings["answer"].split()[0])
             due.append((time.monotonic() + settings.get("after", 0.3), prm.callId, status))
 
@@ -132,8 +136,7 @@ def obey(line: str, account: Account) -> bool:
         for call in list(calls.values()):
             answer(call, int(rest))
     elif word == "digits":
-        for call in list(calls.values()):
-            call.dialDtmf(rest)
+        pressed.append((time.monotonic() + DEAF, rest))
     elif word == "info":
         for call in list(calls.values()):
             keys = pj.CallSendDtmfParam()
@@ -152,6 +155,15 @@ def obey(line: str, account: Account) -> bool:
     elif word == "register":
         account.setRegistration(True)
     return word != "quit"
+
+
+def hears(call: Call) -> bool:
+    """Whether anything has come from its other end."""
+    try:
+        statistics = call.getStreamStat(0)
+    except pj.Error:  # no media yet
+        return False
+    return bool(statistics.rtcp.rxStat.pkt)
 
 
 def endpoint() -> pj.Endpoint:
@@ -199,6 +211,10 @@ def main() -> None:
             call = calls.get(entry[1])
             if call is not None:
                 answer(call, entry[2])
+        while pressed and (pressed[0][0] <= now or any(map(hears, calls.values()))):
+            digits = pressed.pop(0)[1]
+            for call in list(calls.values()):
+                call.dialDtmf(digits)
         while going and select.select([sys.stdin], [], [], 0)[0]:
             line = sys.stdin.readline()
             going = bool(line) and obey(line, own)

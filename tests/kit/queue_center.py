@@ -26,6 +26,8 @@ from tests.kit.tones import PEAK, alaw_encode, power, sine
 from tests.kit.waiting import PATIENCE, eventually
 
 MEDIA_PORTS = RTP_PORTS = 120
+EARLY = "+36209990000"
+"""A customer who calls before the tests do."""
 AGENT_TONE, CUSTOMER_TONE = 440, 1000
 """Hz; what is said is speech, 425 is ringback: neither lasts like these."""
 MUSIC, MUSIC_SECONDS = (600, 1500), 10.0
@@ -119,6 +121,7 @@ class QueueCenter(FarCustomers):
         self.loop = self._stack.enter_context(Loop())
         self.carrier = self.loop.open()
         self.carrier.default = Plan(tone=CUSTOMER_TONE)
+        self._first = lines[0]
         hop, media = free_port(), free_port(MEDIA_PORTS)
         self.asterisk = QueueAsterisk(root, lines, hop=f"{LOOPBACK}:{hop}", hints=hints, dialplan=dialplan)
         if music:
@@ -215,8 +218,16 @@ class QueueCenter(FarCustomers):
         with self._stack:
             self._stack.enter_context(self.asterisk)
             self._stack.enter_context(self.boomerang)
+            self._open()
             self._stack = self._stack.pop_all()
         return self
+
+    def _open(self) -> None:
+        """Wait until callers wait with us."""
+        first = self._first
+        early = self.in_the_room(self.boomerang, lambda: self.calls(first.number, EARLY))
+        self.hang_up(early)
+        eventually(lambda: self.in_queue(first.queue) == 0, "whoever was early has left")
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._stack.__exit__(type(error) if error else None, error, None)

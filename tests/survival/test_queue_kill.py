@@ -21,8 +21,8 @@ SEED = int(os.environ.get("BOOMERANG_SEED", "9"))
 AGENTS = ("201", "202")
 WAITS = Plan()
 """A caller who presses nothing."""
-ASKS = Plan(keys=((0.5, "1"), (1.0, "1")))
-"""A caller who asks for a callback on their own number; we hang up."""
+ASKS = Plan(keys=tuple((0.5 * press, "1") for press in range(1, 30)))
+"""A caller who asks for a callback on their own number, and insists; we hang up."""
 TALKS = Plan(hang_up=2.0)
 """A customer who answers, and talks for much longer than a call must last to count."""
 SETTLED = 180.0
