@@ -97,8 +97,8 @@ def test_callers_of_a_number_hear_its_language_and_its_two_recordings(
     assert played(windows[0], "offer_prompt") == ["our-offer"], "one button, and it plays what was chosen"
     assert played(windows[0], "confirm_prompt") == ["our-yes"]
 
-    call = scene.loop.do(lambda: scene.carrier.dial(QUEUE, caller, scene.boomerang.hop, Plan()))
-    scene.until(call, "up")
+    call = scene.in_the_room(scene.boomerang, lambda: scene.loop.do(
+        lambda: scene.carrier.dial(QUEUE, caller, scene.boomerang.hop, Plan())))
     hears(scene, call, "our-offer")
     scene.press(call, "1")
     eventually(lambda: "menu_this" in words(call), "the menu, in Hungarian", every=0.2)

@@ -67,9 +67,11 @@ class Office(FarCustomers):
 
     def waits(self, caller: str) -> FarCall:
         """A customer calls, and is in the queue."""
-        call = self.loop.do(lambda: self.carrier.dial(SHARED, caller, self.boomerang.hop, Plan(tone=CUSTOMER_TONE)))
-        self.until(call, "up")
-        return call
+        def dial() -> FarCall:
+            return self.loop.do(lambda: self.carrier.dial(
+                SHARED, caller, self.boomerang.hop, Plan(tone=CUSTOMER_TONE)))
+
+        return self.in_the_room(self.boomerang, dial)
 
     def hears(self, call: FarCall, prompt: str, language: str = "hu") -> None:
         def said() -> bool:

@@ -39,6 +39,7 @@ floor = Floor()
 kept = floor.group("kept", 2, "queue", queue_callback=SOON)
 lost = floor.group("lost", 1, "queue", queue_callback=SOON)
 left = floor.group("left", 1, "queue", queue_callback=SOON)
+early = floor.group("early", 1, "queue", queue_callback=SOON)
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,8 @@ def console() -> int:
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory, console: int) -> Iterator[Running]:
     with floor.running(tmp_path_factory.mktemp("seen"), {"console": {"listen": f"{LOOPBACK}:{console}"}}) as it:
+        it.queue.plans[early.number] = QUEUE
+        it.hang_up(it.in_the_room(it.boomerang, lambda: it.dial(early.customer, early.number, plan=CALLER)))
         yield it
 
 
@@ -199,8 +202,8 @@ def test_todays_totals_outlive_a_kill_and_mqtt_3_1_1_has_it_all(tmp_path: Path) 
         scene.pbx.plans[SHARED] = QUEUE
         with listening(port, version="311") as subscriber:
             subscriber.wait_for("boomerang/edge1/status", "online")
-            call = scene.until(scene.loop.do(lambda: scene.carrier.dial(SHARED, CUSTOMER, scene.boomerang.hop, CALLER)),
-                               "up")
+            call = scene.in_the_room(scene.boomerang, lambda: scene.loop.do(
+                lambda: scene.carrier.dial(SHARED, CUSTOMER, scene.boomerang.hop, CALLER)))
             eventually(lambda: "queue.offered" in told(subscriber, CUSTOMER), "the offer")
             scene.press(call, "1")
             scene.press(call, "1")
