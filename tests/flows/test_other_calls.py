@@ -91,11 +91,11 @@ def test_an_answer_that_crosses_the_cancel_is_a_talk(houses: Houses) -> None:
     houses.play(houses.b, "pbx > 200 : 200 > trunk", PAI)
     houses.play(houses.b, f"""
         trunk > ACK : ACK > pbx
-        wait {CANCEL_PATIENCE:g}
+        wait {2 * CANCEL_PATIENCE:g}
         trunk > BYE : BYE > pbx
         pbx > 200 BYE : 200 BYE > trunk
     """)
-    assert (houses.b.missed(), houses.b.talks()) == ([], [("201", CANCEL_PATIENCE)])
+    assert (houses.b.missed(), houses.b.talks()) == ([], [("201", 2 * CANCEL_PATIENCE)])
 
 
 @pytest.mark.parametrize("status", [486, 603])

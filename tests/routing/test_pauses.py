@@ -5,6 +5,7 @@ from collections.abc import Callable
 from routing.facts import Ending
 from routing.rows import PauseRow
 from routing.storage import ANYTHING_CHANGED
+from routing.writes import Unit
 from tests.routing.world import CUSTOMER, World
 
 Worlds = Callable[..., World]
@@ -115,14 +116,14 @@ def test_a_pause_that_is_said_at_another_node_is_one_here(worlds: Worlds) -> Non
 
 
 def test_what_is_said_here_stands_while_what_the_other_says_is_read(worlds: Worlds) -> None:
-    a, b = (worlds(node=name, shared=True) for name in "ab")
-    for world in (a, b):
-        world.ledger.restore(world.now)
-    b.ledger.attendance.pause("202", "there", b.now)
-    b.commit()
+    a = worlds(node="a")
+    a.ledger.restore(a.now)
+    a.store.put(Unit((PauseRow("202", a.now, "there", "b"),)))
+    a.commit()
     a.store.tell_changed(ANYTHING_CHANGED)
     a.loop.run()
-    a.ledger.turn(a.now)  # what is read now was asked for before the next word
+    a.ledger.turn(a.now)
+    a.loop.arrived()  # what is read now is what was put before the next word
     a.ledger.attendance.pause("201", "here", a.now)
     a.loop.run()
     assert ("201", "here") in paused(a)[0]

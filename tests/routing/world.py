@@ -57,6 +57,10 @@ class Loop:
         while not self._posted.empty():
             self._posted.get()()
 
+    def arrived(self) -> None:
+        """Wait until something has come, and leave it for later."""
+        self._posted.put(self._posted.get(timeout=PATIENCE))
+
     def until(self, true: Callable[[], object]) -> None:
         """Run what comes until something holds."""
         deadline = time.monotonic() + PATIENCE
