@@ -24,8 +24,9 @@ class OtherCalls:
     def on_changed(self, changed: ChangedRows) -> None:
         """Take note of the calls in progress here that another node has changed."""
         if "calls" in changed.tables:
-            known = self._records.by_name.keys()
-            self._changed |= known if changed.calls is None else changed.calls & known
+            known = self._records.by_name
+            found = frozenset(known if changed.calls is None else [name for name in changed.calls if name in known])
+            self._changed = self._changed.union(found)
 
     def turn(self) -> list[tuple[Call, CallRow]]:
         """Return some of the calls that another node has changed, each with its row; the others come with later turns,
