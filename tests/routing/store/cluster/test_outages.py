@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from routing.rows import Record, TaskRow
+from routing.store.cluster import pusher
 from routing.store.cluster.store import ANSWER
 from routing.writes import ChangeTask, CloseAttempt, Unit, Write
 from tests.kit.boomerang import ROOT
 from tests.kit.postgres import MISSING, Postgres, server
 from tests.kit.postgres_relay import Relay, relay
 from tests.kit.process import Process
-from tests.kit.waiting import eventually
+from tests.kit.waiting import PATIENCE, eventually
 from tests.routing.store.cluster.nodes import Node, Nodes
 from tests.routing.store.rows import a_line, a_task, an_attempt
 from tests.routing.world import BEGIN, CUSTOMER
@@ -84,11 +85,11 @@ def test_a_server_that_hangs(own: Postgres, few: Nodes) -> None:
         attempt = an_attempt(task, node="a", epoch=0)
         answers = a.claim(attempt)
         a.commit(Unit((a_record("301"),)))
+        eventually(lambda: not a.store._pusher._claims, "it is on its way")
         assert answers == []
         a.now += ANSWER
         a.store.release()
         assert answers == [False]
-        a.commit(Unit((CloseAttempt(attempt._replace(step="ended", ended_at=a.now)),)))
     finally:
         own.thaw()
     few.until(lambda: agents(b) == {"301"}, "it is shared")
@@ -222,9 +223,11 @@ def test_what_is_not_shared_at_the_end_is_after_the_next_start(own: Postgres, fe
     assert own.run(LINES) == [("one", 1)]
 
 
-def test_a_clean_end_shares_what_there_is(nodes: Nodes) -> None:
+def test_a_clean_end_shares_what_there_is(nodes: Nodes, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pusher, "LAST_WORD", PATIENCE)
     a, b = nodes.start("a"), nodes.start("b")
     made_task(nodes, a, b)
     a.store.put(Unit((a_record("301"),)))
     nodes.stop(a)
-    nodes.until(lambda: agents(b) == {"301"}, "it was shared at the end, though nobody has waited for it")
+    assert postgres.run("SELECT agent FROM direct", "shared") == [("301",)], "though nobody has waited for it"
+    nodes.until(lambda: agents(b) == {"301"}, "the other one has it")
