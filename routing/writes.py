@@ -121,7 +121,7 @@ class TakeRow(NamedTuple):
 
     Taken twice, or in whatever order of tables, it is the same. What is younger here stays, for it is on its way there:
     a task of a later version, a direct callback, a pause or a number on the do-not-call list that was touched later, a
-    call or an attempt that has ended here alone.
+    call or an attempt that goes on at this node or has ended here alone.
     """
 
     row: SharedRow

@@ -34,8 +34,8 @@ _Take = Callable[[sqlite3.Connection, Any, TakeRow, Stamp], None]
 
 
 def take(connection: sqlite3.Connection, takes: Iterable[Take], stamp: Stamp) -> None:
-    """Take what comes from the shared database, in its order, but what goes on there last: what it stands in the way of
-    here has ended by then. `stamp`: of the node that takes it.
+    """Take what comes from the shared database, in its order, but attempts that go on there last: what they stand in
+    the way of here has ended by then. `stamp`: of the node that takes it.
     """
     for each in sorted(takes, key=_goes_on):
         match each:
@@ -52,7 +52,7 @@ def take(connection: sqlite3.Connection, takes: Iterable[Take], stamp: Stamp) ->
 
 
 def _goes_on(each: Take) -> bool:
-    return isinstance(each, TakeRow) and isinstance(each.row, TaskRow | AttemptRow) and each.row.ended_at is None
+    return isinstance(each, TakeRow) and isinstance(each.row, AttemptRow) and each.row.ended_at is None
 
 
 # Rows
@@ -95,7 +95,7 @@ def _record(connection: sqlite3.Connection, row: Record, _: TakeRow, stamp: Stam
     connection.execute(_PUT_RECORD, row)
 
 
-_NEWEST_POLICY: Final = "SELECT version, text FROM policy ORDER BY version DESC LIMIT 1"
+_NEWEST_POLICY: Final = "SELECT version, text, origin FROM policy ORDER BY version DESC LIMIT 1"
 _POLICY_TAKEN: Final = "SELECT text FROM policy WHERE origin=? AND origin<>0"
 _LINK_POLICY: Final = "UPDATE policy SET origin=? WHERE version=?"
 _UNLINK_POLICY: Final = "UPDATE policy SET origin=0 WHERE origin=?"
@@ -110,8 +110,8 @@ def _policy(connection: sqlite3.Connection, row: SavePolicy, taken: TakeRow, sta
             return
         connection.execute(_UNLINK_POLICY, (number,))  # of a shared database that another one has taken the place of
     newest = connection.execute(_NEWEST_POLICY).fetchone()
-    if newest is not None and newest[1] == row.text:
-        connection.execute(_LINK_POLICY, (number, newest[0]))
+    if newest is not None and newest[1] == row.text and 0 in (newest[2], number):
+        connection.execute(_LINK_POLICY, (number or newest[2], newest[0]))  # ours comes back
     else:
         connection.execute(_PUT_POLICY, (row.saved_at, row.text, row.by, number))
 
@@ -199,6 +199,7 @@ _PUT_OFFERS: Final = _put("offers", OfferCount._fields, 3)
 _PUT_COMMENT: Final = _put("comments", TicketComment._fields)
 _PUT_USER: Final = _put("users", UserRow._fields)
 _PUT_TOKEN: Final = _put("tokens", TokenRow._fields)
+_DROP_SAME_HASH: Final = "DELETE FROM tokens WHERE hash=? AND id<>?"
 
 
 def _plain(statement: str) -> _Take:
@@ -213,6 +214,7 @@ def _user(connection: sqlite3.Connection, row: UserRow, _: TakeRow, stamp: Stamp
 
 
 def _token(connection: sqlite3.Connection, row: TokenRow, _: TakeRow, stamp: Stamp) -> None:
+    connection.execute(_DROP_SAME_HASH, (row.hash, row.id))
     connection.execute(_PUT_TOKEN, people_sql.from_token(row))
 
 

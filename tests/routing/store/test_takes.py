@@ -338,6 +338,24 @@ def test_the_last_policy_there_is_the_last_one_here(node: Node) -> None:
     assert texts() == ["next", "mine", "theirs", "mine"]
 
 
+def test_what_two_nodes_have_saved_alike_is_not_in_force_again_by_a_copy(node: Node) -> None:
+    """Each began with the same file; then somebody changed it."""
+    copy = [TakeRow(SavePolicy("seed", BEGIN), "a", 1), TakeRow(SavePolicy("seed", BEGIN + 1), "b", 2),
+            TakeRow(SavePolicy("changed", BEGIN + 2), "b", 3)]
+    node.put(SavePolicy("seed", BEGIN))
+    for _ in range(2):
+        node.put(*copy)
+        assert [row.text for row in node.engine.read(NodeQuery.POLICIES, (9,))] == ["changed", "seed", "seed"]
+
+
+def test_a_token_that_has_the_same_hash_gives_way(node: Node) -> None:
+    first = TokenRow(name(), "crm", "admin", None, None, "0f", BEGIN, None, None)
+    second = first._replace(id=name())
+    node.put(first)
+    node.put(TakeRow(second, ""))
+    assert node.engine.read(PeopleQuery.TOKENS, ()) == [second]
+
+
 def test_tickets_comments_and_deliveries(node: Node) -> None:
     mine, theirs = a_ticket(), a_ticket(number=1)
     node.put(mine)
