@@ -41,13 +41,14 @@ class Follower:
     def read(self, limit: int = 500) -> list[object]:
         """Read all there is; return what is to be taken."""
         found: list[object] = []
-        while True:
+        for _ in range(1000):
             page = self.reader.read(self.mark, limit)
             self.pages.append(page)
             self.mark = page.mark
             found += page.writes
             if not page.more:
                 return found
+        raise AssertionError("it never comes to an end")
 
     def rows(self, limit: int = 500) -> list[object]:
         """The same, but for what a copy says of keys; rows alone."""
