@@ -70,6 +70,6 @@ class AttemptsElsewhere:
         if not self._charge.has(NOBODYS if task is None else task.row.group):
             return
         changes = self._sets.begin(now)
-        del tasks.index.elsewhere[row.task]
+        tasks.index.set_elsewhere([other for other in tasks.index.elsewhere.values() if other.id != row.id])
         self._outcomes.give_up(row, changes)
         self._store.put(changes.unit(durable=True))

@@ -268,6 +268,19 @@ def test_an_attempt_of_a_dead_node_is_closed_and_the_promise_dialled_again_later
     assert [(order.customer, order.serial) for order in b.turn()] == [(CUSTOMER, 2)]
 
 
+def test_the_agent_of_a_dead_nodes_attempt_may_be_rung(make: Make) -> None:
+    theirs, ours = Leases(*ALL), Leases()
+    a, b = make("a", theirs), make("b", ours)
+    a.floor.states["202"] = b.floor.states["202"] = "busy"
+    a.missed()
+    [order] = a.turn()
+    assert order.agent == "201"
+    b.look()
+    take_over(b, ours, "a")
+    b.now += BUSY
+    assert [order.agent for order in b.turn()] == ["201"]
+
+
 def test_what_a_dead_node_has_talked_about_is_done(make: Make) -> None:
     theirs, ours = Leases(*ALL), Leases()
     a, b = make("a", theirs), make("b", ours)
