@@ -25,10 +25,19 @@ def _folder(context: Context) -> Path:
 def _path(value: object, context: Context) -> object:
     """Resolve a path from the file's own folder."""
     if isinstance(value, str):
-        if not value or "\0" in value:
+        if not value or "\0" in value or not _is_text_of_files(value):
             raise ValueError("is not a path")
         return _folder(context) / expand_credentials(value)
     return value
+
+
+def _is_text_of_files(text: str) -> bool:
+    """Whether the system can be asked for such a name: half of a character that UTF-16 writes as two is in none."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _no_file(path: Path) -> Path:

@@ -223,6 +223,18 @@ def test_what_does_not_go_together_is_said_with_its_keys() -> None:
         (("sub", "count"), "not with a"), ((), "at all")]
 
 
+@pytest.mark.parametrize("text", ["", "a\0", "\ud800", "a/\udfff\ud800"])
+def test_a_text_that_no_file_can_be_named_by_is_no_path(text: str, tmp_path: Path) -> None:
+    """A file's own text cannot say all of these; what is said of them can be printed all the same."""
+    raw, context = {"tickets": {"webhook_template": text}}, {FOLDER: tmp_path, WRITTEN: True}
+    _, faults = ours_of(NodeConfig, raw, context)
+    assert faults == theirs_of(NodeConfig, raw, context)[1]
+    with pytest.raises(InvalidError) as refused:
+        NodeConfig.model_validate(raw, context=context)
+    assert any(fault.path == ("tickets", "webhook_template") and fault.text == "is not a path"
+               for fault in refused.value.faults), refused.value.faults
+
+
 @pytest.mark.parametrize(("raw", "faults"), [
     ({"name": "abcd"}, [Fault(("name",), "string_too_long", "abcd", "string should have at most 3 characters")]),
     ({"name": ""}, [Fault(("name",), "string_too_short", "", "string should have at least 1 character")]),
