@@ -21,7 +21,7 @@ from proxy.verbs.handlers.campaigns import CampaignAnswers
 from proxy.verbs.handlers.clicks import ClickAnswers
 from proxy.verbs.handlers.events import EventAnswers
 from proxy.verbs.handlers.looking import LookAnswers, Sides
-from proxy.verbs.handlers.nodes import NodeAnswers, Place
+from proxy.verbs.handlers.nodes import NodeAnswers, Place, Sight
 from proxy.verbs.handlers.people import PeopleAnswers
 from proxy.verbs.handlers.policy import PolicyAnswers
 from proxy.verbs.handlers.prompts import PromptAnswers
@@ -42,8 +42,9 @@ def new_name(now: float) -> str:
 
 
 def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSource, events: EventAnswers,
-            policies: Policies, version: str) -> Handlers:
-    """Bind every verb; those about callbacks only where these could be started."""
+            policies: Policies, version: str, sight: Sight | None) -> Handlers:
+    """Bind every verb; those about callbacks only where these could be started. `sight`: None where this node shares
+    with nobody."""
     sides = Sides(tuple(config.trunk), config.node.name, tuple(config.pbx))
     data, ledger, callbacks = config.node.data, node.ledger, node.callbacks
     reader = Reader(config.database, config.node.name, strict=True)
@@ -61,7 +62,7 @@ def answers(node: Node, config: NodeConfig, store: StoreQueue, source: DaemonSou
         *events.bound(),
         *NodeAnswers(source, ledger, Place(version, node.listeners, data, config.database, node.ring,
                                            config.capture.bytes if node.ring else 0),
-                     None if callbacks is None else callbacks.desk.admin, time.time).bound(),
+                     None if callbacks is None else callbacks.desk.admin, sight, time.time).bound(),
         *RecordingAnswers(data / RECORDINGS, reader, lambda: ledger.policy.region).bound(),
         *QueueAnswers(source, ledger, tasks, reader.callbacks, time.time).bound(),
         *AgentAnswers(source, ledger, callbacks, reader, time.time).bound(),

@@ -125,7 +125,7 @@ class Daemon:
         key = building.signing_key(config)
         await self._bind()
         # From here to the node nothing is awaited: what the store has to say would find nobody.
-        self._store, self._leases = self._make_store(), self._make_leases()
+        self._store, self._leases = self._make_store()
         logged = self._hub.listen("log", self._journal, kinds_at(config.log.level))
         self.node = node = build_node(config, self._surroundings(), self._store, key.value, self._hub)
         reader = Reader(config.database, config.node.name)
@@ -146,7 +146,8 @@ class Daemon:
         if node.services is not None:
             self._hub.listen("deliveries", node.services, ("ticket.opened",))
         events = EventAnswers(config.log.level, self._hub, logged, kinds_at)
-        await self._open_to_operators(answers(node, config, self._store, self.source, events, self.policies, version()))
+        await self._open_to_operators(answers(node, config, self._store, self.source, events, self.policies, version(),
+                                             self._leases))
         self.leaving = Leaving(node, config.node.drain, config.node.data, self._notifier, self._show_state)
         self.leaving.open()
         self.source.state = "running"
@@ -159,24 +160,19 @@ class Daemon:
                       listen=" ".join(f"{one.transport}://{one.bound_host}:{one.bound_port}"
                                       for one in self._network.listeners))
 
-    def _make_store(self) -> StoreQueue:
+    def _make_store(self) -> "tuple[StoreQueue, LeaseKeeper | None]":
+        """Make the store, and who says which of the work that nodes share is ours; None: all of it, for there are no
+        others."""
         config, post = self._config, self._loop.call_soon_threadsafe
         if config.cluster.database is None:
-            return sqlite_store(config.database, post, time.time, config.node.name, self._hub)
+            return sqlite_store(config.database, post, time.time, config.node.name, self._hub), None
+        from routing.store.cluster.lease_keeper import LeaseKeeper  # with PostgreSQL's driver
         from routing.store.cluster.opening import cluster_store  # with PostgreSQL's driver, which not everybody has
 
-        address = config.cluster.database.get_secret_value()
-        return cluster_store(config.database, address, post, time.time, config.node.name, self._hub)
-
-    def _make_leases(self) -> "LeaseKeeper | None":
-        """Make who says which of the work that nodes share is ours; None: all of it, for there are no others."""
-        config = self._config
-        if config.cluster.database is None:
-            return None
-        from routing.store.cluster.lease_keeper import LeaseKeeper  # with PostgreSQL's driver
-
-        return LeaseKeeper(config.cluster.database.get_secret_value(), config.node.name, version(),
-                           lambda: time.clock_gettime(time.CLOCK_BOOTTIME), LeaseWatch())
+        address, name = config.cluster.database.get_secret_value(), config.node.name
+        store = cluster_store(config.database, address, post, time.time, name, self._hub)
+        return store, LeaseKeeper(address, name, version(), lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
+                                  LeaseWatch(), lambda: store.lag)
 
     async def _bind(self) -> None:
         """Have our sockets: those of the process before this one, where the configuration still names them."""

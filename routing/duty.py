@@ -119,6 +119,13 @@ class Beat(NamedTuple):
     """It goes on to its end, and takes nothing on."""
     wants: frozenset[str]
     """Leases that it could have."""
+    version: str = ""
+    started_at: float | None = None
+    """When it began, by the database's clock; None: of a version that does not say it, as the next two."""
+    push_lag: float | None = None
+    """For how many seconds the oldest unit had waited that was not shared; 0: none did."""
+    pull_lag: float | None = None
+    """For how many seconds it was not known that all was taken."""
 
 
 class Lease(NamedTuple):

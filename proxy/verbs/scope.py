@@ -450,7 +450,7 @@ NODE: Final = Row("the node")
 TABLE: Final[Mapping[str, Row]] = {
     "status": Row("the node, and groups in it", narrow=_status),
     "alarms.list": NODE, "alarms.clear": NODE, "log.level": NODE, "trace": NODE,
-    "nodes.here": NODE,
+    "nodes.here": NODE, "nodes.list": NODE,
     "calls.list": Row("calls", narrow=_calls, listed=True),
     "calls.end": Row("a call", _call),
     "calls.show": Row("a call", _past_call), "calls.messages": Row("calls", _past_call),

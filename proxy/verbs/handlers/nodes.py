@@ -1,4 +1,4 @@
-"""What is told of the node itself."""
+"""What is told of the node itself, and of those that share with it."""
 
 import os
 import platform
@@ -14,6 +14,7 @@ from proxy.verbs.handlers.reading import look_up
 from proxy.verbs.shapes import nodes
 from proxy.verbs.shapes.verb import Bound
 from routing.ledger import Ledger
+from routing.nodes_seen import NodeSeen, NodesSeen
 
 
 class Look(Protocol):
@@ -45,6 +46,13 @@ class Guarding(Protocol):
         """Return why nobody at all is dialled for now."""
 
 
+class Sight(Protocol):
+    """The nodes that this one shares with."""
+
+    def seen(self) -> NodesSeen:
+        """Return all nodes as they were seen last. Never waits."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a node runs."""
@@ -59,16 +67,29 @@ class Place:
 
 
 class NodeAnswers:
-    """Answers `nodes.here`."""
+    """Answers `nodes.*`."""
 
-    def __init__(self, look: Look, ledger: Ledger, place: Place, guarding: Guarding | None,
+    def __init__(self, look: Look, ledger: Ledger, place: Place, guarding: Guarding | None, sight: Sight | None,
                  wall: Callable[[], float]) -> None:
-        """`guarding`: None where callbacks could not be started."""
+        """`guarding`: None where callbacks could not be started; `sight`: None where this node shares with nobody."""
         self._look, self._ledger, self._place, self._guarding, self._wall = look, ledger, place, guarding, wall
+        self._sight = sight
 
     def bound(self) -> list[Bound]:
         """Every verb that is answered here."""
-        return [nodes.HERE.by(self.here)]
+        return [nodes.LIST.by(self.all_nodes), nodes.HERE.by(self.here)]
+
+    def all_nodes(self, args: object) -> nodes.Nodes:
+        """All nodes; of one alone itself."""
+        if self._sight is None:
+            shot = self._look.snapshot()
+            return {"alone": True, "looked": None, "trouble": None, "nodes": [{
+                "node": shot.node, "here": True, "version": self._place.version,
+                "state": "draining" if shot.state == "draining" else "alive", "since": shot.started, "heard": None,
+                "leases": [], "push_lag_s": None, "pull_lag_s": None}]}
+        seen, now, ourselves = self._sight.seen(), self._wall(), self._look.snapshot().node
+        return {"alone": False, "looked": _ago(now, seen.looked), "trouble": seen.trouble,
+                "nodes": [_told(one, now, one.node == ourselves) for one in seen.nodes]}
 
     async def here(self, args: object) -> nodes.NodeHere:
         """This node."""
@@ -101,6 +122,21 @@ class NodeAnswers:
         return {"stop": guard.stop, "halted": None if self._guarding is None else self._guarding.guard_halt(now),
                 "caps": [{"name": name, "used": count, "most": int(getattr(guard, name))}
                          for name, count in used.items()]}
+
+
+def _told(seen: NodeSeen, now: float, is_here: bool) -> nodes.Node:
+    return {"node": seen.node, "here": is_here, "version": seen.version, "state": seen.state,
+            "since": _ago(now, seen.began), "heard": _ago(now, seen.heard),
+            "leases": [{"name": name, "epoch": epoch} for name, epoch in seen.leases],
+            "push_lag_s": _seconds(seen.push_lag), "pull_lag_s": _seconds(seen.pull_lag)}
+
+
+def _ago(now: float, seconds: float | None) -> float | None:
+    return None if seconds is None else now - seconds
+
+
+def _seconds(lag: float | None) -> float | None:
+    return None if lag is None else round(lag, 3)
 
 
 def _address(host: str, port: int) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from routing.duty import BEAT, Fence
+from routing.nodes_seen import Lag, NodesSeen
 from routing.store.cluster.leases import Leases
 from routing.store.engine import TroubleError
 from routing.store.postgres.connection import Address
@@ -34,15 +35,16 @@ class LeaseKeeper:
     """`routing.duty.Duty` with its thread. All but `Duty` is called in one thread."""
 
     def __init__(self, address: str, node: str, version: str, steady: Callable[[], float],
-                 listener: LeaseListener) -> None:
+                 listener: LeaseListener, lag: Callable[[], Lag]) -> None:
         """`address`: of the shared database, a `postgresql://` URL. `steady`: seconds that go on while the machine
-        sleeps, too.
+        sleeps, too. `lag`: how far behind this node is; any thread.
 
         Raises ValueError where that is no address.
         """
         self._wake, self._ends = threading.Event(), threading.Event()
         self._table = LeaseTable(Address(address, f"boomerang {node} leases"), node, version)
-        self._leases = Leases(self._table, node, steady, self._wake.set)
+        self._leases = Leases(self._table, node, steady, self._wake.set, lag)
+        self._version = version
         self._listener = listener
         self._told: dict[str, int] = {}
         self._trouble: str | None = None
@@ -73,6 +75,12 @@ class LeaseKeeper:
 
     def resume(self) -> None:
         self._leases.resume()
+
+    # What is looked at
+
+    def seen(self) -> NodesSeen:
+        """Return all nodes as they were seen last. Never waits; any thread."""
+        return self._leases.seen(self._version, self._trouble)
 
     # Its life
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from routing.duty import BEAT, DELIVERIES, LIFE, SLACK, Fence, Roster, moves
-from routing.store.postgres.lease_table import LeaseTable, OtherProcessError
+from routing.nodes_seen import Lag, NodesSeen, Ourselves, nodes_seen
+from routing.store.postgres.lease_table import LeaseTable, OtherProcessError, Standing
 
 ASKED: Final = LIFE
 """Seconds after which a lease that nobody here has asked for is not wanted any more."""
@@ -29,14 +30,24 @@ class Holding(NamedTuple):
 NOTHING: Final = Holding({}, float("-inf"))
 
 
+class _Look(NamedTuple):
+    """What a beat has found."""
+
+    standing: Standing
+    gone: frozenset[str]
+    at: float
+    """By our own steady clock, when the beat was sent."""
+
+
 class Leases:
     """`beat` and `leave` are the keeper's, in its thread; all else may be asked from any."""
 
     def __init__(self, table: LeaseTable, node: str, steady: Callable[[], float],
-                 on_news: Callable[[], None]) -> None:
+                 on_news: Callable[[], None], lag: Callable[[], Lag]) -> None:
         """`steady`: seconds that go on while the machine sleeps, too. `on_news`: told that there is something to tell
-        the others soon, in the thread of who asks."""
-        self._table, self._node, self._steady, self._on_news = table, node, steady, on_news
+        the others soon, in the thread of who asks. `lag`: how far behind this node is; any thread."""
+        self._table, self._node, self._steady, self._on_news, self._lag = table, node, steady, on_news, lag
+        self._look: _Look | None = None
         self._roster = Roster(node)
         self._holding = NOTHING
         self._asked: dict[str, float] = {}
@@ -81,6 +92,20 @@ class Leases:
         self._draining = False
         self._on_news()
 
+    # What is looked at
+
+    def seen(self, version: str, trouble: str | None) -> NodesSeen:
+        """Return all nodes as the last beat has found them. `version`: of this one; `trouble`: why the next one did not
+        come through. Any thread."""
+        now, look, holding = self._steady(), self._look, self._holding
+        ourselves = Ourselves(self._node, version, now - self._began_at, self._draining,
+                              holding.epochs if now < holding.until else {}, self._lag())
+        if look is None:
+            return NodesSeen((ourselves.seen(None),), None, trouble)
+        looked, standing = now - look.at, look.standing
+        return NodesSeen(nodes_seen(ourselves, standing.beats, standing.leases, look.gone, standing.clock, looked),
+                         looked, trouble)
+
     # What the keeper does
 
     @property
@@ -97,11 +122,12 @@ class Leases:
         sent = self._steady()
         wants = {name for name, at in tuple(self._asked.items()) if sent - at <= ASKED}
         try:
-            standing = self._table.beat(wants, self._draining)
+            standing = self._table.beat(wants, self._draining, self._lag())
         except OtherProcessError:
             self._outdated, self._holding = True, NOTHING
             raise
         self._roster.look(standing.beats, standing.clock, sent)
+        self._look = _Look(standing, self._roster.gone, sent)
         found = moves(self._node, self._holding.epochs, standing.leases, self._roster.takers(), standing.clock)
         self._holding = self._holding._replace(epochs=found.keep)  # nothing is done any more with what is given back
         self._table.give(found.give)

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from routing.duty import Fence
 from routing.hub import Committed
+from routing.nodes_seen import Lag
 from routing.rows import AttemptRow
 from routing.storage import Caps, ChangedRows, StoreError, changed_rows
 from routing.store.cluster.puller import Puller, PullHooks, SharedChanges, TakenMark
@@ -42,15 +43,6 @@ class Sharing(NamedTuple):
     taken: TakenMark
     """Of the thread that pulls, as the next one."""
     changes: SharedChanges
-
-
-class Lag(NamedTuple):
-    """How far this node and the others are apart, in seconds."""
-
-    push: float
-    """Since when the oldest unit waits that was committed here and is not shared; 0: none does."""
-    pull: float
-    """Since when it is not known that all is taken that others have changed; below two all is well."""
 
 
 class _Side(Enum):

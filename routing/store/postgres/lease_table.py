@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import psycopg
 
 from routing.duty import LIFE, Beat, Lease
+from routing.nodes_seen import Lag
 from routing.store.engine import TroubleError
 from routing.store.postgres import schema
 from routing.store.postgres.connection import SILENCE_MS, Address, Connection
@@ -28,17 +29,20 @@ _SETTINGS: Final = (
 
 _CLOCK: Final = "extract(epoch FROM clock_timestamp())::double precision"
 
+_SAID: Final = (
+    "version=excluded.version, draining=excluded.draining, wants=excluded.wants, push_lag=excluded.push_lag, "
+    "pull_lag=excluded.pull_lag")
 _BEGIN: Final = (
-    "INSERT INTO beats (node, start, seen_at, version, draining, wants) "
-    f"VALUES (%(node)s, 1, {_CLOCK}, %(version)s, %(draining)s, %(wants)s) "
-    f"ON CONFLICT (node) DO UPDATE SET start=beats.start+1, seen_at={_CLOCK}, version=excluded.version, "
-    "draining=excluded.draining, wants=excluded.wants RETURNING start, seen_at")
+    "INSERT INTO beats (node, start, seen_at, version, draining, wants, started_at, push_lag, pull_lag) "
+    f"VALUES (%(node)s, 1, {_CLOCK}, %(version)s, %(draining)s, %(wants)s, {_CLOCK}, %(push)s, %(pull)s) "
+    f"ON CONFLICT (node) DO UPDATE SET start=beats.start+1, seen_at={_CLOCK}, started_at={_CLOCK}, {_SAID} "
+    "RETURNING start, seen_at")
 _BEAT: Final = (
-    "INSERT INTO beats (node, start, seen_at, version, draining, wants) "
-    f"VALUES (%(node)s, %(start)s, {_CLOCK}, %(version)s, %(draining)s, %(wants)s) "
-    f"ON CONFLICT (node) DO UPDATE SET start=excluded.start, seen_at={_CLOCK}, version=excluded.version, "
-    "draining=excluded.draining, wants=excluded.wants WHERE beats.start<=excluded.start RETURNING start, seen_at")
-_BEATS: Final = "SELECT node, start, seen_at, draining, wants FROM beats"
+    "INSERT INTO beats (node, start, seen_at, version, draining, wants, push_lag, pull_lag) "
+    f"VALUES (%(node)s, %(start)s, {_CLOCK}, %(version)s, %(draining)s, %(wants)s, %(push)s, %(pull)s) "
+    f"ON CONFLICT (node) DO UPDATE SET start=excluded.start, seen_at={_CLOCK}, {_SAID} "
+    "WHERE beats.start<=excluded.start RETURNING start, seen_at")
+_BEATS: Final = "SELECT node, start, seen_at, draining, wants, version, started_at, push_lag, pull_lag FROM beats"
 _LEASES: Final = "SELECT name, holder, epoch, until FROM leases"
 _MINE: Final = (" WHERE holder=%(node)s AND (name, epoch) IN "
                 "(SELECT * FROM unnest(%(names)s::text[], %(epochs)s::bigint[])) RETURNING name")
@@ -79,20 +83,20 @@ class LeaseTable:
         self._start = 0
         """Which start of the node this is; 0: it has not been counted yet."""
 
-    def beat(self, wants: Collection[str], draining: bool) -> Standing:
-        """Say that this node lives, and which leases it could have; return how all stand.
+    def beat(self, wants: Collection[str], draining: bool, lag: Lag) -> Standing:
+        """Say that this node lives, which leases it could have, and how far behind it is; return how all stand.
 
         Raises OtherProcessError.
         """
         with self._trouble() as connection:
             said = {"node": self._node, "start": self._start, "version": self._version, "draining": draining,
-                    "wants": json.dumps(sorted(wants))}
+                    "wants": json.dumps(sorted(wants)), "push": lag.push, "pull": lag.pull}
             found = connection.execute(_BEAT if self._start else _BEGIN, said).fetchone()
             if found is None:
                 raise OtherProcessError(f"another process has begun as {self._node} since", True)
             self._start = int(found[0])
-            beats = [Beat(node, start, seen_at, draining, frozenset(json.loads(wants)))
-                     for node, start, seen_at, draining, wants in connection.execute(_BEATS)]
+            beats = [Beat(node, start, seen_at, draining, frozenset(json.loads(wants)), *told)
+                     for node, start, seen_at, draining, wants, *told in connection.execute(_BEATS)]
             return Standing(float(found[1]), beats, [Lease(*row) for row in connection.execute(_LEASES)])
 
     def renew(self, held: Mapping[str, int]) -> frozenset[str]:

@@ -208,9 +208,16 @@ _BEATS: Final = (
 )
 """`start`: which start of the node it was, counted by its beats. `wants`: leases that it could have, as JSON."""
 
+_BEATS_TELL: Final = (
+    "ALTER TABLE beats ADD COLUMN started_at REAL, ADD COLUMN push_lag REAL, ADD COLUMN pull_lag REAL",
+)
+"""What a node says of itself for others to look at: since when it lives, by the server's clock, and how many seconds it
+was behind when it beat. Empty of a version that does not say it."""
+
 STEPS: Final = (
     Step("001_tables", _TABLES, False), Step("002_leases", _LEASES), Step("003_caps", _CAPS),
-    Step("004_changes", change_log.STATEMENTS), Step("005_imports", _IMPORTS), Step("006_beats", _BEATS))
+    Step("004_changes", change_log.STATEMENTS), Step("005_imports", _IMPORTS), Step("006_beats", _BEATS),
+    Step("007_beats_tell", _BEATS_TELL))
 
 _TYPES: Final = {"TEXT": TEXT, "REAL": "double precision", "INTEGER": "bigint"}
 

@@ -134,8 +134,8 @@ CASES: Final = (
         "status", "calls.list", "direct.list", "agents.list", "queues.list", "callbacks.list", "callbacks.running",
         "callbacks.figures", "campaigns.list", "tickets.list")),
     *(Case(name, {}, None, False) for name in (
-        "alarms.list", "dnc.list", "recordings.list", "policy.show", "policy.export", "nodes.here", "policy.history",
-        "events")),
+        "alarms.list", "dnc.list", "recordings.list", "policy.show", "policy.export", "nodes.here", "nodes.list",
+        "policy.history", "events")),
     Case("policy.at", {"version": "1"}, None, False),
     Case("alarms.clear", {"name": "x"}, None, False), Case("trace", {}, None, False),
     Case("log.level", {}, None, False), Case("policy.apply", {"toml": ""}, None, False),

@@ -1,5 +1,6 @@
 """Nodes on one real server, for which time passes when the test says so."""
 
+from routing.nodes_seen import Lag
 from routing.store.cluster.leases import Leases
 from routing.store.postgres.connection import Address
 from routing.store.postgres.lease_table import LeaseTable
@@ -24,13 +25,16 @@ class Cluster:
         self._database = where.rsplit("/", 1)[1]
         self._tables: list[LeaseTable] = []
         self.now = 1000.0
+        self.lag = Lag(0.0, 0.5)
+        """Of whoever beats."""
         self.wanted: list[str] = []
         postgres.run(FAKE_CLOCK, self._database)
 
     def node(self, name: str, where: str = "") -> Leases:
         """A process of this name."""
         self._tables.append(LeaseTable(Address(where or self._where, name), name, "1.0"))
-        return Leases(self._tables[-1], name, lambda: self.now, lambda: self.wanted.append(name))
+        return Leases(self._tables[-1], name, lambda: self.now, lambda: self.wanted.append(name),
+                      lambda: self.lag)
 
     def age(self, seconds: float) -> None:
         """So much time passes, by every clock."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from routing.duty import Fence, desk
+from routing.nodes_seen import Lag
 from routing.store.cluster.lease_keeper import LeaseKeeper
 from tests.kit.postgres import Postgres
 from tests.kit.postgres_relay import relay
@@ -20,7 +21,7 @@ class Node:
     def __init__(self, where: str, name: str) -> None:
         self.troubles: list[str | None] = []
         self.leases: list[dict[str, int]] = []
-        self.keeper = LeaseKeeper(where, name, "1.0", time.monotonic, self)
+        self.keeper = LeaseKeeper(where, name, "1.0", time.monotonic, self, lambda: Lag(0.0, 0.5))
         self.keeper.start()
 
     def on_leases(self, held: dict[str, int]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from routing.duty import BEAT, DELIVERIES, LIFE, SLACK, Fence, desk
+from routing.nodes_seen import Lag
 from routing.store.cluster.leases import ASKED, Leases
 from routing.store.engine import Queued, TroubleError
 from routing.store.postgres.lease_table import OtherProcessError
@@ -278,3 +279,31 @@ def test_what_a_dead_node_was_to_deliver_is_delivered_by_another(cluster: Cluste
     for engine in engines:
         engine.close()
         engine.close_reading()
+
+
+def test_a_beat_tells_of_the_node_and_shows_all(cluster: Cluster) -> None:
+    a, b = cluster.node("a"), cluster.node("b")
+    [alone] = a.seen("1.0", "away").nodes
+    assert (alone.state, alone.heard, a.seen("1.0", "away").looked) == ("alive", None, None), "nothing was asked yet"
+    beat(a, b)
+    cluster.lag = Lag(7.0, 1.5)
+    cluster.age(3)
+    beat(a, b)
+    cluster.lag = Lag(0.0, 0.5)
+    cluster.age(1)
+    beat(b)
+    seen = b.seen("1.0", None)
+    assert (seen.looked, seen.trouble, [one.node for one in seen.nodes]) == (0.0, None, ["a", "b"])
+    [theirs, ours] = seen.nodes
+    assert (theirs.version, theirs.state, theirs.began, theirs.heard) == ("1.0", "alive", 4.0, 1.0)
+    assert (theirs.push_lag, theirs.pull_lag) == (7.0, 1.5)
+    assert dict(theirs.leases) == a.held
+    assert dict(ours.leases) == b.held
+    assert (ours.push_lag, ours.began, ours.heard) == (0.0, 4.0, 0.0)
+    cluster.age(2)
+    assert [(one.began, one.heard) for one in b.seen("1.0", "away").nodes] == [(6.0, 3.0), (6.0, 2.0)]
+    b.leave()
+    a.beat()
+    assert [(one.state, one.heard, one.leases) for one in a.seen("1.0", None).nodes][1:] == [("left", None, ())]
+    cluster.age(LIFE)
+    assert a.seen("1.0", None).nodes[0].leases == (), "what was ours is over by our own clock"
