@@ -180,12 +180,12 @@ class BatchWriter:
             asked |= {"lease": fence.name, "lease_epoch": fence.epoch, "holder": self._stamp.node}
         return self._connection.execute(sql.CLAIMS[caps is not None, fence is not None], asked)
 
-    def _many(self, statement: str, rows: Sequence[Sequence[Any]],
-              key: int = 1) -> psycopg.Cursor[tuple[Any, ...]] | None:
-        """Run a statement for each row, in the order of the first `key` columns."""
+    def _many(self, statement: str, rows: Sequence[Sequence[Any]], key: int = 1,
+              is_raw: bool = False) -> psycopg.Cursor[tuple[Any, ...]] | None:
+        """Run a statement for each row, in the order of the first `key` columns; `is_raw`: one with $1."""
         if not rows:
             return None
-        cursor = self._connection.cursor()
+        cursor = psycopg.RawCursor(self._connection) if is_raw else self._connection.cursor()
         if len(rows) == 1:
             return cursor.execute(statement, rows[0])
         ordered: Sequence[Sequence[Any]] = sorted(rows, key=lambda row: tuple(row[:key])) if key else rows
@@ -244,7 +244,8 @@ class BatchWriter:
         many(sql.DROP_PAUSE, [(name,) for name, row in batch.pauses.items() if row is None])
         self._write_newest("pauses", sql.PUT_PAUSE,
                            [stamp.on_pause(row) for row in batch.pauses.values() if row is not None])
-        many(sql.PUT_CALL, [(*stamp.on_call(call), stamp.node) for call in batch.calls.values()])
+        many(sql.PUT_CALL, [(*stamp.on_call(call), stamp.node) for call in batch.calls.values()],
+             is_raw=True)
         if batch.records:
             self._write_records(batch)
         numbers = self._write_callbacks(batch.callbacks) if batch.callbacks.any else {}

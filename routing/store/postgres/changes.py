@@ -28,6 +28,9 @@ PATIENCE: Final = 5.0
 PAGE: Final = 500
 """Rows that are read at once."""
 
+OWN: Final = 0.25
+"""Seconds that a wait goes on at most after this node itself has committed something: little of that comes back."""
+
 SETTINGS: Final = (
     f"SET client_encoding='UTF8'; SET tcp_user_timeout={SILENCE_MS}; SET default_transaction_read_only=on; "
     "SET idle_in_transaction_session_timeout=10000; SET statement_timeout={}; "
@@ -118,7 +121,8 @@ class ChangeReader:
         """Rows given since the point before the last one: of these, too."""
         self._giving: set[tuple[str, Key]] = set()
         """Those given on the way to the next point."""
-        self._is_told = False
+        self._is_told = self._has_told = False
+        """Whether another node has said something, and whether this one has."""
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
@@ -136,16 +140,21 @@ class ChangeReader:
             raise TroubleError(self._address.describe(error)) from error
 
     def wait(self, seconds: float) -> None:
-        """Wait until another node has committed something, `wake` is called, or the time is over. What is said while
-        nobody is connected is not heard: that it was is to be looked for from time to time."""
+        """Wait until another node has committed something, `wake` is called, or the time is over; `OWN` where this node
+        has committed something itself. What is said while nobody is connected is not heard: that it was is to be looked
+        for from time to time."""
+        until = time.monotonic() + seconds
         try:
-            if not self._hears():
+            while not self._hears() and (left := until - time.monotonic()) > 0:
+                if self._has_told:
+                    self._has_told, left = False, min(left, OWN)
+                    until = time.monotonic() + left
                 ends: list[Any] = [self._woken] if self._connection is None else [self._woken, self._connection]
-                select.select(ends, [], [], seconds)
-                self._hears()
+                if self._connection not in select.select(ends, [], [], left)[0]:
+                    break
         except _OF_DATABASE:
             self._drop()  # the next read says what is wrong
-        self._is_told = False
+        self._is_told = self._has_told = False
         with contextlib.suppress(BlockingIOError):
             while self._woken.recv(4096):
                 pass
@@ -184,7 +193,12 @@ class ChangeReader:
                 connection.close()
 
     def _on_notify(self, notify: psycopg.Notify) -> None:
-        if notify.payload != self._node:
+        self._note(notify.payload)
+
+    def _note(self, node: str) -> None:
+        if node == self._node:
+            self._has_told = True
+        else:
             self._is_told = True
 
     def _hears(self) -> bool:
@@ -193,8 +207,7 @@ class ChangeReader:
             pgconn = self._connection.pgconn
             pgconn.consume_input()
             while notify := pgconn.notifies():
-                if notify.extra.decode() != self._node:
-                    self._is_told = True
+                self._note(notify.extra.decode())
         return self._is_told
 
     # Reading

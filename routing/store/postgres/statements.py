@@ -85,8 +85,10 @@ def _call_column(name: str) -> str:
 PUT_CALL: Final = _upsert(
     "calls", (*CallRow._fields, "writer"), 1, (),
     writer="CASE WHEN calls.writer=excluded.writer THEN calls.writer ELSE '*' END",
-    **{name: _call_column(name) for name in CallRow._fields[1:]})
-"""A call, and the node that puts it. Of one that several have told of nobody is the writer (`*`)."""
+    **{name: _call_column(name) for name in CallRow._fields[1:]}).replace("%s", "${}").format(
+        *range(1, len(CallRow._fields) + 2))
+"""A call, and the node that puts it. Of one that several have told of nobody is the writer (`*`). In the server's own
+words for its values ($1), for `psycopg.RawCursor`: a text of this length is read anew each time where it has others."""
 PUT_RECORD: Final = (f"{_upsert('direct', Record._fields, 2)} WHERE (excluded.touched_at, excluded.expires_at)"
                      ">=(direct.touched_at, direct.expires_at)")
 """The one that was touched last stays: a node may come back with what it knew hours ago."""

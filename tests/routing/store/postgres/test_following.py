@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 
 import psycopg
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from routing.store.engine import Queued, TroubleError
 from routing.store.postgres import marks
 from routing.store.postgres.change_log import CHANNEL
-from routing.store.postgres.changes import ENTRIES, POLL, SETTINGS, ChangeReader
+from routing.store.postgres.changes import ENTRIES, OWN, POLL, SETTINGS, ChangeReader
 from routing.store.postgres.engine import PostgresEngine
 from routing.store.postgres.marks import Copying, Mark, Point, read_mark
 from routing.writes import Shared, TakeOnly, Unit, Write
@@ -227,6 +228,17 @@ def test_what_another_node_commits_wakes(engine: PostgresEngine, other: Follower
     assert other.rows() == [record("201")]
     put(engine, record("202"))
     Waiter(other.reader).end()  # it was said before
+
+
+def test_what_it_commits_itself_does_not_wake_it_at_once(engine: PostgresEngine, database: str) -> None:
+    """Else a node looks after each of its own transactions."""
+    own = Follower(database, "a")
+    own.read()
+    put(engine, record("201"))
+    began = time.monotonic()
+    own.reader.wait(2 * PATIENCE)
+    assert OWN / 2 < time.monotonic() - began < PATIENCE, "but soon: what is numbered there comes back"
+    own.reader.close()
 
 
 def test_neither_does_what_is_of_no_use_to_others_nor_what_is_its_own(postgres: Postgres, engine: PostgresEngine,
