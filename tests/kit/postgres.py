@@ -75,10 +75,10 @@ class Postgres:
         assert self.process is not None
         return self.process.pid
 
-    def url(self, database: str = "postgres", password: str = "") -> str:
-        """Return where a database of it is, as programs are told."""
+    def url(self, database: str = "postgres", password: str = "", port: int = 0) -> str:
+        """Return where a database of it is, as programs are told; `port`: of a wire to it."""
         user = f"{USER}:{password}" if password else USER
-        return f"postgresql://{user}@{LOOPBACK}:{self.port}/{database}"
+        return f"postgresql://{user}@{LOOPBACK}:{port or self.port}/{database}"
 
     def start(self) -> None:
         """Start it and wait until it answers."""

@@ -1,8 +1,9 @@
-"""A wire to a PostgreSQL server that can be cut the moment a word passes."""
+"""A wire to a PostgreSQL server that can be cut the moment a word passes, or be a long one."""
 
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ class Relay:
 
     def __init__(self, port: int) -> None:
         self._to = port
+        self._delay = 0.0
         self._listener = socket.create_server((LOOPBACK, 0))
         self.port = int(self._listener.getsockname()[1])
         self._word = b""
@@ -25,6 +27,10 @@ class Relay:
         """Cut the first connection on which a client says this: before it reaches the server, or (`passes`) after,
         so that the answer is lost."""
         self._passes, self._word = passes, word
+
+    def slow_down(self, seconds: float) -> None:
+        """Let everything that a client says be so long on its way from now on; what is answered comes at once."""
+        self._delay = seconds
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -56,6 +62,8 @@ class Relay:
                         while sink.recv(65_536):  # until the server has done what it was told
                             pass
                     break
+                if is_client and self._delay:
+                    time.sleep(self._delay)
                 sink.sendall(data)
         _cut(source, sink)
 
