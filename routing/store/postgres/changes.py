@@ -19,7 +19,7 @@ from routing.store.engine import TroubleError
 from routing.store.postgres.change_log import CHANNEL
 from routing.store.postgres.connection import SILENCE_MS, Address, Connection
 from routing.store.postgres.marks import Copying, Mark, Point, read_mark
-from routing.store.postgres.shared_tables import BY_KIND, SHARED_TABLES, Key, SharedTable
+from routing.store.postgres.shared_tables import BY_KIND, OF_KEYS, SHARED_TABLES, Key, SharedTable
 from routing.writes import SharedKind, TakeAway, TakeOnly, TakeRow
 
 PATIENCE: Final = 5.0
@@ -299,7 +299,8 @@ class ChangeReader:
 
     def _take(self, connection: Connection, page: _Page, table: SharedTable, wanted: dict[Key, float | None]) -> None:
         """Take rows as they stand, and say which are gone."""
-        found = page.take(table, connection.execute(table.of_keys, [list(each) for each in zip(*wanted, strict=True)]))
+        keys = [list(each) for each in zip(*wanted, strict=True)]
+        found = page.take(table, connection.execute(OF_KEYS[table.kind], keys))
         there = {key for key, _ in found}
         for key, gone in wanted.items():
             if key not in there and gone is not None:

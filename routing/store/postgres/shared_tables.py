@@ -57,9 +57,8 @@ class SharedTable(NamedTuple):
     def _order(self) -> str:
         return ", ".join(f't."{name}"' for name, _ in self.key)
 
-    @property
     def of_keys(self) -> str:
-        """Finds the rows with these keys, in their order (a list of texts for each column of the key)."""
+        """Return what finds the rows with these keys, in their order (a list of texts for each column of the key)."""
         lists = ", ".join(f"%s::text[]::{kind}[]" for _, kind in self.key)
         names = ", ".join(f"k{number}" for number in range(len(self.key)))
         same = " AND ".join(f't."{name}"=wanted.k{number}' for number, (name, _) in enumerate(self.key))
@@ -118,3 +117,6 @@ SHARED_TABLES: Final = (
 """In the order in which they are copied: what a node must know first comes first, history last."""
 
 BY_KIND: Final = {table.kind: table for table in SHARED_TABLES}
+
+OF_KEYS: Final = {table.kind: table.of_keys() for table in SHARED_TABLES}
+"""Finds rows by their keys (`SharedTable.of_keys`): made once, for it is asked with each look."""
