@@ -21,7 +21,7 @@ from proxy.verbs.handlers.campaigns import CampaignAnswers
 from proxy.verbs.handlers.clicks import ClickAnswers
 from proxy.verbs.handlers.events import EventAnswers
 from proxy.verbs.handlers.looking import LookAnswers, Sides
-from proxy.verbs.handlers.nodes import NodeAnswers, Place, Sight
+from proxy.verbs.handlers.nodes import NodeAnswers, Place
 from proxy.verbs.handlers.people import PeopleAnswers
 from proxy.verbs.handlers.policy import PolicyAnswers
 from proxy.verbs.handlers.prompts import PromptAnswers
@@ -32,6 +32,7 @@ from proxy.verbs.node_things import NodeThings
 from proxy.verbs.scope import Scope
 from proxy.verbs.shapes.verb import Bound
 from routing.ids import uuid7
+from routing.nodes_seen import Sight
 from routing.store.queue import StoreQueue
 from routing.store.reader import Reader
 

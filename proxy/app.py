@@ -214,7 +214,8 @@ class Daemon:
         config, ledger = self._config, self.node.ledger
         mqtt, http = building.mqtt_settings(config), building.http_settings(config)
         self.status = StatusService(
-            self.source, self.node.engine.counters, mqtt, http, version(), CommandDoor(handlers, self._loop, "mqtt"))
+            self.source, self.node.engine.counters, mqtt, http, version(), CommandDoor(handlers, self._loop, "mqtt"),
+            self._leases)
         self.status.start()
         if mqtt is not None:
             self._hub.listen("mqtt", self.status)

@@ -1,12 +1,13 @@
 """The nodes that share a database, as one of them has seen them with its last beat: for whoever looks after them."""
 
 from collections.abc import Collection, Mapping
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol, get_args
 
 from routing.duty import Beat, Lease
 
 State = Literal["alive", "draining", "left", "gone"]
 """`left`: it has said that it ends; `gone`: it is not heard any more, and said nothing."""
+STATES: Final[tuple[str, ...]] = get_args(State)
 
 
 class Lag(NamedTuple):
@@ -44,6 +45,13 @@ class NodesSeen(NamedTuple):
     """How many seconds ago the shared database was asked; None: it has never answered."""
     trouble: str | None
     """Why it does not answer; None: it does."""
+
+
+class Sight(Protocol):
+    """The nodes that this one shares with."""
+
+    def seen(self) -> NodesSeen:
+        """Return all nodes as they were seen last. Never waits; any thread."""
 
 
 class Ourselves(NamedTuple):

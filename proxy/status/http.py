@@ -15,6 +15,7 @@ from proxy.status.metrics import Connection, DaemonCollector
 from proxy.status.pages import Pages
 from proxy.status.source import HttpSettings, StatusSource
 from proxy.web.connections import Connections
+from routing.nodes_seen import Sight
 
 BACKLOG: Final = 64
 """Connections that wait to be taken."""
@@ -28,10 +29,11 @@ class HttpServer:
     """One server on one address."""
 
     def __init__(self, settings: HttpSettings, source: StatusSource, counters: Counters,
-                 connection: Connection, version: str) -> None:
+                 connection: Connection, version: str, sight: Sight | None) -> None:
+        """`sight`: None where this node shares with nobody."""
         self._settings = settings
         self._connections = Connections()
-        self._pages = Pages(source, DaemonCollector(source, counters, connection, version))
+        self._pages = Pages(source, DaemonCollector(source, counters, connection, version, sight))
         self._stopping = asyncio.Event()
         self.port: int | None = None
         """The port it listens on, None while it does not."""

@@ -11,6 +11,7 @@ from proxy.build import build
 from proxy.core.counters import Counters, Histogram
 from proxy.status.exposition import Family
 from proxy.status.source import PeerState, Snapshot, StatusSource
+from routing.nodes_seen import STATES, NodesSeen, Sight
 
 GROUP_FIGURES: Final = (
     ("group_calls", "Calls in progress", "calls"),
@@ -58,7 +59,10 @@ class Connection(Protocol):
 class DaemonCollector:
     """Turns counters and snapshot into metric families."""
 
-    def __init__(self, source: StatusSource, counters: Counters, connection: Connection, version: str) -> None:
+    def __init__(self, source: StatusSource, counters: Counters, connection: Connection, version: str,
+                 sight: Sight | None) -> None:
+        """`sight`: of the nodes that this one shares with; None: there are none, and no family for them."""
+        self._sight = sight
         self._source = source
         self._counters = counters
         self._connection = connection
@@ -73,6 +77,8 @@ class DaemonCollector:
         yield from _peers("trunk", snapshot.trunks)
         yield from _peers("pbx", snapshot.pbxs)
         yield from _groups(snapshot)
+        if self._sight is not None:
+            yield from _cluster(snapshot.node, self._sight.seen())
 
     def _messages(self) -> Iterator[Family]:
         c = self._counters
@@ -166,6 +172,25 @@ def _peers(side: str, peers: Mapping[str, PeerState]) -> Iterator[Family]:
             latency.add(peer.latency_ms / 1000, name)
     yield up
     yield latency
+
+
+def _cluster(node: str, seen: NodesSeen) -> Iterator[Family]:
+    [ours] = (one for one in seen.nodes if one.node == node)
+    if ours.push_lag is not None and ours.pull_lag is not None:
+        yield _gauge("cluster_lag_seconds", "For how long the oldest waits that other nodes do not have", ours.push_lag)
+        yield _gauge("cluster_pull_seconds", "Since it was known last that all is here that other nodes have",
+                     ours.pull_lag)
+    yield _gauge("cluster_leases", "Leases that this node has", len(ours.leases))
+    epochs = Family("gauge", "boomerang_cluster_lease_epoch", "Of a lease that this node has; grows with each holder",
+                    ("lease",))
+    for name, epoch in ours.leases:
+        epochs.add(epoch, name)
+    yield epochs
+    nodes = Family("gauge", "boomerang_cluster_nodes", "Nodes that share a database, this one among them, as seen last",
+                   ("state",))
+    for state in STATES:
+        nodes.add(sum(one.state == state for one in seen.nodes), state)
+    yield nodes
 
 
 def _groups(snapshot: Snapshot) -> Iterator[Family]:

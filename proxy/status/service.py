@@ -15,6 +15,7 @@ from proxy.logger import get_logger
 from proxy.status.commands import Commands
 from proxy.status.source import HttpSettings, MqttSettings, StatusSource
 from routing.events import Event
+from routing.nodes_seen import Sight
 
 if TYPE_CHECKING:
     from proxy.status.broker import EmbeddedBroker
@@ -39,11 +40,14 @@ class StatusService:
         http: HttpSettings | None,
         version: str,
         commands: Commands | None = None,
+        sight: Sight | None = None,
     ) -> None:
         """Take what to show and where; None switches a part off, and its libraries are then not even loaded.
 
-        `commands`: who does what is asked over MQTT; None: it only shows.
+        `commands`: who does what is asked over MQTT; None: it only shows. `sight`: of the nodes that this one
+        shares with; None: there are none.
         """
+        self._sight = sight
         self._commands = commands
         self._source = source
         self._counters = counters
@@ -178,7 +182,7 @@ class StatusService:
         from proxy.status.http import HttpServer
 
         assert self._http is not None
-        self._server = HttpServer(self._http, self._source, self._counters, self, self._version)
+        self._server = HttpServer(self._http, self._source, self._counters, self, self._version, self._sight)
         try:
             await self._server.run(lambda: self._source.clear_alarm("http"))
         finally:

@@ -64,6 +64,7 @@ LAYERS = {
     "routing.hub": 1,
     "routing.figures": 1,
     "routing.writes": 1,
+    "routing.nodes_seen": 1,
     "routing.storage": 2,
     "routing.store": 3,
     "routing.direct": 2,

@@ -1,5 +1,6 @@
 """`boomerang nodes`: who shares with whom, who lives, who has what, and what was known last."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -36,6 +37,18 @@ def has(node: Boomerang, name: str) -> dict[str, int]:
     return {lease["name"]: lease["epoch"] for lease in listed(node).get(name, {"leases": []})["leases"]}
 
 
+def figures(node: Boomerang) -> dict[str, float]:
+    """What a node counts of the nodes that share: the names without `boomerang_cluster_`."""
+    return {name: float(value) for name, value in re.findall(
+        r"^boomerang_cluster_(\S+) (\S+)$", node.get("/metrics")[1], re.MULTILINE)}
+
+
+def epochs(node: Boomerang) -> dict[str, float]:
+    """The leases of a node, as it counts them."""
+    return {name[len('lease_epoch{lease="'):-2]: value for name, value in figures(node).items()
+            if name.startswith("lease_epoch")}
+
+
 def said(node: Boomerang, *arguments: str) -> str:
     """What the command shows to a person."""
     run = CliRunner().invoke(app, ["nodes", *arguments, "-c", str(node.config)])
@@ -48,13 +61,17 @@ def test_nodes_are_listed_by_each_and_who_dies_is_gone(nodes: Nodes) -> None:
     eventually(lambda: all(listed(node).keys() == {"a", "b"} for node in (a, b)), "both see both")
     eventually(lambda: bool(has(a, "a") or has(a, "b")), "somebody has something")
     eventually(lambda: has(a, "b") == has(b, "b") and has(b, "a") == has(a, "a"), "and they say the same")
-    assert [(one["here"], one["state"]) for one in listed(a).values()] == [(True, "alive"), (False, "alive")]
+    assert [one["here"] for one in listed(a).values()] == [True, False]
+    eventually(lambda: {one["state"] for one in listed(a).values()} == {"alive"}, "both live")
     eventually(lambda: [one["push_lag_s"] for one in listed(a).values()] == [0, 0], "all is shared")
     assert all(one["pull_lag_s"] is not None and one["since"] and one["version"] for one in listed(b).values())
-    text = said(a)
-    assert "alive" in text
-    assert text.endswith("the shared database is there\n")
+    eventually(lambda: said(a).endswith("the shared database is there\n"), "the command says that all is well")
+    assert {"a", "b"} <= set(said(a).split())
+    assert {"a", "b"} <= set(said(a, "list").split())
     assert a.cli("nodes", "list")["alone"] is False
+    eventually(lambda: figures(a)['nodes{state="alive"}'] == 2, "both are counted")
+    eventually(lambda: epochs(a) == has(a, "a"), "each lease with its epoch")
+    eventually(lambda: figures(a)["leases"] == len(epochs(a)) and figures(a)["lag_seconds"] == 0, "and how it stands")
     b.kill9()
     eventually(lambda: listed(a)["b"]["state"] == "gone" and not has(a, "b"), "the dead one is found dead")
     assert listed(a)["b"]["heard"] is not None
@@ -63,6 +80,8 @@ def test_nodes_are_listed_by_each_and_who_dies_is_gone(nodes: Nodes) -> None:
         eventually(lambda: a.ask("nodes.list")["trouble"], "the server is missed")
         assert listed(a)["b"]["state"] == "gone", "what was known last"
         eventually(lambda: not has(a, "a"), "nothing is ours for ever")
+        eventually(lambda: figures(a)["pull_seconds"] > 2, "it knows how long it knows nothing of others")
+        assert (figures(a)['nodes{state="gone"}'], figures(a)["leases"], epochs(a)) == (1, 0, {})
         assert "the shared database is away, this was known last: " in said(a)
     finally:
         nodes.postgres.start()
@@ -80,5 +99,6 @@ def test_a_node_alone_shows_itself_and_says_so(nodes: Nodes) -> None:
     assert (data["alone"], data["looked"], data["trouble"]) == (True, None, None)
     assert [(one["node"], one["state"], one["leases"]) for one in data["nodes"]] == [("c", "alive", [])]
     assert data["nodes"][0]["since"] == node.ask("nodes.here")["since"]
+    assert "boomerang_cluster" not in node.get("/metrics")[1]
     assert said(node).splitlines()[1].split()[:2] == ["c", "alive"]
     assert said(node).endswith("it shares with nobody: there is no [cluster] database\n")

@@ -14,7 +14,7 @@ from proxy.verbs.handlers.reading import look_up
 from proxy.verbs.shapes import nodes
 from proxy.verbs.shapes.verb import Bound
 from routing.ledger import Ledger
-from routing.nodes_seen import NodeSeen, NodesSeen
+from routing.nodes_seen import NodeSeen, Sight
 
 
 class Look(Protocol):
@@ -44,13 +44,6 @@ class Guarding(Protocol):
 
     def guard_halt(self, now: float) -> str | None:
         """Return why nobody at all is dialled for now."""
-
-
-class Sight(Protocol):
-    """The nodes that this one shares with."""
-
-    def seen(self) -> NodesSeen:
-        """Return all nodes as they were seen last. Never waits."""
 
 
 @dataclass(frozen=True)

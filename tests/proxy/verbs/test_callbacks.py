@@ -311,7 +311,7 @@ def test_a_click_on_a_card_that_cannot_be_committed_is_told_that_nobody_is_rung(
     async def play() -> None:
         node.loop = asyncio.get_running_loop()
         try:
-            monkeypatch.setattr(node.store, "claim", lambda attempt, unit, done: None)
+            monkeypatch.setattr(node.store, "claim", lambda attempt, unit, done, caps, fence: None)
             node.desk.turn(NOW)
             [attempt] = node.desk.admin.attempts()
             answer = node.verbs.call("socket", "callbacks.accept", {"id": attempt.row.id, "agent": "201"})
