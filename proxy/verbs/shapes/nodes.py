@@ -4,7 +4,7 @@ used up."""
 from typing import Annotated, Any, Final, Literal, TypedDict
 
 from proxy.verbs.shapes.kinds import Moment
-from proxy.verbs.shapes.verb import NOT_BY_MQTT, SOCKET, Nothing, Verb
+from proxy.verbs.shapes.verb import SOCKET, Nothing, Verb
 
 
 class Listening(TypedDict):
@@ -98,7 +98,7 @@ class Nodes(TypedDict):
 
 LIST: Final = Verb("nodes.list", Nothing, Nodes, "supervisor",
                    "The nodes that share a database: which live, who has which lease, how far behind each is",
-                   doors=NOT_BY_MQTT)
+                   doors=SOCKET)
 HERE: Final = Verb("nodes.here", Nothing, NodeHere, "supervisor",
                    "This node: where it listens, its disk, the messages that are kept, the guard's caps", doors=SOCKET)
 
