@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.callback_scene import AGENT, GROUP, CallbackScene, policy
+from tests.kit.callback_scene import ACCEPTS, AGENT, GROUP, CallbackScene, policy
 from tests.kit.far_call import FarCall, Plan
 from tests.kit.postgres import MISSING, server
 from tests.kit.waiting import eventually
@@ -19,7 +19,7 @@ FIRST, SECOND = "+36201234567", "+36207654321"
 DESK = f"desk/{GROUP}"
 HANGS_UP = Plan(hang_up=0.5)
 """A customer who has heard enough by then: their callback is done."""
-POLICY = policy(callback={"min_talk": "100ms", "agent_ring_for": "2m", "retry_agent": "1s"})
+POLICY = policy(callback={"min_talk": "100ms", "agent_ring_for": "2m", "retry_agent": "1s", "retry_busy": "1s"})
 
 
 class Pair:
@@ -136,3 +136,27 @@ def test_the_desk_is_stopped_before_it_calls_and_wakes(pair: Pair) -> None:
     other.all_quiet()
     assert (len(other.carrier.to(FIRST)), len(other.pbx.to(AGENT))) == (1, 1)
     assert (len(pair.to(FIRST)), len(pair.to_agent())) == (1, 1)
+
+
+def test_an_agent_answers_a_desk_that_was_stopped_and_wakes(pair: Pair) -> None:
+    """By then the other one has called the customer: whoever takes the old call is not put through to them again."""
+    desk, other = pair.ends()
+    desk.pbx.plans[AGENT] = Plan(answer=None, keys=ACCEPTS.keys)
+    desk.miss(FIRST)
+    rings = desk.agent_call()
+    waits(other)
+    process = desk.boomerang.process
+    assert process is not None
+    process.signal(signal.SIGSTOP)
+    try:
+        pair.kept(FIRST)
+        other.all_quiet()
+        desk.loop.do(rings.final)
+    finally:
+        process.signal(signal.SIGCONT)
+    desk.until(rings, "over")
+    assert (rings.up_at is not None, rings.ended_by) == (True, "far"), "they had answered, and were let go"
+    desk.task(lambda row: row["state"] == "done", "who wakes is told", FIRST)
+    desk.all_quiet()
+    assert (len(desk.carrier.to(FIRST)), len(other.carrier.to(FIRST))) == (0, 1)
+    assert (len(desk.pbx.to(AGENT)), len(other.pbx.to(AGENT))) == (1, 1)
