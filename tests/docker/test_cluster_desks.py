@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from routing.duty import desk
 from tests.docker.test_cluster import MEDIA_PORTS, ClusterScene, customers
 from tests.kit.boomerang import Boomerang
-from tests.kit.callback_scene import ACCEPTS, AGENT, NOBODY, policy
+from tests.kit.callback_scene import ACCEPTS, AGENT, GROUP, NOBODY, policy
 from tests.kit.kamailio import has_kamailio
+from tests.kit.leases import holder_of, settled_holder
 from tests.kit.ports import free_port
 from tests.kit.postgres import MISSING, Postgres, server
 from tests.kit.waiting import eventually
@@ -37,9 +39,7 @@ class SharingScene(ClusterScene):
     @property
     def holder(self) -> str:
         """Who has the lease of the group."""
-        found = self.postgres.run("SELECT holder FROM leases WHERE name='desk/sales' "
-                                  "AND until>extract(epoch FROM clock_timestamp())")
-        return str(found[0][0]) if found else ""
+        return holder_of(self.postgres, desk(GROUP))
 
     def attempts(self) -> list[tuple[object, ...]]:
         """Each attempt, in the database of all: whom, at which node, and how it ended."""
@@ -52,7 +52,7 @@ def scene(tmp_path: Path) -> Iterator[SharingScene]:
         postgres = stack.enter_context(server())
         made = SharingScene(tmp_path, stack, postgres)
         eventually(lambda: postgres.run("SELECT to_regclass('beats')") != [(None,)], "the tables are there")
-        eventually(lambda: len(postgres.run("SELECT node FROM beats WHERE wants LIKE '%desk/sales%'")) == 2, "both are")
+        settled_holder(postgres, desk(GROUP), NAMES)
         yield made
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.kit.callback_scene import ACCEPTS, AGENT, GROUP, CallbackScene, policy
 from tests.kit.far_call import FarCall, Plan
+from tests.kit.leases import holder_of, settled_holder
 from tests.kit.postgres import MISSING, server
 from tests.kit.waiting import eventually
 
@@ -40,21 +41,14 @@ class Pair:
             scene.carrier.default = HANGS_UP
             self.nodes[name] = stack.enter_context(scene)
 
-    def desk(self) -> str:
-        """Wait until both know of each other and one of them calls back for the group; return its name."""
-        wants = f"SELECT node FROM beats WHERE wants LIKE '%{DESK}%'"
-        eventually(lambda: len(self.postgres.run(wants)) == 2, "both could have it")
-        return eventually(self.holder, "one of them has it")
-
     def holder(self) -> str:
         """Return who has the lease; an empty text: nobody."""
-        found = self.postgres.run(
-            f"SELECT holder FROM leases WHERE name='{DESK}' AND until>extract(epoch FROM clock_timestamp())")
-        return str(found[0][0]) if found else ""
+        return holder_of(self.postgres, DESK)
 
     def ends(self) -> tuple[CallbackScene, CallbackScene]:
-        """Return the scene of who has the desk, and the other one."""
-        name = self.desk()
+        """Wait until both know of each other and one of them calls back for the group; return who does, and the other.
+        """
+        name = settled_holder(self.postgres, DESK, self.nodes)
         return self.nodes[name], self.nodes["b" if name == "a" else "a"]
 
     def to_agent(self) -> list[FarCall]:
