@@ -16,7 +16,7 @@ COMPILED = ("proxy/sip/*.py", "proxy/core/*.py", "routing/*.py", "proxy/transpor
 """What every message runs through, and what is told of each call over MQTT. The other rooms work a few times a minute.
 """
 PYTHON = ("__init__.py", "proxy/sip/bystanders.py", "proxy/sip/transaction_tables.py", "routing/figures.py",
-          "routing/queue_menu.py")
+          "routing/queue_menu.py", "routing/duty.py")
 """What stays: nothing to run, what classes of Python inherit from, tables (many statements, each run once),
 and what runs once a minute or for a caller who presses keys. Sums over rows of counts and seconds have to stay, too:
 the compiler takes every number of such a row for a float."""

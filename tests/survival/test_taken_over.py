@@ -110,7 +110,8 @@ def test_a_talk_that_goes_on_by_the_other_node_is_over_at_both(nodes: Nodes) -> 
     call.hop = nodes.b.hop
     call.ack()
     there.expect("ACK")
-    assert eventually(lambda: nodes.b.cli("calls", "--active"), "it has it")[0]["agent"] == AGENT
+    eventually(lambda: [one["agent"] for one in nodes.b.cli("calls", "--active")] == [AGENT],
+               "it has it, and what the other one wrote of it")  # fmt: skip
     call.request("BYE")
     there.hung_up()
     call.bye_answered()
