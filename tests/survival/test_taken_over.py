@@ -107,11 +107,11 @@ def test_a_talk_that_goes_on_by_the_other_node_is_over_at_both(nodes: Nodes) -> 
     call, there = nodes.rings()
     there.reply("200 OK", ["P-Asserted-Identity: <sip:201@pbx.example>"])
     call.learn(call.expect(200))
+    eventually(lambda: (nodes.row(call) or {"agent": None})["agent"] == AGENT, "who answered is on disk")
     call.hop = nodes.b.hop
     call.ack()
     there.expect("ACK")
-    eventually(lambda: [one["agent"] for one in nodes.b.cli("calls", "--active")] == [AGENT],
-               "it has it, and what the other one wrote of it")  # fmt: skip
+    assert eventually(lambda: nodes.b.cli("calls", "--active"), "it has it")[0]["agent"] == AGENT
     call.request("BYE")
     there.hung_up()
     call.bye_answered()
